@@ -1,0 +1,40 @@
+/**
+ * The process's own environment variables as a store.
+ */
+import type { SecretProvider, SecretRecord } from './secret-provider.ts';
+
+/** Options of {@link envProvider}. */
+export interface EnvProviderOptions {
+  /** Only variables that start with it; the secret's name is the rest. Default: all, whole. */
+  readonly prefix?: string;
+  /** The variables. Default: `process.env`, read anew each time. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Unique in the chain. Default `env`. */
+  readonly name?: string;
+}
+
+/**
+ * Environment variables, read-only. A variable that is set to nothing holds the value `""`.
+ *
+ * @example
+ * ```ts
+ * import { createSecrets, envProvider } from '@keyfall/core';
+ *
+ * const secrets = createSecrets({ providers: [envProvider({ prefix: 'SHOP_' })] });
+ * const token = await secrets.get('TOKEN'); // SHOP_TOKEN
+ * ```
+ */
+export function envProvider(options: EnvProviderOptions = {}): SecretProvider {
+  const { prefix = '', name = 'env' } = options;
+  return {
+    name,
+    store: prefix === '' ? 'environment variables' : `environment variables ${prefix}*`,
+    async read() {
+      const entries = new Map<string, SecretRecord>();
+      for (const [variable, value] of Object.entries(options.env ?? process.env))
+        if (value !== undefined && variable.startsWith(prefix) && variable !== prefix)
+          entries.set(variable.slice(prefix.length), { value });
+      return { entries, complete: true };
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/**
+ * What the chain tells besides its answers: typed events, the same on `node:diagnostics_channel` as
+ * `keyfall:<type>`, and a process warning for the notices that nobody listens to. Names, providers
+ * and durations; never values.
+ */
+import type { SecretErrorCode } from './secret-error.ts';
+
+/** The events of a chain by type, with their facts. */
+export interface SecretsEvents {
+  /**
+   * An answer is second-hand: once per outage, when the first one is served.
+   * `reason`: `unavailable`, `missing-document` (the store answers, but holds nothing at this path),
+   * or `denied` (only with `onDenied: 'next'`).
+   */
+  readonly fallback: {
+    readonly provider: string;
+    readonly store: string;
+    readonly reason: 'unavailable' | 'missing-document' | 'denied';
+    readonly code?: SecretErrorCode;
+    /** What the provider said, in one clause. */
+    readonly detail: string;
+    /** Who answered instead: another provider's name, or `last-good` for this provider's last good value. */
+    readonly answeredBy: string;
+    /** The names that this first call served second-hand. */
+    readonly names: readonly string[];
+  };
+  /** The provider of an earlier `fallback` answers again. `after` is the outage's length in milliseconds. */
+  readonly recovered: {
+    readonly provider: string;
+    readonly store: string;
+    readonly after: number;
+  };
+  /** A provider refused: denied, not authenticated, or its certificate is not trusted. */
+  readonly denied: {
+    readonly provider: string;
+    readonly store: string;
+    readonly code: SecretErrorCode;
+    readonly detail: string;
+  };
+  /** A provider was read. `duration` in milliseconds. */
+  readonly refreshed: {
+    readonly provider: string;
+    readonly names: number;
+    readonly duration: number;
+  };
+  /** A name has another version than at the last read. */
+  readonly changed: {
+    readonly provider: string;
+    readonly name: string;
+    readonly versionBefore?: string;
+    readonly versionAfter?: string;
+  };
+  /** Something about a provider's set-up that the user should know. */
+  readonly warning: { readonly provider: string; readonly message: string };
+}
+
+/** The name of an event of a chain. */
+export type SecretsEventType = keyof SecretsEvents;
+
+/** An event with its type. */
+export type SecretsEvent = {
+  [Type in SecretsEventType]: { readonly type: Type } & SecretsEvents[Type];
+}[SecretsEventType];

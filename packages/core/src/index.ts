@@ -1,0 +1,33 @@
+export type { Clock } from './clock.ts';
+export { systemClock } from './clock.ts';
+export { createSecrets } from './create-secrets.ts';
+export type { Duration } from './duration.ts';
+export { toMilliseconds } from './duration.ts';
+export type { EnvProviderOptions } from './env-provider.ts';
+export { envProvider } from './env-provider.ts';
+export type { SecretsEvent, SecretsEvents, SecretsEventType } from './events.ts';
+export type { MemoryProviderOptions } from './memory-provider.ts';
+export { memoryProvider } from './memory-provider.ts';
+export type { ProviderAttempt, SecretErrorCode, SecretErrorDetails } from './secret-error.ts';
+export { isSecretError, SecretError } from './secret-error.ts';
+export type {
+  ProviderCheck,
+  ReadContext,
+  SecretBatch,
+  SecretChanges,
+  SecretLease,
+  SecretProvider,
+  SecretRecord,
+  SecretVersion,
+  WriteContext,
+  WriteReceipt,
+} from './secret-provider.ts';
+export type {
+  CallOptions,
+  ChainEntry,
+  DeleteResult,
+  Explanation,
+  Secrets,
+  SecretsOptions,
+  SetResult,
+} from './secrets.ts';

@@ -1,0 +1,150 @@
+/**
+ * The one error class of Keyfall. Its `code` is permanent; its text says what happened, why, and
+ * what to do. It never carries a secret value, a token or another library's error: those hold
+ * request headers and key material, so an error is built from allow-listed facts instead.
+ */
+
+/** Every code a {@link SecretError} can have. Codes are permanent: none is ever renamed. */
+export type SecretErrorCode =
+  /** Every provider answered, and none holds the name. */
+  | 'ERR_SECRET_NOT_FOUND'
+  /** A store could not be asked, so nobody knows whether it holds the name. */
+  | 'ERR_SECRET_UNAVAILABLE'
+  /** The store knows who asks, and does not allow it. */
+  | 'ERR_SECRET_DENIED'
+  /** The store does not accept the credentials it was given. */
+  | 'ERR_SECRET_UNAUTHENTICATED'
+  /** The store's certificate is not trusted: somebody may sit in between. */
+  | 'ERR_SECRET_TLS'
+  /** What was read is broken: a tampered or malformed file, a corrupt answer. */
+  | 'ERR_SECRET_INVALID'
+  /** A write met another writer's version, or a provider that shadows the name. */
+  | 'ERR_SECRET_CONFLICT'
+  /** No provider of the chain can do what was asked. */
+  | 'ERR_SECRET_UNSUPPORTED'
+  /** An option or variable is wrong; the message names it. */
+  | 'ERR_SECRET_CONFIG'
+  /** The caller's `AbortSignal` ended the call, or the chain was closed. */
+  | 'ERR_SECRET_ABORTED';
+
+const codes: ReadonlySet<string> = new Set<SecretErrorCode>([
+  'ERR_SECRET_NOT_FOUND',
+  'ERR_SECRET_UNAVAILABLE',
+  'ERR_SECRET_DENIED',
+  'ERR_SECRET_UNAUTHENTICATED',
+  'ERR_SECRET_TLS',
+  'ERR_SECRET_INVALID',
+  'ERR_SECRET_CONFLICT',
+  'ERR_SECRET_UNSUPPORTED',
+  'ERR_SECRET_CONFIG',
+  'ERR_SECRET_ABORTED',
+]);
+
+/** What one provider of the chain said when it was asked for a name. Never a value. */
+export interface ProviderAttempt {
+  /** The provider's `name`. */
+  readonly provider: string;
+  /** The provider's `store`, free of credentials. */
+  readonly store: string;
+  /**
+   * `held`: this provider answered. `absent`: it answered "not here". `failed`: see `code`.
+   * `stale`: it could not be asked, and its last good value was used. `skipped`: the chain did not
+   * ask it (an earlier provider answered, or `only` binds the name to another one).
+   */
+  readonly outcome: 'held' | 'absent' | 'failed' | 'stale' | 'skipped';
+  /** Why, in one clause: "connection refused", "has no such file". */
+  readonly reason?: string;
+  /** The error's code where `outcome` is `failed` or `stale`. */
+  readonly code?: SecretErrorCode;
+}
+
+/** The facts a {@link SecretError} may carry besides its message. */
+export interface SecretErrorDetails {
+  /** Name of the provider that failed. */
+  readonly provider?: string | undefined;
+  /** The secret that was asked for. */
+  readonly secretName?: string | undefined;
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly retryable?: boolean | undefined;
+  /** What to do about it, in one sentence. It is appended to the message. */
+  readonly hint?: string | undefined;
+  /** What each provider said. */
+  readonly attempts?: readonly ProviderAttempt[] | undefined;
+  /** HTTP status of the store's answer, where there was one. */
+  readonly status?: number | undefined;
+  /** The store's own id of the request, for its audit log. */
+  readonly requestId?: string | undefined;
+}
+
+/**
+ * Every rejection of Keyfall.
+ *
+ * @example
+ * ```ts
+ * import { isSecretError, type Secrets } from '@keyfall/core';
+ *
+ * export async function sentryDsn(secrets: Secrets): Promise<string | undefined> {
+ *   try {
+ *     return await secrets.get('SENTRY_DSN');
+ *   } catch (error) {
+ *     if (isSecretError(error, 'ERR_SECRET_NOT_FOUND')) return undefined;
+ *     throw error; // unavailable, denied, tampered with: not the same as missing
+ *   }
+ * }
+ * ```
+ */
+export class SecretError extends Error {
+  override readonly name: string = 'SecretError';
+  /** Permanent, for programs to tell errors by. */
+  readonly code: SecretErrorCode;
+  /** Name of the provider that failed, where one did. */
+  readonly provider: string | undefined;
+  /** The secret that was asked for, where it was one. */
+  readonly secretName: string | undefined;
+  /** Whether the same call may succeed later without anybody changing anything. */
+  readonly retryable: boolean;
+  /** What to do about it. */
+  readonly hint: string | undefined;
+  /** What each provider said; empty where the error is a provider's own. */
+  readonly attempts: readonly ProviderAttempt[];
+  /** HTTP status of the store's answer, where there was one. */
+  readonly status: number | undefined;
+  /** The store's own id of the request, for its audit log. */
+  readonly requestId: string | undefined;
+  /** The clause without provider, name and hint: what an attempt's `reason` shows. */
+  readonly reason: string;
+
+  /**
+   * @param code - which of the ten kinds of failure this is
+   * @param reason - what happened and why, without a full stop, and never with a value in it
+   * @param details - the allow-listed facts
+   */
+  constructor(code: SecretErrorCode, reason: string, details: SecretErrorDetails = {}) {
+    super(details.hint === undefined ? `${reason}.` : `${reason}. ${details.hint}`);
+    this.code = code;
+    this.reason = reason;
+    this.provider = details.provider;
+    this.secretName = details.secretName;
+    this.retryable = details.retryable ?? code === 'ERR_SECRET_UNAVAILABLE';
+    this.hint = details.hint;
+    this.attempts = details.attempts ?? [];
+    this.status = details.status;
+    this.requestId = details.requestId;
+  }
+
+  /** The error as plain data, for loggers. No stack and no values. */
+  toJSON(): Record<string, unknown> {
+    const { name, code, message, provider, secretName, retryable, status, requestId } = this;
+    const facts = { name, code, message, provider, secretName, retryable, status, requestId };
+    return this.attempts.length === 0 ? facts : { ...facts, attempts: this.attempts };
+  }
+}
+
+/**
+ * Whether `error` is a {@link SecretError}, and of this `code` where one is given. Works across
+ * duplicate installs of the package, where `instanceof` does not.
+ */
+export function isSecretError(error: unknown, code?: SecretErrorCode): error is SecretError {
+  if (!(error instanceof Error) || error.name !== 'SecretError' || !('code' in error)) return false;
+  return code === undefined ? codes.has(error.code as string) : error.code === code;
+}

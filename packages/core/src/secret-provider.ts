@@ -1,0 +1,183 @@
+/**
+ * The contract between Keyfall and a store. A provider only speaks its store's language: the core
+ * derives single reads, batching, time limits, caching, the circuit breaker and the fallback chain
+ * from the few verbs below.
+ *
+ * The rule that everything else rests on: **"not here" is an answer, everything else is an error.**
+ *
+ * | the store says | the provider does |
+ * | --- | --- |
+ * | it holds the name | puts a {@link SecretRecord} in the batch; `""` is a value |
+ * | it does not hold it (a soft-deleted version counts as absent) | leaves the name out of the batch |
+ * | the whole document is not there | returns an empty, `complete` batch with `missingDocument` |
+ * | this one name is denied or broken, others are not | puts a `SecretError` in the batch under the name |
+ * | it cannot be asked: refused, reset, timed out, 5xx, sealed, rate limited | throws `ERR_SECRET_UNAVAILABLE` |
+ * | you may not ask | throws `ERR_SECRET_DENIED` |
+ * | I don't know you | throws `ERR_SECRET_UNAUTHENTICATED` |
+ * | its certificate is not trusted | throws `ERR_SECRET_TLS` |
+ * | what was read is broken | throws `ERR_SECRET_INVALID` |
+ * | an option is wrong | throws `ERR_SECRET_CONFIG`, from the factory where it can be known there |
+ *
+ * A provider must never put a value, a token or a third-party error into an error, a log or a
+ * warning, and must never fall back to anything by itself: that is the chain's work, and the chain
+ * tells the user.
+ */
+import type { SecretError } from './secret-error.ts';
+
+/** A right to use a dynamic secret for a while, as Vault hands it out. */
+export interface SecretLease {
+  /** The store's id of the lease. */
+  readonly id: string;
+  /** Whether the store lets the lease be renewed. */
+  readonly renewable: boolean;
+  /** How long it runs from when it was read, in milliseconds. */
+  readonly duration: number;
+}
+
+/** One secret as a store holds it. */
+export interface SecretRecord {
+  /**
+   * The value as text. What a store holds as number, boolean, object or bytes has one lossless
+   * text form, which the provider documents.
+   */
+  readonly value: string;
+  /** The store's version of it, as text. */
+  readonly version?: string;
+  /** When this version was written, in milliseconds since the epoch. */
+  readonly createdAt?: number;
+  /** When the store stops honouring it, in milliseconds since the epoch. */
+  readonly expiresAt?: number;
+  /** The lease it belongs to, where the secret is a dynamic one. */
+  readonly lease?: SecretLease;
+}
+
+/** What a store answered to one `read`: one consistent snapshot. */
+export interface SecretBatch {
+  /**
+   * What is known by name. A record: held. An error: this name was denied or broken, the others are
+   * not affected. Absent from the map: the store answered, and does not hold it. A map, because
+   * names are anybody's text (`__proto__` included).
+   */
+  readonly entries: ReadonlyMap<string, SecretRecord | SecretError>;
+  /**
+   * Whether `entries` holds every name of the store. A store that keeps a bag (a Vault path, a
+   * file) answers every name with one request and must say `true`, so that no other name costs
+   * another request. A store with one secret a name says `true` only for a read of `'all'`.
+   */
+  readonly complete: boolean;
+  /**
+   * Set when the whole document is not there: never written, deleted, or mistyped. Every name is
+   * then absent. `description` is a clause that names it ("has nothing at secret/aiogram-shop").
+   * `optional: true` means that nothing is unusual about it (a `.env` that need not exist); else the
+   * chain tells the user, so that a typo is seen.
+   */
+  readonly missingDocument?: { readonly description: string; readonly optional: boolean };
+  /**
+   * Opaque; names the state that this snapshot shows, for a conditional write. A store without
+   * conditional writes leaves it out.
+   */
+  readonly revision?: string;
+  /** Why the answer is second-hand, where the provider is itself a chain that fell back. */
+  readonly degraded?: string;
+}
+
+/** What the core hands to every call of a provider. */
+export interface ReadContext {
+  /**
+   * Ends the call. A provider must pass it to whatever it waits for. The core stops waiting when it
+   * fires, whether the provider does or not.
+   */
+  readonly signal: AbortSignal;
+  /** Milliseconds left of this call's time limit: plan retries inside it. */
+  readonly timeLeft: () => number;
+  /** Tells the user something once (per provider and text). Never a value. */
+  readonly warn: (message: string) => void;
+}
+
+/** What the core hands to `write`. The same as for reading, today. */
+export type WriteContext = ReadContext;
+
+/** A change of several names at once. */
+export interface SecretChanges {
+  /** New value by name; `null` deletes the name. Names not mentioned keep what they have. */
+  readonly entries: ReadonlyMap<string, string | null>;
+  /**
+   * Only write if the store is still at this `revision` of a {@link SecretBatch}; else the provider
+   * must throw `ERR_SECRET_CONFLICT` and change nothing. Without it the provider merges into what
+   * the store holds at that moment, and must not lose another writer's change where the store
+   * offers any way not to.
+   */
+  readonly ifRevision?: string;
+}
+
+/** What a store answered to a write. */
+export interface WriteReceipt {
+  /** The revision after the write, where the store has them. */
+  readonly revision?: string;
+  /** The version the written names now have, where the store has them. */
+  readonly version?: string;
+  /** Whether the store checked that nobody else wrote in between. */
+  readonly conditional: boolean;
+}
+
+/** One version of a secret in a store's history. */
+export interface SecretVersion {
+  /** The store's version, as text. */
+  readonly version: string;
+  /** When it was written, in milliseconds since the epoch. */
+  readonly createdAt?: number;
+  /** `current`, `previous`, `deleted` (can be brought back) or `destroyed` (cannot). */
+  readonly state: 'current' | 'previous' | 'deleted' | 'destroyed';
+  /** Whether this version held the name that was asked for. */
+  readonly held: boolean;
+}
+
+/** One line of what `status` and `doctor` show about a provider. */
+export interface ProviderCheck {
+  /** What was looked at: "address", "token", "policy". */
+  readonly subject: string;
+  /** `ready`: in order. `unknown`: could not be told. `failing`: needs mending. */
+  readonly state: 'ready' | 'unknown' | 'failing';
+  /** What was found, without values. */
+  readonly message: string;
+  /** How to mend it: one command or one sentence. */
+  readonly mend?: string;
+}
+
+/**
+ * A store of secrets. One factory a package makes it (`vaultProvider(options)`); there are no
+ * provider classes and no inheritance. Making one must do no I/O and import no heavy SDK: both
+ * wait for the first call.
+ */
+export interface SecretProvider {
+  /** Unique in a chain: 'vault', 'dotenv'. Shown in `explain`, errors and events. */
+  readonly name: string;
+  /** Which store it is, free of credentials: 'vault https://vault.example:8200 secret/aiogram-shop'. */
+  readonly store: string;
+  /** Time limit of one read in milliseconds, where the store's own settings name one. */
+  readonly timeout?: number;
+  /**
+   * Reads these names, or all. One call is one consistent snapshot, where the store can give one.
+   * May return more names than asked for. Must be safe to call concurrently.
+   */
+  read(names: readonly string[] | 'all', context: ReadContext): Promise<SecretBatch>;
+  /**
+   * Writes all of `changes` or nothing (where `atomicity` is `name`: or says which it wrote).
+   * A provider that cannot write must not have this method.
+   */
+  write?(changes: SecretChanges, context: WriteContext): Promise<WriteReceipt>;
+  /** `store`: a write of many names happens whole or not at all. `name`: each name by itself. */
+  readonly atomicity?: 'store' | 'name';
+  /** Whether `ifRevision` is honoured: `depends` where only the store itself can tell (KV v1 or v2). */
+  readonly conditionalWrites?: 'always' | 'never' | 'depends';
+  /** The names only, where the store can tell them without reading values. */
+  list?(context: ReadContext): Promise<readonly string[]>;
+  /** The versions of one name, newest first. A rollback is a conditional write of that one name. */
+  history?(name: string, context: ReadContext): Promise<readonly SecretVersion[]>;
+  /** What `status` and `doctor` show. Must not throw for what it is there to find. */
+  check?(context: ReadContext): Promise<readonly ProviderCheck[]>;
+  /** Calls `onChange` whenever the store may have changed, until `signal` fires. */
+  watch?(onChange: () => void, signal: AbortSignal): Promise<void>;
+  /** Releases sockets, timers and what it created on the server. Must be safe to call twice. */
+  close?(): Promise<void>;
+}

@@ -1,0 +1,135 @@
+/**
+ * What an application holds: the chain of providers behind one object.
+ */
+import type { Clock } from './clock.ts';
+import type { Duration } from './duration.ts';
+import type { SecretsEvents, SecretsEventType } from './events.ts';
+import type { ProviderAttempt } from './secret-error.ts';
+import type { SecretProvider } from './secret-provider.ts';
+
+/** A provider with this chain's settings for it. */
+export interface ChainEntry {
+  readonly provider: SecretProvider;
+  /** Never fall past it when it cannot be asked or its document is not there. Default false. */
+  readonly required?: boolean;
+  /** Time limit of one read. Default: the provider's own, else 2.5 s. */
+  readonly timeout?: Duration;
+  /**
+   * What to do when it denies. Default `stop`: a wrong policy must not quietly start production on
+   * a developer's `.env`.
+   */
+  readonly onDenied?: 'stop' | 'next';
+}
+
+/** Options of `createSecrets`. */
+export interface SecretsOptions {
+  /** The chain, first asked first. */
+  readonly providers: readonly (SecretProvider | ChainEntry)[];
+  /** Names that may come from that provider alone, whatever else holds them. */
+  readonly only?: Readonly<Record<string, string>>;
+  /** How long an answer is fresh. Default 5 min. `0` asks every time. */
+  readonly ttl?: Duration;
+  /** How old a provider's last good value may be when it cannot be asked. Default 1 h. */
+  readonly staleIfError?: Duration;
+  /** Time limit of the whole chain for one call. Default 4 s. */
+  readonly budget?: Duration;
+  /** The name of this chain when it is itself used as a provider. Default `chain`. */
+  readonly name?: string;
+  /** Where time comes from. For tests. */
+  readonly clock?: Clock;
+}
+
+/** Options of every call. */
+export interface CallOptions {
+  /** Ends this call alone: other callers waiting for the same read are not affected. */
+  readonly signal?: AbortSignal;
+}
+
+/** What `explain` answers: who answered and why. Never the value. */
+export interface Explanation {
+  /** The name that was asked for. */
+  readonly name: string;
+  /** Whether any provider holds it. */
+  readonly found: boolean;
+  /** The provider that answered. */
+  readonly provider?: string;
+  /** Its store. */
+  readonly store?: string;
+  /** The store's version of the secret. */
+  readonly version?: string;
+  /** When that version was written, in milliseconds since the epoch. */
+  readonly createdAt?: number;
+  /** How long ago it was read, in milliseconds. */
+  readonly age?: number;
+  /** `fresh`, `stale` (a last good value) or `fallback` (an earlier provider could not answer). */
+  readonly freshness?: 'fresh' | 'stale' | 'fallback';
+  /** Why the answer is second-hand, where it is. */
+  readonly degraded?: string;
+  /** What every provider of the chain said, in order. */
+  readonly attempts: readonly ProviderAttempt[];
+}
+
+/** What a write of the chain did. */
+export interface SetResult {
+  /** The provider that was written to. */
+  readonly provider: string;
+  /** The version the name now has, where the store has them. */
+  readonly version?: string;
+}
+
+/** What a delete of the chain did. */
+export interface DeleteResult {
+  /** The provider that was written to. */
+  readonly provider: string;
+  /** Providers that hold the name still, so that the next `get` answers from them. */
+  readonly stillHeldBy: readonly string[];
+}
+
+/**
+ * A chain of providers. It is itself a {@link SecretProvider}, so that chains nest.
+ * Every method rejects with a `SecretError` and nothing else.
+ */
+export interface Secrets extends SecretProvider {
+  /**
+   * The value of `name`.
+   * @throws `ERR_SECRET_NOT_FOUND` if every provider answered and none holds it;
+   *   `ERR_SECRET_UNAVAILABLE` if none holds it and at least one could not be asked;
+   *   `ERR_SECRET_DENIED`, `_UNAUTHENTICATED`, `_TLS` or `_INVALID` as a provider said.
+   */
+  get(name: string, options?: CallOptions): Promise<string>;
+  /**
+   * The value of `name`, or `undefined` only if every provider answered "not here".
+   * @throws as `get`, but for `ERR_SECRET_NOT_FOUND`
+   */
+  find(name: string, options?: CallOptions): Promise<string | undefined>;
+  /**
+   * Every name with its value; earlier providers win. Frozen, without a prototype.
+   * @throws `ERR_SECRET_UNAVAILABLE` if a provider could not be asked and no later one's store
+   *   exists and answers; one denied or invalid name rejects the whole
+   */
+  getAll(options?: CallOptions): Promise<Readonly<Record<string, string>>>;
+  /** Every name, sorted; rejects as `getAll` does. */
+  list(options?: CallOptions): Promise<readonly string[]>;
+  /**
+   * Writes to the first provider that can write; a store that is down or denied is not replaced by
+   * another. The next `get` sees it.
+   * @throws `ERR_SECRET_CONFLICT` if an earlier provider holds the name, so that the new value would
+   *   never be seen; `ERR_SECRET_UNSUPPORTED` if no provider can write
+   */
+  set(name: string, value: string, options?: CallOptions): Promise<SetResult>;
+  /** Deletes from the first provider that can write, and says which others hold the name still. */
+  delete(name: string, options?: CallOptions): Promise<DeleteResult>;
+  /** Who answers for `name` and why. Never the value; does not reject because a provider failed. */
+  explain(name: string, options?: CallOptions): Promise<Explanation>;
+  /**
+   * Listens to an event; returns what stops listening. A `fallback` or `warning` that nobody listens
+   * to becomes a process warning, so that it is never silent.
+   */
+  on<Type extends SecretsEventType>(
+    type: Type,
+    listener: (event: { readonly type: Type } & SecretsEvents[Type]) => void,
+  ): () => void;
+  /** Ends what is under way and closes every provider. Safe to call twice. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,428 @@
+/**
+ * A real Vault-compatible server for tests: a dev server (in memory, unsealed) on a free port of the
+ * loopback interface, which dies with the test process however that ends.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { findVaultBinary } from './vault-binary.ts';
+
+/** Options of {@link startVaultServer}. */
+export interface VaultServerOptions {
+  /**
+   * Whether the server that `BAO_ADDR` or `VAULT_ADDR` names may be used instead of starting one.
+   * `true`: any. `false`: none (for tests that kill or pause it). Default: only one on this machine
+   * (a loopback address), so that a shell set up for production is never written to by a test.
+   */
+  readonly external?: boolean;
+  /** The root token of a server that is started. Default: a random one. */
+  readonly token?: string;
+  /** The port of a server that is started. Default: a free one. */
+  readonly port?: number;
+  /** More arguments after `server -dev …`, such as `-dev-ha` or `-config=FILE`. */
+  readonly args?: readonly string[];
+}
+
+/** What {@link VaultServer.request} takes besides method, path and body. */
+export interface VaultRequestOptions {
+  /** Default: the root token. `''` sends none. */
+  readonly token?: string;
+  /** More headers, such as `X-Vault-Namespace` or `X-Vault-Wrap-TTL`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Statuses besides 2xx that are an answer rather than an error. */
+  readonly allow?: readonly number[];
+}
+
+/** The body of a Vault answer: the envelope's usual members, all of which may be absent. */
+export interface VaultBody {
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly auth?: { readonly client_token: string; readonly accessor: string };
+  readonly wrap_info?: { readonly token: string; readonly accessor: string };
+  readonly errors?: readonly string[];
+  readonly [member: string]: unknown;
+}
+
+/** What the server answered. */
+export interface VaultAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** `{}` where the answer had none (204). */
+  readonly body: VaultBody;
+}
+
+/** Options of {@link VaultServer.createToken}. */
+export interface VaultTokenOptions {
+  /** Names of policies. Default: `default` alone. */
+  readonly policies?: readonly string[];
+  /** Time to live as Vault writes it: `'10s'`. Default: the server's. */
+  readonly ttl?: string;
+  /** More members of the request to `auth/token/create`, such as `num_uses` or `renewable`. */
+  readonly more?: Readonly<Record<string, unknown>>;
+}
+
+/** A running server. */
+export interface VaultServer {
+  /** `http://127.0.0.1:PORT`; the same after {@link restart}. */
+  readonly address: string;
+  /** The root token. */
+  readonly token: string;
+  /** Whether it was started here; `false` for one that was running already. */
+  readonly started: boolean;
+  /**
+   * Asks the server out of band, for seeding and for looking behind a provider's back.
+   *
+   * @param path - without `/v1/`, encoded by the caller where it needs to be
+   * @throws an `Error` with status and the server's errors, unless 2xx or one of `allow`
+   */
+  request(
+    method: string,
+    path: string,
+    body?: unknown,
+    options?: VaultRequestOptions,
+  ): Promise<VaultAnswer>;
+  /** Mounts a fresh KV engine and waits until it takes writes. Returns its path, without slashes. */
+  mountKv(options?: { readonly version?: 1 | 2; readonly path?: string }): Promise<string>;
+  /** Creates a policy of these HCL or JSON rules and returns its name. */
+  createPolicy(rules: string, name?: string): Promise<string>;
+  /** Creates a token. */
+  createToken(
+    options?: VaultTokenOptions,
+  ): Promise<{ readonly token: string; readonly accessor: string }>;
+  /** The end of the server's own log, up to 16 KiB. */
+  log(): string;
+  /** SIGTERM, and waits until it is gone. Does nothing to a server that was running already. */
+  stop(): Promise<void>;
+  /** SIGKILL, as a crash: open connections are reset. Waits until it is gone. */
+  kill(): Promise<void>;
+  /** SIGSTOP: connections are accepted and never answered. Waits until it stands. */
+  pause(): Promise<void>;
+  /** SIGCONT, and waits until it answers. */
+  resume(): Promise<void>;
+  /** Ends it if it runs, and starts an empty one on the same port with the same root token. */
+  restart(): Promise<void>;
+  /** As {@link stop}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Starts a Vault-compatible dev server, or takes the one that runs (see `external`). Takes 1 to 2 s;
+ * the very first time on a machine without `bao` or `vault` it fetches OpenBao ({@link findVaultBinary}).
+ *
+ * @throws an `Error` that says how to get a server, or with the end of its log if it does not start
+ * @example
+ * ```ts
+ * import { startVaultServer } from '@keyfall/testkit';
+ *
+ * const server = await startVaultServer();
+ * const mount = await server.mountKv({ version: 2 });
+ * await server.request('POST', `${mount}/data/shop`, { data: { TOKEN: 'value' } });
+ * await server.stop();
+ * ```
+ */
+export async function startVaultServer(options: VaultServerOptions = {}): Promise<VaultServer> {
+  const running = runningServer(options.external);
+  if (running !== undefined) {
+    if (await healthy(running.address)) return serverOver(running, undefined);
+    throw new Error(`${running.variable} is set, but no healthy server answers there.`);
+  }
+  const token = options.token ?? `root-${randomBytes(12).toString('hex')}`;
+  const binary = await findVaultBinary();
+  for (let attempt = 1; ; attempt += 1) {
+    const port = options.port ?? (await freePort());
+    try {
+      const supervised = superviseServer(binary, port, token, options.args ?? []);
+      await supervised.start();
+      return serverOver({ address: `http://127.0.0.1:${port}`, token }, supervised);
+    } catch (error) {
+      // between our look and its start, somebody else may have taken the port
+      const taken = error instanceof Error && error.message.includes('address already in use');
+      if (!taken || options.port !== undefined || attempt === 5) throw error;
+    }
+  }
+}
+
+function runningServer(
+  external: boolean | undefined,
+): { address: string; token: string; variable: string } | undefined {
+  if (external === false) return undefined;
+  const variable = process.env['BAO_ADDR'] === undefined ? 'VAULT_ADDR' : 'BAO_ADDR';
+  const address = process.env[variable];
+  if (!address || !URL.canParse(address)) return undefined;
+  const { hostname } = new URL(address);
+  if (external !== true && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname)) return undefined;
+  const token = process.env['BAO_TOKEN'] ?? process.env['VAULT_TOKEN'] ?? '';
+  return { address: address.replace(/\/+$/, ''), token, variable };
+}
+
+function serverOver(
+  { address, token }: { readonly address: string; readonly token: string },
+  supervised: SupervisedServer | undefined,
+): VaultServer {
+  const mine = (): SupervisedServer => {
+    if (supervised) return supervised;
+    throw new Error('This server was not started here: start one with { external: false }.');
+  };
+
+  async function request(
+    method: string,
+    path: string,
+    body?: unknown,
+    { token: as = token, headers = {}, allow = [] }: VaultRequestOptions = {},
+  ): Promise<VaultAnswer> {
+    const answer = await fetch(`${address}/v1/${path}`, {
+      method,
+      headers: {
+        'X-Vault-Request': 'true',
+        ...(as === '' ? {} : { 'X-Vault-Token': as }),
+        ...headers,
+      },
+      redirect: 'error',
+      signal: AbortSignal.timeout(30_000),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    const parsed: VaultBody = text.startsWith('{') ? JSON.parse(text) : {};
+    if (answer.ok || allow.includes(answer.status))
+      return { status: answer.status, headers: answer.headers, body: parsed };
+    throw new Error(`${method} ${path}: ${answer.status} ${(parsed.errors ?? []).join('; ')}`);
+  }
+
+  async function mountKv({
+    version = 2,
+    path = `kv-${randomBytes(6).toString('hex')}`,
+  }: {
+    readonly version?: 1 | 2;
+    readonly path?: string;
+  } = {}): Promise<string> {
+    await request('POST', `sys/mounts/${path}`, {
+      type: 'kv',
+      options: { version: String(version) },
+    });
+    // a fresh v2 mount upgrades itself first, and answers 400 meanwhile
+    await until(async () => {
+      const { status } = await request(
+        'GET',
+        `${path}/${version === 2 ? 'config' : 'none'}`,
+        undefined,
+        {
+          allow: [400, 404],
+        },
+      );
+      return status !== 400;
+    }, `the mount ${path} to be ready`);
+    return path;
+  }
+
+  async function createPolicy(
+    rules: string,
+    name: string = `policy-${randomBytes(6).toString('hex')}`,
+  ): Promise<string> {
+    await request('PUT', `sys/policies/acl/${name}`, { policy: rules });
+    return name;
+  }
+
+  async function createToken({ policies, ttl, more }: VaultTokenOptions = {}): Promise<{
+    token: string;
+    accessor: string;
+  }> {
+    const { body } = await request('POST', 'auth/token/create', {
+      policies: policies ?? ['default'],
+      ...(ttl === undefined ? {} : { ttl }),
+      ...more,
+    });
+    if (!body.auth) throw new Error('auth/token/create answered without auth.');
+    return { token: body.auth.client_token, accessor: body.auth.accessor };
+  }
+
+  const stop = async (): Promise<void> => supervised?.end('SIGTERM');
+  return {
+    address,
+    token,
+    started: supervised !== undefined,
+    request,
+    mountKv,
+    createPolicy,
+    createToken,
+    log: () => supervised?.log() ?? '',
+    stop,
+    kill: async () => mine().end('SIGKILL'),
+    pause: async () => mine().pause(),
+    resume: async () => mine().resume(),
+    restart: async () => {
+      await mine().end('SIGTERM');
+      await mine().start();
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+interface SupervisedServer {
+  start(): Promise<void>;
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  log(): string;
+}
+
+/** The process behind a server: started, signalled, and never left behind. */
+function superviseServer(
+  binary: string,
+  port: number,
+  token: string,
+  more: readonly string[],
+): SupervisedServer {
+  const address = `http://127.0.0.1:${port}`;
+  let child: ChildProcess | undefined;
+  let log = '';
+
+  async function start(): Promise<void> {
+    const started = spawn(
+      binary,
+      [
+        'server',
+        '-dev',
+        '-dev-no-store-token', // else it writes the user's ~/.vault-token
+        `-dev-root-token-id=${token}`,
+        `-dev-listen-address=127.0.0.1:${port}`,
+        ...more,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: environmentWithoutVault() },
+    );
+    child = started;
+    log = '';
+    for (const stream of [started.stdout, started.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        log = (log + text).slice(-16_384);
+      });
+      (stream as Socket).unref();
+    }
+    started.unref();
+    dieWithParent(started);
+    let failed: string | undefined;
+    started.once('error', (error: NodeJS.ErrnoException) => {
+      failed = `${binary} cannot be started: ${error.code}`;
+    });
+    started.once('exit', (code, signal) => {
+      failed = `${binary} ended with ${signal ?? code}`;
+    });
+    try {
+      await until(async () => {
+        if (failed !== undefined) throw new Error(failed);
+        return healthy(address);
+      }, 'the server to be healthy');
+    } catch (error) {
+      // what it wrote last may still be on its way through the pipe
+      if (failed === undefined) await end('SIGKILL');
+      else await wait(50);
+      throw new Error(`${error instanceof Error ? error.message : ''}\n${log.trimEnd()}`);
+    }
+  }
+
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const ending = child;
+    if (ending?.pid === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+    ending.ref();
+    const exited = new Promise<void>((resolve) => ending.once('exit', () => resolve()));
+    ending.kill(signal);
+    ending.kill('SIGCONT'); // a paused process takes SIGTERM only when it goes on
+    const gone = await Promise.race([exited.then(() => true), wait(10_000, false, { ref: false })]);
+    if (!gone) ending.kill('SIGKILL');
+    await exited;
+  }
+
+  return {
+    start,
+    end,
+    log: () => log,
+    async pause() {
+      child?.kill('SIGSTOP');
+      const pid = child?.pid;
+      if (process.platform === 'linux' && pid !== undefined)
+        await until(() => standsStill(pid), 'the server to stand still');
+    },
+    async resume() {
+      child?.kill('SIGCONT');
+      await until(() => healthy(address), 'the server to answer again');
+    },
+  };
+}
+
+/** The server must not take settings from the developer's own Vault environment. */
+function environmentWithoutVault(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(VAULT|BAO)_/.test(name)),
+  );
+}
+
+const alive = new Set<ChildProcess>();
+
+/**
+ * The exit hook covers an orderly end. A test worker that is killed runs no hook: there a shell
+ * waits for the end of our pipe to it, which the system closes however we end.
+ */
+function dieWithParent(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  if (alive.size === 0) process.once('exit', killAll);
+  alive.add(child);
+  const watchdog =
+    process.platform === 'win32'
+      ? undefined
+      : spawn('/bin/sh', ['-c', 'read -r _; kill -9 "$1"', 'sh', String(child.pid)], {
+          stdio: ['pipe', 'ignore', 'ignore'],
+        }).on('error', () => {});
+  watchdog?.unref();
+  (watchdog?.stdin as Socket | undefined)?.unref();
+  child.once('exit', () => {
+    watchdog?.kill('SIGKILL'); // before the number of the process can be another's
+    alive.delete(child);
+    if (alive.size === 0) process.off('exit', killAll);
+  });
+}
+
+function killAll(): void {
+  for (const child of alive) child.kill('SIGKILL');
+}
+
+async function standsStill(pid: number): Promise<boolean> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const states = await Promise.all(
+    threads.map(async (thread) => {
+      const stat = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => ') T');
+      return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
+    }),
+  );
+  return states.every((state) => state === 'T');
+}
+
+async function healthy(address: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${address}/v1/sys/health?standbyok=true`, {
+      signal: AbortSignal.timeout(2_000),
+    });
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Asks every 25 ms, for at most a minute. */
+async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`Waited a minute for ${what}.`);
+    await wait(25);
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+      .once('error', reject)
+      .listen(0, '127.0.0.1', () => {
+        const { port } = server.address() as AddressInfo;
+        server.close(() => resolve(port));
+      });
+  });
+}

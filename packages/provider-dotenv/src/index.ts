@@ -1,1 +1,2 @@
-export {};
+export type { DotenvProviderOptions } from './dotenv-provider.ts';
+export { dotenvProvider } from './dotenv-provider.ts';

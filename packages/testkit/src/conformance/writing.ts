@@ -1,0 +1,237 @@
+/**
+ * A write happens whole, touches only what it names, and never undoes another writer's change
+ * unseen.
+ */
+import assert from 'node:assert/strict';
+import { isSecretError } from '@keyfall/core';
+import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from '../conformance.ts';
+import { canariesFor, canary, examine, holdable } from './exam.ts';
+import { oddValues } from './samples.ts';
+
+const three = () => canariesFor('ALPHA', 'BETA', 'GAMMA');
+
+/** The rules of `write` and `history`, for providers that have them. */
+export function writingTests<Subject extends ConformanceSubject>(
+  harness: ConformanceHarness<Subject>,
+): ConformanceTest[] {
+  const { capabilities } = harness;
+  if (capabilities.writes === 'none') return [];
+  const tests = [
+    examine(
+      harness,
+      'writing: sets, changes and deletes in one call, and leaves the other names alone',
+      three,
+      async (exam, held) => {
+        const [changed, added] = [canary(), canary()];
+        await exam.write([
+          ['ALPHA', changed],
+          ['BETA', null],
+          ['DELTA', added],
+        ]);
+        assert.deepEqual(Object.fromEntries(await exam.values('all')), {
+          ALPHA: changed,
+          DELTA: added,
+          GAMMA: held.get('GAMMA'),
+        });
+        assert.equal(await exam.outcome('BETA'), 'absent');
+      },
+    ),
+
+    examine(harness, 'writing: the receipt tells what the next read tells', three, async (exam) => {
+      const receipt = await exam.write([['ALPHA', canary()]]);
+      assert.equal(typeof receipt.conditional, 'boolean', 'conditional must be a boolean');
+      const { revision, entries } = await exam.read(['ALPHA']);
+      if (receipt.revision !== undefined) assert.equal(receipt.revision, revision);
+      const alpha = entries.get('ALPHA');
+      assert.ok(alpha && !isSecretError(alpha), 'the written name has no value');
+      if (receipt.version !== undefined) assert.equal(receipt.version, alpha.version);
+      const again = await exam.write([['ALPHA', canary()]]);
+      if (receipt.revision !== undefined) assert.notEqual(again.revision, receipt.revision);
+    }),
+
+    examine(
+      harness,
+      'writing: the deletion of a name that is not held changes nothing',
+      three,
+      async (exam, held) => {
+        await exam.write([['NOBODY', null]]);
+        assert.deepEqual(await exam.values('all'), held);
+      },
+    ),
+
+    examine(
+      harness,
+      'writing: odd values are read back to the character',
+      three,
+      async (exam, held) => {
+        const odd = holdable(harness, oddValues);
+        await exam.write(odd);
+        const values = await exam.values('all');
+        for (const [name, value] of [...held, ...odd])
+          assert.ok(values.get(name) === value, `${name} comes back changed`);
+      },
+    ),
+
+    examine(
+      harness,
+      'writing: a batch that was read before does not change with a write',
+      three,
+      async (exam, held) => {
+        const { entries } = await exam.read('all');
+        await exam.write([
+          ['ALPHA', canary()],
+          ['BETA', null],
+        ]);
+        const before = [...entries].map(([name, entry]) => [
+          name,
+          isSecretError(entry) || entry.value,
+        ]);
+        assert.deepEqual(new Map(before as [string, string][]), held);
+      },
+    ),
+  ];
+
+  const impossible = [...oddValues].filter(
+    ([name, value]) => !(harness.canHold?.(name, value) ?? true),
+  );
+  if (impossible.length > 0)
+    tests.push(
+      examine(
+        harness,
+        'writing: a value that the store cannot hold is refused and changes nothing',
+        three,
+        async (exam, held) => {
+          for (const [name, value] of impossible) {
+            const entries = [
+              ['ALPHA', canary()],
+              [name, value],
+            ] as const;
+            await exam.rejection(() => exam.write(entries), `a write of ${name}`);
+            if (capabilities.writes === 'store')
+              assert.deepEqual(
+                await exam.values('all'),
+                held,
+                `a write of ${name} changes something`,
+              );
+          }
+        },
+      ),
+    );
+
+  if (capabilities.conditionalWrites)
+    tests.push(
+      examine(
+        harness,
+        'writing: a conditional write after another one is a conflict and changes nothing',
+        three,
+        async (exam) => {
+          const { revision } = await exam.read('all');
+          assert.ok(revision !== undefined, 'a store with conditional writes has a revision');
+          await exam.write([['ALPHA', canary()]]);
+          const between = await exam.values('all');
+          const late = () =>
+            exam.write(
+              [
+                ['ALPHA', canary()],
+                ['BETA', null],
+                ['NEW', canary()],
+              ],
+              revision,
+            );
+          const error = await exam.rejection(late, 'a conditional write at an old revision');
+          assert.equal(error.code, 'ERR_SECRET_CONFLICT');
+          assert.deepEqual(
+            await exam.values('all'),
+            between,
+            'the refused write changes something',
+          );
+        },
+      ),
+
+      examine(
+        harness,
+        'writing: a conditional write at the revision that was read happens, and says that it was one',
+        three,
+        async (exam) => {
+          const { revision } = await exam.read('all');
+          const value = canary();
+          const receipt = await exam.write([['ALPHA', value]], revision);
+          assert.equal(receipt.conditional, true, 'conditional must be true');
+          assert.deepEqual(await exam.outcome('ALPHA'), { value });
+          const next = canary();
+          await exam.write([['ALPHA', next]], receipt.revision);
+          assert.deepEqual(await exam.outcome('ALPHA'), { value: next });
+        },
+      ),
+
+      examine(
+        harness,
+        'writing: of writes in parallel none that was confirmed is lost',
+        three,
+        async (exam) => {
+          const wanted = canariesFor('P1', 'P2', 'P3', 'P4', 'P5');
+          const confirmed: [string, string][] = [];
+          await Promise.all(
+            [...wanted].map(async ([name, value]) => {
+              try {
+                await exam.write([[name, value]]);
+                confirmed.push([name, value]);
+              } catch (error) {
+                // to give up is allowed, to say so wrongly is not
+                if (!isSecretError(error)) throw error;
+              }
+            }),
+          );
+          assert.ok(confirmed.length > 0, 'no write in parallel succeeds');
+          const values = await exam.values('all');
+          for (const [name, value] of confirmed) assert.equal(values.get(name), value, name);
+        },
+      ),
+    );
+  else
+    tests.push(
+      examine(
+        harness,
+        'writing: a store without conditional writes does not claim one',
+        three,
+        async (exam) => {
+          try {
+            const receipt = await exam.write([['ALPHA', canary()]], 'no such revision');
+            assert.equal(receipt.conditional, false, 'conditional must be false');
+          } catch (error) {
+            if (error instanceof assert.AssertionError) throw error;
+            assert.ok(isSecretError(error), 'write rejects with no SecretError');
+          }
+        },
+      ),
+    );
+
+  if (capabilities.history)
+    tests.push(
+      examine(
+        harness,
+        'history: the versions of a name, newest first, one of them current',
+        three,
+        async (exam) => {
+          const { provider } = exam;
+          await exam.write([['DELTA', canary()]]);
+          await exam.write([['DELTA', canary()]]);
+          const versions = await exam.settled(
+            async () => provider.history?.('DELTA', exam.context()) ?? [],
+            'history',
+          );
+          exam.saw(versions);
+          const [newest, previous] = versions;
+          assert.ok(newest && previous, 'two writes make two versions');
+          assert.deepEqual([newest.state, newest.held], ['current', true]);
+          assert.deepEqual([previous.state, previous.held], ['previous', true]);
+          const current = versions.filter(({ state }) => state === 'current');
+          assert.equal(current.length, 1, 'one version is current');
+          const record = (await exam.read(['DELTA'])).entries.get('DELTA');
+          assert.ok(record && !isSecretError(record), 'the written name has no value');
+          assert.equal(record.version, newest.version, 'a read answers the current version');
+        },
+      ),
+    );
+  return tests;
+}

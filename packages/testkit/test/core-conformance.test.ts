@@ -1,0 +1,41 @@
+// Core's own providers against the suite. They are tested here, because a dev dependency from core
+// back to the testkit would be a cycle.
+import { envProvider, memoryProvider } from '@keyfall/core';
+import { describe, test } from 'vitest';
+import { type ConformanceFaults, type ConformanceSubject, conformanceTests } from '../src/index.ts';
+
+const never: ConformanceFaults<ConformanceSubject> = {
+  unavailable: 'impossible',
+  stalled: 'impossible',
+  denied: 'impossible',
+  unauthenticated: 'impossible',
+  invalid: 'impossible',
+  missingDocument: 'impossible',
+};
+
+describe('memoryProvider', () => {
+  const tests = conformanceTests({
+    create: async (values) => ({ provider: memoryProvider(values), close: async () => {} }),
+    capabilities: { writes: 'store', conditionalWrites: true, bag: true },
+    faults: never,
+  });
+  for (const { name, run } of tests) test(name, run);
+});
+
+describe('envProvider', () => {
+  const tests = conformanceTests({
+    create: async (values) => {
+      // as process.env: any name but one with "=" or NUL (POSIX, XBD 8.1)
+      const env: Record<string, string | undefined> = Object.create(null);
+      for (const [name, value] of values) env[`SHOP_${name}`] = value;
+      return { provider: envProvider({ prefix: 'SHOP_', env }), env, close: async () => {} };
+    },
+    change: async ({ env }, changes) => {
+      for (const [name, value] of changes) env[`SHOP_${name}`] = value ?? undefined;
+    },
+    capabilities: { writes: 'none', bag: true },
+    faults: never,
+    canHold: (name, value) => !/[=\0]/.test(name) && !value.includes('\0'),
+  });
+  for (const { name, run } of tests) test(name, run);
+});

@@ -1,5 +1,272 @@
-import type { Secrets, SecretsOptions } from './secrets.ts';
+/**
+ * Composes providers into the one object that an application asks.
+ */
+import { Chain, type Resolution } from './chain.ts';
+import { systemClock } from './clock.ts';
+import { type Duration, toMilliseconds } from './duration.ts';
+import type { SecretsEvent } from './events.ts';
+import { Notifier } from './notifier.ts';
+import { isSecretError, SecretError } from './secret-error.ts';
+import type {
+  ReadContext,
+  SecretBatch,
+  SecretChanges,
+  SecretRecord,
+  WriteReceipt,
+} from './secret-provider.ts';
+import type { ChainEntry, Explanation, Secrets, SecretsOptions } from './secrets.ts';
+import { Source } from './source.ts';
 
-export function createSecrets(_options: SecretsOptions): Secrets {
-  throw new Error('being written');
+const minute = 60_000;
+
+/**
+ * Makes a chain of providers. It does no I/O: the first call does.
+ *
+ * @throws `ERR_SECRET_CONFIG` naming the option: no provider, two of one name, a length of time that
+ *   is none, or `only` with a provider that is not in the chain
+ * @example
+ * ```ts
+ * import { createSecrets, envProvider, memoryProvider } from '@keyfall/core';
+ *
+ * const secrets = createSecrets({
+ *   providers: [envProvider({ prefix: 'SHOP_' }), memoryProvider({ PAGE_ENTRIES: '8' })],
+ * });
+ * secrets.on('fallback', ({ provider, detail }) => console.warn(`${provider}: ${detail}`));
+ * const pageEntries = await secrets.get('PAGE_ENTRIES');
+ * ```
+ */
+export function createSecrets(options: SecretsOptions): Secrets {
+  const { clock = systemClock, name: chainName = 'chain' } = options;
+  const length = (option: 'ttl' | 'staleIfError' | 'budget', standard: Duration) =>
+    toMilliseconds(options[option] ?? standard, option);
+  const ttl = length('ttl', 5 * minute);
+  const limits = {
+    ttl,
+    negativeTtl: Math.min(ttl, 30_000),
+    staleWhileRevalidate: ttl,
+    staleIfError: length('staleIfError', 60 * minute),
+  };
+  const budget = length('budget', 4_000);
+  const notifier = new Notifier(clock);
+  const sources = options.providers.map((given) => {
+    const entry: ChainEntry = 'provider' in given ? given : { provider: given };
+    const { provider, required = false, timeout, onDenied = 'stop' } = entry;
+    return new Source({
+      provider,
+      required,
+      onDenied,
+      timeout: toMilliseconds(timeout ?? provider.timeout ?? 2_500, `timeout of ${provider.name}`),
+      limits,
+      clock,
+      notifier,
+    });
+  });
+  const only = new Map(Object.entries(options.only ?? {}));
+  checkNames(sources, only);
+  const chain = new Chain({ sources, only, budget, clock, notifier });
+  let closing: Promise<void> | undefined;
+
+  const assertOpen = () => {
+    if (closing) throw new SecretError('ERR_SECRET_ABORTED', 'the secrets were closed');
+  };
+  const resolve = async (name: string, signal: AbortSignal | undefined): Promise<Resolution> => {
+    assertOpen();
+    if (typeof name !== 'string' || name === '')
+      throw new SecretError(
+        'ERR_SECRET_CONFIG',
+        'the name of a secret must be text, and not empty',
+      );
+    const resolution = await chain.resolve(name, signal);
+    if (resolution.kind === 'failed' && resolution.error.code === 'ERR_SECRET_ABORTED')
+      throw resolution.error;
+    return resolution;
+  };
+  const resolveAll = (signal: AbortSignal | undefined) => {
+    assertOpen();
+    return chain.resolveAll(signal);
+  };
+  const target = sources.find(({ provider }) => provider.write);
+
+  /** Writes to the first provider that can; never to another one because that one fails. */
+  const write = async (changes: SecretChanges, signal: AbortSignal | undefined, sets: boolean) => {
+    assertOpen();
+    const unsupported = (why: string) =>
+      new SecretError('ERR_SECRET_UNSUPPORTED', why, { hint: 'Add a provider that can write.' });
+    if (!target?.provider.write) throw unsupported('no provider of the chain can write');
+    for (const [name, value] of changes.entries) {
+      if (value !== null && typeof value !== 'string')
+        throw new SecretError('ERR_SECRET_CONFIG', `the value for ${name} is not text`, {
+          secretName: name,
+        });
+      if (!chain.allows(target, name))
+        throw unsupported(
+          `${name} may come from ${only.get(name)} alone, and that cannot be written`,
+        );
+      if (sets && value !== null) await assertNotShadowed(name, target, signal);
+    }
+    const receipt = await target.call(
+      (context) => target.provider.write?.(changes, context) as Promise<WriteReceipt>,
+      { signal, limit: budget },
+    );
+    return { target, receipt };
+  };
+  const assertNotShadowed = async (
+    name: string,
+    writable: Source,
+    signal: AbortSignal | undefined,
+  ) => {
+    for (const source of sources.slice(0, sources.indexOf(writable))) {
+      if (!chain.allows(source, name)) continue;
+      const answer = await source.ask(name, { signal, limit: source.timeout });
+      if (answer.kind === 'failed') throw answer.error;
+      if (answer.kind !== 'absent')
+        throw new SecretError(
+          'ERR_SECRET_CONFLICT',
+          `${source.label} holds ${name} and comes before ${writable.label}, so a value written there would never be seen`,
+          {
+            provider: source.provider.name,
+            secretName: name,
+            hint: `Change it in ${source.provider.name}.`,
+          },
+        );
+    }
+  };
+
+  const secrets: Secrets = {
+    name: chainName,
+    store: sources.map(({ label }) => label).join(', then '),
+
+    async get(name, { signal } = {}) {
+      const resolution = await resolve(name, signal);
+      if (resolution.kind === 'found') return resolution.record.value;
+      throw resolution.error;
+    },
+
+    async find(name, { signal } = {}) {
+      const resolution = await resolve(name, signal);
+      if (resolution.kind === 'failed') throw resolution.error;
+      return resolution.kind === 'found' ? resolution.record.value : undefined;
+    },
+
+    async getAll({ signal } = {}) {
+      const { records } = await resolveAll(signal);
+      const all: Record<string, string> = Object.create(null);
+      for (const [name, { value }] of records) all[name] = value;
+      return Object.freeze(all);
+    },
+
+    async list({ signal } = {}) {
+      return [...(await resolveAll(signal)).records.keys()].sort();
+    },
+
+    async set(name, value, { signal } = {}) {
+      const { target, receipt } = await write({ entries: new Map([[name, value]]) }, signal, true);
+      const { version } = receipt;
+      return { provider: target.provider.name, ...(version !== undefined && { version }) };
+    },
+
+    async delete(name, { signal } = {}) {
+      const { target } = await write({ entries: new Map([[name, null]]) }, signal, false);
+      const stillHeldBy: string[] = [];
+      for (const source of sources) {
+        if (source === target || !chain.allows(source, name)) continue;
+        const answer = await source.ask(name, { signal, limit: source.timeout });
+        if (answer.kind === 'held' || answer.kind === 'stale')
+          stillHeldBy.push(source.provider.name);
+      }
+      return { provider: target.provider.name, stillHeldBy };
+    },
+
+    async explain(name, { signal } = {}) {
+      return explanationOf(name, await resolve(name, signal));
+    },
+
+    on: (type, listener) => notifier.on(type, listener as unknown as (event: SecretsEvent) => void),
+
+    async read(names, context) {
+      return names === 'all' ? readAll(context) : readNames(names, context);
+    },
+
+    close() {
+      closing ??= Promise.all(sources.map((source) => source.close())).then(() => {});
+      return closing;
+    },
+
+    [Symbol.asyncDispose]: () => secrets.close(),
+
+    ...(target?.provider.write && {
+      write: async (changes: SecretChanges, { signal }: ReadContext) =>
+        (await write(changes, signal, true)).receipt,
+      atomicity: target.provider.atomicity ?? 'name',
+      conditionalWrites: target.provider.conditionalWrites ?? 'never',
+    }),
+  };
+
+  async function readAll({ signal }: ReadContext): Promise<SecretBatch> {
+    const { records, degraded, revisions } = await resolveAll(signal);
+    const revision = target && revisions.get(target);
+    return {
+      entries: records,
+      complete: true,
+      ...(revision !== undefined && { revision }),
+      ...(degraded !== undefined && { degraded }),
+    };
+  }
+
+  async function readNames(
+    names: readonly string[],
+    { signal }: ReadContext,
+  ): Promise<SecretBatch> {
+    const entries = new Map<string, SecretRecord | SecretError>();
+    let degraded: string | undefined;
+    const resolutions = await Promise.all(names.map((name) => resolve(name, signal)));
+    for (const [index, resolution] of resolutions.entries()) {
+      const name = names[index] ?? '';
+      if (resolution.kind === 'failed') entries.set(name, resolution.error);
+      if (resolution.kind !== 'found') continue;
+      entries.set(name, resolution.record);
+      degraded ??= resolution.degraded;
+    }
+    const errors = [...entries.values()].filter((entry) => isSecretError(entry));
+    // a chain that could answer for no name at all is a provider that could not be asked
+    if (errors[0] && errors.length === names.length) throw errors[0];
+    return { entries, complete: false, ...(degraded !== undefined && { degraded }) };
+  }
+
+  return secrets;
+}
+
+function checkNames(sources: readonly Source[], only: ReadonlyMap<string, string>): void {
+  const config = (reason: string, hint: string) =>
+    new SecretError('ERR_SECRET_CONFIG', reason, { hint });
+  const names = sources.map(({ provider }) => provider.name);
+  if (names.length === 0)
+    throw config('the option providers is empty', 'Give at least one provider.');
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw config(`two providers are named ${twice}`, 'Give one of them another `name`.');
+  for (const [secret, provider] of only)
+    if (!names.includes(provider))
+      throw config(
+        `the option only binds ${secret} to ${provider}, which is not in the chain`,
+        `The chain's providers are: ${names.join(', ')}.`,
+      );
+}
+
+function explanationOf(name: string, resolution: Resolution): Explanation {
+  const { attempts } = resolution;
+  if (resolution.kind !== 'found') return { name, found: false, attempts };
+  const { source, record, age, freshness, degraded } = resolution;
+  return {
+    name,
+    found: true,
+    provider: source.provider.name,
+    store: source.provider.store,
+    age,
+    freshness,
+    ...(record.version !== undefined && { version: record.version }),
+    ...(record.createdAt !== undefined && { createdAt: record.createdAt }),
+    ...(degraded !== undefined && { degraded }),
+    attempts,
+  };
 }

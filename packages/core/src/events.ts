@@ -19,7 +19,7 @@ export interface SecretsEvents {
     readonly code?: SecretErrorCode;
     /** What the provider said, in one clause. */
     readonly detail: string;
-    /** Who answered instead: another provider's name, or `last-good` for this provider's last good value. */
+    /** Who answered instead: a provider's name, `last-good` for this one's last good value, or `none`. */
     readonly answeredBy: string;
     /** The names that this first call served second-hand. */
     readonly names: readonly string[];

@@ -1,0 +1,339 @@
+/**
+ * The chain: asks the providers in order, and decides by the kind of each answer whether to stop, to
+ * go on, or to fail.
+ *
+ * | a provider's answer | what the chain does |
+ * | --- | --- |
+ * | holds it | stop: this is the answer |
+ * | does not hold it | ask the next |
+ * | could not be asked | its last good value while that is young enough, else ask the next, and say so; `required`: fail |
+ * | its whole document is not there | ask the next, and say so; `required`: fail |
+ * | denied, not authenticated | fail; `onDenied: 'next'`: ask the next, and say so |
+ * | certificate not trusted, broken content, wrong configuration | fail, always |
+ */
+import type { Clock } from './clock.ts';
+import type { SecretsEvents } from './events.ts';
+import { labelOf } from './label.ts';
+import type { Notifier } from './notifier.ts';
+import {
+  isSecretError,
+  type ProviderAttempt,
+  SecretError,
+  type SecretErrorCode,
+} from './secret-error.ts';
+import type { SecretBatch, SecretRecord } from './secret-provider.ts';
+import type { Answer, Source } from './source.ts';
+
+/** What a chain is made of. */
+export interface ChainOptions {
+  readonly sources: readonly Source[];
+  /** Name of a secret to name of the one provider that may answer for it. */
+  readonly only: ReadonlyMap<string, string>;
+  /** Time limit of one question to the whole chain, in milliseconds. */
+  readonly budget: number;
+  readonly clock: Clock;
+  readonly notifier: Notifier;
+}
+
+/** What the chain found for one name, with what each provider said. */
+export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
+  | {
+      readonly kind: 'found';
+      readonly source: Source;
+      readonly record: SecretRecord;
+      /** Milliseconds since it was read. */
+      readonly age: number;
+      readonly freshness: 'fresh' | 'stale' | 'fallback';
+      /** Why the answer is second-hand, where it is. */
+      readonly degraded: string | undefined;
+    }
+  /** Every provider answered "not here". */
+  | { readonly kind: 'missing'; readonly error: SecretError }
+  | { readonly kind: 'failed'; readonly error: SecretError }
+);
+
+/** What the chain found when asked for everything. */
+export interface WholeResolution {
+  readonly records: ReadonlyMap<string, SecretRecord>;
+  readonly degraded: string | undefined;
+  /** The revision that each provider's part shows. */
+  readonly revisions: ReadonlyMap<Source, string>;
+}
+
+/** A provider that the chain went past. */
+interface Pass {
+  readonly source: Source;
+  readonly reason: SecretsEvents['fallback']['reason'];
+  /** What the provider said, in one clause. */
+  readonly detail: string;
+  /** Why it could not answer; missing where it did, and its document is not there. */
+  readonly error?: SecretError;
+}
+
+/** The part of the budget that each later provider keeps when an earlier one is silent. */
+const reserve = 0.1;
+
+export class Chain {
+  readonly #options: ChainOptions;
+
+  constructor(options: ChainOptions) {
+    this.#options = options;
+  }
+
+  /** Whether `source` may answer for `name`. */
+  allows(source: Source, name: string): boolean {
+    const bound = this.#options.only.get(name);
+    return bound === undefined || bound === source.provider.name;
+  }
+
+  /** Who holds `name`. Does not reject. */
+  async resolve(name: string, signal: AbortSignal | undefined): Promise<Resolution> {
+    const { sources } = this.#options;
+    const limitOf = this.#limits();
+    const attempts: ProviderAttempt[] = [];
+    const passes: Pass[] = [];
+    for (const [position, source] of sources.entries()) {
+      if (!this.allows(source, name)) {
+        attempts.push(attempt(source, 'skipped', 'may not answer for this name'));
+        continue;
+      }
+      const answer = await source.ask(name, { signal, limit: limitOf(position) });
+      attempts.push(attemptOf(source, answer));
+      if (answer.kind === 'held' || answer.kind === 'stale') {
+        for (const later of sources.slice(position + 1))
+          attempts.push(attempt(later, 'skipped', 'was not asked'));
+        return this.#found(name, source, answer, passes, attempts);
+      }
+      const verdict = judge(source, answer);
+      if (verdict instanceof SecretError)
+        return { kind: 'failed', error: failure(name, source, verdict, attempts), attempts };
+      if (verdict) passes.push(verdict);
+    }
+    const unknown = passes.find((pass) => pass.error);
+    if (unknown?.error)
+      return {
+        kind: 'failed',
+        error: failure(name, unknown.source, unknown.error, attempts),
+        attempts,
+      };
+    this.#tell(passes, [name], 'none');
+    return { kind: 'missing', error: notFound(name, attempts), attempts };
+  }
+
+  /**
+   * Everything that the chain holds; earlier providers win.
+   *
+   * @throws `SecretError` as `Secrets.getAll` does
+   */
+  async resolveAll(signal: AbortSignal | undefined): Promise<WholeResolution> {
+    const { sources, only } = this.#options;
+    const limitOf = this.#limits();
+    const held = new Map<string, { readonly record: SecretRecord; readonly source: Source }>();
+    const unknown = new Map<string, { readonly pass: Pass; readonly error: SecretError }>();
+    const passes: Pass[] = [];
+    const stale: Pass[] = [];
+    const answering: Source[] = [];
+    const revisions = new Map<Source, string>();
+    let degraded: string | undefined;
+    for (const [position, source] of sources.entries()) {
+      const answer = await source.askAll({ signal, limit: limitOf(position) });
+      if (answer.kind === 'failed' || answer.kind === 'held') {
+        const verdict = judge(source, answer);
+        if (verdict instanceof SecretError) throw failure(undefined, source, verdict, []);
+        if (verdict) passes.push(verdict);
+      }
+      if (answer.kind === 'failed') continue;
+      if (answer.kind === 'stale') stale.push(outage(source, answer.error));
+      else {
+        if (!answer.missingDocument) answering.push(source);
+        if (answer.revision !== undefined) revisions.set(source, answer.revision);
+        degraded ??= answer.degraded;
+      }
+      for (const [name, entry] of answer.entries) {
+        if (held.has(name) || !this.allows(source, name)) continue;
+        if (!isSecretError(entry)) held.set(name, { record: entry, source });
+        else {
+          const verdict = judge(source, { kind: 'failed', error: entry });
+          if (verdict instanceof SecretError) throw failure(name, source, verdict, []);
+          if (verdict) unknown.set(name, { pass: verdict, error: entry });
+        }
+      }
+    }
+    for (const [name, { pass, error }] of unknown)
+      if (!held.has(name)) throw failure(name, pass.source, error, []);
+      else if (!passes.some(({ source }) => source === pass.source)) passes.push(pass);
+    for (const { source, error } of passes) {
+      if (!error) continue;
+      const after = sources.slice(sources.indexOf(source) + 1);
+      const covered = answering.some((other) => after.includes(other));
+      const lost = [...only].find(
+        ([name, bound]) => bound === source.provider.name && !held.has(name),
+      );
+      if (!covered || lost) throw failure(lost?.[0], source, error, []);
+    }
+    for (const pass of [...passes, ...stale]) {
+      const from = sources.indexOf(pass.source) + (stale.includes(pass) ? 0 : 1);
+      const later = sources.slice(from);
+      const names = [...held]
+        .filter(([, { source }]) => later.includes(source))
+        .map(([name]) => name);
+      const next = later.find((source) => answering.includes(source));
+      this.#tell(
+        [pass],
+        names,
+        stale.includes(pass) ? 'last-good' : (next?.provider.name ?? 'none'),
+      );
+      degraded ??= degradation(pass);
+    }
+    const records = new Map([...held].map(([name, { record }]) => [name, record]));
+    return { records, degraded, revisions };
+  }
+
+  #found(
+    name: string,
+    source: Source,
+    answer: Extract<Answer, { kind: 'held' | 'stale' }>,
+    passes: readonly Pass[],
+    attempts: readonly ProviderAttempt[],
+  ): Resolution {
+    const { record, age } = answer;
+    this.#tell(passes, [name], source.provider.name);
+    const stale = answer.kind === 'stale' ? outage(source, answer.error) : undefined;
+    if (stale) this.#tell([stale], [name], 'last-good');
+    const pass = passes[0] ?? stale;
+    const degraded = pass
+      ? degradation(pass)
+      : answer.kind === 'held'
+        ? answer.degraded
+        : undefined;
+    const freshness =
+      passes.length > 0 ? 'fallback' : stale ? 'stale' : degraded ? 'fallback' : 'fresh';
+    return { kind: 'found', source, record, age, freshness, degraded, attempts };
+  }
+
+  #tell(passes: readonly Pass[], names: readonly string[], answeredBy: string): void {
+    for (const { source, reason, detail, error } of passes)
+      this.#options.notifier.fallBack(source.provider, {
+        reason,
+        detail,
+        names,
+        answeredBy,
+        ...(error && { code: error.code }),
+      });
+  }
+
+  /** How long to wait for the provider at each position, so that every later one gets its turn. */
+  #limits(): (position: number) => number {
+    const { sources, budget, clock } = this.#options;
+    const deadline = clock.monotonic() + budget;
+    return (position) =>
+      Math.max(
+        0,
+        deadline - clock.monotonic() - (sources.length - 1 - position) * budget * reserve,
+      );
+  }
+}
+
+/** Whether the chain may go past an answer: `undefined` freely, a `Pass` with a notice, else not. */
+function judge(
+  source: Source,
+  answer:
+    | {
+        readonly kind: 'absent' | 'held';
+        readonly missingDocument?: SecretBatch['missingDocument'];
+      }
+    | { readonly kind: 'failed'; readonly error: SecretError },
+): Pass | SecretError | undefined {
+  if (answer.kind !== 'failed') {
+    const { missingDocument } = answer;
+    if (!missingDocument || missingDocument.optional) return undefined;
+    const detail = missingDocument.description;
+    if (!source.required) return { source, reason: 'missing-document', detail };
+    return new SecretError('ERR_SECRET_NOT_FOUND', `it ${detail}, and it is required`, {
+      provider: source.provider.name,
+      hint: 'Check the path for a typing error.',
+    });
+  }
+  const { error } = answer;
+  if (error.code === 'ERR_SECRET_UNAVAILABLE' && !source.required) return outage(source, error);
+  const refused = error.code === 'ERR_SECRET_DENIED' || error.code === 'ERR_SECRET_UNAUTHENTICATED';
+  if (refused && source.onDenied === 'next')
+    return { source, reason: 'denied', detail: error.reason, error };
+  return error;
+}
+
+function outage(source: Source, error: SecretError): Pass {
+  return { source, reason: 'unavailable', detail: error.reason, error };
+}
+
+function degradation({ source, detail }: Pass): string {
+  return `${source.label}: ${detail}`;
+}
+
+function attempt(
+  source: Source,
+  outcome: ProviderAttempt['outcome'],
+  reason?: string,
+  code?: SecretErrorCode,
+): ProviderAttempt {
+  const { name: provider, store } = source.provider;
+  return { provider, store, outcome, ...(reason && { reason }), ...(code && { code }) };
+}
+
+function attemptOf(source: Source, answer: Answer): ProviderAttempt {
+  switch (answer.kind) {
+    case 'held':
+      return attempt(source, 'held', answer.degraded);
+    case 'absent':
+      return attempt(source, 'absent', answer.missingDocument?.description ?? 'does not hold it');
+    default:
+      return attempt(source, answer.kind, answer.error.reason, answer.error.code);
+  }
+}
+
+/** How an error of a provider reads to whom asked the chain. */
+const verbs: Readonly<Partial<Record<SecretErrorCode, string>>> = {
+  ERR_SECRET_UNAVAILABLE: 'could not be asked',
+  ERR_SECRET_DENIED: 'denied it',
+  ERR_SECRET_UNAUTHENTICATED: 'did not accept the credentials',
+  ERR_SECRET_TLS: 'could not be trusted',
+  ERR_SECRET_INVALID: 'returned something broken',
+};
+
+/** The chain's error for a provider's: the same facts, with the name and what everybody said. */
+function failure(
+  name: string | undefined,
+  source: Source,
+  error: SecretError,
+  attempts: readonly ProviderAttempt[],
+): SecretError {
+  const { code, retryable, hint, status, requestId } = error;
+  // an abort is the caller's own doing and no provider's
+  if (code === 'ERR_SECRET_ABORTED') return error;
+  const what = name === undefined ? 'the secrets could not be read' : `${name} could not be read`;
+  const verb = verbs[code];
+  const said = verb === undefined ? error.reason : `${verb}: ${error.reason}`;
+  return new SecretError(code, `${what}: ${source.label} ${said}`, {
+    provider: error.provider ?? source.provider.name,
+    secretName: name,
+    retryable,
+    hint,
+    attempts,
+    status,
+    requestId,
+  });
+}
+
+function notFound(name: string, attempts: readonly ProviderAttempt[]): SecretError {
+  const asked = attempts.filter(({ outcome }) => outcome !== 'skipped');
+  const said = asked.map(({ provider, store, reason }) => `${labelOf(provider, store)} ${reason}`);
+  const what =
+    asked.length === 1
+      ? `${name} was not found`
+      : `${name} was found in none of ${asked.length} providers`;
+  return new SecretError('ERR_SECRET_NOT_FOUND', `${what}: ${said.join('; ')}`, {
+    secretName: name,
+    hint: `Store it with \`keyfall set ${name}\`.`,
+    attempts,
+  });
+}

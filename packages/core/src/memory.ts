@@ -1,0 +1,159 @@
+/**
+ * What one provider said last, and how old that is. Durations are judged by the monotonic and by the
+ * wall clock, the older age counting: a suspended machine stops the one, a clock set back the other.
+ */
+import type { Clock } from './clock.ts';
+import { isSecretError } from './secret-error.ts';
+import type { SecretBatch, SecretRecord } from './secret-provider.ts';
+
+/** The lengths of time that a memory goes by, in milliseconds. */
+export interface MemoryLimits {
+  /** How long a held value is fresh. */
+  readonly ttl: number;
+  /** How long "not here" is fresh. */
+  readonly negativeTtl: number;
+  /** How long past `ttl` a value is served while it is read anew. */
+  readonly staleWhileRevalidate: number;
+  /** How old a last good value may be when the store cannot be asked. */
+  readonly staleIfError: number;
+}
+
+/** A moment by both clocks. */
+interface Instant {
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
+/** One name as it was read. */
+export interface Seen {
+  /** `undefined`: the store answered "not here". */
+  readonly record: SecretRecord | undefined;
+  readonly at: Instant;
+  /** Why it was second-hand already when it was read, where it was. */
+  readonly degraded: string | undefined;
+}
+
+/** A whole store as it was read. */
+export interface SeenWhole {
+  readonly at: Instant;
+  readonly missingDocument: SecretBatch['missingDocument'];
+  readonly revision: string | undefined;
+  readonly degraded: string | undefined;
+  /** Every name that the store held. */
+  readonly records: ReadonlyMap<string, SecretRecord>;
+}
+
+/** `fresh`: serve it. `aging`: serve it and read it anew. `gone`: read it first. */
+export type Freshness = 'fresh' | 'aging' | 'gone';
+
+export class Memory {
+  readonly #clock: Clock;
+  readonly #limits: MemoryLimits;
+  /** Shortens every `ttl` by up to a tenth, so that a fleet started at once does not refresh at once. */
+  #jitter = 1;
+  readonly #names = new Map<string, Seen>();
+  #whole: SeenWhole | undefined;
+
+  constructor(clock: Clock, limits: MemoryLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  now(): Instant {
+    return { monotonic: this.#clock.monotonic(), wall: this.#clock.wall() };
+  }
+
+  /** Milliseconds since `at`. */
+  age(at: Instant): number {
+    const { monotonic, wall } = this.now();
+    return Math.max(monotonic - at.monotonic, wall - at.wall);
+  }
+
+  /** Takes in an answer that was asked for at `at` and given for `asked`. */
+  remember(asked: readonly string[] | 'all', batch: SecretBatch, at: Instant): void {
+    this.#jitter = 1 - Math.random() / 10;
+    const { degraded, missingDocument, revision } = batch;
+    const records = new Map<string, SecretRecord>();
+    if (!batch.complete && asked !== 'all')
+      for (const name of asked)
+        if (!batch.entries.has(name)) this.#names.set(name, { record: undefined, at, degraded });
+    const failed = new Set<string>();
+    for (const [name, entry] of batch.entries)
+      if (isSecretError(entry)) failed.add(name);
+      else {
+        records.set(name, entry);
+        this.#names.set(name, { record: entry, at, degraded });
+      }
+    if (!batch.complete) return;
+    // a name that could not be read keeps what it had: it may be needed as a last good value
+    for (const name of this.#names.keys())
+      if (!records.has(name) && !failed.has(name)) this.#names.delete(name);
+    this.#whole =
+      failed.size === 0 ? { at, missingDocument, revision, degraded, records } : undefined;
+  }
+
+  /** Forgets everything: after a write, or on demand. */
+  forget(): void {
+    this.#names.clear();
+    this.#whole = undefined;
+  }
+
+  /** What is known of `name`, and whether it may still be served. */
+  look(name: string): { readonly seen: Seen; readonly freshness: Freshness } | undefined {
+    const whole = this.#whole;
+    const seen =
+      this.#names.get(name) ??
+      (whole && { record: undefined, at: whole.at, degraded: whole.degraded });
+    return seen && { seen, freshness: this.#freshness(seen.at, seen.record) };
+  }
+
+  /** What is known of the whole store. */
+  lookWhole(): { readonly seen: SeenWhole; readonly freshness: Freshness } | undefined {
+    const seen = this.#whole;
+    if (seen === undefined) return undefined;
+    let freshness = this.#freshness(seen.at, seen.missingDocument ? undefined : 'held');
+    for (const record of seen.records.values())
+      if (this.#expired(record, seen.at)) freshness = 'gone';
+    return { seen, freshness };
+  }
+
+  /** The last good value of `name`, if it is young enough to stand in for a store that fails. */
+  lastGood(name: string): Seen | undefined {
+    const seen = this.#names.get(name);
+    if (seen?.record === undefined || this.#expired(seen.record, seen.at)) return undefined;
+    return this.age(seen.at) < this.#limits.staleIfError ? seen : undefined;
+  }
+
+  /** The last good whole store, likewise. Records that have expired are left out of it. */
+  lastGoodWhole(): SeenWhole | undefined {
+    const whole = this.#whole;
+    if (
+      whole === undefined ||
+      whole.missingDocument ||
+      this.age(whole.at) >= this.#limits.staleIfError
+    )
+      return undefined;
+    const records = new Map(
+      [...whole.records].filter(([, record]) => !this.#expired(record, whole.at)),
+    );
+    return { ...whole, records };
+  }
+
+  #freshness(at: Instant, record: SecretRecord | 'held' | undefined): Freshness {
+    const { ttl, negativeTtl, staleWhileRevalidate } = this.#limits;
+    const age = this.age(at);
+    if (record === undefined) return age < negativeTtl * this.#jitter ? 'fresh' : 'gone';
+    if (record !== 'held' && this.#expired(record, at)) return 'gone';
+    if (age < ttl * this.#jitter) return 'fresh';
+    return age < ttl + staleWhileRevalidate ? 'aging' : 'gone';
+  }
+
+  #expired(record: SecretRecord, at: Instant): boolean {
+    const { expiresAt, lease } = record;
+    if (expiresAt !== undefined)
+      if (this.#clock.wall() >= expiresAt || this.age(at) >= expiresAt - at.wall)
+        // the wall clock may have been set back: what was left at the read is all there is
+        return true;
+    return lease !== undefined && this.age(at) >= lease.duration;
+  }
+}

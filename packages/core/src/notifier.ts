@@ -1,0 +1,89 @@
+/**
+ * Hands events to those who listen, and keeps falling back from being silent: a notice that nobody
+ * listens to becomes a process warning. A provider's outage is told once, however many calls it
+ * touches, until the provider answers again.
+ */
+import { channel } from 'node:diagnostics_channel';
+import type { Clock } from './clock.ts';
+import type { SecretsEvent, SecretsEvents, SecretsEventType } from './events.ts';
+import { labelOf } from './label.ts';
+import type { SecretProvider } from './secret-provider.ts';
+
+type Listener = (event: SecretsEvent) => void;
+
+export class Notifier {
+  readonly #clock: Clock;
+  readonly #listeners = new Map<SecretsEventType, Set<Listener>>();
+  readonly #outages = new Map<
+    SecretProvider,
+    { readonly reason: string; readonly since: number }
+  >();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  on(type: SecretsEventType, listener: Listener): () => void {
+    const listeners = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  emit(event: SecretsEvent): void {
+    const diagnostics = channel(`keyfall:${event.type}`);
+    if (diagnostics.hasSubscribers) diagnostics.publish(event);
+    const listeners = this.#listeners.get(event.type);
+    if (listeners === undefined || listeners.size === 0) {
+      const notice = noticeOf(event);
+      if (notice !== undefined) warnProcess(notice, event.type);
+      return;
+    }
+    for (const listener of [...listeners])
+      try {
+        listener(event);
+      } catch {
+        // a listener must not decide whether a secret is found; its error's text may hold anything
+        warnProcess(`a listener of '${event.type}' threw`, 'listener');
+      }
+  }
+
+  /** Tells that an answer is second-hand, unless this outage has been told. */
+  fallBack(
+    provider: SecretProvider,
+    facts: Omit<SecretsEvents['fallback'], 'provider' | 'store'>,
+  ): void {
+    if (this.#outages.get(provider)?.reason === facts.reason) return;
+    this.#outages.set(provider, { reason: facts.reason, since: this.#clock.monotonic() });
+    this.emit({ type: 'fallback', provider: provider.name, store: provider.store, ...facts });
+  }
+
+  /** Tells that the provider answers again, if an outage of it has been told. */
+  recover(provider: SecretProvider): void {
+    const outage = this.#outages.get(provider);
+    if (outage === undefined) return;
+    this.#outages.delete(provider);
+    const after = this.#clock.monotonic() - outage.since;
+    this.emit({ type: 'recovered', provider: provider.name, store: provider.store, after });
+  }
+}
+
+/** The events that must not pass unheard, as a sentence. */
+function noticeOf(event: SecretsEvent): string | undefined {
+  if (event.type === 'warning') return `${event.provider}: ${event.message}`;
+  if (event.type === 'recovered') return `${event.provider} answers again`;
+  if (event.type !== 'fallback') return undefined;
+  const { provider, store, reason, detail, answeredBy, names } = event;
+  const label = labelOf(provider, store);
+  const said = reason === 'missing-document' ? detail : `did not answer: ${detail}`;
+  if (answeredBy === 'none') return `${label} ${said}. No other provider answers instead`;
+  const what = names.length === 1 ? `${names[0]} comes` : `${names.length} names come`;
+  const from = answeredBy === 'last-good' ? 'its last good value' : answeredBy;
+  return `${label} ${said}. ${what} from ${from} instead`;
+}
+
+function warnProcess(text: string, kind: string): void {
+  const code = `KEYFALL_${kind.toUpperCase()}`;
+  if (typeof process?.emitWarning === 'function')
+    process.emitWarning(text, { type: 'KeyfallWarning', code });
+  else console.warn(`keyfall: ${text}`);
+}

@@ -1,0 +1,308 @@
+/**
+ * One provider of a chain with all that the chain knows of it: what it said last, the reads under
+ * way, and whether it can be asked at all. It gathers the names asked for in one tick into one read,
+ * shares a read among everybody who waits, and answers every name with one of four answers.
+ */
+import { Circuit } from './circuit.ts';
+import type { Clock } from './clock.ts';
+import { Flight, type Landing, type Patience } from './flight.ts';
+import { labelOf } from './label.ts';
+import { limitedCall } from './limited-call.ts';
+import { Memory, type MemoryLimits } from './memory.ts';
+import type { Notifier } from './notifier.ts';
+import { isSecretError, SecretError } from './secret-error.ts';
+import type { ReadContext, SecretBatch, SecretProvider, SecretRecord } from './secret-provider.ts';
+
+/** What a provider answers for one name. */
+export type Answer =
+  | {
+      readonly kind: 'held';
+      readonly record: SecretRecord;
+      /** Milliseconds since it was read. */
+      readonly age: number;
+      /** Why it is second-hand, where the provider is a chain that fell back itself. */
+      readonly degraded?: string | undefined;
+    }
+  | { readonly kind: 'absent'; readonly missingDocument?: SecretBatch['missingDocument'] }
+  /** It could not be asked; this is its last good value. */
+  | {
+      readonly kind: 'stale';
+      readonly record: SecretRecord;
+      readonly age: number;
+      readonly error: SecretError;
+    }
+  | { readonly kind: 'failed'; readonly error: SecretError };
+
+/** What a provider answers when it is asked for everything. */
+export type WholeAnswer =
+  | {
+      readonly kind: 'held';
+      readonly entries: ReadonlyMap<string, SecretRecord | SecretError>;
+      readonly missingDocument?: SecretBatch['missingDocument'];
+      readonly degraded?: string | undefined;
+      readonly revision?: string | undefined;
+    }
+  | {
+      readonly kind: 'stale';
+      readonly entries: ReadonlyMap<string, SecretRecord>;
+      readonly error: SecretError;
+    }
+  | { readonly kind: 'failed'; readonly error: SecretError };
+
+/** The settings of a provider in its chain, all defaults filled in. */
+export interface SourceOptions {
+  readonly provider: SecretProvider;
+  readonly required: boolean;
+  readonly timeout: number;
+  readonly onDenied: 'stop' | 'next';
+  readonly limits: MemoryLimits;
+  readonly clock: Clock;
+  readonly notifier: Notifier;
+}
+
+/** Milliseconds between background refreshes of a store that answers them with a refusal. */
+const refusedPause = 5_000;
+
+/** Errors by which a store refuses, as against not answering. */
+const refusals: ReadonlySet<string> = new Set([
+  'ERR_SECRET_DENIED',
+  'ERR_SECRET_UNAUTHENTICATED',
+  'ERR_SECRET_TLS',
+]);
+
+export class Source {
+  readonly provider: SecretProvider;
+  readonly required: boolean;
+  readonly onDenied: 'stop' | 'next';
+  readonly timeout: number;
+  readonly #options: SourceOptions;
+  readonly #memory: Memory;
+  readonly #circuit: Circuit;
+  /** Reads under way whose answers still count, oldest first. */
+  #flights: Flight[] = [];
+  /** The read that this tick's names go into. */
+  #gathering: Flight | undefined;
+  /** Whether a read of some names answers all: learned from the first batch. */
+  #bag: boolean | undefined;
+  /** What to ask when nobody asks: the names of the last read. */
+  #lastAsked: readonly string[] | 'all' = [];
+  /** Monotonic time before which a refused refresh is not tried again. */
+  #refreshNotBefore = 0;
+  readonly #warned = new Set<string>();
+  #closed = false;
+
+  constructor(options: SourceOptions) {
+    this.#options = options;
+    this.provider = options.provider;
+    this.required = options.required;
+    this.onDenied = options.onDenied;
+    this.timeout = options.timeout;
+    this.#memory = new Memory(options.clock, options.limits);
+    this.#circuit = new Circuit(options.clock, () => this.#readInBackground(this.#lastAsked));
+  }
+
+  /** Name and store for a message, without saying the name twice. */
+  get label(): string {
+    return labelOf(this.provider.name, this.provider.store);
+  }
+
+  /** What the provider answers for `name`. Does not reject. */
+  async ask(name: string, patience: Patience): Promise<Answer> {
+    for (;;) {
+      const known = this.#recall(name);
+      if (known) return known;
+      if (this.#circuit.failure) return this.#instead(name, this.#circuit.failure);
+      const flight = this.#flightFor(name);
+      const landing = await flight.wait(patience);
+      if (landing.error) return this.#instead(name, landing.error);
+      const answer = this.#answerOf(name, flight, landing);
+      if (answer) return answer;
+      // the store turned out to hold one secret a name: this one was not among those asked for
+    }
+  }
+
+  /** What the provider answers for everything it holds. Does not reject. */
+  async askAll(patience: Patience): Promise<WholeAnswer> {
+    for (;;) {
+      const known = this.#memory.lookWhole();
+      if (known && known.freshness !== 'gone') {
+        if (known.freshness === 'aging') this.#refresh('all');
+        const { records, missingDocument, degraded, revision } = known.seen;
+        return { kind: 'held', entries: records, missingDocument, degraded, revision };
+      }
+      if (this.#circuit.failure) return this.#allInstead(this.#circuit.failure);
+      const flight = this.#flightFor('all');
+      const landing = await flight.wait(patience);
+      if (landing.error) return this.#allInstead(landing.error);
+      const { batch } = landing;
+      if (batch.complete || flight.names === 'all') return { kind: 'held', ...batch };
+    }
+  }
+
+  /** Forgets what was read, and what is being read, so that the next answer is the store's own. */
+  forget(): void {
+    this.#memory.forget();
+    this.#flights = [];
+    this.#gathering = undefined;
+  }
+
+  /** Runs one call of the provider other than `read` inside the caller's patience. */
+  async call<Result>(
+    work: (context: ReadContext) => Promise<Result>,
+    { signal, limit }: Patience,
+  ): Promise<Result> {
+    const { clock, provider } = this.#options;
+    const warn = (message: string) => this.warn(message);
+    const result = await limitedCall(work, { clock, limit, signal, provider: provider.name, warn });
+    this.#circuit.close();
+    return result;
+  }
+
+  /** Tells the user once per text. */
+  warn(message: string): void {
+    if (this.#warned.has(message) || this.#warned.size >= 100) return;
+    this.#warned.add(message);
+    this.#options.notifier.emit({ type: 'warning', provider: this.provider.name, message });
+  }
+
+  /** Ends what is under way and closes the provider. Never rejects. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#circuit.close();
+    const closed = new SecretError('ERR_SECRET_ABORTED', 'the secrets were closed');
+    for (const flight of this.#flights) flight.end(closed);
+    this.forget();
+    try {
+      await this.provider.close?.();
+    } catch {
+      // the text of what was thrown may hold anything: only that it failed is told
+      this.warn('could not be closed cleanly');
+    }
+  }
+
+  #recall(name: string): Answer | undefined {
+    const known = this.#memory.look(name);
+    if (known === undefined || known.freshness === 'gone') return undefined;
+    if (known.freshness === 'aging') this.#refresh([name]);
+    return this.#answer(known.seen.record, this.#memory.age(known.seen.at), known.seen.degraded);
+  }
+
+  #answer(record: SecretRecord | undefined, age: number, degraded: string | undefined): Answer {
+    if (record !== undefined) return { kind: 'held', record, age, degraded };
+    return { kind: 'absent', missingDocument: this.#memory.lookWhole()?.seen.missingDocument };
+  }
+
+  #answerOf(name: string, flight: Flight, { batch }: Landing): Answer | undefined {
+    const entry = batch?.entries.get(name);
+    if (isSecretError(entry)) return this.#instead(name, entry);
+    if (entry !== undefined)
+      return { kind: 'held', record: entry, age: 0, degraded: batch?.degraded };
+    const wasAsked = flight.names === 'all' || flight.names.has(name) || batch?.complete;
+    return wasAsked ? { kind: 'absent', missingDocument: batch?.missingDocument } : undefined;
+  }
+
+  /** The last good value where the store could not be asked, else the failure. */
+  #instead(name: string, error: SecretError): Answer {
+    const seen = error.code === 'ERR_SECRET_UNAVAILABLE' ? this.#memory.lastGood(name) : undefined;
+    return seen?.record
+      ? { kind: 'stale', record: seen.record, age: this.#memory.age(seen.at), error }
+      : { kind: 'failed', error };
+  }
+
+  #allInstead(error: SecretError): WholeAnswer {
+    const seen = error.code === 'ERR_SECRET_UNAVAILABLE' ? this.#memory.lastGoodWhole() : undefined;
+    return seen ? { kind: 'stale', entries: seen.records, error } : { kind: 'failed', error };
+  }
+
+  /** The read that will answer `wanted`: one under way, the one being gathered, or a new one. */
+  #flightFor(wanted: string | 'all'): Flight {
+    for (const flight of this.#flights)
+      if (flight.flying) {
+        // a bag answers everything; while it is not known to be none, waiting costs no request
+        if (this.#bag !== false || flight.names === 'all') return flight;
+        if (wanted !== 'all' && flight.names.has(wanted)) return flight;
+      }
+    const gathering = this.#gathering ?? this.#newFlight();
+    gathering.add(wanted === 'all' ? 'all' : [wanted]);
+    return gathering;
+  }
+
+  #newFlight(): Flight {
+    const { provider, clock, timeout } = this.#options;
+    const flight = new Flight({ provider, clock, timeout, warn: (message) => this.warn(message) });
+    this.#gathering = flight;
+    this.#flights.push(flight);
+    // after the promise jobs of this tick, so that names asked for one after another still meet
+    queueMicrotask(() => {
+      if (this.#gathering === flight) this.#gathering = undefined;
+      this.#lastAsked = flight.asked;
+      void this.#fly(flight);
+    });
+    return flight;
+  }
+
+  async #fly(flight: Flight): Promise<void> {
+    const { notifier } = this.#options;
+    const at = this.#memory.now();
+    flight.start();
+    const { batch, error } = await flight.landed;
+    // a write in between made its answer old: it is given to those who waited and not kept
+    const counts = this.#flights.includes(flight);
+    this.#flights = this.#flights.filter((other) => other !== flight);
+    if (this.#closed) return;
+    const { name, store } = this.provider;
+    if (error?.code === 'ERR_SECRET_UNAVAILABLE') return this.#circuit.fail(error);
+    if (error?.code === 'ERR_SECRET_ABORTED') return;
+    this.#circuit.close();
+    if (error) {
+      this.#refreshNotBefore = this.#memory.now().monotonic + refusedPause;
+      if (refusals.has(error.code))
+        notifier.emit({
+          type: 'denied',
+          provider: name,
+          store,
+          code: error.code,
+          detail: error.reason,
+        });
+      return;
+    }
+    if (this.#bag === undefined && flight.asked !== 'all') this.#bag = batch.complete;
+    if (counts) this.#tellChanges(batch);
+    if (counts) this.#memory.remember(flight.asked, batch, at);
+    notifier.emit({
+      type: 'refreshed',
+      provider: name,
+      names: batch.entries.size,
+      duration: this.#memory.now().monotonic - at.monotonic,
+    });
+    if (!batch.missingDocument || batch.missingDocument.optional) notifier.recover(this.provider);
+  }
+
+  #tellChanges(batch: SecretBatch): void {
+    for (const [name, entry] of batch.entries) {
+      const before = this.#memory.look(name)?.seen.record;
+      if (before === undefined || isSecretError(entry) || before.value === entry.value) continue;
+      this.#options.notifier.emit({
+        type: 'changed',
+        provider: this.provider.name,
+        name,
+        ...(before.version === undefined ? {} : { versionBefore: before.version }),
+        ...(entry.version === undefined ? {} : { versionAfter: entry.version }),
+      });
+    }
+  }
+
+  /** One refresh or probe, unless a read is under way already. */
+  #readInBackground(names: readonly string[] | 'all'): void {
+    if (this.#closed || this.#flights.length > 0) return;
+    const flight = this.#newFlight();
+    flight.add(names);
+    flight.pin();
+  }
+
+  /** A refresh of what is aging, unless the store is known to fail. */
+  #refresh(names: readonly string[] | 'all'): void {
+    if (this.#circuit.failure || this.#memory.now().monotonic < this.#refreshNotBefore) return;
+    this.#readInBackground(names);
+  }
+}

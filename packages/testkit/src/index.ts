@@ -7,7 +7,14 @@ export type {
   Induce,
 } from './conformance.ts';
 export { conformanceTests } from './conformance.ts';
+export type { CuttingProxy, LineState } from './cutting-proxy.ts';
+export { cuttingProxy } from './cutting-proxy.ts';
+export type { Fault, FaultyServer } from './faulty-server.ts';
+export { faultyServer } from './faulty-server.ts';
+export type { ReceivedRequest } from './http-requests.ts';
 export { assertNoLeak, leaksOf } from './leaks.ts';
+export type { ManualClock } from './manual-clock.ts';
+export { manualClock } from './manual-clock.ts';
 export { findVaultBinary } from './vault-binary.ts';
 export type {
   VaultAnswer,

@@ -7,8 +7,8 @@ import { inspect } from 'node:util';
 /**
  * Where one of `canaries` shows in `subjects`: an empty list if nowhere. Searched are a string
  * itself, and of anything else `message`, `stack`, `String()`, `JSON.stringify` and `util.inspect`
- * with hidden properties to depth 10, with and without its own inspect method. A canary is found raw, JSON-escaped, URL-encoded,
- * as base64 (also inside a longer text) and as hex.
+ * with hidden properties to depth 10, with and without its own inspect method. A canary is found
+ * raw, JSON-escaped, URL-encoded, as base64 (also inside a longer text), as hex and as bytes.
  *
  * @param canaries - each at least 6 characters, or it would be found by chance
  * @returns one line a finding, which names the canary by its position and never quotes it
@@ -58,7 +58,8 @@ function formsOf(canary: string): Map<string, string> {
         .replace(/..(?!$)/g, '$& ')
         .slice(0, 149),
     ], // inspect shows 50 bytes of a buffer
-    ['byte list', JSON.stringify([...bytes]).slice(1, -1)],
+    ['byte list', [...bytes].join(',')],
+    ['typed array', [...bytes].join(', ')],
   ]);
   // in the base64 of a longer text the canary starts at any of three alignments; the characters
   // that mix its bits with a neighbour's are cut off
@@ -94,6 +95,7 @@ function viewsOf(subject: unknown): Map<string, string> {
     maxArrayLength: Infinity,
     maxStringLength: Infinity,
     breakLength: Infinity,
+    compact: true, // else lists of numbers are set in columns
   };
   view('inspect', () => inspect(subject, all));
   view('raw inspect', () => inspect(subject, { ...all, customInspect: false }));

@@ -104,11 +104,16 @@ export function createSecrets(options: SecretsOptions): Secrets {
         );
       if (sets && value !== null) await assertNotShadowed(name, target, signal);
     }
-    const receipt = await target.call(
-      (context) => target.provider.write?.(changes, context) as Promise<WriteReceipt>,
-      { signal, limit: budget },
-    );
-    return { target, receipt };
+    try {
+      const receipt = await target.call(
+        (context) => target.provider.write?.(changes, context) as Promise<WriteReceipt>,
+        { signal, limit: budget },
+      );
+      return { target, receipt };
+    } finally {
+      // a write that failed may have reached the store all the same
+      target.forget();
+    }
   };
   const assertNotShadowed = async (
     name: string,
@@ -228,8 +233,12 @@ export function createSecrets(options: SecretsOptions): Secrets {
       degraded ??= resolution.degraded;
     }
     const errors = [...entries.values()].filter((entry) => isSecretError(entry));
-    // a chain that could answer for no name at all is a provider that could not be asked
-    if (errors[0] && errors.length === names.length) throw errors[0];
+    // per name, unless nobody could be asked for any: then the chain itself could not be asked
+    const asked = resolutions.flatMap(({ attempts }) => attempts);
+    const nobodyAnswered = asked.every(
+      ({ outcome }) => outcome === 'failed' || outcome === 'skipped',
+    );
+    if (errors[0] && nobodyAnswered) throw errors[0];
     return { entries, complete: false, ...(degraded !== undefined && { degraded }) };
   }
 

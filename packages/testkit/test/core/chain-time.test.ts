@@ -1,0 +1,413 @@
+// What time does to a chain: caching, shared reads, time limits, the breaker, notices once an outage.
+import { createSecrets, SecretError, type Secrets, type SecretsEvent } from '@keyfall/core';
+import { describe, expect, test } from 'vitest';
+import { manualClock } from '../../src/index.ts';
+import { outcome, scripted } from './scripted-provider.ts';
+
+const minute = 60_000;
+
+function eventsOf(secrets: Secrets): SecretsEvent[] {
+  const events: SecretsEvent[] = [];
+  for (const type of ['fallback', 'recovered', 'denied', 'changed', 'warning'] as const)
+    secrets.on(type, (event) => events.push(event as SecretsEvent));
+  return events;
+}
+
+describe('one read however many wait', () => {
+  test('a thousand gets of forty names of a bag are one read', async () => {
+    const names = Array.from({ length: 40 }, (_, index) => `NAME_${index}`);
+    const vault = scripted('vault', Object.fromEntries(names.map((name) => [name, `${name}!`])));
+    const secrets = createSecrets({ providers: [vault] });
+    const gets = Array.from({ length: 1_000 }, (_, index) => secrets.get(`NAME_${index % 40}`));
+    expect((await Promise.all(gets))[41]).toBe('NAME_1!');
+    expect(vault.reads).toHaveLength(1);
+    await secrets.getAll();
+    expect(vault.reads).toHaveLength(1);
+  });
+
+  test('the second provider is read once as well', async () => {
+    const dotenv = scripted('dotenv', { A: 'a', B: 'b' }, { byName: true });
+    const secrets = createSecrets({ providers: [scripted('vault'), dotenv] });
+    await Promise.all([secrets.get('A'), secrets.get('B'), secrets.find('C')]);
+    expect(dotenv.reads).toEqual([['A', 'B', 'C']]);
+  });
+
+  test('a store with one secret a name is asked only for what is not known', async () => {
+    const aws = scripted('aws', { A: 'a', B: 'b' }, { byName: true });
+    const secrets = createSecrets({ providers: [aws] });
+    expect(await Promise.all([secrets.get('A'), secrets.find('X')])).toEqual(['a', undefined]);
+    expect(await Promise.all([secrets.get('A'), secrets.get('B'), secrets.find('X')])).toEqual([
+      'a',
+      'b',
+      undefined,
+    ]);
+    expect(aws.reads).toEqual([['A', 'X'], ['B']]);
+  });
+
+  test('names asked for while a first read is under way', async () => {
+    for (const byName of [false, true]) {
+      const store = scripted('store', { A: 'a', B: 'b' }, { byName });
+      const secrets = createSecrets({ providers: [store] });
+      const first = secrets.get('A');
+      await Promise.resolve();
+      expect(await Promise.all([first, secrets.get('B')])).toEqual(['a', 'b']);
+      expect(store.reads).toEqual(byName ? [['A'], ['B']] : [['A']]);
+    }
+  });
+});
+
+describe('aborting', () => {
+  test('one caller leaves the others alone; the last one ends the read', async () => {
+    const vault = scripted('vault', {}, { mood: 'silent' });
+    const secrets = createSecrets({ providers: [vault] });
+    const callers = [new AbortController(), new AbortController()];
+    const gets = callers.map(({ signal }) => outcome(secrets.get('A', { signal })));
+    await new Promise(setImmediate);
+    callers[0]?.abort(new Error('a foreign reason'));
+    expect(await gets[0]).toBe('ERR_SECRET_ABORTED');
+    expect(vault.contexts[0]?.signal.aborted).toBe(false);
+    callers[1]?.abort();
+    expect(await gets[1]).toBe('ERR_SECRET_ABORTED');
+    expect(vault.contexts[0]?.signal.aborted).toBe(true);
+    expect(vault.reads).toHaveLength(1);
+  });
+
+  test('an aborted call does not fall back, and an aborted read is not joined', async () => {
+    const vault = scripted('vault', { A: 'a' }, { mood: 'silent' });
+    const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'plain' })] });
+    const caller = new AbortController();
+    const get = outcome(secrets.get('A', { signal: caller.signal }));
+    await new Promise(setImmediate);
+    caller.abort();
+    vault.mood = 'answers';
+    expect(await get).toBe('ERR_SECRET_ABORTED');
+    expect(await secrets.get('A')).toBe('a');
+    expect(await outcome(secrets.getAll({ signal: AbortSignal.abort() }))).toBe(
+      'ERR_SECRET_ABORTED',
+    );
+    expect(await outcome(secrets.explain('A', { signal: AbortSignal.abort() }))).toBe(
+      'ERR_SECRET_ABORTED',
+    );
+  });
+});
+
+describe('cache', () => {
+  test('fresh for ttl, served while it is read anew, then read first', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'old' });
+    const secrets = createSecrets({ providers: [vault], ttl: '5m', clock });
+    const events = eventsOf(secrets);
+    expect(await secrets.get('A')).toBe('old');
+    vault.held.set('A', { value: 'new', version: '2' });
+    await clock.advance(4 * minute);
+    expect(await secrets.get('A')).toBe('old');
+    expect(vault.reads).toHaveLength(1);
+    await clock.advance(1.5 * minute);
+    expect(await secrets.get('A')).toBe('old'); // and one refresh begins
+    expect(await secrets.get('A')).toBe('old');
+    await clock.advance(1);
+    expect(await secrets.get('A')).toBe('new');
+    expect(vault.reads).toHaveLength(2);
+    expect(events).toEqual([
+      { type: 'changed', provider: 'vault', name: 'A', versionBefore: '1', versionAfter: '2' },
+    ]);
+    vault.held.set('A', { value: 'newest', version: '3' });
+    await clock.advance(10 * minute);
+    expect(await secrets.get('A')).toBe('newest');
+    expect(vault.reads).toHaveLength(3);
+  });
+
+  test('ttl 0 asks every time', async () => {
+    const vault = scripted('vault', { A: '1' });
+    const secrets = createSecrets({ providers: [vault], ttl: 0 });
+    await secrets.get('A');
+    vault.held.set('A', { value: '2' });
+    expect(await secrets.get('A')).toBe('2');
+    expect(vault.reads).toHaveLength(2);
+  });
+
+  test('"not here" is kept shortly', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault');
+    const secrets = createSecrets({ providers: [vault], clock });
+    expect(await secrets.find('A')).toBe(undefined);
+    vault.held.set('A', { value: 'a' });
+    await clock.advance(1_000);
+    expect(await secrets.find('A')).toBe(undefined);
+    await clock.advance(30_000);
+    expect(await secrets.find('A')).toBe('a');
+  });
+
+  test('a record is not served past its expiresAt or its lease, by either clock', async () => {
+    const start = manualClock();
+    const ways = [
+      () => ({ expiresAt: start.wall() + 10_000 }),
+      () => ({ lease: { id: 'l', renewable: false, duration: 10_000 } }),
+    ];
+    for (const way of ways)
+      for (const pass of [
+        async (clock: ReturnType<typeof manualClock>) => clock.advance(10_001),
+        async (clock: ReturnType<typeof manualClock>) =>
+          clock.suspend(10_001, { monotonic: false }),
+        async (clock: ReturnType<typeof manualClock>) => {
+          clock.setWall(clock.wall() - 3_600_000); // somebody sets the clock back
+          await clock.advance(10_001);
+        },
+      ]) {
+        const clock = manualClock();
+        const vault = scripted('vault');
+        vault.held.set('A', { value: 'leased', ...way() });
+        const secrets = createSecrets({ providers: [vault], clock });
+        await secrets.get('A');
+        vault.mood = 'unavailable';
+        await pass(clock);
+        expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_UNAVAILABLE');
+        await secrets.close();
+      }
+  });
+
+  test('a refresh that is refused is told, and the old value ends with ttl + staleWhileRevalidate', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'a' });
+    const secrets = createSecrets({
+      providers: [vault, scripted('dotenv', { A: 'plain' })],
+      ttl: '5m',
+      clock,
+    });
+    const events = eventsOf(secrets);
+    await secrets.get('A');
+    vault.mood = 'denied';
+    await clock.advance(6 * minute);
+    for (let count = 0; count < 50; count += 1) {
+      expect(await secrets.get('A')).toBe('a');
+      await clock.advance(1);
+    }
+    expect(vault.reads).toHaveLength(2); // refused: not asked again for each get
+    expect(events.map(({ type }) => type)).toEqual(['denied']);
+    await clock.advance(4 * minute);
+    expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_DENIED');
+  });
+});
+
+describe('a store that does not answer', () => {
+  test('costs one time limit once, for one name or forty', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', {}, { mood: 'silent' });
+    const names = Array.from({ length: 40 }, (_, index) => `N${index}`);
+    const dotenv = scripted('dotenv', Object.fromEntries(names.map((name) => [name, 'plain'])));
+    const secrets = createSecrets({ providers: [vault, dotenv], clock });
+    const events = eventsOf(secrets);
+    const gets = Promise.all(names.map((name) => secrets.get(name)));
+    await clock.advance(2_499);
+    expect(dotenv.reads).toHaveLength(0);
+    await clock.advance(1);
+    expect(new Set(await gets)).toEqual(new Set(['plain']));
+    expect(events).toMatchObject([
+      { type: 'fallback', reason: 'unavailable', detail: 'no answer within 2500 ms' },
+    ]);
+    for (let count = 0; count < 200; count += 1) await secrets.get('N0');
+    expect(vault.reads).toHaveLength(1);
+  });
+
+  test('a provider that ignores its signal is not waited for', async () => {
+    const clock = manualClock();
+    const deaf = scripted('deaf', {}, { mood: () => new Promise(() => {}) });
+    const secrets = createSecrets({ providers: [{ provider: deaf, timeout: '100ms' }], clock });
+    const get = outcome(secrets.get('A'));
+    await clock.advance(100);
+    expect(await get).toBe('ERR_SECRET_UNAVAILABLE');
+  });
+
+  test("the limit is the entry's, else the provider's own; no call outlives the budget", async () => {
+    const clock = manualClock();
+    const silent = (name: string, timeout?: number) =>
+      Object.assign(
+        scripted(name, {}, { mood: 'silent' }),
+        timeout === undefined ? {} : { timeout },
+      );
+    const dotenv = scripted('dotenv', { A: 'plain' });
+    for (const [providers, after] of [
+      [[{ provider: silent('a', 800), timeout: '300ms' as const }, dotenv], 300],
+      [[silent('a', 800), dotenv], 800],
+      [[silent('a'), silent('b'), dotenv], 3_600], // the last one keeps a tenth of 4 s
+    ] as const) {
+      const secrets = createSecrets({ providers, clock });
+      secrets.on('fallback', () => {});
+      let settled = false;
+      const get = secrets.get('A').finally(() => {
+        settled = true;
+      });
+      await clock.advance(after - 1);
+      expect(settled).toBe(false);
+      await clock.advance(1);
+      expect(await get).toBe('plain');
+      await secrets.close();
+    }
+    const alone = createSecrets({ providers: [silent('a', 60_000)], clock });
+    const get = outcome(alone.get('A'));
+    await clock.advance(4_000);
+    expect(await get).toBe('ERR_SECRET_UNAVAILABLE');
+  });
+
+  test('its last good value stands in while it is young enough, and is marked', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'good' });
+    const secrets = createSecrets({
+      providers: [vault, scripted('dotenv', { A: 'plain', B: 'b' })],
+      ttl: '5m',
+      staleIfError: '1h',
+      clock,
+    });
+    const events = eventsOf(secrets);
+    await secrets.get('A');
+    vault.mood = 'unavailable';
+    await clock.advance(30 * minute);
+    expect(await secrets.get('A')).toBe('good');
+    expect(events).toMatchObject([
+      { type: 'fallback', answeredBy: 'last-good', reason: 'unavailable', names: ['A'] },
+    ]);
+    expect(await secrets.explain('A')).toMatchObject({
+      provider: 'vault',
+      freshness: 'stale',
+      degraded: 'vault (somewhere/shop): it is unavailable',
+    });
+    expect({ ...(await secrets.getAll()) }).toEqual({ A: 'good', B: 'b' });
+    await clock.advance(31 * minute);
+    expect(await secrets.get('A')).toBe('plain');
+  });
+
+  test('is probed in the background, and its return is told, without a restart', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'vault' }, { mood: 'unavailable' });
+    const secrets = createSecrets({
+      providers: [vault, scripted('dotenv', { A: 'plain' })],
+      clock,
+    });
+    const events = eventsOf(secrets);
+    expect(await secrets.get('A')).toBe('plain');
+    // a pause is 1 s at first and doubles; up to half of it is left out by chance
+    await clock.advance(499);
+    expect(vault.reads).toHaveLength(1);
+    await clock.advance(501);
+    expect(vault.reads).toHaveLength(2);
+    await clock.advance(499);
+    expect(vault.reads).toHaveLength(2);
+    vault.mood = 'answers';
+    expect(await secrets.get('A')).toBe('plain'); // nobody waits for a store that is known to fail
+    await clock.advance(1_501);
+    expect(await secrets.get('A')).toBe('vault');
+    expect(events).toMatchObject([
+      { type: 'fallback', provider: 'vault' },
+      { type: 'recovered', provider: 'vault', after: expect.any(Number) },
+    ]);
+    expect(clock.foregroundTimers).toBe(0);
+  });
+
+  test('every outage is told once', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'v' });
+    const secrets = createSecrets({
+      providers: [vault, scripted('dotenv', { A: 'plain' })],
+      ttl: 0,
+      staleIfError: 0,
+      clock,
+    });
+    const events = eventsOf(secrets);
+    for (let outage = 0; outage < 3; outage += 1) {
+      vault.mood = 'unavailable';
+      for (let count = 0; count < 5; count += 1) {
+        expect(await secrets.get('A')).toBe('plain');
+        await clock.advance(2_000);
+      }
+      vault.mood = 'answers';
+      await clock.advance(60_000);
+      expect(await secrets.get('A')).toBe('v');
+    }
+    expect(events.map(({ type }) => type)).toEqual(
+      [1, 2, 3].flatMap(() => ['fallback', 'recovered']),
+    );
+  });
+});
+
+describe('a document that is not there', () => {
+  test('is told again as recovered once it has been written', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'v' }, { mood: 'missing-document' });
+    const secrets = createSecrets({
+      providers: [vault, scripted('dotenv', { A: 'plain' })],
+      clock,
+    });
+    const events = eventsOf(secrets);
+    expect(await secrets.get('A')).toBe('plain');
+    vault.mood = 'answers';
+    await clock.advance(31_000);
+    expect(await secrets.get('A')).toBe('v');
+    expect(events.map(({ type }) => type)).toEqual(['fallback', 'recovered']);
+  });
+});
+
+describe('what a provider throws', () => {
+  const canary = 'canary-3f9d27';
+  const thrown: readonly [string, unknown, string][] = [
+    ['a TypeError', new TypeError(canary), 'ERR_SECRET_INVALID'],
+    ['text', canary, 'ERR_SECRET_INVALID'],
+    ['nothing', undefined, 'ERR_SECRET_INVALID'],
+    [
+      'a refused connection',
+      Object.assign(new Error(canary), { code: 'ECONNREFUSED', token: canary }),
+      'ERR_SECRET_UNAVAILABLE',
+    ],
+    [
+      'an expired certificate',
+      Object.assign(new Error(canary), { code: 'CERT_HAS_EXPIRED' }),
+      'ERR_SECRET_TLS',
+    ],
+    [
+      'an error with a hostile name',
+      Object.assign(new Error('x'), { name: canary, code: canary }),
+      'ERR_SECRET_INVALID',
+    ],
+  ];
+  test.each(thrown)('%s becomes a SecretError without its text', async (_, error, code) => {
+    const { assertNoLeak } = await import('../../src/index.ts');
+    const provider = scripted('third', {}, { mood: () => Promise.reject(error) });
+    const secrets = createSecrets({ providers: [provider] });
+    const caught = await secrets.get('A').catch((reason: unknown) => reason);
+    expect(caught).toBeInstanceOf(SecretError);
+    expect((caught as SecretError).code).toBe(code);
+    assertNoLeak([canary], caught, await secrets.explain('A'));
+  });
+
+  test.each([
+    ['no batch', undefined],
+    ['an object for the map', { entries: { A: { value: 'a' } }, complete: true }],
+    ['a number for a value', { entries: new Map([['A', { value: 1 }]]), complete: true }],
+  ])('%s is INVALID', async (_, batch) => {
+    const provider = scripted('third', {}, { mood: async () => batch as never });
+    expect(await outcome(createSecrets({ providers: [provider] }).get('A'))).toBe(
+      'ERR_SECRET_INVALID',
+    );
+  });
+});
+
+describe('close', () => {
+  test('ends what is under way, closes each provider once, and refuses further calls', async () => {
+    const vault = scripted('vault', {}, { mood: 'silent' });
+    const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'a' })] });
+    const get = outcome(secrets.get('A'));
+    await new Promise(setImmediate);
+    await Promise.all([secrets.close(), secrets.close()]);
+    expect(await get).toBe('ERR_SECRET_ABORTED');
+    expect(vault.contexts[0]?.signal.aborted).toBe(true);
+    expect(vault.closed).toBe(1);
+    for (const call of [
+      secrets.get('A'),
+      secrets.find('A'),
+      secrets.getAll(),
+      secrets.list(),
+      secrets.set('A', 'b'),
+      secrets.explain('A'),
+    ])
+      expect(await outcome<unknown>(call)).toBe('ERR_SECRET_ABORTED');
+  });
+});

@@ -1,0 +1,191 @@
+// Writing through a chain, chains in chains, and notices that nobody listens to.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { createSecrets, envProvider, memoryProvider } from '@keyfall/core';
+import { describe, expect, test } from 'vitest';
+import { outcome, scripted } from './scripted-provider.ts';
+
+describe('set', () => {
+  test('writes to the first provider that can, and the next get sees it', async () => {
+    const vault = scripted('vault', { A: 'old' }, { writable: true });
+    const secrets = createSecrets({ providers: [scripted('env'), vault, memoryProvider()] });
+    expect(await secrets.get('A')).toBe('old');
+    expect(await secrets.set('A', 'new')).toEqual({ provider: 'vault', version: '2' });
+    expect(await secrets.get('A')).toBe('new');
+    await secrets.set('EMPTY', '');
+    expect(await secrets.get('EMPTY')).toBe('');
+  });
+
+  test('a read that was under way does not bring the old value back', async () => {
+    const vault = scripted('vault', { A: 'old' }, { writable: true });
+    const secrets = createSecrets({ providers: [vault] });
+    let answer: (() => void) | undefined;
+    vault.mood = () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ entries: new Map([['A', { value: 'old' }]]), complete: true });
+      });
+    const early = secrets.get('A');
+    await new Promise(setImmediate);
+    await secrets.set('A', 'new');
+    vault.mood = 'answers';
+    const late = secrets.get('A');
+    answer?.();
+    expect(await Promise.all([early, late])).toEqual(['old', 'new']);
+    expect(await secrets.get('A')).toBe('new');
+  });
+
+  test('never goes to another store because the first one fails', async () => {
+    for (const mood of ['unavailable', 'denied', 'tls'] as const) {
+      const dotenv = scripted('dotenv', {}, { writable: true });
+      const secrets = createSecrets({
+        providers: [scripted('vault', {}, { writable: true, mood }), dotenv],
+      });
+      expect(await outcome(secrets.set('A', 'new'))).toBe(`ERR_SECRET_${mood.toUpperCase()}`);
+      expect(dotenv.held.size).toBe(0);
+    }
+  });
+
+  test('is a CONFLICT where an earlier provider shadows the name', async () => {
+    const vault = scripted('vault', {}, { writable: true });
+    const secrets = createSecrets({ providers: [envProvider({ env: { A: 'env' } }), vault] });
+    await expect(secrets.set('A', 'new')).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFLICT',
+      provider: 'env',
+    });
+    expect(vault.held.size).toBe(0);
+  });
+
+  test('fails where nobody can tell whether an earlier provider shadows the name', async () => {
+    const vault = scripted('vault', {}, { writable: true });
+    const secrets = createSecrets({
+      providers: [scripted('files', {}, { mood: 'unavailable' }), vault],
+    });
+    expect(await outcome(secrets.set('A', 'new'))).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(vault.held.size).toBe(0);
+  });
+
+  test('is UNSUPPORTED without a writable provider, or where `only` names one that is not', async () => {
+    expect(await outcome(createSecrets({ providers: [scripted('env')] }).set('A', 'a'))).toBe(
+      'ERR_SECRET_UNSUPPORTED',
+    );
+    const bound = createSecrets({
+      only: { A: 'env' },
+      providers: [scripted('env'), scripted('vault', {}, { writable: true })],
+    });
+    expect(await outcome(bound.set('A', 'a'))).toBe('ERR_SECRET_UNSUPPORTED');
+  });
+
+  test('refuses a value that is not text, without showing it', async () => {
+    const secrets = createSecrets({ providers: [memoryProvider()] });
+    const error = await secrets.set('A', 31_337 as never).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', secretName: 'A' });
+    expect(String(error)).not.toContain('31337');
+  });
+});
+
+test('delete says which providers hold the name still', async () => {
+  const vault = scripted('vault', { A: 'v' }, { writable: true });
+  const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'plain' })] });
+  expect(await secrets.delete('A')).toEqual({ provider: 'vault', stillHeldBy: ['dotenv'] });
+  expect(await secrets.get('A')).toBe('plain');
+});
+
+describe('a chain in a chain', () => {
+  test('falls back inside, and the outer chain knows', async () => {
+    const vault = scripted('vault', { A: 'v' }, { mood: 'unavailable' });
+    const inner = createSecrets({
+      name: 'inner',
+      providers: [vault, scripted('dotenv', { A: 'plain' })],
+    });
+    const heard: string[] = [];
+    inner.on('fallback', ({ provider }) => heard.push(provider));
+    const outer = createSecrets({ providers: [inner, memoryProvider({ B: 'b' })] });
+    const told: string[] = [];
+    outer.on('fallback', ({ provider }) => told.push(provider));
+    expect(await outer.get('A')).toBe('plain');
+    expect(await outer.explain('A')).toMatchObject({
+      provider: 'inner',
+      freshness: 'fallback',
+      degraded: 'vault (somewhere/shop): it is unavailable',
+    });
+    expect(heard).toEqual(['vault']);
+    expect(await outcome(outer.find('NOBODY'))).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(await outer.get('A')).toBe('plain'); // one name that nobody knows does not shut the inner chain out
+    expect(told).toEqual([]); // the inner chain has told it
+    expect(await outer.get('B')).toBe('b');
+    expect(told).toEqual(['inner']); // but this answer is second-hand to the outer chain as well
+  });
+
+  test('has write only if one of its providers has', () => {
+    expect(createSecrets({ providers: [scripted('env')] }).write).toBe(undefined);
+    expect(createSecrets({ providers: [memoryProvider()] })).toMatchObject({
+      atomicity: 'store',
+      conditionalWrites: 'always',
+    });
+  });
+});
+
+describe('notices', () => {
+  const falling = () =>
+    createSecrets({
+      providers: [
+        scripted('vault', {}, { mood: 'unavailable' }),
+        scripted('dotenv', { A: 'plain' }),
+      ],
+    });
+
+  test('become a process warning when nobody listens', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    try {
+      await falling().get('A');
+      const heard = falling();
+      heard.on('fallback', () => {});
+      await heard.get('A');
+      await new Promise(setImmediate);
+    } finally {
+      process.off('warning', onWarning);
+    }
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'vault (somewhere/shop) did not answer: it is unavailable. A comes from dotenv instead',
+    ]);
+    expect(warnings[0]).toMatchObject({ name: 'KeyfallWarning', code: 'KEYFALL_FALLBACK' });
+  });
+
+  test('are on diagnostics_channel too, without values', async () => {
+    const messages: unknown[] = [];
+    const listener = (message: unknown) => messages.push(message);
+    subscribe('keyfall:fallback', listener);
+    try {
+      const secrets = falling();
+      secrets.on('fallback', () => {});
+      await secrets.get('A');
+    } finally {
+      unsubscribe('keyfall:fallback', listener);
+    }
+    expect(messages).toMatchObject([{ type: 'fallback', provider: 'vault', names: ['A'] }]);
+    expect(JSON.stringify(messages)).not.toContain('plain');
+  });
+
+  test('a listener that throws does not decide whether a secret is found', async () => {
+    const secrets = falling();
+    secrets.on('fallback', () => {
+      throw new Error('a defect of the listener');
+    });
+    expect(await secrets.get('A')).toBe('plain');
+  });
+
+  test("a provider's warning is told once", async () => {
+    const provider = scripted('vault', { A: 'a' });
+    const secrets = createSecrets({ providers: [provider], ttl: 0 });
+    const warnings: string[] = [];
+    const off = secrets.on('warning', ({ message }) => warnings.push(message));
+    for (let count = 0; count < 3; count += 1) {
+      await secrets.get('A');
+      provider.contexts.at(-1)?.warn('TLS is not verified');
+    }
+    off();
+    provider.contexts.at(-1)?.warn('nobody listens any more');
+    expect(warnings).toEqual(['TLS is not verified']);
+  });
+});

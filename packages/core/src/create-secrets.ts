@@ -5,6 +5,7 @@ import { Chain, type Resolution } from './chain.ts';
 import { systemClock } from './clock.ts';
 import { type Duration, toMilliseconds } from './duration.ts';
 import type { SecretsEvent } from './events.ts';
+import { abortReason } from './limited-call.ts';
 import { Notifier } from './notifier.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
 import type {
@@ -66,11 +67,12 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const chain = new Chain({ sources, only, budget, clock, notifier });
   let closing: Promise<void> | undefined;
 
-  const assertOpen = () => {
+  const assertOpen = (signal: AbortSignal | undefined) => {
+    if (signal?.aborted) throw abortReason(signal);
     if (closing) throw new SecretError('ERR_SECRET_ABORTED', 'the secrets were closed');
   };
   const resolve = async (name: string, signal: AbortSignal | undefined): Promise<Resolution> => {
-    assertOpen();
+    assertOpen(signal);
     if (typeof name !== 'string' || name === '')
       throw new SecretError(
         'ERR_SECRET_CONFIG',
@@ -81,15 +83,15 @@ export function createSecrets(options: SecretsOptions): Secrets {
       throw resolution.error;
     return resolution;
   };
-  const resolveAll = (signal: AbortSignal | undefined) => {
-    assertOpen();
+  const resolveAll = async (signal: AbortSignal | undefined) => {
+    assertOpen(signal);
     return chain.resolveAll(signal);
   };
   const target = sources.find(({ provider }) => provider.write);
 
   /** Writes to the first provider that can; never to another one because that one fails. */
   const write = async (changes: SecretChanges, signal: AbortSignal | undefined, sets: boolean) => {
-    assertOpen();
+    assertOpen(signal);
     const unsupported = (why: string) =>
       new SecretError('ERR_SECRET_UNSUPPORTED', why, { hint: 'Add a provider that can write.' });
     if (!target?.provider.write) throw unsupported('no provider of the chain can write');

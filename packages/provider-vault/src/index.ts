@@ -1,1 +1,4 @@
-export {};
+export { vaultProvider } from './vault-provider.ts';
+export type { VaultProviderOptions } from './vault-settings.ts';
+export type { VaultEnvironmentSources } from './vault-variables.ts';
+export { vaultEnvironment, vaultVariableNames } from './vault-variables.ts';

@@ -1,0 +1,267 @@
+/**
+ * HTTP for Vault, over node:http and node:https with keep-alive agents of our own: no proxy variable
+ * is read, nothing is followed unasked, one deadline bounds the whole exchange, and an answer has a
+ * largest size. Never rejects; see `vault-wire.ts`.
+ */
+import {
+  Agent as HttpAgent,
+  type IncomingMessage,
+  type RequestOptions,
+  request as requestHttp,
+} from 'node:http';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { readTlsFiles } from './tls-files.ts';
+import type { TlsSettings, VaultAddress } from './vault-settings.ts';
+import type { WireAnswer, WireCall, WireFailure, WireResult } from './vault-wire.ts';
+
+/** Bytes. An entry on raft storage is at most 1 MiB: what is larger is no answer of a KV engine. */
+const largestAnswer = 8 * 1024 * 1024;
+
+/** Milliseconds. Longer timers fire at once in Node. */
+const longestTimer = 2 ** 31 - 1;
+
+/** One request, as it goes out. */
+export interface TransportRequest {
+  readonly method: string;
+  /** From the `/v1`, encoded, query included. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON text. */
+  readonly body?: string | undefined;
+  readonly call: WireCall;
+}
+
+/** Sends requests to one server. */
+export interface Transport {
+  send(request: TransportRequest): Promise<WireResult>;
+  close(): void;
+}
+
+/** Where and how a transport connects. */
+export interface TransportOptions {
+  readonly address: VaultAddress;
+  /** Other origins that a standby may point to. */
+  readonly nodes: readonly VaultAddress[];
+  readonly followRedirects: boolean;
+  readonly tls: TlsSettings;
+}
+
+interface Redirect {
+  readonly kind: 'redirect';
+  readonly status: number;
+  readonly location: string;
+}
+
+/** Makes a transport. Does no I/O: TLS files are read at the first request. */
+export function createTransport({
+  address,
+  nodes,
+  followRedirects,
+  tls,
+}: TransportOptions): Transport {
+  const http = new HttpAgent({ keepAlive: true });
+  let https: HttpsAgent | undefined;
+  let closed = false;
+
+  async function httpsAgent(): Promise<HttpsAgent | WireFailure> {
+    if (https) return https;
+    const files = await readTlsFiles(tls);
+    if ('kind' in files) return files;
+    https ??= new HttpsAgent({
+      keepAlive: true,
+      minVersion: 'TLSv1.2',
+      rejectUnauthorized: !tls.skipVerify,
+      ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+      ...files,
+    });
+    return https;
+  }
+
+  async function sendTo(
+    node: VaultAddress,
+    request: TransportRequest,
+  ): Promise<WireResult | Redirect> {
+    const agent = node.secure ? await httpsAgent() : http;
+    if ('kind' in agent) return agent;
+    if (closed || request.call.signal.aborted) return failure('aborted', 'aborted', false);
+    const options: RequestOptions = {
+      agent,
+      method: request.method,
+      path: node.prefix + request.path,
+      headers: {
+        ...request.headers,
+        Accept: 'application/json',
+        // an agent with require_request_header answers 412 without it
+        'X-Vault-Request': 'true',
+        ...(request.body === undefined
+          ? {}
+          : {
+              'Content-Type': request.headers['Content-Type'] ?? 'application/json',
+              'Content-Length': Buffer.byteLength(request.body),
+            }),
+        ...(node.socketPath === undefined ? {} : { Host: 'localhost' }),
+      },
+      ...(node.socketPath === undefined
+        ? { host: node.hostname, port: node.port }
+        : { socketPath: node.socketPath }),
+    };
+    return exchange(node.secure, options, request);
+  }
+
+  return {
+    async send(request) {
+      const first = await sendTo(address, request);
+      if (first.kind !== 'redirect') return first;
+      const node = nextNode(first, request, address, followRedirects ? [address, ...nodes] : []);
+      if ('kind' in node) return node;
+      const second = await sendTo(node, request);
+      // one hop: a second one is a cluster that has no leader yet, or a loop
+      return second.kind === 'redirect'
+        ? failure('foreign-node', originOf(second.location, address), false)
+        : second;
+    },
+    close() {
+      closed = true;
+      http.destroy();
+      https?.destroy();
+    },
+  };
+}
+
+function failure(what: WireFailure['what'], detail: string, sent: boolean): WireFailure {
+  return { kind: 'failure', what, detail, sent };
+}
+
+/**
+ * The listed node that a redirect names, or why it is not followed: 307 alone (the others turn a
+ * write into a read), with the same path and query, and never from https to http.
+ */
+function nextNode(
+  { status, location }: Redirect,
+  { path }: TransportRequest,
+  from: VaultAddress,
+  listed: readonly VaultAddress[],
+): VaultAddress | WireFailure {
+  const origin = originOf(location, from);
+  const refused = (what: 'redirect' | 'foreign-node') => failure(what, origin, false);
+  if (status !== 307) return refused('redirect');
+  const node = listed.find((candidate) => candidate.origin === origin);
+  if (node === undefined) return refused('foreign-node');
+  if (from.secure && !node.secure) return refused('redirect');
+  const target = location.startsWith(origin) ? location.slice(origin.length) : location;
+  return target === node.prefix + path ? node : refused('redirect');
+}
+
+function originOf(location: string, from: VaultAddress): string {
+  if (!URL.canParse(location, from.origin)) return 'an unreadable address';
+  return new URL(location, from.origin).origin;
+}
+
+/** One exchange on one connection, settled by whatever comes first: answer, failure, deadline, abort. */
+function exchange(
+  secure: boolean,
+  options: RequestOptions,
+  { body, call }: TransportRequest,
+): Promise<WireResult | Redirect> {
+  return new Promise((resolve) => {
+    let sent = false;
+    const request = (secure ? requestHttps : requestHttp)(options);
+
+    const settle = (result: WireResult | Redirect): void => {
+      clearTimeout(timer);
+      call.signal.removeEventListener('abort', onAbort);
+      resolve(result);
+      // an answer read to its end leaves the connection to the next request
+      if (result.kind !== 'answer') request.destroy();
+    };
+    const fail = (what: WireFailure['what'], detail: string) => settle(failure(what, detail, sent));
+    const onAbort = () => fail('aborted', 'aborted');
+    const timer = setTimeout(
+      () => fail('timeout', 'timed out'),
+      Math.min(call.timeLeft(), longestTimer),
+    );
+    call.signal.addEventListener('abort', onAbort);
+
+    request.on('socket', (socket) => {
+      if (request.reusedSocket) sent = true;
+      else
+        socket.once(secure ? 'secureConnect' : 'connect', () => {
+          sent = true;
+        });
+    });
+    // stays attached: a destroyed request says so once more
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      const code = error.code ?? 'no code';
+      fail(kindOf(code), code);
+    });
+    request.on('response', (response) => {
+      const status = response.statusCode ?? 0;
+      const { location } = response.headers;
+      if (status >= 300 && status < 400 && location !== undefined)
+        return settle({ kind: 'redirect', status, location });
+      return collect(response, fail, (text) => {
+        const answer = answerOf(response, text);
+        if (answer.kind === 'failure') fail(answer.what, answer.detail);
+        else settle(answer);
+      });
+    });
+    request.end(body);
+  });
+}
+
+/** Reads a body to its end, or tells why there is none. */
+function collect(
+  response: IncomingMessage,
+  fail: (what: WireFailure['what'], detail: string) => void,
+  done: (body: Buffer) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  response.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > largestAnswer) fail('too-large', `over ${largestAnswer} bytes`);
+    else chunks.push(chunk);
+  });
+  response.on('end', () => {
+    if (response.complete) done(Buffer.concat(chunks));
+    else fail('unreachable', 'ECONNRESET');
+  });
+  response.on('error', (error: NodeJS.ErrnoException) =>
+    fail('unreachable', error.code ?? 'ECONNRESET'),
+  );
+}
+
+function answerOf(response: IncomingMessage, bytes: Buffer): WireAnswer | WireFailure {
+  const status = response.statusCode ?? 0;
+  const success = status >= 200 && status < 300;
+  let text = '';
+  let body: WireAnswer['body'];
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
+      body = parsed as WireAnswer['body'];
+  } catch {
+    // judged below: the parser's own message quotes the text
+  }
+  const mayBeEmpty = status === 202 || status === 204;
+  if (success && body === undefined && !mayBeEmpty)
+    return failure('malformed', `status ${status} without a JSON object`, true);
+  return { kind: 'answer', status, text, body, retryAfter: retryAfterOf(response) };
+}
+
+/** `Retry-After` in milliseconds: seconds are all that Vault sends. */
+function retryAfterOf(response: IncomingMessage): number | undefined {
+  const seconds = response.headers['retry-after'];
+  return seconds !== undefined && /^\d{1,6}$/.test(seconds) ? Number(seconds) * 1_000 : undefined;
+}
+
+/** Codes of a certificate check, and of a handshake that went wrong. */
+const tlsCode =
+  /^(?:CERT_|ERR_TLS_|ERR_SSL_|EPROTO$|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_IN_CHAIN$|HOSTNAME_MISMATCH$|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|ERROR_IN_)/;
+
+function kindOf(code: string): WireFailure['what'] {
+  if (tlsCode.test(code)) return 'tls';
+  // llhttp's codes: what came is not HTTP
+  return code.startsWith('HPE_') ? 'malformed' : 'unreachable';
+}

@@ -1,0 +1,174 @@
+/**
+ * Requests with the token in hand: repeated where that is safe, and ended by an answer or by the one
+ * error that tells what happened.
+ */
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { forbidden, type Subject, type Suspect, verdictOf } from './vault-errors.ts';
+import { checkToken, type TokenSetting, type VaultSettings } from './vault-settings.ts';
+import type { VaultWire, WireAnswer, WireResult } from './vault-wire.ts';
+
+/** A request to the API. */
+export interface VaultRequest {
+  readonly verb: 'read' | 'list' | 'write' | 'update' | 'delete';
+  /** Encoded, query included. */
+  readonly path: string;
+  /** JSON text, for `write` and `update`. */
+  readonly body?: string;
+  /** Send neither token nor namespace: `sys/health` refuses them. */
+  readonly anonymous?: boolean;
+  /** What to do about a denial. */
+  readonly ifDenied?: string;
+}
+
+/** What comes of a request that did not fail. */
+export type VaultOutcome =
+  | { readonly kind: 'ok'; readonly answer: WireAnswer }
+  | { readonly kind: 'missing'; readonly version: number | undefined }
+  | { readonly kind: 'conflict' }
+  /** A request that changes something went out, and nobody knows whether it was carried out. */
+  | { readonly kind: 'unknown'; readonly error: SecretError };
+
+/** Asks one server. */
+export interface VaultClient {
+  readonly subject: Subject;
+  /** @throws `SecretError` for everything that is none of the outcomes */
+  ask(request: VaultRequest, context: ReadContext): Promise<VaultOutcome>;
+  /** The same without repeating or judging, for what wants to know the status. */
+  probe(request: VaultRequest, context: ReadContext): Promise<WireResult>;
+  close(): void;
+}
+
+export function createVaultClient(settings: VaultSettings, wire: VaultWire): VaultClient {
+  const { name: provider, mount, path, namespace, maxRetries } = settings;
+  const { origin } = settings.address;
+  const subject: Subject = { provider, origin, place: `${mount}/${path}`, mount, namespace };
+  const lookups = new Map<string, Promise<Suspect | 'accepted'>>();
+  let usesAreCounted = false;
+
+  async function send(
+    { verb, path, body = '', anonymous = false }: VaultRequest,
+    context: ReadContext,
+    token: string | undefined,
+  ): Promise<WireResult> {
+    const { signal, timeLeft } = context;
+    const call = anonymous ? { signal, timeLeft } : { signal, timeLeft, token, namespace };
+    const result = await (verb === 'write' || verb === 'update'
+      ? wire[verb](path, body, call)
+      : wire[verb](path, call));
+    if (signal.aborted) throw abortError(signal, provider);
+    return result;
+  }
+
+  /** Whether the server knows the token: asked once however many were refused at a time. */
+  async function lookUp(token: string, context: ReadContext): Promise<Suspect | 'accepted'> {
+    const request: VaultRequest = { verb: 'read', path: 'auth/token/lookup-self' };
+    const result = await send(request, context, token);
+    const verdict = verdictOf(result, subject);
+    if (verdict.kind === 'forbidden') return verdict.suspect;
+    if (verdict.kind !== 'ok') throw new SecretError('ERR_SECRET_UNAVAILABLE', 'not known');
+    const data = verdict.answer.body?.['data'] as { num_uses?: unknown } | null | undefined;
+    usesAreCounted = typeof data?.num_uses === 'number' && data.num_uses > 0;
+    return 'accepted';
+  }
+
+  async function judge(
+    suspect: Suspect,
+    token: string,
+    context: ReadContext,
+  ): Promise<'denied' | 'unauthenticated'> {
+    if (suspect === 'denied') return 'denied';
+    if (suspect === 'rejected') return 'unauthenticated';
+    const byText = suspect === 'token' ? 'unauthenticated' : 'denied';
+    // a look-up would use up one of the token's uses
+    if (usesAreCounted) return byText;
+    const lookup = lookups.get(token) ?? lookUp(token, context);
+    lookups.set(token, lookup);
+    try {
+      const found = await lookup;
+      // a token without the default policy may not look itself up, which the text tells
+      return found === 'token' || found === 'rejected' ? 'unauthenticated' : 'denied';
+    } catch {
+      if (context.signal.aborted) throw abortError(context.signal, provider);
+      return byText;
+    } finally {
+      lookups.delete(token);
+    }
+  }
+
+  return {
+    subject,
+    async ask(request, context) {
+      const changes = request.verb !== 'read' && request.verb !== 'list';
+      for (let repeats = 0; ; repeats += 1) {
+        const token = await readToken(settings.token, provider);
+        if (context.signal.aborted) throw abortError(context.signal, provider);
+        const result = await send(request, context, token);
+        const verdict = verdictOf(result, subject);
+        if (verdict.kind === 'forbidden') {
+          const kind = await judge(verdict.suspect, token, context);
+          throw forbidden(kind, subject, request.ifDenied);
+        }
+        if (verdict.kind !== 'error') return verdict;
+        const { error, repeat, ambiguous } = verdict;
+        const delay =
+          (result.kind === 'answer' ? result.retryAfter : undefined) ?? retryDelay(repeats);
+        const mayRepeat = repeat === 'any' || (repeat === 'read' && !changes);
+        if (!mayRepeat || repeats >= maxRetries || delay >= context.timeLeft()) {
+          if (changes && ambiguous) return { kind: 'unknown', error };
+          throw error;
+        }
+        try {
+          await wait(delay, undefined, { signal: context.signal });
+        } catch {
+          throw abortError(context.signal, provider);
+        }
+      }
+    },
+    async probe(request, context) {
+      const token = request.anonymous ? undefined : await readToken(settings.token, provider);
+      return send(request, context, token);
+    },
+    close: () => wire.close(),
+  };
+}
+
+/** Milliseconds: short, since all repeats have to fit into a read's time limit. */
+function retryDelay(repeats: number): number {
+  return 50 + Math.min(repeats, 2) * 50 + Math.random() * 50;
+}
+
+/** Why a call was ended: the signal's own reason if it is one of ours. */
+export function abortError(signal: AbortSignal, provider: string): SecretError {
+  if (isSecretError(signal.reason)) return signal.reason;
+  return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
+}
+
+/**
+ * The token to send now. A file is read anew each time, so that an agent may rotate it.
+ *
+ * @throws `ERR_SECRET_CONFIG` for a file that cannot be read, and for what cannot be a token
+ */
+async function readToken(setting: TokenSetting, provider: string): Promise<string> {
+  if (setting.kind === 'text') return setting.token;
+  const wrong = (what: string, hint: string) =>
+    new SecretError('ERR_SECRET_CONFIG', what, { provider, hint });
+  const helper = setting.kind === 'helper';
+  const from = helper ? 'the token helper' : setting.from;
+  const file = setting.file ?? join(homedir(), '.vault-token');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    throw wrong(
+      `the token file of ${from} cannot be read`,
+      helper
+        ? 'Log in with vault login or bao login, or set VAULT_TOKEN.'
+        : 'Check its path and mode.',
+    );
+  }
+  return checkToken(text, from, wrong);
+}

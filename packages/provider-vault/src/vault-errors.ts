@@ -1,0 +1,377 @@
+/**
+ * What an answer of Vault means. A status alone says little: a 404 is one of four things, a 403 one
+ * of two, and a 500 may be for ever. The texts compared with are the servers' own; none is ever
+ * shown, since a message of a server may repeat what it was sent.
+ */
+import { SecretError, type SecretErrorCode } from '@keyfall/core';
+import type { WireAnswer, WireFailure, WireResult } from './vault-wire.ts';
+
+/** What was asked, for messages. */
+export interface Subject {
+  /** The provider's name. */
+  readonly provider: string;
+  /** The server's origin. */
+  readonly origin: string;
+  /** `secret/aiogram-shop`. */
+  readonly place: string;
+  readonly mount: string;
+  /** `''` for the root namespace. */
+  readonly namespace: string;
+}
+
+/**
+ * Which requests may be repeated after an error: `read` only those that change nothing, `any` all,
+ * since the server did not act on it, `none`.
+ */
+export type Repeat = 'none' | 'read' | 'any';
+
+/** What a result means. */
+export type Verdict =
+  | { readonly kind: 'ok'; readonly answer: WireAnswer }
+  /** Nothing is there. `version`: it was, up to this version, and is deleted or destroyed. */
+  | { readonly kind: 'missing'; readonly version: number | undefined }
+  /** A conditional write met another version. */
+  | { readonly kind: 'conflict' }
+  /** Denied or not known: what the text lets suspect. */
+  | { readonly kind: 'forbidden'; readonly suspect: Suspect }
+  | {
+      readonly kind: 'error';
+      readonly error: SecretError;
+      readonly repeat: Repeat;
+      /** For a write: whether the server may have done it all the same. */
+      readonly ambiguous: boolean;
+    };
+
+/** `rejected`: the token is bad, said so. `token`, `policy`: probably. `denied`: certainly. */
+export type Suspect = 'rejected' | 'token' | 'policy' | 'denied';
+
+/** What `result` means. An aborted request is not judged here: its signal knows why. */
+export function verdictOf(result: WireResult, subject: Subject): Verdict {
+  return result.kind === 'failure' ? failed(result, subject) : answered(result, subject);
+}
+
+/** The `errors` of an answer, joined. To compare with, never to show. */
+function saidBy(answer: WireAnswer): string {
+  const errors = answer.body?.['errors'];
+  return Array.isArray(errors) ? errors.filter((text) => typeof text === 'string').join('\n') : '';
+}
+
+/** The server's own id of the request, if it looks like one. */
+export function requestIdOf(answer: WireAnswer): string | undefined {
+  const id = answer.body?.['request_id'];
+  return typeof id === 'string' && /^[0-9a-f-]{36}$/.test(id) ? id : undefined;
+}
+
+function answered(answer: WireAnswer, subject: Subject): Verdict {
+  const { status } = answer;
+  if (status >= 200 && status < 300) return { kind: 'ok', answer };
+  const said = saidBy(answer);
+  const { origin, place } = subject;
+  const error = (
+    code: SecretErrorCode,
+    reason: string,
+    { repeat = 'none', ambiguous = false, hint, retryable }: ErrorTraits = {},
+  ): Verdict => ({
+    kind: 'error',
+    repeat,
+    ambiguous,
+    error: new SecretError(code, reason, {
+      provider: subject.provider,
+      status,
+      requestId: requestIdOf(answer),
+      hint,
+      retryable,
+    }),
+  });
+
+  switch (status) {
+    case 400:
+      if (said.includes('check-and-set parameter did not match')) return { kind: 'conflict' };
+      if (said.includes('Upgrading from non-versioned'))
+        return error('ERR_SECRET_UNAVAILABLE', `the mount ${subject.mount} is being upgraded`, {
+          repeat: 'any',
+        });
+      if (said.includes('high complexity'))
+        return error(
+          'ERR_SECRET_UNSUPPORTED',
+          `${place} has more names than the server takes in one request`,
+          {
+            hint: 'Spread the names over several paths.',
+          },
+        );
+      if (answer.text.startsWith('Client sent an HTTP request to an HTTPS server'))
+        return error('ERR_SECRET_CONFIG', `${origin} speaks https`, {
+          hint: 'Write the option address (variable VAULT_ADDR) with https://.',
+        });
+      return error('ERR_SECRET_INVALID', `${origin} refused the request as malformed (status 400)`);
+    case 401:
+      return error(
+        'ERR_SECRET_UNAUTHENTICATED',
+        `${origin} asks for other credentials than a token (status 401)`,
+        {
+          hint: 'A proxy in front of the server may ask for its own.',
+        },
+      );
+    case 403:
+      return { kind: 'forbidden', suspect: suspectOf(said) };
+    case 404:
+      return notFound(answer, said, subject, error);
+    case 412:
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} has not caught up with its cluster (status 412)`,
+        {
+          repeat: 'any',
+        },
+      );
+    case 413:
+      return error(
+        'ERR_SECRET_UNSUPPORTED',
+        `${place} is larger than the server takes in one request`,
+        {
+          hint: 'Spread the names over several paths.',
+        },
+      );
+    case 429:
+      return error('ERR_SECRET_UNAVAILABLE', `${origin} limits the rate of requests`, {
+        repeat: 'any',
+      });
+    case 472:
+    case 473:
+    case 474:
+    case 530:
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} is a node that cannot serve it (status ${status})`,
+      );
+    case 500:
+      if (said.includes('value being too large'))
+        return error(
+          'ERR_SECRET_UNSUPPORTED',
+          `${place} is larger than an entry of the server's storage`,
+          {
+            hint: 'Spread the names over several paths.',
+          },
+        );
+      if (/could not (?:find version data|load backend configuration)/.test(said))
+        return error(
+          'ERR_SECRET_UNAVAILABLE',
+          `${origin} cannot read its own storage (status 500)`,
+          {
+            retryable: false,
+          },
+        );
+      break;
+    case 501:
+      return error('ERR_SECRET_UNAVAILABLE', `${origin} is not initialised`);
+    case 503:
+      if (said.includes('sealed'))
+        return error('ERR_SECRET_UNAVAILABLE', `${origin} is sealed`, {
+          repeat: 'read',
+          hint: 'Unseal it: bao operator unseal, or vault operator unseal.',
+        });
+      break;
+  }
+  if (status >= 500)
+    return error('ERR_SECRET_UNAVAILABLE', `${origin} answers with status ${status}`, {
+      repeat: 'read',
+      ambiguous: true,
+    });
+  return error(
+    'ERR_SECRET_INVALID',
+    `${origin} answers with status ${status}, as no Vault server does here`,
+    {
+      hint: 'Check the option address (variable VAULT_ADDR).',
+    },
+  );
+}
+
+interface ErrorTraits {
+  readonly repeat?: Repeat;
+  readonly ambiguous?: boolean;
+  readonly hint?: string;
+  readonly retryable?: boolean;
+}
+
+type MakeError = (code: SecretErrorCode, reason: string, traits?: ErrorTraits) => Verdict;
+
+/** A 404's meanings: nothing there, deleted, or a mount, namespace or KV version that is wrong. */
+function notFound(answer: WireAnswer, said: string, subject: Subject, error: MakeError): Verdict {
+  const { origin, mount, namespace, place } = subject;
+  if (said.includes('namespace not found'))
+    return error('ERR_SECRET_CONFIG', `the namespace ${namespace} does not exist`, {
+      hint: 'Check the option namespace (variable VAULT_NAMESPACE).',
+    });
+  if (said.includes('no handler for route'))
+    return error('ERR_SECRET_CONFIG', `nothing is mounted at ${mount}`, {
+      hint: 'Check the option mount (variable VAULT_MOUNT_POINT).',
+    });
+  const warnings = answer.body?.['warnings'];
+  if (Array.isArray(warnings) && String(warnings[0]).includes('Invalid path for a versioned'))
+    return error('ERR_SECRET_CONFIG', `the mount ${mount} is of KV version 2, not 1`, {
+      hint: 'Leave the option kvVersion out, or set it to 2.',
+    });
+  if (said !== '')
+    return error('ERR_SECRET_CONFIG', `${mount} has no such path as a KV engine has`, {
+      hint: 'Check the options mount and kvVersion.',
+    });
+  const version = versionOf(answer);
+  if (version !== undefined) return { kind: 'missing', version };
+  const errors = answer.body?.['errors'];
+  if (Array.isArray(errors) && errors.length === 0) return { kind: 'missing', version: undefined };
+  return error(
+    'ERR_SECRET_INVALID',
+    `${origin} says that ${place} is not found, but not as Vault says it`,
+    {
+      hint: 'Check that the option address (variable VAULT_ADDR) is a Vault server.',
+    },
+  );
+}
+
+/** The version that a 404 of KV version 2 tells with a deleted or destroyed document. */
+function versionOf(answer: WireAnswer): number | undefined {
+  const data = answer.body?.['data'] as { metadata?: { version?: unknown } } | null | undefined;
+  const version = data?.metadata?.version;
+  return typeof version === 'number' && Number.isSafeInteger(version) ? version : undefined;
+}
+
+/** What the text of a 403 lets suspect, of a request or of a look-up of the token itself. */
+function suspectOf(said: string): Suspect {
+  if (said.includes('invalid token')) return 'rejected';
+  if (said.includes('preflight capability check')) return 'denied';
+  return said.trim() === 'permission denied' ? 'token' : 'policy';
+}
+
+/** The error of a 403 that was told to be one or the other. */
+export function forbidden(
+  kind: 'denied' | 'unauthenticated',
+  subject: Subject,
+  hint?: string,
+): SecretError {
+  const { provider, origin, place } = subject;
+  return kind === 'denied'
+    ? new SecretError('ERR_SECRET_DENIED', `the token's policies do not allow this on ${place}`, {
+        provider,
+        status: 403,
+        hint: hint ?? `Give its policy the capabilities it needs on ${place}.`,
+      })
+    : new SecretError('ERR_SECRET_UNAUTHENTICATED', `${origin} does not accept the token`, {
+        provider,
+        status: 403,
+        hint: 'It may be mistyped, expired or revoked: log in again and set VAULT_TOKEN.',
+      });
+}
+
+const errnos: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refused the connection',
+  ECONNRESET: 'closed the connection before it answered',
+  EPIPE: 'closed the connection before it answered',
+  ETIMEDOUT: 'cannot be reached: the connection timed out',
+  EHOSTUNREACH: 'cannot be reached: no route to the host',
+  ENETUNREACH: 'cannot be reached: no route to its network',
+  ENOTFOUND: 'cannot be reached: its host name is not known',
+  EAI_AGAIN: 'cannot be reached: the name server does not answer',
+  ENOENT: 'cannot be reached: there is no such socket',
+};
+
+function failed({ what, detail, sent }: WireFailure, subject: Subject): Verdict {
+  const { origin, provider } = subject;
+  const error = (
+    code: SecretErrorCode,
+    reason: string,
+    hint: string | undefined,
+    repeat: Repeat = 'none',
+  ): Verdict => ({
+    kind: 'error',
+    error: new SecretError(code, reason, { provider, hint }),
+    repeat,
+    ambiguous: sent,
+  });
+  switch (what) {
+    case 'timeout':
+      return error('ERR_SECRET_UNAVAILABLE', `${origin} did not answer in time`, undefined);
+    case 'unreachable':
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} ${errnos[detail] ?? `cannot be reached (${detail})`}`,
+        detail === 'ENOTFOUND' ? 'Check the option address (variable VAULT_ADDR).' : undefined,
+        sent ? 'read' : 'any',
+      );
+    case 'foreign-node':
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} points to ${detail}, which is not one of its listed nodes`,
+        'If it is a node of your cluster, list it in the option nodes; the token was not sent to it.',
+        'any',
+      );
+    case 'redirect':
+      return error(
+        'ERR_SECRET_CONFIG',
+        `${origin} redirects to ${detail} in a way that no Vault server does`,
+        'Set the option address (variable VAULT_ADDR) to the server itself; the token was not sent on.',
+      );
+    case 'tls':
+      return tlsError(detail, subject);
+    case 'too-large':
+      return error('ERR_SECRET_INVALID', `the answer of ${origin} is ${detail}`, undefined);
+    case 'settings':
+      return error(
+        'ERR_SECRET_CONFIG',
+        `the file of the option ${detail} cannot be read`,
+        'Check that it exists and that this user may read it.',
+      );
+    default:
+      return error(
+        'ERR_SECRET_INVALID',
+        `the answer of ${origin} is not one of a Vault server (${detail})`,
+        'Something else may answer in its place: check the option address (variable VAULT_ADDR).',
+      );
+  }
+}
+
+/** What the codes of OpenSSL and Node mean to somebody who has to mend it. */
+const tlsReasons: readonly (readonly [RegExp, string, string])[] = [
+  [/^CERT_HAS_EXPIRED$/, 'the certificate of $ has expired', 'Renew it.'],
+  [
+    /^CERT_NOT_YET_VALID$/,
+    'the certificate of $ is not valid yet',
+    'Check the clocks of both machines.',
+  ],
+  [
+    /ALTNAME_INVALID|HOSTNAME_MISMATCH/,
+    'the certificate of $ is for another name',
+    'Use the name in the certificate, or give it as tlsServerName (variable VAULT_TLS_SERVER_NAME).',
+  ],
+  [
+    /^EPROTO$|WRONG_VERSION|PACKET_LENGTH|HTTP_REQUEST/,
+    '$ does not speak TLS as we do',
+    'If it speaks plain http, write the option address (variable VAULT_ADDR) with http://.',
+  ],
+  [
+    /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE|BAD_CERTIFICATE/,
+    '$ refused our side of the handshake',
+    'It may ask for a client certificate: clientCert and clientKey.',
+  ],
+  [
+    /^(?:UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED|CERT_|INVALID_CA)/,
+    'the certificate of $ is not signed by an authority that is trusted here',
+    'Give the authority as caCert (variable VAULT_CACERT).',
+  ],
+];
+
+function tlsError(code: string, { provider, origin }: Subject): Verdict {
+  const [, reason, hint] = tlsReasons.find(([codes]) => codes.test(code)) ?? [
+    code,
+    'no secure connection to $ could be made',
+    undefined,
+  ];
+  return {
+    kind: 'error',
+    repeat: 'none',
+    ambiguous: false,
+    error: new SecretError('ERR_SECRET_TLS', `${reason.replace('$', () => origin)} (${code})`, {
+      provider,
+      hint,
+    }),
+  };
+}

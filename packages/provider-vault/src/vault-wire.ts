@@ -1,0 +1,70 @@
+/**
+ * The five verbs of Vault's HTTP API, as everything above them sees them. A verb never rejects and
+ * never throws: it resolves to what the server answered or to what failed on the way, in allow-listed
+ * facts, so that no error of a library (they hold tokens and bodies) gets past this line.
+ */
+
+/** What bounds one request and says who asks. */
+export interface WireCall {
+  readonly signal: AbortSignal;
+  /** Milliseconds left for the answer. */
+  readonly timeLeft: () => number;
+  /** Left out for the endpoints that must not see one: `sys/health` and logins. */
+  readonly token?: string | undefined;
+  /** `''` or left out: the root namespace. */
+  readonly namespace?: string | undefined;
+}
+
+/** The server answered, well or badly. */
+export interface WireAnswer {
+  readonly kind: 'answer';
+  readonly status: number;
+  /** `Retry-After` in milliseconds. */
+  readonly retryAfter?: number | undefined;
+  /** The body as it came. Holds values. */
+  readonly text: string;
+  /** The body, if it is a JSON object. Holds values. */
+  readonly body?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** No usable answer came. */
+export interface WireFailure {
+  readonly kind: 'failure';
+  readonly what:
+    | 'unreachable'
+    | 'timeout'
+    | 'aborted'
+    | 'tls'
+    /** The other end does not speak HTTP, or no JSON where Vault does, or was cut short. */
+    | 'malformed'
+    | 'too-large'
+    /** A standby points to a node that is not on our list. */
+    | 'foreign-node'
+    /** A redirect that no Vault server makes. */
+    | 'redirect'
+    /** A file of the TLS settings cannot be read. */
+    | 'settings';
+  /** Node's or OpenSSL's own code, the origin of a redirect, or the name of a setting. */
+  readonly detail: string;
+  /** Whether the server may have received the request and acted on it. */
+  readonly sent: boolean;
+}
+
+export type WireResult = WireAnswer | WireFailure;
+
+/**
+ * What a client of Vault must do for us. Paths are logical paths, encoded already, with a query
+ * where one is needed: `secret/data/aiogram-shop?version=2`.
+ */
+export interface VaultWire {
+  read(path: string, call: WireCall): Promise<WireResult>;
+  /** The keys under a path. Sent as GET: not every proxy lets the verb LIST through. */
+  list(path: string, call: WireCall): Promise<WireResult>;
+  /** @param body - JSON text, built by us so that a key `__proto__` survives */
+  write(path: string, body: string, call: WireCall): Promise<WireResult>;
+  /** PATCH with a JSON merge patch (RFC 7396). */
+  update(path: string, body: string, call: WireCall): Promise<WireResult>;
+  delete(path: string, call: WireCall): Promise<WireResult>;
+  /** Ends every connection. */
+  close(): void;
+}

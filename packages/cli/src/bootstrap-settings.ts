@@ -1,0 +1,53 @@
+/**
+ * The names that set Keyfall itself up. They say where the secrets are and who asks, so they are no
+ * secrets of the application: never migrated, never listed or exported, and taken out of the
+ * environment of what `run` starts. An exact list, not a pattern: an application's own
+ * `VAULT_DB_PASSWORD` is a secret like any other.
+ */
+import type { SecretBatch, SecretProvider } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import { vaultVariableNames } from '@keyfall/provider-vault';
+import { printable } from './terminal.ts';
+
+/** Every bootstrap name. */
+export const bootstrapNames: ReadonlySet<string> = new Set([
+  'USE_VAULT',
+  ...vaultVariableNames,
+  'DOPPLER_TOKEN',
+  'SOPS_AGE_KEY',
+  'SOPS_AGE_KEY_FILE',
+  'SOPS_AGE_KEY_CMD',
+]);
+
+/**
+ * Refuses to treat a bootstrap name as a secret.
+ * @throws `ERR_SECRET_CONFIG` naming it
+ */
+export function assertIsSecretName(name: string): void {
+  if (name === '')
+    throw new SecretError('ERR_SECRET_CONFIG', 'the name of a secret cannot be empty');
+  if (bootstrapNames.has(name))
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${printable(name)} sets Keyfall itself up, and is not one of the application's secrets`,
+      { hint: 'Give it in the environment or in the .env file.' },
+    );
+}
+
+/** The same provider, which answers "not here" for every bootstrap name. */
+export function withoutBootstrapSettings(provider: SecretProvider): SecretProvider {
+  return {
+    ...provider,
+    async read(names, context): Promise<SecretBatch> {
+      const batch = await provider.read(names, context);
+      const entries = new Map([...batch.entries].filter(([name]) => !bootstrapNames.has(name)));
+      return { ...batch, entries };
+    },
+    ...(provider.list && {
+      list: async (context) => {
+        const names = (await provider.list?.(context)) ?? [];
+        return names.filter((name) => !bootstrapNames.has(name));
+      },
+    }),
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * The environment of what `run` starts: who wins where a name is in two places, what is taken out,
+ * and what is refused. A pure function of its options, so that every rule can be tried.
+ */
+import { SecretError } from '@keyfall/core';
+import { bootstrapNames } from './bootstrap-settings.ts';
+import { takesOver } from './take-over-names.ts';
+import { listNames } from './terminal.ts';
+
+/** A secret as the chain answered it. */
+export interface ResolvedSecret {
+  readonly value: string;
+  /** Name of the provider that answered. */
+  readonly provider: string;
+  /**
+   * Whether it comes from a store. A value from a `.env` does not: it never replaces an inherited
+   * variable, as every dotenv tool has it.
+   */
+  readonly fromStore: boolean;
+}
+
+/** Options of {@link buildChildEnvironment}. */
+export interface ChildEnvironmentOptions {
+  /** The environment that we were started with. */
+  readonly inherited: Readonly<Record<string, string | undefined>>;
+  /** Every secret that the child gets. */
+  readonly secrets: ReadonlyMap<string, ResolvedSecret>;
+  /** Names that the user asked for one by one, which may therefore take over the child. */
+  readonly named?: ReadonlySet<string>;
+  /** An inherited variable wins over a secret from a store. */
+  readonly preserveEnv?: boolean;
+  /** Of the inherited variables only {@link pristineNames}. */
+  readonly pristine?: boolean;
+  /** Leave Keyfall's own settings in the environment. */
+  readonly passBootstrap?: boolean;
+}
+
+/** What {@link buildChildEnvironment} answers. */
+export interface ChildEnvironment {
+  readonly env: Readonly<Record<string, string>>;
+  /** Names whose inherited value was replaced by another one from a store, for the user to know. */
+  readonly replaced: readonly string[];
+}
+
+/** The inherited variables that a program needs to run at all: what `--pristine` keeps. */
+export const pristineNames: ReadonlySet<string> = new Set([
+  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'PWD', 'TMPDIR', 'TZ'],
+  ...['TERM', 'COLORTERM', 'NO_COLOR', 'LANG', 'LANGUAGE', 'LC_ALL', 'LC_CTYPE'],
+]);
+
+/**
+ * The child's environment.
+ *
+ * @throws `ERR_SECRET_CONFIG` naming every secret that no environment can hold, or that could take
+ *   over the child and was not named by the user
+ */
+export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEnvironment {
+  const { inherited, secrets, preserveEnv = false, pristine = false } = options;
+  const { passBootstrap = false } = options;
+  assertFitsEnvironment(
+    new Map([...secrets].map(([name, { value }]) => [name, value])),
+    options.named,
+  );
+  // a null prototype, because a secret may be called __proto__
+  const env: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(inherited)) {
+    if (value === undefined) continue;
+    if (bootstrapNames.has(name) ? passBootstrap : !pristine || pristineNames.has(name))
+      env[name] = value;
+  }
+  // the secrets are there already: the child need not, and without credentials cannot, ask again
+  if (!passBootstrap) env['USE_VAULT'] = 'false';
+  const replaced: string[] = [];
+  for (const [name, { value, fromStore }] of secrets) {
+    const before = env[name];
+    if (before !== undefined && (preserveEnv || !fromStore)) continue;
+    if (before !== undefined && before !== value) replaced.push(name);
+    env[name] = value;
+  }
+  return { env, replaced: replaced.sort() };
+}
+
+/**
+ * Makes sure that each secret can be an environment variable and is no danger as one.
+ * @throws `ERR_SECRET_CONFIG` naming those that cannot
+ */
+export function assertFitsEnvironment(
+  values: ReadonlyMap<string, string>,
+  named: ReadonlySet<string> = new Set(),
+): void {
+  const names = [...values.keys()];
+  refuse(
+    names.filter((name) => name === '' || /[=\0]/.test(name)),
+    'cannot be the name of an environment variable',
+    'Rename it in its store, or choose the names with --only.',
+  );
+  refuse(
+    [...values].filter(([, value]) => value.includes('\0')).map(([name]) => name),
+    'holds a NUL character, which no environment variable can hold',
+    'Store it in a text form such as base64, or choose the names with --only.',
+  );
+  refuse(
+    names.filter((name) => takesOver(name) && !named.has(name)),
+    'could take over the program that is started',
+    'Remove it from its store, or name all that you want with --only.',
+  );
+}
+
+function refuse(names: readonly string[], why: string, hint: string): void {
+  if (names.length > 0)
+    throw new SecretError('ERR_SECRET_CONFIG', `${listNames([...names].sort())} ${why}`, { hint });
+}

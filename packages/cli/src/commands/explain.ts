@@ -1,0 +1,64 @@
+/**
+ * `keyfall explain [NAME]`: which provider answers for a name and what each one said. Never a value.
+ */
+import type { Explanation, ProviderAttempt } from '@keyfall/core';
+import { assertIsSecretName } from '../bootstrap-settings.ts';
+import { exitCodes } from '../exit-code.ts';
+import { labelOf } from '../notices.ts';
+import { type SettingsOptions, withChain } from '../settings.ts';
+import { printable, printData, printJson } from '../terminal.ts';
+
+/** Options of `keyfall explain`. */
+export interface ExplainOptions extends SettingsOptions {
+  readonly json?: boolean;
+}
+
+/** Explains one name, or all that the chain holds; the exit code is that of a `get`. */
+export async function explainCommand(
+  name: string | undefined,
+  options: ExplainOptions,
+): Promise<number> {
+  if (name !== undefined) assertIsSecretName(name);
+  return withChain(options, async ({ secrets }) => {
+    const names = name === undefined ? await secrets.list() : [name];
+    const explanations = await Promise.all(names.map((each) => secrets.explain(each)));
+    const [first] = explanations;
+    if (options.json) await printJson(name === undefined ? explanations : first);
+    else await printData(explanations.map(describe).join(name === undefined ? '\n' : ''));
+    return name === undefined || first === undefined ? 0 : exitCodeOf(first);
+  });
+}
+
+function exitCodeOf({ found, attempts }: Explanation): number {
+  if (found) return 0;
+  const code = attempts.findLast((attempt) => attempt.code !== undefined)?.code;
+  return exitCodes[code ?? 'ERR_SECRET_NOT_FOUND'];
+}
+
+function describe(explanation: Explanation): string {
+  const { name, provider, store, version, createdAt, degraded, attempts } = explanation;
+  const answer =
+    provider === undefined ? 'nobody answered' : `from ${labelOf(provider, store ?? provider)}`;
+  const facts = [
+    ...(version === undefined ? [] : [`version ${version}`]),
+    ...(createdAt === undefined ? [] : [`written ${new Date(createdAt).toISOString()}`]),
+    ...(degraded === undefined ? [] : ['second-hand']),
+  ];
+  const lines = attempts.map(
+    (said, index) => `  ${index + 1}. ${labelOf(said.provider, said.store)} ${verdict(said)}`,
+  );
+  return `${[[`${printable(name)}: ${answer}`, ...facts].join(', '), ...lines].join('\n')}\n`;
+}
+
+function verdict({ outcome, reason }: ProviderAttempt): string {
+  switch (outcome) {
+    case 'held':
+      return 'holds it';
+    case 'stale':
+      return `could not be asked: ${reason}; its last good value was used`;
+    case 'failed':
+      return `failed: ${reason}`;
+    default:
+      return reason ?? 'was not asked';
+  }
+}

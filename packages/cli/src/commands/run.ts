@@ -1,0 +1,48 @@
+/**
+ * `keyfall run -- CMD…`: a program with the secrets in its environment. Everything is resolved before
+ * it starts, so that what is missing or denied starts nothing.
+ */
+import { buildChildEnvironment, type ResolvedSecret } from '../child-environment.ts';
+import { runChild } from '../child-process.ts';
+import { resolveSelection } from '../selection.ts';
+import { type SettingsOptions, withChain } from '../settings.ts';
+import { listNames, notice } from '../terminal.ts';
+
+/** Options of `keyfall run`. */
+export interface RunOptions extends SettingsOptions {
+  readonly only?: readonly string[];
+  readonly preserveEnv?: boolean;
+  readonly pristine?: boolean;
+  readonly passBootstrap?: boolean;
+}
+
+/** Runs the command and returns its exit code. */
+export async function runCommand(
+  [file = '', ...args]: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  // the chain is closed before the program starts: no socket, timer or login of ours outlives it
+  const { env, replaced, store } = await withChain(options, async (chain) => {
+    const values = await resolveSelection(chain, options.only);
+    // who answered is known by now, and costs no further request
+    const resolved = await Promise.all(
+      [...values].map(async ([name, value]): Promise<[string, ResolvedSecret]> => {
+        const { provider = '' } = await chain.secrets.explain(name);
+        return [name, { value, provider, fromStore: chain.isStore(provider) }];
+      }),
+    );
+    const secrets = new Map(resolved);
+    const { env, replaced } = buildChildEnvironment({
+      ...options,
+      inherited: process.env,
+      secrets,
+      named: new Set(options.only),
+    });
+    return { env, replaced };
+  });
+  if (replaced.length > 0)
+    notice(
+      `${listNames(replaced)} ${replaced.length === 1 ? 'comes' : 'come'} from the store and not from the inherited environment; --preserve-env turns that round.`,
+    );
+  return runChild({ file, args, env });
+}

@@ -1,0 +1,56 @@
+/**
+ * `keyfall set NAME`: the value comes from stdin or a hidden prompt. Never from an argument: those are
+ * in the shell's history and, while the command runs, in every process list.
+ */
+import { SecretError } from '@keyfall/core';
+import { assertIsSecretName } from '../bootstrap-settings.ts';
+import { type SettingsOptions, withChain } from '../settings.ts';
+import { canPrompt, notice, printable } from '../terminal.ts';
+
+/**
+ * Stores what stdin holds (without one final line end) or what the user types.
+ *
+ * @param args - what stands on the command line: a name, and nothing else. What else there is may be
+ *   a secret, so no error repeats it
+ */
+export async function setCommand(
+  args: readonly string[],
+  options: SettingsOptions,
+): Promise<number> {
+  const [name = '', ...rest] = args;
+  if (rest.length > 0 || name.includes('='))
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      'set takes a name and no value: arguments are kept in the shell history and shown by ps',
+      {
+        hint: 'Pipe the value in, or run `keyfall set NAME` and type it. Change a secret that was given as an argument.',
+      },
+    );
+  assertIsSecretName(name);
+  const result = await withChain(options, async ({ secrets }) =>
+    secrets.set(name, canPrompt() ? await askForValue(name) : await readStdin()),
+  );
+  const version = result.version === undefined ? '' : `, version ${result.version}`;
+  notice(`stored ${printable(name)} in ${result.provider}${version}.`);
+  return 0;
+}
+
+async function askForValue(name: string): Promise<string> {
+  const { isCancel, password } = await import('@clack/prompts');
+  const value = await password({ message: `Value of ${printable(name)}`, output: process.stderr });
+  if (isCancel(value)) throw new SecretError('ERR_SECRET_ABORTED', 'nothing was stored');
+  return value ?? '';
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk);
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return text.decode(Buffer.concat(chunks)).replace(/\r?\n$/, '');
+  } catch {
+    throw new SecretError('ERR_SECRET_CONFIG', 'the value on stdin is not UTF-8 text', {
+      hint: 'Store bytes in a text form such as base64.',
+    });
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * The one question before something changes.
+ */
+import { SecretError } from '@keyfall/core';
+import { canPrompt } from './terminal.ts';
+
+/**
+ * Returns if the user says yes.
+ *
+ * @throws `ERR_SECRET_ABORTED` if the user says no; `ERR_SECRET_CONFIG` where nobody can be asked
+ */
+export async function confirm(question: string): Promise<void> {
+  if (!canPrompt())
+    throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask on', {
+      hint: 'Pass --yes to go ahead without being asked.',
+    });
+  const prompts = await import('@clack/prompts');
+  const answer = await prompts.confirm({
+    message: question,
+    initialValue: false,
+    output: process.stderr,
+  });
+  if (answer !== true) throw new SecretError('ERR_SECRET_ABORTED', 'nothing was changed');
+}

@@ -1,0 +1,29 @@
+/**
+ * What the shell is told. One table for every command; under `run` the child's own code is ours.
+ */
+import type { SecretErrorCode } from '@keyfall/core';
+
+/** Exit code of each kind of failure. */
+export const exitCodes: Readonly<Record<SecretErrorCode, number>> = {
+  ERR_SECRET_NOT_FOUND: 1,
+  ERR_SECRET_CONFLICT: 1,
+  ERR_SECRET_CONFIG: 2,
+  ERR_SECRET_UNSUPPORTED: 2,
+  ERR_SECRET_UNAVAILABLE: 3,
+  ERR_SECRET_DENIED: 4,
+  ERR_SECRET_UNAUTHENTICATED: 4,
+  ERR_SECRET_TLS: 4,
+  ERR_SECRET_INVALID: 5,
+  ERR_SECRET_ABORTED: 130,
+};
+
+/** A command line that cannot be understood. */
+export const usageExitCode = 2;
+
+/** A defect of Keyfall itself (`EX_SOFTWARE` of sysexits.h): none of the answers above. */
+export const defectExitCode = 70;
+
+/** What a shell answers when it finds no such command, and when it may not run what it found. */
+export const commandNotFoundExitCode = 127;
+/** See {@link commandNotFoundExitCode}. */
+export const commandNotExecutableExitCode = 126;

@@ -1,0 +1,126 @@
+/**
+ * Secrets as text for other programs. Each format either gives every value back exactly when its own
+ * reader reads it, or refuses the names whose value it cannot hold: a damaged secret is found in
+ * production, a refused one at once.
+ */
+import { randomUUID } from 'node:crypto';
+import { SecretError } from '@keyfall/core';
+import { assertFitsEnvironment } from './child-environment.ts';
+import { listNames } from './terminal.ts';
+
+/** Name to value. */
+export type SecretValues = ReadonlyMap<string, string>;
+
+/** The formats of `keyfall export`. */
+export const exportFormats = ['dotenv', 'json', 'yaml', 'shell', 'docker', 'github'] as const;
+
+/** One of {@link exportFormats}. */
+export type ExportFormat = (typeof exportFormats)[number];
+
+type Formatter = (values: SecretValues, named: ReadonlySet<string>) => string | Promise<string>;
+
+const formatters: Readonly<Record<ExportFormat, Formatter>> = {
+  dotenv: async (values) => {
+    const { editDotenv } = await import('@keyfall/provider-dotenv');
+    return await editDotenv('', values);
+  },
+  json: (values) => `${JSON.stringify(toObject(values), null, 2)}\n`,
+  yaml: async (values) => {
+    const { stringify } = await import('yaml');
+    // quoted, and keys checked against YAML 1.1 too: `no` and `1:30` stay text in every reader
+    return stringify(new Map(values), {
+      defaultStringType: 'QUOTE_DOUBLE',
+      defaultKeyType: 'PLAIN',
+      compat: 'yaml-1.1',
+      lineWidth: 0,
+    });
+  },
+  shell: (values, named) => {
+    assertFitsEnvironment(values, named);
+    assertHeld('shell', values, (name) => isIdentifier(name), 'is no name that a shell can export');
+    return lines(values, (name, value) => `export ${name}='${value.replaceAll("'", "'\\''")}'`);
+  },
+  docker: (values, named) => {
+    assertFitsEnvironment(values, named);
+    assertHeld(
+      'docker',
+      values,
+      (name) => /^[^\s#\uFEFF]\S*$/.test(name),
+      'has white space or # in its name',
+    );
+    assertHeld('docker', values, (_, value) => !/\n|\r$/.test(value), 'has more than one line');
+    // docker reads lines with Go's bufio.Scanner, whose limit is 64 KiB
+    assertHeld(
+      'docker',
+      values,
+      (name, value) => Buffer.byteLength(`${name}=${value}`) < 65_536,
+      'is longer than 64 KiB',
+    );
+    return lines(values, (name, value) => `${name}=${value}`);
+  },
+  github: (values, named) => {
+    assertFitsEnvironment(values, named);
+    assertHeld(
+      'github',
+      values,
+      (name) => isIdentifier(name) && !/^(GITHUB_|RUNNER_)/.test(name),
+      'is no name that $GITHUB_ENV takes',
+    );
+    return lines(values, (name, value) => {
+      const end = `KEYFALL_${randomUUID()}`;
+      return `${name}<<${end}\n${value}\n${end}`;
+    });
+  },
+};
+
+/**
+ * The secrets in a format, sorted by name, with a final line end.
+ *
+ * @param named - names that the user asked for one by one: these may take over the program that gets
+ *   them (`PATH`) where the format becomes somebody's environment
+ * @throws `ERR_SECRET_CONFIG` naming the secrets that the format cannot hold
+ */
+export async function formatSecrets(
+  format: ExportFormat,
+  values: SecretValues,
+  named: ReadonlySet<string> = new Set(),
+): Promise<string> {
+  const sorted = new Map([...values].sort(([a], [b]) => (a < b ? -1 : 1)));
+  assertHeld(
+    format,
+    sorted,
+    (name, value) => !/\p{Surrogate}/u.test(name + value),
+    'holds half a surrogate pair, which is no text',
+  );
+  return formatters[format](sorted, named);
+}
+
+function isIdentifier(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
+}
+
+/** An object that holds every name, `__proto__` among them. */
+function toObject(values: SecretValues): Record<string, string> {
+  const object: Record<string, string> = Object.create(null);
+  for (const [name, value] of values) object[name] = value;
+  return object;
+}
+
+function lines(values: SecretValues, line: (name: string, value: string) => string): string {
+  return [...values].map(([name, value]) => `${line(name, value)}\n`).join('');
+}
+
+function assertHeld(
+  format: ExportFormat,
+  values: SecretValues,
+  isHeld: (name: string, value: string) => boolean,
+  why: string,
+): void {
+  const refused = [...values].filter(([name, value]) => !isHeld(name, value)).map(([name]) => name);
+  if (refused.length > 0)
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `the format ${format} cannot hold ${listNames(refused)}: ${refused.length === 1 ? 'it' : 'each'} ${why}`,
+      { hint: 'Choose another format, or the names with --only.' },
+    );
+}

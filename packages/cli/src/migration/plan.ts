@@ -1,0 +1,70 @@
+/**
+ * What a migration would do, name by name. Pure: the same file and store always give the same plan.
+ */
+
+/**
+ * `create`: the store does not hold it. `same`: it holds this value. `conflict`: it holds another
+ * value. `keep`: another value, which stays. `overwrite`: another value, which is replaced.
+ * `bootstrap`: one of Keyfall's own settings. `unselected`: left out by `--select`.
+ */
+export type PlannedAction =
+  | 'create'
+  | 'same'
+  | 'conflict'
+  | 'keep'
+  | 'overwrite'
+  | 'bootstrap'
+  | 'unselected';
+
+/** What to do with a name that the store holds with another value. */
+export type ConflictPolicy = 'fail' | 'keep' | 'overwrite';
+
+/** One name of a plan. No value. */
+export interface PlannedName {
+  readonly name: string;
+  readonly action: PlannedAction;
+}
+
+/** What a migration would do. */
+export interface MigrationPlan {
+  /** Every name of the source, in its order. */
+  readonly names: readonly PlannedName[];
+  /** The values to write. */
+  readonly changes: ReadonlyMap<string, string>;
+}
+
+/** Options of {@link planMigration}. */
+export interface MigrationPlanOptions {
+  readonly source: ReadonlyMap<string, string>;
+  /** What the store holds now. */
+  readonly target: ReadonlyMap<string, string>;
+  readonly onConflict: ConflictPolicy;
+  /** Names that never leave the source. */
+  readonly bootstrap: ReadonlySet<string>;
+  /** Only these names. Default: all. */
+  readonly select?: ReadonlySet<string> | undefined;
+}
+
+/** Decides what to do with each name of the source. */
+export function planMigration(options: MigrationPlanOptions): MigrationPlan {
+  const { source, target, onConflict, bootstrap, select } = options;
+  const decide = (name: string, value: string): PlannedAction => {
+    if (bootstrap.has(name)) return 'bootstrap';
+    if (select !== undefined && !select.has(name)) return 'unselected';
+    const held = target.get(name);
+    if (held === undefined) return 'create';
+    if (held === value) return 'same';
+    return onConflict === 'fail' ? 'conflict' : onConflict;
+  };
+  const names = [...source].map(([name, value]) => ({ name, action: decide(name, value) }));
+  const written = names.filter(({ action }) => action === 'create' || action === 'overwrite');
+  return {
+    names,
+    changes: new Map(written.map(({ name }) => [name, source.get(name) ?? ''])),
+  };
+}
+
+/** The plan's names with one of these actions. */
+export function namesOf(plan: MigrationPlan, ...actions: PlannedAction[]): string[] {
+  return plan.names.filter(({ action }) => actions.includes(action)).map(({ name }) => name);
+}

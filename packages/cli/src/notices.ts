@@ -1,0 +1,42 @@
+/**
+ * What the chain tells besides its answers, as lines on stderr: falling back is never silent.
+ */
+import type { SecretProvider, Secrets, SecretsEvents } from '@keyfall/core';
+import { notice, printable } from './terminal.ts';
+
+/** Prints what a chain of these providers has to tell, once each. */
+export function announceEvents(secrets: Secrets, providers: readonly SecretProvider[]): void {
+  const storeOf = (name: string) =>
+    providers.find((provider) => provider.name === name)?.store ?? name;
+  secrets.on('fallback', (event) => notice(fallbackNotice(event, storeOf)));
+  secrets.on('recovered', ({ provider }) => notice(`${provider} answers again.`));
+  secrets.on('warning', ({ provider, message }) => notice(`${provider}: ${message}`));
+}
+
+/** One sentence of who failed and why, one of who answered instead. */
+export function fallbackNotice(
+  event: SecretsEvents['fallback'],
+  storeOf: (provider: string) => string,
+): string {
+  const { provider, store, reason, detail, answeredBy, names } = event;
+  const what = names.length === 1 ? printable(names[0] ?? '') : `${names.length} names`;
+  const come = names.length === 1 ? 'comes' : 'come';
+  const instead =
+    answeredBy === 'none'
+      ? 'No other provider holds it.'
+      : answeredBy === 'last-good'
+        ? `${what} ${come} from its last good value.`
+        : `${what} ${come} from ${storeOf(answeredBy)}.`;
+  const said = {
+    unavailable: `could not be asked: ${detail}`,
+    denied: `denied: ${detail}`,
+    'missing-document': detail,
+  }[reason];
+  return `${labelOf(provider, store)} ${said}. ${instead}`;
+}
+
+/** Name and store for a message, without saying the name twice. */
+export function labelOf(name: string, store: string): string {
+  const place = store.startsWith(`${name} `) ? store.slice(name.length + 1) : store;
+  return place === name ? name : `${name} (${place})`;
+}

@@ -1,0 +1,241 @@
+/**
+ * The command line as it is typed: every command with its options and help. What a command does is
+ * imported when it is called, so that none pays for another.
+ */
+import { readFileSync } from 'node:fs';
+import { SecretError } from '@keyfall/core';
+import { Argument, Command, Option } from 'commander';
+import { type ExportFormat, exportFormats } from './export-formats.ts';
+
+/** Options that stand before or after every command. */
+export interface GlobalOptions {
+  readonly envFile: string;
+  readonly tokenHelper?: boolean;
+  readonly debug?: boolean;
+}
+
+/** A parsed option set together with the global ones. */
+type With<Options> = Options & GlobalOptions;
+
+/**
+ * The whole command line.
+ *
+ * @param finish - is told the exit code of the command that ran
+ */
+export function createProgram(finish: (exitCode: number) => void): Command {
+  const program = new Command('keyfall')
+    .description('Runs anything with its secrets: Vault or OpenBao first, then .env.')
+    .version(version(), '-V, --version')
+    .option('--env-file <path>', 'the .env file', '.env')
+    .option('--token-helper', 'use the token that `vault login` left (~/.vault-token)')
+    .option('--debug', 'show where an error happened (never a value)')
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: (text, write) => write(complaint(text)) })
+    .exitOverride();
+
+  // inherited settings first: they would undo what a command says for itself
+  const define = (name: string): Command => new Command(name).copyInheritedSettings(program);
+
+  /** A command whose `work` gets its arguments and all options, and answers an exit code. */
+  const command = <Options>(
+    definition: Command,
+    work: (args: readonly string[], options: With<Options>) => Promise<number>,
+  ): void => {
+    definition.action(async () => {
+      finish(await work(definition.args, definition.optsWithGlobals<With<Options>>()));
+    });
+    program.addCommand(definition);
+  };
+
+  command<{
+    only?: string[];
+    preserveEnv?: boolean;
+    pristine?: boolean;
+    passBootstrap?: boolean;
+  }>(
+    define('run')
+      .description('Start a program with the secrets in its environment.')
+      .argument('<command...>', 'the program and its arguments, after --')
+      .addOption(only('give it these names alone; each must be there'))
+      .option('--preserve-env', 'an inherited variable wins over a secret from a store')
+      .option('--pristine', 'of the inherited variables keep only PATH, HOME, TERM and their like')
+      .option('--pass-bootstrap', 'leave VAULT_TOKEN and the other settings in its environment')
+      .usage('[options] -- <command...>')
+      .showHelpAfterError('Put -- before the program: keyfall run -- node server.js')
+      .addHelpText(
+        'after',
+        examples(
+          'keyfall run -- node server.js',
+          'keyfall run --only TOKEN,DB_PASS -- python3 bot.py',
+        ),
+      ),
+    async (args, options) => {
+      const { runCommand } = await import('./commands/run.ts');
+      return runCommand(afterDashes(args), options);
+    },
+  );
+
+  command<{ newline: boolean; json?: boolean }>(
+    define('get')
+      .description('Print one value.')
+      .argument('<name>')
+      .option('-n, --no-newline', 'no line end after the value')
+      .addOption(json())
+      .addHelpText('after', examples('keyfall get TOKEN')),
+    async ([name = ''], options) => {
+      const { getCommand } = await import('./commands/get.ts');
+      return getCommand(name, options);
+    },
+  );
+
+  command(
+    define('set')
+      .description('Store a value, from stdin (less one final line end) or a hidden prompt.')
+      .argument('<name>')
+      // what else is given may be a value: it is refused without being repeated
+      .allowExcessArguments()
+      .allowUnknownOption()
+      .addHelpText('after', examples('keyfall set TOKEN', 'keyfall set TLS_KEY < key.pem')),
+    async (args, options) => {
+      const { setCommand } = await import('./commands/set.ts');
+      return setCommand(args, options);
+    },
+  );
+
+  command(
+    define('delete')
+      .description('Delete a name from the provider that writes go to.')
+      .argument('<name>')
+      .addHelpText('after', examples('keyfall delete SENTRY_DSN')),
+    async ([name = ''], options) => {
+      const { deleteCommand } = await import('./commands/delete.ts');
+      return deleteCommand(name, options);
+    },
+  );
+
+  command<{ json?: boolean }>(
+    define('list')
+      .description('Print the names.')
+      .addOption(json())
+      .addHelpText('after', examples('keyfall list')),
+    async (_args, options) => {
+      const { listCommand } = await import('./commands/list.ts');
+      return listCommand(options);
+    },
+  );
+
+  command<{ format: ExportFormat; only?: string[]; json?: boolean }>(
+    define('export')
+      .description('Print names and values for another program.')
+      .addOption(new Option('-f, --format <format>').choices(exportFormats).default('dotenv'))
+      .addOption(only('these names alone; each must be there'))
+      .addOption(json().implies({ format: 'json' }))
+      .addHelpText(
+        'after',
+        examples('keyfall export --format shell', 'keyfall export --format docker --only TOKEN'),
+      ),
+    async (_args, options) => {
+      const { exportCommand } = await import('./commands/export.ts');
+      return exportCommand(options);
+    },
+  );
+
+  command<{ json?: boolean }>(
+    define('explain')
+      .description('Say which provider answers and what each one said. Never a value.')
+      .argument('[name]', 'default: every name')
+      .addOption(json())
+      .addHelpText('after', examples('keyfall explain TOKEN')),
+    async ([name], options) => {
+      const { explainCommand } = await import('./commands/explain.ts');
+      return explainCommand(name, options);
+    },
+  );
+
+  command<{
+    restore?: string;
+    yes?: boolean;
+    dryRun?: boolean;
+    onConflict: 'fail' | 'keep' | 'overwrite';
+    select?: string[];
+    activate?: boolean;
+    purge?: boolean;
+    json?: boolean;
+  }>(
+    define('migrate')
+      .description('Move a .env into the Vault that VAULT_ADDR and VAULT_SECRET_PATH name.')
+      .addArgument(new Argument('[file]', 'default: the file of --env-file'))
+      .option('-y, --yes', 'do not ask')
+      .option('--dry-run', 'say what would happen, and change nothing')
+      .addOption(
+        new Option('--on-conflict <what>', 'for a name that the store holds with another value')
+          .choices(['fail', 'keep', 'overwrite'])
+          .default('fail'),
+      )
+      .addOption(nameList('--select <names>', 'only these names'))
+      .option('--activate', 'set USE_VAULT=true in the file afterwards')
+      .option('--purge', 'remove the migrated values from the file afterwards')
+      .option('--restore <backup>', 'undo a migration by its backup')
+      .addOption(json())
+      .addHelpText(
+        'after',
+        examples('keyfall migrate --dry-run', 'keyfall migrate --yes --activate'),
+      ),
+    async ([file], options) => {
+      if (options.restore !== undefined) {
+        const { restoreCommand } = await import('./commands/restore.ts');
+        return restoreCommand(options.restore, options);
+      }
+      const { migrateCommand } = await import('./commands/migrate.ts');
+      return migrateCommand({ ...options, envFile: file ?? options.envFile });
+    },
+  );
+
+  /** The arguments, if all of them stand after `--`: a program's options must never be read as ours. */
+  const afterDashes = (args: readonly string[]): readonly string[] => {
+    const raw = (program as Command & { rawArgs: readonly string[] }).rawArgs;
+    const dashes = raw.indexOf('--');
+    if (dashes >= 0 && raw.length - dashes - 1 === args.length) return args;
+    throw new SecretError('ERR_SECRET_CONFIG', 'the program to run must stand after --', {
+      hint: 'Write it as: keyfall run -- node server.js',
+    });
+  };
+
+  return program;
+}
+
+function json(): Option {
+  return new Option('--json', 'as JSON on stdout');
+}
+
+function only(description: string): Option {
+  return nameList('--only <names>', description);
+}
+
+/**
+ * Commander's complaint in our voice, and without what may be a value in it: `--token=…`, `-p…`,
+ * `NAME=…`.
+ */
+function complaint(text: string): string {
+  const ours = text.replace(/^error: /, 'keyfall: ');
+  const found =
+    /^keyfall: unknown (option|command) '((?:--)?[^-='][^=']*(?==)|-[^-'](?=[^']))/.exec(ours);
+  return found ? `keyfall: unknown ${found[1]} '${found[2]}…'\n` : ours;
+}
+
+/** An option of names: separated by commas, given once or several times. */
+function nameList(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text: string, before: string[] = []) => [
+    ...before,
+    ...text.split(',').map((name) => name.trim()),
+  ]);
+}
+
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}

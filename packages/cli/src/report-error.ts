@@ -1,0 +1,42 @@
+/**
+ * The one place where a failure becomes text and an exit code.
+ */
+import { isSecretError } from '@keyfall/core';
+import { defectExitCode, exitCodes } from './exit-code.ts';
+import { notice, writeLine } from './terminal.ts';
+
+/**
+ * Says on stderr what went wrong and returns the exit code.
+ *
+ * A `SecretError` says it itself. Anything else is a defect of ours or of a dependency, whose text
+ * may hold anything, a value included: only its kind is shown and, with `debug`, where it came from.
+ */
+export function reportError(error: unknown, debug: boolean): number {
+  if (isSecretError(error)) {
+    notice(error.message);
+    if (debug) writeLine(stackFrames(error));
+    return exitCodes[error.code];
+  }
+  const kind = error instanceof Error ? error.constructor.name : typeof error;
+  const code = errnoCode(error);
+  notice(
+    `this is a defect of keyfall: ${code === undefined ? kind : `${kind} ${code}`}.${debug ? '' : ' --debug shows where it happened.'}`,
+  );
+  if (debug) writeLine(stackFrames(error));
+  return defectExitCode;
+}
+
+/** Node's code of a system error (`ENOENT`), which unlike its message holds no text of others. */
+export function errnoCode(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : undefined;
+}
+
+/** The frames of a stack without the message that stands before them. */
+function stackFrames(error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  return stack
+    .split('\n')
+    .filter((line) => /^ {4}at .+:\d+:\d+\)?$/.test(line))
+    .join('\n');
+}

@@ -1,0 +1,67 @@
+/**
+ * The two streams: data goes to stdout, everything said to a person to stderr.
+ */
+import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+/**
+ * One line on stderr, `keyfall: message`. Written at once and past `process.stderr`: opening that
+ * stream would change the mode of a pipe that the child of `run` inherits.
+ */
+export function notice(message: string): void {
+  writeLine(`keyfall: ${message}`);
+}
+
+/** Text for a person on stderr, as it is, with a line end. */
+export function writeLine(text: string): void {
+  const bytes = Buffer.from(`${text}\n`);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(2, bytes, written);
+  } catch {
+    // nobody reads stderr (EPIPE) or it is full (EAGAIN): a notice must not end the work
+  }
+}
+
+/** Data on stdout. Resolves when it is written; a reader that went away (`| head`) is no error. */
+export function printData(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: (Error & { code?: string }) | null): void => {
+      if (error && error.code !== 'EPIPE') reject(error);
+      else resolve();
+    };
+    // the stream also emits the error that its callback gets
+    process.stdout.once('error', settle);
+    process.stdout.write(text, (error) => {
+      if (!error) process.stdout.off('error', settle);
+      settle(error);
+    });
+  });
+}
+
+/** Data on stdout as JSON, for programs. */
+export function printJson(data: unknown): Promise<void> {
+  return printData(`${JSON.stringify(data, null, 2)}\n`);
+}
+
+/** Whether a person can be asked: both the questions and the answers need a terminal. */
+export function canPrompt(): boolean {
+  return isatty(0) && isatty(2);
+}
+
+/**
+ * A name as it may stand in a line for a person. Names are anybody's text: one with a line end or an
+ * escape sequence must not move the cursor or fake a line.
+ */
+export function printable(name: string): string {
+  return name.replace(
+    /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
+}
+
+/** Names as a person lists them: `A`, `A and B`, `A, B and C`. */
+export function listNames(names: readonly string[]): string {
+  const shown = names.map(printable);
+  const last = shown.pop() ?? 'none';
+  return shown.length === 0 ? last : `${shown.join(', ')} and ${last}`;
+}

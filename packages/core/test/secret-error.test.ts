@@ -1,0 +1,67 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { isSecretError, SecretError } from '../src/index.ts';
+
+describe('SecretError', () => {
+  test('the message says what happened and what to do', () => {
+    const error = new SecretError('ERR_SECRET_DENIED', 'the policy does not allow it', {
+      hint: 'Ask for `read` on secret/data/shop.',
+      provider: 'vault',
+      status: 403,
+    });
+    expect(error.message).toBe('the policy does not allow it. Ask for `read` on secret/data/shop.');
+    expect(error.reason).toBe('the policy does not allow it');
+    expect(String(error)).toMatch(/^SecretError: the policy/);
+  });
+
+  test('only what could not be asked is worth trying again, unless said otherwise', () => {
+    expect(new SecretError('ERR_SECRET_UNAVAILABLE', 'x').retryable).toBe(true);
+    expect(new SecretError('ERR_SECRET_NOT_FOUND', 'x').retryable).toBe(false);
+    expect(new SecretError('ERR_SECRET_UNAVAILABLE', 'x', { retryable: false }).retryable).toBe(
+      false,
+    );
+  });
+
+  test('as JSON: the facts, no stack', () => {
+    const attempts = [{ provider: 'vault', store: 'vault', outcome: 'failed' }] as const;
+    const json = JSON.parse(JSON.stringify(new SecretError('ERR_SECRET_TLS', 'x', { attempts })));
+    expect(json).toEqual({
+      name: 'SecretError',
+      code: 'ERR_SECRET_TLS',
+      message: 'x.',
+      retryable: false,
+      attempts,
+    });
+  });
+
+  test('carries no cause, so that inspect shows nothing of another library', () => {
+    expect(inspect(new SecretError('ERR_SECRET_TLS', 'x'), { showHidden: true })).not.toContain(
+      'cause',
+    );
+  });
+});
+
+describe('isSecretError', () => {
+  test('by code, and for an error of another install of the package', () => {
+    const error = new SecretError('ERR_SECRET_DENIED', 'x');
+    const foreign = Object.assign(new Error('x'), {
+      name: 'SecretError',
+      code: 'ERR_SECRET_DENIED',
+    });
+    for (const one of [error, foreign]) {
+      expect(isSecretError(one)).toBe(true);
+      expect(isSecretError(one, 'ERR_SECRET_DENIED')).toBe(true);
+      expect(isSecretError(one, 'ERR_SECRET_TLS')).toBe(false);
+    }
+  });
+
+  test.each([
+    [new Error('x')],
+    [Object.assign(new Error('x'), { code: 'ERR_SECRET_DENIED' })],
+    [Object.assign(new Error('x'), { name: 'SecretError', code: 'ERR_SOMETHING' })],
+    [{ name: 'SecretError', code: 'ERR_SECRET_DENIED' }],
+    [undefined],
+  ])('not for %o', (value) => {
+    expect(isSecretError(value)).toBe(false);
+  });
+});

@@ -1,0 +1,132 @@
+/**
+ * What the bot does with each command and button.
+ */
+import { Bot, type ChatTypeContext, type Context, type Filter } from 'grammy';
+import { type Audience, broadcast, isAdmin } from './broadcast.ts';
+import { createCarts, quantityLimit } from './cart.ts';
+import { findProduct } from './catalogue.ts';
+import { describeError, type Log } from './log.ts';
+import { isNotModified, quietApi } from './quiet-api.ts';
+import { createScreens, type Screen } from './screens.ts';
+import type { Settings } from './settings.ts';
+
+type Press = Filter<ChatTypeContext<Context, 'private'>, 'callback_query:data'>;
+
+/**
+ * The bot, ready to be given updates: it asks Telegram for nothing yet. Carts, orders and the list
+ * of who can be reached live as long as it does.
+ */
+export function createBot({ config, current }: Settings, log: Log): Bot {
+  const bot = new Bot(config.TOKEN, {
+    client: { apiRoot: config.TELEGRAM_API_ROOT, timeoutSeconds: 60 },
+  });
+  bot.api.config.use(quietApi(log));
+  bot.catch((error) => log(`An update was not handled: ${describeError(error)}.`));
+
+  const screens = createScreens(config.BOT_LANGUAGE, config.CURRENCY);
+  const { words } = screens;
+  const carts = createCarts();
+  const audience: Audience = new Set();
+
+  // a cart belongs to a person, so groups and channels are not served
+  const shop = bot.chatType('private');
+  shop.use((ctx, next) => {
+    audience.add(ctx.chat.id);
+    return next();
+  });
+  const send = (ctx: Context, { text, keyboard }: Screen) =>
+    ctx.reply(text, { reply_markup: keyboard });
+
+  shop.command('start', (ctx) => send(ctx, screens.welcome()));
+  shop.command('catalogue', async (ctx) =>
+    send(ctx, screens.catalogue(1, await current('PAGE_ENTRIES'))),
+  );
+  shop.command('cart', (ctx) => send(ctx, screens.cart(carts.of(ctx.from.id))));
+  shop.command('support', async (ctx) => {
+    const link = await current('SUPPORT_LINK');
+    return ctx.reply(link === undefined ? words.noSupport : words.support(link));
+  });
+  // to anybody else the command does not exist
+  shop
+    .filter((ctx) => isAdmin(config.ADMIN_ID_LIST, ctx.from?.id))
+    .command('broadcast', async (ctx) => {
+      if (ctx.match === '') return ctx.reply(words.broadcastUsage);
+      const { delivered, failed } = await broadcast(
+        audience,
+        (chat) => ctx.api.sendMessage(chat, ctx.match),
+        log,
+      );
+      return ctx.reply(words.broadcastDone(delivered, failed));
+    });
+  shop.on('message', (ctx) => ctx.reply(words.unknown));
+
+  shop.on('callback_query:data', async (ctx) => {
+    const [verb = '', subject = ''] = ctx.callbackQuery.data.split(':', 2);
+    const notice = await press(ctx, verb, subject);
+    await ctx.answerCallbackQuery(notice);
+  });
+
+  /** Does what a button says. Returns what to show above the chat for a moment, if anything. */
+  async function press(ctx: Press, verb: string, subject: string): Promise<string> {
+    const customer = ctx.from.id;
+    const product = findProduct(subject);
+    switch (verb) {
+      case 'page':
+        await show(ctx, screens.catalogue(Number(subject) || 1, await current('PAGE_ENTRIES')));
+        return '';
+      case 'product':
+        if (!product) return words.gone;
+        await show(ctx, screens.product(product));
+        return '';
+      case 'add': {
+        if (!product) return words.gone;
+        const quantity = carts.add(customer, product);
+        return quantity === undefined
+          ? words.full(quantityLimit)
+          : words.added(screens.nameOf(product), quantity);
+      }
+      case 'remove':
+        if (product) carts.remove(customer, product);
+        break;
+      case 'empty':
+        carts.clear(customer);
+        break;
+      case 'order': {
+        if (!(await placeOrder(ctx))) break;
+        return '';
+      }
+    }
+    await show(ctx, screens.cart(carts.of(customer)));
+    return '';
+  }
+
+  async function placeOrder(ctx: Press): Promise<boolean> {
+    const order = carts.order(ctx.from.id);
+    if (!order) return false;
+    const total = screens.price(order.total);
+    log(`Order ${order.number} is placed.`);
+    await ctx.editMessageText(words.ordered(order.number, total));
+    const { username, id } = ctx.from;
+    const customer = username === undefined ? `${id}` : `@${username}`;
+    const text = words.newOrder(order.number, customer, screens.lines(order), total);
+    for (const admin of config.ADMIN_ID_LIST)
+      await ctx.api.sendMessage(admin, text).catch((error: unknown) => {
+        log(`An admin was not told of order ${order.number}: ${describeError(error)}.`);
+      });
+    return true;
+  }
+
+  async function show(ctx: Press, { text, keyboard }: Screen): Promise<void> {
+    await ctx.editMessageText(text, { reply_markup: keyboard }).catch((error: unknown) => {
+      if (!isNotModified(error)) throw error;
+    });
+  }
+
+  return bot;
+}
+
+/** The commands in Telegram's menu. `/broadcast` is not for everybody, and not among them. */
+export function commandsOf({ config }: Settings): { command: string; description: string }[] {
+  const { commands } = createScreens(config.BOT_LANGUAGE, config.CURRENCY).words;
+  return Object.entries(commands).map(([command, description]) => ({ command, description }));
+}

@@ -1,0 +1,90 @@
+/**
+ * Where the shop's settings come from: with `USE_VAULT=true` Vault, then the environment, then
+ * `.env`; else the environment, then `.env`.
+ *
+ * Vault before the environment is what `keyfall run` does too (a secret from a store wins over an
+ * inherited variable), so the bot gets the same settings whether it is started directly or by
+ * `keyfall run -- node dist/main.js`. Under `keyfall run` they all arrive in the environment, and
+ * `USE_VAULT` is `false` there.
+ */
+import { join } from 'node:path';
+import {
+  createSecrets,
+  type Duration,
+  envProvider,
+  SecretError,
+  type Secrets,
+  toMilliseconds,
+} from '@keyfall/core';
+import { dotenvProvider } from '@keyfall/provider-dotenv';
+import { vaultEnvironment, vaultProvider } from '@keyfall/provider-vault';
+import { settingNames } from './config.ts';
+import type { Log } from './log.ts';
+
+/** A process's environment. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Opens the chain and makes it tell `log` whenever an answer is second-hand.
+ *
+ * Besides the Vault client's variables it reads `USE_VAULT` (`true` or `false`, default `false`) and
+ * `KEYFALL_TTL` (how long a setting is fresh, default `1m`), each from the environment, else from
+ * `.env`: the settings that say where the settings are cannot come from there.
+ *
+ * @param directory - where `.env` is
+ * @throws `ERR_SECRET_CONFIG` if one of those is wrong; `ERR_SECRET_INVALID` for a broken `.env`
+ */
+export async function openSecrets(
+  environment: Environment,
+  directory: string,
+  log: Log,
+): Promise<Secrets> {
+  const dotenv = dotenvProvider({ path: join(directory, '.env') });
+  const file = await createSecrets({ providers: [dotenv] }).getAll();
+  const bootstrap = (name: string) => environment[name] ?? file[name];
+
+  const given = Object.fromEntries(
+    settingNames.flatMap((name) => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  const providers =
+    Object.keys(given).length > 0 ? [envProvider({ env: given }), dotenv] : [dotenv];
+  if (useVault(bootstrap('USE_VAULT'))) {
+    const { env, warnings } = vaultEnvironment({ environment, file });
+    for (const warning of warnings) log(`Note: ${warning}.`);
+    providers.unshift(vaultProvider({ env }));
+  }
+  const ttl = toMilliseconds((bootstrap('KEYFALL_TTL') || '1m') as Duration, 'KEYFALL_TTL');
+  const secrets = createSecrets({ providers, ttl });
+  tell(secrets, log);
+  return secrets;
+}
+
+/** Anything but a clear answer is an error: `USE_VAULT=yes` must not quietly mean `.env` alone. */
+function useVault(value: string | undefined): boolean {
+  if (!value || /^false$/i.test(value)) return false;
+  if (/^true$/i.test(value)) return true;
+  throw new SecretError('ERR_SECRET_CONFIG', 'USE_VAULT must be true or false');
+}
+
+function tell(secrets: Secrets, log: Log): void {
+  secrets.on('fallback', ({ store, reason, detail, answeredBy, names }) => {
+    const said = reason === 'missing-document' ? detail : `could not be asked: ${detail}`;
+    const settings = names.filter((name) => (settingNames as readonly string[]).includes(name));
+    const what = settings.length === 1 ? settings[0] : `${settings.length} settings`;
+    const instead =
+      answeredBy === 'none'
+        ? 'No other provider answers instead.'
+        : answeredBy === 'last-good'
+          ? `Going on with its last good values (${what}).`
+          : `Falling back to ${answeredBy} for ${what}.`;
+    log(`FALLBACK: ${store} ${said}. ${instead}`);
+  });
+  secrets.on('recovered', ({ store, after }) => {
+    log(`RECOVERED: ${store} answers again, after ${Math.round(after / 1000)} s.`);
+  });
+  secrets.on('denied', ({ store, detail }) => log(`DENIED: ${store}: ${detail}.`));
+  secrets.on('warning', ({ provider, message }) => log(`Note: ${provider}: ${message}.`));
+}

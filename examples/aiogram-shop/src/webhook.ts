@@ -1,0 +1,85 @@
+/**
+ * The HTTP server that Telegram posts updates to. Everything that does not carry the secret token of
+ * `setWebhook` in its header is refused before its body is read.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Update } from 'grammy/types';
+
+/** Options of {@link startWebhook}. */
+export interface WebhookOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly path: string;
+  readonly secretToken: string;
+  /** Handles one update; must not reject. */
+  readonly handle: (update: Update) => Promise<void>;
+}
+
+/** A webhook that listens. */
+export interface Webhook {
+  readonly port: number;
+  /** Takes no more requests, and waits for the updates under way. */
+  close(): Promise<void>;
+}
+
+/** An update is a few KiB; Telegram's own limit is not published. */
+const largestBody = 1024 * 1024;
+
+/** @throws Node's own error if it cannot listen there */
+export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
+  const { host, port, path, secretToken, handle } = options;
+  const underWay = new Set<Promise<void>>();
+  const server = createServer({ requestTimeout: 10_000 }, async (request, response) => {
+    const status = await accept(request).catch(() => 400);
+    // a refused body is not read to its end
+    response.writeHead(status, status === 200 ? {} : { connection: 'close' }).end();
+  });
+
+  async function accept(request: IncomingMessage): Promise<number> {
+    if (request.url?.split('?', 1)[0] !== path) return 404;
+    if (request.method !== 'POST') return 405;
+    if (!matches(request.headers['x-telegram-bot-api-secret-token'], secretToken)) return 401;
+    const body = await readBody(request);
+    if (body === undefined) return 413;
+    const update: unknown = JSON.parse(body);
+    if (typeof update !== 'object' || update === null || !('update_id' in update)) return 400;
+    // answered before it is handled: Telegram sends an update again if the answer takes long, and a
+    // broadcast that takes long must not be sent twice
+    const handling = handle(update as Update).finally(() => underWay.delete(handling));
+    underWay.add(handling);
+    return 200;
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      await closed;
+      await Promise.all(underWay);
+    },
+  };
+}
+
+/** In constant time, whatever the lengths. */
+function matches(given: string | string[] | undefined, expected: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return typeof given === 'string' && timingSafeEqual(digest(given), digest(expected));
+}
+
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > largestBody) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,63 @@
+import { GrammyError } from 'grammy';
+import { describe, expect, it } from 'vitest';
+import { broadcast, isAdmin } from '../src/broadcast.ts';
+
+const refused = (errorCode: number, retryAfter?: number) =>
+  new GrammyError(
+    'Refused',
+    {
+      ok: false,
+      error_code: errorCode,
+      description: '',
+      ...(retryAfter !== undefined && { parameters: { retry_after: retryAfter } }),
+    },
+    'sendMessage',
+    {},
+  );
+
+describe('isAdmin', () => {
+  it('knows the admins, and nobody without an id', () => {
+    expect(isAdmin([1, 2], 2)).toBe(true);
+    expect(isAdmin([1, 2], 3)).toBe(false);
+    expect(isAdmin([1, 2], undefined)).toBe(false);
+    expect(isAdmin([], 1)).toBe(false);
+  });
+});
+
+describe('broadcast', () => {
+  it('counts what arrived, and forgets who blocked the bot', async () => {
+    const audience = new Set([1, 2, 3]);
+    const lines: string[] = [];
+    const send = async (chat: number) => {
+      if (chat === 1) throw refused(403);
+      if (chat === 2) throw refused(500);
+    };
+    expect(await broadcast(audience, send, (line) => lines.push(line))).toEqual({
+      delivered: 1,
+      failed: 2,
+    });
+    expect([...audience]).toEqual([2, 3]);
+    expect(lines).toEqual([
+      'A broadcast message was not sent: Telegram answered sendMessage with 500.',
+    ]);
+  });
+
+  it('repeats once where Telegram names a short time, and never for a long one', async () => {
+    const calls: number[] = [];
+    const waits = new Map([
+      [1, [0]],
+      [2, [0, 0]],
+      [3, [3600]],
+    ]);
+    const send = async (chat: number) => {
+      calls.push(chat);
+      const retryAfter = waits.get(chat)?.shift();
+      if (retryAfter !== undefined) throw refused(429, retryAfter);
+    };
+    expect(await broadcast(new Set([1, 2, 3]), send, () => {})).toEqual({
+      delivered: 1,
+      failed: 2,
+    });
+    expect(calls).toEqual([1, 1, 2, 2, 3]);
+  });
+});

@@ -2,15 +2,16 @@
  * `.env` files as a store: read as npm dotenv reads them, so that an application which moves to
  * Keyfall sees the values it always saw.
  */
-import { createHmac, randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import {
   type SecretBatch,
   SecretError,
   type SecretProvider,
   type SecretRecord,
+  type WriteReceipt,
 } from '@keyfall/core';
-import { type DotenvFile, decodeText, problem, readBytes } from './dotenv-file.ts';
+import { readContents, revisionOf, type Source, shownIn } from './dotenv-contents.ts';
+import { writeOnce } from './write-dotenv.ts';
 
 /** Options of {@link dotenvProvider}. */
 export interface DotenvProviderOptions {
@@ -28,11 +29,6 @@ export interface DotenvProviderOptions {
   readonly mustExist?: boolean;
   /** Unique in the chain. Default `dotenv`. */
   readonly name?: string;
-}
-
-/** A file of the provider, and whether it may be missing. */
-interface Source extends DotenvFile {
-  readonly required: boolean;
 }
 
 /**
@@ -54,46 +50,41 @@ interface Source extends DotenvFile {
 export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvider {
   const { name = 'dotenv' } = options;
   const sources = sourcesOf(options, name);
-  const store = sources.map(({ shown }) => shown).join(', ');
+  const store = shownIn(sources);
   return {
     name,
     store,
+    atomicity: 'store',
+    conditionalWrites: 'always',
+
     async read(_names, { signal }): Promise<SecretBatch> {
-      const contents: (Buffer | undefined)[] = [];
-      for (const source of sources) {
-        if (signal.aborted) throw new SecretError('ERR_SECRET_ABORTED', 'the read was aborted');
-        contents.push(await readSource(source));
-      }
+      const contents = await readContents(sources, name, signal);
       const revision = revisionOf(contents);
-      if (contents.every((bytes) => bytes === undefined)) {
+      if (contents.every((content) => content === undefined)) {
         const description = sources.length === 1 ? 'has no such file' : 'has none of these files';
         const missingDocument = { description, optional: true };
         return { entries: new Map(), complete: true, missingDocument, revision };
       }
-      // Loaded here, since a chain that never falls back to a file never needs it.
-      const { parse } = await import('dotenv');
       const entries = new Map<string, SecretRecord>();
-      for (const [index, source] of sources.entries()) {
-        const bytes = contents[index];
-        if (bytes === undefined) continue;
-        const values = parse(decodeText(source, bytes), { fast: true });
-        for (const [key, value] of Object.entries(values)) entries.set(key, { value });
-      }
+      for (const content of contents)
+        for (const [key, value] of content?.values ?? []) entries.set(key, { value });
       return { entries, complete: true, revision };
     },
-  };
-}
 
-async function readSource(source: Source): Promise<Buffer | undefined> {
-  const bytes = await readBytes(source);
-  if (bytes === undefined && source.required)
-    throw problem(
-      source,
-      'ERR_SECRET_CONFIG',
-      'does not exist, and mustExist is set',
-      'Create it, or correct the path.',
-    );
-  return bytes;
+    async write(changes, context): Promise<WriteReceipt> {
+      const conditional = changes.ifRevision !== undefined;
+      // Another program may change a file in between, as an editor does: then once more, on what
+      // is there now.
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const revision = await writeOnce(sources, name, changes, context);
+        if (revision !== undefined) return { revision, conditional };
+      }
+      throw new SecretError('ERR_SECRET_CONFLICT', `${store} keeps being changed by others`, {
+        provider: name,
+        retryable: true,
+      });
+    },
+  };
 }
 
 function sourcesOf(options: DotenvProviderOptions, provider: string): readonly Source[] {
@@ -116,18 +107,4 @@ function sourcesOf(options: DotenvProviderOptions, provider: string): readonly S
     }
   }
   return [...sources.values()];
-}
-
-// Keyed by a secret of this process: a plain hash of a short file can be guessed, and with it the
-// values. So a revision means nothing to another process.
-let revisionKey: Buffer | undefined;
-
-function revisionOf(contents: readonly (Uint8Array | undefined)[]): string {
-  revisionKey ??= randomBytes(32);
-  const hash = createHmac('sha256', revisionKey);
-  for (const bytes of contents) {
-    hash.update(bytes === undefined ? 'missing;' : `${bytes.length};`);
-    if (bytes !== undefined) hash.update(bytes);
-  }
-  return hash.digest('hex').slice(0, 32);
 }

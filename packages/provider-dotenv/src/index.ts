@@ -1,2 +1,5 @@
 export type { DotenvProviderOptions } from './dotenv-provider.ts';
 export { dotenvProvider } from './dotenv-provider.ts';
+export { editDotenv } from './edit-dotenv.ts';
+export type { DotenvInspection } from './inspect-dotenv.ts';
+export { inspectDotenv } from './inspect-dotenv.ts';

@@ -1,0 +1,65 @@
+/**
+ * What the files of one provider hold at one moment.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import { SecretError } from '@keyfall/core';
+import { type DotenvFile, decodeText, problem, readBytes } from './dotenv-file.ts';
+import { loadParse } from './edit-dotenv.ts';
+
+/** A file of the provider, and whether it may be missing. */
+export interface Source extends DotenvFile {
+  readonly required: boolean;
+}
+
+/** What one file holds. */
+export interface Content {
+  readonly bytes: Buffer;
+  readonly text: string;
+  readonly values: ReadonlyMap<string, string>;
+}
+
+export async function readContents(
+  sources: readonly Source[],
+  provider: string,
+  signal: AbortSignal,
+): Promise<(Content | undefined)[]> {
+  const contents: (Content | undefined)[] = [];
+  for (const source of sources) {
+    if (signal.aborted)
+      throw new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
+    const bytes = await readBytes(source);
+    if (bytes !== undefined) {
+      const text = decodeText(source, bytes);
+      const parse = await loadParse();
+      contents.push({ bytes, text, values: parse(text) });
+    } else if (source.required)
+      throw problem(
+        source,
+        'ERR_SECRET_CONFIG',
+        'does not exist, and mustExist is set',
+        'Create it, or correct the path.',
+      );
+    else contents.push(undefined);
+  }
+  return contents;
+}
+
+export function shownIn(sources: readonly Source[]): string {
+  return sources.map(({ shown }) => shown).join(', ');
+}
+
+// Keyed by a secret of this process: a plain hash of a short file can be guessed, and with it the
+// values. So a revision means nothing to another process.
+let revisionKey: Buffer | undefined;
+
+export function revisionOf(
+  contents: readonly ({ readonly bytes: Uint8Array } | undefined)[],
+): string {
+  revisionKey ??= randomBytes(32);
+  const hash = createHmac('sha256', revisionKey);
+  for (const content of contents) {
+    hash.update(content === undefined ? 'missing;' : `${content.bytes.length};`);
+    if (content !== undefined) hash.update(content.bytes);
+  }
+  return hash.digest('hex').slice(0, 32);
+}

@@ -1,0 +1,137 @@
+/**
+ * One attempt to change the files of a provider: locked, read, edited, replaced.
+ */
+import { isSecretError, type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
+import { type Content, readContents, revisionOf, type Source, shownIn } from './dotenv-contents.ts';
+import { problem, sizeLimit } from './dotenv-file.ts';
+import { editDotenv } from './edit-dotenv.ts';
+import { lockFile } from './file-lock.ts';
+import { realPathOf, replaceFile } from './replace-file.ts';
+
+/** The revision after the write, or `undefined` if a file changed meanwhile and none was written. */
+export async function writeOnce(
+  sources: readonly Source[],
+  provider: string,
+  { entries, ifRevision }: SecretChanges,
+  context: WriteContext,
+): Promise<string | undefined> {
+  const { places, release } = await lockAll(sources, context);
+  try {
+    const contents = await readContents(sources, provider, context.signal);
+    const revision = revisionOf(contents);
+    if (ifRevision !== undefined && ifRevision !== revision)
+      throw new SecretError(
+        'ERR_SECRET_CONFLICT',
+        `${shownIn(sources)} changed since it was read`,
+        {
+          provider,
+          hint: 'Read it again and repeat the change.',
+        },
+      );
+    const target = targetOf(entries, sources, contents, provider);
+    const place = target && places.get(target);
+    if (target === undefined || place === undefined) return revision;
+    const index = sources.indexOf(target);
+    const old = contents[index]?.text ?? '';
+    const { text, bytes } = await edited(target, old, entries);
+    if (text === old) return revision;
+    if (typeof place !== 'string') throw place;
+    const replaced = await replaceFile(target, place, bytes, async () => {
+      const now = await readContents(sources, provider, context.signal);
+      return revisionOf(now) === revision;
+    });
+    return replaced
+      ? revisionOf(contents.with(index, { text, bytes, values: new Map() }))
+      : undefined;
+  } finally {
+    await release();
+  }
+}
+
+/** The files of a provider while it writes. */
+interface Locks {
+  /** Where each file really is, or why it cannot be written. */
+  readonly places: ReadonlyMap<Source, string | SecretError>;
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * Locks every file, so that a conditional write holds for all of them. Where this user cannot write
+ * to a file's folder, the error stands in its place: it matters only if that is the file to write.
+ */
+async function lockAll(sources: readonly Source[], context: WriteContext): Promise<Locks> {
+  const places = new Map<Source, string | SecretError>();
+  const held: (() => Promise<void>)[] = [];
+  const release = async () => {
+    for (const unlock of held) await unlock();
+  };
+  try {
+    for (const source of sources) places.set(source, await realPathOf(source).catch(onlyIfWritten));
+    // In one order everywhere, or two writers wait for each other; and a file that two paths lead
+    // to once, or a writer waits for itself.
+    const paths = [...places.values()].filter((place) => typeof place === 'string');
+    for (const path of [...new Set(paths)].sort()) {
+      const named = sources.filter((source) => places.get(source) === path);
+      const [source] = named;
+      if (source === undefined) continue;
+      const lock = await lockFile(source, path, context).catch(onlyIfWritten);
+      if (typeof lock === 'function') held.push(lock);
+      else for (const each of named) places.set(each, lock);
+    }
+    return { places, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+function onlyIfWritten(error: unknown): SecretError {
+  if (isSecretError(error, 'ERR_SECRET_DENIED') || isSecretError(error, 'ERR_SECRET_CONFIG'))
+    return error;
+  throw error;
+}
+
+/**
+ * The one file that a change concerns: the last that holds the name, since that is the one which is
+ * read, else the first. Two files cannot be replaced at one instant, so a change of two is refused.
+ */
+function targetOf(
+  entries: SecretChanges['entries'],
+  sources: readonly Source[],
+  contents: readonly (Content | undefined)[],
+  provider: string,
+): Source | undefined {
+  const targets = new Set<Source>();
+  for (const [name, value] of entries) {
+    const holders = sources.filter((_, index) => contents[index]?.values.has(name));
+    // All of them: with the last alone taken out, the one before it would be read again.
+    for (const source of value === null ? holders : [holders.at(-1) ?? sources[0]])
+      if (source !== undefined) targets.add(source);
+  }
+  if (targets.size > 1)
+    throw new SecretError(
+      'ERR_SECRET_UNSUPPORTED',
+      `the change concerns several files, which cannot be written as one: ${shownIn([...targets])}`,
+      { provider, hint: 'Change each file by a provider of its own.' },
+    );
+  return [...targets][0];
+}
+
+async function edited(
+  source: Source,
+  text: string,
+  entries: SecretChanges['entries'],
+): Promise<{ text: string; bytes: Buffer }> {
+  try {
+    const after = await editDotenv(text, entries);
+    const bytes = Buffer.from(after);
+    if (bytes.length <= sizeLimit) return { text: after, bytes };
+  } catch (error) {
+    if (!isSecretError(error)) throw error;
+    const { code, reason, secretName, hint } = error;
+    const { shown, provider } = source;
+    throw new SecretError(code, `${shown}: ${reason}`, { provider, secretName, hint });
+  }
+  const limit = `would be larger than ${sizeLimit / 1024 / 1024} MiB`;
+  throw problem(source, 'ERR_SECRET_UNSUPPORTED', limit);
+}

@@ -1,0 +1,53 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ReadContext } from '@keyfall/core';
+import dotenv from 'dotenv';
+
+/** A folder of its own, and what removes it. */
+export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-dotenv-'));
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** What the core hands to a provider, with plenty of time unless told otherwise. */
+export function context(overrides: Partial<ReadContext> = {}): ReadContext {
+  return {
+    signal: new AbortController().signal,
+    timeLeft: () => 20_000,
+    warn: () => undefined,
+    ...overrides,
+  };
+}
+
+/** A pair as a person might write it; `undefined` if none of these ways is read back the same. */
+export function pairOf(name: string, value: string): string | undefined {
+  const escaped = value.replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+  return [`'${value}'`, `"${escaped}"`, `\`${value}\``, value]
+    .map((form) => `${name}=${form}`)
+    .find((pair) => {
+      const read = Object.entries(dotenv.parse(`${pair}\n`));
+      return read.length === 1 && read[0]?.[0] === name && read[0][1] === value;
+    });
+}
+
+/** Writes a file that holds exactly these values, without the provider. */
+export async function seed(path: string, values: Iterable<readonly [string, string]>) {
+  const lines = [...values].map(([name, value]) => `${pairOf(name, value)}\n`);
+  await writeFile(path, lines.join(''));
+}
+
+/**
+ * Makes this process a user who may not read `path`, until what it returns is called. Permissions
+ * mean nothing to root, so root becomes
+ * `nobody` meanwhile.
+ */
+export async function deny(path: string): Promise<() => Promise<void>> {
+  await chmod(path, 0);
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65534);
+  return async () => {
+    if (isRoot) process.seteuid?.(0);
+    await chmod(path, 0o600);
+  };
+}

@@ -12,6 +12,7 @@ const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, h
   new Map([
     ['EACCES', ['ERR_SECRET_DENIED', 'may not be written', 'Its folder must be writable too.']],
     ['EPERM', ['ERR_SECRET_DENIED', 'may not be written', 'Its folder must be writable too.']],
+    ['ELOOP', ['ERR_SECRET_INVALID', 'is a link that leads in a circle']],
     ['EROFS', ['ERR_SECRET_DENIED', 'is on a read-only file system']],
     ['ENOENT', ['ERR_SECRET_CONFIG', 'is in a folder that does not exist', 'Create the folder.']],
     ['ENOTDIR', ['ERR_SECRET_CONFIG', 'lies below something that is not a folder']],

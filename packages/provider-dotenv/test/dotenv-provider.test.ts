@@ -1,31 +1,229 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import type { ReadContext } from '@keyfall/core';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createSecrets, isSecretError, type SecretErrorCode } from '@keyfall/core';
+import { assertNoLeak } from '@keyfall/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { dotenvProvider } from '../src/index.ts';
+import { context, deny, temporaryFolder } from './store.ts';
 
 let folder: string;
+let path: string;
+let remove: () => Promise<void>;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'keyfall-dotenv-'));
+  ({ folder, remove } = await temporaryFolder());
+  path = join(folder, '.env');
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(() => remove());
 
-const context: ReadContext = {
-  signal: new AbortController().signal,
-  timeLeft: () => 2500,
-  warn: () => undefined,
-};
+const canary = 'c4n4ry-7f3a9e';
 
-test('later files win, in the order .env, .env.<profile>, .env.local', async () => {
-  const path = join(folder, '.env');
-  await writeFile(path, 'A=1\nB=1\nC=1\n');
-  await writeFile(`${path}.dev`, 'B=2\nC=2\n');
-  await writeFile(`${path}.local`, 'C=3\n');
-  const { entries } = await dotenvProvider({ path, profile: 'dev' }).read('all', context);
-  expect([...entries]).toEqual([
-    ['A', { value: '1' }],
-    ['B', { value: '2' }],
-    ['C', { value: '3' }],
-  ]);
+async function valuesOf(options: Parameters<typeof dotenvProvider>[0]) {
+  const { entries } = await dotenvProvider(options).read('all', context());
+  return Object.fromEntries(
+    [...entries].map(([name, entry]) => [name, isSecretError(entry) ? entry.code : entry.value]),
+  );
+}
+
+describe('which files are read', () => {
+  test('later ones win, in the order .env, .env.<profile>, .env.local', async () => {
+    await writeFile(path, 'A=1\nB=1\nC=1\n');
+    await writeFile(`${path}.dev`, 'B=2\nC=2\n');
+    await writeFile(`${path}.local`, 'C=3\n');
+    expect(await valuesOf({ path, profile: 'dev' })).toEqual({ A: '1', B: '2', C: '3' });
+  });
+
+  test('without a profile .env.local is not read', async () => {
+    await writeFile(path, 'A=1\n');
+    await writeFile(`${path}.local`, 'A=2\n');
+    expect(await valuesOf({ path })).toEqual({ A: '1' });
+  });
+
+  test('of several paths the later wins, and one that is missing holds nothing', async () => {
+    await writeFile(path, 'A=1\n');
+    await writeFile(`${path}.more`, 'A=2\n');
+    const paths = [path, join(folder, 'missing.env'), `${path}.more`];
+    expect(await valuesOf({ path: paths })).toEqual({ A: '2' });
+  });
+
+  test('the default is .env in the working directory at the time the provider is made', async () => {
+    await writeFile(path, 'A=1\n');
+    const before = process.cwd();
+    process.chdir(folder);
+    const provider = dotenvProvider();
+    process.chdir(before);
+    expect(provider.store).toBe('.env');
+    expect((await provider.read('all', context())).entries.get('A')).toEqual({ value: '1' });
+  });
+
+  test.each([
+    ['an empty path', { path: '' }],
+    ['no path', { path: [] }],
+    ['a zero byte in a path', { path: 'a\0b' }],
+    ['a profile that leaves the folder', { profile: '../prod' }],
+    ['an empty profile', { profile: '' }],
+  ])('%s is refused when the provider is made', (_, options) => {
+    expect(() => dotenvProvider(options)).toThrow(
+      expect.objectContaining({ code: 'ERR_SECRET_CONFIG', provider: 'dotenv' }),
+    );
+  });
+});
+
+describe('a file that is not there', () => {
+  test('is an answer, and nothing unusual', async () => {
+    const batch = await dotenvProvider({ path }).read('all', context());
+    expect(batch.missingDocument).toEqual({ description: 'has no such file', optional: true });
+    expect([batch.entries.size, batch.complete]).toEqual([0, true]);
+  });
+
+  test('is no missing document where another of the files is there', async () => {
+    await writeFile(`${path}.local`, '');
+    const batch = await dotenvProvider({ path, profile: 'dev' }).read('all', context());
+    expect(batch.missingDocument).toBeUndefined();
+  });
+
+  test('is a wrong configuration under mustExist, which leaves the files of a profile optional', async () => {
+    const options = { path, profile: 'dev', mustExist: true };
+    await expect(valuesOf(options)).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      reason: `${path} does not exist, and mustExist is set`,
+    });
+    await writeFile(path, 'A=1\n');
+    expect(await valuesOf(options)).toEqual({ A: '1' });
+  });
+
+  test('is told by the chain with its path', async () => {
+    const secrets = createSecrets({ providers: [dotenvProvider({ path })] });
+    await expect(secrets.get('TOKEN')).rejects.toThrow(`dotenv (${path}) has no such file`);
+    await secrets.close();
+  });
+});
+
+const hostile: [string, SecretErrorCode, RegExp, () => Promise<unknown>][] = [
+  ['a folder', 'ERR_SECRET_CONFIG', /is a folder/, () => mkdir(path)],
+  ['a link to nothing', 'ERR_SECRET_INVALID', /points to nothing/, () => symlink('no', path)],
+  ['a link to itself', 'ERR_SECRET_INVALID', /in a circle/, () => symlink('.env', path)],
+  [
+    'a FIFO that nobody writes to',
+    'ERR_SECRET_INVALID',
+    /not a regular file/,
+    async () => execFileSync('mkfifo', [path]),
+  ],
+  ['a device', 'ERR_SECRET_INVALID', /not a regular file/, () => symlink('/dev/zero', path)],
+  [
+    'a file whose disk fails',
+    'ERR_SECRET_UNAVAILABLE',
+    /could not be read \(EIO\)/,
+    () => symlink('/proc/self/mem', path),
+  ],
+  [
+    'UTF-16',
+    'ERR_SECRET_INVALID',
+    /UTF-16/,
+    () => writeFile(path, Buffer.from(`\uFEFFA=${canary}\n`, 'utf16le')),
+  ],
+  [
+    'UTF-16 without a mark',
+    'ERR_SECRET_INVALID',
+    /zero bytes/,
+    () => writeFile(path, Buffer.from(`A=${canary}\n`, 'utf16le')),
+  ],
+  [
+    'Latin-1',
+    'ERR_SECRET_INVALID',
+    /not valid UTF-8/,
+    () => writeFile(path, Buffer.from(`A=${canary}\xe9\n`, 'latin1')),
+  ],
+  [
+    '50 MB',
+    'ERR_SECRET_INVALID',
+    /larger than 8 MiB/,
+    async () => {
+      await writeFile(path, `A=${canary}\n`);
+      await truncate(path, 50_000_000);
+    },
+  ],
+];
+
+describe('what stands where the file should be', () => {
+  test.each(hostile)('%s is %s, for reading and for writing', async (_, code, message, put) => {
+    await put();
+    const provider = dotenvProvider({ path });
+    for (const call of [
+      () => provider.read('all', context()),
+      () => provider.write?.({ entries: new Map([['B', canary]]) }, context()),
+    ]) {
+      const error: unknown = await Promise.resolve(call()).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        code,
+        provider: 'dotenv',
+        message: expect.stringMatching(message),
+      });
+      assertNoLeak([canary], error);
+    }
+  });
+
+  test('a socket is invalid', async () => {
+    const server = createServer();
+    await new Promise<void>((listening) => server.listen(path, listening));
+    await expect(valuesOf({ path })).rejects.toMatchObject({ code: 'ERR_SECRET_INVALID' });
+    await new Promise((closed) => server.close(closed));
+  });
+
+  test('a path below a file is a wrong configuration', async () => {
+    await writeFile(path, 'A=1\n');
+    await expect(valuesOf({ path: join(path, 'x') })).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+    });
+  });
+
+  test('a file that may not be read is denied, not missing', async () => {
+    await writeFile(path, `A=${canary}\n`);
+    await chmod(folder, 0o755);
+    const allow = await deny(path);
+    const error: unknown = await valuesOf({ path }).catch((thrown: unknown) => thrown);
+    await allow();
+    expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED', reason: `${path} may not be read` });
+    assertNoLeak([canary], error);
+  });
+
+  test('a folder that may not be entered is denied, not missing', async () => {
+    await writeFile(path, 'A=1\n');
+    const allow = await deny(folder);
+    const error: unknown = await valuesOf({ path }).catch((thrown: unknown) => thrown);
+    await allow();
+    expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED' });
+  });
+});
+
+describe('what is read', () => {
+  test('a byte order mark, CRLF and duplicates as dotenv has them', async () => {
+    await writeFile(path, '\uFEFFA=1\r\nB="x\r\ny"\r\nA=2\r\n');
+    expect(await valuesOf({ path })).toEqual({ A: '2', B: 'x\ny' });
+  });
+
+  test('an empty value is a value; $NAME is not expanded', async () => {
+    await writeFile(path, 'A=\nB=$A\n');
+    expect(await valuesOf({ path })).toEqual({ A: '', B: '$A' });
+  });
+
+  test('__proto__ is lost, as in dotenv, and other members of objects are not', async () => {
+    await writeFile(path, '__proto__=x\nconstructor=y\n');
+    const { entries } = await dotenvProvider({ path }).read('all', context());
+    expect([...entries]).toEqual([['constructor', { value: 'y' }]]);
+  });
+
+  test('the revision changes with the file and comes back with it', async () => {
+    const provider = dotenvProvider({ path });
+    const revision = async () => (await provider.read('all', context())).revision;
+    const missing = await revision();
+    await writeFile(path, '');
+    const empty = await revision();
+    await writeFile(path, 'A=1\n');
+    const held = await revision();
+    await rm(path);
+    expect(new Set([missing, empty, held]).size).toBe(3);
+    expect(await revision()).toBe(missing);
+  });
 });

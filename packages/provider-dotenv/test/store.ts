@@ -38,16 +38,23 @@ export async function seed(path: string, values: Iterable<readonly [string, stri
 }
 
 /**
- * Makes this process a user who may not read `path`, until what it returns is called. Permissions
- * mean nothing to root, so root becomes
- * `nobody` meanwhile.
+ * Makes this process a user whom permissions bind, until what it returns is called: they mean nothing
+ * to root, so root becomes `nobody` meanwhile.
  */
-export async function deny(path: string): Promise<() => Promise<void>> {
-  await chmod(path, 0);
+export function withoutPrivileges(): () => void {
   const isRoot = process.geteuid?.() === 0;
   if (isRoot) process.seteuid?.(65534);
-  return async () => {
+  return () => {
     if (isRoot) process.seteuid?.(0);
-    await chmod(path, 0o600);
+  };
+}
+
+/** Takes every right to `path` from this process, until what it returns is called. */
+export async function deny(path: string): Promise<() => Promise<void>> {
+  await chmod(path, 0);
+  const regain = withoutPrivileges();
+  return async () => {
+    regain();
+    await chmod(path, 0o700);
   };
 }

@@ -1,0 +1,198 @@
+import { isSecretError } from '@keyfall/core';
+import { assertNoLeak } from '@keyfall/testkit';
+import dotenv from 'dotenv';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { editDotenv } from '../src/index.ts';
+import { scanDotenv } from '../src/scan-dotenv.ts';
+
+const read = (text: string) => dotenv.parse(text, { fast: true });
+const edit = (text: string, changes: Record<string, string | null>) =>
+  editDotenv(text, new Map(Object.entries(changes)));
+
+describe('editDotenv', () => {
+  test.each([
+    [
+      'keeps comments, order and spacing',
+      '# a\nA = 1 # one\n\nB=2\n',
+      { A: '9' },
+      '# a\nA = 9 # one\n\nB=2\n',
+    ],
+    ['keeps the quote', 'A="x"\n', { A: 'y' }, 'A="y"\n'],
+    ['keeps export', '  export A=1\n', { A: '2' }, '  export A=2\n'],
+    ['keeps CRLF', 'A=1\r\nB=2\r\n', { A: '3', C: '4' }, 'A=3\r\nB=2\r\nC=4\r\n'],
+    ['keeps the byte order mark', '\uFEFFA=1\n', { A: '2' }, '\uFEFFA=2\n'],
+    ['takes out behind the byte order mark', '\uFEFFA=1\nB=2\n', { A: null }, '\uFEFFB=2\n'],
+    ['quotes what # would cut', 'A=1\n', { A: 'a#b' }, "A='a#b'\n"],
+    ['fills an empty value before its comment', 'A= # c\n', { A: 'x' }, 'A=x # c\n'],
+    ['empties a value', 'A=x # c\n', { A: '' }, 'A= # c\n'],
+    ['changes the last of several', 'A=1\nA=2\n', { A: '3' }, 'A=1\nA=3\n'],
+    ['takes out all of several', 'A=1\nB=2\nA=3\n', { A: null }, 'B=2\n'],
+    ['takes out several lines', 'A="1\n2"\nB=2\n', { A: null }, 'B=2\n'],
+    [
+      'keeps the comment line below what it takes out',
+      'A=1\n# about B\nB=2\n',
+      { A: null },
+      '# about B\nB=2\n',
+    ],
+    ['ends the last line before it adds', 'A=1', { B: '2' }, 'A=1\nB=2\n'],
+    ['starts a file', '', { A: '1', B: 'x y' }, "A=1\nB='x y'\n"],
+    ['writes several lines on one', '', { A: 'x\ny\r\n' }, 'A="x\\ny\\r\\n"\n'],
+    ['leaves alone what is so already', 'A="1"', { A: '1', B: null }, 'A="1"'],
+    ['stays out of reach of KEY: at the end', 'A=1\nKEY:', { B: '2' }, 'B=2\nA=1\nKEY:'],
+    ['stays out of reach of KEY: on the last line', 'KEY:\n', { B: '2' }, 'KEY:\n#"\'`.\nB=2\n'],
+    ['keeps KEY= from taking a later line', 'K=\nA=1\n"x"\n', { A: null }, 'K=\n#\n"x"\n'],
+    ['keeps an open quote open', 'K="x\n', { B: 'a "b"#' }, 'K="x\nB=\'a "b"#\'\n'],
+    ['closes after a backslash', "A=1\nB='x'\n", { A: 'a #\\' }, "A='a #\\'\nB='x'\n"],
+    [
+      'takes a pair out from behind U+2028',
+      'A=1 # c\u2028B=2\nC=3\n',
+      { B: null },
+      'A=1 # c\u2028C=3\n',
+    ],
+  ] as [string, string, Record<string, string | null>, string][])(
+    '%s',
+    async (_, text, changes, expected) => {
+      expect(await edit(text, changes)).toBe(expected);
+    },
+  );
+});
+
+describe('what is refused', () => {
+  test.each([
+    ['a name that dotenv does not read', 'with space', 'x'],
+    ['a name that dotenv loses', '__proto__', 'x'],
+    ['an empty name', '', 'x'],
+    ['all three quotes and a #', 'A', '\'"`#'],
+    ['a carriage return and a literal \\n', 'A', '\r\\n'],
+    ['a zero byte', 'A', 'a\0b'],
+    ['half a surrogate pair', 'A', 'a\ud800b'],
+  ])('%s', async (_, name, value) => {
+    const canary = 'c4n4ry-7f3a9e';
+    const error: unknown = await editDotenv(
+      `OTHER=${canary}\n`,
+      new Map([[name, `${canary}${value}`]]),
+    ).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED', secretName: name });
+    assertNoLeak([canary], error);
+  });
+});
+
+// Files made of what dotenv's parser decides by, most of them broken in some way.
+const files = fc
+  .array(
+    fc.constantFrom(
+      ...['A', 'B', 'C', 'export', 'export ', '=', ' = ', ':', ': ', '"', "'", '`', '\\', '\\n'],
+      ...['\\r', '#', ' #', ' ', '\t', '\n', '\n', '\n', '\r\n', '\r', '\u2028', '\uFEFF', 'x'],
+      ...['é', '.', '-', '$X', '__proto__=', '\nA=', '\nB=', '\nC=', '\nC: ', "='", '="', '=`'],
+    ),
+    { maxLength: 30 },
+  )
+  .map((pieces) => pieces.join(''));
+const names = fc.constantFrom('A', 'B', 'D');
+const values = fc.oneof(
+  fc
+    .array(
+      fc.constantFrom('"', "'", '`', '\\', '\\n', '#', ' ', '\n', '\r', 'x', '=', '\u2028', '$'),
+      { maxLength: 8 },
+    )
+    .map((pieces) => pieces.join('')),
+  fc.string({ unit: 'binary' }),
+);
+const numRuns = 3000;
+
+/** The edited text, or `undefined` if the edit is refused. */
+const attempt = (text: string, name: string, value: string | null) =>
+  edit(text, { [name]: value }).catch((error: unknown) => {
+    if (!isSecretError(error, 'ERR_SECRET_UNSUPPORTED')) throw error;
+    return undefined;
+  });
+
+describe('for any file and any value', () => {
+  test('dotenv reads what was set, and every other name as before', async () => {
+    await fc.assert(
+      fc.asyncProperty(files, names, values, async (text, name, value) => {
+        const edited = await attempt(text, name, value);
+        // A value that some file can hold, every file can.
+        if (edited === undefined) expect(await attempt('', name, value)).toBeUndefined();
+        else expect(read(edited)).toEqual({ ...read(text), [name]: value });
+      }),
+      { numRuns },
+    );
+  });
+
+  test('dotenv no longer reads what was taken out, and every other name as before', async () => {
+    await fc.assert(
+      fc.asyncProperty(files, names, async (text, name) => {
+        const { [name]: _, ...others } = read(text);
+        expect(read(await edit(text, { [name]: null }))).toEqual(others);
+      }),
+      { numRuns },
+    );
+  });
+
+  test('what dotenv can read from anywhere can be set', async () => {
+    await fc.assert(
+      fc.asyncProperty(files, async (text) => {
+        for (const value of Object.values(read(text)))
+          expect(read(await edit('', { N: value }))).toEqual({ N: value });
+      }),
+      { numRuns },
+    );
+  });
+
+  test('a change touches nothing but the value, and what stands before and after stays', async () => {
+    await fc.assert(
+      fc.asyncProperty(files, names, values, async (text, name, value) => {
+        const edited = await attempt(text, name, value);
+        const pair = scanDotenv(text).pairs.findLast((each) => each.name === name);
+        if (edited === undefined || edited === text) return;
+        if (pair === undefined) {
+          const body = text.replace(/^\uFEFF/, '');
+          expect(edited.startsWith(text) || edited.endsWith(body)).toBe(true);
+          return;
+        }
+        expect(edited.startsWith(text.slice(0, pair.lineStart))).toBe(true);
+        expect(edited).toContain(text.slice(pair.lineStart, pair.valueStart));
+        expect(edited.endsWith(text.slice(pair.valueEnd))).toBe(true);
+      }),
+      { numRuns },
+    );
+  });
+
+  test('taking out keeps every line that is not of the name', async () => {
+    await fc.assert(
+      fc.asyncProperty(files, names, async (text, name) => {
+        const edited = await edit(text, { [name]: null });
+        let at = 0;
+        let rest = 0;
+        for (const pair of scanDotenv(text).pairs.filter((each) => each.name === name)) {
+          const kept = text.slice(at, pair.lineStart);
+          const found = edited.indexOf(kept, rest);
+          expect(found).toBeGreaterThanOrEqual(0);
+          rest = found + kept.length;
+          at = text.startsWith('\r\n', pair.end) ? pair.end + 2 : pair.end + 1;
+        }
+        expect(edited.endsWith(text.slice(at))).toBe(true);
+      }),
+      { numRuns },
+    );
+  });
+
+  test('a second edit to the same value changes nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(files, names, values, async (text, name, value) => {
+        const edited = await attempt(text, name, value);
+        if (edited !== undefined) expect(await attempt(edited, name, value)).toBe(edited);
+      }),
+      { numRuns },
+    );
+  });
+});
+
+test('a large file with one value of 4 MiB, or 40,000 blank lines before junk, is edited', async () => {
+  const large = `A='${'x\n'.repeat(2 * 1024 * 1024)}'\nB=1\n`;
+  expect(await edit(large, { B: '2' })).toBe(large.replace('B=1', 'B=2'));
+  const blank = `A=1\n${'\n'.repeat(40_000)}?junk\n`;
+  expect(await edit(blank, { A: '2' })).toBe(blank.replace('A=1', 'A=2'));
+});

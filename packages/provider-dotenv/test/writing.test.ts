@@ -1,0 +1,313 @@
+import { fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmod,
+  chown,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { isSecretError } from '@keyfall/core';
+import { assertNoLeak } from '@keyfall/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { dotenvProvider } from '../src/index.ts';
+import { context, temporaryFolder, withoutPrivileges } from './store.ts';
+
+let folder: string;
+let path: string;
+let remove: () => Promise<void>;
+beforeEach(async () => {
+  ({ folder, remove } = await temporaryFolder());
+  path = join(folder, '.env');
+});
+afterEach(() => remove());
+
+const canary = 'c4n4ry-7f3a9e';
+const read = (file = path) => readFile(file, 'utf8');
+
+async function write(
+  entries: Record<string, string | null>,
+  options: Parameters<typeof dotenvProvider>[0] = {},
+  overrides: Parameters<typeof context>[0] = {},
+) {
+  const provider = dotenvProvider({ path, ...options });
+  const changes = { entries: new Map(Object.entries(entries)) };
+  return provider.write?.(changes, context(overrides));
+}
+
+const failure = (call: Promise<unknown>) =>
+  call.then(
+    () => expect.unreachable('it should have been refused'),
+    (error: unknown) => {
+      assertNoLeak([canary], error);
+      return error;
+    },
+  );
+
+describe('the file', () => {
+  test('keeps every other byte, its mode and its owner', async () => {
+    await writeFile(path, '\uFEFF# shop\r\nexport A="1" # one\r\n\r\nB=2');
+    await chmod(path, 0o640);
+    // Only root can give a file away; for anybody else the owner stays by itself.
+    if (process.geteuid?.() === 0) await chown(path, 1234, 1234);
+    const before = await stat(path);
+    await write({ A: 'x', C: 'y' });
+    expect(await read()).toBe('\uFEFF# shop\r\nexport A="x" # one\r\n\r\nB=2\r\nC=y\r\n');
+    const { mode, uid, gid } = await stat(path);
+    expect({ mode, uid, gid }).toEqual({ mode: before.mode, uid: before.uid, gid: before.gid });
+  });
+
+  test('is made for its owner alone', async () => {
+    await write({ A: '1' });
+    expect(await read()).toBe('A=1\n');
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  test('is replaced behind a link, which stays', async () => {
+    await mkdir(join(folder, 'real'));
+    await writeFile(join(folder, 'real', 'env'), 'A=1\n');
+    await symlink(join('real', 'env'), path);
+    await write({ A: '2' });
+    expect((await lstat(path)).isSymbolicLink()).toBe(true);
+    expect(await read(join(folder, 'real', 'env'))).toBe('A=2\n');
+  });
+
+  test('is replaced, not written into: who reads meanwhile has the old content, whole', async () => {
+    await writeFile(path, 'A=1\n');
+    await link(path, join(folder, 'before'));
+    await write({ A: '2' });
+    expect(await read(join(folder, 'before'))).toBe('A=1\n');
+  });
+
+  test('is left alone, and none is made, where nothing changes', async () => {
+    await write({ A: null });
+    expect(await readdir(folder)).toEqual([]);
+    await writeFile(path, 'A=1');
+    const { ino } = await stat(path);
+    await write({ A: '1', B: null });
+    expect((await stat(path)).ino).toBe(ino);
+  });
+
+  test('is alone in its folder after a write and after a refusal', async () => {
+    await write({ A: '1' });
+    await failure(write({ A: `'"\`#\r\\n${canary}` }));
+    await failure(write({ A: canary, 'no name': canary }));
+    expect(await readdir(folder)).toEqual(['.env']);
+    expect(await read()).toBe('A=1\n');
+  });
+
+  test('that would grow too large to be read is not written', async () => {
+    const error = await failure(write({ A: canary.repeat(700_000) }));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('a refused write', () => {
+  test('names the file and the name, not the value', async () => {
+    const error = await failure(write({ 'no name': canary }));
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_UNSUPPORTED',
+      provider: 'dotenv',
+      secretName: 'no name',
+      reason: `${path}: "no name" is not a name that a .env file can hold`,
+    });
+  });
+
+  test('is denied where the folder is read-only', async () => {
+    await writeFile(path, 'A=1\n');
+    await chmod(path, 0o666);
+    await chmod(folder, 0o555);
+    const regain = withoutPrivileges();
+    const error = await failure(write({ A: canary }));
+    regain();
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_DENIED',
+      reason: `${path} may not be written`,
+    });
+    expect(await read()).toBe('A=1\n');
+  });
+
+  test('is denied where the file is read-only, though its folder is not', async () => {
+    await writeFile(path, 'A=1\n');
+    await chmod(path, 0o444);
+    await chmod(folder, 0o777);
+    const regain = withoutPrivileges();
+    const error = await failure(write({ A: canary }));
+    regain();
+    expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED' });
+    expect(await readdir(folder)).toEqual(['.env']);
+  });
+
+  test('is a wrong configuration where the folder is missing', async () => {
+    const error = await failure(write({ A: canary }, { path: join(folder, 'no', '.env') }));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG' });
+  });
+});
+
+describe('several files', () => {
+  const options = { profile: 'dev' };
+  beforeEach(async () => {
+    await writeFile(path, 'A=1\nB=1\n');
+    await writeFile(`${path}.local`, 'B=2\nC=2\n');
+  });
+
+  test('a name is changed in the last file that holds it, a new one goes to the first', async () => {
+    await write({ B: '3' }, options);
+    await write({ D: '4' }, options);
+    expect(await read()).toBe('A=1\nB=1\nD=4\n');
+    expect(await read(`${path}.local`)).toBe('B=3\nC=2\n');
+  });
+
+  test.each([
+    ['names of several files', { A: '9', C: canary }],
+    ['a deletion of a name that several files hold', { B: null }],
+  ])('%s are refused, and nothing changes', async (_, entries) => {
+    const error = await failure(write(entries, options));
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_UNSUPPORTED',
+      reason: expect.stringContaining(`${path}, ${path}.local`),
+    });
+    expect(await read()).toBe('A=1\nB=1\n');
+    expect(await read(`${path}.local`)).toBe('B=2\nC=2\n');
+  });
+
+  test('a conditional write notices a change of any of them', async () => {
+    const provider = dotenvProvider({ path, profile: 'dev' });
+    const { revision = '' } = await provider.read('all', context());
+    await writeFile(`${path}.dev`, 'A=8\n');
+    const changes = { entries: new Map([['D', canary]]), ifRevision: revision };
+    const error = await failure(Promise.resolve(provider.write?.(changes, context())));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFLICT' });
+    expect(await read()).toBe('A=1\nB=1\n');
+  });
+
+  test('that are one file, by a link, do not wait for each other', async () => {
+    await symlink('.env', join(folder, 'link'));
+    await write({ A: '5' }, { path: [path, join(folder, 'link')] });
+    expect(await read()).toBe('A=5\nB=1\n');
+  });
+});
+
+/** A signal that never fires, and calls back each time the provider looks at it: between its steps. */
+function watchedSignal(look: (times: number) => void): AbortSignal {
+  const { signal } = new AbortController();
+  let times = 0;
+  Object.defineProperty(signal, 'aborted', {
+    get() {
+      look(++times);
+      return false;
+    },
+  });
+  return signal;
+}
+
+describe('writers at the same time', () => {
+  test('none of twenty loses its change', async () => {
+    await writeFile(path, '# head\n');
+    const names = Array.from({ length: 20 }, (_, index) => `N${index}`);
+    await Promise.all(names.map((name) => write({ [name]: name })));
+    const lines = (await read()).trimEnd().split('\n');
+    expect(lines.sort()).toEqual(['# head', ...names.map((name) => `${name}=${name}`)].sort());
+    expect(await readdir(folder)).toEqual(['.env']);
+  });
+
+  test('of twenty that write on one revision, one does and the others are told', async () => {
+    const provider = dotenvProvider({ path });
+    const { revision = '' } = await provider.read('all', context());
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, index) =>
+        provider.write?.(
+          { entries: new Map([['A', `${index}`]]), ifRevision: revision },
+          context(),
+        ),
+      ),
+    );
+    const refused = results.filter(
+      (each) => each.status === 'rejected' && isSecretError(each.reason, 'ERR_SECRET_CONFLICT'),
+    );
+    expect(refused).toHaveLength(19);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+
+  test('another process that holds the lock is waited for, and its change kept', async () => {
+    await writeFile(path, 'A=1\n');
+    const other = fork(new URL('lock-holder.mjs', import.meta.url), [path]);
+    const exited = once(other, 'exit');
+    await once(other, 'message');
+    const hurried = await failure(write({ A: canary }, {}, { timeLeft: () => 0 }));
+    expect(hurried).toMatchObject({
+      code: 'ERR_SECRET_UNAVAILABLE',
+      reason: `${path} is locked by another writer`,
+      hint: expect.stringContaining(`${path}.keyfall-lock`),
+    });
+    const written = write({ A: '2' });
+    other.send('write and release');
+    await written;
+    await exited;
+    expect(await read()).toBe('A=2\nB=other\n');
+  });
+
+  test('a caller who aborts stops waiting for the lock', async () => {
+    await writeFile(`${path}.keyfall-lock`, '');
+    const caller = new AbortController();
+    const written = write({ A: canary }, {}, { signal: caller.signal });
+    caller.abort();
+    expect(await failure(written)).toMatchObject({ code: 'ERR_SECRET_ABORTED' });
+    expect(await readdir(folder)).toEqual(['.env.keyfall-lock']);
+  });
+
+  test('a change by a program that knows no lock is merged with', async () => {
+    await writeFile(path, 'A=1\n');
+    // Looked at for the lock, for reading, and for reading once more before the file is replaced.
+    const signal = watchedSignal((times) => {
+      if (times === 3) writeFileSync(path, 'A=1\nEDITOR=1\n');
+    });
+    await write({ A: '2' }, {}, { signal });
+    expect(await read()).toBe('A=2\nEDITOR=1\n');
+  });
+});
+
+describe('a lock that was left behind', () => {
+  const lock = (owner: object) => writeFile(`${path}.keyfall-lock`, JSON.stringify(owner));
+  /** How this system names where a pid means something: taken from a lock that the provider made. */
+  async function ownOwner(): Promise<{ pid: number; place: string; born: string }> {
+    let seen = '';
+    const signal = watchedSignal(() => {
+      if (existsSync(`${path}.keyfall-lock`)) seen = readFileSync(`${path}.keyfall-lock`, 'utf8');
+    });
+    await write({ FIRST: '1' }, {}, { signal });
+    return JSON.parse(seen);
+  }
+
+  test('by a process that is dead is broken, once for all who wait', async () => {
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    await lock({ ...(await ownOwner()), pid });
+    await Promise.all(['A', 'B', 'C', 'D'].map((name) => write({ [name]: '1' })));
+    expect((await read()).split('\n').sort()).toEqual(['', 'A=1', 'B=1', 'C=1', 'D=1', 'FIRST=1']);
+    expect(await readdir(folder)).toEqual(['.env']);
+  });
+
+  test('by a process whose pid another one has now is broken', async () => {
+    await lock({ ...(await ownOwner()), born: '1' });
+    await write({ A: '1' });
+    expect(await readdir(folder)).toEqual(['.env']);
+  });
+
+  test.each([
+    ['in another container or on another host', { place: 'elsewhere', pid: 999_999_999 }],
+    ['by a living process', {}],
+  ])('%s is kept', async (_, other) => {
+    await lock({ ...(await ownOwner()), ...other });
+    const error = await failure(write({ A: canary }, {}, { timeLeft: () => 0 }));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
+    expect(await readdir(folder)).toContain('.env.keyfall-lock');
+  });
+});

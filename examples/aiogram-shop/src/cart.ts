@@ -8,7 +8,7 @@ import { findProduct, type Product } from './catalogue.ts';
 export const quantityLimit = 99;
 
 /** One product of a cart with its quantity. */
-export interface CartLine {
+interface CartLine {
   readonly product: Product;
   readonly quantity: number;
 }
@@ -21,7 +21,7 @@ export interface Cart {
 }
 
 /** A placed order: what was in the cart, at the prices of that moment. */
-export interface Order extends Cart {
+interface Order extends Cart {
   /** From 1, without gaps. */
   readonly number: number;
   /** The customer's Telegram id. */

@@ -72,7 +72,7 @@ const userIds = matching(
 ).transform((list): readonly number[] => list.split(',').map(Number));
 
 /** How each setting is read. The order is the one of `.env.template`. */
-export const fields = {
+const fields = {
   // Telegram
   TOKEN: matching(/^\d+:[\w-]{20,}$/, 'must be a bot token as @BotFather gives it'),
   ADMIN_ID_LIST: userIds,

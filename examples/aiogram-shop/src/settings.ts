@@ -7,10 +7,10 @@ import { type Config, parseConfig, parseSetting, settingNames } from './config.t
 import { describeError, type Log } from './log.ts';
 
 /** What a user of the bot sees at once when it is changed in the store. */
-export type LiveName = 'SUPPORT_LINK' | 'PAGE_ENTRIES';
+type LiveName = 'SUPPORT_LINK' | 'PAGE_ENTRIES';
 
 /** Reads a live setting as it is now; does not reject. */
-export type Current = <Name extends LiveName>(name: Name) => Promise<Config[Name]>;
+type Current = <Name extends LiveName>(name: Name) => Promise<Config[Name]>;
 
 /** The settings as the bot uses them. */
 export interface Settings {
@@ -32,7 +32,7 @@ export async function loadSettings(secrets: Secrets, log: Log): Promise<Settings
   const unknown: string[] = [];
   for (const { name, found, provider = '', store = '', attempts } of explanations) {
     if (found) {
-      const label = store.startsWith(provider) ? store : `${provider} (${store})`;
+      const label = store.startsWith(`${provider} `) ? store : `${provider} (${store})`;
       origins.set(name, provider);
       counts.set(label, (counts.get(label) ?? 0) + 1);
     } else if (attempts.some(({ outcome }) => outcome === 'failed')) unknown.push(name);
@@ -43,7 +43,9 @@ export async function loadSettings(secrets: Secrets, log: Log): Promise<Settings
   log(`Settings: ${[...from, `${defaults} by default`].join(', ')}.`);
   // a default is only right where the store said that it holds nothing
   if (unknown.length > 0)
-    log(`By default because nobody could say otherwise: ${unknown.join(', ')}.`);
+    log(
+      `Nobody could say whether these are set, so they have their defaults: ${unknown.join(', ')}.`,
+    );
   return { config, current: createCurrent(secrets, config, log) };
 }
 

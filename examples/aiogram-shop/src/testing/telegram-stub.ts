@@ -51,7 +51,7 @@ export interface TelegramStub {
 }
 
 /** How {@link TelegramStub.refuse} refuses. */
-export interface RefuseOptions {
+interface RefuseOptions {
   readonly count?: number;
   readonly retryAfter?: number;
   readonly description?: string;

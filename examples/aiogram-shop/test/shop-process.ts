@@ -1,0 +1,77 @@
+/** The bot as a program of its own, as a user starts it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+/** A running bot. */
+export interface ShopProcess {
+  /** All it has written so far, to both streams. */
+  output(): string;
+  /**
+   * Resolves once the output matches.
+   * @throws with the output, if it ends before
+   */
+  says(pattern: RegExp): Promise<void>;
+  /** Its exit code, once it has ended. */
+  readonly ended: Promise<number | null>;
+  signal(name: NodeJS.Signals): void;
+  /** Ends it, and removes its directory. */
+  dispose(): Promise<void>;
+}
+
+/** What stands in `.env`, and in the environment besides PATH. */
+export interface ShopProcessOptions {
+  readonly file?: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export async function startShopProcess({
+  file,
+  environment,
+}: ShopProcessOptions): Promise<ShopProcess> {
+  const directory = await mkdtemp(join(tmpdir(), 'shop-'));
+  if (file !== undefined) {
+    const text = Object.entries(file).map(([name, value]) => `${name}='${value}'\n`);
+    await writeFile(join(directory, '.env'), text.join(''), { mode: 0o600 });
+  }
+  const child: ChildProcess = spawn(process.execPath, [main], {
+    cwd: directory,
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const looks = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      for (const look of looks) look();
+    });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return {
+    ended,
+    output: () => output,
+    signal: (name) => void child.kill(name),
+    says: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          if (!pattern.test(output)) return;
+          looks.delete(look);
+          resolve();
+        };
+        looks.add(look);
+        look();
+        void ended.then((code) =>
+          reject(new Error(`It ended with ${code} and did not say ${pattern}:\n${output}`)),
+        );
+      }),
+    async dispose() {
+      child.kill('SIGKILL');
+      await ended;
+      await rm(directory, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,309 @@
+/** The built bot against a Telegram on this machine and a real Vault-compatible server. */
+
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startTelegramStub, type TelegramStub } from '../src/testing/telegram-stub.ts';
+import { canaries, customer, leaksIn, settings } from './fixtures.ts';
+import { type ShopProcess, type ShopProcessOptions, startShopProcess } from './shop-process.ts';
+
+let telegram: TelegramStub;
+const shops: ShopProcess[] = [];
+const vaultTokens: string[] = [];
+
+beforeEach(async () => {
+  telegram = await startTelegramStub({ token: canaries.TOKEN });
+});
+
+afterEach(async () => {
+  const outputs: string[] = [];
+  for (const shop of shops.splice(0)) {
+    await shop.dispose();
+    outputs.push(shop.output());
+  }
+  await telegram.close();
+  for (const output of outputs) {
+    expect(leaksIn(output)).toEqual([]);
+    for (const token of vaultTokens) expect(output).not.toContain(token);
+  }
+});
+
+/** Starts it with grammY's own debugging output on, which shows its errors as they are. */
+async function startShop({ file, environment }: ShopProcessOptions): Promise<ShopProcess> {
+  const shop = await startShopProcess({
+    ...(file && { file: { TELEGRAM_API_ROOT: telegram.apiRoot, ...file } }),
+    environment: { DEBUG: 'grammy*', ...environment },
+  });
+  shops.push(shop);
+  return shop;
+}
+
+const polls = /@tea_shop_bot asks Telegram for updates\./;
+
+describe('with .env alone', () => {
+  it('answers, and says where its settings come from', async () => {
+    const shop = await startShop({ file: settings });
+    await shop.says(polls);
+    expect(shop.output()).toMatch(/^Settings: 11 from dotenv \(.*\.env\), 26 by default\.$/m);
+    expect(await telegram.ask(customer, '/start')).toMatch(/^Welcome/);
+    expect(await telegram.ask(customer, '/support')).toContain('https://t.me/tea_support');
+    const menu = telegram.calls.find(({ method }) => method === 'setMyCommands');
+    expect(JSON.stringify(menu?.payload)).not.toContain('broadcast');
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('stops cleanly on %s', async (signal) => {
+    const shop = await startShop({ file: settings });
+    await shop.says(polls);
+    await telegram.ask(customer, '/start');
+    shop.signal(signal);
+    expect(await shop.ended).toBe(0);
+    expect(shop.output()).toContain(`\n${signal}: stopping.\n`);
+    expect(shop.output()).toMatch(/\nStopped\.\n$/);
+  });
+
+  it('stops cleanly while Telegram cannot be reached', async () => {
+    await telegram.close();
+    const shop = await startShop({ file: settings });
+    await shop.says(/^Telegram cannot be reached \(ECONNREFUSED\); trying again\.$/m);
+    shop.signal('SIGTERM');
+    expect(await shop.ended).toBe(0);
+    telegram = await startTelegramStub({ token: canaries.TOKEN });
+  });
+
+  it('lets the environment win over the file, as under `keyfall run`', async () => {
+    const { TOKEN, ...rest } = settings;
+    const shop = await startShop({
+      file: { ...rest, TOKEN: '1:not-the-token-that-is-used', USE_VAULT: 'true' },
+      environment: {
+        TOKEN: TOKEN ?? '',
+        SUPPORT_LINK: 'https://t.me/inherited',
+        USE_VAULT: 'false',
+      },
+    });
+    await shop.says(polls);
+    expect(shop.output()).toMatch(/Settings: 2 from env \(environment variables\), 9 from dotenv/);
+    expect(await telegram.ask(customer, '/support')).toContain('https://t.me/inherited');
+  });
+
+  it('needs no file where the environment has everything', async () => {
+    const shop = await startShop({
+      environment: { ...settings, TELEGRAM_API_ROOT: telegram.apiRoot },
+    });
+    await shop.says(polls);
+    expect(await telegram.ask(customer, '/start')).toMatch(/^Welcome/);
+  });
+
+  it('names every wrong setting at once, and does not start', async () => {
+    const shop = await startShop({
+      file: {
+        ...settings,
+        ADMIN_ID_LIST: canaries.DB_PASS,
+        PAGE_ENTRIES: canaries.REDIS_PASSWORD,
+        MULTIBOT: 'maybe',
+        RUNTIME_ENVIRONMENT: 'prod',
+      },
+    });
+    expect(await shop.ended).toBe(2);
+    expect(shop.output()).toMatch(/^The shop cannot run: 4 settings are wrong: /m);
+    for (const name of ['ADMIN_ID_LIST', 'PAGE_ENTRIES', 'MULTIBOT', 'WEBHOOK_HOST'])
+      expect(shop.output()).toContain(`${name} `);
+    expect(telegram.calls).toEqual([]);
+  });
+
+  it.each([
+    ['USE_VAULT', 'yes', 'USE_VAULT must be true or false.'],
+    ['KEYFALL_TTL', 'soon', 'the option KEYFALL_TTL is not a length of time.'],
+  ])('does not start with %s=%s', async (name, value, message) => {
+    const shop = await startShop({ file: { ...settings, [name]: value } });
+    expect(await shop.ended).toBe(2);
+    expect(shop.output()).toContain(message);
+  });
+
+  it('says that Telegram does not accept the token', async () => {
+    const shop = await startShop({ file: { ...settings, TOKEN: `${canaries.TOKEN}x` } });
+    expect(await shop.ended).toBe(1);
+    expect(shop.output()).toContain(
+      'The shop cannot run: Telegram answered getMe with 401: it does not accept TOKEN',
+    );
+  });
+});
+
+describe('as a webhook', () => {
+  const production = {
+    ...settings,
+    RUNTIME_ENVIRONMENT: 'prod',
+    WEBHOOK_HOST: 'https://shop.example',
+    WEBHOOK_PATH: '/telegram',
+    WEBAPP_HOST: '127.0.0.1',
+    WEBAPP_PORT: '0',
+  };
+
+  it('answers what Telegram posts with the secret token, and nothing else', async () => {
+    const shop = await startShop({ file: production });
+    await shop.says(/@tea_shop_bot listens on 127\.0\.0\.1:\d+\/telegram for Telegram\./);
+    const port = /listens on 127\.0\.0\.1:(\d+)/.exec(shop.output())?.[1];
+    expect(telegram.calls.find(({ method }) => method === 'setWebhook')?.payload).toEqual({
+      url: 'https://shop.example/telegram',
+      secret_token: canaries.WEBHOOK_SECRET_TOKEN,
+    });
+    const post = (text: string, token: string) =>
+      fetch(`http://127.0.0.1:${port}/telegram`, {
+        method: 'POST',
+        headers: { 'X-Telegram-Bot-Api-Secret-Token': token },
+        body: JSON.stringify(telegram.messageUpdate(customer, text)),
+      });
+    expect((await post('/cart', 'wrong')).status).toBe(401);
+    expect((await post('/start', canaries.WEBHOOK_SECRET_TOKEN)).status).toBe(200);
+    await telegram.waitFor(({ payload }) => String(payload['text']).startsWith('Welcome'));
+    expect(telegram.calls.filter(({ method }) => method === 'sendMessage')).toHaveLength(1);
+    shop.signal('SIGTERM');
+    expect(await shop.ended).toBe(0);
+  });
+
+  it('says which address it cannot listen on', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => taken.once('listening', resolve));
+    const { port } = taken.address() as AddressInfo;
+    const shop = await startShop({ file: { ...production, WEBAPP_PORT: String(port) } });
+    expect(await shop.ended).toBe(1);
+    expect(shop.output()).toContain('The shop cannot run: the system answered EADDRINUSE');
+    await new Promise((resolve) => taken.close(resolve));
+  });
+});
+
+describe('with Vault', () => {
+  let vault: VaultServer;
+  let mount: string;
+
+  beforeAll(async () => {
+    vault = await startVaultServer({ external: false });
+    vaultTokens.push(vault.token);
+  });
+  afterAll(() => vault.stop());
+  beforeEach(async () => {
+    mount = await vault.mountKv({ version: 2 });
+  });
+
+  const store = (values: Record<string, string>) =>
+    vault.request('POST', `${mount}/data/aiogram-shop`, { data: values });
+
+  /** `.env` holds what finds the settings, but for the token. */
+  const pointer = () => ({
+    USE_VAULT: 'true',
+    VAULT_ADDR: vault.address,
+    VAULT_MOUNT_POINT: mount,
+    VAULT_SECRET_PATH: 'aiogram-shop',
+    KEYFALL_TTL: '0ms',
+  });
+
+  it('takes its settings from there, and shows a changed one without a restart', async () => {
+    await store({ ...settings, TELEGRAM_API_ROOT: telegram.apiRoot, BOT_LANGUAGE: 'de' });
+    const shop = await startShop({
+      file: pointer(),
+      environment: { VAULT_TOKEN: vault.token },
+    });
+    await shop.says(polls);
+    expect(shop.output()).toMatch(/^Settings: 12 from vault .*, 25 by default\.$/m);
+    expect(await telegram.ask(customer, '/start')).toMatch(/^Willkommen/);
+    expect(await telegram.ask(customer, '/support')).toContain('https://t.me/tea_support');
+
+    await store({ ...settings, SUPPORT_LINK: 'https://t.me/new_support' });
+    expect(await telegram.ask(customer, '/support')).toContain('https://t.me/new_support');
+    await shop.says(/^SUPPORT_LINK has changed\.$/m);
+
+    await store({ ...settings, SUPPORT_LINK: canaries.DB_PASS });
+    expect(await telegram.ask(customer, '/support')).toContain('https://t.me/new_support');
+    await shop.says(/^SUPPORT_LINK keeps its last good value: the new one does not fit/m);
+    expect(shop.output()).not.toContain('FALLBACK');
+  });
+
+  it('prefers Vault to the environment and the file, and names what is wrong there', async () => {
+    await store({ ...settings, PAGE_ENTRIES: 'many' });
+    const shop = await startShop({
+      file: { ...settings, ...pointer() },
+      environment: { VAULT_TOKEN: vault.token, PAGE_ENTRIES: '8' },
+    });
+    expect(await shop.ended).toBe(2);
+    expect(shop.output()).toContain('1 setting is wrong: PAGE_ENTRIES (from vault) must be');
+  });
+
+  it('does not start with a token that may not read, whatever .env holds', async () => {
+    await store(settings);
+    const { token } = await vault.createToken();
+    vaultTokens.push(token);
+    const shop = await startShop({
+      file: { ...settings, ...pointer() },
+      environment: { VAULT_TOKEN: token },
+    });
+    expect(await shop.ended).toBe(4);
+    expect(shop.output()).toMatch(/^The shop cannot run: .*vault.* denied/m);
+    expect(shop.output()).toContain('aiogram-shop');
+    expect(telegram.calls).toEqual([]);
+  });
+
+  it('says that nothing is at a mistyped path, and goes on with .env', async () => {
+    const shop = await startShop({
+      file: { ...settings, ...pointer(), VAULT_SECRET_PATH: 'aiogram-shp' },
+      environment: { VAULT_TOKEN: vault.token },
+    });
+    await shop.says(polls);
+    expect(shop.output()).toMatch(
+      /^FALLBACK: .*aiogram-shp.*Falling back to dotenv for 11 settings/m,
+    );
+  });
+
+  describe('and the server gone', () => {
+    let doomed: VaultServer;
+    let gone: Record<string, string>;
+
+    beforeAll(async () => {
+      doomed = await startVaultServer({ external: false });
+      vaultTokens.push(doomed.token);
+    });
+    afterAll(() => doomed.stop());
+    beforeEach(() => {
+      gone = { ...pointer(), VAULT_ADDR: doomed.address, VAULT_MOUNT_POINT: 'secret' };
+    });
+
+    it('goes on with the last good values when it dies, and says so once', async () => {
+      await doomed.request('POST', 'secret/data/aiogram-shop', {
+        data: { ...settings, SUPPORT_LINK: 'https://t.me/from_vault' },
+      });
+      const shop = await startShop({
+        file: { ...settings, ...gone },
+        environment: { VAULT_TOKEN: doomed.token },
+      });
+      await shop.says(polls);
+      await doomed.kill();
+      for (let count = 0; count < 3; count += 1)
+        expect(await telegram.ask(customer, '/support')).toContain('https://t.me/from_vault');
+      await shop.says(/^FALLBACK: .* could not be asked: .*last good values/m);
+      expect(shop.output().match(/FALLBACK/g)).toHaveLength(1);
+    });
+
+    it('starts from .env, and says so', async () => {
+      await doomed.kill();
+      const shop = await startShop({
+        file: { ...settings, ...gone },
+        environment: { VAULT_TOKEN: doomed.token },
+      });
+      await shop.says(polls);
+      expect(shop.output()).toMatch(
+        /^FALLBACK: .* could not be asked: .*Falling back to dotenv for 11 settings\.$/m,
+      );
+      expect(shop.output()).toMatch(/^Settings: 11 from dotenv .*, 26 by default\.$/m);
+      expect(shop.output()).toMatch(
+        /^Nobody could say whether these are set, so they have their defaults: .*\bPAGE_ENTRIES\b/m,
+      );
+      expect(await telegram.ask(customer, '/support')).toContain('https://t.me/tea_support');
+    });
+
+    it('does not start where nothing else holds the settings', async () => {
+      await doomed.kill();
+      const shop = await startShop({ environment: { ...gone, VAULT_TOKEN: doomed.token } });
+      expect(await shop.ended).toBe(3);
+      expect(shop.output()).toContain('The shop cannot run: ');
+    });
+  });
+});

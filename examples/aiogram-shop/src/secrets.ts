@@ -70,16 +70,14 @@ function useVault(value: string | undefined): boolean {
 }
 
 function tell(secrets: Secrets, log: Log): void {
-  secrets.on('fallback', ({ store, reason, detail, answeredBy, names }) => {
+  secrets.on('fallback', ({ store, reason, detail, answeredBy }) => {
     const said = reason === 'missing-document' ? detail : `could not be asked: ${detail}`;
-    const settings = names.filter((name) => (settingNames as readonly string[]).includes(name));
-    const what = settings.length === 1 ? settings[0] : `${settings.length} settings`;
     const instead =
       answeredBy === 'none'
         ? 'No other provider answers instead.'
         : answeredBy === 'last-good'
-          ? `Going on with its last good values (${what}).`
-          : `Falling back to ${answeredBy} for ${what}.`;
+          ? 'Going on with its last good values.'
+          : `Falling back to ${answeredBy}.`;
     log(`FALLBACK: ${store} ${said}. ${instead}`);
   });
   secrets.on('recovered', ({ store, after }) => {

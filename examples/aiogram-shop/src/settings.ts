@@ -31,11 +31,12 @@ export async function loadSettings(secrets: Secrets, log: Log): Promise<Settings
   const counts = new Map<string, number>();
   const unknown: string[] = [];
   for (const { name, found, provider = '', store = '', attempts } of explanations) {
-    if (found) {
+    // an empty text is an answer of the store, and means the default
+    if (found && values[name] !== '') {
       const label = store.startsWith(`${provider} `) ? store : `${provider} (${store})`;
       origins.set(name, provider);
       counts.set(label, (counts.get(label) ?? 0) + 1);
-    } else if (attempts.some(({ outcome }) => outcome === 'failed')) unknown.push(name);
+    } else if (!found && attempts.some(({ outcome }) => outcome === 'failed')) unknown.push(name);
   }
   const config = parseConfig(values, origins);
   const from = [...counts].map(([label, count]) => `${count} from ${label}`);

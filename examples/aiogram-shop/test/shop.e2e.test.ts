@@ -248,9 +248,7 @@ describe('with Vault', () => {
       environment: { VAULT_TOKEN: vault.token },
     });
     await shop.says(polls);
-    expect(shop.output()).toMatch(
-      /^FALLBACK: .*aiogram-shp.*Falling back to dotenv for 11 settings/m,
-    );
+    expect(shop.output()).toMatch(/^FALLBACK: .*aiogram-shp.*Falling back to dotenv\.$/m);
   });
 
   describe('and the server gone', () => {
@@ -290,7 +288,7 @@ describe('with Vault', () => {
       });
       await shop.says(polls);
       expect(shop.output()).toMatch(
-        /^FALLBACK: .* could not be asked: .*Falling back to dotenv for 11 settings\.$/m,
+        /^FALLBACK: .* could not be asked: .*Falling back to dotenv\.$/m,
       );
       expect(shop.output()).toMatch(/^Settings: 11 from dotenv .*, 26 by default\.$/m);
       expect(shop.output()).toMatch(

@@ -9,7 +9,7 @@ import { type ExportFormat, exportFormats } from './export-formats.ts';
 
 /** Options that stand before or after every command. */
 export interface GlobalOptions {
-  readonly envFile: string;
+  readonly dotenv: string;
   readonly tokenHelper?: boolean;
   readonly debug?: boolean;
 }
@@ -26,7 +26,9 @@ export function createProgram(finish: (exitCode: number) => void): Command {
   const program = new Command('keyfall')
     .description('Runs anything with its secrets: Vault or OpenBao first, then .env.')
     .version(version(), '-V, --version')
-    .option('--env-file <path>', 'the .env file', '.env')
+    // Never call it --env-file: Node finds that among a script's arguments too, and obeys the
+    // NODE_OPTIONS of the file it names before a line of ours runs.
+    .option('--dotenv <path>', 'the .env file', '.env')
     .option('--token-helper', 'use the token that `vault login` left (~/.vault-token)')
     .option('--debug', 'show where an error happened (never a value)')
     .showSuggestionAfterError()
@@ -164,7 +166,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
   }>(
     define('migrate')
       .description('Move a .env into the Vault that VAULT_ADDR and VAULT_SECRET_PATH name.')
-      .addArgument(new Argument('[file]', 'default: the file of --env-file'))
+      .addArgument(new Argument('[file]', 'default: the file of --dotenv'))
       .option('-y, --yes', 'do not ask')
       .option('--dry-run', 'say what would happen, and change nothing')
       .addOption(
@@ -187,7 +189,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
         return restoreCommand(options.restore, options);
       }
       const { migrateCommand } = await import('./commands/migrate.ts');
-      return migrateCommand({ ...options, envFile: file ?? options.envFile });
+      return migrateCommand({ ...options, dotenv: file ?? options.dotenv });
     },
   );
 

@@ -1,7 +1,7 @@
 /**
  * The one place where a failure becomes text and an exit code.
  */
-import { isSecretError } from '@keyfall/core';
+import { isSecretError, type SecretError, type SecretErrorCode } from '@keyfall/core';
 import { defectExitCode, exitCodes } from './exit-code.ts';
 import { notice, writeLine } from './terminal.ts';
 
@@ -13,7 +13,7 @@ import { notice, writeLine } from './terminal.ts';
  */
 export function reportError(error: unknown, debug: boolean): number {
   if (isSecretError(error)) {
-    notice(error.message);
+    notice(messageOf(error));
     if (debug) writeLine(stackFrames(error));
     return exitCodes[error.code];
   }
@@ -24,6 +24,18 @@ export function reportError(error: unknown, debug: boolean): number {
   );
   if (debug) writeLine(stackFrames(error));
   return defectExitCode;
+}
+
+/** The words that tell the three failures of exit code 4 apart, for who reads logs. */
+const words: Readonly<Partial<Record<SecretErrorCode, string>>> = {
+  ERR_SECRET_DENIED: 'denied',
+  ERR_SECRET_UNAUTHENTICATED: 'not authenticated',
+  ERR_SECRET_TLS: 'certificate',
+};
+
+function messageOf({ code, message }: SecretError): string {
+  const word = words[code];
+  return word === undefined || message.includes(word) ? message : `${word}: ${message}`;
 }
 
 /** Node's code of a system error (`ENOENT`), which unlike its message holds no text of others. */

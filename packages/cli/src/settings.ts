@@ -12,7 +12,7 @@ import { listNames, notice } from './terminal.ts';
 /** Options that every command has. */
 export interface SettingsOptions {
   /** The `.env` file. */
-  readonly envFile: string;
+  readonly dotenv: string;
   /** Whether the token may come from where `vault login` leaves it (`~/.vault-token`). */
   readonly tokenHelper?: boolean;
 }
@@ -36,7 +36,7 @@ export async function withChain<Result>(
   options: SettingsOptions,
   work: (chain: CliChain) => Promise<Result>,
 ): Promise<Result> {
-  const dotenv = dotenvProvider({ path: options.envFile });
+  const dotenv = dotenvProvider({ path: options.dotenv });
   const file = await readSettings(dotenv);
   const providers = [dotenv];
   if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false'))
@@ -62,7 +62,7 @@ export async function withChain<Result>(
  */
 export async function configuredVault(options: SettingsOptions): Promise<SecretProvider> {
   const { tokenHelper = false } = options;
-  const file = await readSettings(dotenvProvider({ path: options.envFile }));
+  const file = await readSettings(dotenvProvider({ path: options.dotenv }));
   const env = vaultVariables(file, tokenHelper);
   const missing = ['ADDR', 'SECRET_PATH'].filter(
     (setting) => !(env[`BAO_${setting}`] ?? env[`VAULT_${setting}`]),
@@ -72,7 +72,7 @@ export async function configuredVault(options: SettingsOptions): Promise<SecretP
       'ERR_SECRET_CONFIG',
       `no Vault is named: ${listNames(missing.map((setting) => `VAULT_${setting}`))} ${missing.length === 1 ? 'is' : 'are'} missing`,
       {
-        hint: `Set ${missing.length === 1 ? 'it' : 'them'} in the environment or in ${options.envFile}.`,
+        hint: `Set ${missing.length === 1 ? 'it' : 'them'} in the environment or in ${options.dotenv}.`,
       },
     );
   return vaultProvider({ env, tokenHelper });

@@ -53,7 +53,7 @@ interface MigrateResult {
 
 /** Migrates the file, and returns 0 if the store holds it afterwards (or would, with `dryRun`). */
 export async function migrateCommand(options: MigrateOptions): Promise<number> {
-  const source = await readSource(options.envFile);
+  const source = await readSource(options.dotenv);
   const target = openTarget(await configuredVault(options));
   try {
     const result = await migrate(source, target, options);

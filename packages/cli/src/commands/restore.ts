@@ -28,7 +28,7 @@ export interface RestoreOptions extends SettingsOptions {
 export async function restoreCommand(backup: string, options: RestoreOptions): Promise<number> {
   const journal = await readJournal(backup);
   const { bytes, values } = await readSource(backup);
-  const target = openTarget(await configuredVault({ ...options, envFile: backup }));
+  const target = openTarget(await configuredVault({ ...options, dotenv: backup }));
   try {
     if (target.store !== journal.store)
       throw new SecretError(

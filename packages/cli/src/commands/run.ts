@@ -5,7 +5,7 @@
 import { buildChildEnvironment, type ResolvedSecret } from '../child-environment.ts';
 import { runChild } from '../child-process.ts';
 import { resolveSelection } from '../selection.ts';
-import { type SettingsOptions, withChain } from '../settings.ts';
+import { type CliChain, type SettingsOptions, withChain } from '../settings.ts';
 import { listNames, notice } from '../terminal.ts';
 
 /** Options of `keyfall run`. */
@@ -22,27 +22,32 @@ export async function runCommand(
   options: RunOptions,
 ): Promise<number> {
   // the chain is closed before the program starts: no socket, timer or login of ours outlives it
-  const { env, replaced, store } = await withChain(options, async (chain) => {
-    const values = await resolveSelection(chain, options.only);
-    // who answered is known by now, and costs no further request
-    const resolved = await Promise.all(
-      [...values].map(async ([name, value]): Promise<[string, ResolvedSecret]> => {
-        const { provider = '' } = await chain.secrets.explain(name);
-        return [name, { value, provider, fromStore: chain.isStore(provider) }];
-      }),
-    );
-    const secrets = new Map(resolved);
-    const { env, replaced } = buildChildEnvironment({
-      ...options,
-      inherited: process.env,
-      secrets,
-      named: new Set(options.only),
-    });
-    return { env, replaced };
+  const secrets = await withChain(options, (chain) => resolveSecrets(chain, options.only));
+  const { env, replaced } = buildChildEnvironment({
+    ...options,
+    inherited: process.env,
+    secrets,
+    named: new Set(options.only),
   });
-  if (replaced.length > 0)
+  if (replaced.length > 0) {
+    const stores = new Set(replaced.map((name) => secrets.get(name)?.provider ?? ''));
+    const come = replaced.length === 1 ? 'comes' : 'come';
     notice(
-      `${listNames(replaced)} ${replaced.length === 1 ? 'comes' : 'come'} from the store and not from the inherited environment; --preserve-env turns that round.`,
+      `${listNames(replaced)} ${come} from ${listNames([...stores])} and not from the inherited environment; --preserve-env turns that round.`,
     );
+  }
   return runChild({ file, args, env });
+}
+
+async function resolveSecrets(
+  chain: CliChain,
+  only: readonly string[] | undefined,
+): Promise<ReadonlyMap<string, ResolvedSecret>> {
+  const values = await resolveSelection(chain, only);
+  const resolved = [...values].map(async ([name, value]): Promise<[string, ResolvedSecret]> => {
+    // who answered is known by now, and costs no further request
+    const { provider = '' } = await chain.secrets.explain(name);
+    return [name, { value, provider, fromStore: chain.isStore(provider) }];
+  });
+  return new Map(await Promise.all(resolved));
 }

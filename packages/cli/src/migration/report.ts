@@ -51,9 +51,5 @@ export function summary(outcome: MigrationOutcome): string {
     written === 0
       ? `${label} held every name already, and was read back and compared.`
       : `${written} ${written === 1 ? 'name' : 'names'} written to ${label} in one write, read back and compared.`;
-  return [
-    done,
-    'Next:',
-    ...next.map((step) => `  - ${step}`),
-  ].join('\n');
+  return [done, 'Next:', ...next.map((step) => `  - ${step}`)].join('\n');
 }

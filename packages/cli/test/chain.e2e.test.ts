@@ -1,0 +1,267 @@
+/**
+ * The command line on a real server: who answers, what stops, and what falls back.
+ */
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { folderWith, keyfall, type RunResult } from './keyfall.ts';
+
+const canary = 'canary-value-5f1c';
+const canaryToken = 'hvs.canary-token-77aa';
+const dotenv = `TOKEN=${canary}-file\nONLY_FILE=1\n`;
+const showToken = ['sh', '-c', 'echo $TOKEN $ONLY_FILE $USE_VAULT; touch started'];
+
+let server: VaultServer;
+let mount: string;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  mount = await server.mountKv({ version: 2 });
+  await server.request('POST', `${mount}/data/shop`, { data: { TOKEN: `${canary}-vault` } });
+  const policy = await server.createPolicy(`path "${mount}/data/shop" { capabilities = ["read"] }`);
+  const { token } = await server.createToken({ policies: [policy] });
+  env = settings({ VAULT_TOKEN: token });
+});
+afterAll(() => server?.stop());
+
+function settings(more: Record<string, string> = {}): Record<string, string> {
+  return {
+    USE_VAULT: 'true',
+    VAULT_ADDR: server.address,
+    VAULT_TOKEN: server.token,
+    VAULT_MOUNT_POINT: mount,
+    VAULT_SECRET_PATH: 'shop',
+    ...more,
+  };
+}
+
+function expectNoLeak(result: RunResult): void {
+  expect(result.output).not.toContain(canary);
+  expect(result.output).not.toContain(canaryToken);
+}
+
+async function expectNothingStarted(cwd: string): Promise<void> {
+  await expect(readFile(join(cwd, 'started'))).rejects.toMatchObject({ code: 'ENOENT' });
+}
+
+describe('with the server up', () => {
+  test('a program in another language sees what Vault holds, then what .env holds', async () => {
+    const cwd = await folderWith(dotenv);
+    const script = 'import os; print(os.environ["TOKEN"], os.environ["ONLY_FILE"])';
+    const result = await keyfall(['run', '--', 'python3', '-c', script], { cwd, env });
+    expect(result).toMatchObject({ code: 0, stdout: `${canary}-vault 1\n`, stderr: '' });
+  });
+
+  test('a secret from the store wins over an inherited variable, and is named', async () => {
+    const cwd = await folderWith(dotenv);
+    const inherited = { ...env, TOKEN: 'inherited' };
+    const result = await keyfall(['run', '--', 'printenv', 'TOKEN'], { cwd, env: inherited });
+    expect(result.stdout).toBe(`${canary}-vault\n`);
+    expect(result.stderr).toBe(
+      'keyfall: TOKEN comes from vault and not from the inherited environment; --preserve-env turns that round.\n',
+    );
+    const kept = ['run', '--preserve-env', '--', 'printenv', 'TOKEN'];
+    expect(await keyfall(kept, { cwd, env: inherited })).toMatchObject({
+      stdout: 'inherited\n',
+      stderr: '',
+    });
+  });
+
+  test('the program gets no credentials, and they are in no command line', async () => {
+    const cwd = await folderWith(dotenv);
+    const script = 'env; tr "\\0" " " < /proc/self/cmdline; tr "\\0" " " < /proc/$PPID/cmdline';
+    const { stdout } = await keyfall(['run', '--only', 'ONLY_FILE', '--', 'sh', '-c', script], {
+      cwd,
+      env,
+    });
+    expect(stdout).toContain('ONLY_FILE=1');
+    expect(stdout).toContain('USE_VAULT=false');
+    expect(stdout).not.toMatch(/^(VAULT|BAO)_/m);
+    expect(stdout).not.toContain(env['VAULT_TOKEN']);
+    expect(stdout).not.toContain(canary);
+  });
+
+  test('settings may come from the .env itself', async () => {
+    const { VAULT_TOKEN = '', ...file } = env;
+    const text = Object.entries(file).map(([name, value]) => `${name}=${value}\n`);
+    const cwd = await folderWith(text.join(''));
+    const result = await keyfall(['get', 'TOKEN'], { cwd, env: { VAULT_TOKEN } });
+    expect(result.stdout).toBe(`${canary}-vault\n`);
+    // a token of the environment goes where a file says: never unannounced
+    expect(result.stderr).toContain(server.address);
+    expect(result.stderr).not.toContain(VAULT_TOKEN);
+  });
+
+  test('explain says who answered and what the others said, without the value', async () => {
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['explain'], { cwd, env });
+    expect(result.stdout).toMatch(/^ONLY_FILE: from dotenv \(\.env\)$/m);
+    expect(result.stdout).toMatch(/^TOKEN: from vault \(.*shop\), version 1, written 20/m);
+    expect(result.stdout).toContain('does not hold it');
+    expectNoLeak(result);
+    const { stdout } = await keyfall(['explain', 'TOKEN', '--json'], { cwd, env });
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'TOKEN', provider: 'vault', version: '1' });
+  });
+
+  test('set and delete write to Vault, and say so', async () => {
+    const cwd = await folderWith('NEW=file\n');
+    const root = settings({ VAULT_SECRET_PATH: 'written' });
+    const value = `${canary}\nsecond line`;
+    const set = await keyfall(['set', 'NEW'], { cwd, env: root, input: `${value}\n` });
+    expect(set).toMatchObject({ code: 0, output: 'keyfall: stored NEW in vault, version 1.\n' });
+    expect((await keyfall(['get', 'NEW'], { cwd, env: root })).stdout).toBe(`${value}\n`);
+    const deleted = await keyfall(['delete', 'NEW'], { cwd, env: root });
+    expect(deleted).toMatchObject({ code: 0, stdout: '' });
+    expect(deleted.stderr).toContain('deleted NEW from vault.\nkeyfall: dotenv still holds it.\n');
+    expect((await keyfall(['delete', 'NEW'], { cwd, env: root })).code).toBe(1);
+  });
+
+  test('bytes that are no text are refused', async () => {
+    const cwd = await folderWith();
+    const input = Buffer.from([0xff, 0xfe, 0x41]);
+    const result = await keyfall(['set', 'BYTES'], { cwd, env: settings(), input });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('not UTF-8 text') });
+  });
+
+  test('a set that the policy does not allow', async () => {
+    const cwd = await folderWith();
+    const result = await keyfall(['set', 'NEW'], { cwd, env, input: canary });
+    expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining('denied') });
+    expectNoLeak(result);
+  });
+});
+
+describe('what starts nothing and falls back to nothing', () => {
+  test('a token without the policy: denied', async () => {
+    const cwd = await folderWith(dotenv);
+    const { token } = await server.createToken();
+    const denied = settings({ VAULT_TOKEN: token });
+    for (const args of [['run', '--', ...showToken], ['get', 'TOKEN'], ['list'], ['export']]) {
+      const result = await keyfall([...args.slice(0, 1), '--debug', ...args.slice(1)], {
+        cwd,
+        env: denied,
+      });
+      expect(result).toMatchObject({
+        code: 4,
+        stdout: '',
+        stderr: expect.stringContaining('denied'),
+      });
+      expect(result.output).not.toContain(token);
+      expectNoLeak(result);
+    }
+    await expectNothingStarted(cwd);
+  });
+
+  test('a token that is none: not authenticated', async () => {
+    const cwd = await folderWith(dotenv);
+    const wrong = settings({ VAULT_TOKEN: canaryToken });
+    const result = await keyfall(['run', '--debug', '--', ...showToken], { cwd, env: wrong });
+    expect(result).toMatchObject({ code: 4, stdout: '' });
+    expect(result.stderr).toContain('not authenticated');
+    expectNoLeak(result);
+    await expectNothingStarted(cwd);
+  });
+
+  test('no token at all', async () => {
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['run', '--', ...showToken], {
+      cwd,
+      env: settings({ VAULT_TOKEN: '' }),
+    });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('VAULT_TOKEN') });
+    await expectNothingStarted(cwd);
+  });
+
+  test('a name that nobody holds', async () => {
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['run', '--only', 'NOPE', '--', ...showToken], { cwd, env });
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('NOPE') });
+    expectNoLeak(result);
+    await expectNothingStarted(cwd);
+  });
+});
+
+test('a path that was never written falls back to .env, and names the path', async () => {
+  const cwd = await folderWith(dotenv);
+  const typo = settings({ VAULT_SECRET_PATH: 'shpo' });
+  const result = await keyfall(['run', '--', ...showToken], { cwd, env: typo });
+  expect(result).toMatchObject({ code: 0, stdout: `${canary}-file 1 false\n` });
+  expect(result.stderr).toBe(
+    `keyfall: vault (${server.address} ${mount}/shpo) has nothing at ${mount}/shpo. 2 names come from .env.\n`,
+  );
+});
+
+describe('with the server gone', () => {
+  beforeAll(() => server.kill());
+
+  test('a program gets the values of .env, and stderr says so once', async () => {
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['run', '--', ...showToken], { cwd, env });
+    expect(result).toMatchObject({ code: 0, stdout: `${canary}-file 1 false\n` });
+    expect(result.stderr).toMatch(
+      /^keyfall: vault \(http:\/\/127\.0\.0\.1:\d+ \S+\/shop\) could not be asked: .*refused.*\. 2 names come from \.env\.\n$/,
+    );
+    expect(result.stderr).not.toContain(canary);
+  });
+
+  test('what .env gives in its place never replaces an inherited variable', async () => {
+    const cwd = await folderWith(dotenv);
+    const inherited = { ...env, TOKEN: 'inherited' };
+    const result = await keyfall(['run', '--', 'printenv', 'TOKEN'], { cwd, env: inherited });
+    expect(result.stdout).toBe('inherited\n');
+  });
+
+  test('get answers from .env, with the notice on stderr', async () => {
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['get', 'TOKEN'], { cwd, env });
+    expect(result.stdout).toBe(`${canary}-file\n`);
+    expect(result.stderr).toContain('TOKEN comes from .env.');
+  });
+
+  test('without a .env nothing starts: unavailable, not missing', async () => {
+    const cwd = await folderWith();
+    for (const args of [
+      ['run', '--', ...showToken],
+      ['get', 'TOKEN'],
+      ['list'],
+      ['explain', 'TOKEN'],
+    ]) {
+      const result = await keyfall(args, { cwd, env });
+      expect(result.code).toBe(3);
+      expectNoLeak(result);
+    }
+    await expectNothingStarted(cwd);
+  });
+
+  test('a name that only Vault may hold is unavailable, not missing', async () => {
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['run', '--only', 'NOPE', '--', ...showToken], { cwd, env });
+    expect(result.code).toBe(3);
+    await expectNothingStarted(cwd);
+  });
+
+  test('a set goes nowhere else', async () => {
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['set', 'TOKEN'], { cwd, env, input: canary });
+    expect(result.code).toBe(3);
+    expectNoLeak(result);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
+  });
+
+  test('a server that never answers is given up', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void silent.close());
+    const { port } = silent.address() as { port: number };
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['run', '--', ...showToken], {
+      cwd,
+      env: { ...env, VAULT_ADDR: `http://127.0.0.1:${port}` },
+    });
+    expect(result).toMatchObject({ code: 0, stdout: `${canary}-file 1 false\n` });
+    expect(result.stderr).toContain('2 names come from .env.');
+  });
+});

@@ -1,0 +1,119 @@
+import { execFileSync } from 'node:child_process';
+import { inspectDotenv } from '@keyfall/provider-dotenv';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parse as parseYaml } from 'yaml';
+import { type ExportFormat, exportFormats, formatSecrets } from '../src/export-formats.ts';
+
+const format = (kind: ExportFormat, values: Record<string, string>, named: string[] = []) =>
+  formatSecrets(kind, new Map(Object.entries(values)), new Set(named));
+
+const awkward = {
+  EMPTY: '',
+  QUOTES: `it's "quoted"`,
+  LINES: 'first\nsecond\n',
+  DOLLAR: '$HOME `id` $(id) \\n \\',
+  SPACES: '  both ends  ',
+  HASH: 'a # b',
+  YAML: 'no',
+  TIME: '1:30',
+  UNICODE: 'ünïcödé 🔑',
+};
+
+test('names are sorted and the text ends with a line end', async () => {
+  expect(await format('shell', { B: '2', A: '1' })).toBe("export A='1'\nexport B='2'\n");
+  for (const kind of exportFormats) expect(await format(kind, { A: '1' })).toMatch(/\n$/);
+});
+
+describe('each format gives the values back to its own reader', () => {
+  test('dotenv', async () => {
+    const { values } = await inspectDotenv(await format('dotenv', awkward));
+    expect(Object.fromEntries(values)).toEqual(awkward);
+  });
+
+  test('json', async () => {
+    expect(JSON.parse(await format('json', awkward))).toEqual(awkward);
+  });
+
+  test('yaml, for readers of version 1.1 and 1.2', async () => {
+    const text = await format('yaml', { ...awkward, on: 'off', '1_0': '1' });
+    for (const version of ['1.1', '1.2'] as const)
+      expect(parseYaml(text, { version })).toEqual({ ...awkward, on: 'off', '1_0': '1' });
+  });
+
+  test('shell', async () => {
+    const script = `${await format('shell', awkward)}env -0`;
+    const printed = execFileSync('sh', ['-c', script], {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'] },
+    });
+    const env = Object.fromEntries(
+      printed.split('\0').map((pair) => [pair.split('=')[0], pair.slice(pair.indexOf('=') + 1)]),
+    );
+    expect(env).toMatchObject(awkward);
+  });
+
+  test('docker', async () => {
+    const { LINES: _, ...oneLine } = awkward;
+    const text = await format('docker', oneLine);
+    const pairs = text.split('\n').filter((line) => line !== '');
+    expect(Object.fromEntries(pairs.map((line) => line.split(/=(.*)/s).slice(0, 2)))).toEqual(
+      oneLine,
+    );
+  });
+
+  test('github', async () => {
+    const text = await format('github', awkward);
+    const read: Record<string, string> = {};
+    for (const [, name, , value] of text.matchAll(/^(\w+)<<(KEYFALL_[\w-]+)\n(.*?)\n\2$/gms))
+      read[name ?? ''] = value ?? '';
+    expect(read).toEqual(awkward);
+  });
+
+  test('json and yaml hold every name and value', async () => {
+    const text = fc.string({ unit: 'grapheme' });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(text, text)), async (pairs) => {
+        const values = new Map(pairs);
+        const sorted = [...values].sort(([a], [b]) => (a < b ? -1 : 1));
+        expect(new Map(Object.entries(JSON.parse(await formatSecrets('json', values))))).toEqual(
+          new Map(sorted),
+        );
+        expect(parseYaml(await formatSecrets('yaml', values), { mapAsMap: true })).toEqual(
+          new Map(sorted),
+        );
+      }),
+    );
+  });
+});
+
+describe('what a format cannot hold is refused by name, and the value not shown', () => {
+  test.each([
+    ['docker', 'A', 'canary\n'],
+    ['docker', 'A', 'canary\r'],
+    ['docker', 'A', 'canary'.repeat(11_000)],
+    ['docker', '#A', 'canary'],
+    ['docker', 'A B', 'canary'],
+    ['shell', 'A-B', 'canary'],
+    ['shell', 'A', 'canary\0'],
+    ['shell', 'LD_PRELOAD', 'canary'],
+    ['github', 'GITHUB_TOKEN', 'canary'],
+    ['github', 'A.B', 'canary'],
+    ['github', 'NODE_OPTIONS', 'canary'],
+    ['dotenv', 'A B', 'canary'],
+    ['dotenv', 'A', 'canary\'"`#\r\\n'],
+    ['json', 'A', 'canary\uD800'],
+  ] as const)('%s: %j', async (kind, name, value) => {
+    const refusal = await format(kind, { [name]: value, FINE: 'x' }).then(
+      () => undefined,
+      (error: Error & { code: string }) => error,
+    );
+    expect(refusal?.code).toMatch(/^ERR_SECRET_(CONFIG|UNSUPPORTED)$/);
+    expect(refusal?.message).toContain(name);
+    expect(refusal?.message).not.toContain('canary');
+  });
+
+  test('a name that could take over a program is given if it was asked for', async () => {
+    expect(await format('shell', { PATH: '/bin' }, ['PATH'])).toBe("export PATH='/bin'\n");
+  });
+});

@@ -1,0 +1,83 @@
+/**
+ * The built command line as a user runs it: a process of its own, in a folder of its own, with
+ * nothing of the test's environment.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const bin = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+
+export interface RunOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Buffer;
+}
+
+export interface RunResult {
+  /** The exit code; `null` where a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Both streams, for looking for leaks. */
+  readonly output: string;
+}
+
+/** Runs `keyfall` with these arguments to its end. */
+export function keyfall(args: readonly string[], options: RunOptions): Promise<RunResult> {
+  return finished(start(args, options), options.input);
+}
+
+/** Starts `keyfall` and leaves it running. */
+export function start(args: readonly string[], { cwd, env = {} }: RunOptions): ChildProcess {
+  const { PATH = '' } = process.env;
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd,
+    env: { PATH, HOME: cwd, ...env },
+    stdio: 'pipe',
+  });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  return child;
+}
+
+/** Waits for a process and gathers what it prints. */
+export function finished(child: ChildProcess, input: string | Buffer = ''): Promise<RunResult> {
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout?.on('data', (chunk) => stdout.push(chunk));
+  child.stderr?.on('data', (chunk) => stderr.push(chunk));
+  child.stdin?.on('error', () => {}); // it may end without reading
+  child.stdin?.end(input);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      const [out, err] = [Buffer.concat(stdout).toString(), Buffer.concat(stderr).toString()];
+      resolve({ code, stdout: out, stderr: err, output: out + err });
+    });
+  });
+}
+
+/** Resolves with all output so far once the process has printed `text`. */
+export function printed(child: ChildProcess, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    child.stdout?.on('data', (chunk) => {
+      output += chunk;
+      if (output.includes(text)) resolve(output);
+    });
+    child.once('exit', () => reject(new Error(`ended without printing ${text}: ${output}`)));
+  });
+}
+
+/** A folder with a `.env` of this content, removed after the test. */
+export async function folderWith(dotenv?: string | Buffer): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-cli-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  if (dotenv !== undefined) await writeFile(join(folder, '.env'), dotenv);
+  return folder;
+}

@@ -1,0 +1,276 @@
+/**
+ * `keyfall migrate` against a real server: what it writes, what it leaves alone, and what it undoes.
+ */
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { folderWith, keyfall } from './keyfall.ts';
+
+const canary = 'canary-value-91d2';
+const dotenv = `# the shop\r\nTOKEN='${canary}'   # from BotFather\r\nKEY="line 1\nline 2"\nEMPTY=\nVAULT_TOKEN=never\nUSE_VAULT=false\n`;
+const migrated = { TOKEN: canary, KEY: 'line 1\nline 2', EMPTY: '' };
+
+let server: VaultServer;
+let mount: string;
+let path = 0;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  mount = await server.mountKv({ version: 2 });
+});
+afterAll(() => server?.stop());
+beforeEach(() => {
+  path += 1;
+  env = {
+    VAULT_ADDR: server.address,
+    VAULT_TOKEN: server.token,
+    VAULT_MOUNT_POINT: mount,
+    VAULT_SECRET_PATH: `shop-${path}`,
+  };
+});
+
+async function stored(): Promise<{ version: unknown; data: unknown } | undefined> {
+  const answer = await server.request('GET', `${mount}/data/shop-${path}`, undefined, {
+    allow: [404],
+  });
+  const { data, metadata } = (answer.body.data ?? {}) as {
+    data?: unknown;
+    metadata?: { version: unknown };
+  };
+  return answer.status === 404 ? undefined : { version: metadata?.version, data };
+}
+
+async function store(data: Record<string, string>): Promise<void> {
+  await server.request('POST', `${mount}/data/shop-${path}`, { data });
+}
+
+async function backupsIn(cwd: string): Promise<string[]> {
+  return (await readdir(cwd)).filter((name) => /^\.env\.backup\.[\dTZ]+$/.test(name));
+}
+
+test('a .env moves into Vault in one version, backed up byte for byte, and stays as it was', async () => {
+  const cwd = await folderWith(dotenv);
+  const result = await keyfall(['migrate', '--yes'], { cwd, env });
+  expect(result).toMatchObject({ code: 0, stdout: '' });
+  expect(result.output).not.toContain(canary);
+  expect(result.stderr).toContain('3 names written');
+  expect(result.stderr).toContain('set USE_VAULT=true');
+  expect(await stored()).toEqual({ version: 1, data: migrated });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
+  const [backup = ''] = await backupsIn(cwd);
+  expect(await readFile(join(cwd, backup), 'utf8')).toBe(dotenv);
+  for (const file of [backup, `${backup}.journal`])
+    expect((await stat(join(cwd, file))).mode & 0o777).toBe(0o600);
+  expect(await readFile(join(cwd, `${backup}.journal`), 'utf8')).not.toContain(canary);
+  const run = await keyfall(['run', '--', 'printenv', 'TOKEN'], {
+    cwd,
+    env: { ...env, USE_VAULT: 'true' },
+  });
+  expect(run.stdout).toBe(`${canary}\n`);
+});
+
+test('a second run changes nothing and leaves no second backup', async () => {
+  const cwd = await folderWith(dotenv);
+  await keyfall(['migrate', '--yes'], { cwd, env });
+  const files = await readdir(cwd);
+  const second = await keyfall(['migrate'], { cwd, env });
+  expect(second).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing changed') });
+  expect(await stored()).toMatchObject({ version: 1 });
+  expect(await readdir(cwd)).toEqual(files);
+});
+
+test('a dry run shows the plan and changes nothing', async () => {
+  const cwd = await folderWith(dotenv);
+  await store({ KEY: 'line 1\nline 2' });
+  const result = await keyfall(['migrate', '--dry-run', '--json'], { cwd, env });
+  expect(JSON.parse(result.stdout)).toEqual({
+    file: '.env',
+    store: `vault ${server.address} ${mount}/shop-${path}`,
+    dryRun: true,
+    names: [
+      { name: 'TOKEN', action: 'create' },
+      { name: 'KEY', action: 'same' },
+      { name: 'EMPTY', action: 'create' },
+      { name: 'VAULT_TOKEN', action: 'bootstrap' },
+      { name: 'USE_VAULT', action: 'bootstrap' },
+    ],
+    written: 0,
+    fileChanged: false,
+  });
+  expect(result.stderr).toMatch(/TOKEN +new in the store/);
+  expect(result.output).not.toContain(canary);
+  expect(await stored()).toMatchObject({ version: 1 });
+  expect(await readdir(cwd)).toEqual(['.env']);
+});
+
+describe('names that the store holds with another value', () => {
+  const theirs = { TOKEN: 'theirs', OTHER: 'kept' };
+  beforeEach(() => store(theirs));
+
+  test('stop it, and are named', async () => {
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    expect(result).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('other values for TOKEN'),
+    });
+    expect(result.output).not.toContain(canary);
+    expect(await stored()).toEqual({ version: 1, data: theirs });
+    expect(await readdir(cwd)).toEqual(['.env']);
+  });
+
+  test('stay with --on-conflict keep', async () => {
+    const cwd = await folderWith(dotenv);
+    await keyfall(['migrate', '--yes', '--on-conflict', 'keep'], { cwd, env });
+    expect(await stored()).toEqual({ version: 2, data: { ...migrated, ...theirs } });
+  });
+
+  test('are replaced with --on-conflict overwrite; a restore says which version has them', async () => {
+    const cwd = await folderWith(dotenv);
+    await keyfall(['migrate', '--yes', '--on-conflict', 'overwrite'], { cwd, env });
+    expect(await stored()).toEqual({ version: 2, data: { ...theirs, ...migrated } });
+    const [backup = ''] = await backupsIn(cwd);
+    const restored = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+    expect(restored.code).toBe(1);
+    expect(restored.stderr).toContain('TOKEN held another value before: version 1 of');
+    expect(await stored()).toEqual({ version: 3, data: { ...theirs, TOKEN: canary } });
+  });
+
+  test('are left out by --select', async () => {
+    const cwd = await folderWith(dotenv);
+    await keyfall(['migrate', '--yes', '--select', 'KEY'], { cwd, env });
+    expect(await stored()).toEqual({ version: 2, data: { ...theirs, KEY: migrated.KEY } });
+    const result = await keyfall(['migrate', '--yes', '--select', 'KEYS'], { cwd, env });
+    expect(result).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('does not hold KEYS'),
+    });
+  });
+});
+
+test('--activate and --purge edit the file afterwards; a restore brings everything back', async () => {
+  const cwd = await folderWith(dotenv);
+  await chmod(join(cwd, '.env'), 0o640);
+  const result = await keyfall(['migrate', '--yes', '--activate', '--purge'], { cwd, env });
+  expect(result.code).toBe(0);
+  const edited = await readFile(join(cwd, '.env'), 'utf8');
+  expect(edited).toContain('# the shop\r\n');
+  expect(edited).toContain('USE_VAULT=true\n');
+  expect(edited).not.toMatch(/TOKEN='|KEY|EMPTY/);
+  expect((await stat(join(cwd, '.env'))).mode & 0o777).toBe(0o640);
+  expect((await keyfall(['get', 'TOKEN'], { cwd, env })).stdout).toBe(`${canary}\n`);
+
+  const [backup = ''] = await backupsIn(cwd);
+  const restored = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+  expect(restored.code).toBe(0);
+  expect(restored.output).not.toContain(canary);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
+  expect((await stat(join(cwd, '.env'))).mode & 0o777).toBe(0o640);
+  expect(await stored()).toEqual({ version: 2, data: {} });
+});
+
+test('a restore leaves a name alone that somebody changed since', async () => {
+  const cwd = await folderWith('A=1\nB=2\n');
+  await keyfall(['migrate', '--yes'], { cwd, env });
+  await store({ A: 'changed', B: '2' });
+  const [backup = ''] = await backupsIn(cwd);
+  const restored = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+  expect(restored.code).toBe(1);
+  expect(restored.stderr).toContain('A changed in the store since then');
+  expect(await stored()).toEqual({ version: 3, data: { A: 'changed' } });
+});
+
+test('a linked .env stays a link', async () => {
+  const cwd = await folderWith();
+  await mkdir(join(cwd, 'real'));
+  await writeFile(join(cwd, 'real', 'shop.env'), 'A=1\n');
+  await symlink('real/shop.env', join(cwd, '.env'));
+  await keyfall(['migrate', '--yes', '--activate'], { cwd, env });
+  expect(await readFile(join(cwd, 'real', 'shop.env'), 'utf8')).toBe('A=1\nUSE_VAULT=true\n');
+  expect((await readdir(join(cwd, 'real'))).length).toBe(1);
+});
+
+describe('what changes nothing', () => {
+  test.each([
+    ['nobody to ask and no --yes', dotenv, {}, 2, '--yes'],
+    [
+      'no Vault',
+      dotenv,
+      { VAULT_ADDR: '', VAULT_SECRET_PATH: '' },
+      2,
+      'VAULT_ADDR and VAULT_SECRET_PATH',
+    ],
+    ['no file', undefined, {}, 2, '.env does not exist'],
+    ['a file that is no text', 'A=\xff', {}, 5, 'UTF-8'],
+    ['a token that is none', dotenv, { VAULT_TOKEN: 'hvs.wrong' }, 4, 'not authenticated'],
+    ['no server', dotenv, { VAULT_ADDR: 'http://127.0.0.1:1' }, 3, 'refused'],
+  ])('%s', async (_, text, more, code, why) => {
+    const cwd = await folderWith(text && Buffer.from(text, 'latin1'));
+    const files = await readdir(cwd);
+    const args = code === 2 && why === '--yes' ? ['migrate'] : ['migrate', '--yes'];
+    const result = await keyfall(args, { cwd, env: { ...env, ...more } });
+    expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(why) });
+    expect(result.output).not.toContain(canary);
+    expect(await stored()).toBeUndefined();
+    expect(await readdir(cwd)).toEqual(files);
+  });
+
+  test('nothing to migrate in a file of settings', async () => {
+    const cwd = await folderWith('USE_VAULT=false\n');
+    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    expect(result).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing changed') });
+    expect(await stored()).toBeUndefined();
+  });
+
+  test('a token that may read and not write: denied, and no backup is left', async () => {
+    const cwd = await folderWith(dotenv);
+    const policy = await server.createPolicy(
+      `path "${mount}/data/shop-${path}" { capabilities = ["read"] }`,
+    );
+    const { token } = await server.createToken({ policies: [policy] });
+    const result = await keyfall(['migrate', '--yes'], {
+      cwd,
+      env: { ...env, VAULT_TOKEN: token },
+    });
+    expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining('denied') });
+    expect(result.output).not.toContain(canary);
+    expect(await readdir(cwd)).toEqual(['.env']);
+  });
+
+  test('a .env too large for one request', async () => {
+    const cwd = await folderWith(`BIG=${canary.repeat(80_000)}\n`);
+    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    expect(result.code).not.toBe(0);
+    expect(result.output).not.toContain(canary);
+    expect(await stored()).toBeUndefined();
+    expect(await readdir(cwd)).toEqual(['.env']);
+  });
+
+  test('--restore of what is no backup', async () => {
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['migrate', '--restore', '.env', '--yes'], { cwd, env });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('.env.journal') });
+  });
+});
+
+test('what may surprise is said, without values', async () => {
+  const cwd = await folderWith('A=1\nA=2\nnot a pair\nURL="$HOST/x"\n');
+  const { stderr } = await keyfall(['migrate', '--dry-run'], { cwd, env });
+  expect(stderr).toContain('.env has A more than once');
+  expect(stderr).toContain('does not read, and that are not migrated: 3.');
+  expect(stderr).toContain('URL would be expanded');
+});
+
+test('into an engine of version 1', async () => {
+  const v1 = await server.mountKv({ version: 1 });
+  const cwd = await folderWith(dotenv);
+  const result = await keyfall(['migrate', '--yes'], {
+    cwd,
+    env: { ...env, VAULT_MOUNT_POINT: v1 },
+  });
+  expect(result.code).toBe(0);
+  const { body } = await server.request('GET', `${v1}/shop-${path}`);
+  expect(body.data).toEqual(migrated);
+});

@@ -1,0 +1,172 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { finished, folderWith, keyfall, printed, start } from './keyfall.ts';
+
+describe('the exit code', () => {
+  test.each([0, 1, 7, 255])('of the program is ours: %i', async (code) => {
+    const cwd = await folderWith();
+    expect((await keyfall(['run', '--', 'sh', '-c', `exit ${code}`], { cwd })).code).toBe(code);
+  });
+
+  test('128+n if a signal ends it', async () => {
+    const cwd = await folderWith();
+    const kill = (signal: string) =>
+      keyfall(['run', '--', 'sh', '-c', `kill -${signal} $$`], { cwd });
+    expect((await kill('KILL')).code).toBe(137);
+    expect((await kill('TERM')).code).toBe(143);
+  });
+
+  test.each([
+    ['no-such-program', 127, 'command not found'],
+    ['./no-such-program', 127, 'command not found'],
+    ['', 127, 'command not found'],
+    ['./text', 126, 'permission denied'],
+    ['./folder', 126, 'is a folder'],
+    ['./lost', 127, 'its interpreter was not found'],
+  ])('of %j is %i', async (file, code, why) => {
+    const cwd = await folderWith();
+    await writeFile(join(cwd, 'text'), 'text');
+    await writeFile(join(cwd, 'lost'), '#!/no/such/interpreter\n');
+    await chmod(join(cwd, 'lost'), 0o755);
+    await mkdir(join(cwd, 'folder'));
+    const result = await keyfall(['run', '--', file], { cwd });
+    expect(result).toMatchObject({ code, stderr: `keyfall: ${file}: ${why}\n` });
+  });
+});
+
+describe('signals', () => {
+  const trap = (signal: string) =>
+    `trap 'echo got ${signal}; exit 3' ${signal}; echo ready; while :; do sleep 0.05; done`;
+
+  test.each(['TERM', 'HUP', 'QUIT', 'USR1', 'USR2', 'INT'])('%s is handed on', async (signal) => {
+    const cwd = await folderWith();
+    const child = start(['run', '--', 'sh', '-c', trap(signal)], { cwd });
+    const result = finished(child);
+    await printed(child, 'ready');
+    child.kill(`SIG${signal}` as NodeJS.Signals);
+    expect(await result).toMatchObject({ code: 3, stdout: `ready\ngot ${signal}\n` });
+  });
+
+  test('a program without a handler dies of it, and we say so', async () => {
+    const cwd = await folderWith();
+    const child = start(['run', '--', 'sh', '-c', 'echo ready; exec sleep 60'], { cwd });
+    const result = finished(child);
+    await printed(child, 'ready');
+    child.kill('SIGTERM');
+    expect((await result).code).toBe(143);
+  });
+
+  test('the program starts with every signal at its default', async () => {
+    const cwd = await folderWith();
+    const { stdout } = await keyfall(['run', '--', 'grep', 'SigIgn', '/proc/self/status'], { cwd });
+    expect(stdout).toBe('SigIgn:\t0000000000000000\n');
+  });
+});
+
+describe('what the program gets', () => {
+  test('its arguments as they are, ours among them', async () => {
+    const cwd = await folderWith();
+    const args = ['--json', '--', '$HOME', 'a b', '', '--debug', '-V'];
+    const { stdout } = await keyfall(['run', '--', 'printf', '[%s]', ...args], { cwd });
+    expect(stdout).toBe(args.map((arg) => `[${arg}]`).join(''));
+  });
+
+  test('stdin', async () => {
+    const cwd = await folderWith();
+    expect((await keyfall(['run', '--', 'cat'], { cwd, input: 'a\0b' })).stdout).toBe('a\0b');
+  });
+
+  test('values with line ends and quotes, in any language', async () => {
+    const cwd = await folderWith(`KEY="-----BEGIN-----\nabc'\n-----END-----\n"\n`);
+    const script = 'import os; print(repr(os.environ["KEY"]))';
+    const { stdout } = await keyfall(['run', '--', 'python3', '-c', script], { cwd });
+    expect(stdout).toBe(`"-----BEGIN-----\\nabc'\\n-----END-----\\n"\n`);
+  });
+
+  test('a program found in the PATH that it is given', async () => {
+    const cwd = await folderWith();
+    await mkdir(join(cwd, 'bin'));
+    await writeFile(join(cwd, 'bin', 'mine'), '#!/bin/sh\necho mine $0\n');
+    await chmod(join(cwd, 'bin', 'mine'), 0o755);
+    const env = { PATH: `${join(cwd, 'bin')}:/usr/bin:/bin` };
+    const { stdout } = await keyfall(['run', '--', 'mine'], { cwd, env });
+    expect(stdout).toBe(`mine ${join(cwd, 'bin', 'mine')}\n`);
+  });
+
+  test("a .env's values, which never replace an inherited variable", async () => {
+    const cwd = await folderWith('A=file\nB=file\n');
+    const env = { A: 'inherited' };
+    const result = await keyfall(['run', '--', 'sh', '-c', 'echo $A $B $USE_VAULT'], { cwd, env });
+    expect(result).toMatchObject({ stdout: 'inherited file false\n', stderr: '' });
+  });
+
+  test('an environment of 200 kB', async () => {
+    const names = Array.from({ length: 200 }, (_, index) => `NAME_${index}`);
+    const cwd = await folderWith(names.map((name) => `${name}=${'x'.repeat(1_000)}\n`).join(''));
+    const { stdout } = await keyfall(['run', '--', 'sh', '-c', 'env | grep -c NAME_'], { cwd });
+    expect(stdout).toBe('200\n');
+  });
+
+  test('an environment too large for the system is said, and the exit code is 126', async () => {
+    const cwd = await folderWith(`BIG=${'canary'.repeat(50_000)}\n`);
+    const { code, output } = await keyfall(['run', '--', 'sh', '-c', 'echo started'], { cwd });
+    expect(code).toBe(126);
+    expect(output).toBe('keyfall: sh: its arguments and environment are too large (E2BIG)\n');
+  });
+});
+
+describe('what starts nothing', () => {
+  const marker = ['sh', '-c', 'echo started'];
+
+  test.each([
+    ['a name of --only that is missing', 'A=1\n', ['--only', 'A,NOPE'], 1, 'NOPE was not found'],
+    ['several', 'A=1\n', ['--only', 'X', '--only', 'Y'], 1, 'no provider holds X and Y'],
+    [
+      'a name that could take over',
+      'NODE_OPTIONS=-r evil\n',
+      [],
+      2,
+      'NODE_OPTIONS could take over',
+    ],
+    [
+      'a setting in --only',
+      'VAULT_TOKEN=x\n',
+      ['--only', 'VAULT_TOKEN'],
+      2,
+      'sets Keyfall itself up',
+    ],
+    ['USE_VAULT that is neither', 'USE_VAULT=ture\n', [], 2, 'USE_VAULT is neither true nor false'],
+    ['Vault without a path', 'USE_VAULT=true\nVAULT_TOKEN=t\n', [], 2, 'VAULT_SECRET_PATH'],
+    ['a .env that is no text', 'A=\xff', [], 5, '.env is not valid UTF-8 text'],
+  ])('%s', async (_, dotenv, options, code, why) => {
+    const cwd = await folderWith(Buffer.from(dotenv, 'latin1'));
+    const result = await keyfall(['run', ...options, '--', ...marker], { cwd });
+    expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(why) });
+  });
+
+  test('a program that does not stand after --', async () => {
+    const cwd = await folderWith();
+    for (const args of [['run', ...marker], ['run', 'sh', '--', 'x'], ['run']]) {
+      const result = await keyfall(args, { cwd });
+      expect(result).toMatchObject({ code: 2, stdout: '' });
+      expect(result.stderr).toContain('keyfall run -- node server.js');
+    }
+  });
+});
+
+test('--only gives these names alone, from lists and repetitions', async () => {
+  const cwd = await folderWith('A=1\nB=2\nC=3\nD=4\nPATH=ignored\n');
+  const args = ['run', '--only', 'A, B', '--only=C', '--', 'sh', '-c', 'echo $A$B$C$D'];
+  expect((await keyfall(args, { cwd })).stdout).toBe('123\n');
+});
+
+test('--pristine and --pass-bootstrap', async () => {
+  const cwd = await folderWith('A=1\n');
+  const env = { OTHER: 'x', VAULT_TOKEN: 'token' };
+  const script = 'echo A=$A OTHER=$OTHER VAULT_TOKEN=$VAULT_TOKEN';
+  const run = async (option: string) =>
+    (await keyfall(['run', option, '--', 'sh', '-c', script], { cwd, env })).stdout;
+  expect(await run('--pristine')).toBe('A=1 OTHER= VAULT_TOKEN=\n');
+  expect(await run('--pass-bootstrap')).toBe('A=1 OTHER=x VAULT_TOKEN=token\n');
+});

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { finished, folderWith, keyfall, start } from './keyfall.ts';
+
+const canary = 'canary-c0ffee';
+
+describe('a command line that cannot be understood', () => {
+  test.each([
+    [[], 'Usage: keyfall'],
+    [['lst'], 'Did you mean list?'],
+    [['list', '--jsn'], 'Did you mean --json?'],
+    [['get'], "missing required argument 'name'"],
+    [['get', 'A', 'B'], 'too many arguments'],
+    [['get', ''], 'the name of a secret cannot be empty'],
+    [
+      ['export', '--format', 'xml'],
+      'Allowed choices are dotenv, json, yaml, shell, docker, github',
+    ],
+    [['migrate', '--on-conflict', 'ask'], 'Allowed choices are fail, keep, overwrite'],
+  ])('%j', async (args, why) => {
+    const result = await keyfall(args, { cwd: await folderWith() });
+    expect(result).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(why) });
+  });
+
+  test.each([
+    [['set', 'A', canary]],
+    [['set', 'A', `-${canary}`]],
+    [['set', 'A', `--value=${canary}`]],
+    [['set', `A=${canary}`]],
+    [['set', 'A', '--', canary]],
+    [['get', `--token=${canary}`, 'A']],
+    [['get', `-p${canary}`]],
+    [[`A=${canary}`]],
+  ])('%j is refused, and what may be a value not repeated', async (args) => {
+    const result = await keyfall([...args, '--debug'], { cwd: await folderWith(), input: 'x' });
+    expect(result.code).toBe(2);
+    expect(result.output).not.toContain(canary);
+  });
+});
+
+test('help and version go to stdout', async () => {
+  const cwd = await folderWith();
+  const help = await keyfall(['run', '--help'], { cwd });
+  expect(help).toMatchObject({ code: 0, stderr: '' });
+  expect(help.stdout).toContain('$ keyfall run -- node server.js');
+  const version = await keyfall(['--version'], { cwd });
+  expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+});
+
+test('values are data on stdout, bare', async () => {
+  const cwd = await folderWith(`A="two\nlines"\n`);
+  expect((await keyfall(['get', 'A'], { cwd })).stdout).toBe('two\nlines\n');
+  expect((await keyfall(['get', '-n', 'A'], { cwd })).stdout).toBe('two\nlines');
+  expect(JSON.parse((await keyfall(['get', 'A', '--json'], { cwd })).stdout)).toEqual({
+    name: 'A',
+    value: 'two\nlines',
+  });
+});
+
+test('settings are neither listed nor exported', async () => {
+  const cwd = await folderWith(
+    'A=1\nUSE_VAULT=false\nVAULT_TOKEN=t\nBAO_ADDR=x\nVAULT_DB_PASSWORD=p\n',
+  );
+  expect((await keyfall(['list'], { cwd })).stdout).toBe('A\nVAULT_DB_PASSWORD\n');
+  expect(JSON.parse((await keyfall(['list', '--json'], { cwd })).stdout)).toEqual([
+    'A',
+    'VAULT_DB_PASSWORD',
+  ]);
+  const { stdout } = await keyfall(['export', '--json'], { cwd });
+  expect(JSON.parse(stdout)).toEqual({ A: '1', VAULT_DB_PASSWORD: 'p' });
+  expect((await keyfall(['get', 'VAULT_TOKEN'], { cwd })).code).toBe(2);
+});
+
+test('--dotenv stands before or after the command', async () => {
+  const cwd = await folderWith('A=1\n');
+  expect((await keyfall(['--dotenv', '.env', 'get', 'A'], { cwd })).stdout).toBe('1\n');
+  expect((await keyfall(['get', 'A', '--dotenv', 'none.env'], { cwd })).code).toBe(1);
+});
+
+test('explain says who answered, and its exit code is that of get', async () => {
+  const cwd = await folderWith('A=1\n');
+  expect(await keyfall(['explain', 'A'], { cwd })).toMatchObject({
+    code: 0,
+    stdout: 'A: from dotenv (.env)\n  1. dotenv (.env) holds it\n',
+  });
+  expect((await keyfall(['explain', 'NOPE'], { cwd })).code).toBe(1);
+});
+
+test('a reader of stdout that goes away is no error', async () => {
+  const cwd = await folderWith(`A=${'x'.repeat(1_000_000)}\n`);
+  const child = start(['get', 'A'], { cwd });
+  child.stdout?.destroy();
+  expect(await finished(child)).toMatchObject({ code: 0, stderr: '' });
+});

@@ -3,7 +3,13 @@
  * change while it runs read anew at each use.
  */
 import { isSecretError, type Secrets } from '@keyfall/core';
-import { type Config, parseConfig, parseSetting, settingNames } from './config.ts';
+import {
+  type Config,
+  parseConfig,
+  parseSetting,
+  type SettingName,
+  settingNames,
+} from './config.ts';
 import { describeError, type Log } from './log.ts';
 
 /** What a user of the bot sees at once when it is changed in the store. */
@@ -23,14 +29,17 @@ export interface Settings {
  * Reads every setting once and tells which provider gave how many, never what.
  *
  * @throws `ERR_SECRET_CONFIG` naming every setting that is missing or wrong; else as `Secrets.getAll`
+ *   and `Secrets.get`
  */
 export async function loadSettings(secrets: Secrets, log: Log): Promise<Settings> {
   const values = await secrets.getAll();
-  const explanations = await Promise.all(settingNames.map((name) => secrets.explain(name)));
+  const explained = await Promise.all(
+    settingNames.map(async (name) => ({ ...(await secrets.explain(name)), name })),
+  );
   const origins = new Map<string, string>();
   const counts = new Map<string, number>();
-  const unknown: string[] = [];
-  for (const { name, found, provider = '', store = '', attempts } of explanations) {
+  const unknown: SettingName[] = [];
+  for (const { name, found, provider = '', store = '', attempts } of explained) {
     // an empty text is an answer of the store, and means the default
     if (found && values[name] !== '') {
       const label = store.startsWith(`${provider} `) ? store : `${provider} (${store})`;
@@ -38,15 +47,17 @@ export async function loadSettings(secrets: Secrets, log: Log): Promise<Settings
       counts.set(label, (counts.get(label) ?? 0) + 1);
     } else if (!found && attempts.some(({ outcome }) => outcome === 'failed')) unknown.push(name);
   }
-  const config = parseConfig(values, origins);
-  const from = [...counts].map(([label, count]) => `${count} from ${label}`);
-  const defaults = settingNames.length - origins.size;
-  log(`Settings: ${[...from, `${defaults} by default`].join(', ')}.`);
-  // a default is only right where the store said that it holds nothing
+  // "not set" would be a guess where a store could not be asked: this rejects, and says which
+  for (const name of unknown)
+    if (parseSetting(name, undefined) === undefined) await secrets.get(name);
   if (unknown.length > 0)
     log(
       `Nobody could say whether these are set, so they have their defaults: ${unknown.join(', ')}.`,
     );
+  const config = parseConfig(values, origins);
+  const from = [...counts].map(([label, count]) => `${count} from ${label}`);
+  const defaults = settingNames.length - origins.size;
+  log(`Settings: ${[...from, `${defaults} by default`].join(', ')}.`);
   return { config, current: createCurrent(secrets, config, log) };
 }
 

@@ -297,6 +297,18 @@ describe('with Vault', () => {
       expect(await telegram.ask(customer, '/support')).toContain('https://t.me/tea_support');
     });
 
+    it('does not call a setting missing that only Vault could know', async () => {
+      await doomed.kill();
+      const { TOKEN: _, ...rest } = settings;
+      const shop = await startShop({
+        file: { ...rest, ...gone },
+        environment: { VAULT_TOKEN: doomed.token },
+      });
+      expect(await shop.ended).toBe(3);
+      expect(shop.output()).toMatch(/^The shop cannot run: TOKEN could not be read: vault /m);
+      expect(shop.output()).not.toContain('is not set');
+    });
+
     it('does not start where nothing else holds the settings', async () => {
       await doomed.kill();
       const shop = await startShop({ environment: { ...gone, VAULT_TOKEN: doomed.token } });

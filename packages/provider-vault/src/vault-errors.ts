@@ -288,6 +288,8 @@ function failed({ what, detail, sent }: WireFailure, subject: Subject): Verdict 
     ambiguous: sent,
   });
   switch (what) {
+    case 'aborted':
+      return error('ERR_SECRET_ABORTED', 'the provider was closed', undefined);
     case 'timeout':
       return error('ERR_SECRET_UNAVAILABLE', `${origin} did not answer in time`, undefined);
     case 'unreachable':

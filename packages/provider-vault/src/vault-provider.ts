@@ -67,10 +67,15 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
       begin(context);
       return document.write(entries, ifRevision, context);
     },
-    async history(secretName, context) {
-      begin(context);
-      return document.history(secretName, context);
-    },
+    // version 1 keeps no versions: said before the call where it is known
+    ...(settings.kvVersion === 1
+      ? {}
+      : {
+          async history(secretName: string, context: ReadContext) {
+            begin(context);
+            return document.history(secretName, context);
+          },
+        }),
     async check(context) {
       return checkVault(settings, client, document, context);
     },

@@ -1,0 +1,55 @@
+/**
+ * What the tests share: the policies of the README, and calls as the core makes them.
+ */
+import type { ReadContext } from '@keyfall/core';
+import type { VaultServer } from '@keyfall/testkit';
+
+let documents = 0;
+
+/** A path that no other test uses. */
+export function freshPath(): string {
+  documents += 1;
+  return `shop-${process.pid}-${documents}`;
+}
+
+/** A value or token that is found nowhere by chance. */
+export function canary(): string {
+  return `canary-${Math.random().toString(36).slice(2)}-${process.pid}`;
+}
+
+/** A call's context. `said` collects the warnings. */
+export function context(
+  {
+    limit = 20_000,
+    signal = new AbortController().signal,
+  }: Partial<{ limit: number; signal: AbortSignal }> = {},
+  said: string[] = [],
+): ReadContext {
+  const end = performance.now() + limit;
+  return {
+    signal,
+    timeLeft: () => Math.max(0, end - performance.now()),
+    warn: (message) => said.push(message),
+  };
+}
+
+/** The policy of an application that reads: the README's. */
+export function readPolicy(mount: string, path: string): string {
+  return `path "${mount}/data/${path}" { capabilities = ["read"] }`;
+}
+
+/** The policy of somebody who writes as well: the README's. */
+export function writePolicy(mount: string, path: string): string {
+  return `path "${mount}/data/${path}" { capabilities = ["read", "create", "update"] }
+path "${mount}/metadata/${path}" { capabilities = ["read"] }`;
+}
+
+/** A token with one policy of these rules, besides `default`. */
+export async function tokenFor(
+  server: VaultServer,
+  rules: string,
+): Promise<{ token: string; accessor: string; policy: string }> {
+  const policy = await server.createPolicy(rules);
+  const created = await server.createToken({ policies: ['default', policy] });
+  return { ...created, policy };
+}

@@ -197,7 +197,7 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
     const written = (outcome.answer.body?.['data'] as { version?: unknown } | null | undefined)
       ?.version;
     if (typeof written !== 'number')
-      throw broken(`${place} was written, but the answer does not tell its version`);
+      return readBack(members, base, broken(`the answer to the write is not Vault's`), context);
     return { revision: String(written), version: String(written), conditional: true };
   }
 

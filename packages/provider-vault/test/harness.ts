@@ -1,6 +1,8 @@
 /**
  * What the tests share: the policies of the README, and calls as the core makes them.
  */
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { ReadContext } from '@keyfall/core';
 import type { VaultServer } from '@keyfall/testkit';
 
@@ -52,4 +54,49 @@ export async function tokenFor(
   const policy = await server.createPolicy(rules);
   const created = await server.createToken({ policies: ['default', policy] });
   return { ...created, policy };
+}
+
+/** What a relay does with a request. */
+export type Fate = 'pass' | 'lose-answer' | 'lose-request';
+
+/** An HTTP relay before a real server that loses what it is told to. */
+export async function relayTo(
+  address: string,
+  fateOf: (request: { readonly method: string; readonly path: string }) => Fate = () => 'pass',
+): Promise<{
+  readonly address: string;
+  /** `GET /v1/…`, as they came. */
+  readonly requests: readonly string[];
+  close(): Promise<void>;
+}> {
+  const { hostname, port } = new URL(address);
+  const requests: string[] = [];
+  const relay = createServer((incoming, outgoing) => {
+    const { url: path = '', method = '', headers } = incoming;
+    requests.push(`${method} ${path}`);
+    const fate = fateOf({ method, path });
+    if (fate === 'lose-request') {
+      incoming.resume().on('end', () => incoming.socket.resetAndDestroy());
+      return;
+    }
+    const onward = request({ hostname, port, path, method, headers }, (answer) => {
+      if (fate === 'lose-answer') {
+        answer.resume().on('end', () => incoming.socket.resetAndDestroy());
+        return;
+      }
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(outgoing);
+    });
+    onward.on('error', () => incoming.socket.destroy());
+    incoming.pipe(onward);
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  return {
+    address: `http://127.0.0.1:${(relay.address() as AddressInfo).port}`,
+    requests,
+    async close() {
+      relay.close();
+      relay.closeAllConnections();
+    },
+  };
 }

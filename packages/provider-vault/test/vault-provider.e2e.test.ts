@@ -1,0 +1,483 @@
+/**
+ * What a real server answers and what the provider makes of it, with tokens that may do no more
+ * than the README says they need.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/core';
+import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
+import {
+  canary,
+  context,
+  freshPath,
+  readPolicy,
+  relayTo,
+  tokenFor,
+  writePolicy,
+} from './harness.ts';
+
+let server: VaultServer;
+const value = canary();
+const endings: (() => Promise<void> | undefined)[] = [];
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+});
+afterAll(() => server.stop());
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end();
+});
+
+function open(options: VaultProviderOptions): SecretProvider {
+  const provider = vaultProvider({ address: server.address, env: {}, ...options });
+  endings.push(() => provider.close?.());
+  return provider;
+}
+
+/** A document and a provider whose token has these rights on it. */
+async function documentOf(
+  data: Readonly<Record<string, unknown>> | undefined,
+  rules: (mount: string, path: string) => string = readPolicy,
+) {
+  const path = freshPath();
+  if (data) await server.request('POST', `secret/data/${path}`, { data });
+  const granted = await tokenFor(server, rules('secret', path));
+  return { path, ...granted, provider: open({ path, token: granted.token }) };
+}
+
+const read = (provider: SecretProvider) => provider.read('all', context());
+const write = (
+  provider: SecretProvider,
+  entries: Readonly<Record<string, string | null>>,
+  ifRevision?: string,
+) => {
+  if (!provider.write) throw new Error('the provider cannot write');
+  const changes = { entries: new Map(Object.entries(entries)) };
+  return provider.write(ifRevision === undefined ? changes : { ...changes, ifRevision }, context());
+};
+
+async function errorOf(call: Promise<unknown>, ...secrets: string[]): Promise<SecretError> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assertNoLeak([value, ...secrets], error);
+  if (!isSecretError(error)) throw new Error('did not reject with a SecretError');
+  return error;
+}
+
+describe('reading', () => {
+  test('one request answers every name, with version and time', async () => {
+    const { provider, path } = await documentOf({ A: value, EMPTY: '' });
+    const before = Date.now();
+    const { entries, complete, revision } = await provider.read(['A'], context());
+    expect(complete).toBe(true);
+    expect(revision).toBe('1');
+    expect(entries.get('A')).toMatchObject({ value, version: '1' });
+    expect(entries.get('EMPTY')).toMatchObject({ value: '' });
+    const record = entries.get('A');
+    expect(record && 'createdAt' in record && record.createdAt).toBeLessThanOrEqual(
+      before + 60_000,
+    );
+    expect(provider.store).toBe(`vault ${server.address} secret/${path}`);
+  });
+
+  test('values that are no text have their JSON text, and null is an error of its name', async () => {
+    const text =
+      '{"data":{"int":5432,"big":9007199254740993,"neg":-0.5,"yes":true,"obj":{"a":[1,"}"],"b":"\\"x"},"arr":[],"nil":null,"__proto__":"p"}}';
+    const { provider, path } = await documentOf(undefined);
+    await fetch(`${server.address}/v1/secret/data/${path}`, {
+      method: 'POST',
+      headers: { 'X-Vault-Token': server.token },
+      body: text,
+    });
+    const { entries } = await read(provider);
+    const shown = [...entries].map(([name, entry]) => [
+      name,
+      'code' in entry ? entry.code : entry.value,
+    ]);
+    // the server itself stores numbers as float64: what it sends is what is shown
+    expect(new Map(shown as [string, string][])).toEqual(
+      new Map([
+        ['__proto__', 'p'],
+        ['arr', '[]'],
+        ['big', '9007199254740992'],
+        ['int', '5432'],
+        ['neg', '-0.5'],
+        ['nil', 'ERR_SECRET_INVALID'],
+        ['obj', '{"a":[1,"}"],"b":"\\"x"}'],
+        ['yes', 'true'],
+      ]),
+    );
+  });
+
+  test('never written, deleted and destroyed: no name, no error, and the document is missing', async () => {
+    const { provider, path } = await documentOf(undefined);
+    const missing = { description: `has nothing at secret/${path}`, optional: false };
+    expect(await read(provider)).toMatchObject({ missingDocument: missing, revision: '0' });
+    await server.request('POST', `secret/data/${path}`, { data: { A: value } });
+    await server.request('DELETE', `secret/data/${path}`);
+    expect(await read(provider)).toMatchObject({ missingDocument: missing, revision: '1' });
+    await server.request('PUT', `secret/destroy/${path}`, { versions: [1] });
+    expect(await read(provider)).toMatchObject({ missingDocument: missing, revision: '1' });
+    expect((await read(provider)).entries.size).toBe(0);
+  });
+
+  test('a live version without names is not missing', async () => {
+    const { provider } = await documentOf({});
+    expect(await read(provider)).not.toHaveProperty('missingDocument');
+  });
+
+  test('a deletion that is yet to come is a live secret', async () => {
+    const { provider, path } = await documentOf(undefined);
+    await server.request('POST', `secret/metadata/${path}`, { delete_version_after: '1h' });
+    await server.request('POST', `secret/data/${path}`, { data: { A: value } });
+    expect((await read(provider)).entries.get('A')).toMatchObject({ value });
+  });
+
+  test('a mount of several segments', async () => {
+    const mount = await server.mountKv({ path: `team/${freshPath()}` });
+    await server.request('POST', `${mount}/data/a/b`, { data: { A: value } });
+    const { token } = await tokenFor(server, readPolicy(mount, 'a/b'));
+    const provider = open({ mount: `/${mount}/`, path: 'a/b', token });
+    expect((await read(provider)).entries.get('A')).toMatchObject({ value });
+  });
+
+  test('a namespace', async () => {
+    const namespace = freshPath();
+    await server.request('POST', `sys/namespaces/${namespace}`);
+    const inside = { headers: { 'X-Vault-Namespace': namespace } };
+    await server.request(
+      'POST',
+      'sys/mounts/kv',
+      { type: 'kv', options: { version: '1' } },
+      inside,
+    );
+    await server.request('POST', 'kv/shop', { A: value }, inside);
+    const options = { mount: 'kv', path: 'shop', token: server.token };
+    const provider = open({ ...options, namespace });
+    expect((await read(provider)).entries.get('A')).toMatchObject({ value });
+    const error = await errorOf(read(open({ ...options, namespace: 'nowhere' })), server.token);
+    expect(error.code).toBe('ERR_SECRET_CONFIG');
+    expect(error.message).toContain('VAULT_NAMESPACE');
+  });
+});
+
+describe('denied or not known', () => {
+  test('a token without the policy is denied, also while the mount is looked for', async () => {
+    const { path } = await documentOf({ A: value });
+    for (const rules of [readPolicy('secret', 'another'), readPolicy('elsewhere', 'x')]) {
+      const { token } = await tokenFor(server, rules);
+      const error = await errorOf(read(open({ path, token })), token);
+      expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED', status: 403 });
+    }
+    const { token } = await tokenFor(server, readPolicy('elsewhere', 'x'));
+    expect((await errorOf(read(open({ path, token })), token)).hint).toMatch(/secret.*kvVersion/);
+  });
+
+  test('a token that may not even look itself up is denied all the same', async () => {
+    const { path } = await documentOf({ A: value });
+    const policy = await server.createPolicy(readPolicy('secret', 'another'));
+    const { token } = await server.createToken({
+      policies: [policy],
+      more: { no_default_policy: true },
+    });
+    expect((await errorOf(read(open({ path, token })), token)).code).toBe('ERR_SECRET_DENIED');
+  });
+
+  test('a revoked, an invented and a used-up token are not known', async () => {
+    const { path, provider, token, accessor, policy } = await documentOf({ A: value });
+    await read(provider);
+    await server.request('POST', 'auth/token/revoke-accessor', { accessor });
+    const invented = canary();
+    const used = await server.createToken({ policies: [policy], more: { num_uses: 1 } });
+    const last = open({ path, token: used.token, kvVersion: 2 });
+    await read(last);
+    for (const call of [
+      () => read(provider),
+      () => read(open({ path, token: invented })),
+      () => read(open({ path, token: invented, kvVersion: 2 })),
+      () => read(last),
+    ]) {
+      const error = await errorOf(call(), token, invented, used.token);
+      expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    }
+  });
+
+  test('however many are refused at once, the token is looked up once', async () => {
+    const { path } = await documentOf({ A: value });
+    const { token } = await tokenFor(server, readPolicy('secret', 'another'));
+    const relay = await relayTo(server.address);
+    endings.push(relay.close);
+    const provider = open({ address: relay.address, path, token, kvVersion: 2 });
+    const errors = await Promise.all([1, 2, 3, 4].map(() => errorOf(read(provider), token)));
+    for (const error of errors) expect(error.code).toBe('ERR_SECRET_DENIED');
+    const lookups = relay.requests.filter((sent) => sent.includes('lookup-self')).length;
+    expect(lookups).toBeGreaterThan(0);
+    expect(lookups).toBeLessThan(4);
+  });
+
+  test('a write without the capability is denied and says which one it takes', async () => {
+    const { provider, token } = await documentOf({ A: 'old' });
+    const error = await errorOf(write(provider, { A: value }), token);
+    expect(error.code).toBe('ERR_SECRET_DENIED');
+    expect(error.hint).toContain('"update"');
+  });
+});
+
+describe('a 404 that is a wrong setting', () => {
+  test('no such mount, and KV version 1 said of a mount of version 2', async () => {
+    const { path } = await documentOf({ A: value });
+    const { token } = server;
+    const nowhere = { mount: 'nowhere', path, token };
+    // also root is answered 403 for a mount that is not there
+    const undetected = await errorOf(read(open(nowhere)), token);
+    expect(undetected.message).toContain('VAULT_MOUNT_POINT');
+    for (const options of [
+      { ...nowhere, kvVersion: 2 as const },
+      { path, token, kvVersion: 1 as const },
+    ])
+      for (const call of [() => read(open(options)), () => write(open(options), { A: value })])
+        expect((await errorOf(call(), token)).code).toBe('ERR_SECRET_CONFIG');
+  });
+
+  test('KV version 2 said of a mount of version 1: nothing is read, nothing is written', async () => {
+    const mount = await server.mountKv({ version: 1 });
+    await server.request('POST', `${mount}/shop`, { A: value });
+    const provider = open({ mount, path: 'shop', token: server.token, kvVersion: 2 });
+    expect((await errorOf(read(provider), server.token)).code).toBe('ERR_SECRET_CONFIG');
+    expect((await errorOf(write(provider, { B: value }))).code).toBe('ERR_SECRET_CONFIG');
+    const { body } = await server.request('GET', `${mount}?list=true`);
+    expect((body.data as { keys: string[] }).keys).toEqual(['shop']);
+  });
+
+  test('a path for a mount, and a mount of another engine', async () => {
+    const { token } = server;
+    const below = await errorOf(read(open({ mount: 'secret/shop', path: 'x', token })), token);
+    expect(below.code).toBe('ERR_SECRET_CONFIG');
+    const other = await errorOf(read(open({ mount: 'sys', path: 'x', token })), token);
+    expect(other.code).toMatch(/CONFIG|DENIED/);
+  });
+});
+
+describe('writing', () => {
+  test('merges in one version and leaves untouched values as they are, whatever they are', async () => {
+    const odd = { n: 12.5, o: { deep: [1, 'x'] }, z: null, t: true };
+    const { provider, path } = await documentOf({ A: 'old', B: 'gone', ...odd }, writePolicy);
+    const receipt = await write(provider, { A: value, B: null, C: 'new' });
+    expect(receipt).toEqual({ revision: '2', version: '2', conditional: true });
+    const { body } = await server.request('GET', `secret/data/${path}`);
+    expect((body.data as { data: unknown }).data).toEqual({ A: value, C: 'new', ...odd });
+  });
+
+  test('a document that is not there, or is deleted, is made', async () => {
+    const { provider, path } = await documentOf(undefined, writePolicy);
+    expect(await write(provider, { A: 'x' })).toMatchObject({ revision: '1' });
+    await server.request('DELETE', `secret/data/${path}`);
+    expect(await write(provider, { B: 'y' }, '1')).toMatchObject({ revision: '2' });
+    expect([...(await read(provider)).entries.keys()]).toEqual(['B']);
+  });
+
+  test('what changes nothing writes nothing', async () => {
+    const { provider } = await documentOf({ A: 'x' }, writePolicy);
+    expect(await write(provider, { A: 'x', NOBODY: null })).toMatchObject({ revision: '1' });
+  });
+
+  test('another revision than the one that was read is a conflict', async () => {
+    const { provider, path } = await documentOf({ A: 'x' }, writePolicy);
+    await server.request('POST', `secret/data/${path}`, { data: { A: 'theirs' } });
+    const error = await errorOf(write(provider, { A: value }, '1'));
+    expect(error.code).toBe('ERR_SECRET_CONFLICT');
+    expect((await read(provider)).revision).toBe('2');
+  });
+
+  test('a mount that requires check-and-set is served', async () => {
+    const { provider, path } = await documentOf(undefined, writePolicy);
+    await server.request('POST', `secret/metadata/${path}`, { cas_required: true });
+    expect(await write(provider, { A: 'x' })).toMatchObject({ revision: '1' });
+  });
+
+  const posts = (requests: readonly string[]) =>
+    requests.filter((sent) => sent.startsWith('POST') || sent.startsWith('PUT')).length;
+
+  test('a write whose answer is lost is found by reading back, and not sent twice', async () => {
+    const { path, token } = await documentOf({ A: 'x', n: 1.5 }, writePolicy);
+    const relay = await relayTo(server.address, ({ method }) =>
+      method === 'POST' ? 'lose-answer' : 'pass',
+    );
+    endings.push(relay.close);
+    const provider = open({ address: relay.address, path, token });
+    const receipt = { revision: '2', version: '2', conditional: true };
+    expect(await write(provider, { A: value })).toEqual(receipt);
+    expect(posts(relay.requests)).toBe(1);
+    const { body } = await server.request('GET', `secret/metadata/${path}`);
+    expect(body.data).toMatchObject({ current_version: 2 });
+  });
+
+  test('a write that was lost on its way is said not to have happened, and not sent twice', async () => {
+    const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+    const relay = await relayTo(server.address, ({ method }) =>
+      method === 'POST' ? 'lose-request' : 'pass',
+    );
+    endings.push(relay.close);
+    const error = await errorOf(
+      write(open({ address: relay.address, path, token }), { A: value }),
+      token,
+    );
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
+    expect(error.reason).toContain('was not written');
+    expect(posts(relay.requests)).toBe(1);
+  });
+
+  test('where it cannot be read back either, nobody claims to know', async () => {
+    const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+    const relay = await relayTo(server.address, ({ method, path: asked }) =>
+      method === 'POST' || asked.includes('version=') ? 'lose-answer' : 'pass',
+    );
+    endings.push(relay.close);
+    const error = await errorOf(
+      write(open({ address: relay.address, path, token }), { A: value }),
+      token,
+    );
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: false });
+    expect(error.reason).toContain('not known');
+  });
+
+  test('version 1: a write whose answer is lost is compared, too', async () => {
+    const mount = await server.mountKv({ version: 1 });
+    const relay = await relayTo(server.address, ({ method }) =>
+      method === 'POST' || method === 'DELETE' ? 'lose-answer' : 'pass',
+    );
+    endings.push(relay.close);
+    const { address } = relay;
+    const provider = open({ address, mount, path: 'shop', token: server.token });
+    expect(await write(provider, { A: value })).toEqual({ conditional: false });
+    expect((await read(provider)).entries.get('A')).toMatchObject({ value });
+    expect(await write(provider, { A: null })).toEqual({ conditional: false });
+  });
+
+  test('a write that meets another one in between is merged again', async () => {
+    const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+    let between = 0;
+    const relay = await relayTo(server.address, ({ method }) => {
+      if (method === 'POST') between += 1;
+      return 'pass';
+    });
+    endings.push(relay.close);
+    const provider = open({ address: relay.address, path, token });
+    const names = ['P1', 'P2', 'P3'];
+    const receipts = await Promise.all(names.map((name) => write(provider, { [name]: name })));
+    expect(new Set(receipts.map(({ version }) => version)).size).toBe(3);
+    expect(between).toBeGreaterThan(3);
+    expect([...(await read(provider)).entries.keys()]).toEqual(['A', ...names]);
+  });
+
+  test('what the server would refuse is refused beforehand, at exactly its own limit', async () => {
+    const { provider, path, token } = await documentOf(undefined, writePolicy);
+    const pairs = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`K${index}`, 'v']));
+    const tooMany = await errorOf(write(provider, pairs(499)));
+    expect(tooMany.code).toBe('ERR_SECRET_UNSUPPORTED');
+    expect(await read(provider)).toMatchObject({ revision: '0' });
+    const unlimited = open({ path, token, writeLimits: { strings: 10_000, bytes: 10_000_000 } });
+    expect((await errorOf(write(unlimited, pairs(499)))).code).toBe('ERR_SECRET_UNSUPPORTED');
+    expect(await write(provider, pairs(498))).toMatchObject({ revision: '1' });
+    const tooLarge = await errorOf(write(provider, { BIG: value.repeat(60_000) }));
+    expect(tooLarge.code).toBe('ERR_SECRET_UNSUPPORTED');
+  });
+
+  test('version 1: the receipt claims nothing, and the last name takes the document along', async () => {
+    const mount = await server.mountKv({ version: 1 });
+    const { token } = await tokenFor(
+      server,
+      `path "${mount}/shop" { capabilities = ["read", "create", "update", "delete"] }`,
+    );
+    const provider = open({ mount, path: 'shop', token });
+    expect(await write(provider, { A: 'x' })).toEqual({ conditional: false });
+    expect((await errorOf(write(provider, { A: value }, '1'))).code).toBe('ERR_SECRET_UNSUPPORTED');
+    expect(await write(provider, { A: null })).toEqual({ conditional: false });
+    expect(await read(provider)).toHaveProperty('missingDocument');
+    const history = provider.history?.('A', context()) ?? Promise.resolve();
+    expect((await errorOf(history)).code).toBe('ERR_SECRET_UNSUPPORTED');
+  });
+});
+
+test('history tells what became of each version and whether it held the name', async () => {
+  const { provider, path } = await documentOf({ OTHER: 'x' }, writePolicy);
+  for (const data of [{ A: '2' }, { A: '3' }, { A: '4' }, { B: '5' }])
+    await server.request('POST', `secret/data/${path}`, { data });
+  await server.request('PUT', `secret/delete/${path}`, { versions: [3] });
+  await server.request('PUT', `secret/destroy/${path}`, { versions: [2] });
+  const history = (await provider.history?.('A', context())) ?? [];
+  expect(history.map(({ version, state, held }) => [version, state, held])).toEqual([
+    ['5', 'current', false],
+    ['4', 'previous', true],
+    ['3', 'deleted', false],
+    ['2', 'destroyed', false],
+    ['1', 'previous', false],
+  ]);
+});
+
+describe('check', () => {
+  const states = (provider: SecretProvider) =>
+    provider
+      .check?.(context())
+      .then((checks) => checks.map(({ subject, state }) => `${subject} ${state}`));
+
+  test('all is well under the smallest policy', async () => {
+    const { provider } = await documentOf({ A: value });
+    expect(await states(provider)).toEqual([
+      'server ready',
+      'token ready',
+      'mount ready',
+      'policy ready',
+      'document ready',
+    ]);
+  });
+
+  test('what is wrong is named, and no more is asked', async () => {
+    const { path } = await documentOf(undefined);
+    const bad = open({ path, token: 'invented' });
+    expect(await states(bad)).toEqual(['server ready', 'token failing']);
+    const gone = open({ path, token: 'x', address: 'http://127.0.0.1:1' });
+    expect(await states(gone)).toEqual(['server failing']);
+    const typo = open({ path, token: server.token });
+    expect((await states(typo))?.at(-1)).toBe('document failing');
+  });
+});
+
+test('a token file is read anew for each request, so that an agent may rotate it', async () => {
+  const { path, token, accessor, policy } = await documentOf({ A: value });
+  const directory = await mkdtemp(join(tmpdir(), 'keyfall-token-'));
+  endings.push(() => rm(directory, { recursive: true }));
+  const tokenFile = join(directory, 'token');
+  const provider = open({ path, tokenFile });
+  const absent = await errorOf(read(provider));
+  expect(absent.code).toBe('ERR_SECRET_CONFIG');
+  await writeFile(tokenFile, `${token}\n`);
+  expect((await read(provider)).entries.get('A')).toMatchObject({ value });
+  await server.request('POST', 'auth/token/revoke-accessor', { accessor });
+  const next = await server.createToken({ policies: [policy] });
+  await writeFile(tokenFile, next.token);
+  expect((await read(provider)).entries.get('A')).toMatchObject({ value });
+  await writeFile(tokenFile, `${value}\nsecond line`);
+  const odd = await errorOf(read(provider));
+  expect(odd.code).toBe('ERR_SECRET_CONFIG');
+});
+
+test('a server that is killed is unavailable, and answers again when it is back', async () => {
+  const mortal = await startVaultServer({ external: false });
+  endings.push(() => mortal.stop());
+  await mortal.request('POST', 'secret/data/shop', { data: { A: value } });
+  const provider = open({ address: mortal.address, path: 'shop', token: mortal.token });
+  await read(provider);
+  await mortal.kill();
+  expect((await errorOf(read(provider), mortal.token)).code).toBe('ERR_SECRET_UNAVAILABLE');
+  await mortal.restart();
+  expect(await read(provider)).toHaveProperty('missingDocument');
+  await mortal.request('PUT', 'sys/seal');
+  const sealed = await errorOf(read(provider), mortal.token);
+  expect(sealed).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+});

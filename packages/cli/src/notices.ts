@@ -2,7 +2,7 @@
  * What the chain tells besides its answers, as lines on stderr: falling back is never silent.
  */
 import type { SecretProvider, Secrets, SecretsEvents } from '@keyfall/core';
-import { notice, printable } from './terminal.ts';
+import { countNames, notice, printable } from './terminal.ts';
 
 /** Prints what a chain of these providers has to tell, once each. */
 export function announceEvents(secrets: Secrets, providers: readonly SecretProvider[]): void {
@@ -19,7 +19,7 @@ export function fallbackNotice(
   storeOf: (provider: string) => string,
 ): string {
   const { provider, store, reason, detail, answeredBy, names } = event;
-  const what = names.length === 1 ? printable(names[0] ?? '') : `${names.length} names`;
+  const what = names.length === 1 ? printable(names[0] ?? '') : countNames(names.length);
   const come = names.length === 1 ? 'comes' : 'come';
   const instead =
     answeredBy === 'none'

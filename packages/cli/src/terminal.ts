@@ -59,6 +59,11 @@ export function printable(name: string): string {
   );
 }
 
+/** `1 name`, `2 names`. */
+export function countNames(count: number): string {
+  return `${count} ${count === 1 ? 'name' : 'names'}`;
+}
+
 /** Names as a person lists them: `A`, `A and B`, `A, B and C`. */
 export function listNames(names: readonly string[]): string {
   const shown = names.map(printable);

@@ -11,7 +11,7 @@ import { readJournal } from '../migration/journal.ts';
 import { readSource } from '../migration/source.ts';
 import { openTarget, verify } from '../migration/target.ts';
 import { configuredVault, type SettingsOptions } from '../settings.ts';
-import { listNames, notice, printJson } from '../terminal.ts';
+import { countNames, listNames, notice, printJson } from '../terminal.ts';
 
 /** Options of a restore. */
 export interface RestoreOptions extends SettingsOptions {
@@ -43,7 +43,7 @@ export async function restoreCommand(backup: string, options: RestoreOptions): P
     const overwritten = journal.overwritten.filter(written);
     if (!options.yes)
       await confirm(
-        `Restore ${journal.file} and remove ${removed.length} names from ${target.label}?`,
+        `Restore ${journal.file} and remove ${countNames(removed.length)} from ${target.label}?`,
       );
 
     const changes = new Map(removed.map((name) => [name, null] as const));
@@ -52,7 +52,9 @@ export async function restoreCommand(backup: string, options: RestoreOptions): P
       await verify(target, changes);
     }
     await replaceFile(journal.file, bytes, undefined);
-    notice(`restored ${journal.file} and removed ${removed.length} names from ${target.label}.`);
+    notice(
+      `restored ${journal.file} and removed ${countNames(removed.length)} from ${target.label}.`,
+    );
     if (changed.length > 0)
       notice(`${listNames(changed)} changed in the store since then, and was left alone.`);
     if (overwritten.length > 0)

@@ -2,6 +2,7 @@
  * The file side of a migration: read once, backed up byte for byte, and replaced in one step or not
  * at all.
  */
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -41,7 +42,7 @@ export async function replaceFile(
 ): Promise<void> {
   const path = await realpath(file).catch(() => file);
   const before = await stat(path).catch(() => undefined);
-  const temporary = join(dirname(path), `.${basename(path)}.keyfall-${process.pid}`);
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
   if (!(await writeNew(temporary, bytes, before ? before.mode & 0o7777 : 0o600, before)))
     throw cannotWrite(temporary, 'EEXIST');
   try {

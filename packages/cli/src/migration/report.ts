@@ -1,7 +1,7 @@
 /**
  * A migration in words: the plan before, what to do next after. Names only.
  */
-import { printable } from '../terminal.ts';
+import { countNames, printable } from '../terminal.ts';
 import type { MigrationPlan, PlannedAction } from './plan.ts';
 
 const meanings: Readonly<Record<PlannedAction, string>> = {
@@ -20,8 +20,7 @@ export function planTable(plan: MigrationPlan, file: string, target: string): st
   const rows = plan.names.map(
     ({ name, action }) => `  ${printable(name).padEnd(width)}  ${meanings[action]}`,
   );
-  const count = `${plan.names.length} ${plan.names.length === 1 ? 'name' : 'names'}`;
-  return [`${file} (${count}) -> ${target}`, ...rows].join('\n');
+  return [`${file} (${countNames(plan.names.length)}) -> ${target}`, ...rows].join('\n');
 }
 
 /** What a migration did. */
@@ -50,6 +49,6 @@ export function summary(outcome: MigrationOutcome): string {
   const done =
     written === 0
       ? `${label} held every name already, and was read back and compared.`
-      : `${written} ${written === 1 ? 'name' : 'names'} written to ${label} in one write, read back and compared.`;
+      : `${countNames(written)} written to ${label} in one write, read back and compared.`;
   return [done, 'Next:', ...next.map((step) => `  - ${step}`)].join('\n');
 }

@@ -1,0 +1,37 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { backUp, replaceFile } from '../src/migration/files.ts';
+import { folderWith } from './keyfall.ts';
+
+const now = new Date('2026-01-02T03:04:05.678Z');
+
+test('a backup never overwrites another one', async () => {
+  const file = join(await folderWith('A=1\n'), '.env');
+  const bytes = [Buffer.from([0xff, 0, 13, 10]), Buffer.from('second')] as const;
+  const [first, second] = [await backUp(file, bytes[0], now), await backUp(file, bytes[1], now)];
+  expect(first).toBe(`${file}.backup.20260102T030405678Z`);
+  expect(second).toBe(`${first}-2`);
+  expect(await readFile(first)).toEqual(bytes[0]);
+  expect(await readFile(second)).toEqual(bytes[1]);
+  expect((await stat(first)).mode & 0o777).toBe(0o600);
+});
+
+test('a backup into no folder says where, and holds no value', async () => {
+  const file = join(await folderWith(), 'none', '.env');
+  await expect(backUp(file, Buffer.from('canary'), now)).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFIG',
+    message: expect.stringMatching(/^(?!.*canary).*cannot be written \(ENOENT\)/),
+  });
+});
+
+test('a file is replaced whole, with its mode', async () => {
+  const file = join(await folderWith('old'), '.env');
+  await writeFile(file, 'old', { mode: 0o640 });
+  await replaceFile(file, Buffer.from('new'), Buffer.from('old'));
+  expect(await readFile(file, 'utf8')).toBe('new');
+  await expect(replaceFile(file, Buffer.from('newer'), Buffer.from('old'))).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFLICT',
+  });
+  expect(await readFile(file, 'utf8')).toBe('new');
+});

@@ -1,0 +1,108 @@
+/**
+ * A migration while somebody else writes to the store, or to the file, at the worst moment.
+ */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { memoryProvider, type SecretProvider } from '@keyfall/core';
+import { expect, test, vi } from 'vitest';
+import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
+import { readSource } from '../src/migration/source.ts';
+import { openTarget } from '../src/migration/target.ts';
+import { folderWith } from './keyfall.ts';
+
+vi.mock('../src/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal.ts')>()),
+  notice: () => {},
+  writeLine: () => {},
+}));
+
+/** A store to which somebody else writes each time just before we do. */
+function contested(...others: Readonly<Record<string, string>>[]): SecretProvider {
+  const store = memoryProvider();
+  return {
+    ...store,
+    async write(changes, context) {
+      const other = others.shift();
+      if (other) await store.write?.({ entries: new Map(Object.entries(other)) }, context);
+      if (!store.write) throw new Error('memory can be written');
+      return store.write(changes, context);
+    },
+  };
+}
+
+async function run(provider: SecretProvider, cwd: string, options: Partial<MigrateOptions> = {}) {
+  const target = openTarget(provider);
+  const source = await readSource(join(cwd, '.env'));
+  const result = await migrate(source, target, { yes: true, onConflict: 'fail', ...options });
+  return { result, values: Object.fromEntries((await target.read()).values) };
+}
+
+test('another writer between plan and write: once more on what is there now', async () => {
+  const cwd = await folderWith('A=1\nB=2\n');
+  const { result, values } = await run(contested({ OTHER: 'x', B: '2' }), cwd);
+  expect(values).toEqual({ A: '1', B: '2', OTHER: 'x' });
+  expect(result).toMatchObject({ written: 1 });
+});
+
+test('one who wrote all of it leaves nothing to write', async () => {
+  const cwd = await folderWith('A=1\n');
+  expect((await run(contested({ A: '1' }), cwd)).result).toMatchObject({ written: 0 });
+});
+
+test('one who wrote another value is a conflict, and no backup is left', async () => {
+  const cwd = await folderWith('A=1\n');
+  await expect(run(contested({ A: 'theirs' }), cwd)).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFLICT',
+    message: expect.stringContaining('other values for A'),
+  });
+  expect(await readdir(cwd)).toEqual(['.env']);
+});
+
+test('one who writes again and again is given way to', async () => {
+  const cwd = await folderWith('A=1\n');
+  await expect(run(contested({ X: '1' }, { X: '2' }), cwd)).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFLICT',
+  });
+});
+
+test('a store that holds something else afterwards is found out, and the file kept', async () => {
+  const cwd = await folderWith('A=1\n');
+  const store = memoryProvider();
+  const forgetful: SecretProvider = {
+    ...store,
+    write: async () => ({ conditional: true }),
+  };
+  await expect(run(forgetful, cwd, { purge: true })).rejects.toMatchObject({
+    code: 'ERR_SECRET_INVALID',
+    message: expect.stringContaining('does not hold what was written for A'),
+  });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+  // the only copy of what was there, if the store lost it
+  expect((await readdir(cwd)).filter((name) => name.includes('.backup.'))).toHaveLength(2);
+});
+
+test('a file that changes meanwhile is not overwritten', async () => {
+  const cwd = await folderWith('A=1\n');
+  const store = memoryProvider();
+  const slow: SecretProvider = {
+    ...store,
+    async write(changes, context) {
+      await writeFile(join(cwd, '.env'), 'A=1\nNEW=2\n');
+      if (!store.write) throw new Error('memory can be written');
+      return store.write(changes, context);
+    },
+  };
+  await expect(run(slow, cwd, { purge: true })).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFLICT',
+    message: expect.stringContaining('.env was changed in the meantime'),
+  });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nNEW=2\n');
+  expect((await readdir(cwd)).filter((name) => !name.includes('.backup.'))).toEqual(['.env']);
+});
+
+test('a store that cannot be written to', async () => {
+  const cwd = await folderWith('A=1\n');
+  const { write: _, ...readOnly } = memoryProvider();
+  await expect(run(readOnly, cwd)).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
+  expect(await readdir(cwd)).toEqual(['.env']);
+});

@@ -79,7 +79,7 @@ function withValue(text: string, name: string, value: string, parse: Parse): str
   const expected = new Map(before).set(name, value);
   const eol = lineBreakOf(text);
   const pair = scanDotenv(text).pairs.findLast((each) => each.name === name);
-  const used = pair && text.charAt(pair.valueStart);
+  const used = pair === undefined ? '' : text.charAt(pair.valueStart);
   const forms = formsOf(value, used, eol).filter(
     (form) => parse(`N=${form} ${barrier}${eol}`).get('N') === value,
   );
@@ -94,28 +94,32 @@ function withValue(text: string, name: string, value: string, parse: Parse): str
 }
 
 /** The ways to write a value, the best first: as it was quoted before, bare if that is plain. */
-function formsOf(value: string, used: string | undefined, eol: string): string[] {
+function formsOf(value: string, used: string, eol: string): string[] {
   const quoted = quotes.map((quote) => quote + value.replaceAll('\n', eol) + quote);
-  const escaped = `"${value.replaceAll('\n', '\\n').replaceAll('\r', '\\r')}"`;
+  const oneLine = value.replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+  const escaped = `"${oneLine}"`;
   // Several lines go on one, where possible: tools that read line by line then see one pair.
-  const all = /[\n\r]/.test(value) ? [escaped, ...quoted] : [...quoted, value];
-  const keep = all.filter((form) => used !== undefined && used !== '' && form.startsWith(used));
-  const kept = quotes.includes(used ?? '') ? keep : [];
+  const all = /[\n\r]/.test(value) ? [escaped, ...quoted] : quoted;
+  // dotenv resolves escapes after a double quote that is never closed, too.
+  all.push(oneLine);
+  const kept = quotes.includes(used) ? all.filter((form) => form.startsWith(used)) : [];
   const bare = /^[\w@%+:,./=-]*$/.test(value) ? [value] : [];
   return [...new Set([...kept, ...bare, ...all])];
 }
 
 function* replacements(text: string, pair: DotenvPair, forms: readonly string[], eol: string) {
-  const { lineStart, valueStart, valueEnd } = pair;
-  for (const before of ['', barrier + eol])
-    for (const after of ['', ` ${barrier}`])
-      for (const form of forms)
-        yield text.slice(0, lineStart) +
-          before +
-          text.slice(lineStart, valueStart) +
-          form +
-          after +
-          text.slice(valueEnd);
+  const { lineStart, signEnd, valueStart, valueEnd } = pair;
+  // Only a quoted value may begin on a later line than its sign; another must move up.
+  for (const start of new Set([valueStart, signEnd]))
+    for (const before of ['', barrier + eol])
+      for (const after of ['', ` ${barrier}`])
+        for (const form of forms)
+          yield text.slice(0, lineStart) +
+            before +
+            text.slice(lineStart, start) +
+            form +
+            after +
+            text.slice(valueEnd);
 }
 
 function* additions(text: string, name: string, forms: readonly string[], eol: string) {

@@ -12,7 +12,9 @@ export interface DotenvPair {
   readonly lineStart: number;
   /** Where the name begins, after blanks and `export`. */
   readonly nameStart: number;
-  /** The value with its quotes; empty where there is none. */
+  /** After `=`, or `:` and its blank. */
+  readonly signEnd: number;
+  /** The value with its quotes, perhaps on a later line; empty where there is none. */
   readonly valueStart: number;
   readonly valueEnd: number;
   /** The end of its last line: after the comment, before the line break. */
@@ -113,7 +115,7 @@ export function scanDotenv(text: string): DotenvScan {
       valueStart = Math.min(open, valueEnd);
       at = endOfLine(bareEnd);
     } else at = endOfLine(close);
-    pairs.push({ name, lineStart, nameStart, valueStart, valueEnd, end: at });
+    pairs.push({ name, lineStart, nameStart, signEnd: afterSign, valueStart, valueEnd, end: at });
   }
   return { pairs, dropped };
 }

@@ -43,6 +43,8 @@ describe('editDotenv', () => {
     ['stays out of reach of KEY: on the last line', 'KEY:\n', { B: '2' }, 'KEY:\n#"\'`.\nB=2\n'],
     ['keeps KEY= from taking a later line', 'K=\nA=1\n"x"\n', { A: null }, 'K=\n#\n"x"\n'],
     ['keeps an open quote open', 'K="x\n', { B: 'a "b"#' }, 'K="x\nB=\'a "b"#\'\n'],
+    ['moves a value up to its sign', 'A=\n`x`\n', { A: '\'"`' }, 'A=`\'"``\n'],
+    ['reads an escape behind an open quote', '', { A: '"\u2028\r' }, 'A="\u2028\\r\n'],
     ['closes after a backslash', "A=1\nB='x'\n", { A: 'a #\\' }, "A='a #\\'\nB='x'\n"],
     [
       'takes a pair out from behind U+2028',
@@ -153,7 +155,7 @@ describe('for any file and any value', () => {
           return;
         }
         expect(edited.startsWith(text.slice(0, pair.lineStart))).toBe(true);
-        expect(edited).toContain(text.slice(pair.lineStart, pair.valueStart));
+        expect(edited).toContain(text.slice(pair.lineStart, pair.signEnd));
         expect(edited.endsWith(text.slice(pair.valueEnd))).toBe(true);
       }),
       { numRuns },

@@ -2,7 +2,11 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    projects: ['packages/*', 'examples/*'],
+    projects: ['packages/*', 'examples/*', 'docs'],
+    // .ci/run takes its closing line from the report
+    reporters: process.env['CI']
+      ? ['default', ['json', { outputFile: 'node_modules/.cache/keyfall/vitest.json' }]]
+      : ['default'],
     coverage: {
       provider: 'v8',
       include: ['packages/*/src/**'],

@@ -69,6 +69,9 @@ async function create(path: string, content: string): Promise<boolean> {
     const handle = await open(path, 'wx', 0o644);
     try {
       await handle.writeFile(content);
+    } catch (error) {
+      await rm(path, { force: true }); // an empty one would be nobody's, and stay
+      throw error;
     } finally {
       await handle.close();
     }

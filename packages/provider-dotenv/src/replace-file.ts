@@ -2,7 +2,6 @@
  * Puts new content in the place of a file at one instant: whoever reads sees the old or the new,
  * whole, also if the machine stops in between.
  */
-import { randomBytes } from 'node:crypto';
 import { access, constants, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
@@ -55,7 +54,8 @@ export async function realPathOf(file: DotenvFile): Promise<string> {
 }
 
 /**
- * Replaces the file at `real`, keeping its mode and owner; a new one gets mode 0600. The new content
+ * Replaces the file at `real`, whose lock the caller must hold, keeping its mode and owner; a new one
+ * gets mode 0600. The new content
  * waits in a file beside it that only this user can read, named after it so that a rule of
  * `.gitignore` for `.env*` covers it too.
  *
@@ -70,12 +70,14 @@ export async function replaceFile(
   content: Uint8Array,
   unchanged: () => Promise<boolean>,
 ): Promise<boolean> {
-  const temporary = `${real}.keyfall-${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = `${real}.keyfall-tmp`;
   let waiting = false;
   try {
     const old = await statOf(real);
     // A rename asks the folder only; but a file somebody made read-only is not to be changed.
     if (old !== undefined) await access(real, constants.W_OK);
+    // One left behind by a writer that was killed; under the lock it is nobody's.
+    await rm(temporary, { force: true });
     const handle = await open(temporary, 'wx', 0o600);
     waiting = true;
     try {

@@ -103,6 +103,13 @@ describe('the file', () => {
     expect(await read()).toBe('A=1\n');
   });
 
+  test('is not kept from being written by what a killed writer left', async () => {
+    await writeFile(`${path}.keyfall-tmp`, 'A=half of');
+    await write({ A: '1' });
+    expect(await read()).toBe('A=1\n');
+    expect(await readdir(folder)).toEqual(['.env']);
+  });
+
   test('that would grow too large to be read is not written', async () => {
     const error = await failure(write({ A: canary.repeat(700_000) }));
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });

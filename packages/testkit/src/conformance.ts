@@ -90,6 +90,8 @@ export interface ConformanceHarness<Subject extends ConformanceSubject = Conform
    * refused when written, and must not be answered with something else when read.
    */
   readonly canHold?: (name: string, value: string) => boolean;
+  /** Milliseconds after which a call counts as hanging. Default 20 000. */
+  readonly patience?: number;
   /** More names that may be mistaken for something else in this store. */
   readonly hostileNames?: readonly string[];
 }

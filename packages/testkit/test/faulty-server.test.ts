@@ -16,7 +16,7 @@ async function start(fault: Fault): Promise<FaultyServer> {
 /** Reads at most `limit` bytes of the answer; rejects with Node's code. */
 function get(address: string, limit = Number.POSITIVE_INFINITY) {
   return new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
-    const outgoing = httpRequest(address, (answer: IncomingMessage) => {
+    const outgoing = httpRequest(address, { agent: false }, (answer: IncomingMessage) => {
       let body = '';
       answer.setEncoding('utf8').on('data', (text: string) => {
         body += text;

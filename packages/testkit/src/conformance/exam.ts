@@ -18,9 +18,6 @@ import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from '..
 import { leaksOf } from '../leaks.ts';
 import { recordOutput } from './output.ts';
 
-/** After it a call counts as hanging. Far above what any answer takes; below a runner's patience. */
-const patience = 20_000;
-
 /** What a provider said about one name. */
 export type Outcome = { readonly value: string } | { readonly code: SecretErrorCode } | 'absent';
 
@@ -65,6 +62,8 @@ export function examine<Subject extends ConformanceSubject>(
   values: () => ReadonlyMap<string, string>,
   check: (exam: Exam<Subject>, held: ReadonlyMap<string, string>) => Promise<void>,
 ): ConformanceTest {
+  // far above what any answer takes, and below the patience of most runners
+  const { patience = 20_000 } = harness;
   return {
     name,
     run: async () => {
@@ -75,11 +74,11 @@ export function examine<Subject extends ConformanceSubject>(
         const seen: unknown[] = [];
         const secrets = new Set([...held.values(), ...(subject.credentials ?? [])]);
         try {
-          const exam = examOf(subject, seen, secrets);
+          const exam = examOf(subject, seen, secrets, patience);
           seen.push(subject.provider.name, subject.provider.store);
           await check(exam, held);
         } finally {
-          await within(async () => subject.provider.close?.(), 'close').catch((error) =>
+          await within(patience, async () => subject.provider.close?.(), 'close').catch((error) =>
             seen.push(error),
           );
           await subject.close();
@@ -98,6 +97,7 @@ function examOf<Subject extends ConformanceSubject>(
   subject: Subject,
   seen: unknown[],
   secrets: Set<string>,
+  patience: number,
 ): Exam<Subject> {
   const { provider } = subject;
   const context = (signal: AbortSignal = new AbortController().signal): ReadContext => ({
@@ -108,7 +108,7 @@ function examOf<Subject extends ConformanceSubject>(
 
   const settled = async <Value>(call: () => Promise<Value>, what: string): Promise<Value> => {
     try {
-      return await within(call, what);
+      return await within(patience, call, what);
     } catch (error) {
       seen.push(error);
       throw error;
@@ -187,7 +187,11 @@ function examOf<Subject extends ConformanceSubject>(
   };
 }
 
-async function within<Value>(call: () => Promise<Value>, what: string): Promise<Value> {
+async function within<Value>(
+  patience: number,
+  call: () => Promise<Value>,
+  what: string,
+): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(

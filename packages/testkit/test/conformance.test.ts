@@ -1,0 +1,881 @@
+// Every rule of the suite, shown to be able to fail: for each test there is a provider that is right
+// but for one thing, and the test must notice it.
+import { inspect } from 'node:util';
+import { isSecretError, SecretError, type SecretErrorCode, type SecretRecord } from '@keyfall/core';
+import { describe, expect, test } from 'vitest';
+import { conformanceTests } from '../src/index.ts';
+import { type ModelOptions, type Mutation, modelHarness, put, recordsOf } from './model-store.ts';
+
+const bag: ModelOptions = { bag: true, conditionalWrites: true };
+const byName: ModelOptions = { bag: false, conditionalWrites: true };
+const unconditional: ModelOptions = { bag: true, conditionalWrites: false };
+
+describe.each([
+  ['a bag', bag],
+  ['a store of one secret a name', byName],
+  ['a store without conditional writes', unconditional],
+])('a right provider passes: %s', (_, options) => {
+  for (const { name, run } of conformanceTests(modelHarness(options))) test(name, run);
+});
+
+/** Changes every batch of the provider. */
+const batches =
+  (
+    change: (
+      entries: Map<string, SecretRecord | SecretError>,
+      asked: readonly string[] | 'all',
+    ) => unknown,
+  ): Mutation =>
+  (right) => ({
+    async read(names, context) {
+      const batch = await right.read(names, context);
+      const entries = new Map(batch.entries);
+      change(entries, names);
+      return { ...batch, entries };
+    },
+  });
+const values = (change: (value: string) => string): Mutation =>
+  batches((entries) => {
+    for (const [name, entry] of entries)
+      if (!isSecretError(entry)) entries.set(name, { ...entry, value: change(entry.value) });
+  });
+
+/** Answers from what was read once. */
+const cached: Mutation = (right) => {
+  let batch: ReturnType<typeof right.read> | undefined;
+  return {
+    read: (_names, context) => {
+      batch ??= right.read('all', context);
+      return batch;
+    },
+  };
+};
+
+/** Takes a failure for an answer. */
+const takesForEmpty =
+  (code: SecretErrorCode): Mutation =>
+  (right) => ({
+    read: (names, context) =>
+      right.read(names, context).catch((error) => {
+        if (isSecretError(error, code)) return { entries: new Map(), complete: true };
+        throw error;
+      }),
+  });
+
+/** Tells one kind of failure for another. */
+const tells =
+  (wrong: SecretErrorCode, method: 'read' | 'write' | 'list'): Mutation =>
+  (right) => ({
+    [method]: (...given: never[]) =>
+      (right[method] as (...given: never[]) => Promise<unknown>)(...given).catch(() => {
+        throw new SecretError(wrong, 'wrong');
+      }),
+  });
+
+const rejectingCheck: Mutation = () => ({
+  check: async () => {
+    throw new SecretError('ERR_SECRET_UNAVAILABLE', 'wrong');
+  },
+});
+const blindCheck: Mutation = () => ({
+  check: async () => [{ subject: 'store', state: 'ready', message: 'fine' }],
+});
+const waitsForEver: Mutation = (right, state) => ({
+  read: (names, context) =>
+    state.fault === 'stalled' ? new Promise(() => {}) : right.read(names, context),
+  write: (changes, context) =>
+    state.fault === 'stalled' ? new Promise(() => {}) : right.write(changes, context),
+});
+
+type Mutant = readonly [what: string, mutation: Mutation, options?: ModelOptions];
+const mutants: Readonly<Record<string, readonly Mutant[]>> = {
+  'reading: one name is answered with its value': [
+    ['another value', values((value) => `${value}.`)],
+    ['a value that is no text', batches((entries) => entries.set('BETA', { value: 5 as never }))],
+    ['times in seconds', batches((entries) => entries.set('X', { value: 'x', createdAt: 1.7e9 }))],
+    [
+      'an object for a map',
+      (right) => ({
+        read: async (names, context) => {
+          const batch = await right.read(names, context);
+          return { ...batch, entries: Object.fromEntries(batch.entries) as never };
+        },
+      }),
+    ],
+  ],
+  'reading: many names are answered in one call': [
+    [
+      'the first name alone',
+      batches((entries, asked) => asked !== 'all' && asked[1] && entries.delete(asked[1])),
+      byName,
+    ],
+  ],
+  "reading: 'all' is everything and nothing else": [
+    ['one too few', batches((entries) => entries.delete('GAMMA'))],
+    ['one too many', batches((entries) => entries.set('MORE', { value: 'x' }))],
+    [
+      'not complete',
+      (right) => ({
+        read: async (names, context) => ({
+          ...(await right.read(names, context)),
+          complete: false,
+        }),
+      }),
+      byName,
+    ],
+  ],
+  'reading: an empty store is answered with an empty, complete batch': [
+    [
+      'an error for an empty store',
+      (right, state) => ({
+        read: async (names, context) => {
+          if (recordsOf(state).size === 0) throw new SecretError('ERR_SECRET_NOT_FOUND', 'empty');
+          return right.read(names, context);
+        },
+      }),
+    ],
+  ],
+  'reading: a name that is not held is absent, and does not hide one that is': [
+    [
+      'an empty text for an absent name',
+      batches((entries) => entries.set('NOBODY', { value: '' })),
+    ],
+    [
+      'an error for an absent name',
+      batches((entries) => entries.set('NOBODY', new SecretError('ERR_SECRET_NOT_FOUND', 'wrong'))),
+    ],
+    [
+      'names without regard to case',
+      (right) => ({
+        read: async (names, context) => {
+          const batch = await right.read(names, context);
+          const entries = new Map(batch.entries);
+          for (const [name, entry] of batch.entries) entries.set(name.toLowerCase(), entry);
+          entries.set('nobody', { value: 'x' });
+          return { ...batch, entries };
+        },
+      }),
+    ],
+  ],
+  'reading: no names are answered without an error': [
+    [
+      'an error',
+      (right) => ({
+        read: async (names, context) => {
+          if (names.length === 0) throw new TypeError('no names');
+          return right.read(names, context);
+        },
+      }),
+    ],
+  ],
+  'reading: a batch that says complete holds every name of the store': [
+    [
+      'complete, but only what was asked',
+      (right) => ({
+        read: async (names, context) => ({ ...(await right.read(names, context)), complete: true }),
+      }),
+      byName,
+    ],
+    [
+      'a bag that does not say so',
+      (right) => ({
+        read: async (names, context) => ({
+          ...(await right.read(names, context)),
+          complete: names === 'all',
+        }),
+      }),
+    ],
+  ],
+  'reading: odd values are answered to the character': [
+    ['trimmed', values((value) => value.trim())],
+    ['one kind of line end', values((value) => value.replaceAll('\r\n', '\n'))],
+    ['without the byte order mark', values((value) => value.replace(/^\ufeff/, ''))],
+    ['Latin-1', values((value) => Buffer.from(value, 'latin1').toString('latin1'))],
+    ['64 KiB at most', values((value) => value.slice(0, 65_536))],
+    [
+      'numbers read as numbers',
+      values((value) => (/^\d+$/.test(value) ? String(Number(value)) : value)),
+    ],
+    ['variables expanded', values((value) => value.replace('$HOME', '/home/x'))],
+  ],
+  'reading: an empty text is a value': [
+    [
+      'falsy is absent',
+      batches((entries) => {
+        for (const [name, entry] of entries)
+          if (!isSecretError(entry) && !entry.value) entries.delete(name);
+      }),
+    ],
+  ],
+  'reading: the next read sees what somebody else changed': [['a cache', cached]],
+  'list: the names that a read answers': [
+    ['names of what was deleted or never there', () => ({ list: async () => ['ALPHA', 'OTHER'] })],
+    ['no list', () => ({ list: undefined as never })],
+  ],
+  ...failureMutants('unavailable', 'ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_DENIED'),
+  ...failureMutants('denied', 'ERR_SECRET_DENIED', 'ERR_SECRET_UNAUTHENTICATED'),
+  ...failureMutants('unauthenticated', 'ERR_SECRET_UNAUTHENTICATED', 'ERR_SECRET_DENIED'),
+  ...failureMutants('invalid', 'ERR_SECRET_INVALID', 'ERR_SECRET_UNAVAILABLE'),
+  ...failureMutants('untrusted', 'ERR_SECRET_TLS', 'ERR_SECRET_UNAVAILABLE'),
+  'unavailable: the provider answers again when the store does': [
+    [
+      'down for ever',
+      (right) => {
+        let down: unknown;
+        return {
+          read: async (names, context) => {
+            if (down) throw down;
+            return right.read(names, context).catch((error: unknown) => {
+              down = error;
+              throw error;
+            });
+          },
+        };
+      },
+    ],
+  ],
+  'missing document: every name is absent, and the batch says why': [
+    [
+      'not said',
+      (right) => ({
+        read: async (names, context) => {
+          const { missingDocument: _, ...batch } = await right.read(names, context);
+          return batch;
+        },
+      }),
+    ],
+    [
+      'an error',
+      (right, state) => ({
+        read: async (names, context) => {
+          if (state.missing) throw new SecretError('ERR_SECRET_NOT_FOUND', 'wrong');
+          return right.read(names, context);
+        },
+      }),
+    ],
+  ],
+  'missing document: a write makes it': [
+    [
+      'only an existing one',
+      (right, state) => ({
+        write: async (changes, context) => {
+          if (state.missing) throw new SecretError('ERR_SECRET_UNSUPPORTED', 'wrong');
+          return right.write(changes, context);
+        },
+      }),
+    ],
+  ],
+  'denied name: it has an error, and the others have their values': [
+    [
+      'the others go with it',
+      (right, state) => ({
+        read: async (names, context) => {
+          if (state.deniedNames.size > 0) throw new SecretError('ERR_SECRET_DENIED', 'wrong');
+          return right.read(names, context);
+        },
+      }),
+    ],
+    [
+      'it is left out',
+      batches((entries) => {
+        for (const [name, entry] of entries) if (isSecretError(entry)) entries.delete(name);
+      }),
+    ],
+  ],
+  'hostile names: what is held is answered as it is': [
+    [
+      'through an object',
+      (right) => ({
+        read: async (names, context) => {
+          const batch = await right.read(names, context);
+          const object: Record<string, SecretRecord | SecretError> = {};
+          for (const [name, entry] of batch.entries) object[name] = entry;
+          return { ...batch, entries: new Map(Object.entries(object)) };
+        },
+      }),
+    ],
+    [
+      'decoded as URLs',
+      batches((entries) => {
+        for (const [name, entry] of [...entries]) {
+          entries.delete(name);
+          entries.set(name.replace('%2e', '.'), entry);
+        }
+      }),
+    ],
+    [
+      'Unicode normalized',
+      batches((entries) => {
+        for (const [name, entry] of [...entries]) {
+          entries.delete(name);
+          entries.set(name.normalize(), entry);
+        }
+      }),
+    ],
+  ],
+  'hostile names: what is not held is absent, and nothing else is answered for it': [
+    [
+      'members of Object.prototype',
+      batches((entries, asked) => {
+        for (const name of asked === 'all' ? [] : asked)
+          if (name in {} && !entries.has(name)) entries.set(name, { value: 'function' });
+      }),
+    ],
+    [
+      'another path',
+      batches((entries, asked) => {
+        for (const name of asked === 'all' ? [] : asked)
+          if (name.includes('../')) entries.set(name, { value: 'other' });
+      }),
+    ],
+    [
+      'unavailable for an odd name',
+      (right) => ({
+        read: async (names, context) => {
+          if (names.includes('..%2fup')) throw new SecretError('ERR_SECRET_UNAVAILABLE', 'wrong');
+          return right.read(names, context);
+        },
+      }),
+    ],
+  ],
+  'hostile names: what is written under them is read back, and deleted again': [
+    [
+      '__proto__ gets lost',
+      (right) => ({
+        write: ({ entries }, context) =>
+          right.write(
+            { entries: new Map([...entries].filter(([name]) => name !== '__proto__')) },
+            context,
+          ),
+      }),
+    ],
+  ],
+  'hostile names: a write of one that the store cannot hold is refused and changes nothing': [
+    [
+      'left out silently',
+      (right) => ({
+        write: ({ entries }, context) =>
+          right.write(
+            { entries: new Map([...entries].filter(([name]) => !name.includes('\0'))) },
+            context,
+          ),
+      }),
+    ],
+    [
+      'refused after half of it',
+      (right, state) => ({
+        write: (changes, context) => {
+          for (const [name, value] of changes.entries)
+            if (name === 'ALPHA') put(state, new Map([[name, value]]));
+          return right.write(changes, context);
+        },
+      }),
+    ],
+  ],
+  'writing: sets, changes and deletes in one call, and leaves the other names alone': [
+    [
+      'replaces the whole document',
+      (right, state) => ({
+        write: (changes, context) => {
+          state.held.clear();
+          return right.write(changes, context);
+        },
+      }),
+    ],
+    [
+      'deletes by an empty text',
+      (right) => ({
+        write: ({ entries }, context) =>
+          right.write(
+            { entries: new Map([...entries].map(([name, value]) => [name, value ?? ''])) },
+            context,
+          ),
+      }),
+    ],
+    ['a cache that a write does not renew', cached],
+    ['no write', () => ({ write: undefined as never })],
+  ],
+  'writing: the receipt tells what the next read tells': [
+    [
+      'the version before',
+      (right) => ({
+        write: async (changes, context) => ({
+          ...(await right.write(changes, context)),
+          version: '1',
+        }),
+      }),
+    ],
+    [
+      'the same revision for ever',
+      (right) => ({
+        read: async (names, context) => ({ ...(await right.read(names, context)), revision: '7' }),
+        write: async (changes, context) => ({
+          ...(await right.write(changes, context)),
+          revision: '7',
+        }),
+      }),
+    ],
+    [
+      'nothing about the condition',
+      (right) => ({
+        write: async (changes, context) => {
+          const { conditional: _, ...receipt } = await right.write(changes, context);
+          return receipt as never;
+        },
+      }),
+    ],
+  ],
+  'writing: the deletion of a name that is not held changes nothing': [
+    [
+      'an error',
+      (right, state) => ({
+        write: async (changes, context) => {
+          for (const [name, value] of changes.entries)
+            if (value === null && !recordsOf(state).has(name))
+              throw new SecretError('ERR_SECRET_NOT_FOUND', 'wrong');
+          return right.write(changes, context);
+        },
+      }),
+    ],
+  ],
+  'writing: odd values are read back to the character': [
+    [
+      'quotes get lost',
+      (right) => ({
+        write: ({ entries }, context) =>
+          right.write(
+            {
+              entries: new Map(
+                [...entries].map(([name, value]) => [name, value?.replaceAll('"', '') ?? null]),
+              ),
+            },
+            context,
+          ),
+      }),
+    ],
+  ],
+  'writing: a batch that was read before does not change with a write': [
+    [
+      'the live map',
+      (right, state) => {
+        const live = recordsOf(state);
+        return {
+          read: async (names, context) => ({
+            ...(await right.read(names, context)),
+            entries: live,
+          }),
+          write: async (changes, context) => {
+            const receipt = await right.write(changes, context);
+            live.clear();
+            for (const [name, record] of recordsOf(state)) live.set(name, record);
+            return receipt;
+          },
+        };
+      },
+    ],
+  ],
+  'writing: a value that the store cannot hold is refused and changes nothing': [
+    [
+      'cut off silently',
+      (right) => ({
+        write: ({ entries }, context) =>
+          right.write(
+            {
+              entries: new Map(
+                [...entries].map(([name, value]) => [name, value?.split('\0')[0] ?? null]),
+              ),
+            },
+            context,
+          ),
+      }),
+    ],
+  ],
+  'writing: a conditional write after another one is a conflict and changes nothing': [
+    [
+      'the last one wins',
+      (right) => ({
+        write: async ({ entries }, context) => ({
+          ...(await right.write({ entries }, context)),
+          conditional: true,
+        }),
+      }),
+    ],
+    [
+      'refused after it was done',
+      (right, state) => ({
+        write: async (changes, context) => {
+          if (changes.ifRevision !== undefined) put(state, changes.entries);
+          return right.write(changes, context);
+        },
+      }),
+    ],
+    ['another code', tells('ERR_SECRET_UNAVAILABLE', 'write')],
+  ],
+  'writing: a conditional write at the revision that was read happens, and says that it was one': [
+    [
+      'always a conflict',
+      (right) => ({
+        write: async (changes, context) => {
+          if (changes.ifRevision !== undefined)
+            throw new SecretError('ERR_SECRET_CONFLICT', 'wrong');
+          return right.write(changes, context);
+        },
+      }),
+    ],
+    [
+      'not said',
+      (right) => ({
+        write: async (changes, context) => ({
+          ...(await right.write(changes, context)),
+          conditional: false,
+        }),
+      }),
+    ],
+  ],
+  'writing: of writes in parallel none that was confirmed is lost': [
+    [
+      'read, then write the whole',
+      (right, state) => ({
+        write: async ({ entries }, context) => {
+          const before = recordsOf(state);
+          const receipt = await right.write({ entries: new Map() }, context);
+          const whole = new Map<string, string | null>(
+            [...before].map(([name, { value }]) => [name, value]),
+          );
+          for (const [name, value] of entries) whole.set(name, value);
+          state.held.clear();
+          put(state, whole);
+          return receipt;
+        },
+      }),
+    ],
+  ],
+  'writing: a store without conditional writes does not claim one': [
+    [
+      'claims one',
+      (right) => ({
+        write: async (changes, context) => ({
+          ...(await right.write(changes, context)),
+          conditional: true,
+        }),
+      }),
+      unconditional,
+    ],
+  ],
+  'history: the versions of a name, newest first, one of them current': [
+    [
+      'oldest first',
+      (right) => ({
+        history: async (name, context) => [...(await right.history(name, context))].reverse(),
+      }),
+    ],
+    [
+      'the last one alone',
+      (right) => ({
+        history: async (name, context) => (await right.history(name, context)).slice(0, 1),
+      }),
+    ],
+  ],
+  'abort: a read that is aborted before it starts is aborted, or right': [
+    [
+      'answered as empty',
+      (right) => ({
+        read: async (names, context) =>
+          context.signal.aborted
+            ? { entries: new Map(), complete: true }
+            : right.read(names, context),
+      }),
+    ],
+    [
+      'unavailable',
+      (right) => ({
+        read: async (names, context) => {
+          if (context.signal.aborted) throw new SecretError('ERR_SECRET_UNAVAILABLE', 'wrong');
+          return right.read(names, context);
+        },
+      }),
+    ],
+    [
+      "the signal's own reason",
+      (right) => ({
+        read: async (names, context) => {
+          context.signal.throwIfAborted();
+          return right.read(names, context);
+        },
+      }),
+    ],
+  ],
+  'abort: a write that is aborted before it starts happens whole and says so, or not at all': [
+    [
+      'done, and told as aborted',
+      (right, state) => ({
+        write: async (changes, context) => {
+          if (context.signal.aborted) put(state, changes.entries);
+          return right.write(changes, context);
+        },
+      }),
+    ],
+  ],
+  'abort: a read that waits for the store ends when it is aborted, at any moment': [
+    ['waits for ever', waitsForEver],
+    ['ends as unavailable', tells('ERR_SECRET_UNAVAILABLE', 'read')],
+  ],
+  'abort: a caller who stops waiting does not end the wait of another': [
+    [
+      "one read with the first caller's signal",
+      (right) => {
+        let flight: ReturnType<typeof right.read> | undefined;
+        return { read: (names, context) => (flight ??= right.read(names, context)) };
+      },
+    ],
+  ],
+  'abort: a write that waits for the store ends when it is aborted': [
+    ['waits for ever', waitsForEver],
+    ['ends as unavailable', tells('ERR_SECRET_UNAVAILABLE', 'write')],
+  ],
+  'description: name and store are one line each, and tell no value and no credential': [
+    ['no name', () => ({ name: '' })],
+    ['two lines', () => ({ store: 'a\nb' })],
+    ['a credential', (_, state) => ({ store: `https://user:${state.token}@host` })],
+  ],
+  'description: what the provider can do is what the harness declares': [
+    ['less than it could', () => ({ write: undefined as never })],
+    ['conditional writes not declared', () => ({ conditionalWrites: 'never' })],
+    ['conditional writes made up', () => ({ conditionalWrites: 'always' }), unconditional],
+    ['atomicity not declared', () => ({ atomicity: undefined as never })],
+    ['no list', () => ({ list: undefined as never })],
+    ['no history', () => ({ history: undefined as never })],
+  ],
+  'concurrency: twenty reads at once get their own answers': [
+    [
+      'one answer for all',
+      (right) => {
+        let asked: readonly string[] | 'all' = [];
+        return {
+          read: async (names, context) => {
+            asked = names;
+            await null;
+            return right.read(asked, context);
+          },
+        };
+      },
+      byName,
+    ],
+  ],
+  'close: twice is as good as once, also with a read under way': [
+    [
+      'an error',
+      () => {
+        let closed = false;
+        return {
+          close: async () => {
+            if (closed) throw new SecretError('ERR_SECRET_ABORTED', 'closed already');
+            closed = true;
+          },
+        };
+      },
+    ],
+    [
+      'a read under way hangs',
+      (right) => {
+        let closed = false;
+        return {
+          close: async () => {
+            closed = true;
+          },
+          read: async (names, context) => {
+            const batch = await right.read(names, context);
+            return closed ? new Promise(() => {}) : batch;
+          },
+        };
+      },
+    ],
+  ],
+};
+
+/** The tests of one failing state, each with the providers that confuse it. */
+function failureMutants(
+  state: string,
+  code: SecretErrorCode,
+  other: SecretErrorCode,
+): Record<string, readonly Mutant[]> {
+  const reading: readonly Mutant[] = [
+    ['taken for an empty store', takesForEmpty(code)],
+    ['taken for an empty store of one secret a name', takesForEmpty(code), byName],
+    ['another code', tells(other, 'read')],
+    [
+      'an error of somebody else',
+      (right) => ({
+        read: (names, context) =>
+          right.read(names, context).catch(() => Promise.reject(new Error('x'))),
+      }),
+    ],
+  ];
+  return {
+    [`${state}: every read fails with ${code}`]: [
+      ...reading,
+      [
+        'the last answer instead',
+        (right) => {
+          let last: Awaited<ReturnType<typeof right.read>> | undefined;
+          return {
+            read: async (names, context) => {
+              last = await right
+                .read(names, context)
+                .catch((error: unknown) => last ?? Promise.reject(error));
+              return last as NonNullable<typeof last>;
+            },
+          };
+        },
+      ],
+      [
+        "everything is right but 'all'",
+        (right) => ({
+          read: (names, context) =>
+            right.read(names, context).catch((error: unknown) => {
+              if (names !== 'all') throw error;
+              return { entries: new Map(), complete: true };
+            }),
+        }),
+      ],
+    ],
+    [`${state}: so does the very first read`]: reading,
+    ...(state === 'invalid'
+      ? {}
+      : {
+          [`${state}: a write fails with ${code}`]: [
+            ['another code', tells(other, 'write')],
+            [
+              'done elsewhere',
+              (right) => ({
+                write: (changes, context) =>
+                  right.write(changes, context).catch(() => ({ conditional: false })),
+              }),
+            ],
+          ] satisfies readonly Mutant[],
+          [`${state}: list fails with ${code}`]: [
+            ['another code', tells(other, 'list')],
+            ['no names', (right) => ({ list: (context) => right.list(context).catch(() => []) })],
+          ] satisfies readonly Mutant[],
+        }),
+    [`${state}: check, where there is one, tells it and does not reject`]: [
+      ['rejects', rejectingCheck],
+      ['sees nothing', blindCheck],
+    ],
+  };
+}
+
+const testOf = (rule: string, options: ModelOptions, mutation: Mutation) => {
+  const found = conformanceTests(modelHarness(options, mutation)).find(({ name }) => name === rule);
+  if (!found) throw new Error(`the suite has no test "${rule}"`);
+  return found;
+};
+
+test('every test of the suite has a mutant', () => {
+  const rules = [bag, byName, unconditional].flatMap((options) =>
+    conformanceTests(modelHarness(options)).map(({ name }) => name),
+  );
+  expect(Object.keys(mutants).sort()).toEqual([...new Set(rules)].sort());
+});
+
+for (const [rule, broken] of Object.entries(mutants))
+  describe(rule, () => {
+    for (const [what, mutation, options = bag] of broken)
+      test.concurrent(`notices: ${what}`, async ({ expect }) => {
+        await expect(testOf(rule, options, mutation).run()).rejects.toThrow();
+      });
+  });
+
+// A leak is looked for at the end of every test: here through one that has no other fault.
+describe('leaks', () => {
+  const someValue = (entries: ReadonlyMap<string, SecretRecord | SecretError>) => {
+    const [first] = entries.values();
+    return first && !isSecretError(first) ? first.value : '';
+  };
+  /** Fails when denied, as it should, with an error that tells too much. */
+  const denied =
+    (make: (value: string) => Error): Mutation =>
+    (right, state) => ({
+      read: (names, context) =>
+        right.read(names, context).catch(() => {
+          throw make(someValue(recordsOf(state)));
+        }),
+    });
+  const refusal = (reason: string, more: object = {}) =>
+    Object.assign(new SecretError('ERR_SECRET_DENIED', reason), more);
+  const saying =
+    (say: (value: string, context: { warn(text: string): void }) => unknown): Mutation =>
+    (right) => ({
+      async read(names, context) {
+        const batch = await right.read(names, context);
+        say(someValue(batch.entries), context);
+        return batch;
+      },
+    });
+
+  const whenDenied = 'denied: so does the very first read';
+  const whenRead = 'reading: one name is answered with its value';
+  test.each<[string, string, Mutation]>([
+    ['a value in a message', whenDenied, denied((value) => refusal(`got ${value}`))],
+    ['a value in a cause', whenDenied, denied((value) => refusal('no', { cause: refusal(value) }))],
+    [
+      'a request in a property',
+      whenDenied,
+      denied((value) => refusal('no', { request: { value } })),
+    ],
+    [
+      'a value that inspect alone shows',
+      whenDenied,
+      denied((value) => refusal('no', { [inspect.custom]: () => value })),
+    ],
+    [
+      'a credential in a hint',
+      whenDenied,
+      (right, state) => ({
+        read: (names, context) =>
+          right.read(names, context).catch(() => {
+            throw new SecretError('ERR_SECRET_DENIED', 'no', { hint: `Renew ${state.token}.` });
+          }),
+      }),
+    ],
+    ['base64 in a message', whenDenied, denied((value) => refusal(btoa(`x${value}y`)))],
+    [
+      'a foreign error as cause',
+      whenDenied,
+      denied(() => refusal('no', { cause: new Error('theirs') })),
+    ],
+    ['a warning', whenRead, saying((value, { warn }) => warn(`read ${value}`))],
+    ['the console', whenRead, saying((value) => console.debug('read', value))],
+    ['stderr', whenRead, saying((value) => process.stderr.write(`${value}\n`))],
+    ['a process warning', whenRead, saying((value) => process.emitWarning(value))],
+    [
+      'the revision',
+      whenRead,
+      (right) => ({
+        read: async (names, context) => {
+          const batch = await right.read(names, context);
+          return { ...batch, revision: someValue(batch.entries) };
+        },
+      }),
+    ],
+    [
+      'what check finds',
+      'denied: check, where there is one, tells it and does not reject',
+      (_, state) => ({
+        check: async () => [{ subject: 'token', state: 'failing', message: state.token }],
+      }),
+    ],
+    [
+      'an error of close',
+      whenRead,
+      (_, state) => ({
+        close: async () => {
+          throw new Error(state.token);
+        },
+      }),
+    ],
+  ])('notices: %s', async (what, rule, mutation) => {
+    const leak = what === 'a foreign error as cause' ? /cause/ : /a value or a credential was seen/;
+    await expect(testOf(rule, bag, mutation).run()).rejects.toThrow(leak);
+  });
+});

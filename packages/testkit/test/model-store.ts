@@ -1,0 +1,182 @@
+// A store that can do and suffer everything the suite asks for. It keeps every rule, so that a test
+// of the suite can break one of them and see which tests notice.
+import { setImmediate as turn } from 'node:timers/promises';
+import {
+  type ReadContext,
+  type SecretChanges,
+  SecretError,
+  type SecretErrorCode,
+  type SecretProvider,
+  type SecretRecord,
+} from '@keyfall/core';
+import type { ConformanceHarness, ConformanceSubject } from '../src/index.ts';
+
+export interface Version {
+  readonly version: string;
+  readonly value: string | null;
+}
+
+export interface ModelState {
+  readonly held: Map<string, Version[]>;
+  revision: number;
+  fault: SecretErrorCode | 'stalled' | undefined;
+  missing: boolean;
+  readonly deniedNames: Set<string>;
+  readonly token: string;
+}
+
+export interface ModelSubject extends ConformanceSubject {
+  readonly state: ModelState;
+}
+
+export interface ModelOptions {
+  readonly bag: boolean;
+  readonly conditionalWrites: boolean;
+}
+
+/** What a test breaks: members of the provider, made over the ones that are right. */
+export type Mutation = (
+  right: Required<SecretProvider>,
+  state: ModelState,
+) => Partial<SecretProvider>;
+
+const refuse = (code: SecretErrorCode, reason = 'the model says so') =>
+  new SecretError(code, reason, { provider: 'model' });
+
+export function modelHarness(
+  { bag, conditionalWrites }: ModelOptions,
+  mutate: Mutation = () => ({}),
+): ConformanceHarness<ModelSubject> {
+  const fail = (fault: ModelState['fault']) => async (subject: ModelSubject) => {
+    subject.state.fault = fault;
+  };
+  return {
+    async create(values) {
+      const state: ModelState = {
+        held: new Map([...values].map(([name, value]) => [name, [{ version: '1', value }]])),
+        revision: 1,
+        fault: undefined,
+        missing: false,
+        deniedNames: new Set(),
+        token: `token-${Math.random()}`,
+      };
+      const right = modelProvider(state, { bag, conditionalWrites });
+      return {
+        state,
+        provider: { ...right, ...mutate(right, state) },
+        credentials: [state.token],
+        close: async () => {},
+      };
+    },
+    change: async ({ state }, changes) => put(state, changes),
+    capabilities: { writes: 'store', conditionalWrites, bag, list: true, history: true },
+    faults: {
+      unavailable: fail('ERR_SECRET_UNAVAILABLE'),
+      stalled: fail('stalled'),
+      denied: fail('ERR_SECRET_DENIED'),
+      unauthenticated: fail('ERR_SECRET_UNAUTHENTICATED'),
+      invalid: fail('ERR_SECRET_INVALID'),
+      untrusted: fail('ERR_SECRET_TLS'),
+      missingDocument: async ({ state }) => {
+        state.held.clear();
+        state.missing = true;
+      },
+      deniedName: async ({ state }, name) => void state.deniedNames.add(name),
+    },
+    recover: fail(undefined),
+    patience: 1_000,
+    canHold: (name, value) => !`${name}${value}`.includes('\u0000'),
+  };
+}
+
+/** Applies changes to the store, whoever makes them. */
+export function put(state: ModelState, changes: ReadonlyMap<string, string | null>): void {
+  state.revision += 1;
+  state.missing = false;
+  for (const [name, value] of changes) {
+    const versions = state.held.get(name) ?? [];
+    if (value !== null || versions.length > 0)
+      state.held.set(name, [{ version: String(state.revision), value }, ...versions]);
+  }
+}
+
+/** What the store holds now. */
+export function recordsOf(state: ModelState): Map<string, SecretRecord> {
+  const records = new Map<string, SecretRecord>();
+  for (const [name, [current]] of state.held)
+    if (current && current.value !== null)
+      records.set(name, { value: current.value, version: current.version, createdAt: Date.now() });
+  return records;
+}
+
+function modelProvider(
+  state: ModelState,
+  { bag, conditionalWrites }: ModelOptions,
+): Required<SecretProvider> {
+  /** One round trip. */
+  async function ask({ signal }: ReadContext): Promise<void> {
+    if (signal.aborted) throw refuse('ERR_SECRET_ABORTED');
+    await turn();
+    if (state.fault === 'stalled')
+      await new Promise((_, reject) => {
+        const abort = () => reject(refuse('ERR_SECRET_ABORTED'));
+        if (signal.aborted) abort();
+        else signal.addEventListener('abort', abort);
+      });
+    else if (state.fault) throw refuse(state.fault);
+  }
+
+  return {
+    name: 'model',
+    store: 'a store in memory',
+    timeout: 1_000,
+    atomicity: 'store',
+    conditionalWrites: conditionalWrites ? 'always' : 'never',
+    async read(names, context) {
+      await ask(context);
+      const missing = state.missing && {
+        missingDocument: { description: 'has nothing there', optional: false },
+      };
+      const entries = new Map<string, SecretRecord | SecretError>();
+      for (const [name, record] of recordsOf(state))
+        if (bag || names === 'all' || names.includes(name))
+          entries.set(name, state.deniedNames.has(name) ? refuse('ERR_SECRET_DENIED') : record);
+      return {
+        entries,
+        complete: bag || names === 'all' || state.missing,
+        ...missing,
+        ...(conditionalWrites && { revision: String(state.revision) }),
+      };
+    },
+    async write({ entries, ifRevision }: SecretChanges, context) {
+      await ask(context);
+      for (const pair of entries)
+        if (pair.join('').includes('\u0000')) throw refuse('ERR_SECRET_CONFIG');
+      const conditional = conditionalWrites && ifRevision !== undefined;
+      if (conditional && ifRevision !== String(state.revision)) throw refuse('ERR_SECRET_CONFLICT');
+      put(state, entries);
+      const version = String(state.revision);
+      return { conditional, version, ...(conditionalWrites && { revision: version }) };
+    },
+    async list(context) {
+      await ask(context);
+      return [...recordsOf(state).keys()];
+    },
+    async history(name, context) {
+      await ask(context);
+      return (state.held.get(name) ?? []).map(({ version, value }, index) => ({
+        version,
+        state: index === 0 ? 'current' : 'previous',
+        held: value !== null,
+      }));
+    },
+    async check() {
+      const failing = state.fault !== undefined || state.missing;
+      return [
+        { subject: 'store', state: failing ? 'failing' : 'ready', message: failing ? 'bad' : 'ok' },
+      ];
+    },
+    async watch() {},
+    async close() {},
+  };
+}

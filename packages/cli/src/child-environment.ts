@@ -29,7 +29,7 @@ export interface ChildEnvironmentOptions {
   readonly named?: ReadonlySet<string>;
   /** An inherited variable wins over a secret from a store. */
   readonly preserveEnv?: boolean;
-  /** Of the inherited variables only {@link pristineNames}. */
+  /** Of the inherited variables only those that a program needs to run at all. */
   readonly pristine?: boolean;
   /** Leave Keyfall's own settings in the environment. */
   readonly passBootstrap?: boolean;
@@ -43,7 +43,7 @@ export interface ChildEnvironment {
 }
 
 /** The inherited variables that a program needs to run at all: what `--pristine` keeps. */
-export const pristineNames: ReadonlySet<string> = new Set([
+const pristineNames: ReadonlySet<string> = new Set([
   ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'PWD', 'TMPDIR', 'TZ'],
   ...['TERM', 'COLORTERM', 'NO_COLOR', 'LANG', 'LANGUAGE', 'LC_ALL', 'LC_CTYPE'],
 ]);

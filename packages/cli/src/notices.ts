@@ -14,7 +14,7 @@ export function announceEvents(secrets: Secrets, providers: readonly SecretProvi
 }
 
 /** One sentence of who failed and why, one of who answered instead. */
-export function fallbackNotice(
+function fallbackNotice(
   event: SecretsEvents['fallback'],
   storeOf: (provider: string) => string,
 ): string {

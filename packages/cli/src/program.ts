@@ -8,7 +8,7 @@ import { Argument, Command, Option } from 'commander';
 import { type ExportFormat, exportFormats } from './export-formats.ts';
 
 /** Options that stand before or after every command. */
-export interface GlobalOptions {
+interface GlobalOptions {
   readonly dotenv: string;
   readonly tokenHelper?: boolean;
   readonly debug?: boolean;

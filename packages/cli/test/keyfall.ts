@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
@@ -18,8 +18,8 @@ export interface RunOptions {
 }
 
 export interface RunResult {
-  /** The exit code; `null` where a signal ended it. */
-  readonly code: number | null;
+  /** The exit code as a shell reports it: 128+n where signal n ended it. */
+  readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
   /** Both streams, for looking for leaks. */
@@ -55,8 +55,10 @@ export function finished(child: ChildProcess, input: string | Buffer = ''): Prom
   child.stdin?.end(input);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => {
+    child.once('close', (exitCode, signal) => {
       const [out, err] = [Buffer.concat(stdout).toString(), Buffer.concat(stderr).toString()];
+      // where Node has process.execve, our process is the program itself and dies of its signal
+      const code = exitCode ?? 128 + (signal ? constants.signals[signal] : 0);
       resolve({ code, stdout: out, stderr: err, output: out + err });
     });
   });

@@ -58,6 +58,16 @@ test('one who wrote another value is a conflict, and no backup is left', async (
   expect(await readdir(cwd)).toEqual(['.env']);
 });
 
+test('a value that the store keeps instead is not purged from the file', async () => {
+  const cwd = await folderWith('A=1\nB=2\n');
+  const { values } = await run(contested({ A: 'theirs' }), cwd, {
+    onConflict: 'keep',
+    purge: true,
+  });
+  expect(values).toEqual({ A: 'theirs', B: '2' });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+});
+
 test('one who writes again and again is given way to', async () => {
   const cwd = await folderWith('A=1\n');
   await expect(run(contested({ X: '1' }, { X: '2' }), cwd)).rejects.toMatchObject({

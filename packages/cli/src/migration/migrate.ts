@@ -62,7 +62,8 @@ export async function migrate(
   for (const surprise of surprises(source)) notice(surprise);
   writeLine(planTable(draft.plan, source.path, target.label));
   assertNoConflict(draft.plan, target);
-  const edited = await editedFile(source, draft.plan, options);
+  // before anything is written, so that an edit dotenv has no way of writing stops it here
+  let edited = await editedFile(source, draft.plan, options);
   const result = (facts: Partial<MigrateResult>): MigrateResult => ({
     file: source.path,
     store: target.store,
@@ -105,6 +106,7 @@ export async function migrate(
         // somebody else wrote since the plan was made: once more, on what is there now
         draft = await drawUp(source, target, options);
         assertNoConflict(draft.plan, target);
+        edited = await editedFile(source, draft.plan, options);
         await journal('planned');
       }
   } catch (error) {

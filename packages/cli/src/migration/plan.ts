@@ -20,7 +20,7 @@ export type PlannedAction =
 export type ConflictPolicy = 'fail' | 'keep' | 'overwrite';
 
 /** One name of a plan. No value. */
-export interface PlannedName {
+interface PlannedName {
   readonly name: string;
   readonly action: PlannedAction;
 }

@@ -6,7 +6,7 @@ import { labelOf } from '../notices.ts';
 import { listNames, notice } from '../terminal.ts';
 
 /** What the store holds, at one moment. */
-export interface TargetContent {
+interface TargetContent {
   readonly values: ReadonlyMap<string, string>;
   /** For a conditional write; missing where the store has none. */
   readonly revision?: string;

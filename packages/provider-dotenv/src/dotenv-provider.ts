@@ -37,6 +37,10 @@ export interface DotenvProviderOptions {
  * A missing file is an answer: it holds nothing. A file that is there and cannot be read is an error.
  * Names that dotenv does not know or loses (`__proto__`, quoted or non-ASCII names) are not there.
  *
+ * A write edits the text in place: a name in the last file that holds it, a new one in the first. A
+ * change that concerns two files is refused with `ERR_SECRET_UNSUPPORTED`, as is what no `.env` file
+ * can hold. A `revision` means nothing to another process.
+ *
  * @throws `ERR_SECRET_CONFIG` if a path or the profile cannot name a file
  * @example
  * ```ts

@@ -54,10 +54,9 @@ export async function realPathOf(file: DotenvFile): Promise<string> {
 }
 
 /**
- * Replaces the file at `real`, whose lock the caller must hold, keeping its mode and owner; a new one
- * gets mode 0600. The new content
- * waits in a file beside it that only this user can read, named after it so that a rule of
- * `.gitignore` for `.env*` covers it too.
+ * Replaces the file at `real`, whose lock the caller must hold. Its mode and owner stay; a new file
+ * gets mode 0600. Until then the new content is in a file beside it that only this user can read,
+ * named so that a `.gitignore` rule for `.env*` covers it too.
  *
  * @param unchanged - asked last, before the rename; nothing is replaced if it answers `false`
  * @returns whether the file was replaced

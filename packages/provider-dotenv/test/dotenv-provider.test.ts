@@ -108,7 +108,7 @@ const hostile: [string, SecretErrorCode, RegExp, () => Promise<unknown>][] = [
     'a FIFO that nobody writes to',
     'ERR_SECRET_INVALID',
     /not a regular file/,
-    async () => execFileSync('mkfifo', [path]),
+    async () => execFileSync('sh', ['-c', 'mkfifo "$0"', path]),
   ],
   ['a device', 'ERR_SECRET_INVALID', /not a regular file/, () => symlink('/dev/zero', path)],
   [

@@ -2,7 +2,6 @@
  * One document of a KV engine, version 1 or 2: what is at `mount/path`, its names with the source
  * text of their values, and how it is written back without losing another writer's change.
  */
-import { isDeepStrictEqual } from 'node:util';
 import {
   type ReadContext,
   SecretError,
@@ -10,7 +9,8 @@ import {
   type WriteReceipt,
 } from '@keyfall/core';
 import { jsonMembers, jsonObject } from './json-members.ts';
-import type { VaultClient } from './vault-client.ts';
+import { countStrings, mergeMembers, sameMembers } from './kv-members.ts';
+import { abortError, type VaultClient } from './vault-client.ts';
 import { encodePath } from './vault-path.ts';
 import type { VaultSettings } from './vault-settings.ts';
 import type { WireAnswer } from './vault-wire.ts';
@@ -103,7 +103,7 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
     try {
       detected = await detect(context);
     } catch {
-      if (context.signal.aborted) throw context.signal.reason;
+      if (context.signal.aborted) throw abortError(context.signal, provider);
       return; // a policy may well hide it
     }
     if (detected === settings.kvVersion) return;
@@ -192,17 +192,18 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
     );
     if (outcome.kind === 'conflict') return undefined;
     if (outcome.kind === 'missing') throw broken(`${place} was not answered like a write`);
-    if (outcome.kind === 'unknown') return readBack(members, base, outcome.error, context);
+    if (outcome.kind === 'unknown') return readBack(kv, members, base, outcome.error, context);
     if (kv === 1) return { conditional: false };
     const written = (outcome.answer.body?.['data'] as { version?: unknown } | null | undefined)
       ?.version;
     if (typeof written !== 'number')
-      return readBack(members, base, broken(`the answer to the write is not Vault's`), context);
+      return readBack(kv, members, base, broken("the answer to the write is not Vault's"), context);
     return { revision: String(written), version: String(written), conditional: true };
   }
 
   /** Tells whether a write whose answer was lost took place. It is never sent again. */
   async function readBack(
+    kv: 1 | 2,
     members: ReadonlyMap<string, string>,
     base: KvDocument,
     error: SecretError,
@@ -216,26 +217,31 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
         status: error.status,
         hint: retryable ? 'Repeat it.' : 'Read it before you repeat the change.',
       });
+    const notKnown = unsure(`it is not known whether ${place} was written`, false);
+    let written: KvDocument;
     let now: KvDocument;
     try {
-      now = await read(context, ours);
+      written = await read(context, ours);
+      now = ours === undefined || written.exists ? written : await read(context);
     } catch {
-      if (context.signal.aborted) throw error;
-      throw unsure(`it is not known whether ${place} was written`, false);
+      if (context.signal.aborted) throw abortError(context.signal, provider);
+      throw notKnown;
     }
-    if (
-      sameMembers(now.members, members) &&
-      now.exists === (ours !== undefined || members.size > 0)
-    ) {
+    const shouldExist = kv === 2 || members.size > 0;
+    if (sameMembers(written.members, members) && written.exists === shouldExist) {
       if (ours === undefined) return { conditional: false };
       return { revision: String(ours), version: String(ours), conditional: true };
     }
-    if (ours !== undefined && now.exists)
+    if (ours !== undefined && written.exists)
       throw new SecretError('ERR_SECRET_CONFLICT', `${place} was changed by another writer`, {
         provider,
         hint: 'Read it again and repeat the change.',
       });
-    throw unsure(`${place} was not written`, true);
+    const untouched =
+      now.version === base.version &&
+      now.exists === base.exists &&
+      sameMembers(now.members, base.members);
+    throw untouched ? unsure(`${place} was not written`, true) : notKnown;
   }
 
   function checkLimits(members: ReadonlyMap<string, string>): void {
@@ -244,9 +250,7 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
         provider,
         hint: 'Spread the names over several paths; the option writeLimits tells what the server takes.',
       });
-    let strings = 0;
-    for (const text of members.values()) strings += 1 + countStrings(text);
-    if (strings > writeLimits.strings)
+    if (countStrings(members) > writeLimits.strings)
       throw refused(
         `have ${members.size} names, more than the server takes in one request (${writeLimits.strings} names and texts together)`,
       );
@@ -282,7 +286,7 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
           { provider, hint: 'Read it again and repeat the change.' },
         );
         if (ifRevision !== undefined && ifRevision !== String(base.version)) throw conflict;
-        const members = merge(base.members, entries, provider);
+        const members = mergeMembers(base.members, entries, provider);
         if (members === undefined) return unchanged(base);
         checkLimits(members);
         const receipt = await put(kv, members, base, context);
@@ -362,50 +366,4 @@ function momentOf(time: unknown): number | undefined {
 function unchanged({ version }: KvDocument): WriteReceipt {
   if (version === undefined) return { conditional: false };
   return { revision: String(version), version: String(version), conditional: true };
-}
-
-/** `members` with `entries` merged in, or `undefined` if that changes nothing. */
-function merge(
-  members: ReadonlyMap<string, string>,
-  entries: ReadonlyMap<string, string | null>,
-  provider: string,
-): Map<string, string> | undefined {
-  const merged = new Map(members);
-  let changed = false;
-  for (const [name, value] of entries) {
-    const before = merged.get(name);
-    if (value === null) {
-      changed = merged.delete(name) || changed;
-      continue;
-    }
-    if (/\p{Surrogate}/u.test(name + value))
-      throw new SecretError(
-        'ERR_SECRET_UNSUPPORTED',
-        `${JSON.stringify(name)} or its value is not well-formed Unicode, and the server would alter it`,
-        { provider, hint: 'Encode bytes as base64.' },
-      );
-    const isSame = before?.startsWith('"') && JSON.parse(before) === value;
-    if (isSame) continue;
-    merged.set(name, JSON.stringify(value));
-    changed = true;
-  }
-  return changed ? merged : undefined;
-}
-
-function sameMembers(
-  one: ReadonlyMap<string, string>,
-  other: ReadonlyMap<string, string>,
-): boolean {
-  if (one.size !== other.size) return false;
-  for (const [name, text] of one) {
-    const counterpart = other.get(name);
-    if (counterpart === undefined) return false;
-    if (!isDeepStrictEqual(JSON.parse(text), JSON.parse(counterpart))) return false;
-  }
-  return true;
-}
-
-/** The texts and names in a JSON value: what OpenBao counts against its limit of 1000. */
-function countStrings(json: string): number {
-  return json.match(/"(?:[^"\\]|\\.)*"/gs)?.length ?? 0;
 }

@@ -3,36 +3,39 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { TlsSettings } from './vault-settings.ts';
 import type { WireFailure } from './vault-wire.ts';
 
-/** Reads them, or names the setting whose file cannot be read. */
-export async function readTlsFiles(
-  tls: TlsSettings,
-): Promise<{ ca?: string[]; cert?: string; key?: string } | WireFailure> {
-  let setting = '';
-  const read = (file: string, of: string): Promise<string> => {
-    setting = of;
-    return readFile(file, 'utf8');
-  };
+/**
+ * What a connection is made with. Authorities that were given replace the system's, in the order of
+ * Vault's own clients: file, text, directory.
+ *
+ * @returns a failure that names the setting, if a file cannot be read or is not what it should be
+ */
+export async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | WireFailure> {
+  let setting = 'caCert (variable VAULT_CACERT)';
   try {
-    const files: { ca?: string[]; cert?: string; key?: string } = {};
-    // the order of Vault's own clients: file, text, directory
-    if (tls.caFile !== undefined)
-      files.ca = [await read(tls.caFile, 'caCert (variable VAULT_CACERT)')];
-    else if (tls.caPem !== undefined) files.ca = [tls.caPem];
+    let ca: string[] | undefined;
+    if (tls.caFile !== undefined) ca = [await readFile(tls.caFile, 'utf8')];
+    else if (tls.caPem !== undefined) ca = [tls.caPem];
     else if (tls.caDirectory !== undefined) {
       setting = 'caPath (variable VAULT_CAPATH)';
-      files.ca = [];
-      for (const entry of await readdir(tls.caDirectory, { withFileTypes: true }))
-        if (!entry.isDirectory())
-          files.ca.push(await read(join(tls.caDirectory, entry.name), setting));
+      const entries = await readdir(tls.caDirectory, { withFileTypes: true });
+      const files = entries.filter((entry) => !entry.isDirectory());
+      const directory = tls.caDirectory;
+      ca = await Promise.all(files.map(({ name }) => readFile(join(directory, name), 'utf8')));
     }
-    if (tls.certFile !== undefined)
-      files.cert = await read(tls.certFile, 'clientCert (variable VAULT_CLIENT_CERT)');
-    if (tls.keyFile !== undefined)
-      files.key = await read(tls.keyFile, 'clientKey (variable VAULT_CLIENT_KEY)');
-    return files;
+    // made before the certificate is looked at, so that a broken authority is told from that
+    const authorities = { minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) } as const;
+    const withoutClient = createSecureContext(authorities);
+    if (tls.certFile === undefined || tls.keyFile === undefined) return withoutClient;
+    setting = 'clientCert or clientKey (variables VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)';
+    const [cert, key] = await Promise.all([
+      readFile(tls.certFile, 'utf8'),
+      readFile(tls.keyFile, 'utf8'),
+    ]);
+    return createSecureContext({ ...authorities, cert, key });
   } catch {
     return { kind: 'failure', what: 'settings', detail: setting, sent: false };
   }

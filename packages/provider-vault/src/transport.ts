@@ -10,7 +10,7 @@ import {
   request as requestHttp,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { readTlsFiles } from './tls-files.ts';
+import { loadSecureContext } from './tls-files.ts';
 import type { TlsSettings, VaultAddress } from './vault-settings.ts';
 import type { WireAnswer, WireCall, WireFailure, WireResult } from './vault-wire.ts';
 
@@ -21,7 +21,7 @@ const largestAnswer = 8 * 1024 * 1024;
 const longestTimer = 2 ** 31 - 1;
 
 /** One request, as it goes out. */
-export interface TransportRequest {
+interface TransportRequest {
   readonly method: string;
   /** From the `/v1`, encoded, query included. */
   readonly path: string;
@@ -65,14 +65,13 @@ export function createTransport({
 
   async function httpsAgent(): Promise<HttpsAgent | WireFailure> {
     if (https) return https;
-    const files = await readTlsFiles(tls);
-    if ('kind' in files) return files;
+    const secureContext = await loadSecureContext(tls);
+    if ('kind' in secureContext) return secureContext;
     https ??= new HttpsAgent({
       keepAlive: true,
-      minVersion: 'TLSv1.2',
+      secureContext,
       rejectUnauthorized: !tls.skipVerify,
       ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-      ...files,
     });
     return https;
   }

@@ -12,7 +12,7 @@ import { checkToken, type TokenSetting, type VaultSettings } from './vault-setti
 import type { VaultWire, WireAnswer, WireResult } from './vault-wire.ts';
 
 /** A request to the API. */
-export interface VaultRequest {
+interface VaultRequest {
   readonly verb: 'read' | 'list' | 'write' | 'update' | 'delete';
   /** Encoded, query included. */
   readonly path: string;
@@ -25,7 +25,7 @@ export interface VaultRequest {
 }
 
 /** What comes of a request that did not fail. */
-export type VaultOutcome =
+type VaultOutcome =
   | { readonly kind: 'ok'; readonly answer: WireAnswer }
   | { readonly kind: 'missing'; readonly version: number | undefined }
   | { readonly kind: 'conflict' }

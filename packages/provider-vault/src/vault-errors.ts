@@ -23,7 +23,7 @@ export interface Subject {
  * Which requests may be repeated after an error: `read` only those that change nothing, `any` all,
  * since the server did not act on it, `none`.
  */
-export type Repeat = 'none' | 'read' | 'any';
+type Repeat = 'none' | 'read' | 'any';
 
 /** What a result means. */
 export type Verdict =
@@ -57,7 +57,7 @@ function saidBy(answer: WireAnswer): string {
 }
 
 /** The server's own id of the request, if it looks like one. */
-export function requestIdOf(answer: WireAnswer): string | undefined {
+function requestIdOf(answer: WireAnswer): string | undefined {
   const id = answer.body?.['request_id'];
   return typeof id === 'string' && /^[0-9a-f-]{36}$/.test(id) ? id : undefined;
 }
@@ -319,8 +319,8 @@ function failed({ what, detail, sent }: WireFailure, subject: Subject): Verdict 
     case 'settings':
       return error(
         'ERR_SECRET_CONFIG',
-        `the file of the option ${detail} cannot be read`,
-        'Check that it exists and that this user may read it.',
+        `the file of the option ${detail} cannot be used`,
+        'Check that it exists, that this user may read it and that it is PEM.',
       );
     default:
       return error(

@@ -184,6 +184,13 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
       'the options clientCert and clientKey (variables VAULT_CLIENT_CERT and VAULT_CLIENT_KEY) go together, and one is missing',
       'Give both or none.',
     );
+  const timeout = parsed(
+    'timeout',
+    options.timeout === undefined ? undefined : toMilliseconds(options.timeout, 'timeout'),
+    'CLIENT_TIMEOUT',
+    parseGoDuration,
+    "a length of time such as '5', '5s' or '1m'",
+  );
   const maxRetries =
     parsed('maxRetries', options.maxRetries, 'MAX_RETRIES', parseCount, 'a number of 0 or more') ??
     2;
@@ -206,13 +213,8 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
     mount: located('mount', 'MOUNT_POINT', text(options.mount, 'MOUNT_POINT') ?? 'secret'),
     path: located('path', 'SECRET_PATH', pathText),
     kvVersion: options.kvVersion,
-    timeout: parsed(
-      'timeout',
-      options.timeout === undefined ? undefined : toMilliseconds(options.timeout, 'timeout'),
-      'CLIENT_TIMEOUT',
-      parseGoDuration,
-      "a length of time such as '5', '5s' or '1m'",
-    ),
+    // 0 is no limit to Vault's own clients: the chain's stays
+    timeout: timeout === 0 ? undefined : timeout,
     maxRetries,
     tls: {
       caFile: text(options.caCert, 'CACERT'),

@@ -62,7 +62,10 @@ export type Fate = 'pass' | 'lose-answer' | 'lose-request';
 /** An HTTP relay before a real server that loses what it is told to. */
 export async function relayTo(
   address: string,
-  fateOf: (request: { readonly method: string; readonly path: string }) => Fate = () => 'pass',
+  fateOf: (request: {
+    readonly method: string;
+    readonly path: string;
+  }) => Fate | Promise<Fate> = () => 'pass',
 ): Promise<{
   readonly address: string;
   /** `GET /v1/…`, as they came. */
@@ -71,10 +74,10 @@ export async function relayTo(
 }> {
   const { hostname, port } = new URL(address);
   const requests: string[] = [];
-  const relay = createServer((incoming, outgoing) => {
+  const relay = createServer(async (incoming, outgoing) => {
     const { url: path = '', method = '', headers } = incoming;
     requests.push(`${method} ${path}`);
-    const fate = fateOf({ method, path });
+    const fate = await fateOf({ method, path });
     if (fate === 'lose-request') {
       incoming.resume().on('end', () => incoming.socket.resetAndDestroy());
       return;

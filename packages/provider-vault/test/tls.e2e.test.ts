@@ -200,6 +200,21 @@ test('http to a port that speaks https: as Go servers say it, a wrong address; e
   expect(received).toBe('');
 });
 
+test('files that are not what they should be are named', async () => {
+  const { address } = await tlsFront('server');
+  const caCert = file('authority.pem');
+  const noPem = await errorOf({ address, caCert: file('server.key') });
+  const swapped = await errorOf({
+    address,
+    caCert,
+    clientCert: file('client.pem'),
+    clientKey: file('server.key'),
+  });
+  expect(noPem.code).toMatch(/CONFIG|TLS/);
+  expect(swapped.code).toBe('ERR_SECRET_CONFIG');
+  expect(swapped.message).toContain('clientKey');
+});
+
 test.each(['caCert', 'caPath', 'clientCert'])('%s that cannot be read is named', async (option) => {
   const { address } = await tlsFront('server');
   const key = option === 'clientCert' ? { clientKey: file('client.key') } : {};

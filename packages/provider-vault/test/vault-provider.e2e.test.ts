@@ -12,6 +12,7 @@ import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
   canary,
   context,
+  type Fate,
   freshPath,
   readPolicy,
   relayTo,
@@ -209,7 +210,18 @@ describe('denied or not known', () => {
   test('however many are refused at once, the token is looked up once', async () => {
     const { path } = await documentOf({ A: value });
     const { token } = await tokenFor(server, readPolicy('secret', 'another'));
-    const relay = await relayTo(server.address);
+    let arrived: () => void = () => {};
+    const allArrived = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    let reads = 0;
+    const relay = await relayTo(server.address, async ({ path: asked }): Promise<Fate> => {
+      if (asked.includes('lookup-self')) return 'pass';
+      reads += 1;
+      if (reads === 4) arrived();
+      await allArrived;
+      return 'pass';
+    });
     endings.push(relay.close);
     const provider = open({ address: relay.address, path, token, kvVersion: 2 });
     const errors = await Promise.all([1, 2, 3, 4].map(() => errorOf(read(provider), token)));
@@ -345,6 +357,22 @@ describe('writing', () => {
     expect(error.reason).toContain('not known');
   });
 
+  test('nor where its version is gone by the time it is looked for', async () => {
+    const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+    await server.request('POST', `secret/metadata/${path}`, { max_versions: 1 });
+    const relay = await relayTo(server.address, async ({ method, path: asked }): Promise<Fate> => {
+      if (method === 'POST') return 'lose-answer';
+      if (asked.includes('version='))
+        await server.request('POST', `secret/data/${path}`, { data: { A: 'theirs' } });
+      return 'pass';
+    });
+    endings.push(relay.close);
+    const provider = open({ address: relay.address, path, token });
+    const error = await errorOf(write(provider, { A: value }), token);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: false });
+    expect(error.reason).toContain('not known');
+  });
+
   test('version 1: a write whose answer is lost is compared, too', async () => {
     const mount = await server.mountKv({ version: 1 });
     const relay = await relayTo(server.address, ({ method }) =>
@@ -358,20 +386,27 @@ describe('writing', () => {
     expect(await write(provider, { A: null })).toEqual({ conditional: false });
   });
 
-  test('a write that meets another one in between is merged again', async () => {
+  test('a write that meets another one in between is merged again, a few times', async () => {
     const { path, token } = await documentOf({ A: 'x' }, writePolicy);
-    let between = 0;
-    const relay = await relayTo(server.address, ({ method }) => {
-      if (method === 'POST') between += 1;
+    let others = 1;
+    const relay = await relayTo(server.address, async ({ method }): Promise<Fate> => {
+      if (method === 'POST' && others > 0) {
+        others -= 1;
+        await server.request('POST', `secret/data/${path}`, { data: { A: `theirs ${others}` } });
+      }
       return 'pass';
     });
     endings.push(relay.close);
     const provider = open({ address: relay.address, path, token });
-    const names = ['P1', 'P2', 'P3'];
-    const receipts = await Promise.all(names.map((name) => write(provider, { [name]: name })));
-    expect(new Set(receipts.map(({ version }) => version)).size).toBe(3);
-    expect(between).toBeGreaterThan(3);
-    expect([...(await read(provider)).entries.keys()]).toEqual(['A', ...names]);
+    expect(await write(provider, { B: 'ours' })).toMatchObject({ version: '3' });
+    const { entries } = await read(provider);
+    expect(entries.get('A')).toMatchObject({ value: 'theirs 0' });
+    expect(entries.get('B')).toMatchObject({ value: 'ours' });
+
+    others = Number.POSITIVE_INFINITY;
+    const before = posts(relay.requests);
+    expect((await errorOf(write(provider, { B: value }))).code).toBe('ERR_SECRET_CONFLICT');
+    expect(posts(relay.requests) - before).toBe(5);
   });
 
   test('what the server would refuse is refused beforehand, at exactly its own limit', async () => {

@@ -1,0 +1,62 @@
+/**
+ * What a change makes of a document's members, as source text by name: see `json-members.ts`.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { SecretError } from '@keyfall/core';
+
+/**
+ * `members` with `entries` merged in, or `undefined` if that changes nothing.
+ *
+ * @throws `ERR_SECRET_UNSUPPORTED` for text that a server would alter
+ */
+export function mergeMembers(
+  members: ReadonlyMap<string, string>,
+  entries: ReadonlyMap<string, string | null>,
+  provider: string,
+): Map<string, string> | undefined {
+  const merged = new Map(members);
+  let changed = false;
+  for (const [name, value] of entries) {
+    const before = merged.get(name);
+    if (value === null) {
+      changed = merged.delete(name) || changed;
+      continue;
+    }
+    if (/\p{Surrogate}/u.test(name + value))
+      throw new SecretError(
+        'ERR_SECRET_UNSUPPORTED',
+        `${JSON.stringify(name)} or its value is not well-formed Unicode, and the server would alter it`,
+        { provider, hint: 'Encode bytes as base64.' },
+      );
+    const isSame = before?.startsWith('"') && JSON.parse(before) === value;
+    if (isSame) continue;
+    merged.set(name, JSON.stringify(value));
+    changed = true;
+  }
+  return changed ? merged : undefined;
+}
+
+/** Whether both hold the same values, whatever form a server gave their numbers and order. */
+export function sameMembers(
+  one: ReadonlyMap<string, string>,
+  other: ReadonlyMap<string, string>,
+): boolean {
+  if (one.size !== other.size) return false;
+  for (const [name, text] of one) {
+    const counterpart = other.get(name);
+    if (counterpart === undefined) return false;
+    if (!isDeepStrictEqual(JSON.parse(text), JSON.parse(counterpart))) return false;
+  }
+  return true;
+}
+
+/** The names and texts of a document: what OpenBao counts against its limit of 1000 a request. */
+export function countStrings(members: ReadonlyMap<string, string>): number {
+  let strings = 0;
+  for (const text of members.values()) strings += 1 + stringsIn(text);
+  return strings;
+}
+
+function stringsIn(json: string): number {
+  return json.match(/"(?:[^"\\]|\\.)*"/gs)?.length ?? 0;
+}

@@ -1,8 +1,9 @@
 // Core's own providers against the suite. They are tested here, because a dev dependency from core
 // back to the testkit would be a cycle.
-import { envProvider, memoryProvider } from '@keyfall/core';
+import { createSecrets, envProvider, memoryProvider } from '@keyfall/core';
 import { describe, test } from 'vitest';
 import { type ConformanceFaults, type ConformanceSubject, conformanceTests } from '../src/index.ts';
+import { modelHarness } from './model-store.ts';
 
 const never: ConformanceFaults<ConformanceSubject> = {
   unavailable: 'impossible',
@@ -36,6 +37,26 @@ describe('envProvider', () => {
     capabilities: { writes: 'none', bag: true },
     faults: never,
     canHold: (name, value) => !/[=\0]/.test(name) && !value.includes('\0'),
+  });
+  for (const { name, run } of tests) test(name, run);
+});
+
+describe.each([
+  ['a bag', true],
+  ['a store of one secret a name', false],
+])('createSecrets over %s', (_over, bag) => {
+  // whether a chain asks again is its circuit breaker's business
+  const { recover: _, ...model } = modelHarness({ bag, conditionalWrites: true });
+  const tests = conformanceTests({
+    ...model,
+    create: async (values) => {
+      const subject = await model.create(values);
+      const providers = [subject.provider]; // a second one would be fallen back to
+      return { ...subject, provider: createSecrets({ providers, ttl: 0, staleIfError: 0 }) };
+    },
+    // a chain answers what it was asked for; it has no history and no document of its own
+    capabilities: { ...model.capabilities, bag: false, history: false },
+    faults: { ...model.faults, missingDocument: 'impossible' },
   });
   for (const { name, run } of tests) test(name, run);
 });

@@ -7,8 +7,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startVaultServer } from '@keyfall/testkit';
 import { startTelegramStub } from '../examples/aiogram-shop/dist/testing/telegram-stub.js';
-import { startVaultServer } from '../packages/testkit/dist/index.js';
 
 const file = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const keyfall = file('packages/cli/dist/bin.js');

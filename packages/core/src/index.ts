@@ -6,6 +6,7 @@ export { toMilliseconds } from './duration.ts';
 export type { EnvProviderOptions } from './env-provider.ts';
 export { envProvider } from './env-provider.ts';
 export type { SecretsEvent, SecretsEvents, SecretsEventType } from './events.ts';
+export { labelOf } from './label.ts';
 export type { MemoryProviderOptions } from './memory-provider.ts';
 export { memoryProvider } from './memory-provider.ts';
 export type { ProviderAttempt, SecretErrorCode, SecretErrorDetails } from './secret-error.ts';

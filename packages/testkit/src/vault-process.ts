@@ -1,0 +1,172 @@
+/**
+ * The process behind a server: started, signalled, and never left behind.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+
+/** A dev server as a process of ours. */
+export interface VaultProcess {
+  start(): Promise<void>;
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  log(): string;
+}
+
+/** A dev server on `port`, not yet started. */
+export function vaultProcess(
+  binary: string,
+  port: number,
+  token: string,
+  more: readonly string[],
+): VaultProcess {
+  const address = `http://127.0.0.1:${port}`;
+  let child: ChildProcess | undefined;
+  let log = '';
+
+  async function start(): Promise<void> {
+    const started = spawn(
+      binary,
+      [
+        'server',
+        '-dev',
+        '-dev-no-store-token', // else it writes the user's ~/.vault-token
+        `-dev-listen-address=127.0.0.1:${port}`,
+        ...more,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: environmentFor(token) },
+    );
+    child = started;
+    log = '';
+    for (const stream of [started.stdout, started.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        log = (log + text).slice(-16_384);
+      });
+      (stream as Socket).unref();
+    }
+    started.unref();
+    dieWithParent(started);
+    let failed: string | undefined;
+    started.once('error', (error: NodeJS.ErrnoException) => {
+      failed = `${binary} cannot be started: ${error.code}`;
+    });
+    started.once('exit', (code, signal) => {
+      failed = `${binary} ended with ${signal ?? code}`;
+    });
+    try {
+      await until(async () => {
+        if (failed !== undefined) throw new Error(failed);
+        return healthy(address);
+      }, 'the server to be healthy');
+    } catch (error) {
+      // what it wrote last may still be on its way through the pipe
+      if (failed === undefined) await end('SIGKILL');
+      else await wait(50);
+      throw new Error(`${error instanceof Error ? error.message : ''}\n${log.trimEnd()}`);
+    }
+  }
+
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const ending = child;
+    if (ending?.pid === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+    ending.ref();
+    const exited = new Promise<void>((resolve) => ending.once('exit', () => resolve()));
+    ending.kill(signal);
+    ending.kill('SIGCONT'); // a paused process takes SIGTERM only when it goes on
+    const gone = await Promise.race([exited.then(() => true), wait(10_000, false, { ref: false })]);
+    if (!gone) ending.kill('SIGKILL');
+    await exited;
+  }
+
+  return {
+    start,
+    end,
+    log: () => log,
+    async pause() {
+      child?.kill('SIGSTOP');
+      const pid = child?.pid;
+      if (process.platform === 'linux' && pid !== undefined)
+        await until(() => standsStill(pid), 'the server to stand still');
+    },
+    async resume() {
+      child?.kill('SIGCONT');
+      await until(() => healthy(address), 'the server to answer again');
+    },
+  };
+}
+
+/**
+ * The root token goes by the environment, where `ps` does not show it. Nothing else of the
+ * developer's own Vault environment may reach the server.
+ */
+function environmentFor(token: string): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !/^(VAULT|BAO)_/.test(name));
+  return {
+    ...Object.fromEntries(own),
+    BAO_DEV_ROOT_TOKEN_ID: token,
+    VAULT_DEV_ROOT_TOKEN_ID: token,
+  };
+}
+
+const alive = new Set<ChildProcess>();
+
+/**
+ * The exit hook covers an orderly end. A test worker that is killed runs no hook: there a shell
+ * waits for the end of our pipe to it, which the system closes however we end.
+ */
+function dieWithParent(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  if (alive.size === 0) process.once('exit', killAll);
+  alive.add(child);
+  const watchdog =
+    process.platform === 'win32'
+      ? undefined
+      : spawn('/bin/sh', ['-c', 'read -r _; kill -9 "$1"', 'sh', String(child.pid)], {
+          stdio: ['pipe', 'ignore', 'ignore'],
+        }).on('error', () => {});
+  watchdog?.unref();
+  (watchdog?.stdin as Socket | undefined)?.unref();
+  child.once('exit', () => {
+    watchdog?.kill('SIGKILL'); // before the number of the process can be another's
+    alive.delete(child);
+    if (alive.size === 0) process.off('exit', killAll);
+  });
+}
+
+function killAll(): void {
+  for (const child of alive) child.kill('SIGKILL');
+}
+
+async function standsStill(pid: number): Promise<boolean> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const states = await Promise.all(
+    threads.map(async (thread) => {
+      const stat = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => ') T');
+      return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
+    }),
+  );
+  return states.every((state) => state === 'T');
+}
+
+/** Whether an unsealed server answers there within 2 s. */
+export async function healthy(address: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${address}/v1/sys/health?standbyok=true`, {
+      signal: AbortSignal.timeout(2_000),
+    });
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Asks every 25 ms, for at most a minute. */
+export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`Waited a minute for ${what}.`);
+    await wait(25);
+  }
+}

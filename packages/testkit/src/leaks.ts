@@ -40,6 +40,7 @@ export function assertNoLeak(canaries: Iterable<string>, ...subjects: readonly u
 
 function formsOf(canary: string): Map<string, string> {
   const bytes = Buffer.from(canary);
+  const hex = bytes.toString('hex');
   const url = encodeURIComponent(canary);
   const forms = new Map([
     ['raw', canary],
@@ -50,14 +51,9 @@ function formsOf(canary: string): Map<string, string> {
     ],
     ['URL-encoded', url],
     ['form-encoded', url.replaceAll('%20', '+')],
-    ['hex', bytes.toString('hex')],
-    [
-      'bytes',
-      bytes
-        .toString('hex')
-        .replace(/..(?!$)/g, '$& ')
-        .slice(0, 149),
-    ], // inspect shows 50 bytes of a buffer
+    ['hex', hex],
+    // inspect shows the first 50 bytes of a buffer
+    ['buffer', hex.slice(0, 100).replace(/..(?!$)/g, '$& ')],
     ['byte list', [...bytes].join(',')],
     ['typed array', [...bytes].join(', ')],
   ]);

@@ -714,6 +714,17 @@ function failureMutants(
   return {
     [`${state}: every read fails with ${code}`]: [
       ...reading,
+      ['a check that rejects', rejectingCheck],
+      ['a check that sees nothing', blindCheck],
+      [
+        "another code for 'all'",
+        (right) => ({
+          read: (names, context) =>
+            right.read(names, context).catch((error: unknown) => {
+              throw names === 'all' ? new SecretError(other, 'wrong') : error;
+            }),
+        }),
+      ],
       [
         'the last answer instead',
         (right) => {
@@ -758,10 +769,6 @@ function failureMutants(
             ['no names', (right) => ({ list: (context) => right.list(context).catch(() => []) })],
           ] satisfies readonly Mutant[],
         }),
-    [`${state}: check, where there is one, tells it and does not reject`]: [
-      ['rejects', rejectingCheck],
-      ['sees nothing', blindCheck],
-    ],
   };
 }
 
@@ -860,7 +867,7 @@ describe('leaks', () => {
     ],
     [
       'what check finds',
-      'denied: check, where there is one, tells it and does not reject',
+      'denied: every read fails with ERR_SECRET_DENIED',
       (_, state) => ({
         check: async () => [{ subject: 'token', state: 'failing', message: state.token }],
       }),

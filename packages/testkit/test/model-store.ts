@@ -11,7 +11,7 @@ import {
 } from '@keyfall/core';
 import type { ConformanceHarness, ConformanceSubject } from '../src/index.ts';
 
-export interface Version {
+interface Version {
   readonly version: string;
   readonly value: string | null;
 }

@@ -19,7 +19,7 @@ import { leaksOf } from '../leaks.ts';
 import { recordOutput } from './output.ts';
 
 /** What a provider said about one name. */
-export type Outcome = { readonly value: string } | { readonly code: SecretErrorCode } | 'absent';
+type Outcome = { readonly value: string } | { readonly code: SecretErrorCode } | 'absent';
 
 /** A provider under examination. */
 export interface Exam<Subject extends ConformanceSubject> {
@@ -177,6 +177,7 @@ function examOf<Subject extends ConformanceSubject>(
         (reason: unknown) => reason ?? new Error('nothing'),
       );
       assert.ok(error !== undefined, `${what} must reject, but it resolves`);
+      if (error instanceof assert.AssertionError) throw error;
       assert.ok(isSecretError(error), `${what} must reject with a SecretError: ${describe(error)}`);
       assert.ok(
         error.cause === undefined || isSecretError(error.cause),

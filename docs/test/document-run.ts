@@ -1,0 +1,247 @@
+/**
+ * Types the commands of a document, block after block, in a folder made for it, with `keyfall` and
+ * `bao` on PATH and real servers, and compares what they end with and print.
+ *
+ * Words of a block's info string:
+ * - `exit=4`: the status of its last command, default 0
+ * - `on=production`: typed on another machine, with an environment of its own
+ * - `server`: starts a server in another terminal; we start it from the flags shown
+ * - `docker`: `docker compose` commands; we do the same with the command in the compose file
+ * - `prompt`: asks for something on the terminal; we give the same to the server's API
+ * - `no-test=reason`: cannot run here
+ *
+ * A `ts` block with `file=shop.mjs` is a file that the reader writes.
+ */
+import { spawn } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findVaultBinary, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { parse } from 'yaml';
+import { differenceFrom } from './expected-output.ts';
+import { type CodeBlock, isShell, type MarkdownDocument, root } from './markdown.ts';
+import {
+  type BaoProcess,
+  prepareProduction,
+  type Replacements,
+  startBao,
+  startProduction,
+  toDocumented,
+  toReal,
+} from './production-server.ts';
+import { shopSettings, writeShop } from './shop-folder.ts';
+
+/** The token of `docker-compose.vault.yml`. */
+const devToken = 'dev-only-token';
+
+/** What is running and where, for one document. */
+interface Run {
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly replacements: Replacements;
+  readonly port: number;
+  server?: VaultServer | undefined;
+  readonly processes: BaoProcess[];
+  productionIsReady?: Promise<void>;
+  /** What `bao operator init` printed last. */
+  initialised: string;
+}
+
+/**
+ * Runs every block of a document.
+ * @throws an `Error` naming the line of the first block that does not do what the document says
+ */
+export async function runDocument(document: MarkdownDocument): Promise<void> {
+  const blocks = document.blocks.filter(
+    (block) => (isShell(block) && !block.words.has('no-test')) || block.words.has('file'),
+  );
+  if (!blocks.some(isShell)) return;
+  const run = await prepare();
+  try {
+    const startsOne = blocks.some(({ words }) => words.has('docker') || words.has('server'));
+    if (!startsOne && document.text.includes('127.0.0.1:8200')) await startDev(run, []);
+    for (const block of blocks) {
+      const problem = await runBlock(block, run);
+      if (problem !== undefined)
+        throw new Error(`${document.path}:${block.line}\n${block.text}\n\n${problem}`);
+    }
+  } finally {
+    await run.server?.stop();
+    for (const each of run.processes) await each.stop();
+    await rm(run.folder, { recursive: true, force: true });
+  }
+}
+
+async function prepare(): Promise<Run> {
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-docs-'));
+  const [port, productionPort, clusterPort] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
+  const home = join(folder, 'home');
+  const bin = join(folder, 'bin');
+  const npm = join(folder, 'npm');
+  for (const each of [home, bin, join(npm, 'lib')]) await mkdir(each, { recursive: true });
+  await symlink(root, join(home, 'keyfall'));
+  await symlink(await findVaultBinary(), join(bin, 'bao'));
+  const command = join(root, 'packages/cli/dist/bin.js');
+  await writeFile(
+    join(bin, 'keyfall'),
+    `#!/bin/sh\nexec '${process.execPath}' '${command}' "$@"\n`,
+  );
+  await chmod(join(bin, 'keyfall'), 0o755);
+  await writeShop(join(folder, 'shop'));
+  await symlink(join(root, 'docs/node_modules'), join(folder, 'shop/node_modules'));
+  const replacements: Replacements = [
+    ['127.0.0.1:8200', `127.0.0.1:${port}`],
+    ['vault.example.com:8200', `127.0.0.1:${productionPort}`],
+    ['0.0.0.0:8200', `127.0.0.1:${productionPort}`],
+    ['127.0.0.1:8201', `127.0.0.1:${clusterPort}`],
+    ...['/etc/openbao', '/var/lib/openbao', '/var/log/openbao', '/run/openbao'].map(
+      (path) => [path, join(folder, path)] as const,
+    ),
+  ];
+  const ours =
+    /^(?:VAULT|BAO|KEYFALL|VITEST)_|^(?:USE_VAULT|NODE_OPTIONS|NODE_ENV|VITEST|FORCE_COLOR)$/;
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !ours.test(name) && !(name in shopSettings)),
+  );
+  return {
+    folder,
+    port,
+    replacements,
+    env: {
+      ...env,
+      HOME: home,
+      PATH: `${join(npm, 'bin')}:${bin}:${process.env['PATH']}`,
+      NO_COLOR: '1',
+      npm_config_prefix: npm,
+      npm_config_update_notifier: 'false',
+    },
+    processes: [],
+    initialised: '',
+  };
+}
+
+async function runBlock(block: CodeBlock, run: Run): Promise<string | undefined> {
+  const { words } = block;
+  const machine = words.get('on') ?? 'laptop';
+  if (machine === 'production') {
+    run.productionIsReady ??= prepareProduction(run.folder);
+    await run.productionIsReady;
+  }
+  const name = words.get('file');
+  if (name !== undefined) {
+    await writeFile(join(run.folder, 'shop', name), block.text);
+    return undefined;
+  }
+  if (words.has('docker')) return dockerCompose(block.text, run);
+  if (words.has('server')) return startInOtherTerminal(block.text, run);
+  if (words.has('prompt')) return answerPrompts(block.text, run);
+  const { status, output } = await typeInShell(block.text, machine, run);
+  if (block.text.includes('bao operator init')) run.initialised = output;
+  const expected = Number(words.get('exit') ?? 0);
+  if (status !== expected) return `ended with ${status}, not ${expected}:\n${output}`;
+  return block.output === undefined ? undefined : differenceFrom(block.output, output);
+}
+
+/** Environment and folder carry over from block to block of one machine, as in one terminal. */
+async function typeInShell(
+  text: string,
+  machine: string,
+  run: Run,
+): Promise<{ status: number | null; output: string }> {
+  const state = join(run.folder, `${machine}.state`);
+  const script = `
+    cd '${join(run.folder, 'shop')}'
+    [ ! -f '${state}' ] || . '${state}'
+    trap 'status=$?; { export -p; printf "cd %q\\n" "$PWD"; } > "${state}"; exit $status' EXIT
+    set -eu -o pipefail\n${toReal(text, run.replacements)}\n`;
+  const log = join(run.folder, 'output');
+  const file = await open(log, 'w');
+  const child = spawn('bash', ['--noprofile', '--norc', '-c', script], {
+    env: run.env,
+    stdio: ['ignore', file.fd, file.fd],
+  });
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('exit', resolve);
+  });
+  await file.close();
+  return { status, output: toDocumented(await readFile(log, 'utf8'), run.replacements) };
+}
+
+async function startDev(run: Run, args: readonly string[]): Promise<void> {
+  await run.server?.stop();
+  run.server = await startVaultServer({ external: false, token: devToken, port: run.port, args });
+}
+
+/** `docker compose` without Docker: the command of the compose file, run here. */
+async function dockerCompose(text: string, run: Run): Promise<string | undefined> {
+  for (const line of text.split('\n')) {
+    const verb =
+      /^docker compose -f \S*docker-compose\.vault\.yml (up -d --wait|stop|start|down)$/.exec(
+        line,
+      )?.[1];
+    if (verb === undefined) return `is no docker compose command that the test knows: ${line}`;
+    if (verb.startsWith('up') || verb === 'start') await startDev(run, await composeArguments());
+    else await run.server?.stop();
+  }
+  return undefined;
+}
+
+/** The flags of the server in the compose file, but for the address it listens on. */
+export async function composeArguments(): Promise<string[]> {
+  const { services } = parse(await readFile(join(root, 'docker-compose.vault.yml'), 'utf8'));
+  const [program, verb, ...flags]: string[] = services.vault.command;
+  if (program !== 'bao' || verb !== 'server') throw new Error('The compose file starts no server.');
+  return flags.filter((flag) => !flag.startsWith('-dev-listen-address='));
+}
+
+async function startInOtherTerminal(text: string, run: Run): Promise<string | undefined> {
+  const [, mode = '', flags = ''] = /^bao (server -dev|server|agent) (.+)$/.exec(text) ?? [];
+  const args = flags.split(' ');
+  const config = /^-config=(\S+)$/.exec(flags)?.[1];
+  const [real, env] = [config && toReal(config, run.replacements), run.env];
+  if (mode === 'server -dev') await startDev(run, args);
+  else if (real === undefined) return 'is no server that the test knows';
+  else if (mode === 'server')
+    run.processes.push(await startProduction(real, run.folder, run.replacements, env));
+  else {
+    await writeFile(real, toReal(await readFile(real, 'utf8'), run.replacements));
+    run.processes.push(await startBao(['agent', `-config=${real}`], 'token written', env));
+  }
+  return undefined;
+}
+
+/** Unseals the production server with the keys, and logs in with the token, of the last `init`. */
+async function answerPrompts(text: string, run: Run): Promise<string | undefined> {
+  const keys = [...run.initialised.matchAll(/^Unseal Key \d+: (\S+)$/gm)].map(([, key]) => key);
+  const rootToken = /^Initial Root Token: (\S+)$/m.exec(run.initialised)?.[1];
+  const times = text.split('\n').filter((line) => line.startsWith('bao operator unseal')).length;
+  for (const key of keys.slice(0, times)) {
+    const command = `printf %s '${key}' | bao write sys/unseal key=-`;
+    const { status, output } = await typeInShell(command, 'production', run);
+    if (status !== 0) return output;
+  }
+  if (!text.includes('bao login')) return undefined;
+  const command = `bao login -no-print - <<< '${rootToken}'`;
+  // right after the last key the server is on its way to being active
+  for (let attempt = 1; ; attempt += 1) {
+    const { status, output } = await typeInShell(command, 'production', run);
+    if (status === 0) return undefined;
+    if (attempt === 40) return output;
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+      .once('error', reject)
+      .listen(0, '127.0.0.1', () => {
+        const { port } = server.address() as AddressInfo;
+        server.close(() => resolve(port));
+      });
+  });
+}

@@ -1,0 +1,13 @@
+/** What the `src/index.ts` of a reader's own package exports in the examples. */
+import type { SecretProvider } from '@keyfall/core';
+
+/** The provider that a reader of the testkit's README has written. */
+export declare function shelfProvider(options: {
+  readonly address: string;
+  readonly token: string;
+}): SecretProvider;
+
+/** The provider that a reader of CONTRIBUTING.md has written. */
+export declare function bagProvider(options: {
+  readonly bag: ReadonlyMap<string, string>;
+}): SecretProvider;

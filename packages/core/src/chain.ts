@@ -44,6 +44,8 @@ export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
       /** Milliseconds since it was read. */
       readonly age: number;
       readonly freshness: 'fresh' | 'stale' | 'fallback';
+      /** Milliseconds that the same question has the same answer; 0 if it must be asked anew. */
+      readonly freshFor: number;
       /** Why the answer is second-hand, where it is. */
       readonly degraded: string | undefined;
     }
@@ -92,6 +94,7 @@ export class Chain {
     const limitOf = this.#limits();
     const attempts: ProviderAttempt[] = [];
     const passes: Pass[] = [];
+    let freshFor = Number.POSITIVE_INFINITY;
     for (const [position, source] of sources.entries()) {
       if (!this.allows(source, name)) {
         attempts.push(attempt(source, 'skipped', 'may not answer for this name'));
@@ -99,10 +102,11 @@ export class Chain {
       }
       const answer = await source.ask(name, { signal, limit: limitOf(position) });
       attempts.push(attemptOf(source, answer));
+      freshFor = Math.min(freshFor, 'freshFor' in answer ? answer.freshFor : 0);
       if (answer.kind === 'held' || answer.kind === 'stale') {
         for (const later of sources.slice(position + 1))
           attempts.push(attempt(later, 'skipped', 'was not asked'));
-        return this.#found(name, source, answer, passes, attempts);
+        return this.#found(name, source, { ...answer, freshFor }, passes, attempts);
       }
       const verdict = judge(source, answer);
       if (verdict instanceof SecretError)
@@ -192,11 +196,11 @@ export class Chain {
   #found(
     name: string,
     source: Source,
-    answer: Extract<Answer, { kind: 'held' | 'stale' }>,
+    answer: Extract<Answer, { kind: 'held' | 'stale' }> & { readonly freshFor: number },
     passes: readonly Pass[],
     attempts: readonly ProviderAttempt[],
   ): Resolution {
-    const { record, age } = answer;
+    const { record, age, freshFor } = answer;
     this.#tell(passes, [name], source.provider.name);
     const stale = answer.kind === 'stale' ? outage(source, answer.error) : undefined;
     if (stale) this.#tell([stale], [name], 'last-good');
@@ -208,7 +212,7 @@ export class Chain {
         : undefined;
     const freshness =
       passes.length > 0 ? 'fallback' : stale ? 'stale' : degraded ? 'fallback' : 'fresh';
-    return { kind: 'found', source, record, age, freshness, degraded, attempts };
+    return { kind: 'found', source, record, age, freshFor, freshness, degraded, attempts };
   }
 
   #tell(passes: readonly Pass[], names: readonly string[], answeredBy: string): void {

@@ -20,7 +20,16 @@ export class Circuit {
   /** @param probe - asks the store once and reports to `fail` or `close` */
   constructor(clock: Clock, probe: () => void) {
     this.#clock = clock;
-    this.#probe = probe;
+    this.#probe = () => {
+      this.#cancel = undefined;
+      probe();
+    };
+  }
+
+  /** `half-open`: a probe is under way. */
+  get state(): 'closed' | 'open' | 'half-open' {
+    if (this.#failure === undefined) return 'closed';
+    return this.#cancel ? 'open' : 'half-open';
   }
 
   /** Why the circuit is open; `undefined` while it is closed. */

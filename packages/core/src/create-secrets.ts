@@ -5,6 +5,7 @@ import { Chain, type Resolution } from './chain.ts';
 import { systemClock } from './clock.ts';
 import { type Duration, toMilliseconds } from './duration.ts';
 import type { SecretsEvent } from './events.ts';
+import { FastAnswers } from './fast-answers.ts';
 import { abortReason } from './limited-call.ts';
 import { Notifier } from './notifier.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
@@ -15,8 +16,16 @@ import type {
   SecretRecord,
   WriteReceipt,
 } from './secret-provider.ts';
-import type { ChainEntry, Explanation, Secrets, SecretsOptions } from './secrets.ts';
+import type {
+  CallOptions,
+  ChainEntry,
+  Explanation,
+  SecretChange,
+  Secrets,
+  SecretsOptions,
+} from './secrets.ts';
 import { Source } from './source.ts';
+import { Watching } from './watching.ts';
 
 const minute = 60_000;
 
@@ -49,6 +58,11 @@ export function createSecrets(options: SecretsOptions): Secrets {
   };
   const budget = length('budget', 4_000);
   const notifier = new Notifier(clock);
+  const answers = new FastAnswers(clock);
+  const changed = () => {
+    answers.clear();
+    watching.look();
+  };
   const sources = options.providers.map((given) => {
     const entry: ChainEntry = 'provider' in given ? given : { provider: given };
     const { provider, required = false, timeout, onDenied = 'stop' } = entry;
@@ -60,6 +74,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       limits,
       clock,
       notifier,
+      changed,
     });
   });
   const only = new Map(Object.entries(options.only ?? {}));
@@ -82,6 +97,30 @@ export function createSecrets(options: SecretsOptions): Secrets {
     if (resolution.kind === 'failed' && resolution.error.code === 'ERR_SECRET_ABORTED')
       throw resolution.error;
     return resolution;
+  };
+  const watching = new Watching({
+    clock,
+    interval: Math.max(ttl, 1_000),
+    resolve: (name) => resolve(name, undefined),
+    begin: (signal) => beginWatching(signal),
+  });
+  const beginWatching = (signal: AbortSignal) => {
+    for (const source of sources) source.watch(signal);
+  };
+  const watch = (
+    ...[subject, given]: [string, CallOptions?] | [() => void, AbortSignal]
+  ): AsyncGenerator<SecretChange> | Promise<void> => {
+    if (typeof subject === 'string')
+      return watching.changes(subject, (given as CallOptions)?.signal);
+    const signal = given as AbortSignal;
+    const stop = notifier.on('changed', subject);
+    beginWatching(signal);
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => {
+        stop();
+        resolve();
+      });
+    });
   };
   const resolveAll = async (signal: AbortSignal | undefined) => {
     assertOpen(signal);
@@ -143,10 +182,15 @@ export function createSecrets(options: SecretsOptions): Secrets {
     name: chainName,
     store: sources.map(({ label }) => label).join(', then '),
 
-    async get(name, { signal } = {}) {
-      const resolution = await resolve(name, signal);
-      if (resolution.kind === 'found') return resolution.record.value;
-      throw resolution.error;
+    async get(name, given) {
+      // an aborted signal must be seen, so only a call without one takes the short way
+      const answer = given === undefined ? answers.get(name) : undefined;
+      if (answer !== undefined) return answer;
+      const resolution = await resolve(name, given?.signal);
+      if (resolution.kind !== 'found') throw resolution.error;
+      const { record, freshness, freshFor } = resolution;
+      if (freshness === 'fresh' && !closing) answers.keep(name, record.value, freshFor);
+      return record.value;
     },
 
     async find(name, { signal } = {}) {
@@ -188,6 +232,22 @@ export function createSecrets(options: SecretsOptions): Secrets {
       return explanationOf(name, await resolve(name, signal));
     },
 
+    status: () => sources.map((source) => source.status()),
+
+    async refresh({ signal } = {}) {
+      assertOpen(signal);
+      await Promise.all(sources.map((source) => source.reread({ signal, limit: budget })));
+      assertOpen(signal);
+      return secrets.status();
+    },
+
+    watch: watch as Secrets['watch'],
+
+    onChange: (names, listener) =>
+      watching.onChange(typeof names === 'string' ? [names] : names, listener),
+
+    view: (names, { signal } = {}) => watching.view(names, signal),
+
     on: (type, listener) => notifier.on(type, listener as unknown as (event: SecretsEvent) => void),
 
     async read(names, context) {
@@ -195,7 +255,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     close() {
-      closing ??= Promise.all(sources.map((source) => source.close())).then(() => {});
+      if (closing) return closing;
+      closing = Promise.all(sources.map((source) => source.close())).then(() => {});
+      watching.close();
+      answers.clear();
       return closing;
     },
 

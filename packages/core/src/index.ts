@@ -28,6 +28,8 @@ export type {
   ChainEntry,
   DeleteResult,
   Explanation,
+  ProviderStatus,
+  SecretChange,
   Secrets,
   SecretsOptions,
   SetResult,

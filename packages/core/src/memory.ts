@@ -19,23 +19,29 @@ export interface MemoryLimits {
 }
 
 /** A moment by both clocks. */
-interface Instant {
+export interface Instant {
   readonly monotonic: number;
   readonly wall: number;
+}
+
+/** When a store was read. */
+export interface ReadAt extends Instant {
+  /** Shortens every `ttl` by up to a tenth, so that a fleet started at once does not refresh at once. */
+  readonly jitter: number;
 }
 
 /** One name as it was read. */
 export interface Seen {
   /** `undefined`: the store answered "not here". */
   readonly record: SecretRecord | undefined;
-  readonly at: Instant;
+  readonly at: ReadAt;
   /** Why it was second-hand already when it was read, where it was. */
   readonly degraded: string | undefined;
 }
 
 /** A whole store as it was read. */
 export interface SeenWhole {
-  readonly at: Instant;
+  readonly at: ReadAt;
   readonly missingDocument: SecretBatch['missingDocument'];
   readonly revision: string | undefined;
   readonly degraded: string | undefined;
@@ -46,11 +52,12 @@ export interface SeenWhole {
 /** `fresh`: serve it. `aging`: serve it and read it anew. `gone`: read it first. */
 export type Freshness = 'fresh' | 'aging' | 'gone';
 
+/** How many names of a store that answers name by name are kept. */
+const mostNames = 10_000;
+
 export class Memory {
   readonly #clock: Clock;
   readonly #limits: MemoryLimits;
-  /** Shortens every `ttl` by up to a tenth, so that a fleet started at once does not refresh at once. */
-  #jitter = 1;
   readonly #names = new Map<string, Seen>();
   #whole: SeenWhole | undefined;
 
@@ -59,19 +66,19 @@ export class Memory {
     this.#limits = limits;
   }
 
-  now(): Instant {
-    return { monotonic: this.#clock.monotonic(), wall: this.#clock.wall() };
+  /** The moment at which a read begins. */
+  now(): ReadAt {
+    const jitter = 1 - Math.random() / 10;
+    return { monotonic: this.#clock.monotonic(), wall: this.#clock.wall(), jitter };
   }
 
   /** Milliseconds since `at`. */
   age(at: Instant): number {
-    const { monotonic, wall } = this.now();
-    return Math.max(monotonic - at.monotonic, wall - at.wall);
+    return Math.max(this.#clock.monotonic() - at.monotonic, this.#clock.wall() - at.wall);
   }
 
   /** Takes in an answer that was asked for at `at` and given for `asked`. */
-  remember(asked: readonly string[] | 'all', batch: SecretBatch, at: Instant): void {
-    this.#jitter = 1 - Math.random() / 10;
+  remember(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
     const { degraded, missingDocument, revision } = batch;
     const records = new Map<string, SecretRecord>();
     if (!batch.complete && asked !== 'all')
@@ -84,7 +91,13 @@ export class Memory {
         records.set(name, entry);
         this.#names.set(name, { record: entry, at, degraded });
       }
-    if (!batch.complete) return;
+    if (!batch.complete) {
+      // anybody may ask for any name: the oldest are let go
+      for (const name of this.#names.keys())
+        if (this.#names.size > mostNames) this.#names.delete(name);
+        else break;
+      return;
+    }
     // a name that could not be read keeps what it had: it may be needed as a last good value
     for (const name of this.#names.keys())
       if (!records.has(name) && !failed.has(name)) this.#names.delete(name);
@@ -105,6 +118,16 @@ export class Memory {
       this.#names.get(name) ??
       (whole && { record: undefined, at: whole.at, degraded: whole.degraded });
     return seen && { seen, freshness: this.#freshness(seen.at, seen.record) };
+  }
+
+  /**
+   * How many milliseconds longer what is known of `name` is fresh; 0 for what has its own end, which
+   * is judged by the clocks each time.
+   */
+  freshFor({ record, at }: Seen): number {
+    if (record?.expiresAt !== undefined || record?.lease) return 0;
+    const { ttl, negativeTtl } = this.#limits;
+    return (record ? ttl : negativeTtl) * at.jitter - this.age(at);
   }
 
   /** What is known of the whole store. */
@@ -139,12 +162,12 @@ export class Memory {
     return { ...whole, records };
   }
 
-  #freshness(at: Instant, record: SecretRecord | 'held' | undefined): Freshness {
+  #freshness(at: ReadAt, record: SecretRecord | 'held' | undefined): Freshness {
     const { ttl, negativeTtl, staleWhileRevalidate } = this.#limits;
     const age = this.age(at);
-    if (record === undefined) return age < negativeTtl * this.#jitter ? 'fresh' : 'gone';
+    if (record === undefined) return age < negativeTtl * at.jitter ? 'fresh' : 'gone';
     if (record !== 'held' && this.#expired(record, at)) return 'gone';
-    if (age < ttl * this.#jitter) return 'fresh';
+    if (age < ttl * at.jitter) return 'fresh';
     return age < ttl + staleWhileRevalidate ? 'aging' : 'gone';
   }
 

@@ -38,13 +38,7 @@ export class Notifier {
       if (notice !== undefined) warnProcess(notice, event.type);
       return;
     }
-    for (const listener of [...listeners])
-      try {
-        listener(event);
-      } catch {
-        // a listener must not decide whether a secret is found; its error's text may hold anything
-        warnProcess(`a listener of '${event.type}' threw`, 'listener');
-      }
+    for (const listener of [...listeners]) callListener(event.type, () => listener(event));
   }
 
   /** Tells that an answer is second-hand, unless this outage has been told. */
@@ -64,6 +58,16 @@ export class Notifier {
     this.#outages.delete(provider);
     const after = this.#clock.monotonic() - outage.since;
     this.emit({ type: 'recovered', provider: provider.name, store: provider.store, after });
+  }
+}
+
+/** Calls a user's listener, which must not decide whether a secret is found. */
+export function callListener(what: string, call: () => void): void {
+  try {
+    call();
+  } catch {
+    // its error's text may hold anything
+    warnProcess(`a listener of '${what}' threw`, 'listener');
   }
 }
 

@@ -4,7 +4,7 @@
 import type { Clock } from './clock.ts';
 import type { Duration } from './duration.ts';
 import type { SecretsEvents, SecretsEventType } from './events.ts';
-import type { ProviderAttempt } from './secret-error.ts';
+import type { ProviderAttempt, SecretErrorCode } from './secret-error.ts';
 import type { SecretProvider } from './secret-provider.ts';
 
 /** A provider with this chain's settings for it. */
@@ -69,6 +69,33 @@ export interface Explanation {
   readonly attempts: readonly ProviderAttempt[];
 }
 
+/** How one provider of the chain fares, as far as is known without asking it. */
+export interface ProviderStatus {
+  readonly provider: string;
+  readonly store: string;
+  /** `unknown`: it has not been asked yet. */
+  readonly state: 'ready' | 'failing' | 'unknown';
+  /** `open`: it is not asked, since it could not be; `half-open`: a probe is under way. */
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  /** Why it fails. */
+  readonly code?: SecretErrorCode;
+  /** Why it fails, in one clause. */
+  readonly detail?: string;
+  /** Milliseconds since its last read began. */
+  readonly age?: number;
+  /** How many names its last read answered. */
+  readonly names?: number;
+}
+
+/** That the answer for a name has become another one. Never a value. */
+export interface SecretChange {
+  readonly name: string;
+  /** Who answers now; missing where nobody does any more. */
+  readonly provider?: string;
+  readonly versionBefore?: string;
+  readonly versionAfter?: string;
+}
+
 /** What a write of the chain did. */
 export interface SetResult {
   /** The provider that was written to. */
@@ -121,6 +148,38 @@ export interface Secrets extends SecretProvider {
   delete(name: string, options?: CallOptions): Promise<DeleteResult>;
   /** Who answers for `name` and why. Never the value; does not reject because a provider failed. */
   explain(name: string, options?: CallOptions): Promise<Explanation>;
+  /** How each provider fares, in the chain's order. Asks nobody. */
+  status(): readonly ProviderStatus[];
+  /**
+   * Reads every provider anew, whatever is known and however it failed. What could not be read keeps
+   * what it had. Resolves to the status after that; does not reject because a provider failed.
+   */
+  refresh(options?: CallOptions): Promise<readonly ProviderStatus[]>;
+  /**
+   * Changes of the answer for `name`, from the first step of the iteration until `signal` fires or
+   * `close`. While somebody watches, the stores are read every `ttl` (and when they say so
+   * themselves, where they can). Changes that a slow consumer has not taken yet become one. A name
+   * may be watched before anybody holds it; a store that fails changes nothing.
+   */
+  watch(name: string, options?: CallOptions): AsyncGenerator<SecretChange, void, undefined>;
+  /** The provider's side of it, for a chain in a chain: calls `onChange` when anything changed. */
+  watch(onChange: () => void, signal: AbortSignal): Promise<void>;
+  /** Calls `listener` for every change of these names, as `watch`; resolves to what stops it. */
+  onChange(
+    names: string | readonly string[],
+    listener: (change: SecretChange) => void,
+  ): Promise<() => void>;
+  /**
+   * These names as properties, for hot paths: no promise, always the latest value that was read. A
+   * property throws the error that `get` would reject with once the rules of the chain no longer
+   * allow its value. It follows changes until `signal` fires or `close`.
+   *
+   * @throws as `get` does
+   */
+  view<Name extends string>(
+    names: readonly Name[],
+    options?: CallOptions,
+  ): Promise<Readonly<Record<Name, string>>>;
   /**
    * Listens to an event; returns what stops listening. A `fallback` or `warning` that nobody listens
    * to becomes a process warning, so that it is never silent.

@@ -8,10 +8,11 @@ import type { Clock } from './clock.ts';
 import { Flight, type Landing, type Patience } from './flight.ts';
 import { labelOf } from './label.ts';
 import { limitedCall } from './limited-call.ts';
-import { Memory, type MemoryLimits } from './memory.ts';
+import { Memory, type MemoryLimits, type ReadAt } from './memory.ts';
 import type { Notifier } from './notifier.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
 import type { ReadContext, SecretBatch, SecretProvider, SecretRecord } from './secret-provider.ts';
+import type { ProviderStatus } from './secrets.ts';
 
 /** What a provider answers for one name. */
 export type Answer =
@@ -20,10 +21,16 @@ export type Answer =
       readonly record: SecretRecord;
       /** Milliseconds since it was read. */
       readonly age: number;
+      /** Milliseconds that it stays fresh without another look at the clocks; 0 if it must be looked at. */
+      readonly freshFor: number;
       /** Why it is second-hand, where the provider is a chain that fell back itself. */
       readonly degraded?: string | undefined;
     }
-  | { readonly kind: 'absent'; readonly missingDocument?: SecretBatch['missingDocument'] }
+  | {
+      readonly kind: 'absent';
+      readonly freshFor: number;
+      readonly missingDocument?: SecretBatch['missingDocument'];
+    }
   /** It could not be asked; this is its last good value. */
   | {
       readonly kind: 'stale';
@@ -58,7 +65,12 @@ export interface SourceOptions {
   readonly limits: MemoryLimits;
   readonly clock: Clock;
   readonly notifier: Notifier;
+  /** Is called when an answer of the provider may be another one than before. */
+  readonly changed: () => void;
 }
+
+/** How many reads of one provider may be under way; further names wait together for the next. */
+const mostReads = 8;
 
 /** Milliseconds between background refreshes of a store that answers them with a refusal. */
 const refusedPause = 5_000;
@@ -88,6 +100,9 @@ export class Source {
   #lastAsked: readonly string[] | 'all' = [];
   /** Monotonic time before which a refused refresh is not tried again. */
   #refreshNotBefore = 0;
+  /** How the last read ended. */
+  #last: { readonly at: ReadAt; readonly error?: SecretError; readonly names?: number } | undefined;
+  #reads = 0;
   readonly #warned = new Set<string>();
   #closed = false;
 
@@ -142,8 +157,31 @@ export class Source {
   /** Forgets what was read, and what is being read, so that the next answer is the store's own. */
   forget(): void {
     this.#memory.forget();
-    this.#flights = [];
-    this.#gathering = undefined;
+    this.#flights = this.#gathering ? [this.#gathering] : [];
+    this.#options.changed();
+  }
+
+  /** Asks the provider again for what was asked for last, whatever is known and however it failed. */
+  async reread(patience: Patience): Promise<void> {
+    const flight = this.#gathering ?? this.#newFlight();
+    flight.add(this.#lastAsked.length > 0 ? this.#lastAsked : 'all');
+    await flight.wait(patience);
+  }
+
+  /** How the provider fares, as far as is known without asking it. */
+  status(): ProviderStatus {
+    const { name, store } = this.provider;
+    const last = this.#last;
+    const error = this.#circuit.failure ?? last?.error;
+    return {
+      provider: name,
+      store,
+      state: error ? 'failing' : last ? 'ready' : 'unknown',
+      breaker: this.#circuit.state,
+      ...(error && { code: error.code, detail: error.reason }),
+      ...(last && { age: this.#memory.age(last.at) }),
+      ...(last?.names !== undefined && { names: last.names }),
+    };
   }
 
   /** Runs one call of the provider other than `read` inside the caller's patience. */
@@ -156,6 +194,15 @@ export class Source {
     const result = await limitedCall(work, { clock, limit, signal, provider: provider.name, warn });
     this.#circuit.close();
     return result;
+  }
+
+  /** Lets the provider watch its store, where it can, and reads it anew when it says so. */
+  watch(signal: AbortSignal): void {
+    const changed = () => void this.reread({ signal, limit: this.timeout });
+    this.provider.watch?.(changed, signal).catch(() => {
+      if (!signal.aborted)
+        this.warn('cannot watch its store: it is read from time to time instead');
+    });
   }
 
   /** Tells the user once per text. */
@@ -184,21 +231,22 @@ export class Source {
     const known = this.#memory.look(name);
     if (known === undefined || known.freshness === 'gone') return undefined;
     if (known.freshness === 'aging') this.#refresh([name]);
-    return this.#answer(known.seen.record, this.#memory.age(known.seen.at), known.seen.degraded);
-  }
-
-  #answer(record: SecretRecord | undefined, age: number, degraded: string | undefined): Answer {
-    if (record !== undefined) return { kind: 'held', record, age, degraded };
-    return { kind: 'absent', missingDocument: this.#memory.lookWhole()?.seen.missingDocument };
+    const { record, at, degraded } = known.seen;
+    const freshFor = this.#memory.freshFor(known.seen);
+    if (record) return { kind: 'held', record, age: this.#memory.age(at), freshFor, degraded };
+    const missingDocument = this.#memory.lookWhole()?.seen.missingDocument;
+    return { kind: 'absent', freshFor, missingDocument };
   }
 
   #answerOf(name: string, flight: Flight, { batch }: Landing): Answer | undefined {
     const entry = batch?.entries.get(name);
     if (isSecretError(entry)) return this.#instead(name, entry);
     if (entry !== undefined)
-      return { kind: 'held', record: entry, age: 0, degraded: batch?.degraded };
+      return { kind: 'held', record: entry, age: 0, freshFor: 0, degraded: batch?.degraded };
     const wasAsked = flight.names === 'all' || flight.names.has(name) || batch?.complete;
-    return wasAsked ? { kind: 'absent', missingDocument: batch?.missingDocument } : undefined;
+    return wasAsked
+      ? { kind: 'absent', freshFor: 0, missingDocument: batch?.missingDocument }
+      : undefined;
   }
 
   /** The last good value where the store could not be asked, else the failure. */
@@ -233,48 +281,63 @@ export class Source {
     this.#gathering = flight;
     this.#flights.push(flight);
     // after the promise jobs of this tick, so that names asked for one after another still meet
-    queueMicrotask(() => {
-      if (this.#gathering === flight) this.#gathering = undefined;
-      this.#lastAsked = flight.asked;
-      void this.#fly(flight);
-    });
+    queueMicrotask(() => this.#launch());
     return flight;
   }
 
+  #launch(): void {
+    const flight = this.#gathering;
+    if (flight === undefined || this.#reads >= mostReads) return;
+    this.#gathering = undefined;
+    this.#lastAsked = flight.asked;
+    this.#reads += 1;
+    void this.#fly(flight);
+  }
+
   async #fly(flight: Flight): Promise<void> {
-    const { notifier } = this.#options;
     const at = this.#memory.now();
     flight.start();
-    const { batch, error } = await flight.landed;
+    const landing = await flight.landed;
     // a write in between made its answer old: it is given to those who waited and not kept
     const counts = this.#flights.includes(flight);
     this.#flights = this.#flights.filter((other) => other !== flight);
+    this.#reads -= 1;
     if (this.#closed) return;
+    if (landing.error) this.#takeError(landing.error, at);
+    else this.#takeBatch(flight, landing.batch, at, counts);
+    this.#options.changed();
+    this.#launch();
+  }
+
+  #takeError(error: SecretError, at: ReadAt): void {
     const { name, store } = this.provider;
-    if (error?.code === 'ERR_SECRET_UNAVAILABLE') return this.#circuit.fail(error);
-    if (error?.code === 'ERR_SECRET_ABORTED') return;
-    this.#circuit.close();
-    if (error) {
-      this.#refreshNotBefore = this.#memory.now().monotonic + refusedPause;
-      if (refusals.has(error.code))
-        notifier.emit({
-          type: 'denied',
-          provider: name,
-          store,
-          code: error.code,
-          detail: error.reason,
-        });
+    const { code, reason: detail } = error;
+    if (code === 'ERR_SECRET_ABORTED') {
+      // it may have been the probe: another one must follow
+      if (this.#circuit.failure) this.#circuit.fail(this.#circuit.failure);
       return;
     }
+    this.#last = { at, error };
+    if (code === 'ERR_SECRET_UNAVAILABLE') {
+      this.#circuit.fail(error);
+      return;
+    }
+    this.#circuit.close();
+    this.#refreshNotBefore = this.#memory.now().monotonic + refusedPause;
+    if (refusals.has(code))
+      this.#options.notifier.emit({ type: 'denied', provider: name, store, code, detail });
+  }
+
+  #takeBatch(flight: Flight, batch: SecretBatch, at: ReadAt, counts: boolean): void {
+    const { notifier } = this.#options;
+    const { name } = this.provider;
+    this.#circuit.close();
+    this.#last = { at, names: batch.entries.size };
     if (this.#bag === undefined && flight.asked !== 'all') this.#bag = batch.complete;
     if (counts) this.#tellChanges(batch);
     if (counts) this.#memory.remember(flight.asked, batch, at);
-    notifier.emit({
-      type: 'refreshed',
-      provider: name,
-      names: batch.entries.size,
-      duration: this.#memory.now().monotonic - at.monotonic,
-    });
+    const duration = this.#memory.age(at);
+    notifier.emit({ type: 'refreshed', provider: name, names: batch.entries.size, duration });
     if (!batch.missingDocument || batch.missingDocument.optional) notifier.recover(this.provider);
   }
 

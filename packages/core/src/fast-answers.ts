@@ -1,0 +1,53 @@
+/**
+ * Answers that need no look at any clock or provider: what a hot path gets. All of them are let go
+ * at once when anything changes or the first of them ends. Time is looked at every 250 ms while they
+ * are in use, so an answer may be served that much late, and no timer runs for an idle application.
+ */
+import type { Clock } from './clock.ts';
+
+const tick = 250;
+
+export class FastAnswers {
+  readonly #clock: Clock;
+  readonly #values = new Map<string, string>();
+  #used = false;
+  #cancel: (() => void) | undefined;
+  /** When the first answer ends, by either clock. */
+  #monotonicEnd = 0;
+  #wallEnd = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get(name: string): string | undefined {
+    this.#used = true;
+    return this.#values.get(name);
+  }
+
+  /** Keeps an answer for `freshFor` milliseconds at the most. */
+  keep(name: string, value: string, freshFor: number): void {
+    if (freshFor <= tick) return;
+    const monotonicEnd = this.#clock.monotonic() + freshFor;
+    const wallEnd = this.#clock.wall() + freshFor;
+    if (this.#values.size === 0 || monotonicEnd < this.#monotonicEnd)
+      this.#monotonicEnd = monotonicEnd;
+    if (this.#values.size === 0 || wallEnd < this.#wallEnd) this.#wallEnd = wallEnd;
+    this.#values.set(name, value);
+    this.#cancel ??= this.#clock.schedule(this.#onTick, tick, true);
+  }
+
+  clear(): void {
+    this.#values.clear();
+  }
+
+  readonly #onTick = (): void => {
+    this.#cancel = undefined;
+    const over =
+      this.#clock.monotonic() + tick >= this.#monotonicEnd ||
+      this.#clock.wall() + tick >= this.#wallEnd;
+    if (over || !this.#used) this.clear();
+    this.#used = false;
+    if (this.#values.size > 0) this.#cancel = this.#clock.schedule(this.#onTick, tick, true);
+  };
+}

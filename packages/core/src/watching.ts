@@ -1,0 +1,213 @@
+/**
+ * Tells when the answer for a name becomes another one. It asks the chain anew whenever a provider was
+ * read or written, and makes the providers be read in the background while somebody watches: at every
+ * `interval`, and whenever a provider that can watch its store says so.
+ */
+import type { Resolution } from './chain.ts';
+import type { Clock } from './clock.ts';
+import { callListener } from './notifier.ts';
+import type { SecretError } from './secret-error.ts';
+import type { SecretChange } from './secrets.ts';
+
+/** Hears what the chain answers for a name now, and how that differs from before. */
+type Observer = (resolution: Resolution, change: SecretChange | undefined) => void;
+
+/** What a chain gives to those who watch it. */
+export interface WatchingOptions {
+  readonly clock: Clock;
+  /** Milliseconds between two looks. */
+  readonly interval: number;
+  /** Rejects if the chain is closed or the name is none. */
+  readonly resolve: (name: string) => Promise<Resolution>;
+  /** Makes the providers watch their stores, until the signal fires. */
+  readonly begin: (signal: AbortSignal) => void;
+}
+
+interface Watched {
+  last: Resolution;
+  readonly observers: Set<Observer>;
+}
+
+export class Watching {
+  readonly #options: WatchingOptions;
+  readonly #names = new Map<string, Watched>();
+  readonly #endings = new Set<() => void>();
+  #active: AbortController | undefined;
+  #cancel: (() => void) | undefined;
+  #looking = false;
+  #again = false;
+
+  constructor(options: WatchingOptions) {
+    this.#options = options;
+  }
+
+  /** As `Secrets.watch`. */
+  async *changes(name: string, signal: AbortSignal | undefined): AsyncGenerator<SecretChange> {
+    // one place for what was not taken yet: a slow consumer loses no state and piles nothing up
+    let pending: SecretChange | undefined;
+    let wake = () => {};
+    let over = signal?.aborted ?? false;
+    const end = () => {
+      over = true;
+      wake();
+    };
+    const stop = await this.onChange([name], (change) => {
+      pending = pending?.versionBefore
+        ? { ...change, versionBefore: pending.versionBefore }
+        : change;
+      wake();
+    });
+    this.#endings.add(end);
+    signal?.addEventListener('abort', end);
+    try {
+      while (!over) {
+        const change = pending;
+        pending = undefined;
+        if (change) yield change;
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
+    } finally {
+      stop();
+      this.#endings.delete(end);
+      signal?.removeEventListener('abort', end);
+    }
+  }
+
+  /** As `Secrets.onChange`. */
+  async onChange(
+    names: readonly string[],
+    listener: (change: SecretChange) => void,
+  ): Promise<() => void> {
+    return this.#observe(names, () => (_, change) => {
+      if (change) callListener('onChange', () => listener(change));
+    });
+  }
+
+  /** As `Secrets.view`. */
+  async view(
+    names: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<Readonly<Record<string, string>>> {
+    const view: Record<string, string> = Object.create(null);
+    let failure: SecretError | undefined;
+    const stop = await this.#observe(names, (name) => (resolution) => {
+      const found = resolution.kind === 'found';
+      if (!found) failure ??= resolution.error;
+      Object.defineProperty(view, name, {
+        enumerable: true,
+        configurable: true,
+        ...(found
+          ? { value: resolution.record.value }
+          : {
+              get() {
+                throw resolution.error;
+              },
+            }),
+      });
+    });
+    if (failure || signal?.aborted) stop();
+    if (failure) throw failure;
+    signal?.addEventListener('abort', stop, { once: true });
+    return view;
+  }
+
+  /** Looks at every watched name again, once however often it is called while it looks. */
+  look(): void {
+    if (this.#names.size === 0) return;
+    this.#again = true;
+    if (!this.#looking) void this.#lookAround();
+  }
+
+  /** Ends every watch. */
+  close(): void {
+    for (const end of this.#endings) end();
+    this.#names.clear();
+    this.#rest();
+  }
+
+  /** Observes names from what is answered for them now; returns what stops it. */
+  async #observe(
+    names: readonly string[],
+    observerOf: (name: string) => Observer,
+  ): Promise<() => void> {
+    const stops: (() => void)[] = [];
+    const stop = () => {
+      for (const one of stops.splice(0)) one();
+    };
+    const first = await Promise.all(names.map((name) => this.#options.resolve(name)));
+    for (const [index, name] of names.entries()) {
+      const last = first[index] as Resolution;
+      const watched = this.#names.get(name) ?? { last, observers: new Set() };
+      const observer = observerOf(name);
+      this.#names.set(name, watched);
+      watched.observers.add(observer);
+      observer(watched.last, undefined);
+      stops.push(() => {
+        watched.observers.delete(observer);
+        if (watched.observers.size === 0) this.#names.delete(name);
+        if (this.#names.size === 0) this.#rest();
+      });
+    }
+    this.#begin();
+    return stop;
+  }
+
+  #begin(): void {
+    if (this.#active || this.#names.size === 0) return;
+    this.#active = new AbortController();
+    this.#options.begin(this.#active.signal);
+    this.#schedule();
+  }
+
+  #rest(): void {
+    this.#active?.abort();
+    this.#active = undefined;
+    this.#cancel?.();
+  }
+
+  #schedule(): void {
+    const { clock, interval } = this.#options;
+    const pause = interval * (1 - Math.random() / 10);
+    this.#cancel = clock.schedule(
+      () => {
+        this.look();
+        this.#schedule();
+      },
+      pause,
+      true,
+    );
+  }
+
+  async #lookAround(): Promise<void> {
+    this.#looking = true;
+    while (this.#again) {
+      this.#again = false;
+      await Promise.all([...this.#names].map(([name, watched]) => this.#lookAt(name, watched)));
+    }
+    this.#looking = false;
+  }
+
+  async #lookAt(name: string, watched: Watched): Promise<void> {
+    const now = await this.#options.resolve(name).catch(() => undefined);
+    if (now === undefined) return; // closed meanwhile
+    const change = now.kind === 'failed' ? undefined : changeOf(name, watched.last, now);
+    // a failing store changes nothing: the last answer stays until a new one is read
+    if (now.kind !== 'failed') watched.last = now;
+    for (const observer of [...watched.observers]) observer(now, change);
+  }
+}
+
+function changeOf(name: string, before: Resolution, now: Resolution): SecretChange | undefined {
+  const old = before.kind === 'found' ? before.record : undefined;
+  const record = now.kind === 'found' ? now.record : undefined;
+  if (old?.value === record?.value) return undefined;
+  return {
+    name,
+    ...(now.kind === 'found' && { provider: now.source.provider.name }),
+    ...(old?.version !== undefined && { versionBefore: old.version }),
+    ...(record?.version !== undefined && { versionAfter: record.version }),
+  };
+}

@@ -10,7 +10,8 @@
  * - `prompt`: asks for something on the terminal; we give the same to the server's API
  * - `no-test=reason`: cannot run here
  *
- * A `ts` block with `file=shop.mjs` is a file that the reader writes.
+ * A document that starts no server takes it that the reader has one, and has named it by `VAULT_ADDR`,
+ * `VAULT_TOKEN` and `VAULT_SECRET_PATH`. A `ts` block with `file=shop.mjs` is a file that the reader writes.
  */
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -56,11 +57,16 @@ export async function runDocument(document: MarkdownDocument): Promise<void> {
   const blocks = document.blocks.filter(
     (block) => (isShell(block) && !block.words.has('no-test')) || block.words.has('file'),
   );
-  if (!blocks.some(isShell)) return;
+  if (blocks.length === 0) return;
   const run = await prepare();
   try {
     const startsOne = blocks.some(({ words }) => words.has('docker') || words.has('server'));
-    if (!startsOne && document.text.includes('127.0.0.1:8200')) await startDev(run, []);
+    if (!startsOne) {
+      await startDev(run, []);
+      run.env['VAULT_ADDR'] = `http://127.0.0.1:${run.port}`;
+      run.env['VAULT_TOKEN'] = devToken;
+      run.env['VAULT_SECRET_PATH'] = 'aiogram-shop';
+    }
     for (const block of blocks) {
       const problem = await runBlock(block, run);
       if (problem !== undefined)
@@ -117,6 +123,7 @@ async function prepare(): Promise<Run> {
       HOME: home,
       PATH: `${join(npm, 'bin')}:${bin}:${process.env['PATH']}`,
       NO_COLOR: '1',
+      GITHUB_ENV: join(folder, 'github-env'),
       npm_config_prefix: npm,
       npm_config_update_notifier: 'false',
     },

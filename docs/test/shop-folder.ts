@@ -54,7 +54,10 @@ if missing or leaked:
 print("The bot runs.")
 `;
 
-/** Writes `.env` (values quoted where they need it) and `bot.py` into a folder. */
+/** In the place of the reader's server: fails unless it is given the token. */
+const server = 'if (!process.env.TOKEN) process.exit(1);\n';
+
+/** Writes `.env` (values quoted where they need it) `bot.py` and `server.js` into a folder. */
 export async function writeShop(folder: string): Promise<void> {
   const lines = Object.entries(shopSettings).map(
     ([name, value]) => `${name}=${value.includes(' ') ? `"${value}"` : value}`,
@@ -65,4 +68,5 @@ export async function writeShop(folder: string): Promise<void> {
     `# The settings of the tea shop\nUSE_VAULT=false\n${lines.join('\n')}\n`,
   );
   await writeFile(join(folder, 'bot.py'), bot);
+  await writeFile(join(folder, 'server.js'), server);
 }

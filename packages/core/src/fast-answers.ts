@@ -39,6 +39,8 @@ export class FastAnswers {
 
   clear(): void {
     this.#values.clear();
+    this.#cancel?.();
+    this.#cancel = undefined;
   }
 
   readonly #onTick = (): void => {

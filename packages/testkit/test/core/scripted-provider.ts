@@ -41,6 +41,8 @@ export interface ScriptedProvider extends SecretProvider {
   readonly held: Map<string, SecretRecord | SecretError>;
   /** Every read so far. */
   readonly reads: (readonly string[] | 'all')[];
+  /** The mood that the last read met. */
+  lastMet: Mood | undefined;
   /** The contexts of the reads. */
   readonly contexts: ReadContext[];
   closed: number;
@@ -68,11 +70,13 @@ export function scripted(
     mood,
     held,
     reads: [],
+    lastMet: undefined,
     contexts: [],
     closed: 0,
     async read(names, context) {
       provider.reads.push(names);
       provider.contexts.push(context);
+      provider.lastMet = provider.mood;
       const { mood } = provider;
       if (typeof mood === 'function') return mood();
       if (mood === 'silent')

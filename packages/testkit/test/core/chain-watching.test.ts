@@ -1,0 +1,326 @@
+// Following changes: watch, onChange, view, refresh, status; and the short way of a cached get.
+import { createSecrets, memoryProvider, type SecretChange } from '@keyfall/core';
+import { describe, expect, test } from 'vitest';
+import { manualClock } from '../../src/index.ts';
+import { outcome, scripted } from './scripted-provider.ts';
+
+const minute = 60_000;
+
+describe('the short way of a cached get', () => {
+  test('ends with ttl, at the most one look at the clocks late, also after the machine slept', async () => {
+    for (const pass of ['advance', 'suspend'] as const) {
+      const clock = manualClock();
+      const vault = scripted('vault', { A: 'old' });
+      const secrets = createSecrets({ providers: [vault], ttl: '5m', clock });
+      for (let count = 0; count < 5; count += 1) expect(await secrets.get('A')).toBe('old');
+      vault.held.set('A', { value: 'new', version: '2' });
+      if (pass === 'advance') {
+        // in use all the time, so that it is never let go for being idle
+        for (let passed = 0; passed < 10 * minute + 250; passed += 125) {
+          await clock.advance(125);
+          await secrets.get('A');
+        }
+      } else {
+        await clock.suspend(20 * minute, { monotonic: false });
+        await clock.advance(250);
+      }
+      expect(await secrets.get('A')).toBe('new');
+    }
+  });
+
+  test('no timer runs for an application that asks for nothing', async () => {
+    const clock = manualClock();
+    const secrets = createSecrets({ providers: [scripted('vault', { A: 'a' })], clock });
+    for (let count = 0; count < 5; count += 1) await secrets.get('A');
+    expect(clock.timers).toBe(1);
+    expect(clock.foregroundTimers).toBe(0);
+    await clock.advance(500);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('is not taken for a value with an end of its own, nor past a set, nor past close', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', {}, { writable: true });
+    vault.held.set('LEASED', { value: 'leased', expiresAt: clock.wall() + 1_000 });
+    vault.held.set('A', { value: 'old' });
+    const secrets = createSecrets({ providers: [vault], clock });
+    for (let count = 0; count < 3; count += 1)
+      expect([await secrets.get('LEASED'), await secrets.get('A')]).toEqual(['leased', 'old']);
+    await secrets.set('A', 'new');
+    expect(await secrets.get('A')).toBe('new');
+    clock.setWall(clock.wall() + 1_001);
+    vault.mood = 'unavailable';
+    expect(await outcome(secrets.get('LEASED'))).toBe('ERR_SECRET_UNAVAILABLE');
+    await secrets.close();
+    expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_ABORTED');
+  });
+
+  test('is left when an earlier provider comes to hold the name', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', {});
+    const secrets = createSecrets({ providers: [vault, memoryProvider({ A: 'plain' })], clock });
+    for (let count = 0; count < 3; count += 1) expect(await secrets.get('A')).toBe('plain');
+    vault.held.set('A', { value: 'vault' });
+    await clock.advance(30_000); // "not here" is fresh no longer than that
+    expect(await secrets.get('A')).toBe('vault');
+  });
+});
+
+describe('watch', () => {
+  test('tells each change once, with its versions, and what a slow consumer missed as one', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'first', B: 'b' });
+    const secrets = createSecrets({ providers: [vault], ttl: '5m', clock });
+    const stop = new AbortController();
+    const changes = secrets.watch('A', { signal: stop.signal });
+    const first = changes.next();
+    await clock.advance(10 * minute);
+    for (const version of ['2', '3', '4']) {
+      vault.held.set('A', { value: `value ${version}`, version });
+      await clock.advance(10 * minute);
+    }
+    expect(await first).toEqual({
+      done: false,
+      value: { name: 'A', provider: 'vault', versionBefore: '1', versionAfter: '2' },
+    });
+    expect((await changes.next()).value).toEqual({
+      name: 'A',
+      provider: 'vault',
+      versionBefore: '2',
+      versionAfter: '4',
+    });
+    const next = changes.next();
+    await clock.advance(30 * minute); // nothing changes, nothing is told
+    stop.abort();
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect(clock.timers).toBe(0);
+  });
+
+  test('a name may come and go; a store that fails changes nothing', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault');
+    const secrets = createSecrets({ providers: [vault], ttl: '1m', staleIfError: '5m', clock });
+    const changes: SecretChange[] = [];
+    const stop = await secrets.onChange('A', (change) => changes.push(change));
+    vault.held.set('A', { value: 'a', version: '7' });
+    await clock.advance(3 * minute);
+    vault.mood = 'unavailable';
+    await clock.advance(20 * minute);
+    vault.mood = 'answers';
+    await clock.advance(3 * minute);
+    vault.held.delete('A');
+    await clock.advance(3 * minute);
+    expect(changes).toEqual([
+      { name: 'A', provider: 'vault', versionAfter: '7' },
+      { name: 'A', versionBefore: '7' },
+    ]);
+    stop();
+    vault.held.set('A', { value: 'again' });
+    await clock.advance(10 * minute);
+    expect(changes).toHaveLength(2);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('a set is told at once; a provider that watches its store is read when it says so', async () => {
+    const clock = manualClock();
+    let changed = () => {};
+    let watching: AbortSignal | undefined;
+    const files = Object.assign(scripted('files', { A: '1' }, { writable: true }), {
+      watch: async (onChange: () => void, signal: AbortSignal) => {
+        changed = onChange;
+        watching = signal;
+      },
+    });
+    const secrets = createSecrets({ providers: [files], clock });
+    const heard: string[] = [];
+    const stop = await secrets.onChange(['A'], ({ versionAfter }) => heard.push(`${versionAfter}`));
+    await secrets.set('A', 'two');
+    await clock.advance(0);
+    files.held.set('A', { value: 'three', version: '3' });
+    changed();
+    await clock.advance(0);
+    expect(heard).toEqual(['2', '3']);
+    stop();
+    expect(watching?.aborted).toBe(true);
+  });
+
+  test('a provider whose watch fails is told of, and read from time to time', async () => {
+    const clock = manualClock();
+    const files = Object.assign(scripted('files', { A: '1' }), {
+      watch: () => Promise.reject(new Error('canary')),
+    });
+    const secrets = createSecrets({ providers: [files], ttl: '1m', clock });
+    const warnings: string[] = [];
+    secrets.on('warning', ({ message }) => warnings.push(message));
+    const heard: unknown[] = [];
+    await secrets.onChange('A', (change) => heard.push(change));
+    files.held.set('A', { value: '2', version: '2' });
+    await clock.advance(2 * minute);
+    expect(heard).toHaveLength(1);
+    expect(warnings).toEqual(['cannot watch its store: it is read from time to time instead']);
+  });
+
+  test('close ends it', async () => {
+    const secrets = createSecrets({ providers: [scripted('vault', { A: 'a' })] });
+    const next = secrets.watch('A').next();
+    await new Promise(setImmediate);
+    await secrets.close();
+    expect(await next).toEqual({ done: true, value: undefined });
+  });
+
+  test('a chain in a chain passes on what changed inside', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'old' });
+    const inner = createSecrets({ name: 'inner', providers: [vault], ttl: '1m', clock });
+    const outer = createSecrets({ providers: [inner], ttl: '1m', clock });
+    const heard: SecretChange[] = [];
+    await outer.onChange('A', (change) => heard.push(change));
+    vault.held.set('A', { value: 'new', version: '2' });
+    await clock.advance(5 * minute);
+    expect(heard).toEqual([
+      { name: 'A', provider: 'inner', versionBefore: '1', versionAfter: '2' },
+    ]);
+  });
+});
+
+describe('view', () => {
+  test('follows changes, keeps the last good value, and throws when the rules allow it no longer', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'old', B: 'b' });
+    const secrets = createSecrets({ providers: [vault], ttl: '5m', staleIfError: '1h', clock });
+    secrets.on('fallback', () => {});
+    const view = await secrets.view(['A', 'B']);
+    expect({ ...view }).toEqual({ A: 'old', B: 'b' });
+    vault.held.set('A', { value: 'new', version: '2' });
+    await clock.advance(11 * minute);
+    expect(view.A).toBe('new');
+    vault.mood = 'unavailable';
+    await clock.advance(30 * minute);
+    expect(view.A).toBe('new');
+    await clock.advance(61 * minute);
+    expect(() => view.A).toThrow(expect.objectContaining({ code: 'ERR_SECRET_UNAVAILABLE' }));
+    vault.mood = 'answers';
+    await clock.advance(5 * minute);
+    expect(view.A).toBe('new');
+    expect(() => Object.assign(view, { A: 'mine' })).toThrow(TypeError);
+  });
+
+  test('rejects as get does, and leaves nothing behind', async () => {
+    const clock = manualClock();
+    const secrets = createSecrets({ providers: [scripted('vault', { A: 'a' })], clock });
+    expect(await outcome(secrets.view(['A', 'NOBODY']))).toBe('ERR_SECRET_NOT_FOUND');
+    expect(clock.timers).toBe(0);
+  });
+
+  test('its signal ends it', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'old' });
+    const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+    const stop = new AbortController();
+    const view = await secrets.view(['A'], { signal: stop.signal });
+    stop.abort();
+    vault.held.set('A', { value: 'new' });
+    await clock.advance(10 * minute);
+    expect(view.A).toBe('old');
+    expect(clock.timers).toBe(0);
+  });
+});
+
+describe('status and refresh', () => {
+  test('status asks nobody and tells how each provider fares', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'v' }, { mood: 'unavailable' });
+    const secrets = createSecrets({
+      providers: [vault, scripted('dotenv', { A: 'plain' })],
+      clock,
+    });
+    secrets.on('fallback', () => {});
+    secrets.on('recovered', () => {});
+    expect(secrets.status()).toMatchObject([
+      { provider: 'vault', state: 'unknown', breaker: 'closed' },
+      { provider: 'dotenv', state: 'unknown', breaker: 'closed' },
+    ]);
+    await secrets.get('A');
+    expect(secrets.status()).toEqual([
+      {
+        provider: 'vault',
+        store: 'vault somewhere/shop',
+        state: 'failing',
+        breaker: 'open',
+        code: 'ERR_SECRET_UNAVAILABLE',
+        detail: 'it is unavailable',
+        age: 0,
+      },
+      {
+        provider: 'dotenv',
+        store: 'dotenv somewhere/shop',
+        state: 'ready',
+        breaker: 'closed',
+        age: 0,
+        names: 1,
+      },
+    ]);
+    vault.mood = 'silent';
+    await clock.advance(1_000);
+    expect(secrets.status()[0]).toMatchObject({ breaker: 'half-open' });
+    expect(JSON.stringify(secrets.status())).not.toContain('plain');
+  });
+
+  test('refresh reads anew whatever is known, also past an open breaker', async () => {
+    const vault = scripted('vault', { A: 'old' }, { mood: 'unavailable' });
+    const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'plain' })] });
+    secrets.on('fallback', () => {});
+    secrets.on('recovered', () => {});
+    expect(await secrets.get('A')).toBe('plain');
+    vault.mood = 'answers';
+    expect(await secrets.refresh()).toMatchObject([
+      { state: 'ready', breaker: 'closed' },
+      { state: 'ready' },
+    ]);
+    expect(await secrets.get('A')).toBe('old');
+    vault.held.set('A', { value: 'new' });
+    await secrets.refresh();
+    expect(await secrets.get('A')).toBe('new');
+    vault.mood = 'denied';
+    expect(await secrets.refresh()).toMatchObject([
+      { state: 'failing', code: 'ERR_SECRET_DENIED' },
+      {},
+    ]);
+    expect(await secrets.get('A')).toBe('new');
+  });
+});
+
+describe('bounds', () => {
+  test('at most eight reads of one provider at once; further names wait for the next together', async () => {
+    const answers: (() => void)[] = [];
+    const store = scripted('store', {}, { byName: true });
+    const secrets = createSecrets({ providers: [store] });
+    await secrets.find('FIRST'); // so that the chain knows that it is no bag
+    store.mood = () =>
+      new Promise((resolve) =>
+        answers.push(() => resolve({ entries: new Map(), complete: false })),
+      );
+    const finds: Promise<unknown>[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      finds.push(secrets.find(`N${count}`));
+      await new Promise(setImmediate);
+    }
+    expect(store.reads).toHaveLength(1 + 8);
+    store.mood = 'answers';
+    for (const answer of answers) answer();
+    await Promise.all(finds);
+    expect(store.reads).toHaveLength(1 + 9);
+    expect(store.reads.at(-1)).toHaveLength(12);
+  });
+
+  test('of a store that answers name by name ten thousand names are kept, the latest', async () => {
+    const store = scripted('store', {}, { byName: true });
+    const secrets = createSecrets({ providers: [store] });
+    await Promise.all(Array.from({ length: 10_001 }, (_, index) => secrets.find(`N${index}`)));
+    expect(store.reads).toHaveLength(1);
+    await secrets.find('N10000');
+    expect(store.reads).toHaveLength(1);
+    await secrets.find('N0');
+    expect(store.reads).toHaveLength(2);
+  });
+});

@@ -68,6 +68,26 @@ describe('docker-compose.vault.yml', async () => {
   });
 });
 
+test("the labels of the UI guide are in the server's own web interface", async () => {
+  const guide = await text('docs/VAULT_SETUP_GUIDE.md');
+  const [section = ''] = /## Vault UI Guide[\s\S]*?(?=\n## )/.exec(guide) ?? [];
+  // where it tells of signing in and clicking; what stands before is about other software
+  const labels = [...section.slice(section.indexOf('1. ')).matchAll(/"([^"]+)"/g)].map(
+    ([, label = '']) => label,
+  );
+  expect(labels).toContain('Create new version');
+  const server = await startVaultServer({ external: false });
+  try {
+    const page = await (await fetch(`${server.address}/ui/`)).text();
+    const scripts = [...new Set(page.match(/(?<=")\/ui\/assets\/[^"]+\.js/g) ?? [])];
+    const answers = await Promise.all(scripts.map((path) => fetch(`${server.address}${path}`)));
+    const code = (await Promise.all(answers.map((answer) => answer.text()))).join('\n');
+    expect(labels.filter((label) => !code.includes(label))).toEqual([]);
+  } finally {
+    await server.stop();
+  }
+});
+
 describe('policies', () => {
   let server: VaultServer;
   beforeAll(async () => {

@@ -1,0 +1,154 @@
+/**
+ * Keyfall's events as OpenTelemetry metrics and spans. It listens on `node:diagnostics_channel`, not
+ * on the chains themselves: a notice that a listener of a chain receives is not printed any more, and
+ * falling back must not become silent because somebody measures it.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Secrets, SecretsEvents, SecretsEventType } from '@keyfall/core';
+import {
+  type Attributes,
+  type MeterProvider,
+  metrics,
+  type ObservableCallback,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api';
+
+/** Options of {@link instrumentSecrets}. */
+export interface InstrumentSecretsOptions {
+  /** The chains whose circuit breakers are shown: those are asked for, no event tells them. Default: none. */
+  readonly secrets?: readonly Pick<Secrets, 'name' | 'status'>[];
+  /** Default: the global one at the time of the call. */
+  readonly meterProvider?: MeterProvider;
+  /** Default: the global one. */
+  readonly tracerProvider?: TracerProvider;
+}
+
+const scope = '@keyfall/otel';
+
+/** Histogram bounds in seconds: up to the default time limits of a read. */
+const readSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+/** Histogram bounds in seconds: from a restart to a lost day. */
+const outageSeconds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
+
+/**
+ * Measures every chain of this process until it is stopped. To be called once, when the
+ * OpenTelemetry SDK has been started: before that the global meter is one that measures nothing.
+ *
+ * Metrics, each by `keyfall.provider`:
+ *
+ * | name | kind | what |
+ * | --- | --- | --- |
+ * | `keyfall.read.duration` | histogram, s | reads that a store answered; its count is their number |
+ * | `keyfall.read.names` | counter | names in those answers |
+ * | `keyfall.fallbacks` | counter | outages that made answers second-hand, by `keyfall.reason`, `keyfall.answered_by`, `error.type` |
+ * | `keyfall.outage.duration` | histogram, s | those outages, once they are over |
+ * | `keyfall.refusals` | counter | denied, not authenticated, or not to be trusted, by `error.type` |
+ * | `keyfall.changes` | counter | names that became another version |
+ * | `keyfall.warnings` | counter | warnings about a provider's set-up |
+ * | `keyfall.breaker.open` | gauge | 1 while a provider is not asked because it could not be, also by `keyfall.chain`; for `secrets` alone |
+ *
+ * Every read is a span `keyfall.read`, a child of what was active when it was asked for. A fallback
+ * and a refusal are events of the active span (`keyfall.fallback`, `keyfall.denied`). Names of secrets
+ * are in the event of a fallback alone, values nowhere.
+ *
+ * @returns what stops it; safe to call twice
+ * @example
+ * ```ts
+ * import { createSecrets, envProvider } from '@keyfall/core';
+ * import { instrumentSecrets } from '@keyfall/otel';
+ *
+ * const secrets = createSecrets({ providers: [envProvider()] });
+ * const stop = instrumentSecrets({ secrets: [secrets] });
+ * ```
+ */
+export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () => void {
+  const { secrets = [], meterProvider = metrics, tracerProvider = trace } = options;
+  const meter = meterProvider.getMeter(scope);
+  const tracer = tracerProvider.getTracer(scope);
+
+  const seconds = (name: string, description: string, explicitBucketBoundaries: number[]) =>
+    meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries } });
+  const count = (name: string, description: string, unit: string) =>
+    meter.createCounter(name, { description, unit });
+
+  const reads = seconds('keyfall.read.duration', 'Reads that a store answered', readSeconds);
+  const names = count('keyfall.read.names', 'Names that the stores answered', '{name}');
+  const fallbacks = count(
+    'keyfall.fallbacks',
+    'Outages that made answers second-hand',
+    '{fallback}',
+  );
+  const outages = seconds('keyfall.outage.duration', 'Outages that are over', outageSeconds);
+  const refusals = count('keyfall.refusals', 'Refused or untrusted reads', '{refusal}');
+  const changes = count('keyfall.changes', 'Names that became another version', '{change}');
+  const warnings = count('keyfall.warnings', "Warnings about a provider's set-up", '{warning}');
+  const breakers = meter.createObservableGauge('keyfall.breaker.open', {
+    description: '1 while a provider is not asked because it could not be',
+  });
+
+  const stops = [
+    on('refreshed', (event) => {
+      const attributes = { 'keyfall.provider': event.provider };
+      reads.record(event.duration / 1_000, attributes);
+      names.add(event.names, attributes);
+      const end = Date.now();
+      tracer
+        .startSpan('keyfall.read', {
+          startTime: end - event.duration,
+          attributes: { ...attributes, 'keyfall.name_count': event.names },
+        })
+        .end(end);
+    }),
+    on('fallback', (event) => {
+      const attributes = {
+        'keyfall.provider': event.provider,
+        'keyfall.reason': event.reason,
+        'keyfall.answered_by': event.answeredBy,
+        ...(event.code && { 'error.type': event.code }),
+      };
+      fallbacks.add(1, attributes);
+      tellActiveSpan('keyfall.fallback', { ...attributes, 'keyfall.names': [...event.names] });
+    }),
+    on('denied', (event) => {
+      const attributes = { 'keyfall.provider': event.provider, 'error.type': event.code };
+      refusals.add(1, attributes);
+      tellActiveSpan('keyfall.denied', attributes);
+    }),
+    on('recovered', ({ provider, after }) =>
+      outages.record(after / 1_000, { 'keyfall.provider': provider }),
+    ),
+    on('changed', ({ provider }) => changes.add(1, { 'keyfall.provider': provider })),
+    on('warning', ({ provider }) => warnings.add(1, { 'keyfall.provider': provider })),
+  ];
+
+  const observe: ObservableCallback = (result) => {
+    for (const chain of secrets)
+      for (const { provider, breaker } of chain.status())
+        result.observe(breaker === 'closed' ? 0 : 1, {
+          'keyfall.chain': chain.name,
+          'keyfall.provider': provider,
+        });
+  };
+  breakers.addCallback(observe);
+
+  return () => {
+    for (const stop of stops) stop();
+    breakers.removeCallback(observe);
+  };
+}
+
+/** Subscribes to one kind of event of every chain of this process. */
+function on<Type extends SecretsEventType>(
+  type: Type,
+  take: (event: SecretsEvents[Type]) => void,
+): () => void {
+  const listener = (event: unknown) => take(event as SecretsEvents[Type]);
+  subscribe(`keyfall:${type}`, listener);
+  return () => void unsubscribe(`keyfall:${type}`, listener);
+}
+
+function tellActiveSpan(name: string, attributes: Attributes): void {
+  const span = trace.getActiveSpan();
+  if (span?.isRecording()) span.addEvent(name, attributes);
+}

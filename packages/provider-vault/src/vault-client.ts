@@ -117,7 +117,10 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
         const delay =
           (result.kind === 'answer' ? result.retryAfter : undefined) ?? retryDelay(repeats);
         const mayRepeat = repeat === 'any' || (repeat === 'read' && !changes);
-        if (!mayRepeat || repeats >= maxRetries || delay >= context.timeLeft()) {
+        // a sealed or standby node does not change within these delays: once is enough to tell a blip
+        const sealed = result.kind === 'answer' && result.status === 503;
+        const most = sealed ? Math.min(1, maxRetries) : maxRetries;
+        if (!mayRepeat || repeats >= most || delay >= context.timeLeft()) {
           if (changes && ambiguous) return { kind: 'unknown', error };
           throw error;
         }

@@ -21,6 +21,7 @@ const exceptions: readonly string[] = [
   'docs/VAULT_SETUP_GUIDE.md: network: git clone <this repository> ~/keyfall',
   'packages/cli/README.md: not-on-npm-yet: npm install --save-dev keyfall',
   'packages/core/README.md: not-on-npm-yet: npm install @keyfall/core',
+  'packages/otel/README.md: not-on-npm-yet: npm install @keyfall/core @keyfall/otel @opentelemetry/api',
   'packages/provider-dotenv/README.md: not-on-npm-yet: npm install @keyfall/core @keyfall/provider-dotenv',
   'packages/provider-vault/README.md: not-on-npm-yet: npm install @keyfall/core @keyfall/provider-vault',
   'packages/testkit/README.md: not-on-npm-yet: npm install --save-dev @keyfall/testkit',

@@ -186,14 +186,21 @@ describe('withPrefix', () => {
     );
   });
 
-  test('two of them over one store are two providers of a chain once each has its own name', async () => {
-    const inner = store();
+  test('two parts of one store are two providers once each has its name, and cost one read', async () => {
+    const inner = scripted(
+      'vault',
+      { SHOP_TOKEN: 'shop', BLOG_TOKEN: 'blog', BLOG_URL: 'url' },
+      { writable: true },
+    );
+    const store = createSecrets({ name: 'store', providers: [inner] });
     const part = (name: string, prefix: string) =>
-      createSecrets({ name, providers: [withPrefix(inner, prefix)] });
+      createSecrets({ name, providers: [withPrefix(store, prefix)], ttl: 0 });
     const secrets = createSecrets({ providers: [part('shop', 'SHOP_'), part('blog', 'BLOG_')] });
-    expect(await secrets.get('TOKEN')).toBe('shop');
+    expect([await secrets.get('TOKEN'), await secrets.get('URL')]).toEqual(['shop', 'url']);
+    expect(inner.reads).toHaveLength(1);
     await secrets.delete('TOKEN');
     expect(await secrets.get('TOKEN')).toBe('blog');
+    expect(inner.held.has('SHOP_TOKEN')).toBe(false);
   });
 });
 

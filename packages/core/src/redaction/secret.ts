@@ -1,0 +1,51 @@
+/**
+ * A value that does not show itself, for those who pass secrets through code that logs.
+ */
+
+const shown = '[redacted]';
+
+/**
+ * Holds a value out of sight: string conversion, template literals, JSON, `console.log` and the
+ * inspectors of Node, Bun and Deno show `[redacted]`, and a structured clone is an empty object.
+ * Only {@link Secret.reveal} gives it.
+ *
+ * @example
+ * ```ts
+ * import { Secret, type Secrets } from '@keyfall/core';
+ *
+ * export async function connect(secrets: Secrets, dial: (password: string) => void) {
+ *   const password = new Secret(await secrets.get('DB_PASS'));
+ *   console.log(`connecting with ${password}`); // connecting with [redacted]
+ *   dial(password.reveal());
+ * }
+ * ```
+ */
+export class Secret {
+  readonly #value: string;
+
+  static {
+    // computed methods are not allowed under isolatedDeclarations
+    for (const inspector of ['nodejs.util.inspect.custom', 'Deno.customInspect'])
+      Object.defineProperty(Secret.prototype, Symbol.for(inspector), { value: () => shown });
+  }
+
+  /** @param value - what to hold */
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** The value itself. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  /** `[redacted]`. */
+  toString(): string {
+    return shown;
+  }
+
+  /** `[redacted]`. */
+  toJSON(): string {
+    return shown;
+  }
+}

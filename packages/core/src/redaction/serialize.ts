@@ -1,0 +1,89 @@
+/**
+ * Copies what is about to be logged with every text in it redacted. Code of the logged object runs
+ * only where a logger would run it too: its `toJSON` and an error's `stack`.
+ */
+
+/** Objects nested deeper than this are left out: logs are no place for them. */
+const deepest = 12;
+
+/**
+ * A copy of `value` for a logger: every string, key, number and symbol goes through `redact`; plain
+ * objects, arrays, maps and sets become new ones, errors become plain `Error`s with their name,
+ * message, stack and own fields, other objects what their `toJSON` gives or a plain object of their
+ * enumerable fields. In place of what it does not copy stands a text: `[getter]` (none is called),
+ * `[circular]`, `[deep]`, `[function]`, `[bytes]`, and `[unreadable]` where looking at it throws.
+ */
+export function serialize(value: unknown, redact: (text: string) => string): unknown {
+  const copies = new Map<object, unknown>();
+
+  function copyOf(original: unknown, depth: number): unknown {
+    if (typeof original === 'function') return '[function]';
+    if (typeof original !== 'object' || original === null) {
+      const text = String(original);
+      const redacted = redact(text);
+      return redacted === text ? original : redacted;
+    }
+    if (copies.has(original)) return copies.get(original);
+    if (depth > deepest) return '[deep]';
+    copies.set(original, '[circular]');
+    let copy: unknown;
+    try {
+      copy = objectOf(original, (inner) => copyOf(inner, depth + 1));
+    } catch {
+      copy = '[unreadable]';
+    }
+    copies.set(original, copy);
+    return copy;
+  }
+
+  function objectOf(original: object, copy: (inner: unknown) => unknown): unknown {
+    if (ArrayBuffer.isView(original) || original instanceof ArrayBuffer) return '[bytes]';
+    if (original instanceof Map)
+      return new Map([...original].map(([key, inner]) => [copy(key), copy(inner)]));
+    if (original instanceof Set) return new Set([...original].map(copy));
+    if (original instanceof Error) {
+      const error = new Error();
+      for (const field of ['name', 'message', 'stack'])
+        Object.defineProperty(error, field, {
+          // the engine's own stack is a getter in some
+          value: redact(String(field === 'stack' ? original.stack : dataOf(original, field))),
+          configurable: true,
+          writable: true,
+        });
+      return fieldsOf(original, error, copy);
+    }
+    if (Array.isArray(original)) return fieldsOf(original, [], copy);
+    const toJSON = dataOf(original, 'toJSON');
+    if (typeof toJSON !== 'function') return fieldsOf(original, {}, copy);
+    const json: unknown = toJSON.call(original, '');
+    return json === original ? fieldsOf(original, {}, copy) : copy(json);
+  }
+
+  function fieldsOf(original: object, target: object, copy: (inner: unknown) => unknown): object {
+    for (const key of Reflect.ownKeys(original)) {
+      const name = typeof key === 'string' ? redact(key) : key;
+      const field = Object.getOwnPropertyDescriptor(original, key);
+      // an error's cause and errors are shown although they are hidden
+      const shown = field?.enumerable || (target instanceof Error && !Object.hasOwn(target, name));
+      if (field === undefined || !shown) continue;
+      Object.defineProperty(target, name, {
+        value: 'value' in field ? copy(field.value) : '[getter]',
+        enumerable: field.enumerable ?? false,
+        configurable: true,
+        writable: true,
+      });
+    }
+    return target;
+  }
+
+  return copyOf(value, 0);
+}
+
+/** A field of an object or of what it inherits from, without calling a getter. */
+function dataOf(owner: object, key: string): unknown {
+  for (let at: object | null = owner; at !== null; at = Object.getPrototypeOf(at)) {
+    const field = Object.getOwnPropertyDescriptor(at, key);
+    if (field !== undefined) return field.value;
+  }
+  return undefined;
+}

@@ -285,14 +285,14 @@ function attempt(
 }
 
 function attemptOf(source: Source, answer: Answer): ProviderAttempt {
-  switch (answer.kind) {
-    case 'held':
-      return attempt(source, 'held', answer.degraded);
-    case 'absent':
-      return attempt(source, 'absent', answer.missingDocument?.description ?? 'does not hold it');
-    default:
-      return attempt(source, answer.kind, answer.error.reason, answer.error.code);
-  }
+  const { kind, age } = answer;
+  const said =
+    kind === 'held'
+      ? attempt(source, kind, answer.degraded)
+      : kind === 'absent'
+        ? attempt(source, kind, answer.missingDocument?.description ?? 'does not hold it')
+        : attempt(source, kind, answer.error.reason, answer.error.code);
+  return { ...said, age };
 }
 
 /** How an error of a provider reads to whom asked the chain. */

@@ -1,6 +1,7 @@
 export type { Clock } from './clock.ts';
 export { systemClock } from './clock.ts';
 export { createSecrets } from './create-secrets.ts';
+export { describeExplanation, describeStatus } from './describe.ts';
 export type { Duration } from './duration.ts';
 export { toMilliseconds } from './duration.ts';
 export type { EnvProviderOptions } from './env-provider.ts';

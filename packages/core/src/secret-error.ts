@@ -56,6 +56,8 @@ export interface ProviderAttempt {
   readonly reason?: string;
   /** The error's code where `outcome` is `failed` or `stale`. */
   readonly code?: SecretErrorCode;
+  /** How many milliseconds ago the store was asked for what it said. */
+  readonly age?: number;
 }
 
 /** The facts a {@link SecretError} may carry besides its message. */

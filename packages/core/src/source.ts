@@ -28,6 +28,7 @@ export type Answer =
     }
   | {
       readonly kind: 'absent';
+      readonly age: number;
       readonly freshFor: number;
       readonly missingDocument?: SecretBatch['missingDocument'];
     }
@@ -38,7 +39,7 @@ export type Answer =
       readonly age: number;
       readonly error: SecretError;
     }
-  | { readonly kind: 'failed'; readonly error: SecretError };
+  | { readonly kind: 'failed'; readonly age: number; readonly error: SecretError };
 
 /** What a provider answers when it is asked for everything. */
 export type WholeAnswer =
@@ -233,9 +234,10 @@ export class Source {
     if (known.freshness === 'aging') this.#refresh([name]);
     const { record, at, degraded } = known.seen;
     const freshFor = this.#memory.freshFor(known.seen);
-    if (record) return { kind: 'held', record, age: this.#memory.age(at), freshFor, degraded };
+    const age = this.#memory.age(at);
+    if (record) return { kind: 'held', record, age, freshFor, degraded };
     const missingDocument = this.#memory.lookWhole()?.seen.missingDocument;
-    return { kind: 'absent', freshFor, missingDocument };
+    return { kind: 'absent', age, freshFor, missingDocument };
   }
 
   #answerOf(name: string, flight: Flight, { batch }: Landing): Answer | undefined {
@@ -245,7 +247,7 @@ export class Source {
       return { kind: 'held', record: entry, age: 0, freshFor: 0, degraded: batch?.degraded };
     const wasAsked = flight.names === 'all' || flight.names.has(name) || batch?.complete;
     return wasAsked
-      ? { kind: 'absent', freshFor: 0, missingDocument: batch?.missingDocument }
+      ? { kind: 'absent', age: 0, freshFor: 0, missingDocument: batch?.missingDocument }
       : undefined;
   }
 
@@ -254,7 +256,7 @@ export class Source {
     const seen = error.code === 'ERR_SECRET_UNAVAILABLE' ? this.#memory.lastGood(name) : undefined;
     return seen?.record
       ? { kind: 'stale', record: seen.record, age: this.#memory.age(seen.at), error }
-      : { kind: 'failed', error };
+      : { kind: 'failed', age: this.#last ? this.#memory.age(this.#last.at) : 0, error };
   }
 
   #allInstead(error: SecretError): WholeAnswer {

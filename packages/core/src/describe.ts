@@ -1,0 +1,67 @@
+/**
+ * `explain` and `status` in words, for a terminal or a log. Names and stores; never a value.
+ */
+import { labelOf } from './label.ts';
+import type { ProviderAttempt } from './secret-error.ts';
+import type { Explanation, ProviderStatus } from './secrets.ts';
+
+/**
+ * An explanation as text: who answered, then a line for each provider. No line end at the end.
+ *
+ * @example
+ * ```ts
+ * import { describeExplanation, type Secrets } from '@keyfall/core';
+ *
+ * export const show = async (secrets: Secrets) =>
+ *   console.log(describeExplanation(await secrets.explain('TOKEN')));
+ * ```
+ */
+export function describeExplanation(explanation: Explanation): string {
+  const { name, provider, store, version, createdAt, freshness, attempts } = explanation;
+  const facts = [
+    provider === undefined ? 'nobody answered' : `from ${labelOf(provider, store ?? provider)}`,
+    version !== undefined && `version ${version}`,
+    createdAt !== undefined && `written ${new Date(createdAt).toISOString()}`,
+    freshness !== 'fresh' && freshness,
+  ].filter(Boolean);
+  const said = attempts.map((one, index) => `  ${index + 1}. ${describeAttempt(one)}`);
+  return [`${printable(name)}: ${facts.join(', ')}`, ...said].join('\n');
+}
+
+/** The status of each provider as text, a line each. */
+export function describeStatus(statuses: readonly ProviderStatus[]): string {
+  return statuses
+    .map(({ provider, store, state, breaker, detail, names, age }) => {
+      const facts = [
+        state === 'unknown' ? 'not asked yet' : state,
+        detail,
+        names !== undefined && `${names} names`,
+        age !== undefined && `read ${ago(age)}`,
+        breaker !== 'closed' && `circuit ${breaker}`,
+      ].filter(Boolean);
+      return `${labelOf(provider, store)}: ${facts.join(', ')}`;
+    })
+    .join('\n');
+}
+
+function describeAttempt({ provider, store, outcome, reason, age }: ProviderAttempt): string {
+  const verdict = {
+    held: 'holds it',
+    absent: reason,
+    skipped: reason,
+    failed: `failed: ${reason}`,
+    stale: `could not be asked: ${reason}; its last good value was used`,
+  }[outcome];
+  // what was said just now needs no time
+  return `${labelOf(provider, store)} ${verdict}${age === undefined || age < 1_000 ? '' : ` (${ago(age)})`}`;
+}
+
+function ago(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1_000);
+  return seconds < 120 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`;
+}
+
+/** A name is anybody's text: it must not move a terminal's cursor or fake a line. */
+function printable(name: string): string {
+  return name.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, '\u{fffd}');
+}

@@ -13,6 +13,8 @@ import { printable } from './terminal.ts';
 export const bootstrapNames: ReadonlySet<string> = new Set([
   'USE_VAULT',
   ...vaultVariableNames,
+  // how long what was read stays fresh: says how the settings are read, and is none of them
+  'KEYFALL_TTL',
   'DOPPLER_TOKEN',
   'SOPS_AGE_KEY',
   'SOPS_AGE_KEY_FILE',

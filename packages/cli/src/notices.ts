@@ -1,7 +1,7 @@
 /**
  * What the chain tells besides its answers, as lines on stderr: falling back is never silent.
  */
-import type { SecretProvider, Secrets, SecretsEvents } from '@keyfall/core';
+import { labelOf, type SecretProvider, type Secrets, type SecretsEvents } from '@keyfall/core';
 import { countNames, notice, printable } from './terminal.ts';
 
 /** Prints what a chain of these providers has to tell, once each. */
@@ -33,10 +33,4 @@ function fallbackNotice(
     'missing-document': detail,
   }[reason];
   return `${labelOf(provider, store)} ${said}. ${instead}`;
-}
-
-/** Name and store for a message, without saying the name twice. */
-export function labelOf(name: string, store: string): string {
-  const place = store.startsWith(`${name} `) ? store.slice(name.length + 1) : store;
-  return place === name ? name : `${name} (${place})`;
 }

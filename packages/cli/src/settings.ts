@@ -7,6 +7,7 @@ import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { vaultEnvironment, vaultProvider } from '@keyfall/provider-vault';
 import { withoutBootstrapSettings } from './bootstrap-settings.ts';
 import { announceEvents } from './notices.ts';
+import { openAlone } from './one-provider.ts';
 import { listNames, notice } from './terminal.ts';
 
 /** Options that every command has. */
@@ -96,7 +97,7 @@ type FileSettings = Readonly<Record<string, string>>;
 
 /** The `.env` file's content, Keyfall's own settings included. */
 async function readSettings(dotenv: SecretProvider): Promise<FileSettings> {
-  return createSecrets({ providers: [dotenv] }).getAll();
+  return openAlone(dotenv).getAll();
 }
 
 function vaultFrom(file: FileSettings, { tokenHelper = false }: SettingsOptions): SecretProvider {

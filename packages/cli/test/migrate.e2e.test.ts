@@ -57,6 +57,8 @@ test('a .env moves into Vault in one version, backed up byte for byte, and stays
   expect(result.output).not.toContain(canary);
   expect(result.stderr).toContain('3 names written');
   expect(result.stderr).toContain('set USE_VAULT=true');
+  // that the path held nothing before, and does now, is what was asked for
+  expect(result.stderr).not.toMatch(/warning|KEYFALL_|has nothing|answers again/i);
   expect(await stored()).toEqual({ version: 1, data: migrated });
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
   const [backup = ''] = await backupsIn(cwd);

@@ -58,7 +58,7 @@ test('values are data on stdout, bare', async () => {
 
 test('settings are neither listed nor exported', async () => {
   const cwd = await folderWith(
-    'A=1\nUSE_VAULT=false\nVAULT_TOKEN=t\nBAO_ADDR=x\nVAULT_DB_PASSWORD=p\n',
+    'A=1\nUSE_VAULT=false\nVAULT_TOKEN=t\nBAO_ADDR=x\nKEYFALL_TTL=1m\nVAULT_DB_PASSWORD=p\n',
   );
   expect((await keyfall(['list'], { cwd })).stdout).toBe('A\nVAULT_DB_PASSWORD\n');
   expect(JSON.parse((await keyfall(['list', '--json'], { cwd })).stdout)).toEqual([

@@ -1,10 +1,9 @@
 /**
  * `keyfall explain [NAME]`: which provider answers for a name and what each one said. Never a value.
  */
-import type { Explanation, ProviderAttempt } from '@keyfall/core';
+import { type Explanation, labelOf, type ProviderAttempt } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { exitCodes } from '../exit-code.ts';
-import { labelOf } from '../notices.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { printable, printData, printJson } from '../terminal.ts';
 

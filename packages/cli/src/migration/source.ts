@@ -2,8 +2,8 @@
  * The `.env` of a migration, read exactly as the application would read it.
  */
 import { readFile } from 'node:fs/promises';
-import { createSecrets } from '@keyfall/core';
 import { type DotenvInspection, dotenvProvider, inspectDotenv } from '@keyfall/provider-dotenv';
+import { openAlone } from '../one-provider.ts';
 import { listNames } from '../terminal.ts';
 
 /** The content of a `.env` at one moment; `values` as npm dotenv reads them, in the file's order. */
@@ -20,7 +20,7 @@ export interface MigrationSource extends DotenvInspection {
  */
 export async function readSource(path: string): Promise<MigrationSource> {
   // the provider knows what is no readable text file; the bytes are needed for the backup
-  await createSecrets({ providers: [dotenvProvider({ path, mustExist: true })] }).getAll();
+  await openAlone(dotenvProvider({ path, mustExist: true })).getAll();
   const bytes = await readFile(path);
   const text = bytes.toString('utf8');
   return { path, bytes, text, ...(await inspectDotenv(text)) };

@@ -1,9 +1,9 @@
 /**
  * The store side of a migration: no cache, no last good values, time enough for a large document.
  */
-import { createSecrets, SecretError, type SecretProvider, type WriteReceipt } from '@keyfall/core';
-import { labelOf } from '../notices.ts';
-import { listNames, notice } from '../terminal.ts';
+import { labelOf, SecretError, type SecretProvider, type WriteReceipt } from '@keyfall/core';
+import { openAlone } from '../one-provider.ts';
+import { listNames } from '../terminal.ts';
 
 /** What the store holds, at one moment. */
 interface TargetContent {
@@ -27,19 +27,9 @@ export interface MigrationTarget {
   close(): Promise<void>;
 }
 
-const patience = '20s';
-
 /** Opens a provider as a target. */
 export function openTarget(provider: SecretProvider): MigrationTarget {
-  const secrets = createSecrets({
-    providers: [{ provider, timeout: patience }],
-    budget: patience,
-    ttl: 0,
-    staleIfError: 0,
-  });
-  secrets.on('warning', ({ message }) => notice(`${provider.name}: ${message}`));
-  // that the document is not there yet is normal here, and so is that it is there afterwards
-  for (const type of ['fallback', 'recovered'] as const) secrets.on(type, () => {});
+  const secrets = openAlone(provider, '20s');
   const context = () => ({
     signal: new AbortController().signal,
     timeLeft: () => Number.POSITIVE_INFINITY,

@@ -4,30 +4,65 @@
  */
 import { isSecretError, SecretError } from '@keyfall/core';
 import { assertIsSecretName } from './bootstrap-settings.ts';
-import type { CliChain } from './settings.ts';
+import type { ResolvedSecret } from './child-environment.ts';
+import type { CliChain } from './cli-chain.ts';
 import { listNames } from './terminal.ts';
 
+/** The secrets that a command takes. */
+export interface Selection {
+  readonly secrets: ReadonlyMap<string, ResolvedSecret>;
+  /** Whether an earlier provider could not answer for them. */
+  readonly degraded: boolean;
+}
+
 /**
- * The values of the names in `only`, or all.
+ * The secrets that `only` names, or all; each with who gave it, of one and the same answer.
  *
  * @throws `ERR_SECRET_NOT_FOUND` or `ERR_SECRET_UNAVAILABLE` naming what is not there or could not be
  *   asked for; what a provider refused
  */
 export async function resolveSelection(
-  { secrets }: CliChain,
+  chain: CliChain,
   only: readonly string[] | undefined,
-): Promise<ReadonlyMap<string, string>> {
-  if (only === undefined) return new Map(Object.entries(await secrets.getAll()));
+): Promise<Selection> {
+  return only === undefined ? everything(chain) : named(chain, only);
+}
+
+async function everything({ secrets, providerOf, isStore }: CliChain): Promise<Selection> {
+  const { entries, degraded } = await secrets.read('all', {
+    signal: new AbortController().signal,
+    timeLeft: () => Number.POSITIVE_INFINITY,
+    warn: () => {}, // the chain tells its warnings by itself
+  });
+  const resolved = new Map<string, ResolvedSecret>();
+  for (const [name, record] of entries) {
+    if (isSecretError(record)) throw record;
+    const provider = providerOf(record);
+    resolved.set(name, { value: record.value, provider, fromStore: isStore(provider) });
+  }
+  return { secrets: resolved, degraded: degraded !== undefined };
+}
+
+async function named({ secrets, isStore }: CliChain, only: readonly string[]): Promise<Selection> {
   for (const name of only) assertIsSecretName(name);
-  const answers = await Promise.allSettled(only.map((name) => secrets.get(name)));
+  const answers = await Promise.allSettled(
+    // asked side by side, so that both wait for the same reads
+    only.map((name) => Promise.all([secrets.get(name), secrets.explain(name)])),
+  );
   const failures: unknown[] = [];
-  const values = new Map<string, string>();
+  const resolved = new Map<string, ResolvedSecret>();
+  let degraded = false;
   for (const [index, answer] of answers.entries()) {
-    if (answer.status === 'rejected') failures.push(answer.reason);
-    else values.set(only[index] ?? '', answer.value);
+    if (answer.status === 'rejected') {
+      failures.push(answer.reason);
+      continue;
+    }
+    const [value, { provider = '', degraded: why }] = answer.value;
+    resolved.set(only[index] ?? '', { value, provider, fromStore: isStore(provider) });
+    degraded ||= why !== undefined;
   }
   if (failures.length > 0) throw oneError(failures);
-  return values;
+  return { secrets: resolved, degraded };
 }
 
 /** One error for all: a refusal as it is; else every name that is missing, or that nobody knows of. */

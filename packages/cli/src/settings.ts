@@ -2,11 +2,10 @@
  * The chain of a machine without a configuration file: its settings come from the environment, then
  * from the `.env` file itself. With `USE_VAULT=true` it is Vault, then `.env`; else `.env` alone.
  */
-import { createSecrets, SecretError, type SecretProvider, type Secrets } from '@keyfall/core';
+import { SecretError, type SecretProvider } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { vaultEnvironment, vaultProvider } from '@keyfall/provider-vault';
-import { withoutBootstrapSettings } from './bootstrap-settings.ts';
-import { announceEvents } from './notices.ts';
+import { type CliChain, openChain } from './cli-chain.ts';
 import { openAlone } from './one-provider.ts';
 import { listNames, notice } from './terminal.ts';
 
@@ -16,15 +15,6 @@ export interface SettingsOptions {
   readonly dotenv: string;
   /** Whether the token may come from where `vault login` leaves it (`~/.vault-token`). */
   readonly tokenHelper?: boolean;
-}
-
-/** The chain of a command. */
-export interface CliChain {
-  readonly secrets: Secrets;
-  /** Its providers, first asked first. */
-  readonly providers: readonly SecretProvider[];
-  /** Whether a provider of this name is a store, as against a plain-text file. */
-  isStore(provider: string): boolean;
 }
 
 /**
@@ -42,16 +32,12 @@ export async function withChain<Result>(
   const providers = [dotenv];
   if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false'))
     providers.unshift(vaultFrom(file, options));
-  const secrets = createSecrets({ providers: providers.map(withoutBootstrapSettings) });
-  announceEvents(secrets, providers);
+  // whatever is in no plain-text file is in a store
+  const chain = openChain(providers, (name) => name !== dotenv.name);
   try {
-    return await work({
-      secrets,
-      providers,
-      isStore: (provider) => provider !== dotenv.name,
-    });
+    return await work(chain);
   } finally {
-    await secrets.close();
+    await chain.secrets.close();
   }
 }
 

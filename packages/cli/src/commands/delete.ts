@@ -8,18 +8,20 @@ import { listNames, notice, printable } from '../terminal.ts';
 /** Deletes `name`; 1 if the provider that was written to did not hold it. */
 export async function deleteCommand(name: string, options: SettingsOptions): Promise<number> {
   assertIsSecretName(name);
-  return withChain(options, async ({ secrets }) => {
+  return withChain(options, async ({ secrets, label }) => {
     await secrets.get(name); // what nobody holds, or nobody could be asked for, is an error
     const { attempts } = await secrets.explain(name);
     const { provider, stillHeldBy } = await secrets.delete(name);
     const held = attempts.some((said) => said.provider === provider && said.outcome === 'held');
     notice(
       held
-        ? `deleted ${printable(name)} from ${provider}.`
-        : `${provider} did not hold ${printable(name)}.`,
+        ? `deleted ${printable(name)} from ${label(provider)}.`
+        : `${label(provider)} did not hold ${printable(name)}.`,
     );
     if (stillHeldBy.length > 0)
-      notice(`${listNames(stillHeldBy)} still ${stillHeldBy.length === 1 ? 'holds' : 'hold'} it.`);
+      notice(
+        `${listNames(stillHeldBy.map(label))} still ${stillHeldBy.length === 1 ? 'holds' : 'hold'} it.`,
+      );
     return held ? 0 : 1;
   });
 }

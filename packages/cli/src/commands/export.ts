@@ -15,7 +15,8 @@ export interface ExportOptions extends SettingsOptions {
 /** Prints the secrets in the format, or nothing if it cannot hold one of them. */
 export async function exportCommand(options: ExportOptions): Promise<number> {
   const { format, only } = options;
-  const values = await withChain(options, (chain) => resolveSelection(chain, only));
+  const { secrets } = await withChain(options, (chain) => resolveSelection(chain, only));
+  const values = new Map([...secrets].map(([name, { value }]) => [name, value]));
   await printData(await formatSecrets(format, values, new Set(only)));
   return 0;
 }

@@ -2,11 +2,11 @@
  * `keyfall run -- CMD…`: a program with the secrets in its environment. Everything is resolved before
  * it starts, so that what is missing or denied starts nothing.
  */
-import { buildChildEnvironment, type ResolvedSecret } from '../child-environment.ts';
+import { buildChildEnvironment } from '../child-environment.ts';
 import { runChild } from '../child-process.ts';
 import { resolveSelection } from '../selection.ts';
-import { type CliChain, type SettingsOptions, withChain } from '../settings.ts';
-import { listNames, notice } from '../terminal.ts';
+import { type SettingsOptions, withChain } from '../settings.ts';
+import { listNames, notice, printable } from '../terminal.ts';
 
 /** Options of `keyfall run`. */
 export interface RunOptions extends SettingsOptions {
@@ -22,13 +22,19 @@ export async function runCommand(
   options: RunOptions,
 ): Promise<number> {
   // the chain is closed before the program starts: no socket, timer or login of ours outlives it
-  const secrets = await withChain(options, (chain) => resolveSecrets(chain, options.only));
+  const { secrets, degraded } = await withChain(options, (chain) =>
+    resolveSelection(chain, options.only),
+  );
   const { env, replaced } = buildChildEnvironment({
     ...options,
     inherited: process.env,
     secrets,
     named: new Set(options.only),
   });
+  if (degraded && secrets.size === 0)
+    notice(
+      `${printable(file)} is started without any secret. Name what it needs with --only: then it starts with that or not at all.`,
+    );
   if (replaced.length > 0) {
     const stores = new Set(replaced.map((name) => secrets.get(name)?.provider ?? ''));
     const come = replaced.length === 1 ? 'comes' : 'come';
@@ -37,17 +43,4 @@ export async function runCommand(
     );
   }
   return runChild({ file, args, env });
-}
-
-async function resolveSecrets(
-  chain: CliChain,
-  only: readonly string[] | undefined,
-): Promise<ReadonlyMap<string, ResolvedSecret>> {
-  const values = await resolveSelection(chain, only);
-  const resolved = [...values].map(async ([name, value]): Promise<[string, ResolvedSecret]> => {
-    // who answered is known by now, and costs no further request
-    const { provider = '' } = await chain.secrets.explain(name);
-    return [name, { value, provider, fromStore: chain.isStore(provider) }];
-  });
-  return new Map(await Promise.all(resolved));
 }

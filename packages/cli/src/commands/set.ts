@@ -27,12 +27,13 @@ export async function setCommand(
       },
     );
   assertIsSecretName(name);
-  const result = await withChain(options, async ({ secrets }) =>
-    secrets.set(name, canPrompt() ? await askForValue(name) : await readStdin()),
-  );
-  const version = result.version === undefined ? '' : `, version ${result.version}`;
-  notice(`stored ${printable(name)} in ${result.provider}${version}.`);
-  return 0;
+  return withChain(options, async ({ secrets, label }) => {
+    const value = canPrompt() ? await askForValue(name) : await readStdin();
+    const { provider, version } = await secrets.set(name, value);
+    const suffix = version === undefined ? '' : `, version ${version}`;
+    notice(`stored ${printable(name)} in ${label(provider)}${suffix}.`);
+    return 0;
+  });
 }
 
 async function askForValue(name: string): Promise<string> {

@@ -194,7 +194,7 @@ export function createMatcher(width: number): Matcher {
           done = Math.max(done, to);
         };
         let next = 0;
-        for (; next < marks.length && (marks[next] as number) < certain; next += 2) {
+        for (; next < marks.length && (marks[next] as number) <= certain; next += 2) {
           // one that begins before `done` goes on where a mask was given out already
           if ((marks[next] as number) >= done) {
             give(marks[next] as number);

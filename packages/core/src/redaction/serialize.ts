@@ -46,7 +46,9 @@ export function serialize(value: unknown, redact: (text: string) => string): unk
       for (const field of ['name', 'message', 'stack'])
         Object.defineProperty(error, field, {
           // the engine's own stack is a getter in some
-          value: redact(String(field === 'stack' ? original.stack : dataOf(original, field))),
+          value: redact(
+            String((field === 'stack' ? original.stack : dataOf(original, field)) ?? ''),
+          ),
           configurable: true,
           writable: true,
         });

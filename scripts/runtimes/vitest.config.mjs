@@ -1,0 +1,23 @@
+// Core's own tests, in whichever runtime runs vitest.
+import { fileURLToPath } from 'node:url';
+import { defineConfig, mergeConfig } from 'vitest/config';
+import shared from '../../vitest.shared.ts';
+
+const { include: _, ...test } = shared.test;
+export default mergeConfig(
+  { ...shared, test },
+  defineConfig({
+    root: fileURLToPath(new URL('../..', import.meta.url)),
+    test: {
+      include: [
+        'packages/core/test/**/*.test.ts',
+        'packages/testkit/test/core/**/*.test.ts',
+        'packages/testkit/test/core-conformance.test.ts',
+      ],
+      // Bun says that a module's namespace has `__esModule`, so that vitest would take one that is exported
+      // as `default` (zod's) for CommonJS that was compiled. No dependency of these tests is CommonJS.
+      deps: { interopDefault: false },
+      setupFiles: ['scripts/runtimes/right-runtime.mjs'],
+    },
+  }),
+);

@@ -162,6 +162,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     select?: string[];
     activate?: boolean;
     purge?: boolean;
+    force?: boolean;
     json?: boolean;
   }>(
     define('migrate')
@@ -177,6 +178,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
       .addOption(nameList('--select <names>', 'only these names'))
       .option('--activate', 'set USE_VAULT=true in the file afterwards')
       .option('--purge', 'remove the migrated values from the file afterwards')
+      .option('--force', 'migrate a file that git tracks')
       .option('--restore <backup>', 'undo a migration by its backup')
       .addOption(json())
       .addHelpText(

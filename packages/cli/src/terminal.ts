@@ -43,6 +43,14 @@ export function printJson(data: unknown): Promise<void> {
   return printData(`${JSON.stringify(data, null, 2)}\n`);
 }
 
+/** A step of some work, as it begins: shown to a person who waits for it, and not to a log. */
+export async function showStep(text: string): Promise<void> {
+  if (!isatty(2)) return;
+  // A line each and no spinner: clack's takes the keyboard, and ends a Ctrl-C with exit code 0.
+  const { log } = await import('@clack/prompts');
+  log.step(text, { output: process.stderr, spacing: 0 });
+}
+
 /** Whether a person can be asked: both the questions and the answers need a terminal. */
 export function canPrompt(): boolean {
   return isatty(0) && isatty(2);

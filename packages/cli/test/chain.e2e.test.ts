@@ -1,9 +1,10 @@
 /**
  * The command line on a real server: who answers, what stops, and what falls back.
  */
-import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { folderWith, keyfall, type RunResult } from './keyfall.ts';
@@ -41,6 +42,31 @@ function settings(more: Record<string, string> = {}): Record<string, string> {
 function expectNoLeak(result: RunResult): void {
   expect(result.output).not.toContain(canary);
   expect(result.output).not.toContain(canaryToken);
+}
+
+type Certificate = Readonly<Record<'certificate' | 'private_key' | 'issuing_ca', string>>;
+
+/** TLS in front of the server, with a certificate that its own PKI engine issues. */
+async function tlsFront(): Promise<{ readonly address: string; readonly authority: string }> {
+  await server.request('POST', 'sys/mounts/pki', { type: 'pki' });
+  await server.request('POST', 'pki/root/generate/internal', { common_name: 'test authority' });
+  await server.request('POST', 'pki/roles/front', { allow_any_name: true });
+  const { body } = await server.request('POST', 'pki/issue/front', {
+    common_name: 'front.test',
+    ip_sans: '127.0.0.1',
+    ttl: '1h',
+  });
+  const { certificate: cert, private_key: key, issuing_ca: authority } = body.data as Certificate;
+  const front = createTlsServer({ cert, key }, (socket) => {
+    const { hostname, port } = new URL(server.address);
+    const behind = connect(Number(port), hostname);
+    for (const end of [socket, behind]) end.on('error', () => {});
+    socket.pipe(behind).pipe(socket);
+  });
+  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void front.close());
+  const { port } = front.address() as { port: number };
+  return { address: `https://127.0.0.1:${port}`, authority };
 }
 
 async function expectNothingStarted(cwd: string): Promise<void> {
@@ -111,11 +137,15 @@ describe('with the server up', () => {
     const root = settings({ VAULT_SECRET_PATH: 'written' });
     const value = `${canary}\nsecond line`;
     const set = await keyfall(['set', 'NEW'], { cwd, env: root, input: `${value}\n` });
-    expect(set).toMatchObject({ code: 0, output: 'keyfall: stored NEW in vault, version 1.\n' });
+    expect(set).toMatchObject({
+      code: 0,
+      output: `keyfall: stored NEW in vault (${server.address} ${mount}/written), version 1.\n`,
+    });
     expect((await keyfall(['get', 'NEW'], { cwd, env: root })).stdout).toBe(`${value}\n`);
     const deleted = await keyfall(['delete', 'NEW'], { cwd, env: root });
     expect(deleted).toMatchObject({ code: 0, stdout: '' });
-    expect(deleted.stderr).toContain('deleted NEW from vault.\nkeyfall: dotenv still holds it.\n');
+    expect(deleted.stderr).toContain('/written).\nkeyfall: dotenv (.env) still holds it.\n');
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('NEW=file\n');
     expect((await keyfall(['delete', 'NEW'], { cwd, env: root })).code).toBe(1);
   });
 
@@ -126,11 +156,17 @@ describe('with the server up', () => {
     expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('not UTF-8 text') });
   });
 
-  test('a set that the policy does not allow', async () => {
-    const cwd = await folderWith();
-    const result = await keyfall(['set', 'NEW'], { cwd, env, input: canary });
-    expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining('denied') });
-    expectNoLeak(result);
+  test('a set or delete that the policy does not allow goes nowhere else', async () => {
+    const cwd = await folderWith(dotenv);
+    for (const args of [
+      ['set', 'NEW'],
+      ['delete', 'TOKEN'],
+    ]) {
+      const result = await keyfall(args, { cwd, env, input: canary });
+      expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining('denied') });
+      expectNoLeak(result);
+    }
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
   });
 });
 
@@ -163,6 +199,30 @@ describe('what starts nothing and falls back to nothing', () => {
     expect(result.stderr).toContain('not authenticated');
     expectNoLeak(result);
     await expectNothingStarted(cwd);
+  });
+
+  test('a certificate that is not trusted: the word, and nothing of .env', async () => {
+    const { address, authority } = await tlsFront();
+    const cwd = await folderWith(dotenv);
+    await writeFile(join(cwd, 'authority.pem'), authority);
+    const https = { ...env, VAULT_ADDR: address };
+    for (const args of [
+      ['run', '--debug', '--', ...showToken],
+      ['get', 'TOKEN'],
+      ['migrate', '--yes'],
+    ]) {
+      const result = await keyfall(args, { cwd, env: https });
+      expect(result).toMatchObject({ code: 4, stdout: '' });
+      expect(result.stderr).toContain('certificate');
+      expectNoLeak(result);
+    }
+    await expectNothingStarted(cwd);
+    // the same server is asked once its authority is known
+    const trusted = { ...https, VAULT_CACERT: join(cwd, 'authority.pem') };
+    expect(await keyfall(['get', 'TOKEN'], { cwd, env: trusted })).toMatchObject({
+      code: 0,
+      stdout: `${canary}-vault\n`,
+    });
   });
 
   test('no token at all', async () => {
@@ -243,11 +303,13 @@ describe('with the server gone', () => {
     await expectNothingStarted(cwd);
   });
 
-  test('a set goes nowhere else', async () => {
+  test('a set or delete goes nowhere else', async () => {
     const cwd = await folderWith(dotenv);
-    const result = await keyfall(['set', 'TOKEN'], { cwd, env, input: canary });
-    expect(result.code).toBe(3);
-    expectNoLeak(result);
+    for (const command of ['set', 'delete']) {
+      const result = await keyfall([command, 'TOKEN'], { cwd, env, input: canary });
+      expect(result.code).toBe(3);
+      expectNoLeak(result);
+    }
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
   });
 

@@ -1,8 +1,10 @@
 /**
  * `keyfall migrate` against a real server: what it writes, what it leaves alone, and what it undoes.
  */
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { folderWith, keyfall } from './keyfall.ts';
@@ -78,7 +80,13 @@ test('a second run changes nothing and leaves no second backup', async () => {
   await keyfall(['migrate', '--yes'], { cwd, env });
   const files = await readdir(cwd);
   const second = await keyfall(['migrate'], { cwd, env });
-  expect(second).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing changed') });
+  // names that are all the same tell nothing
+  expect(second).toMatchObject({
+    code: 0,
+    output: `keyfall: vault (${server.address} ${mount}/shop-${path}) holds all there is to migrate (3 names): nothing changed.\n`,
+  });
+  const dry = await keyfall(['migrate', '--dry-run'], { cwd, env });
+  expect(dry.stderr).toMatch(/TOKEN +the store holds it already/);
   expect(await stored()).toMatchObject({ version: 1 });
   expect(await readdir(cwd)).toEqual(files);
 });
@@ -121,6 +129,19 @@ describe('names that the store holds with another value', () => {
     expect(result.output).not.toContain(canary);
     expect(await stored()).toEqual({ version: 1, data: theirs });
     expect(await readdir(cwd)).toEqual(['.env']);
+  });
+
+  test.each([['--dry-run'], ['--yes']])('are on stdout with --json (%s)', async (how) => {
+    const cwd = await folderWith(dotenv);
+    const result = await keyfall(['migrate', how, '--json'], { cwd, env });
+    expect(result.code).toBe(1);
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      names: expect.arrayContaining([{ name: 'TOKEN', action: 'conflict' }]),
+      written: 0,
+    });
+    expect(result.stderr).toContain('other values for TOKEN');
+    expect(result.output).not.toContain(canary);
+    expect(await stored()).toEqual({ version: 1, data: theirs });
   });
 
   test('stay with --on-conflict keep', async () => {
@@ -171,6 +192,75 @@ test('--activate and --purge edit the file afterwards; a restore brings everythi
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
   expect((await stat(join(cwd, '.env'))).mode & 0o777).toBe(0o640);
   expect(await stored()).toEqual({ version: 2, data: {} });
+});
+
+test('after a --purge the summary says how to start with what is needed or not at all', async () => {
+  const cwd = await folderWith(dotenv);
+  const result = await keyfall(['migrate', '--yes', '--activate', '--purge'], { cwd, env });
+  expect(result.stderr).toContain('keyfall run --only NAMES -- CMD');
+  const down = { ...env, VAULT_ADDR: 'http://127.0.0.1:1' };
+  const script = ['sh', '-c', 'echo started $TOKEN'];
+  const anyway = await keyfall(['run', '--', ...script], { cwd, env: down });
+  expect(anyway).toMatchObject({ code: 0, stdout: 'started\n' });
+  expect(anyway.stderr).toContain('0 names come from .env.');
+  expect(anyway.stderr).toContain('sh is started without any secret');
+  const needed = await keyfall(['run', '--only', 'TOKEN', '--', ...script], { cwd, env: down });
+  expect(needed).toMatchObject({ code: 3, stdout: '' });
+});
+
+describe('in a git repository', () => {
+  const git = promisify(execFile);
+
+  test('a file that git tracks is migrated with --force alone', async () => {
+    const cwd = await folderWith(dotenv);
+    await git('git', ['init', '--quiet'], { cwd });
+    await git('git', ['add', '.env'], { cwd });
+    const refused = await keyfall(['migrate', '--yes'], { cwd, env });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('git tracks .env') });
+    expect(await stored()).toBeUndefined();
+    expect(await backupsIn(cwd)).toEqual([]);
+    const dry = await keyfall(['migrate', '--dry-run'], { cwd, env });
+    expect(dry).toMatchObject({ code: 0, stderr: expect.stringContaining('git tracks .env') });
+    const forced = await keyfall(['migrate', '--yes', '--force'], { cwd, env });
+    expect(forced.code).toBe(0);
+    expect(await stored()).toEqual({ version: 1, data: migrated });
+  });
+
+  test('a link to a file that git tracks is one, too', async () => {
+    const cwd = await folderWith();
+    await writeFile(join(cwd, 'shop.env'), dotenv);
+    await symlink('shop.env', join(cwd, '.env'));
+    await git('git', ['init', '--quiet'], { cwd });
+    await git('git', ['add', 'shop.env'], { cwd });
+    expect((await keyfall(['migrate', '--yes'], { cwd, env })).code).toBe(2);
+  });
+
+  test('a backup that git does not ignore is warned of', async () => {
+    const cwd = await folderWith(dotenv);
+    await git('git', ['init', '--quiet'], { cwd });
+    await writeFile(join(cwd, '.gitignore'), '.env\n');
+    const warned = await keyfall(['migrate', '--yes'], { cwd, env });
+    expect(warned.stderr).toMatch(
+      /git does not ignore \.env\.backup\.\S+, which holds every value/,
+    );
+    expect(warned.stderr).toContain('add .env.backup.* to .gitignore.');
+    await writeFile(join(cwd, '.gitignore'), '.env\n.env.backup.*\n');
+    await writeFile(join(cwd, '.env'), 'NEW=1\n');
+    const ignored = await keyfall(['migrate', '--yes'], { cwd, env });
+    expect(ignored.code).toBe(0);
+    expect(ignored.stderr).not.toContain('git does not ignore');
+  });
+
+  test('without git there is nothing to say', async () => {
+    const cwd = await folderWith(dotenv);
+    await git('git', ['init', '--quiet'], { cwd });
+    await git('git', ['add', '.env'], { cwd });
+    const result = await keyfall(['migrate', '--yes'], { cwd, env: { ...env, PATH: cwd } });
+    expect(result).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining('does not ignore'),
+    });
+  });
 });
 
 test('a restore leaves a name alone that somebody changed since', async () => {

@@ -90,6 +90,8 @@ test('migrate asks, and changes nothing on a no', async () => {
   expect(await readdir(cwd)).toEqual(['.env']);
   const yes = await onTerminal(['migrate'], [['Write 1 name to', 'y']], { cwd, env: shop });
   expect(yes.code).toBe(0);
+  for (const step of ['Backing up .env', 'Writing 1 name to vault', 'Reading it back'])
+    expect(yes.output).toContain(step);
   const { body } = await server.request('GET', `${mount}/data/declined`);
   expect(body.data).toMatchObject({ data: { A: '1' } });
 });

@@ -1,3 +1,5 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { finished, folderWith, keyfall, start } from './keyfall.ts';
 
@@ -74,6 +76,25 @@ test('--dotenv stands before or after the command', async () => {
   const cwd = await folderWith('A=1\n');
   expect((await keyfall(['--dotenv', '.env', 'get', 'A'], { cwd })).stdout).toBe('1\n');
   expect((await keyfall(['get', 'A', '--dotenv', 'none.env'], { cwd })).code).toBe(1);
+});
+
+test('without Vault, set and delete edit the .env and say so', async () => {
+  const cwd = await folderWith('# shop\nA=1 # one\nB=2\n');
+  const set = await keyfall(['set', 'A'], { cwd, input: canary });
+  expect(set).toMatchObject({ code: 0, output: 'keyfall: stored A in dotenv (.env).\n' });
+  const deleted = await keyfall(['delete', 'B'], { cwd });
+  expect(deleted).toMatchObject({ code: 0, output: 'keyfall: deleted B from dotenv (.env).\n' });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`# shop\nA=${canary} # one\n`);
+  expect((await keyfall(['delete', 'B'], { cwd })).code).toBe(1);
+  const refused = await keyfall(['set', 'USE_VAULT'], { cwd, input: 'true' });
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('Keyfall itself') });
+});
+
+test('set makes a .env that only its owner reads', async () => {
+  const cwd = await folderWith();
+  expect((await keyfall(['set', 'A'], { cwd, input: canary })).code).toBe(0);
+  expect((await stat(join(cwd, '.env'))).mode & 0o777).toBe(0o600);
+  expect((await keyfall(['get', 'A'], { cwd })).stdout).toBe(`${canary}\n`);
 });
 
 test('explain says who answered, and its exit code is that of get', async () => {

@@ -1,7 +1,7 @@
 /**
  * `keyfall migrate [FILE]`: a `.env` moves into the Vault that its settings name.
  */
-import { type MigrateOptions, migrate } from '../migration/migrate.ts';
+import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
 import { readSource } from '../migration/source.ts';
 import { openTarget } from '../migration/target.ts';
 import { configuredVault, type SettingsOptions } from '../settings.ts';
@@ -19,6 +19,7 @@ export async function migrateCommand(options: MigrateCommandOptions): Promise<nu
   try {
     const result = await migrate(source, target, options);
     if (options.json) await printJson(result);
+    assertNoConflict(result, target);
     return 0;
   } finally {
     await target.close();

@@ -2,15 +2,16 @@
  * A migration from its plan to its summary. Until the one conditional write nothing has changed; the
  * file itself is touched only if asked for, and only after the store was read back and agrees.
  */
-import { unlink } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { realpath, unlink } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { editDotenv } from '@keyfall/provider-dotenv';
 import { bootstrapNames } from '../bootstrap-settings.ts';
 import { confirm } from '../confirm.ts';
 import { isTrue } from '../settings.ts';
-import { countNames, listNames, notice, writeLine } from '../terminal.ts';
+import { countNames, listNames, notice, showStep, writeLine } from '../terminal.ts';
 import { backUp, replaceFile } from './files.ts';
+import { isTrackedByGit, wouldGitAdd } from './git.ts';
 import { journalPath, type MigrationJournal, writeJournal } from './journal.ts';
 import { type ConflictPolicy, type MigrationPlan, namesOf, planMigration } from './plan.ts';
 import { planTable, summary } from './report.ts';
@@ -29,6 +30,8 @@ export interface MigrateOptions {
   readonly activate?: boolean;
   /** Remove the migrated values from the file. */
   readonly purge?: boolean;
+  /** Migrate a file that git tracks. */
+  readonly force?: boolean;
 }
 
 /** What happened, as `--json` prints it. */
@@ -45,10 +48,11 @@ export interface MigrateResult {
 }
 
 /**
- * Migrates `source` to `target`, and tells the user on stderr what it does.
+ * Migrates `source` to `target`, and tells the user on stderr what it does. Where the target holds
+ * another value for a name and `onConflict` is `fail`, nothing is changed, and the result's `names`
+ * say which: the caller must call {@link assertNoConflict}.
  *
- * @throws `ERR_SECRET_CONFLICT` naming what the target holds with another value, with nothing
- *   changed; `ERR_SECRET_NOT_FOUND` naming what `select` names and the source does not hold;
+ * @throws `ERR_SECRET_CONFIG` for a file that git tracks; `ERR_SECRET_NOT_FOUND` naming what `select` names and the source does not hold;
  *   `ERR_SECRET_ABORTED` if the user says no; what the store refuses
  */
 export async function migrate(
@@ -59,11 +63,12 @@ export async function migrate(
   const { dryRun = false } = options;
   assertSelected(source, options.select);
   let draft = await drawUp(source, target, options);
-  for (const surprise of surprises(source)) notice(surprise);
-  writeLine(planTable(draft.plan, source.path, target.label));
-  assertNoConflict(draft.plan, target);
   // before anything is written, so that an edit dotenv has no way of writing stops it here
   let edited = await editedFile(source, draft.plan, options);
+  for (const surprise of surprises(source)) notice(surprise);
+  const isDone = draft.plan.changes.size === 0 && edited === undefined;
+  if (dryRun || !isDone || namesOf(draft.plan, 'conflict', 'keep').length > 0)
+    writeLine(planTable(draft.plan, source.path, target.label));
   const result = (facts: Partial<MigrateResult>): MigrateResult => ({
     file: source.path,
     store: target.store,
@@ -73,18 +78,30 @@ export async function migrate(
     fileChanged: false,
     ...facts,
   });
+  if (hasConflict(draft.plan)) return result({});
   if (dryRun) {
+    await checkGit(source, options);
     notice('this was a dry run: nothing changed.');
     return result({});
   }
-  if (draft.plan.changes.size === 0 && edited === undefined) {
-    notice(`${target.label} holds all there is to migrate: nothing changed.`);
+  if (isDone) {
+    const held = countNames(namesOf(draft.plan, 'same').length);
+    notice(`${target.label} holds all there is to migrate (${held}): nothing changed.`);
     return result({});
   }
+  await checkGit(source, options);
   if (!options.yes)
     await confirm(`Write ${countNames(draft.plan.changes.size)} to ${target.label}?`);
 
+  await showStep(`Backing up ${source.path}`);
   const backup = await backUp(source.path, source.bytes, new Date());
+  if (await wouldGitAdd(backup))
+    notice(
+      `git does not ignore ${backup}, which holds every value: add ${basename(source.path)}.backup.* to .gitignore.`,
+    );
+  const discard = async () => {
+    for (const path of [backup, journalPath(backup)]) await unlink(path).catch(() => {});
+  };
   const journal = (state: MigrationJournal['state']) =>
     writeJournal(backup, {
       format: 1,
@@ -99,24 +116,32 @@ export async function migrate(
     await journal('planned');
     for (let attempt = 1; draft.plan.changes.size > 0; attempt++)
       try {
+        await showStep(`Writing ${countNames(draft.plan.changes.size)} to ${target.label}`);
         await target.write(draft.plan.changes, draft.revision);
         break;
       } catch (error) {
         if (attempt > 1 || !isSecretError(error, 'ERR_SECRET_CONFLICT')) throw error;
         // somebody else wrote since the plan was made: once more, on what is there now
         draft = await drawUp(source, target, options);
-        assertNoConflict(draft.plan, target);
+        if (hasConflict(draft.plan)) {
+          await discard();
+          return result({});
+        }
         edited = await editedFile(source, draft.plan, options);
         await journal('planned');
       }
   } catch (error) {
     if (mayHaveWritten(error)) notice(`the backup is ${backup}.`);
-    else for (const path of [backup, journalPath(backup)]) await unlink(path).catch(() => {});
+    else await discard();
     throw error;
   }
+  await showStep('Reading it back and comparing');
   await verify(target, migratedValues(source, draft.plan));
   await journal('verified');
-  if (edited !== undefined) await replaceFile(source.path, Buffer.from(edited), source.bytes);
+  if (edited !== undefined) {
+    await showStep(`Editing ${source.path}`);
+    await replaceFile(source.path, Buffer.from(edited), source.bytes);
+  }
   const written = draft.plan.changes.size;
   const useVault = activated(source) || options.activate === true;
   writeLine(
@@ -157,8 +182,31 @@ function assertSelected({ path, values }: MigrationSource, select: readonly stri
     });
 }
 
-function assertNoConflict(plan: MigrationPlan, target: MigrationTarget): void {
-  const conflicts = namesOf(plan, 'conflict');
+function hasConflict(plan: MigrationPlan): boolean {
+  return namesOf(plan, 'conflict').length > 0;
+}
+
+/** A file whose values are in a repository's history is not made safe by moving them. */
+async function checkGit({ path }: MigrationSource, options: MigrateOptions): Promise<void> {
+  const { force = false, dryRun = false } = options;
+  if (force || !(await isTrackedByGit(await realpath(path)))) return;
+  const why = `git tracks ${path}, so its values are in the history of the repository`;
+  if (dryRun) notice(`${why}: without --force it is not migrated.`);
+  else
+    throw new SecretError('ERR_SECRET_CONFIG', why, {
+      hint: `Run git rm --cached ${path}, put it into .gitignore and change the values; --force migrates it all the same.`,
+    });
+}
+
+/**
+ * Makes sure that a result is no refusal.
+ * @throws `ERR_SECRET_CONFLICT` naming what the target holds with another value
+ */
+export function assertNoConflict(
+  result: Pick<MigrateResult, 'names'>,
+  target: MigrationTarget,
+): void {
+  const conflicts = namesOf(result, 'conflict');
   if (conflicts.length > 0)
     throw new SecretError(
       'ERR_SECRET_CONFLICT',

@@ -65,6 +65,6 @@ export function planMigration(options: MigrationPlanOptions): MigrationPlan {
 }
 
 /** The plan's names with one of these actions. */
-export function namesOf(plan: MigrationPlan, ...actions: PlannedAction[]): string[] {
+export function namesOf(plan: Pick<MigrationPlan, 'names'>, ...actions: PlannedAction[]): string[] {
   return plan.names.filter(({ action }) => actions.includes(action)).map(({ name }) => name);
 }

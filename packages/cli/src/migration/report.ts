@@ -42,7 +42,9 @@ export function summary(outcome: MigrationOutcome): string {
     ...(useVault ? [] : [`set USE_VAULT=true in ${file} (or run this again with --activate)`]),
     `keep ${backup} out of git and in a safe place, or delete it: it holds every value in plain text`,
     ...(purged
-      ? []
+      ? [
+          `without ${label} the program would start with what is left in ${file}: name what it cannot do without, keyfall run --only NAMES -- CMD, and it starts with that or not at all (exit code 3)`,
+        ]
       : [`${file} still answers if the store cannot be asked; --purge removes its plain text`]),
     `to undo all of it: keyfall migrate --restore ${backup}`,
   ];

@@ -1,0 +1,36 @@
+/**
+ * What git does with a file. A value that was committed once is in the history for good, so this is
+ * asked before a copy of it is made. Where there is no git, or no repository, there is nothing to say.
+ */
+import { execFile } from 'node:child_process';
+import { basename, dirname } from 'node:path';
+import { buildChildEnvironment } from '../child-environment.ts';
+
+/** Whether git has the file under version control. */
+export async function isTrackedByGit(file: string): Promise<boolean> {
+  return (await git(file, '--literal-pathspecs', 'ls-files', '--error-unmatch')) === 0;
+}
+
+/** Whether the next `git add --all` would take the file in, be it there yet or not. */
+export async function wouldGitAdd(file: string): Promise<boolean> {
+  return (await git(file, 'check-ignore', '--quiet')) === 1;
+}
+
+/** The exit code; `undefined` where git could not be started or was ended. */
+function git(file: string, ...command: readonly string[]): Promise<number | undefined> {
+  // asking must run no program that a repository's configuration names
+  const options = ['-c', 'core.fsmonitor=false'];
+  // git need not see our token
+  const { env } = buildChildEnvironment({ inherited: process.env, secrets: new Map() });
+  return new Promise((resolve) => {
+    execFile(
+      'git',
+      [...options, ...command, '--', `./${basename(file)}`],
+      { cwd: dirname(file), env, timeout: 5_000 },
+      (error) => {
+        if (error === null) resolve(0);
+        else resolve(typeof error.code === 'number' ? error.code : undefined);
+      },
+    );
+  });
+}

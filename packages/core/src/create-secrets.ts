@@ -8,6 +8,7 @@ import type { SecretsEvent } from './events.ts';
 import { FastAnswers } from './fast-answers.ts';
 import { abortReason } from './limited-call.ts';
 import { Notifier } from './notifier.ts';
+import { createRedactor } from './redaction/redactor.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
 import type {
   ReadContext,
@@ -59,6 +60,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const budget = length('budget', 4_000);
   const notifier = new Notifier(clock);
   const answers = new FastAnswers(clock);
+  const redactor = createRedactor();
   const changed = () => {
     answers.clear();
     watching.look();
@@ -75,6 +77,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       clock,
       notifier,
       changed,
+      seen: redactor.add,
     });
   });
   const only = new Map(Object.entries(options.only ?? {}));
@@ -143,6 +146,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
         throw unsupported(
           `${name} may come from ${only.get(name)} alone, and that cannot be written`,
         );
+      if (value !== null) redactor.add(value);
       if (sets && value !== null) await assertNotShadowed(name, target, signal);
     }
     try {
@@ -247,6 +251,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
       watching.onChange(typeof names === 'string' ? [names] : names, listener),
 
     view: (names, { signal } = {}) => watching.view(names, signal),
+
+    redact: redactor.redact,
+
+    redactor,
 
     on: (type, listener) => notifier.on(type, listener as unknown as (event: SecretsEvent) => void),
 

@@ -1,5 +1,7 @@
 export type { Clock } from './clock.ts';
 export { systemClock } from './clock.ts';
+export type { WithMappingOptions } from './composition.ts';
+export { readOnly, withDefaults, withMapping, withPrefix } from './composition.ts';
 export { createSecrets } from './create-secrets.ts';
 export { describeExplanation, describeStatus } from './describe.ts';
 export type { Duration } from './duration.ts';
@@ -10,6 +12,9 @@ export type { SecretsEvent, SecretsEvents, SecretsEventType } from './events.ts'
 export { labelOf } from './label.ts';
 export type { MemoryProviderOptions } from './memory-provider.ts';
 export { memoryProvider } from './memory-provider.ts';
+export type { ChunkRedactor, Redactor, RedactorOptions } from './redaction/redactor.ts';
+export { createRedactor } from './redaction/redactor.ts';
+export { Secret } from './redaction/secret.ts';
 export type { ProviderAttempt, SecretErrorCode, SecretErrorDetails } from './secret-error.ts';
 export { isSecretError, SecretError } from './secret-error.ts';
 export type {
@@ -35,3 +40,4 @@ export type {
   SecretsOptions,
   SetResult,
 } from './secrets.ts';
+export type { TextPairs } from './text-pairs.ts';

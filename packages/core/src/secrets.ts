@@ -4,6 +4,7 @@
 import type { Clock } from './clock.ts';
 import type { Duration } from './duration.ts';
 import type { SecretsEvents, SecretsEventType } from './events.ts';
+import type { Redactor } from './redaction/redactor.ts';
 import type { ProviderAttempt, SecretErrorCode } from './secret-error.ts';
 import type { SecretProvider } from './secret-provider.ts';
 
@@ -180,6 +181,13 @@ export interface Secrets extends SecretProvider {
     names: readonly Name[],
     options?: CallOptions,
   ): Promise<Readonly<Record<Name, string>>>;
+  /**
+   * `text` with every value masked that a provider of this chain has answered or was given so far,
+   * whoever asked for it.
+   */
+  redact(text: string): string;
+  /** The same for streams and loggers: it knows every value seen so far, and learns the next ones. */
+  readonly redactor: Redactor;
   /**
    * Listens to an event; returns what stops listening. A `fallback` or `warning` that nobody listens
    * to becomes a process warning, so that it is never silent.

@@ -66,6 +66,8 @@ export interface SourceOptions {
   readonly limits: MemoryLimits;
   readonly clock: Clock;
   readonly notifier: Notifier;
+  /** Is told every value that the provider answers. */
+  readonly seen: (value: string) => void;
   /** Is called when an answer of the provider may be another one than before. */
   readonly changed: () => void;
 }
@@ -335,6 +337,8 @@ export class Source {
     const { name } = this.provider;
     this.#circuit.close();
     this.#last = { at, names: batch.entries.size };
+    for (const entry of batch.entries.values())
+      if (!isSecretError(entry)) this.#options.seen(entry.value);
     if (this.#bag === undefined && flight.asked !== 'all') this.#bag = batch.complete;
     if (counts) this.#tellChanges(batch);
     if (counts) this.#memory.remember(flight.asked, batch, at);

@@ -189,3 +189,16 @@ describe('notices', () => {
     expect(warnings).toEqual(['TLS is not verified']);
   });
 });
+
+test('redact masks what any provider answered or was given, whoever asked for it', async () => {
+  const secrets = createSecrets({
+    providers: [scripted('vault', { A: 'first-secret', B: 'second-secret' }, { writable: true })],
+  });
+  expect(secrets.redact('first-secret')).toBe('first-secret'); // nothing was seen yet
+  await secrets.get('A');
+  await secrets.set('C', 'third-secret');
+  expect(secrets.redact('first-secret, second-secret, third-secret, 8')).toBe(
+    '[redacted], [redacted], [redacted], 8',
+  );
+  expect(secrets.redactor.serialize({ password: 'first-secret' })).toEqual({ password: '[redacted]' });
+});

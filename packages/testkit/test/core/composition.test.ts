@@ -5,11 +5,14 @@ import {
   isSecretError,
   memoryProvider,
   type ReadContext,
+  readOnly,
   SecretError,
   type SecretProvider,
+  withDefaults,
+  withMapping,
+  withPrefix,
 } from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
-import { readOnly, withDefaults, withMapping, withPrefix } from '../../../core/src/composition.ts';
 import { type ConformanceHarness, conformanceTests } from '../../src/index.ts';
 import { type ModelSubject, modelHarness } from '../model-store.ts';
 import { outcome, scripted } from './scripted-provider.ts';

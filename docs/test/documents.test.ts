@@ -6,7 +6,7 @@ import { access } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { runDocument } from './document-run.ts';
-import { isShell, type MarkdownDocument, readDocuments, root } from './markdown.ts';
+import { type CodeBlock, isShell, type MarkdownDocument, readDocuments, root } from './markdown.ts';
 
 const documents: readonly MarkdownDocument[] = await readDocuments();
 
@@ -20,11 +20,7 @@ const exceptions: readonly string[] = [
   'CONTRIBUTING.md: the-tests-themselves: npm run setup',
   'docs/VAULT_SETUP_GUIDE.md: network: git clone <this repository> ~/keyfall',
   'packages/cli/README.md: not-on-npm-yet: npm install --save-dev keyfall',
-  'packages/core/README.md: not-on-npm-yet: npm install @keyfall/core',
-  'packages/otel/README.md: not-on-npm-yet: npm install @keyfall/core @keyfall/otel @opentelemetry/api',
-  'packages/provider-dotenv/README.md: not-on-npm-yet: npm install @keyfall/core @keyfall/provider-dotenv',
-  'packages/provider-vault/README.md: not-on-npm-yet: npm install @keyfall/core @keyfall/provider-vault',
-  'packages/testkit/README.md: not-on-npm-yet: npm install --save-dev @keyfall/testkit',
+  'packages/testkit/README.md: made-in-a-copy-by-scripts/check-template: npm run setup',
   'examples/aiogram-shop/README.md: needs-telegram: npm run setup && npm run build',
   'examples/aiogram-shop/README.md: needs-telegram: export VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=dev-only-token VAULT_SECRET_PATH=aiogram-shop',
   'examples/aiogram-shop/README.md: needs-telegram: node ../../packages/cli/dist/bin.js run -- node dist/main.js',
@@ -48,7 +44,7 @@ describe('commands', () => {
   test('only the named ones are left out', () => {
     const left = documents.flatMap(({ path, blocks }) =>
       blocks
-        .filter(({ words }) => words.has('no-test'))
+        .filter((block) => block.words.has('no-test') && !isInstall(block))
         .map(({ words, text }) => `${path}: ${words.get('no-test')}: ${firstCommand(text)}`),
     );
     expect(left).toEqual(exceptions);
@@ -90,6 +86,15 @@ function anchorsOf(text: string): Set<string> {
         .replace(/[^\p{L}\p{N} _-]/gu, '')
         .replaceAll(' ', '-'),
     ),
+  );
+}
+
+/** What every package's document begins with. A new package needs no decision for it. */
+function isInstall({ words, text }: CodeBlock): boolean {
+  const lines = text.split('\n');
+  return (
+    words.get('no-test') === 'not-on-npm-yet' &&
+    lines.every((line) => line.startsWith('npm install '))
   );
 }
 

@@ -11,3 +11,9 @@ export declare function shelfProvider(options: {
 export declare function bagProvider(options: {
   readonly bag: ReadonlyMap<string, string>;
 }): SecretProvider;
+
+/** The first provider of a reader of the testkit's README. */
+export declare function drawerProvider(options: {
+  readonly address: string;
+  readonly token: string;
+}): SecretProvider;

@@ -7,8 +7,9 @@
  * that are absent, since it alone knows whether a name is missing, or nobody could say.
  */
 import { labelOf } from './label.ts';
-import { messagesOf, type Rehearsal, rehearse, showable } from './schema-message.ts';
+import { messagesOf, rehearse, showable } from './schema-message.ts';
 import { isSecretError, SecretError, type SecretErrorCode } from './secret-error.ts';
+import type { SecretRecord } from './secret-provider.ts';
 import type { CallOptions, Secrets } from './secrets.ts';
 import type { StandardSchemaV1 } from './standard-schema.ts';
 
@@ -22,46 +23,65 @@ export interface LoadOptions extends CallOptions {
   readonly names?: readonly string[];
 }
 
-/**
- * What `schema` makes of the secrets: texts by name go in, the schema's own type comes out.
- *
- * The schema must be free of side effects. It may be run several times, and where it is synchronous
- * and has refused, on made-up texts as well, to learn what of its messages depends on no value.
- *
- * @param warn - is told which names the schema went without although nobody could say whether they
- *   are set: a store could not be asked, and a later one answered in its place
- * @throws one `SecretError` that lists every name that is missing, unavailable, denied or malformed,
- *   without any value. Its code is the worst one's: `_CONFIG` (also if `schema` is no Standard
- *   Schema), `_TLS`, `_UNAUTHENTICATED`, `_DENIED`, `_INVALID` (also for what is malformed),
- *   `_UNAVAILABLE`, `_NOT_FOUND` (so every provider answered, and nothing else is wrong)
- */
+/** What `load` asks. */
+export interface LoadSource extends Pick<Secrets, 'get' | 'explain'> {
+  /** Everything; rejects as `getAll` does. */
+  readonly all: (signal: AbortSignal | undefined) => Promise<{
+    readonly records: ReadonlyMap<string, SecretRecord>;
+    readonly degraded: string | undefined;
+  }>;
+  /**
+   * Is told which names the schema went without although nobody could say whether they are set: a
+   * store could not be asked, and a later one answered in its place.
+   */
+  readonly warn: (message: string) => void;
+}
+
+/** See `Secrets.load`. */
 export async function loadSchema<Schema extends StandardSchemaV1>(
   schema: Schema,
-  secrets: Pick<Secrets, 'read' | 'get' | 'explain'>,
-  options: LoadOptions,
-  warn: (message: string) => void,
+  { all, get, explain, warn }: LoadSource,
+  { names, signal }: LoadOptions,
 ): Promise<StandardSchemaV1.InferOutput<Schema>> {
-  const { names } = options;
   const { run, issuesOf } = runnerOf(schema);
-  const { values, failures, degraded, whole, ask } = await readAll(secrets, options, warn);
-  for (;;) {
-    const outcome = await run(copyOf(values));
-    const needed = messagesOf(outcome.issues ?? []);
-    const uncertain =
-      degraded || whole !== undefined || [...failures.values()].some((error) => !isMissing(error));
-    if (!outcome.issues && !uncertain) return outcome.value;
+  const values: Record<string, string> = Object.create(null);
+  const failures = new Map<string, SecretError>();
+  const ask = async (name: string) => {
+    try {
+      values[name] = await get(name, signal && { signal });
+    } catch (error) {
+      failures.set(name, failureOf(error));
+    }
+  };
+  let whole: SecretError | undefined;
+  let degraded: string | undefined;
+  if (names) await Promise.all(names.map(ask));
+  else
+    try {
+      const known = await all(signal);
+      degraded = known.degraded;
+      for (const [name, { value }] of known.records) values[name] = value;
+    } catch (error) {
+      whole = failureOf(error);
+    }
 
-    const rehearsal = outcome.issues ? rehearse(Object.keys(values), issuesOf) : [];
+  for (;;) {
+    const { issues, value } = await run(copyOf(values));
+    const needed = messagesOf(issues ?? []);
+    const isUncertain = degraded || whole || ![...failures.values()].every(isMissing);
+    if (!issues && !isUncertain) return value;
+
+    const rehearsal = issues ? rehearse(Object.keys(values), issuesOf) : [];
     const { lookedUp, enumerated } = await lookUpsOf(run, values);
     // a library that copies the object first shows what it looked up in its issues alone
     for (const messages of rehearsal.flat())
-      for (const name of messages.keys()) if (needed.has(name)) lookedUp.add(name);
-    const wanted = (name: string) => needed.has(name) || (uncertain && !names);
+      for (const name of messages.keys()) if (name && needed.has(name)) lookedUp.add(name);
     const open = [...lookedUp].filter(
-      (name) => name !== '' && !(name in values || failures.has(name)) && wanted(name),
+      (name) =>
+        !(name in values || failures.has(name)) && (needed.has(name) || (isUncertain && !names)),
     );
-    if (names) for (const name of open) failures.set(name, leftOut(name));
-    else if (open.length > 0) {
+    if (names) for (const name of open) failures.set(name, leftOut());
+    else if (open[0] !== undefined) {
       await Promise.all(open.map(ask));
       continue;
     }
@@ -69,20 +89,29 @@ export async function loadSchema<Schema extends StandardSchemaV1>(
     const problems: Problem[] = [];
     const passedOver: Problem[] = [];
     for (const [name, error] of failures) {
-      const problem = { name, code: error.code, why: causeOf(name, error), error };
-      if (needed.has(name)) problems.push(problem);
-      else if (error.code === 'ERR_SECRET_UNAVAILABLE' && degraded) passedOver.push(problem);
+      const { code } = error;
+      const kind = isMissing(error) ? 'missing' : code.slice('ERR_SECRET_'.length).toLowerCase();
+      const problem = { name, code, error, text: `${kind} (${causeOf(name, error)})` };
+      if (needed.delete(name)) problems.push(problem);
+      else if (degraded && code === 'ERR_SECRET_UNAVAILABLE') passedOver.push(problem);
       else if (!isMissing(error)) problems.push(problem);
     }
-    for (const [name, messages] of needed)
-      if (!failures.has(name))
-        problems.push(await malformed(name, messages, rehearsal, values, secrets));
-    if (outcome.issues || problems.length > 0) throw errorOf(problems);
+    for (const [name, messages] of needed) {
+      const why = new Set(messages.map((message) => showable(message, name, rehearsal)));
+      // a schema may make names out of values: only one that the chain holds is shown
+      const text = name in values ? await originOf(name, values[name], explain) : '';
+      problems.push({
+        name: text && name,
+        code: 'ERR_SECRET_INVALID',
+        text: `malformed (${text}${[...why].join('; ')})`,
+      });
+    }
+    if (problems.length > 0) throw errorOf(problems);
     // a schema that takes whatever is there cannot do with a part of it
     if (whole && (enumerated || lookedUp.size === 0)) throw whole;
     if (passedOver.length > 0)
       warn(`went without what nobody could say is set or not: ${linesOf(passedOver).join('; ')}`);
-    return outcome.value;
+    return value;
   }
 }
 
@@ -90,151 +119,34 @@ export async function loadSchema<Schema extends StandardSchemaV1>(
 interface Problem {
   readonly name: string;
   readonly code: SecretErrorCode;
-  readonly why: string;
+  readonly text: string;
   /** The chain's own error; missing where the schema refused a value. */
   readonly error?: SecretError;
 }
 
-/** The codes, worst first (what somebody must mend before what time may mend), and their words. */
-const kinds: ReadonlyMap<SecretErrorCode, string> = new Map<SecretErrorCode, string>([
-  ['ERR_SECRET_CONFIG', 'not to be had'],
-  ['ERR_SECRET_TLS', 'not trusted'],
-  ['ERR_SECRET_UNAUTHENTICATED', 'not authenticated'],
-  ['ERR_SECRET_DENIED', 'denied'],
-  ['ERR_SECRET_INVALID', 'broken'],
-  ['ERR_SECRET_UNAVAILABLE', 'unavailable'],
-  ['ERR_SECRET_NOT_FOUND', 'missing'],
-]);
+/** Worst first: what somebody must mend before what time may mend. */
+const precedence = [
+  'CONFIG',
+  'TLS',
+  'UNAUTHENTICATED',
+  'DENIED',
+  'INVALID',
+  'UNAVAILABLE',
+  'NOT_FOUND',
+].map((code) => `ERR_SECRET_${code}`);
 
-function isMissing({ code }: SecretError): boolean {
+function isMissing({ code }: { readonly code: SecretErrorCode }): boolean {
   return code === 'ERR_SECRET_NOT_FOUND';
 }
 
-/** What the chain says, read whole or name by name, and how to ask it for one name more. */
-async function readAll(
-  secrets: Pick<Secrets, 'read' | 'get'>,
-  { names, signal }: LoadOptions,
-  warn: (message: string) => void,
-) {
-  const values: Record<string, string> = Object.create(null);
-  const failures = new Map<string, SecretError>();
-  const expected = (error: unknown): SecretError => {
-    if (isSecretError(error) && error.code !== 'ERR_SECRET_ABORTED') return error;
-    throw error;
-  };
-  const ask = async (name: string) => {
-    try {
-      values[name] = await secrets.get(name, signal && { signal });
-    } catch (error) {
-      failures.set(name, expected(error));
-    }
-  };
-  let whole: SecretError | undefined;
-  let degraded = false;
-  if (names) await Promise.all(names.map(ask));
-  else
-    try {
-      const batch = await secrets.read('all', {
-        signal: signal ?? new AbortController().signal,
-        timeLeft: () => Number.POSITIVE_INFINITY,
-        warn,
-      });
-      degraded = batch.degraded !== undefined;
-      for (const [name, entry] of batch.entries)
-        if (isSecretError(entry)) failures.set(name, entry);
-        else values[name] = entry.value;
-    } catch (error) {
-      whole = expected(error);
-    }
-  return { values, failures, degraded, whole, ask };
+/** @throws what is no answer of the chain: the caller's own abort */
+function failureOf(error: unknown): SecretError {
+  if (isSecretError(error) && error.code !== 'ERR_SECRET_ABORTED') return error;
+  throw error;
 }
 
-type Outcome = StandardSchemaV1.Result<unknown>;
-type Run = (values: object) => Promise<Outcome>;
-
-const noReason = 'the schema threw an error, or gave no reason';
-
-/** Stands for whatever a schema threw, which may quote a value, and for a refusal without a reason. */
-const threw: Outcome = { issues: [{ message: noReason }] };
-
-function runnerOf(schema: StandardSchemaV1): {
-  readonly run: Run;
-  readonly issuesOf: (values: object) => readonly StandardSchemaV1.Issue[];
-} {
-  const standard = (schema as Partial<StandardSchemaV1> | undefined)?.['~standard'];
-  if (standard?.version !== 1 || typeof standard.validate !== 'function')
-    throw new SecretError('ERR_SECRET_CONFIG', 'what load was given is no Standard Schema', {
-      hint: 'Give it a schema of zod, valibot, arktype or another library of standardschema.dev.',
-    });
-  let asynchronous = false;
-  const run: Run = async (values) => {
-    try {
-      const result = standard.validate(values);
-      asynchronous ||= result instanceof Promise;
-      const outcome = await result;
-      return outcome.issues?.length === 0 ? threw : outcome;
-    } catch {
-      return threw;
-    }
-  };
-  const issuesOf = (values: object): readonly StandardSchemaV1.Issue[] => {
-    // an asynchronous schema may ask somebody about the text, who must not see made-up ones
-    if (asynchronous) return [];
-    try {
-      const result = standard.validate(values);
-      if (!(result instanceof Promise)) return result.issues ?? [];
-      asynchronous = true;
-      result.catch(() => {});
-    } catch {
-      // it says nothing of this text
-    }
-    return [];
-  };
-  return { run, issuesOf };
-}
-
-/** A copy for the schema to keep or write into, without a prototype that would answer for names. */
-function copyOf(values: object): object {
-  return Object.assign(Object.create(null), values);
-}
-
-/** The names that a schema looks up, and whether it looks at what there is besides. */
-async function lookUpsOf(
-  run: Run,
-  values: object,
-): Promise<{ readonly lookedUp: Set<string>; readonly enumerated: boolean }> {
-  const lookedUp = new Set<string>();
-  let enumerated = false;
-  const note = (key: PropertyKey) => {
-    // what libraries look at to learn what kind of object it is
-    if (typeof key === 'string' && !(key in Object.prototype) && key !== 'then') lookedUp.add(key);
-  };
-  await run(
-    new Proxy(copyOf(values), {
-      get(target, key) {
-        note(key);
-        return Reflect.get(target, key);
-      },
-      has(target, key) {
-        note(key);
-        return Reflect.has(target, key);
-      },
-      getOwnPropertyDescriptor(target, key) {
-        note(key);
-        return Reflect.getOwnPropertyDescriptor(target, key);
-      },
-      ownKeys(target) {
-        enumerated = true;
-        return Reflect.ownKeys(target);
-      },
-    }),
-  );
-  return { lookedUp, enumerated };
-}
-
-function leftOut(name: string): SecretError {
+function leftOut(): SecretError {
   return new SecretError('ERR_SECRET_CONFIG', 'the option names leaves it out', {
-    secretName: name,
     hint: 'Add it to the names.',
   });
 }
@@ -245,63 +157,99 @@ function causeOf(name: string, { reason }: SecretError): string {
   return start < 0 ? reason : reason.slice(start + 2);
 }
 
-async function malformed(
+async function originOf(
   name: string,
-  messages: readonly string[],
-  rehearsal: Rehearsal,
-  values: Readonly<Record<string, string>>,
-  secrets: Pick<Secrets, 'explain'>,
-): Promise<Problem> {
-  // a schema may make names out of values: only one that the chain holds is shown
-  const known = name in values;
-  const said = new Set(
-    messages.map((message) =>
-      message === noReason ? message : showable(message, name, rehearsal),
-    ),
-  );
-  if (said.delete(undefined) && said.size === 0)
-    said.add('what the schema says is not shown, since it may quote the value');
-  const parts = [...said];
-  if (known) {
-    if (values[name] === '') parts.unshift('it is empty');
-    const { provider, store } = (await secrets.explain(name).catch(() => undefined)) ?? {};
-    if (provider !== undefined && store !== undefined)
-      parts.unshift(`from ${labelOf(provider, store)}`);
-  }
-  return { name: known ? name : '', code: 'ERR_SECRET_INVALID', why: parts.join('; ') };
+  value: string | undefined,
+  explain: Secrets['explain'],
+): Promise<string> {
+  const { provider = '', store = '' } = await explain(name);
+  return `from ${labelOf(provider, store)}; ${value === '' ? 'it is empty; ' : ''}`;
 }
 
 /** One line for all names that the same is wrong with. */
 function linesOf(problems: readonly Problem[]): string[] {
   const lines = new Map<string, string[]>();
-  for (const { name, code, why, error } of problems) {
-    const kind = error ? (kinds.get(code) ?? 'not to be had') : 'malformed';
-    const what = `${kind} (${why})`;
-    lines.set(what, [...(lines.get(what) ?? []), name || 'the secrets as a whole']);
-  }
-  return [...lines].map(([what, names]) => `${names.join(', ')}: ${what}`);
+  for (const { name, text } of problems)
+    lines.set(text, [...(lines.get(text) ?? []), name || 'the secrets as a whole']);
+  return [...lines].map(([text, names]) => `${names.join(', ')}: ${text}`);
 }
 
 function errorOf(problems: readonly Problem[]): SecretError {
-  const ranks = [...kinds.keys()];
-  const { code, name, error } = problems.reduce((worst, other) =>
-    ranks.indexOf(other.code) < ranks.indexOf(worst.code) ? other : worst,
-  );
-  const alone = problems.length === 1;
+  const [worst, ...others] = [...problems].sort(
+    (one, other) => precedence.indexOf(one.code) - precedence.indexOf(other.code),
+  ) as [Problem, ...Problem[]];
+  const { name, code, error } = worst;
   const lines = linesOf(problems);
-  const text = lines.length === 1 ? ` ${lines[0]}` : lines.map((line) => `\n  ${line}`).join('');
-  const { provider, attempts, status, requestId } = (alone && error) || {};
-  return new SecretError(code, `the secrets do not fit the schema:${text}`, {
-    provider,
-    secretName: (alone && name) || undefined,
+  const separator = lines.length > 1 ? '\n  ' : ' ';
+  const text = ['the secrets do not fit the schema:', ...lines].join(separator);
+  return new SecretError(code, text, {
+    ...(others.length === 0 && { ...error, secretName: name || undefined }),
     // waiting mends it only if it mends all of it
     retryable: problems.every((problem) => problem.error?.retryable),
     hint:
-      code === 'ERR_SECRET_NOT_FOUND' && !alone
+      others.length > 0 && isMissing(worst)
         ? 'Store what is missing with `keyfall set NAME`.'
         : error?.hint,
-    attempts,
-    status,
-    requestId,
   });
+}
+
+interface Outcome {
+  readonly value?: unknown;
+  readonly issues?: readonly StandardSchemaV1.Issue[] | undefined;
+}
+
+/** Stands for whatever a schema threw, which may quote a value, and for a refusal without a reason. */
+const refused: Outcome = { issues: [{ message: '' }] };
+
+function runnerOf(schema: StandardSchemaV1) {
+  const standard = (schema as StandardSchemaV1 | undefined)?.['~standard'];
+  if (standard?.version !== 1)
+    throw new SecretError('ERR_SECRET_CONFIG', 'what load was given is no Standard Schema', {
+      hint: 'Give it a schema of zod, valibot, arktype or another library of standardschema.dev.',
+    });
+  let isAsynchronous = false;
+  const judge = (outcome: Outcome) => (outcome.issues?.length === 0 ? refused : outcome);
+  const attempt = (values: object): Outcome | Promise<Outcome> => {
+    try {
+      const result = standard.validate(values);
+      if (!(result instanceof Promise)) return judge(result);
+      isAsynchronous = true;
+      return result.then(judge).catch(() => refused);
+    } catch {
+      return refused;
+    }
+  };
+  return {
+    run: async (values: object): Promise<Outcome> => attempt(values),
+    /** The issues of a run on made-up texts, for an asynchronous schema none: it may ask somebody. */
+    issuesOf(values: object): readonly StandardSchemaV1.Issue[] {
+      const outcome = isAsynchronous ? {} : attempt(values);
+      return ('issues' in outcome && outcome.issues) || [];
+    },
+  };
+}
+
+/** A copy for the schema to keep or write into, without a prototype that would answer for names. */
+function copyOf(values: object): object {
+  return Object.assign(Object.create(null), values);
+}
+
+/** The names that a schema looks up, and whether it looks at what there is besides. */
+async function lookUpsOf(run: (values: object) => Promise<Outcome>, values: object) {
+  const lookedUp = new Set<string>();
+  let enumerated = false;
+  const traps: ProxyHandler<object> = new Proxy(
+    {},
+    {
+      get: (_, trap: 'get') => (target: object, key: PropertyKey, receiver: unknown) => {
+        enumerated ||= (trap as string) === 'ownKeys';
+        // but not what libraries look at to learn what kind of object it is
+        if (typeof key === 'string' && !(key in Object.prototype) && key !== 'then')
+          lookedUp.add(key);
+        return Reflect[trap](target, key, receiver);
+      },
+    },
+  );
+  await run(new Proxy(copyOf(values), traps));
+  return { lookedUp, enumerated };
 }

@@ -4,7 +4,7 @@ import { createSecrets } from '@keyfall/core';
 import { type } from 'arktype';
 import * as v from 'valibot';
 import { z } from 'zod';
-import { loadSchema } from '../../../core/src/load.ts';
+import { type LoadSource, loadSchema } from '../../../core/src/load.ts';
 import type { StandardSchemaV1 } from '../../../core/src/standard-schema.ts';
 
 /** Compiles only if the two types are one and the same. */
@@ -14,8 +14,11 @@ type Same<One, Other> =
     : false;
 function assertType<_Holds extends true>(): void {}
 
-const secrets = createSecrets({ providers: [] });
-const warn = (_message: string) => {};
+const secrets: LoadSource = {
+  ...createSecrets({ providers: [] }),
+  all: async () => ({ records: new Map(), degraded: undefined }),
+  warn() {},
+};
 
 export async function zodOutput() {
   const schema = z.object({
@@ -26,7 +29,7 @@ export async function zodOutput() {
     SENTRY_DSN: z.url().optional(),
     PORT: z.coerce.number(),
   });
-  const config = await loadSchema(schema, secrets, {}, warn);
+  const config = await loadSchema(schema, secrets, {});
   assertType<
     Same<
       typeof config,
@@ -56,7 +59,7 @@ export async function valibotOutput() {
     DEBUG: v.optional(v.picklist(['true', 'false']), 'false'),
     SENTRY_DSN: v.optional(v.string()),
   });
-  const config = await loadSchema(schema, secrets, {}, warn);
+  const config = await loadSchema(schema, secrets, {});
   assertType<Same<typeof config, v.InferOutput<typeof schema>>>();
   assertType<Same<(typeof config)['PORT'], number>>();
   assertType<Same<(typeof config)['DEBUG'], 'true' | 'false'>>();
@@ -72,7 +75,7 @@ export async function arktypeOutput() {
     BOT_LANGUAGE: '"en" | "de"',
     'SENTRY_DSN?': 'string',
   });
-  const config = await loadSchema(schema, secrets, {}, warn);
+  const config = await loadSchema(schema, secrets, {});
   assertType<Same<typeof config, typeof schema.infer>>();
   assertType<Same<(typeof config)['PORT'], number>>();
   assertType<Same<(typeof config)['BOT_LANGUAGE'], 'en' | 'de'>>();
@@ -81,7 +84,7 @@ export async function arktypeOutput() {
 }
 
 export async function anySchema(schema: StandardSchemaV1<unknown, { readonly limit: bigint }>) {
-  const output = await loadSchema(schema, secrets, {}, warn);
+  const output = await loadSchema(schema, secrets, {});
   assertType<Same<typeof output, { readonly limit: bigint }>>();
   const alternatives = await loadSchema(
     z.discriminatedUnion('DB', [
@@ -90,7 +93,6 @@ export async function anySchema(schema: StandardSchemaV1<unknown, { readonly lim
     ]),
     secrets,
     { names: ['DB', 'DB_PASS'] },
-    warn,
   );
   if (alternatives.DB === 'postgres') assertType<Same<(typeof alternatives)['DB_PASS'], string>>();
   // @ts-expect-error only one of the alternatives has it
@@ -99,14 +101,14 @@ export async function anySchema(schema: StandardSchemaV1<unknown, { readonly lim
 
 export async function wrongUse() {
   // @ts-expect-error no schema
-  await loadSchema(undefined, secrets, {}, warn);
+  await loadSchema(undefined, secrets, {});
   // @ts-expect-error the fields of a schema are no schema
-  await loadSchema({ TOKEN: z.string() }, secrets, {}, warn);
+  await loadSchema({ TOKEN: z.string() }, secrets, {});
   // @ts-expect-error a validating function is no Standard Schema
-  await loadSchema((values: unknown) => String(values), secrets, {}, warn);
+  await loadSchema((values: unknown) => String(values), secrets, {});
   const { vendor, validate } = z.object({})['~standard'];
   // @ts-expect-error another version of the standard
-  await loadSchema({ '~standard': { version: 2, vendor, validate } }, secrets, {}, warn);
+  await loadSchema({ '~standard': { version: 2, vendor, validate } }, secrets, {});
   // @ts-expect-error names are a list
-  await loadSchema(z.object({}), secrets, { names: 'TOKEN' }, warn);
+  await loadSchema(z.object({}), secrets, { names: 'TOKEN' });
 }

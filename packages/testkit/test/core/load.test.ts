@@ -5,6 +5,7 @@ import {
   createSecrets,
   type SecretError,
   SecretError as SecretErrorClass,
+  type SecretRecord,
   type Secrets,
   type SecretsOptions,
 } from '@keyfall/core';
@@ -12,7 +13,7 @@ import { type } from 'arktype';
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type LoadOptions, loadSchema } from '../../../core/src/load.ts';
+import { type LoadOptions, type LoadSource, loadSchema } from '../../../core/src/load.ts';
 import type { StandardSchemaV1 } from '../../../core/src/standard-schema.ts';
 import { scripted } from './scripted-provider.ts';
 
@@ -62,6 +63,19 @@ interface Loaded {
   readonly warnings: readonly string[];
 }
 
+/** What `load` asks of a chain. */
+function sourceOf(secrets: Secrets, warn: (message: string) => void): LoadSource {
+  return {
+    ...secrets,
+    warn,
+    async all(signal = new AbortController().signal) {
+      const context = { signal, timeLeft: () => 1_000, warn };
+      const { entries, degraded } = await secrets.read('all', context);
+      return { records: entries as ReadonlyMap<string, SecretRecord>, degraded };
+    },
+  };
+}
+
 async function load(
   schema: StandardSchemaV1,
   providers: SecretsOptions['providers'],
@@ -71,7 +85,11 @@ async function load(
   secrets.on('fallback', () => {});
   const warnings: string[] = [];
   try {
-    const value = await loadSchema(schema, secrets, options, (text) => warnings.push(text));
+    const value = await loadSchema(
+      schema,
+      sourceOf(secrets, (text) => warnings.push(text)),
+      options,
+    );
     return { value, warnings };
   } catch (error) {
     if (!(error instanceof SecretErrorClass)) throw error;
@@ -407,7 +425,13 @@ describe('ending early', () => {
   test('closed secrets are just that', async () => {
     const secrets: Secrets = createSecrets({ providers: [scripted('vault', good)] });
     await secrets.close();
-    await expect(loadSchema(libraries.zod, secrets, {}, () => {})).rejects.toMatchObject({
+    await expect(
+      loadSchema(
+        libraries.zod,
+        sourceOf(secrets, () => {}),
+        {},
+      ),
+    ).rejects.toMatchObject({
       code: 'ERR_SECRET_ABORTED',
     });
   });

@@ -7,22 +7,21 @@
 const longestEncoded = 8_192;
 
 /**
- * Every text to look for so that `value` is not seen: the value, the value without the white space
- * around it and, of a value of several lines, each line of twice `minLength` or more, all of them
- * also as JSON and source text write them; the value in URLs and as base64, standard and URL-safe,
- * in lines and inside a longer text.
+ * Every text to look for so that `value` is not seen: the value, without white space around it if
+ * enough remains, and, of a value of several lines, each line of twice `minLength` or more, all of
+ * them also as JSON and source text write them; the value in URLs and as base64, standard and
+ * URL-safe, in lines and inside a longer text.
  *
  * @param value - well-formed, and `minLength` characters or more
  * @param minLength - in characters; 4 or more
  */
 export function formsOf(value: string, minLength: number): Set<string> {
   const forms = new Set<string>();
-  for (const text of [value, value.trim()])
-    if (text.length >= minLength) {
-      quoted(text, forms);
-      if (text.length <= longestEncoded) encoded(text, forms);
-    }
-  for (const line of linesOf(value, minLength)) quoted(line, forms);
+  const core = value.trim();
+  const text = core.length < minLength ? value : core;
+  quoted(text, forms);
+  if (text.length <= longestEncoded) encoded(text, forms);
+  for (const line of linesOf(text, minLength)) quoted(line, forms);
   for (const form of [...forms]) for (const line of linesOf(form, minLength)) forms.add(line);
   return forms;
 }
@@ -35,8 +34,7 @@ function linesOf(text: string, minLength: number): string[] {
 
 function quoted(text: string, forms: Set<string>): void {
   const quote = (raw: string) => JSON.stringify(raw).slice(1, -1);
-  const escaped = (character: string) =>
-    `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const escaped = (character: string) => `\\u${hex(character).padStart(4, '0')}`;
   const json = quote(text);
   for (const form of [
     text,
@@ -52,10 +50,7 @@ function quoted(text: string, forms: Set<string>): void {
 
 function encoded(text: string, forms: Set<string>): void {
   const component = encodeURIComponent(text);
-  const strict = component.replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
+  const strict = component.replace(/[!'()*]/g, (mark) => `%${hex(mark).toUpperCase()}`);
   const url = new URL('http://host');
   url.password = text;
   for (const form of [
@@ -82,4 +77,8 @@ function encoded(text: string, forms: Set<string>): void {
     for (const width of [64, 76])
       if (whole.length > width) forms.add(whole.replace(new RegExp(`.{${width}}`, 'g'), '$&\n'));
   }
+}
+
+function hex(character: string): string {
+  return character.charCodeAt(0).toString(16);
 }

@@ -130,15 +130,12 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     chunks,
     stream() {
       const { push, end } = chunks();
+      const give = (bytes: Uint8Array, to: TransformStreamDefaultController<Uint8Array>) => {
+        if (bytes.length > 0) to.enqueue(bytes);
+      };
       return new TransformStream<Uint8Array | string, Uint8Array>({
-        transform(chunk, controller) {
-          const bytes = push(chunk);
-          if (bytes.length > 0) controller.enqueue(bytes);
-        },
-        flush(controller) {
-          const bytes = end();
-          if (bytes.length > 0) controller.enqueue(bytes);
-        },
+        transform: (chunk, to) => give(push(chunk), to),
+        flush: (to) => give(end(), to),
       });
     },
     serialize: (value) => serialize(value, redact),

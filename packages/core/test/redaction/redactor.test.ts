@@ -186,12 +186,12 @@ test('what masks a value of several lines masks each long line too', () => {
   const lines = ['MIIEvQIBADANBgkqhkiG9w0BAQEFAASC', 'BKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj', 'abc='];
   const key = `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`;
   const redactor = redactorOf(key);
-  expect(redactor.redact(`key: ${key}.`)).toBe('key: [redacted].');
+  expect(redactor.redact(`key: ${key}.`)).toBe('key: [redacted]\n.');
   expect(redactor.redact(key.trim())).toBe('[redacted]');
   expect(redactor.redact(`app | ${lines[0]}\r\napp | ${lines[1]}\r\n`)).toBe(
     'app | [redacted]\r\napp | [redacted]\r\n',
   );
-  expect(redactor.redact(JSON.stringify(key))).toBe('"[redacted]"');
+  expect(redactor.redact(JSON.stringify(key))).toBe('"[redacted]\\n"');
   // frames and short lines are no secrets by themselves
   expect(redactor.redact('-----BEGIN PRIVATE KEY-----\nabc=')).toBe(
     '-----BEGIN PRIVATE KEY-----\nabc=',

@@ -40,7 +40,12 @@ export function openChain(
     secrets,
     label: (name) => labelOf(name, providers.find((each) => each.name === name)?.store ?? name),
     isStore,
-    providerOf: (record) => origins.get(record) ?? '',
+    providerOf(record) {
+      const provider = origins.get(record);
+      // not to be guessed: it decides whether the value may replace an inherited variable
+      if (provider === undefined) throw new Error('a record that no provider of the chain gave');
+      return provider;
+    },
   };
 }
 

@@ -8,7 +8,9 @@ import { createRedactor } from '@keyfall/core';
 const MB = 1_000_000;
 const CHUNK = 65_536; // what a pipe gives at a time
 const words =
-  'GET POST /api/v1/users 200 404 12ms info warn error the connection to database pool was closed {"level":30,"time":1700000000} at Object.<anonymous> (/srv/app/server.js:10:22)'.split(' ');
+  'GET POST /api/v1/users 200 404 12ms info warn error the connection to database pool was closed {"level":30,"time":1700000000} at Object.<anonymous> (/srv/app/server.js:10:22)'.split(
+    ' ',
+  );
 
 /** Log lines, the same each time, with a value in one of 50. */
 function logOf(bytes, values) {
@@ -92,10 +94,16 @@ for (const count of [50, 10_000]) {
   const speed = (milliseconds) => `${((text.length / MB / milliseconds) * 1_000).toFixed(0)} MB/s`;
   console.log(`${count} values of 32 characters, ${(text.length / MB).toFixed(0)} MB of log lines`);
   console.log(`  first text: ${built.toFixed(0)} ms and ${megabytes.toFixed(1)} MB to build`);
-  console.log(`  chunks: ${speed(whole)} (goal with 50 values: 200), web stream: ${speed(median(times.stream))}`);
-  console.log(`  time for the text / for half of it: ${(whole / median(times.half)).toFixed(2)} (linear: 2)`);
+  console.log(
+    `  chunks: ${speed(whole)} (goal with 50 values: 200), web stream: ${speed(median(times.stream))}`,
+  );
+  console.log(
+    `  time for the text / for half of it: ${(whole / median(times.half)).toFixed(2)} (linear: 2)`,
+  );
   console.log(`  time / copying the bytes: ${(whole / median(times.copy)).toFixed(1)}`);
-  console.log(`  time of split and join, by 1 MB / time: ${((median(times.naive) * text.length) / MB / whole).toFixed(0)}`);
+  console.log(
+    `  time of split and join, by 1 MB / time: ${((median(times.naive) * text.length) / MB / whole).toFixed(0)}`,
+  );
 }
 
 // the worst of texts: every byte goes on with a match that the next one breaks off
@@ -111,4 +119,6 @@ for (let round = 0; round < 7; round += 1) {
 }
 console.log('50 values of 201 to 250 characters, 20 MB of nothing but their beginnings');
 console.log(`  chunks: ${((whole.length / MB / median(times.whole)) * 1_000).toFixed(0)} MB/s`);
-console.log(`  time for the text / for half of it: ${(median(times.whole) / median(times.half)).toFixed(2)} (linear: 2)`);
+console.log(
+  `  time for the text / for half of it: ${(median(times.whole) / median(times.half)).toFixed(2)} (linear: 2)`,
+);

@@ -6,10 +6,13 @@
 /** Objects nested deeper than this are left out: logs are no place for them. */
 const deepest = 12;
 
+/** Fields of an error that loggers show although they are not enumerable. */
+const hidden: ReadonlySet<unknown> = new Set(['cause', 'errors']);
+
 /**
  * A copy of `value` for a logger: every string, key, number and symbol goes through `redact`; plain
  * objects, arrays, maps and sets become new ones, errors become plain `Error`s with their name,
- * message, stack and own fields, other objects what their `toJSON` gives or a plain object of their
+ * message, stack, cause and fields, other objects what their `toJSON` gives or a plain object of their
  * enumerable fields. In place of what it does not copy stands a text: `[getter]` (none is called),
  * `[circular]`, `[deep]`, `[function]`, `[bytes]`, and `[unreadable]` where looking at it throws.
  */
@@ -38,11 +41,13 @@ export function serialize(value: unknown, redact: (text: string) => string): unk
 
   function objectOf(original: object, copy: (inner: unknown) => unknown): unknown {
     if (ArrayBuffer.isView(original) || original instanceof ArrayBuffer) return '[bytes]';
+    if (original instanceof String) return redact(String(original));
     if (original instanceof Map)
       return new Map([...original].map(([key, inner]) => [copy(key), copy(inner)]));
     if (original instanceof Set) return new Set([...original].map(copy));
     if (original instanceof Error) {
-      const error = new Error();
+      // created without a stack of its own, which some consoles show instead
+      const error = Object.create(Error.prototype);
       for (const field of ['name', 'message', 'stack'])
         Object.defineProperty(error, field, {
           // the engine's own stack is a getter in some
@@ -65,8 +70,7 @@ export function serialize(value: unknown, redact: (text: string) => string): unk
     for (const key of Reflect.ownKeys(original)) {
       const name = typeof key === 'string' ? redact(key) : key;
       const field = Object.getOwnPropertyDescriptor(original, key);
-      // an error's cause and errors are shown although they are hidden
-      const shown = field?.enumerable || (target instanceof Error && !Object.hasOwn(target, name));
+      const shown = field?.enumerable || (target instanceof Error && hidden.has(key));
       if (field === undefined || !shown) continue;
       Object.defineProperty(target, name, {
         value: 'value' in field ? copy(field.value) : '[getter]',

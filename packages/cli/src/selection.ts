@@ -28,7 +28,7 @@ export async function resolveSelection(
   return only === undefined ? everything(chain) : named(chain, only);
 }
 
-async function everything({ secrets, providerOf, isStore }: CliChain): Promise<Selection> {
+async function everything({ secrets, isStore }: CliChain): Promise<Selection> {
   const { entries, degraded } = await secrets.read('all', {
     signal: new AbortController().signal,
     timeLeft: () => Number.POSITIVE_INFINITY,
@@ -37,8 +37,8 @@ async function everything({ secrets, providerOf, isStore }: CliChain): Promise<S
   const resolved = new Map<string, ResolvedSecret>();
   for (const [name, record] of entries) {
     if (isSecretError(record)) throw record;
-    const provider = providerOf(record);
-    resolved.set(name, { value: record.value, provider, fromStore: isStore(provider) });
+    const { value, provider = '' } = record;
+    resolved.set(name, { value, provider, fromStore: isStore(provider) });
   }
   return { secrets: resolved, degraded: degraded !== undefined };
 }

@@ -56,7 +56,7 @@ export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
 
 /** What the chain found when asked for everything. */
 export interface WholeResolution {
-  readonly records: ReadonlyMap<string, SecretRecord>;
+  readonly held: ReadonlyMap<string, { readonly record: SecretRecord; readonly source: Source }>;
   readonly degraded: string | undefined;
   /** The revision that each provider's part shows. */
   readonly revisions: ReadonlyMap<Source, string>;
@@ -189,8 +189,7 @@ export class Chain {
       );
       degraded ??= degradation(pass);
     }
-    const records = new Map([...held].map(([name, { record }]) => [name, record]));
-    return { records, degraded, revisions };
+    return { held, degraded, revisions };
   }
 
   #found(
@@ -305,16 +304,17 @@ const verbs: Readonly<Partial<Record<SecretErrorCode, string>>> = {
 };
 
 /** The chain's error for a provider's: the same facts, with the name and what everybody said. */
-function failure(
+export function failure(
   name: string | undefined,
   source: Source,
   error: SecretError,
   attempts: readonly ProviderAttempt[],
+  done: 'read' | 'written' = 'read',
 ): SecretError {
   const { code, retryable, hint, status, requestId } = error;
   // an abort is the caller's own doing and no provider's
   if (code === 'ERR_SECRET_ABORTED') return error;
-  const what = name === undefined ? 'the secrets could not be read' : `${name} could not be read`;
+  const what = `${name ?? 'the secrets'} could not be ${done}`;
   const verb = verbs[code];
   const said = verb === undefined ? error.reason : `${verb}: ${error.reason}`;
   return new SecretError(code, `${what}: ${source.label} ${said}`, {

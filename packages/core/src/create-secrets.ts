@@ -1,7 +1,7 @@
 /**
  * Composes providers into the one object that an application asks.
  */
-import { Chain, type Resolution } from './chain.ts';
+import { Chain, failure, type Resolution } from './chain.ts';
 import { systemClock } from './clock.ts';
 import { type Duration, toMilliseconds } from './duration.ts';
 import type { SecretsEvent } from './events.ts';
@@ -155,6 +155,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
         { signal, limit: budget },
       );
       return { target, receipt };
+    } catch (error) {
+      const [name, ...others] = changes.entries.keys();
+      const what = others.length === 0 ? name : undefined;
+      throw failure(what, target, error as SecretError, [], 'written');
     } finally {
       // a write that failed may have reached the store all the same
       target.forget();
@@ -204,14 +208,14 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     async getAll({ signal } = {}) {
-      const { records } = await resolveAll(signal);
+      const { held } = await resolveAll(signal);
       const all: Record<string, string> = Object.create(null);
-      for (const [name, { value }] of records) all[name] = value;
+      for (const [name, { record }] of held) all[name] = record.value;
       return Object.freeze(all);
     },
 
     async list({ signal } = {}) {
-      return [...(await resolveAll(signal)).records.keys()].sort();
+      return [...(await resolveAll(signal)).held.keys()].sort();
     },
 
     async set(name, value, { signal } = {}) {
@@ -281,10 +285,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
   };
 
   async function readAll({ signal }: ReadContext): Promise<SecretBatch> {
-    const { records, degraded, revisions } = await resolveAll(signal);
+    const { held, degraded, revisions } = await resolveAll(signal);
     const revision = target && revisions.get(target);
     return {
-      entries: records,
+      entries: new Map([...held].map(([name, found]) => [name, attributed(found)])),
       complete: true,
       ...(revision !== undefined && { revision }),
       ...(degraded !== undefined && { degraded }),
@@ -302,7 +306,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       const name = names[index] ?? '';
       if (resolution.kind === 'failed') entries.set(name, resolution.error);
       if (resolution.kind !== 'found') continue;
-      entries.set(name, resolution.record);
+      entries.set(name, attributed(resolution));
       degraded ??= resolution.degraded;
     }
     const errors = [...entries.values()].filter((entry) => isSecretError(entry));
@@ -333,6 +337,11 @@ function checkNames(sources: readonly Source[], only: ReadonlyMap<string, string
         `the option only binds ${secret} to ${provider}, which is not in the chain`,
         `The chain's providers are: ${names.join(', ')}.`,
       );
+}
+
+/** A record that says which provider of the chain gave it. */
+function attributed({ record, source }: { record: SecretRecord; source: Source }): SecretRecord {
+  return { ...record, provider: source.provider.name };
 }
 
 function explanationOf(name: string, resolution: Resolution): Explanation {

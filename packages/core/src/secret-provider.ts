@@ -49,6 +49,8 @@ export interface SecretRecord {
   readonly expiresAt?: number;
   /** The lease it belongs to, where the secret is a dynamic one. */
   readonly lease?: SecretLease;
+  /** Which provider of a chain gave it. Set by the chain; a store leaves it out. */
+  readonly provider?: string;
 }
 
 /** What a store answered to one `read`: one consistent snapshot. */

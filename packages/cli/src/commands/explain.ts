@@ -1,11 +1,11 @@
 /**
  * `keyfall explain [NAME]`: which provider answers for a name and what each one said. Never a value.
  */
-import { type Explanation, labelOf, type ProviderAttempt } from '@keyfall/core';
+import { describeExplanation, type Explanation } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { exitCodes } from '../exit-code.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
-import { printable, printData, printJson } from '../terminal.ts';
+import { printData, printJson } from '../terminal.ts';
 
 /** Options of `keyfall explain`. */
 export interface ExplainOptions extends SettingsOptions {
@@ -23,7 +23,7 @@ export async function explainCommand(
     const explanations = await Promise.all(names.map((each) => secrets.explain(each)));
     const [first] = explanations;
     if (options.json) await printJson(name === undefined ? explanations : first);
-    else await printData(explanations.map(describe).join(name === undefined ? '\n' : ''));
+    else await printData(explanations.map((each) => `${describeExplanation(each)}\n`).join(''));
     return name === undefined || first === undefined ? 0 : exitCodeOf(first);
   });
 }
@@ -32,32 +32,4 @@ function exitCodeOf({ found, attempts }: Explanation): number {
   if (found) return 0;
   const code = attempts.findLast((attempt) => attempt.code !== undefined)?.code;
   return exitCodes[code ?? 'ERR_SECRET_NOT_FOUND'];
-}
-
-function describe(explanation: Explanation): string {
-  const { name, provider, store, version, createdAt, degraded, attempts } = explanation;
-  const answer =
-    provider === undefined ? 'nobody answered' : `from ${labelOf(provider, store ?? provider)}`;
-  const facts = [
-    ...(version === undefined ? [] : [`version ${version}`]),
-    ...(createdAt === undefined ? [] : [`written ${new Date(createdAt).toISOString()}`]),
-    ...(degraded === undefined ? [] : ['second-hand']),
-  ];
-  const lines = attempts.map(
-    (said, index) => `  ${index + 1}. ${labelOf(said.provider, said.store)} ${verdict(said)}`,
-  );
-  return `${[[`${printable(name)}: ${answer}`, ...facts].join(', '), ...lines].join('\n')}\n`;
-}
-
-function verdict({ outcome, reason }: ProviderAttempt): string {
-  switch (outcome) {
-    case 'held':
-      return 'holds it';
-    case 'stale':
-      return `could not be asked: ${reason}; its last good value was used`;
-    case 'failed':
-      return `failed: ${reason}`;
-    default:
-      return reason ?? 'was not asked';
-  }
 }

@@ -41,6 +41,13 @@ describe('set', () => {
       });
       expect(await outcome(secrets.set('A', 'new'))).toBe(`ERR_SECRET_${mood.toUpperCase()}`);
       expect(dotenv.held.size).toBe(0);
+      await expect(secrets.set('A', 'new')).rejects.toMatchObject({
+        secretName: 'A',
+        provider: 'vault',
+        message: expect.stringMatching(
+          /^A could not be written: vault \(somewhere\/shop\) .*it is/,
+        ),
+      });
     }
   });
 
@@ -87,6 +94,20 @@ test('delete says which providers hold the name still', async () => {
   const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'plain' })] });
   expect(await secrets.delete('A')).toEqual({ provider: 'vault', stillHeldBy: ['dotenv'] });
   expect(await secrets.get('A')).toBe('plain');
+});
+
+test('a read of the chain says of each record who gave it', async () => {
+  const secrets = createSecrets({
+    providers: [scripted('vault', { A: 'v' }), scripted('dotenv', { A: 'plain', B: 'plain' })],
+  });
+  const context = { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} };
+  for (const names of ['all', ['A', 'B']] as const) {
+    const { entries } = await secrets.read(names, context);
+    expect([...entries]).toMatchObject([
+      ['A', { value: 'v', provider: 'vault' }],
+      ['B', { value: 'plain', provider: 'dotenv' }],
+    ]);
+  }
 });
 
 describe('a chain in a chain', () => {
@@ -200,5 +221,7 @@ test('redact masks what any provider answered or was given, whoever asked for it
   expect(secrets.redact('first-secret, second-secret, third-secret, 8')).toBe(
     '[redacted], [redacted], [redacted], 8',
   );
-  expect(secrets.redactor.serialize({ password: 'first-secret' })).toEqual({ password: '[redacted]' });
+  expect(secrets.redactor.serialize({ password: 'first-secret' })).toEqual({
+    password: '[redacted]',
+  });
 });

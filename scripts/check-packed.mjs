@@ -13,7 +13,11 @@ try {
   const tarballs = join(folder, 'tarballs');
   mkdirSync(tarballs);
   for (const name of readdirSync(join(root, 'packages')))
-    run('pnpm', ['pack', '--pack-destination', tarballs], join(root, 'packages', name));
+    run(
+      join(root, 'node_modules/.bin/pnpm'),
+      ['pack', '--pack-destination', tarballs],
+      join(root, 'packages', name),
+    );
   const project = join(folder, 'project');
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }');

@@ -164,7 +164,7 @@ test.each([
 });
 
 test('a value is masked as Python writes it', () => {
-  const raw = `pässwörd <with> "everything"/${'0123456789'.repeat(12)}`;
+  const raw = `pässwörd (with) "everything"/${'0123456789'.repeat(12)}`;
   const redactor = redactorOf(raw);
   const python = (code: string) =>
     execFileSync(
@@ -177,9 +177,20 @@ test('a value is masked as Python writes it', () => {
     );
   expect(redactor.redact(python('print(json.dumps([v]))'))).toBe('["[redacted]"]\n');
   expect(redactor.redact(python('print(u.quote_plus(v))'))).toBe('[redacted]\n');
+  expect(redactor.redact(python('print(u.quote(v, safe=""))'))).toBe('[redacted]\n');
   expect(
     redactor.redact(python('import base64;print(base64.encodebytes(v.encode()).decode().strip())')),
   ).toBe('[redacted]\n');
+});
+
+test('a value is masked as Go and PHP write it in JSON', () => {
+  const redactor = redactorOf('mysql://me:<secret>&more@host/db');
+  expect(
+    redactor.redact(String.raw`{"dsn":"mysql://me:\u003csecret\u003e\u0026more@host/db"}`),
+  ).toBe('{"dsn":"[redacted]"}');
+  expect(redactor.redact(String.raw`{"dsn":"mysql:\/\/me:<secret>&more@host\/db"}`)).toBe(
+    '{"dsn":"[redacted]"}',
+  );
 });
 
 test('what masks a value of several lines masks each long line too', () => {

@@ -9,7 +9,6 @@
 import { labelOf } from './label.ts';
 import { messagesOf, rehearse, showable } from './schema-message.ts';
 import { isSecretError, SecretError, type SecretErrorCode } from './secret-error.ts';
-import type { SecretRecord } from './secret-provider.ts';
 import type { CallOptions, Secrets } from './secrets.ts';
 import type { StandardSchemaV1 } from './standard-schema.ts';
 
@@ -23,25 +22,16 @@ export interface LoadOptions extends CallOptions {
   readonly names?: readonly string[];
 }
 
-/** What `load` asks. */
-export interface LoadSource extends Pick<Secrets, 'get' | 'explain'> {
-  /** Everything; rejects as `getAll` does. */
-  readonly all: (signal: AbortSignal | undefined) => Promise<{
-    readonly records: ReadonlyMap<string, SecretRecord>;
-    readonly degraded: string | undefined;
-  }>;
-  /**
-   * Is told which names the schema went without although nobody could say whether they are set: a
-   * store could not be asked, and a later one answered in its place.
-   */
-  readonly warn: (message: string) => void;
-}
-
-/** See `Secrets.load`. */
+/**
+ * See `Secrets.load`.
+ * @param warn - is told which names the schema went without although nobody could say whether they
+ *   are set: a store could not be asked, and a later one answered in its place
+ */
 export async function loadSchema<Schema extends StandardSchemaV1>(
   schema: Schema,
-  { all, get, explain, warn }: LoadSource,
+  { get, explain, read }: Pick<Secrets, 'get' | 'explain' | 'read'>,
   { names, signal }: LoadOptions,
+  warn: (message: string) => void,
 ): Promise<StandardSchemaV1.InferOutput<Schema>> {
   const { run, issuesOf } = runnerOf(schema);
   const values: Record<string, string> = Object.create(null);
@@ -58,9 +48,15 @@ export async function loadSchema<Schema extends StandardSchemaV1>(
   if (names) await Promise.all(names.map(ask));
   else
     try {
-      const known = await all(signal);
-      degraded = known.degraded;
-      for (const [name, { value }] of known.records) values[name] = value;
+      const batch = await read('all', {
+        signal: signal ?? new AbortController().signal,
+        timeLeft: () => Number.POSITIVE_INFINITY,
+        warn,
+      });
+      degraded = batch.degraded;
+      for (const [name, entry] of batch.entries)
+        if (isSecretError(entry)) failures.set(name, entry);
+        else values[name] = entry.value;
     } catch (error) {
       whole = failureOf(error);
     }

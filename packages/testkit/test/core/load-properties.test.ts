@@ -5,8 +5,6 @@ import {
   isSecretError,
   type SecretError,
   type SecretErrorCode,
-  type SecretRecord,
-  type Secrets,
   type SecretsOptions,
 } from '@keyfall/core';
 import { type } from 'arktype';
@@ -14,7 +12,7 @@ import fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type LoadSource, loadSchema } from '../../../core/src/load.ts';
+import { loadSchema } from '../../../core/src/load.ts';
 import type { StandardSchemaV1 } from '../../../core/src/standard-schema.ts';
 import { leaksOf } from '../../src/index.ts';
 import { type Mood, scripted } from './scripted-provider.ts';
@@ -123,27 +121,10 @@ function holding(text: string): Record<string, string> {
   return Object.fromEntries(fields.map((name) => [name, text]));
 }
 
-/** What `load` asks of a chain. */
-function sourceOf(secrets: Secrets, warn: (message: string) => void): LoadSource {
-  return {
-    ...secrets,
-    warn,
-    async all(signal = new AbortController().signal) {
-      const context = { signal, timeLeft: () => 1_000, warn };
-      const { entries, degraded } = await secrets.read('all', context);
-      return { records: entries as ReadonlyMap<string, SecretRecord>, degraded };
-    },
-  };
-}
-
 async function errorOf(schema: StandardSchemaV1, held: Record<string, string>) {
   const secrets = createSecrets({ providers: [scripted('vault', held)] });
   try {
-    await loadSchema(
-      schema,
-      sourceOf(secrets, () => {}),
-      {},
-    );
+    await loadSchema(schema, secrets, {}, () => {});
   } catch (error) {
     if (isSecretError(error)) return error;
     throw error;
@@ -266,10 +247,10 @@ describe('load and get', () => {
           return answer.code !== 'ERR_SECRET_UNAVAILABLE' || given !== undefined || !all;
         });
         const warnings: string[] = [];
-        const source = sourceOf(open(), (text) => warnings.push(text));
-        const outcome = await loadSchema(schema, source, given ? { names: given } : {}).catch(
-          (error: unknown) => error,
-        );
+        const options = given ? { names: given } : {};
+        const outcome = await loadSchema(schema, open(), options, (text) =>
+          warnings.push(text),
+        ).catch((error: unknown) => error);
         if (problems.length === 0) {
           const values = names.flatMap((name) =>
             typeof expected.get(name) === 'string' ? [[name, expected.get(name)]] : [],

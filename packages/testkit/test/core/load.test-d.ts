@@ -4,7 +4,7 @@ import { createSecrets } from '@keyfall/core';
 import { type } from 'arktype';
 import * as v from 'valibot';
 import { z } from 'zod';
-import { type LoadSource, loadSchema } from '../../../core/src/load.ts';
+import { loadSchema } from '../../../core/src/load.ts';
 import type { StandardSchemaV1 } from '../../../core/src/standard-schema.ts';
 
 /** Compiles only if the two types are one and the same. */
@@ -14,11 +14,8 @@ type Same<One, Other> =
     : false;
 function assertType<_Holds extends true>(): void {}
 
-const secrets: LoadSource = {
-  ...createSecrets({ providers: [] }),
-  all: async () => ({ records: new Map(), degraded: undefined }),
-  warn() {},
-};
+const secrets = createSecrets({ providers: [] });
+const warn = () => {};
 
 export async function zodOutput() {
   const schema = z.object({
@@ -29,7 +26,7 @@ export async function zodOutput() {
     SENTRY_DSN: z.url().optional(),
     PORT: z.coerce.number(),
   });
-  const config = await loadSchema(schema, secrets, {});
+  const config = await loadSchema(schema, secrets, {}, warn);
   assertType<
     Same<
       typeof config,
@@ -59,7 +56,7 @@ export async function valibotOutput() {
     DEBUG: v.optional(v.picklist(['true', 'false']), 'false'),
     SENTRY_DSN: v.optional(v.string()),
   });
-  const config = await loadSchema(schema, secrets, {});
+  const config = await loadSchema(schema, secrets, {}, warn);
   assertType<Same<typeof config, v.InferOutput<typeof schema>>>();
   assertType<Same<(typeof config)['PORT'], number>>();
   assertType<Same<(typeof config)['DEBUG'], 'true' | 'false'>>();
@@ -75,7 +72,7 @@ export async function arktypeOutput() {
     BOT_LANGUAGE: '"en" | "de"',
     'SENTRY_DSN?': 'string',
   });
-  const config = await loadSchema(schema, secrets, {});
+  const config = await loadSchema(schema, secrets, {}, warn);
   assertType<Same<typeof config, typeof schema.infer>>();
   assertType<Same<(typeof config)['PORT'], number>>();
   assertType<Same<(typeof config)['BOT_LANGUAGE'], 'en' | 'de'>>();
@@ -84,7 +81,7 @@ export async function arktypeOutput() {
 }
 
 export async function anySchema(schema: StandardSchemaV1<unknown, { readonly limit: bigint }>) {
-  const output = await loadSchema(schema, secrets, {});
+  const output = await loadSchema(schema, secrets, {}, warn);
   assertType<Same<typeof output, { readonly limit: bigint }>>();
   const alternatives = await loadSchema(
     z.discriminatedUnion('DB', [
@@ -93,6 +90,7 @@ export async function anySchema(schema: StandardSchemaV1<unknown, { readonly lim
     ]),
     secrets,
     { names: ['DB', 'DB_PASS'] },
+    warn,
   );
   if (alternatives.DB === 'postgres') assertType<Same<(typeof alternatives)['DB_PASS'], string>>();
   // @ts-expect-error only one of the alternatives has it
@@ -101,14 +99,14 @@ export async function anySchema(schema: StandardSchemaV1<unknown, { readonly lim
 
 export async function wrongUse() {
   // @ts-expect-error no schema
-  await loadSchema(undefined, secrets, {});
+  await loadSchema(undefined, secrets, {}, warn);
   // @ts-expect-error the fields of a schema are no schema
-  await loadSchema({ TOKEN: z.string() }, secrets, {});
+  await loadSchema({ TOKEN: z.string() }, secrets, {}, warn);
   // @ts-expect-error a validating function is no Standard Schema
-  await loadSchema((values: unknown) => String(values), secrets, {});
+  await loadSchema((values: unknown) => String(values), secrets, {}, warn);
   const { vendor, validate } = z.object({})['~standard'];
   // @ts-expect-error another version of the standard
-  await loadSchema({ '~standard': { version: 2, vendor, validate } }, secrets, {});
+  await loadSchema({ '~standard': { version: 2, vendor, validate } }, secrets, {}, warn);
   // @ts-expect-error names are a list
-  await loadSchema(z.object({}), secrets, { names: 'TOKEN' });
+  await loadSchema(z.object({}), secrets, { names: 'TOKEN' }, warn);
 }

@@ -22,7 +22,7 @@ const lookalikes: readonly (readonly [string, string])[] = [
 ];
 
 /** Messages by the name that they are about; those about no one name are under `''`. */
-export type Messages = ReadonlyMap<string, readonly string[]>;
+type Messages = ReadonlyMap<string, readonly string[]>;
 
 /** What a schema says of made-up texts, in pairs. */
 export type Rehearsal = readonly (readonly [Messages, Messages])[];

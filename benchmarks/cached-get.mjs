@@ -2,7 +2,9 @@
 // what the chain costs where it has nothing to do. Interleaved rounds; the median ratio counts.
 import { createSecrets, memoryProvider } from '@keyfall/core';
 
-const values = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`NAME_${index}`, `value ${index}`]));
+const values = Object.fromEntries(
+  Array.from({ length: 40 }, (_, index) => [`NAME_${index}`, `value ${index}`]),
+);
 const names = Object.keys(values);
 const secrets = createSecrets({ providers: [memoryProvider(values)] });
 const view = await secrets.view(names);
@@ -13,7 +15,8 @@ for (let warm = 0; warm < 3; warm += 1) for (const name of names) await secrets.
 async function timeAsync(get, rounds) {
   const started = performance.now();
   let length = 0;
-  for (let round = 0; round < rounds; round += 1) for (const name of names) length += (await get(name)).length;
+  for (let round = 0; round < rounds; round += 1)
+    for (const name of names) length += (await get(name)).length;
   if (length === 0) throw new Error('nothing was read');
   return performance.now() - started;
 }
@@ -21,7 +24,8 @@ async function timeAsync(get, rounds) {
 function timeSync(get, rounds) {
   const started = performance.now();
   let length = 0;
-  for (let round = 0; round < rounds; round += 1) for (const name of names) length += get(name).length;
+  for (let round = 0; round < rounds; round += 1)
+    for (const name of names) length += get(name).length;
   if (length === 0) throw new Error('nothing was read');
   return performance.now() - started;
 }

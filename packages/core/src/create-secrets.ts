@@ -83,6 +83,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const only = new Map(Object.entries(options.only ?? {}));
   checkNames(sources, only);
   const chain = new Chain({ sources, only, budget, clock, notifier });
+  const loadWarnings = new Set<string>();
   let closing: Promise<void> | undefined;
 
   const assertOpen = (signal: AbortSignal | undefined) => {
@@ -238,6 +239,16 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     async explain(name, { signal } = {}) {
       return explanationOf(name, await resolve(name, signal));
+    },
+
+    async load(schema, given = {}) {
+      // its size is paid by those who use it
+      const { loadSchema } = await import('./load.ts');
+      return loadSchema(schema, secrets, given, (message) => {
+        if (loadWarnings.has(message)) return;
+        loadWarnings.add(message);
+        notifier.emit({ type: 'warning', provider: chainName, message });
+      });
     },
 
     status: () => sources.map((source) => source.status()),

@@ -10,6 +10,7 @@ export type { EnvProviderOptions } from './env-provider.ts';
 export { envProvider } from './env-provider.ts';
 export type { SecretsEvent, SecretsEvents, SecretsEventType } from './events.ts';
 export { labelOf } from './label.ts';
+export type { LoadOptions } from './load.ts';
 export type { MemoryProviderOptions } from './memory-provider.ts';
 export { memoryProvider } from './memory-provider.ts';
 export type { ChunkRedactor, Redactor, RedactorOptions } from './redaction/redactor.ts';
@@ -40,4 +41,5 @@ export type {
   SecretsOptions,
   SetResult,
 } from './secrets.ts';
+export type { StandardSchemaV1 } from './standard-schema.ts';
 export type { TextPairs } from './text-pairs.ts';

@@ -4,9 +4,11 @@
 import type { Clock } from './clock.ts';
 import type { Duration } from './duration.ts';
 import type { SecretsEvents, SecretsEventType } from './events.ts';
+import type { LoadOptions } from './load.ts';
 import type { Redactor } from './redaction/redactor.ts';
 import type { ProviderAttempt, SecretErrorCode } from './secret-error.ts';
 import type { SecretProvider } from './secret-provider.ts';
+import type { StandardSchemaV1 } from './standard-schema.ts';
 
 /** A provider with this chain's settings for it. */
 export interface ChainEntry {
@@ -149,6 +151,18 @@ export interface Secrets extends SecretProvider {
   delete(name: string, options?: CallOptions): Promise<DeleteResult>;
   /** Who answers for `name` and why. Never the value; does not reject because a provider failed. */
   explain(name: string, options?: CallOptions): Promise<Explanation>;
+  /**
+   * What `schema` (any library's that speaks Standard Schema: zod, valibot, arktype) makes of the
+   * secrets: texts by name go in, the schema's own type comes out. It must be free of side effects: it
+   * may run several times, and on made-up texts.
+   *
+   * @throws one `SecretError` that lists every name that is missing, unavailable, denied or malformed,
+   *   without any value; its code is the worst one's, see `docs/typed-loading.md`
+   */
+  load<Schema extends StandardSchemaV1>(
+    schema: Schema,
+    options?: LoadOptions,
+  ): Promise<StandardSchemaV1.InferOutput<Schema>>;
   /** How each provider fares, in the chain's order. Asks nobody. */
   status(): readonly ProviderStatus[];
   /**

@@ -109,7 +109,6 @@ describe('a store that cannot be asked', () => {
     ['a connection that is reset', { kind: 'reset' }],
     ['a reset in the middle of an answer', { kind: 'reset', after: 200 }],
     ['a gateway that fails', { kind: 'status', status: 502, body: '<html>Bad gateway</html>' }],
-    ['a sealed server', { kind: 'status', status: 503, body: { errors: ['Vault is sealed'] } }],
     ['a quota', { kind: 'status', status: 429, headers: { 'retry-after': '0' } }],
     ['a standby that lags', { kind: 'status', status: 412, body: { errors: ['required index'] } }],
   ])('%s: a read is asked three times and is then unavailable', async (_, fault) => {

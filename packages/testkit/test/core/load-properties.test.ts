@@ -6,14 +6,13 @@ import {
   type SecretError,
   type SecretErrorCode,
   type SecretsOptions,
+  type StandardSchemaV1,
 } from '@keyfall/core';
 import { type } from 'arktype';
 import fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { loadSchema } from '../../../core/src/load.ts';
-import type { StandardSchemaV1 } from '../../../core/src/standard-schema.ts';
 import { leaksOf } from '../../src/index.ts';
 import { type Mood, scripted } from './scripted-provider.ts';
 
@@ -124,7 +123,7 @@ function holding(text: string): Record<string, string> {
 async function errorOf(schema: StandardSchemaV1, held: Record<string, string>) {
   const secrets = createSecrets({ providers: [scripted('vault', held)] });
   try {
-    await loadSchema(schema, secrets, {}, () => {});
+    await secrets.load(schema);
   } catch (error) {
     if (isSecretError(error)) return error;
     throw error;
@@ -247,10 +246,11 @@ describe('load and get', () => {
           return answer.code !== 'ERR_SECRET_UNAVAILABLE' || given !== undefined || !all;
         });
         const warnings: string[] = [];
-        const options = given ? { names: given } : {};
-        const outcome = await loadSchema(schema, open(), options, (text) =>
-          warnings.push(text),
-        ).catch((error: unknown) => error);
+        const loading = open();
+        loading.on('warning', ({ message }) => warnings.push(message));
+        const outcome = await loading
+          .load(schema, given ? { names: given } : {})
+          .catch((error: unknown) => error);
         if (problems.length === 0) {
           const values = names.flatMap((name) =>
             typeof expected.get(name) === 'string' ? [[name, expected.get(name)]] : [],

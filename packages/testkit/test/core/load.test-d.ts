@@ -1,11 +1,9 @@
 // Compiled, not run: what the compiler knows of what `load` answers, for three libraries, and what it
 // refuses.
-import { createSecrets } from '@keyfall/core';
+import { createSecrets, type StandardSchemaV1 } from '@keyfall/core';
 import { type } from 'arktype';
 import * as v from 'valibot';
 import { z } from 'zod';
-import { loadSchema } from '../../../core/src/load.ts';
-import type { StandardSchemaV1 } from '../../../core/src/standard-schema.ts';
 
 /** Compiles only if the two types are one and the same. */
 type Same<One, Other> =
@@ -15,7 +13,6 @@ type Same<One, Other> =
 function assertType<_Holds extends true>(): void {}
 
 const secrets = createSecrets({ providers: [] });
-const warn = () => {};
 
 export async function zodOutput() {
   const schema = z.object({
@@ -26,7 +23,7 @@ export async function zodOutput() {
     SENTRY_DSN: z.url().optional(),
     PORT: z.coerce.number(),
   });
-  const config = await loadSchema(schema, secrets, {}, warn);
+  const config = await secrets.load(schema);
   assertType<
     Same<
       typeof config,
@@ -56,7 +53,7 @@ export async function valibotOutput() {
     DEBUG: v.optional(v.picklist(['true', 'false']), 'false'),
     SENTRY_DSN: v.optional(v.string()),
   });
-  const config = await loadSchema(schema, secrets, {}, warn);
+  const config = await secrets.load(schema);
   assertType<Same<typeof config, v.InferOutput<typeof schema>>>();
   assertType<Same<(typeof config)['PORT'], number>>();
   assertType<Same<(typeof config)['DEBUG'], 'true' | 'false'>>();
@@ -72,7 +69,7 @@ export async function arktypeOutput() {
     BOT_LANGUAGE: '"en" | "de"',
     'SENTRY_DSN?': 'string',
   });
-  const config = await loadSchema(schema, secrets, {}, warn);
+  const config = await secrets.load(schema);
   assertType<Same<typeof config, typeof schema.infer>>();
   assertType<Same<(typeof config)['PORT'], number>>();
   assertType<Same<(typeof config)['BOT_LANGUAGE'], 'en' | 'de'>>();
@@ -81,16 +78,14 @@ export async function arktypeOutput() {
 }
 
 export async function anySchema(schema: StandardSchemaV1<unknown, { readonly limit: bigint }>) {
-  const output = await loadSchema(schema, secrets, {}, warn);
+  const output = await secrets.load(schema);
   assertType<Same<typeof output, { readonly limit: bigint }>>();
-  const alternatives = await loadSchema(
+  const alternatives = await secrets.load(
     z.discriminatedUnion('DB', [
       z.object({ DB: z.literal('sqlite') }),
       z.object({ DB: z.literal('postgres'), DB_PASS: z.string() }),
     ]),
-    secrets,
     { names: ['DB', 'DB_PASS'] },
-    warn,
   );
   if (alternatives.DB === 'postgres') assertType<Same<(typeof alternatives)['DB_PASS'], string>>();
   // @ts-expect-error only one of the alternatives has it
@@ -99,14 +94,14 @@ export async function anySchema(schema: StandardSchemaV1<unknown, { readonly lim
 
 export async function wrongUse() {
   // @ts-expect-error no schema
-  await loadSchema(undefined, secrets, {}, warn);
+  await secrets.load(undefined);
   // @ts-expect-error the fields of a schema are no schema
-  await loadSchema({ TOKEN: z.string() }, secrets, {}, warn);
+  await secrets.load({ TOKEN: z.string() });
   // @ts-expect-error a validating function is no Standard Schema
-  await loadSchema((values: unknown) => String(values), secrets, {}, warn);
+  await secrets.load((values: unknown) => String(values));
   const { vendor, validate } = z.object({})['~standard'];
   // @ts-expect-error another version of the standard
-  await loadSchema({ '~standard': { version: 2, vendor, validate } }, secrets, {}, warn);
+  await secrets.load({ '~standard': { version: 2, vendor, validate } });
   // @ts-expect-error names are a list
-  await loadSchema(z.object({}), secrets, { names: 'TOKEN' }, warn);
+  await secrets.load(z.object({}), { names: 'TOKEN' });
 }

@@ -3,17 +3,17 @@
 import {
   type CallOptions,
   createSecrets,
+  type LoadOptions,
   type SecretError,
   SecretError as SecretErrorClass,
   type Secrets,
   type SecretsOptions,
+  type StandardSchemaV1,
 } from '@keyfall/core';
 import { type } from 'arktype';
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type LoadOptions, loadSchema } from '../../../core/src/load.ts';
-import type { StandardSchemaV1 } from '../../../core/src/standard-schema.ts';
 import { scripted } from './scripted-provider.ts';
 
 const flag = z
@@ -70,8 +70,9 @@ async function load(
   const secrets = createSecrets({ providers });
   secrets.on('fallback', () => {});
   const warnings: string[] = [];
+  secrets.on('warning', ({ message }) => warnings.push(message));
   try {
-    const value = await loadSchema(schema, secrets, options, (text) => warnings.push(text));
+    const value = await secrets.load(schema, options);
     return { value, warnings };
   } catch (error) {
     if (!(error instanceof SecretErrorClass)) throw error;
@@ -420,7 +421,7 @@ describe('ending early', () => {
   test('closed secrets are just that', async () => {
     const secrets: Secrets = createSecrets({ providers: [scripted('vault', good)] });
     await secrets.close();
-    await expect(loadSchema(libraries.zod, secrets, {}, () => {})).rejects.toMatchObject({
+    await expect(secrets.load(libraries.zod)).rejects.toMatchObject({
       code: 'ERR_SECRET_ABORTED',
     });
   });

@@ -119,6 +119,17 @@ describe('a store that cannot be asked', () => {
     expect(server.requests).toHaveLength(3);
   });
 
+  test('a sealed server: a read is asked twice, since sealed is no blip', async () => {
+    const server = await faulty({
+      kind: 'status',
+      status: 503,
+      body: { errors: ['Vault is sealed'] },
+    });
+    const error = await errorOf(providerAt(server.address).read('all', context()));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
+    expect(server.requests).toHaveLength(2);
+  });
+
   test.each([472, 473, 474, 501, 530])(
     'status %i is unavailable and not repeated',
     async (status) => {

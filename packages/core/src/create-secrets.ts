@@ -197,8 +197,8 @@ export function createSecrets(options: SecretsOptions): Secrets {
       if (answer !== undefined) return answer;
       const resolution = await resolve(name, given?.signal);
       if (resolution.kind !== 'found') throw resolution.error;
-      const { record, freshness, freshFor } = resolution;
-      if (freshness === 'fresh' && !closing) answers.keep(name, record.value, freshFor);
+      const { record, source, freshness, freshFor } = resolution;
+      if (freshness === 'fresh' && !closing) answers.keep(name, record.value, source, freshFor);
       return record.value;
     },
 

@@ -37,6 +37,14 @@ export interface SecretsEvents {
     readonly code: SecretErrorCode;
     readonly detail: string;
   };
+  /** A read failed, in whatever way; a refusal is told as `denied` as well. `duration` in milliseconds. */
+  readonly failed: {
+    readonly provider: string;
+    readonly store: string;
+    readonly code: SecretErrorCode;
+    readonly detail: string;
+    readonly duration: number;
+  };
   /** A provider was read. `duration` in milliseconds. */
   readonly refreshed: {
     readonly provider: string;

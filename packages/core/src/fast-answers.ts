@@ -7,9 +7,14 @@ import type { Clock } from './clock.ts';
 
 const tick = 250;
 
+/** Whoever gave an answer counts how often it was given again. */
+interface Counted {
+  hits: number;
+}
+
 export class FastAnswers {
   readonly #clock: Clock;
-  readonly #values = new Map<string, string>();
+  readonly #values = new Map<string, { readonly value: string; readonly source: Counted }>();
   #used = false;
   #cancel: (() => void) | undefined;
   /** When the first answer ends, by either clock. */
@@ -22,18 +27,21 @@ export class FastAnswers {
 
   get(name: string): string | undefined {
     this.#used = true;
-    return this.#values.get(name);
+    const kept = this.#values.get(name);
+    if (kept === undefined) return undefined;
+    kept.source.hits += 1;
+    return kept.value;
   }
 
   /** Keeps an answer for `freshFor` milliseconds at the most. */
-  keep(name: string, value: string, freshFor: number): void {
+  keep(name: string, value: string, source: Counted, freshFor: number): void {
     if (freshFor <= tick) return;
     const monotonicEnd = this.#clock.monotonic() + freshFor;
     const wallEnd = this.#clock.wall() + freshFor;
     if (this.#values.size === 0 || monotonicEnd < this.#monotonicEnd)
       this.#monotonicEnd = monotonicEnd;
     if (this.#values.size === 0 || wallEnd < this.#wallEnd) this.#wallEnd = wallEnd;
-    this.#values.set(name, value);
+    this.#values.set(name, { value, source });
     this.#cancel ??= this.#clock.schedule(this.#onTick, tick, true);
   }
 

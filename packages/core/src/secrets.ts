@@ -80,6 +80,8 @@ export interface ProviderStatus {
   readonly state: 'ready' | 'failing' | 'unknown';
   /** `open`: it is not asked, since it could not be; `half-open`: a probe is under way. */
   readonly breaker: 'closed' | 'open' | 'half-open';
+  /** How many answers for a name, or for all, came from what was read before. */
+  readonly hits: number;
   /** Why it fails. */
   readonly code?: SecretErrorCode;
   /** Why it fails, in one clause. */

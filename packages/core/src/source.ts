@@ -90,6 +90,8 @@ export class Source {
   readonly required: boolean;
   readonly onDenied: 'stop' | 'next';
   readonly timeout: number;
+  /** How many answers came from what was read before. */
+  hits = 0;
   readonly #options: SourceOptions;
   readonly #memory: Memory;
   readonly #circuit: Circuit;
@@ -145,6 +147,7 @@ export class Source {
       const known = this.#memory.lookWhole();
       if (known && known.freshness !== 'gone') {
         if (known.freshness === 'aging') this.#refresh('all');
+        this.hits += 1;
         const { records, missingDocument, degraded, revision } = known.seen;
         return { kind: 'held', entries: records, missingDocument, degraded, revision };
       }
@@ -181,6 +184,7 @@ export class Source {
       store,
       state: error ? 'failing' : last ? 'ready' : 'unknown',
       breaker: this.#circuit.state,
+      hits: this.hits,
       ...(error && { code: error.code, detail: error.reason }),
       ...(last && { age: this.#memory.age(last.at) }),
       ...(last?.names !== undefined && { names: last.names }),
@@ -234,6 +238,7 @@ export class Source {
     const known = this.#memory.look(name);
     if (known === undefined || known.freshness === 'gone') return undefined;
     if (known.freshness === 'aging') this.#refresh([name]);
+    this.hits += 1;
     const { record, at, degraded } = known.seen;
     const freshFor = this.#memory.freshFor(known.seen);
     const age = this.#memory.age(at);
@@ -314,22 +319,23 @@ export class Source {
   }
 
   #takeError(error: SecretError, at: ReadAt): void {
-    const { name, store } = this.provider;
     const { code, reason: detail } = error;
+    const { name: provider, store } = this.provider;
+    const facts = { provider, store, code, detail };
     if (code === 'ERR_SECRET_ABORTED') {
       // it may have been the probe: another one must follow
       if (this.#circuit.failure) this.#circuit.fail(this.#circuit.failure);
       return;
     }
     this.#last = { at, error };
+    this.#options.notifier.emit({ type: 'failed', ...facts, duration: this.#memory.age(at) });
     if (code === 'ERR_SECRET_UNAVAILABLE') {
       this.#circuit.fail(error);
       return;
     }
     this.#circuit.close();
     this.#refreshNotBefore = this.#memory.now().monotonic + refusedPause;
-    if (refusals.has(code))
-      this.#options.notifier.emit({ type: 'denied', provider: name, store, code, detail });
+    if (refusals.has(code)) this.#options.notifier.emit({ type: 'denied', ...facts });
   }
 
   #takeBatch(flight: Flight, batch: SecretBatch, at: ReadAt, counts: boolean): void {

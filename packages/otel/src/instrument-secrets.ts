@@ -7,16 +7,17 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Secrets, SecretsEvents, SecretsEventType } from '@keyfall/core';
 import {
   type Attributes,
+  type BatchObservableCallback,
   type MeterProvider,
   metrics,
-  type ObservableCallback,
+  SpanStatusCode,
   type TracerProvider,
   trace,
 } from '@opentelemetry/api';
 
 /** Options of {@link instrumentSecrets}. */
 export interface InstrumentSecretsOptions {
-  /** The chains whose circuit breakers are shown: those are asked for, no event tells them. Default: none. */
+  /** The chains whose circuit breakers and cache hits are shown: those are asked for, no event tells them. Default: none. */
   readonly secrets?: readonly Pick<Secrets, 'name' | 'status'>[];
   /** Default: the global one at the time of the call. */
   readonly meterProvider?: MeterProvider;
@@ -39,13 +40,14 @@ const outageSeconds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
  *
  * | name | kind | what |
  * | --- | --- | --- |
- * | `keyfall.read.duration` | histogram, s | reads that a store answered; its count is their number |
+ * | `keyfall.read.duration` | histogram, s | reads; its count is their number. `error.type` on those that failed |
  * | `keyfall.read.names` | counter | names in those answers |
  * | `keyfall.fallbacks` | counter | outages that made answers second-hand, by `keyfall.reason`, `keyfall.answered_by`, `error.type` |
  * | `keyfall.outage.duration` | histogram, s | those outages, once they are over |
  * | `keyfall.refusals` | counter | denied, not authenticated, or not to be trusted, by `error.type` |
  * | `keyfall.changes` | counter | names that became another version |
  * | `keyfall.warnings` | counter | warnings about a provider's set-up |
+ * | `keyfall.cache.hits` | counter | answers that came from what was read before, also by `keyfall.chain`; for `secrets` alone |
  * | `keyfall.breaker.open` | gauge | 1 while a provider is not asked because it could not be, also by `keyfall.chain`; for `secrets` alone |
  *
  * Every read is a span `keyfall.read`, a child of what was active when it was asked for. A fallback
@@ -72,7 +74,7 @@ export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () =>
   const count = (name: string, description: string, unit: string) =>
     meter.createCounter(name, { description, unit });
 
-  const reads = seconds('keyfall.read.duration', 'Reads that a store answered', readSeconds);
+  const reads = seconds('keyfall.read.duration', 'Reads of a store', readSeconds);
   const names = count('keyfall.read.names', 'Names that the stores answered', '{name}');
   const fallbacks = count(
     'keyfall.fallbacks',
@@ -87,19 +89,27 @@ export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () =>
     description: '1 while a provider is not asked because it could not be',
   });
 
+  /** One read in both: as a measurement, and as a span that ends now. */
+  const tellRead = (duration: number, attributes: Attributes, more: Attributes = {}) => {
+    reads.record(duration / 1_000, attributes);
+    const end = Date.now();
+    const span = tracer.startSpan('keyfall.read', {
+      startTime: end - duration,
+      attributes: { ...attributes, ...more },
+    });
+    if ('error.type' in attributes) span.setStatus({ code: SpanStatusCode.ERROR });
+    span.end(end);
+  };
+
   const stops = [
     on('refreshed', (event) => {
       const attributes = { 'keyfall.provider': event.provider };
-      reads.record(event.duration / 1_000, attributes);
       names.add(event.names, attributes);
-      const end = Date.now();
-      tracer
-        .startSpan('keyfall.read', {
-          startTime: end - event.duration,
-          attributes: { ...attributes, 'keyfall.name_count': event.names },
-        })
-        .end(end);
+      tellRead(event.duration, attributes, { 'keyfall.name_count': event.names });
     }),
+    on('failed', ({ provider, code, duration }) =>
+      tellRead(duration, { 'keyfall.provider': provider, 'error.type': code }),
+    ),
     on('fallback', (event) => {
       const attributes = {
         'keyfall.provider': event.provider,
@@ -122,19 +132,23 @@ export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () =>
     on('warning', ({ provider }) => warnings.add(1, { 'keyfall.provider': provider })),
   ];
 
-  const observe: ObservableCallback = (result) => {
+  const hits = meter.createObservableCounter('keyfall.cache.hits', {
+    description: 'Answers that came from what was read before',
+    unit: '{hit}',
+  });
+  const observe: BatchObservableCallback = (result) => {
     for (const chain of secrets)
-      for (const { provider, breaker } of chain.status())
-        result.observe(breaker === 'closed' ? 0 : 1, {
-          'keyfall.chain': chain.name,
-          'keyfall.provider': provider,
-        });
+      for (const status of chain.status()) {
+        const attributes = { 'keyfall.chain': chain.name, 'keyfall.provider': status.provider };
+        result.observe(breakers, status.breaker === 'closed' ? 0 : 1, attributes);
+        result.observe(hits, status.hits, attributes);
+      }
   };
-  breakers.addCallback(observe);
+  meter.addBatchObservableCallback(observe, [breakers, hits]);
 
   return () => {
     for (const stop of stops) stop();
-    breakers.removeCallback(observe);
+    meter.removeBatchObservableCallback(observe, [breakers, hits]);
   };
 }
 

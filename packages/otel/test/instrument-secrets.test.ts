@@ -294,6 +294,39 @@ test('nothing is measured any more once it is stopped', async () => {
   expect(spans()).toHaveLength(1);
 });
 
+test('cache hits, and reads that failed with what they failed by', async () => {
+  const { spans, points, ...providers } = sdk();
+  const store = vault();
+  const secrets = quiet(
+    createSecrets({
+      name: 'shop',
+      providers: [store.provider, memoryProvider({ TOKEN: 'plain' })],
+    }),
+  );
+  instrument({ secrets: [secrets], ...providers });
+  store.failure = new SecretError('ERR_SECRET_UNAVAILABLE', 'connection refused');
+  for (let count = 0; count < 3; count += 1) await secrets.get('TOKEN');
+  const found = await points();
+  const byProvider = (name: string) =>
+    (found.get(name) ?? []).map(({ attributes, value }) => [attributes, value]);
+  expect(byProvider('keyfall.cache.hits')).toEqual([
+    [{ 'keyfall.chain': 'shop', 'keyfall.provider': 'vault' }, 0],
+    [{ 'keyfall.chain': 'shop', 'keyfall.provider': 'memory' }, 2],
+  ]);
+  expect(byProvider('keyfall.read.duration')).toMatchObject([
+    [{ 'keyfall.provider': 'vault', 'error.type': 'ERR_SECRET_UNAVAILABLE' }, { count: 1 }],
+    [{ 'keyfall.provider': 'memory' }, { count: 1 }],
+  ]);
+  expect(spans()).toMatchObject([
+    {
+      name: 'keyfall.read',
+      status: { code: 2 },
+      attributes: { 'error.type': 'ERR_SECRET_UNAVAILABLE' },
+    },
+    { name: 'keyfall.read', status: { code: 0 } },
+  ]);
+});
+
 test('no value is in anything that is exported', async () => {
   const { spans, points, exportedMetrics, ...providers } = sdk();
   const clock = manualClock();
@@ -327,6 +360,7 @@ test('no value is in anything that is exported', async () => {
   const measured = [...found].filter(([, data]) => data.length > 0).map(([name]) => name);
   expect(measured.sort()).toEqual([
     'keyfall.breaker.open',
+    'keyfall.cache.hits',
     'keyfall.changes',
     'keyfall.fallbacks',
     'keyfall.outage.duration',

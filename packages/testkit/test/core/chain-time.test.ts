@@ -329,6 +329,30 @@ describe('a store that does not answer', () => {
   });
 });
 
+test('every failed read is told with its code and duration, whatever the chain makes of it', async () => {
+  const clock = manualClock();
+  for (const [mood, code] of [
+    ['silent', 'ERR_SECRET_UNAVAILABLE'],
+    ['denied', 'ERR_SECRET_DENIED'],
+    ['invalid', 'ERR_SECRET_INVALID'],
+  ] as const) {
+    const vault = scripted('vault', {}, { mood });
+    const secrets = createSecrets({
+      providers: [vault, scripted('dotenv', { A: 'plain' })],
+      clock,
+    });
+    const events: unknown[] = [];
+    secrets.on('failed', (event) => events.push(event));
+    secrets.on('fallback', () => {});
+    const get = outcome(secrets.get('A'));
+    await clock.advance(2_500);
+    await get;
+    const duration = mood === 'silent' ? 2_500 : 0;
+    expect(events).toMatchObject([{ type: 'failed', provider: 'vault', code, duration }]);
+    await secrets.close();
+  }
+});
+
 describe('a document that is not there', () => {
   test('is told again as recovered once it has been written', async () => {
     const clock = manualClock();

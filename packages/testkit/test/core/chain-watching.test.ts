@@ -247,6 +247,7 @@ describe('status and refresh', () => {
         store: 'vault somewhere/shop',
         state: 'failing',
         breaker: 'open',
+        hits: 0,
         code: 'ERR_SECRET_UNAVAILABLE',
         detail: 'it is unavailable',
         age: 0,
@@ -256,6 +257,7 @@ describe('status and refresh', () => {
         store: 'dotenv somewhere/shop',
         state: 'ready',
         breaker: 'closed',
+        hits: 0,
         age: 0,
         names: 1,
       },
@@ -287,6 +289,56 @@ describe('status and refresh', () => {
       {},
     ]);
     expect(await secrets.get('A')).toBe('new');
+  });
+});
+
+test('status counts the answers that came from what was read before', async () => {
+  const secrets = createSecrets({
+    providers: [scripted('vault', { A: 'a' }), scripted('dotenv', { B: 'b' })],
+  });
+  for (let count = 0; count < 10; count += 1) await secrets.get('A');
+  expect(secrets.status().map(({ hits }) => hits)).toEqual([9, 0]);
+  await secrets.get('B');
+  await secrets.getAll();
+  expect(secrets.status().map(({ hits }) => hits)).toEqual([11, 1]);
+});
+
+describe('time and fleets', () => {
+  test('a fleet started at once spreads its refreshes', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'a' });
+    const fleet = Array.from({ length: 50 }, () =>
+      createSecrets({ providers: [vault], ttl: '10m', clock }),
+    );
+    const ask = () => Promise.all(fleet.map((secrets) => secrets.get('A')));
+    await ask();
+    expect(vault.reads).toHaveLength(50);
+    const refreshes: number[] = [];
+    for (let step = 0; step < 13; step += 1) {
+      const before = vault.reads.length;
+      await clock.advance(step === 0 ? 9 * minute - 1_000 : 5_000);
+      await ask();
+      await clock.advance(0);
+      refreshes.push(vault.reads.length - before);
+    }
+    expect(refreshes[0]).toBe(0); // none before nine tenths of ttl
+    expect(Math.max(...refreshes)).toBeLessThan(25);
+    expect(refreshes.reduce((sum, count) => sum + count)).toBeGreaterThan(40);
+  });
+
+  test('a clock that jumps does not storm the store', async () => {
+    for (const jump of [86_400_000, -86_400_000]) {
+      const clock = manualClock();
+      const vault = scripted('vault', { A: 'a' });
+      const secrets = createSecrets({ providers: [vault], clock });
+      await secrets.get('A');
+      clock.setWall(clock.wall() + jump);
+      for (let count = 0; count < 100; count += 1) {
+        await secrets.get('A');
+        await clock.advance(300);
+      }
+      expect(vault.reads.length).toBeLessThanOrEqual(2);
+    }
   });
 });
 

@@ -14,6 +14,11 @@ const file = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const keyfall = file('packages/cli/dist/bin.js');
 const bot = file('examples/aiogram-shop/dist/main.js');
 const [customer, admin] = [1001, 1000];
+const inPython = [
+  'python3',
+  '-c',
+  'import os; print("python sees CURRENCY =", os.environ["CURRENCY"])',
+];
 
 const folder = await mkdtemp(join(tmpdir(), 'keyfall-demo-'));
 const cleanUps = [() => rm(folder, { recursive: true, force: true })];
@@ -161,18 +166,7 @@ async function story() {
   console.log(indent(fromVault.said()));
   await conversation(telegram, '/start', '/support');
   tell('So does any other program, in any language, without a change to its code:');
-  await run(
-    [
-      'run',
-      '--only',
-      'CURRENCY',
-      '--',
-      'python3',
-      '-c',
-      'import os; print("python sees CURRENCY =", os.environ["CURRENCY"])',
-    ],
-    { env: reader },
-  );
+  await run(['run', '--only', 'CURRENCY', '--', ...inPython], { env: reader });
 
   chapter('A setting changes in Vault, and the running bot follows');
   await run(['set', 'SUPPORT_LINK'], { env: editor, input: 'https://t.me/new_tea_help' });
@@ -226,18 +220,7 @@ async function story() {
   await conversation(telegram, '/start');
   if (!fallenBack.said().includes('FALLBACK')) throw new Error('the bot fell back in silence');
   await fallenBack.stop();
-  await run(
-    [
-      'run',
-      '--only',
-      'CURRENCY',
-      '--',
-      'python3',
-      '-c',
-      'import os; print("python sees CURRENCY =", os.environ["CURRENCY"])',
-    ],
-    { env: reader },
-  );
+  await run(['run', '--only', 'CURRENCY', '--', ...inPython], { env: reader });
   return true;
 }
 

@@ -3,6 +3,7 @@
  */
 import { SecretError } from './secret-error.ts';
 import type { SecretProvider, SecretRecord } from './secret-provider.ts';
+import { type TextPairs, textPairs } from './text-pairs.ts';
 
 /** Options of {@link memoryProvider}. */
 export interface MemoryProviderOptions {
@@ -23,19 +24,10 @@ export interface MemoryProviderOptions {
  * ```
  */
 export function memoryProvider(
-  values: Readonly<Record<string, string>> | Iterable<readonly [string, string]> = {},
+  values: TextPairs = {},
   options: MemoryProviderOptions = {},
 ): SecretProvider {
-  const pairs =
-    Symbol.iterator in values
-      ? [...(values as Iterable<readonly [string, string]>)]
-      : Object.entries(values);
-  for (const [name, value] of pairs)
-    if (typeof value !== 'string')
-      throw new SecretError(
-        'ERR_SECRET_CONFIG',
-        `memoryProvider: the value of ${name} is not text`,
-      );
+  const pairs = textPairs(values, 'memoryProvider');
   let revision = 1;
   const held = new Map<string, SecretRecord>(
     pairs.map(([name, value]) => [name, { value, version: '1' }]),

@@ -187,6 +187,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
       ),
     async ([file], options) => {
       if (options.restore !== undefined) {
+        assertRestoresAlone(file, { ...options });
         const { restoreCommand } = await import('./commands/restore.ts');
         return restoreCommand(options.restore, options);
       }
@@ -206,6 +207,15 @@ export function createProgram(finish: (exitCode: number) => void): Command {
   };
 
   return program;
+}
+
+/** What `--restore` cannot honour is refused, not passed over: a dry run must change nothing. */
+function assertRestoresAlone(file: string | undefined, options: Record<string, unknown>): void {
+  const given = ['dryRun', 'select', 'activate', 'purge', 'force'].filter((name) => options[name]);
+  if (file === undefined && given.length === 0 && options['onConflict'] === 'fail') return;
+  throw new SecretError('ERR_SECRET_CONFIG', '--restore goes with --yes and --json alone', {
+    hint: 'The backup and its journal tell what is restored, and where.',
+  });
 }
 
 function json(): Option {

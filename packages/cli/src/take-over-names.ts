@@ -7,7 +7,10 @@ const exact: ReadonlySet<string> = new Set([
   // which programs and libraries are found
   ...['PATH', 'LIBPATH', 'SHLIB_PATH', 'GCONV_PATH', 'LOCPATH', 'GLIBC_TUNABLES'],
   ...['OPENSSL_CONF', 'OPENSSL_ENGINES', 'OPENSSL_MODULES'],
-  // shells
+  // where a program looks for its own settings
+  ...['HOME', 'XDG_CONFIG_HOME', 'XDG_CONFIG_DIRS'],
+  // shells and make
+  ...['MAKEFILES', 'MAKEFLAGS'],
   ...['BASH_ENV', 'ENV', 'ZDOTDIR', 'SHELL', 'SHELLOPTS', 'BASHOPTS', 'IFS', 'CDPATH', 'FPATH'],
   ...['PROMPT_COMMAND', 'PS4'],
   // language runtimes
@@ -15,6 +18,7 @@ const exact: ReadonlySet<string> = new Set([
   ...['PYTHONPATH', 'PYTHONHOME', 'PYTHONSTARTUP', 'PYTHONUSERBASE', 'PYTHONINSPECT'],
   ...['PYTHONBREAKPOINT', 'PYTHONWARNINGS', 'PYTHONPYCACHEPREFIX', 'PYTHONEXECUTABLE'],
   ...['PERL5OPT', 'PERL5LIB', 'PERLLIB', 'PERL5DB', 'RUBYOPT', 'RUBYLIB', 'BUNDLE_GEMFILE'],
+  ...['GEM_PATH', 'GEM_HOME', 'UV_PYTHON'],
   ...['JAVA_TOOL_OPTIONS', '_JAVA_OPTIONS', 'JDK_JAVA_OPTIONS', 'CLASSPATH'],
   ...['DOTNET_STARTUP_HOOKS', 'DOTNET_ADDITIONAL_DEPS', 'PHPRC', 'PHP_INI_SCAN_DIR'],
   ...['LUA_PATH', 'LUA_CPATH', 'ERL_FLAGS', 'ERL_AFLAGS', 'ERL_ZFLAGS', 'ELIXIR_ERL_OPTIONS'],
@@ -28,5 +32,10 @@ const prefixes = ['LD_', 'DYLD_', 'BASH_FUNC_', 'LUA_INIT', 'GIT_CONFIG', 'COREC
 
 /** Whether a variable of this name could take over the program that is given it. */
 export function takesOver(name: string): boolean {
-  return exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
+  // npm takes any of its settings from npm_config_*, in any case: script-shell, node-options, …
+  return (
+    exact.has(name) ||
+    prefixes.some((prefix) => name.startsWith(prefix)) ||
+    /^npm_config_/i.test(name)
+  );
 }

@@ -109,7 +109,7 @@ export class Chain {
         return this.#found(name, source, { ...answer, freshFor }, passes, attempts);
       }
       const verdict = judge(source, answer);
-      if (verdict instanceof SecretError)
+      if (isSecretError(verdict))
         return { kind: 'failed', error: failure(name, source, verdict, attempts), attempts };
       if (verdict) passes.push(verdict);
     }
@@ -143,7 +143,7 @@ export class Chain {
       const answer = await source.askAll({ signal, limit: limitOf(position) });
       if (answer.kind === 'failed' || answer.kind === 'held') {
         const verdict = judge(source, answer);
-        if (verdict instanceof SecretError) throw failure(undefined, source, verdict, []);
+        if (isSecretError(verdict)) throw failure(undefined, source, verdict, []);
         if (verdict) passes.push(verdict);
       }
       if (answer.kind === 'failed') continue;
@@ -158,7 +158,7 @@ export class Chain {
         if (!isSecretError(entry)) held.set(name, { record: entry, source });
         else {
           const verdict = judge(source, { kind: 'failed', error: entry });
-          if (verdict instanceof SecretError) throw failure(name, source, verdict, []);
+          if (isSecretError(verdict)) throw failure(name, source, verdict, []);
           if (verdict) unknown.set(name, { pass: verdict, error: entry });
         }
       }
@@ -232,7 +232,9 @@ export class Chain {
     return (position) =>
       Math.max(
         0,
-        deadline - clock.monotonic() - (sources.length - 1 - position) * budget * reserve,
+        deadline -
+          clock.monotonic() -
+          (sources.length - 1 - position) * budget * Math.min(reserve, 0.5 / sources.length),
       );
   }
 }

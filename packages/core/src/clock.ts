@@ -20,7 +20,7 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   wall: () => Date.now(),
   schedule(callback, delay, background = false) {
-    const timer = setTimeout(callback, delay);
+    const timer = setTimeout(callback, Math.min(delay, 2 ** 31 - 1));
     // Node, Bun and Deno's node types return an object; a browser's number has no unref
     if (background && typeof timer === 'object') timer.unref();
     return () => clearTimeout(timer);

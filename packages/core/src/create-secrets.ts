@@ -162,7 +162,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       throw failure(what, target, error as SecretError, [], 'written');
     } finally {
       // a write that failed may have reached the store all the same
-      target.forget();
+      target.forget(changes.entries.keys());
     }
   };
   const assertNotShadowed = async (
@@ -190,15 +190,18 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const secrets: Secrets = {
     name: chainName,
     store: sources.map(({ label }) => label).join(', then '),
+    timeout: budget,
 
     async get(name, given) {
       // an aborted signal must be seen, so only a call without one takes the short way
       const answer = given === undefined ? answers.get(name) : undefined;
       if (answer !== undefined) return answer;
+      const { clears } = answers;
       const resolution = await resolve(name, given?.signal);
       if (resolution.kind !== 'found') throw resolution.error;
       const { record, source, freshness, freshFor } = resolution;
-      if (freshness === 'fresh' && !closing) answers.keep(name, record.value, source, freshFor);
+      if (freshness === 'fresh' && !closing && clears === answers.clears)
+        answers.keep(name, record.value, source, freshFor);
       return record.value;
     },
 

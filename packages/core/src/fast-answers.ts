@@ -15,6 +15,8 @@ interface Counted {
 export class FastAnswers {
   readonly #clock: Clock;
   readonly #values = new Map<string, { readonly value: string; readonly source: Counted }>();
+  /** How often all were let go. */
+  clears = 0;
   #used = false;
   #cancel: (() => void) | undefined;
   /** When the first answer ends, by either clock. */
@@ -46,6 +48,7 @@ export class FastAnswers {
   }
 
   clear(): void {
+    this.clears += 1;
     this.#values.clear();
     this.#cancel?.();
     this.#cancel = undefined;

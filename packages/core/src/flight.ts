@@ -71,18 +71,19 @@ export class Flight {
     this.#started = true;
     const { provider, clock, timeout, warn } = this.#options;
     const { signal } = this.#controller;
-    limitedCall((context) => provider.read(this.asked, context), {
-      clock,
-      limit: timeout,
-      signal,
-      provider: provider.name,
-      warn,
-    })
-      .then((batch) => checked(batch, provider.name))
-      .then(
-        (batch) => this.#land({ batch }),
-        (error: SecretError) => this.#land({ error }),
-      );
+    limitedCall(
+      async (context) => checked(await provider.read(this.asked, context), provider.name),
+      {
+        clock,
+        limit: timeout,
+        signal,
+        provider: provider.name,
+        warn,
+      },
+    ).then(
+      (batch) => this.#land({ batch }),
+      (error: SecretError) => this.#land({ error }),
+    );
   }
 
   /** Ends the read with `error` for everybody who waits. */
@@ -103,7 +104,7 @@ export class Flight {
     } finally {
       this.#waiting -= 1;
       // only an abort empties a flight: callers whose time is up leave it to find out about the store
-      if (signal?.aborted && this.#waiting === 0 && !this.#pinned)
+      if (signal?.aborted && this.#started && this.#waiting === 0 && !this.#pinned)
         this.end(abortReason(signal, provider.name));
     }
   }

@@ -54,7 +54,7 @@ export async function limitedCall<Result>(
 
 /** The error of a caller who aborted; a foreign reason may hold anything and is not shown. */
 export function abortReason(signal: AbortSignal, provider?: string): SecretError {
-  if (isSecretError(signal.reason)) return signal.reason;
+  if (isSecretError(signal.reason, 'ERR_SECRET_ABORTED')) return signal.reason;
   return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
 }
 

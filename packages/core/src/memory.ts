@@ -106,9 +106,17 @@ export class Memory {
   }
 
   /** Forgets everything: after a write, or on demand. */
-  forget(): void {
-    this.#names.clear();
-    this.#whole = undefined;
+  forget(written: Iterable<string>): void {
+    const old = <T extends { readonly at: ReadAt }>(seen: T): T => ({
+      ...seen,
+      at: { ...seen.at, jitter: 0 },
+    });
+    for (const [name, seen] of this.#names) this.#names.set(name, old(seen));
+    this.#whole &&= old(this.#whole);
+    for (const name of written) {
+      this.#names.delete(name);
+      this.#whole = undefined;
+    }
   }
 
   /** What is known of `name`, and whether it may still be served. */
@@ -156,15 +164,15 @@ export class Memory {
       this.age(whole.at) >= this.#limits.staleIfError
     )
       return undefined;
-    const records = new Map(
-      [...whole.records].filter(([, record]) => !this.#expired(record, whole.at)),
-    );
-    return { ...whole, records };
+    for (const record of whole.records.values())
+      if (this.#expired(record, whole.at)) return undefined;
+    return whole;
   }
 
   #freshness(at: ReadAt, record: SecretRecord | 'held' | undefined): Freshness {
     const { ttl, negativeTtl, staleWhileRevalidate } = this.#limits;
     const age = this.age(at);
+    if (at.jitter === 0) return 'gone';
     if (record === undefined) return age < negativeTtl * at.jitter ? 'fresh' : 'gone';
     if (record !== 'held' && this.#expired(record, at)) return 'gone';
     if (age < ttl * at.jitter) return 'fresh';

@@ -161,8 +161,8 @@ export class Source {
   }
 
   /** Forgets what was read, and what is being read, so that the next answer is the store's own. */
-  forget(): void {
-    this.#memory.forget();
+  forget(written: Iterable<string> = []): void {
+    this.#memory.forget(written);
     this.#flights = this.#gathering ? [this.#gathering] : [];
     this.#options.changed();
   }
@@ -205,8 +205,11 @@ export class Source {
 
   /** Lets the provider watch its store, where it can, and reads it anew when it says so. */
   watch(signal: AbortSignal): void {
-    const changed = () => void this.reread({ signal, limit: this.timeout });
-    this.provider.watch?.(changed, signal).catch(() => {
+    const changed = () => {
+      this.forget();
+      void this.reread({ signal, limit: this.timeout });
+    };
+    (async () => this.provider.watch?.(changed, signal))().catch(() => {
       if (!signal.aborted)
         this.warn('cannot watch its store: it is read from time to time instead');
     });
@@ -350,7 +353,9 @@ export class Source {
     if (counts) this.#memory.remember(flight.asked, batch, at);
     const duration = this.#memory.age(at);
     notifier.emit({ type: 'refreshed', provider: name, names: batch.entries.size, duration });
-    if (!batch.missingDocument || batch.missingDocument.optional) notifier.recover(this.provider);
+    const whole = ![...batch.entries.values()].some((entry) => isSecretError(entry));
+    if (whole && (!batch.missingDocument || batch.missingDocument.optional))
+      notifier.recover(this.provider);
   }
 
   #tellChanges(batch: SecretBatch): void {

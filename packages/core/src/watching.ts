@@ -58,6 +58,7 @@ export class Watching {
       wake();
     });
     this.#endings.add(end);
+    over ||= signal?.aborted ?? false;
     signal?.addEventListener('abort', end);
     try {
       while (!over) {
@@ -144,7 +145,7 @@ export class Watching {
       const observer = observerOf(name);
       this.#names.set(name, watched);
       watched.observers.add(observer);
-      observer(watched.last, undefined);
+      observer(last, undefined);
       stops.push(() => {
         watched.observers.delete(observer);
         if (watched.observers.size === 0) this.#names.delete(name);
@@ -152,6 +153,7 @@ export class Watching {
       });
     }
     this.#begin();
+    this.look();
     return stop;
   }
 

@@ -126,7 +126,8 @@ export function vaultEnvironment({
   const env: Record<string, string> = {};
   const warnings: string[] = [];
   const outside = findVariable(environment, 'TOKEN');
-  const usersToken = outside !== undefined ? outside.value !== '' : tokenHelper;
+  // a token that is set to nothing is none: the helper's is used then
+  const usersToken = outside?.value ? true : tokenHelper;
   const tokenFromFile = outside === undefined && !!findVariable(file, 'TOKEN')?.value;
   let address: { readonly name: string; readonly value: string } | undefined;
   for (const setting of settings) {
@@ -151,7 +152,7 @@ export function vaultEnvironment({
   // a trusted agent address beats the file's address, so the token never goes there
   const agent = findVariable(env, 'AGENT_ADDR')?.value;
   if (address !== undefined && usersToken && !tokenFromFile && !agent)
-    warnings.push(announce(address, outside?.name ?? 'the token file'));
+    warnings.push(announce(address, outside?.value ? outside.name : 'the token file'));
   return { env, warnings };
 }
 

@@ -2,6 +2,7 @@
  * `keyfall set NAME`: the value comes from stdin or a hidden prompt. Never from an argument: those are
  * in the shell's history and, while the command runs, in every process list.
  */
+import { isatty } from 'node:tty';
 import { SecretError } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
@@ -27,6 +28,10 @@ export async function setCommand(
       },
     );
   assertIsSecretName(name);
+  if (isatty(0) && !canPrompt())
+    throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask for the value on', {
+      hint: 'Pipe the value in: what is typed here would be shown.',
+    });
   return withChain(options, async ({ secrets, label }) => {
     const value = canPrompt() ? await askForValue(name) : await readStdin();
     const { provider, version } = await secrets.set(name, value);

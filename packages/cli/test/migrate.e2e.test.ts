@@ -366,3 +366,49 @@ test('into an engine of version 1', async () => {
   const { body } = await server.request('GET', `${v1}/shop-${path}`);
   expect(body.data).toEqual(migrated);
 });
+
+describe('a restore', () => {
+  async function migratedFolder(): Promise<{ cwd: string; backup: string }> {
+    const cwd = await folderWith(dotenv);
+    await keyfall(['migrate', '--yes'], { cwd, env });
+    const [backup = ''] = await backupsIn(cwd);
+    return { cwd, backup };
+  }
+
+  test('refuses what it cannot honour: a dry run changes nothing', async () => {
+    const { cwd, backup } = await migratedFolder();
+    await writeFile(join(cwd, '.env'), `${dotenv}LATER=1\n`);
+    for (const more of [['--dry-run'], ['--purge'], ['--select', 'TOKEN'], ['.env.other']]) {
+      const result = await keyfall(['migrate', '--restore', backup, '--yes', ...more], {
+        cwd,
+        env,
+      });
+      expect(result.code).toBe(2);
+    }
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`${dotenv}LATER=1\n`);
+    expect((await stored())?.data).toEqual(migrated);
+  });
+
+  test('loses no edit that was made to the file since', async () => {
+    const { cwd, backup } = await migratedFolder();
+    await writeFile(join(cwd, '.env'), `${dotenv}LATER=precious\n`);
+    const result = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+    expect(result.code).toBe(0);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
+    const other = (await backupsIn(cwd)).find((name) => name !== backup) ?? '';
+    expect(result.stderr).toContain(other);
+    expect(await readFile(join(cwd, other), 'utf8')).toContain('LATER=precious');
+    expect((await stat(join(cwd, other))).mode & 0o777).toBe(0o600);
+  });
+
+  test('takes no journal that names another file', async () => {
+    const { cwd, backup } = await migratedFolder();
+    const journal = join(cwd, `${backup}.journal`);
+    const facts = JSON.parse(await readFile(journal, 'utf8'));
+    await writeFile(join(cwd, 'victim'), 'VICTIM=1\n');
+    await writeFile(journal, JSON.stringify({ ...facts, file: join(cwd, 'victim') }));
+    const result = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+    expect(result.code).toBe(2);
+    expect(await readFile(join(cwd, 'victim'), 'utf8')).toBe('VICTIM=1\n');
+  });
+});

@@ -92,11 +92,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
   };
   const resolve = async (name: string, signal: AbortSignal | undefined): Promise<Resolution> => {
     assertOpen(signal);
-    if (typeof name !== 'string' || name === '')
-      throw new SecretError(
-        'ERR_SECRET_CONFIG',
-        'the name of a secret must be text, and not empty',
-      );
+    assertName(name);
     const resolution = await chain.resolve(name, signal);
     if (resolution.kind === 'failed' && resolution.error.code === 'ERR_SECRET_ABORTED')
       throw resolution.error;
@@ -139,6 +135,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       new SecretError('ERR_SECRET_UNSUPPORTED', why, { hint: 'Add a provider that can write.' });
     if (!target?.provider.write) throw unsupported('no provider of the chain can write');
     for (const [name, value] of changes.entries) {
+      assertName(name);
       if (value !== null && typeof value !== 'string')
         throw new SecretError('ERR_SECRET_CONFIG', `the value for ${name} is not text`, {
           secretName: name,
@@ -231,13 +228,14 @@ export function createSecrets(options: SecretsOptions): Secrets {
     async delete(name, { signal } = {}) {
       const { target } = await write({ entries: new Map([[name, null]]) }, signal, false);
       const stillHeldBy: string[] = [];
+      const unknown: string[] = [];
       for (const source of sources) {
         if (source === target || !chain.allows(source, name)) continue;
         const answer = await source.ask(name, { signal, limit: source.timeout });
-        if (answer.kind === 'held' || answer.kind === 'stale')
-          stillHeldBy.push(source.provider.name);
+        if (answer.kind === 'failed') unknown.push(source.provider.name);
+        else if (answer.kind !== 'absent') stillHeldBy.push(source.provider.name);
       }
-      return { provider: target.provider.name, stillHeldBy };
+      return { provider: target.provider.name, stillHeldBy, unknown };
     },
 
     async explain(name, { signal } = {}) {
@@ -334,6 +332,11 @@ export function createSecrets(options: SecretsOptions): Secrets {
   }
 
   return secrets;
+}
+
+function assertName(name: string): void {
+  if (typeof name !== 'string' || name === '')
+    throw new SecretError('ERR_SECRET_CONFIG', 'the name of a secret must be text, and not empty');
 }
 
 function checkNames(sources: readonly Source[], only: ReadonlyMap<string, string>): void {

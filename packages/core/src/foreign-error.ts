@@ -24,6 +24,6 @@ export function toSecretError(thrown: unknown, provider: string): SecretError {
     return new SecretError('ERR_SECRET_TLS', 'its certificate is not trusted', { provider });
   return new SecretError('ERR_SECRET_INVALID', 'the provider threw what is no SecretError', {
     provider,
-    hint: 'This is a defect of the provider; what it threw is not shown, since it may hold values.',
+    hint: 'It is not shown, since it may hold values.',
   });
 }

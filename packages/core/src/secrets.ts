@@ -115,6 +115,8 @@ export interface DeleteResult {
   readonly provider: string;
   /** Providers that hold the name still, so that the next `get` answers from them. */
   readonly stillHeldBy: readonly string[];
+  /** Providers that could not be asked whether they hold it. */
+  readonly unknown: readonly string[];
 }
 
 /**

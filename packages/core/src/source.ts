@@ -107,7 +107,8 @@ export class Source {
   #refreshNotBefore = 0;
   /** How the last read ended. */
   #last: { readonly at: ReadAt; readonly error?: SecretError; readonly names?: number } | undefined;
-  #reads = 0;
+  /** Reads under way, those included whose answers do not count any more. */
+  readonly #reads = new Set<Flight>();
   readonly #warned = new Set<string>();
   #closed = false;
 
@@ -210,8 +211,7 @@ export class Source {
       void this.reread({ signal, limit: this.timeout });
     };
     (async () => this.provider.watch?.(changed, signal))().catch(() => {
-      if (!signal.aborted)
-        this.warn('cannot watch its store: it is read from time to time instead');
+      if (!signal.aborted) this.warn('cannot watch its store: it is polled');
     });
   }
 
@@ -227,7 +227,7 @@ export class Source {
     this.#closed = true;
     this.#circuit.close();
     const closed = new SecretError('ERR_SECRET_ABORTED', 'the secrets were closed');
-    for (const flight of this.#flights) flight.end(closed);
+    for (const flight of [...this.#reads, ...this.#flights]) flight.end(closed);
     this.forget();
     try {
       await this.provider.close?.();
@@ -299,10 +299,10 @@ export class Source {
 
   #launch(): void {
     const flight = this.#gathering;
-    if (flight === undefined || this.#reads >= mostReads) return;
+    if (flight === undefined || this.#reads.size >= mostReads) return;
     this.#gathering = undefined;
     this.#lastAsked = flight.asked;
-    this.#reads += 1;
+    this.#reads.add(flight);
     void this.#fly(flight);
   }
 
@@ -313,7 +313,7 @@ export class Source {
     // a write in between made its answer old: it is given to those who waited and not kept
     const counts = this.#flights.includes(flight);
     this.#flights = this.#flights.filter((other) => other !== flight);
-    this.#reads -= 1;
+    this.#reads.delete(flight);
     if (this.#closed) return;
     if (landing.error) this.#takeError(landing.error, at);
     else this.#takeBatch(flight, landing.batch, at, counts);

@@ -136,3 +136,11 @@ test('credentials in an address of a file are refused and not shown', () => {
     assertNoLeak(['pa55word', token], error);
   }
 });
+
+test('a token that is set to nothing does not hide that the token file goes to an address of the file', () => {
+  const environment = { VAULT_TOKEN: '' };
+  const merge = (address: string) =>
+    vaultEnvironment({ environment, file: { VAULT_ADDR: address }, tokenHelper: true });
+  expect(() => merge('http://vault.example:8200')).toThrow(/http/);
+  expect(merge('https://vault.example:8200').warnings.join()).toContain('the token file');
+});

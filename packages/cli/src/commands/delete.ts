@@ -11,7 +11,7 @@ export async function deleteCommand(name: string, options: SettingsOptions): Pro
   return withChain(options, async ({ secrets, label }) => {
     await secrets.get(name); // what nobody holds, or nobody could be asked for, is an error
     const { attempts } = await secrets.explain(name);
-    const { provider, stillHeldBy } = await secrets.delete(name);
+    const { provider, stillHeldBy, unknown } = await secrets.delete(name);
     const held = attempts.some((said) => said.provider === provider && said.outcome === 'held');
     notice(
       held
@@ -21,6 +21,10 @@ export async function deleteCommand(name: string, options: SettingsOptions): Pro
     if (stillHeldBy.length > 0)
       notice(
         `${listNames(stillHeldBy.map(label))} still ${stillHeldBy.length === 1 ? 'holds' : 'hold'} it.`,
+      );
+    if (unknown.length > 0)
+      notice(
+        `nobody knows whether ${listNames(unknown.map(label))} holds it: it could not be asked.`,
       );
     return held ? 0 : 1;
   });

@@ -414,6 +414,17 @@ describe('what a provider throws', () => {
   });
 });
 
+test('close ends a read too whose answer a set has made old', async () => {
+  const vault = scripted('vault', {}, { mood: 'silent', writable: true });
+  const secrets = createSecrets({ providers: [{ provider: vault, timeout: '1h' }], budget: '1h' });
+  const get = outcome(secrets.get('A'));
+  await new Promise(setImmediate);
+  await secrets.set('A', 'new');
+  await secrets.close();
+  expect(await get).toBe('ERR_SECRET_ABORTED');
+  expect(vault.contexts[0]?.signal.aborted).toBe(true);
+});
+
 describe('close', () => {
   test('ends what is under way, closes each provider once, and refuses further calls', async () => {
     const vault = scripted('vault', {}, { mood: 'silent' });

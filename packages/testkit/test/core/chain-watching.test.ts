@@ -157,7 +157,7 @@ describe('watch', () => {
     files.held.set('A', { value: '2', version: '2' });
     await clock.advance(2 * minute);
     expect(heard).toHaveLength(1);
-    expect(warnings).toEqual(['cannot watch its store: it is read from time to time instead']);
+    expect(warnings).toEqual(['cannot watch its store: it is polled']);
   });
 
   test('close ends it', async () => {

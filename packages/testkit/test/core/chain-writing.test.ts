@@ -2,6 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createSecrets, envProvider, memoryProvider } from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
+import { manualClock } from '../../src/index.ts';
 import { outcome, scripted } from './scripted-provider.ts';
 
 describe('set', () => {
@@ -92,7 +93,11 @@ describe('set', () => {
 test('delete says which providers hold the name still', async () => {
   const vault = scripted('vault', { A: 'v' }, { writable: true });
   const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'plain' })] });
-  expect(await secrets.delete('A')).toEqual({ provider: 'vault', stillHeldBy: ['dotenv'] });
+  expect(await secrets.delete('A')).toEqual({
+    provider: 'vault',
+    stillHeldBy: ['dotenv'],
+    unknown: [],
+  });
   expect(await secrets.get('A')).toBe('plain');
 });
 
@@ -224,4 +229,83 @@ test('redact masks what any provider answered or was given, whoever asked for it
   expect(secrets.redactor.serialize({ password: 'first-secret' })).toEqual({
     password: '[redacted]',
   });
+});
+
+test('delete does not take a provider that could not be asked for one that does not hold the name', async () => {
+  const secrets = createSecrets({
+    providers: [
+      scripted('files', {}, { mood: 'unavailable' }),
+      scripted('vault', { A: 'v' }, { writable: true }),
+    ],
+  });
+  expect(await secrets.delete('A')).toEqual({
+    provider: 'vault',
+    stillHeldBy: [],
+    unknown: ['files'],
+  });
+});
+
+test('an empty name is no name, for writing either', async () => {
+  const secrets = createSecrets({ providers: [memoryProvider()] });
+  expect(await outcome(secrets.set('', 'x'))).toBe('ERR_SECRET_CONFIG');
+});
+
+test('a failed set leaves the last good values of the other names', async () => {
+  const vault = scripted('vault', { A: 'a', B: 'b' }, { writable: true });
+  const secrets = createSecrets({ providers: [vault], ttl: 0 });
+  secrets.on('fallback', () => {});
+  await secrets.get('A');
+  vault.mood = 'unavailable';
+  expect(await secrets.get('A')).toBe('a');
+  expect(await outcome(secrets.set('B', 'new'))).toBe('ERR_SECRET_UNAVAILABLE');
+  expect(await secrets.get('A')).toBe('a');
+});
+
+test('an error of another install of the package is what it says', async () => {
+  const foreign = Object.assign(new Error('x'), {
+    name: 'SecretError',
+    code: 'ERR_SECRET_DENIED',
+    reason: 'x',
+  });
+  const provider = scripted('vault', {}, { mood: () => Promise.reject(foreign) });
+  const secrets = createSecrets({ providers: [provider, scripted('dotenv', { A: 'plain' })] });
+  expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_DENIED');
+  expect(await outcome(secrets.getAll())).toBe('ERR_SECRET_DENIED');
+});
+
+test('a chain in a chain falls back from a store that hangs', async () => {
+  const clock = manualClock();
+  const inner = createSecrets({
+    name: 'inner',
+    providers: [scripted('vault', {}, { mood: 'silent' }), scripted('dotenv', { A: 'plain' })],
+    clock,
+  });
+  inner.on('fallback', () => {});
+  const get = createSecrets({ providers: [inner], clock }).get('A');
+  await clock.advance(2_500);
+  expect(await get).toBe('plain');
+});
+
+test("one caller's abort does not reach another caller that waits for its turn", async () => {
+  const answers: (() => void)[] = [];
+  const store = scripted('store', { A: 'a' }, { byName: true });
+  const secrets = createSecrets({ providers: [store] });
+  await secrets.find('FIRST');
+  store.mood = () =>
+    new Promise((resolve) => answers.push(() => resolve({ entries: new Map(), complete: false })));
+  const finds = [];
+  for (let count = 0; count < 8; count += 1) {
+    finds.push(secrets.find(`N${count}`));
+    await new Promise(setImmediate);
+  }
+  const caller = new AbortController();
+  const aborted = outcome(secrets.get('A', { signal: caller.signal }));
+  await new Promise(setImmediate);
+  caller.abort();
+  const other = secrets.get('A');
+  expect(await aborted).toBe('ERR_SECRET_ABORTED');
+  store.mood = 'answers';
+  for (const answer of answers) answer();
+  expect(await other).toBe('a');
+  await Promise.all(finds);
 });

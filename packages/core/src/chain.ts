@@ -72,7 +72,10 @@ interface Pass {
   readonly error?: SecretError;
 }
 
-/** The part of the budget that each later provider keeps when an earlier one is silent. */
+/**
+ * The part of the budget that each later provider keeps when an earlier one is silent; less in a long
+ * chain, where all of them together keep half at the most.
+ */
 const reserve = 0.1;
 
 export class Chain {

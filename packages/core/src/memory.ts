@@ -105,7 +105,10 @@ export class Memory {
       failed.size === 0 ? { at, missingDocument, revision, degraded, records } : undefined;
   }
 
-  /** Forgets everything: after a write, or on demand. */
+  /**
+   * Lets nothing be served before it is read anew, and drops the names that were written. What else
+   * was read stays as a last good value.
+   */
   forget(written: Iterable<string>): void {
     const old = <T extends { readonly at: ReadAt }>(seen: T): T => ({
       ...seen,

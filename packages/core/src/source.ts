@@ -161,7 +161,10 @@ export class Source {
     }
   }
 
-  /** Forgets what was read, and what is being read, so that the next answer is the store's own. */
+  /**
+   * Makes the next answer the store's own: what was read before is only a last good value, that of the
+   * names just written not even that, and what is being read does not count.
+   */
   forget(written: Iterable<string> = []): void {
     this.#memory.forget(written);
     this.#flights = this.#gathering ? [this.#gathering] : [];

@@ -46,7 +46,7 @@ export class Watching {
     // one place for what was not taken yet: a slow consumer loses no state and piles nothing up
     let pending: SecretChange | undefined;
     let wake = () => {};
-    let over = signal?.aborted ?? false;
+    let over = false;
     const end = () => {
       over = true;
       wake();
@@ -58,7 +58,8 @@ export class Watching {
       wake();
     });
     this.#endings.add(end);
-    over ||= signal?.aborted ?? false;
+    // it may have fired while the first answer was being read
+    over = signal?.aborted ?? false;
     signal?.addEventListener('abort', end);
     try {
       while (!over) {

@@ -3,9 +3,17 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: ['packages/*', 'examples/*', 'docs'],
-    // .ci/run takes its closing line from the report
+    // .ci/run takes its closing line from the reports, one a suite
     reporters: process.env['CI']
-      ? ['default', ['json', { outputFile: 'node_modules/.cache/keyfall/vitest.json' }]]
+      ? [
+          'default',
+          [
+            'json',
+            {
+              outputFile: `node_modules/.cache/keyfall/reports/${process.env['KEYFALL_SUITE'] ?? 'unit'}.json`,
+            },
+          ],
+        ]
       : ['default'],
     coverage: {
       provider: 'v8',

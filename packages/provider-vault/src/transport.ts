@@ -92,6 +92,10 @@ export function createTransport({
         Accept: 'application/json',
         // an agent with require_request_header answers 412 without it
         'X-Vault-Request': 'true',
+        ...(request.call.index === undefined ? {} : { 'X-Vault-Index': request.call.index }),
+        ...(request.call.inconsistent === undefined
+          ? {}
+          : { 'X-Vault-Inconsistent': request.call.inconsistent }),
         ...(request.body === undefined
           ? {}
           : {
@@ -109,14 +113,15 @@ export function createTransport({
 
   return {
     async send(request) {
-      const first = await sendTo(address, request);
+      const asked = request.call.node ?? address;
+      const first = await sendTo(asked, request);
       if (first.kind !== 'redirect') return first;
-      const node = nextNode(first, request, address, followRedirects ? [address, ...nodes] : []);
+      const node = nextNode(first, request, asked, followRedirects ? [address, ...nodes] : []);
       if ('kind' in node) return node;
       const second = await sendTo(node, request);
       // one hop: a second one is a cluster that has no leader yet, or a loop
       return second.kind === 'redirect'
-        ? failure('foreign-node', originOf(second.location, address), false)
+        ? failure('foreign-node', originOf(second.location, node), false)
         : second;
     },
     close() {
@@ -246,7 +251,15 @@ function answerOf(response: IncomingMessage, bytes: Buffer): WireAnswer | WireFa
   const mayBeEmpty = status === 202 || status === 204;
   if (success && body === undefined && !mayBeEmpty)
     return failure('malformed', `status ${status} without a JSON object`, true);
-  return { kind: 'answer', status, text, body, retryAfter: retryAfterOf(response) };
+  const index = response.headers['x-vault-index'];
+  return {
+    kind: 'answer',
+    status,
+    text,
+    body,
+    retryAfter: retryAfterOf(response),
+    index: typeof index === 'string' ? index : undefined,
+  };
 }
 
 /** `Retry-After` in milliseconds: seconds are all that Vault sends. */

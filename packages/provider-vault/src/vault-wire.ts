@@ -4,7 +4,9 @@
  * facts, so that no error of a library (they hold tokens and bodies) gets past this line.
  */
 
-/** What bounds one request and says who asks. */
+import type { VaultAddress } from './vault-settings.ts';
+
+/** What bounds one request and says who asks, and whom. */
 export interface WireCall {
   readonly signal: AbortSignal;
   /** Milliseconds left for the answer. */
@@ -13,6 +15,12 @@ export interface WireCall {
   readonly token?: string | undefined;
   /** `''` or left out: the root namespace. */
   readonly namespace?: string | undefined;
+  /** The node to ask. Left out: the address of the settings. */
+  readonly node?: VaultAddress | undefined;
+  /** `X-Vault-Index`: the state that the answer must at least have. Opaque; see {@link WireAnswer}. */
+  readonly index?: string | undefined;
+  /** `X-Vault-Inconsistent`: what a node that has not reached `index` is to do. */
+  readonly inconsistent?: 'forward-active-node' | undefined;
 }
 
 /** The server answered, well or badly. */
@@ -21,6 +29,8 @@ export interface WireAnswer {
   readonly status: number;
   /** `Retry-After` in milliseconds. */
   readonly retryAfter?: number | undefined;
+  /** `X-Vault-Index`: the state of the node that answered. Opaque, not for people. */
+  readonly index?: string | undefined;
   /** The body as it came. Holds values. */
   readonly text: string;
   /** The body, if it is a JSON object. Holds values. */

@@ -131,10 +131,10 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
     );
     if (outcome.kind === 'ok') return documentOf(kv, outcome.answer);
     if (outcome.kind !== 'missing') throw broken(`${place} was not answered like a document`);
-    if (outcome.version === undefined && older === undefined) await checkGivenVersion(context);
+    if (outcome.gone === undefined && older === undefined) await checkGivenVersion(context);
     return {
       members: new Map(),
-      version: kv === 2 ? (outcome.version ?? 0) : undefined,
+      version: kv === 2 ? (outcome.gone?.version ?? 0) : undefined,
       createdAt: undefined,
       exists: false,
     };

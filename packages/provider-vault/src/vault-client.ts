@@ -7,7 +7,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
-import { forbidden, type Subject, type Suspect, verdictOf } from './vault-errors.ts';
+import {
+  forbidden,
+  type GoneVersion,
+  type Subject,
+  type Suspect,
+  verdictOf,
+} from './vault-errors.ts';
 import { checkToken, type TokenSetting, type VaultSettings } from './vault-settings.ts';
 import type { VaultWire, WireAnswer, WireResult } from './vault-wire.ts';
 
@@ -20,6 +26,8 @@ interface VaultRequest {
   readonly body?: string;
   /** Send neither token nor namespace: `sys/health` refuses them. */
   readonly anonymous?: boolean;
+  /** What is asked about, for messages, where it is not the provider's first document. */
+  readonly place?: string;
   /** What to do about a denial. */
   readonly ifDenied?: string;
 }
@@ -27,7 +35,7 @@ interface VaultRequest {
 /** What comes of a request that did not fail. */
 type VaultOutcome =
   | { readonly kind: 'ok'; readonly answer: WireAnswer }
-  | { readonly kind: 'missing'; readonly version: number | undefined }
+  | { readonly kind: 'missing'; readonly gone: GoneVersion | undefined }
   | { readonly kind: 'conflict' }
   /** A request that changes something went out, and nobody knows whether it was carried out. */
   | { readonly kind: 'unknown'; readonly error: SecretError };
@@ -103,14 +111,15 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     subject,
     async ask(request, context) {
       const changes = request.verb !== 'read' && request.verb !== 'list';
+      const about = { ...subject, place: request.place ?? subject.place };
       for (let repeats = 0; ; repeats += 1) {
         const token = await readToken(settings.token, provider);
         if (context.signal.aborted) throw abortError(context.signal, provider);
         const result = await send(request, context, token);
-        const verdict = verdictOf(result, subject);
+        const verdict = verdictOf(result, about, request.verb);
         if (verdict.kind === 'forbidden') {
           const kind = await judge(verdict.suspect, token, context);
-          throw forbidden(kind, subject, request.ifDenied);
+          throw forbidden(kind, about, request.ifDenied);
         }
         if (verdict.kind !== 'error') return verdict;
         const { error, repeat, ambiguous } = verdict;

@@ -4,7 +4,7 @@
  * shown, since a message of a server may repeat what it was sent.
  */
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
-import type { WireAnswer, WireFailure, WireResult } from './vault-wire.ts';
+import type { VaultWire, WireAnswer, WireFailure, WireResult } from './vault-wire.ts';
 
 /** What was asked, for messages. */
 export interface Subject {
@@ -28,8 +28,8 @@ type Repeat = 'none' | 'read' | 'any';
 /** What a result means. */
 export type Verdict =
   | { readonly kind: 'ok'; readonly answer: WireAnswer }
-  /** Nothing is there. `version`: it was, up to this version, and is deleted or destroyed. */
-  | { readonly kind: 'missing'; readonly version: number | undefined }
+  /** Nothing is there. `gone`: there was, and that version is deleted or destroyed. */
+  | { readonly kind: 'missing'; readonly gone: GoneVersion | undefined }
   /** A conditional write met another version. */
   | { readonly kind: 'conflict' }
   /** Denied or not known: what the text lets suspect. */
@@ -42,12 +42,28 @@ export type Verdict =
       readonly ambiguous: boolean;
     };
 
+/** The version that a document of KV version 2 is at although it has no content. */
+export interface GoneVersion {
+  readonly version: number;
+  /** As the server writes it. */
+  readonly createdTime: string;
+  readonly state: 'deleted' | 'destroyed';
+}
+
 /** `rejected`: the token is bad, said so. `token`, `policy`: probably. `denied`: certainly. */
 export type Suspect = 'rejected' | 'token' | 'policy' | 'denied';
 
 /** What `result` means. An aborted request is not judged here: its signal knows why. */
-export function verdictOf(result: WireResult, subject: Subject): Verdict {
-  return result.kind === 'failure' ? failed(result, subject) : answered(result, subject);
+export function verdictOf(
+  result: WireResult,
+  subject: Subject,
+  verb: keyof VaultWire = 'read',
+): Verdict {
+  if (result.kind === 'failure') return failed(result, subject);
+  // so a PATCH of what is not there is answered
+  if (verb === 'update' && result.status === 404 && result.text === '')
+    return { kind: 'missing', gone: undefined };
+  return answered(result, subject);
 }
 
 /** The `errors` of an answer, joined. To compare with, never to show. */
@@ -87,6 +103,10 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
   switch (status) {
     case 400:
       if (said.includes('check-and-set parameter did not match')) return { kind: 'conflict' };
+      if (said.includes('check-and-set parameter required'))
+        return error('ERR_SECRET_UNSUPPORTED', `${place} takes no write without a version`, {
+          hint: 'Name the version that the change is made from: ifVersion.',
+        });
       if (said.includes('Upgrading from non-versioned'))
         return error('ERR_SECRET_UNAVAILABLE', `the mount ${subject.mount} is being upgraded`, {
           repeat: 'any',
@@ -116,6 +136,10 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
       return { kind: 'forbidden', suspect: suspectOf(said) };
     case 404:
       return notFound(answer, said, subject, error);
+    case 405:
+      return error('ERR_SECRET_UNSUPPORTED', `${origin} does not know this request (status 405)`, {
+        hint: 'It may be too old for it.',
+      });
     case 412:
       return error(
         'ERR_SECRET_UNAVAILABLE',
@@ -215,10 +239,10 @@ function notFound(answer: WireAnswer, said: string, subject: Subject, error: Mak
     return error('ERR_SECRET_CONFIG', `${mount} has no such path as a KV engine has`, {
       hint: 'Check the options mount and kvVersion.',
     });
-  const version = versionOf(answer);
-  if (version !== undefined) return { kind: 'missing', version };
+  const gone = goneVersion(answer);
+  if (gone !== undefined) return { kind: 'missing', gone };
   const errors = answer.body?.['errors'];
-  if (Array.isArray(errors) && errors.length === 0) return { kind: 'missing', version: undefined };
+  if (Array.isArray(errors) && errors.length === 0) return { kind: 'missing', gone: undefined };
   return error(
     'ERR_SECRET_INVALID',
     `${origin} says that ${place} is not found, but not as Vault says it`,
@@ -228,11 +252,23 @@ function notFound(answer: WireAnswer, said: string, subject: Subject, error: Mak
   );
 }
 
-/** The version that a 404 of KV version 2 tells with a deleted or destroyed document. */
-function versionOf(answer: WireAnswer): number | undefined {
-  const data = answer.body?.['data'] as { metadata?: { version?: unknown } } | null | undefined;
-  const version = data?.metadata?.version;
-  return typeof version === 'number' && Number.isSafeInteger(version) ? version : undefined;
+/** What a 404 of KV version 2 tells with a deleted or destroyed version (PATCH: one level higher). */
+function goneVersion(answer: WireAnswer): GoneVersion | undefined {
+  const data = answer.body?.['data'] as { metadata?: VersionFacts } | VersionFacts | null;
+  const facts = data && ('metadata' in data ? data.metadata : (data as VersionFacts));
+  const { version, created_time: createdTime, destroyed } = facts ?? {};
+  if (typeof version !== 'number' || !Number.isSafeInteger(version)) return undefined;
+  return {
+    version,
+    createdTime: typeof createdTime === 'string' ? createdTime : '',
+    state: destroyed === true ? 'destroyed' : 'deleted',
+  };
+}
+
+interface VersionFacts {
+  readonly version?: unknown;
+  readonly created_time?: unknown;
+  readonly destroyed?: unknown;
 }
 
 /** What the text of a 403 lets suspect, of a request or of a look-up of the token itself. */
@@ -345,7 +381,7 @@ const tlsReasons: readonly (readonly [RegExp, string, string])[] = [
     'Use the name in the certificate, or give it as tlsServerName (variable VAULT_TLS_SERVER_NAME).',
   ],
   [
-    /^EPROTO$|WRONG_VERSION|PACKET_LENGTH|HTTP_REQUEST/,
+    /^EPROTO$/,
     '$ does not speak TLS as we do',
     'If it speaks plain http, write the option address (variable VAULT_ADDR) with http://.',
   ],
@@ -361,7 +397,24 @@ const tlsReasons: readonly (readonly [RegExp, string, string])[] = [
   ],
 ];
 
+/** OpenSSL's codes for bytes that are not TLS at all: no certificate was shown, good or bad. */
+const noTls = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/;
+
 function tlsError(code: string, { provider, origin }: Subject): Verdict {
+  if (noTls.test(code))
+    return {
+      kind: 'error',
+      repeat: 'none',
+      ambiguous: false,
+      error: new SecretError(
+        'ERR_SECRET_CONFIG',
+        `${origin} does not speak https (${code}); the token was not sent`,
+        {
+          provider,
+          hint: 'If it speaks plain http, write the option address (variable VAULT_ADDR) with http://. If it should not, something else answers in its place.',
+        },
+      ),
+    };
   const [, reason, hint] = tlsReasons.find(([codes]) => codes.test(code)) ?? [
     code,
     'no secure connection to $ could be made',

@@ -30,8 +30,14 @@ export interface VaultProviderOptions {
   readonly tokenHelper?: boolean;
   /** Where the KV engine is mounted. Variable `VAULT_MOUNT_POINT`, default `secret`. */
   readonly mount?: string;
-  /** The document under the mount: `aiogram-shop`. Variable `VAULT_SECRET_PATH`. Required. */
-  readonly path?: string;
+  /**
+   * The document under the mount: `aiogram-shop`. Several: an earlier one's names win, and writes go
+   * to the first. `{profile}` stands for the option `profile`. Variable `VAULT_SECRET_PATH` (one
+   * path). Required.
+   */
+  readonly path?: string | readonly string[];
+  /** What `{profile}` in a path stands for: `prod`. Variable `KEYFALL_PROFILE`. No default. */
+  readonly profile?: string;
   /** The version of the KV engine. Default: asked of the server once. */
   readonly kvVersion?: 1 | 2;
   /** The namespace. Variable `VAULT_NAMESPACE`, default the root namespace. */
@@ -104,7 +110,9 @@ export interface VaultSettings {
   readonly token: TokenSetting;
   readonly namespace: string;
   readonly mount: string;
+  /** The first of `paths`, the one that is written to. */
   readonly path: string;
+  readonly paths: readonly string[];
   readonly kvVersion: 1 | 2 | undefined;
   readonly timeout: number | undefined;
   readonly maxRetries: number;
@@ -170,12 +178,18 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
     addressLabel,
     wrong,
   );
-  const pathText = text(options.path, 'SECRET_PATH');
-  if (!pathText)
+  const given = options.path ?? text(undefined, 'SECRET_PATH') ?? [];
+  const templates = typeof given === 'string' ? [given] : given;
+  if (templates.length === 0 || templates.includes(''))
     throw wrong(
       'no path was given: the option path and the variable VAULT_SECRET_PATH are both missing',
       "Name the document under the mount, such as path: 'aiogram-shop'.",
     );
+  const paths = templates.map((template) =>
+    located('path', 'SECRET_PATH', withProfile(template, options.profile, env, wrong)),
+  );
+  if (new Set(paths).size < paths.length)
+    throw wrong('the option path names one document twice', 'Name each document once.');
 
   const certFile = text(options.clientCert, 'CLIENT_CERT');
   const keyFile = text(options.clientKey, 'CLIENT_KEY');
@@ -211,7 +225,8 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
       wrong,
     ),
     mount: located('mount', 'MOUNT_POINT', text(options.mount, 'MOUNT_POINT') ?? 'secret'),
-    path: located('path', 'SECRET_PATH', pathText),
+    path: paths[0] ?? '',
+    paths,
     kvVersion: options.kvVersion,
     // 0 is no limit to Vault's own clients: the chain's stays
     timeout: timeout === 0 ? undefined : timeout,
@@ -235,6 +250,35 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
 }
 
 type Wrong = (what: string, hint: string) => SecretError;
+
+/** `template` with the profile in the place of `{profile}`. */
+function withProfile(
+  template: string,
+  option: string | undefined,
+  env: Variables,
+  wrong: Wrong,
+): string {
+  const [placeholder] = template.match(/\{(?!profile\})\w*\}/) ?? [];
+  if (placeholder)
+    throw wrong(
+      `the option path (variable VAULT_SECRET_PATH) has ${placeholder}, which stands for nothing`,
+      'Only {profile} can stand in it.',
+    );
+  if (!template.includes('{profile}')) return template;
+  const profile = option ?? env['KEYFALL_PROFILE'];
+  if (!profile)
+    throw wrong(
+      'the option path (variable VAULT_SECRET_PATH) has {profile}, and there is none: the option profile and the variable KEYFALL_PROFILE are both missing',
+      "Name it, such as profile: 'prod'.",
+    );
+  // a profile that is a path of its own could lead out of the application's folder
+  if (!/^[\w.-]+$/.test(profile) || /^\.\.?$/.test(profile))
+    throw wrong(
+      'the option profile (variable KEYFALL_PROFILE) is not a name',
+      'Use letters, digits, "-", "_" and ".".',
+    );
+  return template.replaceAll('{profile}', () => profile);
+}
 
 function resolveToken(options: VaultProviderOptions, env: Variables, wrong: Wrong): TokenSetting {
   if (options.token !== undefined && options.tokenFile !== undefined)
@@ -286,6 +330,7 @@ function parseAddress(text: string, label: string, wrong: Wrong): VaultAddress {
   // never shown: what is in front of the @ may be a password
   if (url.username !== '' || url.password !== '') throw bad('must not contain credentials');
   if (url.search !== '' || url.hash !== '') throw bad('must not have a query or a fragment');
+  if (/\/v1\/*$/.test(url.pathname)) throw bad('ends in /v1, which every request adds to it');
   if (url.protocol === 'unix:') {
     if (url.hostname !== '' || url.pathname.length < 2) throw bad('names no socket');
     const socketPath = decodeURIComponent(url.pathname);

@@ -1,0 +1,48 @@
+/**
+ * The token that requests are sent with, over time: where it comes from, how long it lives, and by
+ * which other one it is replaced.
+ */
+import type { ReadContext } from '@keyfall/core';
+
+/** A token as it may be sent now. */
+export interface SessionToken {
+  readonly text: string;
+  /** Another number for every token: what a token made (a lease) ends with it. */
+  readonly epoch: number;
+  /**
+   * Milliseconds that it has left, by the clock that says less. `Infinity` for a token that does not
+   * end, and for one whose end nobody told.
+   */
+  remaining(): number;
+}
+
+/** Is called when `next` takes the place of `previous`. */
+export type TokenListener = (next: SessionToken, previous: SessionToken) => Promise<void>;
+
+/** The tokens of one client, one at a time. */
+export interface VaultSession {
+  /** The token that was given out last. */
+  readonly current: SessionToken | undefined;
+  /**
+   * A token to send now: the current one while it lives, else that of a login. One login however many
+   * wait, and an aborted caller does not end it for the others.
+   *
+   * @throws `SecretError`: what the login or the token file failed with
+   */
+  token(context: ReadContext): Promise<SessionToken>;
+  /**
+   * Another token in place of one that the server does not accept: that of a new login, or what a file
+   * holds by now. `undefined` if there is no other.
+   */
+  replace(refused: SessionToken, context: ReadContext): Promise<SessionToken | undefined>;
+  /**
+   * Calls `listener` with every replacement, when requests use `next` already. `previous` is not
+   * revoked before all listeners are done (or failed), so that what lives by it can be moved; its
+   * `remaining()` is 0 if the server refused it, and everything that it made is gone then.
+   *
+   * @returns what ends it
+   */
+  onReplaced(listener: TokenListener): () => void;
+  /** Stops the timers and revokes the tokens that it logged in for, within 2 s. Does not reject. */
+  close(): Promise<void>;
+}

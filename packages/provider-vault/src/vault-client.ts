@@ -24,6 +24,8 @@ interface VaultRequest {
   readonly path: string;
   /** JSON text, for `write` and `update`. */
   readonly body?: string;
+  /** A `read` that makes something on the server: not repeated once it may have arrived. */
+  readonly makes?: boolean;
   /** Send neither token nor namespace: `sys/health` refuses them. */
   readonly anonymous?: boolean;
   /** What is asked about, for messages, where it is not the provider's first document. */
@@ -110,7 +112,7 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
   return {
     subject,
     async ask(request, context) {
-      const changes = request.verb !== 'read' && request.verb !== 'list';
+      const changes = request.makes || (request.verb !== 'read' && request.verb !== 'list');
       const about = { ...subject, place: request.place ?? subject.place };
       for (let repeats = 0; ; repeats += 1) {
         const token = await readToken(settings.token, provider);

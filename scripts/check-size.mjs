@@ -1,6 +1,7 @@
 // What @keyfall/core costs, minified and gzipped, after a build. The limit is for what an application
-// that bundles `createSecrets` loads at start: typed loading is a chunk of its own, which the first
-// `load` fetches, and a bundler leaves out the exports that are not used. All of it is printed too.
+// that bundles `createSecrets` loads at start: typed loading and watching are chunks of their own,
+// which the first `load` or `watch` fetches, and a bundler leaves out the exports that are not used.
+// All of it is printed too.
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';

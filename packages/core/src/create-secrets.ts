@@ -26,7 +26,7 @@ import type {
   SecretsOptions,
 } from './secrets.ts';
 import { Source } from './source.ts';
-import { Watching } from './watching.ts';
+import type { Watching } from './watching.ts';
 
 const minute = 60_000;
 
@@ -63,7 +63,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const redactor = createRedactor();
   const changed = () => {
     answers.clear();
-    watching.look();
+    watching?.look();
   };
   const sources = options.providers.map((given) => {
     const entry: ChainEntry = 'provider' in given ? given : { provider: given };
@@ -98,21 +98,26 @@ export function createSecrets(options: SecretsOptions): Secrets {
       throw resolution.error;
     return resolution;
   };
-  const watching = new Watching({
-    clock,
-    interval: Math.max(ttl, 1_000),
-    resolve: (name) => resolve(name, undefined),
-    begin: (signal) => beginWatching(signal),
-  });
+  let watching: Watching | undefined;
+  const watcher = async () => {
+    // its size is paid by those who use it
+    const { Watching } = await import('./watching.ts');
+    const interval = Math.max(ttl, 1_000);
+    watching ??= new Watching({ clock, interval, resolve, begin: beginWatching });
+    return watching;
+  };
+  async function* changes(name: string, signal?: AbortSignal): AsyncGenerator<SecretChange> {
+    yield* (await watcher()).changes(name, signal);
+  }
   const beginWatching = (signal: AbortSignal) => {
     for (const source of sources) source.watch(signal);
   };
   const watch = (
     ...[subject, given]: [string, CallOptions?] | [() => void, AbortSignal]
   ): AsyncGenerator<SecretChange> | Promise<void> => {
-    if (typeof subject === 'string')
-      return watching.changes(subject, (given as CallOptions)?.signal);
+    if (typeof subject === 'string') return changes(subject, (given as CallOptions)?.signal);
     const signal = given as AbortSignal;
+    if (signal.aborted) return Promise.resolve();
     const stop = notifier.on('changed', subject);
     beginWatching(signal);
     return new Promise((resolve) => {
@@ -152,6 +157,8 @@ export function createSecrets(options: SecretsOptions): Secrets {
         (context) => target.provider.write?.(changes, context) as Promise<WriteReceipt>,
         { signal, limit: budget },
       );
+      for (const [name, value] of changes.entries)
+        target.tellWritten(name, value === null ? undefined : receipt.version);
       return { target, receipt };
     } catch (error) {
       const [name, ...others] = changes.entries.keys();
@@ -263,10 +270,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     watch: watch as Secrets['watch'],
 
-    onChange: (names, listener) =>
-      watching.onChange(typeof names === 'string' ? [names] : names, listener),
+    onChange: async (names, listener) =>
+      (await watcher()).onChange(typeof names === 'string' ? [names] : names, listener),
 
-    view: (names, { signal } = {}) => watching.view(names, signal),
+    view: async (names, { signal } = {}) => (await watcher()).view(names, signal),
 
     redact: redactor.redact,
 
@@ -281,7 +288,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     close() {
       if (closing) return closing;
       closing = Promise.all(sources.map((source) => source.close())).then(() => {});
-      watching.close();
+      watching?.close();
       answers.clear();
       return closing;
     },

@@ -51,7 +51,7 @@ export interface SecretsEvents {
     readonly names: number;
     readonly duration: number;
   };
-  /** A name has another version than at the last read. */
+  /** A name holds another value than at the last read, is new, or is gone; or it was written here. */
   readonly changed: {
     readonly provider: string;
     readonly name: string;

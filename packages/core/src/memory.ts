@@ -37,6 +37,8 @@ export interface Seen {
   readonly at: ReadAt;
   /** Why it was second-hand already when it was read, where it was. */
   readonly degraded: string | undefined;
+  /** Set when the store has refused the name since: it must not stand in for a store that fails. */
+  readonly refused?: boolean;
 }
 
 /** A whole store as it was read. */
@@ -60,6 +62,8 @@ export class Memory {
   readonly #limits: MemoryLimits;
   readonly #names = new Map<string, Seen>();
   #whole: SeenWhole | undefined;
+  /** Monotonic time of the last read that the store refused as a whole. */
+  #refusedAt = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, limits: MemoryLimits) {
     this.#clock = clock;
@@ -86,8 +90,12 @@ export class Memory {
         if (!batch.entries.has(name)) this.#names.set(name, { record: undefined, at, degraded });
     const failed = new Set<string>();
     for (const [name, entry] of batch.entries)
-      if (isSecretError(entry)) failed.add(name);
-      else {
+      if (isSecretError(entry)) {
+        failed.add(name);
+        const seen = this.#names.get(name);
+        if (seen && entry.code !== 'ERR_SECRET_UNAVAILABLE')
+          this.#names.set(name, { ...seen, refused: true });
+      } else {
         records.set(name, entry);
         this.#names.set(name, { record: entry, at, degraded });
       }
@@ -122,30 +130,41 @@ export class Memory {
     }
   }
 
+  /** The names that the store has answered for. */
+  names(): Iterable<string> {
+    return this.#names.keys();
+  }
+
+  /** The store answered that it gives nothing: what was read before is no last good value any more. */
+  refuse(at: Instant): void {
+    this.#refusedAt = at.monotonic;
+  }
+
   /** What is known of `name`, and whether it may still be served. */
   look(name: string): { readonly seen: Seen; readonly freshness: Freshness } | undefined {
     const whole = this.#whole;
     const seen =
       this.#names.get(name) ??
       (whole && { record: undefined, at: whole.at, degraded: whole.degraded });
-    return seen && { seen, freshness: this.#freshness(seen.at, seen.record) };
+    return seen && { seen, freshness: this.#freshness(seen.at, seen.record, seen.degraded) };
   }
 
   /**
    * How many milliseconds longer what is known of `name` is fresh; 0 for what has its own end, which
    * is judged by the clocks each time.
    */
-  freshFor({ record, at }: Seen): number {
+  freshFor({ record, at, degraded }: Seen): number {
     if (record?.expiresAt !== undefined || record?.lease) return 0;
     const { ttl, negativeTtl } = this.#limits;
-    return (record ? ttl : negativeTtl) * at.jitter - this.age(at);
+    return (record && !degraded ? ttl : negativeTtl) * at.jitter - this.age(at);
   }
 
   /** What is known of the whole store. */
   lookWhole(): { readonly seen: SeenWhole; readonly freshness: Freshness } | undefined {
     const seen = this.#whole;
     if (seen === undefined) return undefined;
-    let freshness = this.#freshness(seen.at, seen.missingDocument ? undefined : 'held');
+    const held = seen.missingDocument ? undefined : 'held';
+    let freshness = this.#freshness(seen.at, held, seen.degraded);
     for (const record of seen.records.values())
       if (this.#expired(record, seen.at)) freshness = 'gone';
     return { seen, freshness };
@@ -154,31 +173,38 @@ export class Memory {
   /** The last good value of `name`, if it is young enough to stand in for a store that fails. */
   lastGood(name: string): Seen | undefined {
     const seen = this.#names.get(name);
-    if (seen?.record === undefined || this.#expired(seen.record, seen.at)) return undefined;
-    return this.age(seen.at) < this.#limits.staleIfError ? seen : undefined;
+    if (seen?.record === undefined || seen.refused || this.#expired(seen.record, seen.at))
+      return undefined;
+    return this.#mayStandIn(seen.at) ? seen : undefined;
   }
 
   /** The last good whole store, likewise. Records that have expired are left out of it. */
   lastGoodWhole(): SeenWhole | undefined {
     const whole = this.#whole;
-    if (
-      whole === undefined ||
-      whole.missingDocument ||
-      this.age(whole.at) >= this.#limits.staleIfError
-    )
+    if (whole === undefined || whole.missingDocument || !this.#mayStandIn(whole.at))
       return undefined;
     for (const record of whole.records.values())
       if (this.#expired(record, whole.at)) return undefined;
     return whole;
   }
 
-  #freshness(at: ReadAt, record: SecretRecord | 'held' | undefined): Freshness {
+  /** Whether what was read at `at` may stand in for a store that fails. */
+  #mayStandIn(at: ReadAt): boolean {
+    return at.monotonic > this.#refusedAt && this.age(at) < this.#limits.staleIfError;
+  }
+
+  #freshness(
+    at: ReadAt,
+    record: SecretRecord | 'held' | undefined,
+    degraded: string | undefined,
+  ): Freshness {
     const { ttl, negativeTtl, staleWhileRevalidate } = this.#limits;
     const age = this.age(at);
     if (at.jitter === 0) return 'gone';
     if (record === undefined) return age < negativeTtl * at.jitter ? 'fresh' : 'gone';
     if (record !== 'held' && this.#expired(record, at)) return 'gone';
-    if (age < ttl * at.jitter) return 'fresh';
+    // what another chain gave second-hand must not outlast its recovery by a whole ttl
+    if (age < (degraded ? negativeTtl : ttl) * at.jitter) return 'fresh';
     return age < ttl + staleWhileRevalidate ? 'aging' : 'gone';
   }
 

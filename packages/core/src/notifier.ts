@@ -16,7 +16,7 @@ export class Notifier {
   readonly #listeners = new Map<SecretsEventType, Set<Listener>>();
   readonly #outages = new Map<
     SecretProvider,
-    { readonly reason: string; readonly since: number }
+    { readonly reasons: Set<string>; readonly since: number }
   >();
 
   constructor(clock: Clock) {
@@ -41,14 +41,32 @@ export class Notifier {
     for (const listener of [...listeners]) callListener(event.type, () => listener(event));
   }
 
-  /** Tells that an answer is second-hand, unless this outage has been told. */
+  /** Tells that an answer is second-hand: once an outage and reason, as two of them may alternate. */
   fallBack(
     provider: SecretProvider,
     facts: Omit<SecretsEvents['fallback'], 'provider' | 'store'>,
   ): void {
-    if (this.#outages.get(provider)?.reason === facts.reason) return;
-    this.#outages.set(provider, { reason: facts.reason, since: this.#clock.monotonic() });
+    const outage = this.#outages.get(provider);
+    if (outage?.reasons.has(facts.reason)) return;
+    const { reasons, since } = outage ?? { reasons: new Set(), since: this.#clock.monotonic() };
+    this.#outages.set(provider, { reasons: reasons.add(facts.reason), since });
     this.emit({ type: 'fallback', provider: provider.name, store: provider.store, ...facts });
+  }
+
+  /** Tells that what the provider holds under a name is another value, a new one, or gone. */
+  change(
+    provider: SecretProvider,
+    name: string,
+    versionBefore?: string,
+    versionAfter?: string,
+  ): void {
+    this.emit({
+      type: 'changed',
+      provider: provider.name,
+      name,
+      ...(versionBefore !== undefined && { versionBefore }),
+      ...(versionAfter !== undefined && { versionAfter }),
+    });
   }
 
   /** Tells that the provider answers again, if an outage of it has been told. */

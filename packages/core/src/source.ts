@@ -78,6 +78,9 @@ const mostReads = 8;
 /** Milliseconds between background refreshes of a store that answers them with a refusal. */
 const refusedPause = 5_000;
 
+/** Milliseconds that closing a provider may take. */
+const closeLimit = 5_000;
+
 /** Errors by which a store refuses, as against not answering. */
 const refusals: ReadonlySet<string> = new Set([
   'ERR_SECRET_DENIED',
@@ -107,6 +110,8 @@ export class Source {
   #refreshNotBefore = 0;
   /** How the last read ended. */
   #last: { readonly at: ReadAt; readonly error?: SecretError; readonly names?: number } | undefined;
+  /** Names that the last answer for them was an error of. */
+  readonly #failing = new Set<string>();
   /** Reads under way, those included whose answers do not count any more. */
   readonly #reads = new Set<Flight>();
   readonly #warned = new Set<string>();
@@ -132,7 +137,8 @@ export class Source {
     for (;;) {
       const known = this.#recall(name);
       if (known) return known;
-      if (this.#circuit.failure) return this.#instead(name, this.#circuit.failure);
+      const failure = this.#failure;
+      if (failure) return this.#instead(name, failure);
       const flight = this.#flightFor(name);
       const landing = await flight.wait(patience);
       if (landing.error) return this.#instead(name, landing.error);
@@ -152,7 +158,8 @@ export class Source {
         const { records, missingDocument, degraded, revision } = known.seen;
         return { kind: 'held', entries: records, missingDocument, degraded, revision };
       }
-      if (this.#circuit.failure) return this.#allInstead(this.#circuit.failure);
+      const failure = this.#failure;
+      if (failure) return this.#allInstead(failure);
       const flight = this.#flightFor('all');
       const landing = await flight.wait(patience);
       if (landing.error) return this.#allInstead(landing.error);
@@ -171,10 +178,18 @@ export class Source {
     this.#options.changed();
   }
 
-  /** Asks the provider again for what was asked for last, whatever is known and however it failed. */
+  /** Tells that a name was written; what was known of it must not be forgotten yet. */
+  tellWritten(name: string, versionAfter: string | undefined): void {
+    const before = this.#memory.look(name)?.seen.record?.version;
+    this.#options.notifier.change(this.provider, name, before, versionAfter);
+  }
+
+  /** Asks the provider again for all that it was asked for, whatever is known and however it failed. */
   async reread(patience: Patience): Promise<void> {
     const flight = this.#gathering ?? this.#newFlight();
     flight.add(this.#lastAsked.length > 0 ? this.#lastAsked : 'all');
+    // any read of a bag answers for every name
+    if (this.#bag === false) flight.add([...this.#memory.names()]);
     await flight.wait(patience);
   }
 
@@ -232,12 +247,27 @@ export class Source {
     const closed = new SecretError('ERR_SECRET_ABORTED', 'the secrets were closed');
     for (const flight of [...this.#reads, ...this.#flights]) flight.end(closed);
     this.forget();
+    const { clock, provider } = this.#options;
+    const bounds = { clock, limit: closeLimit, provider: provider.name };
     try {
-      await this.provider.close?.();
+      await limitedCall(async () => provider.close?.(), bounds);
     } catch {
       // the text of what was thrown may hold anything: only that it failed is told
       this.warn('could not be closed cleanly');
     }
+  }
+
+  /** Why the store need not be asked now; `undefined` where it must be. */
+  get #failure(): SecretError | undefined {
+    if (this.#circuit.failure) return this.#circuit.failure;
+    // a store that may be passed when it refuses must not cost every call a request
+    const error = this.#last?.error;
+    const passed = this.onDenied === 'next' && this.#refreshIsPaused;
+    return passed && error && refusals.has(error.code) ? error : undefined;
+  }
+
+  get #refreshIsPaused(): boolean {
+    return this.#memory.now().monotonic < this.#refreshNotBefore;
   }
 
   #recall(name: string): Answer | undefined {
@@ -325,23 +355,29 @@ export class Source {
   }
 
   #takeError(error: SecretError, at: ReadAt): void {
-    const { code, reason: detail } = error;
-    const { name: provider, store } = this.provider;
-    const facts = { provider, store, code, detail };
+    const { code } = error;
     if (code === 'ERR_SECRET_ABORTED') {
       // it may have been the probe: another one must follow
       if (this.#circuit.failure) this.#circuit.fail(this.#circuit.failure);
       return;
     }
     this.#last = { at, error };
-    this.#options.notifier.emit({ type: 'failed', ...facts, duration: this.#memory.age(at) });
-    if (code === 'ERR_SECRET_UNAVAILABLE') {
-      this.#circuit.fail(error);
-      return;
+    if (code === 'ERR_SECRET_UNAVAILABLE') this.#circuit.fail(error);
+    else {
+      this.#circuit.close();
+      this.#memory.refuse(at);
     }
-    this.#circuit.close();
+    this.#tellFailure(error, at);
+  }
+
+  /** Tells of a failed read, of one name or of all, and leaves the store alone for a while. */
+  #tellFailure({ code, reason: detail }: SecretError, at: ReadAt): void {
+    const { notifier } = this.#options;
+    const { name: provider, store } = this.provider;
+    const facts = { provider, store, code, detail };
     this.#refreshNotBefore = this.#memory.now().monotonic + refusedPause;
-    if (refusals.has(code)) this.#options.notifier.emit({ type: 'denied', ...facts });
+    notifier.emit({ type: 'failed', ...facts, duration: this.#memory.age(at) });
+    if (refusals.has(code)) notifier.emit({ type: 'denied', ...facts });
   }
 
   #takeBatch(flight: Flight, batch: SecretBatch, at: ReadAt, counts: boolean): void {
@@ -352,26 +388,36 @@ export class Source {
     for (const entry of batch.entries.values())
       if (!isSecretError(entry)) this.#options.seen(entry.value);
     if (this.#bag === undefined && flight.asked !== 'all') this.#bag = batch.complete;
-    if (counts) this.#tellChanges(batch);
+    if (counts) this.#tellChanges(flight.asked, batch);
     if (counts) this.#memory.remember(flight.asked, batch, at);
     const duration = this.#memory.age(at);
     notifier.emit({ type: 'refreshed', provider: name, names: batch.entries.size, duration });
-    const whole = ![...batch.entries.values()].some((entry) => isSecretError(entry));
-    if (whole && (!batch.missingDocument || batch.missingDocument.optional))
+    const told = new Set<string>();
+    for (const entry of batch.entries.values()) {
+      if (!isSecretError(entry)) continue;
+      // of many names that fail alike one speaks for all
+      if (!told.has(entry.code)) this.#tellFailure(entry, at);
+      told.add(entry.code);
+    }
+    if (this.#failing.size === 0 && (!batch.missingDocument || batch.missingDocument.optional))
       notifier.recover(this.provider);
   }
 
-  #tellChanges(batch: SecretBatch): void {
-    for (const [name, entry] of batch.entries) {
-      const before = this.#memory.look(name)?.seen.record;
-      if (before === undefined || isSecretError(entry) || before.value === entry.value) continue;
-      this.#options.notifier.emit({
-        type: 'changed',
-        provider: this.provider.name,
-        name,
-        ...(before.version === undefined ? {} : { versionBefore: before.version }),
-        ...(entry.version === undefined ? {} : { versionAfter: entry.version }),
-      });
+  /** Tells of every name that was known and is another now, new or gone. */
+  #tellChanges(asked: readonly string[] | 'all', { complete, entries }: SecretBatch): void {
+    const all = [...this.#memory.names(), ...this.#failing];
+    const names = new Set([...entries.keys(), ...(complete || asked === 'all' ? all : asked)]);
+    for (const name of names) {
+      const known = this.#memory.look(name);
+      const now = entries.get(name);
+      if (isSecretError(now)) {
+        this.#failing.add(name);
+        continue;
+      }
+      this.#failing.delete(name);
+      const before = known?.seen.record;
+      if (known && before?.value !== now?.value)
+        this.#options.notifier.change(this.provider, name, before?.version, now?.version);
     }
   }
 
@@ -385,7 +431,7 @@ export class Source {
 
   /** A refresh of what is aging, unless the store is known to fail. */
   #refresh(names: readonly string[] | 'all'): void {
-    if (this.#circuit.failure || this.#memory.now().monotonic < this.#refreshNotBefore) return;
+    if (this.#circuit.failure || this.#refreshIsPaused) return;
     this.#readInBackground(names);
   }
 }

@@ -17,8 +17,8 @@ export interface WatchingOptions {
   readonly clock: Clock;
   /** Milliseconds between two looks. */
   readonly interval: number;
-  /** Rejects if the chain is closed or the name is none. */
-  readonly resolve: (name: string) => Promise<Resolution>;
+  /** Rejects if the chain is closed, the name is none, or the signal fires. */
+  readonly resolve: (name: string, signal?: AbortSignal) => Promise<Resolution>;
   /** Makes the providers watch their stores, until the signal fires. */
   readonly begin: (signal: AbortSignal) => void;
 }
@@ -95,21 +95,25 @@ export class Watching {
   ): Promise<Readonly<Record<string, string>>> {
     const view: Record<string, string> = Object.create(null);
     let failure: SecretError | undefined;
-    const stop = await this.#observe(names, (name) => (resolution) => {
-      const found = resolution.kind === 'found';
-      if (!found) failure ??= resolution.error;
-      Object.defineProperty(view, name, {
-        enumerable: true,
-        configurable: true,
-        ...(found
-          ? { value: resolution.record.value }
-          : {
-              get() {
-                throw resolution.error;
-              },
-            }),
-      });
-    });
+    const stop = await this.#observe(
+      names,
+      (name) => (resolution) => {
+        const found = resolution.kind === 'found';
+        if (!found) failure ??= resolution.error;
+        Object.defineProperty(view, name, {
+          enumerable: true,
+          configurable: true,
+          ...(found
+            ? { value: resolution.record.value }
+            : {
+                get() {
+                  throw resolution.error;
+                },
+              }),
+        });
+      },
+      signal,
+    );
     if (failure || signal?.aborted) stop();
     if (failure) throw failure;
     signal?.addEventListener('abort', stop, { once: true });
@@ -134,12 +138,13 @@ export class Watching {
   async #observe(
     names: readonly string[],
     observerOf: (name: string) => Observer,
+    signal?: AbortSignal,
   ): Promise<() => void> {
     const stops: (() => void)[] = [];
     const stop = () => {
       for (const one of stops.splice(0)) one();
     };
-    const first = await Promise.all(names.map((name) => this.#options.resolve(name)));
+    const first = await Promise.all(names.map((name) => this.#options.resolve(name, signal)));
     for (const [index, name] of names.entries()) {
       const last = first[index] as Resolution;
       const watched = this.#names.get(name) ?? { last, observers: new Set() };

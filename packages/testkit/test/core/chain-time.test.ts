@@ -366,7 +366,7 @@ describe('a document that is not there', () => {
     vault.mood = 'answers';
     await clock.advance(31_000);
     expect(await secrets.get('A')).toBe('v');
-    expect(events.map(({ type }) => type)).toEqual(['fallback', 'recovered']);
+    expect(events.map(({ type }) => type)).toEqual(['fallback', 'changed', 'recovered']);
   });
 });
 
@@ -426,6 +426,18 @@ test('close ends a read too whose answer a set has made old', async () => {
 });
 
 describe('close', () => {
+  test('does not wait for ever for a provider that hangs', async () => {
+    const clock = manualClock();
+    const vault = Object.assign(scripted('vault'), { close: () => new Promise<void>(() => {}) });
+    const secrets = createSecrets({ providers: [vault], clock });
+    const warnings: string[] = [];
+    secrets.on('warning', ({ message }) => warnings.push(message));
+    const closing = secrets.close();
+    await clock.advance(5_000);
+    await closing;
+    expect(warnings).toEqual(['could not be closed cleanly']);
+  });
+
   test('ends what is under way, closes each provider once, and refuses further calls', async () => {
     const vault = scripted('vault', {}, { mood: 'silent' });
     const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'a' })] });

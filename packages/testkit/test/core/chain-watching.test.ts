@@ -1,10 +1,15 @@
 // Following changes: watch, onChange, view, refresh, status; and the short way of a cached get.
 import { createSecrets, memoryProvider, type SecretChange } from '@keyfall/core';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/index.ts';
 import { outcome, scripted } from './scripted-provider.ts';
 
 const minute = 60_000;
+
+// what watches is loaded at its first use, which takes time that no clock here stands for
+beforeAll(async () => {
+  await createSecrets({ providers: [memoryProvider({ A: 'a' })] }).view(['A']);
+});
 
 describe('the short way of a cached get', () => {
   test('ends with ttl, at the most one look at the clocks late, also after the machine slept', async () => {
@@ -181,6 +186,87 @@ describe('watch', () => {
       { name: 'A', provider: 'inner', versionBefore: '1', versionAfter: '2' },
     ]);
   });
+
+  test('what is written to the inner chain is told outside at once', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'old' }, { writable: true });
+    const inner = createSecrets({ name: 'inner', providers: [vault], clock });
+    const outer = createSecrets({ providers: [inner], clock });
+    const heard: SecretChange[] = [];
+    await outer.onChange('A', (change) => heard.push(change));
+    await inner.set('A', 'new');
+    await clock.advance(1);
+    expect(heard).toEqual([
+      { name: 'A', provider: 'inner', versionBefore: '1', versionAfter: '2' },
+    ]);
+    expect(await outer.get('A')).toBe('new');
+    await inner.delete('A');
+    await clock.advance(1);
+    expect(heard.at(-1)).toEqual({ name: 'A', versionBefore: '2' });
+    await outer.close();
+  });
+
+  test("an inner chain's second-hand answer does not outlast its recovery by a whole ttl", async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'v' }, { mood: 'unavailable' });
+    const inner = createSecrets({
+      name: 'inner',
+      providers: [vault, scripted('dotenv', { A: 'plain' })],
+      clock,
+    });
+    inner.on('fallback', () => {});
+    inner.on('recovered', () => {});
+    const outer = createSecrets({ providers: [inner], ttl: '1h', clock });
+    expect(await outer.get('A')).toBe('plain');
+    expect(await outer.getAll()).toEqual({ A: 'plain' });
+    vault.mood = 'answers';
+    await clock.advance(31_000);
+    for (const ask of [() => outer.get('A'), () => outer.getAll()]) {
+      await ask(); // served while it is read anew
+      await clock.advance(1);
+    }
+    expect(await outer.get('A')).toBe('v');
+    expect(await outer.getAll()).toEqual({ A: 'v' });
+  });
+
+  test('a provider-like watch that is over before it begins, is over', async () => {
+    const secrets = createSecrets({ providers: [scripted('vault')] });
+    await secrets.watch(() => {}, AbortSignal.abort());
+    await secrets.close();
+  });
+});
+
+describe('changed', () => {
+  test.each([
+    ['a bag', false],
+    ['a store that answers name by name', true],
+  ])('is told for names that are new or gone as well: %s', async (_, byName) => {
+    const clock = manualClock();
+    const store = scripted('store', { A: 'a', B: 'b' }, { byName });
+    const secrets = createSecrets({ providers: [store], ttl: '1m', clock });
+    const events: unknown[] = [];
+    secrets.on('changed', (event) => events.push(event));
+    await Promise.allSettled(['A', 'B', 'NEW'].map((name) => secrets.get(name)));
+    expect(events).toEqual([]); // the first read tells nothing
+    store.held.set('NEW', { value: 'new', version: '7' });
+    store.held.delete('B');
+    await secrets.refresh();
+    expect(events).toHaveLength(2);
+    expect(events).toContainEqual({
+      type: 'changed',
+      provider: 'store',
+      name: 'NEW',
+      versionAfter: '7',
+    });
+    expect(events).toContainEqual({
+      type: 'changed',
+      provider: 'store',
+      name: 'B',
+      versionBefore: '1',
+    });
+    await secrets.refresh();
+    expect(events).toHaveLength(2);
+  });
 });
 
 describe('view', () => {
@@ -209,6 +295,18 @@ describe('view', () => {
     const clock = manualClock();
     const secrets = createSecrets({ providers: [scripted('vault', { A: 'a' })], clock });
     expect(await outcome(secrets.view(['A', 'NOBODY']))).toBe('ERR_SECRET_NOT_FOUND');
+    expect(clock.timers).toBe(0);
+  });
+
+  test('its signal ends the first read as well', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', {}, { mood: 'silent' });
+    const secrets = createSecrets({ providers: [vault], clock });
+    const stop = new AbortController();
+    const view = outcome(secrets.view(['A'], { signal: stop.signal }));
+    await clock.advance(100);
+    stop.abort();
+    expect(await view).toBe('ERR_SECRET_ABORTED');
     expect(clock.timers).toBe(0);
   });
 
@@ -290,6 +388,18 @@ describe('status and refresh', () => {
     ]);
     expect(await secrets.get('A')).toBe('new');
   });
+});
+
+test('refresh reads every known name of a store that answers name by name', async () => {
+  const store = scripted('aws', { A: 'old a', B: 'old b' }, { byName: true });
+  const secrets = createSecrets({ providers: [store] });
+  expect([await secrets.get('A'), await secrets.get('B')]).toEqual(['old a', 'old b']);
+  store.held.set('A', { value: 'new a' });
+  store.held.set('B', { value: 'new b' });
+  const reads = store.reads.length;
+  await secrets.refresh();
+  expect(store.reads.length - reads).toBe(1);
+  expect([await secrets.get('A'), await secrets.get('B')]).toEqual(['new a', 'new b']);
 });
 
 test('status counts the answers that came from what was read before', async () => {

@@ -90,6 +90,26 @@ describe('set', () => {
   });
 });
 
+test('a set and a delete are told as changed, with what is known of the versions', async () => {
+  const vault = scripted('vault', { A: 'old' }, { writable: true });
+  const secrets = createSecrets({ providers: [vault] });
+  const events: unknown[] = [];
+  secrets.on('changed', (event) => events.push(event));
+  await secrets.set('NEW', 'new');
+  await secrets.get('A');
+  await secrets.set('A', 'new');
+  await secrets.get('A');
+  await secrets.delete('A');
+  vault.mood = 'denied';
+  expect(await outcome(secrets.set('A', 'never'))).toBe('ERR_SECRET_DENIED');
+  const told = { type: 'changed', provider: 'vault' };
+  expect(events).toEqual([
+    { ...told, name: 'NEW', versionAfter: '2' },
+    { ...told, name: 'A', versionBefore: '1', versionAfter: '3' },
+    { ...told, name: 'A', versionBefore: '3' },
+  ]);
+});
+
 test('delete says which providers hold the name still', async () => {
   const vault = scripted('vault', { A: 'v' }, { writable: true });
   const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'plain' })] });

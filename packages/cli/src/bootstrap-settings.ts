@@ -15,6 +15,7 @@ export const bootstrapNames: ReadonlySet<string> = new Set([
   ...vaultVariableNames,
   // how long what was read stays fresh: says how the settings are read, and is none of them
   'KEYFALL_TTL',
+  'KEYFALL_PROFILE',
   'DOPPLER_TOKEN',
   'SOPS_AGE_KEY',
   'SOPS_AGE_KEY_FILE',

@@ -17,6 +17,8 @@ export interface ResolvedSecret {
    * variable, as every dotenv tool has it.
    */
   readonly fromStore: boolean;
+  /** Whether it is a dynamic one, which its store takes back unless somebody renews its lease. */
+  readonly leased?: boolean;
 }
 
 /** Options of {@link buildChildEnvironment}. */

@@ -2,29 +2,58 @@
  * The chain of a command: Keyfall's own settings are no secrets in it, and what it has to tell goes
  * to stderr.
  */
-import { createSecrets, labelOf, type SecretProvider, type Secrets } from '@keyfall/core';
+import {
+  type ChainEntry,
+  createSecrets,
+  labelOf,
+  type SecretProvider,
+  type Secrets,
+  type SecretsOptions,
+} from '@keyfall/core';
 import { withoutBootstrapSettings } from './bootstrap-settings.ts';
 import { announceEvents } from './notices.ts';
+
+/** A provider of a chain, and whether it is a store, as against a plain-text file. */
+export interface CliChainEntry extends ChainEntry {
+  readonly isStore: boolean;
+}
+
+/** What a chain is made of. */
+export interface ChainParts extends Omit<SecretsOptions, 'providers'> {
+  readonly providers: readonly CliChainEntry[];
+  /** Names that must be there. */
+  readonly names?: readonly string[];
+}
 
 /** The chain of a command. */
 export interface CliChain {
   readonly secrets: Secrets;
+  /** Its providers, first asked first, with Keyfall's own settings in them. */
+  readonly providers: readonly SecretProvider[];
+  /** Names that must be there, whatever else is taken. */
+  readonly names: readonly string[];
   /** Its provider of this name with its store, for a message. */
   label(provider: string): string;
   /** Whether a provider of this name is a store, as against a plain-text file. */
   isStore(provider: string): boolean;
 }
 
-/** Opens a chain of these providers. No I/O. */
-export function openChain(
-  providers: readonly SecretProvider[],
-  isStore: CliChain['isStore'],
-): CliChain {
-  const secrets = createSecrets({ providers: providers.map(withoutBootstrapSettings) });
+/** Opens a chain. No I/O. */
+export function openChain({ providers: entries, names = [], ...options }: ChainParts): CliChain {
+  const providers = entries.map(({ provider }) => provider);
+  const secrets = createSecrets({
+    ...options,
+    providers: entries.map(({ isStore: _, ...entry }) => ({
+      ...entry,
+      provider: withoutBootstrapSettings(entry.provider),
+    })),
+  });
   announceEvents(secrets, providers);
   return {
     secrets,
+    providers,
+    names,
     label: (name) => labelOf(name, providers.find((each) => each.name === name)?.store ?? name),
-    isStore,
+    isStore: (name) => entries.some(({ provider, isStore }) => provider.name === name && isStore),
   };
 }

@@ -1,4 +1,11 @@
 /**
- * The package is a command. What a configuration file imports from it will be exported here.
+ * What a configuration file imports. The rest of the package is a command.
  */
-export {};
+export type {
+  ChainConfig,
+  ConfigEntry,
+  KeyfallConfig,
+  NamedProvider,
+  ProviderId,
+} from './config/define-config.ts';
+export { defineConfig } from './config/define-config.ts';

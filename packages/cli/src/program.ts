@@ -9,7 +9,9 @@ import { type ExportFormat, exportFormats } from './export-formats.ts';
 
 /** Options that stand before or after every command. */
 interface GlobalOptions {
-  readonly dotenv: string;
+  readonly dotenv?: string;
+  readonly config?: string | false;
+  readonly profile?: string;
   readonly tokenHelper?: boolean;
   readonly debug?: boolean;
 }
@@ -28,7 +30,13 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     .version(version(), '-V, --version')
     // Never call it --env-file: Node finds that among a script's arguments too, and obeys the
     // NODE_OPTIONS of the file it names before a line of ours runs.
-    .option('--dotenv <path>', 'the .env file', '.env')
+    .option('--dotenv <path>', 'the .env file (default: ".env")')
+    .option(
+      '--config <file>',
+      'the configuration, instead of a keyfall.config.* found here or above',
+    )
+    .option('--no-config', 'go by the environment and .env, whatever configuration is there')
+    .option('--profile <name>', 'the profile of the configuration (default: $KEYFALL_PROFILE)')
     .option('--token-helper', 'use the token that `vault login` left (~/.vault-token)')
     .option('--debug', 'show where an error happened (never a value)')
     .showSuggestionAfterError()
@@ -192,7 +200,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
         return restoreCommand(options.restore, options);
       }
       const { migrateCommand } = await import('./commands/migrate.ts');
-      return migrateCommand({ ...options, dotenv: file ?? options.dotenv });
+      return migrateCommand({ ...options, dotenv: file ?? options.dotenv ?? '.env' });
     },
   );
 

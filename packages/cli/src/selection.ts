@@ -1,8 +1,14 @@
 /**
- * Which secrets a command takes: all that the chain holds, or those that `--only` names, each of
- * which must be there.
+ * Which secrets a command takes: all that the chain holds, among them each of the configuration's
+ * `names`; or those that `--only` names, each of which must be there.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
+import {
+  isSecretError,
+  type ReadContext,
+  SecretError,
+  type SecretRecord,
+  type Secrets,
+} from '@keyfall/core';
 import { assertIsSecretName } from './bootstrap-settings.ts';
 import type { ResolvedSecret } from './child-environment.ts';
 import type { CliChain } from './cli-chain.ts';
@@ -28,41 +34,55 @@ export async function resolveSelection(
   return only === undefined ? everything(chain) : named(chain, only);
 }
 
-async function everything({ secrets, isStore }: CliChain): Promise<Selection> {
-  const { entries, degraded } = await secrets.read('all', {
-    signal: new AbortController().signal,
-    timeLeft: () => Number.POSITIVE_INFINITY,
-    warn: () => {}, // the chain tells its warnings by itself
-  });
+async function everything({ secrets, names, isStore }: CliChain): Promise<Selection> {
+  const { entries, degraded } = await secrets.read('all', context);
   const resolved = new Map<string, ResolvedSecret>();
   for (const [name, record] of entries) {
     if (isSecretError(record)) throw record;
-    const { value, provider = '' } = record;
-    resolved.set(name, { value, provider, fromStore: isStore(provider) });
+    resolved.set(name, resolvedFrom(record, isStore));
   }
+  const missing = names.filter((name) => !resolved.has(name));
+  if (missing.length > 0) throw oneError(await failuresOf(secrets, missing));
   return { secrets: resolved, degraded: degraded !== undefined };
 }
 
 async function named({ secrets, isStore }: CliChain, only: readonly string[]): Promise<Selection> {
   for (const name of only) assertIsSecretName(name);
-  const answers = await Promise.allSettled(
-    // asked side by side, so that both wait for the same reads
-    only.map((name) => Promise.all([secrets.get(name), secrets.explain(name)])),
-  );
-  const failures: unknown[] = [];
+  // a chain that can ask nobody says so at once; its error for each name says more
+  const batch = await secrets.read(only, context).catch(() => undefined);
   const resolved = new Map<string, ResolvedSecret>();
-  let degraded = false;
-  for (const [index, answer] of answers.entries()) {
-    if (answer.status === 'rejected') {
-      failures.push(answer.reason);
-      continue;
-    }
-    const [value, { provider = '', degraded: why }] = answer.value;
-    resolved.set(only[index] ?? '', { value, provider, fromStore: isStore(provider) });
-    degraded ||= why !== undefined;
+  for (const name of only) {
+    const record = batch?.entries.get(name);
+    if (record !== undefined && !isSecretError(record))
+      resolved.set(name, resolvedFrom(record, isStore));
   }
-  if (failures.length > 0) throw oneError(failures);
-  return { secrets: resolved, degraded };
+  const missing = only.filter((name) => !resolved.has(name));
+  if (missing.length > 0) throw oneError(await failuresOf(secrets, missing));
+  return { secrets: resolved, degraded: batch?.degraded !== undefined };
+}
+
+const context: ReadContext = {
+  signal: new AbortController().signal,
+  timeLeft: () => Number.POSITIVE_INFINITY,
+  warn: () => {}, // the chain tells its warnings by itself
+};
+
+function resolvedFrom(record: SecretRecord, isStore: CliChain['isStore']): ResolvedSecret {
+  const { value, provider = '', lease } = record;
+  return { value, provider, fromStore: isStore(provider), ...(lease && { leased: true }) };
+}
+
+/** Why each of these names, which were not there when all were read, is not. */
+async function failuresOf(secrets: Secrets, names: readonly string[]): Promise<readonly unknown[]> {
+  const answers = await Promise.allSettled(names.map((name) => secrets.get(name)));
+  return answers.map((answer, index) =>
+    answer.status === 'rejected'
+      ? answer.reason
+      : new SecretError('ERR_SECRET_UNAVAILABLE', 'the store came back while it was read', {
+          secretName: names[index],
+          hint: 'Run it again.',
+        }),
+  );
 }
 
 /** One error for all: a refusal as it is; else every name that is missing, or that nobody knows of. */

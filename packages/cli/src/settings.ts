@@ -1,25 +1,32 @@
 /**
- * The chain of a machine without a configuration file: its settings come from the environment, then
- * from the `.env` file itself. With `USE_VAULT=true` it is Vault, then `.env`; else `.env` alone.
+ * The chain that a command goes by: the configuration's, and on a machine without one that of its
+ * settings, which come from the environment, then from the `.env` file itself. With `USE_VAULT=true`
+ * that is Vault, then `.env`; else `.env` alone.
  */
+import { resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { vaultEnvironment, vaultProvider } from '@keyfall/provider-vault';
-import { type CliChain, openChain } from './cli-chain.ts';
+import { type ChainParts, type CliChain, openChain } from './cli-chain.ts';
+import { findConfig, shownFile } from './config/find-config.ts';
 import { openAlone } from './one-provider.ts';
-import { listNames, notice } from './terminal.ts';
+import { listNames, notice, printable } from './terminal.ts';
 
 /** Options that every command has. */
 export interface SettingsOptions {
-  /** The `.env` file. */
-  readonly dotenv: string;
+  /** The `.env` file. Default `.env`. */
+  readonly dotenv?: string;
   /** Whether the token may come from where `vault login` leaves it (`~/.vault-token`). */
   readonly tokenHelper?: boolean;
+  /** The configuration's path; `false`: none, whatever is there. Default: what `findConfig` finds. */
+  readonly config?: string | false;
+  /** The configuration's profile. Default `KEYFALL_PROFILE` of the environment. */
+  readonly profile?: string;
 }
 
 /**
- * Opens the chain that the settings describe, hands it to `work`, and closes it. What the chain has
- * to tell goes to stderr.
+ * Opens the chain of the configuration, or without one the chain that the settings describe; hands it
+ * to `work`, and closes it. What the chain has to tell goes to stderr.
  *
  * @throws `ERR_SECRET_CONFIG` naming a setting that is wrong; what `work` throws
  */
@@ -27,18 +34,63 @@ export async function withChain<Result>(
   options: SettingsOptions,
   work: (chain: CliChain) => Promise<Result>,
 ): Promise<Result> {
-  const dotenv = dotenvProvider({ path: options.dotenv });
-  const file = await readSettings(dotenv);
-  const providers = [dotenv];
-  if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false'))
-    providers.unshift(vaultFrom(file, options));
-  // whatever is in no plain-text file is in a store
-  const chain = openChain(providers, (name) => name !== dotenv.name);
+  const chain = await openConfiguredChain(options);
   try {
     return await work(chain);
   } finally {
     await chain.secrets.close();
   }
+}
+
+/**
+ * The same chain, for who closes it himself (`chain.secrets.close()`).
+ *
+ * @throws `ERR_SECRET_CONFIG` naming a setting that is wrong
+ */
+export async function openConfiguredChain(options: SettingsOptions): Promise<CliChain> {
+  const file = configFile(options);
+  const profile = options.profile ?? (process.env['KEYFALL_PROFILE'] || undefined);
+  if (file === undefined) {
+    if (profile !== undefined)
+      throw new SecretError(
+        'ERR_SECRET_CONFIG',
+        `the profile ${printable(profile)} is asked for, and there is no configuration`,
+        { hint: 'Write a keyfall.config.ts, or leave --profile and KEYFALL_PROFILE out.' },
+      );
+    return openChain(await chainOfSettings(options));
+  }
+  for (const [flag, given] of [
+    ['--dotenv', options.dotenv],
+    ['--token-helper', options.tokenHelper],
+  ] as const)
+    if (given !== undefined)
+      throw new SecretError(
+        'ERR_SECRET_CONFIG',
+        `${flag} is not for a chain that comes from ${shownFile(file)}`,
+        { hint: 'Say it there, or leave the configuration out with --no-config.' },
+      );
+  const { configuredChain } = await import('./config/configured-chain.ts');
+  return openChain(await configuredChain(file, profile));
+}
+
+/** The absolute path of the configuration that a command goes by, if there is one. */
+export function configFile({ config }: SettingsOptions): string | undefined {
+  if (config === false) return undefined;
+  return config === undefined ? findConfig(process.cwd()) : resolve(config);
+}
+
+/** Vault, then `.env`; or `.env` alone. */
+async function chainOfSettings(options: SettingsOptions): Promise<ChainParts> {
+  const dotenv = dotenvProvider({ path: dotenvPath(options) });
+  const file = await readSettings(dotenv);
+  const providers = [{ provider: dotenv, isStore: false }];
+  if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false'))
+    providers.unshift({ provider: vaultFrom(file, options), isStore: true });
+  return { providers };
+}
+
+function dotenvPath({ dotenv = '.env' }: SettingsOptions): string {
+  return dotenv;
 }
 
 /**
@@ -49,7 +101,8 @@ export async function withChain<Result>(
  */
 export async function configuredVault(options: SettingsOptions): Promise<SecretProvider> {
   const { tokenHelper = false } = options;
-  const file = await readSettings(dotenvProvider({ path: options.dotenv }));
+  const path = dotenvPath(options);
+  const file = await readSettings(dotenvProvider({ path }));
   const env = vaultVariables(file, tokenHelper);
   const missing = ['ADDR', 'SECRET_PATH'].filter(
     (setting) => !(env[`BAO_${setting}`] ?? env[`VAULT_${setting}`]),
@@ -59,7 +112,7 @@ export async function configuredVault(options: SettingsOptions): Promise<SecretP
       'ERR_SECRET_CONFIG',
       `no Vault is named: ${listNames(missing.map((setting) => `VAULT_${setting}`))} ${missing.length === 1 ? 'is' : 'are'} missing`,
       {
-        hint: `Set ${missing.length === 1 ? 'it' : 'them'} in the environment or in ${options.dotenv}.`,
+        hint: `Set ${missing.length === 1 ? 'it' : 'them'} in the environment or in ${path}.`,
       },
     );
   return vaultProvider({ env, tokenHelper });

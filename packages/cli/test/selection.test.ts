@@ -45,7 +45,12 @@ test.each([
   ['all', undefined],
   ['named ones', ['A']],
 ])('whose a value is stays with it although the store is back (%s)', async (_, only) => {
-  const chain = openChain(storeBackBeforeTheFileIsRead(), (name) => name === 'vault');
+  const chain = openChain({
+    providers: storeBackBeforeTheFileIsRead().map((provider) => ({
+      provider,
+      isStore: provider.name === 'vault',
+    })),
+  });
   const { secrets, degraded } = await resolveSelection(chain, only);
   expect(secrets).toEqual(
     new Map([['A', { value: 'file', provider: 'dotenv', fromStore: false }]]),

@@ -9,6 +9,8 @@ import { printJson } from '../terminal.ts';
 
 /** Options of `keyfall migrate`. */
 export interface MigrateCommandOptions extends MigrateOptions, SettingsOptions {
+  /** The file that is migrated. */
+  readonly dotenv: string;
   readonly json?: boolean;
 }
 

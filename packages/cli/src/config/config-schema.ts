@@ -1,0 +1,205 @@
+/**
+ * What a configuration may hold, checked by zod, and the same as a JSON schema for editors. Imported
+ * only where there is a configuration.
+ */
+import { toMilliseconds } from '@keyfall/core';
+import { z } from 'zod';
+
+// zod's own rules that cannot be told in a JSON schema come with what says the same there
+const duration = z
+  .custom<number | string>(
+    isDuration,
+    "a length of time: milliseconds, or text such as '30s' or '5m'",
+  )
+  .meta({
+    type: ['number', 'string'],
+    minimum: 0,
+    pattern: String.raw`^\d+(\.\d+)?(ms|s|m|h|d)$`,
+  });
+
+const texts = z
+  .custom<string | readonly string[]>(
+    (value) => [value].flat().every((each) => typeof each === 'string'),
+    'text or a list of texts',
+  )
+  .meta({ type: ['string', 'array'], items: { type: 'string' } });
+
+/** The chain's settings for one provider. */
+const entrySettings = {
+  required: z.boolean().optional(),
+  timeout: duration.optional(),
+  onDenied: z.enum(['stop', 'next']).optional(),
+};
+
+/** Options that every provider has. */
+const common = { name: z.string().min(1).optional(), ...entrySettings };
+
+/** The options of the providers that this package knows, without those that hold a secret. */
+const providerOptions = {
+  vault: {
+    ...common,
+    address: z.string().optional(),
+    nodes: z.array(z.string()).optional(),
+    tokenFile: z.string().optional(),
+    tokenHelper: z.boolean().optional(),
+    mount: z.string().optional(),
+    path: texts.optional(),
+    profile: z.string().optional(),
+    kvVersion: z.literal([1, 2]).optional(),
+    namespace: z.string().optional(),
+    maxRetries: z.int().min(0).optional(),
+    caCert: z.string().optional(),
+    caCertPem: z.string().optional(),
+    caPath: z.string().optional(),
+    clientCert: z.string().optional(),
+    clientKey: z.string().optional(),
+    tlsServerName: z.string().optional(),
+    skipVerify: z.boolean().optional(),
+    writeLimits: z
+      .strictObject({ strings: z.int().optional(), bytes: z.int().optional() })
+      .optional(),
+  },
+  dotenv: {
+    ...common,
+    path: texts.optional(),
+    profile: z.string().optional(),
+    mustExist: z.boolean().optional(),
+  },
+  env: { ...common, prefix: z.string().optional() },
+};
+
+/** Options that hold a secret, and so have no place in a file of the repository. */
+const credentials: readonly string[] = ['token', 'ageKey'];
+
+/** What this package does not depend on checks its own options when it is made. */
+const open = (id: string) => z.looseObject({ provider: z.literal(id), ...common });
+
+const namedProvider = z.discriminatedUnion('provider', [
+  z.strictObject({ provider: z.literal('vault'), ...providerOptions.vault }),
+  z.strictObject({ provider: z.literal('dotenv'), ...providerOptions.dotenv }),
+  z.strictObject({ provider: z.literal('env'), ...providerOptions.env }),
+  open('sops'),
+  open('files'),
+  open('aws-secrets-manager'),
+  open('doppler'),
+]);
+
+function configSchema(providers: z.ZodType): z.ZodType {
+  const chain = {
+    providers: providers.optional(),
+    names: z.array(z.string().min(1)).optional(),
+    only: z.record(z.string(), z.string()).optional(),
+    ttl: duration.optional(),
+    staleIfError: duration.optional(),
+    budget: duration.optional(),
+  };
+  return z.strictObject({
+    $schema: z.string().optional(),
+    ...chain,
+    profiles: z.record(z.string(), z.strictObject(chain)).optional(),
+  });
+}
+
+/** The JSON form. */
+const jsonConfig = configSchema(z.array(namedProvider).min(1));
+
+/** What a program exports: its providers are checked when they are used, by {@link checkEntry}. */
+const programConfig = configSchema(
+  z.custom<unknown>(
+    (value) => typeof value === 'function' || Array.isArray(value),
+    'a list, or a function that returns one',
+  ),
+);
+
+/** A provider that a program made, with the chain's settings for it. */
+const chainEntry = z.strictObject({
+  provider: z.custom<object>(
+    (value) => typeof (value as { read?: unknown } | null)?.read === 'function',
+    'a provider',
+  ),
+  ...entrySettings,
+});
+
+/** What is wrong with an option, without what it holds. */
+export interface SchemaComplaint {
+  readonly option: readonly PropertyKey[];
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+/** The first thing wrong with a configuration, if there is any. */
+export function checkConfig(
+  config: unknown,
+  form: 'json' | 'program',
+): SchemaComplaint | undefined {
+  return complaintOf(form === 'json' ? jsonConfig : programConfig, config);
+}
+
+/** The first thing wrong with one of a chain's providers. */
+export function checkEntry(entry: unknown): SchemaComplaint | undefined {
+  const { provider, read } = (entry ?? {}) as { provider?: unknown; read?: unknown };
+  if (typeof read === 'function') return undefined;
+  return complaintOf(typeof provider === 'object' ? chainEntry : namedProvider, entry);
+}
+
+/** The JSON schema of the JSON form. */
+export function configJsonSchema(): unknown {
+  const { $schema, ...schema } = z.toJSONSchema(jsonConfig, { unrepresentable: 'any' });
+  return {
+    $schema,
+    title: 'The configuration of Keyfall (keyfall.config.json)',
+    ...schema,
+  };
+}
+
+function complaintOf(schema: z.ZodType, value: unknown): SchemaComplaint | undefined {
+  const [issue] = schema.safeParse(value).error?.issues ?? [];
+  if (issue === undefined) return undefined;
+  const option = issue.path;
+  if (issue.code === 'unrecognized_keys') {
+    const [key = ''] = issue.keys;
+    return credentials.includes(key)
+      ? {
+          option: [...option, key],
+          reason: 'is a secret, which has no place in a configuration',
+          hint: 'Give it in the environment.',
+        }
+      : { option: [...option, key], reason: 'there is no such option' };
+  }
+  return { option, reason: `must be ${expectationOf(issue)}` };
+}
+
+function isDuration(value: unknown): boolean {
+  try {
+    toMilliseconds(value as number, '');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  record: 'an object',
+  object: 'an object',
+  array: 'a list',
+  string: 'text',
+  int: 'a whole number',
+};
+
+/** In our words: those of others may repeat what they were given. */
+function expectationOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return kinds[issue.expected] ?? `a ${issue.expected}`;
+    case 'invalid_value':
+      return `one of ${issue.values.map(String).join(', ')}`;
+    case 'invalid_union':
+      return 'the id of a provider: vault, dotenv, env, sops, files, aws-secrets-manager or doppler';
+    case 'too_small':
+      return issue.origin === 'number' ? `at least ${issue.minimum}` : 'not empty';
+    case 'custom':
+      return issue.message; // our own, from above
+    default:
+      return 'something else';
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * The chain that a configuration describes, in the profile that was asked for.
+ */
+import type { ChainParts } from '../cli-chain.ts';
+import { listNames, printable } from '../terminal.ts';
+import { configError, type OptionPath } from './config-place.ts';
+import type { ChainConfig } from './define-config.ts';
+import { type LoadedConfig, loadConfig } from './load-config.ts';
+import { makeProviders } from './make-providers.ts';
+
+/**
+ * The chain of the configuration in `file`. What the profile has stands in the place of what stands
+ * outside of the profiles; nothing is merged deeper.
+ *
+ * @throws `ERR_SECRET_CONFIG` naming file, line and option
+ */
+export async function configuredChain(
+  file: string,
+  profile: string | undefined,
+): Promise<ChainParts> {
+  const loaded = await loadConfig(file);
+  const { $schema: _, profiles: __, ...base } = loaded.config;
+  const chosen = profile === undefined ? {} : profileOf(loaded, profile);
+  const { providers, ...options }: ChainConfig = { ...base, ...chosen };
+  if (providers === undefined)
+    throw configError({
+      file,
+      reason:
+        profile === undefined
+          ? 'it has no providers outside of its profiles'
+          : `the profile ${printable(profile)} has no providers, and outside of the profiles are none`,
+      hint:
+        profile === undefined && loaded.config.profiles !== undefined
+          ? `Choose a profile with --profile: ${knownProfiles(loaded)}.`
+          : 'Add the option providers.',
+    });
+  const at: OptionPath =
+    chosen.providers === undefined ? ['providers'] : ['profiles', profile ?? '', 'providers'];
+  return { ...options, providers: await makeProviders(loaded, providers, at) };
+}
+
+function profileOf(loaded: LoadedConfig, profile: string): ChainConfig {
+  const { profiles = {} } = loaded.config;
+  const chosen = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined;
+  if (chosen !== undefined) return chosen;
+  throw configError({
+    file: loaded.file,
+    line: loaded.lineOf(['profiles']),
+    reason: `there is no profile ${printable(profile)}`,
+    hint: `The profiles are: ${knownProfiles(loaded)}.`,
+  });
+}
+
+function knownProfiles({ config }: LoadedConfig): string {
+  return listNames(Object.keys(config.profiles ?? {}));
+}

@@ -1,0 +1,77 @@
+/**
+ * What stands in a `keyfall.config.ts` (`.mjs`, `.js`, `.json`): the chain of this repository, and what
+ * is different about it in each profile.
+ */
+import type { ChainEntry, Duration, SecretProvider } from '@keyfall/core';
+
+/** Providers that a configuration may name instead of importing them. */
+export type ProviderId =
+  | 'vault'
+  | 'dotenv'
+  | 'env'
+  | 'sops'
+  | 'files'
+  | 'aws-secrets-manager'
+  | 'doppler';
+
+/**
+ * A provider by its id, with the options of its factory and the chain's settings for it:
+ * `{ provider: 'vault', path: 'shop', required: true }`. It is made when its profile is used and not
+ * before, so that the settings of `prod` need not be there under `dev`.
+ */
+export interface NamedProvider {
+  readonly provider: ProviderId;
+  readonly required?: boolean;
+  readonly timeout?: Duration;
+  readonly onDenied?: 'stop' | 'next';
+  readonly [option: string]: unknown;
+}
+
+/** A place in the chain: a provider, one with the chain's settings for it, or one by its id. */
+export type ConfigEntry = SecretProvider | ChainEntry | NamedProvider;
+
+/** A chain. What a profile leaves out is as it stands outside of the profiles. */
+export interface ChainConfig {
+  /** First asked first. A function is called when the chain is used, and not before. */
+  readonly providers?:
+    | readonly ConfigEntry[]
+    | (() => readonly ConfigEntry[] | Promise<readonly ConfigEntry[]>);
+  /** Names that must be there: without one of them `run` starts nothing and `export` prints nothing. */
+  readonly names?: readonly string[];
+  /** Names that may come from that provider alone, by its name. */
+  readonly only?: Readonly<Record<string, string>>;
+  /** How long an answer is fresh, and how often `run --watch` looks. Default 5 min. */
+  readonly ttl?: Duration;
+  /** How old a provider's last good value may be when it cannot be asked. Default 1 h. */
+  readonly staleIfError?: Duration;
+  /** Time limit of the whole chain for one call. Default 4 s. */
+  readonly budget?: Duration;
+}
+
+/** A configuration. */
+export interface KeyfallConfig extends ChainConfig {
+  /** Where editors find the schema of the JSON form. */
+  readonly $schema?: string;
+  /** What `--profile NAME` (or `KEYFALL_PROFILE`) puts in the place of the settings above. */
+  readonly profiles?: Readonly<Record<string, ChainConfig>>;
+}
+
+/**
+ * The configuration as it is, typed.
+ *
+ * @example
+ * ```ts
+ * import { defineConfig } from 'keyfall';
+ *
+ * export default defineConfig({
+ *   names: ['TOKEN', 'DB_PASS'],
+ *   providers: [{ provider: 'dotenv' }],
+ *   profiles: {
+ *     prod: { providers: [{ provider: 'vault', path: 'shop', required: true }] },
+ *   },
+ * });
+ * ```
+ */
+export function defineConfig(config: KeyfallConfig): KeyfallConfig {
+  return config;
+}

@@ -1,0 +1,116 @@
+/**
+ * From what a configuration says of its chain to providers. A provider's package is imported only if
+ * the chain names it.
+ */
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { type ChainEntry, envProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import type { CliChainEntry } from '../cli-chain.ts';
+import { configError, type OptionPath, placed } from './config-place.ts';
+import type { ConfigEntry, NamedProvider, ProviderId } from './define-config.ts';
+import { inFolderOf, type LoadedConfig } from './load-config.ts';
+
+type Factory = (options: Readonly<Record<string, unknown>>) => SecretProvider;
+
+/** Where the factory of each provider is. */
+const factories: Readonly<Record<Exclude<ProviderId, 'env'>, readonly [string, string]>> = {
+  vault: ['@keyfall/provider-vault', 'vaultProvider'],
+  dotenv: ['@keyfall/provider-dotenv', 'dotenvProvider'],
+  sops: ['@keyfall/provider-sops', 'sopsProvider'],
+  files: ['@keyfall/provider-files', 'filesProvider'],
+  'aws-secrets-manager': ['@keyfall/provider-aws-secrets-manager', 'awsSecretsManagerProvider'],
+  doppler: ['@keyfall/provider-doppler', 'dopplerProvider'],
+};
+
+/**
+ * Makes the providers of a chain, in its order.
+ *
+ * @param at - where the chain stands in the configuration
+ * @throws `ERR_SECRET_CONFIG` naming file, line and option, or the package to install
+ */
+export async function makeProviders(
+  { file, lineOf }: LoadedConfig,
+  providers: readonly ConfigEntry[] | (() => unknown),
+  at: OptionPath,
+): Promise<readonly CliChainEntry[]> {
+  return inFolderOf(file, async () => {
+    const { checkEntry } = await import('./config-schema.ts');
+    const entries = typeof providers === 'function' ? await called(providers) : providers;
+    if (!Array.isArray(entries))
+      throw configError({ file, line: lineOf(at), option: at, reason: 'must return a list' });
+    const made: CliChainEntry[] = [];
+    for (const [index, entry] of entries.entries()) {
+      const option = [...at, index];
+      const complaint = checkEntry(entry);
+      if (complaint !== undefined) {
+        const wrong = [...option, ...complaint.option];
+        throw configError({ file, line: lineOf(wrong), ...complaint, option: wrong });
+      }
+      try {
+        made.push(await makeProvider(entry as ConfigEntry, file));
+      } catch (error) {
+        throw placed(error, file, option, lineOf(option));
+      }
+    }
+    return made;
+  });
+
+  async function called(make: () => unknown): Promise<unknown> {
+    try {
+      return await make();
+    } catch (error) {
+      throw placed(error, file, at, lineOf(at));
+    }
+  }
+}
+
+async function makeProvider(entry: ConfigEntry, file: string): Promise<CliChainEntry> {
+  if ('read' in entry)
+    return { provider: entry as SecretProvider, isStore: isStore(entry as SecretProvider) };
+  if (typeof entry.provider === 'object')
+    return { ...(entry as ChainEntry), isStore: isStore(entry.provider) };
+  const { provider: id, required, timeout, onDenied, ...options } = entry as NamedProvider;
+  const factory = await factoryOf(id, file);
+  return {
+    provider: factory(options),
+    isStore: id !== 'dotenv' && id !== 'env',
+    ...(required !== undefined && { required }),
+    ...(timeout !== undefined && { timeout }),
+    ...(onDenied !== undefined && { onDenied }),
+  };
+}
+
+/**
+ * What a program made says by its name what it is. A value from a plain-text file must not replace an
+ * inherited variable.
+ */
+function isStore({ name }: SecretProvider): boolean {
+  return !/^(dotenv|env|memory)\b/.test(name);
+}
+
+async function factoryOf(id: ProviderId, file: string): Promise<Factory> {
+  if (id === 'env') return envProvider as Factory;
+  const [name, factory] = factories[id];
+  const module = await importFor(file, name);
+  if (module === undefined)
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `the provider ${id} comes from ${name}, which is not installed`,
+      { hint: `Install it: npm install ${name}` },
+    );
+  return module[factory] as Factory;
+}
+
+/** The package as the configuration would import it, else as we would. */
+async function importFor(file: string, name: string): Promise<Record<string, unknown> | undefined> {
+  for (const from of [file, import.meta.url]) {
+    let path: string;
+    try {
+      path = createRequire(from).resolve(name);
+    } catch {
+      continue;
+    }
+    return await import(pathToFileURL(path).href);
+  }
+  return undefined;
+}

@@ -1,0 +1,233 @@
+/**
+ * Configurations as a repository has them: which one counts, what is in it, and what is said where it
+ * is wrong.
+ */
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startVaultServer } from '@keyfall/testkit';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { folderWith, keyfall } from './keyfall.ts';
+
+const canary = 'canary-3e9a';
+
+/** A repository with these files. */
+async function repository(files: Readonly<Record<string, string>>): Promise<string> {
+  const root = await folderWith();
+  for (const folder of ['.git', 'app/deep']) await mkdir(join(root, folder), { recursive: true });
+  for (const [path, text] of Object.entries(files)) await writeFile(join(root, path), text);
+  return root;
+}
+
+/** Installs these packages in a folder, as they are built. */
+async function install(root: string, ...names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const at = join(root, 'node_modules', name);
+    await mkdir(dirname(at), { recursive: true });
+    const folder = name === 'keyfall' ? 'cli' : name.replace('@keyfall/', '');
+    await symlink(fileURLToPath(new URL(`../../${folder}`, import.meta.url)), at);
+  }
+}
+
+const json = (config: unknown) => JSON.stringify(config, null, 2);
+const dotenvAlone = json({ providers: [{ provider: 'dotenv' }] });
+
+describe('which configuration counts', () => {
+  test('the nearest one, up to the root of the repository; its paths are relative to it', async () => {
+    const root = await repository({ '.env': 'A=1\n', 'keyfall.config.json': dotenvAlone });
+    expect((await keyfall(['get', 'A'], { cwd: join(root, 'app/deep') })).stdout).toBe('1\n');
+    await writeFile(join(root, 'app/keyfall.config.json'), dotenvAlone);
+    expect((await keyfall(['get', 'A'], { cwd: join(root, 'app/deep') })).code).toBe(1);
+  });
+
+  test('none above the root of the repository, and outside of one none above the folder', async () => {
+    const root = await repository({ 'keyfall.config.json': '{ "providers": "no list" }' });
+    await mkdir(join(root, 'app/.git'));
+    expect((await keyfall(['list'], { cwd: join(root, 'app/deep') })).code).toBe(0);
+    const outside = await folderWith();
+    await writeFile(join(outside, 'keyfall.config.json'), '{ "providers": "no list" }');
+    await mkdir(join(outside, 'deep'));
+    expect((await keyfall(['list'], { cwd: join(outside, 'deep') })).code).toBe(0);
+    expect((await keyfall(['list'], { cwd: outside })).code).toBe(2);
+  });
+
+  test('--config names one, --no-config none, and two in a folder are refused', async () => {
+    const root = await repository({
+      '.env': 'A=root\n',
+      'app/.env': 'A=app\n',
+      'app/other.json': dotenvAlone,
+      'keyfall.config.json': '{ "providers": "no list" }',
+      'keyfall.config.mjs': 'export default {}',
+    });
+    const get = (...options: string[]) => keyfall(['get', 'A', ...options], { cwd: root });
+    expect(await get()).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('keyfall.config.mjs and keyfall.config.json'),
+    });
+    expect((await get('--no-config')).stdout).toBe('root\n');
+    expect((await get('--config', 'app/other.json')).stdout).toBe('app\n');
+    expect((await get('--config', 'none.json')).stderr).toBe(
+      'keyfall: none.json: there is no such file. Name the configuration with --config, or leave it out with --no-config.\n',
+    );
+    for (const option of ['--dotenv=.env', '--token-helper'])
+      expect((await get('--config', 'app/other.json', option)).code).toBe(2);
+  });
+});
+
+describe('what is in it', () => {
+  test('TypeScript, with its imports and its own types', async () => {
+    const root = await repository({
+      '.env': 'A=first\nB=first\n',
+      'second.env': 'A=second\nC=second\n',
+      'keyfall.config.ts': `
+import { dotenvProvider } from '@keyfall/provider-dotenv';
+import { defineConfig } from 'keyfall';
+
+enum File { Second = 'second.env' }
+export default defineConfig({
+  names: ['A', 'C'],
+  providers: [
+    dotenvProvider(),
+    { provider: dotenvProvider({ path: File.Second as string, name: 'second' }), required: true },
+  ],
+});
+`,
+    });
+    await install(root, 'keyfall', '@keyfall/provider-dotenv');
+    const result = await keyfall(['export', '--json'], { cwd: join(root, 'app') });
+    expect(result.stderr).toBe('');
+    expect(JSON.parse(result.stdout)).toEqual({ A: 'first', B: 'first', C: 'second' });
+  });
+
+  test.each([
+    ['mjs', "export default { providers: () => [{ provider: 'dotenv' }] };"],
+    ['js', "module.exports = { providers: [{ provider: 'dotenv' }] };"],
+    ['js', "export default Promise.resolve({ providers: [{ provider: 'dotenv' }] });"],
+    ['json', dotenvAlone],
+  ])('keyfall.config.%s: %s', async (end, text) => {
+    const root = await repository({ '.env': 'A=1\n', [`keyfall.config.${end}`]: text });
+    expect(await keyfall(['get', 'A'], { cwd: root })).toMatchObject({ stdout: '1\n', stderr: '' });
+  });
+
+  test('a profile takes the place of what stands outside, and makes no other providers', async () => {
+    const root = await repository({
+      '.env': 'A=base\n',
+      'dev.env': 'A=dev\n',
+      'keyfall.config.json': json({
+        providers: [{ provider: 'dotenv' }],
+        profiles: {
+          dev: { providers: [{ provider: 'dotenv', path: 'dev.env' }] },
+          strict: { names: ['A', 'MISSING'] },
+          prod: { providers: [{ provider: 'vault', path: 'shop' }] },
+        },
+      }),
+    });
+    const get = (options: string[], env = {}) =>
+      keyfall(['get', 'A', ...options], { cwd: root, env });
+    expect((await get([])).stdout).toBe('base\n');
+    expect((await get(['--profile', 'dev'])).stdout).toBe('dev\n');
+    expect((await get([], { KEYFALL_PROFILE: 'dev' })).stdout).toBe('dev\n');
+    expect((await get(['--profile', 'strict'], { KEYFALL_PROFILE: 'dev' })).stdout).toBe('base\n');
+    expect(await get(['--profile', 'prod'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(
+        'keyfall.config.json, line 24: profiles.prod.providers[0]: there is no token',
+      ),
+    });
+    expect(await get(['--profile', 'prd'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('The profiles are: dev, strict and prod.'),
+    });
+    // a misspelled or forgotten configuration must not start production on a .env
+    expect((await get(['--no-config', '--profile', 'prod'])).code).toBe(2);
+  });
+
+  test('names must be there: without one of them nothing is started or printed', async () => {
+    const root = await repository({
+      '.env': `A=${canary}\n`,
+      'keyfall.config.json': json({
+        providers: [{ provider: 'dotenv' }],
+        names: ['A', 'NOPE', 'NEITHER'],
+      }),
+    });
+    for (const args of [['run', '--', 'echo', 'started'], ['export']]) {
+      const result = await keyfall(args, { cwd: root });
+      expect(result).toMatchObject({ code: 1, stdout: '' });
+      expect(result.stderr).toContain('no provider holds NOPE and NEITHER');
+      expect(result.output).not.toContain(canary);
+    }
+    const some = await keyfall(['run', '--only', 'A', '--', 'echo', 'started'], { cwd: root });
+    expect(some.stdout).toBe('started\n');
+  });
+
+  test('a chain of Vault and .env, with the rules of `run` for each', async () => {
+    const server = await startVaultServer({ external: false });
+    onTestFinished(() => server.stop());
+    const mount = await server.mountKv({ version: 2 });
+    await server.request('POST', `${mount}/data/shop`, { data: { TOKEN: 'vault' } });
+    const vault = { provider: 'vault', address: server.address, mount, path: 'shop' };
+    const root = await repository({
+      '.env': 'TOKEN=file\nFILE=file\nVAULT_TOKEN=not this one\n',
+      'keyfall.config.json': json({ providers: [vault, { provider: 'dotenv', name: 'local' }] }),
+    });
+    const env = { VAULT_TOKEN: server.token, TOKEN: 'inherited', FILE: 'inherited' };
+    const script = 'echo $TOKEN $FILE [$VAULT_TOKEN] $USE_VAULT';
+    const result = await keyfall(['run', '--', 'sh', '-c', script], { cwd: root, env });
+    expect(result).toMatchObject({ code: 0, stdout: 'vault inherited [] false\n' });
+    expect(result.stderr).toContain('TOKEN comes from vault and not from the inherited');
+  });
+});
+
+describe('what is wrong is told by file, line and option, and never with a text of it', () => {
+  test.each([
+    ['mjs', `\nthrow new Error('${canary}');`, 'mjs, line 2: failed with Error.'],
+    ['mjs', `\nthrow '${canary}';`, 'mjs: failed with string.'],
+    ['mjs', `\nconst ${canary} = ;`, 'mjs, line 2: cannot be understood (SyntaxError).'],
+    ['ts', `\nconst ${canary} = ;`, 'ts, line 2: cannot be understood (SyntaxError).'],
+    ['ts', `\nimport '${'no-such-package'}';`, 'ts, line 2: imports no-such-package, which is not'],
+    ['mjs', `\nimport 'no-such-package';`, 'mjs, line 2: imports no-such-package, which is not'],
+    ['mjs', 'export const x = 1;', 'mjs: must be an object.'],
+    ['mjs', `export default {\n  providers: '${canary}',\n};`, 'mjs, line 2: providers: must be'],
+    [
+      'mjs',
+      `export default {\n  providers: () => {\n    throw new TypeError('${canary}');\n  },\n};`,
+      'mjs, line 3: providers: failed with TypeError.',
+    ],
+    [
+      'mjs',
+      'export default {\n  providers: () => 3,\n};',
+      'line 2: providers: must return a list.',
+    ],
+    [
+      'ts',
+      'export default {\n  profiles: {},\n  providers: [\n    { provider: { read: 1 } },\n  ] };',
+      'ts, line 4: providers[0].provider: must be a provider.',
+    ],
+  ])('%s: %s', async (end, text, why) => {
+    const root = await repository({ [`keyfall.config.${end}`]: text });
+    const result = await keyfall(['list', '--debug'], { cwd: root });
+    expect(result).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(why) });
+    expect(result.output).not.toContain(canary);
+  });
+
+  test('what a factory refuses keeps its code', async () => {
+    const root = await repository({
+      'keyfall.config.ts': `import { vaultProvider } from '@keyfall/provider-vault';
+
+export default {
+  providers: [vaultProvider({ path: 'shop' })],
+};`,
+    });
+    await install(root, '@keyfall/provider-vault');
+    const result = await keyfall(['list'], { cwd: root });
+    expect(result.code).toBe(2);
+    expect(result.stderr).toContain('keyfall.config.ts, line 4: there is no token');
+  });
+});
+
+test('a file that cannot be read is said, and is not passed over', async () => {
+  const root = await repository({});
+  await mkdir(join(root, 'keyfall.config.ts'));
+  const result = await keyfall(['list'], { cwd: root });
+  expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('(EISDIR)') });
+});

@@ -1,0 +1,46 @@
+/**
+ * What is said of a JSON configuration that is wrong: file, line and option, and no text of it.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openChain } from '../src/cli-chain.ts';
+import { configuredChain } from '../src/config/configured-chain.ts';
+import { folderWith } from './keyfall.ts';
+
+const canary = 'canary-3e9a';
+
+test.each([
+  ['{\n  "names": [1]\n}', 'line 2: names[0]: must be text.'],
+  ['{\n  "names": [],\n}', 'line 3: is not valid JSON.'],
+  ['{\n  // comment\n}', 'line 2: is not valid JSON.'],
+  [`{\n  "ttl": ${canary}\n}`, 'line 2: is not valid JSON.'],
+  ['{\n  "names": [],\n  "names": []\n}', 'line 3: an option is given twice.'],
+  [`{\n  "ttl": "${canary}"\n}`, 'line 2: ttl: must be a length of time'],
+  ['{\n\n  "ttls": 1\n}', 'line 3: ttls: there is no such option.'],
+  ['[]', 'json: must be an object.'],
+  ['{}', 'json: it has no providers outside of its profiles.'],
+  ['{\n  "providers": []\n}', 'line 2: providers: must be not empty.'],
+  [
+    '{\n  "profiles": {\n    "prod": {\n      "providers": [{}]\n} } }',
+    'line 4: profiles.prod.providers[0].provider: must be the id of a provider',
+  ],
+  [
+    `{\n  "providers": [\n  { "provider": "vault", "path": "${canary}",\n  "mout": "x" }] }`,
+    'line 4: providers[0].mout: there is no such option.',
+  ],
+  [
+    `{\n  "providers": [\n  { "provider": "vault", "token": "${canary}" }] }`,
+    'line 3: providers[0].token: is a secret, which has no place in a configuration.',
+  ],
+  [
+    '{\n  "providers": [\n  { "provider": "doppler" }] }',
+    'providers[0]: the provider doppler comes from @keyfall/provider-doppler, which is not installed. Install it: npm install @keyfall/provider-doppler',
+  ],
+])('%s', async (text, why) => {
+  const file = join(await folderWith(), 'keyfall.config.json');
+  await writeFile(file, text);
+  const chain = await configuredChain(file, undefined).then(openChain, (error) => error);
+  expect(chain).toMatchObject({ code: 'ERR_SECRET_CONFIG', message: expect.stringContaining(why) });
+  expect(chain.stack).not.toContain(canary);
+});

@@ -1,0 +1,260 @@
+/**
+ * Secrets that somebody else puts into files, one file a secret: Docker and Kubernetes mount them,
+ * systemd passes them as credentials, and the variables `NAME_FILE` of official images name them.
+ * All of these are read-only for the program that gets them, so this provider does not write.
+ */
+import { basename, dirname, resolve } from 'node:path';
+import {
+  isSecretError,
+  type ProviderCheck,
+  type ReadContext,
+  type SecretBatch,
+  SecretError,
+  type SecretProvider,
+} from '@keyfall/core';
+import { isExposed } from './exposure.ts';
+import { resolveFolder } from './secret-folder.ts';
+import {
+  namesNow,
+  type PointedFile,
+  readPlaces,
+  type SecretPlaces,
+  type Snapshot,
+} from './snapshot.ts';
+import { watchFolders } from './watch-folders.ts';
+
+/** Options of {@link filesProvider}. */
+export interface FilesProviderOptions {
+  /**
+   * The folder with one file a secret, named after it; relative to the working directory at the time
+   * the provider is made. Or the environment variable that names the folder, such as systemd's
+   * `{ variable: 'CREDENTIALS_DIRECTORY' }`; without a value it is a missing folder. Default
+   * `/run/secrets`, or no folder if there are `variables`.
+   */
+  readonly directory?: string | { readonly variable: string };
+  /**
+   * Secrets whose file a variable names: for `DB_PASS`, `DB_PASS_FILE` holds the path. A variable
+   * that is set wins over the folder.
+   */
+  readonly variables?: readonly string[];
+  /** Names whose files hold bytes: their value is base64 (RFC 4648 §4, padded). */
+  readonly binary?: readonly string[];
+  /**
+   * `remove` (the default) takes one line break, LF or CRLF, off the end of a text: editors and
+   * `echo` put one there. `keep` takes nothing off.
+   */
+  readonly trailingNewline?: 'remove' | 'keep';
+  /** Whether a link in the folder may lead to a file outside it. Default `inside`: it may not. */
+  readonly links?: 'inside' | 'anywhere';
+  /** Where variables are looked up. Default: `process.env`, read anew each time. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Unique in the chain. Default `files`. */
+  readonly name?: string;
+}
+
+/**
+ * A provider over a folder with one file a secret, over files that variables name, or both.
+ *
+ * A read is of one version: it never mixes files from before and after the swap of a Kubernetes
+ * volume. A missing folder is a missing document; a file that may not be read is denied for its name
+ * alone.
+ *
+ * @throws `ERR_SECRET_CONFIG` if an option cannot be one
+ * @example
+ * ```ts
+ * import { createSecrets } from '@keyfall/core';
+ * import { filesProvider } from '@keyfall/provider-files';
+ *
+ * const secrets = createSecrets({ providers: [filesProvider({ directory: '/run/secrets' })] });
+ * const password = await secrets.get('db_password'); // what is in /run/secrets/db_password
+ * ```
+ */
+export function filesProvider(options: FilesProviderOptions = {}): SecretProvider {
+  const { name: provider = 'files', binary = [], variables = [] } = options;
+  const { directory = variables.length === 0 ? '/run/secrets' : undefined } = options;
+  checkOptions(options, provider);
+  const forms = { binary, keepNewline: options.trailingNewline === 'keep' };
+  const placesNow = placesOf(options, directory, provider);
+  const toldOf = new Set<string>();
+
+  async function warnOfExposure(entries: Snapshot['entries'], context: ReadContext): Promise<void> {
+    const exposed: string[] = [];
+    for (const [name, entry] of entries) {
+      if (isSecretError(entry) || toldOf.has(name)) continue;
+      toldOf.add(name);
+      if (await isExposed(entry)) exposed.push(name);
+    }
+    if (exposed.length > 0)
+      context.warn(`${listed(exposed)} can be read by other users: chmod 600 the files`);
+  }
+
+  return {
+    name: provider,
+    store: storeOf(directory, variables),
+
+    async read(names, context): Promise<SecretBatch> {
+      const places = placesNow();
+      const { entries, base } = await readPlaces(places, names, forms, context, provider);
+      await warnOfExposure(entries, context);
+      const missing = base === undefined ? missingText(directory, variables) : '';
+      if (missing !== '' && places.pointed.size === 0) {
+        // That no variable is set is as usual as with any other variable.
+        const missingDocument = { description: missing, optional: directory === undefined };
+        return { entries: new Map(), complete: true, missingDocument };
+      }
+      if (missing !== '' && directory !== undefined) context.warn(missing);
+      const records = new Map(
+        [...entries].map(([name, each]) => [name, isSecretError(each) ? each : each.record]),
+      );
+      return { entries: records, complete: names === 'all' };
+    },
+
+    async list(): Promise<readonly string[]> {
+      const places = placesNow();
+      return namesNow(places, places.folder && (await resolveFolder(places.folder)));
+    },
+
+    async check(context): Promise<readonly ProviderCheck[]> {
+      const places = placesNow();
+      try {
+        const { entries, base } = await readPlaces(places, 'all', forms, context, provider);
+        const missing = base === undefined ? missingText(directory, variables) : '';
+        return [
+          missing === '' || places.pointed.size > 0
+            ? { subject: 'files', state: 'ready', message: `holds ${listed([...entries.keys()])}` }
+            : {
+                subject: 'files',
+                state: 'failing',
+                message: missing,
+                mend: 'Mount or correct it.',
+              },
+          ...(await findingsOf(entries)),
+        ];
+      } catch (error) {
+        if (!isSecretError(error)) throw error;
+        const { reason, hint } = error;
+        return [
+          { subject: 'files', state: 'failing', message: reason, ...(hint && { mend: hint }) },
+        ];
+      }
+    },
+
+    watch(onChange, signal): Promise<void> {
+      const { folder, pointed } = placesNow();
+      return watchFolders(
+        [
+          ...(folder ? [{ path: folder.path, names: 'all' } as const] : []),
+          ...[...pointed.values()].map((each) => ({ path: each.folder.path, names: [each.file] })),
+        ],
+        onChange,
+        signal,
+      );
+    },
+  };
+}
+
+async function findingsOf(entries: Snapshot['entries']): Promise<ProviderCheck[]> {
+  const findings: ProviderCheck[] = [];
+  for (const [name, entry] of entries) {
+    const subject = `file of ${shown(name)}`;
+    if (isSecretError(entry)) {
+      const { reason, hint } = entry;
+      findings.push({ subject, state: 'failing', message: reason, ...(hint && { mend: hint }) });
+    } else if (await isExposed(entry))
+      findings.push({
+        subject,
+        state: 'failing',
+        message: `${entry.path} can be read by other users`,
+        mend: `chmod 600 ${entry.path}`,
+      });
+  }
+  return findings;
+}
+
+/** Where to look, told anew each time: variables may change. */
+function placesOf(
+  { env, links = 'inside', variables = [] }: FilesProviderOptions,
+  directory: FilesProviderOptions['directory'],
+  provider: string,
+): () => SecretPlaces {
+  const fixed = typeof directory === 'string' ? resolve(directory) : undefined;
+  return () => {
+    const now = env ?? process.env;
+    const shown = typeof directory === 'object' ? now[directory.variable] : directory;
+    // A variable that is set to nothing is not set, as in the scripts of the images.
+    const folder = shown ? { path: fixed ?? resolve(shown), shown, provider, links } : undefined;
+    const pointed = new Map<string, PointedFile>();
+    for (const name of variables) {
+      const variable = `${name}_FILE`;
+      const shown = now[variable];
+      if (!shown) continue;
+      const path = resolve(shown);
+      pointed.set(name, {
+        // Whoever set the variable has said where the file is.
+        folder: { path: dirname(path), shown: dirname(shown), provider, links: 'anywhere' },
+        file: basename(path),
+        shown,
+        variable,
+      });
+    }
+    return { folder, pointed };
+  };
+}
+
+function storeOf(
+  directory: FilesProviderOptions['directory'],
+  variables: readonly string[],
+): string {
+  const parts: string[] = [];
+  if (directory !== undefined)
+    parts.push(typeof directory === 'string' ? directory : `$${directory.variable}`);
+  if (variables.length > 0) parts.push(pointersOf(variables));
+  return `files ${parts.join(' and ')}`;
+}
+
+/** What to say where the folder is not there, and no variable is set. */
+function missingText(
+  directory: FilesProviderOptions['directory'],
+  variables: readonly string[],
+): string {
+  if (directory === undefined) return `finds none of its variables set: ${pointersOf(variables)}`;
+  return typeof directory === 'string'
+    ? `has no folder ${directory}`
+    : `has no folder that ${directory.variable} names`;
+}
+
+function pointersOf(variables: readonly string[]): string {
+  return listed(variables.map((name) => `${name}_FILE`));
+}
+
+/** Names are anybody's text. */
+function shown(name: string): string {
+  return /^[\w.-]+$/.test(name) ? name : JSON.stringify(name);
+}
+
+function listed(names: readonly string[]): string {
+  if (names.length === 0) return 'nothing';
+  const first = names.slice(0, 5).map(shown).join(', ');
+  return names.length > 5 ? `${first} and ${names.length - 5} more` : first;
+}
+
+function checkOptions(options: FilesProviderOptions, provider: string): void {
+  const wrong = (reason: string) => new SecretError('ERR_SECRET_CONFIG', reason, { provider });
+  const { directory, variables = [], binary = [], links, trailingNewline } = options;
+  const isText = (value: unknown) =>
+    typeof value === 'string' && value !== '' && !/[\0\r\n]/.test(value);
+  const given = typeof directory === 'object' ? directory?.variable : directory;
+  // An option that is there with nothing in it is a variable that was not set.
+  if ('directory' in options && !isText(given))
+    throw new SecretError('ERR_SECRET_CONFIG', 'directory must be a path, or { variable }', {
+      provider,
+      hint: "Write { variable: 'NAME' } instead of process.env.NAME, which may be undefined.",
+    });
+  for (const [option, names] of Object.entries({ variables, binary }))
+    if (!Array.isArray(names) || !names.every(isText))
+      throw wrong(`${option} must be a list of names`);
+  if (links !== undefined && links !== 'inside' && links !== 'anywhere')
+    throw wrong("links must be 'inside' or 'anywhere'");
+  if (trailingNewline !== undefined && trailingNewline !== 'remove' && trailingNewline !== 'keep')
+    throw wrong("trailingNewline must be 'remove' or 'keep'");
+}

@@ -1,0 +1,2 @@
+export type { FilesProviderOptions } from './files-provider.ts';
+export { filesProvider } from './files-provider.ts';

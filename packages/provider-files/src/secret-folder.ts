@@ -1,0 +1,140 @@
+/**
+ * A folder with one file a secret, and where its files really are at one moment.
+ *
+ * Kubernetes replaces a volume by renaming one link: `..data` points to a folder with all files of a
+ * version, and each name in the volume is a link through it. The kubelet then removes the old
+ * version. So `..data` is resolved once a read, the files are read where it leads, and who finds
+ * afterwards that it leads elsewhere reads again: then no answer holds files of two versions.
+ */
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { SecretError } from '@keyfall/core';
+import { errnoOf, type FileSubject, problem, unreadable } from './file-errors.ts';
+
+/** More entries than this is no folder of secrets, but `/usr/bin` or a home by mistake. */
+const mostEntries = 1_000;
+
+/** A folder to read from. */
+export interface SecretFolder extends FileSubject {
+  /** Absolute path. */
+  readonly path: string;
+  /** Whether a link in it may lead to a file outside it. */
+  readonly links: 'inside' | 'anywhere';
+}
+
+/** Where a folder's files are at one moment. Real paths. */
+export interface Base {
+  /** The folder itself. */
+  readonly root: string;
+  /** The folder with the files: the same, or what `..data` leads to. */
+  readonly files: string;
+}
+
+/**
+ * Where the files of `folder` are now, or `undefined` if there is no such folder.
+ *
+ * @throws `ERR_SECRET_DENIED` without permission; `ERR_SECRET_CONFIG` if it is no folder;
+ *   `ERR_SECRET_INVALID` if it is a link to nothing, or its `..data` is, or leaves it;
+ *   `ERR_SECRET_UNAVAILABLE` for any other failure
+ */
+export async function resolveFolder(folder: SecretFolder): Promise<Base | undefined> {
+  const root = await realPathOf(folder.path, folder);
+  if (root === undefined) return undefined;
+  try {
+    if (!(await stat(root)).isDirectory())
+      throw problem(folder, 'ERR_SECRET_CONFIG', 'is no folder', 'Name the folder with the files.');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined; // removed meanwhile
+    throw unreadable(folder, error);
+  }
+  const data = { ...folder, shown: join(folder.shown, '..data') };
+  const files = await realPathOf(join(root, '..data'), data);
+  if (files === undefined) return { root, files: root };
+  if (folder.links === 'inside' && !isInside(root, files))
+    throw problem(data, 'ERR_SECRET_INVALID', 'is a link that leaves the folder');
+  return { root, files };
+}
+
+/** Whether two looks at a folder found its files in the same place. */
+export function sameBase(some: Base | undefined, other: Base | undefined): boolean {
+  return some?.root === other?.root && some?.files === other?.files;
+}
+
+/**
+ * The names of the secrets in a folder, sorted. What is a folder is none (`/run/secrets` has one of
+ * the Kubernetes service account), nor is what begins with `..`, which no key of Kubernetes does.
+ */
+export async function namesIn(folder: SecretFolder, { files }: Base): Promise<string[]> {
+  try {
+    const names: string[] = [];
+    for (const entry of await readdir(files, { withFileTypes: true })) {
+      if (entry.name.startsWith('..') || entry.isDirectory()) continue;
+      // A link whose end cannot be seen counts: reading it tells what is the matter.
+      const end = entry.isSymbolicLink()
+        ? await stat(join(files, entry.name)).catch(() => undefined)
+        : undefined;
+      if (end?.isDirectory()) continue;
+      names.push(entry.name);
+      if (names.length > mostEntries)
+        throw problem(
+          folder,
+          'ERR_SECRET_INVALID',
+          `holds more than ${mostEntries} files`,
+          'Name a folder that holds secrets alone.',
+        );
+    }
+    return names.sort();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []; // replaced meanwhile: its next look tells
+    throw unreadable(folder, error);
+  }
+}
+
+/**
+ * Whether a file of this name can be in the folder. `false`: no folder can hold it.
+ *
+ * @throws `ERR_SECRET_UNSUPPORTED` if as a path the name would lead out of the folder
+ */
+export function canBeIn(folder: SecretFolder, name: string): boolean {
+  if (name.includes('\0')) return false;
+  if (!isInside(folder.path, resolve(folder.path, name)) && name !== '' && name !== '.')
+    throw new SecretError(
+      'ERR_SECRET_UNSUPPORTED',
+      `${JSON.stringify(name)} would lead out of ${folder.shown}`,
+      { provider: folder.provider, secretName: name, hint: 'Ask for the name of a file in it.' },
+    );
+  const separator = process.platform === 'win32' ? /[/\\:]/ : /\//;
+  // 255 bytes is what file systems take; k8s allows 253.
+  return (
+    name !== '' &&
+    !name.startsWith('..') &&
+    name !== '.' &&
+    !separator.test(name) &&
+    Buffer.byteLength(name) <= 255
+  );
+}
+
+/** Whether `path` is below `folder`. Both absolute. */
+export function isInside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+/** The real path, or `undefined` if nothing is there; a link to nothing is a broken one. */
+export async function realPathOf(path: string, subject: FileSubject): Promise<string | undefined> {
+  // Between the look at a link and the look at what it leads to, the old version may have been
+  // replaced and removed: only what leads to nothing each time leads to nothing.
+  for (let attempt = 0; attempt < 5; attempt++) {
+    try {
+      return await realpath(path);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw unreadable(subject, error);
+    }
+    const isLink = await lstat(path).then(
+      (found) => found.isSymbolicLink(),
+      () => false, // removed in between, or its folder is not there either
+    );
+    if (!isLink) return undefined;
+  }
+  throw problem(subject, 'ERR_SECRET_INVALID', 'is a link that points to nothing');
+}

@@ -1,0 +1,153 @@
+/**
+ * One consistent look at secrets in files: where they are is settled first, and if that is not the
+ * same any more once they are read, they are read again.
+ */
+import { join } from 'node:path';
+import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { problem } from './file-errors.ts';
+import { type FileContent, readSecretFile } from './secret-file.ts';
+import {
+  type Base,
+  canBeIn,
+  namesIn,
+  resolveFolder,
+  type SecretFolder,
+  sameBase,
+} from './secret-folder.ts';
+
+/** Where the secrets are to be found. */
+export interface SecretPlaces {
+  /** The folder with one file a secret, if there is one. */
+  readonly folder: SecretFolder | undefined;
+  /** Files that variables name, by the name of the secret. */
+  readonly pointed: ReadonlyMap<string, PointedFile>;
+}
+
+/** A file that a variable names. */
+export interface PointedFile {
+  readonly folder: SecretFolder;
+  /** Its name in the folder. */
+  readonly file: string;
+  /** The path as the variable has it. */
+  readonly shown: string;
+  /** The variable. */
+  readonly variable: string;
+}
+
+/** How the bytes of files become texts. */
+export interface TextForms {
+  readonly binary: readonly string[];
+  readonly keepNewline: boolean;
+}
+
+/** What one look found. */
+export interface Snapshot {
+  /** What is held by name, or why it cannot be told. */
+  readonly entries: ReadonlyMap<string, FileContent | SecretError>;
+  /** Where the files of the folder are, or `undefined` if it is not there. */
+  readonly base: Base | undefined;
+}
+
+/**
+ * Reads `names`, or all of `places`. A name that is in none of them is left out.
+ *
+ * @throws as {@link resolveFolder} for the folder; `ERR_SECRET_UNAVAILABLE` if the files are replaced
+ *   again and again until the call's time is over; `ERR_SECRET_ABORTED` if the signal fires
+ */
+export async function readPlaces(
+  places: SecretPlaces,
+  names: readonly string[] | 'all',
+  forms: TextForms,
+  context: ReadContext,
+  provider: string,
+): Promise<Snapshot> {
+  for (;;) {
+    if (context.signal.aborted)
+      throw new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
+    const bases = await basesOf(places);
+    const base = baseOf(bases, places.folder);
+    const entries = new Map<string, FileContent | SecretError>();
+    for (const name of names === 'all' ? await namesNow(places, base) : new Set(names)) {
+      if (context.signal.aborted) break;
+      const entry = await readName(name, places, bases, forms).catch(asSecretError);
+      if (entry !== undefined) entries.set(name, entry);
+    }
+    const after = await basesOf(places);
+    const isSettled = [...bases].every(([folder, before]) => same(before, after.get(folder)));
+    if (isSettled && !context.signal.aborted) return { entries, base };
+    if (context.timeLeft() <= 0)
+      throw new SecretError(
+        'ERR_SECRET_UNAVAILABLE',
+        'the files keep being replaced while they are read',
+        { provider },
+      );
+  }
+}
+
+/** The names of all secrets, those whose variable is set included. Sorted. */
+export async function namesNow(
+  { folder, pointed }: SecretPlaces,
+  base: Base | undefined,
+): Promise<string[]> {
+  const inFolder = folder && base ? await namesIn(folder, base) : [];
+  return [...new Set([...pointed.keys(), ...inFolder])].sort();
+}
+
+type Bases = ReadonlyMap<SecretFolder, Base | SecretError | undefined>;
+
+async function basesOf({ folder, pointed }: SecretPlaces): Promise<Bases> {
+  const bases = new Map<SecretFolder, Base | SecretError | undefined>();
+  for (const each of pointed.values())
+    bases.set(each.folder, await resolveFolder(each.folder).catch(asSecretError));
+  // That of the folder is everybody's error, one of a variable its own.
+  if (folder) bases.set(folder, await resolveFolder(folder));
+  return bases;
+}
+
+function baseOf(bases: Bases, folder: SecretFolder | undefined): Base | undefined {
+  const base = folder && bases.get(folder);
+  if (isSecretError(base)) throw base;
+  return base;
+}
+
+async function readName(
+  name: string,
+  { folder, pointed }: SecretPlaces,
+  bases: Bases,
+  { binary, keepNewline }: TextForms,
+): Promise<FileContent | undefined> {
+  const form = { binary: binary.includes(name), keepNewline };
+  const named = pointed.get(name);
+  if (named !== undefined) {
+    const { shown, variable, file } = named;
+    const subject = { shown, provider: named.folder.provider, secretName: name };
+    const base = baseOf(bases, named.folder);
+    const path = base && join(base.files, file);
+    const content = path && (await readSecretFile({ ...subject, path, within: undefined }, form));
+    if (content) return content;
+    const hint = `Correct ${variable}, or unset it.`;
+    throw problem(subject, 'ERR_SECRET_CONFIG', `does not exist, and ${variable} names it`, hint);
+  }
+  if (folder === undefined || !canBeIn(folder, name)) return undefined;
+  const base = baseOf(bases, folder);
+  if (base === undefined) return undefined;
+  const file = {
+    shown: join(folder.shown, name),
+    provider: folder.provider,
+    secretName: name,
+    path: join(base.files, name),
+    within: folder.links === 'inside' ? base.root : undefined,
+  };
+  return readSecretFile(file, form);
+}
+
+function asSecretError(error: unknown): SecretError {
+  if (isSecretError(error)) return error;
+  throw error;
+}
+
+function same(some: Base | SecretError | undefined, other: Base | SecretError | undefined) {
+  if (isSecretError(some) || isSecretError(other))
+    return isSecretError(some) && isSecretError(other);
+  return sameBase(some, other);
+}

@@ -1,0 +1,68 @@
+/**
+ * What a login method is: it says what to send to which path, and nothing else. The session sends it,
+ * judges the answer and keeps the token.
+ */
+
+/**
+ * Where a credential comes from: the text itself, a file, an environment variable, or a function. All
+ * but the first are read anew at each login, since others rotate them.
+ */
+export type CredentialSource =
+  | string
+  | { readonly file: string }
+  | { readonly env: string }
+  | (() => string | Promise<string>);
+
+/** What a method may use while it prepares a login. */
+export interface VaultLoginContext {
+  /** Ends the login. */
+  readonly signal: AbortSignal;
+  /** Milliseconds left for it. */
+  readonly timeLeft: () => number;
+  /**
+   * The text of `source`; a file's without the line break at its end.
+   *
+   * @param what - what it is, for errors: 'the secret id'
+   * @throws `ERR_SECRET_CONFIG` if the file or variable is not there or empty, `ERR_SECRET_UNAVAILABLE`
+   *   if the function fails with anything but a `SecretError`
+   */
+  read(source: CredentialSource, what: string): Promise<string>;
+  /**
+   * Opens a response-wrapped answer and returns its `data`, once it is sure that it was made at a path
+   * that `creationPath` matches. A wrapping token opens once: nothing of this is ever sent twice.
+   *
+   * @throws `ERR_SECRET_UNAUTHENTICATED` if it was made elsewhere, or was opened already: somebody may
+   *   have intercepted it
+   */
+  unwrap(wrappingToken: string, creationPath: RegExp): Promise<Readonly<Record<string, unknown>>>;
+}
+
+/** A login to send. */
+export interface VaultLogin {
+  /** Without `/v1/`, not encoded: `auth/approle/login`. */
+  readonly path: string;
+  /** The members of the request. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /**
+   * Whether it does no harm to send it again when nobody knows whether it arrived. Default true;
+   * `false` for credentials that one login may use up.
+   */
+  readonly repeatable?: boolean;
+  /**
+   * Why no login can follow this one, as a clause: 'its secret id has one use'. The user is told long
+   * before the token ends.
+   */
+  readonly lastBecause?: string | undefined;
+}
+
+/** A login method of Vault: one of this package's, or your own. */
+export interface VaultAuth {
+  /** For messages: 'AppRole'. */
+  readonly name: string;
+  /**
+   * Prepares one login. Is called for each, never twice at a time.
+   *
+   * @throws a `SecretError`; anything else is shown as `ERR_SECRET_UNAVAILABLE`, without its text
+   */
+  login(context: VaultLoginContext): VaultLogin | Promise<VaultLogin>;
+}

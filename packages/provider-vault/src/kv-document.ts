@@ -3,15 +3,18 @@
  * text of their values, and how it is written back without losing another writer's change.
  */
 import {
+  isSecretError,
   type ReadContext,
   SecretError,
   type SecretVersion,
   type WriteReceipt,
 } from '@keyfall/core';
 import { jsonMembers, jsonObject } from './json-members.ts';
-import { countStrings, mergeMembers, sameMembers } from './kv-members.ts';
+import { countStrings, mergeMembers, patchOf, sameMembers } from './kv-members.ts';
+import { momentOf, readMetadata } from './kv-metadata.ts';
+import { type KvMount, type KvPart, needsVersions } from './kv-mount.ts';
 import { abortError, type VaultClient } from './vault-client.ts';
-import { encodePath } from './vault-path.ts';
+import type { GoneVersion } from './vault-errors.ts';
 import type { VaultSettings } from './vault-settings.ts';
 import type { WireAnswer } from './vault-wire.ts';
 
@@ -23,22 +26,31 @@ export interface KvDocument {
   readonly version: number | undefined;
   /** Milliseconds since the epoch. */
   readonly createdAt: number | undefined;
+  /**
+   * What a conditional write names: the version and when it was written, since a document that is
+   * removed with its metadata and written anew starts at version 1 again.
+   */
+  readonly revision: string | undefined;
   /** Whether there is one: else it was never written, or is deleted or destroyed. */
   readonly exists: boolean;
+  /** Why there is none, where the engine remembers one. */
+  readonly gone: GoneVersion | undefined;
 }
 
 export interface KvDocumentStore {
-  read(context: ReadContext): Promise<KvDocument>;
+  /** `secret/aiogram-shop`, for messages. */
+  readonly place: string;
+  /** The newest version, or `version`. */
+  read(context: ReadContext, version?: number): Promise<KvDocument>;
+  /** The names alone; for a token that may read them (`subkeys`) and not the values. */
+  names(context: ReadContext): Promise<readonly string[]>;
+  /** @param ifRevision - a revision as it was read, or a version alone */
   write(
     entries: ReadonlyMap<string, string | null>,
     ifRevision: string | undefined,
     context: ReadContext,
   ): Promise<WriteReceipt>;
   history(name: string, context: ReadContext): Promise<readonly SecretVersion[]>;
-  /** The engine's version, asked once. */
-  version(context: ReadContext): Promise<1 | 2>;
-  /** The API path that the document is read at. */
-  readPath(context: ReadContext): Promise<string>;
 }
 
 /** How often a merge is repeated when another writer was faster. */
@@ -47,101 +59,44 @@ const mergeAttempts = 5;
 /** How far back a history looks into versions: each costs a request. */
 const deepestHistory = 20;
 
-export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocumentStore {
-  const { name: provider, mount, path, writeLimits } = settings;
-  const { place } = client.subject;
-  const mountPath = encodePath(mount);
-  const documentPath = encodePath(path);
-  let detected: 1 | 2 | undefined;
+export function kvDocument(
+  settings: VaultSettings,
+  client: VaultClient,
+  mount: KvMount,
+  path: string,
+): KvDocumentStore {
+  const { name: provider, writeLimits } = settings;
+  const place = `${settings.mount}/${path}`;
   const broken = (what: string): SecretError =>
     new SecretError('ERR_SECRET_INVALID', what, { provider });
 
-  /** Asks the server, as its own command line does; works with any capability under the mount. */
-  async function detect(context: ReadContext): Promise<1 | 2> {
-    const outcome = await client.ask(
+  async function get(part: KvPart, kv: 1 | 2, query: string, context: ReadContext) {
+    return client.ask(
       {
         verb: 'read',
-        path: `sys/internal/ui/mounts/${mountPath}`,
-        ifDenied: `Either its policy allows nothing under the mount ${mount}, or there is no such mount: check the option mount (variable VAULT_MOUNT_POINT). If the server hides its mounts, set the option kvVersion.`,
+        path: mount.encoded(kv, path, part) + query,
+        place,
+        ifDenied: `Its policy needs the capability "read" on ${mount.shown(kv, path, part)}.`,
       },
       context,
     );
-    if (outcome.kind !== 'ok') throw broken(`the server did not describe the mount ${mount}`);
-    const data = outcome.answer.body?.['data'] as
-      | { path?: unknown; type?: unknown; options?: { version?: unknown } | null }
-      | null
-      | undefined;
-    const found = String(data?.path ?? '').replace(/\/$/, '');
-    if (found === '') throw broken(`the server did not describe the mount ${mount}`);
-    const wrongMount = (reason: string, hint: string) =>
-      new SecretError('ERR_SECRET_CONFIG', reason, { provider, hint });
-    if (found !== mount)
-      throw wrongMount(
-        `${mount} is not a mount but a path under one`,
-        'Give the mount as the option mount (VAULT_MOUNT_POINT) and the rest as path (VAULT_SECRET_PATH).',
-      );
-    if (data?.type !== 'kv' && data?.type !== 'generic')
-      throw wrongMount(
-        `the mount ${mount} is no KV engine`,
-        'Give the mount of one as the option mount (variable VAULT_MOUNT_POINT).',
-      );
-    return data.options?.version === '2' ? 2 : 1;
   }
-
-  async function version(context: ReadContext): Promise<1 | 2> {
-    if (settings.kvVersion !== undefined) return settings.kvVersion;
-    detected ??= await detect(context);
-    return detected;
-  }
-
-  /**
-   * A `kvVersion` that is wrong makes every document look missing, and a write land in the wrong
-   * place: where nothing was found, the server is asked if it tells.
-   */
-  async function checkGivenVersion(context: ReadContext): Promise<void> {
-    if (settings.kvVersion === undefined || detected !== undefined) return;
-    try {
-      detected = await detect(context);
-    } catch {
-      if (context.signal.aborted) throw abortError(context.signal, provider);
-      return; // a policy may well hide it
-    }
-    if (detected === settings.kvVersion) return;
-    detected = undefined;
-    throw new SecretError(
-      'ERR_SECRET_CONFIG',
-      `the mount ${mount} is not of KV version ${settings.kvVersion}`,
-      { provider, hint: 'Leave the option kvVersion out to have the server asked.' },
-    );
-  }
-
-  const pathOf = (kv: 1 | 2, part = 'data'): string =>
-    kv === 2 ? `${mountPath}/${part}/${documentPath}` : `${mountPath}/${documentPath}`;
 
   async function read(context: ReadContext, older?: number): Promise<KvDocument> {
-    const kv = await version(context);
-    const query = older === undefined ? '' : `?version=${older}`;
-    const outcome = await client.ask(
-      {
-        verb: 'read',
-        path: pathOf(kv) + query,
-        ifDenied: `Its policy needs the capability "read" on ${shown(kv)}.`,
-      },
-      context,
-    );
+    const kv = await mount.version(context);
+    const outcome = await get('data', kv, older === undefined ? '' : `?version=${older}`, context);
     if (outcome.kind === 'ok') return documentOf(kv, outcome.answer);
     if (outcome.kind !== 'missing') throw broken(`${place} was not answered like a document`);
-    if (outcome.gone === undefined && older === undefined) await checkGivenVersion(context);
+    const { gone } = outcome;
+    if (gone === undefined && older === undefined) await mount.confirm(context);
     return {
       members: new Map(),
-      version: kv === 2 ? (outcome.gone?.version ?? 0) : undefined,
+      version: kv === 2 ? (gone?.version ?? 0) : undefined,
       createdAt: undefined,
+      revision: kv === 2 ? revisionOf(gone?.version ?? 0, gone?.createdTime) : undefined,
       exists: false,
+      gone,
     };
-  }
-
-  function shown(kv: 1 | 2, part = 'data'): string {
-    return kv === 2 ? `${mount}/${part}/${path}` : `${mount}/${path}`;
   }
 
   function documentOf(kv: 1 | 2, answer: WireAnswer): KvDocument {
@@ -149,7 +104,8 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
     if (kv === 1) {
       const members = jsonMembers(data);
       if (members === undefined) throw broken(`the answer for ${place} has no data`);
-      return { members, version: undefined, createdAt: undefined, exists: true };
+      const none = { version: undefined, createdAt: undefined, revision: undefined };
+      return { members, ...none, exists: true, gone: undefined };
     }
     const parts = jsonMembers(data);
     const content = parts?.get('data');
@@ -167,7 +123,15 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
       found < 1
     )
       throw broken(`the answer for ${place} is not one of KV version 2`);
-    return { members, version: found, createdAt: momentOf(metadata?.created_time), exists: true };
+    const createdTime = metadata?.created_time;
+    return {
+      members,
+      version: found,
+      createdAt: momentOf(createdTime),
+      revision: revisionOf(found, createdTime),
+      exists: true,
+      gone: undefined,
+    };
   }
 
   /** One write of the whole document. `undefined`: another writer was faster. */
@@ -178,27 +142,44 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
     context: ReadContext,
   ): Promise<WriteReceipt | undefined> {
     const emptied = kv === 1 && members.size === 0; // version 1 refuses a document without names
-    const data = jsonObject(members);
-    const outcome = await client.ask(
-      {
-        verb: emptied ? 'delete' : 'write',
-        path: pathOf(kv),
-        body: kv === 2 ? `{"options":{"cas":${base.version}},"data":${data}}` : data,
-        ifDenied: emptied
-          ? `Its policy needs the capability "delete" on ${shown(kv)}.`
-          : `Its policy needs the capabilities "create" and "update" on ${shown(kv)}.`,
-      },
-      context,
-    );
+    const shown = mount.shown(kv, path);
+    const bodyOf = (data: string) =>
+      kv === 2 ? `{"options":{"cas":${base.version}},"data":${data}}` : data;
+    const send = (verb: 'write' | 'update' | 'delete', data: string) =>
+      client.ask(
+        {
+          verb,
+          path: mount.encoded(kv, path),
+          body: bodyOf(data),
+          place,
+          ifDenied: emptied
+            ? `Its policy needs the capability "delete" on ${shown}.`
+            : `Its policy needs the capabilities "create" and "update" on ${shown}.`,
+        },
+        context,
+      );
+    let outcome: Awaited<ReturnType<typeof send>>;
+    try {
+      outcome = await send(emptied ? 'delete' : 'write', jsonObject(members));
+    } catch (error) {
+      const mayPatch = kv === 2 && base.exists && isSecretError(error, 'ERR_SECRET_DENIED');
+      if (!mayPatch) throw error;
+      // a policy may allow to change names and not to replace the document
+      outcome = await send('update', jsonObject(patchOf(base.members, members))).catch((second) => {
+        const refused = isSecretError(second, 'ERR_SECRET_DENIED');
+        throw refused || isSecretError(second, 'ERR_SECRET_UNSUPPORTED') ? error : second;
+      });
+      // deleted meanwhile: so somebody else was faster, too
+      if (outcome.kind === 'missing') return undefined;
+    }
     if (outcome.kind === 'conflict') return undefined;
     if (outcome.kind === 'missing') throw broken(`${place} was not answered like a write`);
     if (outcome.kind === 'unknown') return readBack(kv, members, base, outcome.error, context);
     if (kv === 1) return { conditional: false };
-    const written = (outcome.answer.body?.['data'] as { version?: unknown } | null | undefined)
-      ?.version;
-    if (typeof written !== 'number')
+    const written = outcome.answer.body?.['data'] as VersionFacts | null | undefined;
+    if (typeof written?.version !== 'number')
       return readBack(kv, members, base, broken("the answer to the write is not Vault's"), context);
-    return { revision: String(written), version: String(written), conditional: true };
+    return receiptOf(written.version, revisionOf(written.version, written.created_time));
   }
 
   /** Tells whether a write whose answer was lost took place. It is never sent again. */
@@ -229,8 +210,7 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
     }
     const shouldExist = kv === 2 || members.size > 0;
     if (sameMembers(written.members, members) && written.exists === shouldExist) {
-      if (ours === undefined) return { conditional: false };
-      return { revision: String(ours), version: String(ours), conditional: true };
+      return receiptOf(ours, written.revision);
     }
     if (ours !== undefined && written.exists)
       throw new SecretError('ERR_SECRET_CONFLICT', `${place} was changed by another writer`, {
@@ -262,20 +242,28 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
   }
 
   return {
-    read: (context) => read(context),
-    version,
-    readPath: async (context) => shown(await version(context)),
+    place,
+    read,
+    async names(context) {
+      try {
+        return [...(await read(context)).members.keys()];
+      } catch (denied) {
+        if (!isSecretError(denied, 'ERR_SECRET_DENIED')) throw denied;
+        const kv = await mount.version(context);
+        if (kv === 1) throw denied;
+        const outcome = await get('subkeys', kv, '?depth=1', context).catch((error) => {
+          throw isSecretError(error, 'ERR_SECRET_DENIED') ? denied : error;
+        });
+        if (outcome.kind === 'missing') return [];
+        const parts = outcome.kind === 'ok' && jsonMembers(outcome.answer.text)?.get('data');
+        const subkeys = jsonMembers(jsonMembers(parts || '')?.get('subkeys') ?? '');
+        if (subkeys === undefined) throw broken(`the answer about ${place} is not Vault's`);
+        return [...subkeys.keys()];
+      }
+    },
     async write(entries, ifRevision, context) {
-      const kv = await version(context);
-      if (kv === 1 && ifRevision !== undefined)
-        throw new SecretError(
-          'ERR_SECRET_UNSUPPORTED',
-          `the mount ${mount} is of KV version 1, which has no conditional writes`,
-          {
-            provider,
-            hint: 'Mount a KV engine of version 2.',
-          },
-        );
+      const kv = await mount.version(context);
+      if (ifRevision !== undefined) needsVersions(kv, settings, 'has no conditional writes');
       for (let attempt = 1; ; attempt += 1) {
         const base = await read(context);
         const conflict = new SecretError(
@@ -285,9 +273,9 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
             : `${place} is not at the version that was read`,
           { provider, hint: 'Read it again and repeat the change.' },
         );
-        if (ifRevision !== undefined && ifRevision !== String(base.version)) throw conflict;
+        if (ifRevision !== undefined && !isAt(base, ifRevision)) throw conflict;
         const members = mergeMembers(base.members, entries, provider);
-        if (members === undefined) return unchanged(base);
+        if (members === undefined) return receiptOf(base.version, base.revision);
         checkLimits(members);
         const receipt = await put(kv, members, base, context);
         if (receipt !== undefined) return receipt;
@@ -295,40 +283,18 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
       }
     },
     async history(name, context) {
-      const kv = await version(context);
-      if (kv === 1)
-        throw new SecretError(
-          'ERR_SECRET_UNSUPPORTED',
-          `the mount ${mount} is of KV version 1, which keeps no versions`,
-          {
-            provider,
-            hint: 'Mount a KV engine of version 2.',
-          },
-        );
-      const outcome = await client.ask(
-        {
-          verb: 'read',
-          path: pathOf(kv, 'metadata'),
-          ifDenied: `Its policy needs the capability "read" on ${shown(kv, 'metadata')}.`,
-        },
-        context,
-      );
-      if (outcome.kind !== 'ok') return [];
-      const data = outcome.answer.body?.['data'] as Metadata | null | undefined;
-      const versions = Object.entries(data?.versions ?? {})
-        .map(([number, facts]) => ({ number: Number(number), facts }))
-        .sort((one, other) => other.number - one.number)
-        .slice(0, deepestHistory);
+      needsVersions(await mount.version(context), settings, 'keeps no versions');
+      const metadata = await readMetadata(client, mount, path, place, context);
       const history: SecretVersion[] = [];
-      for (const { number, facts } of versions) {
-        const state = stateOf(facts, number === data?.current_version);
+      for (const { version, state, createdAt } of metadata?.versions.slice(0, deepestHistory) ??
+        []) {
         const live = state === 'current' || state === 'previous';
-        const held = live && (await read(context, number)).members.has(name);
-        const createdAt = momentOf(facts.created_time);
+        const content = live ? await read(context, version) : undefined;
         history.push({
-          version: String(number),
-          state,
-          held,
+          version: String(version),
+          // the server's clock decides: it may have been deleted in what is yet to come by ours
+          state: content?.gone?.state ?? state,
+          held: content?.members.has(name) ?? false,
           ...(createdAt === undefined ? {} : { createdAt }),
         });
       }
@@ -338,32 +304,24 @@ export function kvDocument(settings: VaultSettings, client: VaultClient): KvDocu
 }
 
 interface VersionFacts {
+  readonly version?: unknown;
   readonly created_time?: unknown;
-  readonly deletion_time?: unknown;
-  readonly destroyed?: unknown;
 }
 
-interface Metadata {
-  readonly current_version?: unknown;
-  readonly versions?: Readonly<Record<string, VersionFacts>>;
+function revisionOf(version: number, createdTime: unknown): string {
+  return version === 0 ? '0' : `${version}@${String(createdTime)}`;
 }
 
-function stateOf(facts: VersionFacts, current: boolean): SecretVersion['state'] {
-  if (facts.destroyed === true) return 'destroyed';
-  // a time to come is the engine's delete_version_after: until then the version is live
-  const deletion = momentOf(facts.deletion_time);
-  if (deletion !== undefined && deletion <= Date.now()) return 'deleted';
-  return current ? 'current' : 'previous';
+/** Whether `document` is at a revision, or at a version that somebody named without its time. */
+function isAt({ version, revision }: KvDocument, wanted: string): boolean {
+  return wanted === revision || wanted === String(version);
 }
 
-/** RFC 3339, as Go writes it, in milliseconds since the epoch. */
-function momentOf(time: unknown): number | undefined {
-  const moment = typeof time === 'string' ? Date.parse(time) : Number.NaN;
-  return Number.isNaN(moment) ? undefined : moment;
-}
-
-/** What a write without a change tells: there was nothing to do. */
-function unchanged({ version }: KvDocument): WriteReceipt {
+function receiptOf(version: number | undefined, revision: string | undefined): WriteReceipt {
   if (version === undefined) return { conditional: false };
-  return { revision: String(version), version: String(version), conditional: true };
+  return {
+    ...(revision === undefined ? {} : { revision }),
+    version: String(version),
+    conditional: true,
+  };
 }

@@ -3,6 +3,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { SecretError } from '@keyfall/core';
+import { jsonObject } from './json-members.ts';
 
 /**
  * `members` with `entries` merged in, or `undefined` if that changes nothing.
@@ -22,12 +23,7 @@ export function mergeMembers(
       changed = merged.delete(name) || changed;
       continue;
     }
-    if (/\p{Surrogate}/u.test(name + value))
-      throw new SecretError(
-        'ERR_SECRET_UNSUPPORTED',
-        `${JSON.stringify(name)} or its value is not well-formed Unicode, and the server would alter it`,
-        { provider, hint: 'Encode bytes as base64.' },
-      );
+    checkText(name, value, provider);
     const isSame = before?.startsWith('"') && JSON.parse(before) === value;
     if (isSame) continue;
     merged.set(name, JSON.stringify(value));
@@ -48,6 +44,47 @@ export function sameMembers(
     if (!isDeepStrictEqual(JSON.parse(text), JSON.parse(counterpart))) return false;
   }
   return true;
+}
+
+/** A server replaces what is not well-formed Unicode. */
+function checkText(name: string, value: string, provider: string): void {
+  if (/\p{Surrogate}/u.test(name + value))
+    throw new SecretError(
+      'ERR_SECRET_UNSUPPORTED',
+      `${JSON.stringify(name)} or its value is not well-formed Unicode, and the server would alter it`,
+      { provider, hint: 'Encode bytes as base64.' },
+    );
+}
+
+/**
+ * The JSON text of a merge patch of these changes.
+ *
+ * @throws `ERR_SECRET_UNSUPPORTED` for text that a server would alter, `ERR_SECRET_CONFIG` for what
+ *   is no text
+ */
+export function mergePatch(
+  changes: Readonly<Record<string, string | null>>,
+  provider: string,
+): string {
+  const members = new Map<string, string>();
+  for (const [name, value] of Object.entries(changes)) {
+    if (value !== null && typeof value !== 'string')
+      throw new SecretError('ERR_SECRET_CONFIG', `the value for ${name} is not text`, { provider });
+    if (value !== null) checkText(name, value, provider);
+    members.set(name, JSON.stringify(value));
+  }
+  return jsonObject(members);
+}
+
+/** What makes `after` of `before` as a JSON merge patch (RFC 7396). Whole values; `null` removes. */
+export function patchOf(
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): Map<string, string> {
+  const patch = new Map<string, string>();
+  for (const name of before.keys()) if (!after.has(name)) patch.set(name, 'null');
+  for (const [name, text] of after) if (before.get(name) !== text) patch.set(name, text);
+  return patch;
 }
 
 /** The names and texts of a document: what OpenBao counts against its limit of 1000 a request. */

@@ -1,50 +1,71 @@
 /**
- * What `status` and `doctor` show of a Vault: from the address to the policy, each with its mend.
+ * What `status` and `doctor` show of a Vault: from the address to the policy, each with its mend. What
+ * cannot be reached has nothing to say about what stands behind it, so the lines end at the first
+ * of these that fails.
  */
-import { isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
+import {
+  isSecretError,
+  type ProviderCheck,
+  type ReadContext,
+  type SecretError,
+} from '@keyfall/core';
+import { type CertificateLife, certificateLife } from './certificate-life.ts';
+import { checkPath, checkRights, failing, mountsHint } from './kv-check.ts';
 import type { KvDocumentStore } from './kv-document.ts';
+import type { KvMount } from './kv-mount.ts';
 import type { VaultClient } from './vault-client.ts';
 import { verdictOf } from './vault-errors.ts';
 import type { VaultSettings } from './vault-settings.ts';
+
+/** Clocks that differ by more make life times wrong. Milliseconds. */
+const largestSkew = 60_000;
+
+const day = 86_400_000;
 
 /** Looks at the server and at what the token may do. Does not throw for what it is there to find. */
 export async function checkVault(
   settings: VaultSettings,
   client: VaultClient,
-  document: KvDocumentStore,
+  mount: KvMount,
+  documents: readonly KvDocumentStore[],
   context: ReadContext,
 ): Promise<readonly ProviderCheck[]> {
-  const checks = [await checkServer(settings, client, context)];
-  // a server that is not there or sealed has nothing to say about the rest
-  if (checks[0]?.state === 'failing') return checks;
-  checks.push(await checkToken(client, context));
-  if (checks[1]?.state === 'failing') return checks;
-  checks.push(await checkMount(client, document, context));
-  if (checks[2]?.state === 'failing') return checks;
-  checks.push(await checkPolicy(client, document, context));
-  checks.push(await checkDocument(client, document, context));
+  const checks: ProviderCheck[] = [];
+  const isWell = (check: ProviderCheck): boolean => {
+    checks.push(check);
+    return check.state !== 'failing';
+  };
+  const { origin } = client.subject;
+
+  const health = await askHealth(client, context);
+  if ('code' in health) return [failing('address', health)];
+  checks.push(addressLine(settings, origin, health));
+  if (settings.address.secure && !settings.tls.skipVerify)
+    checks.push(lifeLine(await certificateLife(settings, context)));
+  if (!isWell(sealLine(health))) return checks;
+  checks.push(clockLine(health));
+  if (!isWell(await checkToken(client, context))) return checks;
+  if (!isWell(await checkMount(client, mount, context))) return checks;
+  for (const [position, document] of documents.entries())
+    checks.push(
+      ...(await checkRights(settings, client, mount, position, context)),
+      await checkPath(settings, client, mount, position, document, context),
+    );
   return checks;
 }
 
-/** The line for an error that was thrown where something was looked at. */
-function failing(subject: string, error: unknown): ProviderCheck {
-  if (!isSecretError(error))
-    return { subject, state: 'failing', message: 'could not be looked at' };
-  const { reason, hint } = error;
-  return {
-    subject,
-    state: 'failing',
-    message: reason,
-    ...(hint === undefined ? {} : { mend: hint }),
-  };
+/** What `sys/health` told. Everything is `undefined` where something in between hides it. */
+interface Health {
+  readonly initialized?: unknown;
+  readonly sealed?: unknown;
+  readonly version?: unknown;
+  readonly server_time_utc?: unknown;
+  /** Our own clock halfway between question and answer, in milliseconds since the epoch. */
+  readonly askedAt: number;
 }
 
-async function checkServer(
-  settings: VaultSettings,
-  client: VaultClient,
-  context: ReadContext,
-): Promise<ProviderCheck> {
-  const subject = 'server';
+async function askHealth(client: VaultClient, context: ReadContext): Promise<Health | SecretError> {
+  const before = Date.now();
   try {
     const result = await client.probe(
       {
@@ -55,34 +76,77 @@ async function checkServer(
       context,
     );
     const verdict = verdictOf(result, client.subject);
-    if (verdict.kind === 'error') return failing(subject, verdict.error);
-    if (result.kind !== 'answer' || typeof result.body?.['sealed'] !== 'boolean')
-      return {
-        subject,
-        state: 'unknown',
-        message: `${client.subject.origin} does not tell its health`,
-      };
-    const { initialized, sealed, version } = result.body;
-    if (initialized === false)
-      return {
-        subject,
-        state: 'failing',
-        message: 'is not initialised',
-        mend: 'bao operator init',
-      };
-    if (sealed === true)
-      return { subject, state: 'failing', message: 'is sealed', mend: 'bao operator unseal' };
-    const release = typeof version === 'string' && /^[\w.+-]{1,40}$/.test(version) ? version : '?';
-    const unchecked = settings.address.secure && settings.tls.skipVerify;
-    return {
-      subject,
-      state: 'ready',
-      message: `${client.subject.origin} answers (version ${release})${unchecked ? ', its certificate is not checked' : ''}`,
-      ...(unchecked ? { mend: 'Unset VAULT_SKIP_VERIFY and give VAULT_CACERT.' } : {}),
-    };
+    if (verdict.kind === 'error') return verdict.error;
+    const body = result.kind === 'answer' ? result.body : undefined;
+    return { ...body, askedAt: (before + Date.now()) / 2 };
   } catch (error) {
-    return failing(subject, error);
+    if (isSecretError(error)) return error;
+    throw error;
   }
+}
+
+function addressLine(
+  { address, tls }: VaultSettings,
+  origin: string,
+  { version, sealed }: Health,
+): ProviderCheck {
+  const subject = 'address';
+  if (typeof sealed !== 'boolean')
+    return { subject, state: 'unknown', message: `${origin} does not tell its health` };
+  const release = typeof version === 'string' && /^[\w.+-]{1,40}$/.test(version) ? version : '?';
+  const message = `${origin} answers (version ${release})`;
+  if (!address.secure || !tls.skipVerify) return { subject, state: 'ready', message };
+  return {
+    subject,
+    state: 'ready',
+    message: `${message}, its certificate is not checked`,
+    mend: 'Unset VAULT_SKIP_VERIFY and give VAULT_CACERT.',
+  };
+}
+
+/** It is trusted, or the health would not have been answered. */
+function lifeLine(life: CertificateLife | undefined): ProviderCheck {
+  const subject = 'certificate';
+  if (life === undefined)
+    return { subject, state: 'unknown', message: 'is trusted; how long it is valid was not told' };
+  const left = life.to - Date.now();
+  const message = `is trusted, and valid until ${new Date(life.to).toISOString()}`;
+  // a short-lived one is renewed by a machine, late in its life: only the last sixth is late
+  if (left > Math.min(14 * day, (life.to - life.from) / 6))
+    return { subject, state: 'ready', message };
+  return {
+    subject,
+    state: 'failing',
+    message: `${message}: that is soon`,
+    mend: 'Renew the certificate of the server, and have the server read it (SIGHUP).',
+  };
+}
+
+function sealLine({ initialized, sealed }: Health): ProviderCheck {
+  const subject = 'seal';
+  if (initialized === false)
+    return { subject, state: 'failing', message: 'is not initialised', mend: 'bao operator init' };
+  if (sealed === true)
+    return { subject, state: 'failing', message: 'is sealed', mend: 'bao operator unseal' };
+  return sealed === false
+    ? { subject, state: 'ready', message: 'is unsealed' }
+    : { subject, state: 'unknown', message: 'is not told' };
+}
+
+function clockLine({ server_time_utc: told, askedAt }: Health): ProviderCheck {
+  const subject = 'clock';
+  if (typeof told !== 'number')
+    return { subject, state: 'unknown', message: 'the server does not tell its time' };
+  // it tells whole seconds, cut off
+  const ahead = Math.round((told * 1_000 + 500 - askedAt) / 1_000);
+  if (Math.abs(ahead) * 1_000 <= largestSkew)
+    return { subject, state: 'ready', message: "agrees with the server's" };
+  return {
+    subject,
+    state: 'failing',
+    message: `the server's is ${duration(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} this machine's`,
+    mend: 'Set both by NTP: timedatectl set-ntp true',
+  };
 }
 
 async function checkToken(client: VaultClient, context: ReadContext): Promise<ProviderCheck> {
@@ -93,12 +157,22 @@ async function checkToken(client: VaultClient, context: ReadContext): Promise<Pr
       outcome.kind === 'ok' ? (outcome.answer.body?.['data'] as TokenFacts | null) : null;
     if (typeof data?.ttl !== 'number')
       return { subject, state: 'unknown', message: 'is accepted, its lifetime is not told' };
-    const uses =
-      typeof data.num_uses === 'number' && data.num_uses > 0 ? `, ${data.num_uses} uses left` : '';
+    const policies = [data.policies ?? [], data.identity_policies ?? []].flat();
+    const life =
+      data.ttl === 0
+        ? 'does not expire'
+        : `expires in ${duration(data.ttl)}${data.renewable === true ? ', can be renewed' : ''}`;
+    const { num_uses: left } = data;
+    const uses = typeof left === 'number' && left > 0 ? `, ${left} uses left` : '';
+    const isRoot = policies.includes('root');
+    const named = policies.filter((name) => /^[\w./ -]{1,100}$/.test(String(name)));
     return {
       subject,
       state: 'ready',
-      message: data.ttl === 0 ? `does not expire${uses}` : `expires in ${data.ttl} s${uses}`,
+      message: `${life}${uses}; policies: ${named.join(', ') || 'none'}`,
+      ...(isRoot
+        ? { mend: 'It may do everything. Give the application a token with a policy of its own.' }
+        : {}),
     };
   } catch (error) {
     // a token without the default policy may not look itself up, and may well read its secrets
@@ -111,79 +185,35 @@ async function checkToken(client: VaultClient, context: ReadContext): Promise<Pr
 interface TokenFacts {
   readonly ttl?: unknown;
   readonly num_uses?: unknown;
+  readonly renewable?: unknown;
+  readonly policies?: readonly unknown[];
+  readonly identity_policies?: readonly unknown[];
+}
+
+/** Seconds in the largest unit that they fill twice. */
+function duration(seconds: number): string {
+  const units = [
+    [86_400, 'days'],
+    [3_600, 'hours'],
+    [60, 'minutes'],
+  ] as const;
+  for (const [length, unit] of units)
+    if (seconds >= 2 * length) return `${Math.floor(seconds / length)} ${unit}`;
+  return `${seconds} s`;
 }
 
 async function checkMount(
   client: VaultClient,
-  document: KvDocumentStore,
+  mount: KvMount,
   context: ReadContext,
 ): Promise<ProviderCheck> {
   const subject = 'mount';
   try {
-    const version = await document.version(context);
+    const version = await mount.version(context);
     return { subject, state: 'ready', message: `${client.subject.mount} is KV version ${version}` };
   } catch (error) {
-    return failing(subject, error);
-  }
-}
-
-async function checkPolicy(
-  client: VaultClient,
-  document: KvDocumentStore,
-  context: ReadContext,
-): Promise<ProviderCheck> {
-  const subject = 'policy';
-  try {
-    const path = await document.readPath(context);
-    const outcome = await client.ask(
-      { verb: 'write', path: 'sys/capabilities-self', body: JSON.stringify({ paths: [path] }) },
-      context,
-    );
-    const data =
-      outcome.kind === 'ok' ? (outcome.answer.body?.['data'] as Record<string, unknown>) : {};
-    const told = data?.[path];
-    if (!Array.isArray(told))
-      return {
-        subject,
-        state: 'unknown',
-        message: 'the server does not tell what the token may do',
-      };
-    const capabilities = told.filter((one) => /^[a-z]{1,20}$/.test(String(one)));
-    const message = `the token may ${capabilities.join(', ')} on ${path}`;
-    const reads = capabilities.includes('read') || capabilities.includes('root');
-    if (reads) return { subject, state: 'ready', message };
-    return {
-      subject,
-      state: 'failing',
-      message: `the token may not read ${path}`,
-      mend: `path "${path}" { capabilities = ["read"] }`,
-    };
-  } catch (error) {
-    if (isSecretError(error, 'ERR_SECRET_DENIED'))
-      return { subject, state: 'unknown', message: 'the token may not ask what it may do' };
-    return failing(subject, error);
-  }
-}
-
-async function checkDocument(
-  client: VaultClient,
-  document: KvDocumentStore,
-  context: ReadContext,
-): Promise<ProviderCheck> {
-  const subject = 'document';
-  const { place } = client.subject;
-  try {
-    const { exists, members, version } = await document.read(context);
-    if (!exists)
-      return {
-        subject,
-        state: 'failing',
-        message: `nothing is at ${place}`,
-        mend: 'Check the path (variable VAULT_SECRET_PATH), or write it: keyfall migrate',
-      };
-    const at = version === undefined ? '' : ` at version ${version}`;
-    return { subject, state: 'ready', message: `${place} has ${members.size} names${at}` };
-  } catch (error) {
-    return failing(subject, error);
+    const check = failing(subject, error);
+    const seen = await mountsHint(client, context);
+    return seen === undefined ? check : { ...check, mend: `${check.mend ?? ''} ${seen}`.trim() };
   }
 }

@@ -1,19 +1,29 @@
 /**
- * A document of HashiCorp Vault or OpenBao as a bag of secrets.
+ * Documents of HashiCorp Vault or OpenBao as a bag of secrets.
  */
-import {
-  type ReadContext,
-  type SecretBatch,
-  SecretError,
-  type SecretProvider,
-  type SecretRecord,
-} from '@keyfall/core';
-import { type KvDocument, kvDocument } from './kv-document.ts';
-import { nodeVaultWire } from './node-vault-wire.ts';
-import { createTransport } from './transport.ts';
+import type { ReadContext, SecretProvider, SecretRecord } from '@keyfall/core';
+import { kvDocument } from './kv-document.ts';
+import { kvLayers } from './kv-layers.ts';
+import { checkVersion, kvMount } from './kv-mount.ts';
+import { openWire } from './open-wire.ts';
 import { checkVault } from './vault-check.ts';
 import { createVaultClient } from './vault-client.ts';
 import { resolveSettings, type VaultProviderOptions } from './vault-settings.ts';
+
+/** A provider that reads versions which are no longer the newest as well. */
+export interface VaultProvider extends SecretProvider {
+  /**
+   * What `name` was in a version that `history` tells. `undefined`: that version did not hold it, or
+   * is deleted, destroyed or no longer kept. Not there where `kvVersion: 1` was given.
+   *
+   * @throws `ERR_SECRET_CONFIG` for what cannot be a version; as `read` otherwise
+   */
+  readVersion?(
+    name: string,
+    version: string,
+    context: ReadContext,
+  ): Promise<SecretRecord | undefined>;
+}
 
 /**
  * The secrets of one KV document (engine version 1 or 2), `secret/<path>` unless told otherwise. A
@@ -23,6 +33,10 @@ import { resolveSettings, type VaultProviderOptions } from './vault-settings.ts'
  *
  * A write merges into what the server holds then. On version 2 it is conditional on the version
  * that it merged into; version 1 offers no such thing, and the receipt says so.
+ *
+ * With several paths a name comes from the first document that holds it, and each is read with one
+ * request. Writes go to the first. If one of them is not there while another is, the answer is marked
+ * as degraded and a warning names the path, since it may be mistyped.
  *
  * Making the provider does no I/O: files are read, and node-vault is loaded, at the first call.
  *
@@ -36,13 +50,16 @@ import { resolveSettings, type VaultProviderOptions } from './vault-settings.ts'
  * const token = await secrets.get('TOKEN');
  * ```
  */
-export function vaultProvider(options: VaultProviderOptions = {}): SecretProvider {
+export function vaultProvider(options: VaultProviderOptions = {}): VaultProvider {
   const settings = resolveSettings(options);
-  const wire = nodeVaultWire(createTransport(settings));
+  const wire = openWire(settings);
   const client = createVaultClient(settings, wire);
-  const document = kvDocument(settings, client);
+  const mount = kvMount(settings, client);
+  const documents = settings.paths.map((path) => kvDocument(settings, client, mount, path));
+  const layers = kvLayers(settings, documents);
   const { name, namespace, timeout } = settings;
-  const { origin, place } = client.subject;
+  const { origin } = client.subject;
+  const places = documents.map(({ place }) => (namespace === '' ? place : `${namespace}/${place}`));
 
   /** What every call starts with. */
   function begin({ warn }: ReadContext): void {
@@ -54,18 +71,22 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
 
   return {
     name,
-    store: `vault ${origin} ${namespace === '' ? '' : `${namespace}/`}${place}`,
+    store: `vault ${origin} ${places.join(', ')}`,
     atomicity: 'store',
     conditionalWrites:
       settings.kvVersion === undefined ? 'depends' : settings.kvVersion === 2 ? 'always' : 'never',
     ...(timeout === undefined ? {} : { timeout }),
     async read(_names, context) {
       begin(context);
-      return batchOf(await document.read(context), name, place);
+      return layers.read(context);
     },
     async write({ entries, ifRevision }, context) {
       begin(context);
-      return document.write(entries, ifRevision, context);
+      return layers.write(entries, ifRevision, context);
+    },
+    async list(context) {
+      begin(context);
+      return layers.names(context);
     },
     // version 1 keeps no versions: said before the call where it is known
     ...(settings.kvVersion === 1
@@ -73,42 +94,19 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
       : {
           async history(secretName: string, context: ReadContext) {
             begin(context);
-            return document.history(secretName, context);
+            return (await layers.holderOf(secretName, context)).history(secretName, context);
+          },
+          async readVersion(secretName: string, version: string, context: ReadContext) {
+            begin(context);
+            checkVersion(Number(version), name);
+            return layers.readVersion(secretName, Number(version), context);
           },
         }),
     async check(context) {
-      return checkVault(settings, client, document, context);
+      return checkVault(settings, client, mount, documents, context);
     },
     async close() {
       client.close();
     },
-  };
-}
-
-function batchOf(document: KvDocument, provider: string, place: string): SecretBatch {
-  const { members, version, createdAt, exists } = document;
-  const facts = {
-    ...(version === undefined ? {} : { version: String(version) }),
-    ...(createdAt === undefined ? {} : { createdAt }),
-  };
-  const entries = new Map<string, SecretRecord | SecretError>();
-  for (const [name, text] of members)
-    entries.set(
-      name,
-      text === 'null'
-        ? new SecretError('ERR_SECRET_INVALID', `${name} is null at ${place}`, {
-            provider,
-            secretName: name,
-            hint: 'Store a text under the name, or delete it.',
-          })
-        : { value: text.startsWith('"') ? JSON.parse(text) : text, ...facts },
-    );
-  return {
-    entries,
-    complete: true,
-    ...(version === undefined ? {} : { revision: String(version) }),
-    ...(exists
-      ? {}
-      : { missingDocument: { description: `has nothing at ${place}`, optional: false } }),
   };
 }

@@ -1,0 +1,203 @@
+/**
+ * What `doctor` shows of a document: whether it is there, what the token may do with it, and what was
+ * probably meant if it is not.
+ */
+import { isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
+import type { KvDocumentStore } from './kv-document.ts';
+import { listFolder } from './kv-listing.ts';
+import type { KvMount, KvPart } from './kv-mount.ts';
+import { nearNames } from './near-names.ts';
+import type { VaultClient } from './vault-client.ts';
+import type { VaultSettings } from './vault-settings.ts';
+
+/** The line for an error that was thrown where something was looked at. */
+export function failing(subject: string, error: unknown): ProviderCheck {
+  if (!isSecretError(error))
+    return { subject, state: 'failing', message: 'could not be looked at' };
+  const { reason, hint } = error;
+  return {
+    subject,
+    state: 'failing',
+    message: reason,
+    ...(hint === undefined ? {} : { mend: hint }),
+  };
+}
+
+/** What a token may be allowed, with the part of the API it takes on version 2. */
+const rights: readonly {
+  readonly what: string;
+  readonly part: KvPart;
+  readonly all: readonly string[];
+}[] = [
+  { what: 'write it', part: 'data', all: ['create', 'update'] },
+  { what: 'change names of it (patch)', part: 'data', all: ['patch'] },
+  { what: 'read its history', part: 'metadata', all: ['read'] },
+  { what: 'list what is below it', part: 'metadata', all: ['list'] },
+  { what: 'delete its newest version', part: 'data', all: ['delete'] },
+];
+
+/** A line about reading the document; for the first one, which is written to, one about the rest. */
+export async function checkRights(
+  settings: VaultSettings,
+  client: VaultClient,
+  mount: KvMount,
+  position: number,
+  context: ReadContext,
+): Promise<readonly ProviderCheck[]> {
+  const subject = 'policy';
+  const path = settings.paths[position] ?? '';
+  try {
+    const kv = await mount.version(context);
+    const data = mount.shown(kv, path);
+    const metadata = mount.shown(kv, path, 'metadata');
+    const outcome = await client.ask(
+      {
+        verb: 'write',
+        path: 'sys/capabilities-self',
+        body: JSON.stringify({ paths: [data, metadata] }),
+      },
+      context,
+    );
+    const told = (outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined) as
+      | Readonly<Record<string, unknown>>
+      | null
+      | undefined;
+    const may = (on: string, capabilities: readonly string[]): boolean => {
+      const held = told?.[on];
+      if (!Array.isArray(held)) return false;
+      return held.includes('root') || capabilities.every((one) => held.includes(one));
+    };
+    if (!Array.isArray(told?.[data]))
+      return [
+        { subject, state: 'unknown', message: 'the server does not tell what the token may do' },
+      ];
+    const reading: ProviderCheck = may(data, ['read'])
+      ? { subject, state: 'ready', message: `the token may read ${data}` }
+      : {
+          subject,
+          state: 'failing',
+          message: `the token may not read ${data}`,
+          mend: rule(data, ['read']),
+        };
+    if (position > 0) return [reading];
+    const known = kv === 2 ? rights : rights.filter(({ what }) => /write|list|delete/.test(what));
+    const [allowed, refused] = [true, false].map((wanted) =>
+      known.filter(({ part, all }) => may(part === 'data' ? data : metadata, all) === wanted),
+    );
+    const named = (list: typeof known | undefined) => list?.map(({ what }) => what).join(', ');
+    const mayWrite = may(data, ['create', 'update']) || may(data, ['patch']);
+    return [
+      reading,
+      {
+        subject,
+        state: 'ready',
+        message: `it may ${named(allowed) || 'do nothing else with it'}${refused?.length ? `; it may not ${named(refused)}` : ''}`,
+        ...(mayWrite
+          ? {}
+          : { mend: `To let it write: ${rule(data, ['read', 'create', 'update'])}` }),
+      },
+    ];
+  } catch (error) {
+    if (isSecretError(error, 'ERR_SECRET_DENIED'))
+      return [{ subject, state: 'unknown', message: 'the token may not ask what it may do' }];
+    return [failing(subject, error)];
+  }
+}
+
+/** A rule as a policy has it. */
+function rule(path: string, capabilities: readonly string[]): string {
+  return `path ${JSON.stringify(path)} { capabilities = ${JSON.stringify(capabilities).replaceAll(',', ', ')} }`;
+}
+
+/** A line about the document itself. */
+export async function checkPath(
+  settings: VaultSettings,
+  client: VaultClient,
+  mount: KvMount,
+  position: number,
+  document: KvDocumentStore,
+  context: ReadContext,
+): Promise<ProviderCheck> {
+  const subject = 'path';
+  const { place } = document;
+  const path = settings.paths[position] ?? '';
+  const wrong = (message: string, mend: string): ProviderCheck => ({
+    subject,
+    state: 'failing',
+    message,
+    mend,
+  });
+  try {
+    const { exists, members, version, gone } = await document.read(context);
+    if (gone?.state === 'deleted')
+      return wrong(
+        `version ${gone.version} of ${place} is deleted`,
+        `bao kv undelete -mount=${settings.mount} -versions=${gone.version} ${path}`,
+      );
+    if (gone)
+      return wrong(`version ${gone.version} of ${place} is destroyed`, 'Write it: keyfall migrate');
+    if (!exists) return wrong(`nothing is at ${place}`, await meant(client, mount, path, context));
+    const [only] = members;
+    if (version === undefined && members.size === 1 && only?.[0] === 'data' && only[1][0] === '{')
+      return wrong(
+        `${place} has one name, "data", that holds an object: it was written as to KV version 2`,
+        `Write the names themselves: bao kv put -mount=${settings.mount} ${path} NAME=value`,
+      );
+    const at = version === undefined ? '' : ` at version ${version}`;
+    return { subject, state: 'ready', message: `${place} has ${members.size} names${at}` };
+  } catch (error) {
+    return failing(subject, error);
+  }
+}
+
+/** What was probably meant by a path that leads to nothing. */
+async function meant(
+  client: VaultClient,
+  mount: KvMount,
+  path: string,
+  context: ReadContext,
+): Promise<string> {
+  const kv = await mount.version(context);
+  const [, part = '', rest = ''] = /^(data|metadata)\/(.+)$/.exec(path) ?? [];
+  if (kv === 2 && rest !== '')
+    return `Leave ${part}/ out of the path: ${rest}. Requests get it by themselves.`;
+  const start = path.lastIndexOf('/') + 1;
+  const folder = path.slice(0, Math.max(0, start - 1));
+  const name = path.slice(start);
+  const found: string[] = [];
+  try {
+    for await (const key of listFolder(client, mount, folder, 500, () => context)) {
+      found.push(key);
+      if (found.length === 5_000) break;
+    }
+  } catch {
+    // it may well not list: then there is no more to say
+  }
+  const write = 'or write it: keyfall migrate';
+  if (found.includes(`${name}/`))
+    return `It is a folder: name a document in it (variable VAULT_SECRET_PATH), ${write}`;
+  const near = nearNames(name, found).map((key) => path.slice(0, start) + key);
+  if (near.length > 0)
+    return `Did you mean ${near.join(' or ')} (variable VAULT_SECRET_PATH)? Else write it: keyfall migrate`;
+  return `Check the path (variable VAULT_SECRET_PATH), ${write}`;
+}
+
+/** The KV mounts that the token sees, as part of a mend. */
+export async function mountsHint(
+  client: VaultClient,
+  context: ReadContext,
+): Promise<string | undefined> {
+  try {
+    const outcome = await client.ask({ verb: 'read', path: 'sys/internal/ui/mounts' }, context);
+    const data = outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined;
+    const mounts = (data as { secret?: Readonly<Record<string, { type?: unknown }>> } | undefined)
+      ?.secret;
+    const names = Object.entries(mounts ?? {})
+      .filter(([, { type }]) => type === 'kv' || type === 'generic')
+      .map(([name]) => name.replace(/\/$/, ''))
+      .slice(0, 10);
+    return names.length === 0 ? undefined : `The token sees the KV mounts ${names.join(', ')}.`;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * The documents and folders of a KV engine, page by page: a folder may hold more than one answer
+ * should carry.
+ */
+import { type ReadContext, SecretError } from '@keyfall/core';
+import type { KvMount } from './kv-mount.ts';
+import type { VaultClient } from './vault-client.ts';
+
+/**
+ * What a folder holds, in the server's order: `dev`, and `team/` for a folder. Empty for one that
+ * holds nothing or is not there. A document whose newest version is deleted is among them.
+ *
+ * OpenBao sends pages (`after`, `limit`). A server that doesn't know them sends everything at once,
+ * which is then the only page.
+ */
+export async function* listFolder(
+  client: VaultClient,
+  mount: KvMount,
+  folder: string,
+  pageSize: number,
+  contextOfPage: () => ReadContext,
+): AsyncGenerator<string, void, undefined> {
+  const kv = await mount.version(contextOfPage());
+  const shown = mount.shown(kv, folder, 'metadata');
+  for (let after = ''; ; ) {
+    const page = `&after=${encodeURIComponent(after)}&limit=${pageSize}`;
+    const outcome = await client.ask(
+      {
+        verb: 'read',
+        // a GET: not every proxy lets the verb LIST through
+        path: `${mount.encoded(kv, folder, 'metadata')}/?list=true${page}`,
+        place: mount.shown(1, folder),
+        ifDenied: `Its policy needs the capability "list" on ${shown}.`,
+      },
+      contextOfPage(),
+    );
+    if (outcome.kind === 'missing') return;
+    const data = outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined;
+    const keys = (data as { keys?: unknown } | null | undefined)?.keys;
+    if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string'))
+      throw new SecretError('ERR_SECRET_INVALID', `the list of ${shown} is not Vault's`, {
+        provider: client.subject.provider,
+      });
+    if (after !== '' && keys.includes(after)) return; // all at once, again
+    yield* keys;
+    const last = keys.at(-1);
+    if (last === undefined || keys.length !== pageSize) return;
+    after = last;
+  }
+}

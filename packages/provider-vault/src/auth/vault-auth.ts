@@ -53,6 +53,8 @@ export interface VaultLogin {
    * before the token ends.
    */
   readonly lastBecause?: string | undefined;
+  /** Is called when the server has accepted it, to count or forget what a login uses up. */
+  readonly accepted?: () => void;
 }
 
 /** A login method of Vault: one of this package's, or your own. */

@@ -1,0 +1,35 @@
+/**
+ * Logins with the TLS certificate of the connection.
+ * https://openbao.org/docs/auth/cert
+ */
+import type { VaultAuth } from './vault-auth.ts';
+
+/** Options of {@link certAuth}. */
+export interface CertAuthOptions {
+  /** The role's name. Left out: the server takes the first whose authority signed the certificate. */
+  readonly role?: string;
+  /** Where the method is enabled. Default `cert`. */
+  readonly mount?: string;
+}
+
+/**
+ * Logs in with the certificate that the provider's `clientCert` and `clientKey` name.
+ *
+ * @example
+ * ```ts
+ * import { certAuth, vaultProvider } from '@keyfall/provider-vault';
+ *
+ * const provider = vaultProvider({
+ *   path: 'aiogram-shop',
+ *   clientCert: '/etc/shop/tls.crt',
+ *   clientKey: '/etc/shop/tls.key',
+ *   auth: certAuth({ role: 'shop' }),
+ * });
+ * ```
+ */
+export function certAuth({ role, mount = 'cert' }: CertAuthOptions = {}): VaultAuth {
+  return {
+    name: 'TLS certificate',
+    login: () => ({ path: `auth/${mount}/login`, body: role === undefined ? {} : { name: role } }),
+  };
+}

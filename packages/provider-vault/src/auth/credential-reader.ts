@@ -1,0 +1,57 @@
+/**
+ * Reads a credential from where it is kept, at each login anew.
+ */
+import { readFile } from 'node:fs/promises';
+import { isSecretError, SecretError } from '@keyfall/core';
+import type { Variables } from '../vault-variables.ts';
+import type { CredentialSource } from './vault-auth.ts';
+
+/** @throws see `VaultLoginContext.read` */
+export async function readCredential(
+  source: CredentialSource,
+  what: string,
+  { provider, env }: { readonly provider: string; readonly env: Variables },
+): Promise<string> {
+  const { text, from } = await textOf(source, what, provider, env);
+  if (typeof text === 'string' && text.trim() !== '') return text;
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    text === undefined ? `there is no ${from} for ${what}` : `${what} (${from}) is empty`,
+    { provider, hint: `The login needs ${what}.` },
+  );
+}
+
+async function textOf(
+  source: CredentialSource,
+  what: string,
+  provider: string,
+  env: Variables,
+): Promise<{ readonly text: unknown; readonly from: string }> {
+  if (typeof source === 'string') return { text: source, from: 'an option' };
+  if (typeof source === 'function') {
+    try {
+      return { text: await source(), from: 'what the function returned' };
+    } catch (error) {
+      // its message may hold anything
+      if (isSecretError(error)) throw error;
+      throw new SecretError(
+        'ERR_SECRET_UNAVAILABLE',
+        `the function that gives ${what} has failed`,
+        {
+          provider,
+          hint: 'Let it throw a SecretError to say why.',
+        },
+      );
+    }
+  }
+  if ('env' in source) return { text: env[source.env], from: `variable ${source.env}` };
+  try {
+    const text = await readFile(source.file, 'utf8');
+    return { text: text.replace(/\r?\n$/, ''), from: 'a file' };
+  } catch {
+    throw new SecretError('ERR_SECRET_CONFIG', `the file of ${what} cannot be read`, {
+      provider,
+      hint: 'Check its path and mode.',
+    });
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Logins with a signed token that somebody else vouches for: a CI system, a cloud, Kubernetes.
+ * https://openbao.org/docs/auth/jwt and https://openbao.org/docs/auth/kubernetes
+ */
+import type { CredentialSource, VaultAuth } from './vault-auth.ts';
+
+/** Options of {@link jwtAuth}. */
+export interface JwtAuthOptions {
+  /** The role. Left out: the method's default role. */
+  readonly role?: string;
+  /** The JWT: from a file that its issuer rotates, or from a function that asks for a new one. */
+  readonly jwt: CredentialSource;
+  /** Where the method is enabled. Default `jwt`. */
+  readonly mount?: string;
+}
+
+/** Options of {@link kubernetesAuth}. */
+export interface KubernetesAuthOptions {
+  /** The role of the service account. */
+  readonly role: string;
+  /**
+   * The service account's token. Default: the file
+   * `/var/run/secrets/kubernetes.io/serviceaccount/token`. A projected token with an audience of its own
+   * is the better one: the role's `audience` must be the same.
+   */
+  readonly jwt?: CredentialSource;
+  /** Where the method is enabled. Default `kubernetes`. */
+  readonly mount?: string;
+}
+
+/**
+ * Logs in with a JWT or OIDC token of a machine.
+ *
+ * @example
+ * ```ts
+ * import { jwtAuth, vaultProvider } from '@keyfall/provider-vault';
+ *
+ * const provider = vaultProvider({
+ *   path: 'aiogram-shop',
+ *   auth: jwtAuth({ role: 'ci', jwt: { env: 'CI_JOB_JWT' } }),
+ * });
+ * ```
+ */
+export function jwtAuth({ role, jwt, mount = 'jwt' }: JwtAuthOptions): VaultAuth {
+  return methodOf('JWT', mount, role, jwt);
+}
+
+/**
+ * Logs in as the service account of a pod.
+ *
+ * @example
+ * ```ts
+ * import { kubernetesAuth, vaultProvider } from '@keyfall/provider-vault';
+ *
+ * const provider = vaultProvider({ path: 'aiogram-shop', auth: kubernetesAuth({ role: 'shop' }) });
+ * ```
+ */
+export function kubernetesAuth({
+  role,
+  jwt = { file: '/var/run/secrets/kubernetes.io/serviceaccount/token' },
+  mount = 'kubernetes',
+}: KubernetesAuthOptions): VaultAuth {
+  return methodOf('Kubernetes', mount, role, jwt);
+}
+
+function methodOf(
+  name: string,
+  mount: string,
+  role: string | undefined,
+  source: CredentialSource,
+): VaultAuth {
+  return {
+    name,
+    async login(context) {
+      // a line break at its end would travel on to whoever checks it
+      const jwt = (await context.read(source, 'the JWT')).trim();
+      return { path: `auth/${mount}/login`, body: role === undefined ? { jwt } : { role, jwt } };
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * Logins with a user name and a password.
+ * https://openbao.org/docs/auth/userpass and https://openbao.org/docs/auth/ldap
+ */
+import type { CredentialSource, VaultAuth } from './vault-auth.ts';
+
+/** Options of {@link userpassAuth}. */
+export interface UserpassAuthOptions {
+  /** The user's name. */
+  readonly username: string;
+  /** The password. */
+  readonly password: CredentialSource;
+  /** Where the method is enabled: `ldap` for LDAP, which is asked in the same way. Default `userpass`. */
+  readonly mount?: string;
+}
+
+/**
+ * Logs in with a user name and a password, of the method userpass, or of LDAP or RADIUS by their mount.
+ *
+ * @example
+ * ```ts
+ * import { userpassAuth, vaultProvider } from '@keyfall/provider-vault';
+ *
+ * const provider = vaultProvider({
+ *   path: 'aiogram-shop',
+ *   auth: userpassAuth({ username: 'shop', password: { file: '/run/secrets/vault-password' } }),
+ * });
+ * ```
+ */
+export function userpassAuth({
+  username,
+  password,
+  mount = 'userpass',
+}: UserpassAuthOptions): VaultAuth {
+  return {
+    name: mount === 'ldap' ? 'LDAP' : 'userpass',
+    async login(context) {
+      return {
+        path: `auth/${mount}/login/${username}`,
+        body: { password: await context.read(password, 'the password') },
+      };
+    },
+  };
+}

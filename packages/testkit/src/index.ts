@@ -15,7 +15,13 @@ export type { ReceivedRequest } from './http-requests.ts';
 export { assertNoLeak, leaksOf } from './leaks.ts';
 export type { ManualClock } from './manual-clock.ts';
 export { manualClock } from './manual-clock.ts';
+export type { MotoServer } from './moto-server.ts';
+export { startMotoServer } from './moto-server.ts';
+export type { PostgresServer } from './postgres-server.ts';
+export { startPostgresServer } from './postgres-server.ts';
 export { findVaultBinary } from './vault-binary.ts';
+export type { VaultCluster, VaultClusterOptions, VaultNode } from './vault-cluster.ts';
+export { startVaultCluster } from './vault-cluster.ts';
 export type {
   VaultAnswer,
   VaultBody,

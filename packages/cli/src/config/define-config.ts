@@ -7,6 +7,7 @@ import type { ChainEntry, Duration, SecretProvider } from '@keyfall/core';
 /** Providers that a configuration may name instead of importing them. */
 export type ProviderId =
   | 'vault'
+  | 'vault-dynamic'
   | 'dotenv'
   | 'env'
   | 'sops'

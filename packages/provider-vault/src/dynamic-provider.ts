@@ -13,8 +13,7 @@ import {
 } from '@keyfall/core';
 import { createLeaseKeeper, type GivenCredentials } from './lease-keeper.ts';
 import { leaseRequests } from './lease-requests.ts';
-import { nodeVaultWire } from './node-vault-wire.ts';
-import { createTransport } from './transport.ts';
+import { openWire } from './open-wire.ts';
 import { createVaultClient } from './vault-client.ts';
 import { segmentsOf } from './vault-path.ts';
 import { resolveSettings, type VaultProviderOptions } from './vault-settings.ts';
@@ -75,7 +74,7 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
   const [mount, path] = dividedPath(options.path, name);
   checkParameters(parameters, name);
   const settings = resolveSettings({ ...options, name, mount, path });
-  const client = createVaultClient(settings, nodeVaultWire(createTransport(settings)));
+  const client = createVaultClient(settings, openWire(settings));
   const { origin, place } = client.subject;
   const { namespace, timeout } = settings;
   // what happens between two reads is told through the last one
@@ -97,9 +96,7 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
     async read(_names, context) {
       warn = context.warn;
       if (settings.tls.skipVerify && settings.address.secure)
-        warn(
-          `the certificate of ${origin} is not checked: skipVerify (variable VAULT_SKIP_VERIFY) is on`,
-        );
+        warn(`the certificate of ${origin} is not checked: ${settings.tls.skipVerifyFrom} is on`);
       const credentials = await keeper.current(context.signal);
       return credentials === undefined
         ? {

@@ -3,8 +3,9 @@
  * which sends them. Left to itself node-vault follows redirects to any host with the token in hand,
  * reads settings of its own from the environment, and throws errors that hold tokens and bodies.
  */
+import { listPath } from './direct-wire.ts';
 import type { Transport } from './transport.ts';
-import type { VaultWire, WireCall, WireResult } from './vault-wire.ts';
+import type { VaultWire, WireCall, WireFailure, WireResult } from './vault-wire.ts';
 
 /** The part of node-vault that is used. Its own types know neither PATCH's body nor our transport. */
 interface NodeVaultClient {
@@ -27,12 +28,26 @@ interface RequestOptions {
   readonly json?: unknown;
 }
 
-/** Makes the wire. node-vault (and the axios that it loads) is imported at the first request. */
-export function nodeVaultWire(transport: Transport): VaultWire {
-  let loading: Promise<(options: object) => NodeVaultClient> | undefined;
+type CreateNodeVault = (options: object) => NodeVaultClient;
+
+const notInstalled: WireFailure = {
+  kind: 'failure',
+  what: 'settings',
+  detail: "the package node-vault, which the option wire: 'node-vault' needs beside this one,",
+  sent: false,
+};
+
+/**
+ * Makes the wire. node-vault (and the axios that it loads) is imported at the first request.
+ *
+ * @param pathPrefix - what stands between `/v1` and every path: `/team-a`, or nothing
+ */
+export function nodeVaultWire(transport: Transport, pathPrefix = ''): VaultWire {
+  let loading: Promise<CreateNodeVault | undefined> | undefined;
   const load = () => {
     loading ??= import('node-vault').then(
-      (module) => module.default as unknown as (options: object) => NodeVaultClient,
+      (module) => module.default as unknown as CreateNodeVault,
+      () => undefined,
     );
     return loading;
   };
@@ -41,8 +56,7 @@ export function nodeVaultWire(transport: Transport): VaultWire {
    * A client for one request: it is a few closures, and shared it would be state that every
    * concurrent request sees (its token, and headers that stick).
    */
-  async function clientFor(call: WireCall): Promise<NodeVaultClient> {
-    const create = await load();
+  function clientFor(create: CreateNodeVault, call: WireCall): NodeVaultClient {
     const send = ({ method, uri, headers, json }: RequestOptions) =>
       transport.send({
         method,
@@ -60,7 +74,7 @@ export function nodeVaultWire(transport: Transport): VaultWire {
     });
     // the constructor takes these from VAULT_* variables as well; they are ours to decide
     client.endpoint = '';
-    client.pathPrefix = '';
+    client.pathPrefix = pathPrefix;
     client.token = call.token ?? '';
     client.namespace = call.namespace ?? '';
     // its own resolves every answer of a URL with sys/health in it and rejects 202
@@ -72,8 +86,10 @@ export function nodeVaultWire(transport: Transport): VaultWire {
     call: WireCall,
     work: (client: NodeVaultClient) => Promise<WireResult>,
   ): Promise<WireResult> {
+    const create = await load();
+    if (create === undefined) return notInstalled;
     try {
-      return await work(await clientFor(call));
+      return await work(clientFor(create, call));
     } catch {
       // nothing of ours rejects: this is node-vault's own, and its text may hold anything
       return { kind: 'failure', what: 'malformed', detail: 'node-vault', sent: true };
@@ -83,7 +99,7 @@ export function nodeVaultWire(transport: Transport): VaultWire {
   return {
     // requestOptions are never passed: node-vault pins the first token into their headers
     read: (path, call) => ask(call, (client) => client.read(path)),
-    list: (path, call) => ask(call, (client) => client.read(`${path}?list=true`)),
+    list: (path, call) => ask(call, (client) => client.read(listPath(path))),
     write: (path, body, call) => ask(call, (client) => client.write(path, body)),
     update: (path, body, call) => ask(call, (client) => client.update(path, body)),
     delete: (path, call) => ask(call, (client) => client.delete(path)),

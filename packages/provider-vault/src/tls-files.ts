@@ -1,42 +1,114 @@
 /**
- * The files of the TLS settings, read when the first connection needs them.
+ * The files of the TLS settings: read when the first connection needs them, and read again when they
+ * have changed, since certificates are renewed under programs that run for months.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import type { TlsSettings } from './vault-settings.ts';
+import { certificatesIn, type FileSetting, type TlsSettings } from './connection-settings.ts';
 import type { WireFailure } from './vault-wire.ts';
 
-/**
- * What a connection is made with. Authorities that were given replace the system's, in the order of
- * Vault's own clients: file, text, directory.
- *
- * @returns a failure that names the setting, if a file cannot be read or is not what it should be
- */
-export async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | WireFailure> {
-  let setting = 'caCert (variable VAULT_CACERT)';
-  try {
-    let ca: string[] | undefined;
-    if (tls.caFile !== undefined) ca = [await readFile(tls.caFile, 'utf8')];
-    else if (tls.caPem !== undefined) ca = [tls.caPem];
-    else if (tls.caDirectory !== undefined) {
-      setting = 'caPath (variable VAULT_CAPATH)';
-      const entries = await readdir(tls.caDirectory, { withFileTypes: true });
-      const files = entries.filter((entry) => !entry.isDirectory());
-      const directory = tls.caDirectory;
-      ca = await Promise.all(files.map(({ name }) => readFile(join(directory, name), 'utf8')));
+/** What connections are made with, as the files are now. */
+export interface SecureContexts {
+  /**
+   * The same object until a file changes. Files that cannot be used any more leave the last good
+   * one in its place: a renewal may be half done.
+   *
+   * @returns a failure that names the setting, if there never was a good one
+   */
+  current(): Promise<SecureContext | WireFailure>;
+  /** Why the files as they are now cannot be used, if so: what a handshake that fails then is due to. */
+  readonly failing: WireFailure | undefined;
+}
+
+export function secureContexts(tls: TlsSettings): SecureContexts {
+  let held: { readonly print: string; readonly context: SecureContext } | undefined;
+  let failing: WireFailure | undefined;
+  let looking: Promise<SecureContext | WireFailure> | undefined;
+
+  async function look(): Promise<SecureContext | WireFailure> {
+    // taken before the files are read: a change in between is seen by the next look
+    const print = await fingerprintOf(tls);
+    if (held?.print === print) {
+      failing = undefined;
+      return held.context;
     }
-    // made before the certificate is looked at, so that a broken authority is told from that
-    const authorities = { minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) } as const;
-    const withoutClient = createSecureContext(authorities);
-    if (tls.certFile === undefined || tls.keyFile === undefined) return withoutClient;
-    setting = 'clientCert or clientKey (variables VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)';
-    const [cert, key] = await Promise.all([
-      readFile(tls.certFile, 'utf8'),
-      readFile(tls.keyFile, 'utf8'),
-    ]);
-    return createSecureContext({ ...authorities, cert, key });
-  } catch {
-    return { kind: 'failure', what: 'settings', detail: setting, sent: false };
+    const loaded = await loadSecureContext(tls);
+    failing = 'kind' in loaded ? loaded : undefined;
+    if ('kind' in loaded) return held?.context ?? loaded;
+    held = { print, context: loaded };
+    return loaded;
   }
+
+  return {
+    current() {
+      looking ??= look().finally(() => {
+        looking = undefined;
+      });
+      return looking;
+    },
+    get failing() {
+      return failing;
+    },
+  };
+}
+
+/** What tells whether a file is another than before: size and times, or that it is not there. */
+async function fingerprintOf({ authorities, identity }: TlsSettings): Promise<string> {
+  const files: string[] = [];
+  if (authorities?.kind === 'file') files.push(authorities.path);
+  if (authorities?.kind === 'directory')
+    files.push(...(await filesOf(authorities.path).catch(() => [authorities.path])));
+  if (identity) files.push(identity.cert.path, identity.key.path);
+  const prints = files.map(async (file) => {
+    const facts = await stat(file, { bigint: true }).catch(() => undefined);
+    return facts ? [file, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join() : file;
+  });
+  return (await Promise.all(prints)).join('\n');
+}
+
+/** The files of a directory. Links are followed: a mounted Kubernetes volume is made of them. */
+async function filesOf(directory: string): Promise<string[]> {
+  const paths = (await readdir(directory)).sort().map((name) => join(directory, name));
+  const facts = await Promise.all(paths.map((path) => stat(path)));
+  return paths.filter((_, index) => facts[index]?.isFile());
+}
+
+/** Authorities that were given replace the system's. */
+async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | WireFailure> {
+  let setting = '';
+  try {
+    const ca: string[] = [];
+    const { authorities, identity } = tls;
+    if (authorities?.kind === 'text') ca.push(authorities.pem);
+    else if (authorities) {
+      setting = authorities.from;
+      const { kind, path } = authorities;
+      for (const file of kind === 'file' ? [path] : await filesOf(path)) {
+        const pem = await readFile(file, 'utf8');
+        // OpenSSL passes over what it cannot read, and would trust nobody or the wrong ones
+        if (certificatesIn(pem) === 0) return unusable(setting);
+        ca.push(pem);
+      }
+      if (ca.length === 0) return unusable(setting);
+    }
+    const trusted = { minVersion: 'TLSv1.2', ...(authorities ? { ca } : {}) } as const;
+    // made before the certificate is looked at, so that a broken authority is told from that
+    const withoutIdentity = createSecureContext(trusted);
+    if (identity === undefined) return withoutIdentity;
+    const read = ({ path, from }: FileSetting) => {
+      setting = from;
+      return readFile(path, 'utf8');
+    };
+    const cert = await read(identity.cert);
+    const key = await read(identity.key);
+    setting = `${identity.cert.from} or ${identity.key.from}`;
+    return createSecureContext({ ...trusted, cert, key });
+  } catch {
+    return unusable(setting);
+  }
+}
+
+function unusable(setting: string): WireFailure {
+  return { kind: 'failure', what: 'settings', detail: `the file of ${setting}`, sent: false };
 }

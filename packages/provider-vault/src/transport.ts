@@ -4,14 +4,18 @@
  * largest size. Never rejects; see `vault-wire.ts`.
  */
 import {
+  type ClientRequest,
   Agent as HttpAgent,
   type IncomingMessage,
   type RequestOptions,
   request as requestHttp,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { loadSecureContext } from './tls-files.ts';
-import type { TlsSettings, VaultAddress } from './vault-settings.ts';
+import type { SecureContext } from 'node:tls';
+import type { ConnectionSettings, VaultAddress } from './connection-settings.ts';
+import { failureOfTunnel, type TunnelOptions, tunnelThrough } from './proxy-tunnel.ts';
+import { rateLimiter } from './rate-limiter.ts';
+import { secureContexts } from './tls-files.ts';
 import type { WireAnswer, WireCall, WireFailure, WireResult } from './vault-wire.ts';
 
 /** Bytes. An entry on raft storage is at most 1 MiB: what is larger is no answer of a KV engine. */
@@ -19,6 +23,12 @@ const largestAnswer = 8 * 1024 * 1024;
 
 /** Milliseconds. Longer timers fire at once in Node. */
 const longestTimer = 2 ** 31 - 1;
+
+/**
+ * Milliseconds until an idle connection is ended by us: before a load balancer or a NAT forgets it
+ * without a word, and the next request waits for nobody.
+ */
+const longestIdle = 30_000;
 
 /** One request, as it goes out. */
 interface TransportRequest {
@@ -38,13 +48,13 @@ export interface Transport {
 }
 
 /** Where and how a transport connects. */
-export interface TransportOptions {
-  readonly address: VaultAddress;
-  /** Other origins that a standby may point to. */
-  readonly nodes: readonly VaultAddress[];
-  readonly followRedirects: boolean;
-  readonly tls: TlsSettings;
-}
+export type TransportOptions = Pick<
+  ConnectionSettings,
+  'address' | 'nodes' | 'followRedirects' | 'tls' | 'proxy' | 'rateLimit'
+> & {
+  /** Milliseconds that an idle connection is kept. Default 30 s. */
+  readonly idle?: number;
+};
 
 interface Redirect {
   readonly kind: 'redirect';
@@ -58,22 +68,37 @@ export function createTransport({
   nodes,
   followRedirects,
   tls,
+  proxy,
+  rateLimit,
+  idle = longestIdle,
 }: TransportOptions): Transport {
-  const http = new HttpAgent({ keepAlive: true });
-  let https: HttpsAgent | undefined;
+  const http = new HttpAgent({ keepAlive: true, timeout: idle });
+  const contexts = secureContexts(tls);
+  const tunnel = proxy && tunnelThrough(proxy);
+  const limiter = rateLimit && rateLimiter(rateLimit);
+  /** What ends each exchange that is under way. */
+  const underWay = new Set<() => void>();
+  let https: { readonly agent: HttpsAgent; readonly context: SecureContext } | undefined;
   let closed = false;
 
+  /** The agent whose connections are made with the TLS files as they are now. */
   async function httpsAgent(): Promise<HttpsAgent | WireFailure> {
-    if (https) return https;
-    const secureContext = await loadSecureContext(tls);
-    if ('kind' in secureContext) return secureContext;
-    https ??= new HttpsAgent({
+    const context = await contexts.current();
+    if ('kind' in context) return context;
+    if (https?.context === context) return https.agent;
+    if (https) retire(https.agent);
+    const agent = new HttpsAgent({
       keepAlive: true,
-      secureContext,
+      timeout: idle,
+      secureContext: context,
       rejectUnauthorized: !tls.skipVerify,
+      // a resumed session shows no certificate: neither theirs that has expired nor ours that is new
+      maxCachedSessions: 0,
       ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
     });
-    return https;
+    if (tunnel) agent.createConnection = tunnel;
+    https = { agent, context };
+    return agent;
   }
 
   async function sendTo(
@@ -83,36 +108,27 @@ export function createTransport({
     const agent = node.secure ? await httpsAgent() : http;
     if ('kind' in agent) return agent;
     if (closed || request.call.signal.aborted) return failure('aborted', 'aborted', false);
-    const options: RequestOptions = {
+    const options: RequestOptions & TunnelOptions = {
       agent,
       method: request.method,
       path: node.prefix + request.path,
-      headers: {
-        ...request.headers,
-        Accept: 'application/json',
-        // an agent with require_request_header answers 412 without it
-        'X-Vault-Request': 'true',
-        ...(request.call.index === undefined ? {} : { 'X-Vault-Index': request.call.index }),
-        ...(request.call.inconsistent === undefined
-          ? {}
-          : { 'X-Vault-Inconsistent': request.call.inconsistent }),
-        ...(request.body === undefined
-          ? {}
-          : {
-              'Content-Type': request.headers['Content-Type'] ?? 'application/json',
-              'Content-Length': Buffer.byteLength(request.body),
-            }),
-        ...(node.socketPath === undefined ? {} : { Host: 'localhost' }),
-      },
+      headers: headersOf(request, node),
+      tunnelLimit: request.call.timeLeft(),
       ...(node.socketPath === undefined
         ? { host: node.hostname, port: node.port }
         : { socketPath: node.socketPath }),
     };
-    return exchange(node.secure, options, request);
+    const result = await exchange(node.secure, options, request, underWay);
+    // a handshake that fails while our files are broken is told as that, which can be mended here
+    return result.kind === 'failure' && result.what === 'tls' && contexts.failing
+      ? contexts.failing
+      : result;
   }
 
   return {
     async send(request) {
+      const kept = await limiter?.turn(request.call);
+      if (kept) return kept;
       const asked = request.call.node ?? address;
       const first = await sendTo(asked, request);
       if (first.kind !== 'redirect') return first;
@@ -126,9 +142,38 @@ export function createTransport({
     },
     close() {
       closed = true;
+      for (const end of underWay) end();
       http.destroy();
-      https?.destroy();
+      https?.agent.destroy();
     },
+  };
+}
+
+/** Ends an agent's idle connections now, and each other one after its answer. */
+function retire(agent: HttpsAgent): void {
+  agent.maxFreeSockets = 0;
+  for (const sockets of Object.values(agent.freeSockets))
+    for (const socket of sockets ?? []) socket.destroy();
+}
+
+function headersOf(
+  { headers, body, call }: TransportRequest,
+  { socketPath }: VaultAddress,
+): Record<string, string | number> {
+  return {
+    ...headers,
+    Accept: 'application/json',
+    // an agent with require_request_header answers 412 without it
+    'X-Vault-Request': 'true',
+    ...(call.index === undefined ? {} : { 'X-Vault-Index': call.index }),
+    ...(call.inconsistent === undefined ? {} : { 'X-Vault-Inconsistent': call.inconsistent }),
+    ...(body === undefined
+      ? {}
+      : {
+          'Content-Type': headers['Content-Type'] ?? 'application/json',
+          'Content-Length': Buffer.byteLength(body),
+        }),
+    ...(socketPath === undefined ? {} : { Host: 'localhost' }),
   };
 }
 
@@ -166,14 +211,23 @@ function exchange(
   secure: boolean,
   options: RequestOptions,
   { body, call }: TransportRequest,
+  underWay: Set<() => void>,
 ): Promise<WireResult | Redirect> {
   return new Promise((resolve) => {
     let sent = false;
-    const request = (secure ? requestHttps : requestHttp)(options);
+    let request: ClientRequest;
+    try {
+      request = (secure ? requestHttps : requestHttp)(options);
+    } catch {
+      // Node refuses characters in the path and in headers, and its error may show them
+      resolve(failure('settings', 'the path, the token or the namespace', false));
+      return;
+    }
 
     const settle = (result: WireResult | Redirect): void => {
       clearTimeout(timer);
       call.signal.removeEventListener('abort', onAbort);
+      underWay.delete(onAbort);
       resolve(result);
       // an answer read to its end leaves the connection to the next request
       if (result.kind !== 'answer') request.destroy();
@@ -185,9 +239,11 @@ function exchange(
       Math.min(call.timeLeft(), longestTimer),
     );
     call.signal.addEventListener('abort', onAbort);
+    underWay.add(onAbort);
 
     request.on('socket', (socket) => {
-      if (request.reusedSocket) sent = true;
+      // a tunnel hands over a socket that is secure already
+      if (request.reusedSocket || !socket.connecting) sent = true;
       else
         socket.once(secure ? 'secureConnect' : 'connect', () => {
           sent = true;
@@ -195,8 +251,10 @@ function exchange(
     });
     // stays attached: a destroyed request says so once more
     request.on('error', (error: NodeJS.ErrnoException) => {
+      const tunnelFailure = failureOfTunnel(error);
+      if (tunnelFailure) return settle(tunnelFailure);
       const code = error.code ?? 'no code';
-      fail(kindOf(code), code);
+      return fail(kindOf(code), code);
     });
     request.on('response', (response) => {
       const status = response.statusCode ?? 0;

@@ -308,6 +308,7 @@ const errnos: Readonly<Record<string, string>> = {
   ENOTFOUND: 'cannot be reached: its host name is not known',
   EAI_AGAIN: 'cannot be reached: the name server does not answer',
   ENOENT: 'cannot be reached: there is no such socket',
+  EACCES: 'cannot be reached: this user may not use its socket',
 };
 
 function failed({ what, detail, sent }: WireFailure, subject: Subject): Verdict {
@@ -355,8 +356,30 @@ function failed({ what, detail, sent }: WireFailure, subject: Subject): Verdict 
     case 'settings':
       return error(
         'ERR_SECRET_CONFIG',
-        `the file of the option ${detail} cannot be used`,
-        'Check that it exists, that this user may read it and that it is PEM.',
+        `${detail} cannot be used`,
+        'Check that it exists, that this user may read it and that it is PEM, a key without a passphrase.',
+      );
+    case 'proxy':
+      // a proxy that is busy may let the next request through; one that refuses will not
+      return / status (?:4\d\d|501)$/.test(detail)
+        ? error(
+            'ERR_SECRET_CONFIG',
+            `the proxy ${detail} when it is asked for ${origin}`,
+            detail.endsWith('407')
+              ? 'It asks for credentials: write the option proxy (variable VAULT_PROXY_ADDR) as http://user:password@host:port.'
+              : 'Check the option proxy (variable VAULT_PROXY_ADDR), and what the proxy allows.',
+          )
+        : error(
+            'ERR_SECRET_UNAVAILABLE',
+            `${origin} cannot be reached: the proxy ${detail}`,
+            'Check the option proxy (variable VAULT_PROXY_ADDR).',
+            'any',
+          );
+    case 'rate-limit':
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${detail} allows no further request to ${origin} within the time limit`,
+        'Raise it, or ask for less often.',
       );
     default:
       return error(

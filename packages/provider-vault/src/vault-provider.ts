@@ -38,7 +38,7 @@ export interface VaultProvider extends SecretProvider {
  * request. Writes go to the first. If one of them is not there while another is, the answer is marked
  * as degraded and a warning names the path, since it may be mistyped.
  *
- * Making the provider does no I/O: files are read, and node-vault is loaded, at the first call.
+ * Making the provider does no I/O: files are read at the first call.
  *
  * @throws `ERR_SECRET_CONFIG` naming the option and variable that is missing or wrong
  * @example
@@ -64,9 +64,7 @@ export function vaultProvider(options: VaultProviderOptions = {}): VaultProvider
   /** What every call starts with. */
   function begin({ warn }: ReadContext): void {
     if (settings.tls.skipVerify && settings.address.secure)
-      warn(
-        `the certificate of ${origin} is not checked: skipVerify (variable VAULT_SKIP_VERIFY) is on`,
-      );
+      warn(`the certificate of ${origin} is not checked: ${settings.tls.skipVerifyFrom} is on`);
   }
 
   return {

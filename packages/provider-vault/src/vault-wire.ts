@@ -4,7 +4,7 @@
  * facts, so that no error of a library (they hold tokens and bodies) gets past this line.
  */
 
-import type { VaultAddress } from './vault-settings.ts';
+import type { VaultAddress } from './connection-settings.ts';
 
 /** What bounds one request and says who asks, and whom. */
 export interface WireCall {
@@ -52,9 +52,13 @@ export interface WireFailure {
     | 'foreign-node'
     /** A redirect that no Vault server makes. */
     | 'redirect'
-    /** A file of the TLS settings cannot be read. */
+    /** The proxy that leads to the server cannot be reached, or refuses. */
+    | 'proxy'
+    /** Our own limit of requests a second leaves it no turn within its time. */
+    | 'rate-limit'
+    /** A file of the TLS settings cannot be read, or something cannot be sent. */
     | 'settings';
-  /** Node's or OpenSSL's own code, the origin of a redirect, or the name of a setting. */
+  /** Node's or OpenSSL's own code, the origin of a redirect or proxy, or the name of a setting. */
   readonly detail: string;
   /** Whether the server may have received the request and acted on it. */
   readonly sent: boolean;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type TlsOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { isSecretError, type SecretError } from '@keyfall/core';
+import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
@@ -144,11 +144,20 @@ test('tlsServerName is the name that is expected', async () => {
   expect(error.code).toBe('ERR_SECRET_TLS');
 });
 
-test('skipVerify trusts anybody, and says so', async () => {
+test('skipVerify trusts anybody, and says so once, naming what was set', async () => {
   const { address } = await tlsFront('expired');
   const said: string[] = [];
   expect((await read({ address, skipVerify: true }, said)).entries.get('A')).toMatchObject(held);
-  expect(said.join()).toContain('VAULT_SKIP_VERIFY');
+  expect(said.join()).toContain('the option skipVerify');
+
+  const env = { BAO_SKIP_VERIFY: 't', VAULT_SKIP_VERIFY: 'false' };
+  const secrets = createSecrets({ providers: [vaultProvider({ token, path, address, env })] });
+  const warnings: string[] = [];
+  secrets.on('warning', ({ message }) => warnings.push(message));
+  expect(await secrets.get('A')).toBe(value);
+  await secrets.set('B', value).catch(() => {}); // the policy does not allow it
+  await secrets.close();
+  expect(warnings).toEqual([expect.stringContaining('the variable BAO_SKIP_VERIFY')]);
 });
 
 test('VAULT_SKIP_VERIFY=false verifies', async () => {

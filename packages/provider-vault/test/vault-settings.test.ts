@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { resolveSettings } from '../src/vault-settings.ts';
 
+const brokenPem = '-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n';
 const base = { path: 'shop', token: 'a-token' };
 const settings = (env: Record<string, string>, options: VaultProviderOptions = base) =>
   resolveSettings({ ...options, env });
@@ -86,6 +87,9 @@ test.each([
   ['250ms', 250],
   ['1.5s', 1_500],
   ['1h', 3_600_000],
+  ['1d', 86_400_000],
+  ['1.s500000us', 1_500],
+  ['.5s', 500],
   ['0', undefined],
 ])('VAULT_CLIENT_TIMEOUT=%s', (text, milliseconds) => {
   expect(settings({ VAULT_CLIENT_TIMEOUT: text }).timeout).toBe(milliseconds);
@@ -93,6 +97,98 @@ test.each([
 
 test.each(['1', 't', 'T', 'TRUE', 'true', 'True'])('VAULT_SKIP_VERIFY=%s', (text) => {
   expect(settings({ VAULT_SKIP_VERIFY: text }).tls.skipVerify).toBe(true);
+});
+
+test.each(['0', 'f', 'F', 'FALSE', 'false', 'False', ''])('VAULT_SKIP_VERIFY=%s', (text) => {
+  expect(settings({ VAULT_SKIP_VERIFY: text }).tls.skipVerify).toBe(false);
+});
+
+test.each(['-5s', '5 s', 'soon', '1d2h', 's', '1.2.3s', '0x5'])(
+  'VAULT_CLIENT_TIMEOUT=%s is refused',
+  (text) => {
+    expect(errorOf({ ...base, env: { VAULT_CLIENT_TIMEOUT: text } })).toContain(
+      'VAULT_CLIENT_TIMEOUT',
+    );
+  },
+);
+
+test.each(['SRV_LOOKUP', 'WRAP_TTL'])('%s that is off or empty is no setting', (setting) => {
+  for (const text of ['', '0', 'false'])
+    expect(settings({ [`VAULT_${setting}`]: text })).toEqual(settings({}));
+});
+
+test.each([
+  ['10', { rate: 10, burst: 10 }],
+  ['0.5', { rate: 0.5, burst: 1 }],
+  ['2.5:7', { rate: 2.5, burst: 7 }],
+])('VAULT_RATE_LIMIT=%s', (text, limit) => {
+  expect(settings({ VAULT_RATE_LIMIT: text }).rateLimit).toEqual({
+    ...limit,
+    from: 'the variable VAULT_RATE_LIMIT',
+  });
+});
+
+test("PROXY_ADDR beats Vault's HTTP_PROXY, and the system's are not read", () => {
+  const env = {
+    VAULT_PROXY_ADDR: 'http://us%65r:p%40ss@proxy.test:3128/',
+    BAO_HTTP_PROXY: 'http://other.test',
+    HTTPS_PROXY: 'http://generic.test',
+    https_proxy: 'http://generic.test',
+  };
+  expect(settings(env).proxy).toEqual({
+    origin: 'http://proxy.test:3128',
+    hostname: 'proxy.test',
+    port: 3128,
+    authorization: `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
+  });
+  expect(settings({ BAO_HTTP_PROXY: 'http://other.test' }).proxy?.origin).toBe('http://other.test');
+  expect(settings({ HTTPS_PROXY: 'http://generic.test' }).proxy).toBeUndefined();
+});
+
+test('the password of a proxy is shown by no error', () => {
+  for (const proxy of [
+    'socks5://u:pa55word@p',
+    'http://u:pa55word@p/path',
+    'http://u:pa55word%zz@p',
+  ])
+    errorOf({ ...base, proxy }, 'pa55word');
+});
+
+test('authorities: an option before every variable; of the variables file, text, directory', () => {
+  const all = { VAULT_CACERT: '/file', VAULT_CACERT_BYTES: 'x', VAULT_CAPATH: '/directory' };
+  const file = (path: string, from: string) => ({ kind: 'file', path, from });
+  const directory = { kind: 'directory', path: '/directory', from: 'the variable VAULT_CAPATH' };
+  expect(settings(all).tls.authorities).toEqual(file('/file', 'the variable VAULT_CACERT'));
+  expect(settings({ ...all, BAO_CACERT: '', BAO_CACERT_BYTES: '' }).tls.authorities).toEqual(
+    directory,
+  );
+  expect(() => settings({ ...all, BAO_CACERT: '' })).toThrow('VAULT_CACERT_BYTES');
+  expect(settings(all, { ...base, caPath: '/own' }).tls.authorities).toEqual({
+    kind: 'directory',
+    path: '/own',
+    from: 'the option caPath',
+  });
+  expect(settings({}).tls.authorities).toBeUndefined();
+});
+
+test('a pair of certificate and key comes from one place', () => {
+  const env = { VAULT_CLIENT_CERT: '/c', BAO_CLIENT_KEY: '/k' };
+  expect(settings(env).tls.identity).toEqual({
+    cert: { path: '/c', from: 'the variable VAULT_CLIENT_CERT' },
+    key: { path: '/k', from: 'the variable BAO_CLIENT_KEY' },
+  });
+  const options = { ...base, clientCert: '/own.pem', clientKey: '/own.key' };
+  expect(settings(env, options).tls.identity).toEqual({
+    cert: { path: '/own.pem', from: 'the option clientCert' },
+    key: { path: '/own.key', from: 'the option clientKey' },
+  });
+});
+
+test("a socket's path is taken as it stands", () => {
+  expect(settings({ VAULT_ADDR: 'unix:///run/a b%20%zz/v1' }).address).toMatchObject({
+    socketPath: '/run/a b%20%zz/v1',
+    origin: 'unix:///run/a b%20%zz/v1',
+  });
 });
 
 test.each<[string, VaultProviderOptions, string[]]>([
@@ -125,7 +221,65 @@ test.each<[string, VaultProviderOptions, string[]]>([
     { ...base, env: { VAULT_CLIENT_CERT: '/c' } },
     ['clientKey', 'VAULT_CLIENT_KEY'],
   ],
-  ['a proxy', { ...base, env: { VAULT_PROXY_ADDR: 'http://p' } }, ['VAULT_PROXY_ADDR']],
+  [
+    'SRV look-up',
+    { ...base, env: { BAO_SRV_LOOKUP: 'true', VAULT_SRV_LOOKUP: '' } },
+    ['BAO_SRV_LOOKUP'],
+  ],
+  [
+    'SRV look-up that is garbage',
+    { ...base, env: { VAULT_SRV_LOOKUP: 'x' } },
+    ['VAULT_SRV_LOOKUP'],
+  ],
+  ['wrapping', { ...base, env: { VAULT_WRAP_TTL: '5m' } }, ['VAULT_WRAP_TTL']],
+  ['a bad rate', { ...base, env: { BAO_RATE_LIMIT: 'fast' } }, ['BAO_RATE_LIMIT']],
+  ['no rate', { ...base, env: { VAULT_RATE_LIMIT: '0' } }, ['VAULT_RATE_LIMIT']],
+  ['no burst', { ...base, env: { VAULT_RATE_LIMIT: '5:0' } }, ['VAULT_RATE_LIMIT']],
+  [
+    'redirects that are neither on nor off',
+    { ...base, env: { BAO_DISABLE_REDIRECTS: 'no' } },
+    ['BAO_DISABLE_REDIRECTS'],
+  ],
+  ['a bad proxy', { ...base, env: { VAULT_PROXY_ADDR: 'proxy:3128' } }, ['VAULT_PROXY_ADDR']],
+  [
+    'a proxy of another kind',
+    { ...base, env: { VAULT_PROXY_ADDR: 'socks5://p:1080' } },
+    ['the option proxy', 'VAULT_PROXY_ADDR', 'http proxy'],
+  ],
+  [
+    'a proxy before a plain-text address',
+    { ...base, env: { BAO_HTTP_PROXY: 'http://p:3128', BAO_ADDR: 'http://vault.test' } },
+    ['BAO_HTTP_PROXY', 'http://vault.test', 'token'],
+  ],
+  [
+    'a client certificate without its key',
+    { ...base, env: { BAO_CLIENT_CERT: '/c' } },
+    ['the variable BAO_CLIENT_CERT', 'clientKey', 'VAULT_CLIENT_KEY'],
+  ],
+  [
+    'a key without its certificate',
+    { ...base, clientKey: '/k', env: { VAULT_CLIENT_CERT: '/c', VAULT_CLIENT_KEY: '/k' } },
+    ['the option clientKey', 'the option clientCert'],
+  ],
+  ['two kinds of authorities', { ...base, caCert: '/a', caPath: '/b' }, ['caCert', 'caPath']],
+  [
+    'a text that is no certificate',
+    { ...base, env: { BAO_CACERT_BYTES: 'PEM' } },
+    ['the variable BAO_CACERT_BYTES'],
+  ],
+  ['a broken certificate', { ...base, caCertPem: brokenPem }, ['the option caCertPem']],
+  ['verification by text', { ...base, skipVerify: 'false' as never }, ['skipVerify']],
+  ['an empty name', { ...base, tlsServerName: '' }, ['tlsServerName']],
+  ['a number for a file', { ...base, caCert: 7 as never }, ['caCert']],
+  ['a text for a list', { ...base, nodes: 'https://a.test' as never }, ['nodes']],
+  ['retries by text', { ...base, maxRetries: '2' as never }, ['maxRetries']],
+  ['a wire', { ...base, wire: 'fetch' as never }, ['wire']],
+  ['a relative socket', { ...base, address: 'unix://run/agent.sock' }, ['address', 'socket']],
+  [
+    'a socket that is too deep',
+    { ...base, env: { BAO_AGENT_ADDR: `unix:///${'x'.repeat(120)}` } },
+    ['BAO_AGENT_ADDR', '107'],
+  ],
   ['a KV version', { ...base, kvVersion: 3 as 2 }, ['kvVersion']],
   ['a namespace', { ...base, namespace: 'a\r\nX-Evil: 1' }, ['namespace', 'VAULT_NAMESPACE']],
   ['a path upwards', { ...base, path: '../other' }, ['path', 'VAULT_SECRET_PATH']],

@@ -1,0 +1,15 @@
+/**
+ * Settings to a wire: the one place that knows which adapters there are.
+ */
+import type { ConnectionSettings } from './connection-settings.ts';
+import { directWire } from './direct-wire.ts';
+import { nodeVaultWire } from './node-vault-wire.ts';
+import { createTransport } from './transport.ts';
+import type { VaultWire } from './vault-wire.ts';
+
+/** Makes the wire that the settings name. Does no I/O. */
+export function openWire(settings: ConnectionSettings): VaultWire {
+  const transport = createTransport(settings);
+  const adapter = settings.wire === 'node-vault' ? nodeVaultWire : directWire;
+  return adapter(transport, settings.pathPrefix);
+}

@@ -1,0 +1,93 @@
+/**
+ * Connections through an http proxy: CONNECT (RFC 9110, section 9.3.6), then TLS with the server
+ * itself inside, so that the proxy sees where a request goes and nothing of it.
+ */
+import type { Agent } from 'node:http';
+import { request as requestHttp } from 'node:http';
+import type { Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { ProxySettings } from './connection-settings.ts';
+import type { WireFailure } from './vault-wire.ts';
+
+/** Milliseconds. Longer timers fire at once in Node. */
+const longestTimer = 2 ** 31 - 1;
+
+/** What a tunnel takes from the options of the request that it is opened for. */
+export interface TunnelOptions {
+  /** Milliseconds: a request that is given up does not end a connection that is still being made. */
+  readonly tunnelLimit: number;
+}
+
+/** An error that carries what failed in the wire's own terms; its other fields are not looked at. */
+interface TunnelError extends Error {
+  readonly failure: WireFailure;
+}
+
+/** What failed, if `error` is from a tunnel. */
+export function failureOfTunnel(error: Error): WireFailure | undefined {
+  return (error as Partial<TunnelError>).failure;
+}
+
+/** What an https agent makes connections with. Its certificate check stays as it is. */
+export function tunnelThrough(proxy: ProxySettings): Agent['createConnection'] {
+  return (options, done) => {
+    const { host, port, tunnelLimit } = options as ConnectionOptions & TunnelOptions;
+    const authority = `${host?.includes(':') ? `[${host}]` : host}:${port}`;
+    const finish = (outcome: WireFailure | Socket): void => {
+      clearTimeout(timer);
+      if ('kind' in outcome)
+        done?.(Object.assign(new Error('no tunnel'), { failure: outcome }), outcome as never);
+      else done?.(null, outcome);
+    };
+    const fail = (detail: string): void =>
+      finish({ kind: 'failure', what: 'proxy', detail: `${proxy.origin} ${detail}`, sent: false });
+    const connecting = requestHttp({
+      host: proxy.hostname,
+      port: proxy.port,
+      method: 'CONNECT',
+      path: authority,
+      agent: false,
+      headers: {
+        Host: authority,
+        ...(proxy.authorization === undefined
+          ? {}
+          : { 'Proxy-Authorization': proxy.authorization }),
+      },
+    });
+    const timer = setTimeout(() => connecting.destroy(), Math.min(tunnelLimit, longestTimer));
+    connecting.on('error', ({ code }: NodeJS.ErrnoException) =>
+      fail(`cannot be reached (${code ?? 'no code'})`),
+    );
+    connecting.on('response', (response) => {
+      response.resume();
+      connecting.destroy();
+      fail(`answers with status ${response.statusCode}`);
+    });
+    connecting.on('connect', ({ statusCode = 0 }, socket, head) => {
+      // a server speaks only after the client in TLS: bytes here are not the server's
+      if (statusCode !== 200 || head.length > 0) {
+        socket.destroy();
+        fail(
+          statusCode === 200 ? 'answers more than it should' : `answers with status ${statusCode}`,
+        );
+        return;
+      }
+      const secured = connectTls({ ...(options as ConnectionOptions), socket });
+      const failed = (error: NodeJS.ErrnoException): void => {
+        clearTimeout(handshake);
+        done?.(error, secured);
+      };
+      const handshake = setTimeout(
+        () => secured.destroy(new Error('no handshake in time')),
+        Math.min(tunnelLimit, longestTimer),
+      );
+      secured.once('error', failed).once('secureConnect', () => {
+        clearTimeout(handshake);
+        secured.off('error', failed);
+        finish(secured);
+      });
+    });
+    connecting.end();
+    return undefined;
+  };
+}

@@ -6,7 +6,18 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** A dev server as a process of ours. */
+/** What to start, and how to tell that it runs. */
+export interface VaultProcessOptions {
+  /** The program: `bao` or `vault`. */
+  readonly binary: string;
+  readonly args: readonly string[];
+  /** Added to the environment, from which the developer's own `VAULT_` and `BAO_` variables are taken. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether the started server can be used. Asked until it says so. */
+  readonly ready: () => Promise<boolean>;
+}
+
+/** A server as a process of ours. */
 export interface VaultProcess {
   start(): Promise<void>;
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
@@ -15,29 +26,16 @@ export interface VaultProcess {
   log(): string;
 }
 
-/** A dev server on `port`, not yet started. */
-export function vaultProcess(
-  binary: string,
-  port: number,
-  token: string,
-  more: readonly string[],
-): VaultProcess {
-  const address = `http://127.0.0.1:${port}`;
+/** A server that is not yet started. */
+export function vaultProcess({ binary, args, env, ready }: VaultProcessOptions): VaultProcess {
   let child: ChildProcess | undefined;
   let log = '';
 
   async function start(): Promise<void> {
-    const started = spawn(
-      binary,
-      [
-        'server',
-        '-dev',
-        '-dev-no-store-token', // else it writes the user's ~/.vault-token
-        `-dev-listen-address=127.0.0.1:${port}`,
-        ...more,
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: environmentFor(token) },
-    );
+    const started = spawn(binary, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environmentWith(env),
+    });
     child = started;
     log = '';
     for (const stream of [started.stdout, started.stderr]) {
@@ -58,8 +56,8 @@ export function vaultProcess(
     try {
       await until(async () => {
         if (failed !== undefined) throw new Error(failed);
-        return healthy(address);
-      }, 'the server to be healthy');
+        return ready();
+      }, 'the server to be ready');
     } catch (error) {
       // what it wrote last may still be on its way through the pipe
       if (failed === undefined) await end('SIGKILL');
@@ -92,22 +90,15 @@ export function vaultProcess(
     },
     async resume() {
       child?.kill('SIGCONT');
-      await until(() => healthy(address), 'the server to answer again');
+      await until(ready, 'the server to answer again');
     },
   };
 }
 
-/**
- * The root token goes by the environment, where `ps` does not show it. Nothing else of the
- * developer's own Vault environment may reach the server.
- */
-function environmentFor(token: string): NodeJS.ProcessEnv {
+/** Nothing of the developer's own Vault environment may reach the server. */
+function environmentWith(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(VAULT|BAO)_/.test(name));
-  return {
-    ...Object.fromEntries(own),
-    BAO_DEV_ROOT_TOKEN_ID: token,
-    VAULT_DEV_ROOT_TOKEN_ID: token,
-  };
+  return { ...Object.fromEntries(own), ...more };
 }
 
 const alive = new Set<ChildProcess>();
@@ -116,7 +107,7 @@ const alive = new Set<ChildProcess>();
  * The exit hook covers an orderly end. A test worker that is killed runs no hook: there a shell
  * waits for the end of our pipe to it, which the system closes however we end.
  */
-function dieWithParent(child: ChildProcess): void {
+export function dieWithParent(child: ChildProcess): void {
   if (child.pid === undefined) return;
   if (alive.size === 0) process.once('exit', killAll);
   alive.add(child);

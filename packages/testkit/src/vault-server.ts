@@ -130,9 +130,22 @@ export async function startVaultServer(options: VaultServerOptions = {}): Promis
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await freePort());
     try {
-      const supervised = vaultProcess(binary, port, token, options.args ?? []);
+      const address = `http://127.0.0.1:${port}`;
+      const supervised = vaultProcess({
+        binary,
+        args: [
+          'server',
+          '-dev',
+          '-dev-no-store-token', // else it writes the user's ~/.vault-token
+          `-dev-listen-address=127.0.0.1:${port}`,
+          ...(options.args ?? []),
+        ],
+        // by the environment, where `ps` does not show it
+        env: { BAO_DEV_ROOT_TOKEN_ID: token, VAULT_DEV_ROOT_TOKEN_ID: token },
+        ready: () => healthy(address),
+      });
       await supervised.start();
-      return serverOver({ address: `http://127.0.0.1:${port}`, token }, supervised);
+      return serverOver({ address, token }, supervised);
     } catch (error) {
       // between our look and its start, somebody else may have taken the port
       const taken = error instanceof Error && error.message.includes('address already in use');
@@ -154,7 +167,8 @@ function runningServer(
   return { address: address.replace(/\/+$/, ''), token, variable };
 }
 
-function serverOver(
+/** The verbs of a server at an address, with the process behind it where that is ours. */
+export function serverOver(
   { address, token }: { readonly address: string; readonly token: string },
   supervised: VaultProcess | undefined,
 ): VaultServer {
@@ -256,7 +270,8 @@ function serverOver(
   };
 }
 
-function freePort(): Promise<number> {
+/** A port of the loopback interface that nobody listens on now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
       .once('error', reject)

@@ -102,6 +102,11 @@ export function assertFitsEnvironment(
     'Store it in a text form such as base64, or choose the names with --only.',
   );
   refuse(
+    [...values].filter(([, value]) => /\p{Surrogate}/u.test(value)).map(([name]) => name),
+    'holds half a surrogate pair, which is no text',
+    'Store it in a text form such as base64, or choose the names with --only.',
+  );
+  refuse(
     names.filter((name) => takesOver(name) && !named.has(name)),
     'could take over the program that is started',
     'Remove it from its store, or name all that you want with --only.',

@@ -1,12 +1,10 @@
 /**
  * Starts the program of `run` so that it cannot tell the difference: no shell, the same terminal and
- * process group, our signals handed on, its exit code ours.
+ * process group, its exit code ours.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { constants as system } from 'node:os';
-import { delimiter, resolve } from 'node:path';
-import { isatty } from 'node:tty';
+import { canReplaceProcess, findExecutable, replaceProcess } from './executable.ts';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from './exit-code.ts';
 import { errnoCode } from './report-error.ts';
 import { notice, printable } from './terminal.ts';
@@ -18,138 +16,84 @@ export interface ChildCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
-const forwarded = ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
+/** What happens with what the program prints, if it is not to go out as it is. */
+export type OutputFilter = (child: ChildProcess) => Promise<void>;
+
+/** A program that runs. Its promises never reject. */
+export interface RunningChild {
+  /**
+   * Its exit code once it ended: its own, 128+n if signal n ended
+   * it, 127 if there is no such program, 126 if it cannot be executed (both said on stderr).
+   */
+  readonly exited: Promise<number>;
+  /** The same, once all that it and what it left behind prints is written. */
+  readonly ended: Promise<number>;
+  /** Sends it a signal, if it still runs. */
+  kill(signal: NodeJS.Signals): void;
+}
 
 /**
- * Runs the program and returns its exit code: its own, 128+n if signal n ended it, 127 if there is
- * no such program, 126 if it cannot be executed (both said on stderr).
- *
- * Where Node can, the program takes our own process's place, and this never returns.
+ * Becomes the program, where Node can and the call cannot fail: then this never returns. `undefined`
+ * where it is to be started beside us.
  */
-export async function runChild(command: ChildCommand): Promise<number> {
+export function becomeChild(command: ChildCommand): undefined {
   const found = findExecutable(command.file, command.env['PATH']);
+  if ('path' in found && canReplaceProcess(found.path, command))
+    replaceProcess(found.path, command);
+}
+
+/** Starts the program. */
+export function startChild(command: ChildCommand, filter?: OutputFilter): RunningChild {
+  const { file, args, env } = command;
+  const found = findExecutable(file, env['PATH']);
   if ('problem' in found) {
-    notice(`${printable(command.file)}: ${found.problem}`);
-    return found.exitCode;
+    notice(`${printable(file)}: ${found.problem}`);
+    return notStarted(found.exitCode);
   }
-  replaceProcess(found.path, command);
-  return spawnChild(found.path, command);
-}
-
-type Executable =
-  | { readonly path: string }
-  | { readonly problem: string; readonly exitCode: number };
-
-/** Looks a program up as execvp(3) does, in the child's PATH. */
-function findExecutable(file: string, path = '/usr/local/bin:/usr/bin:/bin'): Executable {
-  const candidates = file.includes('/')
-    ? [resolve(file)]
-    : path.split(delimiter).map((folder) => resolve(folder, file));
-  let problem = 'command not found';
-  let exitCode = commandNotFoundExitCode;
-  for (const candidate of file === '' ? [] : candidates) {
-    try {
-      if (statSync(candidate).isDirectory()) {
-        if (!file.includes('/')) continue;
-        return { problem: 'is a folder', exitCode: commandNotExecutableExitCode };
-      }
-      accessSync(candidate, constants.X_OK);
-      return { path: candidate };
-    } catch (error) {
-      if (errnoCode(error) !== 'EACCES') continue;
-      problem = 'permission denied';
-      exitCode = commandNotExecutableExitCode;
-    }
-  }
-  return { problem, exitCode };
-}
-
-type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;
-
-/**
- * Becomes the program, where `process.execve` exists (Node 22.15 and later, not on Windows). Returns
- * where it does not, or where the call could fail: then Node would abort with a core dump.
- */
-function replaceProcess(path: string, { file, args, env }: ChildCommand): void {
-  const { execve } = process as unknown as { readonly execve?: Execve };
-  if (execve === undefined || process.platform === 'win32') return;
-  if (!isNativeProgram(path) || !isSmall(args, env)) return;
-  // Node ignores these two, and what is ignored stays ignored across execve: `yes | head` in the
-  // child would complain. What has a handler goes back to the default.
-  for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) process.on(signal, () => {});
-  execve.call(process, path, [file, ...args], { ...env });
-}
-
-/**
- * Whether it is a program of the same kind as Node itself: format, word size and processor in the
- * header of ELF and Mach-O. A script may name an interpreter that is not there, or none.
- */
-function isNativeProgram(path: string): boolean {
+  let child: ChildProcess;
   try {
-    const [ours, theirs] = [programHeader(process.execPath), programHeader(path)];
-    return (
-      ours.subarray(0, 6).equals(theirs.subarray(0, 6)) &&
-      ours.subarray(18).equals(theirs.subarray(18))
-    );
-  } catch {
-    return false; // may be executable without being readable
+    const output = filter === undefined ? 'inherit' : 'pipe';
+    child = spawn(found.path, args, {
+      argv0: file,
+      env: { ...env },
+      stdio: ['inherit', output, output],
+    });
+  } catch (error) {
+    // Node throws some errno codes, E2BIG among them, and emits the others
+    return notStarted(reportFailure(file, error));
   }
-}
-
-function programHeader(path: string): Buffer {
-  const header = Buffer.alloc(20);
-  const descriptor = openSync(path, 'r');
-  try {
-    readSync(descriptor, header);
-  } finally {
-    closeSync(descriptor);
-  }
-  return header;
-}
-
-/** Far below every system's limit for arguments and environment together (E2BIG). */
-function isSmall(args: readonly string[], env: Readonly<Record<string, string>>): boolean {
-  const texts = [...args, ...Object.entries(env).flat()];
-  return texts.reduce((bytes, text) => bytes + Buffer.byteLength(text) + 16, 0) < 100_000;
-}
-
-function spawnChild(path: string, { file, args, env }: ChildCommand): Promise<number> {
-  return new Promise((resolve) => {
-    // Where there is a terminal, it sends its own Ctrl-C to the child as well: once is enough.
-    const terminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
-    const signals = [...forwarded, 'SIGINT'] as const;
-    const forward = (signal: NodeJS.Signals): void => {
-      if (signal !== 'SIGINT' || !terminal) child?.kill(signal);
-    };
-    const settle = (exitCode: number): void => {
-      for (const signal of signals) process.off(signal, forward);
-      resolve(exitCode);
-    };
-    const fail = (error: unknown): void => {
-      const code = errnoCode(error);
-      // the file is there, so ENOENT is about the interpreter that its first line names
-      if (code === 'ENOENT') {
-        notice(`${printable(file)}: its interpreter was not found`);
-        settle(commandNotFoundExitCode);
-        return;
-      }
-      const why =
-        code === 'E2BIG' ? 'its arguments and environment are too large' : 'cannot be executed';
-      notice(`${printable(file)}: ${why}${code === undefined ? '' : ` (${code})`}`);
-      settle(commandNotExecutableExitCode);
-    };
-    let child: ChildProcess | undefined;
-    // before the start, so that no signal ends us and leaves the child behind
-    for (const signal of signals) process.on(signal, forward);
-    try {
-      child = spawn(path, args, { argv0: file, env: { ...env }, stdio: 'inherit' });
-    } catch (error) {
-      fail(error); // Node throws some errno codes, E2BIG among them, and emits the others
-      return;
-    }
-    child.once('error', fail);
+  const exited = new Promise<number>((resolve) => {
+    child.once('error', (error) => {
+      // a signal that could not be sent is told here too
+      if (child.pid === undefined) resolve(reportFailure(file, error));
+    });
     child.once('exit', (exitCode, signal) =>
-      settle(signal === null ? (exitCode ?? 0) : 128 + system.signals[signal]),
+      resolve(signal === null ? (exitCode ?? 0) : 128 + system.signals[signal]),
     );
   });
+  const written = child.pid === undefined ? undefined : filter?.(child);
+  return {
+    exited,
+    ended: Promise.all([exited, written]).then(([exitCode]) => exitCode),
+    kill: (signal) => void child.kill(signal),
+  };
+}
+
+function notStarted(exitCode: number): RunningChild {
+  const exited = Promise.resolve(exitCode);
+  return { exited, ended: exited, kill() {} };
+}
+
+/** Says why a program that was found could not be started; the exit code of a shell for it. */
+function reportFailure(file: string, error: unknown): number {
+  const code = errnoCode(error);
+  // the file is there, so ENOENT is about the interpreter that its first line names
+  if (code === 'ENOENT') {
+    notice(`${printable(file)}: its interpreter was not found`);
+    return commandNotFoundExitCode;
+  }
+  const why =
+    code === 'E2BIG' ? 'its arguments and environment are too large' : 'cannot be executed';
+  notice(`${printable(file)}: ${why}${code === undefined ? '' : ` (${code})`}`);
+  return commandNotExecutableExitCode;
 }

@@ -9,6 +9,7 @@ import {
   type SecretProvider,
   type Secrets,
   type SecretsOptions,
+  toMilliseconds,
 } from '@keyfall/core';
 import { withoutBootstrapSettings } from './bootstrap-settings.ts';
 import { announceEvents } from './notices.ts';
@@ -32,6 +33,8 @@ export interface CliChain {
   readonly providers: readonly SecretProvider[];
   /** Names that must be there, whatever else is taken. */
   readonly names: readonly string[];
+  /** How long an answer is fresh, in milliseconds. */
+  readonly ttl: number;
   /** Its provider of this name with its store, for a message. */
   label(provider: string): string;
   /** Whether a provider of this name is a store, as against a plain-text file. */
@@ -53,6 +56,7 @@ export function openChain({ providers: entries, names = [], ...options }: ChainP
     secrets,
     providers,
     names,
+    ttl: toMilliseconds(options.ttl ?? '5m', 'ttl'),
     label: (name) => labelOf(name, providers.find((each) => each.name === name)?.store ?? name),
     isStore: (name) => entries.some(({ provider, isStore }) => provider.name === name && isStore),
   };

@@ -62,6 +62,10 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     preserveEnv?: boolean;
     pristine?: boolean;
     passBootstrap?: boolean;
+    redact?: boolean;
+    watch?: boolean;
+    reloadSignal?: string;
+    killAfter?: string;
   }>(
     define('run')
       .description('Start a program with the secrets in its environment.')
@@ -70,6 +74,10 @@ export function createProgram(finish: (exitCode: number) => void): Command {
       .option('--preserve-env', 'an inherited variable wins over a secret from a store')
       .option('--pristine', 'of the inherited variables keep only PATH, HOME, TERM and their like')
       .option('--pass-bootstrap', 'leave VAULT_TOKEN and the other settings in its environment')
+      .option('--redact', 'mask every value in what it prints')
+      .option('--watch', 'start it anew when a secret changes')
+      .option('--reload-signal <signal>', 'with --watch: send it this instead (HUP)')
+      .option('--kill-after <time>', 'kill it if it does not end so long after a signal (10s)')
       .usage('[options] -- <command...>')
       .showHelpAfterError('Put -- before the program: keyfall run -- node server.js')
       .addHelpText(
@@ -77,6 +85,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
         examples(
           'keyfall run -- node server.js',
           'keyfall run --only TOKEN,DB_PASS -- python3 bot.py',
+          'keyfall run --redact --watch --kill-after 30s -- ./server',
         ),
       ),
     async (args, options) => {

@@ -4,7 +4,7 @@
  * that is Vault, then `.env`; else `.env` alone.
  */
 import { resolve } from 'node:path';
-import { SecretError, type SecretProvider } from '@keyfall/core';
+import { type Duration, SecretError, type SecretProvider, toMilliseconds } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { vaultEnvironment, vaultProvider } from '@keyfall/provider-vault';
 import { type ChainParts, type CliChain, openChain } from './cli-chain.ts';
@@ -86,7 +86,10 @@ async function chainOfSettings(options: SettingsOptions): Promise<ChainParts> {
   const providers = [{ provider: dotenv, isStore: false }];
   if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false'))
     providers.unshift({ provider: vaultFrom(file, options), isStore: true });
-  return { providers };
+  const ttl = process.env['KEYFALL_TTL'] ?? file['KEYFALL_TTL'];
+  if (ttl === undefined) return { providers };
+  toMilliseconds(ttl as Duration, 'KEYFALL_TTL');
+  return { providers, ttl: ttl as Duration };
 }
 
 function dotenvPath({ dotenv = '.env' }: SettingsOptions): string {

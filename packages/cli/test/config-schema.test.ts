@@ -39,6 +39,7 @@ const dotenvOptions: Record<keyof DotenvProviderOptions, unknown> = {
   path: ['.env', 'more.env'],
   profile: 'dev',
   mustExist: true,
+  expand: true,
   name: 'dotenv',
 };
 

@@ -45,14 +45,17 @@ export function start(args: readonly string[], { cwd, env = {} }: RunOptions): C
   return child;
 }
 
-/** Waits for a process and gathers what it prints. */
-export function finished(child: ChildProcess, input: string | Buffer = ''): Promise<RunResult> {
+/** Waits for a process and gathers what it prints. Its stdin is `input`; `open`: it stays open. */
+export function finished(
+  child: ChildProcess,
+  input: string | Buffer | { readonly open: true } = '',
+): Promise<RunResult> {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout?.on('data', (chunk) => stdout.push(chunk));
   child.stderr?.on('data', (chunk) => stderr.push(chunk));
   child.stdin?.on('error', () => {}); // it may end without reading
-  child.stdin?.end(input);
+  if (typeof input === 'string' || Buffer.isBuffer(input)) child.stdin?.end(input);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (exitCode, signal) => {

@@ -2,10 +2,14 @@
  * `keyfall run -- CMD…`: a program with the secrets in its environment. Everything is resolved before
  * it starts, so that what is missing or denied starts nothing.
  */
-import { buildChildEnvironment } from '../child-environment.ts';
-import { runChild } from '../child-process.ts';
-import { resolveSelection } from '../selection.ts';
-import { type SettingsOptions, withChain } from '../settings.ts';
+import { SecretError, toMilliseconds } from '@keyfall/core';
+import { bootstrapNames } from '../bootstrap-settings.ts';
+import { buildChildEnvironment, type ChildEnvironment } from '../child-environment.ts';
+import { becomeChild, type ChildCommand, type OutputFilter, startChild } from '../child-process.ts';
+import type { CliChain } from '../cli-chain.ts';
+import { resolveSelection, type Selection } from '../selection.ts';
+import { openConfiguredChain, type SettingsOptions } from '../settings.ts';
+import { exitCodeOfSignal, handleSignals, signalOf } from '../signals.ts';
 import { listNames, notice, printable } from '../terminal.ts';
 
 /** Options of `keyfall run`. */
@@ -14,6 +18,14 @@ export interface RunOptions extends SettingsOptions {
   readonly preserveEnv?: boolean;
   readonly pristine?: boolean;
   readonly passBootstrap?: boolean;
+  /** Mask values in what the program prints. */
+  readonly redact?: boolean;
+  /** Restart it when a secret changes. */
+  readonly watch?: boolean;
+  /** Send it this signal instead. */
+  readonly reloadSignal?: string;
+  /** A length of time after which a program that was asked to end is killed. */
+  readonly killAfter?: string;
 }
 
 /** Runs the command and returns its exit code. */
@@ -21,16 +33,76 @@ export async function runCommand(
   [file = '', ...args]: readonly string[],
   options: RunOptions,
 ): Promise<number> {
-  // the chain is closed before the program starts: no socket, timer or login of ours outlives it
-  const { secrets, degraded } = await withChain(options, (chain) =>
-    resolveSelection(chain, options.only),
-  );
-  const { env, replaced } = buildChildEnvironment({
+  const killAfter =
+    options.killAfter === undefined
+      ? undefined
+      : toMilliseconds(options.killAfter as `${number}s`, '--kill-after');
+  const reload = options.reloadSignal === undefined ? undefined : signalOf(options.reloadSignal);
+  if (reload !== undefined && !options.watch)
+    throw new SecretError('ERR_SECRET_CONFIG', '--reload-signal goes with --watch alone');
+
+  const chain = await openConfiguredChain(options);
+  const signals = handleSignals(() => void chain.secrets.close(), killAfter);
+  try {
+    const first = await resolveEnvironment(chain, options);
+    announce(first, file);
+    const { env, leased } = first;
+    const command = { file, args, env };
+    if (!leased && !options.watch && !options.redact) {
+      // no socket, timer or login of ours outlives the start of the program
+      await chain.secrets.close();
+      if (signals.endedBy !== undefined) return exitCodeOfSignal(signals.endedBy);
+      if (killAfter === undefined) becomeChild(command);
+    }
+    const filter = options.redact ? await outputFilter(chain, options) : undefined;
+    const start = (given: ChildCommand['env']) => startChild({ ...command, env: given }, filter);
+    if (!options.watch) {
+      const child = start(env);
+      signals.handTo(child);
+      return await child.ended;
+    }
+    const { superviseChild } = await import('../supervise-child.ts');
+    return await superviseChild({
+      start,
+      env,
+      signals,
+      chain,
+      resolve: async () => (await resolveEnvironment(chain, options)).env,
+      reload,
+      killAfter: killAfter ?? restartPatience,
+    });
+  } catch (error) {
+    if (signals.endedBy !== undefined) return exitCodeOfSignal(signals.endedBy);
+    throw error;
+  } finally {
+    signals.stop();
+    await chain.secrets.close();
+  }
+}
+
+/** Milliseconds that a program has to end before it is started anew, without `--kill-after`. */
+const restartPatience = 10_000;
+
+interface Resolved extends ChildEnvironment, Selection {
+  /** Whether one of the secrets is a dynamic one. */
+  readonly leased: boolean;
+}
+
+async function resolveEnvironment(chain: CliChain, options: RunOptions): Promise<Resolved> {
+  const selection = await resolveSelection(chain, options.only);
+  const { secrets } = selection;
+  const environment = buildChildEnvironment({
     ...options,
     inherited: process.env,
     secrets,
     named: new Set(options.only),
   });
+  const leased = [...secrets.values()].some((secret) => secret.leased);
+  return { ...selection, ...environment, leased };
+}
+
+/** Says what the user should know about what the program is started with. */
+function announce({ secrets, degraded, replaced }: Resolved, file: string): void {
   if (degraded && secrets.size === 0)
     notice(
       `${printable(file)} is started without any secret. Name what it needs with --only: then it starts with that or not at all.`,
@@ -42,5 +114,15 @@ export async function runCommand(
       `${listNames(replaced)} ${come} from ${listNames([...stores])} and not from the inherited environment; --preserve-env turns that round.`,
     );
   }
-  return runChild({ file, args, env });
+}
+
+/** Masks every value that the chain has seen, and the credentials that the program is given. */
+async function outputFilter(
+  { secrets: { redactor } }: CliChain,
+  { passBootstrap }: RunOptions,
+): Promise<OutputFilter> {
+  const { maskOutput } = await import('../masked-output.ts');
+  for (const name of passBootstrap ? bootstrapNames : [])
+    if (/(TOKEN|SECRET_ID|PASSWORD|AGE_KEY)$/.test(name)) redactor.add(process.env[name] ?? '');
+  return (child) => maskOutput(child, redactor);
 }

@@ -66,6 +66,7 @@ const providerOptions = {
     path: texts.optional(),
     profile: z.string().optional(),
     mustExist: z.boolean().optional(),
+    expand: z.boolean().optional(),
   },
   env: { ...common, prefix: z.string().optional() },
 };

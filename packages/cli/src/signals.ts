@@ -1,0 +1,85 @@
+/**
+ * What a signal to us means for the program of `run`: it is handed on.
+ */
+import { constants as system } from 'node:os';
+import { isatty } from 'node:tty';
+import { SecretError } from '@keyfall/core';
+import type { RunningChild } from './child-process.ts';
+
+const handed = ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGINT'] as const;
+
+/** Signals that ask a program to end. */
+const endings: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGINT', 'SIGQUIT']);
+
+/** Signals that end us while there is no program. */
+const endBefore: ReadonlySet<NodeJS.Signals> = new Set([...endings, 'SIGHUP']);
+
+/** The signals to us, from before the program starts until it ended. */
+export interface SignalHandling {
+  /** Hands signals on to this program from now on; `undefined`: there is none for now. */
+  handTo(child: RunningChild | undefined): void;
+  /** The signal that was to end us while there was no program. */
+  readonly endedBy: NodeJS.Signals | undefined;
+  /** Back to Node's own handling. */
+  stop(): void;
+}
+
+/**
+ * Takes the signals to us over, so that none ends us and leaves the program, a lease or a login behind.
+ *
+ * @param cancel - is called for a signal that is to end us while there is no program
+ * @param killAfter - milliseconds after which a program that was asked to end is killed
+ */
+export function handleSignals(cancel: () => void, killAfter: number | undefined): SignalHandling {
+  // Where there is a terminal, it sends its own Ctrl-C to the program as well: once is enough.
+  const terminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
+  let child: RunningChild | undefined;
+  let endedBy: NodeJS.Signals | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const handle = (signal: NodeJS.Signals): void => {
+    if (child === undefined) {
+      if (!endBefore.has(signal)) return;
+      endedBy ??= signal;
+      cancel();
+      return;
+    }
+    if (signal !== 'SIGINT' || !terminal) child.kill(signal);
+    if (killAfter !== undefined && endings.has(signal))
+      timer ??= setTimeout(() => child?.kill('SIGKILL'), killAfter);
+  };
+  for (const signal of handed) process.on(signal, handle);
+  return {
+    handTo(next) {
+      child = next;
+    },
+    get endedBy() {
+      return endedBy;
+    },
+    stop() {
+      clearTimeout(timer);
+      for (const signal of handed) process.off(signal, handle);
+    },
+  };
+}
+
+/** The exit code for a signal, as a shell has it. */
+export function exitCodeOfSignal(signal: NodeJS.Signals): number {
+  return 128 + system.signals[signal];
+}
+
+/**
+ * A signal by its name, `HUP` or `SIGHUP`.
+ * @throws `ERR_SECRET_CONFIG` if there is none of this name, or no program can see it
+ */
+export function signalOf(name: string): NodeJS.Signals {
+  const signal = `SIG${name.toUpperCase().replace(/^SIG/, '')}`;
+  if (Object.hasOwn(system.signals, signal) && signal !== 'SIGKILL' && signal !== 'SIGSTOP')
+    return signal as NodeJS.Signals;
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    '--reload-signal names no signal that can be handled',
+    {
+      hint: 'Name one such as HUP or USR1.',
+    },
+  );
+}

@@ -1,0 +1,107 @@
+/**
+ * `run --watch`: notices that the secrets have become others, and waits until they have settled.
+ */
+import {
+  type Clock,
+  isSecretError,
+  type ProviderStatus,
+  SecretError,
+  systemClock,
+} from '@keyfall/core';
+import type { CliChain } from './cli-chain.ts';
+import { notice } from './terminal.ts';
+
+/** How long two reads must agree before a change counts: an editor or a script writes several times. */
+const settling = 250;
+
+/** The pause between two restarts doubles while they follow one another. */
+const shortestPause = 1_000;
+const longestPause = 60_000;
+
+/** Options of {@link watchSecrets}. */
+export interface WatchOptions<Answer> {
+  readonly chain: CliChain;
+  /** What the program is started with now, or throws what is wrong with it. */
+  readonly resolve: () => Promise<Answer>;
+  readonly isSame: (one: Answer, other: Answer) => boolean;
+  /** What the program was started with. */
+  readonly first: Answer;
+  /** Is called for each change, one after another. */
+  readonly changed: (answer: Answer) => Promise<void>;
+  /** Ends the watch. */
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+}
+
+/**
+ * Watches until the signal fires. While a store cannot be read, or what it gives cannot be used, the
+ * program keeps what it has, and stderr says so once. Never rejects but for what `changed` throws.
+ */
+export async function watchSecrets<Answer>(options: WatchOptions<Answer>): Promise<void> {
+  const { chain, resolve, isSame, changed, signal, clock = systemClock } = options;
+  let current = options.first;
+  let pause = shortestPause;
+  let lastChange = Number.NEGATIVE_INFINITY;
+  let complaint: string | undefined;
+  let wake = (): void => {};
+  void chain.secrets.watch(() => wake(), signal).catch(() => {});
+
+  const sleep = (delay: number, canWake: boolean) =>
+    new Promise<void>((done) => {
+      const end = () => {
+        cancel();
+        signal.removeEventListener('abort', end);
+        wake = () => {};
+        done();
+      };
+      const cancel = clock.schedule(end, delay);
+      signal.addEventListener('abort', end);
+      if (canWake) wake = end;
+      if (signal.aborted) end();
+    });
+
+  /** What the stores hold now; `undefined` while they cannot be read. */
+  async function read(): Promise<Answer | undefined> {
+    try {
+      const failing = (await chain.secrets.refresh({ signal })).find(
+        ({ state }) => state === 'failing',
+      );
+      if (failing !== undefined) throw failureOf(failing, chain);
+      const answer = await resolve();
+      complaint = undefined;
+      return answer;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (!isSecretError(error)) throw error;
+      if (complaint !== error.reason)
+        notice(`${error.reason}. The program goes on with the secrets that it has.`);
+      complaint = error.reason;
+      return undefined;
+    }
+  }
+
+  while (!signal.aborted) {
+    await sleep(Math.max(chain.ttl, shortestPause), true);
+    let answer = signal.aborted ? undefined : await read();
+    if (answer === undefined || isSame(answer, current)) continue;
+    await sleep(Math.max(0, lastChange + pause - clock.monotonic()), false);
+    for (let before: Answer | undefined; !signal.aborted; before = answer) {
+      if (answer === undefined || (before !== undefined && isSame(before, answer))) break;
+      await sleep(settling, false);
+      answer = await read();
+    }
+    if (signal.aborted || answer === undefined || isSame(answer, current)) continue;
+    current = answer;
+    const now = clock.monotonic();
+    pause = now - lastChange > longestPause ? shortestPause : Math.min(pause * 2, longestPause);
+    lastChange = now;
+    await changed(answer);
+  }
+}
+
+function failureOf({ provider, detail = '' }: ProviderStatus, { label }: CliChain): SecretError {
+  return new SecretError(
+    'ERR_SECRET_UNAVAILABLE',
+    `${label(provider)} could not be read anew: ${detail}`,
+  );
+}

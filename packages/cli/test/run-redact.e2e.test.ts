@@ -1,0 +1,115 @@
+/**
+ * `run --redact`: no value gets through, however it is cut, and the program notices as little as can be.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { finished, folderWith, keyfall, printed, start } from './keyfall.ts';
+
+const value = 'canary-4b7d-secret';
+const lines = '-----BEGIN KEY-----\ncanary-first-line-9f\ncanary-second-line\n-----END KEY-----';
+const dotenv = `TOKEN=${value}\nLONGER=${value}-and-more\nKEY="${lines}"\nSHORT=8\n`;
+
+test('both streams are masked, longest first and over several lines, and the exit code is kept', async () => {
+  const cwd = await folderWith(dotenv);
+  const script = 'echo "a $TOKEN b $LONGER $SHORT"; echo "$KEY"; echo "e$TOKEN" >&2; exit 7';
+  const result = await keyfall(['run', '--redact', '--', 'sh', '-c', script], { cwd });
+  expect(result).toMatchObject({
+    code: 7,
+    stdout: 'a [redacted] b [redacted] 8\n[redacted]\n',
+    stderr: 'e[redacted]\n',
+  });
+});
+
+test('a value is masked wherever its output is cut, and however late the rest comes', async () => {
+  const cwd = await folderWith(dotenv);
+  // every cut of the value into two writes, the second only after the first arrived
+  const script = `
+import os, sys, time
+value = os.environ["TOKEN"].encode()
+for cut in range(1, len(value)):
+    for part in (b"<" + value[:cut], value[cut:] + b">\\n"):
+        os.write(1, part)
+        time.sleep(0.005)
+`;
+  await writeFile(join(cwd, 'cuts.py'), script);
+  const { stdout } = await keyfall(['run', '--redact', '--', 'python3', 'cuts.py'], { cwd });
+  expect(stdout).toBe('<[redacted]>\n'.repeat(value.length - 1));
+});
+
+test('encoded forms are masked, bytes that are no text go through as they are', async () => {
+  const cwd = await folderWith(dotenv);
+  const script = `
+import base64, json, os, sys
+out = sys.stdout.buffer
+out.write(bytes(range(256)) + b"|" + base64.b64encode(b"user:" + os.environ["TOKEN"].encode()))
+out.write(b"|" + json.dumps(os.environ["KEY"]).encode() + b"|")
+`;
+  await writeFile(join(cwd, 'bytes.py'), script);
+  const child = start(['run', '--redact', '--', 'python3', 'bytes.py'], { cwd });
+  const chunks: Buffer[] = [];
+  child.stdout?.on('data', (chunk) => chunks.push(chunk));
+  const { code, output } = await finished(child);
+  const bytes = Buffer.concat(chunks);
+  expect(code).toBe(0);
+  expect(bytes.subarray(0, 256)).toEqual(Buffer.from(Array.from({ length: 256 }, (_, at) => at)));
+  expect(output).not.toMatch(/canary|Y2FuYXJ5|NhbmFye|jYW5hcn/);
+});
+
+test('what is certain is not held back: a prompt is seen before the next line', async () => {
+  const cwd = await folderWith(dotenv);
+  const child = start(
+    ['run', '--redact', '--', 'sh', '-c', 'printf "name? "; read x; echo "<$x>"'],
+    {
+      cwd,
+    },
+  );
+  const output = finished(child, { open: true });
+  await printed(child, 'name? ');
+  child.stdin?.end('me\n');
+  expect((await output).stdout).toBe('name? <me>\n');
+});
+
+test('20 MB go through, whoever reads slowly', async () => {
+  const cwd = await folderWith(dotenv);
+  const script = `
+import os
+line = (os.environ["TOKEN"] + " some text that is no secret at all\\n").encode()
+for _ in range(20):
+    data = line * (1_000_000 // len(line))
+    while data: data = data[os.write(1, data):]
+`;
+  await writeFile(join(cwd, 'much.py'), script);
+  const child = start(['run', '--redact', '--', 'python3', 'much.py'], { cwd });
+  let count = 0;
+  child.stdout?.on('data', (chunk: Buffer) => {
+    count += chunk.toString('latin1').split('\n').length - 1;
+  });
+  const { code, output } = await finished(child);
+  expect(code).toBe(0);
+  expect(output).not.toContain('canary');
+  expect(count).toBe(
+    20 * Math.floor(1_000_000 / `${value} some text that is no secret at all\n`.length),
+  );
+});
+
+test('a reader that goes away ends the program as a pipe would', async () => {
+  const cwd = await folderWith(dotenv);
+  const child = start(['run', '--redact', '--', 'yes', 'text'], { cwd });
+  child.stdout?.once('data', () => child.stdout?.destroy());
+  expect(await finished(child)).toMatchObject({ code: 141, stderr: '' });
+});
+
+test('what it starts and leaves behind is masked as well', async () => {
+  const cwd = await folderWith(dotenv);
+  const script = '(sleep 0.3; echo "late $TOKEN") & echo early';
+  const result = await keyfall(['run', '--redact', '--', 'sh', '-c', script], { cwd });
+  expect(result).toMatchObject({ code: 0, stdout: 'early\nlate [redacted]\n' });
+});
+
+test('with --pass-bootstrap the credentials are masked too', async () => {
+  const cwd = await folderWith(dotenv);
+  const env = { VAULT_TOKEN: 'hvs.canary-token' };
+  const args = ['run', '--redact', '--pass-bootstrap', '--', 'sh', '-c', 'echo $VAULT_TOKEN'];
+  expect((await keyfall(args, { cwd, env })).stdout).toBe('[redacted]\n');
+});

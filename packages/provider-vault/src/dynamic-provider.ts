@@ -115,7 +115,7 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
     },
     async close() {
       await keeper.close();
-      client.close();
+      await client.close();
     },
   };
 }

@@ -1,3 +1,17 @@
+export type { AppRoleAuthOptions } from './auth/app-role-auth.ts';
+export { appRoleAuth } from './auth/app-role-auth.ts';
+export type { CertAuthOptions } from './auth/cert-auth.ts';
+export { certAuth } from './auth/cert-auth.ts';
+export type { JwtAuthOptions, KubernetesAuthOptions } from './auth/jwt-auth.ts';
+export { jwtAuth, kubernetesAuth } from './auth/jwt-auth.ts';
+export type { UserpassAuthOptions } from './auth/userpass-auth.ts';
+export { userpassAuth } from './auth/userpass-auth.ts';
+export type {
+  CredentialSource,
+  VaultAuth,
+  VaultLogin,
+  VaultLoginContext,
+} from './auth/vault-auth.ts';
 export type { VaultDynamicOptions } from './dynamic-provider.ts';
 export { vaultDynamic } from './dynamic-provider.ts';
 export type { VaultMetadata, VaultVersion } from './kv-metadata.ts';

@@ -9,11 +9,12 @@ import {
   type SecretVersion,
   type WriteReceipt,
 } from '@keyfall/core';
+import { abortError } from './aborting.ts';
 import { jsonMembers, jsonObject } from './json-members.ts';
 import { countStrings, mergeMembers, patchOf, sameMembers } from './kv-members.ts';
 import { momentOf, readMetadata } from './kv-metadata.ts';
 import { type KvMount, type KvPart, needsVersions } from './kv-mount.ts';
-import { abortError, type VaultClient } from './vault-client.ts';
+import type { VaultClient } from './vault-client.ts';
 import type { GoneVersion } from './vault-errors.ts';
 import type { VaultSettings } from './vault-settings.ts';
 import type { WireAnswer } from './vault-wire.ts';

@@ -4,7 +4,8 @@
  * document look missing, and a write land where nobody looks.
  */
 import { type ReadContext, SecretError } from '@keyfall/core';
-import { abortError, type VaultClient } from './vault-client.ts';
+import { abortError } from './aborting.ts';
+import type { VaultClient } from './vault-client.ts';
 import { encodePath } from './vault-path.ts';
 import type { VaultSettings } from './vault-settings.ts';
 

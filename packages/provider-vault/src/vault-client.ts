@@ -2,11 +2,10 @@
  * Requests with the token in hand: repeated where that is safe, and ended by an answer or by the one
  * error that tells what happened.
  */
-import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { type ReadContext, SecretError } from '@keyfall/core';
+import { abortError } from './aborting.ts';
+import { tokenFileSession } from './token-file-session.ts';
 import {
   forbidden,
   type GoneVersion,
@@ -14,7 +13,8 @@ import {
   type Suspect,
   verdictOf,
 } from './vault-errors.ts';
-import { checkToken, type TokenSetting, type VaultSettings } from './vault-settings.ts';
+import { createSession, type SessionToken, type VaultSession } from './vault-session.ts';
+import type { VaultSettings } from './vault-settings.ts';
 import type { VaultWire, WireAnswer, WireResult } from './vault-wire.ts';
 
 /** A request to the API. */
@@ -36,7 +36,12 @@ interface VaultRequest {
 
 /** What comes of a request that did not fail. */
 type VaultOutcome =
-  | { readonly kind: 'ok'; readonly answer: WireAnswer }
+  | {
+      readonly kind: 'ok';
+      readonly answer: WireAnswer;
+      /** The token that it was asked with: what was made by it ends with it. */
+      readonly token: SessionToken;
+    }
   | { readonly kind: 'missing'; readonly gone: GoneVersion | undefined }
   | { readonly kind: 'conflict' }
   /** A request that changes something went out, and nobody knows whether it was carried out. */
@@ -45,11 +50,13 @@ type VaultOutcome =
 /** Asks one server. */
 export interface VaultClient {
   readonly subject: Subject;
+  readonly session: VaultSession;
   /** @throws `SecretError` for everything that is none of the outcomes */
   ask(request: VaultRequest, context: ReadContext): Promise<VaultOutcome>;
   /** The same without repeating or judging, for what wants to know the status. */
   probe(request: VaultRequest, context: ReadContext): Promise<WireResult>;
-  close(): void;
+  /** Revokes what it logged in for, within 2 s, and ends every connection. Does not reject. */
+  close(): Promise<void>;
 }
 
 export function createVaultClient(settings: VaultSettings, wire: VaultWire): VaultClient {
@@ -60,12 +67,12 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
   let usesAreCounted = false;
 
   async function send(
-    { verb, path, body = '', anonymous = false }: VaultRequest,
+    { verb, path, body = '', anonymous = false, makes }: VaultRequest,
     context: ReadContext,
     token: string | undefined,
   ): Promise<WireResult> {
     const { signal, timeLeft } = context;
-    const call = anonymous ? { signal, timeLeft } : { signal, timeLeft, token, namespace };
+    const call = anonymous ? { signal, timeLeft } : { signal, timeLeft, token, namespace, makes };
     const result = await (verb === 'write' || verb === 'update'
       ? wire[verb](path, body, call)
       : wire[verb](path, call));
@@ -109,20 +116,34 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     }
   }
 
+  const { token: setting, clock } = settings;
+  const session =
+    setting.kind === 'file' || setting.kind === 'helper'
+      ? tokenFileSession(setting, provider)
+      : createSession({ setting, send, subject, maxRetries, clock });
+
   return {
     subject,
+    session,
     async ask(request, context) {
       const changes = request.makes || (request.verb !== 'read' && request.verb !== 'list');
       const about = { ...subject, place: request.place ?? subject.place };
+      let replaced = false;
       for (let repeats = 0; ; repeats += 1) {
-        const token = await readToken(settings.token, provider);
-        if (context.signal.aborted) throw abortError(context.signal, provider);
-        const result = await send(request, context, token);
+        const token = await session.token(context);
+        const result = await send(request, context, token.text);
         const verdict = verdictOf(result, about, request.verb);
         if (verdict.kind === 'forbidden') {
-          const kind = await judge(verdict.suspect, token, context);
+          const kind = await judge(verdict.suspect, token.text, context);
+          // a token that is not known has done nothing: sent once more with another, whatever it is
+          if (kind === 'unauthenticated' && !replaced) {
+            replaced = true;
+            repeats -= 1;
+            if (await session.replace(token, context)) continue;
+          }
           throw forbidden(kind, about, request.ifDenied);
         }
+        if (verdict.kind === 'ok') return { ...verdict, token };
         if (verdict.kind !== 'error') return verdict;
         const { error, repeat, ambiguous } = verdict;
         const delay =
@@ -143,46 +164,17 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
       }
     },
     async probe(request, context) {
-      const token = request.anonymous ? undefined : await readToken(settings.token, provider);
+      const token = request.anonymous ? undefined : (await session.token(context)).text;
       return send(request, context, token);
     },
-    close: () => wire.close(),
+    async close() {
+      await session.close();
+      wire.close();
+    },
   };
 }
 
 /** Milliseconds: short, since all repeats have to fit into a read's time limit. */
 function retryDelay(repeats: number): number {
   return 50 + Math.min(repeats, 2) * 50 + Math.random() * 50;
-}
-
-/** Why a call was ended: the signal's own reason if it is one of ours. */
-export function abortError(signal: AbortSignal, provider: string): SecretError {
-  if (isSecretError(signal.reason)) return signal.reason;
-  return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
-}
-
-/**
- * The token to send now. A file is read anew each time, so that an agent may rotate it.
- *
- * @throws `ERR_SECRET_CONFIG` for a file that cannot be read, and for what cannot be a token
- */
-async function readToken(setting: TokenSetting, provider: string): Promise<string> {
-  if (setting.kind === 'text') return setting.token;
-  const wrong = (what: string, hint: string) =>
-    new SecretError('ERR_SECRET_CONFIG', what, { provider, hint });
-  const helper = setting.kind === 'helper';
-  const from = helper ? 'the token helper' : setting.from;
-  const file = setting.file ?? join(homedir(), '.vault-token');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    throw wrong(
-      `the token file of ${from} cannot be read`,
-      helper
-        ? 'Log in with vault login or bao login, or set VAULT_TOKEN.'
-        : 'Check its path and mode.',
-    );
-  }
-  return checkToken(text, from, wrong);
 }

@@ -233,7 +233,7 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
       return listFolder(client, mount, clean, pageSize, () => contextOf(call));
     },
     async close() {
-      client.close();
+      await client.close();
     },
   };
 }

@@ -104,7 +104,7 @@ export function vaultProvider(options: VaultProviderOptions = {}): VaultProvider
       return checkVault(settings, client, mount, documents, context);
     },
     async close() {
-      client.close();
+      await client.close();
     },
   };
 }

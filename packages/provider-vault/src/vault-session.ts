@@ -1,8 +1,30 @@
 /**
  * The token that requests are sent with, over time: where it comes from, how long it lives, and by
  * which other one it is replaced.
+ *
+ * | the token | what is done |
+ * | --- | --- |
+ * | of a login | renewed after two thirds of its life; where that is refused or does not lengthen it any more, replaced by another login while it still works |
+ * | given as text | looked up after half a minute (a short program never pays for that), then renewed; it cannot be replaced, which is told as soon as it is known |
+ * | in a file | read for every request; whoever writes the file keeps it alive |
+ *
+ * Only tokens of logins are ever revoked.
  */
-import type { ReadContext } from '@keyfall/core';
+import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { unlessAborted } from './aborting.ts';
+import {
+  alarmOf,
+  backOff,
+  graceOf,
+  leftOf,
+  type Moment,
+  momentOf,
+  renewalDelay,
+  spanOf,
+} from './token-life.ts';
+import { type Subject, verdictOf } from './vault-errors.ts';
+import { type AcceptedLogin, type SendOnce, vaultLogin } from './vault-login.ts';
+import type { TokenSetting } from './vault-settings.ts';
 
 /** A token as it may be sent now. */
 export interface SessionToken {
@@ -33,16 +55,352 @@ export interface VaultSession {
   /**
    * Another token in place of one that the server does not accept: that of a new login, or what a file
    * holds by now. `undefined` if there is no other.
+   *
+   * @throws `SecretError`: what the login or the token file failed with
    */
   replace(refused: SessionToken, context: ReadContext): Promise<SessionToken | undefined>;
   /**
-   * Calls `listener` with every replacement, when requests use `next` already. `previous` is not
-   * revoked before all listeners are done (or failed), so that what lives by it can be moved; its
-   * `remaining()` is 0 if the server refused it, and everything that it made is gone then.
+   * Calls `listener` with every replacement, when requests use `next` already. `previous` is revoked
+   * when all listeners are done, so that what lives by it can be moved; if one fails, it is left to end
+   * by itself. Its `remaining()` is 0 if the server refused it: all that it made is gone then.
    *
    * @returns what ends it
    */
   onReplaced(listener: TokenListener): () => void;
   /** Stops the timers and revokes the tokens that it logged in for, within 2 s. Does not reject. */
   close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  readonly setting: Exclude<TokenSetting, { kind: 'file' | 'helper' }>;
+  readonly send: SendOnce;
+  readonly subject: Subject;
+  readonly maxRetries: number;
+  readonly clock: Clock;
+}
+
+/** Milliseconds that a login may take: longer than a call, since it goes on without its callers. */
+const loginLimit = 10_000;
+
+/** Milliseconds that a renewal or a look-up may take. */
+const requestLimit = 10_000;
+
+/** Milliseconds that revoking at the end may take. */
+const closeLimit = 2_000;
+
+/** Milliseconds before a token that was given is looked up. */
+const lookupDelay = 30_000;
+
+/** A token with its life so far. */
+interface Held {
+  readonly token: SessionToken;
+  /** Whether it is ours to revoke. */
+  readonly revocable: boolean;
+  renewable: boolean;
+  /** When, and for how long, it was granted or renewed last. */
+  start: Moment;
+  life: number;
+  grace: number;
+  /** Whether the server does not know it any more. */
+  refused: boolean;
+}
+
+/** A session of a token that was given, or of logins. */
+export function createSession(options: SessionOptions): VaultSession {
+  const { setting, send, subject, maxRetries, clock } = options;
+  const { provider } = subject;
+  const login =
+    setting.kind === 'login' ? vaultLogin({ ...setting, send, subject, maxRetries }) : undefined;
+  const label =
+    setting.kind === 'login'
+      ? `the token of the ${setting.auth.name} login`
+      : `the token of ${setting.from}`;
+  const alarm = alarmOf(clock);
+  const listeners = new Set<TokenListener>();
+  /** Replaced tokens that are still to be revoked. */
+  const retiring = new Set<Held>();
+  const over = new AbortController();
+  let epoch = 0;
+  let held: Held | undefined;
+  let loggingIn: Promise<Held> | undefined;
+  let failures = 0;
+  let unknown = setting.kind === 'text';
+  let closing: Promise<void> | undefined;
+  /** What happens between two calls is told through the last one. */
+  let warn: (message: string) => void = () => {};
+
+  if (setting.kind === 'text')
+    held = hold(setting.token, Number.POSITIVE_INFINITY, momentOf(clock));
+
+  function hold(text: string, life: number, start: Moment, revocable = false): Held {
+    epoch += 1;
+    const made: Held = {
+      token: { text, epoch, remaining: () => leftBy(made) },
+      revocable,
+      renewable: false,
+      start,
+      life,
+      grace: graceOf(life),
+      refused: false,
+    };
+    return made;
+  }
+
+  function leftBy({ life, start, refused }: Held): number {
+    return refused ? 0 : leftOf(life, start, clock);
+  }
+
+  /** Bounds of a request that no caller waits for. */
+  function background(limit: number): ReadContext {
+    const deadline = clock.monotonic() + limit;
+    return {
+      signal: over.signal,
+      timeLeft: () => Math.max(0, deadline - clock.monotonic()),
+      warn: (message) => warn(message),
+    };
+  }
+
+  const closedError = (): SecretError =>
+    new SecretError('ERR_SECRET_ABORTED', 'the provider was closed', { provider });
+
+  /** Logs in, once however many wait for it. */
+  function logIn(): Promise<Held> {
+    if (login === undefined) throw closedError(); // a given token is never logged in for
+    loggingIn ??= logInWith(login).finally(() => {
+      loggingIn = undefined;
+    });
+    return loggingIn;
+  }
+
+  async function logInWith(work: (context: ReadContext) => Promise<AcceptedLogin>): Promise<Held> {
+    // the token's time runs from before it was made
+    const start = momentOf(clock);
+    const { grant, lastBecause } = await work(background(loginLimit));
+    const made = hold(grant.token, grant.life, start, grant.revocable);
+    made.renewable = grant.renewable;
+    const previous = held;
+    held = made;
+    failures = 0;
+    if (lastBecause !== undefined)
+      warn(
+        `reauth-impossible: no login can follow this one, since ${lastBecause}; the token ends in ${spanOf(grant.life)} unless it is renewed`,
+      );
+    if (closing) return made;
+    plan(made);
+    if (previous) void retire(previous, made);
+    return made;
+  }
+
+  /** Lets what lives by `previous` be moved, then revokes it. */
+  async function retire(previous: Held, next: Held): Promise<void> {
+    retiring.add(previous);
+    const moved = await Promise.allSettled(
+      [...listeners].map(async (listener) => listener(next.token, previous.token)),
+    );
+    if (closing || moved.some(({ status }) => status === 'rejected')) return;
+    await revoke(previous, background(requestLimit));
+    retiring.delete(previous);
+  }
+
+  /** Does not reject. */
+  async function revoke(target: Held, context: ReadContext): Promise<void> {
+    if (!target.revocable || target.refused) return;
+    try {
+      const request = { verb: 'write', path: 'auth/token/revoke-self' } as const;
+      const result = await send(request, context, target.token.text);
+      const verdict = verdictOf(result, subject, 'write');
+      // what the server does not know any more need not be revoked
+      if (verdict.kind === 'ok') return;
+      if (verdict.kind === 'forbidden' && verdict.suspect !== 'policy') return;
+    } catch {
+      // aborted by the end of close()
+    }
+    warn(`${label} could not be revoked, and ends by itself in ${spanOf(leftBy(target))}`);
+  }
+
+  /** Sets the alarm for the next thing to do about `target`. */
+  function plan(target: Held): void {
+    const left = leftBy(target);
+    // the alarm is of the token before
+    if (left === Number.POSITIVE_INFINITY) alarm.cancel();
+    else alarm.set(renewalDelay(left, target.grace), () => void maintain(target));
+  }
+
+  async function maintain(target: Held): Promise<void> {
+    if (target !== held || closing) return;
+    if (target.renewable && leftBy(target) > target.grace && (await renewed(target))) return;
+    if (target !== held || closing) return;
+    if (login === undefined) return cannotReplace(target);
+    try {
+      await logIn();
+    } catch (error) {
+      if (target !== held || closing) return;
+      const reason = isSecretError(error) ? error.reason : 'for an unknown reason';
+      const left = leftBy(target);
+      warn(
+        `${isSecretError(error, 'ERR_SECRET_UNAVAILABLE') ? '' : 'reauth-impossible: '}${label} ends in ${spanOf(left)}, and there is no other yet: ${reason}`,
+      );
+      tryAgain(target);
+    }
+  }
+
+  /** Again before it ends; after that, whoever needs a token logs in. */
+  function tryAgain(target: Held): void {
+    failures += 1;
+    const left = leftBy(target);
+    if (left > 0) alarm.set(backOff(failures, left), () => void maintain(target));
+  }
+
+  /** Whether something is planned again: it was renewed, or will be tried again. */
+  async function renewed(target: Held): Promise<boolean> {
+    const start = momentOf(clock);
+    const request = { verb: 'write', path: 'auth/token/renew-self', body: '{}' } as const;
+    try {
+      const result = await send(request, background(requestLimit), target.token.text);
+      const verdict = verdictOf(result, subject, 'write');
+      if (target !== held || closing) return true;
+      if (verdict.kind === 'ok') {
+        // its client_token is the same token: nothing of it is taken but the time
+        const auth = verdict.answer.body?.['auth'] as Granted | null | undefined;
+        return typeof auth?.lease_duration === 'number' && prolong(target, auth, start);
+      }
+      if (verdict.kind !== 'error' || verdict.repeat === 'none') {
+        target.renewable = false;
+        return false;
+      }
+    } catch {
+      // aborted
+      if (closing) return true;
+    }
+    tryAgain(target);
+    return true;
+  }
+
+  function prolong(target: Held, auth: Granted, start: Moment): boolean {
+    const life = Number(auth.lease_duration) * 1_000;
+    // less than before (the server counts in seconds): its longest life is near
+    const capped = life < target.life - 1_000;
+    target.start = start;
+    target.life = life;
+    target.renewable = auth.renewable === true && !capped;
+    if (!capped) target.grace = graceOf(life);
+    failures = 0;
+    if (login === undefined && !target.renewable) cannotReplace(target);
+    plan(target);
+    return true;
+  }
+
+  function cannotReplace(target: Held): void {
+    warn(
+      `reauth-impossible: ${label} ends in ${spanOf(leftBy(target))} and cannot be renewed any more; log in again, or give a login method as the option auth`,
+    );
+  }
+
+  /** What the server tells of a token that was given. */
+  async function lookUp(target: Held): Promise<void> {
+    const start = momentOf(clock);
+    try {
+      const request = { verb: 'read', path: 'auth/token/lookup-self' } as const;
+      const result = await send(request, background(requestLimit), target.token.text);
+      const verdict = verdictOf(result, subject, 'read');
+      if (closing) return;
+      if (verdict.kind === 'error' && verdict.repeat !== 'none') {
+        failures += 1;
+        return alarm.set(backOff(failures, Number.POSITIVE_INFINITY), () => void lookUp(target));
+      }
+      // a token without the default policy may not look itself up: its end is not known then
+      const facts =
+        verdict.kind === 'ok' ? (verdict.answer.body?.['data'] as LookedUp | null) : null;
+      failures = 0;
+      if (typeof facts?.num_uses === 'number' && facts.num_uses > 0)
+        return warn(
+          `reauth-impossible: ${label} is good for ${facts.num_uses} more requests; a program that lives on needs another, or a login method as the option auth`,
+        );
+      // 0: it does not end
+      if (typeof facts?.ttl !== 'number' || facts.ttl <= 0) return;
+      target.start = start;
+      target.life = facts.ttl * 1_000;
+      target.grace = graceOf(target.life);
+      target.renewable = facts.renewable === true && facts.type !== 'batch';
+      if (!target.renewable) cannotReplace(target);
+      plan(target);
+    } catch {
+      // aborted
+    }
+  }
+
+  async function end(): Promise<void> {
+    alarm.cancel();
+    const cancelLimit = clock.schedule(() => over.abort(closedError()), closeLimit);
+    // the token of a login under way would be left behind
+    if (loggingIn)
+      await unlessAborted(loggingIn, over.signal, provider).catch(() => {
+        if (over.signal.aborted) warn(`${label} may have been made and left behind`);
+      });
+    const context = background(closeLimit);
+    await Promise.all(
+      [...(held ? [held] : []), ...retiring].map((target) => revoke(target, context)),
+    );
+    cancelLimit();
+    over.abort(closedError());
+    retiring.clear();
+  }
+
+  return {
+    get current() {
+      return held?.token;
+    },
+    async token(context) {
+      if (closing) throw closedError();
+      if (held === undefined || (login && leftBy(held) === 0)) {
+        warn = context.warn;
+        return (await unlessAborted(logIn(), context.signal, provider)).token;
+      }
+      warn = context.warn;
+      const { token } = held;
+      if (unknown) {
+        unknown = false;
+        const target = held;
+        alarm.set(lookupDelay, () => void lookUp(target));
+      }
+      alarm.check();
+      return token;
+    },
+    async replace(refused, context) {
+      if (closing) throw closedError();
+      const target = held;
+      if (target && target.token !== refused && leftBy(target) > 0) return target.token;
+      if (login === undefined) return undefined;
+      warn = context.warn;
+      if (target) target.refused = true;
+      const flight = logIn();
+      flight.catch(() => {
+        // it may have been a mistake: a token is not given up before there is another
+        if (target) target.refused = false;
+      });
+      return (await unlessAborted(flight, context.signal, provider)).token;
+    },
+    onReplaced(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    close() {
+      closing ??= Promise.resolve().then(end);
+      return closing;
+    },
+  };
+}
+
+/** The `auth` of a renewal. */
+interface Granted {
+  readonly lease_duration?: unknown;
+  readonly renewable?: unknown;
+}
+
+/** The `data` of a look-up. */
+interface LookedUp {
+  readonly ttl?: unknown;
+  readonly num_uses?: unknown;
+  readonly renewable?: unknown;
+  readonly type?: unknown;
 }

@@ -1,0 +1,116 @@
+/**
+ * How long a token has to live, and when to do something about it.
+ */
+import type { Clock } from '@keyfall/core';
+
+/** Longer timers fire at once in Node. Milliseconds. */
+const longestTimer = 2 ** 31 - 1;
+
+/** A moment on both clocks. */
+export interface Moment {
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { monotonic: clock.monotonic(), wall: clock.wall() };
+}
+
+/**
+ * Milliseconds left of `length` since `start`. The clock by which more time has gone counts: the
+ * monotonic one stands still in some systems' sleep, and the wall clock may be set back. The server's
+ * own `expire_time` is never compared with, since its clock is another one.
+ */
+export function leftOf(length: number, start: Moment, clock: Clock): number {
+  const now = momentOf(clock);
+  const gone = Math.max(now.monotonic - start.monotonic, now.wall - start.wall, 0);
+  return Math.max(0, length - gone);
+}
+
+/**
+ * Milliseconds at the end of a token's life in which it is not worth renewing any more: 10 to 20 % of
+ * what it was given, at random, so that a fleet that started at once does not log in at once.
+ */
+export function graceOf(length: number): number {
+  return length * (0.1 + Math.random() * 0.1);
+}
+
+/** Milliseconds until a token with `remaining` should be renewed: two thirds, a little at random. */
+export function renewalDelay(remaining: number, grace: number): number {
+  return (remaining * 2 + Math.min(grace, remaining)) / 3;
+}
+
+/**
+ * Milliseconds to the next attempt after `failures` in a row: 10 s doubled up to 5 min, half of it at
+ * random, and never so long that the token ends in the meantime.
+ */
+export function backOff(failures: number, remaining: number): number {
+  const growing = Math.min(10_000 * 2 ** Math.min(failures - 1, 5), 300_000);
+  return Math.max(1_000, Math.min(growing * (0.5 + Math.random()), remaining / 3));
+}
+
+/** One thing to do later. */
+export interface Alarm {
+  /** Does `work` in `delay` milliseconds instead of whatever was to be done. */
+  set(delay: number, work: () => void): void;
+  /** Does it now if its time has come, though the timer has not fired: timers are late after a sleep. */
+  check(): void;
+  cancel(): void;
+}
+
+/** An alarm that does not keep the process alive. */
+export function alarmOf(clock: Clock): Alarm {
+  let cancel = (): void => {};
+  let pending: (() => void) | undefined;
+  let due = (): boolean => false;
+
+  function set(delay: number, work: () => void): void {
+    cancel();
+    const start = momentOf(clock);
+    pending = work;
+    due = () => leftOf(delay, start, clock) === 0;
+    arm(delay, start);
+  }
+
+  function arm(delay: number, start: Moment): void {
+    const left = leftOf(delay, start, clock);
+    cancel = clock.schedule(
+      () => {
+        // a clamped timer, or one that fired a little early
+        if (due()) fire();
+        else arm(delay, start);
+      },
+      Math.min(Math.max(1, Math.ceil(left)), longestTimer),
+      true,
+    );
+  }
+
+  function fire(): void {
+    const work = pending;
+    stop();
+    work?.();
+  }
+
+  function stop(): void {
+    cancel();
+    pending = undefined;
+    due = () => false;
+  }
+
+  return {
+    set,
+    check: () => {
+      if (pending && due()) fire();
+    },
+    cancel: stop,
+  };
+}
+
+/** A length of time for people: `45 s`, `12 min`, `3 h`, `20 d`. */
+export function spanOf(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1_000);
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}

@@ -1,0 +1,284 @@
+/**
+ * One login: prepared by the method, sent without a token, and judged. A refused login has the status
+ * of a malformed request (400) or of a denial (403) and says why in words of the method alone.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { readCredential } from './auth/credential-reader.ts';
+import type { VaultAuth, VaultLogin, VaultLoginContext } from './auth/vault-auth.ts';
+import { type Subject, saidBy, verdictOf } from './vault-errors.ts';
+import { encodePath } from './vault-path.ts';
+import { checkToken } from './vault-settings.ts';
+import type { Variables } from './vault-variables.ts';
+import type { WireResult } from './vault-wire.ts';
+
+/** Sends one request, once. Without a token it carries none. */
+export type SendOnce = (
+  request: { readonly verb: 'read' | 'write'; readonly path: string; readonly body?: string },
+  context: ReadContext,
+  token?: string,
+) => Promise<WireResult>;
+
+/** What a server tells of a token when it gives or renews it. */
+export interface TokenGrant {
+  readonly token: string;
+  /** Milliseconds from before the request was sent. `Infinity`: it does not end. */
+  readonly life: number;
+  readonly renewable: boolean;
+  /** Service tokens can be revoked; batch tokens are nothing but a signature. */
+  readonly revocable: boolean;
+  /** How many requests it is good for; 0: any number. */
+  readonly uses: number;
+}
+
+export interface LoginOptions {
+  readonly auth: VaultAuth;
+  readonly send: SendOnce;
+  readonly subject: Subject;
+  readonly maxRetries: number;
+  readonly env: Variables;
+}
+
+/** A login that was accepted. */
+export interface AcceptedLogin {
+  readonly grant: TokenGrant;
+  /** Why no other login can follow. */
+  readonly lastBecause: string | undefined;
+}
+
+/** Makes what logs in. One at a time. */
+export function vaultLogin({
+  auth,
+  send,
+  subject,
+  maxRetries,
+  env,
+}: LoginOptions): (context: ReadContext) => Promise<AcceptedLogin> {
+  const { provider, origin } = subject;
+  const method = `the ${auth.name} login`;
+  const failed = (
+    code: 'ERR_SECRET_UNAUTHENTICATED' | 'ERR_SECRET_UNAVAILABLE' | 'ERR_SECRET_CONFIG',
+    reason: string,
+    hint: string,
+    more: { readonly status?: number; readonly retryable?: boolean } = {},
+  ) => new SecretError(code, reason, { provider, hint, ...more });
+  /** Wrapping tokens that went out to be opened, with nobody knowing whether they were. */
+  const uncertain = new Set<string>();
+
+  async function unwrap(
+    wrapping: string,
+    creationPath: RegExp,
+    context: ReadContext,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    checkToken(wrapping, method, (what, hint) => failed('ERR_SECRET_CONFIG', what, hint));
+    const place = 'sys/wrapping';
+    if (uncertain.has(wrapping))
+      throw failed(
+        'ERR_SECRET_UNAUTHENTICATED',
+        'the wrapping token was sent to be opened before, and the answer was lost',
+        'Wrap the credential anew: this token may have been used up.',
+      );
+    const intercepted = (what: string): SecretError => {
+      context.warn(
+        `the wrapping token of ${method} ${what}: the credential may have been intercepted`,
+      );
+      return failed(
+        'ERR_SECRET_UNAUTHENTICATED',
+        `the wrapping token of ${method} ${what}`,
+        'If nobody of yours opened it, it was intercepted: destroy the secret id by its accessor, look into the audit log, and wrap a new one.',
+      );
+    };
+    const look = await send(
+      { verb: 'write', path: `${place}/lookup`, body: JSON.stringify({ token: wrapping }) },
+      context,
+    );
+    const looked = verdictOf(look, { ...subject, place }, 'write');
+    if (look.kind === 'answer' && look.status === 400)
+      throw intercepted('has been opened already, or has expired');
+    if (looked.kind !== 'ok') throw errorOf(looked, `${origin} does not tell of wrapping tokens`);
+    const data = looked.answer.body?.['data'] as { creation_path?: unknown } | null | undefined;
+    const madeAt = data?.creation_path;
+    // a stateful regular expression would match every other time
+    if (typeof madeAt !== 'string' || madeAt.search(creationPath) === -1)
+      throw intercepted('was made at another path than a secret id is');
+
+    const result = await send({ verb: 'write', path: `${place}/unwrap` }, context, wrapping);
+    const verdict = verdictOf(result, { ...subject, place }, 'write');
+    if (verdict.kind === 'ok') {
+      const content = verdict.answer.body?.['data'];
+      if (typeof content === 'object' && content !== null)
+        return content as Readonly<Record<string, unknown>>;
+      throw failed(
+        'ERR_SECRET_UNAUTHENTICATED',
+        'the wrapping token held something else than was expected',
+        'Wrap the credential anew.',
+      );
+    }
+    if (result.kind === 'answer' && result.status < 500)
+      throw intercepted('was opened by somebody else just now');
+    if (verdict.kind !== 'error' || !verdict.ambiguous)
+      throw errorOf(verdict, `${origin} did not open the wrapping token`);
+    uncertain.add(wrapping);
+    throw failed(
+      'ERR_SECRET_UNAVAILABLE',
+      `${verdict.error.reason}, and it is not known whether the wrapping token was used up`,
+      'Wrap the credential anew: it is not sent again.',
+      { retryable: false },
+    );
+  }
+
+  function errorOf(verdict: ReturnType<typeof verdictOf>, otherwise: string): SecretError {
+    if (verdict.kind === 'error') return verdict.error;
+    return failed('ERR_SECRET_UNAUTHENTICATED', otherwise, 'Check the server and its proxies.');
+  }
+
+  async function prepare(context: ReadContext): Promise<VaultLogin> {
+    const { signal, timeLeft } = context;
+    const helpers: VaultLoginContext = {
+      signal,
+      timeLeft,
+      read: (source, what) => readCredential(source, what, { provider, env }),
+      unwrap: (wrapping, creationPath) => unwrap(wrapping, creationPath, context),
+    };
+    try {
+      return await auth.login(helpers);
+    } catch (error) {
+      if (!isSecretError(error))
+        throw failed(
+          'ERR_SECRET_UNAVAILABLE',
+          `${method} could not be prepared`,
+          'Its method has failed for a reason that it keeps to itself: let it throw a SecretError.',
+        );
+      throw error.provider === undefined ? named(error, provider) : error;
+    }
+  }
+
+  /** The error of a refusal. Never quotes what the server says: it may repeat what it was sent. */
+  function refused(status: number, said: string): SecretError {
+    if (
+      /role\b.*(?:could not be found|not found)|unknown role|invalid role name|missing role/.test(
+        said,
+      )
+    )
+      return failed(
+        'ERR_SECRET_CONFIG',
+        `${origin} knows no such role as ${method} names`,
+        'Check the role, and the mount of the login method.',
+        { status },
+      );
+    if (/could not load configuration|not configured/.test(said))
+      return failed(
+        'ERR_SECRET_CONFIG',
+        `${origin} has the method of ${method}, but it is not configured`,
+        'Write its config on the server.',
+        { status },
+      );
+    return failed(
+      'ERR_SECRET_UNAUTHENTICATED',
+      `${origin} refused ${method} (status ${status})`,
+      status === 403
+        ? 'The credentials are not accepted, or nothing is mounted at its path, or the server cannot reach whom it asks about them.'
+        : 'The credentials are wrong, expired or used up, or come from where the role does not allow it.',
+      { status },
+    );
+  }
+
+  return async (context) => {
+    for (let repeats = 0; ; repeats += 1) {
+      const login = await prepare(context);
+      const { path, body, repeatable = true, lastBecause, accepted } = login;
+      const result = await send(
+        { verb: 'write', path: loginPath(path, provider), body: JSON.stringify(body) },
+        context,
+      );
+      const verdict = verdictOf(result, { ...subject, place: path }, 'write');
+      if (verdict.kind === 'ok') {
+        const grant = grantOf(verdict.answer.body?.['auth'], provider, method);
+        accepted?.();
+        if (grant.uses === 0) return { grant, lastBecause };
+        await send({ verb: 'write', path: 'auth/token/revoke-self' }, context, grant.token);
+        throw failed(
+          'ERR_SECRET_CONFIG',
+          `${method} gives tokens that are good for ${grant.uses} requests`,
+          'A client that lives on needs others: set token_num_uses=0 on its role.',
+        );
+      }
+      const status = result.kind === 'answer' ? result.status : 0;
+      const denied = status === 403;
+      const error =
+        denied || status === 400
+          ? refused(status, result.kind === 'answer' ? saidBy(result) : '')
+          : errorOf(verdict, `${origin} did not answer ${method} as a login`);
+      const repeat = verdict.kind === 'error' ? verdict.repeat : 'none';
+      // a 403 is what a method answers as well that cannot reach whom it asks
+      const mayRepeat = repeat === 'any' || (repeatable && (denied || repeat === 'read'));
+      const delay =
+        (result.kind === 'answer' ? result.retryAfter : undefined) ?? retryDelay(repeats);
+      if (!mayRepeat || repeats >= maxRetries || delay >= context.timeLeft()) throw error;
+      await wait(delay, undefined, { signal: context.signal }).catch(() => {
+        throw error;
+      });
+    }
+  };
+}
+
+/** Milliseconds: 100, 200, 400, … and half as much again at random. */
+function retryDelay(repeats: number): number {
+  return 100 * 2 ** Math.min(repeats, 4) * (1 + Math.random() / 2);
+}
+
+function loginPath(path: string, provider: string): string {
+  try {
+    return encodePath(path);
+  } catch {
+    throw new SecretError('ERR_SECRET_CONFIG', 'the login method names a path that is none', {
+      provider,
+      hint: 'Check its mount and user name: single slashes, without "." or "..".',
+    });
+  }
+}
+
+function named(error: SecretError, provider: string): SecretError {
+  const { code, reason, hint, status, retryable } = error;
+  return new SecretError(code, reason, { provider, hint, status, retryable });
+}
+
+/**
+ * The token in the `auth` of an answer.
+ *
+ * @throws `ERR_SECRET_UNAUTHENTICATED` if the server wants a second factor, `ERR_SECRET_INVALID` for
+ *   what is no login's answer
+ */
+function grantOf(auth: unknown, provider: string, method: string): TokenGrant {
+  const facts = (typeof auth === 'object' ? auth : undefined) as AuthFacts | null | undefined;
+  if (facts?.mfa_requirement !== undefined && facts.mfa_requirement !== null)
+    throw new SecretError(
+      'ERR_SECRET_UNAUTHENTICATED',
+      `${method} asks for a second factor (MFA)`,
+      {
+        provider,
+        hint: 'A program has none: leave its role out of the login enforcement, or log in by another method.',
+      },
+    );
+  const broken = () =>
+    new SecretError('ERR_SECRET_INVALID', `the answer to ${method} holds no token`, { provider });
+  const { client_token: text, lease_duration: seconds, num_uses: uses } = facts ?? {};
+  if (typeof text !== 'string' || text === '' || typeof seconds !== 'number') throw broken();
+  const token = checkToken(text, method, broken);
+  return {
+    token,
+    life: seconds > 0 ? seconds * 1_000 : Number.POSITIVE_INFINITY,
+    renewable: facts?.renewable === true,
+    revocable: facts?.token_type !== 'batch',
+    uses: typeof uses === 'number' ? uses : 0,
+  };
+}
+
+interface AuthFacts {
+  readonly client_token?: unknown;
+  readonly lease_duration?: unknown;
+  readonly renewable?: unknown;
+  readonly token_type?: unknown;
+  readonly num_uses?: unknown;
+  readonly mfa_requirement?: unknown;
+}

@@ -156,7 +156,7 @@ function renamed(
   outside: (name: string) => string | undefined,
 ): SecretProvider {
   const inner = copyOf(provider);
-  const { write, list, history } = inner;
+  const { write, list, history, readVersion } = inner;
 
   /** What the inner provider said, about the name that is known outside. */
   const outward = <Said>(said: Said): Said | SecretError => {
@@ -221,6 +221,14 @@ function renamed(
           return own === undefined ? [] : history(own, context);
         }),
     }),
+
+    ...(readVersion && {
+      readVersion: (name, version, context) =>
+        told(async () => {
+          const own = inside(name);
+          return own === undefined ? undefined : readVersion(own, version, context);
+        }),
+    }),
   };
 }
 
@@ -235,6 +243,7 @@ const members: Readonly<Record<keyof SecretProvider, true>> = {
   conditionalWrites: true,
   list: true,
   history: true,
+  readVersion: true,
   check: true,
   watch: true,
   close: true,

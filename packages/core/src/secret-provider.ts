@@ -174,8 +174,18 @@ export interface SecretProvider {
   readonly conditionalWrites?: 'always' | 'never' | 'depends';
   /** The names only, where the store can tell them without reading values. */
   list?(context: ReadContext): Promise<readonly string[]>;
-  /** The versions of one name, newest first. A rollback is a conditional write of that one name. */
+  /** The versions of one name, newest first. */
   history?(name: string, context: ReadContext): Promise<readonly SecretVersion[]>;
+  /**
+   * What an earlier version held under the name; `undefined` if that version did not hold it, or is
+   * deleted or destroyed. A rollback is a conditional write of it. A provider with `history` should
+   * have this too.
+   */
+  readVersion?(
+    name: string,
+    version: string,
+    context: ReadContext,
+  ): Promise<SecretRecord | undefined>;
   /** What `status` and `doctor` show. Must not throw for what it is there to find. */
   check?(context: ReadContext): Promise<readonly ProviderCheck[]>;
   /** Calls `onChange` whenever the store may have changed, until `signal` fires. */

@@ -405,7 +405,7 @@ describe('what a composed provider keeps', () => {
 
   test.each(compose)('%s: invents no ability and passes on each one', async (what, make) => {
     const bare = make(scripted('vault'));
-    const abilities = ['write', 'list', 'history', 'check', 'watch', 'timeout', 'atomicity'];
+    const abilities = ['write', 'list', 'history', 'readVersion', 'check', 'watch', 'atomicity'];
     for (const ability of abilities) expect(ability in bare).toBe(false);
     const asked: string[] = [];
     const noted = (call: string) => {
@@ -415,15 +415,20 @@ describe('what a composed provider keeps', () => {
     const able = make(
       Object.assign(scripted('vault', {}, { writable: true }), {
         history: async (name: string) => noted(`history ${name}`),
+        readVersion: async (name: string, version: string) => {
+          noted(`version ${version} of ${name}`);
+          return undefined;
+        },
         check: async () => noted('check'),
         watch: async () => void asked.push('watch'),
       }),
     );
     await able.history?.('A', context);
+    await able.readVersion?.('A', '7', context);
     await able.check?.(context);
     await able.watch?.(() => {}, context.signal);
     const own = { withPrefix: 'SHOP_A', withMapping: 'B' }[what] ?? 'A';
-    expect(asked).toEqual([`history ${own}`, 'check', 'watch']);
+    expect(asked).toEqual([`history ${own}`, `version 7 of ${own}`, 'check', 'watch']);
     expect('write' in able).toBe(what !== 'readOnly');
     expect(able.atomicity).toBe(what === 'readOnly' ? undefined : 'store');
   });

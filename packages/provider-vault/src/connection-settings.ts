@@ -24,8 +24,9 @@ export interface VaultConnectionOptions {
    */
   readonly address?: string;
   /**
-   * Other nodes of the same cluster, by address: a standby may send a request on to one of them.
-   * A redirect to any other origin is refused. Default: none but `address`.
+   * Other nodes of the same cluster, by address. One of them is asked when a node cannot be reached,
+   * is sealed or has no active node to turn to, and a standby may send a request on to one of them: a
+   * redirect to any other origin is refused. Default: none but `address`.
    */
   readonly nodes?: readonly string[];
   /**

@@ -138,7 +138,7 @@ export function createTransport({
       // one hop: a second one is a cluster that has no leader yet, or a loop
       return second.kind === 'redirect'
         ? failure('foreign-node', originOf(second.location, node), false)
-        : second;
+        : { ...second, origin: node.origin };
     },
     close() {
       closed = true;
@@ -253,7 +253,7 @@ function exchange(
     request.on('error', (error: NodeJS.ErrnoException) => {
       const tunnelFailure = failureOfTunnel(error);
       if (tunnelFailure) return settle(tunnelFailure);
-      const code = error.code ?? 'no code';
+      const code = codeOf(error);
       return fail(kindOf(code), code);
     });
     request.on('response', (response) => {
@@ -329,6 +329,16 @@ function retryAfterOf(response: IncomingMessage): number | undefined {
 /** Codes of a certificate check, and of a handshake that went wrong. */
 const tlsCode =
   /^(?:CERT_|ERR_TLS_|ERR_SSL_|EPROTO$|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_IN_CHAIN$|HOSTNAME_MISMATCH$|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|ERROR_IN_)/;
+
+/**
+ * Node's own code. Before Node 24 a peer that does not speak TLS at all has the same one as a
+ * handshake that failed, and OpenSSL's text alone tells them apart.
+ */
+function codeOf({ code = 'no code', message }: NodeJS.ErrnoException): string {
+  return code === 'EPROTO' && /wrong version number|packet length too long/.test(message)
+    ? 'ERR_SSL_WRONG_VERSION_NUMBER'
+    : code;
+}
 
 function kindOf(code: string): WireFailure['what'] {
   if (tlsCode.test(code)) return 'tls';

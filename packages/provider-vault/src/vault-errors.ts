@@ -59,15 +59,31 @@ export function verdictOf(
   subject: Subject,
   verb: keyof VaultWire = 'read',
 ): Verdict {
-  if (result.kind === 'failure') return failed(result, subject);
   // so a PATCH of what is not there is answered
-  if (verb === 'update' && result.status === 404 && result.text === '')
+  if (result.kind === 'answer' && verb === 'update' && result.status === 404 && result.text === '')
     return { kind: 'missing', gone: undefined };
-  return answered(result, subject);
+  const about = { ...subject, origin: result.origin ?? subject.origin };
+  const verdict = result.kind === 'failure' ? failed(result, about) : answered(result, about);
+  return verdict.kind === 'error' && result.passedOver !== undefined
+    ? { ...verdict, error: alsoOf(result.passedOver, verdict.error) }
+    : verdict;
+}
+
+/** The error of one node, telling that others were asked before it. */
+function alsoOf(passedOver: number, error: SecretError): SecretError {
+  const { code, provider, status, requestId, hint, retryable } = error;
+  const others = passedOver === 1 ? 'another node was' : `${passedOver} other nodes were`;
+  return new SecretError(code, `${error.reason}, and ${others} of no use before it`, {
+    provider,
+    status,
+    requestId,
+    hint,
+    retryable,
+  });
 }
 
 /** The `errors` of an answer, joined. To compare with, never to show. */
-function saidBy(answer: WireAnswer): string {
+export function saidBy(answer: WireAnswer): string {
   const errors = answer.body?.['errors'];
   return Array.isArray(errors) ? errors.filter((text) => typeof text === 'string').join('\n') : '';
 }
@@ -107,7 +123,7 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
         return error('ERR_SECRET_UNSUPPORTED', `${place} takes no write without a version`, {
           hint: 'Name the version that the change is made from: ifVersion.',
         });
-      if (said.includes('Upgrading from non-versioned'))
+      if (/upgrad(?:e|ing) from non-versioned/i.test(said))
         return error('ERR_SECRET_UNAVAILABLE', `the mount ${subject.mount} is being upgraded`, {
           repeat: 'any',
         });
@@ -157,9 +173,14 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
         },
       );
     case 429:
-      return error('ERR_SECRET_UNAVAILABLE', `${origin} limits the rate of requests`, {
-        repeat: 'any',
-      });
+      // a standby that is behind the state it was asked for says this without words (OpenBao)
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        said === ''
+          ? `${origin} has not caught up with its cluster (status 429)`
+          : `${origin} limits the rate of requests`,
+        { repeat: 'any' },
+      );
     case 472:
     case 473:
     case 474:

@@ -21,10 +21,20 @@ export interface WireCall {
   readonly index?: string | undefined;
   /** `X-Vault-Inconsistent`: what a node that has not reached `index` is to do. */
   readonly inconsistent?: 'forward-active-node' | undefined;
+  /** A `read` that makes something on the server (a lease): it is not sent twice, no more than a write. */
+  readonly makes?: boolean | undefined;
+}
+
+/** Who the result is from, where there are several nodes. */
+interface WireOrigin {
+  /** The origin of the node that was asked last. Left out: the address of the settings. */
+  readonly origin?: string | undefined;
+  /** How many other nodes were asked before it, or instead, and were of no use. */
+  readonly passedOver?: number | undefined;
 }
 
 /** The server answered, well or badly. */
-export interface WireAnswer {
+export interface WireAnswer extends WireOrigin {
   readonly kind: 'answer';
   readonly status: number;
   /** `Retry-After` in milliseconds. */
@@ -38,7 +48,7 @@ export interface WireAnswer {
 }
 
 /** No usable answer came. */
-export interface WireFailure {
+export interface WireFailure extends WireOrigin {
   readonly kind: 'failure';
   readonly what:
     | 'unreachable'

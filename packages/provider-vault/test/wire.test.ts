@@ -228,7 +228,9 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
         ),
       );
       expect(error.code).toBe('ERR_SECRET_UNAVAILABLE');
-      expect(standby.requests).toHaveLength(2);
+      // each of the two is asked, and each one's redirect followed once
+      expect(standby.requests).toHaveLength(3);
+      expect(error.reason).toContain('another node was of no use');
     });
 
     test('307 to another path is not followed, since it would read another secret', async () => {
@@ -240,14 +242,16 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       expect(leader.received()).toBe('');
     });
 
-    test('VAULT_DISABLE_REDIRECTS refuses listed nodes as well', async () => {
-      const leader = await faulty(answerOf({ A: value }));
-      const location = `${leader.address}/v1/secret/data/shop`;
-      const standby = await faulty({ kind: 'redirect', location });
-      const env = { VAULT_DISABLE_REDIRECTS: 'true' };
-      const provider = providerAt(standby.address, { nodes: [leader.address], env, maxRetries: 0 });
-      await errorOf(provider.read('all', context()));
-      expect(leader.received()).toBe('');
+    test('VAULT_DISABLE_REDIRECTS follows none, to a listed node neither', async () => {
+      const standby = await faulty({ kind: 'black-hole' });
+      standby.become({ kind: 'redirect', location: `${standby.address}/v1/secret/data/shop` });
+      for (const [env, requests] of [
+        [{}, 2],
+        [{ VAULT_DISABLE_REDIRECTS: 'true' }, 3],
+      ] as const) {
+        await errorOf(providerAt(standby.address, { env, maxRetries: 0 }).read('all', context()));
+        expect(standby.requests).toHaveLength(requests);
+      }
     });
   });
 

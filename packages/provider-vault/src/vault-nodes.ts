@@ -1,0 +1,175 @@
+/**
+ * Several nodes of one cluster as one wire. A request goes to the node that answered last; one that
+ * cannot serve it is passed over for the next within the request's time, as long as that cannot do
+ * anything twice.
+ */
+import type { VaultAddress } from './connection-settings.ts';
+import { saidBy } from './vault-errors.ts';
+import { stateIndex } from './vault-index.ts';
+import type { VaultWire, WireCall, WireResult } from './vault-wire.ts';
+
+/** The nodes of a cluster. */
+export interface ClusterSettings {
+  readonly address: VaultAddress;
+  readonly nodes: readonly VaultAddress[];
+}
+
+/** Counts nodes, health checks answered, as usable: active, and standbys that answer or forward. */
+const health = 'sys/health?standbyok=true&perfstandbyok=true';
+
+/** A request on its way: the verb and what it is called with but for the node. */
+interface Request {
+  readonly changes: boolean;
+  send(call: WireCall): Promise<WireResult>;
+}
+
+/**
+ * A wire that asks one node after another. A call that names its `node` is sent to that one alone.
+ * The result tells in `origin` which node it is from, and in `passedOver` how many others were of no use.
+ */
+export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings): VaultWire {
+  const index = stateIndex();
+  /** The one that answered last comes first, those that failed last come last. */
+  let order = [address, ...nodes.filter(({ origin }) => origin !== address.origin)];
+  /** Whether the first of them has answered, and not failed since. */
+  let known = false;
+
+  const prefer = (node: VaultAddress): void => {
+    order = [node, ...order.filter((other) => other !== node)];
+    known = true;
+  };
+  const demote = (node: VaultAddress): void => {
+    known &&= order[0] !== node;
+    order = [...order.filter((other) => other !== node), node];
+  };
+
+  async function sendTo(node: VaultAddress, { changes, send }: Request, call: WireCall) {
+    const namespace = call.namespace ?? '';
+    // sys/health and its like are answered by any node for itself
+    const anonymous = call.token === undefined && !changes;
+    for (;;) {
+      const state = anonymous ? undefined : index.sending(node.origin, namespace);
+      const result = await send({ ...call, node, ...state?.call });
+      if (state?.call.index !== undefined && isUnreadIndex(result)) {
+        index.drop(namespace);
+        continue;
+      }
+      if (result.kind === 'answer' && result.status < 300) state?.answered(result.index, changes);
+      return { ...result, origin: result.origin ?? node.origin };
+    }
+  }
+
+  async function dispatch(request: Request, call: WireCall): Promise<WireResult> {
+    if (call.node) return sendTo(call.node, request, call);
+    const candidates = [...order];
+    const failed: WireResult[] = [];
+    for (const [position, node] of candidates.entries()) {
+      const left = candidates.length - position - 1;
+      // what may not be sent twice goes to a node that is known to answer
+      const asksFirst = request.changes && candidates.length > 1 && !(known && order[0] === node);
+      const shared = left === 0 ? call : shareOf(call);
+      const look = asksFirst && (await sendTo(node, healthOf(wire), withoutToken(shared)));
+      const passed = look && isUseless(look, healthOf(wire)) ? look : undefined;
+      const result = passed ?? (await sendTo(node, request, request.changes ? call : shared));
+      if (!passed && !isUseless(result, request)) {
+        // a redirect that was followed has led to the active node
+        if (isSound(result)) prefer(order.find(({ origin }) => origin === result.origin) ?? node);
+        else if (isUseless(result, { changes: false })) demote(node);
+        return withCount(result, failed.length);
+      }
+      demote(node);
+      failed.push(result);
+      if (call.signal.aborted || call.timeLeft() <= 0) break;
+    }
+    return withCount(mostHopeful(failed), failed.length - 1);
+  }
+
+  const reading = (send: Request['send'], call: WireCall) =>
+    dispatch({ changes: call.makes === true, send }, call);
+  const changing = (send: Request['send'], call: WireCall) =>
+    dispatch({ changes: true, send }, call);
+  return {
+    read: (path, call) => reading((at) => wire.read(path, at), call),
+    list: (path, call) => reading((at) => wire.list(path, at), call),
+    write: (path, body, call) => changing((at) => wire.write(path, body, at), call),
+    update: (path, body, call) => changing((at) => wire.update(path, body, at), call),
+    delete: (path, call) => changing((at) => wire.delete(path, at), call),
+    close: () => wire.close(),
+  };
+}
+
+const healthOf = (wire: VaultWire): Request => ({
+  changes: false,
+  send: (call) => wire.read(health, call),
+});
+
+const withoutToken = ({ signal, timeLeft }: WireCall): WireCall => ({ signal, timeLeft });
+
+/** Half of what is left: a node that is silent must leave time for the next. */
+function shareOf(call: WireCall): WireCall {
+  const share = call.timeLeft() / 2;
+  const began = performance.now();
+  return {
+    ...call,
+    timeLeft: () => Math.max(0, Math.min(call.timeLeft(), share - (performance.now() - began))),
+  };
+}
+
+/** Whether another node should be asked instead, which for a change means: this one did not act on it. */
+function isUseless(result: WireResult, { changes }: Pick<Request, 'changes'>): boolean {
+  if (result.kind === 'failure')
+    return (
+      result.what === 'foreign-node' ||
+      (result.what === 'unreachable' && !(changes && result.sent)) ||
+      (result.what === 'timeout' && !(changes && result.sent))
+    );
+  switch (result.status) {
+    // the codes by which a node says that it cannot serve: disaster recovery and performance
+    // secondaries, a standby without an active node, a node that was removed, one without storage
+    case 472:
+    case 473:
+    case 474:
+    case 501:
+    case 530:
+      return true;
+    case 412:
+      return true;
+    // a node that is behind; a quota has words
+    case 429:
+      return saidBy(result) === '';
+    // a sealed node; for a change the seal may have come in the middle of it
+    case 503:
+    case 502:
+    case 504:
+      return !changes;
+    case 500:
+      return !changes && /^(?:internal error|local node not active)/.test(saidBy(result));
+    default:
+      return false;
+  }
+}
+
+/** Whether the node that answered is one to ask first the next time. */
+function isSound(result: WireResult): boolean {
+  return result.kind === 'answer' && result.status < 500;
+}
+
+function isUnreadIndex(result: WireResult): boolean {
+  return (
+    result.kind === 'answer' && result.status === 400 && saidBy(result).includes('X-Vault-Index')
+  );
+}
+
+/** Of answers that are of no use, the one that says most about whether to ask again soon. */
+function mostHopeful(results: readonly WireResult[]): WireResult {
+  const rank = (result: WireResult): number => {
+    if (result.kind === 'failure') return result.what === 'foreign-node' ? 2 : 1;
+    if (result.status === 503) return 0;
+    return [472, 473, 474, 501, 530].includes(result.status) ? -1 : 3;
+  };
+  return results.reduce((best, result) => (rank(result) > rank(best) ? result : best));
+}
+
+function withCount(result: WireResult, passedOver: number): WireResult {
+  return passedOver === 0 ? result : { ...result, passedOver };
+}

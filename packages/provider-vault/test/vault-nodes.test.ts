@@ -1,0 +1,307 @@
+/**
+ * Which node is asked, and what is never sent twice, with sockets that fail in one way each.
+ */
+import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/core';
+import { assertNoLeak, type Fault, type FaultyServer, faultyServer } from '@keyfall/testkit';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
+import { canary, context } from './harness.ts';
+
+const token = canary();
+const value = canary();
+const endings: (() => Promise<void> | undefined)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end();
+});
+
+async function node(fault: Fault): Promise<FaultyServer> {
+  const server = await faultyServer(fault);
+  endings.push(() => server.close());
+  return server;
+}
+
+function providerOf(
+  [first, ...others]: readonly (FaultyServer | string)[],
+  options: VaultProviderOptions = {},
+): SecretProvider {
+  const [address = '', ...nodes] = [first, ...others].map((one) =>
+    typeof one === 'string' ? one : (one?.address ?? ''),
+  );
+  const provider = vaultProvider({
+    address,
+    nodes,
+    token,
+    path: 'shop',
+    kvVersion: 2,
+    env: {},
+    ...options,
+  });
+  endings.push(() => provider.close?.());
+  return provider;
+}
+
+const document = (version = 1, headers: Readonly<Record<string, string>> = {}): Fault => ({
+  kind: 'status',
+  status: 200,
+  headers,
+  body: {
+    sealed: false,
+    data: {
+      version,
+      data: { A: value },
+      metadata: { version, created_time: '2026-01-02T03:04:05.678901Z' },
+    },
+  },
+});
+const sealed: Fault = { kind: 'status', status: 503, body: { errors: ['Vault is sealed'] } };
+
+async function errorOf(call: Promise<unknown> | undefined): Promise<SecretError> {
+  const error = await call?.catch((reason: unknown) => reason);
+  assertNoLeak([token, value], error);
+  if (!isSecretError(error)) throw new Error('did not reject with a SecretError');
+  return error;
+}
+
+const readA = async (provider: SecretProvider, limit = 10_000) => {
+  const entry = (await provider.read('all', context({ limit }))).entries.get('A');
+  return entry && 'value' in entry ? entry.value : entry;
+};
+const writes = (server: FaultyServer) =>
+  server.requests.filter(({ method }) => method === 'POST').length;
+
+describe('a read goes on to the next node from one that', () => {
+  test.each<[string, Fault]>([
+    ['is sealed', sealed],
+    ['is a disaster-recovery secondary', { kind: 'status', status: 472 }],
+    ['is a performance standby that cannot', { kind: 'status', status: 473 }],
+    ['is a standby without an active node', { kind: 'status', status: 474 }],
+    ['was removed from its cluster', { kind: 'status', status: 530 }],
+    ['is not initialised', { kind: 'status', status: 501 }],
+    ['is behind', { kind: 'status', status: 412 }],
+    [
+      'is behind, as OpenBao says it',
+      { kind: 'status', status: 429, headers: { 'retry-after': '1' } },
+    ],
+    [
+      'has just been unsealed',
+      { kind: 'status', status: 500, body: { errors: ['internal error'] } },
+    ],
+    [
+      'knows no active node',
+      {
+        kind: 'status',
+        status: 500,
+        body: { errors: ['local node not active but active cluster node not found'] },
+      },
+    ],
+    [
+      'has a gateway in front that does not reach it',
+      { kind: 'status', status: 502, body: '<html>' },
+    ],
+    ['resets', { kind: 'reset' }],
+    ['ends in the middle of an answer', { kind: 'cut' }],
+    ['is silent', { kind: 'black-hole' }],
+    ['points to a node that is not listed', { kind: 'redirect', location: 'http://127.0.0.1:9' }],
+  ])('%s, and the good one is remembered', async (_, fault) => {
+    const [bad, good] = [await node(fault), await node(document())];
+    const provider = providerOf([bad, good]);
+    expect(await readA(provider, 2_500)).toBe(value);
+    const asked = bad.requests.length;
+    expect(await readA(provider)).toBe(value);
+    expect(bad.requests).toHaveLength(asked);
+    expect(good.requests).toHaveLength(2);
+  });
+
+  test('refuses connections', async () => {
+    const gone = await node({ kind: 'reset' });
+    await gone.close();
+    expect(await readA(providerOf([gone, await node(document())]))).toBe(value);
+  });
+});
+
+describe('a read stays at a node that', () => {
+  test.each<[string, Fault, SecretError['code']]>([
+    ['answers what is no JSON', { kind: 'html' }, 'ERR_SECRET_INVALID'],
+    [
+      'redirects as no Vault does',
+      { kind: 'redirect', status: 301, location: 'http://127.0.0.1:9' },
+      'ERR_SECRET_CONFIG',
+    ],
+    [
+      'keeps a quota',
+      { kind: 'status', status: 429, body: { errors: ['rate limit quota exceeded'] } },
+      'ERR_SECRET_UNAVAILABLE',
+    ],
+    [
+      'denies',
+      {
+        kind: 'status',
+        status: 403,
+        body: { errors: ['1 error occurred:\n\t* permission denied\n\n'] },
+      },
+      'ERR_SECRET_DENIED',
+    ],
+  ])('%s', async (_, fault, code) => {
+    const [first, second] = [await node(fault), await node(document())];
+    expect((await errorOf(providerOf([first, second]).read('all', context()))).code).toBe(code);
+    expect(second.received()).toBe('');
+  });
+});
+
+test('nodes that are all sealed are asked twice each, and the error counts them', async () => {
+  const nodes = [await node(sealed), await node(sealed), await node(sealed)];
+  const error = await errorOf(providerOf(nodes).read('all', context()));
+  expect(nodes.map(({ requests }) => requests.length)).toEqual([2, 2, 2]);
+  expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', status: 503 });
+  expect(error.reason).toMatch(/is sealed, and 2 other nodes were of no use before it$/);
+});
+
+test('silent nodes together cost one time limit', async () => {
+  const nodes = [await node({ kind: 'black-hole' }), await node({ kind: 'black-hole' })];
+  const error = await errorOf(providerOf(nodes).read('all', context({ limit: 400 })));
+  expect(error.reason).toContain('did not answer in time');
+  expect(nodes.map(({ requests }) => requests.length)).toEqual([1, 1]);
+});
+
+describe('a write', () => {
+  const write = (provider: SecretProvider) =>
+    provider.write?.({ entries: new Map([['NEW', value]]) }, context()) ??
+    Promise.reject(new Error('no write'));
+
+  test.each<[string, Fault]>([
+    ['is sealed', sealed],
+    ['resets', { kind: 'reset' }],
+    ['answers 500', { kind: 'status', status: 500, body: { errors: ['internal error'] } }],
+    ['answers 502', { kind: 'status', status: 502, body: '<html>' }],
+  ])('is sent to no second node once the first %s', async (_, fault) => {
+    const [first, second] = [await node(document(3)), await node(document(3))];
+    const provider = providerOf([first, second]);
+    const writing = errorOf(write(provider));
+    while (first.requests.length === 0) await new Promise(setImmediate);
+    first.become(fault);
+    await writing;
+    expect([writes(first), writes(second)]).toEqual([1, 0]);
+  });
+
+  test('goes on from a node that cannot have acted on it', async () => {
+    for (const fault of [
+      { kind: 'status', status: 412 },
+      { kind: 'status', status: 474 },
+      { kind: 'redirect', location: 'http://127.0.0.1:9' },
+    ] as const) {
+      const [first, second] = [await node(document(3)), await node(document(4))];
+      const provider = providerOf([first, second]);
+      const writing = write(provider);
+      while (first.requests.length === 0) await new Promise(setImmediate);
+      first.become(fault);
+      expect(await writing).toMatchObject({ conditional: true });
+      expect([writes(first), writes(second)]).toEqual([1, 1]);
+    }
+  });
+
+  test('that comes first, such as a login, goes to a node whose health was asked', async () => {
+    const [first, second] = [await node(sealed), await node(document())];
+    const { acrossNodes } = await import('../src/vault-nodes.ts');
+    const { directWire } = await import('../src/direct-wire.ts');
+    const { createTransport } = await import('../src/transport.ts');
+    const { resolveSettings } = await import('../src/vault-settings.ts');
+    const settings = resolveSettings({
+      address: first.address,
+      nodes: [second.address],
+      token,
+      path: 'shop',
+      env: {},
+    });
+    const wire = acrossNodes(directWire(createTransport(settings)), settings);
+    const { signal, timeLeft } = context();
+    const body = JSON.stringify({ secret_id: value });
+    const answer = await wire.write('auth/approle/login', body, { signal, timeLeft });
+    expect(answer).toMatchObject({ kind: 'answer', status: 200, origin: second.address });
+    expect(first.requests.map(({ target }) => target)).toEqual([
+      '/v1/sys/health?standbyok=true&perfstandbyok=true',
+    ]);
+    expect(second.requests.map(({ method }) => method)).toEqual(['GET', 'POST']);
+    assertNoLeak([value], first.received());
+    // a lease is made by a GET, and no more sent to two nodes than a write
+    second.become({ kind: 'reset' });
+    const made = await wire.read('database/creds/shop', { signal, timeLeft, token, makes: true });
+    expect(made).toMatchObject({ kind: 'failure', what: 'unreachable', sent: true });
+    expect(first.requests).toHaveLength(1);
+    wire.close();
+  });
+});
+
+describe('X-Vault-Index', () => {
+  const sent = (server: FaultyServer) =>
+    server.requests.map(({ method, headers }) => [
+      method,
+      headers['x-vault-index'],
+      headers['x-vault-inconsistent'],
+    ]);
+  const forward = 'forward-active-node';
+
+  test('of a write goes with every later request, that of a read with none at the same node', async () => {
+    const server = await node(document(1, { 'x-vault-index': 'read-1' }));
+    const provider = providerOf([server]);
+    await provider.read('all', context());
+    await provider.read('all', context());
+    const writing = provider.write?.({ entries: new Map([['B', value]]) }, context());
+    while (server.requests.length < 3) await new Promise(setImmediate);
+    server.become(document(2, { 'x-vault-index': 'write-2' }));
+    await writing;
+    server.become(document(2, { 'x-vault-index': 'read-3' }));
+    await provider.read('all', context());
+    await provider.read('all', context());
+    expect(sent(server)).toEqual([
+      ['GET', undefined, undefined],
+      ['GET', undefined, undefined],
+      ['GET', undefined, undefined],
+      ['POST', undefined, undefined],
+      ['GET', 'write-2', forward],
+      ['GET', 'write-2', forward],
+    ]);
+  });
+
+  test('of the last answer goes along to another node, which may be behind', async () => {
+    const first = await node(document(2, { 'x-vault-index': 'state-of-first' }));
+    const second = await node(document(2, { 'x-vault-index': 'state-of-second' }));
+    const provider = providerOf([first, second]);
+    await provider.read('all', context());
+    first.become(sealed);
+    await provider.read('all', context());
+    await provider.read('all', context());
+    expect(sent(second)).toEqual([
+      ['GET', 'state-of-first', forward],
+      ['GET', undefined, undefined],
+    ]);
+  });
+
+  test('that a node cannot read is dropped, and the request sent without it', async () => {
+    const server = await node(document(1, { 'x-vault-index': 'of another make' }));
+    const provider = providerOf([server]);
+    const writing = provider.write?.({ entries: new Map([['B', value]]) }, context());
+    await writing;
+    server.become({
+      kind: 'status',
+      status: 400,
+      body: { errors: ['failed to decode "X-Vault-Index"'] },
+    });
+    const reading = provider.read('all', context());
+    while (server.requests.length < 3) await new Promise(setImmediate);
+    server.become(document(1));
+    await reading;
+    expect(sent(server).slice(2)).toEqual([
+      ['GET', 'of another make', forward],
+      ['GET', undefined, undefined],
+    ]);
+  });
+
+  test('goes neither to sys/health nor with a first request', async () => {
+    const server = await node(document(1, { 'x-vault-index': 'state' }));
+    const provider = providerOf([server]);
+    await provider.write?.({ entries: new Map([['B', value]]) }, context());
+    await provider.check?.(context());
+    const health = server.requests.filter(({ target }) => target.startsWith('/v1/sys/health'));
+    expect(health.map(({ headers }) => headers['x-vault-index'])).toEqual([undefined]);
+  });
+});

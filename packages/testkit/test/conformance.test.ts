@@ -575,6 +575,15 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
         history: async (name, context) => (await right.history(name, context)).slice(0, 1),
       }),
     ],
+    [
+      'an earlier version answered with the current value',
+      (right) => ({
+        readVersion: async (name, _version, context) => {
+          const [current] = await right.history(name, context);
+          return right.readVersion(name, current?.version ?? '', context);
+        },
+      }),
+    ],
   ],
   'abort: a read that is aborted before it starts is aborted, or right': [
     [

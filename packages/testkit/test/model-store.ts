@@ -170,6 +170,11 @@ function modelProvider(
         held: value !== null,
       }));
     },
+    async readVersion(name, version, context) {
+      await ask(context);
+      const value = state.held.get(name)?.find((held) => held.version === version)?.value;
+      return value == null ? undefined : { value, version };
+    },
     async check() {
       const failing = state.fault !== undefined || state.missing;
       return [

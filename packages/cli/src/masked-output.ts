@@ -3,36 +3,48 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { Redactor } from '@keyfall/core';
+import type { ChunkRedactor, Redactor } from '@keyfall/core';
 
 /**
  * Masks both streams of a program, each a text of its own. Resolves when all is written: also what
  * programs print that it started and left behind.
  */
 export async function maskOutput(child: ChildProcess, redactor: Redactor): Promise<void> {
-  const mask = async (from: Readable | null, to: Writable): Promise<void> => {
-    if (from === null) return;
-    try {
-      await pipeline(from, masked(redactor), to, { end: false });
-    } catch {
-      // Nobody reads any more. A pipe would end the program now; what it writes to is a socket.
-      child.kill('SIGPIPE');
-    }
-  };
-  await Promise.all([mask(child.stdout, process.stdout), mask(child.stderr, process.stderr)]);
+  // Nobody reads any more: a pipe would end the program now, but what it writes to is a socket.
+  const unread = () => void child.kill('SIGPIPE');
+  const { stdout, stderr } = child;
+  await Promise.all([
+    stdout && pump(stdout, process.stdout, redactor.chunks(), unread),
+    stderr && pump(stderr, process.stderr, redactor.chunks(), unread),
+  ]);
 }
 
-function masked(
-  redactor: Redactor,
-): (source: AsyncIterable<Uint8Array>) => AsyncGenerator<Uint8Array> {
-  const { push, end } = redactor.chunks();
-  return async function* (source) {
-    for await (const chunk of source) {
+/** Resolves when all of `from` is written, or `to` takes no more. Never rejects. */
+function pump(
+  from: Readable,
+  to: Writable,
+  { push, end }: ChunkRedactor,
+  unread: () => void,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const resume = () => from.resume();
+    const fail = () => {
+      unread();
+      from.destroy();
+      settle();
+    };
+    const settle = () => {
+      to.off('drain', resume);
+      to.off('error', fail);
+      resolve();
+    };
+    to.on('drain', resume);
+    to.once('error', fail);
+    from.on('data', (chunk: Buffer) => {
       const certain = push(chunk);
-      if (certain.length > 0) yield certain;
-    }
-    const rest = end();
-    if (rest.length > 0) yield rest;
-  };
+      if (certain.length > 0 && !to.write(certain)) from.pause();
+    });
+    from.once('end', () => to.write(end(), settle));
+    from.once('error', fail);
+  });
 }

@@ -85,15 +85,17 @@ export async function watchSecrets<Answer>(options: WatchOptions<Answer>): Promi
     let answer = signal.aborted ? undefined : await read();
     if (answer === undefined || isSame(answer, current)) continue;
     await sleep(Math.max(0, lastChange + pause - clock.monotonic()), false);
-    for (let before: Answer | undefined; !signal.aborted; before = answer) {
-      if (answer === undefined || (before !== undefined && isSame(before, answer))) break;
+    let before: Answer | undefined;
+    while (answer !== undefined && (before === undefined || !isSame(before, answer))) {
+      before = answer;
       await sleep(settling, false);
-      answer = await read();
+      answer = signal.aborted ? undefined : await read();
     }
-    if (signal.aborted || answer === undefined || isSame(answer, current)) continue;
+    if (answer === undefined || isSame(answer, current)) continue;
     current = answer;
     const now = clock.monotonic();
-    pause = now - lastChange > longestPause ? shortestPause : Math.min(pause * 2, longestPause);
+    const quiet = now - lastChange > 2 * longestPause;
+    pause = quiet ? shortestPause : Math.min(pause * 2, longestPause);
     lastChange = now;
     await changed(answer);
   }

@@ -67,14 +67,21 @@ export function finished(
   });
 }
 
-/** Resolves with all output so far once the process has printed `text`. */
-export function printed(child: ChildProcess, text: string): Promise<string> {
+/** Resolves with what the process printed from now on, once `text` is in it. */
+export function printed(
+  child: ChildProcess,
+  text: string,
+  stream: 'stdout' | 'stderr' = 'stdout',
+): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = '';
-    child.stdout?.on('data', (chunk) => {
+    const gather = (chunk: Buffer): void => {
       output += chunk;
-      if (output.includes(text)) resolve(output);
-    });
+      if (!output.includes(text)) return;
+      child[stream]?.off('data', gather);
+      resolve(output);
+    };
+    child[stream]?.on('data', gather);
     child.once('exit', () => reject(new Error(`ended without printing ${text}: ${output}`)));
   });
 }

@@ -1,0 +1,227 @@
+/**
+ * `run` while its program runs: what it gives back, when it starts the program anew, and how it ends it.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { startVaultServer } from '@keyfall/testkit';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { finished, folderWith, keyfall, printed, start } from './keyfall.ts';
+
+/** A configuration whose one provider hands out a lease, and writes down what happens to it. */
+const leasing = (more = '') => `
+import { appendFileSync } from 'node:fs';
+const note = (text) => appendFileSync('log', text + '\\n');
+const entries = new Map([['A', { value: 'one', ${more} }]]);
+export default {
+  providers: [{
+    name: 'leasing', store: 'leasing',
+    async read() { note('read'); return { entries, complete: true }; },
+    async close() { note('close'); },
+  }],
+};`;
+const lease = "lease: { id: 'x', renewable: true, duration: 60_000 }";
+
+describe('a lease', () => {
+  test('is kept while the program runs, and given back when it ended', async () => {
+    const cwd = await folderWith();
+    await writeFile(join(cwd, 'keyfall.config.mjs'), leasing(lease));
+    const script = 'echo start $A >> log; sleep 0.2; echo end >> log; exit 4';
+    expect((await keyfall(['run', '--', 'sh', '-c', script], { cwd })).code).toBe(4);
+    expect(await readFile(join(cwd, 'log'), 'utf8')).toBe('read\nstart one\nend\nclose\n');
+  });
+
+  test('is given back when a signal ends the program', async () => {
+    const cwd = await folderWith();
+    await writeFile(join(cwd, 'keyfall.config.mjs'), leasing(lease));
+    const child = start(['run', '--', 'sh', '-c', 'echo ready; exec sleep 60'], { cwd });
+    const result = finished(child);
+    await printed(child, 'ready');
+    child.kill('SIGTERM');
+    expect((await result).code).toBe(143);
+    expect(await readFile(join(cwd, 'log'), 'utf8')).toBe('read\nclose\n');
+  });
+
+  test('that there is none of ends nothing later: all is closed before the program starts', async () => {
+    const cwd = await folderWith();
+    await writeFile(join(cwd, 'keyfall.config.mjs'), leasing());
+    expect((await keyfall(['run', '--', 'sh', '-c', 'echo start >> log'], { cwd })).code).toBe(0);
+    expect(await readFile(join(cwd, 'log'), 'utf8')).toBe('read\nclose\nstart\n');
+  });
+
+  test('of a real server is revoked when the program ended', async () => {
+    const server = await startVaultServer({ external: false });
+    onTestFinished(() => server.stop());
+    await server.request('POST', 'sys/mounts/pki', { type: 'pki' });
+    await server.request('POST', 'pki/root/generate/internal', { common_name: 'test authority' });
+    await server.request('POST', 'pki/roles/shop', {
+      allow_any_name: true,
+      generate_lease: true,
+      ttl: '10m',
+    });
+    const cwd = await folderWith();
+    const entry = {
+      provider: 'vault-dynamic',
+      address: server.address,
+      path: 'pki/issue/shop',
+      parameters: { common_name: 'shop.test' },
+    };
+    await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers: [entry] }));
+    const leases = async () => {
+      const { body } = await server.request(
+        'LIST',
+        'sys/leases/lookup/pki/issue/shop/',
+        undefined,
+        { allow: [404] },
+      );
+      return (body.data as { keys?: string[] } | undefined)?.keys?.length ?? 0;
+    };
+    const child = start(['run', '--', 'sh', '-c', 'echo ready $serial_number; read x'], {
+      cwd,
+      env: { VAULT_TOKEN: server.token },
+    });
+    const result = finished(child, { open: true });
+    expect(await printed(child, '\n')).toMatch(/^ready [0-9a-f:]+\n$/);
+    expect(await leases()).toBe(1);
+    child.stdin?.end('\n');
+    expect(await result).toMatchObject({ code: 0, stderr: '' });
+    expect(await leases()).toBe(0);
+  });
+});
+
+describe('--watch', () => {
+  const loop = 'trap "exit 9" TERM; echo "now $A"; while :; do sleep 0.05; done';
+  const env = { KEYFALL_TTL: '0ms' };
+
+  test('starts the program anew when a secret changed, and keeps it while one cannot be read', async () => {
+    const cwd = await folderWith('A=one\n');
+    const child = start(['run', '--watch', '--', 'sh', '-c', loop], { cwd, env });
+    const result = finished(child);
+    await printed(child, 'now one');
+    await writeFile(join(cwd, '.env'), Buffer.from([0x41, 0x3d, 0xff]));
+    await printed(child, 'could not be read anew', 'stderr');
+    await writeFile(join(cwd, '.env'), 'A=two\n');
+    await printed(child, 'now two');
+    child.kill('SIGTERM');
+    expect(await result).toMatchObject({ code: 9, stdout: 'now one\nnow two\n' });
+    expect((await result).stderr).toBe(
+      'keyfall: dotenv (.env) could not be read anew: .env is not valid UTF-8 text. The program goes on with the secrets that it has.\n' +
+        'keyfall: A changed: the program is started anew.\n',
+    );
+  });
+
+  test('--reload-signal tells it instead', async () => {
+    const cwd = await folderWith('A=one\n');
+    const script = `trap 'echo reload' HUP; ${loop}`;
+    const args = ['run', '--watch', '--reload-signal', 'hup', '--', 'sh', '-c', script];
+    const child = start(args, { cwd, env });
+    const result = finished(child);
+    await printed(child, 'now one');
+    await writeFile(join(cwd, '.env'), 'A=two\n');
+    await printed(child, 'reload');
+    child.kill('SIGTERM');
+    expect(await result).toMatchObject({ code: 9, stdout: 'now one\nreload\n' });
+  });
+
+  test('ends with the program, with its exit code', async () => {
+    const cwd = await folderWith('A=one\n');
+    expect((await keyfall(['run', '--watch', '--', 'sh', '-c', 'exit 5'], { cwd })).code).toBe(5);
+    expect((await keyfall(['run', '--watch', '--', 'no-such'], { cwd })).code).toBe(127);
+  });
+
+  test('a program that does not end for the new start is killed', async () => {
+    const cwd = await folderWith('A=one\n');
+    const script = 'trap "" TERM; echo "now $A"; while :; do sleep 0.05; done';
+    const args = ['run', '--watch', '--kill-after', '100ms', '--', 'sh', '-c', script];
+    const child = start(args, { cwd, env });
+    const result = finished(child);
+    await printed(child, 'now one');
+    await writeFile(join(cwd, '.env'), 'A=two\n');
+    await printed(child, 'now two');
+    child.kill('SIGTERM');
+    expect((await result).code).toBe(137);
+  });
+
+  test('masks the new value as well', async () => {
+    const cwd = await folderWith('A=canary-one\n');
+    const child = start(['run', '--watch', '--redact', '--', 'sh', '-c', `${loop}`], { cwd, env });
+    const result = finished(child);
+    await printed(child, 'now [redacted]');
+    await writeFile(join(cwd, '.env'), 'A=canary-two\n');
+    await printed(child, 'now [redacted]');
+    child.kill('SIGTERM');
+    expect((await result).output).not.toContain('canary');
+  });
+});
+
+describe('--kill-after', () => {
+  test.each([
+    ['sh', ['sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.05; done']],
+    [
+      'python',
+      [
+        'python3',
+        '-c',
+        'import signal,time; signal.signal(15, signal.SIG_IGN); print("ready", flush=True); time.sleep(60)',
+      ],
+    ],
+    [
+      'node',
+      [
+        process.execPath,
+        '-e',
+        'process.on("SIGTERM", () => {}); console.log("ready"); setInterval(() => {}, 1e5)',
+      ],
+    ],
+  ])('a %s that ignores TERM is killed', async (_, command) => {
+    const cwd = await folderWith();
+    const child = start(['run', '--kill-after', '150ms', '--', ...command], { cwd });
+    const result = finished(child);
+    await printed(child, 'ready');
+    child.kill('SIGTERM');
+    expect((await result).code).toBe(137);
+  });
+
+  test('one that ends in time keeps its exit code', async () => {
+    const cwd = await folderWith();
+    const script = 'trap "exit 3" TERM; echo ready; while :; do sleep 0.05; done';
+    const child = start(['run', '--kill-after', '1m', '--', 'sh', '-c', script], { cwd });
+    const result = finished(child);
+    await printed(child, 'ready');
+    child.kill('SIGTERM');
+    expect((await result).code).toBe(3);
+  });
+});
+
+test('a signal before the program starts starts none, and says so by the exit code', async () => {
+  const silent = createServer();
+  const asked = new Promise<void>((resolve) => silent.once('connection', () => resolve()));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void silent.close());
+  const { port } = silent.address() as { port: number };
+  const cwd = await folderWith();
+  const child = start(['run', '--', 'echo', 'started'], {
+    cwd,
+    env: {
+      USE_VAULT: 'true',
+      VAULT_ADDR: `http://127.0.0.1:${port}`,
+      VAULT_TOKEN: 'hvs.canary',
+      VAULT_SECRET_PATH: 'shop',
+    },
+  });
+  const result = finished(child);
+  await asked;
+  child.kill('SIGTERM');
+  expect(await result).toMatchObject({ code: 143, stdout: '' });
+});
+
+test.each([
+  ['--kill-after', 'soon', '--kill-after is not a length of time'],
+  ['--reload-signal', 'HUP', '--reload-signal goes with --watch alone'],
+  ['--watch', '--reload-signal=KILL', 'names no signal that can be handled'],
+  ['--watch', '--reload-signal=NOPE', 'names no signal that can be handled'],
+])('%s %s is refused', async (option, value, why) => {
+  const cwd = await folderWith();
+  const result = await keyfall(['run', option, value, '--', 'echo', 'started'], { cwd });
+  expect(result).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(why) });
+});

@@ -1,0 +1,124 @@
+/**
+ * `run --watch`, with time that the test steps.
+ */
+import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { manualClock } from '@keyfall/testkit';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { type CliChain, openChain } from '../src/cli-chain.ts';
+import { watchSecrets } from '../src/watch-secrets.ts';
+
+const notices: string[] = [];
+vi.mock('../src/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal.ts')>()),
+  notice: (text: string) => notices.push(text),
+}));
+beforeEach(() => void notices.splice(0));
+
+/** A store whose value is whatever the test sets, and a watch of it. */
+function watched() {
+  const clock = manualClock();
+  const store = { value: 'one', fails: undefined as SecretError | undefined, reads: 0 };
+  const provider: SecretProvider = {
+    ...memoryProvider({}),
+    name: 'store',
+    async read(_, context) {
+      store.reads++;
+      if (store.fails) throw store.fails;
+      return memoryProvider({ A: store.value }).read('all', context);
+    },
+  };
+  const chain: CliChain = openChain({
+    providers: [{ provider, isStore: true }],
+    ttl: '5s',
+    clock,
+  });
+  const changes: string[] = [];
+  const over = new AbortController();
+  onTestFinished(async () => {
+    over.abort();
+    await chain.secrets.close();
+  });
+  void watchSecrets({
+    chain,
+    clock,
+    first: 'one',
+    resolve: () => chain.secrets.get('A'),
+    isSame: (one, other) => one === other,
+    async changed(answer) {
+      changes.push(answer);
+    },
+    signal: over.signal,
+  });
+  return { clock, store, changes };
+}
+
+test('a change is told once it has settled, and nothing is told without one', async () => {
+  const { clock, store, changes } = watched();
+  await clock.advance(20_000);
+  expect(changes).toEqual([]);
+  store.value = 'two';
+  await clock.advance(5_600);
+  expect(changes).toEqual(['two']);
+  await clock.advance(20_000);
+  expect(changes).toEqual(['two']);
+});
+
+test('values that follow one another at once are one change', async () => {
+  const { clock, store, changes } = watched();
+  await clock.advance(4_900);
+  for (const value of ['a', 'b', 'c', 'd', 'e']) {
+    store.value = value;
+    await clock.advance(200);
+  }
+  expect(changes).toEqual([]);
+  await clock.advance(1_000);
+  expect(changes).toEqual(['e']);
+});
+
+test('a change that is taken back while it settles is none', async () => {
+  const { clock, store, changes } = watched();
+  await clock.advance(4_900);
+  store.value = 'two';
+  await clock.advance(200);
+  store.value = 'one';
+  await clock.advance(10_000);
+  expect(changes).toEqual([]);
+});
+
+test('one change after another is told ever more rarely', async () => {
+  const { clock, store, changes } = watched();
+  for (let second = 0; second < 400; second++) {
+    store.value = `at ${Math.floor(second / 5)}`;
+    await clock.advance(1_000);
+  }
+  const seconds = changes.map((change) => Number(change.slice(3)) * 5);
+  const pauses = seconds.slice(1).map((second, index) => second - (seconds[index] ?? 0));
+  expect(pauses.at(0)).toBeLessThanOrEqual(10);
+  expect(Math.min(...pauses.slice(-2))).toBeGreaterThanOrEqual(55);
+  expect(changes.length).toBeLessThan(14);
+});
+
+test('while the store cannot be read nothing changes, and that is said once', async () => {
+  const { clock, store, changes } = watched();
+  store.value = 'two';
+  store.fails = new SecretError('ERR_SECRET_DENIED', 'the policy does not allow it');
+  await clock.advance(30_000);
+  expect(changes).toEqual([]);
+  expect(store.reads).toBeGreaterThan(3);
+  expect(notices).toEqual([
+    'store (memory) could not be read anew: the policy does not allow it. The program goes on with the secrets that it has.',
+  ]);
+  store.fails = undefined;
+  await clock.advance(6_000);
+  expect(changes).toEqual(['two']);
+});
+
+test('what cannot be used is as good as what cannot be read', async () => {
+  const { clock, store, changes } = watched();
+  vi.spyOn(store, 'value', 'get').mockImplementation(() => {
+    throw new SecretError('ERR_SECRET_CONFIG', 'A holds a NUL character');
+  });
+  await clock.advance(20_000);
+  expect(changes).toEqual([]);
+  expect(notices).toHaveLength(1);
+});

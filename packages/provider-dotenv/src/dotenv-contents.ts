@@ -44,6 +44,11 @@ export async function readContents(
   return contents;
 }
 
+/** The values of all files together; later files win. */
+export function merged(contents: readonly (Content | undefined)[]): Map<string, string> {
+  return new Map(contents.flatMap((content) => [...(content?.values ?? [])]));
+}
+
 export function shownIn(sources: readonly Source[]): string {
   return sources.map(({ shown }) => shown).join(', ');
 }

@@ -10,7 +10,11 @@ import {
   type SecretRecord,
   type WriteReceipt,
 } from '@keyfall/core';
-import { readContents, revisionOf, type Source, shownIn } from './dotenv-contents.ts';
+import { checkDotenv } from './check-dotenv.ts';
+import { merged, readContents, revisionOf, type Source, shownIn } from './dotenv-contents.ts';
+import { expandValues } from './expand-dotenv.ts';
+import { exposureOf } from './exposure.ts';
+import { watchFiles } from './watch-files.ts';
 import { writeOnce } from './write-dotenv.ts';
 
 /** Options of {@link dotenvProvider}. */
@@ -27,6 +31,12 @@ export interface DotenvProviderOptions {
   readonly profile?: string;
   /** Each `path` must exist (what `profile` adds need not). Default false. */
   readonly mustExist?: boolean;
+  /**
+   * Replaces `$NAME` and `${NAME}` in values as dotenv-expand does, from the names of the files alone:
+   * what is not there is an empty text. A value that is written gets a backslash before such a `$`, so
+   * that it reads back the same. Default false: `$` is a character like any other.
+   */
+  readonly expand?: boolean;
   /** Unique in the chain. Default `dotenv`. */
   readonly name?: string;
 }
@@ -52,7 +62,7 @@ export interface DotenvProviderOptions {
  * ```
  */
 export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvider {
-  const { name = 'dotenv' } = options;
+  const { name = 'dotenv', expand = false } = options;
   const sources = sourcesOf(options, name);
   const store = shownIn(sources);
   return {
@@ -61,7 +71,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
     atomicity: 'store',
     conditionalWrites: 'always',
 
-    async read(_names, { signal }): Promise<SecretBatch> {
+    async read(_names, { signal, warn }): Promise<SecretBatch> {
       const contents = await readContents(sources, name, signal);
       const revision = revisionOf(contents);
       if (contents.every((content) => content === undefined)) {
@@ -69,9 +79,12 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
         const missingDocument = { description, optional: true };
         return { entries: new Map(), complete: true, missingDocument, revision };
       }
+      for (const [index, source] of sources.entries())
+        if (contents[index] !== undefined) await warnOfExposure(source, warn);
+      const raw = merged(contents);
       const entries = new Map<string, SecretRecord>();
-      for (const content of contents)
-        for (const [key, value] of content?.values ?? []) entries.set(key, { value });
+      for (const [key, value] of expand ? expandValues(raw, name) : raw)
+        entries.set(key, { value });
       return { entries, complete: true, revision };
     },
 
@@ -80,7 +93,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
       // Another program may change a file in between, as an editor does: then once more, on what
       // is there now.
       for (let attempt = 0; attempt < 5; attempt++) {
-        const revision = await writeOnce(sources, name, changes, context);
+        const revision = await writeOnce(sources, { provider: name, expand }, changes, context);
         if (revision !== undefined) return { revision, conditional };
       }
       throw new SecretError('ERR_SECRET_CONFLICT', `${store} keeps being changed by others`, {
@@ -88,7 +101,31 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
         retryable: true,
       });
     },
+
+    check: (context) => checkDotenv(sources, { provider: name, expand }, context),
+
+    watch: (onChange, signal) =>
+      watchFiles(
+        sources.map(({ path }) => path),
+        onChange,
+        signal,
+      ),
   };
+}
+
+/** Paths that were looked at: once in a process is enough. */
+const lookedAt = new Set<string>();
+
+async function warnOfExposure(
+  { path, shown }: Source,
+  warn: (message: string) => void,
+): Promise<void> {
+  if (lookedAt.has(path)) return;
+  lookedAt.add(path);
+  const exposure = await exposureOf(path);
+  if (exposure?.tracked)
+    warn(`git tracks ${shown}: its values are in the history of the repository`);
+  if (exposure?.toAll) warn(`every user of this machine can read ${shown}: chmod o-r`);
 }
 
 function sourcesOf(options: DotenvProviderOptions, provider: string): readonly Source[] {

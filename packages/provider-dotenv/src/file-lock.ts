@@ -35,7 +35,7 @@ interface Owner {
 export async function lockFile(
   file: DotenvFile,
   real: string,
-  { signal, timeLeft }: ReadContext,
+  { signal, timeLeft }: Pick<ReadContext, 'signal' | 'timeLeft'>,
 ): Promise<() => Promise<void>> {
   const lock = `${real}.keyfall-lock`;
   const place = await ownPlace();

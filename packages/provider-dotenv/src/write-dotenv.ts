@@ -2,16 +2,30 @@
  * One attempt to change the files of a provider: locked, read, edited, replaced.
  */
 import { isSecretError, type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
-import { type Content, readContents, revisionOf, type Source, shownIn } from './dotenv-contents.ts';
+import {
+  type Content,
+  merged,
+  readContents,
+  revisionOf,
+  type Source,
+  shownIn,
+} from './dotenv-contents.ts';
 import { problem, sizeLimit } from './dotenv-file.ts';
-import { editDotenv } from './edit-dotenv.ts';
+import { editDotenv, loadParse } from './edit-dotenv.ts';
+import { escapeReferences, expandValues } from './expand-dotenv.ts';
 import { lockFile } from './file-lock.ts';
 import { realPathOf, replaceFile } from './replace-file.ts';
+
+/** How a provider reads what is written. */
+export interface Reading {
+  readonly provider: string;
+  readonly expand: boolean;
+}
 
 /** The revision after the write, or `undefined` if a file changed meanwhile and none was written. */
 export async function writeOnce(
   sources: readonly Source[],
-  provider: string,
+  { provider, expand }: Reading,
   { entries, ifRevision }: SecretChanges,
   context: WriteContext,
 ): Promise<string | undefined> {
@@ -33,7 +47,8 @@ export async function writeOnce(
     if (target === undefined || place === undefined) return revision;
     const index = sources.indexOf(target);
     const old = contents[index]?.text ?? '';
-    const { text, bytes } = await edited(target, old, entries);
+    const toWrite = expand ? await escaped(target, contents, index, entries) : entries;
+    const { text, bytes } = await edited(target, old, toWrite);
     if (text === old) return revision;
     if (typeof place !== 'string') throw place;
     const replaced = await replaceFile(target, place, bytes, async () => {
@@ -115,6 +130,35 @@ function targetOf(
       { provider, hint: 'Change each file by a provider of its own.' },
     );
   return [...targets][0];
+}
+
+/**
+ * What to write so that it is read back as meant when it is expanded: with a backslash before each
+ * `$` where one would be taken for a name. A name that reads as meant already is left out.
+ */
+async function escaped(
+  source: Source,
+  contents: readonly (Content | undefined)[],
+  index: number,
+  entries: SecretChanges['entries'],
+): Promise<SecretChanges['entries']> {
+  const { provider, shown } = source;
+  const now = expandValues(merged(contents), provider);
+  const changes = new Map<string, string | null>();
+  for (const [name, value] of entries)
+    if (value === null) changes.set(name, null);
+    else if (now.get(name) !== value) changes.set(name, escapeReferences(value));
+  const { text, bytes } = await edited(source, contents[index]?.text ?? '', changes);
+  const values = (await loadParse())(text);
+  const after = expandValues(merged(contents.with(index, { text, bytes, values })), provider);
+  for (const [name, value] of entries)
+    if (value !== null && after.get(name) !== value)
+      throw new SecretError(
+        'ERR_SECRET_UNSUPPORTED',
+        `${shown}: ${JSON.stringify(name)} cannot be written so that it is expanded to this value`,
+        { provider, secretName: name, hint: 'Keep it in another store.' },
+      );
+  return changes;
 }
 
 async function edited(

@@ -1,0 +1,155 @@
+/**
+ * What `status` and `doctor` show about `.env` files: whether they are there and can be read, who else
+ * sees them, and what dotenv makes of their lines.
+ */
+import { execFile } from 'node:child_process';
+import { basename, dirname } from 'node:path';
+import { isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
+import { merged, readContents, type Source } from './dotenv-contents.ts';
+import { expandValues, refersElsewhere } from './expand-dotenv.ts';
+import { type Exposure, exposureOf } from './exposure.ts';
+import { inspectDotenv } from './inspect-dotenv.ts';
+import type { Reading } from './write-dotenv.ts';
+
+/** The findings about each file. Never throws for what is wrong with one. */
+export async function checkDotenv(
+  sources: readonly Source[],
+  { provider, expand }: Reading,
+  { signal }: ReadContext,
+): Promise<ProviderCheck[]> {
+  const findings: ProviderCheck[] = [];
+  let readable = true;
+  for (const source of sources) {
+    const { shown } = source;
+    try {
+      const [content] = await readContents([source], provider, signal);
+      const { values, duplicates, droppedLines } = await inspectDotenv(content?.text ?? '');
+      findings.push({
+        subject: shown,
+        state: 'ready',
+        message: content ? `holds ${plural(values.size, 'name')}` : 'is not there, and need not be',
+      });
+      if (droppedLines.length > 0)
+        findings.push({
+          subject: `lines of ${shown}`,
+          state: 'failing',
+          message: `dotenv reads nothing from the lines ${listed(droppedLines)}`,
+          mend: 'Write NAME=value, or # before a comment.',
+        });
+      if (duplicates.length > 0)
+        findings.push({
+          subject: `names of ${shown}`,
+          state: 'failing',
+          message: `stand there more than once, and the last one counts: ${listed(duplicates)}`,
+          mend: 'Remove the earlier ones.',
+        });
+      const exposure = content && (await exposureOf(source.path));
+      if (exposure) findings.push(modeOf(shown, exposure), ...(await gitOf(shown, exposure)));
+    } catch (error) {
+      readable = false;
+      findings.push(failing(shown, error));
+    }
+  }
+  if (expand && readable) findings.push(...(await expansionOf(sources, provider, signal)));
+  return findings;
+}
+
+function failing(subject: string, error: unknown): ProviderCheck {
+  if (!isSecretError(error)) throw error;
+  const { reason, hint } = error;
+  return { subject, state: 'failing', message: reason, ...(hint && { mend: hint }) };
+}
+
+function modeOf(shown: string, { mode, toAll }: Exposure): ProviderCheck {
+  const subject = `mode of ${shown}`;
+  const octal = mode.toString(8).padStart(4, '0');
+  return toAll
+    ? {
+        subject,
+        state: 'failing',
+        message: `every user of this machine can read it (${octal})`,
+        mend: `chmod o-r ${shown}`,
+      }
+    : { subject, state: 'ready', message: `not every user of this machine can read it (${octal})` };
+}
+
+async function gitOf(shown: string, { path, tracked }: Exposure): Promise<ProviderCheck[]> {
+  const subject = `git and ${shown}`;
+  if (tracked)
+    return [
+      {
+        subject,
+        state: 'failing',
+        message: 'git tracks it: its values are in the history of the repository',
+        mend: `git rm --cached ${shown}, name it in .gitignore, and change the values.`,
+      },
+    ];
+  const ignored = await isIgnored(path);
+  if (ignored === undefined) return [];
+  return [
+    ignored
+      ? { subject, state: 'ready', message: 'git ignores it' }
+      : {
+          subject,
+          state: 'failing',
+          message: 'the next git add --all takes it in',
+          mend: `Name ${basename(path)} in .gitignore.`,
+        },
+  ];
+}
+
+/** Whether git ignores the file; `undefined` without a git or a repository. */
+function isIgnored(path: string): Promise<boolean | undefined> {
+  // No program that a repository's configuration names, and no secret in git's environment.
+  const args = [
+    '-c',
+    'core.fsmonitor=false',
+    'check-ignore',
+    '--quiet',
+    '--',
+    `./${basename(path)}`,
+  ];
+  const { PATH, HOME, SystemRoot } = process.env;
+  const env = { PATH, HOME, SystemRoot };
+  return new Promise((resolve) => {
+    execFile('git', args, { cwd: dirname(path), env, timeout: 5_000 }, (error) => {
+      if (error === null) resolve(true);
+      else resolve(error.code === 1 ? false : undefined);
+    });
+  });
+}
+
+async function expansionOf(
+  sources: readonly Source[],
+  provider: string,
+  signal: AbortSignal,
+): Promise<ProviderCheck[]> {
+  const subject = 'expansion';
+  try {
+    const values = merged(await readContents(sources, provider, signal));
+    expandValues(values, provider);
+    // By the names of the values alone: what looks like a name in them may be half a password.
+    const missing = [...values].filter(([, value]) => refersElsewhere(value, values));
+    return missing.length === 0
+      ? []
+      : [
+          {
+            subject,
+            state: 'failing',
+            message: `these refer to names that no file holds, which is nothing: ${listed(missing.map(([name]) => name))}`,
+            mend: 'Add the names, or write \\$ for a dollar sign.',
+          },
+        ];
+  } catch (error) {
+    return [failing(subject, error)];
+  }
+}
+
+function listed(things: readonly (string | number)[]): string {
+  const first = things.slice(0, 5).join(', ');
+  return things.length > 5 ? `${first} and ${things.length - 5} more` : first;
+}
+
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,76 @@
+/**
+ * Changes a `.env` file for tools, as the provider changes it: in turn with every other writer of
+ * Keyfall, and at one instant.
+ */
+import { resolve } from 'node:path';
+import { SecretError } from '@keyfall/core';
+import { problem, readBytes, sizeLimit } from './dotenv-file.ts';
+import { lockFile } from './file-lock.ts';
+import { realPathOf, replaceFile } from './replace-file.ts';
+
+/** Options of {@link editDotenvFile}. */
+export interface EditDotenvFileOptions {
+  /** Ends the waiting for another writer. */
+  readonly signal?: AbortSignal;
+  /** How long to wait for another writer, in milliseconds. Default 2500. */
+  readonly timeout?: number;
+}
+
+/**
+ * Replaces the file at `path` by what `edit` makes of it. The file's lock is held meanwhile; mode,
+ * owner and links stay; a new file gets mode 0600. If a program that knows no lock changes the file
+ * in between, `edit` is called again, with what is there then.
+ *
+ * @param edit - gets the file's bytes, or `undefined` if there is none, and returns the new ones, or
+ *   `undefined` to leave it as it is. What it throws is passed on, and the file stays
+ * @returns whether the file was changed
+ * @throws `ERR_SECRET_DENIED`, `_INVALID`, `_CONFIG`, `_UNAVAILABLE` as `dotenvProvider` does for a file
+ *   that cannot be read, locked or written; `ERR_SECRET_UNSUPPORTED` if it would grow too large or is
+ *   a mount of its own; `ERR_SECRET_CONFLICT` if others keep changing it; `ERR_SECRET_ABORTED`
+ * @example
+ * ```ts
+ * import { editDotenv, editDotenvFile } from '@keyfall/provider-dotenv';
+ *
+ * await editDotenvFile('.env', async (bytes) => {
+ *   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+ *   return Buffer.from(await editDotenv(text, new Map([['USE_VAULT', 'true']])));
+ * });
+ * ```
+ */
+export async function editDotenvFile(
+  path: string,
+  edit: (content: Buffer | undefined) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
+  { signal = new AbortController().signal, timeout = 2_500 }: EditDotenvFileOptions = {},
+): Promise<boolean> {
+  const provider = 'dotenv';
+  const file = { path: resolve(path), shown: path, provider };
+  const end = performance.now() + timeout;
+  const timeLeft = () => end - performance.now();
+  const real = await realPathOf(file);
+  const release = await lockFile(file, real, { signal, timeLeft });
+  try {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const before = await readBytes(file);
+      const after = await edit(before);
+      if (after === undefined || same(before, after)) return false;
+      if (after.byteLength > sizeLimit)
+        throw problem(
+          file,
+          'ERR_SECRET_UNSUPPORTED',
+          `would be larger than ${sizeLimit / 1024 / 1024} MiB`,
+        );
+      const isUnchanged = async () => same(before, await readBytes(file));
+      if (await replaceFile(file, real, after, isUnchanged)) return true;
+    }
+    throw new SecretError('ERR_SECRET_CONFLICT', `${path} keeps being changed by others`, {
+      provider,
+      retryable: true,
+    });
+  } finally {
+    await release();
+  }
+}
+
+function same(some: Buffer | undefined, other: Uint8Array | undefined): boolean {
+  return some === undefined || other === undefined ? some === other : some.equals(other);
+}

@@ -1,0 +1,85 @@
+/**
+ * `$NAME` and `${NAME}` in values, as dotenv-expand 13 replaces them, for those who ask for it.
+ *
+ * The rules are its own, oddities included, and a test holds them to it. The package itself is not
+ * used: it never ends for some files of one line (`A=$constructor`, or a value that comes to hold its
+ * own name), and writes into the environment. Only names of the files are seen here, and a value that
+ * grows without end is an error.
+ */
+import { SecretError } from '@keyfall/core';
+
+/** How many replacements one value may take, and how many characters those of all may produce. */
+const mostSteps = 1_000;
+const mostCharacters = 32 * 1024 * 1024;
+
+/**
+ * The values, in order, with what they refer to. A name that is not there, or stands further down, is
+ * an empty text, unless a default is given (`${NAME:-default}`). `\$` is a plain `$`.
+ *
+ * @throws `ERR_SECRET_INVALID` if a value grows without end; the error names the name
+ */
+export function expandValues(
+  values: ReadonlyMap<string, string>,
+  provider: string,
+): Map<string, string> {
+  const expanded = new Map<string, string>();
+  let characters = 0;
+  for (const [name, value] of values) {
+    let last = value;
+    let count = 0;
+    for (const step of steps(value, expanded)) {
+      characters += step.length;
+      if (++count > mostSteps || characters > mostCharacters)
+        throw new SecretError('ERR_SECRET_INVALID', `${name} grows without end when expanded`, {
+          provider,
+          secretName: name,
+          hint: 'Write \\$ for a dollar sign that begins no name.',
+        });
+      last = step;
+    }
+    expanded.set(name, last.replace(/\\\$/g, '$'));
+  }
+  return expanded;
+}
+
+/** The text that {@link expandValues} makes `value` of, whatever else the file holds. */
+export function escapeReferences(value: string): string {
+  return reference().test(value) || value.includes('\\$') ? value.replaceAll('$', '\\$') : value;
+}
+
+/** Whether `value` refers, without a default, to a name that is not among `names`. */
+export function refersElsewhere(value: string, names: ReadonlyMap<string, string>): boolean {
+  return [...value.matchAll(reference())].some(([, braced, bare = '']) => {
+    const expression = braced ?? bare;
+    return !operators.test(expression) && !names.has(expression);
+  });
+}
+
+const operators = /:\+|\+|:-|-/;
+
+function reference(): RegExp {
+  return /(?<!\\)\$\{([^{}]+)\}|(?<!\\)\$([A-Za-z_][A-Za-z0-9_]*)/g;
+}
+
+/** The value after each replacement. */
+function* steps(value: string, known: ReadonlyMap<string, string>): Generator<string> {
+  const seen = new Set<string>();
+  let result = value;
+  for (;;) {
+    const match = reference().exec(result);
+    if (match === null) return;
+    seen.add(result);
+    const [template, braced, bare] = match;
+    const expression = braced ?? bare ?? '';
+    // Without an operator dotenv-expand splits at the text "null": it then means `split(null)`.
+    const operator = operators.exec(expression)?.[0];
+    const [key = '', ...rest] = expression.split(operator ?? 'null');
+    const fallback = rest.join(operator ?? 'null');
+    const held = known.get(key);
+    if (operator === ':+' || operator === '+')
+      result = result.replace(template, held ? fallback : '');
+    else result = result.replace(template, held && !seen.has(held) ? held : fallback);
+    yield result;
+    if (result === held) return;
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Whether git tracks a file, found by looking at git's index: no program is started for it, so that
+ * it can be told at the first read.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+
+/** An index is some hundred bytes a file; a larger one is not looked at. Bytes. */
+const largest = 64 * 1024 * 1024;
+
+/**
+ * Whether the repository around the file at `real` (a real path) tracks it. `undefined` where that
+ * cannot be told: there is no repository, or its index is of a form that is not read here (version 4,
+ * split).
+ */
+export async function isTracked(real: string): Promise<boolean | undefined> {
+  const root = await repositoryOf(real);
+  if (root === undefined) return undefined;
+  try {
+    const path = join(root.gitFolder, 'index');
+    if ((await stat(path)).size > largest) return undefined;
+    return holds(await readFile(path), relative(root.folder, real).split(sep).join('/'));
+  } catch {
+    return undefined; // a repository without an index, or not ours to read
+  }
+}
+
+/** The folder that has a `.git`, and what that leads to. */
+async function repositoryOf(path: string) {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const git = join(folder, '.git');
+    const found = await stat(git).catch(() => undefined);
+    if (found?.isDirectory()) return { folder, gitFolder: git };
+    if (found?.isFile()) {
+      // A worktree or a submodule: the file names the folder.
+      const text = await readFile(git, 'utf8').catch(() => '');
+      const named = /^gitdir: (.+)$/m.exec(text)?.[1];
+      return named === undefined ? undefined : { folder, gitFolder: resolve(folder, named) };
+    }
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+/**
+ * Whether an index has an entry for `path`. Format: gitformat-index(5). An entry ends with the length
+ * of its path in 12 bits, 16 more flags where a bit says so, the path, and zero bytes.
+ */
+function holds(index: Buffer, path: string): boolean | undefined {
+  const version =
+    index.length > 12 && index.toString('latin1', 0, 4) === 'DIRC' && index.readUInt32BE(4);
+  if (version !== 2 && version !== 3) return undefined;
+  const text = Buffer.from(`${path}\0`);
+  const length = Math.min(text.length - 1, 0xfff);
+  for (let at = index.indexOf(text, 12); at !== -1; at = index.indexOf(text, at + 1)) {
+    if ((index.readUInt16BE(at - 2) & 0x4fff) === length) return true;
+    if (version === 3 && (index.readUInt16BE(at - 4) & 0x4fff) === (0x4000 | length)) return true;
+  }
+  return index.includes('link', 12) ? undefined : false; // perhaps the extension of a split index
+}

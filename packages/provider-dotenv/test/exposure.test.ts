@@ -1,0 +1,202 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assertNoLeak } from '@keyfall/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { isTracked } from '../src/git-index.ts';
+import { dotenvProvider } from '../src/index.ts';
+import { context, temporaryFolder } from './store.ts';
+
+let folder: string;
+let path: string;
+let remove: () => Promise<void>;
+beforeEach(async () => {
+  ({ folder, remove } = await temporaryFolder());
+  path = join(folder, '.env');
+});
+afterEach(() => remove());
+
+const canary = 'c4n4ry-7f3a9e';
+
+function git(...args: string[]) {
+  const identity = ['-c', 'user.name=t', '-c', 'user.email=t@example.com'];
+  execFileSync('git', [...identity, ...args], { cwd: folder, stdio: 'pipe' });
+}
+
+async function warningsOf(options: object = { path }) {
+  const warnings: string[] = [];
+  const provider = dotenvProvider(options);
+  for (let time = 0; time < 2; time++)
+    await provider.read('all', context({ warn: (message) => warnings.push(message) }));
+  assertNoLeak([canary], warnings);
+  return warnings;
+}
+
+describe('isTracked', () => {
+  test.each([
+    ['version 2', ['index.version=2']],
+    ['version 3', ['index.version=3']],
+    ['SHA-256', [], ['--object-format=sha256']],
+  ])('finds a file in an index of %s, and no other', async (_, settings, init: string[] = []) => {
+    git('init', '-q', ...init);
+    await mkdir(join(folder, 'deep', 'er'), { recursive: true });
+    for (const name of ['.env', 'deep/er/.env', 'x.env', '.env.local', 'deep/.envrc'])
+      await writeFile(join(folder, name), 'A=1\n');
+    const config = settings.flatMap((setting) => ['-c', setting]);
+    git(...config, 'add', 'deep/er/.env', 'x.env', '.env.local', 'deep/.envrc');
+    // Version 3 is written only where an entry needs its flags.
+    git(...config, 'add', '--intent-to-add', '.env');
+    const answers = await Promise.all(
+      ['.env', 'deep/er/.env', '.env.local', 'env', 'deep/.env', '.envrc'].map((name) =>
+        isTracked(join(folder, name)),
+      ),
+    );
+    expect(answers).toEqual([true, true, true, false, false, false]);
+  });
+
+  test('says nothing where it cannot be told', async () => {
+    await writeFile(path, 'A=1\n');
+    expect(await isTracked(path)).toBeUndefined();
+    git('init', '-q');
+    expect(await isTracked(path)).toBeUndefined();
+    git('-c', 'index.version=4', 'add', '.env');
+    git('update-index', '--index-version', '4');
+    expect(await isTracked(path)).toBeUndefined();
+    await writeFile(join(folder, '.git', 'index'), 'DIRC');
+    expect(await isTracked(path)).toBeUndefined();
+  });
+
+  test('knows a worktree of its own', async () => {
+    await writeFile(path, 'A=1\n');
+    git('init', '-q');
+    git('add', '.env');
+    git('commit', '-qm', 'x');
+    git('worktree', 'add', '-q', join(folder, 'tree'));
+    expect(await isTracked(join(folder, 'tree', '.env'))).toBe(true);
+    expect(await isTracked(join(folder, 'tree', '.other'))).toBe(false);
+  });
+});
+
+describe('a warning', () => {
+  test('tells once in a process of a file that git tracks, also through a link', async () => {
+    await writeFile(path, `A=${canary}\n`);
+    git('init', '-q');
+    git('add', '.env');
+    await symlink('.env', join(folder, 'link'));
+    const text = (shown: string) =>
+      `git tracks ${shown}: its values are in the history of the repository`;
+    expect(await warningsOf()).toEqual([text(path)]);
+    expect(await warningsOf()).toEqual([]);
+    const link = join(folder, 'link');
+    expect(await warningsOf({ path: link })).toEqual([text(link)]);
+  });
+
+  test('tells of a file that every user can read, and not of one that a folder hides', async () => {
+    await writeFile(path, `A=${canary}\n`, { mode: 0o644 });
+    await writeFile(`${path}.local`, `A=${canary}\n`, { mode: 0o600 });
+    expect(await warningsOf()).toEqual([]);
+    await chmod(folder, 0o755);
+    const open = join(folder, 'open.env');
+    await writeFile(open, `A=${canary}\n`, { mode: 0o644 });
+    expect(await warningsOf({ path: [open, `${path}.local`, join(folder, 'none')] })).toEqual([
+      `every user of this machine can read ${open}: chmod o-r`,
+    ]);
+  });
+});
+
+describe('check', () => {
+  const findings = async (options: object = {}) => {
+    const found = await dotenvProvider({ path, ...options }).check?.(context());
+    assertNoLeak([canary], found);
+    return found;
+  };
+
+  test('finds a file in order', async () => {
+    await writeFile(path, `A=${canary}\n`, { mode: 0o600 });
+    git('init', '-q');
+    await writeFile(join(folder, '.gitignore'), '.env*\n');
+    expect(await findings()).toEqual([
+      { subject: path, state: 'ready', message: 'holds 1 name' },
+      {
+        subject: `mode of ${path}`,
+        state: 'ready',
+        message: 'not every user of this machine can read it (0600)',
+      },
+      { subject: `git and ${path}`, state: 'ready', message: 'git ignores it' },
+    ]);
+  });
+
+  test('finds what needs mending, and says how', async () => {
+    await chmod(folder, 0o755);
+    await writeFile(path, `A=${canary}\n?${canary}\nA=${canary}2\n`, { mode: 0o644 });
+    git('init', '-q');
+    git('add', '.env');
+    expect((await findings())?.slice(1)).toEqual([
+      {
+        subject: `lines of ${path}`,
+        state: 'failing',
+        message: 'dotenv reads nothing from the lines 2',
+        mend: 'Write NAME=value, or # before a comment.',
+      },
+      {
+        subject: `names of ${path}`,
+        state: 'failing',
+        message: 'stand there more than once, and the last one counts: A',
+        mend: 'Remove the earlier ones.',
+      },
+      {
+        subject: `mode of ${path}`,
+        state: 'failing',
+        message: 'every user of this machine can read it (0644)',
+        mend: `chmod o-r ${path}`,
+      },
+      {
+        subject: `git and ${path}`,
+        state: 'failing',
+        message: 'git tracks it: its values are in the history of the repository',
+        mend: `git rm --cached ${path}, name it in .gitignore, and change the values.`,
+      },
+    ]);
+  });
+
+  test('finds a file that the next git add takes in', async () => {
+    await writeFile(path, 'A=1\n');
+    git('init', '-q');
+    expect(await findings()).toContainEqual({
+      subject: `git and ${path}`,
+      state: 'failing',
+      message: 'the next git add --all takes it in',
+      mend: 'Name .env in .gitignore.',
+    });
+  });
+
+  test('runs no program that the repository names', async () => {
+    await writeFile(path, 'A=1\n');
+    git('init', '-q');
+    git('config', 'core.fsmonitor', `touch ${join(folder, 'run')} #`);
+    await findings();
+    expect(() => execFileSync('cat', [join(folder, 'run')], { stdio: 'pipe' })).toThrow();
+  });
+
+  test('says of a missing file that it need not be there, unless it must', async () => {
+    expect(await findings()).toEqual([
+      { subject: path, state: 'ready', message: 'is not there, and need not be' },
+    ]);
+    expect(await findings({ mustExist: true })).toMatchObject([
+      { subject: path, state: 'failing' },
+    ]);
+  });
+
+  test('says which values refer to nothing, and shows no part of them', async () => {
+    await writeFile(path, `A=1\nB=$A\nPASS=x$${canary.replaceAll('-', '_')}\nC=\${A}\${NO:-x}\n`, {
+      mode: 0o600,
+    });
+    const found = await findings({ expand: true });
+    assertNoLeak([canary.replaceAll('-', '_')], found);
+    expect(found?.at(-1)).toMatchObject({
+      subject: 'expansion',
+      state: 'failing',
+      message: 'these refer to names that no file holds, which is nothing: PASS',
+    });
+  });
+});

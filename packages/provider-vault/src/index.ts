@@ -12,6 +12,7 @@ export type {
   VaultLogin,
   VaultLoginContext,
 } from './auth/vault-auth.ts';
+export type { ConfiguredVaultClient } from './configured-client.ts';
 export type { VaultDynamicOptions } from './dynamic-provider.ts';
 export { vaultDynamic } from './dynamic-provider.ts';
 export type { VaultMetadata, VaultVersion } from './kv-metadata.ts';
@@ -24,7 +25,6 @@ export type {
   VaultKvOptions,
 } from './vault-kv.ts';
 export { vaultKv } from './vault-kv.ts';
-export type { VaultProvider } from './vault-provider.ts';
 export { vaultProvider } from './vault-provider.ts';
 export type { VaultProviderOptions } from './vault-settings.ts';
 export type { VaultEnvironmentSources } from './vault-variables.ts';

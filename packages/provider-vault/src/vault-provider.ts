@@ -1,7 +1,7 @@
 /**
  * Documents of HashiCorp Vault or OpenBao as a bag of secrets.
  */
-import type { ReadContext, SecretProvider, SecretRecord } from '@keyfall/core';
+import type { ReadContext, SecretProvider } from '@keyfall/core';
 import { kvDocument } from './kv-document.ts';
 import { kvLayers } from './kv-layers.ts';
 import { checkVersion, kvMount } from './kv-mount.ts';
@@ -9,21 +9,6 @@ import { openWire } from './open-wire.ts';
 import { checkVault } from './vault-check.ts';
 import { createVaultClient } from './vault-client.ts';
 import { resolveSettings, type VaultProviderOptions } from './vault-settings.ts';
-
-/** A provider that reads versions which are no longer the newest as well. */
-export interface VaultProvider extends SecretProvider {
-  /**
-   * What `name` was in a version that `history` tells. `undefined`: that version did not hold it, or
-   * is deleted, destroyed or no longer kept. Not there where `kvVersion: 1` was given.
-   *
-   * @throws `ERR_SECRET_CONFIG` for what cannot be a version; as `read` otherwise
-   */
-  readVersion?(
-    name: string,
-    version: string,
-    context: ReadContext,
-  ): Promise<SecretRecord | undefined>;
-}
 
 /**
  * The secrets of one KV document (engine version 1 or 2), `secret/<path>` unless told otherwise. A
@@ -50,7 +35,7 @@ export interface VaultProvider extends SecretProvider {
  * const token = await secrets.get('TOKEN');
  * ```
  */
-export function vaultProvider(options: VaultProviderOptions = {}): VaultProvider {
+export function vaultProvider(options: VaultProviderOptions = {}): SecretProvider {
   const settings = resolveSettings(options);
   const wire = openWire(settings);
   const client = createVaultClient(settings, wire);

@@ -73,6 +73,7 @@ for (const version of [2, 1] as const) {
         writes: 'store',
         conditionalWrites: version === 2,
         bag: true,
+        list: true,
         history: version === 2,
       },
       async create(values) {

@@ -1,10 +1,11 @@
 /**
- * What the tests share: the policies of the README, and calls as the core makes them.
+ * What the tests share: the policies of the documentation, and calls as the core makes them.
  */
+import { readFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ReadContext } from '@keyfall/core';
-import type { VaultServer } from '@keyfall/testkit';
+import { isSecretError, type ReadContext, type SecretError } from '@keyfall/core';
+import { assertNoLeak, type VaultServer } from '@keyfall/testkit';
 
 let documents = 0;
 
@@ -35,15 +36,36 @@ export function context(
   };
 }
 
-/** The policy of an application that reads: the README's. */
-export function readPolicy(mount: string, path: string): string {
-  return `path "${mount}/data/${path}" { capabilities = ["read"] }`;
+/** A policy of the documentation, for another mount and document than it names. */
+export function policyFile(name: string, mount: string, path: string): string {
+  const file = new URL(`../../../docs/vault/${name}-policy.hcl`, import.meta.url);
+  return readFileSync(file, 'utf8')
+    .replaceAll('"secret/', `"${mount}/`)
+    .replaceAll('aiogram-shop', path);
 }
 
-/** The policy of somebody who writes as well: the README's. */
+/** The policy of an application that reads. */
+export function readPolicy(mount: string, path: string): string {
+  return policyFile('shop', mount, path);
+}
+
+/** The policy of somebody who writes as well. */
 export function writePolicy(mount: string, path: string): string {
-  return `path "${mount}/data/${path}" { capabilities = ["read", "create", "update"] }
-path "${mount}/metadata/${path}" { capabilities = ["read"] }`;
+  return policyFile('editor', mount, path);
+}
+
+/** The error of a call that must fail with one of ours, without any of these in it. */
+export async function failureOf(
+  call: Promise<unknown>,
+  ...canaries: readonly string[]
+): Promise<SecretError> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assertNoLeak(canaries, error);
+  if (!isSecretError(error)) throw new Error('did not reject with a SecretError');
+  return error;
 }
 
 /** A token with one policy of these rules, besides `default`. */

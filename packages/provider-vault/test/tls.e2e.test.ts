@@ -185,9 +185,10 @@ test('TLS 1.1 is refused', async () => {
   expect(error.code).toBe('ERR_SECRET_TLS');
 });
 
-test('https to a port that speaks http is a TLS error with the mend', async () => {
+test('https to a port that speaks http is a wrong address, not a bad certificate, and says the mend', async () => {
   const error = await errorOf({ address: server.address.replace('http:', 'https:') });
-  expect(error.code).toBe('ERR_SECRET_TLS');
+  expect(error.code).toBe('ERR_SECRET_CONFIG');
+  expect(error.message).not.toContain('certificate');
   expect(error.hint).toContain('http://');
 });
 

@@ -287,6 +287,22 @@ test.each<[string, VaultProviderOptions, string[]]>([
   ['a path that is a dot', { ...base, path: './a' }, ['path']],
   ['a path with a line', { ...base, path: 'a\nb' }, ['path']],
   ['a path with a joiner', { ...base, path: 'a\u200bb' }, ['path']],
+  ['no path of several', { ...base, path: [] }, ['path', 'VAULT_SECRET_PATH']],
+  ['an empty path of several', { ...base, path: ['a', ''] }, ['path']],
+  ['one path twice', { ...base, path: ['a/{profile}', 'a/b'], profile: 'b' }, ['path', 'twice']],
+  [
+    'a profile that is missing',
+    { ...base, path: ['shop', 'shop/{profile}'] },
+    ['{profile}', 'the option profile', 'KEYFALL_PROFILE'],
+  ],
+  ['another placeholder', { ...base, path: 'shop/{stage}' }, ['{stage}', '{profile}']],
+  ['a profile that is a path', { ...base, path: '{profile}', profile: 'a/b' }, ['profile']],
+  ['a profile upwards', { ...base, path: 'a/{profile}', profile: '..' }, ['profile']],
+  [
+    'a profile with a hole, by variable',
+    { ...base, path: 'a/{profile}', env: { KEYFALL_PROFILE: 'prod ' } },
+    ['KEYFALL_PROFILE'],
+  ],
   ['a mount upwards', { ...base, mount: 'secret/..' }, ['mount', 'VAULT_MOUNT_POINT']],
 ])('%s is named', (_, options, named) => {
   const message = errorOf(options);

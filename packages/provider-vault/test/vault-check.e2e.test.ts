@@ -1,0 +1,439 @@
+/**
+ * What `doctor` is told of a real server, line by line, and how each line is mended.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import type { ProviderCheck, SecretProvider } from '@keyfall/core';
+import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
+import { canary, context, failureOf, freshPath, policyFile, tokenFor } from './harness.ts';
+
+let server: VaultServer;
+const value = canary();
+const endings: (() => unknown)[] = [];
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+});
+afterAll(() => server?.stop());
+afterEach(async () => {
+  vi.useRealTimers();
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+function open(options: VaultProviderOptions): SecretProvider {
+  const provider = vaultProvider({
+    address: server.address,
+    token: server.token,
+    env: {},
+    ...options,
+  });
+  endings.push(() => provider.close?.());
+  return provider;
+}
+
+async function checksOf(
+  options: VaultProviderOptions,
+  ...canaries: readonly string[]
+): Promise<readonly ProviderCheck[]> {
+  const checks = (await open(options).check?.(context())) ?? [];
+  assertNoLeak([value, server.token, ...canaries], checks);
+  return checks;
+}
+
+const states = (checks: readonly ProviderCheck[]) =>
+  checks.map(({ subject, state }) => `${subject} ${state}`);
+
+async function lineOf(
+  subject: string,
+  options: VaultProviderOptions,
+): Promise<ProviderCheck | undefined> {
+  return (await checksOf(options)).find((check) => check.subject === subject);
+}
+
+const put = (path: string, data: object) => server.request('POST', `secret/data/${path}`, { data });
+
+async function documentAs(...policies: readonly string[]) {
+  const path = freshPath();
+  await put(path, { A: value });
+  const rules = policies.map((name) => policyFile(name, 'secret', path)).join('\n');
+  return { path, ...(await tokenFor(server, rules)) };
+}
+
+test('all is well under the smallest policy', async () => {
+  const { path, token, policy } = await documentAs('shop');
+  const checks = await checksOf({ path, token }, token);
+  expect(states(checks)).toEqual([
+    'address ready',
+    'seal ready',
+    'clock ready',
+    'token ready',
+    'mount ready',
+    'policy ready',
+    'policy ready',
+    'path ready',
+  ]);
+  const [address, , , life, mount, reading, more, found] = checks.map(({ message }) => message);
+  expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+ answers \(version 2\.\d+\.\d+\)$/);
+  expect(life).toMatch(/^expires in \d+ (days|hours), can be renewed; policies: default, policy-/);
+  expect(life).toContain(policy);
+  expect(mount).toBe('secret is KV version 2');
+  expect(reading).toBe(`the token may read secret/data/${path}`);
+  expect(more).toMatch(/^it may do nothing else with it; it may not write it, /);
+  expect(found).toBe(`secret/${path} has 1 names at version 1`);
+});
+
+describe('the server', () => {
+  test('that is not there', async () => {
+    const checks = await checksOf({ path: 'x', address: 'http://127.0.0.1:1' });
+    expect(states(checks)).toEqual(['address failing']);
+    expect(checks[0]?.message).toContain('refused the connection');
+  });
+
+  test('that is no Vault', async () => {
+    const page = await faultyServer({ kind: 'html' });
+    endings.push(() => page.close());
+    const checks = await checksOf({ path: 'x', address: page.address });
+    expect(states(checks)).toEqual(['address failing']);
+    expect(checks[0]?.mend).toContain('VAULT_ADDR');
+  });
+
+  test('that is sealed', async () => {
+    const mortal = await startVaultServer({ external: false });
+    endings.push(() => mortal.stop());
+    await mortal.request('PUT', 'sys/seal');
+    const checks = await checksOf({ path: 'x', address: mortal.address, token: mortal.token });
+    expect(states(checks)).toEqual(['address ready', 'seal failing']);
+    expect(checks[1]?.mend).toBe('bao operator unseal');
+  });
+
+  test('whose clock is another', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3 * 3_600_000 });
+    const behind = await lineOf('clock', { path: 'x' });
+    expect(behind).toMatchObject({ state: 'failing' });
+    expect(behind?.message).toMatch(/is (2|3) hours ahead of this machine's$/);
+    vi.setSystemTime(Date.now() + 3 * 3_600_000 + 600_000);
+    expect((await lineOf('clock', { path: 'x' }))?.message).toMatch(
+      /is (9|10) minutes behind this machine's$/,
+    );
+  });
+
+  test('with /v1 in its address', () => {
+    for (const address of ['https://vault.example:8200/v1', 'https://vault.example/vault/v1/'])
+      expect(() => vaultProvider({ address, token: 'x', path: 'x', env: {} })).toThrow(
+        expect.objectContaining({
+          code: 'ERR_SECRET_CONFIG',
+          message: expect.stringContaining('ends in /v1'),
+        }),
+      );
+  });
+});
+
+describe('http and https taken for each other', () => {
+  test('https to a port that speaks http is a wrong address and no certificate', async () => {
+    const address = server.address.replace('http:', 'https:');
+    const [line, ...more] = await checksOf({ path: 'x', address });
+    expect(more).toEqual([]);
+    expect(line).toMatchObject({ subject: 'address', state: 'failing' });
+    expect(line?.message).toContain('does not speak https');
+    expect(line?.mend).toContain('with http://');
+    const read = open({ path: 'x', address }).read('all', context());
+    expect(await failureOf(read, server.token)).toMatchObject({ code: 'ERR_SECRET_CONFIG' });
+  });
+
+  test('http to a port that speaks https', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'keyfall-listener-'));
+    endings.push(() => rm(folder, { recursive: true }));
+    const { cert, key } = await issued('720h');
+    const port = await freePort();
+    const files = { tls_cert_file: cert, tls_key_file: key };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    const listener = { address: `127.0.0.1:${port}` };
+    for (const name of Object.keys(files)) Object.assign(listener, { [name]: join(folder, name) });
+    const config = join(folder, 'config.json');
+    await writeFile(config, JSON.stringify({ listener: { tcp: listener } }));
+    const secure = await startVaultServer({ external: false, args: [`-config=${config}`] });
+    endings.push(() => secure.stop());
+    const address = `http://127.0.0.1:${port}`;
+    const checks = await checksOf({ path: 'x', address });
+    expect(states(checks)).toEqual(['address failing']);
+    expect(checks[0]?.message).toBe(`${address} speaks https`);
+    expect(checks[0]?.mend).toContain('with https://');
+  });
+
+  test('a port that hangs up in the handshake is not called plain http', async () => {
+    const rude = createTcpServer((socket) => socket.once('data', () => socket.destroy()));
+    await new Promise<void>((resolve) => rude.listen(0, '127.0.0.1', resolve));
+    endings.push(() => rude.close());
+    const address = `https://127.0.0.1:${(rude.address() as AddressInfo).port}`;
+    const read = open({ path: 'x', address }).read('all', context());
+    expect((await failureOf(read, server.token)).code).toBe('ERR_SECRET_UNAVAILABLE');
+  });
+});
+
+interface Issued {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+let authority: Promise<string> | undefined;
+
+/** A certificate of the server's own authority, which is valid from now for `ttl`. */
+async function issued(ttl: string): Promise<Issued> {
+  authority ??= (async () => {
+    await server.request('POST', 'sys/mounts/pki', {
+      type: 'pki',
+      config: { max_lease_ttl: '8760h' },
+    });
+    const root = { common_name: 'the tests', ttl: '8760h', key_type: 'ec', key_bits: 256 };
+    const { body } = await server.request('POST', 'pki/root/generate/internal', root);
+    const role = { allow_any_name: true, key_type: 'ec', key_bits: 256, max_ttl: '8000h' };
+    await server.request('POST', 'pki/roles/any', role);
+    return String(body.data?.['certificate']);
+  })();
+  const ca = await authority;
+  const names = { common_name: 'localhost', ip_sans: '127.0.0.1', ttl };
+  const { body } = await server.request('POST', 'pki/issue/any', names);
+  return { cert: String(body.data?.['certificate']), key: String(body.data?.['private_key']), ca };
+}
+
+async function freePort(): Promise<number> {
+  const socket = createTcpServer();
+  await new Promise<void>((resolve) => socket.listen(0, '127.0.0.1', resolve));
+  const { port } = socket.address() as AddressInfo;
+  await new Promise((resolve) => socket.close(resolve));
+  return port;
+}
+
+/** TLS before the server. */
+async function tlsFront({ cert, key }: { cert: string; key: string }) {
+  const front = createServer({ cert, key }, (socket) => {
+    const upstream = connect(Number(new URL(server.address).port), '127.0.0.1');
+    socket.on('error', () => upstream.destroy()).on('close', () => upstream.destroy());
+    upstream.on('error', () => socket.destroy());
+    socket.pipe(upstream).pipe(socket);
+  });
+  front.on('tlsClientError', () => {});
+  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+  endings.push(() => front.close());
+  return { address: `https://127.0.0.1:${(front.address() as AddressInfo).port}` };
+}
+
+describe('the certificate', () => {
+  test('is valid for long, or not', async () => {
+    const { path, token } = await documentAs('shop');
+    const certificate = await issued('720h');
+    const { address } = await tlsFront(certificate);
+    const at = { path, token, address, caCertPem: certificate.ca };
+    expect(states(await checksOf(at))[1]).toBe('certificate ready');
+    // 30 days long: the last sixth is soon
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 26 * 86_400_000 });
+    const soon = await lineOf('certificate', at);
+    expect(soon).toMatchObject({ state: 'failing' });
+    expect(soon?.message).toMatch(/valid until \d{4}-.*that is soon$/);
+    expect(soon?.mend).toContain('Renew');
+  });
+
+  test('of a day is not called short while it is young', async () => {
+    const certificate = await issued('24h');
+    const { address } = await tlsFront(certificate);
+    const line = await lineOf('certificate', { path: 'x', address, caCertPem: certificate.ca });
+    expect(line).toMatchObject({ state: 'ready' });
+  });
+
+  test('that is not trusted or has expired fails at the address, and nothing was sent', async () => {
+    const { address } = await tlsFront(await issued('720h'));
+    const unknown = await checksOf({ path: 'x', address });
+    expect(states(unknown)).toEqual(['address failing']);
+    expect(unknown[0]?.mend).toContain('VAULT_CACERT');
+    const file = (name: string) => fileURLToPath(new URL(`certificates/${name}`, import.meta.url));
+    const [cert, key] = await Promise.all([
+      readFile(file('expired.pem'), 'utf8'),
+      readFile(file('expired.key'), 'utf8'),
+    ]);
+    const expired = await tlsFront({ cert, key });
+    const caCert = file('authority.pem');
+    const line = await lineOf('address', { path: 'x', address: expired.address, caCert });
+    expect(line?.message).toContain('has expired');
+  });
+
+  test('that is not checked is told on the address', async () => {
+    const { address } = await tlsFront(await issued('720h'));
+    const checks = await checksOf({ path: 'x', address, skipVerify: true });
+    expect(states(checks).slice(0, 2)).toEqual(['address ready', 'seal ready']);
+    expect(checks[0]?.message).toContain('not checked');
+    expect(checks[0]?.mend).toContain('VAULT_SKIP_VERIFY');
+  });
+});
+
+describe('the token', () => {
+  test('that is not known', async () => {
+    const invented = canary();
+    const checks = await checksOf({ path: 'x', token: invented }, invented);
+    expect(checks.at(-1)).toMatchObject({ subject: 'token', state: 'failing' });
+  });
+
+  test('of root, and one with few uses', async () => {
+    const { path, policy } = await documentAs('shop');
+    const root = await lineOf('token', { path });
+    expect(root?.message).toBe('does not expire; policies: root');
+    expect(root?.mend).toContain('a policy of its own');
+    const { token } = await server.createToken({ policies: [policy], more: { num_uses: 9 } });
+    expect((await lineOf('token', { path, token }))?.message).toMatch(/, \d uses left; policies: /);
+  });
+
+  test('that may not look itself up may well read', async () => {
+    const { path, policy } = await documentAs('shop');
+    const { token } = await server.createToken({
+      policies: [policy],
+      more: { no_default_policy: true },
+    });
+    const checks = await checksOf({ path, token }, token);
+    expect(checks.find(({ subject }) => subject === 'token')?.state).toBe('unknown');
+    expect(checks.find(({ subject }) => subject === 'policy')?.state).toBe('unknown');
+    expect(checks.at(-1)).toMatchObject({ subject: 'path', state: 'ready' });
+  });
+});
+
+describe('the mount', () => {
+  test('that is not there names those that the token sees', async () => {
+    const { path, token } = await documentAs('shop');
+    const checks = await checksOf({ mount: 'secrets', path, token }, token);
+    expect(checks.at(-1)).toMatchObject({ subject: 'mount', state: 'failing' });
+    expect(checks.at(-1)?.mend).toContain('The token sees the KV mounts secret.');
+  });
+
+  test('with the path in it, and one of another engine', async () => {
+    await put('nested/shop', { A: value });
+    const nested = await lineOf('mount', { mount: 'secret/nested', path: 'shop' });
+    expect(nested?.message).toContain('not a mount but a path under one');
+    await issued('24h');
+    expect((await lineOf('mount', { mount: 'pki', path: 'x' }))?.message).toContain('no KV engine');
+  });
+
+  test('of another version than was said', async () => {
+    const line = await lineOf('path', { path: freshPath(), kvVersion: 1 });
+    expect(line).toMatchObject({ state: 'failing' });
+    expect(line?.mend).toContain('kvVersion');
+  });
+});
+
+describe('the policy', () => {
+  test('that allows nothing is mended by one that can be pasted', async () => {
+    const { path, token } = await documentAs('names');
+    const policy = await lineOf('policy', { path, token });
+    expect(policy).toMatchObject({
+      state: 'failing',
+      mend: `path "secret/data/${path}" { capabilities = ["read"] }`,
+    });
+    const name = await server.createPolicy(policy?.mend ?? '');
+    const mended = await server.createToken({ policies: ['default', name] });
+    expect((await checksOf({ path, token: mended.token })).at(-1)?.state).toBe('ready');
+  });
+
+  test.each([
+    [['editor'], 'it may write it, read its history, list what is below it; it may not change'],
+    [['patch'], 'it may change names of it (patch); it may not write it'],
+    [
+      ['shop', 'keeper'],
+      'it may read its history, list what is below it, delete its newest version',
+    ],
+  ])('%s', async (policies, said) => {
+    const { path, token } = await documentAs(...policies);
+    const [, more] = (await checksOf({ path, token })).filter(
+      ({ subject }) => subject === 'policy',
+    );
+    expect(more?.message).toContain(said);
+  });
+
+  test('that does not let it write says what would, without being a fault', async () => {
+    const { path, token } = await documentAs('shop');
+    const [, more] = (await checksOf({ path, token })).filter(
+      ({ subject }) => subject === 'policy',
+    );
+    expect(more).toMatchObject({
+      state: 'ready',
+      mend: `To let it write: path "secret/data/${path}" { capabilities = ["read", "create", "update"] }`,
+    });
+  });
+
+  test('of version 1', async () => {
+    const mount = await server.mountKv({ version: 1 });
+    const path = freshPath();
+    await server.request('POST', `${mount}/${path}`, { A: value });
+    const { token } = await tokenFor(server, policyFile('kv1', mount, path));
+    const checks = await checksOf({ mount, path, token }, token);
+    const [reading, more] = checks.filter(({ subject }) => subject === 'policy');
+    expect(reading?.message).toBe(`the token may read ${mount}/${path}`);
+    expect(more?.message).toBe(
+      'it may write it, delete its newest version; it may not list what is below it',
+    );
+    expect(checks.at(-1)?.message).toBe(`${mount}/${path} has 1 names`);
+  });
+});
+
+describe('the path', () => {
+  test('that is mistyped names those that are near, if the token may list', async () => {
+    const folder = freshPath();
+    await put(`${folder}/aiogram-shop`, { A: value });
+    await put(`${folder}/blog`, { A: value });
+    const path = `${folder}/aiogram-shpo`;
+    const line = await lineOf('path', { path });
+    expect(line).toMatchObject({ state: 'failing', message: `nothing is at secret/${path}` });
+    expect(line?.mend).toContain(
+      `Did you mean ${folder}/aiogram-shop (variable VAULT_SECRET_PATH)?`,
+    );
+    const { token } = await tokenFor(server, policyFile('shop', 'secret', path));
+    const blind = await lineOf('path', { path, token });
+    expect(blind?.mend).toBe(
+      'Check the path (variable VAULT_SECRET_PATH), or write it: keyfall migrate',
+    );
+  });
+
+  test('that is a folder, and one with data/ in it', async () => {
+    const folder = freshPath();
+    await put(`${folder}/prod`, { A: value });
+    expect((await lineOf('path', { path: folder }))?.mend).toContain('It is a folder');
+    const data = await lineOf('path', { path: `data/${folder}/prod` });
+    expect(data?.mend).toContain(`Leave data/ out of the path: ${folder}/prod`);
+  });
+
+  test('that is deleted is brought back by the command that it names', async () => {
+    const path = freshPath();
+    await put(path, { A: value });
+    await server.request('DELETE', `secret/data/${path}`);
+    const line = await lineOf('path', { path });
+    expect(line).toMatchObject({
+      message: `version 1 of secret/${path} is deleted`,
+      mend: `bao kv undelete -mount=secret -versions=1 ${path}`,
+    });
+    await server.request('PUT', `secret/destroy/${path}`, { versions: [1] });
+    expect((await lineOf('path', { path }))?.message).toContain('is destroyed');
+  });
+
+  test('that was written as to version 2 on version 1', async () => {
+    const mount = await server.mountKv({ version: 1 });
+    await server.request('POST', `${mount}/shop`, { data: { A: value } });
+    const line = await lineOf('path', { mount, path: 'shop' });
+    expect(line).toMatchObject({ state: 'failing' });
+    expect(line?.message).toContain('written as to KV version 2');
+  });
+
+  test('each of several has its own lines', async () => {
+    const { path, token } = await documentAs('shop');
+    const checks = await checksOf({ path: [path, `${path}-none`], token }, token);
+    expect(states(checks).slice(5)).toEqual([
+      'policy ready',
+      'policy ready',
+      'path ready',
+      'policy failing',
+      'path failing',
+    ]);
+    expect(checks.at(-2)?.message).toContain(`${path}-none`);
+  });
+});

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { backUp, replaceFile } from '../src/migration/files.ts';
@@ -34,4 +34,16 @@ test('a file is replaced whole, with its mode', async () => {
     code: 'ERR_SECRET_CONFLICT',
   });
   expect(await readFile(file, 'utf8')).toBe('new');
+});
+
+test("another writer's change is waited for and not overwritten", async () => {
+  const file = join(await folderWith('old'), '.env');
+  await writeFile(file, 'old');
+  await writeFile(`${file}.keyfall-lock`, '');
+  const replaced = replaceFile(file, Buffer.from('new'), Buffer.from('old'));
+  replaced.catch(() => {}); // it is awaited below
+  await writeFile(file, 'theirs');
+  await rm(`${file}.keyfall-lock`);
+  await expect(replaced).rejects.toMatchObject({ code: 'ERR_SECRET_CONFLICT' });
+  expect(await readFile(file, 'utf8')).toBe('theirs');
 });

@@ -2,11 +2,11 @@
  * The file side of a migration: read once, backed up byte for byte, and replaced in one step or not
  * at all.
  */
-import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { SecretError } from '@keyfall/core';
+import { editDotenvFile } from '@keyfall/provider-dotenv';
 import { errnoCode } from '../report-error.ts';
 
 /**
@@ -20,7 +20,7 @@ export async function backUp(file: string, bytes: Uint8Array, now: Date): Promis
   const timestamp = now.toISOString().replace(/[-:]/g, '').replace('.', '');
   for (let count = 1; ; count++) {
     const backup = `${file}.backup.${timestamp}${count === 1 ? '' : `-${count}`}`;
-    if (await writeNew(backup, bytes, 0o600)) {
+    if (await writeNew(backup, bytes)) {
       await syncFolder(dirname(backup));
       return backup;
     }
@@ -28,51 +28,33 @@ export async function backUp(file: string, bytes: Uint8Array, now: Date): Promis
 }
 
 /**
- * Replaces the file's content in one step: whoever reads it sees the old bytes or the new ones. Mode
- * and, where we may, owner stay; a link stays a link.
+ * Replaces the file's content in one step, in turn with every other writer of Keyfall: whoever reads
+ * it sees the old bytes or the new ones. Mode and owner stay; a link stays a link.
  *
  * @param expected - the content that the change was made from
- * @throws `ERR_SECRET_CONFLICT` if the file holds something else by now; `ERR_SECRET_CONFIG` if the
- *   folder cannot be written to
+ * @throws `ERR_SECRET_CONFLICT` if the file holds something else by now; as `editDotenvFile` if it, or
+ *   its folder, cannot be written to
  */
 export async function replaceFile(
   file: string,
   bytes: Uint8Array,
   expected: Uint8Array | undefined,
 ): Promise<void> {
-  const path = await realpath(file).catch(() => file);
-  const before = await stat(path).catch(() => undefined);
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
-  if (!(await writeNew(temporary, bytes, before ? before.mode & 0o7777 : 0o600, before)))
-    throw cannotWrite(temporary, 'EEXIST');
-  try {
-    if (expected !== undefined && !(await readFile(path)).equals(expected))
+  await editDotenvFile(file, (now) => {
+    if (expected !== undefined && !now?.equals(expected))
       throw new SecretError('ERR_SECRET_CONFLICT', `${file} was changed in the meantime`, {
         hint: 'Run the command again.',
       });
-    await rename(temporary, path);
-  } catch (error) {
-    await unlink(temporary).catch(() => {});
-    throw error instanceof SecretError ? error : cannotWrite(file, errnoCode(error));
-  }
-  await syncFolder(dirname(path));
+    return bytes;
+  });
 }
 
-/** Creates the file, on the disk before it returns; `false` if there is one of that name. */
-async function writeNew(
-  path: string,
-  bytes: Uint8Array,
-  mode: number,
-  owner?: { readonly uid: number; readonly gid: number },
-): Promise<boolean> {
+/** Creates the file for its owner alone, on the disk before it returns; `false` if there is one of that name. */
+async function writeNew(path: string, bytes: Uint8Array): Promise<boolean> {
   let handle: FileHandle | undefined;
   try {
-    // never more open than 0600 while the content is being written
     handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
     await handle.writeFile(bytes);
-    // only root may give a file away; anybody else keeps it
-    if (owner) await handle.chown(owner.uid, owner.gid).catch(() => {});
-    await handle.chmod(mode);
     await handle.sync();
     return true;
   } catch (error) {

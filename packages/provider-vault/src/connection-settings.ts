@@ -6,6 +6,11 @@
 import { X509Certificate } from 'node:crypto';
 import { type Duration, toMilliseconds } from '@keyfall/core';
 import {
+  type ClientFacts,
+  type ConfiguredVaultClient,
+  factsOfClient,
+} from './configured-client.ts';
+import {
   parseBool,
   parseCount,
   parseGoDuration,
@@ -29,6 +34,13 @@ export interface VaultConnectionOptions {
    * redirect to any other origin is refused. Default: none but `address`.
    */
   readonly nodes?: readonly string[];
+  /**
+   * A node-vault client that is configured already. Its endpoint, namespace and prefix are read once,
+   * its token for each request, and it is not changed. Requests go over our own transport, so a client
+   * with request options of its own (certificates, agents, headers) is refused; what its `rpDefaults`
+   * say cannot be seen, and does not hold here. Stands for `address`, `namespace` and the token.
+   */
+  readonly client?: ConfiguredVaultClient;
   /**
    * Which client builds the requests: our own, or the npm package node-vault, which is then to be
    * installed beside this one. Both send them over the same transport. Default `direct`.
@@ -117,6 +129,8 @@ export interface ConnectionSettings {
   /** What stands between `/v1` and every path, as node-vault's `pathPrefix`: `/team-a`, or nothing. */
   readonly pathPrefix: string;
   readonly wire: 'direct' | 'node-vault';
+  /** What a configured client says, if one was given. */
+  readonly client: ClientFacts | undefined;
   /** Milliseconds; `undefined`: the chain's. */
   readonly timeout: number | undefined;
   readonly maxRetries: number;
@@ -137,12 +151,17 @@ export function resolveConnection(
   checkTypes(options, wrong);
   refuseUnsupported(reader);
 
+  const client = options.client && factsOfClient(options.client, wrong);
+  if (client && options.address !== undefined)
+    throw wrong('the options client and address are both given', 'Give one of them.');
   const agent = options.address === undefined ? text(undefined, 'AGENT_ADDR') : undefined;
-  const address = parseAddress(
-    agent ?? text(options.address, 'ADDR') ?? 'https://127.0.0.1:8200',
-    labelled('address', agent ? 'AGENT_ADDR' : 'ADDR'),
-    wrong,
-  );
+  const address = client
+    ? parseAddress(client.endpoint, 'the endpoint of the option client', wrong)
+    : parseAddress(
+        agent ?? text(options.address, 'ADDR') ?? 'https://127.0.0.1:8200',
+        labelled('address', agent ? 'AGENT_ADDR' : 'ADDR'),
+        wrong,
+      );
   const nodes = (options.nodes ?? []).map((node) => parseAddress(node, 'the option nodes', wrong));
   const timeout = parsed(
     'timeout',
@@ -168,7 +187,8 @@ export function resolveConnection(
     address,
     nodes,
     followRedirects: !parsed('nodes', undefined, 'DISABLE_REDIRECTS', parseBool, 'true or false'),
-    pathPrefix: '',
+    pathPrefix: client?.pathPrefix ?? '',
+    client,
     wire: options.wire ?? 'direct',
     // 0 is no limit to Vault's own clients: the chain's stays
     timeout: timeout === 0 ? undefined : timeout,

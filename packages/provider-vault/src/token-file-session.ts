@@ -1,5 +1,5 @@
 /**
- * A token that somebody else keeps alive in a file: an agent, or `vault login`.
+ * A token that somebody else keeps alive: an agent or `vault login` in a file, or a configured client.
  */
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -9,9 +9,9 @@ import { abortError } from './aborting.ts';
 import type { SessionToken, TokenListener, VaultSession } from './vault-session.ts';
 import { checkToken, type TokenSetting } from './vault-settings.ts';
 
-type FileSetting = Extract<TokenSetting, { kind: 'file' | 'helper' }>;
+type FileSetting = Extract<TokenSetting, { kind: 'file' | 'helper' | 'client' }>;
 
-/** The file is read for every request. Its tokens are neither renewed nor revoked. */
+/** The file, or the client, is read for every request. Its tokens are neither renewed nor revoked. */
 export function tokenFileSession(setting: FileSetting, provider: string): VaultSession {
   const listeners = new Set<TokenListener>();
   let current: SessionToken | undefined;
@@ -23,6 +23,7 @@ export function tokenFileSession(setting: FileSetting, provider: string): VaultS
     const next: SessionToken = {
       text,
       epoch: (previous?.epoch ?? 0) + 1,
+      revocable: false,
       remaining: () => Number.POSITIVE_INFINITY,
     };
     current = next;
@@ -62,6 +63,7 @@ export function tokenFileSession(setting: FileSetting, provider: string): VaultS
 async function readToken(setting: FileSetting, provider: string): Promise<string> {
   const wrong = (what: string, hint: string) =>
     new SecretError('ERR_SECRET_CONFIG', what, { provider, hint });
+  if (setting.kind === 'client') return checkToken(setting.read(), 'the option client', wrong);
   const helper = setting.kind === 'helper';
   const from = helper ? 'the token helper' : setting.from;
   const file = setting.file ?? join(homedir(), '.vault-token');

@@ -118,7 +118,7 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
 
   const { token: setting, clock } = settings;
   const session =
-    setting.kind === 'file' || setting.kind === 'helper'
+    setting.kind === 'file' || setting.kind === 'helper' || setting.kind === 'client'
       ? tokenFileSession(setting, provider)
       : createSession({ setting, send, subject, maxRetries, clock });
 

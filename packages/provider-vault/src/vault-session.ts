@@ -31,6 +31,8 @@ export interface SessionToken {
   readonly text: string;
   /** Another number for every token: what a token made (a lease) ends with it. */
   readonly epoch: number;
+  /** Whether the session revokes it at its end: it came of a login, and is no batch token. */
+  readonly revocable: boolean;
   /**
    * Milliseconds that it has left, by the clock that says less. `Infinity` for a token that does not
    * end, and for one whose end nobody told.
@@ -72,7 +74,7 @@ export interface VaultSession {
 }
 
 export interface SessionOptions {
-  readonly setting: Exclude<TokenSetting, { kind: 'file' | 'helper' }>;
+  readonly setting: Exclude<TokenSetting, { kind: 'file' | 'helper' | 'client' }>;
   readonly send: SendOnce;
   readonly subject: Subject;
   readonly maxRetries: number;
@@ -94,8 +96,6 @@ const lookupDelay = 30_000;
 /** A token with its life so far. */
 interface Held {
   readonly token: SessionToken;
-  /** Whether it is ours to revoke. */
-  readonly revocable: boolean;
   renewable: boolean;
   /** When, and for how long, it was granted or renewed last. */
   start: Moment;
@@ -135,8 +135,7 @@ export function createSession(options: SessionOptions): VaultSession {
   function hold(text: string, life: number, start: Moment, revocable = false): Held {
     epoch += 1;
     const made: Held = {
-      token: { text, epoch, remaining: () => leftBy(made) },
-      revocable,
+      token: { text, epoch, revocable, remaining: () => leftBy(made) },
       renewable: false,
       start,
       life,
@@ -204,7 +203,7 @@ export function createSession(options: SessionOptions): VaultSession {
 
   /** Does not reject. */
   async function revoke(target: Held, context: ReadContext): Promise<void> {
-    if (!target.revocable || target.refused) return;
+    if (!target.token.revocable || target.refused) return;
     try {
       const request = { verb: 'write', path: 'auth/token/revoke-self' } as const;
       const result = await send(request, context, target.token.text);

@@ -4,6 +4,7 @@
  */
 import { type Clock, systemClock } from '@keyfall/core';
 import type { VaultAuth } from './auth/vault-auth.ts';
+import type { ClientFacts } from './configured-client.ts';
 import {
   type ConnectionSettings,
   resolveConnection,
@@ -64,6 +65,7 @@ export type TokenSetting =
   | { readonly kind: 'text'; readonly token: string; readonly from: string }
   | { readonly kind: 'file'; readonly file: string; readonly from: string }
   | { readonly kind: 'helper'; readonly file: string | undefined }
+  | { readonly kind: 'client'; readonly read: () => string }
   | { readonly kind: 'login'; readonly auth: VaultAuth; readonly env: Variables };
 
 /** The checked settings of a provider. */
@@ -120,9 +122,12 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
   return {
     ...connection,
     name,
-    token: resolveToken(options, env, wrong),
+    token: resolveToken(options, connection.client, env, wrong),
     namespace: checkHeader(
-      (text(options.namespace, 'NAMESPACE') ?? '').replace(/^\/+|\/+$/g, ''),
+      (connection.client?.namespace ?? text(options.namespace, 'NAMESPACE') ?? '').replace(
+        /^\/+|\/+$/g,
+        '',
+      ),
       labelled('namespace', 'NAMESPACE'),
       wrong,
     ),
@@ -167,7 +172,21 @@ function withProfile(
   return template.replaceAll('{profile}', () => profile);
 }
 
-function resolveToken(options: VaultProviderOptions, env: Variables, wrong: Wrong): TokenSetting {
+function resolveToken(
+  options: VaultProviderOptions,
+  client: ClientFacts | undefined,
+  env: Variables,
+  wrong: Wrong,
+): TokenSetting {
+  if (client) {
+    for (const option of ['token', 'tokenFile', 'tokenHelper', 'auth', 'namespace'] as const)
+      if (options[option] !== undefined)
+        throw wrong(
+          `the options client and ${option} are both given`,
+          'The client says which token and namespace are used: leave the other out.',
+        );
+    return { kind: 'client', read: client.token };
+  }
   if (options.token !== undefined && options.tokenFile !== undefined)
     throw wrong('the options token and tokenFile are both given', 'Give one of them.');
   if (options.auth) {

@@ -23,6 +23,9 @@ export const usageExitCode = 2;
 /** A defect of Keyfall itself (`EX_SOFTWARE` of sysexits.h): none of the answers above. */
 export const defectExitCode = 70;
 
+/** Data that could not be written (`EX_IOERR`): a full disk behind `keyfall get A > file`. */
+export const outputExitCode = 74;
+
 /** What a shell answers when it finds no such command, and when it may not run what it found. */
 export const commandNotFoundExitCode = 127;
 /** See {@link commandNotFoundExitCode}. */

@@ -21,8 +21,14 @@ type Formatter = (values: SecretValues, named: ReadonlySet<string>) => string | 
 
 const formatters: Readonly<Record<ExportFormat, Formatter>> = {
   dotenv: async (values) => {
-    const { editDotenv } = await import('@keyfall/provider-dotenv');
-    return await editDotenv('', values);
+    const { editDotenv, inspectDotenv } = await import('@keyfall/provider-dotenv');
+    // An edit looks at the whole file for every name. So each gets a file of its own, which are put
+    // together, unless a quote of one then reaches into the next.
+    let text = '';
+    for (const [name, value] of values) text += await editDotenv('', new Map([[name, value]]));
+    const { values: read } = await inspectDotenv(text);
+    const isRight = read.size === values.size && [...values].every(([k, v]) => read.get(k) === v);
+    return isRight ? text : editDotenv('', values);
   },
   json: (values) => `${JSON.stringify(toObject(values), null, 2)}\n`,
   yaml: async (values) => {

@@ -107,10 +107,11 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     },
   );
 
-  command(
+  command<{ allowEmpty?: boolean }>(
     define('set')
       .description('Store a value, from stdin (less one final line end) or a hidden prompt.')
       .argument('<name>')
+      .option('--allow-empty', 'store an empty value')
       // what else is given may be a value: it is refused without being repeated
       .allowExcessArguments()
       .allowUnknownOption()

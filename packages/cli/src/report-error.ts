@@ -2,8 +2,8 @@
  * The one place where a failure becomes text and an exit code.
  */
 import { isSecretError, type SecretError, type SecretErrorCode } from '@keyfall/core';
-import { defectExitCode, exitCodes } from './exit-code.ts';
-import { notice, writeLine } from './terminal.ts';
+import { defectExitCode, exitCodes, outputExitCode } from './exit-code.ts';
+import { notice, OutputError, writeLine } from './terminal.ts';
 
 /**
  * Says on stderr what went wrong and returns the exit code.
@@ -16,6 +16,10 @@ export function reportError(error: unknown, debug: boolean): number {
     notice(messageOf(error));
     if (debug) writeLine(stackFrames(error));
     return exitCodes[error.code];
+  }
+  if (error instanceof OutputError) {
+    notice(`${error.message}.`);
+    return outputExitCode;
   }
   const kind = error instanceof Error ? error.constructor.name : typeof error;
   const code = errnoCode(error);

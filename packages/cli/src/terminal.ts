@@ -22,11 +22,25 @@ export function writeLine(text: string): void {
   }
 }
 
-/** Data on stdout. Resolves when it is written; a reader that went away (`| head`) is no error. */
+/** That stdout could not be written. */
+export class OutputError extends Error {
+  /** Node's code: `ENOSPC`. */
+  readonly code: string;
+
+  constructor(code: string) {
+    super(`stdout could not be written (${code})`);
+    this.code = code;
+  }
+}
+
+/**
+ * Data on stdout. Resolves when it is written; a reader that went away (`| head`) is no error.
+ * @throws {@link OutputError} for anything else: a full disk
+ */
 export function printData(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: (Error & { code?: string }) | null): void => {
-      if (error && error.code !== 'EPIPE') reject(error);
+      if (error && error.code !== 'EPIPE') reject(new OutputError(error.code ?? 'unknown'));
       else resolve();
     };
     // the stream also emits the error that its callback gets

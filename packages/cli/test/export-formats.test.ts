@@ -31,6 +31,12 @@ describe('each format gives the values back to its own reader', () => {
     expect(Object.fromEntries(values)).toEqual(awkward);
   });
 
+  test('dotenv, where a quote of one name would reach into the next', async () => {
+    const quotes = { A: "'", B: '"', C: '`', D: "it's", E: "'x", F: `"'`, G: "x'\ny`" };
+    const { values } = await inspectDotenv(await format('dotenv', quotes));
+    expect(Object.fromEntries(values)).toEqual(quotes);
+  });
+
   test('json', async () => {
     expect(JSON.parse(await format('json', awkward))).toEqual(awkward);
   });

@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string | Buffer;
+  /** Where stdout goes, as an open file. Default: to the test. */
+  readonly stdout?: number;
 }
 
 export interface RunResult {
@@ -32,12 +34,15 @@ export function keyfall(args: readonly string[], options: RunOptions): Promise<R
 }
 
 /** Starts `keyfall` and leaves it running. */
-export function start(args: readonly string[], { cwd, env = {} }: RunOptions): ChildProcess {
+export function start(
+  args: readonly string[],
+  { cwd, env = {}, stdout }: RunOptions,
+): ChildProcess {
   const { PATH = '' } = process.env;
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
     env: { PATH, HOME: cwd, ...env },
-    stdio: 'pipe',
+    stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
   });
   onTestFinished(() => {
     child.kill('SIGKILL');

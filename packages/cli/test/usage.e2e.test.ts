@@ -1,6 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { finished, folderWith, keyfall, start } from './keyfall.ts';
 
 const canary = 'canary-c0ffee';
@@ -104,6 +104,30 @@ test('explain says who answered, and its exit code is that of get', async () => 
     stdout: 'A: from dotenv (.env)\n  1. dotenv (.env) holds it\n',
   });
   expect((await keyfall(['explain', 'NOPE'], { cwd })).code).toBe(1);
+});
+
+test('an empty value is stored on demand alone: what fails in front of a pipe gives one too', async () => {
+  const cwd = await folderWith('A=1\n');
+  for (const input of ['', '\n']) {
+    const result = await keyfall(['set', 'A'], { cwd, input });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('--allow-empty') });
+  }
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+  expect((await keyfall(['set', 'A', '--allow-empty'], { cwd, input: '' })).code).toBe(0);
+  expect((await keyfall(['get', 'A'], { cwd })).stdout).toBe('\n');
+});
+
+test('a full disk behind stdout is said, and is no defect of ours', async () => {
+  const cwd = await folderWith('A=1\n');
+  for (const args of [['get', 'A'], ['list'], ['export']]) {
+    const full = await open('/dev/full', 'w');
+    onTestFinished(() => full.close());
+    const child = start(args, { cwd, stdout: full.fd });
+    expect(await finished(child)).toMatchObject({
+      code: 74,
+      stderr: 'keyfall: stdout could not be written (ENOSPC).\n',
+    });
+  }
 });
 
 test('a reader of stdout that goes away is no error', async () => {

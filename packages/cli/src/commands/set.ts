@@ -8,16 +8,19 @@ import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { canPrompt, notice, printable } from '../terminal.ts';
 
+/** Options of `keyfall set`. */
+export interface SetOptions extends SettingsOptions {
+  /** Store an empty value. */
+  readonly allowEmpty?: boolean;
+}
+
 /**
  * Stores what stdin holds (without one final line end) or what the user types.
  *
  * @param args - what stands on the command line: a name, and nothing else. What else there is may be
  *   a secret, so no error repeats it
  */
-export async function setCommand(
-  args: readonly string[],
-  options: SettingsOptions,
-): Promise<number> {
+export async function setCommand(args: readonly string[], options: SetOptions): Promise<number> {
   const [name = '', ...rest] = args;
   if (rest.length > 0 || name.includes('='))
     throw new SecretError(
@@ -34,6 +37,10 @@ export async function setCommand(
     });
   return withChain(options, async ({ secrets, label }) => {
     const value = canPrompt() ? await askForValue(name) : await readStdin();
+    if (value === '' && !options.allowEmpty)
+      throw new SecretError('ERR_SECRET_CONFIG', 'the value is empty, and nothing was stored', {
+        hint: 'Pass --allow-empty if it is to be: what fails in front of a pipe gives an empty value too.',
+      });
     const { provider, version } = await secrets.set(name, value);
     const suffix = version === undefined ? '' : `, version ${version}`;
     notice(`stored ${printable(name)} in ${label(provider)}${suffix}.`);

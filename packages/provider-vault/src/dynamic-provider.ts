@@ -8,7 +8,6 @@ import {
   SecretError,
   type SecretProvider,
   type SecretRecord,
-  systemClock,
   toMilliseconds,
 } from '@keyfall/core';
 import { createLeaseKeeper, type GivenCredentials } from './lease-keeper.ts';
@@ -21,7 +20,7 @@ import { resolveSettings, type VaultProviderOptions } from './vault-settings.ts'
 /** Options of {@link vaultDynamic}: where the server is and who asks, as in `vaultProvider`. */
 export interface VaultDynamicOptions
   extends Omit<VaultProviderOptions, 'path' | 'mount' | 'kvVersion' | 'writeLimits'> {
-  /** The whole path that the credentials are read at: `database/creds/shop`. */
+  /** The whole path that the credentials are read at: `database/creds/shop`. `{profile}` as there. */
   readonly path: string;
   /**
    * What the engine wants to know, sent as a POST: `{ common_name: 'shop.internal' }` for
@@ -30,14 +29,12 @@ export interface VaultDynamicOptions
   readonly parameters?: Readonly<Record<string, unknown>>;
   /**
    * How long replaced credentials stay good: the time to let go of them. Their lease is revoked after
-   * it, and new ones are made twice as long before the old ones end. At most a sixth of the lease
-   * counts. Default 30 s.
+   * it, and new ones are made twice as long before the old ones end. At most an eighth of the
+   * lease counts. Default 30 s.
    */
   readonly grace?: Duration;
   /** Unique in the chain. Default `vault-dynamic`. */
   readonly name?: string;
-  /** Where time comes from. For tests. */
-  readonly clock?: Clock;
 }
 
 /**
@@ -70,13 +67,13 @@ export interface VaultDynamicOptions
  * ```
  */
 export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
-  const { parameters, grace = '30s', clock = systemClock, name = 'vault-dynamic' } = options;
+  const { parameters, grace = '30s', name = 'vault-dynamic' } = options;
   const [mount, path] = dividedPath(options.path, name);
   checkParameters(parameters, name);
   const settings = resolveSettings({ ...options, name, mount, path });
   const client = createVaultClient(settings, openWire(settings));
   const { origin, place } = client.subject;
-  const { namespace, timeout } = settings;
+  const { namespace, timeout, clock } = settings;
   // what happens between two reads is told through the last one
   let warn: (message: string) => void = () => {};
   const keeper = createLeaseKeeper({
@@ -86,8 +83,9 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
     path: place,
     provider: name,
     warn: (message) => warn(message),
-    tokenLeft: () => Number.POSITIVE_INFINITY,
+    currentToken: () => client.session.current,
   });
+  client.session.onReplaced((next) => keeper.moveTo(next));
 
   return {
     name,

@@ -1,7 +1,7 @@
 /**
  * Credentials that end, kept good: renewed while the server lets them grow, replaced before they end
  * and given back when nobody can be using them any more. A life looks like this, where the window is
- * `grace`, or a sixth of the lease if that is shorter:
+ * `grace`, or an eighth of the lease if that is shorter:
  *
  * | left of the lease | what is done |
  * | --- | --- |
@@ -10,11 +10,23 @@
  * | one window | not given out any more: whoever asks waits for new ones |
  *
  * While nobody watches, nothing is replaced until somebody asks: credentials that nobody wants are not
- * made. Time counts from before a request was sent, by the monotonic and the wall clock, the older
- * age counting, since timers fire late after a sleep.
+ * made. A lease also ends with the token that made it, so what it made is replaced with the token.
+ * Time counts from before a request was sent.
  */
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { unlessAborted } from './aborting.ts';
 import type { Credentials, LeaseRequests } from './lease-requests.ts';
+import {
+  alarmOf,
+  backOff,
+  graceOf,
+  leftOf,
+  type Moment,
+  momentOf,
+  renewalDelay,
+  spanOf,
+} from './token-life.ts';
+import type { SessionToken } from './vault-session.ts';
 
 /** Milliseconds that the server has to make credentials: a busy database may take some seconds. */
 const makeLimit = 30_000;
@@ -32,8 +44,8 @@ export interface LeaseKeeperOptions {
   readonly path: string;
   readonly provider: string;
   readonly warn: (message: string) => void;
-  /** Milliseconds that the token has left which the credentials were made with: they end with it. */
-  readonly tokenLeft: () => number;
+  /** The token that requests are sent with now. */
+  readonly currentToken: () => SessionToken | undefined;
 }
 
 /** Credentials as they may be given out now. */
@@ -53,10 +65,12 @@ export interface LeaseKeeper {
   /** Calls `onChange` after each replacement until `signal` fires. Replaces in time meanwhile. */
   watch(onChange: () => void, signal: AbortSignal): void;
   /**
-   * Replaces what is at hand whatever is left of it, and resolves when the old credentials have been
-   * given back: for when their token is about to end.
+   * Has what was made with other tokens than `next` made anew, and resolves when nothing lives by them
+   * any more, so that they can be revoked.
+   *
+   * @throws `SecretError` if new credentials cannot be made now; it goes on trying
    */
-  replace(): Promise<void>;
+  moveTo(next: SessionToken): Promise<void>;
   /** Gives back whatever it has, within 2 s. Never rejects. */
   close(): Promise<void>;
 }
@@ -68,14 +82,15 @@ interface Held {
   readonly window: number;
   renewable: boolean;
   /** When and for how long the lease was granted or renewed last. */
-  since: { readonly monotonic: number; readonly wall: number };
+  start: Moment;
   duration: number;
   /** Monotonic time until which somebody may be giving them out without asking again. */
   promisedUntil: number;
 }
 
 export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
-  const { requests, clock, grace, path, provider, warn, tokenLeft } = options;
+  const { requests, clock, grace, path, provider, warn, currentToken } = options;
+  const alarm = alarmOf(clock);
   const watchers = new Set<() => void>();
   /** What was replaced and not given back yet, with what ends its waiting. */
   const retiring = new Map<Held, () => void>();
@@ -84,13 +99,11 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const over = new AbortController();
   let held: Held | undefined;
   let making: Promise<Held | undefined> | undefined;
-  let cancelTimer = (): void => {};
   let replacing = false;
   let closing: Promise<void> | undefined;
 
-  const now = () => ({ monotonic: clock.monotonic(), wall: clock.wall() });
-  const left = ({ since, duration }: Held): number =>
-    duration - Math.max(clock.monotonic() - since.monotonic, clock.wall() - since.wall);
+  const left = ({ start, duration }: Held): number => leftOf(duration, start, clock);
+  const tokenLeft = ({ credentials }: Held): number => credentials.token.remaining();
 
   /** One request's bounds. */
   function context(limit: number, signal: AbortSignal = over.signal): ReadContext {
@@ -98,76 +111,69 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     return { signal, warn, timeLeft: () => Math.max(0, deadline - clock.monotonic()) };
   }
 
-  /** The one timer of what is held. */
-  function at(delay: number, work: () => void): void {
-    cancelTimer();
-    if (!closing) cancelTimer = clock.schedule(work, Math.max(1, delay), true);
-  }
-
+  /** Sets the alarm for the next thing to do about what is held. */
   function plan(): void {
-    if (held === undefined) return;
+    if (held === undefined || closing) return;
     const remaining = left(held);
     const untilDue = remaining - 2 * held.window;
-    const untilRenewal = remaining * (2 / 3 - Math.random() / 10);
-    if (held.renewable && untilRenewal < untilDue) at(untilRenewal, () => void renew());
-    // a timer of the machine's may fire before its time where that is more than 24 days off
-    else if (untilDue > 0) at(untilDue, plan);
+    const untilRenewal = renewalDelay(remaining, graceOf(remaining));
+    if (held.renewable && untilRenewal < untilDue) alarm.set(untilRenewal, () => void renew());
+    else if (untilDue > 0) alarm.set(untilDue, plan);
     else if (watchers.size > 0) void replaceInBackground();
   }
 
-  async function renew(failures = 0): Promise<void> {
+  async function renew(failures = 1): Promise<void> {
     const target = held;
     if (target === undefined || closing) return;
     const { leaseId, duration } = target.credentials;
-    const since = now();
+    const start = momentOf(clock);
     let granted: number | undefined;
     try {
       granted = await requests.renew(leaseId, duration, context(otherLimit));
     } catch (error) {
       if (target !== held || closing) return;
       warn(`the lease of ${path} could not be renewed: ${reasonOf(error)}`);
-      // refused for good; what fails in passing is tried until the credentials are replaced
-      if (isSecretError(error, 'ERR_SECRET_DENIED')) target.renewable = false;
-      const again = backoff(failures, left(target));
-      if (target.renewable && again < left(target) - 2 * target.window)
-        at(again, () => void renew(failures + 1));
-      else planReplacement(target);
-      return;
+      const again = backOff(failures, left(target));
+      if (isSecretError(error, 'ERR_SECRET_UNAUTHENTICATED')) target.duration = 0;
+      else if (isSecretError(error, 'ERR_SECRET_DENIED')) target.renewable = false;
+      else if (again < left(target) - 2 * target.window)
+        return alarm.set(again, () => void renew(failures + 1));
+      else target.renewable = false;
+      return plan();
     }
     if (target !== held || closing) return;
     if (granted === undefined) {
       // revoked behind our back, or ended with its token
       target.duration = 0;
-      plan();
-      return;
+      return plan();
     }
     const before = left(target);
-    target.since = since;
+    target.start = start;
     target.duration = granted;
     // near its longest life a lease does not grow any more: the server counts in seconds
     if (left(target) < before + 1_000) target.renewable = false;
     plan();
   }
 
-  function planReplacement(target: Held): void {
-    at(left(target) - 2 * target.window, plan);
-  }
-
-  /** Makes new credentials until it succeeds. */
-  async function replaceInBackground(failures = 0): Promise<void> {
-    if (closing || (replacing && failures === 0)) return;
+  /** Has new credentials made until it succeeds, or nobody watches any more. */
+  async function replaceInBackground(failures = 1): Promise<void> {
+    if (closing || (replacing && failures === 1)) return;
     replacing = true;
     try {
       await make();
-      replacing = false;
     } catch (error) {
-      if (closing) return;
-      warn(`new credentials for ${path} could not be made: ${reasonOf(error)}`);
-      at(backoff(failures, held ? left(held) : 0), () => {
-        if (watchers.size > 0) void replaceInBackground(failures + 1);
-        else replacing = false;
-      });
+      if (!closing) replaceLater(error, failures);
     }
+  }
+
+  function replaceLater(error: unknown, failures: number): void {
+    replacing = true;
+    warn(`new credentials for ${path} could not be made: ${reasonOf(error)}`);
+    const remaining = held ? left(held) : 0;
+    alarm.set(backOff(failures, remaining === 0 ? Number.POSITIVE_INFINITY : remaining), () => {
+      if (watchers.size > 0) void replaceInBackground(failures + 1);
+      else replacing = false;
+    });
   }
 
   /** Has new credentials made, once however many wait for it, and puts them in the old ones' place. */
@@ -179,16 +185,16 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   }
 
   async function makeNow(): Promise<Held | undefined> {
-    const since = now();
+    const start = momentOf(clock);
     const credentials = await requests.make(context(makeLimit));
     const old = held;
     const duration = credentials?.duration ?? 0;
     held = credentials && {
       credentials,
-      madeAt: since.wall,
-      window: Math.min(grace, duration / 6),
+      madeAt: start.wall,
+      window: Math.min(grace, duration / 8),
       renewable: credentials.renewable,
-      since,
+      start,
       duration,
       promisedUntil: 0,
     };
@@ -208,35 +214,40 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
    * told; who does not asks again when what it was promised is over.
    */
   function retire(old: Held): void {
-    const wait = (delay: number, failures: number): void => {
-      retiring.set(
-        old,
-        clock.schedule(() => void giveBack(failures), delay, true),
-      );
+    const giveBackIn = (delay: number, failures: number): void => {
+      const cancel = clock.schedule(() => void giveBack(failures), Math.max(1, delay), true);
+      retiring.set(old, cancel);
     };
     const giveBack = async (failures: number): Promise<void> => {
+      const { leaseId, token } = old.credentials;
+      // it ends with its token, which is being revoked or has ended
+      const endsAnyway = token.remaining() === 0 || (token.revocable && token !== currentToken());
       try {
-        await requests.revoke(old.credentials.leaseId, context(otherLimit));
+        if (!endsAnyway) await requests.revoke(leaseId, context(otherLimit));
       } catch (error) {
         if (closing) return;
         warn(
           `the old lease of ${path} could not be revoked, and ends by itself: ${reasonOf(error)}`,
         );
-        const again = backoff(failures, left(old));
+        const again = backOff(failures, left(old));
         if (isSecretError(error, 'ERR_SECRET_UNAVAILABLE') && again < left(old))
-          return wait(again, failures + 1);
+          return giveBackIn(again, failures + 1);
       }
       retiring.delete(old);
-      for (const done of [...waiting]) done();
+      for (const look of [...waiting]) look();
     };
     const promised = watchers.size > 0 ? 0 : old.promisedUntil - clock.monotonic();
-    wait(Math.max(1, old.window, promised), 0);
+    giveBackIn(Math.max(old.window, promised), 1);
   }
 
-  async function givenBack(old: Held): Promise<void> {
-    await new Promise<void>((resolve) => {
+  /** Resolves when nothing waits to be given back that does not live by `token`. */
+  function movedTo(token: SessionToken): Promise<void> {
+    return new Promise((resolve) => {
       const look = (): void => {
-        if (retiring.has(old) && !closing) return;
+        const others = [...retiring.keys()].some(
+          ({ credentials }) => credentials.token.epoch !== token.epoch,
+        );
+        if (others && !closing) return;
         waiting.delete(look);
         resolve();
       };
@@ -251,29 +262,34 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     const remaining = left(target);
     // in the last window there are none better: they are good to their end
     const ownEnd = remaining > window ? remaining - window : remaining;
-    const goodFor = Math.max(0, Math.min(ownEnd, tokenLeft()));
+    const goodFor = Math.floor(Math.max(0, Math.min(ownEnd, tokenLeft(target))));
     target.promisedUntil = Math.max(target.promisedUntil, clock.monotonic() + goodFor);
     return { ...credentials, renewable, madeAt, goodFor };
   }
 
   async function giveAllBack(): Promise<void> {
-    cancelTimer();
+    alarm.cancel();
     for (const cancel of retiring.values()) cancel();
-    for (const done of [...waiting]) done();
+    for (const look of [...waiting]) look();
     const cancelLimit = clock.schedule(() => over.abort(closedError()), closeLimit);
     // what is being made now would be left behind
     await making?.catch(() => {
-      if (over.signal.aborted) warn(`credentials for ${path} may have been made and left behind`);
+      if (over.signal.aborted && !currentToken()?.revocable)
+        warn(`credentials for ${path} may have been made and left behind`);
     });
     const all = [...(held ? [held] : []), ...retiring.keys()];
     await Promise.all(
       all.map(async (each) => {
+        const { leaseId, token } = each.credentials;
+        // the session revokes it, and all that it made goes with it
+        if (token.revocable) return;
         try {
-          await requests.revoke(each.credentials.leaseId, context(closeLimit));
+          await requests.revoke(leaseId, context(closeLimit));
         } catch (error) {
-          const seconds = Math.ceil(Math.max(0, left(each)) / 1_000);
+          const life = Math.min(left(each), tokenLeft(each));
+          if (life === 0) return;
           warn(
-            `a lease of ${path} could not be revoked, and ends by itself in ${seconds} s: ${reasonOf(error)}`,
+            `a lease of ${path} could not be revoked, and ends by itself in ${spanOf(life)}: ${reasonOf(error)}`,
           );
         }
       }),
@@ -291,8 +307,10 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     async current(signal) {
       const known = held;
       // what dies with its token is dead; while it lives, new ones of the same token were no better
-      const remaining = known && tokenLeft() > 0 ? left(known) : 0;
+      const remaining = known && tokenLeft(known) > 0 ? left(known) : 0;
       if (closing) throw closedError();
+      // its timer is late after a sleep
+      alarm.check();
       if (known && remaining > known.window) {
         if (remaining <= 2 * known.window) void replaceInBackground();
         return given(known);
@@ -302,7 +320,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
         if (closing) throw closedError();
         return given(made);
       } catch (error) {
-        if (!known || remaining <= 0 || !isSecretError(error, 'ERR_SECRET_UNAVAILABLE'))
+        if (!known || remaining === 0 || !isSecretError(error, 'ERR_SECRET_UNAVAILABLE'))
           throw error;
         warn(`new credentials for ${path} could not be made: ${reasonOf(error)}`);
         return given(known);
@@ -319,12 +337,25 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       if (held && !replacing && left(held) <= 2 * held.window) plan();
     },
 
-    async replace() {
+    async moveTo(next) {
       // what is being made may still be of the old token
       await making?.catch(() => {});
-      if (held === undefined || closing) return;
-      await make();
-      await Promise.all([...retiring.keys()].map(givenBack));
+      const old = held;
+      if (old && !closing && old.credentials.token.epoch !== next.epoch) {
+        if (tokenLeft(old) === 0) {
+          // gone with its token: nobody can be waited for
+          old.duration = 0;
+          plan();
+          return;
+        }
+        try {
+          await make();
+        } catch (error) {
+          if (!closing) replaceLater(error, 1);
+          throw error;
+        }
+      }
+      await movedTo(next);
     },
 
     close() {
@@ -334,37 +365,6 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   };
 }
 
-/** Milliseconds to the next try: longer each time, and never past a third of what is left. */
-function backoff(failures: number, remaining: number): number {
-  const growing = Math.min(10_000 * 2 ** Math.min(failures, 5), 300_000);
-  const capped = remaining > 0 ? Math.min(growing, Math.max(1_000, remaining / 3)) : growing;
-  return capped * (0.5 + Math.random());
-}
-
 function reasonOf(error: unknown): string {
   return isSecretError(error) ? error.reason : 'for a reason that is not known';
-}
-
-/** What comes first: the work's end, or the abort. The work goes on. */
-async function unlessAborted<Result>(
-  work: Promise<Result>,
-  signal: AbortSignal,
-  provider: string,
-): Promise<Result> {
-  let stop = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () =>
-      reject(
-        isSecretError(signal.reason)
-          ? signal.reason
-          : new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider }),
-      );
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

@@ -7,6 +7,7 @@ import { type ReadContext, SecretError } from '@keyfall/core';
 import { jsonMembers } from './json-members.ts';
 import type { VaultClient } from './vault-client.ts';
 import { encodePath } from './vault-path.ts';
+import type { SessionToken } from './vault-session.ts';
 import type { WireAnswer } from './vault-wire.ts';
 
 /** Credentials as the server made them, with the lease that they live by. */
@@ -17,6 +18,8 @@ export interface Credentials {
   readonly renewable: boolean;
   /** Milliseconds from when they were made. */
   readonly duration: number;
+  /** The token that they were made with: they end with it at the latest. */
+  readonly token: SessionToken;
 }
 
 /** The three requests. Each rejects with a `SecretError` and nothing else. */
@@ -95,7 +98,7 @@ export function leaseRequests(
         throw outcome.error;
       }
       if (outcome.kind === 'conflict') throw notALease(provider, path);
-      return credentialsOf(outcome.answer, provider, path);
+      return { ...credentialsOf(outcome.answer, provider, path), token: outcome.token };
     },
 
     async renew(leaseId, duration, context) {
@@ -138,7 +141,11 @@ export function leaseRequests(
   };
 }
 
-function credentialsOf(answer: WireAnswer, provider: string, path: string): Credentials {
+function credentialsOf(
+  answer: WireAnswer,
+  provider: string,
+  path: string,
+): Omit<Credentials, 'token'> {
   const { lease_id: id, lease_duration: seconds, renewable } = answer.body ?? {};
   const data = jsonMembers(jsonMembers(answer.text)?.get('data') ?? '');
   if (typeof id !== 'string' || id === '' || typeof seconds !== 'number' || !data)

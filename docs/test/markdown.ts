@@ -37,7 +37,7 @@ export async function readDocuments(): Promise<MarkdownDocument[]> {
       a.name < b.name ? -1 : 1,
     );
   const paths = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md'];
-  for (const folder of ['docs', 'docs/decisions'])
+  for (const folder of ['docs', 'docs/decisions', 'docs/providers'])
     for (const { name } of await names(folder))
       if (name.endsWith('.md')) paths.push(`${folder}/${name}`);
   for (const folder of ['packages', 'examples'])

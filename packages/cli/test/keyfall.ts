@@ -33,6 +33,14 @@ export function keyfall(args: readonly string[], options: RunOptions): Promise<R
   return finished(start(args, options), options.input);
 }
 
+/** Runs `keyfall … | head -n 1`: a pipe whose reader goes away. The exit code is that of `keyfall`. */
+export function intoHead(args: readonly string[], { cwd }: RunOptions): Promise<RunResult> {
+  const pipeline = 'set -o pipefail; "$@" | head -n 1';
+  const { PATH = '' } = process.env;
+  const shell = ['-c', pipeline, 'bash', process.execPath, bin, ...args];
+  return finished(spawn('bash', shell, { cwd, env: { PATH, HOME: cwd } }));
+}
+
 /** Starts `keyfall` and leaves it running. */
 export function start(
   args: readonly string[],

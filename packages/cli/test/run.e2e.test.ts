@@ -1,7 +1,15 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { finished, folderWith, keyfall, printed, start } from './keyfall.ts';
+import { finished, folderWith, intoHead, keyfall, printed, start } from './keyfall.ts';
+
+/** A chain of these values, whatever is in them. */
+async function configure(cwd: string, values: Readonly<Record<string, string>>): Promise<void> {
+  const entries = JSON.stringify(Object.entries(values).map(([name, value]) => [name, { value }]));
+  const read = `async read() { return { entries: new Map(${entries}), complete: true }; }`;
+  const config = `export default { providers: [{ name: 'made', store: 'made', ${read} }] };`;
+  await writeFile(join(cwd, 'keyfall.config.mjs'), config);
+}
 
 describe('the exit code', () => {
   test.each([0, 1, 7, 255])('of the program is ours: %i', async (code) => {
@@ -82,6 +90,45 @@ describe('what the program gets', () => {
     const script = 'import os; print(repr(os.environ["KEY"]))';
     const { stdout } = await keyfall(['run', '--', 'python3', '-c', script], { cwd });
     expect(stdout).toBe(`"-----BEGIN-----\\nabc'\\n-----END-----\\n"\n`);
+  });
+
+  test('every character that an environment can hold, in three languages', async () => {
+    const cwd = await folderWith();
+    const all = Array.from({ length: 0x24f }, (_, code) => String.fromCharCode(code + 1)).join('');
+    const value = `${all}\r\n\t"'\`$\\ \u{1f511}\u{10ffff}\ufeff\uffff`;
+    await configure(cwd, { VALUE: value });
+    const hex = Buffer.from(value).toString('hex');
+    const python = 'import os; print(os.environb[b"VALUE"].hex())';
+    const node = 'console.log(Buffer.from(process.env.VALUE).toString("hex"))';
+    const sh = 'printf %s "$VALUE" | od -An -v -tx1 | tr -d " \\n"';
+    for (const command of [
+      ['python3', '-c', python],
+      [process.execPath, '-e', node],
+      ['sh', '-c', sh],
+    ]) {
+      const { stdout } = await keyfall(['run', '--', ...command], { cwd });
+      expect(stdout.trim()).toBe(hex);
+    }
+  });
+
+  test.each([
+    ['canary\0', 'A holds a NUL character, which no environment variable can hold'],
+    ['canary\ud83d', 'A holds half a surrogate pair, which is no text'],
+  ])('none of %j, which is refused by name', async (value, why) => {
+    const cwd = await folderWith();
+    await configure(cwd, { A: value, B: '1' });
+    const result = await keyfall(['run', '--', 'echo', 'started'], { cwd });
+    expect(result).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(why) });
+    expect(result.output).not.toContain('canary');
+  });
+
+  test('a pipe whose reader goes away, as without us', async () => {
+    const cwd = await folderWith();
+    expect(await intoHead(['run', '--', 'yes'], { cwd })).toMatchObject({
+      code: 141,
+      stdout: 'y\n',
+      stderr: '',
+    });
   });
 
   test('a program found in the PATH that it is given', async () => {

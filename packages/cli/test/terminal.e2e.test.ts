@@ -38,15 +38,25 @@ sys.stdout.buffer.write(screen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
 `;
 
+/** What is typed at the shell: keyfall, built as it is. */
+const keyfallHere = `${process.execPath} ${bin}`;
+
 async function onTerminal(
   args: readonly string[],
   steps: readonly (readonly [waitFor: string, type: string])[],
   options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
 ): Promise<RunResult> {
-  const command = JSON.stringify([process.execPath, bin, ...args]);
+  return typing([process.execPath, bin, ...args], steps, options);
+}
+
+async function typing(
+  command: readonly string[],
+  steps: readonly (readonly [waitFor: string, type: string])[],
+  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+): Promise<RunResult> {
   const { PATH = '' } = process.env;
   return finished(
-    spawn('python3', ['-c', driver, command, JSON.stringify(steps)], {
+    spawn('python3', ['-c', driver, JSON.stringify(command), JSON.stringify(steps)], {
       cwd: options.cwd,
       env: { PATH, HOME: options.cwd, TERM: 'xterm', NO_COLOR: '1', ...options.env },
     }),
@@ -118,4 +128,57 @@ sys.exit(7)
   });
   expect(result.output).toContain('interrupted 1');
   expect(result.code).toBe(7);
+});
+
+test('a shell stops it with Ctrl-Z and goes on with fg, and it is one job', async () => {
+  const cwd = await folderWith();
+  const result = await typing(
+    ['sh', '-i', '-m'],
+    [
+      ['', `PS1='> '; ${keyfallHere} run -- sh -c 'echo ready; exec cat'; echo code $?\n`],
+      ['ready\r\n', '\x1a'],
+      ['Stopped', 'fg\n'],
+      ['fg\r\n', 'typed\n'],
+      ['typed\r\n', '\x04'],
+      ['> ', 'exit 5\n'],
+    ],
+    { cwd },
+  );
+  expect(result.code).toBe(5);
+  // stopped by signal 20; then what the terminal echoes, and what cat prints
+  expect(result.output).toMatch(/code 148.*fg\r\n.*typed\r\n.*typed\r\n/s);
+});
+
+test.each([
+  [
+    'Python',
+    ['python3', '-c', 'import sys; print(sys.stdin.isatty(), sys.stdout.isatty()); input()'],
+    'True True',
+  ],
+  [
+    'Node',
+    [
+      process.execPath,
+      '-e',
+      'console.log(process.stdin.isTTY, process.stdout.columns); process.stdin.once("data", () => process.exit())',
+    ],
+    'true 120',
+  ],
+])('%s has the terminal, and its size', async (_, command, shown) => {
+  const cwd = await folderWith();
+  const result = await onTerminal(['run', '--', ...command], [[shown, '\n']], { cwd });
+  expect(result).toMatchObject({ code: 0, output: expect.stringContaining(shown) });
+});
+
+test('with --redact it has stdin still, and what it prints is masked', async () => {
+  const cwd = await folderWith('TOKEN=canary-88-secret\n');
+  const script = 'test -t 0 && echo "tty $TOKEN"; read x; echo "<$x>"';
+  const result = await onTerminal(
+    ['run', '--redact', '--', 'sh', '-c', script],
+    [['tty [redacted]', 'typed\n']],
+    { cwd },
+  );
+  expect(result.code).toBe(0);
+  expect(result.output).toContain('<typed>');
+  expect(result.output).not.toContain('canary');
 });

@@ -134,6 +134,9 @@ function isUseless(result: WireResult, { changes }: Pick<Request, 'changes'>): b
       return true;
     case 412:
       return true;
+    // a standby that has not heard yet that a fresh mount is ready
+    case 400:
+      return saidBy(result).includes('upgrade from non-versioned');
     // a node that is behind; a quota has words
     case 429:
       return saidBy(result) === '';

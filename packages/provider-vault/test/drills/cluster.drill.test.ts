@@ -1,0 +1,246 @@
+/**
+ * A cluster of three that loses its leader, its quorum, or one node after the other, under load: no
+ * wrong answer, and no failed read where a node with a quorum or a last good value is left.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { memoryProvider, type SecretProvider, type Secrets } from '@keyfall/core';
+import { startVaultCluster, type VaultCluster } from '@keyfall/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { vaultProvider } from '../../src/index.ts';
+import { frontOf } from '../front.ts';
+import { canary, context, freshPath, readPolicy, writePolicy } from '../harness.ts';
+import { type Witness, witness } from './witness.ts';
+
+let cluster: VaultCluster;
+let mount = '';
+let reader = '';
+let editor = '';
+let drill: Witness;
+const path = freshPath();
+const mark = canary();
+const canaries = [mark];
+const endings: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  cluster = await startVaultCluster();
+  const active = await cluster.active();
+  mount = await active.mountKv();
+  const tokenOf = async (rules: string) => {
+    const policy = await active.createPolicy(rules);
+    return (await active.createToken({ policies: ['default', policy] })).token;
+  };
+  reader = await tokenOf(readPolicy(mount, path));
+  editor = await tokenOf(writePolicy(mount, path));
+  canaries.push(cluster.token, reader, editor);
+  await write(providerOf(editor), 0);
+  // a standby hears of a fresh mount a moment later
+  for (const node of cluster.nodes)
+    await vi.waitUntil(async () => {
+      const allow = [400, 403, 404];
+      const { status } = await node.request('GET', `${mount}/data/${path}`, undefined, { allow });
+      return status === 200;
+    }, 10_000);
+});
+afterAll(() => cluster?.stop());
+beforeEach(() => {
+  drill = witness(canaries);
+});
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end();
+  await drill.finish();
+});
+
+/** A provider that begins with the node of this number. */
+function providerOf(token: string, first = 0): SecretProvider {
+  const { addresses } = cluster;
+  const [address = '', ...nodes] = [...addresses.slice(first), ...addresses.slice(0, first)];
+  const provider = vaultProvider({ address, nodes, token, mount, path, env: {} });
+  endings.push(() => provider.close?.());
+  return provider;
+}
+
+const write = async (provider: SecretProvider, count: number) =>
+  provider.write?.({ entries: new Map([['COUNT', `${mark}.${count}`]]) }, context());
+const countOf = (value: string) => Number(value.slice(mark.length + 1));
+
+interface Load {
+  /** What was read, by those who go on reading and by those who have just started. */
+  readonly warm: readonly number[];
+  readonly cold: readonly number[];
+  readonly failures: readonly string[];
+  /** The newest write that was confirmed. */
+  readonly written: number;
+  /** Stops writers and readers. */
+  stop(): Promise<void>;
+}
+
+let counter = 0;
+
+/**
+ * One who writes 1, 2, 3, … as often as it can, one application that reads without pause, and one that
+ * starts anew for each read, at another node each time.
+ */
+function load(): Load {
+  const warm: number[] = [];
+  const cold: number[] = [];
+  const failures: string[] = [];
+  let written = 0;
+  let going = true;
+  const repeat = async (work: () => Promise<void>): Promise<void> => {
+    while (going) {
+      await work();
+      await wait(10); // as often as an application might, so that two cores can keep up
+    }
+  };
+  const writer = providerOf(editor);
+  const application = drill.open({ providers: [providerOf(reader)], ttl: 1 });
+  const read = async (secrets: Secrets, into: number[], who: string) => {
+    try {
+      into.push(countOf(await secrets.get('COUNT')));
+    } catch (error) {
+      drill.note(error);
+      failures.push(`${who}: ${String(error)}`);
+    }
+  };
+  let starts = 0;
+  const done = Promise.all([
+    repeat(async () => {
+      counter += 1;
+      const count = counter;
+      try {
+        await write(writer, count);
+        written = count;
+      } catch (error) {
+        drill.note(error);
+      }
+    }),
+    repeat(() => read(application, warm, 'warm')),
+    repeat(async () => {
+      starts += 1;
+      const secrets = drill.open({ providers: [providerOf(reader, starts % 3)] });
+      await read(secrets, cold, 'cold');
+      await secrets.close();
+    }),
+  ]);
+  return {
+    warm,
+    cold,
+    failures,
+    get written() {
+      return written;
+    },
+    async stop() {
+      going = false;
+      await done;
+    },
+  };
+}
+
+/** Runs `disturb` under load, and until writes succeed again after it. */
+async function underLoad(disturb: () => Promise<void>): Promise<Load> {
+  const running = load();
+  await expect.poll(() => running.written, { timeout: 20_000 }).toBeGreaterThan(0);
+  await disturb();
+  const before = counter;
+  await expect.poll(() => running.written, { timeout: 30_000 }).toBeGreaterThan(before);
+  await running.stop();
+  return running;
+}
+
+/** Nothing failed, everything is something that was written, and nothing went back in time. */
+function expectSound({ warm, cold, failures }: Load): void {
+  expect(failures).toEqual([]);
+  expect(warm.length).toBeGreaterThan(0);
+  expect(cold.length).toBeGreaterThan(0);
+  expect([...warm, ...cold].filter((count) => !(count >= 0 && count <= counter))).toEqual([]);
+  expect(warm.filter((count, at) => count < (warm[at - 1] ?? 0))).toEqual([]);
+}
+
+test('read your own writes: through a balancer that reads elsewhere than it wrote', async () => {
+  const [active, standbys] = [await cluster.active(), await cluster.standbys()];
+  const front = await frontOf(active.address);
+  endings.push(() => front.close());
+  const provider = vaultProvider({ address: front.address, token: editor, mount, path, env: {} });
+  endings.push(() => provider.close?.());
+  const wrong: string[] = [];
+  for (let round = 0; round < 30; round += 1) {
+    counter += 1;
+    front.leadTo(active.address);
+    await write(provider, counter);
+    front.leadTo(standbys[round % 2]?.address ?? '');
+    const entry = (await provider.read('all', context())).entries.get('COUNT');
+    const read = entry && 'value' in entry ? countOf(entry.value) : -1;
+    if (read !== counter) wrong.push(`${read} instead of ${counter}`);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('the leader steps down', async () => {
+  const done = await underLoad(async () => {
+    const active = await cluster.active();
+    await active.request('PUT', 'sys/step-down');
+    await cluster.active();
+  });
+  expectSound(done);
+});
+
+test('the leader is killed, and comes back', async () => {
+  const done = await underLoad(async () => {
+    const active = await cluster.active();
+    await active.kill();
+    await cluster.active();
+    await active.start();
+  });
+  expectSound(done);
+});
+
+test('the leader is sealed, and unsealed', async () => {
+  const done = await underLoad(async () => {
+    const active = await cluster.active();
+    await active.seal();
+    await cluster.active();
+    await active.unseal();
+  });
+  expectSound(done);
+});
+
+test('all nodes are restarted one by one', async () => {
+  const done = await underLoad(async () => {
+    for (const node of cluster.nodes) {
+      await node.restart();
+      await cluster.active();
+    }
+  });
+  expectSound(done);
+}, 60_000);
+
+test('the quorum is lost: what was read stays readable, writes fail, and it heals by itself', async () => {
+  const provider = providerOf(editor);
+  const secrets = drill.open({
+    providers: [provider, memoryProvider({ COUNT: 'plain' }, { name: 'dotenv' })],
+    ttl: 1,
+  });
+  const before = await secrets.get('COUNT');
+  const [one, other] = await cluster.standbys();
+  await Promise.all([one?.kill(), other?.kill()]);
+  for (let reads = 0; reads < 50; reads += 1) expect(await secrets.get('COUNT')).toBe(before);
+  const error = await drill.errorOf(
+    provider.write?.({ entries: new Map([['COUNT', `${mark}.0`]]) }, context({ limit: 2_500 })),
+  );
+  expect(error.code).toBe('ERR_SECRET_UNAVAILABLE');
+  await Promise.all([one?.start(), other?.start()]);
+  const active = await cluster.active();
+  await expect
+    .poll(
+      async () => {
+        const answer = await active.request('POST', `${mount}/data/${path}`, {
+          data: { COUNT: `${mark}.${counter}` },
+        });
+        return answer.status;
+      },
+      { timeout: 20_000 },
+    )
+    .toBe(200);
+  await expect.poll(() => secrets.get('COUNT'), { timeout: 20_000 }).toBe(`${mark}.${counter}`);
+  expect(drill.events.filter(({ answeredBy }) => answeredBy === 'dotenv')).toEqual([]);
+});

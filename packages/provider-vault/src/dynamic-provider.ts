@@ -83,7 +83,6 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
     path: place,
     provider: name,
     warn: (message) => warn(message),
-    currentToken: () => client.session.current,
   });
   client.session.onReplaced((next) => keeper.moveTo(next));
 

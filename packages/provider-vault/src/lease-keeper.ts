@@ -44,8 +44,6 @@ export interface LeaseKeeperOptions {
   readonly path: string;
   readonly provider: string;
   readonly warn: (message: string) => void;
-  /** The token that requests are sent with now. */
-  readonly currentToken: () => SessionToken | undefined;
 }
 
 /** Credentials as they may be given out now. */
@@ -89,7 +87,7 @@ interface Held {
 }
 
 export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
-  const { requests, clock, grace, path, provider, warn, currentToken } = options;
+  const { requests, clock, grace, path, provider, warn } = options;
   const alarm = alarmOf(clock);
   const watchers = new Set<() => void>();
   /** What was replaced and not given back yet, with what ends its waiting. */
@@ -219,18 +217,12 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       retiring.set(old, cancel);
     };
     const giveBack = async (failures: number): Promise<void> => {
-      const { leaseId, token } = old.credentials;
-      // it ends with its token, which is being revoked or has ended
-      const endsAnyway = token.remaining() === 0 || (token.revocable && token !== currentToken());
-      try {
-        if (!endsAnyway) await requests.revoke(leaseId, context(otherLimit));
-      } catch (error) {
-        if (closing) return;
-        warn(
-          `the old lease of ${path} could not be revoked, and ends by itself: ${reasonOf(error)}`,
-        );
+      const error = await revoke(old, otherLimit);
+      if (closing) return;
+      if (error) {
+        warn(`the old lease of ${path} could not be revoked, and ends by itself: ${error.reason}`);
         const again = backOff(failures, left(old));
-        if (isSecretError(error, 'ERR_SECRET_UNAVAILABLE') && again < left(old))
+        if (error.code === 'ERR_SECRET_UNAVAILABLE' && again < left(old))
           return giveBackIn(again, failures + 1);
       }
       retiring.delete(old);
@@ -238,6 +230,21 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     };
     const promised = watchers.size > 0 ? 0 : old.promisedUntil - clock.monotonic();
     giveBackIn(Math.max(old.window, promised), 1);
+  }
+
+  /** Ends a lease. Resolves to why it could not, if somebody should know. */
+  async function revoke(each: Held, limit: number): Promise<SecretError | undefined> {
+    const { leaseId, token } = each.credentials;
+    if (tokenLeft(each) === 0) return undefined;
+    try {
+      await requests.revoke(leaseId, context(limit));
+    } catch (error) {
+      // the session revokes its token, which needs no right of its own, and this ends with it
+      if (!isSecretError(error) || (token.revocable && error.code === 'ERR_SECRET_DENIED'))
+        return undefined;
+      return left(each) > 0 ? error : undefined;
+    }
+    return undefined;
   }
 
   /** Resolves when nothing waits to be given back that does not live by `token`. */
@@ -274,24 +281,17 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     const cancelLimit = clock.schedule(() => over.abort(closedError()), closeLimit);
     // what is being made now would be left behind
     await making?.catch(() => {
-      if (over.signal.aborted && !currentToken()?.revocable)
-        warn(`credentials for ${path} may have been made and left behind`);
+      if (over.signal.aborted) warn(`credentials for ${path} may have been made and left behind`);
     });
     const all = [...(held ? [held] : []), ...retiring.keys()];
     await Promise.all(
       all.map(async (each) => {
-        const { leaseId, token } = each.credentials;
-        // the session revokes it, and all that it made goes with it
-        if (token.revocable) return;
-        try {
-          await requests.revoke(leaseId, context(closeLimit));
-        } catch (error) {
-          const life = Math.min(left(each), tokenLeft(each));
-          if (life === 0) return;
+        const error = await revoke(each, closeLimit);
+        const life = Math.min(left(each), tokenLeft(each));
+        if (error)
           warn(
-            `a lease of ${path} could not be revoked, and ends by itself in ${spanOf(life)}: ${reasonOf(error)}`,
+            `a lease of ${path} could not be revoked, and ends by itself in ${spanOf(life)}: ${error.reason}`,
           );
-        }
       }),
     );
     cancelLimit();

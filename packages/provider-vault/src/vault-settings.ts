@@ -105,6 +105,11 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
   const connection = resolveConnection(options, reader);
   const given = options.path ?? text(undefined, 'SECRET_PATH') ?? [];
   const templates = typeof given === 'string' ? [given] : given;
+  if (!Array.isArray(templates) || !templates.every((one) => typeof one === 'string'))
+    throw wrong(
+      'the option path is neither a text nor a list of texts',
+      "Name the document under the mount, such as path: 'aiogram-shop'.",
+    );
   if (templates.length === 0 || templates.includes(''))
     throw wrong(
       'no path was given: the option path and the variable VAULT_SECRET_PATH are both missing',
@@ -158,7 +163,7 @@ function withProfile(
     );
   if (!template.includes('{profile}')) return template;
   const profile = option ?? env['KEYFALL_PROFILE'];
-  if (!profile)
+  if (!profile || typeof profile !== 'string')
     throw wrong(
       'the option path (variable VAULT_SECRET_PATH) has {profile}, and there is none: the option profile and the variable KEYFALL_PROFILE are both missing',
       "Name it, such as profile: 'prod'.",

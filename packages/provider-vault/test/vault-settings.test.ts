@@ -287,6 +287,7 @@ test.each<[string, VaultProviderOptions, string[]]>([
   ['a path that is a dot', { ...base, path: './a' }, ['path']],
   ['a path with a line', { ...base, path: 'a\nb' }, ['path']],
   ['a path with a joiner', { ...base, path: 'a\u200bb' }, ['path']],
+  ['a path by number', { ...base, path: [7 as never] }, ['the option path']],
   ['no path of several', { ...base, path: [] }, ['path', 'VAULT_SECRET_PATH']],
   ['an empty path of several', { ...base, path: ['a', ''] }, ['path']],
   ['one path twice', { ...base, path: ['a/{profile}', 'a/b'], profile: 'b' }, ['path', 'twice']],

@@ -1,0 +1,705 @@
+/**
+ * Every login method against a real server, with policies that allow reading one document and
+ * nothing else.
+ */
+import { createSign, generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { SecretError, type SecretProvider } from '@keyfall/core';
+import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import {
+  appRoleAuth,
+  certAuth,
+  jwtAuth,
+  kubernetesAuth,
+  userpassAuth,
+  type VaultAuth,
+  type VaultProviderOptions,
+  vaultProvider,
+} from '../src/index.ts';
+import { canary, context, failureOf, freshPath, readPolicy } from './harness.ts';
+import { type LoginRelay, loginRelay } from './login-relay.ts';
+import { machineKeyAuth } from './machine-key-auth.ts';
+
+const value = canary();
+const path = freshPath();
+let server: VaultServer;
+let policy = '';
+let folder = '';
+const endings: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  folder = await mkdtemp(join(tmpdir(), 'keyfall-auth-'));
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
+  policy = await server.createPolicy(readPolicy('secret', path));
+  for (const type of ['approle', 'userpass', 'jwt', 'kubernetes'])
+    await server.request('POST', `sys/auth/${type}`, { type });
+});
+afterAll(async () => {
+  await server.stop();
+  await rm(folder, { recursive: true });
+});
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end();
+});
+
+function open(auth: VaultAuth, options: VaultProviderOptions = {}): SecretProvider {
+  const provider = vaultProvider({ address: server.address, path, auth, env: {}, ...options });
+  endings.push(() => provider.close?.());
+  return provider;
+}
+
+async function relayed(): Promise<LoginRelay> {
+  const relay = await loginRelay(server.address);
+  endings.push(() => relay.close());
+  return relay;
+}
+
+/** What is read through this login. */
+async function readWith(auth: VaultAuth, options?: VaultProviderOptions): Promise<unknown> {
+  const batch = await open(auth, options).read('all', context());
+  const record = batch.entries.get('A');
+  return record && 'value' in record ? record.value : record;
+}
+
+let roles = 0;
+
+/** A role of AppRole: its name and role id. */
+async function appRole(
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<{ name: string; roleId: string }> {
+  roles += 1;
+  const name = `role-${roles}`;
+  await server.request('POST', `auth/approle/role/${name}`, {
+    token_policies: policy,
+    ...settings,
+  });
+  const { body } = await server.request('GET', `auth/approle/role/${name}/role-id`);
+  return { name, roleId: String(body.data?.['role_id']) };
+}
+
+async function secretIdOf(role: string, settings: Readonly<Record<string, unknown>> = {}) {
+  const { body } = await server.request('POST', `auth/approle/role/${role}/secret-id`, settings);
+  return String(body.data?.['secret_id']);
+}
+
+/** A wrapping token for what is answered to a request: by default a secret id's making. */
+async function wrapped(
+  role: string,
+  settings: Readonly<Record<string, unknown>> = {},
+  at: string = `auth/approle/role/${role}/secret-id`,
+): Promise<string> {
+  const { body } = await server.request('POST', at, settings, {
+    headers: { 'X-Vault-Wrap-TTL': '5m' },
+  });
+  return body.wrap_info?.token ?? '';
+}
+
+async function written(name: string, text: string): Promise<string> {
+  const file = join(folder, name);
+  await writeFile(file, text, { mode: 0o600 });
+  return file;
+}
+
+describe('any login', () => {
+  test('a hundred calls at once wait for one login, which carries no token', async () => {
+    const { name, roleId } = await appRole();
+    const relay = await relayed();
+    const secretId = await secretIdOf(name, { num_uses: 1 });
+    const provider = open(appRoleAuth({ roleId, secretId }), { address: relay.address });
+    const batches = await Promise.all(
+      Array.from({ length: 100 }, () => provider.read('all', context())),
+    );
+    for (const { entries } of batches) expect(entries.get('A')).toMatchObject({ value });
+    expect(relay.count('POST auth/approle/login')).toBe(1);
+    expect(relay.requests[0]).toMatchObject({ line: 'POST auth/approle/login', token: undefined });
+  });
+
+  test('VAULT_TOKEN is not sent when there is a login method', async () => {
+    const { name, roleId } = await appRole();
+    const token = canary();
+    const relay = await relayed();
+    const auth = appRoleAuth({ roleId, secretId: await secretIdOf(name) });
+    expect(await readWith(auth, { address: relay.address, env: { VAULT_TOKEN: token } })).toBe(
+      value,
+    );
+    assertNoLeak([token], relay.requests);
+  });
+
+  test('a method and a token at once are a wrong configuration', () => {
+    const auth = certAuth();
+    for (const more of [{ token: 'x' }, { tokenFile: 'x' }, { tokenHelper: true }])
+      expect(() => vaultProvider({ path, auth, env: {}, ...more })).toThrow('Give one of them');
+  });
+
+  test('a caller that gives up does not end the login of the others', async () => {
+    const { name, roleId } = await appRole();
+    const relay = await relayed();
+    const provider = open(appRoleAuth({ roleId, secretId: await secretIdOf(name) }), {
+      address: relay.address,
+    });
+    const impatient = new AbortController();
+    const first = provider.read('all', context({ signal: impatient.signal }));
+    const second = provider.read('all', context());
+    impatient.abort();
+    expect((await failureOf(first, value)).code).toBe('ERR_SECRET_ABORTED');
+    expect((await second).entries.get('A')).toMatchObject({ value });
+    expect(relay.count('POST auth/approle/login')).toBe(1);
+  });
+
+  test('a second factor is asked for: an error says so', async () => {
+    const user = `user-${roles}`;
+    const password = canary();
+    await server.request('POST', `auth/userpass/users/${user}`, { password });
+    const { body: method } = await server.request('POST', 'identity/mfa/method/totp', {
+      issuer: 'shop',
+      generate: true,
+    });
+    const { body: mounts } = await server.request('GET', 'sys/auth');
+    const mounted = mounts.data?.['userpass/'] as { accessor: string } | undefined;
+    await server.request('POST', 'identity/mfa/login-enforcement/shop', {
+      mfa_method_ids: [method.data?.['method_id']],
+      auth_method_accessors: [mounted?.accessor],
+    });
+    endings.push(() => server.request('DELETE', 'identity/mfa/login-enforcement/shop'));
+    const error = await failureOf(readWith(userpassAuth({ username: user, password })), password);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', provider: 'vault' });
+    expect(error.message).toContain('second factor (MFA)');
+  });
+
+  test('tokens with counted uses are refused, and given back', async () => {
+    const { name, roleId } = await appRole({ token_num_uses: 9 });
+    const relay = await relayed();
+    const auth = appRoleAuth({ roleId, secretId: await secretIdOf(name) });
+    const error = await failureOf(readWith(auth, { address: relay.address }), value);
+    expect(error.code).toBe('ERR_SECRET_CONFIG');
+    expect(error.message).toContain('token_num_uses=0');
+    expect(relay.requests.map(({ line }) => line)).toEqual([
+      'POST auth/approle/login',
+      'POST auth/token/revoke-self',
+    ]);
+  });
+
+  test('an answer that holds no token is invalid', async () => {
+    const auth: VaultAuth = { name: 'odd', login: () => ({ path: 'sys/tools/hash', body: {} }) };
+    const relay = await relayed();
+    relay.interfere(() => 204);
+    const error = await failureOf(readWith(auth, { address: relay.address }));
+    expect(error.code).toBe('ERR_SECRET_INVALID');
+  });
+
+  test('a path that is none is not asked', async () => {
+    const relay = await relayed();
+    const auth = userpassAuth({ username: '../token', password: canary() });
+    const error = await failureOf(readWith(auth, { address: relay.address }));
+    expect(error.code).toBe('ERR_SECRET_CONFIG');
+    expect(relay.requests).toEqual([]);
+  });
+
+  test('a method that is not mounted has the status of a denial, and is asked a few times', async () => {
+    const relay = await relayed();
+    const password = canary();
+    const auth = userpassAuth({ username: 'shop', password, mount: 'nowhere' });
+    const error = await failureOf(readWith(auth, { address: relay.address }), password);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    expect(error.hint).toContain('nothing is mounted');
+    expect(relay.count('POST auth/nowhere/login/shop')).toBe(3);
+  });
+
+  test('a server that cannot be asked is unavailable, and is asked again', async () => {
+    const { name, roleId } = await appRole();
+    const relay = await relayed();
+    const password = canary();
+    await server.request('POST', 'auth/userpass/users/blip', {
+      password,
+      token_policies: policy,
+    });
+    let failures = 0;
+    relay.interfere(() => {
+      failures += 1;
+      return failures <= 2 ? 'reset' : undefined;
+    });
+    const auth = userpassAuth({ username: 'blip', password });
+    expect(await readWith(auth, { address: relay.address })).toBe(value);
+    // what one login may use up is not sent twice when it may have arrived
+    const secretId = await secretIdOf(name);
+    relay.interfere(() => 'reset');
+    const once = await failureOf(
+      readWith(appRoleAuth({ roleId, secretId }), { address: relay.address }),
+      secretId,
+    );
+    expect(once.code).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(relay.count('POST auth/approle/login')).toBe(1);
+  });
+});
+
+describe('credentials', () => {
+  test('come from a file, a variable, a function or the option itself', async () => {
+    const { name, roleId } = await appRole();
+    const secretId = await secretIdOf(name);
+    const file = await written('secret-id', `${secretId}\n`);
+    const roleFile = await written('role-id', `  ${roleId}\n\n`);
+    const env = { SHOP_SECRET_ID: secretId };
+    for (const source of [secretId, { file }, { env: 'SHOP_SECRET_ID' }, async () => secretId])
+      expect(
+        await readWith(appRoleAuth({ roleId: { file: roleFile }, secretId: source }), { env }),
+      ).toBe(value);
+  });
+
+  test('what is not there is a wrong configuration that names it', async () => {
+    const { roleId } = await appRole();
+    const empty = await written('empty', '\n');
+    const missing = join(folder, 'missing');
+    const messageFor = async (secretId: Parameters<typeof appRoleAuth>[0]['secretId'] & {}) => {
+      const error = await failureOf(readWith(appRoleAuth({ roleId, secretId })));
+      expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', provider: 'vault' });
+      return error.message;
+    };
+    expect(await messageFor({ file: missing })).toContain('the file of the secret id');
+    expect(await messageFor({ file: empty })).toContain('the secret id (a file) is empty');
+    expect(await messageFor({ env: 'SHOP_SECRET_ID' })).toContain('no variable SHOP_SECRET_ID');
+    expect(await messageFor('')).toContain('the secret id (an option) is empty');
+    expect(await messageFor(() => '')).toContain('what the function returned');
+  });
+
+  test('a function that fails shows nothing of why, unless it says so', async () => {
+    const secret = canary();
+    const auth = (jwt: () => string) => jwtAuth({ role: 'shop', jwt });
+    const silent = await failureOf(
+      readWith(
+        auth(() => {
+          throw new Error(`no token for ${secret}`);
+        }),
+      ),
+      secret,
+    );
+    expect(silent.code).toBe('ERR_SECRET_UNAVAILABLE');
+    const spoken = await failureOf(
+      readWith(
+        auth(() => {
+          throw new SecretError('ERR_SECRET_DENIED', 'the issuer refuses us');
+        }),
+      ),
+    );
+    expect(spoken).toMatchObject({ code: 'ERR_SECRET_DENIED', provider: 'vault' });
+  });
+});
+
+describe('AppRole', () => {
+  test('pull: the server makes the secret id; push: it is told one', async () => {
+    const { name, roleId } = await appRole();
+    expect(await readWith(appRoleAuth({ roleId, secretId: await secretIdOf(name) }))).toBe(value);
+    const pushed = canary();
+    await server.request('POST', `auth/approle/role/${name}/custom-secret-id`, {
+      secret_id: pushed,
+    });
+    expect(await readWith(appRoleAuth({ roleId, secretId: pushed }))).toBe(value);
+  });
+
+  test('a role may ask for no secret id, and be mounted elsewhere', async () => {
+    await server.request('POST', 'sys/auth/team/shop', { type: 'approle' });
+    await server.request('POST', 'auth/team/shop/role/bot', {
+      token_policies: policy,
+      bind_secret_id: false,
+      token_bound_cidrs: '127.0.0.1/32',
+    });
+    await server.request('POST', 'auth/team/shop/role/bot/role-id', { role_id: 'the-bot' });
+    expect(await readWith(appRoleAuth({ roleId: 'the-bot', mount: 'team/shop' }))).toBe(value);
+  });
+
+  test('wrong credentials are not authenticated, and are sent once', async () => {
+    const { roleId } = await appRole();
+    const relay = await relayed();
+    const secretId = canary();
+    const auth = appRoleAuth({ roleId, secretId });
+    const error = await failureOf(readWith(auth, { address: relay.address }), secretId, roleId);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 400 });
+    expect(error.message).toContain('refused the AppRole login');
+    expect(relay.requests).toHaveLength(1);
+  });
+
+  test('both kinds of secret id at once are a wrong configuration', () => {
+    expect(() => appRoleAuth({ roleId: 'a', secretId: 'b', wrappedSecretId: 'c' })).toThrow(
+      'Give one of them',
+    );
+  });
+});
+
+describe('a wrapped secret id', () => {
+  test('is opened once its origin is sure, and is good for later logins if it has uses', async () => {
+    const { name, roleId } = await appRole();
+    const relay = await relayed();
+    const file = await written('wrapping', `${await wrapped(name)}\n`);
+    const said: string[] = [];
+    const auth = appRoleAuth({ roleId, wrappedSecretId: { file } });
+    const provider = open(auth, { address: relay.address });
+    await provider.read('all', context({}, said));
+    expect(said).toEqual([]);
+    // another client of the same method shares the secret id
+    expect(await readWith(auth, { address: relay.address })).toBe(value);
+    expect(
+      relay.requests.slice(0, 3).map(({ line, token }) => [line, token !== undefined]),
+    ).toEqual([
+      ['POST sys/wrapping/lookup', false],
+      ['POST sys/wrapping/unwrap', true],
+      ['POST auth/approle/login', false],
+    ]);
+    expect(relay.count('POST sys/wrapping/unwrap')).toBe(1);
+    expect(relay.count('POST auth/approle/login')).toBe(2);
+  });
+
+  test('of another origin is not opened, and is told loudly', async () => {
+    const { roleId } = await appRole();
+    const relay = await relayed();
+    const wrapping = await wrapped('', { input: 'c2hvcA==' }, 'sys/wrapping/wrap');
+    const said: string[] = [];
+    const provider = open(appRoleAuth({ roleId, wrappedSecretId: wrapping }), {
+      address: relay.address,
+    });
+    const error = await failureOf(provider.read('all', context({}, said)), wrapping);
+    expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+    expect(error.message).toContain('intercepted');
+    expect(said.join()).toContain('may have been intercepted');
+    expect(relay.count('POST sys/wrapping/unwrap')).toBe(0);
+    // it is still there for whoever it was meant for
+    await server.request('POST', 'sys/wrapping/unwrap', undefined, { token: wrapping });
+  });
+
+  test('from a path that is allowed by name', async () => {
+    const { name, roleId } = await appRole();
+    const wrapping = await wrapped(
+      name,
+      { secret_id: canary() },
+      `auth/approle/role/${name}/custom-secret-id`,
+    );
+    const creationPath = new RegExp(`^auth/approle/role/${name}/custom-secret-id$`, 'g');
+    const auth = appRoleAuth({ roleId, wrappedSecretId: wrapping, creationPath });
+    expect(await readWith(auth)).toBe(value);
+  });
+
+  test('that somebody else has opened is told loudly', async () => {
+    const { name, roleId } = await appRole();
+    const wrapping = await wrapped(name);
+    await server.request('POST', 'sys/wrapping/unwrap', undefined, { token: wrapping });
+    const said: string[] = [];
+    const provider = open(appRoleAuth({ roleId, wrappedSecretId: wrapping }));
+    const error = await failureOf(provider.read('all', context({}, said)), wrapping);
+    expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+    expect(error.message).toContain('opened already, or has expired');
+    expect(said.join()).toContain('may have been intercepted');
+  });
+
+  test('is never sent again when the answer was lost', async () => {
+    const { name, roleId } = await appRole();
+    const relay = await relayed();
+    const wrapping = await wrapped(name);
+    const file = await written('lost', wrapping);
+    const provider = open(appRoleAuth({ roleId, wrappedSecretId: { file } }), {
+      address: relay.address,
+    });
+    relay.interfere(({ line }) =>
+      line === 'POST sys/wrapping/unwrap' ? 'lose-answer' : undefined,
+    );
+    const lost = await failureOf(provider.read('all', context()), wrapping);
+    expect(lost).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: false });
+    expect(lost.message).toContain('not known whether the wrapping token was used up');
+    relay.interfere(() => undefined);
+    const said: string[] = [];
+    const later = await failureOf(provider.read('all', context({}, said)), wrapping);
+    expect(later.message).toContain('was sent to be opened before');
+    expect(relay.count('POST sys/wrapping/unwrap')).toBe(1);
+    // nobody intercepted anything: no alarm
+    expect(said).toEqual([]);
+    await writeFile(file, await wrapped(name));
+    expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
+  });
+
+  test('with one use: that no login can follow is told at once, and then proves true', async () => {
+    const { name, roleId } = await appRole();
+    const file = await written('once', await wrapped(name, { num_uses: 1 }));
+    const auth = appRoleAuth({ roleId, wrappedSecretId: { file } });
+    const said: string[] = [];
+    await open(auth).read('all', context({}, said));
+    expect(said).toEqual([
+      'reauth-impossible: no login can follow this one, since its secret id can be used once; the token ends in 32 d unless it is renewed',
+    ]);
+    const second = await failureOf(readWith(auth));
+    expect(second.message).toContain('used up by earlier logins');
+    await writeFile(file, await wrapped(name));
+    expect(await readWith(auth)).toBe(value);
+  });
+
+  test('that ends soon is told as well', async () => {
+    const { name, roleId } = await appRole();
+    const said: string[] = [];
+    const wrapping = await wrapped(name, { ttl: '90s' });
+    await open(appRoleAuth({ roleId, wrappedSecretId: wrapping })).read('all', context({}, said));
+    expect(said.join()).toContain('its secret id ends 90 s after it was made');
+  });
+
+  test('what cannot be a token is not sent', async () => {
+    const { roleId } = await appRole();
+    const relay = await relayed();
+    const auth = appRoleAuth({ roleId, wrappedSecretId: 'two\nlines' });
+    const error = await failureOf(readWith(auth, { address: relay.address }));
+    expect(error.code).toBe('ERR_SECRET_CONFIG');
+    expect(relay.requests).toEqual([]);
+  });
+});
+
+describe('userpass', () => {
+  test('name and password, wherever it is mounted: LDAP is asked in the same way', async () => {
+    await server.request('POST', 'sys/auth/ldap', { type: 'userpass' });
+    const password = ` ${canary()} `;
+    await server.request('POST', 'auth/ldap/users/shop', { password, token_policies: policy });
+    const file = await written('password', `${password}\n`);
+    expect(
+      await readWith(userpassAuth({ username: 'shop', password: { file }, mount: 'ldap' })),
+    ).toBe(value);
+    const wrong = await failureOf(
+      readWith(userpassAuth({ username: 'shop', password: value, mount: 'ldap' })),
+      value,
+    );
+    expect(wrong).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 400 });
+    expect(wrong.message).toContain('LDAP login');
+  });
+});
+
+const hence = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
+
+/** An issuer of JWTs. */
+const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const publicPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+
+function signed(claims: Readonly<Record<string, unknown>>): string {
+  const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
+  const unsigned = `${part({ alg: 'RS256', typ: 'JWT' })}.${part({ iat: hence(0), ...claims })}`;
+  return `${unsigned}.${createSign('RSA-SHA256').update(unsigned).sign(privateKey, 'base64url')}`;
+}
+
+describe('JWT', () => {
+  const jwt = (more: Readonly<Record<string, unknown>> = {}) =>
+    signed({ iss: 'ci', sub: 'shop', aud: 'vault', exp: hence(300), ...more });
+
+  beforeAll(async () => {
+    await server.request('POST', 'auth/jwt/config', { jwt_validation_pubkeys: [publicPem] });
+    await server.request('POST', 'auth/jwt/role/shop', {
+      role_type: 'jwt',
+      user_claim: 'sub',
+      bound_audiences: ['vault'],
+      bound_subject: 'shop',
+      token_policies: policy,
+    });
+  });
+
+  test('from a function, or from a file with a line break at its end', async () => {
+    expect(await readWith(jwtAuth({ role: 'shop', jwt: () => jwt() }))).toBe(value);
+    const file = await written('jwt', `${jwt()}\n`);
+    expect(await readWith(jwtAuth({ role: 'shop', jwt: { file } }))).toBe(value);
+  });
+
+  test('of somebody else, or expired, is not authenticated; an unknown role is a wrong configuration', async () => {
+    for (const claims of [{ aud: 'another' }, { exp: hence(-900) }, { sub: 'stranger' }]) {
+      const token = jwt(claims);
+      const error = await failureOf(readWith(jwtAuth({ role: 'shop', jwt: token })), token);
+      expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+    }
+    const token = jwt();
+    const unknown = await failureOf(readWith(jwtAuth({ role: 'nobody', jwt: token })), token);
+    expect(unknown.code).toBe('ERR_SECRET_CONFIG');
+    expect(unknown.message).toContain('knows no such role');
+  });
+
+  test('a method of your own: a key of the machine signs', async () => {
+    const keyFile = await written(
+      'machine.key',
+      privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    );
+    expect(await readWith(machineKeyAuth({ role: 'shop', subject: 'shop', keyFile }))).toBe(value);
+    const documented = await readFile(
+      new URL('../../../docs/providers/vault-auth.md', import.meta.url),
+      'utf8',
+    );
+    const source = await readFile(new URL('machine-key-auth.ts', import.meta.url), 'utf8');
+    const code = source.slice(source.indexOf('type Options')).trim();
+    expect(documented).toContain(code);
+    expect(code.split('\n').length).toBeLessThanOrEqual(20);
+  });
+
+  test('a method that fails shows nothing of why', async () => {
+    const secret = canary();
+    const auth: VaultAuth = {
+      name: 'faulty',
+      login: () => Promise.reject(new Error(`cannot use ${secret}`)),
+    };
+    const error = await failureOf(readWith(auth), secret);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+    expect(error.message).toContain('the faulty login could not be prepared');
+  });
+});
+
+describe('Kubernetes', () => {
+  /** The API that the server asks about service accounts' tokens. */
+  let answers: 'yes' | 'no' | 'error' = 'yes';
+  let reviews: string[] = [];
+  const api = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    const { token } = (JSON.parse(body) as { spec: { token: string } }).spec;
+    reviews.push(token);
+    if (answers === 'error') return void response.writeHead(500).end('{}');
+    response.writeHead(201, { 'Content-Type': 'application/json' });
+    const user = {
+      username: 'system:serviceaccount:default:shop',
+      uid: 'uid-1',
+      groups: ['system:serviceaccounts'],
+    };
+    response.end(
+      JSON.stringify({ status: answers === 'yes' ? { authenticated: true, user } : {} }),
+    );
+  });
+
+  const account = (more: Readonly<Record<string, unknown>> = {}) =>
+    signed({
+      iss: 'https://kubernetes.default.svc.cluster.local',
+      sub: 'system:serviceaccount:default:shop',
+      exp: hence(600),
+      jti: canary(),
+      'kubernetes.io': { namespace: 'default', serviceaccount: { name: 'shop', uid: 'uid-1' } },
+      ...more,
+    });
+
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
+    await server.request('POST', 'auth/kubernetes/config', {
+      kubernetes_host: `http://127.0.0.1:${(api.address() as AddressInfo).port}`,
+      kubernetes_ca_cert: await readFile(
+        new URL('certificates/authority.pem', import.meta.url),
+        'utf8',
+      ),
+      token_reviewer_jwt: account(),
+      pem_keys: [publicPem],
+      disable_local_ca_jwt: true,
+    });
+    await server.request('POST', 'auth/kubernetes/role/shop', {
+      bound_service_account_names: 'shop',
+      bound_service_account_namespaces: 'default',
+      token_policies: policy,
+    });
+  });
+  afterAll(() => {
+    api.close();
+    api.closeAllConnections();
+  });
+
+  test('the projected file is read at each login, and sent without its line break', async () => {
+    answers = 'yes';
+    reviews = [];
+    const first = account();
+    const file = await written('account', `${first}\n`);
+    const auth = kubernetesAuth({ role: 'shop', jwt: { file } });
+    expect(await readWith(auth)).toBe(value);
+    const second = account();
+    await writeFile(file, second);
+    expect(await readWith(auth)).toBe(value);
+    expect(reviews).toEqual([first, second]);
+  });
+
+  test('a refusal because the API is down for a moment is outlasted', async () => {
+    answers = 'error';
+    reviews = [];
+    const relay = await relayed();
+    relay.interfere(() => {
+      if (relay.count('POST auth/kubernetes/login') === 2) answers = 'yes';
+      return undefined;
+    });
+    const auth = kubernetesAuth({ role: 'shop', jwt: () => account() });
+    expect(await readWith(auth, { address: relay.address })).toBe(value);
+    expect(relay.count('POST auth/kubernetes/login')).toBe(2);
+    expect(reviews.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('what is refused for good is not authenticated', async () => {
+    answers = 'no';
+    const jwt = account();
+    const error = await failureOf(readWith(kubernetesAuth({ role: 'shop', jwt })), jwt);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    answers = 'yes';
+    const expired = account({ exp: hence(-60) });
+    const late = await failureOf(readWith(kubernetesAuth({ role: 'shop', jwt: expired })), expired);
+    expect(late.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+    const unknown = await failureOf(readWith(kubernetesAuth({ role: 'nobody', jwt })), jwt);
+    expect(unknown.code).toBe('ERR_SECRET_CONFIG');
+  });
+
+  test('the token is looked for where Kubernetes puts it', async () => {
+    const error = await failureOf(readWith(kubernetesAuth({ role: 'shop' })));
+    expect(error.code).toBe('ERR_SECRET_CONFIG');
+    expect(error.message).toContain('the file of the JWT cannot be read');
+  });
+});
+
+describe('a TLS certificate', () => {
+  const file = (name: string) => fileURLToPath(new URL(`certificates/${name}`, import.meta.url));
+
+  test('of the connection is the login', async () => {
+    const address = await tlsListener();
+    const caCert = await readFile(file('authority.pem'), 'utf8');
+    const { body } = await tlsServer().request('GET', 'sys/health');
+    expect(body['sealed']).toBe(false);
+    await tlsServer().request('POST', 'sys/auth/cert', { type: 'cert' });
+    await tlsServer().request('POST', 'auth/cert/certs/shop', {
+      certificate: caCert,
+      token_policies: await tlsServer().createPolicy(readPolicy('secret', path)),
+    });
+    await tlsServer().request('POST', `secret/data/${path}`, { data: { A: value } });
+    const trust = { address, caCert: file('authority.pem') };
+    const shown = { clientCert: file('client.pem'), clientKey: file('client.key') };
+    expect(await readWith(certAuth({ role: 'shop' }), { ...trust, ...shown })).toBe(value);
+    expect(await readWith(certAuth(), { ...trust, ...shown })).toBe(value);
+    const without = await failureOf(readWith(certAuth(), trust));
+    expect(without.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+  });
+
+  let withTls: VaultServer | undefined;
+  const tlsServer = (): VaultServer => {
+    if (!withTls) throw new Error('not started yet');
+    return withTls;
+  };
+  afterAll(() => withTls?.stop());
+
+  /** A server that speaks TLS on a second port. */
+  async function tlsListener(): Promise<string> {
+    const port = await freePort();
+    const config = await written(
+      'listener.json',
+      JSON.stringify({
+        listener: [
+          {
+            tcp: {
+              address: `127.0.0.1:${port}`,
+              tls_cert_file: file('server.pem'),
+              tls_key_file: file('server.key'),
+            },
+          },
+        ],
+      }),
+    );
+    withTls = await startVaultServer({ external: false, args: [`-config=${config}`] });
+    return `https://127.0.0.1:${port}`;
+  }
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,74 @@
+/**
+ * An HTTP relay before a real server that remembers what was sent, headers and bodies included, and
+ * answers in the server's place where it is told to.
+ */
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface RelayedRequest {
+  /** `POST auth/approle/login` */
+  readonly line: string;
+  readonly token: string | undefined;
+  readonly body: string;
+}
+
+/** What becomes of a request: a status instead of the server's answer, or its answer lost. */
+export type Interference = number | 'lose-answer' | 'reset' | undefined;
+
+export interface LoginRelay {
+  readonly address: string;
+  readonly requests: readonly RelayedRequest[];
+  /** How many requests there were of this line. */
+  count(line: string): number;
+  /** Asked for each request from now on. */
+  interfere(decide: (request: RelayedRequest) => Interference): void;
+  close(): Promise<void>;
+}
+
+export async function loginRelay(address: string): Promise<LoginRelay> {
+  const { hostname, port } = new URL(address);
+  const requests: RelayedRequest[] = [];
+  let decide: (request: RelayedRequest) => Interference = () => undefined;
+  const relay = createServer(async (incoming, outgoing) => {
+    const { url: path = '', method = '', headers } = incoming;
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    const token = headers['x-vault-token'];
+    const seen: RelayedRequest = {
+      line: `${method} ${path.replace('/v1/', '')}`,
+      token: typeof token === 'string' ? token : undefined,
+      body: body.toString(),
+    };
+    requests.push(seen);
+    const fate = decide(seen);
+    if (fate === 'reset') return void incoming.socket.resetAndDestroy();
+    if (typeof fate === 'number') {
+      outgoing.writeHead(fate, { 'Content-Type': 'application/json' });
+      return void outgoing.end(fate === 403 ? '{"errors":["permission denied"]}' : '{"errors":[]}');
+    }
+    const onward = request({ hostname, port, path, method, headers }, (answer) => {
+      if (fate === 'lose-answer') {
+        answer.resume().on('end', () => incoming.socket.resetAndDestroy());
+        return;
+      }
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(outgoing);
+    });
+    onward.on('error', () => incoming.socket.destroy());
+    onward.end(body);
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  return {
+    address: `http://127.0.0.1:${(relay.address() as AddressInfo).port}`,
+    requests,
+    count: (line) => requests.filter((request) => request.line === line).length,
+    interfere(next) {
+      decide = next;
+    },
+    async close() {
+      relay.close();
+      relay.closeAllConnections();
+    },
+  };
+}

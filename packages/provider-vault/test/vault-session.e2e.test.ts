@@ -1,0 +1,644 @@
+/**
+ * How a token lives, on a real server: the clock is ours, so that hours pass in no time, and the
+ * server's answers are its own.
+ */
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SecretProvider } from '@keyfall/core';
+import {
+  assertNoLeak,
+  type ManualClock,
+  manualClock,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import {
+  appRoleAuth,
+  type VaultAuth,
+  type VaultProviderOptions,
+  vaultProvider,
+} from '../src/index.ts';
+import { openWire } from '../src/open-wire.ts';
+import { createVaultClient } from '../src/vault-client.ts';
+import { resolveSettings } from '../src/vault-settings.ts';
+import { canary, context, failureOf, freshPath, readPolicy } from './harness.ts';
+import { type LoginRelay, loginRelay } from './login-relay.ts';
+
+const value = canary();
+const path = freshPath();
+const hour = 3_600_000;
+const login = 'POST auth/approle/login';
+const renewal = 'POST auth/token/renew-self';
+const revocation = 'POST auth/token/revoke-self';
+let server: VaultServer;
+let policy = '';
+let roles = 0;
+const endings: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
+  policy = await server.createPolicy(readPolicy('secret', path));
+  await server.request('POST', 'sys/auth/approle', { type: 'approle' });
+});
+afterAll(() => server.stop());
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end();
+});
+
+interface Subject {
+  readonly provider: SecretProvider;
+  readonly relay: LoginRelay;
+  readonly clock: ManualClock;
+  readonly said: string[];
+  /** Reads, and holds that there was an answer. */
+  read(): Promise<void>;
+  /** Waits until the server was asked so often. */
+  asked(line: string, times: number): Promise<void>;
+  /** What the server knows of the token that was used last. */
+  lookUp(): Promise<number>;
+  /** The tokens that were sent with reads, first first. */
+  tokens(): readonly string[];
+}
+
+async function subject(options: VaultProviderOptions): Promise<Subject> {
+  const relay = await loginRelay(server.address);
+  const clock = manualClock();
+  const said: string[] = [];
+  const provider = vaultProvider({ address: relay.address, path, env: {}, clock, ...options });
+  endings.push(
+    () => provider.close?.(),
+    () => relay.close(),
+    () => assertNoLeak([value, ...tokens()], said),
+  );
+  const tokens = () => [
+    ...new Set(relay.requests.flatMap(({ token }) => (token === undefined ? [] : [token]))),
+  ];
+  return {
+    provider,
+    relay,
+    clock,
+    said,
+    async read() {
+      const { entries } = await provider.read('all', context({}, said));
+      expect(entries.get('A')).toMatchObject({ value });
+    },
+    asked: (line, times) =>
+      vi.waitFor(() => expect(relay.count(line)).toBeGreaterThanOrEqual(times), {
+        timeout: 10_000,
+      }),
+    async lookUp() {
+      return statusOf(tokens().at(-1) ?? '');
+    },
+    tokens,
+  };
+}
+
+async function statusOf(token: string): Promise<number> {
+  const { status } = await server.request('POST', 'auth/token/lookup', { token }, { allow: [403] });
+  return status;
+}
+
+interface LoggedIn extends Subject {
+  readonly auth: VaultAuth;
+  readonly role: string;
+  /** Changes the role. */
+  set(settings: object): Promise<unknown>;
+}
+
+/** A client that logs in with a role of these settings. `role` is its name. */
+async function loggedIn(
+  settings: Readonly<Record<string, unknown>> = {},
+  options: VaultProviderOptions = {},
+): Promise<LoggedIn> {
+  roles += 1;
+  const role = `role-${roles}`;
+  const set = (more: object) => server.request('POST', `auth/approle/role/${role}`, more);
+  await set({ token_policies: policy, token_ttl: '1h', ...settings });
+  const { body: id } = await server.request('GET', `auth/approle/role/${role}/role-id`);
+  const { body: secret } = await server.request('POST', `auth/approle/role/${role}/secret-id`, {});
+  const auth = appRoleAuth({
+    roleId: String(id.data?.['role_id']),
+    secretId: String(secret.data?.['secret_id']),
+  });
+  const made = await subject({ auth, ...options });
+  return { ...made, auth, role, set };
+}
+
+describe('renewal', () => {
+  test('at about two thirds of its life, over again, for as long as that lengthens it', async () => {
+    const { read, clock, relay, tokens, said } = await loggedIn();
+    await read();
+    const moments = [0];
+    relay.interfere(({ line }) => {
+      if (line === renewal) moments.push(clock.monotonic());
+      return undefined;
+    });
+    const step = 0.01 * hour;
+    for (let steps = 0; steps < 300; steps += 1) {
+      await clock.advance(step);
+      await settled(clock);
+    }
+    expect(moments).toHaveLength(5);
+    for (const [index, moment] of moments.slice(1).entries()) {
+      // a third of the grace of 10 to 20 % comes after the two thirds
+      const waited = moment - (moments[index] ?? 0);
+      expect(waited).toBeGreaterThan(0.69 * hour);
+      expect(waited).toBeLessThan(0.74 * hour + step);
+    }
+    await read();
+    expect(relay.count(login)).toBe(1);
+    expect(tokens()).toHaveLength(1);
+    expect(said).toEqual([]);
+  });
+
+  test('never keeps the process alive, whatever it waits for', async () => {
+    const { read, clock } = await loggedIn();
+    await read();
+    expect(clock.timers).toBe(1);
+    expect(clock.foregroundTimers).toBe(0);
+  });
+
+  test('of a life of more than 24 days, which no timer can wait for at once', async () => {
+    const day = 24 * hour;
+    const { read, clock, relay, asked } = await loggedIn({ token_ttl: '768h' });
+    await read();
+    await clock.advance(22 * day);
+    expect(relay.count(renewal)).toBe(0);
+    await clock.advance(2 * day);
+    await asked(renewal, 1);
+    await settled(clock);
+    expect(relay.count(renewal)).toBe(1);
+  });
+
+  test('that fails in passing is tried again, further apart, and the token is not given up', async () => {
+    const { read, clock, relay, asked, said } = await loggedIn();
+    await read();
+    relay.interfere(({ line }) => (line === renewal || line === login ? 503 : undefined));
+    await clock.advance(0.75 * hour);
+    await asked(renewal, 1);
+    for (let left = 14; left > 0; left -= 1) {
+      await settled(clock);
+      await clock.advance(60_000);
+      await read();
+    }
+    const tries = relay.count(renewal) + relay.count(login);
+    expect(tries).toBeGreaterThan(4);
+    expect(tries).toBeLessThan(40);
+    expect(said.join()).toContain('and there is no other yet');
+    relay.interfere(() => undefined);
+    // it has ended by now: whoever reads logs in
+    await clock.advance(5 * 60_000);
+    await read();
+  });
+
+  test('that the policy does not allow is a login in time', async () => {
+    const { read, clock, relay, asked, tokens } = await loggedIn({ token_no_default_policy: true });
+    await read();
+    await clock.advance(0.75 * hour);
+    await asked(login, 2);
+    await settled(clock);
+    await read();
+    expect(relay.count(renewal)).toBe(1);
+    expect(tokens()).toHaveLength(2);
+  });
+});
+
+describe('without the default policy', () => {
+  test('the documented policy is all that renewing and revoking need', async () => {
+    const file = new URL('../../../docs/vault/own-token-policy.hcl', import.meta.url);
+    const own = await server.createPolicy(await readFile(file, 'utf8'));
+    const { read, clock, relay, asked, provider, lookUp } = await loggedIn({
+      token_no_default_policy: true,
+      token_policies: [policy, own],
+    });
+    await read();
+    await clock.advance(0.75 * hour);
+    await asked(renewal, 1);
+    await settled(clock);
+    expect(relay.count(login)).toBe(1);
+    await provider.close?.();
+    expect(await lookUp()).toBe(403);
+  });
+});
+
+describe('what lives by a token', () => {
+  /** A session whose token is about to be replaced. */
+  async function replaced() {
+    const made = await loggedIn();
+    const settings = resolveSettings({
+      address: made.relay.address,
+      path,
+      env: {},
+      clock: made.clock,
+      auth: made.auth,
+    });
+    const client = createVaultClient(settings, openWire(settings));
+    endings.unshift(() => client.close());
+    const said: string[] = [];
+    const first = await client.session.token(context({}, said));
+    // its renewal is refused: it has to be replaced
+    made.relay.interfere(({ line }) => (line === renewal ? 400 : undefined));
+    return { ...made, client, first, said };
+  }
+
+  test('is moved before the old token is revoked', async () => {
+    const { client, clock, relay, asked, first } = await replaced();
+    let moved = (): void => {};
+    const seen: number[] = [];
+    const end = client.session.onReplaced(async (next, previous) => {
+      seen.push(previous.epoch, next.epoch, relay.count(revocation));
+      expect(previous.remaining()).toBeGreaterThan(0);
+      expect(client.session.current).toBe(next);
+      await new Promise<void>((resolve) => {
+        moved = resolve;
+      });
+    });
+    await clock.advance(0.75 * hour);
+    await vi.waitFor(() => expect(seen).toEqual([1, 2, 0]));
+    expect(await statusOf(first.text)).toBe(200);
+    expect(relay.count(revocation)).toBe(0);
+    moved();
+    await asked(revocation, 1);
+    await vi.waitFor(async () => expect(await statusOf(first.text)).toBe(403));
+    end();
+    expect(seen).toHaveLength(3);
+  });
+
+  test('keeps the old token if it cannot be moved, until the end', async () => {
+    const { client, clock, relay, first } = await replaced();
+    let tried = 0;
+    client.session.onReplaced(async () => {
+      tried += 1;
+      throw new Error('not now');
+    });
+    await clock.advance(0.75 * hour);
+    await vi.waitFor(() => expect(tried).toBe(1));
+    expect(relay.count(revocation)).toBe(0);
+    await client.close();
+    expect(relay.count(revocation)).toBe(2);
+    expect(await statusOf(first.text)).toBe(403);
+  });
+
+  test('is gone with a token that the server does not know', async () => {
+    const { client, relay, first } = await replaced();
+    const left: number[] = [];
+    client.session.onReplaced(async (_, previous) => {
+      left.push(previous.remaining());
+    });
+    await server.request('POST', 'auth/token/revoke', { token: first.text });
+    const outcome = await client.ask({ verb: 'read', path: `secret/data/${path}` }, context());
+    expect(outcome).toMatchObject({ kind: 'ok', token: { epoch: 2 } });
+    await vi.waitFor(() => expect(left).toEqual([0]));
+    expect(relay.count(revocation)).toBe(0);
+  });
+});
+
+describe('replacement', () => {
+  test('near its longest life: another login first, then the old token is revoked', async () => {
+    const { read, clock, relay, asked, tokens, set, said } = await loggedIn();
+    await read();
+    await set({ token_policies: policy, token_ttl: '30m', token_max_ttl: '30m' });
+    await clock.advance(0.75 * hour);
+    await asked(renewal, 1);
+    await settled(clock);
+    expect(relay.count(login)).toBe(1);
+    await clock.advance(0.45 * hour);
+    await asked(revocation, 1);
+    const lines = relay.requests.map(({ line }) => line);
+    expect(lines.slice(-2)).toEqual([login, revocation]);
+    const [before = ''] = tokens();
+    expect(relay.requests.at(-1)?.token).toBe(before);
+    await vi.waitFor(async () => expect(await statusOf(before)).toBe(403));
+    await read();
+    expect(tokens()).toHaveLength(2);
+    expect(said).toEqual([]);
+  });
+
+  test('of a batch token, which cannot be renewed or revoked', async () => {
+    const { read, clock, relay, asked, provider } = await loggedIn({ token_type: 'batch' });
+    await read();
+    await clock.advance(0.75 * hour);
+    await asked(login, 2);
+    await settled(clock);
+    await read();
+    await provider.close?.();
+    expect(relay.count(renewal) + relay.count(revocation)).toBe(0);
+  });
+
+  test('of a periodic token never: it is renewed for ever', async () => {
+    const { read, clock, relay, asked } = await loggedIn({ token_period: '1h' });
+    await read();
+    for (let times = 1; times <= 60; times += 1) {
+      await clock.advance(0.75 * hour);
+      await asked(renewal, times);
+      await settled(clock);
+    }
+    await read();
+    expect(relay.count(login)).toBe(1);
+  });
+
+  test('that is refused is tried again while the token lives, and told long before it ends', async () => {
+    const { read, clock, asked, said, role } = await loggedIn({ token_type: 'batch' });
+    await read();
+    await server.request('DELETE', `auth/approle/role/${role}`);
+    await clock.advance(0.75 * hour);
+    await asked(login, 2);
+    await vi.waitFor(() => expect(said).toHaveLength(1));
+    expect(said[0]).toMatch(/^reauth-impossible: the token of the AppRole login ends in 1\d min/);
+    await clock.advance(60_000);
+    await asked(login, 3);
+    await settled(clock);
+    await read();
+  });
+});
+
+describe('a token that the server does not know any more', () => {
+  test('is replaced by one login, and nobody notices', async () => {
+    const { read, relay, tokens, said } = await loggedIn();
+    await read();
+    const [before = ''] = tokens();
+    await server.request('POST', 'auth/token/revoke', { token: before });
+    await Promise.all(Array.from({ length: 50 }, read));
+    expect(relay.count(login)).toBe(2);
+    expect(tokens()).toHaveLength(2);
+    expect(relay.count(revocation)).toBe(0);
+    expect(said).toEqual([]);
+  });
+
+  test('a write is sent once more as well: a token that is not known has done nothing', async () => {
+    const editor = await server.createPolicy(
+      `${readPolicy('secret', `${path}-written`)}\npath "secret/data/${path}-written" { capabilities = ["create", "read", "update"] }`,
+    );
+    const { provider, relay, tokens } = await loggedIn(
+      { token_policies: editor },
+      { path: `${path}-written` },
+    );
+    const change = { entries: new Map([['B', value]]) };
+    await provider.write?.(change, context());
+    await server.request('POST', 'auth/token/revoke', { token: tokens()[0] });
+    const other = { entries: new Map([['C', value]]) };
+    await provider.write?.(other, context());
+    expect(relay.count(login)).toBe(2);
+    const { body } = await server.request('GET', `secret/metadata/${path}-written`);
+    expect(body.data?.['current_version']).toBe(2);
+  });
+
+  test('and no login helps: the error is that of the login, and the token is kept', async () => {
+    const { read, provider, relay, role, tokens } = await loggedIn();
+    await read();
+    relay.interfere(({ line, token }) => (token !== undefined && line !== login ? 403 : undefined));
+    await server.request('DELETE', `auth/approle/role/${role}`);
+    const error = await failureOf(provider.read('all', context()), value, ...tokens());
+    expect(error.message).toContain('refused the AppRole login');
+    // it was not the token after all
+    relay.interfere(() => undefined);
+    await read();
+    expect(tokens()).toHaveLength(1);
+  });
+
+  test('a second refusal is final', async () => {
+    const { read, provider, relay, tokens } = await loggedIn();
+    await read();
+    relay.interfere(({ line }) =>
+      line.startsWith('GET secret/') || line.startsWith('GET auth/token/lookup') ? 403 : undefined,
+    );
+    const error = await failureOf(provider.read('all', context()), value, ...tokens());
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    expect(relay.count(login)).toBe(2);
+  });
+
+  test('a denial is no reason to log in', async () => {
+    const { provider, relay, tokens } = await loggedIn({}, { path: 'not-ours', kvVersion: 2 });
+    const error = await failureOf(provider.read('all', context()), ...tokens());
+    expect(error.code).toBe('ERR_SECRET_DENIED');
+    expect(relay.count(login)).toBe(1);
+  });
+});
+
+describe('time that nobody saw go by', () => {
+  test.each([
+    ['the monotonic clock has seen it', (clock: ManualClock) => clock.suspend(2 * hour)],
+    [
+      'only the wall clock has, as where it stands still in sleep',
+      (clock: ManualClock) => clock.suspend(2 * hour, { monotonic: false }),
+    ],
+    [
+      'the wall clock was set forward',
+      async (clock: ManualClock) => clock.setWall(clock.wall() + 2 * hour),
+    ],
+  ])('%s: the first read logs in', async (_, pass) => {
+    const { read, clock, relay, tokens } = await loggedIn();
+    await read();
+    await pass(clock);
+    await read();
+    expect(relay.count(login)).toBeGreaterThanOrEqual(2);
+    expect(
+      relay.requests.filter(({ line }) => line.startsWith('GET secret/data/')).at(-1)?.token,
+    ).toBe(tokens().at(-1));
+  });
+
+  test('a wall clock that was set back lengthens nothing', async () => {
+    const { read, clock, relay, asked } = await loggedIn();
+    await read();
+    clock.setWall(clock.wall() - 5 * hour);
+    await clock.advance(0.75 * hour);
+    await asked(renewal, 1);
+    expect(relay.count(renewal)).toBe(1);
+  });
+
+  test('a renewal that a sleep delayed is made at the next use', async () => {
+    const { read, clock, asked, relay } = await loggedIn();
+    await read();
+    await clock.suspend(0.8 * hour, { monotonic: false });
+    expect(relay.count(renewal)).toBe(0);
+    await read();
+    await asked(renewal, 1);
+    expect(relay.count(login)).toBe(1);
+  });
+});
+
+describe('a token that was given', () => {
+  const given = async (more: Readonly<Record<string, unknown>>, policies = ['default', policy]) => {
+    const { token } = await server.createToken({ policies, more });
+    return { token, ...(await subject({ token })) };
+  };
+  const lookup = 'GET auth/token/lookup-self';
+
+  test('costs a short program nothing', async () => {
+    const { read, clock, relay } = await given({ ttl: '1h' });
+    await read();
+    await clock.advance(29_000);
+    expect(relay.count(lookup)).toBe(0);
+  });
+
+  test('is renewed in a program that lives on, and never revoked', async () => {
+    const { read, clock, relay, asked, provider, token, said } = await given({ ttl: '1h' });
+    await read();
+    await clock.advance(30_000);
+    await asked(lookup, 1);
+    await settled(clock);
+    await clock.advance(0.75 * hour);
+    await asked(renewal, 1);
+    await settled(clock);
+    await read();
+    await provider.close?.();
+    expect(relay.count(revocation)).toBe(0);
+    expect(await statusOf(token)).toBe(200);
+    expect(said).toEqual([]);
+  });
+
+  test('that cannot be renewed is told long before it ends, and still used', async () => {
+    for (const more of [
+      { ttl: '3h', renewable: false },
+      { ttl: '3h', type: 'batch' },
+    ]) {
+      const { read, clock, relay, asked, said } = await given(more);
+      await read();
+      await clock.advance(30_000);
+      await asked(lookup, 1);
+      await vi.waitFor(() => expect(said).toHaveLength(1));
+      expect(said[0]).toMatch(/^reauth-impossible: the token of the option token ends in 3 h /);
+      await clock.advance(2.4 * hour);
+      expect(said).toHaveLength(2);
+      await clock.advance(3 * hour);
+      // only the server knows: it is asked
+      await read();
+      expect(relay.count(renewal)).toBe(0);
+    }
+  });
+
+  test('that comes to its longest life is told as well', async () => {
+    const { read, clock, asked, said, relay } = await given({ ttl: '1h' });
+    await read();
+    await clock.advance(30_000);
+    await asked(lookup, 1);
+    await settled(clock);
+    relay.interfere(({ line }) => (line === renewal ? 400 : undefined));
+    await clock.advance(0.75 * hour);
+    await vi.waitFor(() => expect(said).toHaveLength(1));
+    expect(said[0]).toContain('cannot be renewed any more');
+  });
+
+  test('with counted uses is told to be of no use here', async () => {
+    const { read, clock, said } = await given({ num_uses: 7 });
+    await read();
+    await clock.advance(30_000);
+    await vi.waitFor(() => expect(said).toHaveLength(1));
+    expect(said[0]).toContain('is good for 5 more requests');
+    expect(clock.timers).toBe(0);
+  });
+
+  test('a root token needs nothing', async () => {
+    const { read, clock, asked, said } = await subject({ token: server.token });
+    await read();
+    await clock.advance(30_000);
+    await asked(lookup, 1);
+    // its answer has been dealt with when a later one has
+    await read();
+    expect(clock.timers).toBe(0);
+    expect(said).toEqual([]);
+  });
+
+  test('without the default policy may not tell, and is used', async () => {
+    const { read, clock, asked, said } = await given({ no_default_policy: true }, [policy]);
+    await read();
+    await clock.advance(30_000);
+    await asked(lookup, 1);
+    await read();
+    expect(clock.timers).toBe(0);
+    expect(said).toEqual([]);
+  });
+
+  test('and is revoked: not authenticated, without a login', async () => {
+    const { read, provider, token } = await given({});
+    await read();
+    await server.request('POST', 'auth/token/revoke', { token });
+    const error = await failureOf(provider.read('all', context()), token);
+    expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+  });
+});
+
+describe('a token in a file', () => {
+  test('is replaced by what the file holds by now', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'keyfall-session-'));
+    endings.push(() => rm(folder, { recursive: true }));
+    const tokenFile = join(folder, 'token');
+    const first = await server.createToken({ policies: ['default', policy] });
+    const second = await server.createToken({ policies: ['default', policy] });
+    await writeFile(tokenFile, `${first.token}\n`);
+    const { read, relay, clock, provider } = await subject({ tokenFile });
+    await read();
+    await server.request('POST', 'auth/token/revoke', { token: first.token });
+    // the agent is a moment late: the file changes while the refused request is on its way
+    relay.interfere(({ line }) => {
+      if (line.startsWith('GET secret/data/')) writeFileSync(tokenFile, second.token);
+      return undefined;
+    });
+    await read();
+    expect(clock.timers).toBe(0);
+    await provider.close?.();
+    expect(await statusOf(second.token)).toBe(200);
+  });
+});
+
+describe('the end', () => {
+  test('revokes the token of the login and nothing else, and can be had twice', async () => {
+    const { read, provider, relay, lookUp, clock } = await loggedIn();
+    await read();
+    expect(await lookUp()).toBe(200);
+    await Promise.all([provider.close?.(), provider.close?.()]);
+    await provider.close?.();
+    expect(await lookUp()).toBe(403);
+    expect(relay.count(revocation)).toBe(1);
+    expect(clock.timers).toBe(0);
+    const error = await failureOf(provider.read('all', context()));
+    expect(error.code).toBe('ERR_SECRET_ABORTED');
+  });
+
+  test('of what was never used asks nothing', async () => {
+    const { provider, relay } = await loggedIn();
+    await provider.close?.();
+    expect(relay.requests).toEqual([]);
+  });
+
+  test('in the middle of a login revokes its token', async () => {
+    const { provider, relay, asked, tokens } = await loggedIn();
+    let closing: Promise<void> | undefined;
+    relay.interfere(({ line }) => {
+      if (line === login) closing ??= provider.close?.();
+      return undefined;
+    });
+    await failureOf(provider.read('all', context()));
+    await closing;
+    await asked(revocation, 1);
+    expect(await statusOf(tokens()[0] ?? '')).toBe(403);
+  });
+
+  test('that cannot revoke says so, and does not fail', async () => {
+    const { read, provider, relay, said } = await loggedIn();
+    await read();
+    relay.interfere(({ line }) => (line === revocation ? 'reset' : undefined));
+    await provider.close?.();
+    expect(said.join()).toMatch(/could not be revoked, and ends by itself in 60 min/);
+  });
+
+  test('does not wait longer than two seconds for a server that does not answer', async () => {
+    const { read, provider, clock, said } = await loggedIn({}, {});
+    await read();
+    await server.pause();
+    endings.unshift(() => server.resume());
+    const closing = provider.close?.();
+    await clock.advance(2_000);
+    await closing;
+    expect(said.join()).toContain('could not be revoked');
+  });
+});
+
+/** Waits until what the alarm began has been answered and dealt with: it is set again then. */
+async function settled(clock: ManualClock): Promise<void> {
+  await vi.waitFor(() => expect(clock.timers).toBe(1), { timeout: 10_000 });
+}

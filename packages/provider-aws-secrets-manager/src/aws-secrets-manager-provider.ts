@@ -1,0 +1,120 @@
+/**
+ * AWS Secrets Manager as a provider, in the two ways in which teams use it: one secret whose JSON holds
+ * many names, or one secret a name.
+ */
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { type Duration, SecretError, type SecretProvider, toMilliseconds } from '@keyfall/core';
+import { jsonBag } from './json-bag.ts';
+import { namedSecrets } from './named-secrets.ts';
+import { secretsManagerCalls } from './secrets-manager-calls.ts';
+
+/** Options of {@link awsSecretsManagerProvider}: `secretId` or `prefix`, and whatever else is needed. */
+export interface AwsSecretsManagerProviderOptions {
+  /** The name or ARN of one secret whose text is a JSON object: its members are the names. */
+  readonly secretId?: string;
+  /**
+   * One secret a name: `TOKEN` is the secret `<prefix>TOKEN`. `''` takes every secret that the
+   * caller may list.
+   */
+  readonly prefix?: string;
+  /** Default: the region in the ARN, else what the AWS SDK finds (`AWS_REGION`, the profile). */
+  readonly region?: string;
+  /** Which version is read: a staging label. Default `AWSCURRENT`; any other makes it read-only. */
+  readonly versionStage?: string;
+  /** Between the names of a nested JSON object: `database.password`. Default `.`. */
+  readonly separator?: string;
+  /** How often `watch` looks for a new version. Default `'1m'`, at least a second. */
+  readonly pollInterval?: Duration;
+  /**
+   * A client of the AWS SDK, with credentials, retries and endpoint as the application set them. It is
+   * not closed by the provider. Default: one that takes everything from its environment.
+   */
+  readonly client?: SecretsManagerClient;
+  /** Unique in the chain. Default `aws-secrets-manager`. */
+  readonly name?: string;
+}
+
+/** What the parts of the package go by. */
+export interface StoreSettings {
+  readonly name: string;
+  /** The region for messages, where it is known without asking the SDK. */
+  readonly store: string;
+  readonly versionStage: string;
+  readonly separator: string;
+  /** Milliseconds. */
+  readonly pollInterval: number;
+}
+
+/** The staging label of the version in force (Secrets Manager User Guide, "Secret versions"). */
+export const currentStage = 'AWSCURRENT';
+
+/**
+ * Secrets of AWS Secrets Manager. With `secretId` one request answers every name, and a write is
+ * conditional: it takes effect only if nobody wrote in between. With `prefix` each name is a secret of
+ * its own, read in batches of 20 where the policy allows, and each write stands by itself.
+ *
+ * Text is itself; a JSON number has its digits, `true` and `false` are so, a list is its JSON text, and
+ * binary content is its base64. A secret that is scheduled for deletion is not there.
+ *
+ * Making the provider does no I/O: the SDK is loaded at the first call.
+ *
+ * @throws `ERR_SECRET_CONFIG` naming the option, unless there is either `secretId` or `prefix`
+ * @example
+ * ```ts
+ * import { createSecrets } from '@keyfall/core';
+ * import { awsSecretsManagerProvider } from '@keyfall/provider-aws-secrets-manager';
+ *
+ * const secrets = createSecrets({
+ *   providers: [awsSecretsManagerProvider({ secretId: 'shop/prod', region: 'eu-central-1' })],
+ * });
+ * const token = await secrets.get('TOKEN');
+ * ```
+ */
+export function awsSecretsManagerProvider(
+  options: AwsSecretsManagerProviderOptions,
+): SecretProvider {
+  const { secretId, prefix, name = 'aws-secrets-manager', versionStage = currentStage } = options;
+  const wrong = (what: string, hint: string) =>
+    new SecretError('ERR_SECRET_CONFIG', what, { provider: name, hint });
+  if ((secretId === undefined) === (prefix === undefined))
+    throw wrong(
+      'exactly one of the options secretId and prefix must be given',
+      "Give secretId: 'shop/prod' for one JSON secret, or prefix: 'shop/prod/' for one secret a name.",
+    );
+  if (secretId === '' || versionStage === '')
+    throw wrong(
+      `the option ${secretId === '' ? 'secretId' : 'versionStage'} is empty`,
+      'Leave it out, or name one.',
+    );
+  const arn = /^arn:[^:]+:secretsmanager:([^:]+):/.exec(secretId ?? '');
+  if (arn && options.region !== undefined && options.region !== arn[1])
+    throw wrong(
+      `the option region is ${options.region}, and the ARN in secretId is of ${arn[1]}`,
+      'Leave the region out, or give the ARN of the replica in that region.',
+    );
+  const pollInterval = toMilliseconds(options.pollInterval ?? '1m', 'pollInterval');
+  if (pollInterval < 1_000)
+    throw wrong(
+      'the option pollInterval is less than a second',
+      'AWS limits the rate of requests.',
+    );
+
+  const region = options.region ?? arn?.[1];
+  const what = secretId ?? `${prefix}*`;
+  const settings: StoreSettings = {
+    name,
+    store: `aws-secrets-manager ${what}${region === undefined || arn ? '' : ` in ${region}`}`,
+    versionStage,
+    separator: options.separator ?? '.',
+    pollInterval,
+  };
+  const calls = secretsManagerCalls({
+    provider: name,
+    subject: secretId === undefined ? `the secrets ${what}` : `the secret ${what}`,
+    region,
+    client: options.client,
+  });
+  return secretId === undefined
+    ? namedSecrets(calls, prefix ?? '', settings)
+    : jsonBag(calls, secretId, settings);
+}

@@ -1,0 +1,18 @@
+/**
+ * A look at the store for `doctor`, which is there to find failures and must not fail by them.
+ */
+import { isSecretError, type ProviderCheck } from '@keyfall/core';
+
+/** One check, its failure included. Rejects with a bug alone. */
+export async function checked(
+  subject: string,
+  look: () => Promise<Omit<ProviderCheck, 'subject'>>,
+): Promise<ProviderCheck[]> {
+  try {
+    return [{ subject, ...(await look()) }];
+  } catch (error) {
+    if (!isSecretError(error)) throw error;
+    const { reason: message, hint } = error;
+    return [{ subject, state: 'failing', message, ...(hint !== undefined && { mend: hint }) }];
+  }
+}

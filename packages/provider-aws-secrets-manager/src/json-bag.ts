@@ -1,0 +1,363 @@
+/**
+ * One secret whose text is a JSON object. A write is a compare-and-swap, which Secrets Manager does not
+ * offer as such: a version is stored without being in force, and then `AWSCURRENT` is moved to it from
+ * the version that was merged into. AWS refuses the move if the label is elsewhere by then
+ * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html).
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  type ReadContext,
+  type SecretBatch,
+  SecretError,
+  type SecretProvider,
+  type SecretRecord,
+  type SecretVersion,
+} from '@keyfall/core';
+import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
+import { checked } from './checked.ts';
+import { editMembers, JsonSecretError, membersOf } from './json-secret.ts';
+import { pollForChanges } from './poll-for-changes.ts';
+import type { CallBounds, SecretsManagerCalls } from './secrets-manager-calls.ts';
+
+/** The label of a version that is written and not yet in force. One for all: it moves from write to write. */
+const writingStage = 'KEYFALL_WRITE';
+
+/** Bytes of a secret's text at the most ("Secrets Manager quotas" of the User Guide). */
+const sizeLimit = 65_536;
+
+/** How often a write starts over because somebody else wrote meanwhile. */
+const mostAttempts = 4;
+
+/** The secret at one version. */
+interface Document {
+  /** `undefined`: it is not there, or has no version of this label. */
+  readonly text: string | undefined;
+  readonly version: string | undefined;
+  readonly createdAt: number | undefined;
+  /** Why it is not there. */
+  readonly absence: 'not-found' | 'deleted' | undefined;
+}
+
+export function jsonBag(
+  calls: SecretsManagerCalls,
+  secretId: string,
+  settings: StoreSettings,
+): SecretProvider {
+  const { name: provider, store, versionStage, separator } = settings;
+  const problem = (
+    code: 'ERR_SECRET_INVALID' | 'ERR_SECRET_CONFLICT' | 'ERR_SECRET_UNSUPPORTED',
+    what: string,
+    hint: string,
+    secretName?: string,
+  ) => new SecretError(code, what, { provider, hint, secretName });
+
+  async function readDocument(
+    context: CallBounds,
+    which: { readonly VersionStage: string } | { readonly VersionId: string },
+  ): Promise<Document> {
+    const reply = await calls.call(context, ({ client, sdk, options }) =>
+      client.send(new sdk.GetSecretValueCommand({ SecretId: secretId, ...which }), options),
+    );
+    if (reply.exception === 'not-found' || reply.exception === 'deleted')
+      return {
+        text: undefined,
+        version: undefined,
+        createdAt: undefined,
+        absence: reply.exception,
+      };
+    if (reply.exception) throw reply.error;
+    const { SecretString, VersionId, CreatedDate } = reply.output;
+    if (SecretString === undefined)
+      throw problem(
+        'ERR_SECRET_INVALID',
+        `the secret ${secretId} holds bytes and no JSON text`,
+        'Read it as one secret a name, with the option prefix.',
+      );
+    return {
+      text: SecretString,
+      version: VersionId,
+      createdAt: CreatedDate?.getTime(),
+      absence: undefined,
+    };
+  }
+
+  function entriesOf({
+    text,
+    version,
+    createdAt,
+  }: Document): Map<string, SecretRecord | SecretError> {
+    const members = membersOf(text ?? '{}', separator);
+    if (members === undefined)
+      throw problem(
+        'ERR_SECRET_INVALID',
+        `the text of the secret ${secretId} is no JSON object`,
+        'Read it as one secret a name, with the option prefix.',
+      );
+    const facts = {
+      ...(version !== undefined && { version }),
+      ...(createdAt !== undefined && { createdAt }),
+    };
+    const entries = new Map<string, SecretRecord | SecretError>();
+    for (const [name, member] of members)
+      entries.set(
+        name,
+        member.text === undefined
+          ? problem(
+              'ERR_SECRET_INVALID',
+              `${name} ${member.problem} in the secret ${secretId}`,
+              'Store one text under the name.',
+              name,
+            )
+          : { value: member.text, ...facts },
+      );
+    return entries;
+  }
+
+  async function read(_names: unknown, context: ReadContext): Promise<SecretBatch> {
+    const document = await readDocument(context, { VersionStage: versionStage });
+    if (document.absence) {
+      const what = document.absence === 'deleted' ? 'is scheduled for deletion' : 'is not there';
+      const description = `has nothing: the secret ${secretId} ${what}`;
+      return {
+        entries: new Map(),
+        complete: true,
+        missingDocument: { description, optional: false },
+        // a conditional write that creates it
+        revision: '',
+      };
+    }
+    return {
+      entries: entriesOf(document),
+      complete: true,
+      ...(document.version !== undefined && { revision: document.version }),
+    };
+  }
+
+  /** Puts the new text in force, unless the secret is not at `before` any more: then `undefined`. */
+  async function replace(
+    before: Document,
+    text: string,
+    context: ReadContext,
+  ): Promise<string | undefined> {
+    const token = randomUUID();
+    if (before.absence) {
+      const created = await calls.call(context, ({ client, sdk, options }) =>
+        client.send(
+          new sdk.CreateSecretCommand({
+            Name: secretId,
+            SecretString: text,
+            ClientRequestToken: token,
+          }),
+          options,
+        ),
+      );
+      if (created.exception === 'exists') return undefined;
+      if (created.exception) throw created.error;
+      return created.output.VersionId ?? token;
+    }
+    const put = await calls.call(context, ({ client, sdk, options }) =>
+      client.send(
+        new sdk.PutSecretValueCommand({
+          SecretId: secretId,
+          SecretString: text,
+          ClientRequestToken: token,
+          VersionStages: [writingStage],
+        }),
+        options,
+      ),
+    );
+    if (put.exception) throw put.error;
+    const moved = await calls.call(context, ({ client, sdk, options }) =>
+      client.send(
+        new sdk.UpdateSecretVersionStageCommand({
+          SecretId: secretId,
+          VersionStage: currentStage,
+          MoveToVersionId: token,
+          RemoveFromVersionId: before.version,
+        }),
+        options,
+      ),
+    );
+    if (!moved.exception) return token;
+    // the SDK may have repeated a move whose answer was lost: then it is ours that is in force
+    const now = await readDocument(context, { VersionStage: currentStage });
+    return now.version === token ? token : undefined;
+  }
+
+  async function write(
+    changes: Parameters<NonNullable<SecretProvider['write']>>[0],
+    context: ReadContext,
+  ) {
+    const { entries, ifRevision } = changes;
+    for (let attempts = 0; attempts < mostAttempts; attempts += 1) {
+      const before = await readDocument(context, { VersionStage: currentStage });
+      if (before.absence === 'deleted')
+        // all that it held would be there again
+        throw problem(
+          'ERR_SECRET_CONFLICT',
+          `the secret ${secretId} is scheduled for deletion, and was not written`,
+          'Bring it back with `aws secretsmanager restore-secret`, or use another one.',
+        );
+      const conflict = problem(
+        'ERR_SECRET_CONFLICT',
+        `somebody else wrote the secret ${secretId} since it was read`,
+        'Read it again and repeat the change.',
+      );
+      if (ifRevision !== undefined && ifRevision !== (before.version ?? '')) throw conflict;
+      const text = edited(before.text ?? '{}', entries);
+      const version = await replace(before, text, context);
+      if (version !== undefined) return { revision: version, version, conditional: true };
+      if (ifRevision !== undefined) throw conflict;
+    }
+    throw problem(
+      'ERR_SECRET_CONFLICT',
+      `others keep writing the secret ${secretId}: nothing was changed`,
+      'Try it again.',
+    );
+  }
+
+  function edited(before: string, entries: ReadonlyMap<string, string | null>): string {
+    let text: string;
+    try {
+      text = editMembers(before, entries, separator);
+    } catch (error) {
+      if (!(error instanceof JsonSecretError)) throw error;
+      throw problem(
+        'ERR_SECRET_UNSUPPORTED',
+        `the secret ${secretId} was not written: ${error.message}`,
+        'Mend it by hand first.',
+      );
+    }
+    const size = Buffer.byteLength(text);
+    if (size > sizeLimit)
+      throw problem(
+        'ERR_SECRET_UNSUPPORTED',
+        `the secret ${secretId} would have ${size} bytes, of ${sizeLimit} that AWS takes, and was not written`,
+        'Spread the names over several secrets.',
+      );
+    return text;
+  }
+
+  async function history(name: string, context: ReadContext): Promise<SecretVersion[]> {
+    const versions: SecretVersion[] = [];
+    for (const { id, createdAt, isCurrent } of await versionsOf(calls, secretId, context)) {
+      const document = await readDocument(context, { VersionId: id });
+      if (document.absence) continue; // taken away by AWS meanwhile
+      versions.push({
+        version: id,
+        ...(createdAt !== undefined && { createdAt }),
+        state: isCurrent ? 'current' : 'previous',
+        held: entriesOf(document).has(name),
+      });
+    }
+    return versions;
+  }
+
+  return {
+    name: provider,
+    store,
+    atomicity: 'store',
+    conditionalWrites: 'always',
+    read,
+    // the version of another label is somebody's rotation, or history
+    ...(versionStage === currentStage && { write }),
+    history,
+    async readVersion(name, version, context) {
+      const entry = entriesOf(await readDocument(context, { VersionId: version })).get(name);
+      if (entry instanceof SecretError) throw entry;
+      return entry;
+    },
+    async check(context) {
+      const checks = await checked('secret', async () => {
+        const { entries, missingDocument } = await read([], context);
+        if (!missingDocument)
+          return {
+            state: 'ready',
+            message: `the secret ${secretId} is there, with ${entries.size} names`,
+          };
+        return {
+          state: 'failing',
+          message: missingDocument.description,
+          mend: 'Check the option secretId and the region, or write it: `keyfall set NAME`.',
+        };
+      });
+      const rotation = await checked('rotation', async () => {
+        const reply = await calls.call(context, ({ client, sdk, options }) =>
+          client.send(new sdk.DescribeSecretCommand({ SecretId: secretId }), options),
+        );
+        if (reply.exception) return { state: 'unknown', message: reply.error.reason };
+        const { RotationEnabled, NextRotationDate } = reply.output;
+        const next = NextRotationDate ? `, next by ${NextRotationDate.toISOString()}` : '';
+        const message = RotationEnabled ? `AWS rotates it${next}` : 'AWS does not rotate it';
+        return { state: 'ready', message };
+      });
+      return [...checks, ...rotation];
+    },
+    watch: (onChange, signal) =>
+      pollForChanges(onChange, signal, settings.pollInterval, async (bounds) => {
+        const reply = await calls.call(bounds, ({ client, sdk, options }) =>
+          client.send(new sdk.DescribeSecretCommand({ SecretId: secretId }), options),
+        );
+        if (reply.exception === 'not-found') return '';
+        if (reply.exception) throw reply.error;
+        const { VersionIdsToStages = {}, DeletedDate, NextRotationDate } = reply.output;
+        const version = Object.entries(VersionIdsToStages).find(([, stages]) =>
+          stages.includes(versionStage),
+        );
+        return `${version?.[0]} ${DeletedDate?.getTime()} ${NextRotationDate?.getTime()}`;
+      }),
+    async close() {
+      calls.close();
+    },
+  };
+}
+
+/** What a version shows without its value. */
+interface VersionFacts {
+  readonly id: string;
+  readonly createdAt: number | undefined;
+  readonly isCurrent: boolean;
+}
+
+/** The versions of a secret, newest first; without those that are not in force yet. */
+export async function versionsOf(
+  calls: SecretsManagerCalls,
+  secretId: string,
+  context: CallBounds,
+): Promise<VersionFacts[]> {
+  const versions: (VersionFacts & { readonly rank: number })[] = [];
+  let page: string | undefined;
+  do {
+    const reply = await calls.call(context, ({ client, sdk, options }) =>
+      client.send(
+        new sdk.ListSecretVersionIdsCommand({
+          SecretId: secretId,
+          IncludeDeprecated: true,
+          ...(page && { NextToken: page }),
+        }),
+        options,
+      ),
+    );
+    if (reply.exception === 'not-found' || reply.exception === 'deleted') return [];
+    if (reply.exception) throw reply.error;
+    for (const { VersionId: id, CreatedDate, VersionStages = [] } of reply.output.Versions ?? []) {
+      const rank = [currentStage, 'AWSPREVIOUS'].findIndex((stage) =>
+        VersionStages.includes(stage),
+      );
+      // what a rotation or a write prepares is nobody's history yet
+      if (id === undefined || (rank < 0 && VersionStages.length > 0)) continue;
+      const isCurrent = rank === 0;
+      versions.push({
+        id,
+        createdAt: CreatedDate?.getTime(),
+        isCurrent,
+        rank: rank < 0 ? 2 : rank,
+      });
+    }
+    page = reply.output.NextToken;
+  } while (page);
+  // two versions may be of one second
+  return versions.sort(
+    (one, other) => one.rank - other.rank || (other.createdAt ?? 0) - (one.createdAt ?? 0),
+  );
+}

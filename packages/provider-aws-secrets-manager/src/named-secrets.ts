@@ -1,0 +1,333 @@
+/**
+ * One secret a name: `TOKEN` is the secret `<prefix>TOKEN`.
+ */
+import { randomUUID } from 'node:crypto';
+import {
+  isSecretError,
+  type ReadContext,
+  type SecretBatch,
+  SecretError,
+  type SecretProvider,
+  type SecretRecord,
+} from '@keyfall/core';
+import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
+import { checked } from './checked.ts';
+import { versionsOf } from './json-bag.ts';
+import { pollForChanges } from './poll-for-changes.ts';
+import { type CallBounds, judge, type SecretsManagerCalls } from './secrets-manager-calls.ts';
+
+/** What a secret may be called (API reference, CreateSecret). */
+const possibleName = /^[A-Za-z0-9/_+=.@-]{1,512}$/;
+
+/** Secrets in one BatchGetSecretValue at the most (its API reference). */
+const batchSize = 20;
+
+/** Requests under way at the most, so that a large store meets no rate limit of its own making. */
+const mostRequests = 5;
+
+/** Bytes of a secret's text at the most. */
+const sizeLimit = 65_536;
+
+/** What a secret holds, as the SDK gives it. */
+interface Held {
+  readonly SecretString?: string | undefined;
+  readonly SecretBinary?: Uint8Array | undefined;
+  readonly VersionId?: string | undefined;
+  readonly CreatedDate?: Date | undefined;
+}
+
+export function namedSecrets(
+  calls: SecretsManagerCalls,
+  prefix: string,
+  settings: StoreSettings,
+): SecretProvider {
+  const { name: provider, store, versionStage } = settings;
+  /** A policy may allow the one request and not the other: found out once. */
+  let mayBatch = versionStage === currentStage; // a batch has no choice of versions
+
+  const unsupported = (secretName: string, what: string, hint: string) =>
+    new SecretError('ERR_SECRET_UNSUPPORTED', `${secretName} ${what}`, {
+      provider,
+      secretName,
+      hint,
+    });
+
+  /** What stands for one name: `undefined` for what is not there. */
+  async function readOne(
+    name: string,
+    context: CallBounds,
+    which: { readonly VersionStage: string } | { readonly VersionId: string },
+  ): Promise<SecretRecord | SecretError | undefined> {
+    try {
+      const reply = await calls.call(context, ({ client, sdk, options }) =>
+        client.send(new sdk.GetSecretValueCommand({ SecretId: prefix + name, ...which }), options),
+      );
+      if (!reply.exception) return recordOf(reply.output);
+      if (reply.exception === 'not-found' || reply.exception === 'deleted') return undefined;
+      throw reply.error;
+    } catch (error) {
+      if (concernsOneName(error)) return named(error, name);
+      throw error;
+    }
+  }
+
+  async function readBatch(
+    names: readonly string[],
+    context: CallBounds,
+    entries: Map<string, SecretRecord | SecretError>,
+  ): Promise<void> {
+    const reply = await calls.call(context, ({ client, sdk, options }) =>
+      client.send(
+        new sdk.BatchGetSecretValueCommand({ SecretIdList: names.map((name) => prefix + name) }),
+        options,
+      ),
+    );
+    if (reply.exception) throw reply.error;
+    for (const held of reply.output.SecretValues ?? [])
+      if (held.Name !== undefined) entries.set(held.Name.slice(prefix.length), recordOf(held));
+    for (const { SecretId = '', ErrorCode = '', Message = '' } of reply.output.Errors ?? []) {
+      const name = SecretId.slice(prefix.length);
+      const thrown = { name: ErrorCode, message: Message };
+      const subject = { provider, subject: `the secret ${SecretId}` };
+      const verdict = judge(thrown, subject, context.signal);
+      const error = isSecretError(verdict) ? verdict : verdict.error;
+      if (!isSecretError(verdict) && verdict.exception !== 'wrong-parameter') continue;
+      if (!concernsOneName(error)) throw error;
+      entries.set(name, named(error, name));
+    }
+  }
+
+  async function readNames(
+    names: readonly string[],
+    context: CallBounds,
+  ): Promise<Map<string, SecretRecord | SecretError>> {
+    const entries = new Map<string, SecretRecord | SecretError>();
+    // what no secret can be called is not there, and is not asked for
+    const possible = names.filter((name) => possibleName.test(prefix + name));
+    const readAlone = (some: readonly string[]) =>
+      inTurns(some, async (name) => {
+        const entry = await readOne(name, context, { VersionStage: versionStage });
+        if (entry) entries.set(name, entry);
+      });
+    if (possible.length === 1 || !mayBatch) {
+      await readAlone(possible);
+      return entries;
+    }
+    const batches: string[][] = [];
+    for (let start = 0; start < possible.length; start += batchSize)
+      batches.push(possible.slice(start, start + batchSize));
+    await inTurns(batches, async (batch) => {
+      try {
+        await readBatch(batch, context, entries);
+      } catch (error) {
+        if (!isSecretError(error, 'ERR_SECRET_DENIED')) throw error;
+        mayBatch = false;
+        await readAlone(batch);
+      }
+    });
+    return entries;
+  }
+
+  async function list(context: CallBounds): Promise<string[]> {
+    return (await listed(context)).map(({ name }) => name);
+  }
+
+  async function listed(context: CallBounds): Promise<{ name: string; state: string }[]> {
+    const found: { name: string; state: string }[] = [];
+    let page: string | undefined;
+    do {
+      const reply = await calls.call(context, ({ client, sdk, options }) =>
+        client.send(
+          new sdk.ListSecretsCommand({
+            MaxResults: 100,
+            ...(prefix !== '' && { Filters: [{ Key: 'name', Values: [prefix] }] }),
+            ...(page && { NextToken: page }),
+          }),
+          options,
+        ),
+      );
+      if (reply.exception) throw reply.error;
+      for (const secret of reply.output.SecretList ?? []) {
+        const { Name = '', DeletedDate, LastChangedDate, SecretVersionsToStages = {} } = secret;
+        // the filter takes "-name" for "not", and other cases too
+        if (!Name.startsWith(prefix) || Name === prefix || DeletedDate) continue;
+        const version = Object.entries(SecretVersionsToStages).find(([, stages]) =>
+          stages.includes(versionStage),
+        );
+        const state = version?.[0] ?? String(LastChangedDate?.getTime());
+        found.push({ name: Name.slice(prefix.length), state });
+      }
+      page = reply.output.NextToken;
+    } while (page);
+    return found;
+  }
+
+  async function read(
+    names: readonly string[] | 'all',
+    context: ReadContext,
+  ): Promise<SecretBatch> {
+    const wanted = names === 'all' ? await list(context) : names;
+    return { entries: await readNames(wanted, context), complete: names === 'all' };
+  }
+
+  function assertPossible(name: string, value: string | null): void {
+    if (!possibleName.test(prefix + name))
+      throw unsupported(
+        name,
+        'is no name that AWS takes for a secret',
+        'Use ASCII letters, digits and /_+=.@- alone, 512 at the most.',
+      );
+    if (value === '')
+      throw unsupported(name, 'cannot be empty here', 'AWS takes no secret without content.');
+    const size = Buffer.byteLength(value ?? '');
+    if (size > sizeLimit)
+      throw unsupported(
+        name,
+        `has ${size} bytes, of ${sizeLimit} that AWS takes, and was not written`,
+        'Keep it elsewhere.',
+      );
+  }
+
+  async function writeOne(
+    name: string,
+    value: string | null,
+    context: ReadContext,
+  ): Promise<string | undefined> {
+    const SecretId = prefix + name;
+    if (value === null) {
+      const reply = await calls.call(context, ({ client, sdk, options }) =>
+        client.send(new sdk.DeleteSecretCommand({ SecretId }), options),
+      );
+      if (reply.exception === 'wrong-parameter' || reply.exception === 'exists') throw reply.error;
+      return undefined;
+    }
+    const ClientRequestToken = randomUUID();
+    const put = () =>
+      calls.call(context, ({ client, sdk, options }) =>
+        client.send(
+          new sdk.PutSecretValueCommand({ SecretId, SecretString: value, ClientRequestToken }),
+          options,
+        ),
+      );
+    let reply = await put();
+    if (reply.exception === 'deleted') {
+      const restored = await calls.call(context, ({ client, sdk, options }) =>
+        client.send(new sdk.RestoreSecretCommand({ SecretId }), options),
+      );
+      if (restored.exception) throw restored.error;
+      reply = await put();
+    }
+    if (reply.exception === 'not-found') {
+      const created = await calls.call(context, ({ client, sdk, options }) =>
+        client.send(
+          new sdk.CreateSecretCommand({ Name: SecretId, SecretString: value, ClientRequestToken }),
+          options,
+        ),
+      );
+      // somebody else was first: now it can be written
+      reply = created.exception === 'exists' ? await put() : created;
+    }
+    if (reply.exception) throw reply.error;
+    return reply.output.VersionId;
+  }
+
+  async function write(
+    { entries, ifRevision }: Parameters<NonNullable<SecretProvider['write']>>[0],
+    context: ReadContext,
+  ) {
+    if (ifRevision !== undefined)
+      throw new SecretError(
+        'ERR_SECRET_UNSUPPORTED',
+        'a write of several secrets cannot depend on a revision',
+        { provider, hint: 'Use one JSON secret, with the option secretId.' },
+      );
+    for (const [name, value] of entries) assertPossible(name, value);
+    const written: string[] = [];
+    let version: string | undefined;
+    for (const [name, value] of entries)
+      try {
+        version = await writeOne(name, value, context);
+        written.push(name);
+      } catch (error) {
+        if (!isSecretError(error)) throw error;
+        const done = written.length === 0 ? 'nothing else was' : `${written.join(', ')} was`;
+        const { code, reason } = error;
+        throw new SecretError(code, `${name} was not written, ${done}: ${reason}`, {
+          ...error,
+          secretName: name,
+        });
+      }
+    return {
+      conditional: false,
+      ...(version !== undefined && entries.size === 1 && { version }),
+    };
+  }
+
+  return {
+    name: provider,
+    store,
+    atomicity: 'name',
+    conditionalWrites: 'never',
+    read,
+    list,
+    ...(versionStage === currentStage && { write }),
+    async history(name, context) {
+      const versions = await versionsOf(calls, prefix + name, context);
+      return versions.map(({ id, createdAt, isCurrent }) => ({
+        version: id,
+        ...(createdAt !== undefined && { createdAt }),
+        state: isCurrent ? 'current' : 'previous',
+        held: true,
+      }));
+    },
+    async readVersion(name, version, context) {
+      const entry = await readOne(name, context, { VersionId: version });
+      if (isSecretError(entry)) throw entry;
+      return entry;
+    },
+    check: (context) =>
+      checked('secrets', async () => {
+        const { length } = await list(context);
+        const message = `${length} secrets begin with ${prefix || 'anything'}`;
+        if (length > 0) return { state: 'ready', message };
+        return { state: 'failing', message, mend: 'Check the option prefix and the region.' };
+      }),
+    watch: (onChange, signal) =>
+      pollForChanges(onChange, signal, settings.pollInterval, async (bounds) =>
+        JSON.stringify(await listed(bounds)),
+      ),
+    async close() {
+      calls.close();
+    },
+  };
+
+  function named(error: SecretError, secretName: string): SecretError {
+    return new SecretError(error.code, error.reason, { ...error, secretName });
+  }
+}
+
+/** Whether other names may be answered all the same. */
+function concernsOneName(error: unknown): error is SecretError {
+  return isSecretError(error, 'ERR_SECRET_DENIED') || isSecretError(error, 'ERR_SECRET_INVALID');
+}
+
+function recordOf({ SecretString, SecretBinary, VersionId, CreatedDate }: Held): SecretRecord {
+  return {
+    // bytes have their base64 for text (RFC 4648, 4)
+    value: SecretString ?? Buffer.from(SecretBinary ?? []).toString('base64'),
+    ...(VersionId !== undefined && { version: VersionId }),
+    ...(CreatedDate !== undefined && { createdAt: CreatedDate.getTime() }),
+  };
+}
+
+/** Does the work for each item, a few at a time. */
+async function inTurns<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const rest = [...items].reverse();
+  const worker = async () => {
+    for (let item = rest.pop(); item !== undefined; item = rest.pop()) await work(item);
+  };
+  await Promise.all(Array.from({ length: mostRequests }, worker));
+}

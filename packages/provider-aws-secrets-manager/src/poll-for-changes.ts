@@ -1,0 +1,34 @@
+/**
+ * Secrets Manager calls nobody back: what changed shows in the facts that it tells without values.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { isSecretError } from '@keyfall/core';
+import type { CallBounds } from './secrets-manager-calls.ts';
+
+/**
+ * Calls `onChange` whenever `look` answers something else than before, until the signal fires. A look
+ * that fails because the store cannot be asked is left out: who reads learns of that.
+ *
+ * @throws what `look` throws besides: a policy that forbids it will not change by itself
+ */
+export async function pollForChanges(
+  onChange: () => void,
+  signal: AbortSignal,
+  interval: number,
+  look: (bounds: CallBounds) => Promise<string>,
+): Promise<void> {
+  let before: string | undefined;
+  while (!signal.aborted) {
+    try {
+      const now = await look({ signal });
+      if (before !== undefined && now !== before) onChange();
+      before = now;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
+    }
+    // jitter, so that a fleet does not look at once; unref'd, since nobody's program waits for it
+    const pause = interval * (1 - Math.random() / 10);
+    await wait(pause, undefined, { signal, ref: false }).catch(() => {});
+  }
+}

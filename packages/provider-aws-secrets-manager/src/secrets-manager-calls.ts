@@ -1,0 +1,202 @@
+/**
+ * Calls of AWS Secrets Manager through the SDK, which is loaded at the first one. Whatever it throws
+ * ends here: its errors hold requests and signatures, so only the exception's name, the status and the
+ * request id go on (https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html).
+ */
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SecretError, type SecretErrorCode } from '@keyfall/core';
+
+type Sdk = typeof import('@aws-sdk/client-secrets-manager');
+
+/** What every call of a provider hands down, the time limit aside. */
+export interface CallBounds {
+  readonly signal: AbortSignal;
+}
+
+/** What a call is made with. */
+interface CallTools {
+  readonly sdk: Sdk;
+  readonly client: SecretsManagerClient;
+  readonly options: { readonly abortSignal: AbortSignal };
+}
+
+/** An exception that is an answer to some callers: what they asked for is not there, or is already. */
+export type AwsException = 'not-found' | 'deleted' | 'exists' | 'wrong-parameter';
+
+/** What came of a call. */
+export type Reply<Output> =
+  | { readonly output: Output; readonly exception?: undefined }
+  | { readonly output?: undefined; readonly exception: AwsException; readonly error: SecretError };
+
+/** Secrets Manager of one region, as one caller. */
+export interface SecretsManagerCalls {
+  /** @throws `SecretError` for every failure that is no {@link AwsException} */
+  call<Output>(
+    bounds: CallBounds,
+    run: (tools: CallTools) => Promise<Output>,
+  ): Promise<Reply<Output>>;
+  close(): void;
+}
+
+/** Who calls, and where to. */
+export interface CallerSettings {
+  /** The provider's name, for errors. */
+  readonly provider: string;
+  /** What is asked for, for errors: `the secret shop/prod`. */
+  readonly subject: string;
+  /** Default: what the SDK finds in its environment and files. */
+  readonly region: string | undefined;
+  /** The application's own client, which then is not closed by us. */
+  readonly client: SecretsManagerClient | undefined;
+}
+
+export function secretsManagerCalls(settings: CallerSettings): SecretsManagerCalls {
+  let own: SecretsManagerClient | undefined;
+  let loaded: Promise<Sdk> | undefined;
+
+  return {
+    async call(bounds, run) {
+      loaded ??= import('@aws-sdk/client-secrets-manager');
+      const sdk = await loaded;
+      const { region, client = own } = settings;
+      try {
+        const used = client ?? new sdk.SecretsManagerClient(region === undefined ? {} : { region });
+        if (client === undefined) own = used;
+        const options = { abortSignal: bounds.signal };
+        return { output: await run({ sdk, client: used, options }) };
+      } catch (thrown) {
+        const verdict = judge(thrown, settings, bounds.signal);
+        if ('exception' in verdict) return verdict;
+        throw verdict;
+      }
+    },
+    close() {
+      own?.destroy();
+      own = undefined;
+    },
+  };
+}
+
+/** What is looked at of an error of the SDK. */
+interface Facts {
+  readonly name: string;
+  /** Node's code, where the request got no answer. */
+  readonly code: string;
+  readonly status: number | undefined;
+  readonly requestId: string | undefined;
+  /** Only ever searched for words, never shown. */
+  readonly message: string;
+}
+
+function factsOf(thrown: unknown): Facts {
+  const error = thrown as {
+    readonly name?: unknown;
+    readonly code?: unknown;
+    readonly message?: unknown;
+    readonly $metadata?: { readonly httpStatusCode?: unknown; readonly requestId?: unknown };
+  } | null;
+  const { httpStatusCode, requestId } = error?.$metadata ?? {};
+  const code = typeof error?.code === 'string' ? error.code : '';
+  return {
+    name: typeof error?.name === 'string' ? error.name : '',
+    code: /^[A-Z][A-Z0-9_]*$/.test(code) ? code : '',
+    status: typeof httpStatusCode === 'number' ? httpStatusCode : undefined,
+    requestId:
+      typeof requestId === 'string' && /^[\w-]{1,64}$/.test(requestId) ? requestId : undefined,
+    message: typeof error?.message === 'string' ? error.message : '',
+  };
+}
+
+const unknownCaller =
+  /^(?:UnrecognizedClient|InvalidClientTokenId|ExpiredToken|InvalidSignature|SignatureDoesNotMatch|MissingAuthenticationToken|IncompleteSignature|RequestExpired|NotAuthorized|UnauthorizedSSOToken)/;
+const noCredentials = /^(?:CredentialsProvider|TokenProvider)Error$/;
+const throttled =
+  /^(?:Throttl|TooManyRequests|RequestLimitExceeded|RequestThrottled|SlowDown|BandwidthLimit|ProvisionedThroughput|LimitExceeded|PriorRequestNotComplete)/;
+const outage =
+  /^(?:InternalService|InternalFailure|InternalServer|ServiceUnavailable|TimeoutError|NetworkingError)/;
+const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^EPROTO$/;
+
+/** The error that stands for what the SDK threw, or the answer that it is. */
+export function judge(
+  thrown: unknown,
+  { provider, subject }: Pick<CallerSettings, 'provider' | 'subject'>,
+  signal: AbortSignal,
+): SecretError | { readonly exception: AwsException; readonly error: SecretError } {
+  if (thrown instanceof SecretError) return thrown;
+  const { name, code, status, requestId, message } = factsOf(thrown);
+  const problem = (kind: SecretErrorCode, what: string, hint?: string) =>
+    new SecretError(kind, `${subject} ${what}`, { provider, hint, status, requestId });
+
+  if (signal.aborted)
+    return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
+  if (untrusted.test(code))
+    return problem(
+      'ERR_SECRET_TLS',
+      `could not be asked for over TLS (${code})`,
+      'Somebody may sit in between; a company proxy needs NODE_EXTRA_CA_CERTS.',
+    );
+  // the words are those of the service's own documentation of its exceptions
+  if (name === 'ResourceNotFoundException')
+    return { exception: 'not-found', error: problem('ERR_SECRET_NOT_FOUND', 'is not there') };
+  if (name === 'ResourceExistsException')
+    return { exception: 'exists', error: problem('ERR_SECRET_CONFLICT', 'is there already') };
+  if (name === 'InvalidRequestException' && /deletion|deleted/i.test(message))
+    return {
+      exception: 'deleted',
+      error: problem(
+        'ERR_SECRET_NOT_FOUND',
+        'is scheduled for deletion',
+        'Bring it back with `aws secretsmanager restore-secret`.',
+      ),
+    };
+  if (name === 'InvalidParameterException' || name === 'ValidationException')
+    return {
+      exception: 'wrong-parameter',
+      error: problem(
+        'ERR_SECRET_CONFIG',
+        `was asked for in a way that the service does not take (${name})`,
+        'Check the options secretId, prefix and versionStage.',
+      ),
+    };
+  if (name === 'DecryptionFailure' || (/^AccessDenied/.test(name) && /\bkms\b/i.test(message)))
+    return problem(
+      'ERR_SECRET_DENIED',
+      'may not be decrypted: its KMS key is disabled, or not to be used by this caller',
+      "Allow kms:Decrypt on the secret's key, and kms:GenerateDataKey for writing.",
+    );
+  if (/^(?:AccessDenied|OptInRequired|Forbidden)/.test(name))
+    return problem(
+      'ERR_SECRET_DENIED',
+      'may not be used by this caller',
+      'Compare its IAM policy with the one in the documentation of the provider.',
+    );
+  if (noCredentials.test(name))
+    return problem(
+      'ERR_SECRET_UNAUTHENTICATED',
+      'cannot be asked for: the AWS SDK found no credentials that it can use',
+      'Give the process a role, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.',
+    );
+  if (unknownCaller.test(name))
+    return problem(
+      'ERR_SECRET_UNAUTHENTICATED',
+      `cannot be asked for: AWS does not accept the credentials (${name})`,
+      'They may have expired, or the clock of this machine is wrong.',
+    );
+  if (/^Region is missing/.test(message))
+    return problem(
+      'ERR_SECRET_CONFIG',
+      'has no region: neither the option region nor AWS_REGION nor the profile names one',
+      "Give the option region, such as 'eu-central-1'.",
+    );
+  if (throttled.test(name) || status === 429)
+    return problem('ERR_SECRET_UNAVAILABLE', 'cannot be asked for now: AWS limits the rate');
+  if (code !== '' || outage.test(name) || (status !== undefined && status >= 500)) {
+    const why = code || (status === undefined ? name : `status ${status}`);
+    return problem('ERR_SECRET_UNAVAILABLE', `cannot be asked for: no answer of use (${why})`);
+  }
+  return problem(
+    'ERR_SECRET_INVALID',
+    `was answered by something that is not understood${status === undefined ? '' : ` (status ${status})`}`,
+    'Something else than Secrets Manager may answer at the endpoint.',
+  );
+}

@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { editMembers, JsonSecretError, membersOf } from '../src/json-secret.ts';
+
+function texts(json: string): Record<string, string | undefined> {
+  const members = membersOf(json, '.') ?? new Map();
+  return Object.fromEntries([...members].map(([name, { text }]) => [name, text]));
+}
+
+describe('what a secret holds', () => {
+  test('numbers keep their digits, and the rest its JSON', () => {
+    const json = String.raw`{"port": 5432, "big": 12345678901234567890, "price": 1.10, "tiny": -1e-7,
+      "on": true, "off": false, "list": [1.0, "a", {"b": 2.50}], "text": "say \"1.10\" \\", "none": {}}`;
+    expect(texts(json)).toEqual({
+      port: '5432',
+      big: '12345678901234567890',
+      price: '1.10',
+      tiny: '-1e-7',
+      on: 'true',
+      off: 'false',
+      list: '[1.0,"a",{"b":2.50}]',
+      text: 'say "1.10" \\',
+      none: '{}',
+    });
+  });
+
+  test('nested names are joined, and odd ones are names', () => {
+    const json =
+      '{"database":{"user":"u","tls":{"on":true}},"__proto__":"p","10":"ten","":"empty"}';
+    expect([...(membersOf(json, '.') ?? [])].map(([name, { text }]) => [name, text])).toEqual([
+      ['database.user', 'u'],
+      ['database.tls.on', 'true'],
+      ['__proto__', 'p'],
+      ['10', 'ten'],
+      ['', 'empty'],
+    ]);
+    expect(membersOf('{"a":{"b":"1"}}', '/')?.get('a/b')).toEqual({ text: '1' });
+  });
+
+  test('what is null or stands there twice has no text, and the others have', () => {
+    const members = membersOf('{"a.b":"1","a":{"b":"2"},"n":null,"x":"y"}', '.');
+    expect(members?.get('a.b')).toEqual({ problem: 'stands there in two ways' });
+    expect(members?.get('n')).toEqual({ problem: 'is null' });
+    expect(members?.get('x')).toEqual({ text: 'y' });
+  });
+
+  test.each(['', 'plain', '[]', '"text"', '1', 'null', '{', '{"a":01}', "{'a':1}", '{"a":1}x'])(
+    '%j is no JSON object',
+    (text) => expect(membersOf(text, '.')).toBe(undefined),
+  );
+
+  test('nesting without end is refused', () => {
+    const depth = 60_000;
+    expect(membersOf(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`, '.')).toBe(undefined);
+  });
+});
+
+describe('an edit', () => {
+  const edit = (json: string, changes: Record<string, string | null>) =>
+    editMembers(json, new Map(Object.entries(changes)), '.');
+
+  test('leaves what it does not name, digit for digit', () => {
+    const json = '{"price":1.10,"big":12345678901234567890,"database":{"port":5432,"pass":"old"}}';
+    expect(edit(json, { 'database.pass': 'new', NEW: 'n' })).toBe(
+      '{"price":1.10,"big":12345678901234567890,"database":{"port":5432,"pass":"new"},"NEW":"n"}',
+    );
+  });
+
+  test('keeps a number a number where the new text is one', () => {
+    expect(edit('{"port":5432,"on":true}', { port: '5433', on: 'false' })).toBe(
+      '{"port":5433,"on":false}',
+    );
+    expect(edit('{"port":5432,"on":true}', { port: '007', on: 'yes' })).toBe(
+      '{"port":"007","on":"yes"}',
+    );
+  });
+
+  test('takes a group away with its last name', () => {
+    expect(edit('{"a":{"b":{"c":"1"}},"d":"2"}', { 'a.b.c': null })).toBe('{"d":"2"}');
+    expect(edit('{"a":"1"}', { b: null })).toBe('{"a":"1"}');
+  });
+
+  test('refuses a name that cannot be told, without a value in the message', () => {
+    expect(() => edit('{"a":{"b":"canary-7"}}', { a: 'canary-8' })).toThrow(
+      new JsonSecretError('a is a group of other names'),
+    );
+    expect(() => edit('{"a.b":"1","a":{"b":"2"}}', { 'a.b': '3' })).toThrow(JsonSecretError);
+    expect(() => edit('canary-9', { a: '1' })).toThrow(
+      new JsonSecretError('what it holds is no JSON object'),
+    );
+  });
+});
+
+test('property: after an edit the names read as written, and every other as before', () => {
+  const name = fc.oneof(
+    fc.constantFrom('a', 'b', 'a.b', '__proto__', 'constructor', '1', ''),
+    fc.string({ unit: 'binary', maxLength: 6 }),
+  );
+  const document = fc
+    .dictionary(name, fc.jsonValue({ maxDepth: 3 }), { maxKeys: 6 })
+    .map((value) => JSON.stringify(value));
+  fc.assert(
+    fc.property(
+      document,
+      fc.dictionary(name, fc.option(fc.string({ unit: 'binary' }))),
+      (json, changed) => {
+        const changes = new Map(Object.entries(changed));
+        const before = membersOf(json, '.');
+        let after: ReturnType<typeof membersOf>;
+        try {
+          after = membersOf(editMembers(json, changes, '.'), '.');
+        } catch (error) {
+          expect(error).toBeInstanceOf(JsonSecretError);
+          return;
+        }
+        for (const [changedName, value] of changes)
+          expect(after?.get(changedName)?.text).toBe(value ?? undefined);
+        for (const [other, member] of before ?? [])
+          if (!changes.has(other)) expect(after?.get(other)).toEqual(member);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});

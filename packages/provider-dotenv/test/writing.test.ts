@@ -110,6 +110,16 @@ describe('the file', () => {
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
+  test('of 8 MiB, most of it one value in quotes, is edited, and the value kept', async () => {
+    const value = 'x\n'.repeat(4 * 1024 * 1024 - 64);
+    await writeFile(path, `A='${value}'\nB=1\n`);
+    await write({ B: canary, C: '3' });
+    expect((await read()) === `A='${value}'\nB=${canary}\nC=3\n`).toBe(true);
+    const { entries } = await dotenvProvider({ path }).read('all', context());
+    const entry = entries.get('A');
+    expect(entry !== undefined && 'value' in entry && entry.value === value).toBe(true);
+  });
+
   test('that would grow too large to be read is not written', async () => {
     const error = await failure(write({ A: canary.repeat(700_000) }));
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });

@@ -13,9 +13,8 @@ import {
   type SecretProvider,
 } from '@keyfall/core';
 import { isExposed } from './exposure.ts';
-import { resolveFolder } from './secret-folder.ts';
 import {
-  namesNow,
+  listPlaces,
   type PointedFile,
   readPlaces,
   type SecretPlaces,
@@ -94,7 +93,7 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
 
     async read(names, context): Promise<SecretBatch> {
       const places = placesNow();
-      const { entries, base } = await readPlaces(places, names, forms, context, provider);
+      const { entries, base } = await readPlaces(places, names, forms, context);
       await warnOfExposure(entries, context);
       const missing = base === undefined ? missingText(directory, variables) : '';
       if (missing !== '' && places.pointed.size === 0) {
@@ -109,15 +108,12 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
       return { entries: records, complete: names === 'all' };
     },
 
-    async list(): Promise<readonly string[]> {
-      const places = placesNow();
-      return namesNow(places, places.folder && (await resolveFolder(places.folder)));
-    },
+    list: (context) => listPlaces(placesNow(), context),
 
     async check(context): Promise<readonly ProviderCheck[]> {
       const places = placesNow();
       try {
-        const { entries, base } = await readPlaces(places, 'all', forms, context, provider);
+        const { entries, base } = await readPlaces(places, 'all', forms, context);
         const missing = base === undefined ? missingText(directory, variables) : '';
         return [
           missing === '' || places.pointed.size > 0
@@ -180,24 +176,27 @@ function placesOf(
   const fixed = typeof directory === 'string' ? resolve(directory) : undefined;
   return () => {
     const now = env ?? process.env;
-    const shown = typeof directory === 'object' ? now[directory.variable] : directory;
-    // A variable that is set to nothing is not set, as in the scripts of the images.
-    const folder = shown ? { path: fixed ?? resolve(shown), shown, provider, links } : undefined;
+    const path = typeof directory === 'object' ? now[directory.variable] : directory;
+    // By the variable, not by what it holds: that may be anything.
+    const shown = typeof directory === 'object' ? `$${directory.variable}` : (directory ?? '');
+    const folder = path ? { path: fixed ?? resolve(path), shown, provider, links } : undefined;
     const pointed = new Map<string, PointedFile>();
     for (const name of variables) {
       const variable = `${name}_FILE`;
-      const shown = now[variable];
-      if (!shown) continue;
-      const path = resolve(shown);
-      pointed.set(name, {
-        // Whoever set the variable has said where the file is.
-        folder: { path: dirname(path), shown: dirname(shown), provider, links: 'anywhere' },
-        file: basename(path),
-        shown,
-        variable,
-      });
+      const value = now[variable];
+      // A variable that is set to nothing is not set, as in the scripts of the images.
+      if (!value) continue;
+      const path = resolve(value);
+      // Whoever set the variable has said where the file is, links and all.
+      const place = {
+        path: dirname(path),
+        shown: `$${variable}`,
+        provider,
+        links: 'anywhere',
+      } as const;
+      pointed.set(name, { folder: place, file: basename(path), variable });
     }
-    return { folder, pointed };
+    return { provider, folder, pointed };
   };
 }
 

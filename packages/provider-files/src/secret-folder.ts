@@ -104,7 +104,7 @@ export function canBeIn(folder: SecretFolder, name: string): boolean {
       { provider: folder.provider, secretName: name, hint: 'Ask for the name of a file in it.' },
     );
   const separator = process.platform === 'win32' ? /[/\\:]/ : /\//;
-  // 255 bytes is what file systems take; k8s allows 253.
+  // 255 bytes is what file systems take.
   return (
     name !== '' &&
     !name.startsWith('..') &&

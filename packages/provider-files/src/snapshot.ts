@@ -17,6 +17,8 @@ import {
 
 /** Where the secrets are to be found. */
 export interface SecretPlaces {
+  /** Name of the provider, for errors. */
+  readonly provider: string;
   /** The folder with one file a secret, if there is one. */
   readonly folder: SecretFolder | undefined;
   /** Files that variables name, by the name of the secret. */
@@ -28,8 +30,6 @@ export interface PointedFile {
   readonly folder: SecretFolder;
   /** Its name in the folder. */
   readonly file: string;
-  /** The path as the variable has it. */
-  readonly shown: string;
   /** The variable. */
   readonly variable: string;
 }
@@ -54,28 +54,49 @@ export interface Snapshot {
  * @throws as {@link resolveFolder} for the folder; `ERR_SECRET_UNAVAILABLE` if the files are replaced
  *   again and again until the call's time is over; `ERR_SECRET_ABORTED` if the signal fires
  */
-export async function readPlaces(
+export function readPlaces(
   places: SecretPlaces,
   names: readonly string[] | 'all',
   forms: TextForms,
   context: ReadContext,
-  provider: string,
 ): Promise<Snapshot> {
-  for (;;) {
-    if (context.signal.aborted)
-      throw new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
-    const bases = await basesOf(places);
+  return consistently(places, context, async (bases) => {
     const base = baseOf(bases, places.folder);
     const entries = new Map<string, FileContent | SecretError>();
-    for (const name of names === 'all' ? await namesNow(places, base) : new Set(names)) {
+    for (const name of names === 'all' ? await namesAt(places, base) : new Set(names)) {
       if (context.signal.aborted) break;
       const entry = await readName(name, places, bases, forms).catch(asSecretError);
       if (entry !== undefined) entries.set(name, entry);
     }
+    return { entries, base };
+  });
+}
+
+/**
+ * The names of all secrets, those whose variable is set included.
+ *
+ * @throws as {@link readPlaces}
+ */
+export function listPlaces(places: SecretPlaces, context: ReadContext): Promise<string[]> {
+  return consistently(places, context, (bases) => namesAt(places, baseOf(bases, places.folder)));
+}
+
+/** What `look` finds, once everything is in the same place before and after it. */
+async function consistently<Found>(
+  places: SecretPlaces,
+  { signal, timeLeft }: ReadContext,
+  look: (bases: Bases) => Promise<Found>,
+): Promise<Found> {
+  const { provider } = places;
+  for (;;) {
+    if (signal.aborted)
+      throw new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
+    const bases = await basesOf(places);
+    const found = await look(bases);
     const after = await basesOf(places);
     const isSettled = [...bases].every(([folder, before]) => same(before, after.get(folder)));
-    if (isSettled && !context.signal.aborted) return { entries, base };
-    if (context.timeLeft() <= 0)
+    if (isSettled && !signal.aborted) return found;
+    if (timeLeft() <= 0)
       throw new SecretError(
         'ERR_SECRET_UNAVAILABLE',
         'the files keep being replaced while they are read',
@@ -84,8 +105,7 @@ export async function readPlaces(
   }
 }
 
-/** The names of all secrets, those whose variable is set included. Sorted. */
-export async function namesNow(
+async function namesAt(
   { folder, pointed }: SecretPlaces,
   base: Base | undefined,
 ): Promise<string[]> {
@@ -119,14 +139,16 @@ async function readName(
   const form = { binary: binary.includes(name), keepNewline };
   const named = pointed.get(name);
   if (named !== undefined) {
-    const { shown, variable, file } = named;
+    const { variable, file } = named;
+    // Never by its path: somebody may have put the secret itself into the variable.
+    const shown = `$${variable}`;
     const subject = { shown, provider: named.folder.provider, secretName: name };
     const base = baseOf(bases, named.folder);
     const path = base && join(base.files, file);
     const content = path && (await readSecretFile({ ...subject, path, within: undefined }, form));
     if (content) return content;
-    const hint = `Correct ${variable}, or unset it.`;
-    throw problem(subject, 'ERR_SECRET_CONFIG', `does not exist, and ${variable} names it`, hint);
+    const hint = `Let ${variable} hold the path of the file, or unset it.`;
+    throw problem(subject, 'ERR_SECRET_CONFIG', 'names no file that exists', hint);
   }
   if (folder === undefined || !canBeIn(folder, name)) return undefined;
   const base = baseOf(bases, folder);

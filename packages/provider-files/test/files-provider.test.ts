@@ -346,9 +346,33 @@ describe('files that variables name', () => {
     const { entries } = await provider.read('all', context());
     expect(entries.get('DB_PASS')).toMatchObject({
       code: 'ERR_SECRET_CONFIG',
-      reason: `${env.DB_PASS_FILE} does not exist, and DB_PASS_FILE names it`,
+      reason: '$DB_PASS_FILE names no file that exists',
     });
     expect(entries.get('TOKEN')).toMatchObject({ value: canary });
+  });
+
+  test.each([
+    ['its text', canary],
+    ['a long one', canary.repeat(400)],
+    ['a path and more', `/etc/passwd/${canary}`],
+  ])('with the secret itself in the variable show nothing of it: %s', async (_, value) => {
+    const provider = filesProvider({
+      directory: { variable: 'FOLDER' },
+      variables,
+      env: { DB_PASS_FILE: value, FOLDER: value },
+    });
+    const seen: unknown[] = [];
+    const warn = (message: string) => seen.push(message);
+    for (const call of [
+      provider.read(['DB_PASS', 'x'], context({ warn })),
+      provider.list?.(context()),
+    ])
+      seen.push(await Promise.resolve(call).catch((error: unknown) => error));
+    seen.push(await provider.check?.(context()));
+    const env = { DB_PASS_FILE: value };
+    const { entries } = await filesProvider({ variables, env }).read('all', context());
+    expect(entries.get('DB_PASS')).toMatchObject({ code: 'ERR_SECRET_CONFIG' });
+    assertNoLeak([canary], ...seen, entries.get('DB_PASS'));
   });
 
   test.each([

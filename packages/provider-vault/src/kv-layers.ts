@@ -41,12 +41,12 @@ export function kvLayers(settings: VaultSettings, documents: readonly KvDocument
   const conflict = (reason: string, hint: string): SecretError =>
     new SecretError('ERR_SECRET_CONFLICT', reason, { provider, hint });
 
-  async function holderOf(name: string, context: ReadContext): Promise<KvDocumentStore> {
-    if (later.length === 0) return first as KvDocumentStore;
+  const holderOf = async (name: string, context: ReadContext): Promise<KvDocumentStore> => {
+    if (later.length === 0) return first;
     const contents = await inOrder(documents, (document) => document.read(context));
     const position = contents.findIndex(({ members }) => members.has(name));
-    return documents[position] ?? (first as KvDocumentStore);
-  }
+    return documents[position] ?? first;
+  };
 
   return {
     async read(context) {

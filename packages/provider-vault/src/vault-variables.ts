@@ -97,8 +97,9 @@ export interface VaultEnvironmentSources {
 /**
  * Merges the client variables of the process's environment and of a `.env` into what
  * `vaultProvider({ env })` takes. Setting by setting the environment wins, whichever prefix it
- * uses; other variables are left out. Settings of the file that could hand the user's own token to
- * somebody are ignored, each with a warning, unless the token comes from the file too.
+ * uses; other variables are left out, but for the environment's `KEYFALL_PROFILE`. Settings of the
+ * file that could hand the user's own token to somebody are ignored, each with a warning, unless the
+ * token comes from the file too.
  *
  * @returns the variables, and what the user must be told (never a value but the address)
  * @throws `ERR_SECRET_CONFIG` if the user's token would travel over plain http to an address that
@@ -153,6 +154,9 @@ export function vaultEnvironment({
   const agent = findVariable(env, 'AGENT_ADDR')?.value;
   if (address !== undefined && usersToken && !tokenFromFile && !agent)
     warnings.push(announce(address, outside?.value ? outside.name : 'the token file'));
+  // which profile a path is filled with is for who starts the program to say, not for a file
+  const { KEYFALL_PROFILE: profile } = environment;
+  if (profile !== undefined) env['KEYFALL_PROFILE'] = profile;
   return { env, warnings };
 }
 

@@ -36,6 +36,15 @@ test('setting by setting the environment wins, whichever prefix it uses', () => 
   expect(warnings).toEqual([]);
 });
 
+test("the profile is the environment's, and never a file's", () => {
+  const file = { VAULT_SECRET_PATH: 'shop/{profile}', KEYFALL_PROFILE: 'prod' };
+  expect(vaultEnvironment({ environment: {}, file }).env).toEqual({
+    VAULT_SECRET_PATH: 'shop/{profile}',
+  });
+  const environment = { KEYFALL_PROFILE: 'dev' };
+  expect(vaultEnvironment({ environment, file }).env).toMatchObject({ KEYFALL_PROFILE: 'dev' });
+});
+
 test('an empty BAO_X of the environment is an answer: the default', () => {
   const { env } = vaultEnvironment({
     environment: { BAO_NAMESPACE: '' },

@@ -132,7 +132,7 @@ export function vaultLogin({
     return failed('ERR_SECRET_UNAUTHENTICATED', otherwise, 'Check the server and its proxies.');
   }
 
-  async function prepare(context: ReadContext): Promise<VaultLogin> {
+  async function prepare(context: ReadContext): Promise<PreparedLogin> {
     const { signal, timeLeft } = context;
     const helpers: VaultLoginContext = {
       signal,
@@ -141,7 +141,8 @@ export function vaultLogin({
       unwrap: (wrapping, creationPath) => unwrap(wrapping, creationPath, context),
     };
     try {
-      return await auth.login(helpers);
+      const { path, body, repeatable = true, lastBecause, accepted } = await auth.login(helpers);
+      return { path, body: JSON.stringify(body), repeatable, lastBecause, accepted };
     } catch (error) {
       if (!isSecretError(error))
         throw failed(
@@ -185,16 +186,16 @@ export function vaultLogin({
 
   return async (context) => {
     for (let repeats = 0; ; repeats += 1) {
-      const login = await prepare(context);
-      const { path, body, repeatable = true, lastBecause, accepted } = login;
-      const result = await send(
-        { verb: 'write', path: loginPath(path, provider), body: JSON.stringify(body) },
-        context,
-      );
+      const { path, body, repeatable, lastBecause, accepted } = await prepare(context);
+      const result = await send({ verb: 'write', path: loginPath(path, provider), body }, context);
       const verdict = verdictOf(result, { ...subject, place: path }, 'write');
       if (verdict.kind === 'ok') {
         const grant = grantOf(verdict.answer.body?.['auth'], provider, method);
-        accepted?.();
+        try {
+          accepted?.();
+        } catch {
+          // there is a token now, whatever its method makes of it
+        }
         if (grant.uses === 0) return { grant, lastBecause };
         await send({ verb: 'write', path: 'auth/token/revoke-self' }, context, grant.token);
         throw failed(
@@ -220,6 +221,12 @@ export function vaultLogin({
       });
     }
   };
+}
+
+/** A login as its method made it, ready to be sent. */
+interface PreparedLogin extends Omit<VaultLogin, 'body'> {
+  readonly body: string;
+  readonly repeatable: boolean;
 }
 
 /** Milliseconds: 100, 200, 400, … and half as much again at random. */

@@ -101,6 +101,8 @@ interface Held {
   start: Moment;
   life: number;
   grace: number;
+  /** Whether renewing it gave it less than before. */
+  capped: boolean;
   /** Whether the server does not know it any more. */
   refused: boolean;
 }
@@ -140,6 +142,7 @@ export function createSession(options: SessionOptions): VaultSession {
       start,
       life,
       grace: graceOf(life),
+      capped: false,
       refused: false,
     };
     return made;
@@ -184,7 +187,11 @@ export function createSession(options: SessionOptions): VaultSession {
       warn(
         `reauth-impossible: no login can follow this one, since ${lastBecause}; the token ends in ${spanOf(grant.life)} unless it is renewed`,
       );
-    if (closing) return made;
+    if (closing) {
+      // close() is about to revoke both
+      if (previous) retiring.add(previous);
+      return made;
+    }
     plan(made);
     if (previous) void retire(previous, made);
     return made;
@@ -192,6 +199,7 @@ export function createSession(options: SessionOptions): VaultSession {
 
   /** Lets what lives by `previous` be moved, then revokes it. */
   async function retire(previous: Held, next: Held): Promise<void> {
+    for (const ended of retiring) if (leftBy(ended) === 0) retiring.delete(ended);
     retiring.add(previous);
     const moved = await Promise.allSettled(
       [...listeners].map(async (listener) => listener(next.token, previous.token)),
@@ -222,24 +230,29 @@ export function createSession(options: SessionOptions): VaultSession {
     const left = leftBy(target);
     // the alarm is of the token before
     if (left === Number.POSITIVE_INFINITY) alarm.cancel();
-    else alarm.set(renewalDelay(left, target.grace), () => void maintain(target));
+    else alarm.set(Math.max(1_000, renewalDelay(left, target.grace)), () => void maintain(target));
   }
 
   async function maintain(target: Held): Promise<void> {
     if (target !== held || closing) return;
-    if (target.renewable && leftBy(target) > target.grace && (await renewed(target))) return;
+    // what renewing does not lengthen any more is replaced, if it can be
+    const renewing = target.renewable && leftBy(target) > target.grace && !(login && target.capped);
+    if (renewing && (await renewed(target))) return;
     if (target !== held || closing) return;
-    if (login === undefined) return cannotReplace(target);
+    if (login === undefined) {
+      cannotReplace(target);
+      return;
+    }
     try {
       await logIn();
     } catch (error) {
       if (target !== held || closing) return;
-      const reason = isSecretError(error) ? error.reason : 'for an unknown reason';
-      const left = leftBy(target);
+      target.refused = false;
       warn(
-        `${isSecretError(error, 'ERR_SECRET_UNAVAILABLE') ? '' : 'reauth-impossible: '}${label} ends in ${spanOf(left)}, and there is no other yet: ${reason}`,
+        `${isSecretError(error, 'ERR_SECRET_UNAVAILABLE') ? '' : 'reauth-impossible: '}${label} ends in ${spanOf(leftBy(target))}, and there is no other yet: ${reasonOf(error)}`,
       );
-      tryAgain(target);
+      // a little longer is better than nothing
+      if (!(target.renewable && (await renewed(target)))) tryAgain(target);
     }
   }
 
@@ -261,10 +274,14 @@ export function createSession(options: SessionOptions): VaultSession {
       if (verdict.kind === 'ok') {
         // its client_token is the same token: nothing of it is taken but the time
         const auth = verdict.answer.body?.['auth'] as Granted | null | undefined;
-        return typeof auth?.lease_duration === 'number' && prolong(target, auth, start);
+        const seconds = auth?.lease_duration;
+        if (typeof seconds !== 'number' || seconds <= 0) return false;
+        prolong(target, seconds * 1_000, auth?.renewable === true, start);
+        return true;
       }
       if (verdict.kind !== 'error' || verdict.repeat === 'none') {
         target.renewable = false;
+        target.refused = verdict.kind === 'forbidden' && verdict.suspect !== 'policy';
         return false;
       }
     } catch {
@@ -275,18 +292,18 @@ export function createSession(options: SessionOptions): VaultSession {
     return true;
   }
 
-  function prolong(target: Held, auth: Granted, start: Moment): boolean {
-    const life = Number(auth.lease_duration) * 1_000;
+  function prolong(target: Held, life: number, renewable: boolean, start: Moment): void {
     // less than before (the server counts in seconds): its longest life is near
     const capped = life < target.life - 1_000;
+    const ending = !renewable || (capped && !target.capped);
     target.start = start;
     target.life = life;
-    target.renewable = auth.renewable === true && !capped;
+    target.renewable = renewable;
+    target.capped = capped || target.capped;
     if (!capped) target.grace = graceOf(life);
     failures = 0;
-    if (login === undefined && !target.renewable) cannotReplace(target);
+    if (login === undefined && ending) cannotReplace(target);
     plan(target);
-    return true;
   }
 
   function cannotReplace(target: Held): void {
@@ -351,19 +368,31 @@ export function createSession(options: SessionOptions): VaultSession {
     },
     async token(context) {
       if (closing) throw closedError();
-      if (held === undefined || (login && leftBy(held) === 0)) {
-        warn = context.warn;
-        return (await unlessAborted(logIn(), context.signal, provider)).token;
-      }
       warn = context.warn;
-      const { token } = held;
+      const target = held;
+      if (target === undefined || (login && leftBy(target) === 0)) {
+        try {
+          return (await unlessAborted(logIn(), context.signal, provider)).token;
+        } catch (error) {
+          const refusal = !isSecretError(error, 'ERR_SECRET_UNAVAILABLE');
+          if (
+            target === undefined ||
+            target.refused ||
+            closing ||
+            context.signal.aborted ||
+            !refusal
+          )
+            throw error;
+          // by our clocks it has ended, which they may be wrong about: the server knows
+          return target.token;
+        }
+      }
       if (unknown) {
         unknown = false;
-        const target = held;
         alarm.set(lookupDelay, () => void lookUp(target));
       }
       alarm.check();
-      return token;
+      return target.token;
     },
     async replace(refused, context) {
       if (closing) throw closedError();
@@ -388,6 +417,10 @@ export function createSession(options: SessionOptions): VaultSession {
       return closing;
     },
   };
+}
+
+function reasonOf(error: unknown): string {
+  return isSecretError(error) ? error.reason : 'for a reason that is not known';
 }
 
 /** The `auth` of a renewal. */

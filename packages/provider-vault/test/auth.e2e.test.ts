@@ -186,6 +186,56 @@ describe('any login', () => {
     ]);
   });
 
+  test('everything happens in the namespace', async () => {
+    const namespace = 'team';
+    const headers = { 'X-Vault-Namespace': namespace };
+    const ask = (method: string, at: string, body?: object, more: object = {}) =>
+      server.request(method, at, body, { headers: { ...headers, ...more } });
+    await server.request('POST', `sys/namespaces/${namespace}`);
+    await ask('POST', 'sys/mounts/secret', { type: 'kv', options: { version: '1' } });
+    await ask('POST', `secret/${path}`, { A: value });
+    await ask('PUT', 'sys/policies/acl/shop', {
+      policy: `path "secret/${path}" { capabilities = ["read"] }`,
+    });
+    await ask('POST', 'sys/auth/approle', { type: 'approle' });
+    await ask('POST', 'auth/approle/role/shop', { token_policies: 'shop' });
+    await ask('POST', 'auth/approle/role/shop/role-id', { role_id: 'shop-in-team' });
+    const { body } = await ask(
+      'POST',
+      'auth/approle/role/shop/secret-id',
+      {},
+      {
+        'X-Vault-Wrap-TTL': '5m',
+      },
+    );
+    const auth = appRoleAuth({
+      roleId: 'shop-in-team',
+      wrappedSecretId: body.wrap_info?.token ?? '',
+    });
+    const relay = await relayed();
+    const provider = open(auth, { address: relay.address, namespace });
+    expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
+    await provider.close?.();
+    const token = relay.requests.at(-1)?.token ?? '';
+    expect(relay.requests.at(-1)?.line).toBe('POST auth/token/revoke-self');
+    await ask('POST', 'auth/token/lookup', { token }).then(
+      () => expect.unreachable('the token lives'),
+      (error: Error) => expect(error.message).toContain('403'),
+    );
+  });
+
+  test.each([
+    ['no path', {}],
+    ['a body that is no JSON', { path: 'auth/x/login', body: { a: 1n } }],
+    ['nothing', undefined],
+  ])('a method that returns %s is told, not shown', async (_, login) => {
+    const relay = await relayed();
+    const auth = { name: 'odd', login: () => login } as unknown as VaultAuth;
+    const error = await failureOf(readWith(auth, { address: relay.address }));
+    expect(['ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_CONFIG']).toContain(error.code);
+    expect(relay.requests).toEqual([]);
+  });
+
   test('an answer that holds no token is invalid', async () => {
     const auth: VaultAuth = { name: 'odd', login: () => ({ path: 'sys/tools/hash', body: {} }) };
     const relay = await relayed();

@@ -441,6 +441,27 @@ describe('time that nobody saw go by', () => {
     ).toBe(tokens().at(-1));
   });
 
+  test('a clock that was wrong costs nothing where no other login is possible', async () => {
+    const { read, clock, relay, asked, role, said } = await loggedIn();
+    await read();
+    await server.request('DELETE', `auth/approle/role/${role}`);
+    await server.request('POST', `auth/approle/role/${role}`, {
+      token_policies: policy,
+      token_ttl: '1h',
+    });
+    clock.setWall(clock.wall() + 2 * hour);
+    // the login is refused, and the server says that the token is good
+    await read();
+    await asked(login, 2);
+    await clock.advance(hour);
+    await asked(renewal, 1);
+    await settled(clock);
+    const logins = relay.count(login);
+    await read();
+    expect(relay.count(login)).toBe(logins);
+    expect(said.join()).toContain('reauth-impossible');
+  });
+
   test('a wall clock that was set back lengthens nothing', async () => {
     const { read, clock, relay, asked } = await loggedIn();
     await read();

@@ -54,7 +54,7 @@ export interface VaultLogin {
    */
   readonly lastBecause?: string | undefined;
   /** Is called when the server has accepted it, to count or forget what a login uses up. */
-  readonly accepted?: () => void;
+  readonly accepted?: (() => void) | undefined;
 }
 
 /** A login method of Vault: one of this package's, or your own. */

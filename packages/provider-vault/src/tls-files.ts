@@ -17,13 +17,16 @@ export interface SecureContexts {
    * @returns a failure that names the setting, if there never was a good one
    */
   current(): Promise<SecureContext | WireFailure>;
-  /** Why the files as they are now cannot be used, if so: what a handshake that fails then is due to. */
-  readonly failing: WireFailure | undefined;
+  /**
+   * What a handshake that failed with this code is due to, if the files as they are now cannot be used:
+   * a certificate that was refused, to our own files; one that was not trusted, to the authorities.
+   */
+  causeOf(code: string): WireFailure | undefined;
 }
 
 export function secureContexts(tls: TlsSettings): SecureContexts {
   let held: { readonly print: string; readonly context: SecureContext } | undefined;
-  let failing: WireFailure | undefined;
+  let failing: Unusable | undefined;
   let looking: Promise<SecureContext | WireFailure> | undefined;
 
   async function look(): Promise<SecureContext | WireFailure> {
@@ -34,8 +37,8 @@ export function secureContexts(tls: TlsSettings): SecureContexts {
       return held.context;
     }
     const loaded = await loadSecureContext(tls);
-    failing = 'kind' in loaded ? loaded : undefined;
-    if ('kind' in loaded) return held?.context ?? loaded;
+    failing = 'part' in loaded ? loaded : undefined;
+    if ('part' in loaded) return held?.context ?? loaded.failure;
     held = { print, context: loaded };
     return loaded;
   }
@@ -47,10 +50,20 @@ export function secureContexts(tls: TlsSettings): SecureContexts {
       });
       return looking;
     },
-    get failing() {
-      return failing;
+    causeOf(code) {
+      const part = refused.test(code) ? 'identity' : 'authorities';
+      return failing?.part === part ? failing.failure : undefined;
     },
   };
+}
+
+/** OpenSSL's codes for a server that does not take our side of the handshake. */
+const refused = /ALERT_(?:CERTIFICATE_|BAD_CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE)/;
+
+/** Which part of the settings cannot be used, and the failure that names it. */
+interface Unusable {
+  readonly part: 'authorities' | 'identity';
+  readonly failure: WireFailure;
 }
 
 /** What tells whether a file is another than before: size and times, or that it is not there. */
@@ -75,7 +88,8 @@ async function filesOf(directory: string): Promise<string[]> {
 }
 
 /** Authorities that were given replace the system's. */
-async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | WireFailure> {
+async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | Unusable> {
+  let part: Unusable['part'] = 'authorities';
   let setting = '';
   try {
     const ca: string[] = [];
@@ -87,15 +101,16 @@ async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | Wire
       for (const file of kind === 'file' ? [path] : await filesOf(path)) {
         const pem = await readFile(file, 'utf8');
         // OpenSSL passes over what it cannot read, and would trust nobody or the wrong ones
-        if (certificatesIn(pem) === 0) return unusable(setting);
+        if (certificatesIn(pem) === 0) return unusable(part, setting);
         ca.push(pem);
       }
-      if (ca.length === 0) return unusable(setting);
+      if (ca.length === 0) return unusable(part, setting);
     }
     const trusted = { minVersion: 'TLSv1.2', ...(authorities ? { ca } : {}) } as const;
     // made before the certificate is looked at, so that a broken authority is told from that
     const withoutIdentity = createSecureContext(trusted);
     if (identity === undefined) return withoutIdentity;
+    part = 'identity';
     const read = ({ path, from }: FileSetting) => {
       setting = from;
       return readFile(path, 'utf8');
@@ -105,10 +120,11 @@ async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | Wire
     setting = `${identity.cert.from} or ${identity.key.from}`;
     return createSecureContext({ ...trusted, cert, key });
   } catch {
-    return unusable(setting);
+    return unusable(part, setting);
   }
 }
 
-function unusable(setting: string): WireFailure {
-  return { kind: 'failure', what: 'settings', detail: `the file of ${setting}`, sent: false };
+function unusable(part: Unusable['part'], setting: string): Unusable {
+  const detail = `the file of ${setting}`;
+  return { part, failure: { kind: 'failure', what: 'settings', detail, sent: false } };
 }

@@ -119,10 +119,9 @@ export function createTransport({
         : { socketPath: node.socketPath }),
     };
     const result = await exchange(node.secure, options, request, underWay);
-    // a handshake that fails while our files are broken is told as that, which can be mended here
-    return result.kind === 'failure' && result.what === 'tls' && contexts.failing
-      ? contexts.failing
-      : result;
+    // a handshake that fails while a file is broken is told as that, which can be mended here
+    if (result.kind !== 'failure' || result.what !== 'tls') return result;
+    return contexts.causeOf(result.detail) ?? result;
   }
 
   return {
@@ -326,19 +325,32 @@ function retryAfterOf(response: IncomingMessage): number | undefined {
   return seconds !== undefined && /^\d{1,6}$/.test(seconds) ? Number(seconds) * 1_000 : undefined;
 }
 
-/** Codes of a certificate check, and of a handshake that went wrong. */
-const tlsCode =
-  /^(?:CERT_|ERR_TLS_|ERR_SSL_|EPROTO$|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_IN_CHAIN$|HOSTNAME_MISMATCH$|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|ERROR_IN_)/;
+/** TLS alerts (RFC 8446, section 6) that tell who has to mend what. */
+const alerts: Readonly<Record<string, string>> = {
+  '40': 'HANDSHAKE_FAILURE',
+  '42': 'BAD_CERTIFICATE',
+  '48': 'UNKNOWN_CA',
+  '70': 'PROTOCOL_VERSION',
+  '116': 'CERTIFICATE_REQUIRED',
+};
 
 /**
- * Node's own code. Before Node 24 a peer that does not speak TLS at all has the same one as a
- * handshake that failed, and OpenSSL's text alone tells them apart.
+ * Node's code. Where a write meets what OpenSSL has to say, the code is EPROTO whatever it was, and
+ * only the message tells: a number and whether it has a text are taken from it, nothing else.
  */
 function codeOf({ code = 'no code', message }: NodeJS.ErrnoException): string {
-  return code === 'EPROTO' && /wrong version number|packet length too long/.test(message)
+  if (code !== 'EPROTO') return code;
+  const [, alert] = /SSL alert number (\d{1,3})/.exec(message) ?? [];
+  if (alert !== undefined) return `ERR_SSL_ALERT_${alerts[alert] ?? alert}`;
+  // a peer that does not speak TLS at all
+  return /wrong version number|packet length too long/.test(message)
     ? 'ERR_SSL_WRONG_VERSION_NUMBER'
     : code;
 }
+
+/** Codes of a certificate check, and of a handshake that went wrong. */
+const tlsCode =
+  /^(?:CERT_|ERR_TLS_|ERR_SSL_|EPROTO$|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_IN_CHAIN$|HOSTNAME_MISMATCH$|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|ERROR_IN_)/;
 
 function kindOf(code: string): WireFailure['what'] {
   if (tlsCode.test(code)) return 'tls';

@@ -2,16 +2,16 @@
  * TLS in front of a real server: what is not trusted is never asked, and says why.
  */
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer, type TlsOptions } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
+import { type TlsFront, tlsFront } from './tls-front.ts';
 
 let server: VaultServer;
 let token = '';
@@ -31,47 +31,15 @@ afterEach(() => {
 
 const file = (name: string) => fileURLToPath(new URL(`certificates/${name}`, import.meta.url));
 
-interface TlsFront {
-  /** `https://127.0.0.1:PORT` */
-  readonly address: string;
-  /** Handshakes that were tried. */
-  readonly attempts: number;
-  /** What came through the handshake. */
-  readonly received: string;
-}
-
-/** TLS before the server, with this certificate. */
-async function tlsFront(name: string, options: TlsOptions = {}): Promise<TlsFront> {
+/** TLS before the server, with the committed certificate of this name. */
+async function frontWith(name: string, options: TlsOptions = {}): Promise<TlsFront> {
   const [cert, key] = await Promise.all([
     readFile(file(`${name}.pem`)),
     readFile(file(`${name}.key`)),
   ]);
-  let attempts = 0;
-  let received = '';
-  const front = createServer({ cert, key, ...options }, (socket) => {
-    const upstream = connect(Number(new URL(server.address).port), '127.0.0.1');
-    socket.on('data', (bytes) => {
-      received += bytes.toString();
-    });
-    socket.on('error', () => upstream.destroy()).on('close', () => upstream.destroy());
-    upstream.on('error', () => socket.destroy());
-    socket.pipe(upstream).pipe(socket);
-  });
-  front.on('connection', () => {
-    attempts += 1;
-  });
-  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+  const front = await tlsFront(server.address, { cert, key, ...options });
   endings.push(() => front.close());
-  const { port } = front.address() as AddressInfo;
-  return {
-    address: `https://127.0.0.1:${port}`,
-    get attempts() {
-      return attempts;
-    },
-    get received() {
-      return received;
-    },
-  };
+  return front;
 }
 
 function read(options: VaultProviderOptions, said: string[] = []) {
@@ -90,7 +58,7 @@ async function errorOf(options: VaultProviderOptions): Promise<SecretError> {
 const held = { value };
 
 test('a certificate of an authority that was given is trusted: as file, as text, as directory', async () => {
-  const { address } = await tlsFront('server');
+  const { address } = await frontWith('server');
   const caCert = file('authority.pem');
   const caCertPem = await readFile(caCert, 'utf8');
   for (const option of [{ caCert }, { caCertPem }])
@@ -111,7 +79,7 @@ test('caPath takes every file of a directory', async () => {
   endings.push(() => void rm(directory, { recursive: true }));
   await cp(file('stranger.pem'), join(directory, 'a.pem'));
   await cp(file('authority.pem'), join(directory, 'b.pem'));
-  const { address } = await tlsFront('server');
+  const { address } = await frontWith('server');
   expect((await read({ address, caPath: directory })).entries.get('A')).toMatchObject(held);
 });
 
@@ -121,7 +89,7 @@ test.each([
   ['future', 'authority.pem', 'not valid yet'],
   ['wrong-host', 'authority.pem', 'for another name'],
 ])('the certificate %s with the authority %s: the token never leaves', async (name, ca, reason) => {
-  const front = await tlsFront(name);
+  const front = await frontWith(name);
   const error = await errorOf({ address: front.address, caCert: file(ca) });
   expect(error).toMatchObject({ code: 'ERR_SECRET_TLS', retryable: false });
   expect(error.reason).toContain(reason);
@@ -130,22 +98,27 @@ test.each([
 });
 
 test("without an authority given, the system's decide", async () => {
-  const front = await tlsFront('server');
+  const front = await frontWith('server');
   expect((await errorOf({ address: front.address })).code).toBe('ERR_SECRET_TLS');
   expect(front.received).toBe('');
 });
 
-test('tlsServerName is the name that is expected', async () => {
-  const { address } = await tlsFront('wrong-host');
+test('tlsServerName is the name that is asked for and expected', async () => {
+  const other = await frontWith('wrong-host');
+  const { address } = other;
+  const env = { BAO_TLS_SERVER_NAME: 'other.test', VAULT_TLS_SERVER_NAME: 'ignored.test' };
   const options = { address, caCert: file('authority.pem'), tlsServerName: 'other.test' };
   expect((await read(options)).entries.get('A')).toMatchObject(held);
-  const front = await tlsFront('server');
+  const byVariable = { address, caCert: file('authority.pem'), env };
+  expect((await read(byVariable)).entries.get('A')).toMatchObject(held);
+  expect(other.peers.map(({ asked }) => asked)).toEqual(['other.test', 'other.test']);
+  const front = await frontWith('server');
   const error = await errorOf({ ...options, address: front.address });
   expect(error.code).toBe('ERR_SECRET_TLS');
 });
 
 test('skipVerify trusts anybody, and says so once, naming what was set', async () => {
-  const { address } = await tlsFront('expired');
+  const { address } = await frontWith('expired');
   const said: string[] = [];
   expect((await read({ address, skipVerify: true }, said)).entries.get('A')).toMatchObject(held);
   expect(said.join()).toContain('the option skipVerify');
@@ -161,14 +134,18 @@ test('skipVerify trusts anybody, and says so once, naming what was set', async (
 });
 
 test('VAULT_SKIP_VERIFY=false verifies', async () => {
-  const { address } = await tlsFront('expired');
+  const { address } = await frontWith('expired');
   const error = await errorOf({ address, env: { VAULT_SKIP_VERIFY: 'false' } });
   expect(error.code).toBe('ERR_SECRET_TLS');
 });
 
 test('a client certificate is shown where one is asked for', async () => {
   const ca = await readFile(file('authority.pem'));
-  const { address } = await tlsFront('server', { requestCert: true, rejectUnauthorized: true, ca });
+  const { address } = await frontWith('server', {
+    requestCert: true,
+    rejectUnauthorized: true,
+    ca,
+  });
   const options = { address, caCert: file('authority.pem') };
   expect((await errorOf(options)).code).toBe('ERR_SECRET_TLS');
   const mutual = { ...options, clientCert: file('client.pem'), clientKey: file('client.key') };
@@ -176,7 +153,7 @@ test('a client certificate is shown where one is asked for', async () => {
 });
 
 test('TLS 1.1 is refused', async () => {
-  const { address } = await tlsFront('server', {
+  const { address } = await frontWith('server', {
     minVersion: 'TLSv1',
     maxVersion: 'TLSv1.1',
     ciphers: 'DEFAULT@SECLEVEL=0',
@@ -203,32 +180,69 @@ test('http to a port that speaks https: as Go servers say it, a wrong address; e
   expect(error.code).toBe('ERR_SECRET_CONFIG');
   expect(error.hint).toContain('https://');
 
-  const { address, received } = await tlsFront('server');
+  const { address, received } = await frontWith('server');
   expect((await errorOf({ address: address.replace('https:', 'http:') })).code).toMatch(
     /UNAVAILABLE|INVALID/,
   );
   expect(received).toBe('');
 });
 
-test('files that are not what they should be are named', async () => {
-  const { address } = await tlsFront('server');
-  const caCert = file('authority.pem');
-  const noPem = await errorOf({ address, caCert: file('server.key') });
-  const swapped = await errorOf({
+const unusable: readonly (readonly [string, VaultProviderOptions, string])[] = [
+  ['an authority that is not there', { caCert: '/nowhere' }, 'the option caCert'],
+  ['by its variable', { env: { BAO_CACERT: '/nowhere' } }, 'the variable BAO_CACERT'],
+  ['an authority that is a key', { caCert: file('server.key') }, 'the option caCert'],
+  ['an authority that is a directory', { caCert: file('.') }, 'the option caCert'],
+  ['a directory that is not there', { env: { VAULT_CAPATH: '/nowhere' } }, 'VAULT_CAPATH'],
+  ['a directory that is a file', { caPath: file('authority.pem') }, 'the option caPath'],
+  ['a directory with other files', { caPath: file('.') }, 'the option caPath'],
+  [
+    'a certificate that is not there',
+    { clientCert: '/nowhere', clientKey: file('client.key') },
+    'the option clientCert',
+  ],
+  [
+    'a key that is not there',
+    { env: { VAULT_CLIENT_CERT: file('client.pem'), BAO_CLIENT_KEY: '/nowhere' } },
+    'the variable BAO_CLIENT_KEY',
+  ],
+  [
+    "another certificate's key",
+    { clientCert: file('client.pem'), clientKey: file('server.key') },
+    'the option clientCert or the option clientKey',
+  ],
+];
+
+test.each(unusable)('%s is named at the first use', async (_, options, named) => {
+  const front = await frontWith('server');
+  const { address } = front;
+  const error = await errorOf({
     address,
-    caCert,
-    clientCert: file('client.pem'),
-    clientKey: file('server.key'),
+    ...options,
   });
-  expect(noPem.code).toMatch(/CONFIG|TLS/);
-  expect(swapped.code).toBe('ERR_SECRET_CONFIG');
-  expect(swapped.message).toContain('clientKey');
+  expect(error.code).toBe('ERR_SECRET_CONFIG');
+  expect(error.message).toContain(named);
+  expect(front.attempts).toBe(0);
 });
 
-test.each(['caCert', 'caPath', 'clientCert'])('%s that cannot be read is named', async (option) => {
-  const { address } = await tlsFront('server');
-  const key = option === 'clientCert' ? { clientKey: file('client.key') } : {};
-  const error = await errorOf({ address, [option]: '/nowhere/at-all', ...key });
+test('an empty directory of authorities trusts nobody, and is named', async () => {
+  const caPath = await mkdtemp(join(tmpdir(), 'keyfall-ca-'));
+  endings.push(() => void rm(caPath, { recursive: true }));
+  const { address } = await frontWith('server');
+  const error = await errorOf({ address, caPath });
   expect(error.code).toBe('ERR_SECRET_CONFIG');
-  expect(error.message).toContain(option);
+  expect(error.message).toContain('the option caPath');
+});
+
+test('a handshake that is never answered ends at the deadline', async () => {
+  const hole = await faultyServer({ kind: 'black-hole' });
+  endings.push(() => void hole.close());
+  const provider = vaultProvider({
+    token,
+    path,
+    env: {},
+    address: hole.address.replace('http:', 'https:'),
+  });
+  const error = await provider.read('all', context({ limit: 200 })).catch((why: unknown) => why);
+  expect(isSecretError(error, 'ERR_SECRET_UNAVAILABLE') && error.reason).toContain('in time');
+  await provider.close?.();
 });

@@ -65,6 +65,17 @@ export interface VaultCluster {
 export async function startVaultCluster({
   size = 3,
 }: VaultClusterOptions = {}): Promise<VaultCluster> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await startOnce(size);
+    } catch (error) {
+      // between our look and its start, somebody else may have taken a port
+      const taken = error instanceof Error && error.message.includes('address already in use');
+      if (!taken || attempt === 5) throw error;
+    }
+}
+
+async function startOnce(size: number): Promise<VaultCluster> {
   const binary = await findVaultBinary();
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-cluster-'));
   const places: Place[] = [];
@@ -156,9 +167,13 @@ async function prepare(
         performance_multiplier: 1,
         autopilot_reconcile_interval: '500ms',
         autopilot_update_interval: '500ms',
-        retry_join: others.map((place) => ({
-          leader_api_addr: `http://127.0.0.1:${place.port}`,
-        })),
+        ...(others.length === 0
+          ? {}
+          : {
+              retry_join: others.map((place) => ({
+                leader_api_addr: `http://127.0.0.1:${place.port}`,
+              })),
+            }),
       },
     },
     listener: {

@@ -41,9 +41,19 @@ const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, h
  *
  * @throws `ERR_SECRET_DENIED` without permission; `ERR_SECRET_INVALID` if it is a link to nothing or
  *   in a circle, not a regular file, or larger than {@link sizeLimit}; `ERR_SECRET_CONFIG` if the
- *   path cannot name a file; `ERR_SECRET_UNAVAILABLE` for any other failure to read
+ *   path cannot name a file; `ERR_SECRET_UNAVAILABLE` for any other failure to read, and while it is
+ *   being written into
  */
 export async function readBytes(file: DotenvFile): Promise<Buffer | undefined> {
+  // What is written into while it is read may be half of it, and half a file lacks names: once more.
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const bytes = await readOnce(file);
+    if (bytes !== 'changed') return bytes;
+  }
+  throw problem(file, 'ERR_SECRET_UNAVAILABLE', 'keeps being changed while it is read');
+}
+
+async function readOnce(file: DotenvFile): Promise<Buffer | 'changed' | undefined> {
   let handle: FileHandle;
   try {
     // Without O_NONBLOCK the opening of a FIFO waits for a writer, and holds a thread for it.
@@ -54,7 +64,7 @@ export async function readBytes(file: DotenvFile): Promise<Buffer | undefined> {
     throw problem(file, 'ERR_SECRET_INVALID', 'is a link that points to nothing');
   }
   try {
-    const stat = await handle.stat();
+    const stat = await handle.stat({ bigint: true });
     if (stat.isDirectory())
       throw problem(file, 'ERR_SECRET_CONFIG', 'is a folder', 'Name the file in it.');
     if (!stat.isFile()) throw problem(file, 'ERR_SECRET_INVALID', 'is not a regular file');
@@ -65,7 +75,11 @@ export async function readBytes(file: DotenvFile): Promise<Buffer | undefined> {
     let length = 0;
     for (;;) {
       const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(64 * 1024));
-      if (bytesRead === 0) return Buffer.concat(chunks, length);
+      if (bytesRead === 0) {
+        const after = await handle.stat({ bigint: true });
+        if (after.size !== stat.size || after.mtimeNs !== stat.mtimeNs) return 'changed';
+        return Buffer.concat(chunks, length);
+      }
       length += bytesRead;
       if (length > sizeLimit) throw tooLarge(file);
       chunks.push(buffer.subarray(0, bytesRead));

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { chmod, mkdir, open, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createSecrets, isSecretError, type SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { dotenvProvider } from '../src/index.ts';
 import { context, deny, temporaryFolder } from './store.ts';
 
@@ -169,6 +170,41 @@ describe('what stands where the file should be', () => {
     await new Promise<void>((listening) => server.listen(path, listening));
     await expect(valuesOf({ path })).rejects.toMatchObject({ code: 'ERR_SECRET_INVALID' });
     await new Promise((closed) => server.close(closed));
+  });
+
+  describe('a file that is written into while it is read', () => {
+    const version = (digit: number) =>
+      `A=${digit}\nFILL=${'x'.repeat(200_000 + digit)}\nB=${digit}\n`;
+    /** Calls `between` before every read of a handle. */
+    async function beforeEachRead(between: (count: number) => void) {
+      const handle = await open(path);
+      const prototype = Object.getPrototypeOf(handle);
+      await handle.close();
+      const { read } = prototype;
+      let count = 0;
+      vi.spyOn(prototype, 'read').mockImplementation(function (this: unknown, ...args) {
+        between(++count);
+        return read.apply(this, args);
+      });
+    }
+    afterEach(() => void vi.restoreAllMocks());
+
+    test('is read again, and never answered half', async () => {
+      await writeFile(path, version(1));
+      await beforeEachRead((count) => {
+        if (count === 3) writeFileSync(path, version(2));
+      });
+      expect(await valuesOf({ path })).toMatchObject({ A: '2', B: '2' });
+    });
+
+    test('is unavailable if that does not end', async () => {
+      await writeFile(path, version(1));
+      await beforeEachRead((count) => writeFileSync(path, version(count % 10)));
+      await expect(valuesOf({ path })).rejects.toMatchObject({
+        code: 'ERR_SECRET_UNAVAILABLE',
+        reason: `${path} keeps being changed while it is read`,
+      });
+    });
   });
 
   test('a path below a file is a wrong configuration', async () => {

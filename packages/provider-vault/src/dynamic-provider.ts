@@ -94,7 +94,7 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
       warn = context.warn;
       if (settings.tls.skipVerify && settings.address.secure)
         warn(`the certificate of ${origin} is not checked: ${settings.tls.skipVerifyFrom} is on`);
-      const credentials = await keeper.current(context.signal);
+      const credentials = await keeper.current(context);
       return credentials === undefined
         ? {
             entries: new Map(),

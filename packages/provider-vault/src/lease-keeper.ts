@@ -59,7 +59,7 @@ export interface LeaseKeeper {
    * Credentials that are good now: those at hand, or new ones. An abort ends the wait, not the making:
    * what the server makes is kept for the next one who asks. `undefined`: nothing is at the path.
    */
-  current(signal: AbortSignal): Promise<GivenCredentials | undefined>;
+  current(context: ReadContext): Promise<GivenCredentials | undefined>;
   /** Calls `onChange` after each replacement until `signal` fires. Replaces in time meanwhile. */
   watch(onChange: () => void, signal: AbortSignal): void;
   /**
@@ -302,9 +302,11 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
 
   const closedError = () =>
     new SecretError('ERR_SECRET_ABORTED', 'the provider was closed', { provider });
+  const unavailable = (reason: string) =>
+    new SecretError('ERR_SECRET_UNAVAILABLE', reason, { provider });
 
   return {
-    async current(signal) {
+    async current({ signal, timeLeft }) {
       const known = held;
       // what dies with its token is dead; while it lives, new ones of the same token were no better
       const remaining = known && tokenLeft(known) > 0 ? left(known) : 0;
@@ -315,15 +317,24 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
         if (remaining <= 2 * known.window) void replaceInBackground();
         return given(known);
       }
+      // those at hand live on for a window: better than none, if new ones do not come in time
+      const late = new AbortController();
+      const cancel = clock.schedule(
+        () => late.abort(unavailable('no answer yet')),
+        remaining === 0 ? makeLimit : timeLeft() / 2,
+        true,
+      );
       try {
-        const made = await unlessAborted(make(), signal, provider);
+        const made = await unlessAborted(make(), AbortSignal.any([signal, late.signal]), provider);
         if (closing) throw closedError();
         return given(made);
       } catch (error) {
-        if (!known || remaining === 0 || !isSecretError(error, 'ERR_SECRET_UNAVAILABLE'))
-          throw error;
+        const lives = known && remaining > 0 && !signal.aborted;
+        if (!lives || !isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
         warn(`new credentials for ${path} could not be made: ${reasonOf(error)}`);
         return given(known);
+      } finally {
+        cancel();
       }
     },
 

@@ -107,6 +107,7 @@ export function leaseRequests(
           {
             verb: 'write',
             path: 'sys/leases/renew',
+            place: 'sys/leases/renew',
             body: JSON.stringify({
               lease_id: leaseId,
               increment: Math.max(1, Math.round(duration / 1_000)),
@@ -131,6 +132,7 @@ export function leaseRequests(
         {
           verb: 'write',
           path: 'sys/leases/revoke',
+          place: 'sys/leases/revoke',
           body: JSON.stringify({ lease_id: leaseId, sync: true }),
           ifDenied: 'Its policy needs the capability "update" on sys/leases/revoke.',
         },

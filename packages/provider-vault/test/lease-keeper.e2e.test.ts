@@ -230,6 +230,22 @@ describe('before the end', () => {
     assertNoLeak([token], said);
   });
 
+  test('who asks in the last window does not wait long for a server that is silent', async () => {
+    const provider = dynamic();
+    const old = await userOf(provider);
+    await clock.advance(59 * minute + 40 * second);
+    fate = new Promise(() => {});
+    const asked = provider.read('all', { ...context({}, said), timeLeft: () => 2 * second });
+    await clock.advance(second);
+    expect((await asked).entries.get('username')).toMatchObject({ value: old });
+    expect(said.at(-1)).toContain('could not be made: no answer yet');
+    await clock.advance(20 * second);
+    fate = 'pass';
+    await front.refuse();
+    await expect(read(provider)).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+    await provider.close?.();
+  });
+
   test('a server that stays down makes it unavailable once they have ended', async () => {
     const provider = dynamic();
     const old = await userOf(provider);

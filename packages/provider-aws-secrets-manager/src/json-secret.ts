@@ -28,6 +28,8 @@ function parse(text: string): Group | undefined {
       found.startsWith('"') ? `"s${found.slice(1)}` : `"n${found}"`,
     );
     const tree: Tree = JSON.parse(marked);
+    // whether it nests too deep for us shows here, and not in the middle of an edit
+    format(tree);
     return isGroup(tree) ? tree : undefined;
   } catch {
     return undefined;

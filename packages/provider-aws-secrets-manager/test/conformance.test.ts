@@ -81,7 +81,9 @@ describe('one JSON secret', () => {
     },
     recover,
     async change({ place }, changes) {
-      const held = await aws.admin.send(new GetSecretValueCommand({ SecretId: place }));
+      const held = await aws.admin.send(
+        new GetSecretValueCommand({ SecretId: place, VersionStage: 'AWSCURRENT' }),
+      );
       const values = new Map(Object.entries(JSON.parse(held.SecretString ?? '{}')));
       for (const [name, value] of changes)
         if (value === null) values.delete(name);

@@ -1,0 +1,457 @@
+// What the conformance suite does not ask: the errors of AWS by name, requests counted, versions,
+// writers that meet, and what the SDK is left to do.
+import { randomUUID } from 'node:crypto';
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  type SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
+import { createSecrets, isSecretError, type SecretErrorCode } from '@keyfall/core';
+import { assertNoLeak } from '@keyfall/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { awsSecretsManagerProvider } from '../src/index.ts';
+import { type Answer, type Aws, exception, rights, startAws } from './aws.ts';
+
+const canary = 'canary-value-31f7';
+let aws: Aws;
+beforeAll(async () => {
+  aws = await startAws();
+});
+afterEach(() => {
+  aws.answer(undefined);
+  vi.unstubAllEnvs();
+});
+afterAll(async () => {
+  await aws?.stop();
+});
+
+const context = () => ({
+  signal: new AbortController().signal,
+  timeLeft: () => 20_000,
+  warn: () => {},
+});
+
+async function clientFor(...actions: (readonly string[])[]): Promise<SecretsManagerClient> {
+  const user = await aws.createUser(actions.flat());
+  return aws.client(user.credentials);
+}
+
+async function seed(values: Record<string, unknown>): Promise<string> {
+  const Name = `shop/${randomUUID()}`;
+  await aws.admin.send(new CreateSecretCommand({ Name, SecretString: JSON.stringify(values) }));
+  return Name;
+}
+
+describe('every failure of AWS is the one answer that it is', () => {
+  const kms = 'Access to KMS is not allowed';
+  test.each<[string, Answer, SecretErrorCode, RegExp]>([
+    [
+      'ThrottlingException',
+      () => exception('ThrottlingException'),
+      'ERR_SECRET_UNAVAILABLE',
+      /rate/,
+    ],
+    [
+      'TooManyRequests',
+      () => exception('TooManyRequestsException'),
+      'ERR_SECRET_UNAVAILABLE',
+      /rate/,
+    ],
+    [
+      'a 500',
+      () => exception('InternalServiceError', canary, 500),
+      'ERR_SECRET_UNAVAILABLE',
+      /500/,
+    ],
+    ['a 503 in HTML', () => ({ status: 503, body: '<html>' }), 'ERR_SECRET_UNAVAILABLE', /503/],
+    ['a reset', () => 'cut', 'ERR_SECRET_UNAVAILABLE', /ECONNRESET/],
+    ['AccessDenied', () => exception('AccessDeniedException', canary), 'ERR_SECRET_DENIED', /IAM/],
+    [
+      'KMS denied',
+      () => exception('AccessDeniedException', kms),
+      'ERR_SECRET_DENIED',
+      /kms:Decrypt/,
+    ],
+    ['DecryptionFailure', () => exception('DecryptionFailure'), 'ERR_SECRET_DENIED', /kms:Decrypt/],
+    [
+      'ExpiredToken',
+      () => exception('ExpiredTokenException'),
+      'ERR_SECRET_UNAUTHENTICATED',
+      /expired/,
+    ],
+    [
+      'a wrong signature',
+      () => exception('InvalidSignatureException'),
+      'ERR_SECRET_UNAUTHENTICATED',
+      /clock/,
+    ],
+    [
+      'a wrong parameter',
+      () => exception('InvalidParameterException'),
+      'ERR_SECRET_CONFIG',
+      /versionStage/,
+    ],
+    ['no JSON', () => ({ status: 200, body: `<html>${canary}` }), 'ERR_SECRET_INVALID', /endpoint/],
+    ['JSON of another kind', () => ({ status: 200, body: '[]' }), 'ERR_SECRET_INVALID', /bytes/],
+    ['an exception nobody knows', () => exception('Whatever', canary), 'ERR_SECRET_INVALID', /400/],
+  ])('%s', async (_, answer, code, said) => {
+    const client = await clientFor(rights.bagRead, rights.namedRead);
+    aws.answer(answer);
+    for (const where of [{ secretId: 'shop/any' }, { prefix: 'shop/' }]) {
+      const provider = awsSecretsManagerProvider({ ...where, client });
+      let error: unknown;
+      try {
+        const { entries } = await provider.read(['A'], context());
+        error = entries.get('A');
+      } catch (thrown) {
+        error = thrown;
+      }
+      if ('prefix' in where && said.source === 'bytes') continue; // an empty value of no JSON bag
+      expect(error).toMatchObject({ code, message: expect.stringMatching(said) });
+      assertNoLeak([canary], error);
+      if (isSecretError(error) && error.status === 400) expect(error.requestId).toBe('request-7');
+    }
+  });
+
+  test('a secret that is scheduled for deletion is not there, and a write does not bring it back', async () => {
+    const secretId = await seed({ A: canary });
+    await aws.admin.send(new DeleteSecretCommand({ SecretId: secretId }));
+    const client = await clientFor(rights.bagWrite);
+    const bag = awsSecretsManagerProvider({ secretId, client });
+    expect(await bag.read('all', context())).toMatchObject({
+      missingDocument: { description: expect.stringContaining('scheduled for deletion') },
+    });
+    await expect(bag.write?.({ entries: new Map([['B', 'b']]) }, context())).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFLICT',
+    });
+    const prefix = `${secretId.slice(0, -6)}`;
+    const named = awsSecretsManagerProvider({ prefix, client });
+    const name = secretId.slice(-6);
+    expect((await named.read([name], context())).entries.size).toBe(0);
+  });
+
+  test('no credentials, and no region, are named as such', async () => {
+    for (const variable of [
+      'AWS_ACCESS_KEY_ID',
+      'AWS_SECRET_ACCESS_KEY',
+      'AWS_PROFILE',
+      'AWS_REGION',
+    ])
+      vi.stubEnv(variable, undefined);
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+    vi.stubEnv('AWS_CONFIG_FILE', '/nowhere');
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nowhere');
+    const nobody = awsSecretsManagerProvider({ secretId: 'shop', region: 'eu-central-1' });
+    await expect(nobody.read('all', context())).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNAUTHENTICATED',
+      message: expect.stringContaining('AWS_ACCESS_KEY_ID'),
+    });
+    const nowhere = awsSecretsManagerProvider({ secretId: 'shop' });
+    await expect(nowhere.read('all', context())).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      message: expect.stringContaining('AWS_REGION'),
+    });
+  });
+});
+
+test("the SDK's own settings hold: endpoint, region and credentials of the environment", async () => {
+  const secretId = await seed({ A: 'a' });
+  const { credentials } = await aws.createUser(rights.bagRead);
+  vi.stubEnv('AWS_ENDPOINT_URL_SECRETS_MANAGER', aws.address);
+  vi.stubEnv('AWS_REGION', aws.region);
+  vi.stubEnv('AWS_ACCESS_KEY_ID', credentials.accessKeyId);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', credentials.secretAccessKey);
+  vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
+  const provider = awsSecretsManagerProvider({ secretId });
+  expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value: 'a' });
+  const before = aws.seen.length;
+  aws.answer(() => exception('InternalServiceError', '', 500));
+  await expect(provider.read('all', context())).rejects.toMatchObject({
+    code: 'ERR_SECRET_UNAVAILABLE',
+  });
+  expect(aws.seen.length - before).toBe(1);
+  await provider.close?.();
+});
+
+describe('requests', () => {
+  test('of one JSON secret: one for every name', async () => {
+    const secretId = await seed({ A: 'a', B: 'b' });
+    const provider = awsSecretsManagerProvider({
+      secretId,
+      client: await clientFor(rights.bagRead),
+    });
+    const secrets = createSecrets({ providers: [provider] });
+    const before = aws.seen.length;
+    expect(await Promise.all([secrets.get('A'), secrets.get('B')])).toEqual(['a', 'b']);
+    expect(aws.seen.slice(before)).toEqual(['GetSecretValue']);
+  });
+
+  test('of one secret a name: one for twenty names, or one each where a batch is not allowed', async () => {
+    const prefix = `many-${randomUUID()}/`;
+    const names = Array.from({ length: 41 }, (_, index) => `N${index}`);
+    for (const name of names)
+      await aws.admin.send(new CreateSecretCommand({ Name: prefix + name, SecretString: name }));
+    const read = async (client: SecretsManagerClient) => {
+      const before = aws.seen.length;
+      const provider = awsSecretsManagerProvider({ prefix, client });
+      const { entries } = await provider.read([...names, 'NOBODY'], context());
+      expect(
+        [...entries].map(([name, entry]) => [name, 'value' in entry && entry.value]).sort(),
+      ).toEqual(names.map((name) => [name, name]).sort());
+      await provider.read(names, context());
+      return aws.seen.slice(before);
+    };
+    expect(await read(await clientFor(rights.namedRead))).toEqual(
+      Array.from({ length: 6 }, () => 'BatchGetSecretValue'),
+    );
+    const alone = await read(await clientFor(['secretsmanager:GetSecretValue']));
+    // a policy without batches is found out once, by the batches that were under way
+    expect(alone.filter((action) => action === 'BatchGetSecretValue')).toHaveLength(3);
+    expect(alone.filter((action) => action === 'GetSecretValue')).toHaveLength(42 + 41);
+  });
+
+  test('of all: the names are listed by pages', async () => {
+    const prefix = `all-${randomUUID()}/`;
+    const values = Array.from({ length: 103 }, (_, index) => `N${index}`);
+    for (const name of values)
+      await aws.admin.send(new CreateSecretCommand({ Name: prefix + name, SecretString: 'x' }));
+    const client = await clientFor(rights.namedRead);
+    const secrets = createSecrets({ providers: [awsSecretsManagerProvider({ prefix, client })] });
+    expect(await secrets.list()).toEqual(values.sort());
+  }, 60_000);
+});
+
+describe('one secret a name', () => {
+  test('bytes are base64, a name that AWS cannot have is not asked for, and empty is refused', async () => {
+    const prefix = `bytes-${randomUUID()}/`;
+    const SecretBinary = new Uint8Array([0, 255, 10]);
+    await aws.admin.send(new CreateSecretCommand({ Name: `${prefix}CERT`, SecretBinary }));
+    const provider = awsSecretsManagerProvider({
+      prefix,
+      client: await clientFor(rights.namedRead, rights.namedWrite),
+    });
+    const { entries } = await provider.read(['CERT'], context());
+    expect(entries.get('CERT')).toMatchObject({ value: 'AP8K' });
+    const before = aws.seen.length;
+    expect((await provider.read(['a b', '../x y', 'ü'], context())).entries.size).toBe(0);
+    for (const pair of [
+      ['a b', 'x'],
+      ['A', ''],
+      ['A', 'x'.repeat(65_537)],
+    ] as const)
+      await expect(
+        provider.write?.({ entries: new Map([['OK', 'x'], pair]) }, context()),
+      ).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED', secretName: pair[0] });
+    expect(aws.seen.length).toBe(before);
+  });
+
+  test('a write that fails in the middle says what was written', async () => {
+    const prefix = `half-${randomUUID()}/`;
+    const provider = awsSecretsManagerProvider({
+      prefix,
+      client: await clientFor(rights.namedRead, rights.namedWrite),
+    });
+    aws.answer((_, body) => (body.includes(`${prefix}B`) ? exception('AccessDenied') : undefined));
+    const entries = new Map([
+      ['A', canary],
+      ['B', canary],
+      ['C', canary],
+    ]);
+    const error = await provider.write?.({ entries }, context()).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_DENIED',
+      secretName: 'B',
+      message: expect.stringContaining('B was not written, A was'),
+    });
+    assertNoLeak([canary], error);
+  });
+
+  test('what was deleted can be written again', async () => {
+    const prefix = `again-${randomUUID()}/`;
+    const client = await clientFor(rights.namedRead, rights.namedWrite);
+    const secrets = createSecrets({ providers: [awsSecretsManagerProvider({ prefix, client })] });
+    await secrets.set('A', 'one');
+    await secrets.delete('A');
+    expect(await secrets.find('A')).toBe(undefined);
+    let refused = 0;
+    aws.answer((action) => {
+      // moto writes into a secret that is deleted, which AWS refuses in these words
+      if (action !== 'PutSecretValue' || refused > 0) return undefined;
+      refused += 1;
+      const words =
+        'You can’t perform this operation on the secret because it was marked for deletion.';
+      return exception('InvalidRequestException', words);
+    });
+    await secrets.set('A', 'two');
+    expect(refused).toBe(1);
+    expect(await secrets.get('A')).toBe('two');
+  });
+});
+
+describe('one JSON secret', () => {
+  test('writers that meet lose no change of each other', async () => {
+    const secretId = await seed({ A: 'a' });
+    const client = await clientFor(rights.bagWrite);
+    const writers = Array.from({ length: 3 }, () =>
+      awsSecretsManagerProvider({ secretId, client }),
+    );
+    await Promise.all(
+      writers.map((writer, index) =>
+        writer.write?.({ entries: new Map([[`W${index}`, `${index}`]]) }, context()),
+      ),
+    );
+    const held = await aws.admin.send(
+      new GetSecretValueCommand({ SecretId: secretId, VersionStage: 'AWSCURRENT' }),
+    );
+    expect(JSON.parse(held.SecretString ?? '')).toEqual({ A: 'a', W0: '0', W1: '1', W2: '2' });
+  });
+
+  test('a move whose answer is lost is known to have happened', async () => {
+    const secretId = await seed({ A: 'a' });
+    const client = await clientFor(rights.bagWrite);
+    const provider = awsSecretsManagerProvider({ secretId, client });
+    let lost = 0;
+    aws.answer((action, body) => {
+      if (action !== 'UpdateSecretVersionStage' || lost > 0) return undefined;
+      lost += 1;
+      // the service acts, and the connection breaks before its answer
+      void aws.admin.send(new UpdateSecretVersionStageCommand(JSON.parse(body)));
+      return 'cut';
+    });
+    const receipt = await provider.write?.({ entries: new Map([['A', 'new']]) }, context());
+    expect(lost).toBe(1);
+    const held = await aws.admin.send(
+      new GetSecretValueCommand({ SecretId: secretId, VersionStage: 'AWSCURRENT' }),
+    );
+    expect(held).toMatchObject({ SecretString: '{"A":"new"}', VersionId: receipt?.version });
+  });
+
+  test('what AWS would refuse for its size is refused before, and nothing is sent', async () => {
+    const secretId = await seed({ A: 'a' });
+    const client = await clientFor(rights.bagWrite);
+    const provider = awsSecretsManagerProvider({ secretId, client });
+    const before = aws.seen.length;
+    await expect(
+      provider.write?.({ entries: new Map([['BIG', 'x'.repeat(65_536)]]) }, context()),
+    ).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
+    expect(aws.seen.slice(before)).toEqual(['GetSecretValue']);
+  });
+
+  test('another stage is read, and cannot be written', async () => {
+    const secretId = await seed({ A: 'old' });
+    await aws.admin.send(
+      new PutSecretValueCommand({ SecretId: secretId, SecretString: '{"A":"new"}' }),
+    );
+    const client = await clientFor(rights.bagWrite);
+    const previous = awsSecretsManagerProvider({ secretId, versionStage: 'AWSPREVIOUS', client });
+    expect((await previous.read('all', context())).entries.get('A')).toMatchObject({
+      value: 'old',
+    });
+    expect(previous.write).toBe(undefined);
+  });
+
+  test('bytes, and text that is no JSON object, are broken and say what to use instead', async () => {
+    const Name = `shop/${randomUUID()}`;
+    await aws.admin.send(new CreateSecretCommand({ Name, SecretString: canary }));
+    const client = await clientFor(rights.bagRead);
+    const error = await awsSecretsManagerProvider({ secretId: Name, client })
+      .read('all', context())
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+      message: expect.stringContaining('prefix'),
+    });
+    assertNoLeak([canary], error);
+  });
+
+  test('check tells what is there, what is not, and what may not be looked at', async () => {
+    const secretId = await seed({ A: 'a' });
+    const allowed = await clientFor(rights.bagRead, rights.describe);
+    const limited = await clientFor(rights.bagRead);
+    const check = (client: SecretsManagerClient, id: string) =>
+      awsSecretsManagerProvider({ secretId: id, client }).check?.(context());
+    expect(await check(allowed, secretId)).toMatchObject([
+      { subject: 'secret', state: 'ready' },
+      { subject: 'rotation', state: 'ready', message: 'AWS does not rotate it' },
+    ]);
+    expect(await check(limited, secretId)).toMatchObject([
+      { state: 'ready' },
+      { subject: 'rotation', state: 'failing' },
+    ]);
+    expect(await check(allowed, 'shop/typo')).toMatchObject([
+      { state: 'failing', mend: expect.stringContaining('secretId') },
+      { state: 'unknown' },
+    ]);
+  });
+});
+
+test.each([
+  ['secretId', rights.describe],
+  ['prefix', ['secretsmanager:ListSecrets']],
+] as const)('watch notices a rotation, and stops: %s', async (option, actions) => {
+  const secretId = await seed({ A: 'old' });
+  const client = await clientFor(actions);
+  const place = option === 'secretId' ? secretId : secretId.slice(0, -4);
+  const provider = awsSecretsManagerProvider({ [option]: place, client, pollInterval: '1s' });
+  const stop = new AbortController();
+  const before = aws.seen.length;
+  const changed = new Promise<void>((resolve) => {
+    void provider.watch?.(resolve, stop.signal).then(() => {
+      if (stop.signal.aborted) ended();
+    });
+  });
+  let ended = () => {};
+  const over = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+  await vi.waitFor(() => expect(aws.seen.length).toBeGreaterThan(before));
+  await aws.admin.send(new DescribeSecretCommand({ SecretId: secretId }));
+  await aws.admin.send(new PutSecretValueCommand({ SecretId: secretId, SecretString: '{}' }));
+  await changed;
+  stop.abort();
+  await over;
+});
+
+test('a policy that forbids watching ends the watch', async () => {
+  const client = await clientFor(rights.bagRead);
+  const provider = awsSecretsManagerProvider({ secretId: 'shop', client });
+  await expect(provider.watch?.(() => {}, new AbortController().signal)).rejects.toMatchObject({
+    code: 'ERR_SECRET_DENIED',
+  });
+});
+
+test.each([
+  [{}, /secretId and prefix/],
+  [{ secretId: 'a', prefix: 'b' }, /secretId and prefix/],
+  [{ secretId: '' }, /secretId/],
+  [{ secretId: 'a', versionStage: '' }, /versionStage/],
+  [{ secretId: 'a', pollInterval: 10 }, /pollInterval/],
+  [
+    {
+      secretId: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-AbCdEf',
+      region: 'eu-central-1',
+    },
+    /region/,
+  ],
+])('%j is refused, naming the option', (options, said) => {
+  expect(() => awsSecretsManagerProvider(options)).toThrow(
+    expect.objectContaining({ code: 'ERR_SECRET_CONFIG', message: expect.stringMatching(said) }),
+  );
+});
+
+test('an ARN names its region', async () => {
+  const secretId = await seed({ A: 'a' });
+  const { ARN } = await aws.admin.send(new DescribeSecretCommand({ SecretId: secretId }));
+  const { credentials } = await aws.createUser(rights.bagRead);
+  vi.stubEnv('AWS_ENDPOINT_URL', aws.address);
+  vi.stubEnv('AWS_REGION', 'us-east-1'); // another one
+  vi.stubEnv('AWS_ACCESS_KEY_ID', credentials.accessKeyId);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', credentials.secretAccessKey);
+  const provider = awsSecretsManagerProvider({ secretId: ARN ?? '' });
+  expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value: 'a' });
+  await provider.close?.();
+});

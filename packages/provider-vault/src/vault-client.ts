@@ -146,8 +146,8 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
         if (verdict.kind === 'ok') return { ...verdict, token };
         if (verdict.kind !== 'error') return verdict;
         const { error, repeat, ambiguous } = verdict;
-        const delay =
-          (result.kind === 'answer' ? result.retryAfter : undefined) ?? retryDelay(repeats);
+        const told = result.kind === 'answer' ? result.retryAfter : undefined;
+        const delay = told === undefined ? retryDelay(repeats) : toldDelay(told, repeats);
         const mayRepeat = repeat === 'any' || (repeat === 'read' && !changes);
         // a sealed or standby node does not change within these delays: once is enough to tell a blip
         const sealed = result.kind === 'answer' && result.status === 503;
@@ -172,6 +172,14 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
       wire.close();
     },
   };
+}
+
+/**
+ * Milliseconds to wait after `Retry-After`. It counts whole seconds, which servers round down: who comes
+ * just then may be early by up to one, and who was early once does not come early again.
+ */
+function toldDelay(retryAfter: number, repeats: number): number {
+  return retryAfter + (repeats === 0 ? retryDelay(0) : 1_000);
 }
 
 /** Milliseconds: short, since all repeats have to fit into a read's time limit. */

@@ -1,0 +1,141 @@
+/**
+ * Certificates that are wrong, or become so while a client is connected: never asked, never repeated,
+ * never fallen back from, and recovered from without a restart.
+ */
+import { readFile } from 'node:fs/promises';
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { memoryProvider } from '@keyfall/core';
+import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type VaultProviderOptions, vaultProvider } from '../../src/index.ts';
+import { type Front, frontOf } from '../front.ts';
+import { canary, context, freshPath, readPolicy, tokenFor } from '../harness.ts';
+import { type TlsFront, tlsFront } from '../tls-front.ts';
+import { type Witness, witness } from './witness.ts';
+
+let server: VaultServer;
+let token = '';
+let drill: Witness;
+const path = freshPath();
+const value = canary();
+const plain = canary();
+const canaries = [value, plain];
+const endings: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
+  ({ token } = await tokenFor(server, readPolicy('secret', path)));
+  canaries.push(token, server.token);
+});
+afterAll(() => server?.stop());
+beforeEach(() => {
+  drill = witness(canaries);
+});
+afterEach(async () => {
+  await drill.finish();
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+const file = (name: string) => fileURLToPath(new URL(`../certificates/${name}`, import.meta.url));
+const pair = async (name: string): Promise<SecureContextOptions> => ({
+  cert: await readFile(file(`${name}.pem`)),
+  key: await readFile(file(`${name}.key`)),
+});
+
+async function front(name: string, more: TlsOptions = {}): Promise<TlsFront> {
+  const made = await tlsFront(server.address, { ...(await pair(name)), ...more });
+  endings.push(() => made.close());
+  return made;
+}
+
+const trusting = { caCert: file('authority.pem') };
+
+function providerAt(address: string, more: VaultProviderOptions = trusting) {
+  const provider = vaultProvider({ address, path, token, kvVersion: 2, env: {}, ...more });
+  endings.push(() => provider.close?.());
+  return provider;
+}
+
+const dotenv = () => memoryProvider({ A: plain }, { name: 'dotenv' });
+
+test.each<[string, string, string | undefined]>([
+  ['has expired', 'expired', 'authority.pem'],
+  ['is not valid yet', 'future', 'authority.pem'],
+  ['is for another host', 'wrong-host', 'authority.pem'],
+  ['is of another authority', 'server', 'stranger.pem'],
+  ['the system does not know', 'server', undefined],
+  ['wants to see ours', 'server', 'authority.pem'],
+])('a certificate that %s: one handshake, nothing sent, no fall-back', async (why, name, given) => {
+  const ca = await readFile(file('authority.pem'));
+  const mutual = { requestCert: true, rejectUnauthorized: true, ca };
+  const tls = await front(name, why === 'wants to see ours' ? mutual : {});
+  const vault = providerAt(tls.address, given === undefined ? {} : { caCert: file(given) });
+  const secrets = drill.open({ providers: [vault, dotenv()] });
+  const error = await drill.errorOf(secrets.get('A'));
+  expect(error).toMatchObject({ code: 'ERR_SECRET_TLS', retryable: false });
+  expect(tls.attempts).toBe(1);
+  expect(tls.received).toBe('');
+  expect(drill.events.filter(({ type }) => type === 'fallback')).toEqual([]);
+  expect(drill.events).toContainEqual(
+    expect.objectContaining({ type: 'denied', code: 'ERR_SECRET_TLS' }),
+  );
+});
+
+test('a certificate that is replaced while the server runs: refused while it is wrong, and good again', async () => {
+  const tls = await front('server');
+  const vault = providerAt(tls.address);
+  const read = async () => (await vault.read('all', context())).entries.get('A');
+  expect(await read()).toMatchObject({ value });
+  for (const bad of ['expired', 'future', 'wrong-host']) {
+    tls.become(await pair(bad));
+    tls.cut();
+    expect((await drill.errorOf(read())).code).toBe('ERR_SECRET_TLS');
+    tls.become(await pair('server'));
+    expect(await read()).toMatchObject({ value });
+  }
+});
+
+test('mTLS: our certificate is shown, and what it shows is the one that the file holds', async () => {
+  const ca = await readFile(file('authority.pem'));
+  const tls = await front('server', { requestCert: true, rejectUnauthorized: true, ca });
+  const vault = providerAt(tls.address, {
+    ...trusting,
+    clientCert: file('client.pem'),
+    clientKey: file('client.key'),
+  });
+  expect((await vault.read('all', context())).entries.get('A')).toMatchObject({ value });
+});
+
+describe('a port that changes its protocol', () => {
+  let line: Front;
+  beforeEach(async () => {
+    line = await frontOf(server.address);
+    endings.push(() => line.close());
+  });
+
+  test('https that becomes http, and back', async () => {
+    const tls = await front('server');
+    line.leadTo(tls.address);
+    const vault = providerAt(line.address.replace('http:', 'https:'));
+    const read = async () => (await vault.read('all', context())).entries.get('A');
+    expect(await read()).toMatchObject({ value });
+    line.leadTo(server.address);
+    expect((await drill.errorOf(read())).code).toBe('ERR_SECRET_CONFIG');
+    line.leadTo(tls.address);
+    expect(await read()).toMatchObject({ value });
+  });
+
+  test('http that becomes https, and back', async () => {
+    const tls = await front('server');
+    const vault = providerAt(line.address);
+    const read = async () => (await vault.read('all', context())).entries.get('A');
+    expect(await read()).toMatchObject({ value });
+    line.leadTo(tls.address);
+    expect((await drill.errorOf(read())).code).toMatch(/UNAVAILABLE|INVALID|CONFIG/);
+    expect(tls.received).toBe('');
+    line.leadTo(server.address);
+    expect(await read()).toMatchObject({ value });
+  });
+});

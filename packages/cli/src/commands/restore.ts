@@ -62,7 +62,7 @@ export async function restoreCommand(backup: string, options: RestoreOptions): P
       notice(`${listNames(changed)} changed in the store since then, and was left alone.`);
     if (overwritten.length > 0)
       notice(
-        `${listNames(overwritten)} held another value before: version ${journal.revisionBefore ?? 'before the migration'} of ${target.label} has it.`,
+        `${listNames(overwritten)} held another value before: version ${journal.versionBefore ?? 'before the migration'} of ${target.label} has it.`,
       );
     if (options.json)
       await printJson({

@@ -21,8 +21,8 @@ export interface MigrationJournal {
   readonly created: readonly string[];
   /** Names that the store held with another value. */
   readonly overwritten: readonly string[];
-  /** The store's revision before the write, where it has them. */
-  readonly revisionBefore?: string;
+  /** The store's version before the write, where it has them. */
+  readonly versionBefore?: string;
 }
 
 /** The journal's path. */

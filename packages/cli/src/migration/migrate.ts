@@ -110,7 +110,7 @@ export async function migrate(
       state,
       created: namesOf(draft.plan, 'create'),
       overwritten: namesOf(draft.plan, 'overwrite'),
-      ...(draft.revision !== undefined && { revisionBefore: draft.revision }),
+      ...(draft.version !== undefined && { versionBefore: draft.version }),
     });
   try {
     await journal('planned');
@@ -162,8 +162,12 @@ async function drawUp(
   source: MigrationSource,
   target: MigrationTarget,
   { onConflict, select }: MigrateOptions,
-): Promise<{ readonly plan: MigrationPlan; readonly revision?: string }> {
-  const { values, revision } = await target.read();
+): Promise<{
+  readonly plan: MigrationPlan;
+  readonly revision?: string;
+  readonly version?: string;
+}> {
+  const { values, ...state } = await target.read();
   const plan = planMigration({
     source: source.values,
     target: values,
@@ -171,7 +175,7 @@ async function drawUp(
     bootstrap: bootstrapNames,
     select: select && new Set(select),
   });
-  return { plan, ...(revision !== undefined && { revision }) };
+  return { plan, ...state };
 }
 
 function assertSelected({ path, values }: MigrationSource, select: readonly string[] = []): void {

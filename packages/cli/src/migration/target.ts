@@ -10,6 +10,8 @@ interface TargetContent {
   readonly values: ReadonlyMap<string, string>;
   /** For a conditional write; missing where the store has none. */
   readonly revision?: string;
+  /** The version of what it holds, where that is one. A revision is for writing, and not to be shown. */
+  readonly version?: string;
 }
 
 /** A store that a migration writes to. */
@@ -41,8 +43,18 @@ export function openTarget(provider: SecretProvider): MigrationTarget {
     async read() {
       const { entries, revision } = await secrets.read('all', context());
       const values = new Map<string, string>();
-      for (const [name, entry] of entries) if ('value' in entry) values.set(name, entry.value);
-      return { values, ...(revision !== undefined && { revision }) };
+      const versions = new Set<string | undefined>();
+      for (const [name, entry] of entries)
+        if ('value' in entry) {
+          values.set(name, entry.value);
+          versions.add(entry.version);
+        }
+      const [version, ...others] = versions;
+      return {
+        values,
+        ...(revision !== undefined && { revision }),
+        ...(version !== undefined && others.length === 0 && { version }),
+      };
     },
     async write(entries, revision) {
       if (secrets.write === undefined)

@@ -5,7 +5,7 @@
 import { isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
 import type { KvDocumentStore } from './kv-document.ts';
 import { listFolder } from './kv-listing.ts';
-import type { KvMount, KvPart } from './kv-mount.ts';
+import type { KvMount } from './kv-mount.ts';
 import { nearNames } from './near-names.ts';
 import type { VaultClient } from './vault-client.ts';
 import type { VaultSettings } from './vault-settings.ts';
@@ -23,17 +23,29 @@ export function failing(subject: string, error: unknown): ProviderCheck {
   };
 }
 
-/** What a token may be allowed, with the part of the API it takes on version 2. */
+/** What a token may be allowed besides reading, and what it takes. */
 const rights: readonly {
   readonly what: string;
-  readonly part: KvPart;
-  readonly all: readonly string[];
+  readonly part: 'data' | 'metadata';
+  readonly capabilities: readonly string[];
+  /** Version 1 has no such thing. */
+  readonly needsVersions?: true;
 }[] = [
-  { what: 'write it', part: 'data', all: ['create', 'update'] },
-  { what: 'change names of it (patch)', part: 'data', all: ['patch'] },
-  { what: 'read its history', part: 'metadata', all: ['read'] },
-  { what: 'list what is below it', part: 'metadata', all: ['list'] },
-  { what: 'delete its newest version', part: 'data', all: ['delete'] },
+  { what: 'write it', part: 'data', capabilities: ['create', 'update'] },
+  {
+    what: 'change names of it (patch)',
+    part: 'data',
+    capabilities: ['patch'],
+    needsVersions: true,
+  },
+  {
+    what: 'read its history',
+    part: 'metadata',
+    capabilities: ['read'],
+    needsVersions: true,
+  },
+  { what: 'list what is below it', part: 'metadata', capabilities: ['list'] },
+  { what: 'delete it', part: 'data', capabilities: ['delete'] },
 ];
 
 /** A line about reading the document; for the first one, which is written to, one about the rest. */
@@ -80,18 +92,23 @@ export async function checkRights(
           mend: rule(data, ['read']),
         };
     if (position > 0) return [reading];
-    const known = kv === 2 ? rights : rights.filter(({ what }) => /write|list|delete/.test(what));
-    const [allowed, refused] = [true, false].map((wanted) =>
-      known.filter(({ part, all }) => may(part === 'data' ? data : metadata, all) === wanted),
-    );
-    const named = (list: typeof known | undefined) => list?.map(({ what }) => what).join(', ');
+    const known = rights.filter(({ needsVersions }) => kv === 2 || !needsVersions);
+    const named = (wanted: boolean) =>
+      known
+        .filter(
+          ({ part, capabilities }) =>
+            may(part === 'data' ? data : metadata, capabilities) === wanted,
+        )
+        .map(({ what }) => what)
+        .join(', ');
+    const refused = named(false);
     const mayWrite = may(data, ['create', 'update']) || may(data, ['patch']);
     return [
       reading,
       {
         subject,
         state: 'ready',
-        message: `it may ${named(allowed) || 'do nothing else with it'}${refused?.length ? `; it may not ${named(refused)}` : ''}`,
+        message: `it may ${named(true) || 'do nothing else with it'}${refused && `; it may not ${refused}`}`,
         ...(mayWrite
           ? {}
           : { mend: `To let it write: ${rule(data, ['read', 'create', 'update'])}` }),

@@ -149,6 +149,16 @@ test('a document that was removed and written anew is another one, although its 
   expect(now.revision).not.toBe(revision);
 });
 
+test('a live version that holds null instead of names is there, empty, and can be written', async () => {
+  const path = freshPath();
+  await server.request('POST', `${mount}/data/${path}`, { data: null });
+  const { provider } = await openAs(path, 'editor');
+  const batch = await provider.read('all', context());
+  expect(batch.entries.size).toBe(0);
+  expect(batch).not.toHaveProperty('missingDocument');
+  expect(await write(provider, { A: value }, batch.revision)).toMatchObject({ version: '2' });
+});
+
 describe('a token that may patch and not replace', () => {
   test('changes and removes names, and leaves the others alone', async () => {
     const path = freshPath();

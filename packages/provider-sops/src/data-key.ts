@@ -1,0 +1,73 @@
+/**
+ * The key that a file's values are encrypted with: unwrapped by age for one group of recipients, or
+ * put together from the shares of several (sops.go, `GetDataKeyWithKeyServices`).
+ */
+import type { Recipient } from 'age-encryption';
+import type { AgeKeys } from './age-keys.ts';
+import { combineShares } from './shamir.ts';
+import type { AgeKey, SopsMetadata } from './sops-metadata.ts';
+import { InvalidSops } from './sops-tree.ts';
+import { sshRecipient } from './ssh-keys.ts';
+
+/**
+ * The data key, or `undefined` if these keys do not open enough of it.
+ *
+ * @throws `InvalidSops` if what they open is no key
+ */
+export async function openDataKey(
+  { groups, threshold }: SopsMetadata,
+  keys: AgeKeys,
+): Promise<Uint8Array | undefined> {
+  const shares: Uint8Array[] = [];
+  for (const group of groups) {
+    const share = await openFirst(group.age, keys);
+    if (share !== undefined) shares.push(share);
+  }
+  if (groups.length === 1) return shares[0] && checkLength(shares[0]);
+  if (shares.length < threshold || shares.length === 0) return undefined;
+  return checkLength(combineShares(shares));
+}
+
+async function openFirst(
+  ageKeys: readonly AgeKey[],
+  { identities }: AgeKeys,
+): Promise<Uint8Array | undefined> {
+  if (identities.length === 0 || ageKeys.length === 0) return undefined;
+  const { armor, Decrypter } = await import('age-encryption');
+  for (const { enc } of ageKeys) {
+    try {
+      const decrypter = new Decrypter();
+      for (const identity of identities) decrypter.addIdentity(identity);
+      return await decrypter.decrypt(armor.decode(enc));
+    } catch {
+      // Not for these keys, or broken: sops asks the next recipient in either case.
+    }
+  }
+  return undefined;
+}
+
+/** AES takes keys of 16, 24 or 32 bytes; sops makes 32, and reads them all. */
+function checkLength(key: Uint8Array): Uint8Array {
+  if (![16, 24, 32].includes(key.length))
+    throw new InvalidSops('holds a data key of the wrong length');
+  return key;
+}
+
+/**
+ * Encrypts a data key for one recipient, as sops stores it; `undefined` if it is none: an age
+ * public key (`age1…`) or an SSH one.
+ */
+export async function sealDataKey(key: Uint8Array, recipient: string): Promise<string | undefined> {
+  const { armor, Encrypter, Stanza } = await import('age-encryption');
+  const ssh: Recipient | undefined = recipient.startsWith('ssh-')
+    ? sshRecipient(recipient, (args, body) => new Stanza(args, body))
+    : undefined;
+  if (ssh === undefined && !/^age1[02-9ac-hj-np-z]{58}$/.test(recipient)) return undefined;
+  try {
+    const encrypter = new Encrypter();
+    encrypter.addRecipient(ssh ?? recipient);
+    return armor.encode(await encrypter.encrypt(key));
+  } catch {
+    return undefined; // a checksum that does not fit
+  }
+}

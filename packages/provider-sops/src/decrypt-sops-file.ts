@@ -1,0 +1,41 @@
+/**
+ * A whole file at once, for who wants its document and no chain.
+ */
+import { documentOf, type SopsValue } from './names.ts';
+import { openTree } from './open-tree.ts';
+import { problem } from './sops-file.ts';
+import {
+  loadedSource,
+  type SopsFileOptions,
+  type SopsKeyOptions,
+  unloadedSource,
+} from './sops-source.ts';
+
+/** Options of {@link decryptSopsFile}. */
+export interface DecryptSopsFileOptions extends Omit<SopsFileOptions, 'separator'>, SopsKeyOptions {
+  /** Ends the call. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The whole document of a file, nested, as `sops -d` gives it, without comments. Whole numbers beyond
+ * 2⁵³ are bigints, times are text. Objects have no prototype.
+ *
+ * @throws `ERR_SECRET_CONFIG` if there is no such file or no key; `ERR_SECRET_UNAUTHENTICATED` if no key
+ *   opens it; `ERR_SECRET_INVALID` where sops refuses it; and as `sopsProvider` else
+ * @example
+ * ```ts
+ * import { decryptSopsFile } from '@keyfall/provider-sops';
+ *
+ * const config = await decryptSopsFile('secrets.enc.yaml', { ageKeyFile: 'keys.txt' });
+ * ```
+ */
+export async function decryptSopsFile(
+  path: string,
+  options: DecryptSopsFileOptions = {},
+): Promise<{ readonly [name: string]: SopsValue }> {
+  const source = await loadedSource(unloadedSource(path, 'sops', options));
+  const opened = await openTree(source, options.signal ?? new AbortController().signal);
+  if (opened === undefined) throw problem(source, 'ERR_SECRET_CONFIG', 'does not exist');
+  return documentOf(opened.tree);
+}

@@ -1,0 +1,68 @@
+/**
+ * dotenv as sops has it (stores/dotenv/store.go), which is simpler than the tool of that name: lines of
+ * `NAME=value` without quotes, line breaks as `\n`, comments from the first column on.
+ */
+import { flattened, unflatten } from './flat-metadata.ts';
+import { valueText } from './sops-cipher.ts';
+import type { ParsedFile, SopsFormat } from './sops-format.ts';
+import { type Branch, InvalidSops, type Leaf, type Scalar, type Span } from './sops-tree.ts';
+
+const ownPrefix = 'sops_';
+
+export const dotenvFormat: SopsFormat = {
+  name: 'dotenv',
+  nested: false,
+
+  parse(text): ParsedFile {
+    const root: Branch = { kind: 'branch', items: [], start: 0, end: text.length };
+    const flat = new Map<string, string>();
+    const mac: Leaf[] = [];
+    const lastmodified: Leaf[] = [];
+    let sops: Span | undefined;
+    for (let start = 0; start <= text.length; ) {
+      const newline = text.indexOf('\n', start);
+      const end = newline === -1 ? text.length : newline;
+      const line = text.slice(start, end);
+      const equals = line.indexOf('=');
+      if (line.startsWith('#')) root.items.push({ kind: 'comment', text: line.slice(1) });
+      else if (line !== '') {
+        if (equals === -1) throw new InvalidSops('has a line that is neither a pair nor a comment');
+        const key = line.slice(0, equals);
+        const stored = line.slice(equals + 1).replaceAll('\\n', '\n');
+        const leaf: Leaf = { kind: 'leaf', stored, start: start + equals + 1, end };
+        if (key.startsWith(ownPrefix)) {
+          const name = key.slice(ownPrefix.length);
+          flat.set(name, stored);
+          if (name === 'mac') mac.push(leaf);
+          if (name === 'lastmodified') lastmodified.push(leaf);
+          sops ??= { start, end };
+        } else root.items.push({ kind: 'pair', key, value: leaf, start, end });
+      }
+      start = end + 1;
+    }
+    const metadata = flat.size === 0 ? undefined : unflatten(flat);
+    return { text, roots: [root], metadata, stamps: { mac, lastmodified }, sops: [sops] };
+  },
+
+  replace: (_file, { start, end }, stored) => ({ start, end, text: lineText(stored) }),
+
+  add({ text, sops: [own] }, branch, additions) {
+    const last = branch.items.findLast((item) => item.kind === 'pair');
+    const lines = [...additions].map(([key, value]) =>
+      value instanceof Map ? '' : `${key}=${lineText(value as Scalar)}\n`,
+    );
+    const start = last === undefined ? (own?.start ?? text.length) : last.end + 1;
+    return { start, end: start, text: lines.join('') };
+  },
+
+  remove: (_file, _branch, { start, end }) => ({ start, end: end + 1, text: '' }),
+
+  empty: (metadata) =>
+    flattened(metadata)
+      .map(([name, value]) => `${ownPrefix}${name}=${value}\n`)
+      .join(''),
+};
+
+function lineText(stored: Scalar): string {
+  return valueText(stored).replaceAll('\n', '\\n');
+}

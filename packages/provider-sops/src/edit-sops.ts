@@ -1,0 +1,294 @@
+/**
+ * Changes a file's text: the values that are named, the MAC and its time, and nothing else. What
+ * comes out is read again as any file is, and thrown away if it does not hold exactly what it must.
+ */
+import { isSecretError, type SecretChanges, SecretError } from '@keyfall/core';
+import { decryptTree, type Opened, type OpenedTree } from './decrypt-tree.ts';
+import { formatFloat, parseFloat64, parseInt64, rfc3339 } from './go-text.ts';
+import { defaultSection } from './ini-format.ts';
+import { isAdditions } from './json-format.ts';
+import { type Named, namesOf } from './names.ts';
+import { type OpenedFile, openSops, readSops, type SopsSource } from './open-sops.ts';
+import { encryptValue } from './sops-cipher.ts';
+import { type Additions, type Splice, spliced } from './sops-format.ts';
+import type { SopsRules } from './sops-rules.ts';
+import { type Branch, InvalidSops, pairsOf, type Scalar } from './sops-tree.ts';
+
+/** A file before its MAC is right: as it is opened, or new. */
+export type EditableFile = Omit<OpenedFile, 'metadata'>;
+
+type Entries = SecretChanges['entries'];
+
+/**
+ * The text after the changes; the same text if there is nothing to change.
+ *
+ * @param warn - told of a value that the file's own rules leave unencrypted
+ * @throws `ERR_SECRET_UNSUPPORTED` for what this file cannot hold
+ */
+export async function editSops(
+  source: SopsSource,
+  opened: EditableFile,
+  entries: Entries,
+  warn: (message: string) => void,
+): Promise<string> {
+  const { file, key, rules } = opened;
+  const before = namesOf(opened.tree, source);
+  const wanted = new Map([...before].map(([name, places]) => [name, places.at(-1)?.text]));
+  const splices: Splice[] = [];
+  const added: [name: string, value: string][] = [];
+  const removed: string[] = [];
+  for (const [name, value] of entries) {
+    if (value === null) {
+      if (wanted.delete(name)) removed.push(name);
+      continue;
+    }
+    const place = before.get(name)?.at(-1);
+    if (place?.text === value) continue;
+    wanted.set(name, value);
+    refuseBroken(source, name, value);
+    if (place === undefined) added.push([name, value]);
+    else splices.push(replacement(source, opened, name, place, value, warn));
+  }
+  if (splices.length + added.length + removed.length === 0) return file.text;
+
+  for (const [branch, additions] of placed(source, opened, added, warn))
+    splices.push(source.format.add(file, branch, additions));
+  try {
+    let text = spliced(file.text, splices);
+    for (const name of removed) text = without(source, text, { key, rules }, name);
+    const after = source.format.parse(text);
+    const tree = decryptTree(after.roots, rules, key);
+    requireSame(namesOf(tree, source), wanted);
+    return await signed(source, text, tree, key);
+  } catch (error) {
+    if (isSecretError(error) && error.code !== 'ERR_SECRET_INVALID') throw error;
+    if (!isSecretError(error) && !(error instanceof InvalidSops)) throw error;
+    const names = [...entries.keys()];
+    throw new SecretError(
+      'ERR_SECRET_UNSUPPORTED',
+      `${source.shown} cannot be changed so that it holds this`,
+      {
+        provider: source.provider,
+        secretName: names.length === 1 ? names[0] : undefined,
+        hint: 'Nothing was changed. Change it with `sops edit`.',
+      },
+    );
+  }
+}
+
+/** Puts the MAC and its time into a text, and reads it once more as a stranger would. */
+async function signed(
+  source: SopsSource,
+  text: string,
+  tree: OpenedTree,
+  key: Uint8Array,
+): Promise<string> {
+  const file = source.format.parse(text);
+  const now = `${new Date().toISOString().slice(0, 19)}Z`;
+  const mac = encryptValue(tree.mac, key, now);
+  const { stamps } = file;
+  const result = spliced(text, [
+    ...stamps.lastmodified.map((leaf) => source.format.replace(file, leaf, now)),
+    ...stamps.mac.map((leaf) => source.format.replace(file, leaf, mac)),
+  ]);
+  await openSops(source, await readSops(source, result), key);
+  return result;
+}
+
+function requireSame(
+  found: ReadonlyMap<string, readonly Named[]>,
+  wanted: ReadonlyMap<string, string | undefined>,
+): void {
+  const same =
+    found.size === wanted.size &&
+    [...found].every(([name, places]) => wanted.get(name) === places.at(-1)?.text);
+  if (!same) throw new InvalidSops('does not hold what was written');
+}
+
+function refuseBroken(source: SopsSource, name: string, value: string): void {
+  if (!/\p{Surrogate}/u.test(name + value)) return;
+  throw new SecretError(
+    'ERR_SECRET_UNSUPPORTED',
+    `${JSON.stringify(name)} or its value is not well-formed Unicode, which ${source.shown} cannot hold`,
+    { provider: source.provider, secretName: name },
+  );
+}
+
+function replacement(
+  source: SopsSource,
+  { file, key, tree }: EditableFile,
+  name: string,
+  { node, path }: Named,
+  value: string,
+  warn: (message: string) => void,
+): Splice {
+  const opened = node.kind === 'leaf' ? tree.leaves.get(node) : undefined;
+  if (opened === undefined)
+    throw refusal(source, name, 'is a list, which is not changed as one value');
+  const stored = storedForm(source, opened, path, value, key, warn);
+  return source.format.replace(file, node, stored);
+}
+
+function storedForm(
+  { shown }: SopsSource,
+  { value: old, encrypted }: Pick<Opened, 'value' | 'encrypted'>,
+  path: readonly string[],
+  text: string,
+  key: Uint8Array,
+  warn: (message: string) => void,
+): Scalar {
+  const value = likeBefore(old, text);
+  if (encrypted) return encryptValue(value, key, `${path.join(':')}:`);
+  warn(`${path.join('.')} stands unencrypted in ${shown}, as the file's rules have it`);
+  return value;
+}
+
+/** A number stays a number where the new text is one, so that `sops -d` shows what it did. */
+function likeBefore(old: Scalar, text: string): Exclude<Scalar, null> {
+  if (typeof old === 'bigint') {
+    const value = parseInt64(text);
+    if (value !== undefined && String(value) === text) return value;
+  }
+  if (typeof old === 'number') {
+    const value = parseFloat64(text);
+    if (value !== undefined && Number.isFinite(value) && formatFloat(value) === text) return value;
+  }
+  if (typeof old === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
+  const isTime = typeof old === 'object' && old !== null && 'time' in old;
+  return (isTime && rfc3339(text)?.time === text ? rfc3339(text) : undefined) ?? text;
+}
+
+/** Where new names go: by branch, what to add to it. */
+function placed(
+  source: SopsSource,
+  { file, key, rules }: EditableFile,
+  added: readonly (readonly [name: string, value: string])[],
+  warn: (message: string) => void,
+): Map<Branch, Additions> {
+  const [root] = file.roots;
+  const result = new Map<Branch, Map<string, Scalar | Additions>>();
+  if (root === undefined) return result;
+  // Outer names first: `a.b` finds its own way where `a` is a value, and not the other way round.
+  const depth = (name: string) => name.split(source.separator).length;
+  for (const [name, value] of [...added].sort(([a], [b]) => depth(a) - depth(b))) {
+    const path = pathOf(source, root, name);
+    if (isReserved(source, path)) throw refusal(source, name, "is one of sops's own names");
+    const branches = [root];
+    const above: string[] = [];
+    let rest = path;
+    const descend = () => {
+      above.push(rest[0] ?? '');
+      rest = rest.slice(1);
+    };
+    for (let next = branchAt(root, rest); next !== undefined; next = branchAt(next, rest)) {
+      branches.push(next);
+      descend();
+    }
+    const branch = branches.at(-1) ?? root;
+    const here = new Set(pairsOf(branch).map((pair) => pair.key));
+    let into = result.get(branch) ?? new Map<string, Scalar | Additions>();
+    result.set(branch, into);
+    for (let outermost = true; rest.length > 1; outermost = false) {
+      const [first = ''] = rest;
+      const there = into.get(first);
+      // What is below a value is a name with a separator in it.
+      if ((outermost && here.has(first)) || (there !== undefined && !isAdditions(there))) {
+        rest = [rest.join(source.separator)];
+        break;
+      }
+      const inner = there instanceof Map ? there : new Map<string, Scalar | Additions>();
+      into.set(first, inner);
+      into = inner;
+      descend();
+    }
+    const [last = ''] = rest;
+    if (into.has(last) || (into === result.get(branch) && here.has(last)))
+      throw refusal(source, name, 'is a group of other names');
+    const whole = [...above, last];
+    const encrypted = rules.encrypts(whole, commentsAbove(branches), false);
+    into.set(last, storedForm(source, { value: null, encrypted }, whole, value, key, warn));
+  }
+  return result;
+}
+
+function branchAt(branch: Branch, rest: readonly string[]): Branch | undefined {
+  if (rest.length < 2) return undefined;
+  const pair = pairsOf(branch).findLast(({ key }) => key === rest[0]);
+  return pair?.value.kind === 'branch' ? pair.value : undefined;
+}
+
+/** The comments that rules look at, for something without comments of its own. */
+function commentsAbove(branches: readonly Branch[]): string[][] {
+  return branches.map((branch, depth) => {
+    const next = branches[depth + 1];
+    let comments: string[] = [];
+    if (next === undefined) return [];
+    for (const item of branch.items) {
+      if (item.kind === 'comment') comments.push(item.text);
+      else if (item.value === next) return comments;
+      else comments = [];
+    }
+    return [];
+  });
+}
+
+/** The path of a name that is not there yet. */
+function pathOf({ format, separator }: SopsSource, root: Branch, name: string): string[] {
+  if (format.nested) {
+    const path = name.split(separator);
+    return path.includes('') ? [name] : path;
+  }
+  if (format.name === 'dotenv') return [name];
+  const at = name.lastIndexOf(separator);
+  const section = name.slice(0, Math.max(at, 0));
+  const key = name.slice(at + separator.length);
+  const known = pairsOf(root).some((pair) => pair.key === section);
+  // A section's name may hold anything but what ends its line or begins a comment.
+  if (at < 1 || key === '' || (!known && /[[\]\n\r#;]|^\s|\s$/.test(section)))
+    return [defaultSection, name];
+  return [section, key];
+}
+
+function isReserved({ format }: SopsSource, [first = '']: readonly string[]): boolean {
+  return format.name === 'dotenv' ? first.startsWith('sops_') : first === 'sops';
+}
+
+/** A text without a name, wherever it stands, and without the branches that held nothing else. */
+function without(
+  source: SopsSource,
+  before: string,
+  { key, rules }: { readonly key: Uint8Array; readonly rules: SopsRules },
+  name: string,
+): string {
+  let text = before;
+  for (;;) {
+    const file = source.format.parse(text);
+    const tree = decryptTree(file.roots, rules, key);
+    const place = namesOf(tree, source).get(name)?.at(-1);
+    if (place === undefined) return text;
+    const { branches } = place;
+    let pair = place.pair;
+    let depth = branches.length - 1;
+    const keepsSections = source.format.name === 'ini';
+    while (depth > 0 && !keepsSections && pairsOf(branches[depth] as Branch).length === 1) {
+      depth--;
+      const inner = branches[depth + 1];
+      pair = pairsOf(branches[depth] as Branch).find(({ value }) => value === inner) ?? pair;
+    }
+    const splice = source.format.remove(file, branches[depth] as Branch, pair);
+    if (splice.end <= splice.start) throw new InvalidSops('keeps a name that was taken out');
+    text = spliced(text, [splice]);
+  }
+}
+
+function refusal({ shown, provider }: SopsSource, name: string, reason: string): SecretError {
+  return new SecretError(
+    'ERR_SECRET_UNSUPPORTED',
+    `${JSON.stringify(name)} in ${shown} ${reason}`,
+    {
+      provider,
+      secretName: name,
+      hint: 'Change it with `sops edit`.',
+    },
+  );
+}

@@ -1,0 +1,43 @@
+/**
+ * A new encrypted file out of names and values, as a fallback that is not plain text.
+ */
+import { SecretError } from '@keyfall/core';
+import { loadedSource, type SopsFileOptions, unloadedSource } from './sops-source.ts';
+import { createSops } from './write-sops.ts';
+
+/** Options of {@link encryptSopsFile}. */
+export interface EncryptSopsFileOptions extends SopsFileOptions {
+  /** Public keys of those who can open it: age's (`age1…`) or SSH's (`ssh-ed25519 …`, `ssh-rsa …`). */
+  readonly ageRecipients: readonly string[];
+  /** Ends the call. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Writes a file that holds these values and no others, every one encrypted, in sops's format. What was
+ * at `path` is replaced at one instant; a new file gets mode 0600. Names hold nested ones as
+ * `sopsProvider` reads them.
+ *
+ * @throws `ERR_SECRET_CONFIG` for a wrong option; `ERR_SECRET_UNSUPPORTED` for what the format cannot
+ *   hold; `ERR_SECRET_DENIED` or `ERR_SECRET_UNAVAILABLE` if the file cannot be written
+ * @example
+ * ```ts
+ * import { encryptSopsFile } from '@keyfall/provider-sops';
+ *
+ * export const snapshot = (values: ReadonlyMap<string, string>, recipient: string) =>
+ *   encryptSopsFile('secrets.enc.yaml', values, { ageRecipients: [recipient] });
+ * ```
+ */
+export async function encryptSopsFile(
+  path: string,
+  values: ReadonlyMap<string, string>,
+  { ageRecipients, signal = new AbortController().signal, ...options }: EncryptSopsFileOptions,
+): Promise<void> {
+  const unloaded = unloadedSource(path, 'sops', options);
+  if (ageRecipients.length === 0)
+    throw new SecretError('ERR_SECRET_CONFIG', 'ageRecipients names nobody', { provider: 'sops' });
+  const source = await loadedSource(unloaded);
+  const deadline = Date.now() + 10_000;
+  const timeLeft = () => deadline - Date.now();
+  await createSops(source, values, ageRecipients, { signal, timeLeft, warn: () => undefined });
+}

@@ -1,0 +1,82 @@
+/**
+ * Metadata in the formats that are flat: `age__list_0__map_recipient` (stores/flatten.go), everything
+ * text, line breaks as `\n`.
+ */
+import { parseFloat64, parseInt64 } from './go-text.ts';
+import type { EmptyMetadata } from './sops-format.ts';
+import { formatVersion, noTime } from './sops-format.ts';
+import { booleanField, numberField, type RawMetadata, type RawValue } from './sops-metadata.ts';
+import { InvalidSops } from './sops-tree.ts';
+
+/** More than any file has; what a hostile one asks to make room for. */
+const longestList = 1000;
+
+/** @throws `InvalidSops` where sops cannot make sense of the names */
+export function unflatten(flat: ReadonlyMap<string, string>): RawMetadata {
+  const root = new Map<string, RawValue>();
+  for (const [name, escaped] of flat) {
+    const tokens = name.split(/(__map_|__list_)/);
+    const value = typed(name, escaped.replaceAll('\\n', '\n'));
+    place(root, tokens, value);
+  }
+  return root;
+}
+
+function place(root: Map<string, RawValue>, tokens: readonly string[], value: RawValue): void {
+  let into: unknown = root;
+  let key: string | number = tokens[0] ?? '';
+  for (let at = 1; at < tokens.length; at += 2) {
+    const isList = tokens[at] === '__list_';
+    let next: unknown = get(into, key);
+    if (next === undefined) {
+      next = isList ? [] : new Map();
+      set(into, key, next as RawValue);
+    }
+    if (isList !== Array.isArray(next) || typeof next !== 'object')
+      throw new InvalidSops('has metadata that contradicts itself');
+    into = next;
+    const rest: string = tokens[at + 1] ?? '';
+    key = isList ? Number(parseInt64(rest) ?? 0n) : rest;
+  }
+  set(into, key, value);
+}
+
+function get(into: unknown, key: string | number): unknown {
+  if (into instanceof Map) return into.get(key);
+  return Array.isArray(into) && typeof key === 'number' ? into[key] : undefined;
+}
+
+function set(into: unknown, key: string | number, value: RawValue): void {
+  if (into instanceof Map) into.set(key, value);
+  else if (Array.isArray(into) && typeof key === 'number' && key >= 0 && key < longestList) {
+    while (into.length < key) into.push(undefined);
+    into[key] = value;
+  } else throw new InvalidSops('has metadata that contradicts itself');
+}
+
+function typed(name: string, text: string): RawValue {
+  if (name === booleanField) return text === 'true';
+  if (name !== numberField) return text;
+  const whole = parseInt64(text);
+  if (whole !== undefined) return whole;
+  const float = parseFloat64(text);
+  if (float === undefined || !Number.isSafeInteger(float))
+    throw new InvalidSops('has metadata of the wrong type');
+  return BigInt(float);
+}
+
+/** The metadata of a new file, in sops's order, as it is to stand in a line each. */
+export function flattened({ age, rule: [rule, value] }: EmptyMetadata): [string, string][] {
+  const pairs: [string, string][] = [
+    ['lastmodified', noTime],
+    ['mac', ''],
+    [rule, value],
+    ['version', formatVersion],
+  ];
+  for (const [index, { recipient, enc }] of age.entries())
+    pairs.push(
+      [`age__list_${index}__map_enc`, enc.replaceAll('\n', '\\n')],
+      [`age__list_${index}__map_recipient`, recipient],
+    );
+  return pairs.sort(([a], [b]) => (a < b ? -1 : 1));
+}

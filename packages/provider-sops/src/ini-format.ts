@@ -1,0 +1,263 @@
+/**
+ * ini as gopkg.in/ini.v1 reads it for sops (parser.go): sections of `name = value`, with its quotes,
+ * continued lines and comments. Names before the first section are in one called DEFAULT.
+ */
+import { flattened, unflatten } from './flat-metadata.ts';
+import { isAdditions } from './json-format.ts';
+import { valueText } from './sops-cipher.ts';
+import type { ParsedFile, SopsFormat } from './sops-format.ts';
+import {
+  type Branch,
+  InvalidSops,
+  type Leaf,
+  type Pair,
+  pairsOf,
+  type Scalar,
+} from './sops-tree.ts';
+
+/** The section of what stands before the first one. */
+export const defaultSection = 'DEFAULT';
+
+export const iniFormat: SopsFormat = {
+  name: 'ini',
+  nested: false,
+
+  parse(text): ParsedFile {
+    const sections = sectionsOf(text);
+    const own = sections.filter(({ key }) => key === 'sops');
+    if (own.length > 1) throw new InvalidSops('has its metadata twice');
+    const sops = own[0]?.value as Branch | undefined;
+    const flat = new Map<string, string>();
+    const stamps = { mac: [] as Leaf[], lastmodified: [] as Leaf[] };
+    for (const { key, value } of sops === undefined ? [] : pairsOf(sops)) {
+      if (value.kind !== 'leaf') continue;
+      flat.set(String(key), String(value.stored));
+      if (key === 'mac' || key === 'lastmodified') stamps[key].push(value);
+    }
+    const items = sections.filter(({ key }) => key !== 'sops');
+    const root: Branch = { kind: 'branch', items, start: 0, end: text.length };
+    const metadata = sops && unflatten(flat);
+    return { text, roots: [root], metadata, stamps, sops: [own[0]] };
+  },
+
+  replace: (_file, { start, end }, stored) => ({ start, end, text: ` ${valueToken(stored)}` }),
+
+  add({ text, roots: [root] }, branch, additions) {
+    const lines = [...additions].map(([name, value]) => {
+      if (!isAdditions(value)) return `${nameToken(name)} = ${valueToken(value)}\n`;
+      const pairs = [...value].map(([key, inner]) =>
+        isAdditions(inner) ? '' : `${nameToken(key)} = ${valueToken(inner)}\n`,
+      );
+      return `[${name}]\n${pairs.join('')}\n`;
+    });
+    // A section's end is where its last pair ends, or its header.
+    const last = branch === root ? pairsOf(branch).at(-1)?.value : branch;
+    const start = last?.end ?? 0;
+    const needsBreak = start > 0 && text.charAt(start - 1) !== '\n' ? '\n' : '';
+    return { start, end: start, text: needsBreak + lines.join('') };
+  },
+
+  remove: (_file, _branch, { start, end }) => ({ start, end, text: '' }),
+
+  empty: (metadata) =>
+    `[sops]\n${flattened(metadata)
+      .map(([name, value]) => `${name} = ${valueToken(value)}\n`)
+      .join('')}`,
+};
+
+/** As ini.v1 writes a name; what it could not read back shows when the result is read again. */
+function nameToken(name: string): string {
+  if (/["=:]/.test(name)) return `\`${name}\``;
+  return name.includes('`') ? `"""${name}"""` : name;
+}
+
+function valueToken(value: Scalar): string {
+  const text = valueText(value);
+  if (/[\n`]/.test(text)) return `"""${text}"""`;
+  if (/[#;]/.test(text)) return `\`${text}\``;
+  return text.trim() === text ? text : `"${text}"`;
+}
+
+function sectionsOf(text: string): Pair[] {
+  const sections: Pair[] = [];
+  let at = text.startsWith('\uFEFF') ? 1 : 0;
+  let section = newSection(defaultSection, at, at);
+  let comment = '';
+  sections.push(section);
+
+  /** The line at `at` with its break; moves on to the next. */
+  const readLine = () => {
+    const newline = text.indexOf('\n', at);
+    const line = text.slice(at, newline === -1 ? text.length : newline + 1);
+    at += line.length;
+    return line;
+  };
+  const takeComment = () => {
+    const taken = strippedComment(comment.trim());
+    comment = '';
+    return taken;
+  };
+
+  while (at < text.length) {
+    const start = at;
+    const raw = readLine();
+    const line = raw.replace(leadingBlanks, '');
+    if (line === '') continue;
+    if (line.startsWith('#') || line.startsWith(';')) {
+      comment += line;
+      continue;
+    }
+    if (line.startsWith('[')) {
+      const close = line.lastIndexOf(']');
+      if (close <= 1) throw new InvalidSops('has a section without a name or an end');
+      comment += commentIn(line.slice(close + 1));
+      section = newSection(line.slice(1, close), start, at);
+      const about = takeComment();
+      if (about !== undefined) section.value.items.push({ kind: 'comment', text: about });
+      sections.push(section);
+      continue;
+    }
+    const { name, length } = nameIn(line);
+    const valueStart = start + (raw.length - line.length) + length;
+    const value = readValue(line.slice(length));
+    const end = at;
+    comment += value.comment;
+    const about = takeComment();
+    const leaf: Leaf = {
+      kind: 'leaf',
+      stored: value.text,
+      start: valueStart,
+      end: text.charAt(end - 1) === '\n' ? end - 1 : end,
+    };
+    const pair: Pair = { kind: 'pair', key: name, value: leaf, start, end };
+    addPair(section.value, pair, about);
+    section.value.end = end;
+  }
+  return sections;
+
+  function readValue(rest: string): { text: string; comment: string } {
+    const line = rest.replace(leadingBlanks, '');
+    if (line === '') return { text: '', comment: '' };
+    const quote =
+      line.length > 3 && line.startsWith('"""') ? '"""' : line.startsWith('`') ? '`' : '';
+    if (quote !== '') {
+      const inside = line.slice(quote.length);
+      const close = inside.lastIndexOf(quote);
+      return close === -1
+        ? readLines(inside, quote)
+        : { text: inside.slice(0, close), comment: '' };
+    }
+    let value = trimmed(line);
+    if (value.endsWith('\\')) return { text: continued(value.slice(0, -1)), comment: '' };
+    const cut = value.search(/[#;]/);
+    const about = cut === -1 ? '' : value.slice(cut);
+    if (cut !== -1) value = trimmed(value.slice(0, cut));
+    return { text: unquoted(value), comment: about };
+  }
+
+  function readLines(first: string, quote: string): { text: string; comment: string } {
+    let value = first;
+    for (;;) {
+      const next = readLine();
+      const close = next.lastIndexOf(quote);
+      if (close > -1) {
+        const about = trimmed(commentIn(next.slice(close)));
+        return { text: value + next.slice(0, close), comment: about };
+      }
+      value += next;
+      if (at >= text.length) throw new InvalidSops('has a quote that is not closed');
+    }
+  }
+
+  function continued(first: string): string {
+    let value = first;
+    for (;;) {
+      const next = trimmed(readLine());
+      if (next === '') return value;
+      value += next;
+      if (!value.endsWith('\\')) return value;
+      value = value.slice(0, -1);
+    }
+  }
+}
+
+/** A section while it is read: what is in it grows. */
+interface Section extends Pair {
+  readonly value: Branch & { end: number };
+}
+
+function newSection(name: string, start: number, end: number): Section {
+  const value = { kind: 'branch' as const, items: [], start, end };
+  return { kind: 'pair', key: name, value, start, end };
+}
+
+/** A name that stands twice has the later value in the first one's place, and the later comment. */
+function addPair(branch: Branch, pair: Pair, about: string | undefined): void {
+  const { items } = branch;
+  const before = items.findIndex((item) => item.kind === 'pair' && item.key === pair.key);
+  const comment = about === undefined ? [] : [{ kind: 'comment' as const, text: about }];
+  if (before === -1) items.push(pair, ...comment);
+  else items.splice(before, items[before + 1]?.kind === 'comment' ? 2 : 1, pair, ...comment);
+}
+
+function nameIn(line: string): { name: string; length: number } {
+  const quote = line.startsWith('"')
+    ? line.length > 6 && line.startsWith('"""')
+      ? '"""'
+      : '"'
+    : line.startsWith('`')
+      ? '`'
+      : '';
+  const malformed = () => new InvalidSops('has a line that is neither a pair nor a comment');
+  if (quote !== '') {
+    const close = line.indexOf(quote, quote.length);
+    const from = close + quote.length;
+    const sign = close === -1 ? -1 : line.slice(from).search(/[=:]/);
+    if (sign === -1) throw malformed();
+    return checkedName(line.slice(quote.length, close), from + sign + 1);
+  }
+  const sign = line.search(/[=:]/);
+  if (sign < 1) throw malformed();
+  return checkedName(line.slice(0, sign), sign + 1);
+
+  function checkedName(text: string, length: number) {
+    const name = trimmed(text);
+    if (name === '') throw malformed();
+    // ini.v1 counts such names up; sops writes none, and which it would be depends on those before.
+    if (name === '-') throw new InvalidSops('has a name "-", which is not supported');
+    return { name, length };
+  }
+}
+
+// Go's unicode.IsSpace, which is not JavaScript's: without the byte order mark, with NEL.
+const leadingBlanks =
+  /^[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
+
+function trimmed(text: string): string {
+  const rest = text.replace(leadingBlanks, '');
+  let end = rest.length;
+  // not by an expression, which would look at a long run of blanks again from each of them
+  while (end > 0 && leadingBlanks.test(rest.charAt(end - 1))) end--;
+  return rest.slice(0, end);
+}
+
+function unquoted(text: string): string {
+  const quote = text.charAt(0);
+  const surrounded =
+    (quote === "'" || quote === '"') &&
+    text.length > 1 &&
+    text.indexOf(quote, 1) === text.length - 1;
+  return surrounded ? text.slice(1, -1) : text;
+}
+
+function commentIn(text: string): string {
+  const start = text.search(/[#;]/);
+  return start === -1 ? '' : text.slice(start);
+}
+
+/** As sops takes it: without the sign and the blanks after it; `undefined` if there is none. */
+function strippedComment(comment: string): string | undefined {
+  if (comment === '') return undefined;
+  if (comment.startsWith(';')) return comment.replace(/^[; ]+/, '');
+  return comment.startsWith('#') ? comment.replace(/^[# ]+/, '') : comment;
+}

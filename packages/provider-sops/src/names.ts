@@ -1,0 +1,133 @@
+/**
+ * The flat names of a nested file: the names of a path, joined by a separator.
+ */
+import { SecretError } from '@keyfall/core';
+import type { OpenedTree } from './decrypt-tree.ts';
+import { defaultSection } from './ini-format.ts';
+import { valueText } from './sops-cipher.ts';
+import type { SopsFormat } from './sops-format.ts';
+import { type Branch, type Leaf, type List, type Node, type Pair, pairsOf } from './sops-tree.ts';
+
+/** A value with a name of its own, and what leads to it. */
+export interface Named {
+  readonly node: Leaf | List;
+  readonly pair: Pair;
+  /** From the document down to the branch that holds the pair. */
+  readonly branches: readonly Branch[];
+  readonly path: readonly string[];
+  readonly text: string;
+}
+
+/** How names are made. */
+export interface Naming {
+  readonly separator: string;
+  readonly format: SopsFormat;
+  readonly provider: string;
+}
+
+/**
+ * Every value by its name. Where two places have one name, all of them, the last of which sops's own
+ * tools would take; where their paths differ, nobody could tell them apart.
+ */
+export function namesOf(tree: OpenedTree, { separator, format }: Naming): Map<string, Named[]> {
+  const names = new Map<string, Named[]>();
+  const gather = (branch: Branch, branches: readonly Branch[], path: readonly string[]) => {
+    for (const pair of pairsOf(branch)) {
+      const own = [...path, String(pair.key)];
+      if (pair.value.kind === 'branch') {
+        gather(pair.value, [...branches, pair.value], own);
+        continue;
+      }
+      const unsectioned = format.name === 'ini' && own[0] === defaultSection;
+      const name = (unsectioned ? own.slice(1) : own).join(separator);
+      const text = textOf(pair.value, tree);
+      const named = { node: pair.value, pair, branches, path: own, text };
+      names.set(name, [...(names.get(name) ?? []), named]);
+    }
+  };
+  for (const root of tree.roots) gather(root, [root], []);
+  return names;
+}
+
+/** The value of a name, or why it has none. */
+export function namedValue(
+  name: string,
+  places: readonly Named[],
+  { separator, provider }: Naming,
+): string | SecretError {
+  const last = places.at(-1)?.text ?? '';
+  const paths = places.map(({ path }) => JSON.stringify(path));
+  if (new Set(paths).size <= 1) return last;
+  return new SecretError('ERR_SECRET_INVALID', `two different values have the name ${name}`, {
+    provider,
+    secretName: name,
+    hint: `A name in the file holds the separator ${JSON.stringify(separator)}: choose another.`,
+  });
+}
+
+function textOf(node: Leaf | List, tree: OpenedTree): string {
+  return node.kind === 'list' ? jsonText(node, tree) : valueText(valueIn(node, tree));
+}
+
+function valueIn(leaf: Leaf, tree: OpenedTree) {
+  return tree.leaves.get(leaf)?.value ?? null;
+}
+
+/** A list as JSON, numbers to their last digit. */
+function jsonText(node: Node, tree: OpenedTree): string {
+  if (node.kind === 'list') {
+    const items = node.items.flatMap((item) =>
+      item.kind === 'comment' ? [] : [jsonText(item, tree)],
+    );
+    return `[${items.join(',')}]`;
+  }
+  if (node.kind === 'branch') {
+    const pairs = pairsOf(node).map(
+      ({ key, value }) => `${JSON.stringify(String(key))}:${jsonText(value, tree)}`,
+    );
+    return `{${pairs.join(',')}}`;
+  }
+  const value = valueIn(node, tree);
+  const bare =
+    value === null ||
+    typeof value === 'boolean' ||
+    typeof value === 'bigint' ||
+    (typeof value === 'number' && Number.isFinite(value));
+  return bare ? valueText(value) : JSON.stringify(valueText(value));
+}
+
+/** Anything that a document may hold, as `sops -d` shows it. */
+export type SopsValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | readonly SopsValue[]
+  | { readonly [name: string]: SopsValue };
+
+/**
+ * The whole document as plain values, without comments. Objects have no prototype, so that
+ * `__proto__` is a name as any other. Of a name that stands twice the last one counts, and of several
+ * YAML documents the names of all.
+ */
+export function documentOf(tree: OpenedTree): { readonly [name: string]: SopsValue } {
+  const whole: Record<string, SopsValue> = Object.create(null);
+  for (const root of tree.roots) Object.assign(whole, plainBranch(root, tree));
+  return whole;
+}
+
+function plainBranch(branch: Branch, tree: OpenedTree): Record<string, SopsValue> {
+  const plain: Record<string, SopsValue> = Object.create(null);
+  for (const { key, value } of pairsOf(branch)) plain[String(key)] = plainValue(value, tree);
+  return plain;
+}
+
+function plainValue(node: Node, tree: OpenedTree): SopsValue {
+  if (node.kind === 'branch') return plainBranch(node, tree);
+  if (node.kind === 'list')
+    return node.items.flatMap((item) => (item.kind === 'comment' ? [] : [plainValue(item, tree)]));
+  const value = valueIn(node, tree);
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  return typeof value === 'object' && value !== null ? valueText(value) : value;
+}

@@ -1,0 +1,142 @@
+/**
+ * Opens a file: reads it, finds the key, decrypts every value and checks the MAC before any of them
+ * leaves. A file that keys of age do not open, and other keys might, goes to the real sops.
+ */
+import { SecretError } from '@keyfall/core';
+import { type AgeKeys, findAgeKeys } from './age-keys.ts';
+import { openDataKey } from './data-key.ts';
+import { decryptTree, type OpenedTree } from './decrypt-tree.ts';
+import { decryptValue } from './sops-cipher.ts';
+import { problem, type StoreFile } from './sops-file.ts';
+import type { ParsedFile, SopsFormat } from './sops-format.ts';
+import { readMetadata, type SopsMetadata } from './sops-metadata.ts';
+import { rulesOf, type SopsRules } from './sops-rules.ts';
+import { InvalidSops } from './sops-tree.ts';
+
+/** A file to open, and with what. */
+export interface SopsSource extends StoreFile {
+  readonly format: SopsFormat;
+  /** Between the names of a path. */
+  readonly separator: string;
+  readonly ageKey?: string | undefined;
+  readonly ageKeyFile?: string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** A file's text, understood but not decrypted. */
+export interface ReadFile {
+  readonly file: ParsedFile;
+  readonly metadata: SopsMetadata;
+  readonly rules: SopsRules;
+}
+
+/** A file that is open, and its MAC right. */
+export interface OpenedFile extends ReadFile {
+  readonly key: Uint8Array;
+  readonly tree: OpenedTree;
+}
+
+/**
+ * Understands a file's text.
+ *
+ * @throws `ERR_SECRET_INVALID` where sops refuses it
+ */
+export function readSops(source: SopsSource, text: string): Promise<ReadFile> {
+  return invalid(source, async () => {
+    const file = source.format.parse(text);
+    if (file.metadata === undefined) throw new InvalidSops('is not encrypted by sops');
+    const metadata = readMetadata(file.metadata);
+    return { file, metadata, rules: await rulesOf(metadata) };
+  });
+}
+
+/**
+ * Finds the key of a file.
+ *
+ * @returns the key, or `'sops'` if only the real sops may have it
+ * @throws the reason why the keys could not be had; `ERR_SECRET_UNAUTHENTICATED` if none of them fits
+ */
+export async function dataKeyOf(
+  source: SopsSource,
+  metadata: SopsMetadata,
+  signal: AbortSignal,
+): Promise<Uint8Array | 'sops'> {
+  const keys = await findAgeKeys(source, signal);
+  const key = await invalid(source, () => openDataKey(metadata, keys));
+  if (key !== undefined) return key;
+  if (signal.aborted) throw problem(source, 'ERR_SECRET_ABORTED', 'was not opened: aborted');
+  const others = metadata.groups.some((group) => group.others.length > 0);
+  if (others || (keys.plugins && source.ageKey === undefined && source.ageKeyFile === undefined))
+    return 'sops';
+  throw keyProblem(source, metadata, keys);
+}
+
+/**
+ * Decrypts a file, and checks its MAC.
+ *
+ * @throws `ERR_SECRET_INVALID` where sops refuses it
+ */
+export function openSops(source: SopsSource, read: ReadFile, key: Uint8Array): Promise<OpenedFile> {
+  return invalid(source, async () => {
+    const { file, metadata, rules } = read;
+    const tree = decryptTree(file.roots, rules, key);
+    const mac = decryptValue(metadata.mac, key, metadata.lastModified);
+    if (mac === undefined || !('value' in mac))
+      throw new InvalidSops('has a MAC that its key does not open');
+    if (mac.value !== tree.mac)
+      throw new InvalidSops(
+        'does not hold what it held when sops wrote it: its MAC does not match',
+      );
+    return { ...read, key, tree };
+  });
+}
+
+function keyProblem(
+  source: SopsSource,
+  { groups, threshold }: SopsMetadata,
+  { identities, problems, plugins }: AgeKeys,
+): SecretError {
+  const { provider, shown } = source;
+  const [first] = problems;
+  if (first !== undefined) return first;
+  if (plugins)
+    return problem(source, 'ERR_SECRET_UNSUPPORTED', 'cannot be opened by a key of an age plugin');
+  const recipients = [...new Set(groups.flatMap(({ age }) => age.map((key) => key.recipient)))];
+  const several = groups.length > 1 ? `${threshold || groups.length} groups of ` : '';
+  const whom = `It is encrypted for ${several}${recipients.slice(0, 5).map(short).join(', ')}.`;
+  if (identities.length === 0)
+    return new SecretError('ERR_SECRET_CONFIG', `there is no age key to open ${shown} with`, {
+      provider,
+      hint: `Set SOPS_AGE_KEY_FILE or SOPS_AGE_KEY, or the option ageKeyFile. ${whom}`,
+    });
+  const count =
+    identities.length === 1 ? 'the age key' : `none of the ${identities.length} age keys`;
+  const verb = identities.length === 1 ? 'does not open' : 'opens';
+  return new SecretError('ERR_SECRET_UNAUTHENTICATED', `${count} ${verb} ${shown}`, {
+    provider,
+    hint: whom,
+  });
+}
+
+/** A public key, short enough for a message, and printable whatever a hostile file has there. */
+function short(recipient: string): string {
+  const clean = recipient.replace(/[^\w+/=@. -]/g, '?');
+  return clean.length > 80 ? `${clean.slice(0, 80)}…` : clean;
+}
+
+/** Runs what may find the file invalid, and says so in the words of the contract. */
+async function invalid<T>(source: SopsSource, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SecretError) throw error;
+    if (error instanceof InvalidSops) {
+      const hint =
+        error.reason === 'is not encrypted by sops' ? 'Encrypt it with `sops encrypt`.' : undefined;
+      throw problem(source, 'ERR_SECRET_INVALID', error.reason, hint);
+    }
+    if (error instanceof RangeError)
+      throw problem(source, 'ERR_SECRET_INVALID', 'is nested too deeply');
+    throw error;
+  }
+}

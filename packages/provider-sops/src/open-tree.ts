@@ -1,0 +1,24 @@
+/**
+ * From a path to what is in the file, by our own reading or by the real sops.
+ */
+import type { OpenedTree } from './decrypt-tree.ts';
+import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
+import { decryptBySops } from './sops-binary.ts';
+import { decodeText, problem, readBytes } from './sops-file.ts';
+
+/** `undefined`: there is no such file. */
+export async function openTree(
+  source: SopsSource,
+  signal: AbortSignal,
+): Promise<{ readonly bytes: Buffer; readonly tree: OpenedTree } | undefined> {
+  if (signal.aborted) throw problem(source, 'ERR_SECRET_ABORTED', 'was not read: aborted');
+  const bytes = await readBytes(source);
+  if (bytes === undefined) return undefined;
+  const read = await readSops(source, decodeText(source, bytes));
+  const key = await dataKeyOf(source, read.metadata, signal);
+  const tree =
+    key === 'sops'
+      ? await decryptBySops(source, bytes, signal)
+      : (await openSops(source, read, key)).tree;
+  return { bytes, tree };
+}

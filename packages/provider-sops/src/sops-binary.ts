@@ -1,0 +1,141 @@
+/**
+ * The real sops, for files whose key only a service can unwrap: KMS, PGP, Vault's transit engine, age
+ * plugins. It is started without a shell; values go to it and come from it by pipes alone. What it
+ * writes to stderr is thrown away, since it quotes what it decrypted there.
+ */
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { open, readFile, rm } from 'node:fs/promises';
+import { SecretError } from '@keyfall/core';
+import type { Opened, OpenedTree } from './decrypt-tree.ts';
+import { parseJson } from './json-format.ts';
+import type { SopsSource } from './open-sops.ts';
+import { errnoOf, problem } from './sops-file.ts';
+import { type Branch, InvalidSops, type Leaf, type Node } from './sops-tree.ts';
+
+/** sops's exit codes that tell something (cmd/sops/codes). */
+const macMismatch = 51;
+const keyNotRetrieved = 128;
+
+/**
+ * Decrypts a file's bytes by the real sops.
+ *
+ * @throws `ERR_SECRET_UNSUPPORTED` if there is no sops on PATH; `ERR_SECRET_UNAUTHENTICATED` if it
+ *   does not get the file's key; `ERR_SECRET_INVALID` if it refuses the file
+ */
+export async function decryptBySops(
+  source: SopsSource,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+): Promise<OpenedTree> {
+  const args = ['decrypt', '--input-type', source.format.name, '--output-type', 'json'];
+  const output = await runSops(source, args, bytes, signal);
+  try {
+    const root = parseJson(output, true);
+    if (root.kind !== 'branch') throw new InvalidSops('is no object');
+    const leaves = new Map<Leaf, Opened>();
+    gather(root, [], leaves);
+    return { roots: [root], leaves, mac: '' };
+  } catch {
+    throw problem(source, 'ERR_SECRET_INVALID', 'was decrypted by sops to something unreadable');
+  }
+}
+
+/** A change by its path: the new value, or `null` to delete it. */
+export type SopsChange = readonly [path: readonly string[], value: string | null];
+
+/**
+ * Changes a file's bytes by the real sops, on a copy of it (still encrypted) beside `real`.
+ *
+ * @throws as {@link decryptBySops}
+ */
+export async function changeBySops(
+  source: SopsSource,
+  real: string,
+  bytes: Uint8Array,
+  changes: readonly SopsChange[],
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const copy = `${real}.${randomUUID()}.keyfall-tmp`;
+  const types = ['--input-type', source.format.name, '--output-type', source.format.name];
+  try {
+    const handle = await open(copy, 'wx', 0o600);
+    await handle.writeFile(bytes).finally(() => handle.close());
+    for (const [path, value] of changes) {
+      const index = path.map((name) => `[${JSON.stringify(name)}]`).join('');
+      const verb = value === null ? ['unset', ...types] : ['set', '--value-stdin', ...types];
+      const input = value === null ? '' : JSON.stringify(value);
+      await runSops(source, [...verb, copy, index], Buffer.from(input), signal);
+    }
+    return await readFile(copy);
+  } catch (error) {
+    if (error instanceof SecretError) throw error;
+    throw problem(source, 'ERR_SECRET_UNAVAILABLE', 'could not be copied for sops to change it');
+  } finally {
+    await rm(copy, { force: true });
+  }
+}
+
+function gather(node: Branch | Node, path: readonly string[], leaves: Map<Leaf, Opened>): void {
+  if (node.kind === 'leaf') {
+    leaves.set(node, { value: node.stored, path, encrypted: true });
+    return;
+  }
+  for (const item of node.items) {
+    if (item.kind === 'pair') gather(item.value, [...path, String(item.key)], leaves);
+    else if (item.kind !== 'comment') gather(item, path, leaves);
+  }
+}
+
+function runSops(
+  source: SopsSource,
+  args: readonly string[],
+  input: Uint8Array,
+  signal: AbortSignal,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('sops', args, {
+      env: { ...source.environment },
+      signal,
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.on('error', (error) => reject(startProblem(source, error, signal)));
+    child.on('close', (code) => {
+      if (code === 0) resolve(Buffer.concat(chunks).toString());
+      else reject(exitProblem(source, code, signal));
+    });
+    // A sops that ends before it has read everything says why by its exit code.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+  });
+}
+
+function startProblem(source: SopsSource, error: Error, signal: AbortSignal): SecretError {
+  if (signal.aborted) return problem(source, 'ERR_SECRET_ABORTED', 'was not opened: aborted');
+  if (errnoOf(error) === 'ENOENT')
+    return problem(
+      source,
+      'ERR_SECRET_UNSUPPORTED',
+      'can only be opened by sops itself, which is not on PATH',
+      'Install sops, or add an age recipient to the file with `sops rotate --add-age`.',
+    );
+  return problem(source, 'ERR_SECRET_UNAVAILABLE', 'could not be opened: sops did not start');
+}
+
+function exitProblem(source: SopsSource, code: number | null, signal: AbortSignal): SecretError {
+  if (signal.aborted) return problem(source, 'ERR_SECRET_ABORTED', 'was not opened: aborted');
+  const hint = `\`sops decrypt ${source.shown}\` shows what is wrong.`;
+  if (code === macMismatch)
+    return problem(
+      source,
+      'ERR_SECRET_INVALID',
+      'does not hold what it held when sops wrote it: its MAC does not match',
+    );
+  if (code === keyNotRetrieved)
+    return problem(source, 'ERR_SECRET_UNAUTHENTICATED', 'has a key that sops could not get', hint);
+  if (code === null)
+    return problem(source, 'ERR_SECRET_UNAVAILABLE', 'was not opened: sops was killed');
+  return problem(source, 'ERR_SECRET_INVALID', `is refused by sops (exit ${code})`, hint);
+}

@@ -1,0 +1,128 @@
+/**
+ * What a file says of itself under `sops`: who can open it, by which rules it is encrypted, and its
+ * MAC (stores/stores.go, `Metadata.ToInternal`).
+ */
+import { rfc3339 } from './go-text.ts';
+import { InvalidSops } from './sops-tree.ts';
+
+/**
+ * The metadata as a format hands it over: maps by name, lists, texts, and for the two fields that are
+ * neither, a bigint and a boolean. Whatever else stands there is `undefined`.
+ */
+export type RawMetadata = ReadonlyMap<string, RawValue>;
+export type RawValue = RawMetadata | readonly RawValue[] | string | bigint | boolean | undefined;
+
+/** One recipient of the data key, or of a share of it. */
+export interface AgeKey {
+  readonly recipient: string;
+  /** The armored age file that holds the key. */
+  readonly enc: string;
+}
+
+/** Those who hold one share; any of them gives it. */
+export interface KeyGroup {
+  readonly age: readonly AgeKey[];
+  /** Which other services hold it too: 'pgp', 'kms'. */
+  readonly others: readonly string[];
+}
+
+export interface SopsMetadata {
+  readonly groups: readonly KeyGroup[];
+  /** How many groups it takes, where there are several. */
+  readonly threshold: number;
+  /** RFC 3339 without fraction: what the MAC is bound to. */
+  readonly lastModified: string;
+  readonly mac: string;
+  readonly macOnlyEncrypted: boolean;
+  /** The rule that is in force, by its name in the file: exactly one. */
+  readonly rules: ReadonlyMap<string, string>;
+  readonly version: string;
+}
+
+const ruleNames = [
+  'unencrypted_suffix',
+  'encrypted_suffix',
+  'unencrypted_regex',
+  'encrypted_regex',
+  'unencrypted_comment_regex',
+  'encrypted_comment_regex',
+];
+
+/** The services sops knows besides age, by the field that lists them. */
+const otherServices = ['kms', 'gcp_kms', 'azure_kv', 'hc_vault', 'pgp'];
+
+/** The fields that are not text. */
+export const numberField = 'shamir_threshold';
+export const booleanField = 'mac_only_encrypted';
+
+/**
+ * @throws `InvalidSops` where sops refuses the metadata
+ */
+export function readMetadata(raw: RawMetadata): SopsMetadata {
+  const lastModified = rfc3339(text(raw, 'lastmodified'), { strict: false, fraction: false });
+  if (lastModified === undefined) throw new InvalidSops('has no valid time of its last change');
+  const rules = new Map<string, string>();
+  for (const name of ruleNames) {
+    const value = text(raw, name);
+    if (value !== '') rules.set(name, value);
+  }
+  if (rules.size > 1) throw new InvalidSops('has more than one rule for what is encrypted in it');
+  if (rules.size === 0) rules.set('unencrypted_suffix', '_unencrypted');
+  const version = text(raw, 'version');
+  // Unlike the tools before 2, which wrote no semantic versions, and which sops lets pass.
+  const semver =
+    /^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
+  if (!version.startsWith('1.') && !semver.test(version))
+    throw new InvalidSops('has no valid version of sops');
+  const threshold = raw.get(numberField) ?? 0n;
+  const macOnlyEncrypted = raw.get(booleanField) ?? false;
+  if (typeof threshold !== 'bigint' || typeof macOnlyEncrypted !== 'boolean')
+    throw new InvalidSops('has metadata of the wrong type');
+  return {
+    groups: groupsOf(raw),
+    threshold: Number(threshold),
+    lastModified: lastModified.time,
+    mac: text(raw, 'mac'),
+    macOnlyEncrypted,
+    rules,
+    version,
+  };
+}
+
+function groupsOf(raw: RawMetadata): KeyGroup[] {
+  const single = groupOf(raw);
+  if (single.age.length > 0 || single.others.length > 0) return [single];
+  const groups = list(raw, 'key_groups').map(groupOf);
+  if (groups.length === 0) throw new InvalidSops('names nobody who could open it');
+  return groups;
+}
+
+function groupOf(raw: RawMetadata): KeyGroup {
+  const others = otherServices.filter((service) => {
+    const keys = list(raw, service);
+    if (keys.some((key) => rfc3339(text(key, 'created_at'), { strict: false }) === undefined))
+      throw new InvalidSops(`has a ${service} key without a valid time of creation`);
+    return keys.length > 0;
+  });
+  const age = list(raw, 'age').map((key) => ({
+    recipient: text(key, 'recipient'),
+    enc: text(key, 'enc'),
+  }));
+  return { age, others };
+}
+
+function text(raw: RawMetadata, name: string): string {
+  const value = raw.get(name) ?? '';
+  if (typeof value !== 'string') throw new InvalidSops('has metadata of the wrong type');
+  return value;
+}
+
+function list(raw: RawMetadata, name: string): RawMetadata[] {
+  const value = raw.get(name) ?? [];
+  if (!Array.isArray(value)) throw new InvalidSops('has metadata of the wrong type');
+  return value.map((item: RawValue) => {
+    if (item === undefined) return new Map();
+    if (!(item instanceof Map)) throw new InvalidSops('has metadata of the wrong type');
+    return item;
+  });
+}

@@ -1,0 +1,108 @@
+/**
+ * Files encrypted by SOPS as a store: read as sops reads them, MAC included, and changed in place.
+ * What reads YAML, age and regular expressions is loaded by the first call that needs it.
+ */
+import {
+  isSecretError,
+  type ReadContext,
+  type SecretBatch,
+  SecretError,
+  type SecretProvider,
+  type SecretRecord,
+  type WriteReceipt,
+} from '@keyfall/core';
+import {
+  loadedSource,
+  type SopsFileOptions,
+  type SopsKeyOptions,
+  unloadedSource,
+} from './sops-source.ts';
+
+/** Options of {@link sopsProvider}. */
+export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
+  /** The file. Relative to the working directory at the time the provider is made. */
+  readonly path: string;
+  /** Unique in the chain. Default `sops`. */
+  readonly name?: string;
+}
+
+/**
+ * A provider over one file that SOPS encrypted: YAML, JSON, dotenv or ini, for age keys or SSH keys by
+ * itself, for KMS, PGP and other keys through the `sops` program on PATH.
+ *
+ * The names of a nested document are its paths, joined by `.`; a list is one value, its JSON text. No
+ * value leaves before the file's MAC has been checked.
+ *
+ * @throws `ERR_SECRET_CONFIG`, naming the option that is wrong
+ * @example
+ * ```ts
+ * import { createSecrets } from '@keyfall/core';
+ * import { sopsProvider } from '@keyfall/provider-sops';
+ *
+ * const secrets = createSecrets({
+ *   providers: [sopsProvider({ path: 'secrets.enc.yaml', ageKeyFile: 'keys.txt' })],
+ * });
+ * const password = await secrets.get('database.password');
+ * ```
+ */
+export function sopsProvider(options: SopsProviderOptions): SecretProvider {
+  const { name = 'sops', path } = options;
+  const unloaded = unloadedSource(path, name, options);
+
+  const read = async ({ signal }: ReadContext): Promise<SecretBatch> => {
+    const { openTree } = await import('./open-tree.ts');
+    const { namesOf, namedValue } = await import('./names.ts');
+    const { revisionOf } = await import('./write-sops.ts');
+    const source = await loadedSource(unloaded);
+    const opened = await openTree(source, signal);
+    if (opened === undefined) {
+      const missingDocument = { description: `has no file ${path}`, optional: false };
+      return { entries: new Map(), complete: true, missingDocument };
+    }
+    const entries = new Map<string, SecretRecord | SecretError>();
+    for (const [key, places] of namesOf(opened.tree, source)) {
+      const value = namedValue(key, places, source);
+      entries.set(key, isSecretError(value) ? value : { value });
+    }
+    return { entries, complete: true, revision: revisionOf(opened.bytes) };
+  };
+
+  return {
+    name,
+    store: `sops ${path}`,
+    atomicity: 'store',
+    conditionalWrites: 'always',
+
+    read: (_names, context) => read(context),
+
+    async list(context) {
+      return [...(await read(context)).entries.keys()];
+    },
+
+    async write(changes, context): Promise<WriteReceipt> {
+      const { writeOnce } = await import('./write-sops.ts');
+      const source = await loadedSource(unloaded);
+      const conditional = changes.ifRevision !== undefined;
+      // Another program may change the file in between, as `sops edit` does: then once more, on what
+      // is there now.
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const revision = await writeOnce(source, changes, context);
+        if (revision !== undefined) return { revision, conditional };
+      }
+      throw new SecretError('ERR_SECRET_CONFLICT', `${path} keeps being changed by others`, {
+        provider: name,
+        retryable: true,
+      });
+    },
+
+    async check(context) {
+      const { checkSops } = await import('./check-sops.ts');
+      return checkSops(await loadedSource(unloaded), context);
+    },
+
+    async watch(onChange, signal) {
+      const { watchFiles } = await import('./watch-files.ts');
+      await watchFiles([unloaded.path], onChange, signal);
+    },
+  };
+}

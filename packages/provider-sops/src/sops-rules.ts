@@ -1,0 +1,66 @@
+/**
+ * Which values of a file are encrypted (sops.go, `shouldBeEncrypted`). The rules stand in the file,
+ * and nothing authenticates them: a changed rule shows only as values that cannot be decrypted or a
+ * MAC that does not match, and a regular expression in them is anybody's. So they run on RE2, which
+ * is what sops has and takes linear time.
+ */
+import type { SopsMetadata } from './sops-metadata.ts';
+
+/** The rules of one file. */
+export interface SopsRules {
+  /** Whether only what is encrypted enters the MAC. */
+  readonly macOnlyEncrypted: boolean;
+  /**
+   * Whether the value (or comment) at `path` is encrypted.
+   *
+   * @param comments - for each level of the tree the comments directly before this place
+   */
+  encrypts(
+    path: readonly string[],
+    comments: readonly (readonly string[])[],
+    isComment: boolean,
+  ): boolean;
+}
+
+type Matches = (text: string) => boolean;
+
+/** Reads the rules out of a file's metadata. At most one of the six is set. */
+export async function rulesOf(metadata: SopsMetadata): Promise<SopsRules> {
+  const { rules, macOnlyEncrypted } = metadata;
+  const endsWith = (suffix: string | undefined) =>
+    suffix === undefined ? undefined : (text: string) => text.endsWith(suffix);
+  const plainSuffix = endsWith(rules.get('unencrypted_suffix'));
+  const secretSuffix = endsWith(rules.get('encrypted_suffix'));
+  const plainName = await matcherOf(rules.get('unencrypted_regex'));
+  const secretName = await matcherOf(rules.get('encrypted_regex'));
+  const plainComment = await matcherOf(rules.get('unencrypted_comment_regex'));
+  const secretComment = await matcherOf(rules.get('encrypted_comment_regex'));
+  return {
+    macOnlyEncrypted,
+    encrypts(path, comments, isComment) {
+      const plain = plainSuffix ?? plainName;
+      if (plain !== undefined) return !path.some(plain);
+      const secret = secretSuffix ?? secretName;
+      if (secret !== undefined) return path.some(secret);
+      if (plainComment !== undefined) return !comments.some((level) => level.some(plainComment));
+      if (secretComment === undefined) return true;
+      return comments.some((level, depth) => {
+        // The comment that says so is not encrypted itself.
+        const itself = isComment && depth === comments.length - 1;
+        return (itself ? level.slice(0, -1) : level).some(secretComment);
+      });
+    },
+  };
+}
+
+/** An expression that Go cannot compile matches nothing, there as here. */
+async function matcherOf(pattern: string | undefined): Promise<Matches | undefined> {
+  if (pattern === undefined) return undefined;
+  const { RE2JS } = await import('re2js');
+  try {
+    const compiled = RE2JS.compile(pattern);
+    return (text) => compiled.matcher(text).find();
+  } catch {
+    return () => false;
+  }
+}

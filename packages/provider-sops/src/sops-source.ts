@@ -1,0 +1,72 @@
+/**
+ * What the options of the three exports come to.
+ */
+import { resolve } from 'node:path';
+import { SecretError } from '@keyfall/core';
+import { formatOf } from './format-of.ts';
+import type { SopsSource } from './open-sops.ts';
+import type { SopsFormat } from './sops-format.ts';
+
+/** What tells a file and how to read it. */
+export interface SopsFileOptions {
+  /**
+   * `yaml`, `json`, `dotenv` or `ini`. Default: by the file's ending, as sops has it: `.yaml` or `.yml`,
+   * `.json`, `.env`, `.ini`.
+   */
+  readonly format?: 'yaml' | 'json' | 'dotenv' | 'ini';
+  /** Between the names of a path: `database.password`. Default `.` */
+  readonly separator?: string;
+}
+
+/** Where the keys come from. */
+export interface SopsKeyOptions {
+  /** Secret keys of age (`AGE-SECRET-KEY-1…`, one a line), or the text of an SSH private key. */
+  readonly ageKey?: string | undefined;
+  /**
+   * A file of the same. With neither, sops's own places: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`,
+   * `SOPS_AGE_KEY_CMD`, `SOPS_AGE_SSH_PRIVATE_KEY_FILE`, `sops/age/keys.txt` in the user's
+   * configuration folder, `~/.ssh/id_ed25519` and `~/.ssh/id_rsa`.
+   */
+  readonly ageKeyFile?: string | undefined;
+  /** Where the variables are, for sops and its helpers too. Default `process.env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/** A source whose format is not loaded yet. */
+export interface UnloadedSource extends Omit<SopsSource, 'format'> {
+  readonly formatName: SopsFormat['name'] | undefined;
+}
+
+/** @throws `ERR_SECRET_CONFIG`, naming the option that is wrong */
+export function unloadedSource(
+  path: unknown,
+  provider: string,
+  options: SopsFileOptions & SopsKeyOptions,
+): UnloadedSource {
+  const { format, separator = '.', ageKey, ageKeyFile, environment = process.env } = options;
+  const wrong = (reason: string) => new SecretError('ERR_SECRET_CONFIG', reason, { provider });
+  if (typeof path !== 'string' || path === '' || path.includes('\0'))
+    throw wrong('path must be text that can name a file');
+  if (typeof separator !== 'string' || separator === '')
+    throw wrong('separator must be text, and not empty');
+  if (format !== undefined && !['yaml', 'json', 'dotenv', 'ini'].includes(format))
+    throw wrong('format must be yaml, json, dotenv or ini');
+  if (format === undefined && !/\.(ya?ml|json|env|ini)$/.test(path))
+    throw wrong(`what format ${path} has does not show in its name: set the option format`);
+  if (ageKey !== undefined && (typeof ageKey !== 'string' || ageKey.trim() === ''))
+    throw wrong('ageKey must be text, and not empty');
+  if (ageKeyFile !== undefined && (typeof ageKeyFile !== 'string' || ageKeyFile === ''))
+    throw wrong('ageKeyFile must be text that can name a file');
+  const file = { path: resolve(path), shown: path, provider };
+  return { ...file, formatName: format, separator, ageKey, ageKeyFile, environment };
+}
+
+/** Loads what reads the format. */
+export async function loadedSource(source: UnloadedSource): Promise<SopsSource> {
+  const format = await formatOf(source.path, source.formatName);
+  if (format === undefined)
+    throw new SecretError('ERR_SECRET_CONFIG', `${source.shown} has no known format`, {
+      provider: source.provider,
+    });
+  return { ...source, format };
+}

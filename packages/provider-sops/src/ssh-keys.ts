@@ -1,0 +1,251 @@
+/**
+ * SSH keys as age uses them (filippo.io/age/agessh): age-encryption reads age's own keys only, and
+ * takes others through the two interfaces that this module gives it. Keys with a passphrase are not
+ * read: there is nobody to ask.
+ */
+import {
+  constants,
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  hkdfSync,
+  type KeyObject,
+  privateDecrypt,
+  publicEncrypt,
+  randomBytes,
+} from 'node:crypto';
+import type { Identity, Recipient, Stanza } from 'age-encryption';
+
+const ed25519Label = 'age-encryption.org/v1/ssh-ed25519';
+const rsaLabel = Buffer.from('age-encryption.org/v1/ssh-rsa');
+/** A file key's length in bytes (age's format, "file key"). */
+const fileKeyLength = 16;
+
+/**
+ * The identity in the text of an SSH private key file, or `undefined` if it is not one that can be
+ * used: another kind of key, one with a passphrase, or no key at all.
+ */
+export function sshIdentity(text: string): Identity | undefined {
+  try {
+    const key = privateKeyOf(text);
+    if (key.asymmetricKeyType === 'ed25519') return ed25519Identity(key);
+    return key.asymmetricKeyType === 'rsa' ? rsaIdentity(key) : undefined;
+  } catch {
+    return undefined; // the parsers' own words may hold a piece of the key
+  }
+}
+
+/** The recipient of a line as in `authorized_keys`, or `undefined` if it is none that age knows. */
+export function sshRecipient(
+  line: string,
+  newStanza: (args: string[], body: Uint8Array) => Stanza,
+): Recipient | undefined {
+  const [type, encoded = ''] = line.trim().split(/\s+/);
+  const wire = Buffer.from(encoded, 'base64');
+  try {
+    const fields = sshFields(wire);
+    if (fields[0]?.toString() !== type) return undefined;
+    if (type === 'ssh-ed25519' && fields[1]?.length === 32) {
+      const theirs = montgomeryOf(fields[1]);
+      return {
+        wrapFileKey(fileKey) {
+          const ephemeral = randomBytes(32);
+          const ours = x25519(ephemeral, basePoint);
+          const key = wrappingKey(x25519(ephemeral, theirs), wire, ours, theirs);
+          const args = [type, tagOf(wire), unpadded(ours)];
+          return [newStanza(args, seal(key, fileKey))];
+        },
+      };
+    }
+    if (type === 'ssh-rsa' && fields.length === 3) {
+      const [, e, n] = fields.map((field) => field.toString('base64url'));
+      const key = createPublicKey({ key: { kty: 'RSA', e: e ?? '', n: n ?? '' }, format: 'jwk' });
+      return {
+        wrapFileKey: (fileKey) => [
+          newStanza([type, tagOf(wire)], publicEncrypt(oaep(key), fileKey)),
+        ],
+      };
+    }
+  } catch {
+    // not a key
+  }
+  return undefined;
+}
+
+function ed25519Identity(key: KeyObject): Identity {
+  const { d = '', x = '' } = key.export({ format: 'jwk' });
+  const wire = sshWire(['ssh-ed25519', Buffer.from(x, 'base64url')]);
+  const secret = createHash('sha512').update(Buffer.from(d, 'base64url')).digest().subarray(0, 32);
+  const ours = x25519(secret, basePoint);
+  return {
+    unwrapFileKey(stanzas) {
+      for (const { args, body } of stanzas) {
+        if (args[0] !== 'ssh-ed25519' || args[1] !== tagOf(wire) || args.length !== 3) continue;
+        const theirs = Buffer.from(args[2] ?? '', 'base64');
+        if (theirs.length !== 32 || body.length !== fileKeyLength + 16) continue;
+        const opened = open(wrappingKey(x25519(secret, theirs), wire, theirs, ours), body);
+        if (opened !== undefined) return opened;
+      }
+      return null;
+    },
+  };
+}
+
+function rsaIdentity(key: KeyObject): Identity {
+  const { e = '', n = '' } = createPublicKey(key).export({ format: 'jwk' });
+  const numbers = [e, n].map((text) => Buffer.from(text, 'base64url'));
+  const wire = sshWire([
+    'ssh-rsa',
+    // An mpint is signed (RFC 4251, section 5).
+    ...numbers.map((bytes) => ((bytes[0] ?? 0) & 0x80 ? Buffer.from([0, ...bytes]) : bytes)),
+  ]);
+  return {
+    unwrapFileKey(stanzas) {
+      for (const { args, body } of stanzas)
+        if (args[0] === 'ssh-rsa' && args[1] === tagOf(wire) && args.length === 2)
+          return privateDecrypt(oaep(key), body);
+      return null;
+    },
+  };
+}
+
+function oaep(key: KeyObject) {
+  const padding = constants.RSA_PKCS1_OAEP_PADDING;
+  return { key, padding, oaepHash: 'sha256', oaepLabel: rsaLabel };
+}
+
+/** age's tweak binds the shared secret to the SSH key, and not only to its Montgomery form. */
+function wrappingKey(shared: Buffer, wire: Buffer, ephemeral: Buffer, recipient: Buffer): Buffer {
+  const tweak = hkdfSync('sha256', Buffer.alloc(0), wire, ed25519Label, 32);
+  const tweaked = x25519(Buffer.from(tweak), shared);
+  const salt = Buffer.concat([ephemeral, recipient]);
+  return Buffer.from(hkdfSync('sha256', tweaked, salt, ed25519Label, 32));
+}
+
+const noNonce = Buffer.alloc(12);
+const aead = { authTagLength: 16 } as const;
+
+function seal(key: Buffer, fileKey: Uint8Array): Buffer {
+  const cipher = createCipheriv('chacha20-poly1305', key, noNonce, aead);
+  return Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()]);
+}
+
+function open(key: Buffer, body: Uint8Array): Buffer | undefined {
+  const decipher = createDecipheriv('chacha20-poly1305', key, noNonce, aead);
+  decipher.setAuthTag(body.subarray(-16));
+  try {
+    return Buffer.concat([decipher.update(body.subarray(0, -16)), decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
+const basePoint = Buffer.alloc(32, 0);
+basePoint[0] = 9;
+
+/** RFC 7748. Node takes keys only in their ASN.1 dress (RFC 8410). */
+function x25519(scalar: Buffer, point: Buffer): Buffer {
+  const secret = Buffer.concat([Buffer.from('302e020100300506032b656e04220420', 'hex'), scalar]);
+  const open = Buffer.concat([Buffer.from('302a300506032b656e032100', 'hex'), point]);
+  return diffieHellman({
+    privateKey: createPrivateKey({ key: secret, format: 'der', type: 'pkcs8' }),
+    publicKey: createPublicKey({ key: open, format: 'der', type: 'spki' }),
+  });
+}
+
+/** The Montgomery form of an Edwards point: u = (1 + y) / (1 - y), modulo 2²⁵⁵ - 19. */
+function montgomeryOf(point: Buffer): Buffer {
+  const p = 2n ** 255n - 19n;
+  const y = BigInt(`0x${Buffer.from(point).reverse().toString('hex')}`) & (2n ** 255n - 1n);
+  const inverse = power((1n - y + 2n * p) % p, p - 2n, p);
+  const u = ((1n + y) * inverse) % p;
+  return Buffer.from(u.toString(16).padStart(64, '0'), 'hex').reverse();
+}
+
+function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+  let result = 1n;
+  let square = base;
+  for (let rest = exponent; rest > 0n; rest >>= 1n) {
+    if (rest & 1n) result = (result * square) % modulus;
+    square = (square * square) % modulus;
+  }
+  return result;
+}
+
+function tagOf(wire: Buffer): string {
+  return unpadded(createHash('sha256').update(wire).digest().subarray(0, 4));
+}
+
+function unpadded(bytes: Buffer): string {
+  return bytes.toString('base64').replace(/=+$/, '');
+}
+
+function sshWire(fields: readonly (string | Buffer)[]): Buffer {
+  const parts = fields.map((field) => {
+    const bytes = Buffer.from(field);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(bytes.length);
+    return Buffer.concat([length, bytes]);
+  });
+  return Buffer.concat(parts);
+}
+
+/** The length-prefixed fields of `bytes` (RFC 4251, section 5). Throws if they are none. */
+function sshFields(bytes: Buffer, count = Number.POSITIVE_INFINITY): Buffer[] {
+  const fields: Buffer[] = [];
+  for (let at = 0; at < bytes.length && fields.length < count; ) {
+    const length = bytes.readUInt32BE(at);
+    if (at + 4 + length > bytes.length) throw new RangeError();
+    fields.push(bytes.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return fields;
+}
+
+function privateKeyOf(text: string): KeyObject {
+  const match =
+    /-----BEGIN OPENSSH PRIVATE KEY-----([\sA-Za-z0-9+/=]+)-----END OPENSSH PRIVATE KEY-----/.exec(
+      text,
+    );
+  if (match === null) return createPrivateKey(text);
+  // openssh-key-v1 (OpenSSH, PROTOCOL.key): cipher, kdf, its options, how many keys, public, private
+  const bytes = Buffer.from(match[1] ?? '', 'base64');
+  const magic = 'openssh-key-v1\0';
+  if (bytes.toString('latin1', 0, magic.length) !== magic) throw new TypeError();
+  const head = sshFields(bytes.subarray(magic.length), 3);
+  if (head[0]?.toString() !== 'none') throw new TypeError();
+  const afterHead = magic.length + head.reduce((sum, field) => sum + 4 + field.length, 0) + 4;
+  const [, secret = Buffer.alloc(0)] = sshFields(bytes.subarray(afterHead));
+  // after two equal check numbers; then a comment and padding
+  const isRsa = sshFields(secret.subarray(8), 1)[0]?.toString() === 'ssh-rsa';
+  const [type, ...fields] = sshFields(secret.subarray(8), isRsa ? 7 : 3);
+  const [one = '', two = '', three = '', four = '', five = '', six = ''] = fields.map(asNumber);
+  if (type?.toString() === 'ssh-ed25519') {
+    const seed = fields[1]?.subarray(0, 32).toString('base64url') ?? '';
+    const x = fields[0]?.toString('base64url') ?? '';
+    return createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', d: seed, x }, format: 'jwk' });
+  }
+  if (!isRsa) throw new TypeError();
+  // n, e, d, iqmp, p, q
+  const [d, p, q] = [three, five, six].map((text) =>
+    BigInt(`0x${Buffer.from(text, 'base64url').toString('hex')}`),
+  );
+  if (d === undefined || p === undefined || q === undefined) throw new TypeError();
+  const remainder = (prime: bigint) => {
+    const hex = (d % (prime - 1n)).toString(16);
+    return Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex').toString(
+      'base64url',
+    );
+  };
+  const jwk = { n: one, e: two, d: three, qi: four, p: five, q: six };
+  const key = { kty: 'RSA', ...jwk, dp: remainder(p), dq: remainder(q) };
+  return createPrivateKey({ key, format: 'jwk' });
+}
+
+/** An mpint as JWK writes it: without the zero that keeps it positive. */
+function asNumber(bytes: Buffer): string {
+  return bytes.subarray(bytes[0] === 0 ? 1 : 0).toString('base64url');
+}

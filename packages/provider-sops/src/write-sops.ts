@@ -1,0 +1,152 @@
+/**
+ * One attempt to change a file: locked, read, edited, replaced; and the making of a new one.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
+import { sealDataKey } from './data-key.ts';
+import { decryptTree } from './decrypt-tree.ts';
+import { editSops } from './edit-sops.ts';
+import { lockFile } from './file-lock.ts';
+import { namesOf } from './names.ts';
+import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
+import { realPathOf, replaceFile } from './replace-file.ts';
+import { changeBySops, decryptBySops, type SopsChange } from './sops-binary.ts';
+import { decodeText, problem, readBytes, sizeLimit } from './sops-file.ts';
+
+/** Names the state of a file. What it is made from is encrypted with fresh randomness. */
+export function revisionOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
+}
+
+/** The revision after the write, or `undefined` if the file changed meanwhile and was not written. */
+export async function writeOnce(
+  source: SopsSource,
+  { entries, ifRevision }: SecretChanges,
+  context: WriteContext,
+): Promise<string | undefined> {
+  const real = await realPathOf(source);
+  const unlock = await lockFile(source, real, context);
+  try {
+    const bytes = await readBytes(source);
+    if (bytes === undefined)
+      throw problem(
+        source,
+        'ERR_SECRET_CONFIG',
+        'does not exist, and who shall be able to open it is not known',
+        'Create it with sops, or with `keyfall snapshot`.',
+      );
+    const revision = revisionOf(bytes);
+    if (ifRevision !== undefined && ifRevision !== revision)
+      throw new SecretError('ERR_SECRET_CONFLICT', `${source.shown} changed since it was read`, {
+        provider: source.provider,
+        hint: 'Read it again and repeat the change.',
+      });
+    const after = await edited(source, real, bytes, entries, context);
+    if (after === undefined) return revision;
+    const replaced = await replaceFile(source, real, limited(source, after), async () => {
+      const now = await readBytes(source);
+      return now !== undefined && revisionOf(now) === revision;
+    });
+    return replaced ? revisionOf(after) : undefined;
+  } finally {
+    await unlock();
+  }
+}
+
+/** The file's bytes after the changes; `undefined` if there is nothing to change. */
+async function edited(
+  source: SopsSource,
+  real: string,
+  bytes: Buffer,
+  entries: SecretChanges['entries'],
+  { signal, warn }: WriteContext,
+): Promise<Buffer | undefined> {
+  const text = decodeText(source, bytes);
+  const read = await readSops(source, text);
+  const key = await dataKeyOf(source, read.metadata, signal);
+  if (key === 'sops') return editedBySops(source, real, bytes, entries, signal);
+  const opened = await openSops(source, read, key);
+  const after = await editSops(source, opened, entries, warn);
+  return after === text ? undefined : Buffer.from(after);
+}
+
+async function editedBySops(
+  source: SopsSource,
+  real: string,
+  bytes: Buffer,
+  entries: SecretChanges['entries'],
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  const { format, separator, shown, provider } = source;
+  if (format.name === 'ini')
+    throw problem(source, 'ERR_SECRET_UNSUPPORTED', 'cannot be changed by sops: it is an ini file');
+  const before = namesOf(await decryptBySops(source, bytes, signal), source);
+  const changes: SopsChange[] = [];
+  for (const [name, value] of entries) {
+    const place = before.get(name)?.at(-1);
+    if (value === null ? place === undefined : place?.text === value) continue;
+    changes.push([place?.path ?? (format.nested ? name.split(separator) : [name]), value]);
+  }
+  if (changes.length === 0) return undefined;
+  const after = await changeBySops(source, real, bytes, changes, signal);
+  const found = namesOf(await decryptBySops(source, after, signal), source);
+  for (const [name, value] of entries)
+    if ((found.get(name)?.at(-1)?.text ?? null) !== value)
+      throw new SecretError('ERR_SECRET_UNSUPPORTED', `${shown} cannot hold this under ${name}`, {
+        provider,
+        secretName: name,
+      });
+  return after;
+}
+
+/**
+ * Writes a new file that holds `values` and that each of `recipients` can open; what was at its path is
+ * replaced.
+ */
+export async function createSops(
+  source: SopsSource,
+  values: ReadonlyMap<string, string>,
+  recipients: readonly string[],
+  context: WriteContext,
+): Promise<void> {
+  const key = randomBytes(32);
+  const age: { recipient: string; enc: string }[] = [];
+  for (const given of recipients) {
+    const recipient = given.trim();
+    const enc = await sealDataKey(key, recipient);
+    if (enc === undefined)
+      throw new SecretError(
+        'ERR_SECRET_CONFIG',
+        'a recipient is no age public key and no SSH key',
+        {
+          provider: source.provider,
+          hint: 'It must begin with `age1`, `ssh-ed25519` or `ssh-rsa`.',
+        },
+      );
+    age.push({ recipient, enc });
+  }
+  // sops leaves names that end so unencrypted, unless there is another rule.
+  const exposed = [...values.keys()].some((name) =>
+    name.split(source.separator).some((part) => part.endsWith('_unencrypted')),
+  );
+  const rule = exposed
+    ? (['encrypted_regex', '.*'] as const)
+    : (['unencrypted_suffix', '_unencrypted'] as const);
+  const read = await readSops(source, source.format.empty({ age, rule }));
+  const tree = decryptTree(read.file.roots, read.rules, key);
+  const text = await editSops(source, { ...read, key, tree }, values, context.warn);
+  const bytes = limited(source, Buffer.from(text));
+  const real = await realPathOf(source);
+  const unlock = await lockFile(source, real, context);
+  try {
+    await replaceFile(source, real, bytes, async () => true);
+  } finally {
+    await unlock();
+  }
+}
+
+function limited(source: SopsSource, bytes: Buffer): Buffer {
+  if (bytes.length <= sizeLimit) return bytes;
+  const limit = `would be larger than ${sizeLimit / 1024 / 1024} MiB`;
+  throw problem(source, 'ERR_SECRET_UNSUPPORTED', limit);
+}

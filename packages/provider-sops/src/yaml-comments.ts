@@ -1,0 +1,115 @@
+/**
+ * Which branch or list a comment of a YAML file belongs to, and before which of its items it stands.
+ * sops encrypts comments with the path of what they are in, and rules may look at them; to go-yaml,
+ * which sops reads them with, they belong to the item below or above, and so does the column tell.
+ */
+import type { Branch, Comment, List, Node, Pair } from './sops-tree.ts';
+
+/** A comment as it stands in the text. */
+export interface PlacedComment {
+  readonly text: string;
+  readonly start: number;
+  readonly column: number;
+  /** Whether something else stands before it in its line. */
+  readonly trailing: boolean;
+}
+
+/** A branch or list, and what it is in. */
+interface Container {
+  readonly node: Branch | List;
+  readonly parent: Container | undefined;
+  readonly column: number;
+}
+
+/** A name or value, and what it is in. */
+interface Entry {
+  readonly start: number;
+  readonly container: Container;
+}
+
+/** Puts comments, in their order, into the trees. `columnOf` tells how far from its line's start an offset is. */
+export function placeComments(
+  roots: readonly Branch[],
+  comments: readonly PlacedComment[],
+  columnOf: (offset: number) => number,
+): void {
+  if (comments.length === 0) return;
+  const entries: Entry[] = [];
+  for (const root of roots) gather(root, undefined, columnOf, entries);
+  entries.sort((a, b) => a.start - b.start);
+  const found = new Map<Branch | List, { comment: Comment; before: number }[]>();
+  let next = 0;
+  for (const { text, start, column, trailing } of comments) {
+    while ((entries[next]?.start ?? Number.POSITIVE_INFINITY) < start) next++;
+    const above = entries[next - 1];
+    // A comment behind something belongs to the item that begins in its line.
+    const home = trailing
+      ? above?.container
+      : (deepest(above?.container, column) ?? deepest(entries[next]?.container, column));
+    const better = trailing ? undefined : deepest(entries[next]?.container, column);
+    const chosen = depthOf(better) > depthOf(home) ? better : home;
+    const node = chosen?.node ?? roots[0];
+    if (node === undefined) continue;
+    const list = found.get(node) ?? [];
+    list.push({
+      comment: { kind: 'comment', text },
+      before: trailing ? (above?.start ?? 0) : start,
+    });
+    found.set(node, list);
+  }
+  for (const [node, list] of found) insert(node, list);
+}
+
+function gather(
+  node: Node,
+  parent: Container | undefined,
+  columnOf: (offset: number) => number,
+  entries: Entry[],
+): void {
+  if (node.kind === 'leaf') {
+    if (parent !== undefined) entries.push({ start: node.start, container: parent });
+    return;
+  }
+  const first = node.items[0];
+  const start = first === undefined || first.kind === 'comment' ? node.start : first.start;
+  // A list's items stand behind their dashes.
+  const column = columnOf(node.kind === 'list' ? node.start : start);
+  const container: Container = { node, parent, column };
+  for (const item of node.items) {
+    if (item.kind === 'comment') continue;
+    if (item.kind === 'pair') {
+      entries.push({ start: item.start, container });
+      if (item.value.kind !== 'leaf') gather(item.value, container, columnOf, entries);
+    } else gather(item, container, columnOf, entries);
+  }
+}
+
+/** The innermost of the containers around `from` whose items are not further right than `column`. */
+function deepest(from: Container | undefined, column: number): Container | undefined {
+  let container = from;
+  while (container !== undefined && container.column > column) container = container.parent;
+  return container;
+}
+
+function depthOf(container: Container | undefined): number {
+  return container === undefined ? -1 : depthOf(container.parent) + 1;
+}
+
+function insert(
+  node: Branch | List,
+  list: readonly { readonly comment: Comment; readonly before: number }[],
+): void {
+  const items: (Pair | Node | Comment)[] = [];
+  let at = 0;
+  for (const item of node.items) {
+    const start = item.kind === 'comment' ? 0 : item.start;
+    while ((list[at]?.before ?? Number.POSITIVE_INFINITY) <= start) {
+      const comment = list[at++]?.comment;
+      if (comment !== undefined) items.push(comment);
+    }
+    items.push(item);
+  }
+  for (const { comment } of list.slice(at)) items.push(comment);
+  // What a branch holds stays pairs and comments, and what a list does nodes and comments.
+  (node.items as (Pair | Node | Comment)[]).splice(0, node.items.length, ...items);
+}

@@ -1,0 +1,316 @@
+/**
+ * YAML as go-yaml reads it for sops. The syntax is left to the `yaml` package, with a schema that takes
+ * every scalar for text; what a scalar is decides `yaml-scalar.ts`.
+ */
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type ParsedNode,
+  Parser,
+  Scalar as YamlScalar,
+} from 'yaml';
+import { isAdditions } from './json-format.ts';
+import { valueText } from './sops-cipher.ts';
+import {
+  type Additions,
+  formatVersion,
+  noTime,
+  type ParsedFile,
+  type SopsFormat,
+} from './sops-format.ts';
+import { booleanField, numberField, type RawMetadata, type RawValue } from './sops-metadata.ts';
+import {
+  type Branch,
+  InvalidSops,
+  type Leaf,
+  type Node,
+  type Pair,
+  pairsOf,
+  type Scalar,
+} from './sops-tree.ts';
+import { type PlacedComment, placeComments } from './yaml-comments.ts';
+import { yamlScalar } from './yaml-scalar.ts';
+
+/** Deeper files are refused, as no stack is endless. Go goes to 10,000. */
+const deepest = 500;
+/** More nodes than that are refused: an alias costs nothing to write and all that it names to read. */
+const mostNodes = 1_000_000;
+
+export const yamlFormat: SopsFormat = {
+  name: 'yaml',
+  nested: true,
+
+  parse(text): ParsedFile {
+    const { documents, comments } = composed(text);
+    const columnOf = (offset: number) => offset - (text.lastIndexOf('\n', offset - 1) + 1);
+    const read = { text, nodes: 0, anchors: new Map() };
+    const roots = documents.map((document) => rootOf(document, read));
+    refuseRepeated(roots[0]);
+    placeComments(roots, comments, columnOf);
+    const sops = roots.map((root) => pairsOf(root).find(({ key }) => key === 'sops'));
+    for (const [index, root] of roots.entries()) {
+      const own = sops[index];
+      if (pairsOf(root).filter(({ key }) => key === 'sops').length > 1)
+        throw new InvalidSops('has its metadata twice');
+      if (own !== undefined) root.items.splice(root.items.indexOf(own), 1);
+    }
+    const stamp = (name: string) =>
+      sops.flatMap((own) =>
+        own?.value.kind === 'branch'
+          ? pairsOf(own.value).flatMap(({ key, value }) =>
+              key === name && value.kind === 'leaf' ? [value] : [],
+            )
+          : [],
+      );
+    const stamps = { mac: stamp('mac'), lastmodified: stamp('lastmodified') };
+    const metadata = sops[0] && metadataOf(sops[0].value, text);
+    return { text, roots, metadata, stamps, sops };
+  },
+
+  replace({ text }, { start, end }, stored) {
+    const blank = /[\s:]/.test(text.charAt(start - 1)) && text.charAt(start - 1) !== ':' ? '' : ' ';
+    // A block's text ends with the break of its last line.
+    const newline = end > start && text.charAt(end - 1) === '\n' ? '\n' : '';
+    return { start, end, text: blank + valueToken(stored) + newline };
+  },
+
+  add({ text, roots, sops }, branch, additions) {
+    const own = sops[roots.indexOf(branch)];
+    const last = pairsOf(branch).at(-1);
+    if (text.charAt(branch.start) === '{') {
+      const body = flowText(additions);
+      const start = last?.end ?? branch.start + 1;
+      return { start, end: start, text: last === undefined ? body : `, ${body}` };
+    }
+    const neighbour = pairsOf(branch)[0] ?? own;
+    if (neighbour === undefined) throw new InvalidSops('has no place for a new name');
+    const indent = ' '.repeat(neighbour.start - lineStart(text, neighbour.start));
+    const lines = blockText(additions, indent);
+    const start = last === undefined ? lineStart(text, neighbour.start) : endOfLine(text, last.end);
+    const newline = start > 0 && text.charAt(start - 1) !== '\n' ? '\n' : '';
+    return { start, end: start, text: newline + lines };
+  },
+
+  remove({ text }, branch, pair) {
+    if (text.charAt(branch.start) === '{') {
+      const pairs = pairsOf(branch);
+      const index = pairs.indexOf(pair);
+      const [before, after] = [pairs[index - 1], pairs[index + 1]];
+      if (after !== undefined) return { start: pair.start, end: after.start, text: '' };
+      return { start: before?.end ?? pair.start, end: pair.end, text: '' };
+    }
+    return { start: lineStart(text, pair.start), end: endOfLine(text, pair.end), text: '' };
+  },
+
+  empty({ age, rule: [rule, value] }) {
+    const keys = age.map(
+      ({ recipient, enc }) =>
+        `        - recipient: ${valueToken(recipient)}\n          enc: |\n${enc.replace(/^(?=.)/gm, '            ')}`,
+    );
+    return [
+      'sops:\n    age:\n',
+      ...keys,
+      `    lastmodified: "${noTime}"\n`,
+      '    mac: ""\n',
+      `    ${rule}: ${valueToken(value)}\n`,
+      `    version: ${formatVersion}\n`,
+    ].join('');
+  },
+};
+
+function lineStart(text: string, offset: number): number {
+  return text.lastIndexOf('\n', offset - 1) + 1;
+}
+
+/** After the break of the line in which what ends at `offset` ends. */
+function endOfLine(text: string, offset: number): number {
+  if (offset > 0 && text.charAt(offset - 1) === '\n') return offset;
+  const newline = text.indexOf('\n', offset);
+  return newline === -1 ? text.length : newline + 1;
+}
+
+function blockText(additions: Additions, indent: string): string {
+  const lines = [...additions].map(([key, value]) =>
+    isAdditions(value)
+      ? `${indent}${keyToken(key)}:\n${blockText(value, `${indent}    `)}`
+      : `${indent}${keyToken(key)}: ${valueToken(value)}\n`,
+  );
+  return lines.join('');
+}
+
+function flowText(additions: Additions): string {
+  const pairs = [...additions].map(
+    ([key, value]) =>
+      `${quoted(key)}: ${isAdditions(value) ? `{${flowText(value)}}` : typeof value === 'string' ? quoted(value) : valueText(value)}`,
+  );
+  return pairs.join(', ');
+}
+
+function keyToken(key: string): string {
+  return /^[A-Za-z_][\w.-]*$/.test(key) && typeof yamlScalar(key, true) === 'string'
+    ? key
+    : quoted(key);
+}
+
+function valueToken(value: Scalar): string {
+  if (typeof value !== 'string') return valueText(value);
+  // sops's own form needs no quotes in a block; YAML's words and numbers do
+  const bare = /^(ENC\[[\w:,+/=]+\]|age1[a-z0-9]+|[A-Za-z_][\w.-]*)$/.test(value);
+  return bare && typeof yamlScalar(value, true) === 'string' ? value : quoted(value);
+}
+
+/** JSON's string is one of YAML's, but for characters that go-yaml does not take as they are. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function composed(text: string): { documents: Document.Parsed[]; comments: PlacedComment[] } {
+  const comments: PlacedComment[] = [];
+  let documents: Document.Parsed[];
+  try {
+    const tokens = [...new Parser().parse(text)];
+    gatherComments(tokens, text, comments);
+    const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, logLevel: 'silent' });
+    documents = [...composer.compose(tokens)] as Document.Parsed[];
+  } catch (error) {
+    // else a RangeError: nested too deeply
+    throw error instanceof InvalidSops ? error : new InvalidSops('is not valid YAML');
+  }
+  // The package's own messages quote the line.
+  if (documents.some(({ errors }) => errors.length > 0)) throw new InvalidSops('is not valid YAML');
+  if (documents.length === 0) throw new InvalidSops('is empty');
+  comments.sort((a, b) => a.start - b.start);
+  return { documents, comments };
+}
+
+/** Every comment's token lies somewhere in the tree of tokens. */
+function gatherComments(tokens: readonly CST.Token[], text: string, into: PlacedComment[]): void {
+  const waiting: unknown[] = [...tokens];
+  while (waiting.length > 0) {
+    const token = waiting.pop();
+    if (Array.isArray(token)) {
+      for (const each of token) waiting.push(each);
+    } else if (typeof token === 'object' && token !== null) {
+      const { type, offset, source } = token as Partial<CST.SourceToken>;
+      if (type === 'comment' && offset !== undefined && source !== undefined) {
+        const start = lineStart(text, offset);
+        const trailing = text.slice(start, offset).trim() !== '';
+        if (!trailing) refuseTabs(text, start, offset);
+        into.push({ text: source.slice(1), start: offset, column: offset - start, trailing });
+      } else
+        for (const part of Object.values(token)) if (typeof part === 'object') waiting.push(part);
+    }
+  }
+}
+
+interface Reading {
+  readonly text: string;
+  nodes: number;
+  /** The latest node of each anchor's name. */
+  readonly anchors: Map<string, ParsedNode>;
+}
+
+function rootOf(document: Document.Parsed, read: Reading): Branch {
+  const { contents } = document;
+  const end = document.range[1];
+  if (contents === null || (isScalar(contents) && scalarOf(contents) === null))
+    return { kind: 'branch', items: [], start: end, end };
+  const root = nodeOf(contents as ParsedNode, read, 0);
+  if (root.kind !== 'branch') throw new InvalidSops('is no YAML mapping');
+  return root;
+}
+
+function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
+  if (++read.nodes > mostNodes) throw new InvalidSops('has too many values');
+  if (depth > deepest) throw new InvalidSops('is nested too deeply');
+  const [start, end] = node.range;
+  if (isAlias(node)) {
+    const target = read.anchors.get(node.source);
+    if (target === undefined) throw new InvalidSops('names an anchor that is not there');
+    // Each use is a value of its own; but it stands where the alias does.
+    return { ...nodeOf(target, read, depth + 1), start, end };
+  }
+  if (node.anchor !== undefined) read.anchors.set(node.anchor, node);
+  if (isScalar(node)) return { kind: 'leaf', stored: scalarOf(node), start, end };
+  if (isSeq(node)) {
+    const items = node.items.map((item) => nodeOf(item as ParsedNode, read, depth + 1));
+    return { kind: 'list', items, start, end };
+  }
+  if (!isMap(node)) throw new InvalidSops('is not valid YAML');
+  const items = node.items.map(({ key, value }): Pair => {
+    const name = nodeOf(key as ParsedNode, read, depth + 1);
+    refuseTabs(read.text, node.range[0], name.start);
+    if (name.kind !== 'leaf') throw new InvalidSops('holds a name that is not text');
+    // A name alone has no value in the syntax, and null in the tree.
+    const held: Node =
+      value === null
+        ? { kind: 'leaf', stored: null, start: name.end, end: name.end }
+        : nodeOf(value as ParsedNode, read, depth + 1);
+    return { kind: 'pair', key: name.stored, value: held, start: name.start, end: held.end };
+  });
+  return { kind: 'branch', items, start, end };
+}
+
+/** go-yaml takes no tab for indentation, which the `yaml` package sometimes does. */
+function refuseTabs(text: string, branchStart: number, start: number): void {
+  const before = text.slice(lineStart(text, start), start);
+  if (text.charAt(branchStart) !== '{' && before.includes('\t') && before.trim() === '')
+    throw new InvalidSops('is indented by tabs');
+}
+
+function scalarOf(node: YamlScalar): Scalar {
+  const plain = node.type === undefined || node.type === YamlScalar.PLAIN;
+  return yamlScalar(String(node.value ?? ''), plain, node.tag);
+}
+
+/** go-yaml looks for a repeated name where it reads the metadata: in the first document's outermost names. */
+function refuseRepeated(root: Branch | undefined): void {
+  const names = root === undefined ? [] : pairsOf(root).map(({ key }) => key);
+  if (new Set(names).size < names.length) throw new InvalidSops('has the same name twice');
+}
+
+function metadataOf(node: Node, text: string): RawMetadata | undefined {
+  if (node.kind === 'leaf' && node.stored === null) return undefined;
+  const raw = rawOf(node, text);
+  if (!(raw instanceof Map)) throw new InvalidSops('has metadata of the wrong type');
+  return raw;
+}
+
+function rawOf(node: Node, text: string, field = ''): RawValue {
+  if (node.kind === 'branch')
+    return new Map(
+      pairsOf(node).map(({ key, value }) => [String(key), rawOf(value, text, String(key))]),
+    );
+  if (node.kind === 'list')
+    return node.items.map((item) => (item.kind === 'comment' ? undefined : rawOf(item, text)));
+  return fieldOf(node, text, field);
+}
+
+/** A field as go-yaml decodes it: any scalar may be text, as it is written. */
+function fieldOf({ stored, start, end }: Leaf, text: string, field: string): RawValue {
+  if (stored === null) return undefined;
+  if (field === numberField && typeof stored !== 'string')
+    return typeof stored === 'number' && Number.isSafeInteger(stored)
+      ? BigInt(stored)
+      : typeof stored === 'bigint'
+        ? stored
+        : 'wrong';
+  if (field === booleanField) {
+    if (typeof stored === 'boolean') return stored;
+    if (stored === 'y' || stored === 'Y' || stored === 'yes' || stored === 'on') return true;
+    return stored === 'n' || stored === 'N' || stored === 'no' || stored === 'off'
+      ? false
+      : 'wrong';
+  }
+  if (typeof stored === 'string') return stored;
+  // Text that is no text to YAML is a plain scalar, and stands in the file as it is.
+  return text.slice(start, end);
+}

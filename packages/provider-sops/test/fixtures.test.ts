@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isSecretError } from '@keyfall/core';
+import { describe, expect, test } from 'vitest';
+import { decryptSopsFile, sopsProvider } from '../src/index.ts';
+import {
+  expectedText,
+  fixtureNames,
+  fixturePath,
+  keyPath,
+  nowhere,
+  verdictsPath,
+} from './fixtures.ts';
+import { context, temporaryFolder, valuesOf } from './store.ts';
+import { digestOf, tamperedFixtures, tampersOf } from './tampers.ts';
+
+const withOne = { ageKeyFile: keyPath('one.txt'), environment: nowhere };
+const ssh: Readonly<Record<string, string>> = { 'ed25519.yaml': 'ed25519', 'rsa.yaml': 'rsa' };
+const special = ['documents.yaml', 'large.yaml', 'all-groups.yaml', 'pgp.yaml', 'pgp.env'];
+const plain = fixtureNames.filter((name) => !special.includes(name) && name !== 'pgp-or-age.yaml');
+
+describe('what the real sops encrypted', () => {
+  test.each(plain)('%s is read as sops reads it', async (name) => {
+    const ageKeyFile = keyPath(ssh[name] ?? 'one.txt');
+    const document = await decryptSopsFile(fixturePath(name), { ...withOne, ageKeyFile });
+    expect(JSON.parse(JSON.stringify(document))).toEqual(JSON.parse(expectedText(name)));
+    expect(Object.keys(document).sort()).toEqual(
+      Object.keys(JSON.parse(expectedText(name))).sort(),
+    );
+  });
+
+  test('whole numbers keep every digit', async () => {
+    const path = fixturePath('large.yaml');
+    expect({ ...(await decryptSopsFile(path, withOne)) }).toEqual({
+      largest: 9223372036854775807n,
+      beyond: 9007199254740993n,
+      smallest: -9223372036854775808n,
+      float: 1.2345678901234567e22,
+    });
+    expect({
+      ...valuesOf(await sopsProvider({ path, ...withOne }).read('all', context())),
+    }).toEqual({
+      largest: '9223372036854775807',
+      beyond: '9007199254740993',
+      smallest: '-9223372036854775808',
+      float: '12345678901234568000000',
+    });
+  });
+
+  test('several documents are one, the later before the earlier', async () => {
+    const document = await decryptSopsFile(fixturePath('documents.yaml'), withOne);
+    expect({ ...document }).toEqual({
+      first: 'one-canary',
+      second: 'two-canary',
+      shared: 'late-canary',
+    });
+  });
+
+  test('what is for PGP and age is opened by age', async () => {
+    const document = await decryptSopsFile(fixturePath('pgp-or-age.yaml'), withOne);
+    expect(document['password']).toBe('one-canary');
+  });
+
+  test('a file whose groups are not all ours stays closed', async () => {
+    await expect(decryptSopsFile(fixturePath('all-groups.yaml'), withOne)).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNAUTHENTICATED',
+    });
+  });
+});
+
+const verdicts = JSON.parse(readFileSync(verdictsPath, 'utf8')) as Record<
+  string,
+  Record<string, string>
+>;
+
+describe.each(tamperedFixtures)('what was tampered with: %s', (name) => {
+  test('is refused where sops refuses it, and else read as sops reads it', async () => {
+    const { folder, remove } = await temporaryFolder();
+    const wrong: string[] = [];
+    const tampers = tampersOf(name);
+    const recorded = verdicts[name] ?? {};
+    expect([...tampers.keys()]).toEqual(Object.keys(recorded));
+    for (const [what, text] of tampers) {
+      const path = join(folder, name);
+      await writeFile(path, text);
+      const ours = await decryptSopsFile(path, withOne).then(
+        (document) => JSON.parse(JSON.stringify(document)) as unknown,
+        (error: unknown) => (isSecretError(error) ? error.code : String(error)),
+      );
+      const theirs = recorded[what];
+      if (theirs === 'refused') {
+        if (ours !== 'ERR_SECRET_INVALID' && ours !== 'ERR_SECRET_UNAUTHENTICATED')
+          wrong.push(`${what}: accepted, and sops refuses it`);
+      } else if (typeof ours === 'string') wrong.push(`${what}: ${ours}, and sops reads it`);
+      else if (digestOf(ours) !== theirs) wrong.push(`${what}: read otherwise than by sops`);
+    }
+    await remove();
+    expect(wrong).toEqual([]);
+  });
+});

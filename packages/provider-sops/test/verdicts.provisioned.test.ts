@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { verdictsPath } from './fixtures.ts';
+import { sops } from './real-sops.ts';
+import { digestOf, tamperedFixtures, tampersOf } from './tampers.ts';
+
+test('what is recorded of tampered files is what sops says', { timeout: 600_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'keyfall-sops-'));
+  const verdicts: Record<string, Record<string, unknown>> = {};
+  for (const name of tamperedFixtures) {
+    const path = join(folder, name);
+    const verdict: Record<string, unknown> = {};
+    for (const [what, text] of tampersOf(name)) {
+      writeFileSync(path, text);
+      const { status, output } = sops(['decrypt', '--output-type', 'json', path]);
+      verdict[what] = status === 0 ? digestOf(documentIn(path, text, output)) : 'refused';
+    }
+    verdicts[name] = verdict;
+  }
+  rmSync(folder, { recursive: true });
+  const text = `${JSON.stringify(verdicts, null, 1)}\n`;
+  await expect(text).toMatchFileSnapshot(verdictsPath);
+});
+
+/** JSON shows the first of several documents only. */
+function documentIn(path: string, text: string, output: string): unknown {
+  if (!path.endsWith('.yaml') || !text.includes('\n---')) return JSON.parse(output);
+  const { output: yaml } = sops(['decrypt', path]);
+  return Object.assign({}, ...yaml.split(/^---$/m).map((document) => parse(document) ?? {}));
+}

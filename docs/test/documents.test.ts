@@ -12,13 +12,15 @@ const documents: readonly MarkdownDocument[] = await readDocuments();
 
 /**
  * Blocks that no test of this package runs: where, why, and their first line. The repository's own
- * commands run in `.ci/run`, and the shop bot in `examples/aiogram-shop/test`.
+ * commands run in `.ci/run`, the shop bot in `examples/aiogram-shop/test`, and the database in
+ * `packages/provider-vault/test/dynamic-postgres.provisioned.test.ts`.
  */
 const exceptions: readonly string[] = [
   'README.md: the-tests-themselves: npm run demo',
   'README.md: the-tests-themselves: npm run setup && npm run build',
   'CONTRIBUTING.md: the-tests-themselves: npm run setup',
   'docs/VAULT_SETUP_GUIDE.md: network: git clone <this repository> ~/keyfall',
+  'docs/providers/vault-dynamic.md: needs-postgresql: bao secrets enable database',
   'packages/cli/README.md: not-on-npm-yet: npm install --save-dev keyfall',
   'packages/testkit/README.md: made-in-a-copy-by-scripts/check-template: npm run setup',
   'examples/aiogram-shop/README.md: needs-telegram: npm run setup && npm run build',

@@ -2,10 +2,16 @@
  * Database users from OpenBao's database engine on a real PostgreSQL, under the policy of
  * `docs/vault/dynamic.hcl`, and a real pool that follows them.
  */
-import { readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createSecrets, type Secrets } from '@keyfall/core';
 import {
   assertNoLeak,
+  findVaultBinary,
   manualClock,
   type PostgresServer,
   startPostgresServer,
@@ -36,15 +42,10 @@ beforeAll(async () => {
   admin = new pg.Client({ host, port, user, password, database });
   await admin.connect();
   await admin.query('CREATE TABLE orders (id serial PRIMARY KEY, worker integer)');
-  await server.request('POST', 'sys/mounts/database', { type: 'database' });
-  await server.request('POST', 'database/config/shop', {
-    plugin_name: 'postgresql-database-plugin',
-    connection_url: `postgresql://{{username}}:{{password}}@${host}:${port}/${database}?sslmode=disable`,
-    allowed_roles: '*',
-    username: user,
-    password,
-  });
-  await role('shop', '1h', '1h');
+  await admin.query('CREATE ROLE shop_app NOLOGIN');
+  await admin.query('GRANT SELECT, INSERT ON orders TO shop_app');
+  await admin.query('GRANT USAGE ON SEQUENCE orders_id_seq TO shop_app');
+  await setUpAsDocumented();
 });
 afterAll(async () => {
   await admin?.end();
@@ -52,18 +53,28 @@ afterAll(async () => {
   await server?.stop();
 });
 
-/** A role of the engine. Its users may read and write orders, and are dropped at the end of their lease. */
-async function role(name: string, ttl: string, maxTtl: string): Promise<void> {
-  await server.request('POST', `database/roles/${name}`, {
-    db_name: 'shop',
-    creation_statements: [
-      `CREATE ROLE "{{name}}" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'`,
-      'GRANT SELECT, INSERT ON orders TO "{{name}}"',
-      'GRANT USAGE ON SEQUENCE orders_id_seq TO "{{name}}"',
-    ],
-    default_ttl: ttl,
-    max_ttl: maxTtl,
-  });
+/** Types the commands of the documentation. */
+async function setUpAsDocumented(): Promise<void> {
+  const page = await text('docs/providers/vault-dynamic.md');
+  const [, commands = ''] = /^```sh no-test=needs-postgresql\n([\s\S]+?)^```$/m.exec(page) ?? [];
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-database-'));
+  await writeFile(join(folder, 'superuser-password'), postgres.password, { mode: 0o600 });
+  await symlink(await findVaultBinary(), join(folder, 'bao'));
+  await symlink(fileURLToPath(new URL('../../../docs', import.meta.url)), join(folder, 'docs'));
+  await promisify(execFile)(
+    'bash',
+    ['-euc', commands.replace('127.0.0.1:5432', `${postgres.host}:${postgres.port}`)],
+    {
+      cwd: folder,
+      env: {
+        PATH: `${folder}:${process.env['PATH']}`,
+        HOME: folder,
+        BAO_ADDR: server.address,
+        BAO_TOKEN: server.token,
+      },
+    },
+  );
+  await rm(folder, { recursive: true });
 }
 
 /** The users that the engine has made and not dropped. */
@@ -170,12 +181,11 @@ describe('a pool', () => {
   }, 120_000);
 
   test('follows leases that are renewed to their longest life and then really end', async () => {
-    await role('brief', '4s', '6s');
-    ({ token } = await tokenFor(
-      server,
-      (await text('docs/vault/dynamic.hcl')).replace('creds/shop', 'creds/brief'),
-    ));
-    const credentials = createSecrets({ providers: [dynamic({ path: 'database/creds/brief' })] });
+    const { body } = await server.request('GET', 'database/roles/shop');
+    const brief = { ...body.data, default_ttl: '4s', max_ttl: '6s' };
+    await server.request('POST', 'database/roles/shop', brief);
+    ({ token } = await tokenFor(server, await text('docs/vault/dynamic.hcl')));
+    const credentials = createSecrets({ providers: [dynamic()] });
     const said: unknown[] = [];
     credentials.on('warning', (event) => said.push(event));
     const pool = await poolOf(credentials);

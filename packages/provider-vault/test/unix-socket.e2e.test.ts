@@ -1,0 +1,128 @@
+/**
+ * `unix://` addresses: OpenBao's own agent on a socket, before a real server.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isSecretError } from '@keyfall/core';
+import {
+  assertNoLeak,
+  findVaultBinary,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { vaultProvider } from '../src/index.ts';
+import { canary, context, freshPath, tokenFor, writePolicy } from './harness.ts';
+
+let server: VaultServer;
+let folder = '';
+let agent: ChildProcess;
+let token = '';
+const path = freshPath();
+const value = canary();
+
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  folder = await mkdtemp(join(tmpdir(), 'keyfall-'));
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
+  ({ token } = await tokenFor(server, writePolicy('secret', path)));
+  const socket = join(folder, 'agent.sock');
+  const config = join(folder, 'agent.hcl');
+  await writeFile(
+    config,
+    `vault { address = "${server.address}" }
+api_proxy {}
+listener "unix" {
+  address = "${socket}"
+  tls_disable = true
+  require_request_header = true
+}
+`,
+  );
+  const { PATH = '' } = process.env;
+  agent = spawn(await findVaultBinary(), ['agent', `-config=${config}`], {
+    env: { PATH, HOME: folder },
+    stdio: 'ignore',
+  });
+  while (!(await answers(socket)))
+    if (agent.exitCode !== null) throw new Error('the agent does not start');
+});
+afterAll(async () => {
+  const over = new Promise((resolve) => agent?.once('exit', resolve));
+  if (agent?.kill('SIGKILL')) await over;
+  await server?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    // the next look comes with the next turn of the event loop at the earliest
+    probe.on('error', () => setTimeout(resolve, 20, false));
+  });
+}
+
+describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
+  test.each(['VAULT_AGENT_ADDR', 'BAO_AGENT_ADDR', 'VAULT_ADDR'])(
+    'a socket in %s: read and write through the agent, which asks for the request header',
+    async (variable) => {
+      const env = {
+        ...(variable === 'VAULT_ADDR' ? {} : { VAULT_ADDR: 'http://127.0.0.1:1' }),
+        [variable]: `unix://${join(folder, 'agent.sock')}`,
+        VAULT_TOKEN: token,
+        // nothing between this process and the socket can read the token
+        VAULT_PROXY_ADDR: 'http://127.0.0.1:1',
+      };
+      const provider = vaultProvider({ path, env, wire });
+      expect(provider.store).toContain(`unix://${folder}`);
+      const entries = new Map([['B', wire]]);
+      await provider.write?.({ entries }, context());
+      const batch = await provider.read('all', context());
+      expect(batch.entries.get('A')).toMatchObject({ value });
+      expect(batch.entries.get('B')).toMatchObject({ value: wire });
+      await provider.close?.();
+    },
+  );
+});
+
+test("the agent's 412 is for requests without the header, so it was sent", async () => {
+  const { status } = await new Promise<{ status: number }>((resolve, reject) => {
+    const socket = connect(join(folder, 'agent.sock'), () =>
+      socket.write('GET /v1/sys/health HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+    );
+    socket.once('data', (bytes) => {
+      socket.destroy();
+      resolve({ status: Number(bytes.toString().split(' ')[1]) });
+    });
+    socket.once('error', reject);
+  });
+  expect(status).toBe(412);
+});
+
+test.each([
+  ['nobody made', 'there is no such socket'],
+  ['nobody listens on', 'refused the connection'],
+])('a socket that %s is unavailable, and says so', async (what, reason) => {
+  const address = join(folder, `${what.replaceAll(' ', '-')}.sock`);
+  if (what.includes('listens')) await leftBehind(address);
+  const provider = vaultProvider({ path, token, address: `unix://${address}`, env: {} });
+  const error = await provider.read('all', context()).catch((why: unknown) => why);
+  assertNoLeak([token, value], error);
+  expect(isSecretError(error, 'ERR_SECRET_UNAVAILABLE') && error.reason).toContain(reason);
+  await provider.close?.();
+});
+
+/** A socket's file whose listener died without removing it. */
+async function leftBehind(address: string): Promise<void> {
+  const listener = spawn(process.execPath, [
+    '--eval',
+    `require('node:net').createServer().listen(${JSON.stringify(address)}, () => process.kill(process.pid, 'SIGKILL'))`,
+  ]);
+  await new Promise((resolve) => listener.once('exit', resolve));
+}

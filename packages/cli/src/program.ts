@@ -267,7 +267,11 @@ function examples(...lines: string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
 }
 
+/** What the bundle has in place of the manifest. */
+declare const KEYFALL_VERSION: string | undefined;
+
 function version(): string {
+  if (typeof KEYFALL_VERSION === 'string') return KEYFALL_VERSION;
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -6,7 +6,6 @@
 import { resolve } from 'node:path';
 import { type Duration, SecretError, type SecretProvider, toMilliseconds } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
-import { vaultEnvironment, vaultProvider } from '@keyfall/provider-vault';
 import { type ChainParts, type CliChain, openChain } from './cli-chain.ts';
 import { findConfig, shownFile } from './config/find-config.ts';
 import { openAlone } from './one-provider.ts';
@@ -85,7 +84,7 @@ async function chainOfSettings(options: SettingsOptions): Promise<ChainParts> {
   const file = await readSettings(dotenv);
   const providers = [{ provider: dotenv, isStore: false }];
   if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false'))
-    providers.unshift({ provider: vaultFrom(file, options), isStore: true });
+    providers.unshift({ provider: await vaultFrom(file, options), isStore: true });
   const ttl = process.env['KEYFALL_TTL'] ?? file['KEYFALL_TTL'];
   if (ttl === undefined) return { providers };
   toMilliseconds(ttl as Duration, 'KEYFALL_TTL');
@@ -103,22 +102,20 @@ function dotenvPath({ dotenv = '.env' }: SettingsOptions): string {
  * @throws `ERR_SECRET_CONFIG` naming the settings that are missing or wrong
  */
 export async function configuredVault(options: SettingsOptions): Promise<SecretProvider> {
-  const { tokenHelper = false } = options;
   const path = dotenvPath(options);
   const file = await readSettings(dotenvProvider({ path }));
-  const env = vaultVariables(file, tokenHelper);
-  const missing = ['ADDR', 'SECRET_PATH'].filter(
-    (setting) => !(env[`BAO_${setting}`] ?? env[`VAULT_${setting}`]),
-  );
-  if (missing.length > 0)
+  return vaultFrom(file, options, (env) => {
+    const missing = ['ADDR', 'SECRET_PATH'].filter(
+      (setting) => !(env[`BAO_${setting}`] ?? env[`VAULT_${setting}`]),
+    );
+    if (missing.length === 0) return;
+    const [are, them] = missing.length === 1 ? ['is', 'it'] : ['are', 'them'];
     throw new SecretError(
       'ERR_SECRET_CONFIG',
-      `no Vault is named: ${listNames(missing.map((setting) => `VAULT_${setting}`))} ${missing.length === 1 ? 'is' : 'are'} missing`,
-      {
-        hint: `Set ${missing.length === 1 ? 'it' : 'them'} in the environment or in ${path}.`,
-      },
+      `no Vault is named: ${listNames(missing.map((setting) => `VAULT_${setting}`))} ${are} missing`,
+      { hint: `Set ${them} in the environment or in ${path}.` },
     );
-  return vaultProvider({ env, tokenHelper });
+  });
 }
 
 /**
@@ -142,16 +139,18 @@ async function readSettings(dotenv: SecretProvider): Promise<FileSettings> {
   return openAlone(dotenv).getAll();
 }
 
-function vaultFrom(file: FileSettings, { tokenHelper = false }: SettingsOptions): SecretProvider {
-  return vaultProvider({ env: vaultVariables(file, tokenHelper), tokenHelper });
-}
-
-/** The client variables of environment and file; what the user must know of them goes to stderr. */
-function vaultVariables(
+/**
+ * The Vault of the client variables of environment and file; what the user must know of them goes to
+ * stderr. Its package is imported here: a chain of `.env` alone starts without it.
+ */
+async function vaultFrom(
   file: FileSettings,
-  tokenHelper: boolean,
-): Readonly<Record<string, string>> {
+  { tokenHelper = false }: SettingsOptions,
+  check: (env: FileSettings) => void = () => {},
+): Promise<SecretProvider> {
+  const { vaultEnvironment, vaultProvider } = await import('@keyfall/provider-vault');
   const { env, warnings } = vaultEnvironment({ environment: process.env, file, tokenHelper });
   for (const warning of warnings) notice(`${warning}.`);
-  return env;
+  check(env);
+  return vaultProvider({ env, tokenHelper });
 }

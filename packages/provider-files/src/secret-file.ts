@@ -10,7 +10,7 @@ import { errnoOf, type FileSubject, problem, unreadable } from './file-errors.ts
 import { isInside, realPathOf } from './secret-folder.ts';
 
 /** Larger files are refused. Kubernetes and systemd allow 1 MiB, Docker 500 kB. Bytes. */
-export const sizeLimit: number = 1024 * 1024;
+const sizeLimit = 1024 * 1024;
 
 /** One file to read. */
 export interface SecretFile extends FileSubject {
@@ -42,7 +42,7 @@ export interface FileContent {
  * The secret in a file, or `undefined` if there is no file.
  *
  * @throws `ERR_SECRET_DENIED` without permission; `ERR_SECRET_INVALID` if it is a link to nothing or
- *   out of its folder, no regular file, larger than {@link sizeLimit}, or no text;
+ *   out of its folder, no regular file, larger than 1 MiB, or no text;
  *   `ERR_SECRET_UNAVAILABLE` for any other failure, and while it is being written
  */
 export async function readSecretFile(

@@ -3,7 +3,7 @@
  * time to look: one swap of a Kubernetes volume is a dozen of them, and a touched file is one too. So
  * after the events have calmed down the state is taken, and only a new state counts.
  */
-import { type FSWatcher, readdirSync, realpathSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, readdirSync, readlinkSync, realpathSync, statSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errnoOf } from './file-errors.ts';
 
@@ -96,7 +96,7 @@ function placesOf({ path, names }: WatchedFolder): string[] {
   if (real === undefined) return above === path ? [path] : placesOf({ path: above, names: [] });
   const places = [above, dirname(real), real];
   // A link inside leads to a file that changes elsewhere. What leads through `..data` does not.
-  if (realPath(join(real, '..data')) === undefined)
+  if (dataOf(real) === undefined)
     for (const name of namesOf(real, names)) {
       const file = realPath(join(real, name));
       if (file !== undefined) places.push(dirname(file));
@@ -111,13 +111,22 @@ function stateOf(folders: readonly WatchedFolder[]): string {
       const real = realPath(path);
       if (real === undefined) return 'missing';
       // What is below `..data` is never changed, only replaced.
-      const data = realPath(join(real, '..data'));
+      const data = dataOf(real);
       if (data !== undefined) return data;
       return namesOf(real, names)
         .map((name) => `${name}/${identityOf(join(real, name))}`)
         .join('//');
     })
     .join('///');
+}
+
+/** Where `..data` leads, as the link has it: to resolve it could meet the version being removed. */
+function dataOf(folder: string): string | undefined {
+  try {
+    return readlinkSync(join(folder, '..data'));
+  } catch {
+    return undefined;
+  }
 }
 
 function namesOf(folder: string, names: readonly string[] | 'all'): readonly string[] {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type ConformanceHarness, conformanceTests } from '@keyfall/testkit';
 import { test } from 'vitest';
 import { filesProvider } from '../src/index.ts';
+// @ts-expect-error: it is run as a program too, and so has no types
 import { writeVolume } from './kubernetes-volume.mjs';
 import { deny, seed, temporaryFolder } from './store.ts';
 

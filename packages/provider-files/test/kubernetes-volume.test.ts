@@ -5,6 +5,7 @@ import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { filesProvider } from '../src/index.ts';
+// @ts-expect-error: it is run as a program too, and so has no types
 import { versionFiles, writeVolume } from './kubernetes-volume.mjs';
 import { answersOf, context, temporaryFolder } from './store.ts';
 
@@ -210,6 +211,27 @@ describe('a watch', () => {
       await watch.next();
       rmSync(join(folder, 'run'), { recursive: true });
       await watch.next();
+    }
+    await watch.end();
+  });
+
+  test('of a folder in a volume fires once for each swap, too', async () => {
+    const put = (version: number) =>
+      writeVolume(
+        folder,
+        new Map([
+          ['A', 'same'],
+          ['group/B', `${version}`],
+        ]),
+      );
+    put(0);
+    const directory = join(folder, 'group');
+    const watch = watched({ directory });
+    for (let version = 1; version <= 5; version++) {
+      put(version);
+      await watch.next();
+      expect(await answersOf(filesProvider({ directory }))).toEqual({ B: `${version}` });
+      expect(watch.calls()).toBe(version);
     }
     await watch.end();
   });

@@ -3,6 +3,7 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { filesProvider } from '../src/index.ts';
+// @ts-expect-error: it is run as a program too, and so has no types
 import { writeVolume } from './kubernetes-volume.mjs';
 import { context, temporaryFolder } from './store.ts';
 

@@ -9,6 +9,7 @@ import {
   type IncomingMessage,
   type RequestOptions,
   request as requestHttp,
+  validateHeaderValue,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { SecureContext } from 'node:tls';
@@ -112,13 +113,12 @@ export function createTransport({
       agent,
       method: request.method,
       path: node.prefix + request.path,
-      headers: headersOf(request, node),
       tunnelLimit: request.call.timeLeft(),
       ...(node.socketPath === undefined
         ? { host: node.hostname, port: node.port }
         : { socketPath: node.socketPath }),
     };
-    const result = await exchange(node.secure, options, request, underWay);
+    const result = await exchange(node, options, request, underWay);
     // a handshake that fails while a file is broken is told as that, which can be mended here
     if (result.kind !== 'failure' || result.what !== 'tls') return result;
     return contexts.causeOf(result.detail) ?? result;
@@ -158,7 +158,7 @@ function retire(agent: HttpsAgent): void {
 function headersOf(
   { headers, body, call }: TransportRequest,
   { socketPath }: VaultAddress,
-): Record<string, string | number> {
+): Record<string, string> {
   return {
     ...headers,
     Accept: 'application/json',
@@ -170,7 +170,7 @@ function headersOf(
       ? {}
       : {
           'Content-Type': headers['Content-Type'] ?? 'application/json',
-          'Content-Length': Buffer.byteLength(body),
+          'Content-Length': String(Buffer.byteLength(body)),
         }),
     ...(socketPath === undefined ? {} : { Host: 'localhost' }),
   };
@@ -207,21 +207,26 @@ function originOf(location: string, from: VaultAddress): string {
 
 /** One exchange on one connection, settled by whatever comes first: answer, failure, deadline, abort. */
 function exchange(
-  secure: boolean,
+  node: VaultAddress,
   options: RequestOptions,
-  { body, call }: TransportRequest,
+  outgoing: TransportRequest,
   underWay: Set<() => void>,
 ): Promise<WireResult | Redirect> {
+  const { body, call } = outgoing;
   return new Promise((resolve) => {
     let sent = false;
     let request: ClientRequest;
+    const headers = Object.entries(headersOf(outgoing, node));
     try {
-      request = (secure ? requestHttps : requestHttp)(options);
+      for (const [name, value] of headers) validateHeaderValue(name, value);
+      request = (node.secure ? requestHttps : requestHttp)(options);
     } catch {
       // Node refuses characters in the path and in headers, and its error may show them
       resolve(failure('settings', 'the path, the token or the namespace', false));
       return;
     }
+    // no part of the options: a socket keeps those for life, and NODE_DEBUG=net prints them
+    for (const [name, value] of headers) request.setHeader(name, value);
 
     const settle = (result: WireResult | Redirect): void => {
       clearTimeout(timer);
@@ -244,7 +249,7 @@ function exchange(
       // a tunnel hands over a socket that is secure already
       if (request.reusedSocket || !socket.connecting) sent = true;
       else
-        socket.once(secure ? 'secureConnect' : 'connect', () => {
+        socket.once(node.secure ? 'secureConnect' : 'connect', () => {
           sent = true;
         });
     });

@@ -1,0 +1,163 @@
+/**
+ * The built package in processes of its own: what only shows there.
+ */
+import { spawn } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { canary, freshPath, tokenFor, writePolicy } from './harness.ts';
+import { type TlsFront, tlsFront } from './tls-front.ts';
+
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const built = here('../dist/index.js');
+const certificate = (name: string) => here(`certificates/${name}`);
+
+let server: VaultServer;
+let front: TlsFront;
+let token = '';
+const path = freshPath();
+const value = canary();
+
+beforeAll(async () => {
+  server = await startVaultServer();
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
+  ({ token } = await tokenFor(server, writePolicy('secret', path)));
+  const [cert, key] = await Promise.all([
+    readFile(certificate('server.pem')),
+    readFile(certificate('server.key')),
+  ]);
+  front = await tlsFront(server.address, { cert, key });
+});
+afterAll(async () => {
+  front?.close();
+  await server?.stop();
+});
+
+/** What every program starts with: a provider of these options, and a call's context. */
+const start = (options: string, from = built) => `
+const { vaultProvider } = await import(${JSON.stringify(from)});
+const provider = vaultProvider(${options});
+const context = { signal: new AbortController().signal, timeLeft: () => 20_000, warn: console.error };
+`;
+
+/** Runs a module to its end and returns its last line of output as JSON, with everything it printed. */
+async function run(
+  source: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ result: unknown; output: string }> {
+  const { PATH = '' } = process.env;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
+    env: { PATH, VAULT_TOKEN: token, VAULT_SECRET_PATH: path, ...env },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (bytes) => {
+    stdout += bytes;
+  });
+  child.stderr.on('data', (bytes) => {
+    stderr += bytes;
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  const output = stdout + stderr;
+  if (code !== 0) throw new Error(`ended with ${code}: ${output}`);
+  return { result: JSON.parse(stdout.trim().split('\n').at(-1) ?? ''), output };
+}
+
+describe("authorities that are given replace the system's", () => {
+  const source = `${start('{}')}
+const batch = await provider.read('all', context).catch(({ code }) => ({ code }));
+console.log(JSON.stringify(batch.code ?? [...batch.entries.keys()]));
+await provider.close();`;
+  // the process's own authorities, as an administrator adds one
+  const system = { NODE_EXTRA_CA_CERTS: certificate('authority.pem') };
+
+  test("without any the system's decide", async () => {
+    const env = { ...system, VAULT_ADDR: front.address };
+    expect((await run(source, env)).result).toEqual(['A']);
+  });
+
+  test.each([
+    ['VAULT_CACERT', () => certificate('stranger.pem')],
+    ['BAO_CACERT_BYTES', () => readFile(certificate('stranger.pem'), 'utf8')],
+  ])('with %s only it does', async (variable, authority) => {
+    const env = { ...system, VAULT_ADDR: front.address, [variable]: await authority() };
+    expect((await run(source, env)).result).toBe('ERR_SECRET_TLS');
+  });
+});
+
+test.each(['direct', 'node-vault'])(
+  'with everything that prints for debugging switched on, wire %s prints no token and no value',
+  async (wire) => {
+    const source = `${start(`{ wire: '${wire}' }`)}
+import { inspect } from 'node:util';
+const deep = { depth: Infinity, showHidden: true };
+console.log(inspect(provider, deep));
+const batch = await provider.read('all', context);
+await provider.write({ entries: new Map([['B', batch.entries.get('A').value]]) }, context);
+console.log(inspect(provider, deep));
+const others = [
+  vaultProvider({ wire: '${wire}', token: 'wrong-' + process.env.VAULT_TOKEN }),
+  vaultProvider({ wire: '${wire}', address: 'http://127.0.0.1:1' }),
+  vaultProvider({ wire: '${wire}', address: process.env.VAULT_ADDR.replace('http:', 'https:') }),
+];
+const codes = [];
+for (const other of others) {
+  const error = await other.read('all', context).catch((reason) => reason);
+  console.log(inspect(error, deep), error.stack, JSON.stringify(error), inspect(other, deep));
+  codes.push(error.code);
+  await other.close();
+}
+await provider.close();
+console.log(JSON.stringify(codes));`;
+    const env = { VAULT_ADDR: server.address, DEBUG: '*', NODE_DEBUG: 'net,tls,timer' };
+    const { result, output } = await run(source, env);
+    expect(result).toEqual([
+      'ERR_SECRET_UNAUTHENTICATED',
+      'ERR_SECRET_UNAVAILABLE',
+      expect.stringMatching(/CONFIG|TLS/),
+    ]);
+    expect(output).toMatch(/NET \d+/); // it was switched on
+    assertNoLeak([token, value], output);
+  },
+);
+
+test('a read loads no package of others; node-vault is loaded by its wire alone', async () => {
+  const source = (wire: string) => `${start(`{ wire: '${wire}' }`)}
+import { createRequire } from 'node:module';
+const { cache } = createRequire(import.meta.url);
+const loaded = () => Object.keys(cache).filter((file) => /node-vault|axios/.test(file)).length;
+const before = loaded();
+await provider.read('all', context);
+await provider.close();
+console.log(JSON.stringify([before, loaded()]));`;
+  const env = { VAULT_ADDR: server.address };
+  expect((await run(source('direct'), env)).result).toEqual([0, 0]);
+  expect((await run(source('node-vault'), env)).result).toEqual([0, expect.any(Number)]);
+});
+
+test('installed without node-vault it works, and says what to install for the other wire', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-installed-'));
+  try {
+    const installed = join(folder, 'node_modules', '@keyfall', 'provider-vault');
+    await mkdir(installed, { recursive: true });
+    for (const name of ['dist', 'package.json'])
+      await cp(here(`../${name}`), join(installed, name), { recursive: true });
+    await symlink(here('../../core'), join(installed, '..', 'core'));
+    const from = join(installed, 'dist', 'index.js');
+    const source = (wire: string) => `${start(wire, from)}
+const batch = await provider.read('all', context).catch((error) => error);
+console.log(JSON.stringify(batch.entries ? [...batch.entries.keys()] : [batch.code, batch.message]));
+await provider.close();`;
+    const env = { VAULT_ADDR: server.address };
+    expect((await run(source('{}'), env)).result).toContain('A');
+    expect((await run(source("{ wire: 'node-vault' }"), env)).result).toEqual([
+      'ERR_SECRET_CONFIG',
+      expect.stringContaining("wire: 'node-vault'"),
+    ]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,63 @@
+/** What the transport does with connections over time. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { faultyServer } from '@keyfall/testkit';
+import { expect, test } from 'vitest';
+import { createTransport, type TransportOptions } from '../src/transport.ts';
+import { resolveSettings } from '../src/vault-settings.ts';
+import type { WireCall } from '../src/vault-wire.ts';
+
+const settingsFor = (address: string): TransportOptions =>
+  resolveSettings({ address, token: 'token', path: 'shop', env: {} });
+const requestWith = (call: Partial<WireCall> = {}) => ({
+  method: 'GET',
+  path: '/v1/kv/p',
+  headers: {},
+  call: { signal: new AbortController().signal, timeLeft: () => 20_000, ...call },
+});
+const answers = { kind: 'status', status: 200, body: {} } as const;
+
+test('an idle connection is ended before something on the way forgets it', async () => {
+  const server = await faultyServer(answers);
+  const transport = createTransport({ ...settingsFor(server.address), idle: 50 });
+  expect(await transport.send(requestWith())).toMatchObject({ status: 200 });
+  while (server.openConnections > 0) await new Promise(setImmediate);
+  expect(await transport.send(requestWith())).toMatchObject({ status: 200 });
+  expect(server.connections).toBe(2);
+  transport.close();
+  await server.close();
+});
+
+test('close ends what is under way, and nothing goes out after it', async () => {
+  const server = await faultyServer({ kind: 'black-hole' });
+  const transport = createTransport(settingsFor(server.address));
+  const sending = transport.send(requestWith());
+  while (server.requests.length === 0) await new Promise(setImmediate);
+  transport.close();
+  expect(await sending).toMatchObject({ kind: 'failure', what: 'aborted', sent: true });
+  while (server.openConnections > 0) await new Promise(setImmediate);
+  expect(await transport.send(requestWith())).toMatchObject({ what: 'aborted', sent: false });
+  expect(server.requests).toHaveLength(1);
+  await server.close();
+});
+
+test('a connection that is never accepted ends at the deadline, as one whose request was not sent', async () => {
+  // the kernel answers for a listener until its queue is full, and then nobody does
+  const program =
+    'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(0); print(s.getsockname()[1], flush=True); input()';
+  const listener = spawn('python3', ['-c', program]);
+  const [line] = await once(listener.stdout, 'data');
+  const port = Number(String(line));
+  const queue = Array.from({ length: 3 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+  await once(queue[0] as Socket, 'connect');
+  const transport = createTransport(settingsFor(`http://127.0.0.1:${port}`));
+  try {
+    const result = await transport.send(requestWith({ timeLeft: () => 200 }));
+    expect(result).toMatchObject({ kind: 'failure', what: 'timeout' });
+  } finally {
+    transport.close();
+    for (const socket of queue) socket.destroy();
+    listener.kill();
+  }
+});

@@ -10,6 +10,7 @@ import {
   type SecretRecord,
   toMilliseconds,
 } from '@keyfall/core';
+import { checkLeases } from './lease-check.ts';
 import { createLeaseKeeper, type GivenCredentials } from './lease-keeper.ts';
 import { leaseRequests } from './lease-requests.ts';
 import { openWire } from './open-wire.ts';
@@ -76,8 +77,9 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
   const { namespace, timeout, clock } = settings;
   // what happens between two reads is told through the last one
   let warn: (message: string) => void = () => {};
+  const source = { path: place, parameters };
   const keeper = createLeaseKeeper({
-    requests: leaseRequests({ path: place, parameters }, client),
+    requests: leaseRequests(source, client),
     clock,
     grace: toMilliseconds(grace, 'grace'),
     path: place,
@@ -102,6 +104,10 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
             missingDocument: { description: `has nothing at ${place}`, optional: false },
           }
         : { entries: recordsOf(credentials, clock), complete: true };
+    },
+    async check(context) {
+      warn = context.warn;
+      return checkLeases(settings, client, source, keeper.left(), context);
     },
     watch(onChange, signal) {
       keeper.watch(onChange, signal);

@@ -122,7 +122,7 @@ export async function checkRights(
 }
 
 /** A rule as a policy has it. */
-function rule(path: string, capabilities: readonly string[]): string {
+export function rule(path: string, capabilities: readonly string[]): string {
   return `path ${JSON.stringify(path)} { capabilities = ${JSON.stringify(capabilities).replaceAll(',', ', ')} }`;
 }
 

@@ -60,6 +60,8 @@ export interface LeaseKeeper {
    * what the server makes is kept for the next one who asks. `undefined`: nothing is at the path.
    */
   current(context: ReadContext): Promise<GivenCredentials | undefined>;
+  /** Milliseconds that what is at hand has left, by its lease and its token. `undefined`: nothing is. */
+  left(): number | undefined;
   /** Calls `onChange` after each replacement until `signal` fires. Replaces in time meanwhile. */
   watch(onChange: () => void, signal: AbortSignal): void;
   /**
@@ -337,6 +339,8 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
         cancel();
       }
     },
+
+    left: () => held && Math.min(left(held), tokenLeft(held)),
 
     watch(onChange, signal) {
       if (signal.aborted) return;

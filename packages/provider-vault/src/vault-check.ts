@@ -30,27 +30,34 @@ export async function checkVault(
   documents: readonly KvDocumentStore[],
   context: ReadContext,
 ): Promise<readonly ProviderCheck[]> {
-  const checks: ProviderCheck[] = [];
-  const isWell = (check: ProviderCheck): boolean => {
-    checks.push(check);
-    return check.state !== 'failing';
-  };
-  const { origin } = client.subject;
-
-  const health = await askHealth(client, context);
-  if ('code' in health) return [failing('address', health)];
-  checks.push(addressLine(settings, origin, health));
-  if (settings.address.secure && !settings.tls.skipVerify)
-    checks.push(lifeLine(await certificateLife(settings, context)));
-  if (!isWell(sealLine(health))) return checks;
-  checks.push(clockLine(health));
-  if (!isWell(await checkToken(client, context))) return checks;
-  if (!isWell(await checkMount(client, mount, context))) return checks;
+  const checks = [...(await checkServer(settings, client, context))];
+  if (checks.at(-1)?.state === 'failing') return checks;
+  const mountLine = await checkMount(client, mount, context);
+  checks.push(mountLine);
+  if (mountLine.state === 'failing') return checks;
   for (const [position, document] of documents.entries())
     checks.push(
       ...(await checkRights(settings, client, mount, position, context)),
       await checkPath(settings, client, mount, position, document, context),
     );
+  return checks;
+}
+
+/** From the address to the token. Where the last line fails, nothing can be said of what is behind it. */
+export async function checkServer(
+  settings: VaultSettings,
+  client: VaultClient,
+  context: ReadContext,
+): Promise<readonly ProviderCheck[]> {
+  const { origin } = client.subject;
+  const health = await askHealth(client, context);
+  if ('code' in health) return [failing('address', health)];
+  const checks = [addressLine(settings, origin, health)];
+  if (settings.address.secure && !settings.tls.skipVerify)
+    checks.push(lifeLine(await certificateLife(settings, context)));
+  const seal = sealLine(health);
+  checks.push(seal);
+  if (seal.state !== 'failing') checks.push(clockLine(health), await checkToken(client, context));
   return checks;
 }
 

@@ -106,6 +106,50 @@ describe('credentials', () => {
     expect(registry.users.size).toBe(0);
   });
 
+  test('are looked at by a diagnosis, and not made for it', async () => {
+    const provider = dynamic();
+    const before = registry.made;
+    const lines = async () =>
+      (await provider.check?.(context()))?.map(({ subject, state, message }) =>
+        [subject, state, message].join(': '),
+      );
+    expect((await lines())?.slice(-4)).toEqual([
+      `policy: ready: the token may have credentials made (${path})`,
+      'policy: ready: the token may renew their lease (sys/leases/renew)',
+      'policy: ready: the token may revoke it (sys/leases/revoke)',
+      `lease: unknown: no credentials of ${path} were asked for yet`,
+    ]);
+    expect(registry.made).toBe(before);
+    await provider.read('all', context());
+    expect((await lines())?.at(-1)).toBe(
+      `lease: ready: the credentials of ${path} are good for 60 min`,
+    );
+    await provider.close?.();
+  });
+
+  test('that a token may not have are named by a diagnosis, with the rule for them', async () => {
+    const policy = await server.createPolicy('path "elsewhere" { capabilities = ["read"] }');
+    const { token } = await server.createToken({ policies: ['default', policy] });
+    const provider = dynamic({ token });
+    const checks = await provider.check?.(context());
+    expect(checks?.filter(({ mend }) => mend !== undefined)).toEqual([
+      {
+        subject: 'policy',
+        state: 'failing',
+        message: `the token may not have credentials made (${path})`,
+        mend: `path "${path}" { capabilities = ["read"] }`,
+      },
+      {
+        subject: 'policy',
+        state: 'unknown',
+        message: 'the token may not revoke it (sys/leases/revoke)',
+        mend: 'path "sys/leases/revoke" { capabilities = ["update"] }',
+      },
+    ]);
+    await provider.close?.();
+    assertNoLeak([token], checks);
+  });
+
   test('are kept for the next one when the first who asked gave up', async () => {
     const provider = dynamic();
     const before = registry.made;

@@ -92,12 +92,14 @@ describe('a warning', () => {
   });
 
   test('tells of a file that every user can read, and not of one that a folder hides', async () => {
-    await writeFile(path, `A=${canary}\n`, { mode: 0o644 });
+    await writeFile(path, `A=${canary}\n`);
+    await chmod(path, 0o644);
     await writeFile(`${path}.local`, `A=${canary}\n`, { mode: 0o600 });
     expect(await warningsOf()).toEqual([]);
     await chmod(folder, 0o755);
     const open = join(folder, 'open.env');
-    await writeFile(open, `A=${canary}\n`, { mode: 0o644 });
+    await writeFile(open, `A=${canary}\n`);
+    await chmod(open, 0o644);
     expect(await warningsOf({ path: [open, `${path}.local`, join(folder, 'none')] })).toEqual([
       `every user of this machine can read ${open}: chmod o-r`,
     ]);
@@ -128,7 +130,8 @@ describe('check', () => {
 
   test('finds what needs mending, and says how', async () => {
     await chmod(folder, 0o755);
-    await writeFile(path, `A=${canary}\n?${canary}\nA=${canary}2\n`, { mode: 0o644 });
+    await writeFile(path, `A=${canary}\n?${canary}\nA=${canary}2\n`);
+    await chmod(path, 0o644);
     git('init', '-q');
     git('add', '.env');
     expect((await findings())?.slice(1)).toEqual([

@@ -166,7 +166,7 @@ describe('what stands where a file should be', () => {
     await chmod(join(folder, '..'), 0o755);
     await chmod(folder, 0o755);
     await put('A', canary);
-    await put('B', 'other');
+    await seed(folder, [['B', 'other']]);
     const allow = await deny(join(folder, 'A'));
     const answers = await answersOf(filesProvider({ directory: folder }));
     await allow();

@@ -24,7 +24,8 @@ export function writeVolume(volume, files) {
   chmodSync(folder, 0o755);
   for (const [name, content] of files) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), content, { mode: 0o644 });
+    writeFileSync(join(folder, name), content);
+    chmodSync(join(folder, name), 0o644);
   }
   symlinkSync(basename(folder), join(volume, '..data_tmp'));
   renameSync(join(volume, '..data_tmp'), join(volume, '..data'));

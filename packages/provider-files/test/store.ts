@@ -21,7 +21,10 @@ export function context(overrides: Partial<ReadContext> = {}): ReadContext {
 
 /** Puts each value into a file of its own, ended by a line break as `echo` does. */
 export async function seed(folder: string, values: Iterable<readonly [string, string]>) {
-  for (const [name, value] of values) await writeFile(join(folder, name), `${value}\n`);
+  for (const [name, value] of values) {
+    await writeFile(join(folder, name), `${value}\n`);
+    await chmod(join(folder, name), 0o644); // whatever the mask of file modes is
+  }
 }
 
 /** What a provider answers: values, and the codes of errors. */

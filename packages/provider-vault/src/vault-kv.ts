@@ -149,6 +149,8 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
       const kv = await mount.version(context);
       const isWhole = verb === 'delete' && part === 'metadata';
       if (!isWhole) needsVersions(kv, settings, 'keeps no versions');
+      // to version 1 this would be a document's content, and be written
+      await mount.confirm(context);
       const shown = mount.shown(kv, path, part);
       const outcome = await client.ask(
         {
@@ -161,6 +163,10 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
         context,
       );
       if (outcome.kind === 'unknown') throw outcome.error;
+      if (outcome.kind !== 'ok')
+        throw new SecretError('ERR_SECRET_INVALID', `${place} was not answered like a change`, {
+          provider,
+        });
     }
 
     const versionsOf = (versions: readonly number[]): { readonly versions: readonly number[] } => {

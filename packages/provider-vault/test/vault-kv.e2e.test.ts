@@ -94,12 +94,12 @@ test('versions are deleted, brought back and destroyed by one who may read no va
 test('versions must be named, and be some', async () => {
   const { document, token } = await documentAs(['keeper'], { A: '1' });
   for (const call of [
-    document.destroy([]),
-    document.undelete([0]),
-    document.softDelete([-1]),
-    document.destroy([1, 2.5]),
+    () => document.destroy([]),
+    () => document.undelete([0]),
+    () => document.softDelete([-1]),
+    () => document.destroy([1, 2.5]),
   ])
-    expect((await failureOf(call, token)).code).toBe('ERR_SECRET_CONFIG');
+    expect((await failureOf(call(), token)).code).toBe('ERR_SECRET_CONFIG');
   expect((await document.metadata())?.versions[0]?.state).toBe('current');
 });
 
@@ -236,17 +236,32 @@ test('version 1: content, folders and removal, and nothing that it does not have
   expect(await document.read()).toMatchObject({ version: undefined });
   expect(await collect(kv.list())).toEqual([path]);
   for (const call of [
-    document.read({ version: 1 }),
-    document.patch({ A: value }),
-    document.metadata(),
-    document.configure({ maxVersions: 2 }),
-    document.softDelete(),
-    document.undelete([1]),
-    document.destroy([1]),
+    () => document.read({ version: 1 }),
+    () => document.patch({ A: value }),
+    () => document.metadata(),
+    () => document.configure({ maxVersions: 2 }),
+    () => document.softDelete(),
+    () => document.undelete([1]),
+    () => document.destroy([1]),
   ])
-    expect((await failureOf(call, value)).code).toBe('ERR_SECRET_UNSUPPORTED');
+    expect((await failureOf(call(), value)).code).toBe('ERR_SECRET_UNSUPPORTED');
   await document.removeAll();
   expect(await document.read()).toBeUndefined();
+});
+
+test('version 2 said of version 1: nothing is written in the place of a change', async () => {
+  const first = await server.mountKv({ version: 1 });
+  const document = open({ mount: first, kvVersion: 2 }).document('shop');
+  for (const call of [
+    () => document.configure({ custom: { owner: value } }),
+    () => document.softDelete([1]),
+    () => document.undelete([1]),
+    () => document.destroy([1]),
+    () => document.patch({ A: value }),
+  ])
+    expect((await failureOf(call(), value)).code).toMatch(/CONFIG|UNSUPPORTED/);
+  const { status } = await server.request('GET', `${first}?list=true`, undefined, { allow: [404] });
+  expect(status).toBe(404);
 });
 
 test('a call ends when its signal fires', async () => {

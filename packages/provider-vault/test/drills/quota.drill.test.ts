@@ -85,7 +85,7 @@ test('with Retry-After beyond the time that is left: it fails at once, and the c
   );
 });
 
-test('without it: two repeats and no more, for a write as well, which the server did not act on', async () => {
+test('without it: two repeats and no more', async () => {
   await limitTo(3_600, false);
   const vault = provider();
   await vault.read('all', context());

@@ -145,6 +145,7 @@ describe('a refused write', () => {
     const regain = withoutPrivileges();
     const error = await failure(write({ A: canary }));
     regain();
+    await chmod(folder, 0o700);
     expect(error).toMatchObject({
       code: 'ERR_SECRET_DENIED',
       reason: `${path} may not be written`,

@@ -5,7 +5,7 @@
  *
  * | left of the lease | what is done |
  * | --- | --- |
- * | about a third | renew it; over again while renewing still makes it longer |
+ * | about three tenths | renew it; over again while renewing still makes it longer |
  * | two windows | have new ones made, tell those who watch, revoke the old ones one window later |
  * | one window | not given out any more: whoever asks waits for new ones |
  *
@@ -66,9 +66,7 @@ export interface LeaseKeeper {
   watch(onChange: () => void, signal: AbortSignal): void;
   /**
    * Has what was made with other tokens than `next` made anew, and resolves when nothing lives by them
-   * any more, so that they can be revoked.
-   *
-   * @throws `SecretError` if new credentials cannot be made now; it goes on trying
+   * any more, so that they can be revoked. Does not reject.
    */
   moveTo(next: SessionToken): Promise<void>;
   /** Gives back whatever it has, within 2 s. Never rejects. */
@@ -94,7 +92,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const watchers = new Set<() => void>();
   /** What was replaced and not given back yet, with what ends its waiting. */
   const retiring = new Map<Held, () => void>();
-  /** Those who wait for something to be given back. */
+  /** Those who wait for credentials to be replaced and given back. */
   const waiting = new Set<() => void>();
   const over = new AbortController();
   let held: Held | undefined;
@@ -161,6 +159,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     replacing = true;
     try {
       await make();
+      replacing = false;
     } catch (error) {
       if (!closing) replaceLater(error, failures);
     }
@@ -171,8 +170,9 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     warn(`new credentials for ${path} could not be made: ${reasonOf(error)}`);
     const remaining = held ? left(held) : 0;
     alarm.set(backOff(failures, remaining === 0 ? Number.POSITIVE_INFINITY : remaining), () => {
-      if (watchers.size > 0) void replaceInBackground(failures + 1);
-      else replacing = false;
+      if (watchers.size > 0) return void replaceInBackground(failures + 1);
+      replacing = false;
+      return plan();
     });
   }
 
@@ -206,6 +206,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       retire(old);
       for (const tell of [...watchers]) tell();
     }
+    for (const look of [...waiting]) look();
     return held;
   }
 
@@ -214,10 +215,9 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
    * told; who does not asks again when what it was promised is over.
    */
   function retire(old: Held): void {
-    const giveBackIn = (delay: number, failures: number): void => {
-      const cancel = clock.schedule(() => void giveBack(failures), Math.max(1, delay), true);
-      retiring.set(old, cancel);
-    };
+    const timer = alarmOf(clock);
+    const giveBackIn = (delay: number, failures: number): void =>
+      timer.set(delay, () => void giveBack(failures));
     const giveBack = async (failures: number): Promise<void> => {
       const error = await revoke(old, otherLimit);
       if (closing) return;
@@ -231,6 +231,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       for (const look of [...waiting]) look();
     };
     const promised = watchers.size > 0 ? 0 : old.promisedUntil - clock.monotonic();
+    retiring.set(old, timer.cancel);
     giveBackIn(Math.max(old.window, promised), 1);
   }
 
@@ -249,13 +250,12 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     return undefined;
   }
 
-  /** Resolves when nothing waits to be given back that does not live by `token`. */
+  /** Resolves when nothing lives by another token than `token`. */
   function movedTo(token: SessionToken): Promise<void> {
     return new Promise((resolve) => {
       const look = (): void => {
-        const others = [...retiring.keys()].some(
-          ({ credentials }) => credentials.token.epoch !== token.epoch,
-        );
+        const all = [...(held ? [held] : []), ...retiring.keys()];
+        const others = all.some(({ credentials }) => credentials.token.epoch !== token.epoch);
         if (others && !closing) return;
         waiting.delete(look);
         resolve();
@@ -321,11 +321,8 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       }
       // those at hand live on for a window: better than none, if new ones do not come in time
       const late = new AbortController();
-      const cancel = clock.schedule(
-        () => late.abort(unavailable('no answer yet')),
-        remaining === 0 ? makeLimit : timeLeft() / 2,
-        true,
-      );
+      const tooLate = () => late.abort(unavailable('no answer yet'));
+      const cancel = remaining === 0 ? () => {} : clock.schedule(tooLate, timeLeft() / 2, true);
       try {
         const made = await unlessAborted(make(), AbortSignal.any([signal, late.signal]), provider);
         if (closing) throw closedError();
@@ -363,12 +360,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
           plan();
           return;
         }
-        try {
-          await make();
-        } catch (error) {
-          if (!closing) replaceLater(error, 1);
-          throw error;
-        }
+        await replaceInBackground();
       }
       await movedTo(next);
     },

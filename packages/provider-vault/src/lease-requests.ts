@@ -92,9 +92,12 @@ export function leaseRequests(
         });
       if (outcome.kind === 'missing') return undefined;
       if (outcome.kind === 'unknown') {
-        context.warn(
-          `${origin} may have made credentials at ${path} that nobody took: they end with their lease`,
-        );
+        // a server that says that its engine failed has made none
+        const answered = outcome.error.status !== undefined && outcome.error.status <= 501;
+        if (!answered)
+          context.warn(
+            `${origin} may have made credentials at ${path} that nobody took: they end with their lease`,
+          );
         throw outcome.error;
       }
       if (outcome.kind === 'conflict') throw notALease(provider, path);

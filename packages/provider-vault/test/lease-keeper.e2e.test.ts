@@ -300,6 +300,7 @@ describe('in a chain', () => {
 
   test('what it remembers of a store that cannot be asked ends with the lease', async () => {
     secrets = createSecrets({ providers: [dynamic({ grace: 0 })], clock });
+    secrets.on('warning', ({ message }) => said.push(message));
     await secrets.get('password');
     await front.refuse();
     await clock.advance(59 * minute);

@@ -120,6 +120,29 @@ test('with a new token come new credentials, before the old token is revoked', a
   expect(said).toEqual([]);
 });
 
+test('an old token is kept as long as no new credentials can be made', async () => {
+  const provider = dynamic({ auth: (await login()).auth });
+  const old = await given(provider);
+  const watcher = watcherOf(provider);
+  registry.failing = true;
+  await clock.advance(45 * minute);
+  await vi.waitFor(() =>
+    expect(said).toEqual([expect.stringMatching(/^new credentials for .* could not be made: /)]),
+  );
+  expect((await given(provider)).user).toBe(old.user);
+  registry.failing = false;
+  await vi.waitFor(async () => {
+    await clock.advance(second);
+    expect(watcher.onChange).toHaveBeenCalledOnce();
+  }, 10_000);
+  expect(asked('/auth/token/revoke-self')).toBe(0);
+  await clock.advance(minute);
+  await vi.waitFor(() => expect(asked('/auth/token/revoke-self')).toBe(1));
+  await vi.waitFor(() => expect(registry.users).not.toContain(old.user));
+  watcher.end();
+  await provider.close?.();
+});
+
 test('who does not watch may give out what he has for as long as he was told', async () => {
   const provider = dynamic({ auth: (await login()).auth });
   const old = await given(provider);

@@ -148,6 +148,22 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
     expect(accessors).toEqual(tokens.map(({ accessor }) => accessor));
   });
 
+  test('accepted without a body is a success; a denial is none, whatever its path looks like', async () => {
+    const node = await faultyServer({ kind: 'status', status: 202, body: '' });
+    const asking = openWire(settingsFor(node.address, adapter));
+    try {
+      expect(await asking.write('sys/leases/revoke-prefix/x', '{}', call)).toMatchObject({
+        kind: 'answer',
+        status: 202,
+      });
+    } finally {
+      asking.close();
+      await node.close();
+    }
+    const denied = await wire.write('other/data/sys/health', '{"data":{}}', call);
+    expect(denied).toMatchObject({ kind: 'answer', status: 403 });
+  });
+
   test('every verb carries the request header, a node of its own and the prefix', async () => {
     const [address, node] = await Promise.all([
       faultyServer({ kind: 'status', status: 204, body: '' }),

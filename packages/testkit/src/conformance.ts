@@ -56,6 +56,11 @@ export interface ConformanceCapabilities {
   readonly writes: 'none' | 'store' | 'name';
   /** Whether `ifRevision` is honoured. Default false. */
   readonly conditionalWrites?: boolean;
+  /**
+   * Whether a write makes a document that is missing. Default true; else it must be refused as
+   * `ERR_SECRET_NOT_FOUND`.
+   */
+  readonly writesMakeDocument?: boolean;
   /** Whether the store keeps one document: a read of one name then answers all and is `complete`. */
   readonly bag: boolean;
   /** Whether the provider has `list`. Default false. */

@@ -254,7 +254,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'missing document: a write makes it': [
+  'missing document: a write makes it, or is refused': [
     [
       'only an existing one',
       (right, state) => ({

@@ -118,12 +118,21 @@ export function failureTests<Subject extends ConformanceSubject>(
   );
 
   if (capabilities.writes !== 'none')
-    add('missing document: a write makes it', faults.missingDocument, async (exam, induce) => {
-      await induce(exam.subject);
-      const value = canary();
-      await exam.write([['FIRST', value]]);
-      assert.deepEqual(await exam.values('all'), new Map([['FIRST', value]]));
-    });
+    add(
+      'missing document: a write makes it, or is refused',
+      faults.missingDocument,
+      async (exam, induce) => {
+        await induce(exam.subject);
+        const value = canary();
+        if (capabilities.writesMakeDocument === false) {
+          const error = await exam.rejection(() => exam.write([['FIRST', value]]), 'the write');
+          assert.equal(error.code, 'ERR_SECRET_NOT_FOUND');
+          return;
+        }
+        await exam.write([['FIRST', value]]);
+        assert.deepEqual(await exam.values('all'), new Map([['FIRST', value]]));
+      },
+    );
 
   const { deniedName } = faults;
   if (deniedName)

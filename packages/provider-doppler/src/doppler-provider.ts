@@ -1,0 +1,302 @@
+/**
+ * A config of Doppler as a bag of secrets.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import {
+  type Duration,
+  isSecretError,
+  type SecretBatch,
+  SecretError,
+  type SecretProvider,
+  type SecretRecord,
+  toMilliseconds,
+} from '@keyfall/core';
+import { askDoppler, type CallBounds } from './doppler-api.ts';
+import { fallbackPassphrase, writeFallbackFile } from './fallback-file.ts';
+
+/** Options of {@link dopplerProvider}. */
+export interface DopplerProviderOptions {
+  /** A service token, or another token together with `project` and `config`. Variable `DOPPLER_TOKEN`. */
+  readonly token?: string;
+  /** Variable `DOPPLER_PROJECT`. A service token has its own. */
+  readonly project?: string;
+  /** Variable `DOPPLER_CONFIG`. A service token has its own. */
+  readonly config?: string;
+  /**
+   * A file that each read leaves encrypted, for {@link dopplerFallbackProvider} to read when Doppler
+   * cannot be asked. Default: none.
+   */
+  readonly fallbackFile?: string;
+  /** What the file is encrypted with. Variable `DOPPLER_PASSPHRASE`; default as Doppler's own CLI. */
+  readonly passphrase?: string;
+  /** How often `watch` asks whether something changed. Default `'1m'`, at least a second. */
+  readonly pollInterval?: Duration;
+  /** The API. Default `https://api.doppler.com`. */
+  readonly address?: string;
+  /** Unique in the chain. Default `doppler`. */
+  readonly name?: string;
+}
+
+/** What Doppler adds to every config: where it is, and no secret. */
+const managed: ReadonlySet<string> = new Set([
+  'DOPPLER_PROJECT',
+  'DOPPLER_ENVIRONMENT',
+  'DOPPLER_CONFIG',
+]);
+
+/** What a secret may be called (API reference, "Update secrets"). */
+const possibleName = /^[A-Z_][A-Z0-9_]{0,199}$/;
+
+/** The secrets of a config as they were read last. */
+interface Known {
+  readonly etag: string;
+  readonly entries: ReadonlyMap<string, SecretRecord | SecretError>;
+}
+
+/**
+ * The secrets of one Doppler config, with references between them resolved by Doppler. One request
+ * answers every name, and one that has not changed is answered without its content (ETag). A write of
+ * several names is one request, and unconditional: Doppler offers no way to tell that somebody else
+ * wrote in between.
+ *
+ * @throws `ERR_SECRET_CONFIG` naming the option and variable that is missing or wrong
+ * @example
+ * ```ts
+ * import { createSecrets } from '@keyfall/core';
+ * import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-doppler';
+ *
+ * const fallbackFile = '.doppler-fallback';
+ * const secrets = createSecrets({
+ *   providers: [dopplerProvider({ fallbackFile }), dopplerFallbackProvider({ path: fallbackFile })],
+ * });
+ * ```
+ */
+export function dopplerProvider(options: DopplerProviderOptions = {}): SecretProvider {
+  const { name = 'doppler', fallbackFile } = options;
+  const wrong = (what: string, hint: string) =>
+    new SecretError('ERR_SECRET_CONFIG', what, { provider: name, hint });
+  const token = tokenOf(options, name);
+  const project = options.project ?? process.env['DOPPLER_PROJECT'] ?? '';
+  const config = options.config ?? process.env['DOPPLER_CONFIG'] ?? '';
+  const address = options.address ?? 'https://api.doppler.com';
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search)
+    throw wrong(
+      'the option address is no http or https URL, or has credentials or a query in it',
+      'Leave it out for Doppler itself.',
+    );
+  // a service token names its config itself; any other needs both
+  if ((project === '') !== (config === ''))
+    throw wrong(
+      `the option ${project === '' ? 'project' : 'config'} (variable DOPPLER_${project === '' ? 'PROJECT' : 'CONFIG'}) is missing`,
+      'Give both project and config, or a service token and none.',
+    );
+  const pollInterval = toMilliseconds(options.pollInterval ?? '1m', 'pollInterval');
+  if (pollInterval < 1_000)
+    throw wrong('the option pollInterval is less than a second', 'Doppler limits the rate.');
+
+  const origin = url.origin;
+  const what = project === '' ? "the service token's config" : `${project}/${config}`;
+  const settings = { provider: name, origin, subject: `the config ${what}`, token };
+  const place = new URLSearchParams({ ...(project !== '' && { project, config }) });
+  const download = `/v3/configs/config/secrets/download?${new URLSearchParams([
+    ...place,
+    ['format', 'json'],
+  ])}`;
+  let known: Known | undefined;
+
+  /** @returns `undefined` if the config is not there */
+  async function readConfig(bounds: CallBounds): Promise<Known['entries'] | undefined> {
+    const before = known;
+    const answer = await askDoppler(settings, { path: download, etag: before?.etag }, bounds);
+    if (answer.kind === 'missing') return undefined;
+    if (answer.kind === 'unchanged') {
+      if (before) return before.entries;
+      throw new SecretError('ERR_SECRET_INVALID', 'Doppler called unchanged what was not known', {
+        provider: name,
+      });
+    }
+    const entries = entriesOf(answer.json, name);
+    known = answer.etag === undefined ? undefined : { etag: answer.etag, entries };
+    return entries;
+  }
+
+  let keeping: Promise<void> = Promise.resolve();
+  let written: Known['entries'] | undefined;
+  /** Leaves the secrets for when Doppler cannot be asked. Its failure must not fail a read. */
+  async function keepFallback(
+    entries: Known['entries'],
+    warn: (message: string) => void,
+  ): Promise<void> {
+    if (fallbackFile === undefined || written === entries) return;
+    const passphrase = fallbackPassphrase({ ...options, token, project, config });
+    try {
+      const held = new Map<string, string>();
+      for (const [key, entry] of entries) if ('value' in entry) held.set(key, entry.value);
+      await writeFallbackFile(fallbackFile, held, passphrase);
+      written = entries;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? 'no code';
+      warn(`the fallback file ${fallbackFile} cannot be written (${code})`);
+    }
+  }
+
+  return {
+    name,
+    store: `doppler ${origin === 'https://api.doppler.com' ? '' : `${origin} `}${what}`,
+    atomicity: 'store',
+    conditionalWrites: 'never',
+
+    async read(_names, context): Promise<SecretBatch> {
+      const entries = await readConfig(context);
+      if (entries === undefined)
+        return {
+          entries: new Map(),
+          complete: true,
+          missingDocument: { description: `has no config ${what}`, optional: false },
+        };
+      // nobody waits for it: the key alone takes a while to derive
+      keeping = keeping.then(() => keepFallback(entries, context.warn));
+      return { entries, complete: true };
+    },
+
+    async write({ entries, ifRevision }, context) {
+      const unsupported = (why: string, hint: string, secretName?: string) =>
+        new SecretError('ERR_SECRET_UNSUPPORTED', why, { provider: name, secretName, hint });
+      if (ifRevision !== undefined)
+        throw unsupported('Doppler has no conditional writes', 'Write without a revision.');
+      const secrets: Record<string, string | null> = {};
+      for (const [key, value] of entries) {
+        if (!possibleName.test(key) || managed.has(key))
+          throw unsupported(
+            `${key} is no name that Doppler takes for a secret`,
+            'Use upper-case letters, digits and underscores.',
+            key,
+          );
+        // Doppler would put another secret in its place
+        if (value?.includes('${'))
+          throw unsupported(
+            `the value for ${key} holds a reference to another secret, as Doppler reads it`,
+            'Write it in the dashboard of Doppler.',
+            key,
+          );
+        secrets[key] = value;
+      }
+      const path = `/v3/configs/config/secrets${place.size > 0 ? `?${place}` : ''}`;
+      const answer = await askDoppler(
+        settings,
+        { path, body: JSON.stringify({ secrets }) },
+        context,
+      );
+      if (answer.kind === 'missing')
+        throw new SecretError('ERR_SECRET_NOT_FOUND', `Doppler has no config ${what}`, {
+          provider: name,
+          hint: 'Check the options project and config.',
+        });
+      return { conditional: false };
+    },
+
+    async check(context) {
+      try {
+        const entries = await readConfig(context);
+        if (entries === undefined)
+          return [
+            {
+              subject: 'config',
+              state: 'failing',
+              message: `Doppler has no config ${what}`,
+              mend: 'Check the options project and config.',
+            },
+          ];
+        const message = `the config ${what} holds ${entries.size} names`;
+        return [{ subject: 'config', state: 'ready', message }];
+      } catch (error) {
+        if (!isSecretError(error)) throw error;
+        const { reason: message, hint } = error;
+        return [
+          {
+            subject: 'config',
+            state: 'failing',
+            message,
+            ...(hint !== undefined && { mend: hint }),
+          },
+        ];
+      }
+    },
+
+    async watch(onChange, signal) {
+      let before: Known['entries'] | undefined;
+      let first = true;
+      const bounds = { signal, timeLeft: () => pollInterval };
+      while (!signal.aborted) {
+        try {
+          const now = await readConfig(bounds);
+          if (!first && now !== before) onChange();
+          before = now;
+          first = false;
+        } catch (error) {
+          if (signal.aborted) return;
+          // what cannot be asked now may be asked later; a refusal stays
+          if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
+        }
+        const pause = pollInterval * (1 - Math.random() / 10);
+        await wait(pause, undefined, { signal, ref: false }).catch(() => {});
+      }
+    },
+
+    async close() {
+      // so that a program that ends leaves the file behind
+      await keeping;
+    },
+  };
+}
+
+/**
+ * The token of an option or of `DOPPLER_TOKEN`.
+ *
+ * @throws `ERR_SECRET_CONFIG` if there is none, or it cannot be one: then it is never sent
+ */
+export function tokenOf({ token }: { readonly token?: string }, provider: string): string {
+  const found = (token ?? process.env['DOPPLER_TOKEN'] ?? '').trim();
+  if (/^[\x21-\x7e]+$/.test(found)) return found;
+  const where = token === undefined ? 'the variable DOPPLER_TOKEN' : 'the option token';
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    found === ''
+      ? 'there is no token: the option token and the variable DOPPLER_TOKEN are both missing'
+      : `the token of ${where} has a character that no token has, and was not sent`,
+    { provider, hint: "Make a service token for the config in Doppler's dashboard." },
+  );
+}
+
+/** The secrets in a JSON object of texts, without what Doppler adds. */
+export function entriesOf(
+  json: unknown,
+  provider: string,
+): Map<string, SecretRecord | SecretError> {
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new SecretError('ERR_SECRET_INVALID', 'Doppler answered no JSON object', {
+      provider,
+      hint: 'Something else than Doppler may answer at the address.',
+    });
+  const entries = new Map<string, SecretRecord | SecretError>();
+  for (const [secretName, value] of Object.entries(json)) {
+    if (managed.has(secretName)) continue;
+    if (typeof value === 'string') entries.set(secretName, { value });
+    else if (value === null)
+      entries.set(
+        secretName,
+        new SecretError('ERR_SECRET_DENIED', `${secretName} is restricted`, {
+          provider,
+          secretName,
+          hint: 'Only a service token may read a restricted secret.',
+        }),
+      );
+    else
+      entries.set(
+        secretName,
+        new SecretError('ERR_SECRET_INVALID', `${secretName} is no text`, { provider, secretName }),
+      );
+  }
+  return entries;
+}

@@ -1,0 +1,92 @@
+/**
+ * The encrypted file that stands in for Doppler, in the format of Doppler's own CLI, so that either
+ * reads what the other wrote: `VERSION:ENCODING:ROUNDS:SALT-IV-CIPHERTEXT`, AES-256-GCM with a key by
+ * PBKDF2-SHA-256 (pkg/crypto/aes.go and pkg/models/encrypted_file.go of DopplerHQ/cli).
+ */
+import { createCipheriv, createDecipheriv, pbkdf2, randomBytes, randomUUID } from 'node:crypto';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const derive = promisify(pbkdf2);
+const rounds = 500_000;
+const fileVersion = 4;
+
+/** Rounds that a file may ask for: more would be a way to keep a reader busy. */
+const mostRounds = 5_000_000;
+
+/** A file that is none, was tampered with, or has another passphrase. Its message shows nothing of it. */
+export class FallbackFileError extends Error {}
+
+/** What the file is encrypted with unless a passphrase is given, as Doppler's CLI has it. */
+export function fallbackPassphrase(given: {
+  readonly passphrase?: string;
+  readonly token: string;
+  readonly project: string;
+  readonly config: string;
+}): string {
+  const passphrase = given.passphrase ?? process.env['DOPPLER_PASSPHRASE'];
+  if (passphrase) return passphrase;
+  const { token, project, config } = given;
+  return project && config ? `${token}:${project}:${config}` : token;
+}
+
+/**
+ * Writes the file at one instant, mode 0600, so that a reader sees the old or the new one whole.
+ *
+ * @throws what Node's file functions throw
+ */
+export async function writeFallbackFile(
+  path: string,
+  secrets: ReadonlyMap<string, string>,
+  passphrase: string,
+): Promise<void> {
+  const salt = randomBytes(8);
+  const iv = randomBytes(12);
+  const cipher = createCipheriv(
+    'aes-256-gcm',
+    await derive(passphrase, salt, rounds, 32, 'sha256'),
+    iv,
+  );
+  // as Doppler's CLI: one JSON object; fromEntries takes __proto__ for a name
+  const plain = JSON.stringify(Object.fromEntries(secrets));
+  const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  const parts = [salt, iv, sealed].map((part) => part.toString('base64'));
+  const temporary = `${path}.${randomUUID()}`;
+  try {
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await file.writeFile(`${fileVersion}:base64:${rounds}:${parts.join('-')}`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * What the file holds, as JSON.
+ *
+ * @throws `FallbackFileError`; what Node's file functions throw
+ */
+export async function readFallbackFile(path: string, passphrase: string): Promise<unknown> {
+  const text = (await readFile(path, 'utf8')).trim();
+  const found = /^\d+:(base64|hex):(\d{1,7}):([^-]+)-([^-]+)-([^-]+)$/.exec(text);
+  if (!found) throw new FallbackFileError('is no fallback file of Doppler');
+  const [, encoding = '', count = '', ...encoded] = found;
+  const [salt, iv, sealed] = encoded.map((part) => Buffer.from(part, encoding as 'base64' | 'hex'));
+  if (!salt || iv?.length !== 12 || !sealed || sealed.length < 16 || !(Number(count) <= mostRounds))
+    throw new FallbackFileError('is no fallback file of Doppler');
+  const key = await derive(passphrase, salt, Number(count) || 1, 32, 'sha256');
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: 16 });
+    decipher.setAuthTag(sealed.subarray(-16));
+    const plain = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]);
+    return JSON.parse(plain.toString());
+  } catch {
+    throw new FallbackFileError('cannot be decrypted: it was changed, or has another passphrase');
+  }
+}

@@ -28,8 +28,8 @@ export function expandValues(
     let last = value;
     let count = 0;
     for (const step of steps(value, expanded)) {
-      characters += step.length;
-      if (++count > mostSteps || characters > mostCharacters)
+      characters += step?.length ?? Infinity;
+      if (step === undefined || ++count > mostSteps || characters > mostCharacters)
         throw new SecretError('ERR_SECRET_INVALID', `${name} grows without end when expanded`, {
           provider,
           secretName: name,
@@ -61,8 +61,11 @@ function reference(): RegExp {
   return /(?<!\\)\$\{([^{}]+)\}|(?<!\\)\$([A-Za-z_][A-Za-z0-9_]*)/g;
 }
 
-/** The value after each replacement. */
-function* steps(value: string, known: ReadonlyMap<string, string>): Generator<string> {
+/** The value after each replacement; `undefined` and the end if one could be far too long. */
+function* steps(
+  value: string,
+  known: ReadonlyMap<string, string>,
+): Generator<string | undefined, void> {
   const seen = new Set<string>();
   let result = value;
   for (;;) {
@@ -76,9 +79,12 @@ function* steps(value: string, known: ReadonlyMap<string, string>): Generator<st
     const [key = '', ...rest] = expression.split(operator ?? 'null');
     const fallback = rest.join(operator ?? 'null');
     const held = known.get(key);
-    if (operator === ':+' || operator === '+')
-      result = result.replace(template, held ? fallback : '');
-    else result = result.replace(template, held && !seen.has(held) ? held : fallback);
+    let replacement = held && !seen.has(held) ? held : fallback;
+    if (operator === ':+' || operator === '+') replacement = held ? fallback : '';
+    // As in dotenv-expand, `$&` and the like in it stand for parts of the text, each perhaps for all.
+    if (replacement.split('$').length * result.length + replacement.length > mostCharacters)
+      return yield undefined;
+    result = result.replace(template, replacement);
     yield result;
     if (result === held) return;
   }

@@ -78,6 +78,16 @@ export async function tokenFor(
   return { ...created, policy };
 }
 
+/** Writes a document of the mount `secret`, which a server that has just started upgrades for a moment. */
+export async function seed(
+  server: VaultServer,
+  path: string,
+  data: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (let status = 400; status === 400; )
+    ({ status } = await server.request('POST', `secret/data/${path}`, { data }, { allow: [400] }));
+}
+
 /** What a relay does with a request. */
 export type Fate = 'pass' | 'lose-answer' | 'lose-request';
 

@@ -13,6 +13,8 @@ export interface TlsFront {
   readonly received: string;
   /** The common name of each client's certificate and the server name that it asked for. */
   readonly peers: readonly { readonly name: string; readonly asked: string | false }[];
+  /** Connections that went on with a session of an earlier one: no certificate was shown. */
+  readonly resumed: number;
   readonly openConnections: number;
   /** Makes the next handshakes with other certificates or authorities. */
   become(options: TlsOptions): void;
@@ -27,11 +29,13 @@ export async function tlsFront(target: string, options: TlsOptions): Promise<Tls
   const open = new Set<Socket>();
   const peers: { name: string; asked: string | false }[] = [];
   let attempts = 0;
+  let resumed = 0;
   let received = '';
   let held = Promise.resolve();
   const front = createServer(options, async (socket: TLSSocket) => {
     const { subject } = socket.getPeerCertificate();
     peers.push({ name: String(subject?.CN ?? ''), asked: socket.servername || false });
+    if (socket.isSessionReused()) resumed += 1;
     const upstream = connect(Number(new URL(target).port), '127.0.0.1');
     socket.on('error', () => upstream.destroy()).on('close', () => upstream.destroy());
     upstream.on('error', () => socket.destroy()).pipe(socket);
@@ -63,6 +67,9 @@ export async function tlsFront(target: string, options: TlsOptions): Promise<Tls
       return open.size;
     },
     peers,
+    get resumed() {
+      return resumed;
+    },
     become: (next) => front.setSecureContext(next),
     cut,
     hold() {

@@ -10,7 +10,7 @@ import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/c
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
+import { canary, context, freshPath, readPolicy, seed, tokenFor } from './harness.ts';
 import { type Authority, newAuthority, type Pair } from './pki.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
@@ -25,7 +25,7 @@ const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
   server = await startVaultServer({ external: false });
-  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
+  await seed(server, path, { A: value });
   ({ token } = await tokenFor(server, readPolicy('secret', path)));
   authority = await newAuthority(server);
   another = await newAuthority(server);
@@ -178,6 +178,17 @@ test('authorities that were overwritten with something else are named when they 
   expect(error.message).toContain('the option caCert');
 });
 
+test('no connection rests on the certificate of an earlier one', async () => {
+  const made = await front();
+  const provider = providerFor({ address: made.address, caCertPem: authority.pem });
+  for (let connections = 0; connections < 3; connections += 1) {
+    await reads(provider);
+    made.cut();
+  }
+  expect(made.peers).toHaveLength(3);
+  expect(made.resumed).toBe(0);
+});
+
 test('a file that was not there is read once it is', async () => {
   const { address } = await front();
   const caCert = join(folder, 'ca.pem');
@@ -234,7 +245,7 @@ test('mTLS with OpenBao itself', async () => {
   );
   const secured = await startVaultServer({ external: false, args: [`-config=${config}`] });
   endings.push(() => secured.stop());
-  await secured.request('POST', `secret/data/${path}`, { data: { A: value } });
+  await seed(secured, path, { A: value });
   const env = {
     VAULT_ADDR: `https://127.0.0.1:${port}`,
     BAO_TOKEN: secured.token,

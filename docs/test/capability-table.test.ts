@@ -1,0 +1,88 @@
+/**
+ * The page of all stores side by side is made here, from what the providers say of themselves:
+ * `npx vitest run --project docs capability-table -u` writes it anew.
+ */
+import { envProvider, memoryProvider, type SecretProvider } from '@keyfall/core';
+import { awsSecretsManagerProvider } from '@keyfall/provider-aws-secrets-manager';
+import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-doppler';
+import { dotenvProvider } from '@keyfall/provider-dotenv';
+import { filesProvider } from '@keyfall/provider-files';
+import { sopsProvider } from '@keyfall/provider-sops';
+import { vaultDynamic, vaultProvider } from '@keyfall/provider-vault';
+import { expect, test } from 'vitest';
+
+const vault = { address: 'https://vault.example:8200', token: 't', path: 'shop', env: {} };
+const dynamic = { address: 'https://vault.example:8200', token: 't', env: {} };
+
+const stores: readonly (readonly [what: string, page: string, provider: SecretProvider])[] = [
+  ['Vault or OpenBao, KV version 2', 'vault.md', vaultProvider({ ...vault, kvVersion: 2 })],
+  ['Vault or OpenBao, KV version 1', 'vault.md', vaultProvider({ ...vault, kvVersion: 1 })],
+  [
+    'Vault or OpenBao, dynamic',
+    'vault-dynamic.md',
+    vaultDynamic({ ...dynamic, path: 'database/creds/shop' }),
+  ],
+  ['SOPS file', 'sops.md', sopsProvider({ path: 'secrets.yaml' })],
+  ['secret files', 'files.md', filesProvider({ directory: '/run/secrets' })],
+  [
+    'AWS Secrets Manager, `secretId`',
+    'aws-secrets-manager.md',
+    awsSecretsManagerProvider({ secretId: 'shop' }),
+  ],
+  [
+    'AWS Secrets Manager, `prefix`',
+    'aws-secrets-manager.md',
+    awsSecretsManagerProvider({ prefix: 'shop/' }),
+  ],
+  ['Doppler', 'doppler.md', dopplerProvider({ token: 't' })],
+  ["Doppler's fallback file", 'doppler.md', dopplerFallbackProvider({ path: 'f', token: 't' })],
+  ['`.env`', 'dotenv.md', dotenvProvider()],
+  ['environment variables', '../chain.md', envProvider()],
+  ['memory', '../chain.md', memoryProvider()],
+];
+
+function rowOf([what, page, provider]: (typeof stores)[number]): string[] {
+  const { write, atomicity, conditionalWrites, list, history, readVersion, watch, check } =
+    provider;
+  const yes = (ability: unknown) => (ability ? 'yes' : '');
+  return [
+    `[${what}](${page})`,
+    yes(write),
+    write ? (atomicity === 'store' ? 'all or nothing' : 'name by name') : '',
+    write ? (conditionalWrites ?? 'never') : '',
+    yes(history && readVersion),
+    yes(list),
+    watch ? 'by the store' : 'by reading anew',
+    yes(check),
+  ];
+}
+
+test('the page shows what the providers can do', async () => {
+  const heads = [
+    'store',
+    'write',
+    'several names at once',
+    'conditional writes',
+    'versions',
+    'names without values',
+    'changes are noticed',
+    '`doctor`',
+  ];
+  const rows = [heads, heads.map(() => '---'), ...stores.map(rowOf)];
+  const page = `# The stores side by side
+
+This table is made from what the providers say of themselves (\`docs/test/capability-table.test.ts\`). An empty cell
+is a no.
+
+${rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}
+
+- *several names at once*: whether a write of several names happens whole or not at all.
+- *conditional writes*: whether a write can be refused because somebody else wrote since the read. Where it cannot,
+  of two writers at once the later one wins, and \`keyfall migrate\` says so.
+- *versions*: \`keyfall history\` and \`keyfall rollback\`.
+- *names without values*: whether names can be listed by somebody who may not read the values.
+- *changes are noticed*: a provider that watches its store is read when it says so; every other is read anew from
+  time to time while somebody watches.
+`;
+  await expect(page).toMatchFileSnapshot('../providers/README.md');
+});

@@ -53,6 +53,15 @@ function checkLength(key: Uint8Array): Uint8Array {
   return key;
 }
 
+/** The public keys of those of age's own keys that are here. */
+export async function recipientsOf({ identities }: AgeKeys): Promise<string[]> {
+  const { identityToRecipient } = await import('age-encryption');
+  const own = identities.filter((identity) => typeof identity === 'string');
+  // A key whose checksum does not fit has none.
+  const found = await Promise.all(own.map((key) => identityToRecipient(key).catch(() => '')));
+  return found.filter((recipient) => recipient !== '');
+}
+
 /**
  * Encrypts a data key for one recipient, as sops stores it; `undefined` if it is none: an age
  * public key (`age1…`) or an SSH one.

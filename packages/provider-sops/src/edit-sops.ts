@@ -77,7 +77,7 @@ export async function editSops(
 }
 
 /** Puts the MAC and its time into a text, and reads it once more as a stranger would. */
-async function signed(
+export async function signed(
   source: SopsSource,
   text: string,
   tree: OpenedTree,

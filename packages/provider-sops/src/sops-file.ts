@@ -87,7 +87,6 @@ export function decodeText(file: StoreFile, bytes: Uint8Array): string {
   const [first, second] = bytes;
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
     throw problem(file, 'ERR_SECRET_INVALID', 'is UTF-16 text', hint);
-  if (bytes.includes(0)) throw problem(file, 'ERR_SECRET_INVALID', 'holds zero bytes', hint);
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {

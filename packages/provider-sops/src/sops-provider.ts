@@ -22,6 +22,11 @@ import {
 export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
   /** The file. Relative to the working directory at the time the provider is made. */
   readonly path: string;
+  /**
+   * Public keys (`age1…`, `ssh-ed25519 …`) for a file that the first write makes. Default: those of the
+   * age keys that are found. A file that is there keeps its own.
+   */
+  readonly ageRecipients?: readonly string[];
   /** Unique in the chain. Default `sops`. */
   readonly name?: string;
 }
@@ -57,7 +62,7 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
     const opened = await openTree(source, signal);
     if (opened === undefined) {
       const missingDocument = { description: `has no file ${path}`, optional: false };
-      return { entries: new Map(), complete: true, missingDocument };
+      return { entries: new Map(), complete: true, missingDocument, revision: '' };
     }
     const entries = new Map<string, SecretRecord | SecretError>();
     for (const [key, places] of namesOf(opened.tree, source)) {
@@ -86,7 +91,7 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
       // Another program may change the file in between, as `sops edit` does: then once more, on what
       // is there now.
       for (let attempt = 0; attempt < 5; attempt++) {
-        const revision = await writeOnce(source, changes, context);
+        const revision = await writeOnce(source, changes, options.ageRecipients, context);
         if (revision !== undefined) return { revision, conditional };
       }
       throw new SecretError('ERR_SECRET_CONFLICT', `${path} keeps being changed by others`, {

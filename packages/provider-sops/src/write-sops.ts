@@ -3,9 +3,10 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
-import { sealDataKey } from './data-key.ts';
+import { findAgeKeys } from './age-keys.ts';
+import { recipientsOf, sealDataKey } from './data-key.ts';
 import { decryptTree } from './decrypt-tree.ts';
-import { editSops } from './edit-sops.ts';
+import { editSops, signed } from './edit-sops.ts';
 import { lockFile } from './file-lock.ts';
 import { namesOf } from './names.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
@@ -22,35 +23,55 @@ export function revisionOf(bytes: Uint8Array): string {
 export async function writeOnce(
   source: SopsSource,
   { entries, ifRevision }: SecretChanges,
+  recipients: readonly string[] | undefined,
   context: WriteContext,
 ): Promise<string | undefined> {
+  // Why it cannot be read comes before why it cannot be locked.
+  await readBytes(source);
   const real = await realPathOf(source);
   const unlock = await lockFile(source, real, context);
   try {
     const bytes = await readBytes(source);
-    if (bytes === undefined)
-      throw problem(
-        source,
-        'ERR_SECRET_CONFIG',
-        'does not exist, and who shall be able to open it is not known',
-        'Create it with sops, or with `keyfall snapshot`.',
-      );
-    const revision = revisionOf(bytes);
+    const revision = bytes === undefined ? '' : revisionOf(bytes);
     if (ifRevision !== undefined && ifRevision !== revision)
       throw new SecretError('ERR_SECRET_CONFLICT', `${source.shown} changed since it was read`, {
         provider: source.provider,
         hint: 'Read it again and repeat the change.',
       });
-    const after = await edited(source, real, bytes, entries, context);
+    const after =
+      bytes === undefined
+        ? await firstContent(source, entries, recipients, context)
+        : await edited(source, real, bytes, entries, context);
     if (after === undefined) return revision;
     const replaced = await replaceFile(source, real, limited(source, after), async () => {
       const now = await readBytes(source);
-      return now !== undefined && revisionOf(now) === revision;
+      return (now === undefined ? '' : revisionOf(now)) === revision;
     });
     return replaced ? revisionOf(after) : undefined;
   } finally {
     await unlock();
   }
+}
+
+/** What a file holds that a write makes: for the keys that this provider has, unless told otherwise. */
+async function firstContent(
+  source: SopsSource,
+  entries: SecretChanges['entries'],
+  recipients: readonly string[] | undefined,
+  { signal, warn }: WriteContext,
+): Promise<Buffer | undefined> {
+  const values = new Map<string, string>();
+  for (const [name, value] of entries) if (value !== null) values.set(name, value);
+  if (values.size === 0) return undefined;
+  const own = recipients ?? (await recipientsOf(await findAgeKeys(source, signal)));
+  if (own.length === 0)
+    throw problem(
+      source,
+      'ERR_SECRET_CONFIG',
+      'does not exist, and who shall be able to open it is not known',
+      'Set the option ageRecipients, or create the file with sops.',
+    );
+  return newContent(source, values, own, warn);
 }
 
 /** The file's bytes after the changes; `undefined` if there is nothing to change. */
@@ -99,16 +120,30 @@ async function editedBySops(
   return after;
 }
 
-/**
- * Writes a new file that holds `values` and that each of `recipients` can open; what was at its path is
- * replaced.
- */
+/** Writes a file anew. */
 export async function createSops(
   source: SopsSource,
   values: ReadonlyMap<string, string>,
   recipients: readonly string[],
   context: WriteContext,
 ): Promise<void> {
+  const bytes = limited(source, await newContent(source, values, recipients, context.warn));
+  const real = await realPathOf(source);
+  const unlock = await lockFile(source, real, context);
+  try {
+    await replaceFile(source, real, bytes, async () => true);
+  } finally {
+    await unlock();
+  }
+}
+
+/** A file that holds `values` and that each of `recipients` can open. */
+async function newContent(
+  source: SopsSource,
+  values: ReadonlyMap<string, string>,
+  recipients: readonly string[],
+  warn: (message: string) => void,
+): Promise<Buffer> {
   const key = randomBytes(32);
   const age: { recipient: string; enc: string }[] = [];
   for (const given of recipients) {
@@ -134,15 +169,12 @@ export async function createSops(
     : (['unencrypted_suffix', '_unencrypted'] as const);
   const read = await readSops(source, source.format.empty({ age, rule }));
   const tree = decryptTree(read.file.roots, read.rules, key);
-  const text = await editSops(source, { ...read, key, tree }, values, context.warn);
-  const bytes = limited(source, Buffer.from(text));
-  const real = await realPathOf(source);
-  const unlock = await lockFile(source, real, context);
-  try {
-    await replaceFile(source, real, bytes, async () => true);
-  } finally {
-    await unlock();
-  }
+  const { text } = read.file;
+  const content =
+    values.size === 0
+      ? await signed(source, text, tree, key)
+      : await editSops(source, { ...read, key, tree }, values, warn);
+  return Buffer.from(content);
 }
 
 function limited(source: SopsSource, bytes: Buffer): Buffer {

@@ -76,7 +76,10 @@ export const yamlFormat: SopsFormat = {
     const blank = /[\s:]/.test(text.charAt(start - 1)) && text.charAt(start - 1) !== ':' ? '' : ' ';
     // A block's text ends with the break of its last line.
     const newline = end > start && text.charAt(end - 1) === '\n' ? '\n' : '';
-    return { start, end, text: blank + valueToken(stored) + newline };
+    // In flow style a bare ciphertext would end at its first comma: there it stands in quotes already.
+    const keepsQuotes = text.charAt(start) === '"' && typeof stored === 'string';
+    const token = keepsQuotes ? quoted(stored) : valueToken(stored);
+    return { start, end, text: blank + token + newline };
   },
 
   add({ text, roots, sops }, branch, additions) {
@@ -172,7 +175,12 @@ function quoted(text: string): string {
   );
 }
 
+/** What go-yaml does not take for a character of a text (yaml/v3, readerc.go). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const forbidden = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
+
 function composed(text: string): { documents: Document.Parsed[]; comments: PlacedComment[] } {
+  if (forbidden.test(text)) throw new InvalidSops('holds control characters');
   const comments: PlacedComment[] = [];
   let documents: Document.Parsed[];
   try {
@@ -268,7 +276,9 @@ function refuseTabs(text: string, branchStart: number, start: number): void {
 
 function scalarOf(node: YamlScalar): Scalar {
   const plain = node.type === undefined || node.type === YamlScalar.PLAIN;
-  return yamlScalar(String(node.value ?? ''), plain, node.tag);
+  // The package makes a symbol of the sign that merges; to sops it is a name as any other.
+  const text = typeof node.value === 'symbol' ? '<<' : String(node.value ?? '');
+  return yamlScalar(text, plain, node.tag);
 }
 
 /** go-yaml looks for a repeated name where it reads the metadata: in the first document's outermost names. */

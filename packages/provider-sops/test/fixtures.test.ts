@@ -36,7 +36,7 @@ describe('what the real sops encrypted', () => {
       largest: 9223372036854775807n,
       beyond: 9007199254740993n,
       smallest: -9223372036854775808n,
-      float: 1.2345678901234567e22,
+      float: Number('12345678901234567890123'),
     });
     expect({
       ...valuesOf(await sopsProvider({ path, ...withOne }).read('all', context())),

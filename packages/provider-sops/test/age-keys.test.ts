@@ -1,0 +1,216 @@
+import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { assertNoLeak } from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { defaultKeyFile, findAgeKeys, wordsOf } from '../src/age-keys.ts';
+import { decryptSopsFile } from '../src/index.ts';
+import { fixturePath, keyPath, keyText, nowhere, secretOf } from './fixtures.ts';
+import { deny, temporaryFolder } from './store.ts';
+
+let home: string;
+let remove: () => Promise<void>;
+beforeAll(async () => {
+  ({ folder: home, remove } = await temporaryFolder());
+});
+afterAll(() => remove());
+
+const file = fixturePath('encrypted-regex.yaml');
+const opens = async (options: Parameters<typeof decryptSopsFile>[1]) =>
+  (await decryptSopsFile(file, options))['password'] === 'one-canary';
+const rejection = async (options: Parameters<typeof decryptSopsFile>[1], path = file) => {
+  try {
+    await decryptSopsFile(path, options);
+  } catch (error) {
+    assertNoLeak([secretOf('one.txt'), secretOf('two.txt'), 'one-canary'], error);
+    return error as { code: string; message: string };
+  }
+  throw new Error('it opens');
+};
+
+describe('where a key is found', () => {
+  const one = secretOf('one.txt');
+  test.each([
+    ['the option ageKey', { ageKey: one, environment: nowhere }],
+    [
+      'one of several lines',
+      { ageKey: keyText('two.txt') + keyText('one.txt'), environment: nowhere },
+    ],
+    ['the option ageKeyFile', { ageKeyFile: keyPath('one.txt'), environment: nowhere }],
+    ['SOPS_AGE_KEY', { environment: { ...nowhere, SOPS_AGE_KEY: one } }],
+    ['SOPS_AGE_KEY_FILE', { environment: { ...nowhere, SOPS_AGE_KEY_FILE: keyPath('one.txt') } }],
+    [
+      'SOPS_AGE_KEY_CMD',
+      { environment: { ...nowhere, SOPS_AGE_KEY_CMD: `"${process.execPath}" -p "'${one}'"` } },
+    ],
+    [
+      'one place, while others hold nonsense',
+      {
+        environment: {
+          ...nowhere,
+          SOPS_AGE_KEY: 'nonsense',
+          SOPS_AGE_KEY_FILE: keyPath('one.txt'),
+        },
+      },
+    ],
+  ])('%s', async (_, options) => {
+    expect(await opens(options)).toBe(true);
+  });
+
+  test("sops's default file, and SSH keys in ~/.ssh", async () => {
+    const environment = { HOME: home };
+    const keys = defaultKeyFile(environment, home) ?? '';
+    await mkdir(dirname(keys), { recursive: true });
+    await writeFile(keys, keyText('one.txt'));
+    expect(await opens({ environment })).toBe(true);
+    await mkdir(join(home, '.ssh'));
+    await copyFile(keyPath('ed25519'), join(home, '.ssh', 'id_ed25519'));
+    await copyFile(keyPath('rsa'), join(home, '.ssh', 'id_rsa'));
+    for (const name of ['ed25519.yaml', 'rsa.yaml'])
+      expect(await decryptSopsFile(fixturePath(name), { environment })).toMatchObject({ port: 10 });
+    const named = { ...nowhere, SOPS_AGE_SSH_PRIVATE_KEY_FILE: keyPath('rsa') };
+    expect(await decryptSopsFile(fixturePath('rsa.yaml'), { environment: named })).toMatchObject({
+      port: 10,
+    });
+  });
+
+  test.each([
+    ['linux', { XDG_CONFIG_HOME: '/x' }, '/x/sops/age/keys.txt'],
+    ['linux', {}, '/home/me/.config/sops/age/keys.txt'],
+    ['darwin', { XDG_CONFIG_HOME: '/x' }, '/x/sops/age/keys.txt'],
+    ['darwin', {}, '/home/me/Library/Application Support/sops/age/keys.txt'],
+    ['win32', { AppData: '/data' }, '/data/sops/age/keys.txt'],
+    ['win32', {}, undefined],
+  ] as const)('the default file on %s with %o', (platform, environment, expected) => {
+    expect(defaultKeyFile(environment, '/home/me', platform)).toBe(expected);
+  });
+
+  test('an option leaves the environment out', async () => {
+    const environment = { ...nowhere, SOPS_AGE_KEY: one };
+    const { code, message } = await rejection({ ageKeyFile: keyPath('two.txt'), environment });
+    expect(code).toBe('ERR_SECRET_UNAUTHENTICATED');
+    expect(message).toMatch(/^the age key does not open .*\. It is encrypted for age1\w{58}\.$/);
+  });
+});
+
+describe('why there is no key', () => {
+  test.each([
+    ['nothing at all', {}, 'ERR_SECRET_CONFIG', /^there is no age key .* Set SOPS_AGE_KEY_FILE/],
+    [
+      'a file that is not there',
+      { SOPS_AGE_KEY_FILE: '/nowhere' },
+      'ERR_SECRET_CONFIG',
+      /SOPS_AGE_KEY_FILE \(\/nowhere\) does not exist/,
+    ],
+    [
+      'nonsense',
+      { SOPS_AGE_KEY: 'nonsense-canary' },
+      'ERR_SECRET_CONFIG',
+      /SOPS_AGE_KEY holds something that is no age key/,
+    ],
+    [
+      'half a key',
+      { SOPS_AGE_KEY: secretOf('one.txt').slice(0, 40) },
+      'ERR_SECRET_CONFIG',
+      /no age key/,
+    ],
+    ['a folder', { SOPS_AGE_KEY_FILE: '/' }, 'ERR_SECRET_CONFIG', /is a folder/],
+    [
+      'no program',
+      { SOPS_AGE_KEY_CMD: 'no-such-program x-canary' },
+      'ERR_SECRET_CONFIG',
+      /names a program that does not exist/,
+    ],
+    ['an empty command', { SOPS_AGE_KEY_CMD: ' ' }, 'ERR_SECRET_CONFIG', /is empty/],
+    [
+      'a failing command',
+      { SOPS_AGE_KEY_CMD: 'false x-canary', PATH: process.env['PATH'] ?? '' },
+      'ERR_SECRET_UNAVAILABLE',
+      /failed \(exit 1\)/,
+    ],
+    [
+      'a key with a passphrase',
+      { SOPS_AGE_SSH_PRIVATE_KEY_FILE: keyPath('locked') },
+      'ERR_SECRET_CONFIG',
+      /no SSH key that can be used/,
+    ],
+    [
+      'a key that is not for this file',
+      { SOPS_AGE_KEY_FILE: keyPath('two.txt') },
+      'ERR_SECRET_UNAUTHENTICATED',
+      /the age key does not open/,
+    ],
+    [
+      'two of them',
+      { SOPS_AGE_KEY: keyText('two.txt') + keyText('three.txt') },
+      'ERR_SECRET_UNAUTHENTICATED',
+      /none of the 2 age keys opens/,
+    ],
+    [
+      'a key of a plugin',
+      { SOPS_AGE_KEY: 'AGE-PLUGIN-YUBIKEY-1QQQQ', PATH: '/nowhere' },
+      'ERR_SECRET_UNSUPPORTED',
+      /sops itself, which is not on PATH/,
+    ],
+  ])('%s', async (_, environment, code, text) => {
+    const error = await rejection({ environment: { ...nowhere, ...environment } });
+    expect(error).toMatchObject({ code });
+    expect(error.message).toMatch(text);
+    expect(error.message).not.toMatch(/canary/);
+  });
+
+  test('a checksum that does not fit is never quoted', async () => {
+    const broken = secretOf('one.txt').replace(/.$/, (char) => (char === 'Q' ? 'P' : 'Q'));
+    for (const options of [{ ageKey: broken }, { ageKey: `${broken}\n${broken}` }])
+      assertNoLeak(
+        [broken, broken.slice(0, 30)],
+        await rejection({ ...options, environment: nowhere }),
+      );
+  });
+
+  test('a key file that may not be read is denied', async () => {
+    const path = join(home, 'denied.txt');
+    await writeFile(path, keyText('one.txt'));
+    const text = await readFile(file, 'utf8');
+    await writeFile(join(home, 'open.yaml'), text);
+    await chmod(home, 0o755);
+    await chmod(join(home, 'open.yaml'), 0o644);
+    const undo = await deny(path);
+    try {
+      const error = await rejection(
+        { ageKeyFile: path, environment: nowhere },
+        join(home, 'open.yaml'),
+      );
+      expect(error.code).toBe('ERR_SECRET_DENIED');
+    } finally {
+      await undo();
+    }
+  });
+
+  test('what only PGP opens needs sops', async () => {
+    const environment = { ...nowhere, PATH: '/nowhere' };
+    const { code, message } = await rejection({ environment }, fixturePath('pgp.yaml'));
+    expect(code).toBe('ERR_SECRET_UNSUPPORTED');
+    expect(message).toMatch(/Install sops, or add an age recipient/);
+  });
+
+  test('a command is ended with the call', async () => {
+    const signal = AbortSignal.abort();
+    const SOPS_AGE_KEY_CMD = `"${process.execPath}" -e "setInterval(() => {}, 1000)"`;
+    const environment = { ...nowhere, SOPS_AGE_KEY_CMD };
+    const found = await findAgeKeys(
+      { ageKey: undefined, ageKeyFile: undefined, environment, provider: 'sops' },
+      signal,
+    );
+    expect(found.identities).toEqual([]);
+  });
+});
+
+test.each([
+  ['a b  c', ['a', 'b', 'c']],
+  [`a "b c" 'd "e'`, ['a', 'b c', 'd "e']],
+  ['a\\ b "c\\"d" \'e\\f\'', ['a b', 'c"d', 'e\\f']],
+  ['"" x # rest', ['', 'x']],
+  ['', []],
+])('the words of %j', (command, words) => {
+  expect(wordsOf(command)).toEqual(words);
+});

@@ -1,0 +1,186 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isSecretError } from '@keyfall/core';
+import { assertNoLeak } from '@keyfall/testkit';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
+import { fixture, keyPath, nowhere, recipientOf, secretOf } from './fixtures.ts';
+import { context, temporaryFolder, valuesOf } from './store.ts';
+
+const keys = { ageKeyFile: keyPath('one.txt'), environment: nowhere };
+
+let folder: string;
+let remove: () => Promise<void>;
+beforeAll(async () => {
+  ({ folder, remove } = await temporaryFolder());
+});
+afterAll(() => remove());
+
+/** The code of the refusal; the error must show nothing of the file. */
+async function codeOf(content: string | Uint8Array, ending = 'yaml'): Promise<string> {
+  const path = join(folder, `hostile.${ending}`);
+  await writeFile(path, content);
+  try {
+    await decryptSopsFile(path, keys);
+    return 'read';
+  } catch (error) {
+    const ciphertexts = [...fixture('all.yaml').matchAll(/data:([^,]{6,}),/g)].map(
+      ([, data]) => data ?? '',
+    );
+    assertNoLeak([...ciphertexts, secretOf('one.txt'), 's3cret-canary', 'visible'], error);
+    return isSecretError(error) ? error.code : String(error);
+  }
+}
+
+const yaml = fixture('all.yaml');
+const withSops = (text: string) => text + yaml.slice(yaml.indexOf('\nsops:') + 1);
+
+describe('a file that nobody should have written', () => {
+  test.each([
+    ['not of sops', 'token: plain\n'],
+    ['not of sops, JSON', '{"token": "plain"}', 'json'],
+    ['not of sops, dotenv', 'TOKEN=plain\n', 'env'],
+    ['not of sops, ini', '[a]\nb = c\n', 'ini'],
+    ['empty', ''],
+    ['UTF-16', Buffer.from(`\uFEFF${yaml}`, 'utf16le')],
+    ['not UTF-8', Buffer.concat([Buffer.from(yaml), Buffer.from([0x23, 0xff, 0xfe])])],
+    ['a control character', `# \u0007\n${yaml}`],
+    ['too large', Buffer.alloc(8 * 1024 * 1024 + 1, 'x')],
+    ['a list', withSops('- a\n')],
+    ['a scalar', 'only text'],
+    ['a sops that is text', 'a: b\nsops: text\n'],
+    ['a sops that is null', 'a: b\nsops: null\n'],
+    ['a sops that is a list', 'a: b\nsops: [1]\n'],
+    ['deep in flow', withSops(`a: ${'['.repeat(50_000)}${']'.repeat(50_000)}\n`)],
+    [
+      'deep in blocks',
+      withSops(Array.from({ length: 2000 }, (_, at) => `${' '.repeat(at)}a:`).join('\n')),
+    ],
+    ['deep in JSON', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`, 'json'],
+    ['deep in JSON lists', `{"a":${'['.repeat(100_000)}`, 'json'],
+    ['an alias to nothing', withSops('a: *nothing\n')],
+    ['an alias to itself', withSops('a: &a [*a]\n')],
+    ['a tag that lies', withSops('a_unencrypted: !!int x\n')],
+    ['a complex name', withSops('? [a, b]\n: c\n')],
+    ['a name that is a number', withSops('123: c\n')],
+    [
+      'a list without end in dotenv',
+      'A=b\nsops_age__list_99999999__map_enc=x\nsops_mac=x\n',
+      'env',
+    ],
+    ['metadata at odds with itself', 'A=b\nsops_age=x\nsops_age__list_0__map_enc=x\n', 'env'],
+    ['an open quote in ini', '[a]\nb = """c\n', 'ini'],
+    ['an open section in ini', '[a\nb = c\n', 'ini'],
+    ['JSON cut off', fixture('all.json').slice(0, 500), 'json'],
+    ['two objects', fixture('all.json').repeat(2), 'json'],
+  ])('%s is invalid', async (_, content, ending = 'yaml') => {
+    expect(await codeOf(content, ending)).toBe('ERR_SECRET_INVALID');
+  });
+
+  test('aliases that multiply are refused before they fill memory', async () => {
+    const levels = Array.from({ length: 12 }, (_, at) => {
+      const items = at === 0 ? '"lol"' : `*l${at - 1}`;
+      return `l${at}_unencrypted: &l${at} [${Array(10).fill(items).join(', ')}]\n`;
+    });
+    expect(await codeOf(withSops(levels.join('')))).toBe('ERR_SECRET_INVALID');
+  });
+
+  test('a rule that would take another engine for ever takes no time', async () => {
+    const rule = yaml.replace('unencrypted_suffix: _unencrypted', 'encrypted_regex: (a+)+$');
+    const name = 'a'.repeat(5000);
+    expect(await codeOf(`${name}!: x\n${rule}`)).toBe('ERR_SECRET_INVALID');
+  });
+
+  test.each(['yaml', 'json', 'env', 'ini'])(
+    '%s: no rubbish makes anything but a refusal',
+    async (ending) => {
+      const text = fixture(`all.${ending}`);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.nat(text.length),
+          fc.nat(40),
+          fc.oneof(
+            fc.string({ unit: 'binary' }),
+            fc.constantFrom('"', "'", '{', '[', '&a ', '*a', '- ', '\n', '=', '`'),
+          ),
+          async (at, length, rubbish) => {
+            const code = await codeOf(
+              text.slice(0, at) + rubbish + text.slice(at + length),
+              ending,
+            );
+            expect(['read', 'ERR_SECRET_INVALID', 'ERR_SECRET_UNAUTHENTICATED']).toContain(code);
+          },
+        ),
+        { numRuns: 100 },
+      );
+    },
+  );
+});
+
+describe('a path that is no file', () => {
+  test('a folder, a pipe and a link to nothing are errors, no file is an answer', async () => {
+    const read = (path: string) => sopsProvider({ path, ...keys }).read('all', context());
+    await mkdir(join(folder, 'folder.yaml'));
+    await expect(read(join(folder, 'folder.yaml'))).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+    });
+    await symlink(join(folder, 'gone'), join(folder, 'link.yaml'));
+    await expect(read(join(folder, 'link.yaml'))).rejects.toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+    });
+    execFileSync('mkfifo', [join(folder, 'pipe.yaml')]);
+    await expect(read(join(folder, 'pipe.yaml'))).rejects.toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+    });
+    const missing = join(folder, 'missing.yaml');
+    expect(await read(missing)).toMatchObject({
+      complete: true,
+      missingDocument: { description: `has no file ${missing}`, optional: false },
+    });
+    await expect(decryptSopsFile(missing, keys)).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+    });
+  });
+});
+
+test('two places with one name are an error under that name alone', async () => {
+  const path = join(folder, 'twice.yaml');
+  const ageRecipients = [recipientOf('one.txt')];
+  const values = new Map([
+    ['a/b.c', 'one-canary'],
+    ['a.b/c', 'two-canary'],
+    ['d', 'three'],
+  ]);
+  await encryptSopsFile(path, values, { ageRecipients, separator: '/' });
+  const read = async (separator: string) =>
+    valuesOf(await sopsProvider({ path, separator, ...keys }).read('all', context()));
+  expect(await read('/')).toEqual(Object.assign(Object.create(null), Object.fromEntries(values)));
+  expect(await read('.')).toEqual(
+    Object.assign(Object.create(null), { 'a.b.c': 'ERR_SECRET_INVALID', d: 'three' }),
+  );
+});
+
+test.each([
+  [{ path: '' }, 'path'],
+  [{ path: 'a\0.yaml' }, 'path'],
+  [{ path: 'secrets.enc' }, 'format'],
+  [{ path: 'a.yaml', separator: '' }, 'separator'],
+  [{ path: 'a.yaml', format: 'toml' as 'yaml' }, 'format'],
+  [{ path: 'a.yaml', ageKey: ' ' }, 'ageKey'],
+  [{ path: 'a.yaml', ageKeyFile: '' }, 'ageKeyFile'],
+])('%o is refused at once, naming %s', (options, option) => {
+  expect(() => sopsProvider(options)).toThrow(
+    expect.objectContaining({
+      code: 'ERR_SECRET_CONFIG',
+      message: expect.stringContaining(option),
+    }),
+  );
+});
+
+test('a file of another ending has the format that it is said to have', async () => {
+  const path = join(folder, 'secrets.enc');
+  await writeFile(path, fixture('all.json'));
+  expect(await decryptSopsFile(path, { ...keys, format: 'json' })).toMatchObject({ port: 5432 });
+});

@@ -1,0 +1,257 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
+import { fixturePath, keyPath, nowhere, recipientOf } from './fixtures.ts';
+import { sops, toolPath } from './real-sops.ts';
+import { context, valuesOf } from './store.ts';
+
+// Both directions, against the real sops: it reads what we write, we read what it writes.
+
+const keys = { ageKeyFile: keyPath('one.txt'), environment: nowhere };
+const ageRecipients = [recipientOf('one.txt')];
+const formats = ['yaml', 'json', 'env', 'ini'] as const;
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'keyfall-sops-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What the real sops reads in a file. */
+function bySops(path: string): Record<string, unknown> {
+  const { status, output } = sops(['decrypt', '--output-type', 'json', path]);
+  expect(status, `sops refuses ${path}`).toBe(0);
+  return JSON.parse(output);
+}
+
+/** A nested document's values by their joined names. */
+function flat(document: unknown, path: readonly string[] = []): [string, unknown][] {
+  if (typeof document !== 'object' || document === null || Array.isArray(document))
+    return [[path.join('.'), document]];
+  return Object.entries(document).flatMap(([name, value]) => flat(value, [...path, name]));
+}
+
+const value = fc.oneof(
+  { weight: 4, arbitrary: fc.string({ unit: 'grapheme', maxLength: 30 }) },
+  fc.string({ unit: 'binary', maxLength: 20 }).filter((text) => !/\p{Surrogate}/u.test(text)),
+  fc.constantFrom(
+    '',
+    ' ',
+    'a\nb',
+    'true',
+    'null',
+    '017',
+    '1e3',
+    '2024-01-02',
+    "it's",
+    '"',
+    '#',
+    '\\n',
+  ),
+);
+const name = fc.oneof(
+  fc.stringMatching(/^[A-Za-z_][\w-]{0,12}$/),
+  fc.stringMatching(/^[a-z]{1,5}(\.[a-z]{1,5}){1,3}$/),
+  fc.constantFrom(
+    'true',
+    '017',
+    'ключ',
+    '🔑',
+    'with space',
+    '__proto__',
+    '- x',
+    '? y',
+    '<<',
+    'a: b',
+  ),
+);
+const pairs = fc.uniqueArray(fc.tuple(name, value), { maxLength: 8, selector: ([key]) => key });
+/** Names of which none is a group of others, and none is one of sops's own. */
+const distinct = pairs
+  .map((list) =>
+    list.filter(
+      ([key]) => !key.startsWith('sops') && !list.some(([other]) => other.startsWith(`${key}.`)),
+    ),
+  )
+  .filter((list) => list.length > 0);
+
+describe.each(formats)('%s', (format) => {
+  test('the real sops reads every file that we make, and every change to it', async () => {
+    const path = join(folder, `made.${format}`);
+    await fc.assert(
+      fc.asyncProperty(distinct, distinct, async (first, second) => {
+        const usable = (list: [string, string][]) =>
+          list.filter(([key, text]) => {
+            if (format === 'env') return !/[=\n]|^#/.test(key);
+            return format !== 'ini' || !/^[#;[]|^\s|\s$|\n/.test(key + text.slice(0, 0));
+          });
+        const values = new Map(usable(first));
+        await encryptSopsFile(path, values, { ageRecipients });
+        expect(asNames(format, bySops(path))).toEqual(sortedPairs(values));
+
+        const provider = sopsProvider({ path, ...keys });
+        const [gone] = values.keys();
+        const changes = new Map<string, string | null>(usable(second));
+        for (const [key] of changes) if (clashes(key, values)) changes.delete(key);
+        if (gone !== undefined) changes.set(gone, null);
+        await provider.write?.({ entries: changes }, context());
+        for (const [key, text] of changes)
+          if (text === null) values.delete(key);
+          else values.set(key, text);
+        expect(asNames(format, bySops(path))).toEqual(sortedPairs(values));
+        expect(valuesOf(await provider.read('all', context()))).toEqual(
+          Object.assign(Object.create(null), Object.fromEntries(values)),
+        );
+      }),
+      { numRuns: 40 },
+    );
+  }, 300_000);
+
+  test('`sops edit` keeps working on what we wrote', async () => {
+    const path = join(folder, `edited.${format}`);
+    copyFileSync(fixturePath(`all.${format}`), path);
+    const provider = sopsProvider({ path, ...keys });
+    await provider.write?.({ entries: new Map([['database.password', 'by us']]) }, context());
+    const editor = join(folder, 'editor.sh');
+    writeFileSync(
+      editor,
+      '#!/bin/sh\nsed -i s/hunter2-canary/edited/\\;s/s3cret-canary/edited/\\;s/no.section/edited/ "$1"\n',
+    );
+    chmodSync(editor, 0o755);
+    const { status } = sops(['edit', path], { env: { EDITOR: editor } });
+    expect(status).toBe(0);
+    const values = valuesOf(await provider.read('all', context()));
+    expect(values['database.password']).toBe('by us');
+    expect(Object.values(values)).toContain(format === 'ini' ? 'in edited' : 'edited');
+    await provider.write?.({ entries: new Map([['database.password', 'again']]) }, context());
+    expect(JSON.stringify(bySops(path))).toContain('again');
+  });
+});
+
+/** The names under which we show what sops shows as a document. */
+function asNames(format: string, document: Record<string, unknown>): [string, unknown][] {
+  if (format === 'env') return sortedPairs(Object.entries(document));
+  const names = flat(document).filter(([, held]) => held !== undefined);
+  const own = names.map(([key, held]): [string, unknown] => [
+    format === 'ini' ? key.replace(/^DEFAULT\./, '') : key,
+    held,
+  ]);
+  return sortedPairs(own);
+}
+
+function sortedPairs(list: Iterable<readonly [string, unknown]>): [string, unknown][] {
+  return [...list]
+    .map(([key, held]): [string, unknown] => [key, held])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function clashes(key: string, values: ReadonlyMap<string, string>): boolean {
+  return [...values.keys()].some(
+    (held) => held !== key && (held.startsWith(`${key}.`) || key.startsWith(`${held}.`)),
+  );
+}
+
+const scalar = fc.oneof(
+  value,
+  fc.integer(),
+  fc.boolean(),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).filter((number) => !Object.is(number, -0)),
+);
+const { tree } = fc.letrec((tie) => ({
+  tree: fc.dictionary(
+    fc
+      .oneof(name, fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 }))
+      .filter((key) => key !== 'sops'),
+    fc.oneof(
+      { maxDepth: 3 },
+      scalar,
+      tie('tree'),
+      fc.array(fc.oneof(scalar, tie('tree')), { maxLength: 3 }),
+    ),
+    { maxKeys: 5 },
+  ),
+}));
+
+test.each(['json', 'yaml'])(
+  'we read every tree that the real sops encrypts as %s',
+  async (type) => {
+    const path = join(folder, `tree.${type}`);
+    await fc.assert(
+      fc.asyncProperty(tree, async (document) => {
+        const args = ['encrypt', '--age', ageRecipients[0] ?? '', '--input-type', 'json'];
+        const name = ['--filename-override', path, '--output-type', type];
+        const { status, output } = sops([...args, ...name], { input: JSON.stringify(document) });
+        expect(status).toBe(0);
+        writeFileSync(path, output);
+        const ours = await decryptSopsFile(path, keys);
+        const theirs = sops(['decrypt', '--output-type', 'json', path]);
+        expect(theirs.status).toBe(0);
+        expect(JSON.parse(JSON.stringify(ours))).toEqual(JSON.parse(theirs.output));
+      }),
+      { numRuns: 120 },
+    );
+  },
+  300_000,
+);
+
+describe('PGP, through the real sops', () => {
+  let home: string;
+  let environment: Record<string, string>;
+  beforeAll(() => {
+    home = mkdtempSync(join(tmpdir(), 'keyfall-gpg-'));
+    chmodSync(home, 0o700);
+    environment = { ...nowhere, PATH: toolPath, GNUPGHOME: home };
+    const env = { ...process.env, ...environment };
+    const { status } = spawnSync('gpg', ['--batch', '--quiet', '--import', keyPath('pgp.asc')], {
+      env,
+    });
+    expect(status).toBe(0);
+  });
+  afterAll(() => {
+    spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: home } });
+    rmSync(home, { recursive: true });
+  });
+
+  test.each(['pgp.yaml', 'pgp.env'])('%s is read and changed', async (fixture) => {
+    const path = join(folder, fixture);
+    copyFileSync(fixturePath(fixture), path);
+    const provider = sopsProvider({ path, environment });
+    const before = valuesOf(await provider.read('all', context()));
+    const some = fixture.endsWith('yaml') ? 'nested.password' : 'TOKEN';
+    expect(before[some]).toMatch(/canary/);
+    const entries = new Map([
+      [some, 'changed "quotes" \n and lines'],
+      ['added', 'x'],
+      [fixture.endsWith('yaml') ? 'user' : 'UNI', null],
+    ]);
+    await provider.write?.({ entries }, context());
+    const { user: _u, UNI: _n, ...rest } = before;
+    expect({ ...valuesOf(await provider.read('all', context())) }).toEqual({
+      ...rest,
+      [some]: 'changed "quotes" \n and lines',
+      added: 'x',
+    });
+    expect(readFileSync(path, 'utf8')).not.toMatch(/changed/);
+  });
+
+  test('what was tampered with is refused, and a key that is not there is told', async () => {
+    const path = join(folder, 'tampered.yaml');
+    const text = readFileSync(fixturePath('pgp.yaml'), 'utf8');
+    writeFileSync(path, text.replace('nothing: null', 'nothing: added'));
+    await expect(decryptSopsFile(path, { environment })).rejects.toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+    });
+    const empty = mkdtempSync(join(tmpdir(), 'keyfall-gpg-'));
+    await expect(
+      decryptSopsFile(fixturePath('pgp.yaml'), {
+        environment: { ...environment, GNUPGHOME: empty },
+      }),
+    ).rejects.toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED' });
+    spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: empty } });
+    rmSync(empty, { recursive: true });
+  });
+});

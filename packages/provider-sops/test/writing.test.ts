@@ -1,0 +1,297 @@
+import { chmod, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createSecrets } from '@keyfall/core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
+import { fixture, keyPath, nowhere, recipientOf } from './fixtures.ts';
+import { context, temporaryFolder, valuesOf } from './store.ts';
+
+const keys = { ageKeyFile: keyPath('one.txt'), environment: nowhere };
+
+let folder: string;
+let remove: () => Promise<void>;
+let count = 0;
+beforeAll(async () => {
+  ({ folder, remove } = await temporaryFolder());
+});
+afterAll(() => remove());
+
+/** A copy of a fixture to write to. */
+async function copyOf(name: string) {
+  const path = join(folder, `${count++}.${name}`);
+  await writeFile(path, fixture(name), { mode: 0o640 });
+  const provider = sopsProvider({ path, ...keys });
+  const write = (entries: Record<string, string | null>, warn = (_: string): void => {}) =>
+    provider.write?.({ entries: new Map(Object.entries(entries)) }, context({ warn }));
+  const read = async () => valuesOf(await provider.read('all', context()));
+  return { path, provider, write, read, text: () => readFile(path, 'utf8') };
+}
+
+/** The lines that are not the same, without those of the MAC and its time. */
+function difference(before: string, after: string): string[] {
+  const lines = (text: string) =>
+    text.split('\n').filter((line) => !/^\W*(sops_)?(mac|lastmodified)\b/.test(line));
+  const [old, now] = [lines(before), lines(after)];
+  const short = (line: string) => line.replace(/ENC\[.*\]/, 'ENC');
+  return [
+    ...old.filter((line) => !now.includes(line)).map((line) => `- ${short(line)}`),
+    ...now.filter((line) => !old.includes(line)).map((line) => `+ ${short(line)}`),
+  ];
+}
+
+const cases = [
+  {
+    name: 'all.yaml',
+    set: 'database.password',
+    add: 'database.nested.other',
+    fresh: 'new.place',
+    gone: 'database.after',
+    lines: [
+      '-     password: ENC',
+      '-     after: ENC',
+      '+     password: ENC',
+      '+         other: ENC',
+      '+ new:',
+      '+     place: ENC',
+    ],
+  },
+  {
+    name: 'all.json',
+    set: 'database.password',
+    add: 'database.other',
+    fresh: 'new.place',
+    gone: 'token',
+    lines: [
+      '- \t"token": "ENC",',
+      '- \t\t"password": "ENC",',
+      '+ \t\t"password": "ENC",',
+      '+ \t\t"other": "ENC"',
+      '+ \t"new": {',
+      '+ \t\t"place": "ENC"',
+    ],
+  },
+  {
+    name: 'all.env',
+    set: 'TOKEN',
+    add: 'OTHER',
+    fresh: 'new.place',
+    gone: 'EQUALS',
+    lines: ['- TOKEN=ENC', '- EQUALS=ENC', '+ TOKEN=ENC', '+ OTHER=ENC', '+ new.place=ENC'],
+  },
+  {
+    name: 'all.ini',
+    set: 'database.password',
+    add: 'database.other',
+    fresh: 'new.place',
+    gone: 'database.port',
+    lines: [
+      '- password         = ENC',
+      '- port             = ENC',
+      '+ password         = ENC',
+      '+ other = ENC',
+      '+ [new]',
+      '+ place = ENC',
+    ],
+  },
+];
+
+describe.each(cases)('a write to $name', ({ name, set, add, fresh, gone, lines }) => {
+  test('changes what it names, and no other byte', async () => {
+    const file = await copyOf(name);
+    const before = await file.read();
+    await file.write({ [set]: 'changed', [add]: 'added\nlines', [fresh]: 'made', [gone]: null });
+    const { [gone]: _, ...rest } = before;
+    expect(await file.read()).toEqual({
+      ...rest,
+      [set]: 'changed',
+      [add]: 'added\nlines',
+      [fresh]: 'made',
+    });
+    const found = difference(fixture(name), await file.text());
+    // a comma more in JSON makes another line
+    expect(found.filter((line) => !/^[-+]\s+(}|"deep|])/.test(line))).toEqual(
+      expect.arrayContaining(lines),
+    );
+    expect(found.length).toBeLessThanOrEqual(lines.length + 5);
+  });
+
+  test('that changes nothing leaves every byte', async () => {
+    const file = await copyOf(name);
+    const value = (await file.read())[set] ?? '';
+    await file.write({ [set]: value, 'not there': null });
+    expect(await file.text()).toBe(fixture(name));
+  });
+
+  test('keeps the rest of the lines in their order', async () => {
+    const file = await copyOf(name);
+    await file.write({ [set]: 'changed' });
+    const stable = (text: string) =>
+      text.split('\n').filter((line) => !/^\W*(sops_)?(mac|lastmodified)\b/.test(line));
+    const [old, now] = [stable(fixture(name)), stable(await file.text())];
+    const changed = old.flatMap((line, index) => (line === now[index] ? [] : [index]));
+    expect(now).toHaveLength(old.length);
+    expect(changed).toHaveLength(1);
+  });
+});
+
+test('a number stays a number, and a truth a truth, while the text is one', async () => {
+  const file = await copyOf('all.yaml');
+  await file.write({ port: '5433', ratio: '2.25', off: 'true', octal: 'eight', none: 'something' });
+  const document = await decryptSopsFile(file.path, keys);
+  expect(document).toMatchObject({ port: 5433, ratio: 2.25, off: true, octal: 'eight' });
+  expect(document['none']).toBe('something');
+});
+
+test('a value that the rules leave unencrypted is written so, and said', async () => {
+  const file = await copyOf('all.yaml');
+  const warnings: string[] = [];
+  await file.write({ open_unencrypted: 'seen\u2028"x"' }, (message) => warnings.push(message));
+  expect(await file.text()).toContain('open_unencrypted: "seen\\u2028\\"x\\""');
+  expect(warnings).toEqual([
+    `open_unencrypted stands unencrypted in ${file.path}, as the file's rules have it`,
+  ]);
+});
+
+test.each([
+  'encrypted-comment.yaml',
+  'unencrypted-comment.yaml',
+  'groups.yaml',
+  'documents.yaml',
+  'mac-only.env',
+  'groups.ini',
+  'ed25519.yaml',
+])('the rules and groups of %s go on', async (name) => {
+  const file = await copyOf(name);
+  const provider = sopsProvider({
+    path: file.path,
+    environment: nowhere,
+    ageKeyFile: keyPath(name.startsWith('ed') ? 'ed25519' : 'one.txt'),
+  });
+  const before = valuesOf(await provider.read('all', context()));
+  const nested = name.endsWith('yaml') && 'nested.password' in before;
+  const changes = nested
+    ? { 'nested.password': 'changed', 'nested.added': 'too' }
+    : { added: 'too' };
+  await provider.write?.({ entries: new Map(Object.entries(changes)) }, context());
+  expect(valuesOf(await provider.read('all', context()))).toEqual({ ...before, ...changes });
+});
+
+test('a list and a group of names are no value to set; a list can be deleted', async () => {
+  const file = await copyOf('all.yaml');
+  for (const name of ['list', 'database', 'database.nested', 'sops', 'sops.mac'])
+    await expect(file.write({ [name]: 'x' })).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNSUPPORTED',
+      secretName: name,
+    });
+  expect(await file.text()).toBe(fixture('all.yaml'));
+  await file.write({ list: null });
+  expect(Object.keys(await file.read())).not.toContain('list');
+});
+
+test('what is below a value gets a name with the separator in it', async () => {
+  const file = await copyOf('all.yaml');
+  await file.write({ 'token.old': 'kept' });
+  expect(await decryptSopsFile(file.path, keys)).toMatchObject({ 'token.old': 'kept' });
+  expect((await file.read())['token.old']).toBe('kept');
+});
+
+test('the last name of a group takes the group with it', async () => {
+  const file = await copyOf('all.yaml');
+  await file.write({ 'database.nested.deep': null });
+  expect(await decryptSopsFile(file.path, keys)).toMatchObject({
+    database: { password: 'hunter2-canary', after: 1 },
+  });
+});
+
+test('names in flow style and in quotes are edited where they stand', async () => {
+  const path = join(folder, 'flow.yaml');
+  await encryptSopsFile(path, new Map([['a', '1']]), { ageRecipients: [recipientOf('one.txt')] });
+  const provider = sopsProvider({ path, ...keys });
+  const flow = (await readFile(path, 'utf8')).replace(/^a: (.*)$/m, '"a": "$1"\nflow: {}');
+  await writeFile(path, flow); // an empty mapping is not in the MAC
+  const write = (entries: [string, string | null][]) =>
+    provider.write?.({ entries: new Map(entries) }, context());
+  await write([
+    ['flow.b', 'two'],
+    ['flow.c', 'three'],
+  ]);
+  await write([
+    ['flow.b', 'again'],
+    ['a', 'one'],
+  ]);
+  await write([['flow.b', null]]);
+  expect(valuesOf(await provider.read('all', context()))).toEqual({ a: 'one', 'flow.c': 'three' });
+  expect(await readFile(path, 'utf8')).toMatch(/^"a": "ENC.*\nflow: \{"c": "ENC.*"\}\nsops:/m);
+});
+
+test('the mode stays, a link stays a link, and nothing is left behind', async () => {
+  const file = await copyOf('all.yaml');
+  await chmod(file.path, 0o640);
+  const link = join(folder, 'link.yaml');
+  await symlink(file.path, link);
+  await sopsProvider({ path: link, ...keys }).write?.(
+    { entries: new Map([['token', 'changed']]) },
+    context(),
+  );
+  expect((await lstat(link)).isSymbolicLink()).toBe(true);
+  expect((await stat(file.path)).mode & 0o777).toBe(0o640);
+  expect((await file.read())['token']).toBe('changed');
+  expect((await readdir(folder)).filter((name) => name.includes('keyfall'))).toEqual([]);
+});
+
+test('a file that is not there is made for the keys at hand, or for those that are named', async () => {
+  const own = join(folder, 'own.yaml');
+  const secrets = createSecrets({ providers: [sopsProvider({ path: own, ...keys })] });
+  await secrets.set('database.password', 'first');
+  expect(await decryptSopsFile(own, keys)).toEqual(
+    Object.assign(Object.create(null), { database: { password: 'first' } }),
+  );
+  expect((await stat(own)).mode & 0o777).toBe(0o600);
+  await secrets.close();
+
+  const others = join(folder, 'others.env');
+  const ageRecipients = [
+    recipientOf('two.txt'),
+    recipientOf('ed25519.pub'),
+    recipientOf('rsa.pub'),
+  ];
+  const provider = sopsProvider({ path: others, ageRecipients, environment: nowhere });
+  await provider.write?.({ entries: new Map([['A', 'b']]) }, context());
+  for (const key of ['two.txt', 'ed25519', 'rsa'])
+    expect(
+      await decryptSopsFile(others, { ageKeyFile: keyPath(key), environment: nowhere }),
+    ).toMatchObject({ A: 'b' });
+  await expect(decryptSopsFile(others, keys)).rejects.toMatchObject({
+    code: 'ERR_SECRET_UNAUTHENTICATED',
+  });
+
+  const nobody = sopsProvider({ path: join(folder, 'nobody.yaml'), environment: nowhere });
+  await expect(nobody.write?.({ entries: new Map([['A', 'b']]) }, context())).rejects.toMatchObject(
+    { code: 'ERR_SECRET_CONFIG' },
+  );
+});
+
+test('a new file encrypts even names that sops leaves open, and replaces what was there', async () => {
+  const path = join(folder, 'snapshot.yaml');
+  await writeFile(path, 'not of sops');
+  const values = new Map([
+    ['a.b_unencrypted', 'canary-one'],
+    ['a.c', 'canary-two'],
+  ]);
+  await encryptSopsFile(path, values, { ageRecipients: [recipientOf('one.txt')] });
+  expect(await readFile(path, 'utf8')).not.toMatch(/canary/);
+  expect(valuesOf(await sopsProvider({ path, ...keys }).read('all', context()))).toEqual(
+    Object.fromEntries(values),
+  );
+});
+
+test.each([[], ['age1qqqq'], ['nonsense'], ['ssh-ed25519 AAAA'], ['']])(
+  'recipients that are none are refused: %j',
+  async (...ageRecipients) => {
+    const path = join(folder, 'refused.yaml');
+    await expect(encryptSopsFile(path, new Map(), { ageRecipients })).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+    });
+    await expect(stat(path)).rejects.toThrow();
+  },
+);

@@ -5,7 +5,7 @@
  *
  * | left of the lease | what is done |
  * | --- | --- |
- * | about three tenths | renew it; over again while renewing still makes it longer |
+ * | about three tenths | renew it; near its longest life that gives less and less |
  * | two windows | have new ones made, tell those who watch, revoke the old ones one window later |
  * | one window | not given out any more: whoever asks waits for new ones |
  *
@@ -145,11 +145,9 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       target.duration = 0;
       return plan();
     }
-    const before = left(target);
+    // near its longest life a lease gets less and less, until replacing it comes before renewing it
     target.start = start;
     target.duration = granted;
-    // near its longest life a lease does not grow any more: the server counts in seconds
-    if (left(target) < before + 1_000) target.renewable = false;
     plan();
   }
 

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { createSecrets, type SecretBatch, withMapping } from '@keyfall/core';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type VaultDynamicOptions, vaultDynamic } from '../src/index.ts';
 import { frontOf } from './front.ts';
 import { canary, context, type Fate, relayTo, tokenFor } from './harness.ts';
@@ -159,6 +159,7 @@ describe('credentials', () => {
     });
     const impatient = new AbortController();
     const first = provider.read('all', context({ signal: impatient.signal }));
+    await vi.waitFor(() => expect(registry.asked).toBe(before + 1));
     impatient.abort();
     await expect(first).rejects.toMatchObject({ code: 'ERR_SECRET_ABORTED' });
     const second = provider.read('all', context());
@@ -175,7 +176,9 @@ describe('credentials', () => {
     registry.hold = new Promise((resolve) => {
       release = resolve;
     });
+    const before = registry.asked;
     const read = provider.read('all', context());
+    await vi.waitFor(() => expect(registry.asked).toBe(before + 1));
     const closing = provider.close?.();
     registry.hold = undefined;
     release();

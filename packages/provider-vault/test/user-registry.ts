@@ -13,7 +13,8 @@ export interface UserRegistry {
   readonly address: string;
   /** Names of the users that exist. */
   readonly users: ReadonlySet<string>;
-  /** How many were ever made. */
+  /** How many were asked for, and how many were made. */
+  readonly asked: number;
   readonly made: number;
   /** While set, making a user waits for it. */
   hold: Promise<void> | undefined;
@@ -30,6 +31,7 @@ export async function userRegistry(): Promise<UserRegistry> {
     const user = /^\/api\/users\/(.+)$/.exec(request.url ?? '')?.[1];
     if (registry.failing) return response.writeHead(500).end('{}');
     if (user !== undefined && request.method === 'PUT') {
+      registry.asked += 1;
       await registry.hold;
       users.add(user);
       registry.made += 1;
@@ -43,6 +45,7 @@ export async function userRegistry(): Promise<UserRegistry> {
   const registry = {
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     users,
+    asked: 0,
     made: 0,
     hold: undefined as Promise<void> | undefined,
     failing: false,

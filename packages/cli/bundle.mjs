@@ -42,9 +42,11 @@ const bundle = await rolldown({
 const { output } = await bundle.write({
   dir: folder,
   cleanDir: true,
-  format: 'esm',
+  // Node starts CommonJS without the machinery that import needs
+  format: 'cjs',
+  entryFileNames: '[name].cjs',
   minify: true,
-  chunkFileNames: '[name].js',
+  chunkFileNames: '[name].cjs',
   codeSplitting: {
     // one file of all that `run` with a .env needs; the rest by the command that imports it
     includeDependenciesRecursively: false,

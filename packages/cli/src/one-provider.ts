@@ -2,6 +2,7 @@
  * One provider by itself, for a command that means exactly this one.
  */
 import { createSecrets, type Duration, type SecretProvider, type Secrets } from '@keyfall/core';
+import { startClock } from './cli-chain.ts';
 import { notice } from './terminal.ts';
 
 /**
@@ -14,6 +15,7 @@ export function openAlone(provider: SecretProvider, patience?: Duration): Secret
   const secrets = createSecrets({
     providers: [{ provider, ...(patience !== undefined && { timeout: patience }) }],
     ...(patience !== undefined && { budget: patience }),
+    clock: startClock,
     ttl: 0,
     staleIfError: 0,
   });

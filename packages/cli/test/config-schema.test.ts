@@ -10,7 +10,7 @@ test('the published schema is that of the code (vitest -u writes it)', async () 
 });
 
 // the compiler complains here when a provider gets an option that a configuration does not know
-type ForPrograms = 'token' | 'env' | 'auth' | 'clock';
+type ForPrograms = 'token' | 'env' | 'auth' | 'clock' | 'client';
 const vaultOptions: Record<keyof Omit<VaultProviderOptions, ForPrograms>, unknown> = {
   address: 'https://vault.example:8200',
   nodes: ['https://vault.example:8201'],

@@ -1,10 +1,28 @@
 /**
  * Nothing is loaded before it is needed: what V8 saw of each start.
  */
+import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { folderWith, keyfall } from './keyfall.ts';
+
+/** What is published: the command in a few files. */
+const bundle = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
+
+/** The files that V8 saw, of which `node:` are none. */
+async function filesIn(reports: string): Promise<string[]> {
+  const files = new Set<string>();
+  for (const report of await readdir(reports)) {
+    const { result } = JSON.parse(await readFile(join(reports, report), 'utf8')) as {
+      result: { url: string }[];
+    };
+    for (const { url } of result) if (url.startsWith('file:')) files.add(url);
+  }
+  return [...files];
+}
 
 async function packagesLoadedBy(args: readonly string[]): Promise<string[]> {
   const cwd = await folderWith('A=1\n');
@@ -12,14 +30,9 @@ async function packagesLoadedBy(args: readonly string[]): Promise<string[]> {
   const { code } = await keyfall(args, { cwd, env: { NODE_V8_COVERAGE: reports } });
   expect(code).toBe(0);
   const loaded = new Set<string>();
-  for (const report of await readdir(reports)) {
-    const { result } = JSON.parse(await readFile(join(reports, report), 'utf8')) as {
-      result: { url: string }[];
-    };
-    for (const { url } of result) {
-      const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1];
-      if (name) loaded.add(name);
-    }
+  for (const url of await filesIn(reports)) {
+    const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1];
+    if (name) loaded.add(name);
   }
   return [...loaded].sort();
 }
@@ -31,4 +44,18 @@ test('run loads an argument parser and a .env parser, and nothing else of others
 test('export loads yaml for yaml alone', async () => {
   expect(await packagesLoadedBy(['export', '--format', 'yaml'])).toContain('yaml');
   expect(await packagesLoadedBy(['export', '--format', 'json'])).not.toContain('yaml');
+});
+
+test('as it is published, run with a .env is one file', async () => {
+  const cwd = await folderWith('A=1\n');
+  const reports = join(cwd, 'coverage');
+  const { PATH } = process.env;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [bundle, 'run', '--', 'printenv', 'A'],
+    { cwd, env: { PATH, HOME: cwd, NODE_V8_COVERAGE: reports } },
+  );
+  expect(stdout).toBe('1\n');
+  const files = await filesIn(reports);
+  expect(files.map((url) => url.slice(url.lastIndexOf('/') + 1))).toEqual(['bin.cjs']);
 });

@@ -2,8 +2,9 @@
  * One login: prepared by the method, sent without a token, and judged. A refused login has the status
  * of a malformed request (400) or of a denial (403) and says why in words of the method alone.
  */
+import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
 import { readCredential } from './auth/credential-reader.ts';
 import type { VaultAuth, VaultLogin, VaultLoginContext } from './auth/vault-auth.ts';
 import { type Subject, saidBy, verdictOf } from './vault-errors.ts';
@@ -37,6 +38,7 @@ export interface LoginOptions {
   readonly subject: Subject;
   readonly maxRetries: number;
   readonly env: Variables;
+  readonly clock: Clock;
 }
 
 /** A login that was accepted. */
@@ -53,6 +55,7 @@ export function vaultLogin({
   subject,
   maxRetries,
   env,
+  clock,
 }: LoginOptions): (context: ReadContext) => Promise<AcceptedLogin> {
   const { provider, origin } = subject;
   const method = `the ${auth.name} login`;
@@ -64,6 +67,11 @@ export function vaultLogin({
   ) => new SecretError(code, reason, { provider, hint, ...more });
   /** Wrapping tokens that went out to be opened, with nobody knowing whether they were. */
   const uncertain = new Set<string>();
+  /**
+   * The login that was refused last. The very same is not sent again for a while, whoever asks: some
+   * methods lock an account after a few wrong passwords.
+   */
+  let refusal: Refusal | undefined;
 
   async function unwrap(
     wrapping: string,
@@ -114,7 +122,7 @@ export function vaultLogin({
         'Wrap the credential anew.',
       );
     }
-    if (result.kind === 'answer' && result.status < 500)
+    if (result.kind === 'answer' && result.status === 400)
       throw intercepted('was opened by somebody else just now');
     if (verdict.kind !== 'error' || !verdict.ambiguous)
       throw errorOf(verdict, `${origin} did not open the wrapping token`);
@@ -187,9 +195,13 @@ export function vaultLogin({
   return async (context) => {
     for (let repeats = 0; ; repeats += 1) {
       const { path, body, repeatable, lastBecause, accepted } = await prepare(context);
+      const same = createHash('sha256').update(`${path}\n${body}`).digest('hex');
+      const before = refusal?.login === same ? refusal : undefined;
+      if (before && clock.monotonic() < before.until) throw before.error;
       const result = await send({ verb: 'write', path: loginPath(path, provider), body }, context);
       const verdict = verdictOf(result, { ...subject, place: path }, 'write');
       if (verdict.kind === 'ok') {
+        refusal = undefined;
         const grant = grantOf(verdict.answer.body?.['auth'], provider, method);
         try {
           accepted?.();
@@ -213,14 +225,29 @@ export function vaultLogin({
       const repeat = verdict.kind === 'error' ? verdict.repeat : 'none';
       // a 403 is what a method answers as well that cannot reach whom it asks
       const mayRepeat = repeat === 'any' || (repeatable && (denied || repeat === 'read'));
-      const delay =
-        (result.kind === 'answer' ? result.retryAfter : undefined) ?? retryDelay(repeats);
-      if (!mayRepeat || repeats >= maxRetries || delay >= context.timeLeft()) throw error;
+      const told = result.kind === 'answer' ? (result.retryAfter ?? 0) : 0;
+      const delay = told + retryDelay(repeats);
+      if (!mayRepeat || repeats >= maxRetries || delay >= context.timeLeft()) {
+        const times = (before?.times ?? 0) + 1;
+        const until = clock.monotonic() + Math.min(1_000 * 2 ** (times - 1), 60_000);
+        if (denied || status === 400) refusal = { login: same, error, times, until };
+        throw error;
+      }
       await wait(delay, undefined, { signal: context.signal }).catch(() => {
         throw error;
       });
     }
   };
+}
+
+interface Refusal {
+  /** A digest of what was sent. */
+  readonly login: string;
+  readonly error: SecretError;
+  /** How often in a row. */
+  readonly times: number;
+  /** Monotonic time until which it is not sent again. */
+  readonly until: number;
 }
 
 /** A login as its method made it, ready to be sent. */

@@ -112,7 +112,9 @@ export function createSession(options: SessionOptions): VaultSession {
   const { setting, send, subject, maxRetries, clock } = options;
   const { provider } = subject;
   const login =
-    setting.kind === 'login' ? vaultLogin({ ...setting, send, subject, maxRetries }) : undefined;
+    setting.kind === 'login'
+      ? vaultLogin({ ...setting, send, subject, maxRetries, clock })
+      : undefined;
   const label =
     setting.kind === 'login'
       ? `the token of the ${setting.auth.name} login`
@@ -252,7 +254,9 @@ export function createSession(options: SessionOptions): VaultSession {
         `${isSecretError(error, 'ERR_SECRET_UNAVAILABLE') ? '' : 'reauth-impossible: '}${label} ends in ${spanOf(leftBy(target))}, and there is no other yet: ${reasonOf(error)}`,
       );
       // a little longer is better than nothing
-      if (!(target.renewable && (await renewed(target)))) tryAgain(target);
+      if (target.renewable && (await renewed(target))) return;
+      target.refused = false;
+      tryAgain(target);
     }
   }
 
@@ -322,7 +326,8 @@ export function createSession(options: SessionOptions): VaultSession {
       if (closing) return;
       if (verdict.kind === 'error' && verdict.repeat !== 'none') {
         failures += 1;
-        return alarm.set(backOff(failures, Number.POSITIVE_INFINITY), () => void lookUp(target));
+        alarm.set(backOff(failures, Number.POSITIVE_INFINITY), () => void lookUp(target));
+        return;
       }
       // a token without the default policy may not look itself up: its end is not known then
       const facts =
@@ -400,12 +405,15 @@ export function createSession(options: SessionOptions): VaultSession {
       if (target && target.token !== refused && leftBy(target) > 0) return target.token;
       if (login === undefined) return undefined;
       warn = context.warn;
-      if (target) target.refused = true;
       const flight = logIn();
-      flight.catch(() => {
+      if (target?.token === refused) {
+        // whoever needs a token waits for the other one
+        target.refused = true;
         // it may have been a mistake: a token is not given up before there is another
-        if (target) target.refused = false;
-      });
+        flight.catch(() => {
+          target.refused = false;
+        });
+      }
       return (await unlessAborted(flight, context.signal, provider)).token;
     },
     onReplaced(listener) {

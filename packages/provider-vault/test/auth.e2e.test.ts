@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SecretError, type SecretProvider } from '@keyfall/core';
-import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { assertNoLeak, manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   appRoleAuth,
@@ -391,7 +391,7 @@ describe('a wrapped secret id', () => {
     const provider = open(auth, { address: relay.address });
     await provider.read('all', context({}, said));
     expect(said).toEqual([]);
-    // another client of the same method shares the secret id
+    // other clients of the same method share the secret id
     expect(await readWith(auth, { address: relay.address })).toBe(value);
     expect(
       relay.requests.slice(0, 3).map(({ line, token }) => [line, token !== undefined]),
@@ -402,6 +402,32 @@ describe('a wrapped secret id', () => {
     ]);
     expect(relay.count('POST sys/wrapping/unwrap')).toBe(1);
     expect(relay.count('POST auth/approle/login')).toBe(2);
+  });
+
+  test('is opened once by clients that begin at the same time', async () => {
+    const { name, roleId } = await appRole();
+    const relay = await relayed();
+    const auth = appRoleAuth({ roleId, wrappedSecretId: await wrapped(name) });
+    const options = { address: relay.address };
+    const both = await Promise.all([readWith(auth, options), readWith(auth, options)]);
+    expect(both).toEqual([value, value]);
+    expect(relay.count('POST sys/wrapping/unwrap')).toBe(1);
+  });
+
+  test('that the server has no time for is no interception', async () => {
+    const { name, roleId } = await appRole();
+    const relay = await relayed();
+    relay.interfere(({ line }) => (line === 'POST sys/wrapping/unwrap' ? 429 : undefined));
+    const said: string[] = [];
+    const wrapping = await wrapped(name);
+    const provider = open(appRoleAuth({ roleId, wrappedSecretId: wrapping }), {
+      address: relay.address,
+    });
+    const error = await failureOf(provider.read('all', context({}, said)), wrapping);
+    expect(error.code).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(said).toEqual([]);
+    relay.interfere(() => undefined);
+    expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
   });
 
   test('of another origin is not opened, and is told loudly', async () => {
@@ -522,6 +548,31 @@ describe('userpass', () => {
 });
 
 const hence = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
+
+test('a wrong password is not sent over and over, which may lock the account; a new one is at once', async () => {
+  const password = canary();
+  await server.request('POST', 'auth/userpass/users/lock', { password, token_policies: policy });
+  const file = await written('lock', canary());
+  const relay = await relayed();
+  const clock = manualClock();
+  const auth = userpassAuth({ username: 'lock', password: { file } });
+  const provider = open(auth, { address: relay.address, clock });
+  const attempts = () => relay.count('POST auth/userpass/login/lock');
+  const fail = async () => {
+    const error = await failureOf(provider.read('all', context()), password);
+    expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+  };
+  for (let calls = 0; calls < 20; calls += 1) await fail();
+  expect(attempts()).toBe(1);
+  await clock.advance(1_000);
+  await fail();
+  await clock.advance(1_000);
+  await fail();
+  expect(attempts()).toBe(2);
+  await writeFile(file, password);
+  expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
+  expect(attempts()).toBe(3);
+});
 
 /** An issuer of JWTs. */
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });

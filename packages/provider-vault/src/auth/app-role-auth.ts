@@ -28,8 +28,7 @@ export interface AppRoleAuthOptions {
 
 /** A secret id that came out of a wrapping. */
 interface Opened {
-  readonly wrapping: string;
-  readonly id: string;
+  id: string;
   /** How many logins it is still good for. */
   uses: number;
   /** Milliseconds that it is good for, from when it was made. `Infinity`: for ever. */
@@ -64,15 +63,17 @@ export function appRoleAuth({
       { hint: 'Give one of them.' },
     );
   const path = `auth/${mount}/login`;
-  let opened: Promise<Opened> | undefined;
+  let opened: { readonly wrapping: string; readonly secret: Promise<Opened> } | undefined;
 
   /** The secret id of this wrapping token, which is opened once however many clients share us. */
-  async function unwrapped(wrapping: string, context: VaultLoginContext): Promise<Opened> {
-    const known = await opened?.catch(() => undefined);
-    if (known?.wrapping === wrapping) return known;
-    const opening = open(wrapping, context);
+  function unwrapped(wrapping: string, context: VaultLoginContext): Promise<Opened> {
+    if (opened?.wrapping === wrapping) return opened.secret;
+    const opening = { wrapping, secret: open(wrapping, context) };
     opened = opening;
-    return opening;
+    opening.secret.catch(() => {
+      if (opened === opening) opened = undefined;
+    });
+    return opening.secret;
   }
 
   async function open(wrapping: string, context: VaultLoginContext): Promise<Opened> {
@@ -81,7 +82,6 @@ export function appRoleAuth({
     if (typeof id !== 'string' || id === '')
       throw new SecretError('ERR_SECRET_INVALID', 'the wrapping token holds no secret id');
     return {
-      wrapping,
       id,
       uses: typeof uses === 'number' && uses > 0 ? uses : Number.POSITIVE_INFINITY,
       life: typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : Number.POSITIVE_INFINITY,
@@ -109,7 +109,7 @@ export function appRoleAuth({
           accepted() {
             secret.uses -= 1;
             // what cannot be used again need not be kept
-            if (secret.uses === 0) opened = Promise.resolve({ ...secret, id: '' });
+            if (secret.uses === 0) secret.id = '';
           },
         };
       }

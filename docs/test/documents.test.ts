@@ -26,6 +26,7 @@ const exceptions: readonly string[] = [
   'examples/aiogram-shop/README.md: needs-telegram: npm run setup && npm run build',
   'examples/aiogram-shop/README.md: needs-telegram: export VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=dev-only-token VAULT_SECRET_PATH=aiogram-shop',
   'examples/aiogram-shop/README.md: needs-telegram: node ../../packages/cli/dist/bin.js run -- node dist/main.js',
+  'examples/all-stores/README.md: the-tests-themselves: npm run demo:stores',
 ];
 
 describe('commands', () => {

@@ -1,0 +1,26 @@
+/**
+ * The application's own part: one chain of every store. Who comes first wins; who cannot be asked is
+ * passed, and that is told.
+ */
+import { createSecrets, type Secrets } from '@keyfall/core';
+import { awsSecretsManagerProvider } from '@keyfall/provider-aws-secrets-manager';
+import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-doppler';
+import { dotenvProvider } from '@keyfall/provider-dotenv';
+import { filesProvider } from '@keyfall/provider-files';
+import { sopsProvider } from '@keyfall/provider-sops';
+import { vaultProvider } from '@keyfall/provider-vault';
+import type { Stores } from './stores.ts';
+
+export function chainOf({ vault, sops, files, aws, doppler, dotenv }: Stores): Secrets {
+  return createSecrets({
+    providers: [
+      vaultProvider({ ...vault, path: 'shop' }),
+      sopsProvider(sops),
+      filesProvider(files),
+      awsSecretsManagerProvider(aws),
+      dopplerProvider(doppler),
+      dopplerFallbackProvider({ path: doppler.fallbackFile, token: doppler.token }),
+      dotenvProvider(dotenv),
+    ],
+  });
+}

@@ -1,0 +1,35 @@
+/**
+ * What this example shows: who answers, before and after Vault is killed. Names and providers alone.
+ */
+import type { Secrets } from '@keyfall/core';
+import { chainOf } from './application.ts';
+import { startStores } from './stores.ts';
+
+export async function show(print: (line: string) => void): Promise<void> {
+  const stores = await startStores();
+  let secrets: Secrets | undefined;
+  try {
+    secrets = chainOf(stores);
+    secrets.on('fallback', ({ provider, answeredBy, detail }) =>
+      print(`told: ${provider} did not answer (${detail.split(' (')[0]}), ${answeredBy} does`),
+    );
+    for (const name of await secrets.list())
+      print(`${name}: ${(await secrets.explain(name)).provider}`);
+    await secrets.close();
+
+    await stores.killVault();
+    secrets = chainOf(stores);
+    const told: string[] = [];
+    secrets.on('fallback', ({ provider, answeredBy }) => told.push(`${provider} -> ${answeredBy}`));
+    const { provider, freshness } = await secrets.explain('SHARED');
+    print(`Vault is killed. SHARED: ${provider} (${freshness}); told: ${told.join(', ')}`);
+    try {
+      await secrets.get('FROM_VAULT');
+    } catch (error) {
+      print(`FROM_VAULT, which no other store holds: ${(error as { code: string }).code}`);
+    }
+  } finally {
+    await secrets?.close();
+    await stores.stop();
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The stores, each a real one with a name of its own and the name SHARED: OpenBao, a SOPS file, a folder
+ * of secret files, AWS Secrets Manager as moto emulates it, and a `.env`. Doppler alone is a stand-in,
+ * since its service cannot be had on this machine.
+ */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { encryptSopsFile } from '@keyfall/provider-sops';
+import { startMotoServer, startVaultServer } from '@keyfall/testkit';
+import { generateIdentity, identityToRecipient } from 'age-encryption';
+import { startDoppler } from './doppler-stand-in.ts';
+
+/** What each provider is told of its store. */
+export interface Stores {
+  readonly vault: { readonly address: string; readonly token: string };
+  readonly sops: { readonly path: string; readonly ageKey: string };
+  readonly files: { readonly directory: string };
+  readonly aws: { readonly secretId: string; readonly client: SecretsManagerClient };
+  readonly doppler: {
+    readonly address: string;
+    readonly token: string;
+    readonly fallbackFile: string;
+  };
+  readonly dotenv: { readonly path: string };
+  /** Vault's process is killed. */
+  killVault(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startStores(): Promise<Stores> {
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-all-stores-'));
+  const valuesOf = (store: string) => ({ [`FROM_${store}`]: `${store}'s own`, SHARED: store });
+
+  const server = await startVaultServer({ external: false });
+  await server.request('POST', 'secret/data/shop', { data: valuesOf('VAULT') });
+  const policy = 'path "secret/data/shop" { capabilities = ["read"] }';
+  await server.request('PUT', 'sys/policies/acl/shop', { policy });
+  const { token } = await server.createToken({ policies: ['shop'] });
+
+  const ageKey = await generateIdentity();
+  const sopsFile = join(folder, 'secrets.enc.yaml');
+  await encryptSopsFile(sopsFile, new Map(Object.entries(valuesOf('SOPS'))), {
+    ageRecipients: [await identityToRecipient(ageKey)],
+  });
+
+  const directory = join(folder, 'run-secrets');
+  await mkdir(directory, { mode: 0o700 });
+  for (const [name, value] of Object.entries(valuesOf('FILES')))
+    await writeFile(join(directory, name), value, { mode: 0o600 });
+
+  const moto = await startMotoServer();
+  const client = new SecretsManagerClient({
+    region: 'eu-central-1',
+    endpoint: moto.address,
+    credentials: { accessKeyId: 'example', secretAccessKey: 'example' },
+  });
+  const SecretString = JSON.stringify(valuesOf('AWS'));
+  await client.send(new CreateSecretCommand({ Name: 'shop', SecretString }));
+
+  const doppler = await startDoppler(valuesOf('DOPPLER'));
+
+  const dotenv = join(folder, '.env');
+  const lines = Object.entries(valuesOf('DOTENV')).map(([name, value]) => `${name}="${value}"\n`);
+  await writeFile(dotenv, lines.join(''), { mode: 0o600 });
+
+  return {
+    vault: { address: server.address, token },
+    sops: { path: sopsFile, ageKey },
+    files: { directory },
+    aws: { secretId: 'shop', client },
+    doppler: {
+      address: doppler.address,
+      token: doppler.token,
+      fallbackFile: join(folder, 'doppler-fallback'),
+    },
+    dotenv: { path: dotenv },
+    killVault: () => server.kill(),
+    async stop() {
+      client.destroy();
+      await Promise.all([server.stop(), moto.stop(), doppler.stop()]);
+      await rm(folder, { recursive: true });
+    },
+  };
+}

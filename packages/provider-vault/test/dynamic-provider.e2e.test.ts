@@ -309,6 +309,15 @@ describe('refusals', () => {
       /answers without a lease\. Only what an engine makes/,
     ],
     [
+      'a token with one use, whose lease the server revokes at once',
+      async () => {
+        const policy = await server.createPolicy(await policyFor(path));
+        return server.createToken({ policies: [policy], more: { num_uses: 1 } });
+      },
+      'ERR_SECRET_CONFIG',
+      /\(status 400\)\. .* that the token has uses left\.$/,
+    ],
+    [
       'a policy without the path',
       async () => await tokenFor(server, await policyFor('database/creds/other')),
       'ERR_SECRET_DENIED',

@@ -48,11 +48,16 @@ const revokeSelf = 'path "auth/token/revoke-self" { capabilities = ["update"] }'
 
 /** A login whose tokens live for an hour and may not be renewed: that is a right of the policy `default`. */
 async function login(...rules: readonly string[]) {
+  return loginWith({ token_type: 'service' }, ...rules);
+}
+
+async function loginWith(settings: object, ...rules: readonly string[]) {
   const name = path.split('/')[0];
   await server.request('POST', `auth/approle/role/${name}`, {
     token_policies: [await server.createPolicy([reading(), revokeSelf, ...rules].join('\n'))],
     token_no_default_policy: true,
     token_ttl: '1h',
+    ...settings,
   });
   const role = await server.request('GET', `auth/approle/role/${name}/role-id`);
   const secret = await server.request('POST', `auth/approle/role/${name}/secret-id`, {});
@@ -186,6 +191,17 @@ test('a token that somebody revoked is replaced, and its credentials as soon as 
   watcher.end();
   await provider.close?.();
   await vi.waitFor(() => expect(registry.users.size).toBe(0));
+});
+
+test('a batch token, which cannot be revoked, has its leases revoked one by one', async () => {
+  const revoke = 'path "sys/leases/revoke" { capabilities = ["update"] }';
+  const provider = dynamic({ auth: (await loginWith({ token_type: 'batch' }, revoke)).auth });
+  // the server caps the lease itself
+  expect((await given(provider)).goodFor).toBeLessThanOrEqual(60 * minute);
+  await provider.close?.();
+  expect(registry.users.size).toBe(0);
+  expect(asked('/sys/leases/revoke')).toBe(1);
+  expect(asked('/auth/token/revoke-self')).toBe(0);
 });
 
 test('what a short-lived token made is given out no longer than the token lives', async () => {

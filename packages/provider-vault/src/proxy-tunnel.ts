@@ -54,7 +54,11 @@ export function tunnelThrough(proxy: ProxySettings): Agent['createConnection'] {
           : { 'Proxy-Authorization': proxy.authorization }),
       },
     });
-    const timer = setTimeout(() => connecting.destroy(), Math.min(tunnelLimit, longestTimer));
+    let making: { destroy(error: Error): unknown } = connecting;
+    const timer = setTimeout(
+      () => making.destroy(new Error('not in time')),
+      Math.min(tunnelLimit, longestTimer),
+    );
     connecting.on('error', ({ code }: NodeJS.ErrnoException) =>
       fail(`cannot be reached (${code ?? 'no code'})`),
     );
@@ -73,16 +77,12 @@ export function tunnelThrough(proxy: ProxySettings): Agent['createConnection'] {
         return;
       }
       const secured = connectTls({ ...(options as ConnectionOptions), socket });
-      const failed = (error: NodeJS.ErrnoException): void => {
-        clearTimeout(handshake);
+      making = secured;
+      const failed = (error: Error): void => {
+        clearTimeout(timer);
         done?.(error, secured);
       };
-      const handshake = setTimeout(
-        () => secured.destroy(new Error('no handshake in time')),
-        Math.min(tunnelLimit, longestTimer),
-      );
       secured.once('error', failed).once('secureConnect', () => {
-        clearTimeout(handshake);
         secured.off('error', failed);
         finish(secured);
       });

@@ -79,7 +79,7 @@ async function proxy(answer?: string): Promise<Proxy> {
       });
     });
     upstream.on('error', () => client.destroy()).on('close', () => client.destroy());
-    client.on('close', () => upstream.destroy());
+    client.on('end', () => client.destroy()).on('close', () => upstream.destroy());
   });
   await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
   endings.push(() => {
@@ -186,4 +186,15 @@ test('a proxy that is not there, one that hangs, and one that ends', async () =>
   endings.push(() => cut.close());
   const ended = await errorOf(providerFor({ proxy: cut.address, maxRetries: 0 }));
   expect(ended.code).toBe('ERR_SECRET_UNAVAILABLE');
+});
+
+test('a tunnel in which nobody answers the handshake ends with its request', async () => {
+  const hole = await faultyServer({ kind: 'black-hole' });
+  endings.push(() => hole.close());
+  const through = await proxy();
+  const address = hole.address.replace('http:', 'https:');
+  const error = await errorOf(providerFor({ proxy: through.address, address }), 300);
+  expect(error.code).toBe('ERR_SECRET_UNAVAILABLE');
+  expect(through.asked).toHaveLength(1);
+  while (hole.openConnections > 0) await new Promise(setImmediate);
 });

@@ -266,6 +266,17 @@ describe('engines that want to be told something', () => {
   });
 });
 
+test('a path with nothing at it is said to be missing, not to have failed', async () => {
+  const mount = await server.mountKv({ version: 1 });
+  const provider = dynamic({ path: `${mount}/nothing`, token: server.token });
+  expect(await provider.read('all', context())).toEqual({
+    entries: new Map(),
+    complete: true,
+    missingDocument: { description: `has nothing at ${mount}/nothing`, optional: false },
+  });
+  await provider.close?.();
+});
+
 describe('refusals', () => {
   const secret = canary();
   const refusals: readonly (readonly [

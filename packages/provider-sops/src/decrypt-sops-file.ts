@@ -1,9 +1,8 @@
 /**
  * A whole file at once, for who wants its document and no chain.
  */
-import { documentOf, type SopsValue } from './names.ts';
-import { openTree } from './open-tree.ts';
-import { problem } from './sops-file.ts';
+import { SecretError } from '@keyfall/core';
+import type { SopsValue } from './names.ts';
 import {
   loadedSource,
   type SopsFileOptions,
@@ -34,8 +33,11 @@ export async function decryptSopsFile(
   path: string,
   options: DecryptSopsFileOptions = {},
 ): Promise<{ readonly [name: string]: SopsValue }> {
+  const { openTree } = await import('./open-tree.ts');
+  const { documentOf } = await import('./names.ts');
   const source = await loadedSource(unloadedSource(path, 'sops', options));
   const opened = await openTree(source, options.signal ?? new AbortController().signal);
-  if (opened === undefined) throw problem(source, 'ERR_SECRET_CONFIG', 'does not exist');
+  if (opened === undefined)
+    throw new SecretError('ERR_SECRET_CONFIG', `${path} does not exist`, { provider: 'sops' });
   return documentOf(opened.tree);
 }

@@ -3,7 +3,6 @@
  */
 import { SecretError } from '@keyfall/core';
 import { loadedSource, type SopsFileOptions, unloadedSource } from './sops-source.ts';
-import { createSops } from './write-sops.ts';
 
 /** Options of {@link encryptSopsFile}. */
 export interface EncryptSopsFileOptions extends SopsFileOptions {
@@ -36,6 +35,7 @@ export async function encryptSopsFile(
   const unloaded = unloadedSource(path, 'sops', options);
   if (ageRecipients.length === 0)
     throw new SecretError('ERR_SECRET_CONFIG', 'ageRecipients names nobody', { provider: 'sops' });
+  const { createSops } = await import('./write-sops.ts');
   const source = await loadedSource(unloaded);
   const deadline = Date.now() + 10_000;
   const timeLeft = () => deadline - Date.now();

@@ -3,7 +3,6 @@
  */
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { formatOf } from './format-of.ts';
 import type { SopsSource } from './open-sops.ts';
 import type { SopsFormat } from './sops-format.ts';
 
@@ -63,6 +62,7 @@ export function unloadedSource(
 
 /** Loads what reads the format. */
 export async function loadedSource(source: UnloadedSource): Promise<SopsSource> {
+  const { formatOf } = await import('./format-of.ts');
   const format = await formatOf(source.path, source.formatName);
   if (format === undefined)
     throw new SecretError('ERR_SECRET_CONFIG', `${source.shown} has no known format`, {

@@ -231,6 +231,11 @@ function rootOf(document: Document.Parsed, read: Reading): Branch {
   const end = document.range[1];
   if (contents === null || (isScalar(contents) && scalarOf(contents) === null))
     return { kind: 'branch', items: [], start: end, end };
+  const merges = ({ key, value }: { key: unknown; value: unknown }) =>
+    isScalar(key) && typeof key.value === 'symbol' && isScalar(value);
+  // Where go-yaml reads the metadata, it merges, and can merge mappings only.
+  if (isMap(contents) && contents.items.some(merges))
+    throw new InvalidSops('merges what is no mapping');
   const root = nodeOf(contents as ParsedNode, read, 0);
   if (root.kind !== 'branch') throw new InvalidSops('is no YAML mapping');
   return root;

@@ -60,6 +60,7 @@ describe('a file that nobody should have written', () => {
     ],
     ['deep in JSON', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`, 'json'],
     ['deep in JSON lists', `{"a":${'['.repeat(100_000)}`, 'json'],
+    ['a merge of no mapping', withSops('<<: x\n')],
     ['an alias to nothing', withSops('a: *nothing\n')],
     ['an alias to itself', withSops('a: &a [*a]\n')],
     ['a tag that lies', withSops('a_unencrypted: !!int x\n')],

@@ -1,0 +1,183 @@
+import { readFileSync } from 'node:fs';
+import { chmod, copyFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createSecrets } from '@keyfall/core';
+import { assertNoLeak } from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sopsProvider } from '../src/index.ts';
+import { fixture, fixturePath, keyPath, keyText, nowhere, secretOf } from './fixtures.ts';
+import { context, temporaryFolder, valuesOf } from './store.ts';
+
+const keys = { ageKeyFile: keyPath('one.txt'), environment: nowhere };
+
+let folder: string;
+let remove: () => Promise<void>;
+beforeAll(async () => {
+  ({ folder, remove } = await temporaryFolder());
+});
+afterAll(() => remove());
+
+test('every value has one lossless text', async () => {
+  const provider = sopsProvider({ path: fixturePath('all.yaml'), ...keys });
+  expect({ ...valuesOf(await provider.read('all', context())) }).toMatchObject({
+    token: 's3cret-canary',
+    port: '5432',
+    ratio: '1.5',
+    octal: '15',
+    yes: 'yes',
+    on: 'true',
+    off: 'false',
+    none: 'null',
+    when: '2024-01-02T03:04:05.12+02:00',
+    day: '2024-01-02T00:00:00Z',
+    '123': 'digits',
+    '': 'a name without letters',
+    empty: '',
+    multi: 'line one\nline two\n',
+    'database.password': 'hunter2-canary',
+    'database.nested.deep': 'x: y',
+    list: '["a",{"b":1,"c":"d"},[1,2.5,true,null]]',
+    emptylist: '[]',
+    'sp ace': '1000',
+    exponent: '1000000000000000000000',
+    small: '0.0000000015',
+    negative: '-5',
+    open_time_unencrypted: '2024-05-06T00:00:00Z',
+  });
+  expect([...(await provider.read('all', context())).entries.keys()]).toContain('__proto__');
+});
+
+test('names are joined as they are told to be, and ini has none before its first section', async () => {
+  const yaml = sopsProvider({ path: fixturePath('all.yaml'), separator: '__', ...keys });
+  expect(await yaml.list?.(context())).toContain('database__nested__deep');
+  const ini = sopsProvider({ path: fixturePath('all.ini'), ...keys });
+  expect(await ini.list?.(context())).toEqual([
+    'OUTSIDE',
+    'database.password',
+    'database.port',
+    'database.quoted',
+    'database.hash',
+    'database.open_unencrypted',
+    'a.b.key with space',
+  ]);
+});
+
+test('a chain falls back from it, and says so', async () => {
+  const secrets = createSecrets({
+    providers: [sopsProvider({ path: join(folder, 'missing.yaml'), ...keys })],
+  });
+  const events: string[] = [];
+  secrets.on('fallback', (event) => events.push(JSON.stringify(event)));
+  expect(await secrets.find('TOKEN')).toBeUndefined();
+  expect(events.join()).toContain('missing.yaml');
+  await secrets.close();
+});
+
+test('making one loads nothing of what reads', () => {
+  const index = fileURLToPath(new URL('../src/index.ts', import.meta.url));
+  expect([...staticImports(index)].map((name) => basename(name)).sort()).toEqual([
+    'core',
+    'decrypt-sops-file.ts',
+    'encrypt-sops-file.ts',
+    'index.ts',
+    'node:path',
+    'sops-provider.ts',
+    'sops-source.ts',
+  ]);
+});
+
+/** The modules that `file` cannot be loaded without, types left out. */
+function staticImports(file: string, found: Set<string> = new Set()): Set<string> {
+  if (found.has(file)) return found;
+  found.add(file);
+  const text = readFileSync(file, 'utf8').replace(/^(import|export) type .*?;$/gms, '');
+  for (const [, name = ''] of text.matchAll(/^(?:import|export) [\w{},\s]+from '([^']+)';$/gm))
+    if (name.startsWith('.')) staticImports(join(dirname(file), name), found);
+    else found.add(name);
+  return found;
+}
+
+describe('check', () => {
+  async function checksOf(path: string, ageKeyFile = keyPath('one.txt'), environment = nowhere) {
+    const provider = sopsProvider({ path, ageKeyFile, environment });
+    const checks = (await provider.check?.(context())) ?? [];
+    assertNoLeak([secretOf('one.txt'), 's3cret-canary', 'hunter2-canary'], checks);
+    return checks.map(({ subject, state, message }) => `${subject} ${state}: ${message}`);
+  }
+
+  test('tells who opens it, that we can, and that the MAC is right', async () => {
+    const key = join(folder, 'key.txt');
+    await writeFile(key, keyText('one.txt'), { mode: 0o600 });
+    const path = fixturePath('groups.yaml');
+    expect(await checksOf(path, key)).toEqual([
+      `file ready: ${path}, yaml, written by sops 3.11.0`,
+      'recipients ready: 4 age or SSH keys, in 3 groups of which it takes 2',
+      'key ready: an age or SSH key opens it',
+      'MAC ready: right: the values are those that sops wrote',
+      `key file ready: ${key} has mode 600`,
+    ]);
+    await chmod(key, 0o644);
+    expect((await checksOf(path, key)).at(-1)).toBe(
+      `key file failing: ${key} has mode 644: others can read it`,
+    );
+  });
+
+  test('tells what is wrong, and throws for none of it', async () => {
+    const path = join(folder, 'checked.yaml');
+    expect(await checksOf(path)).toContain(`file failing: ${path} does not exist`);
+    await writeFile(path, 'not: ours\n');
+    expect(await checksOf(path)).toContain(`file failing: ${path} is not encrypted by sops`);
+    await writeFile(path, fixture('all.yaml').replace('none: null', 'none: x'));
+    expect((await checksOf(path)).join()).toContain('MAC failing');
+    expect((await checksOf(fixturePath('all.yaml'), keyPath('two.txt'))).join()).toContain(
+      'key failing: the age key does not open',
+    );
+    const noSops = { ...nowhere, PATH: '/nowhere' };
+    expect((await checksOf(fixturePath('pgp.yaml'), keyPath('one.txt'), noSops)).join()).toContain(
+      'sops itself, which is not on PATH',
+    );
+  });
+});
+
+describe('watch', () => {
+  /** Waits for the next change that a watch tells of. */
+  function watching(path: string) {
+    const ended = new AbortController();
+    let changed: () => void = () => undefined;
+    let next = new Promise<void>((resolve) => {
+      changed = resolve;
+    });
+    const watch = sopsProvider({ path, ...keys }).watch?.(() => changed(), ended.signal);
+    return {
+      async after(change: () => Promise<void>) {
+        await change();
+        await next;
+        next = new Promise<void>((resolve) => {
+          changed = resolve;
+        });
+      },
+      async end() {
+        ended.abort();
+        await watch;
+      },
+    };
+  }
+
+  test('tells of a change in place, of a file renamed over it, of its going and coming', async () => {
+    const path = join(folder, 'watched.yaml');
+    await writeFile(path, fixture('all.yaml'));
+    const watch = watching(path);
+    // the watch is set up once its module is loaded, which nothing tells: so the first write repeats
+    const repeated = setInterval(() => void writeFile(path, fixture('rsa.yaml')), 100);
+    await watch.after(async () => {});
+    clearInterval(repeated);
+    await watch.after(async () => {
+      await writeFile(`${path}.new`, fixture('groups.yaml'));
+      await rename(`${path}.new`, path);
+    });
+    await watch.after(() => rm(path));
+    await watch.after(() => copyFile(fixturePath('all.yaml'), path));
+    await watch.end();
+  });
+});

@@ -51,7 +51,7 @@ function report(what, { nothing, minimal, ours }) {
     const [floor, script, run] = [nothing, minimal, ours].map((times) => times[kind]);
     const ratio = (run - floor) / (script - floor);
     console.log(
-      `${what}, ${kind}: true ${floor.toFixed(0)} ms, minimal ${script.toFixed(0)} ms, run ${run.toFixed(0)} ms, ratio of what is added ${ratio.toFixed(2)}`,
+      `${what}, ${kind}: program ${floor.toFixed(0)} ms, minimal ${script.toFixed(0)} ms, run ${run.toFixed(0)} ms, ratio of what is added ${ratio.toFixed(2)}`,
     );
   }
 }
@@ -63,9 +63,9 @@ try {
   const dotenv = values.map((value, index) => `NAME_${index}=${value}\n`).join('');
   writeFileSync(join(folder, '.env'), dotenv, { mode: 0o600 });
   const commands = (kind) => ({
-    nothing: ['true'],
-    minimal: [node, here('run/minimal.mjs'), kind, 'true'],
-    ours: [...keyfall, 'run', '--', 'true'],
+    nothing: ['/usr/bin/true'],
+    minimal: [node, here('run/minimal.mjs'), kind, '/usr/bin/true'],
+    ours: [...keyfall, 'run', '--', '/usr/bin/true'],
   });
   const env = { PATH: process.env.PATH, HOME: folder };
   report('.env', compare(commands('dotenv'), { cwd: folder, env }));

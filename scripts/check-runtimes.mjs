@@ -1,6 +1,7 @@
 // Runs core's own tests in every runtime that core promises to run on: the same files, under the same
-// vitest, started by each runtime in turn, and core's built files as an application loads them. The
-// runtimes are fetched once, by npm and in exact versions, into the user's cache folder.
+// vitest, started by each runtime in turn, and core's built files as an application loads them; in each
+// Node the built command too. The runtimes are fetched once, by npm and in exact versions, into the
+// user's cache folder.
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -76,6 +77,7 @@ function testsIn(runtime, report) {
   const program = programOf(runtime);
   const env = { KEYFALL_RUNTIME: `${runtime.name} ${runtime.version}` };
   run(program, [...runtime.args, 'scripts/runtimes/use-core.mjs'], root, env);
+  if (runtime.name === 'node') run(program, ['scripts/runtimes/use-cli.mjs'], root, env);
   const config = 'scripts/runtimes/vitest.config.mjs';
   const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--config', config];
   const reporting = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];

@@ -19,7 +19,10 @@ export interface SettingsOptions {
   readonly tokenHelper?: boolean;
   /** The configuration's path; `false`: none, whatever is there. Default: what `findConfig` finds. */
   readonly config?: string | false;
-  /** The configuration's profile. Default `KEYFALL_PROFILE` of the environment. */
+  /**
+   * The configuration's profile, and what `{profile}` in a Vault's path stands for. Default
+   * `KEYFALL_PROFILE` of the environment.
+   */
   readonly profile?: string;
 }
 
@@ -48,16 +51,8 @@ export async function withChain<Result>(
  */
 export async function openConfiguredChain(options: SettingsOptions): Promise<CliChain> {
   const file = configFile(options);
-  const profile = options.profile ?? (process.env['KEYFALL_PROFILE'] || undefined);
-  if (file === undefined) {
-    if (profile !== undefined)
-      throw new SecretError(
-        'ERR_SECRET_CONFIG',
-        `the profile ${printable(profile)} is asked for, and there is no configuration`,
-        { hint: 'Write a keyfall.config.ts, or leave --profile and KEYFALL_PROFILE out.' },
-      );
-    return openChain(await chainOfSettings(options));
-  }
+  const profile = chosenProfile(options);
+  if (file === undefined) return openChain(await chainOfSettings(options, profile));
   for (const [flag, given] of [
     ['--dotenv', options.dotenv],
     ['--token-helper', options.tokenHelper],
@@ -72,6 +67,11 @@ export async function openConfiguredChain(options: SettingsOptions): Promise<Cli
   return openChain(await configuredChain(file, profile));
 }
 
+/** The profile that was asked for, if any was. */
+export function chosenProfile({ profile }: SettingsOptions): string | undefined {
+  return profile ?? (process.env['KEYFALL_PROFILE'] || undefined);
+}
+
 /** The absolute path of the configuration that a command goes by, if there is one. */
 export function configFile({ config }: SettingsOptions): string | undefined {
   if (config === false) return undefined;
@@ -79,9 +79,13 @@ export function configFile({ config }: SettingsOptions): string | undefined {
 }
 
 /** Vault, then `.env`; or `.env` alone. */
-async function chainOfSettings(options: SettingsOptions): Promise<ChainParts> {
+async function chainOfSettings(
+  options: SettingsOptions,
+  profile: string | undefined,
+): Promise<ChainParts> {
   const dotenv = dotenvProvider({ path: dotenvPath(options) });
   const file = await readSettings(dotenv);
+  if (profile !== undefined) assertProfileCounts(profile, file);
   const providers = [{ provider: dotenv, isStore: false }];
   if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false'))
     providers.unshift({ provider: await vaultFrom(file, options), isStore: true });
@@ -89,6 +93,21 @@ async function chainOfSettings(options: SettingsOptions): Promise<ChainParts> {
   if (ttl === undefined) return { providers };
   toMilliseconds(ttl as Duration, 'KEYFALL_TTL');
   return { providers, ttl: ttl as Duration };
+}
+
+/** A profile that nothing goes by is refused: who asks for `prod` must not get something else. */
+function assertProfileCounts(profile: string, file: FileSettings): void {
+  const path = [process.env, file]
+    .flatMap((source) => [source['BAO_SECRET_PATH'], source['VAULT_SECRET_PATH']])
+    .find((each) => each !== undefined);
+  if (path?.includes('{profile}')) return;
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    `the profile ${printable(profile)} is asked for, and there is no configuration and no {profile} in VAULT_SECRET_PATH`,
+    {
+      hint: 'Write a keyfall.config.ts (`keyfall init`), or leave --profile and KEYFALL_PROFILE out.',
+    },
+  );
 }
 
 function dotenvPath({ dotenv = '.env' }: SettingsOptions): string {
@@ -145,12 +164,12 @@ async function readSettings(dotenv: SecretProvider): Promise<FileSettings> {
  */
 async function vaultFrom(
   file: FileSettings,
-  { tokenHelper = false }: SettingsOptions,
+  { tokenHelper = false, profile }: SettingsOptions,
   check: (env: FileSettings) => void = () => {},
 ): Promise<SecretProvider> {
   const { vaultEnvironment, vaultProvider } = await import('@keyfall/provider-vault');
   const { env, warnings } = vaultEnvironment({ environment: process.env, file, tokenHelper });
   for (const warning of warnings) notice(`${warning}.`);
   check(env);
-  return vaultProvider({ env, tokenHelper });
+  return vaultProvider({ env, tokenHelper, ...(profile !== undefined && { profile }) });
 }

@@ -12,8 +12,55 @@ export function notice(message: string): void {
   writeLine(`keyfall: ${message}`);
 }
 
+/** What is said of work that went well, `keyfall: message`: `--quiet` leaves it out. */
+export function report(message: string): void {
+  if (!quiet) notice(message);
+}
+
+let quiet = false;
+
+/** Has nothing said but what went wrong or must not be silent (`--quiet`). */
+export function beQuiet(): void {
+  quiet = true;
+}
+
+let beforeLine: (() => void) | undefined;
+
+/** Has this called before each line on stderr, by what has the last line of the terminal in use. */
+export function onBeforeLine(clear: (() => void) | undefined): void {
+  beforeLine = clear;
+}
+
+/** How long somebody waits without seeing that anything goes on, in milliseconds. */
+const patience = 500;
+
+/**
+ * The result of `work`. A person at a terminal who waits for it longer than half a second sees what
+ * for; a log, a pipe and who asked for quiet see nothing.
+ */
+export async function waitingFor<Result>(
+  what: string,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  if (quiet || !isatty(2)) return work();
+  let over = false;
+  let stop: (() => void) | undefined;
+  const timer = setTimeout(async () => {
+    const { startSpinner } = await import('./spinner.ts');
+    if (!over) stop = startSpinner(what);
+  }, patience);
+  try {
+    return await work();
+  } finally {
+    over = true;
+    clearTimeout(timer);
+    stop?.();
+  }
+}
+
 /** Text for a person on stderr, as it is, with a line end. */
 export function writeLine(text: string): void {
+  beforeLine?.();
   const bytes = Buffer.from(`${text}\n`);
   try {
     for (let written = 0; written < bytes.length; ) written += writeSync(2, bytes, written);
@@ -59,7 +106,7 @@ export function printJson(data: unknown): Promise<void> {
 
 /** A step of some work, as it begins: shown to a person who waits for it, and not to a log. */
 export async function showStep(text: string): Promise<void> {
-  if (!isatty(2)) return;
+  if (quiet || !isatty(2)) return;
   // A line each and no spinner: clack's takes the keyboard, and ends a Ctrl-C with exit code 0.
   const { log } = await import('@clack/prompts');
   log.step(text, { output: process.stderr, spacing: 0 });

@@ -210,6 +210,16 @@ describe('what is wrong is told by file, line and option, and never with a text 
     expect(result.output).not.toContain(canary);
   });
 
+  test('a provider whose package is missing is told by the command that installs it', async () => {
+    const config = json({ providers: [{ provider: 'doppler' }] });
+    const root = await repository({ 'keyfall.config.json': config });
+    const result = await keyfall(['list'], { cwd: root });
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toBe(
+      'keyfall: keyfall.config.json, line 3: providers[0]: the provider doppler comes from @keyfall/provider-doppler, which is not installed. Install it: npm install @keyfall/provider-doppler\n',
+    );
+  });
+
   test('what a factory refuses keeps its code', async () => {
     const root = await repository({
       'keyfall.config.ts': `import { vaultProvider } from '@keyfall/provider-vault';

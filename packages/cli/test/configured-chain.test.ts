@@ -33,10 +33,6 @@ test.each([
     `{\n  "providers": [\n  { "provider": "vault", "token": "${canary}" }] }`,
     'line 3: providers[0].token: is a secret, which has no place in a configuration.',
   ],
-  [
-    '{\n  "providers": [\n  { "provider": "doppler" }] }',
-    'providers[0]: the provider doppler comes from @keyfall/provider-doppler, which is not installed. Install it: npm install @keyfall/provider-doppler',
-  ],
 ])('%s', async (text, why) => {
   const file = join(await folderWith(), 'keyfall.config.json');
   await writeFile(file, text);

@@ -36,7 +36,7 @@ export async function configuredChain(
     });
   const at: OptionPath =
     chosen.providers === undefined ? ['providers'] : ['profiles', profile ?? '', 'providers'];
-  return { ...options, providers: await makeProviders(loaded, providers, at) };
+  return { ...options, providers: await makeProviders(loaded, providers, at, profile) };
 }
 
 function profileOf(loaded: LoadedConfig, profile: string): ChainConfig {

@@ -27,12 +27,14 @@ const factories: Readonly<Record<Exclude<ProviderId, 'env'>, readonly [string, s
  * Makes the providers of a chain, in its order.
  *
  * @param at - where the chain stands in the configuration
+ * @param profile - what `{profile}` in a Vault's path stands for, unless its options say
  * @throws `ERR_SECRET_CONFIG` naming file, line and option, or the package to install
  */
 export async function makeProviders(
   { file, lineOf }: LoadedConfig,
   providers: readonly ConfigEntry[] | (() => unknown),
   at: OptionPath,
+  profile: string | undefined,
 ): Promise<readonly CliChainEntry[]> {
   return inFolderOf(file, async () => {
     const { checkEntry } = await import('./config-schema.ts');
@@ -48,7 +50,7 @@ export async function makeProviders(
         throw configError({ file, line: lineOf(wrong), ...complaint, option: wrong });
       }
       try {
-        made.push(await makeProvider(entry as ConfigEntry, file));
+        made.push(await makeProvider(entry as ConfigEntry, file, profile));
       } catch (error) {
         throw placed(error, file, option, lineOf(option));
       }
@@ -65,7 +67,11 @@ export async function makeProviders(
   }
 }
 
-async function makeProvider(entry: ConfigEntry, file: string): Promise<CliChainEntry> {
+async function makeProvider(
+  entry: ConfigEntry,
+  file: string,
+  profile: string | undefined,
+): Promise<CliChainEntry> {
   if ('read' in entry)
     return { provider: entry as SecretProvider, isStore: isStore(entry as SecretProvider) };
   if (typeof entry.provider === 'object')
@@ -73,7 +79,9 @@ async function makeProvider(entry: ConfigEntry, file: string): Promise<CliChainE
   const { provider: id, required, timeout, onDenied, ...options } = entry as NamedProvider;
   const factory = await factoryOf(id, file);
   return {
-    provider: factory(options),
+    provider: factory(
+      profile !== undefined && /^vault/.test(id) ? { profile, ...options } : options,
+    ),
     isStore: id !== 'dotenv' && id !== 'env',
     ...(required !== undefined && { required }),
     ...(timeout !== undefined && { timeout }),

@@ -1,0 +1,115 @@
+/**
+ * How text for a person is laid out: columns that fit the terminal, and colours where a terminal
+ * shows them.
+ */
+import { isatty } from 'node:tty';
+import { styleText } from 'node:util';
+
+/** The colours in use, by what they mean. */
+const styles = {
+  good: 'green',
+  bad: 'red',
+  unsure: 'yellow',
+  heading: 'bold',
+  aside: 'dim',
+} as const;
+
+/** What a text means, for its colour. */
+export type Style = keyof typeof styles;
+
+/** Text on stdout in a colour, where stdout is a terminal and nobody asked for none (`NO_COLOR`). */
+export function styled(style: Style, text: string): string {
+  return hasColours() ? styleText(styles[style], text) : text;
+}
+
+/** https://no-color.org: set, and not to nothing. */
+function hasColours(): boolean {
+  return isatty(1) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
+}
+
+/** A cell of a table. */
+export interface Cell {
+  readonly text: string;
+  readonly style?: Style;
+}
+
+/** How a table is laid out. */
+export interface TableOptions {
+  /** Columns of the terminal. Default: those of stdout if it is one, else no limit. */
+  readonly width?: number | undefined;
+  /** Text before each line. */
+  readonly indent?: string;
+}
+
+/** The columns of the terminal that stdout is, if it is one. */
+export function terminalWidth(): number | undefined {
+  return isatty(1) ? process.stdout.columns : undefined;
+}
+
+/**
+ * Rows in columns two spaces apart, each line with a line end. The last column is broken between words
+ * where it would leave the terminal, and goes on under itself; nothing is ever cut off.
+ */
+export function formatTable(
+  rows: readonly (readonly (Cell | string)[])[],
+  { width = terminalWidth(), indent = '' }: TableOptions = {},
+): string {
+  const cells = rows.map((row) =>
+    row.map((cell) => (typeof cell === 'string' ? { text: cell } : cell)),
+  );
+  const columns = Math.max(0, ...cells.map((row) => row.length));
+  const widths = Array.from({ length: columns - 1 }, (_, at) =>
+    Math.max(0, ...cells.map((row) => (at < row.length - 1 ? widthOf(row[at]?.text ?? '') : 0))),
+  );
+  return cells.map((row) => formatRow(row)).join('');
+
+  function formatRow(row: readonly Cell[]): string {
+    const before = row.slice(0, -1);
+    const last = row.at(-1) ?? { text: '' };
+    const used = indent.length + before.reduce((sum, _, at) => sum + (widths[at] ?? 0) + 2, 0);
+    const start = before
+      .map((cell, at) => `${shown(cell)}${' '.repeat((widths[at] ?? 0) - widthOf(cell.text) + 2)}`)
+      .join('');
+    // where next to nothing is left beside the others, a broken line would read worse than a long one
+    const left = width === undefined || width - used < 20 ? Number.POSITIVE_INFINITY : width - used;
+    return last.text
+      .split('\n')
+      .flatMap((line) => wrap(line, left))
+      .map((text, at) => {
+        const head = at === 0 ? indent + start : ' '.repeat(used);
+        return `${(head + shown({ ...last, text })).trimEnd()}\n`;
+      })
+      .join('');
+  }
+}
+
+function shown({ text, style }: Cell): string {
+  return style === undefined ? text : styled(style, text);
+}
+
+/** `text` in lines of at most `width` columns, broken between words. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && widthOf(longer) > width) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
+}
+
+/** Columns that a text fills on a terminal: none for a combining mark, two for a wide character. */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const character of text) {
+    if (/\p{M}|\p{Cf}/u.test(character)) continue;
+    width += wide.test(character) ? 2 : 1;
+  }
+  return width;
+}
+
+const wide =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;

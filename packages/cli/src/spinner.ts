@@ -1,0 +1,33 @@
+/**
+ * What moves on a terminal while somebody waits. Only ever on stderr; it takes no key, and a Ctrl-C
+ * ends the process as if it were not there.
+ */
+import { writeSync } from 'node:fs';
+import { onBeforeLine } from './terminal.ts';
+
+const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+
+/** Shows `text` with a wheel until the returned function is called, which leaves no trace of it. */
+export function startSpinner(text: string): () => void {
+  let frame = 0;
+  const draw = (): void => write(`\r\u001b[K${frames[frame++ % frames.length]} ${text}`);
+  const clear = (): void => write('\r\u001b[K');
+  draw();
+  const timer = setInterval(draw, 80);
+  timer.unref();
+  // a notice in between gets a line of its own
+  onBeforeLine(clear);
+  return () => {
+    clearInterval(timer);
+    onBeforeLine(undefined);
+    clear();
+  };
+}
+
+function write(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // a terminal that is gone or full needs no wheel
+  }
+}

@@ -178,8 +178,8 @@ export interface SecretProvider {
   history?(name: string, context: ReadContext): Promise<readonly SecretVersion[]>;
   /**
    * What an earlier version held under the name; `undefined` if that version did not hold it, or is
-   * deleted or destroyed. A rollback is a conditional write of it. A provider with `history` should
-   * have this too.
+   * deleted or destroyed. A rollback is a conditional write of it. A provider with `history` must have
+   * this too.
    */
   readVersion?(
     name: string,

@@ -24,7 +24,7 @@ interface CallTools {
 export type AwsException = 'not-found' | 'deleted' | 'exists' | 'wrong-parameter';
 
 /** What came of a call. */
-export type Reply<Output> =
+type Reply<Output> =
   | { readonly output: Output; readonly exception?: undefined }
   | { readonly output?: undefined; readonly exception: AwsException; readonly error: SecretError };
 

@@ -22,7 +22,7 @@ import {
 
 const region = 'eu-central-1';
 
-export interface Credentials {
+interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }

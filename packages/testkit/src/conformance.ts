@@ -65,7 +65,7 @@ export interface ConformanceCapabilities {
   readonly bag: boolean;
   /** Whether the provider has `list`. Default false. */
   readonly list?: boolean;
-  /** Whether the provider has `history`. Default false. */
+  /** Whether the provider has `history`, and then `readVersion` too. Default false. */
   readonly history?: boolean;
 }
 

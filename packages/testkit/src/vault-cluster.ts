@@ -145,7 +145,12 @@ interface Member {
   readonly address: string;
   readonly process: VaultProcess;
   /** Asks without a token. */
-  ask(method: string, path: string, body?: unknown): Promise<{ body: Record<string, unknown> }>;
+  ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    limit?: number,
+  ): Promise<{ body: Record<string, unknown> }>;
 }
 
 async function prepare(
@@ -189,10 +194,10 @@ async function prepare(
     log_level: 'warn',
   };
   await writeFile(config, JSON.stringify(configuration), { mode: 0o600 });
-  const ask: Member['ask'] = async (method, path, body) => {
+  const ask: Member['ask'] = async (method, path, body, limit = 10_000) => {
     const answer = await fetch(`${address}/v1/${path}`, {
       method,
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(limit),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { body: (await answer.json()) as Record<string, unknown> };
@@ -209,7 +214,7 @@ async function prepare(
 /** What the node says of itself; `gone` if it says nothing. */
 async function stateOf({ ask }: Member): Promise<'active' | 'standby' | 'sealed' | 'gone'> {
   try {
-    const { body } = await ask('GET', 'sys/health');
+    const { body } = await ask('GET', 'sys/health', undefined, 1_000);
     if (body['sealed'] !== false) return 'sealed';
     return body['standby'] === false ? 'active' : 'standby';
   } catch {

@@ -33,7 +33,8 @@ export function closingTests<Subject extends ConformanceSubject>(
         const writes = provider.write ? (provider.atomicity ?? 'undeclared') : 'none';
         assert.equal(writes, capabilities.writes, 'write and atomicity');
         assert.equal(provider.list !== undefined, capabilities.list ?? false, 'list');
-        assert.equal(provider.history !== undefined, capabilities.history ?? false, 'history');
+        for (const ability of ['history', 'readVersion'] as const)
+          assert.equal(provider[ability] !== undefined, capabilities.history ?? false, ability);
         const declared = provider.conditionalWrites ?? 'never';
         const allowed = capabilities.conditionalWrites
           ? ['always', 'depends']

@@ -5,11 +5,17 @@
 import { readFile } from 'node:fs/promises';
 import { createSecrets, type SecretBatch, withMapping } from '@keyfall/core';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultDynamicOptions, vaultDynamic } from '../src/index.ts';
 import { frontOf } from './front.ts';
 import { canary, context, type Fate, relayTo, tokenFor } from './harness.ts';
-import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
+import {
+  eventually,
+  leasesOf,
+  mountUsers,
+  type UserRegistry,
+  userRegistry,
+} from './user-registry.ts';
 
 let server: VaultServer;
 let registry: UserRegistry;
@@ -159,7 +165,7 @@ describe('credentials', () => {
     });
     const impatient = new AbortController();
     const first = provider.read('all', context({ signal: impatient.signal }));
-    await vi.waitFor(() => expect(registry.asked).toBe(before + 1));
+    await eventually(() => expect(registry.asked).toBe(before + 1));
     impatient.abort();
     await expect(first).rejects.toMatchObject({ code: 'ERR_SECRET_ABORTED' });
     const second = provider.read('all', context());
@@ -178,7 +184,7 @@ describe('credentials', () => {
     });
     const before = registry.asked;
     const read = provider.read('all', context());
-    await vi.waitFor(() => expect(registry.asked).toBe(before + 1));
+    await eventually(() => expect(registry.asked).toBe(before + 1));
     const closing = provider.close?.();
     registry.hold = undefined;
     release();

@@ -14,7 +14,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type VaultDynamicOptions, vaultDynamic } from '../src/index.ts';
 import { type Front, frontOf } from './front.ts';
 import { context, type Fate, relayTo, tokenFor } from './harness.ts';
-import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
+import {
+  eventually,
+  leasesOf,
+  mountUsers,
+  type UserRegistry,
+  userRegistry,
+} from './user-registry.ts';
 
 const second = 1_000;
 const minute = 60 * second;
@@ -101,8 +107,8 @@ describe('while the lease may be renewed', () => {
     await provider.check?.(context());
     expect(renewals()).toBe(0);
     await clock.advance(4 * minute);
-    await vi.waitFor(() => expect(renewals()).toBe(1));
-    await vi.waitFor(async () => expect(await leftOf(provider)).toBeGreaterThan(40 * minute));
+    await eventually(() => expect(renewals()).toBe(1));
+    await eventually(async () => expect(await leftOf(provider)).toBeGreaterThan(40 * minute));
     // past the end that the lease had at first
     await clock.advance(25 * minute);
     expect(await userOf(provider)).toBe(user);
@@ -116,8 +122,8 @@ describe('while the lease may be renewed', () => {
     const user = await userOf(provider);
     for (let times = 1; times <= 5; times += 1) {
       await clock.advance(45 * minute);
-      await vi.waitFor(() => expect(renewals()).toBe(times));
-      await vi.waitFor(async () => expect(await leftOf(provider)).toBeGreaterThan(40 * minute));
+      await eventually(() => expect(renewals()).toBe(times));
+      await eventually(async () => expect(await leftOf(provider)).toBeGreaterThan(40 * minute));
     }
     expect(registry.users).toEqual(new Set([user]));
     await provider.close?.();
@@ -128,14 +134,14 @@ describe('while the lease may be renewed', () => {
     const user = await userOf(provider);
     await front.refuse();
     await clock.advance(45 * minute);
-    await vi.waitFor(() => expect(said.at(-1)).toContain('could not be renewed'));
+    await eventually(() => expect(said.at(-1)).toContain('could not be renewed'));
     await front.accept();
     // the more often it failed, the longer it waits
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await clock.advance(10 * second);
       expect(renewals()).toBe(1);
-    }, 10_000);
-    await vi.waitFor(async () => expect(await leftOf(provider)).toBeGreaterThan(40 * minute));
+    });
+    await eventually(async () => expect(await leftOf(provider)).toBeGreaterThan(40 * minute));
     await clock.advance(30 * minute);
     expect(await userOf(provider)).toBe(user);
     await provider.close?.();
@@ -148,7 +154,7 @@ describe('while the lease may be renewed', () => {
     const watcher = watcherOf(provider);
     await server.request('PUT', `sys/leases/revoke-prefix/${path}`, { sync: true });
     await clock.advance(45 * minute);
-    await vi.waitFor(() => expect(watcher.onChange).toHaveBeenCalledOnce());
+    await eventually(() => expect(watcher.onChange).toHaveBeenCalledOnce());
     expect(await userOf(provider)).not.toBe(user);
     await watcher.end();
     await provider.close?.();
@@ -172,10 +178,10 @@ describe('before the end', () => {
     const old = await userOf(provider);
     const watcher = watcherOf(provider);
     await clock.advance(58 * minute);
-    await vi.waitFor(() => expect(said).toEqual([expect.stringContaining('could not be renewed')]));
+    await eventually(() => expect(said).toEqual([expect.stringContaining('could not be renewed')]));
     expect(watcher.onChange).not.toHaveBeenCalled();
     await clock.advance(minute);
-    await vi.waitFor(() => expect(watcher.onChange).toHaveBeenCalledOnce());
+    await eventually(() => expect(watcher.onChange).toHaveBeenCalledOnce());
     const fresh = await userOf(provider);
     expect(fresh).not.toBe(old);
     expect(registry.users).toEqual(new Set([old, fresh]));
@@ -184,7 +190,7 @@ describe('before the end', () => {
     await provider.check?.(context());
     expect(revocations()).toBe(0);
     await clock.advance(second);
-    await vi.waitFor(() => expect(registry.users).toEqual(new Set([fresh])));
+    await eventually(() => expect(registry.users).toEqual(new Set([fresh])));
     await watcher.end();
     await provider.close?.();
   });
@@ -198,7 +204,7 @@ describe('before the end', () => {
     expect(fresh).not.toBe(old);
     // who was told so may go on giving out the old ones until then
     await clock.advance(30 * second);
-    await vi.waitFor(() => expect(registry.users).toEqual(new Set([fresh])));
+    await eventually(() => expect(registry.users).toEqual(new Set([fresh])));
     await provider.close?.();
   });
 
@@ -207,7 +213,7 @@ describe('before the end', () => {
     const old = await userOf(provider);
     await clock.advance(59 * minute + 10 * second);
     expect(await userOf(provider)).toBe(old);
-    await vi.waitFor(async () => expect(await userOf(provider)).not.toBe(old));
+    await eventually(async () => expect(await userOf(provider)).not.toBe(old));
     expect(registry.made).toBe(2);
     await provider.close?.();
   });
@@ -217,16 +223,16 @@ describe('before the end', () => {
     const old = await userOf(provider);
     const watcher = watcherOf(provider);
     await clock.advance(45 * minute);
-    await vi.waitFor(() => expect(said).toHaveLength(1));
+    await eventually(() => expect(said).toHaveLength(1));
     await front.refuse();
     await clock.advance(14 * minute + 35 * second);
-    await vi.waitFor(() => expect(said.at(-1)).toContain('new credentials'));
+    await eventually(() => expect(said.at(-1)).toContain('new credentials'));
     expect(await userOf(provider)).toBe(old);
     await front.accept();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await clock.advance(second);
       expect(watcher.onChange).toHaveBeenCalledOnce();
-    }, 10_000);
+    });
     expect(await userOf(provider)).not.toBe(old);
     await watcher.end();
     await provider.close?.();
@@ -292,7 +298,7 @@ describe('in a chain', () => {
     });
     await server.request('PUT', `sys/leases/revoke-prefix/${path}`, { sync: true });
     await clock.advance(45 * minute);
-    await vi.waitFor(() => expect(seen).toHaveLength(1));
+    await eventually(() => expect(seen).toHaveLength(1));
     expect(seen[0]?.['username']).not.toBe(old['username']);
     expect(seen[0]?.['password']).not.toBe(old['password']);
     expect(registry.users).toContain(seen[0]?.['username']);
@@ -320,7 +326,7 @@ describe('at the end', () => {
     const watcher = watcherOf(provider);
     await server.request('PUT', `sys/leases/revoke-prefix/${path}`, { sync: true });
     await clock.advance(45 * minute);
-    await vi.waitFor(() => expect(watcher.onChange).toHaveBeenCalledOnce());
+    await eventually(() => expect(watcher.onChange).toHaveBeenCalledOnce());
     await provider.close?.();
     await watcher.end();
     expect(revocations()).toBe(2);

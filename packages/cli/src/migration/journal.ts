@@ -1,58 +1,71 @@
 /**
- * What a migration did, beside its backup: names and versions, never a value. `migrate --restore`
- * reads it.
+ * What a migration did and how far it came: names and versions, never a value. It stands on the disk
+ * before the step that it tells of, so that whatever ends the process, the next run knows what may
+ * have happened. `migrate --restore` reads it, too.
  */
 import { readFile } from 'node:fs/promises';
 import { SecretError } from '@keyfall/core';
 import { errnoCode } from '../report-error.ts';
+import { printable } from '../terminal.ts';
 import { replaceFile } from './files.ts';
 
-/** The content of `BACKUP.journal`. */
+/** A name that the store held with another value. */
+export interface OverwrittenName {
+  readonly name: string;
+  /** The store's version that has the other value, where it has versions. */
+  readonly version?: string;
+}
+
+/** The content of a `*.journal`. */
 export interface MigrationJournal {
   /** Version of this format. */
   readonly format: 1;
-  /** The file that was migrated, absolute. */
-  readonly file: string;
+  /** The file that was migrated, absolute; or the store. */
+  readonly source: string;
   /** The store that it went to. */
   readonly store: string;
-  /** `planned`: the write may or may not have happened. `verified`: it was read back. */
-  readonly state: 'planned' | 'verified';
+  /**
+   * `started`: nothing was written. `planned`: the write may or may not have happened. `verified`: it
+   * was read back; the file may or may not have been edited. `done`; `restored`: it was undone.
+   */
+  readonly state: 'started' | 'planned' | 'verified' | 'done' | 'restored';
   /** Names that the store did not hold. */
   readonly created: readonly string[];
-  /** Names that the store held with another value. */
-  readonly overwritten: readonly string[];
-  /** The store's version before the write, where it has them. */
-  readonly versionBefore?: string;
+  readonly overwritten: readonly OverwrittenName[];
 }
 
-/** The journal's path. */
+/** The path of a backup's journal. */
 export function journalPath(backup: string): string {
   return `${backup}.journal`;
 }
 
-/** Writes the journal of a backup, in one step. */
-export async function writeJournal(backup: string, journal: MigrationJournal): Promise<void> {
+/** Writes a journal, in one step. */
+export async function writeJournal(path: string, journal: MigrationJournal): Promise<void> {
   const text = `${JSON.stringify(journal, null, 2)}\n`;
-  await replaceFile(journalPath(backup), Buffer.from(text), undefined);
+  await replaceFile(path, Buffer.from(text), undefined);
 }
 
 /**
- * The journal of a backup.
+ * Reads a journal.
  * @throws `ERR_SECRET_CONFIG` if there is none; `ERR_SECRET_INVALID` if it is none of ours
  */
-export async function readJournal(backup: string): Promise<MigrationJournal> {
-  const path = journalPath(backup);
+export async function readJournal(path: string): Promise<MigrationJournal> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new SecretError('ERR_SECRET_CONFIG', `${path} cannot be read (${errnoCode(error)})`, {
-      hint: 'Give the path of a backup that `keyfall migrate` made, with its journal beside it.',
-    });
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${printable(path)} cannot be read (${errnoCode(error)})`,
+      { hint: 'Give the path of a backup that `keyfall migrate` made, with its journal beside it.' },
+    );
   }
   const journal = parse(text);
   if (isJournal(journal)) return journal;
-  throw new SecretError('ERR_SECRET_INVALID', `${path} is not a journal of keyfall migrate`);
+  throw new SecretError(
+    'ERR_SECRET_INVALID',
+    `${printable(path)} is not a journal of keyfall migrate`,
+  );
 }
 
 function parse(text: string): unknown {
@@ -65,17 +78,24 @@ function parse(text: string): unknown {
 
 function isJournal(value: unknown): value is MigrationJournal {
   if (typeof value !== 'object' || value === null) return false;
-  const { format, file, store, created, overwritten } = value as Record<
+  const { format, source, store, state, created, overwritten } = value as Record<
     keyof MigrationJournal,
     unknown
   >;
-  const areNames = (names: unknown) =>
-    Array.isArray(names) && names.every((name) => typeof name === 'string');
   return (
     format === 1 &&
-    typeof file === 'string' &&
+    typeof source === 'string' &&
     typeof store === 'string' &&
-    areNames(created) &&
-    areNames(overwritten)
+    ['started', 'planned', 'verified', 'done', 'restored'].includes(String(state)) &&
+    Array.isArray(created) &&
+    created.every((name) => typeof name === 'string') &&
+    Array.isArray(overwritten) &&
+    overwritten.every(isOverwrittenName)
   );
+}
+
+function isOverwrittenName(value: unknown): value is OverwrittenName {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, version } = value as Record<keyof OverwrittenName, unknown>;
+  return typeof name === 'string' && (version === undefined || typeof version === 'string');
 }

@@ -39,6 +39,8 @@ export interface MigrationPlanOptions {
   /** What the store holds now. */
   readonly target: ReadonlyMap<string, string>;
   readonly onConflict: ConflictPolicy;
+  /** What the user chose for single names, before `onConflict`. */
+  readonly choices?: ReadonlyMap<string, Exclude<ConflictPolicy, 'fail'>> | undefined;
   /** Names that never leave the source. */
   readonly bootstrap: ReadonlySet<string>;
   /** Only these names. Default: all. */
@@ -47,14 +49,15 @@ export interface MigrationPlanOptions {
 
 /** Decides what to do with each name of the source. */
 export function planMigration(options: MigrationPlanOptions): MigrationPlan {
-  const { source, target, onConflict, bootstrap, select } = options;
+  const { source, target, onConflict, choices, bootstrap, select } = options;
   const decide = (name: string, value: string): PlannedAction => {
     if (bootstrap.has(name)) return 'bootstrap';
     if (select !== undefined && !select.has(name)) return 'unselected';
     const held = target.get(name);
     if (held === undefined) return 'create';
     if (held === value) return 'same';
-    return onConflict === 'fail' ? 'conflict' : onConflict;
+    const policy = choices?.get(name) ?? onConflict;
+    return policy === 'fail' ? 'conflict' : policy;
   };
   const names = [...source].map(([name, value]) => ({ name, action: decide(name, value) }));
   const written = names.filter(({ action }) => action === 'create' || action === 'overwrite');

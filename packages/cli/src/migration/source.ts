@@ -1,44 +1,94 @@
 /**
- * The `.env` of a migration, read exactly as the application would read it.
+ * What a migration moves: a `.env`, read exactly as the application would read it, or what another
+ * store holds.
  */
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { isSecretError, labelOf, type SecretProvider } from '@keyfall/core';
 import { type DotenvInspection, dotenvProvider, inspectDotenv } from '@keyfall/provider-dotenv';
 import { openAlone } from '../one-provider.ts';
 import { listNames } from '../terminal.ts';
 
-/** The content of a `.env` at one moment; `values` as npm dotenv reads them, in the file's order. */
-export interface MigrationSource extends DotenvInspection {
+/** A `.env` at one moment; `values` as npm dotenv reads them, in the file's order. */
+export interface FileSource extends DotenvInspection {
+  readonly kind: 'file';
   /** The path as the user gave it. */
+  readonly label: string;
   readonly path: string;
+  /** For the journal: the file's absolute path. */
+  readonly identity: string;
   readonly bytes: Buffer;
   readonly text: string;
 }
 
+/** What a store holds at one moment. Nothing of it is ever changed. */
+export interface StoreSource {
+  readonly kind: 'store';
+  readonly label: string;
+  readonly identity: string;
+  readonly values: ReadonlyMap<string, string>;
+}
+
+/** Where the values come from. */
+export type MigrationSource = FileSource | StoreSource;
+
 /**
- * Reads the file.
+ * Reads a file.
  * @throws as `dotenvProvider` for a file that is not there, not readable or not text
  */
-export async function readSource(path: string): Promise<MigrationSource> {
+export async function readSource(path: string): Promise<FileSource> {
   // the provider knows what is no readable text file; the bytes are needed for the backup
   await openAlone(dotenvProvider({ path, mustExist: true })).getAll();
   const bytes = await readFile(path);
   const text = bytes.toString('utf8');
-  return { path, bytes, text, ...(await inspectDotenv(text)) };
+  const inspection = await inspectDotenv(text);
+  return { kind: 'file', label: path, path, identity: resolve(path), bytes, text, ...inspection };
 }
 
-/** What may surprise about the file, a sentence each. */
+/**
+ * Reads all that a store holds.
+ * @throws what the store answers, for the whole or for one name: nothing may be left behind unseen
+ */
+export async function readStoreSource(provider: SecretProvider): Promise<StoreSource> {
+  const secrets = openAlone(provider, '20s');
+  try {
+    const { entries } = await secrets.read('all', {
+      signal: AbortSignal.timeout(20_000),
+      timeLeft: () => 20_000,
+      warn: () => {},
+    });
+    const values = new Map<string, string>();
+    for (const [name, entry] of entries) {
+      if (isSecretError(entry)) throw entry;
+      values.set(name, entry.value);
+    }
+    const { name, store } = provider;
+    return { kind: 'store', label: labelOf(name, store), identity: store, values };
+  } finally {
+    await secrets.close();
+  }
+}
+
+/** What may surprise about the source, a sentence each. */
 export function surprises(source: MigrationSource): string[] {
-  const { path, duplicates, droppedLines, expansions } = source;
   const found: string[] = [];
-  if (duplicates.length > 0)
-    found.push(`${path} has ${listNames(duplicates)} more than once: the last one counts.`);
-  if (droppedLines.length > 0)
+  if (source.kind === 'file') {
+    const { path, duplicates, droppedLines, expansions } = source;
+    if (duplicates.length > 0)
+      found.push(`${path} has ${listNames(duplicates)} more than once: the last one counts.`);
+    if (droppedLines.length > 0)
+      found.push(
+        `${path} has lines that dotenv does not read, and that are not migrated: ${droppedLines.join(', ')}.`,
+      );
+    if (expansions.length > 0)
+      found.push(
+        `${listNames(expansions)} would be expanded by dotenv-expand ($NAME), and is migrated as it stands.`,
+      );
+  }
+  const odd = [...source.values.keys()].filter((name) => !/^[A-Za-z_]\w*$/.test(name));
+  if (odd.length > 0)
     found.push(
-      `${path} has lines that dotenv does not read, and that are not migrated: ${droppedLines.join(', ')}.`,
-    );
-  if (expansions.length > 0)
-    found.push(
-      `${listNames(expansions)} would be expanded by dotenv-expand ($NAME), and is migrated as it stands.`,
+      `${listNames(odd)} ${odd.length === 1 ? 'is no name' : 'are no names'} of a shell's variable: a shell script that is started with it cannot read it.`,
     );
   return found;
 }

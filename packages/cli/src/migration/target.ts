@@ -6,12 +6,14 @@ import { openAlone } from '../one-provider.ts';
 import { listNames } from '../terminal.ts';
 
 /** What the store holds, at one moment. */
-interface TargetContent {
+export interface TargetContent {
   readonly values: ReadonlyMap<string, string>;
+  /** The version of each value, where the store has them: what brings it back once it is replaced. */
+  readonly versions: ReadonlyMap<string, string>;
+  /** Names that it holds and cannot give. */
+  readonly broken: ReadonlyMap<string, SecretError>;
   /** For a conditional write; missing where the store has none. */
   readonly revision?: string;
-  /** The version of what it holds, where that is one. A revision is for writing, and not to be shown. */
-  readonly version?: string;
 }
 
 /** A store that a migration writes to. */
@@ -19,6 +21,8 @@ export interface MigrationTarget {
   /** Its name and place, for messages. */
   readonly label: string;
   readonly store: string;
+  /** Whether what is replaced can be read again by its version. */
+  readonly keepsVersions: boolean;
   /** Reads the whole document from the store itself. */
   read(): Promise<TargetContent>;
   /** One write of all, only if the store is still at that revision; `null` deletes. */
@@ -26,48 +30,77 @@ export interface MigrationTarget {
     entries: ReadonlyMap<string, string | null>,
     revision: string | undefined,
   ): Promise<WriteReceipt>;
+  /** What an earlier version held under the name, if it can still be read. */
+  readVersion(name: string, version: string): Promise<string | undefined>;
+  /**
+   * Asks the store, where it can be asked, whether it would take a write.
+   * @throws `ERR_SECRET_DENIED` if it says no; `ERR_SECRET_UNSUPPORTED` if nothing can be written there
+   */
+  assertWritable(): Promise<void>;
   close(): Promise<void>;
 }
 
+/** Time limit of one call, in milliseconds. */
+const patience = 20_000;
+
 /** Opens a provider as a target. */
 export function openTarget(provider: SecretProvider): MigrationTarget {
-  const secrets = openAlone(provider, '20s');
-  const context = () => ({
-    signal: new AbortController().signal,
-    timeLeft: () => Number.POSITIVE_INFINITY,
-    warn: () => {},
-  });
+  const secrets = openAlone(provider, patience);
+  const label = labelOf(provider.name, provider.store);
+  const context = () => {
+    const end = performance.now() + patience;
+    return {
+      signal: AbortSignal.timeout(patience),
+      timeLeft: () => end - performance.now(),
+      warn: () => {},
+    };
+  };
+  const readOnly = () =>
+    new SecretError('ERR_SECRET_UNSUPPORTED', `${label} cannot be written to`, {
+      hint: 'Name another one with --to.',
+    });
   return {
-    label: labelOf(provider.name, provider.store),
+    label,
     store: provider.store,
+    keepsVersions: provider.readVersion !== undefined,
     async read() {
       const { entries, revision } = await secrets.read('all', context());
       const values = new Map<string, string>();
-      const versions = new Set<string | undefined>();
+      const versions = new Map<string, string>();
+      const broken = new Map<string, SecretError>();
       for (const [name, entry] of entries)
         if ('value' in entry) {
           values.set(name, entry.value);
-          versions.add(entry.version);
-        }
-      const [version, ...others] = versions;
-      return {
-        values,
-        ...(revision !== undefined && { revision }),
-        ...(version !== undefined && others.length === 0 && { version }),
-      };
+          if (entry.version !== undefined) versions.set(name, entry.version);
+        } else broken.set(name, entry);
+      return { values, versions, broken, ...(revision !== undefined && { revision }) };
     },
     async write(entries, revision) {
-      if (secrets.write === undefined)
-        throw new SecretError('ERR_SECRET_UNSUPPORTED', `${provider.name} cannot be written to`);
+      if (secrets.write === undefined || provider.write === undefined) throw readOnly();
       const changes = { entries, ...(revision !== undefined && { ifRevision: revision }) };
       return secrets.write(changes, context());
+    },
+    async readVersion(name, version) {
+      return (await provider.readVersion?.(name, version, context()))?.value;
+    },
+    async assertWritable() {
+      if (provider.write === undefined) throw readOnly();
+      const lines = (await provider.check?.(context())) ?? [];
+      // the contract has no line of its own for this: a policy that is short of it says how to mend that
+      const refusal = lines.find(({ mend }) => mend?.startsWith('To let it write: '));
+      if (refusal !== undefined)
+        throw new SecretError('ERR_SECRET_DENIED', `${label} would not take it: ${refusal.message}`, {
+          hint: refusal.mend,
+        });
     },
     close: () => secrets.close(),
   };
 }
 
 /**
- * Reads the store again and compares.
+ * Reads the store again and compares every name.
+ *
+ * @param expected - what it must hold; `null`: it must not hold the name
  * @throws `ERR_SECRET_INVALID` naming what it holds differently
  */
 export async function verify(

@@ -1,0 +1,105 @@
+/**
+ * What was found about one thing that the secrets depend on, and how it is mended.
+ */
+import {
+  isSecretError,
+  labelOf,
+  type ProviderCheck,
+  type SecretErrorCode,
+  type SecretProvider,
+} from '@keyfall/core';
+import { oneCall } from '../one-call.ts';
+import { commandFor } from './remedies.ts';
+
+/** One line of `doctor`. */
+export interface Finding extends ProviderCheck {
+  /** One command that mends it, ready to be typed but for what is in capitals. */
+  readonly command?: string;
+}
+
+/** All that was found about a provider, or about what stands around them. */
+export interface Diagnosis {
+  /** `vault (https://vault.example:8200 secret/shop)`, `this machine`. */
+  readonly about: string;
+  readonly findings: readonly Finding[];
+  /** Why no secret can be read from it; missing where that works, or is not what it is about. */
+  readonly code?: SecretErrorCode;
+}
+
+/**
+ * Looks at a provider. Nothing is read from one that is in order.
+ *
+ * @param byVariables - whether its settings come from variables, so that a command can set them
+ */
+export async function diagnoseProvider(
+  provider: SecretProvider,
+  byVariables: boolean,
+): Promise<Diagnosis> {
+  const about = labelOf(provider.name, provider.store);
+  const { findings, code } = await askProvider(provider);
+  return {
+    about,
+    findings: findings.map((finding) => withCommand(finding, byVariables)),
+    ...(code !== undefined && { code }),
+  };
+}
+
+/** The finding with the command that mends it, where there is one. */
+export function withCommand(finding: Finding, byVariables: boolean): Finding {
+  if (finding.state === 'ready' || finding.command !== undefined) return finding;
+  const command = commandFor(finding, byVariables);
+  return command === undefined ? finding : { ...finding, command };
+}
+
+type Answer = Pick<Diagnosis, 'findings' | 'code'>;
+
+async function askProvider(provider: SecretProvider): Promise<Answer> {
+  const { check } = provider;
+  if (check === undefined) return readIt(provider);
+  try {
+    const findings = await oneCall(provider, (context) => check.call(provider, context), {
+      silent: true,
+    });
+    if (!findings.some(({ state }) => state === 'failing')) return { findings };
+    // a fault may or may not keep the secrets from being read: only reading tells
+    const { code } = await readIt(provider);
+    return { findings, ...(code !== undefined && { code }) };
+  } catch (error) {
+    return failed('check', error);
+  }
+}
+
+/** What reading it tells, for one that cannot be checked. */
+async function readIt(provider: SecretProvider): Promise<Answer> {
+  try {
+    const { entries, missingDocument } = await oneCall(
+      provider,
+      (context) => provider.read('all', context),
+      { silent: true },
+    );
+    for (const entry of entries.values()) if (isSecretError(entry)) throw entry;
+    const message = missingDocument?.description ?? `holds ${entries.size} names`;
+    const isMissing = missingDocument !== undefined && !missingDocument.optional;
+    return { findings: [{ subject: 'content', state: isMissing ? 'failing' : 'ready', message }] };
+  } catch (error) {
+    return failed('content', error);
+  }
+}
+
+function failed(subject: string, error: unknown): Answer {
+  if (!isSecretError(error)) throw error;
+  return { findings: [findingOf(subject, error)], code: error.code };
+}
+
+/** What an error tells, as a finding. */
+export function findingOf(
+  subject: string,
+  { reason, hint }: { readonly reason: string; readonly hint: string | undefined },
+): Finding {
+  return {
+    subject,
+    state: 'failing',
+    message: reason,
+    ...(hint !== undefined && { mend: hint }),
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * What `doctor` looks at besides the providers: what Keyfall runs on, and the settings.
+ */
+import { isSecretError } from '@keyfall/core';
+import type { CliChain } from '../cli-chain.ts';
+import { nearNames } from '../near-names.ts';
+import { listNames } from '../terminal.ts';
+import type { Finding } from './finding.ts';
+
+/** The oldest Node that Keyfall is tested on: `engines` of its package. */
+export const oldestNode = '20.19.0';
+
+/** A release line of Node that is still mended: what an old one is replaced by. */
+const goodNode = 22;
+
+/** Whether Node is new enough. */
+export function checkNode(version: string): Finding {
+  const subject = 'node';
+  return isOlder(version, oldestNode)
+    ? {
+        subject,
+        state: 'failing',
+        message: `${version} is too old: Keyfall needs ${oldestNode} or later`,
+        mend: 'Install a later Node.',
+        command: `nvm install ${goodNode}`,
+      }
+    : { subject, state: 'ready', message: version };
+}
+
+/** Whether a version of three numbers comes before another. */
+export function isOlder(version: string, than: string): boolean {
+  const [ours, theirs] = [version, than].map((text) => text.split('.').map(Number.parseFloat));
+  for (const [at, wanted] of (theirs ?? []).entries()) {
+    const is = ours?.[at] ?? 0;
+    if (is !== wanted) return is < wanted;
+  }
+  return false;
+}
+
+/** Whether the names are there that the configuration says must be. */
+export async function checkNames({ secrets, names }: CliChain): Promise<Finding[]> {
+  if (names.length === 0) return [];
+  const subject = 'names';
+  try {
+    const held = await secrets.list();
+    const missing = names.filter((name) => !held.includes(name));
+    if (missing.length === 0)
+      return [{ subject, state: 'ready', message: `all ${names.length} that must be there are` }];
+    const near = missing.flatMap((name) => nearNames(name, held));
+    const [first = ''] = missing;
+    return [
+      {
+        subject,
+        state: 'failing',
+        message: `nobody holds ${listNames(missing)}`,
+        mend: near.length > 0 ? `Is it called ${listNames(near)}?` : 'Store each of them.',
+        ...(/^[\w.-]+$/.test(first) && { command: `keyfall set ${first}` }),
+      },
+    ];
+  } catch (error) {
+    if (!isSecretError(error)) throw error;
+    return [{ subject, state: 'unknown', message: 'could not be looked for: see below' }];
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * What was found, as text and as an exit code.
+ */
+import { exitCodes } from '../exit-code.ts';
+import { formatTable, type Style, styled } from '../layout.ts';
+import { printable } from '../terminal.ts';
+import type { Diagnosis, Finding } from './finding.ts';
+
+/** The words of the first column: what a colour says is said without it too. */
+const verdicts: Readonly<Record<Finding['state'], readonly [string, Style]>> = {
+  ready: ['ok', 'good'],
+  unknown: ['unknown', 'unsure'],
+  failing: ['failing', 'bad'],
+};
+
+/** A heading for each provider, and a line for each finding; with `mends`, under it what mends it. */
+export function formatDiagnoses(
+  diagnoses: readonly Diagnosis[],
+  { mends }: { readonly mends: boolean },
+): string {
+  return diagnoses
+    .map(
+      ({ about, findings }) =>
+        `${styled('heading', printable(about))}\n${formatTable(
+          findings.flatMap((finding) => rowsOf(finding, mends)),
+          { indent: '  ' },
+        )}`,
+    )
+    .join('');
+}
+
+function rowsOf({ subject, state, message, mend, command }: Finding, mends: boolean) {
+  const [word, style] = verdicts[state];
+  const rows: { text: string; style?: Style }[][] = [
+    [{ text: word, style }, { text: printable(subject) }, { text: printable(message) }],
+  ];
+  if (!mends) return rows;
+  if (mend !== undefined && mend !== command)
+    rows.push([{ text: '' }, { text: '' }, { text: printable(mend), style: 'aside' }]);
+  if (command !== undefined)
+    rows.push([{ text: '' }, { text: '' }, { text: `$ ${printable(command)}`, style: 'heading' }]);
+  return rows;
+}
+
+/** 0 if every provider can be read; else what a `get` from the first that cannot would end with. */
+export function exitCodeOf(diagnoses: readonly Diagnosis[]): number {
+  const code = diagnoses.find((diagnosis) => diagnosis.code !== undefined)?.code;
+  return code === undefined ? 0 : exitCodes[code];
+}

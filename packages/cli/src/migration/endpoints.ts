@@ -1,0 +1,179 @@
+/**
+ * Which two stores a migration is between: `--from` and `--to` name a provider of the configuration,
+ * or one by its kind and place (`sops:secrets.enc.yaml`, `aws:shop/prod`).
+ */
+import { realpath } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { SecretError, type SecretProvider } from '@keyfall/core';
+import { dotenvProvider } from '@keyfall/provider-dotenv';
+import { chosenProfile, configFile, configuredVault, type SettingsOptions } from '../settings.ts';
+import { listNames, printable } from '../terminal.ts';
+import { type MigrationSource, readSource, readStoreSource } from './source.ts';
+
+/** Options that name the two ends. */
+export interface EndpointOptions extends SettingsOptions {
+  /** The file that is migrated, where it is one. */
+  readonly file?: string | undefined;
+  /** Default: the file. */
+  readonly from?: string | undefined;
+  /** Default: the Vault of the settings; with a configuration its first provider that can be written to. */
+  readonly to?: string | undefined;
+}
+
+/** Where a migration goes. */
+export interface Destination {
+  readonly provider: SecretProvider;
+  /** Whether it is the Vault of the settings, which `USE_VAULT=true` turns on. */
+  readonly isSettingsVault: boolean;
+}
+
+/** Both ends, the source read. */
+export interface Endpoints {
+  readonly source: MigrationSource;
+  readonly destination: Destination;
+}
+
+/**
+ * Finds both ends and reads the source.
+ *
+ * @throws `ERR_SECRET_CONFIG` for an end that nobody knows, or that is the other one; as
+ *   {@link readSource}
+ */
+export async function resolveEndpoints(options: EndpointOptions): Promise<Endpoints> {
+  const { file, from = 'dotenv', to } = options;
+  const configured = await configuredProviders(options);
+  const isFile = from === 'dotenv' || from.startsWith('dotenv:');
+  if (file !== undefined && from !== 'dotenv')
+    throw new SecretError('ERR_SECRET_CONFIG', 'a file and --from are two sources', {
+      hint: 'Give one of them.',
+    });
+  const path = file ?? options.dotenv ?? (placeOf(from) || '.env');
+  const fromProvider = isFile ? undefined : await providerOf(from, configured, options);
+  const source = fromProvider ? await readStoreSource(fromProvider) : await readSource(path);
+  const here = fromProvider
+    ? await filesOf(fromProvider, configured.folder)
+    : new Set([await realPathOf(path)]);
+  const isSame = async (provider: SecretProvider) =>
+    provider.store === fromProvider?.store ||
+    [...(await filesOf(provider, configured.folder))].some((each) => here.has(each));
+  const destination =
+    to === undefined ? await standard(options, configured, isSame) : await named(to, configured, options);
+  if (await isSame(destination.provider))
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${printable(destination.provider.store)} is where the values come from`,
+      { hint: 'Name another destination with --to.' },
+    );
+  return { source, destination };
+}
+
+/** The providers of the configuration, if there is one. */
+interface Configured {
+  readonly file: string | undefined;
+  /** Where its relative paths begin. */
+  readonly folder: string;
+  readonly providers: readonly SecretProvider[];
+}
+
+async function configuredProviders(options: SettingsOptions): Promise<Configured> {
+  const file = configFile(options);
+  if (file === undefined) return { file, folder: process.cwd(), providers: [] };
+  const { configuredChain } = await import('../config/configured-chain.ts');
+  const { providers } = await configuredChain(file, chosenProfile(options));
+  return { file, folder: dirname(file), providers: providers.map(({ provider }) => provider) };
+}
+
+/** Where a migration goes that does not say it. */
+async function standard(
+  options: EndpointOptions,
+  { file, providers }: Configured,
+  isSource: (provider: SecretProvider) => Promise<boolean>,
+): Promise<Destination> {
+  if (file === undefined)
+    return { provider: await configuredVault(vaultOptions(options)), isSettingsVault: true };
+  for (const provider of providers)
+    if (provider.write !== undefined && !(await isSource(provider)))
+      return { provider, isSettingsVault: false };
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    'the configuration has no other provider that can be written to',
+    { hint: 'Name a destination with --to, such as --to sops:secrets.enc.yaml.' },
+  );
+}
+
+async function named(
+  name: string,
+  configured: Configured,
+  options: EndpointOptions,
+): Promise<Destination> {
+  const isSettingsVault = name === 'vault' && !isConfigured(name, configured);
+  return { provider: await providerOf(name, configured, options), isSettingsVault };
+}
+
+function isConfigured(name: string, { providers }: Configured): boolean {
+  return providers.some((provider) => provider.name === name);
+}
+
+/** Kinds that may be named without a configuration. */
+const kinds: readonly string[] = ['vault', 'dotenv', 'sops', 'aws', 'doppler', 'files'];
+
+/** A provider of the configuration, or one by kind and place. */
+async function providerOf(
+  text: string,
+  configured: Configured,
+  options: EndpointOptions,
+): Promise<SecretProvider> {
+  const byName = (name: string) => configured.providers.find((each) => each.name === name);
+  const found = byName(text) ?? (text === 'aws' ? byName('aws-secrets-manager') : undefined);
+  if (found !== undefined) return found;
+  const kind = text.split(':', 1)[0] ?? '';
+  const place = placeOf(text);
+  if (kind === 'vault' && place === '') return configuredVault(vaultOptions(options));
+  if (kind === 'dotenv') return dotenvProvider({ path: place || '.env' });
+  const { makeProvider } = await import('../config/make-providers.ts');
+  const make = async (id: 'sops' | 'aws-secrets-manager' | 'doppler' | 'files', more: object) =>
+    (await makeProvider({ provider: id, ...more }, configured.file ?? join(process.cwd(), 'keyfall')))
+      .provider;
+  if (kind === 'sops') return make('sops', { path: place || 'secrets.enc.yaml' });
+  if (kind === 'doppler' && place === '') return make('doppler', {});
+  if (kind === 'files' && place !== '') return make('files', { directory: place });
+  if (kind === 'aws' && place !== '')
+    return make(
+      'aws-secrets-manager',
+      place.endsWith('*') ? { prefix: place.slice(0, -1) } : { secretId: place },
+    );
+  const known = [...new Set([...configured.providers.map(({ name }) => name), ...kinds])];
+  const lacksPlace = kind === 'aws' || kind === 'files';
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    lacksPlace
+      ? `${kind} needs a place`
+      : `there is no provider ${printable(text)} to migrate from or to`,
+    {
+      hint: lacksPlace
+        ? 'Write it as aws:SECRET (one JSON secret), aws:PREFIX* (one secret a name) or files:FOLDER.'
+        : `The providers are: ${listNames(known)}.`,
+    },
+  );
+}
+
+/** What stands after the colon. */
+function placeOf(text: string): string {
+  const at = text.indexOf(':');
+  return at < 0 ? '' : text.slice(at + 1);
+}
+
+/** The settings stand in the file that is migrated, unless another one is named. */
+function vaultOptions({ file, ...options }: EndpointOptions): SettingsOptions {
+  return file === undefined ? options : { ...options, dotenv: file };
+}
+
+/** The files that a provider keeps its values in, by its store's text. */
+async function filesOf({ store }: SecretProvider, folder: string): Promise<ReadonlySet<string>> {
+  const paths = /^(?:dotenv|sops) (.+)$/.exec(store)?.[1]?.split(', ') ?? [];
+  return new Set(await Promise.all(paths.map((path) => realPathOf(resolve(folder, path)))));
+}
+
+async function realPathOf(path: string): Promise<string> {
+  return realpath(path).catch(() => resolve(path));
+}

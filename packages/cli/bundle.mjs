@@ -1,6 +1,6 @@
 // Bundles the command into a few files: opening the eighty of it and of what it imports would take
 // longer than all that `run` does. Runs after tsc, on its output.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -33,7 +33,7 @@ const bundle = await rolldown({
       name: 'variables-alone',
       resolveId: (source, importer) =>
         source === '@keyfall/provider-vault' && importer?.endsWith('bootstrap-settings.js')
-          ? join(here, '../provider-vault/dist/vault-variables.js')
+          ? realpathSync(join(here, 'node_modules/@keyfall/provider-vault/dist/vault-variables.js'))
           : undefined,
     },
   ],

@@ -8,6 +8,7 @@ import { valueText } from './sops-cipher.ts';
 import type { ParsedFile, SopsFormat } from './sops-format.ts';
 import {
   type Branch,
+  type Comment,
   InvalidSops,
   type Leaf,
   type Pair,
@@ -79,11 +80,9 @@ function valueToken(value: Scalar): string {
 }
 
 function sectionsOf(text: string): Pair[] {
-  const sections: Pair[] = [];
+  const sections: Section[] = [];
   let at = text.startsWith('\uFEFF') ? 1 : 0;
-  let section = newSection(defaultSection, at, at);
   let comment = '';
-  sections.push(section);
 
   /** The line at `at` with its break; moves on to the next. */
   const readLine = () => {
@@ -92,11 +91,18 @@ function sectionsOf(text: string): Pair[] {
     at += line.length;
     return line;
   };
-  const takeComment = () => {
-    const taken = strippedComment(comment.trim());
+  const takeComment = (): Comment | undefined => {
+    const taken = strippedComment(trimmed(comment));
     comment = '';
-    return taken;
+    return taken === undefined ? undefined : { kind: 'comment', text: taken };
   };
+  const open = (name: string, start: number): Section => {
+    const header = takeComment();
+    const opened = { name, start, header, end: at, pairs: new Map() };
+    sections.push(opened);
+    return opened;
+  };
+  let section = open(defaultSection, at);
 
   while (at < text.length) {
     const start = at;
@@ -111,10 +117,7 @@ function sectionsOf(text: string): Pair[] {
       const close = line.lastIndexOf(']');
       if (close <= 1) throw new InvalidSops('has a section without a name or an end');
       comment += commentIn(line.slice(close + 1));
-      section = newSection(line.slice(1, close), start, at);
-      const about = takeComment();
-      if (about !== undefined) section.value.items.push({ kind: 'comment', text: about });
-      sections.push(section);
+      section = open(line.slice(1, close), start);
       continue;
     }
     const { name, length } = nameIn(line);
@@ -130,10 +133,10 @@ function sectionsOf(text: string): Pair[] {
       end: text.charAt(end - 1) === '\n' ? end - 1 : end,
     };
     const pair: Pair = { kind: 'pair', key: name, value: leaf, start, end };
-    addPair(section.value, pair, about);
-    section.value.end = end;
+    section.pairs.set(name, about === undefined ? [pair] : [pair, about]);
+    section.end = end;
   }
-  return sections;
+  return sections.map(sectionPair);
 
   function readValue(rest: string): { text: string; comment: string } {
     const line = rest.replace(leadingBlanks, '');
@@ -182,22 +185,18 @@ function sectionsOf(text: string): Pair[] {
 }
 
 /** A section while it is read: what is in it grows. */
-interface Section extends Pair {
-  readonly value: Branch & { end: number };
+interface Section {
+  readonly name: string;
+  readonly start: number;
+  readonly header: Comment | undefined;
+  end: number;
+  /** By name: one that stands twice has the later value, and comment, in the first one's place. */
+  readonly pairs: Map<string, readonly (Pair | Comment)[]>;
 }
 
-function newSection(name: string, start: number, end: number): Section {
-  const value = { kind: 'branch' as const, items: [], start, end };
-  return { kind: 'pair', key: name, value, start, end };
-}
-
-/** A name that stands twice has the later value in the first one's place, and the later comment. */
-function addPair(branch: Branch, pair: Pair, about: string | undefined): void {
-  const { items } = branch;
-  const before = items.findIndex((item) => item.kind === 'pair' && item.key === pair.key);
-  const comment = about === undefined ? [] : [{ kind: 'comment' as const, text: about }];
-  if (before === -1) items.push(pair, ...comment);
-  else items.splice(before, items[before + 1]?.kind === 'comment' ? 2 : 1, pair, ...comment);
+function sectionPair({ name, start, end, header, pairs }: Section): Pair {
+  const items = [...(header ? [header] : []), ...[...pairs.values()].flat()];
+  return { kind: 'pair', key: name, value: { kind: 'branch', items, start, end }, start, end };
 }
 
 function nameIn(line: string): { name: string; length: number } {

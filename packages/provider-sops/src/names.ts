@@ -42,7 +42,9 @@ export function namesOf(tree: OpenedTree, { separator, format }: Naming): Map<st
       const name = (unsectioned ? own.slice(1) : own).join(separator);
       const text = textOf(pair.value, tree);
       const named = { node: pair.value, pair, branches, path: own, text };
-      names.set(name, [...(names.get(name) ?? []), named]);
+      const places = names.get(name);
+      if (places === undefined) names.set(name, [named]);
+      else places.push(named);
     }
   };
   for (const root of tree.roots) gather(root, [root], []);

@@ -22,13 +22,9 @@ export function decryptValue(
   additionalData: string,
 ): Decrypted | undefined {
   if (stored === '') return { value: '' };
-  const match = /^ENC\[AES256_GCM,data:([^\n]+),iv:([^\n]+),tag:([^\n]+),type:([^\n]+)\]/.exec(
-    stored,
-  );
-  if (match === null) return undefined;
-  const data = base64(match[1]);
-  const iv = base64(match[2]);
-  const tag = base64(match[3]);
+  const parts = partsOf(stored);
+  if (parts === undefined) return undefined;
+  const [data, iv, tag] = [parts.data, parts.iv, parts.tag].map(base64);
   if (data === undefined || iv === undefined || tag === undefined || iv.length === 0)
     return undefined;
   // Go is handed both in one piece, and takes the last 16 bytes for the tag.
@@ -44,9 +40,9 @@ export function decryptValue(
     return undefined; // what OpenSSL says is no help, and never shown
   }
   // sops crashes on these; nothing it writes has them.
-  if (match[4] === 'bytes')
+  if (parts.type === 'bytes')
     throw new InvalidSops('holds a value of a type that sops does not read');
-  return typed(bytes, match[4] ?? '');
+  return typed(bytes, parts.type);
 }
 
 /** Encrypts one value as sops does, with a fresh IV of 32 bytes. Must not be called with `null`. */
@@ -78,11 +74,32 @@ function typeOf(value: Exclude<Scalar, null>): string {
   return typeof value === 'object' && 'time' in value ? 'time' : 'str';
 }
 
+/**
+ * What `^ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]` finds, which is what sops looks for; by
+ * hand, since a hostile text keeps that expression busy for ever anywhere but in Go.
+ */
+function partsOf(stored: string) {
+  const start = 'ENC[AES256_GCM,data:';
+  if (!stored.startsWith(start)) return undefined;
+  const [line = ''] = stored.split('\n', 1);
+  const end = line.lastIndexOf(']');
+  const type = line.lastIndexOf(',type:', end - 1 - ',type:'.length);
+  const tag = line.lastIndexOf(',tag:', type - 1 - ',tag:'.length);
+  const iv = line.lastIndexOf(',iv:', tag - 1 - ',iv:'.length);
+  if (type < 0 || tag < 0 || iv <= start.length) return undefined;
+  return {
+    data: line.slice(start.length, iv),
+    iv: line.slice(iv + ',iv:'.length, tag),
+    tag: line.slice(tag + ',tag:'.length, type),
+    type: line.slice(type + ',type:'.length, end),
+  };
+}
+
 /** Go's `base64.StdEncoding`: padding is required, line breaks are skipped. */
-function base64(text = ''): Buffer | undefined {
+function base64(text: string): Buffer | undefined {
   const clean = text.replace(/[\r\n]/g, '');
-  const form = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-  return form.test(clean) ? Buffer.from(clean, 'base64') : undefined;
+  const wellFormed = clean.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(clean);
+  return wellFormed ? Buffer.from(clean, 'base64') : undefined;
 }
 
 function typed(bytes: Buffer, type: string): Decrypted | undefined {

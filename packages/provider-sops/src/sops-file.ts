@@ -7,8 +7,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
 
-/** Larger files are refused: a key for an application is never so large. Bytes. */
-export const sizeLimit: number = 8 * 1024 * 1024;
+/** Larger files are refused: no file of secrets is so large, and a log named by mistake is. Bytes. */
+export const sizeLimit: number = 4 * 1024 * 1024;
 
 /** One file to read, and who reads it. */
 export interface StoreFile {

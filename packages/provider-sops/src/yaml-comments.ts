@@ -18,7 +18,8 @@ export interface PlacedComment {
 interface Container {
   readonly node: Branch | List;
   readonly parent: Container | undefined;
-  readonly column: number;
+  /** Of its items. Computed when it is asked for: lines may be long, and branches many. */
+  column(): number;
 }
 
 /** A name or value, and what it is in. */
@@ -73,7 +74,11 @@ function gather(
   const first = node.items[0];
   const start = first === undefined || first.kind === 'comment' ? node.start : first.start;
   // A list's items stand behind their dashes.
-  const column = columnOf(node.kind === 'list' ? node.start : start);
+  let known: number | undefined;
+  const column = () => {
+    known ??= columnOf(node.kind === 'list' ? node.start : start);
+    return known;
+  };
   const container: Container = { node, parent, column };
   for (const item of node.items) {
     if (item.kind === 'comment') continue;
@@ -87,7 +92,7 @@ function gather(
 /** The innermost of the containers around `from` whose items are not further right than `column`. */
 function deepest(from: Container | undefined, column: number): Container | undefined {
   let container = from;
-  while (container !== undefined && container.column > column) container = container.parent;
+  while (container !== undefined && container.column() > column) container = container.parent;
   return container;
 }
 

@@ -39,7 +39,7 @@ import { yamlScalar } from './yaml-scalar.ts';
 /** Deeper files are refused, as no stack is endless. Go goes to 10,000. */
 const deepest = 500;
 /** More nodes than that are refused: an alias costs nothing to write and all that it names to read. */
-const mostNodes = 1_000_000;
+const mostNodes = 200_000;
 
 export const yamlFormat: SopsFormat = {
   name: 'yaml',
@@ -274,9 +274,9 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
 
 /** go-yaml takes no tab for indentation, which the `yaml` package sometimes does. */
 function refuseTabs(text: string, branchStart: number, start: number): void {
+  if (text.charAt(branchStart) === '{') return;
   const before = text.slice(lineStart(text, start), start);
-  if (text.charAt(branchStart) !== '{' && before.includes('\t') && before.trim() === '')
-    throw new InvalidSops('is indented by tabs');
+  if (before.includes('\t') && before.trim() === '') throw new InvalidSops('is indented by tabs');
 }
 
 function scalarOf(node: YamlScalar): Scalar {

@@ -75,7 +75,7 @@ function float(text: string): number | undefined {
 
 function binary(text: string): Scalar {
   const clean = text.replace(/[\r\n]/g, '');
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(clean))
+  if (clean.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(clean))
     throw new InvalidSops('has a value that is not what its tag says');
   const bytes = Buffer.from(clean, 'base64');
   try {

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sealDataKey } from '../src/data-key.ts';
 import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
 import { fixturePath, keyPath, nowhere, recipientOf } from './fixtures.ts';
 import { sops, toolPath } from './real-sops.ts';
@@ -196,6 +198,20 @@ test.each(['json', 'yaml'])(
     );
   },
   300_000,
+);
+
+test.each(['one.txt', 'ed25519.pub', 'rsa.pub'])(
+  'age itself opens the data key that we wrap for %s',
+  async (name) => {
+    const key = randomBytes(32);
+    const sealed = await sealDataKey(key, recipientOf(name));
+    const identity = keyPath(name.replace('.pub', ''));
+    chmodSync(identity, 0o600);
+    const { stdout } = spawnSync('age', ['--decrypt', '--identity', identity], {
+      input: sealed ?? '',
+    });
+    expect(stdout.equals(key)).toBe(true);
+  },
 );
 
 describe('PGP, through the real sops', () => {

@@ -5,19 +5,17 @@
 import { readFileSync } from 'node:fs';
 import { SecretError } from '@keyfall/core';
 import { Argument, Command, Option } from 'commander';
+import {
+  type CommandLine,
+  examples,
+  type GlobalOptions,
+  json,
+  nameList,
+  only,
+} from './command-options.ts';
 import { type ExportFormat, exportFormats } from './export-formats.ts';
-
-/** Options that stand before or after every command. */
-interface GlobalOptions {
-  readonly dotenv?: string;
-  readonly config?: string | false;
-  readonly profile?: string;
-  readonly tokenHelper?: boolean;
-  readonly debug?: boolean;
-}
-
-/** A parsed option set together with the global ones. */
-type With<Options> = Options & GlobalOptions;
+import { addInspectionCommands } from './inspection-commands.ts';
+import { beQuiet } from './terminal.ts';
 
 /**
  * The whole command line.
@@ -36,23 +34,24 @@ export function createProgram(finish: (exitCode: number) => void): Command {
       'the configuration, instead of a keyfall.config.* found here or above',
     )
     .option('--no-config', 'go by the environment and .env, whatever configuration is there')
-    .option('--profile <name>', 'the profile of the configuration (default: $KEYFALL_PROFILE)')
+    .option(
+      '--profile <name>',
+      'the profile of the configuration, or of a path with {profile} (default: $KEYFALL_PROFILE)',
+    )
     .option('--token-helper', 'use the token that `vault login` left (~/.vault-token)')
+    .option('-q, --quiet', 'say nothing of what went well')
     .option('--debug', 'show where an error happened (never a value)')
     .showSuggestionAfterError()
     .configureOutput({ outputError: (text, write) => write(complaint(text)) })
     .exitOverride();
 
   // inherited settings first: they would undo what a command says for itself
-  const define = (name: string): Command => new Command(name).copyInheritedSettings(program);
+  const define: CommandLine['define'] = (name) => new Command(name).copyInheritedSettings(program);
 
-  /** A command whose `work` gets its arguments and all options, and answers an exit code. */
-  const command = <Options>(
-    definition: Command,
-    work: (args: readonly string[], options: With<Options>) => Promise<number>,
-  ): void => {
+  const command: CommandLine['add'] = (definition, work) => {
     definition.action(async () => {
-      finish(await work(definition.args, definition.optsWithGlobals<With<Options>>()));
+      if (program.opts<GlobalOptions>().quiet) beQuiet();
+      finish(await work(definition.args, definition.optsWithGlobals()));
     });
     program.addCommand(definition);
   };
@@ -173,10 +172,12 @@ export function createProgram(finish: (exitCode: number) => void): Command {
   );
 
   command<{
+    from?: string;
+    to?: string;
     restore?: string;
     yes?: boolean;
     dryRun?: boolean;
-    onConflict: 'fail' | 'keep' | 'overwrite';
+    onConflict?: 'fail' | 'keep' | 'overwrite';
     select?: string[];
     activate?: boolean;
     purge?: boolean;
@@ -184,14 +185,15 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     json?: boolean;
   }>(
     define('migrate')
-      .description('Move a .env into the Vault that VAULT_ADDR and VAULT_SECRET_PATH name.')
+      .description('Move a .env into Vault, or what any store holds into another one.')
       .addArgument(new Argument('[file]', 'default: the file of --dotenv'))
+      .option('--from <provider>', 'what to move instead: vault, sops:FILE, aws:SECRET, …')
+      .option('--to <provider>', 'where to (default: the Vault that VAULT_ADDR and VAULT_SECRET_PATH name)')
       .option('-y, --yes', 'do not ask')
       .option('--dry-run', 'say what would happen, and change nothing')
       .addOption(
         new Option('--on-conflict <what>', 'for a name that the store holds with another value')
-          .choices(['fail', 'keep', 'overwrite'])
-          .default('fail'),
+          .choices(['fail', 'keep', 'overwrite']),
       )
       .addOption(nameList('--select <names>', 'only these names'))
       .option('--activate', 'set USE_VAULT=true in the file afterwards')
@@ -201,7 +203,11 @@ export function createProgram(finish: (exitCode: number) => void): Command {
       .addOption(json())
       .addHelpText(
         'after',
-        examples('keyfall migrate --dry-run', 'keyfall migrate --yes --activate'),
+        examples(
+          'keyfall migrate --dry-run',
+          'keyfall migrate --yes --activate',
+          'keyfall migrate --from vault --to sops:secrets.enc.yaml',
+        ),
       ),
     async ([file], options) => {
       if (options.restore !== undefined) {
@@ -210,9 +216,27 @@ export function createProgram(finish: (exitCode: number) => void): Command {
         return restoreCommand(options.restore, options);
       }
       const { migrateCommand } = await import('./commands/migrate.ts');
-      return migrateCommand({ ...options, dotenv: file ?? options.dotenv ?? '.env' });
+      return migrateCommand({ ...options, file });
     },
   );
+
+  command<{ recipient?: string[]; only?: string[]; json?: boolean }>(
+    define('snapshot')
+      .description('Write what the chain resolves now into an encrypted file, as a fallback.')
+      .addArgument(new Argument('[file]').default('secrets.enc.yaml'))
+      .addOption(
+        nameList('--recipient <keys>', 'who can open it: age1… (default: $SOPS_AGE_RECIPIENTS)'),
+      )
+      .addOption(only('these names alone; each must be there'))
+      .addOption(json())
+      .addHelpText('after', examples('keyfall snapshot --recipient age1…')),
+    async ([file = 'secrets.enc.yaml'], options) => {
+      const { snapshotCommand } = await import('./commands/snapshot.ts');
+      return snapshotCommand(file, options);
+    },
+  );
+
+  addInspectionCommands({ define, add: command }, program);
 
   /** The arguments, if all of them stand after `--`: a program's options must never be read as ours. */
   const afterDashes = (args: readonly string[]): readonly string[] => {
@@ -229,19 +253,11 @@ export function createProgram(finish: (exitCode: number) => void): Command {
 
 /** What `--restore` cannot honour is refused, not passed over: a dry run must change nothing. */
 function assertRestoresAlone(file: string | undefined, options: Record<string, unknown>): void {
-  const given = ['dryRun', 'select', 'activate', 'purge', 'force'].filter((name) => options[name]);
-  if (file === undefined && given.length === 0 && options['onConflict'] === 'fail') return;
+  const given = ['dryRun', 'select', 'activate', 'purge', 'force', 'onConflict'].filter((name) => options[name]);
+  if (file === undefined && given.length === 0) return;
   throw new SecretError('ERR_SECRET_CONFIG', '--restore goes with --yes and --json alone', {
     hint: 'The backup and its journal tell what is restored, and where.',
   });
-}
-
-function json(): Option {
-  return new Option('--json', 'as JSON on stdout');
-}
-
-function only(description: string): Option {
-  return nameList('--only <names>', description);
 }
 
 /**
@@ -253,18 +269,6 @@ function complaint(text: string): string {
   const found =
     /^keyfall: unknown (option|command) '((?:--)?[^-='][^=']*(?==)|-[^-'](?=[^']))/.exec(ours);
   return found ? `keyfall: unknown ${found[1]} '${found[2]}…'\n` : ours;
-}
-
-/** An option of names: separated by commas, given once or several times. */
-function nameList(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((text: string, before: string[] = []) => [
-    ...before,
-    ...text.split(',').map((name) => name.trim()),
-  ]);
-}
-
-function examples(...lines: string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
 }
 
 /** What the bundle has in place of the manifest. */

@@ -50,9 +50,18 @@ export async function withChain<Result>(
  * @throws `ERR_SECRET_CONFIG` naming a setting that is wrong
  */
 export async function openConfiguredChain(options: SettingsOptions): Promise<CliChain> {
+  return openChain(await configuredParts(options));
+}
+
+/**
+ * What the same chain is made of.
+ *
+ * @throws `ERR_SECRET_CONFIG` naming a setting that is wrong
+ */
+export async function configuredParts(options: SettingsOptions): Promise<ChainParts> {
   const file = configFile(options);
   const profile = chosenProfile(options);
-  if (file === undefined) return openChain(await chainOfSettings(options, profile));
+  if (file === undefined) return chainOfSettings(options, profile);
   for (const [flag, given] of [
     ['--dotenv', options.dotenv],
     ['--token-helper', options.tokenHelper],
@@ -64,7 +73,7 @@ export async function openConfiguredChain(options: SettingsOptions): Promise<Cli
         { hint: 'Say it there, or leave the configuration out with --no-config.' },
       );
   const { configuredChain } = await import('./config/configured-chain.ts');
-  return openChain(await configuredChain(file, profile));
+  return configuredChain(file, profile);
 }
 
 /** The profile that was asked for, if any was. */
@@ -97,17 +106,24 @@ async function chainOfSettings(
 
 /** A profile that nothing goes by is refused: who asks for `prod` must not get something else. */
 function assertProfileCounts(profile: string, file: FileSettings): void {
-  const path = [process.env, file]
-    .flatMap((source) => [source['BAO_SECRET_PATH'], source['VAULT_SECRET_PATH']])
-    .find((each) => each !== undefined);
-  if (path?.includes('{profile}')) return;
+  if (hasPlaceholder(file)) return;
   throw new SecretError(
     'ERR_SECRET_CONFIG',
     `the profile ${printable(profile)} is asked for, and there is no configuration and no {profile} in VAULT_SECRET_PATH`,
-    {
-      hint: 'Write a keyfall.config.ts (`keyfall init`), or leave --profile and KEYFALL_PROFILE out.',
-    },
+    { hint: 'Write a configuration (keyfall init), or leave --profile and KEYFALL_PROFILE out.' },
   );
+}
+
+/** Whether the settings have profiles without a configuration: in the path of their Vault. */
+export async function hasProfiles(options: SettingsOptions): Promise<boolean> {
+  return hasPlaceholder(await readSettings(dotenvProvider({ path: dotenvPath(options) })));
+}
+
+function hasPlaceholder(file: FileSettings): boolean {
+  const path = [process.env, file]
+    .flatMap((source) => [source['BAO_SECRET_PATH'], source['VAULT_SECRET_PATH']])
+    .find((each) => each !== undefined);
+  return path?.includes('{profile}') ?? false;
 }
 
 function dotenvPath({ dotenv = '.env' }: SettingsOptions): string {

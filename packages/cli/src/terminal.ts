@@ -24,6 +24,11 @@ export function beQuiet(): void {
   quiet = true;
 }
 
+/** Whether {@link beQuiet} was called. */
+export function isQuiet(): boolean {
+  return quiet;
+}
+
 let beforeLine: (() => void) | undefined;
 
 /** Has this called before each line on stderr, by what has the last line of the terminal in use. */
@@ -102,14 +107,6 @@ export function printData(text: string): Promise<void> {
 /** Data on stdout as JSON, for programs. */
 export function printJson(data: unknown): Promise<void> {
   return printData(`${JSON.stringify(data, null, 2)}\n`);
-}
-
-/** A step of some work, as it begins: shown to a person who waits for it, and not to a log. */
-export async function showStep(text: string): Promise<void> {
-  if (quiet || !isatty(2)) return;
-  // A line each and no spinner: clack's takes the keyboard, and ends a Ctrl-C with exit code 0.
-  const { log } = await import('@clack/prompts');
-  log.step(text, { output: process.stderr, spacing: 0 });
 }
 
 /** Whether a person can be asked: both the questions and the answers need a terminal. */

@@ -2,15 +2,22 @@
  * `keyfall diff A B`: the names that two providers or profiles do not agree on. Values are compared,
  * and never shown.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
+import { labelOf, SecretError, type SecretProvider } from '@keyfall/core';
+import { withoutBootstrapSettings } from '../bootstrap-settings.ts';
 import type { CliChain } from '../cli-chain.ts';
 import { formatTable } from '../layout.ts';
 import { openAlone } from '../one-provider.ts';
-import { resolveSelection } from '../selection.ts';
-import { openConfiguredChain, profilesOf, type SettingsOptions } from '../settings.ts';
+import {
+  configFile,
+  configuredVault,
+  hasProfiles,
+  type SettingsOptions,
+  withChain,
+} from '../settings.ts';
 import {
   countNames,
   listNames,
+  notice,
   printable,
   printData,
   printJson,
@@ -36,10 +43,10 @@ type Values = ReadonlyMap<string, string>;
 
 /** Compares two sides and prints what is different: 0 if nothing is, 1 if something is. */
 export async function diffCommand(a: string, b: string, options: DiffOptions): Promise<number> {
-  const [inA, inB] = await waitingFor('reading both', () =>
-    inTurn([a, b], (side) => readSide(side, options)),
+  const difference = await waitingFor('reading both', async () =>
+    // one after the other: a configuration is read in its folder
+    differenceOf(await readSide(a, options), await readSide(b, options)),
   );
-  const difference = differenceOf(inA ?? new Map(), inB ?? new Map());
   const { onlyInA, onlyInB, different, same } = difference;
   if (options.json) await printJson({ a, b, ...difference });
   else {
@@ -65,78 +72,58 @@ export function differenceOf(a: Values, b: Values): Difference {
   };
 }
 
-// one after the other: a configuration's folder is the process's own while it is read
-async function inTurn<Item, Result>(
-  items: readonly Item[],
-  work: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  for (const item of items) results.push(await work(item));
-  return results;
-}
-
-/** What a provider of the chain, or the chain of a profile, holds. */
+/** What a side names: a profile, or a provider of the chain. */
 async function readSide(side: string, options: SettingsOptions): Promise<Values> {
-  const here = await chainHere(options);
-  try {
-    const provider = here?.providers.find(({ name }) => name === side);
-    if (here !== undefined && provider !== undefined) return await readOne(here, side);
-  } finally {
-    await here?.secrets.close();
-  }
-  const profiles = await profilesOf(options);
-  if (profiles !== 'any' && !profiles.includes(side)) {
-    const providers = here?.providers.map(({ name }) => name) ?? [];
-    throw new SecretError(
-      'ERR_SECRET_CONFIG',
-      `${printable(side)} is neither a provider nor a profile`,
-      {
-        hint: `The providers are ${listNames(providers)}, the profiles ${listNames(profiles)}.`,
-      },
+  const file = configFile(options);
+  if (file === undefined) return readWithoutConfiguration(side, options);
+  const { profileNames } = await import('../config/configured-chain.ts');
+  const profiles = await profileNames(file);
+  if (profiles.includes(side))
+    return withChain({ ...options, profile: side }, async ({ secrets }) =>
+      valuesOf(await secrets.getAll()),
     );
-  }
-  const chain = await openConfiguredChain({ ...options, profile: side });
-  try {
-    return valuesOf((await resolveSelection({ ...chain, names: [] }, undefined)).secrets);
-  } finally {
-    await chain.secrets.close();
-  }
+  return withChain(options, async (chain) => {
+    const provider = chain.providers.find(({ name }) => name === side);
+    if (provider === undefined) throw unknownSide(side, chain, listNames(profiles));
+    return readAlone(provider);
+  });
 }
 
-/** The chain that providers are named of; none where a configuration has one in its profiles alone. */
-async function chainHere(options: SettingsOptions): Promise<CliChain | undefined> {
-  try {
-    return await openConfiguredChain(options);
-  } catch (error) {
-    if (isSecretError(error, 'ERR_SECRET_CONFIG') && options.profile === undefined) {
-      const profiles = await profilesOf(options);
-      if (profiles === 'any' || profiles.length > 0) return undefined;
-    }
-    throw error;
-  }
+/** `vault` is there whatever `USE_VAULT` says, and in every profile where its path has `{profile}`. */
+async function readWithoutConfiguration(side: string, options: SettingsOptions): Promise<Values> {
+  if (side === 'vault') return readAlone(await configuredVault(options));
+  if ((await hasProfiles(options)) && side !== 'dotenv')
+    return readAlone(await configuredVault({ ...options, profile: side }));
+  return withChain(options, async (chain) => {
+    const provider = chain.providers.find(({ name }) => name === side);
+    if (provider === undefined) throw unknownSide(side, chain, 'none');
+    return readAlone(provider);
+  });
 }
 
-async function readOne(chain: CliChain, name: string): Promise<Values> {
-  const provider = chain.ofName(name);
-  const secrets = openAlone(provider);
-  secrets.on('fallback', ({ detail }) => report(`${chain.label(name)} ${detail}.`));
+function unknownSide(side: string, { providers }: CliChain, profiles: string): SecretError {
+  return new SecretError(
+    'ERR_SECRET_CONFIG',
+    `${printable(side)} is neither a provider nor a profile`,
+    {
+      hint: `The providers are ${listNames(providers.map(({ name }) => name))}; profiles: ${profiles}.`,
+    },
+  );
+}
+
+async function readAlone(provider: SecretProvider): Promise<Values> {
+  const secrets = openAlone(withoutBootstrapSettings(provider));
+  // that there is nothing to compare with may be a mistyped path
+  secrets.on('fallback', ({ detail }) =>
+    notice(`${labelOf(provider.name, provider.store)} ${detail}.`),
+  );
   try {
-    const { entries } = await secrets.read('all', {
-      signal: new AbortController().signal,
-      timeLeft: () => Number.POSITIVE_INFINITY,
-      warn: () => {},
-    });
-    const values = new Map<string, string>();
-    for (const [each, record] of entries) {
-      if (isSecretError(record)) throw record;
-      values.set(each, record.value);
-    }
-    return values;
+    return valuesOf(await secrets.getAll());
   } finally {
     await secrets.close();
   }
 }
 
-function valuesOf(secrets: ReadonlyMap<string, { readonly value: string }>): Values {
-  return new Map([...secrets].map(([name, { value }]) => [name, value]));
+function valuesOf(all: Readonly<Record<string, string>>): Values {
+  return new Map(Object.entries(all));
 }

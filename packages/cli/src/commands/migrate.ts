@@ -1,25 +1,41 @@
 /**
- * `keyfall migrate [FILE]`: a `.env` moves into the Vault that its settings name.
+ * `keyfall migrate [FILE]`: a `.env` moves into the Vault that its settings name, or whatever one store
+ * holds into another one.
  */
+import { SecretError } from '@keyfall/core';
+import { type EndpointOptions, resolveEndpoints } from '../migration/endpoints.ts';
 import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
-import { readSource } from '../migration/source.ts';
 import { openTarget } from '../migration/target.ts';
-import { configuredVault, type SettingsOptions } from '../settings.ts';
 import { printJson } from '../terminal.ts';
 
 /** Options of `keyfall migrate`. */
-export interface MigrateCommandOptions extends MigrateOptions, SettingsOptions {
-  /** The file that is migrated. */
-  readonly dotenv: string;
+export interface MigrateCommandOptions
+  extends Omit<MigrateOptions, 'isSettingsVault' | 'ends'>,
+    EndpointOptions {
   readonly json?: boolean;
 }
 
-/** Migrates the file, and returns 0 if the store holds it afterwards (or would, with `dryRun`). */
+/** Migrates, and returns 0 if the store holds it all afterwards (or would, with `dryRun`). */
 export async function migrateCommand(options: MigrateCommandOptions): Promise<number> {
-  const source = await readSource(options.dotenv);
-  const target = openTarget(await configuredVault(options));
+  const { from, to } = options;
+  const { source, destination } = await resolveEndpoints(options);
+  const { provider, isSettingsVault } = destination;
+  const refuse = (option: string, what: string) => {
+    throw new SecretError('ERR_SECRET_CONFIG', `${option} is for ${what}`, {
+      hint: 'Leave it out.',
+    });
+  };
+  if (options.activate && !isSettingsVault)
+    refuse('--activate', 'the Vault that the VAULT_* settings name');
+  if (source.kind === 'store' && options.purge) refuse('--purge', 'a file that is migrated');
+  if (source.kind === 'store' && options.activate) refuse('--activate', 'a file that is migrated');
+  const target = openTarget(provider);
+  const ends = [
+    ...(from !== undefined && source.kind === 'store' ? ['--from', from] : []),
+    ...(to === undefined ? [] : ['--to', to]),
+  ];
   try {
-    const result = await migrate(source, target, options);
+    const result = await migrate(source, target, { ...options, isSettingsVault, ends });
     if (options.json) await printJson(result);
     assertNoConflict(result, target);
     return 0;

@@ -1,81 +1,188 @@
 /**
- * `keyfall migrate --restore BACKUP`: the file gets its old bytes back, and the store loses the names
- * that the migration created, as a new version of its own.
+ * `keyfall migrate --restore BACKUP`: the file gets its old bytes back, and the store what it held
+ * before, as a new version of its own.
  */
-import { readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { SecretError } from '@keyfall/core';
+import { isSecretError, SecretError } from '@keyfall/core';
 import { confirm } from '../confirm.ts';
 import { exitCodes } from '../exit-code.ts';
-import { backUp, replaceFile } from '../migration/files.ts';
-import { readJournal } from '../migration/journal.ts';
+import { resolveDestination, resolveStoreSource } from '../migration/endpoints.ts';
+import { backUp, freePath, holding } from '../migration/files.ts';
+import {
+  journalPath,
+  type MigrationJournal,
+  readJournal,
+  writeJournal,
+} from '../migration/journal.ts';
 import { readSource } from '../migration/source.ts';
-import { openTarget, verify } from '../migration/target.ts';
-import { configuredVault, type SettingsOptions } from '../settings.ts';
-import { countNames, listNames, notice, printable, printJson } from '../terminal.ts';
+import { type MigrationTarget, openTarget, verify } from '../migration/target.ts';
+import type { SettingsOptions } from '../settings.ts';
+import { countNames, listNames, notice, printable, printJson, report } from '../terminal.ts';
 
 /** Options of a restore. */
 export interface RestoreOptions extends SettingsOptions {
+  readonly from?: string;
+  readonly to?: string;
   readonly yes?: boolean;
   readonly json?: boolean;
 }
 
 /**
- * Undoes a migration. A name that somebody changed in the store since then is left alone, and so is
- * one that held another value before: the store's own history has it. 1 if there is any.
+ * Undoes a migration, an interrupted one included. A name that somebody changed in the store since then
+ * is left alone; so is one whose value before nobody keeps. 1 if there is any.
  *
+ * @param path - a file's backup, or the journal of a migration between stores
  * @throws `ERR_SECRET_CONFIG` without a journal, or if the settings name another store by now
  */
-export async function restoreCommand(backup: string, options: RestoreOptions): Promise<number> {
-  const journal = await readJournal(backup);
-  assertBelongsTo(journal.file, backup);
-  const file = printable(journal.file);
-  const { bytes, values } = await readSource(backup);
-  const target = openTarget(await configuredVault({ ...options, dotenv: backup }));
+export async function restoreCommand(path: string, options: RestoreOptions): Promise<number> {
+  const isOfStores = path.endsWith('.journal');
+  const journalFile = isOfStores ? path : journalPath(path);
+  const journal = await readJournal(journalFile);
+  if (!isOfStores) assertBelongsTo(journal.source, path);
+  const backup = isOfStores ? undefined : await readSource(path);
+  const { values } = backup ?? (await resolveStoreSource(options, journal.source));
+  const target = openTarget(
+    await resolveDestination({ ...options, ...(backup && { file: path }) }, journal.source),
+  );
   try {
     if (target.store !== journal.store)
       throw new SecretError(
         'ERR_SECRET_CONFIG',
         `the settings name ${target.store}, and the migration went to ${printable(journal.store)}`,
-        { hint: 'Unset the VAULT_* variables of the environment that differ.' },
+        {
+          hint: 'Give the same --to and configuration, and unset the VAULT_* variables that differ.',
+        },
       );
-    const { values: held, revision } = await target.read();
-    const written = (name: string) => held.get(name) === values.get(name);
-    const removed = journal.created.filter((name) => held.has(name) && written(name));
-    const changed = journal.created.filter((name) => held.has(name) && !written(name));
-    const overwritten = journal.overwritten.filter(written);
-    if (!options.yes)
-      await confirm(
-        `Restore ${file} and remove ${countNames(removed.length)} from ${target.label}?`,
-      );
-
-    const changes = new Map(removed.map((name) => [name, null] as const));
-    if (changes.size > 0) {
-      await target.write(changes, revision);
-      await verify(target, changes);
-    }
-    const later = await keepLaterEdits(journal.file, bytes);
-    if (later !== undefined) notice(`what ${file} held until now is in ${later}.`);
-    await replaceFile(journal.file, bytes, undefined);
-    notice(`restored ${file} and removed ${countNames(removed.length)} from ${target.label}.`);
-    if (changed.length > 0)
-      notice(`${listNames(changed)} changed in the store since then, and was left alone.`);
-    if (overwritten.length > 0)
-      notice(
-        `${listNames(overwritten)} held another value before: version ${journal.versionBefore ?? 'before the migration'} of ${target.label} has it.`,
-      );
+    const file = backup && printable(journal.source);
+    const subject = backup ? journal.source : 'keyfall-migration';
+    const undoing = await planUndoing(journal, values, target);
+    if (!options.yes) await confirm(questionOf(undoing, file, target));
+    await holding(subject, async (now) => {
+      await undo(target, undoing);
+      if (backup === undefined) return undefined;
+      // edits since then are not lost
+      if (now !== undefined && !now.equals(backup.bytes)) {
+        const later = await freePath(`${journal.source}.backup`, new Date(), journalPath);
+        await backUp(later, now);
+        notice(`what ${file} held until now is in ${printable(later)}.`);
+      }
+      return backup.bytes;
+    });
+    await writeJournal(journalFile, { ...journal, state: 'restored' });
+    tell(undoing, file, target);
+    const { removed, broughtBack, changed, lost } = undoing;
     if (options.json)
       await printJson({
-        file: journal.file,
-        backup: resolve(backup),
+        source: journal.source,
+        store: journal.store,
+        ...(backup && { backup: resolve(path) }),
         removed,
+        broughtBack: [...broughtBack.keys()],
         changed,
-        overwritten,
+        lost,
       });
-    return changed.length + overwritten.length === 0 ? 0 : exitCodes.ERR_SECRET_CONFLICT;
+    return changed.length + lost.length === 0 ? 0 : exitCodes.ERR_SECRET_CONFLICT;
   } finally {
     await target.close();
   }
+}
+
+/** What is done about each name. */
+interface Undoing {
+  /** Names that the migration created. */
+  readonly removed: readonly string[];
+  /** The values that it replaced. */
+  readonly broughtBack: ReadonlyMap<string, string>;
+  /** Names that somebody changed since. */
+  readonly changed: readonly string[];
+  /** Names whose value before nobody keeps. */
+  readonly lost: readonly string[];
+  readonly revision: string | undefined;
+}
+
+async function planUndoing(
+  { created, overwritten }: MigrationJournal,
+  values: ReadonlyMap<string, string>,
+  target: MigrationTarget,
+): Promise<Undoing> {
+  const { values: held, revision } = await target.read();
+  const isOurs = (name: string) => held.has(name) && held.get(name) === values.get(name);
+  const removed = created.filter(isOurs);
+  const changed = created.filter((name) => held.has(name) && !isOurs(name));
+  const broughtBack = new Map<string, string>();
+  const lost: string[] = [];
+  for (const { name, version } of overwritten) {
+    const before = version === undefined ? undefined : await earlier(target, name, version);
+    if (before !== undefined && held.get(name) === before) continue; // by an earlier restore
+    if (!isOurs(name)) changed.push(name);
+    else if (before === undefined) lost.push(name);
+    else broughtBack.set(name, before);
+  }
+  return { removed, broughtBack, changed, lost, revision };
+}
+
+/** What a version held, unless the store does not keep it. */
+async function earlier(
+  target: MigrationTarget,
+  name: string,
+  version: string,
+): Promise<string | undefined> {
+  try {
+    return await target.readVersion(name, version);
+  } catch (error) {
+    const isGone =
+      isSecretError(error, 'ERR_SECRET_UNSUPPORTED') || isSecretError(error, 'ERR_SECRET_INVALID');
+    if (isGone) return undefined;
+    throw error;
+  }
+}
+
+async function undo(
+  target: MigrationTarget,
+  { removed, broughtBack, revision }: Undoing,
+): Promise<void> {
+  const changes = new Map<string, string | null>([
+    ...removed.map((name) => [name, null] as const),
+    ...broughtBack,
+  ]);
+  if (changes.size === 0) return;
+  await target.write(changes, revision);
+  await verify(target, changes);
+}
+
+function questionOf(
+  { removed, broughtBack }: Undoing,
+  file: string | undefined,
+  { label }: MigrationTarget,
+): string {
+  const what = [
+    ...(file === undefined ? [] : [`restore ${file}`]),
+    `remove ${countNames(removed.length)} from ${label}`,
+    ...(broughtBack.size === 0 ? [] : [`bring back ${countNames(broughtBack.size)} there`]),
+  ].join(', ');
+  return `${what[0]?.toUpperCase()}${what.slice(1)}?`;
+}
+
+function tell(
+  { removed, broughtBack, changed, lost }: Undoing,
+  file: string | undefined,
+  { label }: MigrationTarget,
+): void {
+  const done = [
+    ...(file === undefined ? [] : [`restored ${file}`]),
+    `removed ${countNames(removed.length)} from ${label}`,
+    ...(broughtBack.size === 0
+      ? []
+      : [`brought back what it held under ${listNames([...broughtBack.keys()])}`]),
+  ];
+  const last = done.pop();
+  report(`${done.length === 0 ? last : `${done.join(', ')} and ${last}`}.`);
+  if (changed.length > 0)
+    notice(`${listNames(changed)} changed in the store since then, and was left alone.`);
+  if (lost.length > 0)
+    notice(
+      `${listNames(lost)} held another value before, of which the store keeps no version: it was left alone.`,
+    );
 }
 
 /** A journal is a file like any other, perhaps a stranger's: it must not choose what is overwritten. */
@@ -88,11 +195,4 @@ function assertBelongsTo(file: string, backup: string): void {
     `the journal of ${printable(backup)} is about another file than this backup's`,
     { hint: 'Restore a backup beside the file that it was made of, under its own name.' },
   );
-}
-
-/** Backs up what the file holds now, unless that is what is restored: edits since then are not lost. */
-async function keepLaterEdits(file: string, restored: Buffer): Promise<string | undefined> {
-  const now = await readFile(file).catch(() => undefined);
-  if (now === undefined || now.equals(restored)) return undefined;
-  return backUp(file, now, new Date());
 }

@@ -39,6 +39,12 @@ export async function configuredChain(
   return { ...options, providers: await makeProviders(loaded, providers, at, profile) };
 }
 
+/** The names of the profiles that the configuration in `file` has. */
+export async function profileNames(file: string): Promise<readonly string[]> {
+  const { config } = await loadConfig(file);
+  return Object.keys(config.profiles ?? {});
+}
+
 function profileOf(loaded: LoadedConfig, profile: string): ChainConfig {
   const { profiles = {} } = loaded.config;
   const chosen = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined;

@@ -97,17 +97,30 @@ function isStore({ name }: SecretProvider): boolean {
   return !/^(dotenv|env|memory)\b/.test(name);
 }
 
-async function factoryOf(id: ProviderId, file: string): Promise<Factory> {
+/**
+ * The factory of a provider, from its package.
+ *
+ * @param file - where the package is looked for first: as that file would import it
+ * @throws `ERR_SECRET_CONFIG` with the command that installs it
+ */
+export async function factoryOf(id: ProviderId, file: string): Promise<Factory> {
   if (id === 'env') return envProvider as Factory;
-  const [name, factory] = factories[id];
+  return (await packageOf(id, file))[factories[id][1]] as Factory;
+}
+
+/** The whole package of a provider; as {@link factoryOf}. */
+export async function packageOf(
+  id: Exclude<ProviderId, 'env'>,
+  file: string,
+): Promise<Record<string, unknown>> {
+  const [name] = factories[id];
   const module = await importFor(file, name);
-  if (module === undefined)
-    throw new SecretError(
-      'ERR_SECRET_CONFIG',
-      `the provider ${id} comes from ${name}, which is not installed`,
-      { hint: `Install it: npm install ${name}` },
-    );
-  return module[factory] as Factory;
+  if (module !== undefined) return module;
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    `the provider ${id} comes from ${name}, which is not installed`,
+    { hint: `Install it: npm install ${name}` },
+  );
 }
 
 /** The package as the configuration would import it, else as we would. */

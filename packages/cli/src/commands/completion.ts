@@ -1,0 +1,12 @@
+/**
+ * `keyfall completion SHELL`: the script that has a shell complete our commands and options.
+ */
+import type { Command } from 'commander';
+import { completionScript, type Shell } from '../completion-scripts.ts';
+import { printData } from '../terminal.ts';
+
+/** Prints the script. */
+export async function completionCommand(shell: Shell, program: Command): Promise<number> {
+  await printData(completionScript(shell, program));
+  return 0;
+}

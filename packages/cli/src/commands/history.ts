@@ -1,0 +1,72 @@
+/**
+ * `keyfall history NAME`: the versions that a store keeps of a secret. Never a value.
+ */
+import { labelOf, SecretError, type SecretProvider, type SecretVersion } from '@keyfall/core';
+import { assertIsSecretName } from '../bootstrap-settings.ts';
+import type { CliChain } from '../cli-chain.ts';
+import { formatTable } from '../layout.ts';
+import { withSuggestion } from '../near-names.ts';
+import { oneCall } from '../one-call.ts';
+import { type SettingsOptions, withChain } from '../settings.ts';
+import { printable, printData, printJson, waitingFor } from '../terminal.ts';
+
+/** Options of `keyfall history`. */
+export interface HistoryOptions extends SettingsOptions {
+  readonly json?: boolean;
+}
+
+/** Prints the versions of `name`, newest first; 1 if no version holds it. */
+export async function historyCommand(name: string, options: HistoryOptions): Promise<number> {
+  assertIsSecretName(name);
+  return withChain(options, async (chain) => {
+    const provider = providerWithHistory(chain);
+    const versions = await waitingFor(`asking ${provider.name}`, () =>
+      withSuggestion(chain.secrets, name, () => versionsOf(provider, name)),
+    );
+    if (options.json) await printJson({ name, provider: provider.name, versions });
+    else
+      await printData(
+        formatTable([['version', 'written', 'state', ''], ...versions.map((one) => rowOf(one))]),
+      );
+    return 0;
+  });
+}
+
+function rowOf({ version, createdAt, state, held }: SecretVersion): string[] {
+  const written = createdAt === undefined ? 'unknown' : new Date(createdAt).toISOString();
+  const isThere = state === 'current' || state === 'previous';
+  return [version, written, state, isThere && !held ? 'does not hold it' : ''];
+}
+
+/** The provider whose history is meant: the first of the chain that keeps versions. */
+export function providerWithHistory({ providers }: CliChain): VersionedProvider {
+  const found = providers.find((provider) => provider.history !== undefined);
+  if (found !== undefined) return found as VersionedProvider;
+  throw new SecretError(
+    'ERR_SECRET_UNSUPPORTED',
+    `no provider of the chain keeps versions: ${providers.map(({ name, store }) => labelOf(name, store)).join(', ')}`,
+    { hint: 'Vault with KV version 2 and AWS Secrets Manager do.' },
+  );
+}
+
+/** A provider that keeps versions. */
+export type VersionedProvider = SecretProvider & Required<Pick<SecretProvider, 'history'>>;
+
+/**
+ * The versions of a name, newest first.
+ * @throws `ERR_SECRET_NOT_FOUND` if the store knows of none, or none that is left holds the name
+ */
+export async function versionsOf(
+  provider: VersionedProvider,
+  name: string,
+): Promise<readonly SecretVersion[]> {
+  const versions = await oneCall(provider, (context) => provider.history(name, context));
+  // what is deleted may have held it
+  const known = versions.some(({ held, state }) => held || state === 'deleted');
+  if (known) return versions;
+  throw new SecretError(
+    'ERR_SECRET_NOT_FOUND',
+    `${labelOf(provider.name, provider.store)} has no version that holds ${printable(name)}`,
+    { provider: provider.name, secretName: name },
+  );
+}

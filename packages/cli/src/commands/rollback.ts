@@ -1,0 +1,77 @@
+/**
+ * `keyfall rollback NAME --to VERSION`: what an earlier version held becomes the newest one. The
+ * versions in between stay in the history.
+ */
+import { isSecretError, labelOf, SecretError } from '@keyfall/core';
+import { assertIsSecretName } from '../bootstrap-settings.ts';
+import { withSuggestion } from '../near-names.ts';
+import { oneCall } from '../one-call.ts';
+import { type SettingsOptions, withChain } from '../settings.ts';
+import { notice, printable, report, waitingFor } from '../terminal.ts';
+import { providerWithHistory, versionsOf } from './history.ts';
+
+/** Options of `keyfall rollback`. */
+export interface RollbackOptions extends SettingsOptions {
+  readonly to: string;
+}
+
+/**
+ * Writes what version `to` held under `name`, on the condition that nobody writes in between. Other
+ * names of the document keep what they have.
+ *
+ * @throws `ERR_SECRET_NOT_FOUND` if that version does not hold it; `ERR_SECRET_CONFLICT` if somebody
+ *   wrote in between; `ERR_SECRET_UNSUPPORTED` if no provider keeps versions and can write
+ */
+export async function rollbackCommand(name: string, options: RollbackOptions): Promise<number> {
+  assertIsSecretName(name);
+  const { to } = options;
+  return withChain(options, async ({ secrets, ...chain }) => {
+    const provider = providerWithHistory({ secrets, ...chain });
+    const label = labelOf(provider.name, provider.store);
+    const { write, readVersion } = provider;
+    if (write === undefined || readVersion === undefined)
+      throw new SecretError('ERR_SECRET_UNSUPPORTED', `${label} gives no earlier version back`, {
+        provider: provider.name,
+      });
+    const done = await waitingFor(`asking ${provider.name}`, async () => {
+      const before = await oneCall(provider, (context) => provider.read([name], context));
+      const old = await oneCall(provider, (context) =>
+        readVersion.call(provider, name, to, context),
+      );
+      if (old === undefined) {
+        // a name that is nowhere is mistyped rather than too young
+        await withSuggestion(secrets, name, () => versionsOf(provider, name));
+        throw new SecretError(
+          'ERR_SECRET_NOT_FOUND',
+          `version ${printable(to)} of ${label} does not hold ${printable(name)}`,
+          { hint: `\`keyfall history ${printable(name)}\` shows which do.` },
+        );
+      }
+      const now = before.entries.get(name);
+      if (now !== undefined && !isSecretError(now) && now.value === old.value) return undefined;
+      const { revision } = before;
+      return oneCall(provider, (context) =>
+        write.call(
+          provider,
+          {
+            entries: new Map([[name, old.value]]),
+            ...(revision !== undefined && { ifRevision: revision }),
+          },
+          context,
+        ),
+      );
+    });
+    if (done === undefined) {
+      report(`${printable(name)} is as version ${printable(to)} has it: nothing changed.`);
+      return 0;
+    }
+    const made = done.version === undefined ? '' : `, as version ${done.version}`;
+    report(`${printable(name)} is again what version ${printable(to)} of ${label} held${made}.`);
+    const { provider: answering } = await secrets.explain(name);
+    if (answering !== undefined && answering !== provider.name)
+      notice(
+        `${printable(name)} still comes from ${chain.label(answering)}, which is asked first.`,
+      );
+    return 0;
+  });
+}

@@ -1,0 +1,97 @@
+/**
+ * `keyfall snapshot [FILE]`: what the chain resolves now, in an encrypted file: a fallback that is not
+ * plain text. It is encrypted to public keys, so the machine that makes it need not be able to read it.
+ */
+import { realpath } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { SecretError, type SecretProvider } from '@keyfall/core';
+import { openChain } from '../cli-chain.ts';
+import { resolveSelection } from '../selection.ts';
+import { configFile, configuredParts, type SettingsOptions } from '../settings.ts';
+import { countNames, listNames, notice, printable, printJson, report } from '../terminal.ts';
+
+/** Options of `keyfall snapshot`. */
+export interface SnapshotOptions extends SettingsOptions {
+  /** Public keys. Default: `SOPS_AGE_RECIPIENTS`, as sops has it. */
+  readonly recipient?: readonly string[];
+  /** Only these names; each must be there. */
+  readonly only?: readonly string[];
+  readonly json?: boolean;
+}
+
+/** `encryptSopsFile`, whose package is installed by who needs it. */
+type EncryptSopsFile = (
+  path: string,
+  values: ReadonlyMap<string, string>,
+  options: { readonly ageRecipients: readonly string[] },
+) => Promise<void>;
+
+/**
+ * Writes the file, and returns 0.
+ *
+ * @throws `ERR_SECRET_CONFIG` without a public key; `ERR_SECRET_UNAVAILABLE` if a provider could not
+ *   be asked: a snapshot of second-hand values would outlive the outage
+ */
+export async function snapshotCommand(path: string, options: SnapshotOptions): Promise<number> {
+  const recipients = options.recipient ?? recipientsOf(process.env['SOPS_AGE_RECIPIENTS']);
+  if (recipients.length === 0)
+    throw new SecretError('ERR_SECRET_CONFIG', 'nobody is named who can open the snapshot', {
+      hint: 'Make a key with age-keygen -o key.txt, and name its public part: --recipient age1…',
+    });
+  const config = configFile(options);
+  const { packageOf } = await import('../config/make-providers.ts');
+  const sops = await packageOf('sops', config ?? join(process.cwd(), 'keyfall.config.js'));
+  const { values, left } = await resolved(path, options, config);
+  await (sops['encryptSopsFile'] as EncryptSopsFile)(path, values, { ageRecipients: recipients });
+  const shown = printable(path);
+  report(
+    `wrote ${countNames(values.size)} to ${shown}, encrypted to ${recipients.length} ${recipients.length === 1 ? 'key' : 'keys'}.`,
+  );
+  if (left.length > 0)
+    notice(`${listNames(left)} will expire, and ${left.length === 1 ? 'is' : 'are'} not in it.`);
+  if (options.json) await printJson({ file: path, names: [...values.keys()], left, recipients });
+  return 0;
+}
+
+/** What the chain holds without the snapshot itself: a name that is gone must not live on in it. */
+async function resolved(
+  path: string,
+  options: SnapshotOptions,
+  config: string | undefined,
+): Promise<{ readonly values: ReadonlyMap<string, string>; readonly left: readonly string[] }> {
+  const parts = await configuredParts(options);
+  const folder = config === undefined ? process.cwd() : dirname(config);
+  const itself = await realPathOf(resolve(path));
+  const isItself = async ({ store }: SecretProvider) =>
+    store.startsWith('sops ') &&
+    (await realPathOf(resolve(folder, store.slice('sops '.length)))) === itself;
+  const own = await Promise.all(parts.providers.map(({ provider }) => isItself(provider)));
+  const chain = openChain({ ...parts, providers: parts.providers.filter((_, at) => !own[at]) });
+  try {
+    const { secrets, degraded } = await resolveSelection(chain, options.only);
+    if (degraded)
+      throw new SecretError(
+        'ERR_SECRET_UNAVAILABLE',
+        `not every provider answered, and ${printable(path)} was left as it is`,
+        { hint: 'Take the snapshot when all of them do.' },
+      );
+    const kept = [...secrets].filter(([, { leased }]) => !leased);
+    return {
+      values: new Map(kept.map(([name, { value }]) => [name, value])),
+      left: [...secrets].filter(([, { leased }]) => leased).map(([name]) => name),
+    };
+  } finally {
+    await chain.secrets.close();
+  }
+}
+
+async function realPathOf(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
+}
+
+function recipientsOf(text = ''): string[] {
+  return text
+    .split(',')
+    .map((key) => key.trim())
+    .filter((key) => key !== '');
+}

@@ -1,0 +1,46 @@
+/**
+ * `keyfall types`: a declaration file of the names that the chain holds. Names only.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { SecretError } from '@keyfall/core';
+import { declareNames } from '../name-types.ts';
+import { errnoCode } from '../report-error.ts';
+import { type SettingsOptions, withChain } from '../settings.ts';
+import { countNames, printable, printData, report, waitingFor } from '../terminal.ts';
+
+/** Options of `keyfall types`. */
+export interface TypesOptions extends SettingsOptions {
+  /** The file that is written. Default: stdout. */
+  readonly out?: string;
+}
+
+/** Prints the declarations, or writes them where they are not what the file holds already. */
+export async function typesCommand({ out, ...options }: TypesOptions): Promise<number> {
+  const names = await withChain(options, async ({ secrets, names: needed }) => [
+    ...new Set([...(await waitingFor('reading the names', () => secrets.list())), ...needed]),
+  ]);
+  const text = declareNames(names);
+  if (out === undefined) {
+    await printData(text);
+    return 0;
+  }
+  const before = await readFile(out, 'utf8').catch(() => undefined);
+  if (before === text) report(`${printable(out)} has all ${countNames(names.length)} already.`);
+  else {
+    await write(out, text);
+    report(`wrote ${countNames(names.length)} to ${printable(out)}.`);
+  }
+  return 0;
+}
+
+async function write(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (error) {
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${printable(path)} cannot be written (${errnoCode(error) ?? 'unknown'})`,
+      { hint: 'Name another file with --out.' },
+    );
+  }
+}

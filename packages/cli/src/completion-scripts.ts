@@ -1,0 +1,226 @@
+/**
+ * Completion for shells, made from the commands as they are defined. It knows commands, options and
+ * their choices, and not the names of secrets: a TAB key must not ask a store, nor run the
+ * configuration of a repository that somebody has just looked into.
+ */
+import type { Argument, Command, Option } from 'commander';
+
+/** The shells that there is completion for. */
+export const shells = ['bash', 'zsh', 'fish'] as const;
+
+/** One of {@link shells}. */
+export type Shell = (typeof shells)[number];
+
+interface CompletedOption {
+  /** `--format`, and `-f` where it has one. */
+  readonly flags: readonly string[];
+  readonly description: string;
+  readonly takesValue: boolean;
+  /** The values it may have, where they are a list. */
+  readonly choices: readonly string[];
+}
+
+interface CompletedCommand {
+  readonly name: string;
+  readonly description: string;
+  readonly options: readonly CompletedOption[];
+  /** What its first argument may be, where that is a list. */
+  readonly choices: readonly string[];
+}
+
+interface CommandLine {
+  readonly commands: readonly CompletedCommand[];
+  /** The options that stand before or after every command. */
+  readonly options: readonly CompletedOption[];
+}
+
+/** The script that teaches `shell` the command line `program`. */
+export function completionScript(shell: Shell, program: Command): string {
+  const line: CommandLine = {
+    commands: [
+      ...program.commands.map((command) => ({
+        name: command.name(),
+        description: command.description(),
+        options: [...command.options.map(completed), helpOption],
+        choices: choicesOf(command.registeredArguments[0]),
+      })),
+      {
+        name: 'help',
+        description: 'Show how a command is used.',
+        options: [],
+        choices: program.commands.map((command) => command.name()),
+      },
+    ],
+    options: [...program.options.map(completed), helpOption],
+  };
+  return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](line);
+}
+
+const helpOption: CompletedOption = {
+  flags: ['-h', '--help'],
+  description: 'show how it is used',
+  takesValue: false,
+  choices: [],
+};
+
+function completed({
+  short,
+  long,
+  description,
+  required,
+  argChoices = [],
+}: Option): CompletedOption {
+  const flags = [short, long].filter((flag) => flag !== undefined);
+  return { flags, description, takesValue: required, choices: argChoices };
+}
+
+function choicesOf(argument: Argument | undefined): readonly string[] {
+  return argument?.argChoices ?? [];
+}
+
+const flagsOf = (options: readonly CompletedOption[]) => options.flatMap(({ flags }) => flags);
+
+function bashScript({ commands, options }: CommandLine): string {
+  const all = [...options, ...commands.flatMap((command) => command.options)];
+  const valued = all.filter(({ takesValue }) => takesValue);
+  const pattern = (some: readonly CompletedOption[]) => [...new Set(flagsOf(some))].join(' | ');
+  const chosen = commands.flatMap(({ name, options: own }) =>
+    own
+      .filter(({ choices }) => choices.length > 0)
+      .map(
+        (option) =>
+          `    ${option.flags.map((flag) => `'${name} ${flag}'`).join(' | ')}) words='${option.choices.join(' ')}' ;;`,
+      ),
+  );
+  return `# Completion of keyfall for bash: source <(keyfall completion bash)
+_keyfall() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command='' words='' i
+  COMPREPLY=()
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case \${COMP_WORDS[i]} in
+    --)
+      # what follows is another program's
+      return
+      ;;
+    ${pattern(valued)}) ((i++)) ;;
+    -*) ;;
+    *) [[ -n $command ]] || command=\${COMP_WORDS[i]} ;;
+    esac
+  done
+  case "$command $prev" in
+${chosen.join('\n')}
+  esac
+  if [[ -z $words ]]; then
+    case $prev in
+    # a value: files are offered
+    ${pattern(valued)}) return ;;
+    esac
+    case $command in
+    '') words='${[...commands.map(({ name }) => name), ...flagsOf(options)].join(' ')}' ;;
+${commands
+  .map(
+    ({ name, options: own, choices }) =>
+      `    ${name}) words='${[...choices, ...flagsOf(own), ...flagsOf(options)].join(' ')}' ;;`,
+  )
+  .join('\n')}
+    esac
+    # an argument that is no option: files are offered, unless the command has a list of them
+    case "$command $cur" in
+    ' '* | *' '-* | ${commands
+      .filter(({ choices }) => choices.length > 0)
+      .map(({ name }) => `'${name} '*`)
+      .join(' | ')}) ;;
+    *) return ;;
+    esac
+  fi
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -o default -F _keyfall keyfall
+`;
+}
+
+function zshScript({ commands, options }: CommandLine): string {
+  const specs = (some: readonly CompletedOption[]) =>
+    some.flatMap((option) => option.flags.map((flag) => `'${zshSpec(flag, option)}'`));
+  const join = (lines: readonly string[], indent: string) => lines.join(` \\\n${indent}`);
+  return `#compdef keyfall
+# Completion of keyfall for zsh: source <(keyfall completion zsh)
+_keyfall() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  local -a commands
+  _arguments -C -S \\
+    ${join([...specs(options), "'1:command:->command'", "'*::argument:->argument'"], '    ')}
+  case $state in
+  command)
+    commands=(
+${commands.map(({ name, description }) => `      '${zshText(`${name}:${description}`)}'`).join('\n')}
+    )
+    _describe command commands
+    ;;
+  argument)
+    case $words[1] in
+${commands
+  .map(({ name, options: own, choices }) => {
+    const argument =
+      name === 'run'
+        ? "'*::program:_normal'"
+        : choices.length > 0
+          ? `'1:argument:(${choices.join(' ')})'`
+          : "'*:argument:_files'";
+    return `    ${name})
+      _arguments -S \\
+        ${join([...specs([...own, ...options]), argument], '        ')}
+      ;;`;
+  })
+  .join('\n')}
+    esac
+    ;;
+  esac
+}
+if [[ \${funcstack[1]} == _keyfall ]]; then _keyfall "$@"; else compdef _keyfall keyfall; fi
+`;
+}
+
+/** `--format[description]:value:(dotenv json)`, in single quotes. */
+function zshSpec(flag: string, { description, takesValue, choices }: CompletedOption): string {
+  const values = choices.length > 0 ? `(${choices.join(' ')})` : '_files';
+  const text = zshText(description.replace(/[[\]]/g, '\\$&'));
+  return `${flag}[${text}]${takesValue ? `:value:${values}` : ''}`;
+}
+
+function zshText(text: string): string {
+  return text.replaceAll("'", "'\\''");
+}
+
+function fishScript({ commands, options }: CommandLine): string {
+  const optionLine = (condition: string, option: CompletedOption) => {
+    const { flags, description, takesValue, choices } = option;
+    const names = flags.map((flag) =>
+      flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`,
+    );
+    const value =
+      choices.length > 0 ? ` -x -a ${fishText(choices.join(' '))}` : takesValue ? ' -r -F' : '';
+    return `complete -c keyfall ${condition}${names.join(' ')}${value} -d ${fishText(description)}`;
+  };
+  const inCommand = (name: string) => `-n '__fish_seen_subcommand_from ${name}' `;
+  return `# Completion of keyfall for fish: keyfall completion fish | source
+complete -c keyfall -n __fish_use_subcommand -f
+${options.map((option) => optionLine('', option)).join('\n')}
+${commands
+  .flatMap(({ name, description, options: own, choices }) => [
+    `complete -c keyfall -n __fish_use_subcommand -f -a ${name} -d ${fishText(description)}`,
+    ...own
+      .filter((option) => option !== helpOption)
+      .map((option) => optionLine(inCommand(name), option)),
+    ...(choices.length > 0
+      ? [`complete -c keyfall ${inCommand(name)}-f -a ${fishText(choices.join(' '))}`]
+      : []),
+  ])
+  .join('\n')}
+`;
+}
+
+function fishText(text: string): string {
+  return `'${text.replace(/[\\']/g, '\\$&')}'`;
+}

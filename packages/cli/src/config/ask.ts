@@ -1,0 +1,66 @@
+/**
+ * The questions of `init`, on the terminal.
+ */
+import * as prompts from '@clack/prompts';
+import { SecretError } from '@keyfall/core';
+
+const output = process.stderr;
+
+/** Which of these the chain has, in the order in which they are asked: by id, with a label. */
+export async function askProviders(
+  labels: ReadonlyMap<string, string>,
+  proposed: readonly string[],
+): Promise<readonly string[]> {
+  const chosen = answered(
+    await prompts.multiselect({
+      message: 'Where are the secrets? (space chooses, return ends)',
+      options: [...labels].map(([value, label]) => ({ value, label })),
+      initialValues: [...proposed],
+      output,
+    }),
+  );
+  // the list stands in the order in which stores are usually asked
+  return [...labels.keys()].filter((id) => chosen.includes(id));
+}
+
+/** Names, separated by commas; none is an answer. */
+export async function askNames(question: string): Promise<readonly string[]> {
+  const text = answered(
+    await prompts.text({ message: `${question} (or nothing)`, defaultValue: '', output }),
+  );
+  return text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+/** A text, or what is proposed. */
+export async function askText(question: string, proposed: string): Promise<string> {
+  return answered(
+    await prompts.text({
+      message: question,
+      placeholder: proposed,
+      defaultValue: proposed,
+      output,
+    }),
+  );
+}
+
+/** The form of the file. */
+export async function askForm<Form extends string>(
+  forms: readonly Form[],
+  proposed: Form,
+): Promise<Form> {
+  const chosen = await prompts.select<string>({
+    message: 'Which form?',
+    options: forms.map((value) => ({ value: value as string, label: `keyfall.config.${value}` })),
+    initialValue: proposed,
+    output,
+  });
+  return answered(chosen) as Form;
+}
+
+function answered<Answer>(answer: Answer): Exclude<Answer, symbol> {
+  if (prompts.isCancel(answer)) throw new SecretError('ERR_SECRET_ABORTED', 'nothing was written');
+  return answer as Exclude<Answer, symbol>;
+}

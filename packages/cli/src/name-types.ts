@@ -1,0 +1,48 @@
+/**
+ * The names of the secrets as TypeScript: a program that misspells one does not compile.
+ */
+
+/**
+ * A declaration file for these names, sorted.
+ *
+ * `SecretName` is their union, and `TypedSecrets` a chain that is asked for these alone:
+ * `const secrets: TypedSecrets = createSecrets(…)`. An interface of its own and no augmentation of
+ * `Secrets`: that one takes any text, so that an overload beside it would complete names and still let
+ * a misspelled one through.
+ */
+export function declareNames(names: readonly string[]): string {
+  const union =
+    names.length === 0
+      ? ' never'
+      : [...names]
+          .sort()
+          .map((name) => `\n  | ${literal(name)}`)
+          .join('');
+  return `// Made by \`keyfall types\` from the names of the secrets. Make it anew when they change.
+import type { CallOptions, Secrets } from '@keyfall/core';
+
+/** A name that the chain holds. */
+export type SecretName =${union};
+
+/** The chain, asked for these names alone: \`const secrets: TypedSecrets = createSecrets(…)\`. */
+export interface TypedSecrets extends Omit<Secrets, 'get' | 'find' | 'view'> {
+  get(name: SecretName, options?: CallOptions): Promise<string>;
+  find(name: SecretName, options?: CallOptions): Promise<string | undefined>;
+  view<Name extends SecretName>(
+    names: readonly Name[],
+    options?: CallOptions,
+  ): Promise<Readonly<Record<Name, string>>>;
+}
+`;
+}
+
+/** A text as TypeScript has it, in quotes, on one line. */
+function literal(text: string): string {
+  const escaped = JSON.stringify(text)
+    .slice(1, -1)
+    .replaceAll('\\"', '"')
+    .replaceAll("'", "\\'")
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029');
+  return `'${escaped}'`;
+}

@@ -188,12 +188,17 @@ export function createProgram(finish: (exitCode: number) => void): Command {
       .description('Move a .env into Vault, or what any store holds into another one.')
       .addArgument(new Argument('[file]', 'default: the file of --dotenv'))
       .option('--from <provider>', 'what to move instead: vault, sops:FILE, aws:SECRET, …')
-      .option('--to <provider>', 'where to (default: the Vault that VAULT_ADDR and VAULT_SECRET_PATH name)')
+      .option(
+        '--to <provider>',
+        'where to (default: the Vault that VAULT_ADDR and VAULT_SECRET_PATH name)',
+      )
       .option('-y, --yes', 'do not ask')
       .option('--dry-run', 'say what would happen, and change nothing')
       .addOption(
-        new Option('--on-conflict <what>', 'for a name that the store holds with another value')
-          .choices(['fail', 'keep', 'overwrite']),
+        new Option(
+          '--on-conflict <what>',
+          'for a name that the store holds with another value',
+        ).choices(['fail', 'keep', 'overwrite']),
       )
       .addOption(nameList('--select <names>', 'only these names'))
       .option('--activate', 'set USE_VAULT=true in the file afterwards')
@@ -253,7 +258,9 @@ export function createProgram(finish: (exitCode: number) => void): Command {
 
 /** What `--restore` cannot honour is refused, not passed over: a dry run must change nothing. */
 function assertRestoresAlone(file: string | undefined, options: Record<string, unknown>): void {
-  const given = ['dryRun', 'select', 'activate', 'purge', 'force', 'onConflict'].filter((name) => options[name]);
+  const given = ['dryRun', 'select', 'activate', 'purge', 'force', 'onConflict'].filter(
+    (name) => options[name],
+  );
   if (file === undefined && given.length === 0) return;
   throw new SecretError('ERR_SECRET_CONFIG', '--restore goes with --yes and --json alone', {
     hint: 'The backup and its journal tell what is restored, and where.',

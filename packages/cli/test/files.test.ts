@@ -1,7 +1,7 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { backUp, replaceFile } from '../src/migration/files.ts';
+import { backUp, freePath, replaceFile } from '../src/migration/files.ts';
 import { folderWith } from './keyfall.ts';
 
 const now = new Date('2026-01-02T03:04:05.678Z');
@@ -9,17 +9,27 @@ const now = new Date('2026-01-02T03:04:05.678Z');
 test('a backup never overwrites another one', async () => {
   const file = join(await folderWith('A=1\n'), '.env');
   const bytes = [Buffer.from([0xff, 0, 13, 10]), Buffer.from('second')] as const;
-  const [first, second] = [await backUp(file, bytes[0], now), await backUp(file, bytes[1], now)];
+  const free = () => freePath(`${file}.backup`, now, (path) => `${path}.journal`);
+  const first = await free();
+  await backUp(first, bytes[0]);
+  const second = await free();
+  await backUp(second, bytes[1]);
   expect(first).toBe(`${file}.backup.20260102T030405678Z`);
   expect(second).toBe(`${first}-2`);
   expect(await readFile(first)).toEqual(bytes[0]);
   expect(await readFile(second)).toEqual(bytes[1]);
   expect((await stat(first)).mode & 0o777).toBe(0o600);
+  await writeFile(`${first}-3.journal`, '');
+  expect(await free()).toBe(`${first}-4`);
+  await expect(backUp(first, bytes[1])).rejects.toMatchObject({
+    message: expect.stringContaining('cannot be written (EEXIST)'),
+  });
+  expect(await readFile(first)).toEqual(bytes[0]);
 });
 
 test('a backup into no folder says where, and holds no value', async () => {
-  const file = join(await folderWith(), 'none', '.env');
-  await expect(backUp(file, Buffer.from('canary'), now)).rejects.toMatchObject({
+  const file = join(await folderWith(), 'none', '.env.backup');
+  await expect(backUp(file, Buffer.from('canary'))).rejects.toMatchObject({
     code: 'ERR_SECRET_CONFIG',
     message: expect.stringMatching(/^(?!.*canary).*cannot be written \(ENOENT\)/),
   });

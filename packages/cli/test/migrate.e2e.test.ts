@@ -96,7 +96,7 @@ test('a dry run shows the plan and changes nothing', async () => {
   await store({ KEY: 'line 1\nline 2' });
   const result = await keyfall(['migrate', '--dry-run', '--json'], { cwd, env });
   expect(JSON.parse(result.stdout)).toEqual({
-    file: '.env',
+    source: '.env',
     store: `vault ${server.address} ${mount}/shop-${path}`,
     dryRun: true,
     names: [
@@ -144,21 +144,36 @@ describe('names that the store holds with another value', () => {
     expect(await stored()).toEqual({ version: 1, data: theirs });
   });
 
-  test('stay with --on-conflict keep', async () => {
+  test('stay with --on-conflict keep, also where there is nothing else to do', async () => {
     const cwd = await folderWith(dotenv);
-    await keyfall(['migrate', '--yes', '--on-conflict', 'keep'], { cwd, env });
+    const keep = ['migrate', '--yes', '--on-conflict', 'keep'];
+    await keyfall(keep, { cwd, env });
     expect(await stored()).toEqual({ version: 2, data: { ...migrated, ...theirs } });
+    const again = await keyfall(keep, { cwd, env });
+    expect(again).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(
+        'holds 2 names of it already, and keeps its other value for TOKEN: nothing changed.',
+      ),
+    });
   });
 
-  test('are replaced with --on-conflict overwrite; a restore says which version has them', async () => {
+  test('are replaced with --on-conflict overwrite; a restore brings them back', async () => {
     const cwd = await folderWith(dotenv);
     await keyfall(['migrate', '--yes', '--on-conflict', 'overwrite'], { cwd, env });
     expect(await stored()).toEqual({ version: 2, data: { ...theirs, ...migrated } });
     const [backup = ''] = await backupsIn(cwd);
     const restored = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
-    expect(restored.code).toBe(1);
-    expect(restored.stderr).toContain('TOKEN held another value before: version 1 of');
-    expect(await stored()).toEqual({ version: 3, data: { ...theirs, TOKEN: canary } });
+    expect(restored).toMatchObject({ code: 0 });
+    expect(restored.stderr).toMatch(
+      /restored .*\.env, removed 2 names from vault .* and brought back what it held under TOKEN\./,
+    );
+    expect(restored.output).not.toMatch(/canary|theirs/);
+    expect(await stored()).toEqual({ version: 3, data: theirs });
+    // once more finds all of it done
+    const again = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+    expect(again.code).toBe(0);
+    expect(await stored()).toEqual({ version: 3, data: theirs });
   });
 
   test('are left out by --select', async () => {
@@ -406,7 +421,7 @@ describe('a restore', () => {
     const journal = join(cwd, `${backup}.journal`);
     const facts = JSON.parse(await readFile(journal, 'utf8'));
     await writeFile(join(cwd, 'victim'), 'VICTIM=1\n');
-    await writeFile(journal, JSON.stringify({ ...facts, file: join(cwd, 'victim') }));
+    await writeFile(journal, JSON.stringify({ ...facts, source: join(cwd, 'victim') }));
     const result = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
     expect(result.code).toBe(2);
     expect(await readFile(join(cwd, 'victim'), 'utf8')).toBe('VICTIM=1\n');

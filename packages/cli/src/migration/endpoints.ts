@@ -57,7 +57,9 @@ export async function resolveEndpoints(options: EndpointOptions): Promise<Endpoi
     provider.store === fromProvider?.store ||
     [...(await filesOf(provider, configured.folder))].some((each) => here.has(each));
   const destination =
-    to === undefined ? await standard(options, configured, isSame) : await named(to, configured, options);
+    to === undefined
+      ? await standard(options, configured, isSame)
+      : await named(to, configured, options);
   if (await isSame(destination.provider))
     throw new SecretError(
       'ERR_SECRET_CONFIG',
@@ -65,6 +67,41 @@ export async function resolveEndpoints(options: EndpointOptions): Promise<Endpoi
       { hint: 'Name another destination with --to.' },
     );
   return { source, destination };
+}
+
+/**
+ * Where a migration went, for who undoes it.
+ * @param source - the file, or the store, that it came from
+ */
+export async function resolveDestination(
+  options: EndpointOptions,
+  source: string,
+): Promise<SecretProvider> {
+  const configured = await configuredProviders(options);
+  if (options.to !== undefined) return (await named(options.to, configured, options)).provider;
+  const here = await realPathOf(source);
+  const isSource = async (provider: SecretProvider) =>
+    provider.store === source || (await filesOf(provider, configured.folder)).has(here);
+  return (await standard(options, configured, isSource)).provider;
+}
+
+/**
+ * The store that a migration came from, read again.
+ * @throws `ERR_SECRET_CONFIG` if `from` does not name the store with this text
+ */
+export async function resolveStoreSource(
+  options: EndpointOptions,
+  store: string,
+): Promise<MigrationSource> {
+  const { from } = options;
+  const provider =
+    from === undefined
+      ? undefined
+      : await providerOf(from, await configuredProviders(options), options);
+  if (provider?.store === store) return readStoreSource(provider);
+  throw new SecretError('ERR_SECRET_CONFIG', `the values came from ${printable(store)}`, {
+    hint: 'Give the --from and --to of the migration.',
+  });
 }
 
 /** The providers of the configuration, if there is one. */
@@ -130,10 +167,14 @@ async function providerOf(
   const place = placeOf(text);
   if (kind === 'vault' && place === '') return configuredVault(vaultOptions(options));
   if (kind === 'dotenv') return dotenvProvider({ path: place || '.env' });
-  const { makeProvider } = await import('../config/make-providers.ts');
-  const make = async (id: 'sops' | 'aws-secrets-manager' | 'doppler' | 'files', more: object) =>
-    (await makeProvider({ provider: id, ...more }, configured.file ?? join(process.cwd(), 'keyfall')))
-      .provider;
+  const make = async (
+    id: 'sops' | 'aws-secrets-manager' | 'doppler' | 'files',
+    settings: Readonly<Record<string, unknown>>,
+  ) => {
+    const { factoryOf } = await import('../config/make-providers.ts');
+    const importer = configured.file ?? join(process.cwd(), 'keyfall.config.js');
+    return (await factoryOf(id, importer))(settings);
+  };
   if (kind === 'sops') return make('sops', { path: place || 'secrets.enc.yaml' });
   if (kind === 'doppler' && place === '') return make('doppler', {});
   if (kind === 'files' && place !== '') return make('files', { directory: place });

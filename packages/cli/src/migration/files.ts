@@ -3,28 +3,48 @@
  * at all.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { access, type FileHandle, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { editDotenvFile } from '@keyfall/provider-dotenv';
 import { errnoCode } from '../report-error.ts';
 
-/**
- * Writes `bytes` to `FILE.backup.TIMESTAMP` beside the file, mode 0600, on the disk before it
- * returns. Never overwrites: a name that is taken gets a number.
- *
- * @returns the backup's path
- * @throws `ERR_SECRET_CONFIG` if the folder cannot be written to
- */
-export async function backUp(file: string, bytes: Uint8Array, now: Date): Promise<string> {
+/** `BASE.TIMESTAMP`, with a number if a file of that name, or `taken` of it, is there. */
+export async function freePath(
+  base: string,
+  now: Date,
+  taken: (path: string) => string,
+): Promise<string> {
   const timestamp = now.toISOString().replace(/[-:]/g, '').replace('.', '');
   for (let count = 1; ; count++) {
-    const backup = `${file}.backup.${timestamp}${count === 1 ? '' : `-${count}`}`;
-    if (await writeNew(backup, bytes)) {
-      await syncFolder(dirname(backup));
-      return backup;
-    }
+    const path = `${base}.${timestamp}${count === 1 ? '' : `-${count}`}`;
+    if (!(await isThere(path)) && !(await isThere(taken(path)))) return path;
   }
+}
+
+/**
+ * Writes a copy of a file, mode 0600, on the disk before it returns. Never overwrites.
+ *
+ * @throws `ERR_SECRET_CONFIG` if the folder cannot be written to, or a file of that name is there
+ */
+export async function backUp(path: string, bytes: Uint8Array): Promise<void> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } catch (error) {
+    if (handle !== undefined) await unlink(path).catch(() => {});
+    const code = errnoCode(error);
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${path} cannot be written${code === undefined ? '' : ` (${code})`}`,
+      { hint: 'Make its folder writable for this user, with space left.' },
+    );
+  } finally {
+    await handle?.close();
+  }
+  await syncFolder(dirname(path));
 }
 
 /**
@@ -41,29 +61,47 @@ export async function replaceFile(
   expected: Uint8Array | undefined,
 ): Promise<void> {
   await editDotenvFile(file, (now) => {
-    if (expected !== undefined && !now?.equals(expected))
-      throw new SecretError('ERR_SECRET_CONFLICT', `${file} was changed in the meantime`, {
-        hint: 'Run the command again.',
-      });
+    if (expected !== undefined && !now?.equals(expected)) throw changedMeanwhile(file);
     return bytes;
   });
 }
 
-/** Creates the file for its owner alone, on the disk before it returns; `false` if there is one of that name. */
-async function writeNew(path: string, bytes: Uint8Array): Promise<boolean> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-    await handle.writeFile(bytes);
-    await handle.sync();
-    return true;
-  } catch (error) {
-    if (handle === undefined && errnoCode(error) === 'EEXIST') return false;
-    if (handle !== undefined) await unlink(path).catch(() => {});
-    throw cannotWrite(path, errnoCode(error));
-  } finally {
-    await handle?.close();
-  }
+/** The error for a file that somebody changed since it was read. */
+export function changedMeanwhile(file: string): SecretError {
+  return new SecretError('ERR_SECRET_CONFLICT', `${file} was changed in the meantime`, {
+    hint: 'Run the command again.',
+  });
+}
+
+/**
+ * Does `work` while nobody else of Keyfall writes the file, or migrates it.
+ *
+ * @param file - it need not be there
+ * @param work - is given its content, and returns the new one; `undefined` leaves it as it is
+ * @throws as {@link replaceFile}; `ERR_SECRET_UNAVAILABLE` if somebody else is at work there
+ */
+export async function holding(
+  file: string,
+  work: (bytes: Buffer | undefined) => Promise<Uint8Array | undefined>,
+): Promise<void> {
+  let isSecond = false;
+  await editDotenvFile(
+    file,
+    async (bytes) => {
+      // asked again because another program wrote to it while we were at it
+      if (isSecond) throw changedMeanwhile(file);
+      isSecond = true;
+      return work(bytes);
+    },
+    { timeout: 10_000 },
+  );
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Makes a new name in the folder survive a power cut, where the system lets a folder be synced. */
@@ -74,11 +112,4 @@ async function syncFolder(folder: string): Promise<void> {
   } catch {
     // Windows cannot; the content itself is synced
   }
-}
-
-function cannotWrite(path: string, code: string | undefined): SecretError {
-  const why = code === undefined ? '' : ` (${code})`;
-  return new SecretError('ERR_SECRET_CONFIG', `${path} cannot be written${why}`, {
-    hint: 'Make its folder writable for this user, with space left.',
-  });
 }

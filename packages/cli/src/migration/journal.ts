@@ -57,7 +57,9 @@ export async function readJournal(path: string): Promise<MigrationJournal> {
     throw new SecretError(
       'ERR_SECRET_CONFIG',
       `${printable(path)} cannot be read (${errnoCode(error)})`,
-      { hint: 'Give the path of a backup that `keyfall migrate` made, with its journal beside it.' },
+      {
+        hint: 'Give the path of a backup that `keyfall migrate` made, with its journal beside it.',
+      },
     );
   }
   const journal = parse(text);

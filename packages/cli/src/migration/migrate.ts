@@ -2,28 +2,47 @@
  * A migration from its plan to its summary. Until the one conditional write nothing has changed; the
  * file itself is touched only if asked for, and only after the store was read back and agrees.
  */
-import { realpath, unlink } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { access, constants, realpath } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { editDotenv } from '@keyfall/provider-dotenv';
 import { bootstrapNames } from '../bootstrap-settings.ts';
 import { confirm } from '../confirm.ts';
 import { isTrue } from '../settings.ts';
-import { countNames, listNames, notice, showStep, writeLine } from '../terminal.ts';
-import { backUp, replaceFile } from './files.ts';
+import {
+  canPrompt,
+  countNames,
+  isQuiet,
+  listNames,
+  notice,
+  report,
+  writeLine,
+} from '../terminal.ts';
+import { type Choices, chooseForConflicts } from './choose.ts';
+import { backUp, changedMeanwhile, freePath, holding } from './files.ts';
 import { isTrackedByGit, wouldGitAdd } from './git.ts';
+import {
+  discard,
+  findInterrupted,
+  type MigrationRecord,
+  recordBase,
+  settleInterrupted,
+  subjectOf,
+} from './interrupted.ts';
 import { journalPath, type MigrationJournal, writeJournal } from './journal.ts';
 import { type ConflictPolicy, type MigrationPlan, namesOf, planMigration } from './plan.ts';
-import { planTable, summary } from './report.ts';
+import { type Progress, showProgress } from './progress.ts';
+import { nothingToDo, planTable, summary } from './report.ts';
 import { type MigrationSource, surprises } from './source.ts';
-import { type MigrationTarget, verify } from './target.ts';
+import { type MigrationTarget, type TargetContent, verify } from './target.ts';
 
 /** How to migrate. */
 export interface MigrateOptions {
   /** Do not ask. */
   readonly yes?: boolean;
   readonly dryRun?: boolean;
-  readonly onConflict: ConflictPolicy;
+  /** Default: ask where somebody can be asked, else `fail`. */
+  readonly onConflict?: ConflictPolicy;
   /** Only these names. */
   readonly select?: readonly string[];
   /** Set `USE_VAULT=true` in the file. */
@@ -32,11 +51,16 @@ export interface MigrateOptions {
   readonly purge?: boolean;
   /** Migrate a file that git tracks. */
   readonly force?: boolean;
+  /** Whether the store is the Vault that `USE_VAULT=true` turns on. Default: yes. */
+  readonly isSettingsVault?: boolean;
+  /** The options that name both ends once more, for who is told how to undo it: `--to sops`. */
+  readonly ends?: readonly string[];
 }
 
 /** What happened, as `--json` prints it. */
 export interface MigrateResult {
-  readonly file: string;
+  /** The file, or the store, that the values come from. */
+  readonly source: string;
   readonly store: string;
   readonly dryRun: boolean;
   readonly names: MigrationPlan['names'];
@@ -44,33 +68,30 @@ export interface MigrateResult {
   readonly written: number;
   /** Whether the file was changed. */
   readonly fileChanged: boolean;
+  /** What `--restore` takes. */
   readonly backup?: string;
 }
 
 /**
  * Migrates `source` to `target`, and tells the user on stderr what it does. Where the target holds
- * another value for a name and `onConflict` is `fail`, nothing is changed, and the result's `names`
- * say which: the caller must call {@link assertNoConflict}.
+ * another value for a name and nobody chose what to do about it, nothing is changed, and the result's
+ * `names` say which: the caller must call {@link assertNoConflict}.
  *
- * @throws `ERR_SECRET_CONFIG` for a file that git tracks; `ERR_SECRET_NOT_FOUND` naming what `select` names and the source does not hold;
- *   `ERR_SECRET_ABORTED` if the user says no; what the store refuses
+ * @throws `ERR_SECRET_CONFIG` for a file that git tracks; `ERR_SECRET_NOT_FOUND` naming what `select`
+ *   names and the source does not hold; `ERR_SECRET_ABORTED` if the user says no; what the store refuses
  */
 export async function migrate(
   source: MigrationSource,
   target: MigrationTarget,
   options: MigrateOptions,
 ): Promise<MigrateResult> {
-  const { dryRun = false } = options;
+  const { dryRun = false, yes = false } = options;
   assertSelected(source, options.select);
   let draft = await drawUp(source, target, options);
-  // before anything is written, so that an edit dotenv has no way of writing stops it here
-  let edited = await editedFile(source, draft.plan, options);
   for (const surprise of surprises(source)) notice(surprise);
-  const isDone = draft.plan.changes.size === 0 && edited === undefined;
-  if (dryRun || !isDone || namesOf(draft.plan, 'conflict', 'keep').length > 0)
-    writeLine(planTable(draft.plan, source.path, target.label));
+  const isInterrupted = (await findInterrupted(source)).length > 0;
   const result = (facts: Partial<MigrateResult>): MigrateResult => ({
-    file: source.path,
+    source: sourceOf(source),
     store: target.store,
     dryRun,
     names: draft.plan.names,
@@ -78,110 +99,209 @@ export async function migrate(
     fileChanged: false,
     ...facts,
   });
-  if (hasConflict(draft.plan)) return result({});
-  if (dryRun) {
-    await checkGit(source, options);
-    notice('this was a dry run: nothing changed.');
-    return result({});
-  }
-  if (isDone) {
-    const held = countNames(namesOf(draft.plan, 'same').length);
-    notice(`${target.label} holds all there is to migrate (${held}): nothing changed.`);
+  const isDone = () =>
+    draft.plan.changes.size === 0 && draft.edited === undefined && !isInterrupted;
+  if ((dryRun || !isDone() || namesOf(draft.plan, 'conflict', 'keep').length > 0) && !isQuiet())
+    writeLine(planTable(draft.plan, source.label, target.label));
+  if (isDone() && !dryRun && !hasConflict(draft.plan)) {
+    report(nothingToDo(draft.plan, target.label));
     return result({});
   }
   await checkGit(source, options);
-  if (!options.yes)
-    await confirm(`Write ${countNames(draft.plan.changes.size)} to ${target.label}?`);
-
-  await showStep(`Backing up ${source.path}`);
-  const backup = await backUp(source.path, source.bytes, new Date());
-  if (await wouldGitAdd(backup))
-    notice(
-      `git does not ignore ${backup}, which holds every value: add ${basename(source.path)}.backup.* to .gitignore.`,
+  await checkRights(draft, source, target, options);
+  if (dryRun) {
+    if (isInterrupted)
+      notice('a migration was interrupted: the next run goes on with it, or clears it away.');
+    report('this was a dry run: nothing changed.');
+    return result({});
+  }
+  if (hasConflict(draft.plan)) {
+    if (yes || options.onConflict !== undefined || !canPrompt()) return result({});
+    const conflicts = namesOf(draft.plan, 'conflict');
+    draft = await drawUp(
+      source,
+      target,
+      options,
+      await chooseForConflicts(conflicts, target.label),
     );
-  const discard = async () => {
-    for (const path of [backup, journalPath(backup)]) await unlink(path).catch(() => {});
-  };
-  const journal = (state: MigrationJournal['state']) =>
-    writeJournal(backup, {
-      format: 1,
-      file: resolve(source.path),
-      store: target.store,
-      state,
-      created: namesOf(draft.plan, 'create'),
-      overwritten: namesOf(draft.plan, 'overwrite'),
-      ...(draft.version !== undefined && { versionBefore: draft.version }),
-    });
+  }
+  if (!yes && draft.plan.changes.size + (draft.edited === undefined ? 0 : 1) > 0)
+    await confirm(questionOf(draft, source, target));
+
+  const progress = showProgress(draft.edited === undefined ? 3 : 4);
+  let done: Done | undefined;
   try {
+    await holding(subjectOf(source), async (bytes) => {
+      if (source.kind === 'file' && !bytes?.equals(source.bytes))
+        throw changedMeanwhile(source.path);
+      const carriedOut = await carryOut(draft, source, target, options, progress);
+      draft = carriedOut.draft;
+      if (carriedOut.record === undefined) return undefined;
+      done = carriedOut;
+      if (draft.edited === undefined) return undefined;
+      progress.step(`Editing ${source.label}`);
+      return Buffer.from(draft.edited);
+    });
+    if (done === undefined) return result({});
+    await done.journal('done');
+  } finally {
+    progress.end();
+  }
+  const written = draft.plan.changes.size;
+  if (!isQuiet()) writeLine(summaryOf(done, source, target, options));
+  return result({
+    written,
+    fileChanged: draft.edited !== undefined,
+    backup: undoArgument(source, done.record),
+  });
+}
+
+/** What will be done, by what the store holds now. */
+interface Draft {
+  readonly plan: MigrationPlan;
+  readonly choices: Choices | undefined;
+  readonly held: TargetContent;
+  /** The file's new text, if it is to be edited. */
+  readonly edited: string | undefined;
+}
+
+async function drawUp(
+  source: MigrationSource,
+  target: MigrationTarget,
+  options: MigrateOptions,
+  choices?: Choices,
+): Promise<Draft> {
+  const held = await target.read();
+  const { onConflict = 'fail', select } = options;
+  for (const name of source.values.keys()) {
+    const broken = held.broken.get(name);
+    // what cannot be read cannot be compared, nor brought back
+    if (broken !== undefined && !bootstrapNames.has(name)) throw broken;
+  }
+  const plan = planMigration({
+    source: source.values,
+    target: held.values,
+    onConflict,
+    choices,
+    bootstrap: bootstrapNames,
+    select: select && new Set(select),
+  });
+  // drawn up with the plan, so that an edit dotenv has no way of writing stops it before anything is written
+  return { plan, choices, held, edited: await editedFile(source, plan, options) };
+}
+
+/** What {@link carryOut} did, by the last draft. */
+interface Done {
+  readonly draft: Draft;
+  readonly record: MigrationRecord;
+  journal(state: MigrationJournal['state']): Promise<void>;
+}
+
+/** Somebody wrote another value meanwhile: nothing was changed. */
+interface Refused {
+  readonly draft: Draft;
+  readonly record?: undefined;
+}
+
+/**
+ * Backup, write, read-back: all but the edit of the file. Each step is in the journal before it
+ * happens.
+ */
+async function carryOut(
+  first: Draft,
+  source: MigrationSource,
+  target: MigrationTarget,
+  options: MigrateOptions,
+  progress: Progress,
+): Promise<Done | Refused> {
+  let draft = first;
+  const resumed = await settleInterrupted(source, target);
+  const path =
+    resumed?.path ?? (await freePath(recordBase(source), new Date(), (free) => journalPath(free)));
+  const recordOf = (): MigrationRecord => recordFor(path, draft, resumed);
+  const journal = (state: MigrationJournal['state']) => {
+    const { created, overwritten } = recordOf();
+    const facts = { source: source.identity, store: target.store, created, overwritten };
+    return writeJournal(journalPath(path), { format: 1, state, ...facts });
+  };
+  let isWritten = resumed !== undefined;
+  try {
+    if (resumed === undefined) {
+      progress.step(`Backing up ${source.label}`);
+      await journal('started');
+      if (source.kind === 'file') await backUpFile(path, source.bytes, source.path);
+    }
     await journal('planned');
     for (let attempt = 1; draft.plan.changes.size > 0; attempt++)
       try {
-        await showStep(`Writing ${countNames(draft.plan.changes.size)} to ${target.label}`);
-        await target.write(draft.plan.changes, draft.revision);
+        progress.step(`Writing ${countNames(draft.plan.changes.size)} to ${target.label}`);
+        await target.write(draft.plan.changes, draft.held.revision);
+        isWritten = true;
         break;
       } catch (error) {
         if (attempt > 1 || !isSecretError(error, 'ERR_SECRET_CONFLICT')) throw error;
         // somebody else wrote since the plan was made: once more, on what is there now
-        draft = await drawUp(source, target, options);
+        draft = await drawUp(source, target, options, draft.choices);
         if (hasConflict(draft.plan)) {
-          await discard();
-          return result({});
+          if (!isWritten) await discard(path);
+          return { draft };
         }
-        edited = await editedFile(source, draft.plan, options);
         await journal('planned');
       }
   } catch (error) {
-    if (mayHaveWritten(error)) notice(`the backup is ${backup}.`);
-    else await discard();
+    if (isWritten || mayHaveWritten(error))
+      notice(
+        `it is not certain how far the migration came: run it again, or undo it with keyfall migrate --restore ${undoArgument(source, recordOf())}.`,
+      );
+    else await discard(path);
     throw error;
   }
-  await showStep('Reading it back and comparing');
-  await verify(target, migratedValues(source, draft.plan));
+  progress.step('Reading it back and comparing');
+  await verify(target, expectedAfter(draft));
   await journal('verified');
-  if (edited !== undefined) {
-    await showStep(`Editing ${source.path}`);
-    await replaceFile(source.path, Buffer.from(edited), source.bytes);
-  }
-  const written = draft.plan.changes.size;
-  const useVault = activated(source) || options.activate === true;
-  writeLine(
-    summary({
-      written,
-      label: target.label,
-      backup,
-      file: source.path,
-      useVault,
-      purged: options.purge === true,
-    }),
-  );
-  return result({ written, fileChanged: edited !== undefined, backup });
+  return { draft, record: recordOf(), journal };
 }
 
-/** A plan on what the store holds now. */
-async function drawUp(
-  source: MigrationSource,
-  target: MigrationTarget,
-  { onConflict, select }: MigrateOptions,
-): Promise<{
-  readonly plan: MigrationPlan;
-  readonly revision?: string;
-  readonly version?: string;
-}> {
-  const { values, ...state } = await target.read();
-  const plan = planMigration({
-    source: source.values,
-    target: values,
-    onConflict,
-    bootstrap: bootstrapNames,
-    select: select && new Set(select),
-  });
-  return { plan, ...state };
+/** All that this migration, and the one that it goes on with, has written. */
+function recordFor(
+  path: string,
+  { plan, held }: Draft,
+  resumed: MigrationRecord | undefined,
+): MigrationRecord {
+  const { created = [], overwritten = [] } = resumed ?? {};
+  const known = new Set([...created, ...overwritten.map(({ name }) => name)]);
+  return {
+    path,
+    created: [...created, ...namesOf(plan, 'create').filter((name) => !known.has(name))],
+    overwritten: [
+      ...overwritten,
+      ...namesOf(plan, 'overwrite')
+        .filter((name) => !known.has(name))
+        .map((name) => {
+          const version = held.versions.get(name);
+          return { name, ...(version !== undefined && { version }) };
+        }),
+    ],
+  };
 }
 
-function assertSelected({ path, values }: MigrationSource, select: readonly string[] = []): void {
+async function backUpFile(path: string, bytes: Buffer, file: string): Promise<void> {
+  await backUp(path, bytes);
+  if (await wouldGitAdd(path))
+    notice(
+      `git does not ignore ${path}, which holds every value: add ${basename(file)}.backup.* to .gitignore.`,
+    );
+}
+
+/** The store at the end: all that it held, with the changes. Nothing may be lost by them. */
+function expectedAfter({ plan, held }: Draft): ReadonlyMap<string, string> {
+  return new Map([...held.values, ...plan.changes]);
+}
+
+function assertSelected({ label, values }: MigrationSource, select: readonly string[] = []): void {
   const missing = select.filter((name) => !values.has(name));
   if (missing.length > 0)
-    throw new SecretError('ERR_SECRET_NOT_FOUND', `${path} does not hold ${listNames(missing)}`, {
+    throw new SecretError('ERR_SECRET_NOT_FOUND', `${label} does not hold ${listNames(missing)}`, {
       hint: 'Check what --select names.',
     });
 }
@@ -191,15 +311,48 @@ function hasConflict(plan: MigrationPlan): boolean {
 }
 
 /** A file whose values are in a repository's history is not made safe by moving them. */
-async function checkGit({ path }: MigrationSource, options: MigrateOptions): Promise<void> {
+async function checkGit(source: MigrationSource, options: MigrateOptions): Promise<void> {
   const { force = false, dryRun = false } = options;
-  if (force || !(await isTrackedByGit(await realpath(path)))) return;
+  if (source.kind === 'store' || force || !(await isTrackedByGit(await realpath(source.path))))
+    return;
+  const { path } = source;
   const why = `git tracks ${path}, so its values are in the history of the repository`;
   if (dryRun) notice(`${why}: without --force it is not migrated.`);
   else
     throw new SecretError('ERR_SECRET_CONFIG', why, {
       hint: `Run git rm --cached ${path}, put it into .gitignore and change the values; --force migrates it all the same.`,
     });
+}
+
+/** Whether both ends would take what is to be written, before any of it is. */
+async function checkRights(
+  { plan, edited }: Draft,
+  source: MigrationSource,
+  target: MigrationTarget,
+  { dryRun = false }: MigrateOptions,
+): Promise<void> {
+  try {
+    if (plan.changes.size > 0) await target.assertWritable();
+  } catch (error) {
+    if (!dryRun || !isSecretError(error)) throw error;
+    notice(error.message);
+  }
+  if (edited === undefined || source.kind === 'store') return;
+  await access(source.path, constants.W_OK).catch(() => {
+    throw new SecretError('ERR_SECRET_DENIED', `${source.path} may not be written`, {
+      hint: 'Give this user write access to it, or leave out --activate and --purge.',
+    });
+  });
+}
+
+function questionOf(
+  { plan, edited }: Draft,
+  { label }: MigrationSource,
+  target: MigrationTarget,
+): string {
+  const { size } = plan.changes;
+  if (size === 0) return `${target.label} holds all of it. Edit ${label}?`;
+  return `Write ${countNames(size)} to ${target.label}${edited === undefined ? '' : `, and edit ${label}`}?`;
 }
 
 /**
@@ -219,26 +372,55 @@ export function assertNoConflict(
     );
 }
 
-/** The values that the store must hold at the end. */
-function migratedValues(source: MigrationSource, plan: MigrationPlan): ReadonlyMap<string, string> {
-  const names = namesOf(plan, 'create', 'overwrite', 'same');
-  return new Map(names.map((name) => [name, source.values.get(name) ?? '']));
-}
-
 /** The file's new text, or `undefined` if it stays as it is. */
 async function editedFile(
   source: MigrationSource,
   plan: MigrationPlan,
   { activate = false, purge = false }: MigrateOptions,
 ): Promise<string | undefined> {
+  if (source.kind === 'store') return undefined;
   const edits = new Map<string, string | null>();
-  if (activate && !activated(source)) edits.set('USE_VAULT', 'true');
-  if (purge) for (const name of migratedValues(source, plan).keys()) edits.set(name, null);
+  if (activate && !isActivated(source)) edits.set('USE_VAULT', 'true');
+  if (purge) for (const name of namesOf(plan, 'create', 'overwrite', 'same')) edits.set(name, null);
   return edits.size === 0 ? undefined : editDotenv(source.text, edits);
 }
 
-function activated({ values }: MigrationSource): boolean {
+function isActivated({ values }: MigrationSource): boolean {
   return isTrue('USE_VAULT', values.get('USE_VAULT') ?? 'false');
+}
+
+function sourceOf(source: MigrationSource): string {
+  return source.kind === 'file' ? source.path : source.identity;
+}
+
+function undoArgument(source: MigrationSource, { path }: Pick<MigrationRecord, 'path'>): string {
+  return source.kind === 'file' ? path : journalPath(path);
+}
+
+function summaryOf(
+  { draft, record }: Done,
+  source: MigrationSource,
+  target: MigrationTarget,
+  { activate = false, purge = false, isSettingsVault = true, ends = [] }: MigrateOptions,
+): string {
+  const lost = target.keepsVersions
+    ? record.overwritten.filter(({ version }) => version === undefined)
+    : record.overwritten;
+  return summary({
+    written: draft.plan.changes.size,
+    label: target.label,
+    undo: [undoArgument(source, record), ...ends].join(' '),
+    lost: lost.map(({ name }) => name),
+    isElsewhere: !isSettingsVault,
+    ...(source.kind === 'file' && {
+      file: {
+        path: source.path,
+        backup: record.path,
+        needsUseVault: isSettingsVault && !activate && !isActivated(source),
+        purged: purge,
+      },
+    }),
+  });
 }
 
 /** Whether a failed write may have happened all the same: its answer was lost. */

@@ -1,8 +1,8 @@
 /**
  * A migration in words: the plan before, what to do next after. Names only.
  */
-import { countNames, printable } from '../terminal.ts';
-import type { MigrationPlan, PlannedAction } from './plan.ts';
+import { countNames, listNames, printable } from '../terminal.ts';
+import { type MigrationPlan, namesOf, type PlannedAction } from './plan.ts';
 
 const meanings: Readonly<Record<PlannedAction, string>> = {
   create: 'new in the store',
@@ -15,39 +15,62 @@ const meanings: Readonly<Record<PlannedAction, string>> = {
 };
 
 /** The plan as a table, one name a line. */
-export function planTable(plan: MigrationPlan, file: string, target: string): string {
+export function planTable(plan: MigrationPlan, source: string, target: string): string {
   const width = Math.max(0, ...plan.names.map(({ name }) => printable(name).length));
   const rows = plan.names.map(
     ({ name, action }) => `  ${printable(name).padEnd(width)}  ${meanings[action]}`,
   );
-  return [`${file} (${countNames(plan.names.length)}) -> ${target}`, ...rows].join('\n');
+  return [`${source} (${countNames(plan.names.length)}) -> ${target}`, ...rows].join('\n');
+}
+
+/** Why there is nothing to do. */
+export function nothingToDo(plan: MigrationPlan, target: string): string {
+  const kept = namesOf(plan, 'keep');
+  const held = `${target} holds all there is to migrate (${countNames(namesOf(plan, 'same').length)})`;
+  if (kept.length === 0) return `${held}: nothing changed.`;
+  return `${target} holds ${countNames(namesOf(plan, 'same').length)} of it already, and keeps its other ${kept.length === 1 ? 'value' : 'values'} for ${listNames(kept)}: nothing changed.`;
 }
 
 /** What a migration did. */
 export interface MigrationOutcome {
   readonly written: number;
   readonly label: string;
-  readonly backup: string;
-  readonly file: string;
-  /** Whether the file says `USE_VAULT=true` by now. */
-  readonly useVault: boolean;
-  /** Whether the migrated values are out of the file. */
-  readonly purged: boolean;
+  /** What `--restore` takes, and the options that name the two ends. */
+  readonly undo: string;
+  /** Names whose other value nobody can bring back. */
+  readonly lost: readonly string[];
+  /** Where it came from a file. */
+  readonly file?: {
+    readonly path: string;
+    readonly backup: string;
+    /** Whether the file must be told to go by the store, which is the Vault of the settings. */
+    readonly needsUseVault: boolean;
+    /** Whether the migrated values are out of the file. */
+    readonly purged: boolean;
+  };
+  /** Where the store is not the one that the settings name. */
+  readonly isElsewhere: boolean;
 }
 
 /** What was done, and what to do next. */
 export function summary(outcome: MigrationOutcome): string {
-  const { written, label, backup, file, useVault, purged } = outcome;
-  const next = [
-    ...(useVault ? [] : [`set USE_VAULT=true in ${file} (or run this again with --activate)`]),
-    `keep ${backup} out of git and in a safe place, or delete it: it holds every value in plain text`,
-    ...(purged
-      ? [
-          `without ${label} the program would start with what is left in ${file}: name what it cannot do without, keyfall run --only NAMES -- CMD, and it starts with that or not at all (exit code 3)`,
-        ]
-      : [`${file} still answers if the store cannot be asked; --purge removes its plain text`]),
-    `to undo all of it: keyfall migrate --restore ${backup}`,
-  ];
+  const { written, label, undo, lost, file, isElsewhere } = outcome;
+  const next: string[] = [];
+  if (file?.needsUseVault)
+    next.push(`set USE_VAULT=true in ${file.path} (or run this again with --activate)`);
+  if (isElsewhere)
+    next.push(`make sure that ${label} is in the chain of your keyfall.config, where it is asked`);
+  if (file !== undefined) {
+    next.push(
+      `keep ${file.backup} out of git and in a safe place, or delete it: it holds every value in plain text`,
+      file.purged
+        ? `without ${label} the program would start with what is left in ${file.path}: name what it cannot do without, keyfall run --only NAMES -- CMD, and it starts with that or not at all (exit code 3)`
+        : `${file.path} still answers if the store cannot be asked; --purge removes its plain text`,
+    );
+  }
+  next.push(`to undo all of it: keyfall migrate --restore ${undo}`);
+  if (lost.length > 0)
+    next.push(`it does not bring back what ${listNames(lost)} held: the store keeps no versions`);
   const done =
     written === 0
       ? `${label} held every name already, and was read back and compared.`

@@ -89,9 +89,13 @@ export function openTarget(provider: SecretProvider): MigrationTarget {
       // the contract has no line of its own for this: a policy that is short of it says how to mend that
       const refusal = lines.find(({ mend }) => mend?.startsWith('To let it write: '));
       if (refusal !== undefined)
-        throw new SecretError('ERR_SECRET_DENIED', `${label} would not take it: ${refusal.message}`, {
-          hint: refusal.mend,
-        });
+        throw new SecretError(
+          'ERR_SECRET_DENIED',
+          `${label} would not take it: ${refusal.message}`,
+          {
+            hint: refusal.mend,
+          },
+        );
     },
     close: () => secrets.close(),
   };

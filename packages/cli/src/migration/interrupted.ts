@@ -1,0 +1,155 @@
+/**
+ * Migrations that something ended half-way. Their journals say how far they can have come; what really
+ * happened, the store tells. The next run takes one up where it stopped, or clears it away if nothing
+ * was written.
+ */
+import { readdir, readFile, realpath, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { notice, printable } from '../terminal.ts';
+import {
+  journalPath,
+  type MigrationJournal,
+  type OverwrittenName,
+  readJournal,
+  writeJournal,
+} from './journal.ts';
+import { type MigrationSource, readSource } from './source.ts';
+import type { MigrationTarget } from './target.ts';
+
+/** A migration's place on the disk, and what it has written. */
+export interface MigrationRecord {
+  /** A file's backup has this path; its journal, and that of a store, is beside it. */
+  readonly path: string;
+  readonly created: readonly string[];
+  readonly overwritten: readonly OverwrittenName[];
+}
+
+/** What is held while a source is migrated: the file itself, or a name that stands for the folder. */
+export function subjectOf(source: MigrationSource): string {
+  return source.kind === 'file' ? source.path : 'keyfall-migration';
+}
+
+/** What the records of a source are called, before the time. */
+export function recordBase(source: MigrationSource): string {
+  return source.kind === 'file' ? `${source.path}.backup` : 'keyfall-migration';
+}
+
+interface Interrupted {
+  readonly path: string;
+  readonly journal: MigrationJournal;
+}
+
+/** The migrations of this source that were neither finished nor undone, oldest first. */
+export async function findInterrupted(source: MigrationSource): Promise<readonly Interrupted[]> {
+  const base = recordBase(source);
+  const names = await readdir(dirname(base)).catch(() => []);
+  const found: Interrupted[] = [];
+  for (const name of names.sort()) {
+    if (!name.startsWith(`${basename(base)}.`) || !name.endsWith('.journal')) continue;
+    const path = join(dirname(base), name.slice(0, -'.journal'.length));
+    const journal = await readJournal(journalPath(path)).catch(() => undefined);
+    if (journal?.source !== source.identity) continue;
+    if (['started', 'planned', 'verified'].includes(journal.state)) found.push({ path, journal });
+  }
+  return found;
+}
+
+/**
+ * Brings every interrupted migration of the source to an end, which the caller must hold.
+ *
+ * @returns the one that this run goes on with: of the same content, to the same store
+ */
+export async function settleInterrupted(
+  source: MigrationSource,
+  target: MigrationTarget,
+): Promise<MigrationRecord | undefined> {
+  await sweep(source);
+  let resumed: MigrationRecord | undefined;
+  for (const { path, journal } of await findInterrupted(source)) {
+    const undo = `keyfall migrate --restore ${source.kind === 'file' ? path : journalPath(path)}`;
+    if (journal.store !== target.store && journal.state !== 'started') {
+      notice(
+        `a migration to ${printable(journal.store)} was interrupted, and is left as it is: run it again, or undo it with ${undo}.`,
+      );
+      continue;
+    }
+    const written = await writtenBy(path, journal, source, target);
+    if (written === 'nothing') {
+      await discard(path);
+      notice('a migration was interrupted before it wrote anything, and was cleared away.');
+    } else if (written.isOfThisContent) {
+      if (resumed !== undefined) await finish(resumed.path, journal, resumed);
+      resumed = { path, ...written };
+      notice('going on with a migration that was interrupted.');
+    } else {
+      await finish(path, journal, written);
+      notice(`a migration that was interrupted has been written: ${undo} undoes it.`);
+    }
+  }
+  return resumed;
+}
+
+/** Removes a record and what belongs to it. */
+export async function discard(path: string): Promise<void> {
+  // the journal last: as long as it is there, the next run knows of the backup
+  await rm(path, { force: true });
+  await rm(journalPath(path), { force: true });
+}
+
+type Written = Pick<MigrationRecord, 'created' | 'overwritten'> & {
+  /** Whether the source is still what was migrated then. */
+  readonly isOfThisContent: boolean;
+};
+
+/** Which of the planned names the store holds by now with the value that was to be written. */
+async function writtenBy(
+  path: string,
+  journal: MigrationJournal,
+  source: MigrationSource,
+  target: MigrationTarget,
+): Promise<Written | 'nothing'> {
+  if (journal.state === 'started') return 'nothing';
+  let { values } = source;
+  let isOfThisContent = true;
+  if (source.kind === 'file') {
+    const bytes = await readFile(path).catch(() => undefined);
+    // whoever removed the backup wants no undoing
+    if (bytes === undefined) return 'nothing';
+    ({ values } = await readSource(path));
+    isOfThisContent = bytes.equals(source.bytes);
+  }
+  const held = await target.read();
+  const isWritten = (name: string) =>
+    values.has(name) && held.values.get(name) === values.get(name);
+  const created = journal.created.filter(isWritten);
+  const overwritten = journal.overwritten.filter(({ name }) => isWritten(name));
+  if (isOfThisContent && created.length + overwritten.length === 0) return 'nothing';
+  return { created, overwritten, isOfThisContent };
+}
+
+/** Marks a record as done, with what it wrote. */
+async function finish(
+  path: string,
+  { format, source, store }: MigrationJournal,
+  { created, overwritten }: Pick<MigrationRecord, 'created' | 'overwritten'>,
+): Promise<void> {
+  await writeJournal(journalPath(path), {
+    format,
+    source,
+    store,
+    state: 'done',
+    created,
+    overwritten,
+  });
+}
+
+/** Removes what a killed writer left behind: of who holds the source, it is nobody's. */
+async function sweep(source: MigrationSource): Promise<void> {
+  const base = recordBase(source);
+  const names = await readdir(dirname(base)).catch(() => []);
+  for (const name of names)
+    if (name.startsWith(`${basename(base)}.`) && /\.journal\.keyfall-(tmp|lock)$/.test(name))
+      await rm(join(dirname(base), name), { force: true });
+  if (source.kind === 'file')
+    await rm(`${await realpath(source.path)}.keyfall-tmp`, { force: true });
+}

@@ -21,6 +21,7 @@ const exceptions: readonly string[] = [
   'CONTRIBUTING.md: the-tests-themselves: npm run setup',
   'docs/VAULT_SETUP_GUIDE.md: network: git clone <this repository> ~/keyfall',
   'docs/run.md: runs-until-it-is-stopped: KEYFALL_TTL=30s keyfall run --watch --kill-after 20s -- node server.js',
+  'docs/providers/sops.md: needs-sops: age-keygen -o keys.txt',
   'docs/providers/vault-dynamic.md: needs-postgresql: bao secrets enable database',
   'packages/cli/README.md: not-on-npm-yet: npm install --save-dev keyfall',
   'packages/testkit/README.md: made-in-a-copy-by-scripts/check-template: npm run setup',

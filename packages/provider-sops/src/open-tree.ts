@@ -1,16 +1,22 @@
 /**
  * From a path to what is in the file, by our own reading or by the real sops.
  */
+import { createHash } from 'node:crypto';
 import type { OpenedTree } from './decrypt-tree.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
 import { decryptBySops } from './sops-binary.ts';
 import { decodeText, problem, readBytes } from './sops-file.ts';
 
+/** Names the state of a file. What it is made from is encrypted with fresh randomness. */
+export function revisionOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
+}
+
 /** `undefined`: there is no such file. */
 export async function openTree(
   source: SopsSource,
   signal: AbortSignal,
-): Promise<{ readonly bytes: Buffer; readonly tree: OpenedTree } | undefined> {
+): Promise<{ readonly revision: string; readonly tree: OpenedTree } | undefined> {
   if (signal.aborted) throw problem(source, 'ERR_SECRET_ABORTED', 'was not read: aborted');
   const bytes = await readBytes(source);
   if (bytes === undefined) return undefined;
@@ -20,5 +26,5 @@ export async function openTree(
     key === 'sops'
       ? await decryptBySops(source, bytes, signal)
       : (await openSops(source, read, key)).tree;
-  return { bytes, tree };
+  return { revision: revisionOf(bytes), tree };
 }

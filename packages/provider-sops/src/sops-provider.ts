@@ -4,7 +4,6 @@
  */
 import {
   isSecretError,
-  type ReadContext,
   type SecretBatch,
   SecretError,
   type SecretProvider,
@@ -54,34 +53,27 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
   const { name = 'sops', path } = options;
   const unloaded = unloadedSource(path, name, options);
 
-  const read = async ({ signal }: ReadContext): Promise<SecretBatch> => {
-    const { openTree } = await import('./open-tree.ts');
-    const { namesOf, namedValue } = await import('./names.ts');
-    const { revisionOf } = await import('./write-sops.ts');
-    const source = await loadedSource(unloaded);
-    const opened = await openTree(source, signal);
-    if (opened === undefined) {
-      const missingDocument = { description: `has no file ${path}`, optional: false };
-      return { entries: new Map(), complete: true, missingDocument, revision: '' };
-    }
-    const entries = new Map<string, SecretRecord | SecretError>();
-    for (const [key, places] of namesOf(opened.tree, source)) {
-      const value = namedValue(key, places, source);
-      entries.set(key, isSecretError(value) ? value : { value });
-    }
-    return { entries, complete: true, revision: revisionOf(opened.bytes) };
-  };
-
   return {
     name,
     store: `sops ${path}`,
     atomicity: 'store',
     conditionalWrites: 'always',
 
-    read: (_names, context) => read(context),
-
-    async list(context) {
-      return [...(await read(context)).entries.keys()];
+    async read(_names, { signal }): Promise<SecretBatch> {
+      const { openTree } = await import('./open-tree.ts');
+      const { namesOf, namedValue } = await import('./names.ts');
+      const source = await loadedSource(unloaded);
+      const opened = await openTree(source, signal);
+      if (opened === undefined) {
+        const missingDocument = { description: `has no file ${path}`, optional: false };
+        return { entries: new Map(), complete: true, missingDocument, revision: '' };
+      }
+      const entries = new Map<string, SecretRecord | SecretError>();
+      for (const [key, places] of namesOf(opened.tree, source)) {
+        const value = namedValue(key, places, source);
+        entries.set(key, isSecretError(value) ? value : { value });
+      }
+      return { entries, complete: true, revision: opened.revision };
     },
 
     async write(changes, context): Promise<WriteReceipt> {

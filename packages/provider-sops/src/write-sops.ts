@@ -1,7 +1,7 @@
 /**
  * One attempt to change a file: locked, read, edited, replaced; and the making of a new one.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
 import { findAgeKeys } from './age-keys.ts';
 import { recipientsOf, sealDataKey } from './data-key.ts';
@@ -10,14 +10,10 @@ import { editSops, signed } from './edit-sops.ts';
 import { lockFile } from './file-lock.ts';
 import { namesOf } from './names.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
+import { revisionOf } from './open-tree.ts';
 import { realPathOf, replaceFile } from './replace-file.ts';
 import { changeBySops, decryptBySops, type SopsChange } from './sops-binary.ts';
 import { decodeText, problem, readBytes, sizeLimit } from './sops-file.ts';
-
-/** Names the state of a file. What it is made from is encrypted with fresh randomness. */
-export function revisionOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
-}
 
 /** The revision after the write, or `undefined` if the file changed meanwhile and was not written. */
 export async function writeOnce(

@@ -35,7 +35,7 @@ describe.each(['yaml', 'json', 'env', 'ini'])('%s', (ending) => {
       const credentials = [secretOf('one.txt'), secretOf('two.txt')];
       return { provider, credentials, path, ageKeyFile, values, undo, close };
     },
-    capabilities: { writes: 'store', conditionalWrites: true, bag: true, list: true },
+    capabilities: { writes: 'store', conditionalWrites: true, bag: true },
     faults: {
       // Linux answers a read at the start of a process's memory with EIO.
       async unavailable({ path }) {

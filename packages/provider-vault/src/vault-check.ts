@@ -10,9 +10,11 @@ import {
   type SecretError,
 } from '@keyfall/core';
 import { type CertificateLife, certificateLife } from './certificate-life.ts';
+import type { VaultAddress } from './connection-settings.ts';
 import { checkPath, checkRights, failing, mountsHint } from './kv-check.ts';
 import type { KvDocumentStore } from './kv-document.ts';
 import type { KvMount } from './kv-mount.ts';
+import { checkNodes } from './node-check.ts';
 import type { VaultClient } from './vault-client.ts';
 import { verdictOf } from './vault-errors.ts';
 import type { VaultSettings } from './vault-settings.ts';
@@ -49,10 +51,11 @@ export async function checkServer(
   client: VaultClient,
   context: ReadContext,
 ): Promise<readonly ProviderCheck[]> {
-  const { origin } = client.subject;
-  const health = await askHealth(client, context);
-  if ('code' in health) return [failing('address', health)];
-  const checks = [addressLine(settings, origin, health)];
+  const { lines, usable } = await checkNodes(settings, client, context);
+  const health = await askHealth(client, context, usable);
+  if ('code' in health) return [...lines, failing('address', health)];
+  const origin = usable?.origin ?? client.subject.origin;
+  const checks = [...lines, addressLine(settings, origin, health)];
   if (settings.address.secure && !settings.tls.skipVerify)
     checks.push(lifeLine(await certificateLife(settings, context)));
   const seal = sealLine(health);
@@ -71,7 +74,11 @@ interface Health {
   readonly askedAt: number;
 }
 
-async function askHealth(client: VaultClient, context: ReadContext): Promise<Health | SecretError> {
+async function askHealth(
+  client: VaultClient,
+  context: ReadContext,
+  node: VaultAddress | undefined,
+): Promise<Health | SecretError> {
   const before = Date.now();
   try {
     const result = await client.probe(
@@ -79,6 +86,7 @@ async function askHealth(client: VaultClient, context: ReadContext): Promise<Hea
         verb: 'read',
         path: 'sys/health?standbyok=true&perfstandbyok=true&sealedcode=200&uninitcode=200',
         anonymous: true,
+        ...(node && { node }),
       },
       context,
     );

@@ -5,6 +5,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ReadContext, SecretError } from '@keyfall/core';
 import { abortError } from './aborting.ts';
+import type { VaultAddress } from './connection-settings.ts';
 import { tokenFileSession } from './token-file-session.ts';
 import {
   forbidden,
@@ -28,6 +29,8 @@ interface VaultRequest {
   readonly makes?: boolean;
   /** Send neither token nor namespace: `sys/health` refuses them. */
   readonly anonymous?: boolean;
+  /** The node to ask, and no other. */
+  readonly node?: VaultAddress;
   /** What is asked about, for messages, where it is not the provider's first document. */
   readonly place?: string;
   /** What to do about a denial. */
@@ -67,12 +70,13 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
   let usesAreCounted = false;
 
   async function send(
-    { verb, path, body = '', anonymous = false, makes }: VaultRequest,
+    { verb, path, body = '', anonymous = false, makes, node }: VaultRequest,
     context: ReadContext,
     token: string | undefined,
   ): Promise<WireResult> {
     const { signal, timeLeft } = context;
-    const call = anonymous ? { signal, timeLeft } : { signal, timeLeft, token, namespace, makes };
+    const bounds = { signal, timeLeft, node };
+    const call = anonymous ? bounds : { ...bounds, token, namespace, makes };
     const result = await (verb === 'write' || verb === 'update'
       ? wire[verb](path, body, call)
       : wire[verb](path, call));

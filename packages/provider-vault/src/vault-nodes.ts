@@ -43,18 +43,25 @@ export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings
     order = [...order.filter((other) => other !== node), node];
   };
 
-  async function sendTo(node: VaultAddress, { changes, send }: Request, call: WireCall) {
+  async function sendTo(
+    node: VaultAddress,
+    { changes, send }: Request,
+    call: WireCall,
+  ): Promise<WireResult> {
     const namespace = call.namespace ?? '';
     // sys/health and its like are answered by any node for itself
     const anonymous = call.token === undefined && !changes;
     for (;;) {
-      const state = anonymous ? undefined : index.sending(node.origin, namespace);
+      const state = anonymous ? undefined : index.sending(namespace);
       const result = await send({ ...call, node, ...state?.call });
       if (state?.call.index !== undefined && isUnreadIndex(result)) {
         index.drop(namespace);
         continue;
       }
-      if (result.kind === 'answer' && result.status < 300) state?.answered(result.index, changes);
+      if (result.kind === 'answer' && result.status < 300)
+        if (state?.answered(result.index, changes) === false)
+          // as a node says it that knows that it is behind
+          return { kind: 'answer', status: 412, text: '', origin: result.origin ?? node.origin };
       return { ...result, origin: result.origin ?? node.origin };
     }
   }
@@ -67,7 +74,7 @@ export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings
       const left = candidates.length - position - 1;
       // what may not be sent twice goes to a node that is known to answer
       const asksFirst = request.changes && candidates.length > 1 && !(known && order[0] === node);
-      const shared = left === 0 ? call : shareOf(call);
+      const shared = left === 0 ? call : shareOf(call, left + 1);
       const look = asksFirst && (await sendTo(node, healthOf(wire), withoutToken(shared)));
       const passed = look && isUseless(look, healthOf(wire)) ? look : undefined;
       const result = passed ?? (await sendTo(node, request, request.changes ? call : shared));
@@ -105,9 +112,9 @@ const healthOf = (wire: VaultWire): Request => ({
 
 const withoutToken = ({ signal, timeLeft }: WireCall): WireCall => ({ signal, timeLeft });
 
-/** Half of what is left: a node that is silent must leave time for the next. */
-function shareOf(call: WireCall): WireCall {
-  const share = call.timeLeft() / 2;
+/** A fair part of what is left: a node that is silent must leave time for the others. */
+function shareOf(call: WireCall, candidates: number): WireCall {
+  const share = call.timeLeft() / candidates;
   const began = performance.now();
   return {
     ...call,

@@ -240,29 +240,27 @@ describe('X-Vault-Index', () => {
     ]);
   const forward = 'forward-active-node';
 
-  test('of a write goes with every later request, that of a read with none at the same node', async () => {
+  test('of the newest answer goes with every request', async () => {
     const server = await node(document(1, { 'x-vault-index': 'read-1' }));
     const provider = providerOf([server]);
     await provider.read('all', context());
-    await provider.read('all', context());
     const writing = provider.write?.({ entries: new Map([['B', value]]) }, context());
-    while (server.requests.length < 3) await new Promise(setImmediate);
+    while (server.requests.length < 2) await new Promise(setImmediate);
     server.become(document(2, { 'x-vault-index': 'write-2' }));
     await writing;
-    server.become(document(2, { 'x-vault-index': 'read-3' }));
+    server.become(document(2));
     await provider.read('all', context());
     await provider.read('all', context());
     expect(sent(server)).toEqual([
       ['GET', undefined, undefined],
-      ['GET', undefined, undefined],
-      ['GET', undefined, undefined],
-      ['POST', undefined, undefined],
+      ['GET', 'read-1', forward],
+      ['POST', 'read-1', forward],
       ['GET', 'write-2', forward],
       ['GET', 'write-2', forward],
     ]);
   });
 
-  test('of the last answer goes along to another node, which may be behind', async () => {
+  test('goes along to another node, which may be behind', async () => {
     const first = await node(document(2, { 'x-vault-index': 'state-of-first' }));
     const second = await node(document(2, { 'x-vault-index': 'state-of-second' }));
     const provider = providerOf([first, second]);
@@ -272,8 +270,48 @@ describe('X-Vault-Index', () => {
     await provider.read('all', context());
     expect(sent(second)).toEqual([
       ['GET', 'state-of-first', forward],
-      ['GET', undefined, undefined],
+      ['GET', 'state-of-second', forward],
     ]);
+  });
+
+  test('of an answer that began before a write does not replace that of the write', async () => {
+    const { stateIndex } = await import('../src/vault-index.ts');
+    const index = stateIndex();
+    const [slow, write, fast] = [index.sending('a'), index.sending('a'), index.sending('a')];
+    fast.answered('read-1', false);
+    write.answered('write-2', true);
+    slow.answered('read-0', false);
+    index.sending('a').answered(undefined, true);
+    expect(index.sending('a').call.index).toBe('write-2');
+    expect(index.sending('b').call).toEqual({});
+  });
+
+  test('of OpenBao: an answer from before it is not used, until it is the index that must be wrong', async () => {
+    const at = (value: number, cluster = 'one') =>
+      Buffer.from(JSON.stringify({ cluster, value: String(value) })).toString('base64');
+    const [first, second] = [
+      await node(document(9, { 'x-vault-index': at(100) })),
+      await node(document(9, { 'x-vault-index': at(100) })),
+    ];
+    const provider = providerOf([first, second]);
+    const versionOf = async () => {
+      const entry = (await provider.read('all', context())).entries.get('A');
+      return entry && 'version' in entry ? entry.version : undefined;
+    };
+    expect(await versionOf()).toBe('9');
+    // a node that is just becoming active, beside one that is as it was
+    first.become(document(8, { 'x-vault-index': at(99) }));
+    expect(await versionOf()).toBe('9');
+    // both: the read fails, again and again until it is clear that the cluster is another one
+    second.become(document(8, { 'x-vault-index': at(99) }));
+    const error = await errorOf(provider.read('all', context()));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', status: 412 });
+    expect(error.reason).toContain('has not caught up with its cluster');
+    await provider.read('all', context()).catch(() => {});
+    expect(await versionOf()).toBe('8');
+    second.become(document(1, { 'x-vault-index': at(1, 'another') }));
+    first.become(document(1, { 'x-vault-index': at(1, 'another') }));
+    expect(await versionOf()).toBe('1');
   });
 
   test('that a node cannot read is dropped, and the request sent without it', async () => {
@@ -303,5 +341,40 @@ describe('X-Vault-Index', () => {
     await provider.check?.(context());
     const health = server.requests.filter(({ target }) => target.startsWith('/v1/sys/health'));
     expect(health.map(({ headers }) => headers['x-vault-index'])).toEqual([undefined]);
+  });
+});
+
+test('check tells of each node, and takes one that works for the rest', async () => {
+  const health = (facts: object): Fault => ({
+    kind: 'status',
+    status: 200,
+    body: { initialized: true, sealed: false, standby: false, version: '2.7.2', ...facts },
+  });
+  const nodes = [
+    await node(health({ sealed: true })),
+    await node(health({ initialized: false })),
+    await node({ kind: 'black-hole' }),
+    await node(health({ standby: true })),
+    await node(health({})),
+    await node(health({ standby: null })),
+  ];
+  const checks = (await providerOf(nodes).check?.(context({ limit: 1_000 }))) ?? [];
+  const lines = checks.filter(({ subject }) => subject === 'node');
+  const origin = nodes.map(({ address }) => address);
+  expect(lines).toMatchObject([
+    {
+      state: 'failing',
+      message: `${origin[0]} is sealed`,
+      mend: `bao operator unseal -address=${origin[0]}`,
+    },
+    { state: 'failing', message: expect.stringContaining(`${origin[1]} is not initialised`) },
+    { state: 'failing', message: `${origin[2]} did not answer in time` },
+    { state: 'ready', message: `${origin[3]} is a standby` },
+    { state: 'ready', message: `${origin[4]} is the active node` },
+    { state: 'unknown', message: `${origin[5]} does not tell its health` },
+  ]);
+  expect(checks.find(({ subject }) => subject === 'address')).toMatchObject({
+    state: 'ready',
+    message: expect.stringContaining(`${origin[3]} answers`),
   });
 });

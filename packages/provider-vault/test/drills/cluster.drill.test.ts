@@ -204,6 +204,16 @@ test('the leader is sealed, and unsealed', async () => {
   expectSound(done);
 });
 
+test('the leader stands still, and wakes up believing that it is the leader', async () => {
+  const done = await underLoad(async () => {
+    const active = await cluster.active();
+    await active.pause();
+    await cluster.active();
+    await active.resume();
+  });
+  expectSound(done);
+}, 60_000);
+
 test('all nodes are restarted one by one', async () => {
   const done = await underLoad(async () => {
     for (const node of cluster.nodes) {
@@ -213,6 +223,26 @@ test('all nodes are restarted one by one', async () => {
   });
   expectSound(done);
 }, 60_000);
+
+test('doctor tells of each node, and looks further at one that works', async () => {
+  const [first] = cluster.nodes;
+  await first?.kill();
+  const active = await cluster.active();
+  const checks = (await providerOf(reader).check?.(context())) ?? [];
+  drill.note(checks);
+  const nodes = checks.filter(({ subject }) => subject === 'node');
+  expect(nodes).toHaveLength(3);
+  expect(nodes.filter(({ state }) => state === 'failing')).toMatchObject([
+    { message: `${first?.address} refused the connection` },
+  ]);
+  expect(nodes.filter(({ message }) => message.endsWith(' is the active node'))).toMatchObject([
+    { message: expect.stringContaining(active.address) },
+  ]);
+  const others = checks.filter(({ subject }) => subject !== 'node');
+  expect(others.map(({ subject }) => subject)).toContain('address');
+  expect(others.filter(({ state }) => state === 'failing')).toEqual([]);
+  await first?.start();
+});
 
 test('the quorum is lost: what was read stays readable, writes fail, and it heals by itself', async () => {
   const provider = providerOf(editor);

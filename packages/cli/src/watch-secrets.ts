@@ -43,7 +43,12 @@ export async function watchSecrets<Answer>(options: WatchOptions<Answer>): Promi
   let pause = shortestPause;
   let lastChange = Number.NEGATIVE_INFINITY;
   let complaint: string | undefined;
-  let wake = (): void => {};
+  // what a store tells while nobody sleeps is looked at before the next sleep
+  let told = false;
+  const remember = (): void => {
+    told = true;
+  };
+  let wake = remember;
   void chain.secrets.watch(() => wake(), signal).catch(() => {});
 
   const sleep = (delay: number, canWake: boolean) =>
@@ -51,17 +56,18 @@ export async function watchSecrets<Answer>(options: WatchOptions<Answer>): Promi
       const end = () => {
         cancel();
         signal.removeEventListener('abort', end);
-        wake = () => {};
+        wake = remember;
         done();
       };
       const cancel = clock.schedule(end, delay);
       signal.addEventListener('abort', end);
       if (canWake) wake = end;
-      if (signal.aborted) end();
+      if (signal.aborted || (canWake && told)) end();
     });
 
   /** What the stores hold now; `undefined` while they cannot be read. */
   async function read(): Promise<Answer | undefined> {
+    told = false;
     try {
       const failing = (await chain.secrets.refresh({ signal })).find(
         ({ state }) => state === 'failing',

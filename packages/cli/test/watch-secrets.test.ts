@@ -14,13 +14,23 @@ vi.mock('../src/terminal.ts', async (original) => ({
 }));
 beforeEach(() => void notices.splice(0));
 
+interface WatchedOptions {
+  readonly ttl: '5s' | '1h';
+  /** What happens while a change is acted on. */
+  readonly onChanged: () => Promise<void>;
+}
+
 /** A store whose value is whatever the test sets, and a watch of it. */
-function watched() {
+async function watched({ ttl = '5s', onChanged = async () => {} }: Partial<WatchedOptions> = {}) {
+  let tell = () => {};
   const clock = manualClock();
   const store = { value: 'one', fails: undefined as SecretError | undefined, reads: 0 };
   const provider: SecretProvider = {
     ...memoryProvider({}),
     name: 'store',
+    async watch(onChange) {
+      tell = onChange;
+    },
     async read(_, context) {
       store.reads++;
       if (store.fails) throw store.fails;
@@ -29,7 +39,7 @@ function watched() {
   };
   const chain: CliChain = openChain({
     providers: [{ provider, isStore: true }],
-    ttl: '5s',
+    ttl,
     clock,
   });
   const changes: string[] = [];
@@ -38,6 +48,8 @@ function watched() {
     over.abort();
     await chain.secrets.close();
   });
+  // what the program is started with has been read by then
+  await chain.secrets.get('A');
   void watchSecrets({
     chain,
     clock,
@@ -46,14 +58,15 @@ function watched() {
     isSame: (one, other) => one === other,
     async changed(answer) {
       changes.push(answer);
+      await onChanged();
     },
     signal: over.signal,
   });
-  return { clock, store, changes };
+  return { clock, store, changes, tell: () => tell() };
 }
 
 test('a change is told once it has settled, and nothing is told without one', async () => {
-  const { clock, store, changes } = watched();
+  const { clock, store, changes } = await watched();
   await clock.advance(20_000);
   expect(changes).toEqual([]);
   store.value = 'two';
@@ -64,7 +77,7 @@ test('a change is told once it has settled, and nothing is told without one', as
 });
 
 test('values that follow one another at once are one change', async () => {
-  const { clock, store, changes } = watched();
+  const { clock, store, changes } = await watched();
   await clock.advance(4_900);
   for (const value of ['a', 'b', 'c', 'd', 'e']) {
     store.value = value;
@@ -76,7 +89,7 @@ test('values that follow one another at once are one change', async () => {
 });
 
 test('a change that is taken back while it settles is none', async () => {
-  const { clock, store, changes } = watched();
+  const { clock, store, changes } = await watched();
   await clock.advance(4_900);
   store.value = 'two';
   await clock.advance(200);
@@ -86,7 +99,7 @@ test('a change that is taken back while it settles is none', async () => {
 });
 
 test('one change after another is told ever more rarely', async () => {
-  const { clock, store, changes } = watched();
+  const { clock, store, changes } = await watched();
   for (let second = 0; second < 400; second++) {
     store.value = `at ${Math.floor(second / 5)}`;
     await clock.advance(1_000);
@@ -99,7 +112,7 @@ test('one change after another is told ever more rarely', async () => {
 });
 
 test('while the store cannot be read nothing changes, and that is said once', async () => {
-  const { clock, store, changes } = watched();
+  const { clock, store, changes } = await watched();
   store.value = 'two';
   store.fails = new SecretError('ERR_SECRET_DENIED', 'the policy does not allow it');
   await clock.advance(30_000);
@@ -114,11 +127,31 @@ test('while the store cannot be read nothing changes, and that is said once', as
 });
 
 test('what cannot be used is as good as what cannot be read', async () => {
-  const { clock, store, changes } = watched();
+  const { clock, store, changes } = await watched();
   vi.spyOn(store, 'value', 'get').mockImplementation(() => {
     throw new SecretError('ERR_SECRET_CONFIG', 'A holds a NUL character');
   });
   await clock.advance(20_000);
   expect(changes).toEqual([]);
   expect(notices).toHaveLength(1);
+});
+
+test('a store that tells of its changes is not waited for, also while one is acted on', async () => {
+  let finish = () => {};
+  const restart = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const { clock, store, changes, tell } = await watched({ ttl: '1h', onChanged: () => restart });
+  await clock.advance(10);
+  store.value = 'two';
+  tell();
+  await clock.advance(1_000);
+  expect(changes).toEqual(['two']);
+  store.value = 'three';
+  tell();
+  await clock.advance(1_000);
+  expect(changes).toEqual(['two']);
+  finish();
+  await clock.advance(3_000);
+  expect(changes).toEqual(['two', 'three']);
 });

@@ -20,7 +20,7 @@ export interface AgeKey {
 }
 
 /** Those who hold one share; any of them gives it. */
-export interface KeyGroup {
+interface KeyGroup {
   readonly age: readonly AgeKey[];
   /** Which other services hold it too: 'pgp', 'kms'. */
   readonly others: readonly string[];

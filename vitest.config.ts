@@ -1,7 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    // vitest leaves one core free, which on two is half; tests wait for servers much of their time
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: ['packages/*', 'examples/*', 'docs'],
     // .ci/run takes its closing line from the reports, one a suite
     reporters: process.env['CI']

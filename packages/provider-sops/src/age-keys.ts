@@ -48,10 +48,11 @@ export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): 
   let plugins = false;
   for (const place of placesOf(options)) {
     const text = await contentOf(place, options, signal).catch((error: unknown) => {
-      problems.push(problemOf(error, place, options));
+      if (!isGuess(place)) problems.push(problemOf(error, place, options));
     });
     if (text === undefined) continue;
     const found = place.ssh || text.includes('PRIVATE KEY-----') ? sshKey(text) : ageKeys(text);
+    if (found === undefined && isGuess(place)) continue;
     if (found === undefined)
       problems.push(
         problem(
@@ -69,6 +70,11 @@ export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): 
     }
   }
   return { identities, plugins, problems };
+}
+
+/** Many who use no SSH key here have one in `~/.ssh`, with a passphrase: that is not what is wrong. */
+function isGuess({ ssh = false, optional = false }: Place): boolean {
+  return ssh && optional;
 }
 
 function placesOf({ ageKey, ageKeyFile, environment }: AgeKeyOptions): Place[] {

@@ -10,7 +10,7 @@ import { SecretError } from '@keyfall/core';
 import type { Opened, OpenedTree } from './decrypt-tree.ts';
 import { parseJson } from './json-format.ts';
 import type { SopsSource } from './open-sops.ts';
-import { errnoOf, problem } from './sops-file.ts';
+import { decodeText, errnoOf, problem } from './sops-file.ts';
 import { type Branch, InvalidSops, type Leaf, type Node } from './sops-tree.ts';
 
 /** sops's exit codes that tell something (cmd/sops/codes). */
@@ -20,7 +20,7 @@ const keyNotRetrieved = 128;
 /**
  * Decrypts a file's bytes by the real sops.
  *
- * @throws `ERR_SECRET_UNSUPPORTED` if there is no sops on PATH; `ERR_SECRET_UNAUTHENTICATED` if it
+ * @throws `ERR_SECRET_UNSUPPORTED` if there is no sops on PATH, or several documents in the file; `ERR_SECRET_UNAUTHENTICATED` if it
  *   does not get the file's key; `ERR_SECRET_INVALID` if it refuses the file
  */
 export async function decryptBySops(
@@ -28,6 +28,14 @@ export async function decryptBySops(
   bytes: Uint8Array,
   signal: AbortSignal,
 ): Promise<OpenedTree> {
+  // A name in a later document would look as if it were not there.
+  if (source.format.parse(decodeText(source, bytes)).roots.length > 1)
+    throw problem(
+      source,
+      'ERR_SECRET_UNSUPPORTED',
+      'holds several documents, of which sops shows only the first',
+      'Make a file of each, or add an age recipient with `sops rotate --add-age`.',
+    );
   const args = ['decrypt', '--input-type', source.format.name, '--output-type', 'json'];
   const output = await runSops(source, args, bytes, signal);
   try {

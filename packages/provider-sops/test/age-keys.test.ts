@@ -188,6 +188,27 @@ describe('why there is no key', () => {
     }
   });
 
+  test('a key with a passphrase in ~/.ssh is nobody to blame', async () => {
+    const { folder: HOME, remove: away } = await temporaryFolder();
+    await mkdir(join(HOME, '.ssh'));
+    await copyFile(keyPath('locked'), join(HOME, '.ssh', 'id_ed25519'));
+    const error = await rejection({ environment: { HOME } });
+    expect(error.message).toMatch(/^there is no age key to open/);
+    const withTwo = { HOME, SOPS_AGE_KEY_FILE: keyPath('two.txt') };
+    expect(await rejection({ environment: withTwo })).toMatchObject({
+      code: 'ERR_SECRET_UNAUTHENTICATED',
+    });
+    await away();
+  });
+
+  test('of several documents for PGP none is lost: they are refused', async () => {
+    const path = join(home, 'several.yaml');
+    await writeFile(path, `${await readFile(fixturePath('pgp.yaml'), 'utf8')}---\nmore: null\n`);
+    const error = await rejection({ environment: { ...nowhere, PATH: '/nowhere' } }, path);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
+    expect(error.message).toMatch(/several documents/);
+  });
+
   test('what only PGP opens needs sops', async () => {
     const environment = { ...nowhere, PATH: '/nowhere' };
     const { code, message } = await rejection({ environment }, fixturePath('pgp.yaml'));

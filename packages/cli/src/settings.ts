@@ -119,6 +119,14 @@ export async function hasProfiles(options: SettingsOptions): Promise<boolean> {
   return hasPlaceholder(await readSettings(dotenvProvider({ path: dotenvPath(options) })));
 }
 
+/** Whether the settings, without a configuration, name a Vault, whatever `USE_VAULT` says. */
+export async function namesVault(options: SettingsOptions): Promise<boolean> {
+  const file = await readSettings(dotenvProvider({ path: dotenvPath(options) }));
+  return [process.env, file].some(
+    (source) => source['BAO_SECRET_PATH'] || source['VAULT_SECRET_PATH'],
+  );
+}
+
 function hasPlaceholder(file: FileSettings): boolean {
   const path = [process.env, file]
     .flatMap((source) => [source['BAO_SECRET_PATH'], source['VAULT_SECRET_PATH']])

@@ -2,18 +2,22 @@
  * `keyfall delete NAME`: out of the provider that writes go to; says who holds it still.
  */
 import { assertIsSecretName } from '../bootstrap-settings.ts';
+import { withSuggestion } from '../near-names.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
-import { listNames, notice, printable } from '../terminal.ts';
+import { listNames, notice, printable, report, waitingFor } from '../terminal.ts';
 
 /** Deletes `name`; 1 if the provider that was written to did not hold it. */
 export async function deleteCommand(name: string, options: SettingsOptions): Promise<number> {
   assertIsSecretName(name);
   return withChain(options, async ({ secrets, label }) => {
-    await secrets.get(name); // what nobody holds, or nobody could be asked for, is an error
+    // what nobody holds, or nobody could be asked for, is an error
+    await waitingFor('reading', () => withSuggestion(secrets, name, () => secrets.get(name)));
     const { attempts } = await secrets.explain(name);
-    const { provider, stillHeldBy, unknown } = await secrets.delete(name);
+    const { provider, stillHeldBy, unknown } = await waitingFor('deleting', () =>
+      secrets.delete(name),
+    );
     const held = attempts.some((said) => said.provider === provider && said.outcome === 'held');
-    notice(
+    (held ? report : notice)(
       held
         ? `deleted ${printable(name)} from ${label(provider)}.`
         : `${label(provider)} did not hold ${printable(name)}.`,

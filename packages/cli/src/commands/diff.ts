@@ -56,7 +56,9 @@ export async function diffCommand(a: string, b: string, options: DiffOptions): P
       ...different.map((name) => [name, 'another value'] as const),
     ].sort(([one], [other]) => (one < other ? -1 : 1));
     await printData(formatTable(lines.map((line) => line.map(printable))));
-    report(`${countNames(lines.length)} differ, ${same} the same.`);
+    report(
+      `${countNames(lines.length)} ${lines.length === 1 ? 'differs' : 'differ'}, ${same} the same.`,
+    );
   }
   return onlyInA.length + onlyInB.length + different.length === 0 ? 0 : 1;
 }

@@ -1,11 +1,12 @@
 /**
  * `keyfall explain [NAME]`: which provider answers for a name and what each one said. Never a value.
  */
-import { describeExplanation, type Explanation } from '@keyfall/core';
+import { describeExplanation, type Explanation, type Secrets } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { exitCodes } from '../exit-code.ts';
+import { didYouMean } from '../near-names.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
-import { printData, printJson } from '../terminal.ts';
+import { notice, printData, printJson, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall explain`. */
 export interface ExplainOptions extends SettingsOptions {
@@ -19,13 +20,23 @@ export async function explainCommand(
 ): Promise<number> {
   if (name !== undefined) assertIsSecretName(name);
   return withChain(options, async ({ secrets }) => {
-    const names = name === undefined ? await secrets.list() : [name];
-    const explanations = await Promise.all(names.map((each) => secrets.explain(each)));
+    const explanations = await waitingFor('asking each provider', async () => {
+      const names = name === undefined ? await secrets.list() : [name];
+      return Promise.all(names.map((each) => secrets.explain(each)));
+    });
     const [first] = explanations;
     if (options.json) await printJson(name === undefined ? explanations : first);
     else await printData(explanations.map((each) => `${describeExplanation(each)}\n`).join(''));
-    return name === undefined || first === undefined ? 0 : exitCodeOf(first);
+    if (name === undefined || first === undefined) return 0;
+    if (!first.found) await suggest(secrets, name);
+    return exitCodeOf(first);
   });
+}
+
+/** Whether another name was meant. */
+async function suggest(secrets: Secrets, name: string): Promise<void> {
+  const suggestion = didYouMean(name, await secrets.list().catch(() => []));
+  if (suggestion !== undefined) notice(suggestion);
 }
 
 function exitCodeOf({ found, attempts }: Explanation): number {

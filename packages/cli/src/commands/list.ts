@@ -2,7 +2,7 @@
  * `keyfall list`: the names that the chain holds, and nothing else of them.
  */
 import { type SettingsOptions, withChain } from '../settings.ts';
-import { printable, printData, printJson } from '../terminal.ts';
+import { printable, printData, printJson, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall list`. */
 export interface ListOptions extends SettingsOptions {
@@ -11,7 +11,9 @@ export interface ListOptions extends SettingsOptions {
 
 /** Prints every name, sorted, one a line. */
 export async function listCommand(options: ListOptions): Promise<number> {
-  const names = await withChain(options, ({ secrets }) => secrets.list());
+  const names = await withChain(options, ({ secrets }) =>
+    waitingFor('reading the names', () => secrets.list()),
+  );
   await (options.json
     ? printJson(names)
     : printData(names.map((name) => `${printable(name)}\n`).join('')));

@@ -10,7 +10,7 @@ import type { CliChain } from '../cli-chain.ts';
 import { resolveSelection, type Selection } from '../selection.ts';
 import { openConfiguredChain, type SettingsOptions } from '../settings.ts';
 import { exitCodeOfSignal, handleSignals, signalOf } from '../signals.ts';
-import { listNames, notice, printable } from '../terminal.ts';
+import { listNames, notice, printable, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall run`. */
 export interface RunOptions extends SettingsOptions {
@@ -44,7 +44,7 @@ export async function runCommand(
   const chain = await openConfiguredChain(options);
   const signals = handleSignals(() => void chain.secrets.close(), killAfter);
   try {
-    const first = await resolveEnvironment(chain, options);
+    const first = await waitingFor('reading the secrets', () => resolveEnvironment(chain, options));
     announce(first, file);
     const { env, leased } = first;
     const command = { file, args, env };

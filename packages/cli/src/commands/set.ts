@@ -6,7 +6,7 @@ import { isatty } from 'node:tty';
 import { SecretError } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
-import { canPrompt, notice, printable } from '../terminal.ts';
+import { canPrompt, printable, report, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall set`. */
 export interface SetOptions extends SettingsOptions {
@@ -41,9 +41,9 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
       throw new SecretError('ERR_SECRET_CONFIG', 'the value is empty, and nothing was stored', {
         hint: 'Pass --allow-empty if it is to be: what fails in front of a pipe gives an empty value too.',
       });
-    const { provider, version } = await secrets.set(name, value);
+    const { provider, version } = await waitingFor('storing', () => secrets.set(name, value));
     const suffix = version === undefined ? '' : `, version ${version}`;
-    notice(`stored ${printable(name)} in ${label(provider)}${suffix}.`);
+    report(`stored ${printable(name)} in ${label(provider)}${suffix}.`);
     return 0;
   });
 }

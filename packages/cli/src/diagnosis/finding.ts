@@ -29,25 +29,25 @@ export interface Diagnosis {
 /**
  * Looks at a provider. Nothing is read from one that is in order.
  *
- * @param byVariables - whether its settings come from variables, so that a command can set them
+ * @param configuration - the file that its settings come from, where they do not come from variables
  */
 export async function diagnoseProvider(
   provider: SecretProvider,
-  byVariables: boolean,
+  configuration: string | undefined,
 ): Promise<Diagnosis> {
   const about = labelOf(provider.name, provider.store);
   const { findings, code } = await askProvider(provider);
   return {
     about,
-    findings: findings.map((finding) => withCommand(finding, byVariables)),
+    findings: findings.map((finding) => withCommand(finding, configuration)),
     ...(code !== undefined && { code }),
   };
 }
 
 /** The finding with the command that mends it, where there is one. */
-export function withCommand(finding: Finding, byVariables: boolean): Finding {
+export function withCommand(finding: Finding, configuration: string | undefined): Finding {
   if (finding.state === 'ready' || finding.command !== undefined) return finding;
-  const command = commandFor(finding, byVariables);
+  const command = commandFor(finding, configuration);
   return command === undefined ? finding : { ...finding, command };
 }
 

@@ -19,7 +19,7 @@ const login = 'export VAULT_TOKEN="$(bao login -token-only)"';
 
 const remedies: readonly Remedy[] = [
   {
-    subject: /^(address|settings|content)$/,
+    subject: /^address$/,
     found: /refused the connection/,
     command: (finding) =>
       /\/\/(127\.|localhost|\[::1\])/.test(finding.message)
@@ -66,22 +66,45 @@ const remedies: readonly Remedy[] = [
     command: () => login,
   },
   {
+    subject: /^(mount|path)$/,
+    found: /KV version/,
+    // only a configuration can say a version
+    setsVariable: true,
+    command: () => undefined,
+  },
+  {
     subject: /^mount$/,
     found: /./,
     setsVariable: true,
-    command: ({ mend = '' }) => {
-      const [, seen] = /sees the KV mounts ([^,]+)(?:, |\.$)/.exec(mend) ?? [];
-      return seen === undefined ? 'bao secrets list' : `export VAULT_MOUNT_POINT=${quoted(seen)}`;
+    command: ({ message, mend = '' }) => {
+      const seen = /sees the KV mounts (.+)\.$/.exec(mend)?.[1]?.split(', ') ?? [];
+      const mounted = seen.some((mount) => message.includes(` ${mount}/`));
+      const [first] = seen;
+      return first === undefined || mounted
+        ? undefined
+        : `export VAULT_MOUNT_POINT=${quoted(first)}`;
     },
   },
   {
+    subject: /^mount$/,
+    found: /policies do not allow/,
+    command: ({ message, mend = '' }) => {
+      const [, mount = ''] = /under the mount ([^,]+),/.exec(mend) ?? [];
+      const [, place = ''] = / on (\S+)$/.exec(message) ?? [];
+      if (mount === '' || !place.startsWith(`${mount}/`)) return undefined;
+      // the version of a mount that the token does not see is not known either
+      return allow(
+        [`${mount}/data/${place.slice(mount.length + 1)}`, place]
+          .map((path) => `path ${JSON.stringify(path)} { capabilities = ["read"] }`)
+          .join(' '),
+      );
+    },
+  },
+  { subject: /^mount$/, found: /./, command: () => 'bao secrets list' },
+  {
     subject: /^policy$/,
     found: /^the token may not /,
-    command: ({ mend = '' }) =>
-      // a policy of its own: one that the token has already is not written over
-      /^path /.test(mend)
-        ? `echo ${quoted(mend)} | bao policy write keyfall-read - && export VAULT_TOKEN="$(bao token create -policy=keyfall-read -field=token)"`
-        : undefined,
+    command: ({ mend = '' }) => (/^path /.test(mend) ? allow(mend) : undefined),
   },
   {
     subject: /^path$/,
@@ -116,20 +139,17 @@ const remedies: readonly Remedy[] = [
   },
   {
     subject: /^settings$/,
-    found: /VAULT_ADDR/,
-    setsVariable: true,
-    command: () => 'export VAULT_ADDR=https://HOST:8200',
+    found: /KEYFALL_PROFILE are both missing/,
+    command: () => 'export KEYFALL_PROFILE=NAME',
   },
   {
     subject: /^settings$/,
-    found: /VAULT_SECRET_PATH/,
-    setsVariable: true,
+    found: /VAULT_SECRET_PATH are both missing/,
     command: () => 'export VAULT_SECRET_PATH=NAME',
   },
   {
-    subject: /^(settings|token|address)$/,
-    found: /no token/,
-    setsVariable: true,
+    subject: /^settings$/,
+    found: /there is no token/,
     command: () => login,
   },
 ];
@@ -137,17 +157,31 @@ const remedies: readonly Remedy[] = [
 /**
  * The command that mends a finding, if there is one.
  *
- * @param byVariables - whether settings come from variables, so that setting one mends something
+ * @param configuration - the file that the settings come from, where they do not come from variables
  */
-export function commandFor(finding: ProviderCheck, byVariables: boolean): string | undefined {
+export function commandFor(
+  finding: ProviderCheck,
+  configuration: string | undefined,
+): string | undefined {
   for (const { subject, found, command, setsVariable } of remedies) {
-    if (setsVariable && !byVariables) continue;
     if (!subject.test(finding.subject) || !found.test(finding.message)) continue;
+    // what stands in a configuration wins over a variable
+    if (setsVariable && configuration !== undefined) return edit(configuration);
     const text = command(finding);
     if (text !== undefined) return text;
   }
+  if (finding.subject === 'settings' && configuration !== undefined) return edit(configuration);
   // many a mend is a command already
   return /^(bao|chmod|chown|git|keyfall|npm) /.test(finding.mend ?? '') ? finding.mend : undefined;
+}
+
+function edit(file: string): string {
+  return `\${EDITOR:-vi} ${quoted(file)}`;
+}
+
+/** A policy of its own, since one that the token has would be written over, and a token for it. */
+function allow(rules: string): string {
+  return `echo ${quoted(rules)} | bao policy write keyfall-read - && export VAULT_TOKEN="$(bao token create -policy=keyfall-read -field=token)"`;
 }
 
 function setAddress(

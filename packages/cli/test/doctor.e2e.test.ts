@@ -1,0 +1,463 @@
+/**
+ * What `doctor` finds on real servers, files and repositories, and that the one command it names mends
+ * it: each is typed into a shell, and the next look finds nothing of it any more.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import {
+  assertNoLeak,
+  findVaultBinary,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { finished, folderWith, type RunResult } from './keyfall.ts';
+
+const run = promisify(execFile);
+const canary = 'canary-d0c7';
+const bin = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+
+let server: VaultServer;
+/** A folder with `bao` and `keyfall`, as they are typed. */
+let tools: string;
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  await put('aiogram-shop', { TOKEN: canary });
+  tools = await mkdtemp(join(tmpdir(), 'keyfall-tools-'));
+  await symlink(await findVaultBinary(), join(tools, 'bao'));
+  await writeFile(join(tools, 'keyfall'), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`);
+  await chmod(join(tools, 'keyfall'), 0o755);
+});
+afterAll(async () => {
+  await server?.stop();
+  if (tools !== undefined) await rm(tools, { recursive: true });
+});
+
+const put = (path: string, data: object) => server.request('POST', `secret/data/${path}`, { data });
+
+interface Finding {
+  readonly subject: string;
+  readonly state: string;
+  readonly message: string;
+  readonly mend?: string;
+  readonly command?: string;
+}
+
+interface Looked extends RunResult {
+  readonly findings: readonly Finding[];
+  /** The finding that fails, which there must be one of. */
+  readonly fault: Finding;
+}
+
+type Environment = Readonly<Record<string, string>>;
+
+/** The settings of a chain that is well. */
+function settings(more: Environment = {}): Environment {
+  return {
+    USE_VAULT: 'true',
+    VAULT_ADDR: server.address,
+    VAULT_TOKEN: server.token,
+    VAULT_SECRET_PATH: 'aiogram-shop',
+    ...more,
+  };
+}
+
+/** `doctor --json`, after a command in the same shell where there is one to type. */
+async function look(cwd: string, env: Environment, typed = ':'): Promise<Looked> {
+  const { PATH = '' } = process.env;
+  const child = spawn('bash', ['-c', `{ ${typed}\n} >&2 && keyfall doctor --json`], {
+    cwd,
+    env: { PATH: `${tools}:${PATH}`, HOME: cwd, ...env },
+  });
+  const result = await finished(child);
+  assertNoLeak([canary, env['VAULT_TOKEN'] ?? 'no-token'], result);
+  const all = JSON.parse(result.stdout || '[]') as { findings: Finding[] }[];
+  const findings = all.flatMap((each) => each.findings);
+  const faults = findings.filter(({ state }) => state === 'failing');
+  const fault = faults[0] ?? { subject: '', state: '', message: 'there is none' };
+  return { ...result, findings, fault };
+}
+
+/** Has the command typed that mends the fault, and expects that nothing is left of it. */
+async function expectMended(cwd: string, env: Environment, { fault }: Looked): Promise<void> {
+  const after = await look(cwd, env, fault.command);
+  expect({ ...after, findings: [] }).toMatchObject({ code: 0 });
+}
+
+/** A folder whose `.env`, if it has one, is as it should be. */
+async function folder(dotenv?: string): Promise<string> {
+  const cwd = await folderWith(dotenv);
+  if (dotenv !== undefined) await chmod(join(cwd, '.env'), 0o600);
+  return cwd;
+}
+
+describe('all is well', () => {
+  test('0, each provider and the machine, and the same as text', async () => {
+    const cwd = await folder('A=1\n');
+    const { code, findings } = await look(cwd, settings());
+    expect(code).toBe(0);
+    expect(findings.map(({ subject }) => subject)).toEqual([
+      'node',
+      'settings',
+      'address',
+      'seal',
+      'clock',
+      'token',
+      'mount',
+      'policy',
+      'policy',
+      'path',
+      '.env',
+      'mode of .env',
+    ]);
+    const text = await finished(
+      spawn(process.execPath, [bin, 'doctor'], {
+        cwd,
+        env: { PATH: process.env['PATH'], ...settings() },
+      }),
+    );
+    expect(text.stderr).toBe('keyfall: nothing needs mending.\n');
+    expect(text.stdout).toContain(`vault (${server.address} secret/aiogram-shop)\n  ok  address`);
+    expect(text.stdout).not.toContain('\u001b');
+  });
+});
+
+describe('the server', () => {
+  let secure: Secure;
+  beforeAll(async () => {
+    secure = await startSecure();
+  });
+  afterAll(() => secure?.stop());
+
+  test('is not there', async () => {
+    const cwd = await folder();
+    const found = await look(cwd, settings({ VAULT_ADDR: 'http://127.0.0.1:1' }));
+    expect(found).toMatchObject({ code: 3, fault: { subject: 'address' } });
+    expect(found.fault.message).toContain('refused the connection');
+    expect(found.fault.command).toBe('bao server -dev');
+  });
+
+  test('speaks http, and is asked by https', async () => {
+    const cwd = await folder();
+    const env = settings({ VAULT_ADDR: server.address.replace('http:', 'https:') });
+    const found = await look(cwd, env);
+    expect(found.fault.command).toBe(`export VAULT_ADDR=${server.address}`);
+    await expectMended(cwd, env, found);
+  });
+
+  test('speaks https, and is asked by http', async () => {
+    const cwd = await folder();
+    const { address, caFile } = secure;
+    const env = settings({ VAULT_ADDR: address.replace('https:', 'http:'), VAULT_CACERT: caFile });
+    const found = await look(cwd, env);
+    expect(found.fault.command).toBe(`export VAULT_ADDR=${address}`);
+    await expectMended(cwd, env, found);
+  });
+
+  test('has a certificate that is not trusted', async () => {
+    const cwd = await folder();
+    const { address, caFile } = secure;
+    const env = settings({ VAULT_ADDR: address });
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({ code: 4, fault: { command: 'export VAULT_CACERT=CA_FILE.pem' } });
+    const filledIn = found.fault.command?.replace('CA_FILE.pem', caFile);
+    await expectMended(cwd, env, { ...found, fault: { ...found.fault, command: filledIn ?? '' } });
+  });
+
+  test('is sealed', async () => {
+    const cwd = await folder();
+    const mortal = await startVaultServer({ external: false });
+    onTestFinished(() => mortal.stop());
+    await mortal.request('PUT', 'sys/seal');
+    const found = await look(cwd, settings({ VAULT_ADDR: mortal.address }));
+    expect(found).toMatchObject({
+      code: 3,
+      fault: { subject: 'seal', message: 'is sealed', command: 'bao operator unseal' },
+    });
+  });
+
+  test('was never initialised', async () => {
+    const cwd = await folder();
+    const address = await uninitialised(cwd);
+    const env = settings({ VAULT_ADDR: address });
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({
+      code: 3,
+      fault: { subject: 'seal', message: 'is not initialised', command: 'bao operator init' },
+    });
+    // what is next is what doctor says next
+    const next = await look(cwd, env, `${found.fault.command} > keys.txt`);
+    expect(next.fault).toMatchObject({ message: 'is sealed', command: 'bao operator unseal' });
+  });
+
+  test('has another time than this machine', async () => {
+    const cwd = await folder();
+    const late = join(cwd, 'late.mjs');
+    await writeFile(
+      late,
+      'const now = Date.now; Date.now = () => now.call(Date) - 3 * 3_600_000;\n',
+    );
+    const found = await look(cwd, settings({ NODE_OPTIONS: `--import=${late}` }));
+    // the secrets can be read all the same
+    expect(found).toMatchObject({
+      code: 1,
+      fault: { subject: 'clock', command: 'timedatectl set-ntp true' },
+    });
+    expect(found.fault.message).toMatch(/is (2|3) hours ahead of this machine's$/);
+  });
+});
+
+describe('the token', () => {
+  test('has expired', async () => {
+    const cwd = await folder();
+    const { accessor, token } = await server.createToken({ policies: ['root'] });
+    await server.request('POST', 'auth/token/revoke-accessor', { accessor });
+    const env = settings({ VAULT_TOKEN: token });
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({ code: 4, fault: { subject: 'token' } });
+    expect(found.fault.command).toBe('export VAULT_TOKEN="$(bao login -token-only)"');
+    // as typed by somebody who pastes a new one
+    const typed = `printf %s '${server.token}' > new; export VAULT_TOKEN="$(bao login -token-only - < new)"`;
+    expect((await look(cwd, env, typed)).code).toBe(0);
+  });
+
+  test.each([
+    ['a policy that does not let it read', [], 'mount'],
+    ['one that lets it list alone', ['path "secret/*" { capabilities = ["list"] }'], 'policy'],
+  ])('has %s', async (_, rules, subject) => {
+    const cwd = await folder();
+    const policies = await Promise.all(rules.map((each) => server.createPolicy(each)));
+    const { token } = await server.createToken({ policies: ['default', ...policies] });
+    const env = settings({ VAULT_TOKEN: token });
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({ code: 4, fault: { subject } });
+    // as typed by somebody who may
+    const typed = `export VAULT_TOKEN='${server.token}'; ${found.fault.command}`;
+    expect((await look(cwd, env, typed)).code).toBe(0);
+  });
+
+  test('is not there', async () => {
+    const { VAULT_TOKEN: _, ...env } = settings();
+    const found = await look(await folder('A=1\n'), env);
+    expect(found).toMatchObject({ code: 2, fault: { subject: 'settings' } });
+    expect(found.fault.command).toContain('export VAULT_TOKEN=');
+    // what can be looked at is looked at
+    expect(found.findings.map(({ subject }) => subject)).toContain('.env');
+  });
+});
+
+describe('the document', () => {
+  test('is looked for in a mount that is not there', async () => {
+    const cwd = await folder();
+    const env = settings({ VAULT_MOUNT_POINT: 'secrets' });
+    const found = await look(cwd, env);
+    expect(found.fault).toMatchObject({
+      subject: 'mount',
+      command: 'export VAULT_MOUNT_POINT=secret',
+    });
+    await expectMended(cwd, env, found);
+  });
+
+  test('is looked for at a mistyped path', async () => {
+    const cwd = await folder();
+    const env = settings({ VAULT_SECRET_PATH: 'aiogram-shpo' });
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({
+      code: 1,
+      fault: { subject: 'path', command: 'export VAULT_SECRET_PATH=aiogram-shop' },
+    });
+    await expectMended(cwd, env, found);
+  });
+
+  test('has the data/ of version 2 in its path', async () => {
+    const cwd = await folder();
+    const env = settings({ VAULT_SECRET_PATH: 'data/aiogram-shop' });
+    const found = await look(cwd, env);
+    expect(found.fault.command).toBe('export VAULT_SECRET_PATH=aiogram-shop');
+    await expectMended(cwd, env, found);
+  });
+
+  test('of version 1 was written as to version 2', async () => {
+    const cwd = await folder();
+    const mount = await server.mountKv({ version: 1 });
+    await server.request('POST', `${mount}/shop`, { data: { TOKEN: canary } });
+    const env = settings({ VAULT_MOUNT_POINT: mount, VAULT_SECRET_PATH: 'shop' });
+    const found = await look(cwd, env);
+    expect(found.fault.command).toBe(`bao kv put -mount=${mount} shop NAME=value`);
+    await expectMended(cwd, env, found);
+  });
+
+  test('is in a mount of another version than the configuration says', async () => {
+    const cwd = await folder();
+    const vault = { provider: 'vault', path: 'aiogram-shop', kvVersion: 1 };
+    const config = join(cwd, 'keyfall.config.json');
+    await writeFile(config, JSON.stringify({ providers: [vault] }));
+    await writeFile(join(cwd, 'edit'), `#!/bin/sh\nsed -i 's/,"kvVersion":1//' "$1"\n`);
+    await chmod(join(cwd, 'edit'), 0o755);
+    const env = settings({ EDITOR: './edit' });
+    const found = await look(cwd, env);
+    expect(found.fault.message).toBe('the mount secret is of KV version 2, not 1');
+    expect(found.fault.command).toBe(`\${EDITOR:-vi} keyfall.config.json`);
+    await expectMended(cwd, env, found);
+  });
+
+  test('was never written', async () => {
+    const cwd = await folder('TOKEN=x\n');
+    const env = settings({ VAULT_SECRET_PATH: 'quite-another' });
+    const found = await look(cwd, env);
+    expect(found.fault.command).toBe('keyfall migrate');
+    await expectMended(cwd, env, {
+      ...found,
+      fault: { ...found.fault, command: 'keyfall migrate --yes' },
+    });
+  });
+});
+
+describe('the .env', () => {
+  const env: Environment = {};
+
+  test('can be read by every user', async () => {
+    const cwd = await folder('A=1\n');
+    await chmod(cwd, 0o755);
+    await chmod(join(cwd, '.env'), 0o644);
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({
+      code: 1,
+      fault: { subject: 'mode of .env', command: 'chmod o-r .env' },
+    });
+    await expectMended(cwd, env, found);
+  });
+
+  test('is tracked by git', async () => {
+    const cwd = await folder('A=1\n');
+    await run('git', ['init', '-q'], { cwd });
+    await run('git', ['add', '.env'], { cwd });
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({ code: 1, fault: { subject: 'git and .env' } });
+    expect(found.fault.command).toBe('git rm --cached .env && echo .env >> .gitignore');
+    await expectMended(cwd, env, found);
+  });
+
+  test('would be taken by the next git add', async () => {
+    const cwd = await folder('A=1\n');
+    await run('git', ['init', '-q'], { cwd });
+    const found = await look(cwd, env);
+    expect(found.fault.command).toBe('echo .env >> .gitignore');
+    await expectMended(cwd, env, found);
+  });
+
+  test('names a Vault that is not asked', async () => {
+    const cwd = await folder(`VAULT_SECRET_PATH=shop\nVAULT_ADDR=${server.address}\n`);
+    const { code, findings } = await look(cwd, env);
+    expect(code).toBe(0);
+    expect(findings[1]).toMatchObject({ state: 'unknown', command: 'export USE_VAULT=true' });
+  });
+});
+
+describe('the configuration', () => {
+  test('names what nobody holds', async () => {
+    const cwd = await folder('TOKEN=x\n');
+    await writeFile(
+      join(cwd, 'keyfall.config.json'),
+      JSON.stringify({ names: ['TOKN'], providers: [{ provider: 'dotenv' }] }, null, 2),
+    );
+    const found = await look(cwd, {});
+    expect(found).toMatchObject({
+      code: 1,
+      fault: { subject: 'names', mend: 'Is it called TOKEN?', command: 'keyfall set TOKN' },
+    });
+    await expectMended(
+      cwd,
+      {},
+      { ...found, fault: { ...found.fault, command: 'echo x | keyfall set TOKN' } },
+    );
+  });
+
+  test('is wrong', async () => {
+    const cwd = await folder();
+    await writeFile(join(cwd, 'keyfall.config.json'), '{ "providers": "none" }');
+    const found = await look(cwd, {});
+    expect(found).toMatchObject({ code: 2, fault: { subject: 'settings' } });
+    expect(found.fault.message).toContain('keyfall.config.json, line 1: providers');
+  });
+});
+
+/** A server with TLS, by a certificate of an authority that nobody knows. */
+async function startSecure(): Promise<Secure> {
+  const ask = async (path: string, body: object) =>
+    (await server.request('POST', path, body)).body.data ?? {};
+  await ask('sys/mounts/pki', { type: 'pki' });
+  const names = { common_name: 'nobody knows it', key_type: 'ec' };
+  const authority = await ask('pki/root/generate/internal', names);
+  await ask('pki/roles/any', { allow_any_name: true, allow_ip_sans: true, key_type: 'ec' });
+  const asked = { common_name: 'localhost', ip_sans: '127.0.0.1', ttl: '24h' };
+  const issued = await ask('pki/issue/any', asked);
+  const file = async (name: string, content: unknown) => {
+    await writeFile(join(tools, name), String(content));
+    return join(tools, name);
+  };
+  const port = await freePort();
+  const tcp = {
+    address: `127.0.0.1:${port}`,
+    tls_cert_file: await file('cert.pem', issued['certificate']),
+    tls_key_file: await file('key.pem', issued['private_key']),
+  };
+  const config = await file('tls.json', JSON.stringify({ listener: { tcp } }));
+  const running = await startVaultServer({
+    external: false,
+    token: server.token,
+    args: [`-config=${config}`],
+  });
+  await running.request('POST', 'secret/data/aiogram-shop', { data: { TOKEN: canary } });
+  return {
+    address: `https://127.0.0.1:${port}`,
+    caFile: await file('ca.pem', authority['certificate']),
+    stop: () => running.stop(),
+  };
+}
+
+interface Secure {
+  readonly address: string;
+  /** The certificate of the authority. */
+  readonly caFile: string;
+  stop(): Promise<void>;
+}
+
+/** A real server that keeps all in memory and was never initialised. */
+async function uninitialised(cwd: string): Promise<string> {
+  const port = await freePort();
+  const address = `http://127.0.0.1:${port}`;
+  const config = {
+    storage: { inmem: {} },
+    listener: { tcp: { address: `127.0.0.1:${port}`, tls_disable: true } },
+    api_addr: address,
+  };
+  const path = join(cwd, 'server.json');
+  await writeFile(path, JSON.stringify(config));
+  const child = spawn(await findVaultBinary(), ['server', `-config=${path}`], { stdio: 'ignore' });
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  });
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}.`);
+    const answer = await fetch(`${address}/v1/sys/health`).catch(() => undefined);
+    if (answer !== undefined) return address;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const socket = createServer();
+  await once(socket.listen(0, '127.0.0.1'), 'listening');
+  const { port } = socket.address() as AddressInfo;
+  socket.close();
+  await once(socket, 'close');
+  return port;
+}

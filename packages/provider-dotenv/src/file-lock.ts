@@ -9,7 +9,7 @@
  * lock is waited for, and then reported with the file to remove.
  */
 import { randomUUID } from 'node:crypto';
-import { open, readFile, readlink, rm } from 'node:fs/promises';
+import { link, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ReadContext, SecretError } from '@keyfall/core';
@@ -63,21 +63,36 @@ export async function lockFile(
   }
 }
 
-/** Whether the file was created: `false` if there is one. */
+/**
+ * Whether the file was created: `false` if there is one. It is written beside and then linked, since a
+ * lock whose writer was killed before its name was in it could never be told from one that is being
+ * taken.
+ */
 async function create(path: string, content: string): Promise<boolean> {
+  const whole = `${path}.${randomUUID()}`;
   try {
-    const handle = await open(path, 'wx', 0o644);
-    try {
-      await handle.writeFile(content);
-    } catch (error) {
-      await rm(path, { force: true }); // an empty one would be nobody's, and stay
-      throw error;
-    } finally {
-      await handle.close();
-    }
+    await writeFile(whole, content, { flag: 'wx', mode: 0o644 });
+    await link(whole, path);
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
+    if (!noLinks.has(errnoOf(error))) throw error;
+    return await createInPlace(path, content);
+  } finally {
+    await rm(whole, { force: true });
+  }
+}
+
+/** What systems without hard links answer (FAT, some network and FUSE file systems). */
+const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+async function createInPlace(path: string, content: string): Promise<boolean> {
+  try {
+    await writeFile(path, content, { flag: 'wx', mode: 0o644 });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    await rm(path, { force: true }); // an empty one would be nobody's, and stay
     throw error;
   }
 }

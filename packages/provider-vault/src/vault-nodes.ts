@@ -14,7 +14,7 @@ export interface ClusterSettings {
   readonly nodes: readonly VaultAddress[];
 }
 
-/** Counts nodes, health checks answered, as usable: active, and standbys that answer or forward. */
+/** Answered with 200 by every node that can serve: the active one, and standbys, which answer or pass on. */
 const health = 'sys/health?standbyok=true&perfstandbyok=true';
 
 /** A request on its way: the verb and what it is called with but for the node. */

@@ -148,7 +148,7 @@ async function sweep(source: MigrationSource): Promise<void> {
   const base = recordBase(source);
   const names = await readdir(dirname(base)).catch(() => []);
   for (const name of names)
-    if (name.startsWith(`${basename(base)}.`) && /\.journal\.keyfall-(tmp|lock)$/.test(name))
+    if (name.startsWith(`${basename(base)}.`) && /\.journal\.keyfall-(tmp|lock)(\.|$)/.test(name))
       await rm(join(dirname(base), name), { force: true });
   if (source.kind === 'file')
     await rm(`${await realpath(source.path)}.keyfall-tmp`, { force: true });

@@ -142,10 +142,13 @@ export async function migrate(
       progress.step(`Editing ${source.label}`);
       return Buffer.from(draft.edited);
     });
-    if (done === undefined) return result({});
-    await done.journal('done');
+    if (done !== undefined) await done.journal('done');
   } finally {
     progress.end();
+  }
+  if (done === undefined) {
+    if (!hasConflict(draft.plan)) report(nothingToDo(draft.plan, target.label));
+    return result({});
   }
   const written = draft.plan.changes.size;
   if (!isQuiet()) writeLine(summaryOf(done, source, target, options));
@@ -197,8 +200,8 @@ interface Done {
   journal(state: MigrationJournal['state']): Promise<void>;
 }
 
-/** Somebody wrote another value meanwhile: nothing was changed. */
-interface Refused {
+/** Somebody wrote another value meanwhile, or an earlier run had done it all: nothing was changed. */
+interface Unchanged {
   readonly draft: Draft;
   readonly record?: undefined;
 }
@@ -213,9 +216,11 @@ async function carryOut(
   target: MigrationTarget,
   options: MigrateOptions,
   progress: Progress,
-): Promise<Done | Refused> {
+): Promise<Done | Unchanged> {
   let draft = first;
   const resumed = await settleInterrupted(source, target);
+  const isDone = draft.plan.changes.size === 0 && draft.edited === undefined;
+  if (isDone && resumed === undefined) return { draft };
   const path =
     resumed?.path ?? (await freePath(recordBase(source), new Date(), (free) => journalPath(free)));
   const recordOf = (): MigrationRecord => recordFor(path, draft, resumed);

@@ -1,0 +1,99 @@
+/**
+ * A migration that is killed (SIGKILL) at one of its steps: before a change to the disk or a request, in
+ * the middle of a write, or before an answer. What must hold afterwards is asserted here.
+ */
+import { spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { VaultServer } from '@keyfall/testkit';
+import { expect } from 'vitest';
+import { migrateCommand } from '../src/commands/migrate.ts';
+import { restoreCommand } from '../src/commands/restore.ts';
+import { finished, folderWith } from './keyfall.ts';
+
+const theirs = { DB_PASS: 'theirs', OTHER: 'kept' };
+const migrated = { TOKEN: 'canary-5b1e', DB_PASS: 'canary-77aa', OTHER: 'kept' };
+const values = ['canary-5b1e', 'canary-77aa'];
+const before = (path: string) =>
+  `# shop\nTOKEN='canary-5b1e'\nVAULT_SECRET_PATH=${path}\nDB_PASS=canary-77aa\nUSE_VAULT=false\n`;
+const after = (path: string) => `# shop\nVAULT_SECRET_PATH=${path}\nUSE_VAULT=true\n`;
+
+/** Where the documents of a test are. */
+export interface KilledMigrations {
+  readonly server: VaultServer;
+  readonly mount: string;
+}
+
+/** The settings of all of them, for this process too; the path stands in each `.env`. */
+export function settingsOf({ server, mount }: KilledMigrations): Record<string, string> {
+  return { VAULT_ADDR: server.address, VAULT_TOKEN: server.token, VAULT_MOUNT_POINT: mount };
+}
+
+let started = 0;
+
+async function killed(where: KilledMigrations, step: number) {
+  started += 1;
+  const path = `killed-${started}`;
+  const cwd = await folderWith(before(path));
+  await where.server.request('POST', `${where.mount}/data/${path}`, { data: theirs });
+  const bin = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+  const preload = new URL('./kill-at.mjs', import.meta.url).href;
+  const options = ['--yes', '--on-conflict', 'overwrite', '--activate', '--purge'];
+  const { code } = await finished(
+    spawn(process.execPath, ['--import', preload, bin, 'migrate', ...options], {
+      cwd,
+      env: {
+        PATH: process.env['PATH'],
+        HOME: cwd,
+        KILL_AT: String(step),
+        ...(step === 0 && { KILL_LOG: join(cwd, 'log') }),
+        ...settingsOf(where),
+      },
+    }),
+  );
+  return { cwd, code, path };
+}
+
+/** The steps of a migration that is left alone. */
+export async function stepsOf(where: KilledMigrations): Promise<readonly string[]> {
+  const { cwd, code } = await killed(where, 0);
+  expect(code).toBe(0);
+  return (await readFile(join(cwd, 'log'), 'utf8')).trim().split('\n');
+}
+
+/** Kills a migration at the step, runs it again, and restores. */
+export async function survives(where: KilledMigrations, step: number): Promise<void> {
+  const { cwd, code, path } = await killed(where, step);
+  expect(code).toBe(137);
+  const stored = async () =>
+    (await where.server.request('GET', `${where.mount}/data/${path}`)).body.data?.['data'];
+  const file = join(cwd, '.env');
+  const texts = new Map<string, string>();
+  for (const name of await readdir(cwd)) texts.set(name, await readFile(join(cwd, name), 'utf8'));
+  // nothing is lost, and no journal or lock holds a value
+  expect([before(path), after(path)]).toContain(texts.get('.env'));
+  const everywhere = [...texts.values(), JSON.stringify(await stored())].join('\n');
+  for (const value of values) expect(everywhere).toContain(value);
+  for (const [name, text] of texts)
+    if (/journal|lock/.test(name)) expect(text).not.toMatch(/canary|theirs/);
+
+  const options = { yes: true, onConflict: 'overwrite', activate: true, purge: true } as const;
+  expect(await migrateCommand({ ...options, file })).toBe(0);
+  expect(await stored()).toEqual(migrated);
+  expect(await readFile(file, 'utf8')).toBe(after(path));
+  const left = (await readdir(cwd)).filter((name) => name !== '.env').sort();
+  // a writer that is killed while it takes or gives back a lock leaves a file without values
+  const [backup = '', ...others] = left.filter((name) => !/\.keyfall-lock(\.|$)/.test(name));
+  expect(others).toEqual([`${backup}.journal`]);
+  expect(await readFile(join(cwd, backup), 'utf8')).toBe(before(path));
+  expect(JSON.parse(await readFile(join(cwd, `${backup}.journal`), 'utf8'))).toMatchObject({
+    state: 'done',
+    created: ['TOKEN'],
+    overwritten: [{ name: 'DB_PASS', version: '1' }],
+  });
+
+  expect(await restoreCommand(join(cwd, backup), { yes: true })).toBe(0);
+  expect(await stored()).toEqual(theirs);
+  expect(await readFile(file, 'utf8')).toBe(before(path));
+}

@@ -19,8 +19,9 @@ export function nearNames(name: string, candidates: readonly string[]): readonly
     .map(({ candidate }) => candidate);
 }
 
-/** `Did you mean A or B?`, or nothing where no name is near. */
+/** `Did you mean A or B?`, or nothing where the name is there or none is near. */
 export function didYouMean(name: string, candidates: readonly string[]): string | undefined {
+  if (candidates.includes(name)) return undefined;
   const near = nearNames(name, candidates).map(printable);
   return near.length === 0 ? undefined : `Did you mean ${near.join(' or ')}?`;
 }

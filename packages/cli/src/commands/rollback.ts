@@ -2,13 +2,13 @@
  * `keyfall rollback NAME --to VERSION`: what an earlier version held becomes the newest one. The
  * versions in between stay in the history.
  */
-import { isSecretError, labelOf, SecretError } from '@keyfall/core';
+import { isSecretError, labelOf, SecretError, type WriteReceipt } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { withSuggestion } from '../near-names.ts';
 import { oneCall } from '../one-call.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { notice, printable, report, waitingFor } from '../terminal.ts';
-import { providerWithHistory, versionsOf } from './history.ts';
+import { providerWithHistory } from './history.ts';
 
 /** Options of `keyfall rollback`. */
 export interface RollbackOptions extends SettingsOptions {
@@ -33,20 +33,17 @@ export async function rollbackCommand(name: string, options: RollbackOptions): P
       throw new SecretError('ERR_SECRET_UNSUPPORTED', `${label} gives no earlier version back`, {
         provider: provider.name,
       });
-    const done = await waitingFor(`asking ${provider.name}`, async () => {
+    const rollBack = async (): Promise<WriteReceipt | undefined> => {
       const before = await oneCall(provider, (context) => provider.read([name], context));
       const old = await oneCall(provider, (context) =>
         readVersion.call(provider, name, to, context),
       );
-      if (old === undefined) {
-        // a name that is nowhere is mistyped rather than too young
-        await withSuggestion(secrets, name, () => versionsOf(provider, name));
+      if (old === undefined)
         throw new SecretError(
           'ERR_SECRET_NOT_FOUND',
           `version ${printable(to)} of ${label} does not hold ${printable(name)}`,
           { hint: `\`keyfall history ${printable(name)}\` shows which do.` },
         );
-      }
       const now = before.entries.get(name);
       if (now !== undefined && !isSecretError(now) && now.value === old.value) return undefined;
       const { revision } = before;
@@ -60,7 +57,10 @@ export async function rollbackCommand(name: string, options: RollbackOptions): P
           context,
         ),
       );
-    });
+    };
+    const done = await waitingFor(`asking ${provider.name}`, () =>
+      withSuggestion(secrets, name, rollBack),
+    );
     if (done === undefined) {
       report(`${printable(name)} is as version ${printable(to)} has it: nothing changed.`);
       return 0;

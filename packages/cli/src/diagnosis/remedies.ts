@@ -10,7 +10,7 @@ interface Remedy {
   /** What the finding says, or how its mend begins. */
   readonly found: RegExp;
   /** The command; `undefined` if the finding does not tell enough for one. */
-  readonly command: (finding: ProviderCheck) => string | undefined;
+  readonly command: (finding: ProviderCheck, configuration?: string) => string | undefined;
   /** It sets a variable, and so mends nothing where a configuration has the setting. */
   readonly setsVariable?: true;
 }
@@ -69,8 +69,7 @@ const remedies: readonly Remedy[] = [
     subject: /^(mount|path)$/,
     found: /KV version/,
     // only a configuration can say a version
-    setsVariable: true,
-    command: () => undefined,
+    command: (_, configuration) => configuration && edit(configuration),
   },
   {
     subject: /^mount$/,
@@ -165,10 +164,10 @@ export function commandFor(
 ): string | undefined {
   for (const { subject, found, command, setsVariable } of remedies) {
     if (!subject.test(finding.subject) || !found.test(finding.message)) continue;
+    const text = command(finding, configuration);
+    if (text === undefined) continue;
     // what stands in a configuration wins over a variable
-    if (setsVariable && configuration !== undefined) return edit(configuration);
-    const text = command(finding);
-    if (text !== undefined) return text;
+    return setsVariable && configuration !== undefined ? edit(configuration) : text;
   }
   if (finding.subject === 'settings' && configuration !== undefined) return edit(configuration);
   // many a mend is a command already

@@ -1,0 +1,482 @@
+/**
+ * The commands that look at stores and settings, on a real server: `status`, `diff`, `history`,
+ * `rollback`, `init`, `types`; and profiles without a configuration.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import {
+  assertNoLeak,
+  startMotoServer,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { folderWith, keyfall, type RunResult } from './keyfall.ts';
+
+const canary = 'canary-8f1e';
+const newer = 'canary-newer-77';
+
+let server: VaultServer;
+let mount: string;
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  mount = await server.mountKv({ version: 2 });
+});
+afterAll(() => server?.stop());
+
+type Environment = Readonly<Record<string, string>>;
+
+let paths = 0;
+async function document(data: object): Promise<Environment> {
+  paths += 1;
+  const path = `shop-${paths}`;
+  await put(path, data);
+  return settings(path);
+}
+
+const put = (path: string, data: object) =>
+  server.request('POST', `${mount}/data/${path}`, { data });
+
+function settings(path: string): Environment {
+  return {
+    USE_VAULT: 'true',
+    VAULT_ADDR: server.address,
+    VAULT_TOKEN: server.token,
+    VAULT_MOUNT_POINT: mount,
+    VAULT_SECRET_PATH: path,
+  };
+}
+
+/** As `keyfall`, and no value or token is in anything that it prints. */
+async function silently(
+  args: readonly string[],
+  options: Parameters<typeof keyfall>[1],
+): Promise<RunResult> {
+  const result = await keyfall([...args, '--debug'], options);
+  assertNoLeak([canary, newer, server.token], result);
+  return result;
+}
+
+async function withConfig(config: unknown): Promise<string> {
+  const cwd = await folderWith();
+  await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify(config));
+  return cwd;
+}
+
+describe('status', () => {
+  test('tells how each provider fares, the life of the token and what it may do', async () => {
+    const env = await document({ TOKEN: canary });
+    const { token } = await server.createToken({
+      policies: [
+        'default',
+        await server.createPolicy(
+          `path "${mount}/data/${env['VAULT_SECRET_PATH']}" { capabilities = ["read"] }`,
+        ),
+      ],
+      ttl: '2h',
+    });
+    const cwd = await folderWith();
+    const { code, stdout } = await silently(['status'], {
+      cwd,
+      env: { ...env, VAULT_TOKEN: token },
+    });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ok +address +http:.* answers \(version 2/);
+    expect(stdout).toMatch(/ok +token +expires in (1 hours|\d+ minutes), can be renewed/);
+    expect(stdout).toMatch(/ok +policy +it may do nothing else with it; it may not write it/);
+    expect(stdout).toMatch(/ok +\.env +is not there, and need not be/);
+  });
+
+  test('ends as a get would, and asks those behind as well', async () => {
+    const cwd = await folderWith(`TOKEN=${canary}\n`);
+    const env = { ...settings('x'), VAULT_ADDR: 'http://127.0.0.1:1' };
+    const { code, stdout } = await silently(['status', '--json'], { cwd, env });
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject([
+      { code: 'ERR_SECRET_UNAVAILABLE', findings: [{ subject: 'address', state: 'failing' }] },
+      { about: 'dotenv (.env)', findings: [{ message: 'holds 1 name' }, {}] },
+    ]);
+    const denied = await silently(['status'], {
+      cwd,
+      env: { ...settings('x'), VAULT_TOKEN: 'no' },
+    });
+    expect(denied.code).toBe(4);
+  });
+
+  test('reads what cannot be checked', async () => {
+    const cwd = await withConfig({ providers: [{ provider: 'env', prefix: 'SHOP_' }] });
+    const { stdout } = await silently(['status'], { cwd, env: { SHOP_A: canary } });
+    expect(stdout).toMatch(/^env .*\n {2}ok {2}content {2}holds 1 names\n$/);
+  });
+});
+
+describe('diff', () => {
+  test('names what differs between two providers, and ends with 1', async () => {
+    const env = await document({ SAME: '1', ONLY_HERE: canary, OTHER: canary });
+    const cwd = await folderWith(`SAME=1\nOTHER=${newer}\nONLY_THERE=${newer}\nVAULT_TOKEN=x\n`);
+    const text = await silently(['diff', 'vault', 'dotenv'], { cwd, env });
+    expect(text.code).toBe(1);
+    expect(text.stdout).toBe(
+      'ONLY_HERE   only in vault\nONLY_THERE  only in dotenv\nOTHER       another value\n',
+    );
+    const { stdout } = await silently(['diff', 'vault', 'dotenv', '--json'], { cwd, env });
+    expect(JSON.parse(stdout)).toEqual({
+      a: 'vault',
+      b: 'dotenv',
+      onlyInA: ['ONLY_HERE'],
+      onlyInB: ['ONLY_THERE'],
+      different: ['OTHER'],
+      same: 1,
+    });
+    const none = await silently(['diff', 'dotenv', 'dotenv'], { cwd, env });
+    expect(none).toMatchObject({ code: 0, stdout: '' });
+    // a Vault that is not in use yet can be looked at before it is
+    const off = await silently(['diff', 'vault', 'dotenv'], {
+      cwd,
+      env: { ...env, USE_VAULT: 'false' },
+    });
+    expect(off.stdout).toBe(text.stdout);
+  });
+
+  test('of two profiles of a configuration', async () => {
+    await document({});
+    await put('cfg/dev', { A: canary, B: '1' });
+    await put('cfg/prod', { A: newer, B: '1' });
+    const cwd = await withConfig({
+      providers: [{ provider: 'vault', mount, path: 'cfg/{profile}' }],
+      profiles: { dev: {}, prod: {}, local: { providers: [{ provider: 'dotenv' }] } },
+    });
+    const env = { VAULT_ADDR: server.address, VAULT_TOKEN: server.token };
+    const { code, stdout } = await silently(['diff', 'dev', 'prod'], { cwd, env });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: 'A  another value\n' });
+    const wrong = await silently(['diff', 'dev', 'stagng', '--profile', 'dev'], { cwd, env });
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain(
+      'stagng is neither a provider nor a profile. The providers are vault; profiles: dev, prod and local.',
+    );
+  });
+
+  test('of two profiles without one', async () => {
+    await put('bare/dev', { A: canary });
+    await put('bare/prod', { B: canary });
+    const env = { ...settings('bare/{profile}'), USE_VAULT: 'false' };
+    // what stands in the .env belongs to neither
+    const cwd = await folderWith('C=1\n');
+    const { stdout } = await silently(['diff', 'dev', 'prod'], { cwd, env });
+    expect(stdout).toBe('A  only in dev\nB  only in prod\n');
+  });
+
+  test('a store that cannot be asked is not one that holds nothing', async () => {
+    const cwd = await folderWith('A=1\n');
+    const env = { ...settings('x'), VAULT_ADDR: 'http://127.0.0.1:1' };
+    expect(await silently(['diff', 'vault', 'dotenv'], { cwd, env })).toMatchObject({
+      code: 3,
+      stdout: '',
+    });
+    const empty = await silently(['diff', 'vault', 'dotenv'], { cwd, env: settings('mistyped') });
+    expect(empty.stderr).toContain(`has nothing at ${mount}/mistyped`);
+  });
+});
+
+describe('history and rollback', () => {
+  test('an old value comes back as a new version, and other names keep theirs', async () => {
+    const env = await document({ TOKEN: canary, OTHER: '1' });
+    const path = env['VAULT_SECRET_PATH'] ?? '';
+    await put(path, { TOKEN: newer, OTHER: '2' });
+    const cwd = await folderWith();
+    const before = await silently(['history', 'TOKEN'], { cwd, env });
+    expect(before.stdout).toMatch(
+      /^version {2}written {19}state\n2 +\d{4}-\S+Z +current\n1 +\d{4}-\S+Z +previous\n$/,
+    );
+    const back = await silently(['rollback', 'TOKEN', '--to', '1'], { cwd, env });
+    expect(back.code).toBe(0);
+    expect(back.stderr).toMatch(
+      /^keyfall: TOKEN is again what version 1 of vault .* held, as version 3\.\n$/,
+    );
+    const { body } = await server.request('GET', `${mount}/data/${path}`);
+    expect(body.data?.['data']).toEqual({ TOKEN: canary, OTHER: '2' });
+    const { stdout } = await silently(['history', 'TOKEN', '--json'], { cwd, env });
+    expect(JSON.parse(stdout)).toMatchObject({
+      name: 'TOKEN',
+      provider: 'vault',
+      versions: [
+        { version: '3', state: 'current', held: true },
+        { version: '2', state: 'previous', held: true },
+        { version: '1', state: 'previous', held: true },
+      ],
+    });
+    const again = await silently(['rollback', 'TOKEN', '--to', '1'], { cwd, env });
+    expect(again.stderr).toBe('keyfall: TOKEN is as version 1 has it: nothing changed.\n');
+  });
+
+  test('a version that does not hold it, is deleted, or is none', async () => {
+    const env = await document({ OTHER: '1' });
+    const path = env['VAULT_SECRET_PATH'] ?? '';
+    await put(path, { TOKEN: canary });
+    await put(path, { TOKEN: newer });
+    await server.request('POST', `${mount}/delete/${path}`, { versions: [2] });
+    const cwd = await folderWith();
+    const { stdout } = await silently(['history', 'TOKEN'], { cwd, env });
+    expect(stdout).toMatch(/\n2 .* deleted\n1 .* previous {2}does not hold it\n$/);
+    for (const to of ['1', '2', '9']) {
+      const { code, stderr } = await silently(['rollback', 'TOKEN', '--to', to], { cwd, env });
+      expect(code).toBe(1);
+      expect(stderr).toContain('does not hold TOKEN. `keyfall history TOKEN` shows which do.');
+    }
+    expect((await silently(['rollback', 'TOKEN', '--to', 'x'], { cwd, env })).code).toBe(2);
+    expect((await silently(['rollback', 'TOKEN'], { cwd, env })).code).toBe(2);
+    const typo = await silently(['rollback', 'TOKN', '--to', '1'], { cwd, env });
+    expect(typo).toMatchObject({ code: 1, stderr: expect.stringContaining('Did you mean TOKEN?') });
+    const { body } = await server.request('GET', `${mount}/data/${path}`);
+    expect(body.data?.['metadata']).toMatchObject({ version: 3 });
+  });
+
+  test('a token that may read and not write changes nothing, and ends with 4', async () => {
+    const env = await document({ TOKEN: canary });
+    const path = env['VAULT_SECRET_PATH'] ?? '';
+    await put(path, { TOKEN: newer });
+    const rules = [`${mount}/data/${path}`, `${mount}/metadata/${path}`]
+      .map((each) => `path "${each}" { capabilities = ["read"] }`)
+      .join('\n');
+    const { token } = await server.createToken({ policies: [await server.createPolicy(rules)] });
+    const denied = await silently(['rollback', 'TOKEN', '--to', '1'], {
+      cwd: await folderWith(),
+      env: { ...env, VAULT_TOKEN: token },
+    });
+    expect(denied).toMatchObject({ code: 4, stderr: expect.stringContaining('denied') });
+  });
+
+  test('a provider that is asked first still wins, which is said', async () => {
+    await put('late', { TOKEN: canary });
+    await put('late', { TOKEN: newer });
+    const cwd = await withConfig({
+      providers: [{ provider: 'dotenv' }, { provider: 'vault', mount, path: 'late' }],
+    });
+    await writeFile(join(cwd, '.env'), 'TOKEN=1\n', { mode: 0o600 });
+    const env = { VAULT_ADDR: server.address, VAULT_TOKEN: server.token };
+    const { code, stderr } = await silently(['rollback', 'TOKEN', '--to', '1'], { cwd, env });
+    expect(code).toBe(0);
+    expect(stderr).toContain('TOKEN still comes from dotenv (.env), which is asked first.');
+  });
+
+  test('without a store that keeps versions: 2', async () => {
+    const cwd = await folderWith('A=1\n');
+    for (const args of [
+      ['history', 'A'],
+      ['rollback', 'A', '--to', '1'],
+    ])
+      expect(await silently(args, { cwd })).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('no provider of the chain keeps versions: dotenv (.env).'),
+      });
+  });
+
+  test('of AWS Secrets Manager', async () => {
+    const moto = await startMotoServer();
+    onTestFinished(() => moto.stop());
+    const cwd = await withConfig({
+      providers: [{ provider: 'aws-secrets-manager', prefix: 'shop/', region: 'eu-west-1' }],
+    });
+    await install(cwd, '@keyfall/provider-aws-secrets-manager');
+    const env = {
+      AWS_ENDPOINT_URL: moto.address,
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+    };
+    for (const input of [canary, newer])
+      expect((await silently(['set', 'TOKEN'], { cwd, env, input })).code).toBe(0);
+    const { stdout } = await silently(['history', 'TOKEN', '--json'], { cwd, env });
+    const { versions } = JSON.parse(stdout) as { versions: { version: string; state: string }[] };
+    expect(versions.map(({ state }) => state)).toEqual(['current', 'previous']);
+    const to = versions[1]?.version ?? '';
+    expect((await silently(['rollback', 'TOKEN', '--to', to], { cwd, env })).code).toBe(0);
+    expect((await keyfall(['get', 'TOKEN'], { cwd, env })).stdout).toBe(`${canary}\n`);
+  });
+});
+
+describe('a profile without a configuration', () => {
+  test('stands in the path of the Vault, by option or variable', async () => {
+    await put('stage/prod', { TOKEN: 'of prod' });
+    await put('stage/dev', { TOKEN: 'of dev' });
+    const cwd = await folderWith();
+    const env = settings('stage/{profile}');
+    const of = async (args: readonly string[], more: Environment = {}) =>
+      (await keyfall(['get', 'TOKEN', ...args], { cwd, env: { ...env, ...more } })).stdout;
+    expect(await of(['--profile', 'prod'])).toBe('of prod\n');
+    expect(await of([], { KEYFALL_PROFILE: 'dev' })).toBe('of dev\n');
+    expect(await of(['--profile', 'prod'], { KEYFALL_PROFILE: 'dev' })).toBe('of prod\n');
+    const none = await silently(['get', 'TOKEN'], { cwd, env });
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('KEYFALL_PROFILE') });
+  });
+
+  test('that nothing goes by is refused', async () => {
+    const cwd = await folderWith('A=1\n');
+    const refused = await silently(['get', 'A', '--profile', 'prod'], { cwd });
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('no {profile} in VAULT_SECRET_PATH');
+  });
+});
+
+test('a profile reaches the Vault of a configuration, unless its options say another', async () => {
+  await put('own/prod', { TOKEN: 'of prod' });
+  await put('own/fixed', { TOKEN: 'fixed' });
+  const vault = { provider: 'vault', mount, path: 'own/{profile}' };
+  const cwd = await withConfig({
+    providers: [vault],
+    profiles: { prod: {}, other: { providers: [{ ...vault, profile: 'fixed' }] } },
+  });
+  const env = { VAULT_ADDR: server.address, VAULT_TOKEN: server.token };
+  const of = async (profile: string) =>
+    (await keyfall(['get', 'TOKEN', '--profile', profile], { cwd, env })).stdout;
+  expect(await of('prod')).toBe('of prod\n');
+  expect(await of('other')).toBe('fixed\n');
+});
+
+describe('init', () => {
+  test('writes a configuration that works at once, and never over another', async () => {
+    const env = await document({ TOKEN: 'in vault' });
+    const { USE_VAULT: _, ...variables } = env;
+    const cwd = await folderWith();
+    const made = await silently(['init', '--yes'], { cwd, env: variables });
+    expect(made).toMatchObject({ code: 0, stdout: '' });
+    expect(made.stderr).toContain(
+      'wrote keyfall.config.json: vault and dotenv, asked in this order.',
+    );
+    expect((await keyfall(['get', 'TOKEN'], { cwd, env: variables })).stdout).toBe('in vault\n');
+    const again = await silently(['init', '--yes'], { cwd, env: variables });
+    expect(again).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('there is a keyfall.config.json already'),
+    });
+  });
+
+  test('in the form that the folder asks for, with profiles and names', async () => {
+    const cwd = await folderWith();
+    await writeFile(join(cwd, 'tsconfig.json'), '{}');
+    await install(cwd, 'keyfall');
+    await put('app/dev', { TOKEN: 'of dev', "it's": 'odd' });
+    const args = ['--providers', 'vault', '--path', 'app/{profile}', '--profiles', 'dev,prod'];
+    const names = ['--names', "TOKEN,it's"];
+    const made = await silently(['init', '--yes', ...args, ...names], { cwd });
+    expect(made.stderr).toContain('`keyfall doctor --profile dev`');
+    expect(await readFile(join(cwd, 'keyfall.config.ts'), 'utf8')).toBe(
+      `import { defineConfig } from 'keyfall';
+
+export default defineConfig({
+  names: ['TOKEN', 'it\\'s'],
+  providers: [{ provider: 'vault', path: 'app/{profile}' }],
+  profiles: { dev: {}, prod: {} },
+});
+`,
+    );
+    const env = { ...settings('unused'), VAULT_SECRET_PATH: '' };
+    const listed = await keyfall(['list', '--profile', 'dev'], { cwd, env });
+    expect(listed.stdout).toBe("TOKEN\nit's\n");
+  });
+
+  test('every provider and every form', async () => {
+    for (const format of ['ts', 'mjs', 'json']) {
+      const cwd = await folderWith('A=1\n');
+      const made = await silently(
+        [
+          'init',
+          '--yes',
+          '--format',
+          format,
+          '--providers',
+          'dotenv,env,sops,files,doppler,aws-secrets-manager',
+        ],
+        { cwd },
+      );
+      expect(made.code).toBe(0);
+      expect(made.stderr).toContain('npm install @keyfall/provider-sops.');
+      expect(await readdir(cwd)).toContain(`keyfall.config.${format}`);
+      // it is understood as far as to the package that is not installed
+      const { stderr } = await silently(['list'], { cwd });
+      expect(stderr).toMatch(/\[2\]: the provider sops comes from|keyfall.config.*sops/);
+    }
+  });
+
+  test('without a terminal, or with a provider that there is not', async () => {
+    const cwd = await folderWith();
+    expect(await silently(['init'], { cwd })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--yes'),
+    });
+    const unknown = await silently(['init', '--yes', '--providers', 'valt'], { cwd });
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no provider valt') });
+    expect(await readdir(cwd)).toEqual([]);
+  });
+});
+
+describe('types', () => {
+  const typescript = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url));
+
+  /** What the compiler says of a program beside the declarations. */
+  async function compile(cwd: string, program: string): Promise<string> {
+    await writeFile(join(cwd, 'main.ts'), program);
+    const options = {
+      compilerOptions: {
+        strict: true,
+        noEmit: true,
+        module: 'nodenext',
+        target: 'es2024',
+        lib: ['es2024', 'esnext.disposable'],
+        types: ['node'],
+        typeRoots: [fileURLToPath(new URL('../../../node_modules/@types', import.meta.url))],
+      },
+      files: ['main.ts', 'secret-names.d.ts'],
+    };
+    await writeFile(join(cwd, 'tsconfig.json'), JSON.stringify(options));
+    await writeFile(join(cwd, 'package.json'), '{ "type": "module" }');
+    return promisify(execFile)(typescript, ['-p', cwd]).then(
+      () => '',
+      ({ stdout }: { stdout: string }) => stdout,
+    );
+  }
+
+  test('a misspelled name does not compile, a right one does', async () => {
+    const cwd = await folderWith(`TOKEN=${canary}\nDB_PASS=${canary}\n"it's \\ odd"=1\n`);
+    await install(cwd, '@keyfall/core');
+    const made = await silently(['types', '--out', 'secret-names.d.ts'], { cwd });
+    expect(made).toMatchObject({ code: 0, stdout: '' });
+    const use = (name: string) => `
+      import { createSecrets, memoryProvider } from '@keyfall/core';
+      import type { SecretName, TypedSecrets } from './secret-names.d.ts';
+      const secrets: TypedSecrets = createSecrets({ providers: [memoryProvider({})] });
+      const wanted: readonly SecretName[] = ['DB_PASS'];
+      const value: string = await secrets.get('${name}');
+      const maybe: string | undefined = await secrets.find('TOKEN');
+      const { TOKEN }: { readonly TOKEN: string } = await secrets.view(['TOKEN']);
+      export const used = [wanted, value, maybe, TOKEN, await secrets.explain('TOKEN')];
+    `;
+    expect(await compile(cwd, use('TOKEN'))).toBe('');
+    expect(await compile(cwd, use('TOKN'))).toContain(`'"TOKN"' is not assignable to`);
+    const same = await silently(['types', '--out', 'secret-names.d.ts'], { cwd });
+    expect(same.stderr).toContain('has all');
+    const { stdout } = await silently(['types'], { cwd });
+    expect(stdout).toBe(await readFile(join(cwd, 'secret-names.d.ts'), 'utf8'));
+  });
+
+  test('a failure leaves the file as it was', async () => {
+    const cwd = await folderWith();
+    await writeFile(join(cwd, 'secret-names.d.ts'), 'before');
+    const env = { ...settings('x'), VAULT_TOKEN: 'no' };
+    const { code } = await silently(['types', '--out', 'secret-names.d.ts'], { cwd, env });
+    expect(code).toBe(4);
+    expect(await readFile(join(cwd, 'secret-names.d.ts'), 'utf8')).toBe('before');
+    const nowhere = await silently(['types', '--out', 'none/x.d.ts'], { cwd });
+    expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining('ENOENT') });
+  });
+});
+
+/** Installs a package in a folder, as it is built. */
+async function install(root: string, name: string): Promise<void> {
+  const at = join(root, 'node_modules', name);
+  await mkdir(dirname(at), { recursive: true });
+  const folder = name === 'keyfall' ? 'cli' : name.replace('@keyfall/', '');
+  await symlink(fileURLToPath(new URL(`../../${folder}`, import.meta.url)), at);
+}

@@ -3,9 +3,10 @@
  * nothing of the test's environment.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
@@ -106,3 +107,21 @@ export async function folderWith(dotenv?: string | Buffer): Promise<string> {
   if (dotenv !== undefined) await writeFile(join(folder, '.env'), dotenv);
   return folder;
 }
+
+/** Installs these packages of the repository in a folder, as they are built. */
+export async function install(root: string, ...names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const at = join(root, 'node_modules', name);
+    await mkdir(dirname(at), { recursive: true });
+    const folder = name === 'keyfall' ? 'cli' : name.replace('@keyfall/', '');
+    await symlink(fileURLToPath(new URL(`../../${folder}`, import.meta.url)), at);
+  }
+}
+
+/** A throw-away age key, and what its public part is. */
+export const ageKey = {
+  file: fileURLToPath(new URL('../../provider-sops/test/fixtures/keys/one.txt', import.meta.url)),
+  get recipient(): string {
+    return /age1\w+/.exec(readFileSync(this.file, 'utf8'))?.[0] ?? '';
+  },
+};

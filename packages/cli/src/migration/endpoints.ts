@@ -209,9 +209,9 @@ function vaultOptions({ file, ...options }: EndpointOptions): SettingsOptions {
   return file === undefined ? options : { ...options, dotenv: file };
 }
 
-/** The files that a provider keeps its values in, by its store's text. */
+/** The files that a provider keeps its values in, by its store's text; of any other store, no file. */
 async function filesOf({ store }: SecretProvider, folder: string): Promise<ReadonlySet<string>> {
-  const paths = /^(?:dotenv|sops) (.+)$/.exec(store)?.[1]?.split(', ') ?? [];
+  const paths = store.replace(/^sops /, '').split(', ');
   return new Set(await Promise.all(paths.map((path) => realPathOf(resolve(folder, path)))));
 }
 

@@ -1,0 +1,235 @@
+/**
+ * Migrations between any two stores, on real ones: Vault, an encrypted file, AWS as moto has it.
+ */
+import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startMotoServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
+
+const canary = 'canary-value-c3d8';
+
+let server: VaultServer;
+let mount: string;
+let path = 0;
+let env: Record<string, string>;
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  mount = await server.mountKv({ version: 2 });
+});
+afterAll(() => server?.stop());
+beforeEach(() => {
+  path += 1;
+  env = {
+    VAULT_ADDR: server.address,
+    VAULT_TOKEN: server.token,
+    VAULT_MOUNT_POINT: mount,
+    VAULT_SECRET_PATH: `between-${path}`,
+    SOPS_AGE_KEY_FILE: ageKey.file,
+  };
+});
+
+async function store(data: Record<string, unknown>): Promise<void> {
+  await server.request('POST', `${mount}/data/between-${path}`, { data });
+}
+
+async function stored(): Promise<unknown> {
+  return (await server.request('GET', `${mount}/data/between-${path}`)).body.data?.['data'];
+}
+
+/** What an encrypted file holds, as an application gets it. */
+async function contentOf(cwd: string, file: string): Promise<unknown> {
+  const config = join(cwd, 'reads.json');
+  await writeFile(config, JSON.stringify({ providers: [{ provider: 'sops', path: file }] }));
+  const { stdout } = await keyfall(['export', '--json', '--config', config], { cwd, env });
+  return JSON.parse(stdout);
+}
+
+describe('from Vault to an encrypted file', () => {
+  const held = { TOKEN: canary, LINES: 'a\nb', 'deep.name': 'd', COUNT: 5432 };
+
+  test('and back out of it', async () => {
+    const cwd = await folderWith();
+    await install(cwd, '@keyfall/provider-sops');
+    await store(held);
+    const args = ['migrate', '--from', 'vault', '--to', 'sops', '--yes'];
+    const result = await keyfall(args, { cwd, env });
+    expect(result).toMatchObject({ code: 0, stdout: '' });
+    expect(result.stderr).toContain('4 names written to sops (secrets.enc.yaml)');
+    expect(result.stderr).toContain("deep.name is no name of a shell's variable");
+    expect(result.output).not.toContain(canary);
+    const file = join(cwd, 'secrets.enc.yaml');
+    expect(await readFile(file, 'utf8')).not.toContain(canary);
+    expect(await contentOf(cwd, 'secrets.enc.yaml')).toEqual({ ...held, COUNT: '5432' });
+    expect(await stored()).toEqual(held);
+    const second = await keyfall(args, { cwd, env });
+    expect(second.stderr).toContain('holds all there is to migrate (4 names): nothing changed.');
+
+    const undo = /keyfall migrate --restore (\S+) (--from vault --to sops)\n/.exec(result.stderr);
+    const [, journal = '', ends = ''] = undo ?? [];
+    expect(await readFile(join(cwd, journal), 'utf8')).not.toContain(canary);
+    const alone = await keyfall(['migrate', '--restore', journal, '--yes'], { cwd, env });
+    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining('--from and --to') });
+    const restored = await keyfall(['migrate', '--restore', journal, ...ends.split(' '), '--yes'], {
+      cwd,
+      env,
+    });
+    expect(restored).toMatchObject({ code: 0 });
+    expect(await contentOf(cwd, 'secrets.enc.yaml')).toEqual({});
+    expect(await stored()).toEqual(held);
+  });
+
+  test('a replaced value of which no version is kept is told before, and left alone after', async () => {
+    const cwd = await folderWith();
+    await install(cwd, '@keyfall/provider-sops');
+    await store({ A: 'old' });
+    const to = ['--from', 'vault', '--to', 'sops:s.yaml'];
+    await keyfall(['migrate', ...to, '--yes'], { cwd, env });
+    await store({ A: 'new' });
+    const result = await keyfall(['migrate', ...to, '--yes', '--on-conflict', 'overwrite'], {
+      cwd,
+      env,
+    });
+    expect(result.stderr).toContain('it does not bring back what A held');
+    const journal = /--restore (\S+)/.exec(result.stderr)?.[1] ?? '';
+    const restored = await keyfall(['migrate', '--restore', journal, ...to, '--yes'], { cwd, env });
+    expect(restored).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the store keeps no version'),
+    });
+  });
+});
+
+describe('from a .env to AWS', () => {
+  test.each([
+    ['one JSON secret', 'aws:shop/prod'],
+    ['one secret a name', 'aws:shop/*'],
+  ])('as %s; what is replaced is brought back', async (_, to) => {
+    const aws = await startMotoServer();
+    onTestFinished(() => aws.stop());
+    const awsEnv = {
+      AWS_ENDPOINT_URL: aws.address,
+      AWS_REGION: 'eu-central-1',
+      AWS_ACCESS_KEY_ID: 'x',
+      AWS_SECRET_ACCESS_KEY: 'x',
+    };
+    const cwd = await folderWith('TOKEN=first\n');
+    await install(cwd, '@keyfall/provider-aws-secrets-manager');
+    const args = ['migrate', '--from', 'dotenv', '--to', to, '--yes'];
+    const first = await keyfall(args, { cwd, env: awsEnv });
+    expect(first).toMatchObject({ code: 0 });
+    await writeFile(join(cwd, '.env'), `TOKEN=${canary}\nNEW=n\n`);
+    expect((await keyfall(args, { cwd, env: awsEnv })).code).toBe(1);
+    const second = await keyfall([...args, '--on-conflict', 'overwrite', '--purge'], {
+      cwd,
+      env: awsEnv,
+    });
+    expect(second.code).toBe(0);
+    expect(second.output).not.toMatch(/canary|USE_VAULT/);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('');
+    const backup = /--restore (\S+)/.exec(second.stderr)?.[1] ?? '';
+    const restored = await keyfall(['migrate', '--restore', backup, '--to', to, '--yes'], {
+      cwd,
+      env: awsEnv,
+    });
+    expect(restored).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('brought back what it held under TOKEN'),
+    });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toContain(canary);
+    await writeFile(join(cwd, '.env'), 'TOKEN=first\n');
+    expect((await keyfall(args, { cwd, env: awsEnv })).stderr).toContain('(1 name)');
+  });
+});
+
+describe('with a configuration', () => {
+  async function configured(providers: readonly object[]): Promise<string> {
+    const cwd = await folderWith(`TOKEN=${canary}\n`);
+    await install(cwd, '@keyfall/provider-sops');
+    await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers }));
+    return cwd;
+  }
+  const sops = { provider: 'sops', path: 'secrets.enc.json', name: 'sealed' };
+
+  test('it goes to the first provider that can be written to and is not the source', async () => {
+    const cwd = await configured([{ provider: 'env' }, { provider: 'dotenv' }, sops]);
+    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    expect(result).toMatchObject({ code: 0 });
+    expect(result.stderr).toContain('1 name written to sealed (sops secrets.enc.json)');
+    expect(result.stderr).toContain('in the chain of your keyfall.config');
+    const backup = /--restore (\S+)/.exec(result.stderr)?.[1] ?? '';
+    const restored = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+    expect(restored).toMatchObject({ code: 0 });
+    const none = await keyfall(['migrate', '--yes', '--to', 'dotenv'], { cwd, env });
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('come from') });
+  });
+
+  test('a provider goes by its name there', async () => {
+    const cwd = await configured([{ provider: 'dotenv' }, sops]);
+    const named = await keyfall(['migrate', '--yes', '--to', 'sealed'], { cwd, env });
+    expect(named).toMatchObject({ code: 0 });
+    const on = await keyfall(['migrate', '--yes', '--from', 'sealed', '--to', 'vault'], {
+      cwd,
+      env,
+    });
+    expect(on).toMatchObject({ code: 0 });
+    expect(await stored()).toEqual({ TOKEN: canary });
+    const unknown = await keyfall(['migrate', '--to', 'seald'], { cwd, env });
+    expect(unknown).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('The providers are: dotenv, sealed, vault'),
+    });
+  });
+
+  test('with nothing that can be written to', async () => {
+    const cwd = await configured([{ provider: 'env' }, { provider: 'dotenv' }]);
+    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('--to') });
+    const readOnly = await keyfall(['migrate', '--yes', '--to', 'env'], { cwd, env });
+    expect(readOnly).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('cannot be written'),
+    });
+    expect(await readdir(cwd)).not.toContain(expect.stringContaining('backup'));
+  });
+});
+
+describe('what is refused', () => {
+  test.each([
+    ['the same file', ['--to', 'dotenv:./.env'], 'is where the values come from'],
+    ['the same file by a link', ['--to', 'dotenv:link.env'], 'is where the values come from'],
+    ['the same Vault', ['--from', 'vault', '--to', 'vault'], 'is where the values come from'],
+    ['a file and a source', ['.env', '--from', 'vault'], 'two sources'],
+    ['AWS without a place', ['--to', 'aws'], 'aws needs a place'],
+    ['nobody knows it', ['--to', 'valut'], 'there is no provider valut'],
+    ['a package that is not there', ['--to', 'sops'], 'npm install @keyfall/provider-sops'],
+    [
+      '--purge of a store',
+      ['--from', 'vault', '--to', 'dotenv:new.env', '--purge'],
+      '--purge is for',
+    ],
+    ['--activate for a file', ['--to', 'dotenv:new.env', '--activate'], '--activate is for'],
+  ])('%s', async (_, args, why) => {
+    const cwd = await folderWith(`TOKEN=${canary}\n`);
+    await symlink('.env', join(cwd, 'link.env'));
+    await store({ A: canary });
+    const files = await readdir(cwd);
+    const result = await keyfall(['migrate', '--yes', ...args], { cwd, env });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(result.output).not.toContain(canary);
+    expect(await readdir(cwd)).toEqual(files);
+  });
+});
+
+test('from Vault to another .env, one line a name', async () => {
+  const cwd = await folderWith();
+  await store({ TOKEN: canary, KEY: 'a\nb', EMPTY: '' });
+  const result = await keyfall(
+    ['migrate', '--from', 'vault', '--to', 'dotenv:.env.prod', '--yes', '--select', 'TOKEN,KEY'],
+    { cwd, env },
+  );
+  expect(result).toMatchObject({ code: 0 });
+  expect(result.output).not.toContain(canary);
+  const list = await keyfall(['list', '--dotenv', '.env.prod'], { cwd });
+  expect(list.stdout).toBe('KEY\nTOKEN\n');
+});

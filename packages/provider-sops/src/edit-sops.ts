@@ -51,11 +51,21 @@ export async function editSops(
   }
   if (splices.length + added.length + removed.length === 0) return file.text;
 
-  for (const [branch, additions] of placed(source, opened, added, warn))
-    splices.push(source.format.add(file, branch, additions));
+  const add = (to: EditableFile) =>
+    [...placed(source, to, added, warn)].map(([branch, additions]) =>
+      source.format.add(to.file, branch, additions),
+    );
+  const remove = (from: string) =>
+    removed.reduce((text, name) => without(source, text, { key, rules }, name), from);
   try {
-    let text = spliced(file.text, splices);
-    for (const name of removed) text = without(source, text, { key, rules }, name);
+    let text: string;
+    if (rules.byComments) {
+      // What a removed name leaves behind is a comment that would be taken for the new one's.
+      text = remove(spliced(file.text, splices));
+      const rest = source.format.parse(text);
+      const tree = decryptTree(rest.roots, rules, key);
+      text = spliced(text, add({ file: rest, tree, key, rules }));
+    } else text = remove(spliced(file.text, [...splices, ...add(opened)]));
     const after = source.format.parse(text);
     const tree = decryptTree(after.roots, rules, key);
     requireSame(namesOf(tree, source), wanted);

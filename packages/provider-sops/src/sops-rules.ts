@@ -10,6 +10,8 @@ import type { SopsMetadata } from './sops-metadata.ts';
 export interface SopsRules {
   /** Whether only what is encrypted enters the MAC. */
   readonly macOnlyEncrypted: boolean;
+  /** Whether comments have a say in it. */
+  readonly byComments: boolean;
   /**
    * Whether the value (or comment) at `path` is encrypted.
    *
@@ -37,6 +39,7 @@ export async function rulesOf(metadata: SopsMetadata): Promise<SopsRules> {
   const secretComment = await matcherOf(rules.get('encrypted_comment_regex'));
   return {
     macOnlyEncrypted,
+    byComments: plainComment !== undefined || secretComment !== undefined,
     encrypts(path, comments, isComment) {
       const plain = plainSuffix ?? plainName;
       if (plain !== undefined) return !path.some(plain);

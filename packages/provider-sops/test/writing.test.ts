@@ -176,6 +176,27 @@ test.each([
   expect(valuesOf(await provider.read('all', context()))).toEqual({ ...before, ...changes });
 });
 
+test('a comment that a removed name leaves behind says nothing of a new one', async () => {
+  const file = await copyOf('encrypted-comment.yaml');
+  const before = await file.read();
+  const inside = { 'nested.plain': null, 'nested.list': null, 'nested.new': 'secret-canary' };
+  await file.write(inside);
+  await file.write({ nothing: null, flag: null, port: null, open: 'visible-canary' });
+  const {
+    'nested.plain': _p,
+    'nested.list': _l,
+    nothing: _n,
+    flag: _f,
+    port: _o,
+    ...rest
+  } = before;
+  expect(await file.read()).toEqual({
+    ...rest,
+    'nested.new': 'secret-canary',
+    open: 'visible-canary',
+  });
+});
+
 test('a list and a group of names are no value to set; a list can be deleted', async () => {
   const file = await copyOf('all.yaml');
   for (const name of ['list', 'database', 'database.nested', 'sops', 'sops.mac'])

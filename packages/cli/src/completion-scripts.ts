@@ -41,7 +41,7 @@ export function completionScript(shell: Shell, program: Command): string {
       ...program.commands.map((command) => ({
         name: command.name(),
         description: command.description(),
-        options: [...command.options.map(completed), helpOption],
+        options: command.options.map(completed),
         choices: choicesOf(command.registeredArguments[0]),
       })),
       {
@@ -115,23 +115,25 @@ ${chosen.join('\n')}
     # a value: files are offered
     ${pattern(valued)}) return ;;
     esac
-    case $command in
-    '') words='${[...commands.map(({ name }) => name), ...flagsOf(options)].join(' ')}' ;;
+    if [[ $cur == -* ]]; then
+      case $command in
 ${commands
-  .map(
-    ({ name, options: own, choices }) =>
-      `    ${name}) words='${[...choices, ...flagsOf(own), ...flagsOf(options)].join(' ')}' ;;`,
-  )
+  .filter((command) => command.options.length > 0)
+  .map(({ name, options: own }) => `      ${name}) words='${flagsOf(own).join(' ')}' ;;`)
   .join('\n')}
-    esac
-    # an argument that is no option: files are offered, unless the command has a list of them
-    case "$command $cur" in
-    ' '* | *' '-* | ${commands
-      .filter(({ choices }) => choices.length > 0)
-      .map(({ name }) => `'${name} '*`)
-      .join(' | ')}) ;;
-    *) return ;;
-    esac
+      esac
+      words+=' ${flagsOf(options).join(' ')}'
+    else
+      # for any other argument files are offered
+      case $command in
+      '') words='${commands.map(({ name }) => name).join(' ')}' ;;
+${commands
+  .filter(({ choices }) => choices.length > 0)
+  .map(({ name, choices }) => `      ${name}) words='${choices.join(' ')}' ;;`)
+  .join('\n')}
+      *) return ;;
+      esac
+    fi
   fi
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
@@ -210,9 +212,7 @@ ${options.map((option) => optionLine('', option)).join('\n')}
 ${commands
   .flatMap(({ name, description, options: own, choices }) => [
     `complete -c keyfall -n __fish_use_subcommand -f -a ${name} -d ${fishText(description)}`,
-    ...own
-      .filter((option) => option !== helpOption)
-      .map((option) => optionLine(inCommand(name), option)),
+    ...own.map((option) => optionLine(inCommand(name), option)),
     ...(choices.length > 0
       ? [`complete -c keyfall ${inCommand(name)}-f -a ${fishText(choices.join(' '))}`]
       : []),

@@ -3,15 +3,17 @@
  * shows them.
  */
 import { isatty } from 'node:tty';
-import { styleText } from 'node:util';
 
-/** The colours in use, by what they mean. */
+/**
+ * The colours in use, by what they mean: what begins each and what ends it (ECMA-48). Node's own
+ * `styleText` decides by itself whether a terminal has colours, in each release otherwise.
+ */
 const styles = {
-  good: 'green',
-  bad: 'red',
-  unsure: 'yellow',
-  heading: 'bold',
-  aside: 'dim',
+  good: [32, 39],
+  bad: [31, 39],
+  unsure: [33, 39],
+  heading: [1, 22],
+  aside: [2, 22],
 } as const;
 
 /** What a text means, for its colour. */
@@ -19,7 +21,9 @@ export type Style = keyof typeof styles;
 
 /** Text on stdout in a colour, where stdout is a terminal and nobody asked for none (`NO_COLOR`). */
 export function styled(style: Style, text: string): string {
-  return hasColours() ? styleText(styles[style], text) : text;
+  if (text === '' || !hasColours()) return text;
+  const [begin, end] = styles[style];
+  return `\u001b[${begin}m${text}\u001b[${end}m`;
 }
 
 /** https://no-color.org: set, and not to nothing. */

@@ -1,67 +1,15 @@
 /**
  * With a real terminal: what is asked, what is not shown, and who gets a Ctrl-C.
  */
-import { spawn } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { finished, folderWith, type RunResult } from './keyfall.ts';
-
-const bin = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
-
-/**
- * Python's own pty module as the terminal: waits for a text on the screen, then types. Prints the
- * screen, and ends with the exit code of what ran.
- */
-const driver = `
-import fcntl, json, os, pty, struct, sys, termios
-command, steps = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-pid, terminal = pty.fork()
-if pid == 0:
-    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 120, 0, 0))
-    os.execvp(command[0], command)
-screen, seen = b'', 0
-while True:
-    try:
-        data = os.read(terminal, 65536)
-    except OSError:
-        break
-    if not data:
-        break
-    screen += data
-    while steps and steps[0][0].encode() in screen[seen:]:
-        seen = screen.index(steps[0][0].encode(), seen) + len(steps[0][0].encode())
-        os.write(terminal, steps.pop(0)[1].encode())
-sys.stdout.buffer.write(screen)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
-`;
+import { folderWith } from './keyfall.ts';
+import { bin, onTerminal, typing } from './on-terminal.ts';
 
 /** What is typed at the shell: keyfall, built as it is. */
 const keyfallHere = `${process.execPath} ${bin}`;
-
-async function onTerminal(
-  args: readonly string[],
-  steps: readonly (readonly [waitFor: string, type: string])[],
-  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
-): Promise<RunResult> {
-  return typing([process.execPath, bin, ...args], steps, options);
-}
-
-async function typing(
-  command: readonly string[],
-  steps: readonly (readonly [waitFor: string, type: string])[],
-  options: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
-): Promise<RunResult> {
-  const { PATH = '' } = process.env;
-  return finished(
-    spawn('python3', ['-c', driver, JSON.stringify(command), JSON.stringify(steps)], {
-      cwd: options.cwd,
-      env: { PATH, HOME: options.cwd, TERM: 'xterm', NO_COLOR: '1', ...options.env },
-    }),
-  );
-}
 
 let server: VaultServer;
 let mount: string;

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { formatTable, widthOf } from '../src/layout.ts';
+
+test('columns are as wide as what is in them, whatever the script', () => {
+  expect(
+    formatTable([
+      ['a', 'first'],
+      ['名前', 'second'],
+      ['e\u0301e', 'third'],
+      ['longer', ''],
+    ]),
+  ).toBe('a       first\n名前    second\ne\u0301e      third\nlonger\n');
+});
+
+test('the last column is broken between words where the terminal ends', () => {
+  const rows = [['name', 'one two three four five six']];
+  expect(formatTable(rows, { width: 26, indent: '  ' })).toBe(
+    '  name  one two three four\n        five six\n',
+  );
+});
+
+test('a word that is too long stays whole: a command can be copied', () => {
+  const long = 'x'.repeat(50);
+  expect(formatTable([['n', `see ${long} end`]], { width: 30 })).toBe(
+    `n  see\n   ${long}\n   end\n`,
+  );
+});
+
+test('where little is left beside the others, nothing is broken', () => {
+  const rows = [['a name as long as that', 'one two three']];
+  expect(formatTable(rows, { width: 30 })).toBe('a name as long as that  one two three\n');
+});
+
+test('lines of a cell stand under each other, and no rows are no lines', () => {
+  expect(formatTable([['a', 'one\ntwo']])).toBe('a  one\n   two\n');
+  expect(formatTable([])).toBe('');
+});
+
+test.each([
+  ['abc', 3],
+  ['日本', 4],
+  ['é', 1],
+  ['e\u0301', 1],
+  ['🔑', 2],
+  ['', 0],
+])('%j fills %i columns', (text, width) => {
+  expect(widthOf(text)).toBe(width);
+});

@@ -1,0 +1,81 @@
+/**
+ * The command line on a real terminal.
+ */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { finished, type RunResult } from './keyfall.ts';
+
+/** The command line, as it is built. */
+export const bin: string = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+
+/**
+ * Python's own pty module as the terminal: waits for a text on the screen, then types. Prints the
+ * screen, and ends with the exit code of what ran.
+ */
+const driver = `
+import fcntl, json, os, pty, struct, sys, termios
+command, steps = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+pid, terminal = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(sys.argv[3]), 0, 0))
+    os.execvp(command[0], command)
+screen, seen = b'', 0
+while True:
+    try:
+        data = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not data:
+        break
+    screen += data
+    while steps and steps[0][0].encode() in screen[seen:]:
+        seen = screen.index(steps[0][0].encode(), seen) + len(steps[0][0].encode())
+        os.write(terminal, steps.pop(0)[1].encode())
+sys.stdout.buffer.write(screen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
+`;
+
+/** A text to wait for on the screen, and what is typed then. */
+export type Step = readonly [waitFor: string, type: string];
+
+/** Where, and with what, a command is typed. */
+export interface TerminalOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Columns of the terminal. */
+  readonly columns?: number;
+}
+
+/** Runs `keyfall` on a terminal. What it printed there is `stdout`. */
+export async function onTerminal(
+  args: readonly string[],
+  steps: readonly Step[],
+  options: TerminalOptions,
+): Promise<RunResult> {
+  return typing([process.execPath, bin, ...args], steps, options);
+}
+
+/** Runs a command on a terminal. Without a `NO_COLOR` of its own, none is shown. */
+export async function typing(
+  command: readonly string[],
+  steps: readonly Step[],
+  options: TerminalOptions,
+): Promise<RunResult> {
+  const { PATH = '' } = process.env;
+  return finished(
+    spawn(
+      'python3',
+      [
+        '-c',
+        driver,
+        JSON.stringify(command),
+        JSON.stringify(steps),
+        String(options.columns ?? 120),
+      ],
+      {
+        cwd: options.cwd,
+        env: { PATH, HOME: options.cwd, TERM: 'xterm', NO_COLOR: '1', ...options.env },
+      },
+    ),
+  );
+}

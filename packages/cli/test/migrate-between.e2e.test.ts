@@ -3,8 +3,13 @@
  */
 import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startMotoServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import {
+  type MotoServer,
+  startMotoServer,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
 
 const canary = 'canary-value-c3d8';
@@ -101,12 +106,16 @@ describe('from Vault to an encrypted file', () => {
 });
 
 describe('from a .env to AWS', () => {
+  let aws: MotoServer;
+  beforeAll(async () => {
+    aws = await startMotoServer();
+  });
+  afterAll(() => aws?.stop());
+
   test.each([
     ['one JSON secret', 'aws:shop/prod'],
-    ['one secret a name', 'aws:shop/*'],
+    ['one secret a name', 'aws:names/*'],
   ])('as %s; what is replaced is brought back', async (_, to) => {
-    const aws = await startMotoServer();
-    onTestFinished(() => aws.stop());
     const awsEnv = {
       AWS_ENDPOINT_URL: aws.address,
       AWS_REGION: 'eu-central-1',

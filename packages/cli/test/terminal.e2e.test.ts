@@ -4,7 +4,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { folderWith } from './keyfall.ts';
 import { bin, onTerminal, typing } from './on-terminal.ts';
 
@@ -52,6 +52,74 @@ test('migrate asks, and changes nothing on a no', async () => {
     expect(yes.output).toContain(step);
   const { body } = await server.request('GET', `${mount}/data/declined`);
   expect(body.data).toMatchObject({ data: { A: '1' } });
+});
+
+describe('names that the store holds with another value are asked about', () => {
+  const down = '\x1b[B';
+
+  async function conflicting(path: string) {
+    await server.request('POST', `${mount}/data/${path}`, {
+      data: { A: 'canary-a', B: 'canary-b' },
+    });
+    return { cwd: await folderWith('A=1\nB=2\nC=3\n'), env: { ...env, VAULT_SECRET_PATH: path } };
+  }
+
+  async function stored(path: string): Promise<unknown> {
+    return (await server.request('GET', `${mount}/data/${path}`)).body.data?.['data'];
+  }
+
+  test('one by one', async () => {
+    const shop = await conflicting('each');
+    const result = await onTerminal(
+      ['migrate'],
+      [
+        ['holds other values for 2 names', '\r'],
+        ['A has another value', '\r'],
+        ['B has another value', `${down}\r`],
+        ['Write 2 names to', 'y'],
+      ],
+      shop,
+    );
+    expect(result).toMatchObject({ code: 0, output: expect.stringContaining('CONFLICT') });
+    expect(result.output).not.toContain('canary');
+    expect(await stored('each')).toEqual({ A: 'canary-a', B: '2', C: '3' });
+  });
+
+  test('all at once', async () => {
+    const shop = await conflicting('all');
+    const result = await onTerminal(
+      ['migrate'],
+      [
+        ['holds other values for 2 names', `${down}${down}\r`],
+        ['Write 3 names to', 'y'],
+      ],
+      shop,
+    );
+    expect(result.code).toBe(0);
+    expect(await stored('all')).toEqual({ A: '1', B: '2', C: '3' });
+  });
+
+  test('and who would rather stop has changed nothing', async () => {
+    const shop = await conflicting('stop');
+    const result = await onTerminal(['migrate'], [['holds other values', '\x03']], shop);
+    expect(result).toMatchObject({
+      code: 130,
+      output: expect.stringContaining('nothing was changed'),
+    });
+    expect(await readdir(shop.cwd)).toEqual(['.env']);
+    expect(await stored('stop')).toEqual({ A: 'canary-a', B: 'canary-b' });
+  });
+
+  test('unless --on-conflict has the answer, or nobody is to be asked', async () => {
+    const shop = await conflicting('unasked');
+    for (const args of [['--on-conflict', 'fail'], ['--yes']]) {
+      const result = await onTerminal(['migrate', ...args], [], shop);
+      expect(result).toMatchObject({
+        code: 1,
+        output: expect.stringContaining('other values for A and B'),
+      });
+    }
+  });
 });
 
 test('a Ctrl-C reaches the program once, and its exit code is ours', async () => {

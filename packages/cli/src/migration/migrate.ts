@@ -176,11 +176,6 @@ async function drawUp(
 ): Promise<Draft> {
   const held = await target.read();
   const { onConflict = 'fail', select } = options;
-  for (const name of source.values.keys()) {
-    const broken = held.broken.get(name);
-    // what cannot be read cannot be compared, nor brought back
-    if (broken !== undefined && !bootstrapNames.has(name)) throw broken;
-  }
   const plan = planMigration({
     source: source.values,
     target: held.values,
@@ -229,7 +224,7 @@ async function carryOut(
     const facts = { source: source.identity, store: target.store, created, overwritten };
     return writeJournal(journalPath(path), { format: 1, state, ...facts });
   };
-  let isWritten = resumed !== undefined;
+  let written: 'no' | 'perhaps' | 'yes' = resumed === undefined ? 'no' : 'yes';
   try {
     if (resumed === undefined) {
       progress.step(`Backing up ${source.label}`);
@@ -240,31 +235,33 @@ async function carryOut(
     for (let attempt = 1; draft.plan.changes.size > 0; attempt++)
       try {
         progress.step(`Writing ${countNames(draft.plan.changes.size)} to ${target.label}`);
+        if (written === 'no') written = 'perhaps';
         await target.write(draft.plan.changes, draft.held.revision);
-        isWritten = true;
+        written = 'yes';
         break;
       } catch (error) {
+        if (written === 'perhaps' && !mayHaveWritten(error)) written = 'no';
         if (attempt > 1 || !isSecretError(error, 'ERR_SECRET_CONFLICT')) throw error;
         // somebody else wrote since the plan was made: once more, on what is there now
         draft = await drawUp(source, target, options, draft.choices);
         if (hasConflict(draft.plan)) {
-          if (!isWritten) await discard(path);
+          if (written === 'no') await discard(path);
           return { draft };
         }
         await journal('planned');
       }
+    progress.step('Reading it back and comparing');
+    await verify(target, expectedAfter(draft));
+    await journal('verified');
+    return { draft, record: recordOf(), journal };
   } catch (error) {
-    if (isWritten || mayHaveWritten(error))
+    if (written !== 'no')
       notice(
         `it is not certain how far the migration came: run it again, or undo it with keyfall migrate --restore ${undoArgument(source, recordOf())}.`,
       );
     else await discard(path);
     throw error;
   }
-  progress.step('Reading it back and comparing');
-  await verify(target, expectedAfter(draft));
-  await journal('verified');
-  return { draft, record: recordOf(), journal };
 }
 
 /** All that this migration, and the one that it goes on with, has written. */

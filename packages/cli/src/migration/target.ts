@@ -1,7 +1,13 @@
 /**
  * The store side of a migration: no cache, no last good values, time enough for a large document.
  */
-import { labelOf, SecretError, type SecretProvider, type WriteReceipt } from '@keyfall/core';
+import {
+  isSecretError,
+  labelOf,
+  SecretError,
+  type SecretProvider,
+  type WriteReceipt,
+} from '@keyfall/core';
 import { openAlone } from '../one-provider.ts';
 import { listNames } from '../terminal.ts';
 
@@ -10,8 +16,6 @@ export interface TargetContent {
   readonly values: ReadonlyMap<string, string>;
   /** The version of each value, where the store has them: what brings it back once it is replaced. */
   readonly versions: ReadonlyMap<string, string>;
-  /** Names that it holds and cannot give. */
-  readonly broken: ReadonlyMap<string, SecretError>;
   /** For a conditional write; missing where the store has none. */
   readonly revision?: string;
 }
@@ -23,7 +27,7 @@ export interface MigrationTarget {
   readonly store: string;
   /** Whether what is replaced can be read again by its version. */
   readonly keepsVersions: boolean;
-  /** Reads the whole document from the store itself. */
+  /** Reads the whole document from the store itself; rejects if it cannot give one of its names. */
   read(): Promise<TargetContent>;
   /** One write of all, only if the store is still at that revision; `null` deletes. */
   write(
@@ -67,13 +71,13 @@ export function openTarget(provider: SecretProvider): MigrationTarget {
       const { entries, revision } = await secrets.read('all', context());
       const values = new Map<string, string>();
       const versions = new Map<string, string>();
-      const broken = new Map<string, SecretError>();
-      for (const [name, entry] of entries)
-        if ('value' in entry) {
-          values.set(name, entry.value);
-          if (entry.version !== undefined) versions.set(name, entry.version);
-        } else broken.set(name, entry);
-      return { values, versions, broken, ...(revision !== undefined && { revision }) };
+      for (const [name, entry] of entries) {
+        // what cannot be read can be neither compared nor brought back
+        if (isSecretError(entry)) throw entry;
+        values.set(name, entry.value);
+        if (entry.version !== undefined) versions.set(name, entry.version);
+      }
+      return { values, versions, ...(revision !== undefined && { revision }) };
     },
     async write(entries, revision) {
       if (secrets.write === undefined || provider.write === undefined) throw readOnly();

@@ -1,0 +1,309 @@
+/**
+ * What a migration meets that is not as it should be: files that are none, tokens that may do half of
+ * it, a store that goes away in the middle. Nothing is lost, and what is wrong is said.
+ */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { isSecretError, memoryProvider, type SecretProvider } from '@keyfall/core';
+import { vaultProvider } from '@keyfall/provider-vault';
+import { cuttingProxy, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest';
+import { migrate } from '../src/migration/migrate.ts';
+import { readSource } from '../src/migration/source.ts';
+import { openTarget } from '../src/migration/target.ts';
+import { folderWith, keyfall } from './keyfall.ts';
+
+vi.mock('../src/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal.ts')>()),
+  notice: () => {},
+  writeLine: () => {},
+}));
+
+const canary = 'canary-value-0f4a';
+
+let server: VaultServer;
+let mount: string;
+let path = 0;
+let env: Record<string, string>;
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  mount = await server.mountKv({ version: 2 });
+});
+afterAll(() => server?.stop());
+beforeEach(() => {
+  path += 1;
+  env = {
+    VAULT_ADDR: server.address,
+    VAULT_TOKEN: server.token,
+    VAULT_MOUNT_POINT: mount,
+    VAULT_SECRET_PATH: `bad-${path}`,
+  };
+});
+
+async function stored(): Promise<unknown> {
+  const { body } = await server.request('GET', `${mount}/data/bad-${path}`, undefined, {
+    allow: [404],
+  });
+  return body.data?.['data'];
+}
+
+describe('a .env that is', () => {
+  test.each<[string, (file: string) => Promise<unknown>, number, string]>([
+    ['a folder', (file) => mkdir(file), 2, 'is a folder'],
+    ['a link to nothing', (file) => symlink('none', file), 5, 'points to nothing'],
+    ['a link in a circle', (file) => symlink('.env', file), 5, 'in a circle'],
+    ['a pipe', (file) => promisify(execFile)('mkfifo', [file]), 5, 'is not a regular file'],
+    ['UTF-16', (file) => writeFile(file, `A=${canary}`, 'utf16le'), 5, 'zero bytes'],
+    [
+      'UTF-16 with its mark',
+      (file) => writeFile(file, `\ufeffA=${canary}`, 'utf16le'),
+      5,
+      'UTF-16',
+    ],
+    [
+      '50 MB',
+      async (file) => {
+        await writeFile(file, `A=${canary}`);
+        await truncate(file, 50 * 1024 * 1024);
+      },
+      5,
+      'is larger than 8 MiB',
+    ],
+  ])('%s', async (_, make, code, why) => {
+    const cwd = await folderWith();
+    await make(join(cwd, '.env'));
+    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(why) });
+    expect(result.output).not.toContain('canary');
+    expect(await stored()).toBeUndefined();
+    expect(await readdir(cwd)).toEqual(['.env']);
+  });
+
+  test('not to be read by this user', async () => {
+    const cwd = await folderWith(`A=${canary}\n`);
+    await chmod(join(cwd, '.env'), 0);
+    await chmod(cwd, 0o755);
+    const error = await asNobody(() => readSource(join(cwd, '.env')).catch((thrown) => thrown));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED' });
+    expect(error.message).toContain('may not be read');
+  });
+
+  test('in a folder where nothing can be written: nothing is, in the store either', async () => {
+    const cwd = await folderWith(`A=${canary}\n`);
+    await chmod(join(cwd, '.env'), 0o644);
+    await chmod(cwd, 0o555);
+    const provider = memoryProvider();
+    const source = await readSource(join(cwd, '.env'));
+    const error = await asNobody(() =>
+      migrate(source, openTarget(provider), { yes: true }).catch((thrown) => thrown),
+    );
+    expect(isSecretError(error)).toBe(true);
+    expect(error.message).toMatch(/may not be written\. Its folder must be writable too/);
+    expect(await readdir(cwd)).toEqual(['.env']);
+    expect([...(await openTarget(provider).read()).values]).toEqual([]);
+  });
+});
+
+/** Does `work` as a user whom permissions bind: they mean nothing to root. */
+async function asNobody<Result>(work: () => Promise<Result>): Promise<Result> {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65534);
+  try {
+    return await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+}
+
+test('line ends, byte order mark, comments and order stay when the values go', async () => {
+  const before = `\ufeff# shop\r\nTOKEN=${canary}\r\n\r\n# where\r\nUSE_VAULT=false\r\nB='x y'\r\n# end`;
+  const cwd = await folderWith(before);
+  const result = await keyfall(['migrate', '--yes', '--purge', '--activate'], { cwd, env });
+  expect(result.code).toBe(0);
+  expect(await stored()).toEqual({ TOKEN: canary, B: 'x y' });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(
+    '\ufeff# shop\r\n\r\n# where\r\nUSE_VAULT=true\r\n# end',
+  );
+  const [backup = ''] = (await readdir(cwd)).filter((name) => /backup\.\w+$/.test(name));
+  await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(before);
+});
+
+test('names that a shell cannot export move, and are told; __proto__ is told and does not', async () => {
+  const cwd = await folderWith(`my-name=${canary}\na.b=2\n1ST=3\nA=1\nA=4\n__proto__=${canary}\n`);
+  const result = await keyfall(['migrate', '--yes', '--purge'], { cwd, env });
+  expect(result.code).toBe(0);
+  expect(result.stderr).toContain("my-name, a.b and 1ST are no names of a shell's variable");
+  expect(result.stderr).toContain('.env has A more than once');
+  expect(result.stderr).toContain('does not read, and that are not migrated: 6.');
+  expect(result.output).not.toContain(canary);
+  expect(await stored()).toEqual({ 'my-name': canary, 'a.b': '2', '1ST': '3', A: '4' });
+  // what did not move is not removed either
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`__proto__=${canary}\n`);
+});
+
+describe('a token that may do half of it', () => {
+  async function tokenFor(...capabilities: string[]): Promise<string> {
+    const rules = JSON.stringify(capabilities);
+    const policy = await server.createPolicy(
+      `path "${mount}/data/bad-${path}" { capabilities = ${rules} }`,
+    );
+    return (await server.createToken({ policies: [policy] })).token;
+  }
+
+  test.each([
+    ['read and not write', ['read'], 'may not write it', 'To let it write: path'],
+    ['read and create', ['read', 'create'], 'may not write it', '"create", "update"'],
+    ['write and not read', ['create', 'update'], 'do not allow this', 'the capability "read"'],
+  ])('%s: denied before anything is written', async (_, capabilities, why, mend) => {
+    const cwd = await folderWith(`A=${canary}\n`);
+    const token = await tokenFor(...capabilities);
+    const tokenEnv = { ...env, VAULT_TOKEN: token };
+    const result = await keyfall(['migrate', '--yes'], { cwd, env: tokenEnv });
+    expect(result).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining(why) });
+    expect(result.stderr).toContain(mend);
+    expect(result.stderr).toContain('denied');
+    expect(result.output).not.toContain(canary);
+    expect(result.output).not.toContain(token);
+    expect(await stored()).toBeUndefined();
+    expect(await readdir(cwd)).toEqual(['.env']);
+  });
+
+  test('a dry run says so, too', async () => {
+    const cwd = await folderWith('A=1\n');
+    const token = await tokenFor('read');
+    const result = await keyfall(['migrate', '--dry-run'], {
+      cwd,
+      env: { ...env, VAULT_TOKEN: token },
+    });
+    expect(result).toMatchObject({ code: 0, stderr: expect.stringContaining('may not write it') });
+  });
+
+  test('the three that it takes are enough', async () => {
+    const cwd = await folderWith('A=1\n');
+    const token = await tokenFor('read', 'create', 'update');
+    const result = await keyfall(['migrate', '--yes'], {
+      cwd,
+      env: { ...env, VAULT_TOKEN: token },
+    });
+    expect(result.code).toBe(0);
+  });
+});
+
+test('a name that the store holds and cannot give is not written over', async () => {
+  await server.request('POST', `${mount}/data/bad-${path}`, { data: { A: null, B: 'x' } });
+  const cwd = await folderWith(`A=${canary}\n`);
+  const result = await keyfall(['migrate', '--yes', '--on-conflict', 'overwrite'], { cwd, env });
+  expect(result).toMatchObject({ code: 5, stderr: expect.stringContaining('A ') });
+  expect(await stored()).toEqual({ A: null, B: 'x' });
+});
+
+describe('on a line that is cut', () => {
+  /** The document through a proxy; `before` and `after` its write something happens. */
+  async function throughProxy(write: { before?: () => void; after?: () => void }) {
+    const proxy = await cuttingProxy({ target: server.address });
+    onTestFinished(() => proxy.close());
+    const vault = vaultProvider({
+      address: proxy.address,
+      token: server.token,
+      mount,
+      path: `bad-${path}`,
+      maxRetries: 0,
+    });
+    const provider: SecretProvider = {
+      ...vault,
+      async write(changes, context) {
+        write.before?.();
+        const receipt = await vault.write?.(changes, context);
+        write.after?.();
+        return receipt ?? { conditional: false };
+      },
+    };
+    return { proxy, provider };
+  }
+
+  const options = { yes: true, purge: true } as const;
+
+  test('between the write and the read-back, the file stays; the next run goes on', async () => {
+    let isCut = false;
+    const { proxy, provider } = await throughProxy({
+      after: () => proxy.set(isCut ? { kind: 'pass' } : { kind: 'cut', after: 0, how: 'reset' }),
+    });
+    const cwd = await folderWith(`A=${canary}\nB=2\n`);
+    const run = async () =>
+      migrate(await readSource(join(cwd, '.env')), openTarget(provider), options);
+    await expect(run()).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+    expect(await stored()).toEqual({ A: canary, B: '2' });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\nB=2\n`);
+    const left = await readdir(cwd);
+    expect(left).toHaveLength(3);
+
+    isCut = true;
+    proxy.set({ kind: 'pass' });
+    // nothing is left to write; the backup and the names that the first run wrote are still its own
+    const result = await run();
+    expect(result).toMatchObject({ written: 0, fileChanged: true });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('');
+    expect(await readdir(cwd)).toEqual(left);
+    const journal = await readFile(`${result.backup}.journal`, 'utf8');
+    expect(JSON.parse(journal)).toMatchObject({ state: 'done', created: ['A', 'B'] });
+  });
+
+  test('before the write, nothing is written; the next run clears it away', async () => {
+    let isCut = true;
+    const { proxy, provider } = await throughProxy({
+      before: () => {
+        if (isCut) proxy.set({ kind: 'cut', after: 0, how: 'reset' });
+      },
+    });
+    const cwd = await folderWith(`A=${canary}\n`);
+    const run = async () =>
+      migrate(await readSource(join(cwd, '.env')), openTarget(provider), options);
+    await expect(run()).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+    expect(await stored()).toBeUndefined();
+    isCut = false;
+    proxy.set({ kind: 'pass' });
+    expect(await run()).toMatchObject({ written: 1, fileChanged: true });
+    expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
+  });
+
+  test('another writer between plan and write is not written over', async () => {
+    let others = 0;
+    const write = async () => {
+      others += 1;
+      await server.request('POST', `${mount}/data/bad-${path}`, { data: { OTHER: `${others}` } });
+    };
+    const vault = vaultProvider({
+      address: server.address,
+      token: server.token,
+      mount,
+      path: `bad-${path}`,
+    });
+    const provider: SecretProvider = {
+      ...vault,
+      async write(changes, context) {
+        if (others === 0) await write();
+        return (await vault.write?.(changes, context)) ?? { conditional: false };
+      },
+    };
+    const cwd = await folderWith('A=1\n');
+    const result = await migrate(
+      await readSource(join(cwd, '.env')),
+      openTarget(provider),
+      options,
+    );
+    expect(result.written).toBe(1);
+    expect(await stored()).toEqual({ OTHER: '1', A: '1' });
+  });
+});

@@ -1,0 +1,134 @@
+/**
+ * `keyfall snapshot`: the fallback that is not plain text, with a real server that goes away.
+ */
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { expect, onTestFinished, test } from 'vitest';
+import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
+
+const canary = 'canary-value-5d0e';
+const file = 'secrets.enc.yaml';
+const chain = {
+  providers: [
+    { provider: 'vault', path: 'shop' },
+    { provider: 'sops', path: file },
+    { provider: 'dotenv' },
+  ],
+};
+
+/** A shop whose secrets are in Vault, and one more in its `.env`. */
+async function shop(): Promise<{
+  cwd: string;
+  server: VaultServer;
+  env: Record<string, string>;
+  store: (data: object) => Promise<unknown>;
+}> {
+  const server = await startVaultServer({ external: false });
+  onTestFinished(() => server.stop());
+  const cwd = await folderWith(`LOCAL=${canary}-local\n`);
+  await install(
+    cwd,
+    '@keyfall/provider-sops',
+    '@keyfall/provider-vault',
+    '@keyfall/provider-dotenv',
+  );
+  await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify(chain));
+  const store = (data: object) => server.request('POST', 'secret/data/shop', { data });
+  await store({ TOKEN: canary, KEY: 'line 1\nline 2' });
+  const env = {
+    VAULT_ADDR: server.address,
+    VAULT_TOKEN: server.token,
+    SOPS_AGE_KEY_FILE: ageKey.file,
+  };
+  return { cwd, server, env, store };
+}
+
+const take = ['snapshot', '--recipient', ageKey.recipient];
+
+test('with the store down and no plain text on the disk the program starts', async () => {
+  const { cwd, server, env } = await shop();
+  // who takes it need not be able to open it
+  const { SOPS_AGE_KEY_FILE: _, ...publicEnv } = env;
+  const taken = await keyfall(take, { cwd, env: publicEnv });
+  expect(taken).toMatchObject({ code: 0, stdout: '' });
+  expect(taken.stderr).toContain(`wrote 3 names to ${file}, encrypted to 1 key.`);
+  expect(taken.output).not.toContain('canary');
+  expect((await stat(join(cwd, file))).mode & 0o777).toBe(0o600);
+  await rm(join(cwd, '.env'));
+  await server.stop();
+
+  for (const name of await readdir(cwd))
+    if (name !== 'node_modules')
+      expect(await readFile(join(cwd, name), 'utf8')).not.toMatch(/canary|line 1/);
+  const show = 'echo "$TOKEN $LOCAL $KEY"';
+  const run = await keyfall(['run', '--', 'sh', '-c', show], { cwd, env });
+  expect(run).toMatchObject({ code: 0, stdout: `${canary} ${canary}-local line 1\nline 2\n` });
+  expect(run.stderr).toMatch(/could not be asked: .* 3 names come from .*secrets\.enc\.yaml/);
+  const { SOPS_AGE_KEY_FILE: __, ...locked } = env;
+  const without = await keyfall(['run', '--', 'sh', '-c', show], { cwd, env: locked });
+  expect(without.code).not.toBe(0);
+  expect(without.stdout).toBe('');
+});
+
+test('a name that is gone does not live on in the snapshot', async () => {
+  const { cwd, env, store } = await shop();
+  await keyfall(take, { cwd, env });
+  await store({ OTHER: 'x' });
+  const again = await keyfall([...take, '--json'], { cwd, env });
+  expect(JSON.parse(again.stdout)).toEqual({
+    file,
+    names: ['OTHER', 'LOCAL'],
+    left: [],
+    recipients: [ageKey.recipient],
+  });
+});
+
+test('while a provider cannot be asked the last snapshot stays as it is', async () => {
+  const { cwd, env } = await shop();
+  await keyfall(take, { cwd, env });
+  const before = await readFile(join(cwd, file), 'utf8');
+  const down = { ...env, VAULT_ADDR: 'http://127.0.0.1:1' };
+  const result = await keyfall(take, { cwd, env: down });
+  expect(result).toMatchObject({ code: 3, stderr: expect.stringContaining('left as it is') });
+  const denied = await keyfall(take, { cwd, env: { ...env, VAULT_TOKEN: 'hvs.wrong' } });
+  expect(denied.code).toBe(4);
+  expect(await readFile(join(cwd, file), 'utf8')).toBe(before);
+});
+
+test('part of the names, to several keys, in a file of another form', async () => {
+  const { cwd, env } = await shop();
+  const SOPS_AGE_RECIPIENTS = `${ageKey.recipient}, ${ageKey.recipient}`;
+  const result = await keyfall(['snapshot', 'shop.enc.json', '--only', 'TOKEN'], {
+    cwd,
+    env: { ...env, SOPS_AGE_RECIPIENTS },
+  });
+  expect(result).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('wrote 1 name to shop'),
+  });
+  const text = await readFile(join(cwd, 'shop.enc.json'), 'utf8');
+  expect(text).not.toContain('canary');
+  expect(JSON.parse(text)).toMatchObject({ TOKEN: expect.stringContaining('ENC[AES256_GCM') });
+  const missing = await keyfall([...take, '--only', 'NONE'], { cwd, env });
+  expect(missing.code).toBe(1);
+});
+
+test.each([
+  ['nobody to open it', ['snapshot'], 'age-keygen'],
+  ['no key at all', ['snapshot', '--recipient', 'age1wrong'], 'recipient'],
+  [
+    'a secret key for a public one',
+    ['snapshot', '--recipient', `AGE-SECRET-KEY-1${'Q'.repeat(58)}`],
+    'recipient',
+  ],
+  ['a form that nobody knows', ['snapshot', 'x.txt', '--recipient', ageKey.recipient], 'format'],
+  ['a package that is not there', take, 'npm install @keyfall/provider-sops'],
+])('%s is refused', async (what, args, why) => {
+  const cwd = await folderWith(`TOKEN=${canary}\n`);
+  if (what !== 'a package that is not there') await install(cwd, '@keyfall/provider-sops');
+  const result = await keyfall(args, { cwd });
+  expect(result.code).toBe(2);
+  expect(result.stderr.toLowerCase()).toContain(why.toLowerCase());
+  expect(result.output).not.toMatch(/canary|QQQQ/);
+});

@@ -1,6 +1,14 @@
+import type { AwsSecretsManagerProviderOptions } from '@keyfall/provider-aws-secrets-manager';
 import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
-import type { VaultProviderOptions } from '@keyfall/provider-vault';
+import type { FilesProviderOptions } from '@keyfall/provider-files';
+import type { SopsProviderOptions } from '@keyfall/provider-sops';
+import type { VaultDynamicOptions, VaultProviderOptions } from '@keyfall/provider-vault';
 import { expect, test } from 'vitest';
+// by its place: another test needs one provider whose package is not installed here
+import type {
+  DopplerFallbackProviderOptions,
+  DopplerProviderOptions,
+} from '../../provider-doppler/src/index.ts';
 import { checkConfig, configJsonSchema } from '../src/config/config-schema.ts';
 
 const schemaFile = '../schema/keyfall.config.schema.json';
@@ -11,17 +19,14 @@ test('the published schema is that of the code (vitest -u writes it)', async () 
 
 // the compiler complains here when a provider gets an option that a configuration does not know
 type ForPrograms = 'token' | 'env' | 'auth' | 'clock' | 'client';
-const vaultOptions: Record<keyof Omit<VaultProviderOptions, ForPrograms>, unknown> = {
+const vaultConnection = {
   address: 'https://vault.example:8200',
   nodes: ['https://vault.example:8201'],
   wire: 'direct',
   proxy: 'http://proxy.example:3128',
   tokenFile: 'token',
   tokenHelper: true,
-  mount: 'secret',
-  path: ['shop', 'common'],
   profile: 'dev',
-  kvVersion: 2,
   namespace: 'team',
   name: 'vault',
   timeout: '2s',
@@ -33,8 +38,56 @@ const vaultOptions: Record<keyof Omit<VaultProviderOptions, ForPrograms>, unknow
   clientKey: 'key.pem',
   tlsServerName: 'vault.example',
   skipVerify: false,
+};
+const vaultOptions: Record<keyof Omit<VaultProviderOptions, ForPrograms>, unknown> = {
+  ...vaultConnection,
+  mount: 'secret',
+  path: ['shop', 'common'],
+  kvVersion: 2,
   writeLimits: { strings: 1, bytes: 1 },
 };
+const dynamicOptions: Record<keyof Omit<VaultDynamicOptions, ForPrograms>, unknown> = {
+  ...vaultConnection,
+  path: 'database/creds/shop',
+  parameters: { common_name: 'shop.internal' },
+  grace: '10s',
+};
+const sopsOptions: Record<keyof Omit<SopsProviderOptions, 'ageKey' | 'environment'>, unknown> = {
+  path: 'secrets.yaml',
+  format: 'yaml',
+  separator: '/',
+  ageKeyFile: 'keys.txt',
+  ageRecipients: ['age1x'],
+  name: 'sops',
+};
+const filesOptions: Record<keyof Omit<FilesProviderOptions, 'env'>, unknown> = {
+  directory: { variable: 'CREDENTIALS_DIRECTORY' },
+  variables: ['DB_PASS'],
+  binary: ['CERT'],
+  trailingNewline: 'keep',
+  links: 'anywhere',
+  name: 'files',
+};
+const awsOptions: Record<keyof Omit<AwsSecretsManagerProviderOptions, 'client'>, unknown> = {
+  secretId: 'shop',
+  prefix: 'shop/',
+  region: 'eu-central-1',
+  versionStage: 'AWSPREVIOUS',
+  separator: '/',
+  pollInterval: '1m',
+  name: 'aws',
+};
+type DopplerSecrets = 'token' | 'passphrase';
+const dopplerOptions: Record<keyof Omit<DopplerProviderOptions, DopplerSecrets>, unknown> = {
+  project: 'shop',
+  config: 'prd',
+  fallbackFile: '.doppler-fallback',
+  pollInterval: 60_000,
+  address: 'https://doppler.example',
+  name: 'doppler',
+};
+const fallbackOptions: Record<keyof Omit<DopplerFallbackProviderOptions, DopplerSecrets>, unknown> =
+  { path: '.doppler-fallback', project: 'shop', config: 'prd', name: 'doppler-fallback' };
 const dotenvOptions: Record<keyof DotenvProviderOptions, unknown> = {
   path: ['.env', 'more.env'],
   profile: 'dev',
@@ -47,7 +100,13 @@ test.each([
   { provider: 'vault', ...vaultOptions },
   { provider: 'dotenv', ...dotenvOptions },
   { provider: 'env', prefix: 'SHOP_', required: true, timeout: 5, onDenied: 'next' },
-  { provider: 'sops', path: 'secrets.yaml', anything: {} },
+  { provider: 'vault-dynamic', ...dynamicOptions },
+  { provider: 'sops', ...sopsOptions },
+  { provider: 'files', ...filesOptions },
+  { provider: 'files', directory: '/run/secrets' },
+  { provider: 'aws-secrets-manager', ...awsOptions },
+  { provider: 'doppler', ...dopplerOptions },
+  { provider: 'doppler-fallback', ...fallbackOptions },
 ])('every option may be in a configuration: $provider', (entry) => {
   expect(checkConfig({ providers: [entry] }, 'json')).toBeUndefined();
 });

@@ -34,32 +34,89 @@ const entrySettings = {
 /** Options that every provider has. */
 const common = { name: z.string().min(1).optional(), ...entrySettings };
 
-/** The options of the providers that this package knows, without those that hold a secret. */
+/** Where a Vault is and how it is asked, whatever it is asked for. */
+const vaultConnection = {
+  address: z.string().optional(),
+  nodes: z.array(z.string()).optional(),
+  wire: z.enum(['direct', 'node-vault']).optional(),
+  proxy: z.string().optional(),
+  tokenFile: z.string().optional(),
+  tokenHelper: z.boolean().optional(),
+  profile: z.string().optional(),
+  namespace: z.string().optional(),
+  maxRetries: z.int().min(0).optional(),
+  caCert: z.string().optional(),
+  caCertPem: z.string().optional(),
+  caPath: z.string().optional(),
+  clientCert: z.string().optional(),
+  clientKey: z.string().optional(),
+  tlsServerName: z.string().optional(),
+  skipVerify: z.boolean().optional(),
+};
+
+/** The options of the providers by their ids, without those that hold a secret. */
 const providerOptions = {
   vault: {
     ...common,
-    address: z.string().optional(),
-    nodes: z.array(z.string()).optional(),
-    wire: z.enum(['direct', 'node-vault']).optional(),
-    proxy: z.string().optional(),
-    tokenFile: z.string().optional(),
-    tokenHelper: z.boolean().optional(),
+    ...vaultConnection,
     mount: z.string().optional(),
     path: texts.optional(),
-    profile: z.string().optional(),
     kvVersion: z.literal([1, 2]).optional(),
-    namespace: z.string().optional(),
-    maxRetries: z.int().min(0).optional(),
-    caCert: z.string().optional(),
-    caCertPem: z.string().optional(),
-    caPath: z.string().optional(),
-    clientCert: z.string().optional(),
-    clientKey: z.string().optional(),
-    tlsServerName: z.string().optional(),
-    skipVerify: z.boolean().optional(),
     writeLimits: z
       .strictObject({ strings: z.int().optional(), bytes: z.int().optional() })
       .optional(),
+  },
+  'vault-dynamic': {
+    ...common,
+    ...vaultConnection,
+    path: z.string().min(1),
+    parameters: z.record(z.string(), z.unknown()).optional(),
+    grace: duration.optional(),
+  },
+  sops: {
+    ...common,
+    path: z.string().min(1),
+    format: z.enum(['yaml', 'json', 'dotenv', 'ini']).optional(),
+    separator: z.string().optional(),
+    ageKeyFile: z.string().optional(),
+    ageRecipients: z.array(z.string()).optional(),
+  },
+  files: {
+    ...common,
+    directory: z
+      .custom<string | { readonly variable: string }>(
+        (value) => typeof value === 'string' || isVariable(value),
+        "a path, or { variable: 'NAME' }",
+      )
+      .meta({ type: ['string', 'object'], required: ['variable'] })
+      .optional(),
+    variables: z.array(z.string()).optional(),
+    binary: z.array(z.string()).optional(),
+    trailingNewline: z.enum(['remove', 'keep']).optional(),
+    links: z.enum(['inside', 'anywhere']).optional(),
+  },
+  'aws-secrets-manager': {
+    ...common,
+    secretId: z.string().optional(),
+    prefix: z.string().optional(),
+    region: z.string().optional(),
+    versionStage: z.string().optional(),
+    separator: z.string().optional(),
+    pollInterval: duration.optional(),
+  },
+  doppler: {
+    ...common,
+    project: z.string().optional(),
+    config: z.string().optional(),
+    fallbackFile: z.string().optional(),
+    pollInterval: duration.optional(),
+    address: z.string().optional(),
+  },
+  'doppler-fallback': {
+    ...common,
+    path: z.string().min(1),
+    project: z.string().optional(),
+    config: z.string().optional(),
   },
   dotenv: {
     ...common,
@@ -72,20 +129,14 @@ const providerOptions = {
 };
 
 /** Options that hold a secret, and so have no place in a file of the repository. */
-const credentials: readonly string[] = ['token', 'ageKey'];
+const credentials: readonly string[] = ['token', 'ageKey', 'passphrase'];
 
-/** What this package does not depend on checks its own options when it is made. */
-const open = (id: string) => z.looseObject({ provider: z.literal(id), ...common });
-
+const [first, ...others] = Object.entries(providerOptions).map(([id, options]) =>
+  z.strictObject({ provider: z.literal(id), ...options }),
+);
 const namedProvider = z.discriminatedUnion('provider', [
-  z.strictObject({ provider: z.literal('vault'), ...providerOptions.vault }),
-  z.strictObject({ provider: z.literal('dotenv'), ...providerOptions.dotenv }),
-  z.strictObject({ provider: z.literal('env'), ...providerOptions.env }),
-  open('vault-dynamic'),
-  open('sops'),
-  open('files'),
-  open('aws-secrets-manager'),
-  open('doppler'),
+  first as NonNullable<typeof first>,
+  ...others,
 ]);
 
 function configSchema(providers: z.ZodType): z.ZodType {
@@ -173,6 +224,10 @@ function complaintOf(schema: z.ZodType, value: unknown): SchemaComplaint | undef
   return { option, reason: `must be ${expectationOf(issue)}` };
 }
 
+function isVariable(value: unknown): boolean {
+  return typeof (value as { variable?: unknown } | null)?.variable === 'string';
+}
+
 function isDuration(value: unknown): boolean {
   try {
     toMilliseconds(value as number, '');
@@ -198,7 +253,7 @@ function expectationOf(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `one of ${issue.values.map(String).join(', ')}`;
     case 'invalid_union':
-      return 'the id of a provider: vault, vault-dynamic, dotenv, env, sops, files, aws-secrets-manager or doppler';
+      return `the id of a provider: ${Object.keys(providerOptions).join(', ')}`;
     case 'too_small':
       return issue.origin === 'number' ? `at least ${issue.minimum}` : 'not empty';
     case 'custom':

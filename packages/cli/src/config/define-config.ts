@@ -13,7 +13,8 @@ export type ProviderId =
   | 'sops'
   | 'files'
   | 'aws-secrets-manager'
-  | 'doppler';
+  | 'doppler'
+  | 'doppler-fallback';
 
 /**
  * A provider by its id, with the options of its factory and the chain's settings for it:

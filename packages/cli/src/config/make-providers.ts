@@ -21,6 +21,7 @@ const factories: Readonly<Record<Exclude<ProviderId, 'env'>, readonly [string, s
   files: ['@keyfall/provider-files', 'filesProvider'],
   'aws-secrets-manager': ['@keyfall/provider-aws-secrets-manager', 'awsSecretsManagerProvider'],
   doppler: ['@keyfall/provider-doppler', 'dopplerProvider'],
+  'doppler-fallback': ['@keyfall/provider-doppler', 'dopplerFallbackProvider'],
 };
 
 /**

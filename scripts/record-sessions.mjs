@@ -21,7 +21,7 @@ const folder = await mkdtemp(join(tmpdir(), 'keyfall-record-'));
 const shop = join(folder, 'shop');
 const cleanUps = [() => rm(folder, { recursive: true, force: true, maxRetries: 10 })];
 
-/** Anew for each recording: what shows in a picture is found, and so is what changes with them. */
+/** Values that no two recordings share: one that showed would make the pictures differ as well. */
 const secret = () => randomBytes(16).toString('hex');
 const values = {
   TOKEN: secret(),
@@ -136,7 +136,7 @@ async function main() {
   await record('migrate', 'A .env moves into Vault', env, async (run) => {
     await run('keyfall migrate --activate', [
       ['PAGE_ENTRIES has another value', 'Enter'],
-      ['Write ', 'y'],
+      ['Write 5 names to', 'y'],
     ]);
   });
 

@@ -13,7 +13,7 @@ const folder = join(here, 'dist/bundle');
 function isOfStart(id) {
   const own = /packages\/cli\/dist\/([\w/-]+)\.js$/.exec(id)?.[1];
   if (own !== undefined)
-    return !/^(config\/(?!find-config)|migration\/|commands\/(?!run$)|diagnosis\/|completion|confirm|name-types|masked|supervise|watch)/.test(
+    return !/^(config\/(?!find-config)|migration\/|commands\/(?!run$)|diagnosis\/|completion|confirm|layout|masked|name-types|near-names|one-call|spinner|supervise|watch)/.test(
       own,
     );
   return /packages\/(core|provider-dotenv)\/dist\/|\/(commander|dotenv)\/|\/vault-variables\.js$/.test(

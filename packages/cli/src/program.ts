@@ -15,6 +15,7 @@ import {
 } from './command-options.ts';
 import { type ExportFormat, exportFormats } from './export-formats.ts';
 import { addInspectionCommands } from './inspection-commands.ts';
+import { assertNodeIsNew } from './node-version.ts';
 import { beQuiet } from './terminal.ts';
 
 /**
@@ -50,6 +51,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
 
   const command: CommandLine['add'] = (definition, work) => {
     definition.action(async () => {
+      if (definition.name() !== 'doctor') assertNodeIsNew();
       if (program.opts<GlobalOptions>().quiet) beQuiet();
       finish(await work(definition.args, definition.optsWithGlobals()));
     });

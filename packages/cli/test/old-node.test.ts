@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { checkNode, isOlder, oldestNode } from '../src/diagnosis/machine.ts';
+import { checkNode } from '../src/diagnosis/machine.ts';
+import { isOlder, oldestNode } from '../src/node-version.ts';
 
 test.each([
   ['20.19.0', '20.19.0', false],

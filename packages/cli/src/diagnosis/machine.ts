@@ -4,11 +4,9 @@
 import { isSecretError } from '@keyfall/core';
 import type { CliChain } from '../cli-chain.ts';
 import { nearNames } from '../near-names.ts';
+import { isOlder, oldestNode } from '../node-version.ts';
 import { listNames } from '../terminal.ts';
 import type { Finding } from './finding.ts';
-
-/** The oldest Node that Keyfall is tested on: `engines` of its package. */
-export const oldestNode = '20.19.0';
 
 /** A release line of Node that is still mended: what an old one is replaced by. */
 const goodNode = 22;
@@ -25,16 +23,6 @@ export function checkNode(version: string): Finding {
         command: `nvm install ${goodNode}`,
       }
     : { subject, state: 'ready', message: version };
-}
-
-/** Whether a version of three numbers comes before another. */
-export function isOlder(version: string, than: string): boolean {
-  const [ours, theirs] = [version, than].map((text) => text.split('.').map(Number.parseFloat));
-  for (const [at, wanted] of (theirs ?? []).entries()) {
-    const is = ours?.[at] ?? 0;
-    if (is !== wanted) return is < wanted;
-  }
-  return false;
 }
 
 /** Whether the names are there that the configuration says must be. */

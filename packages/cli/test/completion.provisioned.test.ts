@@ -1,0 +1,78 @@
+/**
+ * Completion in the shells that only Debian has: typed at a real zsh, and asked of a real fish.
+ */
+import { execFile } from 'node:child_process';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { folderWith, keyfall } from './keyfall.ts';
+import { bin, typing } from './on-terminal.ts';
+
+const run = promisify(execFile);
+
+/** A folder with the script for a shell, and `keyfall` on its PATH. */
+async function withScript(shell: string): Promise<{ cwd: string; script: string; PATH: string }> {
+  const cwd = await folderWith();
+  const { stdout } = await keyfall(['completion', shell], { cwd });
+  const script = join(cwd, `script.${shell}`);
+  await writeFile(script, stdout);
+  await writeFile(join(cwd, 'keyfall'), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`);
+  await chmod(join(cwd, 'keyfall'), 0o755);
+  return { cwd, script, PATH: `${cwd}:${process.env['PATH']}` };
+}
+
+describe('fish', () => {
+  test('offers commands, options and choices', async () => {
+    const { cwd, script, PATH } = await withScript('fish');
+    await run('fish', ['--no-execute', script]);
+    const offered = async (line: string) => {
+      const command = `source ${script}; complete -C ${JSON.stringify(line)}`;
+      const { stdout } = await run('fish', ['--no-config', '-c', command], {
+        cwd,
+        env: { PATH, HOME: cwd },
+      });
+      return stdout
+        .split('\n')
+        .filter((each) => each !== '')
+        .map((each) => each.split('\t')[0]);
+    };
+    expect(await offered('keyfall do')).toEqual(['doctor']);
+    expect(await offered('keyfall --prof')).toEqual(['--profile']);
+    expect(await offered('keyfall export --form')).toEqual(['--format']);
+    expect((await offered('keyfall export --format ')).sort()).toEqual(
+      ['dotenv', 'json', 'yaml', 'shell', 'docker', 'github'].sort(),
+    );
+    expect((await offered('keyfall completion ')).sort()).toEqual(['bash', 'fish', 'zsh']);
+    expect(await offered('keyfall list --onl')).toEqual([]);
+  });
+});
+
+describe('zsh', () => {
+  test('the script is one', async () => {
+    const { script } = await withScript('zsh');
+    await run('zsh', ['-n', script]);
+  });
+
+  test.each([
+    ['keyfall docto\t', 'keyfall doctor'],
+    ['keyfall --profile prod histo\t', 'keyfall --profile prod history'],
+    ['keyfall export --forma\t', 'keyfall export --format'],
+    ['keyfall export --format yam\t', 'keyfall export --format yaml'],
+    ['keyfall completion fis\t', 'keyfall completion fish'],
+  ])('%j', async (typed, line) => {
+    const { cwd, script, PATH } = await withScript('zsh');
+    const { stdout } = await typing(
+      ['zsh', '-f', '-i'],
+      [
+        ['', `autoload -Uz compinit; compinit -u -D; source ${script}; PS1='re''ady> '\n`],
+        ['ready> ', typed],
+        // the line as the shell now has it, run as the argument of another command
+        [line.slice(-4), '\u0001echo got: \n'],
+        ['got: keyfall', 'exit\n'],
+      ],
+      { cwd, env: { PATH, TERM: 'dumb' } },
+    );
+    expect(stdout).toContain(`got: ${line}`);
+  });
+});

@@ -18,6 +18,7 @@ import { chmod, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'n
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { findVaultBinary, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { parse } from 'yaml';
 import { differenceFrom } from './expected-output.ts';
@@ -98,6 +99,13 @@ async function prepare(): Promise<Run> {
     `#!/bin/sh\nexec '${process.execPath}' '${command}' "$@"\n`,
   );
   await chmod(join(bin, 'keyfall'), 0o755);
+  // what the program of age does with -o and -y, by the library that its author made
+  const age = fileURLToPath(new URL('age-keygen.mjs', import.meta.url));
+  await writeFile(
+    join(bin, 'age-keygen'),
+    `#!/bin/sh\nexec '${process.execPath}' '${age}' "$@"\n`,
+    { mode: 0o755 },
+  );
   await writeShop(join(folder, 'shop'));
   await symlink(join(root, 'docs/node_modules'), join(folder, 'shop/node_modules'));
   const replacements: Replacements = [

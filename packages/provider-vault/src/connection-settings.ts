@@ -11,6 +11,7 @@ import {
   factsOfClient,
 } from './configured-client.ts';
 import {
+  checkTexts,
   parseBool,
   parseCount,
   parseGoDuration,
@@ -215,14 +216,7 @@ const textOptions = [
 
 /** A configuration file may hold anything: `skipVerify: 'false'` must not turn verification off. */
 function checkTypes(options: VaultConnectionOptions, wrong: Wrong): void {
-  for (const option of textOptions) {
-    const value: unknown = options[option];
-    if (value !== undefined && (typeof value !== 'string' || value === ''))
-      throw wrong(
-        `the option ${option} is ${value === '' ? 'empty' : 'not a text'}`,
-        'Give a text, or leave it out.',
-      );
-  }
+  checkTexts(options, textOptions, wrong);
   const { nodes, skipVerify, maxRetries, wire }: { readonly [option: string]: unknown } = {
     ...options,
   };

@@ -154,12 +154,12 @@ function dividedPath(path: string, provider: string): readonly [string, string] 
 function checkParameters(parameters: unknown, provider: string): void {
   const text = (() => {
     try {
-      return JSON.stringify(parameters ?? {});
+      return JSON.stringify(parameters === undefined ? {} : parameters);
     } catch {
       return ''; // its text may quote what it could not write
     }
   })();
-  if (!text.startsWith('{'))
+  if (!text?.startsWith('{'))
     throw new SecretError('ERR_SECRET_CONFIG', 'the option parameters is no object of JSON', {
       provider,
       hint: "Give what the engine wants to know, such as { common_name: 'shop.internal' }.",

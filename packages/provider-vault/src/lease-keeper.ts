@@ -286,7 +286,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     const all = [...(held ? [held] : []), ...retiring.keys()];
     await Promise.all(
       all.map(async (each) => {
-        const error = await revoke(each, closeLimit);
+        const error = await revoke(each, otherLimit); // ended by the alarm above
         const life = Math.min(left(each), tokenLeft(each));
         if (error)
           warn(

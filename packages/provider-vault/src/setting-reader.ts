@@ -52,6 +52,27 @@ export function settingReader(env: Variables, provider: string): SettingReader {
   };
 }
 
+/**
+ * A configuration file may hold anything, and what is no text would be taken for something else: a
+ * number for an open file, a list for a path.
+ *
+ * @throws `ERR_SECRET_CONFIG` for one of these options that is given and is no text, or empty
+ */
+export function checkTexts<Options extends object>(
+  options: Options,
+  names: readonly (keyof Options & string)[],
+  wrong: Wrong,
+): void {
+  for (const name of names) {
+    const value: unknown = options[name];
+    if (value !== undefined && (typeof value !== 'string' || value === ''))
+      throw wrong(
+        `the option ${name} is ${value === '' ? 'empty' : 'not a text'}`,
+        'Give a text, or leave it out.',
+      );
+  }
+}
+
 /** As Go's `strconv.ParseBool`, which both projects' clients use. */
 export function parseBool(text: string): boolean | undefined {
   if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;

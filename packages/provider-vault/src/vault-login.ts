@@ -148,9 +148,9 @@ export function vaultLogin({
       read: (source, what) => readCredential(source, what, { provider, env }),
       unwrap: (wrapping, creationPath) => unwrap(wrapping, creationPath, context),
     };
+    let login: VaultLogin;
     try {
-      const { path, body, repeatable = true, lastBecause, accepted } = await auth.login(helpers);
-      return { path, body: JSON.stringify(body), repeatable, lastBecause, accepted };
+      login = await auth.login(helpers);
     } catch (error) {
       if (!isSecretError(error))
         throw failed(
@@ -159,6 +159,16 @@ export function vaultLogin({
           'Its method has failed for a reason that it keeps to itself: let it throw a SecretError.',
         );
       throw error.provider === undefined ? named(error, provider) : error;
+    }
+    try {
+      const { path, body, repeatable = true, lastBecause, accepted } = login;
+      return { path, body: jsonOf(body), repeatable, lastBecause, accepted };
+    } catch {
+      throw failed(
+        'ERR_SECRET_CONFIG',
+        `${method} prepares nothing that can be sent`,
+        'Let its method return a path, and a body that is an object of JSON.',
+      );
     }
   }
 
@@ -259,6 +269,13 @@ interface PreparedLogin extends Omit<VaultLogin, 'body'> {
 /** Milliseconds: 100, 200, 400, … and half as much again at random. */
 function retryDelay(repeats: number): number {
   return 100 * 2 ** Math.min(repeats, 4) * (1 + Math.random() / 2);
+}
+
+/** @throws for what is no object of JSON */
+function jsonOf(body: unknown): string {
+  const text = JSON.stringify(body);
+  if (!text.startsWith('{')) throw new TypeError('no object');
+  return text;
 }
 
 function loginPath(path: string, provider: string): string {

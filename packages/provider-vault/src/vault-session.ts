@@ -358,7 +358,8 @@ export function createSession(options: SessionOptions): VaultSession {
       await unlessAborted(loggingIn, over.signal, provider).catch(() => {
         if (over.signal.aborted) warn(`${label} may have been made and left behind`);
       });
-    const context = background(closeLimit);
+    // the alarm above ends it
+    const context = background(requestLimit);
     await Promise.all(
       [...(held ? [held] : []), ...retiring].map((target) => revoke(target, context)),
     );

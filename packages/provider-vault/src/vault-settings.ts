@@ -10,7 +10,7 @@ import {
   resolveConnection,
   type VaultConnectionOptions,
 } from './connection-settings.ts';
-import { settingReader, type Wrong } from './setting-reader.ts';
+import { checkTexts, settingReader, type Wrong } from './setting-reader.ts';
 import { segmentsOf } from './vault-path.ts';
 import { findVariable, type Variables, type VaultSetting } from './vault-variables.ts';
 
@@ -102,6 +102,7 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
     }
   };
 
+  checkTypes(options, wrong);
   const connection = resolveConnection(options, reader);
   const given = options.path ?? text(undefined, 'SECRET_PATH') ?? [];
   const templates = typeof given === 'string' ? [given] : given;
@@ -146,6 +147,33 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
     },
     clock: options.clock ?? systemClock,
   };
+}
+
+/** `tokenHelper: 'false'` must not pick up a developer's token, nor a limit that is no number be none. */
+function checkTypes(options: VaultProviderOptions, wrong: Wrong): void {
+  checkTexts(options, ['token', 'tokenFile', 'mount', 'name'], wrong);
+  const { namespace, tokenHelper, auth, writeLimits }: { readonly [option: string]: unknown } = {
+    ...options,
+  };
+  // the root namespace is '' to some
+  if (namespace !== undefined && typeof namespace !== 'string')
+    throw wrong('the option namespace is not a text', 'Give a text, or leave it out.');
+  if (tokenHelper !== undefined && typeof tokenHelper !== 'boolean')
+    throw wrong('the option tokenHelper is neither true nor false', 'Leave it out.');
+  const { name, login } = Object(auth) as { readonly name?: unknown; readonly login?: unknown };
+  if (auth !== undefined && (typeof name !== 'string' || typeof login !== 'function'))
+    throw wrong(
+      'the option auth is no login method',
+      'Give what appRoleAuth(…) and its like return, or an object with a name and a function login.',
+    );
+  for (const limit of ['strings', 'bytes'] as const) {
+    const most: unknown = Object(writeLimits)[limit];
+    if (most !== undefined && !(typeof most === 'number' && most > 0))
+      throw wrong(
+        `the option writeLimits.${limit} is not a number above 0`,
+        'Leave it out, unless the server was set to other limits.',
+      );
+  }
 }
 
 /** `template` with the profile in the place of `{profile}`. */

@@ -316,6 +316,13 @@ describe('credentials', () => {
     expect(await messageFor({ env: 'SHOP_SECRET_ID' })).toContain('no variable SHOP_SECRET_ID');
     expect(await messageFor('')).toContain('the secret id (an option) is empty');
     expect(await messageFor(() => '')).toContain('what the function returned');
+    // as a variable that is not set leaves it
+    const [nothing, descriptor] = [undefined as never, { file: 0 as never }];
+    expect(await messageFor(descriptor)).toContain('there is no option for the secret id');
+    const forgotten = await failureOf(readWith(jwtAuth({ role: 'shop', jwt: nothing })));
+    expect(forgotten.code).toBe('ERR_SECRET_CONFIG');
+    expect(forgotten.message).toContain('there is no option for the JWT');
+    expect(() => userpassAuth({ username: nothing, password: 'x' })).toThrow(/the option username/);
   });
 
   test('a function that fails shows nothing of why, unless it says so', async () => {
@@ -631,6 +638,18 @@ describe('JWT', () => {
     const code = source.slice(source.indexOf('type Options')).trim();
     expect(documented).toContain(code);
     expect(code.split('\n').length).toBeLessThanOrEqual(20);
+  });
+
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['no path', { body: {} }],
+    ['no body', { path: 'auth/x/login' }],
+    ['what is no JSON', { path: 'auth/x/login', body: { count: 1n } }],
+  ])('a method that returns %s is wrong, and no store that is down', async (_, made) => {
+    const auth: VaultAuth = { name: 'odd', login: () => made as never };
+    const error = await failureOf(readWith(auth));
+    expect(error.code).toBe('ERR_SECRET_CONFIG');
+    expect(error.message).toContain('login');
   });
 
   test('a method that fails shows nothing of why', async () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { canary, freshPath, seed, tokenFor, writePolicy } from './harness.ts';
+import { canary, freshPath, tokenFor, writePolicy } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -23,7 +23,7 @@ const value = canary();
 
 beforeAll(async () => {
   server = await startVaultServer();
-  await seed(server, path, { A: value });
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   ({ token } = await tokenFor(server, writePolicy('secret', path)));
   const [cert, key] = await Promise.all([
     readFile(certificate('server.pem')),

@@ -7,7 +7,7 @@ import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '
 import nodeVault from 'node-vault';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { canary, context, freshPath, readPolicy, seed, tokenFor } from './harness.ts';
+import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
 
 let server: VaultServer;
 let token = '';
@@ -15,7 +15,7 @@ const path = freshPath();
 const value = canary();
 beforeAll(async () => {
   server = await startVaultServer();
-  await seed(server, path, { A: value });
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   ({ token } = await tokenFor(server, readPolicy('secret', path)));
 });
 afterAll(() => server?.stop());

@@ -5,8 +5,9 @@
 import { createSecrets } from '@keyfall/core';
 import { assertNoLeak, manualClock } from '@keyfall/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from './harness.ts';
 import { type ShopDatabase, shopDatabase, shopPath, textOf, underLoad } from './shop-database.ts';
-import { eventually, leasesOf } from './user-registry.ts';
+import { leasesOf } from './user-registry.ts';
 
 const minute = 60_000;
 

@@ -8,14 +8,8 @@ import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testk
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultDynamicOptions, vaultDynamic } from '../src/index.ts';
 import { frontOf } from './front.ts';
-import { canary, context, type Fate, relayTo, tokenFor } from './harness.ts';
-import {
-  eventually,
-  leasesOf,
-  mountUsers,
-  type UserRegistry,
-  userRegistry,
-} from './user-registry.ts';
+import { canary, context, eventually, type Fate, relayTo, tokenFor } from './harness.ts';
+import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
 
 let server: VaultServer;
 let registry: UserRegistry;

@@ -6,6 +6,7 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isSecretError, type ReadContext, type SecretError } from '@keyfall/core';
 import { assertNoLeak, type VaultServer } from '@keyfall/testkit';
+import { vi } from 'vitest';
 
 let documents = 0;
 
@@ -68,6 +69,14 @@ export async function failureOf(
   return error;
 }
 
+/** Waits until `check` does not throw: as long as a busy machine may need, and no longer than it takes. */
+export function eventually<Result>(
+  check: () => Result | Promise<Result>,
+  timeout = 20_000,
+): Promise<Result> {
+  return vi.waitFor(check, { timeout, interval: 10 });
+}
+
 /** A token with one policy of these rules, besides `default`. */
 export async function tokenFor(
   server: VaultServer,
@@ -76,16 +85,6 @@ export async function tokenFor(
   const policy = await server.createPolicy(rules);
   const created = await server.createToken({ policies: ['default', policy] });
   return { ...created, policy };
-}
-
-/** Writes a document of the mount `secret`, which a server that has just started upgrades for a moment. */
-export async function seed(
-  server: VaultServer,
-  path: string,
-  data: Readonly<Record<string, string>>,
-): Promise<void> {
-  for (let status = 400; status === 400; )
-    ({ status } = await server.request('POST', `secret/data/${path}`, { data }, { allow: [400] }));
 }
 
 /** What a relay does with a request. */

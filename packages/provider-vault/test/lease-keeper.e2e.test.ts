@@ -13,14 +13,8 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type VaultDynamicOptions, vaultDynamic } from '../src/index.ts';
 import { type Front, frontOf } from './front.ts';
-import { context, type Fate, relayTo, tokenFor } from './harness.ts';
-import {
-  eventually,
-  leasesOf,
-  mountUsers,
-  type UserRegistry,
-  userRegistry,
-} from './user-registry.ts';
+import { context, eventually, type Fate, relayTo, tokenFor } from './harness.ts';
+import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
 
 const second = 1_000;
 const minute = 60 * second;

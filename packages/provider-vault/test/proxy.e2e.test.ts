@@ -9,7 +9,7 @@ import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/c
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { canary, context, freshPath, readPolicy, seed, tokenFor } from './harness.ts';
+import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
 let server: VaultServer;
@@ -23,7 +23,7 @@ const file = (name: string) => fileURLToPath(new URL(`certificates/${name}`, imp
 
 beforeAll(async () => {
   server = await startVaultServer();
-  await seed(server, path, { A: value });
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   ({ token } = await tokenFor(server, readPolicy('secret', path)));
   const [cert, key] = await Promise.all([
     readFile(file('server.pem')),

@@ -10,7 +10,7 @@ import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/c
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { canary, context, freshPath, readPolicy, seed, tokenFor } from './harness.ts';
+import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
 import { type Authority, newAuthority, type Pair } from './pki.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
@@ -25,7 +25,7 @@ const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
   server = await startVaultServer({ external: false });
-  await seed(server, path, { A: value });
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   ({ token } = await tokenFor(server, readPolicy('secret', path)));
   authority = await newAuthority(server);
   another = await newAuthority(server);
@@ -245,7 +245,7 @@ test('mTLS with OpenBao itself', async () => {
   );
   const secured = await startVaultServer({ external: false, args: [`-config=${config}`] });
   endings.push(() => secured.stop());
-  await seed(secured, path, { A: value });
+  await secured.request('POST', `secret/data/${path}`, { data: { A: value } });
   const env = {
     VAULT_ADDR: `https://127.0.0.1:${port}`,
     BAO_TOKEN: secured.token,

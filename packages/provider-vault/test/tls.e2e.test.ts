@@ -10,7 +10,7 @@ import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { canary, context, freshPath, readPolicy, seed, tokenFor } from './harness.ts';
+import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
 let server: VaultServer;
@@ -21,7 +21,7 @@ const endings: (() => void)[] = [];
 
 beforeAll(async () => {
   server = await startVaultServer({ external: false });
-  await seed(server, path, { A: value });
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   ({ token } = await tokenFor(server, readPolicy('secret', path)));
 });
 afterAll(() => server.stop());

@@ -15,7 +15,7 @@ import {
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vaultProvider } from '../src/index.ts';
-import { canary, context, freshPath, seed, tokenFor, writePolicy } from './harness.ts';
+import { canary, context, freshPath, tokenFor, writePolicy } from './harness.ts';
 
 let server: VaultServer;
 let folder = '';
@@ -27,7 +27,7 @@ const value = canary();
 beforeAll(async () => {
   server = await startVaultServer({ external: false });
   folder = await mkdtemp(join(tmpdir(), 'keyfall-'));
-  await seed(server, path, { A: value });
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   ({ token } = await tokenFor(server, writePolicy('secret', path)));
   const socket = join(folder, 'agent.sock');
   const config = join(folder, 'agent.hcl');

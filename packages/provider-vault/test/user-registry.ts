@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { VaultServer } from '@keyfall/testkit';
-import { vi } from 'vitest';
 
 /** The users that there are, and what becomes of the next request for one. */
 export interface UserRegistry {
@@ -56,14 +55,6 @@ export async function userRegistry(): Promise<UserRegistry> {
     },
   };
   return registry;
-}
-
-/** Waits until `check` does not throw: as long as a busy machine may need, and no longer than it takes. */
-export function eventually<Result>(
-  check: () => Result | Promise<Result>,
-  timeout = 20_000,
-): Promise<Result> {
-  return vi.waitFor(check, { timeout, interval: 10 });
 }
 
 let mounts = 0;

@@ -14,7 +14,7 @@ import {
   startVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   appRoleAuth,
   type VaultAuth,
@@ -24,7 +24,7 @@ import {
 import { openWire } from '../src/open-wire.ts';
 import { createVaultClient } from '../src/vault-client.ts';
 import { resolveSettings } from '../src/vault-settings.ts';
-import { canary, context, failureOf, freshPath, readPolicy } from './harness.ts';
+import { canary, context, eventually, failureOf, freshPath, readPolicy } from './harness.ts';
 import { type LoginRelay, loginRelay } from './login-relay.ts';
 
 const value = canary();
@@ -87,9 +87,7 @@ async function subject(options: VaultProviderOptions): Promise<Subject> {
       expect(entries.get('A')).toMatchObject({ value });
     },
     asked: (line, times) =>
-      vi.waitFor(() => expect(relay.count(line)).toBeGreaterThanOrEqual(times), {
-        timeout: 10_000,
-      }),
+      eventually(() => expect(relay.count(line)).toBeGreaterThanOrEqual(times)),
     async lookUp() {
       return statusOf(tokens().at(-1) ?? '');
     },
@@ -258,12 +256,12 @@ describe('what lives by a token', () => {
       });
     });
     await clock.advance(0.75 * hour);
-    await vi.waitFor(() => expect(seen).toEqual([1, 2, 0]));
+    await eventually(() => expect(seen).toEqual([1, 2, 0]));
     expect(await statusOf(first.text)).toBe(200);
     expect(relay.count(revocation)).toBe(0);
     moved();
     await asked(revocation, 1);
-    await vi.waitFor(async () => expect(await statusOf(first.text)).toBe(403));
+    await eventually(async () => expect(await statusOf(first.text)).toBe(403));
     end();
     expect(seen).toHaveLength(3);
   });
@@ -276,7 +274,7 @@ describe('what lives by a token', () => {
       throw new Error('not now');
     });
     await clock.advance(0.75 * hour);
-    await vi.waitFor(() => expect(tried).toBe(1));
+    await eventually(() => expect(tried).toBe(1));
     expect(relay.count(revocation)).toBe(0);
     await client.close();
     expect(relay.count(revocation)).toBe(2);
@@ -292,7 +290,7 @@ describe('what lives by a token', () => {
     await server.request('POST', 'auth/token/revoke', { token: first.text });
     const outcome = await client.ask({ verb: 'read', path: `secret/data/${path}` }, context());
     expect(outcome).toMatchObject({ kind: 'ok', token: { epoch: 2 } });
-    await vi.waitFor(() => expect(left).toEqual([0]));
+    await eventually(() => expect(left).toEqual([0]));
     expect(relay.count(revocation)).toBe(0);
   });
 });
@@ -312,7 +310,7 @@ describe('replacement', () => {
     expect(lines.slice(-2)).toEqual([login, revocation]);
     const [before = ''] = tokens();
     expect(relay.requests.at(-1)?.token).toBe(before);
-    await vi.waitFor(async () => expect(await statusOf(before)).toBe(403));
+    await eventually(async () => expect(await statusOf(before)).toBe(403));
     await read();
     expect(tokens()).toHaveLength(2);
     expect(said).toEqual([]);
@@ -347,7 +345,7 @@ describe('replacement', () => {
     await server.request('DELETE', `auth/approle/role/${role}`);
     await clock.advance(0.75 * hour);
     await asked(login, 2);
-    await vi.waitFor(() => expect(said).toHaveLength(1));
+    await eventually(() => expect(said).toHaveLength(1));
     expect(said[0]).toMatch(/^reauth-impossible: the token of the AppRole login ends in 1\d min/);
     await clock.advance(60_000);
     await asked(login, 3);
@@ -521,7 +519,7 @@ describe('a token that was given', () => {
       await read();
       await clock.advance(30_000);
       await asked(lookup, 1);
-      await vi.waitFor(() => expect(said).toHaveLength(1));
+      await eventually(() => expect(said).toHaveLength(1));
       expect(said[0]).toMatch(/^reauth-impossible: the token of the option token ends in 3 h /);
       await clock.advance(2.4 * hour);
       expect(said).toHaveLength(2);
@@ -540,7 +538,7 @@ describe('a token that was given', () => {
     await settled(clock);
     relay.interfere(({ line }) => (line === renewal ? 400 : undefined));
     await clock.advance(0.75 * hour);
-    await vi.waitFor(() => expect(said).toHaveLength(1));
+    await eventually(() => expect(said).toHaveLength(1));
     expect(said[0]).toContain('cannot be renewed any more');
   });
 
@@ -548,7 +546,7 @@ describe('a token that was given', () => {
     const { read, clock, said } = await given({ num_uses: 7 });
     await read();
     await clock.advance(30_000);
-    await vi.waitFor(() => expect(said).toHaveLength(1));
+    await eventually(() => expect(said).toHaveLength(1));
     expect(said[0]).toContain('is good for 5 more requests');
     expect(clock.timers).toBe(0);
   });
@@ -661,5 +659,5 @@ describe('the end', () => {
 
 /** Waits until what the alarm began has been answered and dealt with: it is set again then. */
 async function settled(clock: ManualClock): Promise<void> {
-  await vi.waitFor(() => expect(clock.timers).toBe(1), { timeout: 10_000 });
+  await eventually(() => expect(clock.timers).toBe(1));
 }

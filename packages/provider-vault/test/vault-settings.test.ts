@@ -191,6 +191,8 @@ test("a socket's path is taken as it stands", () => {
   });
 });
 
+const login = () => ({ path: 'auth/x/login', body: {} });
+
 test.each<[string, VaultProviderOptions, string[]]>([
   ['no path', { token: 'x' }, ['path', 'VAULT_SECRET_PATH']],
   ['no token', { path: 'shop' }, ['token', 'VAULT_TOKEN']],
@@ -304,6 +306,17 @@ test.each<[string, VaultProviderOptions, string[]]>([
     { ...base, path: 'a/{profile}', env: { KEYFALL_PROFILE: 'prod ' } },
     ['KEYFALL_PROFILE'],
   ],
+  ['a token by number', { ...base, token: 7 as never }, ['the option token is not a text']],
+  ['a token of nothing', { ...base, token: '' }, ['the option token is empty']],
+  ['a file by number', { path: 'x', tokenFile: 7 as never }, ['the option tokenFile']],
+  ['a file of nothing', { path: 'x', tokenFile: '' }, ['the option tokenFile']],
+  ['the helper by text', { path: 'x', tokenHelper: 'false' as never }, ['the option tokenHelper']],
+  ['a login by name', { path: 'x', auth: 'approle' as never }, ['the option auth']],
+  ['a login without a name', { path: 'x', auth: { login } as never }, ['the option auth']],
+  ['a namespace by number', { ...base, namespace: 7 as never }, ['the option namespace']],
+  ['a mount by list', { ...base, mount: ['kv'] as never }, ['the option mount']],
+  ['no name', { ...base, name: '' }, ['the option name']],
+  ['a limit by text', { ...base, writeLimits: { bytes: '1k' as never } }, ['writeLimits.bytes']],
   ['a mount upwards', { ...base, mount: 'secret/..' }, ['mount', 'VAULT_MOUNT_POINT']],
 ])('%s is named', (_, options, named) => {
   const message = errorOf(options);

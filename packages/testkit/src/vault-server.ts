@@ -142,7 +142,7 @@ export async function startVaultServer(options: VaultServerOptions = {}): Promis
         ],
         // by the environment, where `ps` does not show it
         env: { BAO_DEV_ROOT_TOKEN_ID: token, VAULT_DEV_ROOT_TOKEN_ID: token },
-        ready: () => healthy(address),
+        ready: async () => (await healthy(address)) && (await takesWrites(address, token)),
       });
       await supervised.start();
       return serverOver({ address, token }, supervised);
@@ -152,6 +152,19 @@ export async function startVaultServer(options: VaultServerOptions = {}): Promis
       if (!taken || options.port !== undefined || attempt === 5) throw error;
     }
   }
+}
+
+/** The mount `secret` of a dev server upgrades itself first, and answers 400 meanwhile. */
+async function takesWrites(address: string, token: string): Promise<boolean> {
+  const passing = [400, 500, 503];
+  const { status } = await serverOver({ address, token }, undefined).request(
+    'GET',
+    'secret/config',
+    undefined,
+    // what arguments of one's own may lead to, such as no mount, is not waited for
+    { allow: [...passing, 403, 404] },
+  );
+  return !passing.includes(status);
 }
 
 function runningServer(

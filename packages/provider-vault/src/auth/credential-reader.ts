@@ -44,9 +44,15 @@ async function textOf(
       );
     }
   }
-  if ('env' in source) return { text: env[source.env], from: `variable ${source.env}` };
+  // a configuration that leaves it out must not pass for a store that is down
+  const { env: variable, file }: { readonly env?: unknown; readonly file?: unknown } = {
+    ...(source as object | null | undefined),
+  };
+  if (typeof variable === 'string') return { text: env[variable], from: `variable ${variable}` };
+  // a number would be a file that is open already
+  if (typeof file !== 'string') return { text: undefined, from: 'option' };
   try {
-    const text = await readFile(source.file, 'utf8');
+    const text = await readFile(file, 'utf8');
     return { text: text.replace(/\r?\n$/, ''), from: 'a file' };
   } catch {
     throw new SecretError('ERR_SECRET_CONFIG', `the file of ${what} cannot be read`, {

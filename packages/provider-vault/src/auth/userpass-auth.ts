@@ -2,6 +2,7 @@
  * Logins with a user name and a password.
  * https://openbao.org/docs/auth/userpass and https://openbao.org/docs/auth/ldap
  */
+import { SecretError } from '@keyfall/core';
 import type { CredentialSource, VaultAuth } from './vault-auth.ts';
 
 /** Options of {@link userpassAuth}. */
@@ -17,6 +18,7 @@ export interface UserpassAuthOptions {
 /**
  * Logs in with a user name and a password, of the method userpass, or of LDAP or RADIUS by their mount.
  *
+ * @throws `ERR_SECRET_CONFIG` for no username
  * @example
  * ```ts
  * import { userpassAuth, vaultProvider } from '@keyfall/provider-vault';
@@ -32,6 +34,10 @@ export function userpassAuth({
   password,
   mount = 'userpass',
 }: UserpassAuthOptions): VaultAuth {
+  if (typeof username !== 'string' || username === '')
+    throw new SecretError('ERR_SECRET_CONFIG', 'the option username of userpassAuth is no name', {
+      hint: 'Give the name of the user.',
+    });
   return {
     name: mount === 'ldap' ? 'LDAP' : 'userpass',
     async login(context) {

@@ -2,9 +2,9 @@
  * Leases of database users that really end: no query fails when one is replaced, and no user is left.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { tokenFor } from '../harness.ts';
+import { eventually, tokenFor } from '../harness.ts';
 import { type ShopDatabase, shopDatabase, shopPath, textOf, underLoad } from '../shop-database.ts';
-import { eventually, leasesOf } from '../user-registry.ts';
+import { leasesOf } from '../user-registry.ts';
 import { witness } from './witness.ts';
 
 let shop: ShopDatabase;

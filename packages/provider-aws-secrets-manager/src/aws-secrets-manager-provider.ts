@@ -26,13 +26,22 @@ export interface AwsSecretsManagerProviderOptions {
   /** How often `watch` looks for a new version. Default `'1m'`, at least a second. */
   readonly pollInterval?: Duration;
   /**
-   * A client of the AWS SDK, with credentials, retries and endpoint as the application set them. It is
-   * not closed by the provider. Default: one that takes everything from its environment.
+   * A client of the AWS SDK, with credentials, region, retries and endpoint as the application set
+   * them; then without the option `region`. It is not closed by the provider. Default: one that takes everything from its environment.
    */
   readonly client?: SecretsManagerClient;
   /** Unique in the chain. Default `aws-secrets-manager`. */
   readonly name?: string;
 }
+
+const textOptions = [
+  'secretId',
+  'prefix',
+  'region',
+  'versionStage',
+  'separator',
+  'name',
+] as const satisfies readonly (keyof AwsSecretsManagerProviderOptions)[];
 
 /** What the parts of the package go by. */
 export interface StoreSettings {
@@ -73,9 +82,14 @@ export const currentStage = 'AWSCURRENT';
 export function awsSecretsManagerProvider(
   options: AwsSecretsManagerProviderOptions,
 ): SecretProvider {
-  const { secretId, prefix, name = 'aws-secrets-manager', versionStage = currentStage } = options;
+  // a program in plain JavaScript may hand over anything
+  const given: AwsSecretsManagerProviderOptions = options ?? {};
+  const { secretId, prefix, name = 'aws-secrets-manager', versionStage = currentStage } = given;
   const wrong = (what: string, hint: string) =>
-    new SecretError('ERR_SECRET_CONFIG', what, { provider: name, hint });
+    new SecretError('ERR_SECRET_CONFIG', what, { provider: String(name), hint });
+  for (const option of textOptions)
+    if (given[option] !== undefined && typeof given[option] !== 'string')
+      throw wrong(`the option ${option} is no text`, 'Give it as text, or leave it out.');
   if ((secretId === undefined) === (prefix === undefined))
     throw wrong(
       'exactly one of the options secretId and prefix must be given',
@@ -86,33 +100,50 @@ export function awsSecretsManagerProvider(
       `the option ${secretId === '' ? 'secretId' : 'versionStage'} is empty`,
       'Leave it out, or name one.',
     );
-  const arn = /^arn:[^:]+:secretsmanager:([^:]+):/.exec(secretId ?? '');
-  if (arn && options.region !== undefined && options.region !== arn[1])
+  // else every name would be one that no secret can have, and so be missing
+  if (!/^[A-Za-z0-9/_+=.@-]{0,511}$/.test(prefix ?? ''))
     throw wrong(
-      `the option region is ${options.region}, and the ARN in secretId is of ${arn[1]}`,
+      'the option prefix has a character that no name of a secret has, or is too long',
+      'Use ASCII letters, digits and /_+=.@- alone; an ARN is for the option secretId.',
+    );
+  const { client } = given;
+  if (client !== undefined && typeof client?.send !== 'function')
+    throw wrong(
+      'the option client is no client of the AWS SDK',
+      'Give a SecretsManagerClient of @aws-sdk/client-secrets-manager, or leave it out.',
+    );
+  if (client !== undefined && given.region !== undefined)
+    throw wrong(
+      'the options client and region are both given, and a client has its own region',
+      'Give the region to the client.',
+    );
+  const arn = /^arn:[^:]+:secretsmanager:([^:]+):/.exec(secretId ?? '');
+  if (arn && given.region !== undefined && given.region !== arn[1])
+    throw wrong(
+      `the option region is ${given.region}, and the ARN in secretId is of ${arn[1]}`,
       'Leave the region out, or give the ARN of the replica in that region.',
     );
-  const pollInterval = toMilliseconds(options.pollInterval ?? '1m', 'pollInterval');
+  const pollInterval = toMilliseconds(given.pollInterval ?? '1m', 'pollInterval');
   if (pollInterval < 1_000)
     throw wrong(
       'the option pollInterval is less than a second',
       'AWS limits the rate of requests.',
     );
 
-  const region = options.region ?? arn?.[1];
+  const region = given.region ?? arn?.[1];
   const what = secretId ?? `${prefix}*`;
   const settings: StoreSettings = {
     name,
     store: `aws-secrets-manager ${what}${region === undefined || arn ? '' : ` in ${region}`}`,
     versionStage,
-    separator: options.separator ?? '.',
+    separator: given.separator ?? '.',
     pollInterval,
   };
   const calls = secretsManagerCalls({
     provider: name,
     subject: secretId === undefined ? `the secrets ${what}` : `the secret ${what}`,
     region,
-    client: options.client,
+    client,
   });
   return secretId === undefined
     ? namedSecrets(calls, prefix ?? '', settings)

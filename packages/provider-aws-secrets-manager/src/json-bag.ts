@@ -6,6 +6,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import {
+  isSecretError,
   type ReadContext,
   type SecretBatch,
   SecretError,
@@ -140,7 +141,8 @@ export function jsonBag(
     context: ReadContext,
   ): Promise<string | undefined> {
     const token = randomUUID();
-    if (before.absence) {
+    const isArn = secretId.startsWith('arn:');
+    if (before.absence && !isArn) {
       const created = await calls.call(context, ({ client, sdk, options }) =>
         client.send(
           new sdk.CreateSecretCommand({
@@ -151,9 +153,10 @@ export function jsonBag(
           options,
         ),
       );
-      if (created.exception === 'exists') return undefined;
-      if (created.exception) throw created.error;
-      return created.output.VersionId ?? token;
+      if (!created.exception) return created.output.VersionId ?? token;
+      if (created.exception === 'deleted') return undefined;
+      // it may be there without a version in force, as infrastructure code leaves it
+      if (created.exception !== 'exists') throw created.error;
     }
     const put = await calls.call(context, ({ client, sdk, options }) =>
       client.send(
@@ -166,6 +169,14 @@ export function jsonBag(
         options,
       ),
     );
+    if (put.exception === 'not-found' && isArn)
+      throw problem(
+        'ERR_SECRET_UNSUPPORTED',
+        `the secret ${secretId} is not there, and none can be made by an ARN`,
+        'Create it first, or give its name as secretId.',
+      );
+    // taken away meanwhile
+    if (put.exception === 'not-found' || put.exception === 'deleted') return undefined;
     if (put.exception) throw put.error;
     const moved = await calls.call(context, ({ client, sdk, options }) =>
       client.send(
@@ -238,16 +249,27 @@ export function jsonBag(
     return text;
   }
 
+  /** What a version holds: no name, if it is of a time before the secret was a JSON object. */
+  async function entriesOfVersion(id: string, context: ReadContext) {
+    try {
+      const document = await readDocument(context, { VersionId: id });
+      return document.absence ? undefined : entriesOf(document);
+    } catch (error) {
+      if (isSecretError(error, 'ERR_SECRET_INVALID')) return new Map<string, never>();
+      throw error;
+    }
+  }
+
   async function history(name: string, context: ReadContext): Promise<SecretVersion[]> {
     const versions: SecretVersion[] = [];
     for (const { id, createdAt, isCurrent } of await versionsOf(calls, secretId, context)) {
-      const document = await readDocument(context, { VersionId: id });
-      if (document.absence) continue; // taken away by AWS meanwhile
+      const entries = await entriesOfVersion(id, context);
+      if (entries === undefined) continue; // taken away by AWS meanwhile
       versions.push({
         version: id,
         ...(createdAt !== undefined && { createdAt }),
         state: isCurrent ? 'current' : 'previous',
-        held: entriesOf(document).has(name),
+        held: entries.has(name),
       });
     }
     return versions;

@@ -28,6 +28,9 @@ const mostRequests = 5;
 /** Bytes of a secret's text at the most. */
 const sizeLimit = 65_536;
 
+/** How far back a list may be, in milliseconds (API reference, ListSecrets). */
+const listLag = 5 * 60_000;
+
 /** What a secret holds, as the SDK gives it. */
 interface Held {
   readonly SecretString?: string | undefined;
@@ -44,6 +47,13 @@ export function namedSecrets(
   const { name: provider, store, versionStage } = settings;
   /** A policy may allow the one request and not the other: found out once. */
   let mayBatch = versionStage === currentStage; // a batch has no choice of versions
+
+  /** When a name was written here: a list may not show it yet. */
+  const recent = new Map<string, number>();
+  function written(): string[] {
+    for (const [name, at] of recent) if (performance.now() - at > listLag) recent.delete(name);
+    return [...recent.keys()];
+  }
 
   const unsupported = (secretName: string, what: string, hint: string) =>
     new SecretError('ERR_SECRET_UNSUPPORTED', `${secretName} ${what}`, {
@@ -62,7 +72,7 @@ export function namedSecrets(
       const reply = await calls.call(context, ({ client, sdk, options }) =>
         client.send(new sdk.GetSecretValueCommand({ SecretId: prefix + name, ...which }), options),
       );
-      if (!reply.exception) return recordOf(reply.output);
+      if (!reply.exception) return recordOf(name, reply.output);
       if (reply.exception === 'not-found' || reply.exception === 'deleted') return undefined;
       throw reply.error;
     } catch (error) {
@@ -71,11 +81,12 @@ export function namedSecrets(
     }
   }
 
+  /** @returns the names that it told nothing of, as an answer by pages does: they are not missing yet */
   async function readBatch(
     names: readonly string[],
     context: CallBounds,
     entries: Map<string, SecretRecord | SecretError>,
-  ): Promise<void> {
+  ): Promise<readonly string[]> {
     const reply = await calls.call(context, ({ client, sdk, options }) =>
       client.send(
         new sdk.BatchGetSecretValueCommand({ SecretIdList: names.map((name) => prefix + name) }),
@@ -83,10 +94,14 @@ export function namedSecrets(
       ),
     );
     if (reply.exception) throw reply.error;
-    for (const held of reply.output.SecretValues ?? [])
-      if (held.Name !== undefined) entries.set(held.Name.slice(prefix.length), recordOf(held));
+    const open = new Set(names);
+    for (const held of reply.output.SecretValues ?? []) {
+      const name = held.Name?.slice(prefix.length) ?? '';
+      if (open.delete(name)) entries.set(name, recordOf(name, held));
+    }
     for (const { SecretId = '', ErrorCode = '', Message = '' } of reply.output.Errors ?? []) {
       const name = SecretId.slice(prefix.length);
+      if (!open.delete(name)) continue;
       const thrown = { name: ErrorCode, message: Message };
       const subject = { provider, subject: `the secret ${SecretId}` };
       const verdict = judge(thrown, subject, context.signal);
@@ -95,6 +110,7 @@ export function namedSecrets(
       if (!concernsOneName(error)) throw error;
       entries.set(name, named(error, name));
     }
+    return [...open];
   }
 
   async function readNames(
@@ -118,7 +134,7 @@ export function namedSecrets(
       batches.push(possible.slice(start, start + batchSize));
     await inTurns(batches, async (batch) => {
       try {
-        await readBatch(batch, context, entries);
+        await readAlone(await readBatch(batch, context, entries));
       } catch (error) {
         if (!isSecretError(error, 'ERR_SECRET_DENIED')) throw error;
         mayBatch = false;
@@ -147,7 +163,13 @@ export function namedSecrets(
         ),
       );
       if (reply.exception) throw reply.error;
-      for (const secret of reply.output.SecretList ?? []) {
+      const { SecretList } = reply.output;
+      if (!SecretList)
+        throw new SecretError('ERR_SECRET_INVALID', 'the answer holds no list of secrets', {
+          provider,
+          hint: 'Something else than Secrets Manager may answer at the endpoint.',
+        });
+      for (const secret of SecretList) {
         const { Name = '', DeletedDate, LastChangedDate, SecretVersionsToStages = {} } = secret;
         // the filter takes "-name" for "not", and other cases too
         if (!Name.startsWith(prefix) || Name === prefix || DeletedDate) continue;
@@ -166,8 +188,8 @@ export function namedSecrets(
     names: readonly string[] | 'all',
     context: ReadContext,
   ): Promise<SecretBatch> {
-    const wanted = names === 'all' ? await list(context) : names;
-    return { entries: await readNames(wanted, context), complete: names === 'all' };
+    const wanted = names === 'all' ? new Set([...(await list(context)), ...written()]) : names;
+    return { entries: await readNames([...wanted], context), complete: names === 'all' };
   }
 
   function assertPossible(name: string, value: string | null): void {
@@ -179,6 +201,8 @@ export function namedSecrets(
       );
     if (value === '')
       throw unsupported(name, 'cannot be empty here', 'AWS takes no secret without content.');
+    if (/\p{Surrogate}/u.test(value ?? ''))
+      throw unsupported(name, 'holds half a character', 'Secrets Manager stores UTF-8.');
     const size = Buffer.byteLength(value ?? '');
     if (size > sizeLimit)
       throw unsupported(
@@ -199,6 +223,7 @@ export function namedSecrets(
         client.send(new sdk.DeleteSecretCommand({ SecretId }), options),
       );
       if (reply.exception === 'wrong-parameter' || reply.exception === 'exists') throw reply.error;
+      recent.set(name, performance.now());
       return undefined;
     }
     const ClientRequestToken = randomUUID();
@@ -228,6 +253,7 @@ export function namedSecrets(
       reply = created.exception === 'exists' ? await put() : created;
     }
     if (reply.exception) throw reply.error;
+    recent.set(name, performance.now());
     return reply.output.VersionId;
   }
 
@@ -301,6 +327,24 @@ export function namedSecrets(
     },
   };
 
+  function recordOf(
+    secretName: string,
+    { SecretString, SecretBinary, VersionId, CreatedDate }: Held,
+  ): SecretRecord | SecretError {
+    if (SecretString === undefined && SecretBinary === undefined)
+      return new SecretError('ERR_SECRET_INVALID', `the answer for ${secretName} has no content`, {
+        provider,
+        secretName,
+        hint: 'Something else than Secrets Manager may answer at the endpoint.',
+      });
+    return {
+      // bytes have their base64 for text (RFC 4648, 4)
+      value: SecretString ?? Buffer.from(SecretBinary ?? []).toString('base64'),
+      ...(VersionId !== undefined && { version: VersionId }),
+      ...(CreatedDate !== undefined && { createdAt: CreatedDate.getTime() }),
+    };
+  }
+
   function named(error: SecretError, secretName: string): SecretError {
     return new SecretError(error.code, error.reason, { ...error, secretName });
   }
@@ -309,15 +353,6 @@ export function namedSecrets(
 /** Whether other names may be answered all the same. */
 function concernsOneName(error: unknown): error is SecretError {
   return isSecretError(error, 'ERR_SECRET_DENIED') || isSecretError(error, 'ERR_SECRET_INVALID');
-}
-
-function recordOf({ SecretString, SecretBinary, VersionId, CreatedDate }: Held): SecretRecord {
-  return {
-    // bytes have their base64 for text (RFC 4648, 4)
-    value: SecretString ?? Buffer.from(SecretBinary ?? []).toString('base64'),
-    ...(VersionId !== undefined && { version: VersionId }),
-    ...(CreatedDate !== undefined && { createdAt: CreatedDate.getTime() }),
-  };
 }
 
 /** Does the work for each item, a few at a time. */

@@ -5,6 +5,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isSecretError } from '@keyfall/core';
 import type { CallBounds } from './secrets-manager-calls.ts';
 
+/** Milliseconds that one look may take. */
+const lookLimit = 5_000;
+
 /**
  * Calls `onChange` whenever `look` answers something else than before, until the signal fires. A look
  * that fails because the store cannot be asked is left out: who reads learns of that.
@@ -19,13 +22,15 @@ export async function pollForChanges(
 ): Promise<void> {
   let before: string | undefined;
   while (!signal.aborted) {
+    const over = AbortSignal.timeout(lookLimit);
     try {
-      const now = await look({ signal });
+      // a store that has gone silent must not silence the watch
+      const now = await look({ signal: AbortSignal.any([signal, over]) });
       if (before !== undefined && now !== before) onChange();
       before = now;
     } catch (error) {
       if (signal.aborted) return;
-      if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
+      if (!over.aborted && !isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
     }
     // jitter, so that a fleet does not look at once; unref'd, since nobody's program waits for it
     const pause = interval * (1 - Math.random() / 10);

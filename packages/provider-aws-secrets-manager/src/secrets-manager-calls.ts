@@ -44,7 +44,10 @@ export interface CallerSettings {
   readonly provider: string;
   /** What is asked for, for errors: `the secret shop/prod`. */
   readonly subject: string;
-  /** Default: what the SDK finds in its environment and files. */
+  /**
+   * Default: what the SDK finds in its environment and files. Of an application's own client it must
+   * be the region: another one would call the secret missing.
+   */
   readonly region: string | undefined;
   /** The application's own client, which then is not closed by us. */
   readonly client: SecretsManagerClient | undefined;
@@ -54,6 +57,17 @@ export function secretsManagerCalls(settings: CallerSettings): SecretsManagerCal
   let own: SecretsManagerClient | undefined;
   let loaded: Promise<Sdk> | undefined;
 
+  async function assertRegion({ config }: SecretsManagerClient): Promise<void> {
+    const { provider, region } = settings;
+    const its = await config.region();
+    if (its !== region)
+      throw new SecretError(
+        'ERR_SECRET_CONFIG',
+        `the option client is of the region ${its}, and the ARN in secretId of ${region}`,
+        { provider, hint: 'Give a client of that region, or the ARN of the replica.' },
+      );
+  }
+
   return {
     async call(bounds, run) {
       loaded ??= import('@aws-sdk/client-secrets-manager');
@@ -62,7 +76,9 @@ export function secretsManagerCalls(settings: CallerSettings): SecretsManagerCal
       try {
         const used = client ?? new sdk.SecretsManagerClient(region === undefined ? {} : { region });
         if (client === undefined) own = used;
-        const options = { abortSignal: bounds.signal };
+        else if (region !== undefined) await assertRegion(used);
+        // one of its own: the SDK leaves its listeners at a signal
+        const options = { abortSignal: AbortSignal.any([bounds.signal]) };
         return { output: await run({ sdk, client: used, options }) };
       } catch (thrown) {
         const verdict = judge(thrown, settings, bounds.signal);
@@ -108,13 +124,16 @@ function factsOf(thrown: unknown): Facts {
 }
 
 const unknownCaller =
-  /^(?:UnrecognizedClient|InvalidClientTokenId|ExpiredToken|InvalidSignature|SignatureDoesNotMatch|MissingAuthenticationToken|IncompleteSignature|RequestExpired|NotAuthorized|UnauthorizedSSOToken)/;
+  /^(?:UnrecognizedClient|InvalidClientTokenId|ExpiredToken|InvalidSignature|SignatureDoesNotMatch|MissingAuthenticationToken|IncompleteSignature|RequestExpired|RequestTimeTooSkewed|NotAuthorized|UnauthorizedSSOToken)/;
 const noCredentials = /^(?:CredentialsProvider|TokenProvider)Error$/;
 const throttled =
-  /^(?:Throttl|TooManyRequests|RequestLimitExceeded|RequestThrottled|SlowDown|BandwidthLimit|ProvisionedThroughput|LimitExceeded|PriorRequestNotComplete)/;
+  /^(?:Throttl|TooManyRequests|RequestLimitExceeded|RequestThrottled|SlowDown|BandwidthLimit|ProvisionedThroughput|PriorRequestNotComplete)/;
 const outage =
   /^(?:InternalService|InternalFailure|InternalServer|ServiceUnavailable|TimeoutError|NetworkingError)/;
-const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS_|^ERR_SSL_|^EPROTO$/;
+const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|^HOSTNAME_MISMATCH$|^ERR_TLS_|^ERR_SSL_|^EPROTO$/;
+
+/** As AWS and moto word it; "cannot be deleted" is something else. */
+const scheduledForDeletion = /(?:marked|scheduled) for deletion|marked deleted|was deleted/i;
 
 /** The error that stands for what the SDK threw, or the answer that it is. */
 export function judge(
@@ -140,7 +159,7 @@ export function judge(
     return { exception: 'not-found', error: problem('ERR_SECRET_NOT_FOUND', 'is not there') };
   if (name === 'ResourceExistsException')
     return { exception: 'exists', error: problem('ERR_SECRET_CONFLICT', 'is there already') };
-  if (name === 'InvalidRequestException' && /deletion|deleted/i.test(message))
+  if (name === 'InvalidRequestException' && scheduledForDeletion.test(message))
     return {
       exception: 'deleted',
       error: problem(
@@ -158,6 +177,24 @@ export function judge(
         'Check the options secretId, prefix and versionStage.',
       ),
     };
+  if (name === 'InvalidRequestException')
+    return problem(
+      'ERR_SECRET_UNSUPPORTED',
+      'refuses that in its present state',
+      'A replica is written in its primary region, and what another service manages by that service.',
+    );
+  if (name === 'LimitExceededException')
+    return problem(
+      'ERR_SECRET_UNSUPPORTED',
+      'would exceed a quota of Secrets Manager',
+      'Look at the quotas of the account.',
+    );
+  if (name === 'EncryptionFailure')
+    return problem(
+      'ERR_SECRET_DENIED',
+      'may not be encrypted: its KMS key is disabled, or not to be used by this caller',
+      "Allow kms:GenerateDataKey on the secret's key.",
+    );
   if (name === 'DecryptionFailure' || (/^AccessDenied/.test(name) && /\bkms\b/i.test(message)))
     return problem(
       'ERR_SECRET_DENIED',

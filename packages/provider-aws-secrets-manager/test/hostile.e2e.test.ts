@@ -1,0 +1,356 @@
+// Answers that are cut, swapped or somebody else's, states that only real accounts are in, and what a
+// program in plain JavaScript may hand over.
+import { randomUUID } from 'node:crypto';
+import { getEventListeners } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import { createSecrets, isSecretError, type SecretProvider } from '@keyfall/core';
+import { assertNoLeak } from '@keyfall/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type AwsSecretsManagerProviderOptions, awsSecretsManagerProvider } from '../src/index.ts';
+import { type Aws, exception, rights, startAws } from './aws.ts';
+
+const canary = 'canary-value-77d0';
+let aws: Aws;
+let client: SecretsManagerClient;
+beforeAll(async () => {
+  aws = await startAws();
+  const everything = [
+    ...rights.bagWrite,
+    ...rights.bagHistory,
+    ...rights.describe,
+    ...rights.namedRead,
+    ...rights.namedWrite,
+  ];
+  client = aws.client((await aws.createUser(everything)).credentials);
+});
+afterEach(() => aws.answer(undefined));
+afterAll(async () => {
+  client?.destroy();
+  await aws?.stop();
+});
+
+const context = () => ({
+  signal: new AbortController().signal,
+  timeLeft: () => 20_000,
+  warn: () => {},
+});
+const ok = (body: unknown) => ({ status: 200, body: JSON.stringify(body) });
+const write = (provider: SecretProvider, entries: Record<string, string | null>) =>
+  provider.write?.({ entries: new Map(Object.entries(entries)) }, context());
+
+describe('an answer that is none says nothing is missing', () => {
+  test('a secret without content', async () => {
+    aws.answer(() => ok({ Name: 'shop/A' }));
+    const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+    const { entries } = await named.read(['A'], context());
+    expect(isSecretError(entries.get('A'), 'ERR_SECRET_INVALID')).toBe(true);
+  });
+
+  test('a list without a list', async () => {
+    aws.answer(() => ok({}));
+    const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+    await expect(named.read('all', context())).rejects.toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+    });
+  });
+
+  test('a batch that leaves names out: each of them is asked for', async () => {
+    const prefix = `cut-${randomUUID()}/`;
+    for (const name of ['A', 'B'])
+      await aws.admin.send(new CreateSecretCommand({ Name: prefix + name, SecretString: name }));
+    const before = aws.seen.length;
+    aws.answer((action) =>
+      action === 'BatchGetSecretValue'
+        ? ok({
+            SecretValues: [
+              { Name: `${prefix}A`, SecretString: 'A', VersionId: randomUUID() },
+              { Name: `${prefix}OTHER`, SecretString: canary },
+            ],
+            NextToken: 'more',
+          })
+        : undefined,
+    );
+    const { entries } = await awsSecretsManagerProvider({ prefix, client }).read(
+      ['A', 'B', 'NOBODY'],
+      context(),
+    );
+    expect([...entries.keys()].sort()).toEqual(['A', 'B']);
+    expect(aws.seen.slice(before).sort()).toEqual([
+      'BatchGetSecretValue',
+      'GetSecretValue',
+      'GetSecretValue',
+    ]);
+  });
+
+  test('one denied name of a batch does not take the others with it, nor their being missing', async () => {
+    const ErrorCode = 'AccessDeniedException';
+    aws.answer(() =>
+      ok({
+        SecretValues: [{ Name: 'shop/A', SecretString: 'a' }],
+        Errors: [
+          { SecretId: 'shop/B', ErrorCode, Message: canary },
+          { SecretId: 'shop/C', ErrorCode: 'DecryptionFailure', Message: canary },
+          { SecretId: 'shop/D', ErrorCode: 'ResourceNotFoundException', Message: canary },
+        ],
+      }),
+    );
+    const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+    const { entries } = await named.read(['A', 'B', 'C', 'D'], context());
+    expect([...entries.keys()].sort()).toEqual(['A', 'B', 'C']);
+    for (const name of ['B', 'C'])
+      expect(entries.get(name)).toMatchObject({ code: 'ERR_SECRET_DENIED', secretName: name });
+    assertNoLeak([canary], [...entries.values()]);
+    aws.answer(() =>
+      ok({ Errors: [{ SecretId: 'shop/A', ErrorCode: 'InternalServiceError', Message: canary }] }),
+    );
+    await expect(named.read(['A', 'B'], context())).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNAVAILABLE',
+    });
+  });
+});
+
+test('a certificate that nobody trusts stops everything', async () => {
+  const file = (kind: string) =>
+    readFile(new URL(`./certificates/self-signed.${kind}`, import.meta.url));
+  let asked = 0;
+  const server = createServer(
+    { cert: await file('pem'), key: await file('key') },
+    (_, response) => {
+      asked += 1;
+      response.end('{}');
+    },
+  );
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const own = new SecretsManagerClient({
+    region: aws.region,
+    endpoint: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    credentials: { accessKeyId: 'AKIA', secretAccessKey: canary },
+    maxAttempts: 1,
+  });
+  for (const where of [{ secretId: 'shop' }, { prefix: 'shop/' }]) {
+    const error = await awsSecretsManagerProvider({ ...where, client: own })
+      .read(['A'], context())
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_TLS' });
+    assertNoLeak([canary], error);
+  }
+  expect(asked).toBe(0);
+  own.destroy();
+  server.close();
+});
+
+describe('states of real accounts', () => {
+  test('a secret that was made without a value is written, and only by the first', async () => {
+    const Name = `empty-${randomUUID()}`;
+    await aws.admin.send(new CreateSecretCommand({ Name }));
+    const writers = ['A', 'B'].map((name) => [
+      name,
+      awsSecretsManagerProvider({ secretId: Name, client }),
+    ]) as [string, SecretProvider][];
+    expect((await writers[0]?.[1].read('all', context()))?.missingDocument).toBeDefined();
+    await Promise.all(writers.map(([name, provider]) => write(provider, { [name]: name })));
+    const held = await aws.admin.send(
+      new GetSecretValueCommand({ SecretId: Name, VersionStage: 'AWSCURRENT' }),
+    );
+    expect(JSON.parse(held.SecretString ?? '')).toEqual({ A: 'A', B: 'B' });
+  });
+
+  test('an ARN of nothing is not made a name', async () => {
+    const secretId = `arn:aws:secretsmanager:${aws.region}:123456789012:secret:none-AbCdEf`;
+    const provider = awsSecretsManagerProvider({ secretId, client });
+    const before = aws.seen.length;
+    await expect(write(provider, { A: 'a' })).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNSUPPORTED',
+    });
+    expect(aws.seen.slice(before)).not.toContain('CreateSecret');
+  });
+
+  test("a client of another region than the ARN's is wrong, and the secret is not missing", async () => {
+    const secretId = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-AbCdEf';
+    const before = aws.seen.length;
+    await expect(
+      awsSecretsManagerProvider({ secretId, client }).read('all', context()),
+    ).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      message: expect.stringContaining('us-east-1'),
+    });
+    expect(aws.seen.length).toBe(before);
+  });
+
+  test('a rotation: what is pending is read by its label alone, and is missing when it is over', async () => {
+    const SecretId = `rotated-${randomUUID()}`;
+    const SecretString = '{"A":"old"}';
+    await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString }));
+    const bag = (versionStage: string) =>
+      awsSecretsManagerProvider({ secretId: SecretId, versionStage, client });
+    const named = (versionStage: string) =>
+      awsSecretsManagerProvider({ prefix: SecretId.slice(0, -4), versionStage, client });
+    const name = SecretId.slice(-4);
+    const heldAt = async (stage: string) =>
+      (await bag(stage).read('all', context())).entries.get('A');
+    expect((await bag('AWSPENDING').read('all', context())).missingDocument).toBeDefined();
+    await aws.admin.send(
+      new PutSecretValueCommand({
+        SecretId,
+        SecretString: '{"A":"new"}',
+        VersionStages: ['AWSPENDING'],
+      }),
+    );
+    expect(await heldAt('AWSPENDING')).toMatchObject({ value: 'new' });
+    expect(await heldAt('AWSCURRENT')).toMatchObject({ value: 'old' });
+    const pending = await named('AWSPENDING').read([name, 'NOBODY'], context());
+    expect([...pending.entries]).toMatchObject([[name, { value: '{"A":"new"}' }]]);
+    expect(named('AWSPENDING').write).toBe(undefined);
+  });
+
+  test('a history goes past versions of a time before the JSON', async () => {
+    const SecretId = `history-${randomUUID()}`;
+    await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: canary }));
+    await aws.admin.send(new PutSecretValueCommand({ SecretId, SecretString: '{"A":"a"}' }));
+    const history = await awsSecretsManagerProvider({ secretId: SecretId, client }).history?.(
+      'A',
+      context(),
+    );
+    expect(history).toMatchObject([
+      { state: 'current', held: true },
+      { state: 'previous', held: false },
+    ]);
+  });
+
+  test('what was written is in getAll, though the list does not show it for minutes', async () => {
+    const prefix = `lag-${randomUUID()}/`;
+    const secrets = createSecrets({ providers: [awsSecretsManagerProvider({ prefix, client })] });
+    aws.answer((action) => (action === 'ListSecrets' ? ok({ SecretList: [] }) : undefined));
+    await secrets.set('A', 'a');
+    expect(await secrets.getAll()).toEqual({ A: 'a' });
+    await secrets.delete('A');
+    expect(await secrets.getAll()).toEqual({});
+  });
+
+  test.each([
+    ['InvalidRequestException', 'Operation not permitted on a replica secret', 'UNSUPPORTED'],
+    ['InvalidRequestException', 'It cannot be deleted: it has replicas', 'UNSUPPORTED'],
+    ['LimitExceededException', canary, 'UNSUPPORTED'],
+    ['EncryptionFailure', canary, 'DENIED'],
+    ['RequestTimeTooSkewed', canary, 'UNAUTHENTICATED'],
+  ])('%s (%s) fails a write and a deletion as %s', async (name, message, code) => {
+    const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+    aws.answer(() => exception(name, message));
+    for (const value of ['x', null]) {
+      const error = await write(named, { A: value })?.catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: `ERR_SECRET_${code}` });
+      assertNoLeak([canary], error);
+    }
+  });
+
+  test("a repeat of the SDK makes no second version: each write's token is its own", async () => {
+    const prefix = `token-${randomUUID()}/`;
+    await aws.admin.send(new CreateSecretCommand({ Name: `${prefix}A`, SecretString: 'old' }));
+    const tokens: string[] = [];
+    aws.answer((action, body) => {
+      if (action !== 'PutSecretValue') return undefined;
+      const input = JSON.parse(body);
+      tokens.push(input.ClientRequestToken);
+      if (tokens.length > 1) return undefined;
+      // the service acts, and the connection breaks before its answer
+      void aws.admin.send(new PutSecretValueCommand(input));
+      return 'cut';
+    });
+    const named = awsSecretsManagerProvider({ prefix, client });
+    await write(named, { A: 'new' });
+    await write(named, { A: 'newer' });
+    expect(tokens).toHaveLength(3);
+    expect(new Set(tokens).size).toBe(2);
+    expect(await named.history?.('A', context())).toHaveLength(3);
+  });
+
+  test('what is deleted in the middle of a write is not brought back', async () => {
+    const SecretId = `gone-${randomUUID()}`;
+    await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: '{"A":"a"}' }));
+    let refused = 0;
+    aws.answer((action) => {
+      if (action !== 'PutSecretValue' || refused > 0) return undefined;
+      refused += 1;
+      void aws.admin.send(new DeleteSecretCommand({ SecretId }));
+      return exception('InvalidRequestException', 'it was marked for deletion');
+    });
+    const bag = awsSecretsManagerProvider({ secretId: SecretId, client });
+    await expect(write(bag, { B: 'b' })).rejects.toMatchObject({ code: 'ERR_SECRET_CONFLICT' });
+  });
+});
+
+test('many requests of one read leave no listeners behind at its signal', async () => {
+  const given = context();
+  aws.answer(() => exception('AccessDeniedException'));
+  const names = Array.from({ length: 40 }, (_, index) => `N${index}`);
+  const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+  expect((await named.read(names, given)).entries.size).toBe(40);
+  expect(getEventListeners(given.signal, 'abort')).toHaveLength(0);
+});
+
+test('half a character is refused before anything is sent', async () => {
+  const before = aws.seen.length;
+  const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+  await expect(write(named, { A: 'a\ud800' })).rejects.toMatchObject({
+    code: 'ERR_SECRET_UNSUPPORTED',
+  });
+  expect(aws.seen.length).toBe(before);
+});
+
+test('a store that goes silent does not silence the watch', async () => {
+  const SecretId = `silent-${randomUUID()}`;
+  await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: '{}' }));
+  const { credentials } = await aws.createUser(rights.describe);
+  const line = await aws.line();
+  const own = aws.client(credentials, line.address);
+  const bag = awsSecretsManagerProvider({ secretId: SecretId, client: own, pollInterval: '1s' });
+  const stop = new AbortController();
+  const before = aws.seen.length;
+  const changes = vi.fn();
+  const watching = bag.watch?.(changes, stop.signal);
+  await vi.waitFor(() => expect(aws.seen.length).toBeGreaterThan(before), 10_000);
+  line.set({ kind: 'dark' });
+  await aws.admin.send(new PutSecretValueCommand({ SecretId, SecretString: '{"A":"a"}' }));
+  // the look is given up, and the next one calls anew
+  await vi.waitFor(() => expect(line.connections).toBeGreaterThan(1), 20_000);
+  line.set({ kind: 'pass' });
+  await vi.waitFor(() => expect(changes).toHaveBeenCalledTimes(1), 20_000);
+  stop.abort();
+  await watching;
+  own.destroy();
+  await line.close();
+}, 60_000);
+
+test.each<[unknown, RegExp]>([
+  [undefined, /secretId and prefix/],
+  [null, /secretId and prefix/],
+  [{ secretId: 5 }, /secretId is no text/],
+  [{ prefix: ['shop/'] }, /prefix is no text/],
+  [{ secretId: 'a', region: 1 }, /region is no text/],
+  [{ secretId: 'a', versionStage: null }, /versionStage is no text/],
+  [{ secretId: 'a', separator: 0 }, /separator is no text/],
+  [{ secretId: 'a', name: {} }, /name is no text/],
+  [{ secretId: 'a', client: {} }, /client is no client/],
+  [{ secretId: 'a', pollInterval: 'soon' }, /pollInterval/],
+  [{ prefix: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop/' }, /prefix/],
+  [{ prefix: 'shop prod/' }, /prefix/],
+])('options %j are refused, naming the option', (options, said) => {
+  expect(() => awsSecretsManagerProvider(options as AwsSecretsManagerProviderOptions)).toThrow(
+    expect.objectContaining({ code: 'ERR_SECRET_CONFIG', message: expect.stringMatching(said) }),
+  );
+});
+
+test('a region beside a client is refused: the client has its own', () => {
+  expect(() =>
+    awsSecretsManagerProvider({ secretId: 'a', client, region: 'eu-central-1' }),
+  ).toThrow(expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }));
+});

@@ -211,7 +211,7 @@ describe('what is refused', () => {
     ['a file and a source', ['.env', '--from', 'vault'], 'two sources'],
     ['AWS without a place', ['--to', 'aws'], 'aws needs a place'],
     ['nobody knows it', ['--to', 'valut'], 'there is no provider valut'],
-    ['a package that is not there', ['--to', 'sops'], 'npm install @keyfall/provider-sops'],
+    ['a package that is not there', ['--to', 'doppler'], 'npm install @keyfall/provider-doppler'],
     [
       '--purge of a store',
       ['--from', 'vault', '--to', 'dotenv:new.env', '--purge'],

@@ -1,6 +1,8 @@
 /**
  * A migration in words: the plan before, what to do next after. Names only.
  */
+import { isatty } from 'node:tty';
+import { formatTable } from '../layout.ts';
 import { countNames, listNames, printable } from '../terminal.ts';
 import { type MigrationPlan, namesOf, type PlannedAction } from './plan.ts';
 
@@ -14,13 +16,12 @@ const meanings: Readonly<Record<PlannedAction, string>> = {
   unselected: 'stays: not selected',
 };
 
-/** The plan as a table, one name a line. */
+/** The plan as a table, one name a line, as wide as the terminal that it is shown on. */
 export function planTable(plan: MigrationPlan, source: string, target: string): string {
-  const width = Math.max(0, ...plan.names.map(({ name }) => printable(name).length));
-  const rows = plan.names.map(
-    ({ name, action }) => `  ${printable(name).padEnd(width)}  ${meanings[action]}`,
-  );
-  return [`${source} (${countNames(plan.names.length)}) -> ${target}`, ...rows].join('\n');
+  const rows = plan.names.map(({ name, action }) => [printable(name), meanings[action]]);
+  const width = isatty(2) ? process.stderr.columns : undefined;
+  const heading = `${source} (${countNames(plan.names.length)}) -> ${target}\n`;
+  return `${heading}${formatTable(rows, { indent: '  ', width })}`.trimEnd();
 }
 
 /** Why there is nothing to do. */

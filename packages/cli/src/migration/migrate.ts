@@ -99,11 +99,10 @@ export async function migrate(
     fileChanged: false,
     ...facts,
   });
-  const isDone = () =>
-    draft.plan.changes.size === 0 && draft.edited === undefined && !isInterrupted;
-  if ((dryRun || !isDone() || namesOf(draft.plan, 'conflict', 'keep').length > 0) && !isQuiet())
+  const isIdle = isDone(draft) && !isInterrupted;
+  if ((dryRun || !isIdle || namesOf(draft.plan, 'conflict', 'keep').length > 0) && !isQuiet())
     writeLine(planTable(draft.plan, source.label, target.label));
-  if (isDone() && !dryRun && !hasConflict(draft.plan)) {
+  if (isIdle && !dryRun && !hasConflict(draft.plan)) {
     report(nothingToDo(draft.plan, target.label));
     return result({});
   }
@@ -125,8 +124,7 @@ export async function migrate(
       await chooseForConflicts(conflicts, target.label),
     );
   }
-  if (!yes && draft.plan.changes.size + (draft.edited === undefined ? 0 : 1) > 0)
-    await confirm(questionOf(draft, source, target));
+  if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target));
 
   const progress = showProgress(draft.edited === undefined ? 3 : 4);
   let done: Done | undefined;
@@ -214,8 +212,7 @@ async function carryOut(
 ): Promise<Done | Unchanged> {
   let draft = first;
   const resumed = await settleInterrupted(source, target);
-  const isDone = draft.plan.changes.size === 0 && draft.edited === undefined;
-  if (isDone && resumed === undefined) return { draft };
+  if (isDone(draft) && resumed === undefined) return { draft };
   const path =
     resumed?.path ?? (await freePath(recordBase(source), new Date(), (free) => journalPath(free)));
   const recordOf = (): MigrationRecord => recordFor(path, draft, resumed);
@@ -244,7 +241,7 @@ async function carryOut(
         if (attempt > 1 || !isSecretError(error, 'ERR_SECRET_CONFLICT')) throw error;
         // somebody else wrote since the plan was made: once more, on what is there now
         draft = await drawUp(source, target, options, draft.choices);
-        if (hasConflict(draft.plan)) {
+        if (hasConflict(draft.plan) || (isDone(draft) && resumed === undefined)) {
           if (written === 'no') await discard(path);
           return { draft };
         }
@@ -306,6 +303,11 @@ function assertSelected({ label, values }: MigrationSource, select: readonly str
     throw new SecretError('ERR_SECRET_NOT_FOUND', `${label} does not hold ${listNames(missing)}`, {
       hint: 'Check what --select names.',
     });
+}
+
+/** Whether there is nothing to write and nothing to edit. */
+function isDone({ plan, edited }: Draft): boolean {
+  return plan.changes.size === 0 && edited === undefined;
 }
 
 function hasConflict(plan: MigrationPlan): boolean {

@@ -6,10 +6,7 @@
 import type { Argument, Command, Option } from 'commander';
 
 /** The shells that there is completion for. */
-export const shells = ['bash', 'zsh', 'fish'] as const;
-
-/** One of {@link shells}. */
-export type Shell = (typeof shells)[number];
+export type Shell = 'bash' | 'zsh' | 'fish';
 
 interface CompletedOption {
   /** `--format`, and `-f` where it has one. */

@@ -46,7 +46,7 @@ export interface TableOptions {
 }
 
 /** The columns of the terminal that stdout is, if it is one. */
-export function terminalWidth(): number | undefined {
+function terminalWidth(): number | undefined {
   return isatty(1) ? process.stdout.columns : undefined;
 }
 

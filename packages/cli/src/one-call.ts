@@ -6,13 +6,13 @@ import { isSecretError, type ReadContext, SecretError, type SecretProvider } fro
 import { errnoCode } from './report-error.ts';
 import { notice } from './terminal.ts';
 
-/** Whether the provider's warnings are told on stderr, each once. */
+/** How it is asked. */
 export interface OneCallOptions {
+  /** Keep the provider's warnings back. Default: each is told once, on stderr. */
   readonly silent?: boolean;
+  /** Milliseconds that it has, if its own limit is not longer: a call may take several requests. */
+  readonly patience?: number;
 }
-
-/** Milliseconds that a provider has for one such call, which may take several requests. */
-const patience = 10_000;
 
 /**
  * What `work` answers about the provider.
@@ -23,40 +23,41 @@ const patience = 10_000;
 export async function oneCall<Result>(
   provider: SecretProvider,
   work: (context: ReadContext) => Promise<Result>,
-  { silent = false }: OneCallOptions = {},
+  { silent = false, patience = 10_000 }: OneCallOptions = {},
 ): Promise<Result> {
   const limit = Math.max(patience, provider.timeout ?? 0);
   const end = performance.now() + limit;
-  const signal = AbortSignal.timeout(limit);
+  const controller = new AbortController();
   const told = new Set<string>();
   const context: ReadContext = {
-    signal,
+    signal: controller.signal,
     timeLeft: () => Math.max(0, end - performance.now()),
     warn(message) {
       if (!silent && !told.has(message)) notice(`${provider.name}: ${message}`);
       told.add(message);
     },
   };
+  // a timer that keeps the process alive, for a provider that waits for nothing
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new SecretError('ERR_SECRET_UNAVAILABLE', `${provider.name} did not answer in time`, {
+          provider: provider.name,
+        }),
+      );
+      controller.abort();
+    }, limit);
+  });
   try {
-    return await Promise.race([work(context), expiry(signal)]);
+    return await Promise.race([work(context), expired]);
   } catch (error) {
-    if (signal.aborted) throw late(provider);
     if (isSecretError(error)) throw error;
     const kind = errnoCode(error) ?? (error instanceof Error ? error.constructor.name : 'no Error');
-    throw new SecretError('ERR_SECRET_INVALID', `failed with ${kind}`, {
+    throw new SecretError('ERR_SECRET_INVALID', `${provider.name} failed with ${kind}`, {
       provider: provider.name,
     });
+  } finally {
+    clearTimeout(timer);
   }
-}
-
-function expiry(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
-
-function late({ name }: SecretProvider): SecretError {
-  return new SecretError('ERR_SECRET_UNAVAILABLE', `${name} did not answer in time`, {
-    provider: name,
-  });
 }

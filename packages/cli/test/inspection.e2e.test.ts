@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -413,7 +414,8 @@ export default defineConfig({
 });
 
 describe('types', () => {
-  const typescript = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url));
+  const root = new URL('../../../', import.meta.url);
+  const typescript = createRequire(root).resolve('typescript/package.json');
 
   /** What the compiler says of a program beside the declarations. */
   async function compile(cwd: string, program: string): Promise<string> {
@@ -426,13 +428,14 @@ describe('types', () => {
         target: 'es2024',
         lib: ['es2024', 'esnext.disposable'],
         types: ['node'],
-        typeRoots: [fileURLToPath(new URL('../../../node_modules/@types', import.meta.url))],
+        typeRoots: [fileURLToPath(new URL('node_modules/@types', root))],
       },
       files: ['main.ts', 'secret-names.d.ts'],
     };
     await writeFile(join(cwd, 'tsconfig.json'), JSON.stringify(options));
     await writeFile(join(cwd, 'package.json'), '{ "type": "module" }');
-    return promisify(execFile)(typescript, ['-p', cwd]).then(
+    const compiler = join(dirname(typescript), 'bin/tsc');
+    return promisify(execFile)(process.execPath, [compiler, '-p', cwd]).then(
       () => '',
       ({ stdout }: { stdout: string }) => stdout,
     );

@@ -31,7 +31,7 @@ export interface DiffOptions extends SettingsOptions {
 }
 
 /** How two sets of secrets differ, by name. */
-export interface Difference {
+interface Difference {
   readonly onlyInA: readonly string[];
   readonly onlyInB: readonly string[];
   /** Both hold these, with other values. */
@@ -64,7 +64,7 @@ export async function diffCommand(a: string, b: string, options: DiffOptions): P
 }
 
 /** How two sets of secrets differ. Names are sorted. */
-export function differenceOf(a: Values, b: Values): Difference {
+function differenceOf(a: Values, b: Values): Difference {
   const names = [...a.keys()].sort();
   return {
     onlyInA: names.filter((name) => !b.has(name)),

@@ -56,7 +56,7 @@ export type VersionedProvider = SecretProvider & Required<Pick<SecretProvider, '
  * The versions of a name, newest first.
  * @throws `ERR_SECRET_NOT_FOUND` if the store knows of none, or none that is left holds the name
  */
-export async function versionsOf(
+async function versionsOf(
   provider: VersionedProvider,
   name: string,
 ): Promise<readonly SecretVersion[]> {

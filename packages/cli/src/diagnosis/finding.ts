@@ -61,7 +61,8 @@ async function askProvider(provider: SecretProvider): Promise<Answer> {
       silent: true,
     });
     if (!findings.some(({ state }) => state === 'failing')) return { findings };
-    // a fault may or may not keep the secrets from being read: only reading tells
+    // A fault may or may not keep the secrets from being read: only reading tells. What that makes on a
+    // server (a dynamic secret) is revoked when the chain is closed.
     const { code } = await readIt(provider);
     return { findings, ...(code !== undefined && { code }) };
   } catch (error) {

@@ -1,0 +1,74 @@
+import { isSecretError, memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { assertNoLeak } from '@keyfall/testkit';
+import { expect, test } from 'vitest';
+import { diagnoseProvider } from '../src/diagnosis/finding.ts';
+import { oneCall } from '../src/one-call.ts';
+
+const canary = 'canary-0ne-call';
+const provider: SecretProvider = memoryProvider({ A: canary });
+
+test('what it answers, and its own errors, as they are', async () => {
+  const batch = await oneCall(provider, (context) => provider.read('all', context));
+  expect(batch.entries.size).toBe(1);
+  const denied = new SecretError('ERR_SECRET_DENIED', 'it may not');
+  await expect(oneCall(provider, () => Promise.reject(denied))).rejects.toBe(denied);
+});
+
+test.each([
+  [new TypeError(canary), 'TypeError'],
+  [Object.assign(new Error(canary), { code: 'ECONNRESET' }), 'ECONNRESET'],
+  [Object.assign(new Error(canary), { code: canary }), 'Error'],
+  [canary, 'no Error'],
+])('an error of somebody else is told by its kind: %#', async (thrown, kind) => {
+  const error = await oneCall(provider, () => Promise.reject(thrown)).catch((each) => each);
+  assertNoLeak([canary], error);
+  expect(isSecretError(error, 'ERR_SECRET_INVALID')).toBe(true);
+  expect(error.reason).toBe(`memory failed with ${kind}`);
+});
+
+test('who never answers is unavailable, and is told to stop', async () => {
+  let signal: AbortSignal | undefined;
+  const endless = oneCall(
+    provider,
+    (context) => {
+      signal = context.signal;
+      return new Promise(() => {});
+    },
+    { patience: 10 },
+  );
+  await expect(endless).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+  expect(signal?.aborted).toBe(true);
+});
+
+test('a check that throws is a finding, without what it threw', async () => {
+  const broken: SecretProvider = {
+    ...provider,
+    check: () => Promise.reject(new Error(canary)),
+  };
+  const diagnosis = await diagnoseProvider(broken, undefined);
+  assertNoLeak([canary], diagnosis);
+  expect(diagnosis).toMatchObject({
+    code: 'ERR_SECRET_INVALID',
+    findings: [{ subject: 'check', state: 'failing', message: 'memory failed with Error' }],
+  });
+});
+
+test('one denied name is told of a provider that cannot be checked', async () => {
+  const partial: SecretProvider = {
+    name: 'own',
+    store: 'own store',
+    read: async () => ({
+      complete: true,
+      entries: new Map([
+        ['A', new SecretError('ERR_SECRET_DENIED', 'A is not for you', { hint: 'Ask somebody.' })],
+      ]),
+    }),
+  };
+  expect(await diagnoseProvider(partial, undefined)).toEqual({
+    about: 'own (store)',
+    code: 'ERR_SECRET_DENIED',
+    findings: [
+      { subject: 'content', state: 'failing', message: 'A is not for you', mend: 'Ask somebody.' },
+    ],
+  });
+});

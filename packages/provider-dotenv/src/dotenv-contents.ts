@@ -3,11 +3,14 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { SecretError } from '@keyfall/core';
-import { type DotenvFile, decodeText, problem, readBytes } from './dotenv-file.ts';
+import { decodeText, problem, readBytes, type StoreFile } from '@keyfall/core/files';
 import { loadParse } from './edit-dotenv.ts';
 
+/** Larger files are refused: no `.env` is so large, and a log or an image named by mistake is. Bytes. */
+export const sizeLimit: number = 8 * 1024 * 1024;
+
 /** A file of the provider, and whether it may be missing. */
-export interface Source extends DotenvFile {
+export interface Source extends StoreFile {
   readonly required: boolean;
 }
 
@@ -27,9 +30,11 @@ export async function readContents(
   for (const source of sources) {
     if (signal.aborted)
       throw new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
-    const bytes = await readBytes(source);
+    const bytes = await readBytes(source, sizeLimit);
     if (bytes !== undefined) {
       const text = decodeText(source, bytes);
+      if (text.includes('\0'))
+        throw problem(source, 'ERR_SECRET_INVALID', 'holds zero bytes', 'Save it as UTF-8.');
       const parse = await loadParse();
       contents.push({ bytes, text, values: parse(text) });
     } else if (source.required)

@@ -10,11 +10,11 @@ import {
   type SecretRecord,
   type WriteReceipt,
 } from '@keyfall/core';
+import { watchFiles } from '@keyfall/core/files';
 import { checkDotenv } from './check-dotenv.ts';
 import { merged, readContents, revisionOf, type Source, shownIn } from './dotenv-contents.ts';
 import { expandValues } from './expand-dotenv.ts';
 import { exposureOf } from './exposure.ts';
-import { watchFiles } from './watch-files.ts';
 import { writeOnce } from './write-dotenv.ts';
 
 /** Options of {@link dotenvProvider}. */

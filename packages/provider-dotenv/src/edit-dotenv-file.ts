@@ -3,10 +3,8 @@
  * Keyfall, and at one instant.
  */
 import { resolve } from 'node:path';
-import { SecretError } from '@keyfall/core';
-import { problem, readBytes, sizeLimit } from './dotenv-file.ts';
-import { lockFile } from './file-lock.ts';
-import { realPathOf, replaceFile } from './replace-file.ts';
+import { editFile } from '@keyfall/core/files';
+import { sizeLimit } from './dotenv-contents.ts';
 
 /** Options of {@link editDotenvFile}. */
 export interface EditDotenvFileOptions {
@@ -37,40 +35,15 @@ export interface EditDotenvFileOptions {
  * });
  * ```
  */
-export async function editDotenvFile(
+export function editDotenvFile(
   path: string,
   edit: (content: Buffer | undefined) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
   { signal = new AbortController().signal, timeout = 2_500 }: EditDotenvFileOptions = {},
 ): Promise<boolean> {
-  const provider = 'dotenv';
-  const file = { path: resolve(path), shown: path, provider };
   const end = performance.now() + timeout;
-  const timeLeft = () => end - performance.now();
-  const real = await realPathOf(file);
-  const release = await lockFile(file, real, { signal, timeLeft });
-  try {
-    for (let attempt = 0; attempt < 5; attempt++) {
-      const before = await readBytes(file);
-      const after = await edit(before);
-      if (after === undefined || same(before, after)) return false;
-      if (after.byteLength > sizeLimit)
-        throw problem(
-          file,
-          'ERR_SECRET_UNSUPPORTED',
-          `would be larger than ${sizeLimit / 1024 / 1024} MiB`,
-        );
-      const isUnchanged = async () => same(before, await readBytes(file));
-      if (await replaceFile(file, real, after, isUnchanged)) return true;
-    }
-    throw new SecretError('ERR_SECRET_CONFLICT', `${path} keeps being changed by others`, {
-      provider,
-      retryable: true,
-    });
-  } finally {
-    await release();
-  }
-}
-
-function same(some: Buffer | undefined, other: Uint8Array | undefined): boolean {
-  return some === undefined || other === undefined ? some === other : some.equals(other);
+  return editFile({ path: resolve(path), shown: path, provider: 'dotenv' }, edit, {
+    limit: sizeLimit,
+    signal,
+    timeLeft: () => end - performance.now(),
+  });
 }

@@ -3,7 +3,7 @@
  */
 import { access, constants, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errnoOf } from './dotenv-file.ts';
+import { errnoOf } from '@keyfall/core/files';
 import { isTracked } from './git-index.ts';
 
 /** What is known of a file's readers. */

@@ -2,6 +2,7 @@
  * One attempt to change the files of a provider: locked, read, edited, replaced.
  */
 import { isSecretError, type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
+import { lockFile, problem, realPathOf, replaceFile } from '@keyfall/core/files';
 import {
   type Content,
   merged,
@@ -9,12 +10,10 @@ import {
   revisionOf,
   type Source,
   shownIn,
+  sizeLimit,
 } from './dotenv-contents.ts';
-import { problem, sizeLimit } from './dotenv-file.ts';
 import { editDotenv, loadParse } from './edit-dotenv.ts';
 import { escapeReferences, expandValues } from './expand-dotenv.ts';
-import { lockFile } from './file-lock.ts';
-import { realPathOf, replaceFile } from './replace-file.ts';
 
 /** How a provider reads what is written. */
 export interface Reading {

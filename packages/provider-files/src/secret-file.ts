@@ -4,19 +4,25 @@
  * not. (Docker makes a folder where the file of a bind mount is missing.)
  */
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import type { SecretRecord } from '@keyfall/core';
-import { errnoOf, type FileSubject, problem, unreadable } from './file-errors.ts';
+import {
+  decodeText,
+  errnoOf,
+  openToRead,
+  problem,
+  readWhole,
+  type StoreFile,
+  unreadable,
+  type WholeFile,
+} from '@keyfall/core/files';
 import { isInside, realPathOf } from './secret-folder.ts';
 
 /** Larger files are refused. Kubernetes and systemd allow 1 MiB, Docker 500 kB. Bytes. */
 const sizeLimit = 1024 * 1024;
 
 /** One file to read. */
-export interface SecretFile extends FileSubject {
+export interface SecretFile extends StoreFile {
   readonly secretName: string;
-  /** Absolute path. */
-  readonly path: string;
   /** Real path of the folder that its links may not leave, if there is one. */
   readonly within: string | undefined;
 }
@@ -61,10 +67,11 @@ export async function readSecretFile(
         "If that is meant, set links: 'anywhere'.",
       );
     try {
-      const read = await readBytes(path, file);
+      const read = await readOnce(path, file);
       if (read === undefined) continue;
-      const { bytes, createdAt, mode } = read;
-      return { record: { value: textOf(bytes, file, form), createdAt }, path, mode };
+      const { bytes, stat } = read;
+      const record = { value: textOf(bytes, file, form), createdAt: Number(stat.mtimeMs) };
+      return { record, path, mode: Number(stat.mode) };
     } catch (error) {
       // ENOENT: removed meanwhile. ELOOP: a link took its place after its real path was found.
       if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ELOOP') throw unreadable(file, error);
@@ -73,61 +80,26 @@ export async function readSecretFile(
   throw problem(file, 'ERR_SECRET_UNAVAILABLE', 'keeps being changed while it is read');
 }
 
-/** The bytes of a file, or `undefined` if it was changed while it was read. */
-async function readBytes(path: string, file: FileSubject) {
-  // Without O_NONBLOCK the opening of a FIFO waits for a writer, and holds a thread for it.
-  const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants;
-  const handle = await open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+async function readOnce(path: string, file: StoreFile): Promise<WholeFile | undefined> {
+  const handle = await openToRead(path, constants.O_NOFOLLOW ?? 0);
   try {
-    const before = await handle.stat({ bigint: true });
-    if (before.isDirectory())
+    if ((await handle.stat()).isDirectory())
       throw problem(
         file,
         'ERR_SECRET_INVALID',
         'is a folder, not a file',
         'If it is a bind mount of Docker, the file to mount was missing.',
       );
-    if (!before.isFile()) throw problem(file, 'ERR_SECRET_INVALID', 'is not a regular file');
-    // The size is asked first so that a large file costs nothing, and kept to while reading since a
-    // file may grow, or, as below /proc, claim to be empty.
-    if (before.size > sizeLimit) throw tooLarge(file);
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(16 * 1024));
-      if (bytesRead === 0) break;
-      length += bytesRead;
-      if (length > sizeLimit) throw tooLarge(file);
-      chunks.push(buffer.subarray(0, bytesRead));
-    }
-    const after = await handle.stat({ bigint: true });
-    if (after.size !== before.size || after.mtimeNs !== before.mtimeNs) return undefined;
-    return {
-      bytes: Buffer.concat(chunks, length),
-      createdAt: Number(after.mtimeMs),
-      mode: Number(after.mode),
-    };
+    return await readWhole(handle, file, sizeLimit);
   } finally {
     await handle.close();
   }
 }
 
-function textOf(bytes: Buffer, file: FileSubject, { binary, keepNewline }: TextForm): string {
+function textOf(bytes: Buffer, file: StoreFile, { binary, keepNewline }: TextForm): string {
   if (binary) return bytes.toString('base64');
   const hint = 'Save it as UTF-8; if it is meant to hold bytes, name it in binary.';
-  const [first, second] = bytes;
-  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
-    throw problem(file, 'ERR_SECRET_INVALID', 'is UTF-16 text', hint);
-  if (bytes.includes(0)) throw problem(file, 'ERR_SECRET_INVALID', 'holds zero bytes', hint);
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw problem(file, 'ERR_SECRET_INVALID', 'is not valid UTF-8 text', hint);
-  }
+  const text = decodeText(file, bytes, hint);
+  if (text.includes('\0')) throw problem(file, 'ERR_SECRET_INVALID', 'holds zero bytes', hint);
   return keepNewline ? text : text.replace(/\r?\n$/, '');
-}
-
-function tooLarge(file: FileSubject) {
-  return problem(file, 'ERR_SECRET_INVALID', `is larger than ${sizeLimit / 1024 / 1024} MiB`);
 }

@@ -9,15 +9,13 @@
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { errnoOf, type FileSubject, problem, unreadable } from './file-errors.ts';
+import { errnoOf, problem, type StoreFile, unreadable } from '@keyfall/core/files';
 
 /** More entries than this is no folder of secrets, but `/usr/bin` or a home by mistake. */
 const mostEntries = 1_000;
 
 /** A folder to read from. */
-export interface SecretFolder extends FileSubject {
-  /** Absolute path. */
-  readonly path: string;
+export interface SecretFolder extends StoreFile {
   /** Whether a link in it may lead to a file outside it. */
   readonly links: 'inside' | 'anywhere';
 }
@@ -121,7 +119,10 @@ export function isInside(folder: string, path: string): boolean {
 }
 
 /** The real path, or `undefined` if nothing is there; a link to nothing is a broken one. */
-export async function realPathOf(path: string, subject: FileSubject): Promise<string | undefined> {
+export async function realPathOf(
+  path: string,
+  subject: Omit<StoreFile, 'path'>,
+): Promise<string | undefined> {
   // Between the look at a link and the look at what it leads to, the old version may have been
   // replaced and removed: only what leads to nothing each time leads to nothing.
   for (let attempt = 0; attempt < 5; attempt++) {

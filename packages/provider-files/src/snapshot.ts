@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
-import { problem } from './file-errors.ts';
+import { problem } from '@keyfall/core/files';
 import { type FileContent, readSecretFile } from './secret-file.ts';
 import {
   type Base,

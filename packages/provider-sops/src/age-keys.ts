@@ -8,8 +8,8 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
+import { errnoOf } from '@keyfall/core/files';
 import type { Identity } from 'age-encryption';
-import { errnoOf } from './sops-file.ts';
 import { sshIdentity } from './ssh-keys.ts';
 
 /** What the options of a provider say about keys. */

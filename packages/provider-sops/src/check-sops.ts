@@ -9,10 +9,11 @@ import {
   type ReadContext,
   type SecretError,
 } from '@keyfall/core';
+import { decodeText, readBytes } from '@keyfall/core/files';
 import { keyFilesOf } from './age-keys.ts';
 import { dataKeyOf, openSops, type ReadFile, readSops, type SopsSource } from './open-sops.ts';
 import { decryptBySops } from './sops-binary.ts';
-import { decodeText, readBytes } from './sops-file.ts';
+import { sizeLimit } from './sops-source.ts';
 
 /** Looks at everything, and throws for nothing that it is there to find. */
 export async function checkSops(
@@ -29,7 +30,7 @@ export async function checkSops(
       return undefined;
     }
   };
-  const bytes = await find('file', () => readBytes(source));
+  const bytes = await find('file', () => readBytes(source, sizeLimit));
   if (bytes === undefined && checks.length === 0)
     checks.push({
       subject: 'file',

@@ -3,11 +3,11 @@
  * leaves. A file that keys of age do not open, and other keys might, goes to the real sops.
  */
 import { SecretError } from '@keyfall/core';
+import { problem, type StoreFile } from '@keyfall/core/files';
 import { type AgeKeys, findAgeKeys } from './age-keys.ts';
 import { openDataKey } from './data-key.ts';
 import { decryptTree, type OpenedTree } from './decrypt-tree.ts';
 import { decryptValue } from './sops-cipher.ts';
-import { problem, type StoreFile } from './sops-file.ts';
 import type { ParsedFile, SopsFormat } from './sops-format.ts';
 import { readMetadata, type SopsMetadata } from './sops-metadata.ts';
 import { rulesOf, type SopsRules } from './sops-rules.ts';

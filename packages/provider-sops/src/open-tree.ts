@@ -2,10 +2,11 @@
  * From a path to what is in the file, by our own reading or by the real sops.
  */
 import { createHash } from 'node:crypto';
+import { decodeText, problem, readBytes } from '@keyfall/core/files';
 import type { OpenedTree } from './decrypt-tree.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
 import { decryptBySops } from './sops-binary.ts';
-import { decodeText, problem, readBytes } from './sops-file.ts';
+import { sizeLimit } from './sops-source.ts';
 
 /** Names the state of a file. What it is made from is encrypted with fresh randomness. */
 export function revisionOf(bytes: Uint8Array): string {
@@ -18,7 +19,7 @@ export async function openTree(
   signal: AbortSignal,
 ): Promise<{ readonly revision: string; readonly tree: OpenedTree } | undefined> {
   if (signal.aborted) throw problem(source, 'ERR_SECRET_ABORTED', 'was not read: aborted');
-  const bytes = await readBytes(source);
+  const bytes = await readBytes(source, sizeLimit);
   if (bytes === undefined) return undefined;
   const read = await readSops(source, decodeText(source, bytes));
   const key = await dataKeyOf(source, read.metadata, signal);

@@ -7,10 +7,10 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import { SecretError } from '@keyfall/core';
+import { decodeText, errnoOf, problem } from '@keyfall/core/files';
 import type { Opened, OpenedTree } from './decrypt-tree.ts';
 import { parseJson } from './json-format.ts';
 import type { SopsSource } from './open-sops.ts';
-import { decodeText, errnoOf, problem } from './sops-file.ts';
 import { type Branch, InvalidSops, type Leaf, type Node } from './sops-tree.ts';
 
 /** sops's exit codes that tell something (cmd/sops/codes). */

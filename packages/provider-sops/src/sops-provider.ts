@@ -5,7 +5,7 @@
 import {
   isSecretError,
   type SecretBatch,
-  SecretError,
+  type SecretError,
   type SecretProvider,
   type SecretRecord,
   type WriteReceipt,
@@ -77,19 +77,10 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
     },
 
     async write(changes, context): Promise<WriteReceipt> {
-      const { writeOnce } = await import('./write-sops.ts');
+      const { writeSops } = await import('./write-sops.ts');
       const source = await loadedSource(unloaded);
-      const conditional = changes.ifRevision !== undefined;
-      // Another program may change the file in between, as `sops edit` does: then once more, on what
-      // is there now.
-      for (let attempt = 0; attempt < 5; attempt++) {
-        const revision = await writeOnce(source, changes, options.ageRecipients, context);
-        if (revision !== undefined) return { revision, conditional };
-      }
-      throw new SecretError('ERR_SECRET_CONFLICT', `${path} keeps being changed by others`, {
-        provider: name,
-        retryable: true,
-      });
+      const revision = await writeSops(source, changes, options.ageRecipients, context);
+      return { revision, conditional: changes.ifRevision !== undefined };
     },
 
     async check(context) {
@@ -98,7 +89,7 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
     },
 
     async watch(onChange, signal) {
-      const { watchFiles } = await import('./watch-files.ts');
+      const { watchFiles } = await import('@keyfall/core/files');
       await watchFiles([unloaded.path], onChange, signal);
     },
   };

@@ -6,6 +6,9 @@ import { SecretError } from '@keyfall/core';
 import type { SopsSource } from './open-sops.ts';
 import type { SopsFormat } from './sops-format.ts';
 
+/** Larger files are refused: no file of secrets is so large, and a log named by mistake is. Bytes. */
+export const sizeLimit: number = 4 * 1024 * 1024;
+
 /** What tells a file and how to read it. */
 export interface SopsFileOptions {
   /**

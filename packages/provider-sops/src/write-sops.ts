@@ -1,34 +1,35 @@
 /**
- * One attempt to change a file: locked, read, edited, replaced; and the making of a new one.
+ * What a file holds after a change, and the making of a new one.
  */
 import { randomBytes } from 'node:crypto';
 import { type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
+import { decodeText, editFile, problem } from '@keyfall/core/files';
 import { findAgeKeys } from './age-keys.ts';
 import { recipientsOf, sealDataKey } from './data-key.ts';
 import { decryptTree } from './decrypt-tree.ts';
 import { editSops, signed } from './edit-sops.ts';
-import { lockFile } from './file-lock.ts';
 import { namesOf } from './names.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
 import { revisionOf } from './open-tree.ts';
-import { realPathOf, replaceFile } from './replace-file.ts';
 import { changeBySops, decryptBySops, type SopsChange } from './sops-binary.ts';
-import { decodeText, problem, readBytes, sizeLimit } from './sops-file.ts';
+import { sizeLimit } from './sops-source.ts';
 
-/** The revision after the write, or `undefined` if the file changed meanwhile and was not written. */
-export async function writeOnce(
+/**
+ * Changes what `entries` name.
+ *
+ * @returns the revision after the write
+ * @throws as `editFile`; as `readSops` and `editSops`; `ERR_SECRET_CONFLICT` if the file's revision is not
+ *   `ifRevision`
+ */
+export async function writeSops(
   source: SopsSource,
   { entries, ifRevision }: SecretChanges,
   recipients: readonly string[] | undefined,
   context: WriteContext,
-): Promise<string | undefined> {
-  // Why it cannot be read comes before why it cannot be locked.
-  await readBytes(source);
-  const real = await realPathOf(source);
-  const unlock = await lockFile(source, real, context);
-  try {
-    const bytes = await readBytes(source);
-    const revision = bytes === undefined ? '' : revisionOf(bytes);
+): Promise<string> {
+  let revision = '';
+  const edit = async (bytes: Buffer | undefined, real: string) => {
+    revision = bytes === undefined ? '' : revisionOf(bytes);
     if (ifRevision !== undefined && ifRevision !== revision)
       throw new SecretError('ERR_SECRET_CONFLICT', `${source.shown} changed since it was read`, {
         provider: source.provider,
@@ -38,15 +39,12 @@ export async function writeOnce(
       bytes === undefined
         ? await firstContent(source, entries, recipients, context)
         : await edited(source, real, bytes, entries, context);
-    if (after === undefined) return revision;
-    const replaced = await replaceFile(source, real, limited(source, after), async () => {
-      const now = await readBytes(source);
-      return (now === undefined ? '' : revisionOf(now)) === revision;
-    });
-    return replaced ? revisionOf(after) : undefined;
-  } finally {
-    await unlock();
-  }
+    if (after !== undefined) revision = revisionOf(after);
+    return after;
+  };
+  const { signal, timeLeft } = context;
+  await editFile(source, edit, { limit: sizeLimit, signal, timeLeft });
+  return revision;
 }
 
 /** What a file holds that a write makes: for the keys that this provider has, unless told otherwise. */
@@ -123,14 +121,9 @@ export async function createSops(
   recipients: readonly string[],
   context: WriteContext,
 ): Promise<void> {
-  const bytes = limited(source, await newContent(source, values, recipients, context.warn));
-  const real = await realPathOf(source);
-  const unlock = await lockFile(source, real, context);
-  try {
-    await replaceFile(source, real, bytes, async () => true);
-  } finally {
-    await unlock();
-  }
+  const bytes = await newContent(source, values, recipients, context.warn);
+  const { signal, timeLeft } = context;
+  await editFile(source, () => bytes, { limit: sizeLimit, signal, timeLeft });
 }
 
 /** A file that holds `values` and that each of `recipients` can open. */
@@ -171,10 +164,4 @@ async function newContent(
       ? await signed(source, text, tree, key)
       : await editSops(source, { ...read, key, tree }, values, warn);
   return Buffer.from(content);
-}
-
-function limited(source: SopsSource, bytes: Buffer): Buffer {
-  if (bytes.length <= sizeLimit) return bytes;
-  const limit = `would be larger than ${sizeLimit / 1024 / 1024} MiB`;
-  throw problem(source, 'ERR_SECRET_UNSUPPORTED', limit);
 }

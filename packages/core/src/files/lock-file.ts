@@ -1,20 +1,21 @@
 /**
  * One writer at a time for one file, across processes.
  *
- * A `.env` file is changed by reading it, editing it and renaming the result over it, and two who do
- * that at once lose one of the changes. Comparing before the rename narrows that window and cannot
- * close it, and Node has no flock(2); so writers take turns by a lock file beside the file, created
- * with O_EXCL. It names its owner. A lock whose owner is dead is broken; that an owner is dead is
- * believed only of a process in our own process table (same host, same pid namespace). Any other
- * lock is waited for, and then reported with the file to remove.
+ * A file is changed by reading it, editing it and renaming the result over it, and two who do that at
+ * once lose one of the changes. Comparing before the rename narrows that window and cannot close it,
+ * and Node has no flock(2); so writers take turns by a lock file beside the file, which names its
+ * owner. A lock whose owner is dead is broken; that an owner is dead is believed only of a process in
+ * our own process table (same host, same pid namespace). Any other lock is waited for, and then
+ * reported with the file to remove.
  */
 import { randomUUID } from 'node:crypto';
 import { link, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type ReadContext, SecretError } from '@keyfall/core';
-import { type DotenvFile, errnoOf, problem } from './dotenv-file.ts';
+import { SecretError } from '../secret-error.ts';
+import type { ReadContext } from '../secret-provider.ts';
 import { writeProblem } from './replace-file.ts';
+import { errnoOf, problem, type StoreFile } from './store-file.ts';
 
 /** Who holds a lock, as its file says. */
 interface Owner {
@@ -33,7 +34,7 @@ interface Owner {
  *   `ERR_SECRET_ABORTED` if the signal fires; as {@link writeProblem} if no lock file can be made
  */
 export async function lockFile(
-  file: DotenvFile,
+  file: StoreFile,
   real: string,
   { signal, timeLeft }: Pick<ReadContext, 'signal' | 'timeLeft'>,
 ): Promise<() => Promise<void>> {
@@ -47,7 +48,7 @@ export async function lockFile(
       if (await create(lock, mine)) return () => rm(lock, { force: true });
       const theirs = await contentOf(lock);
       if (theirs === undefined) continue;
-      if ((await isDead(theirs, place)) && (await breakLock(lock, theirs))) continue;
+      if ((await isDead(theirs, place)) && (await breakLock(lock, theirs, owner))) continue;
     } catch (error) {
       throw error instanceof SecretError ? error : writeProblem(file, error);
     }
@@ -100,10 +101,18 @@ async function createInPlace(path: string, content: string): Promise<boolean> {
 /**
  * Removes a dead owner's lock. Those who find it dead at the same time must not remove the lock of
  * the first who then takes it: so only who holds a second lock removes, and looks once more before.
+ * That of one who was killed at it is removed without a third: two would have to meet there as well.
+ *
+ * @returns whether to try for the lock again at once
  */
-async function breakLock(lock: string, dead: string): Promise<boolean> {
+async function breakLock(lock: string, dead: string, owner: Owner): Promise<boolean> {
   const breaking = `${lock}.break`;
-  if (!(await create(breaking, ''))) return false;
+  if (!(await create(breaking, JSON.stringify(owner)))) {
+    const theirs = await contentOf(breaking);
+    if (theirs !== undefined && (await isDead(theirs, owner.place)))
+      await rm(breaking, { force: true });
+    return false;
+  }
   try {
     if ((await contentOf(lock)) === dead) await rm(lock, { force: true });
     return true;

@@ -4,8 +4,8 @@
  */
 import { access, constants, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { SecretError, type SecretErrorCode } from '@keyfall/core';
-import { type DotenvFile, errnoOf, problem } from './dotenv-file.ts';
+import { SecretError, type SecretErrorCode } from '../secret-error.ts';
+import { errnoOf, errnoProblem, type StoreFile } from './store-file.ts';
 
 const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, hint?: string]> =
   new Map([
@@ -28,19 +28,15 @@ const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, h
   ]);
 
 /** The `SecretError` for what `node:fs` threw while a file was written. */
-export function writeProblem(file: DotenvFile, thrown: unknown): SecretError {
-  const errno = errnoOf(thrown);
-  const known = refusals.get(errno);
-  if (known !== undefined) return problem(file, ...known);
-  const code = /^E[A-Z0-9]+$/.test(errno) ? ` (${errno})` : '';
-  return problem(file, 'ERR_SECRET_UNAVAILABLE', `could not be written${code}`);
+export function writeProblem(file: StoreFile, thrown: unknown): SecretError {
+  return errnoProblem(file, thrown, refusals, 'could not be written');
 }
 
 /**
  * Where the file really is: a link is followed, so that what it points to is replaced and not the
  * link. A file that is not there has its folder's real path.
  */
-export async function realPathOf(file: DotenvFile): Promise<string> {
+export async function realPathOf(file: StoreFile): Promise<string> {
   try {
     return await realpath(file.path);
   } catch (error) {
@@ -64,7 +60,7 @@ export async function realPathOf(file: DotenvFile): Promise<string> {
  *   owner could not be kept
  */
 export async function replaceFile(
-  file: DotenvFile,
+  file: StoreFile,
   real: string,
   content: Uint8Array,
   unchanged: () => Promise<boolean>,

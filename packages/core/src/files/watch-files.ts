@@ -1,15 +1,24 @@
 /**
- * Tells when one of some files becomes another. Editors write a new file and rename it over the old
- * one, so it is the folders that are watched. Their events only say that it is time to look: what
- * counts is that a file is another one once they have calmed down.
+ * Tells when files become others. Editors write a new file and rename it over the old one, so it is
+ * the folders that are watched. Their events only say that it is time to look: one swap of a
+ * Kubernetes volume is a dozen of them, and a touched file is one too. What counts is that the state
+ * is another one once they have calmed down.
  */
 import { type FSWatcher, realpathSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf } from './dotenv-file.ts';
+import { errnoOf } from './store-file.ts';
 
 /** How long without an event until we look, and the longest that events put it off. Milliseconds. */
 const calm = 50;
 const patience = 500;
+
+/** What a watch looks at. */
+export interface Watched {
+  /** The folders in which something happens when it changes. They may differ from look to look. */
+  readonly folders: () => readonly string[];
+  /** A text that is another one when it has changed. */
+  readonly state: () => string;
+}
 
 /**
  * Calls `onChange` once for each change of the files at `paths` (absolute), until `signal` fires. A
@@ -17,8 +26,25 @@ const patience = 500;
  *
  * @throws what `fs.watch` throws, if the system has no watch left
  */
-export async function watchFiles(
+export function watchFiles(
   paths: readonly string[],
+  onChange: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const watched = {
+    folders: () => paths.flatMap(foldersOf),
+    state: () => paths.map(identityOf).join(),
+  };
+  return watchState(watched, onChange, signal);
+}
+
+/**
+ * Calls `onChange` once for each new state, until `signal` fires. Watches from the moment it is called.
+ *
+ * @throws what `fs.watch` throws, if the system has no watch left
+ */
+export async function watchState(
+  watched: Watched,
   onChange: () => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -36,26 +62,25 @@ export async function watchFiles(
     timer.unref();
   };
   const arm = () => {
-    const folders = new Map(
-      paths.flatMap(foldersOf).map((folder) => [`${folder} ${inodeOf(folder)}`, folder]),
-    );
-    for (const [key, watcher] of watchers)
-      if (!folders.has(key)) {
+    const wanted = new Map(watched.folders().map((path) => [identityOf(path), path]));
+    for (const [identity, watcher] of watchers)
+      if (!wanted.has(identity)) {
         watcher.close();
-        watchers.delete(key);
+        watchers.delete(identity);
       }
-    for (const [key, folder] of folders) {
-      if (watchers.has(key)) continue;
+    for (const [identity, path] of wanted) {
+      if (watchers.has(identity)) continue;
       try {
-        const watcher = watch(folder, { persistent: false }, stirred);
-        watcher.on('error', stirred); // the folder is gone: the next look finds the one above it
-        watchers.set(key, watcher);
+        const watcher = watch(path, { persistent: false }, stirred);
+        // The folder is gone: the one above it has an event of its own.
+        watcher.on('error', stirred);
+        watchers.set(identity, watcher);
       } catch (error) {
+        // Gone since it was looked for, or not to be read: there is something above it.
         if (!['ENOENT', 'EACCES', 'EPERM'].includes(errnoOf(error))) throw error;
       }
     }
   };
-  const stateNow = () => paths.map(stateOf).join();
   const look = () => {
     timer = undefined;
     try {
@@ -64,7 +89,7 @@ export async function watchFiles(
       fail(error);
       return;
     }
-    const now = stateNow();
+    const now = watched.state();
     if (now === state) return;
     state = now;
     onChange();
@@ -73,7 +98,7 @@ export async function watchFiles(
   let state: string;
   try {
     arm();
-    state = stateNow();
+    state = watched.state();
     await new Promise<void>((resolve, reject) => {
       fail = reject;
       signal.addEventListener('abort', () => resolve(), { once: true });
@@ -87,34 +112,30 @@ export async function watchFiles(
 /** The folder that has the file, that of the file a link leads to, or the nearest one there is. */
 function foldersOf(path: string): string[] {
   const folders: string[] = [];
-  const real = realPath(path);
+  const real = realPathNow(path);
   if (real !== undefined) folders.push(dirname(real));
   let above = dirname(path);
   // A folder that is removed has no event of its own on every system: the one above it has.
   folders.push(dirname(above));
-  while (realPath(above) === undefined && above !== dirname(above)) above = dirname(above);
+  while (realPathNow(above) === undefined && above !== dirname(above)) above = dirname(above);
   return [...folders, above];
 }
 
-function stateOf(path: string): string {
+/** Which folder is at `path`, or which file and at which state, its permissions included. */
+export function identityOf(path: string): string {
   try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-    return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+    const stat = statSync(path, { bigint: true });
+    const { dev, ino, size, mtimeNs, ctimeNs } = stat;
+    return stat.isDirectory()
+      ? `${path} ${dev} ${ino}`
+      : `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
   } catch (error) {
     return errnoOf(error);
   }
 }
 
-function inodeOf(folder: string): string {
-  try {
-    const { dev, ino } = statSync(folder, { bigint: true });
-    return `${dev} ${ino}`;
-  } catch {
-    return '';
-  }
-}
-
-function realPath(path: string): string | undefined {
+/** The real path, or `undefined` if nothing is there. */
+export function realPathNow(path: string): string | undefined {
   try {
     return realpathSync(path);
   } catch {

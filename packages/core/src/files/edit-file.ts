@@ -1,0 +1,65 @@
+/**
+ * The whole way from what is in one file to what shall be in it.
+ */
+import { SecretError } from '../secret-error.ts';
+import type { ReadContext } from '../secret-provider.ts';
+import { lockFile } from './lock-file.ts';
+import { realPathOf, replaceFile } from './replace-file.ts';
+import { problem, readBytes, type StoreFile } from './store-file.ts';
+
+/** How {@link editFile} goes about it. */
+export interface EditFileOptions extends Pick<ReadContext, 'signal' | 'timeLeft'> {
+  /** A larger file is neither read nor written. Bytes. */
+  readonly limit: number;
+}
+
+/**
+ * Replaces a file by what `edit` makes of it, in turn with every other writer that uses this. Mode,
+ * owner and links stay; a new file gets mode 0600. If a program that knows no lock changes the file in
+ * between, `edit` is called again, with what is there then.
+ *
+ * @param edit - gets the file's bytes, or `undefined` if there is none, and its real path; returns the
+ *   new bytes, or `undefined` to leave it as it is. What it throws is passed on, and the file stays
+ * @returns whether the file was changed
+ * @throws `ERR_SECRET_DENIED`, `_INVALID`, `_CONFIG`, `_UNAVAILABLE` if the file cannot be read, locked or
+ *   written; `ERR_SECRET_UNSUPPORTED` if it would grow too large or is a mount of its own;
+ *   `ERR_SECRET_CONFLICT` if others keep changing it; `ERR_SECRET_ABORTED`
+ */
+export async function editFile(
+  file: StoreFile,
+  edit: (
+    bytes: Buffer | undefined,
+    real: string,
+  ) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
+  { limit, ...context }: EditFileOptions,
+): Promise<boolean> {
+  // Why it cannot be read comes before why it cannot be locked.
+  await readBytes(file, limit);
+  const real = await realPathOf(file);
+  const unlock = await lockFile(file, real, context);
+  try {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const before = await readBytes(file, limit);
+      const after = await edit(before, real);
+      if (after === undefined || same(before, after)) return false;
+      if (after.byteLength > limit)
+        throw problem(
+          file,
+          'ERR_SECRET_UNSUPPORTED',
+          `would be larger than ${limit / 1024 / 1024} MiB`,
+        );
+      const isUnchanged = async () => same(before, await readBytes(file, limit));
+      if (await replaceFile(file, real, after, isUnchanged)) return true;
+    }
+  } finally {
+    await unlock();
+  }
+  throw new SecretError('ERR_SECRET_CONFLICT', `${file.shown} keeps being changed by others`, {
+    provider: file.provider,
+    retryable: true,
+  });
+}
+
+function same(some: Buffer | undefined, other: Uint8Array | undefined): boolean {
+  return some === undefined || other === undefined ? some === other : some.equals(other);
+}

@@ -1,0 +1,19 @@
+/**
+ * `@keyfall/core/files`: what every provider over files needs, and nobody else. It is no part of the
+ * main entry, so that who keeps no secrets in files loads none of it.
+ */
+export { type EditFileOptions, editFile } from './edit-file.ts';
+export { lockFile } from './lock-file.ts';
+export { realPathOf, replaceFile } from './replace-file.ts';
+export {
+  decodeText,
+  errnoOf,
+  openToRead,
+  problem,
+  readBytes,
+  readWhole,
+  type StoreFile,
+  unreadable,
+  type WholeFile,
+} from './store-file.ts';
+export { identityOf, realPathNow, type Watched, watchFiles, watchState } from './watch-files.ts';

@@ -1,0 +1,179 @@
+/**
+ * Reads one file from disk, and tells apart what can be wrong with it. A file that is not there is an
+ * answer; a link to nowhere, a folder, a pipe, or a file in another encoding is not: taking any of
+ * those for "no file" would start an application without its secrets.
+ */
+import { type BigIntStats, constants } from 'node:fs';
+import { type FileHandle, lstat, open } from 'node:fs/promises';
+import { SecretError, type SecretErrorCode } from '../secret-error.ts';
+
+/** A file or folder, and whose it is. */
+export interface StoreFile {
+  /** Absolute path. */
+  readonly path: string;
+  /** The path as the user gave it: what errors show. */
+  readonly shown: string;
+  /** Name of the provider, for errors. */
+  readonly provider: string;
+  /** The secret that the file holds, where it holds one alone. */
+  readonly secretName?: string;
+}
+
+/** What errors need to know of a file. */
+type Subject = Omit<StoreFile, 'path'>;
+
+/** What one reading of a file found. */
+export interface WholeFile {
+  readonly bytes: Buffer;
+  readonly stat: BigIntStats;
+}
+
+/** The errno of what `node:fs` threw, else `''`; the only fact of it that may ever be shown. */
+export function errnoOf(thrown: unknown): string {
+  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+}
+
+/** A `SecretError` about this file or folder. */
+export function problem(
+  { shown, provider, secretName }: Subject,
+  code: SecretErrorCode,
+  reason: string,
+  hint?: string,
+): SecretError {
+  return new SecretError(code, `${shown} ${reason}`, { provider, secretName, hint });
+}
+
+const access = 'Give this user read access to it, and to the folders above.';
+const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, hint?: string]> =
+  new Map([
+    ['EACCES', ['ERR_SECRET_DENIED', 'may not be read', access]],
+    ['EPERM', ['ERR_SECRET_DENIED', 'may not be read', access]],
+    ['ELOOP', ['ERR_SECRET_INVALID', 'is a link that leads in a circle']],
+    // What opening a socket, or a device without a driver, answers.
+    ['ENXIO', ['ERR_SECRET_INVALID', 'is not a regular file']],
+    ['ENOTDIR', ['ERR_SECRET_CONFIG', 'lies below something that is not a folder']],
+    ['ENAMETOOLONG', ['ERR_SECRET_CONFIG', 'is a longer path than the system allows']],
+  ]);
+
+/** The `SecretError` for what `node:fs` threw about a file that is there; one of ours stays itself. */
+export function unreadable(file: Subject, thrown: unknown): SecretError {
+  return thrown instanceof SecretError
+    ? thrown
+    : errnoProblem(file, thrown, refusals, 'could not be read');
+}
+
+/** The `SecretError` that `known` has for an errno; with another one, what was tried and the errno. */
+export function errnoProblem(
+  file: Subject,
+  thrown: unknown,
+  known: typeof refusals,
+  failure: string,
+): SecretError {
+  const errno = errnoOf(thrown);
+  const refusal = known.get(errno);
+  if (refusal !== undefined) return problem(file, ...refusal);
+  const code = /^E[A-Z0-9]+$/.test(errno) ? ` (${errno})` : '';
+  return problem(file, 'ERR_SECRET_UNAVAILABLE', `${failure}${code}`);
+}
+
+/**
+ * Opens a file to read it, and waits for nobody: the plain opening of a FIFO waits for a writer, and
+ * holds a thread for it.
+ *
+ * @param flags - more of `fs.constants`, such as `O_NOFOLLOW`
+ * @throws what `node:fs` throws
+ */
+export function openToRead(path: string, flags = 0): Promise<FileHandle> {
+  return open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | flags);
+}
+
+/**
+ * All of an open file, or `undefined` if it was written into meanwhile: half a file lacks names.
+ *
+ * @param limit - a larger file is refused: none of secrets is so large, and a log named by mistake is.
+ *   Bytes
+ * @throws `ERR_SECRET_INVALID` if it is not a regular file, or larger; `ERR_SECRET_CONFIG` if it is a
+ *   folder; what `node:fs` throws
+ */
+export async function readWhole(
+  handle: FileHandle,
+  file: Subject,
+  limit: number,
+): Promise<WholeFile | undefined> {
+  const before = await handle.stat({ bigint: true });
+  if (before.isDirectory())
+    throw problem(file, 'ERR_SECRET_CONFIG', 'is a folder', 'Name the file in it.');
+  if (!before.isFile()) throw problem(file, 'ERR_SECRET_INVALID', 'is not a regular file');
+  const tooLarge = () =>
+    problem(file, 'ERR_SECRET_INVALID', `is larger than ${limit / 1024 / 1024} MiB`);
+  // The size is asked first so that a large file costs nothing, and kept to while reading since a
+  // file may grow, or, as below /proc, claim to be empty.
+  if (before.size > limit) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for (;;) {
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(64 * 1024));
+    if (bytesRead === 0) break;
+    length += bytesRead;
+    if (length > limit) throw tooLarge();
+    chunks.push(buffer.subarray(0, bytesRead));
+  }
+  const stat = await handle.stat({ bigint: true });
+  if (stat.size !== before.size || stat.mtimeNs !== before.mtimeNs) return undefined;
+  return { bytes: Buffer.concat(chunks, length), stat };
+}
+
+/**
+ * The bytes of the file, or `undefined` if there is none.
+ *
+ * @param limit - bytes, as for {@link readWhole}
+ * @throws `ERR_SECRET_DENIED` without permission; `ERR_SECRET_INVALID` if it is a link to nothing or
+ *   in a circle, not a regular file, or too large; `ERR_SECRET_CONFIG` if the path cannot name a file;
+ *   `ERR_SECRET_UNAVAILABLE` for any other failure to read, and while it is being written into
+ */
+export async function readBytes(file: StoreFile, limit: number): Promise<Buffer | undefined> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    let handle: FileHandle;
+    try {
+      handle = await openToRead(file.path);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw unreadable(file, error);
+      if (!(await isLink(file.path))) return undefined;
+      throw problem(file, 'ERR_SECRET_INVALID', 'is a link that points to nothing');
+    }
+    try {
+      const whole = await readWhole(handle, file, limit);
+      if (whole !== undefined) return whole.bytes;
+    } catch (error) {
+      throw unreadable(file, error);
+    } finally {
+      await handle.close();
+    }
+  }
+  throw problem(file, 'ERR_SECRET_UNAVAILABLE', 'keeps being changed while it is read');
+}
+
+/**
+ * The text of a file's bytes, its byte order mark included.
+ *
+ * @throws `ERR_SECRET_INVALID` if they are not UTF-8 text, with `hint`: who goes on with replacement
+ *   characters has values, or names, that nobody wrote
+ */
+export function decodeText(file: Subject, bytes: Uint8Array, hint = 'Save it as UTF-8.'): string {
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
+    throw problem(file, 'ERR_SECRET_INVALID', 'is UTF-16 text', hint);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw problem(file, 'ERR_SECRET_INVALID', 'is not valid UTF-8 text', hint);
+  }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch {
+    return false; // removed in between, or its folder is not there either
+  }
+}

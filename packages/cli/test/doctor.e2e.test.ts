@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -350,6 +350,34 @@ describe('the .env', () => {
     const found = await look(cwd, env);
     expect(found.fault.command).toBe('echo .env >> .gitignore');
     await expectMended(cwd, env, found);
+  });
+
+  test.each([
+    ['is a folder', 2, (path: string) => mkdir(path)],
+    ['is UTF-16', 5, (path: string) => writeFile(path, '\ufeffA=1\n', 'utf16le')],
+    ['points to nothing', 5, (path: string) => symlink('nowhere', path)],
+  ])('%s', async (_, code, make) => {
+    const cwd = await folder();
+    await make(join(cwd, '.env'));
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({ code, fault: { subject: 'settings' } });
+    expect(found.fault.message).toContain('.env is ');
+  });
+
+  test('has lines that dotenv drops, and a name twice', async () => {
+    const cwd = await folder('A=1\nA=2\nno assignment\n');
+    await writeFile(join(cwd, 'edit'), '#!/bin/sh\nsed -i "/A=1/d; /no/d" "$1"\n', { mode: 0o755 });
+    const found = await look(cwd, { EDITOR: './edit' });
+    expect(found.fault).toMatchObject({ subject: 'lines of .env' });
+    expect(found.fault.command).toBe(`\${EDITOR:-vi} .env`);
+    await expectMended(cwd, { EDITOR: './edit' }, found);
+  });
+
+  test('says neither yes nor no about Vault', async () => {
+    const cwd = await folder('USE_VAULT=maybe\n');
+    const found = await look(cwd, settings({ USE_VAULT: 'maybe' }));
+    expect(found).toMatchObject({ code: 2, fault: { command: 'export USE_VAULT=true' } });
+    await expectMended(cwd, settings({ USE_VAULT: 'maybe' }), found);
   });
 
   test('names a Vault that is not asked', async () => {

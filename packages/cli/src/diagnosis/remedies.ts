@@ -137,6 +137,16 @@ const remedies: readonly Remedy[] = [
     command: (finding) => `echo ${quoted(baseOf(finding))} >> .gitignore`,
   },
   {
+    subject: /^(lines|names) of /,
+    found: /./,
+    command: ({ subject }) => edit(subject.replace(/^\w+ of /, '')),
+  },
+  {
+    subject: /^settings$/,
+    found: /^USE_VAULT is neither/,
+    command: () => 'export USE_VAULT=true',
+  },
+  {
     subject: /^settings$/,
     found: /KEYFALL_PROFILE are both missing/,
     command: () => 'export KEYFALL_PROFILE=NAME',

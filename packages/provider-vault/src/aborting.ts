@@ -1,7 +1,27 @@
 /**
- * Callers that stop waiting, for work that goes on.
+ * Callers that stop waiting, for work that goes on; and work that goes on without keeping the process.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
+import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+
+/** Bounds of a request that may have no caller: it does not keep the process alive by itself. */
+export interface UnattendedContext extends ReadContext {
+  readonly unattended: true;
+}
+
+/** Whether nobody but those who `whileWaiting` holds the process for it. */
+export function isUnattended(context: ReadContext): boolean {
+  return 'unattended' in context;
+}
+
+/** The end of `work`, which holds the process until then: what it does may be unattended. */
+export async function whileWaiting<Result>(work: Promise<Result>): Promise<Result> {
+  const hold = setInterval(() => {}, 2 ** 31 - 1);
+  try {
+    return await work;
+  } finally {
+    clearInterval(hold);
+  }
+}
 
 /** Why a call was ended: the signal's own reason if it is one of ours. */
 export function abortError(signal: AbortSignal, provider: string): SecretError {
@@ -22,7 +42,7 @@ export async function unlessAborted<Result>(
     if (signal.aborted) stop();
   });
   try {
-    return await Promise.race([work, aborted]);
+    return await whileWaiting(Promise.race([work, aborted]));
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -14,7 +14,7 @@
  * Time counts from before a request was sent.
  */
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
-import { unlessAborted } from './aborting.ts';
+import { type UnattendedContext, unlessAborted, whileWaiting } from './aborting.ts';
 import type { Credentials, LeaseRequests } from './lease-requests.ts';
 import {
   alarmOf,
@@ -104,9 +104,10 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
   const tokenLeft = ({ credentials }: Held): number => credentials.token.remaining();
 
   /** One request's bounds. */
-  function context(limit: number, signal: AbortSignal = over.signal): ReadContext {
+  function context(limit: number): UnattendedContext {
     const deadline = clock.monotonic() + limit;
-    return { signal, warn, timeLeft: () => Math.max(0, deadline - clock.monotonic()) };
+    const timeLeft = () => Math.max(0, deadline - clock.monotonic());
+    return { signal: over.signal, warn, timeLeft, unattended: true };
   }
 
   /** Sets the alarm for the next thing to do about what is held. */
@@ -364,7 +365,7 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
     },
 
     close() {
-      closing ??= Promise.resolve().then(giveAllBack);
+      closing ??= whileWaiting(Promise.resolve().then(giveAllBack));
       return closing;
     },
   };

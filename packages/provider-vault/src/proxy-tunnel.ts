@@ -47,13 +47,11 @@ export function tunnelThrough(proxy: ProxySettings): Agent['createConnection'] {
       method: 'CONNECT',
       path: authority,
       agent: false,
-      headers: {
-        Host: authority,
-        ...(proxy.authorization === undefined
-          ? {}
-          : { 'Proxy-Authorization': proxy.authorization }),
-      },
     });
+    // no part of the options: NODE_DEBUG=net and http print those
+    connecting.setHeader('Host', authority);
+    if (proxy.authorization !== undefined)
+      connecting.setHeader('Proxy-Authorization', proxy.authorization);
     let making: { destroy(error: Error): unknown } = connecting;
     const timer = setTimeout(
       () => making.destroy(new Error('not in time')),

@@ -244,8 +244,11 @@ function exchange(
     );
     call.signal.addEventListener('abort', onAbort);
     underWay.add(onAbort);
+    if (call.unattended) timer.unref();
 
     request.on('socket', (socket) => {
+      // the agent takes it back as any other
+      if (call.unattended) socket.unref();
       // a tunnel hands over a socket that is secure already
       if (request.reusedSocket || !socket.connecting) sent = true;
       else

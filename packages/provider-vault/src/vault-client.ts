@@ -4,7 +4,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ReadContext, SecretError } from '@keyfall/core';
-import { abortError } from './aborting.ts';
+import { abortError, isUnattended } from './aborting.ts';
 import type { VaultAddress } from './connection-settings.ts';
 import { tokenFileSession } from './token-file-session.ts';
 import {
@@ -75,7 +75,7 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     token: string | undefined,
   ): Promise<WireResult> {
     const { signal, timeLeft } = context;
-    const bounds = { signal, timeLeft, node };
+    const bounds = { signal, timeLeft, node, unattended: isUnattended(context) };
     const call = anonymous ? bounds : { ...bounds, token, namespace, makes };
     const result = await (verb === 'write' || verb === 'update'
       ? wire[verb](path, body, call)
@@ -161,7 +161,7 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
           throw error;
         }
         try {
-          await wait(delay, undefined, { signal: context.signal });
+          await wait(delay, undefined, { signal: context.signal, ref: !isUnattended(context) });
         } catch {
           throw abortError(context.signal, provider);
         }

@@ -243,7 +243,7 @@ export function vaultLogin({
         if (denied || status === 400) refusal = { login: same, error, times, until };
         throw error;
       }
-      await wait(delay, undefined, { signal: context.signal }).catch(() => {
+      await wait(delay, undefined, { signal: context.signal, ref: false }).catch(() => {
         throw error;
       });
     }

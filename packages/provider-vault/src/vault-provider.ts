@@ -46,10 +46,13 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
   const { origin } = client.subject;
   const places = documents.map(({ place }) => (namespace === '' ? place : `${namespace}/${place}`));
 
-  /** What every call starts with. */
-  function begin({ warn }: ReadContext): void {
+  /** What every call starts with. The version is asked for once, before several documents need it. */
+  async function begin(context: ReadContext): Promise<void> {
     if (settings.tls.skipVerify && settings.address.secure)
-      warn(`the certificate of ${origin} is not checked: ${settings.tls.skipVerifyFrom} is on`);
+      context.warn(
+        `the certificate of ${origin} is not checked: ${settings.tls.skipVerifyFrom} is on`,
+      );
+    await mount.version(context);
   }
 
   return {
@@ -60,15 +63,15 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
       settings.kvVersion === undefined ? 'depends' : settings.kvVersion === 2 ? 'always' : 'never',
     ...(timeout === undefined ? {} : { timeout }),
     async read(_names, context) {
-      begin(context);
+      await begin(context);
       return layers.read(context);
     },
     async write({ entries, ifRevision }, context) {
-      begin(context);
+      await begin(context);
       return layers.write(entries, ifRevision, context);
     },
     async list(context) {
-      begin(context);
+      await begin(context);
       return layers.names(context);
     },
     // version 1 keeps no versions: said before the call where it is known
@@ -76,13 +79,14 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
       ? {}
       : {
           async history(secretName: string, context: ReadContext) {
-            begin(context);
+            await begin(context);
             return (await layers.holderOf(secretName, context)).history(secretName, context);
           },
           async readVersion(secretName: string, version: string, context: ReadContext) {
-            begin(context);
-            checkVersion(Number(version), name);
-            return layers.readVersion(secretName, Number(version), context);
+            const number = /^\d+$/.test(version) ? Number(version) : Number.NaN;
+            checkVersion(number, name);
+            await begin(context);
+            return layers.readVersion(secretName, number, context);
           },
         }),
     async check(context) {

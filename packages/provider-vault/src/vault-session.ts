@@ -11,7 +11,7 @@
  * Only tokens of logins are ever revoked.
  */
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
-import { unlessAborted } from './aborting.ts';
+import { type UnattendedContext, unlessAborted, whileWaiting } from './aborting.ts';
 import {
   alarmOf,
   backOff,
@@ -155,10 +155,11 @@ export function createSession(options: SessionOptions): VaultSession {
   }
 
   /** Bounds of a request that no caller waits for. */
-  function background(limit: number): ReadContext {
+  function background(limit: number): UnattendedContext {
     const deadline = clock.monotonic() + limit;
     return {
       signal: over.signal,
+      unattended: true,
       timeLeft: () => Math.max(0, deadline - clock.monotonic()),
       warn: (message) => warn(message),
     };
@@ -422,7 +423,7 @@ export function createSession(options: SessionOptions): VaultSession {
       return () => void listeners.delete(listener);
     },
     close() {
-      closing ??= Promise.resolve().then(end);
+      closing ??= whileWaiting(Promise.resolve().then(end));
       return closing;
     },
   };

@@ -23,6 +23,8 @@ export interface WireCall {
   readonly inconsistent?: 'forward-active-node' | undefined;
   /** A `read` that makes something on the server (a lease): it is not sent twice, no more than a write. */
   readonly makes?: boolean | undefined;
+  /** Nobody waits for it: the process may end before its answer comes. */
+  readonly unattended?: boolean | undefined;
 }
 
 /** Who the result is from, where there are several nodes. */

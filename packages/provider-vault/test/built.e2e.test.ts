@@ -102,6 +102,7 @@ const others = [
   vaultProvider({ wire: '${wire}', token: 'wrong-' + process.env.VAULT_TOKEN }),
   vaultProvider({ wire: '${wire}', address: 'http://127.0.0.1:1' }),
   vaultProvider({ wire: '${wire}', address: process.env.VAULT_ADDR.replace('http:', 'https:') }),
+  vaultProvider({ wire: '${wire}', address: 'https://127.0.0.1', proxy: process.env.PROXY }),
 ];
 const codes = [];
 for (const other of others) {
@@ -112,15 +113,23 @@ for (const other of others) {
 }
 await provider.close();
 console.log(JSON.stringify(codes));`;
-    const env = { VAULT_ADDR: server.address, DEBUG: '*', NODE_DEBUG: 'net,tls,timer' };
+    const password = canary();
+    const env = {
+      VAULT_ADDR: server.address,
+      DEBUG: '*',
+      NODE_DEBUG: 'net,tls,timer,http,https,stream',
+      PROXY: `http://user:${password}@127.0.0.1:1`,
+    };
     const { result, output } = await run(source, env);
     expect(result).toEqual([
       'ERR_SECRET_UNAUTHENTICATED',
       'ERR_SECRET_UNAVAILABLE',
       expect.stringMatching(/CONFIG|TLS/),
+      'ERR_SECRET_UNAVAILABLE',
     ]);
     expect(output).toMatch(/NET \d+/); // it was switched on
-    assertNoLeak([token, value], output);
+    const pair = Buffer.from(`user:${password}`).toString('base64');
+    assertNoLeak([token, value, password, pair], output);
   },
 );
 
@@ -136,6 +145,28 @@ console.log(JSON.stringify([before, loaded()]));`;
   const env = { VAULT_ADDR: server.address };
   expect((await run(source('direct'), env)).result).toEqual([0, 0]);
   expect((await run(source('node-vault'), env)).result).toEqual([0, expect.any(Number)]);
+});
+
+test('a login that nobody waits for any more does not keep a program from ending', async () => {
+  const source = `
+const { userpassAuth, vaultProvider } = await import(${JSON.stringify(built)});
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+const silent = createServer((socket) => socket.unref().once('data', () => silent.emit('asked')));
+await once(silent.listen(0, '127.0.0.1').unref(), 'listening');
+const address = 'http://127.0.0.1:' + silent.address().port;
+const auth = userpassAuth({ username: 'shop', password: 'pw' });
+const provider = vaultProvider({ address, path: 'shop', auth });
+const end = new AbortController();
+const context = { signal: end.signal, timeLeft: () => 20_000, warn: console.error };
+const reading = provider.read('all', context).catch(({ code }) => code);
+const holding = () => process.getActiveResourcesInfo().filter((name) => !/Pipe|TTY/.test(name));
+await once(silent, 'asked');
+const before = holding();
+end.abort();
+console.log(JSON.stringify([before, await reading, holding()]));`;
+  // while it is waited for, a timer holds the program
+  expect((await run(source)).result).toEqual([['Timeout'], 'ERR_SECRET_ABORTED', []]);
 });
 
 test('installed without node-vault it works, and says what to install for the other wire', async () => {

@@ -2,12 +2,8 @@
 // one comes from Debian, and `npm test` needs npm alone. `-o FILE` makes a key, `-y FILE` tells its
 // public part.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { generateIdentity, identityToRecipient } from 'age-encryption';
 
-const library = new URL(
-  '../../packages/provider-sops/node_modules/age-encryption/dist/index.js',
-  import.meta.url,
-);
-const { generateIdentity, identityToRecipient } = await import(library.href);
 const [option, file] = process.argv.slice(2);
 if (option === '-o') {
   const identity = await generateIdentity();

@@ -21,7 +21,7 @@ export interface EndpointOptions extends SettingsOptions {
 }
 
 /** Where a migration goes. */
-export interface Destination {
+interface Destination {
   readonly provider: SecretProvider;
   /** Whether it is the Vault of the settings, which `USE_VAULT=true` turns on. */
   readonly isSettingsVault: boolean;

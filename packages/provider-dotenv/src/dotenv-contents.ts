@@ -1,10 +1,9 @@
 /**
  * What the files of one provider hold at one moment.
  */
-import { createHmac, randomBytes } from 'node:crypto';
 import { SecretError } from '@keyfall/core';
 import { decodeText, problem, readBytes, type StoreFile } from '@keyfall/core/files';
-import { loadParse } from './edit-dotenv.ts';
+import { loadParse } from './parse-dotenv.ts';
 
 /** Larger files are refused: no `.env` is so large, and a log or an image named by mistake is. Bytes. */
 export const sizeLimit: number = 8 * 1024 * 1024;
@@ -56,20 +55,4 @@ export function merged(contents: readonly (Content | undefined)[]): Map<string, 
 
 export function shownIn(sources: readonly Source[]): string {
   return sources.map(({ shown }) => shown).join(', ');
-}
-
-// Keyed by a secret of this process: a plain hash of a short file can be guessed, and with it the
-// values. So a revision means nothing to another process.
-let revisionKey: Buffer | undefined;
-
-export function revisionOf(
-  contents: readonly ({ readonly bytes: Uint8Array } | undefined)[],
-): string {
-  revisionKey ??= randomBytes(32);
-  const hash = createHmac('sha256', revisionKey);
-  for (const content of contents) {
-    hash.update(content === undefined ? 'missing;' : `${content.bytes.length};`);
-    if (content !== undefined) hash.update(content.bytes);
-  }
-  return hash.digest('hex').slice(0, 32);
 }

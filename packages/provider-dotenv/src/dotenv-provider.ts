@@ -11,11 +11,10 @@ import {
   type WriteReceipt,
 } from '@keyfall/core';
 import { watchFiles } from '@keyfall/core/files';
-import { checkDotenv } from './check-dotenv.ts';
-import { merged, readContents, revisionOf, type Source, shownIn } from './dotenv-contents.ts';
+import { merged, readContents, type Source, shownIn } from './dotenv-contents.ts';
 import { expandValues } from './expand-dotenv.ts';
 import { exposureOf } from './exposure.ts';
-import { writeOnce } from './write-dotenv.ts';
+import { revisionOf } from './revision.ts';
 
 /** Options of {@link dotenvProvider}. */
 export interface DotenvProviderOptions {
@@ -73,7 +72,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
 
     async read(_names, { signal, warn }): Promise<SecretBatch> {
       const contents = await readContents(sources, name, signal);
-      const revision = revisionOf(contents);
+      const revision = revisionOf(sources, contents);
       if (contents.every((content) => content === undefined)) {
         const description = sources.length === 1 ? 'has no such file' : 'has none of these files';
         const missingDocument = { description, optional: true };
@@ -89,6 +88,8 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
     },
 
     async write(changes, context): Promise<WriteReceipt> {
+      // imported here and for a check below: what only reads has no use for it
+      const { writeOnce } = await import('./write-dotenv.ts');
       const conditional = changes.ifRevision !== undefined;
       // Another program may change a file in between, as an editor does: then once more, on what
       // is there now.
@@ -102,7 +103,10 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
       });
     },
 
-    check: (context) => checkDotenv(sources, { provider: name, expand }, context),
+    async check(context) {
+      const { checkDotenv } = await import('./check-dotenv.ts');
+      return checkDotenv(sources, { provider: name, expand }, context);
+    },
 
     watch: (onChange, signal) =>
       watchFiles(

@@ -7,10 +7,8 @@
  * reads the result as meant, with every other name as before. An edit that no try achieves is refused.
  */
 import { SecretError } from '@keyfall/core';
+import { loadParse, type Parse, type Values } from './parse-dotenv.ts';
 import { type DotenvPair, scanDotenv } from './scan-dotenv.ts';
-
-type Values = ReadonlyMap<string, string>;
-type Parse = (text: string) => Values;
 
 /**
  * `text` with `changes` made: a new value by name, or `null` to take the name out. What is not
@@ -38,12 +36,6 @@ export async function editDotenv(
   for (const [name, value] of changes)
     edited = value === null ? without(edited, name, parse) : withValue(edited, name, value, parse);
   return edited;
-}
-
-/** npm dotenv's parser. Loaded at first use: a chain that never reaches a file needs none. */
-export async function loadParse(): Promise<Parse> {
-  const { parse } = await import('dotenv');
-  return (text) => new Map(Object.entries(parse(text, { fast: true })));
 }
 
 const quotes = ["'", '"', '`'];

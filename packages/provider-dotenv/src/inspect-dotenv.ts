@@ -2,7 +2,7 @@
  * What a person should know about a `.env` file before it is moved elsewhere: dotenv drops what it
  * does not understand, and says nothing.
  */
-import { loadParse } from './edit-dotenv.ts';
+import { loadParse } from './parse-dotenv.ts';
 import { scanDotenv } from './scan-dotenv.ts';
 
 /** What stands in the text of a `.env` file. Lines count from 1. */

@@ -7,13 +7,14 @@ import {
   type Content,
   merged,
   readContents,
-  revisionOf,
   type Source,
   shownIn,
   sizeLimit,
 } from './dotenv-contents.ts';
-import { editDotenv, loadParse } from './edit-dotenv.ts';
+import { editDotenv } from './edit-dotenv.ts';
 import { escapeReferences, expandValues } from './expand-dotenv.ts';
+import { loadParse } from './parse-dotenv.ts';
+import { revisionOf } from './revision.ts';
 
 /** How a provider reads what is written. */
 export interface Reading {
@@ -31,7 +32,7 @@ export async function writeOnce(
   const { places, release } = await lockAll(sources, context);
   try {
     const contents = await readContents(sources, provider, context.signal);
-    const revision = revisionOf(contents);
+    const revision = revisionOf(sources, contents);
     if (ifRevision !== undefined && ifRevision !== revision)
       throw new SecretError(
         'ERR_SECRET_CONFLICT',
@@ -52,10 +53,10 @@ export async function writeOnce(
     if (typeof place !== 'string') throw place;
     const replaced = await replaceFile(target, place, bytes, async () => {
       const now = await readContents(sources, provider, context.signal);
-      return revisionOf(now) === revision;
+      return revisionOf(sources, now) === revision;
     });
     return replaced
-      ? revisionOf(contents.with(index, { text, bytes, values: new Map() }))
+      ? revisionOf(sources, contents.with(index, { text, bytes, values: new Map() }))
       : undefined;
   } finally {
     await release();

@@ -1,7 +1,7 @@
 /**
  * Migrations between any two stores, on real ones: Vault, an encrypted file, AWS as moto has it.
  */
-import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type MotoServer,
@@ -188,6 +188,23 @@ describe('with a configuration', () => {
       code: 2,
       stderr: expect.stringContaining('The providers are: dotenv, sealed, vault'),
     });
+  });
+
+  test('its paths begin where it is, and those of the command line where the user is', async () => {
+    const root = await configured([{ provider: 'dotenv' }, sops]);
+    const cwd = join(root, 'app');
+    await mkdir(cwd);
+    await mkdir(join(root, '.git'));
+    await writeFile(join(cwd, '.env'), `APP=${canary}\n`);
+    const same = ['--from', 'dotenv:../.env', '--to', 'dotenv'];
+    for (const [args, code] of [
+      [['--to', 'dotenv:.env', '--purge'], 2],
+      [same, 2],
+      [['--to', 'dotenv'], 0],
+    ] as const)
+      expect(await keyfall(['migrate', '--yes', ...args], { cwd, env })).toMatchObject({ code });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`APP=${canary}\n`);
+    expect(await readFile(join(root, '.env'), 'utf8')).toBe(`TOKEN=${canary}\nAPP=${canary}\n`);
   });
 
   test('with nothing that can be written to', async () => {

@@ -20,9 +20,15 @@ export interface EndpointOptions extends SettingsOptions {
   readonly to?: string | undefined;
 }
 
-/** Where a migration goes. */
-interface Destination {
+/** One of the two ends. */
+interface End {
   readonly provider: SecretProvider;
+  /** Where its relative paths begin. */
+  readonly folder: string;
+}
+
+/** Where a migration goes. */
+interface Destination extends End {
   /** Whether it is the Vault of the settings, which `USE_VAULT=true` turns on. */
   readonly isSettingsVault: boolean;
 }
@@ -39,28 +45,27 @@ export interface Endpoints {
  * @throws `ERR_SECRET_CONFIG` for an end that nobody knows, or that is the other one; as
  *   {@link readSource}
  */
-export async function resolveEndpoints(options: EndpointOptions): Promise<Endpoints> {
-  const { file, from = 'dotenv', to } = options;
-  const configured = await configuredProviders(options);
-  const isFile = from === 'dotenv' || from.startsWith('dotenv:');
-  if (file !== undefined && from !== 'dotenv')
+export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoints> {
+  const { from = 'dotenv', to } = given;
+  if (given.file !== undefined && from !== 'dotenv')
     throw new SecretError('ERR_SECRET_CONFIG', 'a file and --from are two sources', {
       hint: 'Give one of them.',
     });
-  const path = file ?? options.dotenv ?? (placeOf(from) || '.env');
-  const fromProvider = isFile ? undefined : await providerOf(from, configured, options);
-  const source = fromProvider ? await readStoreSource(fromProvider) : await readSource(path);
-  const here = fromProvider
-    ? await filesOf(fromProvider, configured.folder)
-    : new Set([await realPathOf(path)]);
-  const isSame = async (provider: SecretProvider) =>
-    provider.store === fromProvider?.store ||
-    [...(await filesOf(provider, configured.folder))].some((each) => here.has(each));
+  const isFile = from === 'dotenv' || from.startsWith('dotenv:');
+  const options = isFile ? { ...given, file: given.file ?? (placeOf(from) || undefined) } : given;
+  const configured = await configuredProviders(options);
+  const path = options.file ?? options.dotenv ?? '.env';
+  const store = isFile ? undefined : await endOf(from, configured, options);
+  const source = store ? await readStoreSource(store.provider) : await readSource(path);
+  const here = store ? await filesOf(store) : new Set([await realPathOf(path)]);
+  const isSource = async (end: End) =>
+    end.provider.store === store?.provider.store ||
+    [...(await filesOf(end))].some((each) => here.has(each));
   const destination =
     to === undefined
-      ? await standard(options, configured, isSame)
+      ? await standard(options, configured, isSource)
       : await named(to, configured, options);
-  if (await isSame(destination.provider))
+  if (await isSource(destination))
     throw new SecretError(
       'ERR_SECRET_CONFIG',
       `${printable(destination.provider.store)} is where the values come from`,
@@ -80,8 +85,8 @@ export async function resolveDestination(
   const configured = await configuredProviders(options);
   if (options.to !== undefined) return (await named(options.to, configured, options)).provider;
   const here = await realPathOf(source);
-  const isSource = async (provider: SecretProvider) =>
-    provider.store === source || (await filesOf(provider, configured.folder)).has(here);
+  const isSource = async (end: End) =>
+    end.provider.store === source || (await filesOf(end)).has(here);
   return (await standard(options, configured, isSource)).provider;
 }
 
@@ -94,11 +99,9 @@ export async function resolveStoreSource(
   store: string,
 ): Promise<MigrationSource> {
   const { from } = options;
-  const provider =
-    from === undefined
-      ? undefined
-      : await providerOf(from, await configuredProviders(options), options);
-  if (provider?.store === store) return readStoreSource(provider);
+  const end =
+    from === undefined ? undefined : await endOf(from, await configuredProviders(options), options);
+  if (end?.provider.store === store) return readStoreSource(end.provider);
   throw new SecretError('ERR_SECRET_CONFIG', `the values came from ${printable(store)}`, {
     hint: 'Give the --from and --to of the migration.',
   });
@@ -123,14 +126,16 @@ async function configuredProviders(options: SettingsOptions): Promise<Configured
 /** Where a migration goes that does not say it. */
 async function standard(
   options: EndpointOptions,
-  { file, providers }: Configured,
-  isSource: (provider: SecretProvider) => Promise<boolean>,
+  { file, folder, providers }: Configured,
+  isSource: (end: End) => Promise<boolean>,
 ): Promise<Destination> {
-  if (file === undefined)
-    return { provider: await configuredVault(vaultOptions(options)), isSettingsVault: true };
+  if (file === undefined) {
+    const provider = await configuredVault(vaultOptions(options));
+    return { provider, folder, isSettingsVault: true };
+  }
   for (const provider of providers)
-    if (provider.write !== undefined && !(await isSource(provider)))
-      return { provider, isSettingsVault: false };
+    if (provider.write !== undefined && !(await isSource({ provider, folder })))
+      return { provider, folder, isSettingsVault: false };
   throw new SecretError(
     'ERR_SECRET_CONFIG',
     'the configuration has no other provider that can be written to',
@@ -144,7 +149,7 @@ async function named(
   options: EndpointOptions,
 ): Promise<Destination> {
   const isSettingsVault = name === 'vault' && !isConfigured(name, configured);
-  return { provider: await providerOf(name, configured, options), isSettingsVault };
+  return { ...(await endOf(name, configured, options)), isSettingsVault };
 }
 
 function isConfigured(name: string, { providers }: Configured): boolean {
@@ -154,15 +159,19 @@ function isConfigured(name: string, { providers }: Configured): boolean {
 /** Kinds that may be named without a configuration. */
 const kinds: readonly string[] = ['vault', 'dotenv', 'sops', 'aws', 'doppler', 'files'];
 
-/** A provider of the configuration, or one by kind and place. */
+/** A provider of the configuration by its name, or one by kind and place. */
+async function endOf(text: string, configured: Configured, options: EndpointOptions): Promise<End> {
+  const byName = (name: string) => configured.providers.find((each) => each.name === name);
+  const found = byName(text) ?? (text === 'aws' ? byName('aws-secrets-manager') : undefined);
+  if (found !== undefined) return { provider: found, folder: configured.folder };
+  return { provider: await providerOf(text, configured, options), folder: process.cwd() };
+}
+
 async function providerOf(
   text: string,
   configured: Configured,
   options: EndpointOptions,
 ): Promise<SecretProvider> {
-  const byName = (name: string) => configured.providers.find((each) => each.name === name);
-  const found = byName(text) ?? (text === 'aws' ? byName('aws-secrets-manager') : undefined);
-  if (found !== undefined) return found;
   const kind = text.split(':', 1)[0] ?? '';
   const place = placeOf(text);
   if (kind === 'vault' && place === '') return configuredVault(vaultOptions(options));
@@ -209,9 +218,9 @@ function vaultOptions({ file, ...options }: EndpointOptions): SettingsOptions {
   return file === undefined ? options : { ...options, dotenv: file };
 }
 
-/** The files that a provider keeps its values in, by its store's text; of any other store, no file. */
-async function filesOf({ store }: SecretProvider, folder: string): Promise<ReadonlySet<string>> {
-  const paths = store.replace(/^sops /, '').split(', ');
+/** The files that an end keeps its values in, by its store's text; of any other store, no file. */
+async function filesOf({ provider, folder }: End): Promise<ReadonlySet<string>> {
+  const paths = provider.store.replace(/^sops /, '').split(', ');
   return new Set(await Promise.all(paths.map((path) => realPathOf(resolve(folder, path)))));
 }
 

@@ -114,15 +114,11 @@ export async function migrate(
     report('this was a dry run: nothing changed.');
     return result({});
   }
-  if (hasConflict(draft.plan)) {
+  while (hasConflict(draft.plan)) {
     if (yes || options.onConflict !== undefined || !canPrompt()) return result({});
-    const conflicts = namesOf(draft.plan, 'conflict');
-    draft = await drawUp(
-      source,
-      target,
-      options,
-      await chooseForConflicts(conflicts, target.label),
-    );
+    const chosen = await chooseForConflicts(namesOf(draft.plan, 'conflict'), target.label);
+    const choices = new Map([...(draft.choices ?? []), ...chosen]);
+    draft = await drawUp(source, target, options, choices);
   }
   if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target));
 

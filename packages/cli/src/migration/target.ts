@@ -123,6 +123,8 @@ export async function verify(
     throw new SecretError(
       'ERR_SECRET_INVALID',
       `${target.label} was read back, and does not hold what was written for ${listNames(wrong)}`,
-      { hint: 'The file is unchanged. Look whether somebody else writes there, and run it again.' },
+      {
+        hint: 'Nothing else was changed. Look whether somebody else writes there, and run it again.',
+      },
     );
 }

@@ -132,15 +132,17 @@ export function namedSecrets(
     const batches: string[][] = [];
     for (let start = 0; start < possible.length; start += batchSize)
       batches.push(possible.slice(start, start + batchSize));
+    const alone: string[] = [];
     await inTurns(batches, async (batch) => {
       try {
-        await readAlone(await readBatch(batch, context, entries));
+        alone.push(...(await readBatch(batch, context, entries)));
       } catch (error) {
         if (!isSecretError(error, 'ERR_SECRET_DENIED')) throw error;
         mayBatch = false;
-        await readAlone(batch);
+        alone.push(...batch);
       }
     });
+    await readAlone(alone);
     return entries;
   }
 

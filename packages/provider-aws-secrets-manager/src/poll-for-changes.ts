@@ -5,8 +5,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isSecretError } from '@keyfall/core';
 import type { CallBounds } from './secrets-manager-calls.ts';
 
-/** Milliseconds that one look may take. */
-const lookLimit = 5_000;
+/** Milliseconds that a look may take of a store that is polled faster still. */
+const shortestLimit = 2_500;
 
 /**
  * Calls `onChange` whenever `look` answers something else than before, until the signal fires. A look
@@ -22,7 +22,7 @@ export async function pollForChanges(
 ): Promise<void> {
   let before: string | undefined;
   while (!signal.aborted) {
-    const over = AbortSignal.timeout(lookLimit);
+    const over = AbortSignal.timeout(Math.max(interval, shortestLimit));
     try {
       // a store that has gone silent must not silence the watch
       const now = await look({ signal: AbortSignal.any([signal, over]) });

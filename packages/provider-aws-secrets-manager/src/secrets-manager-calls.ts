@@ -77,7 +77,7 @@ export function secretsManagerCalls(settings: CallerSettings): SecretsManagerCal
         const used = client ?? new sdk.SecretsManagerClient(region === undefined ? {} : { region });
         if (client === undefined) own = used;
         else if (region !== undefined) await assertRegion(used);
-        // one of its own: the SDK leaves its listeners at a signal
+        // one of its own: the listeners of many requests at one signal look like a leak to Node
         const options = { abortSignal: AbortSignal.any([bounds.signal]) };
         return { output: await run({ sdk, client: used, options }) };
       } catch (thrown) {

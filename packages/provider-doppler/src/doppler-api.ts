@@ -3,6 +3,7 @@
  * where that changes nothing, and ended by an answer or by the one error that tells what happened. The
  * service's own texts are not shown, since they may quote what was sent.
  */
+import { isUtf8 } from 'node:buffer';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ReadContext, SecretError, type SecretErrorCode } from '@keyfall/core';
 
@@ -115,13 +116,18 @@ async function attempt(
     const text = await textOf(response);
     if (text === undefined)
       return failed(
-        problem('ERR_SECRET_INVALID', 'was answered by more than 8 MiB', undefined, status),
+        problem(
+          'ERR_SECRET_INVALID',
+          'was answered by more than 8 MiB, or by what is no UTF-8',
+          undefined,
+          status,
+        ),
       );
     const json = parsed(text);
-    if (status === 200 && json !== undefined)
-      return { answer: { kind: 'ok', json, etag: headers.get('etag') ?? undefined } };
     // the API says so itself; a web server in its place does not
-    const isDoppler = (json as { success?: unknown } | undefined)?.success === false;
+    const isDoppler = (json as { success?: unknown } | null | undefined)?.success === false;
+    if (status === 200 && json !== undefined && !isDoppler)
+      return { answer: { kind: 'ok', json, etag: headers.get('etag') ?? undefined } };
     if (status === 404 && isDoppler) return { answer: { kind: 'missing' } };
     if (status === 401)
       return failed(
@@ -174,8 +180,8 @@ async function attempt(
     const code = codeOf(thrown);
     if (/CERT|SELF_SIGNED|UNABLE_TO_|_TLS_|_SSL_|^EPROTO$/.test(code))
       return failed(problem('ERR_SECRET_TLS', `could not be asked for over TLS (${code})`));
-    if (code.startsWith('HPE_'))
-      return failed(problem('ERR_SECRET_INVALID', `was not answered in HTTP (${code})`));
+    if (/^(?:HPE|Z)_/.test(code))
+      return failed(problem('ERR_SECRET_INVALID', `was answered by broken HTTP (${code})`));
     return failed(
       problem('ERR_SECRET_UNAVAILABLE', `could not be asked for (${code})`),
       // what was not connected was not sent
@@ -195,7 +201,7 @@ function codeOf(thrown: unknown): string {
   return /^[A-Z][A-Z0-9_]*$/.test(found) ? found : 'no code';
 }
 
-/** @returns `undefined` for a body over the limit */
+/** @returns `undefined` for a body over the limit, or with bytes that would be read as other ones */
 async function textOf(response: Response): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -204,7 +210,8 @@ async function textOf(response: Response): Promise<string | undefined> {
     if (size > sizeLimit) return undefined;
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString();
+  const bytes = Buffer.concat(chunks);
+  return isUtf8(bytes) ? bytes.toString() : undefined;
 }
 
 function parsed(text: string): unknown {
@@ -219,6 +226,7 @@ function parsed(text: string): unknown {
 function retryAfterOf(headers: Headers): number | undefined {
   const text = headers.get('retry-after') ?? '';
   if (/^\d{1,6}$/.test(text)) return Number(text) * 1_000;
-  const date = Date.parse(text);
+  // what else Date.parse takes is no date of HTTP
+  const date = text.endsWith(' GMT') ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }

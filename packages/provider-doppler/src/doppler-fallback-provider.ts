@@ -3,7 +3,7 @@
  * that Doppler cannot be asked is the chain's to notice, and to tell.
  */
 import { SecretError, type SecretErrorCode, type SecretProvider } from '@keyfall/core';
-import { entriesOf, tokenOf } from './doppler-provider.ts';
+import { entriesOf, textOptions, tokenOf } from './doppler-provider.ts';
 import { FallbackFileError, fallbackPassphrase, readFallbackFile } from './fallback-file.ts';
 
 /** Options of {@link dopplerFallbackProvider}. */
@@ -38,7 +38,8 @@ export interface DopplerFallbackProviderOptions {
  * });
  * ```
  */
-export function dopplerFallbackProvider(options: DopplerFallbackProviderOptions): SecretProvider {
+export function dopplerFallbackProvider(given: DopplerFallbackProviderOptions): SecretProvider {
+  const options = textOptions(given, 'doppler-fallback');
   const { path, name = 'doppler-fallback' } = options;
   if (typeof path !== 'string' || path === '')
     throw new SecretError('ERR_SECRET_CONFIG', 'the option path is missing', {

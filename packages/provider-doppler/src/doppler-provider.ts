@@ -47,9 +47,12 @@ const managed: ReadonlySet<string> = new Set([
 /** What a secret may be called (API reference, "Update secrets"). */
 const possibleName = /^[A-Z_][A-Z0-9_]{0,199}$/;
 
+/** Milliseconds that a look of a watch may take where it polls faster still. */
+const shortestLimit = 2_500;
+
 /** The secrets of a config as they were read last. */
 interface Known {
-  readonly etag: string;
+  readonly etag: string | undefined;
   readonly entries: ReadonlyMap<string, SecretRecord | SecretError>;
 }
 
@@ -71,7 +74,8 @@ interface Known {
  * });
  * ```
  */
-export function dopplerProvider(options: DopplerProviderOptions = {}): SecretProvider {
+export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvider {
+  const options = textOptions(given, 'doppler');
   const { name = 'doppler', fallbackFile } = options;
   const wrong = (what: string, hint: string) =>
     new SecretError('ERR_SECRET_CONFIG', what, { provider: name, hint });
@@ -80,10 +84,15 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
   const config = options.config ?? process.env['DOPPLER_CONFIG'] ?? '';
   const address = options.address ?? 'https://api.doppler.com';
   const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search)
+  if (!url || !/^https?:$/.test(url.protocol) || `${url.origin}/` !== url.href)
     throw wrong(
-      'the option address is no http or https URL, or has credentials or a query in it',
+      'the option address is no http or https URL, or has more in it than host and port',
       'Leave it out for Doppler itself.',
+    );
+  if (url.protocol === 'http:' && !/^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname))
+    throw wrong(
+      'the option address would send the token over plain http to another machine',
+      'Use https.',
     );
   // a service token names its config itself; any other needs both
   if ((project === '') !== (config === ''))
@@ -116,8 +125,11 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
         provider: name,
       });
     }
-    const entries = entriesOf(answer.json, name);
-    known = answer.etag === undefined ? undefined : { etag: answer.etag, entries };
+    const read = entriesOf(answer.json, name);
+    assertDoppler(answer.json as object, name);
+    // one identity as long as nothing changes, whichever read it was that landed first
+    const entries = known && isSame(known.entries, read) ? known.entries : read;
+    known = { etag: answer.etag, entries };
     return entries;
   }
 
@@ -155,8 +167,9 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
           complete: true,
           missingDocument: { description: `has no config ${what}`, optional: false },
         };
-      // nobody waits for it: the key alone takes a while to derive
+      // waited for: a name that Doppler has no more must not be answered from the file before
       keeping = keeping.then(() => keepFallback(entries, context.warn));
+      await keeping;
       return { entries, complete: true };
     },
 
@@ -173,6 +186,8 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
             'Use upper-case letters, digits and underscores.',
             key,
           );
+        if (/\p{Surrogate}/u.test(value ?? ''))
+          throw unsupported(`the value for ${key} holds half a character`, 'Use UTF-8.', key);
         // Doppler would put another secret in its place
         if (value?.includes('${'))
           throw unsupported(
@@ -192,6 +207,10 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
         throw new SecretError('ERR_SECRET_NOT_FOUND', `Doppler has no config ${what}`, {
           provider: name,
           hint: 'Check the options project and config.',
+        });
+      if (answer.kind !== 'ok')
+        throw new SecretError('ERR_SECRET_INVALID', 'Doppler did not say that it wrote', {
+          provider: name,
         });
       return { conditional: false };
     },
@@ -227,9 +246,12 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
     async watch(onChange, signal) {
       let before: Known['entries'] | undefined;
       let first = true;
-      const bounds = { signal, timeLeft: () => pollInterval };
+      const lookLimit = Math.max(pollInterval, shortestLimit);
       while (!signal.aborted) {
+        const over = AbortSignal.timeout(lookLimit);
         try {
+          // a service that has gone silent must not silence the watch
+          const bounds = { signal: AbortSignal.any([signal, over]), timeLeft: () => lookLimit };
           const now = await readConfig(bounds);
           if (!first && now !== before) onChange();
           before = now;
@@ -237,7 +259,7 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
         } catch (error) {
           if (signal.aborted) return;
           // what cannot be asked now may be asked later; a refusal stays
-          if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
+          if (!over.aborted && !isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
         }
         const pause = pollInterval * (1 - Math.random() / 10);
         await wait(pause, undefined, { signal, ref: false }).catch(() => {});
@@ -245,10 +267,49 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
     },
 
     async close() {
-      // so that a program that ends leaves the file behind
+      // so that a program that ends leaves the file behind whole
       await keeping;
     },
   };
+}
+
+/**
+ * The options as they are.
+ *
+ * @throws `ERR_SECRET_CONFIG` for one that is no text where text is meant: a program in plain
+ *   JavaScript may hand over anything
+ */
+export function textOptions<Options extends object>(options: Options, provider: string): Options {
+  for (const [option, value] of Object.entries(options ?? {}))
+    if (option !== 'pollInterval' && value !== undefined && typeof value !== 'string')
+      throw new SecretError('ERR_SECRET_CONFIG', `the option ${option} is no text`, {
+        provider,
+        hint: 'Give it as text, or leave it out.',
+      });
+  return options ?? {};
+}
+
+/**
+ * Takes for Doppler's what has its own names in it, or else at least nothing but names of secrets.
+ * Another server's JSON would read as a config in which every name is missing.
+ */
+function assertDoppler(json: object, provider: string): void {
+  const names = Object.keys(json);
+  if (names.some((name) => managed.has(name))) return;
+  if (names.length > 0 && names.every((name) => possibleName.test(name))) return;
+  throw new SecretError('ERR_SECRET_INVALID', 'what answered holds no config of Doppler', {
+    provider,
+    hint: 'Something else than Doppler may answer at the address.',
+  });
+}
+
+function isSame(one: Known['entries'], other: Known['entries']): boolean {
+  const textOf = (entry: SecretRecord | SecretError | undefined) =>
+    entry && ('value' in entry ? `=${entry.value}` : entry.code);
+  return (
+    one.size === other.size &&
+    [...one].every(([name, entry]) => textOf(entry) === textOf(other.get(name)))
+  );
 }
 
 /**
@@ -275,9 +336,8 @@ export function entriesOf(
   provider: string,
 ): Map<string, SecretRecord | SecretError> {
   if (typeof json !== 'object' || json === null || Array.isArray(json))
-    throw new SecretError('ERR_SECRET_INVALID', 'Doppler answered no JSON object', {
+    throw new SecretError('ERR_SECRET_INVALID', 'what was read is no JSON object of Doppler', {
       provider,
-      hint: 'Something else than Doppler may answer at the address.',
     });
   const entries = new Map<string, SecretRecord | SecretError>();
   for (const [secretName, value] of Object.entries(json)) {

@@ -1,0 +1,235 @@
+// Answers that are cut, swapped or somebody else's, clocks and lines that mislead, names that are gone,
+// and what a program in plain JavaScript may hand over.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { createSecrets, type SecretProvider } from '@keyfall/core';
+import { assertNoLeak } from '@keyfall/testkit';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  type DopplerFallbackProviderOptions,
+  type DopplerProviderOptions,
+  dopplerFallbackProvider,
+  dopplerProvider,
+} from '../src/index.ts';
+import { type DopplerStub, startDoppler, status } from './doppler-stub.ts';
+
+const canary = 'canary-value-5b20';
+let doppler: DopplerStub;
+let folder: string;
+beforeEach(async () => {
+  doppler = await startDoppler([
+    ['A', canary],
+    ['B', 'b'],
+  ]);
+  folder = await mkdtemp(join(tmpdir(), 'keyfall-doppler-'));
+});
+afterEach(async () => {
+  await doppler.close();
+  await rm(folder, { recursive: true });
+});
+
+const context = (timeLeft = 20_000) => ({
+  signal: new AbortController().signal,
+  timeLeft: () => timeLeft,
+  warn: vi.fn(),
+});
+const providerOf = (more: object = {}) =>
+  dopplerProvider({ token: doppler.token, address: doppler.address, ...more });
+const write = (provider: SecretProvider, value: string) =>
+  provider.write?.({ entries: new Map([['A', value]]) }, context());
+
+describe('an answer that is not of Doppler says nothing is missing', () => {
+  test.each<[string, DopplerStub['instead']]>([
+    ['an empty object', (response) => response.end('{}')],
+    ["another server's JSON", (response) => response.end(`{"error":"${canary}"}`)],
+    ['a refusal with status 200', status(200, canary)],
+    ['null', (response) => response.end('null')],
+    ['cut JSON', (response) => response.end(`{"A":"${canary}","B`)],
+    [
+      'bytes that are no UTF-8',
+      (response) => response.end(Buffer.from([...Buffer.from('{"A":"'), 0xff, 0x22, 0x7d])),
+    ],
+    [
+      'broken compression',
+      (response) => {
+        response.writeHead(200, { 'content-encoding': 'gzip' });
+        response.end(gzipSync(JSON.stringify({ A: canary })).fill(0, 12, 20));
+      },
+    ],
+    ['over 8 MiB', (response) => response.end(`{"A":"${canary}${'x'.repeat(8 * 1024 * 1024)}"}`)],
+  ])('%s', async (_, instead) => {
+    doppler.instead = instead;
+    const error = await providerOf()
+      .read('all', context(0))
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID' });
+    assertNoLeak([canary, doppler.token], error);
+  });
+
+  test('an answer that ends too soon is an outage, and not what has come', async () => {
+    doppler.instead = (response) => {
+      response.writeHead(200, { 'content-length': '400' });
+      response.write('{"A":"a"}', () => response.destroy());
+    };
+    await expect(providerOf().read('all', context(0))).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNAVAILABLE',
+    });
+  });
+
+  test.each<[string, DopplerStub['instead']]>([
+    ['304', (response) => response.writeHead(304).end()],
+    ['a refusal with status 200', status(200, canary)],
+    ['a page', (response) => response.end(`<html>${canary}`)],
+  ])('a write that is answered by %s is not taken for done', async (_, instead) => {
+    doppler.instead = instead;
+    const error = await write(providerOf(), canary)?.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID' });
+    assertNoLeak([canary, doppler.token], error);
+  });
+});
+
+test('a certificate that nobody trusts stops everything, before the token is sent', async () => {
+  const file = (kind: string) =>
+    readFile(new URL(`./certificates/self-signed.${kind}`, import.meta.url));
+  let asked = 0;
+  const server = createServer({ cert: await file('pem'), key: await file('key') }, () => {
+    asked += 1;
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const address = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await expect(providerOf({ address }).read('all', context())).rejects.toMatchObject({
+    code: 'ERR_SECRET_TLS',
+  });
+  expect(asked).toBe(0);
+  server.close();
+});
+
+test.each([
+  ['seconds that are too many', '3', 1],
+  ['a date that is too far', new Date(Date.now() + 600_000).toUTCString(), 1],
+  ['no date of HTTP', '2999-01-01', 3],
+  ['a number below zero', '-5', 3],
+])('Retry-After with %s', async (_, retryAfter, requests) => {
+  doppler.instead = status(429, '', { 'retry-after': retryAfter });
+  await expect(providerOf().read('all', context(2_000))).rejects.toMatchObject({ status: 429 });
+  expect(doppler.statuses).toHaveLength(requests);
+});
+
+test('half a character is refused before anything is sent', async () => {
+  await expect(write(providerOf(), 'a\ud800')).rejects.toMatchObject({
+    code: 'ERR_SECRET_UNSUPPORTED',
+    secretName: 'A',
+  });
+  expect(doppler.statuses).toEqual([]);
+});
+
+test('reads and writes that meet leave what was written last', async () => {
+  const provider = providerOf();
+  const secrets = createSecrets({ providers: [provider] });
+  await Promise.all(
+    Array.from({ length: 12 }, async (_, index) => {
+      if (index % 3 === 0) await secrets.set('A', `value ${index}`);
+      else await secrets.get('A');
+    }),
+  );
+  expect(await secrets.get('A')).toBe(doppler.values.get('A'));
+});
+
+test('an aborted read ends at once, and takes no other with it', async () => {
+  doppler.line.set({ kind: 'dark' });
+  const stop = new AbortController();
+  const provider = providerOf();
+  const aborted = provider.read('all', { ...context(), signal: stop.signal });
+  const other = provider.read('all', context());
+  stop.abort(new Error(canary));
+  const error = await aborted.catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'ERR_SECRET_ABORTED' });
+  assertNoLeak([canary], error);
+  doppler.line.set({ kind: 'pass' });
+  expect((await other).entries.size).toBe(2);
+});
+
+describe('the fallback file', () => {
+  test('holds no name that Doppler has no more, once Doppler has said so', async () => {
+    const path = join(folder, 'fallback');
+    const start = () =>
+      createSecrets({
+        providers: [
+          providerOf({ fallbackFile: path }),
+          dopplerFallbackProvider({ path, token: doppler.token }),
+        ],
+      });
+    const first = start();
+    expect(await first.get('A')).toBe(canary);
+    await first.close();
+    doppler.values.delete('A');
+    const second = start();
+    expect(await second.find('A')).toBe(undefined);
+    expect(await second.getAll()).toEqual({ B: 'b' });
+    await second.close();
+  });
+});
+
+describe('watch', () => {
+  test('tells nothing where nothing changes, with other reads and without ETag', async () => {
+    doppler.instead = (response) => response.end('{"A":"a","DOPPLER_CONFIG":"prd"}');
+    const provider = providerOf({ pollInterval: '1s' });
+    const stop = new AbortController();
+    const changes = vi.fn();
+    const watching = provider.watch?.(changes, stop.signal);
+    await provider.read('all', context());
+    await vi.waitFor(() => expect(doppler.statuses.length).toBeGreaterThan(3), 10_000);
+    expect(changes).not.toHaveBeenCalled();
+    stop.abort();
+    await watching;
+  });
+
+  test('goes on after a silence', async () => {
+    const provider = providerOf({ pollInterval: '1s' });
+    const stop = new AbortController();
+    const changes = vi.fn();
+    const watching = provider.watch?.(changes, stop.signal);
+    await vi.waitFor(() => expect(doppler.statuses).toHaveLength(1), 10_000);
+    doppler.line.set({ kind: 'dark' });
+    doppler.values.set('A', 'new');
+    // the look is given up, and the next one calls anew
+    await vi.waitFor(() => expect(doppler.line.connections).toBeGreaterThan(1), 20_000);
+    doppler.line.set({ kind: 'pass' });
+    await vi.waitFor(() => expect(changes).toHaveBeenCalledTimes(1), 20_000);
+    stop.abort();
+    await watching;
+  }, 60_000);
+});
+
+test.each<[unknown, RegExp]>([
+  [{ token: 5 }, /token is no text/],
+  [{ token: 't', project: {} }, /project is no text/],
+  [{ token: 't', fallbackFile: 1 }, /fallbackFile is no text/],
+  [{ token: 't', passphrase: null }, /passphrase is no text/],
+  [{ token: 't', address: 1 }, /address is no text/],
+  [{ token: 't', name: [] }, /name is no text/],
+  [{ token: 't', address: 'https://doppler.example/api' }, /address/],
+  [{ token: 't', address: 'http://doppler.example' }, /plain http/],
+  [{ token: 't', address: 'http://127.0.0.1.doppler.example' }, /plain http/],
+  [{ token: 't', pollInterval: 'soon' }, /pollInterval/],
+])('options %j are refused, naming the option', (options, said) => {
+  const make = () => dopplerProvider(options as DopplerProviderOptions);
+  expect(make).toThrow(expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }));
+  expect(make).toThrow(said);
+});
+
+test.each<[unknown, RegExp]>([
+  [undefined, /path/],
+  [null, /path/],
+  [{}, /path/],
+  [{ path: 5 }, /path/],
+  [{ path: 'file', token: 5 }, /token/],
+])('options %j of the fallback are refused, naming the option', (options, said) => {
+  const make = () => dopplerFallbackProvider(options as DopplerFallbackProviderOptions);
+  expect(make).toThrow(expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }));
+  expect(make).toThrow(said);
+});

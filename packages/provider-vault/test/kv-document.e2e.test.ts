@@ -260,7 +260,7 @@ test('what the server itself refuses as too large is said of the document, witho
   const path = freshPath();
   const { token } = await tokenFor(server, writePolicy(mount, path));
   const provider = open({ path, token, writeLimits: { strings: 10_000, bytes: 1e9 } });
-  const huge = await failureOf(write(provider, { BIG: value + 'x'.repeat(40_000_000) }), value);
+  const huge = await failureOf(write(provider, { BIG: value + 'x'.repeat(33_600_000) }), value);
   expect(huge.code).toBe('ERR_SECRET_UNSUPPORTED');
   expect(huge.message).toContain(`${mount}/${path}`);
 });

@@ -8,14 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/core';
 import { assertNoLeak, type Fault, type FaultyServer, faultyServer } from '@keyfall/testkit';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context } from './harness.ts';
 
 const token = canary();
 const value = canary();
 const endings: (() => Promise<void> | undefined)[] = [];
-afterEach(async () => {
+// not after each: those that only wait run beside each other
+afterAll(async () => {
   for (const end of endings.splice(0)) await end();
 });
 
@@ -109,7 +110,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
   });
 
   describe('a store that cannot be asked', () => {
-    test.each<[string, Fault]>([
+    test.concurrent.each<[string, Fault]>([
       ['an answer that is cut off', { kind: 'cut' }],
       ['a connection that is reset', { kind: 'reset' }],
       ['a reset in the middle of an answer', { kind: 'reset', after: 200 }],
@@ -170,7 +171,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       expect((await reading).entries.get('A')).toMatchObject({ value });
     });
 
-    test.each<[string, Fault]>([
+    test.concurrent.each<[string, Fault]>([
       ['a black hole', { kind: 'black-hole' }],
       ['a slow loris in the body', { kind: 'slow-loris' }],
       ['a slow loris in a header', { kind: 'slow-loris', part: 'head' }],

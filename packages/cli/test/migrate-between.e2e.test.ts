@@ -95,6 +95,7 @@ describe('from Vault to an encrypted file', () => {
       cwd,
       env,
     });
+    expect(result.stderr).toContain('holds under A cannot be brought back: it keeps no versions.');
     expect(result.stderr).toContain('it does not bring back what A held');
     const journal = /--restore (\S+)/.exec(result.stderr)?.[1] ?? '';
     const restored = await keyfall(['migrate', '--restore', journal, ...to, '--yes'], { cwd, env });

@@ -120,6 +120,11 @@ export async function migrate(
     const choices = new Map([...(draft.choices ?? []), ...chosen]);
     draft = await drawUp(source, target, options, choices);
   }
+  const lost = unrecoverable(recordFor('', draft, undefined), target);
+  if (lost.length > 0)
+    notice(
+      `what ${target.label} holds under ${listNames(lost)} cannot be brought back: it keeps no versions.`,
+    );
   if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target));
 
   const progress = showProgress(draft.edited === undefined ? 3 : 4);
@@ -403,14 +408,11 @@ function summaryOf(
   target: MigrationTarget,
   { activate = false, purge = false, isSettingsVault = true, ends = [] }: MigrateOptions,
 ): string {
-  const lost = target.keepsVersions
-    ? record.overwritten.filter(({ version }) => version === undefined)
-    : record.overwritten;
   return summary({
     written: draft.plan.changes.size,
     label: target.label,
     undo: [undoArgument(source, record), ...ends].join(' '),
-    lost: lost.map(({ name }) => name),
+    lost: unrecoverable(record, target),
     isElsewhere: !isSettingsVault,
     ...(source.kind === 'file' && {
       file: {
@@ -421,6 +423,16 @@ function summaryOf(
       },
     }),
   });
+}
+
+/** Names whose other value nobody keeps. */
+function unrecoverable(
+  { overwritten }: Pick<MigrationRecord, 'overwritten'>,
+  { keepsVersions }: MigrationTarget,
+): string[] {
+  return overwritten
+    .filter(({ version }) => !keepsVersions || version === undefined)
+    .map(({ name }) => name);
 }
 
 /** Whether a failed write may have happened all the same: its answer was lost. */

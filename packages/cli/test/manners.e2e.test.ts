@@ -33,7 +33,10 @@ test.each(commands)('%s has a help text with an example of itself', (name) => {
   let text = '';
   const program = createProgram(() => {});
   const command = program.commands.find((each) => each.name() === name);
-  command?.configureOutput({ writeOut: (part) => void (text += part) }).outputHelp();
+  const writeOut = (part: string): void => {
+    text += part;
+  };
+  command?.configureOutput({ writeOut }).outputHelp();
   expect(text).toMatch(new RegExp(`^Usage: .*${name}`));
   expect(text).toMatch(new RegExp(`\\nExamples:\\n  \\$ .*keyfall ${name}\\b`));
 });

@@ -1,5 +1,5 @@
 /**
- * A migration that is killed (SIGKILL) at one of its steps: before a change to the disk or a request, in
+ * A migration, or a restore, that is killed (SIGKILL) at one of its steps: before a change to the disk or a request, in
  * the middle of a write, or before an answer. What must hold afterwards is asserted here.
  */
 import { spawn } from 'node:child_process';
@@ -32,16 +32,30 @@ export function settingsOf({ server, mount }: KilledMigrations): Record<string, 
 
 let started = 0;
 
-async function killed(where: KilledMigrations, step: number) {
+const options = ['--yes', '--on-conflict', 'overwrite', '--activate', '--purge'];
+
+/** A shop before its migration: a folder, and a document that holds something else. */
+async function shop({ server, mount }: KilledMigrations) {
   started += 1;
   const path = `killed-${started}`;
   const cwd = await folderWith(before(path));
-  await where.server.request('POST', `${where.mount}/data/${path}`, { data: theirs });
+  await server.request('POST', `${mount}/data/${path}`, { data: theirs });
+  const stored = async () =>
+    (await server.request('GET', `${mount}/data/${path}`)).body.data?.['data'];
+  return { cwd, path, stored };
+}
+
+/** Runs `keyfall migrate` to that step; 0: to its end, with a log of its steps. */
+async function killedAt(
+  where: KilledMigrations,
+  cwd: string,
+  step: number,
+  args: readonly string[] = options,
+): Promise<number> {
   const bin = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
   const preload = new URL('./kill-at.mjs', import.meta.url).href;
-  const options = ['--yes', '--on-conflict', 'overwrite', '--activate', '--purge'];
   const { code } = await finished(
-    spawn(process.execPath, ['--import', preload, bin, 'migrate', ...options], {
+    spawn(process.execPath, ['--import', preload, bin, 'migrate', ...args], {
       cwd,
       env: {
         PATH: process.env['PATH'],
@@ -52,22 +66,51 @@ async function killed(where: KilledMigrations, step: number) {
       },
     }),
   );
-  return { cwd, code, path };
+  return code;
+}
+
+async function logOf(cwd: string): Promise<readonly string[]> {
+  return (await readFile(join(cwd, 'log'), 'utf8')).trim().split('\n');
 }
 
 /** The steps of a migration that is left alone. */
 export async function stepsOf(where: KilledMigrations): Promise<readonly string[]> {
-  const { cwd, code } = await killed(where, 0);
-  expect(code).toBe(0);
-  return (await readFile(join(cwd, 'log'), 'utf8')).trim().split('\n');
+  const { cwd } = await shop(where);
+  expect(await killedAt(where, cwd, 0)).toBe(0);
+  return logOf(cwd);
+}
+
+/** The steps of a restore that is left alone. */
+export async function restoreStepsOf(where: KilledMigrations): Promise<readonly string[]> {
+  const { cwd, backup } = await migratedShop(where);
+  expect(await killedAt(where, cwd, 0, ['--restore', backup, '--yes'])).toBe(0);
+  return logOf(cwd);
+}
+
+async function migratedShop(where: KilledMigrations) {
+  const made = await shop(where);
+  const file = join(made.cwd, '.env');
+  await migrateCommand({ yes: true, onConflict: 'overwrite', activate: true, purge: true, file });
+  const [backup = ''] = (await readdir(made.cwd)).filter((name) => /\.backup\.\w+$/.test(name));
+  return { ...made, file, backup };
+}
+
+/** Kills a restore at the step, and runs it again. */
+export async function restoreSurvives(where: KilledMigrations, step: number): Promise<void> {
+  const { cwd, path, file, backup, stored } = await migratedShop(where);
+  expect(await killedAt(where, cwd, step, ['--restore', backup, '--yes'])).toBe(137);
+  expect([before(path), after(path)]).toContain(await readFile(file, 'utf8'));
+  expect([theirs, migrated]).toContainEqual(await stored());
+  expect(await restoreCommand(join(cwd, backup), { yes: true })).toBe(0);
+  expect(await stored()).toEqual(theirs);
+  expect(await readFile(file, 'utf8')).toBe(before(path));
+  expect(await readFile(join(cwd, backup), 'utf8')).toBe(before(path));
 }
 
 /** Kills a migration at the step, runs it again, and restores. */
 export async function survives(where: KilledMigrations, step: number): Promise<void> {
-  const { cwd, code, path } = await killed(where, step);
-  expect(code).toBe(137);
-  const stored = async () =>
-    (await where.server.request('GET', `${where.mount}/data/${path}`)).body.data?.['data'];
+  const { cwd, path, stored } = await shop(where);
+  expect(await killedAt(where, cwd, step)).toBe(137);
   const file = join(cwd, '.env');
   const texts = new Map<string, string>();
   for (const name of await readdir(cwd)) texts.set(name, await readFile(join(cwd, name), 'utf8'));
@@ -78,8 +121,8 @@ export async function survives(where: KilledMigrations, step: number): Promise<v
   for (const [name, text] of texts)
     if (/journal|lock/.test(name)) expect(text).not.toMatch(/canary|theirs/);
 
-  const options = { yes: true, onConflict: 'overwrite', activate: true, purge: true } as const;
-  expect(await migrateCommand({ ...options, file })).toBe(0);
+  const again = { yes: true, onConflict: 'overwrite', activate: true, purge: true, file } as const;
+  expect(await migrateCommand(again)).toBe(0);
   expect(await stored()).toEqual(migrated);
   expect(await readFile(file, 'utf8')).toBe(after(path));
   const left = (await readdir(cwd)).filter((name) => name !== '.env').sort();

@@ -1,10 +1,17 @@
 /**
- * Kills a migration at every one of its steps. Whatever the step, nothing is lost, the next run ends
- * what was begun, and a restore brings back all that was there.
+ * Kills a migration, and a restore, at every one of its steps. Whatever the step, nothing is lost, the
+ * next run ends what was begun, and a restore brings back all that was there.
  */
-import { startVaultServer } from '@keyfall/testkit';
-import { expect, onTestFinished, test, vi } from 'vitest';
-import { settingsOf, stepsOf, survives } from './killed-migration.ts';
+import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import {
+  type KilledMigrations,
+  restoreStepsOf,
+  restoreSurvives,
+  settingsOf,
+  stepsOf,
+  survives,
+} from './killed-migration.ts';
 
 vi.mock('../src/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal.ts')>()),
@@ -13,14 +20,23 @@ vi.mock('../src/terminal.ts', async (original) => ({
   writeLine: () => {},
 }));
 
-test('a migration that is killed at any step is taken up, and can be undone', async () => {
-  const server = await startVaultServer({ external: false });
-  onTestFinished(() => server.stop());
-  const where = { server, mount: await server.mountKv({ version: 2 }) };
+let server: VaultServer;
+let where: KilledMigrations;
+beforeAll(async () => {
+  server = await startVaultServer({ external: false });
+  where = { server, mount: await server.mountKv({ version: 2 }) };
   for (const [name, value] of Object.entries(settingsOf(where))) vi.stubEnv(name, value);
-  onTestFinished(() => void vi.unstubAllEnvs());
-  const steps = await stepsOf(where);
-  expect(steps.length).toBeGreaterThan(60);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await server?.stop();
+});
+
+/** What does not survive, of all the steps; four at a time. */
+async function failuresAt(
+  steps: readonly string[],
+  survives: (where: KilledMigrations, step: number) => Promise<void>,
+): Promise<readonly string[]> {
   const failures: string[] = [];
   const left = [...steps.entries()];
   const work = async (): Promise<void> => {
@@ -32,5 +48,17 @@ test('a migration that is killed at any step is taken up, and can be undone', as
     }
   };
   await Promise.all([work(), work(), work(), work()]);
-  expect(failures).toEqual([]);
+  return failures;
+}
+
+test('a migration that is killed at any step is taken up, and can be undone', async () => {
+  const steps = await stepsOf(where);
+  expect(steps.length).toBeGreaterThan(60);
+  expect(await failuresAt(steps, survives)).toEqual([]);
+}, 120_000);
+
+test('a restore that is killed at any step ends when it is run again', async () => {
+  const steps = await restoreStepsOf(where);
+  expect(steps.length).toBeGreaterThan(30);
+  expect(await failuresAt(steps, restoreSurvives)).toEqual([]);
 }, 120_000);

@@ -2,7 +2,7 @@
  * The built package in processes of its own: what only shows there.
  */
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -145,6 +145,27 @@ console.log(JSON.stringify([before, loaded()]));`;
   const env = { VAULT_ADDR: server.address };
   expect((await run(source('direct'), env)).result).toEqual([0, 0]);
   expect((await run(source('node-vault'), env)).result).toEqual([0, expect.any(Number)]);
+});
+
+test("a developer's own token is used on demand alone, and after any other", async () => {
+  const home = await mkdtemp(join(tmpdir(), 'keyfall-home-'));
+  try {
+    await writeFile(join(home, '.vault-token'), `  ${token}\n`);
+    await writeFile(join(home, 'elsewhere'), `wrong-${token}`);
+    const source = (options: string) => `${start(options)}
+const batch = await provider.read('all', context).catch(({ code }) => ({ code }));
+console.log(JSON.stringify(batch.code ?? [...batch.entries.keys()]));`;
+    const helper = source('{ tokenHelper: true }');
+    const env = { VAULT_ADDR: server.address, HOME: home, VAULT_TOKEN: '' };
+    expect((await run(helper, env)).result).toContain('A');
+    const refused = 'ERR_SECRET_UNAUTHENTICATED';
+    const elsewhere = { ...env, BAO_TOKEN_PATH: join(home, 'elsewhere') };
+    expect((await run(helper, elsewhere)).result).toBe(refused);
+    expect((await run(helper, { ...env, VAULT_TOKEN: `wrong-${token}` })).result).toBe(refused);
+    await expect(run(source('{}'), env)).rejects.toThrow('ERR_SECRET_CONFIG');
+  } finally {
+    await rm(home, { recursive: true });
+  }
 });
 
 test('a login that nobody waits for any more does not keep a program from ending', async () => {

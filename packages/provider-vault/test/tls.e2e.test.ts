@@ -133,6 +133,30 @@ test('skipVerify trusts anybody, and says so once, naming what was set', async (
   expect(warnings).toEqual([expect.stringContaining('the variable BAO_SKIP_VERIFY')]);
 });
 
+test('a redirect from https to http is not followed, to a listed node neither', async () => {
+  const plain = await faultyServer({ kind: 'status', status: 200 });
+  const location = `${plain.address}/v1/secret/data/${path}`;
+  const standby = await faultyServer({ kind: 'redirect', location });
+  endings.push(
+    () => void plain.close(),
+    () => void standby.close(),
+  );
+  const [cert, key] = await Promise.all([
+    readFile(file('server.pem')),
+    readFile(file('server.key')),
+  ]);
+  const front = await tlsFront(standby.address, { cert, key });
+  endings.push(() => front.close());
+  const { address } = front;
+  const nodes = [plain.address];
+  const caCert = file('authority.pem');
+  const error = await errorOf({ address, nodes, caCert, kvVersion: 2, maxRetries: 0 });
+  expect(error.code).toBe('ERR_SECRET_CONFIG');
+  expect(error.message).toContain(`redirects to ${plain.address}`);
+  expect(standby.requests).toHaveLength(1);
+  expect(plain.received()).toBe('');
+});
+
 test('VAULT_SKIP_VERIFY=false verifies', async () => {
   const { address } = await frontWith('expired');
   const error = await errorOf({ address, env: { VAULT_SKIP_VERIFY: 'false' } });

@@ -149,6 +149,14 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       },
     );
 
+    test("HashiCorp's word for a token that it does not know needs no look-up", async () => {
+      const errors = ['2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n'];
+      const server = await faulty({ kind: 'status', status: 403, body: { errors } });
+      const error = await errorOf(providerAt(server.address).read('all', context()));
+      expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+      expect(server.requests).toHaveLength(1);
+    });
+
     test('maxRetries bounds the repeats', async () => {
       const server = await faulty({ kind: 'reset' });
       await errorOf(providerAt(server.address, { maxRetries: 0 }).read('all', context()));

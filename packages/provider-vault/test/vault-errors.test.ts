@@ -1,0 +1,220 @@
+/**
+ * What the answers of servers mean: bodies as they were recorded from OpenBao 2.7.2, and the texts and
+ * statuses that HashiCorp Vault documents and OpenBao never sends.
+ */
+import type { SecretError, SecretErrorCode } from '@keyfall/core';
+import { assertNoLeak } from '@keyfall/testkit';
+import { describe, expect, test } from 'vitest';
+import { forbidden, type Verdict, verdictOf } from '../src/vault-errors.ts';
+import type { VaultWire, WireResult } from '../src/vault-wire.ts';
+
+const subject = {
+  provider: 'vault',
+  origin: 'https://vault.test',
+  place: 'secret/shop',
+  mount: 'secret',
+  namespace: 'team',
+};
+
+function answer(status: number, body: unknown): WireResult {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const parsed = typeof body === 'string' ? undefined : (body as Record<string, unknown>);
+  return { kind: 'answer', status, text, body: parsed };
+}
+
+const saying = (status: number, ...errors: string[]): WireResult => answer(status, { errors });
+
+const verdict = (result: WireResult, verb: keyof VaultWire = 'read'): Verdict =>
+  verdictOf(result, subject, verb);
+
+function errorOf(
+  result: WireResult,
+): SecretError & { readonly repeat: string; ambiguous: boolean } {
+  const found = verdict(result);
+  if (found.kind !== 'error') throw new Error(`was ${found.kind}`);
+  return Object.assign(found.error, { repeat: found.repeat, ambiguous: found.ambiguous });
+}
+
+describe('an error', () => {
+  /** Status, text, code, what may be sent again, and whether a write may have been carried out. */
+  test.each<[number, string, SecretErrorCode, string, boolean]>([
+    [
+      400,
+      'check-and-set parameter required for this call',
+      'ERR_SECRET_UNSUPPORTED',
+      'none',
+      false,
+    ],
+    [
+      400,
+      'Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period and will resume service shortly.',
+      'ERR_SECRET_UNAVAILABLE',
+      'any',
+      false,
+    ],
+    [
+      400,
+      'Waiting for the primary to upgrade from non-versioned to versioned data. This backend will be unavailable for a brief period and will resume service when the primary is finished.',
+      'ERR_SECRET_UNAVAILABLE',
+      'any',
+      false,
+    ],
+    [
+      400,
+      'refused JSON input due to high complexity: exceeded maximum number of strings',
+      'ERR_SECRET_UNSUPPORTED',
+      'none',
+      false,
+    ],
+    [400, 'no data provided', 'ERR_SECRET_INVALID', 'none', false],
+    [400, 'batch tokens cannot be renewed', 'ERR_SECRET_INVALID', 'none', false],
+    [401, 'unauthorized', 'ERR_SECRET_UNAUTHENTICATED', 'none', false],
+    [
+      404,
+      'no handler for route "nope/data/shop". route entry not found.',
+      'ERR_SECRET_CONFIG',
+      'none',
+      false,
+    ],
+    [404, 'namespace not found', 'ERR_SECRET_CONFIG', 'none', false],
+    [404, '1 error occurred:\n\t* unsupported path\n\n', 'ERR_SECRET_CONFIG', 'none', false],
+    [405, 'unsupported operation', 'ERR_SECRET_UNSUPPORTED', 'none', false],
+    [412, 'required index state not present', 'ERR_SECRET_UNAVAILABLE', 'any', false],
+    [413, 'http: request body too large', 'ERR_SECRET_UNSUPPORTED', 'none', false],
+    [
+      415,
+      'PATCH requires Content-Type of application/merge-patch+json',
+      'ERR_SECRET_INVALID',
+      'none',
+      false,
+    ],
+    [
+      429,
+      'request path "secret/data/shop": rate limit quota exceeded',
+      'ERR_SECRET_UNAVAILABLE',
+      'any',
+      false,
+    ],
+    [472, '', 'ERR_SECRET_UNAVAILABLE', 'none', false],
+    [473, '', 'ERR_SECRET_UNAVAILABLE', 'none', false],
+    [474, '', 'ERR_SECRET_UNAVAILABLE', 'none', false],
+    [500, 'internal error', 'ERR_SECRET_UNAVAILABLE', 'read', true],
+    [
+      500,
+      'local node not active but active cluster node not found',
+      'ERR_SECRET_UNAVAILABLE',
+      'read',
+      true,
+    ],
+    [
+      500,
+      'put failed due to value being too large; got 1048626 bytes, max: 1048576 bytes',
+      'ERR_SECRET_UNSUPPORTED',
+      'none',
+      false,
+    ],
+    [
+      500,
+      '1 error occurred:\n\t* could not find version data\n\n',
+      'ERR_SECRET_UNAVAILABLE',
+      'none',
+      false,
+    ],
+    [500, 'could not load backend configuration', 'ERR_SECRET_UNAVAILABLE', 'none', false],
+    [501, '', 'ERR_SECRET_UNAVAILABLE', 'none', false],
+    [502, 'Bad gateway', 'ERR_SECRET_UNAVAILABLE', 'read', true],
+    [503, 'Vault is sealed', 'ERR_SECRET_UNAVAILABLE', 'read', false],
+    [503, 'upstream connect error', 'ERR_SECRET_UNAVAILABLE', 'read', true],
+    [504, 'Gateway timeout', 'ERR_SECRET_UNAVAILABLE', 'read', true],
+    [530, '', 'ERR_SECRET_UNAVAILABLE', 'none', false],
+  ])('%i "%s" is %s, and may be repeated: %s', (status, text, code, repeat, ambiguous) => {
+    const error = errorOf(saying(status, ...(text === '' ? [] : [text])));
+    expect(error).toMatchObject({ code, status, repeat, ambiguous });
+    // a server may repeat what it was sent: nothing it says is shown
+    if (text !== '') assertNoLeak([text], error);
+  });
+
+  test('what repeating cannot mend is not called retryable', () => {
+    expect(errorOf(saying(500, 'could not find version data')).retryable).toBe(false);
+    expect(errorOf(saying(500, 'internal error')).retryable).toBe(true);
+  });
+
+  test('plain http to an https port is a wrong address', () => {
+    const error = errorOf(answer(400, 'Client sent an HTTP request to an HTTPS server.\n'));
+    expect(error.code).toBe('ERR_SECRET_CONFIG');
+    expect(error.message).toContain('VAULT_ADDR');
+  });
+
+  test('the id of the request is kept, and nothing that only looks like one', () => {
+    const id = '0b5b6f5e-0f0c-4d2e-9d55-1f0f5b1c9f3a';
+    expect(errorOf(answer(500, { errors: [], request_id: id })).requestId).toBe(id);
+    expect(errorOf(answer(500, { errors: [], request_id: 's.token' })).requestId).toBeUndefined();
+  });
+});
+
+describe('what is not there', () => {
+  const deleted = { version: 3, created_time: '2026-01-02T03:04:05Z', destroyed: false };
+  test.each<[string, unknown, keyof VaultWire, unknown]>([
+    ['never written', { errors: [] }, 'read', undefined],
+    ['an empty list', { errors: [] }, 'list', undefined],
+    [
+      'a deleted version',
+      { data: { data: null, metadata: { ...deleted, deletion_time: '2026-01-02T04:00:00Z' } } },
+      'read',
+      { version: 3, createdTime: deleted.created_time, state: 'deleted' },
+    ],
+    [
+      'a destroyed version',
+      { data: { data: null, metadata: { ...deleted, destroyed: true } } },
+      'read',
+      { version: 3, createdTime: deleted.created_time, state: 'destroyed' },
+    ],
+    ['a patch of nothing', '', 'update', undefined],
+    [
+      'a patch of what is deleted',
+      { data: deleted },
+      'update',
+      { version: 3, createdTime: deleted.created_time, state: 'deleted' },
+    ],
+  ])('%s', (_, body, verb, gone) => {
+    expect(verdict(answer(404, body), verb)).toEqual({ kind: 'missing', gone });
+  });
+
+  test('a 404 of the wrong KV version is a wrong setting, and one of a web server no answer', () => {
+    const warnings = ['Invalid path for a versioned K/V secrets engine. See the API docs.'];
+    expect(errorOf(answer(404, { data: null, warnings })).code).toBe('ERR_SECRET_CONFIG');
+    expect(errorOf(answer(404, '')).code).toBe('ERR_SECRET_INVALID');
+    expect(errorOf(answer(404, '<h1>Not found</h1>')).code).toBe('ERR_SECRET_INVALID');
+  });
+
+  test('another version than the one that was written to is a conflict', () => {
+    const text = 'check-and-set parameter did not match the current version';
+    expect(verdict(saying(400, text), 'write')).toEqual({ kind: 'conflict' });
+  });
+});
+
+describe('a 403', () => {
+  test.each([
+    // HashiCorp Vault says so of a token that it does not know
+    ['2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n', 'rejected'],
+    ['invalid token', 'rejected'],
+    ['permission denied', 'token'],
+    ['1 error occurred:\n\t* permission denied\n\n', 'policy'],
+    ['preflight capability check returned 403, please ensure client has permissions', 'denied'],
+    ['', 'policy'],
+  ])('%j lets suspect: %s', (text, suspect) => {
+    expect(verdict(saying(403, text))).toEqual({ kind: 'forbidden', suspect });
+  });
+
+  test('is one of two errors, told apart by code', () => {
+    const codes = (['denied', 'unauthenticated'] as const).map((kind) => forbidden(kind, subject));
+    expect(codes.map(({ code }) => code)).toEqual([
+      'ERR_SECRET_DENIED',
+      'ERR_SECRET_UNAUTHENTICATED',
+    ]);
+  });
+});
+
+test('every success is one, a 202 and a 204 too', () => {
+  for (const status of [200, 202, 204]) expect(verdict(answer(status, '')).kind).toBe('ok');
+});

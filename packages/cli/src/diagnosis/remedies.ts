@@ -7,7 +7,7 @@ import type { ProviderCheck } from '@keyfall/core';
 
 interface Remedy {
   readonly subject: RegExp;
-  /** What the finding says, or how its mend begins. */
+  /** What the finding says. */
   readonly found: RegExp;
   /** The command; `undefined` if the finding does not tell enough for one. */
   readonly command: (finding: ProviderCheck, configuration?: string) => string | undefined;
@@ -52,7 +52,7 @@ const remedies: readonly Remedy[] = [
   },
   {
     subject: /^address$/,
-    found: /./,
+    found: /https?:\/\//,
     setsVariable: true,
     command: () => 'export VAULT_ADDR=https://HOST:8200',
   },
@@ -121,7 +121,7 @@ const remedies: readonly Remedy[] = [
   {
     subject: /^path$/,
     found: /./,
-    command: ({ mend = '' }) => /(?:^|: )((?:bao|keyfall) .+?)\.?$/.exec(mend)?.[1],
+    command: ({ mend = '' }) => harmless(/(?:^|: )((?:bao|keyfall) .+?)\.?$/.exec(mend)?.[1]),
   },
   {
     subject: /^git and /,
@@ -181,7 +181,17 @@ export function commandFor(
   }
   if (finding.subject === 'settings' && configuration !== undefined) return edit(configuration);
   // many a mend is a command already
-  return /^(bao|chmod|chown|git|keyfall|npm) /.test(finding.mend ?? '') ? finding.mend : undefined;
+  return /^(bao|chmod|chown|git|keyfall|npm) /.test(finding.mend ?? '')
+    ? harmless(finding.mend)
+    : undefined;
+}
+
+/**
+ * A command that a provider wrote, unless a shell would see more in it than words: a path or a file name
+ * in it may come from a hostile `.env`, and whoever reads the command types it.
+ */
+function harmless(command: string | undefined): string | undefined {
+  return command !== undefined && /^[\w@%+=:,./ -]+$/.test(command) ? command : undefined;
 }
 
 function edit(file: string): string {

@@ -37,6 +37,18 @@ export function tampersOf(name: string): Map<string, string> {
   return tampers;
 }
 
+/** One tampering of each kind: what is done to many values or lines alike is kept for the first. */
+export function oneOfEachKind<T>(tampers: ReadonlyMap<string, T>): Map<string, T> {
+  const kinds = new Set<string>();
+  const kept = new Map<string, T>();
+  for (const [what, tampered] of tampers) {
+    const kind = what.replace(/^(values?|lines?|name in line) \d+/, '$1');
+    if (!kinds.has(kind)) kept.set(what, tampered);
+    kinds.add(kind);
+  }
+  return kept;
+}
+
 type Add = (what: string, changed: string) => void;
 
 function values(text: string, add: Add): void {

@@ -2,6 +2,7 @@
  * Callers that stop waiting, for work that goes on; and work that goes on without keeping the process.
  */
 import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { longestTimer } from './token-life.ts';
 
 /** Bounds of a request that may have no caller: it does not keep the process alive by itself. */
 export interface UnattendedContext extends ReadContext {
@@ -15,7 +16,7 @@ export function isUnattended(context: ReadContext): boolean {
 
 /** The end of `work`, which holds the process until then: what it does may be unattended. */
 export async function whileWaiting<Result>(work: Promise<Result>): Promise<Result> {
-  const hold = setInterval(() => {}, 2 ** 31 - 1);
+  const hold = setInterval(() => {}, longestTimer);
   try {
     return await work;
   } finally {

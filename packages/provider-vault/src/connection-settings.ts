@@ -3,7 +3,6 @@
  * options and by variables. No I/O here: what is wrong shows when the provider is made and is named
  * by the option and the variable; files are read at the first request.
  */
-import { X509Certificate } from 'node:crypto';
 import { type Duration, toMilliseconds } from '@keyfall/core';
 import {
   type ClientFacts,
@@ -20,6 +19,7 @@ import {
   type SettingReader,
   type Wrong,
 } from './setting-reader.ts';
+import { type TlsSettings, tlsSettings } from './tls-settings.ts';
 import { findVariable, type VaultSetting } from './vault-variables.ts';
 
 /** Options of a connection to Vault. Each beats its variable, and `BAO_X` beats `VAULT_X`. */
@@ -89,27 +89,6 @@ export interface VaultAddress {
   readonly socketPath?: string;
   /** A path in front of the API, as some proxies want it: `/vault`, or nothing. */
   readonly prefix: string;
-}
-
-/** A file, with how to name its setting in an error. */
-export interface FileSetting {
-  readonly path: string;
-  readonly from: string;
-}
-
-/** How the server's certificate is checked and ours is shown. Files are read at the first use. */
-export interface TlsSettings {
-  /** Whom to trust instead of the system's authorities. */
-  readonly authorities:
-    | ({ readonly kind: 'file' | 'directory' } & FileSetting)
-    | { readonly kind: 'text'; readonly pem: string }
-    | undefined;
-  /** What to show to a server that asks. */
-  readonly identity: { readonly cert: FileSetting; readonly key: FileSetting } | undefined;
-  readonly serverName: string | undefined;
-  readonly skipVerify: boolean;
-  /** How to name `skipVerify` in a warning. */
-  readonly skipVerifyFrom: string;
 }
 
 /** A proxy that is asked with CONNECT. */
@@ -290,94 +269,6 @@ function socketAddress(text: string, url: URL, bad: (why: string) => Error): Vau
     throw bad(`is longer than a socket's path may be (${longestSocketPath} bytes)`);
   const origin = `unix://${socketPath}`;
   return { origin, secure: false, hostname: 'localhost', port: 80, socketPath, prefix: '' };
-}
-
-function tlsSettings(options: VaultConnectionOptions, reader: SettingReader): TlsSettings {
-  const { env, text, parsed } = reader;
-  const skipVerify = parsed(
-    'skipVerify',
-    options.skipVerify,
-    'SKIP_VERIFY',
-    parseBool,
-    'true or false',
-  );
-  const variable = findVariable(env, 'SKIP_VERIFY')?.name;
-  return {
-    authorities: authorities(options, reader),
-    identity: identity(options, reader),
-    serverName: text(options.tlsServerName, 'TLS_SERVER_NAME'),
-    skipVerify: skipVerify ?? false,
-    skipVerifyFrom:
-      options.skipVerify === undefined && variable
-        ? `the variable ${variable}`
-        : 'the option skipVerify',
-  };
-}
-
-/** An option before every variable; of the variables file, text, directory, as Vault's clients do. */
-function authorities(
-  options: VaultConnectionOptions,
-  { env, wrong }: SettingReader,
-): TlsSettings['authorities'] {
-  const settings = [
-    ['file', 'caCert', 'CACERT'],
-    ['text', 'caCertPem', 'CACERT_BYTES'],
-    ['directory', 'caPath', 'CAPATH'],
-  ] as const;
-  const [one, another] = settings.filter(([, option]) => options[option] !== undefined);
-  if (one && another)
-    throw wrong(`the options ${one[1]} and ${another[1]} are both given`, 'Give one of them.');
-  for (const [kind, option, setting] of one ? [one] : settings) {
-    const variable = findVariable(env, setting);
-    const value = options[option] ?? variable?.value;
-    if (!value) continue;
-    const from = one ? `the option ${option}` : `the variable ${variable?.name}`;
-    if (kind !== 'text') return { kind, path: value, from };
-    if (certificatesIn(value) === 0)
-      throw wrong(`${from} holds no certificate`, 'Give the PEM text of one or several.');
-    return { kind, pem: value };
-  }
-  return undefined;
-}
-
-/** How many certificates a PEM text holds; 0 if one of them is broken. */
-export function certificatesIn(pem: string): number {
-  const blocks =
-    pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? ([] as string[]);
-  try {
-    for (const block of blocks) new X509Certificate(block);
-  } catch {
-    return 0;
-  }
-  return blocks.length;
-}
-
-/** Both from options or both from variables: halves of two pairs do not fit. */
-function identity(
-  options: VaultConnectionOptions,
-  { env, wrong }: SettingReader,
-): TlsSettings['identity'] {
-  const given = options.clientCert !== undefined || options.clientKey !== undefined;
-  const half = (option: 'clientCert' | 'clientKey', setting: VaultSetting) => {
-    const variable = findVariable(env, setting);
-    const path = given ? options[option] : variable?.value;
-    const name = variable?.name ?? `VAULT_${setting}`;
-    const from = given ? `the option ${option}` : `the variable ${name}`;
-    return { path: path || undefined, from, label: `the option ${option} (variable ${name})` };
-  };
-  const cert = half('clientCert', 'CLIENT_CERT');
-  const key = half('clientKey', 'CLIENT_KEY');
-  if (cert.path === undefined && key.path === undefined) return undefined;
-  if (cert.path !== undefined && key.path !== undefined)
-    return {
-      cert: { path: cert.path, from: cert.from },
-      key: { path: key.path, from: key.from },
-    };
-  const [there, missing] = cert.path === undefined ? [key, cert] : [cert, key];
-  throw wrong(
-    `${there.from} is set without the other half of the pair, ${missing.label}`,
-    'Give both as options, both as variables, or none.',
-  );
 }
 
 function proxySettings(

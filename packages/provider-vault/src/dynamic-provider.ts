@@ -16,7 +16,11 @@ import { leaseRequests } from './lease-requests.ts';
 import { openWire } from './open-wire.ts';
 import { createVaultClient } from './vault-client.ts';
 import { segmentsOf } from './vault-path.ts';
-import { resolveSettings, type VaultProviderOptions } from './vault-settings.ts';
+import {
+  resolveSettings,
+  uncheckedCertificate,
+  type VaultProviderOptions,
+} from './vault-settings.ts';
 
 /** Options of {@link vaultDynamic}: where the server is and who asks, as in `vaultProvider`. */
 export interface VaultDynamicOptions
@@ -75,6 +79,7 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
   const client = createVaultClient(settings, openWire(settings));
   const { origin, place } = client.subject;
   const { namespace, timeout, clock } = settings;
+  const unchecked = uncheckedCertificate(settings);
   // what happens between two reads is told through the last one
   let warn: (message: string) => void = () => {};
   const source = { path: place, parameters };
@@ -94,8 +99,7 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
     ...(timeout === undefined ? {} : { timeout }),
     async read(_names, context) {
       warn = context.warn;
-      if (settings.tls.skipVerify && settings.address.secure)
-        warn(`the certificate of ${origin} is not checked: ${settings.tls.skipVerifyFrom} is on`);
+      if (unchecked !== undefined) warn(unchecked);
       const credentials = await keeper.current(context);
       return credentials === undefined
         ? {

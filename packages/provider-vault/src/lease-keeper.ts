@@ -16,6 +16,7 @@
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
 import { type UnattendedContext, unlessAborted, whileWaiting } from './aborting.ts';
 import type { Credentials, LeaseRequests } from './lease-requests.ts';
+import type { SessionToken } from './session-token.ts';
 import {
   alarmOf,
   backOff,
@@ -26,7 +27,7 @@ import {
   renewalDelay,
   spanOf,
 } from './token-life.ts';
-import type { SessionToken } from './vault-session.ts';
+import { reasonOf } from './vault-errors.ts';
 
 /** Milliseconds that the server has to make credentials: a busy database may take some seconds. */
 const makeLimit = 30_000;
@@ -369,8 +370,4 @@ export function createLeaseKeeper(options: LeaseKeeperOptions): LeaseKeeper {
       return closing;
     },
   };
-}
-
-function reasonOf(error: unknown): string {
-  return isSecretError(error) ? error.reason : 'for a reason that is not known';
 }

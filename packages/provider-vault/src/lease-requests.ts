@@ -5,9 +5,9 @@
  */
 import { type ReadContext, SecretError } from '@keyfall/core';
 import { jsonMembers } from './json-members.ts';
+import type { SessionToken } from './session-token.ts';
 import type { VaultClient } from './vault-client.ts';
 import { encodePath } from './vault-path.ts';
-import type { SessionToken } from './vault-session.ts';
 import type { WireAnswer } from './vault-wire.ts';
 
 /** Credentials as the server made them, with the lease that they live by. */

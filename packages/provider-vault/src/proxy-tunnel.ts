@@ -7,10 +7,8 @@ import { request as requestHttp } from 'node:http';
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { ProxySettings } from './connection-settings.ts';
+import { longestTimer } from './token-life.ts';
 import type { WireFailure } from './vault-wire.ts';
-
-/** Milliseconds. Longer timers fire at once in Node. */
-const longestTimer = 2 ** 31 - 1;
 
 /** What a tunnel takes from the options of the request that it is opened for. */
 export interface TunnelOptions {

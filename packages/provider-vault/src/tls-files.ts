@@ -5,7 +5,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { certificatesIn, type FileSetting, type TlsSettings } from './connection-settings.ts';
+import { certificatesIn, type FileSetting, type TlsSettings } from './tls-settings.ts';
 import type { WireFailure } from './vault-wire.ts';
 
 /** What connections are made with, as the files are now. */

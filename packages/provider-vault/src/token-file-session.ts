@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { abortError } from './aborting.ts';
-import type { SessionToken, TokenListener, VaultSession } from './vault-session.ts';
+import type { SessionToken, TokenListener, VaultSession } from './session-token.ts';
 import { checkToken, type TokenSetting } from './vault-settings.ts';
 
 type FileSetting = Extract<TokenSetting, { kind: 'file' | 'helper' | 'client' }>;

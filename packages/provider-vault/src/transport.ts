@@ -17,13 +17,11 @@ import type { ConnectionSettings, VaultAddress } from './connection-settings.ts'
 import { failureOfTunnel, type TunnelOptions, tunnelThrough } from './proxy-tunnel.ts';
 import { rateLimiter } from './rate-limiter.ts';
 import { secureContexts } from './tls-files.ts';
+import { longestTimer } from './token-life.ts';
 import type { WireAnswer, WireCall, WireFailure, WireResult } from './vault-wire.ts';
 
 /** Bytes. An entry on raft storage is at most 1 MiB: what is larger is no answer of a KV engine. */
 const largestAnswer = 8 * 1024 * 1024;
-
-/** Milliseconds. Longer timers fire at once in Node. */
-const longestTimer = 2 ** 31 - 1;
 
 /**
  * Milliseconds until an idle connection is ended by us: before a load balancer or a NAT forgets it

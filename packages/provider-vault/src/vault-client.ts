@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type ReadContext, SecretError } from '@keyfall/core';
 import { abortError, isUnattended } from './aborting.ts';
 import type { VaultAddress } from './connection-settings.ts';
+import type { SessionToken, VaultSession } from './session-token.ts';
 import { tokenFileSession } from './token-file-session.ts';
 import {
   forbidden,
@@ -14,7 +15,7 @@ import {
   type Suspect,
   verdictOf,
 } from './vault-errors.ts';
-import { createSession, type SessionToken, type VaultSession } from './vault-session.ts';
+import { createSession } from './vault-session.ts';
 import type { VaultSettings } from './vault-settings.ts';
 import type { VaultWire, WireAnswer, WireResult } from './vault-wire.ts';
 

@@ -11,10 +11,21 @@ import { checkVersion, type KvMount, type KvPart, kvMount, needsVersions } from 
 import { openWire } from './open-wire.ts';
 import { createVaultClient, type VaultClient } from './vault-client.ts';
 import { encodePath } from './vault-path.ts';
-import { resolveSettings, type VaultProviderOptions } from './vault-settings.ts';
+import {
+  resolveSettings,
+  uncheckedCertificate,
+  type VaultProviderOptions,
+} from './vault-settings.ts';
 
 /** Options of {@link vaultKv}: where the server is, who asks, and which mount, as in `vaultProvider`. */
-export type VaultKvOptions = Omit<VaultProviderOptions, 'path' | 'profile' | 'writeLimits'>;
+export interface VaultKvOptions
+  extends Omit<VaultProviderOptions, 'path' | 'profile' | 'writeLimits'> {
+  /**
+   * Is told once of each thing that the user should know: that the certificate is not checked, that the
+   * token ends and no other can be had. Never a value. Default: a warning of the process.
+   */
+  readonly onWarning?: (message: string) => void;
+}
 
 /** What bounds one call. Each is bounded by the option `timeout` as well, 10 s if it is not given. */
 export interface VaultCallOptions {
@@ -123,13 +134,22 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
   const client = createVaultClient(settings, openWire(settings));
   const mount = kvMount(settings, client);
   const { name: provider, timeout = 10_000 } = settings;
+  const { onWarning = (text) => process.emitWarning(text, { type: 'KeyfallWarning' }) } = options;
+  const said = new Set<string>();
+  const warn = (message: string): void => {
+    if (said.has(message)) return;
+    said.add(message);
+    onWarning(`${provider}: ${message}`);
+  };
 
   const contextOf = ({ signal }: VaultCallOptions): ReadContext => {
     const end = performance.now() + timeout;
+    const unchecked = uncheckedCertificate(settings);
+    if (unchecked !== undefined) warn(unchecked);
     return {
       signal: signal ?? new AbortController().signal,
       timeLeft: () => Math.max(0, end - performance.now()),
-      warn: () => {},
+      warn,
     };
   };
 

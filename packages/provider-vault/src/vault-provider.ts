@@ -8,7 +8,11 @@ import { checkVersion, kvMount } from './kv-mount.ts';
 import { openWire } from './open-wire.ts';
 import { checkVault } from './vault-check.ts';
 import { createVaultClient } from './vault-client.ts';
-import { resolveSettings, type VaultProviderOptions } from './vault-settings.ts';
+import {
+  resolveSettings,
+  uncheckedCertificate,
+  type VaultProviderOptions,
+} from './vault-settings.ts';
 
 /**
  * The secrets of one KV document (engine version 1 or 2), `secret/<path>` unless told otherwise. A
@@ -44,14 +48,12 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
   const layers = kvLayers(settings, documents);
   const { name, namespace, timeout } = settings;
   const { origin } = client.subject;
+  const unchecked = uncheckedCertificate(settings);
   const places = documents.map(({ place }) => (namespace === '' ? place : `${namespace}/${place}`));
 
   /** What every call starts with. The version is asked for once, before several documents need it. */
   async function begin(context: ReadContext): Promise<void> {
-    if (settings.tls.skipVerify && settings.address.secure)
-      context.warn(
-        `the certificate of ${origin} is not checked: ${settings.tls.skipVerifyFrom} is on`,
-      );
+    if (unchecked !== undefined) context.warn(unchecked);
     await mount.version(context);
   }
 

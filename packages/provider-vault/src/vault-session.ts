@@ -12,6 +12,7 @@
  */
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
 import { type UnattendedContext, unlessAborted, whileWaiting } from './aborting.ts';
+import type { SessionToken, TokenListener, VaultSession } from './session-token.ts';
 import {
   alarmOf,
   backOff,
@@ -22,56 +23,9 @@ import {
   renewalDelay,
   spanOf,
 } from './token-life.ts';
-import { type Subject, verdictOf } from './vault-errors.ts';
+import { reasonOf, type Subject, verdictOf } from './vault-errors.ts';
 import { type AcceptedLogin, type SendOnce, vaultLogin } from './vault-login.ts';
 import type { TokenSetting } from './vault-settings.ts';
-
-/** A token as it may be sent now. */
-export interface SessionToken {
-  readonly text: string;
-  /** Another number for every token: what a token made (a lease) ends with it. */
-  readonly epoch: number;
-  /** Whether the session revokes it at its end: it came of a login, and is no batch token. */
-  readonly revocable: boolean;
-  /**
-   * Milliseconds that it has left, by the clock that says less. `Infinity` for a token that does not
-   * end, and for one whose end nobody told.
-   */
-  remaining(): number;
-}
-
-/** Is called when `next` takes the place of `previous`. */
-export type TokenListener = (next: SessionToken, previous: SessionToken) => Promise<void>;
-
-/** The tokens of one client, one at a time. */
-export interface VaultSession {
-  /** The token that was given out last. */
-  readonly current: SessionToken | undefined;
-  /**
-   * A token to send now: the current one while it lives, else that of a login. One login however many
-   * wait, and an aborted caller does not end it for the others.
-   *
-   * @throws `SecretError`: what the login or the token file failed with
-   */
-  token(context: ReadContext): Promise<SessionToken>;
-  /**
-   * Another token in place of one that the server does not accept: that of a new login, or what a file
-   * holds by now. `undefined` if there is no other.
-   *
-   * @throws `SecretError`: what the login or the token file failed with
-   */
-  replace(refused: SessionToken, context: ReadContext): Promise<SessionToken | undefined>;
-  /**
-   * Calls `listener` with every replacement, when requests use `next` already. `previous` is revoked
-   * when all listeners are done, so that what lives by it can be moved; if one fails, it is left to end
-   * by itself. Its `remaining()` is 0 if the server refused it: all that it made is gone then.
-   *
-   * @returns what ends it
-   */
-  onReplaced(listener: TokenListener): () => void;
-  /** Stops the timers and revokes the tokens that it logged in for, within 2 s. Does not reject. */
-  close(): Promise<void>;
-}
 
 export interface SessionOptions {
   readonly setting: Exclude<TokenSetting, { kind: 'file' | 'helper' | 'client' }>;
@@ -427,10 +381,6 @@ export function createSession(options: SessionOptions): VaultSession {
       return closing;
     },
   };
-}
-
-function reasonOf(error: unknown): string {
-  return isSecretError(error) ? error.reason : 'for a reason that is not known';
 }
 
 /** The `auth` of a renewal. */

@@ -243,6 +243,12 @@ function resolveToken(
   );
 }
 
+/** What to warn of with every call, if the server's certificate is not checked. */
+export function uncheckedCertificate({ address, tls }: VaultSettings): string | undefined {
+  if (!tls.skipVerify || !address.secure) return undefined;
+  return `the certificate of ${address.origin} is not checked: ${tls.skipVerifyFrom} is on`;
+}
+
 /**
  * The token without surrounding blanks.
  *

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
+import { type VaultProviderOptions, vaultKv, vaultProvider } from '../src/index.ts';
 import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
@@ -131,6 +131,13 @@ test('skipVerify trusts anybody, and says so once, naming what was set', async (
   await secrets.set('B', value).catch(() => {}); // the policy does not allow it
   await secrets.close();
   expect(warnings).toEqual([expect.stringContaining('the variable BAO_SKIP_VERIFY')]);
+
+  const told: string[] = [];
+  const kv = vaultKv({ token, address, env, onWarning: (message) => told.push(message) });
+  endings.push(() => void kv.close());
+  for (let times = 0; times < 2; times += 1)
+    expect((await kv.document(path).read())?.values.get('A')).toBe(value);
+  expect(told).toEqual([expect.stringContaining('the variable BAO_SKIP_VERIFY')]);
 });
 
 test('a redirect from https to http is not followed, to a listed node neither', async () => {

@@ -1,0 +1,164 @@
+/**
+ * What it means that no usable answer came: a server that is away, a certificate that is not trusted,
+ * or a setting of ours that leads to the wrong place.
+ */
+import { SecretError, type SecretErrorCode } from '@keyfall/core';
+import type { Repeat, Subject, Verdict } from './vault-errors.ts';
+import type { WireFailure } from './vault-wire.ts';
+
+const errnos: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refused the connection',
+  ECONNRESET: 'closed the connection before it answered',
+  EPIPE: 'closed the connection before it answered',
+  ETIMEDOUT: 'cannot be reached: the connection timed out',
+  EHOSTUNREACH: 'cannot be reached: no route to the host',
+  ENETUNREACH: 'cannot be reached: no route to its network',
+  ENOTFOUND: 'cannot be reached: its host name is not known',
+  EAI_AGAIN: 'cannot be reached: the name server does not answer',
+  ENOENT: 'cannot be reached: there is no such socket',
+  EACCES: 'cannot be reached: this user may not use its socket',
+};
+
+/** What a failure of the wire means: whose fault it is, and whether asking again may help. */
+export function failureVerdict({ what, detail, sent }: WireFailure, subject: Subject): Verdict {
+  const { origin, provider } = subject;
+  const error = (
+    code: SecretErrorCode,
+    reason: string,
+    hint: string | undefined,
+    repeat: Repeat = 'none',
+  ): Verdict => ({
+    kind: 'error',
+    error: new SecretError(code, reason, { provider, hint }),
+    repeat,
+    ambiguous: sent,
+  });
+  switch (what) {
+    case 'aborted':
+      return error('ERR_SECRET_ABORTED', 'the provider was closed', undefined);
+    case 'timeout':
+      return error('ERR_SECRET_UNAVAILABLE', `${origin} did not answer in time`, undefined);
+    case 'unreachable':
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} ${errnos[detail] ?? `cannot be reached (${detail})`}`,
+        detail === 'ENOTFOUND' ? 'Check the option address (variable VAULT_ADDR).' : undefined,
+        sent ? 'read' : 'any',
+      );
+    case 'foreign-node':
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} points to ${detail}, which is not one of its listed nodes`,
+        'If it is a node of your cluster, list it in the option nodes; the token was not sent to it.',
+        'any',
+      );
+    case 'redirect':
+      return error(
+        'ERR_SECRET_CONFIG',
+        `${origin} redirects to ${detail} in a way that no Vault server does`,
+        'Set the option address (variable VAULT_ADDR) to the server itself; the token was not sent on.',
+      );
+    case 'tls':
+      return tlsError(detail, subject);
+    case 'too-large':
+      return error('ERR_SECRET_INVALID', `the answer of ${origin} is ${detail}`, undefined);
+    case 'settings':
+      return error(
+        'ERR_SECRET_CONFIG',
+        `${detail} cannot be used`,
+        'Check that it exists, that this user may read it and that it is PEM, a key without a passphrase.',
+      );
+    case 'proxy':
+      // a proxy that is busy may let the next request through; one that refuses will not
+      return / status (?:4\d\d|501)$/.test(detail)
+        ? error(
+            'ERR_SECRET_CONFIG',
+            `the proxy ${detail} when it is asked for ${origin}`,
+            detail.endsWith('407')
+              ? 'It asks for credentials: write the option proxy (variable VAULT_PROXY_ADDR) as http://user:password@host:port.'
+              : 'Check the option proxy (variable VAULT_PROXY_ADDR), and what the proxy allows.',
+          )
+        : error(
+            'ERR_SECRET_UNAVAILABLE',
+            `${origin} cannot be reached: the proxy ${detail}`,
+            'Check the option proxy (variable VAULT_PROXY_ADDR).',
+            'any',
+          );
+    case 'rate-limit':
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${detail} allows no further request to ${origin} within the time limit`,
+        'Raise it, or ask for less often.',
+      );
+    default:
+      return error(
+        'ERR_SECRET_INVALID',
+        `the answer of ${origin} is not one of a Vault server (${detail})`,
+        'Something else may answer in its place: check the option address (variable VAULT_ADDR).',
+      );
+  }
+}
+
+/** What the codes of OpenSSL and Node mean to somebody who has to mend it. */
+const tlsReasons: readonly (readonly [RegExp, string, string])[] = [
+  [/^CERT_HAS_EXPIRED$/, 'the certificate of $ has expired', 'Renew it.'],
+  [
+    /^CERT_NOT_YET_VALID$/,
+    'the certificate of $ is not valid yet',
+    'Check the clocks of both machines.',
+  ],
+  [
+    /ALTNAME_INVALID|HOSTNAME_MISMATCH/,
+    'the certificate of $ is for another name',
+    'Use the name in the certificate, or give it as tlsServerName (variable VAULT_TLS_SERVER_NAME).',
+  ],
+  [
+    /^EPROTO$/,
+    '$ does not speak TLS as we do',
+    'If it speaks plain http, write the option address (variable VAULT_ADDR) with http://.',
+  ],
+  [
+    /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE|BAD_CERTIFICATE/,
+    '$ refused our side of the handshake',
+    'It may ask for a client certificate: clientCert and clientKey.',
+  ],
+  [
+    /^(?:UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED|CERT_|INVALID_CA)/,
+    'the certificate of $ is not signed by an authority that is trusted here',
+    'Give the authority as caCert (variable VAULT_CACERT).',
+  ],
+];
+
+/** OpenSSL's codes for bytes that are not TLS at all: no certificate was shown, good or bad. */
+const noTls = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/;
+
+function tlsError(code: string, { provider, origin }: Subject): Verdict {
+  if (noTls.test(code))
+    return {
+      kind: 'error',
+      repeat: 'none',
+      ambiguous: false,
+      error: new SecretError(
+        'ERR_SECRET_CONFIG',
+        `${origin} does not speak https (${code}); the token was not sent`,
+        {
+          provider,
+          hint: 'If it speaks plain http, write the option address (variable VAULT_ADDR) with http://. If it should not, something else answers in its place.',
+        },
+      ),
+    };
+  const [, reason, hint] = tlsReasons.find(([codes]) => codes.test(code)) ?? [
+    code,
+    'no secure connection to $ could be made',
+    undefined,
+  ];
+  return {
+    kind: 'error',
+    repeat: 'none',
+    ambiguous: false,
+    error: new SecretError('ERR_SECRET_TLS', `${reason.replace('$', () => origin)} (${code})`, {
+      provider,
+      hint,
+    }),
+  };
+}

@@ -303,7 +303,7 @@ describe('credentials', () => {
   });
 
   test('what is not there is a wrong configuration that names it', async () => {
-    const { roleId } = await appRole();
+    const { name, roleId } = await appRole();
     const empty = await written('empty', '\n');
     const missing = join(folder, 'missing');
     const messageFor = async (secretId: Parameters<typeof appRoleAuth>[0]['secretId'] & {}) => {
@@ -314,6 +314,8 @@ describe('credentials', () => {
     expect(await messageFor({ file: missing })).toContain('the file of the secret id');
     expect(await messageFor({ file: empty })).toContain('the secret id (a file) is empty');
     expect(await messageFor({ env: 'SHOP_SECRET_ID' })).toContain('no variable SHOP_SECRET_ID');
+    const mistaken = await secretIdOf(name);
+    expect(await messageFor({ env: mistaken })).not.toContain(mistaken);
     expect(await messageFor('')).toContain('the secret id (an option) is empty');
     expect(await messageFor(() => '')).toContain('what the function returned');
     // as a variable that is not set leaves it

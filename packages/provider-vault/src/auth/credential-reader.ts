@@ -48,7 +48,11 @@ async function textOf(
   const { env: variable, file }: { readonly env?: unknown; readonly file?: unknown } = {
     ...(source as object | null | undefined),
   };
-  if (typeof variable === 'string') return { text: env[variable], from: `variable ${variable}` };
+  if (typeof variable === 'string') {
+    // shown only as what it should be: its value in its place is an easy mistake
+    const name = /^[A-Z_][A-Z\d_]*$/.test(variable) ? variable : 'of that name';
+    return { text: env[variable], from: `variable ${name}` };
+  }
   // a number would be a file that is open already
   if (typeof file !== 'string') return { text: undefined, from: 'option' };
   try {

@@ -19,18 +19,34 @@ export function nearNames(name: string, candidates: readonly string[]): readonly
     .map(({ candidate }) => candidate);
 }
 
-/** `Did you mean A or B?`, or nothing where the name is there or none is near. */
-export function didYouMean(name: string, candidates: readonly string[]): string | undefined {
-  if (candidates.includes(name)) return undefined;
-  const near = nearNames(name, candidates).map(printable);
-  return near.length === 0 ? undefined : `Did you mean ${near.join(' or ')}?`;
+/** `Did you mean A or B?` for what is not among `held`; nothing where nothing is near. */
+export function didYouMean(names: readonly string[], held: readonly string[]): string | undefined {
+  const missing = names.filter((name) => !held.includes(name));
+  const near = new Set(missing.flatMap((name) => nearNames(name, held)));
+  return near.size === 0 ? undefined : `Did you mean ${[...near].map(printable).join(' or ')}?`;
+}
+
+/** The error; where it says that nobody holds the names, with those that were perhaps meant. */
+export async function suggesting(
+  secrets: Secrets,
+  names: readonly string[],
+  error: unknown,
+): Promise<unknown> {
+  if (!isSecretError(error, 'ERR_SECRET_NOT_FOUND')) return error;
+  // what cannot be listed suggests nothing
+  const suggestion = didYouMean(names, await secrets.list().catch(() => []));
+  if (suggestion === undefined) return error;
+  const { code, reason, hint, attempts, secretName } = error;
+  return new SecretError(code, reason, {
+    hint: hint === undefined ? suggestion : `${suggestion} ${hint}`,
+    attempts,
+    secretName,
+  });
 }
 
 /**
- * Does `work` about the name; where nobody holds it, the error asks whether a name was meant that
- * somebody does hold.
- *
- * @throws what `work` throws
+ * Does `work` about the name.
+ * @throws what `work` throws, as {@link suggesting} has it
  */
 export async function withSuggestion<Result>(
   secrets: Secrets,
@@ -40,17 +56,7 @@ export async function withSuggestion<Result>(
   try {
     return await work();
   } catch (error) {
-    if (!isSecretError(error, 'ERR_SECRET_NOT_FOUND')) throw error;
-    // what cannot be listed suggests nothing
-    const names = await secrets.list().catch(() => []);
-    const suggestion = didYouMean(name, names);
-    if (suggestion === undefined) throw error;
-    const { code, reason, hint, attempts, secretName } = error;
-    throw new SecretError(code, reason, {
-      hint: hint === undefined ? suggestion : `${suggestion} ${hint}`,
-      attempts,
-      secretName,
-    });
+    throw await suggesting(secrets, [name], error);
   }
 }
 

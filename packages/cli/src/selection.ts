@@ -42,7 +42,7 @@ async function everything({ secrets, names, isStore }: CliChain): Promise<Select
     resolved.set(name, resolvedFrom(record, isStore));
   }
   const missing = names.filter((name) => !resolved.has(name));
-  if (missing.length > 0) throw oneError(await failuresOf(secrets, missing));
+  if (missing.length > 0) throw await missingError(secrets, missing);
   return { secrets: resolved, degraded: degraded !== undefined };
 }
 
@@ -57,7 +57,7 @@ async function named({ secrets, isStore }: CliChain, only: readonly string[]): P
       resolved.set(name, resolvedFrom(record, isStore));
   }
   const missing = only.filter((name) => !resolved.has(name));
-  if (missing.length > 0) throw oneError(await failuresOf(secrets, missing));
+  if (missing.length > 0) throw await missingError(secrets, missing);
   return { secrets: resolved, degraded: batch?.degraded !== undefined };
 }
 
@@ -70,6 +70,12 @@ const context: ReadContext = {
 function resolvedFrom(record: SecretRecord, isStore: CliChain['isStore']): ResolvedSecret {
   const { value, provider = '', lease } = record;
   return { value, provider, fromStore: isStore(provider), ...(lease && { leased: true }) };
+}
+
+/** One error for all of these names, with those that were perhaps meant. */
+async function missingError(secrets: Secrets, names: readonly string[]): Promise<unknown> {
+  const { suggesting } = await import('./near-names.ts');
+  return suggesting(secrets, names, oneError(await failuresOf(secrets, names)));
 }
 
 /** Why each of these names, which were not there when all were read, is not. */

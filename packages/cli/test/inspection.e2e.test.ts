@@ -263,6 +263,34 @@ describe('history and rollback', () => {
     expect(stderr).toContain('TOKEN still comes from dotenv (.env), which is asked first.');
   });
 
+  test('another writer in between wins, and is told of', async () => {
+    await put('raced', { TOKEN: canary });
+    await put('raced', { TOKEN: newer });
+    const cwd = await folderWith();
+    await install(cwd, '@keyfall/provider-vault');
+    await writeFile(
+      join(cwd, 'keyfall.config.mjs'),
+      `import { vaultProvider } from '@keyfall/provider-vault';
+      const vault = vaultProvider({ mount: '${mount}', path: 'raced' });
+      const { VAULT_ADDR, VAULT_TOKEN } = process.env;
+      const readVersion = async (...args) => {
+        const old = await vault.readVersion(...args);
+        await fetch(VAULT_ADDR + '/v1/${mount}/data/raced', {
+          method: 'POST',
+          headers: { 'X-Vault-Token': VAULT_TOKEN },
+          body: JSON.stringify({ data: { TOKEN: 'of another' } }),
+        });
+        return old;
+      };
+      export default { providers: [{ ...vault, readVersion }] };`,
+    );
+    const env = { VAULT_ADDR: server.address, VAULT_TOKEN: server.token };
+    const { code, stderr } = await silently(['rollback', 'TOKEN', '--to', '1'], { cwd, env });
+    expect(code).toBe(1);
+    expect(stderr).toContain('Read it again');
+    expect((await keyfall(['get', 'TOKEN'], { cwd, env })).stdout).toBe('of another\n');
+  });
+
   test('without a store that keeps versions: 2', async () => {
     const cwd = await folderWith('A=1\n');
     for (const args of [

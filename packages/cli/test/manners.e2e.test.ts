@@ -48,10 +48,12 @@ describe('a mistyped name', () => {
     [['explain', 'TOKN']],
     [['delete', 'TOKN']],
     [['history', 'TOKN']],
+    [['export', '--only', 'TOKN,DB_PSS']],
+    [['run', '--only', 'TOKN', '--', 'true']],
   ])('%j', async (args) => {
     const { code, stderr } = await keyfall(args, { cwd: await folderWith(), env });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/Did you mean (TOKEN|DB_PASS)\?/);
+    expect(stderr).toMatch(/Did you mean (TOKEN|DB_PASS|TOKEN or DB_PASS)\?/);
   });
 
   test('nothing is suggested where nothing is near, or nobody can be asked', async () => {

@@ -35,7 +35,7 @@ export async function explainCommand(
 
 /** Whether another name was meant. */
 async function suggest(secrets: Secrets, name: string): Promise<void> {
-  const suggestion = didYouMean(name, await secrets.list().catch(() => []));
+  const suggestion = didYouMean([name], await secrets.list().catch(() => []));
   if (suggestion !== undefined) notice(suggestion);
 }
 

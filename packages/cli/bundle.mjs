@@ -9,17 +9,12 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 const folder = join(here, 'dist/bundle');
 
-/** Whether a module is one of those that `run` loads in any case. */
-function isOfStart(id) {
-  const own = /packages\/cli\/dist\/([\w/-]+)\.js$/.exec(id)?.[1];
-  if (own !== undefined)
-    return !/^(config\/(?!find-config)|migration\/|commands\/(?!run$)|diagnosis\/|completion|confirm|layout|masked|name-types|near-names|one-call|spinner|supervise|watch)/.test(
-      own,
-    );
-  return /packages\/(core|provider-dotenv)\/dist\/|\/(commander|dotenv)\/|\/vault-variables\.js$/.test(
-    id,
-  );
-}
+/** Every module that `run` with a .env imports, found when the modules are known. */
+const start = new Set();
+
+/** What comes with the packages of these and is for other commands. */
+const forOthers =
+  /\/core\/dist\/(?:composition|describe|env-provider|load|memory-provider|schema-message|watching|files\/(?:edit|lock|replace))|\/provider-dotenv\/dist\/(?:edit|index|inspect|scan)/;
 
 const bundle = await rolldown({
   input: join(here, 'dist/bin.js'),
@@ -28,6 +23,19 @@ const bundle = await rolldown({
   // what only some commands import stays where npm installs it
   external: ['@clack/prompts', 'jiti', 'node-vault', 'yaml', 'zod'],
   plugins: [
+    {
+      name: 'start',
+      buildEnd() {
+        const add = (id) => {
+          if (start.has(id)) return;
+          start.add(id);
+          this.getModuleInfo(id)?.importedIds.forEach(add);
+        };
+        add(join(here, 'dist/bin.js'));
+        // imported by the first file that is read
+        for (const id of this.getModuleIds()) if (id.includes('/node_modules/dotenv/')) add(id);
+      },
+    },
     {
       // the names of variables, without the client that reads them
       name: 'variables-alone',
@@ -50,7 +58,7 @@ const { output } = await bundle.write({
   codeSplitting: {
     // one file of all that `run` with a .env needs; the rest by the command that imports it
     includeDependenciesRecursively: false,
-    groups: [{ name: 'start', test: isOfStart }],
+    groups: [{ name: 'start', test: (id) => start.has(id) && !forOthers.test(id) }],
   },
 });
 

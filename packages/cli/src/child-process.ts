@@ -2,7 +2,7 @@
  * Starts the program of `run` so that it cannot tell the difference: no shell, the same terminal and
  * process group, its exit code ours.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { constants as system } from 'node:os';
 import { canReplaceProcess, findExecutable, replaceProcess } from './executable.ts';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from './exit-code.ts';
@@ -50,6 +50,8 @@ export function startChild(command: ChildCommand, filter?: OutputFilter): Runnin
     notice(`${printable(file)}: ${found.problem}`);
     return notStarted(found.exitCode);
   }
+  // not imported: who becomes the program has no need of it
+  const { spawn } = process.getBuiltinModule('node:child_process');
   let child: ChildProcess;
   try {
     const output = filter === undefined ? 'inherit' : 'pipe';

@@ -2,6 +2,7 @@
  * What the definitions of commands have in common.
  */
 import { type Command, Option } from 'commander';
+import { namesIn } from './plain-run.ts';
 
 /** Options that stand before or after every command. */
 export interface GlobalOptions {
@@ -41,7 +42,7 @@ export function only(description: string): Option {
 export function nameList(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text: string, before: string[] = []) => [
     ...before,
-    ...text.split(',').map((name) => name.trim()),
+    ...namesIn(text),
   ]);
 }
 

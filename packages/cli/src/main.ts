@@ -2,22 +2,26 @@
  * From arguments to exit code: runs the command that they name, and turns whatever goes wrong into a
  * line on stderr.
  */
-import { CommanderError } from 'commander';
-import { usageExitCode } from './exit-code.ts';
-import { createProgram } from './program.ts';
+import { runCommand } from './commands/run.ts';
+import { assertNodeIsNew } from './node-version.ts';
+import { type PlainRun, plainRun } from './plain-run.ts';
 import { reportError } from './report-error.ts';
+import { beQuiet } from './terminal.ts';
 
 /** Runs the command line, `argv` as `process.argv`, and returns the exit code. Never rejects. */
 export async function main(argv: readonly string[]): Promise<number> {
-  let exitCode = 0;
-  const program = createProgram((code) => {
-    exitCode = code;
-  });
+  const plain = plainRun(argv);
+  if (plain !== undefined) return runPlainly(plain);
+  const { runProgram } = await import('./program.ts');
+  return runProgram(argv);
+}
+
+async function runPlainly({ options, command }: PlainRun): Promise<number> {
   try {
-    await program.parseAsync(argv);
-    return exitCode;
+    assertNodeIsNew();
+    if (options.quiet) beQuiet();
+    return await runCommand(command, options);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
-    return reportError(error, program.opts<{ debug?: boolean }>().debug === true);
+    return reportError(error, options.debug === true);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { SecretError } from '@keyfall/core';
-import { Argument, Command, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import {
   type CommandLine,
   examples,
@@ -13,10 +13,27 @@ import {
   nameList,
   only,
 } from './command-options.ts';
+import { usageExitCode } from './exit-code.ts';
 import { type ExportFormat, exportFormats } from './export-formats.ts';
 import { addInspectionCommands } from './inspection-commands.ts';
 import { assertNodeIsNew } from './node-version.ts';
+import { reportError } from './report-error.ts';
 import { beQuiet } from './terminal.ts';
+
+/** Runs the command line, `argv` as `process.argv`, and returns the exit code. Never rejects. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = createProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv);
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
+    return reportError(error, program.opts<GlobalOptions>().debug === true);
+  }
+}
 
 /**
  * The whole command line.

@@ -92,7 +92,7 @@ async function chainOfSettings(
   options: SettingsOptions,
   profile: string | undefined,
 ): Promise<ChainParts> {
-  const dotenv = dotenvProvider({ path: dotenvPath(options) });
+  const dotenv = readOnce(dotenvProvider({ path: dotenvPath(options) }));
   const file = await readSettings(dotenv);
   if (profile !== undefined) assertProfileCounts(profile, file);
   const providers = [{ provider: dotenv, isStore: false }];
@@ -173,6 +173,31 @@ export function isTrue(name: string, value: string): boolean {
   throw new SecretError('ERR_SECRET_CONFIG', `${name} is neither true nor false`, {
     hint: `Set ${name}=true or ${name}=false.`,
   });
+}
+
+/**
+ * The same provider, whose first answer is its second one too, unless something was written in between:
+ * settings and secrets then are of one and the same file, which is read once.
+ */
+function readOnce(provider: SecretProvider): SecretProvider {
+  const { read, write } = provider;
+  let first: ReturnType<typeof read> | undefined;
+  let isAsked = false;
+  return {
+    ...provider,
+    read(names, context) {
+      const known = first;
+      first = isAsked ? undefined : read('all', context);
+      isAsked = true;
+      return known ?? first ?? read(names, context);
+    },
+    ...(write && {
+      write(changes, context) {
+        first = undefined;
+        return write(changes, context);
+      },
+    }),
+  };
 }
 
 type FileSettings = Readonly<Record<string, string>>;

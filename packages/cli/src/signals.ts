@@ -2,9 +2,9 @@
  * What a signal to us means for the program of `run`: it is handed on.
  */
 import { constants as system } from 'node:os';
-import { isatty } from 'node:tty';
 import { SecretError } from '@keyfall/core';
 import type { RunningChild } from './child-process.ts';
+import { isTerminal } from './terminal.ts';
 
 const handed = ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGINT'] as const;
 
@@ -31,8 +31,6 @@ export interface SignalHandling {
  * @param killAfter - milliseconds after which a program that was asked to end is killed
  */
 export function handleSignals(cancel: () => void, killAfter: number | undefined): SignalHandling {
-  // Where there is a terminal, it sends its own Ctrl-C to the program as well: once is enough.
-  const terminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
   let child: RunningChild | undefined;
   let endedBy: NodeJS.Signals | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -43,7 +41,8 @@ export function handleSignals(cancel: () => void, killAfter: number | undefined)
       cancel();
       return;
     }
-    if (signal !== 'SIGINT' || !terminal) child.kill(signal);
+    // Where there is a terminal, it sends its own Ctrl-C to the program as well: once is enough.
+    if (signal !== 'SIGINT' || ![0, 1, 2].some(isTerminal)) child.kill(signal);
     if (killAfter !== undefined && endings.has(signal))
       timer ??= setTimeout(() => child?.kill('SIGKILL'), killAfter);
   };

@@ -2,7 +2,6 @@
  * The two streams: data goes to stdout, everything said to a person to stderr.
  */
 import { writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
 
 /**
  * One line on stderr, `keyfall: message`. Written at once and past `process.stderr`: opening that
@@ -36,6 +35,14 @@ export function onBeforeLine(clear: (() => void) | undefined): void {
   beforeLine = clear;
 }
 
+/**
+ * Whether this descriptor is a terminal. Node's module is loaded here and not imported: with its streams
+ * and sockets it is more than a start that asks no such thing should pay for.
+ */
+export function isTerminal(descriptor: number): boolean {
+  return process.getBuiltinModule('node:tty').isatty(descriptor);
+}
+
 /** How long somebody waits without seeing that anything goes on, in milliseconds. */
 const patience = 500;
 
@@ -47,7 +54,7 @@ export async function waitingFor<Result>(
   what: string,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  if (quiet || !isatty(2)) return work();
+  if (quiet) return work();
   let over = false;
   let stop: (() => void) | undefined;
   const timer = setTimeout(async () => {
@@ -111,7 +118,7 @@ export function printJson(data: unknown): Promise<void> {
 
 /** Whether a person can be asked: both the questions and the answers need a terminal. */
 export function canPrompt(): boolean {
-  return isatty(0) && isatty(2);
+  return isTerminal(0) && isTerminal(2);
 }
 
 /**

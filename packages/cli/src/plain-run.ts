@@ -1,0 +1,75 @@
+/**
+ * `keyfall run … -- CMD…` as it is nearly always typed, understood without the definitions of all
+ * commands, which take longer to make than a `.env` to read. Everything else, and all that is wrong, is
+ * left to `program.ts`, which has the words for it.
+ */
+import { parseArgs } from 'node:util';
+import type { With } from './command-options.ts';
+import type { RunOptions } from './commands/run.ts';
+
+/** A `run` as it was typed. */
+export interface PlainRun {
+  readonly options: With<RunOptions>;
+  /** The program and its arguments. */
+  readonly command: readonly string[];
+}
+
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
+
+/** The options of `run`, with those of every command, as `program.ts` defines them. */
+const options = {
+  dotenv: text,
+  config: text,
+  'no-config': flag,
+  profile: text,
+  'token-helper': flag,
+  quiet: { ...flag, short: 'q' },
+  debug: flag,
+  only: { ...text, multiple: true },
+  'preserve-env': flag,
+  pristine: flag,
+  'pass-bootstrap': flag,
+  redact: flag,
+  watch: flag,
+  'reload-signal': text,
+  'kill-after': text,
+} as const;
+
+/**
+ * What was typed, if it is `run`, options that are there, `--` and a program; else `undefined`. A test
+ * holds it to what `program.ts` makes of the same.
+ *
+ * @param argv - as `process.argv`
+ */
+export function plainRun(argv: readonly string[]): PlainRun | undefined {
+  const dashes = argv.indexOf('--');
+  const command = argv.slice(dashes + 1);
+  if (argv[2] !== 'run' || dashes < 0 || command.length === 0) return undefined;
+  try {
+    const { values } = parseArgs({ args: argv.slice(3, dashes), options });
+    const { 'no-config': noConfig, only, ...given } = values;
+    // which of the two counts, their order tells
+    if (noConfig && given.config !== undefined) return undefined;
+    const named = Object.entries(given).map(([name, value]) => [inCamelCase(name), value]);
+    return {
+      options: {
+        ...Object.fromEntries(named),
+        ...(noConfig && { config: false }),
+        ...(only && { only: only.flatMap(namesIn) }),
+      },
+      command,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The names in a list of them. */
+export function namesIn(list: string): readonly string[] {
+  return list.split(',').map((name) => name.trim());
+}
+
+function inCamelCase(option: string): string {
+  return option.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -37,7 +37,7 @@ export interface Seen {
   readonly at: ReadAt;
   /** Why it was second-hand already when it was read, where it was. */
   readonly degraded: string | undefined;
-  /** Set when the store has refused the name since: it must not stand in for a store that fails. */
+  /** Set when the store has refused or been given the name since: it must not stand in for a store that fails. */
   readonly refused?: boolean;
 }
 
@@ -49,6 +49,8 @@ export interface SeenWhole {
   readonly degraded: string | undefined;
   /** Every name that the store held. */
   readonly records: ReadonlyMap<string, SecretRecord>;
+  /** Names that were an error: with one the store is not known whole, but every other name is. */
+  readonly failed: ReadonlySet<string>;
 }
 
 /** `fresh`: serve it. `aging`: serve it and read it anew. `gone`: read it first. */
@@ -93,8 +95,9 @@ export class Memory {
       if (isSecretError(entry)) {
         failed.add(name);
         const seen = this.#names.get(name);
-        if (seen && entry.code !== 'ERR_SECRET_UNAVAILABLE')
-          this.#names.set(name, { ...seen, refused: true });
+        if (entry.code === 'ERR_SECRET_UNAVAILABLE') continue;
+        if (seen) this.#names.set(name, { ...seen, refused: true });
+        if (this.#whole?.records.has(name)) this.#whole = undefined;
       } else {
         records.set(name, entry);
         this.#names.set(name, { record: entry, at, degraded });
@@ -109,13 +112,12 @@ export class Memory {
     // a name that could not be read keeps what it had: it may be needed as a last good value
     for (const name of this.#names.keys())
       if (!records.has(name) && !failed.has(name)) this.#names.delete(name);
-    this.#whole =
-      failed.size === 0 ? { at, missingDocument, revision, degraded, records } : undefined;
+    this.#whole = { at, missingDocument, revision, degraded, records, failed };
   }
 
   /**
-   * Lets nothing be served before it is read anew, and drops the names that were written. What else
-   * was read stays as a last good value.
+   * Lets nothing be served before it is read anew. What was read stays as a last good value, the names
+   * that were written aside.
    */
   forget(written: Iterable<string>): void {
     const old = <T extends { readonly at: ReadAt }>(seen: T): T => ({
@@ -125,9 +127,16 @@ export class Memory {
     for (const [name, seen] of this.#names) this.#names.set(name, old(seen));
     this.#whole &&= old(this.#whole);
     for (const name of written) {
-      this.#names.delete(name);
+      const seen = this.#names.get(name);
+      // kept to tell whether a write without an answer changed it
+      if (seen) this.#names.set(name, { ...seen, refused: true });
       this.#whole = undefined;
     }
+  }
+
+  /** Knows nothing of the name any more. */
+  drop(name: string): void {
+    this.#names.delete(name);
   }
 
   /** The names that the store has answered for. */
@@ -137,7 +146,7 @@ export class Memory {
 
   /** The store answered that it gives nothing: what was read before is no last good value any more. */
   refuse(at: Instant): void {
-    this.#refusedAt = at.monotonic;
+    this.#refusedAt = Math.max(this.#refusedAt, at.monotonic);
   }
 
   /** What is known of `name`, and whether it may still be served. */
@@ -145,8 +154,11 @@ export class Memory {
     const whole = this.#whole;
     const seen =
       this.#names.get(name) ??
-      (whole && { record: undefined, at: whole.at, degraded: whole.degraded });
-    return seen && { seen, freshness: this.#freshness(seen.at, seen.record, seen.degraded) };
+      (whole &&
+        !whole.failed.has(name) && { record: undefined, at: whole.at, degraded: whole.degraded });
+    return seen
+      ? { seen, freshness: this.#freshness(seen.at, seen.record, seen.degraded) }
+      : undefined;
   }
 
   /**
@@ -162,7 +174,7 @@ export class Memory {
   /** What is known of the whole store. */
   lookWhole(): { readonly seen: SeenWhole; readonly freshness: Freshness } | undefined {
     const seen = this.#whole;
-    if (seen === undefined) return undefined;
+    if (seen === undefined || seen.failed.size > 0) return undefined;
     const held = seen.missingDocument ? undefined : 'held';
     let freshness = this.#freshness(seen.at, held, seen.degraded);
     for (const record of seen.records.values())
@@ -181,7 +193,7 @@ export class Memory {
   /** The last good whole store, likewise. Records that have expired are left out of it. */
   lastGoodWhole(): SeenWhole | undefined {
     const whole = this.#whole;
-    if (whole === undefined || whole.missingDocument || !this.#mayStandIn(whole.at))
+    if (!whole || whole.failed.size > 0 || whole.missingDocument || !this.#mayStandIn(whole.at))
       return undefined;
     for (const record of whole.records.values())
       if (this.#expired(record, whole.at)) return undefined;

@@ -78,6 +78,12 @@ const mostReads = 8;
 /** Milliseconds between background refreshes of a store that answers them with a refusal. */
 const refusedPause = 5_000;
 
+/** How many names that failed are kept: anybody may ask for any name. */
+const mostFailing = 100;
+
+/** Milliseconds for which a name that failed keeps an outage going, asked for again or not. */
+const failingLimit = 60_000;
+
 /** Milliseconds that closing a provider may take. */
 const closeLimit = 5_000;
 
@@ -110,8 +116,8 @@ export class Source {
   #refreshNotBefore = 0;
   /** How the last read ended. */
   #last: { readonly at: ReadAt; readonly error?: SecretError; readonly names?: number } | undefined;
-  /** Names that the last answer for them was an error of. */
-  readonly #failing = new Set<string>();
+  /** Names whose last answer was an error, and when (monotonic). Old ones are let go. */
+  readonly #failing = new Map<string, { readonly error: SecretError; readonly since: number }>();
   /** Reads under way, those included whose answers do not count any more. */
   readonly #reads = new Set<Flight>();
   readonly #warned = new Set<string>();
@@ -137,7 +143,7 @@ export class Source {
     for (;;) {
       const known = this.#recall(name);
       if (known) return known;
-      const failure = this.#failure;
+      const failure = this.#failure ?? this.#failureOf(name);
       if (failure) return this.#instead(name, failure);
       const flight = this.#flightFor(name);
       const landing = await flight.wait(patience);
@@ -174,6 +180,9 @@ export class Source {
    */
   forget(written: Iterable<string> = []): void {
     this.#memory.forget(written);
+    // it may have been allowed since
+    this.#refreshNotBefore = 0;
+    for (const name of written) this.#failing.delete(name);
     this.#flights = this.#gathering ? [this.#gathering] : [];
     this.#options.changed();
   }
@@ -182,6 +191,8 @@ export class Source {
   tellWritten(name: string, versionAfter: string | undefined): void {
     const before = this.#memory.look(name)?.seen.record?.version;
     this.#options.notifier.change(this.provider, name, before, versionAfter);
+    // the next read finds what has been told
+    this.#memory.drop(name);
   }
 
   /** Asks the provider again for all that it was asked for, whatever is known and however it failed. */
@@ -197,7 +208,8 @@ export class Source {
   status(): ProviderStatus {
     const { name, store } = this.provider;
     const last = this.#last;
-    const error = this.#circuit.failure ?? last?.error;
+    const [latest] = last?.names === 0 ? [...this.#failing.values()].slice(-1) : [];
+    const error = this.#circuit.failure ?? last?.error ?? latest?.error;
     return {
       provider: name,
       store,
@@ -264,6 +276,29 @@ export class Source {
     const error = this.#last?.error;
     const passed = this.onDenied === 'next' && this.#refreshIsPaused;
     return passed && error && refusals.has(error.code) ? error : undefined;
+  }
+
+  /** The same for one name of a store that refuses name by name. */
+  #failureOf(name: string): SecretError | undefined {
+    const error = this.#failingNow(name, refusedPause);
+    return error && this.onDenied === 'next' && refusals.has(error.code) ? error : undefined;
+  }
+
+  /** The error of a name, if it is younger than `age`. */
+  #failingNow(name: string, age: number): SecretError | undefined {
+    const failing = this.#failing.get(name);
+    if (failing && this.#memory.now().monotonic - failing.since < age) return failing.error;
+    return undefined;
+  }
+
+  /** Whether a name could not be had of late, so that the chain went past it: the outage goes on. */
+  get #passesNames(): boolean {
+    for (const name of this.#failing.keys()) {
+      const error = this.#failingNow(name, failingLimit);
+      if (error === undefined) this.#failing.delete(name);
+      else if (error.code === 'ERR_SECRET_UNAVAILABLE' || this.onDenied === 'next') return true;
+    }
+    return false;
   }
 
   get #refreshIsPaused(): boolean {
@@ -367,15 +402,15 @@ export class Source {
       this.#circuit.close();
       this.#memory.refuse(at);
     }
+    this.#refreshNotBefore = this.#memory.now().monotonic + refusedPause;
     this.#tellFailure(error, at);
   }
 
-  /** Tells of a failed read, of one name or of all, and leaves the store alone for a while. */
+  /** Tells of a failed read, of one name or of all. */
   #tellFailure({ code, reason: detail }: SecretError, at: ReadAt): void {
     const { notifier } = this.#options;
     const { name: provider, store } = this.provider;
     const facts = { provider, store, code, detail };
-    this.#refreshNotBefore = this.#memory.now().monotonic + refusedPause;
     notifier.emit({ type: 'failed', ...facts, duration: this.#memory.age(at) });
     if (refusals.has(code)) notifier.emit({ type: 'denied', ...facts });
   }
@@ -384,9 +419,13 @@ export class Source {
     const { notifier } = this.#options;
     const { name } = this.provider;
     this.#circuit.close();
-    this.#last = { at, names: batch.entries.size };
+    let names = 0;
     for (const entry of batch.entries.values())
-      if (!isSecretError(entry)) this.#options.seen(entry.value);
+      if (!isSecretError(entry)) {
+        names += 1;
+        this.#options.seen(entry.value);
+      }
+    this.#last = { at, names };
     if (this.#bag === undefined && flight.asked !== 'all') this.#bag = batch.complete;
     if (counts) this.#tellChanges(flight.asked, batch);
     if (counts) this.#memory.remember(flight.asked, batch, at);
@@ -399,24 +438,28 @@ export class Source {
       if (!told.has(entry.code)) this.#tellFailure(entry, at);
       told.add(entry.code);
     }
-    if (this.#failing.size === 0 && (!batch.missingDocument || batch.missingDocument.optional))
+    if (!this.#passesNames && (!batch.missingDocument || batch.missingDocument.optional))
       notifier.recover(this.provider);
   }
 
   /** Tells of every name that was known and is another now, new or gone. */
   #tellChanges(asked: readonly string[] | 'all', { complete, entries }: SecretBatch): void {
-    const all = [...this.#memory.names(), ...this.#failing];
-    const names = new Set([...entries.keys(), ...(complete || asked === 'all' ? all : asked)]);
+    const all = complete || asked === 'all';
+    const known = all ? [...this.#memory.names(), ...this.#failing.keys()] : asked;
+    const names = new Set([...entries.keys(), ...known]);
     for (const name of names) {
-      const known = this.#memory.look(name);
+      const seen = this.#memory.look(name);
       const now = entries.get(name);
       if (isSecretError(now)) {
-        this.#failing.add(name);
+        this.#failing.delete(name); // the order is that of time
+        this.#failing.set(name, { error: now, since: this.#memory.now().monotonic });
+        const [oldest] = this.#failing.keys();
+        if (this.#failing.size > mostFailing && oldest !== undefined) this.#failing.delete(oldest);
         continue;
       }
       this.#failing.delete(name);
-      const before = known?.seen.record;
-      if (known && before?.value !== now?.value)
+      const before = seen?.seen.record;
+      if (seen && before?.value !== now?.value)
         this.#options.notifier.change(this.provider, name, before?.version, now?.version);
     }
   }
@@ -432,6 +475,7 @@ export class Source {
   /** A refresh of what is aging, unless the store is known to fail. */
   #refresh(names: readonly string[] | 'all'): void {
     if (this.#circuit.failure || this.#refreshIsPaused) return;
+    if (names !== 'all' && names.every((name) => this.#failingNow(name, refusedPause))) return;
     this.#readInBackground(names);
   }
 }

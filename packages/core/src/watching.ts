@@ -51,12 +51,20 @@ export class Watching {
       over = true;
       wake();
     };
-    const stop = await this.onChange([name], (change) => {
-      pending = pending?.versionBefore
-        ? { ...change, versionBefore: pending.versionBefore }
-        : change;
-      wake();
+    const stop = await this.#observe(
+      [name],
+      () => (_, change) => {
+        if (!change) return;
+        pending = pending?.versionBefore
+          ? { ...change, versionBefore: pending.versionBefore }
+          : change;
+        wake();
+      },
+      signal,
+    ).catch((error: unknown) => {
+      if (!signal?.aborted) throw error;
     });
+    if (!stop) return;
     this.#endings.add(end);
     // it may have fired while the first answer was being read
     over = signal?.aborted ?? false;

@@ -9,7 +9,7 @@
  * reported with the file to remove.
  */
 import { randomUUID } from 'node:crypto';
-import { link, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { SecretError } from '../secret-error.ts';
@@ -65,26 +65,25 @@ export async function lockFile(
 }
 
 /**
- * Whether the file was created: `false` if there is one. It is written beside and then linked, since a
- * lock whose writer was killed before its name was in it could never be told from one that is being
+ * Whether the lock was made: `false` if there is one. It is a link to nowhere, whose target is its
+ * content: a link is made with its target in one step, while a file is there before its content is. A
+ * lock whose writer was killed in between would name nobody, and never be told from one that is being
  * taken.
  */
 async function create(path: string, content: string): Promise<boolean> {
-  const whole = `${path}.${randomUUID()}`;
+  // There a link needs a privilege, and its target is rewritten.
+  if (process.platform === 'win32') return createInPlace(path, content);
   try {
-    await writeFile(whole, content, { flag: 'wx', mode: 0o644 });
-    await link(whole, path);
+    await symlink(content, path);
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
     if (!noLinks.has(errnoOf(error))) throw error;
     return await createInPlace(path, content);
-  } finally {
-    await rm(whole, { force: true });
   }
 }
 
-/** What systems without hard links answer (FAT, some network and FUSE file systems). */
+/** What systems without symbolic links answer (FAT, some network and FUSE file systems). */
 const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 async function createInPlace(path: string, content: string): Promise<boolean> {
@@ -123,7 +122,7 @@ async function breakLock(lock: string, dead: string, owner: Owner): Promise<bool
 
 async function contentOf(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await readlink(path).catch(() => readFile(path, 'utf8')); // or it is no link
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     if (errnoOf(error) === 'EACCES') return ''; // another user's, whose file mode mask hides it

@@ -23,11 +23,11 @@ function step(what) {
   if (isLast(what)) process.kill(process.pid, 'SIGKILL');
 }
 
-for (const name of ['open', 'rename', 'unlink', 'rm', 'link', 'mkdir']) {
+for (const name of ['open', 'rename', 'unlink', 'rm', 'link', 'symlink', 'mkdir']) {
   const original = promises[name];
   promises[name] = (path, ...rest) => {
     const isRead = name === 'open' && ['r', 0, 2048, undefined].includes(rest[0]);
-    if (!isRead) step(`${name} ${path}`);
+    if (!isRead) step(`${name} ${name === 'symlink' ? rest[0] : path}`);
     return original(path, ...rest);
   };
 }

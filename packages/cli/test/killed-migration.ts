@@ -3,7 +3,7 @@
  * the middle of a write, or before an answer. What must hold afterwards is asserted here.
  */
 import { spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { VaultServer } from '@keyfall/testkit';
@@ -71,6 +71,11 @@ async function killedAt(
 
 async function logOf(cwd: string): Promise<readonly string[]> {
   return (await readFile(join(cwd, 'log'), 'utf8')).trim().split('\n');
+}
+
+/** What a file holds; of a lock, which may be a link to nowhere, where it points. */
+async function textOf(path: string): Promise<string> {
+  return readlink(path).catch(() => readFile(path, 'utf8'));
 }
 
 /** The steps of a migration that is left alone. */

@@ -118,7 +118,7 @@ export async function survives(where: KilledMigrations, step: number): Promise<v
   expect(await killedAt(where, cwd, step)).toBe(137);
   const file = join(cwd, '.env');
   const texts = new Map<string, string>();
-  for (const name of await readdir(cwd)) texts.set(name, await readFile(join(cwd, name), 'utf8'));
+  for (const name of await readdir(cwd)) texts.set(name, await textOf(join(cwd, name)));
   // nothing is lost, and no journal or lock holds a value
   expect([before(path), after(path)]).toContain(texts.get('.env'));
   const everywhere = [...texts.values(), JSON.stringify(await stored())].join('\n');

@@ -4,7 +4,7 @@
 import type { Clock } from '@keyfall/core';
 
 /** Longer timers fire at once in Node. Milliseconds. */
-export const longestTimer = 2 ** 31 - 1;
+export const longestTimer: number = 2 ** 31 - 1;
 
 /** A moment on both clocks. */
 export interface Moment {

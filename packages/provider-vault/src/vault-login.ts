@@ -21,7 +21,7 @@ export type SendOnce = (
 ) => Promise<WireResult>;
 
 /** What a server tells of a token when it gives or renews it. */
-export interface TokenGrant {
+interface TokenGrant {
   readonly token: string;
   /** Milliseconds from before the request was sent. `Infinity`: it does not end. */
   readonly life: number;

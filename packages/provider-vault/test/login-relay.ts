@@ -5,7 +5,7 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface RelayedRequest {
+interface RelayedRequest {
   /** `POST auth/approle/login` */
   readonly line: string;
   readonly token: string | undefined;

@@ -1,6 +1,6 @@
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, readlinkSync, writeFileSync } from 'node:fs';
 import {
   chmod,
   chown,
@@ -294,12 +294,14 @@ describe('writers at the same time', () => {
 });
 
 describe('a lock that was left behind', () => {
-  const lock = (owner: object) => writeFile(`${path}.keyfall-lock`, JSON.stringify(owner));
+  const lock = (owner: object, suffix = '') =>
+    symlink(JSON.stringify(owner), `${path}.keyfall-lock${suffix}`);
   /** How this system names where a pid means something: taken from a lock that the provider made. */
   async function ownOwner(): Promise<{ pid: number; place: string; born: string }> {
     let seen = '';
     const signal = watchedSignal(() => {
-      if (existsSync(`${path}.keyfall-lock`)) seen = readFileSync(`${path}.keyfall-lock`, 'utf8');
+      const lock = lstatSync(`${path}.keyfall-lock`, { throwIfNoEntry: false });
+      if (lock !== undefined) seen = readlinkSync(`${path}.keyfall-lock`);
     });
     await write({ FIRST: '1' }, {}, { signal });
     return JSON.parse(seen);
@@ -310,6 +312,22 @@ describe('a lock that was left behind', () => {
     await lock({ ...(await ownOwner()), pid });
     await Promise.all(['A', 'B', 'C', 'D'].map((name) => write({ [name]: '1' })));
     expect((await read()).split('\n').sort()).toEqual(['', 'A=1', 'B=1', 'C=1', 'D=1', 'FIRST=1']);
+    expect(await readdir(folder)).toEqual(['.env']);
+  });
+
+  test('by one that was killed while it broke the lock of a dead one is broken', async () => {
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    const dead = { ...(await ownOwner()), pid };
+    await lock(dead);
+    await lock(dead, '.break');
+    await Promise.all(['A', 'B'].map((name) => write({ [name]: '1' })));
+    expect(await readdir(folder)).toEqual(['.env']);
+  });
+
+  test('in a file, as where there are no links, is broken too', async () => {
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    await writeFile(`${path}.keyfall-lock`, JSON.stringify({ ...(await ownOwner()), pid }));
+    await write({ A: '1' });
     expect(await readdir(folder)).toEqual(['.env']);
   });
 

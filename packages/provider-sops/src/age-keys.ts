@@ -36,6 +36,8 @@ interface Place {
   readonly file?: string;
   readonly text?: string;
   readonly command?: string;
+  /** Where what is here belongs: it is a key, and not the path of a file. Never shown, then. */
+  readonly misplaced?: string;
   readonly optional?: boolean;
   /** A private key of SSH, not lines of age keys. */
   readonly ssh?: boolean;
@@ -47,6 +49,17 @@ export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): 
   const problems: SecretError[] = [];
   let plugins = false;
   for (const place of placesOf(options)) {
+    if (place.misplaced !== undefined) {
+      problems.push(
+        problem(
+          options,
+          'ERR_SECRET_CONFIG',
+          `${place.label} must name a file, and holds a key`,
+          `Set ${place.misplaced} instead.`,
+        ),
+      );
+      continue;
+    }
     const text = await contentOf(place, options, signal).catch((error: unknown) => {
       if (!isGuess(place)) problems.push(problemOf(error, place, options));
     });
@@ -82,7 +95,11 @@ function placesOf({ ageKey, ageKeyFile, environment }: AgeKeyOptions): Place[] {
     const places: Place[] = [];
     if (ageKey !== undefined) places.push({ label: 'the option ageKey', text: ageKey });
     if (ageKeyFile !== undefined)
-      places.push({ label: `the age key file ${ageKeyFile}`, file: ageKeyFile });
+      places.push(
+        isKeyItself(ageKeyFile)
+          ? { label: 'the option ageKeyFile', misplaced: 'ageKey' }
+          : { label: `the age key file ${ageKeyFile}`, file: ageKeyFile },
+      );
     return places;
   }
   const places: Place[] = [];
@@ -91,7 +108,11 @@ function placesOf({ ageKey, ageKeyFile, environment }: AgeKeyOptions): Place[] {
     if (value !== undefined) places.push({ label: name, ...place(value) });
   };
   set('SOPS_AGE_KEY', (text) => ({ text }));
-  set('SOPS_AGE_KEY_FILE', (file) => ({ label: `SOPS_AGE_KEY_FILE (${file})`, file }));
+  set('SOPS_AGE_KEY_FILE', (file) =>
+    isKeyItself(file)
+      ? { misplaced: 'SOPS_AGE_KEY' }
+      : { label: `SOPS_AGE_KEY_FILE (${file})`, file },
+  );
   set('SOPS_AGE_KEY_CMD', (command) => ({ command }));
   set('SOPS_AGE_SSH_PRIVATE_KEY_FILE', (file) => ({ file, ssh: true }));
   const home = environment['HOME'] ?? environment['USERPROFILE'] ?? homedir();
@@ -128,6 +149,11 @@ export function defaultKeyFile(
 /** The files that {@link findAgeKeys} would read. */
 export function keyFilesOf(options: AgeKeyOptions): string[] {
   return placesOf(options).flatMap(({ file }) => (file === undefined ? [] : [file]));
+}
+
+/** Whether it is no path but a key, or looks like one. */
+function isKeyItself(path: string): boolean {
+  return /AGE-(SECRET-KEY|PLUGIN)-|PRIVATE KEY/i.test(path);
 }
 
 async function contentOf(

@@ -4,7 +4,6 @@
  * writes to stderr is thrown away, since it quotes what it decrypted there.
  */
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import { SecretError } from '@keyfall/core';
 import { decodeText, errnoOf, problem } from '@keyfall/core/files';
@@ -53,7 +52,8 @@ export async function decryptBySops(
 export type SopsChange = readonly [path: readonly string[], value: string | null];
 
 /**
- * Changes a file's bytes by the real sops, on a copy of it (still encrypted) beside `real`.
+ * Changes a file's bytes by the real sops, on a copy of it (still encrypted) beside `real`, whose lock
+ * the caller must hold.
  *
  * @throws as {@link decryptBySops}
  */
@@ -64,9 +64,11 @@ export async function changeBySops(
   changes: readonly SopsChange[],
   signal: AbortSignal,
 ): Promise<Buffer> {
-  const copy = `${real}.${randomUUID()}.keyfall-tmp`;
+  const copy = `${real}.keyfall-sops-tmp`;
   const types = ['--input-type', source.format.name, '--output-type', source.format.name];
   try {
+    // One left behind by a writer that was killed; under the lock it is nobody's.
+    await rm(copy, { force: true });
     const handle = await open(copy, 'wx', 0o600);
     await handle.writeFile(bytes).finally(() => handle.close());
     for (const [path, value] of changes) {

@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaultKeyFile, findAgeKeys, wordsOf } from '../src/age-keys.ts';
-import { decryptSopsFile } from '../src/index.ts';
+import { decryptSopsFile, sopsProvider } from '../src/index.ts';
 import { fixturePath, keyPath, keyText, nowhere, secretOf } from './fixtures.ts';
-import { deny, temporaryFolder } from './store.ts';
+import { context, deny, temporaryFolder } from './store.ts';
 
 let home: string;
 let remove: () => Promise<void>;
@@ -167,6 +167,17 @@ describe('why there is no key', () => {
         [broken, broken.slice(0, 30)],
         await rejection({ ...options, environment: nowhere }),
       );
+  });
+
+  test.each([
+    ['SOPS_AGE_KEY_FILE', (key: string) => ({ environment: { SOPS_AGE_KEY_FILE: key } })],
+    ['the option ageKeyFile', (key: string) => ({ ageKeyFile: key })],
+  ])('a key in the place of a path, in %s, is never shown', async (place, options) => {
+    const error = await rejection({ environment: nowhere, ...options(secretOf('two.txt')) });
+    expect(error.code).toBe('ERR_SECRET_CONFIG');
+    expect(error.message).toContain(`${place} must name a file, and holds a key`);
+    const provider = sopsProvider({ path: file, ...options(secretOf('one.txt')) });
+    assertNoLeak(canaries, [await provider.check?.(context()), provider]);
   });
 
   test('a key file that may not be read is denied', async () => {

@@ -2,8 +2,6 @@
  * The chain over a real Vault provider: what each way of failing on the wire costs, and that it costs
  * it once. Time is stepped by hand, requests are counted; nothing here measures the machine.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   createSecrets,
   isSecretError,
@@ -21,6 +19,7 @@ import {
 } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { vaultProvider } from '../src/index.ts';
+import { droppingAddress } from './dropping-address.ts';
 import { canary, freshPath, readPolicy, relayTo, tokenFor } from './harness.ts';
 
 const token = canary();
@@ -56,23 +55,6 @@ async function faulty(fault: Fault) {
   return server;
 }
 
-/** A listening socket whose queue is full, so that the system drops further connections' SYN. */
-async function droppingAddress(): Promise<string> {
-  const script = `
-import socket, sys
-server = socket.socket(); server.bind(('127.0.0.1', 0)); server.listen(0)
-port = server.getsockname()[1]
-held = []
-for _ in range(4):
-    client = socket.socket(); client.setblocking(False)
-    client.connect_ex(('127.0.0.1', port)); held.append(client)
-print(port, flush=True); sys.stdin.read()`;
-  const child = spawn('python3', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
-  endings.push(() => child.kill());
-  const [port] = (await once(child.stdout, 'data')) as [Buffer];
-  return `http://127.0.0.1:${port.toString().trim()}`;
-}
-
 describe('a store that does not answer costs one time limit once', () => {
   const silent = async (kind: 'black-hole' | 'slow-loris') => {
     const server = await faulty({ kind });
@@ -81,7 +63,10 @@ describe('a store that does not answer costs one time limit once', () => {
   test.each([
     ['takes the request and says nothing', () => silent('black-hole')],
     ['answers one byte at a time', () => silent('slow-loris')],
-    ['drops SYN packets', async () => ({ address: await droppingAddress(), requests: undefined })],
+    [
+      'drops SYN packets',
+      async () => ({ address: await droppingAddress(endings), requests: undefined }),
+    ],
   ])('%s', async (_, start) => {
     const { address, requests } = await start();
     const clock = manualClock();

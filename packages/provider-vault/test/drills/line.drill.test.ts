@@ -1,8 +1,6 @@
 /**
  * The line between client and server breaks, hangs or lies, in every way that a socket can.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { memoryProvider } from '@keyfall/core';
 import {
   cuttingProxy,
@@ -14,6 +12,7 @@ import {
 } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { appRoleAuth, type VaultProviderOptions, vaultProvider } from '../../src/index.ts';
+import { droppingAddress } from '../dropping-address.ts';
 import { canary, context, freshPath, tokenFor, writePolicy } from '../harness.ts';
 import { type Interference, loginRelay } from '../login-relay.ts';
 import { type Witness, witness } from './witness.ts';
@@ -160,23 +159,6 @@ describe('what may not be sent twice, with its answer lost', () => {
   });
 });
 
-/** A listening socket whose queue is full, so that the system drops further connections' SYN. */
-async function droppingAddress(): Promise<string> {
-  const script = `
-import socket, sys
-server = socket.socket(); server.bind(('127.0.0.1', 0)); server.listen(0)
-port = server.getsockname()[1]
-held = []
-for _ in range(4):
-    client = socket.socket(); client.setblocking(False)
-    client.connect_ex(('127.0.0.1', port)); held.append(client)
-print(port, flush=True); sys.stdin.read()`;
-  const child = spawn('python3', ['-c', script], { stdio: ['pipe', 'pipe', 'inherit'] });
-  endings.push(() => child.kill());
-  const [port] = (await once(child.stdout, 'data')) as [Buffer];
-  return `http://127.0.0.1:${port.toString().trim()}`;
-}
-
 describe('a server that does not answer costs one time limit, however it is silent', () => {
   const faulty = async (fault: Fault) => {
     const socket = await faultyServer(fault);
@@ -185,7 +167,7 @@ describe('a server that does not answer costs one time limit, however it is sile
   };
   test.each<[string, () => Promise<string>]>([
     ['it takes the request', () => faulty({ kind: 'black-hole' })],
-    ['it takes no connection', droppingAddress],
+    ['it takes no connection', () => droppingAddress(endings)],
     ['it answers one byte at a time', () => faulty({ kind: 'slow-loris' })],
     ['it answers a header that does not end', () => faulty({ kind: 'slow-loris', part: 'head' })],
     [

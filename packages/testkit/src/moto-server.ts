@@ -7,7 +7,7 @@ import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder, onPath, provideOnce } from './provide-once.ts';
-import { type VaultProcessOptions, vaultProcess } from './vault-process.ts';
+import { type ServerProcessOptions, serverProcess } from './server-process.ts';
 import { freePort } from './vault-server.ts';
 
 const run = promisify(execFile);
@@ -41,7 +41,7 @@ export async function startMotoServer(): Promise<MotoServer> {
   const port = await freePort();
   const address = `http://127.0.0.1:${port}`;
   const { binary, args, env = {} } = await findMoto();
-  const server = vaultProcess({
+  const server = serverProcess({
     binary,
     args: [...args, '-H', '127.0.0.1', '-p', String(port)],
     env,
@@ -69,7 +69,7 @@ async function answers(address: string): Promise<boolean> {
 }
 
 /** How to start moto: its own program, or its package in the cache under the machine's python. */
-async function findMoto(): Promise<Pick<VaultProcessOptions, 'binary' | 'args' | 'env'>> {
+async function findMoto(): Promise<Pick<ServerProcessOptions, 'binary' | 'args' | 'env'>> {
   const installed = await onPath('moto_server');
   if (installed !== undefined) return { binary: installed, args: [] };
   const python = (await onPath('python3')) ?? (await onPath('python'));

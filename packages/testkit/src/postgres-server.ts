@@ -11,7 +11,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { dieWithParent, until } from './vault-process.ts';
+import { dieWithParent, until } from './server-process.ts';
 import { freePort } from './vault-server.ts';
 
 const run = promisify(execFile);

@@ -5,8 +5,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type ServerProcess, serverProcess, until } from './server-process.ts';
 import { findVaultBinary } from './vault-binary.ts';
-import { until, type VaultProcess, vaultProcess } from './vault-process.ts';
 import { freePort, serverOver, type VaultServer } from './vault-server.ts';
 
 /** Options of {@link startVaultCluster}. */
@@ -143,7 +143,7 @@ interface Place {
 
 interface Member {
   readonly address: string;
-  readonly process: VaultProcess;
+  readonly process: ServerProcess;
   /** Asks without a token. */
   ask(
     method: string,
@@ -208,7 +208,7 @@ async function prepare(
       () => false,
     );
   const options = { binary, args: ['server', `-config=${config}`], ready: listening };
-  return { address, ask, process: vaultProcess(options) };
+  return { address, ask, process: serverProcess(options) };
 }
 
 /** What the node says of itself; `gone` if it says nothing. */

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type AddressInfo, createServer } from 'node:net';
+import { healthy, type ServerProcess, serverProcess, until } from './server-process.ts';
 import { findVaultBinary } from './vault-binary.ts';
-import { healthy, until, type VaultProcess, vaultProcess } from './vault-process.ts';
 
 /** Options of {@link startVaultServer}. */
 export interface VaultServerOptions {
@@ -131,7 +131,7 @@ export async function startVaultServer(options: VaultServerOptions = {}): Promis
     const port = options.port ?? (await freePort());
     try {
       const address = `http://127.0.0.1:${port}`;
-      const supervised = vaultProcess({
+      const supervised = serverProcess({
         binary,
         args: [
           'server',
@@ -183,9 +183,9 @@ function runningServer(
 /** The verbs of a server at an address, with the process behind it where that is ours. */
 export function serverOver(
   { address, token }: { readonly address: string; readonly token: string },
-  supervised: VaultProcess | undefined,
+  supervised: ServerProcess | undefined,
 ): VaultServer {
-  const mine = (): VaultProcess => {
+  const mine = (): ServerProcess => {
     if (supervised) return supervised;
     throw new Error('This server was not started here: start one with { external: false }.');
   };

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** What to start, and how to tell that it runs. */
-export interface VaultProcessOptions {
+export interface ServerProcessOptions {
   /** The program: `bao` or `vault`. */
   readonly binary: string;
   readonly args: readonly string[];
@@ -18,7 +18,7 @@ export interface VaultProcessOptions {
 }
 
 /** A server as a process of ours. */
-export interface VaultProcess {
+export interface ServerProcess {
   start(): Promise<void>;
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   pause(): Promise<void>;
@@ -27,7 +27,7 @@ export interface VaultProcess {
 }
 
 /** A server that is not yet started. */
-export function vaultProcess({ binary, args, env, ready }: VaultProcessOptions): VaultProcess {
+export function serverProcess({ binary, args, env, ready }: ServerProcessOptions): ServerProcess {
   let child: ChildProcess | undefined;
   let log = '';
 

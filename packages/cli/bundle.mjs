@@ -8,9 +8,11 @@ import { rolldown } from 'rolldown';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 const folder = join(here, 'dist/bundle');
+const vaultFolder = realpathSync(join(here, 'node_modules/@keyfall/provider-vault/dist'));
 
-/** Every module that `run` with a .env imports, found when the modules are known. */
+/** Every module that `run` with a .env imports, and what Vault adds; found when the modules are known. */
 const start = new Set();
+const vault = new Set();
 
 /** What comes with the packages of these and is for other commands. */
 const forOthers =
@@ -26,14 +28,21 @@ const bundle = await rolldown({
     {
       name: 'start',
       buildEnd() {
-        const add = (id) => {
-          if (start.has(id)) return;
-          start.add(id);
-          this.getModuleInfo(id)?.importedIds.forEach(add);
+        const add = (group, id) => {
+          if (start.has(id) || group.has(id)) return;
+          group.add(id);
+          this.getModuleInfo(id)?.importedIds.forEach((imported) => {
+            add(group, imported);
+          });
         };
-        add(join(here, 'dist/bin.js'));
-        // imported by the first file that is read
-        for (const id of this.getModuleIds()) if (id.includes('/node_modules/dotenv/')) add(id);
+        add(start, join(here, 'dist/bin.js'));
+        for (const id of this.getModuleIds()) {
+          // imported by the first file that is read
+          if (id.includes('/node_modules/dotenv/')) add(start, id);
+          // what every file uses, and is a file of its own otherwise
+          if (id.startsWith('\0')) add(start, id);
+        }
+        add(vault, join(vaultFolder, 'vault-provider.js'));
       },
     },
     {
@@ -41,7 +50,7 @@ const bundle = await rolldown({
       name: 'variables-alone',
       resolveId: (source, importer) =>
         source === '@keyfall/provider-vault' && importer?.endsWith('bootstrap-settings.js')
-          ? realpathSync(join(here, 'node_modules/@keyfall/provider-vault/dist/vault-variables.js'))
+          ? join(vaultFolder, 'vault-variables.js')
           : undefined,
     },
   ],
@@ -56,9 +65,13 @@ const { output } = await bundle.write({
   minify: true,
   chunkFileNames: '[name].cjs',
   codeSplitting: {
-    // one file of all that `run` with a .env needs; the rest by the command that imports it
+    // one file of all that `run` with a .env needs, one of what Vault adds; the rest by the command
+    // that imports it
     includeDependenciesRecursively: false,
-    groups: [{ name: 'start', test: (id) => start.has(id) && !forOthers.test(id) }],
+    groups: [
+      { name: 'start', test: (id) => start.has(id) && !forOthers.test(id) },
+      { name: 'vault', test: (id) => vault.has(id) || id === join(vaultFolder, 'index.js') },
+    ],
   },
 });
 

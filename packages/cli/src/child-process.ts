@@ -3,10 +3,10 @@
  * process group, its exit code ours.
  */
 import type { ChildProcess } from 'node:child_process';
-import { constants as system } from 'node:os';
 import { canReplaceProcess, findExecutable, replaceProcess } from './executable.ts';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from './exit-code.ts';
 import { errnoCode } from './report-error.ts';
+import { exitCodeOfSignal } from './signals.ts';
 import { notice, printable } from './terminal.ts';
 
 /** A program with its arguments and its whole environment. */
@@ -70,7 +70,7 @@ export function startChild(command: ChildCommand, filter?: OutputFilter): Runnin
       if (child.pid === undefined) resolve(reportFailure(file, error));
     });
     child.once('exit', (exitCode, signal) =>
-      resolve(signal === null ? (exitCode ?? 0) : 128 + system.signals[signal]),
+      resolve(signal === null ? (exitCode ?? 0) : exitCodeOfSignal(signal)),
     );
   });
   const written = child.pid === undefined ? undefined : filter?.(child);

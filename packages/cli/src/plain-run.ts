@@ -46,6 +46,8 @@ export function plainRun(argv: readonly string[]): PlainRun | undefined {
   const dashes = argv.indexOf('--');
   const command = argv.slice(dashes + 1);
   if (argv[2] !== 'run' || dashes < 0 || command.length === 0) return undefined;
+  // without options there is nothing to parse, and Node's parser is a module to load
+  if (dashes === 3) return { options: {}, command };
   try {
     const { values } = parseArgs({ args: argv.slice(3, dashes), options });
     const { 'no-config': noConfig, only, ...given } = values;

@@ -1,7 +1,6 @@
 /**
  * What a signal to us means for the program of `run`: it is handed on.
  */
-import { constants as system } from 'node:os';
 import { SecretError } from '@keyfall/core';
 import type { RunningChild } from './child-process.ts';
 import { isTerminal } from './terminal.ts';
@@ -63,7 +62,12 @@ export function handleSignals(cancel: () => void, killAfter: number | undefined)
 
 /** The exit code for a signal, as a shell has it. */
 export function exitCodeOfSignal(signal: NodeJS.Signals): number {
-  return 128 + system.signals[signal];
+  return 128 + signalNumbers()[signal];
+}
+
+/** Not imported: who becomes the program has no need of it. */
+function signalNumbers() {
+  return process.getBuiltinModule('node:os').constants.signals;
 }
 
 /**
@@ -72,7 +76,7 @@ export function exitCodeOfSignal(signal: NodeJS.Signals): number {
  */
 export function signalOf(name: string): NodeJS.Signals {
   const signal = `SIG${name.toUpperCase().replace(/^SIG/, '')}`;
-  if (Object.hasOwn(system.signals, signal) && signal !== 'SIGKILL' && signal !== 'SIGSTOP')
+  if (Object.hasOwn(signalNumbers(), signal) && signal !== 'SIGKILL' && signal !== 'SIGSTOP')
     return signal as NodeJS.Signals;
   throw new SecretError(
     'ERR_SECRET_CONFIG',

@@ -36,6 +36,6 @@ export function takesOver(name: string): boolean {
   return (
     exact.has(name) ||
     prefixes.some((prefix) => name.startsWith(prefix)) ||
-    /^npm_config_/i.test(name)
+    name.toLowerCase().startsWith('npm_config_')
   );
 }

@@ -1,10 +1,16 @@
 /**
  * Who else sees a `.env` file: those who can read it, and those who have the repository.
  */
-import { access, constants, realpath, stat } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { errnoOf } from '@keyfall/core/files';
 import { isTracked } from './git-index.ts';
+
+// of `node:fs` alone, as the reading itself
+const realPathOf = promisify(realpath.native);
+const statPath = promisify(stat);
+const tryAccess = promisify(access);
 
 /** What is known of a file's readers. */
 export interface Exposure {
@@ -21,14 +27,9 @@ export interface Exposure {
 /** Who sees the file at `path`, or `undefined` if it is not there. Never throws. */
 export async function exposureOf(path: string): Promise<Exposure | undefined> {
   try {
-    const real = await realpath(path);
-    const { mode } = await stat(real);
-    return {
-      path: real,
-      mode: mode & 0o7777,
-      toAll: await isOpen(real, mode),
-      tracked: await isTracked(real),
-    };
+    const real = await realPathOf(path);
+    const [{ mode }, tracked] = await Promise.all([statPath(real), isTracked(real)]);
+    return { path: real, mode: mode & 0o7777, toAll: await isOpen(real, mode), tracked };
   } catch {
     return undefined; // reading it tells what is the matter
   }
@@ -37,9 +38,9 @@ export async function exposureOf(path: string): Promise<Exposure | undefined> {
 async function isOpen(path: string, mode: number): Promise<boolean> {
   if (process.platform === 'win32' || (mode & 0o004) === 0) return false;
   for (let at = path; at !== dirname(at); at = dirname(at))
-    if (((await stat(dirname(at))).mode & 0o001) === 0) return false;
+    if (((await statPath(dirname(at))).mode & 0o001) === 0) return false;
   // A read-only mount is what a container was given: the mode there is the runtime's.
-  return access(path, constants.W_OK).then(
+  return tryAccess(path, constants.W_OK).then(
     () => true,
     (error: unknown) => errnoOf(error) !== 'EROFS',
   );

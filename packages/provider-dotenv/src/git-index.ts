@@ -2,8 +2,12 @@
  * Whether git tracks a file, found by looking at git's index: no program is started for it, so that
  * it can be told at the first read.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { promisify } from 'node:util';
+
+const readWhole = promisify(readFile);
+const statPath = promisify(stat);
 
 /** An index is some hundred bytes a file; a larger one is not looked at. Bytes. */
 const largest = 64 * 1024 * 1024;
@@ -18,8 +22,8 @@ export async function isTracked(real: string): Promise<boolean | undefined> {
   if (root === undefined) return undefined;
   try {
     const path = join(root.gitFolder, 'index');
-    if ((await stat(path)).size > largest) return undefined;
-    return holds(await readFile(path), relative(root.folder, real).split(sep).join('/'));
+    if ((await statPath(path)).size > largest) return undefined;
+    return holds(await readWhole(path), relative(root.folder, real).split(sep).join('/'));
   } catch {
     return undefined; // a repository without an index, or not ours to read
   }
@@ -27,18 +31,21 @@ export async function isTracked(real: string): Promise<boolean | undefined> {
 
 /** The folder that has a `.git`, and what that leads to. */
 async function repositoryOf(path: string) {
-  for (let folder = dirname(path); ; folder = dirname(folder)) {
-    const git = join(folder, '.git');
-    const found = await stat(git).catch(() => undefined);
-    if (found?.isDirectory()) return { folder, gitFolder: git };
-    if (found?.isFile()) {
-      // A worktree or a submodule: the file names the folder.
-      const text = await readFile(git, 'utf8').catch(() => '');
-      const named = /^gitdir: (.+)$/m.exec(text)?.[1];
-      return named === undefined ? undefined : { folder, gitFolder: resolve(folder, named) };
-    }
-    if (folder === dirname(folder)) return undefined;
-  }
+  const folders: string[] = [];
+  for (let at = path; at !== dirname(at); at = dirname(at)) folders.push(dirname(at));
+  // all at once: one after another they would be waited for longer than the file itself
+  const found = await Promise.all(
+    folders.map((folder) => statPath(join(folder, '.git')).catch(() => undefined)),
+  );
+  const nearest = found.findIndex((each) => each?.isDirectory() || each?.isFile());
+  const folder = folders[nearest];
+  if (folder === undefined) return undefined;
+  const git = join(folder, '.git');
+  if (found[nearest]?.isDirectory()) return { folder, gitFolder: git };
+  // A worktree or a submodule: the file names the folder.
+  const text = await readWhole(git, 'utf8').catch(() => '');
+  const named = /^gitdir: (.+)$/m.exec(text)?.[1];
+  return named === undefined ? undefined : { folder, gitFolder: resolve(folder, named) };
 }
 
 /**

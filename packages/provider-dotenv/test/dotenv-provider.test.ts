@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { chmod, mkdir, open, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createSecrets, isSecretError, type SecretErrorCode } from '@keyfall/core';
@@ -8,6 +8,21 @@ import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { dotenvProvider } from '../src/index.ts';
 import { context, deny, temporaryFolder } from './store.ts';
+
+// the moment between looking at a file and reading it, at which another program may write it
+const reads = vi.hoisted(() => ({ before: () => {} }));
+vi.mock('node:fs', async (importOriginal) => {
+  const fs = await importOriginal<typeof import('node:fs')>();
+  const { promisify } = await import('node:util');
+  const readAsPromised = promisify(fs.read);
+  const read = {
+    [promisify.custom](...args: Parameters<typeof readAsPromised>) {
+      reads.before();
+      return readAsPromised(...args);
+    },
+  };
+  return { ...fs, read: Object.assign((...args: never) => fs.read(...args), read) };
+});
 
 let folder: string;
 let path: string;
@@ -175,31 +190,23 @@ describe('what stands where the file should be', () => {
   describe('a file that is written into while it is read', () => {
     const version = (digit: number) =>
       `A=${digit}\nFILL=${'x'.repeat(200_000 + digit)}\nB=${digit}\n`;
-    /** Calls `between` before every read of a handle. */
-    async function beforeEachRead(between: (count: number) => void) {
-      const handle = await open(path);
-      const prototype = Object.getPrototypeOf(handle);
-      await handle.close();
-      const { read } = prototype;
-      let count = 0;
-      vi.spyOn(prototype, 'read').mockImplementation(function (this: unknown, ...args) {
-        between(++count);
-        return read.apply(this, args);
-      });
-    }
-    afterEach(() => void vi.restoreAllMocks());
+    afterEach(() => {
+      reads.before = () => {};
+    });
 
     test('is read again, and never answered half', async () => {
       await writeFile(path, version(1));
-      await beforeEachRead((count) => {
-        if (count === 3) writeFileSync(path, version(2));
-      });
+      let count = 0;
+      reads.before = () => {
+        if (++count === 1) writeFileSync(path, version(2));
+      };
       expect(await valuesOf({ path })).toMatchObject({ A: '2', B: '2' });
     });
 
     test('is unavailable if that does not end', async () => {
       await writeFile(path, version(1));
-      await beforeEachRead((count) => writeFileSync(path, version(count % 10)));
+      let count = 0;
+      reads.before = () => writeFileSync(path, version(++count % 10));
       await expect(valuesOf({ path })).rejects.toMatchObject({
         code: 'ERR_SECRET_UNAVAILABLE',
         reason: `${path} keeps being changed while it is read`,

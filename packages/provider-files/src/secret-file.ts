@@ -8,7 +8,6 @@ import type { SecretRecord } from '@keyfall/core';
 import {
   decodeText,
   errnoOf,
-  openToRead,
   problem,
   readWhole,
   type StoreFile,
@@ -80,20 +79,18 @@ export async function readSecretFile(
   throw problem(file, 'ERR_SECRET_UNAVAILABLE', 'keeps being changed while it is read');
 }
 
-async function readOnce(path: string, file: StoreFile): Promise<WholeFile | undefined> {
-  const handle = await openToRead(path, constants.O_NOFOLLOW ?? 0);
-  try {
-    if ((await handle.stat()).isDirectory())
-      throw problem(
+function readOnce(path: string, file: StoreFile): Promise<WholeFile | undefined> {
+  return readWhole(path, file, {
+    limit: sizeLimit,
+    flags: constants.O_NOFOLLOW ?? 0,
+    ofFolder: () =>
+      problem(
         file,
         'ERR_SECRET_INVALID',
         'is a folder, not a file',
         'If it is a bind mount of Docker, the file to mount was missing.',
-      );
-    return await readWhole(handle, file, sizeLimit);
-  } finally {
-    await handle.close();
-  }
+      ),
+  });
 }
 
 function textOf(bytes: Buffer, file: StoreFile, { binary, keepNewline }: TextForm): string {

@@ -16,14 +16,9 @@ export interface TunnelOptions {
   readonly tunnelLimit: number;
 }
 
-/** An error that carries what failed in the wire's own terms; its other fields are not looked at. */
-interface TunnelError extends Error {
+/** A tunnel's error: it carries what failed in the wire's own terms; its other fields are not looked at. */
+export interface TunnelError extends Error {
   readonly failure: WireFailure;
-}
-
-/** What failed, if `error` is from a tunnel. */
-export function failureOfTunnel(error: Error): WireFailure | undefined {
-  return (error as Partial<TunnelError>).failure;
 }
 
 /** What an https agent makes connections with. Its certificate check stays as it is. */

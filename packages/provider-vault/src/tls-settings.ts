@@ -1,7 +1,6 @@
 /**
  * Whom to trust and what to show, by options and by variables.
  */
-import { X509Certificate } from 'node:crypto';
 import type { VaultConnectionOptions } from './connection-settings.ts';
 import { parseBool, type SettingReader } from './setting-reader.ts';
 import { findVariable, type VaultSetting } from './vault-variables.ts';
@@ -78,6 +77,8 @@ function authorities(
 
 /** How many certificates a PEM text holds; 0 if one of them is broken. */
 export function certificatesIn(pem: string): number {
+  // not imported: who gives no certificate has no need of it, and it takes long to load
+  const { X509Certificate } = process.getBuiltinModule('node:crypto');
   const blocks =
     pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? ([] as string[]);
   try {

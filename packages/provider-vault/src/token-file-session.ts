@@ -1,7 +1,7 @@
 /**
  * A token that somebody else keeps alive: an agent or `vault login` in a file, or a configured client.
  */
-import { readFile } from 'node:fs/promises';
+import { promises as files } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SecretError } from '@keyfall/core';
@@ -69,7 +69,7 @@ async function readToken(setting: FileSetting, provider: string): Promise<string
   const file = setting.file ?? join(homedir(), '.vault-token');
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await files.readFile(file, 'utf8');
   } catch {
     throw wrong(
       `the token file of ${from} cannot be read`,

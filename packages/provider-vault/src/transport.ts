@@ -1,8 +1,9 @@
 /**
- * HTTP for Vault, over node:http and node:https with keep-alive agents of our own: no proxy variable
+ * HTTP for Vault, over node:http and, once it is needed, node:https, with keep-alive agents of our own: no proxy variable
  * is read, nothing is followed unasked, one deadline bounds the whole exchange, and an answer has a
  * largest size. Never rejects; see `vault-wire.ts`.
  */
+import { isUtf8 } from 'node:buffer';
 import {
   type ClientRequest,
   Agent as HttpAgent,
@@ -11,12 +12,10 @@ import {
   request as requestHttp,
   validateHeaderValue,
 } from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import type { SecureContext } from 'node:tls';
 import type { ConnectionSettings, VaultAddress } from './connection-settings.ts';
-import { failureOfTunnel, type TunnelOptions, tunnelThrough } from './proxy-tunnel.ts';
+import type { TunnelError, TunnelOptions } from './proxy-tunnel.ts';
 import { rateLimiter } from './rate-limiter.ts';
-import { secureContexts } from './tls-files.ts';
+import type { SecureConnections } from './secure-connections.ts';
 import { longestTimer } from './token-life.ts';
 import type { WireAnswer, WireCall, WireFailure, WireResult } from './vault-wire.ts';
 
@@ -72,43 +71,28 @@ export function createTransport({
   idle = longestIdle,
 }: TransportOptions): Transport {
   const http = new HttpAgent({ keepAlive: true, timeout: idle });
-  const contexts = secureContexts(tls);
-  const tunnel = proxy && tunnelThrough(proxy);
   const limiter = rateLimit && rateLimiter(rateLimit);
   /** What ends each exchange that is under way. */
   const underWay = new Set<() => void>();
-  let https: { readonly agent: HttpsAgent; readonly context: SecureContext } | undefined;
+  let https: SecureConnections | undefined;
   let closed = false;
 
-  /** The agent whose connections are made with the TLS files as they are now. */
-  async function httpsAgent(): Promise<HttpsAgent | WireFailure> {
-    const context = await contexts.current();
-    if ('kind' in context) return context;
-    if (https?.context === context) return https.agent;
-    if (https) retire(https.agent);
-    const agent = new HttpsAgent({
-      keepAlive: true,
-      timeout: idle,
-      secureContext: context,
-      rejectUnauthorized: !tls.skipVerify,
-      // a resumed session shows no certificate: neither theirs that has expired nor ours that is new
-      maxCachedSessions: 0,
-      ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-    });
-    if (tunnel) agent.createConnection = tunnel;
-    https = { agent, context };
-    return agent;
+  async function secured(): Promise<SecureConnections> {
+    const { secureConnections } = await import('./secure-connections.ts');
+    https ??= secureConnections({ tls, proxy }, idle);
+    return https;
   }
 
   async function sendTo(
     node: VaultAddress,
     request: TransportRequest,
   ): Promise<WireResult | Redirect> {
-    const agent = node.secure ? await httpsAgent() : http;
+    const agent = node.secure ? await (await secured()).agent() : http;
     if ('kind' in agent) return agent;
     if (closed || request.call.signal.aborted) return failure('aborted', 'aborted', false);
     const options: RequestOptions & TunnelOptions = {
       agent,
+      protocol: node.secure ? 'https:' : 'http:',
       method: request.method,
       path: node.prefix + request.path,
       tunnelLimit: request.call.timeLeft(),
@@ -119,7 +103,7 @@ export function createTransport({
     const result = await exchange(node, options, request, underWay);
     // a handshake that fails while a file is broken is told as that, which can be mended here
     if (result.kind !== 'failure' || result.what !== 'tls') return result;
-    return contexts.causeOf(result.detail) ?? result;
+    return https?.causeOf(result.detail) ?? result;
   }
 
   return {
@@ -141,16 +125,9 @@ export function createTransport({
       closed = true;
       for (const end of underWay) end();
       http.destroy();
-      https?.agent.destroy();
+      https?.close();
     },
   };
-}
-
-/** Ends an agent's idle connections now, and each other one after its answer. */
-function retire(agent: HttpsAgent): void {
-  agent.maxFreeSockets = 0;
-  for (const sockets of Object.values(agent.freeSockets))
-    for (const socket of sockets ?? []) socket.destroy();
 }
 
 function headersOf(
@@ -217,7 +194,7 @@ function exchange(
     const headers = Object.entries(headersOf(outgoing, node));
     try {
       for (const [name, value] of headers) validateHeaderValue(name, value);
-      request = (node.secure ? requestHttps : requestHttp)(options);
+      request = requestHttp(options);
     } catch {
       // Node refuses characters in the path and in headers, and its error may show them
       resolve(failure('settings', 'the path, the token or the namespace', false));
@@ -256,8 +233,8 @@ function exchange(
     });
     // stays attached: a destroyed request says so once more
     request.on('error', (error: NodeJS.ErrnoException) => {
-      const tunnelFailure = failureOfTunnel(error);
-      if (tunnelFailure) return settle(tunnelFailure);
+      const { failure: inTunnel } = error as Partial<TunnelError>;
+      if (inTunnel) return settle(inTunnel);
       const code = codeOf(error);
       return fail(kindOf(code), code);
     });
@@ -304,7 +281,7 @@ function answerOf(response: IncomingMessage, bytes: Buffer): WireAnswer | WireFa
   let text = '';
   let body: WireAnswer['body'];
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    if (isUtf8(bytes)) text = bytes.toString('utf8');
     const parsed: unknown = JSON.parse(text);
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
       body = parsed as WireAnswer['body'];

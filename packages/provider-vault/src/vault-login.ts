@@ -2,7 +2,6 @@
  * One login: prepared by the method, sent without a token, and judged. A refused login has the status
  * of a malformed request (400) or of a denial (403) and says why in words of the method alone.
  */
-import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
 import { readCredential } from './auth/credential-reader.ts';
@@ -205,6 +204,8 @@ export function vaultLogin({
   return async (context) => {
     for (let repeats = 0; ; repeats += 1) {
       const { path, body, repeatable, lastBecause, accepted } = await prepare(context);
+      // not imported: who gives a token never logs in, and it takes long to load
+      const { createHash } = process.getBuiltinModule('node:crypto');
       const same = createHash('sha256').update(`${path}\n${body}`).digest('hex');
       const before = refusal?.login === same ? refusal : undefined;
       if (before && clock.monotonic() < before.until) throw before.error;

@@ -6,7 +6,6 @@ import { kvDocument } from './kv-document.ts';
 import { kvLayers } from './kv-layers.ts';
 import { checkVersion, kvMount } from './kv-mount.ts';
 import { openWire } from './open-wire.ts';
-import { checkVault } from './vault-check.ts';
 import { createVaultClient } from './vault-client.ts';
 import {
   resolveSettings,
@@ -92,6 +91,8 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
           },
         }),
     async check(context) {
+      // imported here: what only reads has no use for it
+      const { checkVault } = await import('./vault-check.ts');
       return checkVault(settings, client, mount, documents, context);
     },
     async close() {

@@ -8,8 +8,8 @@ export { realPathOf, replaceFile } from './replace-file.ts';
 export {
   decodeText,
   errnoOf,
-  openToRead,
   problem,
+  type ReadOptions,
   readBytes,
   readWhole,
   type StoreFile,

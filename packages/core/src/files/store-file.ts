@@ -3,9 +3,18 @@
  * answer; a link to nowhere, a folder, a pipe, or a file in another encoding is not: taking any of
  * those for "no file" would start an application without its secrets.
  */
-import { type BigIntStats, constants } from 'node:fs';
-import { type FileHandle, lstat, open } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import { type BigIntStats, close, constants, fstat, lstat, open, read } from 'node:fs';
+import { promisify } from 'node:util';
 import { SecretError, type SecretErrorCode } from '../secret-error.ts';
+
+// Of `node:fs` and not of `node:fs/promises`: that one takes longer to load than a file to read, and a
+// command that only reads a `.env` needs nothing else of it.
+const openFile = promisify(open);
+const statFile = promisify(fstat);
+const readFile = promisify(read);
+const closeFile = promisify(close);
+const statLink = promisify(lstat);
 
 /** A file or folder, and whose it is. */
 export interface StoreFile {
@@ -76,51 +85,63 @@ export function errnoProblem(
   return problem(file, 'ERR_SECRET_UNAVAILABLE', `${failure}${code}`);
 }
 
-/**
- * Opens a file to read it, and waits for nobody: the plain opening of a FIFO waits for a writer, and
- * holds a thread for it.
- *
- * @param flags - more of `fs.constants`, such as `O_NOFOLLOW`
- * @throws what `node:fs` throws
- */
-export function openToRead(path: string, flags = 0): Promise<FileHandle> {
-  return open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | flags);
+/** How a file is read. */
+export interface ReadOptions {
+  /**
+   * A larger file is refused: none of secrets is so large, and a log named by mistake is. Bytes.
+   */
+  readonly limit: number;
+  /** More of `fs.constants`, such as `O_NOFOLLOW`. */
+  readonly flags?: number;
+  /** What to say of a folder. Default: `ERR_SECRET_CONFIG`, the file in it is to be named. */
+  readonly ofFolder?: () => SecretError;
 }
 
 /**
- * All of an open file, or `undefined` if it was written into meanwhile: half a file lacks names.
+ * All of the file at `path`, or `undefined` if it was written into meanwhile: half a file lacks names.
+ * Waits for nobody: the plain opening of a FIFO waits for a writer, and holds a thread for it.
  *
- * @param limit - a larger file is refused: none of secrets is so large, and a log named by mistake is.
- *   Bytes
- * @throws `ERR_SECRET_INVALID` if it is not a regular file, or larger; `ERR_SECRET_CONFIG` if it is a
+ * @throws `ERR_SECRET_INVALID` if it is not a regular file, or larger; what `ofFolder` says if it is a
  *   folder; what `node:fs` throws
  */
 export async function readWhole(
-  handle: FileHandle,
+  path: string,
   file: Subject,
-  limit: number,
+  { limit, flags = 0, ofFolder = () => folderProblem(file) }: ReadOptions,
 ): Promise<WholeFile | undefined> {
-  const before = await handle.stat({ bigint: true });
-  if (before.isDirectory())
-    throw problem(file, 'ERR_SECRET_CONFIG', 'is a folder', 'Name the file in it.');
-  if (!before.isFile()) throw problem(file, 'ERR_SECRET_INVALID', 'is not a regular file');
-  const tooLarge = () =>
-    problem(file, 'ERR_SECRET_INVALID', `is larger than ${limit / 1024 / 1024} MiB`);
-  // The size is asked first so that a large file costs nothing, and kept to while reading since a
-  // file may grow, or, as below /proc, claim to be empty.
-  if (before.size > limit) throw tooLarge();
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for (;;) {
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(64 * 1024));
-    if (bytesRead === 0) break;
-    length += bytesRead;
-    if (length > limit) throw tooLarge();
-    chunks.push(buffer.subarray(0, bytesRead));
+  const mode = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | flags;
+  const descriptor = await openFile(path, mode);
+  try {
+    const before = await statFile(descriptor, { bigint: true });
+    if (before.isDirectory()) throw ofFolder();
+    if (!before.isFile()) throw problem(file, 'ERR_SECRET_INVALID', 'is not a regular file');
+    const tooLarge = () =>
+      problem(file, 'ERR_SECRET_INVALID', `is larger than ${limit / 1024 / 1024} MiB`);
+    // The size is asked first so that a large file costs nothing, and kept to while reading since a
+    // file may grow, or, as below /proc, claim to be empty.
+    const size = Number(before.size);
+    if (size > limit) throw tooLarge();
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for (;;) {
+      // with room for more than there should be: what leaves some of it has reached the end
+      const room = Buffer.allocUnsafe(Math.max(size - length, 64 * 1024) + 1);
+      const { bytesRead } = await readFile(descriptor, room, 0, room.length, null);
+      length += bytesRead;
+      if (length > limit) throw tooLarge();
+      chunks.push(room.subarray(0, bytesRead));
+      if (bytesRead === 0 || (length === size && bytesRead < room.length)) break;
+    }
+    const stat = await statFile(descriptor, { bigint: true });
+    if (stat.size !== before.size || stat.mtimeNs !== before.mtimeNs) return undefined;
+    return { bytes: Buffer.concat(chunks, length), stat };
+  } finally {
+    await closeFile(descriptor);
   }
-  const stat = await handle.stat({ bigint: true });
-  if (stat.size !== before.size || stat.mtimeNs !== before.mtimeNs) return undefined;
-  return { bytes: Buffer.concat(chunks, length), stat };
+}
+
+function folderProblem(file: Subject): SecretError {
+  return problem(file, 'ERR_SECRET_CONFIG', 'is a folder', 'Name the file in it.');
 }
 
 /**
@@ -133,21 +154,13 @@ export async function readWhole(
  */
 export async function readBytes(file: StoreFile, limit: number): Promise<Buffer | undefined> {
   for (let attempt = 0; attempt < 5; attempt++) {
-    let handle: FileHandle;
     try {
-      handle = await openToRead(file.path);
+      const whole = await readWhole(file.path, file, { limit });
+      if (whole !== undefined) return whole.bytes;
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw unreadable(file, error);
       if (!(await isLink(file.path))) return undefined;
       throw problem(file, 'ERR_SECRET_INVALID', 'is a link that points to nothing');
-    }
-    try {
-      const whole = await readWhole(handle, file, limit);
-      if (whole !== undefined) return whole.bytes;
-    } catch (error) {
-      throw unreadable(file, error);
-    } finally {
-      await handle.close();
     }
   }
   throw problem(file, 'ERR_SECRET_UNAVAILABLE', 'keeps being changed while it is read');
@@ -163,16 +176,13 @@ export function decodeText(file: Subject, bytes: Uint8Array, hint = 'Save it as 
   const [first, second] = bytes;
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
     throw problem(file, 'ERR_SECRET_INVALID', 'is UTF-16 text', hint);
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw problem(file, 'ERR_SECRET_INVALID', 'is not valid UTF-8 text', hint);
-  }
+  if (!isUtf8(bytes)) throw problem(file, 'ERR_SECRET_INVALID', 'is not valid UTF-8 text', hint);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
 async function isLink(path: string): Promise<boolean> {
   try {
-    return (await lstat(path)).isSymbolicLink();
+    return (await statLink(path)).isSymbolicLink();
   } catch {
     return false; // removed in between, or its folder is not there either
   }

@@ -1,7 +1,7 @@
 /**
  * Reads a credential from where it is kept, at each login anew.
  */
-import { readFile } from 'node:fs/promises';
+import { promises as files } from 'node:fs';
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { Variables } from '../vault-variables.ts';
 import type { CredentialSource } from './vault-auth.ts';
@@ -56,7 +56,7 @@ async function textOf(
   // a number would be a file that is open already
   if (typeof file !== 'string') return { text: undefined, from: 'option' };
   try {
-    const text = await readFile(file, 'utf8');
+    const text = await files.readFile(file, 'utf8');
     return { text: text.replace(/\r?\n$/, ''), from: 'a file' };
   } catch {
     throw new SecretError('ERR_SECRET_CONFIG', `the file of ${what} cannot be read`, {

@@ -1,0 +1,64 @@
+/**
+ * Connections to https addresses: their agent, the TLS files it is made with, and the tunnel through a
+ * proxy. A module of its own that the transport imports at the first such request: `node:tls` and the
+ * `node:crypto` that it needs take longer to load than a request over http takes.
+ */
+import { Agent } from 'node:https';
+import type { SecureContext } from 'node:tls';
+import type { ConnectionSettings } from './connection-settings.ts';
+import { tunnelThrough } from './proxy-tunnel.ts';
+import { secureContexts } from './tls-files.ts';
+import type { WireFailure } from './vault-wire.ts';
+
+/** What a transport needs to ask https addresses. */
+export interface SecureConnections {
+  /** The agent whose connections are made with the TLS files as they are now. */
+  agent(): Promise<Agent | WireFailure>;
+  /** What a handshake that failed with this code is due to, where it is a file of ours. */
+  causeOf(code: string): WireFailure | undefined;
+  close(): void;
+}
+
+/**
+ * @param idle - milliseconds that an idle connection is kept
+ */
+export function secureConnections(
+  { tls, proxy }: Pick<ConnectionSettings, 'tls' | 'proxy'>,
+  idle: number,
+): SecureConnections {
+  const contexts = secureContexts(tls);
+  const tunnel = proxy && tunnelThrough(proxy);
+  let held: { readonly agent: Agent; readonly context: SecureContext } | undefined;
+
+  return {
+    async agent() {
+      const context = await contexts.current();
+      if ('kind' in context) return context;
+      if (held?.context === context) return held.agent;
+      if (held) retire(held.agent);
+      const agent = new Agent({
+        keepAlive: true,
+        timeout: idle,
+        secureContext: context,
+        rejectUnauthorized: !tls.skipVerify,
+        // a resumed session shows no certificate: neither theirs that has expired nor ours that is new
+        maxCachedSessions: 0,
+        ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+      });
+      if (tunnel) agent.createConnection = tunnel;
+      held = { agent, context };
+      return agent;
+    },
+    causeOf: (code) => contexts.causeOf(code),
+    close() {
+      held?.agent.destroy();
+    },
+  };
+}
+
+/** Ends an agent's idle connections now, and each other one after its answer. */
+function retire(agent: Agent): void {
+  agent.maxFreeSockets = 0;
+  for (const sockets of Object.values(agent.freeSockets))
+    for (const socket of sockets ?? []) socket.destroy();
+}

@@ -4,13 +4,11 @@
  */
 import {
   type ChainEntry,
-  type Clock,
   createSecrets,
   labelOf,
   type SecretProvider,
   type Secrets,
   type SecretsOptions,
-  systemClock,
   toMilliseconds,
 } from '@keyfall/core';
 import { withoutBootstrapSettings } from './bootstrap-settings.ts';
@@ -43,20 +41,10 @@ export interface CliChain {
   isStore(provider: string): boolean;
 }
 
-/**
- * The machine's clocks, as core's own. That one looks at `performance`, for which Node loads eight
- * modules that a start has no use for.
- */
-export const startClock: Clock = {
-  ...systemClock,
-  monotonic: () => Number(process.hrtime.bigint()) / 1e6,
-};
-
 /** Opens a chain. No I/O. */
 export function openChain({ providers: entries, names = [], ...options }: ChainParts): CliChain {
   const providers = entries.map(({ provider }) => provider);
   const secrets = createSecrets({
-    clock: startClock,
     ...options,
     providers: entries.map(({ isStore: _, ...entry }) => ({
       ...entry,

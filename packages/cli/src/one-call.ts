@@ -2,7 +2,13 @@
  * A provider asked directly, where a command means what the chain does not hand on: its checks, its
  * history. The chain's time limits and its manners hold here too.
  */
-import { isSecretError, type ReadContext, SecretError, type SecretProvider } from '@keyfall/core';
+import {
+  isSecretError,
+  type ReadContext,
+  SecretError,
+  type SecretProvider,
+  systemClock,
+} from '@keyfall/core';
 import { errnoCode } from './report-error.ts';
 import { notice } from './terminal.ts';
 
@@ -26,12 +32,12 @@ export async function oneCall<Result>(
   { silent = false, patience = 10_000 }: OneCallOptions = {},
 ): Promise<Result> {
   const limit = Math.max(patience, provider.timeout ?? 0);
-  const end = performance.now() + limit;
+  const end = systemClock.monotonic() + limit;
   const controller = new AbortController();
   const told = new Set<string>();
   const context: ReadContext = {
     signal: controller.signal,
-    timeLeft: () => Math.max(0, end - performance.now()),
+    timeLeft: () => Math.max(0, end - systemClock.monotonic()),
     warn(message) {
       if (!silent && !told.has(message)) notice(`${provider.name}: ${message}`);
       told.add(message);

@@ -2,7 +2,6 @@
  * One provider by itself, for a command that means exactly this one.
  */
 import { createSecrets, type Duration, type SecretProvider, type Secrets } from '@keyfall/core';
-import { startClock } from './cli-chain.ts';
 import { notice } from './terminal.ts';
 
 /**
@@ -15,7 +14,6 @@ export function openAlone(provider: SecretProvider, patience?: Duration): Secret
   const secrets = createSecrets({
     providers: [{ provider, ...(patience !== undefined && { timeout: patience }) }],
     ...(patience !== undefined && { budget: patience }),
-    clock: startClock,
     ttl: 0,
     staleIfError: 0,
   });

@@ -4,11 +4,17 @@
  * that is Vault, then `.env`; else `.env` alone.
  */
 import { resolve } from 'node:path';
-import { type Duration, SecretError, type SecretProvider, toMilliseconds } from '@keyfall/core';
+import {
+  type Duration,
+  isSecretError,
+  SecretError,
+  type SecretProvider,
+  toMilliseconds,
+} from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { type ChainParts, type CliChain, openChain } from './cli-chain.ts';
 import { findConfig, shownFile } from './config/find-config.ts';
-import { openAlone } from './one-provider.ts';
+import { oneCall } from './one-call.ts';
 import { listNames, notice, printable } from './terminal.ts';
 
 /** Options that every command has. */
@@ -204,7 +210,12 @@ type FileSettings = Readonly<Record<string, string>>;
 
 /** The `.env` file's content, Keyfall's own settings included. */
 async function readSettings(dotenv: SecretProvider): Promise<FileSettings> {
-  return openAlone(dotenv).getAll();
+  const { entries } = await oneCall(dotenv, (context) => dotenv.read('all', context), {
+    patience: 2_500,
+  });
+  const settings: Record<string, string> = Object.create(null);
+  for (const [name, entry] of entries) if (!isSecretError(entry)) settings[name] = entry.value;
+  return settings;
 }
 
 /**

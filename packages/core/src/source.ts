@@ -2,7 +2,11 @@
  * One provider of a chain with all that the chain knows of it: what it said last, the reads under
  * way, and whether it can be asked at all. It gathers the names asked for in one tick into one read,
  * shares a read among everybody who waits, and answers every name with one of four answers.
+ *
+ * It is long because it is one state: memory, reads under way, circuit and what failed change together
+ * with each read, and no part of them means anything without the others.
  */
+import type { Answer, WholeAnswer } from './answer.ts';
 import { Circuit } from './circuit.ts';
 import type { Clock } from './clock.ts';
 import { Flight, type Landing, type Patience } from './flight.ts';
@@ -11,51 +15,8 @@ import { limitedCall } from './limited-call.ts';
 import { Memory, type MemoryLimits, type ReadAt } from './memory.ts';
 import type { Notifier } from './notifier.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
-import type { ReadContext, SecretBatch, SecretProvider, SecretRecord } from './secret-provider.ts';
+import type { ReadContext, SecretBatch, SecretProvider } from './secret-provider.ts';
 import type { ProviderStatus } from './secrets.ts';
-
-/** What a provider answers for one name. */
-export type Answer =
-  | {
-      readonly kind: 'held';
-      readonly record: SecretRecord;
-      /** Milliseconds since it was read. */
-      readonly age: number;
-      /** Milliseconds that it stays fresh without another look at the clocks; 0 if it must be looked at. */
-      readonly freshFor: number;
-      /** Why it is second-hand, where the provider is a chain that fell back itself. */
-      readonly degraded?: string | undefined;
-    }
-  | {
-      readonly kind: 'absent';
-      readonly age: number;
-      readonly freshFor: number;
-      readonly missingDocument?: SecretBatch['missingDocument'];
-    }
-  /** It could not be asked; this is its last good value. */
-  | {
-      readonly kind: 'stale';
-      readonly record: SecretRecord;
-      readonly age: number;
-      readonly error: SecretError;
-    }
-  | { readonly kind: 'failed'; readonly age: number; readonly error: SecretError };
-
-/** What a provider answers when it is asked for everything. */
-export type WholeAnswer =
-  | {
-      readonly kind: 'held';
-      readonly entries: ReadonlyMap<string, SecretRecord | SecretError>;
-      readonly missingDocument?: SecretBatch['missingDocument'];
-      readonly degraded?: string | undefined;
-      readonly revision?: string | undefined;
-    }
-  | {
-      readonly kind: 'stale';
-      readonly entries: ReadonlyMap<string, SecretRecord>;
-      readonly error: SecretError;
-    }
-  | { readonly kind: 'failed'; readonly error: SecretError };
 
 /** The settings of a provider in its chain, all defaults filled in. */
 export interface SourceOptions {

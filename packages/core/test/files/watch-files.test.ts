@@ -47,7 +47,7 @@ test('a file is another one with other permissions or content, though its time i
   await chmod(path, 0o600);
   await utimes(path, 1, 1);
   states.add(identityOf(path));
-  await writeFile(path, 'two');
+  await writeFile(path, 'other');
   await utimes(path, 1, 1);
   states.add(identityOf(path));
   expect(states.size).toBe(4);

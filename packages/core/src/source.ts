@@ -45,6 +45,9 @@ const mostFailing = 100;
 /** Milliseconds for which a name that failed keeps an outage going, asked for again or not. */
 const failingLimit = 60_000;
 
+/** Milliseconds between a read and a watch that begins for which the read is not repeated. */
+const unwatched = 1_000;
+
 /** Milliseconds that closing a provider may take. */
 const closeLimit = 5_000;
 
@@ -197,13 +200,16 @@ export class Source {
 
   /** Lets the provider watch its store, where it can, and reads it anew when it says so. */
   watch(signal: AbortSignal): void {
+    const reread = () => void this.reread({ signal, limit: this.timeout });
     const changed = () => {
       this.forget();
-      void this.reread({ signal, limit: this.timeout });
+      reread();
     };
     (async () => this.provider.watch?.(changed, signal))().catch(() => {
       if (!signal.aborted) this.warn('cannot watch its store: it is polled');
     });
+    // what was read before may have changed before it was watched
+    if (this.provider.watch && this.#last && this.#memory.age(this.#last.at) > unwatched) reread();
   }
 
   /** Tells the user once per text. */

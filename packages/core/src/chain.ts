@@ -11,6 +11,7 @@
  * | denied, not authenticated | fail; `onDenied: 'next'`: ask the next, and say so |
  * | certificate not trusted, broken content, wrong configuration | fail, always |
  */
+import type { Answer } from './answer.ts';
 import type { Clock } from './clock.ts';
 import type { SecretsEvents } from './events.ts';
 import { labelOf } from './label.ts';
@@ -22,7 +23,7 @@ import {
   type SecretErrorCode,
 } from './secret-error.ts';
 import type { SecretBatch, SecretRecord } from './secret-provider.ts';
-import type { Answer, Source } from './source.ts';
+import type { Source } from './source.ts';
 
 /** What a chain is made of. */
 export interface ChainOptions {

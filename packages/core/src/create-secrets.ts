@@ -8,6 +8,7 @@ import type { SecretsEvent } from './events.ts';
 import { FastAnswers } from './fast-answers.ts';
 import { abortReason } from './limited-call.ts';
 import { Notifier } from './notifier.ts';
+import { onAbort } from './on-abort.ts';
 import { createRedactor } from './redaction/redactor.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
 import type {
@@ -121,7 +122,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     const stop = notifier.on('changed', subject);
     beginWatching(signal);
     return new Promise((resolve) => {
-      signal.addEventListener('abort', () => {
+      onAbort(signal, () => {
         stop();
         resolve();
       });

@@ -4,6 +4,7 @@
  */
 import type { Clock } from './clock.ts';
 import { toSecretError } from './foreign-error.ts';
+import { onAbort } from './on-abort.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
 import type { ReadContext } from './secret-provider.ts';
 
@@ -34,8 +35,7 @@ export async function limitedCall<Result>(
   const ended = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason));
   });
-  const onAbort = () => controller.abort(signal && abortReason(signal, provider));
-  signal?.addEventListener('abort', onAbort);
+  const leave = signal && onAbort(signal, () => controller.abort(abortReason(signal, provider)));
   const cancel = clock.schedule(() => controller.abort(timedOut(provider, limit)), limit);
   const timeLeft = () => Math.max(0, deadline - clock.monotonic());
   try {
@@ -48,7 +48,7 @@ export async function limitedCall<Result>(
     throw toSecretError(thrown, provider);
   } finally {
     cancel();
-    signal?.removeEventListener('abort', onAbort);
+    leave?.();
   }
 }
 

@@ -188,7 +188,10 @@ export interface SecretProvider {
   ): Promise<SecretRecord | undefined>;
   /** What `status` and `doctor` show. Must not throw for what it is there to find. */
   check?(context: ReadContext): Promise<readonly ProviderCheck[]>;
-  /** Calls `onChange` whenever the store may have changed, until `signal` fires. */
+  /**
+   * Calls `onChange` whenever the store may have changed, until `signal` fires. For a store that calls
+   * nobody back there is `pollForChanges`.
+   */
   watch?(onChange: () => void, signal: AbortSignal): Promise<void>;
   /** Releases sockets, timers and what it created on the server. Must be safe to call twice. */
   close?(): Promise<void>;

@@ -2,7 +2,11 @@
  * One provider of a chain with all that the chain knows of it: what it said last, the reads under
  * way, and whether it can be asked at all. It gathers the names asked for in one tick into one read,
  * shares a read among everybody who waits, and answers every name with one of four answers.
+ *
+ * It is long because it is one state: memory, reads under way, circuit and what failed change together
+ * with each read, and no part of them means anything without the others.
  */
+import type { Answer, WholeAnswer } from './answer.ts';
 import { Circuit } from './circuit.ts';
 import type { Clock } from './clock.ts';
 import { Flight, type Landing, type Patience } from './flight.ts';
@@ -11,51 +15,8 @@ import { limitedCall } from './limited-call.ts';
 import { Memory, type MemoryLimits, type ReadAt } from './memory.ts';
 import type { Notifier } from './notifier.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
-import type { ReadContext, SecretBatch, SecretProvider, SecretRecord } from './secret-provider.ts';
+import type { ReadContext, SecretBatch, SecretProvider } from './secret-provider.ts';
 import type { ProviderStatus } from './secrets.ts';
-
-/** What a provider answers for one name. */
-export type Answer =
-  | {
-      readonly kind: 'held';
-      readonly record: SecretRecord;
-      /** Milliseconds since it was read. */
-      readonly age: number;
-      /** Milliseconds that it stays fresh without another look at the clocks; 0 if it must be looked at. */
-      readonly freshFor: number;
-      /** Why it is second-hand, where the provider is a chain that fell back itself. */
-      readonly degraded?: string | undefined;
-    }
-  | {
-      readonly kind: 'absent';
-      readonly age: number;
-      readonly freshFor: number;
-      readonly missingDocument?: SecretBatch['missingDocument'];
-    }
-  /** It could not be asked; this is its last good value. */
-  | {
-      readonly kind: 'stale';
-      readonly record: SecretRecord;
-      readonly age: number;
-      readonly error: SecretError;
-    }
-  | { readonly kind: 'failed'; readonly age: number; readonly error: SecretError };
-
-/** What a provider answers when it is asked for everything. */
-export type WholeAnswer =
-  | {
-      readonly kind: 'held';
-      readonly entries: ReadonlyMap<string, SecretRecord | SecretError>;
-      readonly missingDocument?: SecretBatch['missingDocument'];
-      readonly degraded?: string | undefined;
-      readonly revision?: string | undefined;
-    }
-  | {
-      readonly kind: 'stale';
-      readonly entries: ReadonlyMap<string, SecretRecord>;
-      readonly error: SecretError;
-    }
-  | { readonly kind: 'failed'; readonly error: SecretError };
 
 /** The settings of a provider in its chain, all defaults filled in. */
 export interface SourceOptions {
@@ -83,6 +44,9 @@ const mostFailing = 100;
 
 /** Milliseconds for which a name that failed keeps an outage going, asked for again or not. */
 const failingLimit = 60_000;
+
+/** Milliseconds between a read and a watch that begins for which the read is not repeated. */
+const unwatched = 1_000;
 
 /** Milliseconds that closing a provider may take. */
 const closeLimit = 5_000;
@@ -236,13 +200,16 @@ export class Source {
 
   /** Lets the provider watch its store, where it can, and reads it anew when it says so. */
   watch(signal: AbortSignal): void {
+    const reread = () => void this.reread({ signal, limit: this.timeout });
     const changed = () => {
       this.forget();
-      void this.reread({ signal, limit: this.timeout });
+      reread();
     };
     (async () => this.provider.watch?.(changed, signal))().catch(() => {
       if (!signal.aborted) this.warn('cannot watch its store: it is polled');
     });
+    // what was read before may have changed before it was watched
+    if (this.provider.watch && this.#last && this.#memory.age(this.#last.at) > unwatched) reread();
   }
 
   /** Tells the user once per text. */

@@ -6,6 +6,7 @@
 import type { Resolution } from './chain.ts';
 import type { Clock } from './clock.ts';
 import { callListener } from './notifier.ts';
+import { onAbort } from './on-abort.ts';
 import type { SecretError } from './secret-error.ts';
 import type { SecretChange } from './secrets.ts';
 
@@ -68,7 +69,7 @@ export class Watching {
     this.#endings.add(end);
     // it may have fired while the first answer was being read
     over = signal?.aborted ?? false;
-    signal?.addEventListener('abort', end);
+    const leave = signal && onAbort(signal, end);
     try {
       while (!over) {
         const change = pending;
@@ -82,7 +83,7 @@ export class Watching {
     } finally {
       stop();
       this.#endings.delete(end);
-      signal?.removeEventListener('abort', end);
+      leave?.();
     }
   }
 
@@ -124,7 +125,7 @@ export class Watching {
     );
     if (failure || signal?.aborted) stop();
     if (failure) throw failure;
-    signal?.addEventListener('abort', stop, { once: true });
+    if (signal) onAbort(signal, stop);
     return view;
   }
 

@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   isSecretError,
+  pollForChanges,
   type ReadContext,
   type SecretBatch,
   SecretError,
@@ -17,7 +18,6 @@ import {
 import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
 import { checked } from './checked.ts';
 import { editMembers, JsonSecretError, membersOf } from './json-secret.ts';
-import { pollForChanges } from './poll-for-changes.ts';
 import type { CallBounds, SecretsManagerCalls } from './secrets-manager-calls.ts';
 
 /** The label of a version that is written and not yet in force. One for all: it moves from write to write. */
@@ -275,6 +275,20 @@ export function jsonBag(
     return versions;
   }
 
+  /** What is another text once another version is in force, or the secret comes or goes. */
+  async function stateOf(context: CallBounds): Promise<string> {
+    const reply = await calls.call(context, ({ client, sdk, options }) =>
+      client.send(new sdk.DescribeSecretCommand({ SecretId: secretId }), options),
+    );
+    if (reply.exception === 'not-found') return '';
+    if (reply.exception) throw reply.error;
+    const { VersionIdsToStages = {}, DeletedDate, NextRotationDate } = reply.output;
+    const version = Object.entries(VersionIdsToStages).find(([, stages]) =>
+      stages.includes(versionStage),
+    );
+    return `${version?.[0]} ${DeletedDate?.getTime()} ${NextRotationDate?.getTime()}`;
+  }
+
   return {
     name: provider,
     store,
@@ -316,18 +330,7 @@ export function jsonBag(
       return [...checks, ...rotation];
     },
     watch: (onChange, signal) =>
-      pollForChanges(onChange, signal, settings.pollInterval, async (bounds) => {
-        const reply = await calls.call(bounds, ({ client, sdk, options }) =>
-          client.send(new sdk.DescribeSecretCommand({ SecretId: secretId }), options),
-        );
-        if (reply.exception === 'not-found') return '';
-        if (reply.exception) throw reply.error;
-        const { VersionIdsToStages = {}, DeletedDate, NextRotationDate } = reply.output;
-        const version = Object.entries(VersionIdsToStages).find(([, stages]) =>
-          stages.includes(versionStage),
-        );
-        return `${version?.[0]} ${DeletedDate?.getTime()} ${NextRotationDate?.getTime()}`;
-      }),
+      pollForChanges(stateOf, onChange, signal, { provider, interval: settings.pollInterval }),
     async close() {
       calls.close();
     },

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   isSecretError,
+  pollForChanges,
   type ReadContext,
   type SecretBatch,
   SecretError,
@@ -13,7 +14,6 @@ import {
 import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
 import { checked } from './checked.ts';
 import { versionsOf } from './json-bag.ts';
-import { pollForChanges } from './poll-for-changes.ts';
 import { type CallBounds, judge, type SecretsManagerCalls } from './secrets-manager-calls.ts';
 
 /** What a secret may be called (API reference, CreateSecret). */
@@ -321,9 +321,10 @@ export function namedSecrets(
         return { state: 'failing', message, mend: 'Check the option prefix and the region.' };
       }),
     watch: (onChange, signal) =>
-      pollForChanges(onChange, signal, settings.pollInterval, async (bounds) =>
-        JSON.stringify(await listed(bounds)),
-      ),
+      pollForChanges(async (context) => JSON.stringify(await listed(context)), onChange, signal, {
+        provider,
+        interval: settings.pollInterval,
+      }),
     async close() {
       calls.close();
     },

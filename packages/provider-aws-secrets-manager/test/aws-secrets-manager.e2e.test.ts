@@ -389,6 +389,120 @@ describe('one JSON secret', () => {
   });
 });
 
+describe('a rotation as AWS does it: the database first, the label a moment later', () => {
+  /** A database of one user, whose password is what it was set to last. */
+  function databaseOf(password: string) {
+    const database = {
+      password,
+      refused: 0,
+      async connect(given: string) {
+        if (given === database.password) return 'connected';
+        database.refused += 1;
+        throw new Error('28P01');
+      },
+    };
+    return database;
+  }
+
+  const steps = (SecretId: string, SecretString: string) => {
+    const ClientRequestToken = randomUUID();
+    return {
+      create: () =>
+        aws.admin.send(
+          new PutSecretValueCommand({
+            SecretId,
+            SecretString,
+            ClientRequestToken,
+            VersionStages: ['AWSPENDING'],
+          }),
+        ),
+      async finish() {
+        const { VersionIdsToStages = {} } = await aws.admin.send(
+          new DescribeSecretCommand({ SecretId }),
+        );
+        const current = Object.entries(VersionIdsToStages).find(([, stages]) =>
+          stages.includes('AWSCURRENT'),
+        );
+        await aws.admin.send(
+          new UpdateSecretVersionStageCommand({
+            SecretId,
+            VersionStage: 'AWSCURRENT',
+            MoveToVersionId: ClientRequestToken,
+            RemoveFromVersionId: current?.[0],
+          }),
+        );
+        return ClientRequestToken;
+      },
+    };
+  };
+
+  test.each(['secretId', 'prefix'] as const)(
+    'whoever is refused reads anew and is let in, without a watch and within the ttl: %s',
+    async (option) => {
+      const bag = option === 'secretId';
+      const textOf = (password: string) => (bag ? JSON.stringify({ PASS: password }) : password);
+      const place = `rotated-${randomUUID()}/`;
+      const SecretId = bag ? place : `${place}PASS`;
+      await aws.admin.send(
+        new CreateSecretCommand({ Name: SecretId, SecretString: textOf('one') }),
+      );
+      const client = await clientFor(rights.bagRead);
+      const provider = awsSecretsManagerProvider({ [option]: place, client });
+      const secrets = createSecrets({ providers: [provider], ttl: '1h' });
+      const changed = vi.fn();
+      secrets.on('changed', changed);
+      const database = databaseOf('one');
+      const connect = async () => database.connect(await secrets.get('PASS'));
+      expect(await connect()).toBe('connected');
+      const before = aws.seen.length;
+
+      const { create, finish } = steps(SecretId, textOf('two'));
+      await create();
+      database.password = 'two';
+      await expect(connect()).rejects.toThrow('28P01');
+      await secrets.refresh();
+      // the label is still with the old version: the one that AWS calls current
+      await expect(connect()).rejects.toThrow('28P01');
+      expect(changed).not.toHaveBeenCalled();
+      const versionAfter = await finish();
+      await secrets.refresh();
+      expect(await connect()).toBe('connected');
+      expect(database.refused).toBe(2);
+      expect(changed).toHaveBeenCalledTimes(1);
+      expect(changed.mock.calls[0]?.[0]).toMatchObject({ name: 'PASS', versionAfter });
+      expect(aws.seen.slice(before)).toEqual(['GetSecretValue', 'GetSecretValue']);
+      const previous = awsSecretsManagerProvider({
+        [option]: place,
+        versionStage: 'AWSPREVIOUS',
+        client,
+      });
+      expect((await previous.read(['PASS'], context())).entries.get('PASS')).toMatchObject({
+        value: 'one',
+      });
+      await secrets.close();
+    },
+  );
+
+  test('a herd that is refused at once costs a few requests', async () => {
+    const secretId = await seed({ PASS: 'one' });
+    const provider = awsSecretsManagerProvider({
+      secretId,
+      client: await clientFor(rights.bagRead),
+    });
+    const secrets = createSecrets({ providers: [provider], ttl: '1h' });
+    expect(await secrets.get('PASS')).toBe('one');
+    const before = aws.seen.length;
+    await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => {
+        for (let turns = 0; turns < index; turns += 1) await undefined;
+        await secrets.refresh();
+      }),
+    );
+    expect(aws.seen.length - before).toBeLessThan(10);
+    await secrets.close();
+  });
+});
+
 test.each([
   ['secretId', rights.describe],
   ['prefix', ['secretsmanager:ListSecrets']],

@@ -41,7 +41,7 @@ export type DopplerAnswer =
   /** The project or config is not there. */
   | { readonly kind: 'missing' };
 
-/** How long a call may take; a watch has no limit but its signal. */
+/** How long a call may take. */
 export type CallBounds = Pick<ReadContext, 'signal' | 'timeLeft'>;
 
 /** @throws `SecretError` for everything that is no {@link DopplerAnswer} */

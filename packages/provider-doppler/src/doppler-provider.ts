@@ -1,10 +1,10 @@
 /**
  * A config of Doppler as a bag of secrets.
  */
-import { setTimeout as wait } from 'node:timers/promises';
 import {
   type Duration,
   isSecretError,
+  pollForChanges,
   type SecretBatch,
   SecretError,
   type SecretProvider,
@@ -46,9 +46,6 @@ const managed: ReadonlySet<string> = new Set([
 
 /** What a secret may be called (API reference, "Update secrets"). */
 const possibleName = /^[A-Z_][A-Z0-9_]{0,199}$/;
-
-/** Milliseconds that a look of a watch may take where it polls faster still. */
-const shortestLimit = 2_500;
 
 /** The secrets of a config as they were read last. */
 interface Known {
@@ -243,28 +240,9 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
       }
     },
 
-    async watch(onChange, signal) {
-      let before: Known['entries'] | undefined;
-      let first = true;
-      const lookLimit = Math.max(pollInterval, shortestLimit);
-      while (!signal.aborted) {
-        const over = AbortSignal.timeout(lookLimit);
-        try {
-          // a service that has gone silent must not silence the watch
-          const bounds = { signal: AbortSignal.any([signal, over]), timeLeft: () => lookLimit };
-          const now = await readConfig(bounds);
-          if (!first && now !== before) onChange();
-          before = now;
-          first = false;
-        } catch (error) {
-          if (signal.aborted) return;
-          // what cannot be asked now may be asked later; a refusal stays
-          if (!over.aborted && !isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
-        }
-        const pause = pollInterval * (1 - Math.random() / 10);
-        await wait(pause, undefined, { signal, ref: false }).catch(() => {});
-      }
-    },
+    // the same entries are the same object as long as nothing changes
+    watch: (onChange, signal) =>
+      pollForChanges(readConfig, onChange, signal, { provider: name, interval: pollInterval }),
 
     async close() {
       // so that a program that ends leaves the file behind whole

@@ -14,8 +14,7 @@ const largest = 64 * 1024 * 1024;
 
 /**
  * Whether the repository around the file at `real` (a real path) tracks it. `undefined` where that
- * cannot be told: there is no repository, or its index is of a form that is not read here (version 4,
- * split).
+ * cannot be told: there is no repository, or its index is split.
  */
 export async function isTracked(real: string): Promise<boolean | undefined> {
   const root = await repositoryOf(real);
@@ -55,6 +54,7 @@ async function repositoryOf(path: string) {
 function holds(index: Buffer, path: string): boolean | undefined {
   const version =
     index.length > 12 && index.toString('latin1', 0, 4) === 'DIRC' && index.readUInt32BE(4);
+  if (version === 4) return holdsCompressed(index, path, 20) ?? holdsCompressed(index, path, 32);
   if (version !== 2 && version !== 3) return undefined;
   const text = Buffer.from(`${path}\0`);
   const length = Math.min(text.length - 1, 0xfff);
@@ -63,4 +63,33 @@ function holds(index: Buffer, path: string): boolean | undefined {
     if (version === 3 && (index.readUInt16BE(at - 4) & 0x4fff) === (0x4000 | length)) return true;
   }
   return index.includes('link', 12) ? undefined : false; // perhaps the extension of a split index
+}
+
+/**
+ * The same of version 4, where a path stands as how many bytes of the one before it lacks at its end, and
+ * what comes instead.
+ *
+ * @param hashSize - bytes of an object's name, which the index does not tell
+ * @returns `undefined` also if the names of objects are of another size
+ */
+function holdsCompressed(index: Buffer, path: string, hashSize: 20 | 32): boolean | undefined {
+  const wanted = Buffer.from(path).toString('latin1'); // a character a byte
+  let name = '';
+  let at = 12;
+  for (let left = index.readUInt32BE(8); left > 0; left--) {
+    at += 40 + hashSize;
+    if (at + 5 > index.length) return undefined;
+    const flags = index.readUInt16BE(at);
+    at += flags & 0x4000 ? 4 : 2;
+    let byte = index.readUInt8(at++);
+    let lacking = byte & 0x7f;
+    for (; byte & 0x80; lacking = ((lacking + 1) << 7) | (byte & 0x7f))
+      byte = index.readUInt8(at++);
+    const end = index.indexOf(0, at);
+    name = name.slice(0, name.length - lacking) + index.toString('latin1', at, end);
+    if (Math.min(name.length, 0xfff) !== (flags & 0xfff)) return undefined;
+    if (name === wanted) return true;
+    at = end + 1;
+  }
+  return index.includes('link', at) ? undefined : false;
 }

@@ -1,12 +1,24 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SecretError } from '@keyfall/core';
 import { rolldown } from 'rolldown';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { dotenvProvider, editDotenvFile } from '../src/index.ts';
 import { context, temporaryFolder } from './store.ts';
 
@@ -108,42 +120,87 @@ describe('editDotenvFile', () => {
   });
 });
 
-test('writers in several processes lose nothing of each other', async () => {
-  // A process that can run the sources, whatever Node this is.
-  const bundle = await rolldown({
-    input: fileURLToPath(new URL('../src/index.ts', import.meta.url)),
-    platform: 'node',
-    resolve: { conditionNames: ['@keyfall/source', 'node', 'import', 'default'] },
+describe('in other processes', () => {
+  let bundle: string;
+  // What any Node can run.
+  beforeAll(async () => {
+    bundle = await mkdtemp(join(tmpdir(), 'keyfall-dotenv-bundle-'));
+    const made = await rolldown({
+      input: fileURLToPath(new URL('../src/index.ts', import.meta.url)),
+      platform: 'node',
+      resolve: { conditionNames: ['@keyfall/source', 'node', 'import', 'default'] },
+    });
+    await made.write({ file: join(bundle, 'index.mjs'), format: 'esm', codeSplitting: false });
+    await made.close();
   });
-  const file = join(folder, 'bundle', 'index.mjs');
-  await bundle.write({ file, format: 'esm', codeSplitting: false });
-  await bundle.close();
-  await writeFile(
-    join(folder, 'bundle', 'writer.mjs'),
-    `import { dotenvProvider } from './index.mjs';
-     const [path, id] = process.argv.slice(2);
-     const provider = dotenvProvider({ path });
-     const context = { signal: new AbortController().signal, timeLeft: () => 25_000, warn() {} };
-     for (let count = 0; count < 10; count++) {
-       await provider.write({ entries: new Map([[id + '_' + count, id], ['SHARED', id]]) }, context);
-       if (count > 0) await provider.write({ entries: new Map([[id + '_' + (count - 1), null]]) }, context);
-     }`,
-  );
-  await writeFile(path, '# head\nKEPT=1\n');
-  const writers = ['A', 'B', 'C', 'D'].map((id) =>
-    fork(join(folder, 'bundle', 'writer.mjs'), [path, id]),
-  );
-  const exits = await Promise.all(writers.map((writer) => once(writer, 'exit')));
-  expect(exits).toEqual(writers.map(() => [0, null]));
-  const lines = (await read()).trimEnd().split('\n').sort();
-  expect(lines).toEqual([
-    '# head',
-    'A_9=A',
-    'B_9=B',
-    'C_9=C',
-    'D_9=D',
-    'KEPT=1',
-    expect.stringMatching(/^SHARED=[ABCD]$/),
-  ]);
-  expect((await readdir(folder)).sort()).toEqual(['.env', 'bundle']);
+  afterAll(() => rm(bundle, { recursive: true }));
+
+  /** A program that has `provider`, over the file, and `context`. */
+  async function program(name: string, body: string): Promise<string> {
+    const file = join(bundle, `${name}.mjs`);
+    const text = `import { dotenvProvider } from './index.mjs';
+      const [path, id] = process.argv.slice(2);
+      const provider = dotenvProvider({ path });
+      const context = { signal: new AbortController().signal, timeLeft: () => 25_000, warn() {} };
+      ${body}`;
+    await writeFile(file, text);
+    return file;
+  }
+
+  test('writers lose nothing of each other', async () => {
+    const writer = await program(
+      'writer',
+      `for (let count = 0; count < 10; count++) {
+         await provider.write({ entries: new Map([[id + '_' + count, id], ['SHARED', id]]) }, context);
+         if (count > 0) await provider.write({ entries: new Map([[id + '_' + (count - 1), null]]) }, context);
+       }`,
+    );
+    await writeFile(path, '# head\nKEPT=1\n');
+    const writers = ['A', 'B', 'C', 'D'].map((id) => fork(writer, [path, id]));
+    const exits = await Promise.all(writers.map((each) => once(each, 'exit')));
+    expect(exits).toEqual(writers.map(() => [0, null]));
+    const lines = (await read()).trimEnd().split('\n').sort();
+    expect(lines).toEqual([
+      '# head',
+      'A_9=A',
+      'B_9=B',
+      'C_9=C',
+      'D_9=D',
+      'KEPT=1',
+      expect.stringMatching(/^SHARED=[ABCD]$/),
+    ]);
+    expect(await readdir(folder)).toEqual(['.env']);
+  });
+
+  test('a writer killed at any step leaves the old or the new file whole, and stops no other', async () => {
+    const writer = await program(
+      'killed',
+      `await provider.write({ entries: new Map([['A', 'new']]) }, context);`,
+    );
+    const preload = new URL('../../cli/test/kill-at.mjs', import.meta.url).href;
+    const kill = async (step: number): Promise<string> => {
+      const file = join(folder, `${step}`, '.env');
+      await mkdir(dirname(file));
+      await writeFile(file, '# head\nA=old\nB=1\n');
+      const env = { ...process.env, KILL_AT: String(step), KILL_LOG: join(folder, `${step}.log`) };
+      const child = fork(writer, [file], { env, execArgv: ['--import', preload] });
+      const [, signal] = await once(child, 'exit');
+      if (step > 0) expect(signal).toBe('SIGKILL');
+      return file;
+    };
+    await kill(0);
+    const steps = (await readFile(join(folder, '0.log'), 'utf8')).trim().split('\n');
+    expect(steps).toContain('half of it');
+    const seen = new Set<string>();
+    await Promise.all(
+      steps.map(async (_, index) => {
+        const file = await kill(index + 1);
+        seen.add(await readFile(file, 'utf8'));
+        await dotenvProvider({ path: file }).write?.({ entries: new Map([['B', '2']]) }, context());
+        expect(await readFile(file, 'utf8')).toMatch(/^# head\nA=(old|new)\nB=2\n$/);
+        expect(await readdir(dirname(file))).toEqual(['.env']);
+      }),
+    );
+    expect([...seen].sort()).toEqual(['# head\nA=new\nB=1\n', '# head\nA=old\nB=1\n']);
+  });
 });

@@ -3,10 +3,12 @@ import { assertNoLeak } from '@keyfall/testkit';
 import dotenv from 'dotenv';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { editDotenv } from '../src/index.ts';
+import { editDotenv, inspectDotenv } from '../src/index.ts';
 import { scanDotenv } from '../src/scan-dotenv.ts';
 
-const read = (text: string) => dotenv.parse(text, { fast: true });
+// As every application reads that loads the file itself: by dotenv's default parser, which is not the
+// one that we take.
+const read = (text: string) => dotenv.parse(text);
 const edit = (text: string, changes: Record<string, string | null>) =>
   editDotenv(text, new Map(Object.entries(changes)));
 
@@ -111,6 +113,16 @@ const attempt = (text: string, name: string, value: string | null) =>
   });
 
 describe('for any file and any value', () => {
+  test('what is read is what dotenv reads', async () => {
+    await fc.assert(
+      fc.asyncProperty(files, async (text) => {
+        const { values: ours } = await inspectDotenv(text);
+        expect(Object.fromEntries(ours)).toEqual(read(text));
+      }),
+      { numRuns },
+    );
+  });
+
   test('dotenv reads what was set, and every other name as before', async () => {
     await fc.assert(
       fc.asyncProperty(files, names, values, async (text, name, value) => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -34,24 +34,30 @@ async function warningsOf(options: object = { path }) {
 
 describe('isTracked', () => {
   test.each([
-    ['version 2', ['index.version=2']],
-    ['version 3', ['index.version=3']],
-    ['SHA-256', [], ['--object-format=sha256']],
-  ])('finds a file in an index of %s, and no other', async (_, settings, init: string[] = []) => {
-    git('init', '-q', ...init);
+    [2, 'sha1'],
+    [3, 'sha1'],
+    [4, 'sha1'],
+    [2, 'sha256'],
+    [4, 'sha256'],
+  ])('finds a file in an index of version %i with %s, and no other', async (version, hashes) => {
+    git('init', '-q', `--object-format=${hashes}`);
+    // so long that what the next path lacks of it takes two bytes in version 4
+    const long = 'n'.repeat(200);
     await mkdir(join(folder, 'deep', 'er'), { recursive: true });
-    for (const name of ['.env', 'deep/er/.env', 'x.env', '.env.local', 'deep/.envrc'])
-      await writeFile(join(folder, name), 'A=1\n');
-    const config = settings.flatMap((setting) => ['-c', setting]);
-    git(...config, 'add', 'deep/er/.env', 'x.env', '.env.local', 'deep/.envrc');
+    await mkdir(join(folder, long));
+    const others = ['deep/er/.env', 'x.env', '.env.local', 'deep/.envrc', `${long}/a`];
+    for (const name of ['.env', ...others]) await writeFile(join(folder, name), 'A=1\n');
+    git('-c', `index.version=${version}`, 'add', ...others);
     // Version 3 is written only where an entry needs its flags.
-    git(...config, 'add', '--intent-to-add', '.env');
+    git('add', ...(version === 3 ? ['--intent-to-add'] : []), '.env');
+    const index = await readFile(join(folder, '.git', 'index'));
+    expect(index.readUInt32BE(4)).toBe(version);
     const answers = await Promise.all(
-      ['.env', 'deep/er/.env', '.env.local', 'env', 'deep/.env', '.envrc'].map((name) =>
+      ['.env', 'deep/er/.env', '.env.local', 'x.env', 'env', 'deep/.env', '.envrc'].map((name) =>
         isTracked(join(folder, name)),
       ),
     );
-    expect(answers).toEqual([true, true, true, false, false, false]);
+    expect(answers).toEqual([true, true, true, true, false, false, false]);
   });
 
   test('says nothing where it cannot be told', async () => {
@@ -59,11 +65,16 @@ describe('isTracked', () => {
     expect(await isTracked(path)).toBeUndefined();
     git('init', '-q');
     expect(await isTracked(path)).toBeUndefined();
-    git('-c', 'index.version=4', 'add', '.env');
-    git('update-index', '--index-version', '4');
+    git('update-index', '--split-index', '--add', '.env');
     expect(await isTracked(path)).toBeUndefined();
-    await writeFile(join(folder, '.git', 'index'), 'DIRC');
-    expect(await isTracked(path)).toBeUndefined();
+    for (const version of [4, 5]) {
+      const index = Buffer.from('DIRC....\0\0\0\x02and no entries');
+      index.writeUInt32BE(version, 4);
+      for (const length of [4, 12, 20, index.length]) {
+        await writeFile(join(folder, '.git', 'index'), index.subarray(0, length));
+        expect(await isTracked(path)).toBeUndefined();
+      }
+    }
   });
 
   test('knows a worktree of its own', async () => {

@@ -6,6 +6,7 @@
  */
 import { type FSWatcher, realpathSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
+import { onAbort } from '../on-abort.ts';
 import { errnoOf } from './store-file.ts';
 
 /** How long without an event until we look, and the longest that events put it off. Milliseconds. */
@@ -101,7 +102,7 @@ export async function watchState(
     state = watched.state();
     await new Promise<void>((resolve, reject) => {
       fail = reject;
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      onAbort(signal, resolve);
     });
   } finally {
     clearTimeout(timer);

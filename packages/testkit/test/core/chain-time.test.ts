@@ -1,6 +1,6 @@
 // What time does to a chain: caching, shared reads, time limits, the breaker, notices once an outage.
 import { createSecrets, SecretError, type Secrets, type SecretsEvent } from '@keyfall/core';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { manualClock } from '../../src/index.ts';
 import { outcome, scripted } from './scripted-provider.ts';
 
@@ -89,6 +89,34 @@ describe('aborting', () => {
       'ERR_SECRET_ABORTED',
     );
   });
+});
+
+test('a signal has one listener however many calls are given it, and none when they are over', async () => {
+  const { signal } = new AbortController();
+  const listeners = new Set<unknown>();
+  let most = 0;
+  vi.spyOn(signal, 'addEventListener').mockImplementation((_, listener) => {
+    most = Math.max(most, listeners.add(listener).size);
+  });
+  vi.spyOn(signal, 'removeEventListener').mockImplementation((_, listener) => {
+    listeners.delete(listener);
+  });
+  const names = Array.from({ length: 20 }, (_, index) => `NAME_${index}`);
+  const vault = scripted('vault', Object.fromEntries(names.map((name) => [name, 'x'])));
+  const inner = createSecrets({ providers: [vault] });
+  const secrets = createSecrets({ providers: [inner] });
+  await Promise.all(names.map((name) => secrets.get(name, { signal })));
+  await inner.read(names, { signal, timeLeft: () => 1_000, warn: () => {} });
+  await Promise.all([secrets.getAll({ signal }), secrets.refresh({ signal })]);
+  expect([most, listeners.size]).toEqual([1, 0]);
+  // for as long as they watch
+  const views = names.map((name) => secrets.view([name], { signal }));
+  const watches = names.map((name) => secrets.watch(name, { signal }).next());
+  await Promise.all(views);
+  await new Promise(setImmediate);
+  expect([most, listeners.size]).toEqual([1, 1]);
+  await secrets.close();
+  await Promise.all(watches);
 });
 
 describe('cache', () => {

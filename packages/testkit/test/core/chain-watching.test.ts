@@ -149,6 +149,29 @@ describe('watch', () => {
     expect(watching?.aborted).toBe(true);
   });
 
+  test('what changed after the last read and before the watch is told, by one read', async () => {
+    const clock = manualClock();
+    const watching = scripted('files', { A: 'old' });
+    const store = Object.assign(watching, { watch: () => new Promise<void>(() => {}) });
+    const secrets = createSecrets({ providers: [store], ttl: '1h', clock });
+    expect(await secrets.get('A')).toBe('old');
+    await secrets.onChange('B', () => {});
+    await clock.advance(2_000);
+    expect(store.reads).toHaveLength(1); // it had just been read
+    const later = createSecrets({ providers: [store], ttl: '1h', clock });
+    expect(await later.get('A')).toBe('old');
+    store.held.set('A', { value: 'new', version: '2' });
+    await clock.advance(2_000);
+    const changes: SecretChange[] = [];
+    await later.onChange('A', (change) => changes.push(change));
+    await clock.advance(1);
+    expect(changes).toEqual([
+      { name: 'A', provider: 'files', versionBefore: '1', versionAfter: '2' },
+    ]);
+    expect(store.reads).toHaveLength(3);
+    await Promise.all([secrets.close(), later.close()]);
+  });
+
   test('a provider whose watch fails is told of, and read from time to time', async () => {
     const clock = manualClock();
     const files = Object.assign(scripted('files', { A: '1' }), {

@@ -1,0 +1,27 @@
+/**
+ * Waits for signals with one listener each, however many calls wait for the same: a program gives one
+ * signal to all calls of a request, and Node takes more than ten listeners at one for a leak, and warns.
+ */
+const waiting = new WeakMap<AbortSignal, { readonly calls: Set<() => void>; tell(): void }>();
+
+/**
+ * Calls `call` once when `signal` fires. What is returned takes that back, and leaves no listener behind
+ * with the last one. A signal that has fired already calls nobody.
+ */
+export function onAbort(signal: AbortSignal, call: () => void): () => void {
+  let listener = waiting.get(signal);
+  if (!listener) {
+    const calls = new Set<() => void>();
+    const tell = () => {
+      for (const each of calls) each();
+    };
+    listener = { calls, tell };
+    waiting.set(signal, listener);
+  }
+  const { calls, tell } = listener;
+  calls.add(call);
+  signal.addEventListener('abort', tell);
+  return () => {
+    if (calls.delete(call) && calls.size === 0) signal.removeEventListener('abort', tell);
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * `watch` for a store that calls nobody back: it is looked at from time to time, by something cheaper
+ * than a read. For providers; the chain uses none of it.
+ */
+import { type Clock, systemClock } from './clock.ts';
+import { limitedCall } from './limited-call.ts';
+import { onAbort } from './on-abort.ts';
+import { isSecretError } from './secret-error.ts';
+import type { ReadContext } from './secret-provider.ts';
+
+/** Milliseconds that a look may take of a store that is looked at more often still. */
+const shortestLimit = 2_500;
+
+/** Options of {@link pollForChanges}. */
+export interface PollOptions {
+  /** The provider's name, for errors. */
+  readonly provider: string;
+  /** Milliseconds between two looks, less up to a tenth, so that a fleet does not look at once. */
+  readonly interval: number;
+  /** Where time comes from. For tests. */
+  readonly clock?: Clock;
+}
+
+/**
+ * Calls `onChange` whenever `look` answers something else than before (`!==`), until `signal` fires. A
+ * look that takes longer than the interval is given up. One that ends in `ERR_SECRET_UNAVAILABLE` is left
+ * out: who reads learns of that. Keeps no program alive while it waits.
+ *
+ * @throws what `look` throws besides: a policy that forbids it will not change by itself
+ * @example
+ * ```ts
+ * import { pollForChanges, type ReadContext, type SecretProvider } from '@keyfall/core';
+ *
+ * export function watchable(
+ *   provider: SecretProvider,
+ *   version: (context: ReadContext) => Promise<string>,
+ * ): SecretProvider {
+ *   const poll = { provider: provider.name, interval: 60_000 };
+ *   return {
+ *     ...provider,
+ *     watch: (onChange, signal) => pollForChanges(version, onChange, signal, poll),
+ *   };
+ * }
+ * ```
+ */
+export async function pollForChanges(
+  look: (context: ReadContext) => Promise<unknown>,
+  onChange: () => void,
+  signal: AbortSignal,
+  { provider, interval, clock = systemClock }: PollOptions,
+): Promise<void> {
+  const bounds = { clock, limit: Math.max(interval, shortestLimit), signal, provider };
+  let known = false;
+  let before: unknown;
+  while (!signal.aborted) {
+    try {
+      const now = await limitedCall(look, bounds);
+      if (known && now !== before) onChange();
+      known = true;
+      before = now;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
+    }
+    await pause(interval * (1 - Math.random() / 10), signal, clock);
+  }
+}
+
+function pause(delay: number, signal: AbortSignal, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    // a look may have been answered after the signal fired
+    if (signal.aborted) return resolve();
+    const over = () => {
+      leave();
+      cancel();
+      resolve();
+    };
+    const leave = onAbort(signal, over);
+    const cancel = clock.schedule(over, delay, true);
+  });
+}

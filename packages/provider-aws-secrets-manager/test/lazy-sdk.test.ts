@@ -1,0 +1,29 @@
+import { createSecrets } from '@keyfall/core';
+import { afterEach, expect, test, vi } from 'vitest';
+import { awsSecretsManagerProvider } from '../src/index.ts';
+
+const sdk = vi.hoisted(() => ({ loaded: 0 }));
+vi.mock('@aws-sdk/client-secrets-manager', async (original) => {
+  sdk.loaded += 1;
+  return original();
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+test('the SDK is loaded by the first call, and not by making, listing or closing a provider', async () => {
+  vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:9');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIA');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+  vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
+  const bag = awsSecretsManagerProvider({ secretId: 'shop', region: 'eu-central-1' });
+  const named = awsSecretsManagerProvider({ prefix: 'shop/', name: 'named' });
+  const secrets = createSecrets({ providers: [bag, named] });
+  secrets.status();
+  await secrets.close();
+  expect(sdk.loaded).toBe(0);
+  const again = createSecrets({ providers: [bag] });
+  await expect(again.get('A')).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+  expect(sdk.loaded).toBe(1);
+  await again.close();
+});

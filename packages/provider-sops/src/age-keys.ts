@@ -4,13 +4,13 @@
  * holds nonsense does no harm while another one has the key; if none has, it is the reason.
  */
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
-import { errnoOf } from '@keyfall/core/files';
+import { errnoOf, openToRead } from '@keyfall/core/files';
 import type { Identity } from 'age-encryption';
-import { sshIdentity } from './ssh-keys.ts';
+import { lockedSshKey, sshIdentity } from './ssh-keys.ts';
 
 /** What the options of a provider say about keys. */
 export interface AgeKeyOptions {
@@ -28,6 +28,14 @@ export interface AgeKeys {
   readonly plugins: boolean;
   /** What is wrong with the places that were looked at. */
   readonly problems: readonly SecretError[];
+  /** SSH keys with a passphrase that nobody named: no problem, unless a file is for one of them. */
+  readonly locked: readonly LockedKey[];
+}
+
+interface LockedKey {
+  readonly file: string;
+  /** As in `authorized_keys`, in base64. */
+  readonly publicKey: string;
 }
 
 /** A place where keys may be. `optional`: that there is no such file is not worth a word. */
@@ -47,6 +55,7 @@ interface Place {
 export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): Promise<AgeKeys> {
   const identities: (string | Identity)[] = [];
   const problems: SecretError[] = [];
+  const locked: LockedKey[] = [];
   let plugins = false;
   for (const place of placesOf(options)) {
     if (place.misplaced !== undefined) {
@@ -64,26 +73,42 @@ export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): 
       if (!isGuess(place)) problems.push(problemOf(error, place, options));
     });
     if (text === undefined) continue;
-    const found = place.ssh || text.includes('PRIVATE KEY-----') ? sshKey(text) : ageKeys(text);
-    if (found === undefined && isGuess(place)) continue;
-    if (found === undefined)
-      problems.push(
-        problem(
-          options,
-          'ERR_SECRET_CONFIG',
-          `${place.label} ${place.ssh ? 'holds no SSH key that can be used' : 'holds something that is no age key'}`,
-          place.ssh
-            ? 'It must be an ed25519 or RSA key without a passphrase.'
-            : 'Each line must be a comment or begin with AGE-SECRET-KEY-1.',
-        ),
-      );
+    const isSsh = place.ssh || text.includes('PRIVATE KEY-----');
+    const found = isSsh ? sshKey(text) : ageKeys(text);
+    if (found === undefined && isGuess(place)) {
+      const publicKey = lockedSshKey(text);
+      if (publicKey) locked.push({ file: place.label, publicKey });
+    } else if (found === undefined)
+      problems.push(problem(options, 'ERR_SECRET_CONFIG', ...unusable(place, text, isSsh)));
     else {
       identities.push(...found.filter((key) => !isPlugin(key)));
       plugins ||= found.some(isPlugin);
     }
   }
-  return { identities, plugins, problems };
+  return { identities, plugins, problems, locked };
 }
+
+/** Why what is in a place is no key that can be used, and what to do. */
+function unusable({ label }: Place, text: string, isSsh: boolean): [reason: string, hint: string] {
+  // sops asks for a passphrase on the terminal; a program that runs by itself has none.
+  if (isSsh && lockedSshKey(text) !== undefined)
+    return [`${label} holds an SSH key with a passphrase, which is not read`, lockedHint];
+  if (/^(age-encryption\.org|-----BEGIN AGE)/.test(text))
+    return [
+      `${label} is encrypted with a passphrase, and is not read`,
+      'Let SOPS_AGE_KEY_CMD print the key: `age --decrypt FILE`.',
+    ];
+  return isSsh
+    ? [`${label} holds no SSH key that can be used`, 'It must be an ed25519 or RSA key.']
+    : [
+        `${label} holds something that is no age key`,
+        'Each line must be a comment or begin with AGE-SECRET-KEY-1.',
+      ];
+}
+
+/** What to do about an SSH key with a passphrase. */
+export const lockedHint =
+  'Name a copy without one, made by `ssh-keygen -p`, or add an age key to the file with `sops rotate -i --add-age`.';
 
 /** Many who use no SSH key here have one in `~/.ssh`, with a passphrase: that is not what is wrong. */
 function isGuess({ ssh = false, optional = false }: Place): boolean {
@@ -108,13 +133,13 @@ function placesOf({ ageKey, ageKeyFile, environment }: AgeKeyOptions): Place[] {
     if (value !== undefined) places.push({ label: name, ...place(value) });
   };
   set('SOPS_AGE_KEY', (text) => ({ text }));
-  set('SOPS_AGE_KEY_FILE', (file) =>
-    isKeyItself(file)
-      ? { misplaced: 'SOPS_AGE_KEY' }
-      : { label: `SOPS_AGE_KEY_FILE (${file})`, file },
-  );
+  const setFile = (name: string, instead: string, ssh: boolean) =>
+    set(name, (file) =>
+      isKeyItself(file) ? { misplaced: instead } : { label: `${name} (${file})`, file, ssh },
+    );
+  setFile('SOPS_AGE_KEY_FILE', 'SOPS_AGE_KEY', false);
   set('SOPS_AGE_KEY_CMD', (command) => ({ command }));
-  set('SOPS_AGE_SSH_PRIVATE_KEY_FILE', (file) => ({ file, ssh: true }));
+  setFile('SOPS_AGE_SSH_PRIVATE_KEY_FILE', 'the option ageKey', true);
   const home = environment['HOME'] ?? environment['USERPROFILE'] ?? homedir();
   const keys = defaultKeyFile(environment, home);
   if (keys !== undefined) places.push({ label: keys, file: keys, optional: true });
@@ -165,11 +190,41 @@ async function contentOf(
   if (command !== undefined) return outputOf(command, environment, signal);
   if (file === undefined) return undefined;
   try {
-    return await readFile(file, { encoding: 'utf8', signal });
+    return await keyText(file, signal);
   } catch (error) {
     if (optional && ['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return undefined;
     throw error;
   }
+}
+
+/** More than any file of keys has. Bytes. */
+const keyLimit = 1024 * 1024;
+class TooLarge extends Error {}
+
+/**
+ * What is in a file of keys, which may be a pipe (`<(pass show age)`): one that nobody writes to must
+ * not hold a thread for ever.
+ */
+async function keyText(file: string, signal: AbortSignal): Promise<string> {
+  const handle = await openToRead(file);
+  try {
+    const chunks: Buffer[] = [];
+    for (let length = 0; length <= keyLimit; ) {
+      signal.throwIfAborted();
+      try {
+        const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(64 * 1024));
+        if (bytesRead === 0) return Buffer.concat(chunks).toString();
+        chunks.push(buffer.subarray(0, bytesRead));
+        length += bytesRead;
+      } catch (error) {
+        if (errnoOf(error) !== 'EAGAIN') throw error;
+        await wait(10, undefined, { signal });
+      }
+    }
+  } finally {
+    await handle.close();
+  }
+  throw new TooLarge();
 }
 
 class CommandFailed extends Error {}
@@ -263,6 +318,8 @@ function problemOf(error: unknown, { label }: Place, options: AgeKeyOptions): Se
       : 'ERR_SECRET_CONFIG';
     return problem(options, code, `the command in ${label} ${error.message}`);
   }
+  if (error instanceof TooLarge)
+    return problem(options, 'ERR_SECRET_CONFIG', `${label} is larger than 1 MiB`);
   const errno = errnoOf(error);
   if (errno === 'ENOENT' || errno === 'ENOTDIR')
     return problem(options, 'ERR_SECRET_CONFIG', `${label} does not exist`);

@@ -145,7 +145,7 @@ function walkNode(walk: Walk, node: Node, path: Path, comments: Comments): void 
 
 /** The value that a comment turns out to be, or `undefined` if it is one. */
 function openComment(walk: Walk, text: string, path: Path, comments: Comments): Scalar | undefined {
-  if (text === '' || !walk.rules.encrypts(path, comments, true)) return undefined;
+  if (!walk.rules.encrypts(path, comments, true)) return undefined;
   const opened = decryptValue(text, walk.key, `${path.join(':')}:`);
   if (opened === undefined || 'comment' in opened) return undefined;
   addToMac(walk, opened.value, true);

@@ -4,7 +4,7 @@
  */
 import { SecretError } from '@keyfall/core';
 import { problem, type StoreFile } from '@keyfall/core/files';
-import { type AgeKeys, findAgeKeys } from './age-keys.ts';
+import { type AgeKeys, findAgeKeys, lockedHint } from './age-keys.ts';
 import { openDataKey } from './data-key.ts';
 import { decryptTree, type OpenedTree } from './decrypt-tree.ts';
 import { decryptValue } from './sops-cipher.ts';
@@ -66,8 +66,7 @@ export async function dataKeyOf(
   if (key !== undefined) return key;
   if (signal.aborted) throw problem(source, 'ERR_SECRET_ABORTED', 'was not opened: aborted');
   const others = metadata.groups.some((group) => group.others.length > 0);
-  if (others || (keys.plugins && source.ageKey === undefined && source.ageKeyFile === undefined))
-    return 'sops';
+  if (others || keys.plugins) return 'sops';
   throw keyProblem(source, metadata, keys);
 }
 
@@ -94,16 +93,21 @@ export function openSops(source: SopsSource, read: ReadFile, key: Uint8Array): P
 function keyProblem(
   source: SopsSource,
   { groups, threshold }: SopsMetadata,
-  { identities, problems, plugins }: AgeKeys,
+  { identities, problems, locked }: AgeKeys,
 ): SecretError {
   const { provider, shown } = source;
   const [first] = problems;
   if (first !== undefined) return first;
-  if (plugins)
-    return problem(source, 'ERR_SECRET_UNSUPPORTED', 'cannot be opened by a key of an age plugin');
   const recipients = [...new Set(groups.flatMap(({ age }) => age.map((key) => key.recipient)))];
   const several = groups.length > 1 ? `${threshold || groups.length} groups of ` : '';
   const whom = `It is encrypted for ${several}${recipients.slice(0, 5).map(short).join(', ')}.`;
+  const own = locked.find(({ publicKey }) => recipients.some((line) => line.includes(publicKey)));
+  if (own !== undefined)
+    return new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${own.file} would open ${shown}, and has a passphrase, with which it is not read`,
+      { provider, hint: lockedHint },
+    );
   if (identities.length === 0)
     return new SecretError('ERR_SECRET_CONFIG', `there is no age key to open ${shown} with`, {
       provider,

@@ -105,7 +105,7 @@ function runSops(
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('sops', args, {
-      env: { ...source.environment },
+      env: environmentOf(source),
       signal,
       stdio: ['pipe', 'pipe', 'ignore'],
     });
@@ -120,6 +120,19 @@ function runSops(
     child.stdin.on('error', () => undefined);
     child.stdin.end(input);
   });
+}
+
+/** sops gets the keys that the options name where it looks for them, and no others. */
+function environmentOf({ environment, ageKey, ageKeyFile }: SopsSource): NodeJS.ProcessEnv {
+  if (ageKey === undefined && ageKeyFile === undefined) return { ...environment };
+  return {
+    ...environment,
+    SOPS_AGE_KEY: ageKey,
+    // Whether it holds keys of age or one of SSH: sops goes on where a file is not what it must be.
+    SOPS_AGE_KEY_FILE: ageKeyFile,
+    SOPS_AGE_SSH_PRIVATE_KEY_FILE: ageKeyFile,
+    SOPS_AGE_KEY_CMD: undefined,
+  };
 }
 
 function startProblem(source: SopsSource, error: Error, signal: AbortSignal): SecretError {

@@ -25,7 +25,7 @@ export interface SopsKeyOptions {
   /** Secret keys of age (`AGE-SECRET-KEY-1…`, one a line), or the text of an SSH private key. */
   readonly ageKey?: string | undefined;
   /**
-   * A file of the same. With neither, sops's own places: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`,
+   * A file of the same, relative as `path` is. With neither, sops's own places: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`,
    * `SOPS_AGE_KEY_CMD`, `SOPS_AGE_SSH_PRIVATE_KEY_FILE`, `sops/age/keys.txt` in the user's
    * configuration folder, `~/.ssh/id_ed25519` and `~/.ssh/id_rsa`.
    */
@@ -60,7 +60,8 @@ export function unloadedSource(
   if (ageKeyFile !== undefined && (typeof ageKeyFile !== 'string' || ageKeyFile === ''))
     throw wrong('ageKeyFile must be text that can name a file');
   const file = { path: resolve(path), shown: path, provider };
-  return { ...file, formatName: format, separator, ageKey, ageKeyFile, environment };
+  const keys = { ageKey, ageKeyFile: ageKeyFile && resolve(ageKeyFile), environment };
+  return { ...file, formatName: format, separator, ...keys };
 }
 
 /** Loads what reads the format. */

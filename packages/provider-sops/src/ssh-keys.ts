@@ -1,7 +1,7 @@
 /**
  * SSH keys as age uses them (filippo.io/age/agessh): age-encryption reads age's own keys only, and
- * takes others through the two interfaces that this module gives it. Keys with a passphrase are not
- * read: there is nobody to ask.
+ * takes others through the two interfaces that this module gives it. Keys with a passphrase are told
+ * from others, and not read.
  */
 import {
   constants,
@@ -36,6 +36,20 @@ export function sshIdentity(text: string): Identity | undefined {
   } catch {
     return undefined; // the parsers' own words may hold a piece of the key
   }
+}
+
+/**
+ * The public key of a private key with a passphrase, as in `authorized_keys`: empty where the file does
+ * not tell it, `undefined` if it has no passphrase or is no key.
+ */
+export function lockedSshKey(text: string): string | undefined {
+  const found = openSshFields(text);
+  if (found === undefined)
+    return /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text)
+      ? ''
+      : undefined;
+  const { cipher, publicKey } = found;
+  return cipher === 'none' ? undefined : publicKey.toString('base64');
 }
 
 /** The recipient of a line as in `authorized_keys`, or `undefined` if it is none that age knows. */
@@ -205,20 +219,32 @@ function sshFields(bytes: Buffer, count = Number.POSITIVE_INFINITY): Buffer[] {
   return fields;
 }
 
-function privateKeyOf(text: string): KeyObject {
+/** What is in OpenSSH's own form (openssh-key-v1: OpenSSH, PROTOCOL.key); `undefined` if it is none. */
+function openSshFields(text: string) {
   const match =
     /-----BEGIN OPENSSH PRIVATE KEY-----([\sA-Za-z0-9+/=]+)-----END OPENSSH PRIVATE KEY-----/.exec(
       text,
     );
-  if (match === null) return createPrivateKey(text);
-  // openssh-key-v1 (OpenSSH, PROTOCOL.key): cipher, kdf, its options, how many keys, public, private
-  const bytes = Buffer.from(match[1] ?? '', 'base64');
+  const bytes = Buffer.from(match?.[1] ?? '', 'base64');
   const magic = 'openssh-key-v1\0';
-  if (bytes.toString('latin1', 0, magic.length) !== magic) throw new TypeError();
-  const head = sshFields(bytes.subarray(magic.length), 3);
-  if (head[0]?.toString() !== 'none') throw new TypeError();
-  const afterHead = magic.length + head.reduce((sum, field) => sum + 4 + field.length, 0) + 4;
-  const [, secret = Buffer.alloc(0)] = sshFields(bytes.subarray(afterHead));
+  if (bytes.toString('latin1', 0, magic.length) !== magic) return undefined;
+  try {
+    // cipher, kdf, its options; how many keys; public, private
+    const head = sshFields(bytes.subarray(magic.length), 3);
+    const afterHead = magic.length + head.reduce((sum, field) => sum + 4 + field.length, 0) + 4;
+    const [publicKey, secret] = sshFields(bytes.subarray(afterHead), 2);
+    if (publicKey === undefined || secret === undefined) return undefined;
+    return { cipher: head[0]?.toString(), publicKey, secret };
+  } catch {
+    return undefined; // cut off
+  }
+}
+
+function privateKeyOf(text: string): KeyObject {
+  const found = openSshFields(text);
+  if (found === undefined) return createPrivateKey(text);
+  if (found.cipher !== 'none') throw new TypeError();
+  const { secret } = found;
   // after two equal check numbers; then a comment and padding
   const isRsa = sshFields(secret.subarray(8), 1)[0]?.toString() === 'ssh-rsa';
   const [type, ...fields] = sshFields(secret.subarray(8), isRsa ? 7 : 3);

@@ -10,8 +10,8 @@ export interface PlacedComment {
   readonly text: string;
   readonly start: number;
   readonly column: number;
-  /** Whether something else stands before it in its line. */
-  readonly trailing: boolean;
+  /** What stands before it in its line: an item, or the dash alone of one that begins below. */
+  readonly behind: 'item' | 'dash' | undefined;
 }
 
 /** A branch or list, and what it is in. */
@@ -40,21 +40,27 @@ export function placeComments(
   entries.sort((a, b) => a.start - b.start);
   const found = new Map<Branch | List, { comment: Comment; before: number }[]>();
   let next = 0;
-  for (const { text, start, column, trailing } of comments) {
+  let begins = -1;
+  for (const { text, start, column, behind } of comments) {
     while ((entries[next]?.start ?? Number.POSITIVE_INFINITY) < start) next++;
     const above = entries[next - 1];
-    // A comment behind something belongs to the item that begins in its line.
-    const home = trailing
-      ? above?.container
-      : (deepest(above?.container, column) ?? deepest(entries[next]?.container, column));
-    const better = trailing ? undefined : deepest(entries[next]?.container, column);
-    const chosen = depthOf(better) > depthOf(home) ? better : home;
+    // What stands behind a dash, and below that, is about what the dash begins.
+    if (behind === 'dash') begins = next;
+    const aboveIt = begins === next ? undefined : deepest(above?.container, column);
+    const belowIt = deepest(entries[next]?.container, column);
+    // A comment behind an item belongs to what that is in.
+    const chosen =
+      behind === 'item'
+        ? above?.container
+        : depthOf(belowIt) > depthOf(aboveIt)
+          ? belowIt
+          : aboveIt;
     const node = chosen?.node ?? roots[0];
     if (node === undefined) continue;
     const list = found.get(node) ?? [];
     list.push({
       comment: { kind: 'comment', text },
-      before: trailing ? (above?.start ?? 0) : start,
+      before: behind === 'item' ? (above?.start ?? 0) : start,
     });
     found.set(node, list);
   }

@@ -1,17 +1,14 @@
 /**
- * YAML as go-yaml reads it for sops. The syntax is left to the `yaml` package, with a schema that takes
- * every scalar for text; what a scalar is decides `yaml-scalar.ts`.
+ * YAML as go-yaml reads it for sops: what the syntax comes to (`yaml-syntax.ts`) as a tree, in which
+ * what a scalar is decides `yaml-scalar.ts`.
  */
 import {
-  Composer,
-  type CST,
   type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
   type ParsedNode,
-  Parser,
   Scalar as YamlScalar,
 } from 'yaml';
 import { isAdditions } from './json-format.ts';
@@ -33,8 +30,9 @@ import {
   pairsOf,
   type Scalar,
 } from './sops-tree.ts';
-import { type PlacedComment, placeComments } from './yaml-comments.ts';
+import { placeComments } from './yaml-comments.ts';
 import { yamlScalar } from './yaml-scalar.ts';
+import { composed, lineStart, refuseMerges, refuseNode } from './yaml-syntax.ts';
 
 /** Deeper files are refused, as no stack is endless. Go goes to 10,000. */
 const deepest = 500;
@@ -126,10 +124,6 @@ export const yamlFormat: SopsFormat = {
   },
 };
 
-function lineStart(text: string, offset: number): number {
-  return text.lastIndexOf('\n', offset - 1) + 1;
-}
-
 /** After the break of the line in which what ends at `offset` ends. */
 function endOfLine(text: string, offset: number): number {
   if (offset > 0 && text.charAt(offset - 1) === '\n') return offset;
@@ -175,50 +169,6 @@ function quoted(text: string): string {
   );
 }
 
-/** What go-yaml does not take for a character of a text (yaml/v3, readerc.go). */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const forbidden = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
-
-function composed(text: string): { documents: Document.Parsed[]; comments: PlacedComment[] } {
-  if (forbidden.test(text)) throw new InvalidSops('holds control characters');
-  const comments: PlacedComment[] = [];
-  let documents: Document.Parsed[];
-  try {
-    const tokens = [...new Parser().parse(text)];
-    gatherComments(tokens, text, comments);
-    const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, logLevel: 'silent' });
-    documents = [...composer.compose(tokens)] as Document.Parsed[];
-  } catch (error) {
-    // else a RangeError: nested too deeply
-    throw error instanceof InvalidSops ? error : new InvalidSops('is not valid YAML');
-  }
-  // The package's own messages quote the line.
-  if (documents.some(({ errors }) => errors.length > 0)) throw new InvalidSops('is not valid YAML');
-  if (documents.length === 0) throw new InvalidSops('is empty');
-  comments.sort((a, b) => a.start - b.start);
-  return { documents, comments };
-}
-
-/** Every comment's token lies somewhere in the tree of tokens. */
-function gatherComments(tokens: readonly CST.Token[], text: string, into: PlacedComment[]): void {
-  const waiting: unknown[] = [...tokens];
-  while (waiting.length > 0) {
-    const token = waiting.pop();
-    if (Array.isArray(token)) {
-      for (const each of token) waiting.push(each);
-    } else if (typeof token === 'object' && token !== null) {
-      const { type, offset, source } = token as Partial<CST.SourceToken>;
-      if (type === 'comment' && offset !== undefined && source !== undefined) {
-        const start = lineStart(text, offset);
-        const trailing = text.slice(start, offset).trim() !== '';
-        if (!trailing) refuseTabs(text, start, offset);
-        into.push({ text: source.slice(1), start: offset, column: offset - start, trailing });
-      } else
-        for (const part of Object.values(token)) if (typeof part === 'object') waiting.push(part);
-    }
-  }
-}
-
 interface Reading {
   readonly text: string;
   nodes: number;
@@ -231,11 +181,7 @@ function rootOf(document: Document.Parsed, read: Reading): Branch {
   const end = document.range[1];
   if (contents === null || (isScalar(contents) && scalarOf(contents) === null))
     return { kind: 'branch', items: [], start: end, end };
-  const merges = ({ key, value }: { key: unknown; value: unknown }) =>
-    isScalar(key) && typeof key.value === 'symbol' && isScalar(value);
-  // Where go-yaml reads the metadata, it merges, and can merge mappings only.
-  if (isMap(contents) && contents.items.some(merges))
-    throw new InvalidSops('merges what is no mapping');
+  refuseMerges(contents);
   const root = nodeOf(contents as ParsedNode, read, 0);
   if (root.kind !== 'branch') throw new InvalidSops('is no YAML mapping');
   return root;
@@ -252,6 +198,7 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
     return { ...nodeOf(target, read, depth + 1), start, end };
   }
   if (node.anchor !== undefined) read.anchors.set(node.anchor, node);
+  refuseNode(node, read.text);
   if (isScalar(node)) return { kind: 'leaf', stored: scalarOf(node), start, end };
   if (isSeq(node)) {
     const items = node.items.map((item) => nodeOf(item as ParsedNode, read, depth + 1));
@@ -260,7 +207,6 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
   if (!isMap(node)) throw new InvalidSops('is not valid YAML');
   const items = node.items.map(({ key, value }): Pair => {
     const name = nodeOf(key as ParsedNode, read, depth + 1);
-    refuseTabs(read.text, node.range[0], name.start);
     if (name.kind !== 'leaf') throw new InvalidSops('holds a name that is not text');
     // A name alone has no value in the syntax, and null in the tree.
     const held: Node =
@@ -272,18 +218,9 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
   return { kind: 'branch', items, start, end };
 }
 
-/** go-yaml takes no tab for indentation, which the `yaml` package sometimes does. */
-function refuseTabs(text: string, branchStart: number, start: number): void {
-  if (text.charAt(branchStart) === '{') return;
-  const before = text.slice(lineStart(text, start), start);
-  if (before.includes('\t') && before.trim() === '') throw new InvalidSops('is indented by tabs');
-}
-
 function scalarOf(node: YamlScalar): Scalar {
   const plain = node.type === undefined || node.type === YamlScalar.PLAIN;
-  // The package makes a symbol of the sign that merges; to sops it is a name as any other.
-  const text = typeof node.value === 'symbol' ? '<<' : String(node.value ?? '');
-  return yamlScalar(text, plain, node.tag);
+  return yamlScalar(String(node.value ?? ''), plain, node.tag);
 }
 
 /** go-yaml looks for a repeated name where it reads the metadata: in the first document's outermost names. */

@@ -23,8 +23,8 @@ const prefix = 'tag:yaml.org,2002:';
  * @throws `InvalidSops` if the tag says what the text is not
  */
 export function yamlScalar(text: string, plain: boolean, tag?: string): Scalar {
-  if (tag === undefined || tag === '') return plain ? resolved(text) : text;
-  if (tag === '!' || tag === `${prefix}str`) return text;
+  if (tag === undefined || tag === '!') return plain ? resolved(text) : text;
+  if (tag === `${prefix}str`) return text;
   if (tag === `${prefix}binary`) return binary(text);
   const kind = tag.startsWith(prefix) ? tag.slice(prefix.length) : '';
   if (!['bool', 'int', 'float', 'null', 'timestamp'].includes(kind)) return text;

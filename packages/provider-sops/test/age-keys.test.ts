@@ -1,10 +1,21 @@
-import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { defaultKeyFile, findAgeKeys, wordsOf } from '../src/age-keys.ts';
-import { decryptSopsFile, sopsProvider } from '../src/index.ts';
-import { fixturePath, keyPath, keyText, nowhere, secretOf } from './fixtures.ts';
+import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
+import { fixturePath, keyPath, keyText, nowhere, recipientOf, secretOf } from './fixtures.ts';
 import { context, deny, temporaryFolder } from './store.ts';
 
 let home: string;
@@ -75,6 +86,15 @@ describe('where a key is found', () => {
     });
   });
 
+  test('a relative ageKeyFile is where it was when the provider was made', async () => {
+    const ageKeyFile = relative(process.cwd(), keyPath('one.txt'));
+    const provider = sopsProvider({ path: file, ageKeyFile, environment: nowhere });
+    const before = process.cwd();
+    process.chdir(home);
+    const batch = await provider.read('all', context()).finally(() => process.chdir(before));
+    expect(batch.entries.has('password')).toBe(true);
+  });
+
   test.each([
     ['linux', { XDG_CONFIG_HOME: '/x' }, '/x/sops/age/keys.txt'],
     ['linux', {}, '/home/me/.config/sops/age/keys.txt'],
@@ -133,8 +153,21 @@ describe('why there is no key', () => {
       'a key with a passphrase',
       { SOPS_AGE_SSH_PRIVATE_KEY_FILE: keyPath('locked') },
       'ERR_SECRET_CONFIG',
-      /no SSH key that can be used/,
+      /^SOPS_AGE_SSH_PRIVATE_KEY_FILE \(.*\/locked\) holds an SSH key with a passphrase, which is not read\. Name a copy without one, made by `ssh-keygen -p`, or add an age key/,
     ],
+    [
+      'no SSH key',
+      { SOPS_AGE_SSH_PRIVATE_KEY_FILE: keyPath('locked.pub') },
+      'ERR_SECRET_CONFIG',
+      /SOPS_AGE_SSH_PRIVATE_KEY_FILE \(.*\/locked\.pub\) holds no SSH key that can be used/,
+    ],
+    [
+      'age keys with a passphrase',
+      { SOPS_AGE_KEY: '-----BEGIN AGE ENCRYPTED FILE-----\nx-canary' },
+      'ERR_SECRET_CONFIG',
+      /^SOPS_AGE_KEY is encrypted with a passphrase, and is not read\. Let SOPS_AGE_KEY_CMD/,
+    ],
+    ['an endless file', { SOPS_AGE_KEY_FILE: '/dev/zero' }, 'ERR_SECRET_CONFIG', /is larger than/],
     [
       'a key that is not for this file',
       { SOPS_AGE_KEY_FILE: keyPath('two.txt') },
@@ -172,6 +205,10 @@ describe('why there is no key', () => {
   test.each([
     ['SOPS_AGE_KEY_FILE', (key: string) => ({ environment: { SOPS_AGE_KEY_FILE: key } })],
     ['the option ageKeyFile', (key: string) => ({ ageKeyFile: key })],
+    [
+      'SOPS_AGE_SSH_PRIVATE_KEY_FILE',
+      (key: string) => ({ environment: { ...nowhere, SOPS_AGE_SSH_PRIVATE_KEY_FILE: key } }),
+    ],
   ])('a key in the place of a path, in %s, is never shown', async (place, options) => {
     const error = await rejection({ environment: nowhere, ...options(secretOf('two.txt')) });
     expect(error.code).toBe('ERR_SECRET_CONFIG');
@@ -212,6 +249,33 @@ describe('why there is no key', () => {
     await away();
   });
 
+  test('a key with a passphrase in ~/.ssh is named where it would open the file', async () => {
+    const { folder: HOME, remove: away } = await temporaryFolder();
+    const path = join(HOME, 'locked.yaml');
+    const ageRecipients = [recipientOf('two.txt'), recipientOf('locked.pub')];
+    await encryptSopsFile(path, new Map([['password', 'one-canary']]), { ageRecipients });
+    await mkdir(join(HOME, '.ssh'));
+    await copyFile(keyPath('locked'), join(HOME, '.ssh', 'id_ed25519'));
+    const SOPS_AGE_KEY_FILE = keyPath('one.txt');
+    for (const environment of [{ HOME }, { HOME, SOPS_AGE_KEY_FILE }]) {
+      const { code, message } = await rejection({ environment }, path);
+      expect(code).toBe('ERR_SECRET_CONFIG');
+      expect(message).toContain(`${HOME}/.ssh/id_ed25519 would open ${path}, and has a passphrase`);
+    }
+    await away();
+  });
+
+  test.each([
+    ['PKCS #8', { type: 'pkcs8', cipher: 'aes-256-cbc' }],
+    ['PKCS #1', { type: 'pkcs1', cipher: 'aes-256-cbc' }],
+  ] as const)('a key in the form of %s with a passphrase is told as such', async (_, form) => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const ageKey = privateKey.export({ ...form, format: 'pem', passphrase: 'x-canary' }).toString();
+    const error = await rejection({ ageKey, environment: nowhere });
+    expect(error.message).toMatch(/^the option ageKey holds an SSH key with a passphrase/);
+    assertNoLeak(ageKey.split('\n').slice(4, 8), error);
+  });
+
   test('of several documents for PGP none is lost: they are refused', async () => {
     const path = join(home, 'several.yaml');
     await writeFile(path, `${await readFile(fixturePath('pgp.yaml'), 'utf8')}---\nmore: null\n`);
@@ -225,6 +289,25 @@ describe('why there is no key', () => {
     const { code, message } = await rejection({ environment }, fixturePath('pgp.yaml'));
     expect(code).toBe('ERR_SECRET_UNSUPPORTED');
     expect(message).toMatch(/Install sops, or add an age recipient/);
+  });
+
+  test('a pipe is read to its end, and one without a writer waits for nobody', async () => {
+    const pipe = join(home, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    expect((await rejection({ ageKeyFile: pipe, environment: nowhere })).message).toMatch(
+      /^there is no age key/,
+    );
+    // opened for both, it is a writer that waits for no reader
+    const writer = await open(pipe, 'r+');
+    await writer.write(keyText('one.txt'));
+    const reading = opens({ ageKeyFile: pipe, environment: nowhere });
+    await vi.waitFor(async () => {
+      const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`));
+      const targets = await Promise.all(links.map((link) => link.catch(() => '')));
+      expect(targets.filter((target) => target === pipe)).toHaveLength(2);
+    });
+    await writer.close();
+    expect(await reading).toBe(true);
   });
 
   test('a command is ended with the call', async () => {

@@ -16,6 +16,7 @@ export const tamperedFixtures: readonly string[] = [
   'mac-only.env',
   'groups.yaml',
   'documents.yaml',
+  'comments.yaml',
 ];
 
 const token = /ENC\[AES256_GCM,data:[^,]*,iv:[^,]*,tag:[^,]*,type:\w+\]/g;
@@ -27,12 +28,17 @@ export function tampersOf(name: string): Map<string, string> {
   const add = (what: string, changed: string) => {
     if (changed !== text) tampers.set(what, changed);
   };
+  if (name === 'comments.yaml') {
+    moved(text, add);
+    return tampers;
+  }
   // what is in this one differs in its metadata alone
   if (name !== 'groups.yaml') {
     values(text, add);
     lines(text, add);
   }
   metadata(name, text, add);
+  if (name === 'mac-only.yaml') syntax(text, add);
   whole(text, add);
   return tampers;
 }
@@ -177,6 +183,84 @@ function metadata(name: string, text: string, add: Add): void {
   add('broken enc', text.replace('-----BEGIN AGE', '-----BEGIN OLD'));
   add('enc with another byte', text.replace(/(FILE-----(?:\\n|\n\s*))Y/, '$1Z'));
   add('metadata renamed', text.replace(/\bsops(?=[":\]_])/g, 'spos'));
+}
+
+/** Comments where sops would not have put them, with a rule that goes by them. */
+function moved(text: string, add: Add): void {
+  add('a comment behind a dash', text.replace('# sops:enc\n    - - E', '- # sops:enc\n      - E'));
+  add(
+    'two comments from a dash on',
+    text.replace(
+      '# a comment\n    # sops:enc\n    - -',
+      '- # a comment\n      # sops:enc\n      -',
+    ),
+  );
+  add('a comment too high', text.replace('    - - open', '    # sops:enc\n    - - open'));
+  add('no comment', text.replace('    # sops:enc\n', ''));
+}
+
+/** What is not in the MAC may be any YAML: what sops's reader makes of it, which is not YAML 1.2's. */
+function syntax(text: string, add: Add): void {
+  const end = text.indexOf('\nsops:') + 1;
+  for (const added of [
+    'x: &a {b: 1}\ny: {<<: *a, c: 2}',
+    'x: &a.b c\ny: *a.b',
+    'x: &é c\ny: *é',
+    'x: !!binary aGVsbG8=',
+    '!!binary aGVsbG8=: x',
+    'x: !!timestamp 2020-01-01',
+    'x: !!omap [a: 1]',
+    'x: !!set {a, b}',
+    'x: !!float 1',
+    'x: !custom 12',
+    'x: ! 3',
+    'x: ! "3"',
+    '<<:',
+    '<<: null',
+    '<<: x',
+    '<<: {z: 1}',
+    '"<<": x',
+    'x: {<<: 1}',
+    'x: "\\ud83d\\ude00"',
+    'x: "\\ud800"',
+    'x: "\\\\ud800"',
+    'x: "\\U0001F600\\x41\\e\\N\\_\\L\\P"',
+    'x: 0o17\ny: 0b11\nz: 1_000',
+    'x: 190:20:30\ny: 1.5_0\nz: 1__0',
+    'x: 18446744073709551615',
+    'x: 18446744073709551616',
+    'x: 2020-1-1\ny: 2020-02-30\nz: 2020-01-01 00:00:00',
+    'x: [a, b,]\ny: {a, b: }',
+    'x: [a: 1, "b":2]',
+    'x: &a *a',
+    'x: &a [*a]',
+    'x: *a',
+    'x: {a: 1, a: 2}',
+    '1: a',
+    '? x\n: y',
+    '? [a]\n: b',
+    'x:\ty',
+    'x:\n\t- y',
+    'x:\n  -\ty',
+    'x:\n  "y"\n\t',
+    '?\tx',
+    '\t',
+    '\t# x',
+    'x: y\u2028z',
+    'x: |\n  y\rz',
+    'x: y\r\nz: w',
+    'x: y\n...\n%YAML 1.1\n---\nz: w',
+    'x: y\n...\n%YAML 1.2\n---\nz: w',
+    '---\n- x',
+    '---\nx',
+    '---\n---\n',
+    '---\nsops: x',
+    '---\nx: 1\nx: 2',
+  ])
+    add(`syntax ${JSON.stringify(added)}`, `${text.slice(0, end)}${added}\n${text.slice(end)}`);
+  add('version 1.2 of YAML', `%YAML 1.2\n---\n${text}`);
+  add('version 1.1 of YAML', `%YAML 1.1\n---\n${text}`);
+  add('two byte order marks', `\uFEFF\uFEFF${text}`);
 }
 
 function whole(text: string, add: Add): void {

@@ -85,7 +85,7 @@ test('a name that is gone does not live on in the snapshot', async () => {
 });
 
 test('while a provider cannot be asked the last snapshot stays as it is', async () => {
-  const { cwd, env } = await shop();
+  const { cwd, env, server } = await shop();
   await keyfall(take, { cwd, env });
   const before = await readFile(join(cwd, file), 'utf8');
   const down = { ...env, VAULT_ADDR: 'http://127.0.0.1:1' };
@@ -93,6 +93,10 @@ test('while a provider cannot be asked the last snapshot stays as it is', async 
   expect(result).toMatchObject({ code: 3, stderr: expect.stringContaining('left as it is') });
   const denied = await keyfall(take, { cwd, env: { ...env, VAULT_TOKEN: 'hvs.wrong' } });
   expect(denied.code).toBe(4);
+  // a document that is gone, or whose path is mistyped, would leave the .env alone in it
+  await server.request('DELETE', 'secret/metadata/shop');
+  const gone = await keyfall(take, { cwd, env });
+  expect(gone).toMatchObject({ code: 3, stderr: expect.stringContaining('has nothing at') });
   expect(await readFile(join(cwd, file), 'utf8')).toBe(before);
 });
 

@@ -13,6 +13,7 @@ export { labelOf } from './label.ts';
 export type { LoadOptions } from './load.ts';
 export type { MemoryProviderOptions } from './memory-provider.ts';
 export { memoryProvider } from './memory-provider.ts';
+export { nearNames } from './near-names.ts';
 export type { ChunkRedactor, Redactor, RedactorOptions } from './redaction/redactor.ts';
 export { createRedactor } from './redaction/redactor.ts';
 export { Secret } from './redaction/secret.ts';

@@ -1,8 +1,11 @@
 /**
  * `keyfall snapshot`: the fallback that is not plain text, with a real server that goes away.
  */
+import { execFile } from 'node:child_process';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { encryptSopsFile } from '@keyfall/provider-sops';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
@@ -135,6 +138,31 @@ test('part of the names, to several keys, in a file of another form', async () =
   expect(JSON.parse(text)).toMatchObject({ TOKEN: expect.stringContaining('ENC[AES256_GCM') });
   const missing = await keyfall([...take, '--only', 'NONE'], { cwd, env });
   expect(missing.code).toBe(1);
+});
+
+test('replaces a snapshot of any form, and no other file', async () => {
+  const cwd = await folderWith(`TOKEN=${canary}\n`);
+  await install(cwd, '@keyfall/provider-sops');
+  const values = new Map([['TOKEN', canary]]);
+  const forms = ['yaml', 'json', 'env', 'ini'].map((form) => `shop.enc.${form}`);
+  for (const form of forms)
+    await encryptSopsFile(join(cwd, form), values, { ageRecipients: [ageKey.recipient] });
+  const again = await Promise.all(forms.map((form) => keyfall([...take, form], { cwd })));
+  expect(again.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+  const compose = 'services:\n  sops:\n    image: sops\n';
+  await writeFile(join(cwd, 'compose.yaml'), compose);
+  for (const other of ['.env', 'compose.yaml']) {
+    const result = await keyfall([...take, other], { cwd });
+    expect(result).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${other} is there, and is no encrypted file`),
+    });
+    expect(result.output).not.toContain('canary');
+  }
+  await promisify(execFile)('mkfifo', [join(cwd, 'pipe.yaml')]);
+  expect((await keyfall([...take, 'pipe.yaml'], { cwd })).code).toBe(5);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`TOKEN=${canary}\n`);
+  expect(await readFile(join(cwd, 'compose.yaml'), 'utf8')).toBe(compose);
 });
 
 test.each([

@@ -18,7 +18,7 @@ export function declareNames(names: readonly string[]): string {
           .sort()
           .map((name) => `\n  | ${literal(name)}`)
           .join('');
-  return `// Made by \`keyfall types\` from the names of the secrets. Make it anew when they change.
+  return `// ${mark} from the names of the secrets. Make it anew when they change.
 import type { CallOptions, Secrets } from '@keyfall/core';
 
 /** A name that the chain holds. */
@@ -34,6 +34,13 @@ export interface TypedSecrets extends Omit<Secrets, 'get' | 'find' | 'view'> {
   ): Promise<Readonly<Record<Name, string>>>;
 }
 `;
+}
+
+const mark = 'Made by `keyfall types`';
+
+/** Whether a text was declared here, be it formatted since. */
+export function isOurs(text: string): boolean {
+  return text.includes(mark);
 }
 
 /** A text as TypeScript has it, in quotes, on one line. */

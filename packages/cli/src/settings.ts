@@ -133,6 +133,15 @@ export async function namesVault(options: SettingsOptions): Promise<boolean> {
   );
 }
 
+/** The address of the Vault that the `.env` names, where the environment names none. */
+export async function vaultAddressOfFile(options: SettingsOptions): Promise<string | undefined> {
+  const file = await readSettings(dotenvProvider({ path: dotenvPath(options) }));
+  const [own, found] = [process.env, file].map(
+    (source) => source['BAO_ADDR'] ?? source['VAULT_ADDR'],
+  );
+  return own === undefined ? found : undefined;
+}
+
 function hasPlaceholder(file: FileSettings): boolean {
   const path = [process.env, file]
     .flatMap((source) => [source['BAO_SECRET_PATH'], source['VAULT_SECRET_PATH']])

@@ -4,11 +4,10 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
   assertNoLeak,
@@ -16,12 +15,12 @@ import {
   startVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { finished, folderWith, type RunResult } from './keyfall.ts';
+import { bin, typing } from './on-terminal.ts';
 
 const run = promisify(execFile);
 const canary = 'canary-d0c7';
-const bin = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
 
 let server: VaultServer;
 /** A folder with `bao` and `keyfall`, as they are typed. */
@@ -38,6 +37,9 @@ afterAll(async () => {
   await server?.stop();
   if (tools !== undefined) await rm(tools, { recursive: true });
 });
+
+/** Of what takes a while, such as a process that starts. */
+const patiently = { timeout: 20_000, interval: 50 };
 
 const put = (path: string, data: object) => server.request('POST', `secret/data/${path}`, { data });
 
@@ -69,11 +71,10 @@ function settings(more: Environment = {}): Environment {
 }
 
 /** `doctor --json`, after a command in the same shell where there is one to type. */
-async function look(cwd: string, env: Environment, typed = ':'): Promise<Looked> {
-  const { PATH = '' } = process.env;
-  const child = spawn('bash', ['-c', `{ ${typed}\n} >&2 && keyfall doctor --json`], {
+async function look(cwd: string, env: Environment, typed = ':', flags = ''): Promise<Looked> {
+  const child = spawn('bash', ['-c', `{ ${typed}\n} >&2 && keyfall ${flags} doctor --json`], {
     cwd,
-    env: { PATH: `${tools}:${PATH}`, HOME: cwd, ...env },
+    env: { PATH: path(), HOME: cwd, ...env },
   });
   const result = await finished(child);
   assertNoLeak([canary, env['VAULT_TOKEN'] ?? 'no-token'], result);
@@ -82,6 +83,10 @@ async function look(cwd: string, env: Environment, typed = ':'): Promise<Looked>
   const faults = findings.filter(({ state }) => state === 'failing');
   const fault = faults[0] ?? { subject: '', state: '', message: 'there is none' };
   return { ...result, findings, fault };
+}
+
+function path(): string {
+  return `${tools}:${process.env['PATH'] ?? ''}`;
 }
 
 /** Has the command typed that mends the fault, and expects that nothing is left of it. */
@@ -137,10 +142,24 @@ describe('the server', () => {
 
   test('is not there', async () => {
     const cwd = await folder();
-    const found = await look(cwd, settings({ VAULT_ADDR: 'http://127.0.0.1:1' }));
+    const port = await freePort();
+    const env = settings({ VAULT_ADDR: `http://127.0.0.1:${port}` });
+    const found = await look(cwd, env);
     expect(found).toMatchObject({ code: 3, fault: { subject: 'address' } });
     expect(found.fault.message).toContain('refused the connection');
-    expect(found.fault.command).toBe('bao server -dev');
+    expect(found.fault.command).toBe(`bao server -dev -dev-listen-address=127.0.0.1:${port}`);
+    // as typed in a window of its own
+    onTestFinished(async () => {
+      process.kill(Number(await readFile(join(cwd, 'pid'))), 'SIGKILL');
+    });
+    const started = `${found.fault.command} > log 2>&1 & echo $! > pid`;
+    const waited = 'until bao status || ! kill -0 $!; do sleep 0.1; done';
+    const next = await look(
+      cwd,
+      { ...env, BAO_DEV_ROOT_TOKEN_ID: server.token },
+      `${started}; ${waited}`,
+    );
+    expect(next.fault).toMatchObject({ subject: 'path', command: 'keyfall migrate' });
   });
 
   test('speaks http, and is asked by https', async () => {
@@ -148,6 +167,14 @@ describe('the server', () => {
     const env = settings({ VAULT_ADDR: server.address.replace('http:', 'https:') });
     const found = await look(cwd, env);
     expect(found.fault.command).toBe(`export VAULT_ADDR=${server.address}`);
+    await expectMended(cwd, env, found);
+  });
+
+  test('is named by the variable that wins', async () => {
+    const cwd = await folder();
+    const env = settings({ BAO_ADDR: server.address.replace('http:', 'https:') });
+    const found = await look(cwd, env);
+    expect(found.fault.command).toBe(`export BAO_ADDR=${server.address}`);
     await expectMended(cwd, env, found);
   });
 
@@ -170,30 +197,50 @@ describe('the server', () => {
     await expectMended(cwd, env, { ...found, fault: { ...found.fault, command: filledIn ?? '' } });
   });
 
-  test('is sealed', async () => {
-    const cwd = await folder();
-    const mortal = await startVaultServer({ external: false });
-    onTestFinished(() => mortal.stop());
-    await mortal.request('PUT', 'sys/seal');
-    const found = await look(cwd, settings({ VAULT_ADDR: mortal.address }));
+  test('was never initialised, and then is sealed; only the .env names it', async () => {
+    const cwd = await folderWith();
+    const address = await uninitialised(cwd);
+    const dotenv = `USE_VAULT=true\nVAULT_ADDR=${address}\nVAULT_SECRET_PATH=shop\n`;
+    await writeFile(join(cwd, '.env'), dotenv, { mode: 0o600 });
+    const env = { VAULT_TOKEN: 'hvs.old' };
+    const found = await look(cwd, env);
+    const there = `export VAULT_ADDR=${address} && `;
     expect(found).toMatchObject({
+      code: 3,
+      fault: {
+        subject: 'seal',
+        message: 'is not initialised',
+        command: `${there}bao operator init`,
+      },
+    });
+    // what is next is what doctor says next, in a shell that knows the server by now
+    const next = await look(cwd, env, `{ ${found.fault.command}; } > keys.txt`);
+    expect(next).toMatchObject({
       code: 3,
       fault: { subject: 'seal', message: 'is sealed', command: 'bao operator unseal' },
     });
+    const keys = await readFile(join(cwd, 'keys.txt'), 'utf8');
+    for (const [, key = ''] of [...keys.matchAll(/Unseal Key \d: (\S+)/g)].slice(0, 3)) {
+      const options = { cwd, env: { PATH: path(), VAULT_ADDR: address } };
+      const command = ['bash', '-c', next.fault.command ?? ''];
+      expect(await typing(command, [['hidden', `${key}\n`]], options)).toMatchObject({ code: 0 });
+    }
+    const last = await vi.waitFor(async () => {
+      const unsealed = await look(cwd, env);
+      expect(unsealed.fault).toMatchObject({ subject: 'token' });
+      return unsealed;
+    }, patiently);
+    const [, root = ''] = /Root Token: (\S+)/.exec(keys) ?? [];
+    expect(last.fault.command).toBe(`${there}export VAULT_TOKEN="$(bao login -token-only)"`);
+    const typed = last.fault.command?.replace('-only)', `-only - <<< '${root}')`);
+    expect((await look(cwd, env, typed)).fault).toMatchObject({ subject: 'mount' });
   });
 
-  test('was never initialised', async () => {
-    const cwd = await folder();
-    const address = await uninitialised(cwd);
-    const env = settings({ VAULT_ADDR: address });
-    const found = await look(cwd, env);
-    expect(found).toMatchObject({
-      code: 3,
-      fault: { subject: 'seal', message: 'is not initialised', command: 'bao operator init' },
-    });
-    // what is next is what doctor says next
-    const next = await look(cwd, env, `${found.fault.command} > keys.txt`);
-    expect(next.fault).toMatchObject({ message: 'is sealed', command: 'bao operator unseal' });
+  test('is not one that a .env may have a token typed for in plain text', async () => {
+    const address = 'http://vault.example.com:8200';
+    const cwd = await folder(`USE_VAULT=true\nVAULT_ADDR=${address}\nVAULT_SECRET_PATH=shop\n`);
+    const { fault } = await look(cwd, {});
+    expect(fault.command).toBe('export VAULT_TOKEN="$(bao login -token-only)"');
   });
 
   test('has another time than this machine', async () => {
@@ -219,7 +266,7 @@ describe('the token', () => {
     const { token } = await server.createToken({ policies: ['root'], ttl: '1s' });
     const ask = () =>
       server.request('GET', 'auth/token/lookup-self', undefined, { token, allow: [403] });
-    while ((await ask()).status !== 403) await new Promise((resolve) => setTimeout(resolve, 100));
+    await vi.waitFor(async () => expect((await ask()).status).toBe(403), patiently);
     const env = settings({ VAULT_TOKEN: token });
     const found = await look(cwd, env);
     expect(found).toMatchObject({ code: 4, fault: { subject: 'token' } });
@@ -342,7 +389,9 @@ describe('the .env', () => {
     await run('git', ['add', '.env'], { cwd });
     const found = await look(cwd, env);
     expect(found).toMatchObject({ code: 1, fault: { subject: 'git and .env' } });
-    expect(found.fault.command).toBe('git rm --cached .env && echo .env >> .gitignore');
+    expect(found.fault.command).toBe(
+      "git rm --cached .env && printf '\\n%s\\n' .env >> .gitignore",
+    );
     await expectMended(cwd, env, found);
   });
 
@@ -350,8 +399,28 @@ describe('the .env', () => {
     const cwd = await folder('A=1\n');
     await run('git', ['init', '-q'], { cwd });
     const found = await look(cwd, env);
-    expect(found.fault.command).toBe('echo .env >> .gitignore');
+    expect(found.fault.command).toBe("printf '\\n%s\\n' .env >> .gitignore");
     await expectMended(cwd, env, found);
+  });
+
+  test('is tracked by git, whose rules end in the middle of a line', async () => {
+    const cwd = await folder('A=1\n');
+    await run('git', ['init', '-q'], { cwd });
+    await writeFile(join(cwd, '.gitignore'), 'node_modules');
+    await run('git', ['add', '.'], { cwd });
+    await expectMended(cwd, env, await look(cwd, env));
+    expect(await readFile(join(cwd, '.gitignore'), 'utf8')).toBe('node_modules\n.env\n');
+  });
+
+  test('is another one than usual', async () => {
+    const cwd = await folder();
+    const prod = `USE_VAULT=true\nVAULT_SECRET_PATH=its-prod\nTOKEN=x\n`;
+    await writeFile(join(cwd, "it's prod.env"), prod, { mode: 0o600 });
+    const flags = `--dotenv "it's prod.env"`;
+    const { VAULT_SECRET_PATH: _, USE_VAULT: __, ...env } = settings();
+    const { fault } = await look(cwd, env, ':', flags);
+    expect(fault.command).toBe(`keyfall --dotenv 'it'\\''s prod.env' migrate`);
+    expect((await look(cwd, env, `${fault.command} --yes`, flags)).code).toBe(0);
   });
 
   test.each([
@@ -475,12 +544,8 @@ async function uninitialised(cwd: string): Promise<string> {
     child.kill('SIGKILL');
     await once(child, 'exit');
   });
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}.`);
-    const answer = await fetch(`${address}/v1/sys/health`).catch(() => undefined);
-    if (answer !== undefined) return address;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await vi.waitFor(() => fetch(`${address}/v1/sys/health`), patiently);
+  return address;
 }
 
 async function freePort(): Promise<number> {

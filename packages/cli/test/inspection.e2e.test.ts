@@ -438,6 +438,8 @@ export default defineConfig({
     });
     const unknown = await silently(['init', '--yes', '--providers', 'valt'], { cwd });
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no provider valt') });
+    const twice = await silently(['init', '--yes', '--providers', 'vault,env,vault'], { cwd });
+    expect(twice).toMatchObject({ code: 2, stderr: expect.stringContaining('named twice') });
     expect(await readdir(cwd)).toEqual([]);
   });
 });
@@ -499,6 +501,9 @@ describe('types', () => {
     const env = { ...settings('x'), VAULT_TOKEN: 'no' };
     const { code } = await silently(['types', '--out', 'secret-names.d.ts'], { cwd, env });
     expect(code).toBe(4);
+    expect(await readFile(join(cwd, 'secret-names.d.ts'), 'utf8')).toBe('before');
+    const other = await silently(['types', '--out', 'secret-names.d.ts'], { cwd });
+    expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('not made by this') });
     expect(await readFile(join(cwd, 'secret-names.d.ts'), 'utf8')).toBe('before');
     const nowhere = await silently(['types', '--out', 'none/x.d.ts'], { cwd });
     expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining('ENOENT') });

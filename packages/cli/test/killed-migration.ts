@@ -6,11 +6,11 @@ import { spawn } from 'node:child_process';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { VaultServer } from '@keyfall/testkit';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { migrateCommand } from '../src/commands/migrate.ts';
 import { restoreCommand } from '../src/commands/restore.ts';
 import { finished, folderWith } from './keyfall.ts';
+import { type VaultDocuments, vaultDocuments } from './vault-documents.ts';
 
 const theirs = { DB_PASS: 'theirs', OTHER: 'kept' };
 const migrated = { TOKEN: 'canary-5b1e', DB_PASS: 'canary-77aa', OTHER: 'kept' };
@@ -19,14 +19,23 @@ const before = (path: string) =>
   `# shop\nTOKEN='canary-5b1e'\nVAULT_SECRET_PATH=${path}\nDB_PASS=canary-77aa\nUSE_VAULT=false\n`;
 const after = (path: string) => `# shop\nVAULT_SECRET_PATH=${path}\nUSE_VAULT=true\n`;
 
-/** Where the documents of a test are. */
-export interface KilledMigrations {
-  readonly server: VaultServer;
-  readonly mount: string;
+/** Where the documents of the tests are. */
+export type KilledMigrations = Pick<VaultDocuments, 'server' | 'mount'>;
+
+/** Starts the server before the tests of the file, and stops it after them. */
+export function killedMigrations(): KilledMigrations {
+  const where = vaultDocuments();
+  beforeAll(() => {
+    for (const [name, value] of Object.entries(settingsOf(where))) vi.stubEnv(name, value);
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+  });
+  return where;
 }
 
 /** The settings of all of them, for this process too; the path stands in each `.env`. */
-export function settingsOf({ server, mount }: KilledMigrations): Record<string, string> {
+function settingsOf({ server, mount }: KilledMigrations): Record<string, string> {
   return { VAULT_ADDR: server.address, VAULT_TOKEN: server.token, VAULT_MOUNT_POINT: mount };
 }
 

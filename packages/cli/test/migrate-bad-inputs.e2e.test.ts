@@ -8,21 +8,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { isSecretError, memoryProvider, type SecretProvider } from '@keyfall/core';
 import { vaultProvider } from '@keyfall/provider-vault';
-import { cuttingProxy, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  onTestFinished,
-  test,
-  vi,
-} from 'vitest';
+import { cuttingProxy } from '@keyfall/testkit';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
 import { folderWith, keyfall } from './keyfall.ts';
+import { vaultDocuments } from './vault-documents.ts';
 
 vi.mock('../src/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal.ts')>()),
@@ -32,30 +24,10 @@ vi.mock('../src/terminal.ts', async (original) => ({
 
 const canary = 'canary-value-0f4a';
 
-let server: VaultServer;
-let mount: string;
-let path = 0;
-let env: Record<string, string>;
-beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  mount = await server.mountKv({ version: 2 });
-});
-afterAll(() => server?.stop());
-beforeEach(() => {
-  path += 1;
-  env = {
-    VAULT_ADDR: server.address,
-    VAULT_TOKEN: server.token,
-    VAULT_MOUNT_POINT: mount,
-    VAULT_SECRET_PATH: `bad-${path}`,
-  };
-});
+const vault = vaultDocuments();
 
 async function stored(): Promise<unknown> {
-  const { body } = await server.request('GET', `${mount}/data/bad-${path}`, undefined, {
-    allow: [404],
-  });
-  return body.data?.['data'];
+  return (await vault.stored())?.data;
 }
 
 describe('a .env that is', () => {
@@ -83,7 +55,7 @@ describe('a .env that is', () => {
   ])('%s', async (_, make, code, why) => {
     const cwd = await folderWith();
     await make(join(cwd, '.env'));
-    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(why) });
     expect(result.output).not.toContain('canary');
     expect(await stored()).toBeUndefined();
@@ -129,20 +101,23 @@ async function asNobody<Result>(work: () => Promise<Result>): Promise<Result> {
 test('line ends, byte order mark, comments and order stay when the values go', async () => {
   const before = `\ufeff# shop\r\nTOKEN=${canary}\r\n\r\n# where\r\nUSE_VAULT=false\r\nB='x y'\r\n# end`;
   const cwd = await folderWith(before);
-  const result = await keyfall(['migrate', '--yes', '--purge', '--activate'], { cwd, env });
+  const result = await keyfall(['migrate', '--yes', '--purge', '--activate'], {
+    cwd,
+    env: vault.env,
+  });
   expect(result.code).toBe(0);
   expect(await stored()).toEqual({ TOKEN: canary, B: 'x y' });
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(
     '\ufeff# shop\r\n\r\n# where\r\nUSE_VAULT=true\r\n# end',
   );
   const [backup = ''] = (await readdir(cwd)).filter((name) => /backup\.\w+$/.test(name));
-  await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+  await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env: vault.env });
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(before);
 });
 
 test('names that a shell cannot export move, and are told; __proto__ is told and does not', async () => {
   const cwd = await folderWith(`my-name=${canary}\na.b=2\n1ST=3\nA=1\nA=4\n__proto__=${canary}\n`);
-  const result = await keyfall(['migrate', '--yes', '--purge'], { cwd, env });
+  const result = await keyfall(['migrate', '--yes', '--purge'], { cwd, env: vault.env });
   expect(result.code).toBe(0);
   expect(result.stderr).toContain("my-name, a.b and 1ST are no names of a shell's variable");
   expect(result.stderr).toContain('.env has A more than once');
@@ -156,10 +131,10 @@ test('names that a shell cannot export move, and are told; __proto__ is told and
 describe('a token that may do half of it', () => {
   async function tokenFor(...capabilities: string[]): Promise<string> {
     const rules = JSON.stringify(capabilities);
-    const policy = await server.createPolicy(
-      `path "${mount}/data/bad-${path}" { capabilities = ${rules} }`,
+    const policy = await vault.server.createPolicy(
+      `path "${vault.mount}/data/${vault.path}" { capabilities = ${rules} }`,
     );
-    return (await server.createToken({ policies: [policy] })).token;
+    return (await vault.server.createToken({ policies: [policy] })).token;
   }
 
   test.each([
@@ -169,7 +144,7 @@ describe('a token that may do half of it', () => {
   ])('%s: denied before anything is written', async (_, capabilities, why, mend) => {
     const cwd = await folderWith(`A=${canary}\n`);
     const token = await tokenFor(...capabilities);
-    const tokenEnv = { ...env, VAULT_TOKEN: token };
+    const tokenEnv = { ...vault.env, VAULT_TOKEN: token };
     const result = await keyfall(['migrate', '--yes'], { cwd, env: tokenEnv });
     expect(result).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining(why) });
     expect(result.stderr).toContain(mend);
@@ -185,7 +160,7 @@ describe('a token that may do half of it', () => {
     const token = await tokenFor('read');
     const result = await keyfall(['migrate', '--dry-run'], {
       cwd,
-      env: { ...env, VAULT_TOKEN: token },
+      env: { ...vault.env, VAULT_TOKEN: token },
     });
     expect(result).toMatchObject({ code: 0, stderr: expect.stringContaining('may not write it') });
   });
@@ -195,16 +170,19 @@ describe('a token that may do half of it', () => {
     const token = await tokenFor('read', 'create', 'update');
     const result = await keyfall(['migrate', '--yes'], {
       cwd,
-      env: { ...env, VAULT_TOKEN: token },
+      env: { ...vault.env, VAULT_TOKEN: token },
     });
     expect(result.code).toBe(0);
   });
 });
 
 test('a name that the store holds and cannot give is not written over', async () => {
-  await server.request('POST', `${mount}/data/bad-${path}`, { data: { A: null, B: 'x' } });
+  await vault.store({ A: null, B: 'x' });
   const cwd = await folderWith(`A=${canary}\n`);
-  const result = await keyfall(['migrate', '--yes', '--on-conflict', 'overwrite'], { cwd, env });
+  const result = await keyfall(['migrate', '--yes', '--on-conflict', 'overwrite'], {
+    cwd,
+    env: vault.env,
+  });
   expect(result).toMatchObject({ code: 5, stderr: expect.stringContaining('A ') });
   expect(await stored()).toEqual({ A: null, B: 'x' });
 });
@@ -212,20 +190,20 @@ test('a name that the store holds and cannot give is not written over', async ()
 describe('on a line that is cut', () => {
   /** The document through a proxy; `before` and `after` its write something happens. */
   async function throughProxy(write: { before?: () => void; after?: () => void }) {
-    const proxy = await cuttingProxy({ target: server.address });
+    const proxy = await cuttingProxy({ target: vault.server.address });
     onTestFinished(() => proxy.close());
-    const vault = vaultProvider({
+    const document = vaultProvider({
       address: proxy.address,
-      token: server.token,
-      mount,
-      path: `bad-${path}`,
+      token: vault.server.token,
+      mount: vault.mount,
+      path: vault.path,
       maxRetries: 0,
     });
     const provider: SecretProvider = {
-      ...vault,
+      ...document,
       async write(changes, context) {
         write.before?.();
-        const receipt = await vault.write?.(changes, context);
+        const receipt = await document.write?.(changes, context);
         write.after?.();
         return receipt ?? { conditional: false };
       },
@@ -282,19 +260,19 @@ describe('on a line that is cut', () => {
     let others = 0;
     const write = async () => {
       others += 1;
-      await server.request('POST', `${mount}/data/bad-${path}`, { data: { OTHER: `${others}` } });
+      await vault.store({ OTHER: `${others}` });
     };
-    const vault = vaultProvider({
-      address: server.address,
-      token: server.token,
-      mount,
-      path: `bad-${path}`,
+    const document = vaultProvider({
+      address: vault.server.address,
+      token: vault.server.token,
+      mount: vault.mount,
+      path: vault.path,
     });
     const provider: SecretProvider = {
-      ...vault,
+      ...document,
       async write(changes, context) {
         if (others === 0) await write();
-        return (await vault.write?.(changes, context)) ?? { conditional: false };
+        return (await document.write?.(changes, context)) ?? { conditional: false };
       },
     };
     const cwd = await folderWith('A=1\n');

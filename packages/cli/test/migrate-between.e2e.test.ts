@@ -3,50 +3,29 @@
  */
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type MotoServer,
-  startMotoServer,
-  startVaultServer,
-  type VaultServer,
-} from '@keyfall/testkit';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type MotoServer, startMotoServer } from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
+import { vaultDocuments } from './vault-documents.ts';
 
 const canary = 'canary-value-c3d8';
 
-let server: VaultServer;
-let mount: string;
-let path = 0;
-let env: Record<string, string>;
-beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  mount = await server.mountKv({ version: 2 });
-});
-afterAll(() => server?.stop());
-beforeEach(() => {
-  path += 1;
-  env = {
-    VAULT_ADDR: server.address,
-    VAULT_TOKEN: server.token,
-    VAULT_MOUNT_POINT: mount,
-    VAULT_SECRET_PATH: `between-${path}`,
-    SOPS_AGE_KEY_FILE: ageKey.file,
-  };
-});
-
-async function store(data: Record<string, unknown>): Promise<void> {
-  await server.request('POST', `${mount}/data/between-${path}`, { data });
-}
+const vault = vaultDocuments();
+/** The Vault, and the key of the encrypted files. */
+const settings = () => ({ ...vault.env, SOPS_AGE_KEY_FILE: ageKey.file });
 
 async function stored(): Promise<unknown> {
-  return (await server.request('GET', `${mount}/data/between-${path}`)).body.data?.['data'];
+  return (await vault.stored())?.data;
 }
 
 /** What an encrypted file holds, as an application gets it. */
 async function contentOf(cwd: string, file: string): Promise<unknown> {
   const config = join(cwd, 'reads.json');
   await writeFile(config, JSON.stringify({ providers: [{ provider: 'sops', path: file }] }));
-  const { stdout } = await keyfall(['export', '--json', '--config', config], { cwd, env });
+  const { stdout } = await keyfall(['export', '--json', '--config', config], {
+    cwd,
+    env: settings(),
+  });
   return JSON.parse(stdout);
 }
 
@@ -56,9 +35,9 @@ describe('from Vault to an encrypted file', () => {
   test('and back out of it', async () => {
     const cwd = await folderWith();
     await install(cwd, '@keyfall/provider-sops');
-    await store(held);
+    await vault.store(held);
     const args = ['migrate', '--from', 'vault', '--to', 'sops', '--yes'];
-    const result = await keyfall(args, { cwd, env });
+    const result = await keyfall(args, { cwd, env: settings() });
     expect(result).toMatchObject({ code: 0, stdout: '' });
     expect(result.stderr).toContain('4 names written to sops (secrets.enc.yaml)');
     expect(result.stderr).toContain("deep.name is no name of a shell's variable");
@@ -67,17 +46,20 @@ describe('from Vault to an encrypted file', () => {
     expect(await readFile(file, 'utf8')).not.toContain(canary);
     expect(await contentOf(cwd, 'secrets.enc.yaml')).toEqual({ ...held, COUNT: '5432' });
     expect(await stored()).toEqual(held);
-    const second = await keyfall(args, { cwd, env });
+    const second = await keyfall(args, { cwd, env: settings() });
     expect(second.stderr).toContain('holds all there is to migrate (4 names): nothing changed.');
 
     const undo = /keyfall migrate --restore (\S+) (--from vault --to sops)\n/.exec(result.stderr);
     const [, journal = '', ends = ''] = undo ?? [];
     expect(await readFile(join(cwd, journal), 'utf8')).not.toContain(canary);
-    const alone = await keyfall(['migrate', '--restore', journal, '--yes'], { cwd, env });
+    const alone = await keyfall(['migrate', '--restore', journal, '--yes'], {
+      cwd,
+      env: settings(),
+    });
     expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining('--from and --to') });
     const restored = await keyfall(['migrate', '--restore', journal, ...ends.split(' '), '--yes'], {
       cwd,
-      env,
+      env: settings(),
     });
     expect(restored).toMatchObject({ code: 0 });
     expect(await contentOf(cwd, 'secrets.enc.yaml')).toEqual({});
@@ -87,18 +69,21 @@ describe('from Vault to an encrypted file', () => {
   test('a replaced value of which no version is kept is told before, and left alone after', async () => {
     const cwd = await folderWith();
     await install(cwd, '@keyfall/provider-sops');
-    await store({ A: 'old' });
+    await vault.store({ A: 'old' });
     const to = ['--from', 'vault', '--to', 'sops:s.yaml'];
-    await keyfall(['migrate', ...to, '--yes'], { cwd, env });
-    await store({ A: 'new' });
+    await keyfall(['migrate', ...to, '--yes'], { cwd, env: settings() });
+    await vault.store({ A: 'new' });
     const result = await keyfall(['migrate', ...to, '--yes', '--on-conflict', 'overwrite'], {
       cwd,
-      env,
+      env: settings(),
     });
     expect(result.stderr).toContain('holds under A cannot be brought back: it keeps no versions.');
     expect(result.stderr).toContain('it does not bring back what A held');
     const journal = /--restore (\S+)/.exec(result.stderr)?.[1] ?? '';
-    const restored = await keyfall(['migrate', '--restore', journal, ...to, '--yes'], { cwd, env });
+    const restored = await keyfall(['migrate', '--restore', journal, ...to, '--yes'], {
+      cwd,
+      env: settings(),
+    });
     expect(restored).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('the store keeps no version'),
@@ -149,6 +134,9 @@ describe('from a .env to AWS', () => {
     expect(await readFile(join(cwd, '.env'), 'utf8')).toContain(canary);
     await writeFile(join(cwd, '.env'), 'TOKEN=first\n');
     expect((await keyfall(args, { cwd, env: awsEnv })).stderr).toContain('(1 name)');
+    const back = ['migrate', '--from', to, '--to', 'dotenv:back.env', '--yes'];
+    expect(await keyfall(back, { cwd, env: awsEnv })).toMatchObject({ code: 0 });
+    expect(await readFile(join(cwd, 'back.env'), 'utf8')).toBe('TOKEN=first\n');
   });
 });
 
@@ -163,28 +151,31 @@ describe('with a configuration', () => {
 
   test('it goes to the first provider that can be written to and is not the source', async () => {
     const cwd = await configured([{ provider: 'env' }, { provider: 'dotenv' }, sops]);
-    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    const result = await keyfall(['migrate', '--yes'], { cwd, env: settings() });
     expect(result).toMatchObject({ code: 0 });
     expect(result.stderr).toContain('1 name written to sealed (sops secrets.enc.json)');
     expect(result.stderr).toContain('in the chain of your keyfall.config');
     const backup = /--restore (\S+)/.exec(result.stderr)?.[1] ?? '';
-    const restored = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+    const restored = await keyfall(['migrate', '--restore', backup, '--yes'], {
+      cwd,
+      env: settings(),
+    });
     expect(restored).toMatchObject({ code: 0 });
-    const none = await keyfall(['migrate', '--yes', '--to', 'dotenv'], { cwd, env });
+    const none = await keyfall(['migrate', '--yes', '--to', 'dotenv'], { cwd, env: settings() });
     expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('come from') });
   });
 
   test('a provider goes by its name there', async () => {
     const cwd = await configured([{ provider: 'dotenv' }, sops]);
-    const named = await keyfall(['migrate', '--yes', '--to', 'sealed'], { cwd, env });
+    const named = await keyfall(['migrate', '--yes', '--to', 'sealed'], { cwd, env: settings() });
     expect(named).toMatchObject({ code: 0 });
     const on = await keyfall(['migrate', '--yes', '--from', 'sealed', '--to', 'vault'], {
       cwd,
-      env,
+      env: settings(),
     });
     expect(on).toMatchObject({ code: 0 });
     expect(await stored()).toEqual({ TOKEN: canary });
-    const unknown = await keyfall(['migrate', '--to', 'seald'], { cwd, env });
+    const unknown = await keyfall(['migrate', '--to', 'seald'], { cwd, env: settings() });
     expect(unknown).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('The providers are: dotenv, sealed, vault'),
@@ -203,16 +194,18 @@ describe('with a configuration', () => {
       [same, 2],
       [['--to', 'dotenv'], 0],
     ] as const)
-      expect(await keyfall(['migrate', '--yes', ...args], { cwd, env })).toMatchObject({ code });
+      expect(await keyfall(['migrate', '--yes', ...args], { cwd, env: settings() })).toMatchObject({
+        code,
+      });
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`APP=${canary}\n`);
     expect(await readFile(join(root, '.env'), 'utf8')).toBe(`TOKEN=${canary}\nAPP=${canary}\n`);
   });
 
   test('with nothing that can be written to', async () => {
     const cwd = await configured([{ provider: 'env' }, { provider: 'dotenv' }]);
-    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    const result = await keyfall(['migrate', '--yes'], { cwd, env: settings() });
     expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('--to') });
-    const readOnly = await keyfall(['migrate', '--yes', '--to', 'env'], { cwd, env });
+    const readOnly = await keyfall(['migrate', '--yes', '--to', 'env'], { cwd, env: settings() });
     expect(readOnly).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('cannot be written'),
@@ -239,21 +232,38 @@ describe('what is refused', () => {
   ])('%s', async (_, args, why) => {
     const cwd = await folderWith(`TOKEN=${canary}\n`);
     await symlink('.env', join(cwd, 'link.env'));
-    await store({ A: canary });
+    await vault.store({ A: canary });
     const files = await readdir(cwd);
-    const result = await keyfall(['migrate', '--yes', ...args], { cwd, env });
+    const result = await keyfall(['migrate', '--yes', ...args], { cwd, env: settings() });
     expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
     expect(result.output).not.toContain(canary);
     expect(await readdir(cwd)).toEqual(files);
   });
 });
 
+test('from files of one secret each to Vault', async () => {
+  const cwd = await folderWith();
+  await install(cwd, '@keyfall/provider-files');
+  await mkdir(join(cwd, 'secrets'));
+  await writeFile(join(cwd, 'secrets', 'TOKEN'), canary);
+  const args = ['migrate', '--from', 'files:secrets', '--yes'];
+  const result = await keyfall(args, { cwd, env: settings() });
+  expect(result).toMatchObject({ code: 0 });
+  expect(await stored()).toEqual({ TOKEN: canary });
+  await vault.store({ NEW: 'n' });
+  const back = ['migrate', '--from', 'vault', '--to', 'files:secrets', '--yes'];
+  expect(await keyfall(back, { cwd, env: settings() })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('cannot be written to'),
+  });
+});
+
 test('from Vault to another .env, one line a name', async () => {
   const cwd = await folderWith();
-  await store({ TOKEN: canary, KEY: 'a\nb', EMPTY: '' });
+  await vault.store({ TOKEN: canary, KEY: 'a\nb', EMPTY: '' });
   const result = await keyfall(
     ['migrate', '--from', 'vault', '--to', 'dotenv:.env.prod', '--yes', '--select', 'TOKEN,KEY'],
-    { cwd, env },
+    { cwd, env: settings() },
   );
   expect(result).toMatchObject({ code: 0 });
   expect(result.output).not.toContain(canary);

@@ -2,13 +2,12 @@
  * Kills a migration, and a restore, at every one of its steps. Whatever the step, nothing is lost, the
  * next run ends what was begun, and a restore brings back all that was there.
  */
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import {
   type KilledMigrations,
+  killedMigrations,
   restoreStepsOf,
   restoreSurvives,
-  settingsOf,
   stepsOf,
   survives,
 } from './killed-migration.ts';
@@ -20,17 +19,7 @@ vi.mock('../src/terminal.ts', async (original) => ({
   writeLine: () => {},
 }));
 
-let server: VaultServer;
-let where: KilledMigrations;
-beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  where = { server, mount: await server.mountKv({ version: 2 }) };
-  for (const [name, value] of Object.entries(settingsOf(where))) vi.stubEnv(name, value);
-});
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  await server?.stop();
-});
+const where = killedMigrations();
 
 /** What does not survive, of all the steps; four at a time. */
 async function failuresAt(

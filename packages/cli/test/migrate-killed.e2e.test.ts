@@ -1,9 +1,8 @@
 /**
  * Kills a migration where it matters most. `migrate-killed.drill.test.ts` does it at every step.
  */
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type KilledMigrations, settingsOf, stepsOf, survives } from './killed-migration.ts';
+import { expect, test, vi } from 'vitest';
+import { killedMigrations, stepsOf, survives } from './killed-migration.ts';
 
 vi.mock('../src/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal.ts')>()),
@@ -12,17 +11,7 @@ vi.mock('../src/terminal.ts', async (original) => ({
   writeLine: () => {},
 }));
 
-let server: VaultServer;
-let where: KilledMigrations;
-beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  where = { server, mount: await server.mountKv({ version: 2 }) };
-  for (const [name, value] of Object.entries(settingsOf(where))) vi.stubEnv(name, value);
-});
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  await server?.stop();
-});
+const where = killedMigrations();
 
 test('killed at a step that changes something, it is taken up and can be undone', async () => {
   const steps = await stepsOf(where);
@@ -30,11 +19,14 @@ test('killed at a step that changes something, it is taken up and can be undone'
     steps.flatMap((step, at) => (what.test(step) ? [at + 1] : []));
   const [journal = 0] = stepsLike(/^rename .*\.journal/);
   const [backup = 0] = stepsLike(/^open \S*\.env\.backup\.\w+$/);
+  // its content and its name are on the disk before anything is written to the store
+  expect(steps.slice(backup, backup + 4)).toEqual(['writeFile', 'half of it', 'sync', 'sync']);
   const [readBack = 0, write = 0] = stepsLike(/^answer$/).reverse();
   const [edit = 0] = stepsLike(/^rename \S*\.env\.keyfall-tmp$/);
   // before the first journal is there; before the backup, and half of it; before the store has
   // answered; before the new file is there; after all but the last lock
   const chosen = [journal, backup, backup + 2, write, readBack, edit, steps.length];
   expect(chosen.every((step) => step > 0)).toBe(true);
+  expect(backup).toBeLessThan(write);
   for (const step of chosen) await survives(where, step);
 }, 60_000);

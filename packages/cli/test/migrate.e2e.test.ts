@@ -2,51 +2,29 @@
  * `keyfall migrate` against a real server: what it writes, what it leaves alone, and what it undoes.
  */
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { folderWith, keyfall } from './keyfall.ts';
+import { vaultDocuments } from './vault-documents.ts';
 
 const canary = 'canary-value-91d2';
 const dotenv = `# the shop\r\nTOKEN='${canary}'   # from BotFather\r\nKEY="line 1\nline 2"\nEMPTY=\nVAULT_TOKEN=never\nUSE_VAULT=false\n`;
 const migrated = { TOKEN: canary, KEY: 'line 1\nline 2', EMPTY: '' };
 
-let server: VaultServer;
-let mount: string;
-let path = 0;
-let env: Record<string, string>;
-
-beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  mount = await server.mountKv({ version: 2 });
-});
-afterAll(() => server?.stop());
-beforeEach(() => {
-  path += 1;
-  env = {
-    VAULT_ADDR: server.address,
-    VAULT_TOKEN: server.token,
-    VAULT_MOUNT_POINT: mount,
-    VAULT_SECRET_PATH: `shop-${path}`,
-  };
-});
-
-async function stored(): Promise<{ version: unknown; data: unknown } | undefined> {
-  const answer = await server.request('GET', `${mount}/data/shop-${path}`, undefined, {
-    allow: [404],
-  });
-  const { data, metadata } = (answer.body.data ?? {}) as {
-    data?: unknown;
-    metadata?: { version: unknown };
-  };
-  return answer.status === 404 ? undefined : { version: metadata?.version, data };
-}
-
-async function store(data: Record<string, string>): Promise<void> {
-  await server.request('POST', `${mount}/data/shop-${path}`, { data });
-}
+const vault = vaultDocuments();
 
 async function backupsIn(cwd: string): Promise<string[]> {
   return (await readdir(cwd)).filter((name) => /^\.env\.backup\.[\dTZ]+$/.test(name));
@@ -54,14 +32,14 @@ async function backupsIn(cwd: string): Promise<string[]> {
 
 test('a .env moves into Vault in one version, backed up byte for byte, and stays as it was', async () => {
   const cwd = await folderWith(dotenv);
-  const result = await keyfall(['migrate', '--yes'], { cwd, env });
+  const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
   expect(result).toMatchObject({ code: 0, stdout: '' });
   expect(result.output).not.toContain(canary);
   expect(result.stderr).toContain('3 names written');
   expect(result.stderr).toContain('set USE_VAULT=true');
   // that the path held nothing before, and does now, is what was asked for
   expect(result.stderr).not.toMatch(/warning|KEYFALL_|has nothing|answers again/i);
-  expect(await stored()).toEqual({ version: 1, data: migrated });
+  expect(await vault.stored()).toEqual({ version: 1, data: migrated });
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
   const [backup = ''] = await backupsIn(cwd);
   expect(await readFile(join(cwd, backup), 'utf8')).toBe(dotenv);
@@ -70,34 +48,71 @@ test('a .env moves into Vault in one version, backed up byte for byte, and stays
   expect(await readFile(join(cwd, `${backup}.journal`), 'utf8')).not.toContain(canary);
   const run = await keyfall(['run', '--', 'printenv', 'TOKEN'], {
     cwd,
-    env: { ...env, USE_VAULT: 'true' },
+    env: { ...vault.env, USE_VAULT: 'true' },
   });
   expect(run.stdout).toBe(`${canary}\n`);
 });
 
+test('--json tells what was done, and what was undone, without values', async () => {
+  const cwd = await folderWith('A=canary-a\nB=canary-b\nUSE_VAULT=false\n');
+  await vault.store({ B: 'theirs', C: 'c' });
+  const store = `vault ${vault.server.address} ${vault.mount}/${vault.path}`;
+  const args = ['migrate', '--yes', '--on-conflict', 'overwrite', '--activate', '--json'];
+  const done = await keyfall(args, { cwd, env: vault.env });
+  const [backup = ''] = await backupsIn(cwd);
+  expect(JSON.parse(done.stdout)).toEqual({
+    source: '.env',
+    store,
+    dryRun: false,
+    names: [
+      { name: 'A', action: 'create' },
+      { name: 'B', action: 'overwrite' },
+      { name: 'USE_VAULT', action: 'bootstrap' },
+    ],
+    written: 2,
+    fileChanged: true,
+    backup,
+  });
+  const undone = await keyfall(['migrate', '--restore', backup, '--yes', '--json'], {
+    cwd,
+    env: vault.env,
+  });
+  expect(JSON.parse(undone.stdout)).toEqual({
+    source: await realpath(join(cwd, '.env')),
+    store,
+    backup: await realpath(join(cwd, backup)),
+    removed: ['A'],
+    broughtBack: ['B'],
+    changed: [],
+    lost: [],
+  });
+  expect(done.output + undone.output).not.toMatch(/canary|theirs/);
+  expect((await vault.stored())?.data).toEqual({ B: 'theirs', C: 'c' });
+});
+
 test('a second run changes nothing and leaves no second backup', async () => {
   const cwd = await folderWith(dotenv);
-  await keyfall(['migrate', '--yes'], { cwd, env });
+  await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
   const files = await readdir(cwd);
-  const second = await keyfall(['migrate'], { cwd, env });
+  const second = await keyfall(['migrate'], { cwd, env: vault.env });
   // names that are all the same tell nothing
   expect(second).toMatchObject({
     code: 0,
-    output: `keyfall: vault (${server.address} ${mount}/shop-${path}) holds all there is to migrate (3 names): nothing changed.\n`,
+    output: `keyfall: vault (${vault.server.address} ${vault.mount}/${vault.path}) holds all there is to migrate (3 names): nothing changed.\n`,
   });
-  const dry = await keyfall(['migrate', '--dry-run'], { cwd, env });
+  const dry = await keyfall(['migrate', '--dry-run'], { cwd, env: vault.env });
   expect(dry.stderr).toMatch(/TOKEN +the store holds it already/);
-  expect(await stored()).toMatchObject({ version: 1 });
+  expect(await vault.stored()).toMatchObject({ version: 1 });
   expect(await readdir(cwd)).toEqual(files);
 });
 
 test('a dry run shows the plan and changes nothing', async () => {
   const cwd = await folderWith(dotenv);
-  await store({ KEY: 'line 1\nline 2' });
-  const result = await keyfall(['migrate', '--dry-run', '--json'], { cwd, env });
+  await vault.store({ KEY: 'line 1\nline 2' });
+  const result = await keyfall(['migrate', '--dry-run', '--json'], { cwd, env: vault.env });
   expect(JSON.parse(result.stdout)).toEqual({
     source: '.env',
-    store: `vault ${server.address} ${mount}/shop-${path}`,
+    store: `vault ${vault.server.address} ${vault.mount}/${vault.path}`,
     dryRun: true,
     names: [
       { name: 'TOKEN', action: 'create' },
@@ -111,29 +126,29 @@ test('a dry run shows the plan and changes nothing', async () => {
   });
   expect(result.stderr).toMatch(/TOKEN +new in the store/);
   expect(result.output).not.toContain(canary);
-  expect(await stored()).toMatchObject({ version: 1 });
+  expect(await vault.stored()).toMatchObject({ version: 1 });
   expect(await readdir(cwd)).toEqual(['.env']);
 });
 
 describe('names that the store holds with another value', () => {
   const theirs = { TOKEN: 'theirs', OTHER: 'kept' };
-  beforeEach(() => store(theirs));
+  beforeEach(() => vault.store(theirs));
 
   test('stop it, and are named', async () => {
     const cwd = await folderWith(dotenv);
-    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     expect(result).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('other values for TOKEN'),
     });
     expect(result.output).not.toContain(canary);
-    expect(await stored()).toEqual({ version: 1, data: theirs });
+    expect(await vault.stored()).toEqual({ version: 1, data: theirs });
     expect(await readdir(cwd)).toEqual(['.env']);
   });
 
   test.each([['--dry-run'], ['--yes']])('are on stdout with --json (%s)', async (how) => {
     const cwd = await folderWith(dotenv);
-    const result = await keyfall(['migrate', how, '--json'], { cwd, env });
+    const result = await keyfall(['migrate', how, '--json'], { cwd, env: vault.env });
     expect(result.code).toBe(1);
     expect(JSON.parse(result.stdout)).toMatchObject({
       names: expect.arrayContaining([{ name: 'TOKEN', action: 'conflict' }]),
@@ -141,15 +156,15 @@ describe('names that the store holds with another value', () => {
     });
     expect(result.stderr).toContain('other values for TOKEN');
     expect(result.output).not.toContain(canary);
-    expect(await stored()).toEqual({ version: 1, data: theirs });
+    expect(await vault.stored()).toEqual({ version: 1, data: theirs });
   });
 
   test('stay with --on-conflict keep, also where there is nothing else to do', async () => {
     const cwd = await folderWith(dotenv);
     const keep = ['migrate', '--yes', '--on-conflict', 'keep'];
-    await keyfall(keep, { cwd, env });
-    expect(await stored()).toEqual({ version: 2, data: { ...migrated, ...theirs } });
-    const again = await keyfall(keep, { cwd, env });
+    await keyfall(keep, { cwd, env: vault.env });
+    expect(await vault.stored()).toEqual({ version: 2, data: { ...migrated, ...theirs } });
+    const again = await keyfall(keep, { cwd, env: vault.env });
     expect(again).toMatchObject({
       code: 0,
       stderr: expect.stringContaining(
@@ -160,27 +175,30 @@ describe('names that the store holds with another value', () => {
 
   test('are replaced with --on-conflict overwrite; a restore brings them back', async () => {
     const cwd = await folderWith(dotenv);
-    await keyfall(['migrate', '--yes', '--on-conflict', 'overwrite'], { cwd, env });
-    expect(await stored()).toEqual({ version: 2, data: { ...theirs, ...migrated } });
+    await keyfall(['migrate', '--yes', '--on-conflict', 'overwrite'], { cwd, env: vault.env });
+    expect(await vault.stored()).toEqual({ version: 2, data: { ...theirs, ...migrated } });
     const [backup = ''] = await backupsIn(cwd);
-    const restored = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+    const restored = await keyfall(['migrate', '--restore', backup, '--yes'], {
+      cwd,
+      env: vault.env,
+    });
     expect(restored).toMatchObject({ code: 0 });
     expect(restored.stderr).toMatch(
       /restored .*\.env, removed 2 names from vault .* and brought back what it held under TOKEN\./,
     );
     expect(restored.output).not.toMatch(/canary|theirs/);
-    expect(await stored()).toEqual({ version: 3, data: theirs });
+    expect(await vault.stored()).toEqual({ version: 3, data: theirs });
     // once more finds all of it done
-    const again = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+    const again = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env: vault.env });
     expect(again.code).toBe(0);
-    expect(await stored()).toEqual({ version: 3, data: theirs });
+    expect(await vault.stored()).toEqual({ version: 3, data: theirs });
   });
 
   test('are left out by --select', async () => {
     const cwd = await folderWith(dotenv);
-    await keyfall(['migrate', '--yes', '--select', 'KEY'], { cwd, env });
-    expect(await stored()).toEqual({ version: 2, data: { ...theirs, KEY: migrated.KEY } });
-    const result = await keyfall(['migrate', '--yes', '--select', 'KEYS'], { cwd, env });
+    await keyfall(['migrate', '--yes', '--select', 'KEY'], { cwd, env: vault.env });
+    expect(await vault.stored()).toEqual({ version: 2, data: { ...theirs, KEY: migrated.KEY } });
+    const result = await keyfall(['migrate', '--yes', '--select', 'KEYS'], { cwd, env: vault.env });
     expect(result).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('does not hold KEYS'),
@@ -191,29 +209,38 @@ describe('names that the store holds with another value', () => {
 test('--activate and --purge edit the file afterwards; a restore brings everything back', async () => {
   const cwd = await folderWith(dotenv);
   await chmod(join(cwd, '.env'), 0o640);
-  const result = await keyfall(['migrate', '--yes', '--activate', '--purge'], { cwd, env });
+  const result = await keyfall(['migrate', '--yes', '--activate', '--purge'], {
+    cwd,
+    env: vault.env,
+  });
   expect(result.code).toBe(0);
   const edited = await readFile(join(cwd, '.env'), 'utf8');
   expect(edited).toContain('# the shop\r\n');
   expect(edited).toContain('USE_VAULT=true\n');
   expect(edited).not.toMatch(/TOKEN='|KEY|EMPTY/);
   expect((await stat(join(cwd, '.env'))).mode & 0o777).toBe(0o640);
-  expect((await keyfall(['get', 'TOKEN'], { cwd, env })).stdout).toBe(`${canary}\n`);
+  expect((await keyfall(['get', 'TOKEN'], { cwd, env: vault.env })).stdout).toBe(`${canary}\n`);
 
   const [backup = ''] = await backupsIn(cwd);
-  const restored = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+  const restored = await keyfall(['migrate', '--restore', backup, '--yes'], {
+    cwd,
+    env: vault.env,
+  });
   expect(restored.code).toBe(0);
   expect(restored.output).not.toContain(canary);
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
   expect((await stat(join(cwd, '.env'))).mode & 0o777).toBe(0o640);
-  expect(await stored()).toEqual({ version: 2, data: {} });
+  expect(await vault.stored()).toEqual({ version: 2, data: {} });
 });
 
 test('after a --purge the summary says how to start with what is needed or not at all', async () => {
   const cwd = await folderWith(dotenv);
-  const result = await keyfall(['migrate', '--yes', '--activate', '--purge'], { cwd, env });
+  const result = await keyfall(['migrate', '--yes', '--activate', '--purge'], {
+    cwd,
+    env: vault.env,
+  });
   expect(result.stderr).toContain('keyfall run --only NAMES -- CMD');
-  const down = { ...env, VAULT_ADDR: 'http://127.0.0.1:1' };
+  const down = { ...vault.env, VAULT_ADDR: 'http://127.0.0.1:1' };
   const script = ['sh', '-c', 'echo started $TOKEN'];
   const anyway = await keyfall(['run', '--', ...script], { cwd, env: down });
   expect(anyway).toMatchObject({ code: 0, stdout: 'started\n' });
@@ -230,15 +257,15 @@ describe('in a git repository', () => {
     const cwd = await folderWith(dotenv);
     await git('git', ['init', '--quiet'], { cwd });
     await git('git', ['add', '.env'], { cwd });
-    const refused = await keyfall(['migrate', '--yes'], { cwd, env });
+    const refused = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('git tracks .env') });
-    expect(await stored()).toBeUndefined();
+    expect(await vault.stored()).toBeUndefined();
     expect(await backupsIn(cwd)).toEqual([]);
-    const dry = await keyfall(['migrate', '--dry-run'], { cwd, env });
+    const dry = await keyfall(['migrate', '--dry-run'], { cwd, env: vault.env });
     expect(dry).toMatchObject({ code: 0, stderr: expect.stringContaining('git tracks .env') });
-    const forced = await keyfall(['migrate', '--yes', '--force'], { cwd, env });
+    const forced = await keyfall(['migrate', '--yes', '--force'], { cwd, env: vault.env });
     expect(forced.code).toBe(0);
-    expect(await stored()).toEqual({ version: 1, data: migrated });
+    expect(await vault.stored()).toEqual({ version: 1, data: migrated });
   });
 
   test('a link to a file that git tracks is one, too', async () => {
@@ -247,21 +274,36 @@ describe('in a git repository', () => {
     await symlink('shop.env', join(cwd, '.env'));
     await git('git', ['init', '--quiet'], { cwd });
     await git('git', ['add', 'shop.env'], { cwd });
-    expect((await keyfall(['migrate', '--yes'], { cwd, env })).code).toBe(2);
+    expect((await keyfall(['migrate', '--yes'], { cwd, env: vault.env })).code).toBe(2);
+  });
+
+  test('also of another user, and whatever GIT_DIR says', async () => {
+    const cwd = await folderWith(dotenv);
+    await git('git', ['init', '--quiet'], { cwd });
+    await git('git', ['add', '.env'], { cwd });
+    // root alone can give it away
+    if (process.geteuid?.() === 0)
+      for (const path of [cwd, join(cwd, '.git')]) await chown(path, 1234, 1234);
+    const env = { ...vault.env, GIT_DIR: join(cwd, 'none'), GIT_INDEX_FILE: join(cwd, 'none') };
+    expect(await keyfall(['migrate', '--yes'], { cwd, env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('git tracks .env'),
+    });
+    expect(await vault.stored()).toBeUndefined();
   });
 
   test('a backup that git does not ignore is warned of', async () => {
     const cwd = await folderWith(dotenv);
     await git('git', ['init', '--quiet'], { cwd });
     await writeFile(join(cwd, '.gitignore'), '.env\n');
-    const warned = await keyfall(['migrate', '--yes'], { cwd, env });
+    const warned = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     expect(warned.stderr).toMatch(
       /git does not ignore \.env\.backup\.\S+, which holds every value/,
     );
     expect(warned.stderr).toContain('add .env.backup.* to .gitignore.');
     await writeFile(join(cwd, '.gitignore'), '.env\n.env.backup.*\n');
     await writeFile(join(cwd, '.env'), 'NEW=1\n');
-    const ignored = await keyfall(['migrate', '--yes'], { cwd, env });
+    const ignored = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     expect(ignored.code).toBe(0);
     expect(ignored.stderr).not.toContain('git does not ignore');
   });
@@ -270,7 +312,7 @@ describe('in a git repository', () => {
     const cwd = await folderWith(dotenv);
     await git('git', ['init', '--quiet'], { cwd });
     await git('git', ['add', '.env'], { cwd });
-    const result = await keyfall(['migrate', '--yes'], { cwd, env: { ...env, PATH: cwd } });
+    const result = await keyfall(['migrate', '--yes'], { cwd, env: { ...vault.env, PATH: cwd } });
     expect(result).toMatchObject({
       code: 0,
       stderr: expect.not.stringContaining('does not ignore'),
@@ -280,13 +322,16 @@ describe('in a git repository', () => {
 
 test('a restore leaves a name alone that somebody changed since', async () => {
   const cwd = await folderWith('A=1\nB=2\n');
-  await keyfall(['migrate', '--yes'], { cwd, env });
-  await store({ A: 'changed', B: '2' });
+  await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
+  await vault.store({ A: 'changed', B: '2' });
   const [backup = ''] = await backupsIn(cwd);
-  const restored = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+  const restored = await keyfall(['migrate', '--restore', backup, '--yes'], {
+    cwd,
+    env: vault.env,
+  });
   expect(restored.code).toBe(1);
   expect(restored.stderr).toContain('A changed in the store since then');
-  expect(await stored()).toEqual({ version: 3, data: { A: 'changed' } });
+  expect(await vault.stored()).toEqual({ version: 3, data: { A: 'changed' } });
 });
 
 test('a linked .env stays a link', async () => {
@@ -294,7 +339,7 @@ test('a linked .env stays a link', async () => {
   await mkdir(join(cwd, 'real'));
   await writeFile(join(cwd, 'real', 'shop.env'), 'A=1\n');
   await symlink('real/shop.env', join(cwd, '.env'));
-  await keyfall(['migrate', '--yes', '--activate'], { cwd, env });
+  await keyfall(['migrate', '--yes', '--activate'], { cwd, env: vault.env });
   expect(await readFile(join(cwd, 'real', 'shop.env'), 'utf8')).toBe('A=1\nUSE_VAULT=true\n');
   expect((await readdir(join(cwd, 'real'))).length).toBe(1);
 });
@@ -317,29 +362,29 @@ describe('what changes nothing', () => {
     const cwd = await folderWith(text && Buffer.from(text, 'latin1'));
     const files = await readdir(cwd);
     const args = code === 2 && why === '--yes' ? ['migrate'] : ['migrate', '--yes'];
-    const result = await keyfall(args, { cwd, env: { ...env, ...more } });
+    const result = await keyfall(args, { cwd, env: { ...vault.env, ...more } });
     expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(why) });
     expect(result.output).not.toContain(canary);
-    expect(await stored()).toBeUndefined();
+    expect(await vault.stored()).toBeUndefined();
     expect(await readdir(cwd)).toEqual(files);
   });
 
   test('nothing to migrate in a file of settings', async () => {
     const cwd = await folderWith('USE_VAULT=false\n');
-    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     expect(result).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing changed') });
-    expect(await stored()).toBeUndefined();
+    expect(await vault.stored()).toBeUndefined();
   });
 
   test('a token that may read and not write: denied, and no backup is left', async () => {
     const cwd = await folderWith(dotenv);
-    const policy = await server.createPolicy(
-      `path "${mount}/data/shop-${path}" { capabilities = ["read"] }`,
+    const policy = await vault.server.createPolicy(
+      `path "${vault.mount}/data/${vault.path}" { capabilities = ["read"] }`,
     );
-    const { token } = await server.createToken({ policies: [policy] });
+    const { token } = await vault.server.createToken({ policies: [policy] });
     const result = await keyfall(['migrate', '--yes'], {
       cwd,
-      env: { ...env, VAULT_TOKEN: token },
+      env: { ...vault.env, VAULT_TOKEN: token },
     });
     expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining('denied') });
     expect(result.output).not.toContain(canary);
@@ -348,44 +393,47 @@ describe('what changes nothing', () => {
 
   test('a .env too large for one request', async () => {
     const cwd = await folderWith(`BIG=${canary.repeat(80_000)}\n`);
-    const result = await keyfall(['migrate', '--yes'], { cwd, env });
+    const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     expect(result.code).not.toBe(0);
     expect(result.output).not.toContain(canary);
-    expect(await stored()).toBeUndefined();
+    expect(await vault.stored()).toBeUndefined();
     expect(await readdir(cwd)).toEqual(['.env']);
   });
 
   test('--restore of what is no backup', async () => {
     const cwd = await folderWith(dotenv);
-    const result = await keyfall(['migrate', '--restore', '.env', '--yes'], { cwd, env });
+    const result = await keyfall(['migrate', '--restore', '.env', '--yes'], {
+      cwd,
+      env: vault.env,
+    });
     expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('.env.journal') });
   });
 });
 
 test('what may surprise is said, without values', async () => {
   const cwd = await folderWith('A=1\nA=2\nnot a pair\nURL="$HOST/x"\n');
-  const { stderr } = await keyfall(['migrate', '--dry-run'], { cwd, env });
+  const { stderr } = await keyfall(['migrate', '--dry-run'], { cwd, env: vault.env });
   expect(stderr).toContain('.env has A more than once');
   expect(stderr).toContain('does not read, and that are not migrated: 3.');
   expect(stderr).toContain('URL would be expanded');
 });
 
 test('into an engine of version 1', async () => {
-  const v1 = await server.mountKv({ version: 1 });
+  const v1 = await vault.server.mountKv({ version: 1 });
   const cwd = await folderWith(dotenv);
   const result = await keyfall(['migrate', '--yes'], {
     cwd,
-    env: { ...env, VAULT_MOUNT_POINT: v1 },
+    env: { ...vault.env, VAULT_MOUNT_POINT: v1 },
   });
   expect(result.code).toBe(0);
-  const { body } = await server.request('GET', `${v1}/shop-${path}`);
+  const { body } = await vault.server.request('GET', `${v1}/${vault.path}`);
   expect(body.data).toEqual(migrated);
 });
 
 describe('a restore', () => {
   async function migratedFolder(): Promise<{ cwd: string; backup: string }> {
     const cwd = await folderWith(dotenv);
-    await keyfall(['migrate', '--yes'], { cwd, env });
+    await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     const [backup = ''] = await backupsIn(cwd);
     return { cwd, backup };
   }
@@ -396,18 +444,21 @@ describe('a restore', () => {
     for (const more of [['--dry-run'], ['--purge'], ['--select', 'TOKEN'], ['.env.other']]) {
       const result = await keyfall(['migrate', '--restore', backup, '--yes', ...more], {
         cwd,
-        env,
+        env: vault.env,
       });
       expect(result.code).toBe(2);
     }
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`${dotenv}LATER=1\n`);
-    expect((await stored())?.data).toEqual(migrated);
+    expect((await vault.stored())?.data).toEqual(migrated);
   });
 
   test('loses no edit that was made to the file since', async () => {
     const { cwd, backup } = await migratedFolder();
     await writeFile(join(cwd, '.env'), `${dotenv}LATER=precious\n`);
-    const result = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+    const result = await keyfall(['migrate', '--restore', backup, '--yes'], {
+      cwd,
+      env: vault.env,
+    });
     expect(result.code).toBe(0);
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
     const other = (await backupsIn(cwd)).find((name) => name !== backup) ?? '';
@@ -422,8 +473,45 @@ describe('a restore', () => {
     const facts = JSON.parse(await readFile(journal, 'utf8'));
     await writeFile(join(cwd, 'victim'), 'VICTIM=1\n');
     await writeFile(journal, JSON.stringify({ ...facts, source: join(cwd, 'victim') }));
-    const result = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+    const result = await keyfall(['migrate', '--restore', backup, '--yes'], {
+      cwd,
+      env: vault.env,
+    });
     expect(result.code).toBe(2);
     expect(await readFile(join(cwd, 'victim'), 'utf8')).toBe('VICTIM=1\n');
+  });
+
+  test('goes to the store that the migration went to, and to no file before that has agreed', async () => {
+    const { cwd, backup } = await migratedFolder();
+    await writeFile(join(cwd, '.env'), 'LATER=1\n');
+    const restore = ['migrate', '--restore', backup, '--yes'];
+    const elsewhere = { ...vault.env, VAULT_SECRET_PATH: 'elsewhere' };
+    expect(await keyfall(restore, { cwd, env: elsewhere })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('and the migration went to'),
+    });
+    const rule = `path "${vault.mount}/data/${vault.path}" { capabilities = ["read"] }`;
+    const policies = [await vault.server.createPolicy(rule)];
+    const { token } = await vault.server.createToken({ policies });
+    const denied = await keyfall(restore, { cwd, env: { ...vault.env, VAULT_TOKEN: token } });
+    expect(denied).toMatchObject({ code: 4, stderr: expect.stringContaining('denied') });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('LATER=1\n');
+    expect((await vault.stored())?.data).toEqual(migrated);
+  });
+
+  test('finds the file where its folder is by now, and makes one that is gone', async () => {
+    const { cwd, backup } = await migratedFolder();
+    const moved = join(await folderWith(), 'moved');
+    await mkdir(moved);
+    for (const name of [backup, `${backup}.journal`])
+      await rename(join(cwd, name), join(moved, name));
+    const result = await keyfall(['migrate', '--restore', backup, '--yes'], {
+      cwd: moved,
+      env: vault.env,
+    });
+    expect(result).toMatchObject({ code: 0 });
+    expect(await readFile(join(moved, '.env'), 'utf8')).toBe(dotenv);
+    expect((await stat(join(moved, '.env'))).mode & 0o777).toBe(0o600);
+    expect((await vault.stored())?.data).toEqual({});
   });
 });

@@ -3,18 +3,26 @@
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { memoryProvider, type SecretProvider } from '@keyfall/core';
-import { expect, test, vi } from 'vitest';
+import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { dotenvProvider } from '@keyfall/provider-dotenv';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
 import { folderWith } from './keyfall.ts';
 
+const said: string[] = [];
 vi.mock('../src/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal.ts')>()),
-  notice: () => {},
-  writeLine: () => {},
+  notice: (text: string) => said.push(text),
+  writeLine: (text: string) => said.push(text),
 }));
+beforeEach(() => {
+  said.length = 0;
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 /** A store to which somebody else writes each time just before we do. */
 function contested(...others: Readonly<Record<string, string>>[]): SecretProvider {
@@ -115,4 +123,74 @@ test('a store that cannot be written to', async () => {
   const { write: _, ...readOnly } = memoryProvider();
   await expect(run(readOnly, cwd)).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
   expect(await readdir(cwd)).toEqual(['.env']);
+});
+
+test('--activate holds the file from the backup to the edit: no other writer comes in between', async () => {
+  const cwd = await folderWith('A=1\n');
+  const store = memoryProvider();
+  let refusal: unknown;
+  const busy: SecretProvider = {
+    ...store,
+    async write(changes, context) {
+      const other = dotenvProvider({ path: join(cwd, '.env') });
+      refusal = await other
+        .write?.({ entries: new Map([['LATER', '2']]) }, { ...context, timeLeft: () => 0 })
+        .catch((error) => error);
+      return (await store.write?.(changes, context)) ?? { conditional: false };
+    },
+  };
+  expect((await run(busy, cwd, { activate: true })).result).toMatchObject({ fileChanged: true });
+  expect(refusal).toMatchObject({
+    code: 'ERR_SECRET_UNAVAILABLE',
+    message: expect.stringContaining('is locked by another writer'),
+  });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nUSE_VAULT=true\n');
+});
+
+test('a store that writes name by name and stops half-way: what it wrote can be undone, and gone on with', async () => {
+  const cwd = await folderWith('A=1\nB=2\n');
+  const store = memoryProvider();
+  let isRefusing = true;
+  const named: SecretProvider = {
+    ...store,
+    atomicity: 'name',
+    async write(changes, context) {
+      const [first] = changes.entries;
+      if (!isRefusing || !first)
+        return (await store.write?.(changes, context)) ?? { conditional: false };
+      await store.write?.({ entries: new Map([first]) }, context);
+      throw new SecretError('ERR_SECRET_DENIED', 'B was not written, A was: it may not');
+    },
+  };
+  await expect(run(named, cwd, { purge: true })).rejects.toMatchObject({
+    code: 'ERR_SECRET_DENIED',
+  });
+  expect(said.at(-1)).toMatch(/not certain .* keyfall migrate --restore \S+\.env\.backup\.\w+\.$/);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nB=2\n');
+  isRefusing = false;
+  const { result, values } = await run(named, cwd, { purge: true });
+  expect(values).toEqual({ A: '1', B: '2' });
+  expect(said).toContain('going on with a migration that was interrupted.');
+  const journal = await readFile(`${result.backup}.journal`, 'utf8');
+  expect(JSON.parse(journal)).toMatchObject({ state: 'done', created: ['A', 'B'] });
+  expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
+});
+
+test.each(['maybe', ''])(
+  'USE_VAULT=%s in the file is neither yes nor no, and no obstacle',
+  async (useVault) => {
+    const cwd = await folderWith(`A=1\nUSE_VAULT=${useVault}\n`);
+    const store = memoryProvider();
+    await run(store, cwd);
+    expect(said.at(-1)).toContain('set USE_VAULT=true in');
+    await run(store, cwd, { activate: true });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nUSE_VAULT=true\n');
+  },
+);
+
+test('a USE_VAULT of the environment that wins over the file is told', async () => {
+  const cwd = await folderWith('A=1\n');
+  vi.stubEnv('USE_VAULT', 'false');
+  await run(memoryProvider(), cwd, { activate: true });
+  expect(said.at(-1)).toContain('unset USE_VAULT in the environment: it turns Vault off');
 });

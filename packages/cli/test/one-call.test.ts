@@ -6,6 +6,7 @@ import { oneCall } from '../src/one-call.ts';
 
 const canary = 'canary-0ne-call';
 const provider: SecretProvider = memoryProvider({ A: canary });
+const shell = { options: {}, configuration: undefined };
 
 test('what it answers, and its own errors, as they are', async () => {
   const batch = await oneCall(provider, (context) => provider.read('all', context));
@@ -45,7 +46,7 @@ test('a check that throws is a finding, without what it threw', async () => {
     ...provider,
     check: () => Promise.reject(new Error(canary)),
   };
-  const diagnosis = await diagnoseProvider(broken, undefined);
+  const diagnosis = await diagnoseProvider(broken, shell);
   assertNoLeak([canary], diagnosis);
   expect(diagnosis).toMatchObject({
     code: 'ERR_SECRET_INVALID',
@@ -64,7 +65,7 @@ test('one denied name is told of a provider that cannot be checked', async () =>
       ]),
     }),
   };
-  expect(await diagnoseProvider(partial, undefined)).toEqual({
+  expect(await diagnoseProvider(partial, shell)).toEqual({
     about: 'own (store)',
     code: 'ERR_SECRET_DENIED',
     findings: [

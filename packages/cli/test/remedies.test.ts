@@ -26,9 +26,9 @@ test.each(evil.filter((text) => !text.includes('\n')))(
   (text) => {
     const finding = failing('git and .env', 'the next git add --all takes it in', '');
     const command = commandFor({ ...finding, subject: `git and ${text}` }, undefined) ?? '';
-    const [echo = '', redirection] = command.split(' >> ');
+    const [print = '', redirection] = command.split(' >> ');
     expect(redirection).toBe('.gitignore');
-    expect(execFileSync('bash', ['-c', echo], { encoding: 'utf8' })).toBe(`${text}\n`);
+    expect(execFileSync('bash', ['-c', print], { encoding: 'utf8' })).toBe(`\n${text}\n`);
     const mounts = failing(
       'mount',
       'nothing is mounted at kv',

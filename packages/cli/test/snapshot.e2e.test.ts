@@ -1,8 +1,11 @@
 /**
  * `keyfall snapshot`: the fallback that is not plain text, with a real server that goes away.
  */
+import { execFile } from 'node:child_process';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { encryptSopsFile } from '@keyfall/provider-sops';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
@@ -85,7 +88,7 @@ test('a name that is gone does not live on in the snapshot', async () => {
 });
 
 test('while a provider cannot be asked the last snapshot stays as it is', async () => {
-  const { cwd, env } = await shop();
+  const { cwd, env, server } = await shop();
   await keyfall(take, { cwd, env });
   const before = await readFile(join(cwd, file), 'utf8');
   const down = { ...env, VAULT_ADDR: 'http://127.0.0.1:1' };
@@ -93,6 +96,10 @@ test('while a provider cannot be asked the last snapshot stays as it is', async 
   expect(result).toMatchObject({ code: 3, stderr: expect.stringContaining('left as it is') });
   const denied = await keyfall(take, { cwd, env: { ...env, VAULT_TOKEN: 'hvs.wrong' } });
   expect(denied.code).toBe(4);
+  // a document that is gone, or whose path is mistyped, would leave the .env alone in it
+  await server.request('DELETE', 'secret/metadata/shop');
+  const gone = await keyfall(take, { cwd, env });
+  expect(gone).toMatchObject({ code: 3, stderr: expect.stringContaining('has nothing at') });
   expect(await readFile(join(cwd, file), 'utf8')).toBe(before);
 });
 
@@ -131,6 +138,31 @@ test('part of the names, to several keys, in a file of another form', async () =
   expect(JSON.parse(text)).toMatchObject({ TOKEN: expect.stringContaining('ENC[AES256_GCM') });
   const missing = await keyfall([...take, '--only', 'NONE'], { cwd, env });
   expect(missing.code).toBe(1);
+});
+
+test('replaces a snapshot of any form, and no other file', async () => {
+  const cwd = await folderWith(`TOKEN=${canary}\n`);
+  await install(cwd, '@keyfall/provider-sops');
+  const values = new Map([['TOKEN', canary]]);
+  const forms = ['yaml', 'json', 'env', 'ini'].map((form) => `shop.enc.${form}`);
+  for (const form of forms)
+    await encryptSopsFile(join(cwd, form), values, { ageRecipients: [ageKey.recipient] });
+  const again = await Promise.all(forms.map((form) => keyfall([...take, form], { cwd })));
+  expect(again.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+  const compose = 'services:\n  sops:\n    image: sops\n';
+  await writeFile(join(cwd, 'compose.yaml'), compose);
+  for (const other of ['.env', 'compose.yaml']) {
+    const result = await keyfall([...take, other], { cwd });
+    expect(result).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${other} is there, and is no encrypted file`),
+    });
+    expect(result.output).not.toContain('canary');
+  }
+  await promisify(execFile)('mkfifo', [join(cwd, 'pipe.yaml')]);
+  expect((await keyfall([...take, 'pipe.yaml'], { cwd })).code).toBe(5);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`TOKEN=${canary}\n`);
+  expect(await readFile(join(cwd, 'compose.yaml'), 'utf8')).toBe(compose);
 });
 
 test.each([

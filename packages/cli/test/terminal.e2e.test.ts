@@ -48,8 +48,21 @@ test('migrate asks, and changes nothing on a no', async () => {
   expect(await readdir(cwd)).toEqual(['.env']);
   const yes = await onTerminal(['migrate'], [['Write 1 name to', 'y']], { cwd, env: shop });
   expect(yes.code).toBe(0);
-  for (const step of ['Backing up .env', 'Writing 1 name to vault', 'Reading it back'])
-    expect(yes.output).toContain(step);
+  // the plan, a bar over the steps, and what to do next
+  expect(yes.output).toMatch(/\.env \(1 name\) -> vault \(.*\)\r\n {2}A {2}new in the store\r\n/);
+  for (const [bar, step] of [
+    ['....................', 'Backing up .env'],
+    ['#######.............', 'Writing 1 name to vault'],
+    ['#############.......', 'Reading it back and comparing'],
+  ])
+    expect(yes.output).toContain(`[${bar}] ${step}`);
+  for (const next of [
+    'set USE_VAULT=true in .env (or run this again with --activate)',
+    /keep \.env\.backup\.\w+ out of git and in a safe place/,
+    '--purge removes its plain text',
+    /to undo all of it: keyfall migrate --restore \.env\.backup\.\w+/,
+  ])
+    expect(yes.output).toMatch(next);
   const { body } = await server.request('GET', `${mount}/data/declined`);
   expect(body.data).toMatchObject({ data: { A: '1' } });
 });
@@ -108,6 +121,21 @@ describe('names that the store holds with another value are asked about', () => 
     });
     expect(await readdir(shop.cwd)).toEqual(['.env']);
     expect(await stored('stop')).toEqual({ A: 'canary-a', B: 'canary-b' });
+  });
+
+  test('and who may not replace them is told at once', async () => {
+    const { cwd, env } = await conflicting('denied');
+    const policy = await server.createPolicy(
+      `path "${mount}/data/denied" { capabilities = ["read"] }`,
+    );
+    const { token } = await server.createToken({ policies: [policy] });
+    const result = await onTerminal(
+      ['migrate', '--select', 'A'],
+      [['A has another value', `${down}\r`]],
+      { cwd, env: { ...env, VAULT_TOKEN: token } },
+    );
+    expect(result).toMatchObject({ code: 4, output: expect.stringContaining('may not write it') });
+    expect(await readdir(cwd)).toEqual(['.env']);
   });
 
   test('unless --on-conflict has the answer, or nobody is to be asked', async () => {

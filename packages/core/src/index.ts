@@ -13,6 +13,7 @@ export { labelOf } from './label.ts';
 export type { LoadOptions } from './load.ts';
 export type { MemoryProviderOptions } from './memory-provider.ts';
 export { memoryProvider } from './memory-provider.ts';
+export { nearNames } from './near-names.ts';
 export type { PollOptions } from './poll-for-changes.ts';
 export { pollForChanges } from './poll-for-changes.ts';
 export type { ChunkRedactor, Redactor, RedactorOptions } from './redaction/redactor.ts';

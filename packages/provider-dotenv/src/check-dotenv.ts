@@ -100,10 +100,13 @@ async function gitOf(shown: string, { path, tracked }: Exposure): Promise<Provid
 
 /** Whether git ignores the file; `undefined` without a git or a repository. */
 function isIgnored(path: string): Promise<boolean | undefined> {
-  // No program that a repository's configuration names, and no secret in git's environment.
+  // No program that a repository's configuration names, and no secret in git's environment. So one of
+  // another user, as root meets it in a container, can be asked as well.
   const args = [
     '-c',
     'core.fsmonitor=false',
+    '-c',
+    'safe.directory=*',
     'check-ignore',
     '--quiet',
     '--',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -173,9 +173,12 @@ describe('check', () => {
     ]);
   });
 
-  test('finds a file that the next git add takes in', async () => {
+  test("finds a file that the next git add takes in, in another user's repository too", async () => {
     await writeFile(path, 'A=1\n');
     git('init', '-q');
+    // root alone can give it away
+    if (process.geteuid?.() === 0)
+      for (const each of [folder, join(folder, '.git')]) await chown(each, 1234, 1234);
     expect(await findings()).toContainEqual({
       subject: `git and ${path}`,
       state: 'failing',

@@ -2,11 +2,10 @@
  * What `doctor` shows of a document: whether it is there, what the token may do with it, and what was
  * probably meant if it is not.
  */
-import { isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
+import { isSecretError, nearNames, type ProviderCheck, type ReadContext } from '@keyfall/core';
 import type { KvDocumentStore } from './kv-document.ts';
 import { listFolder } from './kv-listing.ts';
 import type { KvMount } from './kv-mount.ts';
-import { nearNames } from './near-names.ts';
 import type { VaultClient } from './vault-client.ts';
 import type { VaultSettings } from './vault-settings.ts';
 

@@ -87,6 +87,7 @@ export async function initCommand(options: InitOptions): Promise<number> {
     });
   const questions = options.yes ? proposals : await import('../config/ask.ts');
   const ids = options.providers ?? (await questions.askProviders(labels(), ['vault', 'dotenv']));
+  assertDistinct(ids);
   const profiles = options.profiles ?? (await questions.askNames('Profiles, such as dev, prod'));
   const providers = [];
   for (const id of ids) {
@@ -116,6 +117,15 @@ export async function initCommand(options: InitOptions): Promise<number> {
     `\`keyfall doctor${profiles.length > 0 ? ` --profile ${printable(profiles[0] ?? '')}` : ''}\` says what is still to do.`,
   );
   return 0;
+}
+
+/** Two of one kind need names of their own, which are for whoever writes the configuration by hand. */
+function assertDistinct(ids: readonly string[]): void {
+  const twice = ids.find((id, at) => ids.indexOf(id) !== at);
+  if (twice === undefined) return;
+  throw new SecretError('ERR_SECRET_CONFIG', `${printable(twice)} is named twice`, {
+    hint: 'Name it once; in the configuration a second one can be given a name of its own.',
+  });
 }
 
 /** What is answered where nobody is asked. */

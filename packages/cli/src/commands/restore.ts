@@ -2,7 +2,7 @@
  * `keyfall migrate --restore BACKUP`: the file gets its old bytes back, and the store what it held
  * before, as a new version of its own.
  */
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { confirm } from '../confirm.ts';
 import { exitCodes } from '../exit-code.ts';
@@ -38,11 +38,11 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
   const isOfStores = path.endsWith('.journal');
   const journalFile = isOfStores ? path : journalPath(path);
   const journal = await readJournal(journalFile);
-  if (!isOfStores) assertBelongsTo(journal.source, path);
+  const source = isOfStores ? journal.source : fileOf(journal.source, path);
   const backup = isOfStores ? undefined : await readSource(path);
-  const { values } = backup ?? (await resolveStoreSource(options, journal.source));
+  const { values } = backup ?? (await resolveStoreSource(options, source));
   const target = openTarget(
-    await resolveDestination({ ...options, ...(backup && { file: path }) }, journal.source),
+    await resolveDestination({ ...options, ...(backup && { file: path }) }, source),
   );
   try {
     if (target.store !== journal.store)
@@ -53,16 +53,15 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
           hint: 'Give the same --to and configuration, and unset the VAULT_* variables that differ.',
         },
       );
-    const file = backup && printable(journal.source);
-    const subject = backup ? journal.source : 'keyfall-migration';
+    const file = backup && printable(source);
     const undoing = await planUndoing(journal, values, target);
     if (!options.yes) await confirm(questionOf(undoing, file, target));
-    await holding(subject, async (now) => {
+    await holding(isOfStores ? 'keyfall-migration' : source, async (now) => {
       await undo(target, undoing);
       if (backup === undefined) return undefined;
       // edits since then are not lost
       if (now !== undefined && !now.equals(backup.bytes)) {
-        const later = await freePath(`${journal.source}.backup`, new Date(), journalPath);
+        const later = await freePath(`${source}.backup`, new Date(), journalPath);
         await backUp(later, now);
         notice(`what ${file} held until now is in ${printable(later)}.`);
       }
@@ -73,7 +72,7 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
     const { removed, broughtBack, changed, lost } = undoing;
     if (options.json)
       await printJson({
-        source: journal.source,
+        source,
         store: journal.store,
         ...(backup && { backup: resolve(path) }),
         removed,
@@ -185,11 +184,14 @@ function tell(
     );
 }
 
-/** A journal is a file like any other, perhaps a stranger's: it must not choose what is overwritten. */
-function assertBelongsTo(file: string, backup: string): void {
+/**
+ * The file that a backup beside it is of, wherever their folder is by now. A journal is a file like any
+ * other, perhaps a stranger's: it must not choose what is overwritten.
+ */
+function fileOf(source: string, backup: string): string {
   const path = resolve(backup);
-  if (dirname(file) === dirname(path) && basename(path).startsWith(`${basename(file)}.backup.`))
-    return;
+  const name = basename(source);
+  if (basename(path).startsWith(`${name}.backup.`)) return join(dirname(path), name);
   throw new SecretError(
     'ERR_SECRET_CONFIG',
     `the journal of ${printable(backup)} is about another file than this backup's`,

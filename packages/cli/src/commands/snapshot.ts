@@ -2,7 +2,7 @@
  * `keyfall snapshot [FILE]`: what the chain resolves now, in an encrypted file: a fallback that is not
  * plain text. It is encrypted to public keys, so the machine that makes it need not be able to read it.
  */
-import { realpath } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { openChain } from '../cli-chain.ts';
@@ -29,8 +29,9 @@ type EncryptSopsFile = (
 /**
  * Writes the file, and returns 0.
  *
- * @throws `ERR_SECRET_CONFIG` without a public key; `ERR_SECRET_UNAVAILABLE` if a provider could not
- *   be asked: a snapshot of second-hand values would outlive the outage
+ * @throws `ERR_SECRET_CONFIG` without a public key; `ERR_SECRET_CONFLICT` if the file is there and is no
+ *   snapshot; `ERR_SECRET_UNAVAILABLE` if a provider could not be asked: a snapshot of second-hand values
+ *   would outlive the outage
  */
 export async function snapshotCommand(path: string, options: SnapshotOptions): Promise<number> {
   const recipients = options.recipient ?? recipientsOf(process.env['SOPS_AGE_RECIPIENTS']);
@@ -38,6 +39,7 @@ export async function snapshotCommand(path: string, options: SnapshotOptions): P
     throw new SecretError('ERR_SECRET_CONFIG', 'nobody is named who can open the snapshot', {
       hint: 'Make a key with age-keygen -o key.txt, and name its public part: --recipient age1…',
     });
+  await assertReplaceable(path);
   const config = configFile(options);
   const { packageOf } = await import('../config/make-providers.ts');
   const sops = await packageOf('sops', config ?? join(process.cwd(), 'keyfall.config.js'));
@@ -52,6 +54,28 @@ export async function snapshotCommand(path: string, options: SnapshotOptions): P
   if (options.json) await printJson({ file: path, names: [...values.keys()], left, recipients });
   return 0;
 }
+
+/**
+ * Makes sure that what is replaced is a snapshot: a `.env` or a configuration that is named by mistake
+ * would be gone.
+ */
+async function assertReplaceable(path: string): Promise<void> {
+  // what is no file, or cannot be read, is told by who writes
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  const text = isFile ? await readFile(path, 'utf8').catch(() => '') : '';
+  if (text === '' || sopsMetadata.test(text)) return;
+  throw new SecretError(
+    'ERR_SECRET_CONFLICT',
+    `${printable(path)} is there, and is no encrypted file`,
+    { hint: 'Name another file, or remove it first.' },
+  );
+}
+
+/** Where sops's metadata begins in YAML, JSON, dotenv and INI. */
+const sopsMetadata = /^(?:sops:|\s*"sops": ?\{|sops_mac=|\[sops\])/m;
 
 /** What the chain holds without the snapshot itself: a name that is gone must not live on in it. */
 async function resolved(

@@ -3,7 +3,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { SecretError } from '@keyfall/core';
-import { declareNames } from '../name-types.ts';
+import { declareNames, isOurs } from '../name-types.ts';
 import { errnoCode } from '../report-error.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { countNames, printable, printData, report, waitingFor } from '../terminal.ts';
@@ -14,7 +14,11 @@ export interface TypesOptions extends SettingsOptions {
   readonly out?: string;
 }
 
-/** Prints the declarations, or writes them where they are not what the file holds already. */
+/**
+ * Prints the declarations, or writes them where they are not what the file holds already.
+ *
+ * @throws `ERR_SECRET_CONFLICT` if the file holds something else than names declared before
+ */
 export async function typesCommand({ out, ...options }: TypesOptions): Promise<number> {
   const names = await withChain(options, async ({ secrets, names: needed }) => [
     ...new Set([...(await waitingFor('reading the names', () => secrets.list())), ...needed]),
@@ -25,6 +29,14 @@ export async function typesCommand({ out, ...options }: TypesOptions): Promise<n
     return 0;
   }
   const before = await readFile(out, 'utf8').catch(() => undefined);
+  if (before && !isOurs(before))
+    throw new SecretError(
+      'ERR_SECRET_CONFLICT',
+      `${printable(out)} is there, and not made by this`,
+      {
+        hint: 'Name another file with --out, or remove it first.',
+      },
+    );
   if (before === text) report(`${printable(out)} has all ${countNames(names.length)} already.`);
   else {
     await write(out, text);

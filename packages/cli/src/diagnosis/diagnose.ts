@@ -5,7 +5,13 @@ import { isSecretError, type SecretError } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import type { CliChain } from '../cli-chain.ts';
 import { shownFile } from '../config/find-config.ts';
-import { configFile, namesVault, type SettingsOptions, withChain } from '../settings.ts';
+import {
+  configFile,
+  namesVault,
+  type SettingsOptions,
+  vaultAddressOfFile,
+  withChain,
+} from '../settings.ts';
 import {
   type Diagnosis,
   diagnoseProvider,
@@ -14,6 +20,7 @@ import {
   withCommand,
 } from './finding.ts';
 import { checkNames, checkNode } from './machine.ts';
+import type { Shell } from './typed-command.ts';
 
 /**
  * The providers of the chain, looked at side by side.
@@ -21,7 +28,7 @@ import { checkNames, checkNode } from './machine.ts';
  */
 export function diagnoseChain(options: SettingsOptions): Promise<readonly Diagnosis[]> {
   const file = configFile(options);
-  return withChain(options, (chain) => diagnoseProviders(chain, file));
+  return withChain(options, (chain) => diagnoseProviders(chain, shellOf(options, file)));
 }
 
 /** The machine, the settings and every provider. Settings that are wrong are a finding too. */
@@ -34,39 +41,40 @@ export async function diagnoseAll(options: SettingsOptions): Promise<readonly Di
   let file: string | undefined;
   try {
     file = configFile(options);
-    return await withChain(options, async (chain) => [
-      machine(await settingsOf(chain, file, options), ...(await checkNames(chain))),
-      ...(await diagnoseProviders(chain, file)),
-    ]);
+    const shell = shellOf(options, file);
+    return await withChain(options, async (chain) => {
+      const findings = [await settingsOf(chain, shell), ...(await checkNames(chain))];
+      return [
+        machine(...findings.map((finding) => withCommand(finding, shell))),
+        ...(await diagnoseProviders(chain, shell)),
+      ];
+    });
   } catch (error) {
     if (!isSecretError(error)) throw error;
-    const settings = withCommand(findingOf('settings', error), file && shownFile(file));
-    return [
-      { ...machine(settings), code: error.code },
-      ...(await whatIsLeft(options, file, error)),
-    ];
+    const shell = shellOf(options, file);
+    // a .env that cannot be read names no server, and neither does one beside a configuration
+    const address =
+      file === undefined ? await vaultAddressOfFile(options).catch(() => undefined) : undefined;
+    const settings = withCommand(findingOf('settings', error), { ...shell, address });
+    return [{ ...machine(settings), code: error.code }, ...(await whatIsLeft(shell, error))];
   }
 }
 
-function diagnoseProviders(
-  { providers }: CliChain,
-  configuration: string | undefined,
-): Promise<readonly Diagnosis[]> {
-  return Promise.all(
-    providers.map((provider) =>
-      diagnoseProvider(provider, configuration && shownFile(configuration)),
-    ),
-  );
+function shellOf(options: SettingsOptions, file: string | undefined): Shell {
+  return { options, configuration: file && shownFile(file) };
+}
+
+function diagnoseProviders({ providers }: CliChain, shell: Shell): Promise<readonly Diagnosis[]> {
+  return Promise.all(providers.map((provider) => diagnoseProvider(provider, shell)));
 }
 
 async function settingsOf(
   { providers }: CliChain,
-  configuration: string | undefined,
-  options: SettingsOptions,
+  { configuration, options }: Shell,
 ): Promise<Finding> {
   const subject = 'settings';
   if (configuration !== undefined)
-    return { subject, state: 'ready', message: `come from ${shownFile(configuration)}` };
+    return { subject, state: 'ready', message: `come from ${configuration}` };
   if (!providers.some(({ name }) => name === 'vault') && (await namesVault(options)))
     return {
       subject,
@@ -78,11 +86,8 @@ async function settingsOf(
 }
 
 /** The `.env` by itself, where there is no chain to look at. */
-async function whatIsLeft(
-  { dotenv = '.env' }: SettingsOptions,
-  configuration: string | undefined,
-  why: SecretError,
-): Promise<readonly Diagnosis[]> {
-  if (configuration !== undefined || why.provider === 'dotenv') return [];
-  return [await diagnoseProvider(dotenvProvider({ path: dotenv }), undefined)];
+async function whatIsLeft(shell: Shell, why: SecretError): Promise<readonly Diagnosis[]> {
+  if (shell.configuration !== undefined || why.provider === 'dotenv') return [];
+  const { dotenv = '.env' } = shell.options;
+  return [await diagnoseProvider(dotenvProvider({ path: dotenv }), shell)];
 }

@@ -10,6 +10,7 @@ import {
 } from '@keyfall/core';
 import { oneCall } from '../one-call.ts';
 import { commandFor } from './remedies.ts';
+import { type Shell, typedCommand } from './typed-command.ts';
 
 /** One line of `doctor`. */
 export interface Finding extends ProviderCheck {
@@ -29,26 +30,24 @@ export interface Diagnosis {
 /**
  * Looks at a provider. Nothing is read from one that is in order.
  *
- * @param configuration - the file that its settings come from, where they do not come from variables
+ * @param shell - where the commands are typed
  */
-export async function diagnoseProvider(
-  provider: SecretProvider,
-  configuration: string | undefined,
-): Promise<Diagnosis> {
+export async function diagnoseProvider(provider: SecretProvider, shell: Shell): Promise<Diagnosis> {
   const about = labelOf(provider.name, provider.store);
   const { findings, code } = await askProvider(provider);
+  const [address] = /\bhttps?:\/\/[^\s,]+/.exec(provider.store) ?? [];
   return {
     about,
-    findings: findings.map((finding) => withCommand(finding, configuration)),
+    findings: findings.map((finding) => withCommand(finding, { ...shell, address })),
     ...(code !== undefined && { code }),
   };
 }
 
 /** The finding with the command that mends it, where there is one. */
-export function withCommand(finding: Finding, configuration: string | undefined): Finding {
-  if (finding.state === 'ready' || finding.command !== undefined) return finding;
-  const command = commandFor(finding, configuration);
-  return command === undefined ? finding : { ...finding, command };
+export function withCommand(finding: Finding, shell: Shell): Finding {
+  if (finding.state === 'ready') return finding;
+  const command = finding.command ?? commandFor(finding, shell.configuration);
+  return command === undefined ? finding : { ...finding, command: typedCommand(command, shell) };
 }
 
 type Answer = Pick<Diagnosis, 'findings' | 'code'>;

@@ -1,9 +1,8 @@
 /**
  * What `doctor` looks at besides the providers: what Keyfall runs on, and the settings.
  */
-import { isSecretError } from '@keyfall/core';
+import { isSecretError, nearNames } from '@keyfall/core';
 import type { CliChain } from '../cli-chain.ts';
-import { nearNames } from '../near-names.ts';
 import { isOlder, oldestNode } from '../node-version.ts';
 import { listNames } from '../terminal.ts';
 import type { Finding } from './finding.ts';

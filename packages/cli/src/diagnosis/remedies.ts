@@ -23,7 +23,7 @@ const remedies: readonly Remedy[] = [
     found: /refused the connection/,
     command: (finding) =>
       /\/\/(127\.|localhost|\[::1\])/.test(finding.message)
-        ? 'bao server -dev'
+        ? startServer(finding.message)
         : 'systemctl start openbao',
   },
   {
@@ -128,13 +128,13 @@ const remedies: readonly Remedy[] = [
     found: /tracks it/,
     command: (finding) => {
       const file = fileOf(finding);
-      return `git rm --cached ${file} && echo ${quoted(baseOf(finding))} >> .gitignore`;
+      return `git rm --cached ${file} && ${ignore(finding)}`;
     },
   },
   {
     subject: /^git and /,
     found: /takes it in/,
-    command: (finding) => `echo ${quoted(baseOf(finding))} >> .gitignore`,
+    command: (finding) => ignore(finding),
   },
   {
     subject: /^(lines|names) of /,
@@ -194,6 +194,17 @@ function harmless(command: string | undefined): string | undefined {
   return command !== undefined && /^[\w@%+=:,./ -]+$/.test(command) ? command : undefined;
 }
 
+/** A development server at the address that refused; its own is port 8200. */
+function startServer(message: string): string {
+  const [, port = '8200'] = /\/\/(?:\[::1\]|[\w.]+):(\d+)/.exec(message) ?? [];
+  return `bao server -dev${port === '8200' ? '' : ` -dev-listen-address=127.0.0.1:${port}`}`;
+}
+
+/** On a line of its own, also where the last one has no end. */
+function ignore(finding: ProviderCheck): string {
+  return `printf '\\n%s\\n' ${quoted(baseOf(finding))} >> .gitignore`;
+}
+
 function edit(file: string): string {
   return `\${EDITOR:-vi} ${quoted(file)}`;
 }
@@ -220,6 +231,6 @@ function baseOf({ subject }: ProviderCheck): string {
 }
 
 /** Text as one word of a shell. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -4,7 +4,6 @@
  */
 import { execFile } from 'node:child_process';
 import { basename, dirname } from 'node:path';
-import { buildChildEnvironment } from '../child-environment.ts';
 
 /** Whether git has the file under version control. */
 export async function isTrackedByGit(file: string): Promise<boolean> {
@@ -18,10 +17,12 @@ export async function wouldGitAdd(file: string): Promise<boolean> {
 
 /** The exit code; `undefined` where git could not be started or was ended. */
 function git(file: string, ...command: readonly string[]): Promise<number | undefined> {
-  // asking must run no program that a repository's configuration names
-  const options = ['-c', 'core.fsmonitor=false'];
-  // git need not see our token
-  const { env } = buildChildEnvironment({ inherited: process.env, secrets: new Map() });
+  // Asking must run no program that a repository's configuration names. So one of another user, as
+  // root meets it in a container, can be asked as well: git would answer nothing for it.
+  const options = ['-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
+  // git need see no token of ours, and must look for the repository around the file (no GIT_DIR)
+  const { PATH, HOME, SystemRoot } = process.env;
+  const env = { PATH, HOME, SystemRoot };
   return new Promise((resolve) => {
     execFile(
       'git',

@@ -34,6 +34,14 @@ export function recordBase(source: MigrationSource): string {
   return source.kind === 'file' ? `${source.path}.backup` : 'keyfall-migration';
 }
 
+/** What `--restore` takes to undo it. */
+export function undoArgument(
+  { kind }: MigrationSource,
+  { path }: Pick<MigrationRecord, 'path'>,
+): string {
+  return kind === 'file' ? path : journalPath(path);
+}
+
 interface Interrupted {
   readonly path: string;
   readonly journal: MigrationJournal;
@@ -66,7 +74,7 @@ export async function settleInterrupted(
   await sweep(source);
   let resumed: MigrationRecord | undefined;
   for (const { path, journal } of await findInterrupted(source)) {
-    const undo = `keyfall migrate --restore ${source.kind === 'file' ? path : journalPath(path)}`;
+    const undo = `keyfall migrate --restore ${undoArgument(source, { path })}`;
     if (journal.store !== target.store && journal.state !== 'started') {
       notice(
         `a migration to ${printable(journal.store)} was interrupted, and is left as it is: run it again, or undo it with ${undo}.`,

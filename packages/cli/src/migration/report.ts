@@ -46,6 +46,8 @@ export interface MigrationOutcome {
     readonly backup: string;
     /** Whether the file must be told to go by the store, which is the Vault of the settings. */
     readonly needsUseVault: boolean;
+    /** Whether the environment, which wins over the file, turns that store off. */
+    readonly isOverruled: boolean;
     /** Whether the migrated values are out of the file. */
     readonly purged: boolean;
   };
@@ -59,6 +61,8 @@ export function summary(outcome: MigrationOutcome): string {
   const next: string[] = [];
   if (file?.needsUseVault)
     next.push(`set USE_VAULT=true in ${file.path} (or run this again with --activate)`);
+  if (file?.isOverruled)
+    next.push(`unset USE_VAULT in the environment: it turns Vault off, whatever ${file.path} says`);
   if (isElsewhere)
     next.push(`make sure that ${label} is in the chain of your keyfall.config, where it is asked`);
   if (file !== undefined) {

@@ -25,6 +25,8 @@ export interface MigrationTarget {
   /** Its name and place, for messages. */
   readonly label: string;
   readonly store: string;
+  /** Whether a write that fails has written nothing. */
+  readonly isAtomic: boolean;
   /** Whether what is replaced can be read again by its version. */
   readonly keepsVersions: boolean;
   /** Reads the whole document from the store itself; rejects if it cannot give one of its names. */
@@ -66,6 +68,7 @@ export function openTarget(provider: SecretProvider): MigrationTarget {
   return {
     label,
     store: provider.store,
+    isAtomic: provider.atomicity !== 'name',
     keepsVersions: provider.readVersion !== undefined,
     async read() {
       const { entries, revision } = await secrets.read('all', context());

@@ -1,17 +1,32 @@
 /**
- * Names that somebody may have meant: for a path that is not there.
+ * Names that somebody may have meant, for one that nobody holds: a command, or a provider's `check`, can say
+ * them and spare a search.
  */
 
-/** Up to three of `candidates` that are `name` but for case or a typing error or two, nearest first. */
+/**
+ * Up to three of `candidates` that are `name` but for case, `-` for `_`, or a typing error or two (one
+ * in a short name), nearest first. `name` itself is never among them.
+ *
+ * @example
+ * ```ts
+ * import { nearNames } from '@keyfall/core';
+ *
+ * nearNames('TOKN', ['DB_PASS', 'TOKEN']); // ['TOKEN']
+ * ```
+ */
 export function nearNames(name: string, candidates: readonly string[]): readonly string[] {
-  const wanted = name.toLowerCase();
+  const wanted = folded(name);
   const allowed = wanted.length < 5 ? 1 : 2;
   return candidates
-    .map((candidate) => ({ candidate, distance: distanceOf(wanted, candidate.toLowerCase()) }))
+    .map((candidate) => ({ candidate, distance: distanceOf(wanted, folded(candidate)) }))
     .filter(({ candidate, distance }) => candidate !== name && distance <= allowed)
     .sort((one, other) => one.distance - other.distance)
     .slice(0, 3)
     .map(({ candidate }) => candidate);
+}
+
+function folded(name: string): string {
+  return name.toLowerCase().replaceAll('-', '_');
 }
 
 /** Levenshtein's: how many characters have to be added, left out or replaced. */

@@ -1,0 +1,58 @@
+/**
+ * A command that mends something, as it has to be typed where `doctor` was called: about the same
+ * settings, for the same server, and with the variable that counts there.
+ */
+import type { SettingsOptions } from '../settings.ts';
+import { quoted } from './remedies.ts';
+
+/** Where a command is typed. */
+export interface Shell {
+  /** What `doctor` was called with. */
+  readonly options: SettingsOptions;
+  /** The file that the settings come from, where they do not come from variables. */
+  readonly configuration: string | undefined;
+  /** The server that it is about. */
+  readonly address?: string | undefined;
+}
+
+/** The command for that place. */
+export function typedCommand(command: string, shell: Shell): string {
+  if (command.startsWith('keyfall '))
+    return ['keyfall', ...flagsOf(shell.options), command.slice('keyfall '.length)].join(' ');
+  const ours = command.replace(/\bexport VAULT_(\w+)=/g, (whole, setting) =>
+    isSet(`BAO_${setting}`) ? `export BAO_${setting}=` : whole,
+  );
+  const { address } = shell;
+  // a client of its own goes by the environment alone: to none of a .env, or of a configuration
+  const asksServer = /(^|[(|&] ?)bao (?!server )/.test(ours);
+  if (!asksServer || address === undefined || isAsked(address) || !mayBeNamed(address, shell))
+    return ours;
+  return `export ${isSet('BAO_ADDR') ? 'BAO' : 'VAULT'}_ADDR=${quoted(address)} && ${ours}`;
+}
+
+function flagsOf({ config, profile, dotenv, tokenHelper }: SettingsOptions): string[] {
+  return [
+    ...(config === false ? ['--no-config'] : []),
+    ...(typeof config === 'string' ? ['--config', quoted(config)] : []),
+    ...(profile === undefined ? [] : ['--profile', quoted(profile)]),
+    ...(dotenv === undefined ? [] : ['--dotenv', quoted(dotenv)]),
+    ...(tokenHelper ? ['--token-helper'] : []),
+  ];
+}
+
+/** Whether the variable is there: a `BAO_X` wins over its `VAULT_X` even if it is set to nothing. */
+function isSet(name: string): boolean {
+  return process.env[name] !== undefined;
+}
+
+function isAsked(address: string): boolean {
+  const { BAO_ADDR, VAULT_ADDR } = process.env;
+  return (BAO_ADDR ?? VAULT_ADDR)?.replace(/\/$/, '') === address.replace(/\/$/, '');
+}
+
+/** Whoever types a token must not be sent in plain text to where a `.env`, perhaps a stranger's, says. */
+function mayBeNamed(address: string, { configuration }: Shell): boolean {
+  return (
+    configuration !== undefined || /^https:|^http:\/\/(127\.|localhost\b|\[::1\])/.test(address)
+  );
+}

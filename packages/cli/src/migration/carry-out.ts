@@ -1,0 +1,125 @@
+/**
+ * The steps of a migration: backup, one conditional write, read-back. All but the edit of the file, which
+ * is for who holds it.
+ */
+import { basename } from 'node:path';
+import { isSecretError } from '@keyfall/core';
+import { countNames, notice } from '../terminal.ts';
+import {
+  type Draft,
+  type DraftOptions,
+  drawUp,
+  expectedAfter,
+  hasConflict,
+  isDone,
+  recordFor,
+} from './draft.ts';
+import { backUp, freePath } from './files.ts';
+import { wouldGitAdd } from './git.ts';
+import {
+  discard,
+  type MigrationRecord,
+  recordBase,
+  settleInterrupted,
+  undoArgument,
+} from './interrupted.ts';
+import { journalPath, type MigrationJournal, writeJournal } from './journal.ts';
+import type { Progress } from './progress.ts';
+import type { MigrationSource } from './source.ts';
+import { type MigrationTarget, verify } from './target.ts';
+
+/** What was done, by the last draft. */
+export interface Done {
+  readonly draft: Draft;
+  readonly record: MigrationRecord;
+  journal(state: MigrationJournal['state']): Promise<void>;
+}
+
+/** Somebody wrote another value meanwhile, or an earlier run had done it all: nothing was changed. */
+interface Unchanged {
+  readonly draft: Draft;
+  readonly record?: undefined;
+}
+
+/**
+ * Carries out a draft, whose source the caller must hold. Each step is in the journal before it happens.
+ *
+ * @throws what the store refuses; `ERR_SECRET_INVALID` if it holds something else afterwards. Where the
+ *   store may have been changed by then, backup and journal stay, and the user is told how to undo it
+ */
+export async function carryOut(
+  first: Draft,
+  source: MigrationSource,
+  target: MigrationTarget,
+  options: DraftOptions,
+  progress: Progress,
+): Promise<Done | Unchanged> {
+  let draft = first;
+  const resumed = await settleInterrupted(source, target);
+  if (isDone(draft) && resumed === undefined) return { draft };
+  const path =
+    resumed?.path ?? (await freePath(recordBase(source), new Date(), (free) => journalPath(free)));
+  const recordOf = (): MigrationRecord => recordFor(path, draft, resumed);
+  const journal = (state: MigrationJournal['state']) => {
+    const { created, overwritten } = recordOf();
+    const facts = { source: source.identity, store: target.store, created, overwritten };
+    return writeJournal(journalPath(path), { format: 1, state, ...facts });
+  };
+  let written: 'no' | 'perhaps' | 'yes' = resumed === undefined ? 'no' : 'yes';
+  try {
+    if (resumed === undefined) {
+      progress.step(`Backing up ${source.label}`);
+      await journal('started');
+      if (source.kind === 'file') await backUpFile(path, source.bytes, source.path);
+    }
+    await journal('planned');
+    for (let attempt = 1; draft.plan.changes.size > 0; attempt++)
+      try {
+        progress.step(`Writing ${countNames(draft.plan.changes.size)} to ${target.label}`);
+        if (written === 'no') written = 'perhaps';
+        await target.write(draft.plan.changes, draft.held.revision);
+        written = 'yes';
+        break;
+      } catch (error) {
+        if (written === 'perhaps' && !mayHaveWritten(error, target)) written = 'no';
+        if (attempt > 1 || !isSecretError(error, 'ERR_SECRET_CONFLICT')) throw error;
+        // somebody else wrote since the plan was made: once more, on what is there now
+        draft = await drawUp(source, target, options, draft.choices);
+        if (hasConflict(draft) || (isDone(draft) && resumed === undefined)) {
+          if (written === 'no') await discard(path);
+          return { draft };
+        }
+        await journal('planned');
+      }
+    progress.step('Reading it back and comparing');
+    await verify(target, expectedAfter(draft));
+    await journal('verified');
+    return { draft, record: recordOf(), journal };
+  } catch (error) {
+    if (written !== 'no')
+      notice(
+        `it is not certain how far the migration came: run it again, or undo it with keyfall migrate --restore ${undoArgument(source, recordOf())}.`,
+      );
+    else await discard(path);
+    throw error;
+  }
+}
+
+async function backUpFile(path: string, bytes: Buffer, file: string): Promise<void> {
+  await backUp(path, bytes);
+  if (await wouldGitAdd(path))
+    notice(
+      `git does not ignore ${path}, which holds every value: add ${basename(file)}.backup.* to .gitignore.`,
+    );
+}
+
+/** Whether a failed write may have happened all the same: its answer was lost, or a part of it came first. */
+function mayHaveWritten(error: unknown, { isAtomic }: MigrationTarget): boolean {
+  return (
+    !isAtomic ||
+    !isSecretError(error) ||
+    error.code === 'ERR_SECRET_UNAVAILABLE' ||
+    error.code === 'ERR_SECRET_ABORTED' ||
+    error.code === 'ERR_SECRET_INVALID'
+  );
+}

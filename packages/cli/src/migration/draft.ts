@@ -1,0 +1,119 @@
+/**
+ * What a migration will do by what the store holds now: the plan, and the file's new text. Drawn up again
+ * whenever the store may hold something else.
+ */
+import { editDotenv } from '@keyfall/provider-dotenv';
+import { bootstrapNames } from '../bootstrap-settings.ts';
+import { isTrue } from '../settings.ts';
+import type { Choices } from './choose.ts';
+import type { MigrationRecord } from './interrupted.ts';
+import { type ConflictPolicy, type MigrationPlan, namesOf, planMigration } from './plan.ts';
+import type { MigrationSource } from './source.ts';
+import type { MigrationTarget, TargetContent } from './target.ts';
+
+/** What decides how a draft turns out. */
+export interface DraftOptions {
+  /** Default: ask where somebody can be asked, else `fail`. */
+  readonly onConflict?: ConflictPolicy;
+  /** Only these names. */
+  readonly select?: readonly string[];
+  /** Set `USE_VAULT=true` in the file. */
+  readonly activate?: boolean;
+  /** Remove the migrated values from the file. */
+  readonly purge?: boolean;
+}
+
+/** What will be done. */
+export interface Draft {
+  readonly plan: MigrationPlan;
+  readonly choices: Choices | undefined;
+  readonly held: TargetContent;
+  /** The file's new text, if it is to be edited. */
+  readonly edited: string | undefined;
+}
+
+/**
+ * Asks the store, and plans.
+ *
+ * @param choices - what was chosen for single names, which goes before `onConflict`
+ * @throws what the store answers; what `editDotenv` throws for an edit that no `.env` can hold
+ */
+export async function drawUp(
+  source: MigrationSource,
+  target: MigrationTarget,
+  options: DraftOptions,
+  choices?: Choices,
+): Promise<Draft> {
+  const held = await target.read();
+  const { onConflict = 'fail', select } = options;
+  const plan = planMigration({
+    source: source.values,
+    target: held.values,
+    onConflict,
+    choices,
+    bootstrap: bootstrapNames,
+    select: select && new Set(select),
+  });
+  // drawn up with the plan, so that an edit dotenv has no way of writing stops it before anything is written
+  return { plan, choices, held, edited: await editedFile(source, plan, options) };
+}
+
+/** The file's new text, or `undefined` if it stays as it is. */
+async function editedFile(
+  source: MigrationSource,
+  plan: MigrationPlan,
+  { activate = false, purge = false }: DraftOptions,
+): Promise<string | undefined> {
+  if (source.kind === 'store') return undefined;
+  const edits = new Map<string, string | null>();
+  if (activate && !turnsVaultOn(source.values.get('USE_VAULT'))) edits.set('USE_VAULT', 'true');
+  if (purge) for (const name of namesOf(plan, 'create', 'overwrite', 'same')) edits.set(name, null);
+  return edits.size === 0 ? undefined : editDotenv(source.text, edits);
+}
+
+/** Whether a `USE_VAULT` turns Vault on. What is neither yes nor no does not. */
+export function turnsVaultOn(useVault = 'false'): boolean {
+  try {
+    return isTrue('USE_VAULT', useVault);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether there is nothing to write and nothing to edit. */
+export function isDone({ plan, edited }: Draft): boolean {
+  return plan.changes.size === 0 && edited === undefined;
+}
+
+/** Whether somebody has to choose before anything can be done. */
+export function hasConflict({ plan }: Draft): boolean {
+  return namesOf(plan, 'conflict').length > 0;
+}
+
+/** The store at the end: all that it held, with the changes. Nothing may be lost by them. */
+export function expectedAfter({ plan, held }: Draft): ReadonlyMap<string, string> {
+  return new Map([...held.values, ...plan.changes]);
+}
+
+/** All that this migration, and the one that it goes on with, has written. */
+export function recordFor(
+  path: string,
+  { plan, held }: Draft,
+  resumed: MigrationRecord | undefined,
+): MigrationRecord {
+  const { created = [], overwritten = [] } = resumed ?? {};
+  const known = new Set([...created, ...overwritten.map(({ name }) => name)]);
+  return {
+    path,
+    created: [...created, ...namesOf(plan, 'create').filter((name) => !known.has(name))],
+    overwritten: [
+      ...overwritten,
+      ...namesOf(plan, 'overwrite')
+        .filter((name) => !known.has(name))
+        .map((name) => {
+          const version = held.versions.get(name);
+          return { name, ...(version !== undefined && { version }) };
+        }),
+    ],
+  };
+}

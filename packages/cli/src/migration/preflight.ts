@@ -1,0 +1,77 @@
+/**
+ * What must hold before anything is written.
+ */
+import { access, constants, realpath } from 'node:fs/promises';
+import { isSecretError, SecretError } from '@keyfall/core';
+import { listNames, notice } from '../terminal.ts';
+import type { Draft } from './draft.ts';
+import { isTrackedByGit } from './git.ts';
+import type { MigrationSource } from './source.ts';
+import type { MigrationTarget } from './target.ts';
+
+/** What is looked at. */
+export interface PreflightOptions {
+  /** Only tell what would be refused. */
+  readonly dryRun?: boolean;
+  /** Migrate a file that git tracks. */
+  readonly force?: boolean;
+}
+
+/**
+ * Makes sure that the source holds each name that was selected.
+ * @throws `ERR_SECRET_NOT_FOUND` naming those that it does not hold
+ */
+export function assertSelected(
+  { label, values }: MigrationSource,
+  select: readonly string[] = [],
+): void {
+  const missing = select.filter((name) => !values.has(name));
+  if (missing.length > 0)
+    throw new SecretError('ERR_SECRET_NOT_FOUND', `${label} does not hold ${listNames(missing)}`, {
+      hint: 'Check what --select names.',
+    });
+}
+
+/**
+ * Makes sure that git does not track the file: one whose values are in a repository's history is not
+ * made safe by moving them.
+ * @throws `ERR_SECRET_CONFIG` if it does
+ */
+export async function checkGit(
+  source: MigrationSource,
+  { force = false, dryRun = false }: PreflightOptions,
+): Promise<void> {
+  if (source.kind === 'store' || force || !(await isTrackedByGit(await realpath(source.path))))
+    return;
+  const { path } = source;
+  const why = `git tracks ${path}, so its values are in the history of the repository`;
+  if (dryRun) notice(`${why}: without --force it is not migrated.`);
+  else
+    throw new SecretError('ERR_SECRET_CONFIG', why, {
+      hint: `Run git rm --cached ${path}, put it into .gitignore and change the values; --force migrates it all the same.`,
+    });
+}
+
+/**
+ * Makes sure that both ends would take what is to be written.
+ * @throws `ERR_SECRET_DENIED` or `ERR_SECRET_UNSUPPORTED` if one would not
+ */
+export async function checkRights(
+  { plan, edited }: Draft,
+  source: MigrationSource,
+  target: MigrationTarget,
+  { dryRun = false }: PreflightOptions,
+): Promise<void> {
+  try {
+    if (plan.changes.size > 0) await target.assertWritable();
+  } catch (error) {
+    if (!dryRun || !isSecretError(error)) throw error;
+    notice(error.message);
+  }
+  if (edited === undefined || source.kind === 'store') return;
+  await access(source.path, constants.W_OK).catch(() => {
+    throw new SecretError('ERR_SECRET_DENIED', `${source.path} may not be written`, {
+      hint: 'Give this user write access to it, or leave out --activate and --purge.',
+    });
+  });
+}

@@ -122,7 +122,10 @@ describe('names that the store holds with another value are asked about', () => 
   });
 });
 
-test('a Ctrl-C reaches the program once, and its exit code is ours', async () => {
+test.each([
+  ['as on its own', []],
+  ['also where we stay beside it', ['--kill-after', '1m']],
+])('a Ctrl-C reaches the program once, %s', async (_, options) => {
   const cwd = await folderWith();
   const script = `
 import signal, sys, time
@@ -139,19 +142,24 @@ print("interrupted", count, flush=True)
 sys.exit(7)
 `;
   await writeFile(join(cwd, 'count.py'), script);
-  const result = await onTerminal(['run', '--', 'python3', 'count.py'], [['ready True', '\x03']], {
-    cwd,
-  });
+  const args = ['run', ...options, '--', 'python3', 'count.py'];
+  const result = await onTerminal(args, [['ready True', '\x03']], { cwd });
   expect(result.output).toContain('interrupted 1');
   expect(result.code).toBe(7);
 });
 
-test('a shell stops it with Ctrl-Z and goes on with fg, and it is one job', async () => {
+test.each([
+  ['as on its own', ''],
+  ['also where we stay beside it', '--kill-after 1m '],
+])('a shell stops it with Ctrl-Z and goes on with fg, one job, %s', async (_, options) => {
   const cwd = await folderWith();
   const result = await typing(
     ['sh', '-i', '-m'],
     [
-      ['', `PS1='> '; ${keyfallHere} run -- sh -c 'echo ready; exec cat'; echo code $?\n`],
+      [
+        '',
+        `PS1='> '; ${keyfallHere} run ${options}-- sh -c 'echo ready; exec cat'; echo code $?\n`,
+      ],
       ['ready\r\n', '\x1a'],
       ['Stopped', 'fg\n'],
       ['fg\r\n', 'typed\n'],

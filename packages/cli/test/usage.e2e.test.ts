@@ -41,9 +41,15 @@ describe('a command line that cannot be understood', () => {
 
 test('help and version go to stdout', async () => {
   const cwd = await folderWith();
-  const help = await keyfall(['run', '--help'], { cwd });
-  expect(help).toMatchObject({ code: 0, stderr: '' });
-  expect(help.stdout).toContain('$ keyfall run -- node server.js');
+  for (const args of [
+    ['run', '--help'],
+    ['help', 'run'],
+  ]) {
+    const help = await keyfall(args, { cwd });
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toContain('$ keyfall run -- node server.js');
+  }
+  expect(await keyfall(['help', 'rnu'], { cwd })).toMatchObject({ code: 2, stdout: '' });
   const version = await keyfall(['--version'], { cwd });
   expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+/) });
 });
@@ -119,7 +125,14 @@ test('an empty value is stored on demand alone: what fails in front of a pipe gi
 
 test('a full disk behind stdout is said, and is no defect of ours', async () => {
   const cwd = await folderWith('A=1\n');
-  for (const args of [['get', 'A'], ['list'], ['export']]) {
+  for (const args of [
+    ['get', 'A'],
+    ['list'],
+    ['export'],
+    ['--help'],
+    ['--version'],
+    ['help', 'run'],
+  ]) {
     const full = await open('/dev/full', 'w');
     onTestFinished(() => full.close());
     const child = start(args, { cwd, stdout: full.fd });
@@ -130,9 +143,23 @@ test('a full disk behind stdout is said, and is no defect of ours', async () => 
   }
 });
 
-test('a reader of stdout that goes away is no error', async () => {
-  const cwd = await folderWith(`A=${'x'.repeat(1_000_000)}\n`);
-  const child = start(['get', 'A'], { cwd });
-  child.stdout?.destroy();
-  expect(await finished(child)).toMatchObject({ code: 0, stderr: '' });
-});
+test.each([[['get', 'A']], [['--help']], [['--version']]])(
+  'a reader of the stdout of %j that goes away is no error',
+  async (args) => {
+    const cwd = await folderWith(`A=${'x'.repeat(1_000_000)}\n`);
+    const child = start(args, { cwd });
+    child.stdout?.destroy();
+    expect(await finished(child)).toMatchObject({ code: 0, stderr: '' });
+  },
+);
+
+test.each([[[]], [['lst']], [['get']], [['get', 'NOPE']]])(
+  'a stderr that takes nothing changes no exit code: %j',
+  async (args) => {
+    const cwd = await folderWith();
+    const [full, well] = [await open('/dev/full', 'w'), await keyfall(args, { cwd })];
+    onTestFinished(() => full.close());
+    expect((await finished(start(args, { cwd, stderr: full.fd }))).code).toBe(well.code);
+    expect([1, 2]).toContain(well.code);
+  },
+);

@@ -144,8 +144,9 @@ export function createProgram(
     },
   );
 
+  const set = define('set');
   command<{ allowEmpty?: boolean }>(
-    define('set')
+    set
       .description('Store a value, from stdin (less one final line end) or a hidden prompt.')
       .argument('<name>')
       .option('--allow-empty', 'store an empty value')
@@ -155,7 +156,8 @@ export function createProgram(
       .addHelpText('after', examples('keyfall set TOKEN', 'keyfall set TLS_KEY < key.pem')),
     async (args, options) => {
       const { setCommand } = await import('./commands/set.ts');
-      return setCommand(args, options);
+      const flags = [...program.options, ...set.options].map(({ long = '' }) => long);
+      return setCommand(args, { ...options, flags });
     },
   );
 

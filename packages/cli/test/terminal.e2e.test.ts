@@ -40,6 +40,21 @@ test('set asks for the value, and does not show it', async () => {
   expect(body.data).toMatchObject({ data: { TOKEN: 'canary-77' } });
 });
 
+test.each([
+  ['Ctrl-C', '\x03'],
+  ['Ctrl-D', '\x04'],
+  ['Ctrl-D after a part of it', 'canary-78\x04'],
+  ['Esc', '\x1b'],
+])('%s takes the question back, and nothing is stored', async (_, keys) => {
+  const cwd = await folderWith();
+  const result = await onTerminal(['set', 'TOKEN'], [['Value of TOKEN', keys]], { cwd });
+  expect(result.code).toBe(130);
+  const cursorShown = '\u001b[?25h';
+  expect(result.stdout.endsWith(`${cursorShown}keyfall: nothing was stored.\r\n`)).toBe(true);
+  expect(result.output).not.toContain('canary-78');
+  expect(await readdir(cwd)).toEqual([]);
+});
+
 test('migrate asks, and changes nothing on a no', async () => {
   const cwd = await folderWith('A=1\n');
   const shop = { ...env, VAULT_SECRET_PATH: 'declined' };

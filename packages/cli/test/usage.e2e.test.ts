@@ -1,4 +1,4 @@
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { finished, folderWith, keyfall, start } from './keyfall.ts';
@@ -104,6 +104,34 @@ test('set makes a .env that only its owner reads', async () => {
   expect((await keyfall(['set', 'A'], { cwd, input: canary })).code).toBe(0);
   expect((await stat(join(cwd, '.env'))).mode & 0o777).toBe(0o600);
   expect((await keyfall(['get', 'A'], { cwd })).stdout).toBe(`${canary}\n`);
+});
+
+describe('a write that cannot be', () => {
+  const configured = async (...providers: readonly object[]) => {
+    const cwd = await folderWith('A=1\n');
+    await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers }));
+    return cwd;
+  };
+
+  test('because an earlier provider holds the name is a conflict: 1', async () => {
+    const cwd = await configured({ provider: 'env' }, { provider: 'dotenv' });
+    const result = await keyfall(['set', 'A'], { cwd, env: { A: '0' }, input: canary });
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('env') });
+    expect(result.output).not.toContain(canary);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+  });
+
+  test('because no provider can write is not supported: 2', async () => {
+    const cwd = await configured({ provider: 'env' });
+    for (const args of [
+      ['set', 'B'],
+      ['delete', 'A'],
+    ]) {
+      const result = await keyfall(args, { cwd, env: { A: '0' }, input: canary });
+      expect(result).toMatchObject({ code: 2, stderr: expect.stringMatching(/can(not)? write/) });
+      expect(result.output).not.toContain(canary);
+    }
+  });
 });
 
 test('explain says who answered, and its exit code is that of get', async () => {

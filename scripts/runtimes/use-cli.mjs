@@ -1,7 +1,7 @@
 // The built command as a user of this Node runs it: where Node has `process.execve`, the program of
 // `run` takes our process's place, unless we have to stay; and a configuration in TypeScript is read.
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +47,19 @@ try {
   for (const option of ['--redact', '--kill-after=1m', '--watch']) {
     const { output, pid } = await keyfall('run', option, '--', script);
     assertEqual(`with ${option} its process is ours`, output.startsWith(`${pid} `), false);
+  }
+  // what Node would abort on, were it to become that: a program for this machine, of which a part is missing
+  const head = readFileSync(process.execPath).subarray(0, 4_096);
+  const loader = head.indexOf('/lib');
+  if (process.platform === 'linux' && loader > 0) {
+    head.write('/lib/none.so\0', loader);
+    writeFileSync(join(folder, 'foreign'), head, { mode: 0o755 });
+    writeFileSync(join(folder, 'broken'), head.subarray(0, 64), { mode: 0o755 });
+    for (const [program, code] of [
+      ['./foreign', 127],
+      ['./broken', 126],
+    ])
+      assertEqual(program, (await keyfall('run', '--', program)).ended, code);
   }
   const killed = await keyfall('run', '--', 'sh', '-c', 'kill -TERM $$');
   assertEqual('its signal', killed.ended, becomes ? 'SIGTERM' : 143);

@@ -5,12 +5,22 @@
 import { defectExitCode } from './exit-code.ts';
 import { main } from './main.ts';
 import { reportError } from './report-error.ts';
+import { notice } from './terminal.ts';
 
 // what a dependency throws past everybody would be printed with its text, which may hold anything
-process.on('uncaughtException', (error) => process.exit(reportError(error, false)));
+process.on('uncaughtException', (error) => {
+  process.off('exit', unfinished);
+  process.exit(reportError(error, false));
+});
 
-// for the case that Node finds nothing left to wait for: a configuration that never settles
-process.exitCode = defectExitCode;
+// A configuration that ends the process, or that never settles and leaves nothing to wait for, must not
+// pass for success.
+const unfinished = (): void => {
+  notice('ended before it was done: a configuration or a provider stopped, or never answers.');
+  process.exitCode = defectExitCode;
+};
+process.on('exit', unfinished);
 void main(process.argv).then((exitCode) => {
+  process.off('exit', unfinished);
   process.exitCode = exitCode;
 });

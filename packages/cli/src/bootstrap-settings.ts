@@ -17,9 +17,12 @@ export const bootstrapNames: ReadonlySet<string> = new Set([
   'KEYFALL_TTL',
   'KEYFALL_PROFILE',
   'DOPPLER_TOKEN',
+  'DOPPLER_PASSPHRASE',
   'SOPS_AGE_KEY',
   'SOPS_AGE_KEY_FILE',
   'SOPS_AGE_KEY_CMD',
+  'SOPS_AGE_SSH_PRIVATE_KEY_FILE',
+  'SOPS_AGE_SSH_PRIVATE_KEY_CMD',
 ]);
 
 /**

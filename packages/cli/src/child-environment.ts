@@ -33,7 +33,9 @@ export interface ChildEnvironmentOptions {
   readonly preserveEnv?: boolean;
   /** Of the inherited variables only those that a program needs to run at all. */
   readonly pristine?: boolean;
-  /** Leave Keyfall's own settings in the environment. */
+  /** Names of further variables that our own credentials came from: the secret id of a login. */
+  readonly credentialVariables?: ReadonlySet<string>;
+  /** Leave Keyfall's own settings and credentials in the environment. */
   readonly passBootstrap?: boolean;
 }
 
@@ -58,7 +60,7 @@ const pristineNames: ReadonlySet<string> = new Set([
  */
 export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEnvironment {
   const { inherited, secrets, preserveEnv = false, pristine = false } = options;
-  const { passBootstrap = false } = options;
+  const { passBootstrap = false, credentialVariables } = options;
   assertFitsEnvironment(
     new Map([...secrets].map(([name, { value }]) => [name, value])),
     options.named,
@@ -67,8 +69,8 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
   const env: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(inherited)) {
     if (value === undefined) continue;
-    if (bootstrapNames.has(name) ? passBootstrap : !pristine || pristineNames.has(name))
-      env[name] = value;
+    const isOurs = bootstrapNames.has(name) || credentialVariables?.has(name);
+    if (isOurs ? passBootstrap : !pristine || pristineNames.has(name)) env[name] = value;
   }
   // the secrets are there already: the child need not, and without credentials cannot, ask again
   if (!passBootstrap) env['USE_VAULT'] = 'false';

@@ -3,7 +3,7 @@
  * process group, its exit code ours.
  */
 import type { ChildProcess } from 'node:child_process';
-import { canReplaceProcess, findExecutable, replaceProcess } from './executable.ts';
+import { canReplaceProcess, findExecutable, kindOf, replaceProcess } from './executable.ts';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from './exit-code.ts';
 import { errnoCode } from './report-error.ts';
 import { exitCodeOfSignal } from './signals.ts';
@@ -50,6 +50,9 @@ export function startChild(command: ChildCommand, filter?: OutputFilter): Runnin
     notice(`${printable(file)}: ${found.problem}`);
     return notStarted(found.exitCode);
   }
+  // execvp(3) would hand it to a shell, which would run whatever text is in it
+  if (kindOf(found.path) === 'broken')
+    return notStarted(reportFailure(file, Object.assign(new Error(), { code: 'ENOEXEC' })));
   // not imported: who becomes the program has no need of it
   const { spawn } = process.getBuiltinModule('node:child_process');
   let child: ChildProcess;

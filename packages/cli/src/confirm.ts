@@ -14,7 +14,7 @@ export async function confirm(question: string): Promise<void> {
     throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask on', {
       hint: 'Pass --yes to go ahead without being asked.',
     });
-  const prompts = await import('@clack/prompts');
+  const prompts = await import('./prompts.ts');
   const answer = await prompts.confirm({
     message: question,
     initialValue: false,

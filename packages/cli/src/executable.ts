@@ -51,7 +51,7 @@ export function canReplaceProcess(path: string, { args, env }: ChildCommand): bo
     execve() !== undefined &&
     process.platform !== 'win32' &&
     isSmall(args, env) &&
-    isUnderstood(path)
+    kindOf(path) === 'program'
   );
 }
 
@@ -64,38 +64,91 @@ export function replaceProcess(path: string, { file, args, env }: ChildCommand):
 }
 
 /**
- * Whether the system can start it for certain: a program of the same kind as Node itself (format, word
- * size and processor in the header of ELF and Mach-O), or a script whose interpreter is one.
+ * What the system will make of a file: start it for certain; refuse it for certain, since it is a program
+ * for this machine and broken; or nobody knows, as of a script without a first line for it or a program
+ * for another machine, which some systems can start.
  */
-function isUnderstood(path: string, scripts = 2): boolean {
+export function kindOf(path: string, scripts = 2): 'program' | 'broken' | 'unknown' {
   try {
-    const theirs = firstBytes(path, 256);
-    if (theirs.subarray(0, 2).toString() !== '#!') {
-      const ours = firstBytes(process.execPath, 20);
-      return (
-        ours.subarray(0, 6).equals(theirs.subarray(0, 6)) &&
-        ours.subarray(18, 20).equals(theirs.subarray(18, 20))
-      );
+    const start = bytesOf(path, 0, headSize);
+    if (start.subarray(0, 2).toString() === '#!') {
+      // a longer first line is cut off by some systems and refused by others
+      const [, interpreter] =
+        /^#![ \t]*([^\s\0]+)[^\n]{0,100}\n/.exec(start.subarray(0, 256).toString()) ?? [];
+      if (interpreter === undefined || !isAbsolute(interpreter) || scripts === 0) return 'unknown';
+      accessSync(interpreter, constants.X_OK);
+      return kindOf(interpreter, scripts - 1) === 'program' ? 'program' : 'unknown';
     }
-    // a longer first line is cut off by some systems and refused by others
-    const [, interpreter] = /^#![ \t]*([^\s\0]+)[^\n]{0,100}\n/.exec(theirs.toString()) ?? [];
-    if (interpreter === undefined || !isAbsolute(interpreter) || scripts === 0) return false;
-    accessSync(interpreter, constants.X_OK);
-    return isUnderstood(interpreter, scripts - 1);
+    if (!isForUs(start)) return 'unknown';
+    return start.subarray(0, 4).equals(elf) ? kindOfElf(path, start) : 'program';
   } catch {
-    return false; // may be executable without being readable
+    return 'unknown'; // may be executable without being readable
   }
 }
 
-function firstBytes(path: string, size: number): Buffer {
-  const bytes = Buffer.alloc(size);
+/** Whether a file is of the same kind as Node itself: format, word size and processor of ELF or Mach-O. */
+function isForUs(start: Buffer): boolean {
+  const ours = bytesOf(process.execPath, 0, 20);
+  return (
+    ours.subarray(0, 6).equals(start.subarray(0, 6)) &&
+    ours.subarray(18, 20).equals(start.subarray(18, 20))
+  );
+}
+
+const elf = Buffer.from('\x7fELF', 'latin1');
+
+/** Where the header of an ELF file (elf(5)) has what we look at, by its word size. */
+const elfLayouts = {
+  1: { table: 28, size: 42, count: 44, entry: 32, at: 4, length: 16 },
+  2: { table: 32, size: 54, count: 56, entry: 56, at: 8, length: 32 },
+} as const;
+
+/**
+ * An ELF file for this machine: whole enough to be started, and with the loader that it names, which a
+ * program from another distribution often lacks here.
+ */
+function kindOfElf(path: string, start: Buffer): 'program' | 'broken' | 'unknown' {
+  if (start.length < 64) return 'broken';
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
+  const layout = elfLayouts[start[4] as 1 | 2];
+  const isLittle = start[5] === 1;
+  const short = (at: number) => view.getUint16(at, isLittle);
+  const word = (at: number) =>
+    layout === elfLayouts[1]
+      ? view.getUint32(at, isLittle)
+      : Number(view.getBigUint64(at, isLittle));
+  const [executable, sharedObject] = [2, 3];
+  if (![executable, sharedObject].includes(short(16)) || short(layout.size) !== layout.entry)
+    return 'broken';
+  const table = word(layout.table);
+  const end = table + short(layout.count) * layout.entry;
+  // cut off, or not where linkers put it
+  if (end > start.length) return start.length < headSize ? 'broken' : 'unknown';
+  let loads = false;
+  for (let entry = table; entry < end; entry += layout.entry) {
+    const type = view.getUint32(entry, isLittle);
+    loads ||= type === 1;
+    if (type !== 3) continue;
+    const loader = bytesOf(path, word(entry + layout.at), word(entry + layout.length));
+    const file = loader.toString('latin1').replace(/\0.*$/s, '');
+    accessSync(file, constants.X_OK);
+    if (!isAbsolute(file) || !isForUs(bytesOf(file, 0, 64))) return 'unknown';
+  }
+  return loads ? 'program' : 'broken';
+}
+
+/** Bytes that a program's header and table stand in, and a path. */
+const headSize = 4_096;
+
+/** So many bytes of a file from there, at most {@link headSize}. */
+function bytesOf(path: string, position: number, length: number): Buffer {
+  const bytes = Buffer.alloc(Math.min(length, headSize));
   const descriptor = openSync(path, 'r');
   try {
-    readSync(descriptor, bytes);
+    return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, position));
   } finally {
     closeSync(descriptor);
   }
-  return bytes;
 }
 
 /** Far below every system's limit for arguments and environment together (E2BIG). */

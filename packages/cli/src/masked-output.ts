@@ -4,6 +4,8 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { ChunkRedactor, Redactor } from '@keyfall/core';
+import { errnoCode } from './report-error.ts';
+import { notice } from './terminal.ts';
 
 /**
  * Masks both streams of a program, each a text of its own. Resolves when all is written: also what
@@ -28,7 +30,10 @@ function pump(
 ): Promise<void> {
   return new Promise((resolve) => {
     const resume = () => from.resume();
-    const fail = () => {
+    const fail = (error: Error) => {
+      // a full disk, of which the program itself will not hear
+      if (errnoCode(error) !== 'EPIPE')
+        notice(`what it prints could not be written (${errnoCode(error) ?? 'unknown'}).`);
       unread();
       from.destroy();
       settle();

@@ -18,19 +18,30 @@ import { type ExportFormat, exportFormats } from './export-formats.ts';
 import { addInspectionCommands } from './inspection-commands.ts';
 import { assertNodeIsNew } from './node-version.ts';
 import { reportError } from './report-error.ts';
-import { beQuiet } from './terminal.ts';
+import { beQuiet, printData, writeLine } from './terminal.ts';
 
 /** Runs the command line, `argv` as `process.argv`, and returns the exit code. Never rejects. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   let exitCode = 0;
-  const program = createProgram((code) => {
-    exitCode = code;
-  });
+  let help = '';
+  const program = createProgram(
+    (code) => {
+      exitCode = code;
+    },
+    // printed below, as all data is: a full disk is told of, and a reader that went away is no error
+    (text) => {
+      help += text;
+    },
+  );
   try {
-    await program.parseAsync(argv);
+    await program.parseAsync(argv).catch((error) => {
+      if (!(error instanceof CommanderError)) throw error;
+      // what was asked for is on stdout; commander's own code for it follows `process.exitCode`
+      exitCode = help === '' ? usageExitCode : 0;
+    });
+    if (help !== '') await printData(help);
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
     return reportError(error, program.opts<GlobalOptions>().debug === true);
   }
 }
@@ -39,8 +50,12 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
  * The whole command line.
  *
  * @param finish - is told the exit code of the command that ran
+ * @param writeOut - is given a help text, or the version, that was asked for
  */
-export function createProgram(finish: (exitCode: number) => void): Command {
+export function createProgram(
+  finish: (exitCode: number) => void,
+  writeOut: (text: string) => void = () => {},
+): Command {
   const program = new Command('keyfall')
     .description('Runs anything with its secrets: Vault or OpenBao first, then .env.')
     .version(version(), '-V, --version')
@@ -60,7 +75,11 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     .option('-q, --quiet', 'say nothing of what went well')
     .option('--debug', 'show where an error happened (never a value)')
     .showSuggestionAfterError()
-    .configureOutput({ outputError: (text, write) => write(complaint(text)) })
+    .configureOutput({
+      writeOut,
+      writeErr: (text) => writeLine(text.trimEnd()),
+      outputError: (text, write) => write(complaint(text)),
+    })
     .exitOverride();
 
   // inherited settings first: they would undo what a command says for itself
@@ -125,8 +144,9 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     },
   );
 
+  const set = define('set');
   command<{ allowEmpty?: boolean }>(
-    define('set')
+    set
       .description('Store a value, from stdin (less one final line end) or a hidden prompt.')
       .argument('<name>')
       .option('--allow-empty', 'store an empty value')
@@ -136,7 +156,8 @@ export function createProgram(finish: (exitCode: number) => void): Command {
       .addHelpText('after', examples('keyfall set TOKEN', 'keyfall set TLS_KEY < key.pem')),
     async (args, options) => {
       const { setCommand } = await import('./commands/set.ts');
-      return setCommand(args, options);
+      const flags = [...program.options, ...set.options].map(({ long = '' }) => long);
+      return setCommand(args, { ...options, flags });
     },
   );
 

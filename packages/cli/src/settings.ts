@@ -13,9 +13,9 @@ import {
 } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { type ChainParts, type CliChain, openChain } from './cli-chain.ts';
-import { findConfig, shownFile } from './config/find-config.ts';
+import { currentFolder, findConfig, shownFile } from './config/find-config.ts';
 import { oneCall } from './one-call.ts';
-import { listNames, notice, printable } from './terminal.ts';
+import { listNames, notice, printable, waitingFor } from './terminal.ts';
 
 /** Options that every command has. */
 export interface SettingsOptions {
@@ -79,7 +79,7 @@ export async function configuredParts(options: SettingsOptions): Promise<ChainPa
         { hint: 'Say it there, or leave the configuration out with --no-config.' },
       );
   const { configuredChain } = await import('./config/configured-chain.ts');
-  return configuredChain(file, profile);
+  return waitingFor('reading the configuration', () => configuredChain(file, profile));
 }
 
 /** The profile that was asked for, if any was. */
@@ -89,8 +89,9 @@ export function chosenProfile({ profile }: SettingsOptions): string | undefined 
 
 /** The absolute path of the configuration that a command goes by, if there is one. */
 export function configFile({ config }: SettingsOptions): string | undefined {
+  const folder = currentFolder();
   if (config === false) return undefined;
-  return config === undefined ? findConfig(process.cwd()) : resolve(config);
+  return config === undefined ? findConfig(folder) : resolve(config);
 }
 
 /** Vault, then `.env`; or `.env` alone. */

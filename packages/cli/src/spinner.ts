@@ -3,17 +3,16 @@
  * ends the process as if it were not there.
  */
 import { writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
-import { onBeforeLine } from './terminal.ts';
+import { canRedraw, onBeforeLine } from './terminal.ts';
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /**
  * Shows `text` with a wheel until the returned function is called, which leaves no trace of it.
- * `undefined` where stderr is no terminal, and nothing is shown.
+ * `undefined` where stderr cannot be drawn over, and nothing is shown.
  */
 export function startSpinner(text: string): (() => void) | undefined {
-  if (!isatty(2)) return undefined;
+  if (!canRedraw()) return undefined;
   let frame = 0;
   const draw = (): void => write(`\r\u001b[K${frames[frame++ % frames.length]} ${text}`);
   const clear = (): void => write('\r\u001b[K');

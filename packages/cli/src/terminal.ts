@@ -43,18 +43,26 @@ export function isTerminal(descriptor: number): boolean {
   return process.getBuiltinModule('node:tty').isatty(descriptor);
 }
 
+/** Whether a line on stderr can be drawn over: it is a terminal, and one that can do so. */
+export function canRedraw(): boolean {
+  return isTerminal(2) && process.env['TERM'] !== 'dumb';
+}
+
 /** How long somebody waits without seeing that anything goes on, in milliseconds. */
 const patience = 500;
 
+let isWaiting = false;
+
 /**
  * The result of `work`. A person at a terminal who waits for it longer than half a second sees what
- * for; a log, a pipe and who asked for quiet see nothing.
+ * for; a log, a pipe and who asked for quiet see nothing. Within another wait it adds nothing.
  */
 export async function waitingFor<Result>(
   what: string,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  if (quiet) return work();
+  if (quiet || isWaiting) return work();
+  isWaiting = true;
   let over = false;
   let stop: (() => void) | undefined;
   const timer = setTimeout(async () => {
@@ -64,6 +72,7 @@ export async function waitingFor<Result>(
   try {
     return await work();
   } finally {
+    isWaiting = false;
     over = true;
     clearTimeout(timer);
     stop?.();

@@ -185,6 +185,9 @@ describe('what starts nothing and falls back to nothing', () => {
         stdout: '',
         stderr: expect.stringContaining('denied'),
       });
+      // which version the mount has could not be asked either
+      expect(result.stderr).toContain(`the mount ${mount}`);
+      expect(result.stderr).toContain('set the option kvVersion');
       expect(result.output).not.toContain(token);
       expectNoLeak(result);
     }

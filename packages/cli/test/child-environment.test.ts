@@ -60,6 +60,9 @@ describe('what is taken out', () => {
     SOPS_AGE_KEY: 'k',
     SOPS_AGE_KEY_FILE: 'k',
     SOPS_AGE_KEY_CMD: 'k',
+    SOPS_AGE_SSH_PRIVATE_KEY_FILE: 'k',
+    SOPS_AGE_SSH_PRIVATE_KEY_CMD: 'k',
+    DOPPLER_PASSPHRASE: 'p',
     VAULT_DB_PASSWORD: "the application's own",
   };
 
@@ -72,6 +75,15 @@ describe('what is taken out', () => {
       VAULT_DB_PASSWORD,
       USE_VAULT: 'false',
     });
+  });
+
+  test('what a login of ours takes its credentials from', () => {
+    const options = { credentialVariables: new Set(['OTHER']) };
+    const { env } = build({}, inherited, options);
+    expect(env).toHaveProperty('VAULT_DB_PASSWORD');
+    expect(env).not.toHaveProperty('OTHER');
+    const passed = build({}, inherited, { ...options, passBootstrap: true });
+    expect(passed.env).toHaveProperty('OTHER');
   });
 
   test('nothing with passBootstrap', () => {
@@ -114,6 +126,36 @@ describe('what is refused', () => {
       }),
     );
     expect(build({ [name]: fromStore('x') }, {}, { named: new Set([name]) }).env[name]).toBe('x');
+  });
+
+  // What glibc 2.41 hides from a privileged program (sysdeps/generic/unsecvars.h), but for TMPDIR, and what
+  // sudo 1.9 deletes (initial_badenv_table in plugins/sudoers/env.c), but for the settings of SecurID.
+  const theirs = `GCONV_PATH GETCONF_DIR GLIBC_TUNABLES HOSTALIASES LD_AUDIT LD_DEBUG LD_DEBUG_OUTPUT
+    LD_DYNAMIC_WEAK LD_HWCAP_MASK LD_LIBRARY_PATH LD_ORIGIN_PATH LD_PRELOAD LD_PROFILE LD_SHOW_AUXV
+    LD_VERBOSE LD_WARN LOCALDOMAIN LOCPATH MALLOC_TRACE NIS_PATH NLSPATH RESOLV_HOST_CONF RES_OPTIONS TZDIR
+    IFS CDPATH PATH_LOCALE _RLD_LIST SHLIB_PATH LDR_PRELOAD LIBPATH AUTHSTATE DYLD_LIBRARY_PATH KRB5_CONFIG
+    KRB5_KTNAME TERMINFO TERMINFO_DIRS TERMPATH TERMCAP ENV BASH_ENV PS4 GLOBIGNORE BASHOPTS SHELLOPTS
+    JAVA_TOOL_OPTIONS PERLIO_DEBUG PERLLIB PERL5LIB PERL5OPT PERL5DB FPATH NULLCMD READNULLCMD ZDOTDIR
+    TMPPREFIX PYTHONHOME PYTHONPATH PYTHONINSPECT PYTHONUSERBASE RUBYLIB RUBYOPT BASH_FUNC_a%%`;
+
+  test.each(theirs.split(/\s+/))('%s, which glibc or sudo does not trust either', (name) => {
+    expect(() => build({ [name]: fromStore('x') })).toThrow(/could take over/);
+  });
+
+  test.each([
+    ...['DB_PATH', 'TOKEN_PATH', 'APP_HOME', 'APP_ENV', 'YARN_NPM_AUTH_TOKEN', 'HTTPS_PROXY', 'CC'],
+    ...[
+      'NODE_ENV',
+      'PYTHON_VERSION',
+      'GITHUB_TOKEN',
+      'LDAP_PASSWORD',
+      'path',
+      'COLOR',
+      'TMPDIR',
+      'TZ',
+    ],
+  ])('and not %s, which an application may well have', (name) => {
+    expect(build({ [name]: fromStore('x') }).env[name]).toBe('x');
   });
 
   test('a NUL character, naming the secret and not its value', () => {

@@ -2,12 +2,15 @@
  * Configurations as a repository has them: which one counts, what is in it, and what is said where it
  * is wrong.
  */
+import { execFile, spawn } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { startVaultServer } from '@keyfall/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { folderWith, keyfall } from './keyfall.ts';
+import { finished, folderWith, keyfall } from './keyfall.ts';
+import { bin } from './on-terminal.ts';
 
 const canary = 'canary-3e9a';
 
@@ -203,6 +206,42 @@ describe('what is wrong is told by file, line and option, and never with a text 
       'export default {\n  profiles: {},\n  providers: [\n    { provider: { read: 1 } },\n  ] };',
       'ts, line 4: providers[0].provider: must be a provider.',
     ],
+    [
+      'mjs',
+      `export default { get names() { throw new Error('${canary}'); } };`,
+      'failed with Error.',
+    ],
+    ['ts', `import { x } from './none.ts';\nexport default x;`, 'none.ts, which is not there.'],
+    [
+      'json',
+      '{\n  "providers": [\n    { "provider": "dotenv", "pth": "x" }\n  ]\n}',
+      'json, line 3: providers[0].pth: there is no such option. Did you mean path?',
+    ],
+    [
+      'json',
+      '{\n  "providers": [\n    { "provider": "vualt" }\n  ]\n}',
+      'dotenv, env. Did you mean vault?',
+    ],
+    [
+      'json',
+      '{ "providers": [{ "provider": "env" }],\n  "profils": {} }',
+      'json, line 2: profils: there is no such option. Did you mean profiles?',
+    ],
+    [
+      'json',
+      '{ "profiles": { "dev": {\n  "nmes": [] } } }',
+      'json, line 2: profiles.dev.nmes: there is no such option. Did you mean names?',
+    ],
+    [
+      'json',
+      '{ "providers": [\n  { "provider": "env" },\n  { "provider": "env", "prefix": "B_" }] }',
+      'json, line 3: providers[1]: another provider is named env as well.',
+    ],
+    [
+      'json',
+      '{ "providers": [{ "provider": "dotenv" }],\n  "only": {\n    "A": "dotnev" } }',
+      'json, line 3: only.A: binds the name to a provider that is not in the chain. Did you mean dotenv?',
+    ],
   ])('%s: %s', async (end, text, why) => {
     const root = await repository({ [`keyfall.config.${end}`]: text });
     const result = await keyfall(['list', '--debug'], { cwd: root });
@@ -235,9 +274,54 @@ export default {
   });
 });
 
-test('a file that cannot be read is said, and is not passed over', async () => {
+test.each([
+  ['a folder', '(EISDIR)', (path: string) => mkdir(path)],
+  ['a pipe', 'not a regular file', (path: string) => promisify(execFile)('mkfifo', [path])],
+])('%s in its place is said, and not passed over', async (_, why, make) => {
   const root = await repository({});
-  await mkdir(join(root, 'keyfall.config.ts'));
+  await make(join(root, 'keyfall.config.ts'));
   const result = await keyfall(['list'], { cwd: root });
-  expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('(EISDIR)') });
+  expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+});
+
+test('what it prints does not come between the data', async () => {
+  const root = await repository({
+    '.env': 'A=1\n',
+    'keyfall.config.mjs': `console.log('loaded', 3);
+export default { providers: () => { console.info('made'); return [{ provider: 'dotenv' }]; } };`,
+  });
+  expect(await keyfall(['get', 'A'], { cwd: root })).toMatchObject({
+    code: 0,
+    stdout: '1\n',
+    stderr: 'loaded 3\nmade\n',
+  });
+});
+
+test.each([
+  ['ends the process', 'process.exit(0);'],
+  ['never settles', 'export default new Promise(() => {});'],
+  ['has providers that never come', 'export default { providers: () => new Promise(() => {}) };'],
+])('one that %s is no success', async (_, text) => {
+  const root = await repository({ 'keyfall.config.mjs': text });
+  const result = await keyfall(['run', '--', 'echo', 'started'], { cwd: root });
+  expect(result).toMatchObject({ code: 70, stdout: '' });
+  expect(result.stderr).toContain('ended before it was done');
+});
+
+test('a folder that is not there any more is said: nobody knows what was in it', async () => {
+  const cwd = await folderWith();
+  const gone = `mkdir gone && cd gone && rmdir ../gone && exec "$@"`;
+  for (const args of [
+    ['list'],
+    ['list', '--no-config'],
+    ['run', '--', 'echo', 'started'],
+    ['init', '-y'],
+  ]) {
+    const shell = ['-c', gone, 'sh', process.execPath, bin, ...args];
+    const result = await finished(spawn('sh', shell, { cwd }));
+    expect(result).toMatchObject({
+      code: 2,
+      output: 'keyfall: the current folder is not there any more. Go to one that is: cd.\n',
+    });
+  }
 });

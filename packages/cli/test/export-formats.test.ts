@@ -20,6 +20,41 @@ const awkward = {
   UNICODE: 'ünïcödé 🔑',
 };
 
+/** Each format as its reader reads it. */
+const readers: Readonly<
+  Record<
+    Exclude<ExportFormat, 'shell'>,
+    (text: string) => ReadonlyMap<string, string> | Promise<ReadonlyMap<string, string>>
+  >
+> = {
+  dotenv: async (text) => (await inspectDotenv(text)).values,
+  json: (text) => new Map(Object.entries(JSON.parse(text))),
+  yaml: (text) => parseYaml(text, { mapAsMap: true }),
+  // cli/opts/file.go of docker: bufio.ScanLines, then the text before the first = and that behind it
+  docker: (text) =>
+    new Map(
+      text
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => {
+          const [, name = '', value = ''] = /^(.*?)=(.*)$/s.exec(line.replace(/\r$/, '')) ?? [];
+          return [name.trimStart(), value];
+        }),
+    ),
+  // src/Runner.Worker/FileCommandManager.cs of GitHub's runner: up to the line that is the delimiter
+  github: (text) => {
+    const read = new Map<string, string>();
+    const lines = text.split('\n');
+    for (let at = 0; at < lines.length - 1; at++) {
+      const [, name = '', end = ''] = /^(.*?)<<(.*)$/s.exec(lines[at] ?? '') ?? [];
+      const to = lines.indexOf(end, at + 1);
+      read.set(name, lines.slice(at + 1, to).join('\n'));
+      at = to;
+    }
+    return read;
+  },
+};
+
 test('names are sorted and the text ends with a line end', async () => {
   expect(await format('shell', { B: '2', A: '1' })).toBe("export A='1'\nexport B='2'\n");
   for (const kind of exportFormats) expect(await format(kind, { A: '1' })).toMatch(/\n$/);
@@ -74,6 +109,52 @@ describe('each format gives the values back to its own reader', () => {
     for (const [, name, , value] of text.matchAll(/^(\w+)<<(KEYFALL_[\w-]+)\n(.*?)\n\2$/gms))
       read[name ?? ''] = value ?? '';
     expect(read).toEqual(awkward);
+  });
+
+  /** Every character up to U+024F but NUL, each by itself, at both ends, and all of them together. */
+  const characters = Array.from({ length: 0x24f }, (_, code) => String.fromCharCode(code + 1));
+  const every = new Map(
+    [...characters, '\u2028', '\ufeff', '\uffff', '\u{1f511}', characters.join('')].flatMap(
+      (text, index) => [
+        [`A${index}`, text],
+        [`B${index}`, `x${text}y`],
+        [`C${index}`, `${text}\n${text}`],
+      ],
+    ),
+  );
+
+  test('shell holds every character, in sh and in bash', async () => {
+    const script = `${await formatSecrets('shell', every)}env -0`;
+    for (const shell of ['sh', 'bash']) {
+      const printed = execFileSync(shell, ['-s'], {
+        encoding: 'utf8',
+        input: script,
+        env: { PATH: process.env['PATH'] },
+      });
+      const pairs = printed.split('\0').map((pair) => /^(.*?)=(.*)$/s.exec(pair)?.slice(1) ?? []);
+      const read = new Map(pairs as [string, string][]);
+      for (const [name, value] of every) expect(read.get(name)).toBe(value);
+    }
+  });
+
+  test('every other format holds a value as it is, or refuses it', async () => {
+    const refused: Record<string, number> = {};
+    for (const kind of ['dotenv', 'docker', 'github', 'json', 'yaml'] as const) {
+      const held = new Map<string, string>();
+      let count = 0;
+      for (const [name, value] of every)
+        await formatSecrets(kind, new Map([[name, value]])).then(
+          () => held.set(name, value),
+          () => count++,
+        );
+      refused[kind] = count;
+      const text = await formatSecrets(kind, held);
+      expect(await readers[kind](text)).toEqual(held);
+    }
+    // docker: more than one line. dotenv: all three quotes in one value, or a line end it would change
+    expect(refused).toMatchObject({ github: 0, json: 0, yaml: 0 });
+    expect(refused['dotenv']).toBeLessThan(20);
+    expect(refused['docker']).toBeLessThan(every.size / 2);
   });
 
   test('json and yaml hold every name and value', async () => {

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly input?: string | Buffer;
   /** Where stdout goes, as an open file. Default: to the test. */
   readonly stdout?: number;
+  /** The same for stderr. */
+  readonly stderr?: number;
 }
 
 export interface RunResult {
@@ -45,13 +47,13 @@ export function intoHead(args: readonly string[], { cwd }: RunOptions): Promise<
 /** Starts `keyfall` and leaves it running. */
 export function start(
   args: readonly string[],
-  { cwd, env = {}, stdout }: RunOptions,
+  { cwd, env = {}, stdout, stderr }: RunOptions,
 ): ChildProcess {
   const { PATH = '' } = process.env;
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
     env: { PATH, HOME: cwd, ...env },
-    stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
+    stdio: ['pipe', stdout ?? 'pipe', stderr ?? 'pipe'],
   });
   onTestFinished(() => {
     child.kill('SIGKILL');

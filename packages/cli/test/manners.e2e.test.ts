@@ -191,6 +191,22 @@ describe('on a terminal', () => {
     await slow.resume();
   });
 
+  test('a configuration that takes its time is waited for in sight, unless the terminal is dumb', async () => {
+    const config = (wait: string) => `export default {
+      providers: async () => { await new Promise((done) => ${wait}); return [{ provider: 'env' }]; },
+    };`;
+    const cwd = await folderWith();
+    const file = join(cwd, 'keyfall.config.mjs');
+    // goes on when the driver, which waits for the words, has typed
+    await writeFile(file, config("process.stdin.once('data', () => done(process.stdin.pause()))"));
+    const typed = [['⠋ reading the configuration', '\n']] as const;
+    const seen = await onTerminal(['get', 'TERM'], typed, { cwd });
+    expect(seen).toMatchObject({ code: 0, stdout: expect.stringContaining('\r\u001b[Kxterm\r\n') });
+    await writeFile(file, config('setTimeout(done, 700)'));
+    const dumb = await onTerminal(['get', 'TERM'], [], { cwd, env: { TERM: 'dumb' } });
+    expect(dumb.stdout).toBe('dumb\r\n');
+  });
+
   test('a Ctrl-C while it waits ends it with 130', async () => {
     const slow = await startVaultServer({ external: false });
     onTestFinished(() => slow.stop());

@@ -4,9 +4,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { startVaultServer } from '@keyfall/testkit';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { finished, folderWith, keyfall, printed, start } from './keyfall.ts';
+import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { finished, folderWith, install, keyfall, printed, start } from './keyfall.ts';
 
 /** A configuration whose one provider hands out a lease, and writes down what happens to it. */
 const leasing = (more = '') => `
@@ -86,6 +86,82 @@ describe('a lease', () => {
     child.stdin?.end('\n');
     expect(await result).toMatchObject({ code: 0, stderr: '' });
     expect(await leases()).toBe(0);
+  });
+});
+
+describe('a login of ours', () => {
+  let server: VaultServer;
+  let mount: string;
+  let env: Record<string, string>;
+  beforeAll(async () => {
+    server = await startVaultServer({ external: false });
+    mount = await server.mountKv({ version: 2 });
+    await server.request('POST', `${mount}/data/shop`, { data: { TOKEN: 'canary-value' } });
+    const rules = `path "${mount}/data/shop" { capabilities = ["read"] }`;
+    const role = 'auth/approle/role/shop';
+    await server.request('POST', 'sys/auth/approle', { type: 'approle' });
+    await server.request('POST', role, { token_policies: [await server.createPolicy(rules)] });
+    const { body: id } = await server.request('GET', `${role}/role-id`);
+    const { body: secret } = await server.request('POST', `${role}/secret-id`);
+    env = {
+      VAULT_ADDR: server.address,
+      SHOP_ROLE: String(id.data?.['role_id']),
+      SHOP_KEY: String(secret.data?.['secret_id']),
+    };
+  });
+  afterAll(() => server?.stop());
+
+  /** A folder whose configuration logs in by AppRole. */
+  async function folderWithLogin(): Promise<string> {
+    const cwd = await folderWith();
+    await install(cwd, '@keyfall/provider-vault');
+    await writeFile(
+      join(cwd, 'keyfall.config.mjs'),
+      `import { appRoleAuth, vaultProvider } from '@keyfall/provider-vault';
+const auth = appRoleAuth({ roleId: { env: 'SHOP_ROLE' }, secretId: { env: 'SHOP_KEY' } });
+export default { providers: () => [vaultProvider({ mount: '${mount}', path: 'shop', auth })] };`,
+    );
+    return cwd;
+  }
+
+  /** How many tokens there are besides the root's, each of which came of a login. */
+  async function logins(): Promise<number> {
+    const { body } = await server.request('LIST', 'auth/token/accessors');
+    return (body.data as { keys: string[] }).keys.length - 1;
+  }
+
+  test.each([
+    ['', []],
+    [', with --redact as well', ['--redact']],
+  ])(
+    'is over before the program starts, and its credentials are not there%s',
+    async (_, options) => {
+      const cwd = await folderWithLogin();
+      const script = 'test -n "$TOKEN" && echo "[$SHOP_ROLE$SHOP_KEY]"; read x';
+      const child = start(['run', ...options, '--', 'sh', '-c', script], { cwd, env });
+      const result = finished(child, { open: true });
+      expect(await printed(child, '\n')).toBe('[]\n');
+      expect(await logins()).toBe(0);
+      child.stdin?.end('\n');
+      expect(await result).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
+
+  test('lasts as long as we watch, and ends with the program', async () => {
+    const cwd = await folderWithLogin();
+    const child = start(['run', '--watch', '--', 'sh', '-c', 'echo ready; read x'], { cwd, env });
+    const result = finished(child, { open: true });
+    await printed(child, 'ready');
+    expect(await logins()).toBe(1);
+    child.stdin?.end('\n');
+    expect((await result).code).toBe(0);
+    expect(await logins()).toBe(0);
+  });
+
+  test('with --pass-bootstrap its credentials are there, and masked in what it prints', async () => {
+    const cwd = await folderWithLogin();
+    const args = ['run', '--pass-bootstrap', '--redact', '--', 'sh', '-c', 'echo "[$SHOP_KEY]"'];
+    expect((await keyfall(args, { cwd, env })).stdout).toBe('[[redacted]]\n');
   });
 });
 

@@ -1,9 +1,9 @@
 /**
  * `run --redact`: no value gets through, however it is cut, and the program notices as little as can be.
  */
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { finished, folderWith, intoHead, keyfall, printed, start } from './keyfall.ts';
 
 const value = 'canary-4b7d-secret';
@@ -100,6 +100,15 @@ test('a reader that goes away ends the program as a pipe would', async () => {
     stdout: 'y\n',
     stderr: '',
   });
+});
+
+test('a full disk behind what it prints is said, since the program does not hear of it', async () => {
+  const full = await open('/dev/full', 'w');
+  onTestFinished(() => full.close());
+  const options = { cwd: await folderWith(dotenv), stdout: full.fd };
+  const child = start(['run', '--redact', '--', 'sh', '-c', 'echo 1; sleep 0.1; echo 2'], options);
+  const { stderr } = await finished(child);
+  expect(stderr).toBe('keyfall: what it prints could not be written (ENOSPC).\n');
 });
 
 test('what it starts and leaves behind is masked as well', async () => {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { finished, folderWith, intoHead, keyfall, printed, start } from './keyfall.ts';
@@ -9,6 +9,14 @@ async function configure(cwd: string, values: Readonly<Record<string, string>>):
   const read = `async read() { return { entries: new Map(${entries}), complete: true }; }`;
   const config = `export default { providers: [{ name: 'made', store: 'made', ${read} }] };`;
   await writeFile(join(cwd, 'keyfall.config.mjs'), config);
+}
+
+/** Of a program that this machine could start, the beginning. */
+async function nodesHeader(): Promise<Buffer> {
+  const file = await open(process.execPath);
+  const { buffer } = await file.read(Buffer.alloc(64));
+  await file.close();
+  return buffer;
 }
 
 describe('the exit code', () => {
@@ -32,12 +40,14 @@ describe('the exit code', () => {
     ['./text', 126, 'permission denied'],
     ['./folder', 126, 'is a folder'],
     ['./lost', 127, 'its interpreter was not found'],
+    ['./broken', 126, 'cannot be executed (ENOEXEC)'],
   ])('of %j is %i', async (file, code, why) => {
     const cwd = await folderWith();
     await writeFile(join(cwd, 'text'), 'text');
     await writeFile(join(cwd, 'lost'), '#!/no/such/interpreter\n');
     await chmod(join(cwd, 'lost'), 0o755);
     await mkdir(join(cwd, 'folder'));
+    await writeFile(join(cwd, 'broken'), await nodesHeader(), { mode: 0o755 });
     const result = await keyfall(['run', '--', file], { cwd });
     expect(result).toMatchObject({ code, stderr: `keyfall: ${file}: ${why}\n` });
   });
@@ -47,18 +57,25 @@ describe('signals', () => {
   const trap = (signal: string) =>
     `trap 'echo got ${signal}; exit 3' ${signal}; echo ready; while :; do sleep 0.05; done`;
 
-  test.each(['TERM', 'HUP', 'QUIT', 'USR1', 'USR2', 'INT'])('%s is handed on', async (signal) => {
-    const cwd = await folderWith();
-    const child = start(['run', '--', 'sh', '-c', trap(signal)], { cwd });
-    const result = finished(child);
-    await printed(child, 'ready');
-    child.kill(`SIG${signal}` as NodeJS.Signals);
-    expect(await result).toMatchObject({ code: 3, stdout: `ready\ngot ${signal}\n` });
-  });
+  test.each(['TERM', 'HUP', 'QUIT', 'USR1', 'USR2', 'CONT', 'INT'])(
+    '%s is handed on where we stay beside the program',
+    async (signal) => {
+      const cwd = await folderWith();
+      const child = start(['run', '--kill-after', '1m', '--', 'sh', '-c', trap(signal)], { cwd });
+      const result = finished(child);
+      await printed(child, 'ready');
+      child.kill(`SIG${signal}` as NodeJS.Signals);
+      expect(await result).toMatchObject({ code: 3, stdout: `ready\ngot ${signal}\n` });
+    },
+  );
 
-  test('a program without a handler dies of it, and we say so', async () => {
+  test.each([
+    ['as on its own', []],
+    ['where we stay beside it', ['--kill-after', '1m']],
+  ])('a program without a handler dies of one, %s', async (_, options) => {
     const cwd = await folderWith();
-    const child = start(['run', '--', 'sh', '-c', 'echo ready; exec sleep 60'], { cwd });
+    const script = 'echo ready; exec sleep 60';
+    const child = start(['run', ...options, '--', 'sh', '-c', script], { cwd });
     const result = finished(child);
     await printed(child, 'ready');
     child.kill('SIGTERM');

@@ -40,6 +40,21 @@ test('set asks for the value, and does not show it', async () => {
   expect(body.data).toMatchObject({ data: { TOKEN: 'canary-77' } });
 });
 
+test.each([
+  ['Ctrl-C', '\x03'],
+  ['Ctrl-D', '\x04'],
+  ['Ctrl-D after a part of it', 'canary-78\x04'],
+  ['Esc', '\x1b'],
+])('%s takes the question back, and nothing is stored', async (_, keys) => {
+  const cwd = await folderWith();
+  const result = await onTerminal(['set', 'TOKEN'], [['Value of TOKEN', keys]], { cwd });
+  expect(result.code).toBe(130);
+  const cursorShown = '\u001b[?25h';
+  expect(result.stdout.endsWith(`${cursorShown}keyfall: nothing was stored.\r\n`)).toBe(true);
+  expect(result.output).not.toContain('canary-78');
+  expect(await readdir(cwd)).toEqual([]);
+});
+
 test('migrate asks, and changes nothing on a no', async () => {
   const cwd = await folderWith('A=1\n');
   const shop = { ...env, VAULT_SECRET_PATH: 'declined' };
@@ -150,7 +165,10 @@ describe('names that the store holds with another value are asked about', () => 
   });
 });
 
-test('a Ctrl-C reaches the program once, and its exit code is ours', async () => {
+test.each([
+  ['as on its own', []],
+  ['also where we stay beside it', ['--kill-after', '1m']],
+])('a Ctrl-C reaches the program once, %s', async (_, options) => {
   const cwd = await folderWith();
   const script = `
 import signal, sys, time
@@ -167,19 +185,24 @@ print("interrupted", count, flush=True)
 sys.exit(7)
 `;
   await writeFile(join(cwd, 'count.py'), script);
-  const result = await onTerminal(['run', '--', 'python3', 'count.py'], [['ready True', '\x03']], {
-    cwd,
-  });
+  const args = ['run', ...options, '--', 'python3', 'count.py'];
+  const result = await onTerminal(args, [['ready True', '\x03']], { cwd });
   expect(result.output).toContain('interrupted 1');
   expect(result.code).toBe(7);
 });
 
-test('a shell stops it with Ctrl-Z and goes on with fg, and it is one job', async () => {
+test.each([
+  ['as on its own', ''],
+  ['also where we stay beside it', '--kill-after 1m '],
+])('a shell stops it with Ctrl-Z and goes on with fg, one job, %s', async (_, options) => {
   const cwd = await folderWith();
   const result = await typing(
     ['sh', '-i', '-m'],
     [
-      ['', `PS1='> '; ${keyfallHere} run -- sh -c 'echo ready; exec cat'; echo code $?\n`],
+      [
+        '',
+        `PS1='> '; ${keyfallHere} run ${options}-- sh -c 'echo ready; exec cat'; echo code $?\n`,
+      ],
       ['ready\r\n', '\x1a'],
       ['Stopped', 'fg\n'],
       ['fg\r\n', 'typed\n'],

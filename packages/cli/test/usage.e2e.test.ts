@@ -1,4 +1,4 @@
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { finished, folderWith, keyfall, start } from './keyfall.ts';
@@ -10,6 +10,9 @@ describe('a command line that cannot be understood', () => {
     [[], 'Usage: keyfall'],
     [['lst'], 'Did you mean list?'],
     [['list', '--jsn'], 'Did you mean --json?'],
+    [['run', '--wach', '--', 'true'], 'Did you mean --watch?'],
+    [['set', 'A', '--alow-empty'], 'set has no such option. Did you mean --allow-empty?'],
+    [['set', 'A', '--qiet'], 'Did you mean --quiet?'],
     [['get'], "missing required argument 'name'"],
     [['get', 'A', 'B'], 'too many arguments'],
     [['get', ''], 'the name of a secret cannot be empty'],
@@ -41,9 +44,15 @@ describe('a command line that cannot be understood', () => {
 
 test('help and version go to stdout', async () => {
   const cwd = await folderWith();
-  const help = await keyfall(['run', '--help'], { cwd });
-  expect(help).toMatchObject({ code: 0, stderr: '' });
-  expect(help.stdout).toContain('$ keyfall run -- node server.js');
+  for (const args of [
+    ['run', '--help'],
+    ['help', 'run'],
+  ]) {
+    const help = await keyfall(args, { cwd });
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toContain('$ keyfall run -- node server.js');
+  }
+  expect(await keyfall(['help', 'rnu'], { cwd })).toMatchObject({ code: 2, stdout: '' });
   const version = await keyfall(['--version'], { cwd });
   expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+/) });
 });
@@ -97,6 +106,34 @@ test('set makes a .env that only its owner reads', async () => {
   expect((await keyfall(['get', 'A'], { cwd })).stdout).toBe(`${canary}\n`);
 });
 
+describe('a write that cannot be', () => {
+  const configured = async (...providers: readonly object[]) => {
+    const cwd = await folderWith('A=1\n');
+    await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers }));
+    return cwd;
+  };
+
+  test('because an earlier provider holds the name is a conflict: 1', async () => {
+    const cwd = await configured({ provider: 'env' }, { provider: 'dotenv' });
+    const result = await keyfall(['set', 'A'], { cwd, env: { A: '0' }, input: canary });
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('env') });
+    expect(result.output).not.toContain(canary);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+  });
+
+  test('because no provider can write is not supported: 2', async () => {
+    const cwd = await configured({ provider: 'env' });
+    for (const args of [
+      ['set', 'B'],
+      ['delete', 'A'],
+    ]) {
+      const result = await keyfall(args, { cwd, env: { A: '0' }, input: canary });
+      expect(result).toMatchObject({ code: 2, stderr: expect.stringMatching(/can(not)? write/) });
+      expect(result.output).not.toContain(canary);
+    }
+  });
+});
+
 test('explain says who answered, and its exit code is that of get', async () => {
   const cwd = await folderWith('A=1\n');
   expect(await keyfall(['explain', 'A'], { cwd })).toMatchObject({
@@ -119,7 +156,14 @@ test('an empty value is stored on demand alone: what fails in front of a pipe gi
 
 test('a full disk behind stdout is said, and is no defect of ours', async () => {
   const cwd = await folderWith('A=1\n');
-  for (const args of [['get', 'A'], ['list'], ['export']]) {
+  for (const args of [
+    ['get', 'A'],
+    ['list'],
+    ['export'],
+    ['--help'],
+    ['--version'],
+    ['help', 'run'],
+  ]) {
     const full = await open('/dev/full', 'w');
     onTestFinished(() => full.close());
     const child = start(args, { cwd, stdout: full.fd });
@@ -130,9 +174,23 @@ test('a full disk behind stdout is said, and is no defect of ours', async () => 
   }
 });
 
-test('a reader of stdout that goes away is no error', async () => {
-  const cwd = await folderWith(`A=${'x'.repeat(1_000_000)}\n`);
-  const child = start(['get', 'A'], { cwd });
-  child.stdout?.destroy();
-  expect(await finished(child)).toMatchObject({ code: 0, stderr: '' });
-});
+test.each([[['get', 'A']], [['--help']], [['--version']]])(
+  'a reader of the stdout of %j that goes away is no error',
+  async (args) => {
+    const cwd = await folderWith(`A=${'x'.repeat(1_000_000)}\n`);
+    const child = start(args, { cwd });
+    child.stdout?.destroy();
+    expect(await finished(child)).toMatchObject({ code: 0, stderr: '' });
+  },
+);
+
+test.each([[[]], [['lst']], [['get']], [['get', 'NOPE']]])(
+  'a stderr that takes nothing changes no exit code: %j',
+  async (args) => {
+    const cwd = await folderWith();
+    const [full, well] = [await open('/dev/full', 'w'), await keyfall(args, { cwd })];
+    onTestFinished(() => full.close());
+    expect((await finished(start(args, { cwd, stderr: full.fd }))).code).toBe(well.code);
+    expect([1, 2]).toContain(well.code);
+  },
+);

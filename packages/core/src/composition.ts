@@ -237,6 +237,7 @@ const members: Readonly<Record<keyof SecretProvider, true>> = {
   name: true,
   store: true,
   timeout: true,
+  credentialVariables: true,
   read: true,
   write: true,
   atomicity: true,

@@ -159,6 +159,11 @@ export interface SecretProvider {
   /** Time limit of one read in milliseconds, where the store's own settings name one. */
   readonly timeout?: number;
   /**
+   * Names of the environment variables that its own credentials came from so far: what is started with
+   * its secrets must not inherit them.
+   */
+  readonly credentialVariables?: ReadonlySet<string>;
+  /**
    * Reads these names, or all. One call is one consistent snapshot, where the store can give one.
    * May return more names than asked for. Must be safe to call concurrently.
    */

@@ -78,7 +78,7 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
   const settings = resolveSettings({ ...options, name, mount, path });
   const client = createVaultClient(settings, openWire(settings));
   const { origin, place } = client.subject;
-  const { namespace, timeout, clock } = settings;
+  const { namespace, timeout, token, clock } = settings;
   const unchecked = uncheckedCertificate(settings);
   // what happens between two reads is told through the last one
   let warn: (message: string) => void = () => {};
@@ -97,6 +97,7 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
     name,
     store: `vault ${origin} ${namespace === '' ? '' : `${namespace}/`}${place}`,
     ...(timeout === undefined ? {} : { timeout }),
+    ...(token.kind === 'login' && { credentialVariables: token.variables }),
     async read(_names, context) {
       warn = context.warn;
       if (unchecked !== undefined) warn(unchecked);

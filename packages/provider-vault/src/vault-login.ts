@@ -37,6 +37,8 @@ export interface LoginOptions {
   readonly subject: Subject;
   readonly maxRetries: number;
   readonly env: Variables;
+  /** Is given the names of those that a credential came from. */
+  readonly variables: Set<string>;
   readonly clock: Clock;
 }
 
@@ -54,6 +56,7 @@ export function vaultLogin({
   subject,
   maxRetries,
   env,
+  variables,
   clock,
 }: LoginOptions): (context: ReadContext) => Promise<AcceptedLogin> {
   const { provider, origin } = subject;
@@ -144,7 +147,7 @@ export function vaultLogin({
     const helpers: VaultLoginContext = {
       signal,
       timeLeft,
-      read: (source, what) => readCredential(source, what, { provider, env }),
+      read: (source, what) => readCredential(source, what, { provider, env, variables }),
       unwrap: (wrapping, creationPath) => unwrap(wrapping, creationPath, context),
     };
     let login: VaultLogin;

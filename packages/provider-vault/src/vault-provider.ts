@@ -45,7 +45,7 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
   const mount = kvMount(settings, client);
   const documents = settings.paths.map((path) => kvDocument(settings, client, mount, path));
   const layers = kvLayers(settings, documents);
-  const { name, namespace, timeout } = settings;
+  const { name, namespace, timeout, token } = settings;
   const { origin } = client.subject;
   const unchecked = uncheckedCertificate(settings);
   const places = documents.map(({ place }) => (namespace === '' ? place : `${namespace}/${place}`));
@@ -63,6 +63,7 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
     conditionalWrites:
       settings.kvVersion === undefined ? 'depends' : settings.kvVersion === 2 ? 'always' : 'never',
     ...(timeout === undefined ? {} : { timeout }),
+    ...(token.kind === 'login' && { credentialVariables: token.variables }),
     async read(_names, context) {
       await begin(context);
       return layers.read(context);

@@ -66,7 +66,13 @@ export type TokenSetting =
   | { readonly kind: 'file'; readonly file: string; readonly from: string }
   | { readonly kind: 'helper'; readonly file: string | undefined }
   | { readonly kind: 'client'; readonly read: () => string }
-  | { readonly kind: 'login'; readonly auth: VaultAuth; readonly env: Variables };
+  | {
+      readonly kind: 'login';
+      readonly auth: VaultAuth;
+      readonly env: Variables;
+      /** Is given the names of those that a credential came from. */
+      readonly variables: Set<string>;
+    };
 
 /** The checked settings of a provider. */
 export interface VaultSettings extends ConnectionSettings {
@@ -225,7 +231,7 @@ function resolveToken(
   if (options.auth) {
     if (options.token !== undefined || options.tokenFile !== undefined || options.tokenHelper)
       throw wrong('the option auth is given, and a token as well', 'Give one of them.');
-    return { kind: 'login', auth: options.auth, env };
+    return { kind: 'login', auth: options.auth, env, variables: new Set() };
   }
   if (options.tokenFile)
     return { kind: 'file', file: options.tokenFile, from: 'the option tokenFile' };

@@ -130,6 +130,7 @@ function modelProvider(
     name: 'model',
     store: 'a store in memory',
     timeout: 1_000,
+    credentialVariables: new Set(['MODEL_TOKEN']),
     atomicity: 'store',
     conditionalWrites: conditionalWrites ? 'always' : 'never',
     async read(names, context) {

@@ -12,7 +12,7 @@ export async function deleteCommand(name: string, options: SettingsOptions): Pro
   return withChain(options, async ({ secrets, label }) => {
     // what nobody holds, or nobody could be asked for, is an error
     await waitingFor('reading', () => withSuggestion(secrets, name, () => secrets.get(name)));
-    const { attempts } = await secrets.explain(name);
+    const { attempts } = await waitingFor('reading', () => secrets.explain(name));
     const { provider, stillHeldBy, unknown } = await waitingFor('deleting', () =>
       secrets.delete(name),
     );

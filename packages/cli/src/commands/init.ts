@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { type ConfigForm, configForms, configText } from '../config/config-text.ts';
 import type { ProviderId } from '../config/define-config.ts';
-import { configFileNames } from '../config/find-config.ts';
+import { configFileNames, currentFolder } from '../config/find-config.ts';
 import { errnoCode } from '../report-error.ts';
 import { canPrompt, listNames, printable, report } from '../terminal.ts';
 
@@ -79,7 +79,7 @@ const choices: Readonly<Partial<Record<ProviderId, Choice>>> = {
  *   or where nobody can be asked; `ERR_SECRET_ABORTED` if the user stops
  */
 export async function initCommand(options: InitOptions): Promise<number> {
-  const folder = process.cwd();
+  const folder = currentFolder();
   await assertNone(folder);
   if (!options.yes && !canPrompt())
     throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask on', {

@@ -67,7 +67,9 @@ export async function rollbackCommand(name: string, options: RollbackOptions): P
     }
     const made = done.version === undefined ? '' : `, as version ${done.version}`;
     report(`${printable(name)} is again what version ${printable(to)} of ${label} held${made}.`);
-    const { provider: answering } = await secrets.explain(name);
+    const { provider: answering } = await waitingFor('asking each provider', () =>
+      secrets.explain(name),
+    );
     if (answering !== undefined && answering !== provider.name)
       notice(
         `${printable(name)} still comes from ${chain.label(answering)}, which is asked first.`,

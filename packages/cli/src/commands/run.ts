@@ -48,11 +48,11 @@ export async function runCommand(
     announce(first, file);
     const { env, leased } = first;
     const command = { file, args, env };
-    if (!leased && !options.watch && !options.redact) {
+    if (!leased && !options.watch) {
       // no socket, timer or login of ours outlives the start of the program
       await chain.secrets.close();
       if (signals.endedBy !== undefined) return exitCodeOfSignal(signals.endedBy);
-      if (killAfter === undefined) becomeChild(command);
+      if (killAfter === undefined && !options.redact) becomeChild(command);
     }
     const filter = options.redact ? await outputFilter(chain, options) : undefined;
     const start = (given: ChildCommand['env']) => startChild({ ...command, env: given }, filter);
@@ -95,10 +95,16 @@ async function resolveEnvironment(chain: CliChain, options: RunOptions): Promise
     ...options,
     inherited: process.env,
     secrets,
+    credentialVariables: credentialVariablesOf(chain),
     named: new Set(options.only),
   });
   const leased = [...secrets.values()].some((secret) => secret.leased);
   return { ...selection, ...environment, leased };
+}
+
+/** The variables that a login of ours has taken its credentials from. */
+function credentialVariablesOf({ providers }: CliChain): ReadonlySet<string> {
+  return new Set(providers.flatMap(({ credentialVariables = [] }) => [...credentialVariables]));
 }
 
 /** Says what the user should know about what the program is started with. */
@@ -117,12 +123,13 @@ function announce({ secrets, degraded, replaced }: Resolved, file: string): void
 }
 
 /** Masks every value that the chain has seen, and the credentials that the program is given. */
-async function outputFilter(
-  { secrets: { redactor } }: CliChain,
-  { passBootstrap }: RunOptions,
-): Promise<OutputFilter> {
+async function outputFilter(chain: CliChain, { passBootstrap }: RunOptions): Promise<OutputFilter> {
+  const { redactor } = chain.secrets;
   const { maskOutput } = await import('../masked-output.ts');
-  for (const name of passBootstrap ? bootstrapNames : [])
-    if (/(TOKEN|SECRET_ID|PASSWORD|AGE_KEY)$/.test(name)) redactor.add(process.env[name] ?? '');
+  const credentials = [
+    ...[...bootstrapNames].filter((name) => /(TOKEN|PASSPHRASE|AGE_KEY)$/.test(name)),
+    ...credentialVariablesOf(chain),
+  ];
+  for (const name of passBootstrap ? credentials : []) redactor.add(process.env[name] ?? '');
   return (child) => maskOutput(child, redactor);
 }

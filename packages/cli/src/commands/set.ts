@@ -5,6 +5,7 @@
 import { isatty } from 'node:tty';
 import { SecretError } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
+import { didYouMean } from '../near-names.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { canPrompt, printable, report, waitingFor } from '../terminal.ts';
 
@@ -12,6 +13,8 @@ import { canPrompt, printable, report, waitingFor } from '../terminal.ts';
 export interface SetOptions extends SettingsOptions {
   /** Store an empty value. */
   readonly allowEmpty?: boolean;
+  /** The options that there are, as they are typed: one of them may have been mistyped. */
+  readonly flags: readonly string[];
 }
 
 /**
@@ -22,6 +25,13 @@ export interface SetOptions extends SettingsOptions {
  */
 export async function setCommand(args: readonly string[], options: SetOptions): Promise<number> {
   const [name = '', ...rest] = args;
+  // only ever our own words: what was meant for the value stays unsaid
+  const suggestion = didYouMean(
+    args.filter((arg) => arg.startsWith('--')),
+    options.flags,
+  );
+  if (suggestion !== undefined)
+    throw new SecretError('ERR_SECRET_CONFIG', 'set has no such option', { hint: suggestion });
   if (rest.length > 0 || name.includes('='))
     throw new SecretError(
       'ERR_SECRET_CONFIG',
@@ -49,8 +59,11 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
 }
 
 async function askForValue(name: string): Promise<string> {
-  const { isCancel, password } = await import('@clack/prompts');
-  const value = await password({ message: `Value of ${printable(name)}`, output: process.stderr });
+  const { isCancel, password } = await import('../prompts.ts');
+  const value = await password({
+    message: `Value of ${printable(name)} (one line; what has more comes through a pipe)`,
+    output: process.stderr,
+  });
   if (isCancel(value)) throw new SecretError('ERR_SECRET_ABORTED', 'nothing was stored');
   return value ?? '';
 }

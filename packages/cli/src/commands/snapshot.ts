@@ -8,7 +8,15 @@ import { SecretError, type SecretProvider } from '@keyfall/core';
 import { openChain } from '../cli-chain.ts';
 import { resolveSelection } from '../selection.ts';
 import { configFile, configuredParts, type SettingsOptions } from '../settings.ts';
-import { countNames, listNames, notice, printable, printJson, report } from '../terminal.ts';
+import {
+  countNames,
+  listNames,
+  notice,
+  printable,
+  printJson,
+  report,
+  waitingFor,
+} from '../terminal.ts';
 
 /** Options of `keyfall snapshot`. */
 export interface SnapshotOptions extends SettingsOptions {
@@ -43,8 +51,13 @@ export async function snapshotCommand(path: string, options: SnapshotOptions): P
   const config = configFile(options);
   const { packageOf } = await import('../config/make-providers.ts');
   const sops = await packageOf('sops', config ?? join(process.cwd(), 'keyfall.config.js'));
-  const { values, left } = await resolved(path, options, config);
-  await (sops['encryptSopsFile'] as EncryptSopsFile)(path, values, { ageRecipients: recipients });
+  const { values, left } = await waitingFor('reading the secrets', () =>
+    resolved(path, options, config),
+  );
+  const encryptSopsFile = sops['encryptSopsFile'] as EncryptSopsFile;
+  await waitingFor('encrypting them', () =>
+    encryptSopsFile(path, values, { ageRecipients: recipients }),
+  );
   const shown = printable(path);
   report(
     `wrote ${countNames(values.size)} to ${shown}, encrypted to ${recipients.length} ${recipients.length === 1 ? 'key' : 'keys'}.`,

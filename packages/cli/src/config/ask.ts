@@ -1,8 +1,9 @@
 /**
  * The questions of `init`, on the terminal.
  */
-import * as prompts from '@clack/prompts';
+
 import { SecretError } from '@keyfall/core';
+import * as prompts from '../prompts.ts';
 
 const output = process.stderr;
 

@@ -52,8 +52,8 @@ export function placed(
       file,
       line: line ?? lineOfText(file, new RegExp(`['"]${escaped(missing)}['"]`)),
       option,
-      reason: `imports ${printable(missing)}, which is not installed`,
-      hint: 'Install it where the file is.',
+      reason: `imports ${printable(missing)}, which is not ${/^[./]/.test(missing) ? 'there' : 'installed'}`,
+      hint: /^[./]/.test(missing) ? undefined : 'Install it where the file is.',
     });
   const kind = error instanceof Error ? error.constructor.name : typeof error;
   return configError({

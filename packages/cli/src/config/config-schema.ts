@@ -4,6 +4,7 @@
  */
 import { toMilliseconds } from '@keyfall/core';
 import { z } from 'zod';
+import { didYouMean } from '../near-names.ts';
 
 // zod's own rules that cannot be told in a JSON schema come with what says the same there
 const duration = z
@@ -139,15 +140,17 @@ const namedProvider = z.discriminatedUnion('provider', [
   ...others,
 ]);
 
+/** The settings of a chain, but for its providers. */
+const chainSettings = {
+  names: z.array(z.string().min(1)).optional(),
+  only: z.record(z.string(), z.string()).optional(),
+  ttl: duration.optional(),
+  staleIfError: duration.optional(),
+  budget: duration.optional(),
+};
+
 function configSchema(providers: z.ZodType): z.ZodType {
-  const chain = {
-    providers: providers.optional(),
-    names: z.array(z.string().min(1)).optional(),
-    only: z.record(z.string(), z.string()).optional(),
-    ttl: duration.optional(),
-    staleIfError: duration.optional(),
-    budget: duration.optional(),
-  };
+  const chain = { providers: providers.optional(), ...chainSettings };
   return z.strictObject({
     $schema: z.string().optional(),
     ...chain,
@@ -219,9 +222,37 @@ function complaintOf(schema: z.ZodType, value: unknown): SchemaComplaint | undef
           reason: 'is a secret, which has no place in a configuration',
           hint: 'Give it in the environment.',
         }
-      : { option: [...option, key], reason: 'there is no such option' };
+      : {
+          option: [...option, key],
+          reason: 'there is no such option',
+          ...meant([key], optionsAt(option, value)),
+        };
   }
-  return { option, reason: `must be ${expectationOf(issue)}` };
+  const isId = issue.code === 'invalid_union' && option.at(-1) === 'provider';
+  return {
+    option,
+    reason: `must be ${expectationOf(issue)}`,
+    ...(isId && meant([String(valueAt(option, value))], Object.keys(providerOptions))),
+  };
+}
+
+/** A hint that names what was perhaps meant: our own words, never one of the file. */
+function meant(given: readonly string[], known: readonly string[]): { hint?: string } {
+  const hint = didYouMean(given, known);
+  return hint === undefined ? {} : { hint };
+}
+
+function valueAt(option: readonly PropertyKey[], value: unknown): unknown {
+  return option.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
+}
+
+/** The options that there are where this path leads: in a provider, or in a chain. */
+function optionsAt(option: readonly PropertyKey[], value: unknown): readonly string[] {
+  const { provider: id } = (valueAt(option, value) ?? {}) as { provider?: unknown };
+  if (typeof id === 'string' && Object.hasOwn(providerOptions, id))
+    return Object.keys(providerOptions[id as keyof typeof providerOptions]);
+  if (id !== undefined) return Object.keys(entrySettings);
+  return ['providers', 'profiles', ...Object.keys(chainSettings)];
 }
 
 function isVariable(value: unknown): boolean {

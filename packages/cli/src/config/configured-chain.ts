@@ -1,7 +1,8 @@
 /**
  * The chain that a configuration describes, in the profile that was asked for.
  */
-import type { ChainParts } from '../cli-chain.ts';
+import type { ChainParts, CliChainEntry } from '../cli-chain.ts';
+import { didYouMean } from '../near-names.ts';
 import { listNames, printable } from '../terminal.ts';
 import { configError, type OptionPath } from './config-place.ts';
 import type { ChainConfig } from './define-config.ts';
@@ -36,7 +37,42 @@ export async function configuredChain(
     });
   const at: OptionPath =
     chosen.providers === undefined ? ['providers'] : ['profiles', profile ?? '', 'providers'];
-  return { ...options, providers: await makeProviders(loaded, providers, at, profile) };
+  const made = await makeProviders(loaded, providers, at, profile);
+  assertNamed(loaded, made, at, [...(chosen.only ? at.slice(0, -1) : []), 'only'], options.only);
+  return { ...options, providers: made };
+}
+
+/** That each provider has a name of its own, and `only` binds names to such ones. */
+function assertNamed(
+  { file, lineOf }: LoadedConfig,
+  providers: readonly CliChainEntry[],
+  at: OptionPath,
+  atOnly: OptionPath,
+  only: ChainConfig['only'] = {},
+): void {
+  const names = providers.map(({ provider }) => provider.name);
+  const twice = names.findIndex((name, index) => names.indexOf(name) < index);
+  if (twice >= 0) {
+    const option = [...at, twice];
+    throw configError({
+      file,
+      line: lineOf(option),
+      option,
+      reason: `another provider is named ${printable(names[twice] ?? '')} as well`,
+      hint: 'Give one of them another name, by the option name.',
+    });
+  }
+  for (const [secret, provider] of Object.entries(only)) {
+    if (names.includes(provider)) continue;
+    const option = [...atOnly, secret];
+    throw configError({
+      file,
+      line: lineOf(option),
+      option,
+      reason: 'binds the name to a provider that is not in the chain',
+      hint: didYouMean([provider], names) ?? `The chain's providers are: ${listNames(names)}.`,
+    });
+  }
 }
 
 /** The names of the profiles that the configuration in `file` has. */

@@ -28,11 +28,30 @@ export function findConfig(folder: string): string | undefined {
 }
 
 // where the user is, whatever a configuration does
-const startFolder = process.cwd();
+const startFolder = folderOfProcess();
+
+function folderOfProcess(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The folder that the command was started in.
+ * @throws `ERR_SECRET_CONFIG` if it is not there any more: nobody knows what would have been in it
+ */
+export function currentFolder(): string {
+  if (startFolder !== undefined) return startFolder;
+  throw new SecretError('ERR_SECRET_CONFIG', 'the current folder is not there any more', {
+    hint: 'Go to one that is: cd.',
+  });
+}
 
 /** The file as the user would name it. */
 export function shownFile(file: string): string {
-  const near = relative(startFolder, file);
+  const near = relative(currentFolder(), file);
   return printable(near !== '' && near.length < file.length ? near : file);
 }
 

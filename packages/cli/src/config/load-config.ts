@@ -2,11 +2,13 @@
  * Reads a configuration: a JSON file is data, anything else a program of the repository, which runs
  * with the user's rights. jiti, which runs TypeScript on every Node, is imported for a `.ts` alone.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { format } from 'node:util';
 import { isSecretError } from '@keyfall/core';
 import { errnoCode } from '../report-error.ts';
+import { writeLine } from '../terminal.ts';
 import {
   configError,
   isSyntaxError,
@@ -14,6 +16,7 @@ import {
   type OptionPath,
   placed,
 } from './config-place.ts';
+import type { SchemaComplaint } from './config-schema.ts';
 import type { KeyfallConfig } from './define-config.ts';
 
 /** A configuration and where it was read. */
@@ -34,26 +37,40 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   const isJson = file.endsWith('.json');
   const { value, lineOf } = isJson ? await readJson(file) : await runProgram(file);
   const { checkConfig } = await import('./config-schema.ts');
-  const complaint = checkConfig(value, isJson ? 'json' : 'program');
+  const complaint = checked();
   if (complaint !== undefined)
     throw configError({ file, line: lineOf(complaint.option), ...complaint });
   return { file, config: value as KeyfallConfig, lineOf };
+
+  function checked(): SchemaComplaint | undefined {
+    try {
+      return checkConfig(value, isJson ? 'json' : 'program');
+    } catch (error) {
+      throw placed(error, file); // a getter of the program's
+    }
+  }
 }
 
 /**
  * Does `work` in the configuration's folder: a relative path in it means the same from wherever
- * Keyfall is started.
+ * Keyfall is started. What the program prints meanwhile goes to stderr, since stdout is for data: many
+ * load a `.env` themselves, by libraries that tell of it there.
  */
 export async function inFolderOf<Result>(
   file: string,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const before = process.cwd();
+  const { log, info, debug } = console;
+  // not by process.stderr: opening it changes the mode of a pipe that the child of `run` inherits
+  const print = (...data: readonly unknown[]) => writeLine(format(...data));
+  Object.assign(console, { log: print, info: print, debug: print });
   process.chdir(dirname(file));
   try {
     return await work();
   } finally {
     process.chdir(before);
+    Object.assign(console, { log, info, debug });
   }
 }
 
@@ -133,6 +150,10 @@ async function readJson(file: string): Promise<Content> {
 
 async function readText(file: string): Promise<string> {
   try {
+    // reading a pipe would wait for who writes to it
+    const stats = await stat(file);
+    if (!stats.isFile() && !stats.isDirectory())
+      throw configError({ file, reason: 'is not a regular file' });
     return await readFile(file, 'utf8');
   } catch (error) {
     if (isSecretError(error)) throw error;

@@ -45,7 +45,7 @@ async function answerOf<Value extends string>(
   message: string,
   options: readonly { readonly value: Value; readonly label: string }[],
 ): Promise<Exclude<Value, 'stop'>> {
-  const { isCancel, select } = await import('@clack/prompts');
+  const { isCancel, select } = await import('../prompts.ts');
   const answer = await select<string>({ message, options: [...options], output: process.stderr });
   if (isCancel(answer) || answer === 'stop')
     throw new SecretError('ERR_SECRET_ABORTED', 'nothing was changed');

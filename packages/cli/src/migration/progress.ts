@@ -2,8 +2,7 @@
  * How far a migration is: one line that is drawn over, for a person who waits. A log gets none of it.
  */
 import { writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
-import { isQuiet, onBeforeLine } from '../terminal.ts';
+import { canRedraw, isQuiet, onBeforeLine } from '../terminal.ts';
 
 /** Told of each step as it begins. */
 export interface Progress {
@@ -16,7 +15,7 @@ const width = 20;
 
 /** A bar over so many steps. */
 export function showProgress(steps: number): Progress {
-  if (isQuiet() || !isatty(2)) return { step() {}, end() {} };
+  if (isQuiet() || !canRedraw()) return { step() {}, end() {} };
   let begun = 0;
   let line: string | undefined;
   const draw = (): void => {

@@ -6,13 +6,22 @@ import { isSecretError, SecretError } from '@keyfall/core';
 import type { Variables } from '../vault-variables.ts';
 import type { CredentialSource } from './vault-auth.ts';
 
+/** Who reads it, and from where. */
+export interface CredentialReader {
+  readonly provider: string;
+  readonly env: Variables;
+  /** Is given the name of a variable that a credential came from. */
+  readonly variables: Set<string>;
+}
+
 /** @throws see `VaultLoginContext.read` */
 export async function readCredential(
   source: CredentialSource,
   what: string,
-  { provider, env }: { readonly provider: string; readonly env: Variables },
+  reader: CredentialReader,
 ): Promise<string> {
-  const { text, from } = await textOf(source, what, provider, env);
+  const { provider } = reader;
+  const { text, from } = await textOf(source, what, reader);
   if (typeof text === 'string' && text.trim() !== '') return text;
   throw new SecretError(
     'ERR_SECRET_CONFIG',
@@ -24,8 +33,7 @@ export async function readCredential(
 async function textOf(
   source: CredentialSource,
   what: string,
-  provider: string,
-  env: Variables,
+  { provider, env, variables }: CredentialReader,
 ): Promise<{ readonly text: unknown; readonly from: string }> {
   if (typeof source === 'string') return { text: source, from: 'an option' };
   if (typeof source === 'function') {
@@ -51,6 +59,7 @@ async function textOf(
   if (typeof variable === 'string') {
     // shown only as what it should be: its value in its place is an easy mistake
     const name = /^[A-Z_][A-Z\d_]*$/.test(variable) ? variable : 'of that name';
+    variables.add(variable);
     return { text: env[variable], from: `variable ${name}` };
   }
   // a number would be a file that is open already

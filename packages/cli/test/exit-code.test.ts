@@ -1,0 +1,56 @@
+/**
+ * What every kind of failure ends with, and by what word it is known. The causes themselves are in the
+ * tests of the commands.
+ */
+import { SecretError, type SecretErrorCode } from '@keyfall/core';
+import { afterEach, expect, test, vi } from 'vitest';
+import { exitCodes } from '../src/exit-code.ts';
+import { reportError } from '../src/report-error.ts';
+import { OutputError } from '../src/terminal.ts';
+
+const lines: string[] = [];
+vi.mock('node:fs', async (original) => ({
+  ...(await original<typeof import('node:fs')>()),
+  writeSync: (_: number, bytes: Buffer) => {
+    lines.push(bytes.toString());
+    return bytes.length;
+  },
+}));
+afterEach(() => void lines.splice(0));
+
+const table: readonly (readonly [SecretErrorCode, number, string])[] = [
+  ['ERR_SECRET_NOT_FOUND', 1, ''],
+  ['ERR_SECRET_CONFLICT', 1, ''],
+  ['ERR_SECRET_CONFIG', 2, ''],
+  ['ERR_SECRET_UNSUPPORTED', 2, ''],
+  ['ERR_SECRET_UNAVAILABLE', 3, ''],
+  ['ERR_SECRET_DENIED', 4, 'denied: '],
+  ['ERR_SECRET_UNAUTHENTICATED', 4, 'not authenticated: '],
+  ['ERR_SECRET_TLS', 4, 'certificate: '],
+  ['ERR_SECRET_INVALID', 5, ''],
+  ['ERR_SECRET_ABORTED', 130, ''],
+];
+
+test.each(table)('%s ends with %i', (code, exitCode, word) => {
+  expect(reportError(new SecretError(code, 'it went wrong', { hint: 'Mend it.' }), false)).toBe(
+    exitCode,
+  );
+  expect(lines).toEqual([`keyfall: ${word}it went wrong. Mend it.\n`]);
+});
+
+test('the table has every code', () => {
+  expect(table.map(([code]) => code).sort()).toEqual(Object.keys(exitCodes).sort());
+});
+
+test.each([
+  [new TypeError('canary'), 70, 'this is a defect of keyfall: TypeError.'],
+  [Object.assign(new Error('canary'), { code: 'EPERM' }), 70, 'Error EPERM.'],
+  ['canary', 70, 'this is a defect of keyfall: string.'],
+  [new OutputError('ENOSPC'), 74, 'stdout could not be written (ENOSPC).'],
+])('%j ends with %i, and nothing of its text is shown', (error, exitCode, why) => {
+  for (const debug of [false, true]) {
+    expect(reportError(error, debug)).toBe(exitCode);
+    expect(lines.join('')).toContain(why);
+    expect(lines.join('')).not.toContain('canary');
+  }
+});

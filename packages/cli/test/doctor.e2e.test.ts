@@ -46,6 +46,7 @@ interface Finding {
   readonly state: string;
   readonly message: string;
   readonly mend?: string;
+  readonly code?: string;
   readonly command?: string;
 }
 
@@ -80,6 +81,7 @@ async function look(cwd: string, env: Environment, typed = ':'): Promise<Looked>
   const all = JSON.parse(result.stdout || '[]') as { findings: Finding[] }[];
   const findings = all.flatMap((each) => each.findings);
   const faults = findings.filter(({ state }) => state === 'failing');
+  for (const { code } of faults) expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
   const fault = faults[0] ?? { subject: '', state: '', message: 'there is none' };
   return { ...result, findings, fault };
 }

@@ -49,7 +49,9 @@ test('a check that throws is a finding, without what it threw', async () => {
   assertNoLeak([canary], diagnosis);
   expect(diagnosis).toMatchObject({
     code: 'ERR_SECRET_INVALID',
-    findings: [{ subject: 'check', state: 'failing', message: 'memory failed with Error' }],
+    findings: [
+      { subject: 'check', state: 'failing', message: 'memory failed with Error', code: 'invalid' },
+    ],
   });
 });
 
@@ -68,7 +70,13 @@ test('one denied name is told of a provider that cannot be checked', async () =>
     about: 'own (store)',
     code: 'ERR_SECRET_DENIED',
     findings: [
-      { subject: 'content', state: 'failing', message: 'A is not for you', mend: 'Ask somebody.' },
+      {
+        subject: 'content',
+        state: 'failing',
+        message: 'A is not for you',
+        mend: 'Ask somebody.',
+        code: 'denied',
+      },
     ],
   });
 });

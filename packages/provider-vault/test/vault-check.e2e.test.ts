@@ -42,6 +42,9 @@ async function checksOf(
 ): Promise<readonly ProviderCheck[]> {
   const checks = (await open(options).check?.(context())) ?? [];
   assertNoLeak([value, server.token, ...canaries], checks);
+  // what is for programs
+  for (const { state, code } of checks)
+    if (state === 'failing') expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
   return checks;
 }
 
@@ -91,7 +94,10 @@ describe('the server', () => {
   test('that is not there', async () => {
     const checks = await checksOf({ path: 'x', address: 'http://127.0.0.1:1' });
     expect(states(checks)).toEqual(['address failing']);
-    expect(checks[0]?.message).toContain('refused the connection');
+    expect(checks[0]).toMatchObject({
+      code: 'server-refused',
+      facts: { address: 'http://127.0.0.1:1' },
+    });
   });
 
   test('that is no Vault', async () => {
@@ -99,7 +105,7 @@ describe('the server', () => {
     endings.push(() => page.close());
     const checks = await checksOf({ path: 'x', address: page.address });
     expect(states(checks)).toEqual(['address failing']);
-    expect(checks[0]?.mend).toContain('VAULT_ADDR');
+    expect(checks[0]).toMatchObject({ code: 'not-a-vault' });
   });
 
   test('that is sealed', async () => {
@@ -108,13 +114,13 @@ describe('the server', () => {
     await mortal.request('PUT', 'sys/seal');
     const checks = await checksOf({ path: 'x', address: mortal.address, token: mortal.token });
     expect(states(checks)).toEqual(['address ready', 'seal failing']);
-    expect(checks[1]?.mend).toBe('bao operator unseal');
+    expect(checks[1]).toMatchObject({ code: 'sealed', mend: 'bao operator unseal' });
   });
 
   test('whose clock is another', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3 * 3_600_000 });
     const behind = await lineOf('clock', { path: 'x' });
-    expect(behind).toMatchObject({ state: 'failing' });
+    expect(behind).toMatchObject({ state: 'failing', code: 'clocks-differ' });
     expect(behind?.message).toMatch(/is (2|3) hours ahead of this machine's$/);
     vi.setSystemTime(Date.now() + 3 * 3_600_000 + 600_000);
     expect((await lineOf('clock', { path: 'x' }))?.message).toMatch(
@@ -139,6 +145,7 @@ describe('http and https taken for each other', () => {
     const [line, ...more] = await checksOf({ path: 'x', address });
     expect(more).toEqual([]);
     expect(line).toMatchObject({ subject: 'address', state: 'failing' });
+    expect(line).toMatchObject({ code: 'server-speaks-http', facts: { address } });
     expect(line?.message).toContain('does not speak https');
     expect(line?.mend).toContain('with http://');
     const read = open({ path: 'x', address }).read('all', context());
@@ -161,6 +168,7 @@ describe('http and https taken for each other', () => {
     const address = `http://127.0.0.1:${port}`;
     const checks = await checksOf({ path: 'x', address });
     expect(states(checks)).toEqual(['address failing']);
+    expect(checks[0]).toMatchObject({ code: 'server-speaks-https', facts: { address } });
     expect(checks[0]?.message).toBe(`${address} speaks https`);
     expect(checks[0]?.mend).toContain('with https://');
   });
@@ -234,7 +242,7 @@ describe('the certificate', () => {
     // 30 days long: the last sixth is soon
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 26 * 86_400_000 });
     const soon = await lineOf('certificate', at);
-    expect(soon).toMatchObject({ state: 'failing' });
+    expect(soon).toMatchObject({ state: 'failing', code: 'certificate-ends-soon' });
     expect(soon?.message).toMatch(/valid until \d{4}-.*that is soon$/);
     expect(soon?.mend).toContain('Renew');
   });
@@ -250,6 +258,7 @@ describe('the certificate', () => {
     const { address } = await tlsFront(await issued('720h'));
     const unknown = await checksOf({ path: 'x', address });
     expect(states(unknown)).toEqual(['address failing']);
+    expect(unknown[0]).toMatchObject({ code: 'certificate-untrusted' });
     expect(unknown[0]?.mend).toContain('VAULT_CACERT');
     const file = (name: string) => fileURLToPath(new URL(`certificates/${name}`, import.meta.url));
     const [cert, key] = await Promise.all([
@@ -259,6 +268,7 @@ describe('the certificate', () => {
     const expired = await tlsFront({ cert, key });
     const caCert = file('authority.pem');
     const line = await lineOf('address', { path: 'x', address: expired.address, caCert });
+    expect(line).toMatchObject({ code: 'tls' });
     expect(line?.message).toContain('has expired');
   });
 
@@ -275,13 +285,14 @@ describe('the token', () => {
   test('that is not known', async () => {
     const invented = canary();
     const checks = await checksOf({ path: 'x', token: invented }, invented);
-    expect(checks.at(-1)).toMatchObject({ subject: 'token', state: 'failing' });
+    expect(checks.at(-1)).toMatchObject({ subject: 'token', code: 'token-rejected' });
   });
 
   test('of root, and one with few uses', async () => {
     const { path, policy } = await documentAs('shop');
     const root = await lineOf('token', { path });
     expect(root?.message).toBe('does not expire; policies: root');
+    expect(root).toMatchObject({ code: 'token-of-root' });
     expect(root?.mend).toContain('a policy of its own');
     const { token } = await server.createToken({ policies: [policy], more: { num_uses: 9 } });
     expect((await lineOf('token', { path, token }))?.message).toMatch(/, \d uses left; policies: /);
@@ -304,13 +315,17 @@ describe('the mount', () => {
   test('that is not there names those that the token sees', async () => {
     const { path, token } = await documentAs('shop');
     const checks = await checksOf({ mount: 'secrets', path, token }, token);
-    expect(checks.at(-1)).toMatchObject({ subject: 'mount', state: 'failing' });
+    expect(checks.at(-1)).toMatchObject({
+      code: 'mount-denied',
+      facts: { mount: 'secrets', place: `secrets/${path}`, meant: 'secret' },
+    });
     expect(checks.at(-1)?.mend).toContain('The token sees the KV mounts secret.');
   });
 
   test('with the path in it, and one of another engine', async () => {
     await put('nested/shop', { A: value });
     const nested = await lineOf('mount', { mount: 'secret/nested', path: 'shop' });
+    expect(nested).toMatchObject({ code: 'mount-wrong' });
     expect(nested?.message).toContain('not a mount but a path under one');
     await issued('24h');
     expect((await lineOf('mount', { mount: 'pki', path: 'x' }))?.message).toContain('no KV engine');
@@ -318,7 +333,7 @@ describe('the mount', () => {
 
   test('of another version than was said', async () => {
     const line = await lineOf('path', { path: freshPath(), kvVersion: 1 });
-    expect(line).toMatchObject({ state: 'failing' });
+    expect(line).toMatchObject({ state: 'failing', code: 'kv-version-wrong' });
     expect(line?.mend).toContain('kvVersion');
   });
 });
@@ -329,8 +344,10 @@ describe('the policy', () => {
     const policy = await lineOf('policy', { path, token });
     expect(policy).toMatchObject({
       state: 'failing',
+      code: 'may-not-read',
       mend: `path "secret/data/${path}" { capabilities = ["read"] }`,
     });
+    expect(policy?.facts).toEqual({ rule: policy?.mend });
     const name = await server.createPolicy(policy?.mend ?? '');
     const mended = await server.createToken({ policies: ['default', name] });
     expect((await checksOf({ path, token: mended.token })).at(-1)?.state).toBe('ready');
@@ -355,6 +372,7 @@ describe('the policy', () => {
     );
     expect(more).toMatchObject({
       state: 'ready',
+      code: 'may-not-write',
       mend: `To let it write: path "secret/data/${path}" { capabilities = ["read", "create", "update"] }`,
     });
   });
@@ -379,7 +397,11 @@ describe('the path', () => {
     await put(`${folder}/blog`, { A: value });
     const path = `${folder}/aiogram-shpo`;
     const line = await lineOf('path', { path });
-    expect(line).toMatchObject({ state: 'failing', message: `nothing is at secret/${path}` });
+    expect(line).toMatchObject({
+      code: 'document-missing',
+      message: `nothing is at secret/${path}`,
+      facts: { mount: 'secret', path, meant: `${folder}/aiogram-shop` },
+    });
     expect(line?.mend).toContain(
       `Did you mean ${folder}/aiogram-shop (variable VAULT_SECRET_PATH)?`,
     );
@@ -404,18 +426,19 @@ describe('the path', () => {
     await server.request('DELETE', `secret/data/${path}`);
     const line = await lineOf('path', { path });
     expect(line).toMatchObject({
+      code: 'document-deleted',
       message: `version 1 of secret/${path} is deleted`,
       mend: `bao kv undelete -mount=secret -versions=1 ${path}`,
     });
     await server.request('PUT', `secret/destroy/${path}`, { versions: [1] });
-    expect((await lineOf('path', { path }))?.message).toContain('is destroyed');
+    expect(await lineOf('path', { path })).toMatchObject({ code: 'document-destroyed' });
   });
 
   test('that was written as to version 2 on version 1', async () => {
     const mount = await server.mountKv({ version: 1 });
     await server.request('POST', `${mount}/shop`, { data: { A: value } });
     const line = await lineOf('path', { mount, path: 'shop' });
-    expect(line).toMatchObject({ state: 'failing' });
+    expect(line).toMatchObject({ state: 'failing', code: 'document-wrapped' });
     expect(line?.message).toContain('written as to KV version 2');
   });
 

@@ -1,18 +1,12 @@
 /**
  * Looks at all that the secrets depend on, whatever of it works.
  */
-import { isSecretError, type SecretError } from '@keyfall/core';
+import { failedCheck, isSecretError, type SecretError } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import type { CliChain } from '../cli-chain.ts';
 import { shownFile } from '../config/find-config.ts';
 import { configFile, namesVault, type SettingsOptions, withChain } from '../settings.ts';
-import {
-  type Diagnosis,
-  diagnoseProvider,
-  type Finding,
-  findingOf,
-  withCommand,
-} from './finding.ts';
+import { type Diagnosis, diagnoseProvider, type Finding, withCommand } from './finding.ts';
 import { checkNames, checkNode } from './machine.ts';
 
 /**
@@ -40,7 +34,7 @@ export async function diagnoseAll(options: SettingsOptions): Promise<readonly Di
     ]);
   } catch (error) {
     if (!isSecretError(error)) throw error;
-    const settings = withCommand(findingOf('settings', error), file && shownFile(file));
+    const settings = withCommand(failedCheck('settings', error), file && shownFile(file));
     return [
       { ...machine(settings), code: error.code },
       ...(await whatIsLeft(options, file, error)),
@@ -72,6 +66,7 @@ async function settingsOf(
       subject,
       state: 'unknown',
       message: 'VAULT_SECRET_PATH is set, and Vault is not asked: USE_VAULT is not true',
+      code: 'vault-not-asked',
       command: 'export USE_VAULT=true',
     };
   return { subject, state: 'ready', message: 'come from the environment and .env' };

@@ -396,7 +396,9 @@ describe('the path', () => {
     await put(`${folder}/aiogram-shop`, { A: value });
     await put(`${folder}/blog`, { A: value });
     const path = `${folder}/aiogram-shpo`;
-    const line = await lineOf('path', { path });
+    const rules = [policyFile('shop', 'secret', path), policyFile('editor', 'secret', folder)];
+    const lister = await tokenFor(server, rules.join('\n'));
+    const line = await lineOf('path', { path, token: lister.token });
     expect(line).toMatchObject({
       code: 'document-missing',
       message: `nothing is at secret/${path}`,
@@ -415,29 +417,34 @@ describe('the path', () => {
   test('that is a folder, and one with data/ in it', async () => {
     const folder = freshPath();
     await put(`${folder}/prod`, { A: value });
-    expect((await lineOf('path', { path: folder }))?.mend).toContain('It is a folder');
+    const rules = [
+      policyFile('shop', 'secret', folder),
+      'path "secret/metadata/" { capabilities = ["list"] }',
+    ];
+    const { token } = await tokenFor(server, rules.join('\n'));
+    expect((await lineOf('path', { path: folder, token }))?.mend).toContain('It is a folder');
     const data = await lineOf('path', { path: `data/${folder}/prod` });
     expect(data?.mend).toContain(`Leave data/ out of the path: ${folder}/prod`);
   });
 
   test('that is deleted is brought back by the command that it names', async () => {
-    const path = freshPath();
-    await put(path, { A: value });
+    const { path, token } = await documentAs('shop');
     await server.request('DELETE', `secret/data/${path}`);
-    const line = await lineOf('path', { path });
+    const line = await lineOf('path', { path, token });
     expect(line).toMatchObject({
       code: 'document-deleted',
       message: `version 1 of secret/${path} is deleted`,
       mend: `bao kv undelete -mount=secret -versions=1 ${path}`,
     });
     await server.request('PUT', `secret/destroy/${path}`, { versions: [1] });
-    expect(await lineOf('path', { path })).toMatchObject({ code: 'document-destroyed' });
+    expect(await lineOf('path', { path, token })).toMatchObject({ code: 'document-destroyed' });
   });
 
   test('that was written as to version 2 on version 1', async () => {
     const mount = await server.mountKv({ version: 1 });
     await server.request('POST', `${mount}/shop`, { data: { A: value } });
-    const line = await lineOf('path', { mount, path: 'shop' });
+    const { token } = await tokenFor(server, policyFile('kv1', mount, 'shop'));
+    const line = await lineOf('path', { mount, path: 'shop', token });
     expect(line).toMatchObject({ state: 'failing', code: 'document-wrapped' });
     expect(line?.message).toContain('written as to KV version 2');
   });

@@ -306,7 +306,7 @@ describe('the document', () => {
     await chmod(join(cwd, 'edit'), 0o755);
     const env = settings({ EDITOR: './edit' });
     const found = await look(cwd, env);
-    expect(found.fault.message).toBe('the mount secret is of KV version 2, not 1');
+    expect(found.fault.message).toBe('the mount secret is not of KV version 1');
     expect(found.fault.command).toBe(`\${EDITOR:-vi} keyfall.config.json`);
     await expectMended(cwd, env, found);
   });

@@ -3,6 +3,9 @@
  * says. That the commands mend is tried in `doctor.e2e.test.ts`.
  */
 import { execFileSync } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ProviderCheck } from '@keyfall/core';
 import { expect, test } from 'vitest';
 import { commandFor } from '../src/diagnosis/remedies.ts';
@@ -58,4 +61,35 @@ test('the code and the facts decide, and no word of it', () => {
         undefined,
       ),
     ).toBeUndefined();
+});
+
+test('the codes of the documentation are those that there are', async () => {
+  const root = fileURLToPath(new URL('../../../', import.meta.url));
+  const [, table = ''] = (await readFile(join(root, 'docs/commands.md'), 'utf8')).split(
+    '| about | codes |',
+  );
+  const documented = [...(table.split('\n\n')[0] ?? '').matchAll(/`([a-z-]+)`/g)].map(
+    ([, one]) => one,
+  );
+  const texts: string[] = [];
+  for (const name of await readdir(join(root, 'packages'))) {
+    const folder = join(root, 'packages', name, 'src');
+    for (const file of await readdir(folder, { recursive: true }))
+      if (file.endsWith('.ts')) texts.push(await readFile(join(folder, file), 'utf8'));
+  }
+  const source = texts.join('\n');
+  const kinds = [...source.matchAll(/'ERR_SECRET_([A-Z_]+)'/g)].map(([, kind = '']) =>
+    kind.toLowerCase().replaceAll('_', '-'),
+  );
+  const literal = (code: string | undefined) => source.includes(`'${code}'`);
+  expect(documented.filter((code) => !literal(code) && !kinds.includes(code ?? ''))).toEqual([]);
+  const written = [...source.matchAll(/\bcode: '([a-z]+(?:-[a-z]+)*)'/g)].map(([, code]) => code);
+  expect(written.length).toBeGreaterThan(20);
+  expect(written.filter((code) => !documented.includes(code))).toEqual([]);
+  const remedies = await readFile(join(root, 'packages/cli/src/diagnosis/remedies.ts'), 'utf8');
+  const mended = [...remedies.matchAll(/^ {2}'?([a-z]+(?:-[a-z]+)*)'?: \[/gm)].map(
+    ([, code]) => code,
+  );
+  expect(mended.length).toBeGreaterThan(20);
+  expect(mended.filter((code) => !documented.includes(code))).toEqual([]);
 });

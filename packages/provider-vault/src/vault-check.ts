@@ -197,24 +197,35 @@ async function checkToken(
     if (typeof data?.ttl !== 'number')
       return { subject, state: 'unknown', message: 'is accepted, its lifetime is not told' };
     const policies = [data.policies ?? [], data.identity_policies ?? []].flat();
-    const life =
-      data.ttl === 0
-        ? 'does not expire'
-        : `expires in ${duration(data.ttl)}${data.renewable === true ? ', can be renewed' : ''}`;
+    // whole seconds are told, so a token in its last one has 0 as well
+    const isEternal = data.ttl === 0 && data.expire_time == null;
+    const life = isEternal
+      ? 'does not expire'
+      : `expires in ${duration(data.ttl)}${data.renewable === true ? ', can be renewed' : ''}`;
     const { num_uses: left } = data;
     const uses = typeof left === 'number' && left > 0 ? `, ${left} uses left` : '';
-    const isRoot = policies.includes('root');
     const named = policies.filter((name) => /^[\w./ -]{1,100}$/.test(String(name)));
+    const message = `${life}${uses}; policies: ${named.join(', ') || 'none'}`;
+    if (
+      !isEternal &&
+      endsSoon(data.ttl, data) &&
+      (token.kind === 'text' || token.kind === 'client')
+    )
+      return {
+        subject,
+        state: 'failing',
+        message: `${message}: that is soon, and nothing renews it`,
+        mend: 'Log in again and set VAULT_TOKEN, or give the option auth, whose tokens are replaced in time.',
+        code: 'token-ends-soon',
+      };
     return {
       subject,
       state: 'ready',
-      message: `${life}${uses}; policies: ${named.join(', ') || 'none'}`,
-      ...(isRoot
-        ? {
-            mend: 'It may do everything. Give the application a token with a policy of its own.',
-            code: 'token-of-root',
-          }
-        : {}),
+      message,
+      ...(policies.includes('root') && {
+        mend: 'It may do everything. Give the application a token with a policy of its own.',
+        code: 'token-of-root',
+      }),
     };
   } catch (error) {
     // a token without the default policy may not look itself up, and may well read its secrets
@@ -230,8 +241,16 @@ async function checkToken(
   }
 }
 
+/** Seconds. A token for a short job is not called short while it is young: only its last sixth is late. */
+function endsSoon(left: number, { creation_ttl: whole, renewable }: TokenFacts): boolean {
+  if (renewable === true || typeof whole !== 'number') return false;
+  return left <= Math.min(day / 1_000, whole / 6);
+}
+
 interface TokenFacts {
   readonly ttl?: unknown;
+  readonly creation_ttl?: unknown;
+  readonly expire_time?: unknown;
   readonly num_uses?: unknown;
   readonly renewable?: unknown;
   readonly policies?: readonly unknown[];
@@ -259,6 +278,11 @@ async function checkMount(
   const { mount: given, place } = client.subject;
   try {
     const version = await mount.version(context);
+    try {
+      await mount.confirm(context);
+    } catch (error) {
+      return failing(subject, error, 'kv-version-wrong');
+    }
     return { subject, state: 'ready', message: `${given} is KV version ${version}` };
   } catch (error) {
     const code = isSecretError(error, 'ERR_SECRET_DENIED')

@@ -11,7 +11,15 @@ import type { ProviderCheck, SecretProvider } from '@keyfall/core';
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { canary, context, failureOf, freshPath, policyFile, tokenFor } from './harness.ts';
+import {
+  canary,
+  context,
+  eventually,
+  failureOf,
+  freshPath,
+  policyFile,
+  tokenFor,
+} from './harness.ts';
 
 let server: VaultServer;
 const value = canary();
@@ -298,6 +306,23 @@ describe('the token', () => {
     expect((await lineOf('token', { path, token }))?.message).toMatch(/, \d uses left; policies: /);
   });
 
+  test('that ends soon is told where nothing renews it or logs in anew', async () => {
+    const { path, policy } = await documentAs('shop');
+    const make = (ttl: string, renewable: boolean) =>
+      server.createToken({ policies: [policy, 'default'], ttl, more: { renewable } });
+    const lineFor = (token: string) => lineOf('token', { path, token });
+    expect(await lineFor((await make('1h', true)).token)).toMatchObject({ state: 'ready' });
+    expect(await lineFor((await make('1h', false)).token)).toMatchObject({ state: 'ready' });
+    // of one whole second there is none left at once; on a busy machine it may be over, too
+    const ending = await eventually(async () => {
+      const line = await lineFor((await make('1s', false)).token);
+      expect(line).toMatchObject({ state: 'failing', code: 'token-ends-soon' });
+      return line;
+    });
+    expect(ending?.message).toContain('nothing renews it');
+    expect(ending?.mend).toContain('the option auth');
+  });
+
   test('that may not look itself up may well read', async () => {
     const { path, policy } = await documentAs('shop');
     const { token } = await server.createToken({
@@ -332,9 +357,13 @@ describe('the mount', () => {
   });
 
   test('of another version than was said', async () => {
-    const line = await lineOf('path', { path: freshPath(), kvVersion: 1 });
-    expect(line).toMatchObject({ state: 'failing', code: 'kv-version-wrong' });
-    expect(line?.mend).toContain('kvVersion');
+    const { path, token } = await documentAs('shop');
+    const checks = await checksOf({ path, token, kvVersion: 1 }, token);
+    // and no word of a policy, which is for the right version
+    expect(states(checks).slice(-2)).toEqual(['token ready', 'mount failing']);
+    expect(checks.at(-1)).toMatchObject({ code: 'kv-version-wrong' });
+    expect(checks.at(-1)?.mend).toContain('kvVersion');
+    expect(await lineOf('mount', { path, token, kvVersion: 2 })).toMatchObject({ state: 'ready' });
   });
 });
 

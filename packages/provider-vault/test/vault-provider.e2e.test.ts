@@ -280,6 +280,20 @@ describe('a 404 that is a wrong setting', () => {
     expect((body.data as { keys: string[] }).keys).toEqual(['shop']);
   });
 
+  test('the wrong version said to a token whose policy is for the right one is no lack of rights', async () => {
+    const mount = await server.mountKv({ version: 1 });
+    const { path } = await documentOf({ A: value });
+    for (const [options, policy] of [
+      [{ mount, path: 'shop', kvVersion: 2 as const }, policyFile('kv1', mount, 'shop')],
+      [{ path, kvVersion: 1 as const }, readPolicy('secret', path)],
+    ] as const) {
+      const { token } = await tokenFor(server, policy);
+      const error = await errorOf(read(open({ ...options, token })), token);
+      expect(error.code).toBe('ERR_SECRET_CONFIG');
+      expect(error.hint).toContain('kvVersion');
+    }
+  });
+
   test('a path for a mount, and a mount of another engine', async () => {
     const { token } = server;
     const below = await errorOf(read(open({ mount: 'secret/shop', path: 'x', token })), token);

@@ -39,6 +39,7 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
   sealed: [always('bao operator unseal')],
   'clocks-differ': [always('timedatectl set-ntp true')],
   'token-rejected': [variable(() => login)],
+  'token-ends-soon': [variable(() => login)],
   'mount-wrong': [variable(({ meant }) => meant && setMount(meant)), always('bao secrets list')],
   'mount-denied': [
     variable(({ meant }) => meant && setMount(meant)),

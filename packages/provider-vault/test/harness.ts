@@ -101,6 +101,8 @@ export async function relayTo(
     readonly method: string;
     readonly path: string;
   }) => Fate | Promise<Fate> = () => 'pass',
+  /** Sent with every request besides its own. */
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{
   readonly address: string;
   /** `GET /v1/…`, as they came. */
@@ -117,7 +119,8 @@ export async function relayTo(
       incoming.resume().on('end', () => incoming.socket.resetAndDestroy());
       return;
     }
-    const onward = request({ hostname, port, path, method, headers }, (answer) => {
+    const fields = { ...headers, ...more };
+    const onward = request({ hostname, port, path, method, headers: fields }, (answer) => {
       if (fate === 'lose-answer') {
         answer.resume().on('end', () => incoming.socket.resetAndDestroy());
         return;

@@ -48,6 +48,7 @@ interface Finding {
   readonly state: string;
   readonly message: string;
   readonly mend?: string;
+  readonly code?: string;
   readonly command?: string;
 }
 
@@ -81,6 +82,7 @@ async function look(cwd: string, env: Environment, typed = ':', flags = ''): Pro
   const all = JSON.parse(result.stdout || '[]') as { findings: Finding[] }[];
   const findings = all.flatMap((each) => each.findings);
   const faults = findings.filter(({ state }) => state === 'failing');
+  for (const { code } of faults) expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
   const fault = faults[0] ?? { subject: '', state: '', message: 'there is none' };
   return { ...result, findings, fault };
 }
@@ -351,7 +353,7 @@ describe('the document', () => {
     await chmod(join(cwd, 'edit'), 0o755);
     const env = settings({ EDITOR: './edit' });
     const found = await look(cwd, env);
-    expect(found.fault.message).toBe('the mount secret is of KV version 2, not 1');
+    expect(found.fault.message).toBe('the mount secret is not of KV version 1');
     expect(found.fault.command).toBe(`\${EDITOR:-vi} keyfall.config.json`);
     await expectMended(cwd, env, found);
   });

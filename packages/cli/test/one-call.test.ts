@@ -50,7 +50,9 @@ test('a check that throws is a finding, without what it threw', async () => {
   assertNoLeak([canary], diagnosis);
   expect(diagnosis).toMatchObject({
     code: 'ERR_SECRET_INVALID',
-    findings: [{ subject: 'check', state: 'failing', message: 'memory failed with Error' }],
+    findings: [
+      { subject: 'check', state: 'failing', message: 'memory failed with Error', code: 'invalid' },
+    ],
   });
 });
 
@@ -69,7 +71,13 @@ test('one denied name is told of a provider that cannot be checked', async () =>
     about: 'own (store)',
     code: 'ERR_SECRET_DENIED',
     findings: [
-      { subject: 'content', state: 'failing', message: 'A is not for you', mend: 'Ask somebody.' },
+      {
+        subject: 'content',
+        state: 'failing',
+        message: 'A is not for you',
+        mend: 'Ask somebody.',
+        code: 'denied',
+      },
     ],
   });
 });

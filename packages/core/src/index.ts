@@ -9,6 +9,7 @@ export { toMilliseconds } from './duration.ts';
 export type { EnvProviderOptions } from './env-provider.ts';
 export { envProvider } from './env-provider.ts';
 export type { SecretsEvent, SecretsEvents, SecretsEventType } from './events.ts';
+export { failedCheck } from './failed-check.ts';
 export { labelOf } from './label.ts';
 export type { LoadOptions } from './load.ts';
 export type { MemoryProviderOptions } from './memory-provider.ts';

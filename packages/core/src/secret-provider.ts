@@ -144,6 +144,15 @@ export interface ProviderCheck {
   readonly message: string;
   /** How to mend it: one command or one sentence. */
   readonly mend?: string;
+  /**
+   * What was found, for programs: a name in kebab-case, such as `sealed` or `may-not-write`, that is
+   * permanent, as `subject`, `message` and `mend` are not: those are for people, and may be put better
+   * in any release. It means the same whichever provider says it. A line that is `failing` should have
+   * one; one made of an error has the error's (`unavailable`, `denied`), see `failedCheck`.
+   */
+  readonly code?: string;
+  /** What a program needs to know besides the code, by names as permanent: `{ path: '.env' }`. No values. */
+  readonly facts?: Readonly<Record<string, string>>;
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * A look at the store for `doctor`, which is there to find failures and must not fail by them.
  */
-import { isSecretError, type ProviderCheck } from '@keyfall/core';
+import { failedCheck, isSecretError, type ProviderCheck } from '@keyfall/core';
 
 /** One check, its failure included. Rejects with a bug alone. */
 export async function checked(
@@ -12,7 +12,6 @@ export async function checked(
     return [{ subject, ...(await look()) }];
   } catch (error) {
     if (!isSecretError(error)) throw error;
-    const { reason: message, hint } = error;
-    return [{ subject, state: 'failing', message, ...(hint !== undefined && { mend: hint }) }];
+    return [failedCheck(subject, error)];
   }
 }

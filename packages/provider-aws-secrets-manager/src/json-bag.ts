@@ -315,6 +315,7 @@ export function jsonBag(
           state: 'failing',
           message: missingDocument.description,
           mend: 'Check the option secretId and the region, or write it: `keyfall set NAME`.',
+          code: 'secret-missing',
         };
       });
       const rotation = await checked('rotation', async () => {

@@ -318,7 +318,8 @@ export function namedSecrets(
         const { length } = await list(context);
         const message = `${length} secrets begin with ${prefix || 'anything'}`;
         if (length > 0) return { state: 'ready', message };
-        return { state: 'failing', message, mend: 'Check the option prefix and the region.' };
+        const mend = 'Check the option prefix and the region.';
+        return { state: 'failing', message, mend, code: 'no-secrets' };
       }),
     watch: (onChange, signal) =>
       pollForChanges(async (context) => JSON.stringify(await listed(context)), onChange, signal, {

@@ -3,6 +3,7 @@
  */
 import {
   type Duration,
+  failedCheck,
   isSecretError,
   pollForChanges,
   type SecretBatch,
@@ -222,21 +223,14 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
               state: 'failing',
               message: `Doppler has no config ${what}`,
               mend: 'Check the options project and config.',
+              code: 'config-missing',
             },
           ];
         const message = `the config ${what} holds ${entries.size} names`;
         return [{ subject: 'config', state: 'ready', message }];
       } catch (error) {
         if (!isSecretError(error)) throw error;
-        const { reason: message, hint } = error;
-        return [
-          {
-            subject: 'config',
-            state: 'failing',
-            message,
-            ...(hint !== undefined && { mend: hint }),
-          },
-        ];
+        return [failedCheck('config', error)];
       }
     },
 

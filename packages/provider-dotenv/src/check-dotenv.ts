@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { basename, dirname } from 'node:path';
-import { isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
+import { failedCheck, isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
 import { merged, readContents, type Source } from './dotenv-contents.ts';
 import { expandValues, refersElsewhere } from './expand-dotenv.ts';
 import { type Exposure, exposureOf } from './exposure.ts';
@@ -35,6 +35,8 @@ export async function checkDotenv(
           state: 'failing',
           message: `dotenv reads nothing from the lines ${listed(droppedLines)}`,
           mend: 'Write NAME=value, or # before a comment.',
+          code: 'lines-dropped',
+          facts: { path: shown },
         });
       if (duplicates.length > 0)
         findings.push({
@@ -42,6 +44,8 @@ export async function checkDotenv(
           state: 'failing',
           message: `stand there more than once, and the last one counts: ${listed(duplicates)}`,
           mend: 'Remove the earlier ones.',
+          code: 'names-twice',
+          facts: { path: shown },
         });
       const exposure = content && (await exposureOf(source.path));
       if (exposure) findings.push(modeOf(shown, exposure), ...(await gitOf(shown, exposure)));
@@ -56,8 +60,7 @@ export async function checkDotenv(
 
 function failing(subject: string, error: unknown): ProviderCheck {
   if (!isSecretError(error)) throw error;
-  const { reason, hint } = error;
-  return { subject, state: 'failing', message: reason, ...(hint && { mend: hint }) };
+  return failedCheck(subject, error);
 }
 
 function modeOf(shown: string, { mode, toAll }: Exposure): ProviderCheck {
@@ -69,6 +72,8 @@ function modeOf(shown: string, { mode, toAll }: Exposure): ProviderCheck {
         state: 'failing',
         message: `every user of this machine can read it (${octal})`,
         mend: `chmod o-r ${shown}`,
+        code: 'readable-by-all',
+        facts: { path: shown },
       }
     : { subject, state: 'ready', message: `not every user of this machine can read it (${octal})` };
 }
@@ -82,6 +87,8 @@ async function gitOf(shown: string, { path, tracked }: Exposure): Promise<Provid
         state: 'failing',
         message: 'git tracks it: its values are in the history of the repository',
         mend: `git rm --cached ${shown}, name it in .gitignore, and change the values.`,
+        code: 'tracked-by-git',
+        facts: { path: shown },
       },
     ];
   const ignored = await isIgnored(path);
@@ -94,6 +101,8 @@ async function gitOf(shown: string, { path, tracked }: Exposure): Promise<Provid
           state: 'failing',
           message: 'the next git add --all takes it in',
           mend: `Name ${basename(path)} in .gitignore.`,
+          code: 'not-ignored-by-git',
+          facts: { path: shown },
         },
   ];
 }
@@ -141,6 +150,7 @@ async function expansionOf(
             state: 'failing',
             message: `these refer to names that no file holds, which is nothing: ${listed(missing.map(([name]) => name))}`,
             mend: 'Add the names, or write \\$ for a dollar sign.',
+            code: 'refers-to-nothing',
           },
         ];
   } catch (error) {

@@ -151,24 +151,32 @@ describe('check', () => {
         state: 'failing',
         message: 'dotenv reads nothing from the lines 2',
         mend: 'Write NAME=value, or # before a comment.',
+        code: 'lines-dropped',
+        facts: { path },
       },
       {
         subject: `names of ${path}`,
         state: 'failing',
         message: 'stand there more than once, and the last one counts: A',
         mend: 'Remove the earlier ones.',
+        code: 'names-twice',
+        facts: { path },
       },
       {
         subject: `mode of ${path}`,
         state: 'failing',
         message: 'every user of this machine can read it (0644)',
         mend: `chmod o-r ${path}`,
+        code: 'readable-by-all',
+        facts: { path },
       },
       {
         subject: `git and ${path}`,
         state: 'failing',
         message: 'git tracks it: its values are in the history of the repository',
         mend: `git rm --cached ${path}, name it in .gitignore, and change the values.`,
+        code: 'tracked-by-git',
+        facts: { path },
       },
     ]);
   });
@@ -184,6 +192,8 @@ describe('check', () => {
       state: 'failing',
       message: 'the next git add --all takes it in',
       mend: 'Name .env in .gitignore.',
+      code: 'not-ignored-by-git',
+      facts: { path },
     });
   });
 

@@ -5,6 +5,7 @@
  */
 import { basename, dirname, resolve } from 'node:path';
 import {
+  failedCheck,
   isSecretError,
   type ProviderCheck,
   type ReadContext,
@@ -123,15 +124,13 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
                 state: 'failing',
                 message: missing,
                 mend: 'Mount or correct it.',
+                code: 'directory-missing',
               },
           ...(await findingsOf(entries)),
         ];
       } catch (error) {
         if (!isSecretError(error)) throw error;
-        const { reason, hint } = error;
-        return [
-          { subject: 'files', state: 'failing', message: reason, ...(hint && { mend: hint }) },
-        ];
+        return [failedCheck('files', error)];
       }
     },
 
@@ -154,14 +153,15 @@ async function findingsOf(entries: Snapshot['entries']): Promise<ProviderCheck[]
   for (const [name, entry] of entries) {
     const subject = `file of ${shown(name)}`;
     if (isSecretError(entry)) {
-      const { reason, hint } = entry;
-      findings.push({ subject, state: 'failing', message: reason, ...(hint && { mend: hint }) });
+      findings.push(failedCheck(subject, entry));
     } else if (await isExposed(entry))
       findings.push({
         subject,
         state: 'failing',
         message: `${entry.path} can be read by other users`,
         mend: `chmod 600 ${entry.path}`,
+        code: 'readable-by-others',
+        facts: { path: entry.path },
       });
   }
   return findings;

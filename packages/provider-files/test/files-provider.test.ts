@@ -426,6 +426,8 @@ describe('who else may read', () => {
       state: 'failing',
       message: `${path} can be read by other users`,
       mend: `chmod 600 ${path}`,
+      code: 'readable-by-others',
+      facts: { path },
     });
   });
 

@@ -4,6 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import {
+  failedCheck,
   isSecretError,
   type ProviderCheck,
   type ReadContext,
@@ -37,6 +38,7 @@ export async function checkSops(
       state: 'failing',
       message: `${source.shown} does not exist`,
       mend: 'Create it with sops, or with `keyfall snapshot`.',
+      code: 'file-missing',
     });
   const read =
     bytes && (await find('file', async () => readSops(source, decodeText(source, bytes))));
@@ -82,6 +84,8 @@ async function modeOf(file: string): Promise<ProviderCheck[]> {
       state: 'failing',
       message: `${file} has mode ${mode}: others can read it`,
       mend: `chmod 600 ${file}`,
+      code: 'readable-by-others',
+      facts: { path: file },
     },
   ];
 }
@@ -90,7 +94,7 @@ function ready(subject: string, message: string): ProviderCheck {
   return { subject, state: 'ready', message };
 }
 
-function failing(subject: string, { code, reason, hint }: SecretError): ProviderCheck {
-  const state = code === 'ERR_SECRET_UNAVAILABLE' ? 'unknown' : 'failing';
-  return { subject, state, message: reason, ...(hint === undefined ? {} : { mend: hint }) };
+function failing(subject: string, error: SecretError): ProviderCheck {
+  const check = failedCheck(subject, error);
+  return error.code === 'ERR_SECRET_UNAVAILABLE' ? { ...check, state: 'unknown' } : check;
 }

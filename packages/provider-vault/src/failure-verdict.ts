@@ -3,7 +3,7 @@
  * or a setting of ours that leads to the wrong place.
  */
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
-import type { Repeat, Subject, Verdict } from './vault-errors.ts';
+import type { AddressFault, Repeat, Subject, Verdict } from './vault-errors.ts';
 import type { WireFailure } from './vault-wire.ts';
 
 const errnos: Readonly<Record<string, string>> = {
@@ -26,37 +26,44 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
     code: SecretErrorCode,
     reason: string,
     hint: string | undefined,
-    repeat: Repeat = 'none',
+    { repeat = 'none', found }: { repeat?: Repeat; found?: AddressFault } = {},
   ): Verdict => ({
     kind: 'error',
     error: new SecretError(code, reason, { provider, hint }),
     repeat,
     ambiguous: sent,
+    found,
   });
   switch (what) {
     case 'aborted':
       return error('ERR_SECRET_ABORTED', 'the provider was closed', undefined);
     case 'timeout':
-      return error('ERR_SECRET_UNAVAILABLE', `${origin} did not answer in time`, undefined);
+      return error('ERR_SECRET_UNAVAILABLE', `${origin} did not answer in time`, undefined, {
+        found: 'server-unreachable',
+      });
     case 'unreachable':
       return error(
         'ERR_SECRET_UNAVAILABLE',
         `${origin} ${errnos[detail] ?? `cannot be reached (${detail})`}`,
         detail === 'ENOTFOUND' ? 'Check the option address (variable VAULT_ADDR).' : undefined,
-        sent ? 'read' : 'any',
+        {
+          repeat: sent ? 'read' : 'any',
+          found: detail === 'ECONNREFUSED' ? 'server-refused' : 'server-unreachable',
+        },
       );
     case 'foreign-node':
       return error(
         'ERR_SECRET_UNAVAILABLE',
         `${origin} points to ${detail}, which is not one of its listed nodes`,
         'If it is a node of your cluster, list it in the option nodes; the token was not sent to it.',
-        'any',
+        { repeat: 'any' },
       );
     case 'redirect':
       return error(
         'ERR_SECRET_CONFIG',
         `${origin} redirects to ${detail} in a way that no Vault server does`,
         'Set the option address (variable VAULT_ADDR) to the server itself; the token was not sent on.',
+        { found: 'not-a-vault' },
       );
     case 'tls':
       return tlsError(detail, subject);
@@ -82,7 +89,7 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
             'ERR_SECRET_UNAVAILABLE',
             `${origin} cannot be reached: the proxy ${detail}`,
             'Check the option proxy (variable VAULT_PROXY_ADDR).',
-            'any',
+            { repeat: 'any' },
           );
     case 'rate-limit':
       return error(
@@ -95,12 +102,13 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
         'ERR_SECRET_INVALID',
         `the answer of ${origin} is not one of a Vault server (${detail})`,
         'Something else may answer in its place: check the option address (variable VAULT_ADDR).',
+        { found: 'not-a-vault' },
       );
   }
 }
 
 /** What the codes of OpenSSL and Node mean to somebody who has to mend it. */
-const tlsReasons: readonly (readonly [RegExp, string, string])[] = [
+const tlsReasons: readonly (readonly [RegExp, string, string, AddressFault?])[] = [
   [/^CERT_HAS_EXPIRED$/, 'the certificate of $ has expired', 'Renew it.'],
   [
     /^CERT_NOT_YET_VALID$/,
@@ -116,6 +124,7 @@ const tlsReasons: readonly (readonly [RegExp, string, string])[] = [
     /^EPROTO$/,
     '$ does not speak TLS as we do',
     'If it speaks plain http, write the option address (variable VAULT_ADDR) with http://.',
+    'server-speaks-http',
   ],
   [
     /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE|BAD_CERTIFICATE/,
@@ -126,6 +135,7 @@ const tlsReasons: readonly (readonly [RegExp, string, string])[] = [
     /^(?:UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED|CERT_|INVALID_CA)/,
     'the certificate of $ is not signed by an authority that is trusted here',
     'Give the authority as caCert (variable VAULT_CACERT).',
+    'certificate-untrusted',
   ],
 ];
 
@@ -138,6 +148,7 @@ function tlsError(code: string, { provider, origin }: Subject): Verdict {
       kind: 'error',
       repeat: 'none',
       ambiguous: false,
+      found: 'server-speaks-http',
       error: new SecretError(
         'ERR_SECRET_CONFIG',
         `${origin} does not speak https (${code}); the token was not sent`,
@@ -147,15 +158,15 @@ function tlsError(code: string, { provider, origin }: Subject): Verdict {
         },
       ),
     };
-  const [, reason, hint] = tlsReasons.find(([codes]) => codes.test(code)) ?? [
+  const [, reason, hint, found] = tlsReasons.find(([codes]) => codes.test(code)) ?? [
     code,
     'no secure connection to $ could be made',
-    undefined,
   ];
   return {
     kind: 'error',
     repeat: 'none',
     ambiguous: false,
+    found,
     error: new SecretError('ERR_SECRET_TLS', `${reason.replace('$', () => origin)} (${code})`, {
       provider,
       hint,

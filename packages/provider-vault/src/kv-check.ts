@@ -2,24 +2,24 @@
  * What `doctor` shows of a document: whether it is there, what the token may do with it, and what was
  * probably meant if it is not.
  */
-import { isSecretError, nearNames, type ProviderCheck, type ReadContext } from '@keyfall/core';
+import {
+  failedCheck,
+  isSecretError,
+  nearNames,
+  type ProviderCheck,
+  type ReadContext,
+} from '@keyfall/core';
 import type { KvDocumentStore } from './kv-document.ts';
 import { listFolder } from './kv-listing.ts';
 import type { KvMount } from './kv-mount.ts';
 import type { VaultClient } from './vault-client.ts';
 import type { VaultSettings } from './vault-settings.ts';
 
-/** The line for an error that was thrown where something was looked at. */
-export function failing(subject: string, error: unknown): ProviderCheck {
-  if (!isSecretError(error))
-    return { subject, state: 'failing', message: 'could not be looked at' };
-  const { reason, hint } = error;
-  return {
-    subject,
-    state: 'failing',
-    message: reason,
-    ...(hint === undefined ? {} : { mend: hint }),
-  };
+/** The line for whatever was thrown where something was looked at. */
+export function failing(subject: string, error: unknown, code?: string): ProviderCheck {
+  return isSecretError(error)
+    ? failedCheck(subject, error, code)
+    : { subject, state: 'failing', message: 'could not be looked at', code: 'not-looked-at' };
 }
 
 /** What a token may be allowed besides reading, and what it takes. */
@@ -89,6 +89,8 @@ export async function checkRights(
           state: 'failing',
           message: `the token may not read ${data}`,
           mend: rule(data, ['read']),
+          code: 'may-not-read',
+          facts: { rule: rule(data, ['read']) },
         };
     if (position > 0) return [reading];
     const known = rights.filter(({ needsVersions }) => kv === 2 || !needsVersions);
@@ -102,6 +104,7 @@ export async function checkRights(
         .join(', ');
     const refused = named(false);
     const mayWrite = may(data, ['create', 'update']) || may(data, ['patch']);
+    const toWrite = rule(data, ['read', 'create', 'update']);
     return [
       reading,
       {
@@ -110,15 +113,26 @@ export async function checkRights(
         message: `it may ${named(true) || 'do nothing else with it'}${refused && `; it may not ${refused}`}`,
         ...(mayWrite
           ? {}
-          : { mend: `To let it write: ${rule(data, ['read', 'create', 'update'])}` }),
+          : {
+              mend: `To let it write: ${toWrite}`,
+              code: 'may-not-write',
+              facts: { rule: toWrite },
+            }),
       },
     ];
   } catch (error) {
-    if (isSecretError(error, 'ERR_SECRET_DENIED'))
-      return [{ subject, state: 'unknown', message: 'the token may not ask what it may do' }];
+    if (isSecretError(error, 'ERR_SECRET_DENIED')) return [mayNotAsk];
     return [failing(subject, error)];
   }
 }
+
+/** The line for a token without the default policy, which may well be allowed the rest. */
+export const mayNotAsk: ProviderCheck = {
+  subject: 'policy',
+  state: 'unknown',
+  message: 'the token may not ask what it may do',
+  code: 'may-not-ask',
+};
 
 /** A rule as a policy has it. */
 export function rule(path: string, capabilities: readonly string[]): string {
@@ -137,32 +151,51 @@ export async function checkPath(
   const subject = 'path';
   const { place } = document;
   const path = settings.paths[position] ?? '';
-  const wrong = (message: string, mend: string): ProviderCheck => ({
+  const wrong = (
+    code: string,
+    message: string,
+    mend: string,
+    facts: Readonly<Record<string, string>> = {},
+  ): ProviderCheck => ({
     subject,
     state: 'failing',
     message,
     mend,
+    code,
+    facts: { mount: settings.mount, path, ...facts },
   });
   try {
     const { exists, members, version, gone } = await document.read(context);
     if (gone?.state === 'deleted')
       return wrong(
+        'document-deleted',
         `version ${gone.version} of ${place} is deleted`,
         `bao kv undelete -mount=${settings.mount} -versions=${gone.version} ${path}`,
+        { version: String(gone.version) },
       );
     if (gone)
-      return wrong(`version ${gone.version} of ${place} is destroyed`, 'Write it: keyfall migrate');
-    if (!exists) return wrong(`nothing is at ${place}`, await meant(client, mount, path, context));
+      return wrong(
+        'document-destroyed',
+        `version ${gone.version} of ${place} is destroyed`,
+        'Write it: keyfall migrate',
+      );
+    if (!exists) {
+      const { mend, facts } = await meant(client, mount, path, context);
+      return wrong('document-missing', `nothing is at ${place}`, mend, facts);
+    }
     const [only] = members;
     if (version === undefined && members.size === 1 && only?.[0] === 'data' && only[1][0] === '{')
       return wrong(
+        'document-wrapped',
         `${place} has one name, "data", that holds an object: it was written as to KV version 2`,
         `Write the names themselves: bao kv put -mount=${settings.mount} ${path} NAME=value`,
       );
     const at = version === undefined ? '' : ` at version ${version}`;
     return { subject, state: 'ready', message: `${place} has ${members.size} names${at}` };
   } catch (error) {
-    return failing(subject, error);
+    // the mount was found: what is left to be wrong in the settings is its version
+    const isVersion = isSecretError(error, 'ERR_SECRET_CONFIG');
+    return failing(subject, error, isVersion ? 'kv-version-wrong' : undefined);
   }
 }
 
@@ -172,11 +205,14 @@ async function meant(
   mount: KvMount,
   path: string,
   context: ReadContext,
-): Promise<string> {
+): Promise<{ readonly mend: string; readonly facts?: Readonly<Record<string, string>> }> {
   const kv = await mount.version(context);
   const [, part = '', rest = ''] = /^(data|metadata)\/(.+)$/.exec(path) ?? [];
   if (kv === 2 && rest !== '')
-    return `Leave ${part}/ out of the path: ${rest}. Requests get it by themselves.`;
+    return {
+      mend: `Leave ${part}/ out of the path: ${rest}. Requests get it by themselves.`,
+      facts: { meant: rest },
+    };
   const start = path.lastIndexOf('/') + 1;
   const folder = path.slice(0, Math.max(0, start - 1));
   const name = path.slice(start);
@@ -191,29 +227,32 @@ async function meant(
   }
   const write = 'or write it: keyfall migrate';
   if (found.includes(`${name}/`))
-    return `It is a folder: name a document in it (variable VAULT_SECRET_PATH), ${write}`;
+    return { mend: `It is a folder: name a document in it (variable VAULT_SECRET_PATH), ${write}` };
   const near = nearNames(name, found).map((key) => path.slice(0, start) + key);
-  if (near.length > 0)
-    return `Did you mean ${near.join(' or ')} (variable VAULT_SECRET_PATH)? Else write it: keyfall migrate`;
-  return `Check the path (variable VAULT_SECRET_PATH), ${write}`;
+  const [nearest] = near;
+  if (nearest !== undefined)
+    return {
+      mend: `Did you mean ${near.join(' or ')} (variable VAULT_SECRET_PATH)? Else write it: keyfall migrate`,
+      facts: { meant: nearest },
+    };
+  return { mend: `Check the path (variable VAULT_SECRET_PATH), ${write}` };
 }
 
-/** The KV mounts that the token sees, as part of a mend. */
-export async function mountsHint(
+/** The KV mounts that the token sees, ten at the most. */
+export async function mountsSeen(
   client: VaultClient,
   context: ReadContext,
-): Promise<string | undefined> {
+): Promise<readonly string[]> {
   try {
     const outcome = await client.ask({ verb: 'read', path: 'sys/internal/ui/mounts' }, context);
     const data = outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined;
     const mounts = (data as { secret?: Readonly<Record<string, { type?: unknown }>> } | undefined)
       ?.secret;
-    const names = Object.entries(mounts ?? {})
+    return Object.entries(mounts ?? {})
       .filter(([, { type }]) => type === 'kv' || type === 'generic')
       .map(([name]) => name.replace(/\/$/, ''))
       .slice(0, 10);
-    return names.length === 0 ? undefined : `The token sees the KV mounts ${names.join(', ')}.`;
   } catch {
-    return undefined;
+    return [];
   }
 }

@@ -85,7 +85,12 @@ export function kvDocument(
 
   async function read(context: ReadContext, older?: number): Promise<KvDocument> {
     const kv = await mount.version(context);
-    const outcome = await get('data', kv, older === undefined ? '' : `?version=${older}`, context);
+    const query = older === undefined ? '' : `?version=${older}`;
+    const outcome = await get('data', kv, query, context).catch(async (error: unknown) => {
+      // a policy for one version denies what the other is asked for
+      if (isSecretError(error, 'ERR_SECRET_DENIED')) await mount.confirm(context);
+      throw error;
+    });
     if (outcome.kind === 'ok') return documentOf(kv, outcome.answer);
     if (outcome.kind !== 'missing') throw broken(`${place} was not answered like a document`);
     const { gone } = outcome;

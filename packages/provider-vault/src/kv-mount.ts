@@ -16,7 +16,7 @@ export interface KvMount {
   /** The engine's version: the option's, else asked once. */
   version(context: ReadContext): Promise<1 | 2>;
   /**
-   * Asks the server once about a version that was given, where nothing was found.
+   * Asks the server once about a version that was given, where nothing was found or it was denied.
    *
    * @throws `ERR_SECRET_CONFIG` if the server says another one
    */

@@ -3,7 +3,7 @@
  * token may do about them. Nothing is made for it.
  */
 import { isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
-import { failing, rule } from './kv-check.ts';
+import { failing, mayNotAsk, rule } from './kv-check.ts';
 import type { LeaseSource } from './lease-requests.ts';
 import { spanOf } from './token-life.ts';
 import { checkServer } from './vault-check.ts';
@@ -22,24 +22,30 @@ export async function checkLeases(
   const checks = await checkServer(settings, client, context);
   if (checks.at(-1)?.state === 'failing') return checks;
   const { path } = source;
-  return [
-    ...checks,
-    ...(await checkRights(client, source, context)),
-    left === undefined
-      ? {
-          subject: 'lease',
-          state: 'unknown',
-          message: `no credentials of ${path} were asked for yet`,
-        }
-      : {
-          subject: 'lease',
-          state: left > 0 ? 'ready' : 'failing',
-          message:
-            left > 0
-              ? `the credentials of ${path} are good for ${spanOf(left)}`
-              : `the credentials of ${path} have ended`,
-        },
-  ];
+  return [...checks, ...(await checkRights(client, source, context)), leaseLine(path, left)];
+}
+
+function leaseLine(path: string, left: number | undefined): ProviderCheck {
+  const subject = 'lease';
+  if (left === undefined)
+    return {
+      subject,
+      state: 'unknown',
+      message: `no credentials of ${path} were asked for yet`,
+      code: 'no-credentials-yet',
+    };
+  return left > 0
+    ? {
+        subject,
+        state: 'ready',
+        message: `the credentials of ${path} are good for ${spanOf(left)}`,
+      }
+    : {
+        subject,
+        state: 'failing',
+        message: `the credentials of ${path} have ended`,
+        code: 'credentials-ended',
+      };
 }
 
 async function checkRights(
@@ -49,9 +55,19 @@ async function checkRights(
 ): Promise<readonly ProviderCheck[]> {
   const subject = 'policy';
   const rights = [
-    { on: path, need: parameters === undefined ? 'read' : 'update', what: 'have credentials made' },
-    { on: 'sys/leases/renew', need: 'update', what: 'renew their lease' },
-    { on: 'sys/leases/revoke', need: 'update', what: 'revoke it' },
+    {
+      on: path,
+      need: parameters === undefined ? 'read' : 'update',
+      what: 'have credentials made',
+      code: 'may-not-make',
+    },
+    {
+      on: 'sys/leases/renew',
+      need: 'update',
+      what: 'renew their lease',
+      code: 'may-not-renew',
+    },
+    { on: 'sys/leases/revoke', need: 'update', what: 'revoke it', code: 'may-not-revoke' },
   ];
   try {
     const paths = rights.map(({ on }) => on);
@@ -63,7 +79,7 @@ async function checkRights(
       | Readonly<Record<string, unknown>>
       | null
       | undefined;
-    return rights.map(({ on, need, what }, position) => {
+    return rights.map(({ on, need, what, code }, position) => {
       const held = told?.[on];
       if (!Array.isArray(held))
         return { subject, state: 'unknown', message: `whether the token may ${what} is not told` };
@@ -75,11 +91,12 @@ async function checkRights(
         state: position === 0 ? 'failing' : 'unknown',
         message: `the token may not ${what} (${on})`,
         mend: rule(on, [need]),
+        code,
+        facts: { rule: rule(on, [need]) },
       };
     });
   } catch (error) {
-    if (isSecretError(error, 'ERR_SECRET_DENIED'))
-      return [{ subject, state: 'unknown', message: 'the token may not ask what it may do' }];
+    if (isSecretError(error, 'ERR_SECRET_DENIED')) return [mayNotAsk];
     return [failing(subject, error)];
   }
 }

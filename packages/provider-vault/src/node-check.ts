@@ -43,7 +43,8 @@ async function nodeLine(
   const path = 'sys/health?standbyok=true&perfstandbyok=true&sealedcode=200&uninitcode=200';
   const result = await client.probe({ verb: 'read', path, anonymous: true, node }, context);
   const verdict = verdictOf(result, client.subject);
-  if (verdict.kind === 'error') return failing(subject, verdict.error);
+  if (verdict.kind === 'error')
+    return { ...failing(subject, verdict.error, verdict.found), facts: { address: origin } };
   const { initialized, sealed, standby } = (result.kind === 'answer' && result.body) || {};
   const mend = (command: string) => `${command} -address=${origin}`;
   if (initialized === false)
@@ -52,6 +53,8 @@ async function nodeLine(
       state: 'failing',
       message: `${origin} is not initialised: it has not joined its cluster`,
       mend: mend('bao operator raft join'),
+      code: 'node-not-joined',
+      facts: { address: origin },
     };
   if (sealed === true)
     return {
@@ -59,6 +62,8 @@ async function nodeLine(
       state: 'failing',
       message: `${origin} is sealed`,
       mend: mend('bao operator unseal'),
+      code: 'node-sealed',
+      facts: { address: origin },
     };
   if (typeof standby !== 'boolean')
     return { subject, state: 'unknown', message: `${origin} does not tell its health` };

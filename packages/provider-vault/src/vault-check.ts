@@ -11,12 +11,12 @@ import {
 } from '@keyfall/core';
 import { type CertificateLife, certificateLife } from './certificate-life.ts';
 import type { VaultAddress } from './connection-settings.ts';
-import { checkPath, checkRights, failing, mountsHint } from './kv-check.ts';
+import { checkPath, checkRights, failing, mountsSeen } from './kv-check.ts';
 import type { KvDocumentStore } from './kv-document.ts';
 import type { KvMount } from './kv-mount.ts';
 import { checkNodes } from './node-check.ts';
 import type { VaultClient } from './vault-client.ts';
-import { verdictOf } from './vault-errors.ts';
+import { type AddressFault, verdictOf } from './vault-errors.ts';
 import type { VaultSettings } from './vault-settings.ts';
 
 /** Clocks that differ by more make life times wrong. Milliseconds. */
@@ -52,15 +52,20 @@ export async function checkServer(
   context: ReadContext,
 ): Promise<readonly ProviderCheck[]> {
   const { lines, usable } = await checkNodes(settings, client, context);
-  const health = await askHealth(client, context, usable);
-  if ('code' in health) return [...lines, failing('address', health)];
   const origin = usable?.origin ?? client.subject.origin;
+  const health = await askHealth(client, context, usable);
+  if ('error' in health)
+    return [
+      ...lines,
+      { ...failing('address', health.error, health.found), facts: { address: origin } },
+    ];
   const checks = [...lines, addressLine(settings, origin, health)];
   if (settings.address.secure && !settings.tls.skipVerify)
     checks.push(lifeLine(await certificateLife(settings, context)));
   const seal = sealLine(health);
   checks.push(seal);
-  if (seal.state !== 'failing') checks.push(clockLine(health), await checkToken(client, context));
+  if (seal.state !== 'failing')
+    checks.push(clockLine(health), await checkToken(settings, client, context));
   return checks;
 }
 
@@ -78,7 +83,7 @@ async function askHealth(
   client: VaultClient,
   context: ReadContext,
   node: VaultAddress | undefined,
-): Promise<Health | SecretError> {
+): Promise<Health | { readonly error: SecretError; readonly found?: AddressFault | undefined }> {
   const before = Date.now();
   try {
     const result = await client.probe(
@@ -91,11 +96,11 @@ async function askHealth(
       context,
     );
     const verdict = verdictOf(result, client.subject);
-    if (verdict.kind === 'error') return verdict.error;
+    if (verdict.kind === 'error') return verdict;
     const body = result.kind === 'answer' ? result.body : undefined;
     return { ...body, askedAt: (before + Date.now()) / 2 };
   } catch (error) {
-    if (isSecretError(error)) return error;
+    if (isSecretError(error)) return { error };
     throw error;
   }
 }
@@ -116,6 +121,7 @@ function addressLine(
     state: 'ready',
     message: `${message}, its certificate is not checked`,
     mend: 'Unset VAULT_SKIP_VERIFY and give VAULT_CACERT.',
+    code: 'certificate-unchecked',
   };
 }
 
@@ -134,15 +140,28 @@ function lifeLine(life: CertificateLife | undefined): ProviderCheck {
     state: 'failing',
     message: `${message}: that is soon`,
     mend: 'Renew the certificate of the server, and have the server read it (SIGHUP).',
+    code: 'certificate-ends-soon',
   };
 }
 
 function sealLine({ initialized, sealed }: Health): ProviderCheck {
   const subject = 'seal';
   if (initialized === false)
-    return { subject, state: 'failing', message: 'is not initialised', mend: 'bao operator init' };
+    return {
+      subject,
+      state: 'failing',
+      message: 'is not initialised',
+      mend: 'bao operator init',
+      code: 'not-initialised',
+    };
   if (sealed === true)
-    return { subject, state: 'failing', message: 'is sealed', mend: 'bao operator unseal' };
+    return {
+      subject,
+      state: 'failing',
+      message: 'is sealed',
+      mend: 'bao operator unseal',
+      code: 'sealed',
+    };
   return sealed === false
     ? { subject, state: 'ready', message: 'is unsealed' }
     : { subject, state: 'unknown', message: 'is not told' };
@@ -161,10 +180,15 @@ function clockLine({ server_time_utc: told, askedAt }: Health): ProviderCheck {
     state: 'failing',
     message: `the server's is ${duration(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} this machine's`,
     mend: 'Set both by NTP: timedatectl set-ntp true',
+    code: 'clocks-differ',
   };
 }
 
-async function checkToken(client: VaultClient, context: ReadContext): Promise<ProviderCheck> {
+async function checkToken(
+  { token }: VaultSettings,
+  client: VaultClient,
+  context: ReadContext,
+): Promise<ProviderCheck> {
   const subject = 'token';
   try {
     const outcome = await client.ask({ verb: 'read', path: 'auth/token/lookup-self' }, context);
@@ -173,32 +197,60 @@ async function checkToken(client: VaultClient, context: ReadContext): Promise<Pr
     if (typeof data?.ttl !== 'number')
       return { subject, state: 'unknown', message: 'is accepted, its lifetime is not told' };
     const policies = [data.policies ?? [], data.identity_policies ?? []].flat();
-    const life =
-      data.ttl === 0
-        ? 'does not expire'
-        : `expires in ${duration(data.ttl)}${data.renewable === true ? ', can be renewed' : ''}`;
+    // whole seconds are told, so a token in its last one has 0 as well
+    const isEternal = data.ttl === 0 && data.expire_time == null;
+    const life = isEternal
+      ? 'does not expire'
+      : `expires in ${duration(data.ttl)}${data.renewable === true ? ', can be renewed' : ''}`;
     const { num_uses: left } = data;
     const uses = typeof left === 'number' && left > 0 ? `, ${left} uses left` : '';
-    const isRoot = policies.includes('root');
     const named = policies.filter((name) => /^[\w./ -]{1,100}$/.test(String(name)));
+    const message = `${life}${uses}; policies: ${named.join(', ') || 'none'}`;
+    if (
+      !isEternal &&
+      endsSoon(data.ttl, data) &&
+      (token.kind === 'text' || token.kind === 'client')
+    )
+      return {
+        subject,
+        state: 'failing',
+        message: `${message}: that is soon, and nothing renews it`,
+        mend: 'Log in again and set VAULT_TOKEN, or give the option auth, whose tokens are replaced in time.',
+        code: 'token-ends-soon',
+      };
     return {
       subject,
       state: 'ready',
-      message: `${life}${uses}; policies: ${named.join(', ') || 'none'}`,
-      ...(isRoot
-        ? { mend: 'It may do everything. Give the application a token with a policy of its own.' }
-        : {}),
+      message,
+      ...(policies.includes('root') && {
+        mend: 'It may do everything. Give the application a token with a policy of its own.',
+        code: 'token-of-root',
+      }),
     };
   } catch (error) {
     // a token without the default policy may not look itself up, and may well read its secrets
     if (isSecretError(error, 'ERR_SECRET_DENIED'))
       return { subject, state: 'unknown', message: 'is accepted, but may not look itself up' };
-    return failing(subject, error);
+    const isRejected = isSecretError(error, 'ERR_SECRET_UNAUTHENTICATED');
+    // what a login is refused for is mended at the login
+    return failing(
+      subject,
+      error,
+      isRejected && token.kind !== 'login' ? 'token-rejected' : undefined,
+    );
   }
+}
+
+/** Seconds. A token for a short job is not called short while it is young: only its last sixth is late. */
+function endsSoon(left: number, { creation_ttl: whole, renewable }: TokenFacts): boolean {
+  if (renewable === true || typeof whole !== 'number') return false;
+  return left <= Math.min(day / 1_000, whole / 6);
 }
 
 interface TokenFacts {
   readonly ttl?: unknown;
+  readonly creation_ttl?: unknown;
+  readonly expire_time?: unknown;
   readonly num_uses?: unknown;
   readonly renewable?: unknown;
   readonly policies?: readonly unknown[];
@@ -223,12 +275,30 @@ async function checkMount(
   context: ReadContext,
 ): Promise<ProviderCheck> {
   const subject = 'mount';
+  const { mount: given, place } = client.subject;
   try {
     const version = await mount.version(context);
-    return { subject, state: 'ready', message: `${client.subject.mount} is KV version ${version}` };
+    try {
+      await mount.confirm(context);
+    } catch (error) {
+      return failing(subject, error, 'kv-version-wrong');
+    }
+    return { subject, state: 'ready', message: `${given} is KV version ${version}` };
   } catch (error) {
-    const check = failing(subject, error);
-    const seen = await mountsHint(client, context);
-    return seen === undefined ? check : { ...check, mend: `${check.mend ?? ''} ${seen}`.trim() };
+    const code = isSecretError(error, 'ERR_SECRET_DENIED')
+      ? 'mount-denied'
+      : isSecretError(error, 'ERR_SECRET_CONFIG')
+        ? 'mount-wrong'
+        : undefined;
+    const check = failing(subject, error, code);
+    const [meant, ...others] = await mountsSeen(client, context);
+    if (meant === undefined) return { ...check, facts: { mount: given, place } };
+    const seen = [meant, ...others];
+    const isSeen = seen.some((name) => name === given);
+    return {
+      ...check,
+      mend: `${check.mend ?? ''} The token sees the KV mounts ${seen.join(', ')}.`.trim(),
+      facts: { mount: given, place, ...(!isSeen && { meant }) },
+    };
   }
 }

@@ -41,7 +41,18 @@ export type Verdict =
       readonly repeat: Repeat;
       /** For a write: whether the server may have done it all the same. */
       readonly ambiguous: boolean;
+      /** What `check` calls it, where the kind of the error does not tell enough to mend it. */
+      readonly found?: AddressFault | undefined;
     };
+
+/** What can be wrong with an address and the way to it, in the codes of `ProviderCheck`. */
+export type AddressFault =
+  | 'server-refused'
+  | 'server-unreachable'
+  | 'server-speaks-http'
+  | 'server-speaks-https'
+  | 'not-a-vault'
+  | 'certificate-untrusted';
 
 /** The version that a document of KV version 2 is at although it has no content. */
 export interface GoneVersion {
@@ -104,11 +115,12 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
   const error = (
     code: SecretErrorCode,
     reason: string,
-    { repeat = 'none', ambiguous = false, hint, retryable }: ErrorTraits = {},
+    { repeat = 'none', ambiguous = false, found, hint, retryable }: ErrorTraits = {},
   ): Verdict => ({
     kind: 'error',
     repeat,
     ambiguous,
+    found,
     error: new SecretError(code, reason, {
       provider: subject.provider,
       status,
@@ -139,6 +151,7 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
         );
       if (answer.text.startsWith('Client sent an HTTP request to an HTTPS server'))
         return error('ERR_SECRET_CONFIG', `${origin} speaks https`, {
+          found: 'server-speaks-https',
           hint: 'Write the option address (variable VAULT_ADDR) with https://.',
         });
       return error('ERR_SECRET_INVALID', `${origin} refused the request as malformed (status 400)`);
@@ -228,6 +241,7 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
     'ERR_SECRET_INVALID',
     `${origin} answers with status ${status}, as no Vault server does here`,
     {
+      found: 'not-a-vault',
       hint: 'Check the option address (variable VAULT_ADDR).',
     },
   );
@@ -236,6 +250,7 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
 interface ErrorTraits {
   readonly repeat?: Repeat;
   readonly ambiguous?: boolean;
+  readonly found?: AddressFault;
   readonly hint?: string;
   readonly retryable?: boolean;
 }
@@ -270,6 +285,7 @@ function notFound(answer: WireAnswer, said: string, subject: Subject, error: Mak
     'ERR_SECRET_INVALID',
     `${origin} says that ${place} is not found, but not as Vault says it`,
     {
+      found: 'not-a-vault',
       hint: 'Check that the option address (variable VAULT_ADDR) is a Vault server.',
     },
   );

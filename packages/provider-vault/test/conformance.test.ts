@@ -13,7 +13,7 @@ import {
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { vaultProvider } from '../src/index.ts';
 import { type Front, frontOf } from './front.ts';
-import { freshPath, tokenFor, writePolicy } from './harness.ts';
+import { freshPath, policyFile, tokenFor } from './harness.ts';
 
 interface Subject extends ConformanceSubject {
   readonly front: Front;
@@ -63,9 +63,7 @@ for (const version of [2, 1] as const) {
       ? put(`${mount()}/data/${path}`, `{"data":${json(values)}}`)
       : put(`${mount()}/${path}`, json(values));
   const rules = (path: string) =>
-    version === 2
-      ? writePolicy(mount(), path)
-      : `path "${mount()}/${path}" { capabilities = ["read", "create", "update", "delete"] }`;
+    version === 2 ? policyFile('editor', mount(), path) : policyFile('kv1', mount(), path);
 
   describe(`KV version ${version}`, () => {
     const tests = conformanceTests<Subject>({

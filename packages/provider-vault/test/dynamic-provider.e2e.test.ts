@@ -138,12 +138,16 @@ describe('credentials', () => {
         state: 'failing',
         message: `the token may not have credentials made (${path})`,
         mend: `path "${path}" { capabilities = ["read"] }`,
+        code: 'may-not-make',
+        facts: { rule: `path "${path}" { capabilities = ["read"] }` },
       },
       {
         subject: 'policy',
         state: 'unknown',
         message: 'the token may not revoke it (sys/leases/revoke)',
         mend: 'path "sys/leases/revoke" { capabilities = ["update"] }',
+        code: 'may-not-revoke',
+        facts: { rule: 'path "sys/leases/revoke" { capabilities = ["update"] }' },
       },
     ]);
     await provider.close?.();

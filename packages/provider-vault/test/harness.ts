@@ -37,12 +37,16 @@ export function context(
   };
 }
 
+/** A policy as the documentation has it. */
+export function documentedPolicy(name: string): string {
+  return readFileSync(new URL(`../../../docs/vault/${name}-policy.hcl`, import.meta.url), 'utf8');
+}
+
 /** A policy of the documentation, for another mount and document than it names. */
 export function policyFile(name: string, mount: string, path: string): string {
-  const file = new URL(`../../../docs/vault/${name}-policy.hcl`, import.meta.url);
-  return readFileSync(file, 'utf8')
+  return documentedPolicy(name)
     .replaceAll('"secret/', `"${mount}/`)
-    .replaceAll('aiogram-shop', path);
+    .replaceAll('aiogram-shop', () => JSON.stringify(path).slice(1, -1));
 }
 
 /** The policy of an application that reads. */
@@ -97,6 +101,8 @@ export async function relayTo(
     readonly method: string;
     readonly path: string;
   }) => Fate | Promise<Fate> = () => 'pass',
+  /** Sent with every request besides its own. */
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{
   readonly address: string;
   /** `GET /v1/…`, as they came. */
@@ -113,7 +119,8 @@ export async function relayTo(
       incoming.resume().on('end', () => incoming.socket.resetAndDestroy());
       return;
     }
-    const onward = request({ hostname, port, path, method, headers }, (answer) => {
+    const fields = { ...headers, ...more };
+    const onward = request({ hostname, port, path, method, headers: fields }, (answer) => {
       if (fate === 'lose-answer') {
         answer.resume().on('end', () => incoming.socket.resetAndDestroy());
         return;

@@ -73,7 +73,7 @@ describe('paths', () => {
     `long-${'x'.repeat(300)}`,
   ])('%s names one document, and no other', async (name) => {
     const path = `${freshPath()}/${name}`;
-    const provider = open({ path, token: server.token });
+    const { provider } = await openAs(path, 'editor');
     expect(await provider.read('all', context())).toHaveProperty('missingDocument');
     await write(provider, { A: name });
     expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value: name });

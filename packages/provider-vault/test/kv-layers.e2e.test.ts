@@ -19,23 +19,23 @@ afterEach(async () => {
 });
 
 function open(options: VaultProviderOptions): SecretProvider {
-  const provider = vaultProvider({
-    address: server.address,
-    token: server.token,
-    env: {},
-    ...options,
-  });
+  const provider = vaultProvider({ address: server.address, env: {}, ...options });
   endings.push(() => provider.close?.());
   return provider;
 }
 
 const put = (path: string, data: object) => server.request('POST', `secret/data/${path}`, { data });
 
-/** Two documents of these contents; `undefined`: never written. */
-async function two(own: object | undefined, shared: object | undefined) {
+/**
+ * Two documents of these contents; `undefined`: never written. The token may write the first, and do
+ * with the second what that policy of the documentation allows.
+ */
+async function two(own: object | undefined, shared: object | undefined, second = 'shop') {
   const path = [freshPath(), freshPath()] as const;
   for (const [index, data] of [own, shared].entries()) if (data) await put(path[index] ?? '', data);
-  return { path, places: path.map((one) => `secret/${one}`), provider: open({ path }) };
+  const rules = [policyFile('editor', 'secret', path[0]), policyFile(second, 'secret', path[1])];
+  const { token } = await tokenFor(server, rules.join('\n'));
+  return { path, places: path.map((one) => `secret/${one}`), provider: open({ path, token }) };
 }
 
 const write = (
@@ -163,7 +163,7 @@ describe('writing', () => {
 });
 
 test('history and older versions are those of the document that the name comes from', async () => {
-  const { provider, path } = await two({ A: 'a1' }, { B: 'b1' });
+  const { provider, path } = await two({ A: 'a1' }, { B: 'b1' }, 'editor');
   await put(path[1], { B: 'b2' });
   const versions = async (name: string) =>
     (await provider.history?.(name, context()))?.map(({ version, held }) => [version, held]);
@@ -181,9 +181,13 @@ describe('profiles', () => {
     const application = freshPath();
     await put(`${application}/prod`, { A: 'prod' });
     await put(`${application}/dev`, { A: 'dev' });
+    const rules = ['prod', 'dev'].map((one) =>
+      policyFile('shop', 'secret', `${application}/${one}`),
+    );
+    const { token } = await tokenFor(server, rules.join('\n'));
     const path = `${application}/{profile}`;
-    expect(await valuesOf(open({ path, profile: 'prod' }))).toEqual({ A: 'prod' });
-    const env = { KEYFALL_PROFILE: 'dev' };
+    expect(await valuesOf(open({ path, token, profile: 'prod' }))).toEqual({ A: 'prod' });
+    const env = { KEYFALL_PROFILE: 'dev', VAULT_TOKEN: token };
     expect(await valuesOf(open({ path, env }))).toEqual({ A: 'dev' });
     expect(await valuesOf(open({ path, env, profile: 'prod' }))).toEqual({ A: 'prod' });
     const variable = { ...env, VAULT_SECRET_PATH: path };

@@ -11,7 +11,15 @@ import type { ProviderCheck, SecretProvider } from '@keyfall/core';
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { canary, context, failureOf, freshPath, policyFile, tokenFor } from './harness.ts';
+import {
+  canary,
+  context,
+  eventually,
+  failureOf,
+  freshPath,
+  policyFile,
+  tokenFor,
+} from './harness.ts';
 
 let server: VaultServer;
 const value = canary();
@@ -42,6 +50,9 @@ async function checksOf(
 ): Promise<readonly ProviderCheck[]> {
   const checks = (await open(options).check?.(context())) ?? [];
   assertNoLeak([value, server.token, ...canaries], checks);
+  // what is for programs
+  for (const { state, code } of checks)
+    if (state === 'failing') expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
   return checks;
 }
 
@@ -91,7 +102,10 @@ describe('the server', () => {
   test('that is not there', async () => {
     const checks = await checksOf({ path: 'x', address: 'http://127.0.0.1:1' });
     expect(states(checks)).toEqual(['address failing']);
-    expect(checks[0]?.message).toContain('refused the connection');
+    expect(checks[0]).toMatchObject({
+      code: 'server-refused',
+      facts: { address: 'http://127.0.0.1:1' },
+    });
   });
 
   test('that is no Vault', async () => {
@@ -99,7 +113,7 @@ describe('the server', () => {
     endings.push(() => page.close());
     const checks = await checksOf({ path: 'x', address: page.address });
     expect(states(checks)).toEqual(['address failing']);
-    expect(checks[0]?.mend).toContain('VAULT_ADDR');
+    expect(checks[0]).toMatchObject({ code: 'not-a-vault' });
   });
 
   test('that is sealed', async () => {
@@ -108,13 +122,13 @@ describe('the server', () => {
     await mortal.request('PUT', 'sys/seal');
     const checks = await checksOf({ path: 'x', address: mortal.address, token: mortal.token });
     expect(states(checks)).toEqual(['address ready', 'seal failing']);
-    expect(checks[1]?.mend).toBe('bao operator unseal');
+    expect(checks[1]).toMatchObject({ code: 'sealed', mend: 'bao operator unseal' });
   });
 
   test('whose clock is another', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3 * 3_600_000 });
     const behind = await lineOf('clock', { path: 'x' });
-    expect(behind).toMatchObject({ state: 'failing' });
+    expect(behind).toMatchObject({ state: 'failing', code: 'clocks-differ' });
     expect(behind?.message).toMatch(/is (2|3) hours ahead of this machine's$/);
     vi.setSystemTime(Date.now() + 3 * 3_600_000 + 600_000);
     expect((await lineOf('clock', { path: 'x' }))?.message).toMatch(
@@ -139,6 +153,7 @@ describe('http and https taken for each other', () => {
     const [line, ...more] = await checksOf({ path: 'x', address });
     expect(more).toEqual([]);
     expect(line).toMatchObject({ subject: 'address', state: 'failing' });
+    expect(line).toMatchObject({ code: 'server-speaks-http', facts: { address } });
     expect(line?.message).toContain('does not speak https');
     expect(line?.mend).toContain('with http://');
     const read = open({ path: 'x', address }).read('all', context());
@@ -161,6 +176,7 @@ describe('http and https taken for each other', () => {
     const address = `http://127.0.0.1:${port}`;
     const checks = await checksOf({ path: 'x', address });
     expect(states(checks)).toEqual(['address failing']);
+    expect(checks[0]).toMatchObject({ code: 'server-speaks-https', facts: { address } });
     expect(checks[0]?.message).toBe(`${address} speaks https`);
     expect(checks[0]?.mend).toContain('with https://');
   });
@@ -234,7 +250,7 @@ describe('the certificate', () => {
     // 30 days long: the last sixth is soon
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 26 * 86_400_000 });
     const soon = await lineOf('certificate', at);
-    expect(soon).toMatchObject({ state: 'failing' });
+    expect(soon).toMatchObject({ state: 'failing', code: 'certificate-ends-soon' });
     expect(soon?.message).toMatch(/valid until \d{4}-.*that is soon$/);
     expect(soon?.mend).toContain('Renew');
   });
@@ -250,6 +266,7 @@ describe('the certificate', () => {
     const { address } = await tlsFront(await issued('720h'));
     const unknown = await checksOf({ path: 'x', address });
     expect(states(unknown)).toEqual(['address failing']);
+    expect(unknown[0]).toMatchObject({ code: 'certificate-untrusted' });
     expect(unknown[0]?.mend).toContain('VAULT_CACERT');
     const file = (name: string) => fileURLToPath(new URL(`certificates/${name}`, import.meta.url));
     const [cert, key] = await Promise.all([
@@ -259,6 +276,7 @@ describe('the certificate', () => {
     const expired = await tlsFront({ cert, key });
     const caCert = file('authority.pem');
     const line = await lineOf('address', { path: 'x', address: expired.address, caCert });
+    expect(line).toMatchObject({ code: 'tls' });
     expect(line?.message).toContain('has expired');
   });
 
@@ -275,16 +293,34 @@ describe('the token', () => {
   test('that is not known', async () => {
     const invented = canary();
     const checks = await checksOf({ path: 'x', token: invented }, invented);
-    expect(checks.at(-1)).toMatchObject({ subject: 'token', state: 'failing' });
+    expect(checks.at(-1)).toMatchObject({ subject: 'token', code: 'token-rejected' });
   });
 
   test('of root, and one with few uses', async () => {
     const { path, policy } = await documentAs('shop');
     const root = await lineOf('token', { path });
     expect(root?.message).toBe('does not expire; policies: root');
+    expect(root).toMatchObject({ code: 'token-of-root' });
     expect(root?.mend).toContain('a policy of its own');
     const { token } = await server.createToken({ policies: [policy], more: { num_uses: 9 } });
     expect((await lineOf('token', { path, token }))?.message).toMatch(/, \d uses left; policies: /);
+  });
+
+  test('that ends soon is told where nothing renews it or logs in anew', async () => {
+    const { path, policy } = await documentAs('shop');
+    const make = (ttl: string, renewable: boolean) =>
+      server.createToken({ policies: [policy, 'default'], ttl, more: { renewable } });
+    const lineFor = (token: string) => lineOf('token', { path, token });
+    expect(await lineFor((await make('1h', true)).token)).toMatchObject({ state: 'ready' });
+    expect(await lineFor((await make('1h', false)).token)).toMatchObject({ state: 'ready' });
+    // of one whole second there is none left at once; on a busy machine it may be over, too
+    const ending = await eventually(async () => {
+      const line = await lineFor((await make('1s', false)).token);
+      expect(line).toMatchObject({ state: 'failing', code: 'token-ends-soon' });
+      return line;
+    });
+    expect(ending?.message).toContain('nothing renews it');
+    expect(ending?.mend).toContain('the option auth');
   });
 
   test('that may not look itself up may well read', async () => {
@@ -304,22 +340,30 @@ describe('the mount', () => {
   test('that is not there names those that the token sees', async () => {
     const { path, token } = await documentAs('shop');
     const checks = await checksOf({ mount: 'secrets', path, token }, token);
-    expect(checks.at(-1)).toMatchObject({ subject: 'mount', state: 'failing' });
+    expect(checks.at(-1)).toMatchObject({
+      code: 'mount-denied',
+      facts: { mount: 'secrets', place: `secrets/${path}`, meant: 'secret' },
+    });
     expect(checks.at(-1)?.mend).toContain('The token sees the KV mounts secret.');
   });
 
   test('with the path in it, and one of another engine', async () => {
     await put('nested/shop', { A: value });
     const nested = await lineOf('mount', { mount: 'secret/nested', path: 'shop' });
+    expect(nested).toMatchObject({ code: 'mount-wrong' });
     expect(nested?.message).toContain('not a mount but a path under one');
     await issued('24h');
     expect((await lineOf('mount', { mount: 'pki', path: 'x' }))?.message).toContain('no KV engine');
   });
 
   test('of another version than was said', async () => {
-    const line = await lineOf('path', { path: freshPath(), kvVersion: 1 });
-    expect(line).toMatchObject({ state: 'failing' });
-    expect(line?.mend).toContain('kvVersion');
+    const { path, token } = await documentAs('shop');
+    const checks = await checksOf({ path, token, kvVersion: 1 }, token);
+    // and no word of a policy, which is for the right version
+    expect(states(checks).slice(-2)).toEqual(['token ready', 'mount failing']);
+    expect(checks.at(-1)).toMatchObject({ code: 'kv-version-wrong' });
+    expect(checks.at(-1)?.mend).toContain('kvVersion');
+    expect(await lineOf('mount', { path, token, kvVersion: 2 })).toMatchObject({ state: 'ready' });
   });
 });
 
@@ -329,8 +373,10 @@ describe('the policy', () => {
     const policy = await lineOf('policy', { path, token });
     expect(policy).toMatchObject({
       state: 'failing',
+      code: 'may-not-read',
       mend: `path "secret/data/${path}" { capabilities = ["read"] }`,
     });
+    expect(policy?.facts).toEqual({ rule: policy?.mend });
     const name = await server.createPolicy(policy?.mend ?? '');
     const mended = await server.createToken({ policies: ['default', name] });
     expect((await checksOf({ path, token: mended.token })).at(-1)?.state).toBe('ready');
@@ -355,6 +401,7 @@ describe('the policy', () => {
     );
     expect(more).toMatchObject({
       state: 'ready',
+      code: 'may-not-write',
       mend: `To let it write: path "secret/data/${path}" { capabilities = ["read", "create", "update"] }`,
     });
   });
@@ -378,8 +425,14 @@ describe('the path', () => {
     await put(`${folder}/aiogram-shop`, { A: value });
     await put(`${folder}/blog`, { A: value });
     const path = `${folder}/aiogram-shpo`;
-    const line = await lineOf('path', { path });
-    expect(line).toMatchObject({ state: 'failing', message: `nothing is at secret/${path}` });
+    const rules = [policyFile('shop', 'secret', path), policyFile('editor', 'secret', folder)];
+    const lister = await tokenFor(server, rules.join('\n'));
+    const line = await lineOf('path', { path, token: lister.token });
+    expect(line).toMatchObject({
+      code: 'document-missing',
+      message: `nothing is at secret/${path}`,
+      facts: { mount: 'secret', path, meant: `${folder}/aiogram-shop` },
+    });
     expect(line?.mend).toContain(
       `Did you mean ${folder}/aiogram-shop (variable VAULT_SECRET_PATH)?`,
     );
@@ -393,29 +446,35 @@ describe('the path', () => {
   test('that is a folder, and one with data/ in it', async () => {
     const folder = freshPath();
     await put(`${folder}/prod`, { A: value });
-    expect((await lineOf('path', { path: folder }))?.mend).toContain('It is a folder');
+    const rules = [
+      policyFile('shop', 'secret', folder),
+      'path "secret/metadata/" { capabilities = ["list"] }',
+    ];
+    const { token } = await tokenFor(server, rules.join('\n'));
+    expect((await lineOf('path', { path: folder, token }))?.mend).toContain('It is a folder');
     const data = await lineOf('path', { path: `data/${folder}/prod` });
     expect(data?.mend).toContain(`Leave data/ out of the path: ${folder}/prod`);
   });
 
   test('that is deleted is brought back by the command that it names', async () => {
-    const path = freshPath();
-    await put(path, { A: value });
+    const { path, token } = await documentAs('shop');
     await server.request('DELETE', `secret/data/${path}`);
-    const line = await lineOf('path', { path });
+    const line = await lineOf('path', { path, token });
     expect(line).toMatchObject({
+      code: 'document-deleted',
       message: `version 1 of secret/${path} is deleted`,
       mend: `bao kv undelete -mount=secret -versions=1 ${path}`,
     });
     await server.request('PUT', `secret/destroy/${path}`, { versions: [1] });
-    expect((await lineOf('path', { path }))?.message).toContain('is destroyed');
+    expect(await lineOf('path', { path, token })).toMatchObject({ code: 'document-destroyed' });
   });
 
   test('that was written as to version 2 on version 1', async () => {
     const mount = await server.mountKv({ version: 1 });
     await server.request('POST', `${mount}/shop`, { data: { A: value } });
-    const line = await lineOf('path', { mount, path: 'shop' });
-    expect(line).toMatchObject({ state: 'failing' });
+    const { token } = await tokenFor(server, policyFile('kv1', mount, 'shop'));
+    const line = await lineOf('path', { mount, path: 'shop', token });
+    expect(line).toMatchObject({ state: 'failing', code: 'document-wrapped' });
     expect(line?.message).toContain('written as to KV version 2');
   });
 

@@ -14,6 +14,7 @@ import {
   context,
   type Fate,
   freshPath,
+  policyFile,
   readPolicy,
   relayTo,
   tokenFor,
@@ -161,10 +162,19 @@ describe('reading', () => {
       inside,
     );
     await server.request('POST', 'kv/shop', { A: value }, inside);
-    const options = { mount: 'kv', path: 'shop', token: server.token };
+    const rules = { policy: policyFile('kv1', 'kv', 'shop') };
+    await server.request('POST', 'sys/policies/acl/shop', rules, inside);
+    const created = await server.request(
+      'POST',
+      'auth/token/create',
+      { policies: ['shop'] },
+      inside,
+    );
+    const token = created.body.auth?.client_token ?? '';
+    const options = { mount: 'kv', path: 'shop', token };
     const provider = open({ ...options, namespace });
     expect((await read(provider)).entries.get('A')).toMatchObject({ value });
-    const error = await errorOf(read(open({ ...options, namespace: 'nowhere' })), server.token);
+    const error = await errorOf(read(open({ ...options, namespace: 'nowhere' })), token);
     expect(error.code).toBe('ERR_SECRET_CONFIG');
     expect(error.message).toContain('VAULT_NAMESPACE');
   });
@@ -243,6 +253,7 @@ describe('denied or not known', () => {
   });
 });
 
+// root, to whom nothing is denied: so it is up to us
 describe('a 404 that is a wrong setting', () => {
   test('no such mount, and KV version 1 said of a mount of version 2', async () => {
     const { path } = await documentOf({ A: value });
@@ -267,6 +278,20 @@ describe('a 404 that is a wrong setting', () => {
     expect((await errorOf(write(provider, { B: value }))).code).toBe('ERR_SECRET_CONFIG');
     const { body } = await server.request('GET', `${mount}?list=true`);
     expect((body.data as { keys: string[] }).keys).toEqual(['shop']);
+  });
+
+  test('the wrong version said to a token whose policy is for the right one is no lack of rights', async () => {
+    const mount = await server.mountKv({ version: 1 });
+    const { path } = await documentOf({ A: value });
+    for (const [options, policy] of [
+      [{ mount, path: 'shop', kvVersion: 2 as const }, policyFile('kv1', mount, 'shop')],
+      [{ path, kvVersion: 1 as const }, readPolicy('secret', path)],
+    ] as const) {
+      const { token } = await tokenFor(server, policy);
+      const error = await errorOf(read(open({ ...options, token })), token);
+      expect(error.code).toBe('ERR_SECRET_CONFIG');
+      expect(error.hint).toContain('kvVersion');
+    }
   });
 
   test('a path for a mount, and a mount of another engine', async () => {
@@ -389,7 +414,8 @@ describe('writing', () => {
     );
     endings.push(relay.close);
     const { address } = relay;
-    const provider = open({ address, mount, path: 'shop', token: server.token });
+    const { token } = await tokenFor(server, policyFile('kv1', mount, 'shop'));
+    const provider = open({ address, mount, path: 'shop', token });
     expect(await write(provider, { A: value })).toEqual({ conditional: false });
     expect((await read(provider)).entries.get('A')).toMatchObject({ value });
     expect(await write(provider, { A: null })).toEqual({ conditional: false });
@@ -434,10 +460,7 @@ describe('writing', () => {
 
   test('version 1: the receipt claims nothing, and the last name takes the document along', async () => {
     const mount = await server.mountKv({ version: 1 });
-    const { token } = await tokenFor(
-      server,
-      `path "${mount}/shop" { capabilities = ["read", "create", "update", "delete"] }`,
-    );
+    const { token } = await tokenFor(server, policyFile('kv1', mount, 'shop'));
     const provider = open({ mount, path: 'shop', token });
     expect(await write(provider, { A: 'x' })).toEqual({ conditional: false });
     expect((await errorOf(write(provider, { A: value }, '1'))).code).toBe('ERR_SECRET_UNSUPPORTED');
@@ -487,6 +510,7 @@ test('a server that is killed is unavailable, and answers again when it is back'
   const mortal = await startVaultServer({ external: false });
   endings.push(() => mortal.stop());
   await mortal.request('POST', 'secret/data/shop', { data: { A: value } });
+  // of root, since the server that comes back is another one and knows no other token
   const provider = open({ address: mortal.address, path: 'shop', token: mortal.token });
   await read(provider);
   await mortal.kill();

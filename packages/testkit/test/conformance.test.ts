@@ -80,6 +80,9 @@ const rejectingCheck: Mutation = () => ({
 const blindCheck: Mutation = () => ({
   check: async () => [{ subject: 'store', state: 'ready', message: 'fine' }],
 });
+const wordyCheck: Mutation = () => ({
+  check: async () => [{ subject: 'store', state: 'failing', message: 'bad', code: 'It is bad' }],
+});
 const waitsForEver: Mutation = (right, state) => ({
   read: (names, context) =>
     state.fault === 'stalled' ? new Promise(() => {}) : right.read(names, context),
@@ -725,6 +728,7 @@ function failureMutants(
       ...reading,
       ['a check that rejects', rejectingCheck],
       ['a check that sees nothing', blindCheck],
+      ['a check whose codes are sentences', wordyCheck],
       [
         "another code for 'all'",
         (right) => ({

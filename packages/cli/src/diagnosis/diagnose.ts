@@ -1,7 +1,7 @@
 /**
  * Looks at all that the secrets depend on, whatever of it works.
  */
-import { isSecretError, type SecretError } from '@keyfall/core';
+import { failedCheck, isSecretError, type SecretError } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import type { CliChain } from '../cli-chain.ts';
 import { shownFile } from '../config/find-config.ts';
@@ -12,13 +12,7 @@ import {
   vaultAddressOfFile,
   withChain,
 } from '../settings.ts';
-import {
-  type Diagnosis,
-  diagnoseProvider,
-  type Finding,
-  findingOf,
-  withCommand,
-} from './finding.ts';
+import { type Diagnosis, diagnoseProvider, type Finding, withCommand } from './finding.ts';
 import { checkNames, checkNode } from './machine.ts';
 import type { Shell } from './typed-command.ts';
 
@@ -55,7 +49,7 @@ export async function diagnoseAll(options: SettingsOptions): Promise<readonly Di
     // a .env that cannot be read names no server, and neither does one beside a configuration
     const address =
       file === undefined ? await vaultAddressOfFile(options).catch(() => undefined) : undefined;
-    const settings = withCommand(findingOf('settings', error), { ...shell, address });
+    const settings = withCommand(failedCheck('settings', error), { ...shell, address });
     return [{ ...machine(settings), code: error.code }, ...(await whatIsLeft(shell, error))];
   }
 }
@@ -80,6 +74,7 @@ async function settingsOf(
       subject,
       state: 'unknown',
       message: 'VAULT_SECRET_PATH is set, and Vault is not asked: USE_VAULT is not true',
+      code: 'vault-not-asked',
       command: 'export USE_VAULT=true',
     };
   return { subject, state: 'ready', message: 'come from the environment and .env' };

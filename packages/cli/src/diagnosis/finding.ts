@@ -2,6 +2,7 @@
  * What was found about one thing that the secrets depend on, and how it is mended.
  */
 import {
+  failedCheck,
   isSecretError,
   labelOf,
   type ProviderCheck,
@@ -80,7 +81,10 @@ async function readIt(provider: SecretProvider): Promise<Answer> {
     for (const entry of entries.values()) if (isSecretError(entry)) throw entry;
     const message = missingDocument?.description ?? `holds ${entries.size} names`;
     const isMissing = missingDocument !== undefined && !missingDocument.optional;
-    return { findings: [{ subject: 'content', state: isMissing ? 'failing' : 'ready', message }] };
+    const finding: Finding = isMissing
+      ? { subject: 'content', state: 'failing', message, code: 'content-missing' }
+      : { subject: 'content', state: 'ready', message };
+    return { findings: [finding] };
   } catch (error) {
     return failed('content', error);
   }
@@ -88,18 +92,5 @@ async function readIt(provider: SecretProvider): Promise<Answer> {
 
 function failed(subject: string, error: unknown): Answer {
   if (!isSecretError(error)) throw error;
-  return { findings: [findingOf(subject, error)], code: error.code };
-}
-
-/** What an error tells, as a finding. */
-export function findingOf(
-  subject: string,
-  { reason, hint }: { readonly reason: string; readonly hint: string | undefined },
-): Finding {
-  return {
-    subject,
-    state: 'failing',
-    message: reason,
-    ...(hint !== undefined && { mend: hint }),
-  };
+  return { findings: [failedCheck(subject, error)], code: error.code };
 }

@@ -19,6 +19,7 @@ export function checkNode(version: string): Finding {
         state: 'failing',
         message: `${version} is too old: Keyfall needs ${oldestNode} or later`,
         mend: 'Install a later Node.',
+        code: 'node-too-old',
         command: `nvm install ${goodNode}`,
       }
     : { subject, state: 'ready', message: version };
@@ -41,6 +42,7 @@ export async function checkNames({ secrets, names }: CliChain): Promise<Finding[
         state: 'failing',
         message: `nobody holds ${listNames(missing)}`,
         mend: near.length > 0 ? `Is it called ${listNames(near)}?` : 'Store each of them.',
+        code: 'names-missing',
         ...(/^[\w.-]+$/.test(first) && { command: `keyfall set ${first}` }),
       },
     ];

@@ -93,8 +93,7 @@ export function openTarget(provider: SecretProvider): MigrationTarget {
     async assertWritable() {
       if (provider.write === undefined) throw readOnly();
       const lines = (await provider.check?.(context())) ?? [];
-      // the contract has no line of its own for this: a policy that is short of it says how to mend that
-      const refusal = lines.find(({ mend }) => mend?.startsWith('To let it write: '));
+      const refusal = lines.find(({ code }) => code === 'may-not-write');
       if (refusal !== undefined)
         throw new SecretError(
           'ERR_SECRET_DENIED',

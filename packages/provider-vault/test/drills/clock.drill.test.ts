@@ -128,6 +128,8 @@ await bundle.write({ file: process.env.OUTPUT, format: 'esm', codeSplitting: fal
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {
       PATH: process.env['PATH'],
+      DEBUG: '*',
+      NODE_DEBUG: 'net,tls,timer,http,https,stream',
       ADDRESS: relay.address,
       SECRET_PATH: path,
       ROLE_ID: roleId,
@@ -173,6 +175,7 @@ test('a process that was stopped for longer than its token lives reads again at 
     expect(relay.count(login)).toBeGreaterThan(logins);
     canaries.push(...tokens());
     assertNoLeak(canaries, client.printed());
+    expect(client.printed()).toMatch(/HTTP \d+/); // what prints for debugging was switched on
     expect(client.printed()).not.toMatch(/^(?:fallback|failed|denied)/m);
   } finally {
     client.child.kill('SIGKILL');

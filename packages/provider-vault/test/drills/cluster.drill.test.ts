@@ -8,7 +8,7 @@ import { startVaultCluster, type VaultCluster } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { vaultProvider } from '../../src/index.ts';
 import { frontOf } from '../front.ts';
-import { canary, context, freshPath, readPolicy, writePolicy } from '../harness.ts';
+import { canary, context, freshPath, readPolicy, relayTo, writePolicy } from '../harness.ts';
 import { type Witness, witness } from './witness.ts';
 
 let cluster: VaultCluster;
@@ -173,6 +173,33 @@ test('read your own writes: through a balancer that reads elsewhere than it wrot
     if (read !== counter) wrong.push(`${read} instead of ${counter}`);
   }
   expect(wrong).toEqual([]);
+});
+
+test('a standby that points to the leader: followed where it is listed, and the token sent nowhere else', async () => {
+  const [active, [standby]] = [await cluster.active(), await cluster.standbys()];
+  // as standbys do by themselves for some seconds after they have joined
+  const pointing = await relayTo(standby?.address ?? '', () => 'pass', {
+    'X-Vault-No-Request-Forwarding': 'true',
+  });
+  endings.push(pointing.close);
+  const address = pointing.address;
+  const open = (nodes: readonly string[]) => {
+    const options = { address, nodes, token: editor, mount, path, kvVersion: 2, env: {} } as const;
+    const provider = vaultProvider({ ...options, maxRetries: 0 });
+    endings.push(() => provider.close?.());
+    return provider;
+  };
+  const listed = open([active.address]);
+  counter += 1;
+  const receipt = await write(listed, counter);
+  const { body } = await active.request('GET', `${mount}/data/${path}`);
+  expect(body.data).toMatchObject({
+    data: { COUNT: `${mark}.${counter}` },
+    metadata: { version: Number(receipt?.version) },
+  });
+  const error = await drill.errorOf(write(open([]), counter + 1));
+  expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+  expect(error.message).toContain(`points to ${active.address}`);
 });
 
 test('the leader steps down', async () => {

@@ -2,15 +2,20 @@
  * Certificates that are wrong, or become so while a client is connected: never asked, never repeated,
  * never fallen back from, and recovered from without a restart.
  */
-import { readFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { memoryProvider } from '@keyfall/core';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { findVaultBinary, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../../src/index.ts';
 import { type Front, frontOf } from '../front.ts';
-import { canary, context, freshPath, readPolicy, tokenFor } from '../harness.ts';
+import { canary, context, eventually, freshPath, readPolicy, tokenFor } from '../harness.ts';
 import { type TlsFront, tlsFront } from '../tls-front.ts';
 import { type Witness, witness } from './witness.ts';
 
@@ -66,6 +71,7 @@ test.each<[string, string, string | undefined]>([
   ['is for another host', 'wrong-host', 'authority.pem'],
   ['is of another authority', 'server', 'stranger.pem'],
   ['the system does not know', 'server', undefined],
+  ['vouches for itself', 'self-signed', 'authority.pem'],
   ['wants to see ours', 'server', 'authority.pem'],
 ])('a certificate that %s: one handshake, nothing sent, no fall-back', async (why, name, given) => {
   const ca = await readFile(file('authority.pem'));
@@ -106,6 +112,44 @@ test('mTLS: our certificate is shown, and what it shows is the one that the file
     clientKey: file('client.key'),
   });
   expect((await vault.read('all', context())).entries.get('A')).toMatchObject({ value });
+});
+
+test("the server's own TLS, whose authority is given or not", async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-dev-tls-'));
+  const root = canary();
+  canaries.push(root);
+  const free = createServer().listen(0, '127.0.0.1');
+  await once(free, 'listening');
+  const { port } = free.address() as AddressInfo;
+  free.close();
+  const child = spawn(
+    await findVaultBinary(),
+    [
+      'server',
+      '-dev',
+      '-dev-tls',
+      '-dev-no-store-token',
+      `-dev-tls-cert-dir=${folder}`,
+      `-dev-root-token-id=${root}`,
+      `-dev-listen-address=127.0.0.1:${port}`,
+    ],
+    { stdio: 'ignore' },
+  );
+  endings.push(async () => {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await rm(folder, { recursive: true });
+  });
+  const address = `https://127.0.0.1:${port}`;
+  const own = { token: root, caCert: join(folder, 'vault-ca.pem') };
+  const write = async () =>
+    providerAt(address, own).write?.({ entries: new Map([['A', value]]) }, context());
+  await eventually(write);
+  expect((await providerAt(address, own).read('all', context())).entries.get('A')).toMatchObject({
+    value,
+  });
+  const secrets = drill.open({ providers: [providerAt(address, { token: root }), dotenv()] });
+  expect((await drill.errorOf(secrets.get('A'))).code).toBe('ERR_SECRET_TLS');
 });
 
 describe('a port that changes its protocol', () => {

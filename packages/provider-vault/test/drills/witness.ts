@@ -1,7 +1,8 @@
 /**
  * What every drill ends with: all that was said while something was broken (errors, events, warnings
- * and whatever was printed) is searched for the token and the values.
+ * and whatever was printed, by whomever and with `DEBUG=*`) is searched for the token and the values.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createSecrets, isSecretError, type SecretError, type Secrets } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { vi } from 'vitest';
@@ -36,11 +37,25 @@ export function witness(canaries: readonly string[]): Witness {
   const said: unknown[] = [];
   const events: Witness['events'][number][] = [];
   const chains: Secrets[] = [];
-  const spies = (['log', 'info', 'warn', 'error', 'debug'] as const).map((method) =>
-    vi.spyOn(console, method).mockImplementation((...printed) => void said.push(...printed)),
+  const spies: { mockRestore(): void }[] = (['log', 'info', 'warn', 'error', 'debug'] as const).map(
+    (method) =>
+      vi.spyOn(console, method).mockImplementation((...printed) => void said.push(...printed)),
   );
+  // a library writes past the console
+  for (const stream of [process.stdout, process.stderr])
+    spies.push(
+      vi.spyOn(stream, 'write').mockImplementation((text) => {
+        said.push(String(text));
+        return true;
+      }),
+    );
   const onWarning = (warning: Error) => void said.push(warning);
   process.on('warning', onWarning);
+  // what observers of the process are told, whoever listens to the chain
+  const onEvent = (message: unknown) => void said.push(message);
+  for (const type of eventTypes) subscribe(`keyfall:${type}`, onEvent);
+  // read by the libraries that node-vault loads, when they are loaded
+  vi.stubEnv('DEBUG', '*');
   return {
     events,
     open(options) {
@@ -65,7 +80,9 @@ export function witness(canaries: readonly string[]): Witness {
         await chain.close();
       }
       process.off('warning', onWarning);
+      for (const type of eventTypes) unsubscribe(`keyfall:${type}`, onEvent);
       for (const spy of spies) spy.mockRestore();
+      vi.unstubAllEnvs();
       assertNoLeak(canaries, ...said, ...events);
     },
   };

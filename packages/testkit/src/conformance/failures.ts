@@ -63,6 +63,12 @@ export function failureTests<Subject extends ConformanceSubject>(
         findings?.some((finding) => finding.state !== 'ready'),
         'check finds everything ready',
       );
+      for (const { code = 'none' } of findings ?? [])
+        assert.match(
+          code,
+          /^[a-z0-9]+(-[a-z0-9]+)*$/,
+          'the code of a finding is not in kebab-case',
+        );
     });
 
     add(`${state}: so does the very first read`, fault, async (exam, induce) => {

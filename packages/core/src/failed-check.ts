@@ -1,0 +1,20 @@
+/**
+ * A look at a store is there to find failures, so what it throws becomes a line of what it found.
+ */
+import type { SecretError } from './secret-error.ts';
+import type { ProviderCheck } from './secret-provider.ts';
+
+/**
+ * The line for an error that was thrown where `subject` was looked at.
+ *
+ * @param code - what was found, where that is known better than the kind of the error, which else is
+ *   the line's code: `unavailable` for `ERR_SECRET_UNAVAILABLE`
+ */
+export function failedCheck(
+  subject: string,
+  error: Pick<SecretError, 'code' | 'reason' | 'hint'>,
+  code: string = error.code.replace('ERR_SECRET_', '').toLowerCase().replaceAll('_', '-'),
+): ProviderCheck {
+  const { reason: message, hint: mend } = error;
+  return { subject, state: 'failing', message, ...(mend && { mend }), code };
+}

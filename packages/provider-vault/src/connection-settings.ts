@@ -127,7 +127,7 @@ export function resolveConnection(
   options: VaultConnectionOptions,
   reader: SettingReader,
 ): ConnectionSettings {
-  const { env, wrong, text, labelled, parsed } = reader;
+  const { wrong, text, labelled, parsed } = reader;
   checkTypes(options, wrong);
   refuseUnsupported(reader);
 
@@ -156,7 +156,7 @@ export function resolveConnection(
   if (!Number.isSafeInteger(maxRetries) || maxRetries < 0)
     throw wrong('the option maxRetries is not a whole number of 0 or more', 'The default is 2.');
   const rateLimit = parsed(
-    'rateLimit',
+    undefined,
     undefined,
     'RATE_LIMIT',
     parseRateLimit,
@@ -166,7 +166,7 @@ export function resolveConnection(
   return {
     address,
     nodes,
-    followRedirects: !parsed('nodes', undefined, 'DISABLE_REDIRECTS', parseBool, 'true or false'),
+    followRedirects: !parsed(undefined, undefined, 'DISABLE_REDIRECTS', parseBool, 'true or false'),
     pathPrefix: client?.pathPrefix ?? '',
     client,
     wire: options.wire ?? 'direct',
@@ -177,7 +177,7 @@ export function resolveConnection(
     proxy: proxySettings(options.proxy, [address, ...nodes], reader),
     rateLimit: rateLimit && {
       ...rateLimit,
-      from: `the variable ${findVariable(env, 'RATE_LIMIT')?.name}`,
+      from: labelled(undefined, 'RATE_LIMIT'),
     },
   };
 }

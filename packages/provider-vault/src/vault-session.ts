@@ -5,7 +5,7 @@
  * | the token | what is done |
  * | --- | --- |
  * | of a login | renewed after two thirds of its life; where that is refused or does not lengthen it any more, replaced by another login while it still works |
- * | given as text | looked up after half a minute (a short program never pays for that), then renewed; it cannot be replaced, which is told as soon as it is known |
+ * | given as text | looked up after half a minute (a short program never pays for that), then renewed; it cannot be replaced, which is told as soon as it is known. One with counted uses is not used any more then, unless that was allowed |
  * | in a file | read for every request; whoever writes the file keeps it alive |
  *
  * Only tokens of logins are ever revoked.
@@ -23,12 +23,15 @@ import {
   renewalDelay,
   spanOf,
 } from './token-life.ts';
+import { lookUpIn, renewalIn } from './token-news.ts';
 import { reasonOf, type Subject, verdictOf } from './vault-errors.ts';
 import { type AcceptedLogin, type SendOnce, vaultLogin } from './vault-login.ts';
 import type { TokenSetting } from './vault-settings.ts';
 
 export interface SessionOptions {
   readonly setting: Exclude<TokenSetting, { kind: 'file' | 'helper' | 'client' }>;
+  /** Whether a token that was given may have counted uses: it is not looked up then, nor renewed. */
+  readonly countedUses: boolean;
   readonly send: SendOnce;
   readonly subject: Subject;
   readonly maxRetries: number;
@@ -63,7 +66,7 @@ interface Held {
 
 /** A session of a token that was given, or of logins. */
 export function createSession(options: SessionOptions): VaultSession {
-  const { setting, send, subject, maxRetries, clock } = options;
+  const { setting, countedUses, send, subject, maxRetries, clock } = options;
   const { provider } = subject;
   const login =
     setting.kind === 'login'
@@ -82,7 +85,9 @@ export function createSession(options: SessionOptions): VaultSession {
   let held: Held | undefined;
   let loggingIn: Promise<Held> | undefined;
   let failures = 0;
-  let unknown = setting.kind === 'text';
+  let unknown = setting.kind === 'text' && !countedUses;
+  /** Why a token that was given is not to be used any more. */
+  let unfit: SecretError | undefined;
   let closing: Promise<void> | undefined;
   /** What happens between two calls is told through the last one. */
   let warn: (message: string) => void = () => {};
@@ -193,7 +198,8 @@ export function createSession(options: SessionOptions): VaultSession {
   async function maintain(target: Held): Promise<void> {
     if (target !== held || closing) return;
     // what renewing does not lengthen any more is replaced, if it can be
-    const renewing = target.renewable && leftBy(target) > target.grace && !(login && target.capped);
+    const worthIt = login ? leftBy(target) > target.grace && !target.capped : leftBy(target) > 0;
+    const renewing = target.renewable && worthIt;
     if (renewing && (await renewed(target))) return;
     if (target !== held || closing) return;
     if (login === undefined) {
@@ -228,19 +234,15 @@ export function createSession(options: SessionOptions): VaultSession {
     const request = { verb: 'write', path: 'auth/token/renew-self', body: '{}' } as const;
     try {
       const result = await send(request, background(requestLimit), target.token.text);
-      const verdict = verdictOf(result, subject, 'write');
+      const news = renewalIn(result, subject);
       if (target !== held || closing) return true;
-      if (verdict.kind === 'ok') {
-        // its client_token is the same token: nothing of it is taken but the time
-        const auth = verdict.answer.body?.['auth'] as Granted | null | undefined;
-        const seconds = auth?.lease_duration;
-        if (typeof seconds !== 'number' || seconds <= 0) return false;
-        prolong(target, seconds * 1_000, auth?.renewable === true, start);
+      if (news.kind === 'told') {
+        prolong(target, news.life, news.renewable, start);
         return true;
       }
-      if (verdict.kind !== 'error' || verdict.repeat === 'none') {
+      if (news.kind === 'refused') {
         target.renewable = false;
-        target.refused = verdict.kind === 'forbidden' && verdict.suspect !== 'policy';
+        target.refused = !news.known;
         return false;
       }
     } catch {
@@ -277,32 +279,43 @@ export function createSession(options: SessionOptions): VaultSession {
     try {
       const request = { verb: 'read', path: 'auth/token/lookup-self' } as const;
       const result = await send(request, background(requestLimit), target.token.text);
-      const verdict = verdictOf(result, subject, 'read');
+      const news = lookUpIn(result, subject);
       if (closing) return;
-      if (verdict.kind === 'error' && verdict.repeat !== 'none') {
+      if (news.kind === 'failed') {
         failures += 1;
         alarm.set(backOff(failures, Number.POSITIVE_INFINITY), () => void lookUp(target));
         return;
       }
-      // a token without the default policy may not look itself up: its end is not known then
-      const facts =
-        verdict.kind === 'ok' ? (verdict.answer.body?.['data'] as LookedUp | null) : null;
       failures = 0;
-      if (typeof facts?.num_uses === 'number' && facts.num_uses > 0)
-        return warn(
-          `reauth-impossible: ${label} is good for ${facts.num_uses} more requests; a program that lives on needs another, or a login method as the option auth`,
-        );
-      // 0: it does not end
-      if (typeof facts?.ttl !== 'number' || facts.ttl <= 0) return;
+      // a token without the default policy may not look itself up: its end is not known then
+      if (news.kind === 'refused') return;
+      if (news.uses > 0) {
+        unfit = countedError(news.uses);
+        warn(`reauth-impossible: ${unfit.message}`);
+        return;
+      }
+      if (news.life === Number.POSITIVE_INFINITY) return;
       target.start = start;
-      target.life = facts.ttl * 1_000;
-      target.grace = graceOf(target.life);
-      target.renewable = facts.renewable === true && facts.type !== 'batch';
+      target.life = news.life;
+      target.grace = graceOf(news.life);
+      target.renewable = news.renewable;
       if (!target.renewable) cannotReplace(target);
       plan(target);
     } catch {
       // aborted
     }
+  }
+
+  /** Its last use would come at a moment that nobody chose. */
+  function countedError(uses: number): SecretError {
+    return new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${label} is good for ${uses} more requests, and is not used any more`,
+      {
+        provider,
+        hint: 'A program that lives on needs a token without counted uses (num_uses=0), or a login method as the option auth; the option countedUses allows it.',
+      },
+    );
   }
 
   async function end(): Promise<void> {
@@ -329,6 +342,7 @@ export function createSession(options: SessionOptions): VaultSession {
     },
     async token(context) {
       if (closing) throw closedError();
+      if (unfit) throw unfit;
       warn = context.warn;
       const target = held;
       if (target === undefined || (login && leftBy(target) === 0)) {
@@ -381,18 +395,4 @@ export function createSession(options: SessionOptions): VaultSession {
       return closing;
     },
   };
-}
-
-/** The `auth` of a renewal. */
-interface Granted {
-  readonly lease_duration?: unknown;
-  readonly renewable?: unknown;
-}
-
-/** The `data` of a look-up. */
-interface LookedUp {
-  readonly ttl?: unknown;
-  readonly num_uses?: unknown;
-  readonly renewable?: unknown;
-  readonly type?: unknown;
 }

@@ -22,7 +22,7 @@ import {
   type VaultProviderOptions,
   vaultProvider,
 } from '../src/index.ts';
-import { canary, context, failureOf, freshPath, readPolicy } from './harness.ts';
+import { canary, context, eventually, failureOf, freshPath, readPolicy } from './harness.ts';
 import { type LoginRelay, loginRelay } from './login-relay.ts';
 import { machineKeyAuth } from './machine-key-auth.ts';
 
@@ -327,6 +327,39 @@ describe('credentials', () => {
     expect(() => userpassAuth({ username: nothing, password: 'x' })).toThrow(/the option username/);
   });
 
+  test('a function that does not answer costs one login, not those after it', async () => {
+    await server.request('POST', 'auth/userpass/users/patient', {
+      password: 'p4ssw0rd',
+      token_policies: policy,
+    });
+    const clock = manualClock();
+    let asked = 0;
+    const password = () => {
+      asked += 1;
+      return asked === 1 ? new Promise<string>(() => {}) : 'p4ssw0rd';
+    };
+    let given: AbortSignal | undefined;
+    const method = userpassAuth({ username: 'patient', password });
+    const auth: VaultAuth = {
+      name: method.name,
+      login(loginContext) {
+        given ??= loginContext.signal;
+        return method.login(loginContext);
+      },
+    };
+    const provider = open(auth, { clock });
+    const reading = failureOf(provider.read('all', context()));
+    await eventually(() => expect(asked).toBe(1));
+    await clock.advance(9_999);
+    expect(given?.aborted).toBe(false);
+    await clock.advance(1);
+    const error = await reading;
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
+    expect(error.message).toContain('the userpass login was not prepared in time');
+    expect(given?.aborted).toBe(true);
+    expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
+  });
+
   test('a function that fails shows nothing of why, unless it says so', async () => {
     const secret = canary();
     const auth = (jwt: () => string) => jwtAuth({ role: 'shop', jwt });
@@ -381,6 +414,13 @@ describe('AppRole', () => {
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 400 });
     expect(error.message).toContain('refused the AppRole login');
     expect(relay.requests).toHaveLength(1);
+  });
+
+  test('a role that asks for a secret id where none is given is a wrong configuration', async () => {
+    const { roleId } = await appRole();
+    const error = await failureOf(readWith(appRoleAuth({ roleId })), roleId);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', status: 400 });
+    expect(error.message).toContain('secretId');
   });
 
   test('both kinds of secret id at once are a wrong configuration', () => {

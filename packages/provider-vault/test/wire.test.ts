@@ -6,8 +6,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/core';
-import { assertNoLeak, type Fault, type FaultyServer, faultyServer } from '@keyfall/testkit';
+import { createSecrets, isSecretError, type SecretError, type SecretProvider } from '@keyfall/core';
+import {
+  assertNoLeak,
+  type Fault,
+  type FaultyServer,
+  faultyServer,
+  manualClock,
+} from '@keyfall/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context } from './harness.ts';
@@ -181,6 +187,23 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
         expect(server.requests).toHaveLength(1);
       },
     );
+
+    test('VAULT_CLIENT_TIMEOUT is the time limit in a chain', async () => {
+      const hole = await faulty({ kind: 'black-hole' });
+      const clock = manualClock();
+      const env = { BAO_CLIENT_TIMEOUT: '1500ms', VAULT_CLIENT_TIMEOUT: '1s' };
+      const secrets = createSecrets({ providers: [providerAt(hole.address, { env })], clock });
+      const getting = errorOf(secrets.get('A'));
+      let settled = false;
+      void getting.then(() => {
+        settled = true;
+      });
+      await clock.advance(1_499);
+      expect(settled).toBe(false);
+      await clock.advance(1);
+      expect((await getting).code).toBe('ERR_SECRET_UNAVAILABLE');
+      await secrets.close();
+    });
 
     test('the deadline bounds all repeats together', async () => {
       const server = await faulty({ kind: 'reset' });

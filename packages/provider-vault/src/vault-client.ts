@@ -17,7 +17,7 @@ import {
   verdictOf,
 } from './vault-errors.ts';
 import { createSession } from './vault-session.ts';
-import type { VaultSettings } from './vault-settings.ts';
+import type { TokenSetting, VaultSettings } from './vault-settings.ts';
 import type { VaultWire, WireAnswer, WireResult } from './vault-wire.ts';
 
 /** A request to the API. */
@@ -63,6 +63,14 @@ export interface VaultClient {
   /** Revokes what it logged in for, within 2 s, and ends every connection. Does not reject. */
   close(): Promise<void>;
 }
+
+/** What to do about a token that the server does not accept, where it was not given as text. */
+const ifNotAccepted: { readonly [kind in TokenSetting['kind']]?: string } = {
+  file: 'It may have expired or been revoked: whoever writes the token file has to write another.',
+  helper: 'It may have expired or been revoked: log in with vault login or bao login.',
+  client: 'It may have expired or been revoked: have the client of the option client log in.',
+  login: "It came of a login, and may have been revoked: look into the server's audit log.",
+};
 
 /** What a look-up of the token found: whether that could be asked at all, and now. */
 type Found = Suspect | 'accepted' | 'unanswered' | 'unanswerable';
@@ -185,7 +193,8 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
             repeats -= 1;
             if (await session.replace(token, context)) continue;
           }
-          throw forbidden(kind, about, request.ifDenied);
+          const mend = kind === 'denied' ? request.ifDenied : ifNotAccepted[setting.kind];
+          throw forbidden(kind, about, mend);
         }
         if (verdict.kind === 'ok') return { ...verdict, token };
         if (verdict.kind !== 'error') return verdict;

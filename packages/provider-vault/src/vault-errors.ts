@@ -332,7 +332,7 @@ export function forbidden(
     : new SecretError('ERR_SECRET_UNAUTHENTICATED', `${origin} does not accept the token`, {
         provider,
         status: 403,
-        hint: 'It may be mistyped, expired or revoked: log in again and set VAULT_TOKEN.',
+        hint: hint ?? 'It may be mistyped, expired or revoked: log in again and set VAULT_TOKEN.',
       });
 }
 

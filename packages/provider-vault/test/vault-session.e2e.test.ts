@@ -440,6 +440,7 @@ describe('a token that the server does not know any more', () => {
     );
     const error = await failureOf(provider.read('all', context()), value, ...tokens());
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    expect(error.hint).toContain('audit log');
     expect(relay.count(login)).toBe(2);
   });
 
@@ -597,11 +598,7 @@ describe('a token that was given', () => {
       policies: ['default', policy],
       more: { num_uses: 3 },
     });
-    const { read, clock, said, provider, relay } = await subject({
-      token,
-      countedUses: true,
-      kvVersion: 2,
-    });
+    const { read, clock, said, provider, relay } = await subject({ token, countedUses: true });
     await read();
     await clock.advance(3 * hour);
     await read();
@@ -693,6 +690,19 @@ describe('a token in a file', () => {
     expect(clock.timers).toBe(0);
     await provider.close?.();
     expect(await statusOf(second.token)).toBe(200);
+  });
+
+  test('and is not known: whoever writes the file is asked for another', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'keyfall-session-'));
+    endings.push(() => rm(folder, { recursive: true }));
+    const tokenFile = join(folder, 'token');
+    const token = canary();
+    await writeFile(tokenFile, token);
+    const { provider, relay } = await subject({ tokenFile });
+    const error = await failureOf(provider.read('all', context()), token);
+    expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+    expect(error.hint).toContain('whoever writes the token file');
+    expect(relay.requests.every((request) => request.token === token)).toBe(true);
   });
 });
 

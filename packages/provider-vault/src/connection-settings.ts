@@ -131,7 +131,8 @@ export function resolveConnection(
   checkTypes(options, wrong);
   refuseUnsupported(reader);
 
-  const client = options.client && factsOfClient(options.client, wrong);
+  // one that was forgotten to be made must not pass for none
+  const client = options.client === undefined ? undefined : factsOfClient(options.client, wrong);
   if (client && options.address !== undefined)
     throw wrong('the options client and address are both given', 'Give one of them.');
   const agent = options.address === undefined ? text(undefined, 'AGENT_ADDR') : undefined;

@@ -168,6 +168,7 @@ test('a transport of its own, which cannot be seen either, is sent nothing', asy
 
 test.each<[string, (client: ReturnType<typeof nodeVault>) => object, string]>([
   ['an object of another kind', () => ({ endpoint: 'http://a' }), 'not a client of node-vault'],
+  ['null', () => null as never, 'not a client of node-vault'],
   ['one that is frozen', (client) => Object.freeze(client), 'not a client of node-vault'],
   [
     'another version of the API',

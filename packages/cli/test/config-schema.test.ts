@@ -26,6 +26,7 @@ const vaultConnection = {
   proxy: 'http://proxy.example:3128',
   tokenFile: 'token',
   tokenHelper: true,
+  countedUses: true,
   profile: 'dev',
   namespace: 'team',
   name: 'vault',

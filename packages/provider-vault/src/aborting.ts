@@ -30,8 +30,17 @@ export function abortError(signal: AbortSignal, provider: string): SecretError {
   return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
 }
 
-/** What comes first: the work's end, or the abort. The work goes on. */
-export async function unlessAborted<Result>(
+/** What comes first: the work's end, or the abort. The work goes on, and the process is held until then. */
+export function unlessAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+  provider: string,
+): Promise<Result> {
+  return whileWaiting(beforeAbort(work, signal, provider));
+}
+
+/** The same for work that nobody may be waiting for. */
+export async function beforeAbort<Result>(
   work: Promise<Result>,
   signal: AbortSignal,
   provider: string,
@@ -43,7 +52,7 @@ export async function unlessAborted<Result>(
     if (signal.aborted) stop();
   });
   try {
-    return await whileWaiting(Promise.race([work, aborted]));
+    return await Promise.race([work, aborted]);
   } finally {
     signal.removeEventListener('abort', stop);
   }

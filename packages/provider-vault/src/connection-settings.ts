@@ -127,11 +127,12 @@ export function resolveConnection(
   options: VaultConnectionOptions,
   reader: SettingReader,
 ): ConnectionSettings {
-  const { env, wrong, text, labelled, parsed } = reader;
+  const { wrong, text, labelled, parsed } = reader;
   checkTypes(options, wrong);
   refuseUnsupported(reader);
 
-  const client = options.client && factsOfClient(options.client, wrong);
+  // one that was forgotten to be made must not pass for none
+  const client = options.client === undefined ? undefined : factsOfClient(options.client, wrong);
   if (client && options.address !== undefined)
     throw wrong('the options client and address are both given', 'Give one of them.');
   const agent = options.address === undefined ? text(undefined, 'AGENT_ADDR') : undefined;
@@ -156,7 +157,7 @@ export function resolveConnection(
   if (!Number.isSafeInteger(maxRetries) || maxRetries < 0)
     throw wrong('the option maxRetries is not a whole number of 0 or more', 'The default is 2.');
   const rateLimit = parsed(
-    'rateLimit',
+    undefined,
     undefined,
     'RATE_LIMIT',
     parseRateLimit,
@@ -166,7 +167,7 @@ export function resolveConnection(
   return {
     address,
     nodes,
-    followRedirects: !parsed('nodes', undefined, 'DISABLE_REDIRECTS', parseBool, 'true or false'),
+    followRedirects: !parsed(undefined, undefined, 'DISABLE_REDIRECTS', parseBool, 'true or false'),
     pathPrefix: client?.pathPrefix ?? '',
     client,
     wire: options.wire ?? 'direct',
@@ -177,7 +178,7 @@ export function resolveConnection(
     proxy: proxySettings(options.proxy, [address, ...nodes], reader),
     rateLimit: rateLimit && {
       ...rateLimit,
-      from: `the variable ${findVariable(env, 'RATE_LIMIT')?.name}`,
+      from: labelled(undefined, 'RATE_LIMIT'),
     },
   };
 }

@@ -127,6 +127,11 @@ const tlsReasons: readonly (readonly [RegExp, string, string, AddressFault?])[] 
     'server-speaks-http',
   ],
   [
+    /UNSUPPORTED_PROTOCOL|PROTOCOL_VERSION|NO_PROTOCOLS_AVAILABLE/,
+    '$ speaks no version of TLS that is safe',
+    'TLS 1.2 is the least: raise tls_min_version on the server, or renew what stands before it.',
+  ],
+  [
     /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE|BAD_CERTIFICATE/,
     '$ refused our side of the handshake',
     'It may ask for a client certificate: clientCert and clientKey.',

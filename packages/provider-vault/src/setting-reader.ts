@@ -13,15 +13,18 @@ export interface SettingReader {
   readonly wrong: Wrong;
   /** An option's text, else its variable's; `undefined` for what is not given or a variable set to nothing. */
   text(option: string | undefined, setting: VaultSetting): string | undefined;
-  /** How to name the setting in an error: `the option address (variable BAO_ADDR)`. */
-  labelled(option: string, setting: VaultSetting): string;
+  /**
+   * How to name the setting in an error: `the option address (variable BAO_ADDR)`, or `the variable
+   * BAO_RATE_LIMIT` where there is no option.
+   */
+  labelled(option: string | undefined, setting: VaultSetting): string;
   /**
    * An option's value as it is, else its variable's, parsed.
    *
    * @param expected - what it must be, for the error: `true or false`
    */
   parsed<Value>(
-    option: string,
+    option: string | undefined,
     given: Value | undefined,
     setting: VaultSetting,
     parse: (value: string) => Value | undefined,
@@ -34,8 +37,10 @@ export function settingReader(env: Variables, provider: string): SettingReader {
     new SecretError('ERR_SECRET_CONFIG', what, { provider, hint });
   const text: SettingReader['text'] = (option, setting) =>
     option ?? (findVariable(env, setting)?.value || undefined);
-  const labelled: SettingReader['labelled'] = (option, setting) =>
-    `the option ${option} (variable ${findVariable(env, setting)?.name ?? `VAULT_${setting}`})`;
+  const labelled: SettingReader['labelled'] = (option, setting) => {
+    const variable = `variable ${findVariable(env, setting)?.name ?? `VAULT_${setting}`}`;
+    return option === undefined ? `the ${variable}` : `the option ${option} (${variable})`;
+  };
   return {
     env,
     wrong,

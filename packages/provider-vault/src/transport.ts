@@ -171,7 +171,8 @@ function nextNode(
   const node = listed.find((candidate) => candidate.origin === origin);
   if (node === undefined) return refused('foreign-node');
   if (from.secure && !node.secure) return refused('redirect');
-  const target = location.startsWith(origin) ? location.slice(origin.length) : location;
+  // what is asked for as it stands: the origin's own spelling (a port that goes without saying) may vary
+  const target = location.replace(/^https?:\/\/[^/?#]*/i, '');
   return target === node.prefix + path ? node : refused('redirect');
 }
 
@@ -302,10 +303,11 @@ function answerOf(response: IncomingMessage, bytes: Buffer): WireAnswer | WireFa
   };
 }
 
-/** `Retry-After` in milliseconds: seconds are all that Vault sends. */
+/** `Retry-After` in milliseconds: seconds are all that Vault sends. A hundred years are as good as more. */
 function retryAfterOf(response: IncomingMessage): number | undefined {
   const seconds = response.headers['retry-after'];
-  return seconds !== undefined && /^\d{1,6}$/.test(seconds) ? Number(seconds) * 1_000 : undefined;
+  if (seconds === undefined || !/^\d+$/.test(seconds)) return undefined;
+  return Math.min(Number(seconds), 3_155_760_000) * 1_000;
 }
 
 /** TLS alerts (RFC 8446, section 6) that tell who has to mend what. */

@@ -3,7 +3,7 @@
  * error that tells what happened.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { type ReadContext, SecretError } from '@keyfall/core';
+import type { ReadContext, SecretError } from '@keyfall/core';
 import { abortError, isUnattended } from './aborting.ts';
 import type { VaultAddress } from './connection-settings.ts';
 import type { SessionToken, VaultSession } from './session-token.ts';
@@ -13,10 +13,11 @@ import {
   type GoneVersion,
   type Subject,
   type Suspect,
+  saidBy,
   verdictOf,
 } from './vault-errors.ts';
 import { createSession } from './vault-session.ts';
-import type { VaultSettings } from './vault-settings.ts';
+import type { TokenSetting, VaultSettings } from './vault-settings.ts';
 import type { VaultWire, WireAnswer, WireResult } from './vault-wire.ts';
 
 /** A request to the API. */
@@ -63,12 +64,23 @@ export interface VaultClient {
   close(): Promise<void>;
 }
 
+/** What to do about a token that the server does not accept, where it was not given as text. */
+const ifNotAccepted: { readonly [kind in TokenSetting['kind']]?: string } = {
+  file: 'It may have expired or been revoked: whoever writes the token file has to write another.',
+  helper: 'It may have expired or been revoked: log in with vault login or bao login.',
+  client: 'It may have expired or been revoked: have the client of the option client log in.',
+  login: "It came of a login, and may have been revoked: look into the server's audit log.",
+};
+
+/** What a look-up of the token found: whether that could be asked at all, and now. */
+type Found = Suspect | 'accepted' | 'unanswered' | 'unanswerable';
+
 export function createVaultClient(settings: VaultSettings, wire: VaultWire): VaultClient {
   const { name: provider, mount, path, namespace, maxRetries } = settings;
   const { origin } = settings.address;
   const subject: Subject = { provider, origin, place: `${mount}/${path}`, mount, namespace };
-  const lookups = new Map<string, Promise<Suspect | 'accepted'>>();
-  let usesAreCounted = false;
+  const lookups = new Map<string, Promise<Found>>();
+  let usesAreCounted = settings.countedUses;
 
   async function send(
     { verb, path, body = '', anonymous = false, makes, node }: VaultRequest,
@@ -86,46 +98,81 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
   }
 
   /** Whether the server knows the token: asked once however many were refused at a time. */
-  async function lookUp(token: string, context: ReadContext): Promise<Suspect | 'accepted'> {
+  async function lookUp(token: string, context: ReadContext): Promise<Found> {
     const request: VaultRequest = { verb: 'read', path: 'auth/token/lookup-self' };
-    const result = await send(request, context, token);
-    const verdict = verdictOf(result, subject);
-    if (verdict.kind === 'forbidden') return verdict.suspect;
-    if (verdict.kind !== 'ok') throw new SecretError('ERR_SECRET_UNAVAILABLE', 'not known');
-    const data = verdict.answer.body?.['data'] as { num_uses?: unknown } | null | undefined;
-    usesAreCounted = typeof data?.num_uses === 'number' && data.num_uses > 0;
-    return 'accepted';
+    for (let repeats = 0; ; repeats += 1) {
+      const result = await send(request, context, token);
+      const verdict = verdictOf(result, subject);
+      if (verdict.kind === 'forbidden') return verdict.suspect;
+      if (verdict.kind === 'ok') {
+        const data = verdict.answer.body?.['data'] as { num_uses?: unknown } | null | undefined;
+        usesAreCounted = typeof data?.num_uses === 'number' && data.num_uses > 0;
+        return 'accepted';
+      }
+      if (verdict.kind !== 'error' || verdict.error.code !== 'ERR_SECRET_UNAVAILABLE')
+        return 'unanswerable';
+      if (verdict.repeat === 'none' || !(await mayAskAgain(result, repeats, context)))
+        return 'unanswered';
+    }
   }
 
+  /**
+   * What a 403 is.
+   *
+   * @returns whether the token may be given up: not while the server could not be asked about it
+   */
   async function judge(
     suspect: Suspect,
     token: string,
     context: ReadContext,
-  ): Promise<'denied' | 'unauthenticated'> {
-    if (suspect === 'denied') return 'denied';
-    if (suspect === 'rejected') return 'unauthenticated';
+  ): Promise<{ readonly kind: 'denied' | 'unauthenticated'; readonly sure: boolean }> {
+    if (suspect === 'denied') return { kind: 'denied', sure: true };
+    if (suspect === 'rejected') return { kind: 'unauthenticated', sure: true };
     const byText = suspect === 'token' ? 'unauthenticated' : 'denied';
     // a look-up would use up one of the token's uses
-    if (usesAreCounted) return byText;
+    if (usesAreCounted) return { kind: byText, sure: true };
     const lookup = lookups.get(token) ?? lookUp(token, context);
     lookups.set(token, lookup);
     try {
       const found = await lookup;
+      if (found === 'unanswered') return { kind: byText, sure: false };
+      if (found === 'unanswerable') return { kind: byText, sure: true };
       // a token without the default policy may not look itself up, which the text tells
-      return found === 'token' || found === 'rejected' ? 'unauthenticated' : 'denied';
+      const kind = found === 'token' || found === 'rejected' ? 'unauthenticated' : 'denied';
+      return { kind, sure: true };
     } catch {
       if (context.signal.aborted) throw abortError(context.signal, provider);
-      return byText;
+      return { kind: byText, sure: false };
     } finally {
       lookups.delete(token);
     }
   }
 
-  const { token: setting, clock } = settings;
+  /** Waits until a request may be sent again. `false`: there were enough, or there is no time. */
+  async function mayAskAgain(
+    result: WireResult,
+    repeats: number,
+    context: ReadContext,
+  ): Promise<boolean> {
+    const told = result.kind === 'answer' ? result.retryAfter : undefined;
+    const delay = told === undefined ? retryDelay(repeats) : toldDelay(told, repeats);
+    // a sealed node does not change within these delays: once is enough to tell a blip
+    const sealed = result.kind === 'answer' && saidBy(result).includes('sealed');
+    const most = sealed ? Math.min(1, maxRetries) : maxRetries;
+    if (repeats >= most || delay >= context.timeLeft()) return false;
+    try {
+      await wait(delay, undefined, { signal: context.signal, ref: !isUnattended(context) });
+      return true;
+    } catch {
+      throw abortError(context.signal, provider);
+    }
+  }
+
+  const { token: setting, countedUses, clock } = settings;
   const session =
     setting.kind === 'file' || setting.kind === 'helper' || setting.kind === 'client'
       ? tokenFileSession(setting, provider)
-      : createSession({ setting, send, subject, maxRetries, clock });
+      : createSession({ setting, countedUses, send, subject, maxRetries, clock });
 
   return {
     subject,
@@ -139,33 +186,23 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
         const result = await send(request, context, token.text);
         const verdict = verdictOf(result, about, request.verb);
         if (verdict.kind === 'forbidden') {
-          const kind = await judge(verdict.suspect, token.text, context);
+          const { kind, sure } = await judge(verdict.suspect, token.text, context);
           // a token that is not known has done nothing: sent once more with another, whatever it is
-          if (kind === 'unauthenticated' && !replaced) {
+          if (kind === 'unauthenticated' && sure && !replaced) {
             replaced = true;
             repeats -= 1;
             if (await session.replace(token, context)) continue;
           }
-          throw forbidden(kind, about, request.ifDenied);
+          const mend = kind === 'denied' ? request.ifDenied : ifNotAccepted[setting.kind];
+          throw forbidden(kind, about, mend);
         }
         if (verdict.kind === 'ok') return { ...verdict, token };
         if (verdict.kind !== 'error') return verdict;
         const { error, repeat, ambiguous } = verdict;
-        const told = result.kind === 'answer' ? result.retryAfter : undefined;
-        const delay = told === undefined ? retryDelay(repeats) : toldDelay(told, repeats);
         const mayRepeat = repeat === 'any' || (repeat === 'read' && !changes);
-        // a sealed or standby node does not change within these delays: once is enough to tell a blip
-        const sealed = result.kind === 'answer' && result.status === 503;
-        const most = sealed ? Math.min(1, maxRetries) : maxRetries;
-        if (!mayRepeat || repeats >= most || delay >= context.timeLeft()) {
-          if (changes && ambiguous) return { kind: 'unknown', error };
-          throw error;
-        }
-        try {
-          await wait(delay, undefined, { signal: context.signal, ref: !isUnattended(context) });
-        } catch {
-          throw abortError(context.signal, provider);
-        }
+        if (mayRepeat && (await mayAskAgain(result, repeats, context))) continue;
+        if (changes && ambiguous) return { kind: 'unknown', error };
+        throw error;
       }
     },
     async probe(request, context) {

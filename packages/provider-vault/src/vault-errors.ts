@@ -5,6 +5,7 @@
  */
 import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core';
 import { failureVerdict } from './failure-verdict.ts';
+import { spanOf } from './token-life.ts';
 import type { VaultWire, WireAnswer, WireResult } from './vault-wire.ts';
 
 /** What was asked, for messages. */
@@ -101,6 +102,11 @@ export function saidBy(answer: WireAnswer): string {
   return Array.isArray(errors) ? errors.filter((text) => typeof text === 'string').join('\n') : '';
 }
 
+/** When the server wants to be asked again, for a message. */
+function againIn({ retryAfter }: WireAnswer): string {
+  return retryAfter === undefined ? '' : `, and wants to be asked again in ${spanOf(retryAfter)}`;
+}
+
 /** The server's own id of the request, if it looks like one. */
 function requestIdOf(answer: WireAnswer): string | undefined {
   const id = answer.body?.['request_id'];
@@ -172,6 +178,14 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
         hint: 'It may be too old for it.',
       });
     case 412:
+      if (said.includes('X-Vault-Request'))
+        return error(
+          'ERR_SECRET_CONFIG',
+          `${origin} did not get the header X-Vault-Request, which was sent`,
+          {
+            hint: 'Something in between takes headers away: let it pass those that begin with X-Vault-.',
+          },
+        );
       return error(
         'ERR_SECRET_UNAVAILABLE',
         `${origin} has not caught up with its cluster (status 412)`,
@@ -188,12 +202,13 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
         },
       );
     case 429:
-      // a standby that is behind the state it was asked for says this without words (OpenBao)
+      // a standby that is behind the state it was asked for says this without words (OpenBao); a
+      // gateway that limits the rate has words of its own, or a page
       return error(
         'ERR_SECRET_UNAVAILABLE',
-        said === ''
+        said === '' && Array.isArray(answer.body?.['errors'])
           ? `${origin} has not caught up with its cluster (status 429)`
-          : `${origin} limits the rate of requests`,
+          : `${origin} limits the rate of requests${againIn(answer)}`,
         { repeat: 'any' },
       );
     case 472:
@@ -333,7 +348,7 @@ export function forbidden(
     : new SecretError('ERR_SECRET_UNAUTHENTICATED', `${origin} does not accept the token`, {
         provider,
         status: 403,
-        hint: 'It may be mistyped, expired or revoked: log in again and set VAULT_TOKEN.',
+        hint: hint ?? 'It may be mistyped, expired or revoked: log in again and set VAULT_TOKEN.',
       });
 }
 

@@ -4,6 +4,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { beforeAbort } from './aborting.ts';
 import { readCredential } from './auth/credential-reader.ts';
 import type { VaultAuth, VaultLogin, VaultLoginContext } from './auth/vault-auth.ts';
 import { type Subject, saidBy, verdictOf } from './vault-errors.ts';
@@ -142,8 +143,20 @@ export function vaultLogin({
     return failed('ERR_SECRET_UNAUTHENTICATED', otherwise, 'Check the server and its proxies.');
   }
 
+  /** Whoever fetches a credential may hang: the login ends then, and the next one begins anew. */
   async function prepare(context: ReadContext): Promise<PreparedLogin> {
-    const { signal, timeLeft } = context;
+    const { timeLeft } = context;
+    const limit = new AbortController();
+    const late = () =>
+      limit.abort(
+        failed(
+          'ERR_SECRET_UNAVAILABLE',
+          `${method} was not prepared in time`,
+          'Whoever gives its credentials does not answer.',
+        ),
+      );
+    const cancelLimit = clock.schedule(late, timeLeft(), true);
+    const signal = AbortSignal.any([context.signal, limit.signal]);
     const helpers: VaultLoginContext = {
       signal,
       timeLeft,
@@ -152,7 +165,8 @@ export function vaultLogin({
     };
     let login: VaultLogin;
     try {
-      login = await auth.login(helpers);
+      const preparing = Promise.resolve().then(() => auth.login(helpers));
+      login = await beforeAbort(preparing, signal, provider);
     } catch (error) {
       if (!isSecretError(error))
         throw failed(
@@ -161,6 +175,8 @@ export function vaultLogin({
           'Its method has failed for a reason that it keeps to itself: let it throw a SecretError.',
         );
       throw error.provider === undefined ? named(error, provider) : error;
+    } finally {
+      cancelLimit();
     }
     try {
       const { path, body, repeatable = true, lastBecause, accepted } = login;
@@ -185,6 +201,13 @@ export function vaultLogin({
         'ERR_SECRET_CONFIG',
         `${origin} knows no such role as ${method} names`,
         'Check the role, and the mount of the login method.',
+        { status },
+      );
+    if (/missing secret_id/.test(said))
+      return failed(
+        'ERR_SECRET_CONFIG',
+        `the role of ${method} asks for a secret id, and none was given`,
+        'Give the option secretId or wrappedSecretId of appRoleAuth.',
         { status },
       );
     if (/could not load configuration|not configured/.test(said))

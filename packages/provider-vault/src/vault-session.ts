@@ -5,30 +5,33 @@
  * | the token | what is done |
  * | --- | --- |
  * | of a login | renewed after two thirds of its life; where that is refused or does not lengthen it any more, replaced by another login while it still works |
- * | given as text | looked up after half a minute (a short program never pays for that), then renewed; it cannot be replaced, which is told as soon as it is known |
+ * | given as text | looked up after half a minute (a short program never pays for that), then renewed; it cannot be replaced, which is told as soon as it is known. One with counted uses is not used any more then, unless that was allowed |
  * | in a file | read for every request; whoever writes the file keeps it alive |
  *
  * Only tokens of logins are ever revoked.
  */
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
 import { type UnattendedContext, unlessAborted, whileWaiting } from './aborting.ts';
-import type { SessionToken, TokenListener, VaultSession } from './session-token.ts';
+import { type HeldToken, holdToken } from './held-token.ts';
+import type { TokenListener, VaultSession } from './session-token.ts';
 import {
   alarmOf,
   backOff,
   graceOf,
-  leftOf,
   type Moment,
   momentOf,
   renewalDelay,
   spanOf,
 } from './token-life.ts';
+import { lookUpIn, renewalIn } from './token-news.ts';
 import { reasonOf, type Subject, verdictOf } from './vault-errors.ts';
 import { type AcceptedLogin, type SendOnce, vaultLogin } from './vault-login.ts';
 import type { TokenSetting } from './vault-settings.ts';
 
 export interface SessionOptions {
   readonly setting: Exclude<TokenSetting, { kind: 'file' | 'helper' | 'client' }>;
+  /** Whether a token that was given may have counted uses: it is not looked up then, nor renewed. */
+  readonly countedUses: boolean;
   readonly send: SendOnce;
   readonly subject: Subject;
   readonly maxRetries: number;
@@ -47,23 +50,9 @@ const closeLimit = 2_000;
 /** Milliseconds before a token that was given is looked up. */
 const lookupDelay = 30_000;
 
-/** A token with its life so far. */
-interface Held {
-  readonly token: SessionToken;
-  renewable: boolean;
-  /** When, and for how long, it was granted or renewed last. */
-  start: Moment;
-  life: number;
-  grace: number;
-  /** Whether renewing it gave it less than before. */
-  capped: boolean;
-  /** Whether the server does not know it any more. */
-  refused: boolean;
-}
-
 /** A session of a token that was given, or of logins. */
 export function createSession(options: SessionOptions): VaultSession {
-  const { setting, send, subject, maxRetries, clock } = options;
+  const { setting, countedUses, send, subject, maxRetries, clock } = options;
   const { provider } = subject;
   const login =
     setting.kind === 'login'
@@ -76,13 +65,15 @@ export function createSession(options: SessionOptions): VaultSession {
   const alarm = alarmOf(clock);
   const listeners = new Set<TokenListener>();
   /** Replaced tokens that are still to be revoked. */
-  const retiring = new Set<Held>();
+  const retiring = new Set<HeldToken>();
   const over = new AbortController();
   let epoch = 0;
-  let held: Held | undefined;
-  let loggingIn: Promise<Held> | undefined;
+  let held: HeldToken | undefined;
+  let loggingIn: Promise<HeldToken> | undefined;
   let failures = 0;
-  let unknown = setting.kind === 'text';
+  let unknown = setting.kind === 'text' && !countedUses;
+  /** Why a token that was given is not to be used any more. */
+  let unfit: SecretError | undefined;
   let closing: Promise<void> | undefined;
   /** What happens between two calls is told through the last one. */
   let warn: (message: string) => void = () => {};
@@ -90,22 +81,9 @@ export function createSession(options: SessionOptions): VaultSession {
   if (setting.kind === 'text')
     held = hold(setting.token, Number.POSITIVE_INFINITY, momentOf(clock));
 
-  function hold(text: string, life: number, start: Moment, revocable = false): Held {
+  function hold(text: string, life: number, start: Moment, revocable = false): HeldToken {
     epoch += 1;
-    const made: Held = {
-      token: { text, epoch, revocable, remaining: () => leftBy(made) },
-      renewable: false,
-      start,
-      life,
-      grace: graceOf(life),
-      capped: false,
-      refused: false,
-    };
-    return made;
-  }
-
-  function leftBy({ life, start, refused }: Held): number {
-    return refused ? 0 : leftOf(life, start, clock);
+    return holdToken({ text, epoch, revocable }, life, start, clock);
   }
 
   /** Bounds of a request that no caller waits for. */
@@ -123,7 +101,7 @@ export function createSession(options: SessionOptions): VaultSession {
     new SecretError('ERR_SECRET_ABORTED', 'the provider was closed', { provider });
 
   /** Logs in, once however many wait for it. */
-  function logIn(): Promise<Held> {
+  function logIn(): Promise<HeldToken> {
     if (login === undefined) throw closedError(); // a given token is never logged in for
     loggingIn ??= logInWith(login).finally(() => {
       loggingIn = undefined;
@@ -131,7 +109,9 @@ export function createSession(options: SessionOptions): VaultSession {
     return loggingIn;
   }
 
-  async function logInWith(work: (context: ReadContext) => Promise<AcceptedLogin>): Promise<Held> {
+  async function logInWith(
+    work: (context: ReadContext) => Promise<AcceptedLogin>,
+  ): Promise<HeldToken> {
     // the token's time runs from before it was made
     const start = momentOf(clock);
     const { grant, lastBecause } = await work(background(loginLimit));
@@ -155,8 +135,8 @@ export function createSession(options: SessionOptions): VaultSession {
   }
 
   /** Lets what lives by `previous` be moved, then revokes it. */
-  async function retire(previous: Held, next: Held): Promise<void> {
-    for (const ended of retiring) if (leftBy(ended) === 0) retiring.delete(ended);
+  async function retire(previous: HeldToken, next: HeldToken): Promise<void> {
+    for (const ended of retiring) if (ended.token.remaining() === 0) retiring.delete(ended);
     retiring.add(previous);
     const moved = await Promise.allSettled(
       [...listeners].map(async (listener) => listener(next.token, previous.token)),
@@ -167,7 +147,7 @@ export function createSession(options: SessionOptions): VaultSession {
   }
 
   /** Does not reject. */
-  async function revoke(target: Held, context: ReadContext): Promise<void> {
+  async function revoke(target: HeldToken, context: ReadContext): Promise<void> {
     if (!target.token.revocable || target.refused) return;
     try {
       const request = { verb: 'write', path: 'auth/token/revoke-self' } as const;
@@ -179,21 +159,26 @@ export function createSession(options: SessionOptions): VaultSession {
     } catch {
       // aborted by the end of close()
     }
-    warn(`${label} could not be revoked, and ends by itself in ${spanOf(leftBy(target))}`);
+    warn(
+      `${label} could not be revoked, and ends by itself in ${spanOf(target.token.remaining())}`,
+    );
   }
 
   /** Sets the alarm for the next thing to do about `target`. */
-  function plan(target: Held): void {
-    const left = leftBy(target);
+  function plan(target: HeldToken): void {
+    const left = target.token.remaining();
     // the alarm is of the token before
     if (left === Number.POSITIVE_INFINITY) alarm.cancel();
     else alarm.set(Math.max(1_000, renewalDelay(left, target.grace)), () => void maintain(target));
   }
 
-  async function maintain(target: Held): Promise<void> {
+  async function maintain(target: HeldToken): Promise<void> {
     if (target !== held || closing) return;
     // what renewing does not lengthen any more is replaced, if it can be
-    const renewing = target.renewable && leftBy(target) > target.grace && !(login && target.capped);
+    const worthIt = login
+      ? target.token.remaining() > target.grace && !target.capped
+      : target.token.remaining() > 0;
+    const renewing = target.renewable && worthIt;
     if (renewing && (await renewed(target))) return;
     if (target !== held || closing) return;
     if (login === undefined) {
@@ -205,9 +190,7 @@ export function createSession(options: SessionOptions): VaultSession {
     } catch (error) {
       if (target !== held || closing) return;
       target.refused = false;
-      warn(
-        `${isSecretError(error, 'ERR_SECRET_UNAVAILABLE') ? '' : 'reauth-impossible: '}${label} ends in ${spanOf(leftBy(target))}, and there is no other yet: ${reasonOf(error)}`,
-      );
+      tellNoOther(target, error);
       // a little longer is better than nothing
       if (target.renewable && (await renewed(target))) return;
       target.refused = false;
@@ -215,32 +198,39 @@ export function createSession(options: SessionOptions): VaultSession {
     }
   }
 
+  /** At first, and again when half of the time has gone since, or for another reason: not at each attempt. */
+  function tellNoOther(target: HeldToken, error: unknown): void {
+    const left = target.token.remaining();
+    const reason = reasonOf(error);
+    if (target.told?.reason === reason && left > target.told.left / 2) return;
+    target.told = { reason, left };
+    warn(
+      `${isSecretError(error, 'ERR_SECRET_UNAVAILABLE') ? '' : 'reauth-impossible: '}${label} ends in ${spanOf(left)}, and there is no other yet: ${reason}`,
+    );
+  }
+
   /** Again before it ends; after that, whoever needs a token logs in. */
-  function tryAgain(target: Held): void {
+  function tryAgain(target: HeldToken): void {
     failures += 1;
-    const left = leftBy(target);
+    const left = target.token.remaining();
     if (left > 0) alarm.set(backOff(failures, left), () => void maintain(target));
   }
 
   /** Whether something is planned again: it was renewed, or will be tried again. */
-  async function renewed(target: Held): Promise<boolean> {
+  async function renewed(target: HeldToken): Promise<boolean> {
     const start = momentOf(clock);
     const request = { verb: 'write', path: 'auth/token/renew-self', body: '{}' } as const;
     try {
       const result = await send(request, background(requestLimit), target.token.text);
-      const verdict = verdictOf(result, subject, 'write');
+      const news = renewalIn(result, subject);
       if (target !== held || closing) return true;
-      if (verdict.kind === 'ok') {
-        // its client_token is the same token: nothing of it is taken but the time
-        const auth = verdict.answer.body?.['auth'] as Granted | null | undefined;
-        const seconds = auth?.lease_duration;
-        if (typeof seconds !== 'number' || seconds <= 0) return false;
-        prolong(target, seconds * 1_000, auth?.renewable === true, start);
+      if (news.kind === 'told') {
+        prolong(target, news.life, news.renewable, start);
         return true;
       }
-      if (verdict.kind !== 'error' || verdict.repeat === 'none') {
+      if (news.kind === 'refused') {
         target.renewable = false;
-        target.refused = verdict.kind === 'forbidden' && verdict.suspect !== 'policy';
+        target.refused = !news.known;
         return false;
       }
     } catch {
@@ -251,7 +241,7 @@ export function createSession(options: SessionOptions): VaultSession {
     return true;
   }
 
-  function prolong(target: Held, life: number, renewable: boolean, start: Moment): void {
+  function prolong(target: HeldToken, life: number, renewable: boolean, start: Moment): void {
     // less than before (the server counts in seconds): its longest life is near
     const capped = life < target.life - 1_000;
     const ending = !renewable || (capped && !target.capped);
@@ -265,44 +255,55 @@ export function createSession(options: SessionOptions): VaultSession {
     plan(target);
   }
 
-  function cannotReplace(target: Held): void {
+  function cannotReplace(target: HeldToken): void {
     warn(
-      `reauth-impossible: ${label} ends in ${spanOf(leftBy(target))} and cannot be renewed any more; log in again, or give a login method as the option auth`,
+      `reauth-impossible: ${label} ends in ${spanOf(target.token.remaining())} and cannot be renewed any more; log in again, or give a login method as the option auth`,
     );
   }
 
   /** What the server tells of a token that was given. */
-  async function lookUp(target: Held): Promise<void> {
+  async function lookUp(target: HeldToken): Promise<void> {
     const start = momentOf(clock);
     try {
       const request = { verb: 'read', path: 'auth/token/lookup-self' } as const;
       const result = await send(request, background(requestLimit), target.token.text);
-      const verdict = verdictOf(result, subject, 'read');
+      const news = lookUpIn(result, subject);
       if (closing) return;
-      if (verdict.kind === 'error' && verdict.repeat !== 'none') {
+      if (news.kind === 'failed') {
         failures += 1;
         alarm.set(backOff(failures, Number.POSITIVE_INFINITY), () => void lookUp(target));
         return;
       }
-      // a token without the default policy may not look itself up: its end is not known then
-      const facts =
-        verdict.kind === 'ok' ? (verdict.answer.body?.['data'] as LookedUp | null) : null;
       failures = 0;
-      if (typeof facts?.num_uses === 'number' && facts.num_uses > 0)
-        return warn(
-          `reauth-impossible: ${label} is good for ${facts.num_uses} more requests; a program that lives on needs another, or a login method as the option auth`,
-        );
-      // 0: it does not end
-      if (typeof facts?.ttl !== 'number' || facts.ttl <= 0) return;
+      // a token without the default policy may not look itself up: its end is not known then
+      if (news.kind === 'refused') return;
+      if (news.uses > 0) {
+        unfit = countedError(news.uses);
+        warn(`reauth-impossible: ${unfit.message}`);
+        return;
+      }
+      if (news.life === Number.POSITIVE_INFINITY) return;
       target.start = start;
-      target.life = facts.ttl * 1_000;
-      target.grace = graceOf(target.life);
-      target.renewable = facts.renewable === true && facts.type !== 'batch';
+      target.life = news.life;
+      target.grace = graceOf(news.life);
+      target.renewable = news.renewable;
       if (!target.renewable) cannotReplace(target);
       plan(target);
     } catch {
       // aborted
     }
+  }
+
+  /** Its last use would come at a moment that nobody chose. */
+  function countedError(uses: number): SecretError {
+    return new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${label} is good for ${uses} more requests, and is not used any more`,
+      {
+        provider,
+        hint: 'A program that lives on needs a token without counted uses (num_uses=0), or a login method as the option auth; the option countedUses allows it.',
+      },
+    );
   }
 
   async function end(): Promise<void> {
@@ -329,9 +330,10 @@ export function createSession(options: SessionOptions): VaultSession {
     },
     async token(context) {
       if (closing) throw closedError();
+      if (unfit) throw unfit;
       warn = context.warn;
       const target = held;
-      if (target === undefined || (login && leftBy(target) === 0)) {
+      if (target === undefined || (login && target.token.remaining() === 0)) {
         try {
           return (await unlessAborted(logIn(), context.signal, provider)).token;
         } catch (error) {
@@ -358,7 +360,7 @@ export function createSession(options: SessionOptions): VaultSession {
     async replace(refused, context) {
       if (closing) throw closedError();
       const target = held;
-      if (target && target.token !== refused && leftBy(target) > 0) return target.token;
+      if (target && target.token !== refused && target.token.remaining() > 0) return target.token;
       if (login === undefined) return undefined;
       warn = context.warn;
       const flight = logIn();
@@ -381,18 +383,4 @@ export function createSession(options: SessionOptions): VaultSession {
       return closing;
     },
   };
-}
-
-/** The `auth` of a renewal. */
-interface Granted {
-  readonly lease_duration?: unknown;
-  readonly renewable?: unknown;
-}
-
-/** The `data` of a look-up. */
-interface LookedUp {
-  readonly ttl?: unknown;
-  readonly num_uses?: unknown;
-  readonly renewable?: unknown;
-  readonly type?: unknown;
 }

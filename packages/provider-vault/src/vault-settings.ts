@@ -27,6 +27,12 @@ export interface VaultProviderOptions extends VaultConnectionOptions {
    */
   readonly tokenHelper?: boolean;
   /**
+   * The uses of the given token are counted (`num_uses`), and that is meant: it is then neither looked
+   * up nor renewed, which would take uses. Default false: such a token is refused as soon as it is known
+   * to be one, since a program that lives on would lose it at a moment that nobody chose.
+   */
+  readonly countedUses?: boolean;
+  /**
    * How to log in, in place of a token: `appRoleAuth(…)`, `kubernetesAuth(…)`, `jwtAuth(…)`,
    * `userpassAuth(…)`, `certAuth(…)`, or a method of your own. `VAULT_TOKEN` is not read then. The
    * token is renewed and replaced in the background, and revoked by `close`.
@@ -78,6 +84,7 @@ export type TokenSetting =
 export interface VaultSettings extends ConnectionSettings {
   readonly name: string;
   readonly token: TokenSetting;
+  readonly countedUses: boolean;
   readonly namespace: string;
   readonly mount: string;
   /** The first of `paths`, the one that is written to. */
@@ -135,11 +142,9 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
     ...connection,
     name,
     token: resolveToken(options, connection.client, env, wrong),
-    namespace: checkHeader(
-      (connection.client?.namespace ?? text(options.namespace, 'NAMESPACE') ?? '').replace(
-        /^\/+|\/+$/g,
-        '',
-      ),
+    countedUses: options.countedUses ?? false,
+    namespace: namespaceOf(
+      connection.client?.namespace ?? text(options.namespace, 'NAMESPACE') ?? '',
       labelled('namespace', 'NAMESPACE'),
       wrong,
     ),
@@ -158,14 +163,15 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
 /** `tokenHelper: 'false'` must not pick up a developer's token, nor a limit that is no number be none. */
 function checkTypes(options: VaultProviderOptions, wrong: Wrong): void {
   checkTexts(options, ['token', 'tokenFile', 'mount', 'name'], wrong);
-  const { namespace, tokenHelper, auth, writeLimits }: { readonly [option: string]: unknown } = {
-    ...options,
-  };
+  const { namespace, auth, writeLimits }: { readonly [option: string]: unknown } = { ...options };
   // the root namespace is '' to some
   if (namespace !== undefined && typeof namespace !== 'string')
     throw wrong('the option namespace is not a text', 'Give a text, or leave it out.');
-  if (tokenHelper !== undefined && typeof tokenHelper !== 'boolean')
-    throw wrong('the option tokenHelper is neither true nor false', 'Leave it out.');
+  for (const name of ['tokenHelper', 'countedUses'] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== 'boolean')
+      throw wrong(`the option ${name} is neither true nor false`, 'Leave it out.');
+  }
   const { name, login } = Object(auth) as { readonly name?: unknown; readonly login?: unknown };
   if (auth !== undefined && (typeof name !== 'string' || typeof login !== 'function'))
     throw wrong(
@@ -231,6 +237,11 @@ function resolveToken(
   if (options.auth) {
     if (options.token !== undefined || options.tokenFile !== undefined || options.tokenHelper)
       throw wrong('the option auth is given, and a token as well', 'Give one of them.');
+    if (options.countedUses)
+      throw wrong(
+        'the options auth and countedUses are both given',
+        'It is for a token that was given: set token_num_uses=0 on the role of the login.',
+      );
     return { kind: 'login', auth: options.auth, env, variables: new Set() };
   }
   if (options.tokenFile)
@@ -273,7 +284,10 @@ export function checkToken(token: string, from: string, wrong: Wrong): string {
   );
 }
 
-function checkHeader(value: string, label: string, wrong: Wrong): string {
-  if (/^[\x20-\x7e]*$/.test(value)) return value;
-  throw wrong(`${label} has characters that a request header cannot carry`, 'Use ASCII.');
+/** The namespace as it is sent: slashes around it do not matter, and `root` is what none is. */
+function namespaceOf(value: string, label: string, wrong: Wrong): string {
+  if (!/^[\x20-\x7e]*$/.test(value))
+    throw wrong(`${label} has characters that a request header cannot carry`, 'Use ASCII.');
+  const namespace = value.replace(/^\/+|\/+$/g, '');
+  return namespace === 'root' ? '' : namespace;
 }

@@ -22,9 +22,10 @@ import {
   type VaultProviderOptions,
   vaultProvider,
 } from '../src/index.ts';
-import { canary, context, failureOf, freshPath, readPolicy } from './harness.ts';
+import { canary, context, eventually, failureOf, freshPath, readPolicy } from './harness.ts';
 import { type LoginRelay, loginRelay } from './login-relay.ts';
 import { machineKeyAuth } from './machine-key-auth.ts';
+import { newAuthority } from './pki.ts';
 
 const value = canary();
 const path = freshPath();
@@ -327,6 +328,39 @@ describe('credentials', () => {
     expect(() => userpassAuth({ username: nothing, password: 'x' })).toThrow(/the option username/);
   });
 
+  test('a function that does not answer costs one login, not those after it', async () => {
+    await server.request('POST', 'auth/userpass/users/patient', {
+      password: 'p4ssw0rd',
+      token_policies: policy,
+    });
+    const clock = manualClock();
+    let asked = 0;
+    const password = () => {
+      asked += 1;
+      return asked === 1 ? new Promise<string>(() => {}) : 'p4ssw0rd';
+    };
+    let given: AbortSignal | undefined;
+    const method = userpassAuth({ username: 'patient', password });
+    const auth: VaultAuth = {
+      name: method.name,
+      login(loginContext) {
+        given ??= loginContext.signal;
+        return method.login(loginContext);
+      },
+    };
+    const provider = open(auth, { clock });
+    const reading = failureOf(provider.read('all', context()));
+    await eventually(() => expect(asked).toBe(1));
+    await clock.advance(9_999);
+    expect(given?.aborted).toBe(false);
+    await clock.advance(1);
+    const error = await reading;
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
+    expect(error.message).toContain('the userpass login was not prepared in time');
+    expect(given?.aborted).toBe(true);
+    expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
+  });
+
   test('a function that fails shows nothing of why, unless it says so', async () => {
     const secret = canary();
     const auth = (jwt: () => string) => jwtAuth({ role: 'shop', jwt });
@@ -381,6 +415,13 @@ describe('AppRole', () => {
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 400 });
     expect(error.message).toContain('refused the AppRole login');
     expect(relay.requests).toHaveLength(1);
+  });
+
+  test('a role that asks for a secret id where none is given is a wrong configuration', async () => {
+    const { roleId } = await appRole();
+    const error = await failureOf(readWith(appRoleAuth({ roleId })), roleId);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', status: 400 });
+    expect(error.message).toContain('secretId');
   });
 
   test('both kinds of secret id at once are a wrong configuration', () => {
@@ -770,23 +811,71 @@ describe('Kubernetes', () => {
 describe('a TLS certificate', () => {
   const file = (name: string) => fileURLToPath(new URL(`certificates/${name}`, import.meta.url));
 
-  test('of the connection is the login', async () => {
-    const address = await tlsListener();
-    const caCert = await readFile(file('authority.pem'), 'utf8');
-    const { body } = await tlsServer().request('GET', 'sys/health');
-    expect(body['sealed']).toBe(false);
+  let address = '';
+  beforeAll(async () => {
+    address = await tlsListener();
     await tlsServer().request('POST', 'sys/auth/cert', { type: 'cert' });
-    await tlsServer().request('POST', 'auth/cert/certs/shop', {
-      certificate: caCert,
-      token_policies: await tlsServer().createPolicy(readPolicy('secret', path)),
-    });
     await tlsServer().request('POST', `secret/data/${path}`, { data: { A: value } });
-    const trust = { address, caCert: file('authority.pem') };
+    policyThere = await tlsServer().createPolicy(readPolicy('secret', path));
+  });
+  let policyThere = '';
+  const trust = { caCert: file('authority.pem') };
+
+  test('of the connection is the login', async () => {
+    await tlsServer().request('POST', 'auth/cert/certs/shop', {
+      certificate: await readFile(file('authority.pem'), 'utf8'),
+      token_policies: policyThere,
+    });
+    const options = { address, ...trust };
     const shown = { clientCert: file('client.pem'), clientKey: file('client.key') };
-    expect(await readWith(certAuth({ role: 'shop' }), { ...trust, ...shown })).toBe(value);
-    expect(await readWith(certAuth(), { ...trust, ...shown })).toBe(value);
-    const without = await failureOf(readWith(certAuth(), trust));
+    expect(await readWith(certAuth({ role: 'shop' }), { ...options, ...shown })).toBe(value);
+    expect(await readWith(certAuth(), { ...options, ...shown })).toBe(value);
+    const without = await failureOf(readWith(certAuth(), options));
     expect(without.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+  });
+
+  test('that was renewed cannot renew the token of the one before: another login comes in time', async () => {
+    const authority = await newAuthority(tlsServer());
+    await tlsServer().request('POST', 'auth/cert/certs/rotated', {
+      certificate: authority.pem,
+      token_policies: policyThere,
+      token_ttl: '1h',
+    });
+    const [before, after] = [
+      await authority.issue('shop.test'),
+      await authority.issue('shop.test'),
+    ];
+    const hour = 3_600_000;
+    const clock = manualClock();
+    const said: string[] = [];
+    const provider = open(certAuth({ role: 'rotated' }), {
+      address,
+      ...trust,
+      clock,
+      clientCert: await written('rotated.pem', before.cert),
+      clientKey: await written('rotated.key', before.key),
+    });
+    const accessors = async () => {
+      const { body } = await tlsServer().request('LIST', 'auth/token/accessors');
+      return new Set(body.data?.['keys'] as string[] | undefined);
+    };
+    await provider.read('all', context({}, said));
+    const first = await accessors();
+    await written('rotated.pem', after.cert);
+    await written('rotated.key', after.key);
+    // the server answers renewals with 500: they are tried again, until it is time to log in
+    await clock.advance(0.65 * hour);
+    while (clock.monotonic() < 0.95 * hour) {
+      await clock.advance(5_000);
+      await eventually(() => expect(clock.timers).toBe(1));
+    }
+    await clock.advance(0.3 * hour);
+    const { entries } = await provider.read('all', context({}, said));
+    expect(entries.get('A')).toMatchObject({ value });
+    const second = await accessors();
+    expect(second.size).toBe(first.size);
+    expect(second).not.toEqual(first);
+    expect(said).toEqual([]);
   });
 
   let withTls: VaultServer | undefined;

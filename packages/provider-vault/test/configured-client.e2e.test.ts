@@ -2,12 +2,14 @@
  * A team's own node-vault client, the real one, on a real server: what is taken from it, what is
  * refused, and that it stays as it was.
  */
+import { readFile } from 'node:fs/promises';
 import { isSecretError, type SecretError } from '@keyfall/core';
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import nodeVault from 'node-vault';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
+import { canary, context, failureOf, freshPath, readPolicy, tokenFor } from './harness.ts';
+import { tlsFront } from './tls-front.ts';
 
 let server: VaultServer;
 let token = '';
@@ -122,20 +124,51 @@ test('request options that say nothing are none', async () => {
   expect(await read({ client })).toMatchObject({ value });
 });
 
-test('rpDefaults, which cannot be seen, never loosen anything: a certificate is checked', async () => {
+test('rpDefaults, which cannot be seen, never loosen anything: a certificate is checked, and the mend is ours', async () => {
+  const pem = (name: string) => readFile(new URL(`certificates/${name}`, import.meta.url));
+  const [cert, key] = await Promise.all([pem('server.pem'), pem('server.key')]);
+  const front = await tlsFront(server.address, { cert, key });
+  try {
+    const client = nodeVault({
+      endpoint: front.address,
+      token,
+      rpDefaults: { strictSSL: false },
+    } as nodeVault.VaultOptions);
+    // by itself it trusts anybody
+    expect((await client.read(`secret/data/${path}`)).data.data).toEqual({ A: value });
+    const { length } = front.received;
+    const error = await failureOf(read({ client }), token);
+    expect(error.code).toBe('ERR_SECRET_TLS');
+    expect(error.hint).toContain('caCert');
+    expect(front.received).toHaveLength(length);
+    const caCertPem = String(await pem('authority.pem'));
+    expect(await read({ client, caCertPem })).toMatchObject({ value });
+  } finally {
+    front.close();
+  }
+});
+
+test('a transport of its own, which cannot be seen either, is sent nothing', async () => {
+  const asked: unknown[] = [];
+  const transport = async (options: unknown) => {
+    asked.push(options);
+    return {
+      statusCode: 200,
+      body: { data: { data: { A: 'elsewhere' }, metadata: { version: 1 } } },
+    };
+  };
   const client = nodeVault({
-    endpoint: server.address.replace('http:', 'https:'),
+    endpoint: server.address,
     token,
-    rpDefaults: { strictSSL: false },
+    'request-promise': { defaults: () => transport },
   } as nodeVault.VaultOptions);
-  expect(vaultProvider({ path, env, client }).store).toContain('https://');
-  const error = await read({ client }).catch((reason: unknown) => reason);
-  assertNoLeak([token], error);
-  expect(isSecretError(error)).toBe(true);
+  expect(await read({ client })).toMatchObject({ value });
+  expect(asked).toEqual([]);
 });
 
 test.each<[string, (client: ReturnType<typeof nodeVault>) => object, string]>([
   ['an object of another kind', () => ({ endpoint: 'http://a' }), 'not a client of node-vault'],
+  ['null', () => null as never, 'not a client of node-vault'],
   ['one that is frozen', (client) => Object.freeze(client), 'not a client of node-vault'],
   [
     'another version of the API',

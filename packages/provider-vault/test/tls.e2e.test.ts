@@ -4,11 +4,11 @@
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TlsOptions } from 'node:tls';
+import tls, { type TlsOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type VaultProviderOptions, vaultKv, vaultProvider } from '../src/index.ts';
 import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
@@ -183,14 +183,36 @@ test('a client certificate is shown where one is asked for', async () => {
   expect((await read(mutual)).entries.get('A')).toMatchObject(held);
 });
 
-test('TLS 1.1 is refused', async () => {
-  const { address } = await frontWith('server', {
+test('TLS 1.1 is refused, also where the process would speak it', async () => {
+  const front = await frontWith('server', {
     minVersion: 'TLSv1',
     maxVersion: 'TLSv1.1',
     ciphers: 'DEFAULT@SECLEVEL=0',
   });
-  const error = await errorOf({ address, caCert: file('authority.pem') });
+  const { DEFAULT_MIN_VERSION: version, DEFAULT_CIPHERS: ciphers } = tls;
+  try {
+    Object.assign(tls, { DEFAULT_MIN_VERSION: 'TLSv1', DEFAULT_CIPHERS: 'DEFAULT@SECLEVEL=0' });
+    const error = await errorOf({ address: front.address, caCert: file('authority.pem') });
+    expect(error.code).toBe('ERR_SECRET_TLS');
+    expect(error.hint).toContain('TLS 1.2');
+  } finally {
+    Object.assign(tls, { DEFAULT_MIN_VERSION: version, DEFAULT_CIPHERS: ciphers });
+  }
+  expect(front.received).toBe('');
+});
+
+test("what turns Node's own verification off does not turn off ours", async () => {
+  const front = await frontWith('server');
+  vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+  // Node says that it is not safe
+  const quiet = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  endings.push(
+    () => vi.unstubAllEnvs(),
+    () => quiet.mockRestore(),
+  );
+  const error = await errorOf({ address: front.address, caCert: file('stranger.pem') });
   expect(error.code).toBe('ERR_SECRET_TLS');
+  expect(front.received).toBe('');
 });
 
 test('https to a port that speaks http is a wrong address, not a bad certificate, and says the mend', async () => {

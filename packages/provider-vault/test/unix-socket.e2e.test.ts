@@ -6,16 +6,18 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { isSecretError } from '@keyfall/core';
 import {
   assertNoLeak,
+  faultyServer,
   findVaultBinary,
   startVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vaultProvider } from '../src/index.ts';
-import { canary, context, freshPath, tokenFor, writePolicy } from './harness.ts';
+import { canary, context, failureOf, freshPath, tokenFor, writePolicy } from './harness.ts';
 
 let server: VaultServer;
 let folder = '';
@@ -91,18 +93,22 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
   );
 });
 
-test("the agent's 412 is for requests without the header, so it was sent", async () => {
-  const { status } = await new Promise<{ status: number }>((resolve, reject) => {
-    const socket = connect(join(folder, 'agent.sock'), () =>
-      socket.write('GET /v1/sys/health HTTP/1.1\r\nHost: localhost\r\n\r\n'),
-    );
-    socket.once('data', (bytes) => {
-      socket.destroy();
-      resolve({ status: Number(bytes.toString().split(' ')[1]) });
-    });
-    socket.once('error', reject);
-  });
-  expect(status).toBe(412);
+test("the agent's 412 is for requests without the header, so it was sent; one that lost it is told", async () => {
+  const socket = connect(join(folder, 'agent.sock'), () =>
+    socket.end('GET /v1/sys/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'),
+  );
+  const said = await text(socket);
+  expect(said).toMatch(/^HTTP\/1.1 412 /);
+  // as it would come through something that takes headers away
+  const body = JSON.parse(/\{.*\}/.exec(said)?.[0] ?? '') as object;
+  const gate = await faultyServer({ kind: 'status', status: 412, body });
+  const provider = vaultProvider({ path, token, address: gate.address, env: {}, kvVersion: 2 });
+  const error = await failureOf(provider.read('all', context()), token);
+  expect(error.code).toBe('ERR_SECRET_CONFIG');
+  expect(error.message).toContain('X-Vault-Request');
+  expect(gate.requests).toHaveLength(1);
+  await provider.close?.();
+  await gate.close();
 });
 
 test.each([

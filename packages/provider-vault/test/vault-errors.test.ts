@@ -80,6 +80,7 @@ describe('an error', () => {
     [404, '1 error occurred:\n\t* unsupported path\n\n', 'ERR_SECRET_CONFIG', 'none', false],
     [405, 'unsupported operation', 'ERR_SECRET_UNSUPPORTED', 'none', false],
     [412, 'required index state not present', 'ERR_SECRET_UNAVAILABLE', 'any', false],
+    [412, 'missing "X-Vault-Request" header', 'ERR_SECRET_CONFIG', 'none', false],
     [413, 'http: request body too large', 'ERR_SECRET_UNSUPPORTED', 'none', false],
     [
       415,
@@ -132,6 +133,12 @@ describe('an error', () => {
     expect(error).toMatchObject({ code, status, repeat, ambiguous });
     // a server may repeat what it was sent: nothing it says is shown
     if (text !== '') assertNoLeak([text], error);
+  });
+
+  test('a 429 without a word is a node that is behind, and one of a gateway is a limit', () => {
+    expect(errorOf(answer(429, { errors: [] })).reason).toContain('has not caught up');
+    for (const body of ['<h1>Too many requests</h1>', { message: 'slow down' }])
+      expect(errorOf(answer(429, body)).reason).toContain('limits the rate of requests');
   });
 
   test('what repeating cannot mend is not called retryable', () => {

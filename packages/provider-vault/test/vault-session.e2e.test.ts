@@ -153,6 +153,20 @@ describe('renewal', () => {
     expect(said).toEqual([]);
   });
 
+  test('is counted from before the login was sent, however long the answer took', async () => {
+    const { read, clock, relay, asked } = await loggedIn({ token_ttl: '60s' });
+    relay.interfere(({ line }) => {
+      if (line === login) void clock.advance(9_000);
+      return undefined;
+    });
+    await read();
+    // two thirds of the 51 s that are left, and a third of a grace of 6 to 12 s: 36 to 38 s
+    await clock.advance(35_000);
+    expect(relay.count(renewal)).toBe(0);
+    await clock.advance(4_000);
+    await asked(renewal, 1);
+  });
+
   test('never keeps the process alive, whatever it waits for', async () => {
     const { read, clock } = await loggedIn();
     await read();
@@ -340,16 +354,21 @@ describe('replacement', () => {
   });
 
   test('that is refused is tried again while the token lives, and told long before it ends', async () => {
-    const { read, clock, asked, said, role } = await loggedIn({ token_type: 'batch' });
+    const { read, clock, relay, asked, said, role } = await loggedIn({ token_type: 'batch' });
     await read();
     await server.request('DELETE', `auth/approle/role/${role}`);
     await clock.advance(0.75 * hour);
     await asked(login, 2);
     await eventually(() => expect(said).toHaveLength(1));
     expect(said[0]).toMatch(/^reauth-impossible: the token of the AppRole login ends in 1\d min/);
-    await clock.advance(60_000);
-    await asked(login, 3);
-    await settled(clock);
+    // at every attempt it would be noise
+    while (clock.monotonic() < 0.95 * hour) {
+      await clock.advance(10_000);
+      await settled(clock);
+    }
+    expect(relay.count(login)).toBeGreaterThan(6);
+    expect(said.length).toBeGreaterThan(1);
+    expect(said.length).toBeLessThan(5);
     await read();
   });
 });
@@ -398,6 +417,21 @@ describe('a token that the server does not know any more', () => {
     expect(tokens()).toHaveLength(1);
   });
 
+  test('and cannot be looked up now: nobody knows, so the token is kept', async () => {
+    const { read, provider, relay, tokens } = await loggedIn();
+    await read();
+    relay.interfere(({ line }) =>
+      line.startsWith('GET secret/') ? 403 : line.includes('lookup-self') ? 503 : undefined,
+    );
+    const error = await failureOf(provider.read('all', context()), value, ...tokens());
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    expect(relay.count('GET auth/token/lookup-self')).toBe(3);
+    expect(relay.count(login)).toBe(1);
+    relay.interfere(() => undefined);
+    await read();
+    expect(tokens()).toHaveLength(1);
+  });
+
   test('a second refusal is final', async () => {
     const { read, provider, relay, tokens } = await loggedIn();
     await read();
@@ -406,6 +440,7 @@ describe('a token that the server does not know any more', () => {
     );
     const error = await failureOf(provider.read('all', context()), value, ...tokens());
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    expect(error.hint).toContain('audit log');
     expect(relay.count(login)).toBe(2);
   });
 
@@ -542,13 +577,67 @@ describe('a token that was given', () => {
     expect(said[0]).toContain('cannot be renewed any more');
   });
 
-  test('with counted uses is told to be of no use here', async () => {
-    const { read, clock, said } = await given({ num_uses: 7 });
+  test('with counted uses is refused as soon as that is known, and nothing is asked any more', async () => {
+    const { read, clock, said, provider, relay, token } = await given({ num_uses: 7 });
     await read();
     await clock.advance(30_000);
     await eventually(() => expect(said).toHaveLength(1));
-    expect(said[0]).toContain('is good for 5 more requests');
+    expect(said[0]).toMatch(
+      /^reauth-impossible: the token of the option token is good for \d more/,
+    );
+    const { length } = relay.requests;
+    const error = await failureOf(provider.read('all', context()), token);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', provider: 'vault' });
+    expect(error.message).toMatch(/is good for \d more requests.*countedUses/);
+    expect(relay.requests).toHaveLength(length);
     expect(clock.timers).toBe(0);
+  });
+
+  test('with counted uses that are meant spends all of them on what is read', async () => {
+    const { token } = await server.createToken({
+      policies: ['default', policy],
+      more: { num_uses: 3 },
+    });
+    const { read, clock, said, provider, relay } = await subject({ token, countedUses: true });
+    await read();
+    await clock.advance(3 * hour);
+    await read();
+    await read();
+    const error = await failureOf(provider.read('all', context()), token);
+    expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+    expect(relay.count(lookup) + relay.count(renewal)).toBe(0);
+    expect(said).toEqual([]);
+  });
+
+  test('is given up by no outage, whatever it looks like, before its end', async () => {
+    const { read, clock, relay, asked, said } = await given({ ttl: '1h' });
+    await read();
+    // a secondary, a stranger's empty success, a cut line, a server that begins anew
+    const fates = [472, 204, 'reset', 501] as const;
+    relay.interfere(({ line }) =>
+      line === renewal || (line === lookup && relay.count(lookup) <= fates.length)
+        ? fates[relay.count(line) % fates.length]
+        : undefined,
+    );
+    const pass = async (goesOn: () => boolean) => {
+      while (goesOn()) {
+        await clock.advance(10_000);
+        await settled(clock);
+      }
+    };
+    await pass(() => relay.count(lookup) <= fates.length);
+    const end = clock.monotonic() + hour;
+    await pass(() => clock.monotonic() < end - 120_000);
+    const failed = relay.count(renewal);
+    expect(failed).toBeGreaterThan(fates.length);
+    relay.interfere(() => undefined);
+    await clock.advance(40_000);
+    await asked(renewal, failed + 1);
+    await settled(clock);
+    await clock.advance(0.5 * hour);
+    await settled(clock);
+    expect(relay.count(renewal)).toBe(failed + 1);
+    expect(said).toEqual([]);
   });
 
   test('a root token needs nothing', async () => {
@@ -601,6 +690,19 @@ describe('a token in a file', () => {
     expect(clock.timers).toBe(0);
     await provider.close?.();
     expect(await statusOf(second.token)).toBe(200);
+  });
+
+  test('and is not known: whoever writes the file is asked for another', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'keyfall-session-'));
+    endings.push(() => rm(folder, { recursive: true }));
+    const tokenFile = join(folder, 'token');
+    const token = canary();
+    await writeFile(tokenFile, token);
+    const { provider, relay } = await subject({ tokenFile });
+    const error = await failureOf(provider.read('all', context()), token);
+    expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+    expect(error.hint).toContain('whoever writes the token file');
+    expect(relay.requests.every((request) => request.token === token)).toBe(true);
   });
 });
 

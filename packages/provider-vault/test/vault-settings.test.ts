@@ -77,6 +77,41 @@ test('options beat BAO_X, which beats VAULT_X, also when it is empty', () => {
   });
 });
 
+test.each([
+  ['ADDR', 'https://a.test'],
+  ['AGENT_ADDR', 'https://a.test'],
+  ['NAMESPACE', 'team'],
+  ['CACERT', '/ca'],
+  ['CACERT_BYTES', 'no certificate'],
+  ['CAPATH', '/cas'],
+  ['CLIENT_CERT', '/cert'],
+  ['CLIENT_KEY', '/key'],
+  ['CLIENT_TIMEOUT', '5s'],
+  ['MAX_RETRIES', '9'],
+  ['SKIP_VERIFY', 'true'],
+  ['TLS_SERVER_NAME', 'a.test'],
+  ['PROXY_ADDR', 'http://proxy.test'],
+  ['HTTP_PROXY', 'http://proxy.test'],
+  ['DISABLE_REDIRECTS', 'true'],
+  ['RATE_LIMIT', '1'],
+  ['SRV_LOOKUP', 'true'],
+  ['WRAP_TTL', '5m'],
+  ['MOUNT_POINT', 'kv'],
+])('BAO_%s that is set to nothing beats VAULT_ and is the default', (setting, text) => {
+  const defaults = settings({});
+  const tls = { ...defaults.tls, skipVerifyFrom: expect.any(String) };
+  const env = { [`VAULT_${setting}`]: text, [`BAO_${setting}`]: '' };
+  expect(settings(env)).toEqual({ ...defaults, tls });
+});
+
+test('the root namespace is none, by any of its names', () => {
+  for (const text of ['', '/', 'root', '/root/', 'root/'])
+    expect(settings({ VAULT_NAMESPACE: text }).namespace).toBe('');
+  expect(vaultProvider({ ...base, env: {}, namespace: 'root' }).store).toBe(
+    vaultProvider({ ...base, env: {} }).store,
+  );
+});
+
 test('an agent address beats the address', () => {
   const env = { VAULT_ADDR: 'https://a.test', VAULT_AGENT_ADDR: 'unix:///run/agent.sock' };
   expect(settings(env).address).toMatchObject({ socketPath: '/run/agent.sock', secure: false });
@@ -234,13 +269,13 @@ test.each<[string, VaultProviderOptions, string[]]>([
     ['VAULT_SRV_LOOKUP'],
   ],
   ['wrapping', { ...base, env: { VAULT_WRAP_TTL: '5m' } }, ['VAULT_WRAP_TTL']],
-  ['a bad rate', { ...base, env: { BAO_RATE_LIMIT: 'fast' } }, ['BAO_RATE_LIMIT']],
+  ['a bad rate', { ...base, env: { BAO_RATE_LIMIT: 'fast' } }, ['the variable BAO_RATE_LIMIT is']],
   ['no rate', { ...base, env: { VAULT_RATE_LIMIT: '0' } }, ['VAULT_RATE_LIMIT']],
   ['no burst', { ...base, env: { VAULT_RATE_LIMIT: '5:0' } }, ['VAULT_RATE_LIMIT']],
   [
     'redirects that are neither on nor off',
     { ...base, env: { BAO_DISABLE_REDIRECTS: 'no' } },
-    ['BAO_DISABLE_REDIRECTS'],
+    ['the variable BAO_DISABLE_REDIRECTS is'],
   ],
   ['a bad proxy', { ...base, env: { VAULT_PROXY_ADDR: 'proxy:3128' } }, ['VAULT_PROXY_ADDR']],
   [
@@ -311,6 +346,12 @@ test.each<[string, VaultProviderOptions, string[]]>([
   ['a file by number', { path: 'x', tokenFile: 7 as never }, ['the option tokenFile']],
   ['a file of nothing', { path: 'x', tokenFile: '' }, ['the option tokenFile']],
   ['the helper by text', { path: 'x', tokenHelper: 'false' as never }, ['the option tokenHelper']],
+  ['counted by text', { ...base, countedUses: 'no' as never }, ['the option countedUses']],
+  [
+    'counted uses of a login',
+    { path: 'x', countedUses: true, auth: { name: 'x', login } },
+    ['auth', 'countedUses', 'token_num_uses=0'],
+  ],
   ['a login by name', { path: 'x', auth: 'approle' as never }, ['the option auth']],
   ['a login without a name', { path: 'x', auth: { login } as never }, ['the option auth']],
   ['a namespace by number', { ...base, namespace: 7 as never }, ['the option namespace']],

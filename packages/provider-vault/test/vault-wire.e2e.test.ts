@@ -5,6 +5,7 @@ import { faultyServer, startVaultServer, type VaultServer } from '@keyfall/testk
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAddress } from '../src/connection-settings.ts';
 import { openWire } from '../src/open-wire.ts';
+import { encodePath } from '../src/vault-path.ts';
 import { resolveSettings } from '../src/vault-settings.ts';
 import type { VaultWire, WireCall } from '../src/vault-wire.ts';
 import { freshPath, readPolicy, tokenFor } from './harness.ts';
@@ -71,6 +72,23 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
     const read = await wire.read(path, call);
     const held = (read.kind === 'answer' ? read.body?.['data'] : {}) as { data: object };
     expect(Object.keys(held.data).sort()).toEqual([...names].sort());
+  });
+
+  test('every name that can be printed is one, and is no syntax of an address', async () => {
+    const names = [
+      ...['a b', 'q?x=1', '#f', '50%', '%2e%2e', 'a+b', ';', '&', '=', '"', "'", '\\', ':', '@'],
+      ...['ключ', '😀', '...', '~', 'x'.repeat(800)],
+    ];
+    const folder = freshPath();
+    for (const name of names) {
+      const path = `${mount}/data/${encodePath(`${folder}/${name}`)}`;
+      const written = await wire.write(path, `{"data":{"A":${JSON.stringify(name)}}}`, call);
+      expect(written).toMatchObject({ kind: 'answer', status: 200 });
+      expect(await wire.read(path, call)).toMatchObject({ body: { data: { data: { A: name } } } });
+    }
+    const listed = await wire.list(at('metadata', folder), call);
+    const data = listed.kind === 'answer' ? listed.body?.['data'] : undefined;
+    expect((data as { keys: string[] } | undefined)?.keys.sort()).toEqual([...names].sort());
   });
 
   test('a list with a query of its own', async () => {

@@ -6,8 +6,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/core';
-import { assertNoLeak, type Fault, type FaultyServer, faultyServer } from '@keyfall/testkit';
+import { createSecrets, isSecretError, type SecretError, type SecretProvider } from '@keyfall/core';
+import {
+  assertNoLeak,
+  type Fault,
+  type FaultyServer,
+  faultyServer,
+  manualClock,
+} from '@keyfall/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context } from './harness.ts';
@@ -115,6 +121,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       ['a connection that is reset', { kind: 'reset' }],
       ['a reset in the middle of an answer', { kind: 'reset', after: 200 }],
       ['a gateway that fails', { kind: 'status', status: 502, body: '<html>Bad gateway</html>' }],
+      ['a gateway without a node', { kind: 'status', status: 503, body: 'no healthy upstream' }],
       ['a quota', { kind: 'status', status: 429, body: { errors: ['rate limit'] } }],
       [
         'a standby that lags',
@@ -163,12 +170,47 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       expect(server.requests).toHaveLength(1);
     });
 
-    test('Retry-After beyond the time that is left ends it at once', async () => {
-      const headers = { 'retry-after': '60' };
-      const server = await faulty({ kind: 'status', status: 429, headers });
-      const error = await errorOf(providerAt(server.address).read('all', context()));
+    test.each([
+      ['60', '60 s'],
+      ['99999999', '1157 d'],
+    ])(
+      'Retry-After: %s, beyond the time that is left, ends it at once and is told',
+      async (seconds, told) => {
+        const headers = { 'retry-after': seconds };
+        const body = { message: 'Too many requests' };
+        const server = await faulty({ kind: 'status', status: 429, headers, body });
+        const error = await errorOf(providerAt(server.address).read('all', context()));
+        expect(error.code).toBe('ERR_SECRET_UNAVAILABLE');
+        expect(error.reason).toContain(
+          `limits the rate of requests, and wants to be asked again in ${told}`,
+        );
+        expect(server.requests).toHaveLength(1);
+      },
+    );
+
+    test('VAULT_CLIENT_TIMEOUT is the time limit in a chain', async () => {
+      const hole = await faulty({ kind: 'black-hole' });
+      const clock = manualClock();
+      const env = { BAO_CLIENT_TIMEOUT: '1500ms', VAULT_CLIENT_TIMEOUT: '1s' };
+      const secrets = createSecrets({ providers: [providerAt(hole.address, { env })], clock });
+      const getting = errorOf(secrets.get('A'));
+      let settled = false;
+      void getting.then(() => {
+        settled = true;
+      });
+      await clock.advance(1_499);
+      expect(settled).toBe(false);
+      await clock.advance(1);
+      expect((await getting).code).toBe('ERR_SECRET_UNAVAILABLE');
+      await secrets.close();
+    });
+
+    test('the deadline bounds all repeats together', async () => {
+      const server = await faulty({ kind: 'reset' });
+      const provider = providerAt(server.address, { maxRetries: 1_000_000 });
+      const error = await errorOf(provider.read('all', context({ limit: 400 })));
       expect(error.code).toBe('ERR_SECRET_UNAVAILABLE');
-      expect(server.requests).toHaveLength(1);
+      expect(server.requests.length).toBeGreaterThan(1);
     });
 
     test('a read recovers inside its time', async () => {
@@ -240,6 +282,14 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       // each of the two is asked, and each one's redirect followed once
       expect(standby.requests).toHaveLength(3);
       expect(error.reason).toContain('another node was of no use');
+    });
+
+    test("the node's origin may be spelled in another way than in the list", async () => {
+      const leader = await faulty(answerOf({ A: value }));
+      const location = `${leader.address.toUpperCase()}/v1/secret/data/shop`;
+      const standby = await faulty({ kind: 'redirect', location });
+      const provider = providerAt(standby.address, { nodes: [leader.address] });
+      expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
     });
 
     test('307 to another path is not followed, since it would read another secret', async () => {

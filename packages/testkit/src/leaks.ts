@@ -6,9 +6,10 @@ import { inspect } from 'node:util';
 
 /**
  * Where one of `canaries` shows in `subjects`: an empty list if nowhere. Searched are a string
- * itself, and of anything else `message`, `stack`, `String()`, `JSON.stringify` and `util.inspect`
- * with hidden properties to depth 10, with and without its own inspect method. A canary is found
- * raw, JSON-escaped, URL-encoded, as base64 (also inside a longer text), as hex and as bytes.
+ * itself, and of anything else `message`, `stack`, `String()`, `JSON.stringify`, what a worker would
+ * get of it (`structuredClone`), and `util.inspect` with hidden properties to depth 10, with and
+ * without its own inspect method. A canary is found raw, JSON-escaped, URL-encoded, as
+ * base64 (also inside a longer text), as hex and as bytes.
  *
  * @param canaries - each at least 6 characters, or it would be found by chance
  * @returns one line a finding, which names the canary by its position and never quotes it
@@ -96,6 +97,7 @@ function viewsOf(subject: unknown): Map<string, string> {
   view('inspect', () => inspect(subject, all));
   view('raw inspect', () => inspect(subject, { ...all, customInspect: false }));
   view('JSON', () => JSON.stringify(subject));
+  view('clone', () => inspect(structuredClone(subject), all));
   view('String()', () => String(subject));
   if (subject instanceof Error) {
     view('message', () => subject.message);

@@ -27,6 +27,15 @@ describe('leaksOf finds a canary', () => {
     ['beyond a hundred entries', Array.from({ length: 200 }, (_, i) => (i === 150 ? canary : ''))],
     ['behind ten thousand characters', { text: `${'.'.repeat(20_000)}${canary}` }],
     ['in JSON', JSON.stringify({ value: canary })],
+    [
+      'in what a worker would get',
+      {
+        count: 1n, // no JSON
+        get value() {
+          return canary;
+        },
+      },
+    ],
     ['in a URL', `https://host/?token=${encodeURIComponent(canary)}`],
     ['in a form', new URLSearchParams({ token: canary.replaceAll('"', '') }).toString()],
     ['in a base64 header', `Basic ${Buffer.from(`user:${canary}`).toString('base64')}`],

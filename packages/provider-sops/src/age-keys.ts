@@ -4,11 +4,13 @@
  * holds nonsense does no harm while another one has the key; if none has, it is the reason.
  */
 import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
-import { errnoOf, openToRead } from '@keyfall/core/files';
+import { errnoOf } from '@keyfall/core/files';
 import type { Identity } from 'age-encryption';
 import { lockedSshKey, sshIdentity } from './ssh-keys.ts';
 
@@ -206,7 +208,7 @@ class TooLarge extends Error {}
  * not hold a thread for ever.
  */
 async function keyText(file: string, signal: AbortSignal): Promise<string> {
-  const handle = await openToRead(file);
+  const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const chunks: Buffer[] = [];
     for (let length = 0; length <= keyLimit; ) {

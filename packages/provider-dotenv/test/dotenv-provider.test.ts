@@ -21,7 +21,7 @@ vi.mock('node:fs', async (importOriginal) => {
       return readAsPromised(...args);
     },
   };
-  return { ...fs, read: Object.assign((...args: never) => fs.read(...args), read) };
+  return { ...fs, read: Object.assign(fs.read.bind(fs), read) };
 });
 
 let folder: string;

@@ -167,6 +167,20 @@ describe('renewal', () => {
     await asked(renewal, 1);
   });
 
+  test('takes the time of its answer, and no other token that it names', async () => {
+    const { read, clock, relay, asked, tokens } = await loggedIn();
+    await read();
+    const auth = { client_token: canary(), lease_duration: 7_200, renewable: true };
+    relay.interfere(({ line }) => (line === renewal ? { auth } : undefined));
+    await clock.advance(0.75 * hour);
+    await asked(renewal, 1);
+    await settled(clock);
+    await clock.advance(1.3 * hour);
+    expect(relay.count(renewal)).toBe(1);
+    await read();
+    expect(tokens()).toHaveLength(1);
+  });
+
   test('never keeps the process alive, whatever it waits for', async () => {
     const { read, clock } = await loggedIn();
     await read();

@@ -27,6 +27,7 @@ const vaultConnection = {
   tokenFile: 'token',
   tokenHelper: true,
   countedUses: true,
+  agentToken: true,
   profile: 'dev',
   namespace: 'team',
   name: 'vault',

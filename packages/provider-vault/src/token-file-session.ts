@@ -1,5 +1,6 @@
 /**
- * A token that somebody else keeps alive: an agent or `vault login` in a file, or a configured client.
+ * A token that somebody else keeps alive: an agent or `vault login` in a file, a configured client, or an
+ * agent in between, which has one of its own and is sent none.
  */
 import { promises as files } from 'node:fs';
 import { homedir } from 'node:os';
@@ -9,7 +10,8 @@ import { abortError } from './aborting.ts';
 import type { SessionToken, TokenListener, VaultSession } from './session-token.ts';
 import { checkToken, type TokenSetting } from './vault-settings.ts';
 
-type FileSetting = Extract<TokenSetting, { kind: 'file' | 'helper' | 'client' }>;
+/** Tokens that are not ours to keep alive. */
+type FileSetting = Exclude<TokenSetting, { kind: 'text' | 'login' }>;
 
 /** The file, or the client, is read for every request. Its tokens are neither renewed nor revoked. */
 export function tokenFileSession(setting: FileSetting, provider: string): VaultSession {
@@ -63,6 +65,7 @@ export function tokenFileSession(setting: FileSetting, provider: string): VaultS
 async function readToken(setting: FileSetting, provider: string): Promise<string> {
   const wrong = (what: string, hint: string) =>
     new SecretError('ERR_SECRET_CONFIG', what, { provider, hint });
+  if (setting.kind === 'agent') return '';
   if (setting.kind === 'client') return checkToken(setting.read(), 'the option client', wrong);
   const helper = setting.kind === 'helper';
   const from = helper ? 'the token helper' : setting.from;

@@ -69,6 +69,8 @@ const ifNotAccepted: { readonly [kind in TokenSetting['kind']]?: string } = {
   file: 'It may have expired or been revoked: whoever writes the token file has to write another.',
   helper: 'It may have expired or been revoked: log in with vault login or bao login.',
   client: 'It may have expired or been revoked: have the client of the option client log in.',
+  agent:
+    'None was sent: the agent has to add its own (use_auto_auth_token). Else set VAULT_TOKEN, or give tokenFile or auth.',
   login: "It came of a login, and may have been revoked: look into the server's audit log.",
 };
 
@@ -170,9 +172,9 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
 
   const { token: setting, countedUses, clock } = settings;
   const session =
-    setting.kind === 'file' || setting.kind === 'helper' || setting.kind === 'client'
-      ? tokenFileSession(setting, provider)
-      : createSession({ setting, countedUses, send, subject, maxRetries, clock });
+    setting.kind === 'text' || setting.kind === 'login'
+      ? createSession({ setting, countedUses, send, subject, maxRetries, clock })
+      : tokenFileSession(setting, provider);
 
   return {
     subject,

@@ -102,6 +102,15 @@ export function saidBy(answer: WireAnswer): string {
   return Array.isArray(errors) ? errors.filter((text) => typeof text === 'string').join('\n') : '';
 }
 
+/**
+ * Whether a 429 is of a standby that is behind the state it was asked for, which says this without a word
+ * (OpenBao). A quota has words, and a gateway that limits the rate has words of its own, or a page.
+ */
+export function isBehind({ body }: WireAnswer): boolean {
+  const errors = body?.['errors'];
+  return Array.isArray(errors) && errors.length === 0;
+}
+
 /** When the server wants to be asked again, for a message. */
 function againIn({ retryAfter }: WireAnswer): string {
   return retryAfter === undefined ? '' : `, and wants to be asked again in ${spanOf(retryAfter)}`;
@@ -202,11 +211,9 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
         },
       );
     case 429:
-      // a standby that is behind the state it was asked for says this without words (OpenBao); a
-      // gateway that limits the rate has words of its own, or a page
       return error(
         'ERR_SECRET_UNAVAILABLE',
-        said === '' && Array.isArray(answer.body?.['errors'])
+        isBehind(answer)
           ? `${origin} has not caught up with its cluster (status 429)`
           : `${origin} limits the rate of requests${againIn(answer)}`,
         { repeat: 'any' },

@@ -217,6 +217,13 @@ export function vaultLogin({
         'Write its config on the server.',
         { status },
       );
+    if (status === 400 && cannotAsk.test(said))
+      return failed(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} cannot reach whom it asks about ${method}`,
+        "Start the issuer or directory that the method's config names, or let the server reach it.",
+        { status },
+      );
     return failed(
       'ERR_SECRET_UNAUTHENTICATED',
       `${origin} refused ${method} (status ${status})`,
@@ -260,14 +267,15 @@ export function vaultLogin({
           ? refused(status, result.kind === 'answer' ? saidBy(result) : '')
           : errorOf(verdict, `${origin} did not answer ${method} as a login`);
       const repeat = verdict.kind === 'error' ? verdict.repeat : 'none';
+      const away = status === 400 && error.code === 'ERR_SECRET_UNAVAILABLE';
       // a 403 is what a method answers as well that cannot reach whom it asks
-      const mayRepeat = repeat === 'any' || (repeatable && (denied || repeat === 'read'));
+      const mayRepeat = repeat === 'any' || (repeatable && (denied || away || repeat === 'read'));
       const told = result.kind === 'answer' ? (result.retryAfter ?? 0) : 0;
       const delay = told + retryDelay(repeats);
       if (!mayRepeat || repeats >= maxRetries || delay >= context.timeLeft()) {
         const times = (before?.times ?? 0) + 1;
         const until = clock.monotonic() + Math.min(1_000 * 2 ** (times - 1), 60_000);
-        if (denied || status === 400) refusal = { login: same, error, times, until };
+        if (denied || (status === 400 && !away)) refusal = { login: same, error, times, until };
         throw error;
       }
       await wait(delay, undefined, { signal: context.signal, ref: false }).catch(() => {
@@ -292,6 +300,9 @@ interface PreparedLogin extends Omit<VaultLogin, 'body'> {
   readonly body: string;
   readonly repeatable: boolean;
 }
+
+/** A method that could not ask: for an issuer's keys, or, in Go's words, whoever it is connected to. */
+const cannotAsk = /fetching keys|dial (?:tcp|udp)|i\/o timeout/;
 
 /** Milliseconds: 100, 200, 400, … and half as much again at random. */
 function retryDelay(repeats: number): number {

@@ -4,7 +4,7 @@
  * anything twice.
  */
 import type { VaultAddress } from './connection-settings.ts';
-import { saidBy } from './vault-errors.ts';
+import { isBehind, saidBy } from './vault-errors.ts';
 import { stateIndex } from './vault-index.ts';
 import type { VaultWire, WireCall, WireResult } from './vault-wire.ts';
 
@@ -144,9 +144,9 @@ function isUseless(result: WireResult, { changes }: Pick<Request, 'changes'>): b
     // a standby that has not heard yet that a fresh mount is ready
     case 400:
       return saidBy(result).includes('upgrade from non-versioned');
-    // a node that is behind; a quota has words
+    // a quota is not got round
     case 429:
-      return saidBy(result) === '';
+      return isBehind(result);
     // a sealed node; for a change the seal may have come in the middle of it
     case 503:
     case 502:

@@ -29,7 +29,7 @@ import { type AcceptedLogin, type SendOnce, vaultLogin } from './vault-login.ts'
 import type { TokenSetting } from './vault-settings.ts';
 
 export interface SessionOptions {
-  readonly setting: Exclude<TokenSetting, { kind: 'file' | 'helper' | 'client' }>;
+  readonly setting: Extract<TokenSetting, { kind: 'text' | 'login' }>;
   /** Whether a token that was given may have counted uses: it is not looked up then, nor renewed. */
   readonly countedUses: boolean;
   readonly send: SendOnce;

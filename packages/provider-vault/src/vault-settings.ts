@@ -27,6 +27,12 @@ export interface VaultProviderOptions extends VaultConnectionOptions {
    */
   readonly tokenHelper?: boolean;
   /**
+   * An agent or proxy at the address puts the token of its own login into requests that have none
+   * (`use_auto_auth_token`), so none is sent. Default: true where the address is that of
+   * `VAULT_AGENT_ADDR` and there is no token, else false.
+   */
+  readonly agentToken?: boolean;
+  /**
    * The uses of the given token are counted (`num_uses`), and that is meant: it is then neither looked
    * up nor renewed, which would take uses. Default false: such a token is refused as soon as it is known
    * to be one, since a program that lives on would lose it at a moment that nobody chose.
@@ -78,7 +84,9 @@ export type TokenSetting =
       readonly env: Variables;
       /** Is given the names of those that a credential came from. */
       readonly variables: Set<string>;
-    };
+    }
+  /** None is sent: an agent in between has its own. */
+  | { readonly kind: 'agent' };
 
 /** The checked settings of a provider. */
 export interface VaultSettings extends ConnectionSettings {
@@ -167,7 +175,7 @@ function checkTypes(options: VaultProviderOptions, wrong: Wrong): void {
   // the root namespace is '' to some
   if (namespace !== undefined && typeof namespace !== 'string')
     throw wrong('the option namespace is not a text', 'Give a text, or leave it out.');
-  for (const name of ['tokenHelper', 'countedUses'] as const) {
+  for (const name of ['tokenHelper', 'countedUses', 'agentToken'] as const) {
     const value: unknown = options[name];
     if (value !== undefined && typeof value !== 'boolean')
       throw wrong(`the option ${name} is neither true nor false`, 'Leave it out.');
@@ -224,7 +232,14 @@ function resolveToken(
   wrong: Wrong,
 ): TokenSetting {
   if (client) {
-    for (const option of ['token', 'tokenFile', 'tokenHelper', 'auth', 'namespace'] as const)
+    for (const option of [
+      'token',
+      'tokenFile',
+      'tokenHelper',
+      'agentToken',
+      'auth',
+      'namespace',
+    ] as const)
       if (options[option] !== undefined)
         throw wrong(
           `the options client and ${option} are both given`,
@@ -234,6 +249,12 @@ function resolveToken(
   }
   if (options.token !== undefined && options.tokenFile !== undefined)
     throw wrong('the options token and tokenFile are both given', 'Give one of them.');
+  if (options.agentToken) {
+    for (const option of ['token', 'tokenFile', 'tokenHelper', 'auth'] as const)
+      if (options[option])
+        throw wrong(`the options agentToken and ${option} are both given`, 'Give one of them.');
+    return { kind: 'agent' };
+  }
   if (options.auth) {
     if (options.token !== undefined || options.tokenFile !== undefined || options.tokenHelper)
       throw wrong('the option auth is given, and a token as well', 'Give one of them.');
@@ -254,6 +275,8 @@ function resolveToken(
   }
   if (options.tokenHelper)
     return { kind: 'helper', file: findVariable(env, 'TOKEN_PATH')?.value || undefined };
+  const agent = options.address === undefined && findVariable(env, 'AGENT_ADDR')?.value;
+  if (agent && options.agentToken === undefined) return { kind: 'agent' };
   throw wrong(
     'there is no token: the options token, tokenFile and auth and the variable VAULT_TOKEN are all missing',
     'Set VAULT_TOKEN, or give tokenFile or auth.',

@@ -667,6 +667,39 @@ describe('JWT', () => {
     expect(unknown.message).toContain('knows no such role');
   });
 
+  test('whose issuer the server cannot ask is unavailable: nobody is blamed, and nothing waits', async () => {
+    const keys = JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] });
+    const issuer = createServer((_request, response) => response.end(keys));
+    const start = (port = 0) =>
+      new Promise<void>((resolve) => issuer.listen(port, '127.0.0.1', resolve));
+    const stop = () => {
+      issuer.close();
+      issuer.closeAllConnections();
+    };
+    await start();
+    endings.push(stop);
+    const { port } = issuer.address() as AddressInfo;
+    await server.request('POST', 'sys/auth/issued', { type: 'jwt' });
+    await server.request('POST', 'auth/issued/config', { jwks_url: `http://127.0.0.1:${port}/` });
+    await server.request('POST', 'auth/issued/role/shop', {
+      role_type: 'jwt',
+      user_claim: 'sub',
+      bound_audiences: ['vault'],
+      token_policies: policy,
+    });
+    stop();
+    const relay = await relayed();
+    const token = jwt();
+    const auth = jwtAuth({ role: 'shop', jwt: token, mount: 'issued' });
+    const provider = open(auth, { address: relay.address });
+    const error = await failureOf(provider.read('all', context()), token);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', status: 400, retryable: true });
+    expect(error.message).toContain('cannot reach whom it asks about the JWT login');
+    expect(relay.count('POST auth/issued/login')).toBe(3);
+    await start(port);
+    expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
+  });
+
   test('a method of your own: a key of the machine signs', async () => {
     const keyFile = await written(
       'machine.key',

@@ -2,6 +2,7 @@
  * The built package in processes of its own: what only shows there.
  */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -152,6 +153,11 @@ test("a developer's own token is used on demand alone, and after any other", asy
   try {
     await writeFile(join(home, '.vault-token'), `  ${token}\n`);
     await writeFile(join(home, 'elsewhere'), `wrong-${token}`);
+    // a program that these files name is Vault's own way to keep a token, and is not run
+    const ran = join(home, 'ran');
+    await writeFile(join(home, 'helper'), `#!/bin/sh\ntouch ${ran}\n`, { mode: 0o755 });
+    for (const name of ['.vault', '.bao'])
+      await writeFile(join(home, name), `token_helper = "${join(home, 'helper')}"\n`);
     const source = (options: string) => `${start(options)}
 const batch = await provider.read('all', context).catch(({ code }) => ({ code }));
 console.log(JSON.stringify(batch.code ?? [...batch.entries.keys()]));`;
@@ -163,6 +169,7 @@ console.log(JSON.stringify(batch.code ?? [...batch.entries.keys()]));`;
     expect((await run(helper, elsewhere)).result).toBe(refused);
     expect((await run(helper, { ...env, VAULT_TOKEN: `wrong-${token}` })).result).toBe(refused);
     await expect(run(source('{}'), env)).rejects.toThrow('ERR_SECRET_CONFIG');
+    expect(existsSync(ran)).toBe(false);
   } finally {
     await rm(home, { recursive: true });
   }

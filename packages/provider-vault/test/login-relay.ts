@@ -12,8 +12,8 @@ interface RelayedRequest {
   readonly body: string;
 }
 
-/** What becomes of a request: a status instead of the server's answer, or its answer lost. */
-export type Interference = number | 'lose-answer' | 'reset' | undefined;
+/** What becomes of a request: a status or a body instead of the server's answer, or its answer lost. */
+export type Interference = number | object | 'lose-answer' | 'reset' | undefined;
 
 export interface LoginRelay {
   readonly address: string;
@@ -47,6 +47,7 @@ export async function loginRelay(address: string): Promise<LoginRelay> {
       outgoing.writeHead(fate, { 'Content-Type': 'application/json' });
       return void outgoing.end(fate === 403 ? '{"errors":["permission denied"]}' : '{"errors":[]}');
     }
+    if (typeof fate === 'object') return void outgoing.end(JSON.stringify(fate));
     const onward = request({ hostname, port, path, method, headers }, (answer) => {
       if (fate === 'lose-answer') {
         answer.resume().on('end', () => incoming.socket.resetAndDestroy());

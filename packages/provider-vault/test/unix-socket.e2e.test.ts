@@ -17,7 +17,15 @@ import {
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vaultProvider } from '../src/index.ts';
-import { canary, context, failureOf, freshPath, tokenFor, writePolicy } from './harness.ts';
+import {
+  canary,
+  context,
+  eventually,
+  failureOf,
+  freshPath,
+  tokenFor,
+  writePolicy,
+} from './harness.ts';
 
 let server: VaultServer;
 let folder = '';
@@ -30,13 +38,32 @@ beforeAll(async () => {
   server = await startVaultServer({ external: false });
   folder = await mkdtemp(join(tmpdir(), 'keyfall-'));
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
-  ({ token } = await tokenFor(server, writePolicy('secret', path)));
+  let policy = '';
+  ({ token, policy } = await tokenFor(server, writePolicy('secret', path)));
   const socket = join(folder, 'agent.sock');
   const config = join(folder, 'agent.hcl');
+  await server.request('POST', 'sys/auth/approle', { type: 'approle' });
+  await server.request('POST', 'auth/approle/role/agent', { token_policies: policy });
+  for (const [name, method] of [
+    ['role-id', 'GET'],
+    ['secret-id', 'POST'],
+  ] as const) {
+    const { body } = await server.request(method, `auth/approle/role/agent/${name}`);
+    await writeFile(join(folder, name), String(body.data?.[name.replace('-', '_')]));
+  }
   await writeFile(
     config,
     `vault { address = "${server.address}" }
-api_proxy {}
+api_proxy { use_auto_auth_token = true }
+auto_auth {
+  method "approle" {
+    config = {
+      role_id_file_path = "${join(folder, 'role-id')}"
+      secret_id_file_path = "${join(folder, 'secret-id')}"
+      remove_secret_id_file_after_reading = false
+    }
+  }
+}
 listener "unix" {
   address = "${socket}"
   tls_disable = true
@@ -91,6 +118,38 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       await provider.close?.();
     },
   );
+});
+
+describe.each(['direct', 'node-vault'] as const)('without a token, by wire %s', (wire) => {
+  test.each(['VAULT_AGENT_ADDR', 'agentToken'])("the agent's own is used: %s", async (by) => {
+    const address = `unix://${join(folder, 'agent.sock')}`;
+    const provider =
+      by === 'agentToken'
+        ? vaultProvider({ path, wire, address, agentToken: true, env: {} })
+        : vaultProvider({ path, wire, env: { [by]: address } });
+    // the agent listens before it has logged in
+    await eventually(async () => {
+      const { entries } = await provider.read('all', context());
+      expect(entries.get('A')).toMatchObject({ value });
+    });
+    const checks = await provider.check?.(context());
+    expect(checks?.filter(({ state }) => state === 'failing')).toEqual([]);
+    await provider.close?.();
+  });
+
+  test('a server that nothing stands before says so, and is told none', async () => {
+    const provider = vaultProvider({
+      path,
+      wire,
+      address: server.address,
+      agentToken: true,
+      env: { VAULT_TOKEN: token },
+    });
+    const error = await failureOf(provider.read('all', context()), token);
+    expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+    expect(error.hint).toContain('use_auto_auth_token');
+    await provider.close?.();
+  });
 });
 
 test("the agent's 412 is for requests without the header, so it was sent; one that lost it is told", async () => {

@@ -133,6 +133,11 @@ describe('a read stays at a node that', () => {
       'ERR_SECRET_UNAVAILABLE',
     ],
     [
+      'has a gateway in front that keeps one',
+      { kind: 'status', status: 429, body: '<h1>Too many requests</h1>' },
+      'ERR_SECRET_UNAVAILABLE',
+    ],
+    [
       'denies',
       {
         kind: 'status',

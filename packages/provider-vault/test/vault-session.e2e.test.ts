@@ -156,7 +156,7 @@ describe('renewal', () => {
   test('is counted from before the login was sent, however long the answer took', async () => {
     const { read, clock, relay, asked } = await loggedIn({ token_ttl: '60s' });
     relay.interfere(({ line }) => {
-      if (line === login) void clock.advance(9_000);
+      if (line === login) void clock.suspend(9_000);
       return undefined;
     });
     await read();
@@ -165,6 +165,20 @@ describe('renewal', () => {
     expect(relay.count(renewal)).toBe(0);
     await clock.advance(4_000);
     await asked(renewal, 1);
+  });
+
+  test('takes the time of its answer, and no other token that it names', async () => {
+    const { read, clock, relay, asked, tokens } = await loggedIn();
+    await read();
+    const auth = { client_token: canary(), lease_duration: 7_200, renewable: true };
+    relay.interfere(({ line }) => (line === renewal ? { auth } : undefined));
+    await clock.advance(0.75 * hour);
+    await asked(renewal, 1);
+    await settled(clock);
+    await clock.advance(1.3 * hour);
+    expect(relay.count(renewal)).toBe(1);
+    await read();
+    expect(tokens()).toHaveLength(1);
   });
 
   test('never keeps the process alive, whatever it waits for', async () => {

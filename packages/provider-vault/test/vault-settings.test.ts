@@ -346,6 +346,17 @@ test.each<[string, VaultProviderOptions, string[]]>([
   ['a file by number', { path: 'x', tokenFile: 7 as never }, ['the option tokenFile']],
   ['a file of nothing', { path: 'x', tokenFile: '' }, ['the option tokenFile']],
   ['the helper by text', { path: 'x', tokenHelper: 'false' as never }, ['the option tokenHelper']],
+  ['an agent and a token', { ...base, agentToken: true }, ['the options agentToken and token']],
+  [
+    'an agent that has no token of its own',
+    { path: 'x', agentToken: false, env: { VAULT_AGENT_ADDR: 'https://a.test' } },
+    ['there is no token'],
+  ],
+  [
+    'an address of its own beside that of the agent',
+    { path: 'x', address: 'https://b.test', env: { VAULT_AGENT_ADDR: 'https://a.test' } },
+    ['there is no token'],
+  ],
   ['counted by text', { ...base, countedUses: 'no' as never }, ['the option countedUses']],
   [
     'counted uses of a login',
@@ -376,6 +387,19 @@ test.each(['two words', 'tab\there', 'line\nhere', 'ключ-ключ', 'nul\0he
     expect(errorOf({ path: 'shop', env: { BAO_TOKEN: token } }, token)).toContain('BAO_TOKEN');
   },
 );
+
+test("an agent's own token is used where its address is the variable's and there is no other", () => {
+  const env = { BAO_AGENT_ADDR: 'unix:///run/agent.sock' };
+  expect(settings(env, { path: 'shop' }).token).toEqual({ kind: 'agent' });
+  expect(settings({ ...env, VAULT_TOKEN: 'own' }, { path: 'shop' }).token).toMatchObject({
+    token: 'own',
+  });
+  expect(
+    settings({ VAULT_ADDR: 'https://a.test' }, { path: 'shop', agentToken: true }),
+  ).toMatchObject({
+    token: { kind: 'agent' },
+  });
+});
 
 test('blanks around a token are no part of it', () => {
   expect(settings({}, { path: 'shop', token: ' hvs.abc\n' }).token).toMatchObject({

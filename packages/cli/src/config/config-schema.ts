@@ -44,6 +44,7 @@ const vaultConnection = {
   tokenFile: z.string().optional(),
   tokenHelper: z.boolean().optional(),
   countedUses: z.boolean().optional(),
+  agentToken: z.boolean().optional(),
   profile: z.string().optional(),
   namespace: z.string().optional(),
   maxRetries: z.int().min(0).optional(),

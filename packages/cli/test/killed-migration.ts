@@ -154,3 +154,20 @@ export async function survives(where: KilledMigrations, step: number): Promise<v
   expect(await stored()).toEqual(theirs);
   expect(await readFile(file, 'utf8')).toBe(before(path));
 }
+
+/** Kills a migration at the step, and undoes it at once. */
+export async function isUndone(where: KilledMigrations, step: number): Promise<void> {
+  const { cwd, path, stored } = await shop(where);
+  expect(await killedAt(where, cwd, step)).toBe(137);
+  const journal = (await readdir(cwd)).find((name) => name.endsWith('.journal'));
+  if (journal !== undefined) {
+    const { state } = JSON.parse(await readFile(join(cwd, journal), 'utf8'));
+    const restored = restoreCommand(join(cwd, journal.replace(/\.journal$/, '')), { yes: true });
+    // what it wrote may be half of a backup, and must not come in the place of the whole
+    if (state === 'started')
+      await expect(restored).rejects.toMatchObject({ code: 'ERR_SECRET_CONFLICT' });
+    else expect(await restored).toBe(0);
+  }
+  expect(await stored()).toEqual(theirs);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(before(path));
+}

@@ -4,6 +4,7 @@
  */
 import { expect, test, vi } from 'vitest';
 import {
+  isUndone,
   type KilledMigrations,
   killedMigrations,
   restoreStepsOf,
@@ -44,6 +45,10 @@ test('a migration that is killed at any step is taken up, and can be undone', as
   const steps = await stepsOf(where);
   expect(steps.length).toBeGreaterThan(60);
   expect(await failuresAt(steps, survives)).toEqual([]);
+}, 120_000);
+
+test('a migration that is killed at any step can be undone at once', async () => {
+  expect(await failuresAt(await stepsOf(where), isUndone)).toEqual([]);
 }, 120_000);
 
 test('a restore that is killed at any step ends when it is run again', async () => {

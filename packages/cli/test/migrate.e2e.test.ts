@@ -334,6 +334,20 @@ test('a restore leaves a name alone that somebody changed since', async () => {
   expect(await vault.stored()).toEqual({ version: 3, data: { A: 'changed' } });
 });
 
+test('how to undo it is a command that can be typed as it is', async () => {
+  const cwd = await folderWith();
+  await writeFile(join(cwd, "it's prod.env"), 'A=1\n');
+  const { VAULT_SECRET_PATH: path = '', ...env } = vault.env;
+  const profiled = { ...env, VAULT_SECRET_PATH: `${path.slice(0, -1)}{profile}` };
+  const args = ['--profile', path.slice(-1), 'migrate', "it's prod.env", '--yes'];
+  const { stderr } = await keyfall(args, { cwd, env: profiled });
+  const [, undo = ''] = /keyfall (migrate --restore .*)\n/.exec(stderr) ?? [];
+  const { stdout } = await promisify(execFile)('bash', ['-c', `printf '%s\\0' ${undo}`]);
+  const typed = stdout.split('\0').slice(0, -1);
+  expect(await keyfall([...typed, '--yes'], { cwd, env: profiled })).toMatchObject({ code: 0 });
+  expect((await vault.stored())?.data).toEqual({});
+});
+
 test('a linked .env stays a link', async () => {
   const cwd = await folderWith();
   await mkdir(join(cwd, 'real'));

@@ -6,6 +6,7 @@ import { SecretError } from '@keyfall/core';
 import { type EndpointOptions, resolveEndpoints } from '../migration/endpoints.ts';
 import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
 import { openTarget } from '../migration/target.ts';
+import { quoted, settingsFlags } from '../shown-command.ts';
 import { printJson } from '../terminal.ts';
 
 /** Options of `keyfall migrate`. */
@@ -31,8 +32,9 @@ export async function migrateCommand(options: MigrateCommandOptions): Promise<nu
   if (source.kind === 'store' && options.activate) refuse('--activate', 'a file that is migrated');
   const target = openTarget(provider);
   const ends = [
-    ...(from !== undefined && source.kind === 'store' ? ['--from', from] : []),
-    ...(to === undefined ? [] : ['--to', to]),
+    ...(from !== undefined && source.kind === 'store' ? ['--from', quoted(from)] : []),
+    ...(to === undefined ? [] : ['--to', quoted(to)]),
+    ...settingsFlags(options),
   ];
   try {
     const result = await migrate(source, target, { ...options, isSettingsVault, ends });

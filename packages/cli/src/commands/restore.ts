@@ -32,12 +32,19 @@ export interface RestoreOptions extends SettingsOptions {
  * is left alone; so is one whose value before nobody keeps. 1 if there is any.
  *
  * @param path - a file's backup, or the journal of a migration between stores
- * @throws `ERR_SECRET_CONFIG` without a journal, or if the settings name another store by now
+ * @throws `ERR_SECRET_CONFIG` without a journal, or if the settings name another store by now;
+ *   `ERR_SECRET_CONFLICT` if the migration had written nothing
  */
 export async function restoreCommand(path: string, options: RestoreOptions): Promise<number> {
   const isOfStores = path.endsWith('.journal');
   const journalFile = isOfStores ? path : journalPath(path);
   const journal = await readJournal(journalFile);
+  if (journal.state === 'started')
+    throw new SecretError(
+      'ERR_SECRET_CONFLICT',
+      `${printable(path)} is of a migration that ended before anything was written, and may be half of a backup`,
+      { hint: 'There is nothing to undo: the next keyfall migrate clears it away.' },
+    );
   const source = isOfStores ? journal.source : fileOf(journal.source, path);
   const backup = isOfStores ? undefined : await readSource(path);
   const { values } = backup ?? (await resolveStoreSource(options, source));

@@ -4,6 +4,7 @@
  * capitals.
  */
 import type { ProviderCheck } from '@keyfall/core';
+import { quoted } from '../shown-command.ts';
 
 interface Remedy {
   readonly subject: RegExp;
@@ -228,9 +229,4 @@ function fileOf({ subject }: ProviderCheck): string {
 
 function baseOf({ subject }: ProviderCheck): string {
   return subject.replace(/^git and /, '').replace(/.*\//, '');
-}
-
-/** Text as one word of a shell. */
-export function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -3,7 +3,7 @@
  * settings, for the same server, and with the variable that counts there.
  */
 import type { SettingsOptions } from '../settings.ts';
-import { quoted } from './remedies.ts';
+import { quoted, settingsFlags } from '../shown-command.ts';
 
 /** Where a command is typed. */
 export interface Shell {
@@ -18,7 +18,7 @@ export interface Shell {
 /** The command for that place. */
 export function typedCommand(command: string, shell: Shell): string {
   if (command.startsWith('keyfall '))
-    return ['keyfall', ...flagsOf(shell.options), command.slice('keyfall '.length)].join(' ');
+    return ['keyfall', ...settingsFlags(shell.options), command.slice('keyfall '.length)].join(' ');
   const ours = command.replace(/\bexport VAULT_(\w+)=/g, (whole, setting) =>
     isSet(`BAO_${setting}`) ? `export BAO_${setting}=` : whole,
   );
@@ -28,16 +28,6 @@ export function typedCommand(command: string, shell: Shell): string {
   if (!asksServer || address === undefined || isAsked(address) || !mayBeNamed(address, shell))
     return ours;
   return `export ${isSet('BAO_ADDR') ? 'BAO' : 'VAULT'}_ADDR=${quoted(address)} && ${ours}`;
-}
-
-function flagsOf({ config, profile, dotenv, tokenHelper }: SettingsOptions): string[] {
-  return [
-    ...(config === false ? ['--no-config'] : []),
-    ...(typeof config === 'string' ? ['--config', quoted(config)] : []),
-    ...(profile === undefined ? [] : ['--profile', quoted(profile)]),
-    ...(dotenv === undefined ? [] : ['--dotenv', quoted(dotenv)]),
-    ...(tokenHelper ? ['--token-helper'] : []),
-  ];
 }
 
 /** Whether the variable is there: a `BAO_X` wins over its `VAULT_X` even if it is set to nothing. */

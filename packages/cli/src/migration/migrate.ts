@@ -13,7 +13,7 @@ import {
   report,
   writeLine,
 } from '../terminal.ts';
-import { carryOut, type Done } from './carry-out.ts';
+import { carryOut, type Done, type EndsOptions } from './carry-out.ts';
 import { chooseForConflicts } from './choose.ts';
 import {
   type Draft,
@@ -25,7 +25,13 @@ import {
   turnsVaultOn,
 } from './draft.ts';
 import { changedMeanwhile, holding } from './files.ts';
-import { findInterrupted, type MigrationRecord, subjectOf, undoArgument } from './interrupted.ts';
+import {
+  findInterrupted,
+  type MigrationRecord,
+  subjectOf,
+  undoArgument,
+  undoCommand,
+} from './interrupted.ts';
 import { type MigrationPlan, namesOf } from './plan.ts';
 import { assertSelected, checkGit, checkRights, type PreflightOptions } from './preflight.ts';
 import { showProgress } from './progress.ts';
@@ -34,13 +40,11 @@ import { type MigrationSource, surprises } from './source.ts';
 import type { MigrationTarget } from './target.ts';
 
 /** How to migrate. */
-export interface MigrateOptions extends DraftOptions, PreflightOptions {
+export interface MigrateOptions extends DraftOptions, PreflightOptions, EndsOptions {
   /** Do not ask. */
   readonly yes?: boolean;
   /** Whether the store is the Vault that `USE_VAULT=true` turns on. Default: yes. */
   readonly isSettingsVault?: boolean;
-  /** The options that name both ends once more, for who is told how to undo it: `--to sops`. */
-  readonly ends?: readonly string[];
 }
 
 /** What happened, as `--json` prints it. */
@@ -186,7 +190,7 @@ function summaryOf(
   return summary({
     written: draft.plan.changes.size,
     label: target.label,
-    undo: [undoArgument(source, record), ...ends].join(' '),
+    undo: undoCommand(source, record, ends),
     lost: unrecoverable(record, target),
     isElsewhere: !isSettingsVault,
     ...(source.kind === 'file' && {

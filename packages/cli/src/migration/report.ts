@@ -36,7 +36,7 @@ export function nothingToDo(plan: MigrationPlan, target: string): string {
 export interface MigrationOutcome {
   readonly written: number;
   readonly label: string;
-  /** What `--restore` takes, and the options that name the two ends. */
+  /** The command that undoes it. */
   readonly undo: string;
   /** Names whose other value nobody can bring back. */
   readonly lost: readonly string[];
@@ -73,7 +73,7 @@ export function summary(outcome: MigrationOutcome): string {
         : `${file.path} still answers if the store cannot be asked; --purge removes its plain text`,
     );
   }
-  next.push(`to undo all of it: keyfall migrate --restore ${undo}`);
+  next.push(`to undo all of it: ${undo}`);
   if (lost.length > 0)
     next.push(`it does not bring back what ${listNames(lost)} held: the store keeps no versions`);
   const done =

@@ -7,7 +7,7 @@ import { type EndpointOptions, resolveEndpoints } from '../migration/endpoints.t
 import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
 import { openTarget } from '../migration/target.ts';
 import { quoted, settingsFlags } from '../shown-command.ts';
-import { printJson } from '../terminal.ts';
+import { printJson, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall migrate`. */
 export interface MigrateCommandOptions
@@ -19,7 +19,9 @@ export interface MigrateCommandOptions
 /** Migrates, and returns 0 if the store holds it all afterwards (or would, with `dryRun`). */
 export async function migrateCommand(options: MigrateCommandOptions): Promise<number> {
   const { from, to } = options;
-  const { source, destination } = await resolveEndpoints(options);
+  const { source, destination } = await waitingFor('reading what is to be moved', () =>
+    resolveEndpoints(options),
+  );
   const { provider, isSettingsVault } = destination;
   const refuse = (option: string, what: string) => {
     throw new SecretError('ERR_SECRET_CONFIG', `${option} is for ${what}`, {

@@ -17,7 +17,15 @@ import {
 import { readSource } from '../migration/source.ts';
 import { type MigrationTarget, openTarget, verify } from '../migration/target.ts';
 import type { SettingsOptions } from '../settings.ts';
-import { countNames, listNames, notice, printable, printJson, report } from '../terminal.ts';
+import {
+  countNames,
+  listNames,
+  notice,
+  printable,
+  printJson,
+  report,
+  waitingFor,
+} from '../terminal.ts';
 
 /** Options of a restore. */
 export interface RestoreOptions extends SettingsOptions {
@@ -61,10 +69,12 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
         },
       );
     const file = backup && printable(source);
-    const undoing = await planUndoing(journal, values, target);
+    const undoing = await waitingFor(`reading ${target.label}`, () =>
+      planUndoing(journal, values, target),
+    );
     if (!options.yes) await confirm(questionOf(undoing, file, target));
     await holding(isOfStores ? 'keyfall-migration' : source, async (now) => {
-      await undo(target, undoing);
+      await waitingFor('undoing', () => undo(target, undoing));
       if (backup === undefined) return undefined;
       // edits since then are not lost
       if (now !== undefined && !now.equals(backup.bytes)) {

@@ -8,7 +8,15 @@ import { SecretError, type SecretProvider } from '@keyfall/core';
 import { openChain } from '../cli-chain.ts';
 import { resolveSelection } from '../selection.ts';
 import { configFile, configuredParts, type SettingsOptions } from '../settings.ts';
-import { countNames, listNames, notice, printable, printJson, report } from '../terminal.ts';
+import {
+  countNames,
+  listNames,
+  notice,
+  printable,
+  printJson,
+  report,
+  waitingFor,
+} from '../terminal.ts';
 
 /** Options of `keyfall snapshot`. */
 export interface SnapshotOptions extends SettingsOptions {
@@ -43,7 +51,9 @@ export async function snapshotCommand(path: string, options: SnapshotOptions): P
   const config = configFile(options);
   const { packageOf } = await import('../config/make-providers.ts');
   const sops = await packageOf('sops', config ?? join(process.cwd(), 'keyfall.config.js'));
-  const { values, left } = await resolved(path, options, config);
+  const { values, left } = await waitingFor('asking each provider', () =>
+    resolved(path, options, config),
+  );
   await (sops['encryptSopsFile'] as EncryptSopsFile)(path, values, { ageRecipients: recipients });
   const shown = printable(path);
   report(

@@ -11,6 +11,7 @@ import {
   listNames,
   notice,
   report,
+  waitingFor,
   writeLine,
 } from '../terminal.ts';
 import { carryOut, type Done, type EndsOptions } from './carry-out.ts';
@@ -77,7 +78,7 @@ export async function migrate(
 ): Promise<MigrateResult> {
   const { dryRun = false, yes = false } = options;
   assertSelected(source, options.select);
-  let draft = await drawUp(source, target, options);
+  let draft = await waitingFor(`reading ${target.label}`, () => drawUp(source, target, options));
   for (const surprise of surprises(source)) notice(surprise);
   const isInterrupted = (await findInterrupted(source)).length > 0;
   const result = (facts: Partial<MigrateResult>): MigrateResult => ({
@@ -97,7 +98,7 @@ export async function migrate(
     return result({});
   }
   await checkGit(source, options);
-  await checkRights(draft, source, target, options);
+  await waitingFor('asking what may be written', () => checkRights(draft, source, target, options));
   if (dryRun) {
     if (isInterrupted)
       notice('a migration was interrupted: the next run goes on with it, or clears it away.');

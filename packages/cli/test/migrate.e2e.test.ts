@@ -390,21 +390,6 @@ describe('what changes nothing', () => {
     expect(await vault.stored()).toBeUndefined();
   });
 
-  test('a token that may read and not write: denied, and no backup is left', async () => {
-    const cwd = await folderWith(dotenv);
-    const policy = await vault.server.createPolicy(
-      `path "${vault.mount}/data/${vault.path}" { capabilities = ["read"] }`,
-    );
-    const { token } = await vault.server.createToken({ policies: [policy] });
-    const result = await keyfall(['migrate', '--yes'], {
-      cwd,
-      env: { ...vault.env, VAULT_TOKEN: token },
-    });
-    expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining('denied') });
-    expect(result.output).not.toContain(canary);
-    expect(await readdir(cwd)).toEqual(['.env']);
-  });
-
   test('a .env too large for one request', async () => {
     const cwd = await folderWith(`BIG=${canary.repeat(80_000)}\n`);
     const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });

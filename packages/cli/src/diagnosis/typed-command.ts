@@ -42,7 +42,9 @@ function isAsked(address: string): boolean {
 
 /** Whoever types a token must not be sent in plain text to where a `.env`, perhaps a stranger's, says. */
 function mayBeNamed(address: string, { configuration }: Shell): boolean {
-  return (
-    configuration !== undefined || /^https:|^http:\/\/(127\.|localhost\b|\[::1\])/.test(address)
-  );
+  if (!URL.canParse(address)) return false;
+  const { protocol, hostname, username, password } = new URL(address);
+  if (username !== '' || password !== '') return false;
+  const isHere = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+  return configuration !== undefined || protocol === 'https:' || isHere;
 }

@@ -117,6 +117,10 @@ export async function migrate(
     notice(
       `what ${target.label} holds under ${listNames(lost)} cannot be brought back: it keeps no versions.`,
     );
+  if (draft.plan.changes.size > 0 && draft.held.revision === undefined)
+    notice(
+      `${target.label} has no conditional writes: what somebody else writes there at the same time may be lost.`,
+    );
   if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target));
 
   const progress = showProgress(draft.edited === undefined ? 3 : 4);
@@ -191,6 +195,7 @@ function summaryOf(
   return summary({
     written: draft.plan.changes.size,
     label: target.label,
+    isAtomic: target.isAtomic,
     undo: undoCommand(source, record, ends),
     lost: unrecoverable(record, target),
     isElsewhere: !isSettingsVault,

@@ -16,7 +16,7 @@ function failing(subject: string, message: string, mend: string): ProviderCheck 
 
 test.each(evil)('%j in what a provider wrote makes no command', (text) => {
   for (const finding of [
-    failing('mode of x', 'every user can read it', `chmod o-r ${text}`),
+    failing('content', 'every user can read it', `chmod o-r ${text}`),
     failing('path', 'is deleted', `bao kv undelete -mount=secret ${text}`),
   ])
     expect(commandFor(finding, undefined)).toBeUndefined();
@@ -30,6 +30,9 @@ test.each(evil.filter((text) => !text.includes('\n')))(
     const [print = '', redirection] = command.split(' >> ');
     expect(redirection).toBe('.gitignore');
     expect(execFileSync('bash', ['-c', print], { encoding: 'utf8' })).toBe(`\n${text}\n`);
+    const mode = failing(`mode of ${text}`, 'every user of this machine can read it (0644)', '');
+    const words = `chmod() { printf '%s|' "$@"; }; ${commandFor(mode, undefined)}`;
+    expect(execFileSync('bash', ['-c', words], { encoding: 'utf8' })).toBe(`o-r|${text}|`);
     const mounts = failing(
       'mount',
       'nothing is mounted at kv',

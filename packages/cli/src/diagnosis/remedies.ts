@@ -125,6 +125,11 @@ const remedies: readonly Remedy[] = [
     command: ({ mend = '' }) => harmless(/(?:^|: )((?:bao|keyfall) .+?)\.?$/.exec(mend)?.[1]),
   },
   {
+    subject: /^mode of /,
+    found: /every user/,
+    command: ({ subject }) => `chmod o-r ${quoted(subject.replace(/^mode of /, ''))}`,
+  },
+  {
     subject: /^git and /,
     found: /tracks it/,
     command: (finding) => {

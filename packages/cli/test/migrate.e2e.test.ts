@@ -390,10 +390,13 @@ describe('what changes nothing', () => {
     expect(await vault.stored()).toBeUndefined();
   });
 
-  test('a .env too large for one request', async () => {
-    const cwd = await folderWith(`BIG=${canary.repeat(80_000)}\n`);
+  test.each([
+    ['in bytes', `BIG=${canary.repeat(80_000)}\n`],
+    ['in names', Array.from({ length: 600 }, (_, at) => `NAME_${at}=${canary}\n`).join('')],
+  ])('a .env too large for one request %s is refused, and not split', async (_, text) => {
+    const cwd = await folderWith(text);
     const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
-    expect(result.code).not.toBe(0);
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('was not written') });
     expect(result.output).not.toContain(canary);
     expect(await vault.stored()).toBeUndefined();
     expect(await readdir(cwd)).toEqual(['.env']);

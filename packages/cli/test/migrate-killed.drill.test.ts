@@ -7,6 +7,8 @@ import {
   isUndone,
   type KilledMigrations,
   killedMigrations,
+  moveStepsOf,
+  moveSurvives,
   restoreStepsOf,
   restoreSurvives,
   stepsOf,
@@ -50,6 +52,12 @@ test('a migration that is killed at any step is taken up, and can be undone', as
 test('a migration that is killed at any step can be undone at once', async () => {
   expect(await failuresAt(await stepsOf(where), isUndone)).toEqual([]);
 }, 120_000);
+
+test('a migration between stores that is killed at any step is taken up, and can be undone', async () => {
+  const steps = await moveStepsOf(where);
+  expect(steps.length).toBeGreaterThan(40);
+  expect(await failuresAt(steps, moveSurvives)).toEqual([]);
+}, 300_000);
 
 test('a restore that is killed at any step ends when it is run again', async () => {
   const steps = await restoreStepsOf(where);

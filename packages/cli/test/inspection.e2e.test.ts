@@ -110,7 +110,7 @@ describe('status', () => {
   test('reads what cannot be checked', async () => {
     const cwd = await withConfig({ providers: [{ provider: 'env', prefix: 'SHOP_' }] });
     const { stdout } = await silently(['status'], { cwd, env: { SHOP_A: canary } });
-    expect(stdout).toMatch(/^env .*\n {2}ok {2}content {2}holds 1 names\n$/);
+    expect(stdout).toMatch(/^env .*\n {2}ok {2}content {2}holds 1 name\n$/);
   });
 });
 

@@ -3,7 +3,7 @@
  * the middle of a write, or before an answer. What must hold afterwards is asserted here.
  */
 import { spawn } from 'node:child_process';
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
@@ -153,4 +153,55 @@ export async function survives(where: KilledMigrations, step: number): Promise<v
   expect(await restoreCommand(join(cwd, backup), { yes: true })).toBe(0);
   expect(await stored()).toEqual(theirs);
   expect(await readFile(file, 'utf8')).toBe(before(path));
+}
+
+/** Kills a migration at the step, and undoes it at once. */
+export async function isUndone(where: KilledMigrations, step: number): Promise<void> {
+  const { cwd, path, stored } = await shop(where);
+  expect(await killedAt(where, cwd, step)).toBe(137);
+  const journal = (await readdir(cwd)).find((name) => name.endsWith('.journal'));
+  if (journal !== undefined) {
+    const { state } = JSON.parse(await readFile(join(cwd, journal), 'utf8'));
+    const restored = restoreCommand(join(cwd, journal.replace(/\.journal$/, '')), { yes: true });
+    // what it wrote may be half of a backup, and must not come in the place of the whole
+    if (state === 'started')
+      await expect(restored).rejects.toMatchObject({ code: 'ERR_SECRET_CONFLICT' });
+    else expect(await restored).toBe(0);
+  }
+  expect(await stored()).toEqual(theirs);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(before(path));
+}
+
+const move = ['--from', 'vault', '--to', 'dotenv:out.env', '--yes'];
+const moved = 'OLD=1\nDB_PASS=theirs\nOTHER=kept\n';
+
+/** A folder from which what Vault holds is moved into another `.env`. */
+async function movingFolder(where: KilledMigrations): Promise<string> {
+  const { path } = await shop(where);
+  const cwd = await folderWith(`VAULT_SECRET_PATH=${path}\n`);
+  await writeFile(join(cwd, 'out.env'), 'OLD=1\n', { mode: 0o600 });
+  return cwd;
+}
+
+/** The steps of a migration between stores that is left alone. */
+export async function moveStepsOf(where: KilledMigrations): Promise<readonly string[]> {
+  const cwd = await movingFolder(where);
+  expect(await killedAt(where, cwd, 0, move)).toBe(0);
+  return logOf(cwd);
+}
+
+/** Kills a migration between stores at the step, runs it again, and restores. */
+export async function moveSurvives(where: KilledMigrations, step: number): Promise<void> {
+  const cwd = await movingFolder(where);
+  const out = () => readFile(join(cwd, 'out.env'), 'utf8');
+  expect(await killedAt(where, cwd, step, move)).toBe(137);
+  expect(['OLD=1\n', moved]).toContain(await out());
+  expect(await killedAt(where, cwd, 0, move)).toBe(0);
+  expect(await out()).toBe(moved);
+  const left = (await readdir(cwd)).filter((name) => !['.env', 'out.env', 'log'].includes(name));
+  const [journal = '', ...others] = left.filter((name) => !/\.keyfall-lock(\.|$)/.test(name));
+  expect(others).toEqual([]);
+  expect(await readFile(join(cwd, journal), 'utf8')).not.toMatch(/theirs|kept/);
+  expect(await killedAt(where, cwd, 0, ['--restore', journal, ...move])).toBe(0);
+  expect(await out()).toBe('OLD=1\n');
 }

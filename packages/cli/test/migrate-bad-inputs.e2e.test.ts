@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { isSecretError, memoryProvider, type SecretProvider } from '@keyfall/core';
 import { vaultProvider } from '@keyfall/provider-vault';
-import { cuttingProxy } from '@keyfall/testkit';
+import { cuttingProxy, startVaultServer } from '@keyfall/testkit';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
@@ -253,6 +253,34 @@ describe('on a line that is cut', () => {
     isCut = false;
     proxy.set({ kind: 'pass' });
     expect(await run()).toMatchObject({ written: 1, fileChanged: true });
+    expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
+  });
+
+  test('by a server that dies after the write and comes back empty, the file is not purged', async () => {
+    const mortal = await startVaultServer({ external: false });
+    onTestFinished(() => mortal.stop());
+    const { address, token } = mortal;
+    const document = vaultProvider({ address, token, path: 'shop', maxRetries: 0 });
+    let writes = 0;
+    const provider: SecretProvider = {
+      ...document,
+      async write(changes, context) {
+        const receipt = await document.write?.(changes, context);
+        writes += 1;
+        if (writes === 1) await mortal.kill();
+        return receipt ?? { conditional: false };
+      },
+    };
+    const cwd = await folderWith(`A=${canary}\nB=2\n`);
+    const run = async () =>
+      migrate(await readSource(join(cwd, '.env')), openTarget(provider), options);
+    await expect(run()).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+    expect(writes).toBe(1);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\nB=2\n`);
+    await mortal.restart();
+    expect(await run()).toMatchObject({ written: 2, fileChanged: true });
+    const { body } = await mortal.request('GET', 'secret/data/shop');
+    expect(body.data?.['data']).toEqual({ A: canary, B: '2' });
     expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
   });
 

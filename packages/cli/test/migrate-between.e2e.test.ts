@@ -99,9 +99,9 @@ describe('from a .env to AWS', () => {
   afterAll(() => aws?.stop());
 
   test.each([
-    ['one JSON secret', 'aws:shop/prod'],
-    ['one secret a name', 'aws:names/*'],
-  ])('as %s; what is replaced is brought back', async (_, to) => {
+    ['one JSON secret', 'aws:shop/prod', 'in one write', false],
+    ['one secret a name', 'aws:names/*', 'name by name', true],
+  ])('as %s; what is replaced is brought back', async (_, to, how, mayLose) => {
     const awsEnv = {
       AWS_ENDPOINT_URL: aws.address,
       AWS_REGION: 'eu-central-1',
@@ -121,6 +121,9 @@ describe('from a .env to AWS', () => {
     });
     expect(second.code).toBe(0);
     expect(second.output).not.toMatch(/canary|USE_VAULT/);
+    expect(second.stderr).toContain(`2 names written to aws-secrets-manager`);
+    expect(second.stderr).toContain(`${how}, read back and compared.`);
+    expect(second.stderr.includes('has no conditional writes')).toBe(mayLose);
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('');
     const backup = /--restore (\S+)/.exec(second.stderr)?.[1] ?? '';
     const restored = await keyfall(['migrate', '--restore', backup, '--to', to, '--yes'], {

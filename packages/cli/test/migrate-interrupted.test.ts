@@ -56,7 +56,9 @@ async function run(cwd: string, provider: SecretProvider, options: Partial<Migra
 async function interrupted(content: string, values?: Readonly<Record<string, string>>) {
   const cwd = await folderWith(content);
   const { provider, comeBack } = leaving(values);
-  await expect(run(cwd, provider, { onConflict: 'overwrite' })).rejects.toThrow();
+  const ends = ['--to', 'memory'];
+  await expect(run(cwd, provider, { onConflict: 'overwrite', ends })).rejects.toThrow();
+  expect(said.at(-1)).toMatch(/ undo it with keyfall migrate --restore \S+ --to memory\.$/);
   comeBack();
   said.length = 0;
   return { cwd, provider };

@@ -4,8 +4,11 @@
  */
 import { expect, test, vi } from 'vitest';
 import {
+  isUndone,
   type KilledMigrations,
   killedMigrations,
+  moveStepsOf,
+  moveSurvives,
   restoreStepsOf,
   restoreSurvives,
   stepsOf,
@@ -45,6 +48,16 @@ test('a migration that is killed at any step is taken up, and can be undone', as
   expect(steps.length).toBeGreaterThan(60);
   expect(await failuresAt(steps, survives)).toEqual([]);
 }, 120_000);
+
+test('a migration that is killed at any step can be undone at once', async () => {
+  expect(await failuresAt(await stepsOf(where), isUndone)).toEqual([]);
+}, 120_000);
+
+test('a migration between stores that is killed at any step is taken up, and can be undone', async () => {
+  const steps = await moveStepsOf(where);
+  expect(steps.length).toBeGreaterThan(40);
+  expect(await failuresAt(steps, moveSurvives)).toEqual([]);
+}, 300_000);
 
 test('a restore that is killed at any step ends when it is run again', async () => {
   const steps = await restoreStepsOf(where);

@@ -2,7 +2,7 @@
  * Kills a migration where it matters most. `migrate-killed.drill.test.ts` does it at every step.
  */
 import { expect, test, vi } from 'vitest';
-import { killedMigrations, stepsOf, survives } from './killed-migration.ts';
+import { isUndone, killedMigrations, stepsOf, survives } from './killed-migration.ts';
 
 vi.mock('../src/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal.ts')>()),
@@ -13,7 +13,7 @@ vi.mock('../src/terminal.ts', async (original) => ({
 
 const where = killedMigrations();
 
-test('killed at a step that changes something, it is taken up and can be undone', async () => {
+test('killed at a step that changes something, it is taken up, or undone at once', async () => {
   const steps = await stepsOf(where);
   const stepsLike = (what: RegExp) =>
     steps.flatMap((step, at) => (what.test(step) ? [at + 1] : []));
@@ -29,4 +29,5 @@ test('killed at a step that changes something, it is taken up and can be undone'
   expect(chosen.every((step) => step > 0)).toBe(true);
   expect(backup).toBeLessThan(write);
   for (const step of chosen) await survives(where, step);
+  for (const step of [backup + 2, readBack, edit]) await isUndone(where, step);
 }, 60_000);

@@ -7,8 +7,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProviderCheck } from '@keyfall/core';
-import { expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { commandFor } from '../src/diagnosis/remedies.ts';
+import { typedCommand } from '../src/diagnosis/typed-command.ts';
 
 const evil = ['x; touch pwned', '$(touch pwned)', '`touch pwned`', "a'b", 'a && b', 'a\nb', '"'];
 
@@ -41,6 +42,9 @@ test.each(evil.filter((text) => !text.includes('\n')))(
       const assigned = `${typed}; printf %s "$${name}"`;
       expect(execFileSync('bash', ['-c', assigned], { encoding: 'utf8' })).toBe(text);
     }
+    const mode = failing({ code: 'readable-by-all', facts: { path: text } });
+    const words = `chmod() { printf '%s|' "$@"; }; ${commandFor(mode, undefined)}`;
+    expect(execFileSync('bash', ['-c', words], { encoding: 'utf8' })).toBe(`o-r|${text}|`);
   },
 );
 
@@ -92,4 +96,55 @@ test('the codes of the documentation are those that there are', async () => {
   );
   expect(mended.length).toBeGreaterThan(20);
   expect(mended.filter((code) => !documented.includes(code))).toEqual([]);
+});
+
+describe('a command as it has to be typed', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+  const unset = () => {
+    for (const name of ['BAO_ADDR', 'VAULT_ADDR']) vi.stubEnv(name, undefined);
+  };
+  const inDotenv = { options: {}, configuration: undefined };
+
+  test.each(evil)('has %j as a word of it', (text) => {
+    unset();
+    const address = `https://vault/${text}`;
+    const command = typedCommand('bao operator unseal', { ...inDotenv, address });
+    const shown = `bao() { printf %s "$VAULT_ADDR"; }; ${command}`;
+    expect(execFileSync('bash', ['-c', shown], { encoding: 'utf8' })).toBe(address);
+    const options = { dotenv: text, profile: text, config: text };
+    const ours = typedCommand('keyfall migrate', { ...inDotenv, options });
+    const words = `keyfall() { printf '%s\\0' "$@"; }; ${ours}`;
+    expect(execFileSync('bash', ['-c', words], { encoding: 'utf8' }).split('\0')).toEqual([
+      ...['--config', text, '--profile', text, '--dotenv', text, 'migrate', ''],
+    ]);
+  });
+
+  test.each([
+    ['of a .env, over TLS', inDotenv, 'https://vault:8200', true],
+    ['of a .env, on this machine', inDotenv, 'http://localhost:8200', true],
+    ['of a .env, in plain text', inDotenv, 'http://vault:8200', false],
+    ['of a .env, that only begins like it', inDotenv, 'http://localhost.evil.example', false],
+    ['of a .env, that only looks like it', inDotenv, 'http://127.0.0.1@evil.example', false],
+    ['of a .env, that is no address', inDotenv, 'http://127.evil.example', false],
+    ['with credentials', inDotenv, 'https://user:pass@vault:8200', false],
+    ['of a configuration', { ...inDotenv, configuration: 'c.json' }, 'http://vault:8200', true],
+  ])('names a server %s: %#', (_, shell, address, isNamed) => {
+    unset();
+    const command = typedCommand('bao secrets list', { ...shell, address });
+    expect(command).toBe(`${isNamed ? `export VAULT_ADDR=${address} && ` : ''}bao secrets list`);
+  });
+
+  test('names none that the environment names, and starts none elsewhere', () => {
+    unset();
+    const shell = { ...inDotenv, address: 'http://127.0.0.1:8200' };
+    expect(typedCommand('bao server -dev', shell)).toBe('bao server -dev');
+    vi.stubEnv('VAULT_ADDR', 'http://127.0.0.1:8200/');
+    expect(typedCommand('bao secrets list', shell)).toBe('bao secrets list');
+    vi.stubEnv('BAO_ADDR', '');
+    expect(typedCommand('bao secrets list', shell)).toBe(
+      'export BAO_ADDR=http://127.0.0.1:8200 && bao secrets list',
+    );
+  });
 });

@@ -4,8 +4,8 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { folderWith } from './keyfall.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { ageKey, folderWith, install } from './keyfall.ts';
 import { bin, onTerminal, typing } from './on-terminal.ts';
 
 /** What is typed at the shell: keyfall, built as it is. */
@@ -163,6 +163,25 @@ describe('names that the store holds with another value are asked about', () => 
       });
     }
   });
+});
+
+test('who waits for a slow store sees what for, and ends it with a Ctrl-C', async () => {
+  const slow = await startVaultServer({ external: false });
+  onTestFinished(() => slow.stop());
+  await slow.pause();
+  const cwd = await folderWith('A=1\n');
+  await install(cwd, '@keyfall/provider-sops');
+  const down = { ...env, VAULT_ADDR: slow.address, VAULT_SECRET_PATH: 'slow' };
+  for (const [args, shown] of [
+    [['migrate'], `reading vault (${slow.address}`],
+    [['migrate', '--from', 'vault', '--to', 'dotenv:b.env'], 'reading what is to be moved'],
+    [['snapshot', '--recipient', ageKey.recipient], 'asking each provider'],
+  ] as const) {
+    const { code } = await onTerminal(args, [[shown, '\u0003']], { cwd, env: down });
+    // Python's driver tells a signal as its negative number
+    expect([130, 256 - 2]).toContain(code);
+  }
+  await slow.resume();
 });
 
 test.each([

@@ -6,7 +6,8 @@ import { SecretError } from '@keyfall/core';
 import { type EndpointOptions, resolveEndpoints } from '../migration/endpoints.ts';
 import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
 import { openTarget } from '../migration/target.ts';
-import { printJson } from '../terminal.ts';
+import { quoted, settingsFlags } from '../shown-command.ts';
+import { printJson, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall migrate`. */
 export interface MigrateCommandOptions
@@ -18,7 +19,9 @@ export interface MigrateCommandOptions
 /** Migrates, and returns 0 if the store holds it all afterwards (or would, with `dryRun`). */
 export async function migrateCommand(options: MigrateCommandOptions): Promise<number> {
   const { from, to } = options;
-  const { source, destination } = await resolveEndpoints(options);
+  const { source, destination } = await waitingFor('reading what is to be moved', () =>
+    resolveEndpoints(options),
+  );
   const { provider, isSettingsVault } = destination;
   const refuse = (option: string, what: string) => {
     throw new SecretError('ERR_SECRET_CONFIG', `${option} is for ${what}`, {
@@ -31,8 +34,9 @@ export async function migrateCommand(options: MigrateCommandOptions): Promise<nu
   if (source.kind === 'store' && options.activate) refuse('--activate', 'a file that is migrated');
   const target = openTarget(provider);
   const ends = [
-    ...(from !== undefined && source.kind === 'store' ? ['--from', from] : []),
-    ...(to === undefined ? [] : ['--to', to]),
+    ...(from !== undefined && source.kind === 'store' ? ['--from', quoted(from)] : []),
+    ...(to === undefined ? [] : ['--to', quoted(to)]),
+    ...settingsFlags(options),
   ];
   try {
     const result = await migrate(source, target, { ...options, isSettingsVault, ends });

@@ -17,7 +17,15 @@ import {
 import { readSource } from '../migration/source.ts';
 import { type MigrationTarget, openTarget, verify } from '../migration/target.ts';
 import type { SettingsOptions } from '../settings.ts';
-import { countNames, listNames, notice, printable, printJson, report } from '../terminal.ts';
+import {
+  countNames,
+  listNames,
+  notice,
+  printable,
+  printJson,
+  report,
+  waitingFor,
+} from '../terminal.ts';
 
 /** Options of a restore. */
 export interface RestoreOptions extends SettingsOptions {
@@ -32,12 +40,19 @@ export interface RestoreOptions extends SettingsOptions {
  * is left alone; so is one whose value before nobody keeps. 1 if there is any.
  *
  * @param path - a file's backup, or the journal of a migration between stores
- * @throws `ERR_SECRET_CONFIG` without a journal, or if the settings name another store by now
+ * @throws `ERR_SECRET_CONFIG` without a journal, or if the settings name another store by now;
+ *   `ERR_SECRET_CONFLICT` if the migration had written nothing
  */
 export async function restoreCommand(path: string, options: RestoreOptions): Promise<number> {
   const isOfStores = path.endsWith('.journal');
   const journalFile = isOfStores ? path : journalPath(path);
   const journal = await readJournal(journalFile);
+  if (journal.state === 'started')
+    throw new SecretError(
+      'ERR_SECRET_CONFLICT',
+      `${printable(path)} is of a migration that ended before anything was written, and may be half of a backup`,
+      { hint: 'There is nothing to undo: the next keyfall migrate clears it away.' },
+    );
   const source = isOfStores ? journal.source : fileOf(journal.source, path);
   const backup = isOfStores ? undefined : await readSource(path);
   const { values } = backup ?? (await resolveStoreSource(options, source));
@@ -54,10 +69,12 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
         },
       );
     const file = backup && printable(source);
-    const undoing = await planUndoing(journal, values, target);
+    const undoing = await waitingFor(`reading ${target.label}`, () =>
+      planUndoing(journal, values, target),
+    );
     if (!options.yes) await confirm(questionOf(undoing, file, target));
     await holding(isOfStores ? 'keyfall-migration' : source, async (now) => {
-      await undo(target, undoing);
+      await waitingFor('undoing', () => undo(target, undoing));
       if (backup === undefined) return undefined;
       // edits since then are not lost
       if (now !== undefined && !now.equals(backup.bytes)) {

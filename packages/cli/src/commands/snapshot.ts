@@ -51,7 +51,7 @@ export async function snapshotCommand(path: string, options: SnapshotOptions): P
   const config = configFile(options);
   const { packageOf } = await import('../config/make-providers.ts');
   const sops = await packageOf('sops', config ?? join(process.cwd(), 'keyfall.config.js'));
-  const { values, left } = await waitingFor('reading the secrets', () =>
+  const { values, left } = await waitingFor('asking each provider', () =>
     resolved(path, options, config),
   );
   const encryptSopsFile = sops['encryptSopsFile'] as EncryptSopsFile;

@@ -10,6 +10,7 @@ import {
   type SecretProvider,
 } from '@keyfall/core';
 import { oneCall } from '../one-call.ts';
+import { countNames } from '../terminal.ts';
 import { commandFor } from './remedies.ts';
 import { type Shell, typedCommand } from './typed-command.ts';
 
@@ -79,7 +80,7 @@ async function readIt(provider: SecretProvider): Promise<Answer> {
       { silent: true },
     );
     for (const entry of entries.values()) if (isSecretError(entry)) throw entry;
-    const message = missingDocument?.description ?? `holds ${entries.size} names`;
+    const message = missingDocument?.description ?? `holds ${countNames(entries.size)}`;
     const isMissing = missingDocument !== undefined && !missingDocument.optional;
     const finding: Finding = isMissing
       ? { subject: 'content', state: 'failing', message, code: 'content-missing' }

@@ -4,6 +4,7 @@
  * to be filled in stands in capitals.
  */
 import type { ProviderCheck } from '@keyfall/core';
+import { quoted } from '../shown-command.ts';
 
 interface Remedy {
   /** The command; `undefined` if the facts do not tell enough for one. */
@@ -73,6 +74,7 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
         harmless(`bao kv put -mount=${mount} ${path} NAME=value`),
     },
   ],
+  'readable-by-all': [{ command: ({ path }) => path && `chmod o-r ${quoted(path)}` }],
   'tracked-by-git': [
     {
       command: ({ path }) => path && `git rm --cached ${quoted(path)} && ${ignore(path)}`,
@@ -149,9 +151,4 @@ function ignore(path: string): string {
 function startServer(address: string): string {
   const [, port = '8200'] = /\/\/(?:\[::1\]|[\w.]+):(\d+)/.exec(address) ?? [];
   return `bao server -dev${port === '8200' ? '' : ` -dev-listen-address=127.0.0.1:${port}`}`;
-}
-
-/** Text as one word of a shell. */
-export function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

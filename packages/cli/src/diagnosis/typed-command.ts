@@ -3,7 +3,7 @@
  * settings, for the same server, and with the variable that counts there.
  */
 import type { SettingsOptions } from '../settings.ts';
-import { quoted } from './remedies.ts';
+import { quoted, settingsFlags } from '../shown-command.ts';
 
 /** Where a command is typed. */
 export interface Shell {
@@ -18,7 +18,7 @@ export interface Shell {
 /** The command for that place. */
 export function typedCommand(command: string, shell: Shell): string {
   if (command.startsWith('keyfall '))
-    return ['keyfall', ...flagsOf(shell.options), command.slice('keyfall '.length)].join(' ');
+    return ['keyfall', ...settingsFlags(shell.options), command.slice('keyfall '.length)].join(' ');
   const ours = command.replace(/\bexport VAULT_(\w+)=/g, (whole, setting) =>
     isSet(`BAO_${setting}`) ? `export BAO_${setting}=` : whole,
   );
@@ -28,16 +28,6 @@ export function typedCommand(command: string, shell: Shell): string {
   if (!asksServer || address === undefined || isAsked(address) || !mayBeNamed(address, shell))
     return ours;
   return `export ${isSet('BAO_ADDR') ? 'BAO' : 'VAULT'}_ADDR=${quoted(address)} && ${ours}`;
-}
-
-function flagsOf({ config, profile, dotenv, tokenHelper }: SettingsOptions): string[] {
-  return [
-    ...(config === false ? ['--no-config'] : []),
-    ...(typeof config === 'string' ? ['--config', quoted(config)] : []),
-    ...(profile === undefined ? [] : ['--profile', quoted(profile)]),
-    ...(dotenv === undefined ? [] : ['--dotenv', quoted(dotenv)]),
-    ...(tokenHelper ? ['--token-helper'] : []),
-  ];
 }
 
 /** Whether the variable is there: a `BAO_X` wins over its `VAULT_X` even if it is set to nothing. */
@@ -52,7 +42,9 @@ function isAsked(address: string): boolean {
 
 /** Whoever types a token must not be sent in plain text to where a `.env`, perhaps a stranger's, says. */
 function mayBeNamed(address: string, { configuration }: Shell): boolean {
-  return (
-    configuration !== undefined || /^https:|^http:\/\/(127\.|localhost\b|\[::1\])/.test(address)
-  );
+  if (!URL.canParse(address)) return false;
+  const { protocol, hostname, username, password } = new URL(address);
+  if (username !== '' || password !== '') return false;
+  const isHere = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+  return configuration !== undefined || protocol === 'https:' || isHere;
 }

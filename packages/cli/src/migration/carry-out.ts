@@ -21,12 +21,18 @@ import {
   type MigrationRecord,
   recordBase,
   settleInterrupted,
-  undoArgument,
+  undoCommand,
 } from './interrupted.ts';
 import { journalPath, type MigrationJournal, writeJournal } from './journal.ts';
 import type { Progress } from './progress.ts';
 import type { MigrationSource } from './source.ts';
 import { type MigrationTarget, verify } from './target.ts';
+
+/** What tells where a migration goes. */
+export interface EndsOptions {
+  /** The options that name both ends once more, for who is told how to undo it: `--to sops`. */
+  readonly ends?: readonly string[];
+}
 
 /** What was done, by the last draft. */
 export interface Done {
@@ -51,11 +57,12 @@ export async function carryOut(
   first: Draft,
   source: MigrationSource,
   target: MigrationTarget,
-  options: DraftOptions,
+  options: DraftOptions & EndsOptions,
   progress: Progress,
 ): Promise<Done | Unchanged> {
   let draft = first;
-  const resumed = await settleInterrupted(source, target);
+  const { ends = [] } = options;
+  const resumed = await settleInterrupted(source, target, ends);
   if (isDone(draft) && resumed === undefined) return { draft };
   const path =
     resumed?.path ?? (await freePath(recordBase(source), new Date(), (free) => journalPath(free)));
@@ -98,7 +105,7 @@ export async function carryOut(
   } catch (error) {
     if (written !== 'no')
       notice(
-        `it is not certain how far the migration came: run it again, or undo it with keyfall migrate --restore ${undoArgument(source, recordOf())}.`,
+        `it is not certain how far the migration came: run it again, or undo it with ${undoCommand(source, recordOf(), ends)}.`,
       );
     else await discard(path);
     throw error;

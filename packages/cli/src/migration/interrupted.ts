@@ -5,6 +5,7 @@
  */
 import { readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { quoted } from '../shown-command.ts';
 import { notice, printable } from '../terminal.ts';
 import {
   journalPath,
@@ -42,6 +43,15 @@ export function undoArgument(
   return kind === 'file' ? path : journalPath(path);
 }
 
+/** The command that undoes it. */
+export function undoCommand(
+  source: MigrationSource,
+  record: Pick<MigrationRecord, 'path'>,
+  ends: readonly string[],
+): string {
+  return ['keyfall migrate --restore', quoted(undoArgument(source, record)), ...ends].join(' ');
+}
+
 interface Interrupted {
   readonly path: string;
   readonly journal: MigrationJournal;
@@ -65,19 +75,21 @@ export async function findInterrupted(source: MigrationSource): Promise<readonly
 /**
  * Brings every interrupted migration of the source to an end, which the caller must hold.
  *
+ * @param ends - the options that name both ends, for who is told how to undo it
  * @returns the one that this run goes on with: of the same content, to the same store
  */
 export async function settleInterrupted(
   source: MigrationSource,
   target: MigrationTarget,
+  ends: readonly string[],
 ): Promise<MigrationRecord | undefined> {
   await sweep(source);
   let resumed: MigrationRecord | undefined;
   for (const { path, journal } of await findInterrupted(source)) {
-    const undo = `keyfall migrate --restore ${undoArgument(source, { path })}`;
+    const undo = undoCommand(source, { path }, ends);
     if (journal.store !== target.store && journal.state !== 'started') {
       notice(
-        `a migration to ${printable(journal.store)} was interrupted, and is left as it is: run it again, or undo it with ${undo}.`,
+        `a migration to ${printable(journal.store)} was interrupted, and is left as it is: run it again, or undo it with ${undoCommand(source, { path }, [])} and the options that it was given.`,
       );
       continue;
     }

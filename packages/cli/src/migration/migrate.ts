@@ -11,9 +11,10 @@ import {
   listNames,
   notice,
   report,
+  waitingFor,
   writeLine,
 } from '../terminal.ts';
-import { carryOut, type Done } from './carry-out.ts';
+import { carryOut, type Done, type EndsOptions } from './carry-out.ts';
 import { chooseForConflicts } from './choose.ts';
 import {
   type Draft,
@@ -25,7 +26,13 @@ import {
   turnsVaultOn,
 } from './draft.ts';
 import { changedMeanwhile, holding } from './files.ts';
-import { findInterrupted, type MigrationRecord, subjectOf, undoArgument } from './interrupted.ts';
+import {
+  findInterrupted,
+  type MigrationRecord,
+  subjectOf,
+  undoArgument,
+  undoCommand,
+} from './interrupted.ts';
 import { type MigrationPlan, namesOf } from './plan.ts';
 import { assertSelected, checkGit, checkRights, type PreflightOptions } from './preflight.ts';
 import { showProgress } from './progress.ts';
@@ -34,13 +41,11 @@ import { type MigrationSource, surprises } from './source.ts';
 import type { MigrationTarget } from './target.ts';
 
 /** How to migrate. */
-export interface MigrateOptions extends DraftOptions, PreflightOptions {
+export interface MigrateOptions extends DraftOptions, PreflightOptions, EndsOptions {
   /** Do not ask. */
   readonly yes?: boolean;
   /** Whether the store is the Vault that `USE_VAULT=true` turns on. Default: yes. */
   readonly isSettingsVault?: boolean;
-  /** The options that name both ends once more, for who is told how to undo it: `--to sops`. */
-  readonly ends?: readonly string[];
 }
 
 /** What happened, as `--json` prints it. */
@@ -73,7 +78,7 @@ export async function migrate(
 ): Promise<MigrateResult> {
   const { dryRun = false, yes = false } = options;
   assertSelected(source, options.select);
-  let draft = await drawUp(source, target, options);
+  let draft = await waitingFor(`reading ${target.label}`, () => drawUp(source, target, options));
   for (const surprise of surprises(source)) notice(surprise);
   const isInterrupted = (await findInterrupted(source)).length > 0;
   const result = (facts: Partial<MigrateResult>): MigrateResult => ({
@@ -93,7 +98,7 @@ export async function migrate(
     return result({});
   }
   await checkGit(source, options);
-  await checkRights(draft, source, target, options);
+  await waitingFor('asking what may be written', () => checkRights(draft, source, target, options));
   if (dryRun) {
     if (isInterrupted)
       notice('a migration was interrupted: the next run goes on with it, or clears it away.');
@@ -111,6 +116,10 @@ export async function migrate(
   if (lost.length > 0)
     notice(
       `what ${target.label} holds under ${listNames(lost)} cannot be brought back: it keeps no versions.`,
+    );
+  if (draft.plan.changes.size > 0 && draft.held.revision === undefined)
+    notice(
+      `${target.label} has no conditional writes: what somebody else writes there at the same time may be lost.`,
     );
   if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target));
 
@@ -186,7 +195,8 @@ function summaryOf(
   return summary({
     written: draft.plan.changes.size,
     label: target.label,
-    undo: [undoArgument(source, record), ...ends].join(' '),
+    isAtomic: target.isAtomic,
+    undo: undoCommand(source, record, ends),
     lost: unrecoverable(record, target),
     isElsewhere: !isSettingsVault,
     ...(source.kind === 'file' && {

@@ -3,6 +3,7 @@
  */
 import { access, constants, realpath } from 'node:fs/promises';
 import { isSecretError, SecretError } from '@keyfall/core';
+import { quoted } from '../shown-command.ts';
 import { listNames, notice } from '../terminal.ts';
 import type { Draft } from './draft.ts';
 import { isTrackedByGit } from './git.ts';
@@ -48,7 +49,7 @@ export async function checkGit(
   if (dryRun) notice(`${why}: without --force it is not migrated.`);
   else
     throw new SecretError('ERR_SECRET_CONFIG', why, {
-      hint: `Run git rm --cached ${path}, put it into .gitignore and change the values; --force migrates it all the same.`,
+      hint: `Run git rm --cached ${quoted(path)}, put it into .gitignore and change the values; --force migrates it all the same.`,
     });
 }
 

@@ -36,7 +36,9 @@ export function nothingToDo(plan: MigrationPlan, target: string): string {
 export interface MigrationOutcome {
   readonly written: number;
   readonly label: string;
-  /** What `--restore` takes, and the options that name the two ends. */
+  /** Whether all names were written at once. */
+  readonly isAtomic: boolean;
+  /** The command that undoes it. */
   readonly undo: string;
   /** Names whose other value nobody can bring back. */
   readonly lost: readonly string[];
@@ -57,7 +59,7 @@ export interface MigrationOutcome {
 
 /** What was done, and what to do next. */
 export function summary(outcome: MigrationOutcome): string {
-  const { written, label, undo, lost, file, isElsewhere } = outcome;
+  const { written, label, isAtomic, undo, lost, file, isElsewhere } = outcome;
   const next: string[] = [];
   if (file?.needsUseVault)
     next.push(`set USE_VAULT=true in ${file.path} (or run this again with --activate)`);
@@ -73,12 +75,12 @@ export function summary(outcome: MigrationOutcome): string {
         : `${file.path} still answers if the store cannot be asked; --purge removes its plain text`,
     );
   }
-  next.push(`to undo all of it: keyfall migrate --restore ${undo}`);
+  next.push(`to undo all of it: ${undo}`);
   if (lost.length > 0)
     next.push(`it does not bring back what ${listNames(lost)} held: the store keeps no versions`);
   const done =
     written === 0
       ? `${label} held every name already, and was read back and compared.`
-      : `${countNames(written)} written to ${label} in one write, read back and compared.`;
+      : `${countNames(written)} written to ${label} ${isAtomic ? 'in one write' : 'name by name'}, read back and compared.`;
   return [done, 'Next:', ...next.map((step) => `  - ${step}`)].join('\n');
 }

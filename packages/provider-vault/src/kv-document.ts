@@ -70,7 +70,10 @@ export function kvDocument(
   const { name: provider, writeLimits } = settings;
   const place = `${settings.mount}/${path}`;
   const broken = (what: string): SecretError =>
-    new SecretError('ERR_SECRET_INVALID', what, { provider });
+    new SecretError('ERR_SECRET_INVALID', what, {
+      provider,
+      hint: 'Something in between may alter answers: ask the server itself.',
+    });
 
   let writing: Promise<unknown> = Promise.resolve();
 

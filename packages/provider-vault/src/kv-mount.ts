@@ -53,9 +53,7 @@ export function kvMount(
       throw new SecretError(
         'ERR_SECRET_INVALID',
         `the server did not describe the mount ${mount}`,
-        {
-          provider,
-        },
+        { provider, hint: 'Something in between may alter answers: ask the server itself.' },
       );
     const wrongMount = (reason: string, hint: string) =>
       new SecretError('ERR_SECRET_CONFIG', reason, { provider, hint });

@@ -51,8 +51,11 @@ async function checksOf(
   const checks = (await open(options).check?.(context())) ?? [];
   assertNoLeak([value, server.token, ...canaries], checks);
   // what is for programs
-  for (const { state, code } of checks)
-    if (state === 'failing') expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
+  for (const { state, code, mend } of checks)
+    if (state === 'failing') {
+      expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
+      expect(mend).toMatch(/\w/);
+    }
   return checks;
 }
 

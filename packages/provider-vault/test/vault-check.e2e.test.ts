@@ -33,6 +33,7 @@ afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end();
 });
 
+/** As root, where what is looked at comes before what a token may do. */
 function open(options: VaultProviderOptions): SecretProvider {
   const provider = vaultProvider({
     address: server.address,

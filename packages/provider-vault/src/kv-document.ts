@@ -105,11 +105,17 @@ export function kvDocument(
   async function read(context: ReadContext, older?: number): Promise<KvDocument> {
     const kv = await mount.version(context);
     const query = older === undefined ? '' : `?version=${older}`;
-    const outcome = await get('data', kv, query, context).catch(async (error: unknown) => {
+    let outcome: Awaited<ReturnType<typeof get>>;
+    try {
+      outcome = await get('data', kv, query, context);
+    } catch (error) {
       // a policy for one version denies what the other is asked for
-      if (isSecretError(error, 'ERR_SECRET_DENIED')) await mount.confirm(context);
+      const isDenied = isSecretError(error, 'ERR_SECRET_DENIED');
+      if (isDenied) await mount.confirm(context);
+      if (!isDenied && !isSecretError(error, 'ERR_SECRET_CONFIG')) throw error;
+      if (await mount.hasChanged(kv, context)) return read(context, older);
       throw error;
-    });
+    }
     if (outcome.kind === 'ok') return documentOf(kv, outcome.answer);
     if (outcome.kind !== 'missing') throw broken(`${place} was not answered like a document`);
     const { gone } = outcome;

@@ -38,14 +38,19 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
     case 'aborted':
       return error('ERR_SECRET_ABORTED', 'the provider was closed', undefined);
     case 'timeout':
-      return error('ERR_SECRET_UNAVAILABLE', `${origin} did not answer in time`, undefined, {
-        found: 'server-unreachable',
-      });
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} did not answer in time`,
+        'Look whether it is busy, and whether a firewall lets requests through to the option address (variable VAULT_ADDR).',
+        { found: 'server-unreachable' },
+      );
     case 'unreachable':
       return error(
         'ERR_SECRET_UNAVAILABLE',
         `${origin} ${errnos[detail] ?? `cannot be reached (${detail})`}`,
-        detail === 'ENOTFOUND' ? 'Check the option address (variable VAULT_ADDR).' : undefined,
+        detail === 'ECONNREFUSED'
+          ? 'Start the server, or check the option address (variable VAULT_ADDR).'
+          : 'Check the option address (variable VAULT_ADDR).',
         {
           repeat: sent ? 'read' : 'any',
           found: detail === 'ECONNREFUSED' ? 'server-refused' : 'server-unreachable',
@@ -68,7 +73,12 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
     case 'tls':
       return tlsError(detail, subject);
     case 'too-large':
-      return error('ERR_SECRET_INVALID', `the answer of ${origin} is ${detail}`, undefined);
+      return error(
+        'ERR_SECRET_INVALID',
+        `the answer of ${origin} is ${detail}`,
+        'No Vault server answers that: check the option address (variable VAULT_ADDR).',
+        { found: 'not-a-vault' },
+      );
     case 'settings':
       return error(
         'ERR_SECRET_CONFIG',
@@ -166,6 +176,7 @@ function tlsError(code: string, { provider, origin }: Subject): Verdict {
   const [, reason, hint, found] = tlsReasons.find(([codes]) => codes.test(code)) ?? [
     code,
     'no secure connection to $ could be made',
+    'Check the option address (variable VAULT_ADDR), and what the server accepts.',
   ];
   return {
     kind: 'error',

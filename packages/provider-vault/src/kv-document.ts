@@ -2,6 +2,7 @@
  * One document of a KV engine, version 1 or 2: what is at `mount/path`, its names with the source
  * text of their values, and how it is written back without losing another writer's change.
  */
+import { setTimeout as wait } from 'node:timers/promises';
 import {
   isSecretError,
   type ReadContext,
@@ -9,7 +10,7 @@ import {
   type SecretVersion,
   type WriteReceipt,
 } from '@keyfall/core';
-import { abortError } from './aborting.ts';
+import { abortError, unlessAborted } from './aborting.ts';
 import { jsonMembers, jsonObject } from './json-members.ts';
 import { countStrings, mergeMembers, patchOf, sameMembers } from './kv-members.ts';
 import { momentOf, readMetadata } from './kv-metadata.ts';
@@ -69,7 +70,25 @@ export function kvDocument(
   const { name: provider, writeLimits } = settings;
   const place = `${settings.mount}/${path}`;
   const broken = (what: string): SecretError =>
-    new SecretError('ERR_SECRET_INVALID', what, { provider });
+    new SecretError('ERR_SECRET_INVALID', what, {
+      provider,
+      hint: 'Something in between may alter answers: ask the server itself.',
+    });
+
+  let writing: Promise<unknown> = Promise.resolve();
+
+  /**
+   * One write of ours after the other. Beside each other they would be the other writer to one another:
+   * starting over on version 2, and on version 1 lost.
+   */
+  function inTurn<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    const turn = writing.then(() => {
+      if (signal.aborted) throw abortError(signal, provider);
+      return work();
+    });
+    writing = turn.catch(() => {});
+    return unlessAborted(turn, signal, provider);
+  }
 
   async function get(part: KvPart, kv: 1 | 2, query: string, context: ReadContext) {
     return client.ask(
@@ -86,11 +105,17 @@ export function kvDocument(
   async function read(context: ReadContext, older?: number): Promise<KvDocument> {
     const kv = await mount.version(context);
     const query = older === undefined ? '' : `?version=${older}`;
-    const outcome = await get('data', kv, query, context).catch(async (error: unknown) => {
+    let outcome: Awaited<ReturnType<typeof get>>;
+    try {
+      outcome = await get('data', kv, query, context);
+    } catch (error) {
       // a policy for one version denies what the other is asked for
-      if (isSecretError(error, 'ERR_SECRET_DENIED')) await mount.confirm(context);
+      const isDenied = isSecretError(error, 'ERR_SECRET_DENIED');
+      if (isDenied) await mount.confirm(context);
+      if (!isDenied && !isSecretError(error, 'ERR_SECRET_CONFIG')) throw error;
+      if (await mount.hasChanged(kv, context)) return read(context, older);
       throw error;
-    });
+    }
     if (outcome.kind === 'ok') return documentOf(kv, outcome.answer);
     if (outcome.kind !== 'missing') throw broken(`${place} was not answered like a document`);
     const { gone } = outcome;
@@ -230,6 +255,36 @@ export function kvDocument(
     throw untouched ? unsure(`${place} was not written`, true) : notKnown;
   }
 
+  async function merge(
+    entries: ReadonlyMap<string, string | null>,
+    ifRevision: string | undefined,
+    context: ReadContext,
+  ): Promise<WriteReceipt> {
+    const kv = await mount.version(context);
+    if (ifRevision !== undefined) needsVersions(kv, settings, 'has no conditional writes');
+    for (let attempt = 1; ; attempt += 1) {
+      const base = await read(context);
+      const conflict = new SecretError(
+        'ERR_SECRET_CONFLICT',
+        ifRevision === undefined
+          ? `${place} was changed by other writers ${mergeAttempts} times while it was being written`
+          : `${place} is not at the version that was read`,
+        { provider, hint: 'Read it again and repeat the change.' },
+      );
+      if (ifRevision !== undefined && !isAt(base, ifRevision)) throw conflict;
+      const members = mergeMembers(base.members, entries, provider);
+      if (members === undefined) return receiptOf(base.version, base.revision);
+      checkLimits(members);
+      const receipt = await put(kv, members, base, context);
+      if (receipt !== undefined) return receipt;
+      if (ifRevision !== undefined || attempt === mergeAttempts) throw conflict;
+      // so that several who start over at once do not meet again
+      await wait(Math.random() * attempt * 30, undefined, { signal: context.signal }).catch(() => {
+        throw abortError(context.signal, provider);
+      });
+    }
+  }
+
   function checkLimits(members: ReadonlyMap<string, string>): void {
     const refused = (what: string) =>
       new SecretError('ERR_SECRET_UNSUPPORTED', `${place} would ${what}, and was not written`, {
@@ -267,27 +322,8 @@ export function kvDocument(
         return [...subkeys.keys()];
       }
     },
-    async write(entries, ifRevision, context) {
-      const kv = await mount.version(context);
-      if (ifRevision !== undefined) needsVersions(kv, settings, 'has no conditional writes');
-      for (let attempt = 1; ; attempt += 1) {
-        const base = await read(context);
-        const conflict = new SecretError(
-          'ERR_SECRET_CONFLICT',
-          ifRevision === undefined
-            ? `${place} was changed by other writers ${mergeAttempts} times while it was being written`
-            : `${place} is not at the version that was read`,
-          { provider, hint: 'Read it again and repeat the change.' },
-        );
-        if (ifRevision !== undefined && !isAt(base, ifRevision)) throw conflict;
-        const members = mergeMembers(base.members, entries, provider);
-        if (members === undefined) return receiptOf(base.version, base.revision);
-        checkLimits(members);
-        const receipt = await put(kv, members, base, context);
-        if (receipt !== undefined) return receipt;
-        if (ifRevision !== undefined || attempt === mergeAttempts) throw conflict;
-      }
-    },
+    write: (entries, ifRevision, context) =>
+      inTurn(context.signal, () => merge(entries, ifRevision, context)),
     async history(name, context) {
       needsVersions(await mount.version(context), settings, 'keeps no versions');
       const metadata = await readMetadata(client, mount, path, place, context);

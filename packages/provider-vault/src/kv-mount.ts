@@ -21,6 +21,13 @@ export interface KvMount {
    * @throws `ERR_SECRET_CONFIG` if the server says another one
    */
   confirm(context: ReadContext): Promise<void>;
+  /**
+   * Asks the server anew where the version that it told before, `kv`, leads nowhere: versioning can be
+   * enabled while we run.
+   *
+   * @returns whether it is another one now
+   */
+  hasChanged(kv: 1 | 2, context: ReadContext): Promise<boolean>;
   /** The API path of a document, encoded. */
   encoded(kv: 1 | 2, path: string, part?: KvPart): string;
   /** The same as a policy names it. */
@@ -53,9 +60,7 @@ export function kvMount(
       throw new SecretError(
         'ERR_SECRET_INVALID',
         `the server did not describe the mount ${mount}`,
-        {
-          provider,
-        },
+        { provider, hint: 'Something in between may alter answers: ask the server itself.' },
       );
     const wrongMount = (reason: string, hint: string) =>
       new SecretError('ERR_SECRET_CONFIG', reason, { provider, hint });
@@ -98,6 +103,16 @@ export function kvMount(
         `the mount ${mount} is not of KV version ${kvVersion}`,
         { provider, hint: 'Leave the option kvVersion out to have the server asked.' },
       );
+    },
+    async hasChanged(kv, context) {
+      if (kvVersion !== undefined) return false;
+      try {
+        // another caller may have found out
+        if (detected === kv) detected = await detect(context);
+      } catch {
+        if (context.signal.aborted) throw abortError(context.signal, provider);
+      }
+      return detected !== kv;
     },
     encoded: (kv, path, part = 'data') =>
       under(kv, encodedMount, path === '' ? '' : encodePath(path), part),

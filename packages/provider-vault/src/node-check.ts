@@ -29,14 +29,42 @@ export async function checkNodes(
     ...context,
     timeLeft: () => Math.max(0, share - (performance.now() - began)),
   };
-  const lines = await Promise.all(all.map((node) => nodeLine(node, client, bounds)));
-  return { lines, usable: all.find((_, position) => lines[position]?.state === 'ready') };
+  const clusters = new Map<string, string>();
+  const lines = await Promise.all(all.map((node) => nodeLine(node, client, bounds, clusters)));
+  const usable = all.find((_, position) => lines[position]?.state === 'ready');
+  // in the order in which they are listed, not that in which they answered
+  const known = all.flatMap(({ origin }) => {
+    const cluster = clusters.get(origin);
+    return cluster === undefined ? [] : [{ origin, cluster }];
+  });
+  return { lines: [...lines, ...clusterLines(known)], usable };
 }
 
+/** A node of another cluster answers as well as any, with another cluster's secrets. */
+function clusterLines(
+  nodes: readonly { readonly origin: string; readonly cluster: string }[],
+): readonly ProviderCheck[] {
+  const [first, ...others] = nodes;
+  const stranger = others.find(({ cluster }) => cluster !== first?.cluster);
+  if (first === undefined || stranger === undefined) return [];
+  return [
+    {
+      subject: 'node',
+      state: 'failing',
+      message: `${stranger.origin} is of another cluster than ${first.origin}`,
+      mend: 'List the nodes of one cluster alone in the options address and nodes.',
+      code: 'node-of-another-cluster',
+      facts: { address: stranger.origin },
+    },
+  ];
+}
+
+/** @param clusters - is told the id of the node's cluster, by the node's origin */
 async function nodeLine(
   node: VaultAddress,
   client: VaultClient,
   context: ReadContext,
+  clusters: Map<string, string>,
 ): Promise<ProviderCheck> {
   const subject = 'node';
   const { origin } = node;
@@ -45,7 +73,9 @@ async function nodeLine(
   const verdict = verdictOf(result, client.subject);
   if (verdict.kind === 'error')
     return { ...failing(subject, verdict.error, verdict.found), facts: { address: origin } };
-  const { initialized, sealed, standby } = (result.kind === 'answer' && result.body) || {};
+  const { initialized, sealed, standby, cluster_id } =
+    (result.kind === 'answer' && result.body) || {};
+  if (typeof cluster_id === 'string' && cluster_id !== '') clusters.set(origin, cluster_id);
   const mend = (command: string) => `${command} -address=${origin}`;
   if (initialized === false)
     return {

@@ -169,7 +169,13 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
           found: 'server-speaks-https',
           hint: 'Write the option address (variable VAULT_ADDR) with https://.',
         });
-      return error('ERR_SECRET_INVALID', `${origin} refused the request as malformed (status 400)`);
+      return error(
+        'ERR_SECRET_INVALID',
+        `${origin} refused the request as malformed (status 400)`,
+        {
+          hint: 'Something in between may alter requests, or the server is too old for it.',
+        },
+      );
     case 401:
       return error(
         'ERR_SECRET_UNAUTHENTICATED',
@@ -225,6 +231,7 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
       return error(
         'ERR_SECRET_UNAVAILABLE',
         `${origin} is a node that cannot serve it (status ${status})`,
+        { hint: 'List the other nodes of its cluster in the option nodes.' },
       );
     case 500:
       if (said.includes('value being too large'))
@@ -241,11 +248,14 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
           `${origin} cannot read its own storage (status 500)`,
           {
             retryable: false,
+            hint: 'Look into the log of the server.',
           },
         );
       break;
     case 501:
-      return error('ERR_SECRET_UNAVAILABLE', `${origin} is not initialised`);
+      return error('ERR_SECRET_UNAVAILABLE', `${origin} is not initialised`, {
+        hint: 'Initialise it: bao operator init, or vault operator init.',
+      });
     case 503:
       if (said.includes('sealed'))
         return error('ERR_SECRET_UNAVAILABLE', `${origin} is sealed`, {
@@ -258,6 +268,7 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
     return error('ERR_SECRET_UNAVAILABLE', `${origin} answers with status ${status}`, {
       repeat: 'read',
       ambiguous: true,
+      hint: 'Look into the log of the server.',
     });
   return error(
     'ERR_SECRET_INVALID',

@@ -255,10 +255,11 @@ describe('engines that want to be told something', () => {
     await server.request('POST', 'sys/mounts/pki', { type: 'pki' });
     await server.request('POST', 'pki/root/generate/internal', { common_name: 'test root' });
     await server.request('POST', 'pki/roles/shop', { allow_any_name: true, generate_lease: true });
+    const policy = (await policyFor('pki/issue/shop')).replace('"read"', '"update"');
     const provider = dynamic({
       path: 'pki/issue/shop',
       parameters: { common_name: 'shop.internal', ttl: '1h' },
-      token: server.token,
+      ...(await tokenFor(server, policy)),
     });
     const { entries } = await provider.read('all', context());
     const text = (name: string) => textOf(entries, name);
@@ -272,7 +273,8 @@ describe('engines that want to be told something', () => {
 
 test('a path with nothing at it is said to be missing, not to have failed', async () => {
   const mount = await server.mountKv({ version: 1 });
-  const provider = dynamic({ path: `${mount}/nothing`, token: server.token });
+  const { token } = await tokenFor(server, await policyFor(`${mount}/nothing`));
+  const provider = dynamic({ path: `${mount}/nothing`, token });
   expect(await provider.read('all', context())).toEqual({
     entries: new Map(),
     complete: true,
@@ -281,6 +283,7 @@ test('a path with nothing at it is said to be missing, not to have failed', asyn
   await provider.close?.();
 });
 
+// where it says root: so that nothing but what is tried is refused
 describe('refusals', () => {
   const secret = canary();
   const refusals: readonly (readonly [

@@ -10,6 +10,7 @@ import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
   canary,
   context,
+  eventually,
   failureOf,
   freshPath,
   policyFile,
@@ -263,4 +264,22 @@ test('what the server itself refuses as too large is said of the document, witho
   const huge = await failureOf(write(provider, { BIG: value + 'x'.repeat(33_600_000) }), value);
   expect(huge.code).toBe('ERR_SECRET_UNSUPPORTED');
   expect(huge.message).toContain(`${mount}/${path}`);
+});
+
+test('versioning that is enabled while we run needs no restart', async () => {
+  const first = await server.mountKv({ version: 1 });
+  const path = freshPath();
+  await server.request('POST', `${first}/${path}`, { A: value });
+  const policy = await server.createPolicy(policyFile('kv1', first, path));
+  const { token } = await server.createToken({ policies: ['default', policy] });
+  const provider = open({ mount: first, path, token });
+  const read = async () => (await provider.read('all', context())).entries.get('A');
+  expect(await read()).toEqual({ value });
+  await server.request('POST', `sys/mounts/${first}/tune`, { options: { version: '2' } });
+  await server.createPolicy(policyFile('editor', first, path), policy);
+  await eventually(async () => {
+    for (const each of await Promise.all([read(), read()]))
+      expect(each).toMatchObject({ value, version: '1' });
+  });
+  expect(await write(provider, { A: 'new' })).toMatchObject({ version: '2', conditional: true });
 });

@@ -383,3 +383,19 @@ test('check tells of each node, and takes one that works for the rest', async ()
     message: expect.stringContaining(`${origin[3]} answers`),
   });
 });
+
+test('check tells of a node that is of another cluster', async () => {
+  const health = (cluster: string): Fault => ({
+    kind: 'status',
+    status: 200,
+    body: { initialized: true, sealed: false, standby: false, cluster_id: cluster },
+  });
+  const nodes = [await node(health('one')), await node(health('one')), await node(health('two'))];
+  const checks = (await providerOf(nodes).check?.(context({ limit: 1_000 }))) ?? [];
+  const [first, , stranger] = nodes.map(({ address }) => address);
+  expect(checks.filter(({ state }) => state === 'failing')[0]).toMatchObject({
+    code: 'node-of-another-cluster',
+    message: `${stranger} is of another cluster than ${first}`,
+    facts: { address: stranger },
+  });
+});

@@ -26,9 +26,10 @@ test('every option is on the page', async () => {
 });
 
 test('every subject of the diagnosis is on the page', async () => {
-  const sources = (await text('../src/vault-check.ts')) + (await text('../src/kv-check.ts'));
-  const subjects = [...sources.matchAll(/const subject = '(\w+)'/g)].map(([, one]) => one);
-  expect(new Set(subjects).size).toBe(8);
+  const files = ['vault-check', 'kv-check', 'node-check', 'lease-check'];
+  const sources = await Promise.all(files.map((name) => text(`../src/${name}.ts`)));
+  const subjects = [...sources.join().matchAll(/const subject = '(\w+)'/g)].map(([, one]) => one);
+  expect(new Set(subjects).size).toBe(10);
   expect(subjects.filter((subject) => !page.includes(`| \`${subject}\` |`))).toEqual([]);
 });
 

@@ -444,6 +444,39 @@ describe('writing', () => {
     expect(posts(relay.requests) - before).toBe(5);
   });
 
+  test.each([2, 1] as const)(
+    'version %i: writes of one provider at the same time are all made',
+    async (version) => {
+      const mount = await server.mountKv({ version });
+      const { token } = await tokenFor(
+        server,
+        policyFile(version === 2 ? 'editor' : 'kv1', mount, 'shop'),
+      );
+      const provider = open({ mount, path: 'shop', token });
+      const names = Array.from({ length: 20 }, (_, index) => `K${index}`);
+      await Promise.all(names.map((name) => write(provider, { [name]: value })));
+      expect([...(await read(provider)).entries.keys()].sort()).toEqual(names.sort());
+      // one that gives up while it waits for its turn changes nothing, and holds up nobody
+      const impatient = new AbortController();
+      const change = (name: string, signal = new AbortController().signal) =>
+        provider.write?.({ entries: new Map([[name, 'x']]) }, context({ signal }));
+      const [first, second, third] = [
+        change('FIRST'),
+        change('SECOND', impatient.signal),
+        change('THIRD'),
+      ];
+      impatient.abort();
+      expect((await errorOf(Promise.resolve(second))).code).toBe('ERR_SECRET_ABORTED');
+      await Promise.all([first, third]);
+      const { entries } = await read(provider);
+      expect(['FIRST', 'SECOND', 'THIRD'].map((name) => entries.has(name))).toEqual([
+        true,
+        false,
+        true,
+      ]);
+    },
+  );
+
   test('what the server would refuse is refused beforehand, at exactly its own limit', async () => {
     const { provider, path, token } = await documentOf(undefined, writePolicy);
     const pairs = (count: number) =>

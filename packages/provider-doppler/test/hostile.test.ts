@@ -189,7 +189,11 @@ describe('what stands in the place of the fallback file', () => {
   test.each<[string, string, (path: string) => unknown]>([
     ['a folder', 'CONFIG', (path) => mkdir(path)],
     ['a device that gives without end', 'INVALID', (path) => symlink('/dev/zero', path)],
-    ['a FIFO that nobody writes to', 'INVALID', (path) => execFileSync('mkfifo', [path])],
+    [
+      'a FIFO that nobody writes to',
+      'INVALID',
+      (path) => execFileSync('sh', ['-c', 'mkfifo "$0"', path]),
+    ],
     ['a link to nothing', 'INVALID', (path) => symlink('nothing', path)],
     ['a link to itself', 'INVALID', (path) => symlink('fallback', path)],
     ['a file whose disk fails', 'UNAVAILABLE', (path) => symlink('/proc/self/mem', path)],

@@ -238,22 +238,6 @@ describe('watch', () => {
     stop.abort();
     await watching;
   });
-
-  test('goes on after a silence', async () => {
-    const provider = providerOf({ pollInterval: '1s' });
-    const stop = new AbortController();
-    const changes = vi.fn();
-    const watching = provider.watch?.(changes, stop.signal);
-    await vi.waitFor(() => expect(doppler.statuses).toHaveLength(1), 10_000);
-    doppler.line.set({ kind: 'dark' });
-    doppler.values.set('A', 'new');
-    // the look is given up, and the next one calls anew
-    await vi.waitFor(() => expect(doppler.line.connections).toBeGreaterThan(1), 20_000);
-    doppler.line.set({ kind: 'pass' });
-    await vi.waitFor(() => expect(changes).toHaveBeenCalledTimes(1), 20_000);
-    stop.abort();
-    await watching;
-  }, 60_000);
 });
 
 test.each<[unknown, RegExp]>([

@@ -100,8 +100,10 @@ async function gitOf(shown: string, { path, tracked }: Exposure): Promise<Provid
 
 /** Whether git says yes to a question about the file; `undefined` without a git or a repository. */
 function git(path: string, question: readonly string[]): Promise<boolean | undefined> {
-  // No program that a repository's configuration names, and no secret in git's environment.
-  const args = ['-c', 'core.fsmonitor=false', ...question, '--', `./${basename(path)}`];
+  // No program that a repository's configuration names, and no secret in git's environment. So one of
+  // another user, as root meets it in a container, can be asked as well.
+  const settings = ['-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
+  const args = [...settings, ...question, '--', `./${basename(path)}`];
   const { PATH, HOME, SystemRoot } = process.env;
   const env = { PATH, HOME, SystemRoot };
   return new Promise((resolve) => {

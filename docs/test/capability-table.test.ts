@@ -2,6 +2,8 @@
  * The page of all stores side by side is made here, from what the providers say of themselves:
  * `npx vitest run --project docs capability-table -u` writes it anew.
  */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { envProvider, memoryProvider, type SecretProvider } from '@keyfall/core';
 import { awsSecretsManagerProvider } from '@keyfall/provider-aws-secrets-manager';
 import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-doppler';
@@ -10,6 +12,7 @@ import { filesProvider } from '@keyfall/provider-files';
 import { sopsProvider } from '@keyfall/provider-sops';
 import { vaultDynamic, vaultProvider } from '@keyfall/provider-vault';
 import { expect, test } from 'vitest';
+import { root } from './markdown.ts';
 
 const vault = { address: 'https://vault.example:8200', token: 't', path: 'shop', env: {} };
 const dynamic = { address: 'https://vault.example:8200', token: 't', env: {} };
@@ -56,6 +59,14 @@ function rowOf([what, page, provider]: (typeof stores)[number]): string[] {
     yes(check),
   ];
 }
+
+test('no package of a provider is left out', async () => {
+  const packages = await readdir(join(root, 'packages'));
+  const ids = packages.filter((name) => name.startsWith('provider-'));
+  expect(ids.length).toBeGreaterThan(5);
+  const pages = stores.map(([, page]) => page);
+  for (const id of ids) expect(pages).toContain(`${id.slice('provider-'.length)}.md`);
+});
 
 test('the page shows what the providers can do', async () => {
   const heads = [

@@ -23,10 +23,11 @@ export interface PollOptions {
 
 /**
  * Calls `onChange` whenever `look` answers something else than before (`!==`), until `signal` fires. A
- * look that takes longer than the interval is given up. One that ends in `ERR_SECRET_UNAVAILABLE` is left
- * out: who reads learns of that. Keeps no program alive while it waits.
+ * look that takes longer than the interval is given up, and one that fails is left out: who reads learns
+ * of that, and credentials that have expired are renewed. Keeps no program alive while it waits.
  *
- * @throws what `look` throws besides: a policy that forbids it will not change by itself
+ * @throws what `look` throws before its first answer, `ERR_SECRET_UNAVAILABLE` aside: a policy that forbids
+ *   it will not change by itself
  * @example
  * ```ts
  * import { pollForChanges, type ReadContext, type SecretProvider } from '@keyfall/core';
@@ -60,7 +61,7 @@ export async function pollForChanges(
       before = now;
     } catch (error) {
       if (signal.aborted) return;
-      if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
+      if (!known && !isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
     }
     await pause(interval * (1 - Math.random() / 10), signal, clock);
   }

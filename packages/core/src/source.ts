@@ -208,8 +208,9 @@ export class Source {
     (async () => this.provider.watch?.(changed, signal))().catch(() => {
       if (!signal.aborted) this.warn('cannot watch its store: it is polled');
     });
-    // what was read before may have changed before it was watched
-    if (this.provider.watch && this.#last && this.#memory.age(this.#last.at) > unwatched) reread();
+    // what was read before may have changed before it was watched; a store that fails is probed anyway
+    const age = this.#last && !this.#failure ? this.#memory.age(this.#last.at) : 0;
+    if (this.provider.watch && age > unwatched) reread();
   }
 
   /** Tells the user once per text. */

@@ -17,6 +17,7 @@ import {
 } from '@keyfall/core';
 import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
 import { checked } from './checked.ts';
+import { inTurns } from './in-turns.ts';
 import { editMembers, JsonSecretError, membersOf } from './json-secret.ts';
 import type { CallBounds, SecretsManagerCalls } from './secrets-manager-calls.ts';
 
@@ -261,9 +262,12 @@ export function jsonBag(
   }
 
   async function history(name: string, context: ReadContext): Promise<SecretVersion[]> {
+    const found = await versionsOf(calls, secretId, context);
+    const held = new Map<string, Awaited<ReturnType<typeof entriesOfVersion>>>();
+    await inTurns(found, async ({ id }) => void held.set(id, await entriesOfVersion(id, context)));
     const versions: SecretVersion[] = [];
-    for (const { id, createdAt, isCurrent } of await versionsOf(calls, secretId, context)) {
-      const entries = await entriesOfVersion(id, context);
+    for (const { id, createdAt, isCurrent } of found) {
+      const entries = held.get(id);
       if (entries === undefined) continue; // taken away by AWS meanwhile
       versions.push({
         version: id,

@@ -13,6 +13,7 @@ import {
 } from '@keyfall/core';
 import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
 import { checked } from './checked.ts';
+import { inTurns } from './in-turns.ts';
 import { versionsOf } from './json-bag.ts';
 import { type CallBounds, judge, type SecretsManagerCalls } from './secrets-manager-calls.ts';
 
@@ -21,9 +22,6 @@ const possibleName = /^[A-Za-z0-9/_+=.@-]{1,512}$/;
 
 /** Secrets in one BatchGetSecretValue at the most (its API reference). */
 const batchSize = 20;
-
-/** Requests under way at the most, so that a large store meets no rate limit of its own making. */
-const mostRequests = 5;
 
 /** Bytes of a secret's text at the most. */
 const sizeLimit = 65_536;
@@ -357,16 +355,4 @@ export function namedSecrets(
 /** Whether other names may be answered all the same. */
 function concernsOneName(error: unknown): error is SecretError {
   return isSecretError(error, 'ERR_SECRET_DENIED') || isSecretError(error, 'ERR_SECRET_INVALID');
-}
-
-/** Does the work for each item, a few at a time. */
-async function inTurns<Item>(
-  items: readonly Item[],
-  work: (item: Item) => Promise<void>,
-): Promise<void> {
-  const rest = [...items].reverse();
-  const worker = async () => {
-    for (let item = rest.pop(); item !== undefined; item = rest.pop()) await work(item);
-  };
-  await Promise.all(Array.from({ length: mostRequests }, worker));
 }

@@ -210,6 +210,27 @@ describe('states of real accounts', () => {
     expect(named('AWSPENDING').write).toBe(undefined);
   });
 
+  test('a long history is in the order of time, each version asked for once', async () => {
+    const SecretId = `long-${randomUUID()}`;
+    await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: '{"A":"0"}' }));
+    for (let version = 1; version <= 12; version += 1) {
+      const SecretString = JSON.stringify({ [version % 3 === 0 ? 'B' : 'A']: `${version}` });
+      await aws.admin.send(new PutSecretValueCommand({ SecretId, SecretString }));
+    }
+    const before = aws.seen.length;
+    const history = await awsSecretsManagerProvider({ secretId: SecretId, client }).history?.(
+      'A',
+      context(),
+    );
+    expect(history).toHaveLength(13);
+    expect(history?.slice(0, 2).map(({ state, held }) => [state, held])).toEqual([
+      ['current', false],
+      ['previous', true],
+    ]);
+    expect(history?.filter(({ held }) => held)).toHaveLength(9);
+    expect(aws.seen.slice(before).filter((action) => action === 'GetSecretValue')).toHaveLength(13);
+  });
+
   test('a history goes past versions of a time before the JSON', async () => {
     const SecretId = `history-${randomUUID()}`;
     await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: canary }));
@@ -309,31 +330,6 @@ test('half a character is refused before anything is sent', async () => {
   });
   expect(aws.seen.length).toBe(before);
 });
-
-test('a store that goes silent does not silence the watch', async () => {
-  const SecretId = `silent-${randomUUID()}`;
-  await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: '{}' }));
-  const { credentials } = await aws.createUser(rights.describe);
-  const line = await aws.line();
-  const own = aws.client(credentials, line.address);
-  const bag = awsSecretsManagerProvider({ secretId: SecretId, client: own, pollInterval: '1s' });
-  const stop = new AbortController();
-  const before = aws.seen.length;
-  const changes = vi.fn();
-  const watching = bag.watch?.(changes, stop.signal);
-  await vi.waitFor(() => expect(aws.seen.length).toBeGreaterThan(before), 10_000);
-  const connections = line.connections;
-  line.set({ kind: 'dark' });
-  await aws.admin.send(new PutSecretValueCommand({ SecretId, SecretString: '{"A":"a"}' }));
-  // the look is given up, and the next one calls anew
-  await vi.waitFor(() => expect(line.connections).toBeGreaterThan(connections + 1), 20_000);
-  line.set({ kind: 'pass' });
-  await vi.waitFor(() => expect(changes).toHaveBeenCalledTimes(1), 20_000);
-  stop.abort();
-  await watching;
-  own.destroy();
-  await line.close();
-}, 60_000);
 
 test.each<[unknown, RegExp]>([
   [undefined, /secretId and prefix/],

@@ -2,9 +2,14 @@
  * The encrypted file that `dopplerProvider` or Doppler's own CLI left behind, as a provider of its own:
  * that Doppler cannot be asked is the chain's to notice, and to tell.
  */
-import { SecretError, type SecretErrorCode, type SecretProvider } from '@keyfall/core';
+import { resolve } from 'node:path';
+import { SecretError, type SecretProvider } from '@keyfall/core';
+import { problem, readBytes, type StoreFile } from '@keyfall/core/files';
 import { entriesOf, textOptions, tokenOf } from './doppler-provider.ts';
-import { FallbackFileError, fallbackPassphrase, readFallbackFile } from './fallback-file.ts';
+import { FallbackFileError, fallbackPassphrase, openFallback } from './fallback-file.ts';
+
+/** A larger file is refused: no config is so large. Bytes. */
+const sizeLimit = 32 * 1024 * 1024;
 
 /** Options of {@link dopplerFallbackProvider}. */
 export interface DopplerFallbackProviderOptions {
@@ -41,8 +46,8 @@ export interface DopplerFallbackProviderOptions {
 export function dopplerFallbackProvider(given: DopplerFallbackProviderOptions): SecretProvider {
   const options = textOptions(given, 'doppler-fallback');
   const { path, name = 'doppler-fallback' } = options;
-  if (typeof path !== 'string' || path === '')
-    throw new SecretError('ERR_SECRET_CONFIG', 'the option path is missing', {
+  if (typeof path !== 'string' || path === '' || path.includes('\0'))
+    throw new SecretError('ERR_SECRET_CONFIG', 'the option path is missing, or names no file', {
       provider: name,
       hint: 'Name the file that the option fallbackFile of dopplerProvider names.',
     });
@@ -51,35 +56,29 @@ export function dopplerFallbackProvider(given: DopplerFallbackProviderOptions): 
   const own = options.passphrase ?? process.env['DOPPLER_PASSPHRASE'];
   const token = own ? '' : tokenOf(options, name);
   const passphrase = fallbackPassphrase({ ...options, token, project, config });
-  const problem = (code: SecretErrorCode, what: string, hint?: string) =>
-    new SecretError(code, `${path} ${what}`, { provider: name, hint });
+  const file: StoreFile = { path: resolve(path), shown: path, provider: name };
   return {
     name,
     store: `doppler-fallback ${path}`,
     async read() {
+      const content = await readBytes(file, sizeLimit);
+      if (content === undefined)
+        return {
+          entries: new Map(),
+          complete: true,
+          missingDocument: { description: `has no file ${path} yet`, optional: true },
+        };
       try {
-        const entries = entriesOf(await readFallbackFile(path, passphrase), name);
+        const entries = entriesOf(await openFallback(content, passphrase), name);
         return { entries, complete: true };
       } catch (error) {
-        if (error instanceof SecretError) throw error;
-        if (error instanceof FallbackFileError)
-          throw problem(
-            'ERR_SECRET_INVALID',
-            error.message,
-            'Delete it: the next read from Doppler writes it anew.',
-          );
-        const code = (error as NodeJS.ErrnoException).code ?? 'no code';
-        if (code === 'ENOENT')
-          return {
-            entries: new Map(),
-            complete: true,
-            missingDocument: { description: `has no file ${path} yet`, optional: true },
-          };
-        if (code === 'EACCES' || code === 'EPERM')
-          throw problem('ERR_SECRET_DENIED', `may not be read (${code})`);
-        if (code === 'EISDIR' || code === 'ENOTDIR')
-          throw problem('ERR_SECRET_CONFIG', `is no file (${code})`, 'Check the option path.');
-        throw problem('ERR_SECRET_UNAVAILABLE', `cannot be read (${code})`);
+        if (!(error instanceof FallbackFileError)) throw error;
+        throw problem(
+          file,
+          'ERR_SECRET_INVALID',
+          error.message,
+          'Delete it: the next read from Doppler writes it anew.',
+        );
       }
     },
   };

@@ -1,6 +1,7 @@
 /**
  * A config of Doppler as a bag of secrets.
  */
+import { resolve } from 'node:path';
 import {
   type Duration,
   failedCheck,
@@ -77,6 +78,10 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
   const { name = 'doppler', fallbackFile } = options;
   const wrong = (what: string, hint: string) =>
     new SecretError('ERR_SECRET_CONFIG', what, { provider: name, hint });
+  if (fallbackFile === '' || fallbackFile?.includes('\0'))
+    throw wrong('the option fallbackFile names no file', 'Leave it out, or name one.');
+  // where it is read from must not change with the working directory
+  const fallbackPath = fallbackFile && resolve(fallbackFile);
   const token = tokenOf(options, name);
   const project = options.project ?? process.env['DOPPLER_PROJECT'] ?? '';
   const config = options.config ?? process.env['DOPPLER_CONFIG'] ?? '';
@@ -138,12 +143,12 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
     entries: Known['entries'],
     warn: (message: string) => void,
   ): Promise<void> {
-    if (fallbackFile === undefined || written === entries) return;
+    if (fallbackPath === undefined || written === entries) return;
     const passphrase = fallbackPassphrase({ ...options, token, project, config });
     try {
       const held = new Map<string, string>();
       for (const [key, entry] of entries) if ('value' in entry) held.set(key, entry.value);
-      await writeFallbackFile(fallbackFile, held, passphrase);
+      await writeFallbackFile(fallbackPath, held, passphrase);
       written = entries;
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'no code';

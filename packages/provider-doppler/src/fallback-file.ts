@@ -4,7 +4,7 @@
  * PBKDF2-SHA-256 (pkg/crypto/aes.go and pkg/models/encrypted_file.go of DopplerHQ/cli).
  */
 import { createCipheriv, createDecipheriv, pbkdf2, randomBytes, randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 const derive = promisify(pbkdf2);
@@ -68,12 +68,14 @@ export async function writeFallbackFile(
 }
 
 /**
- * What the file holds, as JSON.
+ * What a file holds, as JSON.
  *
- * @throws `FallbackFileError`; what Node's file functions throw
+ * @param content - the bytes of the file
+ * @throws `FallbackFileError`
  */
-export async function readFallbackFile(path: string, passphrase: string): Promise<unknown> {
-  const text = (await readFile(path, 'utf8')).trim();
+export async function openFallback(content: Buffer, passphrase: string): Promise<unknown> {
+  // what is no ASCII is no file of these
+  const text = content.toString('latin1').trim();
   const found = /^\d+:(base64|hex):(\d{1,7}):([^-]+)-([^-]+)-([^-]+)$/.exec(text);
   if (!found) throw new FallbackFileError('is no fallback file of Doppler');
   const [, encoding = '', count = '', ...encoded] = found;

@@ -1,6 +1,16 @@
 // Answers that are cut, swapped or somebody else's, clocks and lines that mislead, names that are gone,
 // and what a program in plain JavaScript may hand over.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -174,6 +184,47 @@ describe('the fallback file', () => {
   });
 });
 
+describe('what stands in the place of the fallback file', () => {
+  const fallbackAt = (path: string) => dopplerFallbackProvider({ path, token: doppler.token });
+  test.each<[string, string, (path: string) => unknown]>([
+    ['a folder', 'CONFIG', (path) => mkdir(path)],
+    ['a device that gives without end', 'INVALID', (path) => symlink('/dev/zero', path)],
+    [
+      'a FIFO that nobody writes to',
+      'INVALID',
+      (path) => execFileSync('sh', ['-c', 'mkfifo "$0"', path]),
+    ],
+    ['a link to nothing', 'INVALID', (path) => symlink('nothing', path)],
+    ['a link to itself', 'INVALID', (path) => symlink('fallback', path)],
+    ['a file whose disk fails', 'UNAVAILABLE', (path) => symlink('/proc/self/mem', path)],
+    [
+      'a file of another kind, and large',
+      'INVALID',
+      (path) => writeFile(path, canary).then(() => truncate(path, 40_000_000)),
+    ],
+    ['text that is no ASCII', 'INVALID', (path) => writeFile(path, `4:base64:1:é-${canary}-x`)],
+  ])('%s is no missing file', async (_, code, put) => {
+    const path = join(folder, 'fallback');
+    await put(path);
+    const error = await fallbackAt(path)
+      .read('all', context())
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: `ERR_SECRET_${code}`, provider: 'doppler-fallback' });
+    assertNoLeak([canary, doppler.token], error);
+  });
+
+  test('a path is that of the working directory at the time a provider is made', async () => {
+    const before = process.cwd();
+    process.chdir(folder);
+    const provider = providerOf({ fallbackFile: 'fallback' });
+    const fallback = fallbackAt('fallback');
+    process.chdir(before);
+    await provider.read('all', context());
+    expect(await readdir(folder)).toEqual(['fallback']);
+    expect((await fallback.read('all', context())).entries.size).toBe(2);
+  });
+});
+
 describe('watch', () => {
   test('tells nothing where nothing changes, with other reads and without ETag', async () => {
     doppler.instead = (response) => response.end('{"A":"a","DOPPLER_CONFIG":"prd"}');
@@ -187,28 +238,14 @@ describe('watch', () => {
     stop.abort();
     await watching;
   });
-
-  test('goes on after a silence', async () => {
-    const provider = providerOf({ pollInterval: '1s' });
-    const stop = new AbortController();
-    const changes = vi.fn();
-    const watching = provider.watch?.(changes, stop.signal);
-    await vi.waitFor(() => expect(doppler.statuses).toHaveLength(1), 10_000);
-    doppler.line.set({ kind: 'dark' });
-    doppler.values.set('A', 'new');
-    // the look is given up, and the next one calls anew
-    await vi.waitFor(() => expect(doppler.line.connections).toBeGreaterThan(1), 20_000);
-    doppler.line.set({ kind: 'pass' });
-    await vi.waitFor(() => expect(changes).toHaveBeenCalledTimes(1), 20_000);
-    stop.abort();
-    await watching;
-  }, 60_000);
 });
 
 test.each<[unknown, RegExp]>([
   [{ token: 5 }, /token is no text/],
   [{ token: 't', project: {} }, /project is no text/],
   [{ token: 't', fallbackFile: 1 }, /fallbackFile is no text/],
+  [{ token: 't', fallbackFile: '' }, /fallbackFile names no file/],
+  [{ token: 't', fallbackFile: 'a\0b' }, /fallbackFile names no file/],
   [{ token: 't', passphrase: null }, /passphrase is no text/],
   [{ token: 't', address: 1 }, /address is no text/],
   [{ token: 't', name: [] }, /name is no text/],
@@ -227,6 +264,7 @@ test.each<[unknown, RegExp]>([
   [null, /path/],
   [{}, /path/],
   [{ path: 5 }, /path/],
+  [{ path: 'a\0b', token: 't' }, /path/],
   [{ path: 'file', token: 5 }, /token/],
 ])('options %j of the fallback are refused, naming the option', (options, said) => {
   const make = () => dopplerFallbackProvider(options as DopplerFallbackProviderOptions);

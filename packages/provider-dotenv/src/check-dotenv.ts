@@ -80,7 +80,7 @@ function modeOf(shown: string, { mode, toAll }: Exposure): ProviderCheck {
 
 async function gitOf(shown: string, { path, tracked }: Exposure): Promise<ProviderCheck[]> {
   const subject = `git and ${shown}`;
-  if (tracked)
+  if (tracked ?? (await git(path, ['ls-files', '--error-unmatch'])))
     return [
       {
         subject,
@@ -91,7 +91,7 @@ async function gitOf(shown: string, { path, tracked }: Exposure): Promise<Provid
         facts: { path: shown },
       },
     ];
-  const ignored = await isIgnored(path);
+  const ignored = await git(path, ['check-ignore', '--quiet']);
   if (ignored === undefined) return [];
   return [
     ignored
@@ -107,20 +107,12 @@ async function gitOf(shown: string, { path, tracked }: Exposure): Promise<Provid
   ];
 }
 
-/** Whether git ignores the file; `undefined` without a git or a repository. */
-function isIgnored(path: string): Promise<boolean | undefined> {
+/** Whether git says yes to a question about the file; `undefined` without a git or a repository. */
+function git(path: string, question: readonly string[]): Promise<boolean | undefined> {
   // No program that a repository's configuration names, and no secret in git's environment. So one of
   // another user, as root meets it in a container, can be asked as well.
-  const args = [
-    '-c',
-    'core.fsmonitor=false',
-    '-c',
-    'safe.directory=*',
-    'check-ignore',
-    '--quiet',
-    '--',
-    `./${basename(path)}`,
-  ];
+  const settings = ['-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
+  const args = [...settings, ...question, '--', `./${basename(path)}`];
   const { PATH, HOME, SystemRoot } = process.env;
   const env = { PATH, HOME, SystemRoot };
   return new Promise((resolve) => {

@@ -60,7 +60,8 @@ export interface DotenvProviderOptions {
  * const token = await secrets.get('TOKEN'); // .env.local's, else .env.dev's, else .env's
  * ```
  */
-export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvider {
+export function dotenvProvider(given: DotenvProviderOptions = {}): SecretProvider {
+  const options = checkedOptions(given);
   const { name = 'dotenv', expand = false } = options;
   const sources = sourcesOf(options, name);
   const store = shownIn(sources);
@@ -130,6 +131,23 @@ async function warnOfExposure(
   if (exposure?.tracked)
     warn(`git tracks ${shown}: its values are in the history of the repository`);
   if (exposure?.toAll) warn(`every user of this machine can read ${shown}: chmod o-r`);
+}
+
+/** A program in plain JavaScript may hand over anything: `mustExist: 'false'` would be true. */
+function checkedOptions(given: DotenvProviderOptions): DotenvProviderOptions {
+  const options = given ?? {};
+  for (const [option, type, kind] of [
+    ['name', 'string', 'text'],
+    ['profile', 'string', 'text'],
+    ['mustExist', 'boolean', 'boolean'],
+    ['expand', 'boolean', 'boolean'],
+  ] as const)
+    if (options[option] !== undefined && typeof options[option] !== type)
+      throw new SecretError('ERR_SECRET_CONFIG', `the option ${option} is no ${kind}`, {
+        provider: 'dotenv',
+        hint: 'Correct it, or leave it out.',
+      });
+  return options;
 }
 
 function sourcesOf(options: DotenvProviderOptions, provider: string): readonly Source[] {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createSecrets, isSecretError, type SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { dotenvProvider } from '../src/index.ts';
+import { type DotenvProviderOptions, dotenvProvider } from '../src/index.ts';
 import { context, deny, temporaryFolder } from './store.ts';
 
 // the moment between looking at a file and reading it, at which another program may write it
@@ -79,10 +79,21 @@ describe('which files are read', () => {
     ['a zero byte in a path', { path: 'a\0b' }],
     ['a profile that leaves the folder', { profile: '../prod' }],
     ['an empty profile', { profile: '' }],
+    ['a path that is no text', { path: 5 }],
+    ['no path at all', { path: null }],
+    ['a profile that is none', { profile: null }],
+    ['a name that is no text', { name: {} }],
+    ['a text for true', { mustExist: 'false' }],
+    ['a number for true', { expand: 1 }],
   ])('%s is refused when the provider is made', (_, options) => {
-    expect(() => dotenvProvider(options)).toThrow(
+    expect(() => dotenvProvider(options as DotenvProviderOptions)).toThrow(
       expect.objectContaining({ code: 'ERR_SECRET_CONFIG', provider: 'dotenv' }),
     );
+  });
+
+  test('no options, whatever they are called, are the defaults', () => {
+    for (const none of [undefined, null, {}])
+      expect(dotenvProvider(none as DotenvProviderOptions).store).toBe('.env');
   });
 });
 

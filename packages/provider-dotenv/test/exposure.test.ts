@@ -197,9 +197,23 @@ describe('check', () => {
     });
   });
 
+  test('asks git itself where its index is split', async () => {
+    await writeFile(path, `A=${canary}\n`);
+    git('init', '-q');
+    git('update-index', '--split-index', '--add', '.env');
+    expect(await isTracked(path)).toBeUndefined();
+    expect(await findings()).toContainEqual(
+      expect.objectContaining({
+        state: 'failing',
+        message: expect.stringMatching(/^git tracks it/),
+      }),
+    );
+  });
+
   test('runs no program that the repository names', async () => {
     await writeFile(path, 'A=1\n');
     git('init', '-q');
+    git('update-index', '--split-index'); // so that git is asked every question there is
     git('config', 'core.fsmonitor', `touch ${join(folder, 'run')} #`);
     await findings();
     expect(() => execFileSync('cat', [join(folder, 'run')], { stdio: 'pipe' })).toThrow();

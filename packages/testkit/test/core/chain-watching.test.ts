@@ -172,6 +172,22 @@ describe('watch', () => {
     await Promise.all([secrets.close(), later.close()]);
   });
 
+  test('a watch that begins while the store fails asks it no more often than the probes do', async () => {
+    const clock = manualClock();
+    const watching = scripted('files', { A: 'a' }, { mood: 'unavailable' });
+    const store = Object.assign(watching, { watch: () => new Promise<void>(() => {}) });
+    const secrets = createSecrets({ providers: [store, scripted('dotenv', { A: 'a' })], clock });
+    secrets.on('fallback', () => {});
+    await secrets.get('A');
+    for (let probes = 0; store.reads.length < 8 && probes < 100; probes += 1)
+      await clock.advance(5_000);
+    const before = store.reads.length;
+    await clock.advance(2_000); // the pauses between the probes are longer by now
+    await secrets.onChange('A', () => {});
+    expect(store.reads).toHaveLength(before);
+    await secrets.close();
+  });
+
   test('a provider whose watch fails is told of, and read from time to time', async () => {
     const clock = manualClock();
     const files = Object.assign(scripted('files', { A: '1' }), {

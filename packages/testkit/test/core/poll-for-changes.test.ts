@@ -61,13 +61,24 @@ test('an outage at the beginning makes no change of the first answer', async () 
   expect(changes).not.toHaveBeenCalled();
 });
 
-test('a refusal ends it', async () => {
-  const refusal = new SecretError('ERR_SECRET_DENIED', 'no');
+test('a refusal at the beginning ends it, and one later is left out', async () => {
+  const refusal = new SecretError('ERR_SECRET_UNAUTHENTICATED', 'the token has expired');
   const { ended } = polled(async () => {
     throw refusal;
   });
   await expect(ended).rejects.toBe(refusal);
   expect(clock.timers).toBe(0);
+
+  let answer: () => string = () => 'old';
+  const { changes } = polled(async () => answer());
+  await clock.advance(1);
+  answer = () => {
+    throw refusal;
+  };
+  await clock.advance(3 * interval);
+  answer = () => 'new';
+  await clock.advance(interval);
+  expect(changes).toHaveBeenCalledTimes(1);
 });
 
 test('a look that goes silent is given up, its signal fired, and the next one asks anew', async () => {

@@ -39,6 +39,9 @@ const mostReads = 8;
 /** Milliseconds between background refreshes of a store that answers them with a refusal. */
 const refusedPause = 5_000;
 
+/** How many warnings are remembered as told. */
+const mostWarned = 100;
+
 /** How many names that failed are kept: anybody may ask for any name. */
 const mostFailing = 100;
 
@@ -215,8 +218,11 @@ export class Source {
 
   /** Tells the user once per text. */
   warn(message: string): void {
-    if (this.#warned.has(message) || this.#warned.size >= 100) return;
+    if (this.#warned.has(message)) return;
     this.#warned.add(message);
+    // the oldest is let go, and never the newest: it may be the one that matters
+    const [oldest = ''] = this.#warned;
+    if (this.#warned.size > mostWarned) this.#warned.delete(oldest);
     this.#options.notifier.emit({ type: 'warning', provider: this.provider.name, message });
   }
 

@@ -234,6 +234,19 @@ describe('notices', () => {
     provider.contexts.at(-1)?.warn('nobody listens any more');
     expect(warnings).toEqual(['TLS is not verified']);
   });
+
+  test('a new warning is told however many others there were', async () => {
+    const provider = scripted('vault', { A: 'a' });
+    const secrets = createSecrets({ providers: [provider] });
+    const warnings: string[] = [];
+    secrets.on('warning', ({ message }) => warnings.push(message));
+    await secrets.get('A');
+    const [context] = provider.contexts;
+    for (let count = 0; count < 500; count += 1) context?.warn(`left: ${count} s`);
+    context?.warn('somebody has read this first');
+    context?.warn('somebody has read this first');
+    expect(warnings).toHaveLength(501);
+  });
 });
 
 test('redact masks what any provider answered or was given, whoever asked for it', async () => {

@@ -99,11 +99,17 @@ _keyfall() {
       # what follows is another program's
       return
       ;;
-    ${pattern(valued)}) ((i++)) ;;
+    ${pattern(valued)})
+      # --option=value is three words here
+      [[ \${COMP_WORDS[i + 1]} != = ]] || ((i++))
+      ((i++))
+      ;;
     -*) ;;
     *) [[ -n $command ]] || command=\${COMP_WORDS[i]} ;;
     esac
   done
+  [[ $cur != = ]] || cur=''
+  [[ $prev != = ]] || prev=\${COMP_WORDS[COMP_CWORD - 2]}
   case "$command $prev" in
 ${chosen.join('\n')}
   esac

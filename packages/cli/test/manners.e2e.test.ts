@@ -282,6 +282,9 @@ describe('completion in bash', () => {
     expect(await offered('migrate', '--on-conflict', '')).toEqual(['fail', 'keep', 'overwrite']);
     expect(await offered('export', '--f')).toEqual(['--format']);
     expect(await offered('export', '-f', 'd')).toEqual(['dotenv', 'docker']);
+    // what bash makes of --format=ya
+    expect(await offered('export', '--format', '=', 'ya')).toEqual(['yaml']);
+    expect(await offered('--profile', '=', 'prod', 'hist')).toEqual(['history']);
     expect(await offered('completion', '')).toEqual(['bash', 'zsh', 'fish']);
     expect(await offered('help', 'ro')).toEqual(['rollback']);
   });

@@ -2,7 +2,13 @@
  * A provider asked directly, where a command means what the chain does not hand on: its checks, its
  * history. The chain's time limits and its manners hold here too.
  */
-import { isSecretError, type ReadContext, SecretError, type SecretProvider } from '@keyfall/core';
+import {
+  isSecretError,
+  type ReadContext,
+  SecretError,
+  type SecretProvider,
+  systemClock,
+} from '@keyfall/core';
 import { errnoCode } from './report-error.ts';
 import { notice } from './terminal.ts';
 
@@ -38,9 +44,9 @@ export async function oneCall<Result>(
     },
   };
   // a timer that keeps the process alive, for a provider that waits for nothing
-  let timer: NodeJS.Timeout | undefined;
+  let cancel = (): void => {};
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    cancel = systemClock.schedule(() => {
       reject(
         new SecretError('ERR_SECRET_UNAVAILABLE', `${provider.name} did not answer in time`, {
           provider: provider.name,
@@ -58,6 +64,6 @@ export async function oneCall<Result>(
       provider: provider.name,
     });
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

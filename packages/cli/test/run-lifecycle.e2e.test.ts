@@ -281,10 +281,13 @@ describe('--kill-after', () => {
     expect((await result).code).toBe(137);
   });
 
-  test('one that ends in time keeps its exit code', async () => {
+  test.each([
+    '1m',
+    '365d', // more than a timer can hold
+  ])('one that ends in time (%s) keeps its exit code', async (time) => {
     const cwd = await folderWith();
-    const script = 'trap "exit 3" TERM; echo ready; while :; do sleep 0.05; done';
-    const child = start(['run', '--kill-after', '1m', '--', 'sh', '-c', script], { cwd });
+    const script = 'trap "sleep 0.1; exit 3" TERM; echo ready; while :; do sleep 0.05; done';
+    const child = start(['run', '--kill-after', time, '--', 'sh', '-c', script], { cwd });
     const result = finished(child);
     await printed(child, 'ready');
     child.kill('SIGTERM');

@@ -34,6 +34,9 @@ describe('a command line that cannot be understood', () => {
     [['set', 'A', '--', canary]],
     [['get', `--token=${canary}`, 'A']],
     [['get', `-p${canary}`]],
+    [['get', `A=${canary}`]],
+    [['explain', `A=${canary}`]],
+    [['run', '--only', `B,A=${canary}`, '--', 'true']],
     [[`A=${canary}`]],
   ])('%j is refused, and what may be a value not repeated', async (args) => {
     const result = await keyfall([...args, '--debug'], { cwd: await folderWith(), input: 'x' });

@@ -26,12 +26,18 @@ export const bootstrapNames: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Refuses to treat a bootstrap name as a secret.
+ * Refuses to treat a bootstrap name as a secret, and `NAME=VALUE` as a name: the messages about a name
+ * repeat it.
  * @throws `ERR_SECRET_CONFIG` naming it
  */
 export function assertIsSecretName(name: string): void {
   if (name === '')
     throw new SecretError('ERR_SECRET_CONFIG', 'the name of a secret cannot be empty');
+  const [, before] = /^(\w+)=/.exec(name) ?? [];
+  if (before !== undefined)
+    throw new SecretError('ERR_SECRET_CONFIG', `${before}=… is no name`, {
+      hint: `Give the name alone: ${before}.`,
+    });
   if (bootstrapNames.has(name))
     throw new SecretError(
       'ERR_SECRET_CONFIG',

@@ -99,11 +99,17 @@ _keyfall() {
       # what follows is another program's
       return
       ;;
-    ${pattern(valued)}) ((i++)) ;;
+    ${pattern(valued)})
+      # --option=value is three words here
+      [[ \${COMP_WORDS[i + 1]} != = ]] || ((i++))
+      ((i++))
+      ;;
     -*) ;;
     *) [[ -n $command ]] || command=\${COMP_WORDS[i]} ;;
     esac
   done
+  [[ $cur != = ]] || cur=''
+  [[ $prev != = ]] || prev=\${COMP_WORDS[COMP_CWORD - 2]}
   case "$command $prev" in
 ${chosen.join('\n')}
   esac
@@ -185,7 +191,9 @@ if [[ \${funcstack[1]} == _keyfall ]]; then _keyfall "$@"; else compdef _keyfall
 function zshSpec(flag: string, { description, takesValue, choices }: CompletedOption): string {
   const values = choices.length > 0 ? `(${choices.join(' ')})` : '_files';
   const text = zshText(description.replace(/[[\]]/g, '\\$&'));
-  return `${flag}[${text}]${takesValue ? `:value:${values}` : ''}`;
+  if (!takesValue) return `${flag}[${text}]`;
+  // = for --format=json, beside --format json
+  return `${flag}${flag.startsWith('--') ? '=' : ''}[${text}]:value:${values}`;
 }
 
 function zshText(text: string): string {

@@ -95,10 +95,11 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
     },
   );
 
-  add<{ out?: string }>(
+  add<{ out?: string; json?: boolean }>(
     define('types')
       .description('Declare the names for TypeScript, so that a misspelled one does not compile.')
       .option('-o, --out <file>', 'write them there')
+      .addOption(json())
       .addHelpText('after', examples('keyfall types --out src/secret-names.d.ts')),
     async (_args, options) => {
       const { typesCommand } = await import('./commands/types.ts');

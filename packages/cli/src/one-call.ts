@@ -44,9 +44,9 @@ export async function oneCall<Result>(
     },
   };
   // a timer that keeps the process alive, for a provider that waits for nothing
-  let timer: NodeJS.Timeout | undefined;
+  let cancel = (): void => {};
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    cancel = systemClock.schedule(() => {
       reject(
         new SecretError('ERR_SECRET_UNAVAILABLE', `${provider.name} did not answer in time`, {
           provider: provider.name,
@@ -64,6 +64,6 @@ export async function oneCall<Result>(
       provider: provider.name,
     });
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

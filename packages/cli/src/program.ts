@@ -34,7 +34,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     },
   );
   try {
-    await program.parseAsync(argv).catch((error) => {
+    await program.parseAsync(withoutHelp(argv, program)).catch((error) => {
       if (!(error instanceof CommanderError)) throw error;
       // what was asked for is on stdout; commander's own code for it follows `process.exitCode`
       exitCode = help === '' ? usageExitCode : 0;
@@ -44,6 +44,13 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return reportError(error, program.opts<GlobalOptions>().debug === true);
   }
+}
+
+/** `help rnu` as `rnu`, which is told of as every mistyped command is. */
+function withoutHelp(argv: readonly string[], { commands }: Command): readonly string[] {
+  const [node = '', script = '', help, name = '-'] = argv;
+  const isMistyped = !name.startsWith('-') && !commands.some((command) => command.name() === name);
+  return help === 'help' && isMistyped ? [node, script, ...argv.slice(3)] : argv;
 }
 
 /**

@@ -241,5 +241,9 @@ async function vaultFrom(
   const { env, warnings } = vaultEnvironment({ environment: process.env, file, tokenHelper });
   for (const warning of warnings) notice(`${warning}.`);
   check(env);
+  if (!tokenHelper && !(env['BAO_TOKEN'] ?? env['VAULT_TOKEN']))
+    throw new SecretError('ERR_SECRET_CONFIG', 'there is no token: VAULT_TOKEN is not set', {
+      hint: 'Set it, or log in with `bao login` or `vault login` and pass --token-helper.',
+    });
   return vaultProvider({ env, tokenHelper, ...(profile !== undefined && { profile }) });
 }

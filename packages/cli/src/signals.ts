@@ -1,7 +1,7 @@
 /**
  * What a signal to us means for the program of `run`: it is handed on.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError, systemClock } from '@keyfall/core';
 import type { RunningChild } from './child-process.ts';
 import { isTerminal } from './terminal.ts';
 
@@ -32,7 +32,7 @@ export interface SignalHandling {
 export function handleSignals(cancel: () => void, killAfter: number | undefined): SignalHandling {
   let child: RunningChild | undefined;
   let endedBy: NodeJS.Signals | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let cancelKill: (() => void) | undefined;
   const handle = (signal: NodeJS.Signals): void => {
     if (child === undefined) {
       if (!endBefore.has(signal)) return;
@@ -43,7 +43,7 @@ export function handleSignals(cancel: () => void, killAfter: number | undefined)
     // Where there is a terminal, it sends its own Ctrl-C to the program as well: once is enough.
     if (signal !== 'SIGINT' || ![0, 1, 2].some(isTerminal)) child.kill(signal);
     if (killAfter !== undefined && endings.has(signal))
-      timer ??= setTimeout(() => child?.kill('SIGKILL'), killAfter);
+      cancelKill ??= systemClock.schedule(() => child?.kill('SIGKILL'), killAfter);
   };
   for (const signal of handed) process.on(signal, handle);
   return {
@@ -54,7 +54,7 @@ export function handleSignals(cancel: () => void, killAfter: number | undefined)
       return endedBy;
     },
     stop() {
-      clearTimeout(timer);
+      cancelKill?.();
       for (const signal of handed) process.off(signal, handle);
     },
   };

@@ -1,6 +1,7 @@
 /**
  * `run --watch`: starts the program anew, or tells it, when the secrets become others.
  */
+import { systemClock } from '@keyfall/core';
 import type { ChildEnvironment } from './child-environment.ts';
 import type { RunningChild } from './child-process.ts';
 import type { CliChain } from './cli-chain.ts';
@@ -64,10 +65,10 @@ export function superviseChild(options: Supervision): Promise<number> {
       notice(`${what} changed: the program is started anew.`);
       running = undefined;
       signals.handTo(undefined);
-      const timer = setTimeout(() => old.kill('SIGKILL'), killAfter);
+      const cancelKill = systemClock.schedule(() => old.kill('SIGKILL'), killAfter);
       old.kill('SIGTERM');
       await old.exited;
-      clearTimeout(timer);
+      cancelKill();
       if (signals.endedBy !== undefined) finish(exitCodeOfSignal(signals.endedBy));
       else run(start(env));
     },

@@ -247,6 +247,70 @@ describe('what starts nothing and falls back to nothing', () => {
   });
 });
 
+describe('a .env of a stranger', () => {
+  /** Somebody who listens, and how often he was spoken to. */
+  async function thief(): Promise<{ readonly address: string; readonly visits: () => number }> {
+    let visits = 0;
+    const listener = createServer((socket) => {
+      visits += 1;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void listener.close());
+    const { port } = listener.address() as { port: number };
+    return { address: `http://127.0.0.1:${port}`, visits: () => visits };
+  }
+
+  test("names nobody through whom the user's token would go: it is ignored, and that is said", async () => {
+    const { address, visits } = await thief();
+    const names = ['VAULT_AGENT_ADDR', 'BAO_PROXY_ADDR', 'VAULT_HTTP_PROXY', 'VAULT_ADDR'];
+    const lines = [...names.map((name) => `${name}=${address}\n`), 'VAULT_SKIP_VERIFY=true\n'];
+    const cwd = await folderWith(
+      `${lines.join('')}VAULT_CACERT=/no/such\nBAO_TOKEN=${canaryToken}\n`,
+    );
+    const result = await keyfall(['run', '--', 'printenv', 'TOKEN'], { cwd, env });
+    expect(result).toMatchObject({ code: 0, stdout: `${canary}-vault\n` });
+    for (const name of [...names.slice(0, 3), 'VAULT_SKIP_VERIFY', 'VAULT_CACERT'])
+      expect(result.stderr).toContain(`${name} in the file is ignored`);
+    expect(result.stderr).not.toContain(canaryToken);
+    expect(visits()).toBe(0);
+  });
+
+  test.each(['get TOKEN', 'run -- touch started', 'migrate --yes'])(
+    "does not get the user's token over plain http: %s",
+    async (line) => {
+      const { VAULT_ADDR: _, ...withoutAddress } = env;
+      const cwd = await folderWith(`${dotenv}VAULT_ADDR=http://vault.example:8200\n`);
+      const result = await keyfall(line.split(' '), { cwd, env: withoutAddress });
+      expect(result).toMatchObject({ code: 2, stdout: '' });
+      expect(result.stderr).toContain('VAULT_ADDR in the file is the plain-text address');
+      expect(result.output).not.toContain(env['VAULT_TOKEN']);
+      await expectNothingStarted(cwd);
+    },
+  );
+
+  test('comes after the environment, and VAULT_ after BAO_', async () => {
+    const { address, visits } = await thief();
+    const cwd = await folderWith(`USE_VAULT=false\nBAO_SECRET_PATH=elsewhere\n`);
+    const both = { ...env, BAO_ADDR: server.address, VAULT_ADDR: address };
+    expect((await keyfall(['get', 'TOKEN'], { cwd, env: both })).stdout).toBe(`${canary}-vault\n`);
+    expect(visits()).toBe(0);
+  });
+
+  test('what `vault login` left is used with --token-helper alone', async () => {
+    const cwd = await folderWith(); // its HOME as well
+    await writeFile(join(cwd, '.vault-token'), env['VAULT_TOKEN'] ?? '', { mode: 0o600 });
+    const { VAULT_TOKEN: _, ...tokenless } = env;
+    const get = (...options: string[]) =>
+      keyfall(['get', 'TOKEN', ...options], { cwd, env: tokenless });
+    expect(await get()).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--token-helper'),
+    });
+    expect(await get('--token-helper')).toMatchObject({ code: 0, stdout: `${canary}-vault\n` });
+  });
+});
+
 test('a path that was never written falls back to .env, and names the path', async () => {
   const cwd = await folderWith(dotenv);
   const typo = settings({ VAULT_SECRET_PATH: 'shpo' });

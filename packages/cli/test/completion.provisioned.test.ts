@@ -43,6 +43,7 @@ describe('fish', () => {
     expect((await offered('keyfall export --format ')).sort()).toEqual(
       ['dotenv', 'json', 'yaml', 'shell', 'docker', 'github'].sort(),
     );
+    expect(await offered('keyfall export --format=ya')).toEqual(['--format=yaml']);
     expect((await offered('keyfall completion ')).sort()).toEqual(['bash', 'fish', 'zsh']);
     expect(await offered('keyfall list --onl')).toEqual([]);
   });
@@ -59,6 +60,7 @@ describe('zsh', () => {
     ['keyfall --profile prod histo\t', 'keyfall --profile prod history'],
     ['keyfall export --forma\t', 'keyfall export --format'],
     ['keyfall export --format yam\t', 'keyfall export --format yaml'],
+    ['keyfall export --format=yam\t', 'keyfall export --format=yaml'],
     ['keyfall completion fis\t', 'keyfall completion fish'],
   ])('%j', async (typed, line) => {
     const { cwd, script, PATH } = await withScript('zsh');

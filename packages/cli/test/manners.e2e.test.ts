@@ -140,10 +140,19 @@ test('what is read can be had as JSON, and nothing else is on stdout then', asyn
     ['doctor'],
     ['diff', 'vault', 'dotenv'],
     ['history', 'TOKEN'],
+    ['types'],
+    ['types', '--out', 'names.d.ts'],
   ]) {
     const { stdout } = await keyfall([...args, '--json'], { cwd, env });
     expect(() => JSON.parse(stdout)).not.toThrow();
   }
+});
+
+test('every command takes --json but those that only write, and run', () => {
+  const without = createProgram(() => {})
+    .commands.filter(({ options }) => !options.some(({ long }) => long === '--json'))
+    .map((command) => command.name());
+  expect(without.sort()).toEqual(['completion', 'delete', 'init', 'rollback', 'run', 'set']);
 });
 
 describe('on a terminal', () => {
@@ -282,6 +291,9 @@ describe('completion in bash', () => {
     expect(await offered('migrate', '--on-conflict', '')).toEqual(['fail', 'keep', 'overwrite']);
     expect(await offered('export', '--f')).toEqual(['--format']);
     expect(await offered('export', '-f', 'd')).toEqual(['dotenv', 'docker']);
+    // what bash makes of --format=ya
+    expect(await offered('export', '--format', '=', 'ya')).toEqual(['yaml']);
+    expect(await offered('--profile', '=', 'prod', 'hist')).toEqual(['history']);
     expect(await offered('completion', '')).toEqual(['bash', 'zsh', 'fish']);
     expect(await offered('help', 'ro')).toEqual(['rollback']);
   });

@@ -92,15 +92,16 @@ describe('a lease', () => {
 describe('a login of ours', () => {
   let server: VaultServer;
   let mount: string;
+  let policy: string;
   let env: Record<string, string>;
   beforeAll(async () => {
     server = await startVaultServer({ external: false });
     mount = await server.mountKv({ version: 2 });
     await server.request('POST', `${mount}/data/shop`, { data: { TOKEN: 'canary-value' } });
-    const rules = `path "${mount}/data/shop" { capabilities = ["read"] }`;
+    policy = await server.createPolicy(`path "${mount}/data/shop" { capabilities = ["read"] }`);
     const role = 'auth/approle/role/shop';
     await server.request('POST', 'sys/auth/approle', { type: 'approle' });
-    await server.request('POST', role, { token_policies: [await server.createPolicy(rules)] });
+    await server.request('POST', role, { token_policies: [policy] });
     const { body: id } = await server.request('GET', `${role}/role-id`);
     const { body: secret } = await server.request('POST', `${role}/secret-id`);
     env = {
@@ -156,6 +157,28 @@ export default { providers: () => [vaultProvider({ mount: '${mount}', path: 'sho
     child.stdin?.end('\n');
     expect((await result).code).toBe(0);
     expect(await logins()).toBe(0);
+  });
+
+  test('or token that ends while we watch leaves the program what it has, whatever a .env holds', async () => {
+    const { token } = await server.createToken({ policies: [policy] });
+    const cwd = await folderWith('TOKEN=canary-file\n');
+    const vault = { USE_VAULT: 'true', VAULT_MOUNT_POINT: mount, VAULT_SECRET_PATH: 'shop' };
+    const child = start(['run', '--watch', '--', 'sh', '-c', 'echo "now $TOKEN"; exec sleep 60'], {
+      cwd,
+      env: { ...vault, VAULT_ADDR: server.address, VAULT_TOKEN: token, KEYFALL_TTL: '0ms' },
+    });
+    const result = finished(child);
+    await printed(child, 'now canary-value');
+    await server.request('POST', 'auth/token/revoke', { token });
+    const said = await printed(
+      child,
+      'The program goes on with the secrets that it has.',
+      'stderr',
+    );
+    expect(said).toContain('could not be read anew');
+    child.kill('SIGTERM');
+    expect(await result).toMatchObject({ code: 143, stdout: 'now canary-value\n' });
+    expect((await result).stderr).not.toContain('canary');
   });
 
   test('with --pass-bootstrap its credentials are there, and masked in what it prints', async () => {
@@ -258,10 +281,13 @@ describe('--kill-after', () => {
     expect((await result).code).toBe(137);
   });
 
-  test('one that ends in time keeps its exit code', async () => {
+  test.each([
+    '1m',
+    '365d', // more than a timer can hold
+  ])('one that ends in time (%s) keeps its exit code', async (time) => {
     const cwd = await folderWith();
-    const script = 'trap "exit 3" TERM; echo ready; while :; do sleep 0.05; done';
-    const child = start(['run', '--kill-after', '1m', '--', 'sh', '-c', script], { cwd });
+    const script = 'trap "sleep 0.1; exit 3" TERM; echo ready; while :; do sleep 0.05; done';
+    const child = start(['run', '--kill-after', time, '--', 'sh', '-c', script], { cwd });
     const result = finished(child);
     await printed(child, 'ready');
     child.kill('SIGTERM');

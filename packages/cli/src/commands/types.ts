@@ -6,12 +6,13 @@ import { SecretError } from '@keyfall/core';
 import { declareNames, isOurs } from '../name-types.ts';
 import { errnoCode } from '../report-error.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
-import { countNames, printable, printData, report, waitingFor } from '../terminal.ts';
+import { countNames, printable, printData, printJson, report, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall types`. */
 export interface TypesOptions extends SettingsOptions {
   /** The file that is written. Default: stdout. */
   readonly out?: string;
+  readonly json?: boolean;
 }
 
 /**
@@ -19,13 +20,13 @@ export interface TypesOptions extends SettingsOptions {
  *
  * @throws `ERR_SECRET_CONFLICT` if the file holds something else than names declared before
  */
-export async function typesCommand({ out, ...options }: TypesOptions): Promise<number> {
+export async function typesCommand({ out, json, ...options }: TypesOptions): Promise<number> {
   const names = await withChain(options, async ({ secrets, names: needed }) => [
     ...new Set([...(await waitingFor('reading the names', () => secrets.list())), ...needed]),
   ]);
   const text = declareNames(names);
   if (out === undefined) {
-    await printData(text);
+    await (json ? printJson({ names }) : printData(text));
     return 0;
   }
   const before = await readFile(out, 'utf8').catch(() => undefined);
@@ -42,6 +43,7 @@ export async function typesCommand({ out, ...options }: TypesOptions): Promise<n
     await write(out, text);
     report(`wrote ${countNames(names.length)} to ${printable(out)}.`);
   }
+  if (json) await printJson({ file: out, names });
   return 0;
 }
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sealDataKey } from '../src/data-key.ts';
 import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
 import { fixturePath, keyPath, nowhere, recipientOf } from './fixtures.ts';
-import { sops, toolPath } from './real-sops.ts';
+import { sops } from './real-sops.ts';
 import { context, valuesOf } from './store.ts';
 
 // Both directions, against the real sops: it reads what we write, we read what it writes.
@@ -213,61 +213,3 @@ test.each(['one.txt', 'ed25519.pub', 'rsa.pub'])(
     expect(stdout.equals(key)).toBe(true);
   },
 );
-
-describe('PGP, through the real sops', () => {
-  let home: string;
-  let environment: Record<string, string>;
-  beforeAll(() => {
-    home = mkdtempSync(join(tmpdir(), 'keyfall-gpg-'));
-    chmodSync(home, 0o700);
-    environment = { ...nowhere, PATH: toolPath, GNUPGHOME: home };
-    const env = { ...process.env, ...environment };
-    const { status } = spawnSync('gpg', ['--batch', '--quiet', '--import', keyPath('pgp.asc')], {
-      env,
-    });
-    expect(status).toBe(0);
-  });
-  afterAll(() => {
-    spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: home } });
-    rmSync(home, { recursive: true });
-  });
-
-  test.each(['pgp.yaml', 'pgp.env'])('%s is read and changed', async (fixture) => {
-    const path = join(folder, fixture);
-    copyFileSync(fixturePath(fixture), path);
-    const provider = sopsProvider({ path, environment });
-    const before = valuesOf(await provider.read('all', context()));
-    const some = fixture.endsWith('yaml') ? 'nested.password' : 'TOKEN';
-    expect(before[some]).toMatch(/canary/);
-    const entries = new Map([
-      [some, 'changed "quotes" \n and lines'],
-      ['added', 'x'],
-      [fixture.endsWith('yaml') ? 'user' : 'UNI', null],
-    ]);
-    await provider.write?.({ entries }, context());
-    const { user: _u, UNI: _n, ...rest } = before;
-    expect({ ...valuesOf(await provider.read('all', context())) }).toEqual({
-      ...rest,
-      [some]: 'changed "quotes" \n and lines',
-      added: 'x',
-    });
-    expect(readFileSync(path, 'utf8')).not.toMatch(/changed/);
-  });
-
-  test('what was tampered with is refused, and a key that is not there is told', async () => {
-    const path = join(folder, 'tampered.yaml');
-    const text = readFileSync(fixturePath('pgp.yaml'), 'utf8');
-    writeFileSync(path, text.replace('nothing: null', 'nothing: added'));
-    await expect(decryptSopsFile(path, { environment })).rejects.toMatchObject({
-      code: 'ERR_SECRET_INVALID',
-    });
-    const empty = mkdtempSync(join(tmpdir(), 'keyfall-gpg-'));
-    await expect(
-      decryptSopsFile(fixturePath('pgp.yaml'), {
-        environment: { ...environment, GNUPGHOME: empty },
-      }),
-    ).rejects.toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED' });
-    spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: empty } });
-    rmSync(empty, { recursive: true });
-  });
-});

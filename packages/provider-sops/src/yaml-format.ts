@@ -29,6 +29,7 @@ import {
   type Pair,
   pairsOf,
   type Scalar,
+  type Span,
 } from './sops-tree.ts';
 import { placeComments } from './yaml-comments.ts';
 import { yamlScalar } from './yaml-scalar.ts';
@@ -202,7 +203,7 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
   if (isScalar(node)) return { kind: 'leaf', stored: scalarOf(node), start, end };
   if (isSeq(node)) {
     const items = node.items.map((item) => nodeOf(item as ParsedNode, read, depth + 1));
-    return { kind: 'list', items, start, end };
+    return { kind: 'list', items, start, end: endOf(node, items) };
   }
   if (!isMap(node)) throw new InvalidSops('is not valid YAML');
   const items = node.items.map(({ key, value }): Pair => {
@@ -215,7 +216,12 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
         : nodeOf(value as ParsedNode, read, depth + 1);
     return { kind: 'pair', key: name.stored, value: held, start: name.start, end: held.end };
   });
-  return { kind: 'branch', items, start, end };
+  return { kind: 'branch', items, start, end: endOf(node, items) };
+}
+
+/** The package counts comments behind a block to it, which may be about what comes next. */
+function endOf({ flow, range }: ParsedNode & { flow?: boolean }, items: readonly Span[]): number {
+  return (flow ? undefined : items.at(-1)?.end) ?? range[1];
 }
 
 function scalarOf(node: YamlScalar): Scalar {

@@ -72,6 +72,11 @@ describe('a file that nobody should have written', () => {
       'env',
     ],
     ['metadata at odds with itself', 'A=b\nsops_age=x\nsops_age__list_0__map_enc=x\n', 'env'],
+    ...['2.5', '2.0', '1e400', '"2"'].map((threshold): [string, string, string] => [
+      `a threshold of ${threshold} in JSON`,
+      fixture('groups.json').replace('"shamir_threshold": 2', `"shamir_threshold": ${threshold}`),
+      'json',
+    ]),
     ['an open quote in ini', '[a]\nb = """c\n', 'ini'],
     ['an open section in ini', '[a\nb = c\n', 'ini'],
     ['JSON cut off', fixture('all.json').slice(0, 500), 'json'],

@@ -205,13 +205,13 @@ test('a comment about what comes next stays with it', async () => {
   ]);
   await encryptSopsFile(path, values, { ageRecipients: [recipientOf('one.txt')] });
   const made = await readFile(path, 'utf8');
-  await writeFile(path, made.replace(/^z:/m, '# about z\n\n# more\nz:'));
+  await writeFile(path, made.replace(/^z:/m, '            # of c\n# about z\n\n# more\nz:'));
   const write = (name: string, value: string | null) =>
     sopsProvider({ path, ...keys }).write?.({ entries: new Map([[name, value]]) }, context());
   await write('a.b.d', '3');
   await write('a.e', '4');
   const shape = async () => (await readFile(path, 'utf8')).replace(/ENC.*/g, 'ENC');
-  const after = '# about z\n\n# more\nz:\n    y:\n        x: ENC\nsops:';
+  const after = '            # of c\n# about z\n\n# more\nz:\n    y:\n        x: ENC\nsops:';
   expect(await shape()).toContain(
     `a:\n    b:\n        c: ENC\n        d: ENC\n    e: ENC\n${after}`,
   );

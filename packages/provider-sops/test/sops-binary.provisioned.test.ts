@@ -11,7 +11,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import {
+  assertNoLeak,
+  type MotoServer,
+  startMotoServer,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decryptSopsFile, sopsProvider } from '../src/index.ts';
 import { fixturePath, keyPath, nowhere, recipientOf, secretOf } from './fixtures.ts';
@@ -167,6 +173,57 @@ describe('PGP, through the real sops', () => {
     const others = { ...environment, SOPS_AGE_KEY: secretOf('one.txt') };
     const refused = decryptSopsFile(path, { ageKeyFile: keyPath('two.txt'), environment: others });
     await expect(refused).rejects.toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED' });
+  });
+});
+
+describe("AWS's KMS, through the real sops", () => {
+  let server: MotoServer;
+  let environment: Record<string, string>;
+  let arn: string;
+  beforeAll(async () => {
+    server = await startMotoServer();
+    environment = {
+      ...nowhere,
+      PATH: toolPath,
+      AWS_ENDPOINT_URL: server.address,
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+    };
+    const response = await fetch(server.address, {
+      method: 'POST',
+      headers: {
+        'x-amz-target': 'TrentService.CreateKey',
+        'content-type': 'application/x-amz-json-1.1',
+        authorization:
+          'AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/kms/aws4_request, SignedHeaders=host, Signature=test',
+      },
+      body: '{}',
+    });
+    const made = (await response.json()) as { KeyMetadata: { Arn: string } };
+    arn = made.KeyMetadata.Arn;
+  });
+  afterAll(() => server.stop());
+
+  test('a file is read and changed, and one whose key is gone is told so', async () => {
+    const path = join(folder, 'kms.yaml');
+    const args = ['--filename-override', path, '--input-type', 'yaml'];
+    const input = 'password: kms-canary\n';
+    const made = sops(['encrypt', '--kms', arn, ...args], { input, env: environment });
+    expect(made.status).toBe(0);
+    writeFileSync(path, made.output);
+    await sopsProvider({ path, environment }).write?.(
+      { entries: new Map([['added', 'added-canary']]) },
+      context(),
+    );
+    expect({ ...(await decryptSopsFile(path, { environment })) }).toEqual({
+      password: 'kms-canary',
+      added: 'added-canary',
+    });
+    const other = readFileSync(path, 'utf8').replace(/key\/[\w-]+/, 'key/gone');
+    writeFileSync(path, other);
+    const error = await decryptSopsFile(path, { environment }).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED' });
+    assertNoLeak(['kms-canary', 'added-canary'], error);
   });
 });
 

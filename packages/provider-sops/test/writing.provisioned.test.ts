@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sealDataKey } from '../src/data-key.ts';
 import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
 import { fixturePath, keyPath, nowhere, recipientOf } from './fixtures.ts';
-import { sops } from './real-sops.ts';
+import { sops, toolPath } from './real-sops.ts';
 import { context, valuesOf } from './store.ts';
 
 // Both directions, against the real sops: it reads what we write, we read what it writes.
@@ -213,3 +213,17 @@ test.each(['one.txt', 'ed25519.pub', 'rsa.pub'])(
     expect(stdout.equals(key)).toBe(true);
   },
 );
+
+test('the smallest example of the page works', async () => {
+  const page = readFileSync(new URL('../../../docs/providers/sops.md', import.meta.url), 'utf8');
+  const commands = /```sh no-test=needs-sops\n(.*?)```/s.exec(page)?.[1] ?? '';
+  const cwd = mkdtempSync(join(folder, 'example-'));
+  const { status } = spawnSync('sh', ['-e', '-c', commands], {
+    cwd,
+    env: { ...process.env, PATH: toolPath },
+  });
+  expect(status).toBe(0);
+  const options = { path: join(cwd, 'secrets.enc.yaml'), ageKeyFile: join(cwd, 'keys.txt') };
+  const batch = await sopsProvider(options).read('all', context());
+  expect({ ...valuesOf(batch) }).toEqual({ 'database.password': 'correct horse' });
+});

@@ -93,7 +93,7 @@ export const yamlFormat: SopsFormat = {
     if (neighbour === undefined) throw new InvalidSops('has no place for a new name');
     const indent = ' '.repeat(neighbour.start - lineStart(text, neighbour.start));
     const lines = blockText(additions, indent);
-    const start = last === undefined ? lineStart(text, neighbour.start) : endOfLine(text, last.end);
+    const start = last === undefined ? lineStart(text, neighbour.start) : endOfPair(text, last);
     const newline = start > 0 && text.charAt(start - 1) !== '\n' ? '\n' : '';
     return { start, end: start, text: newline + lines };
   },
@@ -106,7 +106,7 @@ export const yamlFormat: SopsFormat = {
       if (after !== undefined) return { start: pair.start, end: after.start, text: '' };
       return { start: before?.end ?? pair.start, end: pair.end, text: '' };
     }
-    return { start: lineStart(text, pair.start), end: endOfLine(text, pair.end), text: '' };
+    return { start: lineStart(text, pair.start), end: endOfPair(text, pair), text: '' };
   },
 
   empty({ age, rule: [rule, value] }) {
@@ -130,6 +130,19 @@ function endOfLine(text: string, offset: number): number {
   if (offset > 0 && text.charAt(offset - 1) === '\n') return offset;
   const newline = text.indexOf('\n', offset);
   return newline === -1 ? text.length : newline + 1;
+}
+
+/** After a pair's lines, and the comments below it that stand further right: they are about what is in it. */
+function endOfPair(text: string, { start, end }: Span): number {
+  const column = start - lineStart(text, start);
+  const comment = /(?:[ \t]*\r?\n)*([ \t]*)#.*(?:\n|$)/y;
+  let after = endOfLine(text, end);
+  for (;;) {
+    comment.lastIndex = after;
+    const found = comment.exec(text);
+    if (found === null || (found[1] ?? '').length <= column) return after;
+    after = comment.lastIndex;
+  }
 }
 
 function blockText(additions: Additions, indent: string): string {

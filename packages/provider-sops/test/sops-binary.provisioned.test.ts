@@ -20,7 +20,14 @@ import {
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decryptSopsFile, sopsProvider } from '../src/index.ts';
-import { fixturePath, keyPath, nowhere, recipientOf, secretOf } from './fixtures.ts';
+import {
+  fixturePath,
+  fixture as fixtureText,
+  keyPath,
+  nowhere,
+  recipientOf,
+  secretOf,
+} from './fixtures.ts';
 import { sops, toolPath } from './real-sops.ts';
 import { context, valuesOf } from './store.ts';
 
@@ -70,6 +77,11 @@ describe('PGP, through the real sops', () => {
       added: 'x',
     });
     expect(readFileSync(path, 'utf8')).not.toMatch(/changed/);
+    // all but the two that were named, and the MAC, are as sops had written them
+    const ciphertexts = (text: string): string[] => text.match(/ENC\[AES256_GCM,\S+/g) ?? [];
+    const now = ciphertexts(readFileSync(path, 'utf8'));
+    const gone = ciphertexts(fixtureText(fixture)).filter((text) => !now.includes(text));
+    expect(gone).toHaveLength(3);
   });
 
   test('what was tampered with is refused, and a key that is not there is told', async () => {

@@ -227,3 +227,90 @@ test('the smallest example of the page works', async () => {
   const batch = await sopsProvider(options).read('all', context());
   expect({ ...valuesOf(batch) }).toEqual({ 'database.password': 'correct horse' });
 });
+
+interface Commented {
+  readonly comments: readonly string[];
+  readonly value: string | readonly string[] | readonly Commented[];
+}
+
+const comment = fc.constantFrom('# sops:enc', '# open', '# of something', '#');
+const { level } = fc.letrec<{ level: readonly Commented[] }>((tie) => ({
+  level: fc.array(
+    fc.record({
+      comments: fc.array(comment, { maxLength: 2 }),
+      value: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        fc.constantFrom('text', '"quoted"', '17', 'true', 'null', '2020-01-02', '|\n  lines\n'),
+        fc.array(fc.constantFrom('one', '2', '# sops:enc', '# open'), {
+          minLength: 1,
+          maxLength: 4,
+        }),
+        tie('level'),
+      ),
+    }),
+    { minLength: 1, maxLength: 4 },
+  ),
+}));
+
+/** A plain file as somebody writes it by hand, with the names of its values. */
+function written(items: readonly Commented[], path: readonly string[] = []): string {
+  const indent = '  '.repeat(path.length);
+  const lines = items.flatMap(({ comments, value }, index) => {
+    const name = `n${index}`;
+    const above = comments.map((text) => `${indent}${text}`);
+    if (typeof value === 'string')
+      return [...above, `${indent}${name}: ${value.replaceAll('\n', `\n${indent}`)}`];
+    const isItem = (each: unknown): each is string => typeof each === 'string';
+    const body = value.every(isItem)
+      ? value.map((item) => `${indent}  ${item.startsWith('#') ? item : `- ${item}`}`).join('\n')
+      : written(value as readonly Commented[], [...path, name]);
+    return [...above, `${indent}${name}:`, body];
+  });
+  return lines.join('\n');
+}
+
+test.each([
+  ['unencrypted_suffix: _open'],
+  ['encrypted_comment_regex: sops:enc'],
+  ['unencrypted_comment_regex: open'],
+])(
+  'the real sops reads on after any change to a file with comments: %s',
+  async (rule) => {
+    const path = join(folder, 'commented.yaml');
+    const config = join(folder, 'commented.sops.yaml');
+    writeFileSync(config, `creation_rules:\n  - age: ${ageRecipients[0]}\n    ${rule}\n`);
+    const provider = sopsProvider({ path, ...keys });
+    const read = async () => valuesOf(await provider.read('all', context()));
+    await fc.assert(
+      fc.asyncProperty(level, fc.nat(), fc.nat(2), async (items, pick, verb) => {
+        const args = ['--config', config, 'encrypt', '--filename-override', path];
+        const made = sops([...args, '--input-type', 'yaml'], { input: `${written(items)}\n` });
+        fc.pre(made.status === 0);
+        writeFileSync(path, made.output);
+        // some of what it writes with comments it does not read itself
+        fc.pre(sops(['decrypt', path]).status === 0);
+        const before = await read();
+        const names = Object.keys(before);
+        const name = names[pick % Math.max(names.length, 1)] ?? 'n0';
+        const added = [...name.split('.').slice(0, -1), 'added'].join('.');
+        const [changed, value] = verb === 0 ? [name, null] : [verb === 1 ? name : added, 'new'];
+        const wrote = await Promise.resolve(
+          provider.write?.({ entries: new Map([[changed, value]]) }, context()),
+        ).then(
+          () => true,
+          (error: { code: string }) => {
+            expect(error.code).toBe('ERR_SECRET_UNSUPPORTED');
+            return false;
+          },
+        );
+        if (!wrote) expect(readFileSync(path, 'utf8')).toBe(made.output);
+        else if (value === null) delete before[changed];
+        else before[changed] = value;
+        expect(await read()).toEqual(before);
+        bySops(path);
+      }),
+      { numRuns: 25 },
+    );
+  },
+  300_000,
+);

@@ -211,9 +211,9 @@ test('a comment about what comes next stays with it', async () => {
   await write('a.b.d', '3');
   await write('a.e', '4');
   const shape = async () => (await readFile(path, 'utf8')).replace(/ENC.*/g, 'ENC');
-  const after = '            # of c\n# about z\n\n# more\nz:\n    y:\n        x: ENC\nsops:';
+  const after = '# about z\n\n# more\nz:\n    y:\n        x: ENC\nsops:';
   expect(await shape()).toContain(
-    `a:\n    b:\n        c: ENC\n        d: ENC\n    e: ENC\n${after}`,
+    `a:\n    b:\n        c: ENC\n            # of c\n        d: ENC\n    e: ENC\n${after}`,
   );
   for (const name of ['a.b.c', 'a.b.d', 'a.e']) await write(name, null);
   expect((await shape()).startsWith(after)).toBe(true);

@@ -12,8 +12,9 @@ const documents: readonly MarkdownDocument[] = await readDocuments();
 
 /**
  * Blocks that no test of this package runs: where, why, and their first line. The repository's own
- * commands run in `.ci/run`, the shop bot in `examples/aiogram-shop/test`, and the database in
- * `packages/provider-vault/test/dynamic-postgres.provisioned.test.ts`.
+ * commands run in `.ci/run`, the shop bot in `examples/aiogram-shop/test`, the database in
+ * `packages/provider-vault/test/dynamic-postgres.provisioned.test.ts`, and sops in
+ * `packages/provider-sops/test/writing.provisioned.test.ts`.
  */
 const exceptions: readonly string[] = [
   'README.md: the-tests-themselves: npm run demo',

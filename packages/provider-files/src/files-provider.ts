@@ -77,15 +77,22 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
   const placesNow = placesOf(options, directory, provider);
   const toldOf = new Set<string>();
 
-  async function warnOfExposure(entries: Snapshot['entries'], context: ReadContext): Promise<void> {
+  async function warnOnce(entries: Snapshot['entries'], context: ReadContext): Promise<void> {
     const exposed: string[] = [];
+    const marked: string[] = [];
     for (const [name, entry] of entries) {
       if (isSecretError(entry) || toldOf.has(name)) continue;
       toldOf.add(name);
       if (await isExposed(entry)) exposed.push(name);
+      if (entry.record.value.startsWith('\uFEFF')) marked.push(name);
     }
     if (exposed.length > 0)
       context.warn(`${listed(exposed)} can be read by other users: chmod 600 the files`);
+    // Windows' own tools put one there, nobody sees it, and no password is right with it.
+    if (marked.length > 0)
+      context.warn(
+        `the value of ${listed(marked)} begins with a byte order mark: save the files without`,
+      );
   }
 
   return {
@@ -95,7 +102,7 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
     async read(names, context): Promise<SecretBatch> {
       const places = placesNow();
       const { entries, base } = await readPlaces(places, names, forms, context);
-      await warnOfExposure(entries, context);
+      await warnOnce(entries, context);
       const missing = base === undefined ? missingText(directory, variables) : '';
       if (missing !== '' && places.pointed.size === 0) {
         // That no variable is set is as usual as with any other variable.

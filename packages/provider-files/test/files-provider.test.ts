@@ -55,6 +55,19 @@ describe('the text of a file', () => {
     expect(await answersOf(provider)).toEqual({ A: 'x\r\n' });
   });
 
+  test('keeps a byte order mark, and tells of it once', async () => {
+    await put('A', `\uFEFF${canary}\n`);
+    await put('B', `${canary}\uFEFF`);
+    const provider = filesProvider({ directory: folder });
+    const warnings: string[] = [];
+    const warn = (message: string) => warnings.push(message);
+    for (let time = 0; time < 2; time++)
+      expect(await answersOf(provider, 'all', { warn })).toMatchObject({ A: `\uFEFF${canary}` });
+    expect(warnings).toEqual([
+      'the value of A begins with a byte order mark: save the files without',
+    ]);
+  });
+
   test('is base64 of every byte where the file is named as binary', async () => {
     const bytes = Buffer.from([0xff, 0xfe, 0, 0x0a, 0x0d, 0x0a]);
     await put('keystore.p12', bytes);

@@ -281,6 +281,7 @@ export function wordsOf(command: string): string[] {
       at = end === -1 ? command.length : end;
     } else word = (word ?? '') + char;
   }
+  if (quote !== '') throw new CommandFailed('has a quote that is not closed');
   if (word !== undefined) words.push(word);
   return words;
 }

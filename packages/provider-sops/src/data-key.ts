@@ -9,18 +9,22 @@ import type { AgeKey, SopsMetadata } from './sops-metadata.ts';
 import { InvalidSops } from './sops-tree.ts';
 import { sshRecipient } from './ssh-keys.ts';
 
+/** A data key for one recipient takes a few hundred characters; each stanza in it costs milliseconds. */
+const longestEnc = 64 * 1024;
+
 /**
- * The data key, or `undefined` if these keys do not open enough of it.
+ * The data key, or `undefined` if these keys do not open enough of it, or not before the signal fires.
  *
  * @throws `InvalidSops` if what they open is no key
  */
 export async function openDataKey(
   { groups, threshold }: SopsMetadata,
   keys: AgeKeys,
+  signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   const shares: Uint8Array[] = [];
   for (const group of groups) {
-    const share = await openFirst(group.age, keys);
+    const share = await openFirst(group.age, keys, signal);
     if (share !== undefined) shares.push(share);
   }
   if (groups.length === 1) return shares[0] && checkLength(shares[0]);
@@ -31,10 +35,13 @@ export async function openDataKey(
 async function openFirst(
   ageKeys: readonly AgeKey[],
   { identities }: AgeKeys,
+  signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   if (identities.length === 0 || ageKeys.length === 0) return undefined;
   const { armor, Decrypter } = await import('age-encryption');
   for (const { enc } of ageKeys) {
+    if (signal.aborted) break;
+    if (enc.length > longestEnc) continue;
     try {
       const decrypter = new Decrypter();
       for (const identity of identities) decrypter.addIdentity(identity);

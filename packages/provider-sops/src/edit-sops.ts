@@ -5,9 +5,8 @@
 import { isSecretError, type SecretChanges, SecretError } from '@keyfall/core';
 import { decryptTree, type Opened, type OpenedTree } from './decrypt-tree.ts';
 import { formatFloat, parseFloat64, parseInt64, rfc3339 } from './go-text.ts';
-import { defaultSection } from './ini-format.ts';
 import { isAdditions } from './json-format.ts';
-import { type Named, namesOf } from './names.ts';
+import { holds, type Named, namesOf, pathOf } from './names.ts';
 import { type OpenedFile, openSops, readSops, type SopsSource } from './open-sops.ts';
 import { encryptValue } from './sops-cipher.ts';
 import { type Additions, type Splice, spliced } from './sops-format.ts';
@@ -68,21 +67,13 @@ export async function editSops(
     } else text = remove(spliced(file.text, [...splices, ...add(opened)]));
     const after = source.format.parse(text);
     const tree = decryptTree(after.roots, rules, key);
-    requireSame(namesOf(tree, source), wanted);
+    if (!holds(namesOf(tree, source), wanted))
+      throw new InvalidSops('does not hold what was written');
     return await signed(source, text, tree, key);
   } catch (error) {
     if (isSecretError(error) && error.code !== 'ERR_SECRET_INVALID') throw error;
     if (!isSecretError(error) && !(error instanceof InvalidSops)) throw error;
-    const names = [...entries.keys()];
-    throw new SecretError(
-      'ERR_SECRET_UNSUPPORTED',
-      `${source.shown} cannot be changed so that it holds this`,
-      {
-        provider: source.provider,
-        secretName: names.length === 1 ? names[0] : undefined,
-        hint: 'Nothing was changed. Change it with `sops edit`.',
-      },
-    );
+    throw cannotHold(source, entries);
   }
 }
 
@@ -103,16 +94,6 @@ export async function signed(
   ]);
   await openSops(source, await readSops(source, result), key);
   return result;
-}
-
-function requireSame(
-  found: ReadonlyMap<string, readonly Named[]>,
-  wanted: ReadonlyMap<string, string | undefined>,
-): void {
-  const same =
-    found.size === wanted.size &&
-    [...found].every(([name, places]) => wanted.get(name) === places.at(-1)?.text);
-  if (!same) throw new InvalidSops('does not hold what was written');
 }
 
 function refuseBroken(source: SopsSource, name: string, value: string): void {
@@ -149,8 +130,13 @@ function storedForm(
 ): Scalar {
   const value = likeBefore(old, text);
   if (encrypted) return encryptValue(value, key, `${path.join(':')}:`);
-  warn(`${path.join('.')} stands unencrypted in ${shown}, as the file's rules have it`);
+  warn(unencrypted(path, shown));
   return value;
+}
+
+/** What is said of a value that a write leaves open. */
+export function unencrypted(path: readonly string[], shown: string): string {
+  return `${path.join('.')} stands unencrypted in ${shown}, as the file's rules have it`;
 }
 
 /** A number stays a number where the new text is one, so that `sops -d` shows what it did. */
@@ -182,7 +168,7 @@ function placed(
   const depth = (name: string) => name.split(source.separator).length;
   for (const [name, value] of [...added].sort(([a], [b]) => depth(a) - depth(b))) {
     const path = pathOf(source, root, name);
-    if (isReserved(source, path)) throw refusal(source, name, "is one of sops's own names");
+    if (path === undefined) throw refusal(source, name, "is one of sops's own names");
     const branches = [root];
     const above: string[] = [];
     let rest = path;
@@ -242,27 +228,6 @@ function commentsAbove(branches: readonly Branch[]): string[][] {
   });
 }
 
-/** The path of a name that is not there yet. */
-function pathOf({ format, separator }: SopsSource, root: Branch, name: string): string[] {
-  if (format.nested) {
-    const path = name.split(separator);
-    return path.includes('') ? [name] : path;
-  }
-  if (format.name === 'dotenv') return [name];
-  const at = name.lastIndexOf(separator);
-  const section = name.slice(0, Math.max(at, 0));
-  const key = name.slice(at + separator.length);
-  const known = pairsOf(root).some((pair) => pair.key === section);
-  // A section's name may hold anything but what ends its line or begins a comment.
-  if (at < 1 || key === '' || (!known && /[[\]\n\r#;]|^\s|\s$/.test(section)))
-    return [defaultSection, name];
-  return [section, key];
-}
-
-function isReserved({ format }: SopsSource, [first = '']: readonly string[]): boolean {
-  return format.name === 'dotenv' ? first.startsWith('sops_') : first === 'sops';
-}
-
 /** A text without a name, wherever it stands, and without the branches that held nothing else. */
 function without(
   source: SopsSource,
@@ -291,7 +256,26 @@ function without(
   }
 }
 
-function refusal({ shown, provider }: SopsSource, name: string, reason: string): SecretError {
+/** That a file is written in a way in which this change cannot be made. */
+export function cannotHold({ shown, provider }: SopsSource, entries: Entries): SecretError {
+  const names = [...entries.keys()];
+  return new SecretError(
+    'ERR_SECRET_UNSUPPORTED',
+    `${shown} cannot be changed so that it holds this`,
+    {
+      provider,
+      secretName: names.length === 1 ? names[0] : undefined,
+      hint: 'Nothing was changed. Change it with `sops edit`.',
+    },
+  );
+}
+
+/** That a name is not changed, and why. */
+export function refusal(
+  { shown, provider }: SopsSource,
+  name: string,
+  reason: string,
+): SecretError {
   return new SecretError(
     'ERR_SECRET_UNSUPPORTED',
     `${JSON.stringify(name)} in ${shown} ${reason}`,

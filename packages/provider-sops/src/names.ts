@@ -67,6 +67,40 @@ export function namedValue(
   });
 }
 
+/** The path of a name that is not there yet; `undefined` if that is one of sops's own. */
+export function pathOf(naming: Naming, root: Branch, name: string): string[] | undefined {
+  const path = pathFor(naming, root, name);
+  const [first = ''] = path;
+  const isOwn = naming.format.name === 'dotenv' ? first.startsWith('sops_') : first === 'sops';
+  return isOwn ? undefined : path;
+}
+
+function pathFor({ format, separator }: Naming, root: Branch, name: string): string[] {
+  if (format.nested) {
+    const path = name.split(separator);
+    return path.includes('') ? [name] : path;
+  }
+  if (format.name === 'dotenv') return [name];
+  const at = name.lastIndexOf(separator);
+  const section = name.slice(0, Math.max(at, 0));
+  const key = name.slice(at + separator.length);
+  const known = pairsOf(root).some((pair) => pair.key === section);
+  // A section's name may hold anything but what ends its line or begins a comment.
+  if (at < 1 || key === '' || (!known && /[[\]\n\r#;]|^\s|\s$/.test(section)))
+    return [defaultSection, name];
+  return [section, key];
+}
+
+/** Whether what was found under each name is what was wanted, and nothing else. */
+export function holds(
+  found: ReadonlyMap<string, readonly Named[]>,
+  wanted: ReadonlyMap<string, string | undefined>,
+): boolean {
+  const asWanted = ([name, places]: readonly [string, readonly Named[]]) =>
+    wanted.get(name) === places.at(-1)?.text;
+  return found.size === wanted.size && [...found].every(asWanted);
+}
+
 function textOf(node: Leaf | List, tree: OpenedTree): string {
   return node.kind === 'list' ? jsonText(node, tree) : valueText(valueIn(node, tree));
 }

@@ -62,7 +62,7 @@ export async function dataKeyOf(
   signal: AbortSignal,
 ): Promise<Uint8Array | 'sops'> {
   const keys = await findAgeKeys(source, signal);
-  const key = await invalid(source, () => openDataKey(metadata, keys));
+  const key = await invalid(source, () => openDataKey(metadata, keys, signal));
   if (key !== undefined) return key;
   if (signal.aborted) throw problem(source, 'ERR_SECRET_ABORTED', 'was not opened: aborted');
   const others = metadata.groups.some((group) => group.others.length > 0);

@@ -40,9 +40,7 @@ export async function decryptBySops(
   try {
     const root = parseJson(output, true);
     if (root.kind !== 'branch') throw new InvalidSops('is no object');
-    const leaves = new Map<Leaf, Opened>();
-    gather(root, [], leaves);
-    return { roots: [root], leaves, mac: '' };
+    return asItStands([root]);
   } catch {
     throw problem(source, 'ERR_SECRET_INVALID', 'was decrypted by sops to something unreadable');
   }
@@ -84,6 +82,13 @@ export async function changeBySops(
   } finally {
     await rm(copy, { force: true });
   }
+}
+
+/** A tree whose values are what stands in the text. */
+export function asItStands(roots: readonly Branch[]): OpenedTree {
+  const leaves = new Map<Leaf, Opened>();
+  for (const root of roots) gather(root, [], leaves);
+  return { roots, leaves, mac: '' };
 }
 
 function gather(node: Branch | Node, path: readonly string[], leaves: Map<Leaf, Opened>): void {

@@ -5,6 +5,7 @@
  * is what sops has and takes linear time.
  */
 import type { SopsMetadata } from './sops-metadata.ts';
+import { InvalidSops } from './sops-tree.ts';
 
 /** The rules of one file. */
 export interface SopsRules {
@@ -56,9 +57,13 @@ export async function rulesOf(metadata: SopsMetadata): Promise<SopsRules> {
   };
 }
 
+/** A thousand states may stand in seven characters, and each takes its time and its memory. */
+const longestRule = 2048;
+
 /** An expression that Go cannot compile matches nothing, there as here. */
 async function matcherOf(pattern: string | undefined): Promise<Matches | undefined> {
   if (pattern === undefined) return undefined;
+  if (pattern.length > longestRule) throw new InvalidSops('has a rule that is too long');
   const { RE2JS } = await import('re2js');
   try {
     const compiled = RE2JS.compile(pattern);

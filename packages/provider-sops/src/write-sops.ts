@@ -2,16 +2,16 @@
  * What a file holds after a change, and the making of a new one.
  */
 import { randomBytes } from 'node:crypto';
-import { type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
+import { isSecretError, type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
 import { decodeText, editFile, problem } from '@keyfall/core/files';
 import { findAgeKeys } from './age-keys.ts';
 import { recipientsOf, sealDataKey } from './data-key.ts';
 import { decryptTree } from './decrypt-tree.ts';
-import { editSops, signed } from './edit-sops.ts';
-import { namesOf } from './names.ts';
+import { cannotHold, editSops, refusal, signed, unencrypted } from './edit-sops.ts';
+import { holds, namesOf, pathOf } from './names.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
 import { revisionOf } from './open-tree.ts';
-import { changeBySops, decryptBySops, type SopsChange } from './sops-binary.ts';
+import { asItStands, changeBySops, decryptBySops, type SopsChange } from './sops-binary.ts';
 import { sizeLimit } from './sops-source.ts';
 
 /**
@@ -74,44 +74,58 @@ async function edited(
   real: string,
   bytes: Buffer,
   entries: SecretChanges['entries'],
-  { signal, warn }: WriteContext,
+  context: WriteContext,
 ): Promise<Buffer | undefined> {
   const text = decodeText(source, bytes);
   const read = await readSops(source, text);
-  const key = await dataKeyOf(source, read.metadata, signal);
-  if (key === 'sops') return editedBySops(source, real, bytes, entries, signal);
+  const key = await dataKeyOf(source, read.metadata, context.signal);
+  if (key === 'sops') return editedBySops(source, real, bytes, entries, context);
   const opened = await openSops(source, read, key);
-  const after = await editSops(source, opened, entries, warn);
+  const after = await editSops(source, opened, entries, context.warn);
   return after === text ? undefined : Buffer.from(after);
 }
 
+/** The same by the real sops, which knows nothing of names: what it made of them is looked at. */
 async function editedBySops(
   source: SopsSource,
   real: string,
   bytes: Buffer,
   entries: SecretChanges['entries'],
-  signal: AbortSignal,
+  { signal, warn }: WriteContext,
 ): Promise<Buffer | undefined> {
-  const { format, separator, shown, provider } = source;
+  const { format, shown } = source;
   if (format.name === 'ini')
     throw problem(source, 'ERR_SECRET_UNSUPPORTED', 'cannot be changed by sops: it is an ini file');
-  const before = namesOf(await decryptBySops(source, bytes, signal), source);
+  const tree = await decryptBySops(source, bytes, signal);
+  const before = namesOf(tree, source);
+  const wanted = new Map([...before].map(([name, places]) => [name, places.at(-1)?.text]));
+  const [root] = tree.roots;
   const changes: SopsChange[] = [];
   for (const [name, value] of entries) {
     const place = before.get(name)?.at(-1);
     if (value === null ? place === undefined : place?.text === value) continue;
-    changes.push([place?.path ?? (format.nested ? name.split(separator) : [name]), value]);
+    if (value !== null && place?.node.kind === 'list')
+      throw refusal(source, name, 'is a list, which is not changed as one value');
+    const path = place?.path ?? (root && pathOf(source, root, name));
+    if (path === undefined) throw refusal(source, name, "is one of sops's own names");
+    changes.push([path, value]);
+    if (value === null) wanted.delete(name);
+    else wanted.set(name, value);
   }
   if (changes.length === 0) return undefined;
-  const after = await changeBySops(source, real, bytes, changes, signal);
-  const found = namesOf(await decryptBySops(source, after, signal), source);
-  for (const [name, value] of entries)
-    if ((found.get(name)?.at(-1)?.text ?? null) !== value)
-      throw new SecretError('ERR_SECRET_UNSUPPORTED', `${shown} cannot hold this under ${name}`, {
-        provider,
-        secretName: name,
-      });
-  return after;
+  try {
+    const after = await changeBySops(source, real, bytes, changes, signal);
+    const found = namesOf(await decryptBySops(source, after, signal), source);
+    if (!holds(found, wanted)) throw cannotHold(source, entries);
+    const { roots } = format.parse(decodeText(source, after));
+    const stored = namesOf(asItStands(roots), source);
+    for (const [path, value] of changes)
+      if (value && stored.get(path.join(source.separator))?.at(-1)?.text === value)
+        warn(unencrypted(path, shown));
+    return after;
+  } catch (error) {
+    throw isSecretError(error, 'ERR_SECRET_INVALID') ? cannotHold(source, entries) : error;
+  }
 }
 
 /** Writes a file anew. */

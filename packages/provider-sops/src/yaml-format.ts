@@ -29,6 +29,7 @@ import {
   type Pair,
   pairsOf,
   type Scalar,
+  type Span,
 } from './sops-tree.ts';
 import { placeComments } from './yaml-comments.ts';
 import { yamlScalar } from './yaml-scalar.ts';
@@ -92,7 +93,7 @@ export const yamlFormat: SopsFormat = {
     if (neighbour === undefined) throw new InvalidSops('has no place for a new name');
     const indent = ' '.repeat(neighbour.start - lineStart(text, neighbour.start));
     const lines = blockText(additions, indent);
-    const start = last === undefined ? lineStart(text, neighbour.start) : endOfLine(text, last.end);
+    const start = last === undefined ? lineStart(text, neighbour.start) : endOfPair(text, last);
     const newline = start > 0 && text.charAt(start - 1) !== '\n' ? '\n' : '';
     return { start, end: start, text: newline + lines };
   },
@@ -105,7 +106,7 @@ export const yamlFormat: SopsFormat = {
       if (after !== undefined) return { start: pair.start, end: after.start, text: '' };
       return { start: before?.end ?? pair.start, end: pair.end, text: '' };
     }
-    return { start: lineStart(text, pair.start), end: endOfLine(text, pair.end), text: '' };
+    return { start: lineStart(text, pair.start), end: endOfPair(text, pair), text: '' };
   },
 
   empty({ age, rule: [rule, value] }) {
@@ -129,6 +130,19 @@ function endOfLine(text: string, offset: number): number {
   if (offset > 0 && text.charAt(offset - 1) === '\n') return offset;
   const newline = text.indexOf('\n', offset);
   return newline === -1 ? text.length : newline + 1;
+}
+
+/** After a pair's lines, and the comments below it that stand further right: they are about what is in it. */
+function endOfPair(text: string, { start, end }: Span): number {
+  const column = start - lineStart(text, start);
+  const comment = /(?:[ \t]*\r?\n)*([ \t]*)#.*(?:\n|$)/y;
+  let after = endOfLine(text, end);
+  for (;;) {
+    comment.lastIndex = after;
+    const found = comment.exec(text);
+    if (found === null || (found[1] ?? '').length <= column) return after;
+    after = comment.lastIndex;
+  }
 }
 
 function blockText(additions: Additions, indent: string): string {
@@ -202,7 +216,7 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
   if (isScalar(node)) return { kind: 'leaf', stored: scalarOf(node), start, end };
   if (isSeq(node)) {
     const items = node.items.map((item) => nodeOf(item as ParsedNode, read, depth + 1));
-    return { kind: 'list', items, start, end };
+    return { kind: 'list', items, start, end: endOf(node, items) };
   }
   if (!isMap(node)) throw new InvalidSops('is not valid YAML');
   const items = node.items.map(({ key, value }): Pair => {
@@ -215,7 +229,12 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
         : nodeOf(value as ParsedNode, read, depth + 1);
     return { kind: 'pair', key: name.stored, value: held, start: name.start, end: held.end };
   });
-  return { kind: 'branch', items, start, end };
+  return { kind: 'branch', items, start, end: endOf(node, items) };
+}
+
+/** The package counts comments behind a block to it, which may be about what comes next. */
+function endOf({ flow, range }: ParsedNode & { flow?: boolean }, items: readonly Span[]): number {
+  return (flow ? undefined : items.at(-1)?.end) ?? range[1];
 }
 
 function scalarOf(node: YamlScalar): Scalar {

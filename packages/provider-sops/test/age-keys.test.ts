@@ -142,6 +142,12 @@ describe('why there is no key', () => {
       'ERR_SECRET_CONFIG',
       /names a program that does not exist/,
     ],
+    [
+      'an open quote',
+      { SOPS_AGE_KEY_CMD: 'echo "x-canary' },
+      'ERR_SECRET_CONFIG',
+      /has a quote that is not closed/,
+    ],
     ['an empty command', { SOPS_AGE_KEY_CMD: ' ' }, 'ERR_SECRET_CONFIG', /is empty/],
     [
       'a failing command',

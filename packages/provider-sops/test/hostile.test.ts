@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openDataKey, sealDataKey } from '../src/data-key.ts';
 import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
 import { fixture, keyPath, nowhere, recipientOf, secretOf } from './fixtures.ts';
 import { context, temporaryFolder, valuesOf } from './store.ts';
@@ -72,6 +74,11 @@ describe('a file that nobody should have written', () => {
       'env',
     ],
     ['metadata at odds with itself', 'A=b\nsops_age=x\nsops_age__list_0__map_enc=x\n', 'env'],
+    ...['2.5', '2.0', '1e400', '"2"'].map((threshold): [string, string, string] => [
+      `a threshold of ${threshold} in JSON`,
+      fixture('groups.json').replace('"shamir_threshold": 2', `"shamir_threshold": ${threshold}`),
+      'json',
+    ]),
     ['an open quote in ini', '[a]\nb = """c\n', 'ini'],
     ['an open section in ini', '[a\nb = c\n', 'ini'],
     ['JSON cut off', fixture('all.json').slice(0, 500), 'json'],
@@ -108,6 +115,38 @@ describe('a file that nobody should have written', () => {
       expect(await codeOf(text, ending === 'cipher' ? 'env' : ending)).toBe('ERR_SECRET_INVALID');
     },
   );
+
+  test('recipients beyond number end with the call, and one that is larger than any is not asked', async () => {
+    const calls = new AbortController();
+    let asked = 0;
+    const identity = {
+      unwrapFileKey() {
+        asked++;
+        calls.abort();
+        return null;
+      },
+    };
+    const keys = { identities: [identity], plugins: false, problems: [], locked: [] };
+    const enc = await sealDataKey(randomBytes(32), recipientOf('one.txt'));
+    const open = (key: string, { signal }: AbortController) => {
+      const group = { age: Array(3).fill({ recipient: '', enc: key }), others: [] };
+      return openDataKey({ groups: [group, group], threshold: 1 } as never, keys, signal);
+    };
+    expect(await open((enc ?? '') + '\n'.repeat(64 * 1024), new AbortController())).toBe(undefined);
+    expect(asked).toBe(0);
+    expect(await open(enc ?? '', calls)).toBe(undefined);
+    expect(asked).toBe(1);
+  });
+
+  test('a rule longer than any is not compiled', async () => {
+    const rule = `encrypted_regex: ${'a{1000}'.repeat(300)}`;
+    const path = join(folder, 'rule.yaml');
+    await writeFile(path, yaml.replace('unencrypted_suffix: _unencrypted', rule));
+    await expect(decryptSopsFile(path, keys)).rejects.toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+      reason: `${path} has a rule that is too long`,
+    });
+  });
 
   test('a rule that would take another engine for ever takes no time', async () => {
     const rule = yaml.replace('unencrypted_suffix: _unencrypted', 'encrypted_regex: (a+)+$');

@@ -214,60 +214,103 @@ test.each(['one.txt', 'ed25519.pub', 'rsa.pub'])(
   },
 );
 
-describe('PGP, through the real sops', () => {
-  let home: string;
-  let environment: Record<string, string>;
-  beforeAll(() => {
-    home = mkdtempSync(join(tmpdir(), 'keyfall-gpg-'));
-    chmodSync(home, 0o700);
-    environment = { ...nowhere, PATH: toolPath, GNUPGHOME: home };
-    const env = { ...process.env, ...environment };
-    const { status } = spawnSync('gpg', ['--batch', '--quiet', '--import', keyPath('pgp.asc')], {
-      env,
-    });
-    expect(status).toBe(0);
+test('the smallest example of the page works', async () => {
+  const page = readFileSync(new URL('../../../docs/providers/sops.md', import.meta.url), 'utf8');
+  const commands = /```sh no-test=needs-sops\n(.*?)```/s.exec(page)?.[1] ?? '';
+  const cwd = mkdtempSync(join(folder, 'example-'));
+  const { status } = spawnSync('sh', ['-e', '-c', commands], {
+    cwd,
+    env: { ...process.env, PATH: toolPath },
   });
-  afterAll(() => {
-    spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: home } });
-    rmSync(home, { recursive: true });
-  });
-
-  test.each(['pgp.yaml', 'pgp.env'])('%s is read and changed', async (fixture) => {
-    const path = join(folder, fixture);
-    copyFileSync(fixturePath(fixture), path);
-    const provider = sopsProvider({ path, environment });
-    const before = valuesOf(await provider.read('all', context()));
-    const some = fixture.endsWith('yaml') ? 'nested.password' : 'TOKEN';
-    expect(before[some]).toMatch(/canary/);
-    const entries = new Map([
-      [some, 'changed "quotes" \n and lines'],
-      ['added', 'x'],
-      [fixture.endsWith('yaml') ? 'user' : 'UNI', null],
-    ]);
-    await provider.write?.({ entries }, context());
-    const { user: _u, UNI: _n, ...rest } = before;
-    expect({ ...valuesOf(await provider.read('all', context())) }).toEqual({
-      ...rest,
-      [some]: 'changed "quotes" \n and lines',
-      added: 'x',
-    });
-    expect(readFileSync(path, 'utf8')).not.toMatch(/changed/);
-  });
-
-  test('what was tampered with is refused, and a key that is not there is told', async () => {
-    const path = join(folder, 'tampered.yaml');
-    const text = readFileSync(fixturePath('pgp.yaml'), 'utf8');
-    writeFileSync(path, text.replace('nothing: null', 'nothing: added'));
-    await expect(decryptSopsFile(path, { environment })).rejects.toMatchObject({
-      code: 'ERR_SECRET_INVALID',
-    });
-    const empty = mkdtempSync(join(tmpdir(), 'keyfall-gpg-'));
-    await expect(
-      decryptSopsFile(fixturePath('pgp.yaml'), {
-        environment: { ...environment, GNUPGHOME: empty },
-      }),
-    ).rejects.toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED' });
-    spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: empty } });
-    rmSync(empty, { recursive: true });
-  });
+  expect(status).toBe(0);
+  const options = { path: join(cwd, 'secrets.enc.yaml'), ageKeyFile: join(cwd, 'keys.txt') };
+  const batch = await sopsProvider(options).read('all', context());
+  expect({ ...valuesOf(batch) }).toEqual({ 'database.password': 'correct horse' });
 });
+
+interface Commented {
+  readonly comments: readonly string[];
+  readonly value: string | readonly string[] | readonly Commented[];
+}
+
+const comment = fc.constantFrom('# sops:enc', '# open', '# of something', '#');
+const { level } = fc.letrec<{ level: readonly Commented[] }>((tie) => ({
+  level: fc.array(
+    fc.record({
+      comments: fc.array(comment, { maxLength: 2 }),
+      value: fc.oneof(
+        { depthSize: 'small', withCrossShrink: true },
+        fc.constantFrom('text', '"quoted"', '17', 'true', 'null', '2020-01-02', '|\n  lines\n'),
+        fc.array(fc.constantFrom('one', '2', '# sops:enc', '# open'), {
+          minLength: 1,
+          maxLength: 4,
+        }),
+        tie('level'),
+      ),
+    }),
+    { minLength: 1, maxLength: 4 },
+  ),
+}));
+
+/** A plain file as somebody writes it by hand, with the names of its values. */
+function written(items: readonly Commented[], path: readonly string[] = []): string {
+  const indent = '  '.repeat(path.length);
+  const lines = items.flatMap(({ comments, value }, index) => {
+    const name = `n${index}`;
+    const above = comments.map((text) => `${indent}${text}`);
+    if (typeof value === 'string')
+      return [...above, `${indent}${name}: ${value.replaceAll('\n', `\n${indent}`)}`];
+    const isItem = (each: unknown): each is string => typeof each === 'string';
+    const body = value.every(isItem)
+      ? value.map((item) => `${indent}  ${item.startsWith('#') ? item : `- ${item}`}`).join('\n')
+      : written(value as readonly Commented[], [...path, name]);
+    return [...above, `${indent}${name}:`, body];
+  });
+  return lines.join('\n');
+}
+
+test.each([
+  ['unencrypted_suffix: _open'],
+  ['encrypted_comment_regex: sops:enc'],
+  ['unencrypted_comment_regex: open'],
+])(
+  'the real sops reads on after any change to a file with comments: %s',
+  async (rule) => {
+    const path = join(folder, 'commented.yaml');
+    const config = join(folder, 'commented.sops.yaml');
+    writeFileSync(config, `creation_rules:\n  - age: ${ageRecipients[0]}\n    ${rule}\n`);
+    const provider = sopsProvider({ path, ...keys });
+    const read = async () => valuesOf(await provider.read('all', context()));
+    await fc.assert(
+      fc.asyncProperty(level, fc.nat(), fc.nat(2), async (items, pick, verb) => {
+        const args = ['--config', config, 'encrypt', '--filename-override', path];
+        const made = sops([...args, '--input-type', 'yaml'], { input: `${written(items)}\n` });
+        fc.pre(made.status === 0);
+        writeFileSync(path, made.output);
+        // some of what it writes with comments it does not read itself
+        fc.pre(sops(['decrypt', path]).status === 0);
+        const before = await read();
+        const names = Object.keys(before);
+        const name = names[pick % Math.max(names.length, 1)] ?? 'n0';
+        const added = [...name.split('.').slice(0, -1), 'added'].join('.');
+        const [changed, value] = verb === 0 ? [name, null] : [verb === 1 ? name : added, 'new'];
+        const wrote = await Promise.resolve(
+          provider.write?.({ entries: new Map([[changed, value]]) }, context()),
+        ).then(
+          () => true,
+          (error: { code: string }) => {
+            expect(error.code).toBe('ERR_SECRET_UNSUPPORTED');
+            return false;
+          },
+        );
+        if (!wrote) expect(readFileSync(path, 'utf8')).toBe(made.output);
+        else if (value === null) delete before[changed];
+        else before[changed] = value;
+        expect(await read()).toEqual(before);
+        bySops(path);
+      }),
+      { numRuns: 25 },
+    );
+  },
+  300_000,
+);

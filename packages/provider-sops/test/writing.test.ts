@@ -197,6 +197,28 @@ test('a comment that a removed name leaves behind says nothing of a new one', as
   });
 });
 
+test('a comment about what comes next stays with it', async () => {
+  const path = join(folder, 'next.yaml');
+  const values = new Map([
+    ['a.b.c', '1'],
+    ['z.y.x', '2'],
+  ]);
+  await encryptSopsFile(path, values, { ageRecipients: [recipientOf('one.txt')] });
+  const made = await readFile(path, 'utf8');
+  await writeFile(path, made.replace(/^z:/m, '            # of c\n# about z\n\n# more\nz:'));
+  const write = (name: string, value: string | null) =>
+    sopsProvider({ path, ...keys }).write?.({ entries: new Map([[name, value]]) }, context());
+  await write('a.b.d', '3');
+  await write('a.e', '4');
+  const shape = async () => (await readFile(path, 'utf8')).replace(/ENC.*/g, 'ENC');
+  const after = '# about z\n\n# more\nz:\n    y:\n        x: ENC\nsops:';
+  expect(await shape()).toContain(
+    `a:\n    b:\n        c: ENC\n            # of c\n        d: ENC\n    e: ENC\n${after}`,
+  );
+  for (const name of ['a.b.c', 'a.b.d', 'a.e']) await write(name, null);
+  expect((await shape()).startsWith(after)).toBe(true);
+});
+
 test('a list and a group of names are no value to set; a list can be deleted', async () => {
   const file = await copyOf('all.yaml');
   for (const name of ['list', 'database', 'database.nested', 'sops', 'sops.mac'])

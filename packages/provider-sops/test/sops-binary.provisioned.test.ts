@@ -1,0 +1,282 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  assertNoLeak,
+  type MotoServer,
+  startMotoServer,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decryptSopsFile, sopsProvider } from '../src/index.ts';
+import {
+  fixturePath,
+  fixture as fixtureText,
+  keyPath,
+  nowhere,
+  recipientOf,
+  secretOf,
+} from './fixtures.ts';
+import { sops, toolPath } from './real-sops.ts';
+import { context, valuesOf } from './store.ts';
+
+// Files whose key only a service can unwrap: gpg, and the transit engine of a real OpenBao.
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'keyfall-sops-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('PGP, through the real sops', () => {
+  let home: string;
+  let environment: Record<string, string>;
+  beforeAll(() => {
+    home = mkdtempSync(join(tmpdir(), 'keyfall-gpg-'));
+    chmodSync(home, 0o700);
+    environment = { ...nowhere, PATH: toolPath, GNUPGHOME: home };
+    const env = { ...process.env, ...environment };
+    const { status } = spawnSync('gpg', ['--batch', '--quiet', '--import', keyPath('pgp.asc')], {
+      env,
+    });
+    expect(status).toBe(0);
+  }, 60_000);
+  afterAll(() => {
+    spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: home } });
+    rmSync(home, { recursive: true });
+  });
+
+  test.each(['pgp.yaml', 'pgp.env'])('%s is read and changed', async (fixture) => {
+    const path = join(folder, fixture);
+    copyFileSync(fixturePath(fixture), path);
+    const provider = sopsProvider({ path, environment });
+    const before = valuesOf(await provider.read('all', context()));
+    const some = fixture.endsWith('yaml') ? 'nested.password' : 'TOKEN';
+    expect(before[some]).toMatch(/canary/);
+    const entries = new Map([
+      [some, 'changed "quotes" \n and lines'],
+      ['added', 'x'],
+      [fixture.endsWith('yaml') ? 'user' : 'UNI', null],
+    ]);
+    await provider.write?.({ entries }, context());
+    const { user: _u, UNI: _n, ...rest } = before;
+    expect({ ...valuesOf(await provider.read('all', context())) }).toEqual({
+      ...rest,
+      [some]: 'changed "quotes" \n and lines',
+      added: 'x',
+    });
+    expect(readFileSync(path, 'utf8')).not.toMatch(/changed/);
+    // all but the two that were named, and the MAC, are as sops had written them
+    const ciphertexts = (text: string): string[] => text.match(/ENC\[AES256_GCM,\S+/g) ?? [];
+    const now = ciphertexts(readFileSync(path, 'utf8'));
+    const gone = ciphertexts(fixtureText(fixture)).filter((text) => !now.includes(text));
+    expect(gone).toHaveLength(3);
+  });
+
+  test('what was tampered with is refused, and a key that is not there is told', async () => {
+    const path = join(folder, 'tampered.yaml');
+    const text = readFileSync(fixturePath('pgp.yaml'), 'utf8');
+    writeFileSync(path, text.replace('nothing: null', 'nothing: added'));
+    await expect(decryptSopsFile(path, { environment })).rejects.toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+    });
+    const empty = mkdtempSync(join(tmpdir(), 'keyfall-gpg-'));
+    await expect(
+      decryptSopsFile(fixturePath('pgp.yaml'), {
+        environment: { ...environment, GNUPGHOME: empty },
+      }),
+    ).rejects.toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED' });
+    spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, GNUPGHOME: empty } });
+    rmSync(empty, { recursive: true });
+  });
+
+  test('no value is in an argument, in an environment or in a file', async () => {
+    const watched = mkdtempSync(join(folder, 'watched-'));
+    const path = join(watched, 'secrets.yaml');
+    copyFileSync(fixturePath('pgp.yaml'), path);
+    // stands before the real one, and writes down all that others could see of its start
+    const bin = join(folder, 'bin');
+    mkdirSync(bin);
+    const log = join(folder, 'seen.txt');
+    const real = spawnSync('sh', ['-c', 'command -v sops'], { env: { PATH: toolPath } });
+    const lines = ['printf "%s\\n" "$@"', 'env', `cat '${watched}'/* 2>/dev/null`];
+    writeFileSync(
+      join(bin, 'sops'),
+      `#!/bin/sh\n{ ${lines.join('; ')}; } >>'${log}'\nexec '${real.stdout.toString().trim()}' "$@"\n`,
+      { mode: 0o755 },
+    );
+    const provider = sopsProvider({
+      path,
+      environment: { ...environment, PATH: `${bin}:${toolPath}` },
+    });
+    const before = valuesOf(await provider.read('all', context()));
+    const entries = new Map([
+      ['nested.password', 'new-canary'],
+      ['added', 'added-canary'],
+    ]);
+    await provider.write?.({ entries }, context());
+    const seen = readFileSync(log, 'utf8');
+    expect(seen).toContain('--value-stdin');
+    expect(seen).toContain('secrets.yaml.keyfall-sops-tmp');
+    assertNoLeak([before['nested.password'] ?? '', 'new-canary', 'added-canary'], seen);
+    expect(readdirSync(watched)).toEqual(['secrets.yaml']);
+  });
+
+  test.each(['nested.password.below', 'nested', 'nested.list', 'sops', 'sops.mac'])(
+    'what would take another value away is refused, and sops is not quoted: %s',
+    async (name) => {
+      const path = join(folder, 'refused.yaml');
+      copyFileSync(fixturePath('pgp.yaml'), path);
+      const provider = sopsProvider({ path, environment });
+      const values = Object.values(valuesOf(await provider.read('all', context())));
+      const canaries = values.filter((value) => value.includes('canary'));
+      const entries = new Map([[name, 'new-canary']]);
+      const error = await provider.write?.({ entries }, context()).catch((thrown) => thrown);
+      expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED', secretName: name });
+      assertNoLeak([...canaries, 'new-canary'], error);
+      expect(readFileSync(path, 'utf8')).toBe(readFileSync(fixturePath('pgp.yaml'), 'utf8'));
+    },
+  );
+
+  test('a value that the rules leave unencrypted is said', async () => {
+    const path = join(folder, 'open.yaml');
+    copyFileSync(fixturePath('pgp.yaml'), path);
+    const warnings: string[] = [];
+    const warn = (message: string) => warnings.push(message);
+    const entries = new Map([
+      ['seen_unencrypted', 'visible'],
+      ['hidden', 'secret-canary'],
+    ]);
+    await sopsProvider({ path, environment }).write?.({ entries }, context({ warn }));
+    expect(warnings).toEqual([
+      `seen_unencrypted stands unencrypted in ${path}, as the file's rules have it`,
+    ]);
+  });
+
+  test('a file that needs both gpg and a key of the options is opened with both', async () => {
+    const path = join(folder, 'both.yaml');
+    const fingerprint = /fp: (\w+)/.exec(readFileSync(fixturePath('pgp.yaml'), 'utf8'))?.[1];
+    const config = join(folder, 'both.sops.yaml');
+    writeFileSync(
+      config,
+      `creation_rules:\n  - shamir_threshold: 2\n    key_groups:\n      - age: [${recipientOf('one.txt')}]\n      - pgp: [${fingerprint}]\n`,
+    );
+    const made = sops(
+      ['--config', config, 'encrypt', '--filename-override', 'both.yaml', '--input-type', 'yaml'],
+      { input: 'password: both-canary\n', env: { GNUPGHOME: home } },
+    );
+    expect(made.status).toBe(0);
+    writeFileSync(path, made.output);
+    for (const key of [{ ageKeyFile: keyPath('one.txt') }, { ageKey: secretOf('one.txt') }])
+      expect(await decryptSopsFile(path, { ...key, environment })).toMatchObject({
+        password: 'both-canary',
+      });
+    const others = { ...environment, SOPS_AGE_KEY: secretOf('one.txt') };
+    const refused = decryptSopsFile(path, { ageKeyFile: keyPath('two.txt'), environment: others });
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED' });
+  });
+});
+
+describe("AWS's KMS, through the real sops", () => {
+  let server: MotoServer;
+  let environment: Record<string, string>;
+  let arn: string;
+  beforeAll(async () => {
+    server = await startMotoServer();
+    environment = {
+      ...nowhere,
+      PATH: toolPath,
+      AWS_ENDPOINT_URL: server.address,
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+    };
+    const response = await fetch(server.address, {
+      method: 'POST',
+      headers: {
+        'x-amz-target': 'TrentService.CreateKey',
+        'content-type': 'application/x-amz-json-1.1',
+        authorization:
+          'AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/kms/aws4_request, SignedHeaders=host, Signature=test',
+      },
+      body: '{}',
+    });
+    const made = (await response.json()) as { KeyMetadata: { Arn: string } };
+    arn = made.KeyMetadata.Arn;
+  });
+  afterAll(() => server.stop());
+
+  test('a file is read and changed, and one whose key is gone is told so', async () => {
+    const path = join(folder, 'kms.yaml');
+    const args = ['--filename-override', path, '--input-type', 'yaml'];
+    const input = 'password: kms-canary\n';
+    const made = sops(['encrypt', '--kms', arn, ...args], { input, env: environment });
+    expect(made.status).toBe(0);
+    writeFileSync(path, made.output);
+    await sopsProvider({ path, environment }).write?.(
+      { entries: new Map([['added', 'added-canary']]) },
+      context(),
+    );
+    expect({ ...(await decryptSopsFile(path, { environment })) }).toEqual({
+      password: 'kms-canary',
+      added: 'added-canary',
+    });
+    const other = readFileSync(path, 'utf8').replace(/key\/[\w-]+/, 'key/gone');
+    writeFileSync(path, other);
+    const error = await decryptSopsFile(path, { environment }).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED' });
+    assertNoLeak(['kms-canary', 'added-canary'], error);
+  });
+});
+
+describe("Vault's transit engine, through the real sops", () => {
+  let server: VaultServer;
+  let environment: Record<string, string>;
+  beforeAll(async () => {
+    server = await startVaultServer({ external: false });
+    await server.request('POST', 'sys/mounts/transit', { type: 'transit' });
+    await server.request('POST', 'transit/keys/sops', {});
+    environment = {
+      ...nowhere,
+      PATH: toolPath,
+      VAULT_ADDR: server.address,
+      VAULT_TOKEN: server.token,
+    };
+  });
+  afterAll(() => server.stop());
+
+  test('a file is read and changed, and one whose token is refused is told so', async () => {
+    const path = join(folder, 'transit.yaml');
+    const uri = `${server.address}/v1/transit/keys/sops`;
+    const made = sops(
+      ['encrypt', '--hc-vault-transit', uri, '--filename-override', path, '--input-type', 'yaml'],
+      { input: 'password: transit-canary\nport: 5432\n', env: environment },
+    );
+    expect(made.status).toBe(0);
+    writeFileSync(path, made.output);
+    const provider = sopsProvider({ path, environment });
+    expect({ ...valuesOf(await provider.read('all', context())) }).toEqual({
+      password: 'transit-canary',
+      port: '5432',
+    });
+    await provider.write?.({ entries: new Map([['password', 'changed-canary']]) }, context());
+    expect(await decryptSopsFile(path, { environment })).toMatchObject({
+      password: 'changed-canary',
+    });
+    expect(readFileSync(path, 'utf8')).not.toMatch(/canary/);
+    const refused = { ...environment, VAULT_TOKEN: 'refused-token-canary' };
+    const error = await decryptSopsFile(path, { environment: refused }).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED' });
+    assertNoLeak(['changed-canary', 'refused-token-canary', server.token], error);
+  });
+});

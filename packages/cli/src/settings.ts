@@ -241,7 +241,11 @@ async function vaultFrom(
   const { env, warnings } = vaultEnvironment({ environment: process.env, file, tokenHelper });
   for (const warning of warnings) notice(`${warning}.`);
   check(env);
-  if (!tokenHelper && !(env['BAO_TOKEN'] ?? env['VAULT_TOKEN']))
+  // an agent may have a token of its own
+  const isAuthenticated = ['TOKEN', 'AGENT_ADDR'].some(
+    (setting) => env[`BAO_${setting}`] ?? env[`VAULT_${setting}`],
+  );
+  if (!tokenHelper && !isAuthenticated)
     throw new SecretError('ERR_SECRET_CONFIG', 'there is no token: VAULT_TOKEN is not set', {
       hint: 'Set it, or log in with `bao login` or `vault login` and pass --token-helper.',
     });

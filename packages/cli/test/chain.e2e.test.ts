@@ -238,6 +238,15 @@ describe('what starts nothing and falls back to nothing', () => {
     await expectNothingStarted(cwd);
   });
 
+  test('no token for an agent, which may have one of its own, and has none', async () => {
+    const cwd = await folderWith(dotenv);
+    const agent = settings({ VAULT_TOKEN: '', VAULT_AGENT_ADDR: server.address });
+    const result = await keyfall(['run', '--', ...showToken], { cwd, env: agent });
+    expect(result).toMatchObject({ code: 4, stderr: expect.stringContaining('the agent') });
+    expectNoLeak(result);
+    await expectNothingStarted(cwd);
+  });
+
   test('a name that nobody holds', async () => {
     const cwd = await folderWith(dotenv);
     const result = await keyfall(['run', '--only', 'NOPE', '--', ...showToken], { cwd, env });

@@ -90,7 +90,7 @@ const settings: readonly (readonly [RegExp, string])[] = [
   [/^USE_VAULT /, 'export USE_VAULT=true'],
   [/ KEYFALL_PROFILE are both missing/, 'export KEYFALL_PROFILE=NAME'],
   [/ VAULT_SECRET_PATH are both missing/, 'export VAULT_SECRET_PATH=NAME'],
-  [/ VAULT_TOKEN are all missing/, login],
+  [/ VAULT_TOKEN (?:are all missing|is not set)/, login],
 ];
 
 /**

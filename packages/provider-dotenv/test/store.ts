@@ -1,8 +1,10 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ReadContext } from '@keyfall/core';
 import dotenv from 'dotenv';
+
+export { denyAccess as deny, withoutPrivileges } from '@keyfall/testkit';
 
 /** A folder of its own, and what removes it. */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
@@ -35,26 +37,4 @@ export function pairOf(name: string, value: string): string | undefined {
 export async function seed(path: string, values: Iterable<readonly [string, string]>) {
   const lines = [...values].map(([name, value]) => `${pairOf(name, value)}\n`);
   await writeFile(path, lines.join(''));
-}
-
-/**
- * Makes this process a user whom permissions bind, until what it returns is called: they mean nothing
- * to root, so root becomes `nobody` meanwhile.
- */
-export function withoutPrivileges(): () => void {
-  const isRoot = process.geteuid?.() === 0;
-  if (isRoot) process.seteuid?.(65534);
-  return () => {
-    if (isRoot) process.seteuid?.(0);
-  };
-}
-
-/** Takes every right to `path` from this process, until what it returns is called. */
-export async function deny(path: string): Promise<() => Promise<void>> {
-  await chmod(path, 0);
-  const regain = withoutPrivileges();
-  return async () => {
-    regain();
-    await chmod(path, 0o700);
-  };
 }

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isSecretError, type ReadContext, type SecretProvider } from '@keyfall/core';
 
+export { denyAccess as deny } from '@keyfall/testkit';
+
 /** A folder of its own, and what removes it. */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-files-'));
@@ -37,18 +39,4 @@ export async function answersOf(
   return Object.fromEntries(
     [...entries].map(([name, entry]) => [name, isSecretError(entry) ? entry.code : entry.value]),
   );
-}
-
-/**
- * Takes every right to `path` from this process, until what it returns is called. Permissions mean
- * nothing to root, so root becomes `nobody` meanwhile.
- */
-export async function deny(path: string): Promise<() => Promise<void>> {
-  await chmod(path, 0);
-  const isRoot = process.geteuid?.() === 0;
-  if (isRoot) process.seteuid?.(65534);
-  return async () => {
-    if (isRoot) process.seteuid?.(0);
-    await chmod(path, 0o700);
-  };
 }

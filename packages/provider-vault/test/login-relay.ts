@@ -6,6 +6,9 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 interface RelayedRequest {
+  readonly method: string;
+  /** `/v1/auth/approle/login` */
+  readonly path: string;
   /** `POST auth/approle/login` */
   readonly line: string;
   readonly token: string | undefined;
@@ -21,14 +24,18 @@ export interface LoginRelay {
   /** How many requests there were of this line. */
   count(line: string): number;
   /** Asked for each request from now on. */
-  interfere(decide: (request: RelayedRequest) => Interference): void;
+  interfere(decide: (request: RelayedRequest) => Interference | Promise<Interference>): void;
   close(): Promise<void>;
 }
 
-export async function loginRelay(address: string): Promise<LoginRelay> {
+/** @param more - headers that are sent with every request besides its own */
+export async function loginRelay(
+  address: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<LoginRelay> {
   const { hostname, port } = new URL(address);
   const requests: RelayedRequest[] = [];
-  let decide: (request: RelayedRequest) => Interference = () => undefined;
+  let decide: Parameters<LoginRelay['interfere']>[0] = () => undefined;
   const relay = createServer(async (incoming, outgoing) => {
     const { url: path = '', method = '', headers } = incoming;
     const chunks: Buffer[] = [];
@@ -36,19 +43,22 @@ export async function loginRelay(address: string): Promise<LoginRelay> {
     const body = Buffer.concat(chunks);
     const token = headers['x-vault-token'];
     const seen: RelayedRequest = {
+      method,
+      path,
       line: `${method} ${path.replace('/v1/', '')}`,
       token: typeof token === 'string' ? token : undefined,
       body: body.toString(),
     };
     requests.push(seen);
-    const fate = decide(seen);
+    const fate = await decide(seen);
     if (fate === 'reset') return void incoming.socket.resetAndDestroy();
     if (typeof fate === 'number') {
       outgoing.writeHead(fate, { 'Content-Type': 'application/json' });
       return void outgoing.end(fate === 403 ? '{"errors":["permission denied"]}' : '{"errors":[]}');
     }
     if (typeof fate === 'object') return void outgoing.end(JSON.stringify(fate));
-    const onward = request({ hostname, port, path, method, headers }, (answer) => {
+    const fields = { ...headers, ...more };
+    const onward = request({ hostname, port, path, method, headers: fields }, (answer) => {
       if (fate === 'lose-answer') {
         answer.resume().on('end', () => incoming.socket.resetAndDestroy());
         return;

@@ -15,8 +15,11 @@ interface RelayedRequest {
   readonly body: string;
 }
 
-/** What becomes of a request: a status or a body instead of the server's answer, or its answer lost. */
-export type Interference = number | object | 'lose-answer' | 'reset' | undefined;
+/**
+ * What becomes of a request: a status or a body instead of the server's answer, a web page that denies
+ * it, or its answer lost.
+ */
+export type Interference = number | object | 'page' | 'lose-answer' | 'reset' | undefined;
 
 export interface LoginRelay {
   readonly address: string;
@@ -52,6 +55,10 @@ export async function loginRelay(
     requests.push(seen);
     const fate = await decide(seen);
     if (fate === 'reset') return void incoming.socket.resetAndDestroy();
+    if (fate === 'page') {
+      outgoing.writeHead(403, { 'Content-Type': 'text/html' });
+      return void outgoing.end('<html><body>Access denied</body></html>');
+    }
     if (typeof fate === 'number') {
       outgoing.writeHead(fate, { 'Content-Type': 'application/json' });
       return void outgoing.end(fate === 403 ? '{"errors":["permission denied"]}' : '{"errors":[]}');

@@ -1,25 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ReadContext } from '@keyfall/core';
 import dotenv from 'dotenv';
 
-export { denyAccess as deny, withoutPrivileges } from '@keyfall/testkit';
+export { callContext as context, denyAccess as deny, withoutPrivileges } from '@keyfall/testkit';
 
 /** A folder of its own, and what removes it. */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-dotenv-'));
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-}
-
-/** What the core hands to a provider, with plenty of time unless told otherwise. */
-export function context(overrides: Partial<ReadContext> = {}): ReadContext {
-  return {
-    signal: new AbortController().signal,
-    timeLeft: () => 20_000,
-    warn: () => undefined,
-    ...overrides,
-  };
 }
 
 /** A pair as a person might write it; `undefined` if none of these ways is read back the same. */

@@ -2,23 +2,14 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isSecretError, type ReadContext, type SecretProvider } from '@keyfall/core';
+import { callContext } from '@keyfall/testkit';
 
-export { denyAccess as deny } from '@keyfall/testkit';
+export { callContext as context, denyAccess as deny } from '@keyfall/testkit';
 
 /** A folder of its own, and what removes it. */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-files-'));
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-}
-
-/** What the core hands to a provider, with plenty of time unless told otherwise. */
-export function context(overrides: Partial<ReadContext> = {}): ReadContext {
-  return {
-    signal: new AbortController().signal,
-    timeLeft: () => 20_000,
-    warn: () => undefined,
-    ...overrides,
-  };
 }
 
 /** Puts each value into a file of its own, ended by a line break as `echo` does. */
@@ -35,7 +26,7 @@ export async function answersOf(
   names: readonly string[] | 'all' = 'all',
   overrides: Partial<ReadContext> = {},
 ): Promise<Record<string, string>> {
-  const { entries } = await provider.read(names, context(overrides));
+  const { entries } = await provider.read(names, callContext(overrides));
   return Object.fromEntries(
     [...entries].map(([name, entry]) => [name, isSecretError(entry) ? entry.code : entry.value]),
   );

@@ -1,25 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ReadContext, SecretBatch } from '@keyfall/core';
+import type { SecretBatch } from '@keyfall/core';
 import { isSecretError } from '@keyfall/core';
 
-export { denyAccess as deny } from '@keyfall/testkit';
+export { callContext as context, denyAccess as deny } from '@keyfall/testkit';
 
 /** A folder of its own, and what removes it. */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-sops-'));
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-}
-
-/** What the core hands to a provider, with plenty of time unless told otherwise. */
-export function context(overrides: Partial<ReadContext> = {}): ReadContext {
-  return {
-    signal: new AbortController().signal,
-    timeLeft: () => 20_000,
-    warn: () => undefined,
-    ...overrides,
-  };
 }
 
 /** The values of a batch, or the codes of its errors, by name. */

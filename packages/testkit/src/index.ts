@@ -1,3 +1,4 @@
+export { callContext } from './call-context.ts';
 export type {
   ConformanceCapabilities,
   ConformanceFaults,

@@ -104,6 +104,7 @@ describe('what is refused', () => {
     'DYLD_INSERT_LIBRARIES',
     'NODE_OPTIONS',
     'npm_config_script_shell',
+    'pnpm_config_script_shell',
     'NPM_CONFIG_NODE_OPTIONS',
     'HOME',
     'MAKEFLAGS',

@@ -40,3 +40,13 @@ test.each([
   expect(chain).toMatchObject({ code: 'ERR_SECRET_CONFIG', message: expect.stringContaining(why) });
   expect(chain.stack).not.toContain(canary);
 });
+
+test('a name that a profile binds to nobody is told where the profile does so', async () => {
+  const file = join(await folderWith(), 'keyfall.config.json');
+  const text =
+    '{ "providers": [{ "provider": "dotenv" }],\n"profiles": { "prod": {\n"only": {\n"A": "vault" } } } }';
+  await writeFile(file, text);
+  await expect(configuredChain(file, 'prod')).rejects.toThrow(
+    'line 4: profiles.prod.only.A: binds',
+  );
+});

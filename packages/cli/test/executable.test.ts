@@ -82,10 +82,18 @@ describe('a program in ELF', () => {
     ['with nothing to load', () => changed((head) => head.fill(0, 64, 4_096)), 'broken'],
     ['for another processor', () => changed((head) => head.writeUInt16LE(8, 18)), 'unknown'],
     ['whose loader is not here', () => withLoader('/lib/none.so'), 'unknown'],
-    ['whose loader is no program', () => withLoader('/etc/passwd'), 'unknown'],
     ['with all there is', () => node, 'program'],
   ])('%s', async (_, content, kind) => {
     expect(await kindOfFile(content())).toBe(kind);
+  });
+
+  test.each([
+    ['is no program', () => Buffer.from('text'), 0o755],
+    ['may not be executed', () => node, 0o644],
+  ])('whose loader %s', async (_, content, mode) => {
+    const loader = join(await folderWith(), 'l');
+    await writeFile(loader, content(), { mode });
+    expect(await kindOfFile(withLoader(loader))).toBe('unknown');
   });
 
   test('that names itself as its loader ends the look', async () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { isSecretError, memoryProvider, type SecretProvider } from '@keyfall/core';
 import { vaultProvider } from '@keyfall/provider-vault';
-import { cuttingProxy, startVaultServer } from '@keyfall/testkit';
+import { cuttingProxy, startVaultServer, withoutPrivileges } from '@keyfall/testkit';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
@@ -89,12 +89,11 @@ describe('a .env that is', () => {
 
 /** Does `work` as a user whom permissions bind: they mean nothing to root. */
 async function asNobody<Result>(work: () => Promise<Result>): Promise<Result> {
-  const isRoot = process.geteuid?.() === 0;
-  if (isRoot) process.seteuid?.(65534);
+  const regain = withoutPrivileges();
   try {
     return await work();
   } finally {
-    if (isRoot) process.seteuid?.(0);
+    regain();
   }
 }
 

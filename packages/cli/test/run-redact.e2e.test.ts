@@ -120,7 +120,12 @@ test('what it starts and leaves behind is masked as well', async () => {
 
 test('with --pass-bootstrap the credentials are masked too', async () => {
   const cwd = await folderWith(dotenv);
-  const env = { VAULT_TOKEN: 'hvs.canary-token' };
-  const args = ['run', '--redact', '--pass-bootstrap', '--', 'sh', '-c', 'echo $VAULT_TOKEN'];
-  expect((await keyfall(args, { cwd, env })).stdout).toBe('[redacted]\n');
+  const env = {
+    VAULT_TOKEN: 'hvs.canary-token',
+    DOPPLER_PASSPHRASE: 'canary-passphrase',
+    SOPS_AGE_KEY: 'AGE-SECRET-KEY-1CANARY',
+  };
+  const script = 'echo $VAULT_TOKEN $DOPPLER_PASSPHRASE $SOPS_AGE_KEY';
+  const args = ['run', '--redact', '--pass-bootstrap', '--', 'sh', '-c', script];
+  expect((await keyfall(args, { cwd, env })).stdout).toBe('[redacted] [redacted] [redacted]\n');
 });

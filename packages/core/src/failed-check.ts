@@ -5,7 +5,8 @@ import type { SecretError } from './secret-error.ts';
 import type { ProviderCheck } from './secret-provider.ts';
 
 /**
- * The line for an error that was thrown where `subject` was looked at.
+ * The line for an error that was thrown where `subject` was looked at: `failing`, its reason as the
+ * message and its hint as the mend. Never throws.
  *
  * @param code - what was found, where that is known better than the kind of the error, which else is
  *   the line's code: `unavailable` for `ERR_SECRET_UNAVAILABLE`

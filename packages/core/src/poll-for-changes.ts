@@ -8,7 +8,7 @@ import { onAbort } from './on-abort.ts';
 import { isSecretError } from './secret-error.ts';
 import type { ReadContext } from './secret-provider.ts';
 
-/** Milliseconds that a look may take of a store that is looked at more often still. */
+/** Milliseconds that a look may take where the interval is shorter still. */
 const shortestLimit = 2_500;
 
 /** Options of {@link pollForChanges}. */
@@ -23,8 +23,9 @@ export interface PollOptions {
 
 /**
  * Calls `onChange` whenever `look` answers something else than before (`!==`), until `signal` fires. A
- * look that takes longer than the interval is given up, and one that fails is left out: who reads learns
- * of that, and credentials that have expired are renewed. Keeps no program alive while it waits.
+ * look that takes longer than the interval (2.5 s at the least) is given up, and one that fails is left
+ * out: who reads learns of that, and credentials that have expired are renewed. Keeps no program alive
+ * while it waits.
  *
  * @throws what `look` throws before its first answer, `ERR_SECRET_UNAVAILABLE` aside: a policy that forbids
  *   it will not change by itself

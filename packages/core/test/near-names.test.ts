@@ -4,7 +4,7 @@ import { nearNames } from '../src/index.ts';
 test.each([
   ['TOKN', ['TOKEN', 'DB_PASS'], ['TOKEN']],
   ['token', ['TOKEN', 'TOKEN_2'], ['TOKEN', 'TOKEN_2']],
-  ['db-pass', ['DB_PASS', 'DB_HOST'], ['DB_PASS']],
+  ['the-db-pass-word', ['THE_DB_PASS_WORD', 'THE_DB_HOST'], ['THE_DB_PASS_WORD']],
   ['DB_PASWORD', ['DB_PASSWORD', 'DB_PORT'], ['DB_PASSWORD']],
   ['A', ['B', 'CD', 'A'], ['B']],
   ['SENTRY_DSN', ['TOKEN'], []],

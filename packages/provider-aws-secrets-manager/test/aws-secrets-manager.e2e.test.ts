@@ -11,7 +11,7 @@ import {
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { createSecrets, isSecretError, type SecretErrorCode } from '@keyfall/core';
-import { assertNoLeak } from '@keyfall/testkit';
+import { assertNoLeak, callContext as context } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { awsSecretsManagerProvider } from '../src/index.ts';
 import { type Answer, type Aws, exception, rights, startAws } from './aws.ts';
@@ -27,12 +27,6 @@ afterEach(() => {
 });
 afterAll(async () => {
   await aws?.stop();
-});
-
-const context = () => ({
-  signal: new AbortController().signal,
-  timeLeft: () => 20_000,
-  warn: () => {},
 });
 
 async function clientFor(...actions: (readonly string[])[]): Promise<SecretsManagerClient> {

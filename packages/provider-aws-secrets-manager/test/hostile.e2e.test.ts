@@ -11,7 +11,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { createSecrets, isSecretError, type SecretProvider } from '@keyfall/core';
-import { assertNoLeak } from '@keyfall/testkit';
+import { assertNoLeak, callContext as context } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type AwsSecretsManagerProviderOptions, awsSecretsManagerProvider } from '../src/index.ts';
 import { type Aws, exception, rights, startAws } from './aws.ts';
@@ -36,11 +36,6 @@ afterAll(async () => {
   await aws?.stop();
 });
 
-const context = () => ({
-  signal: new AbortController().signal,
-  timeLeft: () => 20_000,
-  warn: () => {},
-});
 const ok = (body: unknown) => ({ status: 200, body: JSON.stringify(body) });
 const write = (provider: SecretProvider, entries: Record<string, string | null>) =>
   provider.write?.({ entries: new Map(Object.entries(entries)) }, context());

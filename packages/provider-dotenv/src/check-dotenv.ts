@@ -80,7 +80,7 @@ function modeOf(shown: string, { mode, toAll }: Exposure): ProviderCheck {
 
 async function gitOf(shown: string, { path, tracked }: Exposure): Promise<ProviderCheck[]> {
   const subject = `git and ${shown}`;
-  if (tracked ?? (await git(path, ['ls-files', '--error-unmatch'])))
+  if (tracked ?? (await git(path, ['--literal-pathspecs', 'ls-files', '--error-unmatch'])))
     return [
       {
         subject,

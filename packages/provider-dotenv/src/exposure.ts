@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { errnoOf } from '@keyfall/core/files';
 import { isTracked } from './git-index.ts';
 
-// of `node:fs` alone, as the reading itself
+// of `node:fs` alone, as the reading itself (core's `store-file.ts` says why)
 const realPathOf = promisify(realpath.native);
 const statPath = promisify(stat);
 const tryAccess = promisify(access);

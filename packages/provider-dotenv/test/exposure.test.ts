@@ -210,6 +210,16 @@ describe('check', () => {
     );
   });
 
+  test('asks it for the name as it stands, and not as a pattern', async () => {
+    const odd = join(folder, '.env[1]');
+    await writeFile(odd, `A=${canary}\n`);
+    await writeFile(join(folder, '.env1'), '');
+    git('init', '-q');
+    git('update-index', '--split-index', '--add', '.env1');
+    const messages = ((await findings({ path: odd })) ?? []).map(({ message }) => message);
+    expect(messages.join()).not.toContain('git tracks it');
+  });
+
   test('runs no program that the repository names', async () => {
     await writeFile(path, 'A=1\n');
     git('init', '-q');

@@ -1,23 +1,14 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ReadContext } from '@keyfall/core';
 import dotenv from 'dotenv';
+
+export { callContext as context, denyAccess as deny, withoutPrivileges } from '@keyfall/testkit';
 
 /** A folder of its own, and what removes it. */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-dotenv-'));
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-}
-
-/** What the core hands to a provider, with plenty of time unless told otherwise. */
-export function context(overrides: Partial<ReadContext> = {}): ReadContext {
-  return {
-    signal: new AbortController().signal,
-    timeLeft: () => 20_000,
-    warn: () => undefined,
-    ...overrides,
-  };
 }
 
 /** A pair as a person might write it; `undefined` if none of these ways is read back the same. */
@@ -35,26 +26,4 @@ export function pairOf(name: string, value: string): string | undefined {
 export async function seed(path: string, values: Iterable<readonly [string, string]>) {
   const lines = [...values].map(([name, value]) => `${pairOf(name, value)}\n`);
   await writeFile(path, lines.join(''));
-}
-
-/**
- * Makes this process a user whom permissions bind, until what it returns is called: they mean nothing
- * to root, so root becomes `nobody` meanwhile.
- */
-export function withoutPrivileges(): () => void {
-  const isRoot = process.geteuid?.() === 0;
-  if (isRoot) process.seteuid?.(65534);
-  return () => {
-    if (isRoot) process.seteuid?.(0);
-  };
-}
-
-/** Takes every right to `path` from this process, until what it returns is called. */
-export async function deny(path: string): Promise<() => Promise<void>> {
-  await chmod(path, 0);
-  const regain = withoutPrivileges();
-  return async () => {
-    regain();
-    await chmod(path, 0o700);
-  };
 }

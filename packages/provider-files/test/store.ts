@@ -2,21 +2,14 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isSecretError, type ReadContext, type SecretProvider } from '@keyfall/core';
+import { callContext } from '@keyfall/testkit';
+
+export { callContext as context, denyAccess as deny } from '@keyfall/testkit';
 
 /** A folder of its own, and what removes it. */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-files-'));
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-}
-
-/** What the core hands to a provider, with plenty of time unless told otherwise. */
-export function context(overrides: Partial<ReadContext> = {}): ReadContext {
-  return {
-    signal: new AbortController().signal,
-    timeLeft: () => 20_000,
-    warn: () => undefined,
-    ...overrides,
-  };
 }
 
 /** Puts each value into a file of its own, ended by a line break as `echo` does. */
@@ -33,22 +26,8 @@ export async function answersOf(
   names: readonly string[] | 'all' = 'all',
   overrides: Partial<ReadContext> = {},
 ): Promise<Record<string, string>> {
-  const { entries } = await provider.read(names, context(overrides));
+  const { entries } = await provider.read(names, callContext(overrides));
   return Object.fromEntries(
     [...entries].map(([name, entry]) => [name, isSecretError(entry) ? entry.code : entry.value]),
   );
-}
-
-/**
- * Takes every right to `path` from this process, until what it returns is called. Permissions mean
- * nothing to root, so root becomes `nobody` meanwhile.
- */
-export async function deny(path: string): Promise<() => Promise<void>> {
-  await chmod(path, 0);
-  const isRoot = process.geteuid?.() === 0;
-  if (isRoot) process.seteuid?.(65534);
-  return async () => {
-    if (isRoot) process.seteuid?.(0);
-    await chmod(path, 0o700);
-  };
 }

@@ -10,7 +10,7 @@ import {
   type ParsedFile,
   type SopsFormat,
 } from './sops-format.ts';
-import { booleanField, numberField, type RawMetadata, type RawValue } from './sops-metadata.ts';
+import { booleanField, numberField, type RawValue, rawMetadata } from './sops-metadata.ts';
 import {
   type Branch,
   InvalidSops,
@@ -43,7 +43,7 @@ export const jsonFormat: SopsFormat = {
         : [];
     const stamps = { mac: stamp('mac'), lastmodified: stamp('lastmodified') };
     const items = root.items.filter((item) => item !== sops);
-    const metadata = sops && metadataOf(sops.value, text);
+    const metadata = sops && rawMetadata(sops.value, fieldIn(text));
     return { text, roots: [{ ...root, items }], metadata, stamps, sops: [sops] };
   },
 
@@ -107,26 +107,15 @@ function stepOf(text: string, [root]: readonly Branch[]): string {
   return /^\s*\{\s*?\n([ \t]+)/.exec(text.slice(root?.start ?? 0))?.[1] ?? '\t';
 }
 
-function metadataOf(node: Node, text: string): RawMetadata | undefined {
-  if (node.kind === 'leaf' && node.stored === null) return undefined;
-  const raw = rawOf(node, text);
-  if (!(raw instanceof Map)) throw new InvalidSops('has metadata of the wrong type');
-  return raw;
-}
-
-function rawOf(node: Node, text: string, field = ''): RawValue {
-  if (node.kind === 'branch')
-    return new Map(
-      pairsOf(node).map(({ key, value }) => [String(key), rawOf(value, text, String(key))]),
-    );
-  if (node.kind === 'list')
-    return node.items.map((item) => (item.kind === 'comment' ? undefined : rawOf(item, text)));
-  const { stored, start, end } = node;
-  if (stored === null || typeof stored === 'string') return stored ?? undefined;
-  // Go takes no `2.0` for a whole number.
-  if (field === numberField) return parseInt64(text.slice(start, end)) ?? 'wrong';
-  // A number where text must be: the caller refuses any value but text there.
-  return field === booleanField && typeof stored === 'boolean' ? stored : 0n;
+/** A field as Go decodes it: text is text, and nothing else is. */
+function fieldIn(text: string) {
+  return ({ stored, start, end }: Leaf, field: string): RawValue => {
+    if (stored === null || typeof stored === 'string') return stored ?? undefined;
+    // Go takes no `2.0` for a whole number.
+    if (field === numberField) return parseInt64(text.slice(start, end)) ?? 'wrong';
+    // A number where text must be: the caller refuses any value but text there.
+    return field === booleanField && typeof stored === 'boolean' ? stored : 0n;
+  };
 }
 
 /**

@@ -3,7 +3,7 @@
  * MAC (stores/stores.go, `Metadata.ToInternal`).
  */
 import { rfc3339 } from './go-text.ts';
-import { InvalidSops } from './sops-tree.ts';
+import { InvalidSops, type Leaf, type Node, pairsOf } from './sops-tree.ts';
 
 /**
  * The metadata as a format hands it over: maps by name, lists, texts, and for the two fields that are
@@ -54,6 +54,32 @@ const otherServices = ['kms', 'gcp_kms', 'azure_kv', 'hc_vault', 'pgp'];
 /** The fields that are not text. */
 export const numberField = 'shamir_threshold';
 export const booleanField = 'mac_only_encrypted';
+
+/** What a format makes of one field. */
+type FieldOf = (leaf: Leaf, name: string) => RawValue;
+
+/**
+ * What stands in a tree under `sops`; `undefined` for null, which is none.
+ *
+ * @throws `InvalidSops` if it is no map
+ */
+export function rawMetadata(node: Node, fieldOf: FieldOf): RawMetadata | undefined {
+  if (node.kind === 'leaf' && node.stored === null) return undefined;
+  const raw = rawOf(node, '', fieldOf);
+  if (!(raw instanceof Map)) throw new InvalidSops('has metadata of the wrong type');
+  return raw;
+}
+
+function rawOf(node: Node, name: string, fieldOf: FieldOf): RawValue {
+  if (node.kind === 'leaf') return fieldOf(node, name);
+  if (node.kind === 'list')
+    return node.items.map((item) =>
+      item.kind === 'comment' ? undefined : rawOf(item, '', fieldOf),
+    );
+  return new Map(
+    pairsOf(node).map(({ key, value }) => [String(key), rawOf(value, String(key), fieldOf)]),
+  );
+}
 
 /**
  * @throws `InvalidSops` where sops refuses the metadata

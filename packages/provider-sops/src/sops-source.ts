@@ -25,8 +25,8 @@ export interface SopsKeyOptions {
   /** Secret keys of age (`AGE-SECRET-KEY-1…`, one a line), or the text of an SSH private key. */
   readonly ageKey?: string | undefined;
   /**
-   * A file of the same, relative as `path` is. With neither, sops's own places: `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE`,
-   * `SOPS_AGE_KEY_CMD`, `SOPS_AGE_SSH_PRIVATE_KEY_FILE`, `sops/age/keys.txt` in the user's
+   * A file of the same, relative as `path` is. With neither, sops's own places: `SOPS_AGE_KEY`,
+   * `SOPS_AGE_KEY_FILE`, `SOPS_AGE_KEY_CMD`, `SOPS_AGE_SSH_PRIVATE_KEY_FILE`, `sops/age/keys.txt` in the user's
    * configuration folder, `~/.ssh/id_ed25519` and `~/.ssh/id_rsa`.
    */
   readonly ageKeyFile?: string | undefined;

@@ -20,7 +20,7 @@ import {
   type ParsedFile,
   type SopsFormat,
 } from './sops-format.ts';
-import { booleanField, numberField, type RawMetadata, type RawValue } from './sops-metadata.ts';
+import { booleanField, numberField, type RawValue, rawMetadata } from './sops-metadata.ts';
 import {
   type Branch,
   InvalidSops,
@@ -67,7 +67,7 @@ export const yamlFormat: SopsFormat = {
           : [],
       );
     const stamps = { mac: stamp('mac'), lastmodified: stamp('lastmodified') };
-    const metadata = sops[0] && metadataOf(sops[0].value, text);
+    const metadata = sops[0] && rawMetadata(sops[0].value, fieldIn(text));
     return { text, roots, metadata, stamps, sops };
   },
 
@@ -248,40 +248,25 @@ function refuseRepeated(root: Branch | undefined): void {
   if (new Set(names).size < names.length) throw new InvalidSops('has the same name twice');
 }
 
-function metadataOf(node: Node, text: string): RawMetadata | undefined {
-  if (node.kind === 'leaf' && node.stored === null) return undefined;
-  const raw = rawOf(node, text);
-  if (!(raw instanceof Map)) throw new InvalidSops('has metadata of the wrong type');
-  return raw;
-}
-
-function rawOf(node: Node, text: string, field = ''): RawValue {
-  if (node.kind === 'branch')
-    return new Map(
-      pairsOf(node).map(({ key, value }) => [String(key), rawOf(value, text, String(key))]),
-    );
-  if (node.kind === 'list')
-    return node.items.map((item) => (item.kind === 'comment' ? undefined : rawOf(item, text)));
-  return fieldOf(node, text, field);
-}
-
 /** A field as go-yaml decodes it: any scalar may be text, as it is written. */
-function fieldOf({ stored, start, end }: Leaf, text: string, field: string): RawValue {
-  if (stored === null) return undefined;
-  if (field === numberField && typeof stored !== 'string')
-    return typeof stored === 'number' && Number.isSafeInteger(stored)
-      ? BigInt(stored)
-      : typeof stored === 'bigint'
-        ? stored
+function fieldIn(text: string) {
+  return ({ stored, start, end }: Leaf, field: string): RawValue => {
+    if (stored === null) return undefined;
+    if (field === numberField && typeof stored !== 'string')
+      return typeof stored === 'number' && Number.isSafeInteger(stored)
+        ? BigInt(stored)
+        : typeof stored === 'bigint'
+          ? stored
+          : 'wrong';
+    if (field === booleanField) {
+      if (typeof stored === 'boolean') return stored;
+      if (stored === 'y' || stored === 'Y' || stored === 'yes' || stored === 'on') return true;
+      return stored === 'n' || stored === 'N' || stored === 'no' || stored === 'off'
+        ? false
         : 'wrong';
-  if (field === booleanField) {
-    if (typeof stored === 'boolean') return stored;
-    if (stored === 'y' || stored === 'Y' || stored === 'yes' || stored === 'on') return true;
-    return stored === 'n' || stored === 'N' || stored === 'no' || stored === 'off'
-      ? false
-      : 'wrong';
-  }
-  if (typeof stored === 'string') return stored;
-  // Text that is no text to YAML is a plain scalar, and stands in the file as it is.
-  return text.slice(start, end);
+    }
+    if (typeof stored === 'string') return stored;
+    // Text that is no text to YAML is a plain scalar, and stands in the file as it is.
+    return text.slice(start, end);
+  };
 }

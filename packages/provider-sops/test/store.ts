@@ -1,23 +1,15 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ReadContext, SecretBatch } from '@keyfall/core';
+import type { SecretBatch } from '@keyfall/core';
 import { isSecretError } from '@keyfall/core';
+
+export { callContext as context, denyAccess as deny } from '@keyfall/testkit';
 
 /** A folder of its own, and what removes it. */
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-sops-'));
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-}
-
-/** What the core hands to a provider, with plenty of time unless told otherwise. */
-export function context(overrides: Partial<ReadContext> = {}): ReadContext {
-  return {
-    signal: new AbortController().signal,
-    timeLeft: () => 20_000,
-    warn: () => undefined,
-    ...overrides,
-  };
 }
 
 /** The values of a batch, or the codes of its errors, by name. */
@@ -26,16 +18,4 @@ export function valuesOf({ entries }: SecretBatch): Record<string, string> {
   for (const [name, entry] of entries)
     values[name] = isSecretError(entry) ? entry.code : entry.value;
   return values;
-}
-
-/** Takes every right to `path` from this process, until what it returns is called. */
-export async function deny(path: string): Promise<() => Promise<void>> {
-  await chmod(path, 0);
-  // Permissions mean nothing to root, so root becomes `nobody` meanwhile.
-  const isRoot = process.geteuid?.() === 0;
-  if (isRoot) process.seteuid?.(65534);
-  return async () => {
-    if (isRoot) process.seteuid?.(0);
-    await chmod(path, 0o700);
-  };
 }

@@ -97,7 +97,7 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
     name,
     store: `vault ${origin} ${namespace === '' ? '' : `${namespace}/`}${place}`,
     ...(timeout === undefined ? {} : { timeout }),
-    ...(token.kind === 'login' && { credentialVariables: token.variables }),
+    ...(token.kind === 'login' && { credentialVariables: token.credentialVariables }),
     async read(_names, context) {
       warn = context.warn;
       if (unchecked !== undefined) warn(unchecked);

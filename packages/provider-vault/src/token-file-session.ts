@@ -2,6 +2,7 @@
  * A token that somebody else keeps alive: an agent or `vault login` in a file, a configured client, or an
  * agent in between, which has one of its own and is sent none.
  */
+// not of `node:fs/promises`: in the bundle of the command, these are loaded where they are first used
 import { promises as files } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * HTTP for Vault, over node:http and, once it is needed, node:https, with keep-alive agents of our own: no proxy variable
- * is read, nothing is followed unasked, one deadline bounds the whole exchange, and an answer has a
- * largest size. Never rejects; see `vault-wire.ts`.
+ * HTTP for Vault, over node:http and, once it is needed, node:https, with keep-alive agents of our own:
+ * no proxy variable is read, nothing is followed unasked, one deadline bounds the whole exchange, and an
+ * answer has a largest size. Never rejects; see `vault-wire.ts`.
  */
 import { isUtf8 } from 'node:buffer';
 import {

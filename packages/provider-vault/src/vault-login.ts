@@ -38,8 +38,8 @@ export interface LoginOptions {
   readonly subject: Subject;
   readonly maxRetries: number;
   readonly env: Variables;
-  /** Is given the names of those that a credential came from. */
-  readonly variables: Set<string>;
+  /** Gets the name of each variable of `env` that a credential came from. */
+  readonly credentialVariables: Set<string>;
   readonly clock: Clock;
 }
 
@@ -57,7 +57,7 @@ export function vaultLogin({
   subject,
   maxRetries,
   env,
-  variables,
+  credentialVariables,
   clock,
 }: LoginOptions): (context: ReadContext) => Promise<AcceptedLogin> {
   const { provider, origin } = subject;
@@ -160,7 +160,7 @@ export function vaultLogin({
     const helpers: VaultLoginContext = {
       signal,
       timeLeft,
-      read: (source, what) => readCredential(source, what, { provider, env, variables }),
+      read: (source, what) => readCredential(source, what, { provider, env, credentialVariables }),
       unwrap: (wrapping, creationPath) => unwrap(wrapping, creationPath, context),
     };
     let login: VaultLogin;

@@ -63,7 +63,7 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
     conditionalWrites:
       settings.kvVersion === undefined ? 'depends' : settings.kvVersion === 2 ? 'always' : 'never',
     ...(timeout === undefined ? {} : { timeout }),
-    ...(token.kind === 'login' && { credentialVariables: token.variables }),
+    ...(token.kind === 'login' && { credentialVariables: token.credentialVariables }),
     async read(_names, context) {
       await begin(context);
       return layers.read(context);

@@ -82,8 +82,8 @@ export type TokenSetting =
       readonly kind: 'login';
       readonly auth: VaultAuth;
       readonly env: Variables;
-      /** Is given the names of those that a credential came from. */
-      readonly variables: Set<string>;
+      /** Gets the name of each variable of `env` that a credential came from. */
+      readonly credentialVariables: Set<string>;
     }
   /** None is sent: an agent in between has its own. */
   | { readonly kind: 'agent' };
@@ -263,7 +263,7 @@ function resolveToken(
         'the options auth and countedUses are both given',
         'It is for a token that was given: set token_num_uses=0 on the role of the login.',
       );
-    return { kind: 'login', auth: options.auth, env, variables: new Set() };
+    return { kind: 'login', auth: options.auth, env, credentialVariables: new Set() };
   }
   if (options.tokenFile)
     return { kind: 'file', file: options.tokenFile, from: 'the option tokenFile' };

@@ -303,6 +303,21 @@ describe('credentials', () => {
       ).toBe(value);
   });
 
+  test('which variables they came from is told, and nothing that is none', async () => {
+    const { name, roleId } = await appRole();
+    const secretId = await secretIdOf(name);
+    const provider = open(appRoleAuth({ roleId, secretId: { env: 'SHOP_SECRET_ID' } }), {
+      env: { SHOP_SECRET_ID: secretId, OTHER: 'x' },
+    });
+    expect([...(provider.credentialVariables ?? [])]).toEqual([]);
+    await provider.read('all', context());
+    expect([...(provider.credentialVariables ?? [])]).toEqual(['SHOP_SECRET_ID']);
+    // the secret id itself where its variable should be
+    const mistaken = open(appRoleAuth({ roleId, secretId: { env: secretId } }));
+    await failureOf(mistaken.read('all', context()), secretId);
+    assertNoLeak([secretId], mistaken);
+  });
+
   test('what is not there is a wrong configuration that names it', async () => {
     const { name, roleId } = await appRole();
     const empty = await written('empty', '\n');

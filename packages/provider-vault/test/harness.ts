@@ -2,11 +2,10 @@
  * What the tests share: the policies of the documentation, and calls as the core makes them.
  */
 import { readFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { isSecretError, type ReadContext, type SecretError } from '@keyfall/core';
 import { assertNoLeak, type VaultServer } from '@keyfall/testkit';
 import { vi } from 'vitest';
+import { loginRelay } from './login-relay.ts';
 
 let documents = 0;
 
@@ -109,35 +108,13 @@ export async function relayTo(
   readonly requests: readonly string[];
   close(): Promise<void>;
 }> {
-  const { hostname, port } = new URL(address);
   const requests: string[] = [];
-  const relay = createServer(async (incoming, outgoing) => {
-    const { url: path = '', method = '', headers } = incoming;
+  const relay = await loginRelay(address, more);
+  relay.interfere(async ({ method, path }) => {
     requests.push(`${method} ${path}`);
     const fate = await fateOf({ method, path });
-    if (fate === 'lose-request') {
-      incoming.resume().on('end', () => incoming.socket.resetAndDestroy());
-      return;
-    }
-    const fields = { ...headers, ...more };
-    const onward = request({ hostname, port, path, method, headers: fields }, (answer) => {
-      if (fate === 'lose-answer') {
-        answer.resume().on('end', () => incoming.socket.resetAndDestroy());
-        return;
-      }
-      outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-      answer.pipe(outgoing);
-    });
-    onward.on('error', () => incoming.socket.destroy());
-    incoming.pipe(onward);
+    if (fate === 'lose-request') return 'reset';
+    return fate === 'pass' ? undefined : fate;
   });
-  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
-  return {
-    address: `http://127.0.0.1:${(relay.address() as AddressInfo).port}`,
-    requests,
-    async close() {
-      relay.close();
-      relay.closeAllConnections();
-    },
-  };
+  return { address: relay.address, requests, close: relay.close };
 }

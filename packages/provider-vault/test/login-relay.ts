@@ -6,14 +6,20 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 interface RelayedRequest {
+  readonly method: string;
+  /** `/v1/auth/approle/login` */
+  readonly path: string;
   /** `POST auth/approle/login` */
   readonly line: string;
   readonly token: string | undefined;
   readonly body: string;
 }
 
-/** What becomes of a request: a status or a body instead of the server's answer, or its answer lost. */
-export type Interference = number | object | 'lose-answer' | 'reset' | undefined;
+/**
+ * What becomes of a request: a status or a body instead of the server's answer, a web page that denies
+ * it, or its answer lost.
+ */
+export type Interference = number | object | 'page' | 'lose-answer' | 'reset' | undefined;
 
 export interface LoginRelay {
   readonly address: string;
@@ -21,14 +27,18 @@ export interface LoginRelay {
   /** How many requests there were of this line. */
   count(line: string): number;
   /** Asked for each request from now on. */
-  interfere(decide: (request: RelayedRequest) => Interference): void;
+  interfere(decide: (request: RelayedRequest) => Interference | Promise<Interference>): void;
   close(): Promise<void>;
 }
 
-export async function loginRelay(address: string): Promise<LoginRelay> {
+/** @param more - headers that are sent with every request besides its own */
+export async function loginRelay(
+  address: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<LoginRelay> {
   const { hostname, port } = new URL(address);
   const requests: RelayedRequest[] = [];
-  let decide: (request: RelayedRequest) => Interference = () => undefined;
+  let decide: Parameters<LoginRelay['interfere']>[0] = () => undefined;
   const relay = createServer(async (incoming, outgoing) => {
     const { url: path = '', method = '', headers } = incoming;
     const chunks: Buffer[] = [];
@@ -36,19 +46,26 @@ export async function loginRelay(address: string): Promise<LoginRelay> {
     const body = Buffer.concat(chunks);
     const token = headers['x-vault-token'];
     const seen: RelayedRequest = {
+      method,
+      path,
       line: `${method} ${path.replace('/v1/', '')}`,
       token: typeof token === 'string' ? token : undefined,
       body: body.toString(),
     };
     requests.push(seen);
-    const fate = decide(seen);
+    const fate = await decide(seen);
     if (fate === 'reset') return void incoming.socket.resetAndDestroy();
+    if (fate === 'page') {
+      outgoing.writeHead(403, { 'Content-Type': 'text/html' });
+      return void outgoing.end('<html><body>Access denied</body></html>');
+    }
     if (typeof fate === 'number') {
       outgoing.writeHead(fate, { 'Content-Type': 'application/json' });
       return void outgoing.end(fate === 403 ? '{"errors":["permission denied"]}' : '{"errors":[]}');
     }
     if (typeof fate === 'object') return void outgoing.end(JSON.stringify(fate));
-    const onward = request({ hostname, port, path, method, headers }, (answer) => {
+    const fields = { ...headers, ...more };
+    const onward = request({ hostname, port, path, method, headers: fields }, (answer) => {
       if (fate === 'lose-answer') {
         answer.resume().on('end', () => incoming.socket.resetAndDestroy());
         return;

@@ -20,6 +20,7 @@ import {
   policyFile,
   tokenFor,
 } from './harness.ts';
+import { loginRelay } from './login-relay.ts';
 
 let server: VaultServer;
 const value = canary();
@@ -37,7 +38,7 @@ afterEach(async () => {
 function open(options: VaultProviderOptions): SecretProvider {
   const provider = vaultProvider({
     address: server.address,
-    token: server.token,
+    ...(options.tokenFile === undefined && { token: server.token }),
     env: {},
     ...options,
   });
@@ -325,6 +326,27 @@ describe('the token', () => {
     });
     expect(ending?.message).toContain('nothing renews it');
     expect(ending?.mend).toContain('the option auth');
+  });
+
+  test('that ends soon is for whoever writes its file to know', async () => {
+    const { path, policy } = await documentAs('shop');
+    const { token } = await server.createToken({ policies: [policy, 'default'] });
+    const relay = await loginRelay(server.address);
+    const folder = await mkdtemp(join(tmpdir(), 'keyfall-check-'));
+    endings.push(relay.close, () => rm(folder, { recursive: true }));
+    const facts = { ttl: 60, creation_ttl: 3_600, expire_time: '2030-01-01T00:00:00Z' };
+    relay.interfere(({ line }) =>
+      line === 'GET auth/token/lookup-self' ? { data: { ...facts, renewable: false } } : undefined,
+    );
+    const { address } = relay;
+    expect(await lineOf('token', { path, address, token })).toMatchObject({
+      code: 'token-ends-soon',
+      message: 'expires in 60 s; policies: none: that is soon, and nothing renews it',
+    });
+    const tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, token);
+    const line = await lineOf('token', { path, address, tokenFile });
+    expect(line).toMatchObject({ state: 'ready' });
   });
 
   test('that may not look itself up may well read', async () => {

@@ -446,6 +446,16 @@ describe('a token that the server does not know any more', () => {
     expect(tokens()).toHaveLength(1);
   });
 
+  test('and whose look-up nobody understands: the words of the refusal are believed', async () => {
+    const { read, relay, tokens } = await loggedIn();
+    await read();
+    const [before = ''] = tokens();
+    await server.request('POST', 'auth/token/revoke', { token: before });
+    relay.interfere(({ line }) => (line.includes('lookup-self') ? 404 : undefined));
+    await read();
+    expect(relay.count(login)).toBe(2);
+  });
+
   test('a second refusal is final', async () => {
     const { read, provider, relay, tokens } = await loggedIn();
     await read();
@@ -626,8 +636,8 @@ describe('a token that was given', () => {
   test('is given up by no outage, whatever it looks like, before its end', async () => {
     const { read, clock, relay, asked, said } = await given({ ttl: '1h' });
     await read();
-    // a secondary, a stranger's empty success, a cut line, a server that begins anew
-    const fates = [472, 204, 'reset', 501] as const;
+    // a secondary, a stranger's empty success and its page, a cut line, a server that begins anew
+    const fates = [472, 204, 'page', 'reset', 501] as const;
     relay.interfere(({ line }) =>
       line === renewal || (line === lookup && relay.count(lookup) <= fates.length)
         ? fates[relay.count(line) % fates.length]

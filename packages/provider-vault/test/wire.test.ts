@@ -173,6 +173,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
     test.each([
       ['60', '60 s'],
       ['99999999', '1157 d'],
+      ['9'.repeat(400), '36525 d'],
     ])(
       'Retry-After: %s, beyond the time that is left, ends it at once and is told',
       async (seconds, told) => {

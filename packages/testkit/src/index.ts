@@ -1,3 +1,4 @@
+export { callContext } from './call-context.ts';
 export type {
   ConformanceCapabilities,
   ConformanceFaults,
@@ -9,6 +10,7 @@ export type {
 export { conformanceTests } from './conformance.ts';
 export type { CuttingProxy, LineState } from './cutting-proxy.ts';
 export { cuttingProxy } from './cutting-proxy.ts';
+export { denyAccess, withoutPrivileges } from './deny-access.ts';
 export type { Fault, FaultyServer } from './faulty-server.ts';
 export { faultyServer } from './faulty-server.ts';
 export type { ReceivedRequest } from './http-requests.ts';

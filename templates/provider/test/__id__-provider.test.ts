@@ -1,7 +1,7 @@
 /** What the conformance suite does not ask, since only this store has it. */
 import { createServer, type TlsOptions } from 'node:tls';
 import { isSecretError, type SecretErrorCode, type SecretProvider } from '@keyfall/core';
-import { assertNoLeak, type Fault, faultyServer } from '@keyfall/testkit';
+import { assertNoLeak, callContext, type Fault, faultyServer } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
 import { __camel__Provider } from '../src/index.ts';
 import { startStore } from './store.ts';
@@ -9,8 +9,7 @@ import { startStore } from './store.ts';
 const token = 'token-canary-1f0c';
 
 function read(provider: SecretProvider) {
-  const { signal } = new AbortController();
-  return provider.read('all', { signal, timeLeft: () => 20_000, warn: () => {} });
+  return provider.read('all', callContext());
 }
 
 /** The error of a read, without the token in it. */

@@ -1,7 +1,6 @@
 /**
  * The questions of `init`, on the terminal.
  */
-
 import { SecretError } from '@keyfall/core';
 import * as prompts from '../prompts.ts';
 

@@ -21,7 +21,7 @@ export async function configuredChain(
 ): Promise<ChainParts> {
   const loaded = await loadConfig(file);
   const { $schema: _, profiles: __, ...base } = loaded.config;
-  const chosen = profile === undefined ? {} : profileOf(loaded, profile);
+  const chosen: ChainConfig = profile === undefined ? {} : profileOf(loaded, profile);
   const { providers, ...options }: ChainConfig = { ...base, ...chosen };
   if (providers === undefined)
     throw configError({
@@ -35,10 +35,11 @@ export async function configuredChain(
           ? `Choose a profile with --profile: ${knownProfiles(loaded)}.`
           : 'Add the option providers.',
     });
-  const at: OptionPath =
-    chosen.providers === undefined ? ['providers'] : ['profiles', profile ?? '', 'providers'];
+  const placeOf = (option: keyof ChainConfig): OptionPath =>
+    chosen[option] === undefined ? [option] : ['profiles', profile ?? '', option];
+  const at = placeOf('providers');
   const made = await makeProviders(loaded, providers, at, profile);
-  assertNamed(loaded, made, at, [...(chosen.only ? at.slice(0, -1) : []), 'only'], options.only);
+  assertNamed(loaded, made, at, placeOf('only'), options.only);
   return { ...options, providers: made };
 }
 

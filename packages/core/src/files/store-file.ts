@@ -8,8 +8,8 @@ import { type BigIntStats, close, constants, fstat, lstat, open, read } from 'no
 import { promisify } from 'node:util';
 import { SecretError, type SecretErrorCode } from '../secret-error.ts';
 
-// Of `node:fs` and not of `node:fs/promises`: that one takes longer to load than a file to read, and a
-// command that only reads a `.env` needs nothing else of it.
+// Of `node:fs` and not of `node:fs/promises`: in the bundle of the command, which is CommonJS, that one takes
+// longer to load than a file to read, and a command that only reads a `.env` needs nothing else of it.
 const openFile = promisify(open);
 const statFile = promisify(fstat);
 const readFile = promisify(read);

@@ -1,6 +1,7 @@
 /**
  * Reads a credential from where it is kept, at each login anew.
  */
+// not of `node:fs/promises`: in the bundle of the command, these are loaded where they are first used
 import { promises as files } from 'node:fs';
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { Variables } from '../vault-variables.ts';
@@ -10,8 +11,8 @@ import type { CredentialSource } from './vault-auth.ts';
 export interface CredentialReader {
   readonly provider: string;
   readonly env: Variables;
-  /** Is given the name of a variable that a credential came from. */
-  readonly variables: Set<string>;
+  /** Gets the name of each variable that a credential came from. */
+  readonly credentialVariables: Set<string>;
 }
 
 /** @throws see `VaultLoginContext.read` */
@@ -33,7 +34,7 @@ export async function readCredential(
 async function textOf(
   source: CredentialSource,
   what: string,
-  { provider, env, variables }: CredentialReader,
+  { provider, env, credentialVariables }: CredentialReader,
 ): Promise<{ readonly text: unknown; readonly from: string }> {
   if (typeof source === 'string') return { text: source, from: 'an option' };
   if (typeof source === 'function') {
@@ -59,8 +60,9 @@ async function textOf(
   if (typeof variable === 'string') {
     // shown only as what it should be: its value in its place is an easy mistake
     const name = /^[A-Z_][A-Z\d_]*$/.test(variable) ? variable : 'of that name';
-    variables.add(variable);
-    return { text: env[variable], from: `variable ${name}` };
+    const text = env[variable];
+    if (text !== undefined) credentialVariables.add(variable);
+    return { text, from: `variable ${name}` };
   }
   // a number would be a file that is open already
   if (typeof file !== 'string') return { text: undefined, from: 'option' };

@@ -10,16 +10,17 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { assertNoLeak, manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { assertNoLeak, manualClock, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { appRoleAuth, vaultProvider } from '../../src/index.ts';
-import { canary, freshPath, readPolicy } from '../harness.ts';
+import { canary, freshPath } from '../harness.ts';
 import { type LoginRelay, loginRelay } from '../login-relay.ts';
+import { type AppRoleServer, startAppRoleServer } from './app-role-server.ts';
 import { type Witness, witness } from './witness.ts';
 
 let server: VaultServer;
+let newRole: AppRoleServer['newRole'];
 let relay: LoginRelay;
-let policy = '';
 let drill: Witness;
 const path = freshPath();
 const value = canary();
@@ -27,11 +28,7 @@ const canaries = [value];
 const login = 'POST auth/approle/login';
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  canaries.push(server.token);
-  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
-  await server.request('POST', 'sys/auth/approle', { type: 'approle' });
-  policy = await server.createPolicy(readPolicy('secret', path));
+  ({ server, newRole } = await startAppRoleServer(path, { A: value }, canaries));
 });
 afterAll(() => server?.stop());
 beforeEach(async () => {
@@ -43,22 +40,13 @@ afterEach(async () => {
   await relay.close();
 });
 
-async function role(settings: object): Promise<{ roleId: string; secretId: string }> {
-  const at = `auth/approle/role/${freshPath()}`;
-  await server.request('POST', at, { token_policies: policy, ...settings });
-  const roleId = String((await server.request('GET', `${at}/role-id`)).body.data?.['role_id']);
-  const made = await server.request('POST', `${at}/secret-id`, {});
-  const secretId = String(made.body.data?.['secret_id']);
-  canaries.push(secretId);
-  return { roleId, secretId };
-}
-
 const tokens = () => [...new Set(relay.requests.flatMap(({ token }) => token ?? []))];
 
 test('a clock that is set: forward costs one login, back makes nothing live longer', async () => {
   const clock = manualClock();
   const hour = 3_600_000;
-  const auth = appRoleAuth(await role({ token_ttl: '30m' }));
+  const { roleId, secret: secretId } = await newRole({ token_ttl: '30m' });
+  const auth = appRoleAuth({ roleId, secretId });
   const { address } = relay;
   const vault = vaultProvider({ address, path, kvVersion: 2, env: {}, auth, clock });
   const secrets = drill.open({ providers: [vault], clock, ttl: '1m' });
@@ -123,7 +111,7 @@ await bundle.write({ file: process.env.OUTPUT, format: 'esm', codeSplitting: fal
     cwd: fileURLToPath(new URL('../../../..', import.meta.url)),
     env: { ...process.env, ENTRY: join(folder, 'client.ts'), OUTPUT: program },
   });
-  const { roleId, secretId } = await role({ token_ttl: '2s', token_max_ttl: '2s' });
+  const { roleId, secret } = await newRole({ token_ttl: '2s', token_max_ttl: '2s' });
   const child = spawn(process.execPath, [program], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: {
@@ -133,7 +121,7 @@ await bundle.write({ file: process.env.OUTPUT, format: 'esm', codeSplitting: fal
       ADDRESS: relay.address,
       SECRET_PATH: path,
       ROLE_ID: roleId,
-      SECRET_ID: secretId,
+      SECRET_ID: secret,
     },
   });
   let printed = '';

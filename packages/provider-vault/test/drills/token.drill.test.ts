@@ -3,16 +3,17 @@
  * login left that could replace it.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import type { VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { appRoleAuth, type VaultProviderOptions, vaultProvider } from '../../src/index.ts';
-import { canary, freshPath, readPolicy } from '../harness.ts';
+import { canary, freshPath } from '../harness.ts';
 import { type LoginRelay, loginRelay } from '../login-relay.ts';
+import { type AppRoleServer, startAppRoleServer } from './app-role-server.ts';
 import { type Witness, witness } from './witness.ts';
 
 let server: VaultServer;
+let newRole: AppRoleServer['newRole'];
 let relay: LoginRelay;
-let policy = '';
 let drill: Witness;
 const path = freshPath();
 const value = canary();
@@ -20,11 +21,7 @@ const canaries = [value];
 const login = 'POST auth/approle/login';
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  canaries.push(server.token);
-  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
-  await server.request('POST', 'sys/auth/approle', { type: 'approle' });
-  policy = await server.createPolicy(readPolicy('secret', path));
+  ({ server, newRole } = await startAppRoleServer(path, { A: value }, canaries));
 });
 afterAll(() => server?.stop());
 beforeEach(async () => {
@@ -38,13 +35,7 @@ afterEach(async () => {
 
 /** What logs in as a fresh role: by a secret id, or by one in a wrapping. */
 async function roleAuth(settings: object, wrap = false): Promise<VaultProviderOptions> {
-  const role = `auth/approle/role/${freshPath()}`;
-  await server.request('POST', role, { token_policies: policy, ...settings });
-  const roleId = String((await server.request('GET', `${role}/role-id`)).body.data?.['role_id']);
-  const headers = wrap ? { 'X-Vault-Wrap-TTL': '60s' } : {};
-  const { body } = await server.request('POST', `${role}/secret-id`, {}, { headers });
-  const secret = wrap ? (body.wrap_info?.token ?? '') : String(body.data?.['secret_id']);
-  canaries.push(secret);
+  const { roleId, secret } = await newRole(settings, wrap);
   const auth = appRoleAuth({
     roleId,
     ...(wrap ? { wrappedSecretId: secret } : { secretId: secret }),

@@ -155,6 +155,7 @@ describe('watch', () => {
     const store = Object.assign(watching, { watch: () => new Promise<void>(() => {}) });
     const secrets = createSecrets({ providers: [store], ttl: '1h', clock });
     expect(await secrets.get('A')).toBe('old');
+    await clock.advance(500);
     await secrets.onChange('B', () => {});
     await clock.advance(2_000);
     expect(store.reads).toHaveLength(1); // it had just been read

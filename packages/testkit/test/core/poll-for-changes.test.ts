@@ -12,10 +12,13 @@ beforeEach(() => {
 });
 afterEach(() => stop.abort());
 
-function polled(look: (signal: AbortSignal) => Promise<unknown>) {
+function polled(
+  look: (signal: AbortSignal) => Promise<unknown>,
+  { onChange = () => {}, ...settings }: { onChange?: () => void; interval?: number } = {},
+) {
   const looks = vi.fn(look);
-  const changes = vi.fn();
-  const options = { provider: 'store', interval, clock };
+  const changes = vi.fn(onChange);
+  const options = { provider: 'store', interval, clock, ...settings };
   const ended = pollForChanges(({ signal }) => looks(signal), changes, stop.signal, options);
   return { looks, changes, ended };
 }
@@ -94,6 +97,23 @@ test('a look that goes silent is given up, its signal fired, and the next one as
   await clock.advance(interval + 1);
   expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
   expect(looks).toHaveBeenCalledTimes(2);
+});
+
+test('a store that is looked at all the time has more time for an answer than that', async () => {
+  const { changes } = polled(
+    () => new Promise((resolve) => clock.schedule(() => resolve(clock.wall()), 1_000)),
+    { interval: 100 },
+  );
+  await clock.advance(5_000);
+  expect(changes).toHaveBeenCalled();
+});
+
+test('a listener that has enough of it ends it at once, with no timer left behind', async () => {
+  let answer = 0;
+  const { ended } = polled(async () => answer++, { onChange: () => stop.abort() });
+  await clock.advance(interval);
+  await ended;
+  expect(clock.timers).toBe(0);
 });
 
 test.each([

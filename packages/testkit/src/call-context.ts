@@ -1,0 +1,27 @@
+/**
+ * A call as a chain makes it, for tests that ask a provider themselves.
+ */
+import type { ReadContext } from '@keyfall/core';
+
+/**
+ * What a chain hands to a provider: a signal that does not fire, 20 s of time, and nobody who hears its
+ * warnings, unless told otherwise.
+ *
+ * @example
+ * ```ts
+ * import { memoryProvider } from '@keyfall/core';
+ * import { callContext } from '@keyfall/testkit';
+ *
+ * const warnings: string[] = [];
+ * const context = callContext({ warn: (message) => warnings.push(message) });
+ * const { entries } = await memoryProvider({ TOKEN: 'value' }).read('all', context);
+ * ```
+ */
+export function callContext(overrides: Partial<ReadContext> = {}): ReadContext {
+  return {
+    signal: new AbortController().signal,
+    timeLeft: () => 20_000,
+    warn: () => {},
+    ...overrides,
+  };
+}

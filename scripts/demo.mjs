@@ -3,8 +3,9 @@
 // and the bot starts from .env and says so. Works in a temporary folder and leaves nothing behind.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startVaultServer } from '@keyfall/testkit';
@@ -21,7 +22,11 @@ const inPython = [
 ];
 
 const folder = await mkdtemp(join(tmpdir(), 'keyfall-demo-'));
-const cleanUps = [() => rm(folder, { recursive: true, force: true })];
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+// a signal would end the process before it can clean up
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+const cleanUps = [];
 
 const color = process.stdout.isTTY && !process.env.NO_COLOR;
 const paint = (code, text) => (color ? `\x1b[${code}m${text}\x1b[0m` : text);
@@ -89,6 +94,7 @@ function startBot(env) {
     return ended;
   };
   cleanUps.unshift(stop);
+  process.once('exit', () => child.kill('SIGTERM'));
   return { ended, ready, stop, said: () => log };
 }
 

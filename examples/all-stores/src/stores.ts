@@ -3,7 +3,8 @@
  * of secret files, AWS Secrets Manager as moto emulates it, and a `.env`. Doppler alone is a stand-in,
  * since its service cannot be had on this machine.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -31,6 +32,9 @@ export interface Stores {
 
 export async function startStores(): Promise<Stores> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-all-stores-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  // as the servers, which die with their parent: also where the start fails, or is broken off
+  process.once('exit', remove);
   const valuesOf = (store: string) => ({ [`FROM_${store}`]: `${store}'s own`, SHARED: store });
 
   const server = await startVaultServer({ external: false });
@@ -80,7 +84,8 @@ export async function startStores(): Promise<Stores> {
     async stop() {
       client.destroy();
       await Promise.all([server.stop(), moto.stop(), doppler.stop()]);
-      await rm(folder, { recursive: true });
+      process.off('exit', remove);
+      remove();
     },
   };
 }

@@ -6,18 +6,12 @@ import { systemClock } from './clock.ts';
 import { type Duration, toMilliseconds } from './duration.ts';
 import type { SecretsEvent } from './events.ts';
 import { FastAnswers } from './fast-answers.ts';
-import { abortReason } from './limited-call.ts';
+import { abortReason, closedError } from './limited-call.ts';
 import { Notifier } from './notifier.ts';
 import { onAbort } from './on-abort.ts';
 import { createRedactor } from './redaction/redactor.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
-import type {
-  ReadContext,
-  SecretBatch,
-  SecretChanges,
-  SecretRecord,
-  WriteReceipt,
-} from './secret-provider.ts';
+import type { ReadContext, SecretBatch, SecretChanges, SecretRecord } from './secret-provider.ts';
 import type {
   CallOptions,
   ChainEntry,
@@ -89,7 +83,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
   const assertOpen = (signal: AbortSignal | undefined) => {
     if (signal?.aborted) throw abortReason(signal);
-    if (closing) throw new SecretError('ERR_SECRET_ABORTED', 'the secrets were closed');
+    if (closing) throw closedError();
   };
   const resolve = async (name: string, signal: AbortSignal | undefined): Promise<Resolution> => {
     assertOpen(signal);
@@ -154,10 +148,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       if (sets && value !== null) await assertNotShadowed(name, target, signal);
     }
     try {
-      const receipt = await target.call(
-        (context) => target.provider.write?.(changes, context) as Promise<WriteReceipt>,
-        { signal, limit: budget },
-      );
+      const receipt = await target.write(changes, { signal, limit: budget });
       for (const [name, value] of changes.entries)
         target.tellWritten(name, value === null ? undefined : receipt.version);
       return { target, receipt };

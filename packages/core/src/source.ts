@@ -11,11 +11,17 @@ import { Circuit } from './circuit.ts';
 import type { Clock } from './clock.ts';
 import { Flight, type Landing, type Patience } from './flight.ts';
 import { labelOf } from './label.ts';
-import { limitedCall } from './limited-call.ts';
+import { closedError, limitedCall } from './limited-call.ts';
 import { Memory, type MemoryLimits, type ReadAt } from './memory.ts';
 import type { Notifier } from './notifier.ts';
-import { isSecretError, SecretError } from './secret-error.ts';
-import type { ReadContext, SecretBatch, SecretProvider } from './secret-provider.ts';
+import { isSecretError, type SecretError } from './secret-error.ts';
+import type {
+  ReadContext,
+  SecretBatch,
+  SecretChanges,
+  SecretProvider,
+  WriteReceipt,
+} from './secret-provider.ts';
 import type { ProviderStatus } from './secrets.ts';
 
 /** The settings of a provider in its chain, all defaults filled in. */
@@ -88,6 +94,8 @@ export class Source {
   /** Reads under way, those included whose answers do not count any more. */
   readonly #reads = new Set<Flight>();
   readonly #warned = new Set<string>();
+  /** Settles with the last write that was asked for; never a rejection. */
+  #writing: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(options: SourceOptions) {
@@ -201,6 +209,24 @@ export class Source {
     return result;
   }
 
+  /**
+   * One write after the other, in the order of the calls. Beside each other they would be the other writer
+   * to one another: refused where writes are conditional, and where they are not the last might lose.
+   */
+  write(changes: SecretChanges, patience: Patience): Promise<WriteReceipt> {
+    const before = this.#writing;
+    const written = this.call(async (context) => {
+      await before;
+      // either may have come before its turn
+      context.signal.throwIfAborted();
+      if (this.#closed) throw closedError();
+      return this.provider.write?.(changes, context) as Promise<WriteReceipt>;
+    }, patience);
+    // one that was given up has not had its turn: who comes after it waits for those before it
+    this.#writing = written.catch(() => {}).then(() => before);
+    return written;
+  }
+
   /** Lets the provider watch its store, where it can, and reads it anew when it says so. */
   watch(signal: AbortSignal): void {
     const reread = () => void this.reread({ signal, limit: this.timeout });
@@ -230,8 +256,7 @@ export class Source {
   async close(): Promise<void> {
     this.#closed = true;
     this.#circuit.close();
-    const closed = new SecretError('ERR_SECRET_ABORTED', 'the secrets were closed');
-    for (const flight of [...this.#reads, ...this.#flights]) flight.end(closed);
+    for (const flight of [...this.#reads, ...this.#flights]) flight.end(closedError());
     this.forget();
     const { clock, provider } = this.#options;
     const bounds = { clock, limit: closeLimit, provider: provider.name };

@@ -5,6 +5,7 @@
  */
 import type { Resolution } from './chain.ts';
 import type { Clock } from './clock.ts';
+import { closedError } from './limited-call.ts';
 import { callListener } from './notifier.ts';
 import { onAbort } from './on-abort.ts';
 import type { SecretError } from './secret-error.ts';
@@ -37,6 +38,7 @@ export class Watching {
   #cancel: (() => void) | undefined;
   #looking = false;
   #again = false;
+  #closed = false;
 
   constructor(options: WatchingOptions) {
     this.#options = options;
@@ -67,8 +69,8 @@ export class Watching {
     });
     if (!stop) return;
     this.#endings.add(end);
-    // it may have fired while the first answer was being read
-    over = signal?.aborted ?? false;
+    // either may have happened while the first answer was being read
+    over = this.#closed || (signal?.aborted ?? false);
     const leave = signal && onAbort(signal, end);
     try {
       while (!over) {
@@ -125,7 +127,13 @@ export class Watching {
     );
     if (failure || signal?.aborted) stop();
     if (failure) throw failure;
-    if (signal) onAbort(signal, stop);
+    if (signal) {
+      const leave = onAbort(signal, () => {
+        stop();
+        this.#endings.delete(leave);
+      });
+      this.#endings.add(leave);
+    }
     return view;
   }
 
@@ -138,6 +146,7 @@ export class Watching {
 
   /** Ends every watch. */
   close(): void {
+    this.#closed = true;
     for (const end of this.#endings) end();
     this.#names.clear();
     this.#rest();
@@ -154,6 +163,7 @@ export class Watching {
       for (const one of stops.splice(0)) one();
     };
     const first = await Promise.all(names.map((name) => this.#options.resolve(name, signal)));
+    if (this.#closed) throw closedError();
     for (const [index, name] of names.entries()) {
       const last = first[index] as Resolution;
       const watched = this.#names.get(name) ?? { last, observers: new Set() };

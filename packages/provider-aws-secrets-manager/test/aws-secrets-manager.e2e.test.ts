@@ -304,6 +304,15 @@ describe('one JSON secret', () => {
     expect(JSON.parse(held.SecretString ?? '')).toEqual({ A: 'a', W0: '0', W1: '1', W2: '2' });
   });
 
+  test("one program's writes beside each other are no conflict", async () => {
+    const secretId = await seed({ A: 'a' });
+    const client = await clientFor(rights.bagWrite);
+    const secrets = createSecrets({ providers: [awsSecretsManagerProvider({ secretId, client })] });
+    const names = Array.from({ length: 8 }, (_, index) => `W${index}`);
+    await Promise.all(names.map((name) => secrets.set(name, name)));
+    expect(await secrets.list()).toEqual(['A', ...names]);
+  });
+
   test('a move whose answer is lost is known to have happened', async () => {
     const secretId = await seed({ A: 'a' });
     const client = await clientFor(rights.bagWrite);

@@ -114,7 +114,8 @@ function git(path: string, question: readonly string[]): Promise<boolean | undef
   const settings = ['-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
   const args = [...settings, ...question, '--', `./${basename(path)}`];
   const { PATH, HOME, SystemRoot } = process.env;
-  const env = { PATH, HOME, SystemRoot };
+  // what a partial clone lacks is not fetched: its configuration names the program for that, too
+  const env = { PATH, HOME, SystemRoot, GIT_ALLOW_PROTOCOL: '' };
   return new Promise((resolve) => {
     execFile('git', args, { cwd: dirname(path), env, timeout: 5_000 }, (error) => {
       if (error === null) resolve(true);

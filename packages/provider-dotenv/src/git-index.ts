@@ -2,11 +2,11 @@
  * Whether git tracks a file, found by looking at git's index: no program is started for it, so that
  * it can be told at the first read.
  */
-import { readFile, stat } from 'node:fs';
+import { stat } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { promisify } from 'node:util';
+import { readWhole } from '@keyfall/core/files';
 
-const readWhole = promisify(readFile);
 const statPath = promisify(stat);
 
 /** An index is some hundred bytes a file; a larger one is not looked at. Bytes. */
@@ -19,12 +19,19 @@ const largest = 64 * 1024 * 1024;
 export async function isTracked(real: string): Promise<boolean | undefined> {
   const root = await repositoryOf(real);
   if (root === undefined) return undefined;
+  const index = await contentOf(join(root.gitFolder, 'index'));
+  return index && holds(index, relative(root.folder, real).split(sep).join('/'));
+}
+
+/**
+ * What a file of a repository holds; `undefined` if there is none, or not ours to read. The repository may
+ * be anybody's: in a file's place may be a pipe that nobody writes to, or a device without an end.
+ */
+async function contentOf(path: string): Promise<Buffer | undefined> {
   try {
-    const path = join(root.gitFolder, 'index');
-    if ((await statPath(path)).size > largest) return undefined;
-    return holds(await readWhole(path), relative(root.folder, real).split(sep).join('/'));
+    return (await readWhole(path, { shown: path, provider: 'dotenv' }, { limit: largest }))?.bytes;
   } catch {
-    return undefined; // a repository without an index, or not ours to read
+    return undefined;
   }
 }
 
@@ -42,8 +49,8 @@ async function repositoryOf(path: string) {
   const git = join(folder, '.git');
   if (found[nearest]?.isDirectory()) return { folder, gitFolder: git };
   // A worktree or a submodule: the file names the folder.
-  const text = await readWhole(git, 'utf8').catch(() => '');
-  const named = /^gitdir: (.+)$/m.exec(text)?.[1];
+  const text = await contentOf(git);
+  const named = /^gitdir: (.+)$/m.exec(text?.toString() ?? '')?.[1];
   return named === undefined ? undefined : { folder, gitFolder: resolve(folder, named) };
 }
 
@@ -87,7 +94,8 @@ function holdsCompressed(index: Buffer, path: string, hashSize: 20 | 32): boolea
       byte = index.readUInt8(at++);
     const end = index.indexOf(0, at);
     name = name.slice(0, name.length - lacking) + index.toString('latin1', at, end);
-    if (Math.min(name.length, 0xfff) !== (flags & 0xfff)) return undefined;
+    // a longer path has another length there: to tell it from a made-up one is left to git
+    if (name.length !== (flags & 0xfff)) return undefined;
     if (name === wanted) return true;
     at = end + 1;
   }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, chown, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -75,6 +75,29 @@ describe('isTracked', () => {
         expect(await isTracked(path)).toBeUndefined();
       }
     }
+  });
+
+  test('waits for nothing that stands in the place of the index, and for no index without an end', async () => {
+    await writeFile(path, 'A=1\n');
+    git('init', '-q');
+    const index = join(folder, '.git', 'index');
+    for (const place of ['/dev/zero', 'pipe', 'index', folder]) {
+      await symlink(place, index);
+      expect(await isTracked(path)).toBeUndefined();
+      await rm(index);
+      if (place === '/dev/zero') execFileSync('mkfifo', [join(folder, '.git', 'pipe')]);
+    }
+    // each path is longer than the one before it: to look through a megabyte of them would take minutes
+    const entries = Array.from({ length: 5_000 }, (_, count) => {
+      const entry = Buffer.alloc(66, 'a');
+      entry.writeUInt16BE(Math.min(count + 1, 0xfff), 60);
+      entry.set(count === 0 ? [0, 97, 0] : [1, 97, 97, 0], 62);
+      return entry.subarray(0, count === 0 ? 65 : 66);
+    });
+    const head = Buffer.from('DIRC\0\0\0\x04....');
+    head.writeUInt32BE(entries.length, 8);
+    await writeFile(index, Buffer.concat([head, ...entries]));
+    expect(await isTracked(path)).toBeUndefined();
   });
 
   test('knows a worktree of its own', async () => {
@@ -225,6 +248,24 @@ describe('check', () => {
     git('init', '-q');
     git('update-index', '--split-index'); // so that git is asked every question there is
     git('config', 'core.fsmonitor', `touch ${join(folder, 'run')} #`);
+    await findings();
+    expect(() => execFileSync('cat', [join(folder, 'run')], { stdio: 'pipe' })).toThrow();
+  });
+
+  test('fetches nothing for a partial clone, by a program that it names', async () => {
+    await writeFile(path, 'A=1\n');
+    git('init', '-q');
+    await writeFile(join(folder, '.gitignore'), '.env\n');
+    git('add', '.gitignore');
+    const named = execFileSync('git', ['rev-parse', ':.gitignore'], { cwd: folder }).toString();
+    await rm(join(folder, '.git', 'objects', named.slice(0, 2)), { recursive: true });
+    git('update-index', '--skip-worktree', '.gitignore');
+    await rm(join(folder, '.gitignore'));
+    git('config', 'core.repositoryFormatVersion', '1');
+    git('config', 'extensions.partialClone', 'origin');
+    git('config', 'remote.origin.promisor', 'true');
+    git('config', 'remote.origin.url', 'ssh://example.invalid/x');
+    git('config', 'core.sshCommand', `touch ${join(folder, 'run')} #`);
     await findings();
     expect(() => execFileSync('cat', [join(folder, 'run')], { stdio: 'pipe' })).toThrow();
   });

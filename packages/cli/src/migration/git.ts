@@ -22,7 +22,8 @@ function git(file: string, ...command: readonly string[]): Promise<number | unde
   const options = ['-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
   // git need see no token of ours, and must look for the repository around the file (no GIT_DIR)
   const { PATH, HOME, SystemRoot } = process.env;
-  const env = { PATH, HOME, SystemRoot };
+  // what a partial clone lacks is not fetched: its configuration names the program for that, too
+  const env = { PATH, HOME, SystemRoot, GIT_ALLOW_PROTOCOL: '' };
   return new Promise((resolve) => {
     execFile(
       'git',

@@ -15,7 +15,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { SecretError } from '../secret-error.ts';
 import type { ReadContext } from '../secret-provider.ts';
 import { writeProblem } from './replace-file.ts';
-import { errnoOf, problem, type StoreFile } from './store-file.ts';
+import { errnoOf, problem, readWhole, type StoreFile } from './store-file.ts';
 
 /** Who holds a lock, as its file says. */
 interface Owner {
@@ -120,14 +120,21 @@ async function breakLock(lock: string, dead: string, owner: Owner): Promise<bool
   }
 }
 
+/** `''` of what is nobody's. */
 async function contentOf(path: string): Promise<string | undefined> {
   try {
-    return await readlink(path).catch(() => readFile(path, 'utf8')); // or it is no link
+    return await readlink(path).catch(() => textOf(path)); // or it is no link
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
-    if (errnoOf(error) === 'EACCES') return ''; // another user's, whose file mode mask hides it
+    // another user's, whose file mode mask hides it; or no file, but perhaps a pipe that nobody writes to
+    if (errnoOf(error) === 'EACCES' || error instanceof SecretError) return '';
     throw error;
   }
+}
+
+async function textOf(path: string): Promise<string> {
+  const whole = await readWhole(path, { shown: path, provider: '' }, { limit: 4096 });
+  return whole?.bytes.toString() ?? '';
 }
 
 async function isDead(content: string, place: string): Promise<boolean> {

@@ -68,7 +68,7 @@ export function serialize(value: unknown, redact: (text: string) => string): unk
 
   function fieldsOf(original: object, target: object, copy: (inner: unknown) => unknown): object {
     for (const key of Reflect.ownKeys(original)) {
-      const name = typeof key === 'string' ? redact(key) : key;
+      const name = copy(key) as PropertyKey;
       const field = Object.getOwnPropertyDescriptor(original, key);
       const shown = field?.enumerable || (target instanceof Error && hidden.has(key));
       if (field === undefined || !shown) continue;

@@ -1,4 +1,5 @@
 // Turns of writers, on systems with symbolic links and on such without, and what may stand in a lock.
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { chmod, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -92,6 +93,18 @@ describe('what stands in a lock', () => {
       await symlink(JSON.stringify({ ...owner, pid }), `${file.path}.keyfall-lock`);
       await expect(lockFile(file, file.path, context(0))).rejects.toMatchObject({
         code: 'ERR_SECRET_UNAVAILABLE',
+      });
+    }
+  });
+
+  test('no file, as a pipe that nobody writes to: it is not read, and reported alike', async () => {
+    for (const make of ['mkfifo', 'mkdir', 'ln -s /dev/zero']) {
+      const file = await newFile();
+      const lock = `${file.path}.keyfall-lock`;
+      execFileSync('/bin/sh', ['-c', `${make} "$0"`, lock]);
+      await expect(lockFile(file, file.path, context(0))).rejects.toMatchObject({
+        code: 'ERR_SECRET_UNAVAILABLE',
+        hint: expect.stringContaining(lock),
       });
     }
   });

@@ -172,6 +172,11 @@ test('whatever it is given, nothing of it shows', () => {
   );
 });
 
+test('a symbol is a text too, as a key and as a value', () => {
+  const shown = inspect(redactor.serialize({ [Symbol(canary)]: Symbol.for(canary) }));
+  expect(shown).toBe("{ 'Symbol([redacted])': 'Symbol([redacted])' }");
+});
+
 test('the symbols that winston keeps its level and line under stay', () => {
   const line = Symbol.for('message');
   expect(redactor.serialize({ level: 'info', [line]: canary })).toEqual({

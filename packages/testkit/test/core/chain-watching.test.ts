@@ -1,5 +1,12 @@
 // Following changes: watch, onChange, view, refresh, status; and the short way of a cached get.
-import { createSecrets, memoryProvider, type SecretChange } from '@keyfall/core';
+import { getEventListeners } from 'node:events';
+import {
+  createSecrets,
+  memoryProvider,
+  type SecretChange,
+  type SecretProvider,
+  type Secrets,
+} from '@keyfall/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/index.ts';
 import { outcome, scripted } from './scripted-provider.ts';
@@ -211,6 +218,30 @@ describe('watch', () => {
     await new Promise(setImmediate);
     await secrets.close();
     expect(await next).toEqual({ done: true, value: undefined });
+  });
+
+  test('close at any moment of its beginning ends it, and leaves nobody watching', async () => {
+    const endless = new AbortController().signal;
+    const begin: readonly ((secrets: Secrets) => Promise<unknown>)[] = [
+      (secrets) => secrets.watch('A').next(),
+      (secrets) => secrets.onChange('A', () => {}),
+      (secrets) => secrets.view(['A'], { signal: endless }),
+    ];
+    for (const start of begin)
+      for (let moment = 0; moment < 30; moment += 1) {
+        const watching = new Set<AbortSignal>();
+        const provider: SecretProvider = {
+          ...scripted('store', { A: 'a' }),
+          watch: async (_, signal) => void watching.add(signal),
+        };
+        const secrets = createSecrets({ providers: [provider] });
+        const begun = start(secrets).catch(() => {});
+        for (let passed = 0; passed < moment; passed += 1) await Promise.resolve();
+        await secrets.close();
+        await begun;
+        expect([...watching].filter(({ aborted }) => !aborted)).toEqual([]);
+      }
+    expect(getEventListeners(endless, 'abort')).toEqual([]);
   });
 
   test('a chain in a chain passes on what changed inside', async () => {

@@ -1,6 +1,6 @@
 // Writing through a chain, chains in chains, and notices that nobody listens to.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { createSecrets, envProvider, memoryProvider } from '@keyfall/core';
+import { createSecrets, envProvider, memoryProvider, type SecretProvider } from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/index.ts';
 import { outcome, scripted } from './scripted-provider.ts';
@@ -87,6 +87,62 @@ describe('set', () => {
     const error = await secrets.set('A', 31_337 as never).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', secretName: 'A' });
     expect(String(error)).not.toContain('31337');
+  });
+});
+
+describe('writes beside each other', () => {
+  /** A store whose writes end when the test says so. */
+  function slow() {
+    const begun: string[] = [];
+    const ends: (() => void)[] = [];
+    const provider: SecretProvider = {
+      ...scripted('store'),
+      write: ({ entries }) => {
+        begun.push(...entries.keys());
+        return new Promise((resolve) => ends.push(() => resolve({ conditional: false })));
+      },
+    };
+    const end = async () => {
+      ends.shift()?.();
+      await new Promise(setImmediate);
+    };
+    return { begun, end, provider };
+  }
+
+  test('come one after the other, in the order of the calls, and none after close', async () => {
+    const { begun, end, provider } = slow();
+    const secrets = createSecrets({ providers: [provider] });
+    const sets = ['A', 'B', 'C'].map((name) => outcome(secrets.set(name, 'x')));
+    await new Promise(setImmediate);
+    expect(begun).toEqual(['A']);
+    await end();
+    expect(begun).toEqual(['A', 'B']);
+    await secrets.close();
+    await end();
+    const done = { provider: 'store' };
+    expect(await Promise.all(sets)).toEqual([done, done, 'ERR_SECRET_ABORTED']);
+    expect(begun).toEqual(['A', 'B']);
+  });
+
+  test('one that hangs, and one that is given up, hold nobody up longer than their time', async () => {
+    const { begun, end, provider } = slow();
+    const clock = manualClock();
+    const secrets = createSecrets({ providers: [provider], clock });
+    const hanging = outcome(secrets.set('A', 'x'));
+    const caller = new AbortController();
+    const aborted = outcome(secrets.set('B', 'x', { signal: caller.signal }));
+    await clock.advance(1_000);
+    const next = outcome(secrets.set('C', 'x'));
+    caller.abort();
+    await clock.advance(2_000);
+    expect(begun).toEqual(['A']);
+    await clock.advance(1_000);
+    expect(await hanging).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(await aborted).toBe('ERR_SECRET_ABORTED');
+    await end();
+    await end();
+    expect(await next).toEqual({ provider: 'store' });
+    expect(begun).toEqual(['A', 'C']);
   });
 });
 

@@ -20,7 +20,7 @@ async function firstColumn(heading: string): Promise<string[]> {
 
 async function help(...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [
-    join(root, 'packages/cli/dist/bin.js'),
+    join(root, 'packages/cli/dist/bundle/bin.cjs'),
     ...args,
     '--help',
   ]);

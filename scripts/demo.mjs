@@ -12,7 +12,7 @@ import { startVaultServer } from '@keyfall/testkit';
 import { startTelegramStub } from '../examples/aiogram-shop/dist/testing/telegram-stub.js';
 
 const file = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const keyfall = file('packages/cli/dist/bin.js');
+const keyfall = file('packages/cli/dist/bundle/bin.cjs');
 const bot = file('examples/aiogram-shop/dist/main.js');
 const [customer, admin] = [1001, 1000];
 const inPython = [

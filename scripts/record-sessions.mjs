@@ -52,7 +52,7 @@ async function makeShop() {
   const bot = 'import os\nos.environ["TOKEN"], os.environ["DB_PASS"]\nprint("The bot runs.")\n';
   await writeFile(join(shop, 'bot.py'), bot);
   await mkdir(join(folder, 'bin'));
-  const keyfall = `#!/bin/sh\nexec '${process.execPath}' '${file('packages/cli/dist/bin.js')}' "$@"\n`;
+  const keyfall = `#!/bin/sh\nexec '${process.execPath}' '${file('packages/cli/dist/bundle/bin.cjs')}' "$@"\n`;
   await writeFile(join(folder, 'bin/keyfall'), keyfall);
   await chmod(join(folder, 'bin/keyfall'), 0o755);
 }

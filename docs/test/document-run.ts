@@ -93,7 +93,7 @@ async function prepare(): Promise<Run> {
   for (const each of [home, bin, join(npm, 'lib')]) await mkdir(each, { recursive: true });
   await symlink(root, join(home, 'keyfall'));
   await symlink(await findVaultBinary(), join(bin, 'bao'));
-  const command = join(root, 'packages/cli/dist/bin.js');
+  const command = join(root, 'packages/cli/dist/bundle/bin.cjs');
   await writeFile(
     join(bin, 'keyfall'),
     `#!/bin/sh\nexec '${process.execPath}' '${command}' "$@"\n`,

@@ -28,13 +28,13 @@ const exceptions: readonly string[] = [
   'packages/testkit/README.md: made-in-a-copy-by-scripts/check-template: npm run setup',
   'examples/aiogram-shop/README.md: needs-telegram: npm run setup && npm run build',
   'examples/aiogram-shop/README.md: needs-telegram: export VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=dev-only-token VAULT_SECRET_PATH=aiogram-shop',
-  'examples/aiogram-shop/README.md: needs-telegram: node ../../packages/cli/dist/bin.js run -- node dist/main.js',
+  'examples/aiogram-shop/README.md: needs-telegram: node ../../packages/cli/dist/bundle/bin.cjs run -- node dist/main.js',
   'examples/all-stores/README.md: the-tests-themselves: npm run demo:stores',
 ];
 
 describe('commands', () => {
   beforeAll(async () => {
-    await access(join(root, 'packages/cli/dist/bin.js')).catch(() => {
+    await access(join(root, 'packages/cli/dist/bundle/bin.cjs')).catch(() => {
       throw new Error('The command line is not built: npm run build');
     });
   });

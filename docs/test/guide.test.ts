@@ -20,7 +20,7 @@ async function firstColumn(heading: string): Promise<string[]> {
 
 async function help(...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [
-    join(root, 'packages/cli/dist/bin.js'),
+    join(root, 'packages/cli/dist/bundle/bin.cjs'),
     ...args,
     '--help',
   ]);
@@ -63,7 +63,7 @@ test('the messages under Troubleshooting are ones of the code', async () => {
   );
   expect(messages.length).toBeGreaterThan(8);
   let code = '';
-  for (const name of ['core', 'provider-vault']) {
+  for (const name of ['core', 'provider-vault', 'cli']) {
     const folder = join(root, 'packages', name, 'src');
     for (const file of await readdir(folder))
       if (file.endsWith('.ts')) code += await readFile(join(folder, file), 'utf8');

@@ -54,7 +54,7 @@ afterAll(async () => {
 /** Runs it as who may edit the shop's settings and nothing else. */
 async function keyfall(args: readonly string[], input = ''): Promise<string> {
   const login = await server.request('POST', `auth/userpass/login/${user}`, { password });
-  const child = spawn(process.execPath, [join(root, 'packages/cli/dist/bin.js'), ...args], {
+  const child = spawn(process.execPath, [join(root, 'packages/cli/dist/bundle/bin.cjs'), ...args], {
     cwd: folder,
     env: {
       PATH: process.env['PATH'],

@@ -33,9 +33,10 @@ interface CommandLine {
 
 /** The script that teaches `shell` the command line `program`. */
 export function completionScript(shell: Shell, program: Command): string {
+  const commands = program.commands.filter((command) => command.name() !== 'help');
   const line: CommandLine = {
     commands: [
-      ...program.commands.map((command) => ({
+      ...commands.map((command) => ({
         name: command.name(),
         description: command.description(),
         options: command.options.map(completed),
@@ -45,7 +46,7 @@ export function completionScript(shell: Shell, program: Command): string {
         name: 'help',
         description: 'Show how a command is used.',
         options: [],
-        choices: program.commands.map((command) => command.name()),
+        choices: commands.map((command) => command.name()),
       },
     ],
     options: [...program.options.map(completed), helpOption],

@@ -89,6 +89,18 @@ export function createProgram(
     })
     .exitOverride();
 
+  program.helpCommand(false).addHelpText(
+    'after',
+    `
+From a .env to Vault:
+  $ export VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=… VAULT_SECRET_PATH=my-app
+  $ keyfall migrate --dry-run
+  $ keyfall migrate --activate
+  $ keyfall run -- node server.js
+
+keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
+  );
+
   // inherited settings first: they would undo what a command says for itself
   const define: CommandLine['define'] = (name) => new Command(name).copyInheritedSettings(program);
 
@@ -289,6 +301,20 @@ export function createProgram(
   );
 
   addInspectionCommands({ define, add: command }, program);
+
+  command(
+    define('help')
+      .description('Show the options of a command, with examples.')
+      .argument('[command]')
+      .addHelpText('after', examples('keyfall help run')),
+    async ([name]) => {
+      const found = program.commands.find((each) => each.name() === name);
+      if (name !== undefined && found === undefined)
+        return program.error(`error: unknown command '${name}'`);
+      (found ?? program).outputHelp();
+      return 0;
+    },
+  );
 
   /** The arguments, if all of them stand after `--`: a program's options must never be read as ours. */
   const afterDashes = (args: readonly string[]): readonly string[] => {

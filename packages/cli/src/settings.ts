@@ -21,6 +21,8 @@ import { listNames, notice, printable, waitingFor } from './terminal.ts';
 export interface SettingsOptions {
   /** The `.env` file. Default `.env`. */
   readonly dotenv?: string;
+  /** Whether that file may be one that is not there yet. Default: not if it was named. */
+  readonly dotenvMayBeNew?: boolean;
   /** Whether the token may come from where `vault login` leaves it (`~/.vault-token`). */
   readonly tokenHelper?: boolean;
   /** The configuration's path; `false`: none, whatever is there. Default: what `findConfig` finds. */
@@ -99,12 +101,20 @@ async function chainOfSettings(
   options: SettingsOptions,
   profile: string | undefined,
 ): Promise<ChainParts> {
-  const dotenv = readOnce(dotenvProvider({ path: dotenvPath(options) }));
+  // who names a file means one that is there: a mistyped one would start a program with nothing
+  const mustExist = options.dotenv !== undefined && !options.dotenvMayBeNew;
+  const dotenv = readOnce(dotenvProvider({ path: dotenvPath(options), mustExist }));
   const file = await readSettings(dotenv);
   if (profile !== undefined) assertProfileCounts(profile, file);
   const providers = [{ provider: dotenv, isStore: false }];
-  if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false'))
-    providers.unshift({ provider: await vaultFrom(file, options), isStore: true });
+  if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false')) {
+    const missing = (env: FileSettings) => missingSettings(env, ['SECRET_PATH'], options);
+    const vault = await vaultFrom(file, options, (env) => {
+      if (missing(env).length > 0)
+        throw lacking('Vault is to be asked (USE_VAULT=true), and', missing(env), options);
+    });
+    providers.unshift({ provider: vault, isStore: true });
+  }
   const ttl = process.env['KEYFALL_TTL'] ?? file['KEYFALL_TTL'];
   if (ttl === undefined) return { providers };
   toMilliseconds(ttl as Duration, 'KEYFALL_TTL');
@@ -164,16 +174,42 @@ export async function configuredVault(options: SettingsOptions): Promise<SecretP
   const path = dotenvPath(options);
   const file = await readSettings(dotenvProvider({ path }));
   return vaultFrom(file, options, (env) => {
-    const missing = ['ADDR', 'SECRET_PATH'].filter(
-      (setting) => !(env[`BAO_${setting}`] ?? env[`VAULT_${setting}`]),
-    );
-    if (missing.length === 0) return;
-    const [are, them] = missing.length === 1 ? ['is', 'it'] : ['are', 'them'];
-    throw new SecretError(
-      'ERR_SECRET_CONFIG',
-      `no Vault is named: ${listNames(missing.map((setting) => `VAULT_${setting}`))} ${are} missing`,
-      { hint: `Set ${them} in the environment or in ${path}.` },
-    );
+    const missing = missingSettings(env, ['ADDR', 'SECRET_PATH'], options);
+    if (missing.length > 0) throw lacking('no Vault is named:', missing, options);
+    const mount = variableOf(env, 'MOUNT_POINT')?.replace(/^\/+|\/+$/g, '') || 'secret';
+    if (variableOf(env, 'SECRET_PATH')?.replace(/^\/+/, '').startsWith(`${mount}/`))
+      notice(
+        `VAULT_SECRET_PATH begins with ${printable(mount)}/, and the mount is put before it once more: leave it out there, unless a path of that name is meant.`,
+      );
+  });
+}
+
+/** The variable of this setting: `BAO_` wins. */
+function variableOf(env: FileSettings, setting: string): string | undefined {
+  return env[`BAO_${setting}`] ?? env[`VAULT_${setting}`];
+}
+
+/** Those of the settings that are not set, and the token, where none can come from elsewhere. */
+function missingSettings(
+  env: FileSettings,
+  needed: readonly string[],
+  { tokenHelper = false }: SettingsOptions,
+): readonly string[] {
+  // an agent may have a token of its own
+  const hasToken = tokenHelper || variableOf(env, 'AGENT_ADDR');
+  return (hasToken ? needed : [...needed, 'TOKEN'])
+    .filter((setting) => !variableOf(env, setting)?.trim())
+    .map((setting) => `VAULT_${setting}`);
+}
+
+function lacking(what: string, missing: readonly string[], options: SettingsOptions): SecretError {
+  if (missing.every((name) => name === 'VAULT_TOKEN'))
+    return new SecretError('ERR_SECRET_CONFIG', 'there is no token: VAULT_TOKEN is missing', {
+      hint: 'Set it in the environment, or use --token-helper after `bao login`.',
+    });
+  const [are, them] = missing.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  return new SecretError('ERR_SECRET_CONFIG', `${what} ${listNames(missing)} ${are} missing`, {
+    hint: `Set ${them} in the environment or in ${dotenvPath(options)}.`,
   });
 }
 
@@ -235,19 +271,11 @@ async function readSettings(dotenv: SecretProvider): Promise<FileSettings> {
 async function vaultFrom(
   file: FileSettings,
   { tokenHelper = false, profile }: SettingsOptions,
-  check: (env: FileSettings) => void = () => {},
+  check: (env: FileSettings) => void,
 ): Promise<SecretProvider> {
   const { vaultEnvironment, vaultProvider } = await import('@keyfall/provider-vault');
   const { env, warnings } = vaultEnvironment({ environment: process.env, file, tokenHelper });
   for (const warning of warnings) notice(`${warning}.`);
   check(env);
-  // an agent may have a token of its own
-  const isAuthenticated = ['TOKEN', 'AGENT_ADDR'].some(
-    (setting) => env[`BAO_${setting}`] ?? env[`VAULT_${setting}`],
-  );
-  if (!tokenHelper && !isAuthenticated)
-    throw new SecretError('ERR_SECRET_CONFIG', 'there is no token: VAULT_TOKEN is not set', {
-      hint: 'Set it, or log in with `bao login` or `vault login` and pass --token-helper.',
-    });
   return vaultProvider({ env, tokenHelper, ...(profile !== undefined && { profile }) });
 }

@@ -7,10 +7,25 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { folderWith, keyfall } from './keyfall.ts';
+import { folderWith } from './keyfall.ts';
 
 /** What is published: the command in a few files. */
 const bundle = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
+/** What is bundled, and shows by its files what it imports. */
+const unbundled = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+
+/** Starts one of them with a `.env`, and returns what it printed and the files that V8 saw. */
+async function started(
+  bin: string,
+  args: readonly string[],
+): Promise<{ stdout: string; files: string[] }> {
+  const cwd = await folderWith('A=1\n');
+  const reports = join(cwd, 'coverage');
+  const { PATH } = process.env;
+  const env = { PATH, HOME: cwd, NODE_V8_COVERAGE: reports };
+  const { stdout } = await promisify(execFile)(process.execPath, [bin, ...args], { cwd, env });
+  return { stdout, files: await filesIn(reports) };
+}
 
 /** The files that V8 saw, of which `node:` are none. */
 async function filesIn(reports: string): Promise<string[]> {
@@ -25,12 +40,8 @@ async function filesIn(reports: string): Promise<string[]> {
 }
 
 async function packagesLoadedBy(args: readonly string[]): Promise<string[]> {
-  const cwd = await folderWith('A=1\n');
-  const reports = join(cwd, 'coverage');
-  const { code } = await keyfall(args, { cwd, env: { NODE_V8_COVERAGE: reports } });
-  expect(code).toBe(0);
   const loaded = new Set<string>();
-  for (const url of await filesIn(reports)) {
+  for (const url of (await started(unbundled, args)).files) {
     const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1];
     if (name) loaded.add(name);
   }
@@ -47,16 +58,8 @@ test('export loads yaml for yaml alone', async () => {
 });
 
 test('as it is published, run with a .env is one file, and what bundles have in common', async () => {
-  const cwd = await folderWith('A=1\n');
-  const reports = join(cwd, 'coverage');
-  const { PATH } = process.env;
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [bundle, 'run', '--', 'printenv', 'A'],
-    { cwd, env: { PATH, HOME: cwd, NODE_V8_COVERAGE: reports } },
-  );
+  const { stdout, files } = await started(bundle, ['run', '--', 'printenv', 'A']);
   expect(stdout).toBe('1\n');
-  const files = await filesIn(reports);
   expect(files.map((url) => url.slice(url.lastIndexOf('/') + 1)).sort()).toEqual([
     'bin.cjs',
     'rolldown-runtime.cjs',

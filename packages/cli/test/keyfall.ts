@@ -1,6 +1,6 @@
 /**
- * The built command line as a user runs it: a process of its own, in a folder of its own, with
- * nothing of the test's environment.
+ * The command line as it is published and a user runs it: a process of its own, in a folder of its own,
+ * with nothing of the test's environment.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
-const bin = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+const bin = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
 
 export interface RunOptions {
   readonly cwd: string;

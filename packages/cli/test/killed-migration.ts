@@ -61,7 +61,7 @@ async function killedAt(
   step: number,
   args: readonly string[] = options,
 ): Promise<number> {
-  const bin = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+  const bin = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
   const preload = new URL('./kill-at.mjs', import.meta.url).href;
   const { code } = await finished(
     spawn(process.execPath, ['--import', preload, bin, 'migrate', ...args], {

@@ -284,7 +284,7 @@ describe('completion in bash', () => {
   }
 
   test('commands, options and their choices', async () => {
-    expect(await offered('')).toEqual([...commands, 'help']);
+    expect(await offered('')).toEqual(commands);
     expect(await offered('do')).toEqual(['doctor']);
     expect(await offered('--pro')).toEqual(['--profile']);
     expect(await offered('--profile', 'prod', 'hist')).toEqual(['history']);

@@ -158,12 +158,17 @@ describe('with a configuration', () => {
     expect(result).toMatchObject({ code: 0 });
     expect(result.stderr).toContain('1 name written to sealed (sops secrets.enc.json)');
     expect(result.stderr).toContain('in the chain of your keyfall.config');
+    expect(result.stderr).not.toContain('run -- CMD');
     const backup = /--restore (\S+)/.exec(result.stderr)?.[1] ?? '';
     const restored = await keyfall(['migrate', '--restore', backup, '--yes'], {
       cwd,
       env: settings(),
     });
     expect(restored).toMatchObject({ code: 0 });
+    const before = await configured([{ provider: 'env' }, sops, { provider: 'dotenv' }]);
+    const asked = await keyfall(['migrate', '--yes'], { cwd: before, env: settings() });
+    expect(asked.stderr).toContain('  - start the program by keyfall run -- CMD\n');
+    expect(asked.stderr).not.toContain('in the chain of your keyfall.config');
     const none = await keyfall(['migrate', '--yes', '--to', 'dotenv'], { cwd, env: settings() });
     expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('come from') });
   });

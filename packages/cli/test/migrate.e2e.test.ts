@@ -98,8 +98,11 @@ test('a second run changes nothing and leaves no second backup', async () => {
   // names that are all the same tell nothing
   expect(second).toMatchObject({
     code: 0,
-    output: `keyfall: vault (${vault.server.address} ${vault.mount}/${vault.path}) holds all there is to migrate (3 names): nothing changed.\n`,
+    output: `keyfall: vault (${vault.server.address} ${vault.mount}/${vault.path}) holds all there is to migrate (3 names): nothing changed.\nkeyfall: it is not asked yet: set USE_VAULT=true in .env, or run this with --activate.\n`,
   });
+  const isOn = { ...vault.env, USE_VAULT: 'true' };
+  const third = await keyfall(['migrate'], { cwd, env: isOn });
+  expect(third.output).not.toContain('asked yet');
   const dry = await keyfall(['migrate', '--dry-run'], { cwd, env: vault.env });
   expect(dry.stderr).toMatch(/TOKEN +the store holds it already/);
   expect(await vault.stored()).toMatchObject({ version: 1 });
@@ -413,11 +416,38 @@ describe('what changes nothing', () => {
 });
 
 test('what may surprise is said, without values', async () => {
-  const cwd = await folderWith('A=1\nA=2\nnot a pair\nURL="$HOST/x"\n');
+  const cwd = await folderWith('A=1\nA=2\nnot a pair\nURL="$HOST/x"\nENV=prod\n');
   const { stderr } = await keyfall(['migrate', '--dry-run'], { cwd, env: vault.env });
   expect(stderr).toContain('.env has A more than once');
   expect(stderr).toContain('does not read, and that are not migrated: 3.');
   expect(stderr).toContain('URL would be expanded');
+  expect(stderr).toContain('ENV could take over a program that is started with it: keyfall run');
+});
+
+test('a path that has the mount in it once more is told', async () => {
+  const cwd = await folderWith('A=1\n');
+  const stderrOf = async (path: string) => {
+    const env = { ...vault.env, VAULT_SECRET_PATH: path };
+    return (await keyfall(['migrate', '--dry-run'], { cwd, env })).stderr;
+  };
+  const warning = `VAULT_SECRET_PATH begins with ${vault.mount}/, and the mount is put before it once more`;
+  for (const path of [`${vault.mount}/shop`, `/${vault.mount}/data/shop`])
+    expect(await stderrOf(path)).toContain(warning);
+  expect(await stderrOf(`${vault.mount}s/shop`)).not.toContain('begins with');
+});
+
+test('who has migrated is told how the program starts, and what only this shell knows', async () => {
+  const cwd = await folderWith(`A=1\nVAULT_ADDR=http://127.0.0.1:1\nUSE_VAULT=true\n`);
+  const env = { ...vault.env, VAULT_SECRET_PATH: `${vault.path}-next` };
+  const { stderr } = await keyfall(['migrate', '--yes'], { cwd, env });
+  const names = 'VAULT_ADDR, VAULT_TOKEN, VAULT_MOUNT_POINT and VAULT_SECRET_PATH';
+  expect(stderr).toContain(
+    `Next:\n  - set ${names} wherever the program is started: this shell alone has them\n  - start the program by keyfall run -- CMD\n`,
+  );
+  await writeFile(join(cwd, 'other.env'), 'A=2\n');
+  const other = { ...vault.env, VAULT_SECRET_PATH: `${vault.path}-other` };
+  const result = await keyfall(['migrate', '--yes', 'other.env'], { cwd, env: other });
+  expect(result.stderr).toContain('by keyfall --dotenv other.env run -- CMD\n');
 });
 
 test('into an engine of version 1', async () => {

@@ -5,8 +5,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { finished, type RunResult } from './keyfall.ts';
 
-/** The command line, as it is built. */
-export const bin: string = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+/** The command line, as it is published. */
+export const bin: string = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
 
 /**
  * Python's own pty module as the terminal: waits for a text on the screen, then types. Prints the

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { finished, folderWith, printed } from './keyfall.ts';
 
-const bin = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+const bin = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
 
 function startAsPid1(cwd: string, ...args: readonly string[]): ChildProcess {
   const unshare = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child'];

@@ -1,4 +1,4 @@
-import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { finished, folderWith, keyfall, start } from './keyfall.ts';
@@ -86,8 +86,43 @@ test('settings are neither listed nor exported', async () => {
 
 test('--dotenv stands before or after the command', async () => {
   const cwd = await folderWith('A=1\n');
+  await writeFile(join(cwd, 'other.env'), 'A=2\n');
   expect((await keyfall(['--dotenv', '.env', 'get', 'A'], { cwd })).stdout).toBe('1\n');
-  expect((await keyfall(['get', 'A', '--dotenv', 'none.env'], { cwd })).code).toBe(1);
+  expect((await keyfall(['get', 'A', '--dotenv', 'other.env'], { cwd })).stdout).toBe('2\n');
+});
+
+test('a file that was named must be there, unless it is to be written', async () => {
+  const cwd = await folderWith('A=1\n');
+  for (const args of [['get', 'A'], ['list'], ['run', '--', 'touch', 'started']])
+    expect(await keyfall(['--dotenv', 'no.env', ...args], { cwd })).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: 'keyfall: no.env does not exist, and must. Create it, or correct the path.\n',
+    });
+  expect(await readdir(cwd)).toEqual(['.env']);
+  const set = await keyfall(['--dotenv', 'no.env', 'set', 'A'], { cwd, input: '2' });
+  expect(set.code).toBe(0);
+  expect((await keyfall(['--dotenv', 'no.env', 'get', 'A'], { cwd })).stdout).toBe('2\n');
+});
+
+test('who types keyfall alone learns how a .env gets into Vault', async () => {
+  const { stderr } = await keyfall([], { cwd: await folderWith() });
+  expect(stderr).toMatch(/From a \.env to Vault:\n.*export VAULT_ADDR=(.*\n)+.*keyfall run --/);
+});
+
+test('what Vault cannot be asked without is told together, by its variables', async () => {
+  const cwd = await folderWith('USE_VAULT=true\n');
+  const stderrOf = async (env: Record<string, string>, ...args: string[]) =>
+    (await keyfall(args, { cwd, env })).stderr;
+  expect(await stderrOf({}, 'list')).toBe(
+    'keyfall: Vault is to be asked (USE_VAULT=true), and VAULT_SECRET_PATH and VAULT_TOKEN are missing. Set them in the environment or in .env.\n',
+  );
+  expect(await stderrOf({ VAULT_TOKEN: 't' }, 'migrate')).toContain(
+    'no Vault is named: VAULT_ADDR and VAULT_SECRET_PATH are missing. Set them in',
+  );
+  expect(await stderrOf({ BAO_SECRET_PATH: 'x', VAULT_TOKEN: ' ' }, 'list')).toBe(
+    'keyfall: there is no token: VAULT_TOKEN is missing. Set it in the environment, or use --token-helper after `bao login`.\n',
+  );
 });
 
 test('without Vault, set and delete edit the .env and say so', async () => {

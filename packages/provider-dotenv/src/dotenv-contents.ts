@@ -40,7 +40,7 @@ export async function readContents(
       throw problem(
         source,
         'ERR_SECRET_CONFIG',
-        'does not exist, and mustExist is set',
+        'does not exist, and must',
         'Create it, or correct the path.',
       );
     else contents.push(undefined);

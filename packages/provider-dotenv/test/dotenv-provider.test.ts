@@ -114,7 +114,7 @@ describe('a file that is not there', () => {
     const options = { path, profile: 'dev', mustExist: true };
     await expect(valuesOf(options)).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFIG',
-      reason: `${path} does not exist, and mustExist is set`,
+      reason: `${path} does not exist, and must`,
     });
     await writeFile(path, 'A=1\n');
     expect(await valuesOf(options)).toEqual({ A: '1' });

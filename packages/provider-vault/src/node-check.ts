@@ -22,13 +22,8 @@ export async function checkNodes(
 ): Promise<NodeChecks> {
   if (nodes.length === 0) return { lines: [], usable: undefined };
   const all = [address, ...nodes.filter(({ origin }) => origin !== address.origin)];
-  const share = context.timeLeft() / 2;
-  const began = performance.now();
   // a node that is silent must leave time for what is still to be looked at
-  const bounds: ReadContext = {
-    ...context,
-    timeLeft: () => Math.max(0, share - (performance.now() - began)),
-  };
+  const bounds = withHalfTheTime(context);
   const clusters = new Map<string, string>();
   const lines = await Promise.all(all.map((node) => nodeLine(node, client, bounds, clusters)));
   const usable = all.find((_, position) => lines[position]?.state === 'ready');
@@ -38,6 +33,13 @@ export async function checkNodes(
     return cluster === undefined ? [] : [{ origin, cluster }];
   });
   return { lines: [...lines, ...clusterLines(known)], usable };
+}
+
+/** The same call with half of the time that is left. */
+export function withHalfTheTime(context: ReadContext): ReadContext {
+  const share = context.timeLeft() / 2;
+  const began = performance.now();
+  return { ...context, timeLeft: () => Math.max(0, share - (performance.now() - began)) };
 }
 
 /** A node of another cluster answers as well as any, with another cluster's secrets. */

@@ -14,7 +14,7 @@ import type { VaultAddress } from './connection-settings.ts';
 import { checkPath, checkRights, failing, mountsSeen } from './kv-check.ts';
 import type { KvDocumentStore } from './kv-document.ts';
 import type { KvMount } from './kv-mount.ts';
-import { checkNodes } from './node-check.ts';
+import { checkNodes, withHalfTheTime } from './node-check.ts';
 import type { VaultClient } from './vault-client.ts';
 import { type AddressFault, verdictOf } from './vault-errors.ts';
 import type { VaultSettings } from './vault-settings.ts';
@@ -53,7 +53,8 @@ export async function checkServer(
 ): Promise<readonly ProviderCheck[]> {
   const { lines, usable } = await checkNodes(settings, client, context);
   const origin = usable?.origin ?? client.subject.origin;
-  const health = await askHealth(client, context, usable);
+  // that a server is silent has to be told before the time is over
+  const health = await askHealth(client, withHalfTheTime(context), usable);
   if ('error' in health)
     return [
       ...lines,

@@ -113,6 +113,22 @@ describe('the server', () => {
     });
   });
 
+  test('that takes the request and says nothing is told before the time is over', async () => {
+    const faulty = await faultyServer({ kind: 'black-hole' });
+    endings.push(() => faulty.close());
+    const { check } = open({ address: faulty.address, path: 'shop' });
+    // who waits for the check gives it up a little earlier than it would end by itself
+    const checks = await check?.(context({ limit: 1_000, signal: AbortSignal.timeout(900) }));
+    expect(checks).toMatchObject([
+      {
+        subject: 'address',
+        state: 'failing',
+        message: `${faulty.address} did not answer in time`,
+        code: 'server-unreachable',
+      },
+    ]);
+  });
+
   test('that is no Vault', async () => {
     const page = await faultyServer({ kind: 'html' });
     endings.push(() => page.close());

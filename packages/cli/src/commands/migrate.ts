@@ -11,7 +11,7 @@ import { printJson, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall migrate`. */
 export interface MigrateCommandOptions
-  extends Omit<MigrateOptions, 'isSettingsVault' | 'ends'>,
+  extends Omit<MigrateOptions, 'isSettingsVault' | 'start' | 'ends'>,
     EndpointOptions {
   readonly json?: boolean;
 }
@@ -22,7 +22,7 @@ export async function migrateCommand(options: MigrateCommandOptions): Promise<nu
   const { source, destination } = await waitingFor('reading what is to be moved', () =>
     resolveEndpoints(options),
   );
-  const { provider, isSettingsVault } = destination;
+  const { provider, isSettingsVault, isAsked } = destination;
   const refuse = (option: string, what: string) => {
     throw new SecretError('ERR_SECRET_CONFIG', `${option} is for ${what}`, {
       hint: 'Leave it out.',
@@ -38,8 +38,20 @@ export async function migrateCommand(options: MigrateCommandOptions): Promise<nu
     ...(to === undefined ? [] : ['--to', quoted(to)]),
     ...settingsFlags(options),
   ];
+  // the file that was migrated is the one that its program falls back to
+  const dotenv = source.kind === 'file' && source.path !== '.env' ? source.path : undefined;
+  const flags = settingsFlags({
+    ...options,
+    ...(isSettingsVault && dotenv !== undefined && { dotenv }),
+  });
+  const start = ['keyfall', ...flags, 'run -- CMD'].join(' ');
   try {
-    const result = await migrate(source, target, { ...options, isSettingsVault, ends });
+    const result = await migrate(source, target, {
+      ...options,
+      isSettingsVault,
+      ends,
+      ...(isAsked && { start }),
+    });
     if (options.json) await printJson(result);
     assertNoConflict(result, target);
     return 0;

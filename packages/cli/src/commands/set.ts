@@ -45,7 +45,7 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
     throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask for the value on', {
       hint: 'Pipe the value in: what is typed here would be shown.',
     });
-  return withChain(options, async ({ secrets, label }) => {
+  return withChain({ ...options, dotenvMayBeNew: true }, async ({ secrets, label }) => {
     const value = canPrompt() ? await askForValue(name) : await readStdin();
     if (value === '' && !options.allowEmpty)
       throw new SecretError('ERR_SECRET_CONFIG', 'the value is empty, and nothing was stored', {

@@ -52,6 +52,9 @@ export function withCommand(finding: Finding, shell: Shell): Finding {
   return command === undefined ? finding : { ...finding, command: typedCommand(command, shell) };
 }
 
+/** How long a chain gives to a read, in milliseconds: the code is what `get` would end with. */
+const readLimit = 2_500;
+
 type Answer = Pick<Diagnosis, 'findings' | 'code'>;
 
 async function askProvider(provider: SecretProvider): Promise<Answer> {
@@ -64,7 +67,7 @@ async function askProvider(provider: SecretProvider): Promise<Answer> {
     if (!findings.some(({ state }) => state === 'failing')) return { findings };
     // A fault may or may not keep the secrets from being read: only reading tells. What that makes on a
     // server (a dynamic secret) is revoked when the chain is closed.
-    const { code } = await readIt(provider);
+    const { code } = await readIt(provider, readLimit);
     return { findings, ...(code !== undefined && { code }) };
   } catch (error) {
     return failed('check', error);
@@ -72,12 +75,12 @@ async function askProvider(provider: SecretProvider): Promise<Answer> {
 }
 
 /** What reading it tells, for one that cannot be checked. */
-async function readIt(provider: SecretProvider): Promise<Answer> {
+async function readIt(provider: SecretProvider, patience?: number): Promise<Answer> {
   try {
     const { entries, missingDocument } = await oneCall(
       provider,
       (context) => provider.read('all', context),
-      { silent: true },
+      { silent: true, ...(patience !== undefined && { patience }) },
     );
     for (const entry of entries.values()) if (isSecretError(entry)) throw entry;
     const message = missingDocument?.description ?? `holds ${countNames(entries.size)}`;

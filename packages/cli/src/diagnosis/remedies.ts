@@ -89,8 +89,11 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
 const settings: readonly (readonly [RegExp, string])[] = [
   [/^USE_VAULT /, 'export USE_VAULT=true'],
   [/ KEYFALL_PROFILE are both missing/, 'export KEYFALL_PROFILE=NAME'],
-  [/ VAULT_SECRET_PATH are both missing/, 'export VAULT_SECRET_PATH=NAME'],
-  [/ VAULT_TOKEN (?:are all missing|is not set)/, login],
+  [
+    / VAULT_SECRET_PATH (?:are|is|and VAULT_TOKEN are) (?:both )?missing/,
+    'export VAULT_SECRET_PATH=NAME',
+  ],
+  [/ VAULT_TOKEN (?:are all|is) missing/, login],
 ];
 
 /**

@@ -31,6 +31,8 @@ interface End {
 interface Destination extends End {
   /** Whether it is the Vault of the settings, which `USE_VAULT=true` turns on. */
   readonly isSettingsVault: boolean;
+  /** Whether the chain is known to ask it before it asks where the values come from. */
+  readonly isAsked: boolean;
 }
 
 /** Both ends, the source read. */
@@ -131,11 +133,13 @@ async function standard(
 ): Promise<Destination> {
   if (file === undefined) {
     const provider = await configuredVault(vaultOptions(options));
-    return { provider, folder, isSettingsVault: true };
+    return { provider, folder, isSettingsVault: true, isAsked: true };
   }
+  let isAsked = true;
   for (const provider of providers)
-    if (provider.write !== undefined && !(await isSource({ provider, folder })))
-      return { provider, folder, isSettingsVault: false };
+    if (await isSource({ provider, folder })) isAsked = false;
+    else if (provider.write !== undefined)
+      return { provider, folder, isSettingsVault: false, isAsked };
   throw new SecretError(
     'ERR_SECRET_CONFIG',
     'the configuration has no other provider that can be written to',
@@ -148,12 +152,9 @@ async function named(
   configured: Configured,
   options: EndpointOptions,
 ): Promise<Destination> {
-  const isSettingsVault = name === 'vault' && !isConfigured(name, configured);
-  return { ...(await endOf(name, configured, options)), isSettingsVault };
-}
-
-function isConfigured(name: string, { providers }: Configured): boolean {
-  return providers.some((provider) => provider.name === name);
+  const end = await endOf(name, configured, options);
+  const isSettingsVault = name === 'vault' && !configured.providers.includes(end.provider);
+  return { ...end, isSettingsVault, isAsked: isSettingsVault };
 }
 
 /** Kinds that may be named without a configuration. */

@@ -37,7 +37,7 @@ import { type MigrationPlan, namesOf } from './plan.ts';
 import { assertSelected, checkGit, checkRights, type PreflightOptions } from './preflight.ts';
 import { showProgress } from './progress.ts';
 import { nothingToDo, planTable, summary } from './report.ts';
-import { type MigrationSource, surprises } from './source.ts';
+import { type FileSource, type MigrationSource, surprises } from './source.ts';
 import type { MigrationTarget } from './target.ts';
 
 /** How to migrate. */
@@ -46,6 +46,8 @@ export interface MigrateOptions extends DraftOptions, PreflightOptions, EndsOpti
   readonly yes?: boolean;
   /** Whether the store is the Vault that `USE_VAULT=true` turns on. Default: yes. */
   readonly isSettingsVault?: boolean;
+  /** The command that starts a program with what the store holds, if the chain asks the store. */
+  readonly start?: string;
 }
 
 /** What happened, as `--json` prints it. */
@@ -95,6 +97,11 @@ export async function migrate(
     writeLine(planTable(draft.plan, source.label, target.label));
   if (isIdle && !dryRun && !hasConflict(draft)) {
     report(nothingToDo(draft.plan, target.label));
+    const isOff = !turnsVaultOn(process.env['USE_VAULT'] ?? source.values.get('USE_VAULT'));
+    if (source.kind === 'file' && options.isSettingsVault !== false && isOff)
+      report(
+        `it is not asked yet: set USE_VAULT=true in ${source.path}, or run this with --activate.`,
+      );
     return result({});
   }
   await checkGit(source, options);
@@ -189,7 +196,7 @@ function summaryOf(
   { draft, record }: Done,
   source: MigrationSource,
   target: MigrationTarget,
-  { activate = false, purge = false, isSettingsVault = true, ends = [] }: MigrateOptions,
+  { activate = false, purge = false, isSettingsVault = true, start, ends = [] }: MigrateOptions,
 ): string {
   const useVault = process.env['USE_VAULT'];
   return summary({
@@ -198,7 +205,9 @@ function summaryOf(
     isAtomic: target.isAtomic,
     undo: undoCommand(source, record, ends),
     lost: unrecoverable(record, target),
-    isElsewhere: !isSettingsVault,
+    unsaid: isSettingsVault && source.kind === 'file' ? unsaid(source) : [],
+    start,
+    isElsewhere: !isSettingsVault && start === undefined,
     ...(source.kind === 'file' && {
       file: {
         path: source.path,
@@ -210,6 +219,13 @@ function summaryOf(
       },
     }),
   });
+}
+
+/** The settings of a Vault that are in the environment, and not, or not so, in the file. */
+function unsaid({ values }: FileSource): readonly string[] {
+  return ['ADDR', 'TOKEN', 'MOUNT_POINT', 'SECRET_PATH', 'NAMESPACE']
+    .flatMap((setting) => [`BAO_${setting}`, `VAULT_${setting}`])
+    .filter((name) => process.env[name] && process.env[name] !== values.get(name));
 }
 
 /** Names whose other value nobody keeps. */

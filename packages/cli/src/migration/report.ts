@@ -53,18 +53,27 @@ export interface MigrationOutcome {
     /** Whether the migrated values are out of the file. */
     readonly purged: boolean;
   };
-  /** Where the store is not the one that the settings name. */
+  /** Settings of the store that the environment alone has. */
+  readonly unsaid: readonly string[];
+  /** The command that starts a program with what the store holds, where the chain asks it. */
+  readonly start: string | undefined;
+  /** Where nobody knows whether the chain asks the store. */
   readonly isElsewhere: boolean;
 }
 
 /** What was done, and what to do next. */
 export function summary(outcome: MigrationOutcome): string {
-  const { written, label, isAtomic, undo, lost, file, isElsewhere } = outcome;
+  const { written, label, isAtomic, undo, lost, file, unsaid, start, isElsewhere } = outcome;
   const next: string[] = [];
   if (file?.needsUseVault)
     next.push(`set USE_VAULT=true in ${file.path} (or run this again with --activate)`);
   if (file?.isOverruled)
     next.push(`unset USE_VAULT in the environment: it turns Vault off, whatever ${file.path} says`);
+  if (unsaid.length > 0)
+    next.push(
+      `set ${listNames(unsaid)} wherever the program is started: this shell alone has ${unsaid.length === 1 ? 'it' : 'them'}`,
+    );
+  if (start !== undefined) next.push(`start the program by ${start}`);
   if (isElsewhere)
     next.push(`make sure that ${label} is in the chain of your keyfall.config, where it is asked`);
   if (file !== undefined) {

@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { isSecretError, labelOf, type SecretProvider } from '@keyfall/core';
 import { type DotenvInspection, dotenvProvider, inspectDotenv } from '@keyfall/provider-dotenv';
 import { openAlone } from '../one-provider.ts';
+import { takesOver } from '../take-over-names.ts';
 import { listNames } from '../terminal.ts';
 
 /** A `.env` at one moment; `values` as npm dotenv reads them, in the file's order. */
@@ -89,6 +90,11 @@ export function surprises(source: MigrationSource): string[] {
   if (odd.length > 0)
     found.push(
       `${listNames(odd)} ${odd.length === 1 ? 'is no name' : 'are no names'} of a shell's variable: a shell script that is started with it cannot read it.`,
+    );
+  const dangerous = [...source.values.keys()].filter(takesOver);
+  if (dangerous.length > 0)
+    found.push(
+      `${listNames(dangerous)} could take over a program that is started with ${dangerous.length === 1 ? 'it' : 'them'}: keyfall run starts none unless --only names all that it is to have.`,
     );
   return found;
 }

@@ -110,7 +110,11 @@ const healthOf = (wire: VaultWire): Request => ({
   send: (call) => wire.read(health, call),
 });
 
-const withoutToken = ({ signal, timeLeft }: WireCall): WireCall => ({ signal, timeLeft });
+const withoutToken = ({ signal, timeLeft, unattended }: WireCall): WireCall => ({
+  signal,
+  timeLeft,
+  unattended,
+});
 
 /** A fair part of what is left: a node that is silent must leave time for the others. */
 function shareOf(call: WireCall, candidates: number): WireCall {

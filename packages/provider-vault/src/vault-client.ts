@@ -179,7 +179,8 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
   return {
     subject,
     session,
-    async ask(request, context) {
+    async ask(request, given) {
+      const context = withOwnSignal(given);
       const changes = request.makes || (request.verb !== 'read' && request.verb !== 'list');
       const about = { ...subject, place: request.place ?? subject.place };
       let replaced = false;
@@ -207,7 +208,8 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
         throw error;
       }
     },
-    async probe(request, context) {
+    async probe(request, given) {
+      const context = withOwnSignal(given);
       const token = request.anonymous ? undefined : (await session.token(context)).text;
       return send(request, context, token);
     },
@@ -216,6 +218,11 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
       wire.close();
     },
   };
+}
+
+/** Many requests may be of one call, and their listeners at its one signal would look like a leak to Node. */
+function withOwnSignal(context: ReadContext): ReadContext {
+  return { ...context, signal: AbortSignal.any([context.signal]) };
 }
 
 /**

@@ -219,7 +219,7 @@ function exchange(
       // an answer read to its end leaves the connection to the next request
       if (result.kind === 'answer') return;
       request.destroy();
-      making?.destroy(new Error('given up'));
+      making?.destroy();
     };
     const fail = (what: WireFailure['what'], detail: string) => settle(failure(what, detail, sent));
     const onAbort = () => fail('aborted', 'aborted');
@@ -232,6 +232,7 @@ function exchange(
     if (call.unattended) timer.unref();
 
     request.on('socket', (socket) => {
+      making = undefined;
       // the agent takes it back as any other
       if (call.unattended) socket.unref();
       // a tunnel hands over a socket that is secure already

@@ -118,7 +118,7 @@ export function createTransport({
       const second = await sendTo(node, request);
       // one hop: a second one is a cluster that has no leader yet, or a loop
       return second.kind === 'redirect'
-        ? failure('foreign-node', originOf(second.location, node), false)
+        ? failure('led-on', originOf(second.location, node), false)
         : { ...second, origin: node.origin };
     },
     close() {

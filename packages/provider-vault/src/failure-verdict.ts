@@ -63,6 +63,13 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
         'If it is a node of your cluster, list it in the option nodes; the token was not sent to it.',
         { repeat: 'any' },
       );
+    case 'led-on':
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} points to a node that points on to ${detail}`,
+        'The cluster may be choosing its leader. If it stays so, look at api_addr of its nodes: it has to name the node itself.',
+        { repeat: 'any' },
+      );
     case 'redirect':
       return error(
         'ERR_SECRET_CONFIG',

@@ -174,6 +174,7 @@ export function kvDocument(
   ): Promise<WriteReceipt | undefined> {
     const emptied = kv === 1 && members.size === 0; // version 1 refuses a document without names
     const shown = mount.shown(kv, path);
+    const sending = endingBefore(context);
     const bodyOf = (data: string) =>
       kv === 2 ? `{"options":{"cas":${base.version}},"data":${data}}` : data;
     const send = (verb: 'write' | 'update' | 'delete', data: string) =>
@@ -187,7 +188,7 @@ export function kvDocument(
             ? `Its policy needs the capability "delete" on ${shown}.`
             : `Its policy needs the capabilities "create" and "update" on ${shown}.`,
         },
-        context,
+        sending,
       );
     let outcome: Awaited<ReturnType<typeof send>>;
     try {
@@ -205,11 +206,17 @@ export function kvDocument(
     }
     if (outcome.kind === 'conflict') return undefined;
     if (outcome.kind === 'missing') throw broken(`${place} was not answered like a write`);
-    if (outcome.kind === 'unknown') return readBack(kv, members, base, outcome.error, context);
+    if (outcome.kind === 'unknown') return readBack(kv, members, base, outcome, context);
     if (kv === 1) return { conditional: false };
     const written = outcome.answer.body?.['data'] as VersionFacts | null | undefined;
     if (typeof written?.version !== 'number')
-      return readBack(kv, members, base, broken("the answer to the write is not Vault's"), context);
+      return readBack(
+        kv,
+        members,
+        base,
+        { error: broken("the answer to the write is not Vault's"), pending: false },
+        context,
+      );
     return receiptOf(written.version, revisionOf(written.version, written.created_time));
   }
 
@@ -218,9 +225,10 @@ export function kvDocument(
     kv: 1 | 2,
     members: ReadonlyMap<string, string>,
     base: KvDocument,
-    error: SecretError,
+    { error, pending }: { readonly error: SecretError; readonly pending: boolean },
     context: ReadContext,
   ): Promise<WriteReceipt> {
+    const reading = endingBefore(context);
     const ours = base.version === undefined ? undefined : base.version + 1;
     const unsure = (what: string, retryable: boolean) =>
       new SecretError('ERR_SECRET_UNAVAILABLE', `${error.reason}, and ${what}`, {
@@ -233,8 +241,8 @@ export function kvDocument(
     let written: KvDocument;
     let now: KvDocument;
     try {
-      written = await read(context, ours);
-      now = ours === undefined || written.exists ? written : await read(context);
+      written = await read(reading, ours);
+      now = ours === undefined || written.exists ? written : await read(reading);
     } catch {
       if (context.signal.aborted) throw abortError(context.signal, provider);
       throw notKnown;
@@ -252,7 +260,7 @@ export function kvDocument(
       now.version === base.version &&
       now.exists === base.exists &&
       sameMembers(now.members, base.members);
-    throw untouched ? unsure(`${place} was not written`, true) : notKnown;
+    throw untouched && !pending ? unsure(`${place} was not written`, true) : notKnown;
   }
 
   async function merge(
@@ -343,6 +351,15 @@ export function kvDocument(
       return history;
     },
   };
+}
+
+/**
+ * Bounds that end before those of a write, so that there is time to look what became of it and to say
+ * so: whoever set those would only say that there was no answer, and that it may be repeated.
+ */
+function endingBefore(context: ReadContext): ReadContext {
+  const kept = Math.min(context.timeLeft() / 4, 500);
+  return { ...context, timeLeft: () => Math.max(0, context.timeLeft() - kept) };
 }
 
 interface VersionFacts {

@@ -2,18 +2,22 @@
  * Connections through an http proxy: CONNECT (RFC 9110, section 9.3.6), then TLS with the server
  * itself inside, so that the proxy sees where a request goes and nothing of it.
  */
-import type { Agent } from 'node:http';
+import type { Agent, ClientRequest } from 'node:http';
 import { request as requestHttp } from 'node:http';
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { ProxySettings } from './connection-settings.ts';
-import { longestTimer } from './token-life.ts';
 import type { WireFailure } from './vault-wire.ts';
 
 /** What a tunnel takes from the options of the request that it is opened for. */
 export interface TunnelOptions {
-  /** Milliseconds: a request that is given up does not end a connection that is still being made. */
-  readonly tunnelLimit: number;
+  /**
+   * Is given each connection that the tunnel is made of while it is: a request that is given up does
+   * not end one that is still being made.
+   */
+  readonly onTunnel: (making: ClientRequest | Socket) => void;
+  /** Nobody waits for the request: the process may end before the tunnel is made. */
+  readonly unattended: boolean;
 }
 
 /** A tunnel's error: it carries what failed in the wire's own terms; its other fields are not looked at. */
@@ -24,10 +28,9 @@ export interface TunnelError extends Error {
 /** What an https agent makes connections with. Its certificate check stays as it is. */
 export function tunnelThrough(proxy: ProxySettings): Agent['createConnection'] {
   return (options, done) => {
-    const { host, port, tunnelLimit } = options as ConnectionOptions & TunnelOptions;
+    const { host, port, onTunnel, unattended } = options as ConnectionOptions & TunnelOptions;
     const authority = `${host?.includes(':') ? `[${host}]` : host}:${port}`;
     const finish = (outcome: WireFailure | Socket): void => {
-      clearTimeout(timer);
       if ('kind' in outcome)
         done?.(Object.assign(new Error('no tunnel'), { failure: outcome }), outcome as never);
       else done?.(null, outcome);
@@ -45,11 +48,8 @@ export function tunnelThrough(proxy: ProxySettings): Agent['createConnection'] {
     connecting.setHeader('Host', authority);
     if (proxy.authorization !== undefined)
       connecting.setHeader('Proxy-Authorization', proxy.authorization);
-    let making: { destroy(error: Error): unknown } = connecting;
-    const timer = setTimeout(
-      () => making.destroy(new Error('not in time')),
-      Math.min(tunnelLimit, longestTimer),
-    );
+    onTunnel(connecting);
+    if (unattended) connecting.on('socket', (socket) => socket.unref());
     connecting.on('error', ({ code }: NodeJS.ErrnoException) =>
       fail(`cannot be reached (${code ?? 'no code'})`),
     );
@@ -68,11 +68,8 @@ export function tunnelThrough(proxy: ProxySettings): Agent['createConnection'] {
         return;
       }
       const secured = connectTls({ ...(options as ConnectionOptions), socket });
-      making = secured;
-      const failed = (error: Error): void => {
-        clearTimeout(timer);
-        done?.(error, secured);
-      };
+      onTunnel(secured);
+      const failed = (error: Error): void => done?.(error, secured);
       secured.once('error', failed).once('secureConnect', () => {
         secured.off('error', failed);
         finish(secured);

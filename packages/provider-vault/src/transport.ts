@@ -12,6 +12,7 @@ import {
   request as requestHttp,
   validateHeaderValue,
 } from 'node:http';
+import type { Socket } from 'node:net';
 import type { ConnectionSettings, VaultAddress } from './connection-settings.ts';
 import type { TunnelError, TunnelOptions } from './proxy-tunnel.ts';
 import { rateLimiter } from './rate-limiter.ts';
@@ -90,12 +91,11 @@ export function createTransport({
     const agent = node.secure ? await (await secured()).agent() : http;
     if ('kind' in agent) return agent;
     if (closed || request.call.signal.aborted) return failure('aborted', 'aborted', false);
-    const options: RequestOptions & TunnelOptions = {
+    const options: RequestOptions = {
       agent,
       protocol: node.secure ? 'https:' : 'http:',
       method: request.method,
       path: node.prefix + request.path,
-      tunnelLimit: request.call.timeLeft(),
       ...(node.socketPath === undefined
         ? { host: node.hostname, port: node.port }
         : { socketPath: node.socketPath }),
@@ -118,7 +118,7 @@ export function createTransport({
       const second = await sendTo(node, request);
       // one hop: a second one is a cluster that has no leader yet, or a loop
       return second.kind === 'redirect'
-        ? failure('foreign-node', originOf(second.location, node), false)
+        ? failure('led-on', originOf(second.location, node), false)
         : { ...second, origin: node.origin };
     },
     close() {
@@ -192,10 +192,17 @@ function exchange(
   return new Promise((resolve) => {
     let sent = false;
     let request: ClientRequest;
+    let making: ClientRequest | Socket | undefined;
+    const tunnel: TunnelOptions = {
+      onTunnel: (part) => {
+        making = part;
+      },
+      unattended: call.unattended === true,
+    };
     const headers = Object.entries(headersOf(outgoing, node));
     try {
       for (const [name, value] of headers) validateHeaderValue(name, value);
-      request = requestHttp(options);
+      request = requestHttp({ ...options, ...tunnel });
     } catch {
       // Node refuses characters in the path and in headers, and its error may show them
       resolve(failure('settings', 'the path, the token or the namespace', false));
@@ -205,12 +212,14 @@ function exchange(
     for (const [name, value] of headers) request.setHeader(name, value);
 
     const settle = (result: WireResult | Redirect): void => {
+      if (!underWay.delete(onAbort)) return;
       clearTimeout(timer);
       call.signal.removeEventListener('abort', onAbort);
-      underWay.delete(onAbort);
       resolve(result);
       // an answer read to its end leaves the connection to the next request
-      if (result.kind !== 'answer') request.destroy();
+      if (result.kind === 'answer') return;
+      request.destroy();
+      making?.destroy();
     };
     const fail = (what: WireFailure['what'], detail: string) => settle(failure(what, detail, sent));
     const onAbort = () => fail('aborted', 'aborted');
@@ -223,6 +232,7 @@ function exchange(
     if (call.unattended) timer.unref();
 
     request.on('socket', (socket) => {
+      making = undefined;
       // the agent takes it back as any other
       if (call.unattended) socket.unref();
       // a tunnel hands over a socket that is secure already
@@ -239,7 +249,11 @@ function exchange(
       const code = codeOf(error);
       return fail(kindOf(code), code);
     });
+    // Node leaves a server that wants to speak another protocol (101) without a word
+    const unanswered = () => fail('malformed', 'no answer');
+    request.on('close', unanswered);
     request.on('response', (response) => {
+      request.off('close', unanswered);
       const status = response.statusCode ?? 0;
       const { location } = response.headers;
       if (status >= 300 && status < 400 && location !== undefined)

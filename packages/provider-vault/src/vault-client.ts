@@ -50,7 +50,12 @@ type VaultOutcome =
   | { readonly kind: 'missing'; readonly gone: GoneVersion | undefined }
   | { readonly kind: 'conflict' }
   /** A request that changes something went out, and nobody knows whether it was carried out. */
-  | { readonly kind: 'unknown'; readonly error: SecretError };
+  | {
+      readonly kind: 'unknown';
+      readonly error: SecretError;
+      /** Whoever was waited for in vain may carry it out yet. */
+      readonly pending: boolean;
+    };
 
 /** Asks one server. */
 export interface VaultClient {
@@ -179,7 +184,8 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
   return {
     subject,
     session,
-    async ask(request, context) {
+    async ask(request, given) {
+      const context = withOwnSignal(given);
       const changes = request.makes || (request.verb !== 'read' && request.verb !== 'list');
       const about = { ...subject, place: request.place ?? subject.place };
       let replaced = false;
@@ -203,11 +209,12 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
         const { error, repeat, ambiguous } = verdict;
         const mayRepeat = repeat === 'any' || (repeat === 'read' && !changes);
         if (mayRepeat && (await mayAskAgain(result, repeats, context))) continue;
-        if (changes && ambiguous) return { kind: 'unknown', error };
+        if (changes && ambiguous) return { kind: 'unknown', error, pending: isPending(result) };
         throw error;
       }
     },
-    async probe(request, context) {
+    async probe(request, given) {
+      const context = withOwnSignal(given);
       const token = request.anonymous ? undefined : (await session.token(context)).text;
       return send(request, context, token);
     },
@@ -216,6 +223,15 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
       wire.close();
     },
   };
+}
+
+function isPending(result: WireResult): boolean {
+  return result.kind === 'failure' ? result.what === 'timeout' : result.status === 504;
+}
+
+/** Many requests may be of one call, and their listeners at its one signal would look like a leak to Node. */
+function withOwnSignal(context: ReadContext): ReadContext {
+  return { ...context, signal: AbortSignal.any([context.signal]) };
 }
 
 /**

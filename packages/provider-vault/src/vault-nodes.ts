@@ -110,7 +110,11 @@ const healthOf = (wire: VaultWire): Request => ({
   send: (call) => wire.read(health, call),
 });
 
-const withoutToken = ({ signal, timeLeft }: WireCall): WireCall => ({ signal, timeLeft });
+const withoutToken = ({ signal, timeLeft, unattended }: WireCall): WireCall => ({
+  signal,
+  timeLeft,
+  unattended,
+});
 
 /** A fair part of what is left: a node that is silent must leave time for the others. */
 function shareOf(call: WireCall, candidates: number): WireCall {
@@ -127,6 +131,7 @@ function isUseless(result: WireResult, { changes }: Pick<Request, 'changes'>): b
   if (result.kind === 'failure')
     return (
       result.what === 'foreign-node' ||
+      result.what === 'led-on' ||
       (result.what === 'unreachable' && !(changes && result.sent)) ||
       (result.what === 'timeout' && !(changes && result.sent))
     );
@@ -173,7 +178,8 @@ function isUnreadIndex(result: WireResult): boolean {
 /** Of answers that are of no use, the one that says most about whether to ask again soon. */
 function mostHopeful(results: readonly WireResult[]): WireResult {
   const rank = (result: WireResult): number => {
-    if (result.kind === 'failure') return result.what === 'foreign-node' ? 2 : 1;
+    if (result.kind === 'failure')
+      return result.what === 'foreign-node' || result.what === 'led-on' ? 2 : 1;
     if (result.status === 503) return 0;
     return [472, 473, 474, 501, 530].includes(result.status) ? -1 : 3;
   };

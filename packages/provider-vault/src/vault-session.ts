@@ -174,10 +174,10 @@ export function createSession(options: SessionOptions): VaultSession {
 
   async function maintain(target: HeldToken): Promise<void> {
     if (target !== held || closing) return;
-    // what renewing does not lengthen any more is replaced, if it can be
-    const worthIt = login
-      ? target.token.remaining() > target.grace && !target.capped
-      : target.token.remaining() > 0;
+    // what renewing does not lengthen any more is replaced, if it can be; what cannot be replaced has ended
+    // when the server says so, and not by clocks of ours that may have been set
+    const worthIt =
+      login === undefined || (target.token.remaining() > target.grace && !target.capped);
     const renewing = target.renewable && worthIt;
     if (renewing && (await renewed(target))) return;
     if (target !== held || closing) return;
@@ -209,11 +209,12 @@ export function createSession(options: SessionOptions): VaultSession {
     );
   }
 
-  /** Again before it ends; after that, whoever needs a token logs in. */
+  /** Again before it ends; after that, whoever needs a token logs in, if there is a login. */
   function tryAgain(target: HeldToken): void {
     failures += 1;
     const left = target.token.remaining();
-    if (left > 0) alarm.set(backOff(failures, left), () => void maintain(target));
+    if (login && left === 0) return;
+    alarm.set(backOff(failures, left || Number.POSITIVE_INFINITY), () => void maintain(target));
   }
 
   /** Whether something is planned again: it was renewed, or will be tried again. */

@@ -62,6 +62,8 @@ export interface WireFailure extends WireOrigin {
     | 'too-large'
     /** A standby points to a node that is not on our list. */
     | 'foreign-node'
+    /** The node that a standby points to points on: there is no leader yet, or they go in a circle. */
+    | 'led-on'
     /** A redirect that no Vault server makes. */
     | 'redirect'
     /** The proxy that leads to the server cannot be reached, or refuses. */

@@ -3,7 +3,7 @@
  */
 import { createSecrets, memoryProvider, type SecretProvider } from '@keyfall/core';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context, failureOf, freshPath, policyFile, tokenFor } from './harness.ts';
 
@@ -94,6 +94,18 @@ describe('reading', () => {
       description: `has nothing at ${places.join(' and ')}`,
       optional: false,
     });
+  });
+
+  test('a dozen of them are asked at once, and Node warns of nothing', async () => {
+    const paths = Array.from({ length: 12 }, freshPath);
+    await put(paths[11] ?? '', { A: value });
+    const warned = vi.fn();
+    process.on('warning', warned);
+    const provider = open({ path: paths, token: server.token, kvVersion: 2 });
+    expect(await valuesOf(provider)).toEqual({ A: value });
+    await new Promise(setImmediate);
+    process.off('warning', warned);
+    expect(warned.mock.calls.filter(([{ name }]) => /MaxListeners/.test(name))).toEqual([]);
   });
 
   test('one of them there: the answer is marked and the user told once, whichever is missing', async () => {

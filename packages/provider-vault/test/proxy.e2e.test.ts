@@ -188,6 +188,24 @@ test('a proxy that is not there, one that hangs, and one that ends', async () =>
   expect(ended.code).toBe('ERR_SECRET_UNAVAILABLE');
 });
 
+test('a tunnel through which something else than a Vault server answers is kept', async () => {
+  const stranger = await faultyServer({ kind: 'html' });
+  const credentials = await Promise.all([
+    readFile(file('server.pem')),
+    readFile(file('server.key')),
+  ]);
+  const before = await tlsFront(stranger.address, { cert: credentials[0], key: credentials[1] });
+  endings.push(
+    () => before.close(),
+    () => stranger.close(),
+  );
+  const through = await proxy();
+  const provider = providerFor({ proxy: through.address, address: before.address });
+  for (let times = 0; times < 2; times += 1)
+    expect((await errorOf(provider)).code).toBe('ERR_SECRET_INVALID');
+  expect(through.asked).toHaveLength(1);
+});
+
 test('a tunnel in which nobody answers the handshake ends with its request', async () => {
   const hole = await faultyServer({ kind: 'black-hole' });
   endings.push(() => hole.close());

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { faultyServer } from '@keyfall/testkit';
-import { expect, test } from 'vitest';
-import { createTransport, type TransportOptions } from '../src/transport.ts';
+import { expect, test, vi } from 'vitest';
+import { createTransport, type Transport, type TransportOptions } from '../src/transport.ts';
 import { resolveSettings } from '../src/vault-settings.ts';
 import type { WireCall } from '../src/vault-wire.ts';
 
@@ -40,6 +40,39 @@ test('close ends what is under way, and nothing goes out after it', async () => 
   expect(await transport.send(requestWith())).toMatchObject({ what: 'aborted', sent: false });
   expect(server.requests).toHaveLength(1);
   await server.close();
+});
+
+test('a server that goes over to another protocol has answered nothing, and is not waited for', async () => {
+  const headers = { connection: 'Upgrade', upgrade: 'other' };
+  const server = await faultyServer({ kind: 'status', status: 101, headers });
+  const transport = createTransport(settingsFor(server.address));
+  const result = await transport.send(requestWith());
+  expect(result).toMatchObject({ kind: 'failure', what: 'malformed', sent: true });
+  transport.close();
+  await server.close();
+});
+
+test.each([
+  ['close', (transport: Transport) => transport.close()],
+  ['an abort', (_: Transport, controller: AbortController) => controller.abort()],
+])('%s ends a tunnel that is being made', async (_, end) => {
+  const proxy = await faultyServer({ kind: 'black-hole' });
+  const settings = resolveSettings({
+    address: 'https://vault.internal:8200',
+    proxy: proxy.address,
+    token: 'token',
+    path: 'shop',
+    env: {},
+  });
+  const transport = createTransport(settings);
+  const controller = new AbortController();
+  const sending = transport.send(requestWith({ signal: controller.signal }));
+  while (proxy.requests.length === 0) await new Promise(setImmediate);
+  end(transport, controller);
+  expect(await sending).toMatchObject({ kind: 'failure', what: 'aborted', sent: false });
+  await vi.waitFor(() => expect(proxy.openConnections).toBe(0), 5_000);
+  transport.close();
+  await proxy.close();
 });
 
 test('a connection that is never accepted ends at the deadline, as one whose request was not sent', async () => {

@@ -5,6 +5,9 @@ import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/c
 import { assertNoLeak, type Fault, type FaultyServer, faultyServer } from '@keyfall/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
+import { acrossNodes } from '../src/vault-nodes.ts';
+import { resolveSettings } from '../src/vault-settings.ts';
+import type { VaultWire, WireCall } from '../src/vault-wire.ts';
 import { canary, context } from './harness.ts';
 
 const token = canary();
@@ -382,6 +385,29 @@ test('check tells of each node, and takes one that works for the rest', async ()
     state: 'ready',
     message: expect.stringContaining(`${origin[3]} answers`),
   });
+});
+
+test('nobody waits for the health of a node that is asked before a change which nobody waits for', async () => {
+  const asked: boolean[] = [];
+  const answers = async (_: string, { unattended }: WireCall) => {
+    asked.push(unattended === true);
+    return { kind: 'answer', status: 200, text: '{}' } as const;
+  };
+  const wire = {
+    read: answers,
+    write: (path: string, _: string, call: WireCall) => answers(path, call),
+  };
+  const { address, nodes } = resolveSettings({
+    address: 'http://127.0.0.1:1',
+    nodes: ['http://127.0.0.1:2'],
+    token,
+    path: 'shop',
+    env: {},
+  });
+  const { signal, timeLeft } = context();
+  const cluster = acrossNodes(wire as unknown as VaultWire, { address, nodes });
+  await cluster.write('auth/token/renew-self', '{}', { signal, timeLeft, unattended: true });
+  expect(asked).toEqual([true, true]);
 });
 
 test('check tells of a node that is of another cluster', async () => {

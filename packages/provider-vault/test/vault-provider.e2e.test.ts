@@ -377,6 +377,41 @@ describe('writing', () => {
     expect(posts(relay.requests)).toBe(1);
   });
 
+  test.each([true, false])(
+    'a write that is not answered within its time (made: %s) is looked for before that is over',
+    async (made) => {
+      const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+      const limit = 400;
+      const controller = new AbortController();
+      let end: number | undefined;
+      const relay = await relayTo(server.address, async ({ method }): Promise<Fate> => {
+        if (method === 'POST') {
+          if (made) await server.request('POST', `secret/data/${path}`, { data: { A: value } });
+          return new Promise<never>(() => {});
+        }
+        // as the core ends a call: its time begins here, since the machine may be busy before
+        if (end === undefined) setTimeout(() => controller.abort(), limit);
+        end ??= performance.now() + limit;
+        return 'pass';
+      });
+      endings.push(relay.close);
+      const provider = open({ address: relay.address, path, token, kvVersion: 2 });
+      const bounds = {
+        signal: controller.signal,
+        timeLeft: () => (end === undefined ? 20_000 : Math.max(0, end - performance.now())),
+        warn: () => {},
+      };
+      const writing = provider.write?.({ entries: new Map([['A', value]]) }, bounds);
+      if (made) expect(await writing).toMatchObject({ version: '2' });
+      else {
+        const error = await errorOf(Promise.resolve(writing), token);
+        expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: false });
+        expect(error.reason).toContain('it is not known whether');
+      }
+      expect(posts(relay.requests)).toBe(1);
+    },
+  );
+
   test('where it cannot be read back either, nobody claims to know', async () => {
     const { path, token } = await documentOf({ A: 'x' }, writePolicy);
     const relay = await relayTo(server.address, ({ method, path: asked }) =>

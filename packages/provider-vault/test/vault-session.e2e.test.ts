@@ -569,6 +569,27 @@ describe('a token that was given', () => {
     expect(said).toEqual([]);
   });
 
+  test('is renewed although a clock that was set says that it has ended', async () => {
+    const { read, clock, relay, asked, said } = await given({ ttl: '1h' });
+    await read();
+    await clock.advance(30_000);
+    await asked(lookup, 1);
+    await settled(clock);
+    clock.setWall(clock.wall() + 2 * hour);
+    // an outage just then is no end either
+    relay.interfere(({ line }) => (line === renewal ? 'reset' : undefined));
+    await read();
+    await asked(renewal, 1);
+    await settled(clock);
+    relay.interfere(() => undefined);
+    await clock.advance(20_000);
+    await asked(renewal, 2);
+    await settled(clock);
+    await clock.advance(0.75 * hour);
+    await asked(renewal, 3);
+    expect(said).toEqual([]);
+  });
+
   test('that cannot be renewed is told long before it ends, and still used', async () => {
     for (const more of [
       { ttl: '3h', renewable: false },

@@ -283,6 +283,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       // each of the two is asked, and each one's redirect followed once
       expect(standby.requests).toHaveLength(3);
       expect(error.reason).toContain('another node was of no use');
+      expect(error.reason).toContain('points to a node that points on to');
     });
 
     test("the node's origin may be spelled in another way than in the list", async () => {

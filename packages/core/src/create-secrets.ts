@@ -6,11 +6,11 @@ import { systemClock } from './clock.ts';
 import { type Duration, toMilliseconds } from './duration.ts';
 import type { SecretsEvent } from './events.ts';
 import { FastAnswers } from './fast-answers.ts';
-import { abortReason, closedError } from './limited-call.ts';
+import { abortReason } from './limited-call.ts';
 import { Notifier } from './notifier.ts';
 import { onAbort } from './on-abort.ts';
 import { createRedactor } from './redaction/redactor.ts';
-import { isSecretError, SecretError } from './secret-error.ts';
+import { closedError, isSecretError, SecretError } from './secret-error.ts';
 import type { ReadContext, SecretBatch, SecretChanges, SecretRecord } from './secret-provider.ts';
 import type {
   CallOptions,

@@ -58,11 +58,6 @@ export function abortReason(signal: AbortSignal, provider?: string): SecretError
   return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
 }
 
-/** The error of every call to secrets that are closed. */
-export function closedError(): SecretError {
-  return new SecretError('ERR_SECRET_ABORTED', 'the secrets were closed');
-}
-
 function timedOut(provider: string, limit: number): SecretError {
   const reason = `no answer within ${Math.round(limit)} ms`;
   return new SecretError('ERR_SECRET_UNAVAILABLE', reason, { provider });

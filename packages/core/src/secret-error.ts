@@ -142,6 +142,11 @@ export class SecretError extends Error {
   }
 }
 
+/** The error of every call to secrets that are closed. */
+export function closedError(): SecretError {
+  return new SecretError('ERR_SECRET_ABORTED', 'the secrets were closed');
+}
+
 /**
  * Whether `error` is a {@link SecretError}, and of this `code` where one is given. Works across
  * duplicate installs of the package, where `instanceof` does not.

@@ -11,10 +11,10 @@ import { Circuit } from './circuit.ts';
 import type { Clock } from './clock.ts';
 import { Flight, type Landing, type Patience } from './flight.ts';
 import { labelOf } from './label.ts';
-import { closedError, limitedCall } from './limited-call.ts';
+import { limitedCall } from './limited-call.ts';
 import { Memory, type MemoryLimits, type ReadAt } from './memory.ts';
 import type { Notifier } from './notifier.ts';
-import { isSecretError, type SecretError } from './secret-error.ts';
+import { closedError, isSecretError, type SecretError } from './secret-error.ts';
 import type {
   ReadContext,
   SecretBatch,

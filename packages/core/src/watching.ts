@@ -5,10 +5,9 @@
  */
 import type { Resolution } from './chain.ts';
 import type { Clock } from './clock.ts';
-import { closedError } from './limited-call.ts';
 import { callListener } from './notifier.ts';
 import { onAbort } from './on-abort.ts';
-import type { SecretError } from './secret-error.ts';
+import { closedError, type SecretError } from './secret-error.ts';
 import type { SecretChange } from './secrets.ts';
 
 /** Hears what the chain answers for a name now, and how that differs from before. */

@@ -53,9 +53,13 @@ function without(text: string, name: string, parse: Parse): string {
   // A line may have kept the line before it from taking the line after it for its value: then a
   // comment takes its place.
   for (const filler of ['', `#${eol}`, `${barrier}${eol}`]) {
-    let edited = text;
-    for (const { lineStart, end } of pairs.toReversed())
-      edited = edited.slice(0, lineStart) + filler + edited.slice(afterLineBreak(edited, end));
+    let edited = '';
+    let from = 0;
+    for (const { lineStart, end } of pairs) {
+      edited += text.slice(from, lineStart) + filler;
+      from = afterLineBreak(text, end);
+    }
+    edited += text.slice(from);
     if (same(parse(edited), expected)) return edited;
   }
   throw refusal(name, 'cannot be taken out of this file without changing how the rest is read');

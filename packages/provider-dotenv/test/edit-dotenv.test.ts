@@ -210,3 +210,9 @@ test('a large file with one value of 4 MiB, or 40,000 blank lines before junk, i
   const blank = `A=1\n${'\n'.repeat(40_000)}?junk\n`;
   expect(await edit(blank, { A: '2' })).toBe(blank.replace('A=1', 'A=2'));
 });
+
+test('a name that stands there 100,000 times is taken out of every line', async () => {
+  const edited = await edit('A=1\n# kept\nB=2\n'.repeat(100_000), { A: null });
+  // a difference of a megabyte is nothing to look at
+  expect(edited === '# kept\nB=2\n'.repeat(100_000)).toBe(true);
+});

@@ -85,7 +85,8 @@ describe('isTracked', () => {
       await symlink(place, index);
       expect(await isTracked(path)).toBeUndefined();
       await rm(index);
-      if (place === '/dev/zero') execFileSync('mkfifo', [join(folder, '.git', 'pipe')]);
+      if (place === '/dev/zero')
+        execFileSync('/bin/sh', ['-c', 'mkfifo "$0"', join(folder, '.git', 'pipe')]);
     }
     // each path is longer than the one before it: to look through a megabyte of them would take minutes
     const entries = Array.from({ length: 5_000 }, (_, count) => {

@@ -86,9 +86,14 @@ export class Chain {
     this.#options = options;
   }
 
+  /** The one provider that may answer for `name`, where it is bound to one. */
+  boundTo(name: string): string | undefined {
+    return this.#options.only.get(name);
+  }
+
   /** Whether `source` may answer for `name`. */
   allows(source: Source, name: string): boolean {
-    const bound = this.#options.only.get(name);
+    const bound = this.boundTo(name);
     return bound === undefined || bound === source.provider.name;
   }
 
@@ -346,4 +351,10 @@ function notFound(name: string, attempts: readonly ProviderAttempt[]): SecretErr
     hint: `Store it with \`keyfall set ${name}\`.`,
     attempts,
   });
+}
+
+/** @throws `ERR_SECRET_CONFIG` for what cannot be the name of a secret */
+export function assertName(name: string): void {
+  if (typeof name !== 'string' || name === '')
+    throw new SecretError('ERR_SECRET_CONFIG', 'the name of a secret must be text, and not empty');
 }

@@ -1,7 +1,7 @@
 /**
  * Composes providers into the one object that an application asks.
  */
-import { Chain, failure, type Resolution } from './chain.ts';
+import { assertName, Chain, type Resolution } from './chain.ts';
 import { systemClock } from './clock.ts';
 import { type Duration, toMilliseconds } from './duration.ts';
 import type { SecretsEvent } from './events.ts';
@@ -12,14 +12,7 @@ import { onAbort } from './on-abort.ts';
 import { createRedactor } from './redaction/redactor.ts';
 import { closedError, isSecretError, SecretError } from './secret-error.ts';
 import type { ReadContext, SecretBatch, SecretChanges, SecretRecord } from './secret-provider.ts';
-import type {
-  CallOptions,
-  ChainEntry,
-  Explanation,
-  SecretChange,
-  Secrets,
-  SecretsOptions,
-} from './secrets.ts';
+import type { CallOptions, ChainEntry, SecretChange, Secrets, SecretsOptions } from './secrets.ts';
 import { Source } from './source.ts';
 import type { Watching } from './watching.ts';
 
@@ -128,59 +121,14 @@ export function createSecrets(options: SecretsOptions): Secrets {
   };
   const target = sources.find(({ provider }) => provider.write);
 
-  /** Writes to the first provider that can; never to another one because that one fails. */
-  const write = async (changes: SecretChanges, signal: AbortSignal | undefined, sets: boolean) => {
+  let writing: Promise<typeof import('./writing.ts')> | undefined;
+  const parts = { chain, sources, target, budget };
+  const writer = async (signal: AbortSignal | undefined, values: Iterable<unknown>) => {
     assertOpen(signal);
-    const unsupported = (why: string) =>
-      new SecretError('ERR_SECRET_UNSUPPORTED', why, { hint: 'Add a provider that can write.' });
-    if (!target?.provider.write) throw unsupported('no provider of the chain can write');
-    for (const [name, value] of changes.entries) {
-      assertName(name);
-      if (value !== null && typeof value !== 'string')
-        throw new SecretError('ERR_SECRET_CONFIG', `the value for ${name} is not text`, {
-          secretName: name,
-        });
-      if (!chain.allows(target, name))
-        throw unsupported(
-          `${name} may come from ${only.get(name)} alone, and that cannot be written`,
-        );
-      if (value !== null) redactor.add(value);
-      if (sets && value !== null) await assertNotShadowed(name, target, signal);
-    }
-    try {
-      const receipt = await target.write(changes, { signal, limit: budget });
-      for (const [name, value] of changes.entries)
-        target.tellWritten(name, value === null ? undefined : receipt.version);
-      return { target, receipt };
-    } catch (error) {
-      const [name, ...others] = changes.entries.keys();
-      const what = others.length === 0 ? name : undefined;
-      throw failure(what, target, error as SecretError, [], 'written');
-    } finally {
-      // a write that failed may have reached the store all the same
-      target.forget(changes.entries.keys());
-    }
-  };
-  const assertNotShadowed = async (
-    name: string,
-    writable: Source,
-    signal: AbortSignal | undefined,
-  ) => {
-    for (const source of sources.slice(0, sources.indexOf(writable))) {
-      if (!chain.allows(source, name)) continue;
-      const answer = await source.ask(name, { signal, limit: source.timeout });
-      if (answer.kind === 'failed') throw answer.error;
-      if (answer.kind !== 'absent')
-        throw new SecretError(
-          'ERR_SECRET_CONFLICT',
-          `${source.label} holds ${name} and comes before ${writable.label}, so a value written there would never be seen`,
-          {
-            provider: source.provider.name,
-            secretName: name,
-            hint: `Change it in ${source.provider.name}.`,
-          },
-        );
-    }
+    for (const value of values) if (typeof value === 'string') redactor.add(value);
+    // its size is paid by those who use it; one promise for all keeps the order of the calls
+    writing ??= import('./writing.ts');
+    return writing;
   };
 
   const secrets: Secrets = {
@@ -218,27 +166,15 @@ export function createSecrets(options: SecretsOptions): Secrets {
       return [...(await resolveAll(signal)).held.keys()].sort();
     },
 
-    async set(name, value, { signal } = {}) {
-      const { target, receipt } = await write({ entries: new Map([[name, value]]) }, signal, true);
-      const { version } = receipt;
-      return { provider: target.provider.name, ...(version !== undefined && { version }) };
-    },
+    set: async (name, value, { signal } = {}) =>
+      (await writer(signal, [value])).set(parts, name, value, signal),
 
-    async delete(name, { signal } = {}) {
-      const { target } = await write({ entries: new Map([[name, null]]) }, signal, false);
-      const stillHeldBy: string[] = [];
-      const unknown: string[] = [];
-      for (const source of sources) {
-        if (source === target || !chain.allows(source, name)) continue;
-        const answer = await source.ask(name, { signal, limit: source.timeout });
-        if (answer.kind === 'failed') unknown.push(source.provider.name);
-        else if (answer.kind !== 'absent') stillHeldBy.push(source.provider.name);
-      }
-      return { provider: target.provider.name, stillHeldBy, unknown };
-    },
+    delete: async (name, { signal } = {}) => (await writer(signal, [])).remove(parts, name, signal),
 
     async explain(name, { signal } = {}) {
-      return explanationOf(name, await resolve(name, signal));
+      const resolution = await resolve(name, signal);
+      // its size is paid by those who use it
+      return (await import('./explanation.ts')).explanationOf(name, resolution);
     },
 
     async load(schema, given = {}) {
@@ -289,7 +225,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     ...(target?.provider.write && {
       write: async (changes: SecretChanges, { signal }: ReadContext) =>
-        (await write(changes, signal, true)).receipt,
+        (await writer(signal, changes.entries.values())).write(parts, changes, signal),
       atomicity: target.provider.atomicity ?? 'name',
       conditionalWrites: target.provider.conditionalWrites ?? 'never',
     }),
@@ -333,11 +269,6 @@ export function createSecrets(options: SecretsOptions): Secrets {
   return secrets;
 }
 
-function assertName(name: string): void {
-  if (typeof name !== 'string' || name === '')
-    throw new SecretError('ERR_SECRET_CONFIG', 'the name of a secret must be text, and not empty');
-}
-
 function checkNames(sources: readonly Source[], only: ReadonlyMap<string, string>): void {
   const config = (reason: string, hint: string) =>
     new SecretError('ERR_SECRET_CONFIG', reason, { hint });
@@ -358,22 +289,4 @@ function checkNames(sources: readonly Source[], only: ReadonlyMap<string, string
 /** A record that says which provider of the chain gave it. */
 function attributed({ record, source }: { record: SecretRecord; source: Source }): SecretRecord {
   return { ...record, provider: source.provider.name };
-}
-
-function explanationOf(name: string, resolution: Resolution): Explanation {
-  const { attempts } = resolution;
-  if (resolution.kind !== 'found') return { name, found: false, attempts };
-  const { source, record, age, freshness, degraded } = resolution;
-  return {
-    name,
-    found: true,
-    provider: source.provider.name,
-    store: source.provider.store,
-    age,
-    freshness,
-    ...(record.version !== undefined && { version: record.version }),
-    ...(record.createdAt !== undefined && { createdAt: record.createdAt }),
-    ...(degraded !== undefined && { degraded }),
-    attempts,
-  };
 }

@@ -1,0 +1,24 @@
+/**
+ * What `Secrets.explain` tells of an answer. A chunk of its own that the first call loads.
+ */
+import type { Resolution } from './chain.ts';
+import type { Explanation } from './secrets.ts';
+
+/** Who answered and what each provider said; never the value. */
+export function explanationOf(name: string, resolution: Resolution): Explanation {
+  const { attempts } = resolution;
+  if (resolution.kind !== 'found') return { name, found: false, attempts };
+  const { source, record, age, freshness, degraded } = resolution;
+  return {
+    name,
+    found: true,
+    provider: source.provider.name,
+    store: source.provider.store,
+    age,
+    freshness,
+    ...(record.version !== undefined && { version: record.version }),
+    ...(record.createdAt !== undefined && { createdAt: record.createdAt }),
+    ...(degraded !== undefined && { degraded }),
+    attempts,
+  };
+}

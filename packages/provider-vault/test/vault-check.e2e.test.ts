@@ -113,13 +113,6 @@ describe('the server', () => {
     });
   });
 
-  test('that ends every connection', async () => {
-    const server = await faultyServer({ kind: 'reset' });
-    endings.push(() => server.close());
-    const [check] = await checksOf({ path: 'x', address: server.address });
-    expect(check).toMatchObject({ subject: 'address', code: 'server-unreachable' });
-  });
-
   test('that is no Vault', async () => {
     const page = await faultyServer({ kind: 'html' });
     endings.push(() => page.close());

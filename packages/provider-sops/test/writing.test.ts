@@ -231,6 +231,21 @@ test('a list and a group of names are no value to set; a list can be deleted', a
   expect(Object.keys(await file.read())).not.toContain('list');
 });
 
+test("sops's own names are none to set, and the error says so", async () => {
+  for (const [file, name] of [
+    ['all.env', 'sops_note'],
+    ['all.yaml', 'sops.note'],
+  ] as const) {
+    const { write, text } = await copyOf(file);
+    const before = await text();
+    await expect(write({ [name]: 'x' })).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNSUPPORTED',
+      reason: expect.stringContaining("is one of sops's own names"),
+    });
+    expect(await text()).toBe(before);
+  }
+});
+
 test('what is below a value gets a name with the separator in it', async () => {
   const file = await copyOf('all.yaml');
   await file.write({ 'token.old': 'kept' });

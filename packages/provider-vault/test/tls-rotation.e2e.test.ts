@@ -10,7 +10,7 @@ import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/c
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
+import { canary, context, eventually, freshPath, readPolicy, tokenFor } from './harness.ts';
 import { type Authority, newAuthority, type Pair } from './pki.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
@@ -274,3 +274,12 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => probe.close(resolve));
   return port;
 }
+
+test('a provider that is closed leaves no connection open', async () => {
+  const made = await front();
+  const provider = providerFor({ address: made.address, caCertPem: authority.pem });
+  await reads(provider);
+  expect(made.openConnections).toBe(1);
+  await provider.close?.();
+  await eventually(() => expect(made.openConnections).toBe(0), 5_000);
+});

@@ -302,6 +302,9 @@ describe('notices', () => {
     context?.warn('somebody has read this first');
     context?.warn('somebody has read this first');
     expect(warnings).toHaveLength(501);
+    // what is remembered has an end
+    context?.warn('left: 0 s');
+    expect(warnings).toHaveLength(502);
   });
 });
 

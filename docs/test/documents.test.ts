@@ -18,7 +18,6 @@ const documents: readonly MarkdownDocument[] = await readDocuments();
 const exceptions: readonly string[] = [
   'README.md: the-tests-themselves: npm run demo',
   'README.md: the-tests-themselves: npm run setup && npm run build',
-  'README.md: not-on-npm-yet: npm install ~/keyfall/packages/core ~/keyfall/packages/provider-vault ~/keyfall/packages/provider-dotenv',
   'CONTRIBUTING.md: the-tests-themselves: npm run setup',
   'docs/VAULT_SETUP_GUIDE.md: network: git clone <this repository> ~/keyfall',
   'docs/run.md: runs-until-it-is-stopped: KEYFALL_TTL=30s keyfall run --watch --kill-after 20s -- node server.js',

@@ -66,6 +66,23 @@ describe('from Vault to an encrypted file', () => {
     expect(await stored()).toEqual(held);
   });
 
+  test('from one that is not there is no success, whatever it should have held', async () => {
+    const cwd = await folderWith();
+    await install(cwd, '@keyfall/provider-sops');
+    for (const ends of [
+      ['--from', 'sops:mistyped.yaml', '--to', 'vault'],
+      ['--from', 'vault', '--to', 'dotenv:.env.copy'],
+    ]) {
+      const env = { ...settings(), VAULT_SECRET_PATH: 'mistyped' };
+      const result = await keyfall(['migrate', ...ends, '--yes'], { cwd, env });
+      expect(result).toMatchObject({ code: 1, stdout: '' });
+      expect(result.stderr).toMatch(
+        /mistyped.*, so there is nothing to migrate\. Check what --from/,
+      );
+    }
+    expect(await readdir(cwd)).not.toContain('.env.copy');
+  });
+
   test('a replaced value of which no version is kept is told before, and left alone after', async () => {
     const cwd = await folderWith();
     await install(cwd, '@keyfall/provider-sops');

@@ -103,7 +103,7 @@ export async function resolveStoreSource(
   const { from } = options;
   const end =
     from === undefined ? undefined : await endOf(from, await configuredProviders(options), options);
-  if (end?.provider.store === store) return readStoreSource(end.provider);
+  if (end?.provider.store === store) return readStoreSource(end.provider, { mayBeMissing: true });
   throw new SecretError('ERR_SECRET_CONFIG', `the values came from ${printable(store)}`, {
     hint: 'Give the --from and --to of the migration.',
   });

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { isSecretError, labelOf, type SecretProvider } from '@keyfall/core';
+import { isSecretError, labelOf, SecretError, type SecretProvider } from '@keyfall/core';
 import { type DotenvInspection, dotenvProvider, inspectDotenv } from '@keyfall/provider-dotenv';
 import { openAlone } from '../one-provider.ts';
 import { takesOver } from '../take-over-names.ts';
@@ -48,16 +48,31 @@ export async function readSource(path: string): Promise<FileSource> {
 
 /**
  * Reads all that a store holds.
- * @throws what the store answers, for the whole or for one name: nothing may be left behind unseen
+ * @param options - `mayBeMissing`: a document that is not there holds nothing
+ * @throws `ERR_SECRET_NOT_FOUND` for a document that is not there, which may be a mistyped one;
+ *   what the store answers, for the whole or for one name: nothing may be left behind unseen
  */
-export async function readStoreSource(provider: SecretProvider): Promise<StoreSource> {
+export async function readStoreSource(
+  provider: SecretProvider,
+  { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {},
+): Promise<StoreSource> {
   const secrets = openAlone(provider, '20s');
+  let missing: string | undefined;
+  secrets.on('fallback', ({ reason, detail }) => {
+    if (reason === 'missing-document') missing = detail;
+  });
   try {
     const { entries } = await secrets.read('all', {
       signal: AbortSignal.timeout(20_000),
       timeLeft: () => 20_000,
       warn: () => {},
     });
+    if (missing !== undefined && !mayBeMissing)
+      throw new SecretError(
+        'ERR_SECRET_NOT_FOUND',
+        `${labelOf(provider.name, provider.store)} ${missing}, so there is nothing to migrate`,
+        { hint: 'Check what --from names.' },
+      );
     const values = new Map<string, string>();
     for (const [name, entry] of entries) {
       if (isSecretError(entry)) throw entry;

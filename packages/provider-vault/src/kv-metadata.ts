@@ -71,9 +71,9 @@ type RawMetadata = Readonly<Record<string, unknown>> | null | undefined;
 function metadataOf(data: RawMetadata): VaultMetadata | undefined {
   const currentVersion = data?.['current_version'];
   if (typeof currentVersion !== 'number') return undefined;
-  const raw = (data?.['versions'] ?? {}) as Readonly<Record<string, VersionFacts>>;
+  const raw = (data?.['versions'] ?? {}) as Readonly<Record<string, VersionFacts | null>>;
   const versions = Object.entries(raw)
-    .map(([number, facts]) => versionOf(Number(number), facts, currentVersion))
+    .map(([number, facts]) => versionOf(Number(number), facts ?? {}, currentVersion))
     .sort((one, other) => other.version - one.version);
   const { max_versions: max, cas_required: cas, delete_version_after: after } = data ?? {};
   const custom = Object.entries((data?.['custom_metadata'] ?? {}) as Record<string, string>);

@@ -326,8 +326,12 @@ function notFound(answer: WireAnswer, said: string, subject: Subject, error: Mak
 
 /** What a 404 of KV version 2 tells with a deleted or destroyed version (PATCH: one level higher). */
 function goneVersion(answer: WireAnswer): GoneVersion | undefined {
-  const data = answer.body?.['data'] as { metadata?: VersionFacts } | VersionFacts | null;
-  const facts = data && ('metadata' in data ? data.metadata : (data as VersionFacts));
+  const data = answer.body?.['data'] as
+    | (VersionFacts & { readonly metadata?: VersionFacts | null })
+    | null
+    | undefined;
+  // not `in`: of what is no object its TypeError quotes the value
+  const facts = data?.metadata === undefined ? data : data.metadata;
   const { version, created_time: createdTime, destroyed } = facts ?? {};
   if (typeof version !== 'number' || !Number.isSafeInteger(version)) return undefined;
   return {

@@ -194,6 +194,14 @@ describe('what is not there', () => {
     expect(errorOf(answer(404, '<h1>Not found</h1>')).code).toBe('ERR_SECRET_INVALID');
   });
 
+  test.each(['text', 5, true, [], null])(
+    'a 404 with %j for data is no answer, and not quoted',
+    (data) => {
+      const error = errorOf(answer(404, { data }));
+      expect(error.code).toBe('ERR_SECRET_INVALID');
+    },
+  );
+
   test('another version than the one that was written to is a conflict', () => {
     const text = 'check-and-set parameter did not match the current version';
     expect(verdict(saying(400, text), 'write')).toEqual({ kind: 'conflict' });

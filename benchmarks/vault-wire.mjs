@@ -16,6 +16,8 @@ const shown = (numbers) => median(numbers).toFixed(2);
 const starts = {
   floor: "await import('node:http'); await import('node:https')",
   direct: `await import('${provider}dist/transport.js'); await import('${provider}dist/direct-wire.js')`,
+  // what the first request to an https address imports as well
+  'direct, https': `await import('${provider}dist/transport.js'); await import('${provider}dist/direct-wire.js'); await import('${provider}dist/secure-connections.js')`,
   'node-vault': `await import('${provider}dist/transport.js'); await import('${provider}dist/node-vault-wire.js'); createRequire('${provider}dist/')('node-vault')`,
 };
 function coldImport(code) {
@@ -29,12 +31,12 @@ function coldImport(code) {
   const output = execFileSync(process.execPath, ['--input-type=module', '--eval', program]);
   return JSON.parse(output.toString());
 }
-const imports = { floor: [], direct: [], 'node-vault': [] };
+const imports = { floor: [], direct: [], 'direct, https': [], 'node-vault': [] };
 for (let round = 0; round < 15; round += 1)
   for (const [name, code] of Object.entries(starts)) imports[name].push(coldImport(code));
 const importTime = (name) => median(imports[name].map(([took]) => took));
 const rss = (name) => median(imports[name].map(([, bytes]) => bytes));
-for (const name of ['direct', 'node-vault'])
+for (const name of ['direct', 'direct, https', 'node-vault'])
   console.log(
     `cold import ${name}: ${importTime(name).toFixed(0)} ms, ${(importTime(name) / importTime('floor')).toFixed(2)} of the floor (${importTime('floor').toFixed(0)} ms), ${((rss(name) - rss('floor')) / 1e6).toFixed(1)} MB more memory`,
   );
@@ -120,7 +122,8 @@ for (let round = 0; round < 15; round += 1)
   for (const [kind, measure] of Object.entries({ one, many })) {
     const times = {};
     for (const [name, read] of readers) times[name] = await measure(read, 320);
-    for (const name of ['direct', 'node-vault']) ratios[kind][name].push(times[name] / times.floor);
+    for (const name of ['direct', 'node-vault'])
+      ratios[kind][name].push(times[name] / times.floor);
   }
 for (const name of ['direct', 'node-vault'])
   console.log(

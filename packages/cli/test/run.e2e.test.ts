@@ -42,7 +42,7 @@ describe('the exit code', () => {
     ['./lost', 127, 'its interpreter was not found'],
     ['./broken', 126, 'cannot be executed (ENOEXEC)'],
   ])('of %j is %i', async (file, code, why) => {
-    const cwd = await folderWith();
+    const cwd = await folderWith('A=1\n');
     await writeFile(join(cwd, 'text'), 'text');
     await writeFile(join(cwd, 'lost'), '#!/no/such/interpreter\n');
     await chmod(join(cwd, 'lost'), 0o755);
@@ -140,7 +140,7 @@ describe('what the program gets', () => {
   });
 
   test('a pipe whose reader goes away, as without us', async () => {
-    const cwd = await folderWith();
+    const cwd = await folderWith('A=1\n');
     expect(await intoHead(['run', '--', 'yes'], { cwd })).toMatchObject({
       code: 141,
       stdout: 'y\n',
@@ -178,6 +178,18 @@ describe('what the program gets', () => {
     expect(code).toBe(126);
     expect(output).toBe('keyfall: sh: its arguments and environment are too large (E2BIG)\n');
   });
+});
+
+test('a program that gets no secret at all is started, and that is said', async () => {
+  const cwd = await folderWith();
+  const result = await keyfall(['run', '--', 'echo', 'runs'], { cwd });
+  expect(result).toMatchObject({
+    code: 0,
+    stdout: 'runs\n',
+    stderr: expect.stringContaining('echo is started without any secret: no provider holds one.'),
+  });
+  const quiet = await keyfall(['run', '--quiet', '--', 'echo', 'runs'], { cwd });
+  expect(quiet).toMatchObject({ code: 0, stdout: 'runs\n', stderr: '' });
 });
 
 describe('what starts nothing', () => {

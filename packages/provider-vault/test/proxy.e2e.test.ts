@@ -211,7 +211,7 @@ test('a tunnel in which nobody answers the handshake ends with its request', asy
   endings.push(() => hole.close());
   const through = await proxy();
   const address = hole.address.replace('http:', 'https:');
-  const error = await errorOf(providerFor({ proxy: through.address, address }), 300);
+  const error = await errorOf(providerFor({ proxy: through.address, address }), 1_000);
   expect(error.code).toBe('ERR_SECRET_UNAVAILABLE');
   expect(through.asked).toHaveLength(1);
   while (hole.openConnections > 0) await new Promise(setImmediate);

@@ -10,7 +10,7 @@ import type { CliChain } from '../cli-chain.ts';
 import { resolveSelection, type Selection } from '../selection.ts';
 import { openConfiguredChain, type SettingsOptions } from '../settings.ts';
 import { exitCodeOfSignal, handleSignals, signalOf } from '../signals.ts';
-import { listNames, notice, printable, waitingFor } from '../terminal.ts';
+import { listNames, notice, printable, report, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall run`. */
 export interface RunOptions extends SettingsOptions {
@@ -109,10 +109,12 @@ function credentialVariablesOf({ providers }: CliChain): ReadonlySet<string> {
 
 /** Says what the user should know about what the program is started with. */
 function announce({ secrets, degraded, replaced }: Resolved, file: string): void {
-  if (degraded && secrets.size === 0)
-    notice(
-      `${printable(file)} is started without any secret. Name what it needs with --only: then it starts with that or not at all.`,
-    );
+  if (secrets.size === 0) {
+    const mend = 'Name what it needs with --only: then it starts with that or not at all.';
+    const what = `${printable(file)} is started without any secret`;
+    if (degraded) notice(`${what}. ${mend}`);
+    else report(`${what}: no provider holds one. ${mend}`);
+  }
   if (replaced.length > 0) {
     const stores = new Set(replaced.map((name) => secrets.get(name)?.provider ?? ''));
     const come = replaced.length === 1 ? 'comes' : 'come';

@@ -122,8 +122,7 @@ for (let round = 0; round < 15; round += 1)
   for (const [kind, measure] of Object.entries({ one, many })) {
     const times = {};
     for (const [name, read] of readers) times[name] = await measure(read, 320);
-    for (const name of ['direct', 'node-vault'])
-      ratios[kind][name].push(times[name] / times.floor);
+    for (const name of ['direct', 'node-vault']) ratios[kind][name].push(times[name] / times.floor);
   }
 for (const name of ['direct', 'node-vault'])
   console.log(

@@ -87,11 +87,7 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
         { found: 'not-a-vault' },
       );
     case 'settings':
-      return error(
-        'ERR_SECRET_CONFIG',
-        `${detail} cannot be used`,
-        'Check that it exists, that this user may read it and that it is PEM, a key without a passphrase.',
-      );
+      return error('ERR_SECRET_CONFIG', `${detail} cannot be used`, hintFor(detail));
     case 'proxy':
       // a proxy that is busy may let the next request through; one that refuses will not
       return / status (?:4\d\d|501)$/.test(detail)
@@ -195,4 +191,13 @@ function tlsError(code: string, { provider, origin }: Subject): Verdict {
       hint,
     }),
   };
+}
+
+/** What to do about a setting that cannot be used. */
+function hintFor(detail: string): string {
+  if (detail.startsWith('the file of '))
+    return 'Check that it exists, that this user may read it and that it is PEM, a key without a passphrase.';
+  return detail.startsWith('the package ')
+    ? 'Install it beside this one, or leave the option wire out.'
+    : 'Look for a character that no request can carry.';
 }

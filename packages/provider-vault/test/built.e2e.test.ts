@@ -214,7 +214,7 @@ await provider.close();`;
     expect((await run(source('{}'), env)).result).toContain('A');
     expect((await run(source("{ wire: 'node-vault' }"), env)).result).toEqual([
       'ERR_SECRET_CONFIG',
-      expect.stringContaining("wire: 'node-vault'"),
+      expect.stringMatching(/wire: 'node-vault'.* Install it beside this one/),
     ]);
   } finally {
     await rm(folder, { recursive: true });

@@ -108,10 +108,10 @@ async function chainOfSettings(
   if (profile !== undefined) assertProfileCounts(profile, file);
   const providers = [{ provider: dotenv, isStore: false }];
   if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false')) {
-    const missing = (env: FileSettings) => missingSettings(env, ['SECRET_PATH'], options);
     const vault = await vaultFrom(file, options, (env) => {
-      if (missing(env).length > 0)
-        throw lacking('Vault is to be asked (USE_VAULT=true), and', missing(env), options);
+      const missing = missingSettings(env, ['SECRET_PATH'], options);
+      if (missing.length > 0)
+        throw lacking('Vault is to be asked (USE_VAULT=true), and', missing, options);
     });
     providers.unshift({ provider: vault, isStore: true });
   }
@@ -147,16 +147,11 @@ export async function namesVault(options: SettingsOptions): Promise<boolean> {
 /** The address of the Vault that the `.env` names, where the environment names none. */
 export async function vaultAddressOfFile(options: SettingsOptions): Promise<string | undefined> {
   const file = await readSettings(dotenvProvider({ path: dotenvPath(options) }));
-  const [own, found] = [process.env, file].map(
-    (source) => source['BAO_ADDR'] ?? source['VAULT_ADDR'],
-  );
-  return own === undefined ? found : undefined;
+  return variableOf(process.env, 'ADDR') === undefined ? variableOf(file, 'ADDR') : undefined;
 }
 
 function hasPlaceholder(file: FileSettings): boolean {
-  const path = [process.env, file]
-    .flatMap((source) => [source['BAO_SECRET_PATH'], source['VAULT_SECRET_PATH']])
-    .find((each) => each !== undefined);
+  const path = variableOf(process.env, 'SECRET_PATH') ?? variableOf(file, 'SECRET_PATH');
   return path?.includes('{profile}') ?? false;
 }
 
@@ -185,7 +180,7 @@ export async function configuredVault(options: SettingsOptions): Promise<SecretP
 }
 
 /** The variable of this setting: `BAO_` wins. */
-function variableOf(env: FileSettings, setting: string): string | undefined {
+function variableOf(env: NodeJS.ProcessEnv, setting: string): string | undefined {
   return env[`BAO_${setting}`] ?? env[`VAULT_${setting}`];
 }
 

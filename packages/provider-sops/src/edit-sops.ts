@@ -154,7 +154,10 @@ function likeBefore(old: Scalar, text: string): Exclude<Scalar, null> {
   return (isTime && rfc3339(text)?.time === text ? rfc3339(text) : undefined) ?? text;
 }
 
-/** Where new names go: by branch, what to add to it. */
+/**
+ * Where new names go: by branch, what to add to it. The innermost branch comes first: it ends where
+ * a branch around it may end too, and must be closed by then.
+ */
 function placed(
   source: SopsSource,
   { file, key, rules }: EditableFile,
@@ -163,10 +166,11 @@ function placed(
 ): Map<Branch, Additions> {
   const [root] = file.roots;
   const result = new Map<Branch, Map<string, Scalar | Additions>>();
+  const depths = new Map<Branch, number>();
   if (root === undefined) return result;
   // Outer names first: `a.b` finds its own way where `a` is a value, and not the other way round.
-  const depth = (name: string) => name.split(source.separator).length;
-  for (const [name, value] of [...added].sort(([a], [b]) => depth(a) - depth(b))) {
+  const parts = (name: string) => name.split(source.separator).length;
+  for (const [name, value] of [...added].sort(([a], [b]) => parts(a) - parts(b))) {
     const path = pathOf(source, root, name);
     if (path === undefined) throw refusal(source, name, "is one of sops's own names");
     const branches = [root];
@@ -184,6 +188,7 @@ function placed(
     const here = new Set(pairsOf(branch).map((pair) => pair.key));
     let into = result.get(branch) ?? new Map<string, Scalar | Additions>();
     result.set(branch, into);
+    depths.set(branch, branches.length);
     for (let outermost = true; rest.length > 1; outermost = false) {
       const [first = ''] = rest;
       const there = into.get(first);
@@ -204,7 +209,8 @@ function placed(
     const encrypted = rules.encrypts(whole, commentsAbove(branches), false);
     into.set(last, storedForm(source, { value: null, encrypted }, whole, value, key, warn));
   }
-  return result;
+  const depth = (branch: Branch) => depths.get(branch) ?? 0;
+  return new Map([...result].sort(([a], [b]) => depth(b) - depth(a)));
 }
 
 function branchAt(branch: Branch, rest: readonly string[]): Branch | undefined {

@@ -1,6 +1,7 @@
 import { chmod, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecrets } from '@keyfall/core';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
 import { fixture, keyPath, nowhere, recipientOf } from './fixtures.ts';
@@ -260,6 +261,37 @@ test('the last name of a group takes the group with it', async () => {
     database: { password: 'hunter2-canary', after: 1 },
   });
 });
+
+/** Names none of which is a group of others, and many of which share one. */
+const related = fc.constantFrom('k', 'l', 'h.a', 'h.b', 'h.i.a', 'h.i.b', 'h.j.a', 'g.a', 'g.i.a');
+const texts = fc.constantFrom('', 'one line', 'two\nlines\n', '# no comment', '17');
+const changesOf = (text: fc.Arbitrary<string | null>) =>
+  fc.uniqueArray(fc.tuple(related, text), { selector: ([name]) => name, maxLength: 6 });
+
+test.each(['yaml', 'json', 'env', 'ini'])(
+  'any changes at once to names that share groups are made: %s',
+  async (format) => {
+    const path = join(folder, `related.${format}`);
+    const provider = sopsProvider({ path, ...keys });
+    const changes = fc.array(changesOf(fc.option(texts)), { minLength: 1, maxLength: 3 });
+    await fc.assert(
+      fc.asyncProperty(changesOf(texts), changes, async (first, later) => {
+        const values = new Map(first);
+        await encryptSopsFile(path, values, { ageRecipients: [recipientOf('one.txt')] });
+        for (const change of later) {
+          await provider.write?.({ entries: new Map(change) }, context());
+          for (const [name, text] of change)
+            if (text === null) values.delete(name);
+            else values.set(name, text);
+          expect(valuesOf(await provider.read('all', context()))).toEqual(
+            Object.fromEntries(values),
+          );
+        }
+      }),
+      { numRuns: 60 },
+    );
+  },
+);
 
 test('names in flow style and in quotes are edited where they stand', async () => {
   const path = join(folder, 'flow.yaml');

@@ -22,7 +22,11 @@ import type { PlacedComment } from './yaml-comments.ts';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const forbidden = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
 
-/** What breaks a line to go-yaml alone, and its mark of an encoding within a text. sops writes neither. */
+/**
+ * What breaks a line to go-yaml alone, and its mark of an encoding within a text. sops writes of
+ * these only U+2028 and U+2029, in names and open values, which the yaml library would read as
+ * something else: it neither folds them nor drops the blanks around them.
+ */
 const otherBreaks = /\r(?!\n)|[\x85\u2028\u2029]|(?!^)\ufeff/;
 
 /**

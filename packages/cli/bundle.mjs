@@ -75,6 +75,16 @@ const { output } = await bundle.write({
   },
 });
 
+// One character beyond ASCII, and V8 holds the whole file in two bytes a character.
+for (const chunk of output)
+  writeFileSync(
+    join(folder, chunk.fileName),
+    chunk.code.replace(
+      /[^\0-\x7f]/g,
+      (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    ),
+  );
+
 // the licences of others ask to go where their code goes
 const packages = new Set();
 for (const { moduleIds = [] } of output)

@@ -4,7 +4,7 @@
 import type { TransformStream as WebTransformStream } from 'node:stream/web';
 import { SecretError } from '../secret-error.ts';
 import { formsOf } from './forms.ts';
-import { createMatcher } from './matcher.ts';
+import { createMatcher, type Matcher } from './matcher.ts';
 import { serialize } from './serialize.ts';
 
 /** Options of {@link createRedactor}. */
@@ -75,20 +75,20 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     throw new SecretError('ERR_SECRET_CONFIG', 'the option minLength is no whole number >= 4', {
       hint: 'Masking shorter values would mask ordinary text.',
     });
-  const encoder = new TextEncoder();
-  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   const maskBytes = encoder.encode(mask);
   const known = new Set<string>();
-  // the forms of a value are worked out when there is a text to look for them
+  // the forms of a value are worked out when there is a text to look for them, and what looks for them
+  // is made then: every chain has a redactor, and few have a text
   let added: string[] = [];
-  const matcher = createMatcher(minLength);
+  let matcher: Matcher | undefined;
 
   function begin(): (chunk: Uint8Array, last: boolean) => Uint8Array[] {
-    const next = matcher.begin(maskBytes);
+    const values = (matcher ??= createMatcher(minLength));
+    const next = values.begin(maskBytes);
     return (chunk, last) => {
       for (const value of added)
-        for (const form of formsOf(decoder.decode(encoder.encode(value)), minLength))
-          matcher.insert(encoder.encode(form));
+        for (const form of formsOf(decode(encoder.encode(value)), minLength))
+          values.insert(encoder.encode(form));
       added = [];
       return next(chunk, last);
     };
@@ -97,7 +97,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   function redact(text: string): string {
     if (text.length < minLength || known.size === 0) return text;
     const pieces = begin()(encoder.encode(text), true);
-    return pieces.includes(maskBytes) ? decoder.decode(joined(pieces)) : text;
+    return pieces.includes(maskBytes) ? decode(joined(pieces)) : text;
   }
 
   function chunks(): ChunkRedactor {
@@ -140,6 +140,14 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     },
     serialize: (value) => serialize(value, redact),
   };
+}
+
+const encoder = new TextEncoder();
+let decoder: InstanceType<typeof TextDecoder> | undefined;
+
+function decode(bytes: Uint8Array): string {
+  decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
+  return decoder.decode(bytes);
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

@@ -3,6 +3,7 @@
  */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { memoryProvider, type SecretProvider } from '@keyfall/core';
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { MigrationJournal } from '../src/migration/journal.ts';
@@ -18,8 +19,21 @@ vi.mock('../src/terminal.ts', async (original) => ({
   report: (text: string) => said.push(text),
   writeLine: () => {},
 }));
+/** Whether a migration is slow to write down that it is done. */
+let slowToSayDone = false;
+vi.mock('../src/migration/journal.ts', async (original) => {
+  const journal = await original<typeof import('../src/migration/journal.ts')>();
+  return {
+    ...journal,
+    async writeJournal(path: string, content: MigrationJournal) {
+      if (slowToSayDone && content.state === 'done') await wait(200);
+      return journal.writeJournal(path, content);
+    },
+  };
+});
 beforeEach(() => {
   said.length = 0;
+  slowToSayDone = false;
 });
 
 /** A store that takes its first write and then cannot be asked any more, until it comes back. */
@@ -136,10 +150,12 @@ test('a journal that is none of ours is no interrupted migration', async () => {
 });
 
 test('two at once: the second waits, and finds it done', async () => {
+  slowToSayDone = true;
   const cwd = await folderWith('A=1\n');
   const store = memoryProvider();
-  const results = await Promise.allSettled([run(cwd, store), run(cwd, store)]);
-  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+  const results = await Promise.all([run(cwd, store), run(cwd, store)]);
+  expect(results.map(({ written }) => written).sort()).toEqual([0, 1]);
+  expect(said.filter((text) => text.includes('interrupted'))).toEqual([]);
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
   expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
 });

@@ -12,6 +12,11 @@ export interface EditDotenvFileOptions {
   readonly signal?: AbortSignal;
   /** How long to wait for another writer, in milliseconds. Default 2500. */
   readonly timeout?: number;
+  /**
+   * Called last, changed or not, when the file is as it shall be and its lock is still held. What it
+   * throws is passed on, and the file stays as it is by then.
+   */
+  readonly afterwards?: () => Promise<void>;
 }
 
 /**
@@ -38,12 +43,17 @@ export interface EditDotenvFileOptions {
 export function editDotenvFile(
   path: string,
   edit: (content: Buffer | undefined) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
-  { signal = new AbortController().signal, timeout = 2_500 }: EditDotenvFileOptions = {},
+  {
+    signal = new AbortController().signal,
+    timeout = 2_500,
+    afterwards = async () => {},
+  }: EditDotenvFileOptions = {},
 ): Promise<boolean> {
   const end = performance.now() + timeout;
   return editFile({ path: resolve(path), shown: path, provider: 'dotenv' }, edit, {
     limit: sizeLimit,
     signal,
+    afterwards,
     timeLeft: () => end - performance.now(),
   });
 }

@@ -66,6 +66,16 @@ describe('editDotenvFile', () => {
     expect((await stat(path)).ino).toBe(ino);
   });
 
+  test('holds the lock while it is told what comes afterwards, changed or not', async () => {
+    const found: unknown[] = [];
+    const afterwards = async () => void found.push(await read(), await readdir(folder));
+    expect(await editDotenvFile(path, () => Buffer.from('A=1\n'), { afterwards })).toBe(true);
+    expect(await editDotenvFile(path, () => undefined, { afterwards })).toBe(false);
+    const held = ['A=1\n', ['.env', '.env.keyfall-lock']];
+    expect(found).toEqual([...held, ...held]);
+    expect(await readdir(folder)).toEqual(['.env']);
+  });
+
   test('passes on what the edit throws, and leaves nothing behind', async () => {
     await writeFile(path, 'A=1\n');
     const refusal = new SecretError('ERR_SECRET_CONFLICT', 'the plan was made from other content');

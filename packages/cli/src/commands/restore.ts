@@ -73,18 +73,21 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
       planUndoing(journal, values, target),
     );
     if (!options.yes) await confirm(questionOf(undoing, file, target));
-    await holding(isOfStores ? 'keyfall-migration' : source, async (now) => {
-      await waitingFor('undoing', () => undo(target, undoing));
-      if (backup === undefined) return undefined;
-      // edits since then are not lost
-      if (now !== undefined && !now.equals(backup.bytes)) {
-        const later = await freePath(`${source}.backup`, new Date(), journalPath);
-        await backUp(later, now);
-        notice(`what ${file} held until now is in ${printable(later)}.`);
-      }
-      return backup.bytes;
-    });
-    await writeJournal(journalFile, { ...journal, state: 'restored' });
+    await holding(
+      isOfStores ? 'keyfall-migration' : source,
+      async (now) => {
+        await waitingFor('undoing', () => undo(target, undoing));
+        if (backup === undefined) return undefined;
+        // edits since then are not lost
+        if (now !== undefined && !now.equals(backup.bytes)) {
+          const later = await freePath(`${source}.backup`, new Date(), journalPath);
+          await backUp(later, now);
+          notice(`what ${file} held until now is in ${printable(later)}.`);
+        }
+        return backup.bytes;
+      },
+      () => writeJournal(journalFile, { ...journal, state: 'restored' }),
+    );
     tell(undoing, file, target);
     const { removed, broughtBack, changed, lost } = undoing;
     if (options.json)

@@ -78,11 +78,13 @@ export function changedMeanwhile(file: string): SecretError {
  *
  * @param file - it need not be there
  * @param work - is given its content, and returns the new one; `undefined` leaves it as it is
+ * @param afterwards - is called when that is done, before others may go on
  * @throws as {@link replaceFile}; `ERR_SECRET_UNAVAILABLE` if somebody else is at work there
  */
 export async function holding(
   file: string,
   work: (bytes: Buffer | undefined) => Promise<Uint8Array | undefined>,
+  afterwards: () => Promise<void>,
 ): Promise<void> {
   let isSecond = false;
   await editDotenvFile(
@@ -93,7 +95,7 @@ export async function holding(
       isSecond = true;
       return work(bytes);
     },
-    { timeout: 10_000 },
+    { timeout: 10_000, afterwards },
   );
 }
 

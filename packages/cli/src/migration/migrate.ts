@@ -133,18 +133,22 @@ export async function migrate(
   const progress = showProgress(draft.edited === undefined ? 3 : 4);
   let done: Done | undefined;
   try {
-    await holding(subjectOf(source), async (bytes) => {
-      if (source.kind === 'file' && !bytes?.equals(source.bytes))
-        throw changedMeanwhile(source.path);
-      const carriedOut = await carryOut(draft, source, target, options, progress);
-      draft = carriedOut.draft;
-      if (carriedOut.record === undefined) return undefined;
-      done = carriedOut;
-      if (draft.edited === undefined) return undefined;
-      progress.step(`Editing ${source.label}`);
-      return Buffer.from(draft.edited);
-    });
-    if (done !== undefined) await done.journal('done');
+    await holding(
+      subjectOf(source),
+      async (bytes) => {
+        if (source.kind === 'file' && !bytes?.equals(source.bytes))
+          throw changedMeanwhile(source.path);
+        const carriedOut = await carryOut(draft, source, target, options, progress);
+        draft = carriedOut.draft;
+        if (carriedOut.record === undefined) return undefined;
+        done = carriedOut;
+        if (draft.edited === undefined) return undefined;
+        progress.step(`Editing ${source.label}`);
+        return Buffer.from(draft.edited);
+      },
+      // before others take what is not done yet for a migration that was interrupted
+      async () => done?.journal('done'),
+    );
   } finally {
     progress.end();
   }

@@ -11,6 +11,8 @@ import { problem, readBytes, type StoreFile } from './store-file.ts';
 export interface EditFileOptions extends Pick<ReadContext, 'signal' | 'timeLeft'> {
   /** A larger file is neither read nor written. Bytes. */
   readonly limit: number;
+  /** Called last, when the file is as it shall be and nobody else may write it yet. */
+  readonly afterwards?: () => Promise<void>;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function editFile(
     bytes: Buffer | undefined,
     real: string,
   ) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
-  { limit, ...context }: EditFileOptions,
+  { limit, afterwards, ...context }: EditFileOptions,
 ): Promise<boolean> {
   // Why it cannot be read comes before why it cannot be locked.
   await readBytes(file, limit);
@@ -41,15 +43,17 @@ export async function editFile(
     for (let attempt = 0; attempt < 5; attempt++) {
       const before = await readBytes(file, limit);
       const after = await edit(before, real);
-      if (after === undefined || same(before, after)) return false;
-      if (after.byteLength > limit)
+      const isToChange = after !== undefined && !same(before, after);
+      if (isToChange && after.byteLength > limit)
         throw problem(
           file,
           'ERR_SECRET_UNSUPPORTED',
           `would be larger than ${limit / 1024 / 1024} MiB`,
         );
       const isUnchanged = async () => same(before, await readBytes(file, limit));
-      if (await replaceFile(file, real, after, isUnchanged)) return true;
+      if (isToChange && !(await replaceFile(file, real, after, isUnchanged))) continue;
+      await afterwards?.();
+      return isToChange;
     }
   } finally {
     await unlock();

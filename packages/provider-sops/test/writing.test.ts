@@ -265,7 +265,7 @@ test('the last name of a group takes the group with it', async () => {
 /** Names none of which is a group of others, and many of which share one. */
 const related = fc.constantFrom('k', 'l', 'h.a', 'h.b', 'h.i.a', 'h.i.b', 'h.j.a', 'g.a', 'g.i.a');
 const texts = fc.constantFrom('', 'one line', 'two\nlines\n', '# no comment', '17');
-const changesOf = (text: fc.Arbitrary<string | null>) =>
+const changesOf = <Text>(text: fc.Arbitrary<Text>) =>
   fc.uniqueArray(fc.tuple(related, text), { selector: ([name]) => name, maxLength: 6 });
 
 test.each(['yaml', 'json', 'env', 'ini'])(

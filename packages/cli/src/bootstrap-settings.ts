@@ -52,7 +52,10 @@ export function withoutBootstrapSettings(provider: SecretProvider): SecretProvid
     ...provider,
     async read(names, context): Promise<SecretBatch> {
       const batch = await provider.read(names, context);
-      const entries = new Map([...batch.entries].filter(([name]) => !bootstrapNames.has(name)));
+      const ours = [...bootstrapNames].filter((name) => batch.entries.has(name));
+      if (ours.length === 0) return batch;
+      const entries = new Map(batch.entries);
+      for (const name of ours) entries.delete(name);
       return { ...batch, entries };
     },
     ...(provider.list && {

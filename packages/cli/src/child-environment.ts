@@ -104,7 +104,7 @@ export function assertFitsEnvironment(
     'Store it in a text form such as base64, or choose the names with --only.',
   );
   refuse(
-    [...values].filter(([, value]) => /\p{Surrogate}/u.test(value)).map(([name]) => name),
+    [...values].filter(([, value]) => !value.isWellFormed()).map(([name]) => name),
     'holds half a surrogate pair, which is no text',
     'Store it in a text form such as base64, or choose the names with --only.',
   );

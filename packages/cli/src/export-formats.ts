@@ -95,7 +95,7 @@ export async function formatSecrets(
   assertHeld(
     format,
     sorted,
-    (name, value) => !/\p{Surrogate}/u.test(name + value),
+    (name, value) => (name + value).isWellFormed(),
     'holds half a surrogate pair, which is no text',
   );
   return formatters[format](sorted, named);

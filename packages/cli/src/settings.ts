@@ -12,6 +12,7 @@ import {
   toMilliseconds,
 } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
+import { bootstrapNames } from './bootstrap-settings.ts';
 import { type ChainParts, type CliChain, openChain } from './cli-chain.ts';
 import { currentFolder, findConfig, shownFile } from './config/find-config.ts';
 import { oneCall } from './one-call.ts';
@@ -249,13 +250,16 @@ function readOnce(provider: SecretProvider): SecretProvider {
 
 type FileSettings = Readonly<Record<string, string>>;
 
-/** The `.env` file's content, Keyfall's own settings included. */
+/** Keyfall's own settings in the `.env` file. */
 async function readSettings(dotenv: SecretProvider): Promise<FileSettings> {
   const { entries } = await oneCall(dotenv, (context) => dotenv.read('all', context), {
     patience: 2_500,
   });
-  const settings: Record<string, string> = Object.create(null);
-  for (const [name, entry] of entries) if (!isSecretError(entry)) settings[name] = entry.value;
+  const settings: Record<string, string> = {};
+  for (const name of bootstrapNames) {
+    const entry = entries.get(name);
+    if (entry !== undefined && !isSecretError(entry)) settings[name] = entry.value;
+  }
   return settings;
 }
 

@@ -28,6 +28,8 @@ export interface Instant {
 export interface ReadAt extends Instant {
   /** Shortens every `ttl` by up to a tenth, so that a fleet started at once does not refresh at once. */
   readonly jitter: number;
+  /** How often everything had been forgotten before. */
+  readonly era: number;
 }
 
 /** One name as it was read. */
@@ -64,6 +66,7 @@ export class Memory {
   readonly #limits: MemoryLimits;
   readonly #names = new Map<string, Seen>();
   #whole: SeenWhole | undefined;
+  #era = 0;
   /** Monotonic time of the last read that the store refused as a whole. */
   #refusedAt = Number.NEGATIVE_INFINITY;
 
@@ -75,7 +78,12 @@ export class Memory {
   /** The moment at which a read begins. */
   now(): ReadAt {
     const jitter = 1 - Math.random() / 10;
-    return { monotonic: this.#clock.monotonic(), wall: this.#clock.wall(), jitter };
+    return {
+      monotonic: this.#clock.monotonic(),
+      wall: this.#clock.wall(),
+      jitter,
+      era: this.#era,
+    };
   }
 
   /** Milliseconds since `at`. */
@@ -120,12 +128,7 @@ export class Memory {
    * that were written aside.
    */
   forget(written: Iterable<string>): void {
-    const old = <T extends { readonly at: ReadAt }>(seen: T): T => ({
-      ...seen,
-      at: { ...seen.at, jitter: 0 },
-    });
-    for (const [name, seen] of this.#names) this.#names.set(name, old(seen));
-    this.#whole &&= old(this.#whole);
+    this.#era += 1;
     for (const name of written) {
       const seen = this.#names.get(name);
       // kept to tell whether a write without an answer changed it
@@ -149,16 +152,17 @@ export class Memory {
     this.#refusedAt = Math.max(this.#refusedAt, at.monotonic);
   }
 
-  /** What is known of `name`, and whether it may still be served. */
-  look(name: string): { readonly seen: Seen; readonly freshness: Freshness } | undefined {
+  /** What is known of `name`. */
+  seen(name: string): Seen | undefined {
+    const seen = this.#names.get(name);
     const whole = this.#whole;
-    const seen =
-      this.#names.get(name) ??
-      (whole &&
-        !whole.failed.has(name) && { record: undefined, at: whole.at, degraded: whole.degraded });
-    return seen
-      ? { seen, freshness: this.#freshness(seen.at, seen.record, seen.degraded) }
-      : undefined;
+    if (seen || !whole || whole.failed.has(name)) return seen;
+    return { record: undefined, at: whole.at, degraded: whole.degraded };
+  }
+
+  /** Whether it may still be served. */
+  freshness({ at, record, degraded }: Seen): Freshness {
+    return this.#freshness(at, record, degraded);
   }
 
   /**
@@ -212,7 +216,7 @@ export class Memory {
   ): Freshness {
     const { ttl, negativeTtl, staleWhileRevalidate } = this.#limits;
     const age = this.age(at);
-    if (at.jitter === 0) return 'gone';
+    if (at.era !== this.#era) return 'gone';
     if (record === undefined) return age < negativeTtl * at.jitter ? 'fresh' : 'gone';
     if (record !== 'held' && this.#expired(record, at)) return 'gone';
     // what another chain gave second-hand must not outlast its recovery by a whole ttl

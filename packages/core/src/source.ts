@@ -164,7 +164,7 @@ export class Source {
 
   /** Tells that a name was written; what was known of it must not be forgotten yet. */
   tellWritten(name: string, versionAfter: string | undefined): void {
-    const before = this.#memory.look(name)?.seen.record?.version;
+    const before = this.#memory.seen(name)?.record?.version;
     this.#options.notifier.change(this.provider, name, before, versionAfter);
     // the next read finds what has been told
     this.#memory.drop(name);
@@ -305,12 +305,13 @@ export class Source {
   }
 
   #recall(name: string): Answer | undefined {
-    const known = this.#memory.look(name);
-    if (known === undefined || known.freshness === 'gone') return undefined;
-    if (known.freshness === 'aging') this.#refresh([name]);
+    const seen = this.#memory.seen(name);
+    const freshness = seen && this.#memory.freshness(seen);
+    if (!seen || freshness === 'gone') return undefined;
+    if (freshness === 'aging') this.#refresh([name]);
     this.hits += 1;
-    const { record, at, degraded } = known.seen;
-    const freshFor = this.#memory.freshFor(known.seen);
+    const { record, at, degraded } = seen;
+    const freshFor = this.#memory.freshFor(seen);
     const age = this.#memory.age(at);
     if (record) return { kind: 'held', record, age, freshFor, degraded };
     const missingDocument = this.#memory.lookWhole()?.seen.missingDocument;
@@ -447,7 +448,7 @@ export class Source {
     const known = all ? [...this.#memory.names(), ...this.#failing.keys()] : asked;
     const names = new Set([...entries.keys(), ...known]);
     for (const name of names) {
-      const seen = this.#memory.look(name);
+      const seen = this.#memory.seen(name);
       const now = entries.get(name);
       if (isSecretError(now)) {
         this.#failing.delete(name); // the order is that of time
@@ -457,7 +458,7 @@ export class Source {
         continue;
       }
       this.#failing.delete(name);
-      const before = seen?.seen.record;
+      const before = seen?.record;
       if (seen && before?.value !== now?.value)
         this.#options.notifier.change(this.provider, name, before?.version, now?.version);
     }

@@ -201,7 +201,7 @@ export function namedSecrets(
       );
     if (value === '')
       throw unsupported(name, 'cannot be empty here', 'AWS takes no secret without content.');
-    if (/\p{Surrogate}/u.test(value ?? ''))
+    if (value?.isWellFormed() === false)
       throw unsupported(name, 'holds half a character', 'Secrets Manager stores UTF-8.');
     const size = Buffer.byteLength(value ?? '');
     if (size > sizeLimit)

@@ -189,7 +189,7 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
             'Use upper-case letters, digits and underscores.',
             key,
           );
-        if (/\p{Surrogate}/u.test(value ?? ''))
+        if (value?.isWellFormed() === false)
           throw unsupported(`the value for ${key} holds half a character`, 'Use UTF-8.', key);
         // Doppler would put another secret in its place
         if (value?.includes('${'))

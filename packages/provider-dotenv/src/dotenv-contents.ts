@@ -50,7 +50,10 @@ export async function readContents(
 
 /** The values of all files together; later files win. */
 export function merged(contents: readonly (Content | undefined)[]): Map<string, string> {
-  return new Map(contents.flatMap((content) => [...(content?.values ?? [])]));
+  const values = new Map<string, string>();
+  for (const content of contents)
+    for (const [name, value] of content?.values ?? []) values.set(name, value);
+  return values;
 }
 
 export function shownIn(sources: readonly Source[]): string {

@@ -97,7 +97,7 @@ export async function signed(
 }
 
 function refuseBroken(source: SopsSource, name: string, value: string): void {
-  if (!/\p{Surrogate}/u.test(name + value)) return;
+  if ((name + value).isWellFormed()) return;
   throw new SecretError(
     'ERR_SECRET_UNSUPPORTED',
     `${JSON.stringify(name)} or its value is not well-formed Unicode, which ${source.shown} cannot hold`,

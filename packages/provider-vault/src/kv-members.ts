@@ -48,7 +48,7 @@ export function sameMembers(
 
 /** A server replaces what is not well-formed Unicode. */
 function checkText(name: string, value: string, provider: string): void {
-  if (/\p{Surrogate}/u.test(name + value))
+  if (!(name + value).isWellFormed())
     throw new SecretError(
       'ERR_SECRET_UNSUPPORTED',
       `${JSON.stringify(name)} or its value is not well-formed Unicode, and the server would alter it`,

@@ -83,7 +83,8 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   let matcher: Matcher | undefined;
 
   function begin(): (chunk: Uint8Array, last: boolean) => Uint8Array[] {
-    const values = (matcher ??= createMatcher(minLength));
+    matcher ??= createMatcher(minLength);
+    const values = matcher;
     const next = values.begin(maskBytes);
     return (chunk, last) => {
       for (const value of added)

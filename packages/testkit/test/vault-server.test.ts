@@ -29,6 +29,13 @@ test('policies and tokens bind: a token may do what its policy says and no more'
   );
 });
 
+test('a server of somebody else on the port is not taken for ours', async () => {
+  const port = Number(new URL(server.address).port);
+  await expect(startVaultServer({ external: false, port })).rejects.toThrow(
+    'address already in use',
+  );
+});
+
 test('a paused server accepts and does not answer; it goes on after resume', async () => {
   await server.pause();
   const health = `${server.address}/v1/sys/health`;

@@ -61,10 +61,7 @@ const pristineNames: ReadonlySet<string> = new Set([
 export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEnvironment {
   const { inherited, secrets, preserveEnv = false, pristine = false } = options;
   const { passBootstrap = false, credentialVariables } = options;
-  assertFitsEnvironment(
-    new Map([...secrets].map(([name, { value }]) => [name, value])),
-    options.named,
-  );
+  assertFitsEnvironment(secrets, ({ value }) => value, options.named);
   // a null prototype, because a secret may be called __proto__
   const env: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(inherited)) {
@@ -86,36 +83,43 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
 
 /**
  * Makes sure that each secret can be an environment variable and is no danger as one.
+ *
+ * @param valueOf - the value of a secret
  * @throws `ERR_SECRET_CONFIG` naming those that cannot
  */
-export function assertFitsEnvironment(
-  values: ReadonlyMap<string, string>,
+export function assertFitsEnvironment<Secret>(
+  secrets: ReadonlyMap<string, Secret>,
+  valueOf: (secret: Secret) => string,
   named: ReadonlySet<string> = new Set(),
 ): void {
-  const names = [...values.keys()];
+  const refuse = (
+    isWrong: (name: string, value: string) => boolean,
+    why: string,
+    hint: string,
+  ): void => {
+    const wrong: string[] = [];
+    for (const [name, secret] of secrets) if (isWrong(name, valueOf(secret))) wrong.push(name);
+    if (wrong.length > 0)
+      throw new SecretError('ERR_SECRET_CONFIG', `${listNames(wrong.sort())} ${why}`, { hint });
+  };
   refuse(
-    names.filter((name) => name === '' || /[=\0]/.test(name)),
+    (name) => name === '' || /[=\0]/.test(name),
     'cannot be the name of an environment variable',
     'Rename it in its store, or choose the names with --only.',
   );
   refuse(
-    [...values].filter(([, value]) => value.includes('\0')).map(([name]) => name),
+    (_, value) => value.includes('\0'),
     'holds a NUL character, which no environment variable can hold',
     'Store it in a text form such as base64, or choose the names with --only.',
   );
   refuse(
-    [...values].filter(([, value]) => !value.isWellFormed()).map(([name]) => name),
+    (_, value) => !value.isWellFormed(),
     'holds half a surrogate pair, which is no text',
     'Store it in a text form such as base64, or choose the names with --only.',
   );
   refuse(
-    names.filter((name) => takesOver(name) && !named.has(name)),
+    (name) => takesOver(name) && !named.has(name),
     'could take over the program that is started',
     'Remove it from its store, or name all that you want with --only.',
   );
-}
-
-function refuse(names: readonly string[], why: string, hint: string): void {
-  if (names.length > 0)
-    throw new SecretError('ERR_SECRET_CONFIG', `${listNames([...names].sort())} ${why}`, { hint });
 }

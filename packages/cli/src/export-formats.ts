@@ -42,12 +42,12 @@ const formatters: Readonly<Record<ExportFormat, Formatter>> = {
     });
   },
   shell: (values, named) => {
-    assertFitsEnvironment(values, named);
+    assertFitsEnvironment(values, (value) => value, named);
     assertHeld('shell', values, (name) => isIdentifier(name), 'is no name that a shell can export');
     return lines(values, (name, value) => `export ${name}='${value.replaceAll("'", "'\\''")}'`);
   },
   docker: (values, named) => {
-    assertFitsEnvironment(values, named);
+    assertFitsEnvironment(values, (value) => value, named);
     assertHeld(
       'docker',
       values,
@@ -65,7 +65,7 @@ const formatters: Readonly<Record<ExportFormat, Formatter>> = {
     return lines(values, (name, value) => `${name}=${value}`);
   },
   github: (values, named) => {
-    assertFitsEnvironment(values, named);
+    assertFitsEnvironment(values, (value) => value, named);
     assertHeld(
       'github',
       values,

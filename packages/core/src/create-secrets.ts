@@ -234,8 +234,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
   async function readAll({ signal }: ReadContext): Promise<SecretBatch> {
     const { held, degraded, revisions } = await resolveAll(signal);
     const revision = target && revisions.get(target);
+    const entries = new Map<string, SecretRecord>();
+    for (const [name, found] of held) entries.set(name, attributed(found));
     return {
-      entries: new Map([...held].map(([name, found]) => [name, attributed(found)])),
+      entries,
       complete: true,
       ...(revision !== undefined && { revision }),
       ...(degraded !== undefined && { degraded }),

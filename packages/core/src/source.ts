@@ -20,6 +20,7 @@ import type {
   SecretBatch,
   SecretChanges,
   SecretProvider,
+  SecretRecord,
   WriteReceipt,
 } from './secret-provider.ts';
 import type { ProviderStatus } from './secrets.ts';
@@ -446,22 +447,23 @@ export class Source {
   #tellChanges(asked: readonly string[] | 'all', { complete, entries }: SecretBatch): void {
     const all = complete || asked === 'all';
     const known = all ? [...this.#memory.names(), ...this.#failing.keys()] : asked;
-    const names = new Set([...entries.keys(), ...known]);
-    for (const name of names) {
-      const seen = this.#memory.seen(name);
-      const now = entries.get(name);
-      if (isSecretError(now)) {
-        this.#failing.delete(name); // the order is that of time
-        this.#failing.set(name, { error: now, since: this.#memory.now().monotonic });
-        const [oldest] = this.#failing.keys();
-        if (this.#failing.size > mostFailing && oldest !== undefined) this.#failing.delete(oldest);
-        continue;
-      }
-      this.#failing.delete(name);
-      const before = seen?.record;
-      if (seen && before?.value !== now?.value)
-        this.#options.notifier.change(this.provider, name, before?.version, now?.version);
+    for (const [name, now] of entries) this.#tellChange(name, now);
+    for (const name of new Set(known)) if (!entries.has(name)) this.#tellChange(name, undefined);
+  }
+
+  #tellChange(name: string, now: SecretRecord | SecretError | undefined): void {
+    this.#failing.delete(name);
+    if (isSecretError(now)) {
+      // at the end: the order is that of time
+      this.#failing.set(name, { error: now, since: this.#memory.now().monotonic });
+      const [oldest] = this.#failing.keys();
+      if (this.#failing.size > mostFailing && oldest !== undefined) this.#failing.delete(oldest);
+      return;
     }
+    const seen = this.#memory.seen(name);
+    const before = seen?.record;
+    if (seen && before?.value !== now?.value)
+      this.#options.notifier.change(this.provider, name, before?.version, now?.version);
   }
 
   /** One refresh or probe, unless a read is under way already. */

@@ -3,7 +3,7 @@
  */
 import { SecretError } from '@keyfall/core';
 import { decodeText, problem, readBytes, type StoreFile } from '@keyfall/core/files';
-import { loadParse } from './parse-dotenv.ts';
+import { loadParse, type Values } from './parse-dotenv.ts';
 
 /** Larger files are refused: no `.env` is so large, and a log or an image named by mistake is. Bytes. */
 export const sizeLimit: number = 8 * 1024 * 1024;
@@ -17,7 +17,7 @@ export interface Source extends StoreFile {
 export interface Content {
   readonly bytes: Buffer;
   readonly text: string;
-  readonly values: ReadonlyMap<string, string>;
+  readonly values: Values;
 }
 
 export async function readContents(
@@ -49,11 +49,10 @@ export async function readContents(
 }
 
 /** The values of all files together; later files win. */
-export function merged(contents: readonly (Content | undefined)[]): Map<string, string> {
-  const values = new Map<string, string>();
-  for (const content of contents)
-    for (const [name, value] of content?.values ?? []) values.set(name, value);
-  return values;
+export function merged(contents: readonly (Content | undefined)[]): Values {
+  const [first = new Map(), ...others] = contents.flatMap((content) => content?.values ?? []);
+  if (others.length === 0) return first;
+  return new Map([first, ...others].flatMap((values) => [...values]));
 }
 
 export function shownIn(sources: readonly Source[]): string {

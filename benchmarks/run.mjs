@@ -1,5 +1,6 @@
 // `keyfall run`: what it adds to the program that it starts, beside the least that a Node script needs for
-// the same (read the .env or Vault, spawn); and how fast `--redact` lets text through. The command is the
+// the same (read the .env or Vault, spawn): Vault by fetch, as one would write it, and by node:http, which
+// is the floor; and how fast `--redact` lets text through. The command is the
 // one that is published (npm run build first); another Node is measured by NODE=/path/to/node. Interleaved
 // rounds, medians; CPU times of all processes too, since the clock of a busy machine says little.
 import { spawnSync } from 'node:child_process';
@@ -46,14 +47,16 @@ function compare(commands, options) {
   return medians;
 }
 
-function report(what, { nothing, minimal, ours }) {
-  for (const kind of ['clock', 'cpu']) {
-    const [floor, script, run] = [nothing, minimal, ours].map((times) => times[kind]);
-    const ratio = (run - floor) / (script - floor);
-    console.log(
-      `${what}, ${kind}: program ${floor.toFixed(0)} ms, minimal ${script.toFixed(0)} ms, run ${run.toFixed(0)} ms, ratio of what is added ${ratio.toFixed(2)}`,
-    );
-  }
+function report(what, { nothing, ours, ...scripts }) {
+  for (const kind of ['clock', 'cpu'])
+    for (const [name, script] of Object.entries(scripts)) {
+      const ratio = (ours[kind] - nothing[kind]) / (script[kind] - nothing[kind]);
+      const shown = { program: nothing, [name]: script, run: ours };
+      const times = Object.entries(shown).map(([of, time]) => `${of} ${time[kind].toFixed(0)} ms`);
+      console.log(
+        `${what}, ${kind}: ${times.join(', ')}, ratio of what is added ${ratio.toFixed(2)}`,
+      );
+    }
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'keyfall-run-'));
@@ -62,13 +65,14 @@ try {
   const values = Array.from({ length: 50 }, () => randomBytes(16).toString('hex'));
   const dotenv = values.map((value, index) => `NAME_${index}=${value}\n`).join('');
   writeFileSync(join(folder, '.env'), dotenv, { mode: 0o600 });
-  const commands = (kind) => ({
+  const minimal = (kind) => [node, here('run/minimal.mjs'), kind, '/usr/bin/true'];
+  const commands = (scripts) => ({
     nothing: ['/usr/bin/true'],
-    minimal: [node, here('run/minimal.mjs'), kind, '/usr/bin/true'],
+    ...scripts,
     ours: [...keyfall, 'run', '--', '/usr/bin/true'],
   });
   const env = { PATH: process.env.PATH, HOME: folder };
-  report('.env', compare(commands('dotenv'), { cwd: folder, env }));
+  report('.env', compare(commands({ script: minimal('dotenv') }), { cwd: folder, env }));
 
   const mount = await server.mountKv({ version: 2 });
   const data = Object.fromEntries(values.map((value, index) => [`NAME_${index}`, value]));
@@ -77,7 +81,11 @@ try {
     ...{ USE_VAULT: 'true', VAULT_ADDR: server.address, VAULT_TOKEN: server.token },
     ...{ VAULT_MOUNT_POINT: mount, VAULT_SECRET_PATH: 'shop' },
   };
-  report('Vault', compare(commands('vault'), { cwd: folder, env: { ...env, ...vault } }));
+  const scripts = {
+    'script with fetch': minimal('vault-fetch'),
+    'with node:http': minimal('vault'),
+  };
+  report('Vault', compare(commands(scripts), { cwd: folder, env: { ...env, ...vault } }));
 
   // 200 MB of log lines, one in 50 of which holds a value
   const line = '2026-11-24T18:00:00.000Z GET /api/v1/users 200 12ms the connection was closed ';

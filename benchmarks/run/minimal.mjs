@@ -9,11 +9,13 @@ async function secrets() {
     const { parse } = await import('dotenv');
     return parse(readFileSync('.env'));
   }
-  const { get } = await import('node:http');
   const { VAULT_ADDR, VAULT_TOKEN, VAULT_MOUNT_POINT, VAULT_SECRET_PATH } = process.env;
   const url = `${VAULT_ADDR}/v1/${VAULT_MOUNT_POINT}/data/${VAULT_SECRET_PATH}`;
+  const headers = { 'X-Vault-Token': VAULT_TOKEN };
+  if (kind === 'vault-fetch') return (await (await fetch(url, { headers })).json()).data.data;
+  const { get } = await import('node:http');
   const response = await new Promise((resolve, reject) => {
-    get(url, { headers: { 'X-Vault-Token': VAULT_TOKEN } }, resolve).on('error', reject);
+    get(url, { headers }, resolve).on('error', reject);
   });
   const chunks = [];
   for await (const chunk of response) chunks.push(chunk);

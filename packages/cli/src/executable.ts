@@ -88,12 +88,15 @@ export function kindOf(path: string, scripts = 2): 'program' | 'broken' | 'unkno
 
 /** Whether a file is of the same kind as Node itself: format, word size and processor of ELF or Mach-O. */
 function isForUs(start: Buffer): boolean {
-  const ours = bytesOf(process.execPath, 0, 20);
+  ours ??= bytesOf(process.execPath, 0, 20);
   return (
     ours.subarray(0, 6).equals(start.subarray(0, 6)) &&
     ours.subarray(18, 20).equals(start.subarray(18, 20))
   );
 }
+
+/** How the file of Node itself begins. */
+let ours: Buffer | undefined;
 
 const elf = Buffer.from('\x7fELF', 'latin1');
 
@@ -153,6 +156,6 @@ function bytesOf(path: string, position: number, length: number): Buffer {
 
 /** Far below every system's limit for arguments and environment together (E2BIG). */
 function isSmall(args: readonly string[], env: Readonly<Record<string, string>>): boolean {
-  const texts = [...args, ...Object.entries(env).flat()];
+  const texts = [...args, ...Object.keys(env), ...Object.values(env)];
   return texts.reduce((bytes, text) => bytes + Buffer.byteLength(text) + 16, 0) < 100_000;
 }

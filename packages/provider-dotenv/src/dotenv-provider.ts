@@ -12,7 +12,6 @@ import {
 } from '@keyfall/core';
 import { watchFiles } from '@keyfall/core/files';
 import { merged, readContents, type Source, shownIn } from './dotenv-contents.ts';
-import { expandValues } from './expand-dotenv.ts';
 import { exposureOf } from './exposure.ts';
 import { revisionOf } from './revision.ts';
 
@@ -83,13 +82,13 @@ export function dotenvProvider(given: DotenvProviderOptions = {}): SecretProvide
         if (contents[index] !== undefined) await warnOfExposure(source, warn);
       const raw = merged(contents);
       const entries = new Map<string, SecretRecord>();
-      for (const [key, value] of expand ? expandValues(raw, name) : raw)
-        entries.set(key, { value });
+      const values = expand ? (await import('./expand-dotenv.ts')).expandValues(raw, name) : raw;
+      for (const [key, value] of values) entries.set(key, { value });
       return { entries, complete: true, revision };
     },
 
     async write(changes, context): Promise<WriteReceipt> {
-      // imported here and for a check below: what only reads has no use for it
+      // imported here, and so what expands and checks: what only reads has no use for it
       const { writeOnce } = await import('./write-dotenv.ts');
       const conditional = changes.ifRevision !== undefined;
       // Another program may change a file in between, as an editor does: then once more, on what

@@ -84,12 +84,12 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
 /**
  * Makes sure that each secret can be an environment variable and is no danger as one.
  *
- * @param valueOf - the value of a secret
+ * @param textOf - the value of a secret
  * @throws `ERR_SECRET_CONFIG` naming those that cannot
  */
 export function assertFitsEnvironment<Secret>(
   secrets: ReadonlyMap<string, Secret>,
-  valueOf: (secret: Secret) => string,
+  textOf: (secret: Secret) => string,
   named: ReadonlySet<string> = new Set(),
 ): void {
   const refuse = (
@@ -98,7 +98,7 @@ export function assertFitsEnvironment<Secret>(
     hint: string,
   ): void => {
     const wrong: string[] = [];
-    for (const [name, secret] of secrets) if (isWrong(name, valueOf(secret))) wrong.push(name);
+    for (const [name, secret] of secrets) if (isWrong(name, textOf(secret))) wrong.push(name);
     if (wrong.length > 0)
       throw new SecretError('ERR_SECRET_CONFIG', `${listNames(wrong.sort())} ${why}`, { hint });
   };

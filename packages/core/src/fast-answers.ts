@@ -17,7 +17,8 @@ export class FastAnswers {
   readonly #values = new Map<string, { readonly value: string; readonly source: Counted }>();
   /** How often all were let go. */
   clears = 0;
-  #used = false;
+  /** All hits when last looked at: whether there were more since tells an idle application. */
+  #hitsBefore = 0;
   #cancel: (() => void) | undefined;
   /** When the first answer ends, by either clock. */
   #monotonicEnd = 0;
@@ -28,7 +29,6 @@ export class FastAnswers {
   }
 
   get(name: string): string | undefined {
-    this.#used = true;
     const kept = this.#values.get(name);
     if (kept === undefined) return undefined;
     kept.source.hits += 1;
@@ -59,8 +59,10 @@ export class FastAnswers {
     const over =
       this.#clock.monotonic() + tick >= this.#monotonicEnd ||
       this.#clock.wall() + tick >= this.#wallEnd;
-    if (over || !this.#used) this.clear();
-    this.#used = false;
+    let hits = 0;
+    for (const { source } of this.#values.values()) hits += source.hits;
+    if (over || hits === this.#hitsBefore) this.clear();
+    this.#hitsBefore = hits;
     if (this.#values.size > 0) this.#cancel = this.#clock.schedule(this.#onTick, tick, true);
   };
 }

@@ -2,14 +2,7 @@
  * A provider asked directly, where a command means what the chain does not hand on: its checks, its
  * history. The chain's time limits and its manners hold here too.
  */
-import {
-  isSecretError,
-  type ReadContext,
-  SecretError,
-  type SecretProvider,
-  systemClock,
-} from '@keyfall/core';
-import { errnoCode } from './report-error.ts';
+import { limitedCall, type ReadContext, type SecretProvider, systemClock } from '@keyfall/core';
 import { notice } from './terminal.ts';
 
 /** How it is asked. */
@@ -23,47 +16,21 @@ export interface OneCallOptions {
 /**
  * What `work` answers about the provider.
  *
- * @throws `ERR_SECRET_UNAVAILABLE` if it does not answer in time; the `SecretError` that `work` throws;
- *   in place of anything else, whose text may hold a value, one that says its kind
+ * @throws as `limitedCall` of core
  */
-export async function oneCall<Result>(
+export function oneCall<Result>(
   provider: SecretProvider,
   work: (context: ReadContext) => Promise<Result>,
   { silent = false, patience = 10_000 }: OneCallOptions = {},
 ): Promise<Result> {
-  const limit = Math.max(patience, provider.timeout ?? 0);
-  const end = systemClock.monotonic() + limit;
-  const controller = new AbortController();
   const told = new Set<string>();
-  const context: ReadContext = {
-    signal: controller.signal,
-    timeLeft: () => Math.max(0, end - systemClock.monotonic()),
+  return limitedCall(work, {
+    clock: systemClock,
+    limit: Math.max(patience, provider.timeout ?? 0),
+    provider: provider.name,
     warn(message) {
       if (!silent && !told.has(message)) notice(`${provider.name}: ${message}`);
       told.add(message);
     },
-  };
-  // a timer that keeps the process alive, for a provider that waits for nothing
-  let cancel = (): void => {};
-  const expired = new Promise<never>((_, reject) => {
-    cancel = systemClock.schedule(() => {
-      reject(
-        new SecretError('ERR_SECRET_UNAVAILABLE', `${provider.name} did not answer in time`, {
-          provider: provider.name,
-        }),
-      );
-      controller.abort();
-    }, limit);
   });
-  try {
-    return await Promise.race([work(context), expired]);
-  } catch (error) {
-    if (isSecretError(error)) throw error;
-    const kind = errnoCode(error) ?? (error instanceof Error ? error.constructor.name : 'no Error');
-    throw new SecretError('ERR_SECRET_INVALID', `${provider.name} failed with ${kind}`, {
-      provider: provider.name,
-    });
-  } finally {
-    cancel();
-  }
 }

@@ -11,6 +11,8 @@ export { envProvider } from './env-provider.ts';
 export type { SecretsEvent, SecretsEvents, SecretsEventType } from './events.ts';
 export { failedCheck } from './failed-check.ts';
 export { labelOf } from './label.ts';
+export type { CallBounds } from './limited-call.ts';
+export { limitedCall } from './limited-call.ts';
 export type { LoadOptions } from './load.ts';
 export type { MemoryProviderOptions } from './memory-provider.ts';
 export { memoryProvider } from './memory-provider.ts';

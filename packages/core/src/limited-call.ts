@@ -8,26 +8,40 @@ import { onAbort } from './on-abort.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
 import type { ReadContext } from './secret-provider.ts';
 
-/** What bounds a call. */
-export interface Bounds {
+/** What bounds a {@link limitedCall}. */
+export interface CallBounds {
+  /** `systemClock`, or a test's. */
   readonly clock: Clock;
   /** Milliseconds. */
   readonly limit: number;
+  /** Ends the call. */
   readonly signal?: AbortSignal | undefined;
   /** Whom the work asks, for the errors. */
   readonly provider: string;
+  /** Is told what the user should know. Default: nobody. */
   readonly warn?: (message: string) => void;
 }
 
 /**
- * Runs `work` inside its bounds.
+ * Runs `work`, which asks a provider or is one's own call of a store, inside its bounds: nobody waits
+ * longer, whether it honours the signal that it is given or not. The chain does so with every call; this is
+ * for who asks a provider without one.
  *
+ * @returns what `work` returns
  * @throws `ERR_SECRET_UNAVAILABLE` when the time is over; the signal's reason if that is a
  *   `SecretError`, else `ERR_SECRET_ABORTED`, when it fires; what `work` threw, as a `SecretError`
+ * @example
+ * ```ts
+ * import { limitedCall, memoryProvider, systemClock } from '@keyfall/core';
+ *
+ * const provider = memoryProvider({ TOKEN: 'value' });
+ * const bounds = { clock: systemClock, limit: 2_500, provider: provider.name };
+ * const { entries } = await limitedCall((context) => provider.read('all', context), bounds);
+ * ```
  */
 export async function limitedCall<Result>(
   work: (context: ReadContext) => Promise<Result>,
-  { clock, limit, signal, provider, warn = () => {} }: Bounds,
+  { clock, limit, signal, provider, warn = () => {} }: CallBounds,
 ): Promise<Result> {
   if (signal?.aborted) throw abortReason(signal, provider);
   const controller = new AbortController();

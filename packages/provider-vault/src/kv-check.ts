@@ -218,7 +218,7 @@ async function meant(
   const name = path.slice(start);
   const found: string[] = [];
   try {
-    for await (const key of listFolder(client, mount, folder, 500, () => context)) {
+    for await (const key of listFolder(client, mount, folder, 500, (work) => work(context))) {
       found.push(key);
       if (found.length === 5_000) break;
     }

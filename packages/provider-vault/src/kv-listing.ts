@@ -6,6 +6,9 @@ import { type ReadContext, SecretError } from '@keyfall/core';
 import type { KvMount } from './kv-mount.ts';
 import type { VaultClient } from './vault-client.ts';
 
+/** Does the work of one page in a context of its own, or in one for all. */
+type Bounded = <Result>(work: (context: ReadContext) => Promise<Result>) => Promise<Result>;
+
 /**
  * What a folder holds, in the server's order: `dev`, and `team/` for a folder. Empty for one that
  * holds nothing or is not there. A document whose newest version is deleted is among them.
@@ -18,22 +21,20 @@ export async function* listFolder(
   mount: KvMount,
   folder: string,
   pageSize: number,
-  contextOfPage: () => ReadContext,
+  bounded: Bounded,
 ): AsyncGenerator<string, void, undefined> {
-  const kv = await mount.version(contextOfPage());
+  const kv = await bounded((context) => mount.version(context));
   const shown = mount.shown(kv, folder, 'metadata');
   for (let after = ''; ; ) {
     const page = `&after=${encodeURIComponent(after)}&limit=${pageSize}`;
-    const outcome = await client.ask(
-      {
-        verb: 'read',
-        // a GET: not every proxy lets the verb LIST through
-        path: `${mount.encoded(kv, folder, 'metadata')}/?list=true${page}`,
-        place: mount.shown(1, folder),
-        ifDenied: `Its policy needs the capability "list" on ${shown}.`,
-      },
-      contextOfPage(),
-    );
+    const question = {
+      verb: 'read',
+      // a GET: not every proxy lets the verb LIST through
+      path: `${mount.encoded(kv, folder, 'metadata')}/?list=true${page}`,
+      place: mount.shown(1, folder),
+      ifDenied: `Its policy needs the capability "list" on ${shown}.`,
+    } as const;
+    const outcome = await bounded((context) => client.ask(question, context));
     if (outcome.kind === 'missing') return;
     const data = outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined;
     const keys = (data as { keys?: unknown } | null | undefined)?.keys;

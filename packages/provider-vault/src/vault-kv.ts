@@ -2,7 +2,7 @@
  * What a KV engine can do and no other store: versions, their deletion and return, notes, folders.
  * For scripts and tools beside a chain; an application reads its secrets through `vaultProvider`.
  */
-import { type ReadContext, SecretError } from '@keyfall/core';
+import { limitedCall, type ReadContext, SecretError, systemClock } from '@keyfall/core';
 import { type KvDocument, kvDocument } from './kv-document.ts';
 import { listFolder } from './kv-listing.ts';
 import { mergePatch } from './kv-members.ts';
@@ -142,16 +142,24 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
     onWarning(`${provider}: ${message}`);
   };
 
-  const contextOf = ({ signal }: VaultCallOptions): ReadContext => {
-    const end = performance.now() + timeout;
+  /** Does the work of one call within its time. */
+  function bounded<Result>(
+    { signal }: VaultCallOptions,
+    work: (context: ReadContext) => Promise<Result>,
+  ): Promise<Result> {
     const unchecked = uncheckedCertificate(settings);
     if (unchecked !== undefined) warn(unchecked);
-    return {
-      signal: signal ?? new AbortController().signal,
-      timeLeft: () => Math.max(0, end - performance.now()),
+    const end = performance.now() + timeout;
+    const timeLeft = (): number => Math.max(0, end - performance.now());
+    return limitedCall((context) => work({ ...context, timeLeft }), {
+      clock: systemClock,
+      // a request that gets no answer says more of it, and so ends first; a file may never be read
+      limit: timeout + 250,
+      signal,
+      provider,
       warn,
-    };
-  };
+    });
+  }
 
   function document(path: string): VaultDocument {
     checkPath(path, provider);
@@ -159,35 +167,36 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
     const { place } = store;
 
     /** A change that is the same when it is made twice, so that an answer which was lost is no doubt. */
-    async function change(
+    const change = (
       verb: 'write' | 'delete',
       part: KvPart,
       capability: string,
       body: object | undefined,
-      context: ReadContext,
-    ): Promise<void> {
-      const kv = await mount.version(context);
-      const isWhole = verb === 'delete' && part === 'metadata';
-      if (!isWhole) needsVersions(kv, settings, 'keeps no versions');
-      // to version 1 this would be a document's content, and be written
-      await mount.confirm(context);
-      const shown = mount.shown(kv, path, part);
-      const outcome = await client.ask(
-        {
-          verb,
-          path: mount.encoded(kv, path, part),
-          place,
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          ifDenied: `Its policy needs the capability "${capability}" on ${shown}.`,
-        },
-        context,
-      );
-      if (outcome.kind === 'unknown') throw outcome.error;
-      if (outcome.kind !== 'ok')
-        throw new SecretError('ERR_SECRET_INVALID', `${place} was not answered like a change`, {
-          provider,
-        });
-    }
+      call: VaultCallOptions,
+    ): Promise<void> =>
+      bounded(call, async (context) => {
+        const kv = await mount.version(context);
+        const isWhole = verb === 'delete' && part === 'metadata';
+        if (!isWhole) needsVersions(kv, settings, 'keeps no versions');
+        // to version 1 this would be a document's content, and be written
+        await mount.confirm(context);
+        const shown = mount.shown(kv, path, part);
+        const outcome = await client.ask(
+          {
+            verb,
+            path: mount.encoded(kv, path, part),
+            place,
+            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+            ifDenied: `Its policy needs the capability "${capability}" on ${shown}.`,
+          },
+          context,
+        );
+        if (outcome.kind === 'unknown') throw outcome.error;
+        if (outcome.kind !== 'ok')
+          throw new SecretError('ERR_SECRET_INVALID', `${place} was not answered like a change`, {
+            provider,
+          });
+      });
 
     const versionsOf = (versions: readonly number[]): { readonly versions: readonly number[] } => {
       if (versions.length === 0)
@@ -199,26 +208,27 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
     return {
       place,
       async read({ version, ...call } = {}) {
-        const context = contextOf(call);
-        if (version !== undefined) {
-          checkVersion(version, provider);
-          needsVersions(await mount.version(context), settings, 'keeps no versions');
-        }
-        const content = await store.read(context, version);
-        return content.exists ? contentOf(content) : undefined;
+        if (version !== undefined) checkVersion(version, provider);
+        return bounded(call, async (context) => {
+          if (version !== undefined)
+            needsVersions(await mount.version(context), settings, 'keeps no versions');
+          const content = await store.read(context, version);
+          return content.exists ? contentOf(content) : undefined;
+        });
       },
       async patch(changes, { ifVersion, ...call } = {}) {
         if (ifVersion !== undefined) checkVersion(ifVersion, provider);
         const data = mergePatch(changes, provider);
-        const context = contextOf(call);
-        needsVersions(await mount.version(context), settings, 'has no patch');
-        return sendPatch(client, mount, path, place, data, ifVersion, context);
+        return bounded(call, async (context) => {
+          needsVersions(await mount.version(context), settings, 'has no patch');
+          return sendPatch(client, mount, path, place, data, ifVersion, context);
+        });
       },
-      async metadata(call = {}) {
-        const context = contextOf(call);
-        needsVersions(await mount.version(context), settings, 'keeps no metadata');
-        return readMetadata(client, mount, path, place, context);
-      },
+      metadata: async (call = {}) =>
+        bounded(call, async (context) => {
+          needsVersions(await mount.version(context), settings, 'keeps no metadata');
+          return readMetadata(client, mount, path, place, context);
+        }),
       configure: async ({ custom, maxVersions, casRequired, deleteVersionAfter }, call = {}) =>
         change(
           'write',
@@ -230,18 +240,17 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
             cas_required: casRequired,
             delete_version_after: deleteVersionAfter,
           },
-          contextOf(call),
+          call,
         ),
       softDelete: async (versions, call = {}) =>
         versions === undefined
-          ? change('delete', 'data', 'delete', undefined, contextOf(call))
-          : change('write', 'delete', 'update', versionsOf(versions), contextOf(call)),
+          ? change('delete', 'data', 'delete', undefined, call)
+          : change('write', 'delete', 'update', versionsOf(versions), call),
       undelete: async (versions, call = {}) =>
-        change('write', 'undelete', 'update', versionsOf(versions), contextOf(call)),
+        change('write', 'undelete', 'update', versionsOf(versions), call),
       destroy: async (versions, call = {}) =>
-        change('write', 'destroy', 'update', versionsOf(versions), contextOf(call)),
-      removeAll: async (call = {}) =>
-        change('delete', 'metadata', 'delete', undefined, contextOf(call)),
+        change('write', 'destroy', 'update', versionsOf(versions), call),
+      removeAll: async (call = {}) => change('delete', 'metadata', 'delete', undefined, call),
     };
   }
 
@@ -256,7 +265,7 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
           'the option pageSize is not a whole number of 1 or more',
           { provider },
         );
-      return listFolder(client, mount, clean, pageSize, () => contextOf(call));
+      return listFolder(client, mount, clean, pageSize, (work) => bounded(call, work));
     },
     async close() {
       await client.close();

@@ -1,6 +1,11 @@
 /**
  * A KV engine by its own verbs, under the policies of the documentation.
  */
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultKv, type VaultKvOptions, vaultKv } from '../src/index.ts';
@@ -23,7 +28,7 @@ afterEach(async () => {
 function open(options: VaultKvOptions = {}): VaultKv {
   const kv = vaultKv({
     address: server.address,
-    token: server.token,
+    ...(options.tokenFile === undefined && { token: server.token }),
     mount,
     env: {},
     ...options,
@@ -271,4 +276,33 @@ test('a call ends when its signal fires', async () => {
   const reason = AbortSignal.abort();
   const error = await failureOf(open().document('x').read({ signal: reason }), server.token);
   expect(error.code).toBe('ERR_SECRET_ABORTED');
+});
+
+// a pipe that nobody writes to stands for a file system that does not answer
+test.each([
+  ['of the token', (pipe: string) => ({ tokenFile: pipe })],
+  [
+    'of the authorities',
+    (pipe: string) => ({ address: 'https://127.0.0.1:9', env: { VAULT_CACERT: pipe } }),
+  ],
+])('a file %s that is never read holds a call no longer than its time', async (_, options) => {
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-kv-'));
+  const pipe = join(folder, 'pipe');
+  execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
+  try {
+    const kv = open({ ...options(pipe), timeout: 200 });
+    const began = performance.now();
+    const document = kv.document('shop');
+    for (const call of [
+      () => document.read(),
+      () => document.softDelete(),
+      () => collect(kv.list()),
+    ])
+      await expect(call()).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+    expect(performance.now() - began).toBeLessThan(10_000);
+  } finally {
+    // lets go of the threads that wait for it
+    closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK));
+    await rm(folder, { recursive: true });
+  }
 });

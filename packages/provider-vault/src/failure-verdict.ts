@@ -19,6 +19,14 @@ const errnos: Readonly<Record<string, string>> = {
   EACCES: 'cannot be reached: this user may not use its socket',
 };
 
+/** What to do about a setting that cannot be used. */
+const unusable = {
+  'tls-file':
+    'Check that it exists, that this user may read it and that it is PEM, a key without a passphrase.',
+  package: 'Install it beside this one, or leave the option wire out.',
+  unsendable: 'Look for a character that no request can carry.',
+};
+
 /** What a failure of the wire means: whose fault it is, and whether asking again may help. */
 export function failureVerdict({ what, detail, sent }: WireFailure, subject: Subject): Verdict {
   const { origin, provider } = subject;
@@ -86,8 +94,10 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
         'No Vault server answers that: check the option address (variable VAULT_ADDR).',
         { found: 'not-a-vault' },
       );
-    case 'settings':
-      return error('ERR_SECRET_CONFIG', `${detail} cannot be used`, hintFor(detail));
+    case 'tls-file':
+    case 'package':
+    case 'unsendable':
+      return error('ERR_SECRET_CONFIG', `${detail} cannot be used`, unusable[what]);
     case 'proxy':
       // a proxy that is busy may let the next request through; one that refuses will not
       return / status (?:4\d\d|501)$/.test(detail)
@@ -191,13 +201,4 @@ function tlsError(code: string, { provider, origin }: Subject): Verdict {
       hint,
     }),
   };
-}
-
-/** What to do about a setting that cannot be used. */
-function hintFor(detail: string): string {
-  if (detail.startsWith('the file of '))
-    return 'Check that it exists, that this user may read it and that it is PEM, a key without a passphrase.';
-  return detail.startsWith('the package ')
-    ? 'Install it beside this one, or leave the option wire out.'
-    : 'Look for a character that no request can carry.';
 }

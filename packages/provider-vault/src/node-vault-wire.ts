@@ -32,7 +32,7 @@ type CreateNodeVault = (options: object) => NodeVaultClient;
 
 const notInstalled: WireFailure = {
   kind: 'failure',
-  what: 'settings',
+  what: 'package',
   detail: "the package node-vault, which the option wire: 'node-vault' needs beside this one,",
   sent: false,
 };

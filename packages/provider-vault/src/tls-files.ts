@@ -126,5 +126,5 @@ async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | Unus
 
 function unusable(part: Unusable['part'], setting: string): Unusable {
   const detail = `the file of ${setting}`;
-  return { part, failure: { kind: 'failure', what: 'settings', detail, sent: false } };
+  return { part, failure: { kind: 'failure', what: 'tls-file', detail, sent: false } };
 }

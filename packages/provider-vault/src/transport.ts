@@ -205,7 +205,7 @@ function exchange(
       request = requestHttp({ ...options, ...tunnel });
     } catch {
       // Node refuses characters in the path and in headers, and its error may show them
-      resolve(failure('settings', 'the path, the token or the namespace', false));
+      resolve(failure('unsendable', 'the path, the token or the namespace', false));
       return;
     }
     // no part of the options: a socket keeps those for life, and NODE_DEBUG=net prints them

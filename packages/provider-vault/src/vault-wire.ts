@@ -70,8 +70,12 @@ export interface WireFailure extends WireOrigin {
     | 'proxy'
     /** Our own limit of requests a second leaves it no turn within its time. */
     | 'rate-limit'
-    /** A file of the TLS settings cannot be read, or something cannot be sent. */
-    | 'settings';
+    /** A file of the TLS settings cannot be read or used. */
+    | 'tls-file'
+    /** The package that a setting asks for is not installed. */
+    | 'package'
+    /** The path, the token or the namespace holds a character that no request can carry. */
+    | 'unsendable';
   /** Node's or OpenSSL's own code, the origin of a redirect or proxy, or the name of a setting. */
   readonly detail: string;
   /** Whether the server may have received the request and acted on it. */

@@ -238,7 +238,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
 
   test('what no header can carry is refused here, and shown nowhere', async () => {
     const result = await wire.read(at('data'), { ...call, token: 'canary-\n-token' });
-    expect(result).toMatchObject({ kind: 'failure', what: 'settings', sent: false });
+    expect(result).toMatchObject({ kind: 'failure', what: 'unsendable', sent: false });
     expect(JSON.stringify(result)).not.toContain('canary');
   });
 });

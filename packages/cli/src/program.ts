@@ -202,12 +202,12 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
     },
   );
 
-  command<{ format: ExportFormat; only?: string[]; json?: boolean }>(
+  command<{ format?: ExportFormat; only?: string[]; json?: boolean }>(
     define('export')
       .description('Print names and values for another program.')
-      .addOption(new Option('-f, --format <format>').choices(exportFormats).default('dotenv'))
+      .addOption(new Option('-f, --format <format>', 'default dotenv').choices(exportFormats))
       .addOption(only('these names alone; each must be there'))
-      .addOption(json().implies({ format: 'json' }))
+      .addOption(json())
       .addHelpText(
         'after',
         examples('keyfall export --format shell', 'keyfall export --format docker --only TOKEN'),

@@ -21,6 +21,7 @@ describe('a command line that cannot be understood', () => {
       ['export', '--format', 'xml'],
       'Allowed choices are dotenv, json, yaml, shell, docker, github',
     ],
+    [['export', '--json', '--format', 'yaml'], '--json and --format yaml contradict each other'],
     [['migrate', '--on-conflict', 'ask'], 'Allowed choices are fail, keep, overwrite'],
   ])('%j', async (args, why) => {
     const result = await keyfall(args, { cwd: await folderWith() });

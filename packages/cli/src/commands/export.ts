@@ -1,6 +1,7 @@
 /**
  * `keyfall export`: names and values on stdout, for another program.
  */
+import { SecretError } from '@keyfall/core';
 import { type ExportFormat, formatSecrets } from '../export-formats.ts';
 import { resolveSelection } from '../selection.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
@@ -8,13 +9,23 @@ import { printData, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall export`. */
 export interface ExportOptions extends SettingsOptions {
-  readonly format: ExportFormat;
+  /** Default `dotenv`, or `json` with `json`. */
+  readonly format?: ExportFormat;
+  readonly json?: boolean;
   readonly only?: readonly string[];
 }
 
 /** Prints the secrets in the format, or nothing if it cannot hold one of them. */
 export async function exportCommand(options: ExportOptions): Promise<number> {
-  const { format, only } = options;
+  const { json = false, format = json ? 'json' : 'dotenv', only } = options;
+  if (json && format !== 'json')
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `--json and --format ${format} contradict each other`,
+      {
+        hint: 'Leave one of them out.',
+      },
+    );
   const { secrets } = await withChain(options, (chain) =>
     waitingFor('reading the secrets', () => resolveSelection(chain, only)),
   );

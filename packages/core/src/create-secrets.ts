@@ -1,6 +1,7 @@
 /**
  * Composes providers into the one object that an application asks.
  */
+import { assertOptions } from './assert-options.ts';
 import { assertName, Chain, type Resolution } from './chain.ts';
 import { systemClock } from './clock.ts';
 import { type Duration, toMilliseconds } from './duration.ts';
@@ -10,8 +11,8 @@ import { abortReason } from './limited-call.ts';
 import { Notifier } from './notifier.ts';
 import { onAbort } from './on-abort.ts';
 import { createRedactor } from './redaction/redactor.ts';
-import { closedError, isSecretError, SecretError } from './secret-error.ts';
-import type { ReadContext, SecretBatch, SecretChanges, SecretRecord } from './secret-provider.ts';
+import { closedError, SecretError } from './secret-error.ts';
+import type { ReadContext, SecretChanges, SecretProvider } from './secret-provider.ts';
 import type { CallOptions, ChainEntry, SecretChange, Secrets, SecretsOptions } from './secrets.ts';
 import { Source } from './source.ts';
 import type { Watching } from './watching.ts';
@@ -21,8 +22,8 @@ const minute = 60_000;
 /**
  * Makes a chain of providers. It does no I/O: the first call does.
  *
- * @throws `ERR_SECRET_CONFIG` naming the option: no provider, two of one name, a length of time that
- *   is none, or `only` with a provider that is not in the chain
+ * @throws `ERR_SECRET_CONFIG` naming the option: no provider, something that is none, two of one
+ *   name, a length of time that is none, or `only` with a provider that is not in the chain
  * @example
  * ```ts
  * import { createSecrets, envProvider, memoryProvider } from '@keyfall/core';
@@ -35,6 +36,7 @@ const minute = 60_000;
  * ```
  */
 export function createSecrets(options: SecretsOptions): Secrets {
+  assertOptions(options, 'createSecrets');
   const { clock = systemClock, name: chainName = 'chain' } = options;
   const length = (option: 'ttl' | 'staleIfError' | 'budget', standard: Duration) =>
     toMilliseconds(options[option] ?? standard, option);
@@ -53,8 +55,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     answers.clear();
     watching?.look();
   };
-  const sources = options.providers.map((given) => {
-    const entry: ChainEntry = 'provider' in given ? given : { provider: given };
+  const sources = entriesOf(options).map((entry) => {
     const { provider, required = false, timeout, onDenied = 'stop' } = entry;
     return new Source({
       provider,
@@ -209,8 +210,12 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     on: (type, listener) => notifier.on(type, listener as unknown as (event: SecretsEvent) => void),
 
-    async read(names, context) {
-      return names === 'all' ? readAll(context) : readNames(names, context);
+    async read(names, { signal }) {
+      // its size is paid by those who use it
+      const { batchOf, wholeBatch } = await import('./chain-as-provider.ts');
+      return names === 'all'
+        ? wholeBatch(await resolveAll(signal), target)
+        : batchOf(names, await Promise.all(names.map((name) => resolve(name, signal))));
     },
 
     close() {
@@ -231,52 +236,31 @@ export function createSecrets(options: SecretsOptions): Secrets {
     }),
   };
 
-  async function readAll({ signal }: ReadContext): Promise<SecretBatch> {
-    const { held, degraded, revisions } = await resolveAll(signal);
-    const revision = target && revisions.get(target);
-    const entries = new Map<string, SecretRecord>();
-    for (const [name, found] of held) entries.set(name, attributed(found));
-    return {
-      entries,
-      complete: true,
-      ...(revision !== undefined && { revision }),
-      ...(degraded !== undefined && { degraded }),
-    };
-  }
-
-  async function readNames(
-    names: readonly string[],
-    { signal }: ReadContext,
-  ): Promise<SecretBatch> {
-    const entries = new Map<string, SecretRecord | SecretError>();
-    let degraded: string | undefined;
-    const resolutions = await Promise.all(names.map((name) => resolve(name, signal)));
-    for (const [index, resolution] of resolutions.entries()) {
-      const name = names[index] ?? '';
-      if (resolution.kind === 'failed') entries.set(name, resolution.error);
-      if (resolution.kind !== 'found') continue;
-      entries.set(name, attributed(resolution));
-      degraded ??= resolution.degraded;
-    }
-    const errors = [...entries.values()].filter((entry) => isSecretError(entry));
-    // per name, unless nobody could be asked for any: then the chain itself could not be asked
-    const asked = resolutions.flatMap(({ attempts }) => attempts);
-    const nobodyAnswered = asked.every(
-      ({ outcome }) => outcome === 'failed' || outcome === 'skipped',
-    );
-    if (errors[0] && nobodyAnswered) throw errors[0];
-    return { entries, complete: false, ...(degraded !== undefined && { degraded }) };
-  }
-
   return secrets;
 }
 
+function config(reason: string, hint: string): SecretError {
+  return new SecretError('ERR_SECRET_CONFIG', reason, { hint });
+}
+
+/** What the option `providers` holds; a caller without types may have given anything. */
+function entriesOf({ providers }: SecretsOptions): ChainEntry[] {
+  if (!Array.isArray(providers) || providers.length === 0)
+    throw config('the option providers lists no provider', 'Give a list of at least one.');
+  return providers.map((given: ChainEntry | SecretProvider, index) => {
+    const entry =
+      'provider' in Object(given) ? (given as ChainEntry) : { provider: given as SecretProvider };
+    if (typeof entry.provider?.read !== 'function')
+      throw config(
+        `providers[${index}] is not a provider`,
+        'Call the function that makes it, such as dotenvProvider().',
+      );
+    return entry;
+  });
+}
+
 function checkNames(sources: readonly Source[], only: ReadonlyMap<string, string>): void {
-  const config = (reason: string, hint: string) =>
-    new SecretError('ERR_SECRET_CONFIG', reason, { hint });
   const names = sources.map(({ provider }) => provider.name);
-  if (names.length === 0)
-    throw config('the option providers is empty', 'Give at least one provider.');
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)
     throw config(`two providers are named ${twice}`, 'Give one of them another `name`.');
@@ -286,9 +270,4 @@ function checkNames(sources: readonly Source[], only: ReadonlyMap<string, string
         `the option only binds ${secret} to ${provider}, which is not in the chain`,
         `The chain's providers are: ${names.join(', ')}.`,
       );
-}
-
-/** A record that says which provider of the chain gave it. */
-function attributed({ record, source }: { record: SecretRecord; source: Source }): SecretRecord {
-  return { ...record, provider: source.provider.name };
 }

@@ -1,6 +1,7 @@
 /**
  * The process's own environment variables as a store.
  */
+import { assertOptions } from './assert-options.ts';
 import type { SecretProvider, SecretRecord } from './secret-provider.ts';
 
 /** Options of {@link envProvider}. */
@@ -25,6 +26,7 @@ export interface EnvProviderOptions {
  * ```
  */
 export function envProvider(options: EnvProviderOptions = {}): SecretProvider {
+  assertOptions(options, 'envProvider');
   const { prefix = '', name = 'env' } = options;
   return {
     name,

@@ -1,3 +1,4 @@
+export { assertOptions } from './assert-options.ts';
 export type { Clock } from './clock.ts';
 export { systemClock } from './clock.ts';
 export type { WithMappingOptions } from './composition.ts';

@@ -1,6 +1,7 @@
 /**
  * Secrets held in memory: for tests, defaults and values computed at start.
  */
+import { assertOptions } from './assert-options.ts';
 import { SecretError } from './secret-error.ts';
 import type { SecretProvider, SecretRecord } from './secret-provider.ts';
 import { type TextPairs, textPairs } from './text-pairs.ts';
@@ -27,6 +28,8 @@ export function memoryProvider(
   values: TextPairs = {},
   options: MemoryProviderOptions = {},
 ): SecretProvider {
+  assertOptions(values, 'memoryProvider');
+  assertOptions(options, 'memoryProvider');
   const pairs = textPairs(values, 'memoryProvider');
   let revision = 1;
   const held = new Map<string, SecretRecord>(

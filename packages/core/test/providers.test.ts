@@ -5,6 +5,10 @@ const context = { signal: new AbortController().signal, timeLeft: () => 1_000, w
 const refused = (code: SecretErrorCode) => expect.objectContaining({ code });
 
 describe('envProvider', () => {
+  test('refuses a prefix in the place of the options: it would show every variable', () => {
+    expect(() => envProvider('SHOP_' as never)).toThrow(refused('ERR_SECRET_CONFIG'));
+  });
+
   test('reads the variables anew each time; a variable set to nothing is a value', async () => {
     const env: Record<string, string | undefined> = { A: 'a', EMPTY: '', GONE: undefined };
     const provider = envProvider({ env });
@@ -55,6 +59,15 @@ describe('memoryProvider', () => {
     expect((await hostile.read('all', context)).entries.get('__proto__')).toMatchObject({
       value: 'p',
     });
+  });
+
+  test('refuses what is no object, without showing it', () => {
+    for (const given of [null, 'canary-c0ffee', 5]) {
+      const make = () => memoryProvider(given as never);
+      expect(make).toThrow(refused('ERR_SECRET_CONFIG'));
+      expect(make).toThrow(/^memoryProvider was not given an object/);
+      expect(make).not.toThrow(/canary/);
+    }
   });
 
   test('refuses a value that is not text, without showing it', () => {

@@ -3,7 +3,13 @@
  * many names, or one secret a name.
  */
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { type Duration, SecretError, type SecretProvider, toMilliseconds } from '@keyfall/core';
+import {
+  assertOptions,
+  type Duration,
+  SecretError,
+  type SecretProvider,
+  toMilliseconds,
+} from '@keyfall/core';
 import { jsonBag } from './json-bag.ts';
 import { namedSecrets } from './named-secrets.ts';
 import { secretsManagerCalls } from './secrets-manager-calls.ts';
@@ -79,11 +85,8 @@ export const currentStage = 'AWSCURRENT';
  * const token = await secrets.get('TOKEN');
  * ```
  */
-export function awsSecretsManagerProvider(
-  options: AwsSecretsManagerProviderOptions,
-): SecretProvider {
-  // a program in plain JavaScript may hand over anything
-  const given: AwsSecretsManagerProviderOptions = options ?? {};
+export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOptions): SecretProvider {
+  assertOptions(given, 'awsSecretsManagerProvider');
   const { secretId, prefix, name = 'aws-secrets-manager', versionStage = currentStage } = given;
   const wrong = (what: string, hint: string) =>
     new SecretError('ERR_SECRET_CONFIG', what, { provider: String(name), hint });

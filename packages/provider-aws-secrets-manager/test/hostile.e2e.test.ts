@@ -327,8 +327,10 @@ test('half a character is refused before anything is sent', async () => {
 });
 
 test.each<[unknown, RegExp]>([
-  [undefined, /secretId and prefix/],
-  [null, /secretId and prefix/],
+  [undefined, /was not given an object/],
+  [null, /was not given an object/],
+  ['shop/prod', /was not given an object/],
+  [{}, /secretId and prefix/],
   [{ secretId: 5 }, /secretId is no text/],
   [{ prefix: ['shop/'] }, /prefix is no text/],
   [{ secretId: 'a', region: 1 }, /region is no text/],

@@ -3,7 +3,7 @@
  * that Doppler cannot be asked is the chain's to notice, and to tell.
  */
 import { resolve } from 'node:path';
-import { SecretError, type SecretProvider } from '@keyfall/core';
+import { assertOptions, SecretError, type SecretProvider } from '@keyfall/core';
 import { problem, readBytes, type StoreFile } from '@keyfall/core/files';
 import { entriesOf, textOptions, tokenOf } from './doppler-provider.ts';
 import { FallbackFileError, fallbackPassphrase, openFallback } from './fallback-file.ts';
@@ -44,6 +44,7 @@ export interface DopplerFallbackProviderOptions {
  * ```
  */
 export function dopplerFallbackProvider(given: DopplerFallbackProviderOptions): SecretProvider {
+  assertOptions(given, 'dopplerFallbackProvider');
   const options = textOptions(given, 'doppler-fallback');
   const { path, name = 'doppler-fallback' } = options;
   if (typeof path !== 'string' || path === '' || path.includes('\0'))

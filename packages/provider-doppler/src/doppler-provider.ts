@@ -3,6 +3,7 @@
  */
 import { resolve } from 'node:path';
 import {
+  assertOptions,
   type Duration,
   failedCheck,
   isSecretError,
@@ -74,6 +75,7 @@ interface Known {
  * ```
  */
 export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvider {
+  assertOptions(given, 'dopplerProvider');
   const options = textOptions(given, 'doppler');
   const { name = 'doppler', fallbackFile } = options;
   const wrong = (what: string, hint: string) =>
@@ -257,13 +259,13 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
  *   JavaScript may hand over anything
  */
 export function textOptions<Options extends object>(options: Options, provider: string): Options {
-  for (const [option, value] of Object.entries(options ?? {}))
+  for (const [option, value] of Object.entries(options))
     if (option !== 'pollInterval' && value !== undefined && typeof value !== 'string')
       throw new SecretError('ERR_SECRET_CONFIG', `the option ${option} is no text`, {
         provider,
         hint: 'Give it as text, or leave it out.',
       });
-  return options ?? {};
+  return options;
 }
 
 /**

@@ -241,6 +241,8 @@ describe('watch', () => {
 });
 
 test.each<[unknown, RegExp]>([
+  [null, /was not given an object/],
+  ['shop', /was not given an object/],
   [{ token: 5 }, /token is no text/],
   [{ token: 't', project: {} }, /project is no text/],
   [{ token: 't', fallbackFile: 1 }, /fallbackFile is no text/],
@@ -260,8 +262,8 @@ test.each<[unknown, RegExp]>([
 });
 
 test.each<[unknown, RegExp]>([
-  [undefined, /path/],
-  [null, /path/],
+  [undefined, /was not given an object/],
+  ['file', /was not given an object/],
   [{}, /path/],
   [{ path: 5 }, /path/],
   [{ path: 'a\0b', token: 't' }, /path/],

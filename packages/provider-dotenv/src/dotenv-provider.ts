@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import {
+  assertOptions,
   type SecretBatch,
   SecretError,
   type SecretProvider,
@@ -59,8 +60,8 @@ export interface DotenvProviderOptions {
  * const token = await secrets.get('TOKEN'); // .env.local's, else .env.dev's, else .env's
  * ```
  */
-export function dotenvProvider(given: DotenvProviderOptions = {}): SecretProvider {
-  const options = checkedOptions(given);
+export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvider {
+  checkOptions(options);
   const { name = 'dotenv', expand = false } = options;
   const sources = sourcesOf(options, name);
   const store = shownIn(sources);
@@ -133,8 +134,8 @@ async function warnOfExposure(
 }
 
 /** A program in plain JavaScript may hand over anything: `mustExist: 'false'` would be true. */
-function checkedOptions(given: DotenvProviderOptions): DotenvProviderOptions {
-  const options = given ?? {};
+function checkOptions(options: DotenvProviderOptions): void {
+  assertOptions(options, 'dotenvProvider');
   for (const [option, type, kind] of [
     ['name', 'string', 'text'],
     ['profile', 'string', 'text'],
@@ -146,7 +147,6 @@ function checkedOptions(given: DotenvProviderOptions): DotenvProviderOptions {
         provider: 'dotenv',
         hint: 'Correct it, or leave it out.',
       });
-  return options;
 }
 
 function sourcesOf(options: DotenvProviderOptions, provider: string): readonly Source[] {

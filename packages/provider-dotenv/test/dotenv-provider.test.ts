@@ -91,9 +91,11 @@ describe('which files are read', () => {
     );
   });
 
-  test('no options, whatever they are called, are the defaults', () => {
-    for (const none of [undefined, null, {}])
-      expect(dotenvProvider(none as DotenvProviderOptions).store).toBe('.env');
+  test('a path in the place of the options is refused: another file would be read', () => {
+    for (const given of ['.env.production', null])
+      expect(() => dotenvProvider(given as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
+      );
   });
 });
 

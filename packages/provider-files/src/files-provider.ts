@@ -5,6 +5,7 @@
  */
 import { basename, dirname, resolve } from 'node:path';
 import {
+  assertOptions,
   failedCheck,
   isSecretError,
   type ProviderCheck,
@@ -70,6 +71,7 @@ export interface FilesProviderOptions {
  * ```
  */
 export function filesProvider(options: FilesProviderOptions = {}): SecretProvider {
+  assertOptions(options, 'filesProvider');
   const { name: provider = 'files', binary = [], variables = [] } = options;
   const { directory = variables.length === 0 ? '/run/secrets' : undefined } = options;
   checkOptions(options, provider);

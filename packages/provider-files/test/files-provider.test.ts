@@ -453,6 +453,13 @@ describe('who else may read', () => {
 });
 
 describe('options', () => {
+  test('a folder in their place is refused: another one would be read', () => {
+    for (const given of ['/var/secrets', null])
+      expect(() => filesProvider(given as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
+      );
+  });
+
   test.each([
     ['an empty path', { directory: '' }],
     ['a variable that was not set', { directory: process.env['KEYFALL_NOT_SET'] }],

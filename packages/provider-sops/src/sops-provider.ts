@@ -3,6 +3,7 @@
  * What reads YAML, age and regular expressions is loaded by the first call that needs it.
  */
 import {
+  assertOptions,
   isSecretError,
   type SecretBatch,
   type SecretError,
@@ -50,6 +51,7 @@ export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
  * ```
  */
 export function sopsProvider(options: SopsProviderOptions): SecretProvider {
+  assertOptions(options, 'sopsProvider');
   const { name = 'sops', path } = options;
   const unloaded = unloadedSource(path, name, options);
 

@@ -224,6 +224,7 @@ test('two places with one name are an error under that name alone', async () => 
 });
 
 test.each([
+  ['secrets.yaml' as never, 'sopsProvider was not given an object'],
   [{ path: '' }, 'path'],
   [{ path: 'a\0.yaml' }, 'path'],
   [{ path: 'secrets.enc' }, 'format'],

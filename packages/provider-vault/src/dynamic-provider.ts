@@ -3,6 +3,7 @@
  * certificates) as a bag of secrets.
  */
 import {
+  assertOptions,
   type Clock,
   type Duration,
   SecretError,
@@ -72,6 +73,7 @@ export interface VaultDynamicOptions
  * ```
  */
 export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
+  assertOptions(options, 'vaultDynamic');
   const { parameters, grace = '30s', name = 'vault-dynamic' } = options;
   const [mount, path] = dividedPath(options.path, name);
   checkParameters(parameters, name);

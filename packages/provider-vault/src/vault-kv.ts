@@ -2,7 +2,13 @@
  * What a KV engine can do and no other store: versions, their deletion and return, notes, folders.
  * For scripts and tools beside a chain; an application reads its secrets through `vaultProvider`.
  */
-import { limitedCall, type ReadContext, SecretError, systemClock } from '@keyfall/core';
+import {
+  assertOptions,
+  limitedCall,
+  type ReadContext,
+  SecretError,
+  systemClock,
+} from '@keyfall/core';
 import { type KvDocument, kvDocument } from './kv-document.ts';
 import { listFolder } from './kv-listing.ts';
 import { mergePatch } from './kv-members.ts';
@@ -129,6 +135,7 @@ export interface VaultKv {
  * ```
  */
 export function vaultKv(options: VaultKvOptions = {}): VaultKv {
+  assertOptions(options, 'vaultKv');
   // every request names its own place
   const settings = resolveSettings({ ...options, path: 'every-document' });
   const client = createVaultClient(settings, openWire(settings));

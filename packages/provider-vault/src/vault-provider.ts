@@ -1,7 +1,7 @@
 /**
  * Documents of HashiCorp Vault or OpenBao as a bag of secrets.
  */
-import type { ReadContext, SecretProvider } from '@keyfall/core';
+import { assertOptions, type ReadContext, type SecretProvider } from '@keyfall/core';
 import { kvDocument } from './kv-document.ts';
 import { kvLayers } from './kv-layers.ts';
 import { checkVersion, kvMount } from './kv-mount.ts';
@@ -39,6 +39,7 @@ import {
  * ```
  */
 export function vaultProvider(options: VaultProviderOptions = {}): SecretProvider {
+  assertOptions(options, 'vaultProvider');
   const settings = resolveSettings(options);
   const wire = openWire(settings);
   const client = createVaultClient(settings, wire);

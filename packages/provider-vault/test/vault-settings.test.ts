@@ -2,7 +2,7 @@
 import { isSecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
-import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
+import { type VaultProviderOptions, vaultDynamic, vaultKv, vaultProvider } from '../src/index.ts';
 import { resolveSettings } from '../src/vault-settings.ts';
 
 const brokenPem = '-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n';
@@ -374,6 +374,19 @@ test.each<[string, VaultProviderOptions, string[]]>([
   const message = errorOf(options);
   for (const text of named) expect(message).toContain(text);
 });
+
+test.each([vaultProvider, vaultKv, vaultDynamic])(
+  '%o refuses what is no object of options',
+  (make) => {
+    for (const given of ['shop', null])
+      expect(() => make(given as never)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_SECRET_CONFIG',
+          message: expect.stringContaining(`${make.name} was not given an object`),
+        }),
+      );
+  },
+);
 
 test('credentials in an address are refused and not shown', () => {
   const message = errorOf({ ...base, address: 'https://user:pa55word@vault.test' }, 'pa55word');

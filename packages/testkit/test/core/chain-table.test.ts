@@ -291,7 +291,31 @@ describe('only', () => {
 describe('wrong configuration fails in createSecrets, naming the option', () => {
   const a = scripted('a');
   test.each([
+    [
+      'no options',
+      () => createSecrets(undefined as never),
+      /createSecrets was not given an object/,
+    ],
     ['no provider', () => createSecrets({ providers: [] }), /providers/],
+    ['no list', () => createSecrets({ providers: a } as never), /providers/],
+    [
+      'a function that was not called',
+      () => createSecrets({ providers: [a, scripted as never] }),
+      /providers\[1\] is not a provider/,
+    ],
+    [
+      'nothing in the place of a provider',
+      () => createSecrets({ providers: [{ provider: undefined as never }] }),
+      /providers\[0\] is not a provider/,
+    ],
+    ...[null, 'vault', {}].map(
+      (given) =>
+        [
+          `${JSON.stringify(given)} in the place of a provider`,
+          () => createSecrets({ providers: [given as never] }),
+          /providers\[0\] is not a provider/,
+        ] as const,
+    ),
     ['two of one name', () => createSecrets({ providers: [a, scripted('a')] }), /named a/],
     [
       'only with a stranger',

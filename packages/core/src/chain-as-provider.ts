@@ -1,0 +1,57 @@
+/**
+ * What a chain says as a provider of another chain.
+ */
+import type { Resolution, WholeResolution } from './chain.ts';
+import { isSecretError, type SecretError } from './secret-error.ts';
+import type { SecretBatch, SecretRecord } from './secret-provider.ts';
+import type { Source } from './source.ts';
+
+/**
+ * All that a chain holds.
+ *
+ * @param target - where it writes, whose revision then is the chain's
+ */
+export function wholeBatch(
+  { held, degraded, revisions }: WholeResolution,
+  target: Source | undefined,
+): SecretBatch {
+  const revision = target && revisions.get(target);
+  const entries = new Map<string, SecretRecord>();
+  for (const [name, found] of held) entries.set(name, attributed(found));
+  return {
+    entries,
+    complete: true,
+    ...(revision !== undefined && { revision }),
+    ...(degraded !== undefined && { degraded }),
+  };
+}
+
+/**
+ * What a chain answered for each of `names`.
+ *
+ * @throws the first failure, if nobody could be asked for any name: then the chain itself could not be
+ *   asked
+ */
+export function batchOf(names: readonly string[], resolutions: readonly Resolution[]): SecretBatch {
+  const entries = new Map<string, SecretRecord | SecretError>();
+  let degraded: string | undefined;
+  for (const [index, resolution] of resolutions.entries()) {
+    const name = names[index] ?? '';
+    if (resolution.kind === 'failed') entries.set(name, resolution.error);
+    if (resolution.kind !== 'found') continue;
+    entries.set(name, attributed(resolution));
+    degraded ??= resolution.degraded;
+  }
+  const errors = [...entries.values()].filter((entry) => isSecretError(entry));
+  const asked = resolutions.flatMap(({ attempts }) => attempts);
+  const nobodyAnswered = asked.every(
+    ({ outcome }) => outcome === 'failed' || outcome === 'skipped',
+  );
+  if (errors[0] && nobodyAnswered) throw errors[0];
+  return { entries, complete: false, ...(degraded !== undefined && { degraded }) };
+}
+
+/** A record that says which provider of the chain gave it. */
+function attributed({ record, source }: { record: SecretRecord; source: Source }): SecretRecord {
+  return { ...record, provider: source.provider.name };
+}

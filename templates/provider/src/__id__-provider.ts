@@ -4,6 +4,7 @@
  * of error, and that nothing a library threw or a server sent is shown.
  */
 import {
+  assertOptions,
   type ReadContext,
   type SecretBatch,
   SecretError,
@@ -41,6 +42,7 @@ const sizeLimit = 8 * 1024 * 1024;
  * ```
  */
 export function __camel__Provider(options: __Pascal__ProviderOptions): SecretProvider {
+  assertOptions(options, '__camel__Provider');
   const { token, name = '__id__' } = options;
   const url = endpoint(options.address);
   // what a header can hold; fetch would refuse other text by an error that shows it

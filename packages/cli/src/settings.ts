@@ -139,10 +139,7 @@ export async function hasProfiles(options: SettingsOptions): Promise<boolean> {
 
 /** Whether the settings, without a configuration, name a Vault, whatever `USE_VAULT` says. */
 export async function namesVault(options: SettingsOptions): Promise<boolean> {
-  const file = await readSettings(dotenvProvider({ path: dotenvPath(options) }));
-  return [process.env, file].some(
-    (source) => source['BAO_SECRET_PATH'] || source['VAULT_SECRET_PATH'],
-  );
+  return Boolean(secretPath(await readSettings(dotenvProvider({ path: dotenvPath(options) }))));
 }
 
 /** The address of the Vault that the `.env` names, where the environment names none. */
@@ -152,8 +149,12 @@ export async function vaultAddressOfFile(options: SettingsOptions): Promise<stri
 }
 
 function hasPlaceholder(file: FileSettings): boolean {
-  const path = variableOf(process.env, 'SECRET_PATH') ?? variableOf(file, 'SECRET_PATH');
-  return path?.includes('{profile}') ?? false;
+  return secretPath(file)?.includes('{profile}') ?? false;
+}
+
+/** The environment's, else the file's. */
+function secretPath(file: FileSettings): string | undefined {
+  return variableOf(process.env, 'SECRET_PATH') ?? variableOf(file, 'SECRET_PATH');
 }
 
 function dotenvPath({ dotenv = '.env' }: SettingsOptions): string {

@@ -215,8 +215,8 @@ export class Memory {
     degraded: string | undefined,
   ): Freshness {
     const { ttl, negativeTtl, staleWhileRevalidate } = this.#limits;
-    const age = this.age(at);
     if (at.era !== this.#era) return 'gone';
+    const age = this.age(at);
     if (record === undefined) return age < negativeTtl * at.jitter ? 'fresh' : 'gone';
     if (record !== 'held' && this.#expired(record, at)) return 'gone';
     // what another chain gave second-hand must not outlast its recovery by a whole ttl

@@ -77,7 +77,11 @@ async function settingsOf(
       code: 'vault-not-asked',
       command: 'export USE_VAULT=true',
     };
-  return { subject, state: 'ready', message: 'come from the environment and .env' };
+  return {
+    subject,
+    state: 'ready',
+    message: `come from the environment and ${options.dotenv ?? '.env'}`,
+  };
 }
 
 /** The `.env` by itself, where there is no chain to look at. */

@@ -2,8 +2,10 @@
 # One node. Three or five of them, each with its own node_id and a retry_join stanza for each other
 # one, survive the loss of one or two: https://openbao.org/docs/configuration/storage/raft
 #
-# HashiCorp Vault reads the same file but for the audit stanza: leave that out and run
-# `vault audit enable file file_path=/var/log/openbao/audit.log` once after the first unsealing.
+# HashiCorp Vault reads the same file with two differences. It passes the audit stanza over without a
+# word: run `vault audit enable file file_path=/var/log/openbao/audit.log` once after the first
+# unsealing. And 1.20 and later do not start unless the file says `disable_mlock = true` (then let the
+# machine have no swap, or an encrypted one) or `false`.
 
 cluster_name = "shop"
 api_addr     = "https://vault.example.com:8200"

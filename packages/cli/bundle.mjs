@@ -39,6 +39,8 @@ const bundle = await rolldown({
         for (const id of this.getModuleIds()) {
           // imported by the first file that is read
           if (id.includes('/node_modules/dotenv/')) add(start, id);
+          // imported by the first question for everything
+          if (id.endsWith('/core/dist/chain-as-provider.js')) add(start, id);
           // what every file uses, and is a file of its own otherwise
           if (id.startsWith('\0')) add(start, id);
         }

@@ -3,11 +3,12 @@
  * says. That the commands mend is tried in `doctor.e2e.test.ts`.
  */
 import { execFileSync } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProviderCheck } from '@keyfall/core';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { commandFor } from '../src/diagnosis/remedies.ts';
 import { typedCommand } from '../src/diagnosis/typed-command.ts';
 
@@ -102,8 +103,21 @@ describe('a command as it has to be typed', () => {
   afterEach(() => {
     vi.unstubAllEnvs();
   });
+  /** A folder with these clients alone. */
+  const toolsWith = async (...clients: readonly string[]) => {
+    const folder = await mkdtemp(join(tmpdir(), 'keyfall-clients-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    for (const client of clients) await symlink(process.execPath, join(folder, client));
+    return folder;
+  };
+  let tools: string;
+  beforeEach(async () => {
+    tools = await toolsWith('bao');
+  });
   const unset = () => {
     for (const name of ['BAO_ADDR', 'VAULT_ADDR']) vi.stubEnv(name, undefined);
+    // what this machine has must not count
+    vi.stubEnv('PATH', `${tools}:${process.env['PATH']}`);
   };
   const inDotenv = { options: {}, configuration: undefined };
 
@@ -146,5 +160,29 @@ describe('a command as it has to be typed', () => {
     expect(typedCommand('bao secrets list', shell)).toBe(
       'export BAO_ADDR=http://127.0.0.1:8200 && bao secrets list',
     );
+  });
+
+  test("is of HashiCorp's client where that is there alone", async () => {
+    unset();
+    const shell = { ...inDotenv, address: 'http://127.0.0.1:8200' };
+    const quote = `echo 'path "secret/$(bao x" {}' | bao policy write a - && export VAULT_TOKEN="$(bao token create)"`;
+    const typed = (...commands: string[]) => commands.map((each) => typedCommand(each, shell));
+    const commands = ['bao server -dev', 'systemctl start openbao', quote, 'chmod o-r bao x'];
+    vi.stubEnv('BAO_ADDR', 'http://127.0.0.1:8200');
+    expect(typed(...commands)).toEqual(commands);
+    vi.stubEnv('PATH', await toolsWith('bao', 'vault'));
+    expect(typed(...commands)).toEqual(commands);
+    vi.stubEnv('PATH', await toolsWith('vault'));
+    expect(typed(...commands)).toEqual([
+      'vault server -dev',
+      'systemctl start vault',
+      // it does not know BAO_ADDR
+      `export VAULT_ADDR=http://127.0.0.1:8200 && ${quote.replace('| bao', '| vault').replace('"$(bao', '"$(vault')}`,
+      'chmod o-r bao x',
+    ]);
+    vi.stubEnv('VAULT_ADDR', 'http://127.0.0.1:8200');
+    expect(typed('bao operator unseal')).toEqual(['vault operator unseal']);
+    vi.stubEnv('PATH', await toolsWith());
+    expect(typed('bao operator unseal')).toEqual(['bao operator unseal']);
   });
 });

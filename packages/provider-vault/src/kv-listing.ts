@@ -36,8 +36,7 @@ export async function* listFolder(
     } as const;
     const outcome = await bounded((context) => client.ask(question, context));
     if (outcome.kind === 'missing') return;
-    const data = outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined;
-    const keys = (data as { keys?: unknown } | null | undefined)?.keys;
+    const keys = keysOf(outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined);
     if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string'))
       throw new SecretError('ERR_SECRET_INVALID', `the list of ${shown} is not Vault's`, {
         provider: client.subject.provider,
@@ -48,4 +47,13 @@ export async function* listFolder(
     if (last === undefined || keys.length !== pageSize) return;
     after = last;
   }
+}
+
+/**
+ * What a list holds. Where nothing is, HashiCorp Vault (1.21) says 404 to a question without
+ * parameters that it does not know, and else 200 with a warning of those and no member in `data`.
+ */
+function keysOf(data: unknown): unknown {
+  if (typeof data !== 'object' || data === null) return undefined;
+  return Object.keys(data).length === 0 ? [] : (data as { keys?: unknown }).keys;
 }

@@ -124,7 +124,7 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
   }
 
   /**
-   * What a 403 is.
+   * What a refusal is.
    *
    * @returns whether the token may be given up: not while the server could not be asked about it
    */
@@ -202,7 +202,7 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
             if (await session.replace(token, context)) continue;
           }
           const mend = kind === 'denied' ? request.ifDenied : ifNotAccepted[setting.kind];
-          throw forbidden(kind, about, mend);
+          throw forbidden(kind, about, verdict.status, mend);
         }
         if (verdict.kind === 'ok') return { ...verdict, token };
         if (verdict.kind !== 'error') return verdict;

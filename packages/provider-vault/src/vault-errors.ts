@@ -35,7 +35,7 @@ export type Verdict =
   /** A conditional write met another version. */
   | { readonly kind: 'conflict' }
   /** Denied or not known: what the text lets suspect. */
-  | { readonly kind: 'forbidden'; readonly suspect: Suspect }
+  | { readonly kind: 'forbidden'; readonly suspect: Suspect; readonly status: number }
   | {
       readonly kind: 'error';
       readonly error: SecretError;
@@ -185,7 +185,7 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
         },
       );
     case 403:
-      return { kind: 'forbidden', suspect: suspectOf(said) };
+      return { kind: 'forbidden', suspect: suspectOf(said), status };
     case 404:
       return notFound(answer, said, subject, error);
     case 405:
@@ -234,6 +234,18 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
         { hint: 'List the other nodes of its cluster in the option nodes.' },
       );
     case 500:
+      // HashiCorp Vault, of a token that ends as one of a namespace does (`hvs.….id`) and is none it knows
+      if (said.includes('failed to look up namespace from the token'))
+        return { kind: 'forbidden', suspect: 'rejected', status };
+      // its limits on JSON (1.20 and later)
+      if (/^JSON \w.* exceeds allowed /.test(said))
+        return error(
+          'ERR_SECRET_UNSUPPORTED',
+          `${place} has more names, or a longer one or text, than the server takes in one request`,
+          {
+            hint: 'Spread the names over several paths.',
+          },
+        );
       if (said.includes('value being too large'))
         return error(
           'ERR_SECRET_UNSUPPORTED',
@@ -354,22 +366,23 @@ function suspectOf(said: string): Suspect {
   return said.trim() === 'permission denied' ? 'token' : 'policy';
 }
 
-/** The error of a 403 that was told to be one or the other. */
+/** The error of a refusal that was told to be one or the other. */
 export function forbidden(
   kind: 'denied' | 'unauthenticated',
   subject: Subject,
+  status: number,
   hint?: string,
 ): SecretError {
   const { provider, origin, place } = subject;
   return kind === 'denied'
     ? new SecretError('ERR_SECRET_DENIED', `the token's policies do not allow this on ${place}`, {
         provider,
-        status: 403,
+        status,
         hint: hint ?? `Give its policy the capabilities it needs on ${place}.`,
       })
     : new SecretError('ERR_SECRET_UNAUTHENTICATED', `${origin} does not accept the token`, {
         provider,
-        status: 403,
+        status,
         hint: hint ?? 'It may be mistyped, expired or revoked: log in again and set VAULT_TOKEN.',
       });
 }

@@ -121,6 +121,9 @@ describe('an error', () => {
       'none',
       false,
     ],
+    // HashiCorp Vault 1.21
+    [500, 'JSON object exceeds allowed entry count', 'ERR_SECRET_UNSUPPORTED', 'none', false],
+    [500, 'JSON string value exceeds allowed length', 'ERR_SECRET_UNSUPPORTED', 'none', false],
     [500, 'could not load backend configuration', 'ERR_SECRET_UNAVAILABLE', 'none', false],
     [501, '', 'ERR_SECRET_UNAVAILABLE', 'none', false],
     [502, 'Bad gateway', 'ERR_SECRET_UNAVAILABLE', 'read', true],
@@ -218,11 +221,21 @@ describe('a 403', () => {
     ['preflight capability check returned 403, please ensure client has permissions', 'denied'],
     ['', 'policy'],
   ])('%j lets suspect: %s', (text, suspect) => {
-    expect(verdict(saying(403, text))).toEqual({ kind: 'forbidden', suspect });
+    expect(verdict(saying(403, text))).toEqual({ kind: 'forbidden', suspect, status: 403 });
+  });
+
+  test('is a 500 in HashiCorp Vault 1.21 where the token ends like one of a namespace', () => {
+    const text =
+      'error performing token check: failed to look up namespace from the token: no namespace';
+    const known = { kind: 'forbidden', suspect: 'rejected', status: 500 };
+    for (const verb of ['read', 'write'] as const)
+      expect(verdict(saying(500, text), verb)).toEqual(known);
   });
 
   test('is one of two errors, told apart by code', () => {
-    const codes = (['denied', 'unauthenticated'] as const).map((kind) => forbidden(kind, subject));
+    const codes = (['denied', 'unauthenticated'] as const).map((kind) =>
+      forbidden(kind, subject, 403),
+    );
     expect(codes.map(({ code }) => code)).toEqual([
       'ERR_SECRET_DENIED',
       'ERR_SECRET_UNAUTHENTICATED',

@@ -6,7 +6,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultKv, type VaultKvOptions, vaultKv } from '../src/index.ts';
 import { canary, failureOf, freshPath, policyFile, relayTo, tokenFor } from './harness.ts';
@@ -222,6 +222,25 @@ describe('list', () => {
     const error = await failureOf(collect(open({ token }).list()), value, token);
     expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED' });
     expect(error.hint).toContain(`"list" on ${mount}/metadata`);
+  });
+
+  test('a server without pages, which says so: HashiCorp Vault 1.21', async () => {
+    const warnings = ['Endpoint ignored these unrecognized parameters: [after limit]'];
+    const faulty = await faultyServer({ kind: 'black-hole' });
+    endings.push(() => faulty.close());
+    const kv = open({ address: faulty.address, kvVersion: 2 });
+    const answers = (data: unknown) =>
+      faulty.become({ kind: 'status', status: 200, body: { data, warnings, mount_type: 'kv' } });
+    answers({ keys: ['a', 'b', 'team/'] });
+    for (const pageSize of [1, 3, 500])
+      expect(await collect(kv.list('', { pageSize }))).toEqual(['a', 'b', 'team/']);
+    // what is not there
+    answers({});
+    expect(await collect(kv.list('shop'))).toEqual([]);
+    for (const none of [null, { keys: 'a' }, { key: ['a'] }]) {
+      answers(none);
+      expect((await failureOf(collect(kv.list('shop')))).code).toBe('ERR_SECRET_INVALID');
+    }
   });
 
   test('what is no folder, and no size of a page', () => {

@@ -1,7 +1,8 @@
 /**
  * A command that mends something, as it has to be typed where `doctor` was called: about the same
- * settings, for the same server, and with the variable that counts there.
+ * settings, for the same server, with the variable that counts there, and by the client that is there.
  */
+import { findExecutable } from '../executable.ts';
 import type { SettingsOptions } from '../settings.ts';
 import { quoted, settingsFlags } from '../shown-command.ts';
 
@@ -22,12 +23,33 @@ export function typedCommand(command: string, shell: Shell): string {
   const ours = command.replace(/\bexport VAULT_(\w+)=/g, (whole, setting) =>
     isSet(`BAO_${setting}`) ? `export BAO_${setting}=` : whole,
   );
+  const client = installedClient();
+  const typed = client === 'vault' ? byVault(ours) : ours;
   const { address } = shell;
   // a client of its own goes by the environment alone: to none of a .env, or of a configuration
-  const asksServer = /(^|[(|&] ?)bao (?!server )/.test(ours);
-  if (!asksServer || address === undefined || isAsked(address) || !mayBeNamed(address, shell))
-    return ours;
-  return `export ${isSet('BAO_ADDR') ? 'BAO' : 'VAULT'}_ADDR=${quoted(address)} && ${ours}`;
+  const asksServer = /(^|[(|&] ?)(?:bao|vault) (?!server )/.test(typed);
+  const isElsewhere = address !== undefined && !isAsked(address, client);
+  if (!asksServer || !isElsewhere || !mayBeNamed(address, shell)) return typed;
+  // HashiCorp's knows no BAO_ADDR
+  const prefix = client === 'bao' && isSet('BAO_ADDR') ? 'BAO' : 'VAULT';
+  return `export ${prefix}_ADDR=${quoted(address)} && ${typed}`;
+}
+
+type Client = 'bao' | 'vault';
+
+/** OpenBao's own client, unless HashiCorp's is there alone. They take the same commands. */
+function installedClient(): Client {
+  const isThere = (file: string) => 'path' in findExecutable(file, process.env['PATH']);
+  return !isThere('bao') && isThere('vault') ? 'vault' : 'bao';
+}
+
+/** The command by HashiCorp's client. What stands in quotes is no command. */
+function byVault(command: string): string {
+  return command
+    .replace(/'[^']*'|(^|\$\(|[|&] )bao (?=[a-z])/g, (whole, before?: string) =>
+      before === undefined ? whole : `${before}vault `,
+    )
+    .replace(/^systemctl start openbao$/, 'systemctl start vault');
 }
 
 /** Whether the variable is there: a `BAO_X` wins over its `VAULT_X` even if it is set to nothing. */
@@ -35,9 +57,12 @@ function isSet(name: string): boolean {
   return process.env[name] !== undefined;
 }
 
-function isAsked(address: string): boolean {
+function isAsked(address: string, client: Client): boolean {
   const { BAO_ADDR, VAULT_ADDR } = process.env;
-  return (BAO_ADDR ?? VAULT_ADDR)?.replace(/\/$/, '') === address.replace(/\/$/, '');
+  return (
+    (client === 'bao' ? (BAO_ADDR ?? VAULT_ADDR) : VAULT_ADDR)?.replace(/\/$/, '') ===
+    address.replace(/\/$/, '')
+  );
 }
 
 /** Whoever types a token must not be sent in plain text to where a `.env`, perhaps a stranger's, says. */

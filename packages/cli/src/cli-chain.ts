@@ -14,14 +14,9 @@ import {
 import { withoutBootstrapSettings } from './bootstrap-settings.ts';
 import { announceEvents } from './notices.ts';
 
-/** A provider of a chain, and whether it is a store, as against a plain-text file. */
-export interface CliChainEntry extends ChainEntry {
-  readonly isStore: boolean;
-}
-
 /** What a chain is made of. */
 export interface ChainParts extends Omit<SecretsOptions, 'providers'> {
-  readonly providers: readonly CliChainEntry[];
+  readonly providers: readonly ChainEntry[];
   /** Names that must be there. */
   readonly names?: readonly string[];
 }
@@ -37,8 +32,6 @@ export interface CliChain {
   readonly ttl: number;
   /** Its provider of this name with its store, for a message. */
   label(provider: string): string;
-  /** Whether a provider of this name is a store, as against a plain-text file. */
-  isStore(provider: string): boolean;
 }
 
 /** Opens a chain. No I/O. */
@@ -46,7 +39,7 @@ export function openChain({ providers: entries, names = [], ...options }: ChainP
   const providers = entries.map(({ provider }) => provider);
   const secrets = createSecrets({
     ...options,
-    providers: entries.map(({ isStore: _, ...entry }) => ({
+    providers: entries.map((entry) => ({
       ...entry,
       provider: withoutBootstrapSettings(entry.provider),
     })),
@@ -58,6 +51,5 @@ export function openChain({ providers: entries, names = [], ...options }: ChainP
     names,
     ttl: toMilliseconds(options.ttl ?? '5m', 'ttl'),
     label: (name) => labelOf(name, providers.find((each) => each.name === name)?.store ?? name),
-    isStore: (name) => entries.some(({ provider, isStore }) => provider.name === name && isStore),
   };
 }

@@ -34,27 +34,26 @@ export async function resolveSelection(
   return only === undefined ? everything(chain) : named(chain, only);
 }
 
-async function everything({ secrets, names, isStore }: CliChain): Promise<Selection> {
+async function everything({ secrets, names }: CliChain): Promise<Selection> {
   const { entries, degraded } = await secrets.read('all', context);
   const resolved = new Map<string, ResolvedSecret>();
   for (const [name, record] of entries) {
     if (isSecretError(record)) throw record;
-    resolved.set(name, resolvedFrom(record, isStore));
+    resolved.set(name, resolvedFrom(record));
   }
   const missing = names.filter((name) => !resolved.has(name));
   if (missing.length > 0) throw await missingError(secrets, missing);
   return { secrets: resolved, degraded: degraded !== undefined };
 }
 
-async function named({ secrets, isStore }: CliChain, only: readonly string[]): Promise<Selection> {
+async function named({ secrets }: CliChain, only: readonly string[]): Promise<Selection> {
   for (const name of only) assertIsSecretName(name);
   // a chain that can ask nobody says so at once; its error for each name says more
   const batch = await secrets.read(only, context).catch(() => undefined);
   const resolved = new Map<string, ResolvedSecret>();
   for (const name of only) {
     const record = batch?.entries.get(name);
-    if (record !== undefined && !isSecretError(record))
-      resolved.set(name, resolvedFrom(record, isStore));
+    if (record !== undefined && !isSecretError(record)) resolved.set(name, resolvedFrom(record));
   }
   const missing = only.filter((name) => !resolved.has(name));
   if (missing.length > 0) throw await missingError(secrets, missing);
@@ -67,9 +66,9 @@ const context: ReadContext = {
   warn: () => {}, // the chain tells its warnings by itself
 };
 
-function resolvedFrom(record: SecretRecord, isStore: CliChain['isStore']): ResolvedSecret {
-  const { value, provider = '', lease } = record;
-  return { value, provider, fromStore: isStore(provider), ...(lease && { leased: true }) };
+function resolvedFrom(record: SecretRecord): ResolvedSecret {
+  const { value, provider = '', plainText = false, lease } = record;
+  return { value, provider, fromStore: !plainText, ...(lease && { leased: true }) };
 }
 
 /** One error for all of these names, with those that were perhaps meant. */

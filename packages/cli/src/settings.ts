@@ -107,14 +107,14 @@ async function chainOfSettings(
   const dotenv = readOnce(dotenvProvider({ path: dotenvPath(options), mustExist }));
   const file = await readSettings(dotenv);
   if (profile !== undefined) assertProfileCounts(profile, file);
-  const providers = [{ provider: dotenv, isStore: false }];
+  const providers = [{ provider: dotenv }];
   if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false')) {
     const vault = await vaultFrom(file, options, (env) => {
       const missing = missingSettings(env, ['SECRET_PATH'], options);
       if (missing.length > 0)
         throw lacking('Vault is to be asked (USE_VAULT=true), and', missing, options);
     });
-    providers.unshift({ provider: vault, isStore: true });
+    providers.unshift({ provider: vault });
   }
   const ttl = process.env['KEYFALL_TTL'] ?? file['KEYFALL_TTL'];
   if (ttl === undefined) return { providers };

@@ -179,6 +179,78 @@ export default defineConfig({
     expect(result).toMatchObject({ code: 0, stdout: 'vault inherited [] false\n' });
     expect(result.stderr).toContain('TOKEN comes from vault and not from the inherited');
   });
+
+  test.each([
+    ['a file of another name', "[dotenvProvider({ name: 'local' })]", 'inherited'],
+    ['one under other names', "[withPrefix(dotenvProvider({ name: 'local' }), '')]", 'inherited'],
+    [
+      'one in a chain of its own',
+      '[createSecrets({ providers: [dotenvProvider()] })]',
+      'inherited',
+    ],
+    [
+      'one behind a store in a chain of its own',
+      '[createSecrets({ providers: [aside, dotenvProvider()] })]',
+      'inherited',
+    ],
+    [
+      'a store that only sounds like a file',
+      "[{ ...aside, name: 'env-prod', read: async () => ({ entries: new Map([['A', { value: 'store' }]]), complete: true }) }]",
+      'store',
+    ],
+  ])('an inherited variable wins over %s: %s', async (_, providers, value) => {
+    const root = await repository({
+      '.env': 'A=file\n',
+      'keyfall.config.mjs': `import { createSecrets, withPrefix } from '@keyfall/core';
+import { dotenvProvider } from '@keyfall/provider-dotenv';
+const aside = { name: 'aside', store: 'aside', read: async () => ({ entries: new Map(), complete: true }) };
+export default { providers: () => ${providers} };`,
+    });
+    await install(root, '@keyfall/core', '@keyfall/provider-dotenv');
+    const env = { A: 'inherited' };
+    const result = await keyfall(['run', '--', 'sh', '-c', 'echo $A'], { cwd: root, env });
+    expect(result).toMatchObject({ code: 0, stdout: `${value}\n` });
+  });
+
+  test.each([
+    ['that was asked', '[vault]', []],
+    ['behind another that had the names', '[dotenvProvider(), vault]', ['--only', 'A']],
+    ['in a chain of its own', '[createSecrets({ providers: [dotenvProvider(), vault] })]', []],
+  ])('the secret id of a login %s stays with us', async (_, providers, only) => {
+    const server = await startVaultServer();
+    onTestFinished(() => server.stop());
+    const mount = await server.mountKv();
+    await server.request('POST', `${mount}/data/shop`, { data: { A: 'vault' } });
+    const policy = await server.createPolicy(
+      `path "${mount}/data/shop" { capabilities = ["read"] }`,
+    );
+    const method = `approle-${mount}`;
+    await server.request('POST', `sys/auth/${method}`, { type: 'approle' });
+    await server.request('POST', `auth/${method}/role/shop`, { token_policies: [policy] });
+    const role = await server.request('GET', `auth/${method}/role/shop/role-id`);
+    const secret = await server.request('POST', `auth/${method}/role/shop/secret-id`, {});
+    const id = String(secret.body.data?.['secret_id']);
+    const root = await repository({
+      '.env': 'A=file\n',
+      'keyfall.config.mjs': `import { createSecrets } from '@keyfall/core';
+import { dotenvProvider } from '@keyfall/provider-dotenv';
+import { appRoleAuth, vaultProvider } from '@keyfall/provider-vault';
+const auth = appRoleAuth({
+  mount: '${method}',
+  roleId: '${role.body.data?.['role_id']}',
+  secretId: { env: 'SHOP_SECRET_ID' },
+});
+const vault = vaultProvider({ address: '${server.address}', mount: '${mount}', path: 'shop', auth });
+export default { providers: () => ${providers} };`,
+    });
+    await install(root, '@keyfall/core', '@keyfall/provider-dotenv', '@keyfall/provider-vault');
+    const env = { SHOP_SECRET_ID: id, SHOP_NAME: 'kept' };
+    const inside = ['run', ...only, '--', 'env'];
+    const { code, output } = await keyfall(inside, { cwd: root, env });
+    expect(code).toBe(0);
+    expect(output).toContain('SHOP_NAME=kept');
+    expect(output).not.toContain(id);
+  });
 });
 
 describe('what is wrong is told by file, line and option, and never with a text of it', () => {

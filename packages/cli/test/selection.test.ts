@@ -20,6 +20,7 @@ function storeBackBeforeTheFileIsRead(): readonly SecretProvider[] {
     {
       ...store,
       name: 'vault',
+      plainText: false,
       async read(names, context) {
         if (isDown) {
           isDown = false;
@@ -46,10 +47,7 @@ test.each([
   ['named ones', ['A']],
 ])('whose a value is stays with it although the store is back (%s)', async (_, only) => {
   const chain = openChain({
-    providers: storeBackBeforeTheFileIsRead().map((provider) => ({
-      provider,
-      isStore: provider.name === 'vault',
-    })),
+    providers: storeBackBeforeTheFileIsRead().map((provider) => ({ provider })),
   });
   const { secrets, degraded } = await resolveSelection(chain, only);
   expect(secrets).toEqual(

@@ -38,7 +38,7 @@ async function watched({ ttl = '5s', onChanged = async () => {} }: Partial<Watch
     },
   };
   const chain: CliChain = openChain({
-    providers: [{ provider, isStore: true }],
+    providers: [{ provider }],
     ttl,
     clock,
   });

@@ -53,5 +53,6 @@ export function batchOf(names: readonly string[], resolutions: readonly Resoluti
 
 /** A record that says which provider of the chain gave it. */
 function attributed({ record, source }: { record: SecretRecord; source: Source }): SecretRecord {
-  return { ...record, provider: source.provider.name };
+  const { name, plainText = record.plainText } = source.provider;
+  return { ...record, provider: name, ...(plainText && { plainText }) };
 }

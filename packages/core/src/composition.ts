@@ -238,6 +238,7 @@ const members: Readonly<Record<keyof SecretProvider, true>> = {
   store: true,
   timeout: true,
   credentialVariables: true,
+  plainText: true,
   read: true,
   write: true,
   atomicity: true,

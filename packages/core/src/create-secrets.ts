@@ -9,7 +9,6 @@ import type { SecretsEvent } from './events.ts';
 import { FastAnswers } from './fast-answers.ts';
 import { abortReason } from './limited-call.ts';
 import { Notifier } from './notifier.ts';
-import { onAbort } from './on-abort.ts';
 import { createRedactor } from './redaction/redactor.ts';
 import { closedError, SecretError } from './secret-error.ts';
 import type { ReadContext, SecretChanges, SecretProvider } from './secret-provider.ts';
@@ -92,7 +91,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     // its size is paid by those who use it
     const { Watching } = await import('./watching.ts');
     const interval = Math.max(ttl, 1_000);
-    watching ??= new Watching({ clock, interval, resolve, begin: beginWatching });
+    watching ??= new Watching({ clock, interval, notifier, resolve, begin: beginWatching });
     return watching;
   };
   async function* changes(name: string, signal?: AbortSignal): AsyncGenerator<SecretChange> {
@@ -105,16 +104,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     ...[subject, given]: [string, CallOptions?] | [() => void, AbortSignal]
   ): AsyncGenerator<SecretChange> | Promise<void> => {
     if (typeof subject === 'string') return changes(subject, (given as CallOptions)?.signal);
-    const signal = given as AbortSignal;
-    if (signal.aborted) return Promise.resolve();
-    const stop = notifier.on('changed', subject);
-    beginWatching(signal);
-    return new Promise((resolve) => {
-      onAbort(signal, () => {
-        stop();
-        resolve();
-      });
-    });
+    return watcher().then((it) => it.tell(subject, given as AbortSignal));
   };
   const resolveAll = async (signal: AbortSignal | undefined) => {
     assertOpen(signal);
@@ -136,6 +126,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
     name: chainName,
     store: sources.map(({ label }) => label).join(', then '),
     timeout: budget,
+
+    get credentialVariables() {
+      return new Set(sources.flatMap(({ provider }) => [...(provider.credentialVariables ?? [])]));
+    },
 
     async get(name, given) {
       // an aborted signal must be seen, so only a call without one takes the short way

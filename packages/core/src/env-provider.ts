@@ -31,6 +31,7 @@ export function envProvider(options: EnvProviderOptions = {}): SecretProvider {
   return {
     name,
     store: prefix === '' ? 'environment variables' : `environment variables ${prefix}*`,
+    plainText: true,
     async read() {
       const entries = new Map<string, SecretRecord>();
       for (const [variable, value] of Object.entries(options.env ?? process.env))

@@ -39,6 +39,7 @@ export function memoryProvider(
   return {
     name,
     store: 'memory',
+    plainText: true,
     atomicity: 'store',
     conditionalWrites: 'always',
     async read() {

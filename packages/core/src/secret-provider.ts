@@ -51,6 +51,8 @@ export interface SecretRecord {
   readonly lease?: SecretLease;
   /** Which provider of a chain gave it. Set by the chain; a store leaves it out. */
   readonly provider?: string;
+  /** Whether that one holds it in plain text, see `SecretProvider.plainText`. Set by the chain as well. */
+  readonly plainText?: boolean;
 }
 
 /** What a store answered to one `read`: one consistent snapshot. */
@@ -168,10 +170,15 @@ export interface SecretProvider {
   /** Time limit of one read in milliseconds, where the store's own settings name one. */
   readonly timeout?: number;
   /**
-   * Names of the environment variables that its own credentials came from so far: what is started with
-   * its secrets must not inherit them.
+   * Names of the environment variables that its own credentials come from: what is started with its
+   * secrets must not inherit them. May grow, where a provider learns of one only when it reads it.
    */
   readonly credentialVariables?: ReadonlySet<string>;
+  /**
+   * Whether it is no store but plain text on this machine: a `.env`, the environment. Under `keyfall run`
+   * an inherited variable wins over a value of it, as with every dotenv tool.
+   */
+  readonly plainText?: boolean;
   /**
    * Reads these names, or all. One call is one consistent snapshot, where the store can give one.
    * May return more names than asked for. Must be safe to call concurrently.

@@ -5,7 +5,7 @@
  */
 import type { Resolution } from './chain.ts';
 import type { Clock } from './clock.ts';
-import { callListener } from './notifier.ts';
+import { callListener, type Notifier } from './notifier.ts';
 import { onAbort } from './on-abort.ts';
 import { closedError, type SecretError } from './secret-error.ts';
 import type { SecretChange } from './secrets.ts';
@@ -18,6 +18,7 @@ export interface WatchingOptions {
   readonly clock: Clock;
   /** Milliseconds between two looks. */
   readonly interval: number;
+  readonly notifier: Notifier;
   /** Rejects if the chain is closed, the name is none, or the signal fires. */
   readonly resolve: (name: string, signal?: AbortSignal) => Promise<Resolution>;
   /** Makes the providers watch their stores, until the signal fires. */
@@ -41,6 +42,17 @@ export class Watching {
 
   constructor(options: WatchingOptions) {
     this.#options = options;
+  }
+
+  /** As `SecretProvider.watch`, for a chain that is a provider of another chain. */
+  async tell(changed: () => void, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const stop = this.#options.notifier.on('changed', changed);
+    this.#options.begin(signal);
+    await new Promise<void>((resolve) => {
+      onAbort(signal, resolve);
+    });
+    stop();
   }
 
   /** As `Secrets.watch`. */

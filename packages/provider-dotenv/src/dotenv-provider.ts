@@ -68,6 +68,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
   return {
     name,
     store,
+    plainText: true,
     atomicity: 'store',
     conditionalWrites: 'always',
 

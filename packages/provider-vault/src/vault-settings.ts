@@ -82,7 +82,7 @@ export type TokenSetting =
       readonly kind: 'login';
       readonly auth: VaultAuth;
       readonly env: Variables;
-      /** Gets the name of each variable of `env` that a credential came from. */
+      /** The variables that credentials come from; gets the name of each that one was read from. */
       readonly credentialVariables: Set<string>;
     }
   /** None is sent: an agent in between has its own. */
@@ -263,7 +263,11 @@ function resolveToken(
         'the options auth and countedUses are both given',
         'It is for a token that was given: set token_num_uses=0 on the role of the login.',
       );
-    return { kind: 'login', auth: options.auth, env, credentialVariables: new Set() };
+    const { auth } = options;
+    // one that is not set is nobody's to inherit, and may be the credential itself in its variable's place
+    const areSet = auth.credentialVariables?.filter((name) => env[name] !== undefined);
+    const credentialVariables = new Set(areSet);
+    return { kind: 'login', auth, env, credentialVariables };
   }
   if (options.tokenFile)
     return { kind: 'file', file: options.tokenFile, from: 'the option tokenFile' };

@@ -309,7 +309,8 @@ describe('credentials', () => {
     const provider = open(appRoleAuth({ roleId, secretId: { env: 'SHOP_SECRET_ID' } }), {
       env: { SHOP_SECRET_ID: secretId, OTHER: 'x' },
     });
-    expect([...(provider.credentialVariables ?? [])]).toEqual([]);
+    // also before it was asked: what is started must not inherit them
+    expect([...(provider.credentialVariables ?? [])]).toEqual(['SHOP_SECRET_ID']);
     await provider.read('all', context());
     expect([...(provider.credentialVariables ?? [])]).toEqual(['SHOP_SECRET_ID']);
     // the secret id itself where its variable should be

@@ -131,6 +131,7 @@ function modelProvider(
     store: 'a store in memory',
     timeout: 1_000,
     credentialVariables: new Set(['MODEL_TOKEN']),
+    plainText: true,
     atomicity: 'store',
     conditionalWrites: conditionalWrites ? 'always' : 'never',
     async read(names, context) {

@@ -1,7 +1,8 @@
 /**
  * The chain that a configuration describes, in the profile that was asked for.
  */
-import type { ChainParts, CliChainEntry } from '../cli-chain.ts';
+import type { ChainEntry } from '@keyfall/core';
+import type { ChainParts } from '../cli-chain.ts';
 import { didYouMean } from '../near-names.ts';
 import { listNames, printable } from '../terminal.ts';
 import { configError, type OptionPath } from './config-place.ts';
@@ -46,7 +47,7 @@ export async function configuredChain(
 /** That each provider has a name of its own, and `only` binds names to such ones. */
 function assertNamed(
   { file, lineOf }: LoadedConfig,
-  providers: readonly CliChainEntry[],
+  providers: readonly ChainEntry[],
   at: OptionPath,
   atOnly: OptionPath,
   only: ChainConfig['only'] = {},

@@ -5,7 +5,6 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { type ChainEntry, envProvider, SecretError, type SecretProvider } from '@keyfall/core';
-import type { CliChainEntry } from '../cli-chain.ts';
 import { configError, type OptionPath, placed } from './config-place.ts';
 import type { ConfigEntry, NamedProvider, ProviderId } from './define-config.ts';
 import { inFolderOf, type LoadedConfig } from './load-config.ts';
@@ -36,13 +35,13 @@ export async function makeProviders(
   providers: readonly ConfigEntry[] | (() => unknown),
   at: OptionPath,
   profile: string | undefined,
-): Promise<readonly CliChainEntry[]> {
+): Promise<readonly ChainEntry[]> {
   return inFolderOf(file, async () => {
     const { checkEntry } = await import('./config-schema.ts');
     const entries = typeof providers === 'function' ? await called(providers) : providers;
     if (!Array.isArray(entries))
       throw configError({ file, line: lineOf(at), option: at, reason: 'must return a list' });
-    const made: CliChainEntry[] = [];
+    const made: ChainEntry[] = [];
     for (const [index, entry] of entries.entries()) {
       const option = [...at, index];
       const complaint = checkEntry(entry);
@@ -72,30 +71,19 @@ async function makeProvider(
   entry: ConfigEntry,
   file: string,
   profile: string | undefined,
-): Promise<CliChainEntry> {
-  if ('read' in entry)
-    return { provider: entry as SecretProvider, isStore: isStore(entry as SecretProvider) };
-  if (typeof entry.provider === 'object')
-    return { ...(entry as ChainEntry), isStore: isStore(entry.provider) };
+): Promise<ChainEntry> {
+  if ('read' in entry) return { provider: entry as SecretProvider };
+  if (typeof entry.provider === 'object') return entry as ChainEntry;
   const { provider: id, required, timeout, onDenied, ...options } = entry as NamedProvider;
   const factory = await factoryOf(id, file);
   return {
     provider: factory(
       profile !== undefined && /^vault/.test(id) ? { profile, ...options } : options,
     ),
-    isStore: id !== 'dotenv' && id !== 'env',
     ...(required !== undefined && { required }),
     ...(timeout !== undefined && { timeout }),
     ...(onDenied !== undefined && { onDenied }),
   };
-}
-
-/**
- * What a program made says by its name what it is. A value from a plain-text file must not replace an
- * inherited variable.
- */
-function isStore({ name }: SecretProvider): boolean {
-  return !/^(dotenv|env|memory)\b/.test(name);
 }
 
 /**

@@ -3,7 +3,12 @@
  * https://openbao.org/docs/auth/approle
  */
 import { SecretError } from '@keyfall/core';
-import type { CredentialSource, VaultAuth, VaultLoginContext } from './vault-auth.ts';
+import {
+  type CredentialSource,
+  type VaultAuth,
+  type VaultLoginContext,
+  variablesOf,
+} from './vault-auth.ts';
 
 /** Options of {@link appRoleAuth}. */
 export interface AppRoleAuthOptions {
@@ -90,6 +95,7 @@ export function appRoleAuth({
 
   return {
     name: 'AppRole',
+    credentialVariables: variablesOf(roleId, secretId, wrappedSecretId),
     async login(context) {
       const role_id = (await context.read(roleId, 'the role id')).trim();
       if (wrappedSecretId !== undefined) {

@@ -2,7 +2,7 @@
  * Logins with a signed token that somebody else vouches for: a CI system, a cloud, Kubernetes.
  * https://openbao.org/docs/auth/jwt and https://openbao.org/docs/auth/kubernetes
  */
-import type { CredentialSource, VaultAuth } from './vault-auth.ts';
+import { type CredentialSource, type VaultAuth, variablesOf } from './vault-auth.ts';
 
 /** Options of {@link jwtAuth}. */
 export interface JwtAuthOptions {
@@ -71,6 +71,7 @@ function methodOf(
 ): VaultAuth {
   return {
     name,
+    credentialVariables: variablesOf(source),
     async login(context) {
       // a line break at its end would travel on to whoever checks it
       const jwt = (await context.read(source, 'the JWT')).trim();

@@ -3,7 +3,7 @@
  * https://openbao.org/docs/auth/userpass and https://openbao.org/docs/auth/ldap
  */
 import { SecretError } from '@keyfall/core';
-import type { CredentialSource, VaultAuth } from './vault-auth.ts';
+import { type CredentialSource, type VaultAuth, variablesOf } from './vault-auth.ts';
 
 /** Options of {@link userpassAuth}. */
 export interface UserpassAuthOptions {
@@ -40,6 +40,7 @@ export function userpassAuth({
     });
   return {
     name: mount === 'ldap' ? 'LDAP' : 'userpass',
+    credentialVariables: variablesOf(password),
     async login(context) {
       return {
         path: `auth/${mount}/login/${username}`,

@@ -62,9 +62,23 @@ export interface VaultAuth {
   /** For messages: 'AppRole'. */
   readonly name: string;
   /**
+   * The environment variables that its credentials come from, which what is started with the secrets must
+   * not inherit. What `read` takes from a variable counts without this, from the first login on.
+   */
+  readonly credentialVariables?: readonly string[];
+  /**
    * Prepares one login. Is called for each, never twice at a time.
    *
    * @throws a `SecretError`; anything else is shown as `ERR_SECRET_UNAVAILABLE`, without its text
    */
   login(context: VaultLoginContext): VaultLogin | Promise<VaultLogin>;
+}
+
+/** The variables among these sources. */
+export function variablesOf(...sources: readonly (CredentialSource | undefined)[]): string[] {
+  return sources.flatMap((source) => {
+    // of a caller without types anything
+    const { env }: { readonly env?: unknown } = Object(source);
+    return typeof env === 'string' && /^[A-Z_]\w*$/i.test(env) ? [env] : [];
+  });
 }

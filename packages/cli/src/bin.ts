@@ -22,5 +22,7 @@ const unfinished = (): void => {
 process.on('exit', unfinished);
 void main(process.argv).then((exitCode) => {
   process.off('exit', unfinished);
-  process.exitCode = exitCode;
+  // Not by the exit code alone: a timer of a configuration, a look-up of a name or a read that hangs, which
+  // nothing can end, would keep us here. What was to be written has been.
+  process.exit(exitCode);
 });

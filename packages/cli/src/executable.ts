@@ -1,7 +1,15 @@
 /**
  * Which file a command names, and whether our own process can become it.
  */
-import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { delimiter, isAbsolute, resolve } from 'node:path';
 import type { ChildCommand } from './child-process.ts';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from './exit-code.ts';
@@ -151,6 +159,34 @@ function bytesOf(path: string, position: number, length: number): Buffer {
     return bytes.subarray(0, readSync(descriptor, bytes, 0, bytes.length, position));
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/**
+ * Whether Linux refuses to start a program with this (E2BIG, execve(2)): a single text is limited to 128 KiB,
+ * and all together to a quarter of the stack. Elsewhere only the attempt tells.
+ */
+export function isTooLarge(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): boolean {
+  if (process.platform !== 'linux') return false;
+  const sizes = [...args, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)].map(
+    (text) => Buffer.byteLength(text) + 1,
+  );
+  if (sizes.some((size) => size > 131_072)) return true;
+  return sizes.reduce((sum, size) => sum + size + 8, 0) > mostTogether();
+}
+
+/** Bytes of arguments and environment together, with a pointer for each. */
+function mostTogether(): number {
+  try {
+    const [, stack] =
+      /^Max stack size +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    // never less than 128 KiB, and never more than three quarters of 8 MiB
+    return Math.min(Math.max(Number(stack ?? Number.POSITIVE_INFINITY) / 4, 131_072), 6_291_456);
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

@@ -130,8 +130,11 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
       .option('--preserve-env', 'an inherited variable wins over a secret from a store')
       .option('--pristine', 'of the inherited variables keep only PATH, HOME, TERM and their like')
       .option('--pass-bootstrap', 'leave VAULT_TOKEN and the other settings in its environment')
-      .option('--redact', 'mask every value in what it prints')
-      .option('--watch', 'start it anew when a secret changes')
+      .option('--redact', 'mask every value of 6 or more characters in what it prints')
+      .option(
+        '--watch',
+        'start it anew when a secret changes (looks every ttl, default 5 min: KEYFALL_TTL)',
+      )
       .option('--reload-signal <signal>', 'with --watch: send it this instead (HUP)')
       .option('--kill-after <time>', 'kill it if it does not end so long after a signal (10s)')
       .usage('[options] -- <command...>')

@@ -1,6 +1,8 @@
 /**
  * What a signal to us means for the program of `run`: it is handed on.
  */
+
+import { readFileSync } from 'node:fs';
 import { SecretError, systemClock } from '@keyfall/core';
 import type { RunningChild } from './child-process.ts';
 import { isTerminal } from './terminal.ts';
@@ -10,8 +12,10 @@ const handed = ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT',
 /** Signals that ask a program to end. */
 const endings: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGINT', 'SIGQUIT']);
 
-/** Signals that end us while there is no program. */
-const endBefore: ReadonlySet<NodeJS.Signals> = new Set([...endings, 'SIGHUP']);
+/** Whether this signal ends what does not handle it, as somebody wants who sends it. */
+export function endsProgram(signal: NodeJS.Signals): boolean {
+  return endings.has(signal) || signal === 'SIGHUP';
+}
 
 /** The signals to us, from before the program starts until it ended. */
 export interface SignalHandling {
@@ -35,19 +39,23 @@ export function handleSignals(cancel: () => void, killAfter: number | undefined)
   let cancelKill: (() => void) | undefined;
   const handle = (signal: NodeJS.Signals): void => {
     if (child === undefined) {
-      if (!endBefore.has(signal)) return;
+      if (!endsProgram(signal)) return;
       endedBy ??= signal;
       cancel();
       return;
     }
-    // Where there is a terminal, it sends its own Ctrl-C to the program as well: once is enough.
-    if (signal !== 'SIGINT' || ![0, 1, 2].some(isTerminal)) child.kill(signal);
+    // a terminal sends its own Ctrl-C to the program as well: once is enough
+    if (signal !== 'SIGINT' || !hearsTerminal()) child.kill(signal);
+    const asked = child;
     if (killAfter !== undefined && endings.has(signal))
-      cancelKill ??= systemClock.schedule(() => child?.kill('SIGKILL'), killAfter);
+      cancelKill ??= systemClock.schedule(() => asked.kill('SIGKILL'), killAfter);
   };
   for (const signal of handed) process.on(signal, handle);
   return {
     handTo(next) {
+      // who was asked to end is another one
+      cancelKill?.();
+      cancelKill = undefined;
       child = next;
     },
     get endedBy() {
@@ -58,6 +66,22 @@ export function handleSignals(cancel: () => void, killAfter: number | undefined)
       for (const signal of handed) process.off(signal, handle);
     },
   };
+}
+
+/**
+ * Whether a terminal sends its Ctrl-C to our process group. On Linux the system says so, wherever the
+ * streams go; elsewhere the streams tell whether there is a terminal at all.
+ */
+function hearsTerminal(): boolean {
+  try {
+    // proc_pid_stat(5): after the name, which may hold anything, state ppid pgrp session tty_nr tpgid
+    const [, , group, , , foreground] = readFileSync('/proc/self/stat', 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return group === foreground;
+  } catch {
+    return [0, 1, 2].some(isTerminal);
+  }
 }
 
 /** The exit code for a signal, as a shell has it. */

@@ -1,7 +1,8 @@
 /**
  * The two streams: data goes to stdout, everything said to a person to stderr.
  */
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
+import type { Writable } from 'node:stream';
 
 /**
  * One line on stderr, `keyfall: message`. Written at once and past `process.stderr`: opening that
@@ -82,11 +83,51 @@ export async function waitingFor<Result>(
 /** Text for a person on stderr, as it is, with a line end. */
 export function writeLine(text: string): void {
   beforeLine?.();
-  const bytes = Buffer.from(`${text}\n`);
+  writeAll(Buffer.from(`${text}\n`));
+}
+
+function writeAll(bytes: Buffer): void {
   try {
     for (let written = 0; written < bytes.length; ) written += writeSync(2, bytes, written);
   } catch {
     // nobody reads stderr (EPIPE) or it is full (EAGAIN): a notice must not end the work
+  }
+}
+
+/**
+ * Where stderr is a pipe, has `process.stderr` be a stream that writes as {@link writeLine} does. To open
+ * Node's own changes the mode of the pipe for everybody who has it: what the program of `run` writes would be
+ * cut off where the pipe is full. Node itself opens it whenever a socket closes, to compare the two.
+ */
+export function keepStderrClosed(): void {
+  if (!isPipe(2)) return;
+  let stream: Writable | undefined;
+  const open = () => {
+    const { Writable } = process.getBuiltinModule('node:stream');
+    return new Writable({
+      decodeStrings: true,
+      write(chunk: Buffer, _encoding, done) {
+        writeAll(chunk);
+        done();
+      },
+    });
+  };
+  Object.defineProperty(process, 'stderr', {
+    configurable: true,
+    enumerable: true,
+    get() {
+      stream ??= open();
+      return stream;
+    },
+  });
+}
+
+function isPipe(descriptor: number): boolean {
+  try {
+    const kind = fstatSync(descriptor);
+    return kind.isFIFO() || kind.isSocket();
+  } catch {
+    return false; // it is closed
   }
 }
 

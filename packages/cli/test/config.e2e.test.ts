@@ -180,6 +180,17 @@ export default defineConfig({
     expect(result.stderr).toContain('TOKEN comes from vault and not from the inherited');
   });
 
+  test('that keeps something open holds no command: it ends when it is done', async () => {
+    const root = await repository({
+      '.env': 'A=1\n',
+      'keyfall.config.mjs': `setInterval(() => {}, 1_000);
+export default { providers: [{ provider: 'dotenv' }] };`,
+    });
+    expect(await keyfall(['get', 'A'], { cwd: root })).toMatchObject({ code: 0, stdout: '1\n' });
+    const inside = ['run', '--kill-after', '1s', '--', 'sh', '-c', 'exit 4'];
+    expect((await keyfall(inside, { cwd: root })).code).toBe(4);
+  });
+
   test.each([
     ['a file of another name', "[dotenvProvider({ name: 'local' })]", 'inherited'],
     ['one under other names', "[withPrefix(dotenvProvider({ name: 'local' }), '')]", 'inherited'],

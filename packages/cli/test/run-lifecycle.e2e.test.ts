@@ -1,12 +1,13 @@
 /**
  * `run` while its program runs: what it gives back, when it starts the program anew, and how it ends it.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { finished, folderWith, install, keyfall, printed, start } from './keyfall.ts';
+import { bin, typing } from './on-terminal.ts';
 
 /** A configuration whose one provider hands out a lease, and writes down what happens to it. */
 const leasing = (more = '') => `
@@ -252,6 +253,122 @@ describe('--watch', () => {
     expect((await result).output).not.toContain('canary');
   });
 });
+
+describe('a program that runs well is not stopped', () => {
+  const loop =
+    'trap "exit 9" TERM; echo "now $(printf %s "$A" | wc -c)"; while :; do sleep 0.05; done';
+  const env = { KEYFALL_TTL: '0ms' };
+  const one = 'A=1\n';
+  const large = `A=${'x'.repeat(140_000)}\n`;
+
+  test('for an environment too large to start it with', async () => {
+    const cwd = await folderWith(one);
+    const child = start(['run', '--watch', '--', 'sh', '-c', loop], { cwd, env });
+    const result = finished(child);
+    await printed(child, 'now 1');
+    await writeFile(join(cwd, '.env'), large);
+    const said = await printed(child, 'goes on', 'stderr');
+    expect(said).toContain(
+      'sh could not be started anew: its arguments and environment are too large (E2BIG).',
+    );
+    await writeFile(join(cwd, '.env'), 'A=12\n');
+    await printed(child, 'now 2');
+    child.kill('SIGTERM');
+    expect(await result).toMatchObject({ code: 9, stdout: 'now 1\nnow 2\n' });
+  });
+
+  test('while its file is away', async () => {
+    const cwd = await folderWith(one);
+    const program = join(cwd, 'program');
+    await writeFile(program, `#!/bin/sh\n${loop}\n`, { mode: 0o755 });
+    const child = start(['run', '--watch', '--', program], { cwd, env });
+    const result = finished(child);
+    await printed(child, 'now 1');
+    await rename(program, `${program}.old`);
+    await writeFile(join(cwd, '.env'), 'A=12\n');
+    await printed(child, 'could not be started anew: command not found', 'stderr');
+    await rename(`${program}.old`, program);
+    await printed(child, 'now 2');
+    child.kill('SIGTERM');
+    expect(await result).toMatchObject({ code: 9, stdout: 'now 1\nnow 2\n' });
+  });
+});
+
+test('stderr stays as it is for the program when a connection of ours closes', async () => {
+  const server = await startVaultServer({ external: false });
+  onTestFinished(() => server.stop());
+  await server.request('POST', 'secret/data/shop', { data: { A: 'one' } });
+  const cwd = await folderWith();
+  const script = `
+import fcntl, os, signal, time
+def tell(*_):
+    print('blocking', not fcntl.fcntl(2, fcntl.F_GETFL) & os.O_NONBLOCK, flush=True)
+signal.signal(signal.SIGUSR1, tell)
+tell()
+while True: time.sleep(60)
+`;
+  const child = start(['run', '--watch', '--', 'python3', '-c', script], {
+    cwd,
+    env: {
+      USE_VAULT: 'true',
+      VAULT_ADDR: server.address,
+      VAULT_TOKEN: server.token,
+      VAULT_SECRET_PATH: 'shop',
+      KEYFALL_TTL: '1s',
+    },
+  });
+  expect(await printed(child, 'blocking')).toContain('blocking True');
+  const failing = printed(child, 'could not be read anew', 'stderr');
+  await server.kill();
+  await failing;
+  const told = printed(child, 'blocking');
+  child.kill('SIGUSR1');
+  expect(await told).toContain('blocking True');
+});
+
+test('a Ctrl-C arrives once, wherever the streams go', async () => {
+  const cwd = await folderWith();
+  const script = `
+import signal, time
+count = 0
+def interrupt(*_):
+    global count
+    count += 1
+    if count == 1: signal.alarm(1)
+def end(*_):
+    with open('count', 'w') as file: file.write(str(count))
+    raise SystemExit(0)
+signal.signal(signal.SIGINT, interrupt)
+signal.signal(signal.SIGALRM, end)
+with open('ready', 'w'): pass
+while True: time.sleep(0.05)
+`;
+  await writeFile(join(cwd, 'count.py'), script);
+  const ours = `'${process.execPath}' '${bin}' run --kill-after 60s -- python3 count.py </dev/null >/dev/null 2>&1`;
+  const waiting = '( while ! test -f ready; do sleep 0.05; done; echo ready; exec sleep 60 ) &';
+  const { code } = await typing(
+    ['sh', '-c', `${waiting} trap : INT; ${ours}; exit $?`],
+    [['ready', '\u0003']],
+    { cwd },
+  );
+  expect(code).toBe(0);
+  expect(await readFile(join(cwd, 'count'), 'utf8')).toBe('1');
+});
+
+test.each(['child_process', '*', 'http,CHILD_*'])(
+  'NODE_DEBUG=%s, by which Node would print the values, starts nothing beside us',
+  async (sections) => {
+    const cwd = await folderWith('A=canary-7d1e\n');
+    const env = { NODE_DEBUG: sections };
+    const args = ['run', '--kill-after', '1s', '--', 'echo', 'started'];
+    const { code, stdout, output } = await keyfall(args, { cwd, env });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(output).toContain('keyfall: NODE_DEBUG has Node print the environment');
+    expect(output).not.toContain('canary');
+    const harmless = await keyfall(args, { cwd, env: { NODE_DEBUG: 'child,process' } });
+    expect(harmless).toMatchObject({ code: 0, stdout: 'started\n' });
+  },
+);
 
 describe('--kill-after', () => {
   test.each([

@@ -1,10 +1,13 @@
 /**
  * `run --redact`: no value gets through, however it is cut, and the program notices as little as can be.
  */
-import { open, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { finished, folderWith, intoHead, keyfall, printed, start } from './keyfall.ts';
+import { bin } from './on-terminal.ts';
 
 const value = 'canary-4b7d-secret';
 const lines = '-----BEGIN KEY-----\ncanary-first-line-9f\ncanary-second-line\n-----END KEY-----';
@@ -110,6 +113,39 @@ test('a full disk behind what it prints is said, since the program does not hear
   const { stderr } = await finished(child);
   expect(stderr).toBe('keyfall: what it prints could not be written (ENOSPC).\n');
 });
+
+test.each([
+  ['a reader that went away', '| true', ''],
+  ['a full disk', '> /dev/full', 'keyfall: what it prints could not be written (ENOSPC).\n'],
+])('the last that it prints may meet %s: its exit code is kept', async (_, behind, said) => {
+  const cwd = await folderWith(dotenv);
+  // held back, since it may be the beginning of a value: it goes out when the program has ended
+  const script = 'sleep 0.3; printf canary-4b; exit 5';
+  const pipeline = `set -o pipefail; "$@" ${behind}`;
+  const ours = [process.execPath, bin, 'run', '--redact', '--', 'sh', '-c', script];
+  const { PATH = '' } = process.env;
+  const child = spawn('bash', ['-c', pipeline, 'bash', ...ours], { cwd, env: { PATH, HOME: cwd } });
+  expect(await finished(child)).toMatchObject({ code: 5, stderr: said });
+});
+
+test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)(
+  '%s ends the wait for what it left behind, and its exit code stays',
+  async (signal) => {
+    const cwd = await folderWith(dotenv);
+    const script = 'sleep 60 & echo $! > pid; printf "last canary-4b"; exit 3';
+    const child = start(['run', '--redact', '--', 'sh', '-c', script], { cwd });
+    const result = finished(child);
+    await printed(child, 'last ');
+    const pid = Number(await readFile(join(cwd, 'pid'), 'utf8'));
+    onTestFinished(() => void process.kill(pid, 'SIGKILL'));
+    // until the system has told us that it ended
+    while (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await wait(20);
+    }
+    expect(await result).toMatchObject({ code: 3, stdout: 'last canary-4b' });
+  },
+);
 
 test('what it starts and leaves behind is masked as well', async () => {
   const cwd = await folderWith(dotenv);

@@ -2,9 +2,10 @@
  * The files of the TLS settings: read when the first connection needs them, and read again when they
  * have changed, since certificates are renewed under programs that run for months.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { readSettingFile } from './setting-files.ts';
 import { certificatesIn, type FileSetting, type TlsSettings } from './tls-settings.ts';
 import type { WireFailure } from './vault-wire.ts';
 
@@ -99,7 +100,7 @@ async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | Unus
       setting = authorities.from;
       const { kind, path } = authorities;
       for (const file of kind === 'file' ? [path] : await filesOf(path)) {
-        const pem = await readFile(file, 'utf8');
+        const pem = await readSettingFile(file);
         // OpenSSL passes over what it cannot read, and would trust nobody or the wrong ones
         if (certificatesIn(pem) === 0) return unusable(part, setting);
         ca.push(pem);
@@ -113,7 +114,7 @@ async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | Unus
     part = 'identity';
     const read = ({ path, from }: FileSetting) => {
       setting = from;
-      return readFile(path, 'utf8');
+      return readSettingFile(path);
     };
     const cert = await read(identity.cert);
     const key = await read(identity.key);

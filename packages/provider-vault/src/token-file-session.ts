@@ -2,13 +2,12 @@
  * A token that somebody else keeps alive: an agent or `vault login` in a file, a configured client, or an
  * agent in between, which has one of its own and is sent none.
  */
-// not of `node:fs/promises`: in the bundle of the command, these are loaded where they are first used
-import { promises as files } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { abortError } from './aborting.ts';
 import type { SessionToken, TokenListener, VaultSession } from './session-token.ts';
+import { readSettingFile } from './setting-files.ts';
 import { checkToken, type TokenSetting } from './vault-settings.ts';
 
 /** Tokens that are not ours to keep alive. */
@@ -73,7 +72,7 @@ async function readToken(setting: FileSetting, provider: string): Promise<string
   const file = setting.file ?? join(homedir(), '.vault-token');
   let text: string;
   try {
-    text = await files.readFile(file, 'utf8');
+    text = await readSettingFile(file);
   } catch {
     throw wrong(
       `the token file of ${from} cannot be read`,

@@ -1,7 +1,7 @@
 /**
  * The built package in processes of its own: what only shows there.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -146,6 +146,27 @@ console.log(JSON.stringify([before, loaded()]));`;
   const env = { VAULT_ADDR: server.address };
   expect((await run(source('direct'), env)).result).toEqual([0, 0]);
   expect((await run(source('node-vault'), env)).result).toEqual([0, expect.any(Number)]);
+});
+
+test('a pipe that nobody writes to, in the place of a file, keeps no process from ending', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-pipe-'));
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  try {
+    for (const options of [
+      `{ caCert: '${pipe}', address: 'https://127.0.0.1:9' }`,
+      `{ tokenFile: '${pipe}', token: undefined, address: 'http://127.0.0.1:9', env: {} , path: 'a' }`,
+    ]) {
+      const source = `${start(options)}
+const read = provider.read('all', context).then(() => 'read', ({ code }) => code);
+const waited = new Promise((resolve) => setTimeout(() => resolve('waits'), 300));
+console.log(JSON.stringify(await Promise.race([read, waited])));
+process.exit();`;
+      expect((await run(source)).result).toBe('waits');
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("a developer's own token is used on demand alone, and after any other", async () => {

@@ -5,12 +5,18 @@
 import { SecretError, toMilliseconds } from '@keyfall/core';
 import { bootstrapNames } from '../bootstrap-settings.ts';
 import { buildChildEnvironment, type ChildEnvironment } from '../child-environment.ts';
-import { becomeChild, type ChildCommand, type OutputFilter, startChild } from '../child-process.ts';
+import {
+  assertStartable,
+  becomeChild,
+  type ChildCommand,
+  type OutputFilter,
+  startChild,
+} from '../child-process.ts';
 import type { CliChain } from '../cli-chain.ts';
 import { resolveSelection, type Selection } from '../selection.ts';
 import { openConfiguredChain, type SettingsOptions } from '../settings.ts';
 import { exitCodeOfSignal, handleSignals, signalOf } from '../signals.ts';
-import { listNames, notice, printable, report, waitingFor } from '../terminal.ts';
+import { keepStderrClosed, listNames, notice, printable, report, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall run`. */
 export interface RunOptions extends SettingsOptions {
@@ -41,6 +47,7 @@ export async function runCommand(
   if (reload !== undefined && !options.watch)
     throw new SecretError('ERR_SECRET_CONFIG', '--reload-signal goes with --watch alone');
 
+  if (!options.redact) keepStderrClosed();
   const chain = await openConfiguredChain(options);
   const signals = handleSignals(() => void chain.secrets.close(), killAfter);
   try {
@@ -67,7 +74,12 @@ export async function runCommand(
       env,
       signals,
       chain,
-      resolve: async () => (await resolveEnvironment(chain, options)).env,
+      resolve: async () => {
+        const { env: now } = await resolveEnvironment(chain, options);
+        // one that could not be started with it goes on with what it has
+        if (reload === undefined) assertStartable({ ...command, env: now });
+        return now;
+      },
       reload,
       killAfter: killAfter ?? restartPatience,
     });

@@ -1,9 +1,8 @@
 /**
  * Reads a credential from where it is kept, at each login anew.
  */
-// not of `node:fs/promises`: in the bundle of the command, these are loaded where they are first used
-import { promises as files } from 'node:fs';
 import { isSecretError, SecretError } from '@keyfall/core';
+import { readSettingFile } from '../setting-files.ts';
 import type { Variables } from '../vault-variables.ts';
 import type { CredentialSource } from './vault-auth.ts';
 
@@ -67,7 +66,7 @@ async function textOf(
   // a number would be a file that is open already
   if (typeof file !== 'string') return { text: undefined, from: 'option' };
   try {
-    const text = await files.readFile(file, 'utf8');
+    const text = await readSettingFile(file);
     return { text: text.replace(/\r?\n$/, ''), from: 'a file' };
   } catch {
     throw new SecretError('ERR_SECRET_CONFIG', `the file of ${what} cannot be read`, {

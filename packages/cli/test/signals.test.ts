@@ -1,0 +1,44 @@
+/**
+ * Who gets a signal, and who is killed for not heeding it. The signals themselves are sent in the e2e tests.
+ */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { RunningChild } from '../src/child-process.ts';
+import { handleSignals } from '../src/signals.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A program that heeds no signal, and the signals that it got. */
+function stubborn() {
+  const got: string[] = [];
+  const exited = new Promise<number>(() => {});
+  const child: RunningChild = { exited, ended: exited, kill: (signal) => void got.push(signal) };
+  return { child, got };
+}
+
+/** The signal as Node hands it to us alone. */
+function receive(signal: NodeJS.Signals): void {
+  process.listeners(signal).at(-1)?.(signal);
+}
+
+test('who was started in the place of a program that was asked to end is not killed for it', () => {
+  const [before, after] = [stubborn(), stubborn()];
+  const signals = handleSignals(() => {}, 3_000);
+  signals.handTo(before.child);
+  receive('SIGTERM');
+  expect(before.got).toEqual(['SIGTERM']);
+  signals.handTo(undefined);
+  signals.handTo(after.child);
+  vi.advanceTimersByTime(10_000);
+  expect(after.got).toEqual([]);
+  receive('SIGQUIT');
+  vi.advanceTimersByTime(2_999);
+  expect(after.got).toEqual(['SIGQUIT']);
+  vi.advanceTimersByTime(1);
+  expect(after.got).toEqual(['SIGQUIT', 'SIGKILL']);
+  signals.stop();
+});

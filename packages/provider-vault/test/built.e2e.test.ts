@@ -151,7 +151,7 @@ console.log(JSON.stringify([before, loaded()]));`;
 test('a pipe that nobody writes to, in the place of a file, keeps no process from ending', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-pipe-'));
   const pipe = join(folder, 'pipe');
-  execFileSync('mkfifo', [pipe]);
+  execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
   try {
     for (const options of [
       `{ caCert: '${pipe}', address: 'https://127.0.0.1:9' }`,

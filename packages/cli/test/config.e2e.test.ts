@@ -399,6 +399,9 @@ test('a folder that is not there any more is said: nobody knows what was in it',
     ['list', '--no-config'],
     ['run', '--', 'echo', 'started'],
     ['init', '-y'],
+    ['doctor'],
+    ['doctor', '--config', 'x.json'],
+    ['doctor', '--dotenv', join(cwd, '.env')],
   ]) {
     const shell = ['-c', gone, 'sh', process.execPath, bin, ...args];
     const result = await finished(spawn('sh', shell, { cwd }));

@@ -4,7 +4,7 @@
 import { failedCheck, isSecretError, type SecretError } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import type { CliChain } from '../cli-chain.ts';
-import { shownFile } from '../config/find-config.ts';
+import { currentFolder, shownFile } from '../config/find-config.ts';
 import {
   configFile,
   namesVault,
@@ -25,8 +25,12 @@ export function diagnoseChain(options: SettingsOptions): Promise<readonly Diagno
   return withChain(options, (chain) => diagnoseProviders(chain, shellOf(options, file)));
 }
 
-/** The machine, the settings and every provider. Settings that are wrong are a finding too. */
+/**
+ * The machine, the settings and every provider. Settings that are wrong are a finding too.
+ * @throws `ERR_SECRET_CONFIG` if the current folder is not there any more: there is nothing to look at
+ */
 export async function diagnoseAll(options: SettingsOptions): Promise<readonly Diagnosis[]> {
+  currentFolder();
   const node = checkNode(process.versions.node);
   const machine = (...findings: Finding[]) => ({
     about: 'this machine',

@@ -77,7 +77,10 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
       .description('Write a configuration, by a few questions.')
       .option('-y, --yes', 'do not ask: Vault, then .env, unless the other options say more')
       .addOption(nameList('--providers <ids>', 'the providers, first asked first'))
-      .option('--path <path>', 'the path in Vault (default: $VAULT_SECRET_PATH, else the folder)')
+      .option(
+        '--path <path>',
+        'the path in Vault, which may have {profile} (default: $VAULT_SECRET_PATH, else the folder)',
+      )
       .addOption(
         nameList('--profiles <names>', 'the profiles, each with a path of its own in Vault'),
       )

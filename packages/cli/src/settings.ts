@@ -182,7 +182,7 @@ export async function configuredVault(options: SettingsOptions): Promise<SecretP
 }
 
 /** The variable of this setting: `BAO_` wins. */
-function variableOf(env: NodeJS.ProcessEnv, setting: string): string | undefined {
+export function variableOf(env: NodeJS.ProcessEnv, setting: string): string | undefined {
   return env[`BAO_${setting}`] ?? env[`VAULT_${setting}`];
 }
 

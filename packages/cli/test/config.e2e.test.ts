@@ -317,6 +317,11 @@ describe('what is wrong is told by file, line and option, and never with a text 
     ],
     [
       'json',
+      '{ "providers": [{ "provider": "env" }],\n  "profiles": {\n    "": {} } }',
+      'json, line 2: profiles: must be an object without an empty name.',
+    ],
+    [
+      'json',
       '{ "providers": [\n  { "provider": "env" },\n  { "provider": "env", "prefix": "B_" }] }',
       'json, line 3: providers[1]: another provider is named env as well.',
     ],

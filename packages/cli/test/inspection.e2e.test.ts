@@ -430,6 +430,54 @@ export default defineConfig({
     }
   });
 
+  test.each([
+    [['--names', 'A,'], 'the name of a secret cannot be empty'],
+    [['--names', 'A,VAULT_TOKEN'], 'VAULT_TOKEN sets Keyfall itself up'],
+    [['--names', `A=${canary}`], 'A=… is no name'],
+    [['--profiles', ','], 'keyfall.config.json: profiles: must be an object without an empty name'],
+    [['--profiles', 'a b'], 'the option profile (variable KEYFALL_PROFILE) is not a name'],
+    [['--path', '../x'], 'the option path (variable VAULT_SECRET_PATH) is not a path'],
+    [['--path', ''], 'no path was given'],
+    [['--path', 'app/{stage}', '--profiles', 'dev'], '{stage}, which stands for nothing'],
+    [['--path', 'app/{profile}'], 'no profile is named. Name them with --profiles'],
+    [['--providers', 'dotenv', '--path', 'foo'], '--path is for vault'],
+    [['--providers', 'vault,'], "there is no provider ''"],
+    [['--providers', 'sops,aws,aws-secrets-manager'], 'aws-secrets-manager is named twice'],
+  ])('%j writes nothing that could not be used: %s', async (args, why) => {
+    const cwd = await folderWith();
+    const refused = await silently(['init', '--yes', ...args], { cwd });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(await readdir(cwd)).toEqual([]);
+  });
+
+  test('the variables that say where it is, in the order in which they count', async () => {
+    const paths: Record<string, unknown> = {};
+    const profiles = ['--profiles', 'dev,prod'];
+    for (const [what, env, args] of [
+      ['both', { BAO_SECRET_PATH: 'bao/app', VAULT_SECRET_PATH: 'app' }, []],
+      ['of each', { VAULT_SECRET_PATH: 'app' }, profiles],
+      ['of each already', { VAULT_SECRET_PATH: '{profile}/app' }, profiles],
+    ] as const) {
+      const cwd = await folderWith();
+      expect((await silently(['init', '--yes', ...args], { cwd, env })).code).toBe(0);
+      const text = await readFile(join(cwd, 'keyfall.config.json'), 'utf8');
+      paths[what] = JSON.parse(text).providers[0].path;
+    }
+    expect(paths).toEqual({
+      both: 'bao/app',
+      'of each': 'app/{profile}',
+      'of each already': '{profile}/app',
+    });
+  });
+
+  test('what it advises can be typed, also of a profile with a space', async () => {
+    const cwd = await folderWith('A=1\n');
+    const args = ['--providers', 'dotenv,aws', '--profiles', 'a b,prod'];
+    const { stderr } = await silently(['init', '--yes', ...args], { cwd });
+    expect(stderr).toContain('dotenv and aws-secrets-manager, asked in this order');
+    expect(stderr).toContain("`keyfall doctor --profile 'a b'`");
+  });
+
   test('without a terminal, or with a provider that there is not', async () => {
     const cwd = await folderWith();
     expect(await silently(['init'], { cwd })).toMatchObject({

@@ -6,10 +6,20 @@ import { access, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { type ConfigForm, configForms, configText } from '../config/config-text.ts';
+import { assertIsSecretName } from '../bootstrap-settings.ts';
+import { configError } from '../config/config-place.ts';
+import {
+  type ConfigAnswers,
+  type ConfigForm,
+  configForms,
+  configOf,
+  configText,
+} from '../config/config-text.ts';
 import type { ProviderId } from '../config/define-config.ts';
 import { configFileNames, currentFolder } from '../config/find-config.ts';
 import { errnoCode } from '../report-error.ts';
+import { variableOf } from '../settings.ts';
+import { quoted } from '../shown-command.ts';
 import { canPrompt, listNames, printable, report } from '../terminal.ts';
 
 /** Options of `keyfall init`. */
@@ -41,7 +51,7 @@ const choices: Readonly<Partial<Record<ProviderId, Choice>>> = {
     asks: {
       option: 'path',
       question: 'Path of the secrets in Vault, without the mount',
-      proposal: (folder) => process.env['VAULT_SECRET_PATH'] || folder,
+      proposal: (folder) => variableOf(process.env, 'SECRET_PATH') || folder,
     },
     next: 'Set VAULT_ADDR and VAULT_TOKEN in the environment.',
   },
@@ -72,11 +82,15 @@ const choices: Readonly<Partial<Record<ProviderId, Choice>>> = {
   env: { label: 'the environment itself' },
 };
 
+/** What `migrate` calls them. */
+const shortNames: Readonly<Record<string, ProviderId>> = { aws: 'aws-secrets-manager' };
+
 /**
  * Writes the configuration into this folder.
  *
  * @throws `ERR_SECRET_CONFLICT` if there is one; `ERR_SECRET_CONFIG` for a provider that there is not,
- *   or where nobody can be asked; `ERR_SECRET_ABORTED` if the user stops
+ *   for what could not be used as a configuration, or where nobody can be asked; `ERR_SECRET_ABORTED` if
+ *   the user stops
  */
 export async function initCommand(options: InitOptions): Promise<number> {
   const folder = currentFolder();
@@ -86,35 +100,49 @@ export async function initCommand(options: InitOptions): Promise<number> {
       hint: 'Pass --yes for a configuration of Vault, then .env; the other options change that.',
     });
   const questions = options.yes ? proposals : await import('../config/ask.ts');
-  const ids = options.providers ?? (await questions.askProviders(labels(), ['vault', 'dotenv']));
+  const named = options.providers ?? (await questions.askProviders(labels(), ['vault', 'dotenv']));
+  const ids = named.map(idOf);
   assertDistinct(ids);
+  if (options.path !== undefined && !ids.includes('vault'))
+    throw new SecretError('ERR_SECRET_CONFIG', '--path is for vault, which is not among them', {
+      hint: 'Leave it out, or name vault in --providers.',
+    });
   const profiles = options.profiles ?? (await questions.askNames('Profiles, such as dev, prod'));
-  const providers = [];
+  const providers: ConfigAnswers['providers'][number][] = [];
   for (const id of ids) {
-    const choice = choiceOf(id);
-    const { asks } = choice;
+    const { asks } = choiceOf(id);
     if (asks === undefined) {
-      providers.push({ provider: id as ProviderId });
+      providers.push({ provider: id });
       continue;
     }
-    const proposal = `${asks.proposal(basename(folder))}${id === 'vault' && profiles.length > 0 ? '/{profile}' : ''}`;
+    const proposed = asks.proposal(basename(folder));
+    const ofProfile =
+      id === 'vault' && profiles.length > 0 && !proposed.includes('{profile}') ? '/{profile}' : '';
     const given = id === 'vault' ? options.path : undefined;
-    const answer = given ?? (await questions.askText(asks.question, proposal));
-    providers.push({ provider: id as ProviderId, [asks.option]: answer });
+    const answer = given ?? (await questions.askText(asks.question, `${proposed}${ofProfile}`));
+    providers.push({ provider: id, [asks.option]: answer });
   }
   const names = options.names ?? (await questions.askNames('Names that must be there'));
+  for (const name of names) assertIsSecretName(name);
   const form = options.format ?? (await questions.askForm(configForms, await usualForm(folder)));
 
   const file = `keyfall.config.${form}`;
-  const text = configText(form, { providers, profiles, names }, isInstalled(folder));
+  const config = configOf({ providers, profiles, names });
+  const { checkConfig } = await import('../config/config-schema.ts');
+  const complaint = checkConfig(config, 'json');
+  if (complaint !== undefined) throw configError({ file: join(folder, file), ...complaint });
+  for (const { provider, path = '' } of providers)
+    if (provider === 'vault') await assertVaultPath(path, profiles);
+  const text = configText(form, config, isInstalled(folder));
   await write(join(folder, file), text);
   report(`wrote ${file}: ${listNames(ids)}, asked in this order.`);
   for (const id of ids) {
     const { next } = choiceOf(id);
     if (next !== undefined) report(next.replace(/([^.])$/, '$1.'));
   }
+  const [first] = profiles;
   report(
-    `\`keyfall doctor${profiles.length > 0 ? ` --profile ${printable(profiles[0] ?? '')}` : ''}\` says what is still to do.`,
+    `\`keyfall doctor${first === undefined ? '' : ` --profile ${printable(quoted(first))}`}\` says what is still to do.`,
   );
   return 0;
 }
@@ -126,6 +154,20 @@ function assertDistinct(ids: readonly string[]): void {
   throw new SecretError('ERR_SECRET_CONFIG', `${printable(twice)} is named twice`, {
     hint: 'Name it once; in the configuration a second one can be given a name of its own.',
   });
+}
+
+/** That each profile finds its document there: by the provider's own rule for a path. */
+async function assertVaultPath(path: string, profiles: readonly string[]): Promise<void> {
+  if (path.includes('{profile}') && profiles.length === 0)
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      'the path in Vault has {profile}, and no profile is named',
+      { hint: 'Name them with --profiles, such as --profiles dev,prod.' },
+    );
+  const { vaultProvider } = await import('@keyfall/provider-vault');
+  // made and left: that takes no request, and nothing of where the server is or who asks
+  for (const profile of profiles.length > 0 ? profiles : [undefined])
+    vaultProvider({ path, agentToken: true, env: {}, ...(profile !== undefined && { profile }) });
 }
 
 /** What is answered where nobody is asked. */
@@ -140,12 +182,16 @@ function labels(): ReadonlyMap<string, string> {
   return new Map(Object.entries(choices).map(([id, { label }]) => [id, label]));
 }
 
-function choiceOf(id: string): Choice {
-  const choice = Object.hasOwn(choices, id) ? choices[id as ProviderId] : undefined;
-  if (choice !== undefined) return choice;
-  throw new SecretError('ERR_SECRET_CONFIG', `there is no provider ${printable(id)}`, {
+function idOf(named: string): ProviderId {
+  const id = Object.hasOwn(shortNames, named) ? shortNames[named] : named;
+  if (id !== undefined && Object.hasOwn(choices, id)) return id as ProviderId;
+  throw new SecretError('ERR_SECRET_CONFIG', `there is no provider ${printable(quoted(named))}`, {
     hint: `The providers are ${listNames(Object.keys(choices))}.`,
   });
+}
+
+function choiceOf(id: ProviderId): Choice {
+  return choices[id] as Choice;
 }
 
 async function assertNone(folder: string): Promise<void> {

@@ -156,7 +156,7 @@ function configSchema(providers: z.ZodType): z.ZodType {
   return z.strictObject({
     $schema: z.string().optional(),
     ...chain,
-    profiles: z.record(z.string(), z.strictObject(chain)).optional(),
+    profiles: z.record(z.string().min(1), z.strictObject(chain)).optional(),
   });
 }
 
@@ -215,7 +215,8 @@ export function configJsonSchema(): unknown {
 function complaintOf(schema: z.ZodType, value: unknown): SchemaComplaint | undefined {
   const [issue] = schema.safeParse(value).error?.issues ?? [];
   if (issue === undefined) return undefined;
-  const option = issue.path;
+  // a key that may not be there is a matter of what it is in
+  const option = issue.code === 'invalid_key' ? issue.path.slice(0, -1) : issue.path;
   if (issue.code === 'unrecognized_keys') {
     const [key = ''] = issue.keys;
     return credentials.includes(key)
@@ -289,6 +290,8 @@ function expectationOf(issue: z.core.$ZodIssue): string {
       return `the id of a provider: ${Object.keys(providerOptions).join(', ')}`;
     case 'too_small':
       return issue.origin === 'number' ? `at least ${issue.minimum}` : 'not empty';
+    case 'invalid_key':
+      return 'an object without an empty name';
     case 'custom':
       return issue.message; // our own, from above
     default:

@@ -21,19 +21,23 @@ export interface ConfigAnswers {
   readonly names: readonly string[];
 }
 
+/** The configuration that the answers make. */
+export function configOf({ providers, profiles, names }: ConfigAnswers): object {
+  return {
+    ...(names.length > 0 && { names }),
+    providers,
+    ...(profiles.length > 0 && {
+      profiles: Object.fromEntries(profiles.map((name) => [name, {}])),
+    }),
+  };
+}
+
 /**
- * The text of the configuration.
+ * The text of a configuration.
  *
  * @param installed - whether `keyfall` can be imported where the file is
  */
-export function configText(form: ConfigForm, answers: ConfigAnswers, installed: boolean): string {
-  const config = {
-    ...(answers.names.length > 0 && { names: answers.names }),
-    providers: answers.providers,
-    ...(answers.profiles.length > 0 && {
-      profiles: Object.fromEntries(answers.profiles.map((name) => [name, {}])),
-    }),
-  };
+export function configText(form: ConfigForm, config: object, installed: boolean): string {
   if (form === 'json') {
     const schema = './node_modules/keyfall/schema/keyfall.config.schema.json';
     return `${JSON.stringify({ ...(installed && { $schema: schema }), ...config }, null, 2)}\n`;

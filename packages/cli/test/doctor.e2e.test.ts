@@ -4,7 +4,7 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -403,6 +403,56 @@ describe('the .env', () => {
     const found = await look(cwd, env);
     expect(found.fault.command).toBe("printf '\\n%s\\n' .env >> .gitignore");
     await expectMended(cwd, env, found);
+  });
+
+  test.each([
+    ['taken by the next git add', [], "printf '\\n%s\\n' env >> real/.gitignore"],
+    [
+      'tracked',
+      ['add', 'real/env'],
+      "git -C real/ rm --cached env && printf '\\n%s\\n' env >> real/.gitignore",
+    ],
+  ])('is a link to a file that is %s', async (_, add, command) => {
+    const cwd = await folder();
+    await mkdir(join(cwd, 'real'));
+    await writeFile(join(cwd, 'real/env'), 'A=1\n', { mode: 0o600 });
+    await symlink('real/env', join(cwd, '.env'));
+    await run('git', ['init', '-q'], { cwd });
+    await writeFile(join(cwd, '.gitignore'), '.env*\n');
+    if (add.length > 0) await run('git', [...add], { cwd });
+    const found = await look(cwd, env);
+    expect(found.fault).toMatchObject({ subject: 'git and .env', command });
+    expect(found.fault.message).toContain(', as real/env');
+    expect(found.fault.mend).toContain('in real/.gitignore');
+    await expectMended(cwd, env, found);
+  });
+
+  test('has a backup that git would take, tracks, or that every user can read', async () => {
+    const cwd = await folder(`TOKEN=${canary}\n`);
+    await run('git', ['init', '-q'], { cwd });
+    await writeFile(join(cwd, '.gitignore'), '.env\n');
+    const env = settings({ VAULT_SECRET_PATH: 'with-backup' });
+    const taken = await look(cwd, env, 'keyfall migrate --yes --activate --purge');
+    const [backup = ''] = (await readdir(cwd)).filter((name) => /backup\..*Z$/.test(name));
+    expect(taken.fault).toMatchObject({
+      subject: `git and ${backup}`,
+      mend: 'Name .env.backup.* in .gitignore.',
+      command: "printf '\\n%s\\n' '.env.backup.*' >> .gitignore",
+    });
+    expect(taken.code).toBe(1);
+    await expectMended(cwd, env, taken);
+    await run('git', ['add', '--force', backup], { cwd });
+    const tracked = await look(cwd, env);
+    expect(tracked.fault.command).toMatch(`git rm --cached ${backup} && printf`);
+    await expectMended(cwd, env, tracked);
+    await chmod(cwd, 0o755);
+    await chmod(join(cwd, backup), 0o644);
+    const open = await look(cwd, env);
+    expect(open.fault).toMatchObject({
+      subject: `mode of ${backup}`,
+      command: `chmod o-r ${backup}`,
+    });
+    await expectMended(cwd, env, open);
   });
 
   test('is tracked by git, whose rules end in the middle of a line', async () => {

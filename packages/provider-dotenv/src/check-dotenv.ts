@@ -3,13 +3,18 @@
  * sees them, and what dotenv makes of their lines.
  */
 import { execFile } from 'node:child_process';
-import { basename, dirname } from 'node:path';
+import { type Dirent, readdir } from 'node:fs';
+import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
+import { promisify } from 'node:util';
 import { failedCheck, isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
 import { merged, readContents, type Source } from './dotenv-contents.ts';
 import { expandValues, refersElsewhere } from './expand-dotenv.ts';
 import { type Exposure, exposureOf } from './exposure.ts';
 import { inspectDotenv } from './inspect-dotenv.ts';
 import type { Reading } from './write-dotenv.ts';
+
+// of `node:fs` alone, as the reading itself (core's `store-file.ts` says why)
+const listFolder = promisify(readdir);
 
 /** The findings about each file. Never throws for what is wrong with one. */
 export async function checkDotenv(
@@ -21,6 +26,7 @@ export async function checkDotenv(
   let readable = true;
   for (const source of sources) {
     const { shown } = source;
+    const path = fromHere(source.path, shown);
     try {
       const [content] = await readContents([source], provider, signal);
       const { values, duplicates, droppedLines } = await inspectDotenv(content?.text ?? '');
@@ -36,7 +42,7 @@ export async function checkDotenv(
           message: `dotenv reads nothing from the lines ${listed(droppedLines)}`,
           mend: 'Write NAME=value, or # before a comment.',
           code: 'lines-dropped',
-          facts: { path: shown },
+          facts: { path },
         });
       if (duplicates.length > 0)
         findings.push({
@@ -45,14 +51,15 @@ export async function checkDotenv(
           message: `stand there more than once, and the last one counts: ${listed(duplicates)}`,
           mend: 'Remove the earlier ones.',
           code: 'names-twice',
-          facts: { path: shown },
+          facts: { path },
         });
       const exposure = content && (await exposureOf(source.path));
-      if (exposure) findings.push(modeOf(shown, exposure), ...(await gitOf(shown, exposure)));
+      if (exposure) findings.push(modeOf(shown, path, exposure), ...(await gitOf(shown, exposure)));
     } catch (error) {
       readable = false;
       findings.push(failing(shown, error));
     }
+    findings.push(...(await backupsOf(source)));
   }
   if (expand && readable) findings.push(...(await expansionOf(sources, provider, signal)));
   return findings;
@@ -63,7 +70,38 @@ function failing(subject: string, error: unknown): ProviderCheck {
   return failedCheck(subject, error);
 }
 
-function modeOf(shown: string, { mode, toAll }: Exposure): ProviderCheck {
+/** A path as it is typed where the process is, unless it was given as an absolute one. */
+function fromHere(path: string, shown: string): string {
+  return isAbsolute(shown) ? path : relative(process.cwd(), path).split(sep).join('/');
+}
+
+/**
+ * What needs mending about the copies that `keyfall migrate` left beside the file (`.env.backup.` and the
+ * time), or somebody by hand: each holds every value that the file had.
+ */
+async function backupsOf({ path, shown }: Source): Promise<ProviderCheck[]> {
+  const folder = dirname(path);
+  const start = `${basename(path)}.backup.`;
+  const entries: Dirent[] = await listFolder(folder, { withFileTypes: true }).catch(() => []);
+  const names = entries
+    .filter((entry) => entry.name.startsWith(start) && !entry.isDirectory())
+    .map(({ name }) => name)
+    .filter((name) => !name.endsWith('.journal')) // it has no values
+    .sort();
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const exposure = await exposureOf(join(folder, name));
+      const copy = fromHere(join(folder, name), shown);
+      if (exposure === undefined) return [];
+      const isLink = basename(exposure.path) !== name;
+      const rule = isLink ? undefined : `${literal(basename(path))}.backup.*`;
+      return [modeOf(copy, copy, exposure), ...(await gitOf(copy, exposure, rule))];
+    }),
+  );
+  return found.flat().filter(({ state }) => state === 'failing');
+}
+
+function modeOf(shown: string, path: string, { mode, toAll }: Exposure): ProviderCheck {
   const subject = `mode of ${shown}`;
   const octal = mode.toString(8).padStart(4, '0');
   return toAll
@@ -71,27 +109,41 @@ function modeOf(shown: string, { mode, toAll }: Exposure): ProviderCheck {
         subject,
         state: 'failing',
         message: `every user of this machine can read it (${octal})`,
-        mend: `chmod o-r ${shown}`,
+        mend: `chmod o-r ${path}`,
         code: 'readable-by-all',
-        facts: { path: shown },
+        facts: { path },
       }
     : { subject, state: 'ready', message: `not every user of this machine can read it (${octal})` };
 }
 
-async function gitOf(shown: string, { path, tracked }: Exposure): Promise<ProviderCheck[]> {
+/**
+ * What git does with the file itself: of a link it would take no value.
+ *
+ * @param rule - what stands for it in the `.gitignore` of its folder. Default: its name
+ */
+async function gitOf(
+  shown: string,
+  { path: real, tracked }: Exposure,
+  rule: string = literal(basename(real)),
+): Promise<ProviderCheck[]> {
   const subject = `git and ${shown}`;
-  if (tracked ?? (await git(path, ['--literal-pathspecs', 'ls-files', '--error-unmatch'])))
+  const path = fromHere(real, shown);
+  const name = basename(path);
+  const folder = path.slice(0, -name.length);
+  const as = path === normalize(shown) ? '' : `, as ${path}`;
+  const facts = { path, rule };
+  if (tracked ?? (await git(real, ['--literal-pathspecs', 'ls-files', '--error-unmatch'])))
     return [
       {
         subject,
         state: 'failing',
-        message: 'git tracks it: its values are in the history of the repository',
-        mend: `git rm --cached ${shown}, name it in .gitignore, and change the values.`,
+        message: `git tracks it${as}: its values are in the history of the repository`,
+        mend: `git rm --cached ${path}, name it in ${folder}.gitignore, and change the values.`,
         code: 'tracked-by-git',
-        facts: { path: shown },
+        facts,
       },
     ];
-  const ignored = await git(path, ['check-ignore', '--quiet']);
+  const ignored = await git(real, ['check-ignore', '--quiet']);
   if (ignored === undefined) return [];
   return [
     ignored
@@ -99,12 +151,17 @@ async function gitOf(shown: string, { path, tracked }: Exposure): Promise<Provid
       : {
           subject,
           state: 'failing',
-          message: 'the next git add --all takes it in',
-          mend: `Name ${basename(path)} in .gitignore.`,
+          message: `the next git add --all takes it in${as}`,
+          mend: `Name ${rule} in ${folder}.gitignore.`,
           code: 'not-ignored-by-git',
-          facts: { path: shown },
+          facts,
         },
   ];
+}
+
+/** A name as a rule of a `.gitignore` has it that means this name alone. */
+function literal(name: string): string {
+  return name.replace(/^[!#]|[*?[\\]| +$/g, (character) => character.replace(/./g, '\\$&'));
 }
 
 /** Whether git says yes to a question about the file; `undefined` without a git or a repository. */

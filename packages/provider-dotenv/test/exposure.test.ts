@@ -198,9 +198,9 @@ describe('check', () => {
         subject: `git and ${path}`,
         state: 'failing',
         message: 'git tracks it: its values are in the history of the repository',
-        mend: `git rm --cached ${path}, name it in .gitignore, and change the values.`,
+        mend: `git rm --cached ${path}, name it in ${folder}/.gitignore, and change the values.`,
         code: 'tracked-by-git',
-        facts: { path },
+        facts: { path, rule: '.env' },
       },
     ]);
   });
@@ -215,10 +215,47 @@ describe('check', () => {
       subject: `git and ${path}`,
       state: 'failing',
       message: 'the next git add --all takes it in',
-      mend: 'Name .env in .gitignore.',
+      mend: `Name .env in ${folder}/.gitignore.`,
       code: 'not-ignored-by-git',
-      facts: { path },
+      facts: { path, rule: '.env' },
     });
+  });
+
+  test.each(['.env[1]', '#.env', '!.env', '.env ', 'a*\\?.env'])(
+    'names %j by a rule that means this file alone',
+    async (name) => {
+      for (const each of [name, '.env1', 'b.env', '.env'])
+        await writeFile(join(folder, each), 'A=1\n');
+      git('init', '-q');
+      const found = await findings({ path: join(folder, name) });
+      const rule = found?.find(({ code }) => code === 'not-ignored-by-git')?.facts?.['rule'];
+      await writeFile(join(folder, '.gitignore'), `${rule}\n`);
+      const ignored = execFileSync('git', ['ls-files', '-zoi', '--exclude-standard'], {
+        cwd: folder,
+        encoding: 'utf8',
+      });
+      expect(ignored).toBe(`${name}\0`);
+    },
+  );
+
+  test('finds copies beside it that git takes or others read, and no journal of them', async () => {
+    await chmod(folder, 0o755);
+    await writeFile(path, 'A=1\n', { mode: 0o600 });
+    const copies = ['tracked', 'open', 'safe', 'a.journal'].map((end) => `.env.backup.${end}`);
+    for (const name of copies)
+      await writeFile(join(folder, name), `A=${canary}\n`, { mode: 0o600 });
+    await chmod(join(folder, '.env.backup.open'), 0o644);
+    await mkdir(join(folder, '.env.backup.folder'));
+    git('init', '-q');
+    git('add', '.env.backup.tracked');
+    await writeFile(join(folder, '.gitignore'), '.env\n.env.backup.[st]*\n');
+    const found = ((await findings()) ?? []).slice(3);
+    expect(found.map(({ subject, code }) => [subject, code])).toEqual([
+      [`mode of ${path}.backup.open`, 'readable-by-all'],
+      [`git and ${path}.backup.open`, 'not-ignored-by-git'],
+      [`git and ${path}.backup.tracked`, 'tracked-by-git'],
+    ]);
+    expect(found[1]?.facts).toEqual({ path: `${path}.backup.open`, rule: '.env.backup.*' });
   });
 
   test('asks git itself where its index is split', async () => {

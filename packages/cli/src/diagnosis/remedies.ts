@@ -77,10 +77,10 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
   'readable-by-all': [{ command: ({ path }) => path && `chmod o-r ${quoted(path)}` }],
   'tracked-by-git': [
     {
-      command: ({ path }) => path && `git rm --cached ${quoted(path)} && ${ignore(path)}`,
+      command: ({ path, rule }) => path && `${untrack(path)} && ${ignore(path, rule)}`,
     },
   ],
-  'not-ignored-by-git': [{ command: ({ path }) => path && ignore(path) }],
+  'not-ignored-by-git': [{ command: ({ path, rule }) => path && ignore(path, rule) }],
   'lines-dropped': [toEdit],
   'names-twice': [toEdit],
 };
@@ -145,9 +145,22 @@ function setMount(mount: string): string {
   return `export VAULT_MOUNT_POINT=${quoted(mount)}`;
 }
 
-/** On a line of its own, also where the last one has no end. */
-function ignore(path: string): string {
-  return `printf '\\n%s\\n' ${quoted(path.replace(/.*\//, ''))} >> .gitignore`;
+/** Takes the file out of git's index, in whichever repository it is. */
+function untrack(path: string): string {
+  const [folder, name] = placeOf(path);
+  return `git${folder && ` -C ${quoted(folder)}`} rm --cached ${quoted(name)}`;
+}
+
+/** In the folder of the file, on a line of its own also where the last one has no end. */
+function ignore(path: string, rule: string | undefined): string {
+  const [folder, name] = placeOf(path);
+  return `printf '\\n%s\\n' ${quoted(rule ?? name)} >> ${quoted(`${folder}.gitignore`)}`;
+}
+
+/** The folder of a path, with the slash at its end, and what stands there. */
+function placeOf(path: string): readonly [folder: string, name: string] {
+  const at = path.lastIndexOf('/') + 1;
+  return [path.slice(0, at), path.slice(at)];
 }
 
 /** A development server at the address that refused; its own is port 8200. */

@@ -142,25 +142,34 @@ describe('the server', () => {
   });
   afterAll(() => secure?.stop());
 
-  test('is not there', async () => {
+  test.each([
+    ['http', '-dev'],
+    ['https', '-dev-tls'],
+  ])('is not there, and is asked by %s', async (protocol, mode) => {
     const cwd = await folder();
     const port = await freePort();
-    const env = settings({ VAULT_ADDR: `http://127.0.0.1:${port}` });
+    const env = settings({ VAULT_ADDR: `${protocol}://127.0.0.1:${port}` });
     const found = await look(cwd, env);
     expect(found).toMatchObject({ code: 3, fault: { subject: 'address' } });
     expect(found.fault.message).toContain('refused the connection');
-    expect(found.fault.command).toBe(`bao server -dev -dev-listen-address=127.0.0.1:${port}`);
+    expect(found.fault.command).toBe(`bao server ${mode} -dev-listen-address=127.0.0.1:${port}`);
     // as typed in a window of its own
     onTestFinished(async () => {
       process.kill(Number(await readFile(join(cwd, 'pid'))), 'SIGKILL');
     });
-    const started = `${found.fault.command} > log 2>&1 & echo $! > pid`;
-    const waited = 'until bao status || ! kill -0 $!; do sleep 0.1; done';
-    const next = await look(
+    const started = `TMPDIR=$PWD ${found.fault.command} > log 2>&1 & echo $! > pid`;
+    const waited = 'until BAO_SKIP_VERIFY=1 bao status || ! kill -0 $!; do sleep 0.1; done';
+    let next = await look(
       cwd,
       { ...env, BAO_DEV_ROOT_TOKEN_ID: server.token },
       `${started}; ${waited}`,
     );
+    if (protocol === 'https') {
+      expect(next.fault.command).toBe('export VAULT_CACERT=CA_FILE.pem');
+      // filled in from what the server printed
+      const [, file = ''] = /_CACERT='(.+)'/.exec(await readFile(join(cwd, 'log'), 'utf8')) ?? [];
+      next = await look(cwd, env, next.fault.command?.replace('CA_FILE.pem', file));
+    }
     expect(next.fault).toMatchObject({ subject: 'path', command: 'keyfall migrate' });
   });
 

@@ -68,6 +68,22 @@ test('the code and the facts decide, and no word of it', () => {
     ).toBeUndefined();
 });
 
+test.each([
+  ['http://127.0.0.1:8200', 'bao server -dev'],
+  ['http://localhost', 'bao server -dev'],
+  ['http://127.0.0.2:8200', 'bao server -dev -dev-listen-address=127.0.0.2:8200'],
+  ['http://[::1]:8200', "bao server -dev -dev-listen-address='[::1]:8200'"],
+  ['https://127.0.0.1:8200', 'bao server -dev-tls'],
+  ['https://localhost:18200', 'bao server -dev-tls -dev-listen-address=127.0.0.1:18200'],
+  // its certificate would be of another address
+  ['https://[::1]:8200', undefined],
+  ['https://127.0.0.2:8200', undefined],
+  ['http://vault.example:8200', 'systemctl start openbao'],
+])('a server at %s that is not there is started by %s', (address, command) => {
+  const finding = failing({ code: 'server-refused', facts: { address } });
+  expect(commandFor(finding, undefined)).toBe(command);
+});
+
 test('the codes of the documentation are those that there are', async () => {
   const root = fileURLToPath(new URL('../../../', import.meta.url));
   const [, table = ''] = (await readFile(join(root, 'docs/commands.md'), 'utf8')).split(

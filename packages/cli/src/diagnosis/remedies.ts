@@ -163,8 +163,17 @@ function placeOf(path: string): readonly [folder: string, name: string] {
   return [path.slice(0, at), path.slice(at)];
 }
 
-/** A development server at the address that refused; its own is port 8200. */
-function startServer(address: string): string {
-  const [, port = '8200'] = /\/\/(?:\[::1\]|[\w.]+):(\d+)/.exec(address) ?? [];
-  return `bao server -dev${port === '8200' ? '' : ` -dev-listen-address=127.0.0.1:${port}`}`;
+/**
+ * A development server at the address that refused; its own is port 8200. For `https` it makes a
+ * certificate, which the next look then does not trust, and says where its authority's is.
+ */
+function startServer(address: string): string | undefined {
+  const [, isSecure, host = '', port = '8200'] =
+    /^http(s?):\/\/(localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::(\d+))?(?![^/])/.exec(address) ?? [];
+  const listen = host === 'localhost' ? '127.0.0.1' : host;
+  // the certificate has no other address
+  if (isSecure && listen !== '127.0.0.1') return undefined;
+  const at = `${listen}:${port}`;
+  const option = at === '127.0.0.1:8200' ? '' : ` -dev-listen-address=${quoted(at)}`;
+  return `bao server ${isSecure ? '-dev-tls' : '-dev'}${option}`;
 }

@@ -335,9 +335,13 @@ describe('the document', () => {
     await expectMended(cwd, env, found);
   });
 
-  test('has the data/ of version 2 in its path', async () => {
+  test.each([
+    ['the data/ of version 2', 'data/'],
+    ['its mount', 'secret/'],
+    ['both', 'secret/data/'],
+  ])('has %s in its path', async (_, start) => {
     const cwd = await folder();
-    const env = settings({ VAULT_SECRET_PATH: 'data/aiogram-shop' });
+    const env = settings({ VAULT_SECRET_PATH: `${start}aiogram-shop` });
     const found = await look(cwd, env);
     expect(found.fault.command).toBe('export VAULT_SECRET_PATH=aiogram-shop');
     await expectMended(cwd, env, found);
@@ -350,6 +354,18 @@ describe('the document', () => {
     const env = settings({ VAULT_MOUNT_POINT: mount, VAULT_SECRET_PATH: 'shop' });
     const found = await look(cwd, env);
     expect(found.fault.command).toBe(`bao kv put -mount=${mount} shop NAME=value`);
+    await expectMended(cwd, env, found);
+  });
+
+  test('is at another path than the configuration says', async () => {
+    const cwd = await folder();
+    const config = { providers: [{ provider: 'vault', path: 'aiogram-shpo' }] };
+    await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify(config));
+    await writeFile(join(cwd, 'edit'), `#!/bin/sh\nsed -i s/shpo/shop/ "$1"\n`, { mode: 0o755 });
+    const env = settings({ EDITOR: './edit', VAULT_SECRET_PATH: 'aiogram-shop' });
+    const found = await look(cwd, env);
+    expect(found.fault.mend).toContain('Did you mean aiogram-shop (option path, variable');
+    expect(found.fault.command).toBe(`\${EDITOR:-vi} keyfall.config.json`);
     await expectMended(cwd, env, found);
   });
 

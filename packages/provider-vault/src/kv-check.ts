@@ -9,7 +9,7 @@ import {
   type ProviderCheck,
   type ReadContext,
 } from '@keyfall/core';
-import type { KvDocumentStore } from './kv-document.ts';
+import { type KvDocumentStore, kvDocument } from './kv-document.ts';
 import { listFolder } from './kv-listing.ts';
 import type { KvMount } from './kv-mount.ts';
 import type { VaultClient } from './vault-client.ts';
@@ -61,11 +61,13 @@ export async function checkRights(
     const kv = await mount.version(context);
     const data = mount.shown(kv, path);
     const metadata = mount.shown(kv, path, 'metadata');
+    const shorter = withoutPrefix(settings, kv, path);
+    const meant = shorter === undefined ? data : mount.shown(kv, shorter);
     const outcome = await client.ask(
       {
         verb: 'write',
         path: 'sys/capabilities-self',
-        body: JSON.stringify({ paths: [data, metadata] }),
+        body: JSON.stringify({ paths: [...new Set([data, metadata, meant])] }),
       },
       context,
     );
@@ -82,15 +84,18 @@ export async function checkRights(
       return [
         { subject, state: 'unknown', message: 'the server does not tell what the token may do' },
       ];
+    const toRead = rule(data, ['read']);
     const reading: ProviderCheck = may(data, ['read'])
       ? { subject, state: 'ready', message: `the token may read ${data}` }
       : {
           subject,
           state: 'failing',
           message: `the token may not read ${data}`,
-          mend: rule(data, ['read']),
           code: 'may-not-read',
-          facts: { rule: rule(data, ['read']) },
+          // what it may read instead tells what was meant
+          ...(shorter !== undefined && may(meant, ['read'])
+            ? { mend: leaveOut(path, shorter), facts: { rule: toRead, meant: shorter } }
+            : { mend: toRead, facts: { rule: toRead } }),
         };
     if (position > 0) return [reading];
     const known = rights.filter(({ needsVersions }) => kv === 2 || !needsVersions);
@@ -180,7 +185,7 @@ export async function checkPath(
         'Write it: keyfall migrate',
       );
     if (!exists) {
-      const { mend, facts } = await meant(client, mount, path, context);
+      const { mend, facts } = await meant(settings, client, mount, path, context);
       return wrong('document-missing', `nothing is at ${place}`, mend, facts);
     }
     const [only] = members;
@@ -199,20 +204,45 @@ export async function checkPath(
   }
 }
 
+/**
+ * The path without what requests get by themselves, where it begins with that as if it were taken from
+ * one: the mount, and the `data/` of version 2.
+ */
+function withoutPrefix({ mount }: VaultSettings, kv: 1 | 2, path: string): string | undefined {
+  const own = path.startsWith(`${mount}/`) ? path.slice(mount.length + 1) : path;
+  const [, rest = own] = (kv === 2 && /^(?:data|metadata)\/(.+)$/.exec(own)) || [];
+  return rest === path ? undefined : rest;
+}
+
+function leaveOut(path: string, rest: string): string {
+  return `Leave ${path.slice(0, -rest.length)} out of the path: ${rest}. Requests get it by themselves.`;
+}
+
+/** Where a path is said: which of the two counts is not known here. */
+const setting = 'option path, variable VAULT_SECRET_PATH';
+
 /** What was probably meant by a path that leads to nothing. */
 async function meant(
+  settings: VaultSettings,
   client: VaultClient,
   mount: KvMount,
   path: string,
   context: ReadContext,
 ): Promise<{ readonly mend: string; readonly facts?: Readonly<Record<string, string>> }> {
   const kv = await mount.version(context);
-  const [, part = '', rest = ''] = /^(data|metadata)\/(.+)$/.exec(path) ?? [];
-  if (kv === 2 && rest !== '')
+  const write = 'or write it: keyfall migrate';
+  const rest = withoutPrefix(settings, kv, path);
+  if (rest !== undefined) {
+    // a folder may well be called as its mount; nobody calls one data
+    const isCertain = !path.startsWith(`${settings.mount}/`);
+    const isThere = async () =>
+      (await kvDocument(settings, client, mount, rest).read(context)).exists;
+    if (isCertain || (await isThere().catch(() => false)))
+      return { mend: leaveOut(path, rest), facts: { meant: rest } };
     return {
-      mend: `Leave ${part}/ out of the path: ${rest}. Requests get it by themselves.`,
-      facts: { meant: rest },
+      mend: `Leave ${settings.mount}/ out of the path (${setting}), unless a path of that name is meant: the mount is put before it. Then write it: keyfall migrate`,
     };
+  }
   const start = path.lastIndexOf('/') + 1;
   const folder = path.slice(0, Math.max(0, start - 1));
   const name = path.slice(start);
@@ -225,17 +255,16 @@ async function meant(
   } catch {
     // it may well not list: then there is no more to say
   }
-  const write = 'or write it: keyfall migrate';
   if (found.includes(`${name}/`))
-    return { mend: `It is a folder: name a document in it (variable VAULT_SECRET_PATH), ${write}` };
+    return { mend: `It is a folder: name a document in it (${setting}), ${write}` };
   const near = nearNames(name, found).map((key) => path.slice(0, start) + key);
   const [nearest] = near;
   if (nearest !== undefined)
     return {
-      mend: `Did you mean ${near.join(' or ')} (variable VAULT_SECRET_PATH)? Else write it: keyfall migrate`,
+      mend: `Did you mean ${near.join(' or ')} (${setting})? Else write it: keyfall migrate`,
       facts: { meant: nearest },
     };
-  return { mend: `Check the path (variable VAULT_SECRET_PATH), ${write}` };
+  return { mend: `Check the path (${setting}), ${write}` };
 }
 
 /** The KV mounts that the token sees, ten at the most. */

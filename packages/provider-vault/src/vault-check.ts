@@ -121,7 +121,7 @@ function addressLine(
     subject,
     state: 'ready',
     message: `${message}, its certificate is not checked`,
-    mend: 'Unset VAULT_SKIP_VERIFY and give VAULT_CACERT.',
+    mend: 'Leave the option skipVerify (variable VAULT_SKIP_VERIFY) out, and give caCert (VAULT_CACERT).',
     code: 'certificate-unchecked',
   };
 }

@@ -476,12 +476,12 @@ describe('the path', () => {
       facts: { mount: 'secret', path, meant: `${folder}/aiogram-shop` },
     });
     expect(line?.mend).toContain(
-      `Did you mean ${folder}/aiogram-shop (variable VAULT_SECRET_PATH)?`,
+      `Did you mean ${folder}/aiogram-shop (option path, variable VAULT_SECRET_PATH)?`,
     );
     const { token } = await tokenFor(server, policyFile('shop', 'secret', path));
     const blind = await lineOf('path', { path, token });
     expect(blind?.mend).toBe(
-      'Check the path (variable VAULT_SECRET_PATH), or write it: keyfall migrate',
+      'Check the path (option path, variable VAULT_SECRET_PATH), or write it: keyfall migrate',
     );
   });
 
@@ -496,6 +496,27 @@ describe('the path', () => {
     expect((await lineOf('path', { path: folder, token }))?.mend).toContain('It is a folder');
     const data = await lineOf('path', { path: `data/${folder}/prod` });
     expect(data?.mend).toContain(`Leave data/ out of the path: ${folder}/prod`);
+  });
+
+  test('that begins with its mount, where the document is there without it or is not', async () => {
+    const { path, token } = await documentAs('shop');
+    for (const start of ['secret/', 'secret/data/']) {
+      const mend = `Leave ${start} out of the path: ${path}. Requests get it by themselves.`;
+      const line = await lineOf('path', { path: `${start}${path}` });
+      expect(line).toMatchObject({ code: 'document-missing', mend, facts: { meant: path } });
+      // who may read that one alone is not told to allow the other
+      const policy = await lineOf('policy', { path: `${start}${path}`, token });
+      expect(policy).toMatchObject({ code: 'may-not-read', mend, facts: { meant: path } });
+    }
+    const none = await lineOf('path', { path: `secret/${path}-none` });
+    expect(none?.mend).toContain('Leave secret/ out of the path');
+    expect(none?.facts).not.toHaveProperty('meant');
+    await put(`secret/${path}`, { A: value });
+    expect(await lineOf('path', { path: `secret/${path}` })).toMatchObject({ state: 'ready' });
+    const mount = await server.mountKv({ version: 1 });
+    await server.request('POST', `${mount}/data/shop`, { A: value });
+    const first = await lineOf('path', { mount, path: `${mount}/data/shop` });
+    expect(first?.facts).toMatchObject({ meant: 'data/shop' });
   });
 
   test('that is deleted is brought back by the command that it names', async () => {

@@ -19,6 +19,7 @@ const login = 'export VAULT_TOKEN="$(bao login -token-only)"';
 const always = (command: string): Remedy => ({ command: () => command });
 const variable = (command: Remedy['command']): Remedy => ({ command, setsVariable: true });
 const toAllow: Remedy = { command: ({ rule }) => rule && allow(rule) };
+const toNameIt = variable(({ meant }) => meant && `export VAULT_SECRET_PATH=${quoted(meant)}`);
 const toEdit: Remedy = { command: ({ path }) => path && edit(path) };
 
 /** By the code of the finding; the first that has a command counts. */
@@ -59,14 +60,11 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
   ],
   // only a configuration can say a version
   'kv-version-wrong': [{ command: (_, configuration) => configuration && edit(configuration) }],
-  'may-not-read': [toAllow],
+  'may-not-read': [toNameIt, toAllow],
   'may-not-make': [toAllow],
   'may-not-renew': [toAllow],
   'may-not-revoke': [toAllow],
-  'document-missing': [
-    variable(({ meant }) => meant && `export VAULT_SECRET_PATH=${quoted(meant)}`),
-    always('keyfall migrate'),
-  ],
+  'document-missing': [toNameIt, always('keyfall migrate')],
   'document-destroyed': [always('keyfall migrate')],
   'document-wrapped': [
     {

@@ -252,7 +252,7 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
       .option('--from <provider>', 'what to move instead: vault, sops:FILE, aws:SECRET, …')
       .option(
         '--to <provider>',
-        'where to (default: the Vault that VAULT_ADDR and VAULT_SECRET_PATH name)',
+        'where to (default: the Vault that VAULT_ADDR and VAULT_SECRET_PATH name; with a configuration its first other provider that can be written to)',
       )
       .option('-y, --yes', 'do not ask')
       .option('--dry-run', 'say what would happen, and change nothing')

@@ -71,7 +71,7 @@ export function createProgram(
     .option('--dotenv <path>', 'the .env file (default: ".env")')
     .option(
       '--config <file>',
-      'the configuration, instead of a keyfall.config.* found here or above',
+      'the configuration, instead of a keyfall.config.* found here, or above in the same repository',
     )
     .option('--no-config', 'go by the environment and .env, whatever configuration is there')
     .option(

@@ -52,6 +52,13 @@ describe('which configuration counts', () => {
     await mkdir(join(outside, 'deep'));
     expect((await keyfall(['list'], { cwd: join(outside, 'deep') })).code).toBe(0);
     expect((await keyfall(['list'], { cwd: outside })).code).toBe(2);
+    // doctor says so, unless none is wanted
+    const unused = '../keyfall.config.json is not used: it is above, and in no repository with';
+    const look = (...options: string[]) =>
+      keyfall(['doctor', ...options], { cwd: join(outside, 'deep') });
+    expect(await look()).toMatchObject({ code: 0, stdout: expect.stringContaining(unused) });
+    expect((await look('--no-config')).stdout).not.toContain('keyfall.config.json');
+    expect((await keyfall(['doctor'], { cwd: outside })).stdout).not.toContain('is not used');
   });
 
   test('--config names one, --no-config none, and two in a folder are refused', async () => {

@@ -27,6 +27,16 @@ export function findConfig(folder: string): string | undefined {
   }
 }
 
+/** The nearest file in the parents of `folder` that is called as a configuration, be it used or not. */
+export function configAbove(folder: string): string | undefined {
+  for (let at = resolve(folder); dirname(at) !== at; ) {
+    at = dirname(at);
+    const path = configFileNames.map((name) => join(at, name)).find(isThere);
+    if (path !== undefined) return path;
+  }
+  return undefined;
+}
+
 // where the user is, whatever a configuration does
 const startFolder = folderOfProcess();
 

@@ -4,7 +4,7 @@
 import { failedCheck, isSecretError, type SecretError } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import type { CliChain } from '../cli-chain.ts';
-import { currentFolder, shownFile } from '../config/find-config.ts';
+import { configAbove, currentFolder, shownFile } from '../config/find-config.ts';
 import {
   configFile,
   namesVault,
@@ -34,7 +34,7 @@ export async function diagnoseAll(options: SettingsOptions): Promise<readonly Di
   const node = checkNode(process.versions.node);
   const machine = (...findings: Finding[]) => ({
     about: 'this machine',
-    findings: [node, ...findings],
+    findings: [node, ...findings, ...unusedConfiguration(options, file)],
   });
   let file: string | undefined;
   try {
@@ -86,6 +86,27 @@ async function settingsOf(
     state: 'ready',
     message: `come from the environment and ${options.dotenv ?? '.env'}`,
   };
+}
+
+/** A configuration that somebody may take for the one that counts. */
+function unusedConfiguration(
+  { config, dotenv, tokenHelper }: SettingsOptions,
+  file: string | undefined,
+): Finding[] {
+  // who says so wants none
+  const isWanted = config === undefined && dotenv === undefined && tokenHelper === undefined;
+  const above = file === undefined && isWanted ? configAbove(currentFolder()) : undefined;
+  if (above === undefined) return [];
+  return [
+    {
+      subject: 'settings',
+      state: 'unknown',
+      message: `${shownFile(above)} is not used: it is above, and in no repository with this folder`,
+      // no command: it is code, and may be anybody's
+      mend: 'Name it with --config, if it is yours and meant.',
+      code: 'configuration-not-used',
+    },
+  ];
 }
 
 /** The `.env` by itself, where there is no chain to look at. */

@@ -82,11 +82,16 @@ export async function waitingFor<Result>(
 
 /** Text for a person on stderr, as it is, with a line end. */
 export function writeLine(text: string): void {
-  beforeLine?.();
-  writeAll(Buffer.from(`${text}\n`));
+  writeAside(Buffer.from(`${text}\n`));
 }
 
-function writeAll(bytes: Buffer): void {
+/** The same of bytes, which may be a part of a line. */
+export function writeAside(bytes: Uint8Array): void {
+  beforeLine?.();
+  writeAll(bytes);
+}
+
+function writeAll(bytes: Uint8Array): void {
   try {
     for (let written = 0; written < bytes.length; ) written += writeSync(2, bytes, written);
   } catch {

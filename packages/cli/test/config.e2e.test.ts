@@ -379,17 +379,23 @@ test.each([
   expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
 });
 
-test('what it prints does not come between the data', async () => {
+test.each(['mjs', 'ts'])('what a .%s prints does not come between the data', async (end) => {
   const root = await repository({
     '.env': 'A=1\n',
-    'keyfall.config.mjs': `console.log('loaded', 3);
-export default { providers: () => { console.info('made'); return [{ provider: 'dotenv' }]; } };`,
+    [`keyfall.config.${end}`]: `console.log('loaded', 3);
+console.dir({ a: 1 });
+process.stdout.write('ra');
+process.stdout.write(Buffer.from('w\\n'));
+const print = (text) => process.stdout.write(text + '\\n');
+export default { providers: () => { print('made'); console.table([]); return [{ provider: 'dotenv' }]; } };`,
   });
-  expect(await keyfall(['get', 'A'], { cwd: root })).toMatchObject({
-    code: 0,
-    stdout: '1\n',
-    stderr: 'loaded 3\nmade\n',
-  });
+  const printed = /^loaded 3\n\{ a: 1 \}\nraw\nmade\n┌/;
+  const get = await keyfall(['get', 'A'], { cwd: root });
+  expect(get).toMatchObject({ code: 0, stdout: '1\n', stderr: expect.stringMatching(printed) });
+  // and the pipe is as it was: opened by Node, it would not block any more
+  const script = 'import os; print(os.get_blocking(1))';
+  const run = await keyfall(['run', '--', 'python3', '-c', script], { cwd: root });
+  expect(run).toMatchObject({ code: 0, stdout: 'True\n', stderr: expect.stringMatching(printed) });
 });
 
 test.each([

@@ -4,11 +4,11 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
-import { format } from 'node:util';
 import { isSecretError } from '@keyfall/core';
 import { errnoCode } from '../report-error.ts';
-import { writeLine } from '../terminal.ts';
+import { writeAside } from '../terminal.ts';
 import {
   configError,
   isSyntaxError,
@@ -61,18 +61,26 @@ export async function inFolderOf<Result>(
   work: () => Promise<Result>,
 ): Promise<Result> {
   const before = process.cwd();
-  const { log, info, debug } = console;
-  // not by process.stderr: opening it changes the mode of a pipe that the child of `run` inherits
-  const print = (...data: readonly unknown[]) => writeLine(format(...data));
-  Object.assign(console, { log: print, info: print, debug: print });
+  const stdout = Object.getOwnPropertyDescriptor(process, 'stdout');
+  // The property, not the stream: opening that changes the mode of a pipe that the child of `run`
+  // inherits. The global console takes its stream from there too, at its first line.
+  Object.defineProperty(process, 'stdout', { ...stdout, get: () => aside });
   process.chdir(dirname(file));
   try {
     return await work();
   } finally {
     process.chdir(before);
-    Object.assign(console, { log, info, debug });
+    Object.defineProperty(process, 'stdout', { ...stdout });
   }
 }
+
+/** What a configuration has for its stdout, also where it keeps it for later. */
+const aside = new Writable({
+  write(bytes: Buffer, _encoding, done) {
+    writeAside(bytes);
+    done();
+  },
+});
 
 interface Content {
   readonly value: unknown;

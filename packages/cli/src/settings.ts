@@ -30,7 +30,7 @@ export interface SettingsOptions {
   readonly config?: string | false;
   /**
    * The configuration's profile, and what `{profile}` in a Vault's path stands for. Default
-   * `KEYFALL_PROFILE` of the environment.
+   * `KEYFALL_PROFILE` of the environment, and without a configuration that of the `.env`.
    */
   readonly profile?: string;
 }
@@ -69,8 +69,7 @@ export async function openConfiguredChain(options: SettingsOptions): Promise<Cli
  */
 export async function configuredParts(options: SettingsOptions): Promise<ChainParts> {
   const file = configFile(options);
-  const profile = chosenProfile(options);
-  if (file === undefined) return chainOfSettings(options, profile);
+  if (file === undefined) return chainOfSettings(options);
   for (const [flag, given] of [
     ['--dotenv', options.dotenv],
     ['--token-helper', options.tokenHelper],
@@ -82,10 +81,12 @@ export async function configuredParts(options: SettingsOptions): Promise<ChainPa
         { hint: 'Say it there, or leave the configuration out with --no-config.' },
       );
   const { configuredChain } = await import('./config/configured-chain.ts');
-  return waitingFor('reading the configuration', () => configuredChain(file, profile));
+  return waitingFor('reading the configuration', () =>
+    configuredChain(file, chosenProfile(options)),
+  );
 }
 
-/** The profile that was asked for, if any was. */
+/** The profile of a configuration that was asked for, if any was. */
 export function chosenProfile({ profile }: SettingsOptions): string | undefined {
   return profile ?? (process.env['KEYFALL_PROFILE'] || undefined);
 }
@@ -97,19 +98,51 @@ export function configFile({ config }: SettingsOptions): string | undefined {
   return config === undefined ? findConfig(folder) : resolve(config);
 }
 
-/** Vault, then `.env`; or `.env` alone. */
-async function chainOfSettings(
-  options: SettingsOptions,
-  profile: string | undefined,
-): Promise<ChainParts> {
-  // who names a file means one that is there: a mistyped one would start a program with nothing
-  const mustExist = options.dotenv !== undefined && !options.dotenvMayBeNew;
+/** What the settings say where there is no configuration: the environment, then the `.env` file. */
+export interface Settings {
+  /** The provider of that file, which gives what was read once more. */
+  readonly dotenv: SecretProvider;
+  /** Keyfall's own settings in the file. */
+  readonly file: FileSettings;
+  readonly profile: string | undefined;
+  /** The path of the Vault that is named, whatever `USE_VAULT` says. */
+  readonly vaultPath: string | undefined;
+  /** The path has `{profile}` in it: that is what profiles without a configuration are. */
+  readonly hasProfiles: boolean;
+  /** The address of the Vault, where the file names it and not the environment. */
+  readonly addressOfFile: string | undefined;
+}
+
+/**
+ * Reads the settings. No I/O but that of the file.
+ *
+ * @param mustExist - whether the file must be there. Default: it need not
+ * @throws as a read of the file
+ */
+export async function readSettings(options: SettingsOptions, mustExist = false): Promise<Settings> {
   const dotenv = readOnce(dotenvProvider({ path: dotenvPath(options), mustExist }));
-  const file = await readSettings(dotenv);
-  if (profile !== undefined) assertProfileCounts(profile, file);
+  const file = await ownSettings(dotenv);
+  const vaultPath = variableOf(process.env, 'SECRET_PATH') ?? variableOf(file, 'SECRET_PATH');
+  const named = process.env['KEYFALL_PROFILE'] ?? file['KEYFALL_PROFILE'];
+  return {
+    dotenv,
+    file,
+    profile: options.profile ?? (named || undefined),
+    vaultPath,
+    hasProfiles: vaultPath?.includes('{profile}') ?? false,
+    addressOfFile:
+      variableOf(process.env, 'ADDR') === undefined ? variableOf(file, 'ADDR') : undefined,
+  };
+}
+
+/** Vault, then `.env`; or `.env` alone. */
+async function chainOfSettings(options: SettingsOptions): Promise<ChainParts> {
+  const settings = await readSettings(options, mustExist(options));
+  const { dotenv, file } = settings;
+  assertProfileCounts(settings);
   const providers = [{ provider: dotenv }];
   if (isTrue('USE_VAULT', process.env['USE_VAULT'] ?? file['USE_VAULT'] ?? 'false')) {
-    const vault = await vaultFrom(file, options, (env) => {
+    const vault = await vaultFrom(settings, options, (env) => {
       const missing = missingSettings(env, ['SECRET_PATH'], options);
       if (missing.length > 0)
         throw lacking('Vault is to be asked (USE_VAULT=true), and', missing, options);
@@ -123,8 +156,8 @@ async function chainOfSettings(
 }
 
 /** A profile that nothing goes by is refused: who asks for `prod` must not get something else. */
-function assertProfileCounts(profile: string, file: FileSettings): void {
-  if (hasPlaceholder(file)) return;
+function assertProfileCounts({ profile, hasProfiles }: Settings): void {
+  if (profile === undefined || hasProfiles) return;
   throw new SecretError(
     'ERR_SECRET_CONFIG',
     `the profile ${printable(profile)} is asked for, and there is no configuration and no {profile} in VAULT_SECRET_PATH`,
@@ -132,33 +165,18 @@ function assertProfileCounts(profile: string, file: FileSettings): void {
   );
 }
 
-/** Whether the settings have profiles without a configuration: in the path of their Vault. */
-export async function hasProfiles(options: SettingsOptions): Promise<boolean> {
-  return hasPlaceholder(await readSettings(dotenvProvider({ path: dotenvPath(options) })));
-}
-
-/** Whether the settings, without a configuration, name a Vault, whatever `USE_VAULT` says. */
-export async function namesVault(options: SettingsOptions): Promise<boolean> {
-  return Boolean(secretPath(await readSettings(dotenvProvider({ path: dotenvPath(options) }))));
-}
-
-/** The address of the Vault that the `.env` names, where the environment names none. */
-export async function vaultAddressOfFile(options: SettingsOptions): Promise<string | undefined> {
-  const file = await readSettings(dotenvProvider({ path: dotenvPath(options) }));
-  return variableOf(process.env, 'ADDR') === undefined ? variableOf(file, 'ADDR') : undefined;
-}
-
-function hasPlaceholder(file: FileSettings): boolean {
-  return secretPath(file)?.includes('{profile}') ?? false;
-}
-
-/** The environment's, else the file's. */
-function secretPath(file: FileSettings): string | undefined {
-  return variableOf(process.env, 'SECRET_PATH') ?? variableOf(file, 'SECRET_PATH');
-}
-
 function dotenvPath({ dotenv = '.env' }: SettingsOptions): string {
   return dotenv;
+}
+
+/** Who names a file means one that is there: a mistyped one would start a program with nothing. */
+function mustExist({ dotenv, dotenvMayBeNew }: SettingsOptions): boolean {
+  return dotenv !== undefined && !dotenvMayBeNew;
+}
+
+/** The `.env` by itself, whatever else the settings say. */
+export function configuredDotenv(options: SettingsOptions): SecretProvider {
+  return dotenvProvider({ path: dotenvPath(options), mustExist: mustExist(options) });
 }
 
 /**
@@ -168,9 +186,7 @@ function dotenvPath({ dotenv = '.env' }: SettingsOptions): string {
  * @throws `ERR_SECRET_CONFIG` naming the settings that are missing or wrong
  */
 export async function configuredVault(options: SettingsOptions): Promise<SecretProvider> {
-  const path = dotenvPath(options);
-  const file = await readSettings(dotenvProvider({ path }));
-  return vaultFrom(file, options, (env) => {
+  return vaultFrom(await readSettings(options), options, (env) => {
     const missing = missingSettings(env, ['ADDR', 'SECRET_PATH'], options);
     if (missing.length > 0) throw lacking('no Vault is named:', missing, options);
     const mount = variableOf(env, 'MOUNT_POINT')?.replace(/^\/+|\/+$/g, '') || 'secret';
@@ -251,8 +267,7 @@ function readOnce(provider: SecretProvider): SecretProvider {
 
 type FileSettings = Readonly<Record<string, string>>;
 
-/** Keyfall's own settings in the `.env` file. */
-async function readSettings(dotenv: SecretProvider): Promise<FileSettings> {
+async function ownSettings(dotenv: SecretProvider): Promise<FileSettings> {
   const { entries } = await oneCall(dotenv, (context) => dotenv.read('all', context), {
     patience: 2_500,
   });
@@ -269,8 +284,8 @@ async function readSettings(dotenv: SecretProvider): Promise<FileSettings> {
  * stderr. Its package is imported here: a chain of `.env` alone starts without it.
  */
 async function vaultFrom(
-  file: FileSettings,
-  { tokenHelper = false, profile }: SettingsOptions,
+  { file, profile }: Settings,
+  { tokenHelper = false }: SettingsOptions,
   check: (env: FileSettings) => void,
 ): Promise<SecretProvider> {
   const { vaultEnvironment, vaultProvider } = await import('@keyfall/provider-vault');

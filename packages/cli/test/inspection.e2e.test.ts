@@ -170,6 +170,27 @@ describe('diff', () => {
     expect(stdout).toBe('A  only in dev\nB  only in prod\n');
   });
 
+  test('of the .env with a profile, whatever Vault its settings name without one', async () => {
+    await put('beside/prod', { A: canary, B: '1' });
+    const { VAULT_TOKEN, ...inFile } = settings('beside/{profile}');
+    const lines = Object.entries(inFile).map(([name, value]) => `${name}=${value}\n`);
+    const cwd = await folderWith(`B=1\n${lines.join('')}`);
+    const env = { VAULT_TOKEN: VAULT_TOKEN ?? '' };
+    const { code, stdout } = await silently(['diff', 'dotenv', 'prod'], { cwd, env });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: 'A  only in prod\n' });
+  });
+
+  test('of what is neither names what there is', async () => {
+    const cwd = await folderWith('A=1\n');
+    const wrong = await silently(['diff', 'dotnev', 'dotenv'], { cwd });
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('The providers are vault and dotenv; profiles: none.'),
+    });
+    const none = await silently(['diff', 'dotenv', 'dotenv', '--dotenv', 'none.env'], { cwd });
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('does not exist') });
+  });
+
   test('a store that cannot be asked is not one that holds nothing', async () => {
     const cwd = await folderWith('A=1\n');
     const env = { ...settings('x'), VAULT_ADDR: 'http://127.0.0.1:1' };
@@ -341,9 +362,27 @@ describe('a profile without a configuration', () => {
     expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('KEYFALL_PROFILE') });
   });
 
-  test('that nothing goes by is refused', async () => {
-    const cwd = await folderWith('A=1\n');
-    const refused = await silently(['get', 'A', '--profile', 'prod'], { cwd });
+  test('may stand in the .env, as every setting may, and the environment wins', async () => {
+    await put('own-stage/prod', { TOKEN: 'of prod' });
+    await put('own-stage/dev', { TOKEN: 'of dev' });
+    const cwd = await folderWith('KEYFALL_PROFILE=dev\nVAULT_SECRET_PATH=own-stage/{profile}\n');
+    const { VAULT_SECRET_PATH: _, ...env } = settings('unused');
+    const of = async (args: readonly string[], more: Environment = {}) =>
+      (await keyfall(args, { cwd, env: { ...env, ...more } })).stdout;
+    expect(await of(['get', 'TOKEN'])).toBe('of dev\n');
+    expect(await of(['get', 'TOKEN'], { KEYFALL_PROFILE: 'prod' })).toBe('of prod\n');
+    expect(await of(['get', 'TOKEN', '--profile', 'prod'])).toBe('of prod\n');
+    expect(await of(['diff', 'vault', 'prod'])).toBe('TOKEN  another value\n');
+    const none = await silently(['get', 'TOKEN'], { cwd, env: { ...env, KEYFALL_PROFILE: '' } });
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('has {profile}') });
+  });
+
+  test.each([
+    ['by an option', 'A=1\n', ['--profile', 'prod']],
+    ['by the .env', 'A=1\nKEYFALL_PROFILE=prod\n', []],
+  ])('that nothing goes by is refused, asked for %s', async (_, dotenv, args) => {
+    const cwd = await folderWith(dotenv);
+    const refused = await silently(['get', 'A', ...args], { cwd });
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain('no {profile} in VAULT_SECRET_PATH');
   });

@@ -4,13 +4,13 @@
  */
 import { labelOf, SecretError, type SecretProvider } from '@keyfall/core';
 import { withoutBootstrapSettings } from '../bootstrap-settings.ts';
-import type { CliChain } from '../cli-chain.ts';
 import { formatTable } from '../layout.ts';
 import { openAlone } from '../one-provider.ts';
 import {
   configFile,
+  configuredDotenv,
   configuredVault,
-  hasProfiles,
+  readSettings,
   type SettingsOptions,
   withChain,
 } from '../settings.ts';
@@ -86,30 +86,30 @@ async function readSide(side: string, options: SettingsOptions): Promise<Values>
     );
   return withChain(options, async (chain) => {
     const provider = chain.providers.find(({ name }) => name === side);
-    if (provider === undefined) throw unknownSide(side, chain, listNames(profiles));
+    if (provider === undefined)
+      throw unknownSide(
+        side,
+        chain.providers.map(({ name }) => name),
+        listNames(profiles),
+      );
     return readAlone(provider);
   });
 }
 
 /** `vault` is there whatever `USE_VAULT` says, and in every profile where its path has `{profile}`. */
 async function readWithoutConfiguration(side: string, options: SettingsOptions): Promise<Values> {
+  if (side === 'dotenv') return readAlone(configuredDotenv(options));
   if (side === 'vault') return readAlone(await configuredVault(options));
-  if ((await hasProfiles(options)) && side !== 'dotenv')
+  if ((await readSettings(options)).hasProfiles)
     return readAlone(await configuredVault({ ...options, profile: side }));
-  return withChain(options, async (chain) => {
-    const provider = chain.providers.find(({ name }) => name === side);
-    if (provider === undefined) throw unknownSide(side, chain, 'none');
-    return readAlone(provider);
-  });
+  throw unknownSide(side, ['vault', 'dotenv'], 'none');
 }
 
-function unknownSide(side: string, { providers }: CliChain, profiles: string): SecretError {
+function unknownSide(side: string, providers: readonly string[], profiles: string): SecretError {
   return new SecretError(
     'ERR_SECRET_CONFIG',
     `${printable(side)} is neither a provider nor a profile`,
-    {
-      hint: `The providers are ${listNames(providers.map(({ name }) => name))}; profiles: ${profiles}.`,
-    },
+    { hint: `The providers are ${listNames(providers)}; profiles: ${profiles}.` },
   );
 }
 

@@ -5,13 +5,7 @@ import { failedCheck, isSecretError, type SecretError } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import type { CliChain } from '../cli-chain.ts';
 import { configAbove, currentFolder, shownFile } from '../config/find-config.ts';
-import {
-  configFile,
-  namesVault,
-  type SettingsOptions,
-  vaultAddressOfFile,
-  withChain,
-} from '../settings.ts';
+import { configFile, readSettings, type SettingsOptions, withChain } from '../settings.ts';
 import { type Diagnosis, diagnoseProvider, type Finding, withCommand } from './finding.ts';
 import { checkNames, checkNode } from './machine.ts';
 import type { Shell } from './typed-command.ts';
@@ -51,8 +45,9 @@ export async function diagnoseAll(options: SettingsOptions): Promise<readonly Di
     if (!isSecretError(error)) throw error;
     const shell = shellOf(options, file);
     // a .env that cannot be read names no server, and neither does one beside a configuration
-    const address =
-      file === undefined ? await vaultAddressOfFile(options).catch(() => undefined) : undefined;
+    const read =
+      file === undefined ? await readSettings(options).catch(() => undefined) : undefined;
+    const address = read?.addressOfFile;
     const settings = withCommand(failedCheck('settings', error), { ...shell, address });
     return [{ ...machine(settings), code: error.code }, ...(await whatIsLeft(shell, error))];
   }
@@ -73,7 +68,8 @@ async function settingsOf(
   const subject = 'settings';
   if (configuration !== undefined)
     return { subject, state: 'ready', message: `come from ${configuration}` };
-  if (!providers.some(({ name }) => name === 'vault') && (await namesVault(options)))
+  const isAsked = providers.some(({ name }) => name === 'vault');
+  if (!isAsked && (await readSettings(options)).vaultPath)
     return {
       subject,
       state: 'unknown',

@@ -166,8 +166,13 @@ describe('the server', () => {
     );
     if (protocol === 'https') {
       expect(next.fault.command).toBe('export VAULT_CACERT=CA_FILE.pem');
-      // filled in from what the server printed
-      const [, file = ''] = /_CACERT='(.+)'/.exec(await readFile(join(cwd, 'log'), 'utf8')) ?? [];
+      // filled in from what the server prints, which it does when it answers already
+      const file = await vi.waitFor(async () => {
+        const log = await readFile(join(cwd, 'log'), 'utf8');
+        const [, printed = ''] = /_CACERT='(.+)'/.exec(log) ?? [];
+        expect(printed).not.toBe('');
+        return printed;
+      }, patiently);
       next = await look(cwd, env, next.fault.command?.replace('CA_FILE.pem', file));
     }
     expect(next.fault).toMatchObject({ subject: 'path', command: 'keyfall migrate' });
@@ -299,6 +304,18 @@ describe('the token', () => {
     expect(found).toMatchObject({ code: 4, fault: { subject } });
     // as typed by somebody who may
     const typed = `export VAULT_TOKEN='${server.token}'; ${found.fault.command}`;
+    expect((await look(cwd, env, typed)).code).toBe(0);
+  });
+
+  test('is not there, and a configuration says the rest', async () => {
+    const { VAULT_TOKEN: _, ...env } = settings();
+    const cwd = await folder();
+    await look(cwd, env, 'keyfall init --yes');
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({ code: 2, fault: { subject: 'settings' } });
+    // the file has no place for a token
+    expect(found.fault.command).toBe('export VAULT_TOKEN="$(bao login -token-only)"');
+    const typed = found.fault.command?.replace('-only)', `-only - <<< '${server.token}')`);
     expect((await look(cwd, env, typed)).code).toBe(0);
   });
 

@@ -83,7 +83,10 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
   'names-twice': [toEdit],
 };
 
-/** Of settings there is no provider yet that could give a code: by the variable in the error. */
+/**
+ * Of settings there is no provider yet that could give a code, and an error has no place for one: by the
+ * variable in it.
+ */
 const settings: readonly (readonly [RegExp, string])[] = [
   [/^USE_VAULT /, 'export USE_VAULT=true'],
   [/ KEYFALL_PROFILE are both missing/, 'export KEYFALL_PROFILE=NAME'],
@@ -91,8 +94,10 @@ const settings: readonly (readonly [RegExp, string])[] = [
     / VAULT_SECRET_PATH (?:are|is|and VAULT_TOKEN are) (?:both )?missing/,
     'export VAULT_SECRET_PATH=NAME',
   ],
-  [/ VAULT_TOKEN (?:are all|is) missing/, login],
 ];
+
+/** A token has no place in a configuration: its variable counts there too. */
+const tokenIsMissing = / VAULT_TOKEN (?:are all|is) missing/;
 
 /**
  * The command that mends a finding, if there is one.
@@ -110,6 +115,7 @@ export function commandFor(
     // what stands in a configuration wins over a variable
     return setsVariable && configuration !== undefined ? edit(configuration) : text;
   }
+  if (subject === 'settings' && tokenIsMissing.test(message)) return login;
   if (subject === 'settings')
     return configuration === undefined
       ? settings.find(([found]) => found.test(message))?.[1]

@@ -4,8 +4,7 @@
 import { spawn } from 'node:child_process';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { finished, folderWith, intoHead, keyfall, printed, start } from './keyfall.ts';
 import { bin } from './on-terminal.ts';
 
@@ -132,17 +131,18 @@ test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)(
   '%s ends the wait for what it left behind, and its exit code stays',
   async (signal) => {
     const cwd = await folderWith(dotenv);
-    const script = 'sleep 60 & echo $! > pid; printf "last canary-4b"; exit 3';
+    const script = 'sleep 60 & echo $$ $! > pids; printf "last canary-4b"; exit 3';
     const child = start(['run', '--redact', '--', 'sh', '-c', script], { cwd });
     const result = finished(child);
     await printed(child, 'last ');
-    const pid = Number(await readFile(join(cwd, 'pid'), 'utf8'));
-    onTestFinished(() => void process.kill(pid, 'SIGKILL'));
-    // until the system has told us that it ended
-    while (child.exitCode === null && child.signalCode === null) {
-      child.kill(signal);
-      await wait(20);
-    }
+    const pids = (await readFile(join(cwd, 'pids'), 'utf8')).split(' ').map(Number);
+    const [ended = 0, left = 0] = pids;
+    onTestFinished(() => void process.kill(left, 'SIGKILL'));
+    // one that has ended is there until we have taken notice of it
+    await vi.waitFor(() => expect(() => process.kill(ended, 0)).toThrow('ESRCH'), {
+      timeout: 10_000,
+    });
+    child.kill(signal);
     expect(await result).toMatchObject({ code: 3, stdout: 'last canary-4b' });
   },
 );

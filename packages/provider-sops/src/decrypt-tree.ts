@@ -156,8 +156,11 @@ function addToMac({ rules, hash }: Walk, value: Scalar, encrypted: boolean): voi
   if (value !== null && (encrypted || !rules.macOnlyEncrypted)) hash.update(macText(value));
 }
 
-/** A path for a message: names are not secret, but may be long and anybody's text. */
+/**
+ * A path for a message: names are not secret, but may be long and anybody's text, and in a file that was cut a
+ * ciphertext.
+ */
 function shown(path: Path): string {
-  const text = JSON.stringify(path.join('.'));
+  const text = JSON.stringify(path.join('.').replace(/ENC\[.*/s, 'ENC[…'));
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

@@ -154,6 +154,12 @@ describe('a file that nobody should have written', () => {
     expect(await codeOf(`${name}!: x\n${rule}`)).toBe('ERR_SECRET_INVALID');
   });
 
+  test('a ciphertext that was cut so that it is a name is not shown', async () => {
+    const cut = yaml.replace(/(\n *- ENC\[AES256_GCM,[^\]]{40})[^\]]*\]\n/, '$1: x\n');
+    expect(cut).toContain(': x\n');
+    expect(await codeOf(cut)).toBe('ERR_SECRET_INVALID');
+  });
+
   test.each(['yaml', 'json', 'env', 'ini'])(
     '%s: no rubbish makes anything but a refusal',
     async (ending) => {

@@ -1,18 +1,22 @@
 /**
  * One provider by itself, for a command that means exactly this one.
  */
-import { createSecrets, type Duration, type SecretProvider, type Secrets } from '@keyfall/core';
+import { createSecrets, type ReadContext, type SecretProvider, type Secrets } from '@keyfall/core';
 import { notice } from './terminal.ts';
 
 /**
  * A chain of this provider alone, which asks it every time and never serves a last good value. That
  * its document is not there, or is there again, is no news to who asks for it; its warnings are.
  *
- * @param patience - time limit of one call, where it is not the provider's own
+ * @param patience - time limit of one call in milliseconds, where it is not the provider's own
  */
-export function openAlone(provider: SecretProvider, patience?: Duration): Secrets {
+export function openAlone(provider: SecretProvider, patience?: number): Secrets {
   const secrets = createSecrets({
-    providers: [{ provider, ...(patience !== undefined && { timeout: patience }) }],
+    providers: [
+      patience === undefined
+        ? { provider }
+        : { provider: endingFirst(provider), timeout: patience },
+    ],
     ...(patience !== undefined && { budget: patience }),
     ttl: 0,
     staleIfError: 0,
@@ -21,4 +25,33 @@ export function openAlone(provider: SecretProvider, patience?: Duration): Secret
   // without a listener each would become a warning of the Node process
   for (const type of ['fallback', 'recovered'] as const) secrets.on(type, () => {});
   return secrets;
+}
+
+/**
+ * What `read` and `write` of such a chain are called with. It bounds its calls itself: a second limit here
+ * would end some of them as if the user had.
+ *
+ * @param signal - ends a call before
+ */
+export function boundedByChain(signal: AbortSignal = new AbortController().signal): ReadContext {
+  return { signal, timeLeft: () => Number.POSITIVE_INFINITY, warn: () => {} };
+}
+
+/**
+ * The same provider, whose time is over a little before that of its chain: it knows of whom there was no
+ * answer and what may have happened, and the chain only that there was none.
+ */
+function endingFirst(provider: SecretProvider): SecretProvider {
+  const earlier = (context: ReadContext): ReadContext => {
+    const kept = Math.min(context.timeLeft() / 10, 500);
+    return { ...context, timeLeft: () => Math.max(0, context.timeLeft() - kept) };
+  };
+  const { read, write } = provider;
+  return {
+    ...provider,
+    read: (names, context) => read.call(provider, names, earlier(context)),
+    ...(write && {
+      write: (changes, context) => write.call(provider, changes, earlier(context)),
+    }),
+  };
 }

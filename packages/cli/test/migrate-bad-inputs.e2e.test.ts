@@ -283,6 +283,34 @@ describe('on a line that is cut', () => {
     expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
   });
 
+  test('by a server that stops answering: it says so, as nobody cancelled anything', async () => {
+    const frozen = await startVaultServer({ external: false });
+    onTestFinished(() => frozen.stop());
+    const { address, token } = frozen;
+    const document = vaultProvider({ address, token, path: 'shop' });
+    const provider: SecretProvider = {
+      ...document,
+      async write(changes, context) {
+        await frozen.pause();
+        return (await document.write?.(changes, context)) ?? { conditional: false };
+      },
+    };
+    const run = async () => {
+      const cwd = await folderWith(`A=${canary}\n`);
+      const target = openTarget(provider, { patience: 2_000 });
+      const error = await migrate(await readSource(join(cwd, '.env')), target, options).catch(
+        (thrown) => thrown,
+      );
+      await frozen.resume();
+      return error;
+    };
+    for (let count = 0; count < 3; count++)
+      expect(await run()).toMatchObject({
+        code: 'ERR_SECRET_UNAVAILABLE',
+        message: expect.stringContaining(`${address} did not answer in time`),
+      });
+  });
+
   test('another writer between plan and write is not written over', async () => {
     let others = 0;
     const write = async () => {

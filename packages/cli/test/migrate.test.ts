@@ -118,11 +118,43 @@ test('a file that changes meanwhile is not overwritten', async () => {
   expect((await readdir(cwd)).filter((name) => !name.includes('.backup.'))).toEqual(['.env']);
 });
 
-test('a store that cannot be written to', async () => {
+test('a store that cannot be written to, which a dry run says, too', async () => {
   const cwd = await folderWith('A=1\n');
   const { write: _, ...readOnly } = memoryProvider();
-  await expect(run(readOnly, cwd)).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
+  for (const dryRun of [false, true])
+    await expect(run(readOnly, cwd, { dryRun })).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNSUPPORTED',
+    });
   expect(await readdir(cwd)).toEqual(['.env']);
+});
+
+test.each<[string, Partial<SecretProvider>, string]>([
+  ['never answers', { check: () => new Promise(() => {}) }, 'ERR_SECRET_UNAVAILABLE'],
+  [
+    'throws what is no error of ours',
+    { check: () => Promise.reject(new Error('canary')) },
+    'ERR_SECRET_INVALID',
+  ],
+])('a store that %s when it is asked what may be written', async (_, more, code) => {
+  const cwd = await folderWith('A=1\n');
+  const target = openTarget({ ...memoryProvider(), ...more }, { patience: 50 });
+  const source = await readSource(join(cwd, '.env'));
+  for (const dryRun of [true, false])
+    await expect(migrate(source, target, { yes: true, dryRun })).rejects.toMatchObject({
+      code,
+      message: expect.not.stringContaining('canary'),
+    });
+  expect(await readdir(cwd)).toEqual(['.env']);
+});
+
+test('an earlier version is asked for under the same limits', async () => {
+  const versions = [() => new Promise<never>(() => {}), () => Promise.reject(new Error('canary'))];
+  const codes = versions.map(async (readVersion) =>
+    openTarget({ ...memoryProvider(), readVersion }, { patience: 50 })
+      .readVersion('A', '1')
+      .catch((error) => error.code),
+  );
+  expect(await Promise.all(codes)).toEqual(['ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_INVALID']);
 });
 
 test('--activate holds the file from the backup to the edit: no other writer comes in between', async () => {

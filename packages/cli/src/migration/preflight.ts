@@ -54,8 +54,10 @@ export async function checkGit(
 }
 
 /**
- * Makes sure that both ends would take what is to be written.
- * @throws `ERR_SECRET_DENIED` or `ERR_SECRET_UNSUPPORTED` if one would not
+ * Makes sure that both ends would take what is to be written. A dry run tells of a refusal by the store,
+ * and goes on.
+ * @throws `ERR_SECRET_DENIED` or `ERR_SECRET_UNSUPPORTED` if one would not; what a store answers that
+ *   cannot be asked
  */
 export async function checkRights(
   { plan, edited }: Draft,
@@ -66,7 +68,7 @@ export async function checkRights(
   try {
     if (plan.changes.size > 0) await target.assertWritable();
   } catch (error) {
-    if (!dryRun || !isSecretError(error)) throw error;
+    if (!dryRun || !isSecretError(error, 'ERR_SECRET_DENIED')) throw error;
     notice(error.message);
   }
   if (edited === undefined || source.kind === 'store') return;

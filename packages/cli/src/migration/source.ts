@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isSecretError, labelOf, SecretError, type SecretProvider } from '@keyfall/core';
 import { type DotenvInspection, dotenvProvider, inspectDotenv } from '@keyfall/provider-dotenv';
-import { openAlone } from '../one-provider.ts';
+import { boundedByChain, openAlone } from '../one-provider.ts';
 import { takesOver } from '../take-over-names.ts';
 import { listNames } from '../terminal.ts';
 
@@ -29,6 +29,9 @@ export interface StoreSource {
   readonly identity: string;
   readonly values: ReadonlyMap<string, string>;
 }
+
+/** Milliseconds that a store has: a large one takes several requests. */
+const patience = 20_000;
 
 /** Where the values come from. */
 export type MigrationSource = FileSource | StoreSource;
@@ -56,17 +59,13 @@ export async function readStoreSource(
   provider: SecretProvider,
   { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {},
 ): Promise<StoreSource> {
-  const secrets = openAlone(provider, '20s');
+  const secrets = openAlone(provider, patience);
   let missing: string | undefined;
   secrets.on('fallback', ({ reason, detail }) => {
     if (reason === 'missing-document') missing = detail;
   });
   try {
-    const { entries } = await secrets.read('all', {
-      signal: AbortSignal.timeout(20_000),
-      timeLeft: () => 20_000,
-      warn: () => {},
-    });
+    const { entries } = await secrets.read('all', boundedByChain());
     if (missing !== undefined && !mayBeMissing)
       throw new SecretError(
         'ERR_SECRET_NOT_FOUND',

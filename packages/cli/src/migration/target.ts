@@ -8,7 +8,8 @@ import {
   type SecretProvider,
   type WriteReceipt,
 } from '@keyfall/core';
-import { openAlone } from '../one-provider.ts';
+import { oneCall } from '../one-call.ts';
+import { boundedByChain, openAlone } from '../one-provider.ts';
 import { listNames } from '../terminal.ts';
 
 /** What the store holds, at one moment. */
@@ -46,21 +47,20 @@ export interface MigrationTarget {
   close(): Promise<void>;
 }
 
-/** Time limit of one call, in milliseconds. */
-const patience = 20_000;
+/** How a target is asked. */
+export interface TargetOptions {
+  /** Time limit of one call, in milliseconds. Default 20 000. */
+  readonly patience?: number;
+}
 
 /** Opens a provider as a target. */
-export function openTarget(provider: SecretProvider): MigrationTarget {
+export function openTarget(
+  provider: SecretProvider,
+  { patience = 20_000 }: TargetOptions = {},
+): MigrationTarget {
   const secrets = openAlone(provider, patience);
+  const context = boundedByChain();
   const label = labelOf(provider.name, provider.store);
-  const context = () => {
-    const end = performance.now() + patience;
-    return {
-      signal: AbortSignal.timeout(patience),
-      timeLeft: () => end - performance.now(),
-      warn: () => {},
-    };
-  };
   const readOnly = () =>
     new SecretError('ERR_SECRET_UNSUPPORTED', `${label} cannot be written to`, {
       hint: 'Name another one with --to.',
@@ -71,7 +71,7 @@ export function openTarget(provider: SecretProvider): MigrationTarget {
     isAtomic: provider.atomicity !== 'name',
     keepsVersions: provider.readVersion !== undefined,
     async read() {
-      const { entries, revision } = await secrets.read('all', context());
+      const { entries, revision } = await secrets.read('all', context);
       const values = new Map<string, string>();
       const versions = new Map<string, string>();
       for (const [name, entry] of entries) {
@@ -85,14 +85,27 @@ export function openTarget(provider: SecretProvider): MigrationTarget {
     async write(entries, revision) {
       if (secrets.write === undefined || provider.write === undefined) throw readOnly();
       const changes = { entries, ...(revision !== undefined && { ifRevision: revision }) };
-      return secrets.write(changes, context());
+      return secrets.write(changes, context);
     },
     async readVersion(name, version) {
-      return (await provider.readVersion?.(name, version, context()))?.value;
+      const { readVersion } = provider;
+      if (readVersion === undefined) return undefined;
+      const record = await oneCall(
+        provider,
+        (given) => readVersion.call(provider, name, version, given),
+        { patience, silent: true },
+      );
+      return record?.value;
     },
     async assertWritable() {
       if (provider.write === undefined) throw readOnly();
-      const lines = (await provider.check?.(context())) ?? [];
+      const { check } = provider;
+      if (check === undefined) return;
+      // what it warns of, reading has told
+      const lines = await oneCall(provider, (given) => check.call(provider, given), {
+        patience,
+        silent: true,
+      });
       const refusal = lines.find(({ code }) => code === 'may-not-write');
       if (refusal !== undefined)
         throw new SecretError(

@@ -3,13 +3,14 @@
  * the middle of a write, or before an answer. What must hold afterwards is asserted here.
  */
 import { spawn } from 'node:child_process';
-import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { migrateCommand } from '../src/commands/migrate.ts';
 import { restoreCommand } from '../src/commands/restore.ts';
-import { finished, folderWith } from './keyfall.ts';
+import type { MigrationJournal } from '../src/migration/journal.ts';
+import { finished, folderWith, install } from './keyfall.ts';
 import { type VaultDocuments, vaultDocuments } from './vault-documents.ts';
 
 const theirs = { DB_PASS: 'theirs', OTHER: 'kept' };
@@ -204,4 +205,63 @@ export async function moveSurvives(where: KilledMigrations, step: number): Promi
   expect(await readFile(join(cwd, journal), 'utf8')).not.toMatch(/theirs|kept/);
   expect(await killedAt(where, cwd, 0, ['--restore', journal, ...move])).toBe(0);
   expect(await out()).toBe('OLD=1\n');
+}
+
+/** Kills a migration at the step, and runs it again on a file that was edited since. */
+export async function isRunAgainEdited(
+  where: KilledMigrations,
+  step: number,
+): Promise<{ readonly stored: unknown; readonly journals: readonly MigrationJournal[] }> {
+  const { cwd, path, stored } = await shop(where);
+  expect(await killedAt(where, cwd, step)).toBe(137);
+  const file = join(cwd, '.env');
+  await writeFile(file, `${before(path)}EXTRA=1\n`);
+  expect(await migrateCommand({ yes: true, onConflict: 'overwrite', file })).toBe(0);
+  return { stored: await stored(), journals: await journalsOf(cwd) };
+}
+
+/** What one that is left alone leaves in the store. */
+export const allMigrated: Readonly<Record<string, string>> = migrated;
+
+const fromFiles = ['--from', 'files:secrets', '--to', 'vault', '--yes'];
+
+/** Kills a migration from a folder of secrets to Vault while it reads back, and changes one of them. */
+export async function changedWhileKilled(where: KilledMigrations) {
+  const folder = async () => {
+    const { path, stored } = await shop(where);
+    const cwd = await folderWith(`VAULT_SECRET_PATH=${path}\n`);
+    await install(cwd, '@keyfall/provider-files');
+    await mkdir(join(cwd, 'secrets'));
+    for (const [name, value] of [
+      ['A', 'canary-first'],
+      ['GONE', 'canary-gone'],
+    ] as const)
+      await writeFile(join(cwd, 'secrets', name), value);
+    return { cwd, stored };
+  };
+  const complete = await folder();
+  expect(await killedAt(where, complete.cwd, 0, fromFiles)).toBe(0);
+  const readBack = (await logOf(complete.cwd)).lastIndexOf('request') + 1;
+  const { cwd, stored } = await folder();
+  expect(await killedAt(where, cwd, readBack, fromFiles)).toBe(137);
+  expect(await stored()).toEqual({ ...theirs, A: 'canary-first', GONE: 'canary-gone' });
+  await writeFile(join(cwd, 'secrets', 'A'), 'canary-second');
+  await rm(join(cwd, 'secrets', 'GONE'));
+  const journal = (await readdir(cwd)).find((name) => name.endsWith('.journal')) ?? '';
+  return {
+    stored,
+    readJournal: () => readFile(join(cwd, journal), 'utf8'),
+    runAgain: () => killedAt(where, cwd, 0, [...fromFiles, '--on-conflict', 'overwrite']),
+    restore: () => killedAt(where, cwd, 0, ['--restore', journal, ...fromFiles]),
+  };
+}
+
+/** What a document holds before anything is migrated. */
+export const heldBefore: Readonly<Record<string, string>> = theirs;
+
+async function journalsOf(cwd: string): Promise<readonly MigrationJournal[]> {
+  const names = (await readdir(cwd)).filter((name) => name.endsWith('.journal')).sort();
+  return Promise.all(
+    names.map(async (name) => JSON.parse(await readFile(join(cwd, name), 'utf8'))),
+  );
 }

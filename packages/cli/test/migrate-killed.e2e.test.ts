@@ -1,15 +1,28 @@
 /**
  * Kills a migration where it matters most. `migrate-killed.drill.test.ts` does it at every step.
  */
-import { expect, test, vi } from 'vitest';
-import { isUndone, killedMigrations, stepsOf, survives } from './killed-migration.ts';
+import { beforeEach, expect, test, vi } from 'vitest';
+import {
+  allMigrated,
+  changedWhileKilled,
+  heldBefore,
+  isRunAgainEdited,
+  isUndone,
+  killedMigrations,
+  stepsOf,
+  survives,
+} from './killed-migration.ts';
 
 vi.mock('../src/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal.ts')>()),
-  notice: () => {},
+  notice: (text: string) => said.push(text),
   report: () => {},
   writeLine: () => {},
 }));
+const said: string[] = [];
+beforeEach(() => {
+  said.length = 0;
+});
 
 const where = killedMigrations();
 
@@ -31,3 +44,39 @@ test('killed at a step that changes something, it is taken up, or undone at once
   for (const step of chosen) await survives(where, step);
   for (const step of [backup + 2, readBack, edit]) await isUndone(where, step);
 }, 60_000);
+
+test('killed before or after its write, and the file edited since: what is said of it is true', async () => {
+  const steps = await stepsOf(where);
+  const write = steps.lastIndexOf('request', steps.lastIndexOf('request') - 1) + 1;
+  const wrote = (...created: string[]) => ({ state: 'done', created });
+  const unwritten = await isRunAgainEdited(where, write);
+  expect(unwritten.journals).toMatchObject([wrote('TOKEN', 'EXTRA')]);
+  expect(said.join('\n')).toContain('interrupted before it wrote anything, and was cleared away');
+  expect(said.join('\n')).not.toContain('has been written');
+  said.length = 0;
+  const written = await isRunAgainEdited(where, write + 1);
+  expect(written.journals).toMatchObject([wrote('TOKEN'), wrote('EXTRA')]);
+  expect(said.join('\n')).toMatch(/has been written: keyfall migrate --restore \S+ undoes it/);
+  for (const { stored } of [unwritten, written])
+    expect(stored).toEqual({ ...allMigrated, EXTRA: '1' });
+});
+
+test('killed while it reads back, and its source changed since: it knows what it wrote', async () => {
+  const taken = await changedWhileKilled(where);
+  expect(await taken.runAgain()).toBe(0);
+  expect(await taken.stored()).toEqual({ ...heldBefore, A: 'canary-second', GONE: 'canary-gone' });
+  const journal = await taken.readJournal();
+  expect(JSON.parse(journal)).toMatchObject({
+    state: 'done',
+    created: ['A', 'GONE'],
+    overwritten: [],
+    fingerprints: { of: [{ name: 'GONE' }] },
+  });
+  expect(journal).not.toContain('canary');
+  expect(await taken.restore()).toBe(0);
+  expect(await taken.stored()).toEqual(heldBefore);
+
+  const undone = await changedWhileKilled(where);
+  expect(await undone.restore()).toBe(0);
+  expect(await undone.stored()).toEqual(heldBefore);
+});

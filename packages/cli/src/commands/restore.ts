@@ -9,6 +9,7 @@ import { exitCodes } from '../exit-code.ts';
 import { resolveDestination, resolveStoreSource } from '../migration/endpoints.ts';
 import { backUp, freePath, holding } from '../migration/files.ts';
 import {
+  isOfMigration,
   journalPath,
   type MigrationJournal,
   readJournal,
@@ -120,12 +121,13 @@ interface Undoing {
 }
 
 async function planUndoing(
-  { created, overwritten }: MigrationJournal,
+  journal: MigrationJournal,
   values: ReadonlyMap<string, string>,
   target: MigrationTarget,
 ): Promise<Undoing> {
+  const { created, overwritten } = journal;
   const { values: held, revision } = await target.read();
-  const isOurs = (name: string) => held.has(name) && held.get(name) === values.get(name);
+  const isOurs = (name: string) => isOfMigration(journal, values, name, held.get(name));
   const removed = created.filter(isOurs);
   const changed = created.filter((name) => held.has(name) && !isOurs(name));
   const broughtBack = new Map<string, string>();

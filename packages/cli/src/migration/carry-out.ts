@@ -10,6 +10,7 @@ import {
   type DraftOptions,
   drawUp,
   expectedAfter,
+  fingerprintsFor,
   hasConflict,
   isDone,
   recordFor,
@@ -68,9 +69,18 @@ export async function carryOut(
     resumed?.path ?? (await freePath(recordBase(source), new Date(), (free) => journalPath(free)));
   const recordOf = (): MigrationRecord => recordFor(path, draft, resumed);
   const journal = (state: MigrationJournal['state']) => {
-    const { created, overwritten } = recordOf();
-    const facts = { source: source.identity, store: target.store, created, overwritten };
-    return writeJournal(journalPath(path), { format: 1, state, ...facts });
+    const { created, overwritten, ...record } = recordOf();
+    const fingerprints =
+      source.kind === 'store' ? fingerprintsFor(draft, record, state === 'done') : undefined;
+    return writeJournal(journalPath(path), {
+      format: 1,
+      state,
+      source: source.identity,
+      store: target.store,
+      created,
+      overwritten,
+      ...(fingerprints && { fingerprints }),
+    });
   };
   let written: 'no' | 'perhaps' | 'yes' = resumed === undefined ? 'no' : 'yes';
   try {

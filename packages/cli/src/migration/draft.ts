@@ -6,6 +6,7 @@ import { editDotenv } from '@keyfall/provider-dotenv';
 import { bootstrapNames } from '../bootstrap-settings.ts';
 import { isTrue } from '../settings.ts';
 import type { Choices } from './choose.ts';
+import { type Fingerprints, fingerprintsOf } from './fingerprints.ts';
 import type { MigrationRecord } from './interrupted.ts';
 import { type ConflictPolicy, type MigrationPlan, namesOf, planMigration } from './plan.ts';
 import type { MigrationSource } from './source.ts';
@@ -95,15 +96,36 @@ export function expectedAfter({ plan, held }: Draft): ReadonlyMap<string, string
   return new Map([...held.values, ...plan.changes]);
 }
 
+/**
+ * The fingerprints that its journal has where it comes from a store: of all that was to be written, until
+ * it is done; then of what the source does not hold any more, and this store does.
+ */
+export function fingerprintsFor(
+  { plan }: Draft,
+  { fingerprints }: Pick<MigrationRecord, 'fingerprints'>,
+  isOver: boolean,
+): Fingerprints | undefined {
+  if (!isOver) return fingerprintsOf(plan.changes, fingerprints);
+  const current = new Set(namesOf(plan, 'create', 'overwrite', 'same'));
+  const of = fingerprints?.of.filter(({ name }) => !current.has(name)) ?? [];
+  return fingerprints && of.length > 0 ? { ...fingerprints, of } : undefined;
+}
+
+function namesWritten(record: MigrationRecord | undefined): ReadonlySet<string> {
+  const { created = [], overwritten = [] } = record ?? {};
+  return new Set([...created, ...overwritten.map(({ name }) => name)]);
+}
+
 /** All that this migration, and the one that it goes on with, has written. */
 export function recordFor(
   path: string,
   { plan, held }: Draft,
   resumed: MigrationRecord | undefined,
 ): MigrationRecord {
-  const { created = [], overwritten = [] } = resumed ?? {};
-  const known = new Set([...created, ...overwritten.map(({ name }) => name)]);
+  const { created = [], overwritten = [], fingerprints } = resumed ?? {};
+  const known = namesWritten(resumed);
   return {
+    ...(fingerprints && { fingerprints }),
     path,
     created: [...created, ...namesOf(plan, 'create').filter((name) => !known.has(name))],
     overwritten: [

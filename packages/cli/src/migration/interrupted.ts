@@ -7,7 +7,9 @@ import { readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { quoted } from '../shown-command.ts';
 import { notice, printable } from '../terminal.ts';
+import type { Fingerprints } from './fingerprints.ts';
 import {
+  isOfMigration,
   journalPath,
   type MigrationJournal,
   type OverwrittenName,
@@ -23,6 +25,8 @@ export interface MigrationRecord {
   readonly path: string;
   readonly created: readonly string[];
   readonly overwritten: readonly OverwrittenName[];
+  /** See {@link MigrationJournal}. */
+  readonly fingerprints?: Fingerprints | undefined;
 }
 
 /** What is held while a source is migrated: the file itself, or a name that stands for the folder. */
@@ -76,7 +80,7 @@ export async function findInterrupted(source: MigrationSource): Promise<readonly
  * Brings every interrupted migration of the source to an end, which the caller must hold.
  *
  * @param ends - the options that name both ends, for who is told how to undo it
- * @returns the one that this run goes on with: of the same content, to the same store
+ * @returns the one that this run goes on with: of the same file's content, or of the same store
  */
 export async function settleInterrupted(
   source: MigrationSource,
@@ -97,6 +101,11 @@ export async function settleInterrupted(
     if (written === 'nothing') {
       await discard(path);
       notice('a migration was interrupted before it wrote anything, and was cleared away.');
+    } else if (written === 'no backup') {
+      await discard(path);
+      notice(
+        'a migration that was interrupted has no backup any more to undo it by, and was cleared away: what it wrote, if anything, stays.',
+      );
     } else if (written.isOfThisContent) {
       if (resumed !== undefined) await finish(resumed.path, journal, resumed);
       resumed = { path, ...written };
@@ -116,42 +125,48 @@ export async function discard(path: string): Promise<void> {
   await rm(journalPath(path), { force: true });
 }
 
-type Written = Pick<MigrationRecord, 'created' | 'overwritten'> & {
+type Written = Omit<MigrationRecord, 'path'> & {
   /** Whether the source is still what was migrated then. */
   readonly isOfThisContent: boolean;
 };
 
-/** Which of the planned names the store holds by now with the value that was to be written. */
+/**
+ * What it wrote: all that was planned, where it read that back; else what of it the store holds by now.
+ * What the source holds by now does not count: it may have been changed since.
+ */
 async function writtenBy(
   path: string,
   journal: MigrationJournal,
   source: MigrationSource,
   target: MigrationTarget,
-): Promise<Written | 'nothing'> {
-  if (journal.state === 'started') return 'nothing';
+): Promise<Written | 'nothing' | 'no backup'> {
+  const { state, created, overwritten, fingerprints } = journal;
+  if (state === 'started') return 'nothing';
   let { values } = source;
   let isOfThisContent = true;
   if (source.kind === 'file') {
     const bytes = await readFile(path).catch(() => undefined);
     // whoever removed the backup wants no undoing
-    if (bytes === undefined) return 'nothing';
+    if (bytes === undefined) return 'no backup';
     ({ values } = await readSource(path));
     isOfThisContent = bytes.equals(source.bytes);
   }
+  if (state === 'verified') return { created, overwritten, fingerprints, isOfThisContent };
   const held = await target.read();
-  const isWritten = (name: string) =>
-    values.has(name) && held.values.get(name) === values.get(name);
-  const created = journal.created.filter(isWritten);
-  const overwritten = journal.overwritten.filter(({ name }) => isWritten(name));
-  if (isOfThisContent && created.length + overwritten.length === 0) return 'nothing';
-  return { created, overwritten, isOfThisContent };
+  const isWritten = (name: string) => isOfMigration(journal, values, name, held.values.get(name));
+  const written = {
+    created: created.filter(isWritten),
+    overwritten: overwritten.filter(({ name }) => isWritten(name)),
+  };
+  if (written.created.length + written.overwritten.length === 0) return 'nothing';
+  return { ...written, fingerprints, isOfThisContent };
 }
 
 /** Marks a record as done, with what it wrote. */
 async function finish(
   path: string,
   { format, source, store }: MigrationJournal,
-  { created, overwritten }: Pick<MigrationRecord, 'created' | 'overwritten'>,
+  { created, overwritten, fingerprints }: Omit<MigrationRecord, 'path'>,
 ): Promise<void> {
   await writeJournal(journalPath(path), {
     format,
@@ -160,6 +175,7 @@ async function finish(
     state: 'done',
     created,
     overwritten,
+    ...(fingerprints && { fingerprints }),
   });
 }
 

@@ -3,24 +3,31 @@
  * it, a store that goes away in the middle. Nothing is lost, and what is wrong is said.
  */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { isSecretError, memoryProvider, type SecretProvider } from '@keyfall/core';
 import { vaultProvider } from '@keyfall/provider-vault';
 import { cuttingProxy, startVaultServer, withoutPrivileges } from '@keyfall/testkit';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
 import { folderWith, keyfall } from './keyfall.ts';
 import { vaultDocuments } from './vault-documents.ts';
 
+const said: string[] = [];
 vi.mock('../src/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal.ts')>()),
-  notice: () => {},
+  notice: (text: string) => said.push(text),
   writeLine: () => {},
 }));
+beforeEach(() => {
+  said.length = 0;
+});
 
 const canary = 'canary-value-0f4a';
 
@@ -84,6 +91,96 @@ describe('a .env that is', () => {
     expect(error.message).toMatch(/may not be written\. Its folder must be writable too/);
     expect(await readdir(cwd)).toEqual(['.env']);
     expect([...(await openTarget(provider).read()).values]).toEqual([]);
+  });
+});
+
+describe('while somebody else writes to the document, between our write and its read-back', () => {
+  const document = () =>
+    vaultProvider({
+      address: vault.server.address,
+      token: vault.server.token,
+      mount: vault.mount,
+      path: vault.path,
+    });
+
+  /** The document, in which `others` do something as soon as it is written. */
+  function writtenToo(others: () => Promise<void>): SecretProvider {
+    const provider = document();
+    return {
+      ...provider,
+      async write(changes, context) {
+        const receipt = await provider.write?.(changes, context);
+        await others();
+        return receipt ?? { conditional: false };
+      },
+    };
+  }
+
+  async function run(cwd: string, provider: SecretProvider) {
+    const source = await readSource(join(cwd, '.env'));
+    return migrate(source, openTarget(provider), { yes: true, purge: true });
+  }
+
+  async function stateOf(cwd: string): Promise<unknown> {
+    const name = (await readdir(cwd)).find((each) => each.endsWith('.journal')) ?? '';
+    return JSON.parse(await readFile(join(cwd, name), 'utf8')).state;
+  }
+
+  test('another name that is changed there is no matter of ours', async () => {
+    await vault.store({ OTHER: 'x' });
+    const cwd = await folderWith(`A=${canary}\n`);
+    const changed = writtenToo(() => vault.store({ A: canary, OTHER: 'changed', NEW: 'n' }));
+    expect(await run(cwd, changed)).toMatchObject({ written: 1, fileChanged: true });
+    expect(await stored()).toEqual({ A: canary, OTHER: 'changed', NEW: 'n' });
+    expect(await stateOf(cwd)).toBe('done');
+    expect(said).toEqual([]);
+  });
+
+  test.each<[string, object, string, string]>([
+    ['a name that is gone', { A: canary, SAME: 's' }, 'OTHER', ''],
+    [
+      'a name of the file that is to go there, and that they changed',
+      { A: canary, SAME: 'theirs', OTHER: 'x' },
+      'SAME',
+      'SAME=s\n',
+    ],
+  ])('%s is told, with what is in the store', async (_, theirs, name, left) => {
+    await vault.store({ OTHER: 'x', SAME: 's' });
+    const cwd = await folderWith(`A=${canary}\nSAME=s\n`);
+    const error = await run(
+      cwd,
+      writtenToo(() => vault.store(theirs)),
+    ).catch((thrown) => thrown);
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_CONFLICT',
+      message: expect.stringContaining(`does not hold ${name} any more as it did before`),
+    });
+    expect(said.at(-1)).toMatch(
+      /^what was to be written is in vault \(.*\), read back and compared: run this again to go on, or undo it with keyfall migrate --restore \S+\.env\.backup\.\w+\.$/,
+    );
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\nSAME=s\n`);
+    expect(await stateOf(cwd)).toBe('verified');
+    const source = await readSource(join(cwd, '.env'));
+    await migrate(source, openTarget(document()), {
+      yes: true,
+      purge: true,
+      onConflict: 'keep',
+    });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(left);
+    expect(await stateOf(cwd)).toBe('done');
+  });
+
+  test('a file that is edited meanwhile: what is in the store is told, and how to go on', async () => {
+    const cwd = await folderWith(`A=${canary}\n`);
+    const edited = writtenToo(() => writeFile(join(cwd, '.env'), `A=${canary}\nNEW=2\n`));
+    await expect(run(cwd, edited)).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFLICT',
+      message: expect.stringContaining('.env was changed in the meantime'),
+    });
+    expect(said.at(-1)).toMatch(
+      /^what was to be written is in vault .* undo it with keyfall migrate --restore \S+\.$/,
+    );
+    expect(await stored()).toEqual({ A: canary });
   });
 });
 
@@ -254,6 +351,51 @@ describe('on a line that is cut', () => {
     expect(await run()).toMatchObject({ written: 1, fileChanged: true });
     expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
   });
+
+  test('with the write itself, of which the server knows nothing: it is told, and nothing left', async () => {
+    const front = await withoutWrites();
+    const provider = vaultProvider({
+      address: front,
+      token: vault.server.token,
+      mount: vault.mount,
+      path: vault.path,
+      maxRetries: 0,
+    });
+    const cwd = await folderWith(`A=${canary}\n`);
+    const source = await readSource(join(cwd, '.env'));
+    await expect(migrate(source, openTarget(provider), options)).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNAVAILABLE',
+      message: expect.stringMatching(/was not written\. Repeat it\.$/),
+    });
+    expect(said).toEqual([]);
+    expect(await readdir(cwd)).toEqual(['.env']);
+  });
+
+  /** In front of the server: hands on what reads, and drops the connection of every write. */
+  async function withoutWrites(): Promise<string> {
+    const front = createServer((request, response) => {
+      if (request.method !== 'GET' && request.url?.includes('/data/')) {
+        request.socket.destroy();
+        return;
+      }
+      const { method = 'GET', headers } = request;
+      const onward = httpRequest(
+        `${vault.server.address}${request.url}`,
+        { method, headers },
+        (answer) => {
+          response.writeHead(answer.statusCode ?? 500, answer.headers);
+          answer.pipe(response);
+        },
+      );
+      request.pipe(onward);
+    });
+    await once(front.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => {
+      front.closeAllConnections();
+      front.close();
+    });
+    return `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
+  }
 
   test('by a server that dies after the write and comes back empty, the file is not purged', async () => {
     const mortal = await startVaultServer({ external: false });

@@ -3,8 +3,8 @@
  * is for who holds it.
  */
 import { basename } from 'node:path';
-import { isSecretError } from '@keyfall/core';
-import { countNames, notice } from '../terminal.ts';
+import { isSecretError, SecretError } from '@keyfall/core';
+import { countNames, listNames, notice } from '../terminal.ts';
 import {
   type Draft,
   type DraftOptions,
@@ -13,6 +13,7 @@ import {
   fingerprintsFor,
   hasConflict,
   isDone,
+  lostMeanwhile,
   recordFor,
 } from './draft.ts';
 import { backUp, freePath } from './files.ts';
@@ -51,8 +52,9 @@ interface Unchanged {
 /**
  * Carries out a draft, whose source the caller must hold. Each step is in the journal before it happens.
  *
- * @throws what the store refuses; `ERR_SECRET_INVALID` if it holds something else afterwards. Where the
- *   store may have been changed by then, backup and journal stay, and the user is told how to undo it
+ * @throws what the store refuses; `ERR_SECRET_INVALID` if it holds something else afterwards than was
+ *   written, `ERR_SECRET_CONFLICT` if it has lost something else. Where the store may have been changed by
+ *   then, backup and journal stay, and the user is told how to undo it
  */
 export async function carryOut(
   first: Draft,
@@ -82,7 +84,7 @@ export async function carryOut(
       ...(fingerprints && { fingerprints }),
     });
   };
-  let written: 'no' | 'perhaps' | 'yes' = resumed === undefined ? 'no' : 'yes';
+  let written: 'no' | 'perhaps' | 'yes' | 'verified' = resumed === undefined ? 'no' : 'yes';
   try {
     if (resumed === undefined) {
       progress.step(`Backing up ${source.label}`);
@@ -109,17 +111,28 @@ export async function carryOut(
         await journal('planned');
       }
     progress.step('Reading it back and comparing');
-    await verify(target, expectedAfter(draft));
+    const now = await verify(target, expectedAfter(draft, resumed));
     await journal('verified');
+    written = 'verified';
+    assertNothingIsLost(lostMeanwhile(draft, now, options), target);
     return { draft, record: recordOf(), journal };
   } catch (error) {
-    if (written !== 'no')
+    const undo = undoCommand(source, recordOf(), ends);
+    if (written === 'verified') tellWritten(target, undo);
+    else if (written !== 'no')
       notice(
-        `it is not certain how far the migration came: run it again, or undo it with ${undoCommand(source, recordOf(), ends)}.`,
+        `it is not certain how far the migration came: run it again, or undo it with ${undo}.`,
       );
     else await discard(path);
     throw error;
   }
+}
+
+/** Tells who ended up with a migration that has all been written, and nothing else. */
+export function tellWritten({ label }: MigrationTarget, undo: string): void {
+  notice(
+    `what was to be written is in ${label}, read back and compared: run this again to go on, or undo it with ${undo}.`,
+  );
 }
 
 async function backUpFile(path: string, bytes: Buffer, file: string): Promise<void> {
@@ -130,11 +143,22 @@ async function backUpFile(path: string, bytes: Buffer, file: string): Promise<vo
     );
 }
 
+function assertNothingIsLost(lost: readonly string[], { label }: MigrationTarget): void {
+  if (lost.length > 0)
+    throw new SecretError(
+      'ERR_SECRET_CONFLICT',
+      `${label} does not hold ${listNames(lost)} any more as it did before`,
+      { hint: 'Look who else writes there, and run the command again.' },
+    );
+}
+
 /** Whether a failed write may have happened all the same: its answer was lost, or a part of it came first. */
 function mayHaveWritten(error: unknown, { isAtomic }: MigrationTarget): boolean {
+  if (!isAtomic || !isSecretError(error)) return true;
+  // A provider that looked what became of it says so. Only its text does: that the call may be repeated
+  // is said of a time limit, too.
+  if (/\bwas not written\b/.test(error.reason)) return false;
   return (
-    !isAtomic ||
-    !isSecretError(error) ||
     error.code === 'ERR_SECRET_UNAVAILABLE' ||
     error.code === 'ERR_SECRET_ABORTED' ||
     error.code === 'ERR_SECRET_INVALID'

@@ -91,9 +91,33 @@ export function hasConflict({ plan }: Draft): boolean {
   return namesOf(plan, 'conflict').length > 0;
 }
 
-/** The store at the end: all that it held, with the changes. Nothing may be lost by them. */
-export function expectedAfter({ plan, held }: Draft): ReadonlyMap<string, string> {
-  return new Map([...held.values, ...plan.changes]);
+/** What the store must hold at the end: what this migration, or the one that it goes on with, has written. */
+export function expectedAfter(
+  { plan, held }: Draft,
+  resumed: MigrationRecord | undefined,
+): ReadonlyMap<string, string> {
+  const before = namesWritten(resumed);
+  const same = namesOf(plan, 'same').filter((name) => before.has(name));
+  return new Map([
+    ...same.map((name) => [name, held.values.get(name) ?? ''] as const),
+    ...plan.changes,
+  ]);
+}
+
+/**
+ * Of the names that were in the store before, those that are not any more; and, where the file's values are
+ * to go, those that were the same there.
+ */
+export function lostMeanwhile(
+  { plan, held }: Draft,
+  now: ReadonlyMap<string, string>,
+  { purge = false }: DraftOptions,
+): string[] {
+  const same = new Set(purge ? namesOf(plan, 'same') : []);
+  return [...held.values]
+    .filter(([name]) => !plan.changes.has(name))
+    .filter(([name, value]) => !now.has(name) || (same.has(name) && now.get(name) !== value))
+    .map(([name]) => name);
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   waitingFor,
   writeLine,
 } from '../terminal.ts';
-import { carryOut, type Done, type EndsOptions } from './carry-out.ts';
+import { carryOut, type Done, type EndsOptions, tellWritten } from './carry-out.ts';
 import { chooseForConflicts } from './choose.ts';
 import {
   type Draft,
@@ -149,6 +149,11 @@ export async function migrate(
       // before others take what is not done yet for a migration that was interrupted
       async () => done?.journal('done'),
     );
+  } catch (error) {
+    // the store has it all by then, and the file was not to be edited any more, or could not be
+    if (done !== undefined)
+      tellWritten(target, undoCommand(source, done.record, options.ends ?? []));
+    throw error;
   } finally {
     progress.end();
   }

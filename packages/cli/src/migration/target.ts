@@ -121,15 +121,16 @@ export function openTarget(
 }
 
 /**
- * Reads the store again and compares every name.
+ * Reads the store again and compares these names.
  *
  * @param expected - what it must hold; `null`: it must not hold the name
+ * @returns all that it holds
  * @throws `ERR_SECRET_INVALID` naming what it holds differently
  */
 export async function verify(
   target: MigrationTarget,
   expected: ReadonlyMap<string, string | null>,
-): Promise<void> {
+): Promise<ReadonlyMap<string, string>> {
   const { values } = await target.read();
   const wrong = [...expected]
     .filter(([name, value]) => (values.get(name) ?? null) !== value)
@@ -142,4 +143,5 @@ export async function verify(
         hint: 'Nothing else was changed. Look whether somebody else writes there, and run it again.',
       },
     );
+  return values;
 }

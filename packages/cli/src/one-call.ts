@@ -11,6 +11,8 @@ export interface OneCallOptions {
   readonly silent?: boolean;
   /** Milliseconds that it has, if its own limit is not longer: a call may take several requests. */
   readonly patience?: number;
+  /** Ends the call. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -21,13 +23,14 @@ export interface OneCallOptions {
 export function oneCall<Result>(
   provider: SecretProvider,
   work: (context: ReadContext) => Promise<Result>,
-  { silent = false, patience = 10_000 }: OneCallOptions = {},
+  { silent = false, patience = 10_000, signal }: OneCallOptions = {},
 ): Promise<Result> {
   const told = new Set<string>();
   return limitedCall(work, {
     clock: systemClock,
     limit: Math.max(patience, provider.timeout ?? 0),
     provider: provider.name,
+    signal,
     warn(message) {
       if (!silent && !told.has(message)) notice(`${provider.name}: ${message}`);
       told.add(message);

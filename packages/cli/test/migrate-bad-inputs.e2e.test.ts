@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
-import { createServer, request as httpRequest } from 'node:http';
+import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,7 +16,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
-import { folderWith, keyfall } from './keyfall.ts';
+import { finished, folderWith, keyfall, start } from './keyfall.ts';
 import { vaultDocuments } from './vault-documents.ts';
 
 const said: string[] = [];
@@ -283,6 +283,90 @@ test('a name that the store holds and cannot give is not written over', async ()
   expect(await stored()).toEqual({ A: null, B: 'x' });
 });
 
+/** In front of the server: hands on what reads, and hands every write of a document to `taken` instead. */
+async function frontThat(taken: (write: IncomingMessage) => void): Promise<string> {
+  const front = createServer((request, response) => {
+    if (request.method !== 'GET' && request.url?.includes('/data/')) {
+      taken(request);
+      return;
+    }
+    const { method = 'GET', headers } = request;
+    const onward = httpRequest(
+      `${vault.server.address}${request.url}`,
+      { method, headers },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      },
+    );
+    request.pipe(onward);
+  });
+  await once(front.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    front.closeAllConnections();
+    front.close();
+  });
+  return `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
+}
+
+describe('stopped by', () => {
+  /** Runs it until its write has come to the server, which does not answer; then sends the signal. */
+  async function stopped(cwd: string, signal: NodeJS.Signals, args: readonly string[]) {
+    let child: ReturnType<typeof start> | undefined;
+    const address = await frontThat(() => child?.kill(signal));
+    child = start(args, { cwd, env: { ...vault.env, VAULT_ADDR: address } });
+    return { ...(await finished(child)), address };
+  }
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    '%s while it writes: it says what is left, and how to go on',
+    async (signal, code) => {
+      const cwd = await folderWith(`A=${canary}\n`);
+      const result = await stopped(cwd, signal, ['migrate', '--yes', '--purge']);
+      expect(result).toMatchObject({ code, stdout: '' });
+      const left = (await readdir(cwd)).filter((name) => name !== '.env');
+      const backup = left.find((name) => /backup\.\w+$/.test(name)) ?? '';
+      expect(left).toEqual([backup, `${backup}.journal`]);
+      expect(result.stderr).toMatch(
+        new RegExp(
+          `run it again, or undo it with keyfall migrate --restore ${backup}\\.\nkeyfall: it was stopped\\.\n$`,
+        ),
+      );
+      expect(result.output).not.toContain(canary);
+      const env = { ...vault.env, VAULT_ADDR: result.address };
+      const restored = await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env });
+      expect(restored.code).toBe(0);
+      expect(await stored()).toBeUndefined();
+    },
+  );
+
+  test('a signal while it undoes: the same command goes on with it', async () => {
+    const cwd = await folderWith('A=1\n');
+    const done = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
+    const backup = /--restore (\S+)/.exec(done.stderr)?.[1] ?? '';
+    const journal = join(cwd, `${backup}.journal`);
+    const restore = ['migrate', '--restore', backup, '--yes'];
+    // it went to the same document, whatever is in front of it
+    const text = await readFile(journal, 'utf8');
+    let child: ReturnType<typeof start> | undefined;
+    const front = await frontThat(() => child?.kill('SIGTERM'));
+    await writeFile(journal, text.replace(vault.server.address, front));
+    child = start(restore, { cwd, env: { ...vault.env, VAULT_ADDR: front } });
+    const result = await finished(child);
+    expect(result).toMatchObject({
+      code: 143,
+      stderr: expect.stringContaining('the same command again goes on with it'),
+    });
+    expect(await readdir(cwd)).not.toContain('.env.keyfall-lock');
+    await writeFile(journal, text);
+    expect((await keyfall(restore, { cwd, env: vault.env })).code).toBe(0);
+    expect(await stored()).toEqual({});
+  });
+});
+
 describe('on a line that is cut', () => {
   /** The document through a proxy; `before` and `after` its write something happens. */
   async function throughProxy(write: { before?: () => void; after?: () => void }) {
@@ -353,7 +437,7 @@ describe('on a line that is cut', () => {
   });
 
   test('with the write itself, of which the server knows nothing: it is told, and nothing left', async () => {
-    const front = await withoutWrites();
+    const front = await frontThat((write) => write.socket.destroy());
     const provider = vaultProvider({
       address: front,
       token: vault.server.token,
@@ -370,32 +454,6 @@ describe('on a line that is cut', () => {
     expect(said).toEqual([]);
     expect(await readdir(cwd)).toEqual(['.env']);
   });
-
-  /** In front of the server: hands on what reads, and drops the connection of every write. */
-  async function withoutWrites(): Promise<string> {
-    const front = createServer((request, response) => {
-      if (request.method !== 'GET' && request.url?.includes('/data/')) {
-        request.socket.destroy();
-        return;
-      }
-      const { method = 'GET', headers } = request;
-      const onward = httpRequest(
-        `${vault.server.address}${request.url}`,
-        { method, headers },
-        (answer) => {
-          response.writeHead(answer.statusCode ?? 500, answer.headers);
-          answer.pipe(response);
-        },
-      );
-      request.pipe(onward);
-    });
-    await once(front.listen(0, '127.0.0.1'), 'listening');
-    onTestFinished(() => {
-      front.closeAllConnections();
-      front.close();
-    });
-    return `http://127.0.0.1:${(front.address() as AddressInfo).port}`;
-  }
 
   test('by a server that dies after the write and comes back empty, the file is not purged', async () => {
     const mortal = await startVaultServer({ external: false });

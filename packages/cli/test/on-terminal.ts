@@ -13,7 +13,7 @@ export const bin: string = fileURLToPath(new URL('../dist/bundle/bin.cjs', impor
  * screen, and ends with the exit code of what ran.
  */
 const driver = `
-import fcntl, json, os, pty, struct, sys, termios
+import fcntl, json, os, pty, signal, struct, sys, termios
 command, steps = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 pid, terminal = pty.fork()
 if pid == 0:
@@ -30,13 +30,17 @@ while True:
     screen += data
     while steps and steps[0][0].encode() in screen[seen:]:
         seen = screen.index(steps[0][0].encode(), seen) + len(steps[0][0].encode())
-        os.write(terminal, steps.pop(0)[1].encode())
+        what = steps.pop(0)[1]
+        if isinstance(what, str):
+            os.write(terminal, what.encode())
+        else:
+            os.kill(pid, getattr(signal, what['signal']))
 sys.stdout.buffer.write(screen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
 `;
 
-/** A text to wait for on the screen, and what is typed then. */
-export type Step = readonly [waitFor: string, type: string];
+/** A text to wait for on the screen, and what is typed then, or sent to the command from outside. */
+export type Step = readonly [waitFor: string, type: string | { readonly signal: NodeJS.Signals }];
 
 /** Where, and with what, a command is typed. */
 export interface TerminalOptions {

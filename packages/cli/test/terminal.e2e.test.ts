@@ -82,6 +82,31 @@ test('migrate asks, and changes nothing on a no', async () => {
   expect(body.data).toMatchObject({ data: { A: '1' } });
 });
 
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)(
+  '%s from outside takes a question of migrate back, and shows the cursor again',
+  async (signal, code) => {
+    const cwd = await folderWith('A=1\nB=2\n');
+    await server.request('POST', `${mount}/data/stopped-${code}`, { data: { A: 'x', B: 'y' } });
+    for (const [path, question] of [
+      [`new-${code}`, 'Write 2 names to'],
+      [`stopped-${code}`, 'holds other values for 2 names'],
+    ] as const) {
+      const shop = { ...env, VAULT_SECRET_PATH: path };
+      const result = await onTerminal(['migrate'], [[question, { signal }]], { cwd, env: shop });
+      expect(result.code).toBe(code);
+      expect(result.stdout.endsWith('keyfall: nothing was changed.\r\n')).toBe(true);
+      const [shown = 0, hidden = 0] = ['\u001b[?25h', '\u001b[?25l'].map((each) =>
+        result.stdout.lastIndexOf(each),
+      );
+      expect(shown).toBeGreaterThan(hidden);
+    }
+    expect(await readdir(cwd)).toEqual(['.env']);
+  },
+);
+
 describe('names that the store holds with another value are asked about', () => {
   const down = '\x1b[B';
 

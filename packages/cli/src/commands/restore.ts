@@ -15,8 +15,9 @@ import {
   readJournal,
   writeJournal,
 } from '../migration/journal.ts';
-import { readSource } from '../migration/source.ts';
+import { type FileSource, readSource } from '../migration/source.ts';
 import { type MigrationTarget, openTarget, verify } from '../migration/target.ts';
+import { untilStopped } from '../migration/until-stopped.ts';
 import type { SettingsOptions } from '../settings.ts';
 import {
   countNames,
@@ -38,7 +39,8 @@ export interface RestoreOptions extends SettingsOptions {
 
 /**
  * Undoes a migration, an interrupted one included. A name that somebody changed in the store since then
- * is left alone; so is one whose value before nobody keeps. 1 if there is any.
+ * is left alone; so is one whose value before nobody keeps. 1 if there is any; 130 or 143 if a signal has
+ * stopped it.
  *
  * @param path - a file's backup, or the journal of a migration between stores
  * @throws `ERR_SECRET_CONFIG` without a journal, or if the settings name another store by now;
@@ -57,26 +59,56 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
   const source = isOfStores ? journal.source : fileOf(journal.source, path);
   const backup = isOfStores ? undefined : await readSource(path);
   const { values } = backup ?? (await resolveStoreSource(options, source));
-  const target = openTarget(
-    await resolveDestination({ ...options, ...(backup && { file: path }) }, source),
-  );
-  try {
-    if (target.store !== journal.store)
-      throw new SecretError(
-        'ERR_SECRET_CONFIG',
-        `the settings name ${target.store}, and the migration went to ${printable(journal.store)}`,
-        {
-          hint: 'Give the same --to and configuration, and unset the VAULT_* variables that differ.',
-        },
-      );
-    const file = backup && printable(source);
-    const undoing = await waitingFor(`reading ${target.label}`, () =>
-      planUndoing(journal, values, target),
+  const provider = await resolveDestination({ ...options, ...(backup && { file: path }) }, source);
+  return untilStopped(async (signal) => {
+    const target = openTarget(provider, { signal });
+    try {
+      return await restore({ path, journal, journalFile, source, backup, values }, target, {
+        ...options,
+        signal,
+      });
+    } finally {
+      await target.close();
+    }
+  });
+}
+
+/** What is undone. */
+interface Undone {
+  /** What the user gave. */
+  readonly path: string;
+  readonly journal: MigrationJournal;
+  readonly journalFile: string;
+  /** The file, or the store, that it came from. */
+  readonly source: string;
+  readonly backup: FileSource | undefined;
+  readonly values: ReadonlyMap<string, string>;
+}
+
+async function restore(
+  { path, journal, journalFile, source, backup, values }: Undone,
+  target: MigrationTarget,
+  { yes, json, signal }: RestoreOptions & { readonly signal: AbortSignal },
+): Promise<number> {
+  if (target.store !== journal.store)
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `the settings name ${target.store}, and the migration went to ${printable(journal.store)}`,
+      {
+        hint: 'Give the same --to and configuration, and unset the VAULT_* variables that differ.',
+      },
     );
-    if (!options.yes) await confirm(questionOf(undoing, file, target));
+  const file = backup && printable(source);
+  const undoing = await waitingFor(`reading ${target.label}`, () =>
+    planUndoing(journal, values, target),
+  );
+  if (!yes) await confirm(questionOf(undoing, file, target), signal);
+  let hasBegun = false;
+  try {
     await holding(
-      isOfStores ? 'keyfall-migration' : source,
+      backup === undefined ? 'keyfall-migration' : source,
       async (now) => {
+        hasBegun = true;
         await waitingFor('undoing', () => undo(target, undoing));
         if (backup === undefined) return undefined;
         // edits since then are not lost
@@ -88,23 +120,26 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
         return backup.bytes;
       },
       () => writeJournal(journalFile, { ...journal, state: 'restored' }),
+      signal,
     );
-    tell(undoing, file, target);
-    const { removed, broughtBack, changed, lost } = undoing;
-    if (options.json)
-      await printJson({
-        source,
-        store: journal.store,
-        ...(backup && { backup: resolve(path) }),
-        removed,
-        broughtBack: [...broughtBack.keys()],
-        changed,
-        lost,
-      });
-    return changed.length + lost.length === 0 ? 0 : exitCodes.ERR_SECRET_CONFLICT;
-  } finally {
-    await target.close();
+  } catch (error) {
+    if (hasBegun && signal.aborted)
+      notice('it is not certain how far it came: the same command again goes on with it.');
+    throw error;
   }
+  tell(undoing, file, target);
+  const { removed, broughtBack, changed, lost } = undoing;
+  if (json)
+    await printJson({
+      source,
+      store: journal.store,
+      ...(backup && { backup: resolve(path) }),
+      removed,
+      broughtBack: [...broughtBack.keys()],
+      changed,
+      lost,
+    });
+  return changed.length + lost.length === 0 ? 0 : exitCodes.ERR_SECRET_CONFLICT;
 }
 
 /** What is done about each name. */

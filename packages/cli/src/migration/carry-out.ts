@@ -30,10 +30,12 @@ import type { Progress } from './progress.ts';
 import type { MigrationSource } from './source.ts';
 import { type MigrationTarget, verify } from './target.ts';
 
-/** What tells where a migration goes. */
-export interface EndsOptions {
+/** How it is carried out. */
+export interface CarryOutOptions {
   /** The options that name both ends once more, for who is told how to undo it: `--to sops`. */
   readonly ends?: readonly string[];
+  /** Ends it before its next step; what the target does by then, the target's own signal ends. */
+  readonly signal?: AbortSignal;
 }
 
 /** What was done, by the last draft. */
@@ -54,17 +56,17 @@ interface Unchanged {
  *
  * @throws what the store refuses; `ERR_SECRET_INVALID` if it holds something else afterwards than was
  *   written, `ERR_SECRET_CONFLICT` if it has lost something else. Where the store may have been changed by
- *   then, backup and journal stay, and the user is told how to undo it
+ *   then, backup and journal stay, and the user is told how to undo it; so where the signal ended it
  */
 export async function carryOut(
   first: Draft,
   source: MigrationSource,
   target: MigrationTarget,
-  options: DraftOptions & EndsOptions,
+  options: DraftOptions & CarryOutOptions,
   progress: Progress,
 ): Promise<Done | Unchanged> {
   let draft = first;
-  const { ends = [] } = options;
+  const { ends = [], signal } = options;
   const resumed = await settleInterrupted(source, target, ends);
   if (isDone(draft) && resumed === undefined) return { draft };
   const path =
@@ -95,6 +97,7 @@ export async function carryOut(
     for (let attempt = 1; draft.plan.changes.size > 0; attempt++)
       try {
         progress.step(`Writing ${countNames(draft.plan.changes.size)} to ${target.label}`);
+        signal?.throwIfAborted();
         if (written === 'no') written = 'perhaps';
         await target.write(draft.plan.changes, draft.held.revision);
         written = 'yes';
@@ -123,7 +126,11 @@ export async function carryOut(
       notice(
         `it is not certain how far the migration came: run it again, or undo it with ${undo}.`,
       );
-    else await discard(path);
+    else {
+      await discard(path);
+      if (isSecretError(error, 'ERR_SECRET_ABORTED'))
+        throw new SecretError('ERR_SECRET_ABORTED', 'nothing was changed');
+    }
     throw error;
   }
 }

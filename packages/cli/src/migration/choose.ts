@@ -10,11 +10,14 @@ export type Choices = ReadonlyMap<string, 'keep' | 'overwrite'>;
 
 /**
  * Asks for each of these names. The values are not shown.
+ *
+ * @param signal - takes the question back
  * @throws `ERR_SECRET_ABORTED` if the user would rather stop
  */
 export async function chooseForConflicts(
   names: readonly string[],
   label: string,
+  signal: AbortSignal | undefined,
 ): Promise<Choices> {
   const keep = { value: 'keep', label: 'keep what the store holds' } as const;
   const overwrite = { value: 'overwrite', label: 'replace it there' } as const;
@@ -27,26 +30,33 @@ export async function chooseForConflicts(
       { value: 'overwrite', label: 'replace all of them there' },
       { value: 'stop', label: 'stop, and change nothing' },
     ],
+    signal,
   );
   const choices = new Map<string, 'keep' | 'overwrite'>();
   for (const name of names) choices.set(name, all === 'each' ? await ask(name) : all);
   return choices;
 
   function ask(name: string): Promise<'keep' | 'overwrite'> {
-    return answerOf(`${printable(name)} has another value in the store. What to do with it?`, [
-      keep,
-      overwrite,
-      { value: 'stop', label: 'stop, and change nothing' },
-    ]);
+    return answerOf(
+      `${printable(name)} has another value in the store. What to do with it?`,
+      [keep, overwrite, { value: 'stop', label: 'stop, and change nothing' }],
+      signal,
+    );
   }
 }
 
 async function answerOf<Value extends string>(
   message: string,
   options: readonly { readonly value: Value; readonly label: string }[],
+  signal: AbortSignal | undefined,
 ): Promise<Exclude<Value, 'stop'>> {
   const { isCancel, select } = await import('../prompts.ts');
-  const answer = await select<string>({ message, options: [...options], output: process.stderr });
+  const answer = await select<string>({
+    message,
+    options: [...options],
+    output: process.stderr,
+    ...(signal && { signal }),
+  });
   if (isCancel(answer) || answer === 'stop')
     throw new SecretError('ERR_SECRET_ABORTED', 'nothing was changed');
   return answer as Exclude<Value, 'stop'>;

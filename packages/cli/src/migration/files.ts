@@ -79,12 +79,14 @@ export function changedMeanwhile(file: string): SecretError {
  * @param file - it need not be there
  * @param work - is given its content, and returns the new one; `undefined` leaves it as it is
  * @param afterwards - is called when that is done, before others may go on
+ * @param signal - ends the waiting for others
  * @throws as {@link replaceFile}; `ERR_SECRET_UNAVAILABLE` if somebody else is at work there
  */
 export async function holding(
   file: string,
   work: (bytes: Buffer | undefined) => Promise<Uint8Array | undefined>,
   afterwards: () => Promise<void>,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   let isSecond = false;
   await editDotenvFile(
@@ -95,7 +97,7 @@ export async function holding(
       isSecond = true;
       return work(bytes);
     },
-    { timeout: 10_000, afterwards },
+    { timeout: 10_000, afterwards, ...(signal && { signal }) },
   );
 }
 

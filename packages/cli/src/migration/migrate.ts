@@ -14,7 +14,7 @@ import {
   waitingFor,
   writeLine,
 } from '../terminal.ts';
-import { carryOut, type Done, type EndsOptions, tellWritten } from './carry-out.ts';
+import { type CarryOutOptions, carryOut, type Done, tellWritten } from './carry-out.ts';
 import { chooseForConflicts } from './choose.ts';
 import {
   type Draft,
@@ -41,7 +41,7 @@ import { type FileSource, type MigrationSource, surprises } from './source.ts';
 import type { MigrationTarget } from './target.ts';
 
 /** How to migrate. */
-export interface MigrateOptions extends DraftOptions, PreflightOptions, EndsOptions {
+export interface MigrateOptions extends DraftOptions, PreflightOptions, CarryOutOptions {
   /** Do not ask. */
   readonly yes?: boolean;
   /** Whether the store is the Vault that `USE_VAULT=true` turns on. Default: yes. */
@@ -78,7 +78,7 @@ export async function migrate(
   target: MigrationTarget,
   options: MigrateOptions,
 ): Promise<MigrateResult> {
-  const { dryRun = false, yes = false } = options;
+  const { dryRun = false, yes = false, ends = [], signal } = options;
   assertSelected(source, options.select);
   let draft = await waitingFor(`reading ${target.label}`, () => drawUp(source, target, options));
   for (const surprise of surprises(source)) notice(surprise);
@@ -114,7 +114,8 @@ export async function migrate(
   }
   while (hasConflict(draft)) {
     if (yes || options.onConflict !== undefined || !canPrompt()) return result({});
-    const chosen = await chooseForConflicts(namesOf(draft.plan, 'conflict'), target.label);
+    const names = namesOf(draft.plan, 'conflict');
+    const chosen = await chooseForConflicts(names, target.label, signal);
     const choices = new Map([...(draft.choices ?? []), ...chosen]);
     draft = await drawUp(source, target, options, choices);
     await checkRights(draft, source, target, options);
@@ -128,7 +129,7 @@ export async function migrate(
     notice(
       `${target.label} has no conditional writes: what somebody else writes there at the same time may be lost.`,
     );
-  if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target));
+  if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target), signal);
 
   const progress = showProgress(draft.edited === undefined ? 3 : 4);
   let done: Done | undefined;
@@ -143,16 +144,17 @@ export async function migrate(
         if (carriedOut.record === undefined) return undefined;
         done = carriedOut;
         if (draft.edited === undefined) return undefined;
+        signal?.throwIfAborted();
         progress.step(`Editing ${source.label}`);
         return Buffer.from(draft.edited);
       },
       // before others take what is not done yet for a migration that was interrupted
       async () => done?.journal('done'),
+      signal,
     );
   } catch (error) {
     // the store has it all by then, and the file was not to be edited any more, or could not be
-    if (done !== undefined)
-      tellWritten(target, undoCommand(source, done.record, options.ends ?? []));
+    if (done !== undefined) tellWritten(target, undoCommand(source, done.record, ends));
     throw error;
   } finally {
     progress.end();

@@ -51,15 +51,17 @@ export interface MigrationTarget {
 export interface TargetOptions {
   /** Time limit of one call, in milliseconds. Default 20 000. */
   readonly patience?: number;
+  /** Ends every call. */
+  readonly signal?: AbortSignal;
 }
 
 /** Opens a provider as a target. */
 export function openTarget(
   provider: SecretProvider,
-  { patience = 20_000 }: TargetOptions = {},
+  { patience = 20_000, signal }: TargetOptions = {},
 ): MigrationTarget {
   const secrets = openAlone(provider, patience);
-  const context = boundedByChain();
+  const context = boundedByChain(signal);
   const label = labelOf(provider.name, provider.store);
   const readOnly = () =>
     new SecretError('ERR_SECRET_UNSUPPORTED', `${label} cannot be written to`, {
@@ -93,7 +95,7 @@ export function openTarget(
       const record = await oneCall(
         provider,
         (given) => readVersion.call(provider, name, version, given),
-        { patience, silent: true },
+        { patience, signal, silent: true },
       );
       return record?.value;
     },
@@ -104,6 +106,7 @@ export function openTarget(
       // what it warns of, reading has told
       const lines = await oneCall(provider, (given) => check.call(provider, given), {
         patience,
+        signal,
         silent: true,
       });
       const refusal = lines.find(({ code }) => code === 'may-not-write');

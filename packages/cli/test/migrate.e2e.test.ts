@@ -10,6 +10,7 @@ import {
   readFile,
   realpath,
   rename,
+  rm,
   stat,
   symlink,
   writeFile,
@@ -349,6 +350,76 @@ test('how to undo it is a command that can be typed as it is', async () => {
   const typed = stdout.split('\0').slice(0, -1);
   expect(await keyfall([...typed, '--yes'], { cwd, env: profiled })).toMatchObject({ code: 0 });
   expect((await vault.stored())?.data).toEqual({});
+});
+
+describe('with the settings in another file than is migrated', () => {
+  async function folder(): Promise<{ cwd: string; env: Record<string, string> }> {
+    const cwd = await folderWith();
+    const { VAULT_SECRET_PATH, ...env } = vault.env;
+    await writeFile(join(cwd, 'settings.env'), `VAULT_SECRET_PATH=${VAULT_SECRET_PATH}\n`);
+    await writeFile(join(cwd, 'prod.env'), 'A=1\n');
+    return { cwd, env };
+  }
+  const args = ['--dotenv', 'settings.env', 'migrate', 'prod.env', '--yes'];
+
+  test('they are read there, and so are they by what is told to do next', async () => {
+    const { cwd, env } = await folder();
+    const { code, stderr } = await keyfall(args, { cwd, env });
+    expect(code).toBe(0);
+    expect((await vault.stored())?.data).toEqual({ A: '1' });
+    expect(stderr).toContain('set USE_VAULT=true in settings.env\n');
+    expect(stderr).toContain('start the program by keyfall --dotenv settings.env run -- CMD\n');
+    expect(stderr).toContain('prod.env still has every value; --purge removes them\n');
+    const again = await keyfall(args, { cwd, env });
+    expect(again.stderr).toContain('is not asked yet: set USE_VAULT=true in settings.env.\n');
+    const [, undo = ''] = /: keyfall (migrate --restore .*)\n/.exec(stderr) ?? [];
+    expect(undo).toMatch(/prod\.env\.backup\.\w+ --dotenv settings\.env$/);
+    const undone = await keyfall([...undo.split(' '), '--yes'], { cwd, env });
+    expect(undone.code).toBe(0);
+    expect((await vault.stored())?.data).toEqual({});
+  });
+
+  test('what is missing is told to be missing there', async () => {
+    const { cwd, env } = await folder();
+    await writeFile(join(cwd, 'settings.env'), '');
+    const result = await keyfall(args, { cwd, env });
+    expect(result).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('VAULT_SECRET_PATH is missing'),
+    });
+    expect(result.stderr).toContain('or in settings.env.');
+    const alone = await keyfall(args.slice(2), { cwd, env });
+    expect(alone.stderr).toContain('or in prod.env.');
+  });
+
+  test('--activate is refused: it would set USE_VAULT where nobody looks', async () => {
+    const { cwd, env } = await folder();
+    const result = await keyfall([...args, '--activate'], { cwd, env });
+    expect(result).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--activate is for the file that the settings stand in'),
+    });
+    expect(await vault.stored()).toBeUndefined();
+    // by another path it is the same file
+    const same = ['--dotenv', './all.env', 'migrate', 'all.env', '--yes', '--activate'];
+    const path = await readFile(join(cwd, 'settings.env'), 'utf8');
+    await writeFile(join(cwd, 'all.env'), `${path}A=1\n`);
+    expect(await keyfall(same, { cwd, env })).toMatchObject({ code: 0 });
+  });
+
+  test('a file that is gone, whose settings its backup has, is restored by either command', async () => {
+    const { cwd, env } = await folder();
+    const path = await readFile(join(cwd, 'settings.env'), 'utf8');
+    await writeFile(join(cwd, 'all.env'), `${path}A=1\n`);
+    for (const more of [[], ['--dotenv', 'all.env']]) {
+      const done = await keyfall(['--dotenv', 'all.env', 'migrate', '--yes'], { cwd, env });
+      const [, backup = ''] = /--restore (\S+)\n/.exec(done.stderr) ?? [];
+      await rm(join(cwd, 'all.env'));
+      const restore = ['migrate', '--restore', backup, '--yes', ...more];
+      expect(await keyfall(restore, { cwd, env })).toMatchObject({ code: 0 });
+      expect((await vault.stored())?.data).toEqual({});
+    }
+  });
 });
 
 test('a linked .env stays a link', async () => {

@@ -3,8 +3,9 @@
  * holds into another one.
  */
 import { SecretError } from '@keyfall/core';
-import { type EndpointOptions, resolveEndpoints } from '../migration/endpoints.ts';
+import { type EndpointOptions, isSameFile, resolveEndpoints } from '../migration/endpoints.ts';
 import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
+import { type FileSource, type MigrationSource, readSource } from '../migration/source.ts';
 import { openTarget } from '../migration/target.ts';
 import { untilStopped } from '../migration/until-stopped.ts';
 import { quoted, settingsFlags } from '../shown-command.ts';
@@ -12,7 +13,7 @@ import { printJson, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall migrate`. */
 export interface MigrateCommandOptions
-  extends Omit<MigrateOptions, 'isSettingsVault' | 'start' | 'ends' | 'signal'>,
+  extends Omit<MigrateOptions, 'isSettingsVault' | 'settings' | 'start' | 'ends' | 'signal'>,
     EndpointOptions {
   readonly json?: boolean;
 }
@@ -36,17 +37,21 @@ export async function migrateCommand(options: MigrateCommandOptions): Promise<nu
     refuse('--activate', 'the Vault that the VAULT_* settings name');
   if (source.kind === 'store' && options.purge) refuse('--purge', 'a file that is migrated');
   if (source.kind === 'store' && options.activate) refuse('--activate', 'a file that is migrated');
+  const settings = isSettingsVault ? await settingsBeside(source, options) : undefined;
+  if (settings !== undefined && options.activate)
+    refuse('--activate', 'the file that the settings stand in');
+  const { dotenv: _, ...withoutDotenv } = options;
   const ends = [
     ...(from !== undefined && source.kind === 'store' ? ['--from', quoted(from)] : []),
     ...(to === undefined ? [] : ['--to', quoted(to)]),
-    ...settingsFlags(options),
+    // a file's own settings are in its backup
+    ...settingsFlags(source.kind === 'file' && settings === undefined ? withoutDotenv : options),
   ];
-  // the file that was migrated is the one that its program falls back to
-  const dotenv = source.kind === 'file' && source.path !== '.env' ? source.path : undefined;
-  const flags = settingsFlags({
-    ...options,
-    ...(isSettingsVault && dotenv !== undefined && { dotenv }),
-  });
+  // the file that was migrated is the one that its program falls back to, unless the settings are elsewhere
+  const isOwn = isSettingsVault && source.kind === 'file' && settings === undefined;
+  const flags = settingsFlags(
+    isOwn ? { ...withoutDotenv, ...(source.path !== '.env' && { dotenv: source.path }) } : options,
+  );
   const start = ['keyfall', ...flags, 'run -- CMD'].join(' ');
   return untilStopped(async (signal) => {
     const target = openTarget(provider, { signal });
@@ -56,6 +61,7 @@ export async function migrateCommand(options: MigrateCommandOptions): Promise<nu
         isSettingsVault,
         ends,
         signal,
+        ...(settings && { settings }),
         ...(isAsked && { start }),
       });
       if (options.json) await printJson(result);
@@ -65,4 +71,13 @@ export async function migrateCommand(options: MigrateCommandOptions): Promise<nu
       await target.close();
     }
   });
+}
+
+/** The file of `--dotenv`, where it is another one than the file that is migrated. */
+async function settingsBeside(
+  source: MigrationSource,
+  { dotenv }: MigrateCommandOptions,
+): Promise<FileSource | undefined> {
+  if (dotenv === undefined || source.kind === 'store') return undefined;
+  return (await isSameFile(dotenv, source.path)) ? undefined : readSource(dotenv);
 }

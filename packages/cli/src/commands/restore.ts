@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { confirm } from '../confirm.ts';
 import { exitCodes } from '../exit-code.ts';
-import { resolveDestination, resolveStoreSource } from '../migration/endpoints.ts';
+import { isSameFile, resolveDestination, resolveStoreSource } from '../migration/endpoints.ts';
 import { backUp, freePath, holding } from '../migration/files.ts';
 import {
   isOfMigration,
@@ -59,7 +59,13 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
   const source = isOfStores ? journal.source : fileOf(journal.source, path);
   const backup = isOfStores ? undefined : await readSource(path);
   const { values } = backup ?? (await resolveStoreSource(options, source));
-  const provider = await resolveDestination({ ...options, ...(backup && { file: path }) }, source);
+  const { dotenv, ...others } = options;
+  // the file that is restored may be gone, or without settings by now: its backup has them
+  const isItself = dotenv !== undefined && backup && (await isSameFile(dotenv, source));
+  const provider = await resolveDestination(
+    { ...(isItself ? others : options), ...(backup && { file: path }) },
+    source,
+  );
   return untilStopped(async (signal) => {
     const target = openTarget(provider, { signal });
     try {

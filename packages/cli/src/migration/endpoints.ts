@@ -53,7 +53,7 @@ export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoint
     throw new SecretError('ERR_SECRET_CONFIG', 'a file and --from are two sources', {
       hint: 'Give one of them.',
     });
-  const isFile = from === 'dotenv' || from.startsWith('dotenv:');
+  const isFile = isDotenv(from);
   const options = isFile ? { ...given, file: given.file ?? (placeOf(from) || undefined) } : given;
   const configured = await configuredProviders(options);
   const path = options.file ?? options.dotenv ?? '.env';
@@ -208,6 +208,11 @@ async function providerOf(
   );
 }
 
+/** Whether `--from` names a file. */
+export function isDotenv(from: string): boolean {
+  return from === 'dotenv' || from.startsWith('dotenv:');
+}
+
 /** What stands after the colon. */
 function placeOf(text: string): string {
   const at = text.indexOf(':');
@@ -216,13 +221,18 @@ function placeOf(text: string): string {
 
 /** The settings stand in the file that is migrated, unless another one is named. */
 function vaultOptions({ file, ...options }: EndpointOptions): SettingsOptions {
-  return file === undefined ? options : { ...options, dotenv: file };
+  return file === undefined ? options : { ...options, dotenv: options.dotenv ?? file };
 }
 
 /** The files that an end keeps its values in, by its store's text; of any other store, no file. */
 async function filesOf({ provider, folder }: End): Promise<ReadonlySet<string>> {
   const paths = provider.store.replace(/^sops /, '').split(', ');
   return new Set(await Promise.all(paths.map((path) => realPathOf(resolve(folder, path)))));
+}
+
+/** Whether both are the path of one file, be it there or not. */
+export async function isSameFile(one: string, other: string): Promise<boolean> {
+  return (await realPathOf(one)) === (await realPathOf(other));
 }
 
 async function realPathOf(path: string): Promise<string> {

@@ -46,9 +46,14 @@ export interface MigrateOptions extends DraftOptions, PreflightOptions, CarryOut
   readonly yes?: boolean;
   /** Whether the store is the Vault that `USE_VAULT=true` turns on. Default: yes. */
   readonly isSettingsVault?: boolean;
+  /** The file that the settings stand in, where it is another one than is migrated. */
+  readonly settings?: SettingsFile;
   /** The command that starts a program with what the store holds, if the chain asks the store. */
   readonly start?: string;
 }
+
+/** A file of settings. */
+type SettingsFile = Pick<FileSource, 'path' | 'values'>;
 
 /** What happened, as `--json` prints it. */
 export interface MigrateResult {
@@ -97,10 +102,10 @@ export async function migrate(
     writeLine(planTable(draft.plan, source.label, target.label));
   if (isIdle && !dryRun && !hasConflict(draft)) {
     report(nothingToDo(draft.plan, target.label));
-    const isOff = !turnsVaultOn(process.env['USE_VAULT'] ?? source.values.get('USE_VAULT'));
-    if (source.kind === 'file' && options.isSettingsVault !== false && isOff)
+    const settings = settingsOf(source, options);
+    if (settings && !turnsVaultOn(process.env['USE_VAULT'] ?? settings.values.get('USE_VAULT')))
       report(
-        `it is not asked yet: set USE_VAULT=true in ${source.path}, or run this with --activate.`,
+        `it is not asked yet: set USE_VAULT=true in ${settings.path}${settings === source ? ', or run this with --activate' : ''}.`,
       );
     return result({});
   }
@@ -207,8 +212,10 @@ function summaryOf(
   { draft, record }: Done,
   source: MigrationSource,
   target: MigrationTarget,
-  { activate = false, purge = false, isSettingsVault = true, start, ends = [] }: MigrateOptions,
+  options: MigrateOptions,
 ): string {
+  const { activate = false, purge = false, isSettingsVault = true, start, ends = [] } = options;
+  const settings = settingsOf(source, options);
   const useVault = process.env['USE_VAULT'];
   return summary({
     written: draft.plan.changes.size,
@@ -216,24 +223,37 @@ function summaryOf(
     isAtomic: target.isAtomic,
     undo: undoCommand(source, record, ends),
     lost: unrecoverable(record, target),
-    unsaid: isSettingsVault && source.kind === 'file' ? unsaid(source) : [],
+    unsaid: settings ? unsaid(settings) : [],
     start,
     isElsewhere: !isSettingsVault && start === undefined,
     ...(source.kind === 'file' && {
       file: {
         path: source.path,
         backup: record.path,
-        needsUseVault:
-          isSettingsVault && !activate && !turnsVaultOn(source.values.get('USE_VAULT')),
-        isOverruled: isSettingsVault && useVault !== undefined && !turnsVaultOn(useVault),
         purged: purge,
+        ...(settings && {
+          settings: {
+            path: settings.path,
+            isElsewhere: settings !== source,
+            needsUseVault: !activate && !turnsVaultOn(settings.values.get('USE_VAULT')),
+            isOverruled: useVault !== undefined && !turnsVaultOn(useVault),
+          },
+        }),
       },
     }),
   });
 }
 
+/** The file that turns the store on, where it is the Vault of the settings and a file is migrated. */
+function settingsOf(
+  source: MigrationSource,
+  { isSettingsVault = true, settings }: MigrateOptions,
+): SettingsFile | undefined {
+  return isSettingsVault && source.kind === 'file' ? (settings ?? source) : undefined;
+}
+
 /** The settings of a Vault that are in the environment, and not, or not so, in the file. */
-function unsaid({ values }: FileSource): readonly string[] {
+function unsaid({ values }: SettingsFile): readonly string[] {
   return ['ADDR', 'TOKEN', 'MOUNT_POINT', 'SECRET_PATH', 'NAMESPACE']
     .flatMap((setting) => [`BAO_${setting}`, `VAULT_${setting}`])
     .filter((name) => process.env[name] && process.env[name] !== values.get(name));

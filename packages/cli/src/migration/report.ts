@@ -46,10 +46,16 @@ export interface MigrationOutcome {
   readonly file?: {
     readonly path: string;
     readonly backup: string;
-    /** Whether the file must be told to go by the store, which is the Vault of the settings. */
-    readonly needsUseVault: boolean;
-    /** Whether the environment, which wins over the file, turns that store off. */
-    readonly isOverruled: boolean;
+    /** The file that turns the store on, where it is the Vault of the settings. */
+    readonly settings?: {
+      readonly path: string;
+      /** Whether it is another one: then a program that is started with it falls back to that. */
+      readonly isElsewhere: boolean;
+      /** Whether it must be told to go by the store. */
+      readonly needsUseVault: boolean;
+      /** Whether the environment, which wins over it, turns that store off. */
+      readonly isOverruled: boolean;
+    };
     /** Whether the migrated values are out of the file. */
     readonly purged: boolean;
   };
@@ -65,10 +71,15 @@ export interface MigrationOutcome {
 export function summary(outcome: MigrationOutcome): string {
   const { written, label, isAtomic, undo, lost, file, unsaid, start, isElsewhere } = outcome;
   const next: string[] = [];
-  if (file?.needsUseVault)
-    next.push(`set USE_VAULT=true in ${file.path} (or run this again with --activate)`);
-  if (file?.isOverruled)
-    next.push(`unset USE_VAULT in the environment: it turns Vault off, whatever ${file.path} says`);
+  const settings = file?.settings;
+  if (settings?.needsUseVault)
+    next.push(
+      `set USE_VAULT=true in ${settings.path}${settings.isElsewhere ? '' : ' (or run this again with --activate)'}`,
+    );
+  if (settings?.isOverruled)
+    next.push(
+      `unset USE_VAULT in the environment: it turns Vault off, whatever ${settings.path} says`,
+    );
   if (unsaid.length > 0)
     next.push(
       `set ${listNames(unsaid)} wherever the program is started: this shell alone has ${unsaid.length === 1 ? 'it' : 'them'}`,
@@ -77,11 +88,15 @@ export function summary(outcome: MigrationOutcome): string {
   if (isElsewhere)
     next.push(`make sure that ${label} is in the chain of your keyfall.config, where it is asked`);
   if (file !== undefined) {
+    const fallback = settings?.isElsewhere ? settings.path : file.path;
+    const still = settings?.isElsewhere
+      ? 'still has every value; --purge removes them'
+      : 'still answers if the store cannot be asked; --purge removes its plain text';
     next.push(
       `keep ${file.backup} out of git and in a safe place, or delete it: it holds every value in plain text`,
       file.purged
-        ? `without ${label} the program would start with what is left in ${file.path}: name what it cannot do without, keyfall run --only NAMES -- CMD, and it starts with that or not at all (exit code 3)`
-        : `${file.path} still answers if the store cannot be asked; --purge removes its plain text`,
+        ? `without ${label} the program would start with what is left in ${fallback}: name what it cannot do without, keyfall run --only NAMES -- CMD, and it starts with that or not at all (exit code 3)`
+        : `${file.path} ${still}`,
     );
   }
   next.push(`to undo all of it: ${undo}`);

@@ -338,9 +338,11 @@ function assertRestoresAlone(file: string | undefined, options: Record<string, u
     (name) => options[name],
   );
   if (file === undefined && given.length === 0) return;
-  throw new SecretError('ERR_SECRET_CONFIG', '--restore goes with --yes and --json alone', {
-    hint: 'The backup and its journal tell what is restored, and where.',
-  });
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    '--restore goes with --yes, --json and the --from and --to of the migration alone',
+    { hint: 'The backup and its journal tell what is restored, and where.' },
+  );
 }
 
 /**

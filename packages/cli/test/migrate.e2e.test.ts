@@ -558,6 +558,27 @@ describe('a restore', () => {
     expect((await vault.stored())?.data).toEqual(migrated);
   });
 
+  test('by the journal instead of the backup is told what to give', async () => {
+    const { cwd, backup } = await migratedFolder();
+    const restore = (...args: string[]) =>
+      keyfall(['migrate', '--restore', ...args, '--yes'], { cwd, env: vault.env });
+    const ends = ['--from', 'dotenv', '--to', 'vault'];
+    for (const more of [[], ends])
+      expect(await restore(`${backup}.journal`, ...more)).toMatchObject({
+        code: 2,
+        stderr: `keyfall: ${backup}.journal is the journal of a migration, and not its backup. Give the backup: keyfall migrate --restore ${backup}\n`,
+      });
+    expect(await restore(backup, '--from', 'vault')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is of a file, and --from is not'),
+    });
+    expect((await restore(backup, '--purge')).stderr).toContain(
+      '--restore goes with --yes, --json and the --from and --to of the migration alone',
+    );
+    expect((await vault.stored())?.data).toEqual(migrated);
+    expect(await restore(backup, ...ends)).toMatchObject({ code: 0 });
+  });
+
   test('loses no edit that was made to the file since', async () => {
     const { cwd, backup } = await migratedFolder();
     await writeFile(join(cwd, '.env'), `${dotenv}LATER=precious\n`);

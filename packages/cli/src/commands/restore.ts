@@ -6,7 +6,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { confirm } from '../confirm.ts';
 import { exitCodes } from '../exit-code.ts';
-import { isSameFile, resolveDestination, resolveStoreSource } from '../migration/endpoints.ts';
+import {
+  isDotenv,
+  isSameFile,
+  resolveDestination,
+  resolveStoreSource,
+} from '../migration/endpoints.ts';
 import { backUp, freePath, holding } from '../migration/files.ts';
 import {
   isOfMigration,
@@ -19,6 +24,7 @@ import { type FileSource, readSource } from '../migration/source.ts';
 import { type MigrationTarget, openTarget, verify } from '../migration/target.ts';
 import { untilStopped } from '../migration/until-stopped.ts';
 import type { SettingsOptions } from '../settings.ts';
+import { quoted } from '../shown-command.ts';
 import {
   countNames,
   listNames,
@@ -50,6 +56,15 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
   const isOfStores = path.endsWith('.journal');
   const journalFile = isOfStores ? path : journalPath(path);
   const journal = await readJournal(journalFile);
+  if (isOfStores) assertIsOfStores(path, journal);
+  else if (options.from !== undefined && !isDotenv(options.from))
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${printable(path)} is of a file, and --from is not`,
+      {
+        hint: 'Leave --from out.',
+      },
+    );
   if (journal.state === 'started')
     throw new SecretError(
       'ERR_SECRET_CONFLICT',
@@ -146,6 +161,17 @@ async function restore(
       lost,
     });
   return changed.length + lost.length === 0 ? 0 : exitCodes.ERR_SECRET_CONFLICT;
+}
+
+/** A file is restored by its backup: its journal has no values. */
+function assertIsOfStores(path: string, { source }: MigrationJournal): void {
+  if (!basename(path).startsWith(`${basename(source)}.backup.`)) return;
+  const backup = path.slice(0, -'.journal'.length);
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    `${printable(path)} is the journal of a migration, and not its backup`,
+    { hint: `Give the backup: keyfall migrate --restore ${quoted(backup)}` },
+  );
 }
 
 /** What is done about each name. */

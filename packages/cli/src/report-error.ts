@@ -3,17 +3,17 @@
  */
 import { isSecretError, type SecretError, type SecretErrorCode } from '@keyfall/core';
 import { defectExitCode, exitCodes, outputExitCode } from './exit-code.ts';
-import { notice, OutputError, writeLine } from './terminal.ts';
+import { notice, OutputError, printable, writeLine } from './terminal.ts';
 
 /**
  * Says on stderr what went wrong and returns the exit code.
  *
- * A `SecretError` says it itself. Anything else is a defect of ours or of a dependency, whose text
+ * A `SecretError` says it itself, and may repeat a path or a name, which is anybody's text. Anything else is a defect of ours or of a dependency, whose text
  * may hold anything, a value included: only its kind is shown and, with `debug`, where it came from.
  */
 export function reportError(error: unknown, debug: boolean): number {
   if (isSecretError(error)) {
-    notice(messageOf(error));
+    notice(messageOf(error).split('\n').map(printable).join('\n'));
     if (debug) writeLine(stackFrames(error));
     return exitCodes[error.code];
   }

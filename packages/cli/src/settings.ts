@@ -222,7 +222,7 @@ function lacking(what: string, missing: readonly string[], options: SettingsOpti
     });
   const [are, them] = missing.length === 1 ? ['is', 'it'] : ['are', 'them'];
   return new SecretError('ERR_SECRET_CONFIG', `${what} ${listNames(missing)} ${are} missing`, {
-    hint: `Set ${them} in the environment or in ${dotenvPath(options)}.`,
+    hint: `Set ${them} in the environment or in ${printable(dotenvPath(options))}.`,
   });
 }
 

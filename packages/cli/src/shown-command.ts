@@ -2,10 +2,25 @@
  * Parts of a command that is shown to somebody who then types it.
  */
 import type { SettingsOptions } from './settings.ts';
+import { printable } from './terminal.ts';
 
-/** Text as one word of a shell. */
+/** Text as one word of a shell. What would move the cursor is there by its number, as bash and zsh read it. */
 export function quoted(text: string): string {
+  if (printable(text) !== text) return `$'${escaped(text)}'`;
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function escaped(text: string): string {
+  return [...text]
+    .map((character) => {
+      if (character === '\\' || character === "'") return `\\${character}`;
+      if (printable(character) === character) return character;
+      const code = character.codePointAt(0) ?? 0;
+      // an old bash knows no \u
+      const [kind, digits] = code < 128 ? ['x', 2] : ['u', 4];
+      return `\\${kind}${code.toString(16).padStart(digits, '0')}`;
+    })
+    .join('');
 }
 
 /** The options that name the same settings once more. */

@@ -276,11 +276,13 @@ test('from files of one secret each to Vault', async () => {
   expect(result).toMatchObject({ code: 0 });
   expect(await stored()).toEqual({ TOKEN: canary });
   await vault.store({ NEW: 'n' });
-  const back = ['migrate', '--from', 'vault', '--to', 'files:secrets', '--yes'];
-  expect(await keyfall(back, { cwd, env: settings() })).toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining('cannot be written to'),
-  });
+  for (const how of ['--yes', '--dry-run']) {
+    const back = ['migrate', '--from', 'vault', '--to', 'files:secrets', how];
+    expect(await keyfall(back, { cwd, env: settings() })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('cannot be written to'),
+    });
+  }
 });
 
 test('from Vault to another .env, one line a name', async () => {

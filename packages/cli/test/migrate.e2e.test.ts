@@ -422,6 +422,33 @@ describe('with the settings in another file than is migrated', () => {
   });
 });
 
+test('a file name that would move the cursor does not, and can be typed', async () => {
+  const cwd = await folderWith();
+  const name = "\u001b[31m it's\u009b\\.env";
+  await writeFile(join(cwd, name), 'A=1\nA=2\nno pair\nand none\nVAULT_TOKEN=x\n');
+  const done = await keyfall(['migrate', name, '--yes', '--purge'], { cwd, env: vault.env });
+  const shown = "\\u{1b}[31m it's\\u{9b}\\.env";
+  expect(done.stderr).toContain(`does not read lines 3 and 4 of ${shown}: what is there`);
+  const typedIn = async (command: string) => {
+    const { stdout } = await promisify(execFile)('bash', ['-c', `printf '%s\\0' ${command}`], {
+      env: { LC_ALL: 'C.UTF-8' },
+    });
+    return stdout.split('\0').slice(0, -1);
+  };
+  const [, undo = ''] = /: keyfall (migrate --restore .*)\n/.exec(done.stderr) ?? [];
+  const again = await keyfall(['migrate', name, '--yes'], { cwd, env: vault.env });
+  const restored = await keyfall([...(await typedIn(undo)), '--yes'], { cwd, env: vault.env });
+  expect(restored).toMatchObject({ code: 0 });
+  expect((await vault.stored())?.data).toEqual({});
+  const none = await keyfall(['migrate', `${name}.none`, '--yes'], { cwd, env: vault.env });
+  expect(none.stderr).toContain(`${shown}.none does not exist`);
+  const unset = { ...vault.env, VAULT_SECRET_PATH: '' };
+  const lacking = await keyfall(['migrate', name, '--yes'], { cwd, env: unset });
+  expect(lacking.stderr).toContain(`in ${shown}`);
+  for (const { stderr } of [done, again, restored, none, lacking])
+    expect([...stderr].filter((each) => each === '\u001b' || each === '\u009b')).toEqual([]);
+});
+
 test('a linked .env stays a link', async () => {
   const cwd = await folderWith();
   await mkdir(join(cwd, 'real'));
@@ -490,7 +517,7 @@ test('what may surprise is said, without values', async () => {
   const cwd = await folderWith('A=1\nA=2\nnot a pair\nURL="$HOST/x"\nENV=prod\n');
   const { stderr } = await keyfall(['migrate', '--dry-run'], { cwd, env: vault.env });
   expect(stderr).toContain('.env has A more than once');
-  expect(stderr).toContain('does not read, and that are not migrated: 3.');
+  expect(stderr).toContain('does not read line 3 of .env: what is there');
   expect(stderr).toContain('URL would be expanded');
   expect(stderr).toContain('ENV could take over a program that is started with it: keyfall run');
 });

@@ -4,7 +4,7 @@
  */
 import { basename } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
-import { countNames, listNames, notice } from '../terminal.ts';
+import { countNames, listNames, notice, printable } from '../terminal.ts';
 import {
   type Draft,
   type DraftOptions,
@@ -146,7 +146,7 @@ async function backUpFile(path: string, bytes: Buffer, file: string): Promise<vo
   await backUp(path, bytes);
   if (await wouldGitAdd(path))
     notice(
-      `git does not ignore ${path}, which holds every value: add ${basename(file)}.backup.* to .gitignore.`,
+      `git does not ignore ${printable(path)}, which holds every value: add ${printable(basename(file))}.backup.* to .gitignore.`,
     );
 }
 

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { editDotenvFile } from '@keyfall/provider-dotenv';
 import { errnoCode } from '../report-error.ts';
+import { printable } from '../terminal.ts';
 
 /** `BASE.TIMESTAMP`, with a number if a file of that name, or `taken` of it, is there. */
 export async function freePath(
@@ -38,7 +39,7 @@ export async function backUp(path: string, bytes: Uint8Array): Promise<void> {
     const code = errnoCode(error);
     throw new SecretError(
       'ERR_SECRET_CONFIG',
-      `${path} cannot be written${code === undefined ? '' : ` (${code})`}`,
+      `${printable(path)} cannot be written${code === undefined ? '' : ` (${code})`}`,
       { hint: 'Make its folder writable for this user, with space left.' },
     );
   } finally {
@@ -51,24 +52,15 @@ export async function backUp(path: string, bytes: Uint8Array): Promise<void> {
  * Replaces the file's content in one step, in turn with every other writer of Keyfall: whoever reads
  * it sees the old bytes or the new ones. Mode and owner stay; a link stays a link.
  *
- * @param expected - the content that the change was made from
- * @throws `ERR_SECRET_CONFLICT` if the file holds something else by now; as `editDotenvFile` if it, or
- *   its folder, cannot be written to
+ * @throws as `editDotenvFile` if it, or its folder, cannot be written to
  */
-export async function replaceFile(
-  file: string,
-  bytes: Uint8Array,
-  expected: Uint8Array | undefined,
-): Promise<void> {
-  await editDotenvFile(file, (now) => {
-    if (expected !== undefined && !now?.equals(expected)) throw changedMeanwhile(file);
-    return bytes;
-  });
+export async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+  await editDotenvFile(file, () => bytes);
 }
 
 /** The error for a file that somebody changed since it was read. */
 export function changedMeanwhile(file: string): SecretError {
-  return new SecretError('ERR_SECRET_CONFLICT', `${file} was changed in the meantime`, {
+  return new SecretError('ERR_SECRET_CONFLICT', `${printable(file)} was changed in the meantime`, {
     hint: 'Run the command again.',
   });
 }

@@ -48,7 +48,7 @@ export function journalPath(backup: string): string {
 /** Writes a journal, in one step. */
 export async function writeJournal(path: string, journal: MigrationJournal): Promise<void> {
   const text = `${JSON.stringify(journal, null, 2)}\n`;
-  await replaceFile(path, Buffer.from(text), undefined);
+  await replaceFile(path, Buffer.from(text));
 }
 
 /**

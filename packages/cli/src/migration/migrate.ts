@@ -10,6 +10,7 @@ import {
   isQuiet,
   listNames,
   notice,
+  printable,
   report,
   waitingFor,
   writeLine,
@@ -53,7 +54,7 @@ export interface MigrateOptions extends DraftOptions, PreflightOptions, CarryOut
 }
 
 /** A file of settings. */
-type SettingsFile = Pick<FileSource, 'path' | 'values'>;
+type SettingsFile = Pick<FileSource, 'label' | 'values'>;
 
 /** What happened, as `--json` prints it. */
 export interface MigrateResult {
@@ -105,7 +106,7 @@ export async function migrate(
     const settings = settingsOf(source, options);
     if (settings && !turnsVaultOn(process.env['USE_VAULT'] ?? settings.values.get('USE_VAULT')))
       report(
-        `it is not asked yet: set USE_VAULT=true in ${settings.path}${settings === source ? ', or run this with --activate' : ''}.`,
+        `it is not asked yet: set USE_VAULT=true in ${settings.label}${settings === source ? ', or run this with --activate' : ''}.`,
       );
     return result({});
   }
@@ -228,12 +229,12 @@ function summaryOf(
     isElsewhere: !isSettingsVault && start === undefined,
     ...(source.kind === 'file' && {
       file: {
-        path: source.path,
-        backup: record.path,
+        label: source.label,
+        backup: printable(record.path),
         purged: purge,
         ...(settings && {
           settings: {
-            path: settings.path,
+            label: settings.label,
             isElsewhere: settings !== source,
             needsUseVault: !activate && !turnsVaultOn(settings.values.get('USE_VAULT')),
             isOverruled: useVault !== undefined && !turnsVaultOn(useVault),

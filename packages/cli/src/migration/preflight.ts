@@ -44,8 +44,8 @@ export async function checkGit(
 ): Promise<void> {
   if (source.kind === 'store' || force || !(await isTrackedByGit(await realpath(source.path))))
     return;
-  const { path } = source;
-  const why = `git tracks ${path}, so its values are in the history of the repository`;
+  const { path, label } = source;
+  const why = `git tracks ${label}, so its values are in the history of the repository`;
   if (dryRun) notice(`${why}: without --force it is not migrated.`);
   else
     throw new SecretError('ERR_SECRET_CONFIG', why, {
@@ -73,7 +73,7 @@ export async function checkRights(
   }
   if (edited === undefined || source.kind === 'store') return;
   await access(source.path, constants.W_OK).catch(() => {
-    throw new SecretError('ERR_SECRET_DENIED', `${source.path} may not be written`, {
+    throw new SecretError('ERR_SECRET_DENIED', `${source.label} may not be written`, {
       hint: 'Give this user write access to it, or leave out --activate and --purge.',
     });
   });

@@ -44,11 +44,11 @@ export interface MigrationOutcome {
   readonly lost: readonly string[];
   /** Where it came from a file. */
   readonly file?: {
-    readonly path: string;
+    readonly label: string;
     readonly backup: string;
     /** The file that turns the store on, where it is the Vault of the settings. */
     readonly settings?: {
-      readonly path: string;
+      readonly label: string;
       /** Whether it is another one: then a program that is started with it falls back to that. */
       readonly isElsewhere: boolean;
       /** Whether it must be told to go by the store. */
@@ -74,11 +74,11 @@ export function summary(outcome: MigrationOutcome): string {
   const settings = file?.settings;
   if (settings?.needsUseVault)
     next.push(
-      `set USE_VAULT=true in ${settings.path}${settings.isElsewhere ? '' : ' (or run this again with --activate)'}`,
+      `set USE_VAULT=true in ${settings.label}${settings.isElsewhere ? '' : ' (or run this again with --activate)'}`,
     );
   if (settings?.isOverruled)
     next.push(
-      `unset USE_VAULT in the environment: it turns Vault off, whatever ${settings.path} says`,
+      `unset USE_VAULT in the environment: it turns Vault off, whatever ${settings.label} says`,
     );
   if (unsaid.length > 0)
     next.push(
@@ -88,7 +88,7 @@ export function summary(outcome: MigrationOutcome): string {
   if (isElsewhere)
     next.push(`make sure that ${label} is in the chain of your keyfall.config, where it is asked`);
   if (file !== undefined) {
-    const fallback = settings?.isElsewhere ? settings.path : file.path;
+    const fallback = settings?.isElsewhere ? settings.label : file.label;
     const still = settings?.isElsewhere
       ? 'still has every value; --purge removes them'
       : 'still answers if the store cannot be asked; --purge removes its plain text';
@@ -96,7 +96,7 @@ export function summary(outcome: MigrationOutcome): string {
       `keep ${file.backup} out of git and in a safe place, or delete it: it holds every value in plain text`,
       file.purged
         ? `without ${label} the program would start with what is left in ${fallback}: name what it cannot do without, keyfall run --only NAMES -- CMD, and it starts with that or not at all (exit code 3)`
-        : `${file.path} ${still}`,
+        : `${file.label} ${still}`,
     );
   }
   next.push(`to undo all of it: ${undo}`);

@@ -8,13 +8,14 @@ import { isSecretError, labelOf, SecretError, type SecretProvider } from '@keyfa
 import { type DotenvInspection, dotenvProvider, inspectDotenv } from '@keyfall/provider-dotenv';
 import { boundedByChain, openAlone } from '../one-provider.ts';
 import { takesOver } from '../take-over-names.ts';
-import { listNames } from '../terminal.ts';
+import { listNames, printable } from '../terminal.ts';
 
 /** A `.env` at one moment; `values` as npm dotenv reads them, in the file's order. */
 export interface FileSource extends DotenvInspection {
   readonly kind: 'file';
-  /** The path as the user gave it. */
+  /** The path, for messages. */
   readonly label: string;
+  /** The path as the user gave it. */
   readonly path: string;
   /** For the journal: the file's absolute path. */
   readonly identity: string;
@@ -46,7 +47,8 @@ export async function readSource(path: string): Promise<FileSource> {
   const bytes = await readFile(path);
   const text = bytes.toString('utf8');
   const inspection = await inspectDotenv(text);
-  return { kind: 'file', label: path, path, identity: resolve(path), bytes, text, ...inspection };
+  const label = printable(path);
+  return { kind: 'file', label, path, identity: resolve(path), bytes, text, ...inspection };
 }
 
 /**
@@ -69,7 +71,7 @@ export async function readStoreSource(
     if (missing !== undefined && !mayBeMissing)
       throw new SecretError(
         'ERR_SECRET_NOT_FOUND',
-        `${labelOf(provider.name, provider.store)} ${missing}, so there is nothing to migrate`,
+        `${printable(labelOf(provider.name, provider.store))} ${missing}, so there is nothing to migrate`,
         { hint: 'Check what --from names.' },
       );
     const values = new Map<string, string>();
@@ -78,7 +80,7 @@ export async function readStoreSource(
       values.set(name, entry.value);
     }
     const { name, store } = provider;
-    return { kind: 'store', label: labelOf(name, store), identity: store, values };
+    return { kind: 'store', label: printable(labelOf(name, store)), identity: store, values };
   } finally {
     await secrets.close();
   }
@@ -88,12 +90,12 @@ export async function readStoreSource(
 export function surprises(source: MigrationSource): string[] {
   const found: string[] = [];
   if (source.kind === 'file') {
-    const { path, duplicates, droppedLines, expansions } = source;
+    const { label, duplicates, droppedLines, expansions } = source;
     if (duplicates.length > 0)
-      found.push(`${path} has ${listNames(duplicates)} more than once: the last one counts.`);
+      found.push(`${label} has ${listNames(duplicates)} more than once: the last one counts.`);
     if (droppedLines.length > 0)
       found.push(
-        `${path} has lines that dotenv does not read, and that are not migrated: ${droppedLines.join(', ')}.`,
+        `dotenv does not read ${droppedLines.length === 1 ? 'line' : 'lines'} ${listNames(droppedLines.map(String))} of ${label}: what is there is not migrated.`,
       );
     if (expansions.length > 0)
       found.push(

@@ -10,7 +10,7 @@ import {
 } from '@keyfall/core';
 import { oneCall } from '../one-call.ts';
 import { boundedByChain, openAlone } from '../one-provider.ts';
-import { listNames } from '../terminal.ts';
+import { listNames, printable } from '../terminal.ts';
 
 /** What the store holds, at one moment. */
 export interface TargetContent {
@@ -62,7 +62,7 @@ export function openTarget(
 ): MigrationTarget {
   const secrets = openAlone(provider, patience);
   const context = boundedByChain(signal);
-  const label = labelOf(provider.name, provider.store);
+  const label = printable(labelOf(provider.name, provider.store));
   const readOnly = () =>
     new SecretError('ERR_SECRET_UNSUPPORTED', `${label} cannot be written to`, {
       hint: 'Name another one with --to.',
@@ -113,10 +113,8 @@ export function openTarget(
       if (refusal !== undefined)
         throw new SecretError(
           'ERR_SECRET_DENIED',
-          `${label} would not take it: ${refusal.message}`,
-          {
-            hint: refusal.mend,
-          },
+          `${label} would not take it: these credentials may not write it`,
+          { hint: refusal.mend },
         );
     },
     close: () => secrets.close(),

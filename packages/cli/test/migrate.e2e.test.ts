@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import {
   chmod,
   chown,
+  link,
   mkdir,
   readdir,
   readFile,
@@ -447,6 +448,21 @@ test('a file name that would move the cursor does not, and can be typed', async 
   expect(lacking.stderr).toContain(`in ${shown}`);
   for (const { stderr } of [done, again, restored, none, lacking])
     expect([...stderr].filter((each) => each === '\u001b' || each === '\u009b')).toEqual([]);
+});
+
+test.each([
+  [1, 'another name on this disk (a hard link)'],
+  [2, '2 other names on this disk (hard links)'],
+])('--purge says before that %i other names keep the values', async (count, said) => {
+  const cwd = await folderWith('A=1\n');
+  for (let at = 0; at < count; at++) await link(join(cwd, '.env'), join(cwd, `other-${at}.env`));
+  const run = (...args: string[]) => keyfall(['migrate', ...args], { cwd, env: vault.env });
+  expect((await run('--dry-run', '--purge')).stderr).toContain(said);
+  expect((await run('--dry-run', '--activate')).stderr).not.toContain('on this disk');
+  const done = await run('--yes', '--purge');
+  expect(done.stderr.indexOf(said)).toBeGreaterThan(0);
+  expect(done.stderr.indexOf(said)).toBeLessThan(done.stderr.indexOf('1 name written'));
+  expect(await readFile(join(cwd, 'other-0.env'), 'utf8')).toBe('A=1\n');
 });
 
 test('a linked .env stays a link', async () => {

@@ -35,7 +35,13 @@ import {
   undoCommand,
 } from './interrupted.ts';
 import { type MigrationPlan, namesOf } from './plan.ts';
-import { assertSelected, checkGit, checkRights, type PreflightOptions } from './preflight.ts';
+import {
+  assertSelected,
+  checkGit,
+  checkRights,
+  type PreflightOptions,
+  tellOtherNames,
+} from './preflight.ts';
 import { showProgress } from './progress.ts';
 import { nothingToDo, planTable, summary } from './report.ts';
 import { type FileSource, type MigrationSource, surprises } from './source.ts';
@@ -111,6 +117,7 @@ export async function migrate(
     return result({});
   }
   await checkGit(source, options);
+  await tellOtherNames(draft, source, options);
   await waitingFor('asking what may be written', () => checkRights(draft, source, target, options));
   if (dryRun) {
     if (isInterrupted)

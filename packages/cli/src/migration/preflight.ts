@@ -1,11 +1,11 @@
 /**
  * What must hold before anything is written.
  */
-import { access, constants, realpath } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { quoted } from '../shown-command.ts';
 import { listNames, notice } from '../terminal.ts';
-import type { Draft } from './draft.ts';
+import type { Draft, DraftOptions } from './draft.ts';
 import { isTrackedByGit } from './git.ts';
 import type { MigrationSource } from './source.ts';
 import type { MigrationTarget } from './target.ts';
@@ -51,6 +51,23 @@ export async function checkGit(
     throw new SecretError('ERR_SECRET_CONFIG', why, {
       hint: `Run git rm --cached ${quoted(path)}, put it into .gitignore and change the values; --force migrates it all the same.`,
     });
+}
+
+/**
+ * Says before what `--purge` cannot do: a file that has another name on the disk gets a new content under
+ * this one alone.
+ */
+export async function tellOtherNames(
+  { edited }: Draft,
+  source: MigrationSource,
+  { purge = false }: DraftOptions,
+): Promise<void> {
+  if (!purge || edited === undefined || source.kind === 'store') return;
+  const { nlink } = await stat(source.path);
+  if (nlink > 1)
+    notice(
+      `${source.label} has ${nlink === 2 ? 'another name' : `${nlink - 1} other names`} on this disk (${nlink === 2 ? 'a hard link' : 'hard links'}): every value stays readable there, since --purge removes them under this name alone.`,
+    );
 }
 
 /**

@@ -112,9 +112,31 @@ test('a write that did not happen is cleared away, and done', async () => {
   expect(empty.store).toBe(provider.store);
   expect(await run(cwd, empty)).toMatchObject({ written: 1 });
   expect(said).toContain(
-    'a migration was interrupted before it wrote anything, and was cleared away.',
+    'a migration was interrupted, and nothing of it is in memory: it was cleared away.',
   );
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
+});
+
+test('what was read back was written, whatever the store and the file hold by now', async () => {
+  const { cwd, provider } = await interrupted('A=1\nB=2\n');
+  const [name = ''] = (await readdir(cwd)).filter((each) => each.endsWith('.journal'));
+  const [journal] = await journals(cwd);
+  await writeFile(join(cwd, name), JSON.stringify({ ...journal, state: 'verified' }));
+  const theirs = new Map([
+    ['A', 'theirs'],
+    ['B', null],
+  ]);
+  await provider.write?.(
+    { entries: theirs },
+    { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} },
+  );
+  await writeFile(join(cwd, '.env'), 'A=1\nNEW=3\n');
+  await run(cwd, provider, { onConflict: 'keep' });
+  expect(said.join('\n')).toMatch(/has been written: keyfall migrate --restore \S+ undoes it/);
+  expect(await journals(cwd)).toMatchObject([
+    { state: 'done', created: ['A', 'B'] },
+    { state: 'done', created: ['NEW'] },
+  ]);
 });
 
 test('one that went to another store is left as it is, and told', async () => {
@@ -135,6 +157,7 @@ test('without its backup there is nothing to undo by: it is cleared away', async
   const { cwd, provider } = await interrupted('A=1\n');
   for (const name of await readdir(cwd)) if (/backup\.\w+$/.test(name)) await rm(join(cwd, name));
   expect(await run(cwd, provider)).toMatchObject({ written: 0 });
+  expect(said.join('\n')).toContain('has no backup any more to undo it by');
   expect(await journals(cwd)).toEqual([]);
 });
 

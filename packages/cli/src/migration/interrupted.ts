@@ -100,7 +100,9 @@ export async function settleInterrupted(
     const written = await writtenBy(path, journal, source, target);
     if (written === 'nothing') {
       await discard(path);
-      notice('a migration was interrupted before it wrote anything, and was cleared away.');
+      notice(
+        `a migration was interrupted, and nothing of it is in ${target.label}: it was cleared away.`,
+      );
     } else if (written === 'no backup') {
       await discard(path);
       notice(

@@ -251,7 +251,7 @@ export async function changedWhileKilled(where: KilledMigrations) {
   return {
     stored,
     readJournal: () => readFile(join(cwd, journal), 'utf8'),
-    runAgain: () => killedAt(where, cwd, 0, [...fromFiles, '--on-conflict', 'overwrite']),
+    runAgain: (...more: string[]) => killedAt(where, cwd, 0, [...fromFiles, ...more]),
     restore: () => killedAt(where, cwd, 0, ['--restore', journal, ...fromFiles]),
   };
 }

@@ -139,6 +139,14 @@ test('what was read back was written, whatever the store and the file hold by no
   ]);
 });
 
+test('a name that it wrote, and the file has another value for by now, is still to be chosen about', async () => {
+  const { cwd, provider } = await interrupted('A=1\n');
+  await writeFile(join(cwd, '.env'), 'A=2\n');
+  expect(await run(cwd, provider)).toMatchObject({ names: [{ name: 'A', action: 'conflict' }] });
+  expect(said.join('\n')).toContain('may have written what the store holds: once you have chosen');
+  expect(await journals(cwd)).toMatchObject([{ state: 'planned' }]);
+});
+
 test('one that went to another store is left as it is, and told', async () => {
   const { cwd } = await interrupted('A=1\n');
   await run(cwd, { ...memoryProvider(), store: 'elsewhere' });

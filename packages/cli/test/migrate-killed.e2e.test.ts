@@ -65,7 +65,12 @@ test('killed before or after its write, and the file edited since: what is said 
 
 test('killed while it reads back, and its source changed since: it knows what it wrote', async () => {
   const taken = await changedWhileKilled(where);
-  expect(await taken.runAgain()).toBe(0);
+  const before = await taken.readJournal();
+  expect(before).not.toContain('canary');
+  // the store holds another value than the source does by now, be it our own: nobody has chosen
+  expect(await taken.runAgain()).toBe(1);
+  expect(await taken.readJournal()).toBe(before);
+  expect(await taken.runAgain('--on-conflict', 'overwrite')).toBe(0);
   expect(await taken.stored()).toEqual({ ...heldBefore, A: 'canary-second', GONE: 'canary-gone' });
   const journal = await taken.readJournal();
   expect(JSON.parse(journal)).toMatchObject({

@@ -126,7 +126,13 @@ export async function migrate(
     return result({});
   }
   while (hasConflict(draft)) {
-    if (yes || options.onConflict !== undefined || !canPrompt()) return result({});
+    if (yes || options.onConflict !== undefined || !canPrompt()) {
+      if (isInterrupted)
+        notice(
+          'a migration was interrupted, and may have written what the store holds: once you have chosen, the next run goes on with it.',
+        );
+      return result({});
+    }
     const names = namesOf(draft.plan, 'conflict');
     const chosen = await chooseForConflicts(names, target.label, signal);
     const choices = new Map([...(draft.choices ?? []), ...chosen]);

@@ -4,7 +4,9 @@
 import {
   isSecretError,
   labelOf,
+  type ReadContext,
   SecretError,
+  type SecretErrorDetails,
   type SecretProvider,
   type WriteReceipt,
 } from '@keyfall/core';
@@ -37,7 +39,10 @@ export interface MigrationTarget {
     entries: ReadonlyMap<string, string | null>,
     revision: string | undefined,
   ): Promise<WriteReceipt>;
-  /** What an earlier version held under the name, if it can still be read. */
+  /**
+   * What an earlier version held under the name, if it can still be read.
+   * @throws what the store answers; `ERR_SECRET_UNAVAILABLE` for no answer, or one that says nothing
+   */
   readVersion(name: string, version: string): Promise<string | undefined>;
   /**
    * Asks the store, where it can be asked, whether it would take a write.
@@ -67,6 +72,23 @@ export function openTarget(
     new SecretError('ERR_SECRET_UNSUPPORTED', `${label} cannot be written to`, {
       hint: 'Name another one with --to.',
     });
+  const unavailable = (reason: string, details: SecretErrorDetails = {}) =>
+    new SecretError('ERR_SECRET_UNAVAILABLE', reason, { provider: provider.name, ...details });
+  /** What the chain does not hand on. What it warns of, reading has told. */
+  const ask = async <Result>(work: (given: ReadContext) => Promise<Result>): Promise<Result> => {
+    try {
+      return await oneCall(provider, work, { patience, signal, silent: true });
+    } catch (error) {
+      if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
+      // a time limit does not know whose it is
+      const { reason, hint, status, retryable } = error;
+      throw unavailable(`${label} could not be asked: ${reason}`, {
+        hint,
+        status,
+        retryable,
+      });
+    }
+  };
   return {
     label,
     store: provider.store,
@@ -92,10 +114,12 @@ export function openTarget(
     async readVersion(name, version) {
       const { readVersion } = provider;
       if (readVersion === undefined) return undefined;
-      const record = await oneCall(
-        provider,
-        (given) => readVersion.call(provider, name, version, given),
-        { patience, signal, silent: true },
+      const record = await ask((given) =>
+        readVersion.call(provider, name, version, given).catch((error) => {
+          // an error that nobody can read is no version that is not there
+          if (isSecretError(error)) throw error;
+          throw unavailable('it threw what is no SecretError');
+        }),
       );
       return record?.value;
     },
@@ -103,12 +127,7 @@ export function openTarget(
       if (provider.write === undefined) throw readOnly();
       const { check } = provider;
       if (check === undefined) return;
-      // what it warns of, reading has told
-      const lines = await oneCall(provider, (given) => check.call(provider, given), {
-        patience,
-        signal,
-        silent: true,
-      });
+      const lines = await ask((given) => check.call(provider, given));
       const refusal = lines.find(({ code }) => code === 'may-not-write');
       if (refusal !== undefined)
         throw new SecretError(

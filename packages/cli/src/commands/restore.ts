@@ -14,7 +14,6 @@ import {
 } from '../migration/endpoints.ts';
 import { backUp, freePath, holding } from '../migration/files.ts';
 import {
-  isOfMigration,
   journalPath,
   type MigrationJournal,
   readJournal,
@@ -194,7 +193,7 @@ async function planUndoing(
 ): Promise<Undoing> {
   const { created, overwritten } = journal;
   const { values: held, revision } = await target.read();
-  const isOurs = (name: string) => isOfMigration(journal, values, name, held.get(name));
+  const isOurs = (name: string) => held.has(name) && held.get(name) === values.get(name);
   const removed = created.filter(isOurs);
   const changed = created.filter((name) => held.has(name) && !isOurs(name));
   const broughtBack = new Map<string, string>();

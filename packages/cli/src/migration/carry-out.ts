@@ -10,7 +10,6 @@ import {
   type DraftOptions,
   drawUp,
   expectedAfter,
-  fingerprintsFor,
   hasConflict,
   isDone,
   lostMeanwhile,
@@ -73,9 +72,7 @@ export async function carryOut(
     resumed?.path ?? (await freePath(recordBase(source), new Date(), (free) => journalPath(free)));
   const recordOf = (): MigrationRecord => recordFor(path, draft, resumed);
   const journal = (state: MigrationJournal['state']) => {
-    const { created, overwritten, ...record } = recordOf();
-    const fingerprints =
-      source.kind === 'store' ? fingerprintsFor(draft, record, state === 'done') : undefined;
+    const { created, overwritten } = recordOf();
     return writeJournal(journalPath(path), {
       format: 1,
       state,
@@ -83,7 +80,6 @@ export async function carryOut(
       store: target.store,
       created,
       overwritten,
-      ...(fingerprints && { fingerprints }),
     });
   };
   let written: 'no' | 'perhaps' | 'yes' | 'verified' = resumed === undefined ? 'no' : 'yes';

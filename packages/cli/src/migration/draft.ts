@@ -6,7 +6,6 @@ import { editDotenv } from '@keyfall/provider-dotenv';
 import { bootstrapNames } from '../bootstrap-settings.ts';
 import { isTrue } from '../settings.ts';
 import type { Choices } from './choose.ts';
-import { type Fingerprints, fingerprintsOf } from './fingerprints.ts';
 import type { MigrationRecord } from './interrupted.ts';
 import { type ConflictPolicy, type MigrationPlan, namesOf, planMigration } from './plan.ts';
 import type { MigrationSource } from './source.ts';
@@ -120,21 +119,6 @@ export function lostMeanwhile(
     .map(([name]) => name);
 }
 
-/**
- * The fingerprints that its journal has where it comes from a store: of all that was to be written, until
- * it is done; then of what the source does not hold any more, and this store does.
- */
-export function fingerprintsFor(
-  { plan }: Draft,
-  { fingerprints }: Pick<MigrationRecord, 'fingerprints'>,
-  isOver: boolean,
-): Fingerprints | undefined {
-  if (!isOver) return fingerprintsOf(plan.changes, fingerprints);
-  const current = new Set(namesOf(plan, 'create', 'overwrite', 'same'));
-  const of = fingerprints?.of.filter(({ name }) => !current.has(name)) ?? [];
-  return fingerprints && of.length > 0 ? { ...fingerprints, of } : undefined;
-}
-
 function namesWritten(record: MigrationRecord | undefined): ReadonlySet<string> {
   const { created = [], overwritten = [] } = record ?? {};
   return new Set([...created, ...overwritten.map(({ name }) => name)]);
@@ -146,10 +130,9 @@ export function recordFor(
   { plan, held }: Draft,
   resumed: MigrationRecord | undefined,
 ): MigrationRecord {
-  const { created = [], overwritten = [], fingerprints } = resumed ?? {};
+  const { created = [], overwritten = [] } = resumed ?? {};
   const known = namesWritten(resumed);
   return {
-    ...(fingerprints && { fingerprints }),
     path,
     created: [...created, ...namesOf(plan, 'create').filter((name) => !known.has(name))],
     overwritten: [

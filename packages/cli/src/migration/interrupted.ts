@@ -7,9 +7,7 @@ import { readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { quoted } from '../shown-command.ts';
 import { notice, printable } from '../terminal.ts';
-import type { Fingerprints } from './fingerprints.ts';
 import {
-  isOfMigration,
   journalPath,
   type MigrationJournal,
   type OverwrittenName,
@@ -25,8 +23,6 @@ export interface MigrationRecord {
   readonly path: string;
   readonly created: readonly string[];
   readonly overwritten: readonly OverwrittenName[];
-  /** See {@link MigrationJournal}. */
-  readonly fingerprints?: Fingerprints | undefined;
 }
 
 /** What is held while a source is migrated: the file itself, or a name that stands for the folder. */
@@ -133,8 +129,9 @@ type Written = Omit<MigrationRecord, 'path'> & {
 };
 
 /**
- * What it wrote: all that was planned, where it read that back; else what of it the store holds by now.
- * What the source holds by now does not count: it may have been changed since.
+ * What it wrote: all that was planned, where it read that back; else what of it the store holds by now. A
+ * file's backup tells that. What came from a store may be another there by now, so each value counts that may
+ * be the migration's.
  */
 async function writtenBy(
   path: string,
@@ -142,9 +139,9 @@ async function writtenBy(
   source: MigrationSource,
   target: MigrationTarget,
 ): Promise<Written | 'nothing' | 'no backup'> {
-  const { state, created, overwritten, fingerprints } = journal;
+  const { state, created, overwritten } = journal;
   if (state === 'started') return 'nothing';
-  let { values } = source;
+  let values: ReadonlyMap<string, string> | undefined;
   let isOfThisContent = true;
   if (source.kind === 'file') {
     const bytes = await readFile(path).catch(() => undefined);
@@ -153,22 +150,27 @@ async function writtenBy(
     ({ values } = await readSource(path));
     isOfThisContent = bytes.equals(source.bytes);
   }
-  if (state === 'verified') return { created, overwritten, fingerprints, isOfThisContent };
+  if (state === 'verified') return { created, overwritten, isOfThisContent };
   const held = await target.read();
-  const isWritten = (name: string) => isOfMigration(journal, values, name, held.values.get(name));
+  const isWritten = (name: string, before?: string): boolean => {
+    const value = held.values.get(name);
+    if (value === undefined) return false;
+    if (values !== undefined) return values.get(name) === value;
+    return before === undefined || held.versions.get(name) !== before;
+  };
   const written = {
-    created: created.filter(isWritten),
-    overwritten: overwritten.filter(({ name }) => isWritten(name)),
+    created: created.filter((name) => isWritten(name)),
+    overwritten: overwritten.filter(({ name, version }) => isWritten(name, version)),
   };
   if (written.created.length + written.overwritten.length === 0) return 'nothing';
-  return { ...written, fingerprints, isOfThisContent };
+  return { ...written, isOfThisContent };
 }
 
 /** Marks a record as done, with what it wrote. */
 async function finish(
   path: string,
   { format, source, store }: MigrationJournal,
-  { created, overwritten, fingerprints }: Omit<MigrationRecord, 'path'>,
+  { created, overwritten }: Omit<MigrationRecord, 'path'>,
 ): Promise<void> {
   await writeJournal(journalPath(path), {
     format,
@@ -177,7 +179,6 @@ async function finish(
     state: 'done',
     created,
     overwritten,
-    ...(fingerprints && { fingerprints }),
   });
 }
 

@@ -8,7 +8,6 @@ import { SecretError } from '@keyfall/core';
 import { errnoCode } from '../report-error.ts';
 import { printable } from '../terminal.ts';
 import { replaceFile } from './files.ts';
-import { type Fingerprints, isFingerprints, wasToBeWritten } from './fingerprints.ts';
 
 /** A name that the store held with another value. */
 export interface OverwrittenName {
@@ -33,11 +32,6 @@ export interface MigrationJournal {
   /** Names that the store did not hold. */
   readonly created: readonly string[];
   readonly overwritten: readonly OverwrittenName[];
-  /**
-   * What was to be written, where it came from a store: all of it until it is done, then what the source
-   * does not hold any more.
-   */
-  readonly fingerprints?: Fingerprints;
 }
 
 /** The path of a backup's journal. */
@@ -76,21 +70,6 @@ export async function readJournal(path: string): Promise<MigrationJournal> {
   );
 }
 
-/**
- * Whether a value that the store holds is one that the migration wrote there.
- * @param values - what it moved, as far as that is known
- */
-export function isOfMigration(
-  { fingerprints }: MigrationJournal,
-  values: ReadonlyMap<string, string>,
-  name: string,
-  value: string | undefined,
-): boolean {
-  if (value === undefined) return false;
-  const known = fingerprints && wasToBeWritten(fingerprints, name, value);
-  return known ?? values.get(name) === value;
-}
-
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -101,7 +80,7 @@ function parse(text: string): unknown {
 
 function isJournal(value: unknown): value is MigrationJournal {
   if (typeof value !== 'object' || value === null) return false;
-  const { format, source, store, state, created, overwritten, fingerprints } = value as Record<
+  const { format, source, store, state, created, overwritten } = value as Record<
     keyof MigrationJournal,
     unknown
   >;
@@ -113,8 +92,7 @@ function isJournal(value: unknown): value is MigrationJournal {
     Array.isArray(created) &&
     created.every((name) => typeof name === 'string') &&
     Array.isArray(overwritten) &&
-    overwritten.every(isOverwrittenName) &&
-    (fingerprints === undefined || isFingerprints(fingerprints))
+    overwritten.every(isOverwrittenName)
   );
 }
 

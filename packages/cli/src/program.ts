@@ -287,7 +287,7 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
     },
   );
 
-  command<{ recipient?: string[]; only?: string[]; json?: boolean }>(
+  command<{ recipient?: string[]; only?: string[]; force?: boolean; json?: boolean }>(
     define('snapshot')
       .description('Write what the chain resolves now into an encrypted file, as a fallback.')
       .addArgument(new Argument('[file]').default('secrets.enc.yaml'))
@@ -295,6 +295,7 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
         nameList('--recipient <keys>', 'who can open it: age1… (default: $SOPS_AGE_RECIPIENTS)'),
       )
       .addOption(only('these names alone; each must be there'))
+      .option('--force', 'replace the file also if it is no snapshot')
       .addOption(json())
       .addHelpText('after', examples('keyfall snapshot --recipient age1…')),
     async ([file = 'secrets.enc.yaml'], options) => {

@@ -141,28 +141,109 @@ test('part of the names, to several keys, in a file of another form', async () =
 });
 
 test('replaces a snapshot of any form, and no other file', async () => {
-  const cwd = await folderWith(`TOKEN=${canary}\n`);
+  const cwd = await folderWith(`TOKEN=${canary}\nGONE=${canary}\n`);
   await install(cwd, '@keyfall/provider-sops');
-  const values = new Map([['TOKEN', canary]]);
-  const forms = ['yaml', 'json', 'env', 'ini'].map((form) => `shop.enc.${form}`);
-  for (const form of forms)
-    await encryptSopsFile(join(cwd, form), values, { ageRecipients: [ageKey.recipient] });
-  const again = await Promise.all(forms.map((form) => keyfall([...take, form], { cwd })));
-  expect(again.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
-  const compose = 'services:\n  sops:\n    image: sops\n';
-  await writeFile(join(cwd, 'compose.yaml'), compose);
-  for (const other of ['.env', 'compose.yaml']) {
+  const forms = ['yaml', 'yml', 'json', 'env', 'ini'].map((form) => `shop.enc.${form}`);
+  const takeAll = () => Promise.all(forms.map((form) => keyfall([...take, form], { cwd })));
+  await takeAll();
+  // a name that is gone from the chain does not keep the snapshot from being replaced
+  await writeFile(join(cwd, '.env'), `TOKEN=${canary}\n`);
+  expect((await takeAll()).map(({ code }) => code)).toEqual([0, 0, 0, 0, 0]);
+  for (const form of forms) expect(await readFile(join(cwd, form), 'utf8')).not.toContain('GONE');
+  const others = {
+    '.env': `TOKEN=${canary}\n`,
+    'compose.yaml': 'services:\n  sops:\n    image: sops\n',
+    'make.yaml': 'sops:\n\tmake encrypt\n',
+    'build.yml': 'sops:\n  - make encrypt\n',
+    'bytes.json': '\xff{"sops": {}}',
+  };
+  for (const [other, text] of Object.entries(others)) {
+    await writeFile(join(cwd, other), text, 'latin1');
     const result = await keyfall([...take, other], { cwd });
     expect(result).toMatchObject({
       code: 1,
       stderr: expect.stringContaining(`${other} is there, and is no encrypted file`),
     });
     expect(result.output).not.toContain('canary');
+    expect(await readFile(join(cwd, other), 'latin1')).toBe(text);
   }
   await promisify(execFile)('mkfifo', [join(cwd, 'pipe.yaml')]);
   expect((await keyfall([...take, 'pipe.yaml'], { cwd })).code).toBe(5);
-  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`TOKEN=${canary}\n`);
-  expect(await readFile(join(cwd, 'compose.yaml'), 'utf8')).toBe(compose);
+});
+
+test.each(['yaml', 'json', 'env', 'ini'])(
+  'an encrypted %s that holds what the chain does not is replaced by who says so',
+  async (form) => {
+    const cwd = await folderWith(`X=${canary}\n`);
+    await install(cwd, '@keyfall/provider-sops', '@keyfall/provider-dotenv');
+    const team = join(cwd, `team.enc.${form}`);
+    const providers = [
+      { provider: 'dotenv' },
+      { provider: 'sops', path: `team.enc.${form}`, ageKeyFile: ageKey.file },
+    ];
+    await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers }));
+    const values = new Map([
+      ['A', `${canary}-a`],
+      ['X', `${canary}-x`],
+    ]);
+    await encryptSopsFile(team, values, { ageRecipients: [ageKey.recipient] });
+    const before = await readFile(team);
+    const args = [...take, `team.enc.${form}`];
+    const refused = await keyfall(args, { cwd });
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/: A would be lost\. .*--force/),
+    });
+    expect(refused.output).not.toContain('canary');
+    // also where it is the value alone that would be lost
+    await writeFile(join(cwd, '.env'), `A=${canary}\nX=${canary}\n`);
+    const same = await keyfall(args, { cwd });
+    expect(same).toMatchObject({ code: 1, stderr: expect.stringContaining('its own values') });
+    expect(await readFile(team)).toEqual(before);
+    expect(await keyfall([...args, '--force'], { cwd })).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('wrote 2 names'),
+    });
+    expect((await keyfall(args, { cwd })).code).toBe(0);
+  },
+);
+
+test.each(['yaml', 'json', 'env', 'ini'])(
+  'a snapshot of the form %s that somebody changed is one no longer',
+  async (form) => {
+    const cwd = await folderWith(`X=${canary}\n`);
+    await install(cwd, '@keyfall/provider-sops');
+    const path = join(cwd, `shop.enc.${form}`);
+    const args = [...take, `shop.enc.${form}`];
+    expect((await keyfall(args, { cwd })).code).toBe(0);
+    const env = { SOPS_AGE_KEY_FILE: ageKey.file };
+    await writeFile(
+      join(cwd, 'keyfall.config.json'),
+      JSON.stringify({ providers: [{ provider: 'sops', path: `shop.enc.${form}` }] }),
+    );
+    const set = await keyfall(['set', 'NEW'], { cwd, env, input: 'held nowhere else' });
+    expect(set.code).toBe(0);
+    const before = await readFile(path);
+    const refused = await keyfall(['--no-config', ...args], { cwd });
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('NEW would be lost'),
+    });
+    expect(await readFile(path)).toEqual(before);
+  },
+);
+
+test('without a name to write, the last snapshot stays', async () => {
+  const { cwd, env, store } = await shop();
+  await keyfall(take, { cwd, env });
+  const before = await readFile(join(cwd, file));
+  await store({});
+  await writeFile(join(cwd, '.env'), '');
+  for (const args of [take, [...take, '--force']]) {
+    const result = await keyfall(args, { cwd, env });
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('no name to write') });
+  }
+  expect(await readFile(join(cwd, file))).toEqual(before);
 });
 
 test.each([
@@ -173,7 +254,11 @@ test.each([
     ['snapshot', '--recipient', `AGE-SECRET-KEY-1${'Q'.repeat(58)}`],
     'recipient',
   ],
-  ['a form that nobody knows', ['snapshot', 'x.txt', '--recipient', ageKey.recipient], 'format'],
+  [
+    'a form that nobody knows',
+    ['snapshot', 'x.txt', '--recipient', ageKey.recipient],
+    'format. Let it end in .yaml, .json, .env or .ini.',
+  ],
 ])('%s is refused', async (_, args, why) => {
   const cwd = await folderWith(`TOKEN=${canary}\n`);
   await install(cwd, '@keyfall/provider-sops');

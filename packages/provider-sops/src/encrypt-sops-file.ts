@@ -2,12 +2,23 @@
  * A new encrypted file out of names and values, as a fallback that is not plain text.
  */
 import { SecretError } from '@keyfall/core';
+import type { FoundFile } from './snapshot-mark.ts';
 import { loadedSource, type SopsFileOptions, unloadedSource } from './sops-source.ts';
 
 /** Options of {@link encryptSopsFile}. */
 export interface EncryptSopsFileOptions extends SopsFileOptions {
   /** Public keys of those who can open it: age's (`age1…`) or SSH's (`ssh-ed25519 …`, `ssh-rsa …`). */
   readonly ageRecipients: readonly string[];
+  /**
+   * Mark the file as a snapshot: as one that holds nothing which is not held elsewhere, until somebody
+   * changes it. sops reads it as any other.
+   */
+  readonly asSnapshot?: boolean;
+  /**
+   * Told what stands at `path`, unless that is nothing, while no other writer of Keyfall can change it.
+   * What it throws is passed on, and the file stays. Default: whatever it is is replaced.
+   */
+  readonly replacing?: (found: FoundFile) => void;
   /** Ends the call. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -18,7 +29,8 @@ export interface EncryptSopsFileOptions extends SopsFileOptions {
  * `sopsProvider` reads them.
  *
  * @throws `ERR_SECRET_CONFIG` for a wrong option; `ERR_SECRET_UNSUPPORTED` for what the format cannot
- *   hold; `ERR_SECRET_DENIED` or `ERR_SECRET_UNAVAILABLE` if the file cannot be written
+ *   hold; `ERR_SECRET_DENIED` or `ERR_SECRET_UNAVAILABLE` if the file cannot be written;
+ *   what `replacing` throws
  * @example
  * ```ts
  * import { encryptSopsFile } from '@keyfall/provider-sops';
@@ -30,7 +42,13 @@ export interface EncryptSopsFileOptions extends SopsFileOptions {
 export async function encryptSopsFile(
   path: string,
   values: ReadonlyMap<string, string>,
-  { ageRecipients, signal = new AbortController().signal, ...options }: EncryptSopsFileOptions,
+  {
+    ageRecipients,
+    asSnapshot = false,
+    replacing = () => {},
+    signal = new AbortController().signal,
+    ...options
+  }: EncryptSopsFileOptions,
 ): Promise<void> {
   const unloaded = unloadedSource(path, 'sops', options);
   if (ageRecipients.length === 0)
@@ -39,5 +57,6 @@ export async function encryptSopsFile(
   const source = await loadedSource(unloaded);
   const deadline = Date.now() + 10_000;
   const timeLeft = () => deadline - Date.now();
-  await createSops(source, values, ageRecipients, { signal, timeLeft, warn: () => undefined });
+  const context = { signal, timeLeft, warn: () => undefined };
+  await createSops(source, values, { recipients: ageRecipients, asSnapshot, replacing }, context);
 }

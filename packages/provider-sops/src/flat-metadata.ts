@@ -5,7 +5,13 @@
 import { parseFloat64, parseInt64 } from './go-text.ts';
 import type { EmptyMetadata } from './sops-format.ts';
 import { formatVersion, noTime } from './sops-format.ts';
-import { booleanField, numberField, type RawMetadata, type RawValue } from './sops-metadata.ts';
+import {
+  booleanField,
+  markField,
+  numberField,
+  type RawMetadata,
+  type RawValue,
+} from './sops-metadata.ts';
 import { InvalidSops } from './sops-tree.ts';
 
 /** More than any file has; what a hostile one asks to make room for. */
@@ -66,13 +72,14 @@ function typed(name: string, text: string): RawValue {
 }
 
 /** The metadata of a new file, in sops's order, as it is to stand in a line each. */
-export function flattened({ age, rule: [rule, value] }: EmptyMetadata): [string, string][] {
+export function flattened({ age, rule: [rule, value], mark }: EmptyMetadata): [string, string][] {
   const pairs: [string, string][] = [
     ['lastmodified', noTime],
     ['mac', ''],
     [rule, value],
     ['version', formatVersion],
   ];
+  if (mark !== undefined) pairs.push([markField, mark]);
   for (const [index, { recipient, enc }] of age.entries())
     pairs.push(
       [`age__list_${index}__map_enc`, enc.replaceAll('\n', '\\n')],

@@ -10,7 +10,13 @@ import {
   type ParsedFile,
   type SopsFormat,
 } from './sops-format.ts';
-import { booleanField, numberField, type RawValue, rawMetadata } from './sops-metadata.ts';
+import {
+  booleanField,
+  markField,
+  numberField,
+  type RawValue,
+  rawMetadata,
+} from './sops-metadata.ts';
 import {
   type Branch,
   InvalidSops,
@@ -71,8 +77,10 @@ export const jsonFormat: SopsFormat = {
     return { start: before?.end ?? pair.start, end: pair.end, text: '' };
   },
 
-  empty({ age, rule: [rule, value] }) {
-    const sops = { age, lastmodified: noTime, mac: '', [rule]: value, version: formatVersion };
+  empty({ age, rule: [rule, value], mark }) {
+    const own = mark === undefined ? {} : { [markField]: mark };
+    const times = { lastmodified: noTime, mac: '' };
+    const sops = { age, ...own, ...times, [rule]: value, version: formatVersion };
     return `${JSON.stringify({ sops }, null, '\t')}\n`;
   },
 };

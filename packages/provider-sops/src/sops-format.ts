@@ -47,6 +47,8 @@ export interface SopsFormat {
 export interface EmptyMetadata {
   readonly age: readonly { readonly recipient: string; readonly enc: string }[];
   readonly rule: readonly [name: string, value: string];
+  /** By which a snapshot is known: the field's value. */
+  readonly mark?: string | undefined;
 }
 
 /** The version of sops whose format a new file has. */

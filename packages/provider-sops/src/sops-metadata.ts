@@ -55,6 +55,9 @@ const otherServices = ['kms', 'gcp_kms', 'azure_kv', 'hc_vault', 'pgp'];
 export const numberField = 'shamir_threshold';
 export const booleanField = 'mac_only_encrypted';
 
+/** A field of ours, which sops passes over, and leaves out when it writes the file. */
+export const markField = 'keyfall_snapshot';
+
 /** What a format makes of one field. */
 type FieldOf = (leaf: Leaf, name: string) => RawValue;
 

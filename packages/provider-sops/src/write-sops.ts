@@ -11,6 +11,7 @@ import { cannotHold, editSops, refusal, signed, unencrypted } from './edit-sops.
 import { holds, namesOf, pathOf } from './names.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
 import { revisionOf } from './open-tree.ts';
+import { type FoundFile, foundIn, marked, placeholder } from './snapshot-mark.ts';
 import { asItStands, changeBySops, decryptBySops, type SopsChange } from './sops-binary.ts';
 import { sizeLimit } from './sops-source.ts';
 
@@ -128,16 +129,29 @@ async function editedBySops(
   }
 }
 
+/** How a file is written anew. */
+interface NewFile {
+  readonly recipients: readonly string[];
+  readonly asSnapshot: boolean;
+  /** Throws for what must not be replaced. */
+  readonly replacing: (found: FoundFile) => void;
+}
+
 /** Writes a file anew. */
 export async function createSops(
   source: SopsSource,
   values: ReadonlyMap<string, string>,
-  recipients: readonly string[],
+  { recipients, asSnapshot, replacing }: NewFile,
   context: WriteContext,
 ): Promise<void> {
-  const bytes = await newContent(source, values, recipients, context.warn);
+  const mark = asSnapshot ? placeholder() : undefined;
+  const bytes = await newContent(source, values, recipients, context.warn, mark);
   const { signal, timeLeft } = context;
-  await editFile(source, () => bytes, { limit: sizeLimit, signal, timeLeft });
+  const edit = (there: Buffer | undefined) => {
+    if (there !== undefined && there.length > 0) replacing(foundIn(source, there));
+    return bytes;
+  };
+  await editFile(source, edit, { limit: sizeLimit, signal, timeLeft });
 }
 
 /** A file that holds `values` and that each of `recipients` can open. */
@@ -146,6 +160,7 @@ async function newContent(
   values: ReadonlyMap<string, string>,
   recipients: readonly string[],
   warn: (message: string) => void,
+  mark?: string,
 ): Promise<Buffer> {
   const key = randomBytes(32);
   const age: { recipient: string; enc: string }[] = [];
@@ -170,12 +185,12 @@ async function newContent(
   const rule = exposed
     ? (['encrypted_regex', '.*'] as const)
     : (['unencrypted_suffix', '_unencrypted'] as const);
-  const read = await readSops(source, source.format.empty({ age, rule }));
+  const read = await readSops(source, source.format.empty({ age, rule, mark }));
   const tree = decryptTree(read.file.roots, read.rules, key);
   const { text } = read.file;
   const content =
     values.size === 0
       ? await signed(source, text, tree, key)
       : await editSops(source, { ...read, key, tree }, values, warn);
-  return Buffer.from(content);
+  return Buffer.from(mark === undefined ? content : marked(source, content, mark));
 }

@@ -20,7 +20,13 @@ import {
   type ParsedFile,
   type SopsFormat,
 } from './sops-format.ts';
-import { booleanField, numberField, type RawValue, rawMetadata } from './sops-metadata.ts';
+import {
+  booleanField,
+  markField,
+  numberField,
+  type RawValue,
+  rawMetadata,
+} from './sops-metadata.ts';
 import {
   type Branch,
   InvalidSops,
@@ -109,7 +115,7 @@ export const yamlFormat: SopsFormat = {
     return { start: lineStart(text, pair.start), end: endOfPair(text, pair), text: '' };
   },
 
-  empty({ age, rule: [rule, value] }) {
+  empty({ age, rule: [rule, value], mark }) {
     const keys = age.map(
       ({ recipient, enc }) =>
         `        - recipient: ${valueToken(recipient)}\n          enc: |\n${enc.replace(/^(?=.)/gm, '            ')}`,
@@ -117,6 +123,7 @@ export const yamlFormat: SopsFormat = {
     return [
       'sops:\n    age:\n',
       ...keys,
+      mark === undefined ? '' : `    ${markField}: ${valueToken(mark)}\n`,
       `    lastmodified: "${noTime}"\n`,
       '    mac: ""\n',
       `    ${rule}: ${valueToken(value)}\n`,

@@ -114,6 +114,24 @@ describe.each(formats)('%s', (format) => {
     );
   }, 300_000);
 
+  test('the real sops reads a snapshot, and leaves the mark out where it writes', async () => {
+    const path = join(folder, `snapshot.${format}`);
+    const values = new Map([['TOKEN', 'canary']]);
+    const found: string[] = [];
+    const save = () =>
+      encryptSopsFile(path, values, {
+        ageRecipients,
+        asSnapshot: true,
+        replacing: ({ kind, names }) => found.push(`${kind} ${names}`),
+      });
+    await save();
+    expect(asNames(format, bySops(path))).toEqual(sortedPairs(values));
+    await save();
+    expect(sops(['rotate', '--in-place', path], {}).status).toBe(0);
+    await save();
+    expect(found).toEqual(['snapshot TOKEN', 'sops TOKEN']);
+  });
+
   test('`sops edit` keeps working on what we wrote', async () => {
     const path = join(folder, `edited.${format}`);
     copyFileSync(fixturePath(`all.${format}`), path);

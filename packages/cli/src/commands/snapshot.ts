@@ -2,7 +2,7 @@
  * `keyfall snapshot [FILE]`: what the chain resolves now, in an encrypted file: a fallback that is not
  * plain text. It is encrypted to public keys, so the machine that makes it need not be able to read it.
  */
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { openChain } from '../cli-chain.ts';
@@ -24,6 +24,8 @@ export interface SnapshotOptions extends SettingsOptions {
   readonly recipient?: readonly string[];
   /** Only these names; each must be there. */
   readonly only?: readonly string[];
+  /** Replace the file whatever it is. */
+  readonly force?: boolean;
   readonly json?: boolean;
 }
 
@@ -31,14 +33,25 @@ export interface SnapshotOptions extends SettingsOptions {
 type EncryptSopsFile = (
   path: string,
   values: ReadonlyMap<string, string>,
-  options: { readonly ageRecipients: readonly string[] },
+  options: {
+    readonly ageRecipients: readonly string[];
+    readonly asSnapshot: boolean;
+    readonly replacing: (found: FoundFile) => void;
+  },
 ) => Promise<void>;
+
+/** What stands where the snapshot goes, as that package has it. */
+interface FoundFile {
+  readonly kind: 'snapshot' | 'sops' | 'other';
+  readonly names: readonly string[];
+}
 
 /**
  * Writes the file, and returns 0.
  *
- * @throws `ERR_SECRET_CONFIG` without a public key; `ERR_SECRET_CONFLICT` if the file is there and is no
- *   snapshot; `ERR_SECRET_UNAVAILABLE` if a provider could not be asked: a snapshot of second-hand values
+ * @throws `ERR_SECRET_CONFIG` without a public key, or for a file whose name tells no format;
+ *   `ERR_SECRET_CONFLICT` if the file is there and is no snapshot; `ERR_SECRET_NOT_FOUND` if there is no
+ *   name to write; `ERR_SECRET_UNAVAILABLE` if a provider could not be asked: a snapshot of second-hand values
  *   would outlive the outage
  */
 export async function snapshotCommand(path: string, options: SnapshotOptions): Promise<number> {
@@ -47,16 +60,40 @@ export async function snapshotCommand(path: string, options: SnapshotOptions): P
     throw new SecretError('ERR_SECRET_CONFIG', 'nobody is named who can open the snapshot', {
       hint: 'Make a key with age-keygen -o key.txt, and name its public part: --recipient age1…',
     });
-  await assertReplaceable(path);
+  if (!/\.(ya?ml|json|env|ini)$/.test(path))
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `the name ${printable(path)} does not say a format`,
+      {
+        hint: 'Let it end in .yaml, .json, .env or .ini.',
+      },
+    );
   const config = configFile(options);
   const { packageOf } = await import('../config/make-providers.ts');
   const sops = await packageOf('sops', config ?? join(process.cwd(), 'keyfall.config.js'));
   const { values, left } = await waitingFor('asking each provider', () =>
     resolved(path, options, config),
   );
+  if (values.size === 0)
+    throw new SecretError(
+      'ERR_SECRET_NOT_FOUND',
+      `there is no name to write, and ${printable(path)} was left as it is`,
+      {
+        hint:
+          left.length > 0
+            ? `${listNames(left)} will expire.`
+            : '`keyfall explain` shows what each provider holds.',
+      },
+    );
   const encryptSopsFile = sops['encryptSopsFile'] as EncryptSopsFile;
   await waitingFor('encrypting them', () =>
-    encryptSopsFile(path, values, { ageRecipients: recipients }),
+    encryptSopsFile(path, values, {
+      ageRecipients: recipients,
+      asSnapshot: true,
+      replacing: (found) => {
+        if (!options.force) assertReplaceable(path, found, values);
+      },
+    }),
   );
   const shown = printable(path);
   report(
@@ -69,26 +106,26 @@ export async function snapshotCommand(path: string, options: SnapshotOptions): P
 }
 
 /**
- * Makes sure that what is replaced is a snapshot: a `.env` or a configuration that is named by mistake
- * would be gone.
+ * Makes sure that what is replaced is a snapshot: a configuration that is named by mistake would be gone,
+ * and so would what an encrypted file alone holds.
  */
-async function assertReplaceable(path: string): Promise<void> {
-  // what is no file, or cannot be read, is told by who writes
-  const isFile = await stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
-  const text = isFile ? await readFile(path, 'utf8').catch(() => '') : '';
-  if (text === '' || sopsMetadata.test(text)) return;
+function assertReplaceable(
+  path: string,
+  { kind, names }: FoundFile,
+  values: ReadonlyMap<string, string>,
+): void {
+  if (kind === 'snapshot') return;
+  const lost = names.filter((name) => !values.has(name));
+  const gone =
+    lost.length > 0 ? listNames(lost) : `its own ${names.length === 1 ? 'value' : 'values'}`;
   throw new SecretError(
     'ERR_SECRET_CONFLICT',
-    `${printable(path)} is there, and is no encrypted file`,
-    { hint: 'Name another file, or remove it first.' },
+    kind === 'other'
+      ? `${printable(path)} is there, and is no encrypted file`
+      : `${printable(path)} is no snapshot, or was changed since it was one: ${gone} would be lost`,
+    { hint: 'Name another file, or pass --force to replace this one.' },
   );
 }
-
-/** Where sops's metadata begins in YAML, JSON, dotenv and INI. */
-const sopsMetadata = /^(?:sops:|\s*"sops": ?\{|sops_mac=|\[sops\])/m;
 
 /** What the chain holds without the snapshot itself: a name that is gone must not live on in it. */
 async function resolved(

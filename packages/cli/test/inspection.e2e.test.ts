@@ -201,6 +201,37 @@ describe('diff', () => {
     const empty = await silently(['diff', 'vault', 'dotenv'], { cwd, env: settings('mistyped') });
     expect(empty.stderr).toContain(`has nothing at ${mount}/mistyped`);
   });
+
+  test('what a profile falls back to is not what it holds', async () => {
+    await put('half/prod', { A: canary });
+    const dotenv = { provider: 'dotenv' };
+    const vault = (address: string, path: string) => ({
+      providers: [{ provider: 'vault', address, mount, path }, dotenv],
+    });
+    const cwd = await withConfig({
+      // what a start needs is no condition of a comparison
+      names: ['NOWHERE'],
+      profiles: {
+        down: vault('http://127.0.0.1:1', 'half/prod'),
+        mistyped: vault(server.address, 'half/mistyped'),
+        prod: vault(server.address, 'half/prod'),
+        staging: { providers: [dotenv] },
+      },
+    });
+    await writeFile(join(cwd, '.env'), `A=${canary}\n`);
+    const env = { VAULT_TOKEN: server.token };
+    const same = await silently(['diff', 'prod', 'staging'], { cwd, env });
+    expect(same).toMatchObject({ code: 0, stderr: 'keyfall: 0 names differ, 1 the same.\n' });
+    for (const side of ['down', 'mistyped'])
+      for (const args of [
+        [side, 'staging'],
+        ['staging', side, '--json'],
+      ]) {
+        const result = await silently(['diff', ...args], { cwd, env });
+        expect(result).toMatchObject({ code: 3, stdout: '' });
+        expect(result.stderr).toContain(`not every provider of ${side} answered`);
+      }
+  });
 });
 
 describe('history and rollback', () => {

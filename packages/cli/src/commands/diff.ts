@@ -6,6 +6,7 @@ import { labelOf, SecretError, type SecretProvider } from '@keyfall/core';
 import { withoutBootstrapSettings } from '../bootstrap-settings.ts';
 import { formatTable } from '../layout.ts';
 import { openAlone } from '../one-provider.ts';
+import { resolveSelection } from '../selection.ts';
 import {
   configFile,
   configuredDotenv,
@@ -41,7 +42,11 @@ interface Difference {
 
 type Values = ReadonlyMap<string, string>;
 
-/** Compares two sides and prints what is different: 0 if nothing is, 1 if something is. */
+/**
+ * Compares two sides and prints what is different: 0 if nothing is, 1 if something is.
+ *
+ * @throws `ERR_SECRET_UNAVAILABLE` if a side could not be asked, or only in part
+ */
 export async function diffCommand(a: string, b: string, options: DiffOptions): Promise<number> {
   const difference = await waitingFor('reading both', async () =>
     // one after the other: a configuration is read in its folder
@@ -81,9 +86,16 @@ async function readSide(side: string, options: SettingsOptions): Promise<Values>
   const { profileNames } = await import('../config/configured-chain.ts');
   const profiles = await profileNames(file);
   if (profiles.includes(side))
-    return withChain({ ...options, profile: side }, async ({ secrets }) =>
-      valuesOf(await secrets.getAll()),
-    );
+    return withChain({ ...options, profile: side }, async (chain) => {
+      const { secrets, degraded } = await resolveSelection({ ...chain, names: [] }, undefined);
+      if (degraded)
+        throw new SecretError(
+          'ERR_SECRET_UNAVAILABLE',
+          `not every provider of ${printable(side)} answered, and what it falls back to is not what it holds`,
+          { hint: 'Compare when all of them do, or one provider with another.' },
+        );
+      return new Map([...secrets].map(([name, { value }]) => [name, value]));
+    });
   return withChain(options, async (chain) => {
     const provider = chain.providers.find(({ name }) => name === side);
     if (provider === undefined)

@@ -179,7 +179,7 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
     async (args, options) => {
       const { setCommand } = await import('./commands/set.ts');
       const flags = [...program.options, ...set.options].map(({ long = '' }) => long);
-      return setCommand(args, { ...options, flags });
+      return setCommand(args, { ...options, flags, named: countAfterDashes() });
     },
   );
 
@@ -320,11 +320,16 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
     },
   );
 
-  /** The arguments, if all of them stand after `--`: a program's options must never be read as ours. */
-  const afterDashes = (args: readonly string[]): readonly string[] => {
+  /** How many arguments stand after `--`. */
+  const countAfterDashes = (): number => {
     const raw = (program as Command & { rawArgs: readonly string[] }).rawArgs;
     const dashes = raw.indexOf('--');
-    if (dashes >= 0 && raw.length - dashes - 1 === args.length) return args;
+    return dashes < 0 ? 0 : raw.length - dashes - 1;
+  };
+
+  /** The arguments, if all of them stand after `--`: a program's options must never be read as ours. */
+  const afterDashes = (args: readonly string[]): readonly string[] => {
+    if (countAfterDashes() === args.length) return args;
     throw new SecretError('ERR_SECRET_CONFIG', 'the program to run must stand after --', {
       hint: 'Write it as: keyfall run -- node server.js',
     });

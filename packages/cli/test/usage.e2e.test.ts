@@ -34,6 +34,10 @@ describe('a command line that cannot be understood', () => {
     [['set', 'A', `--value=${canary}`]],
     [['set', `A=${canary}`]],
     [['set', 'A', '--', canary]],
+    [['set', `-p${canary}`]],
+    [['set', '-p', '--', canary]],
+    [['set', `-q${canary}`]],
+    [['set', `--${canary}`]],
     [['get', `--token=${canary}`, 'A']],
     [['get', `-p${canary}`]],
     [['get', `A=${canary}`]],
@@ -134,6 +138,8 @@ test('without Vault, set and delete edit the .env and say so', async () => {
   expect(deleted).toMatchObject({ code: 0, output: 'keyfall: deleted B from dotenv (.env).\n' });
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`# shop\nA=${canary} # one\n`);
   expect((await keyfall(['delete', 'B'], { cwd })).code).toBe(1);
+  const odd = await keyfall(['set', '--', '-n'], { cwd, input: canary });
+  expect(odd).toMatchObject({ code: 0, stderr: expect.stringContaining('stored -n in') });
   const refused = await keyfall(['set', 'USE_VAULT'], { cwd, input: 'true' });
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('Keyfall itself') });
 });

@@ -15,6 +15,8 @@ export interface SetOptions extends SettingsOptions {
   readonly allowEmpty?: boolean;
   /** The options that there are, as they are typed: one of them may have been mistyped. */
   readonly flags: readonly string[];
+  /** How many of the last arguments are no options, whatever they look like: they stood after `--`. */
+  readonly named: number;
 }
 
 /**
@@ -32,7 +34,9 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
   );
   if (suggestion !== undefined)
     throw new SecretError('ERR_SECRET_CONFIG', 'set has no such option', { hint: suggestion });
-  if (rest.length > 0 || name.includes('='))
+  // an option that does not exist, with a value of its own perhaps: `-pHunter2`
+  const isOption = name.startsWith('-') && options.named < args.length;
+  if (rest.length > 0 || name.includes('=') || isOption)
     throw new SecretError(
       'ERR_SECRET_CONFIG',
       'set takes a name and no value: arguments are kept in the shell history and shown by ps',

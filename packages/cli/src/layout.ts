@@ -3,6 +3,7 @@
  * shows them.
  */
 import { isatty } from 'node:tty';
+import { columnsOf } from './terminal.ts';
 
 /**
  * The colours in use, by what they mean: what begins each and what ends it (ECMA-48). Node's own
@@ -39,7 +40,7 @@ export interface Cell {
 
 /** How a table is laid out. */
 export interface TableOptions {
-  /** Columns of the terminal. Default: those of stdout if it is one, else no limit. */
+  /** Columns of the terminal; 0 if it tells none. Default: those of stdout if it is one, else no limit. */
   readonly width?: number | undefined;
   /** Text before each line. */
   readonly indent?: string;
@@ -47,7 +48,7 @@ export interface TableOptions {
 
 /** The columns of the terminal that stdout is, if it is one. */
 function terminalWidth(): number | undefined {
-  return isatty(1) ? process.stdout.columns : undefined;
+  return isatty(1) ? columnsOf(process.stdout) : undefined;
 }
 
 /**
@@ -56,8 +57,9 @@ function terminalWidth(): number | undefined {
  */
 export function formatTable(
   rows: readonly (readonly (Cell | string)[])[],
-  { width = terminalWidth(), indent = '' }: TableOptions = {},
+  { width: given = terminalWidth(), indent = '' }: TableOptions = {},
 ): string {
+  const width = given === undefined ? undefined : columnsOf({ columns: given });
   const cells = rows.map((row) =>
     row.map((cell) => (typeof cell === 'string' ? { text: cell } : cell)),
   );

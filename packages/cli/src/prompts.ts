@@ -1,9 +1,15 @@
 /**
- * The questions of clack, with one manner of ours: Ctrl-D takes one back, as Ctrl-C and Esc do. Left to
- * itself it ends the input, and with it the process, with the question unanswered.
+ * The questions of clack, with two manners of ours: Ctrl-D takes one back, as Ctrl-C and Esc do (left to
+ * itself it ends the input, and with it the process, with the question unanswered), and a terminal whose
+ * size is not known is one of 80 columns.
  */
 import { updateSettings } from '@clack/prompts';
+import { columnsOf } from './terminal.ts';
 
 export { confirm, isCancel, multiselect, password, select, text } from '@clack/prompts';
+
+// clack puts each character on a line of its own where a terminal tells that it has no columns
+for (const stream of [process.stdout, process.stderr])
+  if (stream.columns === 0) stream.columns = columnsOf(stream);
 
 updateSettings({ aliases: { '\u0004': 'cancel' } });

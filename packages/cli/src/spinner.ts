@@ -2,8 +2,7 @@
  * What moves on a terminal while somebody waits. Only ever on stderr; it takes no key, and a Ctrl-C
  * ends the process as if it were not there.
  */
-import { writeSync } from 'node:fs';
-import { canRedraw, onBeforeLine } from './terminal.ts';
+import { canRedraw, draw, onBeforeLine } from './terminal.ts';
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
@@ -14,10 +13,10 @@ const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 export function startSpinner(text: string): (() => void) | undefined {
   if (!canRedraw()) return undefined;
   let frame = 0;
-  const draw = (): void => write(`\r\u001b[K${frames[frame++ % frames.length]} ${text}`);
-  const clear = (): void => write('\r\u001b[K');
-  draw();
-  const timer = setInterval(draw, 80);
+  const turn = (): void => draw(`\r\u001b[K${frames[frame++ % frames.length]} ${text}`);
+  const clear = (): void => draw('\r\u001b[K');
+  turn();
+  const timer = setInterval(turn, 80);
   timer.unref();
   // a notice in between gets a line of its own
   onBeforeLine(clear);
@@ -26,12 +25,4 @@ export function startSpinner(text: string): (() => void) | undefined {
     onBeforeLine(undefined);
     clear();
   };
-}
-
-function write(text: string): void {
-  try {
-    writeSync(2, text);
-  } catch {
-    // a terminal that is gone or full needs no wheel
-  }
 }

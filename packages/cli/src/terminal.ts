@@ -49,6 +49,20 @@ export function canRedraw(): boolean {
   return isTerminal(2) && process.env['TERM'] !== 'dumb';
 }
 
+/** The columns of a terminal: 80 where it tells none, as one does that nobody gave a size (0). */
+export function columnsOf({ columns }: { readonly columns?: number }): number {
+  return columns || 80;
+}
+
+/** Text on stderr as it is, past the stream: what moves on a terminal. */
+export function draw(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // a terminal that is gone or full needs no picture
+  }
+}
+
 /** How long somebody waits without seeing that anything goes on, in milliseconds. */
 const patience = 500;
 

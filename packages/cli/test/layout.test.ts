@@ -19,6 +19,12 @@ test('the last column is broken between words where the terminal ends', () => {
   );
 });
 
+test('a terminal that tells no size has 80 columns', () => {
+  const rows = [['name', 'word '.repeat(16).trim()]];
+  expect(formatTable(rows, { width: 0 })).toBe(formatTable(rows, { width: 80 }));
+  expect(formatTable(rows, { width: 0 }).split('\n')).toHaveLength(3);
+});
+
 test('a word that is too long stays whole: a command can be copied', () => {
   const long = 'x'.repeat(50);
   expect(formatTable([['n', `see ${long} end`]], { width: 30 })).toBe(

@@ -6,7 +6,7 @@
 import { updateSettings } from '@clack/prompts';
 import { columnsOf } from './terminal.ts';
 
-export { confirm, isCancel, multiselect, password, select, text } from '@clack/prompts';
+export { confirm, isCancel, multiselect, select, text } from '@clack/prompts';
 
 // clack puts each character on a line of its own where a terminal tells that it has no columns
 for (const stream of [process.stdout, process.stderr])

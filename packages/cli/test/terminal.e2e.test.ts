@@ -1,7 +1,7 @@
 /**
  * With a real terminal: what is asked, what is not shown, and who gets a Ctrl-C.
  */
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -49,10 +49,127 @@ test.each([
   const cwd = await folderWith();
   const result = await onTerminal(['set', 'TOKEN'], [['Value of TOKEN', keys]], { cwd });
   expect(result.code).toBe(130);
-  const cursorShown = '\u001b[?25h';
-  expect(result.stdout.endsWith(`${cursorShown}keyfall: nothing was stored.\r\n`)).toBe(true);
+  const plainPastes = '\u001b[?2004l';
+  expect(result.stdout.endsWith(`${plainPastes}\r\nkeyfall: nothing was stored.\r\n`)).toBe(true);
   expect(result.output).not.toContain('canary-78');
   expect(await readdir(cwd)).toEqual([]);
+});
+
+/** As long as a key of 2048 bits. */
+const pem = `-----BEGIN KEY-----\n${`canary+${'A'.repeat(57)}\n`.repeat(40)}-----END KEY-----\n`;
+const pasted = (text: string) => `\u001b[200~${text.replaceAll('\n', '\r')}\u001b[201~`;
+
+describe('what is pasted is stored as a whole or not at all', () => {
+  test.each([
+    ['a tab in a line', ['a\tb\r'], 'a\tb'],
+    ['a line with its end', ['one line\r\n'], 'one line'],
+    ['a line that is corrected', ['abx\u007fc 🔑\u007f\u0017\u0015ключ\r'], 'ключ'],
+    ['a key in several lines', [pasted(pem), '\r'], pem.trimEnd()],
+    ['and in parts', [...parts(pasted(`\t${pem}\n`), 512), '\r'], `\t${pem}`],
+    ['between what is typed', ['a', '\u001b[200~b\r\nc\u001b[201~', 'd', '\r'], 'ab\ncd'],
+  ])('%s', async (_, typed, value) => {
+    const cwd = await folderWith();
+    const path = `pasted-${typed.length}-${value.length}`;
+    const [first = '', ...rest] = typed;
+    const result = await onTerminal(
+      ['set', 'KEY'],
+      [['Value of KEY', first], ...rest.map((part) => ['', part] as const)],
+      { cwd, env: { ...env, VAULT_SECRET_PATH: path } },
+    );
+    expect(result).toMatchObject({ code: 0, output: expect.stringContaining('stored KEY in') });
+    expect(result.output).not.toContain('canary');
+    const { body } = await server.request('GET', `${mount}/data/${path}`);
+    expect(body.data).toMatchObject({ data: { KEY: value } });
+  });
+
+  test.each([
+    ['a key whose line ends are those of Enter', parts(pem.replaceAll('\n', '\r'), 512)],
+    ['at once', ['echo canary-1\recho canary-2\r']],
+    ['with line feeds', ['echo canary-1\necho canary-2\n']],
+    ['with both', ['echo canary-1\r\necho canary-2\r\n']],
+    ['the second with those marks', ['echo canary-1\r', pasted('echo canary-2\n')]],
+    ['with a Ctrl-C in it', ['echo canary-1\u0003\recho canary-2\r']],
+    ['with a control character in it', ['echo canary-1\u0001\recho canary-2\r']],
+  ])(
+    'several lines without its marks, and the shell gets none: %s',
+    async (_, [first = '', ...rest]) => {
+      const cwd = await folderWith();
+      const result = await typing(
+        ['sh', '-i'],
+        [
+          ['', `PS1='> '; ${keyfallHere} set KEY; echo code $?\n`],
+          ['Value of KEY', first],
+          ...rest.map((part) => ['', part] as const),
+          ['code ', ''],
+          ['> ', 'exit 5\n'],
+        ],
+        { cwd },
+      );
+      expect(result.output).toMatch(/code (2|130)\r\n> exit 5\r\n/);
+      expect(result.output).toContain('nothing was stored');
+      expect(result.output).not.toContain('canary');
+      expect(result.code).toBe(5);
+      expect(await readdir(cwd)).toEqual([]);
+    },
+  );
+});
+
+test('a key that is no text does nothing', async () => {
+  const cwd = await folderWith();
+  const result = await onTerminal(
+    ['set', 'KEY'],
+    [
+      ['Value of KEY', 'a'],
+      ['*', '\u001b[D'],
+      ['*', '\u001bOA\u001b[3~\u0001'],
+      ['*', '\u001b['],
+      ['*', 'b\r'],
+    ],
+    { cwd },
+  );
+  expect(result.code).toBe(0);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('KEY=a\n');
+});
+
+test('a shell stops the question with Ctrl-Z, and goes on with fg', async () => {
+  const cwd = await folderWith();
+  const result = await typing(
+    ['sh', '-i', '-m'],
+    [
+      ['', `PS1='> '; ${keyfallHere} set KEY; echo code $?\n`],
+      ['Value of KEY', 'canary-'],
+      ['*******', '\x1a'],
+      ['Stopped', 'fg\n'],
+      ['Value of KEY', '1\r'],
+      ['stored KEY', ''],
+      ['> ', 'exit 5\n'],
+    ],
+    { cwd },
+  );
+  expect(result.code).toBe(5);
+  expect(result.output).not.toContain('canary');
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('KEY=canary-1\n');
+});
+
+test('a terminal that tells no size has questions, masks and tables as one of 80 columns', async () => {
+  const cwd = await folderWith();
+  const shop = { ...env, VAULT_SECRET_PATH: 'sizeless' };
+  const set = await onTerminal(['set', 'TOKEN'], [['Value of TOKEN', 'canary\r']], {
+    cwd,
+    env: shop,
+    columns: 0,
+  });
+  expect(set.output).toContain('\r\u001b[K******\u001b');
+  await writeFile(join(cwd, '.env'), 'A=1\n');
+  const migrate = await onTerminal(['migrate'], [['Write 1 name to', '\r']], {
+    cwd,
+    env: shop,
+    columns: 0,
+  });
+  expect(migrate).toMatchObject({
+    code: 130,
+    output: expect.stringContaining('nothing was changed'),
+  });
 });
 
 test('migrate asks, and changes nothing on a no', async () => {
@@ -299,3 +416,10 @@ test('with --redact it has stdin still, and what it prints is masked', async () 
   expect(result.output).toContain('<typed>');
   expect(result.output).not.toContain('canary');
 });
+
+/** A text in parts of this length, as a terminal hands over a long paste. */
+function parts(text: string, length: number): string[] {
+  return Array.from({ length: Math.ceil(text.length / length) }, (_, at) =>
+    text.slice(at * length, (at + 1) * length),
+  );
+}

@@ -63,13 +63,10 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
 }
 
 async function askForValue(name: string): Promise<string> {
-  const { isCancel, password } = await import('../prompts.ts');
-  const value = await password({
-    message: `Value of ${printable(name)} (one line; what has more comes through a pipe)`,
-    output: process.stderr,
-  });
-  if (isCancel(value)) throw new SecretError('ERR_SECRET_ABORTED', 'nothing was stored');
-  return value ?? '';
+  const { askHidden } = await import('../hidden-input.ts');
+  const value = await askHidden(`Value of ${printable(name)} (type one line, or paste it whole)`);
+  if (value === undefined) throw new SecretError('ERR_SECRET_ABORTED', 'nothing was stored');
+  return value;
 }
 
 async function readStdin(): Promise<string> {

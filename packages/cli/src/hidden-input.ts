@@ -1,0 +1,193 @@
+/**
+ * A value that is typed or pasted on the terminal and not shown. Read by ourselves, and not by the
+ * prompts of clack, which take a line of Node's readline: a tab is lost there, and of a paste of
+ * several lines the first or the last is stored, and the rest goes to the shell.
+ */
+import { SecretError } from '@keyfall/core';
+import { canRedraw, columnsOf, draw } from './terminal.ts';
+
+/**
+ * Asks for a value: one line that is typed, or a paste, of several lines perhaps, and Enter. A paste is
+ * known by the marks that a terminal puts around it (bracketed paste, xterm's mode 2004).
+ *
+ * @returns `undefined` if it was taken back: Ctrl-C, Ctrl-D, Esc, or a terminal that went away
+ * @throws `ERR_SECRET_CONFIG` for input that cannot be taken as a whole: several lines without those
+ *   marks, control characters, what is no text. It is read to its end first, so that no shell gets it
+ */
+export async function askHidden(question: string): Promise<string | undefined> {
+  const { stdin } = process;
+  const input = new HiddenInput();
+  const isDrawn = canRedraw();
+  const enter = (): void => {
+    // first, or what is pasted at once is shown
+    stdin.setRawMode(true);
+    draw(`${isDrawn ? pasteModeOn : ''}${question}:\n`);
+    show();
+  };
+  const leave = (): void => {
+    draw(`${isDrawn ? pasteModeOff : ''}\n`);
+    stdin.setRawMode(false);
+  };
+  const show = (): void => {
+    if (isDrawn) draw(`\r\u001b[K${input.shownIn(columnsOf(process.stderr) - 1)}`);
+  };
+  enter();
+  let stopListening = (): void => {};
+  try {
+    return await new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const finish = (): void => {
+        if (input.problem !== undefined) reject(input.problem);
+        else resolve(input.outcome === 'entered' ? input.value : undefined);
+      };
+      const take = (chunk: Buffer): void => {
+        clearTimeout(timer);
+        const before = input.outcome;
+        input.take(chunk);
+        if (before === undefined) show();
+        if (input.outcome === 'taken back' && input.isKey) finish();
+        // what is there on the heels of Enter is more of one paste
+        else if (input.outcome !== undefined) timer = setTimeout(finish, quiet);
+        else if (input.mayBeEscape) timer = setTimeout(finish, escapeTime);
+        else if (input.isToStop) suspended(leave, enter);
+      };
+      stdin.on('data', take).once('end', finish).once('error', finish);
+      stopListening = () => {
+        clearTimeout(timer);
+        stdin.off('data', take).off('end', finish).off('error', finish).pause();
+      };
+    });
+  } finally {
+    stopListening();
+    leave();
+  }
+}
+
+/** For how long nothing may come after Enter, in milliseconds: longer than between two parts of a paste. */
+const quiet = 200;
+/** How long the rest of a key's sequence may take, in milliseconds. */
+const escapeTime = 50;
+
+const pasteModeOn = '\u001b[?2004h';
+const pasteModeOff = '\u001b[?2004l';
+const pasteStart = '\u001b[200~';
+const pasteEnd = '\u001b[201~';
+
+/** A key that is no character, as a terminal sends it (ECMA-48: CSI, SS3; or Esc with a character). */
+const key = String.raw`\u001b(?:\[[0-?]*[ -/]*(?:[@-~]|(?=[^ -~]))|O(?:[ -~]|(?=[^ -~]))|(?![[O])[^\0-\u001f]|(?=[\0-\u001f]))`;
+const leadingKey = new RegExp(`^${key}`, 'u');
+const keysAlone = new RegExp(String.raw`^(?:${key}|[\0-\u001f\u007f])+$`, 'u');
+
+/** What came from the terminal, understood as far as it is there. */
+class HiddenInput {
+  value = '';
+  outcome: 'entered' | 'taken back' | undefined;
+  problem: SecretError | undefined;
+  /** Whether Ctrl-Z was pressed last. */
+  isToStop = false;
+  /** Whether what came last is keys and no text. */
+  isKey = false;
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  /** What is not understood before more is there. */
+  #pending = '';
+  /** What came of a paste that goes on. */
+  #pasted: string | undefined;
+  #hasPaste = false;
+
+  /** Whether an Esc is there that may be a key of its own. */
+  get mayBeEscape(): boolean {
+    return this.#pasted === undefined && this.#pending === '\u001b';
+  }
+
+  take(chunk: Uint8Array): void {
+    this.isToStop = false;
+    this.isKey = false;
+    let text: string;
+    try {
+      text = this.#decoder.decode(chunk, { stream: true });
+    } catch {
+      this.#refuse('what was typed is not UTF-8 text');
+      return;
+    }
+    this.#pending += text;
+    this.isKey = keysAlone.test(this.#pending);
+    while (this.#pending !== '' && this.outcome !== 'taken back')
+      if (!(this.#pasted === undefined ? this.#takeKey() : this.#takePaste())) return;
+  }
+
+  /** A line for the terminal, of at most `width` columns. */
+  shownIn(width: number): string {
+    const lines = this.value.split('\n').length;
+    return lines > 1 ? `(${lines} lines)` : '*'.repeat(Math.min([...this.value].length, width));
+  }
+
+  /** Takes a paste up to its end; whether that is there. */
+  #takePaste(): boolean {
+    const before = this.#pasted ?? '';
+    const all = before + this.#pending;
+    this.#pending = '';
+    this.#pasted = all;
+    const end = all.indexOf(pasteEnd, Math.max(0, before.length - pasteEnd.length));
+    if (end < 0) return false;
+    this.#pending = all.slice(end + pasteEnd.length);
+    this.#pasted = undefined;
+    this.#hasPaste = true;
+    // a terminal sends each line end as the key Enter does
+    this.#add(all.slice(0, end).replace(/\r\n?/g, '\n'));
+    return true;
+  }
+
+  /** Takes one key or character; whether it is there as a whole. */
+  #takeKey(): boolean {
+    const text = this.#pending;
+    const isSequence = text.startsWith('\u001b');
+    const taken = isSequence
+      ? leadingKey.exec(text)?.[0]
+      : String.fromCodePoint(text.codePointAt(0) ?? 0);
+    if (taken === undefined) return false;
+    this.#pending = text.slice(taken.length);
+    if (taken === pasteStart) this.#pasted = '';
+    else if (taken === '\r' || taken === '\n') this.#enter();
+    else if ('\u0003\u0004\u001b'.includes(taken)) this.outcome = 'taken back';
+    else if (taken === '\u007f' || taken === '\b') this.value = this.value.replace(/.$/su, '');
+    else if (taken === '\u0015') this.value = '';
+    else if (taken === '\u0017') this.value = this.value.replace(/\S*\s*$/, '');
+    else if (!isSequence && (taken >= ' ' || taken === '\t')) this.#add(taken);
+    // a key that does nothing here; in the midst of text it would be missing there
+    else if (this.isKey) this.isToStop = taken === '\u001a';
+    else this.#refuse('control characters cannot be typed here');
+    return true;
+  }
+
+  #add(text: string): void {
+    if (this.outcome === undefined) this.value += text;
+    else if (text !== '') this.#refuse('several lines came at once');
+  }
+
+  #enter(): void {
+    if (this.outcome === undefined && this.#hasPaste) this.value = this.value.replace(/\n$/, '');
+    this.outcome = 'entered';
+  }
+
+  #refuse(why: string): void {
+    this.outcome = 'entered';
+    this.value = '';
+    this.problem ??= new SecretError('ERR_SECRET_CONFIG', `${why}, and nothing was stored`, {
+      hint: 'Store it from a file: keyfall set NAME < FILE.',
+    });
+  }
+}
+
+/** Stops the process as Ctrl-Z does where the terminal sends the signal itself; goes on with `fg`. */
+function suspended(leave: () => void, enter: () => void): void {
+  const goOn = (): void => {
+    process.off('SIGCONT', goOn);
+    clearTimeout(timer);
+    enter();
+  };
+  leave();
+  process.once('SIGCONT', goOn);
+  // where no shell could tell it to go on, the signal does nothing, and what is typed must stay hidden
+  const timer = setTimeout(goOn, 100);
+  process.kill(process.pid, 'SIGTSTP');
+}

@@ -5,8 +5,10 @@
  * next line for its value, `#` cuts what is not quoted, and no quote can be escaped. So an edit is a
  * search: each way of writing the value, at each place it may stand, is tried until dotenv itself
  * reads the result as meant, with every other name as before. An edit that no try achieves is refused.
+ * Of the ways that dotenv reads as meant, that one is taken which most other readers do.
  */
 import { SecretError } from '@keyfall/core';
+import { isPlain, readability } from './other-readers.ts';
 import { loadParse, type Parse, type Values } from './parse-dotenv.ts';
 import { type DotenvPair, scanDotenv } from './scan-dotenv.ts';
 
@@ -89,7 +91,10 @@ function withValue(text: string, name: string, value: string, parse: Parse): str
   );
 }
 
-/** The ways to write a value, the best first: as it was quoted before, bare if that is plain. */
+/**
+ * The ways to write a value, the best first: as other readers than npm dotenv read it too, then as it was
+ * quoted before, then bare if that is plain.
+ */
 function formsOf(value: string, used: string, eol: string): string[] {
   const quoted = quotes.map((quote) => quote + value.replaceAll('\n', eol) + quote);
   const oneLine = value.replaceAll('\n', '\\n').replaceAll('\r', '\\r');
@@ -99,8 +104,10 @@ function formsOf(value: string, used: string, eol: string): string[] {
   // dotenv resolves escapes after a double quote that is never closed, too.
   all.push(oneLine);
   const kept = quotes.includes(used) ? all.filter((form) => form.startsWith(used)) : [];
-  const bare = /^[\w@%+:,./=-]*$/.test(value) ? [value] : [];
-  return [...new Set([...kept, ...bare, ...all])];
+  const bare = isPlain(value) ? [value] : [];
+  return [...new Set([...kept, ...bare, ...all])].sort(
+    (a, b) => readability(b, value) - readability(a, value),
+  );
 }
 
 function* replacements(text: string, pair: DotenvPair, forms: readonly string[], eol: string) {

@@ -1,8 +1,13 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
 import { isSecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import dotenv from 'dotenv';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { editDotenv, inspectDotenv } from '../src/index.ts';
 import { scanDotenv } from '../src/scan-dotenv.ts';
 
@@ -60,6 +65,69 @@ describe('editDotenv', () => {
       expect(await edit(text, changes)).toBe(expected);
     },
   );
+});
+
+describe('of what npm dotenv reads alike, that is written which others read too', () => {
+  test.each([
+    ['an apostrophe', "don't", `"don't"`],
+    ['an apostrophe, where single quotes stood', "don't", `"don't"`, "'old'"],
+    ['double quotes', 'say "hi"', `'say "hi"'`],
+    ['double quotes, where such stood', 'say "hi"', `'say "hi"'`, '"old"'],
+    ['what a shell would expand', '$HOME `id`', `'$HOME \`id\`'`, '"old"'],
+    ['what a shell would expand, with an apostrophe', "it's $5", `"it's $5"`],
+    ['backslashes', 'C:\\temp\\', `'C:\\temp\\'`],
+    ['escapes of Python', 'C:\\temp', `'C:\\temp'`, '"old"'],
+    ['both quotes', `don't "x"`, `\`don't "x"\``],
+    ['several lines', 'a\nb', '"a\\nb"'],
+    ['several lines, where single quotes stood', 'a\nb', "'a\nb'", "'old'"],
+    ['several lines with double quotes', '{"a":\n1}', `'{"a":\n1}'`],
+    ['a value that any quote does for', 'a b', '"a b"', '"old"'],
+  ])('%s', async (_, value, form, before?: string) => {
+    const text = before === undefined ? '' : `N=${before}\n`;
+    expect(await edit(text, { N: value })).toBe(`N=${form}\n`);
+  });
+
+  const value = fc
+    .array(fc.constantFrom("'", '"', '`', '\\', '\\n', '#', ' ', '\n', '\r', 'x', '$'), {
+      maxLength: 6,
+    })
+    .map((pieces) => pieces.join(''));
+
+  test('Node reads every value that a file can hold for both', async () => {
+    await fc.assert(
+      fc.asyncProperty(value, fc.constantFrom('\n', '\r\n'), async (value, eol) => {
+        const edited = await edit(`A=1${eol}`, { N: value }).catch(() => '');
+        const forms = ["'", '"', '`'].map((quote) => `N=${quote}${value}${quote}\n`);
+        forms.push(`N="${value.replaceAll('\n', '\\n')}"\n`);
+        if (forms.some((form) => read(form)['N'] === value && parseEnv(form)['N'] === value))
+          expect(parseEnv(edited)['N']).toBe(value);
+      }),
+      { numRuns },
+    );
+  });
+
+  test('what a shell reads right in single quotes, it reads right', async () => {
+    const plain = value.filter((text) => !/['\n\r]/.test(text));
+    const held = fc.sample(plain, { numRuns: 200 });
+    const lines = await Promise.all(held.map((text) => edit('', { N: text }).catch(() => 'N=\n')));
+    const script = lines.map((line) => `${line}printf '%s\\0' "$N"\n`).join('');
+    const shown = execFileSync('sh', ['-c', script]).toString().split('\0').slice(0, -1);
+    const isHeld = (_: string, at: number) => lines[at] !== 'N=\n';
+    expect(shown.filter(isHeld)).toEqual(held.filter(isHeld));
+  });
+
+  test('node --env-file reads them', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'keyfall-readers-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const held = { A: "don't", B: 'say "hi"', C: 'a\nb', D: '$HOME', E: 'C:\\temp\\', F: '' };
+    await writeFile(join(folder, '.env'), await edit('# shop\n', held));
+    const script = 'console.log(JSON.stringify(process.env))';
+    const shown = execFileSync(process.execPath, ['--env-file=.env', '-e', script], {
+      cwd: folder,
+      env: {},
+    });
+    expect(JSON.parse(shown.toString())).toMatchObject(held);
+  });
 });
 
 describe('what is refused', () => {

@@ -381,9 +381,13 @@ describe('with the server gone', () => {
 
   test('a set or delete goes nowhere else', async () => {
     const cwd = await folderWith(dotenv);
-    for (const command of ['set', 'delete']) {
+    for (const [command, done] of [
+      ['set', 'written'],
+      ['delete', 'deleted'],
+    ] as const) {
       const result = await keyfall([command, 'TOKEN'], { cwd, env, input: canary });
       expect(result.code).toBe(3);
+      expect(result.stderr).toContain(`TOKEN could not be ${done}: vault`);
       expectNoLeak(result);
     }
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);

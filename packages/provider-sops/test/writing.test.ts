@@ -198,38 +198,41 @@ test('a comment that a removed name leaves behind says nothing of a new one', as
   });
 });
 
-test.each(['yaml', 'json', 'env', 'ini'])('who replaces a file is told what it is: %s', async (format) => {
-  const path = join(folder, `found.${format}`);
-  const found: FoundFile[] = [];
-  const save = (name: string, asSnapshot: boolean) =>
-    encryptSopsFile(path, new Map([[name, 'canary']]), {
+test.each(['yaml', 'json', 'env', 'ini'])(
+  'who replaces a file is told what it is: %s',
+  async (format) => {
+    const path = join(folder, `found.${format}`);
+    const found: FoundFile[] = [];
+    const save = (name: string, asSnapshot: boolean) =>
+      encryptSopsFile(path, new Map([[name, 'canary']]), {
+        ageRecipients: [recipientOf('one.txt')],
+        asSnapshot,
+        replacing: (there) => found.push(there),
+      });
+    await save('A', true);
+    await save('B', false);
+    await save('C', true);
+    await sopsProvider({ path, ...keys }).write?.({ entries: new Map([['D', 'x']]) }, context());
+    await save('E', true);
+    await writeFile(path, 'plain text');
+    await save('F', true);
+    expect(found).toEqual([
+      { kind: 'snapshot', names: ['A'] },
+      { kind: 'sops', names: ['B'] },
+      { kind: 'sops', names: ['C', 'D'] },
+      { kind: 'other', names: [] },
+    ]);
+    const before = await readFile(path);
+    const refused = encryptSopsFile(path, new Map([['G', '1']]), {
       ageRecipients: [recipientOf('one.txt')],
-      asSnapshot,
-      replacing: (there) => found.push(there),
+      replacing: () => {
+        throw new Error('stays');
+      },
     });
-  await save('A', true);
-  await save('B', false);
-  await save('C', true);
-  await sopsProvider({ path, ...keys }).write?.({ entries: new Map([['D', 'x']]) }, context());
-  await save('E', true);
-  await writeFile(path, 'plain text');
-  await save('F', true);
-  expect(found).toEqual([
-    { kind: 'snapshot', names: ['A'] },
-    { kind: 'sops', names: ['B'] },
-    { kind: 'sops', names: ['C', 'D'] },
-    { kind: 'other', names: [] },
-  ]);
-  const before = await readFile(path);
-  const refused = encryptSopsFile(path, new Map([['G', '1']]), {
-    ageRecipients: [recipientOf('one.txt')],
-    replacing: () => {
-      throw new Error('stays');
-    },
-  });
-  await expect(refused).rejects.toThrow('stays');
-  expect(await readFile(path)).toEqual(before);
-});
+    await expect(refused).rejects.toThrow('stays');
+    expect(await readFile(path)).toEqual(before);
+  },
+);
 
 test('a comment about what comes next stays with it', async () => {
   const path = join(folder, 'next.yaml');

@@ -1,7 +1,7 @@
 /**
  * What the definitions of commands have in common.
  */
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { namesIn } from './plain-run.ts';
 
 /** Options that stand before or after every command. */
@@ -38,12 +38,14 @@ export function only(description: string): Option {
   return nameList('--only <names>', description);
 }
 
-/** An option of names: separated by commas, given once or several times. */
+/** An option of names: separated by commas, given once or several times; not one name is refused. */
 export function nameList(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((text: string, before: string[] = []) => [
-    ...before,
-    ...namesIn(text),
-  ]);
+  return new Option(flags, description).argParser((text: string, before: string[] = []) => {
+    const names = namesIn(text);
+    // of a shell's variable that is not set: to take it for no option would be to take every name
+    if (names.length === 0) throw new InvalidArgumentError('It names nothing.');
+    return [...before, ...names];
+  });
 }
 
 /** Examples below a help text. */

@@ -54,11 +54,13 @@ export function plainRun(argv: readonly string[]): PlainRun | undefined {
     // which of the two counts, their order tells
     if (noConfig && given.config !== undefined) return undefined;
     const named = Object.entries(given).map(([name, value]) => [inCamelCase(name), value]);
+    const names = only?.map(namesIn);
+    if (names?.some((list) => list.length === 0)) return undefined;
     return {
       options: {
         ...Object.fromEntries(named),
         ...(noConfig && { config: false }),
-        ...(only && { only: only.flatMap(namesIn) }),
+        ...(names && { only: names.flat() }),
       },
       command,
     };
@@ -67,9 +69,12 @@ export function plainRun(argv: readonly string[]): PlainRun | undefined {
   }
 }
 
-/** The names in a list of them. */
+/** The names in a list of them, separated by commas. What is empty between two commas is none. */
 export function namesIn(list: string): readonly string[] {
-  return list.split(',').map((name) => name.trim());
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 }
 
 function inCamelCase(option: string): string {

@@ -6,6 +6,7 @@ import { realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { openChain } from '../cli-chain.ts';
+import { namesIn } from '../plain-run.ts';
 import { resolveSelection } from '../selection.ts';
 import { configFile, configuredParts, type SettingsOptions } from '../settings.ts';
 import {
@@ -55,7 +56,7 @@ interface FoundFile {
  *   would outlive the outage
  */
 export async function snapshotCommand(path: string, options: SnapshotOptions): Promise<number> {
-  const recipients = options.recipient ?? recipientsOf(process.env['SOPS_AGE_RECIPIENTS']);
+  const recipients = options.recipient ?? namesIn(process.env['SOPS_AGE_RECIPIENTS'] ?? '');
   if (recipients.length === 0)
     throw new SecretError('ERR_SECRET_CONFIG', 'nobody is named who can open the snapshot', {
       hint: 'Make a key with age-keygen -o key.txt, and name its public part: --recipient age1…',
@@ -161,11 +162,4 @@ async function resolved(
 
 async function realPathOf(path: string): Promise<string> {
   return realpath(path).catch(() => path);
-}
-
-function recipientsOf(text = ''): string[] {
-  return text
-    .split(',')
-    .map((key) => key.trim())
-    .filter((key) => key !== '');
 }

@@ -2,6 +2,7 @@
  * The questions of `init`, on the terminal.
  */
 import { SecretError } from '@keyfall/core';
+import { namesIn } from '../plain-run.ts';
 import * as prompts from '../prompts.ts';
 
 const output = process.stderr;
@@ -28,10 +29,7 @@ export async function askNames(question: string): Promise<readonly string[]> {
   const text = answered(
     await prompts.text({ message: `${question} (or nothing)`, defaultValue: '', output }),
   );
-  return text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
+  return namesIn(text);
 }
 
 /** A text, or what is proposed. */

@@ -2,6 +2,7 @@
  * Names that somebody may have meant, for one that nobody holds.
  */
 import { isSecretError, nearNames, SecretError, type Secrets } from '@keyfall/core';
+import { quoted } from './shown-command.ts';
 import { printable } from './terminal.ts';
 
 /** `Did you mean A or B?` for what is not among `held`; nothing where nothing is near. */
@@ -11,7 +12,10 @@ export function didYouMean(names: readonly string[], held: readonly string[]): s
   return near.size === 0 ? undefined : `Did you mean ${[...near].map(printable).join(' or ')}?`;
 }
 
-/** The error; where it says that nobody holds the names, with those that were perhaps meant. */
+/**
+ * The error; where it says that nobody holds the names, with those that were perhaps meant, and a command
+ * that a shell understands.
+ */
 export async function suggesting(
   secrets: Secrets,
   names: readonly string[],
@@ -20,10 +24,11 @@ export async function suggesting(
   if (!isSecretError(error, 'ERR_SECRET_NOT_FOUND')) return error;
   // what cannot be listed suggests nothing
   const suggestion = didYouMean(names, await secrets.list().catch(() => []));
-  if (suggestion === undefined) return error;
-  const { code, reason, hint, attempts, secretName } = error;
+  const { code, reason, attempts, secretName } = error;
+  const hint = typeable(error.hint, secretName);
+  if (suggestion === undefined && hint === error.hint) return error;
   return new SecretError(code, reason, {
-    hint: hint === undefined ? suggestion : `${suggestion} ${hint}`,
+    hint: [suggestion, hint].filter((text) => text !== undefined).join(' '),
     attempts,
     secretName,
   });
@@ -43,4 +48,10 @@ export async function withSuggestion<Result>(
   } catch (error) {
     throw await suggesting(secrets, [name], error);
   }
+}
+
+/** The hint with its command as it has to be typed: core, which is no shell's, leaves quotes out. */
+function typeable(hint: string | undefined, name = ''): string | undefined {
+  const word = `${name.startsWith('-') ? '-- ' : ''}${quoted(name)}`;
+  return hint?.replace(`keyfall set ${name}\``, () => `keyfall set ${word}\``);
 }

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { finished, folderWith, keyfall, start } from './keyfall.ts';
+import { bin } from './on-terminal.ts';
 
 const canary = 'canary-c0ffee';
 
@@ -14,6 +16,8 @@ describe('a command line that cannot be understood', () => {
     [['run', '--wach', '--', 'true'], 'Did you mean --watch?'],
     [['set', 'A', '--alow-empty'], 'set has no such option. Did you mean --allow-empty?'],
     [['set', 'A', '--qiet'], 'Did you mean --quiet?'],
+    [['run', '--only', ' , ', '--', 'true'], 'It names nothing'],
+    [['migrate', '--select', ''], 'It names nothing'],
     [['get'], "missing required argument 'name'"],
     [['get', 'A', 'B'], 'too many arguments'],
     [['get', ''], 'the name of a secret cannot be empty'],
@@ -197,6 +201,33 @@ test('an empty value is stored on demand alone: what fails in front of a pipe gi
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
   expect((await keyfall(['set', 'A', '--allow-empty'], { cwd, input: '' })).code).toBe(0);
   expect((await keyfall(['get', 'A'], { cwd })).stdout).toBe('\n');
+});
+
+test('a folder is no value', async () => {
+  const cwd = await folderWith('A=1\n');
+  const { PATH = '' } = process.env;
+  const command = ['-c', '"$@" < .', 'sh', process.execPath, bin, 'set', 'A', '--allow-empty'];
+  const result = await finished(spawn('sh', command, { cwd, env: { PATH, HOME: cwd } }));
+  expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('stdin is a folder') });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+});
+
+test('a command that is proposed can be typed', async () => {
+  const cwd = await folderWith('TOKEN=1\n');
+  for (const [name, word] of [
+    ['no such', "'no such'"],
+    ['$(id)', "'$(id)'"],
+    ['-n', '-- -n'],
+    ['NOPE', 'NOPE'],
+  ] as const)
+    for (const command of ['get', 'delete']) {
+      const { stderr } = await keyfall([command, '--', name], { cwd });
+      expect(stderr).toContain(`\`keyfall set ${word}\`.`);
+    }
+  const run = await keyfall(['run', '--only', "don't", '--', 'true'], { cwd });
+  expect(run.stderr).toContain("`keyfall set 'don'\\''t'`.");
+  const near = await keyfall(['get', 'TOKEN '], { cwd });
+  expect(near.stderr).toContain("Did you mean TOKEN? Store it with `keyfall set 'TOKEN '`.");
 });
 
 test('a full disk behind stdout is said, and is no defect of ours', async () => {

@@ -7,6 +7,7 @@ import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { withSuggestion } from '../near-names.ts';
 import { oneCall } from '../one-call.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
+import { quoted } from '../shown-command.ts';
 import { notice, printable, report, waitingFor } from '../terminal.ts';
 import { providerWithHistory } from './history.ts';
 
@@ -42,7 +43,7 @@ export async function rollbackCommand(name: string, options: RollbackOptions): P
         throw new SecretError(
           'ERR_SECRET_NOT_FOUND',
           `version ${printable(to)} of ${label} does not hold ${printable(name)}`,
-          { hint: `\`keyfall history ${printable(name)}\` shows which do.` },
+          { hint: `\`keyfall history ${quoted(printable(name))}\` shows which do.` },
         );
       const now = before.entries.get(name);
       if (now !== undefined && !isSecretError(now) && now.value === old.value) return undefined;

@@ -2,6 +2,7 @@
  * `keyfall set NAME`: the value comes from stdin or a hidden prompt. Never from an argument: those are
  * in the shell's history and, while the command runs, in every process list.
  */
+import { fstatSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { SecretError } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
@@ -70,6 +71,11 @@ async function askForValue(name: string): Promise<string> {
 }
 
 async function readStdin(): Promise<string> {
+  // Node reads nothing there, and says nothing
+  if (fstatSync(0).isDirectory())
+    throw new SecretError('ERR_SECRET_CONFIG', 'stdin is a folder, and nothing was stored', {
+      hint: 'Name a file in it: keyfall set NAME < FOLDER/FILE.',
+    });
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk);
   try {

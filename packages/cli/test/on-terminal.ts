@@ -17,7 +17,7 @@ import fcntl, json, os, pty, signal, struct, sys, termios
 command, steps = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 pid, terminal = pty.fork()
 if pid == 0:
-    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(sys.argv[3]), 0, 0))
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 24 if int(sys.argv[3]) else 0, int(sys.argv[3]), 0, 0))
     os.execvp(command[0], command)
 screen, seen = b'', 0
 while True:
@@ -46,7 +46,7 @@ export type Step = readonly [waitFor: string, type: string | { readonly signal: 
 export interface TerminalOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Columns of the terminal. */
+  /** Columns of the terminal; 0: it has no size. */
   readonly columns?: number;
 }
 

@@ -170,6 +170,19 @@ test('a terminal that tells no size has questions, masks and tables as one of 80
     code: 130,
     output: expect.stringContaining('nothing was changed'),
   });
+  const asked = ['Where are the secrets?', 'AWS Secrets Manager', '\u0003'] as const;
+  const init = await onTerminal(
+    ['init'],
+    [
+      [asked[0], ''],
+      [asked[1], asked[2]],
+    ],
+    {
+      cwd,
+      columns: 0,
+    },
+  );
+  expect(init).toMatchObject({ code: 130, output: expect.stringContaining('nothing was written') });
 });
 
 test('migrate asks, and changes nothing on a no', async () => {

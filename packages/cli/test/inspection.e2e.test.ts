@@ -501,17 +501,17 @@ export default defineConfig({
   });
 
   test.each([
-    [['--names', 'A,'], 'the name of a secret cannot be empty'],
+    [['--names', ''], 'It names nothing'],
     [['--names', 'A,VAULT_TOKEN'], 'VAULT_TOKEN sets Keyfall itself up'],
     [['--names', `A=${canary}`], 'A=… is no name'],
-    [['--profiles', ','], 'keyfall.config.json: profiles: must be an object without an empty name'],
+    [['--profiles', ','], 'It names nothing'],
     [['--profiles', 'a b'], 'the option profile (variable KEYFALL_PROFILE) is not a name'],
     [['--path', '../x'], 'the option path (variable VAULT_SECRET_PATH) is not a path'],
     [['--path', ''], 'no path was given'],
     [['--path', 'app/{stage}', '--profiles', 'dev'], '{stage}, which stands for nothing'],
     [['--path', 'app/{profile}'], 'no profile is named. Name them with --profiles'],
     [['--providers', 'dotenv', '--path', 'foo'], '--path is for vault'],
-    [['--providers', 'vault,'], "there is no provider ''"],
+    [['--providers', 'vault,volt,'], 'there is no provider volt'],
     [['--providers', 'sops,aws,aws-secrets-manager'], 'aws-secrets-manager is named twice'],
   ])('%j writes nothing that could not be used: %s', async (args, why) => {
     const cwd = await folderWith();

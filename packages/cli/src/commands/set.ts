@@ -71,8 +71,9 @@ async function askForValue(name: string): Promise<string> {
 }
 
 async function readStdin(): Promise<string> {
-  // Node reads nothing there, and says nothing
-  if (fstatSync(0).isDirectory())
+  // Node reads nothing there, and says nothing. As bigint: what Node keeps of the other kind misleads its
+  // realpath where it was of a pipe, and a package is then not found (lib/fs.js, realpathSync)
+  if (fstatSync(0, { bigint: true }).isDirectory())
     throw new SecretError('ERR_SECRET_CONFIG', 'stdin is a folder, and nothing was stored', {
       hint: 'Name a file in it: keyfall set NAME < FOLDER/FILE.',
     });

@@ -143,7 +143,8 @@ export function keepStderrClosed(): void {
 
 function isPipe(descriptor: number): boolean {
   try {
-    const kind = fstatSync(descriptor);
+    // with bigint: without, Node 20's `realpathSync` takes the next link that it meets for what this found
+    const kind = fstatSync(descriptor, { bigint: true });
     return kind.isFIFO() || kind.isSocket();
   } catch {
     return false; // it is closed

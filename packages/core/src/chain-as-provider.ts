@@ -12,7 +12,7 @@ import type { Source } from './source.ts';
  * @param target - where it writes, whose revision then is the chain's
  */
 export function wholeBatch(
-  { held, degraded, revisions }: WholeResolution,
+  { held, degraded, revisions, answering }: WholeResolution,
   target: Source | undefined,
 ): SecretBatch {
   const revision = target && revisions.get(target);
@@ -23,6 +23,13 @@ export function wholeBatch(
     complete: true,
     ...(revision !== undefined && { revision }),
     ...(degraded !== undefined && { degraded }),
+    // one that lacks what it needs not have is no reason for a notice, and then nothing is second-hand
+    ...(answering.length + held.size === 0 && {
+      missingDocument: {
+        description: 'has none of the places that it would look in',
+        optional: degraded === undefined,
+      },
+    }),
   };
 }
 

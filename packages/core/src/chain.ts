@@ -59,6 +59,8 @@ export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
 export interface WholeResolution {
   readonly held: ReadonlyMap<string, { readonly record: SecretRecord; readonly source: Source }>;
   readonly degraded: string | undefined;
+  /** The providers that answered, and have what they were asked in. */
+  readonly answering: readonly Source[];
   /** The revision that each provider's part shows. */
   readonly revisions: ReadonlyMap<Source, string>;
 }
@@ -198,7 +200,7 @@ export class Chain {
       );
       degraded ??= degradation(pass);
     }
-    return { held, degraded, revisions };
+    return { held, degraded, revisions, answering };
   }
 
   #found(

@@ -37,12 +37,15 @@ export class Circuit {
     return this.#failure;
   }
 
-  /** The store could not be asked: opens, and probes after a pause that doubles, half of it random. */
+  /**
+   * The store could not be asked: opens, and probes after a pause that doubles, half of it random. Reads that
+   * were under way when it opened fail as well, and tell nothing new.
+   */
   fail(error: SecretError): void {
+    this.#failure = error;
+    if (this.#cancel) return;
     const pause = Math.min(longestPause, firstPause * 2 ** this.#failures);
     this.#failures += 1;
-    this.#failure = error;
-    this.#cancel?.();
     this.#cancel = this.#clock.schedule(this.#probe, pause * (0.5 + Math.random() / 2), true);
   }
 

@@ -88,18 +88,16 @@ export function createSecrets(options: SecretsOptions): Secrets {
   };
   let watching: Watching | undefined;
   const watcher = async () => {
+    assertOpen(undefined);
     // its size is paid by those who use it
     const { Watching } = await import('./watching.ts');
     const interval = Math.max(ttl, 1_000);
-    watching ??= new Watching({ clock, interval, notifier, resolve, begin: beginWatching });
+    watching ??= new Watching({ clock, interval, notifier, resolve, sources });
     return watching;
   };
   async function* changes(name: string, signal?: AbortSignal): AsyncGenerator<SecretChange> {
     yield* (await watcher()).changes(name, signal);
   }
-  const beginWatching = (signal: AbortSignal) => {
-    for (const source of sources) source.watch(signal);
-  };
   const watch = (
     ...[subject, given]: [string, CallOptions?] | [() => void, AbortSignal]
   ): AsyncGenerator<SecretChange> | Promise<void> => {

@@ -91,6 +91,14 @@ export class Memory {
     return Math.max(this.#clock.monotonic() - at.monotonic, this.#clock.wall() - at.wall);
   }
 
+  /** Whether an answer to what was asked at `at` is older than one of those that are known. */
+  isLate(asked: readonly string[] | 'all', { entries }: SecretBatch, at: Instant): boolean {
+    const names = [...(asked === 'all' ? [] : asked), ...entries.keys()];
+    return [this.#whole, ...names.map((name) => this.#names.get(name))].some(
+      (seen) => seen && seen.at.monotonic > at.monotonic,
+    );
+  }
+
   /** Takes in an answer that was asked for at `at` and given for `asked`. */
   remember(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
     const { degraded, missingDocument, revision } = batch;
@@ -111,7 +119,7 @@ export class Memory {
         this.#names.set(name, { record: entry, at, degraded });
       }
     if (!batch.complete) {
-      // anybody may ask for any name: the oldest are let go
+      // anybody may ask for any name: those that were new first are let go
       for (const name of this.#names.keys())
         if (this.#names.size > mostNames) this.#names.delete(name);
         else break;
@@ -127,7 +135,7 @@ export class Memory {
    * Lets nothing be served before it is read anew. What was read stays as a last good value, the names
    * that were written aside.
    */
-  forget(written: Iterable<string>): void {
+  forget(written: readonly string[]): void {
     this.#era += 1;
     for (const name of written) {
       const seen = this.#names.get(name);

@@ -79,14 +79,10 @@ export class Notifier {
   }
 }
 
-/** Calls a user's listener, which must not decide whether a secret is found. */
-export function callListener(what: string, call: () => void): void {
-  try {
-    call();
-  } catch {
-    // its error's text may hold anything
-    warnProcess(`a listener of '${what}' threw`, 'listener');
-  }
+/** Calls a user's listener, async or not, which must not decide whether a secret is found. */
+export function callListener(what: string, call: () => unknown): void {
+  // its error's text may hold anything
+  (async () => call())().catch(() => warnProcess(`a listener of '${what}' threw`, 'listener'));
 }
 
 /** The events that must not pass unheard, as a sentence. */

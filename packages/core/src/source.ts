@@ -55,9 +55,6 @@ const mostFailing = 100;
 /** Milliseconds for which a name that failed keeps an outage going, asked for again or not. */
 const failingLimit = 60_000;
 
-/** Milliseconds between a read and a watch that begins for which the read is not repeated. */
-const unwatched = 1_000;
-
 /** Milliseconds that closing a provider may take. */
 const closeLimit = 5_000;
 
@@ -154,7 +151,7 @@ export class Source {
    * Makes the next answer the store's own: what was read before is only a last good value, that of the
    * names just written not even that, and what is being read does not count.
    */
-  forget(written: Iterable<string> = []): void {
+  forget(written: readonly string[] = []): void {
     this.#memory.forget(written);
     // it may have been allowed since
     this.#refreshNotBefore = 0;
@@ -228,19 +225,9 @@ export class Source {
     return written;
   }
 
-  /** Lets the provider watch its store, where it can, and reads it anew when it says so. */
-  watch(signal: AbortSignal): void {
-    const reread = () => void this.reread({ signal, limit: this.timeout });
-    const changed = () => {
-      this.forget();
-      reread();
-    };
-    (async () => this.provider.watch?.(changed, signal))().catch(() => {
-      if (!signal.aborted) this.warn('cannot watch its store: it is polled');
-    });
-    // what was read before may have changed before it was watched; a store that fails is probed anyway
-    const age = this.#last && !this.#failure ? this.#memory.age(this.#last.at) : 0;
-    if (this.provider.watch && age > unwatched) reread();
+  /** Milliseconds since it was read; 0 for one that was not, or fails, which is probed anyway. */
+  get age(): number {
+    return this.#last && !this.#failure ? this.#memory.age(this.#last.at) : 0;
   }
 
   /** Tells the user once per text. */
@@ -428,8 +415,10 @@ export class Source {
       }
     this.#last = { at, names };
     if (this.#bag === undefined && flight.asked !== 'all') this.#bag = batch.complete;
-    if (counts) this.#tellChanges(flight.asked, batch);
-    if (counts) this.#memory.remember(flight.asked, batch, at);
+    if (counts && !this.#memory.isLate(flight.asked, batch, at)) {
+      this.#tellChanges(flight.asked, batch);
+      this.#memory.remember(flight.asked, batch, at);
+    }
     const duration = this.#memory.age(at);
     notifier.emit({ type: 'refreshed', provider: name, names: batch.entries.size, duration });
     const told = new Set<string>();

@@ -9,6 +9,7 @@ import { callListener, type Notifier } from './notifier.ts';
 import { onAbort } from './on-abort.ts';
 import { closedError, type SecretError } from './secret-error.ts';
 import type { SecretChange } from './secrets.ts';
+import type { Source } from './source.ts';
 
 /** Hears what the chain answers for a name now, and how that differs from before. */
 type Observer = (resolution: Resolution, change: SecretChange | undefined) => void;
@@ -21,9 +22,14 @@ export interface WatchingOptions {
   readonly notifier: Notifier;
   /** Rejects if the chain is closed, the name is none, or the signal fires. */
   readonly resolve: (name: string, signal?: AbortSignal) => Promise<Resolution>;
-  /** Makes the providers watch their stores, until the signal fires. */
-  readonly begin: (signal: AbortSignal) => void;
+  readonly sources: readonly Source[];
 }
+
+/** Milliseconds between a read and a watch that begins for which the read is not repeated. */
+const unwatched = 1_000;
+
+/** Milliseconds between looks of which each makes a store be read that gives nothing to keep. */
+const pacing = 5_000;
 
 interface Watched {
   last: Resolution;
@@ -36,6 +42,9 @@ export class Watching {
   readonly #endings = new Set<() => void>();
   #active: AbortController | undefined;
   #cancel: (() => void) | undefined;
+  #cancelEnd: (() => void) | undefined;
+  /** While it is there, nothing is looked at. */
+  #cancelPacing: (() => void) | undefined;
   #looking = false;
   #again = false;
   #closed = false;
@@ -46,9 +55,9 @@ export class Watching {
 
   /** As `SecretProvider.watch`, for a chain that is a provider of another chain. */
   async tell(changed: () => void, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
+    if (this.#closed || signal.aborted) return;
     const stop = this.#options.notifier.on('changed', changed);
-    this.#options.begin(signal);
+    this.#watchSources(signal);
     await new Promise<void>((resolve) => {
       onAbort(signal, resolve);
     });
@@ -152,7 +161,7 @@ export class Watching {
   look(): void {
     if (this.#names.size === 0) return;
     this.#again = true;
-    if (!this.#looking) void this.#lookAround();
+    if (!this.#looking && !this.#cancelPacing) void this.#lookAround();
   }
 
   /** Ends every watch. */
@@ -196,19 +205,27 @@ export class Watching {
   #begin(): void {
     if (this.#active || this.#names.size === 0) return;
     this.#active = new AbortController();
-    this.#options.begin(this.#active.signal);
+    this.#watchSources(this.#active.signal);
     this.#schedule();
+  }
+
+  #watchSources(signal: AbortSignal): void {
+    for (const source of this.#options.sources) watchSource(source, signal);
   }
 
   #rest(): void {
     this.#active?.abort();
     this.#active = undefined;
     this.#cancel?.();
+    this.#cancelEnd?.();
+    this.#cancelPacing?.();
+    this.#cancelPacing = undefined;
   }
 
   #schedule(): void {
     const { clock, interval } = this.#options;
-    const pause = interval * (1 - Math.random() / 10);
+    // a little more than an answer is fresh for: it must be read anew, and not be found fresh
+    const pause = interval * (1 + Math.random() / 10);
     this.#cancel = clock.schedule(
       () => {
         this.look();
@@ -221,11 +238,41 @@ export class Watching {
 
   async #lookAround(): Promise<void> {
     this.#looking = true;
-    while (this.#again) {
+    // what is read for a name that was looked at last may change one that was looked at first
+    for (let round = 0; this.#again && round < 2; round += 1) {
       this.#again = false;
       await Promise.all([...this.#names].map(([name, watched]) => this.#lookAt(name, watched)));
     }
     this.#looking = false;
+    if (this.#names.size === 0) return;
+    this.#lookAtEnd();
+    // Each look made another read: of a store that refuses nothing is kept. It must not be asked without end.
+    if (this.#again)
+      this.#cancelPacing = this.#options.clock.schedule(
+        () => {
+          this.#cancelPacing = undefined;
+          this.look();
+        },
+        pacing,
+        true,
+      );
+  }
+
+  /** Looks again when the first of the watched values ends, if that is before the next look. */
+  #lookAtEnd(): void {
+    const { clock, interval } = this.#options;
+    const ends = [...this.#names.values()].flatMap(({ last }) => {
+      if (last.kind !== 'found') return [];
+      const { expiresAt, lease } = last.record;
+      return [
+        ...(expiresAt === undefined ? [] : [expiresAt - clock.wall()]),
+        ...(lease ? [lease.duration - last.age] : []),
+      ];
+    });
+    const first = Math.min(...ends.filter((end) => end > 0));
+    this.#cancelEnd?.();
+    this.#cancelEnd = undefined;
+    if (first < interval) this.#cancelEnd = clock.schedule(() => this.look(), first + 1, true);
   }
 
   async #lookAt(name: string, watched: Watched): Promise<void> {
@@ -236,6 +283,21 @@ export class Watching {
     if (now.kind !== 'failed') watched.last = now;
     for (const observer of [...watched.observers]) observer(now, change);
   }
+}
+
+/** Lets a provider watch its store, where it can, and reads it anew when it says so. */
+function watchSource(source: Source, signal: AbortSignal): void {
+  const { provider } = source;
+  const reread = () => void source.reread({ signal, limit: source.timeout });
+  const changed = () => {
+    source.forget();
+    reread();
+  };
+  (async () => provider.watch?.(changed, signal))().catch(() => {
+    if (!signal.aborted) source.warn('cannot watch its store: it is polled');
+  });
+  // what was read before may have changed before it was watched
+  if (provider.watch && source.age > unwatched) reread();
 }
 
 function changeOf(name: string, before: Resolution, now: Resolution): SecretChange | undefined {

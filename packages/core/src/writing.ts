@@ -91,7 +91,7 @@ async function make(
     throw failure(what, target, error as SecretError, [], 'written');
   } finally {
     // a write that failed may have reached the store all the same
-    target.forget(entries.keys());
+    target.forget([...entries.keys()]);
   }
 }
 
@@ -104,7 +104,7 @@ async function assertNotShadowed(
   for (const source of sources.slice(0, sources.indexOf(target))) {
     if (!chain.allows(source, name)) continue;
     const answer = await source.ask(name, { signal, limit: source.timeout });
-    if (answer.kind === 'failed') throw answer.error;
+    if (answer.kind === 'failed') throw failure(name, source, answer.error, [], 'written');
     if (answer.kind !== 'absent')
       throw new SecretError(
         'ERR_SECRET_CONFLICT',

@@ -1,5 +1,11 @@
 // What time does to a chain: caching, shared reads, time limits, the breaker, notices once an outage.
-import { createSecrets, SecretError, type Secrets, type SecretsEvent } from '@keyfall/core';
+import {
+  createSecrets,
+  SecretError,
+  type SecretProvider,
+  type Secrets,
+  type SecretsEvent,
+} from '@keyfall/core';
 import { describe, expect, test, vi } from 'vitest';
 import { manualClock } from '../../src/index.ts';
 import { outcome, scripted } from './scripted-provider.ts';
@@ -214,6 +220,70 @@ describe('cache', () => {
     expect(events.map(({ type }) => type)).toEqual(['denied']);
     await clock.advance(4 * minute);
     expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_DENIED');
+  });
+});
+
+describe('reads that overtake one another', () => {
+  /** A provider whose every read waits until it is let go. */
+  function held(byName: boolean) {
+    const waiting: (() => void)[] = [];
+    const store = scripted('vault', { A: 'one' }, { byName });
+    const { read } = store;
+    const provider: SecretProvider = {
+      ...store,
+      async read(names, context) {
+        const batch = await read(names, context);
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        return batch;
+      },
+    };
+    return { store, provider, waiting };
+  }
+
+  test.each([[false], [true]])(
+    'the later one counts, whichever lands first (by name: %s)',
+    async (byName) => {
+      const clock = manualClock();
+      const { store, provider, waiting } = held(byName);
+      const secrets = createSecrets({ providers: [provider], clock, ttl: '5m' });
+      const told: unknown[] = [];
+      secrets.on('changed', (event) => told.push(event));
+      const early = secrets.get('A');
+      await clock.advance(10);
+      store.held.set('A', { value: 'two', version: '2' });
+      const refreshed = secrets.refresh();
+      await clock.advance(10);
+      expect(waiting.length).toBe(2);
+      waiting[1]?.();
+      await refreshed;
+      expect(await secrets.get('A')).toBe('two');
+      waiting[0]?.();
+      expect(await early).toBe('one');
+      expect(await secrets.get('A')).toBe('two');
+      expect(told).toEqual([]);
+    },
+  );
+
+  test('a blip that many reads meet is one failure: the store is soon asked again', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'a' }, { byName: true });
+    const fallback = scripted('dotenv', {});
+    const secrets = createSecrets({ providers: [vault, fallback], clock });
+    vault.mood = async () => {
+      await new Promise<void>((resolve) => clock.schedule(resolve, 150));
+      throw new SecretError('ERR_SECRET_UNAVAILABLE', 'it is away');
+    };
+    const asked: Promise<unknown>[] = [];
+    for (let count = 0; count < 8; count += 1) {
+      asked.push(outcome(secrets.find(`N${count}`)));
+      await clock.advance(5);
+    }
+    await clock.advance(200);
+    await Promise.all(asked);
+    vault.mood = 'answers';
+    await clock.advance(1_100);
+    expect(secrets.status()[0]).toMatchObject({ breaker: 'closed' });
+    expect(await secrets.get('A')).toBe('a');
   });
 });
 

@@ -4,12 +4,14 @@ import {
   createSecrets,
   memoryProvider,
   type SecretChange,
+  SecretError,
   type SecretProvider,
+  type SecretRecord,
   type Secrets,
 } from '@keyfall/core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/index.ts';
-import { outcome, scripted } from './scripted-provider.ts';
+import { type Mood, outcome, type ScriptedProvider, scripted } from './scripted-provider.ts';
 
 const minute = 60_000;
 
@@ -307,6 +309,56 @@ describe('watch', () => {
   });
 });
 
+describe('a store is not asked without end by who watches', () => {
+  const broken = new SecretError('ERR_SECRET_INVALID', 'it is broken');
+  const inMood = (mood: Mood) => (vault: ScriptedProvider) => {
+    vault.mood = mood;
+  };
+  const holding = (entry: SecretRecord | SecretError) => (vault: ScriptedProvider) => {
+    vault.held.set('A', entry);
+  };
+  test.each<[string, (vault: ScriptedProvider) => void, '5m' | '0ms']>([
+    ['refuses', inMood('denied'), '5m'],
+    ['does not know the token', inMood('unauthenticated'), '5m'],
+    ['answers something broken', inMood('invalid'), '5m'],
+    ['has one name that is broken', holding(broken), '5m'],
+    ['gives what is kept for no time', () => {}, '0ms'],
+    ['gives what has ended', holding({ value: 'a', expiresAt: 1 }), '5m'],
+  ])('that %s', async (_, change, ttl) => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'a' });
+    const secrets = createSecrets({ providers: [vault], ttl, clock });
+    const stop = await secrets.onChange('A', () => {});
+    change(vault);
+    await secrets.refresh();
+    const before = vault.reads.length;
+    for (let passed = 0; passed < 60_000; passed += 1_000) await clock.advance(1_000);
+    // two looks every 5 s, and one a second of what is kept for no time
+    expect(vault.reads.length - before).toBeLessThan(150);
+    stop();
+    await clock.advance(10_000);
+    const after = vault.reads.length;
+    await clock.advance(60_000);
+    expect(vault.reads.length).toBe(after);
+    await secrets.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  test('and is read every ttl, neither more rarely nor more often', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'a' });
+    const secrets = createSecrets({ providers: [vault], ttl: '60s', clock });
+    const stop = await secrets.onChange('A', () => {});
+    const before = vault.reads.length;
+    for (let passed = 0; passed < 100 * 60_000; passed += 1_000) await clock.advance(1_000);
+    const reads = vault.reads.length - before;
+    expect(reads).toBeGreaterThanOrEqual(90);
+    expect(reads).toBeLessThanOrEqual(100);
+    stop();
+    await secrets.close();
+  });
+});
+
 describe('changed', () => {
   test.each([
     ['a bag', false],
@@ -341,6 +393,20 @@ describe('changed', () => {
 });
 
 describe('view', () => {
+  test('ends with a value that has an end of its own, though nobody asks', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', {});
+    vault.held.set('A', { value: 'a', expiresAt: clock.wall() + 10_000 });
+    const secrets = createSecrets({ providers: [vault], ttl: '5m', clock });
+    const view = await secrets.view(['A']);
+    vault.mood = 'unavailable';
+    await clock.advance(9_000);
+    expect(view['A']).toBe('a');
+    await clock.advance(2_000);
+    expect(() => view['A']).toThrow('could not be asked');
+    await secrets.close();
+  });
+
   test('follows changes, keeps the last good value, and throws when the rules allow it no longer', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'old', B: 'b' });

@@ -1,6 +1,12 @@
 // Writing through a chain, chains in chains, and notices that nobody listens to.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { createSecrets, envProvider, memoryProvider, type SecretProvider } from '@keyfall/core';
+import {
+  createSecrets,
+  envProvider,
+  memoryProvider,
+  SecretError,
+  type SecretProvider,
+} from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/index.ts';
 import { outcome, scripted } from './scripted-provider.ts';
@@ -14,6 +20,18 @@ describe('set', () => {
     expect(await secrets.get('A')).toBe('new');
     await secrets.set('EMPTY', '');
     expect(await secrets.get('EMPTY')).toBe('');
+  });
+
+  test('ends a refusal of the name that was kept', async () => {
+    const refusal = new SecretError('ERR_SECRET_DENIED', 'it is denied');
+    const store = scripted('store', {}, { writable: true, byName: true });
+    store.held.set('A', refusal);
+    const secrets = createSecrets({
+      providers: [{ provider: store, onDenied: 'next' }, scripted('own', { A: 'own' })],
+    });
+    expect(await secrets.get('A')).toBe('own');
+    await secrets.set('A', 'new');
+    expect(await secrets.get('A')).toBe('new');
   });
 
   test('a read that was under way does not bring the old value back', async () => {
@@ -226,6 +244,41 @@ describe('a chain in a chain', () => {
   });
 });
 
+describe('a chain over what is not there', () => {
+  const file = () => scripted('file', {}, { mood: 'no-file' });
+  let count = 0;
+  const inner = (...providers: SecretProvider[]) => {
+    count += 1;
+    return createSecrets({ name: `inner-${count}`, providers });
+  };
+
+  test('stands for no store that could not be asked', async () => {
+    const other = scripted('other', {}, { mood: 'no-file' });
+    for (const last of [file(), inner(file()), inner(inner(file()), other)]) {
+      const providers = [scripted('vault', {}, { mood: 'unavailable' }), last];
+      expect(await outcome(createSecrets({ providers }).getAll())).toBe('ERR_SECRET_UNAVAILABLE');
+    }
+    const there = inner(file(), memoryProvider({ A: 'a' }));
+    const providers = [scripted('vault', {}, { mood: 'unavailable' }), there];
+    expect(await createSecrets({ providers }).getAll()).toEqual({ A: 'a' });
+    // the notices that nobody listens to
+    await new Promise(setImmediate);
+  });
+
+  test('is missing where it is required, and told where it should be there', async () => {
+    const missing = () => inner(scripted('vault', {}, { mood: 'missing-document' }));
+    const own = memoryProvider({ A: 'own' });
+    const required = createSecrets({ providers: [{ provider: missing(), required: true }, own] });
+    expect(await outcome(required.getAll())).toBe('ERR_SECRET_NOT_FOUND');
+    const told: unknown[] = [];
+    const secrets = createSecrets({ providers: [missing(), own] });
+    secrets.on('fallback', ({ reason }) => told.push(reason));
+    expect(await secrets.getAll()).toEqual({ A: 'own' });
+    expect(told).toEqual(['missing-document']);
+    await new Promise(setImmediate);
+  });
+});
+
 describe('notices', () => {
   const falling = () =>
     createSecrets({
@@ -267,6 +320,22 @@ describe('notices', () => {
     }
     expect(messages).toMatchObject([{ type: 'fallback', provider: 'vault', names: ['A'] }]);
     expect(JSON.stringify(messages)).not.toContain('plain');
+  });
+
+  test('an async listener that rejects ends no process', async () => {
+    const warned: string[] = [];
+    const hear = (warning: Error) => warned.push(warning.message);
+    process.on('warning', hear);
+    const secrets = createSecrets({
+      providers: [scripted('vault', {}, { mood: 'unavailable' }), memoryProvider({ A: 'a' })],
+    });
+    secrets.on('fallback', async () => {
+      throw new Error('canary-listener');
+    });
+    expect(await secrets.get('A')).toBe('a');
+    await new Promise(setImmediate);
+    process.off('warning', hear);
+    expect(warned).toEqual(["a listener of 'fallback' threw"]);
   });
 
   test('a listener that throws does not decide whether a secret is found', async () => {

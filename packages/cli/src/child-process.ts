@@ -128,7 +128,7 @@ export function startChild(command: ChildCommand, filter?: OutputFilter): Runnin
     kill(signal) {
       const hasEnded = child.exitCode !== null || child.signalCode !== null;
       if (!hasEnded) child.kill(signal);
-      else if (endsProgram(signal)) output?.stop();
+      else if (signal === 'SIGKILL' || endsProgram(signal)) output?.stop();
     },
   };
 }

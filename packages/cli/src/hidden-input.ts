@@ -10,11 +10,15 @@ import { canRedraw, columnsOf, draw } from './terminal.ts';
  * Asks for a value: one line that is typed, or a paste, of several lines perhaps, and Enter. A paste is
  * known by the marks that a terminal puts around it (bracketed paste, xterm's mode 2004).
  *
- * @returns `undefined` if it was taken back: Ctrl-C, Ctrl-D, Esc, or a terminal that went away
+ * @param signal - takes it back
+ * @returns `undefined` if it was taken back, also by Ctrl-C, Ctrl-D, Esc, or a terminal that went away
  * @throws `ERR_SECRET_CONFIG` for input that cannot be taken as a whole: several lines without those
  *   marks, control characters, what is no text. It is read to its end first, so that no shell gets it
  */
-export async function askHidden(question: string): Promise<string | undefined> {
+export async function askHidden(
+  question: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { stdin } = process;
   const input = new HiddenInput();
   const isDrawn = canRedraw();
@@ -51,8 +55,11 @@ export async function askHidden(question: string): Promise<string | undefined> {
         else if (input.mayBeEscape) timer = setTimeout(finish, escapeTime);
         else if (input.isToStop) suspended(leave, enter);
       };
+      const takeBack = (): void => resolve(undefined);
+      signal.addEventListener('abort', takeBack);
       stdin.on('data', take).once('end', finish).once('error', finish);
       stopListening = () => {
+        signal.removeEventListener('abort', takeBack);
         clearTimeout(timer);
         stdin.off('data', take).off('end', finish).off('error', finish).pause();
       };

@@ -3,8 +3,8 @@
  * which then says what it leaves behind, and how to go on.
  */
 import { isSecretError, SecretError } from '@keyfall/core';
-import { reportError } from '../report-error.ts';
-import { exitCodeOfSignal, handleSignals } from '../signals.ts';
+import { reportError } from './report-error.ts';
+import { exitCodeOfSignal, handleSignals } from './signals.ts';
 
 /**
  * Does `work`, and returns its exit code; that of the signal (130, 143) if one has ended it.

@@ -84,6 +84,16 @@ test.each([
   expect(commandFor(finding, undefined)).toBe(command);
 });
 
+test('a package that is missing is installed, and not looked for in the configuration', () => {
+  const mend = 'Install it: npm install @keyfall/provider-doppler';
+  const settings = failing({ subject: 'settings', mend });
+  expect(commandFor(settings, 'keyfall.config.json')).toBe('npm install @keyfall/provider-doppler');
+  for (const text of evil)
+    expect(
+      commandFor({ ...settings, mend: `Install it: npm install ${text}` }, undefined),
+    ).not.toBe(`npm install ${text}`);
+});
+
 test('the codes of the documentation are those that there are', async () => {
   const root = fileURLToPath(new URL('../../../', import.meta.url));
   const [, table = ''] = (await readFile(join(root, 'docs/commands.md'), 'utf8')).split(

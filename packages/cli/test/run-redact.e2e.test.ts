@@ -147,6 +147,20 @@ test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)(
   },
 );
 
+test('--kill-after bounds the wait for what it left behind', async () => {
+  const cwd = await folderWith(dotenv);
+  const script = 'sleep 60 & echo $! > left; echo ready; wait';
+  const child = start(['run', '--redact', '--kill-after', '100ms', '--', 'sh', '-c', script], {
+    cwd,
+  });
+  const result = finished(child);
+  await printed(child, 'ready');
+  const left = Number(await readFile(join(cwd, 'left'), 'utf8'));
+  onTestFinished(() => void process.kill(left, 'SIGKILL'));
+  child.kill('SIGTERM');
+  expect((await result).code).toBe(143);
+});
+
 test('what it starts and leaves behind is masked as well', async () => {
   const cwd = await folderWith(dotenv);
   const script = '(sleep 0.3; echo "late $TOKEN") & echo early';

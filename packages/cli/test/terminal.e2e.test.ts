@@ -237,6 +237,28 @@ test.each([
   },
 );
 
+test.each([
+  ['set', ['set', 'A'], 'paste it whole', '\u001b[?2004h', '\u001b[?2004l'],
+  ['init', ['init'], 'Where are the secrets?', '\u001b[?25l', '\u001b[?25h'],
+])(
+  'a signal from outside takes a question of %s back, and leaves the terminal as it was',
+  async (_, args, question, on, off) => {
+    for (const [signal, code] of [
+      ['SIGTERM', 143],
+      ['SIGHUP', 129],
+      ['SIGQUIT', 131],
+    ] as const) {
+      const cwd = await folderWith('A=1\n');
+      const result = await onTerminal(args, [[question, { signal }]], { cwd });
+      expect(result.code).toBe(code);
+      expect(result.stdout).toContain(on);
+      expect(result.stdout.lastIndexOf(off)).toBeGreaterThan(result.stdout.lastIndexOf(on));
+      expect(await readdir(cwd)).toEqual(['.env']);
+      expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+    }
+  },
+);
+
 describe('names that the store holds with another value are asked about', () => {
   const down = '\x1b[B';
 

@@ -138,10 +138,14 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     const byText = suspect === 'token' ? 'unauthenticated' : 'denied';
     // a look-up would use up one of the token's uses
     if (usesAreCounted) return { kind: byText, sure: true };
-    const lookup = lookups.get(token) ?? lookUp(token, context);
+    const others = lookups.get(token);
+    const lookup = others ?? lookUp(token, context);
     lookups.set(token, lookup);
     try {
-      const found = await lookup;
+      let found = await lookup.catch(() => 'unanswered' as const);
+      if (context.signal.aborted) throw abortError(context.signal, provider);
+      // whose it was has given up, or had less time
+      if (found === 'unanswered' && others) found = await lookUp(token, context);
       if (found === 'unanswered') return { kind: byText, sure: false };
       if (found === 'unanswerable') return { kind: byText, sure: true };
       // a token without the default policy may not look itself up, which the text tells

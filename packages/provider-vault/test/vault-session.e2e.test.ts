@@ -446,6 +446,35 @@ describe('a token that the server does not know any more', () => {
     expect(tokens()).toHaveLength(1);
   });
 
+  test('and whose look-up was given up by who asked first: who waits for it asks for himself', async () => {
+    const { read, provider, relay, tokens, asked } = await loggedIn();
+    await read();
+    const [token = ''] = tokens();
+    await server.request('POST', 'auth/token/revoke', { token });
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const lookup = 'GET auth/token/lookup-self';
+    relay.interfere(async ({ line }) => {
+      if (line === lookup && relay.count(lookup) === 1) await held;
+      return undefined;
+    });
+    const stop = new AbortController();
+    const first = failureOf(provider.read('all', context({ signal: stop.signal })), value, token);
+    await asked(lookup, 1);
+    const reads = relay.requests.length;
+    const second = provider.read('all', context());
+    // it has been refused, and waits for the look-up that is under way
+    await eventually(() => expect(relay.requests.length).toBeGreaterThan(reads));
+    await new Promise((resolve) => setImmediate(resolve));
+    stop.abort();
+    expect((await first).code).toBe('ERR_SECRET_ABORTED');
+    expect((await second).entries.get('A')).toMatchObject({ value });
+    expect(relay.count(login)).toBe(2);
+    letGo();
+  });
+
   test('and whose look-up nobody understands: the words of the refusal are believed', async () => {
     const { read, relay, tokens } = await loggedIn();
     await read();

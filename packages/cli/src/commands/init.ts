@@ -21,6 +21,7 @@ import { errnoCode } from '../report-error.ts';
 import { variableOf } from '../settings.ts';
 import { quoted } from '../shown-command.ts';
 import { canPrompt, listNames, printable, report } from '../terminal.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 /** Options of `keyfall init`. */
 export interface InitOptions {
@@ -93,6 +94,10 @@ const shortNames: Readonly<Record<string, ProviderId>> = { aws: 'aws-secrets-man
  *   the user stops
  */
 export async function initCommand(options: InitOptions): Promise<number> {
+  return untilStopped((signal) => init(options, signal));
+}
+
+async function init(options: InitOptions, signal: AbortSignal): Promise<number> {
   const folder = currentFolder();
   await assertNone(folder);
   if (!options.yes && !canPrompt())
@@ -100,14 +105,16 @@ export async function initCommand(options: InitOptions): Promise<number> {
       hint: 'Pass --yes for a configuration of Vault, then .env; the other options change that.',
     });
   const questions = options.yes ? proposals : await import('../config/ask.ts');
-  const named = options.providers ?? (await questions.askProviders(labels(), ['vault', 'dotenv']));
+  const named =
+    options.providers ?? (await questions.askProviders(labels(), ['vault', 'dotenv'], signal));
   const ids = named.map(idOf);
   assertDistinct(ids);
   if (options.path !== undefined && !ids.includes('vault'))
     throw new SecretError('ERR_SECRET_CONFIG', '--path is for vault, which is not among them', {
       hint: 'Leave it out, or name vault in --providers.',
     });
-  const profiles = options.profiles ?? (await questions.askNames('Profiles, such as dev, prod'));
+  const profiles =
+    options.profiles ?? (await questions.askNames('Profiles, such as dev, prod', signal));
   const providers: ConfigAnswers['providers'][number][] = [];
   for (const id of ids) {
     const { asks } = choiceOf(id);
@@ -119,12 +126,14 @@ export async function initCommand(options: InitOptions): Promise<number> {
     const ofProfile =
       id === 'vault' && profiles.length > 0 && !proposed.includes('{profile}') ? '/{profile}' : '';
     const given = id === 'vault' ? options.path : undefined;
-    const answer = given ?? (await questions.askText(asks.question, `${proposed}${ofProfile}`));
+    const answer =
+      given ?? (await questions.askText(asks.question, `${proposed}${ofProfile}`, signal));
     providers.push({ provider: id, [asks.option]: answer });
   }
-  const names = options.names ?? (await questions.askNames('Names that must be there'));
+  const names = options.names ?? (await questions.askNames('Names that must be there', signal));
   for (const name of names) assertIsSecretName(name);
-  const form = options.format ?? (await questions.askForm(configForms, await usualForm(folder)));
+  const form =
+    options.format ?? (await questions.askForm(configForms, await usualForm(folder), signal));
 
   const file = `keyfall.config.${form}`;
   const config = configOf({ providers, profiles, names });

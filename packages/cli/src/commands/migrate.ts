@@ -7,9 +7,9 @@ import { type EndpointOptions, isSameFile, resolveEndpoints } from '../migration
 import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
 import { type FileSource, type MigrationSource, readSource } from '../migration/source.ts';
 import { openTarget } from '../migration/target.ts';
-import { untilStopped } from '../migration/until-stopped.ts';
 import { quoted, settingsFlags } from '../shown-command.ts';
 import { printJson, waitingFor } from '../terminal.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 /** Options of `keyfall migrate`. */
 export interface MigrateCommandOptions

@@ -21,7 +21,6 @@ import {
 } from '../migration/journal.ts';
 import { type FileSource, readSource } from '../migration/source.ts';
 import { type MigrationTarget, openTarget, verify } from '../migration/target.ts';
-import { untilStopped } from '../migration/until-stopped.ts';
 import type { SettingsOptions } from '../settings.ts';
 import { quoted } from '../shown-command.ts';
 import {
@@ -33,6 +32,7 @@ import {
   report,
   waitingFor,
 } from '../terminal.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 /** Options of a restore. */
 export interface RestoreOptions extends SettingsOptions {

@@ -9,6 +9,7 @@ import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { didYouMean } from '../near-names.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { canPrompt, printable, report, waitingFor } from '../terminal.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 /** Options of `keyfall set`. */
 export interface SetOptions extends SettingsOptions {
@@ -51,7 +52,14 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
       hint: 'Pipe the value in: what is typed here would be shown.',
     });
   return withChain({ ...options, dotenvMayBeNew: true }, async ({ secrets, label }) => {
-    const value = canPrompt() ? await askForValue(name) : await readStdin();
+    let value = '';
+    if (canPrompt()) {
+      const stopped = await untilStopped(async (signal) => {
+        value = await askForValue(name, signal);
+        return 0;
+      });
+      if (stopped !== 0) return stopped;
+    } else value = await readStdin();
     if (value === '' && !options.allowEmpty)
       throw new SecretError('ERR_SECRET_CONFIG', 'the value is empty, and nothing was stored', {
         hint: 'Pass --allow-empty if it is to be: what fails in front of a pipe gives an empty value too.',
@@ -63,9 +71,10 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
   });
 }
 
-async function askForValue(name: string): Promise<string> {
+async function askForValue(name: string, signal: AbortSignal): Promise<string> {
   const { askHidden } = await import('../hidden-input.ts');
-  const value = await askHidden(`Value of ${printable(name)} (type one line, or paste it whole)`);
+  const question = `Value of ${printable(name)} (type one line, or paste it whole)`;
+  const value = await askHidden(question, signal);
   if (value === undefined) throw new SecretError('ERR_SECRET_ABORTED', 'nothing was stored');
   return value;
 }

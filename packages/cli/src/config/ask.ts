@@ -1,5 +1,5 @@
 /**
- * The questions of `init`, on the terminal.
+ * The questions of `init`, on the terminal. A signal that fires takes a question back.
  */
 import { SecretError } from '@keyfall/core';
 import { namesIn } from '../plain-run.ts';
@@ -11,6 +11,7 @@ const output = process.stderr;
 export async function askProviders(
   labels: ReadonlyMap<string, string>,
   proposed: readonly string[],
+  signal: AbortSignal,
 ): Promise<readonly string[]> {
   const chosen = answered(
     await prompts.multiselect({
@@ -18,6 +19,7 @@ export async function askProviders(
       options: [...labels].map(([value, label]) => ({ value, label })),
       initialValues: [...proposed],
       output,
+      signal,
     }),
   );
   // the list stands in the order in which stores are usually asked
@@ -25,21 +27,26 @@ export async function askProviders(
 }
 
 /** Names, separated by commas; none is an answer. */
-export async function askNames(question: string): Promise<readonly string[]> {
+export async function askNames(question: string, signal: AbortSignal): Promise<readonly string[]> {
   const text = answered(
-    await prompts.text({ message: `${question} (or nothing)`, defaultValue: '', output }),
+    await prompts.text({ message: `${question} (or nothing)`, defaultValue: '', output, signal }),
   );
   return namesIn(text);
 }
 
 /** A text, or what is proposed. */
-export async function askText(question: string, proposed: string): Promise<string> {
+export async function askText(
+  question: string,
+  proposed: string,
+  signal: AbortSignal,
+): Promise<string> {
   return answered(
     await prompts.text({
       message: question,
       placeholder: proposed,
       defaultValue: proposed,
       output,
+      signal,
     }),
   );
 }
@@ -48,12 +55,14 @@ export async function askText(question: string, proposed: string): Promise<strin
 export async function askForm<Form extends string>(
   forms: readonly Form[],
   proposed: Form,
+  signal: AbortSignal,
 ): Promise<Form> {
   const chosen = await prompts.select<string>({
     message: 'Which form?',
     options: forms.map((value) => ({ value: value as string, label: `keyfall.config.${value}` })),
     initialValue: proposed,
     output,
+    signal,
   });
   return answered(chosen) as Form;
 }

@@ -116,6 +116,9 @@ export function commandFor(
     return setsVariable && configuration !== undefined ? edit(configuration) : text;
   }
   if (subject === 'settings' && tokenIsMissing.test(message)) return login;
+  // a package that is missing stands nowhere in the configuration
+  const [, install] = /^Install it: (npm install .+)$/.exec(mend ?? '') ?? [];
+  if (install !== undefined) return harmless(install);
   if (subject === 'settings')
     return configuration === undefined
       ? settings.find(([found]) => found.test(message))?.[1]

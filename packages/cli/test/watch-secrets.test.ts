@@ -23,6 +23,7 @@ interface WatchedOptions {
 /** A store whose value is whatever the test sets, and a watch of it. */
 async function watched({ ttl = '5s', onChanged = async () => {} }: Partial<WatchedOptions> = {}) {
   let tell = () => {};
+  let isWatched = false;
   const clock = manualClock();
   const store = { value: 'one', fails: undefined as SecretError | undefined, reads: 0 };
   const provider: SecretProvider = {
@@ -30,6 +31,7 @@ async function watched({ ttl = '5s', onChanged = async () => {} }: Partial<Watch
     name: 'store',
     async watch(onChange) {
       tell = onChange;
+      isWatched = true;
     },
     async read(_, context) {
       store.reads++;
@@ -62,6 +64,8 @@ async function watched({ ttl = '5s', onChanged = async () => {} }: Partial<Watch
     },
     signal: over.signal,
   });
+  // what watches is loaded at its first use
+  await vi.waitFor(() => expect(isWatched).toBe(true));
   return { clock, store, changes, tell: () => tell() };
 }
 

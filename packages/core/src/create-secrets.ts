@@ -238,7 +238,7 @@ function config(reason: string, hint: string): SecretError {
 /** What the option `providers` holds; a caller without types may have given anything. */
 function entriesOf({ providers }: SecretsOptions): ChainEntry[] {
   if (!Array.isArray(providers) || providers.length === 0)
-    throw config('the option providers lists no provider', 'Give a list of at least one.');
+    throw config('the option providers lists no provider', 'Give at least one.');
   return providers.map((given: ChainEntry | SecretProvider, index) => {
     const entry =
       'provider' in Object(given) ? (given as ChainEntry) : { provider: given as SecretProvider };

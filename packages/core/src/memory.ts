@@ -164,7 +164,8 @@ export class Memory {
   seen(name: string): Seen | undefined {
     const seen = this.#names.get(name);
     const whole = this.#whole;
-    if (seen || !whole || whole.failed.has(name)) return seen;
+    // what a chain fell back to says nothing of what it lacks
+    if (seen || !whole || whole.degraded !== undefined || whole.failed.has(name)) return seen;
     return { record: undefined, at: whole.at, degraded: whole.degraded };
   }
 

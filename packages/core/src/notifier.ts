@@ -41,15 +41,17 @@ export class Notifier {
     for (const listener of [...listeners]) callListener(event.type, () => listener(event));
   }
 
-  /** Tells that an answer is second-hand: once an outage and reason, as two of them may alternate. */
+  /** Tells that an answer is second-hand: once an outage, reason and who answers
+   * instead, as these may alternate: that nobody does must not silence that somebody does later. */
   fallBack(
     provider: SecretProvider,
     facts: Omit<SecretsEvents['fallback'], 'provider' | 'store'>,
   ): void {
     const outage = this.#outages.get(provider);
-    if (outage?.reasons.has(facts.reason)) return;
+    const told = `${facts.reason} ${facts.answeredBy}`;
+    if (outage?.reasons.has(told)) return;
     const { reasons, since } = outage ?? { reasons: new Set(), since: this.#clock.monotonic() };
-    this.#outages.set(provider, { reasons: reasons.add(facts.reason), since });
+    this.#outages.set(provider, { reasons: reasons.add(told), since });
     this.emit({ type: 'fallback', provider: provider.name, store: provider.store, ...facts });
   }
 

@@ -311,7 +311,10 @@ export class Source {
     if (isSecretError(entry)) return this.#instead(name, entry);
     if (entry !== undefined)
       return { kind: 'held', record: entry, age: 0, freshFor: 0, degraded: batch?.degraded };
-    const wasAsked = flight.names === 'all' || flight.names.has(name) || batch?.complete;
+    const { names } = flight;
+    // what a chain fell back to says nothing of what it lacks, unless it was asked for that name
+    const isWhole = (names === 'all' || batch?.complete) && batch?.degraded === undefined;
+    const wasAsked = isWhole || (names !== 'all' && names.has(name));
     return wasAsked
       ? { kind: 'absent', age: 0, freshFor: 0, missingDocument: batch?.missingDocument }
       : undefined;

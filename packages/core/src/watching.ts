@@ -43,7 +43,6 @@ export class Watching {
   #active: AbortController | undefined;
   #cancel: (() => void) | undefined;
   #cancelEnd: (() => void) | undefined;
-  /** While it is there, nothing is looked at. */
   #cancelPacing: (() => void) | undefined;
   #looking = false;
   #again = false;
@@ -161,7 +160,11 @@ export class Watching {
   look(): void {
     if (this.#names.size === 0) return;
     this.#again = true;
-    if (!this.#looking && !this.#cancelPacing) void this.#lookAround();
+    if (this.#looking) return;
+    // what comes while nobody looks is news, and no work of a look
+    this.#cancelPacing?.();
+    this.#cancelPacing = undefined;
+    void this.#lookAround();
   }
 
   /** Ends every watch. */
@@ -288,12 +291,9 @@ export class Watching {
 /** Lets a provider watch its store, where it can, and reads it anew when it says so. */
 function watchSource(source: Source, signal: AbortSignal): void {
   const { provider } = source;
+  // what was read stays until it is replaced: the store may be in the midst of a change
   const reread = () => void source.reread({ signal, limit: source.timeout });
-  const changed = () => {
-    source.forget();
-    reread();
-  };
-  (async () => provider.watch?.(changed, signal))().catch(() => {
+  (async () => provider.watch?.(reread, signal))().catch(() => {
     if (!signal.aborted) source.warn('cannot watch its store: it is polled');
   });
   // what was read before may have changed before it was watched

@@ -223,7 +223,8 @@ describe('on a real server', () => {
     });
     await clock.advance(60 * 60_000);
     expect(await secrets.get('NAME_0')).toBe(plain);
-    expect(heard).toMatchObject({ fallbacks: [{}], recovered: 0 });
+    const byAnother = { answeredBy: 'dotenv', reason: 'unavailable' };
+    expect(heard).toMatchObject({ fallbacks: [{}, byAnother], recovered: 0 });
     await server.restart();
     mount = await server.mountKv();
   });

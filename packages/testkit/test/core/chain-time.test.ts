@@ -401,6 +401,36 @@ describe('a store that does not answer', () => {
     expect(clock.foregroundTimers).toBe(0);
   });
 
+  test('that nobody answers instead does not silence that somebody does', async () => {
+    for (const mood of ['missing-document', 'unavailable'] as const) {
+      const vault = scripted('vault', {}, { mood });
+      const secrets = createSecrets({ providers: [vault, scripted('dotenv', { TOKEN: 'old' })] });
+      const told: unknown[] = [];
+      secrets.on('fallback', ({ answeredBy }) => told.push(answeredBy));
+      await outcome(secrets.find('SENTRY_DSN'));
+      await secrets.get('TOKEN');
+      await secrets.get('TOKEN');
+      expect(told.at(-1)).toBe('dotenv');
+      expect(told.filter((by) => by === 'dotenv')).toHaveLength(1);
+    }
+  });
+
+  test('that a last good value gives way to another store is told', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'vault' });
+    const providers = [vault, scripted('dotenv', { A: 'dotenv' })];
+    const secrets = createSecrets({ providers, clock, ttl: '1s', staleIfError: '1m' });
+    const told: unknown[] = [];
+    secrets.on('fallback', ({ answeredBy }) => told.push(answeredBy));
+    expect(await secrets.get('A')).toBe('vault');
+    vault.mood = 'unavailable';
+    await clock.advance(5_000);
+    expect(await secrets.get('A')).toBe('vault');
+    await clock.advance(2 * minute);
+    expect(await secrets.get('A')).toBe('dotenv');
+    expect(told).toEqual(['last-good', 'dotenv']);
+  });
+
   test('every outage is told once', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'v' });

@@ -344,6 +344,43 @@ describe('a store is not asked without end by who watches', () => {
     expect(clock.timers).toBe(0);
   });
 
+  test('and what is news is told at once, also of what is kept for no time', async () => {
+    const clock = manualClock();
+    const store = scripted('vault', { A: 'one' }, { writable: true });
+    const secrets = createSecrets({ providers: [store], ttl: '0ms', clock });
+    const view = await secrets.view(['A']);
+    await clock.advance(500);
+    await secrets.set('A', 'two');
+    await clock.advance(1);
+    expect(view['A']).toBe('two');
+    await secrets.close();
+  });
+
+  test('and what was read stays while a store that calls back is in the midst of a change', async () => {
+    const clock = manualClock();
+    const store = scripted('vault', { A: 'one' });
+    let call = () => {};
+    const provider: SecretProvider = {
+      ...store,
+      read: (names, context) => store.read(names, context),
+      async watch(changed) {
+        call = changed;
+      },
+    };
+    const secrets = createSecrets({ providers: [provider], clock });
+    const view = await secrets.view(['A']);
+    store.mood = 'invalid';
+    call();
+    await clock.advance(100);
+    expect([view['A'], await secrets.get('A')]).toEqual(['one', 'one']);
+    store.mood = 'answers';
+    store.held.set('A', { value: 'two', version: '2' });
+    call();
+    await clock.advance(100);
+    expect([view['A'], await secrets.get('A')]).toEqual(['two', 'two']);
+    await secrets.close();
+  });
+
   test('and is read every ttl, neither more rarely nor more often', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'a' });

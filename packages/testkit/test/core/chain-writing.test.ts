@@ -265,6 +265,19 @@ describe('a chain over what is not there', () => {
     await new Promise(setImmediate);
   });
 
+  test('that has fallen back says of what it lacks that nobody knows, also after a read of all', async () => {
+    const broken = scripted('vault', {}, { mood: 'unavailable' });
+    const chain = inner(broken, memoryProvider({ X: 'x' }));
+    const secrets = createSecrets({ providers: [chain, memoryProvider({}, { name: 'last' })] });
+    expect(await outcome(secrets.find('A'))).toBe('ERR_SECRET_UNAVAILABLE');
+    const [all, asked] = await Promise.all([secrets.getAll(), outcome(secrets.find('A'))]);
+    expect(all).toEqual({ X: 'x' });
+    expect(asked).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(await outcome(secrets.find('A'))).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(await secrets.get('X')).toBe('x');
+    await new Promise(setImmediate);
+  });
+
   test('is missing where it is required, and told where it should be there', async () => {
     const missing = () => inner(scripted('vault', {}, { mood: 'missing-document' }));
     const own = memoryProvider({ A: 'own' });

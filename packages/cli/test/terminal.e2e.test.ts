@@ -392,10 +392,12 @@ test.each([
   ['also where we stay beside it', '--kill-after 1m '],
 ])('a shell stops it with Ctrl-Z and goes on with fg, one job, %s', async (_, options) => {
   // reads no terminal before it goes on: who does as Ctrl-Z comes may take the next line before it stops
-  // twice it is told to go on, by the shell and by us, and a second time ends a read
+  // twice it is told to go on, by the shell and by us: the second one would end a read in the middle of a line
   const script = `trap 'on=1' CONT
 echo ready
 until [ "$on" ]; do sleep 0.05; done
+sleep 1
+echo going
 until [ "$line" ]; do read line; done
 echo "got $line"
 `;
@@ -407,7 +409,7 @@ echo "got $line"
       ['', `PS1='> '; ${keyfallHere} run ${options}-- sh job.sh; echo code $?\n`],
       ['ready\r\n', '\x1a'],
       ['Stopped', 'fg\n'],
-      ['fg\r\n', 'typed\n'],
+      ['going\r\n', 'typed\n'],
       ['got typed\r\n', ''],
       ['> ', 'exit 5\n'],
     ],

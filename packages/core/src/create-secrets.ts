@@ -125,9 +125,9 @@ export function createSecrets(options: SecretsOptions): Secrets {
     store: sources.map(({ label }) => label).join(', then '),
     timeout: budget,
 
-    get credentialVariables() {
-      return new Set(sources.flatMap(({ provider }) => [...(provider.credentialVariables ?? [])]));
-    },
+    credentialVariables: new Set(
+      sources.flatMap(({ provider }) => [...(provider.credentialVariables ?? [])]),
+    ),
 
     async get(name, given) {
       // an aborted signal must be seen, so only a call without one takes the short way

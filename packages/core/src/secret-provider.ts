@@ -171,7 +171,8 @@ export interface SecretProvider {
   readonly timeout?: number;
   /**
    * Names of the environment variables that its own credentials come from: what is started with its
-   * secrets must not inherit them. May grow, where a provider learns of one only when it reads it.
+   * secrets must not inherit them. May grow, where a provider learns of one only when it reads it; a
+   * chain has those that its providers know when it is made.
    */
   readonly credentialVariables?: ReadonlySet<string>;
   /**

@@ -100,7 +100,7 @@ export function writeLine(text: string): void {
 }
 
 /** The same of bytes, which may be a part of a line. */
-export function writeAside(bytes: Uint8Array): void {
+function writeAside(bytes: Uint8Array): void {
   beforeLine?.();
   writeAll(bytes);
 }
@@ -120,25 +120,26 @@ function writeAll(bytes: Uint8Array): void {
  */
 export function keepStderrClosed(): void {
   if (!isPipe(2)) return;
-  let stream: Writable | undefined;
-  const open = () => {
-    const { Writable } = process.getBuiltinModule('node:stream');
-    return new Writable({
-      decodeStrings: true,
-      write(chunk: Buffer, _encoding, done) {
-        writeAll(chunk);
-        done();
-      },
-    });
-  };
   Object.defineProperty(process, 'stderr', {
     configurable: true,
     enumerable: true,
-    get() {
-      stream ??= open();
-      return stream;
+    get: asideStream,
+  });
+}
+
+let aside: Writable | undefined;
+
+/** A stream over {@link writeAside}: one for all who ask, made for the first. */
+export function asideStream(): Writable {
+  if (aside !== undefined) return aside;
+  const { Writable } = process.getBuiltinModule('node:stream');
+  aside = new Writable({
+    write(bytes: Buffer, _encoding, done) {
+      writeAside(bytes);
+      done();
     },
   });
+  return aside;
 }
 
 function isPipe(descriptor: number): boolean {

@@ -187,11 +187,10 @@ interface Undoing {
 }
 
 async function planUndoing(
-  journal: MigrationJournal,
+  { created, overwritten }: MigrationJournal,
   values: ReadonlyMap<string, string>,
   target: MigrationTarget,
 ): Promise<Undoing> {
-  const { created, overwritten } = journal;
   const { values: held, revision } = await target.read();
   const isOurs = (name: string) => held.has(name) && held.get(name) === values.get(name);
   const removed = created.filter(isOurs);

@@ -4,11 +4,10 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Writable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { isSecretError } from '@keyfall/core';
 import { errnoCode } from '../report-error.ts';
-import { writeAside } from '../terminal.ts';
+import { asideStream } from '../terminal.ts';
 import {
   configError,
   isSyntaxError,
@@ -64,7 +63,7 @@ export async function inFolderOf<Result>(
   const stdout = Object.getOwnPropertyDescriptor(process, 'stdout');
   // The property, not the stream: opening that changes the mode of a pipe that the child of `run`
   // inherits. The global console takes its stream from there too, at its first line.
-  Object.defineProperty(process, 'stdout', { ...stdout, get: () => aside });
+  Object.defineProperty(process, 'stdout', { ...stdout, get: asideStream });
   process.chdir(dirname(file));
   try {
     return await work();
@@ -73,14 +72,6 @@ export async function inFolderOf<Result>(
     Object.defineProperty(process, 'stdout', { ...stdout });
   }
 }
-
-/** What a configuration has for its stdout, also where it keeps it for later. */
-const aside = new Writable({
-  write(bytes: Buffer, _encoding, done) {
-    writeAside(bytes);
-    done();
-  },
-});
 
 interface Content {
   readonly value: unknown;

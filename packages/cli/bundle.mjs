@@ -1,6 +1,6 @@
 // Bundles the command into a few files: opening the eighty of it and of what it imports would take
 // longer than all that `run` does. Runs after tsc, on its output.
-import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -86,6 +86,9 @@ for (const chunk of output)
       (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
     ),
   );
+
+// npm sets it when it links the command, and a build after that, also one from turbo's cache, undoes it
+chmodSync(join(folder, 'bin.cjs'), 0o755);
 
 // the licences of others ask to go where their code goes
 const packages = new Set();

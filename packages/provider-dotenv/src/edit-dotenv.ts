@@ -33,11 +33,70 @@ export async function editDotenv(
   text: string,
   changes: ReadonlyMap<string, string | null>,
 ): Promise<string> {
-  const parse = await loadParse();
-  let edited = text;
-  for (const [name, value] of changes)
-    edited = value === null ? without(edited, name, parse) : withValue(edited, name, value, parse);
-  return edited;
+  return withAll(text, [...changes], await loadParse());
+}
+
+type Change = readonly [name: string, value: string | null];
+
+/**
+ * The changes as one edit, each in the way that is tried first: nearly always dotenv reads that as meant, and
+ * a thousand names are then as little work as one. Else one half after the other, down to a change by itself.
+ */
+function withAll(text: string, changes: readonly Change[], parse: Parse): string {
+  const [first, ...others] = changes;
+  if (first === undefined) return text;
+  if (others.length === 0) return withOne(text, first, parse);
+  const whole = atOnce(text, changes, parse);
+  if (whole !== undefined) return whole;
+  const half = changes.length >> 1;
+  return withAll(withAll(text, changes.slice(0, half), parse), changes.slice(half), parse);
+}
+
+function withOne(text: string, [name, value]: Change, parse: Parse): string {
+  return value === null ? without(text, name, parse) : withValue(text, name, value, parse);
+}
+
+/** All changes in the way that is tried first for each, if dotenv reads the result as meant. */
+function atOnce(text: string, changes: readonly Change[], parse: Parse): string | undefined {
+  const before = parse(text);
+  const expected = new Map(before);
+  const pairs = new Map<string, DotenvPair[]>();
+  for (const pair of scanDotenv(text).pairs) {
+    const own = pairs.get(pair.name);
+    if (own === undefined) pairs.set(pair.name, [pair]);
+    else own.push(pair);
+  }
+  const eol = lineBreakOf(text);
+  const cuts: { readonly from: number; readonly to: number; readonly text: string }[] = [];
+  const added: string[] = [];
+  for (const [name, value] of changes) {
+    const own = pairs.get(name) ?? [];
+    if (value === null) {
+      expected.delete(name);
+      for (const { lineStart, end } of own)
+        cuts.push({ from: lineStart, to: afterLineBreak(text, end), text: '' });
+      continue;
+    }
+    assertWritable(name, value);
+    if (before.get(name) === value) continue;
+    expected.set(name, value);
+    const pair = own.at(-1);
+    const used = pair === undefined ? '' : text.charAt(pair.valueStart);
+    const [form] = readableForms(name, value, used, eol, parse);
+    if (pair === undefined) added.push(`${name}=${form}${eol}`);
+    else cuts.push({ from: pair.valueStart, to: pair.valueEnd, text: `${form}` });
+  }
+  let edited = '';
+  let from = 0;
+  for (const cut of cuts.sort((a, b) => a.from - b.from)) {
+    // two pairs on one line, of which one goes
+    if (cut.from < from) return undefined;
+    edited += text.slice(from, cut.from) + cut.text;
+    from = cut.to;
+  }
+  edited += text.slice(from);
+  if (added.length > 0) edited = ended(edited, eol) + added.join('');
+  return same(parse(edited), expected) ? edited : undefined;
 }
 
 const quotes = ["'", '"', '`'];
@@ -68,26 +127,41 @@ function without(text: string, name: string, parse: Parse): string {
 }
 
 function withValue(text: string, name: string, value: string, parse: Parse): string {
-  if (!/^[\w.-]+$/.test(name) || name === '__proto__')
-    throw refusal(name, 'is not a name that a .env file can hold');
-  // Zero bytes end a variable's value in every process; half a surrogate pair has no UTF-8 form.
-  if (/\0|\p{Surrogate}/u.test(value)) throw refusal(name, 'has a value that is not text');
+  assertWritable(name, value);
   const before = parse(text);
   if (before.get(name) === value) return text;
   const expected = new Map(before).set(name, value);
   const eol = lineBreakOf(text);
   const pair = scanDotenv(text).pairs.findLast((each) => each.name === name);
   const used = pair === undefined ? '' : text.charAt(pair.valueStart);
+  const forms = readableForms(name, value, used, eol, parse);
+  const edits = pair ? replacements(text, pair, forms, eol) : additions(text, name, forms, eol);
+  for (const edited of edits) if (same(parse(edited), expected)) return edited;
+  throw refusal(name, 'cannot be written into this file without changing how the rest is read');
+}
+
+function assertWritable(name: string, value: string): void {
+  if (!/^[\w.-]+$/.test(name) || name === '__proto__')
+    throw refusal(name, 'is not a name that a .env file can hold');
+  // Zero bytes end a variable's value in every process; half a surrogate pair has no UTF-8 form.
+  if (/\0|\p{Surrogate}/u.test(value)) throw refusal(name, 'has a value that is not text');
+}
+
+/** The ways to write a value that dotenv reads back, the best first; there is at least one. */
+function readableForms(
+  name: string,
+  value: string,
+  used: string,
+  eol: string,
+  parse: Parse,
+): string[] {
   const forms = formsOf(value, used, eol).filter(
     (form) => parse(`N=${form} ${barrier}${eol}`).get('N') === value,
   );
-  const edits = pair ? replacements(text, pair, forms, eol) : additions(text, name, forms, eol);
-  for (const edited of edits) if (same(parse(edited), expected)) return edited;
+  if (forms.length > 0) return forms;
   throw refusal(
     name,
-    forms.length === 0
-      ? 'has a value that no .env file can hold: its mixture of quotes, "#", line breaks and backslashes cannot be written so that dotenv reads it back'
-      : 'cannot be written into this file without changing how the rest is read',
+    'has a value that no .env file can hold: its mixture of quotes, "#", line breaks and backslashes cannot be written so that dotenv reads it back',
   );
 }
 
@@ -127,13 +201,17 @@ function* replacements(text: string, pair: DotenvPair, forms: readonly string[],
 
 function* additions(text: string, name: string, forms: readonly string[], eol: string) {
   const start = text.startsWith('\uFEFF') ? 1 : 0;
-  const ended = text.length === start || /[\n\r]$/.test(text);
-  const head = ended ? text : text + eol;
+  const head = ended(text, eol);
   for (const before of ['', barrier + eol])
     for (const form of forms) yield `${head}${before}${name}=${form}${eol}`;
   for (const after of ['', ` ${barrier}`])
     for (const form of forms)
       yield `${text.slice(0, start)}${name}=${form}${after}${eol}${text.slice(start)}`;
+}
+
+/** The text with an end of its last line. */
+function ended(text: string, eol: string): string {
+  return text === '' || text === '\uFEFF' || /[\n\r]$/.test(text) ? text : text + eol;
 }
 
 function same(some: Values, others: Values): boolean {

@@ -1,0 +1,48 @@
+/**
+ * What is changed, and which tests should notice. A test that runs the built command line in a process
+ * of its own cannot see a change of the source, so none of those is here.
+ */
+export const areas = {
+  core: {
+    about: "core's chain: who is asked, what is kept, what is said",
+    folder: 'packages/core/src',
+    files: [
+      'chain.ts',
+      'circuit.ts',
+      'fast-answers.ts',
+      'flight.ts',
+      'foreign-error.ts',
+      'limited-call.ts',
+      'memory.ts',
+      'notifier.ts',
+      'on-abort.ts',
+      'source.ts',
+      'watching.ts',
+      'writing.ts',
+    ],
+    tests: [
+      'packages/testkit/test/core/{chain-*,composition}.test.ts',
+      'packages/core/test/{providers,notifier,flight,circuit,memory}.test.ts',
+    ],
+  },
+  migration: {
+    about: 'the plan, the files, the store and the journal of `migrate`',
+    folder: 'packages/cli/src/migration',
+    tests: ['packages/cli/test/{migrate,migrate-interrupted,migration-*,plan,files}.test.ts'],
+  },
+  kv: {
+    about: 'a document of a KV engine: read, merge and conditional write, on a real server',
+    folder: 'packages/provider-vault/src',
+    files: ['kv-document.ts', 'kv-members.ts', 'json-members.ts'],
+    tests: ['packages/provider-vault/test/{kv-document.e2e,vault-kv.e2e,json-members}.test.ts'],
+    server: true,
+  },
+  mac: {
+    about: 'the data key of an encrypted file, and the MAC over what it holds',
+    folder: 'packages/provider-sops/src',
+    files: ['data-key.ts', 'decrypt-tree.ts', 'open-sops.ts', 'shamir.ts', 'sops-cipher.ts'],
+    tests: [
+      'packages/provider-sops/test/{data-key,fixtures,hostile,sops-provider,writing}.test.ts',
+    ],
+  },
+};

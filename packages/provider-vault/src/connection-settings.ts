@@ -20,7 +20,7 @@ import {
   type Wrong,
 } from './setting-reader.ts';
 import { type TlsSettings, tlsSettings } from './tls-settings.ts';
-import { findVariable, type VaultSetting } from './vault-variables.ts';
+import { findVariable, isLoopback, type VaultSetting } from './vault-variables.ts';
 
 /** Options of a connection to Vault. Each beats its variable, and `BAO_X` beats `VAULT_X`. */
 export interface VaultConnectionOptions {
@@ -32,7 +32,8 @@ export interface VaultConnectionOptions {
   /**
    * Other nodes of the same cluster, by address. One of them is asked when a node cannot be reached,
    * is sealed or has no active node to turn to, and a standby may send a request on to one of them: a
-   * redirect to any other origin is refused. Default: none but `address`.
+   * redirect to any other origin is refused. Beside https addresses a plain http one is refused, unless it is
+   * this machine. Default: none but `address`.
    */
   readonly nodes?: readonly string[];
   /**
@@ -144,6 +145,7 @@ export function resolveConnection(
         wrong,
       );
   const nodes = (options.nodes ?? []).map((node) => parseAddress(node, 'the option nodes', wrong));
+  refusePlainNodes([address, ...nodes], wrong);
   const timeout = parsed(
     'timeout',
     options.timeout === undefined ? undefined : toMilliseconds(options.timeout, 'timeout'),
@@ -235,6 +237,19 @@ function refuseUnsupported({ env, wrong }: SettingReader): void {
     if (found && found.value !== '' && parseBool(found.value) !== false)
       throw wrong(`the variable ${found.name} is set, and ${why}`, `Unset it, and ${mend}.`);
   }
+}
+
+/** Where one node is asked over https, none may get the same token in the clear. */
+function refusePlainNodes(addresses: readonly VaultAddress[], wrong: Wrong): void {
+  const plain = addresses.find(
+    ({ secure, socketPath, hostname }) =>
+      !secure && socketPath === undefined && !isLoopback(hostname),
+  );
+  if (plain && addresses.some(({ secure }) => secure))
+    throw wrong(
+      `the options address and nodes name ${plain.origin} beside https addresses: the token would travel to it unencrypted`,
+      'Use https for all of them.',
+    );
 }
 
 export function parseAddress(text: string, label: string, wrong: Wrong): VaultAddress {

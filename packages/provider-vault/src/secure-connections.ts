@@ -6,14 +6,15 @@
 import { Agent } from 'node:https';
 import type { SecureContext } from 'node:tls';
 import type { ConnectionSettings } from './connection-settings.ts';
+import { type KeptConnections, keptConnections } from './kept-connections.ts';
 import { tunnelThrough } from './proxy-tunnel.ts';
 import { secureContexts } from './tls-files.ts';
 import type { WireFailure } from './vault-wire.ts';
 
 /** What a transport needs to ask https addresses. */
 export interface SecureConnections {
-  /** The agent whose connections are made with the TLS files as they are now. */
-  agent(): Promise<Agent | WireFailure>;
+  /** The connections that are made with the TLS files as they are now. */
+  kept(): Promise<KeptConnections<Agent> | WireFailure>;
   /** What a handshake that failed with this code is due to, where it is a file of ours. */
   causeOf(code: string): WireFailure | undefined;
   close(): void;
@@ -28,37 +29,34 @@ export function secureConnections(
 ): SecureConnections {
   const contexts = secureContexts(tls);
   const tunnel = proxy && tunnelThrough(proxy);
-  let held: { readonly agent: Agent; readonly context: SecureContext } | undefined;
+  let held: { readonly kept: KeptConnections<Agent>; readonly context: SecureContext } | undefined;
+
+  function agentWith(secureContext: SecureContext): Agent {
+    const agent = new Agent({
+      keepAlive: true,
+      timeout: idle,
+      secureContext,
+      rejectUnauthorized: !tls.skipVerify,
+      // a resumed session shows no certificate: neither theirs that has expired nor ours that is new
+      maxCachedSessions: 0,
+      ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
+    });
+    if (tunnel) agent.createConnection = tunnel;
+    return agent;
+  }
 
   return {
-    async agent() {
+    async kept() {
       const context = await contexts.current();
       if ('kind' in context) return context;
-      if (held?.context === context) return held.agent;
-      if (held) retire(held.agent);
-      const agent = new Agent({
-        keepAlive: true,
-        timeout: idle,
-        secureContext: context,
-        rejectUnauthorized: !tls.skipVerify,
-        // a resumed session shows no certificate: neither theirs that has expired nor ours that is new
-        maxCachedSessions: 0,
-        ...(tls.serverName === undefined ? {} : { servername: tls.serverName }),
-      });
-      if (tunnel) agent.createConnection = tunnel;
-      held = { agent, context };
-      return agent;
+      if (held?.context === context) return held.kept;
+      held?.kept.retire();
+      held = { kept: keptConnections(() => agentWith(context)), context };
+      return held.kept;
     },
     causeOf: (code) => contexts.causeOf(code),
     close() {
-      held?.agent.destroy();
+      held?.kept.close();
     },
   };
-}
-
-/** Ends an agent's idle connections now, and each other one after its answer. */
-function retire(agent: Agent): void {
-  agent.maxFreeSockets = 0;
-  for (const sockets of Object.values(agent.freeSockets))
-    for (const socket of sockets ?? []) socket.destroy();
 }

@@ -14,6 +14,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionSettings, VaultAddress } from './connection-settings.ts';
+import { keptConnections } from './kept-connections.ts';
 import type { TunnelError, TunnelOptions } from './proxy-tunnel.ts';
 import { rateLimiter } from './rate-limiter.ts';
 import type { SecureConnections } from './secure-connections.ts';
@@ -28,6 +29,12 @@ const largestAnswer = 8 * 1024 * 1024;
  * without a word, and the next request waits for nobody.
  */
 const longestIdle = 30_000;
+
+/**
+ * Milliseconds since its last answer for which a connection is trusted with a request that may not be sent
+ * twice: if something in between has forgotten the connection, it is not known what became of the request.
+ */
+const longestTrust = 1_000;
 
 /** One request, as it goes out. */
 interface TransportRequest {
@@ -53,6 +60,8 @@ export type TransportOptions = Pick<
 > & {
   /** Milliseconds that an idle connection is kept. Default 30 s. */
   readonly idle?: number;
+  /** Milliseconds that one is kept for requests that may not be sent twice. Default 1 s. */
+  readonly trust?: number;
 };
 
 interface Redirect {
@@ -70,8 +79,9 @@ export function createTransport({
   proxy,
   rateLimit,
   idle = longestIdle,
+  trust = longestTrust,
 }: TransportOptions): Transport {
-  const http = new HttpAgent({ keepAlive: true, timeout: idle });
+  const http = keptConnections(() => new HttpAgent({ keepAlive: true, timeout: idle }));
   const limiter = rateLimit && rateLimiter(rateLimit);
   /** What ends each exchange that is under way. */
   const underWay = new Set<() => void>();
@@ -88,19 +98,22 @@ export function createTransport({
     node: VaultAddress,
     request: TransportRequest,
   ): Promise<WireResult | Redirect> {
-    const agent = node.secure ? await (await secured()).agent() : http;
-    if ('kind' in agent) return agent;
-    if (closed || request.call.signal.aborted) return failure('aborted', 'aborted', false);
+    const { call, method } = request;
+    const kept = node.secure ? await (await secured()).kept() : http;
+    if ('kind' in kept) return kept;
+    if (closed || call.signal.aborted) return failure('aborted', 'aborted', false);
+    const once = method !== 'GET' || call.makes === true;
     const options: RequestOptions = {
-      agent,
+      agent: kept.agent(node.origin, call.fresh ? 0 : once ? trust : Number.POSITIVE_INFINITY),
       protocol: node.secure ? 'https:' : 'http:',
-      method: request.method,
+      method,
       path: node.prefix + request.path,
       ...(node.socketPath === undefined
         ? { host: node.hostname, port: node.port }
         : { socketPath: node.socketPath }),
     };
     const result = await exchange(node, options, request, underWay);
+    if (result.kind === 'answer') kept.answered(node.origin);
     // a handshake that fails while a file is broken is told as that, which can be mended here
     if (result.kind !== 'failure' || result.what !== 'tls') return result;
     return https?.causeOf(result.detail) ?? result;
@@ -124,7 +137,7 @@ export function createTransport({
     close() {
       closed = true;
       for (const end of underWay) end();
-      http.destroy();
+      http.close();
       https?.close();
     },
   };

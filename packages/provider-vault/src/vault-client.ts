@@ -33,6 +33,8 @@ interface VaultRequest {
   readonly anonymous?: boolean;
   /** The node to ask, and no other. */
   readonly node?: VaultAddress;
+  /** Over a new connection, as each repeat is. */
+  readonly fresh?: boolean;
   /** What is asked about, for messages, where it is not the provider's first document. */
   readonly place?: string;
   /** What to do about a denial. */
@@ -90,12 +92,12 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
   let usesAreCounted = settings.countedUses;
 
   async function send(
-    { verb, path, body = '', anonymous = false, makes, node }: VaultRequest,
+    { verb, path, body = '', anonymous = false, makes, node, fresh }: VaultRequest,
     context: ReadContext,
     token: string | undefined,
   ): Promise<WireResult> {
     const { signal, timeLeft } = context;
-    const bounds = { signal, timeLeft, node, unattended: isUnattended(context) };
+    const bounds = { signal, timeLeft, node, fresh, unattended: isUnattended(context) };
     const call = anonymous ? bounds : { ...bounds, token, namespace, makes };
     const result = await (verb === 'write' || verb === 'update'
       ? wire[verb](path, body, call)
@@ -108,7 +110,7 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
   async function lookUp(token: string, context: ReadContext): Promise<Found> {
     const request: VaultRequest = { verb: 'read', path: 'auth/token/lookup-self' };
     for (let repeats = 0; ; repeats += 1) {
-      const result = await send(request, context, token);
+      const result = await send({ ...request, fresh: repeats > 0 }, context, token);
       const verdict = verdictOf(result, subject);
       if (verdict.kind === 'forbidden') return verdict.suspect;
       if (verdict.kind === 'ok') {
@@ -195,7 +197,7 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
       let replaced = false;
       for (let repeats = 0; ; repeats += 1) {
         const token = await session.token(context);
-        const result = await send(request, context, token.text);
+        const result = await send({ ...request, fresh: repeats > 0 }, context, token.text);
         const verdict = verdictOf(result, about, request.verb);
         if (verdict.kind === 'forbidden') {
           const { kind, sure } = await judge(verdict.suspect, token.text, context);

@@ -13,9 +13,14 @@ import { checkToken } from './vault-settings.ts';
 import type { Variables } from './vault-variables.ts';
 import type { WireResult } from './vault-wire.ts';
 
-/** Sends one request, once. Without a token it carries none. */
+/** Sends one request, once. Without a token it carries none. `fresh`: over a new connection. */
 export type SendOnce = (
-  request: { readonly verb: 'read' | 'write'; readonly path: string; readonly body?: string },
+  request: {
+    readonly verb: 'read' | 'write';
+    readonly path: string;
+    readonly body?: string;
+    readonly fresh?: boolean;
+  },
   context: ReadContext,
   token?: string,
 ) => Promise<WireResult>;
@@ -242,7 +247,9 @@ export function vaultLogin({
       const same = createHash('sha256').update(`${path}\n${body}`).digest('hex');
       const before = refusal?.login === same ? refusal : undefined;
       if (before && clock.monotonic() < before.until) throw before.error;
-      const result = await send({ verb: 'write', path: loginPath(path, provider), body }, context);
+      const fresh = repeats > 0;
+      const request = { verb: 'write', path: loginPath(path, provider), body, fresh } as const;
+      const result = await send(request, context);
       const verdict = verdictOf(result, { ...subject, place: path }, 'write');
       if (verdict.kind === 'ok') {
         refusal = undefined;

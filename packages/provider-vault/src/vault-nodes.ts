@@ -33,6 +33,8 @@ export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings
   let order = [address, ...nodes.filter(({ origin }) => origin !== address.origin)];
   /** Whether the first of them has answered, and not failed since. */
   let known = false;
+  /** Those whose last answer or failure spoke of the server at the other end: behind a balancer there are more. */
+  const doubted = new Set<VaultAddress>();
 
   const prefer = (node: VaultAddress): void => {
     order = [node, ...order.filter((other) => other !== node)];
@@ -53,15 +55,19 @@ export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings
     const anonymous = call.token === undefined && !changes;
     for (;;) {
       const state = anonymous ? undefined : index.sending(namespace);
-      const result = await send({ ...call, node, ...state?.call });
+      const fresh = doubted.delete(node) || call.fresh;
+      const result = await send({ ...call, node, fresh, ...state?.call });
+      if (speaksOfServer(result)) doubted.add(node);
       if (state?.call.index !== undefined && isUnreadIndex(result)) {
         index.drop(namespace);
         continue;
       }
       if (result.kind === 'answer' && result.status < 300)
-        if (state?.answered(result.index, changes) === false)
+        if (state?.answered(result.index, changes) === false) {
+          doubted.add(node);
           // as a node says it that knows that it is behind
           return { kind: 'answer', status: 412, text: '', origin: result.origin ?? node.origin };
+        }
       return { ...result, origin: result.origin ?? node.origin };
     }
   }
@@ -110,10 +116,11 @@ const healthOf = (wire: VaultWire): Request => ({
   send: (call) => wire.read(health, call),
 });
 
-const withoutToken = ({ signal, timeLeft, unattended }: WireCall): WireCall => ({
+const withoutToken = ({ signal, timeLeft, unattended, fresh }: WireCall): WireCall => ({
   signal,
   timeLeft,
   unattended,
+  fresh,
 });
 
 /** A fair part of what is left: a node that is silent must leave time for the others. */
@@ -162,6 +169,19 @@ function isUseless(result: WireResult, { changes }: Pick<Request, 'changes'>): b
     default:
       return false;
   }
+}
+
+/**
+ * Whether what came tells of the server at the other end of the connection, or of the connection: another
+ * one may lead to a server that can serve. A gateway's own 408, 421 and 425 are of that kind as well.
+ */
+function speaksOfServer(result: WireResult): boolean {
+  if (result.kind === 'failure') return result.what !== 'aborted';
+  return (
+    result.status >= 500 ||
+    [408, 421, 425].includes(result.status) ||
+    isUseless(result, { changes: false })
+  );
 }
 
 /** Whether the node that answered is one to ask first the next time. */

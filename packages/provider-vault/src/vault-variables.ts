@@ -67,8 +67,8 @@ export function findVariable(
 }
 
 /** Whether a host name is this machine: nothing sent there can be read on the way. */
-function isLoopback(hostname: string): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i.test(hostname);
+export function isLoopback(hostname: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/i.test(hostname);
 }
 
 /** What a hostile `.env` would use to read a token on its way, or to pick which one is sent. */

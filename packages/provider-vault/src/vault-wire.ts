@@ -23,6 +23,11 @@ export interface WireCall {
   readonly inconsistent?: 'forward-active-node' | undefined;
   /** A `read` that makes something on the server (a lease): it is not sent twice, no more than a write. */
   readonly makes?: boolean | undefined;
+  /**
+   * Over a new connection: this is a repeat, or what came last from there spoke of the server at the other
+   * end. No connection that was made before is used for it, or for any request after it.
+   */
+  readonly fresh?: boolean | undefined;
   /** Nobody waits for it: the process may end before its answer comes. */
   readonly unattended?: boolean | undefined;
 }

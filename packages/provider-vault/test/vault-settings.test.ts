@@ -226,6 +226,15 @@ test("a socket's path is taken as it stands", () => {
   });
 });
 
+test('a plain node of this machine may stand beside an https address, as one beside plain ones may', () => {
+  for (const local of ['http://127.0.0.1:8200', 'http://[::1]:8200', 'unix:///run/agent.sock'])
+    expect(
+      resolveSettings({ ...base, address: 'https://a.test', nodes: [local], env: {} }).nodes,
+    ).toHaveLength(1);
+  const plain = { ...base, address: 'http://a.test', nodes: ['http://b.test'], env: {} };
+  expect(resolveSettings(plain).nodes).toHaveLength(1);
+});
+
 const login = () => ({ path: 'auth/x/login', body: {} });
 
 test.each<[string, VaultProviderOptions, string[]]>([
@@ -237,6 +246,21 @@ test.each<[string, VaultProviderOptions, string[]]>([
   ['another protocol', { ...base, address: 'ftp://vault.test' }, ['address']],
   ['a query', { ...base, address: 'https://vault.test?x' }, ['address']],
   ['a bad node', { ...base, nodes: ['nope'] }, ['nodes']],
+  [
+    'a plain node beside an https address',
+    { ...base, address: 'https://a.test', nodes: ['https://b.test', 'http://c.test:8200'] },
+    ['nodes', 'http://c.test:8200'],
+  ],
+  [
+    'a plain address beside an https node',
+    { ...base, env: { VAULT_ADDR: 'http://10.0.0.7:8200' }, nodes: ['https://b.test'] },
+    ['address', 'http://10.0.0.7:8200'],
+  ],
+  [
+    'a plain agent address beside an https node',
+    { ...base, env: { VAULT_AGENT_ADDR: 'http://10.0.0.7:8100' }, nodes: ['https://b.test'] },
+    ['http://10.0.0.7:8100'],
+  ],
   [
     'SKIP_VERIFY=yes',
     { ...base, env: { VAULT_SKIP_VERIFY: 'yes' } },

@@ -1,7 +1,7 @@
 /**
  * A migration while somebody else writes to the store, or to the file, at the worst moment.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
@@ -17,8 +17,12 @@ vi.mock('../src/terminal.ts', async (original) => ({
   notice: (text: string) => said.push(text),
   writeLine: (text: string) => said.push(text),
 }));
+/** What happens while the question stands, to which the answer is yes. */
+let whileAsked = async (_question: string): Promise<void> => {};
+vi.mock('../src/confirm.ts', () => ({ confirm: (question: string) => whileAsked(question) }));
 beforeEach(() => {
   said.length = 0;
+  whileAsked = async () => {};
 });
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -97,6 +101,88 @@ test('a store that holds something else afterwards is found out, and the file ke
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
   // the only copy of what was there, if the store lost it
   expect((await readdir(cwd)).filter((name) => name.includes('.backup.'))).toHaveLength(2);
+});
+
+test.each<[string, Record<string, string | null>]>([
+  ['another value', { A: 'theirs' }],
+  ['another value, and all the others', { A: 'theirs', B: '2', EMPTY: '' }],
+  ['a value that is cut off', { B: 'tw' }],
+  ['text where there was none', { EMPTY: ' ' }],
+  ['no value where an empty one was written', { EMPTY: null }],
+])('a store that holds %s afterwards is found out: the file keeps all', async (_, theirs) => {
+  const text = 'A=one\nB=two\nEMPTY=\n';
+  const cwd = await folderWith(text);
+  const store = memoryProvider();
+  const altering: SecretProvider = {
+    ...store,
+    async write(changes, context) {
+      const entries = new Map([...changes.entries, ...Object.entries(theirs)]);
+      return (await store.write?.({ entries }, context)) ?? { conditional: true };
+    },
+  };
+  const names = Object.entries(theirs).flatMap(([name, value]) =>
+    value === { A: 'one', B: 'two', EMPTY: '' }[name] ? [] : [name],
+  );
+  await expect(run(altering, cwd, { purge: true, activate: true })).rejects.toMatchObject({
+    code: 'ERR_SECRET_INVALID',
+    message: expect.stringContaining(`does not hold what was written for ${names.at(0)}`),
+  });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(text);
+  const left = await readdir(cwd);
+  const [backup = ''] = left.filter((name) => /backup\.\w+$/.test(name));
+  expect(await readFile(join(cwd, backup), 'utf8')).toBe(text);
+  const journal = await readFile(join(cwd, `${backup}.journal`), 'utf8');
+  expect(JSON.parse(journal)).toMatchObject({ state: 'planned', created: ['A', 'B', 'EMPTY'] });
+  expect(left).toHaveLength(3);
+  expect(said.join()).not.toMatch(/theirs|one|two/);
+});
+
+test('a file that is edited while the question stands is not overwritten, and nothing was done', async () => {
+  const cwd = await folderWith('A=1\n');
+  const store = memoryProvider();
+  const asked: string[] = [];
+  whileAsked = async (question) => {
+    asked.push(question);
+    await writeFile(join(cwd, '.env'), 'A=1\nNEW=2\n');
+  };
+  await expect(run(store, cwd, { yes: false, purge: true })).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFLICT',
+    message: expect.stringContaining('.env was changed in the meantime'),
+  });
+  expect(asked).toEqual([`Write 1 name to memory, and edit ${join(cwd, '.env')}?`]);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nNEW=2\n');
+  expect(await readdir(cwd)).toEqual(['.env']);
+  expect(Object.fromEntries((await openTarget(store).read()).values)).toEqual({});
+  // what was edited is migrated by the next run
+  whileAsked = async () => {};
+  const { result, values } = await run(store, cwd, { yes: false, purge: true });
+  expect(values).toEqual({ A: '1', NEW: '2' });
+  expect(await readFile(result.backup ?? '', 'utf8')).toBe('A=1\nNEW=2\n');
+});
+
+test('a file that is gone once the question is answered: nothing was done', async () => {
+  const cwd = await folderWith('A=1\n');
+  const store = memoryProvider();
+  whileAsked = () => rm(join(cwd, '.env'));
+  await expect(run(store, cwd, { yes: false, purge: true })).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFLICT',
+  });
+  expect(await readdir(cwd)).toEqual([]);
+  expect((await openTarget(store).read()).values.size).toBe(0);
+});
+
+test('a no leaves everything as it is', async () => {
+  const cwd = await folderWith('A=1\n');
+  const store = memoryProvider();
+  whileAsked = async () => {
+    throw new SecretError('ERR_SECRET_ABORTED', 'nothing was changed');
+  };
+  await expect(run(store, cwd, { yes: false, purge: true })).rejects.toMatchObject({
+    code: 'ERR_SECRET_ABORTED',
+  });
+  expect(await readdir(cwd)).toEqual(['.env']);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+  expect((await openTarget(store).read()).values.size).toBe(0);
 });
 
 test('a file that changes meanwhile is not overwritten', async () => {

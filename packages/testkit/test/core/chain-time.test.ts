@@ -533,12 +533,30 @@ describe('what a provider throws', () => {
   test.each([
     ['no batch', undefined],
     ['an object for the map', { entries: { A: { value: 'a' } }, complete: true }],
-    ['a number for a value', { entries: new Map([['A', { value: 1 }]]), complete: true }],
-  ])('%s is INVALID', async (_, batch) => {
+    ['text for a record', { entries: new Map([['A', canary]]), complete: true }],
+    ['a number for a value', { entries: new Map([['A', { value: 31_337_421 }]]), complete: true }],
+    ['a list for a value', { entries: new Map([['A', { value: [canary] }]]), complete: true }],
+    [
+      'an object for a value',
+      { entries: new Map([['A', { value: { toString: () => canary, canary } }]]), complete: true },
+    ],
+    [
+      'bytes for a value',
+      { entries: new Map([['A', { value: Buffer.from(canary) }]]), complete: true },
+    ],
+  ])('%s is INVALID, and not shown', async (_, batch) => {
+    const { assertNoLeak } = await import('../../src/index.ts');
     const provider = scripted('third', {}, { mood: async () => batch as never });
-    expect(await outcome(createSecrets({ providers: [provider] }).get('A'))).toBe(
-      'ERR_SECRET_INVALID',
-    );
+    const secrets = createSecrets({ providers: [provider, scripted('dotenv', { A: 'plain' })] });
+    const events: unknown[] = [];
+    secrets.on('failed', (event) => events.push(event));
+    for (const call of [() => secrets.get('A'), () => secrets.getAll()]) {
+      const caught = await call().catch((reason: unknown) => reason);
+      expect(caught).toMatchObject({ code: 'ERR_SECRET_INVALID', provider: 'third' });
+      assertNoLeak([canary, '31337421'], caught);
+    }
+    expect(events).not.toEqual([]);
+    assertNoLeak([canary, '31337421'], ...events, secrets.status(), await secrets.explain('A'));
   });
 });
 

@@ -52,6 +52,31 @@ describe('set', () => {
     expect(await secrets.get('A')).toBe('new');
   });
 
+  test.each(['lands during an outage', 'lands before the outage'])(
+    'a read that was under way is no last good value afterwards: it %s',
+    async (order) => {
+      const vault = scripted('vault', { A: 'old', B: 'b' }, { writable: true });
+      const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'plain' })] });
+      secrets.on('fallback', () => {});
+      let answer = () => {};
+      vault.mood = () =>
+        new Promise((resolve) => {
+          const entries = new Map([['A', { value: 'old' }]]);
+          answer = () => resolve({ entries, complete: true });
+        });
+      const early = secrets.get('A');
+      await new Promise(setImmediate);
+      await secrets.set('A', 'new');
+      vault.mood = 'unavailable';
+      const fallenBack = () => secrets.get('A');
+      if (order === 'lands during an outage') expect(await fallenBack()).toBe('plain');
+      answer();
+      expect(await early).toBe('old'); // it was asked before the write
+      expect(await fallenBack()).toBe('plain');
+      expect(await secrets.getAll()).toEqual({ A: 'plain' });
+    },
+  );
+
   test('never goes to another store because the first one fails', async () => {
     for (const mood of ['unavailable', 'denied', 'tls'] as const) {
       const dotenv = scripted('dotenv', {}, { writable: true });
@@ -318,6 +343,34 @@ describe('notices', () => {
       'vault (somewhere/shop) did not answer: it is unavailable. A comes from dotenv instead',
     ]);
     expect(warnings[0]).toMatchObject({ name: 'KeyfallWarning', code: 'KEYFALL_FALLBACK' });
+  });
+
+  test('become a process warning again once the last listener has left, and not before', async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error) => warnings.push(message);
+    process.on('warning', onWarning);
+    try {
+      const vault = scripted('vault', { A: 'a' });
+      const secrets = createSecrets({ providers: [vault] });
+      await secrets.get('A');
+      const tell = async (message: string) => {
+        vault.contexts[0]?.warn(message);
+        await new Promise(setImmediate);
+      };
+      const heard: string[] = [];
+      const [first, last] = [1, 2].map((listener) =>
+        secrets.on('warning', ({ message }) => heard.push(`${listener}: ${message}`)),
+      );
+      await tell('one');
+      first?.();
+      await tell('two');
+      last?.();
+      await tell('three');
+      expect(heard).toEqual(['1: one', '2: one', '2: two']);
+    } finally {
+      process.off('warning', onWarning);
+    }
+    expect(warnings).toEqual(['vault: three']);
   });
 
   test('are on diagnostics_channel too, without values', async () => {

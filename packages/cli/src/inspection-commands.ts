@@ -65,6 +65,21 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
     },
   );
 
+  add<{ revoke?: boolean; list?: boolean; json?: boolean }>(
+    define('trust')
+      .description(
+        'Let a configuration that is no program run the packages that are installed beside it.',
+      )
+      .option('--revoke', 'take it back')
+      .addOption(new Option('--list', 'print what is trusted').conflicts('revoke'))
+      .addOption(json())
+      .addHelpText('after', examples('keyfall trust', 'keyfall trust --list')),
+    async (_args, options) => {
+      const { trustCommand } = await import('./commands/trust.ts');
+      return trustCommand(options);
+    },
+  );
+
   add<{
     yes?: boolean;
     providers?: string[];

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startVaultServer } from '@keyfall/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { finished, folderWith, keyfall } from './keyfall.ts';
+import { finished, folderWith, keyfall, makeRepository } from './keyfall.ts';
 import { bin } from './on-terminal.ts';
 
 const canary = 'canary-3e9a';
@@ -17,7 +17,8 @@ const canary = 'canary-3e9a';
 /** A repository with these files. */
 async function repository(files: Readonly<Record<string, string>>): Promise<string> {
   const root = await folderWith();
-  for (const folder of ['.git', 'app/deep']) await mkdir(join(root, folder), { recursive: true });
+  await makeRepository(root);
+  await mkdir(join(root, 'app/deep'), { recursive: true });
   for (const [path, text] of Object.entries(files)) await writeFile(join(root, path), text);
   return root;
 }
@@ -45,7 +46,7 @@ describe('which configuration counts', () => {
 
   test('none above the root of the repository, and outside of one none above the folder', async () => {
     const root = await repository({ 'keyfall.config.json': '{ "providers": "no list" }' });
-    await mkdir(join(root, 'app/.git'));
+    await makeRepository(join(root, 'app'));
     expect((await keyfall(['list'], { cwd: join(root, 'app/deep') })).code).toBe(0);
     const outside = await folderWith();
     await writeFile(join(outside, 'keyfall.config.json'), '{ "providers": "no list" }');
@@ -350,7 +351,7 @@ describe('what is wrong is told by file, line and option, and never with a text 
     const result = await keyfall(['list'], { cwd: root });
     expect(result).toMatchObject({ code: 2, stdout: '' });
     expect(result.stderr).toBe(
-      'keyfall: keyfall.config.json, line 3: providers[0]: the provider doppler comes from @keyfall/provider-doppler, which is not installed. Install it: npm install @keyfall/provider-doppler\n',
+      'keyfall: keyfall.config.json, line 3: providers[0]: the provider doppler comes from @keyfall/provider-doppler, which is not installed beside keyfall. Install it beside keyfall: npm install --global @keyfall/provider-doppler\n',
     );
   });
 

@@ -491,7 +491,9 @@ export default defineConfig({
         { cwd },
       );
       expect(made.code).toBe(0);
-      expect(made.stderr).toContain('npm install @keyfall/provider-sops.');
+      expect(made.stderr).toContain(
+        `npm install${format === 'json' ? ' --global' : ''} @keyfall/provider-sops.`,
+      );
       expect(await readdir(cwd)).toContain(`keyfall.config.${format}`);
       // it is understood as far as to what is not installed or set
       const { code, stderr } = await silently(['list'], { cwd });

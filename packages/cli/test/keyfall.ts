@@ -110,6 +110,13 @@ export async function folderWith(dotenv?: string | Buffer): Promise<string> {
   return folder;
 }
 
+/** Makes a folder the root of a repository, with as much in it as git asks for. */
+export async function makeRepository(root: string): Promise<void> {
+  for (const name of ['objects', 'refs'])
+    await mkdir(join(root, '.git', name), { recursive: true });
+  await writeFile(join(root, '.git/HEAD'), 'ref: refs/heads/main\n');
+}
+
 /** Installs these packages of the repository in a folder, as they are built. */
 export async function install(root: string, ...names: readonly string[]): Promise<void> {
   for (const name of names) {

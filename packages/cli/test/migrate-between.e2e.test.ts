@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type MotoServer, startMotoServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
+import { ageKey, folderWith, install, keyfall, makeRepository } from './keyfall.ts';
 import { vaultDocuments } from './vault-documents.ts';
 
 const canary = 'canary-value-c3d8';
@@ -211,7 +211,7 @@ describe('with a configuration', () => {
     const root = await configured([{ provider: 'dotenv' }, sops]);
     const cwd = join(root, 'app');
     await mkdir(cwd);
-    await mkdir(join(root, '.git'));
+    await makeRepository(root);
     await writeFile(join(cwd, '.env'), `APP=${canary}\n`);
     const same = ['--from', 'dotenv:../.env', '--to', 'dotenv'];
     for (const [args, code] of [
@@ -247,7 +247,11 @@ describe('what is refused', () => {
     ['a file and a source', ['.env', '--from', 'vault'], 'two sources'],
     ['AWS without a place', ['--to', 'aws'], 'aws needs a place'],
     ['nobody knows it', ['--to', 'valut'], 'there is no provider valut'],
-    ['a package that is not there', ['--to', 'doppler'], 'npm install @keyfall/provider-doppler'],
+    [
+      'a package that is not there',
+      ['--to', 'doppler'],
+      'npm install --global @keyfall/provider-doppler',
+    ],
     [
       '--purge of a store',
       ['--from', 'vault', '--to', 'dotenv:new.env', '--purge'],

@@ -17,6 +17,7 @@ import {
 } from '../config/config-text.ts';
 import type { ProviderId } from '../config/define-config.ts';
 import { configFileNames, currentFolder } from '../config/find-config.ts';
+import { installing } from '../config/provider-package.ts';
 import { errnoCode } from '../report-error.ts';
 import { variableOf } from '../settings.ts';
 import { quoted } from '../shown-command.ts';
@@ -41,7 +42,9 @@ interface Choice {
     readonly question: string;
     readonly proposal: (folder: string) => string;
   };
-  /** What to install and to set for it. */
+  /** The package to install for it, where it does not come with Keyfall. */
+  readonly package?: string;
+  /** What to set for it. */
   readonly next?: string;
 }
 
@@ -60,12 +63,12 @@ const choices: Readonly<Partial<Record<ProviderId, Choice>>> = {
   sops: {
     label: 'a file encrypted by SOPS',
     asks: { option: 'path', question: 'The encrypted file', proposal: () => 'secrets.enc.yaml' },
-    next: 'npm install @keyfall/provider-sops',
+    package: '@keyfall/provider-sops',
   },
   files: {
     label: 'one file a secret (Docker, Kubernetes, systemd)',
     asks: { option: 'directory', question: 'Their folder', proposal: () => '/run/secrets' },
-    next: 'npm install @keyfall/provider-files',
+    package: '@keyfall/provider-files',
   },
   'aws-secrets-manager': {
     label: 'AWS Secrets Manager',
@@ -74,11 +77,12 @@ const choices: Readonly<Partial<Record<ProviderId, Choice>>> = {
       question: 'What the names begin with there',
       proposal: (folder) => `${folder}/`,
     },
-    next: 'npm install @keyfall/provider-aws-secrets-manager',
+    package: '@keyfall/provider-aws-secrets-manager',
   },
   doppler: {
     label: 'Doppler',
-    next: 'npm install @keyfall/provider-doppler, and set DOPPLER_TOKEN in the environment.',
+    package: '@keyfall/provider-doppler',
+    next: 'Set DOPPLER_TOKEN in the environment.',
   },
   env: { label: 'the environment itself' },
 };
@@ -146,8 +150,9 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
   await write(join(folder, file), text);
   report(`wrote ${file}: ${listNames(ids)}, asked in this order.`);
   for (const id of ids) {
-    const { next } = choiceOf(id);
-    if (next !== undefined) report(next.replace(/([^.])$/, '$1.'));
+    const { package: needed, next } = choiceOf(id);
+    if (needed !== undefined) report(`${installing(needed, file)}.`);
+    if (next !== undefined) report(next);
   }
   const [first] = profiles;
   report(

@@ -3,7 +3,7 @@
  * plain text. It is encrypted to public keys, so the machine that makes it need not be able to read it.
  */
 import { realpath } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { openChain } from '../cli-chain.ts';
 import { namesIn } from '../plain-run.ts';
@@ -71,7 +71,7 @@ export async function snapshotCommand(path: string, options: SnapshotOptions): P
     );
   const config = configFile(options);
   const { packageOf } = await import('../config/make-providers.ts');
-  const sops = await packageOf('sops', config ?? join(process.cwd(), 'keyfall.config.js'));
+  const sops = await packageOf('sops', config);
   const { values, left } = await waitingFor('asking each provider', () =>
     resolved(path, options, config),
   );

@@ -5,26 +5,52 @@ import { statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { listNames, printable } from '../terminal.ts';
+import { isOpenToAll, isOwn } from './ownership.ts';
+import { repositoryAt } from './repository.ts';
 
 /** The names a configuration may have. */
 export const configFileNames: readonly string[] = ['ts', 'mjs', 'js', 'json'].map(
   (end) => `keyfall.config.${end}`,
 );
 
+/** Whether a configuration is run, and not only read. */
+export function isProgram(file: string): boolean {
+  return !file.endsWith('.json');
+}
+
 /**
  * The configuration's path: in `folder`, else in the parents up to the root of the repository that it
- * is in. Outside of a repository no parent is looked into: `/tmp` belongs to everybody, and a
- * configuration is code.
+ * is in, if that repository is the user's own. Outside of one no parent is looked into: `/tmp` belongs to everybody,
+ * and a configuration is code.
  *
- * @throws `ERR_SECRET_CONFIG` if a folder holds several
+ * @throws `ERR_SECRET_CONFIG` if a folder holds several, or one that another user put there
  */
 export function findConfig(folder: string): string | undefined {
+  const start = resolve(folder);
   const passed: string[] = [];
-  for (let at = resolve(folder); ; at = dirname(at)) {
+  for (let at = start; ; at = dirname(at)) {
     passed.push(at);
-    if (isThere(join(at, '.git'))) return passed.map(configIn).find((path) => path !== undefined);
-    if (dirname(at) === at) return configIn(resolve(folder));
+    const repository = repositoryAt(at);
+    if (repository === undefined && dirname(at) !== at) continue;
+    for (const each of repository === 'own' ? passed : [start]) {
+      const path = configIn(each);
+      if (path !== undefined) return assertNotPlanted(path, each === start);
+    }
+    return undefined;
   }
+}
+
+/**
+ * The path, unless somebody else may have put the file there for the user to run: anybody's in a folder that all
+ * may write to, and in a parent one of another user. What stands in the user's own working folder is where they went.
+ */
+function assertNotPlanted(path: string, isHere: boolean): string {
+  if ((isHere && !isOpenToAll(dirname(path))) || isOwn(path)) return path;
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    `the configuration ${shownFile(path)} is another user's, and was not read`,
+    { hint: 'Name it with --config if you trust it, or leave it out with --no-config.' },
+  );
 }
 
 /** The nearest file in the parents of `folder` that is called as a configuration, be it used or not. */

@@ -17,6 +17,7 @@ import {
 } from './config-place.ts';
 import type { SchemaComplaint } from './config-schema.ts';
 import type { KeyfallConfig } from './define-config.ts';
+import { isProgram } from './find-config.ts';
 
 /** A configuration and where it was read. */
 export interface LoadedConfig {
@@ -33,7 +34,7 @@ export interface LoadedConfig {
  *   `SecretError`
  */
 export async function loadConfig(file: string): Promise<LoadedConfig> {
-  const isJson = file.endsWith('.json');
+  const isJson = !isProgram(file);
   const { value, lineOf } = isJson ? await readJson(file) : await runProgram(file);
   const { checkConfig } = await import('./config-schema.ts');
   const complaint = checked();

@@ -2,12 +2,11 @@
  * From what a configuration says of its chain to providers. A provider's package is imported only if
  * the chain names it.
  */
-import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
-import { type ChainEntry, envProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { type ChainEntry, envProvider, type SecretProvider } from '@keyfall/core';
 import { configError, type OptionPath, placed } from './config-place.ts';
 import type { ConfigEntry, NamedProvider, ProviderId } from './define-config.ts';
 import { inFolderOf, type LoadedConfig } from './load-config.ts';
+import { importPackage } from './provider-package.ts';
 
 type Factory = (options: Readonly<Record<string, unknown>>) => SecretProvider;
 
@@ -89,39 +88,26 @@ async function makeProvider(
 /**
  * The factory of a provider, from its package.
  *
- * @param file - where the package is looked for first: as that file would import it
+ * @param config - the configuration that names the provider; `undefined`: the command line does
  * @throws `ERR_SECRET_CONFIG` with the command that installs it
  */
-export async function factoryOf(id: ProviderId, file: string): Promise<Factory> {
+export async function factoryOf(id: ProviderId, config: string | undefined): Promise<Factory> {
   if (id === 'env') return envProvider as Factory;
-  return (await packageOf(id, file))[factories[id][1]] as Factory;
+  return (await packageOf(id, config))[factories[id][1]] as Factory;
 }
 
 /** The whole package of a provider; as {@link factoryOf}. */
 export async function packageOf(
   id: Exclude<ProviderId, 'env'>,
-  file: string,
+  config: string | undefined,
 ): Promise<Record<string, unknown>> {
   const [name] = factories[id];
-  const module = await importFor(file, name);
-  if (module !== undefined) return module;
-  throw new SecretError(
-    'ERR_SECRET_CONFIG',
-    `the provider ${id} comes from ${name}, which is not installed`,
-    { hint: `Install it: npm install ${name}` },
-  );
+  const own = ownPackages[name];
+  return own === undefined ? importPackage(id, name, config) : own();
 }
 
-/** The package as the configuration would import it, else as we would. */
-async function importFor(file: string, name: string): Promise<Record<string, unknown> | undefined> {
-  for (const from of [file, import.meta.url]) {
-    let path: string;
-    try {
-      path = createRequire(from).resolve(name);
-    } catch {
-      continue;
-    }
-    return await import(pathToFileURL(path).href);
-  }
-  return undefined;
-}
+/** The packages that come with Keyfall: always those, whatever else is installed somewhere. */
+const ownPackages: Readonly<Record<string, () => Promise<Record<string, unknown>>>> = {
+  '@keyfall/provider-vault': () => import('@keyfall/provider-vault'),
+  '@keyfall/provider-dotenv': () => import('@keyfall/provider-dotenv'),
+};

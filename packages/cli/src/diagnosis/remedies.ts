@@ -117,7 +117,7 @@ export function commandFor(
   }
   if (subject === 'settings' && tokenIsMissing.test(message)) return login;
   // a package that is missing stands nowhere in the configuration
-  const [, install] = /^Install it: (npm install .+)$/.exec(mend ?? '') ?? [];
+  const [, install] = /^Install it(?: beside keyfall)?: (npm install .+)$/.exec(mend ?? '') ?? [];
   if (install !== undefined) return harmless(install);
   if (subject === 'settings')
     return configuration === undefined

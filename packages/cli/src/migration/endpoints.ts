@@ -3,7 +3,7 @@
  * or one by its kind and place (`sops:secrets.enc.yaml`, `aws:shop/prod`).
  */
 import { realpath } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { chosenProfile, configFile, configuredVault, type SettingsOptions } from '../settings.ts';
@@ -182,8 +182,7 @@ async function providerOf(
     settings: Readonly<Record<string, unknown>>,
   ) => {
     const { factoryOf } = await import('../config/make-providers.ts');
-    const importer = configured.file ?? join(process.cwd(), 'keyfall.config.js');
-    return (await factoryOf(id, importer))(settings);
+    return (await factoryOf(id, configured.file))(settings);
   };
   if (kind === 'sops') return make('sops', { path: place || 'secrets.enc.yaml' });
   if (kind === 'doppler' && place === '') return make('doppler', {});

@@ -1,0 +1,61 @@
+/**
+ * `keyfall trust`: says that the provider packages which are installed where the configuration is may be run. It
+ * is needed where a configuration is data (`.json`), or there is none, and a package is not installed beside Keyfall.
+ */
+import { SecretError } from '@keyfall/core';
+import { currentFolder, isProgram, shownFile } from '../config/find-config.ts';
+import { allTrusted, isTrusted, revoke, trust } from '../config/trust.ts';
+import { configFile, type SettingsOptions } from '../settings.ts';
+import { printable, printData, printJson, report } from '../terminal.ts';
+
+/** Options of `keyfall trust`. */
+export interface TrustOptions extends SettingsOptions {
+  /** Take it back. */
+  readonly revoke?: boolean;
+  /** Print what is trusted. */
+  readonly list?: boolean;
+  readonly json?: boolean;
+}
+
+/**
+ * Trusts, takes back or lists, and returns 0.
+ *
+ * @throws `ERR_SECRET_CONFIG` if the configuration is not there, or trust cannot be kept
+ */
+export async function trustCommand(options: TrustOptions): Promise<number> {
+  if (options.list) return list(options);
+  if (options.json)
+    throw new SecretError('ERR_SECRET_CONFIG', '--json goes with --list alone', {
+      hint: 'Leave it out, or add --list.',
+    });
+  const config = configFile(options);
+  const what = config === undefined ? printable(currentFolder()) : shownFile(config);
+  if (options.revoke) {
+    const wasTrusted = await revoke(config ?? currentFolder());
+    report(wasTrusted ? `${what} is trusted no more.` : `${what} was not trusted.`);
+  } else if (config !== undefined && isProgram(config)) {
+    report(`${what} is a program and runs as it is: there is nothing more to trust.`);
+  } else {
+    await trust(config ?? currentFolder());
+    report(
+      config === undefined
+        ? `providers that are named without a configuration may now run what is installed at ${what}, or above it.`
+        : `${what} may now run the provider packages that are installed beside it, or above it, until it changes.`,
+    );
+  }
+  return 0;
+}
+
+async function list({ json }: TrustOptions): Promise<number> {
+  const known = await Promise.all(
+    (await allTrusted()).map(async ({ path }) => ({ path, current: await isTrusted(path) })),
+  );
+  if (json) await printJson(known);
+  else
+    await printData(
+      known
+        .map(({ path, current }) => `${printable(path)}${current ? '' : ' (has changed since)'}\n`)
+        .join(''),
+    );
+  return 0;
+}

@@ -1,0 +1,133 @@
+/**
+ * What the user has said may be run although it is code of a repository: the provider packages that are installed where a
+ * configuration is that is data. As direnv has it (https://direnv.net/man/direnv.1.html), trust is given to one path with one content,
+ * and kept below the user's home: a change of the configuration takes it back.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join, relative } from 'node:path';
+import { SecretError } from '@keyfall/core';
+import { errnoCode } from '../report-error.ts';
+import { printable } from '../terminal.ts';
+
+/** A configuration, or the folder of one where the command line alone names providers. */
+export interface Trusted {
+  /** Its real, absolute path. */
+  readonly path: string;
+  /** Of what a configuration held when it was trusted, SHA-256 in hex; of a folder: `folder`. */
+  readonly content: string;
+}
+
+/** Whether the user trusts this, as it is now. */
+export async function isTrusted(path: string): Promise<boolean> {
+  try {
+    const now = await asItIs(path);
+    if (!isOutside(now)) return false;
+    const known = await readRecord(recordOf(now.path));
+    return known?.path === now.path && known.content === now.content;
+  } catch {
+    return false; // what cannot be read is not known to be what was trusted
+  }
+}
+
+/**
+ * Remembers that the user trusts this, as it is now.
+ *
+ * @returns its real path
+ * @throws `ERR_SECRET_CONFIG` if it is not there, or nothing can be remembered
+ */
+export async function trust(path: string): Promise<string> {
+  const now = await asItIs(path).catch((error: unknown) => {
+    throw failed(`${printable(path)} cannot be read`, error, 'Name one that is there: --config.');
+  });
+  if (!isOutside(now))
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `what you trust is kept in ${printable(stateFolder())}, which lies within ${printable(now.path)} itself`,
+      { hint: 'Set XDG_STATE_HOME to a folder outside of it.' },
+    );
+  const record = recordOf(now.path);
+  const temporary = `${record}.${randomUUID()}.tmp`;
+  try {
+    await mkdir(stateFolder(), { recursive: true, mode: 0o700 });
+    await writeFile(temporary, `${JSON.stringify(now)}\n`, { mode: 0o600, flag: 'wx' });
+    await rename(temporary, record);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw failed(
+      `${printable(stateFolder())} cannot be written`,
+      error,
+      'Make it writable for this user, or set XDG_STATE_HOME.',
+    );
+  }
+  return now.path;
+}
+
+/** Takes it back, whatever the content was. Answers whether there was anything to take back. */
+export async function revoke(path: string): Promise<boolean> {
+  const record = recordOf(await realpath(path).catch(() => path));
+  if ((await readRecord(record)) === undefined) return false;
+  await rm(record).catch((error: unknown) => {
+    throw failed(`${printable(record)} cannot be removed`, error, 'Remove it by hand.');
+  });
+  return true;
+}
+
+/** All that the user trusts, by path. */
+export async function allTrusted(): Promise<readonly Trusted[]> {
+  const names = await readdir(stateFolder()).catch(() => []);
+  const paths = names.filter((name) => /^[0-9a-f]{64}$/.test(name));
+  const found = await Promise.all(paths.map((name) => readRecord(join(stateFolder(), name))));
+  return found
+    .filter((each) => each !== undefined)
+    .sort((one, other) => (one.path < other.path ? -1 : 1));
+}
+
+async function asItIs(path: string): Promise<Trusted> {
+  const real = await realpath(path);
+  const isFolder = (await lstat(real)).isDirectory();
+  return { path: real, content: isFolder ? 'folder' : digest(await readFile(real)) };
+}
+
+function digest(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/** The user's own folder for what programs remember (XDG base directory specification). */
+function stateFolder(): string {
+  const { XDG_STATE_HOME: set = '', LOCALAPPDATA: local = '' } = process.env;
+  if (isAbsolute(set)) return join(set, 'keyfall', 'trusted');
+  if (process.platform === 'win32' && local !== '') return join(local, 'keyfall', 'trusted');
+  return join(homedir(), '.local', 'state', 'keyfall', 'trusted');
+}
+
+function recordOf(realPath: string): string {
+  return join(stateFolder(), digest(realPath));
+}
+
+/** A repository that is somebody's home must not bring its own trust along. */
+function isOutside({ path, content }: Trusted): boolean {
+  const folder = content === 'folder' ? path : join(path, '..');
+  return relative(folder, stateFolder()).startsWith('..');
+}
+
+/** What a record says; one that another user put there says nothing. */
+async function readRecord(record: string): Promise<Trusted | undefined> {
+  try {
+    const stats = await lstat(record);
+    const self = process.geteuid?.();
+    if (!stats.isFile() || (self !== undefined && stats.uid !== self)) return undefined;
+    const { path, content } = JSON.parse(await readFile(record, 'utf8'));
+    return typeof path === 'string' && typeof content === 'string' ? { path, content } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function failed(what: string, error: unknown, hint: string): SecretError {
+  const code = errnoCode(error);
+  return new SecretError('ERR_SECRET_CONFIG', `${what}${code === undefined ? '' : ` (${code})`}`, {
+    hint,
+  });
+}

@@ -322,12 +322,18 @@ export function failure(
   source: Source,
   error: SecretError,
   attempts: readonly ProviderAttempt[],
-  done: 'read' | 'written' = 'read',
+  done: 'read' | 'written' | 'deleted' = 'read',
 ): SecretError {
-  const { code, retryable, hint, status, requestId } = error;
+  const { code, retryable, hint, status, requestId, applied } = error;
   // an abort is the caller's own doing and no provider's
   if (code === 'ERR_SECRET_ABORTED') return error;
-  const what = `${name ?? 'the secrets'} could not be ${done}`;
+  const names = name ?? 'the secrets';
+  const what =
+    applied === 'unknown'
+      ? `it is not known whether ${names} could be ${done}`
+      : applied === 'yes'
+        ? `${names} could be ${done}, with an error afterwards`
+        : `${names} could not be ${done}`;
   const verb = verbs[code];
   const said = verb === undefined ? error.reason : `${verb}: ${error.reason}`;
   return new SecretError(code, `${what}: ${source.label} ${said}`, {
@@ -338,6 +344,7 @@ export function failure(
     attempts,
     status,
     requestId,
+    applied,
   });
 }
 

@@ -200,6 +200,7 @@ function renamed(
               {
                 provider: inner.name,
                 secretName: name,
+                applied: 'no',
                 hint: 'Change the mapping, or use the provider itself.',
               },
             );

@@ -111,9 +111,8 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const target = sources.find(({ provider }) => provider.write);
 
   let writing: Promise<typeof import('./writing.ts')> | undefined;
-  const parts = { chain, sources, target, budget };
-  const writer = async (signal: AbortSignal | undefined, values: Iterable<unknown>) => {
-    assertOpen(signal);
+  const parts = { chain, sources, target, budget, assertOpen };
+  const writer = async (values: Iterable<unknown>) => {
     for (const value of values) if (typeof value === 'string') redactor.add(value);
     // its size is paid by those who use it; one promise for all keeps the order of the calls
     writing ??= import('./writing.ts');
@@ -160,9 +159,9 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     set: async (name, value, { signal } = {}) =>
-      (await writer(signal, [value])).set(parts, name, value, signal),
+      (await writer([value])).set(parts, name, value, signal),
 
-    delete: async (name, { signal } = {}) => (await writer(signal, [])).remove(parts, name, signal),
+    delete: async (name, { signal } = {}) => (await writer([])).remove(parts, name, signal),
 
     async explain(name, { signal } = {}) {
       const resolution = await resolve(name, signal);
@@ -222,7 +221,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     ...(target?.provider.write && {
       write: async (changes: SecretChanges, { signal }: ReadContext) =>
-        (await writer(signal, changes.entries.values())).write(parts, changes, signal),
+        (await writer(changes.entries.values())).write(parts, changes, signal),
       atomicity: target.provider.atomicity ?? 'name',
       conditionalWrites: target.provider.conditionalWrites ?? 'never',
     }),

@@ -23,8 +23,13 @@ export { pollForChanges } from './poll-for-changes.ts';
 export type { ChunkRedactor, Redactor, RedactorOptions } from './redaction/redactor.ts';
 export { createRedactor } from './redaction/redactor.ts';
 export { Secret } from './redaction/secret.ts';
-export type { ProviderAttempt, SecretErrorCode, SecretErrorDetails } from './secret-error.ts';
-export { isSecretError, SecretError } from './secret-error.ts';
+export type {
+  Applied,
+  ProviderAttempt,
+  SecretErrorCode,
+  SecretErrorDetails,
+} from './secret-error.ts';
+export { isSecretError, SecretError, withApplied } from './secret-error.ts';
 export type {
   ProviderCheck,
   ReadContext,

@@ -50,7 +50,7 @@ export function memoryProvider(
         throw new SecretError(
           'ERR_SECRET_CONFLICT',
           `${name} is at revision ${revision}, not at the one that was read`,
-          { provider: name, hint: 'Read it again and repeat the change.' },
+          { provider: name, applied: 'no', hint: 'Read it again and repeat the change.' },
         );
       revision += 1;
       const version = String(revision);

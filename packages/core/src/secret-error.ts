@@ -60,6 +60,12 @@ export interface ProviderAttempt {
   readonly age?: number;
 }
 
+/**
+ * What became of a write that was rejected. `no`: the store is as it was. `yes`: the change is there all the
+ * same. `unknown`: it may be there, or may yet come: read it before the change is repeated.
+ */
+export type Applied = 'no' | 'yes' | 'unknown';
+
 /** The facts a {@link SecretError} may carry besides its message. */
 export interface SecretErrorDetails {
   /** Name of the provider that failed. */
@@ -76,6 +82,8 @@ export interface SecretErrorDetails {
   readonly status?: number | undefined;
   /** The store's own id of the request, for its audit log. */
   readonly requestId?: string | undefined;
+  /** What became of the write that this is about. Left out: it is about none, or nobody can tell. */
+  readonly applied?: Applied | undefined;
 }
 
 /**
@@ -113,6 +121,11 @@ export class SecretError extends Error {
   readonly status: number | undefined;
   /** The store's own id of the request, for its audit log. */
   readonly requestId: string | undefined;
+  /**
+   * What became of the write that was rejected. A chain always says so of a write; a provider's error
+   * without it counts as `unknown`.
+   */
+  readonly applied: Applied | undefined;
   /** The clause without provider, name and hint: what an attempt's `reason` shows. */
   readonly reason: string;
 
@@ -132,14 +145,26 @@ export class SecretError extends Error {
     this.attempts = details.attempts ?? [];
     this.status = details.status;
     this.requestId = details.requestId;
+    this.applied = details.applied;
   }
 
   /** The error as plain data, for loggers. No stack and no values. */
   toJSON(): Record<string, unknown> {
     const { name, code, message, provider, secretName, retryable, status, requestId } = this;
-    const facts = { name, code, message, provider, secretName, retryable, status, requestId };
-    return this.attempts.length === 0 ? facts : { ...facts, attempts: this.attempts };
+    const { applied, attempts } = this;
+    const asked = { name, code, message, provider, secretName, retryable, status, requestId };
+    const facts = { ...asked, applied };
+    return attempts.length === 0 ? facts : { ...facts, attempts };
   }
+}
+
+/**
+ * `error` with what became of the write that it ended; `error` itself where it says that already, or is no
+ * `SecretError`.
+ */
+export function withApplied<Thrown>(error: Thrown, applied: Applied): Thrown | SecretError {
+  if (!isSecretError(error) || error.applied !== undefined) return error;
+  return new SecretError(error.code, error.reason, { ...error, applied });
 }
 
 /** The error of every call to secrets that are closed. */

@@ -107,7 +107,7 @@ export interface SecretChanges {
   readonly entries: ReadonlyMap<string, string | null>;
   /**
    * Only write if the store is still at this `revision` of a {@link SecretBatch}; else the provider
-   * must throw `ERR_SECRET_CONFLICT` and change nothing. Without it the provider merges into what
+   * must throw `ERR_SECRET_CONFLICT`, with `applied: 'no'`, and change nothing. Without it the provider merges into what
    * the store holds at that moment, and must not lose another writer's change where the store
    * offers any way not to.
    */
@@ -188,6 +188,13 @@ export interface SecretProvider {
   /**
    * Writes all of `changes` or nothing (where `atomicity` is `name`: or says which it wrote).
    * A provider that cannot write must not have this method.
+   *
+   * A rejection must say what became of the change, in `applied` of its `SecretError`: `no` only where it is
+   * certain that the store neither has taken it nor still will (nothing was sent; the store itself answered
+   * that it refuses), `yes` where it was found to be there, and else `unknown`: once the request has left,
+   * no answer, an answer of something in between, the time limit and an abort are all that. A rejection
+   * without `applied` counts as `unknown`. When `context.signal` fires, one turn of the event loop is left to
+   * reject with it.
    */
   write?(changes: SecretChanges, context: WriteContext): Promise<WriteReceipt>;
   /** `store`: a write of many names happens whole or not at all. `name`: each name by itself. */

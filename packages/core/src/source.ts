@@ -14,7 +14,13 @@ import { labelOf } from './label.ts';
 import { limitedCall } from './limited-call.ts';
 import { Memory, type MemoryLimits, type ReadAt } from './memory.ts';
 import type { Notifier } from './notifier.ts';
-import { closedError, isSecretError, type SecretError } from './secret-error.ts';
+import {
+  type Applied,
+  closedError,
+  isSecretError,
+  type SecretError,
+  withApplied,
+} from './secret-error.ts';
 import type {
   ReadContext,
   SecretBatch,
@@ -210,16 +216,30 @@ export class Source {
   /**
    * One write after the other, in the order of the calls. Beside each other they would be the other writer
    * to one another: refused where writes are conditional, and where they are not the last might lose.
+   * A rejection says what became of it.
    */
   write(changes: SecretChanges, patience: Patience): Promise<WriteReceipt> {
     const before = this.#writing;
+    let applied: Applied | undefined = 'no';
     const written = this.call(async (context) => {
       await before;
       // either may have come before its turn
       context.signal.throwIfAborted();
       if (this.#closed) throw closedError();
-      return this.provider.write?.(changes, context) as Promise<WriteReceipt>;
-    }, patience);
+      applied = undefined;
+      try {
+        const receipt = (await this.provider.write?.(changes, context)) as WriteReceipt;
+        applied = 'yes';
+        return receipt;
+      } catch (error) {
+        applied = (isSecretError(error) && error.applied) || 'unknown';
+        throw error;
+      }
+    }, patience).catch(async (error) => {
+      // nobody waits past a time limit or an abort, but for what the provider says of it at once
+      if (applied === undefined) await new Promise((resolve) => setTimeout(resolve, 0));
+      throw withApplied(error, applied ?? 'unknown');
+    });
     // one that was given up has not had its turn: who comes after it waits for those before it
     this.#writing = written.catch(() => {}).then(() => before);
     return written;

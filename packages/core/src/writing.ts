@@ -3,7 +3,7 @@
  * fails. A chunk of its own that the first `set` or `delete` loads: most programs only read.
  */
 import { assertName, type Chain, failure } from './chain.ts';
-import { SecretError } from './secret-error.ts';
+import { SecretError, withApplied } from './secret-error.ts';
 import type { SecretChanges, WriteReceipt } from './secret-provider.ts';
 import type { DeleteResult, SetResult } from './secrets.ts';
 import type { Source } from './source.ts';
@@ -16,6 +16,8 @@ export interface WritingParts {
   readonly target: Source | undefined;
   /** Time limit of one write, in milliseconds. */
   readonly budget: number;
+  /** @throws `ERR_SECRET_ABORTED` if the chain is closed or the signal has fired */
+  assertOpen(signal: AbortSignal | undefined): void;
 }
 
 /** @throws as `Secrets.set` does */
@@ -36,7 +38,7 @@ export async function remove(
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<DeleteResult> {
-  const { target } = await make(parts, new Map([[name, null]]), signal);
+  const { target } = await make(parts, new Map([[name, null]]), signal, undefined, 'deleted');
   const stillHeldBy: string[] = [];
   const unknown: string[] = [];
   for (const source of parts.sources) {
@@ -62,8 +64,35 @@ async function make(
   entries: SecretChanges['entries'],
   signal: AbortSignal | undefined,
   ifRevision?: string,
+  done: 'written' | 'deleted' = 'written',
 ): Promise<{ readonly target: Source; readonly receipt: WriteReceipt }> {
-  const { chain, target, budget } = parts;
+  const target = await writable(parts, entries, signal).catch((error) => {
+    throw withApplied(error, 'no');
+  });
+  const changes = { entries, ...(ifRevision !== undefined && { ifRevision }) };
+  try {
+    const receipt = await target.write(changes, { signal, limit: parts.budget });
+    for (const [name, value] of entries)
+      target.tellWritten(name, value === null ? undefined : receipt.version);
+    return { target, receipt };
+  } catch (error) {
+    const [name, ...others] = entries.keys();
+    const what = others.length === 0 ? name : undefined;
+    throw failure(what, target, error as SecretError, [], done);
+  } finally {
+    // a write that failed may have reached the store all the same
+    target.forget([...entries.keys()]);
+  }
+}
+
+/** The one to write to. @throws if it must not be written to, or cannot */
+async function writable(
+  parts: WritingParts,
+  entries: SecretChanges['entries'],
+  signal: AbortSignal | undefined,
+): Promise<Source> {
+  const { chain, target } = parts;
+  parts.assertOpen(signal);
   const unsupported = (why: string) =>
     new SecretError('ERR_SECRET_UNSUPPORTED', why, { hint: 'Add a provider that can write.' });
   if (!target?.provider.write) throw unsupported('no provider of the chain can write');
@@ -79,20 +108,7 @@ async function make(
       );
     if (value !== null) await assertNotShadowed(parts, name, target, signal);
   }
-  const changes = { entries, ...(ifRevision !== undefined && { ifRevision }) };
-  try {
-    const receipt = await target.write(changes, { signal, limit: budget });
-    for (const [name, value] of entries)
-      target.tellWritten(name, value === null ? undefined : receipt.version);
-    return { target, receipt };
-  } catch (error) {
-    const [name, ...others] = entries.keys();
-    const what = others.length === 0 ? name : undefined;
-    throw failure(what, target, error as SecretError, [], 'written');
-  } finally {
-    // a write that failed may have reached the store all the same
-    target.forget([...entries.keys()]);
-  }
+  return target;
 }
 
 async function assertNotShadowed(

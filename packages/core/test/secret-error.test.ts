@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { isSecretError, SecretError } from '../src/index.ts';
+import { isSecretError, SecretError, withApplied } from '../src/index.ts';
 
 describe('SecretError', () => {
   test('the message says what happened and what to do', () => {
@@ -32,6 +32,16 @@ describe('SecretError', () => {
       retryable: false,
       attempts,
     });
+  });
+
+  test('what became of a write is in the JSON, and is said once', () => {
+    const error = new SecretError('ERR_SECRET_DENIED', 'x', { hint: 'Do y.', provider: 'vault' });
+    const known = withApplied(error, 'no');
+    expect(known).toMatchObject({ code: 'ERR_SECRET_DENIED', message: 'x. Do y.', applied: 'no' });
+    expect(known.provider).toBe('vault');
+    expect(withApplied(known, 'unknown')).toBe(known);
+    expect(JSON.parse(JSON.stringify(known)).applied).toBe('no');
+    expect(JSON.parse(JSON.stringify(error))).not.toHaveProperty('applied');
   });
 
   test('carries no cause, so that inspect shows nothing of another library', () => {

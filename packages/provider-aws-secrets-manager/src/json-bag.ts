@@ -14,6 +14,7 @@ import {
   type SecretProvider,
   type SecretRecord,
   type SecretVersion,
+  withApplied,
 } from '@keyfall/core';
 import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
 import { checked } from './checked.ts';
@@ -52,6 +53,8 @@ export function jsonBag(
     hint: string,
     secretName?: string,
   ) => new SecretError(code, what, { provider, hint, secretName });
+  const conflict = (what: string, hint: string) =>
+    withApplied(problem('ERR_SECRET_CONFLICT', what, hint), 'no');
 
   async function readDocument(
     context: CallBounds,
@@ -205,24 +208,21 @@ export function jsonBag(
       const before = await readDocument(context, { VersionStage: currentStage });
       if (before.absence === 'deleted')
         // all that it held would be there again
-        throw problem(
-          'ERR_SECRET_CONFLICT',
+        throw conflict(
           `the secret ${secretId} is scheduled for deletion, and was not written`,
           'Bring it back with `aws secretsmanager restore-secret`, or use another one.',
         );
-      const conflict = problem(
-        'ERR_SECRET_CONFLICT',
+      const raced = conflict(
         `somebody else wrote the secret ${secretId} since it was read`,
         'Read it again and repeat the change.',
       );
-      if (ifRevision !== undefined && ifRevision !== (before.version ?? '')) throw conflict;
+      if (ifRevision !== undefined && ifRevision !== (before.version ?? '')) throw raced;
       const text = edited(before.text ?? '{}', entries);
       const version = await replace(before, text, context);
       if (version !== undefined) return { revision: version, version, conditional: true };
-      if (ifRevision !== undefined) throw conflict;
+      if (ifRevision !== undefined) throw raced;
     }
-    throw problem(
-      'ERR_SECRET_CONFLICT',
+    throw conflict(
       `others keep writing the secret ${secretId}: nothing was changed`,
       'Try it again.',
     );

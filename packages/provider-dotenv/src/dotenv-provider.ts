@@ -10,6 +10,7 @@ import {
   type SecretProvider,
   type SecretRecord,
   type WriteReceipt,
+  withApplied,
 } from '@keyfall/core';
 import { watchFiles } from '@keyfall/core/files';
 import { merged, readContents, type Source, shownIn } from './dotenv-contents.ts';
@@ -96,12 +97,21 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
       // Another program may change a file in between, as an editor does: then once more, on what
       // is there now.
       for (let attempt = 0; attempt < 5; attempt++) {
-        const revision = await writeOnce(sources, { provider: name, expand }, changes, context);
+        const revision = await writeOnce(
+          sources,
+          { provider: name, expand },
+          changes,
+          context,
+        ).catch((error) => {
+          // a file that was replaced all the same says so itself
+          throw withApplied(error, 'no');
+        });
         if (revision !== undefined) return { revision, conditional };
       }
       throw new SecretError('ERR_SECRET_CONFLICT', `${store} keeps being changed by others`, {
         provider: name,
         retryable: true,
+        applied: 'no',
       });
     },
 

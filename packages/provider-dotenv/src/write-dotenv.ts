@@ -1,7 +1,13 @@
 /**
  * One attempt to change the files of a provider: locked, read, edited, replaced.
  */
-import { isSecretError, type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
+import {
+  isSecretError,
+  type SecretChanges,
+  SecretError,
+  type WriteContext,
+  withApplied,
+} from '@keyfall/core';
 import { lockFile, problem, realPathOf, replaceFile } from '@keyfall/core/files';
 import {
   type Content,
@@ -30,6 +36,7 @@ export async function writeOnce(
   context: WriteContext,
 ): Promise<string | undefined> {
   const { places, release } = await lockAll(sources, context);
+  let replaced = false;
   try {
     const contents = await readContents(sources, provider, context.signal);
     const revision = revisionOf(sources, contents);
@@ -51,7 +58,7 @@ export async function writeOnce(
     const { text, bytes } = await edited(target, old, toWrite);
     if (text === old) return revision;
     if (typeof place !== 'string') throw place;
-    const replaced = await replaceFile(target, place, bytes, async () => {
+    replaced = await replaceFile(target, place, bytes, async () => {
       const now = await readContents(sources, provider, context.signal);
       return revisionOf(sources, now) === revision;
     });
@@ -59,7 +66,9 @@ export async function writeOnce(
       ? revisionOf(sources, contents.with(index, { text, bytes, values: new Map() }))
       : undefined;
   } finally {
-    await release();
+    await release().catch((error: SecretError) => {
+      throw withApplied(error, replaced ? 'yes' : 'no');
+    });
   }
 }
 

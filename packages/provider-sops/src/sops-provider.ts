@@ -10,6 +10,7 @@ import {
   type SecretProvider,
   type SecretRecord,
   type WriteReceipt,
+  withApplied,
 } from '@keyfall/core';
 import {
   loadedSource,
@@ -80,7 +81,9 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
 
     async write(changes, context): Promise<WriteReceipt> {
       const { writeSops } = await import('./write-sops.ts');
-      const source = await loadedSource(unloaded);
+      const source = await loadedSource(unloaded).catch((error) => {
+        throw withApplied(error, 'no');
+      });
       const revision = await writeSops(source, changes, options.ageRecipients, context);
       return { revision, conditional: changes.ifRevision !== undefined };
     },

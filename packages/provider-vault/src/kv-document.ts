@@ -9,6 +9,7 @@ import {
   SecretError,
   type SecretVersion,
   type WriteReceipt,
+  withApplied,
 } from '@keyfall/core';
 import { abortError, unlessAborted } from './aborting.ts';
 import { jsonMembers, jsonObject } from './json-members.ts';
@@ -234,6 +235,7 @@ export function kvDocument(
       new SecretError('ERR_SECRET_UNAVAILABLE', `${error.reason}, and ${what}`, {
         provider,
         retryable,
+        applied: retryable ? 'no' : 'unknown',
         status: error.status,
         hint: retryable ? 'Repeat it.' : 'Read it before you repeat the change.',
       });
@@ -244,7 +246,8 @@ export function kvDocument(
       written = await read(reading, ours);
       now = ours === undefined || written.exists ? written : await read(reading);
     } catch {
-      if (context.signal.aborted) throw abortError(context.signal, provider);
+      if (context.signal.aborted)
+        throw withApplied(abortError(context.signal, provider), 'unknown');
       throw notKnown;
     }
     const shouldExist = kv === 2 || members.size > 0;

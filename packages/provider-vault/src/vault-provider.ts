@@ -1,7 +1,13 @@
 /**
  * Documents of HashiCorp Vault or OpenBao as a bag of secrets.
  */
-import { assertOptions, type ReadContext, type SecretProvider } from '@keyfall/core';
+import {
+  assertOptions,
+  isSecretError,
+  type ReadContext,
+  type SecretProvider,
+  withApplied,
+} from '@keyfall/core';
 import { kvDocument } from './kv-document.ts';
 import { kvLayers } from './kv-layers.ts';
 import { checkVersion, kvMount } from './kv-mount.ts';
@@ -70,8 +76,12 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
       return layers.read(context);
     },
     async write({ entries, ifRevision }, context) {
-      await begin(context);
-      return layers.write(entries, ifRevision, context);
+      try {
+        await begin(context);
+        return await layers.write(entries, ifRevision, context);
+      } catch (error) {
+        throw withApplied(error, isSecretError(error, 'ERR_SECRET_ABORTED') ? 'unknown' : 'no');
+      }
     },
     async list(context) {
       await begin(context);

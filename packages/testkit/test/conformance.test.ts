@@ -513,6 +513,15 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
     ['another code', tells('ERR_SECRET_UNAVAILABLE', 'write')],
+    [
+      'leaves it open whether something was changed',
+      (right) => ({
+        write: (changes, context) =>
+          right.write(changes, context).catch(({ code, reason }) => {
+            throw new SecretError(code, reason);
+          }),
+      }),
+    ],
   ],
   'writing: a conditional write at the revision that was read happens, and says that it was one': [
     [

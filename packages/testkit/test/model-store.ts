@@ -8,6 +8,7 @@ import {
   type SecretErrorCode,
   type SecretProvider,
   type SecretRecord,
+  withApplied,
 } from '@keyfall/core';
 import type { ConformanceHarness, ConformanceSubject } from '../src/index.ts';
 
@@ -155,7 +156,8 @@ function modelProvider(
       for (const pair of entries)
         if (pair.join('').includes('\u0000')) throw refuse('ERR_SECRET_CONFIG');
       const conditional = conditionalWrites && ifRevision !== undefined;
-      if (conditional && ifRevision !== String(state.revision)) throw refuse('ERR_SECRET_CONFLICT');
+      if (conditional && ifRevision !== String(state.revision))
+        throw withApplied(refuse('ERR_SECRET_CONFLICT'), 'no');
       put(state, entries);
       const version = String(state.revision);
       return { conditional, version, ...(conditionalWrites && { revision: version }) };

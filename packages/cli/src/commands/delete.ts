@@ -1,7 +1,6 @@
 /**
  * `keyfall delete NAME`: out of the provider that writes go to; says who holds it still.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { withSuggestion } from '../near-names.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
@@ -15,9 +14,7 @@ export async function deleteCommand(name: string, options: SettingsOptions): Pro
     await waitingFor('reading', () => withSuggestion(secrets, name, () => secrets.get(name)));
     const { attempts } = await waitingFor('reading', () => secrets.explain(name));
     const { provider, stillHeldBy, unknown } = await waitingFor('deleting', () =>
-      secrets.delete(name).catch((error: unknown) => {
-        throw aboutDeleting(name, error);
-      }),
+      secrets.delete(name),
     );
     const held = attempts.some((said) => said.provider === provider && said.outcome === 'held');
     (held ? report : notice)(
@@ -35,12 +32,4 @@ export async function deleteCommand(name: string, options: SettingsOptions): Pro
       );
     return held ? 0 : 1;
   });
-}
-
-/** The error of a write, which a delete is to the chain, in the words of who asked for a delete. */
-function aboutDeleting(name: string, error: unknown): unknown {
-  const written = `${name} could not be written:`;
-  if (!isSecretError(error) || !error.reason.startsWith(written)) return error;
-  const rest = error.reason.slice(written.length);
-  return new SecretError(error.code, `${name} could not be deleted:${rest}`, error);
 }

@@ -1,7 +1,7 @@
 /**
  * The whole way from what is in one file to what shall be in it.
  */
-import { SecretError } from '../secret-error.ts';
+import { type Applied, SecretError, withApplied } from '../secret-error.ts';
 import type { ReadContext } from '../secret-provider.ts';
 import { lockFile } from './lock-file.ts';
 import { realPathOf, replaceFile } from './replace-file.ts';
@@ -35,33 +35,39 @@ export async function editFile(
   ) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
   { limit, afterwards, ...context }: EditFileOptions,
 ): Promise<boolean> {
-  // Why it cannot be read comes before why it cannot be locked.
-  await readBytes(file, limit);
-  const real = await realPathOf(file);
-  const unlock = await lockFile(file, real, context);
+  let applied: Applied = 'no';
   try {
-    for (let attempt = 0; attempt < 5; attempt++) {
-      const before = await readBytes(file, limit);
-      const after = await edit(before, real);
-      const isToChange = after !== undefined && !same(before, after);
-      if (isToChange && after.byteLength > limit)
-        throw problem(
-          file,
-          'ERR_SECRET_UNSUPPORTED',
-          `would be larger than ${limit / 1024 / 1024} MiB`,
-        );
-      const isUnchanged = async () => same(before, await readBytes(file, limit));
-      if (isToChange && !(await replaceFile(file, real, after, isUnchanged))) continue;
-      await afterwards?.();
-      return isToChange;
+    // Why it cannot be read comes before why it cannot be locked.
+    await readBytes(file, limit);
+    const real = await realPathOf(file);
+    const unlock = await lockFile(file, real, context);
+    try {
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const before = await readBytes(file, limit);
+        const after = await edit(before, real);
+        const isToChange = after !== undefined && !same(before, after);
+        if (isToChange && after.byteLength > limit)
+          throw problem(
+            file,
+            'ERR_SECRET_UNSUPPORTED',
+            `would be larger than ${limit / 1024 / 1024} MiB`,
+          );
+        const isUnchanged = async () => same(before, await readBytes(file, limit));
+        if (isToChange && !(await replaceFile(file, real, after, isUnchanged))) continue;
+        if (isToChange) applied = 'yes';
+        await afterwards?.();
+        return isToChange;
+      }
+    } finally {
+      await unlock();
     }
-  } finally {
-    await unlock();
+    throw new SecretError('ERR_SECRET_CONFLICT', `${file.shown} keeps being changed by others`, {
+      provider: file.provider,
+      retryable: true,
+    });
+  } catch (error) {
+    throw withApplied(error, applied);
   }
-  throw new SecretError('ERR_SECRET_CONFLICT', `${file.shown} keeps being changed by others`, {
-    provider: file.provider,
-    retryable: true,
-  });
 }
 
 function same(some: Buffer | undefined, other: Uint8Array | undefined): boolean {

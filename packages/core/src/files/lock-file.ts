@@ -45,7 +45,11 @@ export async function lockFile(
   for (;;) {
     if (signal.aborted) throw problem(file, 'ERR_SECRET_ABORTED', 'was not written: aborted');
     try {
-      if (await create(lock, mine)) return () => rm(lock, { force: true });
+      if (await create(lock, mine))
+        return () =>
+          rm(lock, { force: true }).catch((error) => {
+            throw writeProblem(file, error);
+          });
       const theirs = await contentOf(lock);
       if (theirs === undefined) continue;
       if ((await isDead(theirs, place)) && (await breakLock(lock, theirs, owner))) continue;

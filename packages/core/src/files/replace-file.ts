@@ -4,7 +4,7 @@
  */
 import { access, constants, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { SecretError, type SecretErrorCode } from '../secret-error.ts';
+import { SecretError, type SecretErrorCode, withApplied } from '../secret-error.ts';
 import { errnoOf, errnoProblem, type StoreFile } from './store-file.ts';
 
 const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, hint?: string]> =
@@ -56,7 +56,7 @@ export async function realPathOf(file: StoreFile): Promise<string> {
  *
  * @param unchanged - asked last, before the rename; nothing is replaced if it answers `false`
  * @returns whether the file was replaced
- * @throws as {@link writeProblem}; `ERR_SECRET_DENIED` also if the file itself is read-only, or its
+ * @throws as {@link writeProblem}, saying in `applied` what became of it; `ERR_SECRET_DENIED` also if the file itself is read-only, or its
  *   owner could not be kept
  */
 export async function replaceFile(
@@ -87,12 +87,18 @@ export async function replaceFile(
       await handle.close();
     }
     if (!(await unchanged())) return false;
-    await rename(temporary, real);
+    try {
+      await rename(temporary, real);
+    } catch (error) {
+      // over a network the answer may be lost, and the repeated request finds that there is nothing to rename
+      const isThere = (await statOf(temporary).catch(() => undefined)) !== undefined;
+      throw withApplied(writeProblem(file, error), isThere ? 'no' : 'unknown');
+    }
     waiting = false;
     await syncFolder(dirname(real));
     return true;
   } catch (error) {
-    throw error instanceof SecretError ? error : writeProblem(file, error);
+    throw withApplied(error instanceof SecretError ? error : writeProblem(file, error), 'no');
   } finally {
     if (waiting) await rm(temporary, { force: true });
   }
@@ -112,5 +118,5 @@ async function syncFolder(path: string): Promise<void> {
   // cannot undo it depends on this.
   const handle = await open(path, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);
-  await handle?.close();
+  await handle?.close().catch(() => undefined);
 }

@@ -141,6 +141,11 @@ export function writingTests<Subject extends ConformanceSubject>(
             );
           const error = await exam.rejection(late, 'a conditional write at an old revision');
           assert.equal(error.code, 'ERR_SECRET_CONFLICT');
+          assert.equal(
+            error.applied,
+            'no',
+            "a conflict must say that nothing was changed: applied: 'no'",
+          );
           assert.deepEqual(
             await exam.values('all'),
             between,

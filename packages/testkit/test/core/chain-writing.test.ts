@@ -189,6 +189,107 @@ describe('writes beside each other', () => {
   });
 });
 
+describe('a write that is rejected says what became of it', () => {
+  /** A store whose write does as it is given. */
+  const store = (write: NonNullable<SecretProvider['write']>): SecretProvider => ({
+    ...scripted('store'),
+    write,
+  });
+  const rejectionOf = (promise: Promise<unknown>) =>
+    promise.then(
+      () => undefined,
+      (error: SecretError) => error,
+    );
+  const lost = (applied?: 'no' | 'yes' | 'unknown') =>
+    new SecretError('ERR_SECRET_UNAVAILABLE', 'the answer was lost', { applied });
+
+  test.each([
+    ['no', 'A could not be written: '],
+    ['yes', 'A could be written, with an error afterwards: '],
+    ['unknown', 'it is not known whether A could be written: '],
+    [undefined, 'it is not known whether A could be written: '],
+  ] as const)('by what the provider says: %s', async (applied, begins) => {
+    const secrets = createSecrets({ providers: [store(() => Promise.reject(lost(applied)))] });
+    const error = await rejectionOf(secrets.set('A', 'x'));
+    expect(error?.applied).toBe(applied ?? 'unknown');
+    expect(error?.message.startsWith(begins)).toBe(true);
+    expect(JSON.parse(JSON.stringify(error)).applied).toBe(applied ?? 'unknown');
+  });
+
+  test('an error that is none of ours leaves it unknown', async () => {
+    const secrets = createSecrets({ providers: [store(() => Promise.reject(new Error('x')))] });
+    expect((await rejectionOf(secrets.set('A', 'x')))?.applied).toBe('unknown');
+  });
+
+  test('before anything was asked of the store it is no', async () => {
+    const aborted = { signal: AbortSignal.abort() };
+    const writable = () => scripted('store', {}, { writable: true });
+    const closed = createSecrets({ providers: [writable()] });
+    await closed.close();
+    for (const call of [
+      createSecrets({ providers: [scripted('env')] }).set('A', 'x'),
+      createSecrets({ providers: [writable()] }).set('A', 'x', aborted),
+      createSecrets({ providers: [writable()] }).delete('A', aborted),
+      createSecrets({ providers: [writable()] }).set('', 'x'),
+      createSecrets({ providers: [scripted('env', { A: 'a' }), writable()] }).set('A', 'x'),
+      createSecrets({
+        providers: [scripted('env', {}, { mood: 'unavailable' }), writable()],
+      }).set('A', 'x'),
+      closed.set('A', 'x'),
+    ])
+      expect((await rejectionOf(call))?.applied).toBe('no');
+  });
+
+  test('a time limit and an abort leave it unknown, unless the provider says at once what it is', async () => {
+    for (const says of [undefined, 'no', 'yes', 'unknown'] as const) {
+      const clock = manualClock();
+      const provider = store(
+        (_, { signal }) =>
+          new Promise((_, reject) => {
+            if (says) signal.addEventListener('abort', () => reject(lost(says)));
+          }),
+      );
+      const secrets = createSecrets({ providers: [provider], clock });
+      const late = rejectionOf(secrets.set('A', 'x'));
+      await clock.advance(4_000);
+      expect(await late).toMatchObject({
+        code: 'ERR_SECRET_UNAVAILABLE',
+        applied: says ?? 'unknown',
+      });
+      const caller = new AbortController();
+      const aborted = rejectionOf(secrets.set('A', 'x', { signal: caller.signal }));
+      await new Promise(setImmediate);
+      caller.abort();
+      expect(await aborted).toMatchObject({
+        code: 'ERR_SECRET_ABORTED',
+        applied: says ?? 'unknown',
+      });
+    }
+  });
+
+  test('one that is given up before its turn is no', async () => {
+    const provider = store(() => new Promise(() => {}));
+    const clock = manualClock();
+    const secrets = createSecrets({ providers: [provider], clock });
+    const first = rejectionOf(secrets.set('A', 'x'));
+    const caller = new AbortController();
+    const second = rejectionOf(secrets.set('B', 'x', { signal: caller.signal }));
+    await clock.advance(1_000);
+    caller.abort();
+    await clock.advance(3_000);
+    expect([(await first)?.applied, (await second)?.applied]).toEqual(['unknown', 'no']);
+  });
+
+  test('through a chain in a chain, and in the words of a delete', async () => {
+    const inner = createSecrets({ providers: [store(() => Promise.reject(lost('no')))] });
+    const outer = createSecrets({ providers: [inner], budget: 60_000 });
+    expect(await rejectionOf(outer.delete('A'))).toMatchObject({
+      applied: 'no',
+      message: expect.stringMatching(/^A could not be deleted: /),
+    });
+  });
+});
+
 test('a set and a delete are told as changed, with what is known of the versions', async () => {
   const vault = scripted('vault', { A: 'old' }, { writable: true });
   const secrets = createSecrets({ providers: [vault] });

@@ -108,9 +108,10 @@ export function scripted(
     conditionalWrites: 'always' as const,
     async write({ entries, ifRevision }: SecretChanges): Promise<WriteReceipt> {
       const code = codes[String(provider.mood)];
-      if (code) throw new SecretError(code, `it is ${String(provider.mood)}`);
+      const applied = 'no';
+      if (code) throw new SecretError(code, `it is ${String(provider.mood)}`, { applied });
       if (ifRevision !== undefined && ifRevision !== String(revision))
-        throw new SecretError('ERR_SECRET_CONFLICT', 'another revision');
+        throw new SecretError('ERR_SECRET_CONFLICT', 'another revision', { applied });
       revision += 1;
       for (const [key, value] of entries)
         if (value === null) held.delete(key);

@@ -23,8 +23,11 @@ export const usageExitCode = 2;
 /** A defect of Keyfall itself (`EX_SOFTWARE` of sysexits.h): none of the answers above. */
 export const defectExitCode = 70;
 
-/** Data that could not be written (`EX_IOERR`): a full disk behind `keyfall get A > file`. */
+/** Data that could not be written to stdout (`EX_IOERR`), for any other reason than a full disk. */
 export const outputExitCode = 74;
+
+/** A full disk, whatever was to be written: a file of a store, a backup, or stdout. */
+export const fullDiskExitCode: number = exitCodes.ERR_SECRET_UNAVAILABLE;
 
 /** What a shell answers when it finds no such command, and when it may not run what it found. */
 export const commandNotFoundExitCode = 127;

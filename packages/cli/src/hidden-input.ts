@@ -4,6 +4,7 @@
  * several lines the first or the last is stored, and the rest goes to the shell.
  */
 import { SecretError } from '@keyfall/core';
+import { inputLimit, shownLimit } from './read-input.ts';
 import { canRedraw, columnsOf, draw } from './terminal.ts';
 
 /**
@@ -85,6 +86,17 @@ const key = String.raw`\u001b(?:\[[0-?]*[ -/]*(?:[@-~]|(?=[^ -~]))|O(?:[ -~]|(?=
 const leadingKey = new RegExp(`^${key}`, 'u');
 const keysAlone = new RegExp(String.raw`^(?:${key}|[\0-\u001f\u007f])+$`, 'u');
 
+/** A paste that goes on: in parts, since a large one comes in thousands of them. */
+interface Paste {
+  readonly parts: string[];
+  /** Characters of all parts. */
+  length: number;
+  /** The last characters, in which its end may begin. */
+  last: string;
+}
+
+const emptyPaste = (): Paste => ({ parts: [], length: 0, last: '' });
+
 /** What came from the terminal, understood as far as it is there. */
 class HiddenInput {
   value = '';
@@ -98,12 +110,12 @@ class HiddenInput {
   /** What is not understood before more is there. */
   #pending = '';
   /** What came of a paste that goes on. */
-  #pasted: string | undefined;
+  #paste: Paste | undefined;
   #hasPaste = false;
 
   /** Whether an Esc is there that may be a key of its own. */
   get mayBeEscape(): boolean {
-    return this.#pasted === undefined && this.#pending === '\u001b';
+    return this.#paste === undefined && this.#pending === '\u001b';
   }
 
   take(chunk: Uint8Array): void {
@@ -119,7 +131,7 @@ class HiddenInput {
     this.#pending += text;
     this.isKey = keysAlone.test(this.#pending);
     while (this.#pending !== '' && this.outcome !== 'taken back')
-      if (!(this.#pasted === undefined ? this.#takeKey() : this.#takePaste())) return;
+      if (!(this.#paste === undefined ? this.#takeKey() : this.#takePaste())) return;
   }
 
   /** A line for the terminal, of at most `width` columns. */
@@ -130,17 +142,24 @@ class HiddenInput {
 
   /** Takes a paste up to its end; whether that is there. */
   #takePaste(): boolean {
-    const before = this.#pasted ?? '';
-    const all = before + this.#pending;
+    const paste = this.#paste ?? emptyPaste();
+    const text = paste.last + this.#pending;
     this.#pending = '';
-    this.#pasted = all;
-    const end = all.indexOf(pasteEnd, Math.max(0, before.length - pasteEnd.length));
-    if (end < 0) return false;
-    this.#pending = all.slice(end + pasteEnd.length);
-    this.#pasted = undefined;
+    const end = text.indexOf(pasteEnd);
+    // what may be the beginning of its end is looked at again
+    const whole = text.slice(0, end < 0 ? 1 - pasteEnd.length : end);
+    paste.length += whole.length;
+    if (paste.length > inputLimit) this.#refuse(`what was pasted is larger than ${shownLimit}`);
+    if (this.problem === undefined) paste.parts.push(whole);
+    if (end < 0) {
+      paste.last = text.slice(1 - pasteEnd.length);
+      return false;
+    }
+    this.#pending = text.slice(end + pasteEnd.length);
+    this.#paste = undefined;
     this.#hasPaste = true;
     // a terminal sends each line end as the key Enter does
-    this.#add(all.slice(0, end).replace(/\r\n?/g, '\n'));
+    this.#add(paste.parts.join('').replace(/\r\n?/g, '\n'));
     return true;
   }
 
@@ -153,7 +172,7 @@ class HiddenInput {
       : String.fromCodePoint(text.codePointAt(0) ?? 0);
     if (taken === undefined) return false;
     this.#pending = text.slice(taken.length);
-    if (taken === pasteStart) this.#pasted = '';
+    if (taken === pasteStart) this.#paste = emptyPaste();
     else if (taken === '\r' || taken === '\n') this.#enter();
     else if ('\u0003\u0004\u001b'.includes(taken)) this.outcome = 'taken back';
     else if (taken === '\u007f' || taken === '\b') this.value = this.value.replace(/.$/su, '');
@@ -167,8 +186,12 @@ class HiddenInput {
   }
 
   #add(text: string): void {
-    if (this.outcome === undefined) this.value += text;
-    else if (text !== '') this.#refuse('several lines came at once');
+    if (this.outcome !== undefined) {
+      if (text !== '') this.#refuse('several lines came at once');
+      return;
+    }
+    this.value += text;
+    if (this.value.length > inputLimit) this.#refuse(`what was typed is larger than ${shownLimit}`);
   }
 
   #enter(): void {

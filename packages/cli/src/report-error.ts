@@ -2,7 +2,7 @@
  * The one place where a failure becomes text and an exit code.
  */
 import { isSecretError, type SecretError, type SecretErrorCode } from '@keyfall/core';
-import { defectExitCode, exitCodes, outputExitCode } from './exit-code.ts';
+import { defectExitCode, exitCodes, fullDiskExitCode, outputExitCode } from './exit-code.ts';
 import { notice, OutputError, printable, writeLine } from './terminal.ts';
 
 /**
@@ -19,7 +19,7 @@ export function reportError(error: unknown, debug: boolean): number {
   }
   if (error instanceof OutputError) {
     notice(`${error.message}.`);
-    return outputExitCode;
+    return isFullDisk(error.code) ? fullDiskExitCode : outputExitCode;
   }
   const kind = error instanceof Error ? error.constructor.name : typeof error;
   const code = errnoCode(error);
@@ -28,6 +28,10 @@ export function reportError(error: unknown, debug: boolean): number {
   );
   if (debug) writeLine(stackFrames(error));
   return defectExitCode;
+}
+
+function isFullDisk(code: string): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /** The words that tell the three failures of exit code 4 apart, for who reads logs. */

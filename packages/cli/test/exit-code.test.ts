@@ -46,7 +46,9 @@ test.each([
   [new TypeError('canary'), 70, 'this is a defect of keyfall: TypeError.'],
   [Object.assign(new Error('canary'), { code: 'EPERM' }), 70, 'Error EPERM.'],
   ['canary', 70, 'this is a defect of keyfall: string.'],
-  [new OutputError('ENOSPC'), 74, 'stdout could not be written (ENOSPC).'],
+  [new OutputError('EIO'), 74, 'stdout could not be written (EIO).'],
+  [new OutputError('ENOSPC'), 3, 'stdout could not be written (ENOSPC).'],
+  [new OutputError('EDQUOT'), 3, 'stdout could not be written (EDQUOT).'],
 ])('%j ends with %i, and nothing of its text is shown', (error, exitCode, why) => {
   for (const debug of [false, true]) {
     expect(reportError(error, debug)).toBe(exitCode);

@@ -13,7 +13,7 @@ export const bin: string = fileURLToPath(new URL('../dist/bundle/bin.cjs', impor
  * screen, and ends with the exit code of what ran.
  */
 const driver = `
-import fcntl, json, os, pty, signal, struct, sys, termios
+import fcntl, json, os, pty, signal, struct, sys, termios, threading
 command, steps = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 pid, terminal = pty.fork()
 if pid == 0:
@@ -33,14 +33,27 @@ while True:
         what = steps.pop(0)[1]
         if isinstance(what, str):
             os.write(terminal, what.encode())
+        elif 'paste' in what:
+            # more than a terminal holds: written while its screen is read
+            text = b'\\x1b[200~' + b'x' * what['paste'] + b'\\x1b[201~\\r'
+            def paste(text=text):
+                while text:
+                    text = text[os.write(terminal, text[:4096]):]
+            threading.Thread(target=paste, daemon=True).start()
         else:
             os.kill(pid, getattr(signal, what['signal']))
 sys.stdout.buffer.write(screen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
 `;
 
-/** A text to wait for on the screen, and what is typed then, or sent to the command from outside. */
-export type Step = readonly [waitFor: string, type: string | { readonly signal: NodeJS.Signals }];
+/**
+ * A text to wait for on the screen, and what is typed then, sent to the command from outside, or pasted: so many
+ * characters and Enter.
+ */
+export type Step = readonly [
+  waitFor: string,
+  type: string | { readonly signal: NodeJS.Signals } | { readonly paste: number },
+];
 
 /** Where, and with what, a command is typed. */
 export interface TerminalOptions {

@@ -2,7 +2,7 @@
  * `keyfall init`: a configuration by a few questions. What the flags answer is not asked, and with
  * `--yes` nothing is.
  */
-import { access, writeFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { SecretError } from '@keyfall/core';
@@ -18,7 +18,7 @@ import {
 import type { ProviderId } from '../config/define-config.ts';
 import { configFileNames, currentFolder } from '../config/find-config.ts';
 import { installing } from '../config/provider-package.ts';
-import { errnoCode } from '../report-error.ts';
+import { createFile } from '../create-file.ts';
 import { variableOf } from '../settings.ts';
 import { quoted } from '../shown-command.ts';
 import { canPrompt, listNames, printable, report } from '../terminal.ts';
@@ -147,7 +147,7 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
   for (const { provider, path = '' } of providers)
     if (provider === 'vault') await assertVaultPath(path, profiles);
   const text = configText(form, config, isInstalled(folder));
-  await write(join(folder, file), text);
+  await createFile(file, text);
   report(`wrote ${file}: ${listNames(ids)}, asked in this order.`);
   for (const id of ids) {
     const { package: needed, next } = choiceOf(id);
@@ -235,16 +235,5 @@ function isInstalled(folder: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-async function write(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text, { flag: 'wx' });
-  } catch (error) {
-    throw new SecretError(
-      'ERR_SECRET_CONFIG',
-      `${printable(path)} cannot be written (${errnoCode(error) ?? 'unknown'})`,
-    );
   }
 }

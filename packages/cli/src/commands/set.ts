@@ -2,11 +2,11 @@
  * `keyfall set NAME`: the value comes from stdin or a hidden prompt. Never from an argument: those are
  * in the shell's history and, while the command runs, in every process list.
  */
-import { fstatSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { SecretError } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { didYouMean } from '../near-names.ts';
+import { readStdin } from '../read-input.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { canPrompt, printable, report, waitingFor } from '../terminal.ts';
 import { untilStopped } from '../until-stopped.ts';
@@ -59,7 +59,7 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
         return 0;
       });
       if (stopped !== 0) return stopped;
-    } else value = await readStdin();
+    } else value = textOf(await readStdin());
     if (value === '' && !options.allowEmpty)
       throw new SecretError('ERR_SECRET_CONFIG', 'the value is empty, and nothing was stored', {
         hint: 'Pass --allow-empty if it is to be: what fails in front of a pipe gives an empty value too.',
@@ -79,18 +79,10 @@ async function askForValue(name: string, signal: AbortSignal): Promise<string> {
   return value;
 }
 
-async function readStdin(): Promise<string> {
-  // Node reads nothing there, and says nothing. As bigint: what Node keeps of the other kind misleads its
-  // realpath where it was of a pipe, and a package is then not found (lib/fs.js, realpathSync)
-  if (fstatSync(0, { bigint: true }).isDirectory())
-    throw new SecretError('ERR_SECRET_CONFIG', 'stdin is a folder, and nothing was stored', {
-      hint: 'Name a file in it: keyfall set NAME < FOLDER/FILE.',
-    });
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk);
+function textOf(bytes: Buffer): string {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    return text.decode(Buffer.concat(chunks)).replace(/\r?\n$/, '');
+    return text.decode(bytes).replace(/\r?\n$/, '');
   } catch {
     throw new SecretError('ERR_SECRET_CONFIG', 'the value on stdin is not UTF-8 text', {
       hint: 'Store bytes in a text form such as base64.',

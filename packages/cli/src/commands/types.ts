@@ -1,10 +1,11 @@
 /**
  * `keyfall types`: a declaration file of the names that the chain holds. Names only.
  */
-import { readFile, writeFile } from 'node:fs/promises';
 import { SecretError } from '@keyfall/core';
+import { createFile } from '../create-file.ts';
+import { replaceFile } from '../migration/files.ts';
 import { declareNames, isOurs } from '../name-types.ts';
-import { errnoCode } from '../report-error.ts';
+import { readNamedFile } from '../read-input.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { countNames, printable, printData, printJson, report, waitingFor } from '../terminal.ts';
 
@@ -29,7 +30,7 @@ export async function typesCommand({ out, json, ...options }: TypesOptions): Pro
     await (json ? printJson({ names }) : printData(text));
     return 0;
   }
-  const before = await readFile(out, 'utf8').catch(() => undefined);
+  const before = (await readNamedFile(out))?.toString('utf8');
   if (before && !isOurs(before))
     throw new SecretError(
       'ERR_SECRET_CONFLICT',
@@ -40,21 +41,9 @@ export async function typesCommand({ out, json, ...options }: TypesOptions): Pro
     );
   if (before === text) report(`${printable(out)} has all ${countNames(names.length)} already.`);
   else {
-    await write(out, text);
+    await (before === undefined ? createFile(out, text) : replaceFile(out, Buffer.from(text)));
     report(`wrote ${countNames(names.length)} to ${printable(out)}.`);
   }
   if (json) await printJson({ file: out, names });
   return 0;
-}
-
-async function write(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text);
-  } catch (error) {
-    throw new SecretError(
-      'ERR_SECRET_CONFIG',
-      `${printable(path)} cannot be written (${errnoCode(error) ?? 'unknown'})`,
-      { hint: 'Name another file with --out.' },
-    );
-  }
 }

@@ -2,11 +2,10 @@
  * Reads a configuration: a JSON file is data, anything else a program of the repository, which runs
  * with the user's rights. jiti, which runs TypeScript on every Node, is imported for a `.ts` alone.
  */
-import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { isSecretError } from '@keyfall/core';
-import { errnoCode } from '../report-error.ts';
+import { isSecretError, SecretError } from '@keyfall/core';
+import { readNamedFile } from '../read-input.ts';
 import { asideStream } from '../terminal.ts';
 import {
   configError,
@@ -17,7 +16,7 @@ import {
 } from './config-place.ts';
 import type { SchemaComplaint } from './config-schema.ts';
 import type { KeyfallConfig } from './define-config.ts';
-import { isProgram } from './find-config.ts';
+import { isProgram, shownFile } from './find-config.ts';
 
 /** A configuration and where it was read. */
 export interface LoadedConfig {
@@ -149,19 +148,13 @@ async function readJson(file: string): Promise<Content> {
 }
 
 async function readText(file: string): Promise<string> {
-  try {
-    // reading a pipe would wait for who writes to it
-    const stats = await stat(file);
-    if (!stats.isFile() && !stats.isDirectory())
-      throw configError({ file, reason: 'is not a regular file' });
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (isSecretError(error)) throw error;
-    const code = errnoCode(error);
-    throw configError({
-      file,
-      reason: code === 'ENOENT' ? 'there is no such file' : `cannot be read (${code ?? 'unknown'})`,
-      hint: 'Name the configuration with --config, or leave it out with --no-config.',
-    });
-  }
+  const hint = 'Name the configuration with --config, or leave it out with --no-config.';
+  const bytes = await readNamedFile(file, shownFile(file)).catch((error: unknown) => {
+    // whatever is wrong with it: it is the configuration that is
+    throw isSecretError(error)
+      ? new SecretError('ERR_SECRET_CONFIG', error.reason, { hint })
+      : error;
+  });
+  if (bytes === undefined) throw configError({ file, reason: 'there is no such file', hint });
+  return bytes.toString('utf8');
 }

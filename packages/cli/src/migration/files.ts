@@ -2,12 +2,11 @@
  * The file side of a migration: read once, backed up byte for byte, and replaced in one step or not
  * at all.
  */
-import { constants } from 'node:fs';
-import { access, type FileHandle, open, unlink } from 'node:fs/promises';
+import { access, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { editDotenvFile } from '@keyfall/provider-dotenv';
-import { errnoCode } from '../report-error.ts';
+import { createFile } from '../create-file.ts';
 import { printable } from '../terminal.ts';
 
 /** `BASE.TIMESTAMP`, with a number if a file of that name, or `taken` of it, is there. */
@@ -26,25 +25,10 @@ export async function freePath(
 /**
  * Writes a copy of a file, mode 0600, on the disk before it returns. Never overwrites.
  *
- * @throws `ERR_SECRET_CONFIG` if the folder cannot be written to, or a file of that name is there
+ * @throws as {@link createFile}
  */
 export async function backUp(path: string, bytes: Uint8Array): Promise<void> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } catch (error) {
-    if (handle !== undefined) await unlink(path).catch(() => {});
-    const code = errnoCode(error);
-    throw new SecretError(
-      'ERR_SECRET_CONFIG',
-      `${printable(path)} cannot be written${code === undefined ? '' : ` (${code})`}`,
-      { hint: 'Make its folder writable for this user, with space left.' },
-    );
-  } finally {
-    await handle?.close();
-  }
+  await createFile(path, bytes, 0o600);
   await syncFolder(dirname(path));
 }
 

@@ -3,8 +3,9 @@
  * happened, the store tells. The next run takes one up where it stopped, or clears it away if nothing
  * was written.
  */
-import { readdir, readFile, realpath, rm } from 'node:fs/promises';
+import { readdir, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { readNamedFile } from '../read-input.ts';
 import { quoted } from '../shown-command.ts';
 import { notice, printable } from '../terminal.ts';
 import {
@@ -144,7 +145,7 @@ async function writtenBy(
   let values: ReadonlyMap<string, string> | undefined;
   let isOfThisContent = true;
   if (source.kind === 'file') {
-    const bytes = await readFile(path).catch(() => undefined);
+    const bytes = await readNamedFile(path);
     // whoever removed the backup wants no undoing
     if (bytes === undefined) return 'no backup';
     ({ values } = await readSource(path));

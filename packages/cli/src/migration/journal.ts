@@ -3,9 +3,8 @@
  * before the step that it tells of, so that whatever ends the process, the next run knows what may
  * have happened. `migrate --restore` reads it, too.
  */
-import { readFile } from 'node:fs/promises';
 import { SecretError } from '@keyfall/core';
-import { errnoCode } from '../report-error.ts';
+import { readNamedFile } from '../read-input.ts';
 import { printable } from '../terminal.ts';
 import { replaceFile } from './files.ts';
 
@@ -47,22 +46,16 @@ export async function writeJournal(path: string, journal: MigrationJournal): Pro
 
 /**
  * Reads a journal.
- * @throws `ERR_SECRET_CONFIG` if there is none; `ERR_SECRET_INVALID` if it is none of ours
+ * @throws `ERR_SECRET_CONFIG` if there is none; `ERR_SECRET_INVALID` if it is none of ours; as
+ *   {@link readNamedFile}
  */
 export async function readJournal(path: string): Promise<MigrationJournal> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new SecretError(
-      'ERR_SECRET_CONFIG',
-      `${printable(path)} cannot be read (${errnoCode(error)})`,
-      {
-        hint: 'Give the path of a backup that `keyfall migrate` made, with its journal beside it.',
-      },
-    );
-  }
-  const journal = parse(text);
+  const bytes = await readNamedFile(path);
+  if (bytes === undefined)
+    throw new SecretError('ERR_SECRET_CONFIG', `${printable(path)} does not exist`, {
+      hint: 'Give the path of a backup that `keyfall migrate` made, with its journal beside it.',
+    });
+  const journal = parse(bytes.toString('utf8'));
   if (isJournal(journal)) return journal;
   throw new SecretError(
     'ERR_SECRET_INVALID',

@@ -2,13 +2,14 @@
  * What a migration moves: a `.env`, read exactly as the application would read it, or what another
  * store holds.
  */
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isSecretError, labelOf, SecretError, type SecretProvider } from '@keyfall/core';
 import { type DotenvInspection, dotenvProvider, inspectDotenv } from '@keyfall/provider-dotenv';
 import { boundedByChain, openAlone } from '../one-provider.ts';
+import { readNamedFile } from '../read-input.ts';
 import { takesOver } from '../take-over-names.ts';
 import { listNames, printable } from '../terminal.ts';
+import { changedMeanwhile } from './files.ts';
 
 /** A `.env` at one moment; `values` as npm dotenv reads them, in the file's order. */
 export interface FileSource extends DotenvInspection {
@@ -44,7 +45,8 @@ export type MigrationSource = FileSource | StoreSource;
 export async function readSource(path: string): Promise<FileSource> {
   // the provider knows what is no readable text file; the bytes are needed for the backup
   await openAlone(dotenvProvider({ path, mustExist: true })).getAll();
-  const bytes = await readFile(path);
+  const bytes = await readNamedFile(path);
+  if (bytes === undefined) throw changedMeanwhile(path);
   const text = bytes.toString('utf8');
   const inspection = await inspectDotenv(text);
   const label = printable(path);

@@ -7,6 +7,8 @@ import { basename, dirname, join } from 'node:path';
 import { SecretError, type SecretErrorCode, withApplied } from '../secret-error.ts';
 import { errnoOf, errnoProblem, type StoreFile } from './store-file.ts';
 
+const room = 'Make room there, and do it again.';
+
 const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, hint?: string]> =
   new Map([
     ['EACCES', ['ERR_SECRET_DENIED', 'may not be written', 'Its folder must be writable too.']],
@@ -16,7 +18,8 @@ const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, h
     ['ENOENT', ['ERR_SECRET_CONFIG', 'is in a folder that does not exist', 'Create the folder.']],
     ['ENOTDIR', ['ERR_SECRET_CONFIG', 'lies below something that is not a folder']],
     ['ENAMETOOLONG', ['ERR_SECRET_CONFIG', 'is a longer path than the system allows']],
-    ['ENOSPC', ['ERR_SECRET_UNAVAILABLE', 'could not be written: the disk is full']],
+    ['ENOSPC', ['ERR_SECRET_UNAVAILABLE', 'could not be written: the disk is full', room]],
+    ['EDQUOT', ['ERR_SECRET_UNAVAILABLE', 'could not be written: the quota is used up', room]],
     [
       'EBUSY',
       [

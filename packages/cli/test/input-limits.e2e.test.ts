@@ -1,0 +1,82 @@
+/**
+ * What never ends, or is far too large, where a command reads what it is given: it says so, and takes neither
+ * the machine's memory nor for ever.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { finished, folderWith, keyfall, type RunResult } from './keyfall.ts';
+import { bin, onTerminal } from './on-terminal.ts';
+
+/** A shell's command line with `keyfall` in it. */
+function inShell(script: string, cwd: string): Promise<RunResult> {
+  const { PATH = '' } = process.env;
+  const text = `node='${process.execPath}' bin='${bin}'; keyfall() { "$node" "$bin" "$@"; }; ${script}`;
+  return finished(spawn('sh', ['-c', text], { cwd, env: { PATH, HOME: cwd } }));
+}
+
+/** A file of a size that no memory has, which takes no space on the disk. */
+async function hugeFile(path: string): Promise<void> {
+  await writeFile(path, '');
+  await truncate(path, 2 ** 40);
+}
+
+describe('set takes no more than 8 MiB of stdin', () => {
+  test.each([
+    ['a device without an end', 'keyfall set A < /dev/zero'],
+    ['a pipe without an end', 'yes | keyfall set A'],
+    ['a file of a terabyte', 'keyfall set A < huge'],
+  ])('%s', async (_, script) => {
+    const cwd = await folderWith('A=1\n');
+    await hugeFile(join(cwd, 'huge'));
+    expect(await inShell(script, cwd)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /^keyfall: what stdin gives is larger than 8 MiB, and nothing was stored\./,
+      ),
+    });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+  });
+
+  test('a paste that is larger neither, and no rest of it goes to the shell', async () => {
+    const cwd = await folderWith('A=1\n');
+    const paste = { paste: 8 * 1024 * 1024 + 1 };
+    const { code, stdout } = await onTerminal(['set', 'A'], [['Value of A', paste]], { cwd });
+    expect({ code, said: /keyfall: .+/.exec(stdout)?.[0] }).toMatchObject({
+      code: 2,
+      said: expect.stringContaining('what was pasted is larger than 8 MiB, and nothing was stored'),
+    });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+  });
+});
+
+/** What may stand where a file is named, by what makes it. */
+const odd: readonly (readonly [string, (path: string) => unknown, RegExp])[] = [
+  ['a file of a terabyte', hugeFile, /is larger than 8 MiB/],
+  ['a link to /dev/zero', (path) => symlink('/dev/zero', path), /is not a regular file/],
+  [
+    'a pipe that nobody writes to',
+    (path) => execFileSync('mkfifo', [path]),
+    /is not a regular file/,
+  ],
+];
+
+describe.each(odd)('%s', (_, make, why) => {
+  test.each([
+    ['is no configuration', 'keyfall.config.json', ['list'], 2],
+    ['is no configuration of code', 'keyfall.config.mjs', ['list'], 2],
+    ['is no configuration that is named', 'c.json', ['--config', 'c.json', 'list'], 2],
+    ['is no .env', 'b.env', ['--dotenv', 'b.env', 'list'], 5],
+    ['is migrated by none', 'b.env', ['migrate', 'b.env'], 5],
+    ['is no journal', '.env.backup.1.journal', ['migrate', '--restore', '.env.backup.1'], 5],
+    ['is not replaced by types', 'names.d.ts', ['types', '--out', 'names.d.ts'], 5],
+  ] as const)('%s', async (__, path, args, code) => {
+    const cwd = await folderWith('A=1\n');
+    await make(join(cwd, path));
+    expect(await keyfall(args, { cwd })).toMatchObject({
+      code,
+      stderr: expect.stringMatching(why),
+    });
+  });
+});

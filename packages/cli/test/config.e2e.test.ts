@@ -371,7 +371,7 @@ export default {
 });
 
 test.each([
-  ['a folder', '(EISDIR)', (path: string) => mkdir(path)],
+  ['a folder', 'is a folder', (path: string) => mkdir(path)],
   ['a pipe', 'not a regular file', (path: string) => promisify(execFile)('mkfifo', [path])],
 ])('%s in its place is said, and not passed over', async (_, why, make) => {
   const root = await repository({});

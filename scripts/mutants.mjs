@@ -29,13 +29,13 @@ mkdirSync(cache, { recursive: true });
 for (const area of name === undefined ? Object.keys(areas) : [name]) await tryOut(area);
 
 async function tryOut(area) {
-  const { folder, files = readdirSync(folder), tests, server } = areas[area];
+  const { folder, files = readdirSync(folder), tests, slow, server } = areas[area];
   const chosen = files.filter((file) => only.length === 0 || only.includes(file));
   if (chosen.length === 0) {
     process.stderr.write(`${only.join(', ')} is not in ${area}: ${files.join(', ')}.\n`);
     process.exit(2);
   }
-  process.env.KEYFALL_MUTANTS_TESTS = JSON.stringify(tests);
+  process.env.KEYFALL_MUTANTS_AREA = JSON.stringify({ tests, slow });
   const running = server && (await startVaultServer({ external: false }));
   if (running) {
     const { address, token } = running;
@@ -44,7 +44,8 @@ async function tryOut(area) {
   const stryker = new Stryker({
     mutate: chosen.map((file) => `${folder}/${file}`),
     testRunner: 'vitest',
-    plugins: [import.meta.resolve('@stryker-mutator/vitest-runner')],
+    plugins: [import.meta.resolve('@stryker-mutator/vitest-runner'), './scripts/mutants/prose.mjs'],
+    ignorers: ['prose'],
     vitest: { configFile: 'scripts/mutants/vitest.config.ts', related: false },
     coverageAnalysis: 'perTest',
     // each has a test runner of its own, and the machine is used for something else meanwhile

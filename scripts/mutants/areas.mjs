@@ -22,8 +22,9 @@ export const areas = {
     ],
     tests: [
       'packages/testkit/test/core/{chain-*,composition}.test.ts',
-      'packages/core/test/{providers,notifier,flight,circuit,memory}.test.ts',
+      'packages/core/test/providers.test.ts',
     ],
+    slow: ['chain-model', 'chain-last-good'],
   },
   migration: {
     about: 'the plan, the files, the store and the journal of `migrate`',

@@ -3,8 +3,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig, mergeConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import shared from '../../vitest.shared.ts';
 
+const { tests, slow = [] }: { readonly tests: string[]; readonly slow?: string[] } = JSON.parse(
+  process.env['KEYFALL_MUTANTS_AREA'] ?? '{"tests":[]}',
+);
 const packages = join(process.cwd(), 'packages');
 const alias = readdirSync(packages).flatMap((folder) => {
   const text = readFileSync(join(packages, folder, 'package.json'), 'utf8');
@@ -23,6 +27,15 @@ const alias = readdirSync(packages).flatMap((folder) => {
         ],
   );
 });
+/** First the quick ones: the first failure is enough. */
+class QuickOnesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isSlow = ({ moduleId }: TestSpecification) =>
+      slow.some((name) => moduleId.endsWith(`/${name}.test.ts`));
+    return [...files.filter((file) => !isSlow(file)), ...files.filter(isSlow)];
+  }
+}
+
 const startsServers = join(packages, 'testkit/src/index.ts');
 const oneServer = join(process.cwd(), 'scripts/mutants/one-server.ts');
 
@@ -36,6 +49,6 @@ export default mergeConfig(
         one.replacement === startsServers ? { ...one, replacement: oneServer } : one,
       ),
     },
-    test: { include: JSON.parse(process.env['KEYFALL_MUTANTS_TESTS'] ?? '[]') },
+    test: { include: tests, sequence: { sequencer: QuickOnesFirst } },
   }),
 );

@@ -9,7 +9,7 @@ import type { SecretsEvent } from './events.ts';
 import { FastAnswers } from './fast-answers.ts';
 import { abortReason } from './limited-call.ts';
 import { Notifier } from './notifier.ts';
-import { createRedactor } from './redaction/redactor.ts';
+import { createRedactorOfValues } from './redaction/redactor.ts';
 import { closedError, SecretError } from './secret-error.ts';
 import type { ReadContext, SecretChanges, SecretProvider } from './secret-provider.ts';
 import type { CallOptions, ChainEntry, SecretChange, Secrets, SecretsOptions } from './secrets.ts';
@@ -49,12 +49,12 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const budget = length('budget', 4_000);
   const notifier = new Notifier(clock);
   const answers = new FastAnswers(clock);
-  const redactor = createRedactor();
+  const { redactor, values: known } = createRedactorOfValues({}, clock);
   const changed = () => {
     answers.clear();
     watching?.look();
   };
-  const sources = entriesOf(options).map((entry) => {
+  const sources = entriesOf(options).map((entry, index) => {
     const { provider, required = false, timeout, onDenied = 'stop' } = entry;
     return new Source({
       provider,
@@ -65,7 +65,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
       clock,
       notifier,
       changed,
-      seen: redactor.add,
+      values: {
+        put: (name, value) => known.put(`${index} ${name}`, value),
+        pass: (name, value) => known.pass(`${index} ${name}`, value),
+      },
     });
   });
   const only = new Map(Object.entries(options.only ?? {}));
@@ -112,8 +115,9 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
   let writing: Promise<typeof import('./writing.ts')> | undefined;
   const parts = { chain, sources, target, budget, assertOpen };
-  const writer = async (values: Iterable<unknown>) => {
-    for (const value of values) if (typeof value === 'string') redactor.add(value);
+  const writer = async (values: Iterable<readonly [name: string, value: unknown]>) => {
+    for (const [name, value] of values)
+      if (typeof value === 'string') known.put(`written ${String(name)}`, value);
     // its size is paid by those who use it; one promise for all keeps the order of the calls
     writing ??= import('./writing.ts');
     return writing;
@@ -159,7 +163,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     set: async (name, value, { signal } = {}) =>
-      (await writer([value])).set(parts, name, value, signal),
+      (await writer([[name, value]])).set(parts, name, value, signal),
 
     delete: async (name, { signal } = {}) => (await writer([])).remove(parts, name, signal),
 
@@ -221,7 +225,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     ...(target?.provider.write && {
       write: async (changes: SecretChanges, { signal }: ReadContext) =>
-        (await writer(changes.entries.values())).write(parts, changes, signal),
+        (await writer(changes.entries)).write(parts, changes, signal),
       atomicity: target.provider.atomicity ?? 'name',
       conditionalWrites: target.provider.conditionalWrites ?? 'never',
     }),

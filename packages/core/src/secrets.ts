@@ -200,11 +200,12 @@ export interface Secrets extends SecretProvider {
     options?: CallOptions,
   ): Promise<Readonly<Record<Name, string>>>;
   /**
-   * `text` with every value masked that a provider of this chain has answered or was given so far,
-   * whoever asked for it.
+   * `text` with every value masked that a provider of this chain has answered or was given, whoever
+   * asked for it. A value that its store has replaced or deleted since is masked for a day more, the last
+   * 16 of each name. Never throws.
    */
   redact(text: string): string;
-  /** The same for streams and loggers: it knows every value seen so far, and learns the next ones. */
+  /** The same for streams and loggers: it learns the values to come too. */
   readonly redactor: Redactor;
   /**
    * Listens to an event; returns what stops listening. A `fallback` or `warning` that nobody listens

@@ -40,8 +40,13 @@ export interface SourceOptions {
   readonly limits: MemoryLimits;
   readonly clock: Clock;
   readonly notifier: Notifier;
-  /** Is told every value that the provider answers. */
-  readonly seen: (value: string) => void;
+  /** Learns every value that the provider answers, under its name. */
+  readonly values: {
+    /** What the provider holds now; `undefined` for nothing. */
+    readonly put: (name: string, value: string | undefined) => void;
+    /** What it held before, or may have. */
+    readonly pass: (name: string, value: string) => void;
+  };
   /** Is called when an answer of the provider may be another one than before. */
   readonly changed: () => void;
 }
@@ -430,15 +435,16 @@ export class Source {
     const { notifier } = this.#options;
     const { name } = this.provider;
     this.#circuit.close();
+    const isKept = counts && !this.#memory.isLate(flight.asked, batch, at);
     let names = 0;
-    for (const entry of batch.entries.values())
+    for (const [name, entry] of batch.entries)
       if (!isSecretError(entry)) {
         names += 1;
-        this.#options.seen(entry.value);
+        if (!isKept) this.#options.values.pass(name, entry.value);
       }
     this.#last = { at, names };
     if (this.#bag === undefined && flight.asked !== 'all') this.#bag = batch.complete;
-    if (counts && !this.#memory.isLate(flight.asked, batch, at)) {
+    if (isKept) {
       this.#tellChanges(flight.asked, batch);
       this.#memory.remember(flight.asked, batch, at);
     }
@@ -472,6 +478,7 @@ export class Source {
       if (this.#failing.size > mostFailing && oldest !== undefined) this.#failing.delete(oldest);
       return;
     }
+    this.#options.values.put(name, now?.value);
     const seen = this.#memory.seen(name);
     const before = seen?.record;
     if (seen && before?.value !== now?.value)

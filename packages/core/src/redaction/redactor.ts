@@ -2,8 +2,10 @@
  * Masks values out of text, out of streams and out of what is about to be logged.
  */
 import type { TransformStream as WebTransformStream } from 'node:stream/web';
+import { type Clock, systemClock } from '../clock.ts';
 import { SecretError } from '../secret-error.ts';
 import { formsOf } from './forms.ts';
+import { createKnownValues, type KnownValues } from './known-values.ts';
 import { createMatcher, type Matcher } from './matcher.ts';
 import { serialize } from './serialize.ts';
 
@@ -34,12 +36,17 @@ export interface ChunkRedactor {
 
 /** Knows values, and masks them. */
 export interface Redactor {
-  /** Masks `value` from now on, also in streams that are open. Too short ones are ignored. */
+  /**
+   * Masks `value` from now on, also in streams that are open. Too short ones are ignored.
+   *
+   * @throws `ERR_SECRET_CONFIG` if it is no text
+   */
   add(value: string): void;
   /**
-   * `text` with every value masked in each of its forms: as it is, line by line, escaped as JSON and
-   * source code have it, URL-encoded, and as base64 (standard and URL-safe, at any place of a longer
-   * text). Values that overlap become one mask. A text without values comes back as it was.
+   * `text` with every value masked in each of its forms: as it is, line by line, escaped as JSON, source
+   * code, HTML and shells have it, URL-encoded, and as base64 (standard and URL-safe, at any place of a
+   * longer text). Values that overlap become one mask. A text without values comes back as it was. Never
+   * throws: what is no text is made one, and a text for which there is no memory becomes one mask.
    */
   redact(text: string): string;
   /** Begins a text that comes in pieces. */
@@ -54,9 +61,17 @@ export interface Redactor {
   serialize(value: unknown): unknown;
 }
 
+/** A redactor, and the values that it knows. */
+export interface RedactorOfValues {
+  readonly redactor: Redactor;
+  readonly values: Pick<KnownValues, 'put' | 'pass'>;
+  /** How many bytes of forms are kept; for tests. */
+  readonly size: () => number;
+}
+
 /**
  * A redactor that knows no value yet. Time is linear in the text whatever the number of values; each
- * value costs memory for all of its forms, some 5 kB for one of 32 characters.
+ * value costs memory for all of its forms, some 2 kB for one of 32 characters.
  *
  * @throws `ERR_SECRET_CONFIG` if `minLength` is not a whole number of 4 or more
  *
@@ -70,35 +85,79 @@ export interface Redactor {
  * ```
  */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
-  const { minLength = 6, mask = '[redacted]' } = options;
+  return createRedactorOfValues(options, systemClock).redactor;
+}
+
+/** The same, for somebody who says which values have been replaced. */
+export function createRedactorOfValues(
+  { minLength = 6, mask = '[redacted]' }: RedactorOptions,
+  clock: Clock,
+): RedactorOfValues {
   if (!Number.isInteger(minLength) || minLength < 4)
     throw new SecretError('ERR_SECRET_CONFIG', 'the option minLength is no whole number >= 4', {
       hint: 'Masking shorter values would mask ordinary text.',
     });
   const maskBytes = encoder.encode(mask);
-  const known = new Set<string>();
+  const known = createKnownValues(clock);
   // the forms of a value are worked out when there is a text to look for them, and what looks for them
   // is made then: every chain has a redactor, and few have a text
-  let added: string[] = [];
   let matcher: Matcher | undefined;
+  /** Characters of the values whose forms the matcher has, those that are forgotten included. */
+  let inserted = 0;
+
+  function learn(into: Matcher): void {
+    let values: Iterable<string> = known.takeNew();
+    // forms cannot be taken out: when most are of values that are forgotten, all begins anew
+    if (inserted > 2 * known.length + slack) {
+      into.clear();
+      inserted = 0;
+      values = known.all();
+    }
+    for (const value of values) {
+      inserted += value.length;
+      if (value.length < minLength) continue;
+      for (const form of formsOf(value, minLength)) into.insert(encoder.encode(form));
+    }
+  }
 
   function begin(): (chunk: Uint8Array, last: boolean) => Uint8Array[] {
     matcher ??= createMatcher(minLength);
-    const values = matcher;
-    const next = values.begin(maskBytes);
+    const forms = matcher;
+    const next = forms.begin(maskBytes);
     return (chunk, last) => {
-      for (const value of added)
-        for (const form of formsOf(decode(encoder.encode(value)), minLength))
-          values.insert(encoder.encode(form));
-      added = [];
+      learn(forms);
       return next(chunk, last);
     };
   }
 
-  function redact(text: string): string {
-    if (text.length < minLength || known.size === 0) return text;
-    const pieces = begin()(encoder.encode(text), true);
-    return pieces.includes(maskBytes) ? decode(joined(pieces)) : text;
+  function redact(given: string): string {
+    let text = mask;
+    try {
+      text = String(given);
+      if (text.length < minLength || known.length === 0) return text;
+      const next = begin();
+      if (text.length <= slice) {
+        const pieces = next(encoder.encode(text), true);
+        return pieces.includes(maskBytes) ? decode(joined(pieces)) : text;
+      }
+      let result = '';
+      let isMasked = false;
+      for (let at = 0; at < text.length; ) {
+        let end = Math.min(at + slice, text.length);
+        if (end < text.length && isHigh(text, end - 1)) end -= 1;
+        for (const piece of next(encoder.encode(text.slice(at, end)), end === text.length)) {
+          isMasked ||= piece === maskBytes;
+          result += decode(piece, true);
+        }
+        at = end;
+      }
+      result += decode(new Uint8Array());
+      return isMasked ? result : text;
+    } catch {
+      // it may have stopped within a character
+      decoder = undefined;
+      return mask;
+    }
   }
 
   function chunks(): ChunkRedactor {
@@ -109,7 +168,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
       push(chunk) {
         if (typeof chunk !== 'string') return joined(next(chunk, false));
         const text = half + chunk;
-        half = /[\ud800-\udbff]$/.test(text) ? text.slice(-1) : '';
+        half = isHigh(text, text.length - 1) ? text.slice(-1) : '';
         return joined(next(encoder.encode(text.slice(0, text.length - half.length)), false));
       },
       end() {
@@ -121,11 +180,13 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     };
   }
 
-  return {
+  const redactor: Redactor = {
     add(value) {
-      if (value.length < minLength || known.has(value)) return;
-      known.add(value);
-      added.push(value);
+      if (typeof value !== 'string')
+        throw new SecretError('ERR_SECRET_CONFIG', 'the value to mask is no text', {
+          hint: 'Only texts can be masked: give the text by which the value would be shown.',
+        });
+      if (value.length >= minLength) known.add(value);
     },
     redact,
     chunks,
@@ -141,14 +202,28 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
     },
     serialize: (value) => serialize(value, redact),
   };
+  return { redactor, values: known, size: () => matcher?.size ?? 0 };
 }
 
 const encoder = new TextEncoder();
 let decoder: InstanceType<typeof TextDecoder> | undefined;
 
-function decode(bytes: Uint8Array): string {
+/** @param stream - whether more follows, so that a character may be cut at the end */
+function decode(bytes: Uint8Array, stream = false): string {
   decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
-  return decoder.decode(bytes);
+  return decoder.decode(bytes, { stream });
+}
+
+/** How many characters of values that are forgotten may stay before it is worth to begin anew. */
+const slack = 8_192;
+
+/** How much of a text is looked at at once, in characters. */
+const slice = 65_536;
+
+/** Whether the first half of a character stands there. */
+function isHigh(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  return unit >= 0xd800 && unit <= 0xdbff;
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

@@ -1,0 +1,90 @@
+/**
+ * How programs write a text into another one, character by character: in the quotes of JSON and of source
+ * code, in HTML, and in those of a shell.
+ */
+
+/** `text` as a program writes it; the characters in `except` stay as they are. */
+export type Writing = (text: string, except?: string) => string;
+
+function writing(characters: RegExp, write: (character: string) => string): Writing {
+  return (text, except = '') =>
+    text.replace(characters, (found) => (except.includes(found) ? found : write(found)));
+}
+
+const hex = (character: string, digits: number) =>
+  character.charCodeAt(0).toString(16).padStart(digits, '0');
+const json = (character: string) => JSON.stringify(character).slice(1, -1);
+const unicode = (character: string) => `\\u${hex(character, 4)}`;
+/** JSON for what JSON must escape, and `\u` for the rest. */
+const jsonOrUnicode = (character: string) => {
+  const escaped = json(character);
+  return escaped === character ? unicode(character) : escaped;
+};
+
+/** `util.inspect`. */
+function inspected(character: string): string {
+  if (/['\\]/.test(character)) return `\\${character}`;
+  if (/[\b\t\n\f\r\p{Cs}]/u.test(character)) return json(character);
+  return `\\x${hex(character, 2).toUpperCase()}`;
+}
+
+/** Python's `repr`, in which a quotation mark is escaped as above. */
+function represented(character: string): string {
+  return /['\\\t\n\r]/.test(character) ? inspected(character) : `\\x${hex(character, 2)}`;
+}
+
+/** In JSON and source code, where a line break is escaped. */
+export const codeWritings: readonly Writing[] = [
+  writing(/["\\\p{Cc}\p{Cs}]/gu, json),
+  // a document inside a line of a JSON log
+  writing(/["\\\p{Cc}\p{Cs}]/gu, (found) => [...json(found)].map(json).join('')),
+  writing(/["\\]|[^ -~]/g, jsonOrUnicode), // Python
+  writing(/["\\<>&\u2028\u2029\p{Cc}]/gu, (found) =>
+    /\p{Cc}/u.test(found) ? json(found) : jsonOrUnicode(found),
+  ), // Go
+  // PHP, which leaves what is not ASCII as it is if it is asked to
+  writing(/["\\/\p{Cc}]/gu, (found) => (found === '/' ? '\\/' : json(found))),
+  writing(/["\\/]|[^ -~]/g, (found) => (found === '/' ? '\\/' : jsonOrUnicode(found))),
+  // an apostrophe is escaped where the text around it has every other quotation mark too
+  writing(/[\\\p{Cc}\p{Cs}]/gu, inspected),
+  writing(/['\\\p{Cc}\p{Cs}]/gu, inspected),
+  writing(/[\\\p{Cc}\xa0\xad]/gu, represented),
+  writing(/['\\\p{Cc}\xa0\xad]/gu, represented),
+];
+
+const named: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
+
+/** In HTML, with entities for some characters beside `&`, `<` and `>`. */
+function html(entities: Readonly<Record<string, string>>): Writing {
+  const all: Readonly<Record<string, string>> = { ...named, ...entities };
+  return writing(/[&<>"'`=/+]/g, (found) => all[found] ?? found);
+}
+
+const ofPython = html({ '"': '&quot;', "'": '&#x27;' });
+const codePointOf = (character: string) => character.codePointAt(0) as number;
+
+/** In HTML and in the quotes of a shell. */
+export const markupWritings: readonly Writing[] = [
+  html({}), // text between tags
+  html({ '"': '&quot;' }), // Pug, and attributes as a browser writes them
+  html({ '"': '&quot;', "'": '&#39;' }), // lodash, Vue, escape-html
+  html({ '"': '&quot;', "'": '&#39;', '`': '&#96;' }), // older lodash
+  ofPython, // React too
+  html({ '"': '&quot;', "'": '&#039;' }), // PHP
+  html({ '"': '&quot;', "'": '&apos;' }), // XML
+  html({ '"': '&#34;', "'": '&#39;' }), // EJS
+  html({ '"': '&#34;', "'": '&#39;', '+': '&#43;' }), // Go
+  html({ '"': '&quot;', "'": '&#x27;', '`': '&#x60;' }), // he, Underscore
+  html({ '"': '&quot;', "'": '&#x27;', '`': '&#x60;', '=': '&#x3D;' }), // Handlebars
+  html({ '"': '&quot;', "'": '&#39;', '`': '&#x60;', '=': '&#x3D;', '/': '&#x2F;' }), // Mustache
+  // in ASCII: he, and Python's `xmlcharrefreplace`
+  writing(
+    /["&'<>`]|[^\n\r -~]/gu,
+    (found) => `&#x${codePointOf(found).toString(16).toUpperCase()};`,
+  ),
+  (text) => ofPython(text).replace(/\P{ASCII}/gu, (found) => `&#${codePointOf(found)};`),
+  writing(/'/g, () => `'\\''`), // in single quotes, as most write it
+  writing(/'/g, () => `'"'"'`), // and as Python does
+  writing(/["$\\`]/g, (found) => `\\${found}`), // in double quotes
+  writing(/[^\w\n\r%+./:=@-]/g, (found) => (found > '~' ? found : `\\${found}`)), // printf %q of Bash
+];

@@ -44,6 +44,8 @@ export interface ChildEnvironment {
   readonly env: Readonly<Record<string, string>>;
   /** Names whose inherited value was replaced by another one from a store, for the user to know. */
   readonly replaced: readonly string[];
+  /** Names whose inherited value stands before another one that is not from a store. */
+  readonly kept: readonly string[];
 }
 
 /** The inherited variables that a program needs to run at all: what `--pristine` keeps. */
@@ -72,13 +74,17 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
   // the secrets are there already: the child need not, and without credentials cannot, ask again
   if (!passBootstrap) env['USE_VAULT'] = 'false';
   const replaced: string[] = [];
+  const kept: string[] = [];
   for (const [name, { value, fromStore }] of secrets) {
     const before = env[name];
-    if (before !== undefined && (preserveEnv || !fromStore)) continue;
+    if (before !== undefined && (preserveEnv || !fromStore)) {
+      if (before !== value && !fromStore) kept.push(name);
+      continue;
+    }
     if (before !== undefined && before !== value) replaced.push(name);
     env[name] = value;
   }
-  return { env, replaced: replaced.sort() };
+  return { env, replaced: replaced.sort(), kept: kept.sort() };
 }
 
 /**

@@ -15,6 +15,7 @@ import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { bootstrapNames } from './bootstrap-settings.ts';
 import { type ChainParts, type CliChain, openChain } from './cli-chain.ts';
 import { currentFolder, findConfig, shownFile } from './config/find-config.ts';
+import { asNamedByFile } from './named-by-file.ts';
 import { oneCall } from './one-call.ts';
 import { listNames, notice, printable, waitingFor } from './terminal.ts';
 
@@ -285,12 +286,17 @@ async function ownSettings(dotenv: SecretProvider): Promise<FileSettings> {
  */
 async function vaultFrom(
   { file, profile }: Settings,
-  { tokenHelper = false }: SettingsOptions,
+  options: SettingsOptions,
   check: (env: FileSettings) => void,
 ): Promise<SecretProvider> {
+  const { tokenHelper = false } = options;
   const { vaultEnvironment, vaultProvider } = await import('@keyfall/provider-vault');
-  const { env, warnings } = vaultEnvironment({ environment: process.env, file, tokenHelper });
+  const sources = { environment: process.env, file, tokenHelper };
+  const { env, warnings, serverVariable } = vaultEnvironment(sources);
   for (const warning of warnings) notice(`${warning}.`);
   check(env);
-  return vaultProvider({ env, tokenHelper, ...(profile !== undefined && { profile }) });
+  const vault = vaultProvider({ env, tokenHelper, ...(profile !== undefined && { profile }) });
+  return serverVariable === undefined
+    ? vault
+    : asNamedByFile(vault, `${serverVariable} in ${dotenvPath(options)}`);
 }

@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { folderWith, keyfall, type RunResult } from './keyfall.ts';
@@ -297,6 +298,102 @@ describe('a .env of a stranger', () => {
       await expectNothingStarted(cwd);
     },
   );
+
+  describe('that names a store of its own', () => {
+    /** A `.env` with the address, and in the environment the rest, or nothing. */
+    const named = async (path: string, ...names: readonly string[]) => {
+      const all = settings({ VAULT_SECRET_PATH: path, VAULT_TOKEN: server.token });
+      const lines = names.map((name) => `${name}=${all[name]}\n`);
+      const rest = Object.fromEntries(
+        Object.entries(all).filter(([name]) => !names.includes(name)),
+      );
+      return { cwd: await folderWith(lines.join('')), rest };
+    };
+    const proxies = {
+      HTTPS_PROXY: 'http://theirs.example',
+      OPENAI_BASE_URL: 'http://theirs.example',
+    };
+    const everything = [
+      'USE_VAULT',
+      'VAULT_ADDR',
+      'VAULT_TOKEN',
+      'VAULT_MOUNT_POINT',
+      'VAULT_SECRET_PATH',
+    ];
+
+    test.each([
+      ['with its address and token', everything],
+      ["with its address and the user's token", ['VAULT_ADDR']],
+    ])('has no more say than the file: %s', async (_, names) => {
+      const data = { ...proxies, OWN: 'from the store' };
+      await server.request('POST', `${mount}/data/theirs`, { data });
+      const { cwd, rest } = await named('theirs', ...names);
+      const inherited = { ...rest, HTTPS_PROXY: 'http://ours.example', OPENAI_BASE_URL: '' };
+      const show = ['run', '--', 'sh', '-c', 'echo "$HTTPS_PROXY,$OPENAI_BASE_URL,$OWN"'];
+      const result = await keyfall(show, { cwd, env: inherited });
+      expect(result).toMatchObject({ code: 0, stdout: 'http://ours.example,,from the store\n' });
+      expect(result.stderr).toContain(
+        'HTTPS_PROXY and OPENAI_BASE_URL stay as they are in the inherited environment: VAULT_ADDR in .env names vault',
+      );
+      // an address of the environment is the user's own word, whoever's token it is
+      const trusted = { ...inherited, VAULT_ADDR: server.address };
+      expect((await keyfall(show, { cwd, env: trusted })).stdout).toBe(
+        'http://theirs.example,http://theirs.example,from the store\n',
+      );
+    });
+
+    test('gets no value of the user that is not announced', async () => {
+      const { cwd, rest } = await named('stored', ...everything);
+      const announced = `to vault (${server.address} ${mount}/stored), which VAULT_ADDR in .env names.\n`;
+      const set = await keyfall(['--quiet', 'set', 'A'], { cwd, env: rest, input: canary });
+      expect(set).toMatchObject({ code: 0, stderr: `keyfall: the value goes ${announced}` });
+      await writeFile(join(cwd, 'other.env'), `B=${canary}\n`);
+      const migrate = [
+        '--quiet',
+        'migrate',
+        '--yes',
+        '--from',
+        'dotenv:other.env',
+        '--dotenv',
+        '.env',
+      ];
+      const moved = await keyfall(migrate, { cwd, env: rest });
+      expect(moved).toMatchObject({ code: 0 });
+      expect(moved.stderr).toContain(`keyfall: the values go ${announced}`);
+      const own = { ...rest, VAULT_ADDR: server.address };
+      expect(
+        await keyfall(['--quiet', 'set', 'A'], { cwd, env: own, input: canary }),
+      ).toMatchObject({ code: 0, stderr: '' });
+    });
+
+    test('names no store but Vault: what it says of others has no effect', async () => {
+      const { address, visits } = await thief();
+      const lines = ['DOPPLER_TOKEN=dp.st.x', `DOPPLER_API_HOST=${address}`, 'AWS_ACCESS_KEY_ID=x'];
+      const more = [
+        'AWS_SECRET_ACCESS_KEY=x',
+        `AWS_ENDPOINT_URL=${address}`,
+        'AWS_REGION=eu-west-1',
+      ];
+      const cwd = await folderWith(
+        [
+          ...lines,
+          ...more,
+          'SOPS_AGE_KEY_CMD=touch started',
+          'SOPS_AGE_KEY_FILE=keys.txt',
+          '',
+        ].join('\n'),
+      );
+      const sealed = fileURLToPath(
+        new URL('../../provider-sops/test/fixtures/encrypted/all.yaml', import.meta.url),
+      );
+      for (const from of [`sops:${sealed}`, 'aws:shop']) {
+        const args = ['migrate', '--dry-run', '--from', from, '--to', 'dotenv:new.env'];
+        expect((await keyfall(args, { cwd })).code).toBe(2); // there is no key, and no region
+      }
+      expect(visits()).toBe(0);
+      await expectNothingStarted(cwd);
+    });
+  });
 
   test('comes after the environment, and VAULT_ after BAO_', async () => {
     const { address, visits } = await thief();

@@ -177,7 +177,7 @@ export interface SecretProvider {
   readonly credentialVariables?: ReadonlySet<string>;
   /**
    * Whether it is no store but plain text on this machine: a `.env`, the environment. Under `keyfall run`
-   * an inherited variable wins over a value of it, as with every dotenv tool.
+   * an inherited variable wins over a value of it, as with every dotenv tool. Also of a store that a `.env` names.
    */
   readonly plainText?: boolean;
   /**

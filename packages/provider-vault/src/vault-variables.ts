@@ -101,7 +101,9 @@ export interface VaultEnvironmentSources {
  * file that could hand the user's own token to somebody are ignored, each with a warning, unless the
  * token comes from the file too.
  *
- * @returns the variables, and what the user must be told (never a value but the address)
+ * @returns the variables, and what the user must be told (never a value but the address);
+ *   `serverVariable` is the variable of the file that decides who answers, where one does: an address, or
+ *   what could put another server in its place. What such a server answers deserves no more trust than the file
  * @throws `ERR_SECRET_CONFIG` if the user's token would travel over plain http to an address that
  *   the file names
  * @example
@@ -123,6 +125,7 @@ export function vaultEnvironment({
 }: VaultEnvironmentSources): {
   readonly env: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
+  readonly serverVariable?: string;
 } {
   const env: Record<string, string> = {};
   const warnings: string[] = [];
@@ -131,6 +134,7 @@ export function vaultEnvironment({
   const usersToken = outside?.value ? true : tokenHelper;
   const tokenFromFile = outside === undefined && !!findVariable(file, 'TOKEN')?.value;
   let address: { readonly name: string; readonly value: string } | undefined;
+  let inBetween: string | undefined;
   for (const setting of settings) {
     const own = findVariable(environment, setting);
     const found = own ?? findVariable(file, setting);
@@ -147,6 +151,7 @@ export function vaultEnvironment({
         continue;
       }
       if (setting === 'ADDR' && found.value !== '') address = found;
+      if (ownTokenOnly.includes(setting)) inBetween ??= found.name;
     }
     env[found.name] = found.value;
   }
@@ -157,7 +162,8 @@ export function vaultEnvironment({
   // which profile a path is filled with is for who starts the program to say, not for a file
   const { KEYFALL_PROFILE: profile } = environment;
   if (profile !== undefined) env['KEYFALL_PROFILE'] = profile;
-  return { env, warnings };
+  const serverVariable = agent && !inBetween ? undefined : (address?.name ?? inBetween);
+  return { env, warnings, ...(serverVariable !== undefined && { serverVariable }) };
 }
 
 /** What to tell about the user's token going to an address that a file names. */

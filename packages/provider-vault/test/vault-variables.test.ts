@@ -79,6 +79,44 @@ test.each([
   }
 });
 
+test.each([
+  [
+    'nothing of the file',
+    { VAULT_TOKEN: fileToken, VAULT_SECRET_PATH: 'x' },
+    { VAULT_ADDR: evil },
+    undefined,
+  ],
+  ['its address', { VAULT_ADDR: evil }, { VAULT_TOKEN: token }, 'VAULT_ADDR'],
+  ['its address and token', { BAO_ADDR: evil, VAULT_TOKEN: fileToken }, {}, 'BAO_ADDR'],
+  ['an address that is set to nothing', { VAULT_ADDR: '', VAULT_TOKEN: fileToken }, {}, undefined],
+  [
+    'an address that an agent of the environment replaces',
+    { VAULT_ADDR: evil },
+    { VAULT_AGENT_ADDR: 'http://127.0.0.1' },
+    undefined,
+  ],
+  [
+    'a proxy before the address of the environment',
+    { VAULT_PROXY_ADDR: evil, VAULT_TOKEN: fileToken },
+    { VAULT_ADDR: evil },
+    'VAULT_PROXY_ADDR',
+  ],
+  [
+    'no check of a certificate',
+    { VAULT_SKIP_VERIFY: '1', VAULT_TOKEN: fileToken },
+    { VAULT_ADDR: evil },
+    'VAULT_SKIP_VERIFY',
+  ],
+  [
+    'a proxy that is ignored',
+    { VAULT_PROXY_ADDR: evil },
+    { VAULT_ADDR: evil, VAULT_TOKEN: token },
+    undefined,
+  ],
+])('who answers is decided by %s', (_, file, environment, variable) => {
+  expect(vaultEnvironment({ environment, file }).serverVariable).toBe(variable);
+});
+
 test('a token file that a file names is never read', () => {
   const { env, warnings } = vaultEnvironment({
     environment: {},

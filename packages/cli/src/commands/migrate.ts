@@ -7,6 +7,7 @@ import { type EndpointOptions, isSameFile, resolveEndpoints } from '../migration
 import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
 import { type FileSource, type MigrationSource, readSource } from '../migration/source.ts';
 import { openTarget } from '../migration/target.ts';
+import { announceDestination } from '../named-by-file.ts';
 import { quoted, settingsFlags } from '../shown-command.ts';
 import { printJson, waitingFor } from '../terminal.ts';
 import { untilStopped } from '../until-stopped.ts';
@@ -53,6 +54,7 @@ export async function migrateCommand(options: MigrateCommandOptions): Promise<nu
     isOwn ? { ...withoutDotenv, ...(source.path !== '.env' && { dotenv: source.path }) } : options,
   );
   const start = ['keyfall', ...flags, 'run -- CMD'].join(' ');
+  if (!options.dryRun) announceDestination(provider, 'the values go');
   return untilStopped(async (signal) => {
     const target = openTarget(provider, { signal });
     try {

@@ -13,6 +13,7 @@ import {
   startChild,
 } from '../child-process.ts';
 import type { CliChain } from '../cli-chain.ts';
+import { whatNames } from '../named-by-file.ts';
 import { resolveSelection, type Selection } from '../selection.ts';
 import { openConfiguredChain, type SettingsOptions } from '../settings.ts';
 import { exitCodeOfSignal, handleSignals, signalOf } from '../signals.ts';
@@ -52,7 +53,7 @@ export async function runCommand(
   const signals = handleSignals(() => void chain.secrets.close(), killAfter);
   try {
     const first = await waitingFor('reading the secrets', () => resolveEnvironment(chain, options));
-    announce(first, file);
+    announce(first, file, chain, options);
     const { env, leased } = first;
     const command = { file, args, env };
     if (!leased && !options.watch) {
@@ -120,7 +121,12 @@ function credentialVariablesOf({ providers }: CliChain): ReadonlySet<string> {
 }
 
 /** Says what the user should know about what the program is started with. */
-function announce({ secrets, degraded, replaced }: Resolved, file: string): void {
+function announce(
+  { secrets, degraded, replaced, kept }: Resolved,
+  file: string,
+  { providers }: CliChain,
+  { preserveEnv = false }: RunOptions,
+): void {
   if (secrets.size === 0) {
     const mend = 'Name what it needs with --only: then it starts with that or not at all.';
     const what = `${printable(file)} is started without any secret`;
@@ -132,6 +138,15 @@ function announce({ secrets, degraded, replaced }: Resolved, file: string): void
     const come = replaced.length === 1 ? 'comes' : 'come';
     notice(
       `${listNames(replaced)} ${come} from ${listNames([...stores])} and not from the inherited environment; --preserve-env turns that round.`,
+    );
+  }
+  for (const provider of preserveEnv ? [] : providers) {
+    const variable = whatNames(provider);
+    const names = kept.filter((name) => secrets.get(name)?.provider === provider.name);
+    if (variable === undefined || names.length === 0) continue;
+    const inherited = names.length === 1 ? 'stays as it is' : 'stay as they are';
+    notice(
+      `${listNames(names)} ${inherited} in the inherited environment: ${printable(variable)} names ${printable(provider.name)}, and what a .env names replaces no variable. Set the address in the environment to have it do so.`,
     );
   }
 }

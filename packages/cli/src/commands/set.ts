@@ -5,6 +5,7 @@
 import { isatty } from 'node:tty';
 import { SecretError } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
+import { announceDestination } from '../named-by-file.ts';
 import { didYouMean } from '../near-names.ts';
 import { readStdin } from '../read-input.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
@@ -51,7 +52,7 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
     throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask for the value on', {
       hint: 'Pipe the value in: what is typed here would be shown.',
     });
-  return withChain({ ...options, dotenvMayBeNew: true }, async ({ secrets, label }) => {
+  return withChain({ ...options, dotenvMayBeNew: true }, async ({ secrets, providers, label }) => {
     let value = '';
     if (canPrompt()) {
       const stopped = await untilStopped(async (signal) => {
@@ -64,6 +65,10 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
       throw new SecretError('ERR_SECRET_CONFIG', 'the value is empty, and nothing was stored', {
         hint: 'Pass --allow-empty if it is to be: what fails in front of a pipe gives an empty value too.',
       });
+    announceDestination(
+      providers.find(({ write }) => write !== undefined),
+      'the value goes',
+    );
     const { provider, version } = await waitingFor('storing', () => secrets.set(name, value));
     const suffix = version === undefined ? '' : `, version ${version}`;
     report(`stored ${printable(name)} in ${label(provider)}${suffix}.`);

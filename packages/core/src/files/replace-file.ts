@@ -5,6 +5,7 @@
 import { access, constants, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SecretError, type SecretErrorCode, withApplied } from '../secret-error.ts';
+import { keepAccess } from './keep-access.ts';
 import { errnoOf, errnoProblem, type StoreFile } from './store-file.ts';
 
 const room = 'Make room there, and do it again.';
@@ -53,14 +54,14 @@ export async function realPathOf(file: StoreFile): Promise<string> {
 }
 
 /**
- * Replaces the file at `real`, whose lock the caller must hold. Its mode and owner stay; a new file
- * gets mode 0600. Until then the new content is in a file beside it that only this user can read,
+ * Replaces the file at `real`, whose lock the caller must hold. Its mode, owner and access control list
+ * stay; a new file gets mode 0600. Until then the new content is in a file beside it that only this user can read,
  * named so that a `.gitignore` rule for `.env*` covers it too.
  *
  * @param unchanged - asked last, before the rename; nothing is replaced if it answers `false`
  * @returns whether the file was replaced
  * @throws as {@link writeProblem}, saying in `applied` what became of it; `ERR_SECRET_DENIED` also if the file itself is read-only, or its
- *   owner could not be kept
+ *   owner could not be kept; `ERR_SECRET_UNSUPPORTED` if its access control list could not
  */
 export async function replaceFile(
   file: StoreFile,
@@ -80,11 +81,7 @@ export async function replaceFile(
     waiting = true;
     try {
       await handle.writeFile(content);
-      if (old !== undefined) {
-        const made = await handle.stat();
-        if (made.uid !== old.uid || made.gid !== old.gid) await handle.chown(old.uid, old.gid);
-        await handle.chmod(old.mode & 0o7777);
-      }
+      if (old !== undefined) await keepAccess({ file, real, old, temporary, handle });
       await handle.sync();
     } finally {
       await handle.close();

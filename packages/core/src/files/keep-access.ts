@@ -1,0 +1,71 @@
+/**
+ * Gives a file that shall take the place of another one the access that this one gives, and no more. Where a
+ * file has an access control list (POSIX.1e draft 17), what its mode says of its group is the most that any
+ * entry of the list may give, and a folder's default list adds entries to each new file. Node can read neither:
+ * GNU's cp copies the list, or takes the inherited one away.
+ */
+import type { Stats } from 'node:fs';
+import { access, constants, type FileHandle } from 'node:fs/promises';
+import { problem, type StoreFile } from './store-file.ts';
+
+/** Where a system has its own; what is found on PATH might be a repository's. */
+const places = ['/usr/bin/cp', '/bin/cp', '/run/current-system/sw/bin/cp'];
+
+/** A file under its real path, and what takes its place. */
+export interface Replacement {
+  readonly file: StoreFile;
+  readonly real: string;
+  readonly old: Stats;
+  /** Just made, with mode 0600, and its handle. */
+  readonly temporary: string;
+  readonly handle: FileHandle;
+}
+
+/**
+ * Gives the temporary file the owner, mode and access control list of the other one.
+ *
+ * @param programs - where cp may be
+ * @throws `ERR_SECRET_UNSUPPORTED` where a list might be lost, so that the group of the file could read what
+ *   only those in the list may; what `node:fs` throws
+ */
+export async function keepAccess(
+  { file, real, old, temporary, handle }: Replacement,
+  programs: readonly string[] = places,
+): Promise<void> {
+  const made = await handle.stat();
+  if (made.uid !== old.uid || made.gid !== old.gid) await handle.chown(old.uid, old.gid);
+  const mode = old.mode & 0o7777;
+  // what the group may not do, no entry may
+  const group = (mode >> 3) & 7;
+  if (process.platform !== 'linux' || group === 0) return handle.chmod(mode);
+  if (await copyAccess(real, temporary, programs))
+    if (((await handle.stat()).mode & 0o7777) === mode) return;
+  // what all others may do, its group could by another way
+  if ((group & ~mode) === 0) return handle.chmod(mode);
+  throw problem(
+    file,
+    'ERR_SECRET_UNSUPPORTED',
+    'lets its group in, and whether an access control list narrows that cannot be told without cp of GNU',
+    `Install coreutils, or take the access away (chmod g= ${file.shown}), and do it again.`,
+  );
+}
+
+async function copyAccess(from: string, to: string, programs: readonly string[]): Promise<boolean> {
+  const { execFile } = await import('node:child_process');
+  for (const program of programs) {
+    if (!(await isProgram(program))) continue;
+    // others know no --attributes-only, and end with an error before they have done anything
+    const args = ['--attributes-only', '--preserve=mode', '--', from, to];
+    return new Promise((resolve) => {
+      execFile(program, args, { env: {}, timeout: 10_000 }, (error) => resolve(error === null));
+    });
+  }
+  return false;
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}

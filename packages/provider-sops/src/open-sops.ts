@@ -20,6 +20,8 @@ export interface SopsSource extends StoreFile {
   readonly separator: string;
   readonly ageKey?: string | undefined;
   readonly ageKeyFile?: string | undefined;
+  /** Addresses of key services, besides those that the environment names. */
+  readonly keyServers: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 

@@ -9,6 +9,7 @@ import { SecretError } from '@keyfall/core';
 import { decodeText, errnoOf, problem } from '@keyfall/core/files';
 import type { Opened, OpenedTree } from './decrypt-tree.ts';
 import { parseJson } from './json-format.ts';
+import { environmentFor } from './key-services.ts';
 import type { SopsSource } from './open-sops.ts';
 import { type Branch, InvalidSops, type Leaf, type Node } from './sops-tree.ts';
 
@@ -20,7 +21,7 @@ const keyNotRetrieved = 128;
  * Decrypts a file's bytes by the real sops.
  *
  * @throws `ERR_SECRET_UNSUPPORTED` if there is no sops on PATH, or several documents in the file; `ERR_SECRET_UNAUTHENTICATED` if it
- *   does not get the file's key; `ERR_SECRET_INVALID` if it refuses the file
+ *   does not get the file's key; `ERR_SECRET_INVALID` if it refuses the file; as {@link environmentFor}
  */
 export async function decryptBySops(
   source: SopsSource,
@@ -35,8 +36,9 @@ export async function decryptBySops(
       'holds several documents, of which sops shows only the first',
       'Make a file of each, or add an age recipient with `sops rotate --add-age`.',
     );
+  const env = environmentFor(source, bytes);
   const args = ['decrypt', '--input-type', source.format.name, '--output-type', 'json'];
-  const output = await runSops(source, args, bytes, signal);
+  const output = await runSops(source, env, args, bytes, signal);
   try {
     const root = parseJson(output, true);
     if (root.kind !== 'branch') throw new InvalidSops('is no object');
@@ -64,6 +66,7 @@ export async function changeBySops(
 ): Promise<Buffer> {
   const copy = `${real}.keyfall-sops-tmp`;
   const types = ['--input-type', source.format.name, '--output-type', source.format.name];
+  const env = environmentFor(source, bytes);
   try {
     // One left behind by a writer that was killed; under the lock it is nobody's.
     await rm(copy, { force: true });
@@ -73,7 +76,7 @@ export async function changeBySops(
       const index = path.map((name) => `[${JSON.stringify(name)}]`).join('');
       const verb = value === null ? ['unset', ...types] : ['set', '--value-stdin', ...types];
       const input = value === null ? '' : JSON.stringify(value);
-      await runSops(source, [...verb, copy, index], Buffer.from(input), signal);
+      await runSops(source, env, [...verb, copy, index], Buffer.from(input), signal);
     }
     return await readFile(copy);
   } catch (error) {
@@ -104,13 +107,14 @@ function gather(node: Branch | Node, path: readonly string[], leaves: Map<Leaf, 
 
 function runSops(
   source: SopsSource,
+  env: NodeJS.ProcessEnv,
   args: readonly string[],
   input: Uint8Array,
   signal: AbortSignal,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('sops', args, {
-      env: environmentOf(source),
+      env,
       signal,
       stdio: ['pipe', 'pipe', 'ignore'],
     });
@@ -125,19 +129,6 @@ function runSops(
     child.stdin.on('error', () => undefined);
     child.stdin.end(input);
   });
-}
-
-/** sops gets the keys that the options name where it looks for them, and no others. */
-function environmentOf({ environment, ageKey, ageKeyFile }: SopsSource): NodeJS.ProcessEnv {
-  if (ageKey === undefined && ageKeyFile === undefined) return { ...environment };
-  return {
-    ...environment,
-    SOPS_AGE_KEY: ageKey,
-    // Whether it holds keys of age or one of SSH: sops goes on where a file is not what it must be.
-    SOPS_AGE_KEY_FILE: ageKeyFile,
-    SOPS_AGE_SSH_PRIVATE_KEY_FILE: ageKeyFile,
-    SOPS_AGE_KEY_CMD: undefined,
-  };
 }
 
 function startProblem(source: SopsSource, error: Error, signal: AbortSignal): SecretError {

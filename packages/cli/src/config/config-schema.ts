@@ -83,6 +83,7 @@ const providerOptions = {
     separator: z.string().optional(),
     ageKeyFile: z.string().optional(),
     ageRecipients: z.array(z.string()).optional(),
+    keyServers: z.array(z.string()).optional(),
   },
   files: {
     ...common,

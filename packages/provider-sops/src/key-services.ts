@@ -1,0 +1,174 @@
+/**
+ * To whom the real sops is about to show the user's credentials. A file's own metadata names the services that hold its
+ * key, and sops takes what it finds in its environment and in the home folder there: a Vault token to any
+ * `vault_address`, over http too. So credentials go to the configured addresses alone, any other needs a word, and sops
+ * gets of the environment what the services of this file have a use for.
+ */
+import type { SecretError } from '@keyfall/core';
+import { decodeText, problem } from '@keyfall/core/files';
+import type { SopsSource } from './open-sops.ts';
+import type { RawMetadata, RawValue } from './sops-metadata.ts';
+
+/** Variables by name; what ends in `_` is the beginning of a name. */
+type Names = readonly string[];
+
+/** What every program needs, and how it gets to the network. */
+const always: Names = [
+  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'TZ', 'LANG', 'LANGUAGE', 'LC_'],
+  ...['XDG_CONFIG_HOME', 'XDG_RUNTIME_DIR', 'TERM'],
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
+  ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'],
+  ...['SystemRoot', 'SYSTEMROOT', 'USERPROFILE', 'APPDATA', 'LOCALAPPDATA', 'TEMP', 'TMP'],
+  ...['SOPS_DECRYPTION_ORDER', 'SOPS_KEYSERVICE', 'SOPS_ENABLE_LOCAL_KEYSERVICE'],
+];
+
+/** How programs of one's own session are reached: the agent of gpg, the window that asks for a PIN. */
+const session: Names = [
+  ...['DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'DBUS_SESSION_BUS_ADDRESS', 'PINENTRY_USER_DATA'],
+];
+
+/** The same of each service, by its field in the metadata (the variables of sops 3.11 and of its clients). */
+const ofService: Readonly<Record<string, Names>> = {
+  age: ['SOPS_AGE_', 'SSH_AUTH_SOCK', ...session],
+  pgp: ['GNUPGHOME', 'GPG_TTY', 'GPG_AGENT_INFO', 'SOPS_GPG_EXEC', 'SSH_AUTH_SOCK', ...session],
+  kms: ['AWS_'],
+  gcp_kms: [...['GOOGLE_', 'CLOUDSDK_', 'GCLOUD_', 'GCE_METADATA_HOST', 'SOPS_GCP_'], ...['GRPC_']],
+  azure_kv: ['AZURE_', 'IDENTITY_', 'IMDS_', 'MSI_'],
+  hc_vault: ['VAULT_'],
+};
+
+/**
+ * The environment that sops gets for a file.
+ *
+ * @throws `ERR_SECRET_CONFIG` if the file names a service that the user's credentials may not go to;
+ *   `ERR_SECRET_INVALID` if sops might read another address in it than we do
+ */
+export function environmentFor(source: SopsSource, bytes: Uint8Array): NodeJS.ProcessEnv {
+  const { environment, ageKey, ageKeyFile } = source;
+  const metadata = source.format.parse(decodeText(source, bytes)).metadata ?? new Map();
+  if (!isPlain(metadata))
+    throw problem(
+      source,
+      'ERR_SECRET_INVALID',
+      'has names in its metadata that sops did not write',
+      'Encrypt it again with `sops encrypt`.',
+    );
+  const services = servicesOf(metadata);
+  for (const { kind, key } of services) assertMayBeAsked(source, kind, key);
+  const used = ['age', ...services.map(({ kind }) => kind)];
+  const names = [...always, ...used.flatMap((kind) => ofService[kind] ?? [])];
+  const given = Object.entries(environment).filter(([name]) =>
+    names.some((each) => (each.endsWith('_') ? name.startsWith(each) : name === each)),
+  );
+  if (ageKey === undefined && ageKeyFile === undefined) return Object.fromEntries(given);
+  return {
+    ...Object.fromEntries(given),
+    // The keys of the options stand where sops looks for them, and there are no others. Whether the file holds keys
+    // of age or one of SSH: sops goes on where a file is not what it must be.
+    SOPS_AGE_KEY: ageKey,
+    SOPS_AGE_KEY_FILE: ageKeyFile,
+    SOPS_AGE_SSH_PRIVATE_KEY_FILE: ageKeyFile,
+    SOPS_AGE_KEY_CMD: undefined,
+  };
+}
+
+/**
+ * Whether every name is one that sops writes. Go takes `VAULT_ADDRESS`, and a `K` that is the sign of Kelvin, for the name that it
+ * looks for (encoding/json), so that it could find an address that we do not see.
+ */
+function isPlain(value: RawValue): boolean {
+  if (Array.isArray(value)) return value.every(isPlain);
+  if (!(value instanceof Map)) return true;
+  for (const [name, inner] of value as RawMetadata) {
+    if (!/^[a-z][a-z0-9_]*$/.test(name)) return false;
+    // the encryption context of KMS, whose names are the user's own
+    if (name !== 'context' && !isPlain(inner)) return false;
+  }
+  return true;
+}
+
+/** A key that a service holds. */
+interface ServiceKey {
+  readonly kind: string;
+  readonly key: RawMetadata;
+}
+
+/** All that are named, in the one group or in the several, whichever of them sops goes by. */
+function servicesOf(metadata: RawMetadata): readonly ServiceKey[] {
+  const groups = [metadata, ...mapsIn(metadata, 'key_groups')];
+  return groups.flatMap((group) =>
+    Object.keys(ofService)
+      .filter((kind) => kind !== 'age')
+      .flatMap((kind) => mapsIn(group, kind).map((key) => ({ kind, key }))),
+  );
+}
+
+function mapsIn(metadata: RawMetadata, name: string): readonly RawMetadata[] {
+  const value = metadata.get(name);
+  return Array.isArray(value) ? value.filter((each) => each instanceof Map) : [];
+}
+
+function assertMayBeAsked(source: SopsSource, kind: string, key: RawMetadata): void {
+  const { environment, keyServers } = source;
+  const text = (name: string) => String(key.get(name) ?? '');
+  if (kind === 'hc_vault') {
+    const own = [environment['VAULT_ADDR'], environment['BAO_ADDR'], ...keyServers];
+    const address = text('vault_address');
+    if (!own.some((each) => isSameAddress(each, address)))
+      throw refusal(source, 'Vault', address, 'Set VAULT_ADDR to it, if it is yours');
+  } else if (kind === 'azure_kv') {
+    const address = text('vault_url');
+    if (!isOfAzure(address) && !keyServers.some((each) => isSameAddress(each, address)))
+      throw refusal(source, 'key vault', address, 'It is no address of Azure');
+  } else if (kind === 'kms') {
+    // sops takes anything for the region, of which the host's name is made
+    const arn = text('arn');
+    if (!/^arn:aws[\w-]*:kms:[a-z0-9-]+:\d+:(?:key|alias)\/.+$/.test(arn))
+      throw refusal(source, 'KMS key', arn, 'It is no ARN of AWS');
+  }
+}
+
+function refusal(source: SopsSource, what: string, address: string, hint: string): SecretError {
+  return problem(
+    source,
+    'ERR_SECRET_CONFIG',
+    `names the ${what} ${printable(address)}, which is not configured: no credentials go there, and sops was not asked`,
+    what === 'KMS key' ? `${hint}.` : `${hint}, or name it in the option keyServers.`,
+  );
+}
+
+/** What a file says, as it may stand in a message; a hostile one says anything. */
+function printable(text: string): string {
+  const clean = text.replace(/[^\w+/=@.:#?&~-]/g, '?');
+  return clean === ''
+    ? 'without an address'
+    : clean.length > 100
+      ? `${clean.slice(0, 100)}…`
+      : clean;
+}
+
+/** Scheme, host and port are the same, and so is the path before the API's own. */
+function isSameAddress(one: string | undefined, other: string): boolean {
+  const [mine, theirs] = [addressOf(one), addressOf(other)];
+  return mine !== undefined && mine === theirs;
+}
+
+function addressOf(text: string | undefined): string | undefined {
+  if (text === undefined || !URL.canParse(text)) return undefined;
+  const { protocol, host, pathname, username, password, search, hash } = new URL(text);
+  // what two parsers may take for two hosts is neither
+  if (!/^https?:$/.test(protocol) || username || password || search || hash || /[\\\s]/.test(text))
+    return undefined;
+  return `${protocol}//${host}${pathname.replace(/\/+$/, '')}`;
+}
+
+/** The hosts of key vaults and of managed HSMs, in every cloud of Azure's. */
+function isOfAzure(text: string): boolean {
+  const address = addressOf(text);
+  return (
+    address !== undefined &&
+    /^https:\/\/[a-z0-9-]+\.(?:vault|managedhsm)\.(?:azure\.net|azure\.cn|usgovcloudapi\.net|microsoftazure\.de)$/.test(
+      address,
+    )
+  );
+}

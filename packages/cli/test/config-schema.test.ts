@@ -60,6 +60,7 @@ const sopsOptions: Record<keyof Omit<SopsProviderOptions, 'ageKey' | 'environmen
   separator: '/',
   ageKeyFile: 'keys.txt',
   ageRecipients: ['age1x'],
+  keyServers: ['https://vault.example:8200'],
   name: 'sops',
 };
 const filesOptions: Record<keyof Omit<FilesProviderOptions, 'env'>, unknown> = {

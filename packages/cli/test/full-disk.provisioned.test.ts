@@ -1,7 +1,7 @@
 /**
  * A migration on a disk that fills up: a real file system without space, which needs root to be made.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memoryProvider, type SecretProvider } from '@keyfall/core';
@@ -9,7 +9,8 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
-import { folderWith } from './keyfall.ts';
+import { ageKey, finished, folderWith } from './keyfall.ts';
+import { bin } from './on-terminal.ts';
 
 vi.mock('../src/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal.ts')>()),
@@ -76,4 +77,33 @@ test('a disk that is full by the time of the edit keeps the file; the next run g
   const left = (await readdir(cwd)).filter((name) => name !== '.env').sort();
   expect(left).toHaveLength(2);
   expect(await readFile(join(cwd, left[0] ?? ''), 'utf8')).toBe(content);
+});
+
+test('whatever is to be written there, the exit code is one and the same', async () => {
+  const { cwd, fill } = await smallDisk();
+  await fill();
+  const { PATH = '' } = process.env;
+  const full = (script: string) => {
+    const command = `keyfall() { '${process.execPath}' '${bin}' "$@"; }; ${script}`;
+    return finished(spawn('sh', ['-c', command], { cwd, env: { PATH, HOME: cwd } }));
+  };
+  for (const script of [
+    'printf x | keyfall set C',
+    'keyfall delete A',
+    'keyfall export > out',
+    'keyfall init --yes',
+    'keyfall types --out names.d.ts',
+    `keyfall snapshot --recipient ${ageKey.recipient} s.enc.yaml`,
+    'keyfall migrate --yes --to sops:s.enc.yaml',
+    'keyfall migrate --yes --purge --to dotenv:other.env',
+  ]) {
+    const { code, stderr } = await full(script);
+    expect({ script, code, stderr }).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/the disk is full|ENOSPC/),
+    });
+  }
+  const left = (await readdir(cwd)).filter((name) => name !== 'out');
+  expect(left.sort()).toEqual(['.env', 'filler']);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(content);
 });

@@ -141,7 +141,7 @@ async function warnOfExposure(
   const exposure = await exposureOf(path);
   if (exposure?.tracked)
     warn(`git tracks ${shown}: its values are in the history of the repository`);
-  if (exposure?.toAll) warn(`every user of this machine can read ${shown}: chmod o-r`);
+  if (exposure?.toAll) warn(`every user of this machine can read ${shown}: chmod o-r ${shown}`);
 }
 
 /** A program in plain JavaScript may hand over anything: `mustExist: 'false'` would be true. */

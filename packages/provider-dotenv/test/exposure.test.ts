@@ -136,7 +136,7 @@ describe('a warning', () => {
     await writeFile(open, `A=${canary}\n`);
     await chmod(open, 0o644);
     expect(await warningsOf({ path: [open, `${path}.local`, join(folder, 'none')] })).toEqual([
-      `every user of this machine can read ${open}: chmod o-r`,
+      `every user of this machine can read ${open}: chmod o-r ${open}`,
     ]);
   });
 });

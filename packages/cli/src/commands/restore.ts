@@ -12,7 +12,7 @@ import {
   resolveDestination,
   resolveStoreSource,
 } from '../migration/endpoints.ts';
-import { backUp, freePath, holding } from '../migration/files.ts';
+import { assertEditable, backUp, freePath, holding } from '../migration/files.ts';
 import {
   journalPath,
   type MigrationJournal,
@@ -128,6 +128,8 @@ async function restore(
     await holding(
       backup === undefined ? 'keyfall-migration' : source,
       async (now) => {
+        if (backup !== undefined && !now?.equals(backup.bytes))
+          await assertEditable(source, backup.bytes, '');
         hasBegun = true;
         await waitingFor('undoing', () => undo(target, undoing));
         if (backup === undefined) return undefined;

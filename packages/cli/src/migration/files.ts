@@ -3,8 +3,9 @@
  * at all.
  */
 import { access, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { SecretError } from '@keyfall/core';
+import { dirname, resolve } from 'node:path';
+import { isSecretError, SecretError } from '@keyfall/core';
+import { assertReplaceable, realPathOf } from '@keyfall/core/files';
 import { editDotenvFile } from '@keyfall/provider-dotenv';
 import { createFile } from '../create-file.ts';
 import { printable } from '../terminal.ts';
@@ -40,6 +41,30 @@ export async function backUp(path: string, bytes: Uint8Array): Promise<void> {
  */
 export async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
   await editDotenvFile(file, () => bytes);
+}
+
+/**
+ * Makes sure, for who changes a store first, that the file could then be replaced by this, as far as that can
+ * be known. The caller must hold the file.
+ *
+ * @param otherwise - what else the user can do, a sentence
+ * @throws as {@link replaceFile}
+ */
+export async function assertEditable(
+  path: string,
+  bytes: Uint8Array,
+  otherwise: string,
+): Promise<void> {
+  const file = { path: resolve(path), shown: path, provider: 'dotenv' };
+  try {
+    await assertReplaceable(file, await realPathOf(file), bytes);
+  } catch (error) {
+    if (!isSecretError(error)) throw error;
+    const { code, reason, hint = '' } = error;
+    throw new SecretError(code, `${reason}, and nothing was changed`, {
+      hint: `${hint} ${otherwise}`.trim(),
+    });
+  }
 }
 
 /** The error for a file that somebody changed since it was read. */

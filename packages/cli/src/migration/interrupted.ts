@@ -3,9 +3,11 @@
  * happened, the store tells. The next run takes one up where it stopped, or clears it away if nothing
  * was written.
  */
-import { readdir, realpath, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { lstat, readdir, realpath, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { lockFile } from '@keyfall/core/files';
 import { readNamedFile } from '../read-input.ts';
+import { errnoCode } from '../report-error.ts';
 import { quoted } from '../shown-command.ts';
 import { notice, printable } from '../terminal.ts';
 import {
@@ -120,8 +122,10 @@ export async function settleInterrupted(
 /** Removes a record and what belongs to it. */
 export async function discard(path: string): Promise<void> {
   // the journal last: as long as it is there, the next run knows of the backup
-  await rm(path, { force: true });
-  await rm(journalPath(path), { force: true });
+  for (const each of [path, journalPath(path)])
+    await rm(each, { force: true }).catch((error: unknown) =>
+      notice(`${printable(each)} could not be removed (${errnoCode(error)}): remove it yourself.`),
+    );
 }
 
 type Written = Omit<MigrationRecord, 'path'> & {
@@ -185,11 +189,51 @@ async function finish(
 
 /** Removes what a killed writer left behind: of who holds the source, it is nobody's. */
 async function sweep(source: MigrationSource): Promise<void> {
+  // what cannot be removed stops whoever needs its place, and nobody else
+  for (const path of await leftovers(source)) await rm(path, { force: true }).catch(() => {});
+}
+
+/** The locks and half files beside a source, but for its own lock. */
+async function leftovers(source: MigrationSource): Promise<readonly string[]> {
   const base = recordBase(source);
   const names = await readdir(dirname(base)).catch(() => []);
-  for (const name of names)
-    if (name.startsWith(`${basename(base)}.`) && /\.journal\.keyfall-(tmp|lock)(\.|$)/.test(name))
-      await rm(join(dirname(base), name), { force: true });
-  if (source.kind === 'file')
-    await rm(`${await realpath(source.path)}.keyfall-tmp`, { force: true });
+  const beside = names.filter(
+    (name) =>
+      name.startsWith(`${basename(base)}.`) && /\.journal\.keyfall-(tmp|lock)(\.|$)/.test(name),
+  );
+  const real = await realPathOf(subjectOf(source));
+  return [
+    ...beside.map((name) => join(dirname(base), name)),
+    `${real}.keyfall-lock.break`,
+    ...(source.kind === 'file' ? [`${real}.keyfall-tmp`] : []),
+  ];
+}
+
+/**
+ * Removes what a run that was killed left beside a source, where this one has nothing else to do there: a lock,
+ * or a half-written file. What is somebody's who is at work there stays.
+ */
+export async function clearLeftovers(source: MigrationSource): Promise<void> {
+  const shown = subjectOf(source);
+  const real = await realPathOf(shown);
+  const left = [`${real}.keyfall-lock`, ...(await leftovers(source))];
+  if (!(await Promise.all(left.map(isThere))).includes(true)) return;
+  const file = { path: resolve(shown), shown, provider: 'keyfall' };
+  const atOnce = { signal: new AbortController().signal, timeLeft: () => 0 };
+  // to take a lock is what breaks the one of a dead process
+  const unlock = await lockFile(file, real, atOnce).catch(() => undefined);
+  if (unlock === undefined) return;
+  await sweep(source).finally(unlock);
+}
+
+function isThere(path: string): Promise<boolean> {
+  // a lock is a link to nowhere
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function realPathOf(path: string): Promise<string> {
+  return realpath(path).catch(() => resolve(path));
 }

@@ -26,8 +26,9 @@ import {
   recordFor,
   turnsVaultOn,
 } from './draft.ts';
-import { changedMeanwhile, holding } from './files.ts';
+import { assertEditable, changedMeanwhile, holding } from './files.ts';
 import {
+  clearLeftovers,
   findInterrupted,
   type MigrationRecord,
   subjectOf,
@@ -36,6 +37,7 @@ import {
 } from './interrupted.ts';
 import { type MigrationPlan, namesOf } from './plan.ts';
 import {
+  assertNameFits,
   assertSelected,
   checkGit,
   checkRights,
@@ -108,6 +110,7 @@ export async function migrate(
   if ((dryRun || !isIdle || namesOf(draft.plan, 'conflict', 'keep').length > 0) && !isQuiet())
     writeLine(planTable(draft.plan, source.label, target.label));
   if (isIdle && !dryRun && !hasConflict(draft)) {
+    await clearLeftovers(source);
     report(nothingToDo(draft.plan, target.label));
     const settings = settingsOf(source, options);
     if (settings && !turnsVaultOn(process.env['USE_VAULT'] ?? settings.values.get('USE_VAULT')))
@@ -116,6 +119,7 @@ export async function migrate(
       );
     return result({});
   }
+  assertNameFits(source);
   await checkGit(source, options);
   await tellOtherNames(draft, source, options);
   await waitingFor('asking what may be written', () => checkRights(draft, source, target, options));
@@ -158,6 +162,12 @@ export async function migrate(
       async (bytes) => {
         if (source.kind === 'file' && !bytes?.equals(source.bytes))
           throw changedMeanwhile(source.path);
+        if (source.kind === 'file' && draft.edited !== undefined)
+          await assertEditable(
+            source.path,
+            Buffer.from(draft.edited),
+            'Or leave out --activate and --purge.',
+          );
         const carriedOut = await carryOut(draft, source, target, options, progress);
         draft = carriedOut.draft;
         if (carriedOut.record === undefined) return undefined;

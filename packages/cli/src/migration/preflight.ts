@@ -2,10 +2,12 @@
  * What must hold before anything is written.
  */
 import { access, constants, realpath, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { quoted } from '../shown-command.ts';
 import { listNames, notice } from '../terminal.ts';
 import type { Draft, DraftOptions } from './draft.ts';
+import { changedMeanwhile } from './files.ts';
 import { isTrackedByGit } from './git.ts';
 import type { MigrationSource } from './source.ts';
 import type { MigrationTarget } from './target.ts';
@@ -33,6 +35,27 @@ export function assertSelected(
     });
 }
 
+/** The longest name that most file systems allow. Bytes. */
+const longestName = 255;
+
+/** The longest of the names that are made beside a file from its own. */
+const longestEnd = '.backup.20260102T030405678Z-10.journal.keyfall-lock.break';
+
+/**
+ * Makes sure that the file's backup, and what else is needed beside it, can have their names.
+ * @throws `ERR_SECRET_CONFIG` if the file's own is too long for that
+ */
+export function assertNameFits(source: MigrationSource): void {
+  if (source.kind === 'store') return;
+  const most = longestName - longestEnd.length;
+  if (Buffer.byteLength(basename(source.path)) > most)
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${source.label} has too long a name: that of its backup would be longer than the system allows`,
+      { hint: `Give it a name of at most ${most} bytes.` },
+    );
+}
+
 /**
  * Makes sure that git does not track the file: one whose values are in a repository's history is not
  * made safe by moving them.
@@ -42,8 +65,11 @@ export async function checkGit(
   source: MigrationSource,
   { force = false, dryRun = false }: PreflightOptions,
 ): Promise<void> {
-  if (source.kind === 'store' || force || !(await isTrackedByGit(await realpath(source.path))))
-    return;
+  if (source.kind === 'store' || force) return;
+  const real = await realpath(source.path).catch(() => {
+    throw changedMeanwhile(source.path);
+  });
+  if (!(await isTrackedByGit(real))) return;
   const { path, label } = source;
   const why = `git tracks ${label}, so its values are in the history of the repository`;
   if (dryRun) notice(`${why}: without --force it is not migrated.`);
@@ -63,7 +89,9 @@ export async function tellOtherNames(
   { purge = false }: DraftOptions,
 ): Promise<void> {
   if (!purge || edited === undefined || source.kind === 'store') return;
-  const { nlink } = await stat(source.path);
+  const { nlink } = await stat(source.path).catch(() => {
+    throw changedMeanwhile(source.path);
+  });
   if (nlink > 1)
     notice(
       `${source.label} has ${nlink === 2 ? 'another name' : `${nlink - 1} other names`} on this disk (${nlink === 2 ? 'a hard link' : 'hard links'}): every value stays readable there, since --purge removes them under this name alone.`,

@@ -6,7 +6,8 @@
  */
 import type { Stats } from 'node:fs';
 import { access, constants, type FileHandle } from 'node:fs/promises';
-import { problem, type StoreFile } from './store-file.ts';
+import type { SecretError } from '../secret-error.ts';
+import { errnoOf, problem, type StoreFile } from './store-file.ts';
 
 /** Where a system has its own; what is found on PATH might be a repository's. */
 const places = ['/usr/bin/cp', '/bin/cp', '/run/current-system/sw/bin/cp'];
@@ -26,14 +27,17 @@ export interface Replacement {
  *
  * @param programs - where cp may be
  * @throws `ERR_SECRET_UNSUPPORTED` where a list might be lost, so that the group of the file could read what
- *   only those in the list may; what `node:fs` throws
+ *   only those in the list may; `ERR_SECRET_DENIED` for the file of another user; what `node:fs` throws
  */
 export async function keepAccess(
   { file, real, old, temporary, handle }: Replacement,
   programs: readonly string[] = places,
 ): Promise<void> {
   const made = await handle.stat();
-  if (made.uid !== old.uid || made.gid !== old.gid) await handle.chown(old.uid, old.gid);
+  if (made.uid !== old.uid || made.gid !== old.gid)
+    await handle.chown(old.uid, old.gid).catch((error: unknown) => {
+      throw errnoOf(error) === 'EPERM' ? notOurs(file) : error;
+    });
   const mode = old.mode & 0o7777;
   // what the group may not do, no entry may
   const group = (mode >> 3) & 7;
@@ -47,6 +51,15 @@ export async function keepAccess(
     'ERR_SECRET_UNSUPPORTED',
     'lets its group in, and whether an access control list narrows that cannot be told without cp of GNU',
     `Install coreutils, or take the access away (chmod g= ${file.shown}), and do it again.`,
+  );
+}
+
+function notOurs(file: StoreFile): SecretError {
+  return problem(
+    file,
+    'ERR_SECRET_DENIED',
+    'belongs to another user, and cannot be replaced by a file that does',
+    'Let its owner write it, or make it your own.',
   );
 }
 

@@ -2,34 +2,41 @@
  * Puts new content in the place of a file at one instant: whoever reads sees the old or the new,
  * whole, also if the machine stops in between.
  */
-import { access, constants, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SecretError, type SecretErrorCode, withApplied } from '../secret-error.ts';
 import { keepAccess } from './keep-access.ts';
-import { errnoOf, errnoProblem, type StoreFile } from './store-file.ts';
+import { errnoOf, errnoProblem, problem, type StoreFile } from './store-file.ts';
 
 const room = 'Make room there, and do it again.';
 
-const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, hint?: string]> =
-  new Map([
-    ['EACCES', ['ERR_SECRET_DENIED', 'may not be written', 'Its folder must be writable too.']],
-    ['EPERM', ['ERR_SECRET_DENIED', 'may not be written', 'Its folder must be writable too.']],
-    ['ELOOP', ['ERR_SECRET_INVALID', 'is a link that leads in a circle']],
-    ['EROFS', ['ERR_SECRET_DENIED', 'is on a read-only file system']],
-    ['ENOENT', ['ERR_SECRET_CONFIG', 'is in a folder that does not exist', 'Create the folder.']],
-    ['ENOTDIR', ['ERR_SECRET_CONFIG', 'lies below something that is not a folder']],
-    ['ENAMETOOLONG', ['ERR_SECRET_CONFIG', 'is a longer path than the system allows']],
-    ['ENOSPC', ['ERR_SECRET_UNAVAILABLE', 'could not be written: the disk is full', room]],
-    ['EDQUOT', ['ERR_SECRET_UNAVAILABLE', 'could not be written: the quota is used up', room]],
+type Refusal = readonly [SecretErrorCode, reason: string, hint?: string];
+
+const mountRefusal: Refusal = [
+  'ERR_SECRET_UNSUPPORTED',
+  'is a mount of its own, and cannot be replaced',
+  'Mount its folder instead of the file.',
+];
+
+const refusals: ReadonlyMap<string, Refusal> = new Map<string, Refusal>([
+  ['EACCES', ['ERR_SECRET_DENIED', 'may not be written', 'Its folder must be writable too.']],
+  ['EPERM', ['ERR_SECRET_DENIED', 'may not be written', 'Its folder must be writable too.']],
+  ['ELOOP', ['ERR_SECRET_INVALID', 'is a link that leads in a circle']],
+  ['EROFS', ['ERR_SECRET_DENIED', 'is on a read-only file system']],
+  ['ENOENT', ['ERR_SECRET_CONFIG', 'is in a folder that does not exist', 'Create the folder.']],
+  ['ENOTDIR', ['ERR_SECRET_CONFIG', 'lies below something that is not a folder']],
+  [
+    'ENAMETOOLONG',
     [
-      'EBUSY',
-      [
-        'ERR_SECRET_UNSUPPORTED',
-        'is a mount of its own, and cannot be replaced',
-        'Mount its folder instead of the file.',
-      ],
+      'ERR_SECRET_CONFIG',
+      'has too long a name: the files that are needed beside it have longer ones',
+      'Give it a shorter name.',
     ],
-  ]);
+  ],
+  ['ENOSPC', ['ERR_SECRET_UNAVAILABLE', 'could not be written: the disk is full', room]],
+  ['EDQUOT', ['ERR_SECRET_UNAVAILABLE', 'could not be written: the quota is used up', room]],
+  ['EBUSY', mountRefusal],
+]);
 
 /** The `SecretError` for what `node:fs` threw while a file was written. */
 export function writeProblem(file: StoreFile, thrown: unknown): SecretError {
@@ -76,7 +83,9 @@ export async function replaceFile(
     // A rename asks the folder only; but a file somebody made read-only is not to be changed.
     if (old !== undefined) await access(real, constants.W_OK);
     // One left behind by a writer that was killed; under the lock it is nobody's.
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch((error: unknown) => {
+      throw errnoOf(error) === 'ERR_FS_EISDIR' ? inTheWay(file, temporary) : error;
+    });
     const handle = await open(temporary, 'wx', 0o600);
     waiting = true;
     try {
@@ -102,6 +111,38 @@ export async function replaceFile(
   } finally {
     if (waiting) await rm(temporary, { force: true });
   }
+}
+
+/**
+ * Makes sure that {@link replaceFile} would do it, as far as that can be known: all of it happens but the last
+ * step. For who changes something else first that would have to be undone. The caller must hold the lock.
+ *
+ * @throws as {@link replaceFile}
+ */
+export async function assertReplaceable(
+  file: StoreFile,
+  real: string,
+  content: Uint8Array,
+): Promise<void> {
+  if (await isMount(real)) throw problem(file, ...mountRefusal);
+  await replaceFile(file, real, content, async () => false);
+}
+
+/** Whether something is mounted at the path itself, which only its rename would tell: proc_pid_mountinfo(5). */
+async function isMount(real: string): Promise<boolean> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  const octal = (character: string) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`;
+  const path = real.replace(/[ \t\n\\]/g, octal);
+  return mounts.split('\n').some((line) => line.split(' ', 5)[4] === path);
+}
+
+function inTheWay(file: StoreFile, folder: string): SecretError {
+  return problem(
+    file,
+    'ERR_SECRET_CONFIG',
+    `could not be written: ${folder} is a folder, and stands where the new content has to be first`,
+    'Remove it or give it another name.',
+  );
 }
 
 async function statOf(path: string) {

@@ -1,0 +1,126 @@
+/**
+ * What stands in the way of a migration beside the file: names that are too long, folders where a file has to
+ * be, what a run that was killed has left. What can be known is known before the store is written.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { memoryProvider, type SecretProvider } from '@keyfall/core';
+import { lockFile } from '@keyfall/core/files';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
+import { readSource } from '../src/migration/source.ts';
+import { openTarget } from '../src/migration/target.ts';
+import { folderWith } from './keyfall.ts';
+
+const said: string[] = [];
+vi.mock('../src/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal.ts')>()),
+  notice: (text: string) => said.push(text),
+  report: (text: string) => said.push(text),
+  writeLine: () => {},
+}));
+
+async function run(path: string, store: SecretProvider, options: Partial<MigrateOptions> = {}) {
+  return migrate(await readSource(path), openTarget(store), { yes: true, ...options });
+}
+
+async function held(store: SecretProvider): Promise<Record<string, string>> {
+  return Object.fromEntries((await openTarget(store).read()).values);
+}
+
+describe('a name that is too long for that of its backup', () => {
+  test.each([
+    ['in letters', 'a'.repeat(225)],
+    ['in bytes', 'ü'.repeat(110)],
+    ['by one', 'a'.repeat(199)],
+  ])('is refused before anything is written: %s', async (_, name) => {
+    const cwd = await folderWith('A=1\n');
+    await rename(join(cwd, '.env'), join(cwd, name));
+    for (const dryRun of [true, false]) {
+      const store = memoryProvider();
+      await expect(run(join(cwd, name), store, { dryRun })).rejects.toMatchObject({
+        code: 'ERR_SECRET_CONFIG',
+        message: expect.stringMatching(/too long a name.*Give it a name of at most 198 bytes\./),
+      });
+      expect(await held(store)).toEqual({});
+    }
+    expect(await readdir(cwd)).toEqual([name]);
+  });
+
+  test('and one that is as long as can be is migrated, and edited', async () => {
+    const cwd = await folderWith('A=1\n');
+    const path = join(cwd, 'a'.repeat(198));
+    await rename(join(cwd, '.env'), path);
+    expect(await run(path, memoryProvider(), { purge: true })).toMatchObject({ fileChanged: true });
+  });
+});
+
+describe('a folder where the new content has to be first', () => {
+  const folderInTheWay = async () => {
+    const cwd = await folderWith('A=1\n');
+    await mkdir(join(cwd, '.env.keyfall-tmp'));
+    return cwd;
+  };
+
+  test('is in nobody’s way if the file is not edited', async () => {
+    const cwd = await folderInTheWay();
+    const store = memoryProvider();
+    expect(await run(join(cwd, '.env'), store)).toMatchObject({ written: 1 });
+    expect(await held(store)).toEqual({ A: '1' });
+  });
+
+  test('is said before the store is written if it is to be', async () => {
+    const cwd = await folderInTheWay();
+    const store = memoryProvider();
+    await expect(run(join(cwd, '.env'), store, { purge: true })).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      message: expect.stringMatching(
+        /\.keyfall-tmp is a folder, .*nothing was changed\. Remove it or give it another name\. Or leave out --activate and --purge\.$/,
+      ),
+    });
+    expect(await held(store)).toEqual({});
+    expect((await readdir(cwd)).sort()).toEqual(['.env', '.env.keyfall-tmp']);
+  });
+});
+
+describe('what a run that was killed has left', () => {
+  /** Takes the lock of a file in a process that ends without giving it back. */
+  function killedAt(path: string): void {
+    const files = fileURLToPath(new URL('../../core/dist/files/index.js', import.meta.url));
+    const script = `import { lockFile } from ${JSON.stringify(files)};
+      const [path] = process.argv.slice(1);
+      const { signal } = new AbortController();
+      await lockFile({ path, shown: path, provider: 'x' }, path, { signal, timeLeft: () => 0 });
+      process.kill(process.pid, 'SIGKILL');`;
+    const node = ['--input-type=module', '-e', script, path];
+    expect(() => execFileSync(process.execPath, node)).toThrow();
+  }
+
+  test('is gone after the next one, also if there is nothing else to do', async () => {
+    const cwd = await folderWith('A=1\n');
+    const path = join(cwd, '.env');
+    const store = memoryProvider({ A: '1' });
+    killedAt(path);
+    await writeFile(`${path}.keyfall-tmp`, 'A=1\n');
+    await writeFile(`${path}.backup.20260102T030405678Z.journal.keyfall-tmp`, '{');
+    expect(await readdir(cwd)).toHaveLength(4);
+    expect(await run(path, store)).toMatchObject({ written: 0 });
+    expect(await readdir(cwd)).toEqual(['.env']);
+  });
+
+  test('of one that is at work everything stays, and it is not waited for', async () => {
+    const cwd = await folderWith('A=1\n');
+    const path = join(cwd, '.env');
+    const { signal } = new AbortController();
+    const unlock = await lockFile({ path, shown: path, provider: 'x' }, path, {
+      signal,
+      timeLeft: () => 0,
+    });
+    onTestFinished(unlock);
+    await writeFile(`${path}.keyfall-tmp`, 'A=1\n');
+    expect(await run(path, memoryProvider({ A: '1' }))).toMatchObject({ written: 0 });
+    expect((await readdir(cwd)).sort()).toEqual(['.env', '.env.keyfall-lock', '.env.keyfall-tmp']);
+  });
+});

@@ -17,17 +17,21 @@ export interface SecureConnections {
   kept(): Promise<KeptConnections<Agent> | WireFailure>;
   /** What a handshake that failed with this code is due to, where it is a file of ours. */
   causeOf(code: string): WireFailure | undefined;
+  /** What to warn of, where the files have been of no use for long. */
+  notice(): string | undefined;
   close(): void;
 }
 
 /**
  * @param idle - milliseconds that an idle connection is kept
+ * @param patience - milliseconds before it is told that the TLS files are of no use
  */
 export function secureConnections(
   { tls, proxy }: Pick<ConnectionSettings, 'tls' | 'proxy'>,
   idle: number,
+  patience?: number,
 ): SecureConnections {
-  const contexts = secureContexts(tls);
+  const contexts = secureContexts(tls, patience);
   const tunnel = proxy && tunnelThrough(proxy);
   let held: { readonly kept: KeptConnections<Agent>; readonly context: SecureContext } | undefined;
 
@@ -55,6 +59,7 @@ export function secureConnections(
       return held.kept;
     },
     causeOf: (code) => contexts.causeOf(code),
+    notice: () => contexts.notice(),
     close() {
       held?.kept.close();
     },

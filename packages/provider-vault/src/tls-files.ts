@@ -5,8 +5,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { printOf } from './file-prints.ts';
 import { readSettingFile } from './setting-files.ts';
-import { certificatesIn, type FileSetting, type TlsSettings } from './tls-settings.ts';
+import { certificatesIn, type FileSetting, holdsKey, type TlsSettings } from './tls-settings.ts';
 import type { WireFailure } from './vault-wire.ts';
 
 /** What connections are made with, as the files are now. */
@@ -23,11 +24,26 @@ export interface SecureContexts {
    * a certificate that was refused, to our own files; one that was not trusted, to the authorities.
    */
   causeOf(code: string): WireFailure | undefined;
+  /**
+   * What to warn of: the files are of no use for so long that no renewal is under way any more, and what they
+   * held before is used on.
+   */
+  notice(): string | undefined;
 }
 
-export function secureContexts(tls: TlsSettings): SecureContexts {
+/** Milliseconds that a renewal of the files may take before it is told that they are of no use. */
+const longestRenewal = 60_000;
+
+/** How often a file is looked at that is being written, while what it held before will do. */
+const looksMeanwhile = 2;
+
+/** @param patience - milliseconds before it is told that files are of no use. Default 1 min */
+export function secureContexts(
+  tls: TlsSettings,
+  patience: number = longestRenewal,
+): SecureContexts {
   let held: { readonly print: string; readonly context: SecureContext } | undefined;
-  let failing: Unusable | undefined;
+  let failing: (Unusable & { readonly since: number }) | undefined;
   let looking: Promise<SecureContext | WireFailure> | undefined;
 
   async function look(): Promise<SecureContext | WireFailure> {
@@ -37,8 +53,9 @@ export function secureContexts(tls: TlsSettings): SecureContexts {
       failing = undefined;
       return held.context;
     }
-    const loaded = await loadSecureContext(tls);
-    failing = 'part' in loaded ? loaded : undefined;
+    const loaded = await loadSecureContext(tls, held && looksMeanwhile);
+    failing =
+      'part' in loaded ? { ...loaded, since: failing?.since ?? performance.now() } : undefined;
     if ('part' in loaded) return held?.context ?? loaded.failure;
     held = { print, context: loaded };
     return loaded;
@@ -54,6 +71,10 @@ export function secureContexts(tls: TlsSettings): SecureContexts {
     causeOf(code) {
       const part = refused.test(code) ? 'identity' : 'authorities';
       return failing?.part === part ? failing.failure : undefined;
+    },
+    notice() {
+      if (!held || !failing || performance.now() - failing.since < patience) return undefined;
+      return `${failing.failure.detail} cannot be used: what it held before is used until it can`;
     },
   };
 }
@@ -74,11 +95,7 @@ async function fingerprintOf({ authorities, identity }: TlsSettings): Promise<st
   if (authorities?.kind === 'directory')
     files.push(...(await filesOf(authorities.path).catch(() => [authorities.path])));
   if (identity) files.push(identity.cert.path, identity.key.path);
-  const prints = files.map(async (file) => {
-    const facts = await stat(file, { bigint: true }).catch(() => undefined);
-    return facts ? [file, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join() : file;
-  });
-  return (await Promise.all(prints)).join('\n');
+  return printOf(files);
 }
 
 /** The files of a directory. Links are followed: a mounted Kubernetes volume is made of them. */
@@ -89,7 +106,10 @@ async function filesOf(directory: string): Promise<string[]> {
 }
 
 /** Authorities that were given replace the system's. */
-async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | Unusable> {
+async function loadSecureContext(
+  tls: TlsSettings,
+  looks: number | undefined,
+): Promise<SecureContext | Unusable> {
   let part: Unusable['part'] = 'authorities';
   let setting = '';
   try {
@@ -100,7 +120,7 @@ async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | Unus
       setting = authorities.from;
       const { kind, path } = authorities;
       for (const file of kind === 'file' ? [path] : await filesOf(path)) {
-        const pem = await readSettingFile(file);
+        const pem = await readSettingFile(file, looks);
         // OpenSSL passes over what it cannot read, and would trust nobody or the wrong ones
         if (certificatesIn(pem) === 0) return unusable(part, setting);
         ca.push(pem);
@@ -114,10 +134,13 @@ async function loadSecureContext(tls: TlsSettings): Promise<SecureContext | Unus
     part = 'identity';
     const read = ({ path, from }: FileSetting) => {
       setting = from;
-      return readSettingFile(path);
+      return readSettingFile(path, looks);
     };
     const cert = await read(identity.cert);
+    // an empty text would make connections that show nothing
+    if (certificatesIn(cert) === 0) return unusable(part, setting);
     const key = await read(identity.key);
+    if (!holdsKey(key)) return unusable(part, setting);
     setting = `${identity.cert.from} or ${identity.key.from}`;
     return createSecureContext({ ...trusted, cert, key });
   } catch {

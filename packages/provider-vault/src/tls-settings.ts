@@ -75,12 +75,13 @@ function authorities(
   return undefined;
 }
 
-/** How many certificates a PEM text holds; 0 if one of them is broken. */
+/** How many certificates a PEM text holds; 0 if one of them is broken, or a block is not whole. */
 export function certificatesIn(pem: string): number {
   // not imported: who gives no certificate has no need of it, and it takes long to load
   const { X509Certificate } = process.getBuiltinModule('node:crypto');
-  const blocks =
-    pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? ([] as string[]);
+  // a file that is just being written ends somewhere
+  if (/-----(?:BEGIN|END) /.test(pem.replace(wholeBlock, ''))) return 0;
+  const blocks = (pem.match(wholeBlock) ?? []).filter((block) => isCertificate.test(block));
   try {
     for (const block of blocks) new X509Certificate(block);
   } catch {
@@ -88,6 +89,16 @@ export function certificatesIn(pem: string): number {
   }
   return blocks.length;
 }
+
+/** Whether a PEM text holds a private key, and every block in it is whole. */
+export function holdsKey(pem: string): boolean {
+  const blocks = pem.match(wholeBlock) ?? [];
+  const isWhole = !/-----(?:BEGIN|END) /.test(pem.replace(wholeBlock, ''));
+  return isWhole && blocks.some((block) => /^-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(block));
+}
+
+const wholeBlock = /-----BEGIN ([A-Z\d ]+)-----[\s\S]*?-----END \1-----/g;
+const isCertificate = /^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/;
 
 /** Both from options or both from variables: halves of two pairs do not fit. */
 function identity(

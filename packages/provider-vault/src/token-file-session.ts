@@ -3,8 +3,8 @@
  * agent in between, which has one of its own and is sent none.
  */
 import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { SecretError } from '@keyfall/core';
+import { isAbsolute, join } from 'node:path';
+import { type Clock, type ReadContext, SecretError } from '@keyfall/core';
 import { abortError } from './aborting.ts';
 import type { SessionToken, TokenListener, VaultSession } from './session-token.ts';
 import { readSettingFile } from './setting-files.ts';
@@ -13,14 +13,37 @@ import { checkToken, type TokenSetting } from './vault-settings.ts';
 /** Tokens that are not ours to keep alive. */
 type FileSetting = Exclude<TokenSetting, { kind: 'text' | 'login' }>;
 
-/** The file, or the client, is read for every request. Its tokens are neither renewed nor revoked. */
-export function tokenFileSession(setting: FileSetting, provider: string): VaultSession {
+/** Milliseconds that a file may be without a token before that is told: whoever writes it may be slow. */
+const longestRewrite = 30_000;
+
+/**
+ * The file, or the client, is read for every request. Its tokens are neither renewed nor revoked. A file that
+ * is empty or gone leaves the last token in use: it may be about to be written, and the server knows whether
+ * that token is good.
+ */
+export function tokenFileSession(
+  setting: FileSetting,
+  provider: string,
+  clock: Clock,
+): VaultSession {
   const listeners = new Set<TokenListener>();
   let current: SessionToken | undefined;
+  /** Since when the file holds no token, on the monotonic clock. */
+  let lacking: number | undefined;
 
-  async function read(): Promise<SessionToken> {
+  async function read({ warn }: Pick<ReadContext, 'warn'>): Promise<SessionToken> {
     const text = await readToken(setting, provider);
     const previous = current;
+    if (typeof text !== 'string') {
+      if (previous === undefined) throw text.error;
+      lacking ??= clock.monotonic();
+      if (clock.monotonic() - lacking >= longestRewrite)
+        warn(
+          `${text.error.reason}, and the token that was there before is used until there is one`,
+        );
+      return previous;
+    }
+    lacking = undefined;
     if (previous?.text === text) return previous;
     const next: SessionToken = {
       text,
@@ -38,13 +61,14 @@ export function tokenFileSession(setting: FileSetting, provider: string): VaultS
     get current() {
       return current;
     },
-    async token({ signal }) {
-      const token = await read();
+    async token(context) {
+      const { signal } = context;
+      const token = await read(context);
       if (signal.aborted) throw abortError(signal, provider);
       return token;
     },
-    async replace(refused) {
-      const token = await read();
+    async replace(refused, context) {
+      const token = await read(context);
       return token.text === refused.text ? undefined : token;
     },
     onReplaced(listener) {
@@ -57,12 +81,17 @@ export function tokenFileSession(setting: FileSetting, provider: string): VaultS
   };
 }
 
+/** Why there is no token to send, where one may follow. */
+interface Lack {
+  readonly error: SecretError;
+}
+
 /**
- * The token to send now.
+ * The token to send now, or why the file holds none.
  *
- * @throws `ERR_SECRET_CONFIG` for a file that cannot be read, and for what cannot be a token
+ * @throws `ERR_SECRET_CONFIG` for what cannot be a token
  */
-async function readToken(setting: FileSetting, provider: string): Promise<string> {
+async function readToken(setting: FileSetting, provider: string): Promise<string | Lack> {
   const wrong = (what: string, hint: string) =>
     new SecretError('ERR_SECRET_CONFIG', what, { provider, hint });
   if (setting.kind === 'agent') return '';
@@ -70,16 +99,28 @@ async function readToken(setting: FileSetting, provider: string): Promise<string
   const helper = setting.kind === 'helper';
   const from = helper ? 'the token helper' : setting.from;
   const file = setting.file ?? join(homedir(), '.vault-token');
+  // a token in the place of a path is an easy mistake
+  const shown = isAbsolute(file) ? ` ${file}` : '';
   let text: string;
   try {
     text = await readSettingFile(file);
-  } catch {
-    throw wrong(
-      `the token file of ${from} cannot be read`,
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    const lack = wrong(
+      `the token file${shown} of ${from} cannot be read: ${reasons[code] ?? 'it is not a file that can'}`,
       helper
         ? 'Log in with vault login or bao login, or set VAULT_TOKEN.'
         : 'Check its path and mode.',
     );
+    return { error: lack };
   }
-  return checkToken(text, from, wrong);
+  if (text.trim() !== '') return checkToken(text, from, wrong);
+  const hint = 'A token is one line of printable ASCII without blanks.';
+  return { error: wrong(`the token of ${from} is empty`, hint) };
 }
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is none',
+  ENOTDIR: 'there is none',
+  EACCES: 'this user may not read it',
+};

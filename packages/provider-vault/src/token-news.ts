@@ -3,7 +3,8 @@
  * server's own words is final: an outage, a bad certificate or a stranger's page may pass before the
  * token ends, and nothing is given up because of them.
  */
-import { type Subject, verdictOf } from './vault-errors.ts';
+import { refusesRenewal } from './login-words.ts';
+import { type Subject, saidBy, verdictOf } from './vault-errors.ts';
 import type { WireResult } from './vault-wire.ts';
 
 /** What came of a renewal or a look-up. */
@@ -48,6 +49,8 @@ export function lookUpIn(result: WireResult, subject: Subject): TokenNews {
 }
 
 function refusalIn(result: WireResult, subject: Subject): TokenNews {
+  if (result.kind === 'answer' && refusesRenewal(result, saidBy(result)))
+    return { kind: 'refused', known: true };
   const itsOwn = result.kind === 'answer' && Array.isArray(result.body?.['errors']);
   if (!itsOwn || ![400, 403, 404, 405].includes(result.status)) return { kind: 'failed' };
   const verdict = verdictOf(result, subject);

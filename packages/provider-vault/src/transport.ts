@@ -62,6 +62,8 @@ export type TransportOptions = Pick<
   readonly idle?: number;
   /** Milliseconds that one is kept for requests that may not be sent twice. Default 1 s. */
   readonly trust?: number;
+  /** Milliseconds before it is told that the TLS files are of no use. Default 1 min. */
+  readonly patience?: number;
 };
 
 interface Redirect {
@@ -80,6 +82,7 @@ export function createTransport({
   rateLimit,
   idle = longestIdle,
   trust = longestTrust,
+  patience,
 }: TransportOptions): Transport {
   const http = keptConnections(() => new HttpAgent({ keepAlive: true, timeout: idle }));
   const limiter = rateLimit && rateLimiter(rateLimit);
@@ -90,7 +93,7 @@ export function createTransport({
 
   async function secured(): Promise<SecureConnections> {
     const { secureConnections } = await import('./secure-connections.ts');
-    https ??= secureConnections({ tls, proxy }, idle);
+    https ??= secureConnections({ tls, proxy }, idle, patience);
     return https;
   }
 
@@ -101,6 +104,8 @@ export function createTransport({
     const { call, method } = request;
     const kept = node.secure ? await (await secured()).kept() : http;
     if ('kind' in kept) return kept;
+    const notice = node.secure && https?.notice();
+    if (notice) call.warn?.(notice);
     if (closed || call.signal.aborted) return failure('aborted', 'aborted', false);
     const once = method !== 'GET' || call.makes === true;
     const options: RequestOptions = {

@@ -96,8 +96,8 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     context: ReadContext,
     token: string | undefined,
   ): Promise<WireResult> {
-    const { signal, timeLeft } = context;
-    const bounds = { signal, timeLeft, node, fresh, unattended: isUnattended(context) };
+    const { signal, timeLeft, warn } = context;
+    const bounds = { signal, timeLeft, warn, node, fresh, unattended: isUnattended(context) };
     const call = anonymous ? bounds : { ...bounds, token, namespace, makes };
     const result = await (verb === 'write' || verb === 'update'
       ? wire[verb](path, body, call)
@@ -181,11 +181,12 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     }
   }
 
-  const { token: setting, countedUses, clock } = settings;
+  const { token: setting, countedUses, clock, tls } = settings;
+  const shown = tls.identity ? [tls.identity.cert.path, tls.identity.key.path] : [];
   const session =
     setting.kind === 'text' || setting.kind === 'login'
-      ? createSession({ setting, countedUses, send, subject, maxRetries, clock })
-      : tokenFileSession(setting, provider);
+      ? createSession({ setting, countedUses, send, subject, maxRetries, clock, shown })
+      : tokenFileSession(setting, provider, clock);
 
   return {
     subject,

@@ -111,6 +111,15 @@ export function isBehind({ body }: WireAnswer): boolean {
   return Array.isArray(errors) && errors.length === 0;
 }
 
+/**
+ * Whether a cluster has no leader yet, which a node says that would have passed the request on to it: nothing
+ * was done with it (`forwardRequest` in `http/handler.go`, of OpenBao and of HashiCorp Vault).
+ */
+export function hasNoLeader(result: WireResult): boolean {
+  if (result.kind === 'failure') return result.what === 'led-on';
+  return result.status === 500 && saidBy(result).startsWith('local node not active');
+}
+
 /** When the server wants to be asked again, for a message. */
 function againIn({ retryAfter }: WireAnswer): string {
   return retryAfter === undefined ? '' : `, and wants to be asked again in ${spanOf(retryAfter)}`;

@@ -1,13 +1,16 @@
 /**
  * One login: prepared by the method, sent without a token, and judged. A refused login has the status
- * of a malformed request (400) or of a denial (403) and says why in words of the method alone.
+ * of a malformed request (400), of a denial (403) or of a server in trouble (500), and says which in words of the
+ * method alone (`login-words.ts`).
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
 import { beforeAbort } from './aborting.ts';
 import { readCredential } from './auth/credential-reader.ts';
 import type { VaultAuth, VaultLogin, VaultLoginContext } from './auth/vault-auth.ts';
-import { type Subject, saidBy, verdictOf } from './vault-errors.ts';
+import { printOf } from './file-prints.ts';
+import { type LoginRefusal, loginRefusal } from './login-words.ts';
+import { hasNoLeader, type Subject, saidBy, verdictOf } from './vault-errors.ts';
 import { encodePath } from './vault-path.ts';
 import { checkToken } from './vault-settings.ts';
 import type { Variables } from './vault-variables.ts';
@@ -46,6 +49,8 @@ export interface LoginOptions {
   /** Gets the name of each variable of `env` that a credential came from. */
   readonly credentialVariables: Set<string>;
   readonly clock: Clock;
+  /** The files of the certificate that connections show: another one makes it another login. */
+  readonly shown: readonly string[];
 }
 
 /** A login that was accepted. */
@@ -64,6 +69,7 @@ export function vaultLogin({
   env,
   credentialVariables,
   clock,
+  shown,
 }: LoginOptions): (context: ReadContext) => Promise<AcceptedLogin> {
   const { provider, origin } = subject;
   const method = `the ${auth.name} login`;
@@ -80,6 +86,25 @@ export function vaultLogin({
    * methods lock an account after a few wrong passwords.
    */
   let refusal: Refusal | undefined;
+
+  /** Sends it, and again while the cluster has no leader: no node acts on it then. */
+  async function sendToLeader(
+    request: Parameters<SendOnce>[0],
+    context: ReadContext,
+    token?: string,
+  ): Promise<WireResult> {
+    for (let waits = 0; ; waits += 1) {
+      const fresh = request.fresh || waits > 0;
+      const result = await send({ ...request, fresh }, context, token);
+      const delay = retryDelay(waits);
+      if (!hasNoLeader(result) || maxRetries === 0 || delay >= context.timeLeft()) return result;
+      try {
+        await wait(delay, undefined, { signal: context.signal, ref: false });
+      } catch {
+        return result;
+      }
+    }
+  }
 
   async function unwrap(
     wrapping: string,
@@ -104,7 +129,7 @@ export function vaultLogin({
         'If nobody of yours opened it, it was intercepted: destroy the secret id by its accessor, look into the audit log, and wrap a new one.',
       );
     };
-    const look = await send(
+    const look = await sendToLeader(
       { verb: 'write', path: `${place}/lookup`, body: JSON.stringify({ token: wrapping }) },
       context,
     );
@@ -118,7 +143,8 @@ export function vaultLogin({
     if (typeof madeAt !== 'string' || madeAt.search(creationPath) === -1)
       throw intercepted('was made at another path than a secret id is');
 
-    const result = await send({ verb: 'write', path: `${place}/unwrap` }, context, wrapping);
+    const opening = { verb: 'write', path: `${place}/unwrap` } as const;
+    const result = await sendToLeader(opening, context, wrapping);
     const verdict = verdictOf(result, { ...subject, place }, 'write');
     if (verdict.kind === 'ok') {
       const content = verdict.answer.body?.['data'];
@@ -132,7 +158,7 @@ export function vaultLogin({
     }
     if (result.kind === 'answer' && result.status === 400)
       throw intercepted('was opened by somebody else just now');
-    if (verdict.kind !== 'error' || !verdict.ambiguous)
+    if (verdict.kind !== 'error' || !verdict.ambiguous || hasNoLeader(result))
       throw errorOf(verdict, `${origin} did not open the wrapping token`);
     uncertain.add(wrapping);
     throw failed(
@@ -196,47 +222,46 @@ export function vaultLogin({
   }
 
   /** The error of a refusal. Never quotes what the server says: it may repeat what it was sent. */
-  function refused(status: number, said: string): SecretError {
-    if (
-      /role\b.*(?:could not be found|not found)|unknown role|invalid role name|missing role/.test(
-        said,
-      )
-    )
-      return failed(
-        'ERR_SECRET_CONFIG',
-        `${origin} knows no such role as ${method} names`,
-        'Check the role, and the mount of the login method.',
-        { status },
-      );
-    if (/missing secret_id/.test(said))
-      return failed(
-        'ERR_SECRET_CONFIG',
-        `the role of ${method} asks for a secret id, and none was given`,
-        'Give the option secretId or wrappedSecretId of appRoleAuth.',
-        { status },
-      );
-    if (/could not load configuration|not configured/.test(said))
-      return failed(
-        'ERR_SECRET_CONFIG',
-        `${origin} has the method of ${method}, but it is not configured`,
-        'Write its config on the server.',
-        { status },
-      );
-    if (status === 400 && cannotAsk.test(said))
-      return failed(
-        'ERR_SECRET_UNAVAILABLE',
-        `${origin} cannot reach whom it asks about ${method}`,
-        "Start the issuer or directory that the method's config names, or let the server reach it.",
-        { status },
-      );
-    return failed(
-      'ERR_SECRET_UNAUTHENTICATED',
-      `${origin} refused ${method} (status ${status})`,
-      status === 403
-        ? 'The credentials are not accepted, or nothing is mounted at its path, or the server cannot reach whom it asks about them.'
-        : 'The credentials are wrong, expired or used up, or come from where the role does not allow it.',
-      { status },
-    );
+  function refused(refusal: LoginRefusal, status: number): SecretError {
+    switch (refusal) {
+      case 'no-role':
+        return failed(
+          'ERR_SECRET_CONFIG',
+          `${origin} knows no such role as ${method} names`,
+          'Check the role, and the mount of the login method.',
+          { status },
+        );
+      case 'no-secret-id':
+        return failed(
+          'ERR_SECRET_CONFIG',
+          `the role of ${method} asks for a secret id, and none was given`,
+          'Give the option secretId or wrappedSecretId of appRoleAuth.',
+          { status },
+        );
+      case 'not-configured':
+        return failed(
+          'ERR_SECRET_CONFIG',
+          `${origin} has the method of ${method}, but it is not configured`,
+          'Write its config on the server.',
+          { status },
+        );
+      case 'cannot-ask':
+        return failed(
+          'ERR_SECRET_UNAVAILABLE',
+          `${origin} cannot reach whom it asks about ${method}`,
+          "Start the issuer or directory that the method's config names, or let the server reach it.",
+          { status },
+        );
+      case 'refused':
+        return failed(
+          'ERR_SECRET_UNAUTHENTICATED',
+          `${origin} refused ${method} (status ${status})`,
+          status === 403
+            ? 'The credentials are not accepted, or nothing is mounted at its path, or the server cannot reach whom it asks about them.'
+            : 'The credentials are wrong, expired or used up, or come from where the role does not allow it.',
+          { status },
+        );
+    }
   }
 
   return async (context) => {
@@ -244,12 +269,13 @@ export function vaultLogin({
       const { path, body, repeatable, lastBecause, accepted } = await prepare(context);
       // not imported: who gives a token never logs in, and it takes long to load
       const { createHash } = process.getBuiltinModule('node:crypto');
-      const same = createHash('sha256').update(`${path}\n${body}`).digest('hex');
+      const print = await printOf(shown);
+      const same = createHash('sha256').update(`${path}\n${body}\n${print}`).digest('hex');
       const before = refusal?.login === same ? refusal : undefined;
       if (before && clock.monotonic() < before.until) throw before.error;
       const fresh = repeats > 0;
       const request = { verb: 'write', path: loginPath(path, provider), body, fresh } as const;
-      const result = await send(request, context);
+      const result = await sendToLeader(request, context);
       const verdict = verdictOf(result, { ...subject, place: path }, 'write');
       if (verdict.kind === 'ok') {
         refusal = undefined;
@@ -267,22 +293,23 @@ export function vaultLogin({
           'A client that lives on needs others: set token_num_uses=0 on its role.',
         );
       }
-      const status = result.kind === 'answer' ? result.status : 0;
-      const denied = status === 403;
+      const answer = result.kind === 'answer' ? result : undefined;
+      const refusalNow = answer && loginRefusal(answer, saidBy(answer));
       const error =
-        denied || status === 400
-          ? refused(status, result.kind === 'answer' ? saidBy(result) : '')
+        answer && refusalNow
+          ? refused(refusalNow, answer.status)
           : errorOf(verdict, `${origin} did not answer ${method} as a login`);
-      const repeat = verdict.kind === 'error' ? verdict.repeat : 'none';
-      const away = status === 400 && error.code === 'ERR_SECRET_UNAVAILABLE';
+      const repeat = verdict.kind === 'error' && !refusalNow ? verdict.repeat : 'none';
+      const away = refusalNow === 'cannot-ask';
       // a 403 is what a method answers as well that cannot reach whom it asks
+      const denied = answer?.status === 403;
       const mayRepeat = repeat === 'any' || (repeatable && (denied || away || repeat === 'read'));
       const told = result.kind === 'answer' ? (result.retryAfter ?? 0) : 0;
       const delay = told + retryDelay(repeats);
       if (!mayRepeat || repeats >= maxRetries || delay >= context.timeLeft()) {
         const times = (before?.times ?? 0) + 1;
         const until = clock.monotonic() + Math.min(1_000 * 2 ** (times - 1), 60_000);
-        if (denied || (status === 400 && !away)) refusal = { login: same, error, times, until };
+        if (refusalNow && !away) refusal = { login: same, error, times, until };
         throw error;
       }
       await wait(delay, undefined, { signal: context.signal, ref: false }).catch(() => {
@@ -307,9 +334,6 @@ interface PreparedLogin extends Omit<VaultLogin, 'body'> {
   readonly body: string;
   readonly repeatable: boolean;
 }
-
-/** A method that could not ask: for an issuer's keys, or, in Go's words, whoever it is connected to. */
-const cannotAsk = /fetching keys|dial (?:tcp|udp)|i\/o timeout/;
 
 /** Milliseconds: 100, 200, 400, … and half as much again at random. */
 function retryDelay(repeats: number): number {

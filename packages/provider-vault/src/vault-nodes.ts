@@ -4,7 +4,7 @@
  * anything twice.
  */
 import type { VaultAddress } from './connection-settings.ts';
-import { isBehind, saidBy } from './vault-errors.ts';
+import { hasNoLeader, isBehind, saidBy } from './vault-errors.ts';
 import { stateIndex } from './vault-index.ts';
 import type { VaultWire, WireCall, WireResult } from './vault-wire.ts';
 
@@ -45,16 +45,18 @@ export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings
     order = [...order.filter((other) => other !== node), node];
   };
 
-  async function sendTo(
+  /** One request to one node, of the state that was seen last, or of the `latest` that its cluster has. */
+  async function sendOnce(
     node: VaultAddress,
     { changes, send }: Request,
     call: WireCall,
+    latest = false,
   ): Promise<WireResult> {
     const namespace = call.namespace ?? '';
     // sys/health and its like are answered by any node for itself
     const anonymous = call.token === undefined && !changes;
     for (;;) {
-      const state = anonymous ? undefined : index.sending(namespace);
+      const state = anonymous ? undefined : index.sending(namespace, latest);
       const fresh = doubted.delete(node) || call.fresh;
       const result = await send({ ...call, node, fresh, ...state?.call });
       if (speaksOfServer(result)) doubted.add(node);
@@ -62,7 +64,7 @@ export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings
         index.drop(namespace);
         continue;
       }
-      if (result.kind === 'answer' && result.status < 300)
+      if (result.kind === 'answer' && isSound(result))
         if (state?.answered(result.index, changes) === false) {
           doubted.add(node);
           // as a node says it that knows that it is behind
@@ -70,6 +72,28 @@ export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings
         }
       return { ...result, origin: result.origin ?? node.origin };
     }
+  }
+
+  /**
+   * The same, seeing to it that the answer is not of a state that has long been left. Where no active node
+   * confirms it, the node's own answer counts, and the user learns that it may be an older one.
+   */
+  async function sendTo(node: VaultAddress, request: Request, call: WireCall): Promise<WireResult> {
+    const namespace = call.namespace ?? '';
+    const asks = !request.changes && call.token !== undefined && call.node === undefined;
+    const wanted = asks ? index.wanted(namespace) : 'none';
+    if (wanted === 'none') return sendOnce(node, request, call);
+    const first = wanted === 'first' ? await sendOnce(node, request, call) : undefined;
+    if (first && (!isSound(first) || index.wanted(namespace) !== 'latest')) return first;
+    const latest = await sendOnce(node, request, shareOf(call, 2), true);
+    if (isSound(latest) && !isUseless(latest, request)) return latest;
+    if (call.signal.aborted) return latest;
+    const own = first ?? (await sendOnce(node, request, call));
+    if (own.kind === 'answer' && own.status < 300)
+      call.warn?.(
+        `no active node confirms what ${own.origin ?? node.origin} answers: it may be older than what was written last`,
+      );
+    return own;
   }
 
   async function dispatch(request: Request, call: WireCall): Promise<WireResult> {
@@ -116,11 +140,12 @@ const healthOf = (wire: VaultWire): Request => ({
   send: (call) => wire.read(health, call),
 });
 
-const withoutToken = ({ signal, timeLeft, unattended, fresh }: WireCall): WireCall => ({
+const withoutToken = ({ signal, timeLeft, unattended, fresh, warn }: WireCall): WireCall => ({
   signal,
   timeLeft,
   unattended,
   fresh,
+  warn,
 });
 
 /** A fair part of what is left: a node that is silent must leave time for the others. */
@@ -165,7 +190,7 @@ function isUseless(result: WireResult, { changes }: Pick<Request, 'changes'>): b
     case 504:
       return !changes;
     case 500:
-      return !changes && /^(?:internal error|local node not active)/.test(saidBy(result));
+      return hasNoLeader(result) || (!changes && saidBy(result).startsWith('internal error'));
     default:
       return false;
   }

@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly subject: Subject;
   readonly maxRetries: number;
   readonly clock: Clock;
+  /** The files of the certificate that connections show. */
+  readonly shown: readonly string[];
 }
 
 /** Milliseconds that a login may take: longer than a call, since it goes on without its callers. */
@@ -52,11 +54,11 @@ const lookupDelay = 30_000;
 
 /** A session of a token that was given, or of logins. */
 export function createSession(options: SessionOptions): VaultSession {
-  const { setting, countedUses, send, subject, maxRetries, clock } = options;
+  const { setting, countedUses, send, subject, maxRetries, clock, shown } = options;
   const { provider } = subject;
   const login =
     setting.kind === 'login'
-      ? vaultLogin({ ...setting, send, subject, maxRetries, clock })
+      ? vaultLogin({ ...setting, send, subject, maxRetries, clock, shown })
       : undefined;
   const label =
     setting.kind === 'login'

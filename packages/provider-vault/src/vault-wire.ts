@@ -28,6 +28,8 @@ export interface WireCall {
    * end. No connection that was made before is used for it, or for any request after it.
    */
   readonly fresh?: boolean | undefined;
+  /** Is told what the user has to know although the request goes out. */
+  readonly warn?: ((message: string) => void) | undefined;
   /** Nobody waits for it: the process may end before its answer comes. */
   readonly unattended?: boolean | undefined;
 }

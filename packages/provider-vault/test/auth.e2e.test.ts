@@ -8,7 +8,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { assertNoLeak, manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -25,7 +24,6 @@ import {
 import { canary, context, eventually, failureOf, freshPath, readPolicy } from './harness.ts';
 import { type LoginRelay, loginRelay } from './login-relay.ts';
 import { machineKeyAuth } from './machine-key-auth.ts';
-import { newAuthority } from './pki.ts';
 
 const value = canary();
 const path = freshPath();
@@ -290,6 +288,62 @@ describe('any login', () => {
   });
 });
 
+describe('while the cluster chooses its leader', () => {
+  /** As a standby says it until there is one, on which it does nothing: for these requests, so often. */
+  const noLeader = (relay: LoginRelay, line: string, times: number) =>
+    relay.interfere((request) =>
+      request.line === line && relay.count(line) <= times
+        ? {
+            refusedWith: 500,
+            errors: ['local node not active but active cluster node not found'],
+          }
+        : undefined,
+    );
+
+  test('a login waits, also one by a secret id with a single use', async () => {
+    const { name, roleId } = await appRole({ secret_id_num_uses: 1 });
+    const secretId = await secretIdOf(name);
+    const relay = await relayed();
+    const login = 'POST auth/approle/login';
+    noLeader(relay, login, 4);
+    const auth = appRoleAuth({ roleId, secretId });
+    expect(await readWith(auth, { address: relay.address })).toBe(value);
+    expect(relay.count(login)).toBe(5);
+  });
+
+  test('a wrapping token is opened once there is one, and is not called used up', async () => {
+    const { name, roleId } = await appRole();
+    const relay = await relayed();
+    const opening = 'POST sys/wrapping/unwrap';
+    noLeader(relay, opening, 2);
+    const auth = appRoleAuth({ roleId, wrappedSecretId: await wrapped(name) });
+    expect(await readWith(auth, { address: relay.address })).toBe(value);
+    expect(relay.count(opening)).toBe(3);
+    const first = await wrapped(name);
+    noLeader(relay, opening, Number.POSITIVE_INFINITY);
+    const again = open(appRoleAuth({ roleId, wrappedSecretId: first }), {
+      address: relay.address,
+      maxRetries: 0,
+    });
+    const error = await failureOf(again.read('all', context()), first);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
+    relay.interfere(() => undefined);
+    await again.read('all', context());
+  });
+
+  test('whoever wants no repeats does not wait', async () => {
+    const { name, roleId } = await appRole();
+    const secretId = await secretIdOf(name);
+    const relay = await relayed();
+    const login = 'POST auth/approle/login';
+    noLeader(relay, login, Number.POSITIVE_INFINITY);
+    const auth = appRoleAuth({ roleId, secretId });
+    const call = readWith(auth, { address: relay.address, maxRetries: 0 });
+    expect((await failureOf(call, secretId)).code).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(relay.count(login)).toBe(1);
+  });
+});
+
 describe('credentials', () => {
   test('come from a file, a variable, a function or the option itself', async () => {
     const { name, roleId } = await appRole();
@@ -431,6 +485,20 @@ describe('AppRole', () => {
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 400 });
     expect(error.message).toContain('refused the AppRole login');
     expect(relay.requests).toHaveLength(1);
+  });
+
+  test('a refusal that comes as a 500 is one all the same, and no outage', async () => {
+    const { name, roleId } = await appRole();
+    const long = canary().repeat(300);
+    const tooLong = await failureOf(readWith(appRoleAuth({ roleId, secretId: long })), long);
+    expect(tooLong).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 500 });
+    // the role's addresses became others than the secret id's
+    const secretId = await secretIdOf(name, { cidr_list: ['127.0.0.1/32'] });
+    await server.request('POST', `auth/approle/role/${name}`, {
+      secret_id_bound_cidrs: ['10.0.0.0/8'],
+    });
+    const elsewhere = await failureOf(readWith(appRoleAuth({ roleId, secretId })), secretId);
+    expect(elsewhere).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 500 });
   });
 
   test('a role that asks for a secret id where none is given is a wrong configuration', async () => {
@@ -683,6 +751,19 @@ describe('JWT', () => {
     expect(unknown.message).toContain('knows no such role');
   });
 
+  test('without a claim that the policies of its role are made of is refused, with a 500', async () => {
+    await server.request('POST', 'auth/jwt/role/templated', {
+      role_type: 'jwt',
+      user_claim: 'sub',
+      bound_audiences: ['vault'],
+      token_policies: ['{{.team}}'],
+      token_policies_template_claims: true,
+    });
+    const token = jwt();
+    const error = await failureOf(readWith(jwtAuth({ role: 'templated', jwt: token })), token);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 500 });
+  });
+
   test('whose issuer the server cannot ask is unavailable: nobody is blamed, and nothing waits', async () => {
     const keys = JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] });
     const issuer = createServer((_request, response) => response.end(keys));
@@ -850,116 +931,30 @@ describe('Kubernetes', () => {
     expect(unknown.code).toBe('ERR_SECRET_CONFIG');
   });
 
+  test('what is refused with a 500 is no outage', async () => {
+    answers = 'yes';
+    for (const claims of [
+      { 'kubernetes.io': { namespace: 5 } },
+      { 'kubernetes.io': 'of another shape' },
+    ]) {
+      const jwt = account(claims);
+      const error = await failureOf(readWith(kubernetesAuth({ role: 'shop', jwt })), jwt);
+      expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 500 });
+    }
+    await server.request('POST', 'sys/auth/kubernetes-bare', { type: 'kubernetes' });
+    await server.request('POST', 'auth/kubernetes-bare/role/shop', {
+      bound_service_account_names: 'shop',
+      bound_service_account_namespaces: 'default',
+    });
+    const jwt = account();
+    const auth = kubernetesAuth({ role: 'shop', jwt, mount: 'kubernetes-bare' });
+    const bare = await failureOf(readWith(auth), jwt);
+    expect(bare).toMatchObject({ code: 'ERR_SECRET_CONFIG', status: 500 });
+  });
+
   test('the token is looked for where Kubernetes puts it', async () => {
     const error = await failureOf(readWith(kubernetesAuth({ role: 'shop' })));
     expect(error.code).toBe('ERR_SECRET_CONFIG');
     expect(error.message).toContain('the file of the JWT cannot be read');
   });
 });
-
-describe('a TLS certificate', () => {
-  const file = (name: string) => fileURLToPath(new URL(`certificates/${name}`, import.meta.url));
-
-  let address = '';
-  beforeAll(async () => {
-    address = await tlsListener();
-    await tlsServer().request('POST', 'sys/auth/cert', { type: 'cert' });
-    await tlsServer().request('POST', `secret/data/${path}`, { data: { A: value } });
-    policyThere = await tlsServer().createPolicy(readPolicy('secret', path));
-  });
-  let policyThere = '';
-  const trust = { caCert: file('authority.pem') };
-
-  test('of the connection is the login', async () => {
-    await tlsServer().request('POST', 'auth/cert/certs/shop', {
-      certificate: await readFile(file('authority.pem'), 'utf8'),
-      token_policies: policyThere,
-    });
-    const options = { address, ...trust };
-    const shown = { clientCert: file('client.pem'), clientKey: file('client.key') };
-    expect(await readWith(certAuth({ role: 'shop' }), { ...options, ...shown })).toBe(value);
-    expect(await readWith(certAuth(), { ...options, ...shown })).toBe(value);
-    const without = await failureOf(readWith(certAuth(), options));
-    expect(without.code).toBe('ERR_SECRET_UNAUTHENTICATED');
-  });
-
-  test('that was renewed cannot renew the token of the one before: another login comes in time', async () => {
-    const authority = await newAuthority(tlsServer());
-    await tlsServer().request('POST', 'auth/cert/certs/rotated', {
-      certificate: authority.pem,
-      token_policies: policyThere,
-      token_ttl: '1h',
-    });
-    const [before, after] = [
-      await authority.issue('shop.test'),
-      await authority.issue('shop.test'),
-    ];
-    const hour = 3_600_000;
-    const clock = manualClock();
-    const said: string[] = [];
-    const provider = open(certAuth({ role: 'rotated' }), {
-      address,
-      ...trust,
-      clock,
-      clientCert: await written('rotated.pem', before.cert),
-      clientKey: await written('rotated.key', before.key),
-    });
-    const accessors = async () => {
-      const { body } = await tlsServer().request('LIST', 'auth/token/accessors');
-      return new Set(body.data?.['keys'] as string[] | undefined);
-    };
-    await provider.read('all', context({}, said));
-    const first = await accessors();
-    await written('rotated.pem', after.cert);
-    await written('rotated.key', after.key);
-    // the server answers renewals with 500: they are tried again, until it is time to log in
-    await clock.advance(0.65 * hour);
-    // in small steps, each of which waits for the requests that it brings about, the revocation among them
-    while (clock.monotonic() < 1.25 * hour) {
-      await clock.advance(5_000);
-      await eventually(() => expect(clock.timers).toBe(1));
-    }
-    const { entries } = await provider.read('all', context({}, said));
-    expect(entries.get('A')).toMatchObject({ value });
-    const second = await accessors();
-    expect(second.size).toBe(first.size);
-    expect(second).not.toEqual(first);
-    expect(said).toEqual([]);
-  });
-
-  let withTls: VaultServer | undefined;
-  const tlsServer = (): VaultServer => {
-    if (!withTls) throw new Error('not started yet');
-    return withTls;
-  };
-  afterAll(() => withTls?.stop());
-
-  /** A server that speaks TLS on a second port. */
-  async function tlsListener(): Promise<string> {
-    const port = await freePort();
-    const config = await written(
-      'listener.json',
-      JSON.stringify({
-        listener: [
-          {
-            tcp: {
-              address: `127.0.0.1:${port}`,
-              tls_cert_file: file('server.pem'),
-              tls_key_file: file('server.key'),
-            },
-          },
-        ],
-      }),
-    );
-    withTls = await startVaultServer({ external: false, args: [`-config=${config}`] });
-    return `https://127.0.0.1:${port}`;
-  }
-});
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -16,10 +16,16 @@ interface RelayedRequest {
 }
 
 /**
- * What becomes of a request: a status or a body instead of the server's answer, a web page that denies
+ * What becomes of a request: a status, a refusal or a body instead of the server's answer, a web page that denies
  * it, or its answer lost.
  */
-export type Interference = number | object | 'page' | 'lose-answer' | 'reset' | undefined;
+export type Interference = number | Refusal | object | 'page' | 'lose-answer' | 'reset' | undefined;
+
+/** An answer in a server's own words. */
+interface Refusal {
+  readonly refusedWith: number;
+  readonly errors: readonly string[];
+}
 
 export interface LoginRelay {
   readonly address: string;
@@ -62,6 +68,10 @@ export async function loginRelay(
     if (typeof fate === 'number') {
       outgoing.writeHead(fate, { 'Content-Type': 'application/json' });
       return void outgoing.end(fate === 403 ? '{"errors":["permission denied"]}' : '{"errors":[]}');
+    }
+    if (typeof fate === 'object' && 'refusedWith' in fate) {
+      outgoing.writeHead(fate.refusedWith, { 'Content-Type': 'application/json' });
+      return void outgoing.end(JSON.stringify({ errors: fate.errors }));
     }
     if (typeof fate === 'object') return void outgoing.end(JSON.stringify(fate));
     const fields = { ...headers, ...more };

@@ -10,8 +10,8 @@ export interface Pair {
 
 export interface Authority {
   readonly pem: string;
-  /** A certificate for `name` and 127.0.0.1, for servers and clients alike. */
-  issue(name: string): Promise<Pair>;
+  /** A certificate for `name` and 127.0.0.1, for servers and clients alike. Default of `ttl`: an hour. */
+  issue(name: string, ttl?: string): Promise<Pair>;
 }
 
 let mounts = 0;
@@ -32,8 +32,8 @@ export async function newAuthority(server: VaultServer): Promise<Authority> {
   await ask(`${mount}/roles/any`, role);
   return {
     pem: `${root['certificate']}\n`,
-    async issue(name) {
-      const request = { common_name: name, ip_sans: '127.0.0.1', ttl: '1h' };
+    async issue(name, ttl = '1h') {
+      const request = { common_name: name, ip_sans: '127.0.0.1', ttl };
       const issued = await ask(`${mount}/issue/any`, request);
       return { cert: `${issued['certificate']}\n`, key: `${issued['private_key']}\n` };
     },

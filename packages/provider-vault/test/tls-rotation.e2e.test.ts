@@ -163,6 +163,21 @@ test('authorities that were replaced in their file decide about the next connect
   await reads(provider);
 });
 
+test.each([
+  ['the second of two', (first: string, second: string) => first + second.slice(0, 300)],
+  ['the first of two', (first: string) => first.slice(0, 300)],
+  ['nothing', () => ''],
+])('of authorities of which %s is half there, those of before are trusted', async (_, half) => {
+  const made = await front();
+  const caCert = await put('ca.pem', authority.pem + another.pem);
+  const provider = providerFor({ address: made.address, caCert });
+  await reads(provider);
+  await writeFile(caCert, half(authority.pem, another.pem));
+  made.become(await another.issue('vault.test'));
+  made.cut();
+  await reads(provider);
+});
+
 test('authorities that were overwritten with something else are named when they are missed', async () => {
   const made = await front();
   const caCert = await put('ca.pem', authority.pem);

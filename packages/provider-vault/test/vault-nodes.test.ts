@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { acrossNodes } from '../src/vault-nodes.ts';
 import { resolveSettings } from '../src/vault-settings.ts';
-import type { VaultWire, WireCall } from '../src/vault-wire.ts';
+import type { VaultWire, WireCall, WireResult } from '../src/vault-wire.ts';
 import { canary, context } from './harness.ts';
 
 const token = canary();
@@ -320,6 +320,91 @@ describe('X-Vault-Index', () => {
     second.become(document(1, { 'x-vault-index': at(1, 'another') }));
     first.become(document(1, { 'x-vault-index': at(1, 'another') }));
     expect(await versionOf()).toBe('1');
+  });
+
+  describe('of OpenBao, which does not tell a chain that begins what is newest', () => {
+    const at = (state: number) =>
+      Buffer.from(JSON.stringify({ cluster: 'one', value: String(state) })).toString('base64');
+    const stateOf = (index: string | undefined) =>
+      index === undefined ? undefined : JSON.parse(Buffer.from(index, 'base64').toString()).value;
+    const latest = '18446744073709551615';
+    const address = { origin: 'http://a', secure: false, hostname: 'a', port: 80, prefix: '' };
+
+    /** A node that answers from these, one after the other, and what it was asked for. */
+    function scripted(...answers: readonly WireResult[]) {
+      const asked: (string | undefined)[] = [];
+      const said: string[] = [];
+      const left = [...answers];
+      const read = async (_: string, { index }: WireCall) => {
+        asked.push(stateOf(index));
+        return left.shift() as WireResult;
+      };
+      const cluster = acrossNodes({ read } as unknown as VaultWire, { address, nodes: [] });
+      return {
+        asked,
+        said,
+        read: () => cluster.read('kv/data/shop', { ...context({}, said), token }),
+      };
+    }
+    const answer = (text: string, state?: number, status = 200): WireResult => ({
+      kind: 'answer',
+      status,
+      text,
+      index: state === undefined ? undefined : at(state),
+    });
+
+    test('the active node is asked once more, and later nodes have to be at least where it was', async () => {
+      const { asked, said, read } = scripted(
+        answer('of before', 7),
+        answer('newest', 9),
+        answer('of now', 9),
+      );
+      expect(await read()).toMatchObject({ text: 'newest' });
+      expect(await read()).toMatchObject({ text: 'of now' });
+      expect(asked).toEqual([undefined, latest, '9']);
+      expect(said).toEqual([]);
+    });
+
+    test.each<[string, WireResult]>([
+      [
+        'there is no active node',
+        {
+          kind: 'answer',
+          status: 500,
+          text: '',
+          body: { errors: ['local node not active but active cluster node not found'] },
+        },
+      ],
+      ['the active node is silent', { kind: 'failure', what: 'timeout', detail: '', sent: true }],
+      [
+        'the standby points to a node that is not listed',
+        { kind: 'failure', what: 'foreign-node', detail: 'http://b', sent: false },
+      ],
+      [
+        'the node is behind and does not ask for it',
+        { kind: 'answer', status: 429, text: '', body: { errors: [] } },
+      ],
+    ])('where %s, the answer counts as it is, and that is told', async (_, refusal) => {
+      const { asked, said, read } = scripted(
+        answer('its own', 7),
+        refusal,
+        refusal,
+        answer('its own again', 8),
+      );
+      expect(await read()).toMatchObject({ text: 'its own' });
+      expect(await read()).toMatchObject({ text: 'its own again' });
+      expect(asked).toEqual([undefined, latest, latest, '7']);
+      expect(said).toHaveLength(2);
+      expect(new Set(said).size).toBe(1);
+      expect(said[0]).toContain('http://a');
+      expect(said[0]).toContain('may be older');
+    });
+
+    test('a server that tells no state, or one of another make, is asked once', async () => {
+      const silent = scripted(answer('a'), answer('b'));
+      await silent.read();
+      expect(silent.asked).toEqual([undefined]);
+    });
   });
 
   test('that a node cannot read is dropped, and the request sent without it', async () => {

@@ -766,6 +766,49 @@ describe('a token in a file', () => {
     expect(await statusOf(second.token)).toBe(200);
   });
 
+  test('that is empty or gone for a while: the last one is used, which is told when it lasts', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'keyfall-session-'));
+    endings.push(() => rm(folder, { recursive: true }));
+    const tokenFile = join(folder, 'token');
+    const first = await server.createToken({ policies: ['default', policy] });
+    const second = await server.createToken({ policies: ['default', policy] });
+    await writeFile(tokenFile, first.token);
+    const { read, provider, clock, said, tokens } = await subject({ tokenFile });
+    await read();
+    await writeFile(tokenFile, '');
+    await read();
+    await rm(tokenFile);
+    await read();
+    expect(said).toEqual([]);
+    await clock.advance(30_000);
+    await read();
+    expect(said).toEqual([
+      `the token file ${tokenFile} of the option tokenFile cannot be read: there is none, and the token that was there before is used until there is one`,
+    ]);
+    expect(tokens()).toEqual([first.token]);
+    // the server does not take it any more: there is no other, and that is no outage
+    await server.request('POST', 'auth/token/revoke', { token: first.token });
+    const error = await failureOf(provider.read('all', context()), first.token);
+    expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+    await writeFile(tokenFile, second.token);
+    await read();
+    expect(said).toHaveLength(1);
+  });
+
+  test('that was never there is a wrong configuration that names the file and why', async () => {
+    const tokenFile = join(tmpdir(), 'keyfall-no-such-folder', 'token');
+    const { provider } = await subject({ tokenFile });
+    const error = await failureOf(provider.read('all', context()));
+    expect(error.code).toBe('ERR_SECRET_CONFIG');
+    expect(error.reason).toBe(
+      `the token file ${tokenFile} of the option tokenFile cannot be read: there is none`,
+    );
+    // a token in the place of its file is shown nowhere
+    const token = canary();
+    const mistaken = await subject({ tokenFile: token });
+    await failureOf(mistaken.provider.read('all', context()), token);
+  });
+
   test('and is not known: whoever writes the file is asked for another', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'keyfall-session-'));
     endings.push(() => rm(folder, { recursive: true }));

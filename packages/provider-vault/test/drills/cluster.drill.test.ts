@@ -253,6 +253,48 @@ test('the leader stands still, and wakes up believing that it is the leader', as
   expectSound(done);
 }, 60_000);
 
+test('chains that begin at a node that is just being unsealed have what was written before', async () => {
+  const [standby] = await cluster.standbys();
+  if (standby === undefined) throw new Error('no standby');
+  await standby.seal();
+  const running = load();
+  await expect.poll(() => running.written, { timeout: 20_000 }).toBeGreaterThan(counter - 5);
+  const older: string[] = [];
+  let answers = 0;
+  let waking = true;
+  const starts = (async () => {
+    while (waking || answers < 30) {
+      const confirmed = running.written;
+      const secrets = drill.open({
+        providers: [
+          vaultProvider({
+            address: standby.address,
+            token: reader,
+            mount,
+            path,
+            env: {},
+            maxRetries: 0,
+          }),
+        ],
+      });
+      try {
+        const count = countOf(await secrets.get('COUNT'));
+        answers += 1;
+        if (count < confirmed) older.push(`${count} instead of ${confirmed}`);
+      } catch (error) {
+        drill.note(error); // it is sealed yet
+      }
+      await secrets.close();
+    }
+  })();
+  await standby.unseal();
+  waking = false;
+  await starts;
+  await running.stop();
+  expect(older).toEqual([]);
+  expect(running.failures).toEqual([]);
+}, 60_000);
+
 test('all nodes are restarted one by one', async () => {
   const done = await underLoad(async () => {
     for (const node of cluster.nodes) {

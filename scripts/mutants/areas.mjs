@@ -22,7 +22,7 @@ export const areas = {
     ],
     tests: [
       'packages/testkit/test/core/{chain-*,composition}.test.ts',
-      'packages/core/test/providers.test.ts',
+      'packages/core/test/{providers,notifier}.test.ts',
     ],
     slow: ['chain-model', 'chain-last-good'],
   },

@@ -30,8 +30,7 @@ export class Notifier {
   }
 
   emit(event: SecretsEvent): void {
-    const diagnostics = channel(`keyfall:${event.type}`);
-    if (diagnostics.hasSubscribers) diagnostics.publish(event);
+    channel(`keyfall:${event.type}`).publish(event);
     const listeners = this.#listeners.get(event.type);
     if (listeners === undefined || listeners.size === 0) {
       const notice = noticeOf(event);

@@ -269,6 +269,7 @@ describe('reads that overtake one another', () => {
     const vault = scripted('vault', { A: 'a' }, { byName: true });
     const fallback = scripted('dotenv', {});
     const secrets = createSecrets({ providers: [vault, fallback], clock });
+    await secrets.find('FIRST'); // from here on each name is a read of its own
     vault.mood = async () => {
       await new Promise<void>((resolve) => clock.schedule(resolve, 150));
       throw new SecretError('ERR_SECRET_UNAVAILABLE', 'it is away');
@@ -280,6 +281,9 @@ describe('reads that overtake one another', () => {
     }
     await clock.advance(200);
     await Promise.all(asked);
+    expect(vault.reads).toHaveLength(9);
+    // one probe is to come, and it keeps no program alive
+    expect([clock.timers, clock.foregroundTimers]).toEqual([1, 0]);
     vault.mood = 'answers';
     await clock.advance(1_100);
     expect(secrets.status()[0]).toMatchObject({ breaker: 'closed' });

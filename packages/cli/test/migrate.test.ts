@@ -137,6 +137,47 @@ test.each<[string, Record<string, string | null>]>([
   expect(said.join()).not.toMatch(/theirs|one|two/);
 });
 
+test.each<[string, Record<string, string | null>, boolean, boolean]>([
+  ['changes what was the same there', { SAME: 'theirs' }, true, true],
+  ['changes what was the same there, and stays in the file', { SAME: 'theirs' }, false, false],
+  ['changes what the file does not name', { OTHER: 'theirs' }, true, false],
+  ['deletes what the file does not name', { OTHER: null }, false, true],
+  ['deletes what was the same there', { SAME: null }, false, true],
+  ['adds a name', { LATER: 'theirs' }, true, false],
+])('another writer between write and read-back who %s', async (_, theirs, purge, isFound) => {
+  const text = 'NEW=n\nSAME=s\n';
+  const cwd = await folderWith(text);
+  const store = memoryProvider({ SAME: 's', OTHER: 'o' });
+  const shared: SecretProvider = {
+    ...store,
+    async write(changes, context) {
+      const receipt = await store.write?.(changes, context);
+      await store.write?.({ entries: new Map(Object.entries(theirs)) }, context);
+      return receipt ?? { conditional: true };
+    },
+  };
+  const ended = run(shared, cwd, { purge });
+  const left = async () => (await readdir(cwd)).filter((name) => name !== '.env');
+  if (!isFound) {
+    expect((await ended).result).toMatchObject({ written: 1, fileChanged: purge });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(purge ? '' : text);
+  } else {
+    await expect(ended).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFLICT',
+      message: expect.stringContaining(
+        `memory does not hold ${Object.keys(theirs)[0]} any more as it did before`,
+      ),
+    });
+    expect(said.at(-1)).toMatch(/read back and compared: .* keyfall migrate --restore \S+\.$/);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(text);
+  }
+  const [journal = ''] = (await left()).filter((name) => name.endsWith('.journal'));
+  expect(JSON.parse(await readFile(join(cwd, journal), 'utf8'))).toMatchObject({
+    state: isFound ? 'verified' : 'done',
+  });
+  expect(await readFile(join(cwd, journal.replace('.journal', '')), 'utf8')).toBe(text);
+});
+
 test('a file that is edited while the question stands is not overwritten, and nothing was done', async () => {
   const cwd = await folderWith('A=1\n');
   const store = memoryProvider();

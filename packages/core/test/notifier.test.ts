@@ -171,7 +171,7 @@ test('what a listener throws is never shown, and the other listeners hear all th
     throw new Error('canary-listener');
   });
   notifier.on('warning', () => Promise.reject(new Error('canary-listener')));
-  notifier.on('warning', ({ message }) => heard.push(message));
+  notifier.on('warning', (event) => heard.push('message' in event ? event.message : event.type));
   notifier.emit({ type: 'warning', provider: 'vault', message: 'look' });
   expect(heard).toEqual(['look']);
   await new Promise(setImmediate);

@@ -1,0 +1,178 @@
+// A value in sops's form: what is encrypted is decrypted again, and what was changed is not.
+import { createCipheriv } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decryptValue, encryptValue, valueText } from '../src/sops-cipher.ts';
+import type { Scalar } from '../src/sops-tree.ts';
+
+const key = Buffer.alloc(32, 7);
+const path = 'database:password:';
+
+/** Any bytes in sops's form, of any type, with an IV of any length. */
+function sealed(bytes: Uint8Array, type: string, given = key, iv = Buffer.alloc(32, 1)): string {
+  const cipher = createCipheriv(`aes-${given.length * 8}-gcm` as 'aes-256-gcm', given, iv);
+  cipher.setAAD(Buffer.from(path));
+  const data = Buffer.concat([cipher.update(bytes), cipher.final()]);
+  const [inside, nonce, tag] = [data, iv, cipher.getAuthTag()].map((part) =>
+    part.toString('base64'),
+  );
+  return `ENC[AES256_GCM,data:${inside},iv:${nonce},tag:${tag},type:${type}]`;
+}
+const opened = (text: string, type: string) =>
+  decryptValue(sealed(Buffer.from(text), type), key, path);
+
+test.each<[string, Exclude<Scalar, null>, string, string]>([
+  ['text', 'canary é\n', 'str', 'canary é\n'],
+  ['bytes that are no text', Buffer.from([0xff, 0xfe]), 'str', '//4='],
+  ['a whole number', 9_007_199_254_740_993n, 'int', '9007199254740993'],
+  ['a number', 1e21, 'float', '1000000000000000000000'],
+  ['true', true, 'bool', 'true'],
+  ['false', false, 'bool', 'false'],
+  ['a time', { time: '2026-01-02T03:04:05Z' }, 'time', '2026-01-02T03:04:05Z'],
+])('%s goes in and out, under keys of each length', (_, value, type, text) => {
+  for (const length of [16, 24, 32]) {
+    const given = Buffer.alloc(length, length);
+    const stored = encryptValue(value, given, path);
+    expect(stored).toMatch(
+      new RegExp(
+        `^ENC\\[AES256_GCM,data:[\\w+/=]+,iv:[\\w+/]{43}=,tag:[\\w+/]{22}==,type:${type}\\]$`,
+      ),
+    );
+    expect(decryptValue(stored, given, path)).toEqual({ value });
+    expect(encryptValue(value, given, path)).not.toBe(stored); // a fresh IV
+    expect(decryptValue(stored, Buffer.alloc(length, 1), path)).toBeUndefined();
+    expect(decryptValue(stored, given, 'database:user:')).toBeUndefined();
+  }
+  expect(valueText(value)).toBe(text);
+});
+
+test('null has a text, and the empty text stands for itself, whatever the key and the path', () => {
+  expect(valueText(null)).toBe('null');
+  expect(encryptValue('', key, path)).toBe('');
+  expect(decryptValue('', Buffer.alloc(3), 'elsewhere:')).toEqual({ value: '' });
+});
+
+test('any text goes in and out; with one bit changed it does not come out', () => {
+  const part = fc.constantFrom('data', 'iv', 'tag');
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', minLength: 1 }), part, fc.nat(), (given, name, at) => {
+      const text = given.toWellFormed();
+      const stored = encryptValue(text, key, path);
+      expect(decryptValue(stored, key, path)).toEqual({ value: text });
+      const changed = stored.replace(new RegExp(`(?<=${name}:)[^,]*`), (old) => {
+        const bytes = Buffer.from(old, 'base64');
+        const bit = at % (bytes.length * 8);
+        bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+        return bytes.toString('base64');
+      });
+      expect(changed).not.toBe(stored);
+      expect(decryptValue(changed, key, path)).toBeUndefined();
+    }),
+  );
+});
+
+describe('what the type makes of the bytes', () => {
+  test.each<[string, string, ReturnType<typeof decryptValue>]>([
+    ['text', 'str', { value: 'text' }],
+    ['12', 'int', { value: 12n }],
+    ['12.5', 'int', undefined],
+    ['12.5', 'float', { value: 12.5 }],
+    ['much', 'float', undefined],
+    ['True', 'bool', { value: true }],
+    ['yes', 'bool', undefined],
+    ['2026-01-02T03:04:05.50Z', 'time', { value: { time: '2026-01-02T03:04:05.5Z' } }],
+    ['today', 'time', undefined],
+    [' a comment', 'comment', { comment: ' a comment' }],
+    ['text', 'another', undefined],
+    ['text', 'STR', undefined],
+  ])('%s as %s', (text, type, expected) => {
+    expect(opened(text, type)).toEqual(expected);
+  });
+
+  test('bytes that are no text are bytes as text, an empty comment, and nothing else', () => {
+    const bytes = Buffer.from([0xc3, 0x28]);
+    expect(decryptValue(sealed(bytes, 'str'), key, path)).toEqual({ value: bytes });
+    expect(decryptValue(sealed(bytes, 'comment'), key, path)).toEqual({ comment: '' });
+    for (const type of ['int', 'float', 'bool', 'time'])
+      expect(decryptValue(sealed(bytes, type), key, path)).toBeUndefined();
+  });
+
+  test('a byte order mark is a part of the text', () => {
+    expect(opened('\uFEFFtext', 'str')).toEqual({ value: '\uFEFFtext' });
+  });
+
+  test('the type on which sops crashes is refused, where the key opens it', () => {
+    expect(() => opened('text', 'bytes')).toThrow(
+      expect.objectContaining({ reason: 'holds a value of a type that sops does not read' }),
+    );
+    expect(decryptValue(sealed(Buffer.from('x'), 'bytes'), Buffer.alloc(32), path)).toBeUndefined();
+  });
+});
+
+describe('the form', () => {
+  const good = sealed(Buffer.from('canary'), 'str');
+  const [data = '', iv = '', tag = ''] = [/data:([^,]*)/, /iv:([^,]*)/, /tag:([^,]*)/].map(
+    (part) => part.exec(good)?.[1],
+  );
+  const form = (parts: { data?: string; iv?: string; tag?: string; type?: string } = {}) => {
+    const all = { data, iv, tag, type: 'str', ...parts };
+    return `ENC[AES256_GCM,data:${all.data},iv:${all.iv},tag:${all.tag},type:${all.type}]`;
+  };
+  const value = { value: 'canary' };
+
+  test.each([
+    ['as it is', form()],
+    ['with anything after it', `${form()} and more`],
+    ['with more lines after it', `${form()}\nENC[`],
+    [
+      'with line breaks of Windows in the base64',
+      form({ data: `${data.slice(0, 3)}\r${data.slice(3)}` }),
+    ],
+    [
+      'with an IV of the usual length',
+      sealed(Buffer.from('canary'), 'str', key, Buffer.alloc(12, 3)),
+    ],
+    // Go is handed data and tag in one piece
+    [
+      'cut elsewhere between data and tag',
+      form({
+        data: Buffer.concat([
+          Buffer.from(data, 'base64'),
+          Buffer.from(tag, 'base64').subarray(0, 3),
+        ]).toString('base64'),
+        tag: Buffer.from(tag, 'base64').subarray(3).toString('base64'),
+      }),
+    ],
+  ])('%s is opened', (_, stored) => {
+    expect(decryptValue(stored, key, path)).toEqual(value);
+  });
+
+  test.each([
+    ['plain text', 'canary'],
+    ['another beginning', ` ${form()}`],
+    ['another cipher', form().replace('AES256', 'AES128')],
+    ['no end', form().slice(0, -1)],
+    ['an end in another line', form().replace(']', '\n]')],
+    ['no data', form({ data: '' })],
+    ['no IV', form({ iv: '' })],
+    ['an IV that is none', form({ iv: '\r' })],
+    ['no tag', form({ tag: '' })],
+    ['no type', form({ type: '' })],
+    ['a missing part: data', form().replace(/data:[^,]*,/, '')],
+    ['a missing part: iv', form().replace(/,iv:[^,]*/, '')],
+    ['a missing part: tag', form().replace(/,tag:[^,]*/, '')],
+    ['a missing part: type', form().replace(/,type:[^,\]]*/, '')],
+    ['parts in another order', `ENC[AES256_GCM,data:${data},tag:${tag},iv:${iv},type:str]`],
+    ['base64 without its padding', form({ tag: tag.replace(/=+$/, '') })],
+    ['base64 with what is none', form({ data: `*${data.slice(1)}` })],
+    ['base64 with padding in the middle', form({ data: `${data.slice(0, 2)}==${data.slice(4)}` })],
+    ['too little for a tag', form({ data: 'AAAA', tag: 'AAAA' })],
+  ])('%s is not opened', (_, stored) => {
+    expect(decryptValue(stored, key, path)).toBeUndefined();
+  });
+
+  test('a key of no length that AES has opens nothing', () => {
+    for (const length of [0, 15, 33])
+      expect(decryptValue(good, Buffer.alloc(length), path)).toBeUndefined();
+  });
+});

@@ -51,7 +51,7 @@ export interface RunningChild {
 }
 
 /**
- * Becomes the program, where Node can and the call cannot fail: then this never returns. `undefined`
+ * Becomes the program, where Node can and the call is not known to fail: then this never returns. `undefined`
  * where it is to be started beside us.
  */
 export function becomeChild(command: ChildCommand): undefined {

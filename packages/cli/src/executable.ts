@@ -13,6 +13,7 @@ import {
 import { delimiter, isAbsolute, resolve } from 'node:path';
 import type { ChildCommand } from './child-process.ts';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from './exit-code.ts';
+import { isForeign } from './foreign-program.ts';
 import { errnoCode } from './report-error.ts';
 
 /** Where a program is, or why there is none to start and a shell's exit code for that. */
@@ -63,18 +64,25 @@ export function canReplaceProcess(path: string, { args, env }: ChildCommand): bo
   );
 }
 
-/** Becomes the program; see {@link canReplaceProcess}. */
+/**
+ * Becomes the program; see {@link canReplaceProcess}. If it returns, the call has failed all the same, as of a
+ * file that somebody is writing (ETXTBSY): Node 26 says so and goes on.
+ */
 export function replaceProcess(path: string, { file, args, env }: ChildCommand): void {
   // Node ignores these two, and what is ignored stays ignored across execve: `yes | head` in the
   // child would complain. What has a handler goes back to the default.
   for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) process.on(signal, () => {});
-  execve()?.call(process, path, [file, ...args], { ...env });
+  try {
+    execve()?.call(process, path, [file, ...args], { ...env });
+  } catch {
+    // started beside us, it fails again, and why is said
+  }
 }
 
 /**
- * What the system will make of a file: start it for certain; refuse it for certain, since it is a program
- * for this machine and broken; or nobody knows, as of a script without a first line for it or a program
- * for another machine, which some systems can start.
+ * What the system will make of a file: start it for certain; refuse it, since it is a program for this machine
+ * and broken, or one for another machine that no handler is registered for; or nobody knows, as of a script
+ * without a first line for it. A script is what its interpreter is.
  */
 export function kindOf(path: string, scripts = 2): 'program' | 'broken' | 'unknown' {
   try {
@@ -85,9 +93,9 @@ export function kindOf(path: string, scripts = 2): 'program' | 'broken' | 'unkno
         /^#![ \t]*([^\s\0]+)[^\n]{0,100}\n/.exec(start.subarray(0, 256).toString()) ?? [];
       if (interpreter === undefined || !isAbsolute(interpreter) || scripts === 0) return 'unknown';
       accessSync(interpreter, constants.X_OK);
-      return kindOf(interpreter, scripts - 1) === 'program' ? 'program' : 'unknown';
+      return kindOf(interpreter, scripts - 1);
     }
-    if (!isForUs(start)) return 'unknown';
+    if (!isForUs(start)) return isForeign(path, start) ? 'broken' : 'unknown';
     return start.subarray(0, 4).equals(elf) ? kindOfElf(path, start) : 'program';
   } catch {
     return 'unknown'; // may be executable without being readable

@@ -4,8 +4,10 @@
  */
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { becomeChild } from '../src/child-process.ts';
 import { kindOf } from '../src/executable.ts';
+import { isForeign } from '../src/foreign-program.ts';
 import { folderWith } from './keyfall.ts';
 
 /** The kind of a file with this content. */
@@ -80,7 +82,7 @@ describe('a program in ELF', () => {
     ['cut off behind its header', () => node.subarray(0, 64), 'broken'],
     ['not linked yet', () => changed((head) => head.writeUInt16LE(1, 16)), 'broken'],
     ['with nothing to load', () => changed((head) => head.fill(0, 64, 4_096)), 'broken'],
-    ['for another processor', () => changed((head) => head.writeUInt16LE(8, 18)), 'unknown'],
+    ['for another processor', () => changed((head) => head.writeUInt16LE(8, 18)), 'broken'],
     ['whose loader is not here', () => withLoader('/lib/none.so'), 'unknown'],
     ['with all there is', () => node, 'program'],
   ])('%s', async (_, content, kind) => {
@@ -101,4 +103,77 @@ describe('a program in ELF', () => {
     await writeFile(path, withLoader(path), { mode: 0o755 });
     expect(kindOf(path)).toBe('program');
   });
+});
+
+describe('what no system of this kind starts', () => {
+  const arm = Buffer.alloc(64);
+  arm.write('\x7fELF\x02\x01\x01', 'latin1');
+  arm.writeUInt16LE(8, 18); // MIPS, which is nobody's here
+  const darwin = Buffer.from('cffaedfe0c00000100000000', 'hex');
+  const windows = Buffer.from('MZ\x90\0\x03\0\0\0', 'latin1');
+
+  test.each([
+    ['another processor', arm],
+    ['macOS', darwin],
+    ['Windows', windows],
+  ])('is told: a program for %s', async (_, start) => {
+    expect(isForeign('/p', start, await folderWith())).toBe(true);
+    expect(await kindOfFile(start)).toBe('broken');
+  });
+
+  test.each([
+    ['text', Buffer.from('echo hello\n')],
+    ['a script with an archive behind it', Buffer.from('tail -n +2 "$0"\n\0\0\0')],
+    ['a program that a shell begins (APE)', Buffer.from("MZqFpD='\n\0\0\0")],
+    ['nothing', Buffer.alloc(0)],
+  ])('and is not %s, which a shell starts', async (_, start) => {
+    expect(isForeign('/p', start, await folderWith())).toBe(false);
+  });
+
+  test('of 32 bits for this processor may be one that the system starts', async () => {
+    const start = Buffer.from(arm);
+    start[4] = 1;
+    start.writeUInt16LE({ x64: 3, arm64: 40 }[process.arch as string] ?? 0, 18);
+    expect(isForeign('/p', start, await folderWith())).toBe(
+      !['x64', 'arm64'].includes(process.arch),
+    );
+  });
+
+  test.each([
+    ['enabled\ninterpreter /q\nflags: F\noffset 0\nmagic 7f454c46020101\n', '/p', false],
+    ['disabled\ninterpreter /q\nflags: F\noffset 0\nmagic 7f454c46020101\n', '/p', true],
+    ['enabled\noffset 18\nmagic 0900\nmask feff\n', '/p', false],
+    ['enabled\noffset 18\nmagic 0900\n', '/p', true],
+    ['enabled\nextension .mips\n', '/p.mips', false],
+    ['enabled\nextension .mips\n', '/p', true],
+  ])('by the handlers that are registered: %j', async (entry, path, isOne) => {
+    const handlers = await folderWith();
+    await writeFile(join(handlers, 'register'), 'enabled\noffset 0\nmagic 7f\n');
+    await writeFile(join(handlers, 'qemu'), entry);
+    expect(isForeign(path, arm, handlers)).toBe(isOne);
+  });
+
+  test('a script whose interpreter it is: a shell would run what is meant for that', async () => {
+    const folder = await folderWith();
+    await writeFile(join(folder, 'interpreter'), arm, { mode: 0o755 });
+    const script = join(folder, 'script');
+    await writeFile(script, `#!${join(folder, 'interpreter')}\n`, { mode: 0o755 });
+    expect(kindOf(script)).toBe('broken');
+  });
+});
+
+test('a program that cannot be become after all is started beside us', () => {
+  const before = Object.getOwnPropertyDescriptor(process, 'execve');
+  let calls = 0;
+  const execve = () => {
+    calls += 1;
+    throw Object.assign(new Error('execve'), { code: 'ETXTBSY' });
+  };
+  Object.defineProperty(process, 'execve', { value: execve, configurable: true });
+  onTestFinished(() => {
+    if (before) Object.defineProperty(process, 'execve', before);
+    else Reflect.deleteProperty(process, 'execve');
+  });
+  expect(becomeChild({ file: process.execPath, args: [], env: {} })).toBeUndefined();
+  expect(calls).toBe(1);
 });

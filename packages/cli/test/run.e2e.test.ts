@@ -41,6 +41,7 @@ describe('the exit code', () => {
     ['./folder', 126, 'is a folder'],
     ['./lost', 127, 'its interpreter was not found'],
     ['./broken', 126, 'cannot be executed (ENOEXEC)'],
+    ['./foreign', 126, 'cannot be executed (ENOEXEC)'],
   ])('of %j is %i', async (file, code, why) => {
     const cwd = await folderWith('A=1\n');
     await writeFile(join(cwd, 'text'), 'text');
@@ -48,6 +49,12 @@ describe('the exit code', () => {
     await chmod(join(cwd, 'lost'), 0o755);
     await mkdir(join(cwd, 'folder'));
     await writeFile(join(cwd, 'broken'), await nodesHeader(), { mode: 0o755 });
+    // a shell would run its second line
+    const foreign = Buffer.concat([
+      (await nodesHeader()).fill(8, 18, 19),
+      Buffer.from('\necho ran\n'),
+    ]);
+    await writeFile(join(cwd, 'foreign'), foreign, { mode: 0o755 });
     const result = await keyfall(['run', '--', file], { cwd });
     expect(result).toMatchObject({ code, stderr: `keyfall: ${file}: ${why}\n` });
   });

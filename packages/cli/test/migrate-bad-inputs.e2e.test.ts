@@ -181,6 +181,11 @@ describe('while somebody else writes to the document, between our write and its 
       /^what was to be written is in vault .* undo it with keyfall migrate --restore \S+\.$/,
     );
     expect(await stored()).toEqual({ A: canary });
+    // theirs stays, and what was there before is in the backup
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\nNEW=2\n`);
+    expect(await stateOf(cwd)).toBe('verified');
+    const [backup = ''] = (await readdir(cwd)).filter((name) => /backup\.\w+$/.test(name));
+    expect(await readFile(join(cwd, backup), 'utf8')).toBe(`A=${canary}\n`);
   });
 });
 
@@ -283,7 +288,10 @@ test('a name that the store holds and cannot give is not written over', async ()
     env: vault.env,
   });
   expect(result).toMatchObject({ code: 5, stderr: expect.stringContaining('A ') });
+  expect(result.output).not.toContain(canary);
   expect(await stored()).toEqual({ A: null, B: 'x' });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\n`);
+  expect(await readdir(cwd)).toEqual(['.env']);
 });
 
 /** In front of the server: hands on what reads, and hands every write of a document to `taken` instead. */

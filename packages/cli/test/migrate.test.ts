@@ -82,9 +82,13 @@ test('a value that the store keeps instead is not purged from the file', async (
 
 test('one who writes again and again is given way to', async () => {
   const cwd = await folderWith('A=1\n');
-  await expect(run(contested({ X: '1' }, { X: '2' }), cwd)).rejects.toMatchObject({
+  const store = contested({ X: '1' }, { X: '2' });
+  await expect(run(store, cwd, { purge: true })).rejects.toMatchObject({
     code: 'ERR_SECRET_CONFLICT',
   });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+  expect(await readdir(cwd)).toEqual(['.env']);
+  expect(Object.fromEntries((await openTarget(store).read()).values)).toEqual({ X: '2' });
 });
 
 test('a store that holds something else afterwards is found out, and the file kept', async () => {

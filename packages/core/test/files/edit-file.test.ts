@@ -70,10 +70,13 @@ test('one over the limit is neither read nor written, and why is said before it 
   await expect(
     editFile(file, () => expect.unreachable(), { ...options, ...context(0) }),
   ).rejects.toMatchObject({ code: 'ERR_SECRET_INVALID' });
+  expect(await readFile(`${file.path}.keyfall-lock`, 'utf8')).toBe('of somebody');
+  expect(await readFile(file.path, 'utf8')).toBe('x'.repeat(101));
   const other = await newFile();
   await expect(
     editFile(other, () => Buffer.alloc(101), { limit: 100, ...context() }),
   ).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
+  expect(await readdir(dirname(other.path))).toEqual([]);
   expect(await editFile(other, () => Buffer.alloc(100), options)).toBe(true);
 });
 

@@ -8,7 +8,7 @@ import {
   type SecretProvider,
 } from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
-import { manualClock } from '../../src/index.ts';
+import { assertNoLeak, manualClock } from '../../src/index.ts';
 import { outcome, scripted } from './scripted-provider.ts';
 
 describe('set', () => {
@@ -83,8 +83,12 @@ describe('set', () => {
       const secrets = createSecrets({
         providers: [scripted('vault', {}, { writable: true, mood }), dotenv],
       });
-      expect(await outcome(secrets.set('A', 'new'))).toBe(`ERR_SECRET_${mood.toUpperCase()}`);
+      const canary = 'canary-of-the-write';
+      const error = await secrets.set('A', canary).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: `ERR_SECRET_${mood.toUpperCase()}` });
+      assertNoLeak([canary], error);
       expect(dotenv.held.size).toBe(0);
+      expect(dotenv.reads).toEqual([]);
       await expect(secrets.set('A', 'new')).rejects.toMatchObject({
         secretName: 'A',
         provider: 'vault',
@@ -103,6 +107,7 @@ describe('set', () => {
       provider: 'env',
     });
     expect(vault.held.size).toBe(0);
+    expect(await secrets.get('A')).toBe('env');
   });
 
   test('fails where nobody can tell whether an earlier provider shadows the name', async () => {
@@ -587,6 +592,11 @@ test('a failed set leaves the last good values of the other names', async () => 
   expect(await secrets.get('A')).toBe('a');
   expect(await outcome(secrets.set('B', 'new'))).toBe('ERR_SECRET_UNAVAILABLE');
   expect(await secrets.get('A')).toBe('a');
+  // the write may have reached the store: what B was is not what it is
+  expect(await outcome(secrets.get('B'))).toBe('ERR_SECRET_UNAVAILABLE');
+  vault.mood = 'answers';
+  await secrets.refresh();
+  expect(await secrets.get('B')).toBe('b');
 });
 
 test('an error of another install of the package is what it says', async () => {

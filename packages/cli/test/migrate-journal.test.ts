@@ -1,0 +1,93 @@
+/**
+ * The journal of a migration: what is none is never taken for one, and what it stands for goes in the order
+ * that leaves a way back.
+ */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { discard } from '../src/migration/interrupted.ts';
+import {
+  journalPath,
+  type MigrationJournal,
+  readJournal,
+  writeJournal,
+} from '../src/migration/journal.ts';
+import { folderWith } from './keyfall.ts';
+
+const journal: MigrationJournal = {
+  format: 1,
+  state: 'planned',
+  source: '/shop/.env',
+  store: 'memory',
+  created: ['A'],
+  overwritten: [{ name: 'B', version: '2' }, { name: 'C' }],
+};
+
+test('is read as it was written, by its owner alone, and stands beside its backup', async () => {
+  const cwd = await folderWith();
+  const path = journalPath(join(cwd, '.env.backup.1'));
+  expect(path).toBe(join(cwd, '.env.backup.1.journal'));
+  for (const state of ['started', 'planned', 'verified', 'done', 'restored'] as const) {
+    await writeJournal(path, { ...journal, state });
+    expect(await readJournal(path)).toEqual({ ...journal, state });
+  }
+  expect(await readdir(cwd)).toEqual(['.env.backup.1.journal']);
+});
+
+test('that is not there is said with its path and what to give', async () => {
+  const path = join(await folderWith(), 'none.journal');
+  await expect(readJournal(path)).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFIG',
+    message: expect.stringContaining(path),
+  });
+});
+
+describe('is none of ours', () => {
+  const without = (name: keyof MigrationJournal) => {
+    const { [name]: _, ...others } = journal;
+    return others;
+  };
+  test.each<[string, unknown]>([
+    ['what is no object', 'canary-text'],
+    ['null', null],
+    ['a list', []],
+    ['a later format', { ...journal, format: 2 }],
+    ['a format as text', { ...journal, format: '1' }],
+    ['no format', without('format')],
+    ['no source', without('source')],
+    ['a source that is no text', { ...journal, source: 1 }],
+    ['no store', without('store')],
+    ['a store that is no text', { ...journal, store: null }],
+    ['no state', without('state')],
+    ['a state that nobody knows', { ...journal, state: 'canary-state' }],
+    ['no list of what was new', without('created')],
+    ['text for the list of what was new', { ...journal, created: 'A' }],
+    ['a name that is no text', { ...journal, created: ['A', 1] }],
+    ['no list of what was replaced', without('overwritten')],
+    ['an object for the list of what was replaced', { ...journal, overwritten: { name: 'A' } }],
+    ['a bare name that was replaced', { ...journal, overwritten: [{ name: 'A' }, 'B'] }],
+    ['null that was replaced', { ...journal, overwritten: [null] }],
+    ['no name that was replaced', { ...journal, overwritten: [{ version: '1' }] }],
+    ['a version that is no text', { ...journal, overwritten: [{ name: 'A', version: 1 }] }],
+  ])('%s', async (_, content) => {
+    const path = join(await folderWith(), 'x.journal');
+    for (const text of [JSON.stringify(content), `${JSON.stringify(journal)}}`]) {
+      await writeFile(path, text);
+      await expect(readJournal(path)).rejects.toMatchObject({
+        code: 'ERR_SECRET_INVALID',
+        message: expect.not.stringContaining('canary'),
+      });
+      expect(await readFile(path, 'utf8')).toBe(text);
+    }
+  });
+});
+
+test('is discarded after its backup, and whatever of both is there', async () => {
+  const cwd = await folderWith();
+  const path = join(cwd, '.env.backup.1');
+  for (const left of [[path], [journalPath(path)], [path, journalPath(path)], []]) {
+    for (const file of left) await writeFile(file, '');
+    await discard(path);
+    expect(await readdir(cwd)).toEqual([]);
+  }
+});

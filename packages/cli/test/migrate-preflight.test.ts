@@ -1,0 +1,279 @@
+/**
+ * What must hold before a migration writes, asked of real files and real git: what is refused leaves
+ * everything as it is, and what is only told goes on.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmod, link, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import {
+  memoryProvider,
+  type ProviderCheck,
+  SecretError,
+  type SecretProvider,
+} from '@keyfall/core';
+import { withoutPrivileges } from '@keyfall/testkit';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { isTrackedByGit, wouldGitAdd } from '../src/migration/git.ts';
+import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
+import { readSource } from '../src/migration/source.ts';
+import { openTarget } from '../src/migration/target.ts';
+import { folderWith } from './keyfall.ts';
+
+const said: string[] = [];
+vi.mock('../src/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal.ts')>()),
+  notice: (text: string) => said.push(text),
+  report: (text: string) => said.push(text),
+  writeLine: (text: string) => said.push(text),
+}));
+beforeEach(() => {
+  said.length = 0;
+  vi.stubEnv('USE_VAULT', undefined);
+});
+
+const text = "A='canary-value'\n";
+
+async function run(cwd: string, provider: SecretProvider, options: Partial<MigrateOptions> = {}) {
+  const source = await readSource(join(cwd, '.env'));
+  return migrate(source, openTarget(provider), { yes: true, ...options });
+}
+/** Nothing was written, and nothing is beside the file. */
+async function isUntouched(cwd: string, store: SecretProvider, ...others: readonly string[]) {
+  expect((await readdir(cwd)).sort()).toEqual(['.env', ...others].sort());
+  expect((await openTarget(store).read()).values.size).toBe(0);
+  expect(said.join()).not.toContain('canary');
+}
+
+describe('git', () => {
+  const git = (cwd: string, ...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...args], {
+      cwd,
+      env: { PATH: process.env['PATH'], HOME: cwd },
+      stdio: 'pipe',
+    });
+
+  test('tells a tracked file from others, and what it would take in, for odd names too', async () => {
+    const cwd = await folderWith(text);
+    const [file, other] = [join(cwd, '.env'), join(cwd, ':(glob)*')];
+    await writeFile(other, '');
+    // no repository: nothing to say
+    expect([await isTrackedByGit(file), await wouldGitAdd(file)]).toEqual([false, false]);
+    git(cwd, 'init', '--quiet');
+    expect([await isTrackedByGit(file), await wouldGitAdd(file)]).toEqual([false, true]);
+    git(cwd, 'add', '.env');
+    expect([await isTrackedByGit(file), await isTrackedByGit(other)]).toEqual([true, false]);
+    await writeFile(join(cwd, '.gitignore'), '.env.backup.*\n');
+    expect(await wouldGitAdd(join(cwd, '.env.backup.1'))).toBe(false);
+    expect(await wouldGitAdd(join(cwd, '.env.bak'))).toBe(true);
+  });
+
+  test('asking it runs no program that the repository names, and goes by no GIT_DIR', async () => {
+    const cwd = await folderWith(text);
+    git(cwd, 'init', '--quiet');
+    const mark = join(cwd, 'ran');
+    git(cwd, 'config', 'core.fsmonitor', `touch ${mark}; false`);
+    vi.stubEnv('GIT_DIR', '/nowhere');
+    expect(await wouldGitAdd(join(cwd, '.env'))).toBe(true);
+    await isTrackedByGit(join(cwd, '.env'));
+    expect(await readdir(cwd)).not.toContain(basename(mark));
+  });
+
+  test('a file that it tracks is refused; told in a dry run; migrated with --force', async () => {
+    const cwd = await folderWith(text);
+    git(cwd, 'init', '--quiet');
+    git(cwd, 'add', '.env');
+    const store = memoryProvider();
+    const error = await run(cwd, store, { purge: true }).catch((thrown) => thrown);
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      message: expect.stringMatching(/^git tracks .*\.env, .*history/),
+      hint: expect.stringContaining('--force'),
+    });
+    await isUntouched(cwd, store, '.git');
+    await run(cwd, store, { dryRun: true });
+    expect(said.join('\n')).toMatch(/git tracks .*\.env.*without --force it is not migrated/);
+    await isUntouched(cwd, store, '.git');
+    said.length = 0;
+    expect(await run(cwd, store, { force: true })).toMatchObject({ written: 1 });
+    expect(said.join('\n')).not.toContain('git tracks');
+    // the backup would be taken in by the next `git add`
+    expect(said.join('\n')).toMatch(/git does not ignore \S+\.backup\.\w+, .*\.env\.backup\.\*/);
+  });
+
+  test('a backup that it ignores is no matter', async () => {
+    const cwd = await folderWith(text);
+    git(cwd, 'init', '--quiet');
+    await writeFile(join(cwd, '.gitignore'), '.env*\n');
+    await run(cwd, memoryProvider());
+    expect(said.join('\n')).not.toContain('git does not ignore');
+  });
+});
+
+describe('a selection', () => {
+  test('of what the file does not hold is refused with each name', async () => {
+    const cwd = await folderWith(text);
+    const store = memoryProvider();
+    await expect(run(cwd, store, { select: ['B', 'A', 'C'] })).rejects.toMatchObject({
+      code: 'ERR_SECRET_NOT_FOUND',
+      message: expect.stringContaining('does not hold B and C'),
+    });
+    await isUntouched(cwd, store);
+  });
+});
+
+describe('other names of the file on the disk', () => {
+  test.each([
+    [1, { purge: true }, 'another name on this disk (a hard link)'],
+    [2, { purge: true }, '2 other names on this disk (hard links)'],
+    [0, { purge: true }, undefined],
+    [1, {}, undefined],
+    [1, { activate: true }, undefined],
+  ])('%i of them, with %j', async (links, options, expected) => {
+    const cwd = await folderWith(text);
+    for (let count = 0; count < links; count += 1)
+      await link(join(cwd, '.env'), join(cwd, `link-${count}`));
+    await run(cwd, memoryProvider(), { dryRun: true, ...options });
+    if (expected === undefined) expect(said.join('\n')).not.toContain('on this disk');
+    else
+      expect(said.join('\n')).toContain(`.env has ${expected}: every value stays readable there`);
+  });
+});
+
+describe('what may be written', () => {
+  const refusing = (code: string, asked: string[] = []): SecretProvider => ({
+    ...memoryProvider(),
+    check: async () => {
+      asked.push('check');
+      const line = {
+        subject: 'policy',
+        state: 'failing',
+        message: 'no',
+        mend: 'Ask for more.',
+        code,
+      };
+      return [{ subject: 'path', state: 'ready', message: 'yes' }, line] as ProviderCheck[];
+    },
+  });
+
+  test('a store that would refuse it ends it before anything is written; a dry run goes on', async () => {
+    const cwd = await folderWith(text);
+    const store = refusing('may-not-write');
+    await expect(run(cwd, store)).rejects.toMatchObject({
+      code: 'ERR_SECRET_DENIED',
+      hint: 'Ask for more.',
+      message: expect.stringContaining('memory would not take it'),
+    });
+    await isUntouched(cwd, store);
+    await run(cwd, store, { dryRun: true });
+    expect(said.join('\n')).toContain('memory would not take it');
+    expect(said.at(-1)).toContain('this was a dry run');
+    await isUntouched(cwd, store);
+  });
+
+  test('another finding is no refusal', async () => {
+    const cwd = await folderWith(text);
+    expect(await run(cwd, refusing('another'))).toMatchObject({ written: 1 });
+  });
+
+  test('where nothing is to be written it is not asked', async () => {
+    const cwd = await folderWith(text);
+    const asked: string[] = [];
+    const store = refusing('may-not-write', asked);
+    await store.write?.({ entries: new Map([['A', 'canary-value']]) }, undefined as never);
+    expect(await run(cwd, store, { activate: true })).toMatchObject({
+      written: 0,
+      fileChanged: true,
+    });
+    expect(asked).toEqual([]);
+  });
+
+  test('a file that may not be written ends it only where it is to be edited', async () => {
+    const cwd = await folderWith(text);
+    await chmod(cwd, 0o777);
+    await chmod(join(cwd, '.env'), 0o444);
+    const store = memoryProvider();
+    const source = await readSource(join(cwd, '.env'));
+    const regain = withoutPrivileges();
+    try {
+      for (const options of [{ purge: true }, { activate: true }])
+        await expect(
+          migrate(source, openTarget(store), { yes: true, ...options }),
+        ).rejects.toMatchObject({
+          code: 'ERR_SECRET_DENIED',
+          message: expect.stringContaining('.env'),
+        });
+    } finally {
+      regain();
+    }
+    await isUntouched(cwd, store);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(text);
+  });
+});
+
+describe('the store', () => {
+  test('that cannot give one of its names is not written, and neither is one that cannot be read', async () => {
+    const cwd = await folderWith(text);
+    for (const code of ['ERR_SECRET_INVALID', 'ERR_SECRET_UNAVAILABLE'] as const) {
+      const store = memoryProvider();
+      const failing = new SecretError(code, 'it cannot be read');
+      const named: SecretProvider = {
+        ...store,
+        read: async () => ({ entries: new Map([['OTHER', failing]]), complete: true }),
+      };
+      await expect(run(cwd, named, { purge: true })).rejects.toMatchObject({ code });
+      await expect(
+        run(cwd, { ...store, read: () => Promise.reject(failing) }, { purge: true }),
+      ).rejects.toMatchObject({ code });
+      await isUntouched(cwd, store);
+    }
+  });
+
+  test('has earlier versions, or none, or cannot say', async () => {
+    const readVersion = vi.fn(async (_: string, version: string) =>
+      version === '1' ? { value: 'first' } : undefined,
+    );
+    const kept = openTarget({ ...memoryProvider(), readVersion });
+    expect(kept.keepsVersions).toBe(true);
+    expect(await kept.readVersion('A', '1')).toBe('first');
+    expect(await kept.readVersion('A', '2')).toBeUndefined();
+    const none = openTarget(memoryProvider());
+    expect([none.keepsVersions, await none.readVersion('A', '1')]).toEqual([false, undefined]);
+    const denied = () => Promise.reject(new SecretError('ERR_SECRET_DENIED', 'it may not'));
+    await expect(
+      openTarget({ ...memoryProvider(), readVersion: denied }).readVersion('A', '1'),
+    ).rejects.toMatchObject({ code: 'ERR_SECRET_DENIED' });
+    const away = () =>
+      Promise.reject(new SecretError('ERR_SECRET_UNAVAILABLE', 'it is away', { hint: 'Wait.' }));
+    await expect(
+      openTarget({ ...memoryProvider(), readVersion: away }).readVersion('A', '1'),
+    ).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNAVAILABLE',
+      reason: 'memory could not be asked: it is away',
+      hint: 'Wait.',
+      retryable: true,
+    });
+  });
+
+  test('that cannot be written refuses it itself', async () => {
+    const { write: _, ...readOnly } = memoryProvider();
+    const target = openTarget(readOnly);
+    await expect(target.write(new Map([['A', 'a']]), undefined)).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNSUPPORTED',
+      message: expect.stringContaining('memory cannot be written to'),
+    });
+    await expect(target.assertWritable()).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
+  });
+
+  test('is written only at the revision that was read', async () => {
+    const target = openTarget(memoryProvider({ A: 'a' }));
+    const { revision, versions } = await target.read();
+    expect([revision, versions.get('A')]).toEqual(['1', '1']);
+    await target.write(new Map([['A', 'b']]), undefined);
+    await expect(target.write(new Map([['A', 'c']]), revision)).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFLICT',
+    });
+    expect((await target.read()).values.get('A')).toBe('b');
+    await target.write(new Map([['A', null]]), '2');
+    expect((await target.read()).values.has('A')).toBe(false);
+  });
+});

@@ -46,6 +46,8 @@ export interface ChildEnvironment {
   readonly replaced: readonly string[];
   /** Names whose inherited value stands before another one that is not from a store. */
   readonly kept: readonly string[];
+  /** Names of variables that our own credentials came from, and that the child was not given. */
+  readonly withheld: readonly string[];
 }
 
 /** The inherited variables that a program needs to run at all: what `--pristine` keeps. */
@@ -62,13 +64,16 @@ const pristineNames: ReadonlySet<string> = new Set([
  */
 export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEnvironment {
   const { inherited, secrets, preserveEnv = false, pristine = false } = options;
-  const { passBootstrap = false, credentialVariables } = options;
-  assertFitsEnvironment(secrets, ({ value }) => value, options.named);
+  const { passBootstrap = false, credentialVariables = new Set(), named } = options;
+  assertFitsEnvironment(secrets, ({ value }) => value, named);
+  const withheld: string[] = [];
   // a null prototype, because a secret may be called __proto__
   const env: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(inherited)) {
     if (value === undefined) continue;
-    const isOurs = bootstrapNames.has(name) || credentialVariables?.has(name);
+    const isOurs = bootstrapNames.has(name) || credentialVariables.has(name);
+    if (credentialVariables.has(name) && !bootstrapNames.has(name) && !passBootstrap)
+      withheld.push(name);
     if (isOurs ? passBootstrap : !pristine || pristineNames.has(name)) env[name] = value;
   }
   // the secrets are there already: the child need not, and without credentials cannot, ask again
@@ -76,6 +81,9 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
   const replaced: string[] = [];
   const kept: string[] = [];
   for (const [name, { value, fromStore }] of secrets) {
+    // what was taken out does not come back by a provider that reads the same environment
+    const isWithheld = withheld.includes(name) && value === inherited[name] && !fromStore;
+    if (isWithheld && !named?.has(name)) continue;
     const before = env[name];
     if (before !== undefined && (preserveEnv || !fromStore)) {
       if (before !== value && !fromStore) kept.push(name);
@@ -84,7 +92,12 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
     if (before !== undefined && before !== value) replaced.push(name);
     env[name] = value;
   }
-  return { env, replaced: replaced.sort(), kept: kept.sort() };
+  return {
+    env,
+    replaced: replaced.sort(),
+    kept: kept.sort(),
+    withheld: withheld.filter((name) => env[name] === undefined).sort(),
+  };
 }
 
 /**

@@ -86,6 +86,30 @@ describe('what is taken out', () => {
     expect(passed.env).toHaveProperty('OTHER');
   });
 
+  test('what else our credentials come from, which is said, and does not come back by the environment as a provider', () => {
+    const credentialVariables = new Set(['OTHER', 'VAULT_TOKEN', 'UNSET']);
+    const wanted = (
+      secrets: Record<string, ResolvedSecret>,
+      more: Partial<Parameters<typeof buildChildEnvironment>[0]> = {},
+    ) => {
+      const entries = new Map(Object.entries(secrets));
+      const { env, withheld } = buildChildEnvironment({
+        inherited,
+        secrets: entries,
+        credentialVariables,
+        ...more,
+      });
+      return [env['OTHER'], withheld];
+    };
+    expect(wanted({})).toEqual([undefined, ['OTHER']]);
+    expect(wanted({ OTHER: fromFile('x') })).toEqual([undefined, ['OTHER']]);
+    // another value is another one's, and who names it means it
+    expect(wanted({ OTHER: fromFile('of the file') })).toEqual(['of the file', []]);
+    expect(wanted({ OTHER: fromStore('x') })).toEqual(['x', []]);
+    expect(wanted({ OTHER: fromFile('x') }, { named: new Set(['OTHER']) })).toEqual(['x', []]);
+    expect(wanted({}, { passBootstrap: true })).toEqual(['x', []]);
+  });
+
   test('nothing with passBootstrap', () => {
     expect(build({}, inherited, { passBootstrap: true }).env).toEqual(inherited);
   });

@@ -115,6 +115,39 @@ describe('from a .env to AWS', () => {
   });
   afterAll(() => aws?.stop());
 
+  test('a program that runs with its secrets does not get the access key', async () => {
+    const awsEnv = {
+      AWS_ENDPOINT_URL: aws.address,
+      AWS_REGION: 'eu-central-1',
+      AWS_ACCESS_KEY_ID: 'key-of-keyfall',
+      AWS_SECRET_ACCESS_KEY: 'secret-of-keyfall',
+    };
+    const cwd = await folderWith(`FROM_AWS=${canary}\nAWS_SECRET_ACCESS_KEY=of-the-app\n`);
+    const move = ['migrate', '--yes', '--select', 'FROM_AWS', '--to', 'aws:run/shop'];
+    expect((await keyfall(move, { cwd, env: awsEnv })).code).toBe(0);
+    const config = {
+      providers: [
+        { provider: 'aws-secrets-manager', secretId: 'run/shop' },
+        { provider: 'dotenv' },
+      ],
+    };
+    await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify(config));
+    const show = 'echo "$FROM_AWS,$AWS_ACCESS_KEY_ID,$AWS_SECRET_ACCESS_KEY,$AWS_REGION"';
+    const run = (...options: string[]) =>
+      keyfall(['run', ...options, '--', 'sh', '-c', show], { cwd, env: awsEnv });
+    expect(await run()).toMatchObject({
+      code: 0,
+      // the application's own, from its .env, is not Keyfall's
+      stdout: `${canary},,of-the-app,eu-central-1\n`,
+      stderr: expect.stringContaining(
+        "keyfall: AWS_ACCESS_KEY_ID is not given to the program, since Keyfall's own credentials come from there; --pass-bootstrap gives them.\n",
+      ),
+    });
+    expect((await run('--pass-bootstrap')).stdout).toBe(
+      `${canary},key-of-keyfall,secret-of-keyfall,eu-central-1\n`,
+    );
+  });
+
   test.each([
     ['one JSON secret', 'aws:shop/prod', 'in one write', false],
     ['one secret a name', 'aws:names/*', 'name by name', true],

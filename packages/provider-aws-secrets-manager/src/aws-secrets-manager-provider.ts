@@ -148,7 +148,27 @@ export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOption
     region,
     client,
   });
-  return secretId === undefined
-    ? namedSecrets(calls, prefix ?? '', settings)
-    : jsonBag(calls, secretId, settings);
+  const provider =
+    secretId === undefined
+      ? namedSecrets(calls, prefix ?? '', settings)
+      : jsonBag(calls, secretId, settings);
+  return {
+    ...provider,
+    get credentialVariables() {
+      return client === undefined && !process.env['AWS_PROFILE'] ? accessKey : none;
+    },
+  };
 }
+
+/**
+ * What the SDK takes an access key from, unless a profile is named. Not the variables that only say where an
+ * identity of the machine is to be had (`AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_CONTAINER_CREDENTIALS_*`): a program on the same
+ * machine has that identity whatever its environment is.
+ */
+const accessKey: ReadonlySet<string> = new Set([
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+]);
+
+const none: ReadonlySet<string> = new Set();

@@ -27,3 +27,16 @@ test('the SDK is loaded by the first call, and not by making, listing or closing
   expect(sdk.loaded).toBe(1);
   await again.close();
 });
+
+test('an access key in the environment is known as a credential, where it is one of ours', () => {
+  vi.stubEnv('AWS_PROFILE', '');
+  const key = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+  const variables = (options: object) => [
+    ...(awsSecretsManagerProvider({ secretId: 'shop', ...options }).credentialVariables ?? []),
+  ];
+  expect(variables({})).toEqual(key);
+  expect(variables({ client: { send: () => {} } })).toEqual([]);
+  // the SDK goes by the profile then, and the key is the application's own
+  vi.stubEnv('AWS_PROFILE', 'shop');
+  expect(variables({})).toEqual([]);
+});

@@ -37,8 +37,15 @@ const ofService: Readonly<Record<string, Names>> = {
   hc_vault: ['VAULT_'],
 };
 
+/** The variables that are credentials themselves, by the service that they are shown to. */
+const credentialsOf: Readonly<Record<string, Names>> = {
+  kms: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
+  gcp_kms: ['GOOGLE_CREDENTIALS', 'GOOGLE_OAUTH_ACCESS_TOKEN'],
+  azure_kv: ['AZURE_CLIENT_SECRET', 'AZURE_PASSWORD'],
+};
+
 /**
- * The environment that sops gets for a file.
+ * The environment that sops gets for a file. The credentials in it are noted as such.
  *
  * @throws `ERR_SECRET_CONFIG` if the file names a service that the user's credentials may not go to;
  *   `ERR_SECRET_INVALID` if sops might read another address in it than we do
@@ -57,6 +64,8 @@ export function environmentFor(source: SopsSource, bytes: Uint8Array): NodeJS.Pr
   for (const { kind, key } of services) assertMayBeAsked(source, kind, key);
   const used = ['age', ...services.map(({ kind }) => kind)];
   const names = [...always, ...used.flatMap((kind) => ofService[kind] ?? [])];
+  for (const name of services.flatMap(({ kind }) => credentialsOf[kind] ?? []))
+    if (environment[name] !== undefined) source.credentialVariables.add(name);
   const given = Object.entries(environment).filter(([name]) =>
     names.some((each) => (each.endsWith('_') ? name.startsWith(each) : name === each)),
   );

@@ -22,6 +22,8 @@ export interface SopsSource extends StoreFile {
   readonly ageKeyFile?: string | undefined;
   /** Addresses of key services, besides those that the environment names. */
   readonly keyServers: readonly string[];
+  /** Gets the name of each variable that `sops` had a credential from. */
+  readonly credentialVariables: Set<string>;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 

@@ -61,6 +61,7 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
     store: `sops ${path}`,
     atomicity: 'store',
     conditionalWrites: 'always',
+    credentialVariables: unloaded.credentialVariables,
 
     async read(_names, { signal }): Promise<SecretBatch> {
       const { openTree } = await import('./open-tree.ts');

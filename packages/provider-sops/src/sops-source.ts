@@ -70,7 +70,8 @@ export function unloadedSource(
     throw wrong('keyServers must be a list of addresses, such as https://vault.example:8200');
   const file = { path: resolve(path), shown: path, provider };
   const keys = { ageKey, ageKeyFile: ageKeyFile && resolve(ageKeyFile), keyServers, environment };
-  return { ...file, formatName: format, separator, ...keys };
+  const credentialVariables = new Set<string>();
+  return { ...file, formatName: format, separator, ...keys, credentialVariables };
 }
 
 /** Loads what reads the format. */

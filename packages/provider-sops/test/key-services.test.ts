@@ -3,6 +3,7 @@
  * program is in sops-binary.provisioned.test.ts.
  */
 import { describe, expect, test } from 'vitest';
+import { sopsProvider } from '../src/index.ts';
 import { environmentFor } from '../src/key-services.ts';
 import { loadedSource, unloadedSource } from '../src/sops-source.ts';
 
@@ -61,6 +62,20 @@ describe('what of the environment sops gets', () => {
   ])('%s', async (_, sops, more) => {
     expect(await givenFor(sops)).toEqual([...base, ...more].sort());
   });
+});
+
+test('the credentials that sops is given are known as such', async () => {
+  const environment = { ...variables, AWS_SESSION_TOKEN: undefined };
+  const source = await loadedSource(unloadedSource('x.json', 'sops', { environment }));
+  const given = (sops: unknown) => environmentFor(source, Buffer.from(JSON.stringify({ sops })));
+  given({ pgp: [{}] });
+  expect([...source.credentialVariables]).toEqual([]);
+  given({ kms: [{ arn: 'arn:aws:kms:eu-west-1:1:key/x' }] });
+  given({ azure_kv: [{ vault_url: 'https://shop.vault.azure.net' }] });
+  const expected = ['AWS_SECRET_ACCESS_KEY', 'AZURE_CLIENT_SECRET'];
+  expect([...source.credentialVariables]).toEqual(expected);
+  // which a provider tells, who learns of them with its first read
+  expect(sopsProvider({ path: 'x.json' }).credentialVariables).toBeInstanceOf(Set);
 });
 
 describe('a service that is not configured', () => {

@@ -13,6 +13,7 @@ import {
   startChild,
 } from '../child-process.ts';
 import type { CliChain } from '../cli-chain.ts';
+import { hideInitialValues } from '../initial-environment.ts';
 import { whatNames } from '../named-by-file.ts';
 import { resolveSelection, type Selection } from '../selection.ts';
 import { openConfiguredChain, type SettingsOptions } from '../settings.ts';
@@ -63,6 +64,9 @@ export async function runCommand(
       if (killAfter === undefined && !options.redact) becomeChild(command);
     }
     const filter = options.redact ? await outputFilter(chain, options) : undefined;
+    // from here on the program could look at what we were started with
+    if (!options.passBootstrap)
+      hideInitialValues([...bootstrapNames, ...credentialVariablesOf(chain)]);
     const start = (given: ChildCommand['env']) => startChild({ ...command, env: given }, filter);
     if (!options.watch) {
       const child = start(env);
@@ -122,7 +126,7 @@ function credentialVariablesOf({ providers }: CliChain): ReadonlySet<string> {
 
 /** Says what the user should know about what the program is started with. */
 function announce(
-  { secrets, degraded, replaced, kept }: Resolved,
+  { secrets, degraded, replaced, kept, withheld }: Resolved,
   file: string,
   { providers }: CliChain,
   { preserveEnv = false }: RunOptions,
@@ -138,6 +142,14 @@ function announce(
     const come = replaced.length === 1 ? 'comes' : 'come';
     notice(
       `${listNames(replaced)} ${come} from ${listNames([...stores])} and not from the inherited environment; --preserve-env turns that round.`,
+    );
+  }
+  // what an application may read for itself as well; a variable that was made for a login of ours it does not
+  const shared = withheld.filter((name) => /^(?:AWS|AZURE|GOOGLE)_/.test(name));
+  if (shared.length > 0) {
+    const are = shared.length === 1 ? 'is' : 'are';
+    report(
+      `${listNames(shared)} ${are} not given to the program, since Keyfall's own credentials come from there; --pass-bootstrap gives them.`,
     );
   }
   for (const provider of preserveEnv ? [] : providers) {

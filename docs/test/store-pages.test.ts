@@ -39,6 +39,7 @@ const sops: All<SopsProviderOptions> = {
   separator: true,
   format: true,
   ageRecipients: true,
+  keyServers: true,
   environment: true,
   name: true,
 };

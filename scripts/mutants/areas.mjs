@@ -21,7 +21,7 @@ export const areas = {
       'writing.ts',
     ],
     tests: [
-      'packages/testkit/test/core/{chain-*,composition}.test.ts',
+      'packages/testkit/test/core/{chain-*,composition,limited-call}.test.ts',
       'packages/core/test/{providers,notifier}.test.ts',
     ],
     slow: ['chain-model', 'chain-last-good'],
@@ -38,7 +38,10 @@ export const areas = {
     about: 'a document of a KV engine: read, merge and conditional write, on a real server',
     folder: 'packages/provider-vault/src',
     files: ['kv-document.ts', 'kv-members.ts', 'json-members.ts'],
-    tests: ['packages/provider-vault/test/{kv-document.e2e,vault-kv.e2e,json-members}.test.ts'],
+    tests: [
+      'packages/provider-vault/test/{json-members,kv-members,kv-document.e2e,vault-kv.e2e}.test.ts',
+    ],
+    slow: ['kv-document.e2e', 'vault-kv.e2e'],
     server: true,
   },
   mac: {

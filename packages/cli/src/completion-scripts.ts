@@ -76,11 +76,17 @@ function choicesOf(argument: Argument | undefined): readonly string[] {
   return argument?.argChoices ?? [];
 }
 
+/** Every option whose next word is its value, whichever command has it. */
+function valuedOf({ commands, options }: CommandLine): readonly CompletedOption[] {
+  const all = [...options, ...commands.flatMap((command) => command.options)];
+  return all.filter(({ takesValue }) => takesValue);
+}
+
 const flagsOf = (options: readonly CompletedOption[]) => options.flatMap(({ flags }) => flags);
 
-function bashScript({ commands, options }: CommandLine): string {
-  const all = [...options, ...commands.flatMap((command) => command.options)];
-  const valued = all.filter(({ takesValue }) => takesValue);
+function bashScript(line: CommandLine): string {
+  const { commands, options } = line;
+  const valued = valuedOf(line);
   const pattern = (some: readonly CompletedOption[]) => [...new Set(flagsOf(some))].join(' | ');
   const chosen = commands.flatMap(({ name, options: own }) =>
     own
@@ -97,7 +103,15 @@ _keyfall() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case \${COMP_WORDS[i]} in
     --)
-      # what follows is another program's
+      # what follows is another program's: its name here, its arguments as it completes them, or files
+      [[ $command == run ]] || return
+      if ((i + 1 == COMP_CWORD)); then
+        COMPREPLY=($(compgen -c -- "$cur"))
+      elif declare -F _comp_command_offset > /dev/null; then
+        _comp_command_offset $((i + 1))
+      elif declare -F _command_offset > /dev/null; then
+        _command_offset $((i + 1))
+      fi
       return
       ;;
     ${pattern(valued)})
@@ -145,16 +159,34 @@ complete -o default -F _keyfall keyfall
 `;
 }
 
-function zshScript({ commands, options }: CommandLine): string {
+function zshScript(line: CommandLine): string {
+  const { commands, options } = line;
+  const valued = [...new Set(flagsOf(valuedOf(line)))].join(' | ');
   const specs = (some: readonly CompletedOption[]) =>
     some.flatMap((option) => option.flags.map((flag) => `'${zshSpec(flag, option)}'`));
   const join = (lines: readonly string[], indent: string) => lines.join(` \\\n${indent}`);
   return `#compdef keyfall
 # Completion of keyfall for zsh: source <(keyfall completion zsh)
 _keyfall() {
-  local curcontext=$curcontext state line
+  local curcontext=$curcontext state line command=''
   local -A opt_args
   local -a commands
+  local -i at
+  for ((at = 2; at < CURRENT; at++)); do
+    case $words[at] in
+    --)
+      # what follows is another program's, which completes it
+      [[ $command == run ]] || return
+      shift $at words
+      ((CURRENT -= at))
+      _normal
+      return
+      ;;
+    ${valued}) ((at++)) ;;
+    -*) ;;
+    *) [[ -n $command ]] || command=$words[at] ;;
+    esac
+  done
   _arguments -C -S \\
     ${join([...specs(options), "'1:command:->command'", "'*::argument:->argument'"], '    ')}
   case $state in
@@ -170,7 +202,7 @@ ${commands
   .map(({ name, options: own, choices }) => {
     const argument =
       name === 'run'
-        ? "'*::program:_normal'"
+        ? "'*::program:_command_names -e'"
         : choices.length > 0
           ? `'1:argument:(${choices.join(' ')})'`
           : "'*:argument:_files'";
@@ -201,7 +233,8 @@ function zshText(text: string): string {
   return text.replaceAll("'", "'\\''");
 }
 
-function fishScript({ commands, options }: CommandLine): string {
+function fishScript(line: CommandLine): string {
+  const { commands, options } = line;
   const optionLine = (condition: string, option: CompletedOption) => {
     const { flags, description, takesValue, choices } = option;
     const names = flags.map((flag) =>
@@ -211,13 +244,58 @@ function fishScript({ commands, options }: CommandLine): string {
       choices.length > 0 ? ` -x -a ${fishText(choices.join(' '))}` : takesValue ? ' -r -F' : '';
     return `complete -c keyfall ${condition}${names.join(' ')}${value} -d ${fishText(description)}`;
   };
-  const inCommand = (name: string) => `-n '__fish_seen_subcommand_from ${name}' `;
+  const inCommand = (name: string) => `-n '__keyfall_is ${name}' `;
+  const valued = [...new Set(flagsOf(valuedOf(line)))].join(' ');
   return `# Completion of keyfall for fish: keyfall completion fish | source
-complete -c keyfall -n __fish_use_subcommand -f
+
+# The command that was typed, and -- if that was; an option's value is neither.
+function __keyfall_words
+  set -l is_value 0
+  for word in (commandline -opc)[2..]
+    if test $is_value = 1
+      set is_value 0
+      continue
+    end
+    if test "x$word" = x--
+      printf '%s\\n' --
+      return
+    end
+    switch $word
+      case ${valued}
+        set is_value 1
+      case '-*'
+      case '*'
+        echo $word
+    end
+  end
+end
+
+function __keyfall_is
+  set -l words (__keyfall_words)
+  test "$words[1]" = "$argv[1]"; and not contains -- -- $words
+end
+
+function __keyfall_has_none
+  test -z "$(__keyfall_words)"
+end
+
+function __keyfall_has_program
+  test "$(__keyfall_words | string join ' ')" = 'run --'
+end
+
+# What follows -- is another program's, which completes it.
+function __keyfall_program
+  set -l words (commandline -opc)
+  set -l at (contains -i -- -- $words)
+  complete -C (string join ' ' -- (string escape -- $words[(math $at + 1)..]) (commandline -ct))
+end
+
+complete -c keyfall -n __keyfall_has_none -f
+complete -c keyfall -n __keyfall_has_program -x -a '(__keyfall_program)'
 ${options.map((option) => optionLine('', option)).join('\n')}
 ${commands
   .flatMap(({ name, description, options: own, choices }) => [
-    `complete -c keyfall -n __fish_use_subcommand -f -a ${name} -d ${fishText(description)}`,
+    `complete -c keyfall -n __keyfall_has_none -f -a ${name} -d ${fishText(description)}`,
     ...own.map((option) => optionLine(inCommand(name), option)),
     ...(choices.length > 0
       ? [`complete -c keyfall ${inCommand(name)}-f -a ${fishText(choices.join(' '))}`]

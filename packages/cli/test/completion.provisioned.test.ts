@@ -46,6 +46,18 @@ describe('fish', () => {
     expect(await offered('keyfall export --format=ya')).toEqual(['--format=yaml']);
     expect((await offered('keyfall completion ')).sort()).toEqual(['bash', 'fish', 'zsh']);
     expect(await offered('keyfall list --onl')).toEqual([]);
+    // behind the value of an option too
+    await writeFile(join(cwd, 'prod.env'), '');
+    expect(await offered('keyfall --dotenv pro')).toEqual(['prod.env']);
+    expect(await offered('keyfall --dotenv prod.env ')).toContain('export');
+    expect(await offered('keyfall --dotenv prod.env doc')).toEqual(['doctor']);
+    expect(await offered('keyfall --profile export lis')).toEqual(['list']);
+    // of what run starts, that is offered which it takes by itself
+    expect(await offered('keyfall run -- ech')).toEqual(['echo']);
+    expect(await offered('keyfall --dotenv prod.env run --only A -- ech')).toEqual(['echo']);
+    expect(await offered('keyfall run -- cat prod')).toEqual(['prod.env']);
+    expect(await offered('keyfall run -- keyfall expo')).toEqual(['export']);
+    expect(await offered('keyfall get -- ech')).toEqual([]);
   });
 });
 
@@ -62,6 +74,11 @@ describe('zsh', () => {
     ['keyfall export --format yam\t', 'keyfall export --format yaml'],
     ['keyfall export --format=yam\t', 'keyfall export --format=yaml'],
     ['keyfall completion fis\t', 'keyfall completion fish'],
+    ['keyfall --dotenv prod.env histo\t', 'keyfall --dotenv prod.env history'],
+    ['keyfall run -- ech\t', 'keyfall run -- echo'],
+    ['keyfall run --only run -- ech\t', 'keyfall run --only run -- echo'],
+    ['keyfall --profile prod run -- ech\t', 'keyfall --profile prod run -- echo'],
+    ['keyfall run -- cat script.z\t', 'keyfall run -- cat script.zsh'],
   ])('%j', async (typed, line) => {
     const { cwd, script, PATH } = await withScript('zsh');
     const { stdout } = await typing(
@@ -76,5 +93,6 @@ describe('zsh', () => {
       { cwd, env: { PATH, TERM: 'dumb' } },
     );
     expect(stdout).toContain(`got: ${line}`);
+    expect(stdout).not.toMatch(/bad math|error/);
   });
 });

@@ -306,6 +306,12 @@ describe('completion in bash', () => {
     expect(await offered('run', '--', 'node', '--')).toEqual([]);
   });
 
+  test('the program that run starts', async () => {
+    expect(await offered('run', '--', 'printen')).toContain('printenv');
+    expect(await offered('run', '--only', 'get', '--', 'printen')).toContain('printenv');
+    expect(await offered('get', '--', 'printen')).toEqual([]);
+  });
+
   test('another shell is refused', async () => {
     const refused = await keyfall(['completion', 'csh'], { cwd: await folderWith() });
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('bash, zsh, fish') });

@@ -330,9 +330,9 @@ export function failure(
   const names = name ?? 'the secrets';
   const what =
     applied === 'unknown'
-      ? `it is not known whether ${names} could be ${done}`
+      ? `${names} may have been ${done} all the same`
       : applied === 'yes'
-        ? `${names} could be ${done}, with an error afterwards`
+        ? `an error came after ${names} had been ${done}`
         : `${names} could not be ${done}`;
   const verb = verbs[code];
   const said = verb === undefined ? error.reason : `${verb}: ${error.reason}`;

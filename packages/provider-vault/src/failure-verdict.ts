@@ -40,6 +40,7 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
     error: new SecretError(code, reason, { provider, hint }),
     repeat,
     ambiguous: sent,
+    itsOwn: false,
     found,
   });
   switch (what) {
@@ -68,7 +69,7 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
       return error(
         'ERR_SECRET_UNAVAILABLE',
         `${origin} points to ${detail}, which is not one of its listed nodes`,
-        'If it is a node of your cluster, list it in the option nodes; the token was not sent to it.',
+        'If it is a node of your cluster, list it in the option nodes: what its nodes call themselves stands as api_addr in their configuration. The token was not sent to it.',
         { repeat: 'any' },
       );
     case 'led-on':
@@ -86,7 +87,7 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
         { found: 'not-a-vault' },
       );
     case 'tls':
-      return tlsError(detail, subject);
+      return tlsError(detail, sent, subject);
     case 'too-large':
       return error(
         'ERR_SECRET_INVALID',
@@ -170,12 +171,17 @@ const tlsReasons: readonly (readonly [RegExp, string, string, AddressFault?])[] 
 /** OpenSSL's codes for bytes that are not TLS at all: no certificate was shown, good or bad. */
 const noTls = /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST/;
 
-function tlsError(code: string, { provider, origin }: Subject): Verdict {
+/** Alerts by which the other end refuses our side of the handshake: it took no request (RFC 8446, section 6). */
+const handshakeRefused =
+  /ALERT_(?:CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|UNKNOWN_CA|PROTOCOL_VERSION)/;
+
+function tlsError(code: string, sent: boolean, { provider, origin }: Subject): Verdict {
   if (noTls.test(code))
     return {
       kind: 'error',
       repeat: 'none',
       ambiguous: false,
+      itsOwn: false,
       found: 'server-speaks-http',
       error: new SecretError(
         'ERR_SECRET_CONFIG',
@@ -194,7 +200,9 @@ function tlsError(code: string, { provider, origin }: Subject): Verdict {
   return {
     kind: 'error',
     repeat: 'none',
-    ambiguous: false,
+    // on a connection that was good the record of an answer may be broken
+    ambiguous: sent && !handshakeRefused.test(code),
+    itsOwn: false,
     found,
     error: new SecretError('ERR_SECRET_TLS', `${reason.replace('$', () => origin)} (${code})`, {
       provider,

@@ -11,11 +11,12 @@ import {
   type WriteReceipt,
   withApplied,
 } from '@keyfall/core';
-import { abortError, unlessAborted } from './aborting.ts';
+import { abortError, unlessAborted, whileWaiting } from './aborting.ts';
 import { jsonMembers, jsonObject } from './json-members.ts';
 import { countStrings, mergeMembers, patchOf, sameMembers } from './kv-members.ts';
 import { momentOf, readMetadata } from './kv-metadata.ts';
 import { type KvMount, type KvPart, needsVersions } from './kv-mount.ts';
+import { type Look, settleWrite } from './settle-write.ts';
 import type { VaultClient } from './vault-client.ts';
 import type { GoneVersion } from './vault-errors.ts';
 import type { VaultSettings } from './vault-settings.ts';
@@ -80,15 +81,14 @@ export function kvDocument(
 
   /**
    * One write of ours after the other. Beside each other they would be the other writer to one another:
-   * starting over on version 2, and on version 1 lost.
+   * starting over on version 2, and on version 1 lost. Only the turn is waited for here: the write itself
+   * ends with the signal, and says how far it had come.
    */
   function inTurn<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-    const turn = writing.then(() => {
-      if (signal.aborted) throw abortError(signal, provider);
-      return work();
-    });
-    writing = turn.catch(() => {});
-    return unlessAborted(turn, signal, provider);
+    const before = writing;
+    const turn = unlessAborted(before, signal, provider).then(work);
+    writing = turn.catch(() => {}).then(() => before);
+    return whileWaiting(turn);
   }
 
   async function get(part: KvPart, kv: 1 | 2, query: string, context: ReadContext) {
@@ -175,10 +175,9 @@ export function kvDocument(
   ): Promise<WriteReceipt | undefined> {
     const emptied = kv === 1 && members.size === 0; // version 1 refuses a document without names
     const shown = mount.shown(kv, path);
-    const sending = endingBefore(context);
     const bodyOf = (data: string) =>
       kv === 2 ? `{"options":{"cas":${base.version}},"data":${data}}` : data;
-    const send = (verb: 'write' | 'update' | 'delete', data: string) =>
+    const sendAs = (verb: 'write' | 'update' | 'delete', data: string) => (bounds: ReadContext) =>
       client.ask(
         {
           verb,
@@ -189,81 +188,99 @@ export function kvDocument(
             ? `Its policy needs the capability "delete" on ${shown}.`
             : `Its policy needs the capabilities "create" and "update" on ${shown}.`,
         },
-        sending,
+        bounds,
       );
+    let send = sendAs(emptied ? 'delete' : 'write', jsonObject(members));
+    const sending = endingBefore(context);
     let outcome: Awaited<ReturnType<typeof send>>;
     try {
-      outcome = await send(emptied ? 'delete' : 'write', jsonObject(members));
+      outcome = await send(sending);
     } catch (error) {
       const mayPatch = kv === 2 && base.exists && isSecretError(error, 'ERR_SECRET_DENIED');
       if (!mayPatch) throw error;
       // a policy may allow to change names and not to replace the document
-      outcome = await send('update', jsonObject(patchOf(base.members, members))).catch((second) => {
+      send = sendAs('update', jsonObject(patchOf(base.members, members)));
+      outcome = await send(sending).catch((second) => {
         const refused = isSecretError(second, 'ERR_SECRET_DENIED');
         throw refused || isSecretError(second, 'ERR_SECRET_UNSUPPORTED') ? error : second;
       });
       // deleted meanwhile: so somebody else was faster, too
       if (outcome.kind === 'missing') return undefined;
     }
-    if (outcome.kind === 'conflict') return undefined;
-    if (outcome.kind === 'missing') throw broken(`${place} was not answered like a write`);
-    if (outcome.kind === 'unknown') return readBack(kv, members, base, outcome, context);
+    if (outcome.kind === 'conflict') {
+      // a standby or a gateway may have sent it on twice: then it is our own that is in the way
+      const seen = await lookFor(members, base, sending).catch((error: unknown) => {
+        throw withApplied(error, 'unknown');
+      });
+      return seen.kind === 'ours' ? seen.found : undefined;
+    }
+    const receipt = receiptIn(kv, outcome);
+    if (receipt !== undefined) return receipt;
+    const settled = await settleWrite<WriteReceipt>(
+      {
+        look: (bounds) => lookFor(members, base, bounds),
+        // it names the version that it is made from, so that it takes effect once at the most
+        ...(kv === 2 && {
+          again: async (bounds) => {
+            const repeated = await send(bounds);
+            if (repeated.kind === 'conflict') return 'conflict';
+            return receiptIn(kv, repeated) ?? 'unknown';
+          },
+        }),
+      },
+      endingBefore(context),
+    );
+    if (settled === 'overtaken')
+      throw new SecretError('ERR_SECRET_CONFLICT', `${place} was changed by another writer`, {
+        provider,
+        applied: 'no',
+        hint: 'Read it again and repeat the change.',
+      });
+    if (settled !== 'unknown') return settled;
+    if (context.signal.aborted) throw withApplied(abortError(context.signal, provider), 'unknown');
+    const { error } =
+      outcome.kind === 'unknown' ? outcome : { error: broken("the answer is not Vault's") };
+    const refused = isRefusal(error);
+    throw new SecretError(
+      refused ? error.code : 'ERR_SECRET_UNAVAILABLE',
+      `${error.reason}, and it is not known whether ${place} was written`,
+      {
+        provider,
+        applied: 'unknown',
+        retryable: false,
+        status: error.status,
+        hint: 'Read it before you repeat the change: it may have been written, or may be yet.',
+      },
+    );
+  }
+
+  /** What an answer to a write says that it made. */
+  function receiptIn(
+    kv: 1 | 2,
+    outcome: Awaited<ReturnType<VaultClient['ask']>>,
+  ): WriteReceipt | undefined {
+    if (outcome.kind !== 'ok') return undefined;
     if (kv === 1) return { conditional: false };
     const written = outcome.answer.body?.['data'] as VersionFacts | null | undefined;
-    if (typeof written?.version !== 'number')
-      return readBack(
-        kv,
-        members,
-        base,
-        { error: broken("the answer to the write is not Vault's"), pending: false },
-        context,
-      );
+    if (typeof written?.version !== 'number') return undefined;
     return receiptOf(written.version, revisionOf(written.version, written.created_time));
   }
 
-  /** Tells whether a write whose answer was lost took place. It is never sent again. */
-  async function readBack(
-    kv: 1 | 2,
+  /** Looks whether the version that a write onto `base` makes is there, and is ours. */
+  async function lookFor(
     members: ReadonlyMap<string, string>,
     base: KvDocument,
-    { error, pending }: { readonly error: SecretError; readonly pending: boolean },
     context: ReadContext,
-  ): Promise<WriteReceipt> {
-    const reading = endingBefore(context);
+  ): Promise<Look<WriteReceipt>> {
     const ours = base.version === undefined ? undefined : base.version + 1;
-    const unsure = (what: string, retryable: boolean) =>
-      new SecretError('ERR_SECRET_UNAVAILABLE', `${error.reason}, and ${what}`, {
-        provider,
-        retryable,
-        applied: retryable ? 'no' : 'unknown',
-        status: error.status,
-        hint: retryable ? 'Repeat it.' : 'Read it before you repeat the change.',
-      });
-    const notKnown = unsure(`it is not known whether ${place} was written`, false);
-    let written: KvDocument;
-    let now: KvDocument;
-    try {
-      written = await read(reading, ours);
-      now = ours === undefined || written.exists ? written : await read(reading);
-    } catch {
-      if (context.signal.aborted)
-        throw withApplied(abortError(context.signal, provider), 'unknown');
-      throw notKnown;
-    }
-    const shouldExist = kv === 2 || members.size > 0;
-    if (sameMembers(written.members, members) && written.exists === shouldExist) {
-      return receiptOf(ours, written.revision);
-    }
-    if (ours !== undefined && written.exists)
-      throw new SecretError('ERR_SECRET_CONFLICT', `${place} was changed by another writer`, {
-        provider,
-        hint: 'Read it again and repeat the change.',
-      });
-    const untouched =
-      now.version === base.version &&
-      now.exists === base.exists &&
-      sameMembers(now.members, base.members);
-    throw untouched && !pending ? unsure(`${place} was not written`, true) : notKnown;
+    const written = await read(context, ours);
+    const shouldExist = ours !== undefined || members.size > 0;
+    if (written.exists === shouldExist && sameMembers(written.members, members))
+      return { kind: 'ours', found: receiptOf(ours, written.revision) };
+    // without versions nobody can tell whose it is
+    if (ours === undefined) return { kind: 'none' };
+    if (written.exists) return { kind: 'theirs' };
+    return { kind: written.gone === undefined ? 'none' : 'gone' };
   }
 
   async function merge(
@@ -363,6 +380,11 @@ export function kvDocument(
 function endingBefore(context: ReadContext): ReadContext {
   const kept = Math.min(context.timeLeft() / 4, 500);
   return { ...context, timeLeft: () => Math.max(0, context.timeLeft() - kept) };
+}
+
+/** Whether somebody refused it, which an outage is not. */
+function isRefusal({ code }: SecretError): boolean {
+  return ['ERR_SECRET_DENIED', 'ERR_SECRET_UNAUTHENTICATED', 'ERR_SECRET_TLS'].includes(code);
 }
 
 interface VersionFacts {

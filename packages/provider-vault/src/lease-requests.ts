@@ -93,8 +93,8 @@ export function leaseRequests(
       if (outcome.kind === 'missing') return undefined;
       if (outcome.kind === 'unknown') {
         // a server that says that its engine failed has made none
-        const answered = outcome.error.status !== undefined && outcome.error.status <= 501;
-        if (!answered)
+        const hasFailed = outcome.answered && outcome.error.status === 500;
+        if (!hasFailed)
           context.warn(
             `${origin} may have made credentials at ${path} that nobody took: they end with their lease`,
           );

@@ -131,13 +131,16 @@ export function createTransport({
       const asked = request.call.node ?? address;
       const first = await sendTo(asked, request);
       if (first.kind !== 'redirect') return first;
-      const node = nextNode(first, request, asked, followRedirects ? [address, ...nodes] : []);
+      const known = [address, ...nodes];
+      const node = nextNode(first, request, asked, known, followRedirects);
       if ('kind' in node) return node;
       const second = await sendTo(node, request);
       // one hop: a second one is a cluster that has no leader yet, or a loop
-      return second.kind === 'redirect'
-        ? failure('led-on', originOf(second.location, node), false)
-        : { ...second, origin: node.origin };
+      if (second.kind === 'redirect')
+        return failure('led-on', shownPlace(second.location, node, known), isPassedOn(request));
+      if (second.kind === 'failure' && isPassedOn(request))
+        return { ...second, origin: node.origin, sent: true };
+      return { ...second, origin: node.origin };
     },
     close() {
       closed = true;
@@ -179,24 +182,47 @@ function failure(what: WireFailure['what'], detail: string, sent: boolean): Wire
  */
 function nextNode(
   { status, location }: Redirect,
-  { path }: TransportRequest,
+  request: TransportRequest,
   from: VaultAddress,
-  listed: readonly VaultAddress[],
+  known: readonly VaultAddress[],
+  follows: boolean,
 ): VaultAddress | WireFailure {
+  const refused = (what: 'redirect' | 'foreign-node', sent: boolean) =>
+    failure(what, shownPlace(location, from, known), sent);
+  // a 303 says that it was done, and where the outcome is
+  if (status !== 307) return refused('redirect', status === 303);
   const origin = originOf(location, from);
-  const refused = (what: 'redirect' | 'foreign-node') => failure(what, origin, false);
-  if (status !== 307) return refused('redirect');
-  const node = listed.find((candidate) => candidate.origin === origin);
-  if (node === undefined) return refused('foreign-node');
-  if (from.secure && !node.secure) return refused('redirect');
+  const node = follows && known.find((candidate) => candidate.origin === origin);
+  if (!node) return refused('foreign-node', isPassedOn(request));
+  if (from.secure && !node.secure) return refused('redirect', false);
   // what is asked for as it stands: the origin's own spelling (a port that goes without saying) may vary
   const target = location.replace(/^https?:\/\/[^/?#]*/i, '');
-  return target === node.prefix + path ? node : refused('redirect');
+  return target === node.prefix + request.path ? node : refused('redirect', false);
 }
 
-function originOf(location: string, from: VaultAddress): string {
-  if (!URL.canParse(location, from.origin)) return 'an unreadable address';
+/**
+ * Whether a node that points elsewhere may have had the request carried out all the same: a standby passes
+ * changes on, and points to its leader where that has died before it could say so. A login, which has no
+ * token, is left out: it changes nothing in what is stored.
+ */
+function isPassedOn({ method, call }: TransportRequest): boolean {
+  return (method !== 'GET' && call.token !== undefined) || call.makes === true;
+}
+
+function originOf(location: string, from: VaultAddress): string | undefined {
+  if (!URL.canParse(location, from.origin)) return undefined;
   return new URL(location, from.origin).origin;
+}
+
+/**
+ * Where a redirect leads, as far as it may be shown: the server wrote it, and a name, a path or the digits
+ * of IPv6 have room for the token that it was sent. An address of the settings is shown, and one of IPv4.
+ */
+function shownPlace(location: string, from: VaultAddress, known: readonly VaultAddress[]): string {
+  const origin = originOf(location, from);
+  if (origin === undefined) return 'an unreadable address';
+  if ([from, ...known].some((node) => node.origin === origin)) return origin;
+  return /^https?:\/\/\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?$/.test(origin) ? origin : 'another host';
 }
 
 /** One exchange on one connection, settled by whatever comes first: answer, failure, deadline, abort. */

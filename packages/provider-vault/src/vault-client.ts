@@ -3,7 +3,7 @@
  * error that tells what happened.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ReadContext, SecretError } from '@keyfall/core';
+import { type Applied, type ReadContext, type SecretError, withApplied } from '@keyfall/core';
 import { abortError, isUnattended } from './aborting.ts';
 import type { VaultAddress } from './connection-settings.ts';
 import type { SessionToken, VaultSession } from './session-token.ts';
@@ -51,19 +51,23 @@ type VaultOutcome =
     }
   | { readonly kind: 'missing'; readonly gone: GoneVersion | undefined }
   | { readonly kind: 'conflict' }
-  /** A request that changes something went out, and nobody knows whether it was carried out. */
+  /** A request that changes something went out, and nobody knows whether it was carried out, or will be. */
   | {
       readonly kind: 'unknown';
+      /** Says `applied: 'unknown'`. */
       readonly error: SecretError;
-      /** Whoever was waited for in vain may carry it out yet. */
-      readonly pending: boolean;
+      /** Whether Vault itself answered, with a failure. */
+      readonly answered: boolean;
     };
 
 /** Asks one server. */
 export interface VaultClient {
   readonly subject: Subject;
   readonly session: VaultSession;
-  /** @throws `SecretError` for everything that is none of the outcomes */
+  /**
+   * @throws `SecretError` for everything that is none of the outcomes; of a request that changes something it
+   *   says `applied: 'no'`, unless an abort came when it had left
+   */
   ask(request: VaultRequest, context: ReadContext): Promise<VaultOutcome>;
   /** The same without repeating or judging, for what wants to know the status. */
   probe(request: VaultRequest, context: ReadContext): Promise<WireResult>;
@@ -91,7 +95,7 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
   const lookups = new Map<string, Promise<Found>>();
   let usesAreCounted = settings.countedUses;
 
-  async function send(
+  async function exchange(
     { verb, path, body = '', anonymous = false, makes, node, fresh }: VaultRequest,
     context: ReadContext,
     token: string | undefined,
@@ -99,10 +103,18 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     const { signal, timeLeft, warn } = context;
     const bounds = { signal, timeLeft, warn, node, fresh, unattended: isUnattended(context) };
     const call = anonymous ? bounds : { ...bounds, token, namespace, makes };
-    const result = await (verb === 'write' || verb === 'update'
+    return verb === 'write' || verb === 'update'
       ? wire[verb](path, body, call)
-      : wire[verb](path, call));
-    if (signal.aborted) throw abortError(signal, provider);
+      : wire[verb](path, call);
+  }
+
+  async function send(
+    request: VaultRequest,
+    context: ReadContext,
+    token: string | undefined,
+  ): Promise<WireResult> {
+    const result = await exchange(request, context, token);
+    if (context.signal.aborted) throw abortError(context.signal, provider);
     return result;
   }
 
@@ -188,37 +200,64 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
       ? createSession({ setting, countedUses, send, subject, maxRetries, clock, shown })
       : tokenFileSession(setting, provider, clock);
 
+  /**
+   * An answer of use, or the one error that tells what happened.
+   *
+   * @param mayBeDone - is called when one of the requests that were sent may have been carried out
+   */
+  async function answerTo(
+    request: VaultRequest,
+    given: ReadContext,
+    changes: boolean,
+    mayBeDone: () => void,
+  ): Promise<VaultOutcome> {
+    const context = withOwnSignal(given);
+    const about = { ...subject, place: request.place ?? subject.place };
+    let replaced = false;
+    for (let repeats = 0; ; repeats += 1) {
+      const token = await session.token(context);
+      const result = await exchange({ ...request, fresh: repeats > 0 }, context, token.text);
+      if (context.signal.aborted) {
+        if (result.kind === 'answer' || result.sent) mayBeDone();
+        throw abortError(context.signal, provider);
+      }
+      const verdict = verdictOf(result, about, request.verb);
+      if (verdict.kind === 'forbidden') {
+        const { kind, sure } = await judge(verdict.suspect, token.text, context);
+        // a token that is not known has done nothing: sent once more with another, whatever it is
+        if (kind === 'unauthenticated' && sure && !replaced) {
+          replaced = true;
+          repeats -= 1;
+          if (await session.replace(token, context)) continue;
+        }
+        const mend = kind === 'denied' ? request.ifDenied : ifNotAccepted[setting.kind];
+        throw forbidden(kind, about, verdict.status, mend);
+      }
+      if (verdict.kind === 'ok') return { ...verdict, token };
+      if (verdict.kind !== 'error') return verdict;
+      const { error, repeat, ambiguous } = verdict;
+      if (ambiguous) mayBeDone();
+      const mayRepeat = repeat === 'any' || (repeat === 'read' && !changes);
+      if (mayRepeat && (await mayAskAgain(result, repeats, context))) continue;
+      if (changes && ambiguous)
+        return { kind: 'unknown', error: withApplied(error, 'unknown'), answered: verdict.itsOwn };
+      throw error;
+    }
+  }
+
   return {
     subject,
     session,
     async ask(request, given) {
-      const context = withOwnSignal(given);
       const changes = request.makes || (request.verb !== 'read' && request.verb !== 'list');
-      const about = { ...subject, place: request.place ?? subject.place };
-      let replaced = false;
-      for (let repeats = 0; ; repeats += 1) {
-        const token = await session.token(context);
-        const result = await send({ ...request, fresh: repeats > 0 }, context, token.text);
-        const verdict = verdictOf(result, about, request.verb);
-        if (verdict.kind === 'forbidden') {
-          const { kind, sure } = await judge(verdict.suspect, token.text, context);
-          // a token that is not known has done nothing: sent once more with another, whatever it is
-          if (kind === 'unauthenticated' && sure && !replaced) {
-            replaced = true;
-            repeats -= 1;
-            if (await session.replace(token, context)) continue;
-          }
-          const mend = kind === 'denied' ? request.ifDenied : ifNotAccepted[setting.kind];
-          throw forbidden(kind, about, verdict.status, mend);
-        }
-        if (verdict.kind === 'ok') return { ...verdict, token };
-        if (verdict.kind !== 'error') return verdict;
-        const { error, repeat, ambiguous } = verdict;
-        const mayRepeat = repeat === 'any' || (repeat === 'read' && !changes);
-        if (mayRepeat && (await mayAskAgain(result, repeats, context))) continue;
-        if (changes && ambiguous) return { kind: 'unknown', error, pending: isPending(result) };
-        throw error;
-      }
+      if (!changes) return answerTo(request, given, changes, () => {});
+      let applied: Applied = 'no';
+      const mayBeDone = () => {
+        applied = 'unknown';
+      };
+      return answerTo(request, given, changes, mayBeDone).catch((error: unknown) => {
+        throw withApplied(error, applied);
+      });
     },
     async probe(request, given) {
       const context = withOwnSignal(given);
@@ -230,10 +269,6 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
       wire.close();
     },
   };
-}
-
-function isPending(result: WireResult): boolean {
-  return result.kind === 'failure' ? result.what === 'timeout' : result.status === 504;
 }
 
 /** Many requests may be of one call, and their listeners at its one signal would look like a leak to Node. */

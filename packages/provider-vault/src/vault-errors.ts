@@ -40,8 +40,10 @@ export type Verdict =
       readonly kind: 'error';
       readonly error: SecretError;
       readonly repeat: Repeat;
-      /** For a write: whether the server may have done it all the same. */
+      /** For a write: whether the server may have done it all the same, or may do it yet. */
       readonly ambiguous: boolean;
+      /** Whether it is an answer of Vault itself, and not of something in front of it. */
+      readonly itsOwn: boolean;
       /** What `check` calls it, where the kind of the error does not tell enough to mend it. */
       readonly found?: AddressFault | undefined;
     };
@@ -103,6 +105,25 @@ export function saidBy(answer: WireAnswer): string {
 }
 
 /**
+ * Whether an answer that is no success is Vault's own: its errors are texts in a list, and a 404 may have the
+ * members of an answer instead. What stands in front of it has a page, or JSON of another make.
+ */
+export function isItsOwn(answer: WireAnswer): boolean {
+  const { status, body } = answer;
+  const errors = body?.['errors'];
+  if (Array.isArray(errors)) return errors.every((text) => typeof text === 'string');
+  return status === 404 && (Array.isArray(body?.['warnings']) || goneVersion(answer) !== undefined);
+}
+
+/**
+ * Statuses that say of themselves that the request was not carried out, whoever sends them: RFC 9110 (15.5),
+ * RFC 6585 and RFC 8470. Any other that is not Vault's own tells nothing about what the server behind did.
+ */
+const notCarriedOut: ReadonlySet<number> = new Set([
+  405, 411, 412, 413, 414, 415, 417, 421, 425, 426, 428, 429, 431,
+]);
+
+/**
  * Whether a 429 is of a standby that is behind the state it was asked for, which says this without a word
  * (OpenBao). A quota has words, and a gateway that limits the rate has words of its own, or a page.
  */
@@ -136,14 +157,17 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
   if (status >= 200 && status < 300) return { kind: 'ok', answer };
   const said = saidBy(answer);
   const { origin, place } = subject;
+  const itsOwn = isItsOwn(answer);
+  const isForeign = !itsOwn && !notCarriedOut.has(status);
   const error = (
     code: SecretErrorCode,
     reason: string,
-    { repeat = 'none', ambiguous = false, found, hint, retryable }: ErrorTraits = {},
+    { repeat = 'none', ambiguous = isForeign, found, hint, retryable }: ErrorTraits = {},
   ): Verdict => ({
     kind: 'error',
     repeat,
     ambiguous,
+    itsOwn,
     found,
     error: new SecretError(code, reason, {
       provider: subject.provider,
@@ -186,14 +210,23 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
         },
       );
     case 401:
+    case 407:
       return error(
         'ERR_SECRET_UNAUTHENTICATED',
-        `${origin} asks for other credentials than a token (status 401)`,
+        `${origin} asks for other credentials than a token (status ${status})`,
         {
           hint: 'A proxy in front of the server may ask for its own.',
         },
       );
     case 403:
+      if (!itsOwn)
+        return error(
+          'ERR_SECRET_DENIED',
+          `${origin} refused the request as Vault does not (status 403)`,
+          {
+            hint: 'A firewall or gateway in front of the server may have done so: let it pass what begins with /v1/.',
+          },
+        );
       return { kind: 'forbidden', suspect: suspectOf(said), status };
     case 404:
       return notFound(answer, said, subject, error);
@@ -201,6 +234,20 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
       return error('ERR_SECRET_UNSUPPORTED', `${origin} does not know this request (status 405)`, {
         hint: 'It may be too old for it.',
       });
+    case 408:
+    case 421:
+    case 425:
+    case 460:
+    case 499:
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} did not pass the request on, or not to its end (status ${status})`,
+        {
+          // a 421 and a 425 say that nothing was done; the others that somebody waited too long
+          repeat: notCarriedOut.has(status) ? 'any' : 'read',
+          hint: 'Look into the log of the gateway or proxy in front of the server.',
+        },
+      );
     case 412:
       if (said.includes('X-Vault-Request'))
         return error(
@@ -236,7 +283,6 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
     case 472:
     case 473:
     case 474:
-    case 530:
       return error(
         'ERR_SECRET_UNAVAILABLE',
         `${origin} is a node that cannot serve it (status ${status})`,
@@ -273,7 +319,16 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
           },
         );
       break;
+    case 530:
+      // Cloudflare has another meaning for it
+      if (!itsOwn) break;
+      return error(
+        'ERR_SECRET_UNAVAILABLE',
+        `${origin} is a node that cannot serve it (status 530)`,
+        { hint: 'List the other nodes of its cluster in the option nodes.' },
+      );
     case 501:
+      if (!itsOwn) break;
       return error('ERR_SECRET_UNAVAILABLE', `${origin} is not initialised`, {
         hint: 'Initialise it: bao operator init, or vault operator init.',
       });

@@ -8,6 +8,7 @@ import {
   type ReadContext,
   SecretError,
   systemClock,
+  withApplied,
 } from '@keyfall/core';
 import { type KvDocument, kvDocument } from './kv-document.ts';
 import { listFolder } from './kv-listing.ts';
@@ -168,6 +169,25 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
     });
   }
 
+  /** The same for a call that changes something: an error says what became of it. */
+  async function changing<Result>(
+    call: VaultCallOptions,
+    work: (context: ReadContext) => Promise<Result>,
+  ): Promise<Result> {
+    let begun = false;
+    try {
+      return await bounded(call, (context) => {
+        begun = true;
+        // whatever left says so itself
+        return work(context).catch((error: unknown) => {
+          throw withApplied(error, 'no');
+        });
+      });
+    } catch (error) {
+      throw withApplied(error, begun ? 'unknown' : 'no');
+    }
+  }
+
   function document(path: string): VaultDocument {
     checkPath(path, provider);
     const store = kvDocument(settings, client, mount, path);
@@ -181,7 +201,7 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
       body: object | undefined,
       call: VaultCallOptions,
     ): Promise<void> =>
-      bounded(call, async (context) => {
+      changing(call, async (context) => {
         const kv = await mount.version(context);
         const isWhole = verb === 'delete' && part === 'metadata';
         if (!isWhole) needsVersions(kv, settings, 'keeps no versions');
@@ -202,6 +222,7 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
         if (outcome.kind !== 'ok')
           throw new SecretError('ERR_SECRET_INVALID', `${place} was not answered like a change`, {
             provider,
+            applied: 'unknown',
           });
       });
 
@@ -226,7 +247,7 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
       async patch(changes, { ifVersion, ...call } = {}) {
         if (ifVersion !== undefined) checkVersion(ifVersion, provider);
         const data = mergePatch(changes, provider);
-        return bounded(call, async (context) => {
+        return changing(call, async (context) => {
           needsVersions(await mount.version(context), settings, 'has no patch');
           return sendPatch(client, mount, path, place, data, ifVersion, context);
         });
@@ -333,11 +354,17 @@ async function sendPatch(
     throw new SecretError(
       'ERR_SECRET_UNAVAILABLE',
       `${outcome.error.reason}, and it is not known whether ${place} was changed`,
-      { provider, retryable: false, hint: 'Look at its versions before you repeat the change.' },
+      {
+        provider,
+        retryable: false,
+        applied: 'unknown',
+        hint: 'Look at its versions before you repeat the change.',
+      },
     );
   const written = outcome.answer.body?.['data'] as { version?: unknown } | null | undefined;
   if (typeof written?.version === 'number') return written.version;
   throw new SecretError('ERR_SECRET_INVALID', "the answer to the change is not Vault's", {
     provider,
+    applied: 'unknown',
   });
 }

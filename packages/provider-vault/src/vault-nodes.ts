@@ -4,7 +4,7 @@
  * anything twice.
  */
 import type { VaultAddress } from './connection-settings.ts';
-import { hasNoLeader, isBehind, saidBy } from './vault-errors.ts';
+import { hasNoLeader, isBehind, isItsOwn, saidBy } from './vault-errors.ts';
 import { stateIndex } from './vault-index.ts';
 import type { VaultWire, WireCall, WireResult } from './vault-wire.ts';
 
@@ -118,7 +118,11 @@ export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings
       failed.push(result);
       if (call.signal.aborted || call.timeLeft() <= 0) break;
     }
-    return withCount(mostHopeful(failed), failed.length - 1);
+    // a standby says that it has no leader, or where that is, also when it has lost it after passing a change on
+    const perhaps = failed.find(
+      (result) => (result.kind === 'failure' && result.sent) || hasNoLeader(result),
+    );
+    return withCount((request.changes && perhaps) || mostHopeful(failed), failed.length - 1);
   }
 
   const reading = (send: Request['send'], call: WireCall) =>
@@ -175,7 +179,8 @@ function isUseless(result: WireResult, { changes }: Pick<Request, 'changes'>): b
     case 474:
     case 501:
     case 530:
-      return true;
+      // a gateway that says so may have passed a change on all the same
+      return !changes || isItsOwn(result);
     case 412:
       return true;
     // a standby that has not heard yet that a fresh mount is ready

@@ -1,13 +1,7 @@
 /**
  * Documents of HashiCorp Vault or OpenBao as a bag of secrets.
  */
-import {
-  assertOptions,
-  isSecretError,
-  type ReadContext,
-  type SecretProvider,
-  withApplied,
-} from '@keyfall/core';
+import { assertOptions, type ReadContext, type SecretProvider, withApplied } from '@keyfall/core';
 import { kvDocument } from './kv-document.ts';
 import { kvLayers } from './kv-layers.ts';
 import { checkVersion, kvMount } from './kv-mount.ts';
@@ -80,7 +74,8 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
         await begin(context);
         return await layers.write(entries, ifRevision, context);
       } catch (error) {
-        throw withApplied(error, isSecretError(error, 'ERR_SECRET_ABORTED') ? 'unknown' : 'no');
+        // whatever left says so itself
+        throw withApplied(error, 'no');
       }
     },
     async list(context) {

@@ -99,6 +99,7 @@ export async function relayTo(
   fateOf: (request: {
     readonly method: string;
     readonly path: string;
+    readonly body: string;
   }) => Fate | Promise<Fate> = () => 'pass',
   /** Sent with every request besides its own. */
   more: Readonly<Record<string, string>> = {},
@@ -110,9 +111,9 @@ export async function relayTo(
 }> {
   const requests: string[] = [];
   const relay = await loginRelay(address, more);
-  relay.interfere(async ({ method, path }) => {
+  relay.interfere(async ({ method, path, body }) => {
     requests.push(`${method} ${path}`);
-    const fate = await fateOf({ method, path });
+    const fate = await fateOf({ method, path, body });
     if (fate === 'lose-request') return 'reset';
     return fate === 'pass' ? undefined : fate;
   });

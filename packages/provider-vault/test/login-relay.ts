@@ -19,7 +19,25 @@ interface RelayedRequest {
  * What becomes of a request: a status, a refusal or a body instead of the server's answer, a web page that denies
  * it, or its answer lost.
  */
-export type Interference = number | Refusal | object | 'page' | 'lose-answer' | 'reset' | undefined;
+export type Interference =
+  | number
+  | Refusal
+  | object
+  | 'page'
+  | 'lose-answer'
+  | 'reset'
+  | Instead
+  | undefined;
+
+/** What a gateway answers in the place of the server, which has carried the request out or never saw it. */
+export class Instead {
+  readonly carriedOut: boolean;
+  readonly answer: 'fin' | 'reset' | { readonly status: number; readonly body: string };
+  constructor(carriedOut: boolean, answer: Instead['answer']) {
+    this.carriedOut = carriedOut;
+    this.answer = answer;
+  }
+}
 
 /** An answer in a server's own words. */
 interface Refusal {
@@ -73,9 +91,26 @@ export async function loginRelay(
       outgoing.writeHead(fate.refusedWith, { 'Content-Type': 'application/json' });
       return void outgoing.end(JSON.stringify({ errors: fate.errors }));
     }
-    if (typeof fate === 'object') return void outgoing.end(JSON.stringify(fate));
+    const answerInstead = (): void => {
+      const { answer } = fate as Instead;
+      if (answer === 'reset') incoming.socket.resetAndDestroy();
+      else if (answer === 'fin') incoming.socket.destroy();
+      else {
+        outgoing.writeHead(answer.status, {
+          'Content-Type': answer.body.startsWith('{') ? 'application/json' : 'text/html',
+        });
+        outgoing.end(answer.body);
+      }
+    };
+    if (fate instanceof Instead && !fate.carriedOut) return answerInstead();
+    if (typeof fate === 'object' && !(fate instanceof Instead))
+      return void outgoing.end(JSON.stringify(fate));
     const fields = { ...headers, ...more };
     const onward = request({ hostname, port, path, method, headers: fields }, (answer) => {
+      if (fate instanceof Instead) {
+        answer.resume().on('end', answerInstead);
+        return;
+      }
       if (fate === 'lose-answer') {
         answer.resume().on('end', () => incoming.socket.resetAndDestroy());
         return;

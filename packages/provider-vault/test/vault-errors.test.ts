@@ -162,6 +162,75 @@ describe('an error', () => {
   });
 });
 
+describe('each status from 400 to 599', () => {
+  const [away, broken, denied] = ['UNAVAILABLE', 'INVALID', 'DENIED'];
+  /** What it is as Vault says it, and as something in front of it does; what is not here is in `others`. */
+  const table: Readonly<Record<number, readonly [own: string, foreign: string]>> = {
+    401: ['UNAUTHENTICATED', 'UNAUTHENTICATED'],
+    403: ['forbidden', denied],
+    404: ['missing', broken],
+    405: ['UNSUPPORTED', 'UNSUPPORTED'],
+    407: ['UNAUTHENTICATED', 'UNAUTHENTICATED'],
+    408: [away, away],
+    412: [away, away],
+    413: ['UNSUPPORTED', 'UNSUPPORTED'],
+    421: [away, away],
+    425: [away, away],
+    429: [away, away],
+    460: [away, away],
+    472: [away, away],
+    473: [away, away],
+    474: [away, away],
+    499: [away, away],
+  };
+  const others = (status: number): readonly [string, string] =>
+    status < 500 ? [broken, broken] : [away, away];
+  /** What says of itself that nothing was carried out, whoever says it. */
+  const notCarriedOut = [405, 411, 412, 413, 414, 415, 417, 421, 425, 426, 428, 429, 431];
+  const own = [{ errors: [] }, { errors: [], request_id: 'x' }];
+  const foreign = [
+    '',
+    '<html><body>permission denied, Vault is sealed</body></html>',
+    'no healthy upstream',
+    { message: 'permission denied' },
+    { errors: [{ status: '403', title: 'permission denied' }] },
+    { error: 'namespace not found', data: 'x' },
+  ];
+  const statuses = Array.from({ length: 200 }, (_, index) => 400 + index);
+  const kindOf = (found: Verdict) =>
+    found.kind === 'error' ? found.error.code.replace('ERR_SECRET_', '') : found.kind;
+
+  test.each(statuses)('%i', (status) => {
+    const [ofVault, ofOthers] = table[status] ?? others(status);
+    for (const body of own) {
+      const found = verdict(answer(status, body), 'write');
+      expect(kindOf(found)).toBe(ofVault);
+      // of its own failures alone it cannot tell what was done
+      if (found.kind === 'error')
+        expect([status, found.ambiguous]).toEqual([status, isOpen(status)]);
+    }
+    for (const body of foreign) {
+      const found = verdict(answer(status, body), 'write');
+      expect([status, body, kindOf(found)]).toEqual([status, body, ofOthers]);
+      if (found.kind !== 'error') throw new Error('foreign answers are errors');
+      expect([status, found.ambiguous]).toEqual([status, !notCarriedOut.includes(status)]);
+      expect(found.itsOwn).toBe(false);
+      assertNoLeak(['permission denied', 'no healthy upstream'], found.error);
+    }
+  });
+
+  /** Vault's own failures after which it may have been done all the same. */
+  function isOpen(status: number): boolean {
+    return status >= 500 && status !== 501 && status !== 530;
+  }
+
+  test('a refusal of what stands in front is said to be one, and no policy is blamed', () => {
+    const { message } = errorOf(answer(403, '<html>Request blocked</html>'));
+    expect(message).toContain('refused the request as Vault does not');
+    expect(message).not.toMatch(/policy|policies|token/);
+  });
+});
+
 describe('what is not there', () => {
   const deleted = { version: 3, created_time: '2026-01-02T03:04:05Z', destroyed: false };
   test.each<[string, unknown, keyof VaultWire, unknown]>([

@@ -207,6 +207,32 @@ describe('a write', () => {
     }
   });
 
+  test.each<[string, Fault]>([
+    ['points to another node', { kind: 'redirect', location: 'http://127.0.0.1:9' }],
+    [
+      'has no leader',
+      {
+        kind: 'status',
+        status: 500,
+        body: { errors: ['local node not active but active cluster node not found'] },
+      },
+    ],
+  ])(
+    'is not known to be made where a standby %s, which may have passed it on',
+    async (_, fault) => {
+      const [first, second] = [await node(document(3)), await node(document(3))];
+      const provider = providerOf([first, second]);
+      const bounds = context({ limit: 400 });
+      const writing = errorOf(
+        provider.write?.({ entries: new Map([['NEW', value]]) }, bounds) ?? Promise.resolve(),
+      );
+      while (first.requests.length === 0) await new Promise(setImmediate);
+      first.become(fault);
+      await second.close();
+      expect((await writing).applied).toBe('unknown');
+    },
+  );
+
   test('that comes first, such as a login, goes to a node whose health was asked', async () => {
     const [first, second] = [await node(sealed), await node(document())];
     const { acrossNodes } = await import('../src/vault-nodes.ts');

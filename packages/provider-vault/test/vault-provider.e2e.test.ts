@@ -54,11 +54,19 @@ const write = (
   provider: SecretProvider,
   entries: Readonly<Record<string, string | null>>,
   ifRevision?: string,
+  limit?: number,
 ) => {
   if (!provider.write) throw new Error('the provider cannot write');
   const changes = { entries: new Map(Object.entries(entries)) };
-  return provider.write(ifRevision === undefined ? changes : { ...changes, ifRevision }, context());
+  const bounds = context(limit === undefined ? {} : { limit });
+  return provider.write(ifRevision === undefined ? changes : { ...changes, ifRevision }, bounds);
 };
+/** A write that is given up after `limit` milliseconds. */
+const writeWithin = (
+  limit: number,
+  provider: SecretProvider,
+  entries: Readonly<Record<string, string | null>>,
+) => write(provider, entries, undefined, limit);
 
 async function errorOf(call: Promise<unknown>, ...secrets: string[]): Promise<SecretError> {
   const error = await call.then(
@@ -362,19 +370,103 @@ describe('writing', () => {
     expect(body.data).toMatchObject({ current_version: 2 });
   });
 
-  test('a write that was lost on its way is said not to have happened, and not sent twice', async () => {
+  test('a write that was lost on its way is made by sending it again, once', async () => {
+    const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+    let lost = 0;
+    const relay = await relayTo(server.address, ({ method }) =>
+      method === 'POST' && ++lost <= 2 ? 'lose-request' : 'pass',
+    );
+    endings.push(relay.close);
+    const provider = open({ address: relay.address, path, token });
+    expect(await write(provider, { A: value })).toMatchObject({ version: '2', conditional: true });
+    const { body } = await server.request('GET', `secret/data/${path}`);
+    expect(body.data).toMatchObject({ data: { A: value }, metadata: { version: 2 } });
+    // between two requests to write there is a look
+    expect(relay.requests.filter((sent) => /^POST|version=2/.test(sent))).toEqual([
+      `POST /v1/secret/data/${path}`,
+      `GET /v1/secret/data/${path}?version=2`,
+      `POST /v1/secret/data/${path}`,
+      `GET /v1/secret/data/${path}?version=2`,
+      `POST /v1/secret/data/${path}`,
+    ]);
+  });
+
+  test('a write that is lost again and again is not known to be made, and never said not to be', async () => {
     const { path, token } = await documentOf({ A: 'x' }, writePolicy);
     const relay = await relayTo(server.address, ({ method }) =>
       method === 'POST' ? 'lose-request' : 'pass',
     );
     endings.push(relay.close);
-    const error = await errorOf(
-      write(open({ address: relay.address, path, token }), { A: value }),
-      token,
-    );
-    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
-    expect(error.reason).toContain('was not written');
-    expect(posts(relay.requests)).toBe(1);
+    const provider = open({ address: relay.address, path, token, kvVersion: 2 });
+    const error = await errorOf(writeWithin(1_500, provider, { A: value }), token);
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_UNAVAILABLE',
+      retryable: false,
+      applied: 'unknown',
+    });
+  });
+
+  test('one that waits in a frozen server cannot land once it was sent again and made', async () => {
+    const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+    let queued: (() => Promise<unknown>) | undefined;
+    const relay = await relayTo(server.address, async ({ method }): Promise<Fate> => {
+      if (method !== 'POST' || queued) return 'pass';
+      // the first request waits, and is carried out when everything is over
+      queued = () =>
+        server.request('POST', `secret/data/${path}`, { options: { cas: 1 }, data: { A: value } });
+      return 'lose-request';
+    });
+    endings.push(relay.close);
+    const provider = open({ address: relay.address, path, token });
+    expect(await write(provider, { A: value })).toMatchObject({ version: '2' });
+    await server.request('POST', `secret/data/${path}`, { data: { A: 'newer' } });
+    await expect(queued?.()).rejects.toThrow('check-and-set');
+    expect((await read(provider)).entries.get('A')).toMatchObject({ value: 'newer', version: '3' });
+  });
+
+  test('a write that somebody in between sent twice is no conflict with itself', async () => {
+    const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+    const relay = await relayTo(server.address, async ({ method, body }): Promise<Fate> => {
+      if (method === 'POST') await server.request('POST', `secret/data/${path}`, JSON.parse(body));
+      return 'pass';
+    });
+    endings.push(relay.close);
+    const provider = open({ address: relay.address, path, token });
+    const { revision = '' } = await read(provider);
+    expect(await write(provider, { A: value }, revision)).toMatchObject({ version: '2' });
+  });
+
+  test('an abort says whether the request had left', async () => {
+    const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+    for (const [at, applied] of [
+      ['GET', 'no'],
+      ['POST', 'unknown'],
+    ] as const) {
+      const caller = new AbortController();
+      const relay = await relayTo(server.address, ({ method }): Fate | Promise<Fate> => {
+        if (method !== at) return 'pass';
+        caller.abort();
+        return new Promise<never>(() => {});
+      });
+      endings.push(relay.close);
+      const provider = open({ address: relay.address, path, token, kvVersion: 2 });
+      const error = await errorOf(
+        provider.write?.(
+          { entries: new Map([['A', value]]) },
+          context({ signal: caller.signal }),
+        ) ?? Promise.resolve(),
+      );
+      expect(error).toMatchObject({ code: 'ERR_SECRET_ABORTED', applied });
+    }
+  });
+
+  test('what never left, and what Vault refuses, was not written', async () => {
+    const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+    const { token: reader } = await tokenFor(server, readPolicy('secret', path));
+    const denied = await errorOf(write(open({ path, token: reader }), { A: value }));
+    expect(denied).toMatchObject({ code: 'ERR_SECRET_DENIED', applied: 'no' });
+    const nowhere = open({ address: 'http://127.0.0.1:9', path, token, kvVersion: 2 });
+    expect(await errorOf(write(nowhere, { A: value }))).toMatchObject({ applied: 'no' });
   });
 
   test.each([true, false])(
@@ -405,10 +497,14 @@ describe('writing', () => {
       if (made) expect(await writing).toMatchObject({ version: '2' });
       else {
         const error = await errorOf(Promise.resolve(writing), token);
-        expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: false });
+        expect(error).toMatchObject({
+          code: 'ERR_SECRET_UNAVAILABLE',
+          retryable: false,
+          applied: 'unknown',
+        });
         expect(error.reason).toContain('it is not known whether');
       }
-      expect(posts(relay.requests)).toBe(1);
+      if (made) expect(posts(relay.requests)).toBe(1);
     },
   );
 
@@ -418,11 +514,10 @@ describe('writing', () => {
       method === 'POST' || asked.includes('version=') ? 'lose-answer' : 'pass',
     );
     endings.push(relay.close);
-    const error = await errorOf(
-      write(open({ address: relay.address, path, token }), { A: value }),
-      token,
-    );
+    const provider = open({ address: relay.address, path, token, kvVersion: 2 });
+    const error = await errorOf(writeWithin(1_500, provider, { A: value }), token);
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: false });
+    expect(error.applied).toBe('unknown');
     expect(error.reason).toContain('not known');
   });
 

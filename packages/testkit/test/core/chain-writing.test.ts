@@ -210,9 +210,9 @@ describe('a write that is rejected says what became of it', () => {
 
   test.each([
     ['no', 'A could not be written: '],
-    ['yes', 'A could be written, with an error afterwards: '],
-    ['unknown', 'it is not known whether A could be written: '],
-    [undefined, 'it is not known whether A could be written: '],
+    ['yes', 'an error came after A had been written: '],
+    ['unknown', 'A may have been written all the same: '],
+    [undefined, 'A may have been written all the same: '],
   ] as const)('by what the provider says: %s', async (applied, begins) => {
     const secrets = createSecrets({ providers: [store(() => Promise.reject(lost(applied)))] });
     const error = await rejectionOf(secrets.set('A', 'x'));

@@ -49,6 +49,13 @@ async function documentOf(
   return { path, ...granted, provider: open({ path, token: granted.token }) };
 }
 
+/** What the server itself holds there, and in which version. */
+async function stored(path: string): Promise<unknown> {
+  const { body } = await server.request('GET', `secret/data/${path}`);
+  const { data, metadata } = body.data as { data: unknown; metadata: { version: number } };
+  return [data, metadata.version];
+}
+
 const read = (provider: SecretProvider) => provider.read('all', context());
 const write = (
   provider: SecretProvider,
@@ -254,10 +261,13 @@ describe('denied or not known', () => {
   });
 
   test('a write without the capability is denied and says which one it takes', async () => {
-    const { provider, token } = await documentOf({ A: 'old' });
-    const error = await errorOf(write(provider, { A: value }), token);
-    expect(error.code).toBe('ERR_SECRET_DENIED');
-    expect(error.hint).toContain('"update"');
+    const { provider, path, token } = await documentOf({ A: 'old' });
+    for (const entries of [{ A: value }, { A: null }, { B: value }]) {
+      const error = await errorOf(write(provider, entries), token);
+      expect(error.code).toBe('ERR_SECRET_DENIED');
+      expect(error.hint).toContain('"update"');
+    }
+    expect(await stored(path)).toEqual([{ A: 'old' }, 1]);
   });
 });
 
@@ -276,6 +286,7 @@ describe('a 404 that is a wrong setting', () => {
     ])
       for (const call of [() => read(open(options)), () => write(open(options), { A: value })])
         expect((await errorOf(call(), token)).code).toBe('ERR_SECRET_CONFIG');
+    expect(await stored(path)).toEqual([{ A: value }, 1]);
   });
 
   test('KV version 2 said of a mount of version 1: nothing is read, nothing is written', async () => {
@@ -286,6 +297,7 @@ describe('a 404 that is a wrong setting', () => {
     expect((await errorOf(write(provider, { B: value }))).code).toBe('ERR_SECRET_CONFIG');
     const { body } = await server.request('GET', `${mount}?list=true`);
     expect((body.data as { keys: string[] }).keys).toEqual(['shop']);
+    expect((await server.request('GET', `${mount}/shop`)).body.data).toEqual({ A: value });
   });
 
   test('the wrong version said to a token whose policy is for the right one is no lack of rights', async () => {
@@ -344,6 +356,10 @@ describe('writing', () => {
     const error = await errorOf(write(provider, { A: value }, '1'));
     expect(error.code).toBe('ERR_SECRET_CONFLICT');
     expect((await read(provider)).revision).toMatch(/^2@/);
+    // the other side: what was read is at the revision still
+    expect(await stored(path)).toEqual([{ A: 'theirs' }, 2]);
+    expect(await write(provider, { B: value }, '2')).toMatchObject({ version: '3' });
+    expect(await stored(path)).toEqual([{ A: 'theirs', B: value }, 3]);
   });
 
   test('a mount that requires check-and-set is served', async () => {
@@ -616,9 +632,11 @@ describe('writing', () => {
     expect(await read(provider)).toMatchObject({ revision: '0' });
     const unlimited = open({ path, token, writeLimits: { strings: 10_000, bytes: 10_000_000 } });
     expect((await errorOf(write(unlimited, pairs(499)))).code).toBe('ERR_SECRET_UNSUPPORTED');
+    expect(await read(provider)).toMatchObject({ revision: '0' });
     expect(await write(provider, pairs(498))).toMatchObject({ version: '1' });
     const tooLarge = await errorOf(write(provider, { BIG: value.repeat(60_000) }));
     expect(tooLarge.code).toBe('ERR_SECRET_UNSUPPORTED');
+    expect(await stored(path)).toEqual([pairs(498), 1]);
   });
 
   test('version 1: the receipt claims nothing, and the last name takes the document along', async () => {
@@ -627,6 +645,7 @@ describe('writing', () => {
     const provider = open({ mount, path: 'shop', token });
     expect(await write(provider, { A: 'x' })).toEqual({ conditional: false });
     expect((await errorOf(write(provider, { A: value }, '1'))).code).toBe('ERR_SECRET_UNSUPPORTED');
+    expect((await server.request('GET', `${mount}/shop`)).body.data).toEqual({ A: 'x' });
     expect(await write(provider, { A: null })).toEqual({ conditional: false });
     expect(await read(provider)).toHaveProperty('missingDocument');
     const history = provider.history?.('A', context()) ?? Promise.resolve();

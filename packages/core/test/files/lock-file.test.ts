@@ -94,6 +94,7 @@ describe('what stands in a lock', () => {
       await expect(lockFile(file, file.path, context(0))).rejects.toMatchObject({
         code: 'ERR_SECRET_UNAVAILABLE',
       });
+      expect(JSON.parse(await readlink(`${file.path}.keyfall-lock`))).toEqual({ ...owner, pid });
     }
   });
 
@@ -106,6 +107,7 @@ describe('what stands in a lock', () => {
         code: 'ERR_SECRET_UNAVAILABLE',
         hint: expect.stringContaining(lock),
       });
+      expect(await readdir(dirname(file.path))).toEqual(['secrets.keyfall-lock']);
     }
   });
 

@@ -48,6 +48,30 @@ describe('of a store that answers name by name', () => {
     expect(await secrets.getAll()).toEqual({});
   });
 
+  test('a name that could not be asked for has its last good value; one that is refused has none', async () => {
+    for (const [error, expected] of [
+      [new SecretError('ERR_SECRET_UNAVAILABLE', 'it was throttled'), 'a'],
+      [denied, 'ERR_SECRET_DENIED'],
+    ] as const) {
+      const clock = manualClock();
+      const store = scripted('aws', { A: 'a', B: 'b' }, { byName: true });
+      const secrets = createSecrets({ providers: [store], ttl: 0, clock });
+      secrets.on('fallback', () => {});
+      expect(await secrets.getAll()).toEqual({ A: 'a', B: 'b' });
+      store.held.set('A', error);
+      expect(await outcome(secrets.get('A'))).toBe(expected);
+      expect(await secrets.get('B')).toBe('b');
+      // with a name that failed nobody knows the store whole
+      expect(await outcome(secrets.getAll())).toBe(error.code);
+      store.mood = 'unavailable';
+      expect(await outcome(secrets.getAll())).toBe('ERR_SECRET_UNAVAILABLE');
+      const last = error === denied ? 'ERR_SECRET_UNAVAILABLE' : 'a';
+      expect(await outcome(secrets.get('A'))).toBe(last);
+      expect(await secrets.get('B')).toBe('b');
+      await secrets.close();
+    }
+  });
+
   test('a denied name that is asked for all the time keeps no other from being read anew', async () => {
     const clock = manualClock();
     const store = scripted('aws', { A: 'old' }, { byName: true });

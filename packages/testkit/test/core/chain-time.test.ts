@@ -200,6 +200,73 @@ describe('cache', () => {
       }
   });
 
+  test('nor in a hot path: not at its end and not after it, however often it is asked for', async () => {
+    const start = manualClock();
+    for (const end of [
+      { expiresAt: start.wall() + 10_000 },
+      { lease: { id: 'l', renewable: false, duration: 10_000 } },
+    ]) {
+      const clock = manualClock();
+      const vault = scripted('vault', { B: 'b' });
+      vault.held.set('A', { value: 'leased', ...end });
+      const secrets = createSecrets({ providers: [vault], clock });
+      for (let passed = 0; passed < 10_000; passed += 100) {
+        expect(await secrets.get('A')).toBe('leased');
+        await clock.advance(100);
+      }
+      expect(vault.reads).toHaveLength(1);
+      vault.held.set('A', { value: 'next' });
+      expect(await secrets.get('A')).toBe('next');
+      expect(vault.reads).toHaveLength(2);
+      await secrets.close();
+    }
+  });
+
+  test('what has a value that ended is read as a whole again, and stands in as no whole', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { B: 'b' });
+    vault.held.set('A', { value: 'leased', expiresAt: clock.wall() + 10_000 });
+    const secrets = createSecrets({ providers: [vault], clock });
+    expect(await secrets.getAll()).toEqual({ B: 'b', A: 'leased' });
+    await clock.advance(9_999);
+    expect(await secrets.getAll()).toEqual({ B: 'b', A: 'leased' });
+    expect(vault.reads).toHaveLength(1);
+    vault.mood = 'unavailable';
+    await clock.advance(1);
+    expect(await outcome(secrets.getAll())).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(await secrets.get('B')).toBe('b');
+    vault.mood = 'answers';
+    vault.held.set('A', { value: 'next' });
+    await clock.advance(minute);
+    expect(await secrets.getAll()).toEqual({ B: 'b', A: 'next' });
+  });
+
+  test('a fleet does not refresh at once: what is fresh ends up to a tenth early', async () => {
+    const random = vi.spyOn(Math, 'random');
+    for (const [chance, early] of [
+      [0.99, 0.099],
+      [0, 0],
+    ] as const) {
+      random.mockReturnValue(chance);
+      const clock = manualClock();
+      const vault = scripted('vault', { A: 'a' });
+      const secrets = createSecrets({ providers: [vault], ttl: '10m', clock });
+      await secrets.get('A');
+      const end = 10 * minute * (1 - early);
+      // a coarse clock may be one tick late, and is never early by more than that
+      await clock.advance(end - 600);
+      expect(await secrets.get('A')).toBe('a');
+      expect(vault.reads).toHaveLength(1);
+      await clock.advance(700);
+      expect(await secrets.get('A')).toBe('a');
+      await clock.advance(0);
+      expect(vault.reads).toHaveLength(2);
+      await secrets.close();
+    }
+    random.mockRestore();
+  });
+
   test('a refresh that is refused is told, and the old value ends with ttl + staleWhileRevalidate', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'a' });

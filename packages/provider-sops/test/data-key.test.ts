@@ -1,5 +1,10 @@
 // The key of a file, from those who hold it or a share of it: never from too few, and never from one.
-import { armor, generateX25519Identity, identityToRecipient } from 'age-encryption';
+import {
+  armor,
+  generateHybridIdentity,
+  generateX25519Identity,
+  identityToRecipient,
+} from 'age-encryption';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { AgeKeys } from '../src/age-keys.ts';
 import { openDataKey, recipientsOf, sealDataKey } from '../src/data-key.ts';
@@ -152,6 +157,12 @@ describe('a key for a recipient', () => {
       'ssh-dss AAAA',
     ])
       expect(await sealDataKey(dataKey, none), none).toBeUndefined();
+  });
+
+  test('is none for a post-quantum key, which sops itself cannot read', async () => {
+    const hybrid = await identityToRecipient(await generateHybridIdentity());
+    expect(hybrid).toMatch(/^age1/);
+    expect(await sealDataKey(dataKey, hybrid)).toBeUndefined();
   });
 
   test('the public parts of our own keys, without those that have none', async () => {

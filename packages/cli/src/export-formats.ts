@@ -31,19 +31,25 @@ const formatters: Readonly<Record<ExportFormat, Formatter>> = {
     return isRight ? text : editDotenv('', values);
   },
   json: (values) => `${JSON.stringify(toObject(values), null, 2)}\n`,
-  yaml: async (values) => {
-    const { stringify } = await import('yaml');
-    // quoted, and keys checked against YAML 1.1 too: `no` and `1:30` stay text in every reader
-    return stringify(new Map(values), {
-      defaultStringType: 'QUOTE_DOUBLE',
-      defaultKeyType: 'PLAIN',
-      compat: 'yaml-1.1',
-      lineWidth: 0,
-    });
-  },
+  yaml: (values) =>
+    values.size === 0
+      ? '{}\n'
+      : lines(values, (name, value) => {
+          const key = isPlainKey(name) ? name : yamlText(name);
+          // YAML 1.2.2, 7.4: the key of a line has at most 1,024 characters
+          return key.length > 1_000
+            ? `? ${key}\n: ${yamlText(value)}`
+            : `${key}: ${yamlText(value)}`;
+        }),
   shell: (values, named) => {
     assertFitsEnvironment(values, (value) => value, named);
     assertHeld('shell', values, (name) => isIdentifier(name), 'is no name that a shell can export');
+    assertHeld(
+      'shell',
+      values,
+      (name) => !ownOfShells.has(name),
+      'has a meaning of its own in sh, bash or zsh',
+    );
     return lines(values, (name, value) => `export ${name}='${value.replaceAll("'", "'\\''")}'`);
   },
   docker: (values, named) => {
@@ -51,7 +57,8 @@ const formatters: Readonly<Record<ExportFormat, Formatter>> = {
     assertHeld(
       'docker',
       values,
-      (name) => /^[^\s#\uFEFF]\S*$/.test(name),
+      // Go's unicode.IsSpace takes U+0085 for white space, and JavaScript does not
+      (name) => /^[^\s#\x85\uFEFF]\S*$/.test(name),
       'has white space or # in its name',
     );
     assertHeld('docker', values, (_, value) => !/\n|\r$/.test(value), 'has more than one line');
@@ -103,6 +110,42 @@ export async function formatSecrets(
 
 function isIdentifier(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
+}
+
+/**
+ * Variables in which a shell finds, or puts, values of its own: an assignment to one of them fails, is
+ * lost, or changes something else (`path` of zsh is its PATH). Found by assigning to each in dash, bash 5.2 and
+ * zsh 5.9; a test does it again.
+ */
+const ownOfShells: ReadonlySet<string> = new Set(
+  `_ UID EUID PPID OPTIND RANDOM SECONDS LINENO HISTCMD SHLVL
+  BASHOPTS SHELLOPTS BASH_VERSINFO SRANDOM EPOCHSECONDS EPOCHREALTIME BASHPID BASH_SUBSHELL BASH_COMMAND GROUPS
+  DIRSTACK FUNCNAME BASH_ALIASES BASH_CMDS BASH_LINENO BASH_SOURCE BASH_ARGC BASH_ARGV PIPESTATUS BASH_MONOSECONDS
+  BASH_ARGV0 BASH_REMATCH COPROC MAPFILE
+  MAILCHECK COLUMNS LINES HISTSIZE SAVEHIST LISTMAX ERRNO FUNCNEST KEYTIMEOUT histchars HISTCHARS USERNAME GID EGID
+  TTYIDLE BAUD DIRSTACKSIZE TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT ZSH_SUBSHELL ZSH_EVAL_CONTEXT ZSH_PATCHLEVEL WATCH
+  path status argv cdpath fpath manpath mailpath psvar signals fignore watch module_path zsh_eval_context aliases
+  commands functions options parameters modules jobstates jobtexts jobdirs usergroups userdirs pipestatus builtins
+  dirstack history historywords nameddirs patchars reswords widgets keymaps langinfo termcap terminfo sysparams
+  mapfile errnos ARGC KEYBOARD_HACK dis_aliases dis_builtins dis_functions dis_functions_source dis_galiases
+  dis_patchars dis_reswords dis_saliases funcfiletrace funcsourcetrace funcstack functions_source functrace galiases
+  saliases zsh_scheduled_events`.split(/\s+/),
+);
+
+/**
+ * Whether every reader of YAML takes it for text without quotes: YAML 1.1 has more words for true, false
+ * and null than 1.2, and numbers begin otherwise.
+ */
+function isPlainKey(name: string): boolean {
+  return isIdentifier(name) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(name);
+}
+
+/** In double quotes, with an escape for what YAML does not count as printable, and for its other line ends. */
+function yamlText(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** An object that holds every name, `__proto__` among them. */

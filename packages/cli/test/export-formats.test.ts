@@ -11,7 +11,7 @@ const format = (kind: ExportFormat, values: Record<string, string>, named: strin
 const awkward = {
   EMPTY: '',
   QUOTES: `it's "quoted"`,
-  LINES: 'first\nsecond\n',
+  SEVERAL_LINES: 'first\nsecond\n',
   DOLLAR: '$HOME `id` $(id) \\n \\',
   SPACES: '  both ends  ',
   HASH: 'a # b',
@@ -95,7 +95,7 @@ describe('each format gives the values back to its own reader', () => {
   });
 
   test('docker', async () => {
-    const { LINES: _, ...oneLine } = awkward;
+    const { SEVERAL_LINES: _, ...oneLine } = awkward;
     const text = await format('docker', oneLine);
     const pairs = text.split('\n').filter((line) => line !== '');
     expect(Object.fromEntries(pairs.map((line) => line.split(/=(.*)/s).slice(0, 2)))).toEqual(
@@ -158,7 +158,28 @@ describe('each format gives the values back to its own reader', () => {
   });
 
   test('json and yaml hold every name and value', async () => {
-    const text = fc.string({ unit: 'grapheme' });
+    const text = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.string({ unit: 'binary' }).filter((each) => each.isWellFormed()),
+      fc.string({
+        unit: fc.constantFrom(
+          ...'a:#\'"\\\0\x07\n\r\t\x7f\x85\x9f\u2028\ufeff\ufffe\uffff -?&*!|>%@`',
+        ),
+      }),
+      fc.constantFrom(
+        'y',
+        'No',
+        'NULL',
+        '~',
+        '1_0',
+        '0o7',
+        '1:30',
+        '<<',
+        '=',
+        '__proto__',
+        'x'.repeat(3_000),
+      ),
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(text, text)), async (pairs) => {
         const values = new Map(pairs);
@@ -166,9 +187,11 @@ describe('each format gives the values back to its own reader', () => {
         expect(new Map(Object.entries(JSON.parse(await formatSecrets('json', values))))).toEqual(
           new Map(sorted),
         );
-        expect(parseYaml(await formatSecrets('yaml', values), { mapAsMap: true })).toEqual(
-          new Map(sorted),
-        );
+        const yaml = await formatSecrets('yaml', values);
+        // c-printable of YAML 1.2.2, 5.1, which stricter readers keep to
+        expect(yaml).toMatch(/^[\t\n\r -~\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]*$/u);
+        for (const version of ['1.1', '1.2'] as const)
+          expect(parseYaml(yaml, { mapAsMap: true, version })).toEqual(new Map(sorted));
       }),
     );
   });
@@ -181,6 +204,8 @@ describe('what a format cannot hold is refused by name, and the value not shown'
     ['docker', 'A', 'canary'.repeat(11_000)],
     ['docker', '#A', 'canary'],
     ['docker', 'A B', 'canary'],
+    ['shell', 'UID', 'canary'],
+    ['shell', 'path', 'canary'],
     ['shell', 'A-B', 'canary'],
     ['shell', 'A', 'canary\0'],
     ['shell', 'LD_PRELOAD', 'canary'],
@@ -198,6 +223,10 @@ describe('what a format cannot hold is refused by name, and the value not shown'
     expect(refusal?.code).toMatch(/^ERR_SECRET_(CONFIG|UNSUPPORTED)$/);
     expect(refusal?.message).toContain(name);
     expect(refusal?.message).not.toContain('canary');
+  });
+
+  test('docker: a name that begins with what Go takes for white space', async () => {
+    await expect(format('docker', { '\x85A': 'x' })).rejects.toThrow('white space');
   });
 
   test('a name that could take over a program is given if it was asked for', async () => {

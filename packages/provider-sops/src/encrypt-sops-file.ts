@@ -55,6 +55,12 @@ export async function encryptSopsFile(
     throw new SecretError('ERR_SECRET_CONFIG', 'ageRecipients names nobody', { provider: 'sops' });
   const { createSops } = await import('./write-sops.ts');
   const source = await loadedSource(unloaded);
+  if (source.format.name === 'binary')
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `what format ${path} shall have does not show in its name`,
+      { provider: 'sops', hint: 'Set the option format, or let the name end in .yaml.' },
+    );
   const deadline = Date.now() + 10_000;
   const timeLeft = () => deadline - Date.now();
   const context = { signal, timeLeft, warn: () => undefined };

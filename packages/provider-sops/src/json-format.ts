@@ -85,6 +85,9 @@ export const jsonFormat: SopsFormat = {
   },
 };
 
+/** What sops knows nothing of but its bytes: one text named `data`, in JSON. */
+export const binaryFormat: SopsFormat = { ...jsonFormat, name: 'binary' };
+
 function scalarText(value: Scalar): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number') return formatFloat(value);

@@ -144,8 +144,7 @@ export type SopsValue =
 
 /**
  * The whole document as plain values, without comments. Objects have no prototype, so that
- * `__proto__` is a name as any other. Of a name that stands twice the last one counts, and of several
- * YAML documents the names of all.
+ * `__proto__` is a name as any other. Of a name that stands twice the last one counts.
  */
 export function documentOf(tree: OpenedTree): { readonly [name: string]: SopsValue } {
   const whole: Record<string, SopsValue> = Object.create(null);

@@ -11,7 +11,7 @@ import { decryptValue } from './sops-cipher.ts';
 import type { ParsedFile, SopsFormat } from './sops-format.ts';
 import { readMetadata, type SopsMetadata } from './sops-metadata.ts';
 import { rulesOf, type SopsRules } from './sops-rules.ts';
-import { InvalidSops } from './sops-tree.ts';
+import { InvalidSops, pairsOf } from './sops-tree.ts';
 
 /** A file to open, and with what. */
 export interface SopsSource extends StoreFile {
@@ -48,7 +48,8 @@ export interface OpenedFile extends ReadFile {
 export function readSops(source: SopsSource, text: string): Promise<ReadFile> {
   return invalid(source, async () => {
     const file = source.format.parse(text);
-    if (file.metadata === undefined) throw new InvalidSops('is not encrypted by sops');
+    if (file.metadata === undefined)
+      throw new InvalidSops('is not encrypted by sops', 'Encrypt it with `sops encrypt`.');
     const metadata = readMetadata(file.metadata);
     return { file, metadata, rules: await rulesOf(metadata) };
   });
@@ -77,7 +78,7 @@ export async function dataKeyOf(
 /**
  * Decrypts a file, and checks its MAC.
  *
- * @throws `ERR_SECRET_INVALID` where sops refuses it
+ * @throws `ERR_SECRET_INVALID` where sops refuses it; as {@link refuseSeveral}
  */
 export function openSops(source: SopsSource, read: ReadFile, key: Uint8Array): Promise<OpenedFile> {
   return invalid(source, async () => {
@@ -90,8 +91,25 @@ export function openSops(source: SopsSource, read: ReadFile, key: Uint8Array): P
       throw new InvalidSops(
         'does not hold what it held when sops wrote it: its MAC does not match',
       );
+    refuseSeveral(source, file);
     return { ...read, key, tree };
   });
+}
+
+/**
+ * As JSON, and to a program that it starts, sops shows the first of several documents alone: a name in another one
+ * would be there for us only.
+ *
+ * @throws `ERR_SECRET_UNSUPPORTED`
+ */
+export function refuseSeveral(source: SopsSource, { roots }: ParsedFile): void {
+  if (roots.slice(1).every((root) => pairsOf(root).length === 0)) return;
+  throw problem(
+    source,
+    'ERR_SECRET_UNSUPPORTED',
+    'holds several documents, of which sops shows a program only the first',
+    'Make a file of each.',
+  );
 }
 
 function keyProblem(
@@ -139,8 +157,8 @@ async function invalid<T>(source: SopsSource, work: () => Promise<T>): Promise<T
   } catch (error) {
     if (error instanceof SecretError) throw error;
     if (error instanceof InvalidSops) {
-      const hint =
-        error.reason === 'is not encrypted by sops' ? 'Encrypt it with `sops encrypt`.' : undefined;
+      const binary = 'By its name sops takes it for binary: set the option format if it is not.';
+      const hint = source.format.name === 'binary' ? binary : error.hint;
       throw problem(source, 'ERR_SECRET_INVALID', error.reason, hint);
     }
     if (error instanceof RangeError)

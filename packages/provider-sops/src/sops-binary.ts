@@ -10,7 +10,7 @@ import { decodeText, errnoOf, problem } from '@keyfall/core/files';
 import type { Opened, OpenedTree } from './decrypt-tree.ts';
 import { parseJson } from './json-format.ts';
 import { environmentFor } from './key-services.ts';
-import type { SopsSource } from './open-sops.ts';
+import { refuseSeveral, type SopsSource } from './open-sops.ts';
 import { type Branch, InvalidSops, type Leaf, type Node } from './sops-tree.ts';
 
 /** sops's exit codes that tell something (cmd/sops/codes). */
@@ -28,14 +28,7 @@ export async function decryptBySops(
   bytes: Uint8Array,
   signal: AbortSignal,
 ): Promise<OpenedTree> {
-  // A name in a later document would look as if it were not there.
-  if (source.format.parse(decodeText(source, bytes)).roots.length > 1)
-    throw problem(
-      source,
-      'ERR_SECRET_UNSUPPORTED',
-      'holds several documents, of which sops shows only the first',
-      'Make a file of each, or add an age recipient with `sops rotate --add-age`.',
-    );
+  refuseSeveral(source, source.format.parse(decodeText(source, bytes)));
   const env = environmentFor(source, bytes);
   const args = ['decrypt', '--input-type', source.format.name, '--output-type', 'json'];
   const output = await runSops(source, env, args, bytes, signal);

@@ -28,7 +28,7 @@ export interface Splice extends Span {
 export type Additions = ReadonlyMap<string, Scalar | Additions>;
 
 export interface SopsFormat {
-  readonly name: 'yaml' | 'json' | 'dotenv' | 'ini';
+  readonly name: 'yaml' | 'json' | 'dotenv' | 'ini' | 'binary';
   /** Whether branches may hold branches: YAML and JSON. */
   readonly nested: boolean;
   /** @throws `InvalidSops` if sops could not read it either */

@@ -33,7 +33,7 @@ export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
 }
 
 /**
- * A provider over one file that SOPS encrypted: YAML, JSON, dotenv or ini, for age keys or SSH keys by
+ * A provider over one file that SOPS encrypted: YAML, JSON, dotenv, ini or binary, for age keys or SSH keys by
  * itself, for KMS, PGP and other keys through the `sops` program on PATH.
  *
  * The names of a nested document are its paths, joined by `.`; a list is one value, its JSON text. No

@@ -13,7 +13,7 @@ export const sizeLimit: number = 4 * 1024 * 1024;
 export interface SopsFileOptions {
   /**
    * `yaml`, `json`, `dotenv` or `ini`. Default: by the file's ending, as sops has it: `.yaml` or `.yml`,
-   * `.json`, `.env`, `.ini`.
+   * `.json`, `.env`, `.ini`. Every other file is binary to sops: it is read as one value, `data`.
    */
   readonly format?: 'yaml' | 'json' | 'dotenv' | 'ini';
   /** Between the names of a path: `database.password`. Default `.` */
@@ -60,8 +60,6 @@ export function unloadedSource(
     throw wrong('separator must be text, and not empty');
   if (format !== undefined && !['yaml', 'json', 'dotenv', 'ini'].includes(format))
     throw wrong('format must be yaml, json, dotenv or ini');
-  if (format === undefined && !/\.(ya?ml|json|env|ini)$/.test(path))
-    throw wrong(`what format ${path} has does not show in its name: set the option format`);
   if (ageKey !== undefined && (typeof ageKey !== 'string' || ageKey.trim() === ''))
     throw wrong('ageKey must be text, and not empty');
   if (ageKeyFile !== undefined && (typeof ageKeyFile !== 'string' || ageKeyFile === ''))
@@ -77,10 +75,5 @@ export function unloadedSource(
 /** Loads what reads the format. */
 export async function loadedSource(source: UnloadedSource): Promise<SopsSource> {
   const { formatOf } = await import('./format-of.ts');
-  const format = await formatOf(source.path, source.formatName);
-  if (format === undefined)
-    throw new SecretError('ERR_SECRET_CONFIG', `${source.shown} has no known format`, {
-      provider: source.provider,
-    });
-  return { ...source, format };
+  return { ...source, format: await formatOf(source.path, source.formatName) };
 }

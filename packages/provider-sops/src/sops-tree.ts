@@ -61,8 +61,11 @@ export function pairsOf(branch: Branch): Pair[] {
  */
 export class InvalidSops extends Error {
   readonly reason: string;
-  constructor(reason: string) {
+  /** What to do about it. */
+  readonly hint: string | undefined;
+  constructor(reason: string, hint?: string) {
     super(reason);
     this.reason = reason;
+    this.hint = hint;
   }
 }

@@ -30,6 +30,13 @@ export async function writeSops(
 ): Promise<string> {
   let revision = '';
   const edit = async (bytes: Buffer | undefined, real: string) => {
+    if (source.format.name === 'binary')
+      throw problem(
+        source,
+        'ERR_SECRET_UNSUPPORTED',
+        'is binary to sops by its name, and holds one text and no names to change',
+        'Change it with `sops edit`, or set the option format.',
+      );
     revision = bytes === undefined ? '' : revisionOf(bytes);
     if (ifRevision !== undefined && ifRevision !== revision)
       throw new SecretError('ERR_SECRET_CONFLICT', `${source.shown} changed since it was read`, {

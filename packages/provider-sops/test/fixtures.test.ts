@@ -1,6 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { assertNoLeak } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
 import { decryptSopsFile, sopsProvider } from '../src/index.ts';
-import { expectedText, fixtureNames, fixturePath, keyPath, nowhere } from './fixtures.ts';
+import { expectedText, fixture, fixtureNames, fixturePath, keyPath, nowhere } from './fixtures.ts';
 import { context, valuesOf } from './store.ts';
 import { oneOfEachKind, tamperedFixtures, tampersOf } from './tampers.ts';
 import { wronglyJudged } from './verdicts.ts';
@@ -38,13 +42,54 @@ describe('what the real sops encrypted', () => {
     });
   });
 
-  test('several documents are one, the later before the earlier', async () => {
-    const document = await decryptSopsFile(fixturePath('documents.yaml'), withOne);
-    expect({ ...document }).toEqual({
-      first: 'one-canary',
-      second: 'two-canary',
-      shared: 'late-canary',
+  test('several documents are refused, however they are asked for: sops shows the first alone', async () => {
+    const path = fixturePath('documents.yaml');
+    expect(JSON.parse(expectedText('documents.yaml'))).not.toHaveProperty('second');
+    const provider = sopsProvider({ path, ...withOne });
+    const changes = { entries: new Map([['added', 'new-canary']]) };
+    for (const answer of [
+      decryptSopsFile(path, withOne),
+      provider.read('all', context()),
+      provider.write?.(changes, context()),
+    ]) {
+      const error = await Promise.resolve(answer).catch((thrown) => thrown);
+      expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED', provider: 'sops' });
+      expect(error.message).toContain('several documents');
+      assertNoLeak(['canary'], error);
+    }
+    expect(fixture('documents.yaml')).not.toContain('added');
+  });
+
+  test('a later document without names is none', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'keyfall-sops-'));
+    const path = join(folder, 'more.yaml');
+    await writeFile(path, `${fixture('all.yaml')}---\n# nothing\n`);
+    const all = await decryptSopsFile(fixturePath('all.yaml'), withOne);
+    expect(await decryptSopsFile(path, withOne)).toEqual(all);
+    await rm(folder, { recursive: true });
+  });
+
+  test('what is binary to sops by its name is one value, and has no names to write', async () => {
+    const path = fixturePath('token');
+    const provider = sopsProvider({ path, ...withOne });
+    const { data } = JSON.parse(expectedText('token'));
+    expect(data).toBe('binary-canary\nof two lines\n');
+    expect(valuesOf(await provider.read('all', context()))).toEqual({ data });
+    const written = provider.write?.({ entries: new Map([['data', 'new-canary']]) }, context());
+    await expect(written).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED', applied: 'no' });
+  });
+
+  test('a file of another format under a name without one is refused, and says what to do', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'keyfall-sops-'));
+    const path = join(folder, 'secrets.enc');
+    await writeFile(path, fixture('all.yaml'));
+    await expect(decryptSopsFile(path, withOne)).rejects.toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+      hint: expect.stringContaining('set the option format'),
     });
+    const all = await decryptSopsFile(fixturePath('all.yaml'), withOne);
+    expect(await decryptSopsFile(path, { ...withOne, format: 'yaml' })).toEqual(all);
+    await rm(folder, { recursive: true });
   });
 
   test('what is for PGP and age is opened by age', async () => {

@@ -233,7 +233,6 @@ test.each([
   ['secrets.yaml' as never, 'sopsProvider was not given an object'],
   [{ path: '' }, 'path'],
   [{ path: 'a\0.yaml' }, 'path'],
-  [{ path: 'secrets.enc' }, 'format'],
   [{ path: 'a.yaml', separator: '' }, 'separator'],
   [{ path: 'a.yaml', format: 'toml' as 'yaml' }, 'format'],
   [{ path: 'a.yaml', ageKey: ' ' }, 'ageKey'],

@@ -425,3 +425,51 @@ describe("Vault's transit engine, through the real sops", () => {
     });
   });
 });
+
+describe('what a file is by its name, and which of its documents counts', () => {
+  const keys = { ageKeyFile: keyPath('one.txt'), environment: nowhere };
+  const age = ['--age', recipientOf('one.txt')];
+  const env = { SOPS_AGE_KEY_FILE: keyPath('one.txt') };
+  /** A file that the real sops encrypts, by its name alone. */
+  const encrypted = (name: string, content: string | Buffer) => {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    expect(sops(['encrypt', '--in-place', ...age, path]).status).toBe(0);
+    return path;
+  };
+
+  test.each(['token', 'token.txt', '.envrc', 'env', 'secrets.yaml.enc', 'a.JSON', 'plain.toml'])(
+    '%s is one binary value to both',
+    async (name) => {
+      const path = encrypted(name, 'A: canary\n\t"quoted" é\n');
+      const shown = sops(['decrypt', path], { env }).output;
+      expect(await decryptSopsFile(path, keys)).toEqual({ data: shown });
+      const asJson = sops(['decrypt', '--output-type', 'json', path], { env }).output;
+      expect(await decryptSopsFile(path, keys)).toEqual(JSON.parse(asJson));
+      const provider = sopsProvider({ path, ...keys });
+      expect(valuesOf(await provider.read('all', context()))).toEqual({ data: shown });
+    },
+  );
+
+  test('bytes that are no text are base64 to the provider, as in every format', async () => {
+    const bytes = Buffer.from([0xff, 0x00, 0x80, 0x41]);
+    const path = encrypted('bytes.bin', bytes);
+    const provider = sopsProvider({ path, ...keys });
+    expect(valuesOf(await provider.read('all', context()))).toEqual({
+      data: bytes.toString('base64'),
+    });
+  });
+
+  test('of several documents sops shows a program the first alone, and they are refused', async () => {
+    const path = encrypted('several.yaml', 'first: one-canary\n---\nsecond: two-canary\n');
+    const json = sops(['decrypt', '--output-type', 'json', path], { env }).output;
+    expect(JSON.parse(json)).toEqual({ first: 'one-canary' });
+    const inside = sops(['exec-env', path, 'env'], { env }).output;
+    expect(inside).toContain('first=one-canary');
+    expect(inside).not.toContain('second=');
+    const refused = { code: 'ERR_SECRET_UNSUPPORTED' };
+    await expect(decryptSopsFile(path, keys)).rejects.toMatchObject(refused);
+    const provider = sopsProvider({ path, ...keys });
+    await expect(provider.read('all', context())).rejects.toMatchObject(refused);
+  });
+});

@@ -15,7 +15,6 @@ export const tamperedFixtures: readonly string[] = [
   'mac-only.yaml',
   'mac-only.env',
   'groups.yaml',
-  'documents.yaml',
   'comments.yaml',
 ];
 

@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
 import { verdictsPath } from './fixtures.ts';
-import { sops, sopsOfMany } from './real-sops.ts';
+import { sopsOfMany } from './real-sops.ts';
 import { digestOf, oneOfEachKind, tamperedFixtures, tampersOf } from './tampers.ts';
 import { recordedVerdicts, type Verdicts, wronglyJudged } from './verdicts.ts';
 
@@ -25,10 +24,9 @@ test('what is recorded of tampered files is what sops says', { timeout: 300_000 
     });
     const runs = await sopsOfMany(paths.map((path) => ['decrypt', '--output-type', 'json', path]));
     const verdict: Record<string, string> = {};
-    for (const [index, [what, text]] of tampers.entries()) {
+    for (const [index, [what]] of tampers.entries()) {
       const { status, output } = runs[index] ?? { status: 1, output: '' };
-      const path = paths[index] ?? '';
-      verdict[what] = status === 0 ? digestOf(documentIn(path, text, output)) : 'refused';
+      verdict[what] = status === 0 ? digestOf(JSON.parse(output)) : 'refused';
     }
     verdicts[name] = verdict;
   }
@@ -46,10 +44,3 @@ describe.each(tamperedFixtures)('every tampering with %s', (name) => {
     expect(await wronglyJudged(name, tampersOf(name))).toEqual([]);
   });
 });
-
-/** JSON shows the first of several documents only. */
-function documentIn(path: string, text: string, output: string): unknown {
-  if (!path.endsWith('.yaml') || !text.includes('\n---')) return JSON.parse(output);
-  const { output: yaml } = sops(['decrypt', path]);
-  return Object.assign({}, ...yaml.split(/^---$/m).map((document) => parse(document) ?? {}));
-}

@@ -157,7 +157,6 @@ test.each([
   'encrypted-comment.yaml',
   'unencrypted-comment.yaml',
   'groups.yaml',
-  'documents.yaml',
   'mac-only.env',
   'groups.ini',
   'ed25519.yaml',

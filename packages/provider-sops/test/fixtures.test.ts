@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
 import { decryptSopsFile, sopsProvider } from '../src/index.ts';
-import { expectedText, fixture, fixtureNames, fixturePath, keyPath, nowhere } from './fixtures.ts';
+import {
+  expectedText,
+  fixture,
+  fixtureNames,
+  fixturePath,
+  keyPath,
+  nowhere,
+  secretOf,
+} from './fixtures.ts';
 import { context, valuesOf } from './store.ts';
 import { oneOfEachKind, tamperedFixtures, tampersOf } from './tampers.ts';
 import { wronglyJudged } from './verdicts.ts';
@@ -95,6 +103,31 @@ describe('what the real sops encrypted', () => {
   test('what is for PGP and age is opened by age', async () => {
     const document = await decryptSopsFile(fixturePath('pgp-or-age.yaml'), withOne);
     expect(document['password']).toBe('one-canary');
+  });
+
+  test.each(['two.txt', 'three.txt'])(
+    '%s opens one of three groups, of which it takes two: it is no key, and the file not broken',
+    async (key) => {
+      for (const ending of ['yaml', 'json', 'env', 'ini'])
+        await expect(
+          decryptSopsFile(fixturePath(`groups.${ending}`), {
+            ageKeyFile: keyPath(key),
+            environment: nowhere,
+          }),
+        ).rejects.toMatchObject({
+          code: 'ERR_SECRET_UNAUTHENTICATED',
+          hint: expect.stringContaining('2 groups of'),
+        });
+    },
+  );
+
+  test('two keys, each of a group of its own, open it together', async () => {
+    const ageKey = `${secretOf('two.txt')}\n${secretOf('three.txt')}`;
+    const opened = await decryptSopsFile(fixturePath('groups.yaml'), {
+      ageKey,
+      environment: nowhere,
+    });
+    expect(opened).toEqual(await decryptSopsFile(fixturePath('all.yaml'), withOne));
   });
 
   test('a file whose groups are not all ours stays closed', async () => {

@@ -14,7 +14,7 @@ import {
   startVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   appRoleAuth,
   type VaultAuth,
@@ -324,24 +324,46 @@ describe('what lives by a token', () => {
 });
 
 describe('replacement', () => {
-  test('near its longest life: another login first, then the old token is revoked', async () => {
-    const { read, clock, relay, asked, tokens, set, said } = await loggedIn();
+  /** The part of a token's life in which it is not renewed is at random, and hides what else decides. */
+  function pinRandomness(at: number): void {
+    const pinned = vi.spyOn(Math, 'random').mockReturnValue(at);
+    endings.push(() => pinned.mockRestore());
+  }
+
+  test.each([0, 0.5, 0.999])(
+    'near its longest life: another login first, then the old token is revoked (random %d)',
+    async (random) => {
+      pinRandomness(random);
+      const { read, clock, relay, asked, tokens, set, said } = await loggedIn();
+      await read();
+      await set({ token_policies: policy, token_ttl: '30m', token_max_ttl: '30m' });
+      await clock.advance(0.75 * hour);
+      await asked(renewal, 1);
+      await settled(clock);
+      expect(relay.count(login)).toBe(1);
+      await clock.advance(0.45 * hour);
+      await asked(revocation, 1);
+      const lines = relay.requests.map(({ line }) => line);
+      expect(lines.slice(-2)).toEqual([login, revocation]);
+      // the renewal gave it less than before: there is nothing to be had by another one
+      expect(relay.count(renewal)).toBe(1);
+      const [before = ''] = tokens();
+      expect(relay.requests.at(-1)?.token).toBe(before);
+      await eventually(async () => expect(await statusOf(before)).toBe(403));
+      await read();
+      expect(tokens()).toHaveLength(2);
+      expect(said).toEqual([]);
+    },
+  );
+
+  test('of a token whose time to be renewed was slept through: little is left, and a login gives more', async () => {
+    pinRandomness(0.5);
+    const { read, clock, relay, asked } = await loggedIn();
     await read();
-    await set({ token_policies: policy, token_ttl: '30m', token_max_ttl: '30m' });
-    await clock.advance(0.75 * hour);
-    await asked(renewal, 1);
-    await settled(clock);
-    expect(relay.count(login)).toBe(1);
-    await clock.advance(0.45 * hour);
+    await clock.suspend(0.9 * hour); // of the last 0.15 hours it is not renewed any more
     await asked(revocation, 1);
-    const lines = relay.requests.map(({ line }) => line);
-    expect(lines.slice(-2)).toEqual([login, revocation]);
-    const [before = ''] = tokens();
-    expect(relay.requests.at(-1)?.token).toBe(before);
-    await eventually(async () => expect(await statusOf(before)).toBe(403));
-    await read();
-    expect(tokens()).toHaveLength(2);
-    expect(said).toEqual([]);
+    expect(relay.count(login)).toBe(2);
+    expect(relay.count(renewal)).toBe(0);
   });
 
   test('of a batch token, which cannot be renewed or revoked', async () => {

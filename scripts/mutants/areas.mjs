@@ -37,9 +37,9 @@ export const areas = {
   kv: {
     about: 'a document of a KV engine: read, merge and conditional write, on a real server',
     folder: 'packages/provider-vault/src',
-    files: ['kv-document.ts', 'kv-members.ts', 'json-members.ts'],
+    files: ['kv-document.ts', 'kv-members.ts', 'json-members.ts', 'settle-write.ts'],
     tests: [
-      'packages/provider-vault/test/{json-members,kv-members,kv-document.e2e,vault-kv.e2e}.test.ts',
+      'packages/provider-vault/test/{json-members,kv-members,settle-write,kv-document.e2e,vault-kv.e2e}.test.ts',
     ],
     slow: ['kv-document.e2e', 'vault-kv.e2e'],
     server: true,

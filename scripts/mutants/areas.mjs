@@ -30,7 +30,7 @@ export const areas = {
     about: 'the plan, the files, the store and the journal of `migrate`',
     folder: 'packages/cli/src/migration',
     tests: [
-      'packages/cli/test/{plan,files,migrate,migrate-interrupted,migrate-journal,migrate-preflight,migrate-properties}.test.ts',
+      'packages/cli/test/{plan,files,migrate,migrate-asked,migrate-interrupted,migrate-journal,migrate-preflight,migrate-properties}.test.ts',
     ],
     slow: ['migrate-properties'],
   },

@@ -1,0 +1,200 @@
+/**
+ * A migration that asks what to do with other values: each answer, a person who stops, and a store that
+ * changes while the question stands.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { assertNoConflict, type MigrateOptions, migrate } from '../src/migration/migrate.ts';
+import { readSource, readStoreSource } from '../src/migration/source.ts';
+import { openTarget } from '../src/migration/target.ts';
+import { folderWith } from './keyfall.ts';
+
+const said: string[] = [];
+vi.mock('../src/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal.ts')>()),
+  notice: (text: string) => said.push(text),
+  report: (text: string) => said.push(text),
+  writeLine: (text: string) => said.push(text),
+  canPrompt: () => true,
+}));
+const cancelled = Symbol('cancelled');
+let answers: unknown[] = [];
+let asked: string[] = [];
+let whileAsked = async () => {};
+const answer = async ({ message }: { message: string }) => {
+  asked.push(message);
+  await whileAsked();
+  return answers.shift();
+};
+vi.mock('../src/prompts.ts', () => ({
+  select: answer,
+  confirm: answer,
+  isCancel: (value: unknown) => value === cancelled,
+}));
+beforeEach(() => {
+  said.length = 0;
+  asked = [];
+  answers = [];
+  whileAsked = async () => {};
+  vi.stubEnv('USE_VAULT', undefined);
+});
+
+const text = "A='canary-mine'\nB='canary-mine-too'\nNEW='canary-new'\n";
+const theirs = { A: 'canary-theirs', B: 'canary-theirs-too' };
+
+async function run(cwd: string, provider: SecretProvider, options: Partial<MigrateOptions> = {}) {
+  const target = openTarget(provider);
+  return migrate(await readSource(join(cwd, '.env')), target, options);
+}
+const heldBy = async (provider: SecretProvider) =>
+  Object.fromEntries((await openTarget(provider).read()).values);
+
+describe('other values in the store', () => {
+  test.each<[string, unknown[], Record<string, string>, string]>([
+    ['kept, all of them', ['keep', true], theirs, "A='canary-mine'\nB='canary-mine-too'\n"],
+    ['replaced, all of them', ['overwrite', true], { A: 'canary-mine', B: 'canary-mine-too' }, ''],
+    [
+      'one by one',
+      ['each', 'keep', 'overwrite', true],
+      { A: 'canary-theirs', B: 'canary-mine-too' },
+      "A='canary-mine'\n",
+    ],
+  ])('%s', async (_, given, expected, left) => {
+    const cwd = await folderWith(text);
+    const store = memoryProvider(theirs);
+    answers = [...given];
+    await run(cwd, store, { purge: true });
+    expect(await heldBy(store)).toEqual({ ...expected, NEW: 'canary-new' });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(left);
+    expect(answers).toEqual([]);
+    expect([...said, ...asked].join()).not.toContain('canary');
+  });
+
+  test('a single one is asked about by its name alone', async () => {
+    const cwd = await folderWith("A='canary-mine'\n");
+    const store = memoryProvider({ A: 'canary-theirs' });
+    answers = ['overwrite', true];
+    await run(cwd, store);
+    expect(asked[0]).toMatch(/^A has another value in the store/);
+    expect(asked).toHaveLength(2);
+    expect(await heldBy(store)).toEqual({ A: 'canary-mine' });
+    // what is replaced here nobody can bring back, which is said before the question
+    expect(said.join('\n')).toContain('holds under A cannot be brought back');
+  });
+
+  test.each<[string, unknown[]]>([
+    ['at the first question', ['stop']],
+    ['by Ctrl-C', [cancelled]],
+    ['at a later one', ['each', 'keep', 'stop']],
+    ['by Ctrl-C at a later one', ['each', 'overwrite', cancelled]],
+    ['at the last, which is whether to write', ['overwrite', false]],
+    ['by Ctrl-C at the last', ['overwrite', cancelled]],
+  ])('who stops %s leaves everything as it is', async (_, given) => {
+    const cwd = await folderWith(text);
+    const store = memoryProvider(theirs);
+    answers = given;
+    await expect(run(cwd, store, { purge: true, activate: true })).rejects.toMatchObject({
+      code: 'ERR_SECRET_ABORTED',
+      reason: 'nothing was changed',
+    });
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(text);
+    expect(await readdir(cwd)).toEqual(['.env']);
+    expect(await heldBy(store)).toEqual(theirs);
+  });
+
+  test.each<[string, Partial<MigrateOptions>]>([
+    ['with --yes', { yes: true }],
+    ['with --on-conflict fail', { onConflict: 'fail' }],
+  ])('are not asked about %s: they are named, and nothing was changed', async (_, options) => {
+    const cwd = await folderWith(text);
+    const store = memoryProvider(theirs);
+    const result = await run(cwd, store, { ...options, purge: true });
+    expect(() => assertNoConflict(result, openTarget(store))).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SECRET_CONFLICT',
+        message: expect.stringContaining('memory holds other values for A and B'),
+      }),
+    );
+    expect(asked).toEqual([]);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(text);
+    expect(await readdir(cwd)).toEqual(['.env']);
+    expect(await heldBy(store)).toEqual(theirs);
+  });
+
+  test('one that comes while it is asked about is asked about as well', async () => {
+    const cwd = await folderWith(text);
+    const store = memoryProvider({ A: 'canary-theirs' });
+    answers = ['overwrite', 'keep', true];
+    let isFirst = true;
+    whileAsked = async () => {
+      if (!isFirst) return;
+      isFirst = false;
+      const entries = new Map([['B', 'canary-theirs-too']]);
+      await store.write?.({ entries }, undefined as never);
+    };
+    const result = await run(cwd, store);
+    expect(asked.slice(0, 2)).toEqual([expect.stringMatching(/^A /), expect.stringMatching(/^B /)]);
+    expect(await heldBy(store)).toEqual({
+      A: 'canary-mine',
+      B: 'canary-theirs-too',
+      NEW: 'canary-new',
+    });
+    expect(result).toMatchObject({ written: 2 });
+  });
+});
+
+test('no conditional write is said before the question', async () => {
+  const cwd = await folderWith("A='canary-mine'\n");
+  const store = memoryProvider();
+  const unconditional: SecretProvider = {
+    ...store,
+    read: async (names, context) => {
+      const { revision: _, ...batch } = await store.read(names, context);
+      return batch;
+    },
+  };
+  whileAsked = async () => {
+    expect(said.join('\n')).toContain('memory has no conditional writes');
+  };
+  answers = [true];
+  await run(cwd, unconditional);
+  expect(await heldBy(store)).toEqual({ A: 'canary-mine' });
+});
+
+describe('a store to migrate from', () => {
+  test('what is not there is no empty one, unless that may be', async () => {
+    const missingDocument = { description: 'has nothing at shop', optional: false };
+    const none: SecretProvider = {
+      ...memoryProvider(),
+      read: async () => ({ entries: new Map(), complete: true, missingDocument }),
+    };
+    await expect(readStoreSource(none)).rejects.toMatchObject({
+      code: 'ERR_SECRET_NOT_FOUND',
+      message: expect.stringContaining('memory has nothing at shop'),
+    });
+    const source = await readStoreSource(none, { mayBeMissing: true });
+    expect([source.kind, source.identity, source.values.size]).toEqual(['store', 'memory', 0]);
+  });
+
+  test('one name that it cannot give ends it: nothing is left behind unseen', async () => {
+    for (const code of ['ERR_SECRET_INVALID', 'ERR_SECRET_DENIED'] as const) {
+      const close = vi.fn(async () => {});
+      const failing = new SecretError(code, 'it cannot be given');
+      const broken: SecretProvider = {
+        ...memoryProvider(),
+        close,
+        read: async () => ({
+          entries: new Map<string, SecretError | { value: string }>([
+            ['A', { value: 'a' }],
+            ['B', failing],
+          ]),
+          complete: true,
+        }),
+      };
+      await expect(readStoreSource(broken)).rejects.toMatchObject({ code });
+      expect(close).toHaveBeenCalledTimes(1);
+    }
+  });
+});

@@ -2,7 +2,7 @@
  * The one question before something changes.
  */
 import { SecretError } from '@keyfall/core';
-import { canPrompt } from './terminal.ts';
+import { canPrompt, printable } from './terminal.ts';
 
 /**
  * Returns if the user says yes.
@@ -17,7 +17,7 @@ export async function confirm(question: string, signal?: AbortSignal): Promise<v
     });
   const prompts = await import('./prompts.ts');
   const answer = await prompts.confirm({
-    message: question,
+    message: printable(question),
     initialValue: false,
     output: process.stderr,
     ...(signal && { signal }),

@@ -1,6 +1,7 @@
 /**
  * The names of the secrets as TypeScript: a program that misspells one does not compile.
  */
+import { escapeUnprintable, utf16 } from './terminal.ts';
 
 /**
  * A declaration file for these names, sorted.
@@ -45,11 +46,6 @@ export function isOurs(text: string): boolean {
 
 /** A text as TypeScript has it, in quotes, on one line. */
 function literal(text: string): string {
-  const escaped = JSON.stringify(text)
-    .slice(1, -1)
-    .replaceAll('\\"', '"')
-    .replaceAll("'", "\\'")
-    .replaceAll('\u2028', '\\u2028')
-    .replaceAll('\u2029', '\\u2029');
-  return `'${escaped}'`;
+  const escaped = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
+  return `'${escapeUnprintable(escaped, utf16)}'`;
 }

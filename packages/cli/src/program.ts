@@ -18,7 +18,7 @@ import { type ExportFormat, exportFormats } from './export-formats.ts';
 import { addInspectionCommands } from './inspection-commands.ts';
 import { assertNodeIsNew } from './node-version.ts';
 import { reportError } from './report-error.ts';
-import { beQuiet, printData, writeLine } from './terminal.ts';
+import { beQuiet, printable, printData, writeLine } from './terminal.ts';
 
 /** Runs the command line, `argv` as `process.argv`, and returns the exit code. Never rejects. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
@@ -85,7 +85,7 @@ export function createProgram(
     .configureOutput({
       writeOut,
       writeErr: (text) => writeLine(text.trimEnd()),
-      outputError: (text, write) => write(complaint(text)),
+      outputError: (text, write) => write(complaint(text, process.argv)),
     })
     .exitOverride();
 
@@ -355,8 +355,11 @@ function assertRestoresAlone(file: string | undefined, options: Record<string, u
  * Commander's complaint in our voice, and without what may be a value in it: `--token=…`, `-p…`,
  * `NAME=…`.
  */
-function complaint(text: string): string {
-  const ours = text.replace(/^error: /, 'keyfall: ');
+function complaint(text: string, argv: readonly string[]): string {
+  // an argument that was not understood is repeated, and may have come from anywhere
+  const foreign = argv.filter((each) => printable(each) !== each);
+  const plain = foreign.reduce((all, each) => all.replaceAll(each, () => printable(each)), text);
+  const ours = plain.replace(/^error: /, 'keyfall: ');
   const found =
     /^keyfall: unknown (option|command) '((?:--)?[^-='][^=']*(?==)|-[^-'](?=[^']))/.exec(ours);
   return found ? `keyfall: unknown ${found[1]} '${found[2]}…'\n` : ours;

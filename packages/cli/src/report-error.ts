@@ -13,7 +13,7 @@ import { notice, OutputError, printable, writeLine } from './terminal.ts';
  */
 export function reportError(error: unknown, debug: boolean): number {
   if (isSecretError(error)) {
-    notice(messageOf(error).split('\n').map(printable).join('\n'));
+    notice(messageOf(error));
     if (debug) writeLine(stackFrames(error));
     return exitCodes[error.code];
   }
@@ -58,5 +58,6 @@ function stackFrames(error: unknown): string {
   return stack
     .split('\n')
     .filter((line) => /^ {4}at .+:\d+:\d+\)?$/.test(line))
+    .map(printable)
     .join('\n');
 }

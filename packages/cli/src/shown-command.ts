@@ -17,7 +17,7 @@ function escaped(text: string): string {
       if (printable(character) === character) return character;
       const code = character.codePointAt(0) ?? 0;
       // an old bash knows no \u
-      const [kind, digits] = code < 128 ? ['x', 2] : ['u', 4];
+      const [kind, digits] = code < 128 ? ['x', 2] : code < 0x10000 ? ['u', 4] : ['U', 8];
       return `\\${kind}${code.toString(16).padStart(digits, '0')}`;
     })
     .join('');

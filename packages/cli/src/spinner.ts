@@ -2,7 +2,7 @@
  * What moves on a terminal while somebody waits. Only ever on stderr; it takes no key, and a Ctrl-C
  * ends the process as if it were not there.
  */
-import { canRedraw, draw, onBeforeLine } from './terminal.ts';
+import { canRedraw, draw, onBeforeLine, printable } from './terminal.ts';
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
@@ -13,7 +13,7 @@ const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 export function startSpinner(text: string): (() => void) | undefined {
   if (!canRedraw()) return undefined;
   let frame = 0;
-  const turn = (): void => draw(`\r\u001b[K${frames[frame++ % frames.length]} ${text}`);
+  const turn = (): void => draw(`\r\u001b[K${frames[frame++ % frames.length]} ${printable(text)}`);
   const clear = (): void => draw('\r\u001b[K');
   turn();
   const timer = setInterval(turn, 80);

@@ -5,11 +5,11 @@ import { fstatSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 
 /**
- * One line on stderr, `keyfall: message`. Written at once and past `process.stderr`: opening that
+ * One line on stderr, `keyfall: message`: one, whatever foreign text is in it. Written at once and past `process.stderr`: opening that
  * stream would change the mode of a pipe that the child of `run` inherits.
  */
 export function notice(message: string): void {
-  writeLine(`keyfall: ${message}`);
+  writeLine(`keyfall: ${printable(message)}`);
 }
 
 /** What is said of work that went well, `keyfall: message`: `--quiet` leaves it out. */
@@ -182,9 +182,16 @@ export function printData(text: string): Promise<void> {
   });
 }
 
-/** Data on stdout as JSON, for programs. */
+/** Data on stdout as JSON, for programs. What would move a cursor is escaped, as JSON has it. */
 export function printJson(data: unknown): Promise<void> {
-  return printData(`${JSON.stringify(data, null, 2)}\n`);
+  const lines = JSON.stringify(data, null, 2).split('\n');
+  return printData(`${lines.map((line) => escapeUnprintable(line, utf16)).join('\n')}\n`);
+}
+
+/** `\u009b`: how JSON and TypeScript write a character by its number. */
+export function utf16(character: string): string {
+  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }
 
 /** Whether a person can be asked: both the questions and the answers need a terminal. */
@@ -193,14 +200,16 @@ export function canPrompt(): boolean {
 }
 
 /**
- * A name as it may stand in a line for a person. Names are anybody's text: one with a line end or an
- * escape sequence must not move the cursor or fake a line.
+ * Foreign text as it may stand in a line for a person: a name, a path, what a server says. One with a line end or an escape
+ * sequence must not move the cursor or fake a line, and one with what is not seen must not look like another.
  */
-export function printable(name: string): string {
-  return name.replace(
-    /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
+export function printable(text: string): string {
+  return escapeUnprintable(text, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}
+
+/** The text with each character that a terminal obeys, or does not show, as `written` has it. */
+export function escapeUnprintable(text: string, written: (character: string) => string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, written);
 }
 
 /** `1 name`, `2 names`. */

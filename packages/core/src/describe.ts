@@ -25,7 +25,7 @@ export function describeExplanation(explanation: Explanation): string {
     freshness !== 'fresh' && freshness,
   ].filter(Boolean);
   const said = attempts.map((one, index) => `  ${index + 1}. ${describeAttempt(one)}`);
-  return [`${printable(name)}: ${facts.join(', ')}`, ...said].join('\n');
+  return [`${name}: ${facts.join(', ')}`, ...said].map(printable).join('\n');
 }
 
 /** The status of each provider as text, a line each. */
@@ -39,7 +39,7 @@ export function describeStatus(statuses: readonly ProviderStatus[]): string {
         age !== undefined && `read ${ago(age)}`,
         breaker !== 'closed' && `circuit ${breaker}`,
       ].filter(Boolean);
-      return `${labelOf(provider, store)}: ${facts.join(', ')}`;
+      return printable(`${labelOf(provider, store)}: ${facts.join(', ')}`);
     })
     .join('\n');
 }
@@ -61,7 +61,7 @@ function ago(milliseconds: number): string {
   return seconds < 120 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`;
 }
 
-/** A name is anybody's text: it must not move a terminal's cursor or fake a line. */
-function printable(name: string): string {
-  return name.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, '\u{fffd}');
+/** Names, stores and reasons are anybody's text: none may move a terminal's cursor or fake a line. */
+function printable(line: string): string {
+  return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}');
 }

@@ -26,7 +26,10 @@ export async function historyCommand(name: string, options: HistoryOptions): Pro
     if (options.json) await printJson({ name, provider: provider.name, versions });
     else
       await printData(
-        formatTable([['version', 'written', 'state', ''], ...versions.map((one) => rowOf(one))]),
+        formatTable([
+          ['version', 'written', 'state', ''],
+          ...versions.map((one) => rowOf(one).map(printable)),
+        ]),
       );
     return 0;
   });

@@ -52,7 +52,7 @@ async function answerOf<Value extends string>(
 ): Promise<Exclude<Value, 'stop'>> {
   const { isCancel, select } = await import('../prompts.ts');
   const answer = await select<string>({
-    message,
+    message: printable(message),
     options: [...options],
     output: process.stderr,
     ...(signal && { signal }),

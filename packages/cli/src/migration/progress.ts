@@ -2,7 +2,7 @@
  * How far a migration is: one line that is drawn over, for a person who waits. A log gets none of it.
  */
 import { writeSync } from 'node:fs';
-import { canRedraw, isQuiet, onBeforeLine } from '../terminal.ts';
+import { canRedraw, isQuiet, onBeforeLine, printable } from '../terminal.ts';
 
 /** Told of each step as it begins. */
 export interface Progress {
@@ -24,7 +24,7 @@ export function showProgress(steps: number): Progress {
   return {
     step(text) {
       const filled = Math.round((Math.min(begun, steps) / steps) * width);
-      line = `[${'#'.repeat(filled).padEnd(width, '.')}] ${text}`;
+      line = `[${'#'.repeat(filled).padEnd(width, '.')}] ${printable(text)}`;
       begun += 1;
       // a notice in between gets a line of its own
       onBeforeLine(() => write('\r\x1b[K'));

@@ -20,7 +20,7 @@ const meanings: Readonly<Record<PlannedAction, string>> = {
 export function planTable(plan: MigrationPlan, source: string, target: string): string {
   const rows = plan.names.map(({ name, action }) => [printable(name), meanings[action]]);
   const width = isatty(2) ? process.stderr.columns : undefined;
-  const heading = `${source} (${countNames(plan.names.length)}) -> ${target}\n`;
+  const heading = `${printable(`${source} (${countNames(plan.names.length)}) -> ${target}`)}\n`;
   return `${heading}${formatTable(rows, { indent: '  ', width })}`.trimEnd();
 }
 
@@ -106,5 +106,5 @@ export function summary(outcome: MigrationOutcome): string {
     written === 0
       ? `${label} held every name already, and was read back and compared.`
       : `${countNames(written)} written to ${label} ${isAtomic ? 'in one write' : 'name by name'}, read back and compared.`;
-  return [done, 'Next:', ...next.map((step) => `  - ${step}`)].join('\n');
+  return [done, 'Next:', ...next.map((step) => `  - ${step}`)].map(printable).join('\n');
 }

@@ -2,9 +2,9 @@
  * The journal of a migration: what is none is never taken for one, and what it stands for goes in the order
  * that leaves a way back.
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { discard } from '../src/migration/interrupted.ts';
 import {
   journalPath,
@@ -13,6 +13,12 @@ import {
   writeJournal,
 } from '../src/migration/journal.ts';
 import { folderWith } from './keyfall.ts';
+
+const said: string[] = [];
+vi.mock('../src/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal.ts')>()),
+  notice: (text: string) => said.push(text),
+}));
 
 const journal: MigrationJournal = {
   format: 1,
@@ -82,7 +88,17 @@ describe('is none of ours', () => {
   });
 });
 
-test('is discarded after its backup, and whatever of both is there', async () => {
+test('stays where its backup cannot be removed: the next run has to know of that', async () => {
+  const cwd = await folderWith();
+  const path = join(cwd, '.env.backup.1');
+  await mkdir(path); // what `rm` does not remove
+  await writeFile(journalPath(path), 'ours');
+  await discard(path);
+  expect(said).toEqual([expect.stringContaining(`${path} could not be removed`)]);
+  expect(await readFile(journalPath(path), 'utf8')).toBe('ours');
+});
+
+test('is discarded with its backup, whatever of both is there', async () => {
   const cwd = await folderWith();
   const path = join(cwd, '.env.backup.1');
   for (const left of [[path], [journalPath(path)], [path, journalPath(path)], []]) {

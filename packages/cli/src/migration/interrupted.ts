@@ -121,11 +121,14 @@ export async function settleInterrupted(
 
 /** Removes a record and what belongs to it. */
 export async function discard(path: string): Promise<void> {
-  // the journal last: as long as it is there, the next run knows of the backup
+  // the journal last, and only once the backup is gone: by it the next run knows of the backup
   for (const each of [path, journalPath(path)])
-    await rm(each, { force: true }).catch((error: unknown) =>
-      notice(`${printable(each)} could not be removed (${errnoCode(error)}): remove it yourself.`),
-    );
+    try {
+      await rm(each, { force: true });
+    } catch (error) {
+      notice(`${printable(each)} could not be removed (${errnoCode(error)}): remove it yourself.`);
+      return;
+    }
 }
 
 type Written = Omit<MigrationRecord, 'path'> & {

@@ -567,6 +567,29 @@ describe('writing', () => {
     expect(await write(provider, { A: null })).toEqual({ conditional: false });
   });
 
+  test('version 1: a write that is lost on its way is not sent again, over what another writer wrote', async () => {
+    const mount = await server.mountKv({ version: 1 });
+    const theirs = { A: 'theirs', B: 'theirs' };
+    const relay = await relayTo(server.address, async ({ method }): Promise<Fate> => {
+      if (method !== 'POST') return 'pass';
+      if (posts(relay.requests) > 1) return 'pass';
+      await server.request('POST', `${mount}/shop`, theirs);
+      return 'lose-request';
+    });
+    endings.push(relay.close);
+    const { token } = await tokenFor(server, policyFile('kv1', mount, 'shop'));
+    const provider = open({ address: relay.address, mount, path: 'shop', token });
+    const entries = new Map([['A', value]]);
+    const writing = provider.write?.({ entries }, context({ limit: 1_500 }));
+    expect(await errorOf(Promise.resolve(writing), token)).toMatchObject({
+      code: 'ERR_SECRET_UNAVAILABLE',
+      applied: 'unknown',
+      retryable: false,
+    });
+    expect(posts(relay.requests)).toBe(1);
+    expect((await server.request('GET', `${mount}/shop`)).body.data).toEqual(theirs);
+  });
+
   test('a write that meets another one in between is merged again, a few times', async () => {
     const { path, token } = await documentOf({ A: 'x' }, writePolicy);
     let others = 1;

@@ -3,6 +3,7 @@
  */
 import { isSecretError, type SecretError, type SecretErrorCode } from '@keyfall/core';
 import { defectExitCode, exitCodes, fullDiskExitCode, outputExitCode } from './exit-code.ts';
+import { quoted } from './shown-command.ts';
 import { notice, OutputError, printable, writeLine } from './terminal.ts';
 
 /**
@@ -14,6 +15,13 @@ import { notice, OutputError, printable, writeLine } from './terminal.ts';
 export function reportError(error: unknown, debug: boolean): number {
   if (isSecretError(error)) {
     notice(messageOf(error));
+    const { applied, secretName } = error;
+    if (secretName !== undefined && (applied === 'unknown' || applied === 'yes')) {
+      const name = quoted(printable(secretName));
+      notice(
+        `keyfall get ${name} shows what is stored by now, and keyfall history ${name} since when.`,
+      );
+    }
     if (debug) writeLine(stackFrames(error));
     return exitCodes[error.code];
   }

@@ -38,6 +38,21 @@ test.each(table)('%s ends with %i', (code, exitCode, word) => {
   expect(lines).toEqual([`keyfall: ${word}it went wrong. Mend it.\n`]);
 });
 
+test.each(['yes', 'unknown', 'no', undefined] as const)(
+  'who is told of a write that is %s is told how to find out, where there is something to find',
+  (applied) => {
+    const error = new SecretError('ERR_SECRET_UNAVAILABLE', 'x', { applied, secretName: 'A B' });
+    expect(reportError(error, false)).toBe(3);
+    expect(lines.slice(1)).toEqual(
+      applied === 'yes' || applied === 'unknown'
+        ? [
+            "keyfall: keyfall get 'A B' shows what is stored by now, and keyfall history 'A B' since when.\n",
+          ]
+        : [],
+    );
+  },
+);
+
 test('the table has every code', () => {
   expect(table.map(([code]) => code).sort()).toEqual(Object.keys(exitCodes).sort());
 });

@@ -4,7 +4,13 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { memoryProvider, type SecretProvider } from '@keyfall/core';
+import {
+  memoryProvider,
+  type ReadContext,
+  SecretError,
+  type SecretErrorCode,
+  type SecretProvider,
+} from '@keyfall/core';
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { MigrationJournal } from '../src/migration/journal.ts';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
@@ -78,6 +84,12 @@ async function interrupted(content: string, values?: Readonly<Record<string, str
   return { cwd, provider };
 }
 
+const context = (): ReadContext => ({
+  signal: new AbortController().signal,
+  timeLeft: () => 1_000,
+  warn: () => {},
+});
+
 async function journals(cwd: string): Promise<MigrationJournal[]> {
   const names = (await readdir(cwd)).filter((name) => name.endsWith('.journal')).sort();
   return Promise.all(
@@ -106,16 +118,122 @@ test('a file that was edited since gets a backup of its own', async () => {
   ]);
 });
 
-test('a write that did not happen is cleared away, and done', async () => {
+test('a write of which nothing is there is made, under the backup that is there', async () => {
   const { cwd, provider } = await interrupted('A=1\n');
+  const before = await readdir(cwd);
   const empty = memoryProvider();
   expect(empty.store).toBe(provider.store);
   expect(await run(cwd, empty)).toMatchObject({ written: 1 });
+  expect(said).toContain(
+    'going on with a migration that was interrupted: nothing of it is in memory so far.',
+  );
+  expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
+  expect(await readdir(cwd)).toEqual(before);
+});
+
+test('one that comes too late, since others have written meanwhile, is cleared away, and done', async () => {
+  const { cwd } = await interrupted('A=1\n');
+  const moved = memoryProvider();
+  await moved.write?.({ entries: new Map([['OTHER', 'x']]) }, context());
+  expect(await run(cwd, moved)).toMatchObject({ written: 1 });
   expect(said).toContain(
     'a migration was interrupted, and nothing of it is in memory: it was cleared away.',
   );
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
 });
+
+test('one that lands while the next run is about to write is undone with that run', async () => {
+  const { cwd } = await interrupted('A=1\nB=2\n');
+  const store = memoryProvider();
+  let isOnItsWay = true;
+  const provider: SecretProvider = {
+    ...store,
+    async write(changes, given) {
+      if (isOnItsWay) await store.write?.({ entries: changes.entries, ifRevision: '1' }, given);
+      isOnItsWay = false;
+      return (await store.write?.(changes, given)) ?? { conditional: false };
+    },
+  };
+  await run(cwd, provider);
+  expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A', 'B'] }]);
+  expect((await readdir(cwd)).length).toBe(3);
+});
+
+test('of another content it is kept until a write of this run has come before it', async () => {
+  const { cwd } = await interrupted('A=1\n');
+  const before = await readdir(cwd);
+  const empty = memoryProvider();
+  await writeFile(join(cwd, '.env'), 'USE_VAULT=true\n');
+  await run(cwd, empty);
+  expect(said.join()).toContain('so far: its backup is kept');
+  expect(await readdir(cwd)).toEqual(before);
+  await writeFile(join(cwd, '.env'), 'NEW=2\n');
+  await run(cwd, empty);
+  expect(said).toContain(
+    'a migration was interrupted, and nothing of it is in memory: it was cleared away.',
+  );
+  expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['NEW'] }]);
+});
+
+/** A store whose first write ends with this error, made or not. */
+function failing(
+  applied: 'no' | 'yes' | 'unknown' | undefined,
+  code: SecretErrorCode,
+  makes: boolean,
+) {
+  const store = memoryProvider();
+  let writes = 0;
+  const provider: SecretProvider = {
+    ...store,
+    async write(changes, given) {
+      writes += 1;
+      const receipt = writes === 1 && !makes ? undefined : await store.write?.(changes, given);
+      if (writes === 1) throw new SecretError(code, 'it went wrong', { applied });
+      return receipt ?? { conditional: false };
+    },
+  };
+  return { provider, store };
+}
+
+test.each(
+  (['ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_INVALID', 'ERR_SECRET_DENIED'] as const).flatMap((code) =>
+    (['yes', 'unknown', undefined] as const).flatMap((applied) =>
+      [true, false].map((makes) => ({ code, applied, makes })),
+    ),
+  ),
+)(
+  '$code of a write that is $applied (made: $makes) leaves backup and journal, and the next run ends it',
+  async ({ code, applied, makes }) => {
+    const cwd = await folderWith('A=1\nB=2\n');
+    const { provider, store } = failing(applied, code, makes);
+    await expect(run(cwd, provider, { purge: true })).rejects.toMatchObject({ code });
+    expect(said.at(-1)).toContain('it is not certain how far the migration came');
+    const left = await readdir(cwd);
+    expect(left).toHaveLength(3);
+    const backup = left.find((name) => /\.backup\.[^.]+$/.test(name)) ?? '';
+    expect(await readFile(join(cwd, backup), 'utf8')).toBe('A=1\nB=2\n');
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nB=2\n');
+    expect(await journals(cwd)).toMatchObject([{ state: 'planned', created: ['A', 'B'] }]);
+
+    await run(cwd, provider, { purge: true });
+    const { entries } = await store.read('all', context());
+    expect([...entries.keys()]).toEqual(['A', 'B']);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('');
+    expect(await readdir(cwd)).toEqual(left);
+    expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A', 'B'] }]);
+  },
+);
+
+test.each(['ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_DENIED', 'ERR_SECRET_ABORTED'] as const)(
+  '%s of a write that was certainly not made leaves nothing',
+  async (code) => {
+    const cwd = await folderWith('A=1\n');
+    const { provider } = failing('no', code, false);
+    await expect(run(cwd, provider)).rejects.toMatchObject({ code });
+    expect(said).toEqual([]);
+    expect(await readdir(cwd)).toEqual(['.env']);
+  },
+);
 
 test('what was read back was written, whatever the store and the file hold by now', async () => {
   const { cwd, provider } = await interrupted('A=1\nB=2\n');

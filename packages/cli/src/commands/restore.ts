@@ -145,7 +145,8 @@ async function restore(
       signal,
     );
   } catch (error) {
-    if (hasBegun && signal.aborted)
+    const isUntouched = isSecretError(error) && error.applied === 'no';
+    if (hasBegun && !isUntouched)
       notice('it is not certain how far it came: the same command again goes on with it.');
     throw error;
   }

@@ -6,6 +6,7 @@ import { isSecretError, labelOf, SecretError, type WriteReceipt } from '@keyfall
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { withSuggestion } from '../near-names.ts';
 import { oneCall } from '../one-call.ts';
+import { boundedByChain, openAlone } from '../one-provider.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { quoted } from '../shown-command.ts';
 import { notice, printable, report, waitingFor } from '../terminal.ts';
@@ -48,16 +49,12 @@ export async function rollbackCommand(name: string, options: RollbackOptions): P
       const now = before.entries.get(name);
       if (now !== undefined && !isSecretError(now) && now.value === old.value) return undefined;
       const { revision } = before;
-      return oneCall(provider, (context) =>
-        write.call(
-          provider,
-          {
-            entries: new Map([[name, old.value]]),
-            ...(revision !== undefined && { ifRevision: revision }),
-          },
-          context,
-        ),
-      );
+      const changes = {
+        entries: new Map([[name, old.value]]),
+        ...(revision !== undefined && { ifRevision: revision }),
+      };
+      // a chain says what became of a write
+      return openAlone(provider, 10_000).write?.(changes, boundedByChain());
     };
     const done = await waitingFor(`asking ${provider.name}`, () =>
       withSuggestion(secrets, name, rollBack),

@@ -18,7 +18,9 @@ import {
 import { backUp, freePath } from './files.ts';
 import { wouldGitAdd } from './git.ts';
 import {
+  clearAway,
   discard,
+  lookAgain,
   type MigrationRecord,
   recordBase,
   settleInterrupted,
@@ -66,8 +68,15 @@ export async function carryOut(
 ): Promise<Done | Unchanged> {
   let draft = first;
   const { ends = [], signal } = options;
-  const resumed = await settleInterrupted(source, target, ends);
-  if (isDone(draft) && resumed === undefined) return { draft };
+  const settled = await settleInterrupted(source, target, ends);
+  let { resumed } = settled;
+  if (isDone(draft) && resumed === undefined) {
+    if (settled.open.length > 0)
+      notice(
+        `a migration was interrupted, and nothing of it is in ${target.label} so far: its backup is kept.`,
+      );
+    return { draft };
+  }
   const path =
     resumed?.path ?? (await freePath(recordBase(source), new Date(), (free) => journalPath(free)));
   const recordOf = (): MigrationRecord => recordFor(path, draft, resumed);
@@ -80,6 +89,7 @@ export async function carryOut(
       store: target.store,
       created,
       overwritten,
+      ...(draft.held.revision !== undefined && { revision: draft.held.revision }),
     });
   };
   let written: 'no' | 'perhaps' | 'yes' | 'verified' = resumed === undefined ? 'no' : 'yes';
@@ -99,10 +109,11 @@ export async function carryOut(
         written = 'yes';
         break;
       } catch (error) {
-        if (written === 'perhaps' && !mayHaveWritten(error, target)) written = 'no';
+        if (written === 'perhaps' && isSecretError(error) && error.applied === 'no') written = 'no';
         if (attempt > 1 || !isSecretError(error, 'ERR_SECRET_CONFLICT')) throw error;
         // somebody else wrote since the plan was made: once more, on what is there now
         draft = await drawUp(source, target, options, draft.choices);
+        if (resumed !== undefined) resumed = await lookAgain(resumed, source, target);
         if (hasConflict(draft) || (isDone(draft) && resumed === undefined)) {
           if (written === 'no') await discard(path);
           return { draft };
@@ -113,6 +124,8 @@ export async function carryOut(
     const now = await verify(target, expectedAfter(draft, resumed));
     await journal('verified');
     written = 'verified';
+    // what was on its way by then comes too late
+    if (draft.plan.changes.size > 0) for (const open of settled.open) await clearAway(open, target);
     assertNothingIsLost(lostMeanwhile(draft, now, options), target);
     return { draft, record: recordOf(), journal };
   } catch (error) {
@@ -153,17 +166,4 @@ function assertNothingIsLost(lost: readonly string[], { label }: MigrationTarget
       `${label} does not hold ${listNames(lost)} any more as it did before`,
       { hint: 'Look who else writes there, and run the command again.' },
     );
-}
-
-/** Whether a failed write may have happened all the same: its answer was lost, or a part of it came first. */
-function mayHaveWritten(error: unknown, { isAtomic }: MigrationTarget): boolean {
-  if (!isAtomic || !isSecretError(error)) return true;
-  // A provider that looked what became of it says so. Only its text does: that the call may be repeated
-  // is said of a time limit, too.
-  if (/\bwas not written\b/.test(error.reason)) return false;
-  return (
-    error.code === 'ERR_SECRET_UNAVAILABLE' ||
-    error.code === 'ERR_SECRET_ABORTED' ||
-    error.code === 'ERR_SECRET_INVALID'
-  );
 }

@@ -75,19 +75,27 @@ export async function findInterrupted(source: MigrationSource): Promise<readonly
   return found;
 }
 
+/** What is left of migrations that were interrupted. */
+interface Settled {
+  /** The one that this run goes on with: of the same file's content, or of the same store. */
+  readonly resumed: MigrationRecord | undefined;
+  /** Those of which nothing is there, and something may come until this run has written. */
+  readonly open: readonly string[];
+}
+
 /**
  * Brings every interrupted migration of the source to an end, which the caller must hold.
  *
  * @param ends - the options that name both ends, for who is told how to undo it
- * @returns the one that this run goes on with: of the same file's content, or of the same store
  */
 export async function settleInterrupted(
   source: MigrationSource,
   target: MigrationTarget,
   ends: readonly string[],
-): Promise<MigrationRecord | undefined> {
+): Promise<Settled> {
   await sweep(source);
   let resumed: MigrationRecord | undefined;
+  const open: string[] = [];
   for (const { path, journal } of await findInterrupted(source)) {
     const undo = undoCommand(source, { path }, ends);
     if (journal.store !== target.store && journal.state !== 'started') {
@@ -98,10 +106,9 @@ export async function settleInterrupted(
     }
     const written = await writtenBy(path, journal, source, target);
     if (written === 'nothing') {
-      await discard(path);
-      notice(
-        `a migration was interrupted, and nothing of it is in ${target.label}: it was cleared away.`,
-      );
+      await clearAway(path, target);
+    } else if (written === 'nothing yet') {
+      open.push(path);
     } else if (written === 'no backup') {
       await discard(path);
       notice(
@@ -110,13 +117,39 @@ export async function settleInterrupted(
     } else if (written.isOfThisContent) {
       if (resumed !== undefined) await finish(resumed.path, journal, resumed);
       resumed = { path, ...written };
-      notice('going on with a migration that was interrupted.');
+      const isThere = written.created.length + written.overwritten.length > 0;
+      notice(
+        isThere
+          ? 'going on with a migration that was interrupted.'
+          : `going on with a migration that was interrupted: nothing of it is in ${target.label} so far.`,
+      );
     } else {
       await finish(path, journal, written);
       notice(`a migration that was interrupted has been written: ${undo} undoes it.`);
     }
   }
-  return resumed;
+  return { resumed, open };
+}
+
+/**
+ * What of a migration that this run goes on with is there by now: the write of the run before may have been
+ * on its way.
+ */
+export async function lookAgain(
+  { path }: MigrationRecord,
+  source: MigrationSource,
+  target: MigrationTarget,
+): Promise<MigrationRecord> {
+  const written = await writtenBy(path, await readJournal(journalPath(path)), source, target);
+  return typeof written === 'string'
+    ? { path, created: [], overwritten: [] }
+    : { path, ...written };
+}
+
+/** Removes the record of a migration of which nothing is there, and says so. */
+export async function clearAway(path: string, { label }: MigrationTarget): Promise<void> {
+  await discard(path);
+  notice(`a migration was interrupted, and nothing of it is in ${label}: it was cleared away.`);
 }
 
 /** Removes a record and what belongs to it. */
@@ -146,7 +179,7 @@ async function writtenBy(
   journal: MigrationJournal,
   source: MigrationSource,
   target: MigrationTarget,
-): Promise<Written | 'nothing' | 'no backup'> {
+): Promise<Written | 'nothing' | 'nothing yet' | 'no backup'> {
   const { state, created, overwritten } = journal;
   if (state === 'started') return 'nothing';
   let values: ReadonlyMap<string, string> | undefined;
@@ -170,7 +203,11 @@ async function writtenBy(
     created: created.filter((name) => isWritten(name)),
     overwritten: overwritten.filter(({ name, version }) => isWritten(name, version)),
   };
-  if (written.created.length + written.overwritten.length === 0) return 'nothing';
+  if (written.created.length + written.overwritten.length === 0) {
+    const isTooLate = journal.revision !== undefined && held.revision !== journal.revision;
+    // the names of the same content come with the write of this run, or with the one that is on its way
+    if (isTooLate || !isOfThisContent) return isTooLate ? 'nothing' : 'nothing yet';
+  }
   return { ...written, isOfThisContent };
 }
 

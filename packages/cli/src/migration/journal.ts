@@ -31,6 +31,11 @@ export interface MigrationJournal {
   /** Names that the store did not hold. */
   readonly created: readonly string[];
   readonly overwritten: readonly OverwrittenName[];
+  /**
+   * The state of the store that the write is made from, where it has such: once the store is at another one,
+   * a write that is still on its way comes too late.
+   */
+  readonly revision?: string;
 }
 
 /** The path of a backup's journal. */

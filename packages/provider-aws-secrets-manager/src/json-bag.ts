@@ -18,6 +18,7 @@ import {
 } from '@keyfall/core';
 import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
 import { checked } from './checked.ts';
+import { eachPage, type Page } from './each-page.ts';
 import { inTurns } from './in-turns.ts';
 import { editMembers, JsonSecretError, membersOf } from './json-secret.ts';
 import type { CallBounds, SecretsManagerCalls } from './secrets-manager-calls.ts';
@@ -262,7 +263,7 @@ export function jsonBag(
   }
 
   async function history(name: string, context: ReadContext): Promise<SecretVersion[]> {
-    const found = await versionsOf(calls, secretId, context);
+    const found = await versionsOf(calls, secretId, provider, context);
     const held = new Map<string, Awaited<ReturnType<typeof entriesOfVersion>>>();
     await inTurns(found, async ({ id }) => void held.set(id, await entriesOfVersion(id, context)));
     const versions: SecretVersion[] = [];
@@ -353,22 +354,25 @@ interface VersionFacts {
 export async function versionsOf(
   calls: SecretsManagerCalls,
   secretId: string,
+  provider: string,
   context: CallBounds,
 ): Promise<VersionFacts[]> {
   const versions: (VersionFacts & { readonly rank: number })[] = [];
-  let page: string | undefined;
-  do {
+  const pageAt = async (NextToken: string | undefined): Promise<Page> => {
     const reply = await calls.call(context, ({ client, sdk, options }) =>
       client.send(
         new sdk.ListSecretVersionIdsCommand({
           SecretId: secretId,
           IncludeDeprecated: true,
-          ...(page && { NextToken: page }),
+          ...(NextToken && { NextToken }),
         }),
         options,
       ),
     );
-    if (reply.exception === 'not-found' || reply.exception === 'deleted') return [];
+    if (reply.exception === 'not-found' || reply.exception === 'deleted') {
+      versions.length = 0;
+      return { ids: [], next: undefined };
+    }
     if (reply.exception) throw reply.error;
     for (const { VersionId: id, CreatedDate, VersionStages = [] } of reply.output.Versions ?? []) {
       const rank = [currentStage, 'AWSPREVIOUS'].findIndex((stage) =>
@@ -384,8 +388,10 @@ export async function versionsOf(
         rank: rank < 0 ? 2 : rank,
       });
     }
-    page = reply.output.NextToken;
-  } while (page);
+    const ids = (reply.output.Versions ?? []).map(({ VersionId = '' }) => VersionId);
+    return { ids, next: reply.output.NextToken };
+  };
+  await eachPage(pageAt, `the list of versions of ${secretId}`, provider);
   // two versions may be of one second
   return versions.sort(
     (one, other) => one.rank - other.rank || (other.createdAt ?? 0) - (one.createdAt ?? 0),

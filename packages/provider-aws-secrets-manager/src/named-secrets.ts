@@ -13,6 +13,7 @@ import {
 } from '@keyfall/core';
 import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
 import { checked } from './checked.ts';
+import { eachPage, type Page } from './each-page.ts';
 import { inTurns } from './in-turns.ts';
 import { versionsOf } from './json-bag.ts';
 import { type CallBounds, judge, type SecretsManagerCalls } from './secrets-manager-calls.ts';
@@ -79,7 +80,7 @@ export function namedSecrets(
     }
   }
 
-  /** @returns the names that it told nothing of, as an answer by pages does: they are not missing yet */
+  /** @returns the names that it told nothing of, as an answer by pages does, or could not: they are not missing yet */
   async function readBatch(
     names: readonly string[],
     context: CallBounds,
@@ -99,11 +100,14 @@ export function namedSecrets(
     }
     for (const { SecretId = '', ErrorCode = '', Message = '' } of reply.output.Errors ?? []) {
       const name = SecretId.slice(prefix.length);
-      if (!open.delete(name)) continue;
+      if (!open.has(name)) continue;
       const thrown = { name: ErrorCode, message: Message };
       const subject = { provider, subject: `the secret ${SecretId}` };
       const verdict = judge(thrown, subject, context.signal);
       const error = isSecretError(verdict) ? verdict : verdict.error;
+      // what failed in the service for this name alone is asked for once more, by itself
+      if (isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) continue;
+      open.delete(name);
       if (!isSecretError(verdict) && verdict.exception !== 'wrong-parameter') continue;
       if (!concernsOneName(error)) throw error;
       entries.set(name, named(error, name));
@@ -118,30 +122,40 @@ export function namedSecrets(
     const entries = new Map<string, SecretRecord | SecretError>();
     // what no secret can be called is not there, and is not asked for
     const possible = names.filter((name) => possibleName.test(prefix + name));
+    const outage = createOutage();
     const readAlone = (some: readonly string[]) =>
-      inTurns(some, async (name) => {
-        const entry = await readOne(name, context, { VersionStage: versionStage });
-        if (entry) entries.set(name, entry);
-      });
+      inTurns(some, (name) =>
+        outage.meet([name], async () => {
+          const entry = await readOne(name, context, { VersionStage: versionStage });
+          if (entry) entries.set(name, entry);
+        }),
+      );
+    const answers = () => {
+      // what was answered is answered, whatever the store could not say of others
+      for (const [name, error] of outage.failed()) entries.set(name, named(error, name));
+      return entries;
+    };
     if (possible.length === 1 || !mayBatch) {
       await readAlone(possible);
-      return entries;
+      return answers();
     }
     const batches: string[][] = [];
     for (let start = 0; start < possible.length; start += batchSize)
       batches.push(possible.slice(start, start + batchSize));
     const alone: string[] = [];
-    await inTurns(batches, async (batch) => {
-      try {
-        alone.push(...(await readBatch(batch, context, entries)));
-      } catch (error) {
-        if (!isSecretError(error, 'ERR_SECRET_DENIED')) throw error;
-        mayBatch = false;
-        alone.push(...batch);
-      }
-    });
+    await inTurns(batches, (batch) =>
+      outage.meet(batch, async () => {
+        try {
+          alone.push(...(await readBatch(batch, context, entries)));
+        } catch (error) {
+          if (!isSecretError(error, 'ERR_SECRET_DENIED')) throw error;
+          mayBatch = false;
+          alone.push(...batch);
+        }
+      }),
+    );
     await readAlone(alone);
-    return entries;
+    return answers();
   }
 
   async function list(context: CallBounds): Promise<string[]> {
@@ -150,14 +164,13 @@ export function namedSecrets(
 
   async function listed(context: CallBounds): Promise<{ name: string; state: string }[]> {
     const found: { name: string; state: string }[] = [];
-    let page: string | undefined;
-    do {
+    const pageAt = async (NextToken: string | undefined): Promise<Page> => {
       const reply = await calls.call(context, ({ client, sdk, options }) =>
         client.send(
           new sdk.ListSecretsCommand({
             MaxResults: 100,
             ...(prefix !== '' && { Filters: [{ Key: 'name', Values: [prefix] }] }),
-            ...(page && { NextToken: page }),
+            ...(NextToken && { NextToken }),
           }),
           options,
         ),
@@ -179,8 +192,9 @@ export function namedSecrets(
         const state = version?.[0] ?? String(LastChangedDate?.getTime());
         found.push({ name: Name.slice(prefix.length), state });
       }
-      page = reply.output.NextToken;
-    } while (page);
+      return { ids: SecretList.map(({ Name = '' }) => Name), next: reply.output.NextToken };
+    };
+    await eachPage(pageAt, 'the list of secrets', provider);
     return found;
   }
 
@@ -298,7 +312,7 @@ export function namedSecrets(
     list,
     ...(versionStage === currentStage && { write }),
     async history(name, context) {
-      const versions = await versionsOf(calls, prefix + name, context);
+      const versions = await versionsOf(calls, prefix + name, provider, context);
       return versions.map(({ id, createdAt, isCurrent }) => ({
         version: id,
         ...(createdAt !== undefined && { createdAt }),
@@ -350,6 +364,45 @@ export function namedSecrets(
   function named(error: SecretError, secretName: string): SecretError {
     return new SecretError(error.code, error.reason, { ...error, secretName });
   }
+}
+
+/** How many requests may find the store out of service before it is asked no more. */
+const mostFailures = 3;
+
+/** Of many requests, those that found the store out of service: the names that leaves, if not all. */
+function createOutage() {
+  const failed = new Map<string, SecretError>();
+  const failures: SecretError[] = [];
+  let answers = 0;
+  return {
+    /** Makes a request for these names, unless the store is out of service. */
+    async meet(names: readonly string[], request: () => Promise<void>): Promise<void> {
+      // without a status there was no answer at all, and there will be none for the next
+      let error = failures.find(({ status }) => status === undefined);
+      if (failures.length >= mostFailures) error ??= failures.at(-1);
+      if (error === undefined)
+        try {
+          await request();
+          answers += 1;
+          return;
+        } catch (thrown) {
+          if (!isSecretError(thrown, 'ERR_SECRET_UNAVAILABLE')) throw thrown;
+          failures.push(thrown);
+          error = thrown;
+        }
+      for (const name of names) failed.set(name, error);
+    },
+    /**
+     * The names that were not answered, and why.
+     *
+     * @throws why, if no request was answered
+     */
+    failed(): ReadonlyMap<string, SecretError> {
+      const [first] = failures;
+      if (first !== undefined && answers === 0) throw first;
+      return failed;
+    },
+  };
 }
 
 /** Whether other names may be answered all the same. */

@@ -10,7 +10,7 @@ import {
   PutSecretValueCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
-import { createSecrets, isSecretError, type SecretProvider } from '@keyfall/core';
+import { createSecrets, isSecretError, memoryProvider, type SecretProvider } from '@keyfall/core';
 import { assertNoLeak, callContext as context } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type AwsSecretsManagerProviderOptions, awsSecretsManagerProvider } from '../src/index.ts';
@@ -102,12 +102,107 @@ describe('an answer that is none says nothing is missing', () => {
     for (const name of ['B', 'C'])
       expect(entries.get(name)).toMatchObject({ code: 'ERR_SECRET_DENIED', secretName: name });
     assertNoLeak([canary], [...entries.values()]);
-    aws.answer(() =>
-      ok({ Errors: [{ SecretId: 'shop/A', ErrorCode: 'InternalServiceError', Message: canary }] }),
-    );
-    await expect(named.read(['A', 'B'], context())).rejects.toMatchObject({
-      code: 'ERR_SECRET_UNAVAILABLE',
+  });
+
+  // moto fails for no secret alone, and its lists end: here the front stands in for AWS
+  test('one name that the service fails for does not take the answered ones with it', async () => {
+    const failed = { ErrorCode: 'InternalServiceError', Message: canary };
+    const alone: string[] = [];
+    aws.answer((action, body) => {
+      if (action === 'BatchGetSecretValue')
+        return ok({
+          SecretValues: [{ Name: 'shop/A', SecretString: 'a' }],
+          Errors: [
+            { SecretId: 'shop/B', ...failed },
+            { SecretId: 'shop/C', ...failed },
+            { SecretId: 'shop/D', ErrorCode: 'ResourceNotFoundException', Message: canary },
+          ],
+        });
+      const { SecretId } = JSON.parse(body);
+      alone.push(SecretId);
+      return SecretId === 'shop/B'
+        ? ok({ Name: SecretId, SecretString: 'b, the second time' })
+        : exception('InternalServiceError', canary, 500);
     });
+    const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+    const { entries, complete } = await named.read(['A', 'B', 'C', 'D'], context());
+    expect(complete).toBe(false);
+    expect(entries.get('A')).toMatchObject({ value: 'a' });
+    expect(entries.get('B')).toMatchObject({ value: 'b, the second time' });
+    expect(entries.get('C')).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', secretName: 'C' });
+    expect(entries.has('D')).toBe(false);
+    expect(new Set(alone)).toEqual(new Set(['shop/B', 'shop/C']));
+    assertNoLeak([canary], [...entries.values()]);
+    // and in a chain it is that name alone which falls back
+    const below = memoryProvider({ C: 'of the next' });
+    const secrets = createSecrets({ providers: [named, below] });
+    secrets.on('fallback', () => {});
+    expect(await Promise.all(['A', 'B', 'C'].map((name) => secrets.get(name)))).toEqual([
+      'a',
+      'b, the second time',
+      'of the next',
+    ]);
+    await secrets.close();
+  });
+
+  test('a store that fails for every name is out of service, and is not asked for each', async () => {
+    const names = Array.from({ length: 200 }, (_, index) => `N${index}`);
+    const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+    for (const answer of [exception('InternalServiceError', canary, 500), 'cut'] as const) {
+      aws.answer(() => answer);
+      const before = aws.seen.length;
+      await expect(named.read(names, context())).rejects.toMatchObject({
+        code: 'ERR_SECRET_UNAVAILABLE',
+      });
+      // each of those that were under way, and their one repetition by the SDK
+      expect(aws.seen.length - before).toBeLessThanOrEqual(2 * 7);
+    }
+  });
+
+  test('what one batch answered is kept where the next finds the store out of service', async () => {
+    const names = Array.from({ length: 40 }, (_, index) => `N${index}`);
+    let batches = 0;
+    aws.answer((_, body) => {
+      const { SecretIdList } = JSON.parse(body) as { SecretIdList: string[] };
+      if (!SecretIdList.includes('shop/N0')) return exception('ThrottlingException', canary);
+      batches += 1;
+      return ok({ SecretValues: SecretIdList.map((Name) => ({ Name, SecretString: Name })) });
+    });
+    const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+    const { entries } = await named.read(names, context());
+    expect(batches).toBe(1);
+    for (const [index, name] of names.entries())
+      expect(entries.get(name)).toMatchObject(
+        index < 20
+          ? { value: `shop/${name}` }
+          : { code: 'ERR_SECRET_UNAVAILABLE', secretName: name },
+      );
+  });
+
+  test.each<[string, (page: number) => { names: string[]; token: string }]>([
+    ['repeats its token', (page) => ({ names: [`shop/N${page}`], token: 'again' })],
+    ['goes from one token to the other', (page) => ({ names: [], token: `token ${page % 2}` })],
+    ['lists the same under ever new tokens', (page) => ({ names: ['shop/A'], token: `${page}` })],
+  ])('a list that %s ends in an error', async (_, pageOf) => {
+    let pages = 0;
+    aws.answer((action) => {
+      const { names, token } = pageOf(++pages);
+      return action === 'ListSecrets'
+        ? ok({ SecretList: names.map((Name) => ({ Name })), NextToken: token })
+        : ok({ Versions: names.map((VersionId) => ({ VersionId })), NextToken: token });
+    });
+    const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
+    const bag = awsSecretsManagerProvider({ secretId: 'shop', client });
+    for (const listing of [
+      () => named.read('all', context()),
+      () => named.list?.(context()),
+      () => named.history?.('A', context()),
+      () => bag.history?.('A', context()),
+    ]) {
+      pages = 0;
+      await expect(listing()).rejects.toMatchObject({ code: 'ERR_SECRET_INVALID' });
+      expect(pages).toBeLessThanOrEqual(3);
+    }
   });
 });
 

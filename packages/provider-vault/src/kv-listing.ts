@@ -15,6 +15,8 @@ type Bounded = <Result>(work: (context: ReadContext) => Promise<Result>) => Prom
  *
  * OpenBao sends pages (`after`, `limit`). A server that doesn't know them sends everything at once,
  * which is then the only page.
+ *
+ * @throws `ERR_SECRET_INVALID` if that is no list, or its pages come again; as `VaultClient.ask`
  */
 export async function* listFolder(
   client: VaultClient,
@@ -25,6 +27,7 @@ export async function* listFolder(
 ): AsyncGenerator<string, void, undefined> {
   const kv = await bounded((context) => mount.version(context));
   const shown = mount.shown(kv, folder, 'metadata');
+  const asked = new Set<string>();
   for (let after = ''; ; ) {
     const page = `&after=${encodeURIComponent(after)}&limit=${pageSize}`;
     const question = {
@@ -45,6 +48,12 @@ export async function* listFolder(
     yield* keys;
     const last = keys.at(-1);
     if (last === undefined || keys.length !== pageSize) return;
+    if (asked.has(last))
+      throw new SecretError('ERR_SECRET_INVALID', `the list of ${shown} goes round in a circle`, {
+        provider: client.subject.provider,
+        hint: 'Something between may answer with pages that it kept.',
+      });
+    asked.add(last);
     after = last;
   }
 }

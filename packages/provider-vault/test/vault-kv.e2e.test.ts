@@ -2,8 +2,11 @@
  * A KV engine by its own verbs, under the policies of the documentation.
  */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
@@ -241,6 +244,28 @@ describe('list', () => {
       answers(none);
       expect((await failureOf(collect(kv.list('shop')))).code).toBe('ERR_SECRET_INVALID');
     }
+  });
+
+  // no Vault does this: a stand-in for a gateway that keeps the pages of others
+  test('pages that come again and again end in an error', async () => {
+    let pages = 0;
+    const gateway = createServer((_, response) => {
+      const keys = [
+        ['a', 'b'],
+        ['c', 'd'],
+        ['e', 'f'],
+      ][pages++ % 3];
+      response.end(JSON.stringify({ data: { keys } }));
+    });
+    gateway.listen(0, '127.0.0.1');
+    await once(gateway, 'listening');
+    endings.push(async () => void gateway.close());
+    const { port } = gateway.address() as AddressInfo;
+    const kv = open({ address: `http://127.0.0.1:${port}`, kvVersion: 2 });
+    const error = await failureOf(collect(kv.list('shop', { pageSize: 2 })));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID' });
+    expect(error.message).toContain('circle');
+    expect(pages).toBe(4);
   });
 
   test('what is no folder, and no size of a page', () => {

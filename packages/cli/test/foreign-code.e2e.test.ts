@@ -184,13 +184,17 @@ describe('keyfall trust', () => {
 
   test('is of one path: a copy of what is trusted is not', async () => {
     const config = { providers: [{ provider: 'doppler' }] };
-    const { repository, run } = await victim(config);
+    const { repository, run, isStolen } = await victim(config);
     await run(['trust']);
     const other = await folderWith();
     await writeFile(join(other, 'keyfall.config.json'), JSON.stringify(config));
     await plant(other, 'doppler');
     expect((await run(['get', 'A'], {}, other)).code).toBe(2);
-    // a link leads to the one that is trusted, and to what is installed there
+    // a link leads to the one that is trusted, and to what is installed there, not beside the link
+    await rm(join(other, 'keyfall.config.json'));
+    await symlink(join(repository, 'keyfall.config.json'), join(other, 'keyfall.config.json'));
+    expect((await run(['get', 'A'], {}, other)).code).toBe(2);
+    expect(await isStolen()).toBe(false);
     await plant(repository, 'doppler');
     expect((await run(['get', 'A'])).code).toBe(0);
   });

@@ -163,11 +163,11 @@ function isSameAddress(one: string | undefined, other: string): boolean {
 }
 
 function addressOf(text: string | undefined): string | undefined {
-  if (text === undefined || !URL.canParse(text)) return undefined;
-  const { protocol, host, pathname, username, password, search, hash } = new URL(text);
-  // what two parsers may take for two hosts is neither
-  if (!/^https?:$/.test(protocol) || username || password || search || hash || /[\\\s]/.test(text))
+  // written so plainly that no two parsers take it for two hosts
+  if (text === undefined || !/^https?:\/\/[\w.:[\]-]+(?:\/[\w./~-]*)?$/i.test(text))
     return undefined;
+  if (!URL.canParse(text)) return undefined;
+  const { protocol, host, pathname } = new URL(text);
   return `${protocol}//${host}${pathname.replace(/\/+$/, '')}`;
 }
 

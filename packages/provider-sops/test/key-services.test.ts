@@ -87,6 +87,10 @@ describe('a service that is not configured', () => {
     ['another path', vault('https://vault.example:8200/evil')],
     ['credentials before the host', vault('https://vault.example:8200@evil.example')],
     ['a backslash', vault('https://evil.example\\@vault.example:8200')],
+    ['a host that is written otherwise', vault('https://vault\u3002example:8200')],
+    ['a host in percents', vault('https://vault%2eexample:8200')],
+    ['a line break', vault('https://vault.exam\nple:8200')],
+    ['a query', vault('https://vault.example:8200?x')],
     ['no address', vault('')],
     [
       'one of several',

@@ -148,7 +148,7 @@ function announce(
   const shared = withheld.filter((name) => /^(?:AWS|AZURE|GOOGLE)_/.test(name));
   if (shared.length > 0) {
     const are = shared.length === 1 ? 'is' : 'are';
-    report(
+    notice(
       `${listNames(shared)} ${are} not given to the program, since Keyfall's own credentials come from there; --pass-bootstrap gives them.`,
     );
   }

@@ -4,6 +4,7 @@
 import { SecretError } from '@keyfall/core';
 import { namesIn } from '../plain-run.ts';
 import * as prompts from '../prompts.ts';
+import { printable } from '../terminal.ts';
 
 const output = process.stderr;
 
@@ -43,7 +44,8 @@ export async function askText(
   return answered(
     await prompts.text({
       message: question,
-      placeholder: proposed,
+      // of a folder's name, perhaps, which is anybody's text
+      placeholder: printable(proposed),
       defaultValue: proposed,
       output,
       signal,

@@ -32,8 +32,9 @@ export async function importPackage(
   const path = (isCode ? resolveFrom(config, name) : undefined) ?? besideKeyfall(name);
   if (path !== undefined) return import(pathToFileURL(path).href);
   if (isCode) throw notInstalled('which is not installed');
-  const anchor = config ?? currentFolder();
-  const folder = config === undefined ? anchor : dirname(config);
+  // where it really is: a link to what is trusted must not bring along what is installed beside the link
+  const anchor = realpathSync(config ?? currentFolder());
+  const folder = config === undefined ? anchor : dirname(anchor);
   const theirs = installed(folder, name, anchor);
   if (theirs !== undefined && (await isTrusted(anchor))) return import(pathToFileURL(theirs).href);
   const untrusted = `; the one below ${printable(folder)} is code of that folder, and runs only after \`keyfall trust\``;

@@ -4,6 +4,7 @@
  */
 import { isatty } from 'node:tty';
 import { columnsOf } from './terminal.ts';
+import { linesOf, widthOf, wrapped } from './wrapping.ts';
 
 /**
  * The colours in use, by what they mean: what begins each and what ends it (ECMA-48). Node's own
@@ -46,6 +47,12 @@ export interface TableOptions {
   readonly indent?: string;
 }
 
+/** Text for a person on stdout, in lines that end where the terminal does, if it is one. */
+export function fitted(text: string): string {
+  const width = terminalWidth();
+  return width === undefined ? text : wrapped(text, width);
+}
+
 /** The columns of the terminal that stdout is, if it is one. */
 function terminalWidth(): number | undefined {
   return isatty(1) ? columnsOf(process.stdout) : undefined;
@@ -80,7 +87,7 @@ export function formatTable(
     const left = width === undefined || width - used < 20 ? Number.POSITIVE_INFINITY : width - used;
     return last.text
       .split('\n')
-      .flatMap((line) => wrap(line, left))
+      .flatMap((line) => linesOf(line, left))
       .map((text, at) => {
         const head = at === 0 ? indent + start : ' '.repeat(used);
         return `${(head + shown({ ...last, text })).trimEnd()}\n`;
@@ -92,30 +99,3 @@ export function formatTable(
 function shown({ text, style }: Cell): string {
   return style === undefined ? text : styled(style, text);
 }
-
-/** `text` in lines of at most `width` columns, broken between words. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`;
-    if (line !== '' && widthOf(longer) > width) {
-      lines.push(line);
-      line = word;
-    } else line = longer;
-  }
-  return [...lines, line];
-}
-
-/** Columns that a text fills on a terminal: none for a combining mark, two for a wide character. */
-export function widthOf(text: string): number {
-  let width = 0;
-  for (const character of text) {
-    if (/\p{M}|\p{Cf}/u.test(character)) continue;
-    width += wide.test(character) ? 2 : 1;
-  }
-  return width;
-}
-
-const wide =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;

@@ -89,6 +89,7 @@ export async function configuredParts(options: SettingsOptions): Promise<ChainPa
 
 /** The profile of a configuration that was asked for, if any was. */
 export function chosenProfile({ profile }: SettingsOptions): string | undefined {
+  assertProfileIsNamed(profile);
   return profile ?? (process.env['KEYFALL_PROFILE'] || undefined);
 }
 
@@ -156,8 +157,17 @@ async function chainOfSettings(options: SettingsOptions): Promise<ChainParts> {
   return { providers, ttl: ttl as Duration };
 }
 
+/** `--profile "$STAGE"` of a shell in which that is not set: to go by no profile would be to guess. */
+function assertProfileIsNamed(profile: string | undefined): void {
+  if (profile !== undefined && profile.trim() === '')
+    throw new SecretError('ERR_SECRET_CONFIG', '--profile names nothing', {
+      hint: 'Name a profile, or leave it out.',
+    });
+}
+
 /** A profile that nothing goes by is refused: who asks for `prod` must not get something else. */
 function assertProfileCounts({ profile, hasProfiles }: Settings): void {
+  assertProfileIsNamed(profile);
   if (profile === undefined || hasProfiles) return;
   throw new SecretError(
     'ERR_SECRET_CONFIG',

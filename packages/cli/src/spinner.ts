@@ -2,7 +2,10 @@
  * What moves on a terminal while somebody waits. Only ever on stderr; it takes no key, and a Ctrl-C
  * ends the process as if it were not there.
  */
-import { canRedraw, draw, onBeforeLine, printable } from './terminal.ts';
+import { canRedraw, onBeforeLine, printable, redraw } from './terminal.ts';
+
+/** Milliseconds from one frame to the next. */
+const interval = 80;
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
@@ -13,10 +16,14 @@ const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 export function startSpinner(text: string): (() => void) | undefined {
   if (!canRedraw()) return undefined;
   let frame = 0;
-  const turn = (): void => draw(`\r\u001b[K${frames[frame++ % frames.length]} ${printable(text)}`);
-  const clear = (): void => draw('\r\u001b[K');
+  const turn = (): void => {
+    const seconds = Math.floor((frame * interval) / 1_000);
+    const since = seconds < 5 ? '' : ` (${seconds} s)`;
+    redraw(`${frames[frame++ % frames.length]} ${printable(text)}${since}`);
+  };
+  const clear = (): void => redraw('');
   turn();
-  const timer = setInterval(turn, 80);
+  const timer = setInterval(turn, interval);
   timer.unref();
   // a notice in between gets a line of its own
   onBeforeLine(clear);

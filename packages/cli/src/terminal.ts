@@ -3,6 +3,7 @@
  */
 import { fstatSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { clipped, wrapped } from './wrapping.ts';
 
 /**
  * One line on stderr, `keyfall: message`: one, whatever foreign text is in it. Written at once and past `process.stderr`: opening that
@@ -54,6 +55,11 @@ export function columnsOf({ columns }: { readonly columns?: number }): number {
   return columns || 80;
 }
 
+/** A line that moves, in place of the last one of the terminal: one that went on below could not be taken back. */
+export function redraw(line: string): void {
+  draw(`\r\u001b[K${clipped(line, columnsOf(process.stderr) - 1)}`);
+}
+
 /** Text on stderr as it is, past the stream: what moves on a terminal. */
 export function draw(text: string): void {
   try {
@@ -68,9 +74,23 @@ const patience = 500;
 
 let isWaiting = false;
 
+/** When a log is told what is waited for: later than a chain falls back from a dead store. Milliseconds. */
+const logPatience = 5_000;
+
+/** Says once in a log, where nothing can move, what is waited for; until the returned function is called. */
+export function sayIfLong(what: string): () => void {
+  if (quiet) return () => {};
+  const timer = setTimeout(() => {
+    if (!canRedraw()) notice(`still ${what}.`);
+  }, logPatience);
+  timer.unref();
+  return () => clearTimeout(timer);
+}
+
 /**
  * The result of `work`. A person at a terminal who waits for it longer than half a second sees what
- * for; a log, a pipe and who asked for quiet see nothing. Within another wait it adds nothing.
+ * for; a log or a pipe is told after five seconds, and who asked for quiet is not. Within another wait it adds
+ * nothing.
  */
 export async function waitingFor<Result>(
   what: string,
@@ -80,6 +100,7 @@ export async function waitingFor<Result>(
   isWaiting = true;
   let over = false;
   let stop: (() => void) | undefined;
+  const sayNothing = sayIfLong(what);
   const timer = setTimeout(async () => {
     const { startSpinner } = await import('./spinner.ts');
     if (!over) stop = startSpinner(what);
@@ -89,14 +110,15 @@ export async function waitingFor<Result>(
   } finally {
     isWaiting = false;
     over = true;
+    sayNothing();
     clearTimeout(timer);
     stop?.();
   }
 }
 
-/** Text for a person on stderr, as it is, with a line end. */
+/** Text for a person on stderr with a line end; on a terminal, in lines that end where it does. */
 export function writeLine(text: string): void {
-  writeAside(Buffer.from(`${text}\n`));
+  writeAside(Buffer.from(`${isTerminal(2) ? wrapped(text, columnsOf(process.stderr)) : text}\n`));
 }
 
 /** The same of bytes, which may be a part of a line. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { formatTable, widthOf } from '../src/layout.ts';
+import { formatTable } from '../src/layout.ts';
+import { widthOf } from '../src/wrapping.ts';
 
 test('columns are as wide as what is in them, whatever the script', () => {
   expect(

@@ -3,9 +3,10 @@
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { ageKey, folderWith, install } from './keyfall.ts';
+import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
 import { bin, onTerminal, typing } from './on-terminal.ts';
 
 /** What is typed at the shell: keyfall, built as it is. */
@@ -460,3 +461,46 @@ function parts(text: string, length: number): string[] {
     text.slice(at * length, (at + 1) * length),
   );
 }
+
+describe('on a narrow terminal', () => {
+  const columns = 60;
+  /** Each line as it was when the cursor left it, and each state of one that is drawn over. */
+  const drawn = (screen: string) =>
+    stripVTControlCharacters(screen.replaceAll('\r\u001b[K', '\n')).split(/\r?\n/);
+  /** Lines that the terminal had to break, and that have more in them than one word or one command. */
+  const broken = (screen: string) =>
+    drawn(screen).filter((line) => line.length > columns && !/^\s*(?:\S+|keyfall .*)$/.test(line));
+
+  test('no bar is left behind, and no line ends in the middle of a word', async () => {
+    const cwd = await folderWith('TOKEN=1\nDB_PASS=2\n');
+    const options = { cwd, env: { ...env, VAULT_SECRET_PATH: 'narrow' }, columns };
+    const migrated = await onTerminal(['migrate', '--yes', '--activate'], [], options);
+    expect(migrated.code).toBe(0);
+    const bars = drawn(migrated.stdout).filter((line) => line.startsWith('['));
+    expect(bars.length).toBeGreaterThan(2);
+    for (const bar of bars) expect(bar.length).toBeLessThan(columns);
+    for (const args of [
+      ['explain'],
+      ['explain', 'TOKEN'],
+      ['get', 'NO_SUCH_NAME_AT_ALL'],
+      ['set'],
+      ['migrate', '--restore', 'no-such-backup'],
+      ['migrate', '--to', 'nowhere', '--yes'],
+      ['run', '--only', 'NONE', '--', 'true'],
+      ['--profile', 'prod', 'list'],
+    ]) {
+      const { stdout } = await onTerminal(args, [], options);
+      expect({ args, broken: broken(stdout) }).toEqual({ args, broken: [] });
+    }
+    expect(broken(migrated.stdout)).toEqual([]);
+  });
+});
+
+test('explain says once what is the same of many names', async () => {
+  const names = Array.from({ length: 35 }, (_, at) => `NAME_${at}`);
+  const cwd = await folderWith(names.map((name) => `${name}=1\n`).join(''));
+  const { stdout } = await keyfall(['explain'], { cwd });
+  expect(stdout.split('\n')).toHaveLength(3);
+  for (const name of names) expect(stdout).toContain(name);
+  expect(stdout).toMatch(/: from dotenv \(\.env\)\n {2}1\. dotenv \(\.env\) holds it\n$/);
+});

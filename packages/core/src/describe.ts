@@ -35,7 +35,7 @@ export function describeStatus(statuses: readonly ProviderStatus[]): string {
       const facts = [
         state === 'unknown' ? 'not asked yet' : state,
         detail,
-        names !== undefined && `${names} names`,
+        names !== undefined && `${names} ${names === 1 ? 'name' : 'names'}`,
         age !== undefined && `read ${ago(age)}`,
         breaker !== 'closed' && `circuit ${breaker}`,
       ].filter(Boolean);

@@ -314,7 +314,7 @@ export function jsonBag(
         if (!missingDocument)
           return {
             state: 'ready',
-            message: `the secret ${secretId} is there, with ${entries.size} names`,
+            message: `the secret ${secretId} is there, with ${entries.size} ${entries.size === 1 ? 'name' : 'names'}`,
           };
         return {
           state: 'failing',

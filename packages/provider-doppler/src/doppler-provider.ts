@@ -111,7 +111,10 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
 
   const origin = url.origin;
   const what = project === '' ? "the service token's config" : `${project}/${config}`;
-  const settings = { provider: name, origin, subject: `the config ${what}`, token };
+  const subject = project === '' ? 'the config of the service token' : `the config ${what}`;
+  const missing =
+    project === '' ? 'does not have the config of the service token' : `has no config ${what}`;
+  const settings = { provider: name, origin, subject, token };
   const place = new URLSearchParams({ ...(project !== '' && { project, config }) });
   const download = `/v3/configs/config/secrets/download?${new URLSearchParams([
     ...place,
@@ -170,7 +173,7 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
         return {
           entries: new Map(),
           complete: true,
-          missingDocument: { description: `has no config ${what}`, optional: false },
+          missingDocument: { description: missing, optional: false },
         };
       // waited for: a name that Doppler has no more must not be answered from the file before
       keeping = keeping.then(() => keepFallback(entries, context.warn));
@@ -209,7 +212,7 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
         context,
       );
       if (answer.kind === 'missing')
-        throw new SecretError('ERR_SECRET_NOT_FOUND', `Doppler has no config ${what}`, {
+        throw new SecretError('ERR_SECRET_NOT_FOUND', `Doppler ${missing}`, {
           provider: name,
           hint: 'Check the options project and config.',
         });
@@ -228,12 +231,12 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
             {
               subject: 'config',
               state: 'failing',
-              message: `Doppler has no config ${what}`,
+              message: `Doppler ${missing}`,
               mend: 'Check the options project and config.',
               code: 'config-missing',
             },
           ];
-        const message = `the config ${what} holds ${entries.size} names`;
+        const message = `${subject} holds ${entries.size} ${entries.size === 1 ? 'name' : 'names'}`;
         return [{ subject: 'config', state: 'ready', message }];
       } catch (error) {
         if (!isSecretError(error)) throw error;

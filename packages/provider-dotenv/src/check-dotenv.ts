@@ -39,7 +39,7 @@ export async function checkDotenv(
         findings.push({
           subject: `lines of ${shown}`,
           state: 'failing',
-          message: `dotenv reads nothing from the lines ${listed(droppedLines)}`,
+          message: `dotenv reads nothing from ${droppedLines.length === 1 ? 'line' : 'lines'} ${listed(droppedLines)}`,
           mend: 'Write NAME=value, or # before a comment.',
           code: 'lines-dropped',
           facts: { path },

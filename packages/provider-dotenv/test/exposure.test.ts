@@ -173,7 +173,7 @@ describe('check', () => {
       {
         subject: `lines of ${path}`,
         state: 'failing',
-        message: 'dotenv reads nothing from the lines 2',
+        message: 'dotenv reads nothing from line 2',
         mend: 'Write NAME=value, or # before a comment.',
         code: 'lines-dropped',
         facts: { path },

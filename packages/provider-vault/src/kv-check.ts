@@ -196,7 +196,11 @@ export async function checkPath(
         `Write the names themselves: bao kv put -mount=${settings.mount} ${path} NAME=value`,
       );
     const at = version === undefined ? '' : ` at version ${version}`;
-    return { subject, state: 'ready', message: `${place} has ${members.size} names${at}` };
+    return {
+      subject,
+      state: 'ready',
+      message: `${place} has ${members.size} ${members.size === 1 ? 'name' : 'names'}${at}`,
+    };
   } catch (error) {
     // the mount was found: what is left to be wrong in the settings is its version
     const isVersion = isSecretError(error, 'ERR_SECRET_CONFIG');

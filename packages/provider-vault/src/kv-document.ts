@@ -317,7 +317,7 @@ export function kvDocument(
     const refused = (what: string) =>
       new SecretError('ERR_SECRET_UNSUPPORTED', `${place} would ${what}, and was not written`, {
         provider,
-        hint: 'Spread the names over several paths; the option writeLimits tells what the server takes.',
+        hint: 'Spread the names over several paths. If the server takes more, writeLimits of the provider says so, in a program or in a configuration.',
       });
     if (countStrings(members) > writeLimits.strings)
       throw refused(

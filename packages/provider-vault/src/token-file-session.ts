@@ -100,14 +100,14 @@ async function readToken(setting: FileSetting, provider: string): Promise<string
   const from = helper ? 'the token helper' : setting.from;
   const file = setting.file ?? join(homedir(), '.vault-token');
   // a token in the place of a path is an easy mistake
-  const shown = isAbsolute(file) ? ` ${file}` : '';
+  const shown = helper || isAbsolute(file) ? ` ${file}` : '';
   let text: string;
   try {
     text = await readSettingFile(file);
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException;
     const lack = wrong(
-      `the token file${shown} of ${from} cannot be read: ${reasons[code] ?? 'it is not a file that can'}`,
+      `the token file${shown} of ${from} cannot be read: ${reasons[code] ?? (code === '' ? 'it is no file, or one of more than 16 MiB' : `the system answers ${code}`)}`,
       helper
         ? 'Log in with vault login or bao login, or set VAULT_TOKEN.'
         : 'Check its path and mode.',

@@ -100,7 +100,7 @@ test('all is well under the smallest policy', async () => {
   expect(mount).toBe('secret is KV version 2');
   expect(reading).toBe(`the token may read secret/data/${path}`);
   expect(more).toMatch(/^it may do nothing else with it; it may not write it, /);
-  expect(found).toBe(`secret/${path} has 1 names at version 1`);
+  expect(found).toBe(`secret/${path} has 1 name at version 1`);
 });
 
 describe('the server', () => {
@@ -457,7 +457,7 @@ describe('the policy', () => {
     const [reading, more] = checks.filter(({ subject }) => subject === 'policy');
     expect(reading?.message).toBe(`the token may read ${mount}/${path}`);
     expect(more?.message).toBe('it may write it, delete it; it may not list what is below it');
-    expect(checks.at(-1)?.message).toBe(`${mount}/${path} has 1 names`);
+    expect(checks.at(-1)?.message).toBe(`${mount}/${path} has 1 name`);
   });
 });
 

@@ -28,7 +28,7 @@ export async function deleteCommand(name: string, options: SettingsOptions): Pro
       );
     if (unknown.length > 0)
       notice(
-        `nobody knows whether ${listNames(unknown.map(label))} holds it: it could not be asked.`,
+        `nobody knows whether ${listNames(unknown.map(label))} ${unknown.length === 1 ? 'holds it: it' : 'hold it: they'} could not be asked.`,
       );
     return held ? 0 : 1;
   });

@@ -4,6 +4,7 @@
 import { describeExplanation, type Explanation, type Secrets } from '@keyfall/core';
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { exitCodes } from '../exit-code.ts';
+import { fitted } from '../layout.ts';
 import { didYouMean } from '../near-names.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { notice, printData, printJson, waitingFor } from '../terminal.ts';
@@ -26,11 +27,26 @@ export async function explainCommand(
     });
     const [first] = explanations;
     if (options.json) await printJson(name === undefined ? explanations : first);
-    else await printData(explanations.map((each) => `${describeExplanation(each)}\n`).join(''));
+    else await printData(fitted(grouped(explanations)));
     if (name === undefined || first === undefined) return 0;
     if (!first.found) await suggest(secrets, name);
     return exitCodeOf(first);
   });
+}
+
+/** Each explanation as text; names of which the same is to be said stand together. */
+function grouped(explanations: readonly Explanation[]): string {
+  const groups = new Map<string, Explanation[]>();
+  for (const each of explanations) {
+    const alike = describeExplanation({ ...each, name: '' });
+    groups.set(alike, [...(groups.get(alike) ?? []), each]);
+  }
+  return [...groups.values()]
+    .map(([first, ...others]) => {
+      const names = [first, ...others].map((each) => each?.name ?? '');
+      return first && `${describeExplanation({ ...first, name: names.join(', ') })}\n`;
+    })
+    .join('');
 }
 
 /** Whether another name was meant. */

@@ -267,10 +267,12 @@ function tell(
   const last = done.pop();
   report(`${done.length === 0 ? last : `${done.join(', ')} and ${last}`}.`);
   if (changed.length > 0)
-    notice(`${listNames(changed)} changed in the store since then, and was left alone.`);
+    notice(
+      `${listNames(changed)} changed in the store since then, and ${changed.length === 1 ? 'was' : 'were'} left alone.`,
+    );
   if (lost.length > 0)
     notice(
-      `${listNames(lost)} held another value before, of which the store keeps no version: it was left alone.`,
+      `${listNames(lost)} held another value before, of which the store keeps no version: ${lost.length === 1 ? 'it was' : 'they were'} left alone.`,
     );
 }
 

@@ -82,7 +82,7 @@ export async function snapshotCommand(path: string, options: SnapshotOptions): P
       {
         hint:
           left.length > 0
-            ? `${listNames(left)} will expire.`
+            ? `All it would hold will expire: ${listNames(left)}.`
             : '`keyfall explain` shows what each provider holds.',
       },
     );

@@ -4,7 +4,7 @@
 import { isSecretError, nearNames } from '@keyfall/core';
 import type { CliChain } from '../cli-chain.ts';
 import { isOlder, oldestNode } from '../node-version.ts';
-import { listNames } from '../terminal.ts';
+import { countNames, listNames } from '../terminal.ts';
 import type { Finding } from './finding.ts';
 
 /** A release line of Node that is still mended: what an old one is replaced by. */
@@ -25,6 +25,12 @@ export function checkNode(version: string): Finding {
     : { subject, state: 'ready', message: version };
 }
 
+function areThere(count: number): string {
+  return count === 1
+    ? 'the one name that must be there is'
+    : `all ${countNames(count)} that must be there are`;
+}
+
 /** Whether the names are there that the configuration says must be. */
 export async function checkNames({ secrets, names }: CliChain): Promise<Finding[]> {
   if (names.length === 0) return [];
@@ -32,8 +38,7 @@ export async function checkNames({ secrets, names }: CliChain): Promise<Finding[
   try {
     const held = await secrets.list();
     const missing = names.filter((name) => !held.includes(name));
-    if (missing.length === 0)
-      return [{ subject, state: 'ready', message: `all ${names.length} that must be there are` }];
+    if (missing.length === 0) return [{ subject, state: 'ready', message: areThere(names.length) }];
     const near = missing.flatMap((name) => nearNames(name, held));
     const [first = ''] = missing;
     return [

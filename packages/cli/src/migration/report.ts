@@ -3,7 +3,7 @@
  */
 import { isatty } from 'node:tty';
 import { formatTable } from '../layout.ts';
-import { countNames, listNames, printable } from '../terminal.ts';
+import { columnsOf, countNames, listNames, printable } from '../terminal.ts';
 import { type MigrationPlan, namesOf, type PlannedAction } from './plan.ts';
 
 const meanings: Readonly<Record<PlannedAction, string>> = {
@@ -19,7 +19,7 @@ const meanings: Readonly<Record<PlannedAction, string>> = {
 /** The plan as a table, one name a line, as wide as the terminal that it is shown on. */
 export function planTable(plan: MigrationPlan, source: string, target: string): string {
   const rows = plan.names.map(({ name, action }) => [printable(name), meanings[action]]);
-  const width = isatty(2) ? process.stderr.columns : undefined;
+  const width = isatty(2) ? columnsOf(process.stderr) : undefined;
   const heading = `${printable(`${source} (${countNames(plan.names.length)}) -> ${target}`)}\n`;
   return `${heading}${formatTable(rows, { indent: '  ', width })}`.trimEnd();
 }

@@ -94,20 +94,22 @@ export function surprises(source: MigrationSource): string[] {
   if (source.kind === 'file') {
     const { label, duplicates, droppedLines, expansions } = source;
     if (duplicates.length > 0)
-      found.push(`${label} has ${listNames(duplicates)} more than once: the last one counts.`);
+      found.push(
+        `${label} has ${listNames(duplicates)} more than once: the last one counts${duplicates.length === 1 ? '' : ' of each'}.`,
+      );
     if (droppedLines.length > 0)
       found.push(
         `dotenv does not read ${droppedLines.length === 1 ? 'line' : 'lines'} ${listNames(droppedLines.map(String))} of ${label}: what is there is not migrated.`,
       );
     if (expansions.length > 0)
       found.push(
-        `${listNames(expansions)} would be expanded by dotenv-expand ($NAME), and is migrated as it stands.`,
+        `${listNames(expansions)} would be expanded by dotenv-expand ($NAME), and ${expansions.length === 1 ? 'is migrated as it stands' : 'are migrated as they stand'}.`,
       );
   }
   const odd = [...source.values.keys()].filter((name) => !/^[A-Za-z_]\w*$/.test(name));
   if (odd.length > 0)
     found.push(
-      `${listNames(odd)} ${odd.length === 1 ? 'is no name' : 'are no names'} of a shell's variable: a shell script that is started with it cannot read it.`,
+      `${listNames(odd)} ${odd.length === 1 ? 'is no name' : 'are no names'} of a shell's variable: a shell script that is started with ${odd.length === 1 ? 'it cannot read it' : 'them cannot read them'}.`,
     );
   const dangerous = [...source.values.keys()].filter(takesOver);
   if (dangerous.length > 0)

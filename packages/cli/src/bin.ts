@@ -4,6 +4,7 @@
  */
 import { defectExitCode } from './exit-code.ts';
 import { main } from './main.ts';
+import { boundNameLookUps } from './name-look-ups.ts';
 import { reportError } from './report-error.ts';
 import { notice } from './terminal.ts';
 
@@ -20,9 +21,10 @@ const unfinished = (): void => {
   process.exitCode = defectExitCode;
 };
 process.on('exit', unfinished);
+boundNameLookUps();
 void main(process.argv).then((exitCode) => {
   process.off('exit', unfinished);
-  // Not by the exit code alone: a timer of a configuration, a look-up of a name or a read that hangs, which
-  // nothing can end, would keep us here. What was to be written has been.
+  // Not by the exit code alone: a timer of a configuration or a read that hangs, which nothing can end, would
+  // keep us here. What was to be written has been.
   process.exit(exitCode);
 });

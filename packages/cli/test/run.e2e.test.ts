@@ -19,6 +19,17 @@ async function nodesHeader(): Promise<Buffer> {
   return buffer;
 }
 
+test('look-ups of names are bounded in our process, and in that of the program as the user has them', async () => {
+  const cwd = await folderWith();
+  const read = `async read() { return { entries: new Map([['OURS', { value: process.env.RES_OPTIONS }]]), complete: true }; }`;
+  const config = `export default { providers: [{ name: 'made', store: 'made', ${read} }] };`;
+  await writeFile(join(cwd, 'keyfall.config.mjs'), config);
+  const show = ['run', '--', 'sh', '-c', 'echo "$OURS / $(printenv RES_OPTIONS || echo unset)"'];
+  expect((await keyfall(show, { cwd })).stdout).toBe('timeout:1 attempts:2 / unset\n');
+  const env = { RES_OPTIONS: 'timeout:3' };
+  expect((await keyfall(show, { cwd, env })).stdout).toBe('timeout:3 / timeout:3\n');
+});
+
 describe('the exit code', () => {
   test.each([0, 1, 7, 255])('of the program is ours: %i', async (code) => {
     const cwd = await folderWith();

@@ -14,6 +14,7 @@ import {
 } from '../child-process.ts';
 import type { CliChain } from '../cli-chain.ts';
 import { hideInitialValues } from '../initial-environment.ts';
+import { inheritedEnvironment } from '../name-look-ups.ts';
 import { whatNames } from '../named-by-file.ts';
 import { resolveSelection, type Selection } from '../selection.ts';
 import { openConfiguredChain, type SettingsOptions } from '../settings.ts';
@@ -110,7 +111,7 @@ async function resolveEnvironment(chain: CliChain, options: RunOptions): Promise
   const { secrets } = selection;
   const environment = buildChildEnvironment({
     ...options,
-    inherited: process.env,
+    inherited: inheritedEnvironment(),
     secrets,
     credentialVariables: credentialVariablesOf(chain),
     named: new Set(options.only),

@@ -5,11 +5,11 @@ import type { ConnectionSettings } from './connection-settings.ts';
 import { directWire } from './direct-wire.ts';
 import { nodeVaultWire } from './node-vault-wire.ts';
 import { createTransport } from './transport.ts';
-import { acrossNodes } from './vault-nodes.ts';
+import { acrossNodes, type ClusterSettings } from './vault-nodes.ts';
 import type { VaultWire } from './vault-wire.ts';
 
 /** Makes the wire that the settings name. Does no I/O. */
-export function openWire(settings: ConnectionSettings): VaultWire {
+export function openWire(settings: ConnectionSettings & ClusterSettings): VaultWire {
   const transport = createTransport(settings);
   const adapter = settings.wire === 'node-vault' ? nodeVaultWire : directWire;
   return acrossNodes(adapter(transport, settings.pathPrefix), settings);

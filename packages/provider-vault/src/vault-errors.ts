@@ -133,12 +133,22 @@ export function isBehind({ body }: WireAnswer): boolean {
 }
 
 /**
- * Whether a cluster has no leader yet, which a node says that would have passed the request on to it: nothing
- * was done with it (`forwardRequest` in `http/handler.go`, of OpenBao and of HashiCorp Vault).
+ * Whether a node knows of no leader to pass the request on to. It says so before it tries: nothing was done
+ * (`forwardRequest` in `http/handler.go`, of OpenBao and of HashiCorp Vault).
  */
+export function knowsNoLeader(result: WireResult): boolean {
+  return (
+    result.kind === 'answer' &&
+    result.status === 500 &&
+    saidBy(result).startsWith('local node not active')
+  );
+}
+
+/** The same, or that it points on in vain, perhaps after the leader that it was passed on to has died. */
 export function hasNoLeader(result: WireResult): boolean {
   if (result.kind === 'failure') return result.what === 'led-on';
-  return result.status === 500 && saidBy(result).startsWith('local node not active');
+  const lost = result.status === 503 && saidBy(result).startsWith('no active Vault instance');
+  return lost || knowsNoLeader(result);
 }
 
 /** When the server wants to be asked again, for a message. */

@@ -10,7 +10,7 @@ import { readCredential } from './auth/credential-reader.ts';
 import type { VaultAuth, VaultLogin, VaultLoginContext } from './auth/vault-auth.ts';
 import { printOf } from './file-prints.ts';
 import { type LoginRefusal, loginRefusal } from './login-words.ts';
-import { hasNoLeader, type Subject, saidBy, verdictOf } from './vault-errors.ts';
+import { hasNoLeader, knowsNoLeader, type Subject, saidBy, verdictOf } from './vault-errors.ts';
 import { encodePath } from './vault-path.ts';
 import { checkToken } from './vault-settings.ts';
 import type { Variables } from './vault-variables.ts';
@@ -87,17 +87,22 @@ export function vaultLogin({
    */
   let refusal: Refusal | undefined;
 
-  /** Sends it, and again while the cluster has no leader: no node acts on it then. */
+  /**
+   * Sends it, and again while the cluster has no leader. What may not be sent twice only where a node says that
+   * it has done nothing with it.
+   */
   async function sendToLeader(
     request: Parameters<SendOnce>[0],
     context: ReadContext,
+    repeatable: boolean,
     token?: string,
   ): Promise<WireResult> {
+    const isWaitedFor = repeatable ? hasNoLeader : knowsNoLeader;
     for (let waits = 0; ; waits += 1) {
       const fresh = request.fresh || waits > 0;
       const result = await send({ ...request, fresh }, context, token);
       const delay = retryDelay(waits);
-      if (!hasNoLeader(result) || maxRetries === 0 || delay >= context.timeLeft()) return result;
+      if (!isWaitedFor(result) || maxRetries === 0 || delay >= context.timeLeft()) return result;
       try {
         await wait(delay, undefined, { signal: context.signal, ref: false });
       } catch {
@@ -132,6 +137,7 @@ export function vaultLogin({
     const look = await sendToLeader(
       { verb: 'write', path: `${place}/lookup`, body: JSON.stringify({ token: wrapping }) },
       context,
+      true,
     );
     const looked = verdictOf(look, { ...subject, place }, 'write');
     if (look.kind === 'answer' && look.status === 400)
@@ -144,7 +150,7 @@ export function vaultLogin({
       throw intercepted('was made at another path than a secret id is');
 
     const opening = { verb: 'write', path: `${place}/unwrap` } as const;
-    const result = await sendToLeader(opening, context, wrapping);
+    const result = await sendToLeader(opening, context, false, wrapping);
     const verdict = verdictOf(result, { ...subject, place }, 'write');
     if (verdict.kind === 'ok') {
       const content = verdict.answer.body?.['data'];
@@ -158,7 +164,7 @@ export function vaultLogin({
     }
     if (result.kind === 'answer' && result.status === 400)
       throw intercepted('was opened by somebody else just now');
-    if (verdict.kind !== 'error' || !verdict.ambiguous || hasNoLeader(result))
+    if (verdict.kind !== 'error' || !verdict.ambiguous || knowsNoLeader(result))
       throw errorOf(verdict, `${origin} did not open the wrapping token`);
     uncertain.add(wrapping);
     throw failed(
@@ -275,7 +281,7 @@ export function vaultLogin({
       if (before && clock.monotonic() < before.until) throw before.error;
       const fresh = repeats > 0;
       const request = { verb: 'write', path: loginPath(path, provider), body, fresh } as const;
-      const result = await sendToLeader(request, context);
+      const result = await sendToLeader(request, context, repeatable);
       const verdict = verdictOf(result, { ...subject, place: path }, 'write');
       if (verdict.kind === 'ok') {
         refusal = undefined;

@@ -4,7 +4,7 @@
  * anything twice.
  */
 import type { VaultAddress } from './connection-settings.ts';
-import { hasNoLeader, isBehind, isItsOwn, saidBy } from './vault-errors.ts';
+import { hasNoLeader, isBehind, isItsOwn, knowsNoLeader, saidBy } from './vault-errors.ts';
 import { stateIndex } from './vault-index.ts';
 import type { VaultWire, WireCall, WireResult } from './vault-wire.ts';
 
@@ -12,6 +12,8 @@ import type { VaultWire, WireCall, WireResult } from './vault-wire.ts';
 export interface ClusterSettings {
   readonly address: VaultAddress;
   readonly nodes: readonly VaultAddress[];
+  /** Each request takes one of the uses that the token has: none is sent that is not needed. */
+  readonly countedUses?: boolean;
 }
 
 /** Answered with 200 by every node that can serve: the active one, and standbys, which answer or pass on. */
@@ -20,6 +22,8 @@ const health = 'sys/health?standbyok=true&perfstandbyok=true';
 /** A request on its way: the verb and what it is called with but for the node. */
 interface Request {
   readonly changes: boolean;
+  /** Others follow, which will ask for the newest state: this one need not be asked twice for it. */
+  readonly leads?: boolean;
   send(call: WireCall): Promise<WireResult>;
 }
 
@@ -27,7 +31,10 @@ interface Request {
  * A wire that asks one node after another. A call that names its `node` is sent to that one alone.
  * The result tells in `origin` which node it is from, and in `passedOver` how many others were of no use.
  */
-export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings): VaultWire {
+export function acrossNodes(
+  wire: VaultWire,
+  { address, nodes, countedUses = false }: ClusterSettings,
+): VaultWire {
   const index = stateIndex();
   /** The one that answered last comes first, those that failed last come last. */
   let order = [address, ...nodes.filter(({ origin }) => origin !== address.origin)];
@@ -82,7 +89,8 @@ export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings
     const namespace = call.namespace ?? '';
     const asks = !request.changes && call.token !== undefined && call.node === undefined;
     const wanted = asks ? index.wanted(namespace) : 'none';
-    if (wanted === 'none') return sendOnce(node, request, call);
+    const once = wanted === 'first' && (countedUses || request.leads === true);
+    if (wanted === 'none' || once) return sendOnce(node, request, call);
     const first = wanted === 'first' ? await sendOnce(node, request, call) : undefined;
     if (first && (!isSound(first) || index.wanted(namespace) !== 'latest')) return first;
     const latest = await sendOnce(node, request, shareOf(call, 2), true);
@@ -125,13 +133,13 @@ export function acrossNodes(wire: VaultWire, { address, nodes }: ClusterSettings
     return withCount((request.changes && perhaps) || mostHopeful(failed), failed.length - 1);
   }
 
-  const reading = (send: Request['send'], call: WireCall) =>
-    dispatch({ changes: call.makes === true, send }, call);
+  const reading = (path: string, send: Request['send'], call: WireCall) =>
+    dispatch({ changes: call.makes === true, leads: path.startsWith('sys/internal/'), send }, call);
   const changing = (send: Request['send'], call: WireCall) =>
     dispatch({ changes: true, send }, call);
   return {
-    read: (path, call) => reading((at) => wire.read(path, at), call),
-    list: (path, call) => reading((at) => wire.list(path, at), call),
+    read: (path, call) => reading(path, (at) => wire.read(path, at), call),
+    list: (path, call) => reading(path, (at) => wire.list(path, at), call),
     write: (path, body, call) => changing((at) => wire.write(path, body, at), call),
     update: (path, body, call) => changing((at) => wire.update(path, body, at), call),
     delete: (path, call) => changing((at) => wire.delete(path, at), call),
@@ -195,7 +203,7 @@ function isUseless(result: WireResult, { changes }: Pick<Request, 'changes'>): b
     case 504:
       return !changes;
     case 500:
-      return hasNoLeader(result) || (!changes && saidBy(result).startsWith('internal error'));
+      return knowsNoLeader(result) || (!changes && saidBy(result).startsWith('internal error'));
     default:
       return false;
   }

@@ -331,6 +331,27 @@ describe('while the cluster chooses its leader', () => {
     await again.read('all', context());
   });
 
+  test('what may have been passed on to a leader that died is sent again where that does no harm', async () => {
+    const { name, roleId } = await appRole({ secret_id_num_uses: 1 });
+    const secretId = await secretIdOf(name);
+    await server.request('POST', 'auth/userpass/users/waits', {
+      password: secretId,
+      token_policies: policy,
+    });
+    const relay = await relayed();
+    relay.interfere((request) =>
+      request.path.includes('/login') && relay.count(request.line) <= 4
+        ? { refusedWith: 503, errors: ['no active Vault instance found'] }
+        : undefined,
+    );
+    const auth = userpassAuth({ username: 'waits', password: secretId });
+    expect(await readWith(auth, { address: relay.address })).toBe(value);
+    expect(relay.count('POST auth/userpass/login/waits')).toBe(5);
+    const once = readWith(appRoleAuth({ roleId, secretId }), { address: relay.address });
+    expect((await failureOf(once, secretId)).code).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(relay.count('POST auth/approle/login')).toBe(1);
+  });
+
   test('whoever wants no repeats does not wait', async () => {
     const { name, roleId } = await appRole();
     const secretId = await secretIdOf(name);

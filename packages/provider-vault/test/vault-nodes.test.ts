@@ -357,7 +357,7 @@ describe('X-Vault-Index', () => {
     const address = { origin: 'http://a', secure: false, hostname: 'a', port: 80, prefix: '' };
 
     /** A node that answers from these, one after the other, and what it was asked for. */
-    function scripted(...answers: readonly WireResult[]) {
+    function scripted(answers: readonly WireResult[], more: { countedUses?: boolean } = {}) {
       const asked: (string | undefined)[] = [];
       const said: string[] = [];
       const left = [...answers];
@@ -365,11 +365,15 @@ describe('X-Vault-Index', () => {
         asked.push(stateOf(index));
         return left.shift() as WireResult;
       };
-      const cluster = acrossNodes({ read } as unknown as VaultWire, { address, nodes: [] });
+      const cluster = acrossNodes({ read } as unknown as VaultWire, {
+        address,
+        nodes: [],
+        ...more,
+      });
       return {
         asked,
         said,
-        read: () => cluster.read('kv/data/shop', { ...context({}, said), token }),
+        read: (path = 'kv/data/shop') => cluster.read(path, { ...context({}, said), token }),
       };
     }
     const answer = (text: string, state?: number, status = 200): WireResult => ({
@@ -380,11 +384,11 @@ describe('X-Vault-Index', () => {
     });
 
     test('the active node is asked once more, and later nodes have to be at least where it was', async () => {
-      const { asked, said, read } = scripted(
+      const { asked, said, read } = scripted([
         answer('of before', 7),
         answer('newest', 9),
         answer('of now', 9),
-      );
+      ]);
       expect(await read()).toMatchObject({ text: 'newest' });
       expect(await read()).toMatchObject({ text: 'of now' });
       expect(asked).toEqual([undefined, latest, '9']);
@@ -411,12 +415,12 @@ describe('X-Vault-Index', () => {
         { kind: 'answer', status: 429, text: '', body: { errors: [] } },
       ],
     ])('where %s, the answer counts as it is, and that is told', async (_, refusal) => {
-      const { asked, said, read } = scripted(
+      const { asked, said, read } = scripted([
         answer('its own', 7),
         refusal,
         refusal,
         answer('its own again', 8),
-      );
+      ]);
       expect(await read()).toMatchObject({ text: 'its own' });
       expect(await read()).toMatchObject({ text: 'its own again' });
       expect(asked).toEqual([undefined, latest, latest, '7']);
@@ -427,9 +431,25 @@ describe('X-Vault-Index', () => {
     });
 
     test('a server that tells no state, or one of another make, is asked once', async () => {
-      const silent = scripted(answer('a'), answer('b'));
+      const silent = scripted([answer('a'), answer('b')]);
       await silent.read();
       expect(silent.asked).toEqual([undefined]);
+    });
+
+    test('a chain that first looks up the mount has no request more than it would have had', async () => {
+      const { asked, read } = scripted([answer('the mount', 7), answer('newest', 9)]);
+      await read('sys/internal/ui/mounts/kv');
+      expect(await read()).toMatchObject({ text: 'newest' });
+      expect(asked).toEqual([undefined, latest]);
+    });
+
+    test('a token with counted uses pays for none but its own reads', async () => {
+      const { asked, read } = scripted([answer('of before', 7), answer('newest', 9)], {
+        countedUses: true,
+      });
+      expect(await read()).toMatchObject({ text: 'of before' });
+      expect(await read()).toMatchObject({ text: 'newest' });
+      expect(asked).toEqual([undefined, latest]);
     });
   });
 

@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder, onPath, provideOnce } from './provide-once.ts';
 import { type ServerProcessOptions, serverProcess } from './server-process.ts';
-import { freePort } from './vault-server.ts';
 
 const run = promisify(execFile);
 const version = '5.2.5';
@@ -38,14 +37,17 @@ export interface MotoServer {
  * ```
  */
 export async function startMotoServer(): Promise<MotoServer> {
-  const port = await freePort();
-  const address = `http://127.0.0.1:${port}`;
   const { binary, args, env = {} } = await findMoto();
+  let address = '';
   const server = serverProcess({
     binary,
-    args: [...args, '-H', '127.0.0.1', '-p', String(port)],
+    // on a port that the system gives it: one that was free a moment ago may be another's by now
+    args: [...args, '-H', '127.0.0.1', '-p', '0'],
     env,
-    ready: () => answers(address),
+    async ready() {
+      address = /Running on (http:\/\/127\.0\.0\.1:\d+)/.exec(server.log())?.[1] ?? '';
+      return address !== '' && answers(address);
+    },
   });
   await server.start();
   return {

@@ -33,11 +33,20 @@ function represented(character: string): string {
   return /['\\\t\n\r]/.test(character) ? inspected(character) : `\\x${hex(character, 2)}`;
 }
 
+const inJson = writing(/["\\\p{Cc}\p{Cs}]/gu, json);
+/** An apostrophe is escaped where the text around it has every other quotation mark too. */
+const shown = [writing(/[\\\p{Cc}\p{Cs}]/gu, inspected), writing(/['\\\p{Cc}\p{Cs}]/gu, inspected)];
+
+function within(inner: Writing, outer: Writing): Writing {
+  return (text, except) => outer(inner(text, except), except);
+}
+
 /** In JSON and source code, where a line break is escaped. */
 export const codeWritings: readonly Writing[] = [
-  writing(/["\\\p{Cc}\p{Cs}]/gu, json),
-  // a document inside a line of a JSON log
-  writing(/["\\\p{Cc}\p{Cs}]/gu, (found) => [...json(found)].map(json).join('')),
+  inJson,
+  // a document inside a line of a JSON log, and in an object that `console.log` shows, and the other way round
+  within(inJson, inJson),
+  ...shown.flatMap((each) => [each, within(inJson, each), within(each, inJson)]),
   writing(/["\\]|[^ -~]/g, jsonOrUnicode), // Python
   writing(/["\\<>&\u2028\u2029\p{Cc}]/gu, (found) =>
     /\p{Cc}/u.test(found) ? json(found) : jsonOrUnicode(found),
@@ -45,9 +54,7 @@ export const codeWritings: readonly Writing[] = [
   // PHP, which leaves what is not ASCII as it is if it is asked to
   writing(/["\\/\p{Cc}]/gu, (found) => (found === '/' ? '\\/' : json(found))),
   writing(/["\\/]|[^ -~]/g, (found) => (found === '/' ? '\\/' : jsonOrUnicode(found))),
-  // an apostrophe is escaped where the text around it has every other quotation mark too
-  writing(/[\\\p{Cc}\p{Cs}]/gu, inspected),
-  writing(/['\\\p{Cc}\p{Cs}]/gu, inspected),
+  // Python's repr
   writing(/[\\\p{Cc}\xa0\xad]/gu, represented),
   writing(/['\\\p{Cc}\xa0\xad]/gu, represented),
 ];

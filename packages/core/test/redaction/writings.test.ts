@@ -89,6 +89,19 @@ test.each<[string, (value: string) => string]>([
   );
 });
 
+test('JSON in what console.log shows, and what console.log shows in JSON', () => {
+  const around = fc.constantFrom('', "it's ", 'a "quote" ', 'all `of` "\' ');
+  fc.assert(
+    fc.property(fc.oneof(anything, halves), around, (value, more) => {
+      const body = inspect({ body: JSON.stringify({ more, value }) }, oneLine);
+      expect(masked(value, body)).toMatch(/:(\\\\)?"\[redacted\](\\\\)?"\}['"`] \}$/);
+      const message = JSON.stringify({ message: inspect({ more, value }, oneLine) });
+      expect(masked(value, message)).toMatch(/ value: (['`]|\\")\[redacted\]\1 \}"\}$/);
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test.each<[string, (value: string) => string]>([
   ['encodeURIComponent', encodeURIComponent],
   ['encodeURI', encodeURI],

@@ -32,7 +32,13 @@ export interface Settling<Found> {
 /** How often a version is looked for that must be there: whoever has none by then keeps it no more. */
 const mostLooks = 4;
 
+/** Waits so many milliseconds. Rejects when the signal fires. */
+export type Pause = (milliseconds: number, signal: AbortSignal) => Promise<void>;
+
+const realPause: Pause = (milliseconds, signal) => wait(milliseconds, undefined, { signal });
+
 /**
+ * @param pause - for tests
  * @returns what the write made; `overtaken` if it cannot have been carried out and never will be, since
  *   another writer's version is in its place; `unknown` if the time is over, or nobody can ever tell. Does not
  *   reject: an abort is `unknown` as well
@@ -40,6 +46,7 @@ const mostLooks = 4;
 export async function settleWrite<Found extends object>(
   { look, again }: Settling<Found>,
   context: ReadContext,
+  pause: Pause = realPause,
 ): Promise<Found | 'overtaken' | 'unknown'> {
   let looksAfterConflict = 0;
   let conflict = false;
@@ -60,10 +67,10 @@ export async function settleWrite<Found extends object>(
         if (conflict) continue;
       }
     }
-    const pause = Math.min(50 * 2 ** round, 500) * (1 + Math.random() / 2);
-    if (looksAfterConflict >= mostLooks || pause >= context.timeLeft()) return 'unknown';
+    const delay = Math.min(50 * 2 ** round, 500) * (1 + Math.random() / 2);
+    if (looksAfterConflict >= mostLooks || delay >= context.timeLeft()) return 'unknown';
     try {
-      await wait(pause, undefined, { signal: context.signal });
+      await pause(delay, context.signal);
     } catch {
       return 'unknown';
     }

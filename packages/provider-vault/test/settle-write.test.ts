@@ -3,18 +3,19 @@ import type { ReadContext } from '@keyfall/core';
 import { SecretError } from '@keyfall/core';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Look, type Settling, settleWrite } from '../src/settle-write.ts';
+import { type Look, type Pause, type Settling, settleWrite } from '../src/settle-write.ts';
 
 /** The time that passes in pauses alone, and what happens in each of them. */
 let now = 0;
 let inPause = () => {};
-vi.mock('node:timers/promises', () => ({
-  setTimeout: async (pause: number, _: unknown, { signal }: { signal: AbortSignal }) => {
-    now += pause;
-    inPause();
-    signal.throwIfAborted();
-  },
-}));
+/** Not by a mock of node:timers: the files of this package share their modules. */
+const pause: Pause = async (milliseconds, signal) => {
+  now += milliseconds;
+  inPause();
+  signal.throwIfAborted();
+};
+const settle = <Found extends object>(settling: Settling<Found>, context: ReadContext) =>
+  settleWrite(settling, context, pause);
 beforeEach(() => {
   now = 0;
   inPause = () => {};
@@ -81,7 +82,7 @@ describe('in any order of what may happen', () => {
         },
       }),
     };
-    const result = await settleWrite(settling, bounds(limit));
+    const result = await settle(settling, bounds(limit));
     return { result, made, calls, rounds: round + 1 };
   }
 
@@ -125,7 +126,7 @@ describe('one by one', () => {
   ])('%s: one look, and nothing is sent', async (_, seen, expected) => {
     const look = looking(seen);
     const again = vi.fn();
-    expect(await settleWrite({ look, again }, bounds())).toBe(expected);
+    expect(await settle({ look, again }, bounds())).toBe(expected);
     expect([look.mock.calls.length, again.mock.calls.length, now]).toEqual([1, 0, 0]);
   });
 
@@ -137,9 +138,9 @@ describe('one by one', () => {
     ]) {
       const look = looking(error);
       const again = vi.fn(() => Promise.reject(error));
-      expect(await settleWrite({ look, again }, bounds())).toBe('unknown');
+      expect(await settle({ look, again }, bounds())).toBe('unknown');
       expect([look.mock.calls.length, again.mock.calls.length]).toEqual([1, 0]);
-      expect(await settleWrite({ look: looking(none), again }, bounds())).toBe('unknown');
+      expect(await settle({ look: looking(none), again }, bounds())).toBe('unknown');
       expect(again).toHaveBeenCalledTimes(1);
     }
     expect(now).toBe(0);
@@ -148,24 +149,24 @@ describe('one by one', () => {
   test('sent again, what is in its place is looked at without a pause, and four times at the most', async () => {
     const look = looking(none);
     const again = vi.fn(async () => 'conflict' as const);
-    expect(await settleWrite({ look, again }, bounds(1_000_000))).toBe('unknown');
+    expect(await settle({ look, again }, bounds(1_000_000))).toBe('unknown');
     expect(again).toHaveBeenCalledTimes(1);
     expect(look).toHaveBeenCalledTimes(5);
     const seen = looking(none, { kind: 'theirs' });
     now = 0;
-    expect(await settleWrite({ look: seen, again }, bounds())).toBe('overtaken');
+    expect(await settle({ look: seen, again }, bounds())).toBe('overtaken');
     expect(now).toBe(0);
   });
 
   test('where it could take effect twice it is looked for as long as there is time', async () => {
     const look = looking(none);
-    expect(await settleWrite({ look }, bounds(5_000))).toBe('unknown');
+    expect(await settle({ look }, bounds(5_000))).toBe('unknown');
     expect(look.mock.calls.length).toBeGreaterThan(8);
     expect(now).toBeLessThanOrEqual(5_000);
     expect(now).toBeGreaterThan(4_000);
     now = 0;
     const late = looking(none, none, none, { kind: 'ours', found: ours });
-    expect(await settleWrite({ look: late }, bounds(5_000))).toBe(ours);
+    expect(await settle({ look: late }, bounds(5_000))).toBe(ours);
   });
 
   test('the pauses grow from 50 ms to half a second, each longer by up to a half', async () => {
@@ -181,7 +182,7 @@ describe('one by one', () => {
         pauses.push(now - before);
         before = now;
       };
-      await settleWrite({ look: looking(none) }, bounds(3_000));
+      await settle({ look: looking(none) }, bounds(3_000));
       expect(pauses.slice(0, 6)).toEqual(expected);
       random.mockRestore();
     }
@@ -191,14 +192,14 @@ describe('one by one', () => {
     const stop = new AbortController();
     inPause = () => stop.abort();
     const look = looking(unavailable);
-    expect(await settleWrite({ look }, bounds(10_000, stop.signal))).toBe('unknown');
+    expect(await settle({ look }, bounds(10_000, stop.signal))).toBe('unknown');
     expect(look).toHaveBeenCalledTimes(1);
   });
 
   test('without any time left it has one look', async () => {
     const look = looking(none);
     const again = vi.fn(async () => 'unknown' as const);
-    expect(await settleWrite({ look, again }, bounds(0))).toBe('unknown');
+    expect(await settle({ look, again }, bounds(0))).toBe('unknown');
     expect([look.mock.calls.length, again.mock.calls.length]).toEqual([1, 1]);
   });
 });

@@ -1,6 +1,7 @@
 /**
  * What the next run makes of a migration that was interrupted, by what has changed since.
  */
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -25,6 +26,8 @@ vi.mock('../src/terminal.ts', async (original) => ({
   report: (text: string) => said.push(text),
   writeLine: () => {},
 }));
+/** Is told of each journal before it is written: the path of its backup, and what it says. */
+let whenWritten = async (_backup: string, _journal: MigrationJournal): Promise<void> => {};
 /** Whether a migration is slow to write down that it is done. */
 let slowToSayDone = false;
 vi.mock('../src/migration/journal.ts', async (original) => {
@@ -32,6 +35,7 @@ vi.mock('../src/migration/journal.ts', async (original) => {
   return {
     ...journal,
     async writeJournal(path: string, content: MigrationJournal) {
+      await whenWritten(path.replace(/\.journal$/, ''), content);
       if (slowToSayDone && content.state === 'done') await wait(200);
       return journal.writeJournal(path, content);
     },
@@ -40,6 +44,7 @@ vi.mock('../src/migration/journal.ts', async (original) => {
 beforeEach(() => {
   said.length = 0;
   slowToSayDone = false;
+  whenWritten = async () => {};
 });
 
 /** A store that takes its first write and then cannot be asked any more, until it comes back. */
@@ -307,4 +312,88 @@ test('two at once: the second waits, and finds it done', async () => {
   expect(said.filter((text) => text.includes('interrupted'))).toEqual([]);
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
   expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
+});
+
+test('each step is in the journal before it happens, and the backup is there before the write', async () => {
+  const cwd = await folderWith('A=1\nB=2\n');
+  const steps: unknown[] = [];
+  whenWritten = async (backup, { state }) => {
+    steps.push([
+      state,
+      existsSync(backup),
+      (await store.read('all', undefined as never)).entries.size,
+    ]);
+  };
+  const store = memoryProvider();
+  await run(cwd, store, { purge: true });
+  expect(steps).toEqual([
+    ['started', false, 0],
+    ['planned', true, 0],
+    ['verified', true, 2],
+    ['done', true, 2],
+  ]);
+});
+
+test('before each write the journal names what it writes, also the second time', async () => {
+  const cwd = await folderWith('A=1\nB=2\nC=3\n');
+  const store = memoryProvider();
+  const writes: unknown[] = [];
+  const contested: SecretProvider = {
+    ...store,
+    async write(changes, context) {
+      const [journal] = await journals(cwd);
+      writes.push([journal?.created, journal?.overwritten, [...changes.entries.keys()]]);
+      // somebody else was faster, with a name of ours and another value for one
+      if (writes.length === 1)
+        await store.write?.(
+          {
+            entries: new Map([
+              ['A', '1'],
+              ['B', 'theirs'],
+            ]),
+          },
+          context,
+        );
+      return (await store.write?.(changes, context)) ?? { conditional: false };
+    },
+  };
+  await run(cwd, contested, { onConflict: 'overwrite' });
+  expect(writes).toEqual([
+    [['A', 'B', 'C'], [], ['A', 'B', 'C']],
+    [['C'], [{ name: 'B', version: '2' }], ['B', 'C']],
+  ]);
+});
+
+test.each(['started', 'planned'] as const)(
+  'a signal that fires while the journal says %s ends it before the write, and nothing is left',
+  async (when) => {
+    const cwd = await folderWith('A=1\n');
+    const store = memoryProvider();
+    const stop = new AbortController();
+    whenWritten = async (_, { state }) => {
+      if (state === when) stop.abort();
+    };
+    const ended = run(cwd, store, { signal: stop.signal, purge: true });
+    await expect(ended).rejects.toThrow();
+    expect((await store.read('all', undefined as never)).entries.size).toBe(0);
+    expect(await readdir(cwd)).toEqual(['.env']);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+    expect(said.join()).not.toContain('not certain');
+  },
+);
+
+test('a signal that fires after the read-back leaves the file, and says how to go on', async () => {
+  const cwd = await folderWith('A=1\n');
+  const store = memoryProvider();
+  const stop = new AbortController();
+  whenWritten = async (_, { state }) => {
+    if (state === 'verified') stop.abort();
+  };
+  await expect(run(cwd, store, { signal: stop.signal, purge: true })).rejects.toThrow();
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
+  expect(await journals(cwd)).toMatchObject([{ state: 'verified', created: ['A'] }]);
+  expect(said.at(-1)).toMatch(/read back and compared: .* keyfall migrate --restore \S+\.$/);
+  await run(cwd, store, { purge: true });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('');
+  expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
 });

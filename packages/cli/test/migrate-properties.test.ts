@@ -266,6 +266,7 @@ test('a migration loses nothing, whatever happens, and the next run ends it', as
       } else expect(second.error, 'only a conflict is left to be chosen about').toBe('conflict');
       assertNoLeak(['canary-', ' and more'], said, second.error);
     }),
-    { numRuns: 60 },
+    // each is three migrations, of a dozen synced files
+    { numRuns: 30 },
   );
-});
+}, 120_000);

@@ -148,7 +148,7 @@ export function jsonBag(
     const token = randomUUID();
     const isArn = secretId.startsWith('arn:');
     if (before.absence && !isArn) {
-      const created = await calls.call(context, ({ client, sdk, options }) =>
+      const created = await calls.change(context, ({ client, sdk, options }) =>
         client.send(
           new sdk.CreateSecretCommand({
             Name: secretId,
@@ -163,17 +163,22 @@ export function jsonBag(
       // it may be there without a version in force, as infrastructure code leaves it
       if (created.exception !== 'exists') throw created.error;
     }
-    const put = await calls.call(context, ({ client, sdk, options }) =>
-      client.send(
-        new sdk.PutSecretValueCommand({
-          SecretId: secretId,
-          SecretString: text,
-          ClientRequestToken: token,
-          VersionStages: [writingStage],
-        }),
-        options,
-      ),
-    );
+    const put = await calls
+      .change(context, ({ client, sdk, options }) =>
+        client.send(
+          new sdk.PutSecretValueCommand({
+            SecretId: secretId,
+            SecretString: text,
+            ClientRequestToken: token,
+            VersionStages: [writingStage],
+          }),
+          options,
+        ),
+      )
+      .catch((error) => {
+        // what is not in force changes nothing; the first version of all is put in force by AWS itself
+        throw before.version === undefined ? error : unapplied(error);
+      });
     if (put.exception === 'not-found' && isArn)
       throw problem(
         'ERR_SECRET_UNSUPPORTED',
@@ -183,21 +188,30 @@ export function jsonBag(
     // taken away meanwhile
     if (put.exception === 'not-found' || put.exception === 'deleted') return undefined;
     if (put.exception) throw put.error;
-    const moved = await calls.call(context, ({ client, sdk, options }) =>
-      client.send(
-        new sdk.UpdateSecretVersionStageCommand({
-          SecretId: secretId,
-          VersionStage: currentStage,
-          MoveToVersionId: token,
-          RemoveFromVersionId: before.version,
-        }),
-        options,
-      ),
-    );
+    const isInForce = async () =>
+      (await readDocument(context, { VersionStage: currentStage })).version === token;
+    const moved = await calls
+      .change(context, ({ client, sdk, options }) =>
+        client.send(
+          new sdk.UpdateSecretVersionStageCommand({
+            SecretId: secretId,
+            VersionStage: currentStage,
+            MoveToVersionId: token,
+            RemoveFromVersionId: before.version,
+          }),
+          options,
+        ),
+      )
+      .catch(async (error) => {
+        if (await isInForce().catch(() => false)) return { exception: undefined };
+        throw error;
+      });
     if (!moved.exception) return token;
     // the SDK may have repeated a move whose answer was lost: then it is ours that is in force
-    const now = await readDocument(context, { VersionStage: currentStage });
-    return now.version === token ? token : undefined;
+    const isOurs = await isInForce().catch((error) => {
+      throw withApplied(error, 'unknown');
+    });
+    return isOurs ? token : undefined;
   }
 
   async function write(
@@ -301,7 +315,13 @@ export function jsonBag(
     conditionalWrites: 'always',
     read,
     // the version of another label is somebody's rotation, or history
-    ...(versionStage === currentStage && { write }),
+    ...(versionStage === currentStage && {
+      write: (changes, context) =>
+        write(changes, context).catch((error: unknown) => {
+          // what may have changed something says so itself
+          throw withApplied(error, 'no');
+        }),
+    }),
     history,
     async readVersion(name, version, context) {
       const entry = entriesOf(await readDocument(context, { VersionId: version })).get(name);
@@ -341,6 +361,13 @@ export function jsonBag(
       calls.close();
     },
   };
+}
+
+/** The error of a request that left what is in force as it was, whatever became of it. */
+function unapplied(error: unknown): unknown {
+  return isSecretError(error)
+    ? new SecretError(error.code, error.reason, { ...error, applied: 'no' })
+    : error;
 }
 
 /** What a version shows without its value. */

@@ -59,6 +59,7 @@ export function namedSecrets(
       provider,
       secretName,
       hint,
+      applied: 'no',
     });
 
   /** What stands for one name: `undefined` for what is not there. */
@@ -233,7 +234,7 @@ export function namedSecrets(
   ): Promise<string | undefined> {
     const SecretId = prefix + name;
     if (value === null) {
-      const reply = await calls.call(context, ({ client, sdk, options }) =>
+      const reply = await calls.change(context, ({ client, sdk, options }) =>
         client.send(new sdk.DeleteSecretCommand({ SecretId }), options),
       );
       if (reply.exception === 'wrong-parameter' || reply.exception === 'exists') throw reply.error;
@@ -242,7 +243,7 @@ export function namedSecrets(
     }
     const ClientRequestToken = randomUUID();
     const put = () =>
-      calls.call(context, ({ client, sdk, options }) =>
+      calls.change(context, ({ client, sdk, options }) =>
         client.send(
           new sdk.PutSecretValueCommand({ SecretId, SecretString: value, ClientRequestToken }),
           options,
@@ -250,14 +251,17 @@ export function namedSecrets(
       );
     let reply = await put();
     if (reply.exception === 'deleted') {
-      const restored = await calls.call(context, ({ client, sdk, options }) =>
+      const restored = await calls.change(context, ({ client, sdk, options }) =>
         client.send(new sdk.RestoreSecretCommand({ SecretId }), options),
       );
       if (restored.exception) throw restored.error;
-      reply = await put();
+      // the secret is there again, with what it held: it is not as it was
+      reply = await put().catch((error) => {
+        throw afterAnother(error);
+      });
     }
     if (reply.exception === 'not-found') {
-      const created = await calls.call(context, ({ client, sdk, options }) =>
+      const created = await calls.change(context, ({ client, sdk, options }) =>
         client.send(
           new sdk.CreateSecretCommand({ Name: SecretId, SecretString: value, ClientRequestToken }),
           options,
@@ -279,7 +283,7 @@ export function namedSecrets(
       throw new SecretError(
         'ERR_SECRET_UNSUPPORTED',
         'a write of several secrets cannot depend on a revision',
-        { provider, hint: 'Use one JSON secret, with the option secretId.' },
+        { provider, applied: 'no', hint: 'Use one JSON secret, with the option secretId.' },
       );
     for (const [name, value] of entries) assertPossible(name, value);
     const written: string[] = [];
@@ -291,10 +295,12 @@ export function namedSecrets(
       } catch (error) {
         if (!isSecretError(error)) throw error;
         const done = written.length === 0 ? 'nothing else was' : `${written.join(', ')} was`;
-        const { code, reason } = error;
-        throw new SecretError(code, `${name} was not written, ${done}: ${reason}`, {
+        const { code, reason, applied = 'no' } = error;
+        const what = applied === 'no' ? 'was not written' : 'may have been written or not';
+        throw new SecretError(code, `${name} ${what}, ${done}: ${reason}`, {
           ...error,
           secretName: name,
+          applied: written.length > 0 ? 'unknown' : applied,
         });
       }
     return {
@@ -403,6 +409,13 @@ function createOutage() {
       return failed;
     },
   };
+}
+
+/** The error of a change after which another one had been made: all in all it is not as it was. */
+function afterAnother(error: unknown): unknown {
+  return isSecretError(error)
+    ? new SecretError(error.code, error.reason, { ...error, applied: 'unknown' })
+    : error;
 }
 
 /** Whether other names may be answered all the same. */

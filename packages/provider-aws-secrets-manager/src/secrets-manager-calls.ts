@@ -4,7 +4,7 @@
  * request id go on (https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html).
  */
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { SecretError, type SecretErrorCode } from '@keyfall/core';
+import { type Applied, SecretError, type SecretErrorCode, withApplied } from '@keyfall/core';
 
 type Sdk = typeof import('@aws-sdk/client-secrets-manager');
 
@@ -32,6 +32,11 @@ type Reply<Output> =
 export interface SecretsManagerCalls {
   /** @throws `SecretError` for every failure that is no {@link AwsException} */
   call<Output>(
+    bounds: CallBounds,
+    run: (tools: CallTools) => Promise<Output>,
+  ): Promise<Reply<Output>>;
+  /** The same of a call that changes something: its error says in `applied` what became of it. */
+  change<Output>(
     bounds: CallBounds,
     run: (tools: CallTools) => Promise<Output>,
   ): Promise<Reply<Output>>;
@@ -68,30 +73,63 @@ export function secretsManagerCalls(settings: CallerSettings): SecretsManagerCal
       );
   }
 
+  async function make<Output>(
+    bounds: CallBounds,
+    run: (tools: CallTools) => Promise<Output>,
+    changes: boolean,
+  ): Promise<Reply<Output>> {
+    loaded ??= import('@aws-sdk/client-secrets-manager');
+    const sdk = await loaded;
+    const { region, client = own } = settings;
+    try {
+      const used = client ?? new sdk.SecretsManagerClient(region === undefined ? {} : { region });
+      if (client === undefined) own = used;
+      else if (region !== undefined) await assertRegion(used);
+      // one of its own: the listeners of many requests at one signal look like a leak to Node
+      const options = { abortSignal: AbortSignal.any([bounds.signal]) };
+      return { output: await run({ sdk, client: used, options }) };
+    } catch (thrown) {
+      const verdict = judge(thrown, settings, bounds.signal);
+      const applied = appliedBy(thrown);
+      if ('exception' in verdict)
+        return changes ? { ...verdict, error: withApplied(verdict.error, applied) } : verdict;
+      throw changes ? withApplied(verdict, applied) : verdict;
+    }
+  }
+
   return {
-    async call(bounds, run) {
-      loaded ??= import('@aws-sdk/client-secrets-manager');
-      const sdk = await loaded;
-      const { region, client = own } = settings;
-      try {
-        const used = client ?? new sdk.SecretsManagerClient(region === undefined ? {} : { region });
-        if (client === undefined) own = used;
-        else if (region !== undefined) await assertRegion(used);
-        // one of its own: the listeners of many requests at one signal look like a leak to Node
-        const options = { abortSignal: AbortSignal.any([bounds.signal]) };
-        return { output: await run({ sdk, client: used, options }) };
-      } catch (thrown) {
-        const verdict = judge(thrown, settings, bounds.signal);
-        if ('exception' in verdict) return verdict;
-        throw verdict;
-      }
-    },
+    call: (bounds, run) => make(bounds, run, false),
+    change: (bounds, run) => make(bounds, run, true),
     close() {
       own?.destroy();
       own = undefined;
     },
   };
 }
+
+/**
+ * What became of a change that ended with what the SDK threw. The SDK repeats requests by itself: after more
+ * than one nobody knows what became of the first.
+ */
+function appliedBy(thrown: unknown): Applied {
+  if (thrown instanceof SecretError) return 'no';
+  const { name, code, status } = factsOf(thrown);
+  const { $metadata: { attempts = 1 } = {} } = (thrown ?? {}) as {
+    readonly $metadata?: { readonly attempts?: number };
+  };
+  if (attempts > 1) return 'unknown';
+  // the service has refused it, or nothing was sent: there were no credentials, no region, no connection
+  const isRefused =
+    status !== undefined &&
+    status >= 400 &&
+    status < 500 &&
+    /Exception$|^AccessDenied|Client$|Failure$|Token|Signature/.test(name);
+  const isUnsent = status === undefined && (noCredentials.test(name) || unconnected.test(code));
+  return isRefused || isUnsent || untrusted.test(code) ? 'no' : 'unknown';
+}
+
+/** Node's codes of a connection that was never made. */
+const unconnected = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN)$/;
 
 /** What is looked at of an error of the SDK. */
 interface Facts {
@@ -112,16 +150,19 @@ function factsOf(thrown: unknown): Facts {
     readonly $metadata?: { readonly httpStatusCode?: unknown; readonly requestId?: unknown };
   } | null;
   const { httpStatusCode, requestId } = error?.$metadata ?? {};
-  const code = typeof error?.code === 'string' ? error.code : '';
+  // with an answer it is a member of the body, and the server's own text
+  const code = typeof error?.code === 'string' && httpStatusCode === undefined ? error.code : '';
   return {
     name: typeof error?.name === 'string' ? error.name : '',
     code: /^[A-Z][A-Z0-9_]*$/.test(code) ? code : '',
     status: typeof httpStatusCode === 'number' ? httpStatusCode : undefined,
-    requestId:
-      typeof requestId === 'string' && /^[\w-]{1,64}$/.test(requestId) ? requestId : undefined,
+    requestId: typeof requestId === 'string' && uuid.test(requestId) ? requestId : undefined,
     message: typeof error?.message === 'string' ? error.message : '',
   };
 }
+
+/** What an id of AWS looks like: of anything else a server might have made what it was sent. */
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const unknownCaller =
   /^(?:UnrecognizedClient|InvalidClientTokenId|ExpiredToken|InvalidSignature|SignatureDoesNotMatch|MissingAuthenticationToken|IncompleteSignature|RequestExpired|RequestTimeTooSkewed|NotAuthorized|UnauthorizedSSOToken)/;
@@ -216,7 +257,7 @@ export function judge(
   if (unknownCaller.test(name))
     return problem(
       'ERR_SECRET_UNAUTHENTICATED',
-      `cannot be asked for: AWS does not accept the credentials (${name})`,
+      `cannot be asked for: AWS does not accept the credentials (${unknownCaller.exec(name)?.[0]})`,
       'They may have expired, or the clock of this machine is wrong.',
     );
   if (/^Region is missing/.test(message))
@@ -228,7 +269,7 @@ export function judge(
   if (throttled.test(name) || status === 429)
     return problem('ERR_SECRET_UNAVAILABLE', 'cannot be asked for now: AWS limits the rate');
   if (code !== '' || outage.test(name) || (status !== undefined && status >= 500)) {
-    const why = code || (status === undefined ? name : `status ${status}`);
+    const why = code || (status === undefined ? outage.exec(name)?.[0] : `status ${status}`);
     return problem('ERR_SECRET_UNAVAILABLE', `cannot be asked for: no answer of use (${why})`);
   }
   return problem(

@@ -36,10 +36,13 @@ export interface User {
 }
 
 /** What the front answers instead of moto; `undefined` lets the request through. */
-export type Answer = (
-  action: string,
-  body: string,
-) => { readonly status: number; readonly body: string } | 'cut' | undefined;
+export type Answer = (action: string, body: string) => Reply | 'cut' | undefined;
+
+interface Reply {
+  readonly status: number;
+  readonly body: string;
+  readonly requestId?: string;
+}
 
 export interface Aws {
   readonly region: string;
@@ -147,10 +150,13 @@ export async function startAws(): Promise<Aws> {
   };
 }
 
-function answerWith(response: ServerResponse, { status, body }: { status: number; body: string }) {
+function answerWith(
+  response: ServerResponse,
+  { status, body, requestId = '3b1f0d0c-6a58-4b44-9d57-2f6f0c6b1a77' }: Reply,
+) {
   response.writeHead(status, {
     'content-type': 'application/x-amz-json-1.1',
-    'x-amzn-requestid': 'request-7',
+    'x-amzn-requestid': requestId,
   });
   response.end(body);
 }

@@ -9,6 +9,7 @@ import {
   GetSecretValueCommand,
   PutSecretValueCommand,
   SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { createSecrets, isSecretError, memoryProvider, type SecretProvider } from '@keyfall/core';
 import { assertNoLeak, callContext as context } from '@keyfall/testkit';
@@ -19,6 +20,7 @@ import { type Aws, exception, rights, startAws } from './aws.ts';
 const canary = 'canary-value-77d0';
 let aws: Aws;
 let client: SecretsManagerClient;
+let single: SecretsManagerClient;
 beforeAll(async () => {
   aws = await startAws();
   const everything = [
@@ -28,11 +30,20 @@ beforeAll(async () => {
     ...rights.namedRead,
     ...rights.namedWrite,
   ];
-  client = aws.client((await aws.createUser(everything)).credentials);
+  const { credentials } = await aws.createUser(everything);
+  client = aws.client(credentials);
+  // one that does not repeat anything by itself
+  single = new SecretsManagerClient({
+    region: aws.region,
+    endpoint: aws.address,
+    credentials,
+    maxAttempts: 1,
+  });
 });
 afterEach(() => aws.answer(undefined));
 afterAll(async () => {
   client?.destroy();
+  single?.destroy();
   await aws?.stop();
 });
 
@@ -395,6 +406,100 @@ describe('states of real accounts', () => {
     await expect(write(bag, { B: 'b' })).rejects.toMatchObject({ code: 'ERR_SECRET_CONFLICT' });
     expect(deleted).toBe(true);
   });
+});
+
+describe('what became of a write that is rejected', () => {
+  const makeBag = async () => {
+    const secretId = `applied-${randomUUID()}`;
+    await aws.admin.send(new CreateSecretCommand({ Name: secretId, SecretString: '{"A":"old"}' }));
+    return secretId;
+  };
+  const held = async (SecretId: string) =>
+    (
+      await aws.admin.send(
+        // moto takes another one where none is named
+        new GetSecretValueCommand({ SecretId, VersionStage: 'AWSCURRENT' }),
+      )
+    ).SecretString;
+  /** The next request of this action: whether the service carries it out, and what is answered. */
+  const once = (
+    wanted: string,
+    carriedOut: boolean,
+    answer: 'cut' | ReturnType<typeof exception>,
+  ) => {
+    let isOver = false;
+    aws.answer((action, body) => {
+      if (action !== wanted || isOver) return undefined;
+      isOver = true;
+      if (carriedOut) void aws.admin.send(moveOf(JSON.parse(body)));
+      return answer;
+    });
+  };
+  const moveOf = (input: ConstructorParameters<typeof UpdateSecretVersionStageCommand>[0]) =>
+    new UpdateSecretVersionStageCommand(input);
+  const page = { status: 502, body: '<html>Bad gateway</html>' };
+
+  test.each(['cut', page] as const)(
+    'a version that was put in force is confirmed (%#)',
+    async (by) => {
+      const secretId = await makeBag();
+      once('UpdateSecretVersionStage', true, by);
+      const bag = awsSecretsManagerProvider({ secretId, client: single });
+      const result = await write(bag, { A: 'new' })?.catch((error: unknown) => error);
+      // the look may come before the service has acted, and then it says that nobody knows
+      if (isSecretError(result)) expect(result.applied).toBe('unknown');
+      else expect(result).toMatchObject({ conditional: true });
+      await vi.waitFor(async () => expect(await held(secretId)).toBe('{"A":"new"}'));
+    },
+  );
+
+  test.each([
+    ['UpdateSecretVersionStage', page, 'unknown'],
+    ['UpdateSecretVersionStage', 'cut', 'unknown'],
+    ['UpdateSecretVersionStage', exception('AccessDeniedException'), 'no'],
+    // what is not in force changes nothing, whatever became of it
+    ['PutSecretValue', 'cut', 'no'],
+    ['PutSecretValue', page, 'no'],
+    ['GetSecretValue', 'cut', 'no'],
+  ] as const)('%s that fails leaves it %#', async (action, by, applied) => {
+    const secretId = await makeBag();
+    once(action, false, by);
+    const bag = awsSecretsManagerProvider({ secretId, client: single });
+    await expect(write(bag, { A: 'new' })).rejects.toMatchObject({ applied });
+    expect(await held(secretId)).toBe('{"A":"old"}');
+  });
+
+  test('of several secrets one by one', async () => {
+    const prefix = `applied-${randomUUID()}/`;
+    const named = awsSecretsManagerProvider({ prefix, client: single });
+    aws.answer(() => exception('AccessDeniedException'));
+    await expect(write(named, { A: 'a' })).rejects.toMatchObject({ applied: 'no' });
+    aws.answer(() => page);
+    await expect(write(named, { A: 'a' })).rejects.toMatchObject({ applied: 'unknown' });
+    aws.answer((_, body) =>
+      body.includes(`${prefix}B`) ? exception('AccessDeniedException') : undefined,
+    );
+    await expect(write(named, { A: 'a', B: 'b' })).rejects.toMatchObject({ applied: 'unknown' });
+    expect(await held(`${prefix}A`)).toBe('a');
+    await expect(write(named, { 'not possible': 'x' })).rejects.toMatchObject({ applied: 'no' });
+  });
+});
+
+test('nothing that the service names in its answer is shown where it could be what was sent', async () => {
+  const secretId = `named-${randomUUID()}`;
+  const shown = 'AKIA7CANARY8VALUE9';
+  for (const name of ['ExpiredToken', 'ThrottlingException', 'InternalServiceError', 'Forbidden'])
+    for (const status of [400, 503]) {
+      aws.answer(() => ({
+        status,
+        body: JSON.stringify({ __type: `${name}${shown}`, code: `CERT_${shown}`, message: shown }),
+        requestId: shown,
+      }));
+      const provider = awsSecretsManagerProvider({ secretId, client });
+      const error = await provider.read(['A'], context()).catch((thrown: unknown) => thrown);
+      expect(isSecretError(error)).toBe(true);
+      assertNoLeak([shown], error);
+    }
 });
 
 test('a read of many names one by one keeps its number of requests, and Node warns of nothing', async () => {

@@ -5,7 +5,13 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type ReadContext, SecretError, type SecretErrorCode } from '@keyfall/core';
+import {
+  type Applied,
+  type ReadContext,
+  SecretError,
+  type SecretErrorCode,
+  withApplied,
+} from '@keyfall/core';
 
 /** A larger answer is refused: no config is so large. Bytes. */
 const sizeLimit = 8 * 1024 * 1024;
@@ -44,7 +50,10 @@ export type DopplerAnswer =
 /** How long a call may take. */
 export type CallBounds = Pick<ReadContext, 'signal' | 'timeLeft'>;
 
-/** @throws `SecretError` for everything that is no {@link DopplerAnswer} */
+/**
+ * @throws `SecretError` for everything that is no {@link DopplerAnswer}; of a request that writes it says in
+ *   `applied` what became of it
+ */
 export async function askDoppler(
   settings: DopplerApiSettings,
   request: DopplerRequest,
@@ -62,7 +71,10 @@ export async function askDoppler(
     try {
       await wait(pause, undefined, { signal: bounds.signal });
     } catch {
-      throw aborted(settings.provider);
+      // what is repeated was not carried out
+      throw request.body === undefined
+        ? aborted(settings.provider)
+        : withApplied(aborted(settings.provider), 'no');
     }
   }
 }
@@ -91,12 +103,14 @@ async function attempt(
 ): Promise<Attempt> {
   const problem = (code: SecretErrorCode, what: string, hint?: string, status?: number) =>
     new SecretError(code, `${subject} ${what}`, { provider, hint, status });
+  const reads = body === undefined;
+  // until Doppler itself has refused it, or it turns out that there was no connection
+  let applied: Applied = 'unknown';
   const failed = (error: SecretError, mayRepeat = false, retryAfter?: number): Attempt => ({
-    error,
+    error: reads ? error : withApplied(error, applied),
     mayRepeat,
     retryAfter,
   });
-  const reads = body === undefined;
   try {
     const response = await fetch(`${origin}${path}`, {
       method: reads ? 'GET' : 'POST',
@@ -128,6 +142,8 @@ async function attempt(
     const isDoppler = (json as { success?: unknown } | null | undefined)?.success === false;
     if (status === 200 && json !== undefined && !isDoppler)
       return { answer: { kind: 'ok', json, etag: headers.get('etag') ?? undefined } };
+    // a rate that is limited is that of requests which were not carried out, whoever limits it (RFC 6585)
+    if ((isDoppler && status >= 400 && status < 500) || status === 429) applied = 'no';
     if (status === 404 && isDoppler) return { answer: { kind: 'missing' } };
     if (status === 401)
       return failed(
@@ -178,6 +194,10 @@ async function attempt(
   } catch (thrown) {
     if (signal.aborted) return failed(aborted(provider));
     const code = codeOf(thrown);
+    const isUnconnected = /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/.test(
+      code,
+    );
+    if (isUnconnected || /CERT|SELF_SIGNED|UNABLE_TO_/.test(code)) applied = 'no';
     if (/CERT|SELF_SIGNED|UNABLE_TO_|_TLS_|_SSL_|^EPROTO$/.test(code))
       return failed(problem('ERR_SECRET_TLS', `could not be asked for over TLS (${code})`));
     if (/^(?:HPE|Z)_/.test(code))
@@ -185,7 +205,7 @@ async function attempt(
     return failed(
       problem('ERR_SECRET_UNAVAILABLE', `could not be asked for (${code})`),
       // what was not connected was not sent
-      reads || /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$/.test(code),
+      reads || isUnconnected,
     );
   }
 }

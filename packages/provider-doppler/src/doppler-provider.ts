@@ -183,7 +183,12 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
 
     async write({ entries, ifRevision }, context) {
       const unsupported = (why: string, hint: string, secretName?: string) =>
-        new SecretError('ERR_SECRET_UNSUPPORTED', why, { provider: name, secretName, hint });
+        new SecretError('ERR_SECRET_UNSUPPORTED', why, {
+          provider: name,
+          secretName,
+          hint,
+          applied: 'no',
+        });
       if (ifRevision !== undefined)
         throw unsupported('Doppler has no conditional writes', 'Write without a revision.');
       const secrets: Record<string, string | null> = {};
@@ -214,11 +219,13 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
       if (answer.kind === 'missing')
         throw new SecretError('ERR_SECRET_NOT_FOUND', `Doppler ${missing}`, {
           provider: name,
+          applied: 'no',
           hint: 'Check the options project and config.',
         });
       if (answer.kind !== 'ok')
         throw new SecretError('ERR_SECRET_INVALID', 'Doppler did not say that it wrote', {
           provider: name,
+          applied: 'unknown',
         });
       return { conditional: false };
     },

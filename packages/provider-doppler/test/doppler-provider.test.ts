@@ -3,7 +3,12 @@
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSecrets, isSecretError, type SecretErrorCode } from '@keyfall/core';
+import {
+  createSecrets,
+  isSecretError,
+  type SecretError,
+  type SecretErrorCode,
+} from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { dopplerFallbackProvider, dopplerProvider } from '../src/index.ts';
@@ -150,6 +155,42 @@ describe('writing', () => {
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED', secretName: name });
     assertNoLeak([canary], error);
     expect(doppler.statuses).toEqual([]);
+  });
+
+  test('says what became of it: only what Doppler itself refuses was not written', async () => {
+    const refusal = JSON.stringify({ messages: ['no'], success: false });
+    const page = '<html><body>no</body></html>';
+    for (const [code, body, applied] of [
+      [400, refusal, 'no'],
+      [401, refusal, 'no'],
+      [403, refusal, 'no'],
+      [404, refusal, 'no'],
+      [429, page, 'no'],
+      [400, page, 'unknown'],
+      [401, page, 'unknown'],
+      [403, page, 'unknown'],
+      [404, page, 'unknown'],
+      [408, page, 'unknown'],
+      [500, refusal, 'unknown'],
+      [502, page, 'unknown'],
+      [200, page, 'unknown'],
+      [200, refusal, 'unknown'],
+    ] as const) {
+      doppler.instead = (response) => void response.writeHead(code).end(body);
+      const error = await providerOf()
+        .write?.({ entries: new Map([['A', 'x']]) }, context())
+        .catch((thrown: unknown) => thrown);
+      expect([code, body, (error as SecretError).applied]).toEqual([code, body, applied]);
+    }
+    doppler.instead = undefined;
+    doppler.line.set({ kind: 'drop-answers', how: 'reset' });
+    const lost = { entries: new Map([['A', 'lost']]) };
+    await expect(providerOf().write?.(lost, context())).rejects.toMatchObject({
+      applied: 'unknown',
+    });
+    expect(doppler.values.get('A')).toBe('lost');
+    await doppler.close();
+    await expect(providerOf().write?.(lost, context())).rejects.toMatchObject({ applied: 'no' });
   });
 
   test('to a token that may only read is denied', async () => {

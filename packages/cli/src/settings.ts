@@ -82,9 +82,30 @@ export async function configuredParts(options: SettingsOptions): Promise<ChainPa
         { hint: 'Say it there, or leave the configuration out with --no-config.' },
       );
   const { configuredChain } = await import('./config/configured-chain.ts');
-  return waitingFor('reading the configuration', () =>
+  const parts = await waitingFor('reading the configuration', () =>
     configuredChain(file, chosenProfile(options)),
   );
+  const uncounted = uncountedUseVault(parts.providers.map(({ provider }) => provider));
+  if (uncounted !== undefined)
+    notice(`${uncounted}: ${shownFile(file)} says who is asked. --no-config goes by USE_VAULT.`);
+  return parts;
+}
+
+/**
+ * A configuration takes the place of `USE_VAULT`. Who sets it nevertheless, perhaps to have Vault left out in an
+ * emergency, has to be told that it changes nothing: a sentence's beginning, where it says something else than
+ * the configuration does.
+ *
+ * @param providers - those of the configuration
+ */
+export function uncountedUseVault(providers: readonly SecretProvider[]): string | undefined {
+  const value = process.env['USE_VAULT'];
+  if (!value) return undefined;
+  const isAsked = providers.some(({ name }) => name === 'vault');
+  const isOn = /^(?:true|1|yes|on)$/i.test(value.trim());
+  if (isAsked && !isOn) return `USE_VAULT in the environment does not turn Vault off`;
+  if (!isAsked && isOn) return 'USE_VAULT in the environment does not turn Vault on';
+  return undefined;
 }
 
 /** The profile of a configuration that was asked for, if any was. */

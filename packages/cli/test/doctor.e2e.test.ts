@@ -16,7 +16,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { finished, folderWith, type RunResult } from './keyfall.ts';
+import { finished, folderWith, keyfall, type RunResult } from './keyfall.ts';
 import { bin, typing } from './on-terminal.ts';
 
 const run = promisify(execFile);
@@ -152,18 +152,16 @@ describe('the server', () => {
     const found = await look(cwd, env);
     expect(found).toMatchObject({ code: 3, fault: { subject: 'address' } });
     expect(found.fault.message).toContain('refused the connection');
-    expect(found.fault.command).toBe(`bao server ${mode} -dev-listen-address=127.0.0.1:${port}`);
+    expect(found.fault.command).toBe(
+      `bao server ${mode} -dev-listen-address=127.0.0.1:${port} -dev-root-token-id="$VAULT_TOKEN"`,
+    );
     // as typed in a window of its own
     onTestFinished(async () => {
       process.kill(Number(await readFile(join(cwd, 'pid'))), 'SIGKILL');
     });
     const started = `TMPDIR=$PWD ${found.fault.command} > log 2>&1 & echo $! > pid`;
     const waited = 'until BAO_SKIP_VERIFY=1 bao status || ! kill -0 $!; do sleep 0.1; done';
-    let next = await look(
-      cwd,
-      { ...env, BAO_DEV_ROOT_TOKEN_ID: server.token },
-      `${started}; ${waited}`,
-    );
+    let next = await look(cwd, env, `${started}; ${waited}`);
     if (protocol === 'https') {
       expect(next.fault.command).toBe('export VAULT_CACERT=CA_FILE.pem');
       // filled in from what the server prints, which it does when it answers already
@@ -400,6 +398,60 @@ describe('the document', () => {
     await expectMended(cwd, env, found);
   });
 
+  test('holds null, with which run would end', async () => {
+    const cwd = await folder();
+    await put('with-null', { TOKEN: canary, REGION: null });
+    const env = settings({ VAULT_SECRET_PATH: 'with-null' });
+    expect((await keyfall(['run', '--', 'true'], { cwd, env })).code).toBe(5);
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({
+      code: 5,
+      fault: {
+        subject: 'path',
+        code: 'value-null',
+        message: 'secret/with-null holds null under "REGION", which is no value',
+        command: 'keyfall set REGION',
+      },
+    });
+    const { command = '' } = found.fault;
+    expect(await look(cwd, env, `echo eu | ${command}`)).toMatchObject({ code: 0 });
+  });
+
+  test('is at another path than its token may read: the mistyped one is not granted', async () => {
+    const cwd = await folder();
+    await put('shop-of-the-bot', { TOKEN: canary });
+    const rules = 'path "secret/data/shop-of-the-bot" { capabilities = ["read"] }';
+    const policies = [await server.createPolicy(rules)];
+    const { token } = await server.createToken({ policies });
+    const env = settings({ VAULT_TOKEN: token, VAULT_SECRET_PATH: 'shop-of-teh-bot' });
+    const found = await look(cwd, env);
+    expect(found).toMatchObject({
+      code: 4,
+      fault: { code: 'may-not-read', command: 'export VAULT_SECRET_PATH=shop-of-the-bot' },
+    });
+    expect(found.fault.mend).toContain('It may read shop-of-the-bot: check the path');
+    await expectMended(cwd, env, found);
+    // one that is not near to any: to name it is for a person
+    const far = await look(cwd, { ...env, VAULT_SECRET_PATH: 'x' });
+    expect(far.fault.command).toBe('export VAULT_SECRET_PATH=shop-of-the-bot');
+    for (const { findings } of [found, far])
+      for (const { command = '' } of findings) expect(command).not.toContain('policy write');
+  });
+
+  test('is in a mount that is not there: a root token is not told that it may not', async () => {
+    const env = settings({ VAULT_MOUNT_POINT: 'secrte' });
+    const found = await look(await folder(), env);
+    expect(found).toMatchObject({
+      code: 4,
+      fault: {
+        code: 'mount-wrong',
+        message: 'there is no mount secrte',
+        command: 'export VAULT_MOUNT_POINT=secret',
+      },
+    });
+    await expectMended(await folder(), env, found);
+  });
+
   test('was never written', async () => {
     const cwd = await folder('TOKEN=x\n');
     const env = settings({ VAULT_SECRET_PATH: 'quite-another' });
@@ -554,6 +606,30 @@ describe('the .env', () => {
 });
 
 describe('the configuration', () => {
+  test.each([
+    ['false', 'vault', 'does not turn Vault off'],
+    ['true', 'env', 'does not turn Vault on'],
+  ])('makes USE_VAULT=%s count for nothing beside %s, which is said', async (value, id, said) => {
+    const cwd = await folder();
+    const provider = { provider: id, ...(id === 'vault' && { path: 'aiogram-shop' }) };
+    await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers: [provider] }));
+    const env = settings({ USE_VAULT: value });
+    const listed = await keyfall(['list'], { cwd, env });
+    expect(listed).toMatchObject({
+      code: 0,
+      stderr: `keyfall: USE_VAULT in the environment ${said}: keyfall.config.json says who is asked. --no-config goes by USE_VAULT.\n`,
+    });
+    const { findings } = await look(cwd, env);
+    const [finding] = findings.filter(({ subject }) => subject === 'settings');
+    expect(finding).toMatchObject({
+      state: 'unknown',
+      code: 'use-vault-not-counted',
+      command: 'unset USE_VAULT',
+    });
+    const other = settings({ USE_VAULT: value === 'true' ? 'false' : 'true' });
+    expect((await keyfall(['list'], { cwd, env: other })).stderr).toBe('');
+  });
+
   test('names what nobody holds', async () => {
     const cwd = await folder('TOKEN=x\n');
     await writeFile(

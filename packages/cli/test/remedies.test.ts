@@ -68,6 +68,8 @@ test('the code and the facts decide, and no word of it', () => {
     ).toBeUndefined();
 });
 
+afterEach(() => void vi.unstubAllEnvs());
+
 test.each([
   ['http://127.0.0.1:8200', 'bao server -dev'],
   ['http://localhost', 'bao server -dev'],
@@ -81,7 +83,13 @@ test.each([
   ['http://vault.example:8200', 'systemctl start openbao'],
 ])('a server at %s that is not there is started by %s', (address, command) => {
   const finding = failing({ code: 'server-refused', facts: { address } });
+  for (const name of ['BAO_TOKEN', 'VAULT_TOKEN']) vi.stubEnv(name, undefined);
   expect(commandFor(finding, undefined)).toBe(command);
+  // with the token that the environment has, or it could not be asked
+  vi.stubEnv('VAULT_TOKEN', 'canary');
+  const isHere = command?.startsWith('bao server');
+  const option = isHere ? ' -dev-root-token-id="$VAULT_TOKEN"' : '';
+  expect(commandFor(finding, undefined)).toBe(command && `${command}${option}`);
 });
 
 test('a package that is missing is installed, and not looked for in the configuration', () => {

@@ -95,7 +95,7 @@ export async function checkRights(
           // what it may read instead tells what was meant
           ...(shorter !== undefined && may(meant, ['read'])
             ? { mend: leaveOut(path, shorter), facts: { rule: toRead, meant: shorter } }
-            : { mend: toRead, facts: { rule: toRead } }),
+            : await readableInstead(settings, client, kv, path, toRead, context)),
         };
     if (position > 0) return [reading];
     const known = rights.filter(({ needsVersions }) => kv === 2 || !needsVersions);
@@ -128,6 +128,50 @@ export async function checkRights(
   } catch (error) {
     if (isSecretError(error, 'ERR_SECRET_DENIED')) return [mayNotAsk];
     return [failing(subject, error)];
+  }
+}
+
+/**
+ * What mends a path that the token may not read. To allow it would be wrong where it is mistyped, which nobody can
+ * tell but by what the token may read: the server lists that, also to a token that may list no secrets.
+ */
+async function readableInstead(
+  settings: VaultSettings,
+  client: VaultClient,
+  kv: 1 | 2,
+  path: string,
+  toRead: string,
+  context: ReadContext,
+): Promise<Pick<ProviderCheck, 'mend' | 'facts'>> {
+  const start = kv === 2 ? `${settings.mount}/data/` : `${settings.mount}/`;
+  const readable = (await pathsAllowed(client, context))
+    .filter((allowed) => allowed.startsWith(start))
+    .map((allowed) => allowed.slice(start.length));
+  if (readable.length === 0) return { mend: toRead, facts: { rule: toRead } };
+  const near = nearNames(path, readable);
+  const [meant] = near.length > 0 ? near : readable.length === 1 ? readable : [];
+  const shown = readable.slice(0, 10).join(', ');
+  return {
+    mend: `It may read ${shown}: check the path (${setting}). If ${path} is meant, the policy needs: ${toRead}`,
+    facts: meant === undefined ? { path } : { path, meant },
+  };
+}
+
+/** The paths that the token may read by name; none where the server does not tell. */
+async function pathsAllowed(client: VaultClient, context: ReadContext): Promise<readonly string[]> {
+  try {
+    const path = 'sys/internal/ui/resultant-acl';
+    const outcome = await client.ask({ verb: 'read', path }, context);
+    const data = outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined;
+    const exact = (data as { exact_paths?: Readonly<Record<string, { capabilities?: unknown }>> })
+      ?.exact_paths;
+    return Object.entries(exact ?? {})
+      .filter(
+        ([, { capabilities }]) => Array.isArray(capabilities) && capabilities.includes('read'),
+      )
+      .map(([allowed]) => allowed);
+  } catch {
+    return [];
   }
 }
 
@@ -194,6 +238,15 @@ export async function checkPath(
         'document-wrapped',
         `${place} has one name, "data", that holds an object: it was written as to KV version 2`,
         `Write the names themselves: bao kv put -mount=${settings.mount} ${path} NAME=value`,
+      );
+    const nulls = [...members].filter(([, text]) => text === 'null').map(([name]) => name);
+    const [first] = nulls;
+    if (first !== undefined)
+      return wrong(
+        'value-null',
+        `${place} holds null under ${nulls.length === 1 ? JSON.stringify(first) : `${nulls.length} names, ${JSON.stringify(first)} among them`}, which is no value`,
+        'Store a text under each such name, or delete it: keyfall set NAME',
+        { name: first },
       );
     const at = version === undefined ? '' : ` at version ${version}`;
     return {

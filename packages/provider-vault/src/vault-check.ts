@@ -5,6 +5,7 @@
  */
 import {
   isSecretError,
+  nearNames,
   type ProviderCheck,
   type ReadContext,
   type SecretError,
@@ -34,7 +35,8 @@ export async function checkVault(
 ): Promise<readonly ProviderCheck[]> {
   const checks = [...(await checkServer(settings, client, context))];
   if (checks.at(-1)?.state === 'failing') return checks;
-  const mountLine = await checkMount(client, mount, context);
+  const isRoot = checks.some(({ code }) => code === 'token-of-root');
+  const mountLine = await checkMount(client, mount, context, isRoot);
   checks.push(mountLine);
   if (mountLine.state === 'failing') return checks;
   for (const [position, document] of documents.entries())
@@ -274,6 +276,7 @@ async function checkMount(
   client: VaultClient,
   mount: KvMount,
   context: ReadContext,
+  isRoot: boolean,
 ): Promise<ProviderCheck> {
   const subject = 'mount';
   const { mount: given, place } = client.subject;
@@ -291,15 +294,25 @@ async function checkMount(
       : isSecretError(error, 'ERR_SECRET_CONFIG')
         ? 'mount-wrong'
         : undefined;
-    const check = failing(subject, error, code);
-    const [meant, ...others] = await mountsSeen(client, context);
-    if (meant === undefined) return { ...check, facts: { mount: given, place } };
-    const seen = [meant, ...others];
+    const check: ProviderCheck =
+      isRoot && code === 'mount-denied'
+        ? // nothing is denied to it: a server says so of a mount that there is not, too
+          {
+            subject,
+            state: 'failing',
+            message: `there is no mount ${given}`,
+            mend: 'Check the option mount (variable VAULT_MOUNT_POINT).',
+            code: 'mount-wrong',
+          }
+        : failing(subject, error, code);
+    const seen = await mountsSeen(client, context);
+    if (seen.length === 0) return { ...check, facts: { mount: given, place } };
+    const [meant] = seen.length === 1 ? seen : nearNames(given, seen);
     const isSeen = seen.some((name) => name === given);
     return {
       ...check,
       mend: `${check.mend ?? ''} The token sees the KV mounts ${seen.join(', ')}.`.trim(),
-      facts: { mount: given, place, ...(!isSeen && { meant }) },
+      facts: { mount: given, place, ...(!isSeen && meant !== undefined && { meant }) },
     };
   }
 }

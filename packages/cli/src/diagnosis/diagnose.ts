@@ -5,7 +5,13 @@ import { failedCheck, isSecretError, type SecretError } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import type { CliChain } from '../cli-chain.ts';
 import { configAbove, currentFolder, shownFile } from '../config/find-config.ts';
-import { configFile, readSettings, type SettingsOptions, withChain } from '../settings.ts';
+import {
+  configFile,
+  readSettings,
+  type SettingsOptions,
+  uncountedUseVault,
+  withChain,
+} from '../settings.ts';
 import { type Diagnosis, diagnoseProvider, type Finding, withCommand } from './finding.ts';
 import { checkNames, checkNode } from './machine.ts';
 import type { Shell } from './typed-command.ts';
@@ -66,6 +72,16 @@ async function settingsOf(
   { configuration, options }: Shell,
 ): Promise<Finding> {
   const subject = 'settings';
+  const uncounted = configuration && uncountedUseVault(providers);
+  if (uncounted)
+    return {
+      subject,
+      state: 'unknown',
+      message: `come from ${configuration}: ${uncounted}`,
+      mend: 'Unset it, or go by it and not by the configuration with --no-config.',
+      code: 'use-vault-not-counted',
+      command: 'unset USE_VAULT',
+    };
   if (configuration !== undefined)
     return { subject, state: 'ready', message: `come from ${configuration}` };
   const isAsked = providers.some(({ name }) => name === 'vault');

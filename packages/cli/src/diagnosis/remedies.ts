@@ -66,6 +66,9 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
   'may-not-revoke': [toAllow],
   'document-missing': [toNameIt, always('keyfall migrate')],
   'document-destroyed': [always('keyfall migrate')],
+  'value-null': [
+    { command: ({ name }) => (name && /^[\w.-]+$/.test(name) ? `keyfall set ${name}` : undefined) },
+  ],
   'document-wrapped': [
     {
       command: ({ mount = '', path = '' }) =>
@@ -182,5 +185,8 @@ function startServer(address: string): string | undefined {
   if (isSecure && listen !== '127.0.0.1') return undefined;
   const at = `${listen}:${port}`;
   const option = at === '127.0.0.1:8200' ? '' : ` -dev-listen-address=${quoted(at)}`;
-  return `bao server ${isSecure ? '-dev-tls' : '-dev'}${option}`;
+  // its own root token would be another one than the environment has
+  const variable = ['BAO_TOKEN', 'VAULT_TOKEN'].find((name) => process.env[name]);
+  const token = variable === undefined ? '' : ` -dev-root-token-id="$${variable}"`;
+  return `bao server ${isSecure ? '-dev-tls' : '-dev'}${option}${token}`;
 }

@@ -136,6 +136,24 @@ describe('a signal', () => {
     expect(left).toHaveBeenCalledTimes(1);
   });
 
+  test('of several calls reaches those that are left when one is over', async () => {
+    const clock = manualClock();
+    const caller = new AbortController();
+    const removed = vi.spyOn(caller.signal, 'removeEventListener');
+    const hangs = () => new Promise<string>(() => {});
+    const first = call(clock, async () => 'a', { signal: caller.signal });
+    const [second, third] = [1, 2].map(() => call(clock, hangs, { signal: caller.signal }));
+    await clock.advance(0);
+    expect(first.settled).toEqual({ value: 'a' });
+    expect(removed).not.toHaveBeenCalled();
+    caller.abort();
+    await clock.advance(0);
+    for (const left of [second, third])
+      expect(left?.settled.error).toMatchObject({ code: 'ERR_SECRET_ABORTED' });
+    expect(clock.timers).toBe(0);
+    expect(removed).toHaveBeenCalledTimes(1);
+  });
+
   test('whose reason is an abort of ours is that reason; another error of ours is not', async () => {
     const clock = manualClock();
     const ours = new SecretError('ERR_SECRET_ABORTED', 'it is closed');

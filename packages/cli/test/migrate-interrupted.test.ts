@@ -397,3 +397,17 @@ test('a signal that fires after the read-back leaves the file, and says how to g
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('');
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
 });
+
+test('one that is gone on with is read back, too: what somebody changes meanwhile is found out', async () => {
+  const { cwd, provider } = await interrupted('A=1\nB=2\n');
+  whenWritten = async (_, { state }) => {
+    const entries = new Map([['A', 'theirs']]);
+    if (state === 'planned') await provider.write?.({ entries }, undefined as never);
+  };
+  await expect(run(cwd, provider, { activate: true })).rejects.toMatchObject({
+    code: 'ERR_SECRET_INVALID',
+    message: expect.stringContaining('does not hold what was written for A'),
+  });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nB=2\n');
+  expect(await journals(cwd)).toMatchObject([{ state: 'planned', created: ['A', 'B'] }]);
+});

@@ -4,7 +4,7 @@
  * policy that the documentation names for the feature.
  */
 import type { SecretProvider } from '@keyfall/core';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
@@ -198,6 +198,57 @@ describe('a token that may patch and not replace', () => {
     expect(relay.requests.filter((sent) => sent.startsWith('PATCH'))).toHaveLength(1);
   });
 
+  describe('while somebody else is faster, between its read and its patch', () => {
+    /** What `others` do comes to the server just before the first patch. */
+    async function overtaken(path: string, others: () => Promise<unknown>) {
+      const { token } = await tokenFor(server, policyFile('patch', mount, path));
+      let isFirst = true;
+      const relay = await relayTo(server.address, async ({ method }) => {
+        if (method === 'PATCH' && isFirst) {
+          isFirst = false;
+          await others();
+        }
+        return 'pass';
+      });
+      endings.push(relay.close);
+      return { token, provider: open({ address: relay.address, path, token }) };
+    }
+    const stored = async (path: string) => {
+      const { body } = await server.request('GET', `${mount}/data/${path}`, undefined, {
+        allow: [404],
+      });
+      return (body.data as { data: unknown }).data;
+    };
+
+    test('it is merged again with what they wrote, or refused where it names a revision', async () => {
+      const path = freshPath();
+      await put(path, { A: 'x', B: 'y' });
+      const first = await overtaken(path, () => put(path, { A: 'theirs', C: 'theirs' }));
+      expect(await write(first.provider, { B: value })).toMatchObject({ version: '3' });
+      expect(await stored(path)).toEqual({ A: 'theirs', B: value, C: 'theirs' });
+      const second = await overtaken(path, () => put(path, { A: 'theirs again' }));
+      const { revision } = await second.provider.read('all', context());
+      const error = await failureOf(
+        write(second.provider, { A: value }, revision),
+        value,
+        second.token,
+      );
+      expect(error).toMatchObject({ code: 'ERR_SECRET_CONFLICT', applied: 'no' });
+      expect(await stored(path)).toEqual({ A: 'theirs again' });
+    });
+
+    test('a document that they delete is not made again by who may not make one', async () => {
+      const path = freshPath();
+      await put(path, { A: 'x' });
+      const { provider, token } = await overtaken(path, () =>
+        server.request('DELETE', `${mount}/data/${path}`),
+      );
+      const error = await failureOf(write(provider, { A: value }), value, token);
+      expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED', applied: 'no' });
+      expect(await stored(path)).toBeNull();
+    });
+  });
+
   test('may not start a document, and is told what it takes', async () => {
     const { provider, token } = await openAs(freshPath(), 'patch');
     const error = await failureOf(write(provider, { A: value }), value, token);
@@ -282,4 +333,29 @@ test('versioning that is enabled while we run needs no restart', async () => {
       expect(each).toMatchObject({ value, version: '1' });
   });
   expect(await write(provider, { A: 'new' })).toMatchObject({ version: '2', conditional: true });
+});
+
+describe('an answer that is not one of KV version 2', () => {
+  const metadata = { version: 2, created_time: '2026-01-02T03:04:05Z' };
+  test.each<[string, unknown]>([
+    ['no data', {}],
+    ['null for the data', { data: null }],
+    ['a list for the content', { data: { data: [value], metadata } }],
+    ['text for the content', { data: { data: value, metadata } }],
+    ['no content', { data: { metadata } }],
+    ['no metadata', { data: { data: { A: value } } }],
+    ['null for the metadata', { data: { data: { A: value }, metadata: null } }],
+    ...[undefined, null, '2', 0, -1, 1.5, 2 ** 53].map((version): [string, unknown] => [
+      `${JSON.stringify(version)} for the version`,
+      { data: { data: { A: value }, metadata: { ...metadata, version } } },
+    ]),
+  ])('%s: it is refused, nothing of it is shown, and nothing is written', async (_, body) => {
+    const odd = await faultyServer({ kind: 'status', status: 200, body });
+    endings.push(odd.close);
+    const token = 'canary-of-the-token';
+    const provider = open({ address: odd.address, path: 'shop', token, kvVersion: 2 });
+    for (const call of [() => provider.read('all', context()), () => write(provider, { B: 'b' })])
+      expect((await failureOf(call(), value, token)).code).toBe('ERR_SECRET_INVALID');
+    expect(odd.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
 });

@@ -537,6 +537,23 @@ describe('writing', () => {
     expect(error.reason).toContain('not known');
   });
 
+  test('nor where the caller gives up before it is settled', async () => {
+    const { path, token } = await documentOf({ A: 'x' }, writePolicy);
+    const stop = new AbortController();
+    const relay = await relayTo(server.address, ({ method, path: asked }) => {
+      if (method === 'GET' && asked.includes('version=')) stop.abort();
+      return method === 'POST' || asked.includes('version=') ? 'lose-answer' : 'pass';
+    });
+    endings.push(relay.close);
+    const provider = open({ address: relay.address, path, token, kvVersion: 2 });
+    const entries = new Map([['A', value]]);
+    const writing = provider.write?.({ entries }, context({ signal: stop.signal }));
+    expect(await errorOf(Promise.resolve(writing), token)).toMatchObject({
+      code: 'ERR_SECRET_ABORTED',
+      applied: 'unknown',
+    });
+  });
+
   test('nor where its version is gone by the time it is looked for', async () => {
     const { path, token } = await documentOf({ A: 'x' }, writePolicy);
     await server.request('POST', `secret/metadata/${path}`, { max_versions: 1 });
@@ -551,6 +568,8 @@ describe('writing', () => {
     const error = await errorOf(write(provider, { A: value }), token);
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: false });
     expect(error.reason).toContain('not known');
+    // its version was there, so that there is nothing to send again
+    expect(posts(relay.requests)).toBe(1);
   });
 
   test('version 1: a write whose answer is lost is compared, too', async () => {
@@ -660,6 +679,24 @@ describe('writing', () => {
     const tooLarge = await errorOf(write(provider, { BIG: value.repeat(60_000) }));
     expect(tooLarge.code).toBe('ERR_SECRET_UNSUPPORTED');
     expect(await stored(path)).toEqual([pairs(498), 1]);
+    // at a limit of its own it sends nothing
+    const relay = await relayTo(server.address);
+    endings.push(relay.close);
+    const { address } = relay;
+    const small = open({
+      address,
+      path: freshPath(),
+      token: server.token,
+      writeLimits: { strings: 4, bytes: 60 },
+    });
+    expect((await errorOf(write(small, pairs(3)))).code).toBe('ERR_SECRET_UNSUPPORTED');
+    expect((await errorOf(write(small, { A: 'x'.repeat(53) }))).code).toBe(
+      'ERR_SECRET_UNSUPPORTED',
+    );
+    expect(posts(relay.requests)).toBe(0);
+    expect(await write(small, { A: 'x'.repeat(23), B: 'x'.repeat(22) })).toMatchObject({
+      version: '1',
+    });
   });
 
   test('version 1: the receipt claims nothing, and the last name takes the document along', async () => {

@@ -578,6 +578,21 @@ test('delete does not take a provider that could not be asked for one that does 
   });
 });
 
+test('delete names who held it last, where that one cannot be asked any more', async () => {
+  const files = scripted('files', { A: 'f' });
+  const vault = scripted('vault', { A: 'v' }, { writable: true });
+  const secrets = createSecrets({ providers: [vault, files], ttl: 0 });
+  secrets.on('fallback', () => {});
+  await secrets.getAll();
+  files.mood = 'unavailable';
+  expect(await secrets.delete('A')).toEqual({
+    provider: 'vault',
+    stillHeldBy: ['files'],
+    unknown: [],
+  });
+  expect(vault.held.has('A')).toBe(false);
+});
+
 test('an empty name is no name, for writing either', async () => {
   const secrets = createSecrets({ providers: [memoryProvider()] });
   expect(await outcome(secrets.set('', 'x'))).toBe('ERR_SECRET_CONFIG');

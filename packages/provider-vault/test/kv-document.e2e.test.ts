@@ -11,6 +11,7 @@ import {
   canary,
   context,
   eventually,
+  type Fate,
   failureOf,
   freshPath,
   policyFile,
@@ -203,7 +204,7 @@ describe('a token that may patch and not replace', () => {
     async function overtaken(path: string, others: () => Promise<unknown>) {
       const { token } = await tokenFor(server, policyFile('patch', mount, path));
       let isFirst = true;
-      const relay = await relayTo(server.address, async ({ method }) => {
+      const relay = await relayTo(server.address, async ({ method }): Promise<Fate> => {
         if (method === 'PATCH' && isFirst) {
           isFirst = false;
           await others();

@@ -7,7 +7,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
-import { bin, onTerminal, typing } from './on-terminal.ts';
+import { bin, onTerminal, type Step, typing } from './on-terminal.ts';
 
 /** What is typed at the shell: keyfall, built as it is. */
 const keyfallHere = `${process.execPath} ${bin}`;
@@ -113,6 +113,19 @@ describe('what is pasted is stored as a whole or not at all', () => {
       expect(await readdir(cwd)).toEqual([]);
     },
   );
+});
+
+test('set says where a value goes before it is typed, if only a .env says so', async () => {
+  const cwd = await folderWith(
+    'USE_VAULT=true\nVAULT_ADDR=http://127.0.0.1:9\nVAULT_TOKEN=theirs\nVAULT_SECRET_PATH=shop\n',
+  );
+  const steps: Step[] = [
+    ['the value goes to vault', ''],
+    ['Value of TOKEN', '\u0003'],
+  ];
+  const { code, stdout } = await onTerminal(['set', 'TOKEN'], steps, { cwd });
+  expect(code).toBe(130);
+  expect(stdout).toContain('nothing was stored');
 });
 
 test('a key that is no text does nothing', async () => {

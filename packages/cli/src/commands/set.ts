@@ -53,6 +53,11 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
       hint: 'Pipe the value in: what is typed here would be shown.',
     });
   return withChain({ ...options, dotenvMayBeNew: true }, async ({ secrets, providers, label }) => {
+    // before it is typed: who does not want it to go there stops here
+    announceDestination(
+      providers.find(({ write }) => write !== undefined),
+      'the value goes',
+    );
     let value = '';
     if (canPrompt()) {
       const stopped = await untilStopped(async (signal) => {
@@ -65,10 +70,6 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
       throw new SecretError('ERR_SECRET_CONFIG', 'the value is empty, and nothing was stored', {
         hint: 'Pass --allow-empty if it is to be: what fails in front of a pipe gives an empty value too.',
       });
-    announceDestination(
-      providers.find(({ write }) => write !== undefined),
-      'the value goes',
-    );
     const { provider, version } = await waitingFor('storing', () => secrets.set(name, value));
     const suffix = version === undefined ? '' : `, version ${version}`;
     report(`stored ${printable(name)} in ${label(provider)}${suffix}.`);

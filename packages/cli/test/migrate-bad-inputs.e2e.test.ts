@@ -94,6 +94,25 @@ describe('a .env that is', () => {
   });
 });
 
+test('a file that may not be written ends it only where it is to be edited', async () => {
+  const cwd = await folderWith(`A=${canary}\n`);
+  await chmod(cwd, 0o777);
+  await chmod(join(cwd, '.env'), 0o444);
+  const store = memoryProvider();
+  const source = await readSource(join(cwd, '.env'));
+  for (const options of [{ purge: true }, { activate: true }]) {
+    const migration = () => migrate(source, openTarget(store), { yes: true, ...options });
+    const error = await asNobody(() => migration().catch((thrown) => thrown));
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_DENIED',
+      message: expect.stringContaining('.env'),
+    });
+  }
+  expect(await readdir(cwd)).toEqual(['.env']);
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\n`);
+  expect((await openTarget(store).read()).values.size).toBe(0);
+});
+
 describe('while somebody else writes to the document, between our write and its read-back', () => {
   const document = () =>
     vaultProvider({

@@ -3,7 +3,7 @@
  * everything as it is, and what is only told goes on.
  */
 import { execFileSync } from 'node:child_process';
-import { chmod, link, readdir, readFile, writeFile } from 'node:fs/promises';
+import { link, readdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import {
   memoryProvider,
@@ -11,7 +11,6 @@ import {
   SecretError,
   type SecretProvider,
 } from '@keyfall/core';
-import { withoutPrivileges } from '@keyfall/testkit';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { isTrackedByGit, wouldGitAdd } from '../src/migration/git.ts';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
@@ -185,28 +184,6 @@ describe('what may be written', () => {
       fileChanged: true,
     });
     expect(asked).toEqual([]);
-  });
-
-  test('a file that may not be written ends it only where it is to be edited', async () => {
-    const cwd = await folderWith(text);
-    await chmod(cwd, 0o777);
-    await chmod(join(cwd, '.env'), 0o444);
-    const store = memoryProvider();
-    const source = await readSource(join(cwd, '.env'));
-    const regain = withoutPrivileges();
-    try {
-      for (const options of [{ purge: true }, { activate: true }])
-        await expect(
-          migrate(source, openTarget(store), { yes: true, ...options }),
-        ).rejects.toMatchObject({
-          code: 'ERR_SECRET_DENIED',
-          message: expect.stringContaining('.env'),
-        });
-    } finally {
-      regain();
-    }
-    await isUntouched(cwd, store);
-    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(text);
   });
 });
 

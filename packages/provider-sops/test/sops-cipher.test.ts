@@ -147,6 +147,21 @@ describe('the form', () => {
     expect(decryptValue(stored, key, path)).toEqual(value);
   });
 
+  const both = Buffer.concat([Buffer.from(data, 'base64'), Buffer.from(tag, 'base64')]);
+
+  test('nothing but a tag is an empty text, and not one of both parts may be empty', () => {
+    const whole = /tag:([^,]*)/.exec(sealed(Buffer.from(''), 'str'))?.[1] ?? '';
+    const bytes = Buffer.from(whole, 'base64');
+    const parts = [bytes.subarray(0, 3), bytes.subarray(3)].map((part) => part.toString('base64'));
+    const nothing = form({ data: parts[0] ?? '', tag: parts[1] ?? '' });
+    expect(decryptValue(nothing, key, path)).toEqual({ value: '' });
+    for (const [inside, outside] of [
+      [both.toString('base64'), ''],
+      ['', both.toString('base64')],
+    ] as const)
+      expect(decryptValue(form({ data: inside, tag: outside }), key, path)).toBeUndefined();
+  });
+
   test.each([
     ['plain text', 'canary'],
     ['another beginning', ` ${form()}`],

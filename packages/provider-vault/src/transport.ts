@@ -305,7 +305,7 @@ function exchange(
       return collect(response, fail, (text) => {
         const answer = answerOf(response, text);
         if (answer.kind === 'failure') fail(answer.what, answer.detail);
-        else settle(answer);
+        else settle(withoutMirrors(answer, [body ?? '', ...headers.map(([, sent]) => sent)]));
       });
     });
     request.end(body);
@@ -332,6 +332,16 @@ function collect(
   response.on('error', (error: NodeJS.ErrnoException) =>
     fail('unreachable', error.code ?? 'ECONNRESET'),
   );
+}
+
+/**
+ * The answer without an id of the request that is a part of what was sent: a secret id and some tokens look
+ * like one, and the id is shown.
+ */
+function withoutMirrors(answer: WireAnswer, sent: readonly string[]): WireAnswer {
+  const id = answer.body?.['request_id'];
+  if (typeof id !== 'string' || !sent.some((text) => text.includes(id))) return answer;
+  return { ...answer, body: { ...answer.body, request_id: undefined } };
 }
 
 function answerOf(response: IncomingMessage, bytes: Buffer): WireAnswer | WireFailure {

@@ -108,6 +108,10 @@ async function askHealth(
   }
 }
 
+/** How OpenBao and HashiCorp Vault call a release: anything else in its place may be what they were sent. */
+const releaseName =
+  /^\d{1,3}(?:\.\d{1,3}){2}(?:-(?:alpha|beta|rc|dev|nightly)\.?\d{0,8})?(?:\+ent(?:\.hsm)?(?:\.fips1\d{4})?)?$/;
+
 function addressLine(
   { address, tls }: VaultSettings,
   origin: string,
@@ -116,7 +120,7 @@ function addressLine(
   const subject = 'address';
   if (typeof sealed !== 'boolean')
     return { subject, state: 'unknown', message: `${origin} does not tell its health` };
-  const release = typeof version === 'string' && /^[\w.+-]{1,40}$/.test(version) ? version : '?';
+  const release = typeof version === 'string' && releaseName.test(version) ? version : '?';
   const message = `${origin} answers (version ${release})`;
   if (!address.secure || !tls.skipVerify) return { subject, state: 'ready', message };
   return {

@@ -10,7 +10,14 @@ import { readCredential } from './auth/credential-reader.ts';
 import type { VaultAuth, VaultLogin, VaultLoginContext } from './auth/vault-auth.ts';
 import { printOf } from './file-prints.ts';
 import { type LoginRefusal, loginRefusal } from './login-words.ts';
-import { hasNoLeader, knowsNoLeader, type Subject, saidBy, verdictOf } from './vault-errors.ts';
+import {
+  hasNoLeader,
+  isItsOwn,
+  knowsNoLeader,
+  type Subject,
+  saidBy,
+  verdictOf,
+} from './vault-errors.ts';
 import { encodePath } from './vault-path.ts';
 import { checkToken } from './vault-settings.ts';
 import type { Variables } from './vault-variables.ts';
@@ -140,7 +147,8 @@ export function vaultLogin({
       true,
     );
     const looked = verdictOf(look, { ...subject, place }, 'write');
-    if (look.kind === 'answer' && look.status === 400)
+    // a gateway's 400 tells nothing of the token
+    if (look.kind === 'answer' && look.status === 400 && isItsOwn(look))
       throw intercepted('has been opened already, or has expired');
     if (looked.kind !== 'ok') throw errorOf(looked, `${origin} does not tell of wrapping tokens`);
     const data = looked.answer.body?.['data'] as { creation_path?: unknown } | null | undefined;
@@ -162,7 +170,7 @@ export function vaultLogin({
         'Wrap the credential anew.',
       );
     }
-    if (result.kind === 'answer' && result.status === 400)
+    if (result.kind === 'answer' && result.status === 400 && isItsOwn(result))
       throw intercepted('was opened by somebody else just now');
     if (verdict.kind !== 'error' || !verdict.ambiguous || knowsNoLeader(result))
       throw errorOf(verdict, `${origin} did not open the wrapping token`);

@@ -43,6 +43,7 @@ export class Instead {
 interface Refusal {
   readonly refusedWith: number;
   readonly errors: readonly string[];
+  readonly request_id?: string;
 }
 
 export interface LoginRelay {
@@ -89,7 +90,8 @@ export async function loginRelay(
     }
     if (typeof fate === 'object' && 'refusedWith' in fate) {
       outgoing.writeHead(fate.refusedWith, { 'Content-Type': 'application/json' });
-      return void outgoing.end(JSON.stringify({ errors: fate.errors }));
+      const { refusedWith: _, ...body } = fate;
+      return void outgoing.end(JSON.stringify(body));
     }
     const answerInstead = (): void => {
       const { answer } = fate as Instead;

@@ -237,6 +237,8 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
     from?: string;
     to?: string;
     restore?: string;
+    listBackups?: boolean;
+    clean?: boolean;
     yes?: boolean;
     dryRun?: boolean;
     onConflict?: 'fail' | 'keep' | 'overwrite';
@@ -267,6 +269,8 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
       .option('--purge', 'remove the migrated values from the file afterwards')
       .option('--force', 'migrate a file that git tracks')
       .option('--restore <backup>', 'undo a migration by its backup')
+      .option('--list-backups', 'list the copies that migrations left beside the file')
+      .option('--clean', 'remove those that no interrupted migration needs')
       .addOption(json())
       .addHelpText(
         'after',
@@ -277,6 +281,12 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
         ),
       ),
     async ([file], options) => {
+      if (options.listBackups || options.clean) {
+        assertAlone(options.clean ? '--clean' : '--list-backups', { ...options });
+        const { cleanCommand, listBackupsCommand } = await import('./commands/backups.ts');
+        const given = { ...options, file };
+        return options.clean ? cleanCommand(given) : listBackupsCommand(given);
+      }
       if (options.restore !== undefined) {
         assertRestoresAlone(file, { ...options });
         const { restoreCommand } = await import('./commands/restore.ts');
@@ -336,6 +346,16 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
   };
 
   return program;
+}
+
+/** What a list or a removal of copies cannot honour is refused, too. */
+function assertAlone(option: string, options: Record<string, unknown>): void {
+  const others = ['from', 'to', 'restore', 'dryRun', 'select', 'activate', 'purge', 'onConflict'];
+  const isOnly = others.every((name) => options[name] === undefined);
+  if (isOnly && !(options['listBackups'] && options['clean'])) return;
+  throw new SecretError('ERR_SECRET_CONFIG', `${option} goes with a file, --yes and --json alone`, {
+    hint: 'Leave the others out.',
+  });
 }
 
 /** What `--restore` cannot honour is refused, not passed over: a dry run must change nothing. */

@@ -517,3 +517,19 @@ test('explain says once what is the same of many names', async () => {
   for (const name of names) expect(stdout).toContain(name);
   expect(stdout).toMatch(/: from dotenv \(\.env\)\n {2}1\. dotenv \(\.env\) holds it\n$/);
 });
+
+test.each([
+  [['--purge'], /remove 2 values from \.env \(no other stays\)\?/],
+  [['--purge', '--select', 'A'], /remove 1 value from \.env \(B stays\)\?/],
+  [['--activate', '--purge'], /set USE_VAULT=true in \.env and remove 2 values from it/],
+  [['--activate'], /and set USE_VAULT=true in \.env\?/],
+])('migrate %j asks with what becomes of the file', async (options, question) => {
+  const cwd = await folderWith('A=1\nB=2\n');
+  const settings = { ...env, USE_VAULT: 'false', VAULT_SECRET_PATH: 'asked' };
+  const { code, stdout } = await onTerminal(['migrate', ...options], [['Write ', 'n']], {
+    cwd,
+    env: settings,
+    columns: 200,
+  });
+  expect({ code, stdout }).toMatchObject({ code: 130, stdout: expect.stringMatching(question) });
+});

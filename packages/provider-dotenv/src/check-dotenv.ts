@@ -98,7 +98,17 @@ async function backupsOf({ path, shown }: Source): Promise<ProviderCheck[]> {
       return [modeOf(copy, copy, exposure), ...(await gitOf(copy, exposure, rule))];
     }),
   );
-  return found.flat().filter(({ state }) => state === 'failing');
+  const failures = found.flat().filter(({ state }) => state === 'failing');
+  if (names.length === 0) return failures;
+  const told: ProviderCheck = {
+    subject: `copies of ${shown}`,
+    state: 'unknown',
+    message: `${names.length === 1 ? 'a copy' : `${names.length} copies`} beside it, with every value in plain text`,
+    mend: 'Remove those that nothing needs any more.',
+    code: 'copies-in-plain-text',
+    facts: { path: fromHere(path, shown) },
+  };
+  return [...failures, told];
 }
 
 function modeOf(shown: string, path: string, { mode, toAll }: Exposure): ProviderCheck {

@@ -82,6 +82,7 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
     },
   ],
   'not-ignored-by-git': [{ command: ({ path, rule }) => path && ignore(path, rule) }],
+  'copies-in-plain-text': [{ command: ({ path }) => path && cleanUp(path) }],
   'lines-dropped': [toEdit],
   'names-twice': [toEdit],
 };
@@ -136,6 +137,10 @@ export function commandFor(
  */
 function harmless(command: string | undefined): string | undefined {
   return command !== undefined && /^[\w@%+=:,./ -]+$/.test(command) ? command : undefined;
+}
+
+function cleanUp(path: string): string {
+  return `keyfall migrate --clean${path === '.env' ? '' : ` ${quoted(path)}`}`;
 }
 
 function edit(file: string): string {

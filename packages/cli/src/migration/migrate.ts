@@ -152,7 +152,7 @@ export async function migrate(
     notice(
       `${target.label} has no conditional writes: what somebody else writes there at the same time may be lost.`,
     );
-  if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target), signal);
+  if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target, options), signal);
 
   const progress = showProgress(draft.edited === undefined ? 3 : 4);
   let done: Done | undefined;
@@ -205,10 +205,25 @@ function questionOf(
   { plan, edited }: Draft,
   { label }: MigrationSource,
   target: MigrationTarget,
+  options: MigrateOptions,
 ): string {
   const { size } = plan.changes;
-  if (size === 0) return `${target.label} holds all of it. Edit ${label}?`;
-  return `Write ${countNames(size)} to ${target.label}${edited === undefined ? '' : `, and edit ${label}`}?`;
+  const edit = edited === undefined ? '' : editOf(plan, label, options);
+  if (size === 0)
+    return `${target.label} holds all of it. ${edit[0]?.toUpperCase()}${edit.slice(1)}?`;
+  return `Write ${countNames(size)} to ${target.label}${edit && `, and ${edit}`}?`;
+}
+
+/** What becomes of the file: how many values go, and which stay. */
+function editOf(plan: MigrationPlan, label: string, { purge, activate }: MigrateOptions): string {
+  const on = activate ? `set USE_VAULT=true in ${label}` : '';
+  if (!purge) return on;
+  const gone = namesOf(plan, 'create', 'overwrite', 'same');
+  const kept = namesOf(plan, 'keep', 'unselected');
+  const values = gone.length === 1 ? '1 value' : `${gone.length} values`;
+  const stays = kept.length === 1 ? 'stays' : 'stay';
+  const rest = kept.length === 0 ? 'no other stays' : `${listNames(kept)} ${stays}`;
+  return `${on && `${on} and `}remove ${values} from ${on ? 'it' : label} (${rest})`;
 }
 
 /**

@@ -32,6 +32,8 @@ export interface StateIndex {
      */
     answered(index: string | undefined, changed: boolean): boolean;
   };
+  /** Notes of which cluster the nodes are, where no answer has told a state yet. */
+  meet(namespace: string, cluster: string): void;
   /** Forgets the state of a namespace: no node understands it any more. */
   drop(namespace: string): void;
 }
@@ -99,6 +101,10 @@ export function stateIndex(trust: number = longestTrust): StateIndex {
         },
       };
     },
+    meet(namespace, cluster) {
+      if (!known.has(namespace))
+        known.set(namespace, { index: indexOf(cluster, '0'), activeAt: Number.NEGATIVE_INFINITY });
+    },
     drop(namespace) {
       known.delete(namespace);
     },
@@ -109,8 +115,11 @@ export function stateIndex(trust: number = longestTrust): StateIndex {
 function laterThan(index: string | undefined): string | undefined {
   const state = raftStateOf(index);
   if (state === undefined) return index;
-  const later = { cluster: state.cluster, value: latestState };
-  return Buffer.from(JSON.stringify(later)).toString('base64');
+  return indexOf(state.cluster, latestState);
+}
+
+function indexOf(cluster: string, value: string): string {
+  return Buffer.from(JSON.stringify({ cluster, value })).toString('base64');
 }
 
 function isBefore(answer: string, asked: string | undefined): boolean {

@@ -87,6 +87,9 @@ export function acrossNodes(
    */
   async function sendTo(node: VaultAddress, request: Request, call: WireCall): Promise<WireResult> {
     const namespace = call.namespace ?? '';
+    // a login is passed on as a whole: a standby would look its credentials up in its own state
+    if (request.changes && call.token === undefined)
+      return sendOnce(node, request, call, index.wanted(namespace) === 'latest');
     const asks = !request.changes && call.token !== undefined && call.node === undefined;
     const wanted = asks ? index.wanted(namespace) : 'none';
     const once = wanted === 'first' && (countedUses || request.leads === true);
@@ -104,6 +107,12 @@ export function acrossNodes(
     return own;
   }
 
+  /** A login is a chain's first request: what a standby does not know of its credentials yet, the active node does. */
+  function meet(health: WireResult, namespace: string): void {
+    const cluster = health.kind === 'answer' && health.body?.['cluster_id'];
+    if (typeof cluster === 'string' && cluster !== '') index.meet(namespace, cluster);
+  }
+
   async function dispatch(request: Request, call: WireCall): Promise<WireResult> {
     if (call.node) return sendTo(call.node, request, call);
     const candidates = [...order];
@@ -115,6 +124,7 @@ export function acrossNodes(
       const shared = left === 0 ? call : shareOf(call, left + 1);
       const look = asksFirst && (await sendTo(node, healthOf(wire), withoutToken(shared)));
       const passed = look && isUseless(look, healthOf(wire)) ? look : undefined;
+      if (look) meet(look, call.namespace ?? '');
       const result = passed ?? (await sendTo(node, request, request.changes ? call : shared));
       if (!passed && !isUseless(result, request)) {
         // a redirect that was followed has led to the active node
@@ -214,7 +224,8 @@ function isUseless(result: WireResult, { changes }: Pick<Request, 'changes'>): b
  * one may lead to a server that can serve. A gateway's own 408, 421 and 425 are of that kind as well.
  */
 function speaksOfServer(result: WireResult): boolean {
-  if (result.kind === 'failure') return result.what !== 'aborted';
+  if (result.kind === 'failure')
+    return !['aborted', 'rate-limit', 'tls-file', 'package', 'unsendable'].includes(result.what);
   return (
     result.status >= 500 ||
     [408, 421, 425].includes(result.status) ||

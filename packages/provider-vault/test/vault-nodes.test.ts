@@ -443,6 +443,23 @@ describe('X-Vault-Index', () => {
       expect(asked).toEqual([undefined, latest]);
     });
 
+    test('a login has to be of the newest state: a standby may not know its credentials yet', async () => {
+      const asked: (string | undefined)[] = [];
+      const wire = {
+        read: async () => ({ kind: 'answer', status: 200, text: '', body: { cluster_id: 'one' } }),
+        write: async (_: string, __: string, { index }: WireCall) => {
+          asked.push(index);
+          return { kind: 'answer', status: 200, text: '' };
+        },
+      };
+      const other = { ...address, origin: 'http://b', hostname: 'b' };
+      const cluster = acrossNodes(wire as unknown as VaultWire, { address, nodes: [other] });
+      const { signal, timeLeft } = context();
+      await cluster.write('auth/approle/login', '{}', { signal, timeLeft });
+      expect(asked.map(stateOf)).toEqual([latest]);
+      expect(Buffer.from(asked[0] ?? '', 'base64').toString()).toContain('"one"');
+    });
+
     test('a token with counted uses pays for none but its own reads', async () => {
       const { asked, read } = scripted([answer('of before', 7), answer('newest', 9)], {
         countedUses: true,

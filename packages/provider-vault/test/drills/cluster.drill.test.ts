@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { memoryProvider, type SecretProvider, type Secrets } from '@keyfall/core';
 import { startVaultCluster, type VaultCluster } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { vaultProvider } from '../../src/index.ts';
+import { appRoleAuth, vaultProvider } from '../../src/index.ts';
 import { frontOf } from '../front.ts';
 import {
   canary,
@@ -230,6 +230,39 @@ test('the leader steps down', async () => {
   });
   expectSound(done);
 });
+
+test('applications that start and log in while another leader is chosen read from the store, and do not fall back', async () => {
+  const first = await cluster.active();
+  const policy = await first.createPolicy(readPolicy(mount, path));
+  await first.request('POST', 'sys/auth/drilled', { type: 'approle' });
+  await first.request('POST', 'auth/drilled/role/shop', { token_policies: policy });
+  const { body: role } = await first.request('GET', 'auth/drilled/role/shop/role-id');
+  const roleId = String(role.data?.['role_id']);
+  for (let round = 0; round < 4; round += 1) {
+    const active = await cluster.active();
+    const { body } = await active.request('POST', 'auth/drilled/role/shop/secret-id', {
+      num_uses: 1,
+    });
+    const secretId = String(body.data?.['secret_id']);
+    canaries.push(secretId);
+    const [address = '', ...nodes] = (await cluster.standbys()).map((node) => node.address);
+    await active.request('PUT', 'sys/step-down');
+    const auth = appRoleAuth({ roleId, secretId, mount: 'drilled' });
+    const options = { address, nodes: [...nodes, active.address], auth, mount, path, env: {} };
+    // as long as a busy machine may need for an election
+    const [timeout, budget] = ['9s', '12s'] as const;
+    const secrets = drill.open({
+      providers: [
+        { provider: vaultProvider(options), timeout },
+        memoryProvider({ COUNT: 'plain' }, { name: 'dotenv' }),
+      ],
+      budget,
+    });
+    expect(await secrets.get('COUNT')).not.toBe('plain');
+    await secrets.close();
+  }
+  expect(drill.events.filter(({ type }) => type === 'fallback')).toEqual([]);
+}, 60_000);
 
 test('the leader is killed, and comes back', async () => {
   const done = await underLoad(async () => {

@@ -26,6 +26,8 @@ export interface CliChain {
   readonly secrets: Secrets;
   /** Its providers, first asked first, with Keyfall's own settings in them. */
   readonly providers: readonly SecretProvider[];
+  /** Those of them that are asked only while one before them cannot be. */
+  readonly standbys: ReadonlySet<SecretProvider>;
   /** Names that must be there, whatever else is taken. */
   readonly names: readonly string[];
   /** How long an answer is fresh, in milliseconds. */
@@ -48,6 +50,7 @@ export function openChain({ providers: entries, names = [], ...options }: ChainP
   return {
     secrets,
     providers,
+    standbys: new Set(entries.filter(({ standby }) => standby).map(({ provider }) => provider)),
     names,
     ttl: toMilliseconds(options.ttl ?? '5m', 'ttl'),
     label: (name) => labelOf(name, providers.find((each) => each.name === name)?.store ?? name),

@@ -105,7 +105,10 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
       )
       .addHelpText(
         'after',
-        examples('keyfall init', 'keyfall init --yes --providers vault,sops --profiles dev,prod'),
+        examples(
+          'keyfall init',
+          'keyfall init --yes --providers vault,snapshot,dotenv --profiles dev,prod',
+        ),
       ),
     async (_args, options) => {
       const { initCommand } = await import('./commands/init.ts');

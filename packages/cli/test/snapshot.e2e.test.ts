@@ -15,7 +15,7 @@ const file = 'secrets.enc.yaml';
 const chain = {
   providers: [
     { provider: 'vault', path: 'shop' },
-    { provider: 'sops', path: file },
+    { provider: 'sops', path: file, name: 'snapshot', standby: true },
     { provider: 'dotenv' },
   ],
 };
@@ -266,4 +266,84 @@ test.each([
   expect(result.code).toBe(2);
   expect(result.stderr.toLowerCase()).toContain(why.toLowerCase());
   expect(result.output).not.toMatch(/canary|QQQQ/);
+});
+
+test('what is wrong with a snapshot is said while the store answers, and is the end only when it does not', async () => {
+  const { cwd, server, env } = await shop();
+  const { SOPS_AGE_KEY_FILE: _, ...locked } = env;
+  const show = ['run', '--', 'sh', '-c', 'echo "$TOKEN $LOCAL"'];
+  const said =
+    'keyfall: snapshot (sops secrets.enc.yaml) is on standby, and could not stand in now: ';
+  const starts = async (given: Record<string, string>, why: RegExp) => {
+    const run = await keyfall(show, { cwd, env: given });
+    expect(run).toMatchObject({ code: 0, stdout: `${canary} ${canary}-local\n` });
+    expect(run.stderr).toContain(said);
+    expect(run.stderr).toMatch(why);
+  };
+  await starts(env, /: it [^.]*secrets\.enc\.yaml/);
+  expect((await keyfall(take, { cwd, env })).code).toBe(0);
+  const healthy = await keyfall(show, { cwd, env });
+  expect(healthy).toMatchObject({ code: 0, stdout: `${canary} ${canary}-local\n` });
+  expect(healthy.stderr).not.toContain('standby');
+  await starts(locked, /key/);
+  const whole = await readFile(join(cwd, file), 'utf8');
+  await writeFile(
+    join(cwd, file),
+    whole.replace(/ENC\[AES256_GCM,data:..../, (text) => `${text.slice(0, -4)}AAAA`),
+  );
+  await starts(env, /does not open/);
+
+  const list = await keyfall(['list'], { cwd, env });
+  expect(list).toMatchObject({ code: 0, stdout: 'KEY\nLOCAL\nTOKEN\n' });
+  const explain = await keyfall(['explain', 'LOCAL'], { cwd, env });
+  expect(explain.stdout).toContain('is on standby, and was not needed');
+  expect((await keyfall(['get', 'GONE'], { cwd, env })).code).toBe(1);
+  const status = await keyfall(['status'], { cwd, env });
+  expect(status.code).toBe(0);
+  expect(status.stdout).toMatch(/\(sops secrets\.enc\.yaml\), on standby\n[\s\S]*failing +MAC/);
+  const doctor = await keyfall(['doctor'], { cwd, env });
+  expect(doctor.code).toBe(1);
+  expect(doctor.stderr).toMatch(/things? needs? mending/);
+
+  // who is asked in every case still stops everything, since it may hold names that nobody else does
+  const asked = JSON.stringify({
+    providers: chain.providers.map(({ standby: __, ...each }: Record<string, unknown>) => each),
+  });
+  await writeFile(join(cwd, 'asked.config.json'), asked);
+  expect((await keyfall(['--config', 'asked.config.json', ...show], { cwd, env })).code).toBe(5);
+
+  await server.stop();
+  const down = await keyfall(show, { cwd, env });
+  expect(down).toMatchObject({ code: 5, stdout: '' });
+  const unopened = await keyfall(show, { cwd, env: locked });
+  expect(unopened).toMatchObject({ code: 2, stdout: '' });
+  for (const { output } of [healthy, list, explain, status, doctor, down, unopened])
+    expect(output.replaceAll(`${canary} ${canary}-local`, '')).not.toContain('canary');
+});
+
+test('a configuration says what can stand by for whom, and where it is wrong', async () => {
+  const cwd = await folderWith('A=a\n');
+  const dotenv = { provider: 'dotenv' };
+  const second = { provider: 'dotenv', name: 'second', path: 'other.env', standby: true };
+  const wrong: readonly [object, string][] = [
+    [
+      { providers: [{ ...dotenv, standby: true }] },
+      'providers[0].standby: no provider comes before it',
+    ],
+    [
+      { providers: [dotenv, second], only: { A: 'second' } },
+      'only.A: binds the name to a provider on standby',
+    ],
+    [
+      { providers: [dotenv, { ...second, standby: 'yes' }] },
+      'providers[1].standby: must be a boolean',
+    ],
+  ];
+  for (const [config, text] of wrong) {
+    await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify(config, null, 1));
+    const { code, stderr } = await keyfall(['list'], { cwd, env: {} });
+    expect(stderr).toContain(text);
+    expect(stderr).toContain('keyfall.config.json, line ');
+    expect(code).toBe(2);
+  }
 });

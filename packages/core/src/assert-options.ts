@@ -1,6 +1,7 @@
 /**
  * The check that every factory begins with, for callers without types.
  */
+import { assertText } from './arguments.ts';
 import { SecretError } from './secret-error.ts';
 
 /**
@@ -10,6 +11,7 @@ import { SecretError } from './secret-error.ts';
  * @throws `ERR_SECRET_CONFIG` if `options` is not an object; the error does not repeat it
  */
 export function assertOptions(options: unknown, factory: string): void {
+  assertText(factory, 'assertOptions: the factory');
   if (typeof options === 'object' && options !== null) return;
   throw new SecretError('ERR_SECRET_CONFIG', `${factory} was not given an object`, {
     hint: `Write it as ${factory}({ … }).`,

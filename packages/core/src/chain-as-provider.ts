@@ -3,7 +3,7 @@
  */
 import type { Resolution, WholeResolution } from './chain.ts';
 import { isSecretError, type SecretError } from './secret-error.ts';
-import type { SecretBatch, SecretRecord } from './secret-provider.ts';
+import type { ReadContext, SecretBatch, SecretRecord } from './secret-provider.ts';
 import type { Source } from './source.ts';
 
 /**
@@ -12,7 +12,7 @@ import type { Source } from './source.ts';
  * @param target - where it writes, whose revision then is the chain's
  */
 export function wholeBatch(
-  { held, degraded, revisions, answering }: WholeResolution,
+  { held, degraded, revisions, answering, stamp }: WholeResolution,
   target: Source | undefined,
 ): SecretBatch {
   const revision = target && revisions.get(target);
@@ -23,23 +23,42 @@ export function wholeBatch(
     complete: true,
     ...(revision !== undefined && { revision }),
     ...(degraded !== undefined && { degraded }),
+    ...(stamp !== undefined && { stamp }),
     // one that lacks what it needs not have is no reason for a notice, and then nothing is second-hand
     ...(answering.length + held.size === 0 && {
-      missingDocument: {
-        description: 'has none of the places that it would look in',
-        optional: degraded === undefined,
-      },
+      missingDocument: { description: nowhere, optional: degraded === undefined },
     }),
   };
 }
 
+const nowhere = 'has none of the places that it would look in';
+
 /**
- * What a chain answered for each of `names`.
+ * What a chain answers for each of `names`.
  *
  * @throws the first failure, if nobody could be asked for any name: then the chain itself could not be
  *   asked
  */
-export function batchOf(names: readonly string[], resolutions: readonly Resolution[]): SecretBatch {
+export async function batchOf(
+  names: readonly string[],
+  resolve: (name: string) => Promise<Resolution>,
+  stampNow: ReadContext['stamp'],
+): Promise<SecretBatch> {
+  let stamp: number | undefined;
+  const resolutions = await Promise.all(
+    names.map(async (name) => {
+      const resolution = await resolve(name);
+      // a chain never goes back: what it answers is as new as the moment at which it does
+      stamp ??= stampNow?.();
+      return resolution;
+    }),
+  );
+  const missing = resolutions.map((each) => (each.kind === 'missing' ? each.nowhere : undefined));
+  if (missing.length > 0 && missing.every((each) => each !== undefined)) {
+    const optional = missing.every((each) => each?.optional);
+    const missingDocument = { description: nowhere, optional };
+    return { entries: new Map(), complete: true, missingDocument, ...(stamp && { stamp }) };
+  }
   const entries = new Map<string, SecretRecord | SecretError>();
   let degraded: string | undefined;
   for (const [index, resolution] of resolutions.entries()) {
@@ -55,7 +74,12 @@ export function batchOf(names: readonly string[], resolutions: readonly Resoluti
     ({ outcome }) => outcome === 'failed' || outcome === 'skipped',
   );
   if (errors[0] && nobodyAnswered) throw errors[0];
-  return { entries, complete: false, ...(degraded !== undefined && { degraded }) };
+  return {
+    entries,
+    complete: false,
+    ...(degraded !== undefined && { degraded }),
+    ...(stamp !== undefined && { stamp }),
+  };
 }
 
 /** A record that says which provider of the chain gave it. */

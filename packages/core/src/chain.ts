@@ -10,6 +10,9 @@
  * | its whole document is not there | ask the next, and say so; `required`: fail |
  * | denied, not authenticated | fail; `onDenied: 'next'`: ask the next, and say so |
  * | certificate not trusted, broken content, wrong configuration | fail, always |
+ *
+ * One on standby is asked only when one before it could not be asked, or refused and was passed: while the
+ * others answer, nothing depends on it.
  */
 import type { Answer } from './answer.ts';
 import type { Clock } from './clock.ts';
@@ -51,7 +54,12 @@ export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
       readonly degraded: string | undefined;
     }
   /** Every provider answered "not here". */
-  | { readonly kind: 'missing'; readonly error: SecretError }
+  | {
+      readonly kind: 'missing';
+      readonly error: SecretError;
+      /** Set where none of them has what it would look in; `optional` where that is nothing unusual. */
+      readonly nowhere?: { readonly optional: boolean };
+    }
   | { readonly kind: 'failed'; readonly error: SecretError }
 );
 
@@ -63,6 +71,8 @@ export interface WholeResolution {
   readonly answering: readonly Source[];
   /** The revision that each provider's part shows. */
   readonly revisions: ReadonlyMap<Source, string>;
+  /** What `answered` gave when the first of them had answered. */
+  readonly stamp: number | undefined;
 }
 
 /** A provider that the chain went past. */
@@ -99,16 +109,27 @@ export class Chain {
     return bound === undefined || bound === source.provider.name;
   }
 
+  /** Whether one on standby would be asked now. */
+  needs(source: Source): boolean {
+    const { sources } = this.#options;
+    return sources.slice(0, sources.indexOf(source)).some(({ isPassed }) => isPassed);
+  }
+
   /** Who holds `name`. Does not reject. */
   async resolve(name: string, signal: AbortSignal | undefined): Promise<Resolution> {
     const { sources } = this.#options;
     const limitOf = this.#limits();
     const attempts: ProviderAttempt[] = [];
     const passes: Pass[] = [];
+    const absences: SecretBatch['missingDocument'][] = [];
     let freshFor = Number.POSITIVE_INFINITY;
     for (const [position, source] of sources.entries()) {
       if (!this.allows(source, name)) {
         attempts.push(attempt(source, 'skipped', 'may not answer for this name'));
+        continue;
+      }
+      if (source.standby && !passes.some(couldNotAnswer)) {
+        attempts.push(attempt(source, 'skipped', 'is on standby, and was not needed'));
         continue;
       }
       const answer = await source.ask(name, { signal, limit: limitOf(position) });
@@ -119,6 +140,7 @@ export class Chain {
           attempts.push(attempt(later, 'skipped', 'was not asked'));
         return this.#found(name, source, { ...answer, freshFor }, passes, attempts);
       }
+      if (answer.kind === 'absent') absences.push(answer.missingDocument);
       const verdict = judge(source, answer);
       if (isSecretError(verdict))
         return { kind: 'failed', error: failure(name, source, verdict, attempts), attempts };
@@ -132,15 +154,26 @@ export class Chain {
         attempts,
       };
     this.#tell(passes, [name], 'none');
-    return { kind: 'missing', error: notFound(name, attempts), attempts };
+    const nowhere = absences.length > 0 && absences.every((missing) => missing !== undefined);
+    const optional = absences.every((missing) => missing?.optional);
+    return {
+      kind: 'missing',
+      error: notFound(name, attempts),
+      ...(nowhere && { nowhere: { optional } }),
+      attempts,
+    };
   }
 
   /**
    * Everything that the chain holds; earlier providers win.
    *
+   * @param answered - is called once, when the first provider has answered
    * @throws `SecretError` as `Secrets.getAll` does
    */
-  async resolveAll(signal: AbortSignal | undefined): Promise<WholeResolution> {
+  async resolveAll(
+    signal: AbortSignal | undefined,
+    answered: () => number | undefined = () => undefined,
+  ): Promise<WholeResolution> {
     const { sources, only } = this.#options;
     const limitOf = this.#limits();
     const held = new Map<string, { readonly record: SecretRecord; readonly source: Source }>();
@@ -150,8 +183,13 @@ export class Chain {
     const answering: Source[] = [];
     const revisions = new Map<Source, string>();
     let degraded: string | undefined;
+    let stamp: number | undefined;
     for (const [position, source] of sources.entries()) {
+      // one on standby may be needed for some names alone: those that could not be asked for
+      const whole = !source.standby || passes.some(couldNotAnswer);
+      if (!whole && unknown.size === 0) continue;
       const answer = await source.askAll({ signal, limit: limitOf(position) });
+      stamp ??= answered();
       if (answer.kind === 'failed' || answer.kind === 'held') {
         const verdict = judge(source, answer);
         if (isSecretError(verdict)) throw failure(undefined, source, verdict, []);
@@ -166,6 +204,7 @@ export class Chain {
       }
       for (const [name, entry] of answer.entries) {
         if (held.has(name) || !this.allows(source, name)) continue;
+        if (!whole && !unknown.has(name)) continue;
         if (!isSecretError(entry)) held.set(name, { record: entry, source });
         else {
           const verdict = judge(source, { kind: 'failed', error: entry });
@@ -200,7 +239,7 @@ export class Chain {
       );
       degraded ??= degradation(pass);
     }
-    return { held, degraded, revisions, answering };
+    return { held, degraded, revisions, answering, stamp };
   }
 
   #found(
@@ -276,6 +315,11 @@ function judge(
   if (refused && source.onDenied === 'next')
     return { source, reason: 'denied', detail: error.reason, error };
   return error;
+}
+
+/** Whether a provider that was passed gave no answer, as against that it holds nothing. */
+function couldNotAnswer({ error }: Pass): boolean {
+  return error !== undefined;
 }
 
 function outage(source: Source, error: SecretError): Pass {

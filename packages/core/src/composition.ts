@@ -3,6 +3,7 @@
  * Each passes on what the inner provider says, kind for kind: a failure stays a failure, and what the
  * inner provider cannot do the outer one cannot either.
  */
+import { assertObject, assertProvider, assertText } from './arguments.ts';
 import { isSecretError, SecretError } from './secret-error.ts';
 import type { SecretProvider, SecretRecord } from './secret-provider.ts';
 import { type TextPairs, textPairs } from './text-pairs.ts';
@@ -28,9 +29,9 @@ export interface WithMappingOptions {
  * ```
  */
 export function withPrefix(provider: SecretProvider, prefix: string): SecretProvider {
-  if (typeof prefix !== 'string')
-    throw new SecretError('ERR_SECRET_CONFIG', 'withPrefix: the prefix is not text');
+  assertText(prefix, 'withPrefix: the prefix');
   return renamed(
+    'withPrefix',
     provider,
     (name) => (name === '' ? undefined : prefix + name),
     // the name that is the prefix has no rest to be known by
@@ -59,8 +60,10 @@ export function withPrefix(provider: SecretProvider, prefix: string): SecretProv
 export function withMapping(
   provider: SecretProvider,
   mapping: TextPairs,
-  { strict = false }: WithMappingOptions = {},
+  options: WithMappingOptions = {},
 ): SecretProvider {
+  assertObject(options, 'withMapping: the options');
+  const { strict = false } = options;
   const inside = new Map<string, string>();
   const outside = new Map<string, string>();
   for (const [outer, inner] of textPairs(mapping, 'withMapping')) {
@@ -77,7 +80,7 @@ export function withMapping(
   const through =
     (mapped: ReadonlyMap<string, string>, taken: ReadonlyMap<string, string>) => (name: string) =>
       mapped.get(name) ?? (strict || taken.has(name) ? undefined : name);
-  return renamed(provider, through(inside, outside), through(outside, inside));
+  return renamed('withMapping', provider, through(inside, outside), through(outside, inside));
 }
 
 /**
@@ -96,7 +99,7 @@ export function withMapping(
 export function readOnly(
   provider: SecretProvider,
 ): Omit<SecretProvider, 'write' | 'atomicity' | 'conditionalWrites'> {
-  const { write: _, atomicity: _a, conditionalWrites: _c, ...rest } = copyOf(provider);
+  const { write: _, atomicity: _a, conditionalWrites: _c, ...rest } = copyOf(provider, 'readOnly');
   return rest;
 }
 
@@ -122,7 +125,7 @@ export function withDefaults(provider: SecretProvider, values: TextPairs): Secre
   const defaults = new Map(
     textPairs(values, 'withDefaults').map(([name, value]) => [name, { value }] as const),
   );
-  const inner = copyOf(provider);
+  const inner = copyOf(provider, 'withDefaults');
   const { list } = inner;
   const read: SecretProvider['read'] = async (names, context) => {
     const batch = await inner.read(names, context);
@@ -151,11 +154,12 @@ export function withDefaults(provider: SecretProvider, values: TextPairs): Secre
 
 /** The provider under other names. `undefined` is a name that has none on the other side. */
 function renamed(
+  factory: string,
   provider: SecretProvider,
   inside: (name: string) => string | undefined,
   outside: (name: string) => string | undefined,
 ): SecretProvider {
-  const inner = copyOf(provider);
+  const inner = copyOf(provider, factory);
   const { write, list, history, readVersion } = inner;
 
   /** What the inner provider said, about the name that is known outside. */
@@ -244,6 +248,7 @@ const members: Readonly<Record<keyof SecretProvider, true>> = {
   write: true,
   atomicity: true,
   conditionalWrites: true,
+  compareRevisions: true,
   list: true,
   history: true,
   readVersion: true,
@@ -256,7 +261,8 @@ const members: Readonly<Record<keyof SecretProvider, true>> = {
  * The members of the contract that the provider has, and nothing else of it: a chain's own `set` must
  * not survive `readOnly`. They are bound, since a stranger's provider may be an instance of a class.
  */
-function copyOf(provider: SecretProvider): SecretProvider {
+function copyOf(provider: SecretProvider, factory: string): SecretProvider {
+  assertProvider(provider, `${factory}: the provider`);
   const copy: Record<string, unknown> = {};
   for (const member of Object.keys(members) as (keyof SecretProvider)[]) {
     const own: unknown = provider[member];

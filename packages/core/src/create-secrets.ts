@@ -1,10 +1,21 @@
 /**
  * Composes providers into the one object that an application asks.
  */
+import {
+  assertFunction,
+  assertObject,
+  assertProvider,
+  assertSignal,
+  assertText,
+  assertTexts,
+  signalOf,
+  wrongArgument,
+} from './arguments.ts';
 import { assertOptions } from './assert-options.ts';
 import { assertName, Chain, type Resolution } from './chain.ts';
 import { systemClock } from './clock.ts';
 import { type Duration, toMilliseconds } from './duration.ts';
+import { endable } from './endable.ts';
 import type { SecretsEvent } from './events.ts';
 import { FastAnswers } from './fast-answers.ts';
 import { abortReason } from './limited-call.ts';
@@ -36,7 +47,12 @@ const minute = 60_000;
  */
 export function createSecrets(options: SecretsOptions): Secrets {
   assertOptions(options, 'createSecrets');
-  const { clock = systemClock, name: chainName = 'chain' } = options;
+  const { clock = systemClock, name: chainName = 'chain', only: bindings = {} } = options;
+  assertText(chainName, 'createSecrets: the option name');
+  assertObject(bindings, 'createSecrets: the option only');
+  assertObject(clock, 'createSecrets: the option clock');
+  for (const member of ['monotonic', 'wall', 'schedule'] as const)
+    assertFunction(clock[member], `createSecrets: the option clock: its ${member}`);
   const length = (option: 'ttl' | 'staleIfError' | 'budget', standard: Duration) =>
     toMilliseconds(options[option] ?? standard, option);
   const ttl = length('ttl', 5 * minute);
@@ -55,10 +71,11 @@ export function createSecrets(options: SecretsOptions): Secrets {
     watching?.look();
   };
   const sources = entriesOf(options).map((entry, index) => {
-    const { provider, required = false, timeout, onDenied = 'stop' } = entry;
+    const { provider, required = false, standby = false, timeout, onDenied = 'stop' } = entry;
     return new Source({
       provider,
       required,
+      standby,
       onDenied,
       timeout: toMilliseconds(timeout ?? provider.timeout ?? 2_500, `timeout of ${provider.name}`),
       limits,
@@ -71,7 +88,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       },
     });
   });
-  const only = new Map(Object.entries(options.only ?? {}));
+  const only = new Map(Object.entries(bindings));
   checkNames(sources, only);
   const chain = new Chain({ sources, only, budget, clock, notifier });
   const loadWarnings = new Set<string>();
@@ -94,33 +111,60 @@ export function createSecrets(options: SecretsOptions): Secrets {
     assertOpen(undefined);
     // its size is paid by those who use it
     const { Watching } = await import('./watching.ts');
+    assertOpen(undefined);
     const interval = Math.max(ttl, 1_000);
     watching ??= new Watching({ clock, interval, notifier, resolve, sources });
     return watching;
   };
-  async function* changes(name: string, signal?: AbortSignal): AsyncGenerator<SecretChange> {
-    yield* (await watcher()).changes(name, signal);
-  }
+  const changes = (name: string, given: CallOptions | undefined) => {
+    const wasOpen = !closing;
+    return endable(
+      () => signalOf(given, 'watch'),
+      async function* (stop) {
+        try {
+          yield* (await watcher()).changes(name, stop);
+        } catch (error) {
+          // that it was closed since ends it as quietly before its first answer as after it
+          if (!(wasOpen && closing)) throw error;
+        }
+      },
+    );
+  };
   const watch = (
     ...[subject, given]: [string, CallOptions?] | [() => void, AbortSignal]
-  ): AsyncGenerator<SecretChange> | Promise<void> => {
-    if (typeof subject === 'string') return changes(subject, (given as CallOptions)?.signal);
-    return watcher().then((it) => it.tell(subject, given as AbortSignal));
+  ): AsyncGenerator<SecretChange, void, undefined> | Promise<void> => {
+    if (typeof subject !== 'function') return changes(subject, given as CallOptions | undefined);
+    return (async () => {
+      assertSignal(given, 'watch: the second argument');
+      return (await watcher()).tell(subject, given);
+    })();
   };
-  const resolveAll = async (signal: AbortSignal | undefined) => {
+  const resolveAll = async (signal: AbortSignal | undefined, stamp?: () => number) => {
     assertOpen(signal);
-    return chain.resolveAll(signal);
+    return chain.resolveAll(signal, stamp);
   };
-  const target = sources.find(({ provider }) => provider.write);
+  // a standby is a copy of what others hold
+  const target = sources.find(({ provider, standby }) => provider.write && !standby);
 
   let writing: Promise<typeof import('./writing.ts')> | undefined;
   const parts = { chain, sources, target, budget, assertOpen };
-  const writer = async (values: Iterable<readonly [name: string, value: unknown]>) => {
+  const writer = async (values: Iterable<readonly [name: unknown, value: unknown]>) => {
     for (const [name, value] of values)
-      if (typeof value === 'string') known.put(`written ${String(name)}`, value);
+      if (typeof name === 'string' && typeof value === 'string')
+        known.put(`written ${name}`, value);
     // its size is paid by those who use it; one promise for all keeps the order of the calls
     writing ??= import('./writing.ts');
     return writing;
+  };
+
+  const ask = async (name: string, given: CallOptions | undefined): Promise<string> => {
+    const { clears } = answers;
+    const resolution = await resolve(name, signalOf(given, 'get'));
+    if (resolution.kind !== 'found') throw resolution.error;
+    const { record, source, freshness, freshFor } = resolution;
+    if (freshness === 'fresh' && !closing && clears === answers.clears)
+      answers.keep(name, record.value, source, freshFor);
+    return record.value;
   };
 
   const secrets: Secrets = {
@@ -132,48 +176,48 @@ export function createSecrets(options: SecretsOptions): Secrets {
       sources.flatMap(({ provider }) => [...(provider.credentialVariables ?? [])]),
     ),
 
-    async get(name, given) {
+    get(name, given) {
       // an aborted signal must be seen, so only a call without one takes the short way
       const answer = given === undefined ? answers.get(name) : undefined;
-      if (answer !== undefined) return answer;
-      const { clears } = answers;
-      const resolution = await resolve(name, given?.signal);
-      if (resolution.kind !== 'found') throw resolution.error;
-      const { record, source, freshness, freshFor } = resolution;
-      if (freshness === 'fresh' && !closing && clears === answers.clears)
-        answers.keep(name, record.value, source, freshFor);
-      return record.value;
+      return answer ?? ask(name, given);
     },
 
-    async find(name, { signal } = {}) {
-      const resolution = await resolve(name, signal);
+    async find(name, given) {
+      const resolution = await resolve(name, signalOf(given, 'find'));
       if (resolution.kind === 'failed') throw resolution.error;
       return resolution.kind === 'found' ? resolution.record.value : undefined;
     },
 
-    async getAll({ signal } = {}) {
-      const { held } = await resolveAll(signal);
+    async getAll(given) {
+      const { held } = await resolveAll(signalOf(given, 'getAll'));
       const all: Record<string, string> = Object.create(null);
       for (const [name, { record }] of held) all[name] = record.value;
       return Object.freeze(all);
     },
 
-    async list({ signal } = {}) {
-      return [...(await resolveAll(signal)).held.keys()].sort();
+    async list(given) {
+      return [...(await resolveAll(signalOf(given, 'list'))).held.keys()].sort();
     },
 
-    set: async (name, value, { signal } = {}) =>
-      (await writer([[name, value]])).set(parts, name, value, signal),
+    async set(name, value, given) {
+      const signal = signalOf(given, 'set');
+      return (await writer([[name, value]])).set(parts, name, value, signal);
+    },
 
-    delete: async (name, { signal } = {}) => (await writer([])).remove(parts, name, signal),
+    async delete(name, given) {
+      const signal = signalOf(given, 'delete');
+      return (await writer([])).remove(parts, name, signal);
+    },
 
-    async explain(name, { signal } = {}) {
-      const resolution = await resolve(name, signal);
+    async explain(name, given) {
+      const resolution = await resolve(name, signalOf(given, 'explain'));
       // its size is paid by those who use it
       return (await import('./explanation.ts')).explanationOf(name, resolution);
     },
 
     async load(schema, given = {}) {
+      signalOf(given, 'load');
+      if (given.names !== undefined) assertTexts(given.names, 'load: the option names');
       // its size is paid by those who use it
       const { loadSchema } = await import('./load.ts');
       return loadSchema(schema, secrets, given, (message) => {
@@ -185,32 +229,52 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     status: () => sources.map((source) => source.status()),
 
-    async refresh({ signal } = {}) {
+    async refresh(given) {
+      const signal = signalOf(given, 'refresh');
       assertOpen(signal);
-      await Promise.all(sources.map((source) => source.reread({ signal, limit: budget })));
+      const reread = (each: readonly Source[]) =>
+        Promise.all(each.map((source) => source.reread({ signal, limit: budget })));
+      await reread(sources.filter(({ standby }) => !standby));
+      // after the others: they tell whether it is needed
+      await reread(sources.filter((source) => source.standby && chain.needs(source)));
       assertOpen(signal);
       return secrets.status();
     },
 
     watch: watch as Secrets['watch'],
 
-    onChange: async (names, listener) =>
-      (await watcher()).onChange(typeof names === 'string' ? [names] : names, listener),
+    async onChange(given, listener) {
+      const names = typeof given === 'string' ? [given] : given;
+      assertTexts(names, 'onChange: the names');
+      assertFunction(listener, 'onChange: the listener');
+      return (await watcher()).onChange(names, listener);
+    },
 
-    view: async (names, { signal } = {}) => (await watcher()).view(names, signal),
+    async view(names, given) {
+      assertTexts(names, 'view: the names');
+      const signal = signalOf(given, 'view');
+      return (await watcher()).view(names, signal);
+    },
 
     redact: redactor.redact,
 
     redactor,
 
-    on: (type, listener) => notifier.on(type, listener as unknown as (event: SecretsEvent) => void),
+    on(type, listener) {
+      assertText(type, 'on: the event');
+      assertFunction(listener, 'on: the listener');
+      return notifier.on(type, listener as unknown as (event: SecretsEvent) => void);
+    },
 
-    async read(names, { signal }) {
+    async read(names, context) {
+      if (names !== 'all') assertTexts(names, 'read: the names');
+      assertObject(context, 'read: the context');
+      const signal = signalOf(context, 'read');
       // its size is paid by those who use it
       const { batchOf, wholeBatch } = await import('./chain-as-provider.ts');
       return names === 'all'
-        ? wholeBatch(await resolveAll(signal), target)
-        : batchOf(names, await Promise.all(names.map((name) => resolve(name, signal))));
+        ? wholeBatch(await resolveAll(signal, context.stamp), target)
+        : batchOf(names, (name) => resolve(name, signal), context.stamp);
     },
 
     close() {
@@ -224,8 +288,13 @@ export function createSecrets(options: SecretsOptions): Secrets {
     [Symbol.asyncDispose]: () => secrets.close(),
 
     ...(target?.provider.write && {
-      write: async (changes: SecretChanges, { signal }: ReadContext) =>
-        (await writer(changes.entries)).write(parts, changes, signal),
+      async write(changes: SecretChanges, context: ReadContext) {
+        assertObject(changes, 'write: the changes');
+        if (!(changes.entries instanceof Map)) throw wrongArgument('write: the entries', 'a map');
+        assertObject(context, 'write: the context');
+        const signal = signalOf(context, 'write');
+        return (await writer(changes.entries)).write(parts, changes, signal);
+      },
       atomicity: target.provider.atomicity ?? 'name',
       conditionalWrites: target.provider.conditionalWrites ?? 'never',
     }),
@@ -245,11 +314,14 @@ function entriesOf({ providers }: SecretsOptions): ChainEntry[] {
   return providers.map((given: ChainEntry | SecretProvider, index) => {
     const entry =
       'provider' in Object(given) ? (given as ChainEntry) : { provider: given as SecretProvider };
-    if (typeof entry.provider?.read !== 'function')
-      throw config(
-        `providers[${index}] is not a provider`,
-        'Call the function that makes it, such as dotenvProvider().',
-      );
+    const what = `providers[${index}]`;
+    assertProvider(entry.provider, what);
+    const { onDenied } = entry;
+    for (const option of ['required', 'standby'] as const)
+      if (entry[option] !== undefined && typeof entry[option] !== 'boolean')
+        throw wrongArgument(`the option ${option} of ${what}`, 'true or false');
+    if (onDenied !== undefined && onDenied !== 'stop' && onDenied !== 'next')
+      throw wrongArgument(`the option onDenied of ${what}`, "'stop' or 'next'");
     return entry;
   });
 }
@@ -259,10 +331,22 @@ function checkNames(sources: readonly Source[], only: ReadonlyMap<string, string
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)
     throw config(`two providers are named ${twice}`, 'Give one of them another `name`.');
-  for (const [secret, provider] of only)
+  if (sources[0]?.standby)
+    throw config(
+      `${names[0]} is on standby, and no provider comes before it`,
+      'Give it its place behind the one that it stands in for, or leave out `standby`.',
+    );
+  for (const [secret, provider] of only) {
+    assertText(provider, `the option only: what ${secret} is bound to`);
     if (!names.includes(provider))
       throw config(
         `the option only binds ${secret} to ${provider}, which is not in the chain`,
         `The chain's providers are: ${names.join(', ')}.`,
       );
+    if (sources[names.indexOf(provider)]?.standby)
+      throw config(
+        `the option only binds ${secret} to ${provider}, which is on standby: it would be asked for it only while another provider cannot be`,
+        'Bind it to another provider, or leave out `standby`.',
+      );
+  }
 }

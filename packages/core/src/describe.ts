@@ -1,6 +1,7 @@
 /**
  * `explain` and `status` in words, for a terminal or a log. Names and stores; never a value.
  */
+import { assertList, assertObject, assertText } from './arguments.ts';
 import { labelOf } from './label.ts';
 import type { ProviderAttempt } from './secret-error.ts';
 import type { Explanation, ProviderStatus } from './secrets.ts';
@@ -17,6 +18,9 @@ import type { Explanation, ProviderStatus } from './secrets.ts';
  * ```
  */
 export function describeExplanation(explanation: Explanation): string {
+  assertObject(explanation, 'describeExplanation: the explanation');
+  assertText(explanation.name, 'describeExplanation: the name in the explanation');
+  assertList(explanation.attempts, 'describeExplanation: the attempts in the explanation');
   const { name, provider, store, version, createdAt, freshness, attempts } = explanation;
   const facts = [
     provider === undefined ? 'nobody answered' : `from ${labelOf(provider, store ?? provider)}`,
@@ -30,9 +34,11 @@ export function describeExplanation(explanation: Explanation): string {
 
 /** The status of each provider as text, a line each. */
 export function describeStatus(statuses: readonly ProviderStatus[]): string {
+  assertList(statuses, 'describeStatus: the statuses');
   return statuses
-    .map(({ provider, store, state, breaker, detail, names, age }) => {
+    .map(({ provider, store, standby, state, breaker, detail, names, age }) => {
       const facts = [
+        standby && 'on standby',
         state === 'unknown' ? 'not asked yet' : state,
         detail,
         names !== undefined && `${names} ${names === 1 ? 'name' : 'names'}`,

@@ -1,6 +1,7 @@
 /**
  * Lengths of time as users write them.
  */
+import { assertText } from './arguments.ts';
 import { SecretError } from './secret-error.ts';
 
 /** A length of time: milliseconds, or text such as `'250ms'`, `'30s'`, `'5m'`, `'1h'`, `'2d'`. */
@@ -22,7 +23,9 @@ const units: Readonly<Record<string, number>> = {
  * @throws `ERR_SECRET_CONFIG` naming the option, for anything that is no finite length >= 0
  */
 export function toMilliseconds(duration: Duration, option: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(duration));
+  assertText(option, 'toMilliseconds: the option');
+  const text = typeof duration === 'string' ? duration : '';
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
   const milliseconds =
     typeof duration === 'number'
       ? duration

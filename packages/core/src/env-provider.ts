@@ -1,6 +1,7 @@
 /**
  * The process's own environment variables as a store.
  */
+import { assertObject, assertText } from './arguments.ts';
 import { assertOptions } from './assert-options.ts';
 import type { SecretProvider, SecretRecord } from './secret-provider.ts';
 
@@ -28,6 +29,9 @@ export interface EnvProviderOptions {
 export function envProvider(options: EnvProviderOptions = {}): SecretProvider {
   assertOptions(options, 'envProvider');
   const { prefix = '', name = 'env' } = options;
+  assertText(prefix, 'envProvider: the option prefix');
+  assertText(name, 'envProvider: the option name');
+  if (options.env !== undefined) assertObject(options.env, 'envProvider: the option env');
   return {
     name,
     store: prefix === '' ? 'environment variables' : `environment variables ${prefix}*`,

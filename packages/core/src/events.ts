@@ -30,12 +30,28 @@ export interface SecretsEvents {
     readonly store: string;
     readonly after: number;
   };
-  /** A provider refused: denied, not authenticated, or its certificate is not trusted. */
+  /**
+   * A provider refused: denied, not authenticated, or its certificate is not trusted. Told once, until
+   * it refuses in another way or `allowed` has been told. `count`: how many calls were refused since a
+   * refusal was told last, this one included.
+   */
   readonly denied: {
     readonly provider: string;
     readonly store: string;
     readonly code: SecretErrorCode;
     readonly detail: string;
+    readonly count: number;
+  };
+  /**
+   * The provider of an earlier `denied` gives what it refused. `code`: how it refused last; `after`: for
+   * how long, in milliseconds; `count`: how many calls were refused since that was told.
+   */
+  readonly allowed: {
+    readonly provider: string;
+    readonly store: string;
+    readonly code: SecretErrorCode;
+    readonly after: number;
+    readonly count: number;
   };
   /** A read failed, in whatever way; a refusal is told as `denied` as well. `duration` in milliseconds. */
   readonly failed: {

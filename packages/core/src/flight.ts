@@ -5,13 +5,17 @@
 import type { Clock } from './clock.ts';
 import { toSecretError } from './foreign-error.ts';
 import { abortReason, limitedCall } from './limited-call.ts';
+import type { ReadAt } from './memory.ts';
 import { SecretError } from './secret-error.ts';
 import type { SecretBatch, SecretProvider, SecretRecord } from './secret-provider.ts';
 
-/** How a read ended. Never a rejection, so that a flight nobody waits for is no unhandled one. */
+/**
+ * How a read ended. Never a rejection, so that a flight nobody waits for is no unhandled one. `at`: when
+ * the request went out that was answered; missing where a caller's patience or the chain came to its end.
+ */
 export type Landing =
-  | { readonly batch: SecretBatch; readonly error?: undefined }
-  | { readonly batch?: undefined; readonly error: SecretError };
+  | { readonly batch: SecretBatch; readonly at: ReadAt; readonly error?: undefined }
+  | { readonly batch?: undefined; readonly at?: ReadAt; readonly error: SecretError };
 
 /** How long a caller is ready to wait. */
 export interface Patience {
@@ -25,23 +29,27 @@ export interface FlightOptions {
   readonly clock: Clock;
   readonly timeout: number;
   readonly warn: (message: string) => void;
+  readonly askAgain: () => void;
+  /** This moment, in the order of all reads of the provider. */
+  readonly now: () => ReadAt;
 }
 
 export class Flight {
   /** What is asked for; grows until the flight starts at the end of the tick. */
   names: Set<string> | 'all' = new Set();
-  /** Settles when the provider has answered, failed or used up its time. */
-  readonly landed: Promise<Landing>;
+  /** When the provider was asked. */
+  began: ReadAt | undefined;
+  /** Settles when the read is over and what it says has been taken in. */
+  readonly #landed: Promise<Landing>;
   readonly #options: FlightOptions;
   readonly #controller = new AbortController();
   #land: (landing: Landing) => void = () => {};
   #waiting = 0;
   #pinned = false;
-  #started = false;
 
   constructor(options: FlightOptions) {
     this.#options = options;
-    this.landed = new Promise((resolve) => {
+    this.#landed = new Promise((resolve) => {
       this.#land = resolve;
     });
   }
@@ -53,7 +61,7 @@ export class Flight {
 
   /** Whether the provider has been asked, and its answer is still of use. */
   get flying(): boolean {
-    return this.#started && !this.#controller.signal.aborted;
+    return this.began !== undefined && !this.#controller.signal.aborted;
   }
 
   /** Keeps the flight going without a caller: a background refresh or a probe. */
@@ -66,24 +74,33 @@ export class Flight {
     else if (this.names !== 'all') for (const name of wanted) this.names.add(name);
   }
 
-  /** Asks the provider. Not called twice. */
-  start(): void {
-    this.#started = true;
-    const { provider, clock, timeout, warn } = this.#options;
+  /** Asks the provider, and resolves when it has answered, failed or used up its time. Not called twice. */
+  async fly(): Promise<Landing & { readonly at: ReadAt }> {
+    const { provider, clock, timeout, warn, askAgain, now } = this.#options;
     const { signal } = this.#controller;
-    limitedCall(
-      async (context) => checked(await provider.read(this.asked, context), provider.name),
-      {
-        clock,
-        limit: timeout,
-        signal,
-        provider: provider.name,
-        warn,
-      },
-    ).then(
-      (batch) => this.#land({ batch }),
-      (error: SecretError) => this.#land({ error }),
-    );
+    this.began = now();
+    let last = this.began;
+    const stamps = new Map<number, ReadAt>();
+    const stamp = () => {
+      last = now();
+      stamps.set(last.order, last);
+      return last.order;
+    };
+    try {
+      const batch = await limitedCall(
+        async (context) =>
+          checked(await provider.read(this.asked, { ...context, stamp, askAgain }), provider.name),
+        { clock, limit: timeout, signal, provider: provider.name, warn },
+      );
+      return { batch, at: stamps.get(batch.stamp ?? 0) ?? this.began };
+    } catch (error) {
+      return { error: error as SecretError, at: last };
+    }
+  }
+
+  /** Gives what came of it to everybody who waits. */
+  land(landing: Landing): void {
+    this.#land(landing);
   }
 
   /** Ends the read with `error` for everybody who waits. */
@@ -98,13 +115,13 @@ export class Flight {
     this.#waiting += 1;
     try {
       const bounds = { clock, limit, signal, provider: provider.name };
-      return await limitedCall(() => this.landed, bounds);
+      return await limitedCall(() => this.#landed, bounds);
     } catch (error) {
       return { error: error as SecretError };
     } finally {
       this.#waiting -= 1;
       // only an abort empties a flight: callers whose time is up leave it to find out about the store
-      if (signal?.aborted && this.#started && this.#waiting === 0 && !this.#pinned)
+      if (signal?.aborted && this.began && this.#waiting === 0 && !this.#pinned)
         this.end(abortReason(signal, provider.name));
     }
   }

@@ -22,23 +22,7 @@ export interface CallBounds {
   readonly warn?: (message: string) => void;
 }
 
-/**
- * Runs `work`, which asks a provider or is one's own call of a store, inside its bounds: nobody waits
- * longer, whether it honours the signal that it is given or not. The chain does so with every call; this is
- * for who asks a provider without one.
- *
- * @returns what `work` returns
- * @throws `ERR_SECRET_UNAVAILABLE` when the time is over; the signal's reason if that is a
- *   `SecretError`, else `ERR_SECRET_ABORTED`, when it fires; what `work` threw, as a `SecretError`
- * @example
- * ```ts
- * import { limitedCall, memoryProvider, systemClock } from '@keyfall/core';
- *
- * const provider = memoryProvider({ TOKEN: 'value' });
- * const bounds = { clock: systemClock, limit: 2_500, provider: provider.name };
- * const { entries } = await limitedCall((context) => provider.read('all', context), bounds);
- * ```
- */
+/** `limitedCall` of the package (`for-strangers.ts`) without a look at its arguments. */
 export async function limitedCall<Result>(
   work: (context: ReadContext) => Promise<Result>,
   { clock, limit, signal, provider, warn = () => {} }: CallBounds,

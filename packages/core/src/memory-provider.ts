@@ -1,6 +1,7 @@
 /**
  * Secrets held in memory: for tests, defaults and values computed at start.
  */
+import { assertText } from './arguments.ts';
 import { assertOptions } from './assert-options.ts';
 import { SecretError } from './secret-error.ts';
 import type { SecretProvider, SecretRecord } from './secret-provider.ts';
@@ -36,6 +37,7 @@ export function memoryProvider(
     pairs.map(([name, value]) => [name, { value, version: '1' }]),
   );
   const { name = 'memory' } = options;
+  assertText(name, 'memoryProvider: the option name');
   return {
     name,
     store: 'memory',

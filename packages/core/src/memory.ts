@@ -24,8 +24,10 @@ export interface Instant {
   readonly wall: number;
 }
 
-/** When a store was read. */
+/** When a store was asked for what it answered. */
 export interface ReadAt extends Instant {
+  /** Larger for what was asked later, also where no clock shows it. */
+  readonly order: number;
   /** Shortens every `ttl` by up to a tenth, so that a fleet started at once does not refresh at once. */
   readonly jitter: number;
   /** How often everything had been forgotten before. */
@@ -37,6 +39,8 @@ export interface Seen {
   /** `undefined`: the store answered "not here". */
   readonly record: SecretRecord | undefined;
   readonly at: ReadAt;
+  /** Which state of the store it is of, where the store has a word for that. */
+  readonly revision: string | undefined;
   /** Why it was second-hand already when it was read, where it was. */
   readonly degraded: string | undefined;
   /** Set when the store has refused or been given the name since: it must not stand in for a store that fails. */
@@ -58,31 +62,52 @@ export interface SeenWhole {
 /** `fresh`: serve it. `aging`: serve it and read it anew. `gone`: read it first. */
 export type Freshness = 'fresh' | 'aging' | 'gone';
 
+/** When a name was written, and the store's revision after it, where it told. */
+interface Write {
+  readonly order: number;
+  readonly revision: string | undefined;
+}
+
+/** Which of two revisions of a store is the newer one: see `SecretProvider.compareRevisions`. */
+export type CompareRevisions = (one: string, other: string) => 'older' | 'newer' | undefined;
+
 /** How many names of a store that answers name by name are kept. */
 const mostNames = 10_000;
+
+/** Milliseconds for which a store's word on what is newer counts, however short `ttl` is. */
+const shortestWord = 10_000;
 
 export class Memory {
   readonly #clock: Clock;
   readonly #limits: MemoryLimits;
+  readonly #compare: CompareRevisions;
   readonly #names = new Map<string, Seen>();
-  #whole: SeenWhole | undefined;
+  #whole: (SeenWhole & { readonly records: Map<string, SecretRecord> }) | undefined;
   #era = 0;
-  /** Monotonic time of the last read that the store refused as a whole. */
-  #refusedAt = Number.NEGATIVE_INFINITY;
+  #order = 0;
+  /** The last write of a name that has not been read since. */
+  readonly #written = new Map<string, Write>();
+  /** The newest that was read of such a name before its write. It is served to none who asks now. */
+  readonly #before = new Map<string, Seen>();
+  /** The order of the last read that the store refused as a whole. */
+  #refusedAt = 0;
 
-  constructor(clock: Clock, limits: MemoryLimits) {
+  /** @param compare - which of two revisions is newer, where the store can tell */
+  constructor(clock: Clock, limits: MemoryLimits, compare: CompareRevisions = () => undefined) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#compare = compare;
   }
 
-  /** The moment at which a read begins. */
+  /** This moment, as that at which a request goes out. */
   now(): ReadAt {
-    const jitter = 1 - Math.random() / 10;
+    this.#order += 1;
     return {
       monotonic: this.#clock.monotonic(),
       wall: this.#clock.wall(),
-      jitter,
+      jitter: 1 - Math.random() / 10,
       era: this.#era,
+      order: this.#order,
     };
   }
 
@@ -91,62 +116,154 @@ export class Memory {
     return Math.max(this.#clock.monotonic() - at.monotonic, this.#clock.wall() - at.wall);
   }
 
-  /** Whether an answer to what was asked at `at` is older than one of those that are known. */
-  isLate(asked: readonly string[] | 'all', { entries }: SecretBatch, at: Instant): boolean {
-    const names = [...(asked === 'all' ? [] : asked), ...entries.keys()];
-    return [this.#whole, ...names.map((name) => this.#names.get(name))].some(
-      (seen) => seen && seen.at.monotonic > at.monotonic,
-    );
+  /** What is known of `name` and is newer than what the store answered of it when it was asked at `at`. */
+  newer(name: string, at: ReadAt, revision: string | undefined): Seen | undefined {
+    const seen = this.seen(name);
+    if (seen === undefined || seen.refused || !this.#isOlder(at, revision, seen)) return undefined;
+    return seen.record && this.#expired(seen.record, seen.at) ? undefined : seen;
   }
 
-  /** Takes in an answer that was asked for at `at` and given for `asked`. */
+  /** The same for a call that began before the name was written, and is answered from before that. */
+  newerBefore(name: string, at: ReadAt, revision: string | undefined): Seen | undefined {
+    const seen = this.#before.get(name);
+    return seen && this.#isOlder(at, revision, seen) ? seen : undefined;
+  }
+
+  /** The same of the whole store. */
+  newerWhole(at: ReadAt, revision: string | undefined): SeenWhole | undefined {
+    const whole = this.#whole;
+    if (!whole || whole.failed.size > 0 || !this.#isOlder(at, revision, whole)) return undefined;
+    return this.#someExpired(whole) ? undefined : whole;
+  }
+
+  /**
+   * Whether an answer to what was asked at `at` is news of `name`: not if a newer one is known, or if the
+   * name was written after the request went out.
+   */
+  isNews(name: string, at: ReadAt, revision: string | undefined): boolean {
+    const write = this.#written.get(name);
+    if (write && this.#isBefore(at, revision, write)) return false;
+    const seen = this.seen(name);
+    return seen === undefined || !this.#isOlder(at, revision, seen);
+  }
+
+  /** Takes in what is news of an answer that was asked for at `at` and given for `asked`. */
   remember(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
     const { degraded, missingDocument, revision } = batch;
-    const records = new Map<string, SecretRecord>();
+    const isNews = (name: string) => this.isNews(name, at, revision);
+    const newer = this.#whole && this.#isOlder(at, revision, this.#whole);
+    const take = (name: string, record: SecretRecord | undefined) => {
+      this.#names.set(name, { record, at, revision, degraded });
+      this.#written.delete(name);
+      this.#before.delete(name);
+      // of a store that answers name by name nothing may be older in the whole than by itself
+      if (batch.complete) return;
+      if (record) this.#whole?.records.set(name, record);
+      else this.#whole?.records.delete(name);
+    };
     if (!batch.complete && asked !== 'all')
-      for (const name of asked)
-        if (!batch.entries.has(name)) this.#names.set(name, { record: undefined, at, degraded });
+      for (const name of asked) if (!batch.entries.has(name) && isNews(name)) take(name, undefined);
     const failed = new Set<string>();
-    for (const [name, entry] of batch.entries)
-      if (isSecretError(entry)) {
+    for (const [name, entry] of batch.entries) {
+      if (!isNews(name)) {
+        if (
+          this.#written.has(name) &&
+          !isSecretError(entry) &&
+          !this.newerBefore(name, at, revision)
+        )
+          this.#before.set(name, { record: entry, at, revision, degraded });
+        continue;
+      }
+      if (!isSecretError(entry)) take(name, entry);
+      else {
         failed.add(name);
         const seen = this.#names.get(name);
         if (entry.code === 'ERR_SECRET_UNAVAILABLE') continue;
         if (seen) this.#names.set(name, { ...seen, refused: true });
         if (this.#whole?.records.has(name)) this.#whole = undefined;
-      } else {
-        records.set(name, entry);
-        this.#names.set(name, { record: entry, at, degraded });
       }
+    }
     if (!batch.complete) {
+      // there is a document by now
+      if (this.#whole?.missingDocument) this.#whole = undefined;
       // anybody may ask for any name: those that were new first are let go
       for (const name of this.#names.keys())
         if (this.#names.size > mostNames) this.#names.delete(name);
         else break;
       return;
     }
-    // a name that could not be read keeps what it had: it may be needed as a last good value
-    for (const name of this.#names.keys())
-      if (!records.has(name) && !failed.has(name)) this.#names.delete(name);
-    this.#whole = { at, missingDocument, revision, degraded, records, failed };
+    // what was written after the request went out makes no whole with it
+    const whole =
+      !newer && ![...this.#written.values()].some((write) => this.#isBefore(at, revision, write));
+    if (whole) {
+      this.#written.clear();
+      this.#before.clear();
+    }
+    const records = new Map<string, SecretRecord>();
+    for (const [name, seen] of this.#names)
+      if (batch.entries.has(name)) {
+        // a name that could not be read keeps what it had: it may be needed as a last good value
+        if (seen.record && !failed.has(name)) records.set(name, seen.record);
+      } else if (isNews(name)) this.#names.delete(name);
+      else if (seen.record) records.set(name, seen.record);
+    if (whole) this.#whole = { at, missingDocument, revision, degraded, records, failed };
+  }
+
+  /** Whether what the store answered when it was asked at `at` may be of before a write. */
+  #isBefore(at: ReadAt, revision: string | undefined, write: Write): boolean {
+    if (at.order > write.order) return false;
+    if (revision === undefined || write.revision === undefined) return true;
+    return revision !== write.revision && this.#compare(revision, write.revision) !== 'newer';
+  }
+
+  /** Whether what the store answered when it was asked at `at` is older than what is known. */
+  #isOlder(
+    at: ReadAt,
+    revision: string | undefined,
+    known: Pick<Seen, 'at' | 'revision'>,
+  ): boolean {
+    if (revision !== undefined && known.revision !== undefined) {
+      const said = this.#compare(revision, known.revision);
+      if (said === 'newer') return false;
+      // a store that was put back to an older state must not be disbelieved for ever
+      const { ttl, staleWhileRevalidate } = this.#limits;
+      const counts = this.age(known.at) < Math.max(ttl + staleWhileRevalidate, shortestWord);
+      if (said === 'older' && counts) return true;
+    }
+    return at.order < known.at.order;
   }
 
   /**
    * Lets nothing be served before it is read anew. What was read stays as a last good value, the names
    * that were written aside.
+   *
+   * @param revision - of the store after the write, where it told
    */
-  forget(written: readonly string[]): void {
+  forget(written: readonly string[], revision: string | undefined): void {
     this.#era += 1;
+    const { order } = this.now();
     for (const name of written) {
+      this.#written.delete(name);
+      this.#written.set(name, { order, revision });
+      const [oldest = ''] = this.#written.keys();
+      if (this.#written.size > mostNames) {
+        this.#written.delete(oldest);
+        this.#before.delete(oldest);
+      }
       const seen = this.#names.get(name);
       // kept to tell whether a write without an answer changed it
-      if (seen) this.#names.set(name, { ...seen, refused: true });
+      if (seen) {
+        this.#names.set(name, { ...seen, refused: true });
+        this.#before.set(name, seen);
+      }
       this.#whole = undefined;
     }
   }
 
   /** Knows nothing of the name any more. */
   drop(name: string): void {
+    const seen = this.seen(name);
+    if (seen) this.#before.set(name, seen);
     this.#names.delete(name);
   }
 
@@ -155,9 +272,14 @@ export class Memory {
     return this.#names.keys();
   }
 
+  /** Those among them, and those that were written since, that an answer may be old for. */
+  contested(): Iterable<string> {
+    return new Set([...this.#names.keys(), ...this.#before.keys()]);
+  }
+
   /** The store answered that it gives nothing: what was read before is no last good value any more. */
-  refuse(at: Instant): void {
-    this.#refusedAt = Math.max(this.#refusedAt, at.monotonic);
+  refuse(at: ReadAt): void {
+    this.#refusedAt = Math.max(this.#refusedAt, at.order);
   }
 
   /** What is known of `name`. */
@@ -166,7 +288,12 @@ export class Memory {
     const whole = this.#whole;
     // what a chain fell back to says nothing of what it lacks
     if (seen || !whole || whole.degraded !== undefined || whole.failed.has(name)) return seen;
-    return { record: undefined, at: whole.at, degraded: whole.degraded };
+    return {
+      record: undefined,
+      at: whole.at,
+      revision: whole.revision,
+      degraded: whole.degraded,
+    };
   }
 
   /** Whether it may still be served. */
@@ -184,14 +311,18 @@ export class Memory {
     return (record && !degraded ? ttl : negativeTtl) * at.jitter - this.age(at);
   }
 
+  /** The whole store as it was read, whether it may be served or not. */
+  get whole(): SeenWhole | undefined {
+    return this.#whole;
+  }
+
   /** What is known of the whole store. */
   lookWhole(): { readonly seen: SeenWhole; readonly freshness: Freshness } | undefined {
     const seen = this.#whole;
     if (seen === undefined || seen.failed.size > 0) return undefined;
     const held = seen.missingDocument ? undefined : 'held';
     let freshness = this.#freshness(seen.at, held, seen.degraded);
-    for (const record of seen.records.values())
-      if (this.#expired(record, seen.at)) freshness = 'gone';
+    if (this.#someExpired(seen)) freshness = 'gone';
     return { seen, freshness };
   }
 
@@ -208,14 +339,12 @@ export class Memory {
     const whole = this.#whole;
     if (!whole || whole.failed.size > 0 || whole.missingDocument || !this.#mayStandIn(whole.at))
       return undefined;
-    for (const record of whole.records.values())
-      if (this.#expired(record, whole.at)) return undefined;
-    return whole;
+    return this.#someExpired(whole) ? undefined : whole;
   }
 
   /** Whether what was read at `at` may stand in for a store that fails. */
   #mayStandIn(at: ReadAt): boolean {
-    return at.monotonic > this.#refusedAt && this.age(at) < this.#limits.staleIfError;
+    return at.order > this.#refusedAt && this.age(at) < this.#limits.staleIfError;
   }
 
   #freshness(
@@ -231,6 +360,11 @@ export class Memory {
     // what another chain gave second-hand must not outlast its recovery by a whole ttl
     if (age < (degraded ? negativeTtl : ttl) * at.jitter) return 'fresh';
     return age < ttl + staleWhileRevalidate ? 'aging' : 'gone';
+  }
+
+  #someExpired({ records, at }: SeenWhole): boolean {
+    for (const record of records.values()) if (this.#expired(record, at)) return true;
+    return false;
   }
 
   #expired(record: SecretRecord, at: Instant): boolean {

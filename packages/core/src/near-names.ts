@@ -2,6 +2,7 @@
  * Names that somebody may have meant, for one that nobody holds: a command, or a provider's `check`, can say
  * them and spare a search.
  */
+import { assertText, assertTexts } from './arguments.ts';
 
 /**
  * Up to three of `candidates` that are `name` but for case, `-` for `_`, or a typing error or two (one
@@ -15,6 +16,8 @@
  * ```
  */
 export function nearNames(name: string, candidates: readonly string[]): readonly string[] {
+  assertText(name, 'nearNames: the name');
+  assertTexts(candidates, 'nearNames: the candidates');
   const wanted = folded(name);
   const allowed = wanted.length < 5 ? 1 : 2;
   return candidates

@@ -2,6 +2,7 @@
  * `watch` for a store that calls nobody back: it is looked at from time to time, by something cheaper
  * than a read. For providers; the chain uses none of it.
  */
+import { assertFunction, assertObject, assertSignal, wrongArgument } from './arguments.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { limitedCall } from './limited-call.ts';
 import { onAbort } from './on-abort.ts';
@@ -49,8 +50,14 @@ export async function pollForChanges(
   look: (context: ReadContext) => Promise<unknown>,
   onChange: () => void,
   signal: AbortSignal,
-  { provider, interval, clock = systemClock }: PollOptions,
+  options: PollOptions,
 ): Promise<void> {
+  assertFunction(look, 'pollForChanges: the look');
+  assertFunction(onChange, 'pollForChanges: the listener');
+  assertSignal(signal, 'pollForChanges: the signal');
+  assertObject(options, 'pollForChanges: the options');
+  const { provider, interval, clock = systemClock } = options;
+  if (!(interval > 0)) throw wrongArgument('pollForChanges: the option interval', 'milliseconds');
   const bounds = { clock, limit: Math.max(interval, shortestLimit), signal, provider };
   let known = false;
   let before: unknown;

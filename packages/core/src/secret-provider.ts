@@ -81,6 +81,13 @@ export interface SecretBatch {
    * conditional writes leaves it out.
    */
   readonly revision?: string;
+  /**
+   * When the request went out that this answers, as `ReadContext.stamp` gave it then; of an answer that
+   * is put together of several requests, the earliest of them. Left out: when the read began. A provider
+   * that repeats a request by itself must give it: else an answer counts as older than those of reads that
+   * began after it, and is not kept, although it is the newest.
+   */
+  readonly stamp?: number;
   /** Why the answer is second-hand, where the provider is itself a chain that fell back. */
   readonly degraded?: string;
 }
@@ -96,6 +103,17 @@ export interface ReadContext {
   readonly timeLeft: () => number;
   /** Tells the user something once (per provider and text). Never a value. */
   readonly warn: (message: string) => void;
+  /**
+   * Stamps this moment, for `SecretBatch.stamp`: take one whenever a request goes out. A later stamp is the
+   * larger number, and a stamp is good for the read that it was taken in. Missing where nobody compares reads.
+   */
+  readonly stamp?: () => number;
+  /**
+   * Says that what the store refused it may give now: the provider has another token, say. A chain repeats a
+   * refusal for a second without asking; after this it asks at the next call. May be called at any time, also
+   * when the call is over that it came with. Missing where nobody remembers refusals.
+   */
+  readonly askAgain?: () => void;
 }
 
 /** What the core hands to `write`. The same as for reading, today. */
@@ -201,6 +219,13 @@ export interface SecretProvider {
   readonly atomicity?: 'store' | 'name';
   /** Whether `ifRevision` is honoured: `depends` where only the store itself can tell (KV v1 or v2). */
   readonly conditionalWrites?: 'always' | 'never' | 'depends';
+  /**
+   * Whether the state of revision `one` is older or newer than that of `other`, for a store that counts its
+   * states: of two answers the chain then keeps the newer one, whichever was asked for first. `undefined` where
+   * the store does not say. A store whose revisions are opaque must not have this method: then the answer counts
+   * whose request went out later.
+   */
+  compareRevisions?(one: string, other: string): 'older' | 'newer' | undefined;
   /** The names only, where the store can tell them without reading values. */
   list?(context: ReadContext): Promise<readonly string[]>;
   /** The versions of one name, newest first. */

@@ -15,6 +15,12 @@ export interface ChainEntry {
   readonly provider: SecretProvider;
   /** Never fall past it when it cannot be asked or its document is not there. Default false. */
   readonly required?: boolean;
+  /**
+   * Ask it only when a provider before it could not be asked, or refused and is passed (`onDenied: 'next'`),
+   * for a copy of what that one holds. While the others can be asked nothing depends on it: what it alone holds is
+   * "not here", and its own trouble ends no call. It is never written to. Default false.
+   */
+  readonly standby?: boolean;
   /** Time limit of one read. Default: the provider's own, else 2.5 s. */
   readonly timeout?: Duration;
   /**
@@ -76,6 +82,8 @@ export interface Explanation {
 export interface ProviderStatus {
   readonly provider: string;
   readonly store: string;
+  /** Set for one that is asked only when a provider before it cannot be: see `ChainEntry.standby`. */
+  readonly standby?: true;
   /** `unknown`: it has not been asked yet. */
   readonly state: 'ready' | 'failing' | 'unknown';
   /** `open`: it is not asked, since it could not be; `half-open`: a probe is under way. */
@@ -170,15 +178,16 @@ export interface Secrets extends SecretProvider {
   /** How each provider fares, in the chain's order. Asks nobody. */
   status(): readonly ProviderStatus[];
   /**
-   * Reads every provider anew, whatever is known and however it failed. What could not be read keeps
-   * what it had. Resolves to the status after that; does not reject because a provider failed.
+   * Reads every provider anew, whatever is known and however it failed; one on standby only if one before it
+   * cannot be asked. What could not be read keeps what it had. Resolves to the status after that; does not reject because a provider failed.
    */
   refresh(options?: CallOptions): Promise<readonly ProviderStatus[]>;
   /**
    * Changes of the answer for `name`, from the first step of the iteration until `signal` fires or
    * `close`. While somebody watches, the stores are read every `ttl` (and when they say so
    * themselves, where they can). Changes that a slow consumer has not taken yet become one. A name
-   * may be watched before anybody holds it; a store that fails changes nothing.
+   * may be watched before anybody holds it; a store that fails changes nothing. `return` ends it at once,
+   * also while a `next` waits.
    */
   watch(name: string, options?: CallOptions): AsyncGenerator<SecretChange, void, undefined>;
   /** The provider's side of it, for a chain in a chain: calls `onChange` when anything changed. */
@@ -191,7 +200,9 @@ export interface Secrets extends SecretProvider {
   /**
    * These names as properties, for hot paths: no promise, always the latest value that was read. A
    * property throws the error that `get` would reject with once the rules of the chain no longer
-   * allow its value. It follows changes until `signal` fires or `close`.
+   * allow its value. It follows changes until `signal` fires or `close`. It is frozen, and follows all the
+   * same: its properties are accessors. Reading one looks at no clock, so that after a blocked event loop it
+   * may have its old value until the timers have had their turn.
    *
    * @throws as `get` does
    */

@@ -12,8 +12,9 @@ import type { Clock } from './clock.ts';
 import { Flight, type Landing, type Patience } from './flight.ts';
 import { labelOf } from './label.ts';
 import { limitedCall } from './limited-call.ts';
-import { Memory, type MemoryLimits, type ReadAt } from './memory.ts';
+import { Memory, type MemoryLimits, type ReadAt, type Seen, type SeenWhole } from './memory.ts';
 import type { Notifier } from './notifier.ts';
+import { isRefusal, Refusals } from './refusals.ts';
 import {
   type Applied,
   closedError,
@@ -35,6 +36,7 @@ import type { ProviderStatus } from './secrets.ts';
 export interface SourceOptions {
   readonly provider: SecretProvider;
   readonly required: boolean;
+  readonly standby: boolean;
   readonly timeout: number;
   readonly onDenied: 'stop' | 'next';
   readonly limits: MemoryLimits;
@@ -57,6 +59,9 @@ const mostReads = 8;
 /** Milliseconds between background refreshes of a store that answers them with a refusal. */
 const refusedPause = 5_000;
 
+/** Milliseconds for which what a store refused is repeated to whoever calls, and not asked for again. */
+const refusalLimit = 1_000;
+
 /** How many warnings are remembered as told. */
 const mostWarned = 100;
 
@@ -69,16 +74,10 @@ const failingLimit = 60_000;
 /** Milliseconds that closing a provider may take. */
 const closeLimit = 5_000;
 
-/** Errors by which a store refuses, as against not answering. */
-const refusals: ReadonlySet<string> = new Set([
-  'ERR_SECRET_DENIED',
-  'ERR_SECRET_UNAUTHENTICATED',
-  'ERR_SECRET_TLS',
-]);
-
 export class Source {
   readonly provider: SecretProvider;
   readonly required: boolean;
+  readonly standby: boolean;
   readonly onDenied: 'stop' | 'next';
   readonly timeout: number;
   /** How many answers came from what was read before. */
@@ -86,7 +85,8 @@ export class Source {
   readonly #options: SourceOptions;
   readonly #memory: Memory;
   readonly #circuit: Circuit;
-  /** Reads under way whose answers still count, oldest first. */
+  readonly #refusals: Refusals;
+  /** Reads under way that a call may wait for, oldest first. */
   #flights: Flight[] = [];
   /** The read that this tick's names go into. */
   #gathering: Flight | undefined;
@@ -96,11 +96,21 @@ export class Source {
   #lastAsked: readonly string[] | 'all' = [];
   /** Monotonic time before which a refused refresh is not tried again. */
   #refreshNotBefore = 0;
-  /** How the last read ended. */
-  #last: { readonly at: ReadAt; readonly error?: SecretError; readonly names?: number } | undefined;
+  /** Monotonic time of the last moment at which something was allowed, or may have been. */
+  #askedAgain = Number.NEGATIVE_INFINITY;
+  /** How the latest read ended: the one whose request went out last. */
+  #last:
+    | {
+        readonly at: ReadAt;
+        readonly error?: SecretError;
+        /** Monotonic time at which the error came. */
+        readonly landed?: number;
+        readonly names?: number;
+      }
+    | undefined;
   /** Names whose last answer was an error, and when (monotonic). Old ones are let go. */
   readonly #failing = new Map<string, { readonly error: SecretError; readonly since: number }>();
-  /** Reads under way, those included whose answers do not count any more. */
+  /** Reads under way, those included that no call waits for any more. */
   readonly #reads = new Set<Flight>();
   readonly #warned = new Set<string>();
   /** Settles with the last write that was asked for; never a rejection. */
@@ -111,10 +121,13 @@ export class Source {
     this.#options = options;
     this.provider = options.provider;
     this.required = options.required;
+    this.standby = options.standby;
     this.onDenied = options.onDenied;
     this.timeout = options.timeout;
-    this.#memory = new Memory(options.clock, options.limits);
-    this.#circuit = new Circuit(options.clock, () => this.#readInBackground(this.#lastAsked));
+    const { provider, notifier, clock, limits } = options;
+    this.#memory = new Memory(clock, limits, (one, other) => compared(provider, one, other));
+    this.#circuit = new Circuit(clock, () => this.#readInBackground(this.#lastAsked));
+    this.#refusals = new Refusals(provider, notifier, clock);
   }
 
   /** Name and store for a message, without saying the name twice. */
@@ -123,14 +136,21 @@ export class Source {
   }
 
   /** What the provider answers for `name`. Does not reject. */
-  async ask(name: string, patience: Patience): Promise<Answer> {
+  async ask(name: string, { signal, limit }: Patience): Promise<Answer> {
+    const timeLeft = this.#timeLeft(limit);
     for (;;) {
       const known = this.#recall(name);
       if (known) return known;
       const failure = this.#failure ?? this.#failureOf(name);
-      if (failure) return this.#instead(name, failure);
+      if (failure) {
+        this.#refusals.meet(failure);
+        return this.#instead(name, failure);
+      }
       const flight = this.#flightFor(name);
-      const landing = await flight.wait(patience);
+      const landing = await flight.wait({ signal, limit: timeLeft() });
+      // what another read has found meanwhile may be newer than what this one was answered
+      const newer = this.#newerThan(name, landing);
+      if (newer) return this.#answerFrom(newer);
       if (landing.error) return this.#instead(name, landing.error);
       const answer = this.#answerOf(name, flight, landing);
       if (answer) return answer;
@@ -139,22 +159,28 @@ export class Source {
   }
 
   /** What the provider answers for everything it holds. Does not reject. */
-  async askAll(patience: Patience): Promise<WholeAnswer> {
+  async askAll({ signal, limit }: Patience): Promise<WholeAnswer> {
+    const timeLeft = this.#timeLeft(limit);
     for (;;) {
       const known = this.#memory.lookWhole();
       if (known && known.freshness !== 'gone') {
         if (known.freshness === 'aging') this.#refresh('all');
         this.hits += 1;
-        const { records, missingDocument, degraded, revision } = known.seen;
-        return { kind: 'held', entries: records, missingDocument, degraded, revision };
+        return wholeFrom(known.seen);
       }
       const failure = this.#failure;
-      if (failure) return this.#allInstead(failure);
+      if (failure) {
+        this.#refusals.meet(failure);
+        return this.#allInstead(failure);
+      }
       const flight = this.#flightFor('all');
-      const landing = await flight.wait(patience);
+      const landing = await flight.wait({ signal, limit: timeLeft() });
+      const newer = landing.at && this.#memory.newerWhole(landing.at, landing.batch?.revision);
+      if (newer) return wholeFrom(newer);
       if (landing.error) return this.#allInstead(landing.error);
-      const { batch } = landing;
-      if (batch.complete || flight.names === 'all') return { kind: 'held', ...batch };
+      const { batch, at } = landing;
+      if (batch.complete || flight.names === 'all')
+        return { kind: 'held', ...batch, entries: this.#newest(batch, at) };
     }
   }
 
@@ -162,13 +188,18 @@ export class Source {
    * Makes the next answer the store's own: what was read before is only a last good value, that of the
    * names just written not even that, and what is being read does not count.
    */
-  forget(written: readonly string[] = []): void {
-    this.#memory.forget(written);
-    // it may have been allowed since
-    this.#refreshNotBefore = 0;
+  forget(written: readonly string[] = [], revision?: string): void {
+    this.#memory.forget(written, revision);
+    this.askAgain();
     for (const name of written) this.#failing.delete(name);
     this.#flights = this.#gathering ? [this.#gathering] : [];
     this.#options.changed();
+  }
+
+  /** Something was allowed since, or may have been: what was refused is asked for again at the next call. */
+  askAgain(): void {
+    this.#refreshNotBefore = 0;
+    this.#askedAgain = this.#options.clock.monotonic();
   }
 
   /** Tells that a name was written; what was known of it must not be forgotten yet. */
@@ -181,6 +212,7 @@ export class Source {
 
   /** Asks the provider again for all that it was asked for, whatever is known and however it failed. */
   async reread(patience: Patience): Promise<void> {
+    if (this.#closed) return;
     const flight = this.#gathering ?? this.#newFlight();
     flight.add(this.#lastAsked.length > 0 ? this.#lastAsked : 'all');
     // any read of a bag answers for every name
@@ -197,6 +229,7 @@ export class Source {
     return {
       provider: name,
       store,
+      ...(this.standby && { standby: true }),
       state: error ? 'failing' : last ? 'ready' : 'unknown',
       breaker: this.#circuit.state,
       hits: this.hits,
@@ -255,6 +288,15 @@ export class Source {
     return this.#last && !this.#failure ? this.#memory.age(this.#last.at) : 0;
   }
 
+  /** Whether the chain would go past it now, since it cannot be asked, or refuses and may be passed. */
+  get isPassed(): boolean {
+    const error = this.#circuit.failure ?? this.#last?.error;
+    if (!error || this.required) return false;
+    return (
+      error.code === 'ERR_SECRET_UNAVAILABLE' || (this.onDenied === 'next' && isRefusal(error))
+    );
+  }
+
   /** Tells the user once per text. */
   warn(message: string): void {
     if (this.#warned.has(message)) return;
@@ -270,7 +312,8 @@ export class Source {
     this.#closed = true;
     this.#circuit.close();
     for (const flight of [...this.#reads, ...this.#flights]) flight.end(closedError());
-    this.forget();
+    this.#memory.forget([], undefined);
+    this.#flights = [];
     const { clock, provider } = this.#options;
     const bounds = { clock, limit: closeLimit, provider: provider.name };
     try {
@@ -281,40 +324,61 @@ export class Source {
     }
   }
 
+  /** Milliseconds that are left of `limit`, however often it is asked for. */
+  #timeLeft(limit: number): () => number {
+    const { clock } = this.#options;
+    const deadline = clock.monotonic() + limit;
+    return () => Math.max(0, deadline - clock.monotonic());
+  }
+
   /** Why the store need not be asked now; `undefined` where it must be. */
   get #failure(): SecretError | undefined {
+    if (this.#closed) return closedError();
     if (this.#circuit.failure) return this.#circuit.failure;
-    // a store that may be passed when it refuses must not cost every call a request
-    const error = this.#last?.error;
-    const passed = this.onDenied === 'next' && this.#refreshIsPaused;
-    return passed && error && refusals.has(error.code) ? error : undefined;
+    const { error, landed = 0 } = this.#last ?? {};
+    return error && this.#isRepeated(error, landed) ? error : undefined;
   }
 
   /** The same for one name of a store that refuses name by name. */
   #failureOf(name: string): SecretError | undefined {
-    const error = this.#failingNow(name, refusedPause);
-    return error && this.onDenied === 'next' && refusals.has(error.code) ? error : undefined;
+    const failing = this.#failing.get(name);
+    return failing && this.#isRepeated(failing.error, failing.since) ? failing.error : undefined;
+  }
+
+  /** Whether a refusal is repeated instead of asking: it must not cost every call a request. */
+  #isRepeated(error: SecretError, since: number): boolean {
+    if (!isRefusal(error) || since <= this.#askedAgain) return false;
+    const passed = this.onDenied === 'next' && error.code !== 'ERR_SECRET_TLS';
+    const limit = passed ? refusedPause : refusalLimit;
+    return this.#options.clock.monotonic() - since < limit;
   }
 
   /** The error of a name, if it is younger than `age`. */
   #failingNow(name: string, age: number): SecretError | undefined {
     const failing = this.#failing.get(name);
-    if (failing && this.#memory.now().monotonic - failing.since < age) return failing.error;
+    if (failing && this.#options.clock.monotonic() - failing.since < age) return failing.error;
     return undefined;
   }
 
-  /** Whether a name could not be had of late, so that the chain went past it: the outage goes on. */
-  get #passesNames(): boolean {
+  /** Whether a name is failing still in a way that `matters`. */
+  #someNameFails(matters: (error: SecretError) => boolean): boolean {
     for (const name of this.#failing.keys()) {
       const error = this.#failingNow(name, failingLimit);
       if (error === undefined) this.#failing.delete(name);
-      else if (error.code === 'ERR_SECRET_UNAVAILABLE' || this.onDenied === 'next') return true;
+      else if (matters(error)) return true;
     }
     return false;
   }
 
+  /** Whether a name could not be had of late, so that the chain went past it: the outage goes on. */
+  get #passesNames(): boolean {
+    return this.#someNameFails(
+      ({ code }) => code === 'ERR_SECRET_UNAVAILABLE' || this.onDenied === 'next',
+    );
+  }
+
   get #refreshIsPaused(): boolean {
-    return this.#memory.now().monotonic < this.#refreshNotBefore;
+    return this.#options.clock.monotonic() < this.#refreshNotBefore;
   }
 
   #recall(name: string): Answer | undefined {
@@ -323,12 +387,35 @@ export class Source {
     if (!seen || freshness === 'gone') return undefined;
     if (freshness === 'aging') this.#refresh([name]);
     this.hits += 1;
+    return this.#answerFrom(seen);
+  }
+
+  /** What is known of `name` and is newer than what a read came to. */
+  #newerThan(name: string, { at, batch, error }: Landing): Seen | undefined {
+    const newer = at && this.#memory.newer(name, at, batch?.revision);
+    if (newer || error) return newer;
+    return this.#memory.newerBefore(name, at, batch.revision);
+  }
+
+  #answerFrom(seen: Seen): Answer {
     const { record, at, degraded } = seen;
-    const freshFor = this.#memory.freshFor(seen);
+    const freshFor = this.#memory.freshness(seen) === 'fresh' ? this.#memory.freshFor(seen) : 0;
     const age = this.#memory.age(at);
     if (record) return { kind: 'held', record, age, freshFor, degraded };
     const missingDocument = this.#memory.lookWhole()?.seen.missingDocument;
     return { kind: 'absent', age, freshFor, missingDocument };
+  }
+
+  /** What was answered when the store was asked at `at`, with what is newer of it in its place. */
+  #newest({ entries: answered, revision }: SecretBatch, at: ReadAt): SecretBatch['entries'] {
+    const entries = new Map(answered);
+    for (const name of this.#memory.contested()) {
+      const newer =
+        this.#memory.newer(name, at, revision) ?? this.#memory.newerBefore(name, at, revision);
+      if (newer?.record) entries.set(name, newer.record);
+      else if (newer) entries.delete(name);
+    }
+    return entries;
   }
 
   #answerOf(name: string, flight: Flight, { batch }: Landing): Answer | undefined {
@@ -360,8 +447,10 @@ export class Source {
 
   /** The read that will answer `wanted`: one under way, the one being gathered, or a new one. */
   #flightFor(wanted: string | 'all'): Flight {
+    const { at } = (wanted === 'all' ? this.#memory.whole : this.#memory.seen(wanted)) ?? {};
+    // one that began before what is known was asked for may bring what is older
     for (const flight of this.#flights)
-      if (flight.flying) {
+      if (flight.flying && (flight.began?.order ?? 0) >= (at?.order ?? 0)) {
         // a bag answers everything; while it is not known to be none, waiting costs no request
         if (this.#bag !== false || flight.names === 'all') return flight;
         if (wanted !== 'all' && flight.names.has(wanted)) return flight;
@@ -373,7 +462,18 @@ export class Source {
 
   #newFlight(): Flight {
     const { provider, clock, timeout } = this.#options;
-    const flight = new Flight({ provider, clock, timeout, warn: (message) => this.warn(message) });
+    const flight = new Flight({
+      provider,
+      clock,
+      timeout,
+      warn: (message) => this.warn(message),
+      askAgain: () => {
+        if (this.#closed) return;
+        this.askAgain();
+        this.#options.changed();
+      },
+      now: () => this.#memory.now(),
+    });
     this.#gathering = flight;
     this.#flights.push(flight);
     // after the promise jobs of this tick, so that names asked for one after another still meet
@@ -383,7 +483,7 @@ export class Source {
 
   #launch(): void {
     const flight = this.#gathering;
-    if (flight === undefined || this.#reads.size >= mostReads) return;
+    if (flight === undefined || this.#closed || this.#reads.size >= mostReads) return;
     this.#gathering = undefined;
     this.#lastAsked = flight.asked;
     this.#reads.add(flight);
@@ -391,89 +491,109 @@ export class Source {
   }
 
   async #fly(flight: Flight): Promise<void> {
-    const at = this.#memory.now();
-    flight.start();
-    const landing = await flight.landed;
-    // a write in between made its answer old: it is given to those who waited and not kept
-    const counts = this.#flights.includes(flight);
+    const landing = await flight.fly();
     this.#flights = this.#flights.filter((other) => other !== flight);
     this.#reads.delete(flight);
-    if (this.#closed) return;
-    if (landing.error) this.#takeError(landing.error, at);
-    else this.#takeBatch(flight, landing.batch, at, counts);
+    if (this.#closed) return flight.land({ error: closedError() });
+    const duration = flight.began ? this.#memory.age(flight.began) : 0;
+    if (landing.error) this.#takeError(landing.error, landing.at, duration);
+    else this.#takeBatch(flight, landing.batch, landing.at, duration);
+    flight.land(landing);
     this.#options.changed();
     this.#launch();
   }
 
-  #takeError(error: SecretError, at: ReadAt): void {
+  /** Whether what was answered when the store was asked at `at` is the latest that it said. */
+  #isLatest(at: ReadAt): boolean {
+    return this.#last === undefined || this.#last.at.order < at.order;
+  }
+
+  /** What has landed may have been, or kept away, the probe of a store that is failing: another one must follow. */
+  #probeAgain(): void {
+    if (this.#circuit.failure) this.#circuit.fail(this.#circuit.failure);
+  }
+
+  #takeError(error: SecretError, at: ReadAt, duration: number): void {
     const { code } = error;
     if (code === 'ERR_SECRET_ABORTED') {
-      // it may have been the probe: another one must follow
-      if (this.#circuit.failure) this.#circuit.fail(this.#circuit.failure);
+      this.#probeAgain();
       return;
     }
-    this.#last = { at, error };
+    this.#tellFailure(error, duration);
+    // a store that has answered since is not failing
+    if (!this.#isLatest(at)) {
+      this.#probeAgain();
+      return;
+    }
+    const landed = this.#options.clock.monotonic();
+    this.#last = { at, error, landed };
     if (code === 'ERR_SECRET_UNAVAILABLE') this.#circuit.fail(error);
     else {
       this.#circuit.close();
       this.#memory.refuse(at);
     }
-    this.#refreshNotBefore = this.#memory.now().monotonic + refusedPause;
-    this.#tellFailure(error, at);
+    this.#refreshNotBefore = landed + refusedPause;
+    this.#refusals.meet(error);
   }
 
   /** Tells of a failed read, of one name or of all. */
-  #tellFailure({ code, reason: detail }: SecretError, at: ReadAt): void {
-    const { notifier } = this.#options;
+  #tellFailure({ code, reason: detail }: SecretError, duration: number): void {
     const { name: provider, store } = this.provider;
-    const facts = { provider, store, code, detail };
-    notifier.emit({ type: 'failed', ...facts, duration: this.#memory.age(at) });
-    if (refusals.has(code)) notifier.emit({ type: 'denied', ...facts });
+    this.#options.notifier.emit({ type: 'failed', provider, store, code, detail, duration });
   }
 
-  #takeBatch(flight: Flight, batch: SecretBatch, at: ReadAt, counts: boolean): void {
+  #takeBatch(flight: Flight, batch: SecretBatch, at: ReadAt, duration: number): void {
     const { notifier } = this.#options;
     const { name } = this.provider;
-    this.#circuit.close();
-    const isKept = counts && !this.#memory.isLate(flight.asked, batch, at);
     let names = 0;
     for (const [name, entry] of batch.entries)
       if (!isSecretError(entry)) {
         names += 1;
-        if (!isKept) this.#options.values.pass(name, entry.value);
+        if (!this.#memory.isNews(name, at, batch.revision))
+          this.#options.values.pass(name, entry.value);
       }
-    this.#last = { at, names };
-    if (this.#bag === undefined && flight.asked !== 'all') this.#bag = batch.complete;
-    if (isKept) {
-      this.#tellChanges(flight.asked, batch);
-      this.#memory.remember(flight.asked, batch, at);
-    }
-    const duration = this.#memory.age(at);
+    // a document that is not there says nothing of how it would be read
+    if (this.#bag === undefined && flight.asked !== 'all' && !batch.missingDocument)
+      this.#bag = batch.complete;
+    this.#tellChanges(flight.asked, batch, at);
+    this.#memory.remember(flight.asked, batch, at);
     notifier.emit({ type: 'refreshed', provider: name, names: batch.entries.size, duration });
     const told = new Set<string>();
     for (const entry of batch.entries.values()) {
       if (!isSecretError(entry)) continue;
       // of many names that fail alike one speaks for all
-      if (!told.has(entry.code)) this.#tellFailure(entry, at);
+      if (!told.has(entry.code)) {
+        this.#tellFailure(entry, duration);
+        this.#refusals.meet(entry);
+      }
       told.add(entry.code);
     }
+    // it may have failed since it was asked for this
+    if (!this.#isLatest(at)) {
+      this.#probeAgain();
+      return;
+    }
+    this.#last = { at, names };
+    this.#circuit.close();
+    if (!this.#someNameFails(isRefusal)) this.#refusals.end();
     if (!this.#passesNames && (!batch.missingDocument || batch.missingDocument.optional))
       notifier.recover(this.provider);
   }
 
   /** Tells of every name that was known and is another now, new or gone. */
-  #tellChanges(asked: readonly string[] | 'all', { complete, entries }: SecretBatch): void {
+  #tellChanges(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
+    const { complete, entries, revision } = batch;
     const all = complete || asked === 'all';
     const known = all ? [...this.#memory.names(), ...this.#failing.keys()] : asked;
-    for (const [name, now] of entries) this.#tellChange(name, now);
-    for (const name of new Set(known)) if (!entries.has(name)) this.#tellChange(name, undefined);
+    for (const name of new Set([...entries.keys(), ...known]))
+      if (this.#memory.isNews(name, at, revision)) this.#tellChange(name, entries.get(name));
   }
 
   #tellChange(name: string, now: SecretRecord | SecretError | undefined): void {
     this.#failing.delete(name);
     if (isSecretError(now)) {
       // at the end: the order is that of time
-      this.#failing.set(name, { error: now, since: this.#memory.now().monotonic });
+      this.#failing.set(name, { error: now, since: this.#options.clock.monotonic() });
       const [oldest] = this.#failing.keys();
       if (this.#failing.size > mostFailing && oldest !== undefined) this.#failing.delete(oldest);
       return;
@@ -498,5 +618,18 @@ export class Source {
     if (this.#circuit.failure || this.#refreshIsPaused) return;
     if (names !== 'all' && names.every((name) => this.#failingNow(name, refusedPause))) return;
     this.#readInBackground(names);
+  }
+}
+
+function wholeFrom({ records, missingDocument, degraded, revision }: SeenWhole): WholeAnswer {
+  return { kind: 'held', entries: records, missingDocument, degraded, revision };
+}
+
+/** What a provider says of two revisions; a stranger's may do anything else instead. */
+function compared(provider: SecretProvider, one: string, other: string) {
+  try {
+    return provider.compareRevisions?.(one, other);
+  } catch {
+    return undefined;
   }
 }

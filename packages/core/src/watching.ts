@@ -11,8 +11,14 @@ import { closedError, type SecretError } from './secret-error.ts';
 import type { SecretChange } from './secrets.ts';
 import type { Source } from './source.ts';
 
-/** Hears what the chain answers for a name now, and how that differs from before. */
-type Observer = (resolution: Resolution, change: SecretChange | undefined) => void;
+/** Hears what the chain answers for a name now, and how that differs from what this one has heard. */
+type Hear = (resolution: Resolution, change: SecretChange | undefined) => void;
+
+interface Observer {
+  /** What it has heard last, a failure aside. */
+  last: Resolution;
+  readonly hear: Hear;
+}
 
 /** What a chain gives to those who watch it. */
 export interface WatchingOptions {
@@ -31,14 +37,9 @@ const unwatched = 1_000;
 /** Milliseconds between looks of which each makes a store be read that gives nothing to keep. */
 const pacing = 5_000;
 
-interface Watched {
-  last: Resolution;
-  readonly observers: Set<Observer>;
-}
-
 export class Watching {
   readonly #options: WatchingOptions;
-  readonly #names = new Map<string, Watched>();
+  readonly #names = new Map<string, Set<Observer>>();
   readonly #endings = new Set<() => void>();
   #active: AbortController | undefined;
   #cancel: (() => void) | undefined;
@@ -63,8 +64,8 @@ export class Watching {
     stop();
   }
 
-  /** As `Secrets.watch`. */
-  async *changes(name: string, signal: AbortSignal | undefined): AsyncGenerator<SecretChange> {
+  /** As `Secrets.watch`. `stop` ends it from outside. */
+  async *changes(name: string, stop: AbortSignal): AsyncGenerator<SecretChange, void, undefined> {
     // one place for what was not taken yet: a slow consumer loses no state and piles nothing up
     let pending: SecretChange | undefined;
     let wake = () => {};
@@ -73,7 +74,7 @@ export class Watching {
       over = true;
       wake();
     };
-    const stop = await this.#observe(
+    const leave = await this.#observe(
       [name],
       () => (_, change) => {
         if (!change) return;
@@ -82,15 +83,16 @@ export class Watching {
           : change;
         wake();
       },
-      signal,
+      stop,
     ).catch((error: unknown) => {
-      if (!signal?.aborted) throw error;
+      // who ends it, or the chain, ends it as quietly before its first answer as after it
+      if (!stop.aborted && !this.#closed) throw error;
     });
-    if (!stop) return;
+    if (!leave) return;
     this.#endings.add(end);
     // either may have happened while the first answer was being read
-    over = this.#closed || (signal?.aborted ?? false);
-    const leave = signal && onAbort(signal, end);
+    over = this.#closed || stop.aborted;
+    const ignore = onAbort(stop, end);
     try {
       while (!over) {
         const change = pending;
@@ -102,9 +104,9 @@ export class Watching {
           });
       }
     } finally {
-      stop();
+      leave();
       this.#endings.delete(end);
-      leave?.();
+      ignore();
     }
   }
 
@@ -123,24 +125,17 @@ export class Watching {
     names: readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<Readonly<Record<string, string>>> {
-    const view: Record<string, string> = Object.create(null);
+    const now = new Map<string, { value: string; error: SecretError | undefined }>();
     let failure: SecretError | undefined;
     const stop = await this.#observe(
       names,
       (name) => (resolution) => {
         const found = resolution.kind === 'found';
         if (!found) failure ??= resolution.error;
-        Object.defineProperty(view, name, {
-          enumerable: true,
-          configurable: true,
-          ...(found
-            ? { value: resolution.record.value }
-            : {
-                get() {
-                  throw resolution.error;
-                },
-              }),
-        });
+        const slot = now.get(name) ?? { value: '', error: undefined };
+        slot.value = found ? resolution.record.value : '';
+        slot.error = found ? undefined : resolution.error;
+        now.set(name, slot);
       },
       signal,
     );
@@ -153,7 +148,17 @@ export class Watching {
       });
       this.#endings.add(leave);
     }
-    return view;
+    const view: Record<string, string> = Object.create(null);
+    // accessors, since what is frozen or sealed could not follow if its properties were values
+    for (const [name, slot] of now)
+      Object.defineProperty(view, name, {
+        enumerable: true,
+        get() {
+          if (slot.error) throw slot.error;
+          return slot.value;
+        },
+      });
+    return Object.freeze(view);
   }
 
   /** Looks at every watched name again, once however often it is called while it looks. */
@@ -178,7 +183,7 @@ export class Watching {
   /** Observes names from what is answered for them now; returns what stops it. */
   async #observe(
     names: readonly string[],
-    observerOf: (name: string) => Observer,
+    hearerOf: (name: string) => Hear,
     signal?: AbortSignal,
   ): Promise<() => void> {
     const stops: (() => void)[] = [];
@@ -188,15 +193,13 @@ export class Watching {
     const first = await Promise.all(names.map((name) => this.#options.resolve(name, signal)));
     if (this.#closed) throw closedError();
     for (const [index, name] of names.entries()) {
-      const last = first[index] as Resolution;
-      const watched = this.#names.get(name) ?? { last, observers: new Set() };
-      const observer = observerOf(name);
-      this.#names.set(name, watched);
-      watched.observers.add(observer);
-      observer(last, undefined);
+      const observer = { last: first[index] as Resolution, hear: hearerOf(name) };
+      const observers = this.#names.get(name) ?? new Set();
+      this.#names.set(name, observers.add(observer));
+      observer.hear(observer.last, undefined);
       stops.push(() => {
-        watched.observers.delete(observer);
-        if (watched.observers.size === 0) this.#names.delete(name);
+        observers.delete(observer);
+        if (observers.size === 0) this.#names.delete(name);
         if (this.#names.size === 0) this.#rest();
       });
     }
@@ -213,7 +216,8 @@ export class Watching {
   }
 
   #watchSources(signal: AbortSignal): void {
-    for (const source of this.#options.sources) watchSource(source, signal);
+    // one on standby is not asked for news either
+    for (const source of this.#options.sources) if (!source.standby) watchSource(source, signal);
   }
 
   #rest(): void {
@@ -244,7 +248,7 @@ export class Watching {
     // what is read for a name that was looked at last may change one that was looked at first
     for (let round = 0; this.#again && round < 2; round += 1) {
       this.#again = false;
-      await Promise.all([...this.#names].map(([name, watched]) => this.#lookAt(name, watched)));
+      await Promise.all([...this.#names].map(([name, observers]) => this.#lookAt(name, observers)));
     }
     this.#looking = false;
     if (this.#names.size === 0) return;
@@ -264,7 +268,8 @@ export class Watching {
   /** Looks again when the first of the watched values ends, if that is before the next look. */
   #lookAtEnd(): void {
     const { clock, interval } = this.#options;
-    const ends = [...this.#names.values()].flatMap(({ last }) => {
+    const observers = [...this.#names.values()].flatMap((each) => [...each]);
+    const ends = observers.flatMap(({ last }) => {
       if (last.kind !== 'found') return [];
       const { expiresAt, lease } = last.record;
       return [
@@ -278,13 +283,16 @@ export class Watching {
     if (first < interval) this.#cancelEnd = clock.schedule(() => this.look(), first + 1, true);
   }
 
-  async #lookAt(name: string, watched: Watched): Promise<void> {
+  async #lookAt(name: string, observers: ReadonlySet<Observer>): Promise<void> {
     const now = await this.#options.resolve(name).catch(() => undefined);
     if (now === undefined) return; // closed meanwhile
-    const change = now.kind === 'failed' ? undefined : changeOf(name, watched.last, now);
-    // a failing store changes nothing: the last answer stays until a new one is read
-    if (now.kind !== 'failed') watched.last = now;
-    for (const observer of [...watched.observers]) observer(now, change);
+    for (const observer of [...observers]) {
+      // a failing store changes nothing: the last answer stays until a new one is read
+      const change = now.kind === 'failed' ? undefined : changeOf(name, observer.last, now);
+      if (now.kind !== 'failed') observer.last = now;
+      // what one of them does must not keep the others from hearing
+      callListener('watch', () => observer.hear(now, change));
+    }
   }
 }
 

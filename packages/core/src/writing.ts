@@ -42,7 +42,7 @@ export async function remove(
   const stillHeldBy: string[] = [];
   const unknown: string[] = [];
   for (const source of parts.sources) {
-    if (source === target || !parts.chain.allows(source, name)) continue;
+    if (source === target || source.standby || !parts.chain.allows(source, name)) continue;
     const answer = await source.ask(name, { signal, limit: source.timeout });
     if (answer.kind === 'failed') unknown.push(source.provider.name);
     else if (answer.kind !== 'absent') stillHeldBy.push(source.provider.name);
@@ -70,8 +70,10 @@ async function make(
     throw withApplied(error, 'no');
   });
   const changes = { entries, ...(ifRevision !== undefined && { ifRevision }) };
+  let revision: string | undefined;
   try {
     const receipt = await target.write(changes, { signal, limit: parts.budget });
+    revision = receipt.revision;
     for (const [name, value] of entries)
       target.tellWritten(name, value === null ? undefined : receipt.version);
     return { target, receipt };
@@ -81,7 +83,7 @@ async function make(
     throw failure(what, target, error as SecretError, [], done);
   } finally {
     // a write that failed may have reached the store all the same
-    target.forget([...entries.keys()]);
+    target.forget([...entries.keys()], revision);
   }
 }
 
@@ -118,7 +120,8 @@ async function assertNotShadowed(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   for (const source of sources.slice(0, sources.indexOf(target))) {
-    if (!chain.allows(source, name)) continue;
+    // what stands by hides nothing as long as the others answer
+    if (source.standby || !chain.allows(source, name)) continue;
     const answer = await source.ask(name, { signal, limit: source.timeout });
     if (answer.kind === 'failed') throw failure(name, source, answer.error, [], 'written');
     if (answer.kind !== 'absent')

@@ -65,7 +65,7 @@ describe('a notice that nobody listens to', () => {
     notifier.emit({ type: 'refreshed', provider: 'vault', names: 1, duration: 1 });
     const facts = { provider: 'vault', store: 's', detail: 'no', duration: 1 };
     notifier.emit({ type: 'failed', code: 'ERR_SECRET_DENIED', ...facts });
-    notifier.emit({ type: 'denied', code: 'ERR_SECRET_DENIED', ...facts });
+    notifier.emit({ type: 'denied', code: 'ERR_SECRET_DENIED', ...facts, count: 1 });
     expect(warned().slice(1)).toEqual([
       ['vault answers again', { type: 'KeyfallWarning', code: 'KEYFALL_RECOVERED' }],
       ['vault: TLS is not verified', { type: 'KeyfallWarning', code: 'KEYFALL_WARNING' }],

@@ -44,7 +44,7 @@ const outageSeconds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
  * | `keyfall.read.names` | counter | names in those answers |
  * | `keyfall.fallbacks` | counter | outages that made answers second-hand, by `keyfall.reason`, `keyfall.answered_by`, `error.type` |
  * | `keyfall.outage.duration` | histogram, s | those outages, once they are over |
- * | `keyfall.refusals` | counter | denied, not authenticated, or not to be trusted, by `error.type` |
+ * | `keyfall.refusals` | counter | calls that were denied, not authenticated or not to be trusted, by `error.type`; those after the first are counted when it is over |
  * | `keyfall.changes` | counter | names that became another version |
  * | `keyfall.warnings` | counter | warnings about a provider's set-up |
  * | `keyfall.cache.hits` | counter | answers that came from what was read before, also by `keyfall.chain`; for `secrets` alone |
@@ -122,9 +122,13 @@ export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () =>
     }),
     on('denied', (event) => {
       const attributes = { 'keyfall.provider': event.provider, 'error.type': event.code };
-      refusals.add(1, attributes);
+      refusals.add(event.count, attributes);
       tellActiveSpan('keyfall.denied', attributes);
     }),
+    // those that were not told one by one
+    on('allowed', ({ provider, code, count }) =>
+      refusals.add(count, { 'keyfall.provider': provider, 'error.type': code }),
+    ),
     on('recovered', ({ provider, after }) =>
       outages.record(after / 1_000, { 'keyfall.provider': provider }),
     ),

@@ -21,7 +21,11 @@ import { checked } from './checked.ts';
 import { eachPage, type Page } from './each-page.ts';
 import { inTurns } from './in-turns.ts';
 import { editMembers, JsonSecretError, membersOf } from './json-secret.ts';
-import type { CallBounds, SecretsManagerCalls } from './secrets-manager-calls.ts';
+import {
+  type CallBounds,
+  type SecretsManagerCalls,
+  stampedBounds,
+} from './secrets-manager-calls.ts';
 
 /** The label of a version that is written and not yet in force. One for all: it moves from write to write. */
 const writingStage = 'KEYFALL_WRITE';
@@ -61,8 +65,11 @@ export function jsonBag(
     context: CallBounds,
     which: { readonly VersionStage: string } | { readonly VersionId: string },
   ): Promise<Document> {
-    const reply = await calls.call(context, ({ client, sdk, options }) =>
-      client.send(new sdk.GetSecretValueCommand({ SecretId: secretId, ...which }), options),
+    const reply = await calls.call(context, ({ client, sdk, options, stamping }) =>
+      client.send(
+        stamping(new sdk.GetSecretValueCommand({ SecretId: secretId, ...which })),
+        options,
+      ),
     );
     if (reply.exception === 'not-found' || reply.exception === 'deleted')
       return {
@@ -120,11 +127,13 @@ export function jsonBag(
   }
 
   async function read(_names: unknown, context: ReadContext): Promise<SecretBatch> {
-    const document = await readDocument(context, { VersionStage: versionStage });
+    const { bounds, stamped } = stampedBounds(context);
+    const document = await readDocument(bounds, { VersionStage: versionStage });
     if (document.absence) {
       const what = document.absence === 'deleted' ? 'is scheduled for deletion' : 'is not there';
       const description = `has nothing: the secret ${secretId} ${what}`;
       return {
+        ...stamped(),
         entries: new Map(),
         complete: true,
         missingDocument: { description, optional: false },
@@ -135,6 +144,7 @@ export function jsonBag(
     return {
       entries: entriesOf(document),
       complete: true,
+      ...stamped(),
       ...(document.version !== undefined && { revision: document.version }),
     };
   }

@@ -16,7 +16,12 @@ import { checked } from './checked.ts';
 import { eachPage, type Page } from './each-page.ts';
 import { inTurns } from './in-turns.ts';
 import { versionsOf } from './json-bag.ts';
-import { type CallBounds, judge, type SecretsManagerCalls } from './secrets-manager-calls.ts';
+import {
+  type CallBounds,
+  judge,
+  type SecretsManagerCalls,
+  stampedBounds,
+} from './secrets-manager-calls.ts';
 
 /** What a secret may be called (API reference, CreateSecret). */
 const possibleName = /^[A-Za-z0-9/_+=.@-]{1,512}$/;
@@ -69,8 +74,11 @@ export function namedSecrets(
     which: { readonly VersionStage: string } | { readonly VersionId: string },
   ): Promise<SecretRecord | SecretError | undefined> {
     try {
-      const reply = await calls.call(context, ({ client, sdk, options }) =>
-        client.send(new sdk.GetSecretValueCommand({ SecretId: prefix + name, ...which }), options),
+      const reply = await calls.call(context, ({ client, sdk, options, stamping }) =>
+        client.send(
+          stamping(new sdk.GetSecretValueCommand({ SecretId: prefix + name, ...which })),
+          options,
+        ),
       );
       if (!reply.exception) return recordOf(name, reply.output);
       if (reply.exception === 'not-found' || reply.exception === 'deleted') return undefined;
@@ -87,9 +95,11 @@ export function namedSecrets(
     context: CallBounds,
     entries: Map<string, SecretRecord | SecretError>,
   ): Promise<readonly string[]> {
-    const reply = await calls.call(context, ({ client, sdk, options }) =>
+    const reply = await calls.call(context, ({ client, sdk, options, stamping }) =>
       client.send(
-        new sdk.BatchGetSecretValueCommand({ SecretIdList: names.map((name) => prefix + name) }),
+        stamping(
+          new sdk.BatchGetSecretValueCommand({ SecretIdList: names.map((name) => prefix + name) }),
+        ),
         options,
       ),
     );
@@ -166,13 +176,15 @@ export function namedSecrets(
   async function listed(context: CallBounds): Promise<{ name: string; state: string }[]> {
     const found: { name: string; state: string }[] = [];
     const pageAt = async (NextToken: string | undefined): Promise<Page> => {
-      const reply = await calls.call(context, ({ client, sdk, options }) =>
+      const reply = await calls.call(context, ({ client, sdk, options, stamping }) =>
         client.send(
-          new sdk.ListSecretsCommand({
-            MaxResults: 100,
-            ...(prefix !== '' && { Filters: [{ Key: 'name', Values: [prefix] }] }),
-            ...(NextToken && { NextToken }),
-          }),
+          stamping(
+            new sdk.ListSecretsCommand({
+              MaxResults: 100,
+              ...(prefix !== '' && { Filters: [{ Key: 'name', Values: [prefix] }] }),
+              ...(NextToken && { NextToken }),
+            }),
+          ),
           options,
         ),
       );
@@ -203,8 +215,10 @@ export function namedSecrets(
     names: readonly string[] | 'all',
     context: ReadContext,
   ): Promise<SecretBatch> {
-    const wanted = names === 'all' ? new Set([...(await list(context)), ...written()]) : names;
-    return { entries: await readNames([...wanted], context), complete: names === 'all' };
+    const { bounds, stamped } = stampedBounds(context);
+    const wanted = names === 'all' ? new Set([...(await list(bounds)), ...written()]) : names;
+    const entries = await readNames([...wanted], bounds);
+    return { entries, complete: names === 'all', ...stamped() };
   }
 
   function assertPossible(name: string, value: string | null): void {

@@ -4,13 +4,42 @@
  * request id go on (https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html).
  */
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { type Applied, SecretError, type SecretErrorCode, withApplied } from '@keyfall/core';
+import {
+  type Applied,
+  type ReadContext,
+  SecretError,
+  type SecretErrorCode,
+  withApplied,
+} from '@keyfall/core';
 
 type Sdk = typeof import('@aws-sdk/client-secrets-manager');
 
 /** What every call of a provider hands down, the time limit aside. */
 export interface CallBounds {
   readonly signal: AbortSignal;
+  /** As `ReadContext.stamp`: called for each request that goes out, those that the SDK repeats included. */
+  readonly stamp?: () => number;
+  /** Is told what `stamp` gave for the request that was answered. */
+  readonly answered?: (stamp: number | undefined) => void;
+}
+
+/** What a read is bounded by, and what becomes of its stamps: the earliest of all answers is that of the whole. */
+export function stampedBounds({ signal, stamp }: Pick<ReadContext, 'signal' | 'stamp'>): {
+  readonly bounds: CallBounds;
+  /** For the batch. */
+  stamped(): { readonly stamp?: number };
+} {
+  let earliest = Number.POSITIVE_INFINITY;
+  return {
+    bounds: {
+      signal,
+      ...(stamp && { stamp }),
+      answered: (at = Number.NaN) => {
+        earliest = Math.min(earliest, at);
+      },
+    },
+    stamped: () => (Number.isFinite(earliest) ? { stamp: earliest } : {}),
+  };
 }
 
 /** What a call is made with. */
@@ -18,6 +47,18 @@ interface CallTools {
   readonly sdk: Sdk;
   readonly client: SecretsManagerClient;
   readonly options: { readonly abortSignal: AbortSignal };
+  /** The command, whose every attempt is stamped: the SDK repeats by itself. */
+  stamping<Command extends Stampable>(command: Command): Command;
+}
+
+/** What is used of a command of the SDK. */
+interface Stampable {
+  readonly middlewareStack: {
+    add(
+      middleware: <Next extends (args: never) => unknown>(next: Next) => Next,
+      options: { readonly step: 'deserialize'; readonly name: string },
+    ): void;
+  };
 }
 
 /** An exception that is an answer to some callers: what they asked for is not there, or is already. */
@@ -81,16 +122,32 @@ export function secretsManagerCalls(settings: CallerSettings): SecretsManagerCal
     loaded ??= import('@aws-sdk/client-secrets-manager');
     const sdk = await loaded;
     const { region, client = own } = settings;
+    let stamp: number | undefined;
+    const stamping: CallTools['stamping'] = (command) => {
+      // below the SDK's own repeating, so that it is called for each attempt
+      command.middlewareStack.add(
+        (next) =>
+          ((args) => {
+            stamp = bounds.stamp?.();
+            return next(args);
+          }) as typeof next,
+        { step: 'deserialize', name: 'keyfallStamp' },
+      );
+      return command;
+    };
     try {
       const used = client ?? new sdk.SecretsManagerClient(region === undefined ? {} : { region });
       if (client === undefined) own = used;
       else if (region !== undefined) await assertRegion(used);
       // one of its own: the listeners of many requests at one signal look like a leak to Node
       const options = { abortSignal: AbortSignal.any([bounds.signal]) };
-      return { output: await run({ sdk, client: used, options }) };
+      const output = await run({ sdk, client: used, options, stamping });
+      bounds.answered?.(stamp);
+      return { output };
     } catch (thrown) {
       const verdict = judge(thrown, settings, bounds.signal);
       const applied = appliedBy(thrown);
+      if ('exception' in verdict) bounds.answered?.(stamp);
       if ('exception' in verdict)
         return changes ? { ...verdict, error: withApplied(verdict.error, applied) } : verdict;
       throw changes ? withApplied(verdict, applied) : verdict;

@@ -552,3 +552,31 @@ test('a region beside a client is refused: the client has its own', () => {
     awsSecretsManagerProvider({ secretId: 'a', client, region: 'eu-central-1' }),
   ).toThrow(expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }));
 });
+
+test('an answer counts from the request that was answered, not from one that the SDK repeated', async () => {
+  const prefix = `stamp-${randomUUID()}/`;
+  for (const name of ['A', 'B'])
+    await aws.admin.send(
+      new CreateSecretCommand({ Name: prefix + name, SecretString: '{"X":"x"}' }),
+    );
+  for (const [provider, asked, expected] of [
+    [awsSecretsManagerProvider({ secretId: `${prefix}A`, client }), 'all', [2, 2]],
+    [awsSecretsManagerProvider({ prefix, client }), ['A', 'B'], [2, 2]],
+    // the list was answered first: what is newer than that may be missing in it
+    [awsSecretsManagerProvider({ prefix, client }), 'all', [2, 3]],
+    [awsSecretsManagerProvider({ secretId: `${prefix}NONE`, client }), 'all', [2, 2]],
+  ] as const) {
+    let failures = 1;
+    aws.answer(() => {
+      failures -= 1;
+      return failures < 0 ? undefined : { status: 500, body: '{}' };
+    });
+    let stamps = 0;
+    const stamp = () => {
+      stamps += 1;
+      return stamps;
+    };
+    const batch = await provider.read(asked, context({ stamp }));
+    expect([batch.stamp, stamps]).toEqual(expected);
+  }
+});

@@ -43,12 +43,16 @@ export interface DopplerRequest {
 /** What the API answered. */
 export type DopplerAnswer =
   | { readonly kind: 'ok'; readonly json: unknown; readonly etag: string | undefined }
+  /** What was known when it was asked holds still. */
   | { readonly kind: 'unchanged' }
   /** The project or config is not there. */
   | { readonly kind: 'missing' };
 
 /** How long a call may take. */
-export type CallBounds = Pick<ReadContext, 'signal' | 'timeLeft'>;
+export type CallBounds = Pick<ReadContext, 'signal' | 'timeLeft'> & {
+  /** Is called when a request goes out, and again when it is repeated. */
+  readonly sending?: () => void;
+};
 
 /**
  * @throws `SecretError` for everything that is no {@link DopplerAnswer}; of a request that writes it says in
@@ -60,6 +64,7 @@ export async function askDoppler(
   bounds: CallBounds,
 ): Promise<DopplerAnswer> {
   for (let repeats = 0; ; repeats += 1) {
+    bounds.sending?.();
     const { answer, error, mayRepeat, retryAfter } = await attempt(
       settings,
       request,

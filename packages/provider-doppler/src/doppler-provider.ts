@@ -121,10 +121,22 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
     ['format', 'json'],
   ])}`;
   let known: Known | undefined;
+  /** How many requests went out, and which of them what is known answered. */
+  let requests = 0;
+  let knownBy = 0;
 
   /** @returns `undefined` if the config is not there */
-  async function readConfig(bounds: CallBounds): Promise<Known['entries'] | undefined> {
+  async function readConfig(given: CallBounds): Promise<Known['entries'] | undefined> {
     const before = known;
+    let request = 0;
+    const bounds: CallBounds = {
+      ...given,
+      sending() {
+        requests += 1;
+        request = requests;
+        given.sending?.();
+      },
+    };
     const answer = await askDoppler(settings, { path: download, etag: before?.etag }, bounds);
     if (answer.kind === 'missing') return undefined;
     if (answer.kind === 'unchanged') {
@@ -137,7 +149,11 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
     assertDoppler(answer.json as object, name);
     // one identity as long as nothing changes, whichever read it was that landed first
     const entries = known && isSame(known.entries, read) ? known.entries : read;
-    known = { etag: answer.etag, entries };
+    // an answer to what was asked earlier is not kept in the place of a later one
+    if (request > knownBy) {
+      knownBy = request;
+      known = { etag: answer.etag, entries };
+    }
     return entries;
   }
 
@@ -148,7 +164,7 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
     entries: Known['entries'],
     warn: (message: string) => void,
   ): Promise<void> {
-    if (fallbackPath === undefined || written === entries) return;
+    if (fallbackPath === undefined || written === entries || known?.entries !== entries) return;
     const passphrase = fallbackPassphrase({ ...options, token, project, config });
     try {
       const held = new Map<string, string>();
@@ -168,17 +184,23 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
     conditionalWrites: 'never',
 
     async read(_names, context): Promise<SecretBatch> {
-      const entries = await readConfig(context);
+      let stamp: number | undefined;
+      const sending = () => {
+        stamp = context.stamp?.();
+      };
+      const entries = await readConfig({ ...context, sending });
+      const stamped = stamp === undefined ? {} : { stamp };
       if (entries === undefined)
         return {
           entries: new Map(),
           complete: true,
+          ...stamped,
           missingDocument: { description: missing, optional: false },
         };
       // waited for: a name that Doppler has no more must not be answered from the file before
       keeping = keeping.then(() => keepFallback(entries, context.warn));
       await keeping;
-      return { entries, complete: true };
+      return { entries, complete: true, ...stamped };
     },
 
     async write({ entries, ifRevision }, context) {

@@ -273,3 +273,27 @@ test.each<[unknown, RegExp]>([
   expect(make).toThrow(expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }));
   expect(make).toThrow(said);
 });
+
+test('an answer counts from the request that was answered, and not from one that was repeated', async () => {
+  const provider = providerOf();
+  let stamps = 0;
+  const stamp = () => {
+    stamps += 1;
+    return stamps;
+  };
+  for (const expected of [
+    [2, 2],
+    [4, 4],
+  ]) {
+    let failures = 1;
+    doppler.instead = (response) => {
+      failures -= 1;
+      if (failures === 0) doppler.instead = undefined;
+      response.statusCode = 503;
+      response.end('{}');
+    };
+    // the second time nothing has changed since
+    const batch = await provider.read('all', { ...context(), stamp });
+    expect([batch.stamp, stamps]).toEqual(expected);
+  }
+});

@@ -103,19 +103,20 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
 
     async read(names, context): Promise<SecretBatch> {
       const places = placesNow();
-      const { entries, base } = await readPlaces(places, names, forms, context);
+      const { entries, base, stamp } = await readPlaces(places, names, forms, context);
+      const stamped = stamp === undefined ? {} : { stamp };
       await warnOnce(entries, context);
       const missing = base === undefined ? missingText(directory, variables) : '';
       if (missing !== '' && places.pointed.size === 0) {
         // That no variable is set is as usual as with any other variable.
         const missingDocument = { description: missing, optional: directory === undefined };
-        return { entries: new Map(), complete: true, missingDocument };
+        return { entries: new Map(), complete: true, missingDocument, ...stamped };
       }
       if (missing !== '' && directory !== undefined) context.warn(missing);
       const records = new Map(
         [...entries].map(([name, each]) => [name, isSecretError(each) ? each : each.record]),
       );
-      return { entries: records, complete: names === 'all' };
+      return { entries: records, complete: names === 'all', ...stamped };
     },
 
     list: (context) => listPlaces(placesNow(), context),

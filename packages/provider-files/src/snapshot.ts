@@ -46,6 +46,8 @@ export interface Snapshot {
   readonly entries: ReadonlyMap<string, FileContent | SecretError>;
   /** Where the files of the folder are, or `undefined` if it is not there. */
   readonly base: Base | undefined;
+  /** What `ReadContext.stamp` gave before what was found was looked for. */
+  readonly stamp: number | undefined;
 }
 
 /**
@@ -60,7 +62,7 @@ export function readPlaces(
   forms: TextForms,
   context: ReadContext,
 ): Promise<Snapshot> {
-  return consistently(places, context, async (bases) => {
+  return consistently(places, context, async (bases, stamp) => {
     const base = baseOf(bases, places.folder);
     const entries = new Map<string, FileContent | SecretError>();
     for (const name of names === 'all' ? await namesAt(places, base) : new Set(names)) {
@@ -68,7 +70,7 @@ export function readPlaces(
       const entry = await readName(name, places, bases, forms).catch(asSecretError);
       if (entry !== undefined) entries.set(name, entry);
     }
-    return { entries, base };
+    return { entries, base, stamp };
   });
 }
 
@@ -84,15 +86,16 @@ export function listPlaces(places: SecretPlaces, context: ReadContext): Promise<
 /** What `look` finds, once everything is in the same place before and after it. */
 async function consistently<Found>(
   places: SecretPlaces,
-  { signal, timeLeft }: ReadContext,
-  look: (bases: Bases) => Promise<Found>,
+  { signal, timeLeft, stamp }: ReadContext,
+  look: (bases: Bases, stamp: number | undefined) => Promise<Found>,
 ): Promise<Found> {
   const { provider } = places;
   for (;;) {
     if (signal.aborted)
       throw new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
+    const stamped = stamp?.();
     const bases = await basesOf(places);
-    const found = await look(bases);
+    const found = await look(bases, stamped);
     const after = await basesOf(places);
     const isSettled = [...bases].every(([folder, before]) => same(before, after.get(folder)));
     if (isSettled && !signal.aborted) return found;

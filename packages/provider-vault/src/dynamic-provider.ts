@@ -104,13 +104,17 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
       warn = context.warn;
       if (unchecked !== undefined) warn(unchecked);
       const credentials = await keeper.current(context);
+      // they may have been waited for: what the keeper has is as new as now
+      const stamp = context.stamp?.();
+      const stamped = stamp === undefined ? {} : { stamp };
       return credentials === undefined
         ? {
             entries: new Map(),
             complete: true,
+            ...stamped,
             missingDocument: { description: `has nothing at ${place}`, optional: false },
           }
-        : { entries: recordsOf(credentials, clock), complete: true };
+        : { entries: recordsOf(credentials, clock), complete: true, ...stamped };
     },
     async check(context) {
       warn = context.warn;

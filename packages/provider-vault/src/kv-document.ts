@@ -35,6 +35,8 @@ export interface KvDocument {
    * removed with its metadata and written anew starts at version 1 again.
    */
   readonly revision: string | undefined;
+  /** What `ReadContext.stamp` gave when the request went out that was answered. */
+  readonly stamp: number | undefined;
   /** Whether there is one: else it was never written, or is deleted or destroyed. */
   readonly exists: boolean;
   /** Why there is none, where the engine remembers one. */
@@ -126,6 +128,7 @@ export function kvDocument(
       version: kv === 2 ? (gone?.version ?? 0) : undefined,
       createdAt: undefined,
       revision: kv === 2 ? revisionOf(gone?.version ?? 0, gone?.createdTime) : undefined,
+      stamp: outcome.stamp,
       exists: false,
       gone,
     };
@@ -137,7 +140,7 @@ export function kvDocument(
       const members = jsonMembers(data);
       if (members === undefined) throw broken(`the answer for ${place} has no data`);
       const none = { version: undefined, createdAt: undefined, revision: undefined };
-      return { members, ...none, exists: true, gone: undefined };
+      return { members, ...none, stamp: answer.stamp, exists: true, gone: undefined };
     }
     const parts = jsonMembers(data);
     const content = parts?.get('data');
@@ -161,6 +164,7 @@ export function kvDocument(
       version: found,
       createdAt: momentOf(createdTime),
       revision: revisionOf(found, createdTime),
+      stamp: answer.stamp,
       exists: true,
       gone: undefined,
     };
@@ -394,6 +398,28 @@ interface VersionFacts {
 
 function revisionOf(version: number, createdTime: unknown): string {
   return version === 0 ? '0' : `${version}@${String(createdTime)}`;
+}
+
+/**
+ * Which of two revisions of a document is the newer one. Numbers alone do not tell: a document that is
+ * removed with its metadata begins at 1 again, and nodes write the time by clocks of their own. So
+ * where number and time disagree, or there was nothing yet, it is not known. A deletion has no number of its
+ * own.
+ */
+export function compareRevisions(one: string, other: string): 'older' | 'newer' | undefined {
+  const [number = Number.NaN, moment = Number.NaN] = partsOf(one);
+  const [otherNumber = Number.NaN, otherMoment = Number.NaN] = partsOf(other);
+  const byNumber = Math.sign(number - otherNumber);
+  const byTime = Math.sign(moment - otherMoment);
+  // NaN of what is not known is no sum either
+  const sum = byNumber + byTime;
+  if (byNumber * byTime < 0 || !sum) return undefined;
+  return sum < 0 ? 'older' : 'newer';
+}
+
+function partsOf(revision: string): readonly (number | undefined)[] {
+  const [number, time] = revision.split('@');
+  return [number === '0' ? undefined : Number(number), momentOf(time)];
 }
 
 /** Whether `document` is at a revision, or at a version that somebody named without its time. */

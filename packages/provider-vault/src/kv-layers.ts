@@ -9,7 +9,7 @@ import {
   type SecretRecord,
   type WriteReceipt,
 } from '@keyfall/core';
-import type { KvDocument, KvDocumentStore } from './kv-document.ts';
+import { compareRevisions, type KvDocument, type KvDocumentStore } from './kv-document.ts';
 import { needsVersions } from './kv-mount.ts';
 import type { VaultSettings } from './vault-settings.ts';
 
@@ -60,11 +60,14 @@ export function kvLayers(settings: VaultSettings, documents: readonly KvDocument
           if (!entries.has(name)) entries.set(name, entryOf(name, text, content, place, provider));
       }
       const revision = combined(contents.map((content) => content.revision));
+      const stamps = contents.map((content) => content.stamp ?? Number.NaN);
+      const stamp = Math.min(...stamps);
       const description = `has nothing at ${missing.join(' and ')}`;
       const batch = {
         entries,
         complete: true,
         ...(revision === undefined ? {} : { revision }),
+        ...(Number.isNaN(stamp) ? {} : { stamp }),
       };
       if (missing.length === 0) return batch;
       if (missing.length === contents.length)
@@ -122,6 +125,19 @@ async function inOrder<Result>(
     if (result.status === 'rejected') throw result.reason;
     return result.value;
   });
+}
+
+/** Which of two states of all documents is the newer one: of no document may the newer state be the older one. */
+export function compareLayers(one: string, other: string): 'older' | 'newer' | undefined {
+  const [ones, others] = [one.split(','), other.split(',')];
+  if (ones.length !== others.length) return undefined;
+  const pairs = ones.map((revision, at) => [revision, others[at] ?? ''] as const);
+  const verdicts = new Set(
+    pairs
+      .filter(([revision, another]) => revision !== another)
+      .map(([revision, another]) => compareRevisions(revision, another)),
+  );
+  return verdicts.size === 1 ? [...verdicts][0] : undefined;
 }
 
 /** `undefined` where one of them is not known. A revision has no comma. */

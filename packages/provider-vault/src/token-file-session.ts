@@ -16,6 +16,12 @@ type FileSetting = Exclude<TokenSetting, { kind: 'text' | 'login' }>;
 /** Milliseconds that a file may be without a token before that is told: whoever writes it may be slow. */
 const longestRewrite = 30_000;
 
+/** Milliseconds between looks for another token in the place of a refused one. */
+const lookPause = 100;
+
+/** How often it is looked for: as long as a chain repeats a refusal by itself. */
+const mostLooks = 10;
+
 /**
  * The file, or the client, is read for every request. Its tokens are neither renewed nor revoked. A file that
  * is empty or gone leaves the last token in use: it may be about to be written, and the server knows whether
@@ -30,6 +36,8 @@ export function tokenFileSession(
   let current: SessionToken | undefined;
   /** Since when the file holds no token, on the monotonic clock. */
   let lacking: number | undefined;
+  let endLooking: (() => void) | undefined;
+  let closed = false;
 
   async function read({ warn }: Pick<ReadContext, 'warn'>): Promise<SessionToken> {
     const text = await readToken(setting, provider);
@@ -57,6 +65,20 @@ export function tokenFileSession(
     return next;
   }
 
+  /** While a chain repeats the refusal nobody reads the file: another token in it must be noticed all the same. */
+  function lookForAnother(refused: string, askAgain: ReadContext['askAgain'], looks = 0): void {
+    if (askAgain === undefined || closed || looks === mostLooks) return;
+    if (looks === 0 && endLooking) return;
+    const look = async () => {
+      endLooking = undefined;
+      // one that is not there, or is no token, is told to whoever reads it for a request
+      const text = await readToken(setting, provider).catch(() => undefined);
+      if (typeof text === 'string' && text !== refused) askAgain();
+      else lookForAnother(refused, askAgain, looks + 1);
+    };
+    endLooking = clock.schedule(() => void look(), lookPause, true);
+  }
+
   return {
     get current() {
       return current;
@@ -69,13 +91,17 @@ export function tokenFileSession(
     },
     async replace(refused, context) {
       const token = await read(context);
-      return token.text === refused.text ? undefined : token;
+      if (token.text !== refused.text) return token;
+      lookForAnother(refused.text, context.askAgain);
+      return undefined;
     },
     onReplaced(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
     async close() {
+      closed = true;
+      endLooking?.();
       listeners.clear();
     },
   };

@@ -117,8 +117,12 @@ export function createTransport({
         ? { host: node.hostname, port: node.port }
         : { socketPath: node.socketPath }),
     };
+    const stamp = call.stamp?.();
     const result = await exchange(node, options, request, underWay);
-    if (result.kind === 'answer') kept.answered(node.origin);
+    if (result.kind === 'answer') {
+      kept.answered(node.origin);
+      return stamp === undefined ? result : { ...result, stamp };
+    }
     // a handshake that fails while a file is broken is told as that, which can be mended here
     if (result.kind !== 'failure' || result.what !== 'tls') return result;
     return https?.causeOf(result.detail) ?? result;

@@ -49,7 +49,12 @@ type VaultOutcome =
       /** The token that it was asked with: what was made by it ends with it. */
       readonly token: SessionToken;
     }
-  | { readonly kind: 'missing'; readonly gone: GoneVersion | undefined }
+  | {
+      readonly kind: 'missing';
+      readonly gone: GoneVersion | undefined;
+      /** As `WireAnswer.stamp`. */
+      readonly stamp: number | undefined;
+    }
   | { readonly kind: 'conflict' }
   /** A request that changes something went out, and nobody knows whether it was carried out, or will be. */
   | {
@@ -100,8 +105,9 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     context: ReadContext,
     token: string | undefined,
   ): Promise<WireResult> {
-    const { signal, timeLeft, warn } = context;
-    const bounds = { signal, timeLeft, warn, node, fresh, unattended: isUnattended(context) };
+    const { signal, timeLeft, warn, stamp } = context;
+    const unattended = isUnattended(context);
+    const bounds = { signal, timeLeft, warn, stamp, node, fresh, unattended };
     const call = anonymous ? bounds : { ...bounds, token, namespace, makes };
     return verb === 'write' || verb === 'update'
       ? wire[verb](path, body, call)
@@ -234,6 +240,8 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
         throw forbidden(kind, about, verdict.status, mend);
       }
       if (verdict.kind === 'ok') return { ...verdict, token };
+      if (verdict.kind === 'missing')
+        return { ...verdict, stamp: result.kind === 'answer' ? result.stamp : undefined };
       if (verdict.kind !== 'error') return verdict;
       const { error, repeat, ambiguous } = verdict;
       if (ambiguous) mayBeDone();

@@ -3,7 +3,7 @@
  */
 import { assertOptions, type ReadContext, type SecretProvider, withApplied } from '@keyfall/core';
 import { kvDocument } from './kv-document.ts';
-import { kvLayers } from './kv-layers.ts';
+import { compareLayers, kvLayers } from './kv-layers.ts';
 import { checkVersion, kvMount } from './kv-mount.ts';
 import { openWire } from './open-wire.ts';
 import { createVaultClient } from './vault-client.ts';
@@ -63,6 +63,7 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
     atomicity: 'store',
     conditionalWrites:
       settings.kvVersion === undefined ? 'depends' : settings.kvVersion === 2 ? 'always' : 'never',
+    compareRevisions: compareLayers,
     ...(timeout === undefined ? {} : { timeout }),
     ...(token.kind === 'login' && { credentialVariables: token.credentialVariables }),
     async read(_names, context) {

@@ -79,6 +79,8 @@ export function createSession(options: SessionOptions): VaultSession {
   let closing: Promise<void> | undefined;
   /** What happens between two calls is told through the last one. */
   let warn: (message: string) => void = () => {};
+  /** The chain may ask again for what it was refused; called as `warn` is. */
+  let askAgain: () => void = () => {};
 
   if (setting.kind === 'text')
     held = hold(setting.token, Number.POSITIVE_INFINITY, momentOf(clock));
@@ -102,6 +104,12 @@ export function createSession(options: SessionOptions): VaultSession {
   const closedError = (): SecretError =>
     new SecretError('ERR_SECRET_ABORTED', 'the provider was closed', { provider });
 
+  /** Has what happens between two calls told through this one, until there is another. */
+  function hear(context: ReadContext): void {
+    warn = context.warn;
+    if (context.askAgain) askAgain = context.askAgain;
+  }
+
   /** Logs in, once however many wait for it. */
   function logIn(): Promise<HeldToken> {
     if (login === undefined) throw closedError(); // a given token is never logged in for
@@ -122,6 +130,7 @@ export function createSession(options: SessionOptions): VaultSession {
     const previous = held;
     held = made;
     failures = 0;
+    askAgain();
     if (lastBecause !== undefined)
       warn(
         `reauth-impossible: no login can follow this one, since ${lastBecause}; the token ends in ${spanOf(grant.life)} unless it is renewed`,
@@ -334,7 +343,7 @@ export function createSession(options: SessionOptions): VaultSession {
     async token(context) {
       if (closing) throw closedError();
       if (unfit) throw unfit;
-      warn = context.warn;
+      hear(context);
       const target = held;
       if (target === undefined || (login && target.token.remaining() === 0)) {
         try {
@@ -365,7 +374,7 @@ export function createSession(options: SessionOptions): VaultSession {
       const target = held;
       if (target && target.token !== refused && target.token.remaining() > 0) return target.token;
       if (login === undefined) return undefined;
-      warn = context.warn;
+      hear(context);
       const flight = logIn();
       if (target?.token === refused) {
         // whoever needs a token waits for the other one

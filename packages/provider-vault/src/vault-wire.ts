@@ -30,6 +30,8 @@ export interface WireCall {
   readonly fresh?: boolean | undefined;
   /** Is told what the user has to know although the request goes out. */
   readonly warn?: ((message: string) => void) | undefined;
+  /** As `ReadContext.stamp`. Called when the request goes out, and again when it is repeated. */
+  readonly stamp?: (() => number) | undefined;
   /** Nobody waits for it: the process may end before its answer comes. */
   readonly unattended?: boolean | undefined;
 }
@@ -50,6 +52,8 @@ export interface WireAnswer extends WireOrigin {
   readonly retryAfter?: number | undefined;
   /** `X-Vault-Index`: the state of the node that answered. Opaque, not for people. */
   readonly index?: string | undefined;
+  /** What `stamp` gave when the request went out that this answers. */
+  readonly stamp?: number | undefined;
   /** The body as it came. Holds values. */
   readonly text: string;
   /** The body, if it is a JSON object. Holds values. */

@@ -400,6 +400,11 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
   ],
   'writing: the receipt tells what the next read tells': [
     [
+      'revisions the wrong way round',
+      (right) => ({ compareRevisions: (one, other) => right.compareRevisions(other, one) }),
+    ],
+    ['a state that is newer than itself', () => ({ compareRevisions: () => 'newer' })],
+    [
       'the version before',
       (right) => ({
         write: async (changes, context) => ({

@@ -135,6 +135,8 @@ function modelProvider(
     plainText: true,
     atomicity: 'store',
     conditionalWrites: conditionalWrites ? 'always' : 'never',
+    compareRevisions: (one, other) =>
+      one === other ? undefined : Number(one) < Number(other) ? 'older' : 'newer',
     async read(names, context) {
       await ask(context);
       const missing = state.missing && {

@@ -46,10 +46,15 @@ interface Choice {
   readonly package?: string;
   /** What to set for it. */
   readonly next?: string;
+  /** What it is in the configuration, where that is not a provider of its name. */
+  readonly entry?: { readonly provider: ProviderId; readonly name: string; readonly standby: true };
 }
 
-/** The providers that can be chosen. */
-const choices: Readonly<Partial<Record<ProviderId, Choice>>> = {
+/** What can be chosen: a provider, or a way to use one. */
+type ChoiceId = ProviderId | 'snapshot';
+
+/** The providers that can be chosen, in the order in which they are usually asked. */
+const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
   vault: {
     label: 'Vault or OpenBao',
     asks: {
@@ -58,6 +63,13 @@ const choices: Readonly<Partial<Record<ProviderId, Choice>>> = {
       proposal: (folder) => variableOf(process.env, 'SECRET_PATH') || folder,
     },
     next: 'Set VAULT_ADDR and VAULT_TOKEN in the environment.',
+  },
+  snapshot: {
+    label: 'an encrypted snapshot, on standby',
+    entry: { provider: 'sops', name: 'snapshot', standby: true },
+    asks: { option: 'path', question: 'The snapshot', proposal: () => 'secrets.enc.yaml' },
+    package: '@keyfall/provider-sops',
+    next: 'Take the snapshot with `keyfall snapshot`, and again after each change.',
   },
   dotenv: { label: 'a .env file' },
   sops: {
@@ -88,7 +100,7 @@ const choices: Readonly<Partial<Record<ProviderId, Choice>>> = {
 };
 
 /** What `migrate` calls them. */
-const shortNames: Readonly<Record<string, ProviderId>> = { aws: 'aws-secrets-manager' };
+const shortNames: Readonly<Record<string, ChoiceId>> = { aws: 'aws-secrets-manager' };
 
 /**
  * Writes the configuration into this folder.
@@ -121,9 +133,10 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
     options.profiles ?? (await questions.askNames('Profiles, such as dev, prod', signal));
   const providers: ConfigAnswers['providers'][number][] = [];
   for (const id of ids) {
-    const { asks } = choiceOf(id);
+    const { asks, entry } = choiceOf(id);
+    const provider = entry?.provider ?? (id as ProviderId);
     if (asks === undefined) {
-      providers.push({ provider: id });
+      providers.push({ provider });
       continue;
     }
     const proposed = asks.proposal(basename(folder));
@@ -132,7 +145,7 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
     const given = id === 'vault' ? options.path : undefined;
     const answer =
       given ?? (await questions.askText(asks.question, `${proposed}${ofProfile}`, signal));
-    providers.push({ provider: id, [asks.option]: answer });
+    providers.push({ provider, [asks.option]: answer, ...entry });
   }
   const names = options.names ?? (await questions.askNames('Names that must be there', signal));
   for (const name of names) assertIsSecretName(name);
@@ -145,7 +158,7 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
   const complaint = checkConfig(config, 'json');
   if (complaint !== undefined) throw configError({ file: join(folder, file), ...complaint });
   for (const { provider, path = '' } of providers)
-    if (provider === 'vault') await assertVaultPath(path, profiles);
+    if (provider === 'vault') await assertVaultPath(String(path), profiles);
   const text = configText(form, config, isInstalled(folder));
   await createFile(file, text);
   report(`wrote ${file}: ${listNames(ids)}, asked in this order.`);
@@ -161,8 +174,18 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
   return 0;
 }
 
-/** Two of one kind need names of their own, which are for whoever writes the configuration by hand. */
-function assertDistinct(ids: readonly string[]): void {
+/**
+ * Two of one kind need names of their own, which are for whoever writes the configuration by hand; and what
+ * is on standby needs one to stand in for.
+ */
+function assertDistinct(ids: readonly ChoiceId[]): void {
+  const [first] = ids;
+  if (first !== undefined && choiceOf(first).entry?.standby)
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${first} is on standby, and no provider comes before it`,
+      { hint: 'Name it behind the one that it is a copy of: --providers vault,snapshot,dotenv.' },
+    );
   const twice = ids.find((id, at) => ids.indexOf(id) !== at);
   if (twice === undefined) return;
   throw new SecretError('ERR_SECRET_CONFIG', `${printable(twice)} is named twice`, {
@@ -196,15 +219,15 @@ function labels(): ReadonlyMap<string, string> {
   return new Map(Object.entries(choices).map(([id, { label }]) => [id, label]));
 }
 
-function idOf(named: string): ProviderId {
+function idOf(named: string): ChoiceId {
   const id = Object.hasOwn(shortNames, named) ? shortNames[named] : named;
-  if (id !== undefined && Object.hasOwn(choices, id)) return id as ProviderId;
+  if (id !== undefined && Object.hasOwn(choices, id)) return id as ChoiceId;
   throw new SecretError('ERR_SECRET_CONFIG', `there is no provider ${printable(quoted(named))}`, {
     hint: `The providers are ${listNames(Object.keys(choices))}.`,
   });
 }
 
-function choiceOf(id: ProviderId): Choice {
+function choiceOf(id: ChoiceId): Choice {
   return choices[id] as Choice;
 }
 

@@ -19,6 +19,7 @@ import { whatNames } from '../named-by-file.ts';
 import { resolveSelection, type Selection } from '../selection.ts';
 import { openConfiguredChain, type SettingsOptions } from '../settings.ts';
 import { exitCodeOfSignal, handleSignals, signalOf } from '../signals.ts';
+import { troubleOfStandbys } from '../standbys.ts';
 import { keepStderrClosed, listNames, notice, printable, report, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall run`. */
@@ -54,8 +55,11 @@ export async function runCommand(
   const chain = await openConfiguredChain(options);
   const signals = handleSignals(() => void chain.secrets.close(), killAfter);
   try {
+    const standbys = troubleOfStandbys(chain);
     const first = await waitingFor('reading the secrets', () => resolveEnvironment(chain, options));
     announce(first, file, chain, options);
+    // in an outage the chain has asked them, and said what there was to say
+    if (!first.degraded) for (const trouble of await standbys) notice(trouble);
     const { env, leased } = first;
     const command = { file, args, env };
     if (!leased && !options.watch) {

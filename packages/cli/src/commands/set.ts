@@ -52,10 +52,11 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
     throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask for the value on', {
       hint: 'Pipe the value in: what is typed here would be shown.',
     });
-  return withChain({ ...options, dotenvMayBeNew: true }, async ({ secrets, providers, label }) => {
+  return withChain({ ...options, dotenvMayBeNew: true }, async (chain) => {
+    const { secrets, providers, standbys, label } = chain;
     // before it is typed: who does not want it to go there stops here
     announceDestination(
-      providers.find(({ write }) => write !== undefined),
+      providers.find((each) => each.write !== undefined && !standbys.has(each)),
       'the value goes',
     );
     let value = '';

@@ -28,6 +28,7 @@ const texts = z
 /** The chain's settings for one provider. */
 const entrySettings = {
   required: z.boolean().optional(),
+  standby: z.boolean().optional(),
   timeout: duration.optional(),
   onDenied: z.enum(['stop', 'next']).optional(),
 };

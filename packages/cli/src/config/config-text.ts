@@ -14,7 +14,7 @@ export interface ConfigAnswers {
   /** First asked first, each with what its options are. */
   readonly providers: readonly {
     readonly provider: ProviderId;
-    readonly [option: string]: string;
+    readonly [option: string]: string | boolean;
   }[];
   readonly profiles: readonly string[];
   /** Names that must be there. */
@@ -50,6 +50,7 @@ export function configText(form: ConfigForm, config: object, installed: boolean)
 /** A value as a program has it: single quotes, keys without any where they need none. */
 function program(value: unknown, indent: string): string {
   if (typeof value === 'string') return quoted(value);
+  if (typeof value === 'boolean') return String(value);
   const inner = `${indent}  `;
   if (Array.isArray(value)) {
     const items = value.map((item) => program(item, inner));

@@ -44,7 +44,7 @@ export async function configuredChain(
   return { ...options, providers: made };
 }
 
-/** That each provider has a name of its own, and `only` binds names to such ones. */
+/** That each provider has a name of its own, that `only` binds names to such ones, and who may stand by. */
 function assertNamed(
   { file, lineOf }: LoadedConfig,
   providers: readonly ChainEntry[],
@@ -64,9 +64,29 @@ function assertNamed(
       hint: 'Give one of them another name, by the option name.',
     });
   }
+  if (providers[0]?.standby) {
+    const option = [...at, 0, 'standby'];
+    throw configError({
+      file,
+      line: lineOf(option),
+      option,
+      reason: 'no provider comes before it that it could stand in for',
+      hint: 'Put it behind the one that it is a copy of.',
+    });
+  }
   for (const [secret, provider] of Object.entries(only)) {
-    if (names.includes(provider)) continue;
     const option = [...atOnly, secret];
+    if (names.includes(provider)) {
+      if (!providers[names.indexOf(provider)]?.standby) continue;
+      throw configError({
+        file,
+        line: lineOf(option),
+        option,
+        reason:
+          'binds the name to a provider on standby, which is asked only while another cannot be',
+        hint: 'Bind it to another provider, or leave out the standby.',
+      });
+    }
     throw configError({
       file,
       line: lineOf(option),

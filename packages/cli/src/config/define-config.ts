@@ -24,6 +24,7 @@ export type ProviderId =
 export interface NamedProvider {
   readonly provider: ProviderId;
   readonly required?: boolean;
+  readonly standby?: boolean;
   readonly timeout?: Duration;
   readonly onDenied?: 'stop' | 'next';
   readonly [option: string]: unknown;

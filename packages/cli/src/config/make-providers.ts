@@ -73,13 +73,14 @@ async function makeProvider(
 ): Promise<ChainEntry> {
   if ('read' in entry) return { provider: entry as SecretProvider };
   if (typeof entry.provider === 'object') return entry as ChainEntry;
-  const { provider: id, required, timeout, onDenied, ...options } = entry as NamedProvider;
+  const { provider: id, required, standby, timeout, onDenied, ...options } = entry as NamedProvider;
   const factory = await factoryOf(id, file);
   return {
     provider: factory(
       profile !== undefined && /^vault/.test(id) ? { profile, ...options } : options,
     ),
     ...(required !== undefined && { required }),
+    ...(standby !== undefined && { standby }),
     ...(timeout !== undefined && { timeout }),
     ...(onDenied !== undefined && { onDenied }),
   };

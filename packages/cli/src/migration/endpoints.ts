@@ -115,20 +115,29 @@ interface Configured {
   /** Where its relative paths begin. */
   readonly folder: string;
   readonly providers: readonly SecretProvider[];
+  /** Those of them that hold a copy of what others hold: none is written to that was not named. */
+  readonly standbys: ReadonlySet<SecretProvider>;
 }
 
 async function configuredProviders(options: SettingsOptions): Promise<Configured> {
   const file = configFile(options);
-  if (file === undefined) return { file, folder: process.cwd(), providers: [] };
+  if (file === undefined)
+    return { file, folder: process.cwd(), providers: [], standbys: new Set() };
   const { configuredChain } = await import('../config/configured-chain.ts');
-  const { providers } = await configuredChain(file, chosenProfile(options));
-  return { file, folder: dirname(file), providers: providers.map(({ provider }) => provider) };
+  const { providers: entries } = await configuredChain(file, chosenProfile(options));
+  const standing = entries.filter(({ standby }) => standby);
+  return {
+    file,
+    folder: dirname(file),
+    providers: entries.map(({ provider }) => provider),
+    standbys: new Set(standing.map(({ provider }) => provider)),
+  };
 }
 
 /** Where a migration goes that does not say it. */
 async function standard(
   options: EndpointOptions,
-  { file, folder, providers }: Configured,
+  { file, folder, providers, standbys }: Configured,
   isSource: (end: End) => Promise<boolean>,
 ): Promise<Destination> {
   if (file === undefined) {
@@ -138,7 +147,7 @@ async function standard(
   let isAsked = true;
   for (const provider of providers)
     if (await isSource({ provider, folder })) isAsked = false;
-    else if (provider.write !== undefined)
+    else if (provider.write !== undefined && !standbys.has(provider))
       return { provider, folder, isSettingsVault: false, isAsked };
   throw new SecretError(
     'ERR_SECRET_CONFIG',

@@ -1,7 +1,9 @@
 /**
  * Masks values out of text, out of streams and out of what is about to be logged.
  */
+
 import type { TransformStream as WebTransformStream } from 'node:stream/web';
+import { assertObject, assertText } from '../arguments.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { SecretError } from '../secret-error.ts';
 import { formsOf } from './forms.ts';
@@ -89,10 +91,10 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
 }
 
 /** The same, for somebody who says which values have been replaced. */
-export function createRedactorOfValues(
-  { minLength = 6, mask = '[redacted]' }: RedactorOptions,
-  clock: Clock,
-): RedactorOfValues {
+export function createRedactorOfValues(options: RedactorOptions, clock: Clock): RedactorOfValues {
+  assertObject(options, 'createRedactor: the options');
+  const { minLength = 6, mask = '[redacted]' } = options;
+  assertText(mask, 'createRedactor: the option mask');
   if (!Number.isInteger(minLength) || minLength < 4)
     throw new SecretError('ERR_SECRET_CONFIG', 'the option minLength is no whole number >= 4', {
       hint: 'Masking shorter values would mask ordinary text.',

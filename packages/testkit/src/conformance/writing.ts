@@ -48,6 +48,14 @@ export function writingTests<Subject extends ConformanceSubject>(
       if (receipt.version !== undefined) assert.equal(receipt.version, alpha.version);
       const again = await exam.write([['ALPHA', canary()]]);
       if (receipt.revision !== undefined) assert.notEqual(again.revision, receipt.revision);
+      const { compareRevisions } = exam.provider;
+      if (!compareRevisions || receipt.revision === undefined || again.revision === undefined)
+        return;
+      const compare = compareRevisions.bind(exam.provider);
+      const [earlier, later] = [receipt.revision, again.revision];
+      assert.notEqual(compare(earlier, later), 'newer', 'what was written first is no newer state');
+      assert.notEqual(compare(later, earlier), 'older', 'what was written last is no older state');
+      assert.equal(compare(later, later), undefined, 'one state is neither older nor newer');
     }),
 
     examine(

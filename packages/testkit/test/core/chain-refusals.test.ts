@@ -60,6 +60,7 @@ describe('what a store refused to give again is no last good value', () => {
       const refusal = await outcome(secrets.get('A'));
       expect(refusal).toBe(`ERR_SECRET_${mood.toString().toUpperCase()}`);
       vault.mood = 'unavailable';
+      await clock.advance(1_000); // what was refused is repeated for a second
       expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_UNAVAILABLE');
       expect(await outcome(secrets.getAll())).toBe('ERR_SECRET_UNAVAILABLE');
       vault.mood = 'answers';
@@ -81,6 +82,7 @@ describe('what a store refused to give again is no last good value', () => {
     await clock.advance(3 * minute);
     expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_DENIED');
     store.mood = 'unavailable';
+    await clock.advance(1_000);
     expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_UNAVAILABLE');
     expect(await secrets.get('B')).toBe('b');
   });
@@ -142,5 +144,147 @@ describe('one outage is told once', () => {
     store.held.set('A', { value: 'a' });
     expect(await secrets.get('A')).toBe('a');
     expect(events.at(-1)).toBe('recovered');
+  });
+});
+
+describe('a refusal is not asked for again at once', () => {
+  const refused: readonly [Mood, string][] = [
+    ['denied', 'ERR_SECRET_DENIED'],
+    ['unauthenticated', 'ERR_SECRET_UNAUTHENTICATED'],
+    ['tls', 'ERR_SECRET_TLS'],
+  ];
+  test.each(refused)('200 calls in turn are one request a second: %s', async (mood, code) => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'a' }, { mood });
+    const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'x' })], clock });
+    const told: SecretsEvent[] = [];
+    for (const type of ['denied', 'allowed', 'fallback', 'recovered'] as const)
+      secrets.on(type, (event) => told.push(event as SecretsEvent));
+    for (let count = 0; count < 100; count += 1) {
+      expect(await outcome(secrets.get('A'))).toBe(code);
+      expect(await outcome<unknown>(secrets.getAll())).toBe(code);
+      await clock.advance(25);
+    }
+    expect(vault.reads.length).toBeLessThanOrEqual(3);
+    expect(told).toMatchObject([{ type: 'denied', provider: 'vault', code, count: 1 }]);
+    // what was to be mended is mended: it is found out within a second, and how much was refused is told
+    vault.mood = 'answers';
+    await clock.advance(1_000);
+    expect(await secrets.get('A')).toBe('a');
+    expect(told.slice(1)).toMatchObject([{ type: 'allowed', provider: 'vault', code, count: 199 }]);
+    expect((told[1] as { after?: number } | undefined)?.after).toBeGreaterThanOrEqual(2_500);
+    vault.mood = mood;
+    await secrets.refresh();
+    expect(told).toHaveLength(3);
+    await secrets.close();
+  });
+
+  test('one that changes its kind is told again, with what was refused since', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'a' }, { mood: 'denied' });
+    const secrets = createSecrets({ providers: [vault], clock });
+    const told: unknown[] = [];
+    secrets.on('denied', ({ code, count }) => told.push([code, count]));
+    for (let count = 0; count < 5; count += 1) await outcome(secrets.get('A'));
+    vault.mood = 'unauthenticated';
+    await clock.advance(1_000);
+    for (let count = 0; count < 5; count += 1) await outcome(secrets.get('A'));
+    expect(told).toEqual([
+      ['ERR_SECRET_DENIED', 1],
+      ['ERR_SECRET_UNAUTHENTICATED', 5],
+    ]);
+  });
+
+  test('of one name alone, and the others are read', async () => {
+    const clock = manualClock();
+    const store = scripted('aws', { B: 'b', C: 'c' }, { byName: true });
+    store.held.set('A', denied);
+    const secrets = createSecrets({ providers: [store], clock });
+    const events = eventsOf(secrets);
+    for (let count = 0; count < 50; count += 1)
+      expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_DENIED');
+    expect(store.reads).toHaveLength(1);
+    expect([await secrets.get('B'), await secrets.get('C')]).toEqual(['b', 'c']);
+    expect(events).toEqual(['failed', 'denied']);
+    const allowed: unknown[] = [];
+    secrets.on('allowed', ({ count }) => allowed.push(count));
+    store.held.set('A', { value: 'a' });
+    await clock.advance(1_000);
+    expect(await secrets.get('A')).toBe('a');
+    expect(allowed).toEqual([49]);
+  });
+
+  test('refresh, a write, and a provider that says so have it asked for at once', async () => {
+    const clock = manualClock();
+    const ways: readonly ((secrets: Secrets, vault: ReturnType<typeof scripted>) => unknown)[] = [
+      (secrets) => secrets.refresh(),
+      (secrets) => secrets.set('B', 'b'),
+      (_, vault) => vault.contexts[0]?.askAgain?.(),
+    ];
+    for (const way of ways) {
+      const vault = scripted('vault', { A: 'a' }, { mood: 'denied', writable: true });
+      const secrets = createSecrets({ providers: [vault], clock });
+      expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_DENIED');
+      await clock.advance(1);
+      vault.mood = 'answers';
+      expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_DENIED');
+      await way(secrets, vault);
+      expect(await secrets.get('A')).toBe('a');
+      await secrets.close();
+    }
+  });
+
+  test('a provider that says so has those look who watch, and nobody after close', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'a' });
+    const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+    const heard: unknown[] = [];
+    await secrets.onChange('A', (change) => heard.push(change));
+    vault.mood = 'denied';
+    await clock.advance(3 * minute);
+    vault.mood = 'answers';
+    vault.held.set('A', { value: 'new', version: '2' });
+    await clock.advance(1);
+    vault.contexts[0]?.askAgain?.();
+    await clock.advance(1);
+    expect(heard).toHaveLength(1);
+    await secrets.close();
+    const reads = vault.reads.length;
+    vault.contexts[0]?.askAgain?.();
+    await clock.advance(minute);
+    expect(vault.reads).toHaveLength(reads);
+  });
+});
+
+describe('the budget of one call', () => {
+  test('is not overrun by a second turn in a store of one secret a name', async () => {
+    const clock = manualClock();
+    const store = scripted('aws', { A: 'a', B: 'b' }, { byName: true });
+    let answer = () => {};
+    store.mood = () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ entries: new Map([['A', { value: 'a' }]]), complete: false });
+      });
+    const secrets = createSecrets({
+      providers: [{ provider: store, timeout: '1m' }],
+      budget: '4s',
+      clock,
+    });
+    const first = secrets.get('A');
+    await clock.advance(0);
+    // joins the read of A, since the store may be a bag
+    let settled = false;
+    const second = outcome(secrets.get('B')).finally(() => {
+      settled = true;
+    });
+    await clock.advance(3_000);
+    store.mood = 'silent';
+    answer();
+    expect(await first).toBe('a');
+    await clock.advance(999);
+    expect([store.reads.length, settled]).toEqual([2, false]);
+    await clock.advance(1);
+    expect(await second).toBe('ERR_SECRET_UNAVAILABLE');
+    await secrets.close();
   });
 });

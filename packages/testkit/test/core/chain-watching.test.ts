@@ -1,5 +1,6 @@
 // Following changes: watch, onChange, view, refresh, status; and the short way of a cached get.
 import { getEventListeners } from 'node:events';
+import { inspect } from 'node:util';
 import {
   createSecrets,
   memoryProvider,
@@ -659,4 +660,164 @@ describe('bounds', () => {
     await secrets.find('N0');
     expect(store.reads).toHaveLength(2);
   });
+});
+
+describe('one who follows does not harm the others', () => {
+  test.each<[string, (view: object) => object]>([
+    ['frozen', Object.freeze],
+    ['sealed', Object.seal],
+    ['closed to new properties', Object.preventExtensions],
+  ])(
+    'a view that is %s follows all the same, and so does whoever else follows',
+    async (_, freeze) => {
+      const clock = manualClock();
+      const vault = scripted('vault', { A: 'old' });
+      const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+      const view = await secrets.view(['A']);
+      freeze(view);
+      const heard: unknown[] = [];
+      await secrets.onChange('A', (change) => heard.push(change));
+      for (const version of ['2', '3']) {
+        vault.held.set('A', { value: `value ${version}`, version });
+        await clock.advance(2 * minute);
+        expect(view.A).toBe(`value ${version}`);
+      }
+      expect(heard).toHaveLength(2);
+      expect({ ...view }).toEqual({ A: 'value 3' });
+      expect(
+        () => Reflect.set(view, 'A', 'mine') || Reflect.deleteProperty(view, 'A'),
+      ).not.toThrow();
+      expect(view.A).toBe('value 3');
+      await secrets.close();
+    },
+  );
+
+  test('a view shows no value to who prints it', async () => {
+    const secrets = createSecrets({ providers: [memoryProvider({ A: 'canary-9d1c' })] });
+    const view = await secrets.view(['A']);
+    expect(inspect(view)).not.toContain('canary');
+    await secrets.close();
+  });
+
+  test('a listener that throws, at once or later, keeps no other from hearing', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'old' });
+    const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+    const heard: unknown[] = [];
+    await secrets.onChange('A', () => {
+      throw new Error('mine');
+    });
+    await secrets.onChange('A', () => Promise.reject(new Error('mine')) as never);
+    await secrets.onChange('A', (change) => heard.push(change));
+    for (const version of ['2', '3']) {
+      vault.held.set('A', { value: version, version });
+      await clock.advance(2 * minute);
+    }
+    expect(heard).toHaveLength(2);
+    await secrets.close();
+  });
+
+  test('whoever begins while a name changes hears of the change, though another has heard of it', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'old', B: 'b' }, { byName: true });
+    const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+    await secrets.onChange('A', () => {});
+    // the second one waits for B, after it was told of the old A
+    let answer = () => {};
+    vault.mood = () =>
+      new Promise((resolve) => {
+        answer = () =>
+          resolve({ entries: new Map([['B', { value: 'b', version: '1' }]]), complete: false });
+      });
+    const heard: SecretChange[] = [];
+    const begun = secrets.onChange(['A', 'B'], (change) => heard.push(change));
+    await clock.advance(1);
+    vault.mood = 'answers';
+    vault.held.set('A', { value: 'new', version: '2' });
+    const refreshed = secrets.refresh();
+    await clock.advance(1);
+    await refreshed;
+    answer();
+    await begun;
+    await clock.advance(1);
+    expect(heard).toEqual([
+      { name: 'A', provider: 'vault', versionBefore: '1', versionAfter: '2' },
+    ]);
+    await secrets.close();
+  });
+});
+
+describe('the end of a watch', () => {
+  test('is as quiet while it begins as later, at whatever moment close or its signal comes', async () => {
+    for (const end of ['close', 'signal'] as const)
+      for (let moment = 0; moment < 40; moment += 1) {
+        const secrets = createSecrets({ providers: [scripted('store', { A: 'a' })] });
+        const stop = new AbortController();
+        const next = secrets.watch('A', { signal: stop.signal }).next();
+        for (let passed = 0; passed < moment; passed += 1) await Promise.resolve();
+        if (end === 'signal') stop.abort();
+        await secrets.close();
+        expect(await next).toEqual({ done: true, value: undefined });
+      }
+  });
+
+  test('comes at once with return, though a next waits, and leaves nothing behind', async () => {
+    const clock = manualClock();
+    const secrets = createSecrets({ providers: [scripted('store', { A: 'a' })], clock });
+    const endless = new AbortController().signal;
+    const watch = secrets.watch('A', { signal: endless });
+    const waiting = watch.next();
+    await clock.advance(10);
+    expect(await watch.return()).toEqual({ done: true, value: undefined });
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(await watch.next()).toEqual({ done: true, value: undefined });
+    expect(getEventListeners(endless, 'abort')).toEqual([]);
+    await clock.advance(1_000);
+    expect(clock.timers).toBe(0);
+    const other = secrets.watch('A');
+    const also = other.next();
+    await clock.advance(10);
+    await expect(other.throw(new Error('mine'))).rejects.toThrow('mine');
+    expect(await also).toEqual({ done: true, value: undefined });
+    await secrets.close();
+  });
+
+  test('after close a new watch is refused as every call is', async () => {
+    const secrets = createSecrets({ providers: [scripted('store', { A: 'a' })] });
+    const before = secrets.watch('A');
+    await secrets.close();
+    expect(await before.next()).toEqual({ done: true, value: undefined });
+    expect(await outcome(secrets.watch('A').next())).toBe('ERR_SECRET_ABORTED');
+  });
+
+  test('close begins no read, and no outage', async () => {
+    const clock = manualClock();
+    const store = scripted('store', { A: 'a' }, { byName: true });
+    const secrets = createSecrets({ providers: [store], clock });
+    const events: unknown[] = [];
+    for (const type of ['fallback', 'failed'] as const)
+      secrets.on(type, (event) => events.push(event));
+    await secrets.view(['A']);
+    const reads = store.reads.length;
+    const gathered = outcome(secrets.get('B'));
+    await secrets.close();
+    await clock.advance(minute);
+    expect([store.reads.length, events, await gathered]).toEqual([reads, [], 'ERR_SECRET_ABORTED']);
+    expect(clock.timers).toBe(0);
+  });
+});
+
+test('a blocked event loop and a sleep make no answer older than it may be', async () => {
+  for (const blocked of [3_200, 20 * minute]) {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'old' });
+    const secrets = createSecrets({ providers: [vault], ttl: '1s', clock });
+    for (let count = 0; count < 5; count += 1) await secrets.get('A');
+    vault.held.set('A', { value: 'new', version: '2' });
+    // the clocks go on and no timer has had its turn
+    const passing = clock.suspend(blocked);
+    expect(await secrets.get('A')).toBe('new');
+    await passing;
+    await secrets.close();
+  }
 });

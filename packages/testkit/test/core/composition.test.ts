@@ -592,3 +592,40 @@ describe('withDefaults', () => {
     expect(String(thrown)).not.toContain('5432');
   });
 });
+
+test('a required chain whose places are all missing is not gone past, whoever asks for what', async () => {
+  for (const kind of ['missing-document', 'no-file'] as const) {
+    const inner = createSecrets({
+      name: 'inner',
+      providers: [
+        scripted('vault', {}, { mood: kind }),
+        scripted('dotenv', {}, { mood: 'no-file' }),
+      ],
+    });
+    for (const type of ['fallback', 'recovered'] as const) inner.on(type, () => {});
+    const outer = createSecrets({
+      providers: [{ provider: inner, required: true }, memoryProvider({ A: 'plain' })],
+    });
+    const isFailure = kind === 'missing-document';
+    for (let again = 0; again < 2; again += 1) {
+      expect(await outcome(outer.get('A'))).toBe(isFailure ? 'ERR_SECRET_NOT_FOUND' : 'plain');
+      expect(await outcome<unknown>(outer.getAll())).toEqual(
+        isFailure ? 'ERR_SECRET_NOT_FOUND' : { A: 'plain' },
+      );
+    }
+  }
+});
+
+test('a chain whose places are missing for one name and not for another is asked for each', async () => {
+  const vault = scripted('vault', {}, { mood: 'missing-document' });
+  const inner = createSecrets({ name: 'inner', providers: [vault], ttl: 0 });
+  for (const type of ['fallback', 'recovered'] as const) inner.on(type, () => {});
+  const outer = createSecrets({ providers: [inner, memoryProvider({ A: 'plain' })] });
+  for (const type of ['fallback', 'recovered'] as const) outer.on(type, () => {});
+  expect(await outer.get('A')).toBe('plain');
+  vault.mood = 'answers';
+  vault.held.set('B', { value: 'b' });
+  await outer.refresh();
+  expect(await outer.get('B')).toBe('b');
+  expect(await outer.get('A')).toBe('plain');
+});

@@ -1,0 +1,34 @@
+/**
+ * What stands by for an outage is of use only if it can be read then: what is wrong with it is said before,
+ * at each start, and keeps nothing from starting.
+ */
+import { isSecretError, labelOf, type SecretProvider } from '@keyfall/core';
+import type { CliChain } from './cli-chain.ts';
+import { oneCall } from './one-call.ts';
+
+/** Milliseconds that a look at one may take: a start does not wait longer for what it does not need. */
+const patience = 1_000;
+
+/** What is wrong with the providers on standby, a sentence or two each. Does not reject. */
+export async function troubleOfStandbys({ standbys }: CliChain): Promise<readonly string[]> {
+  const troubles = await Promise.all([...standbys].map(troubleOf));
+  return troubles.filter((trouble) => trouble !== undefined);
+}
+
+async function troubleOf(provider: SecretProvider): Promise<string | undefined> {
+  const sentence = (why: string, hint = '') =>
+    `${labelOf(provider.name, provider.store)} is on standby, and could not stand in now: ${why}. ${hint}`.trim();
+  try {
+    const { entries, missingDocument } = await oneCall(
+      // its own limit is for when it is needed
+      { ...provider, timeout: patience },
+      (context) => provider.read('all', context),
+      { silent: true, patience },
+    );
+    if (missingDocument) return sentence(`it ${missingDocument.description}`);
+    const broken = [...entries.values()].find((entry) => isSecretError(entry));
+    return broken && sentence(broken.reason, broken.hint);
+  } catch (error) {
+    return isSecretError(error) ? sentence(error.reason, error.hint) : undefined;
+  }
+}

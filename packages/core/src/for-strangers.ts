@@ -1,0 +1,57 @@
+/**
+ * What core calls itself and others may call as well, who may have no types: a file of its own, so that what
+ * only uses a chain does not load the checks.
+ */
+import {
+  assertFunction,
+  assertObject,
+  assertSignal,
+  assertText,
+  wrongArgument,
+} from './arguments.ts';
+import { labelOf as label } from './label.ts';
+import { type CallBounds, limitedCall as limited } from './limited-call.ts';
+import type { ReadContext } from './secret-provider.ts';
+
+/**
+ * Runs `work`, which asks a provider or is one's own call of a store, inside its bounds: nobody waits
+ * longer, whether it honours the signal that it is given or not. The chain does so with every call; this is
+ * for who asks a provider without one.
+ *
+ * @returns what `work` returns
+ * @throws `ERR_SECRET_UNAVAILABLE` when the time is over; the signal's reason if that is a
+ *   `SecretError`, else `ERR_SECRET_ABORTED`, when it fires; what `work` threw, as a `SecretError`;
+ *   `ERR_SECRET_CONFIG` for wrong arguments
+ * @example
+ * ```ts
+ * import { limitedCall, memoryProvider, systemClock } from '@keyfall/core';
+ *
+ * const provider = memoryProvider({ TOKEN: 'value' });
+ * const bounds = { clock: systemClock, limit: 2_500, provider: provider.name };
+ * const { entries } = await limitedCall((context) => provider.read('all', context), bounds);
+ * ```
+ */
+export async function limitedCall<Result>(
+  work: (context: ReadContext) => Promise<Result>,
+  bounds: CallBounds,
+): Promise<Result> {
+  assertFunction(work, 'limitedCall: the work');
+  assertObject(bounds, 'limitedCall: the bounds');
+  const { clock, limit, signal } = bounds;
+  assertObject(clock, 'limitedCall: the option clock');
+  if (typeof limit !== 'number' || Number.isNaN(limit))
+    throw wrongArgument('limitedCall: the option limit', 'a number of milliseconds');
+  if (signal !== undefined) assertSignal(signal, 'limitedCall: the option signal');
+  return limited(work, bounds);
+}
+
+/**
+ * Name and store for a message, without saying the name twice.
+ *
+ * @throws `ERR_SECRET_CONFIG` for what is no text
+ */
+export function labelOf(name: string, store: string): string {
+  assertText(name, 'labelOf: the name');
+  assertText(store, 'labelOf: the store');
+  return label(name, store);
+}

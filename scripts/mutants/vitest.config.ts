@@ -49,6 +49,11 @@ export default mergeConfig(
         one.replacement === startsServers ? { ...one, replacement: oneServer } : one,
       ),
     },
-    test: { include: tests, sequence: { sequencer: QuickOnesFirst } },
+    test: {
+      include: tests,
+      sequence: { sequencer: QuickOnesFirst },
+      // instrumented, and beside whatever else the machine does
+      testTimeout: 120_000,
+    },
   }),
 );

@@ -194,7 +194,7 @@ test('a file that is edited while the question stands is not overwritten, and no
     code: 'ERR_SECRET_CONFLICT',
     message: expect.stringContaining('.env was changed in the meantime'),
   });
-  expect(asked).toEqual([`Write 1 name to memory, and edit ${join(cwd, '.env')}?`]);
+  expect(asked).toEqual([expect.stringContaining(join(cwd, '.env'))]);
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nNEW=2\n');
   expect(await readdir(cwd)).toEqual(['.env']);
   expect(Object.fromEntries((await openTarget(store).read()).values)).toEqual({});

@@ -9,6 +9,7 @@ export const areas = {
     files: [
       'chain.ts',
       'circuit.ts',
+      'endable.ts',
       'fast-answers.ts',
       'flight.ts',
       'foreign-error.ts',
@@ -16,6 +17,7 @@ export const areas = {
       'memory.ts',
       'notifier.ts',
       'on-abort.ts',
+      'refusals.ts',
       'source.ts',
       'watching.ts',
       'writing.ts',

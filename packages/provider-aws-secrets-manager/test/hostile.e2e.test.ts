@@ -217,6 +217,48 @@ describe('an answer that is none says nothing is missing', () => {
   });
 });
 
+describe('somebody else makes the secret while it is written', () => {
+  const theirs = (SecretId: string) =>
+    aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: 'theirs' }));
+  const held = async (SecretId: string) =>
+    (await aws.admin.send(new GetSecretValueCommand({ SecretId }))).SecretString;
+
+  test('between the put that found none and the making of it: ours is put once more', async () => {
+    const prefix = `race-${randomUUID()}/`;
+    await theirs(`${prefix}A`);
+    let puts = 0;
+    // moto has it by now: the front answers the first put as AWS did a moment before
+    aws.answer((action) =>
+      action === 'PutSecretValue' && puts++ === 0
+        ? exception('ResourceNotFoundException', canary)
+        : undefined,
+    );
+    const named = awsSecretsManagerProvider({ prefix, client });
+    await write(named, { A: 'our-value-91c2' });
+    expect(puts).toBe(2);
+    expect(await held(`${prefix}A`)).toBe('our-value-91c2');
+    expect((await named.read(['A'], context())).entries.get('A')).toMatchObject({
+      value: 'our-value-91c2',
+    });
+  });
+
+  test('and takes it away again before that: it was not written, and nothing is left', async () => {
+    const prefix = `race-${randomUUID()}/`;
+    await theirs(`${prefix}A`);
+    aws.answer((action) =>
+      action === 'PutSecretValue' ? exception('ResourceNotFoundException', canary) : undefined,
+    );
+    const named = awsSecretsManagerProvider({ prefix, client });
+    const error = await Promise.resolve(write(named, { A: 'our-value-91c2' })).catch(
+      (thrown) => thrown,
+    );
+    expect(isSecretError(error)).toBe(true);
+    expect(error.message).toContain('A was not written, nothing else was');
+    assertNoLeak([canary, 'our-value-91c2'], error);
+    expect(await held(`${prefix}A`)).toBe('theirs');
+  });
+});
+
 test('a certificate that nobody trusts stops everything', async () => {
   const file = (kind: string) =>
     readFile(new URL(`./certificates/self-signed.${kind}`, import.meta.url));

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { createSecrets } from '@keyfall/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { editSops } from '../src/edit-sops.ts';
 import { decryptSopsFile, encryptSopsFile, type FoundFile, sopsProvider } from '../src/index.ts';
+import { dataKeyOf, openSops, readSops } from '../src/open-sops.ts';
+import { loadedSource, unloadedSource } from '../src/sops-source.ts';
 import { fixture, keyPath, nowhere, recipientOf } from './fixtures.ts';
 import { context, temporaryFolder, valuesOf } from './store.ts';
 
@@ -418,5 +421,31 @@ test.each([[], ['age1qqqq'], ['nonsense'], ['ssh-ed25519 AAAA'], ['']])(
       code: 'ERR_SECRET_CONFIG',
     });
     await expect(stat(path)).rejects.toThrow();
+  },
+);
+
+test.each(['all.yaml', 'all.json', 'all.env', 'all.ini'])(
+  '%s is read once more as a stranger would, and left as it is where that fails',
+  async (name) => {
+    // a format that writes a MAC which does not belong to the file: no fault of ours is known that does
+    const source = await loadedSource(unloadedSource(name, 'sops', keys));
+    const broken = {
+      ...source,
+      format: {
+        ...source.format,
+        replace: (...[file, node, stored]: Parameters<typeof source.format.replace>) =>
+          file.stamps.mac.includes(node as never)
+            ? { start: node.start, end: node.start, text: '' }
+            : source.format.replace(file, node, stored),
+      },
+    };
+    const read = await readSops(source, fixture(name));
+    const key = await dataKeyOf(source, read.metadata, new AbortController().signal);
+    if (key === 'sops') throw new Error('the key is not ours');
+    const opened = await openSops(source, read, key);
+    const changes = new Map([['added', 'new-canary']]);
+    const edited = editSops(broken, opened, changes, () => {});
+    await expect(edited).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
+    expect(await editSops(source, opened, changes, () => {})).not.toBe(fixture(name));
   },
 );

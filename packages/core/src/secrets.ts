@@ -156,7 +156,8 @@ export interface Secrets extends SecretProvider {
    * Writes to the first provider that can write; a store that is down or denied is not replaced by
    * another. The next `get` sees it.
    * @throws `ERR_SECRET_CONFLICT` if an earlier provider holds the name, so that the new value would
-   *   never be seen; `ERR_SECRET_UNSUPPORTED` if no provider can write
+   *   never be seen; `ERR_SECRET_UNSUPPORTED` if no provider can write. Every error says in `applied` what
+   *   became of the write: `unknown` where the request had left and nobody knows (yet)
    */
   set(name: string, value: string, options?: CallOptions): Promise<SetResult>;
   /** Deletes from the first provider that can write, and says which others hold the name still. */

@@ -324,7 +324,15 @@ export function vaultLogin({
         const times = (before?.times ?? 0) + 1;
         const until = clock.monotonic() + Math.min(1_000 * 2 ** (times - 1), 60_000);
         if (refusalNow && !away) refusal = { login: same, error, times, until };
-        throw error;
+        const mayBeUsedUp = !repeatable && verdict.kind === 'error' && verdict.ambiguous;
+        const isOutage = error.code === 'ERR_SECRET_UNAVAILABLE' && !refusalNow;
+        if (!mayBeUsedUp || !isOutage || knowsNoLeader(result)) throw error;
+        throw failed(
+          'ERR_SECRET_UNAVAILABLE',
+          `${error.reason}, and it is not known whether the credential of ${method} was used up`,
+          'If it is good for one use, make another one.',
+          { ...(error.status !== undefined && { status: error.status }) },
+        );
       }
       await wait(delay, undefined, { signal: context.signal, ref: false }).catch(() => {
         throw error;

@@ -626,6 +626,25 @@ describe('a wrapped secret id', () => {
     expect(said.join()).toContain('may have been intercepted');
   });
 
+  test('a login whose answer was lost says that its secret id may have been used up', async () => {
+    const { name, roleId } = await appRole();
+    await server.request('POST', `auth/approle/role/${name}`, { secret_id_num_uses: 1 });
+    const made = await server.request('POST', `auth/approle/role/${name}/secret-id`, {});
+    const secretId = String(made.body.data?.['secret_id']);
+    const relay = await relayed();
+    const { address } = relay;
+    const file = await written('one-use', secretId);
+    const provider = open(appRoleAuth({ roleId, secretId: { file } }), { address });
+    relay.interfere(({ line }) => (line === 'POST auth/approle/login' ? 'lose-answer' : undefined));
+    const lost = await failureOf(provider.read('all', context()), secretId);
+    expect(lost.code).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(lost.reason).toContain('it is not known whether the credential of');
+    // and so it was
+    relay.interfere(() => undefined);
+    const later = await failureOf(provider.read('all', context()), secretId);
+    expect(later.code).toBe('ERR_SECRET_UNAUTHENTICATED');
+  });
+
   test('is never sent again when the answer was lost', async () => {
     const { name, roleId } = await appRole();
     const relay = await relayed();

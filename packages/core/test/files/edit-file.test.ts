@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { editFile } from '../../src/files/index.ts';
+import { SecretError } from '../../src/index.ts';
 import { context, folderOfTests } from './folder.ts';
 
 const newFile = folderOfTests();
@@ -29,6 +30,27 @@ test('others who keep changing it are a conflict, and what they wrote stays', as
   expect(edits).toBe(5);
   expect(await readFile(file.path, 'utf8')).toBe('theirs 5');
   expect(await readdir(dirname(file.path))).toEqual(['secrets']);
+});
+
+test('an error says what became of the change', async () => {
+  const file = await newFile();
+  const refused = () => {
+    throw new SecretError('ERR_SECRET_INVALID', 'it is refused');
+  };
+  await expect(editFile(file, refused, options)).rejects.toMatchObject({ applied: 'no' });
+  const afterwards = async () => refused();
+  const ours = () => Buffer.from('ours');
+  const made = editFile(file, ours, { ...options, afterwards });
+  await expect(made).rejects.toMatchObject({ applied: 'yes' });
+  expect(await readFile(file.path, 'utf8')).toBe('ours');
+  // what is so already is not changed
+  await expect(editFile(file, ours, { ...options, afterwards })).rejects.toMatchObject({
+    applied: 'no',
+  });
+  const large = () => Buffer.alloc(200);
+  await expect(editFile(file, large, options)).rejects.toMatchObject({ applied: 'no' });
+  const ended = { ...options, signal: AbortSignal.abort() };
+  await expect(editFile(file, ours, ended)).rejects.toMatchObject({ applied: 'no' });
 });
 
 test('a file that is made, or removed, in between is one that was changed', async () => {

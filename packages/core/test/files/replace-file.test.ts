@@ -94,6 +94,8 @@ describe('what stays', () => {
     system.rename = errno;
     const error = await replaceFile(file, file.path, ours, yes).catch((thrown) => thrown);
     expect(error).toMatchObject({ code, provider: 'store', reason: `secrets ${reason}` });
+    // what was to be renamed is there still
+    expect(error.applied).toBe('no');
     expect(String(error.stack)).not.toContain(file.path); // the system's own text
     expect(await readFile(file.path, 'utf8')).toBe('old');
     expect(await readdir(dirname(file.path))).toEqual(['secrets']);

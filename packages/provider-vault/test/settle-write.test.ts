@@ -196,6 +196,27 @@ describe('one by one', () => {
     expect(look).toHaveBeenCalledTimes(1);
   });
 
+  test('the pause itself is a real one, and ends with the signal', async () => {
+    const stop = new AbortController();
+    const look = vi.fn(async (): Promise<Look<Found>> => {
+      setImmediate(() => stop.abort());
+      return none;
+    });
+    const context = { ...bounds(), signal: stop.signal, timeLeft: () => 60_000 };
+    expect(await settleWrite({ look }, context)).toBe('unknown');
+    expect(look).toHaveBeenCalledTimes(1);
+  });
+
+  test('while nobody can look, nothing is sent again; what is made so is not looked for', async () => {
+    const again = vi.fn(async () => ours);
+    const look = looking(unavailable, unavailable, { kind: 'ours', found: ours });
+    expect(await settle({ look, again }, bounds())).toBe(ours);
+    expect([look.mock.calls.length, again.mock.calls.length]).toEqual([3, 0]);
+    const missing = looking(none);
+    expect(await settle({ look: missing, again }, bounds())).toBe(ours);
+    expect([missing.mock.calls.length, again.mock.calls.length]).toEqual([1, 1]);
+  });
+
   test('without any time left it has one look', async () => {
     const look = looking(none);
     const again = vi.fn(async () => 'unknown' as const);

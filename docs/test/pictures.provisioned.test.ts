@@ -44,6 +44,14 @@ test.each(sessions)('%s is what a person sees now', async (name) => {
   expect(text).toBe(await textOf(join(anew, name)));
 });
 
+test.each(sessions)('%s has no line that the terminal had to break', async (name) => {
+  // as wide as the terminal of the recording: what goes on below is broken where it ends, word or not
+  const full = (await textOf(join(pictures, name)))
+    .split('\n')
+    .filter((line) => line.length >= 100);
+  expect(full).toEqual([]);
+});
+
 test.each(names)('%s is small, and is shown in a document', async (name) => {
   expect((await stat(join(pictures, name))).size).toBeLessThan(100_000);
   const shown = (await readDocuments()).flatMap(({ text }) => [

@@ -50,7 +50,7 @@ export interface TableOptions {
 /** Text for a person on stdout, in lines that end where the terminal does, if it is one. */
 export function fitted(text: string): string {
   const width = terminalWidth();
-  return width === undefined ? text : wrapped(text, width);
+  return width === undefined ? text : wrapped(text, width - 1);
 }
 
 /** The columns of the terminal that stdout is, if it is one. */

@@ -118,7 +118,7 @@ export async function waitingFor<Result>(
 
 /** Text for a person on stderr with a line end; on a terminal, in lines that end where it does. */
 export function writeLine(text: string): void {
-  writeAside(Buffer.from(`${isTerminal(2) ? wrapped(text, columnsOf(process.stderr)) : text}\n`));
+  writeAside(Buffer.from(`${isTerminal(2) ? wrapped(text, columnsOf(process.stderr) - 1) : text}\n`));
 }
 
 /** The same of bytes, which may be a part of a line. */

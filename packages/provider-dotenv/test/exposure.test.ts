@@ -254,6 +254,7 @@ describe('check', () => {
       [`mode of ${path}.backup.open`, 'readable-by-all'],
       [`git and ${path}.backup.open`, 'not-ignored-by-git'],
       [`git and ${path}.backup.tracked`, 'tracked-by-git'],
+      [`copies of ${path}`, 'copies-in-plain-text'],
     ]);
     expect(found[1]?.facts).toEqual({ path: `${path}.backup.open`, rule: '.env.backup.*' });
   });

@@ -3,7 +3,7 @@
  */
 import type { Resolution, WholeResolution } from './chain.ts';
 import { isSecretError, type SecretError } from './secret-error.ts';
-import type { ReadContext, SecretBatch, SecretRecord } from './secret-provider.ts';
+import type { NameReading, ReadContext, SecretBatch, SecretRecord } from './secret-provider.ts';
 import type { Source } from './source.ts';
 
 /**
@@ -80,6 +80,19 @@ export async function batchOf(
     ...(degraded !== undefined && { degraded }),
     ...(stamp !== undefined && { stamp }),
   };
+}
+
+/** What there is to say about names: each by the provider whose answer counts, or that could have another. */
+export async function readingsOf(
+  { held }: WholeResolution,
+  sources: readonly Source[],
+  context: ReadContext,
+): Promise<readonly NameReading[]> {
+  const all: NameReading[] = [];
+  for (const source of sources)
+    for (const reading of (await source.provider.readings?.(context)) ?? [])
+      if ((held.get(reading.name)?.source ?? source) === source) all.push(reading);
+  return all;
 }
 
 /** A record that says which provider of the chain gave it. */

@@ -160,7 +160,7 @@ function renamed(
   outside: (name: string) => string | undefined,
 ): SecretProvider {
   const inner = copyOf(provider, factory);
-  const { write, list, history, readVersion } = inner;
+  const { write, list, history, readVersion, readings } = inner;
 
   /** What the inner provider said, about the name that is known outside. */
   const outward = <Said>(said: Said): Said | SecretError => {
@@ -219,6 +219,14 @@ function renamed(
         told(async () => (await list(context)).map(outside).filter((name) => name !== undefined)),
     }),
 
+    ...(readings && {
+      readings: async (context) =>
+        (await readings(context)).flatMap((reading) => {
+          const name = outside(reading.name);
+          return name === undefined ? [] : [{ ...reading, name }];
+        }),
+    }),
+
     ...(history && {
       history: (name, context) =>
         told(async () => {
@@ -252,6 +260,7 @@ const members: Readonly<Record<keyof SecretProvider, true>> = {
   list: true,
   history: true,
   readVersion: true,
+  readings: true,
   check: true,
   watch: true,
   close: true,

@@ -277,6 +277,11 @@ export function createSecrets(options: SecretsOptions): Secrets {
         : batchOf(names, (name) => resolve(name, signal), context.stamp);
     },
 
+    async readings(context) {
+      const { readingsOf } = await import('./chain-as-provider.ts');
+      return readingsOf(await resolveAll(context.signal), sources, context);
+    },
+
     close() {
       if (closing) return closing;
       closing = Promise.all(sources.map((source) => source.close())).then(() => {});

@@ -30,6 +30,7 @@ export type {
 } from './secret-error.ts';
 export { isSecretError, SecretError, withApplied } from './secret-error.ts';
 export type {
+  NameReading,
   ProviderCheck,
   ReadContext,
   SecretBatch,

@@ -154,6 +154,18 @@ export interface SecretVersion {
   readonly held: boolean;
 }
 
+/**
+ * What should be known of a name before its value is taken for what a program would have read by itself,
+ * from a store whose text programs read differently: a `.env`.
+ */
+export interface NameReading {
+  readonly name: string;
+  /** Readers that read it alike, a group each, where they differ and nobody has said which counts; else none. */
+  readonly readers: readonly (readonly string[])[];
+  /** The environment's variables that its value is made of. */
+  readonly variables: readonly string[];
+}
+
 /** One line of what `status` and `doctor` show about a provider. */
 export interface ProviderCheck {
   /** What was looked at: "address", "token", "policy". */
@@ -240,6 +252,11 @@ export interface SecretProvider {
     version: string,
     context: ReadContext,
   ): Promise<SecretRecord | undefined>;
+  /**
+   * The names that there is something to say about, as they were when they were read last; before that,
+   * none. Names that the provider does not hold are among them where another reader of the store has them.
+   */
+  readings?(context: ReadContext): Promise<readonly NameReading[]>;
   /** What `status` and `doctor` show. Must not throw for what it is there to find. */
   check?(context: ReadContext): Promise<readonly ProviderCheck[]>;
   /**

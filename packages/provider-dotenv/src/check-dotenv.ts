@@ -6,12 +6,25 @@ import { execFile } from 'node:child_process';
 import { type Dirent, readdir } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
-import { failedCheck, isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
-import { merged, readContents, type Source } from './dotenv-contents.ts';
+import {
+  failedCheck,
+  isSecretError,
+  type NameReading,
+  type ProviderCheck,
+  type ReadContext,
+} from '@keyfall/core';
+import {
+  type Manner,
+  merged,
+  readContents,
+  readerSetting,
+  type Source,
+} from './dotenv-contents.ts';
 import { expandValues, refersElsewhere } from './expand-dotenv.ts';
 import { type Exposure, exposureOf } from './exposure.ts';
 import { inspectDotenv } from './inspect-dotenv.ts';
-import type { Reading } from './write-dotenv.ts';
+import { readingsOf } from './name-readings.ts';
+import type { WritingManner } from './write-dotenv.ts';
 
 // of `node:fs` alone, as the reading itself (core's `store-file.ts` says why)
 const listFolder = promisify(readdir);
@@ -19,17 +32,24 @@ const listFolder = promisify(readdir);
 /** The findings about each file. Never throws for what is wrong with one. */
 export async function checkDotenv(
   sources: readonly Source[],
-  { provider, expand }: Reading,
+  given: WritingManner,
   { signal }: ReadContext,
 ): Promise<ProviderCheck[]> {
+  // one of the files may say whose reading counts for all
+  const all = await readContents(sources, given, signal).catch(() => undefined);
+  const manner = all?.isSaid ? { ...given, reader: all.reader } : given;
   const findings: ProviderCheck[] = [];
   let readable = true;
   for (const source of sources) {
     const { shown } = source;
     const path = fromHere(source.path, shown);
     try {
-      const [content] = await readContents([source], provider, signal);
-      const { values, duplicates, droppedLines } = await inspectDotenv(content?.text ?? '');
+      const contents = await readContents([source], manner, signal);
+      const [content] = contents.files;
+      const { values, duplicates, droppedLines } = await inspectDotenv(content?.text ?? '', {
+        reader: contents.reader,
+        variables: manner.variables(),
+      });
       findings.push({
         subject: shown,
         state: 'ready',
@@ -39,7 +59,7 @@ export async function checkDotenv(
         findings.push({
           subject: `lines of ${shown}`,
           state: 'failing',
-          message: `dotenv reads nothing from ${droppedLines.length === 1 ? 'line' : 'lines'} ${listed(droppedLines)}`,
+          message: `${contents.reader === 'npm' ? 'dotenv' : `the reader ${contents.reader}`} reads nothing from ${droppedLines.length === 1 ? 'line' : 'lines'} ${listed(droppedLines)}`,
           mend: 'Write NAME=value, or # before a comment.',
           code: 'lines-dropped',
           facts: { path },
@@ -53,6 +73,18 @@ export async function checkDotenv(
           code: 'names-twice',
           facts: { path },
         });
+      const differing = (await readingsOf(contents, manner.variables())).filter(
+        ({ readers }) => readers.length > 1,
+      );
+      if (differing.length > 0)
+        findings.push({
+          subject: `readers of ${shown}`,
+          state: 'failing',
+          message: `programs read these names differently, and nothing says which counts: ${listed(differing.map((reading) => shownReading(reading, values)))}`,
+          mend: `Name the one that ${shown} is written for: ${readerSetting}=python in it, or npm, node, compose, shell.`,
+          code: 'readers-differ',
+          facts: { path },
+        });
       const exposure = content && (await exposureOf(source.path));
       if (exposure) findings.push(modeOf(shown, path, exposure), ...(await gitOf(shown, exposure)));
     } catch (error) {
@@ -61,7 +93,7 @@ export async function checkDotenv(
     }
     findings.push(...(await backupsOf(source)));
   }
-  if (expand && readable) findings.push(...(await expansionOf(sources, provider, signal)));
+  if (manner.expand && readable) findings.push(...(await expansionOf(sources, manner, signal)));
   return findings;
 }
 
@@ -193,13 +225,13 @@ function git(path: string, question: readonly string[]): Promise<boolean | undef
 
 async function expansionOf(
   sources: readonly Source[],
-  provider: string,
+  manner: Manner,
   signal: AbortSignal,
 ): Promise<ProviderCheck[]> {
   const subject = 'expansion';
   try {
-    const values = merged(await readContents(sources, provider, signal));
-    expandValues(values, provider);
+    const values = merged((await readContents(sources, manner, signal)).files);
+    expandValues(values, manner.provider);
     // By the names of the values alone: what looks like a name in them may be half a password.
     const missing = [...values].filter(([, value]) => refersElsewhere(value, values));
     return missing.length === 0
@@ -216,6 +248,12 @@ async function expansionOf(
   } catch (error) {
     return [failing(subject, error)];
   }
+}
+
+/** A name that the reader which counts does not hold may be a part of a value that another one broke. */
+function shownReading({ name, readers }: NameReading, held: ReadonlyMap<string, string>): string {
+  const groups = readers.map((group) => group.join(', ')).join(' against ');
+  return `${held.has(name) ? name : 'a name that npm dotenv does not read'} (${groups})`;
 }
 
 function listed(things: readonly (string | number)[]): string {

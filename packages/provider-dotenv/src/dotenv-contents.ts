@@ -4,6 +4,13 @@
 import { SecretError } from '@keyfall/core';
 import { decodeText, problem, readBytes, type StoreFile } from '@keyfall/core/files';
 import { loadParse, type Values } from './parse-dotenv.ts';
+import { isDotenvReader, readWith } from './readers/read-dotenv.ts';
+import {
+  type DotenvReader,
+  dotenvReaders,
+  type Reading,
+  type Variables,
+} from './readers/reading.ts';
 
 /** Larger files are refused: no `.env` is so large, and a log or an image named by mistake is. Bytes. */
 export const sizeLimit: number = 8 * 1024 * 1024;
@@ -13,19 +20,43 @@ export interface Source extends StoreFile {
   readonly required: boolean;
 }
 
+/** How a provider reads its files. */
+export interface Manner {
+  readonly provider: string;
+  /** Whose reading counts, where the provider's options say so. */
+  readonly reader: DotenvReader | undefined;
+  /** What values may refer to beside the files. */
+  readonly variables: () => Variables;
+}
+
 /** What one file holds. */
 export interface Content {
   readonly bytes: Buffer;
   readonly text: string;
   readonly values: Values;
+  readonly unknown: Reading['unknown'];
+  readonly outside: Reading['outside'];
 }
+
+/** What the files hold. */
+export interface Contents {
+  readonly files: readonly (Content | undefined)[];
+  /** Whose reading it is. */
+  readonly reader: DotenvReader;
+  /** Whether the options, or a file, say that it is this one's that counts. */
+  readonly isSaid: boolean;
+}
+
+/** The name under which a file says itself whose reading counts. */
+export const readerSetting = 'KEYFALL_READER';
 
 export async function readContents(
   sources: readonly Source[],
-  provider: string,
+  manner: Manner,
   signal: AbortSignal,
-): Promise<(Content | undefined)[]> {
-  const contents: (Content | undefined)[] = [];
+): Promise<Contents> {
+  const { provider } = manner;
+  const given: { source: Source; bytes: Buffer; text: string }[] = [];
   for (const source of sources) {
     if (signal.aborted)
       throw new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
@@ -34,8 +65,7 @@ export async function readContents(
       const text = decodeText(source, bytes);
       if (text.includes('\0'))
         throw problem(source, 'ERR_SECRET_INVALID', 'holds zero bytes', 'Save it as UTF-8.');
-      const parse = await loadParse();
-      contents.push({ bytes, text, values: parse(text) });
+      given.push({ source, bytes, text });
     } else if (source.required)
       throw problem(
         source,
@@ -43,13 +73,78 @@ export async function readContents(
         'does not exist, and must',
         'Create it, or correct the path.',
       );
-    else contents.push(undefined);
   }
-  return contents;
+  const said = manner.reader ?? (await readerSaidIn(given));
+  const reader = said ?? 'npm';
+  const variables = manner.variables();
+  const files = new Map<Source, Content>();
+  let earlier: Variables = {};
+  for (const { source, bytes, text } of given) {
+    // docker compose reads several files as one
+    const seen = reader === 'compose' ? { ...earlier, ...variables } : variables;
+    const { values, unknown, outside, refusal } = await readAs(reader, text, seen);
+    if (refusal !== undefined)
+      throw problem(
+        source,
+        'ERR_SECRET_INVALID',
+        `is nothing that the reader ${reader} can read: line ${refusal.line} ${refusal.reason}`,
+        'Correct the line, or name another reader.',
+      );
+    files.set(source, { bytes, text, values, unknown, outside });
+    if (reader === 'compose') earlier = { ...earlier, ...Object.fromEntries(values) };
+  }
+  return {
+    files: sources.map((source) => files.get(source)),
+    reader,
+    isSaid: said !== undefined,
+  };
+}
+
+/** As `readWith`, without a search for where npm's values stand: what only reads has no use for it. */
+async function readAs(
+  reader: DotenvReader,
+  text: string,
+  variables: Variables,
+): Promise<Omit<Reading, 'spans'>> {
+  if (reader !== 'npm') return readWith(reader, text, variables);
+  return { values: (await loadParse())(text), unknown: new Map(), outside: new Map() };
+}
+
+/** Whose reading counts by what the files say themselves; the last that says it wins. */
+async function readerSaidIn(
+  given: readonly { readonly source: StoreFile; readonly text: string }[],
+): Promise<DotenvReader | undefined> {
+  let said: DotenvReader | undefined;
+  for (const { source, text } of given) said = (await readerSaid(text, source)) ?? said;
+  return said;
+}
+
+/**
+ * The reader that the text of a file names itself.
+ * @throws `ERR_SECRET_CONFIG` if there is no such reader, or it would not read that line so
+ */
+export async function readerSaid(
+  text: string,
+  source: StoreFile,
+): Promise<DotenvReader | undefined> {
+  if (!text.includes(readerSetting)) return undefined;
+  const reader = (await loadParse())(text).get(readerSetting);
+  if (reader === undefined) return undefined;
+  const { refusal, values } = isDotenvReader(reader)
+    ? await readWith(reader, text, {})
+    : { refusal: undefined, values: undefined };
+  if (isDotenvReader(reader) && (refusal !== undefined || values?.get(readerSetting) === reader))
+    return reader;
+  throw problem(
+    source,
+    'ERR_SECRET_CONFIG',
+    `names by ${readerSetting} no reader that there is, or one that does not read it so`,
+    `Write one of these, without quotes: ${dotenvReaders.join(', ')}.`,
+  );
 }
 
 /** The values of all files together; later files win. */
-export function merged(contents: readonly (Content | undefined)[]): Values {
+export function merged(contents: Contents['files']): Values {
   const [first = new Map(), ...others] = contents.flatMap((content) => content?.values ?? []);
   if (others.length === 0) return first;
   return new Map([first, ...others].flatMap((values) => [...values]));

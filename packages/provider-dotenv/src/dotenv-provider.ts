@@ -1,10 +1,11 @@
 /**
- * `.env` files as a store: read as npm dotenv reads them, so that an application which moves to
- * Keyfall sees the values it always saw.
+ * `.env` files as a store: read as the program reads them that they were written for, so that an
+ * application which moves to Keyfall sees the values it always saw.
  */
 import { resolve } from 'node:path';
 import {
   assertOptions,
+  type NameReading,
   type SecretBatch,
   SecretError,
   type SecretProvider,
@@ -13,8 +14,17 @@ import {
   withApplied,
 } from '@keyfall/core';
 import { watchFiles } from '@keyfall/core/files';
-import { merged, readContents, type Source, shownIn } from './dotenv-contents.ts';
+import {
+  type Contents,
+  type Manner,
+  merged,
+  readContents,
+  type Source,
+  shownIn,
+} from './dotenv-contents.ts';
 import { exposureOf } from './exposure.ts';
+import { isDotenvReader, isPlainText } from './readers/read-dotenv.ts';
+import { type DotenvReader, dotenvReaders, type Variables } from './readers/reading.ts';
 import { revisionOf } from './revision.ts';
 
 /** Options of {@link dotenvProvider}. */
@@ -37,6 +47,18 @@ export interface DotenvProviderOptions {
    * that it reads back the same. Default false: `$` is a character like any other.
    */
   readonly expand?: boolean;
+  /**
+   * Whose reading of the file counts: readers of a `.env` differ on `#`, quotes, backslashes and `$`. The
+   * program that was written for the file names it: `npm` (dotenv), `python` (python-dotenv), `node`
+   * (`node --env-file`), `compose` (docker compose), `shell` (`set -a; . ./.env`). Default: the one that the
+   * file itself names by `KEYFALL_READER`, else `npm`, with a warning where `node` reads something else.
+   * `python` and `compose` replace `${NAME}`, by the environment first, as they do themselves.
+   */
+  readonly reader?: DotenvReader;
+  /** Whether it warns, without a `reader`, of names that `node --env-file` reads otherwise. Default true. */
+  readonly warnOfReaders?: boolean;
+  /** What `${NAME}` may refer to beside the file, for the readers that look there. Default `process.env`. */
+  readonly variables?: Variables;
   /** Unique in the chain. Default `dotenv`. */
   readonly name?: string;
 }
@@ -45,7 +67,8 @@ export interface DotenvProviderOptions {
  * A provider over one `.env` file or several.
  *
  * A missing file is an answer: it holds nothing. A file that is there and cannot be read is an error.
- * Names that dotenv does not know or loses (`__proto__`, quoted or non-ASCII names) are not there.
+ * Names that the reader does not know or loses are not there (npm dotenv: `__proto__`, quoted or non-ASCII
+ * names). With the reader `shell`, a name whose value only a shell can tell that runs the file is an error.
  *
  * A write edits the text in place: a name in the last file that holds it, a new one in the first. A
  * change that concerns two files is refused with `ERR_SECRET_UNSUPPORTED`, as is what no `.env` file
@@ -63,9 +86,17 @@ export interface DotenvProviderOptions {
  */
 export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvider {
   checkOptions(options);
-  const { name = 'dotenv', expand = false } = options;
+  const { name = 'dotenv', expand = false, warnOfReaders = true } = options;
   const sources = sourcesOf(options, name);
   const store = shownIn(sources);
+  const manner: Manner = {
+    provider: name,
+    // dotenv-expand is of npm
+    reader: options.reader ?? (expand ? 'npm' : undefined),
+    variables: () => options.variables ?? process.env,
+  };
+  const writing = { ...manner, expand };
+  let last: Contents | undefined;
   return {
     name,
     store,
@@ -74,20 +105,49 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
     conditionalWrites: 'always',
 
     async read(_names, { signal, warn }): Promise<SecretBatch> {
-      const contents = await readContents(sources, name, signal);
-      const revision = revisionOf(sources, contents);
-      if (contents.every((content) => content === undefined)) {
+      const contents = await readContents(sources, manner, signal);
+      const { files } = contents;
+      last = contents;
+      const revision = revisionOf(sources, files);
+      if (files.every((content) => content === undefined)) {
         const description = sources.length === 1 ? 'has no such file' : 'has none of these files';
         const missingDocument = { description, optional: true };
         return { entries: new Map(), complete: true, missingDocument, revision };
       }
       for (const [index, source] of sources.entries())
-        if (contents[index] !== undefined) await warnOfExposure(source, warn);
-      const raw = merged(contents);
-      const entries = new Map<string, SecretRecord>();
+        if (files[index] !== undefined) await warnOfExposure(source, warn);
+      const raw = merged(files);
+      const entries = new Map<string, SecretRecord | SecretError>();
       const values = expand ? (await import('./expand-dotenv.ts')).expandValues(raw, name) : raw;
       for (const [key, value] of values) entries.set(key, { value });
+      for (const [index, content] of files.entries())
+        for (const [key, line] of content?.unknown ?? [])
+          if (!files.slice(index + 1).some((later) => later?.values.has(key)))
+            entries.set(key, unknownValue(key, line, sources[index]?.shown ?? '', name));
+      if (
+        warnOfReaders &&
+        !contents.isSaid &&
+        !files.every((content) => isPlainText(content?.text ?? ''))
+      ) {
+        const { differingInNode } = await import('./name-readings.ts');
+        const names = await differingInNode(contents, manner.variables());
+        if (names.length > 0)
+          warn(
+            `npm dotenv and node --env-file differ on ${names.join(', ')} of ${store}, and npm's values are taken: say which counts with the option reader`,
+          );
+      }
       return { entries, complete: true, revision };
+    },
+
+    async readings(): Promise<readonly NameReading[]> {
+      const isSaid = last?.isSaid ?? true;
+      const isPlain = last?.files.every(
+        (file) =>
+          file === undefined || (file.outside.size === 0 && (isSaid || isPlainText(file.text))),
+      );
+      if (last === undefined || isPlain) return [];
+      const { readingsOf } = await import('./name-readings.ts');
+      return readingsOf(last, manner.variables());
     },
 
     async write(changes, context): Promise<WriteReceipt> {
@@ -97,12 +157,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
       // Another program may change a file in between, as an editor does: then once more, on what
       // is there now.
       for (let attempt = 0; attempt < 5; attempt++) {
-        const revision = await writeOnce(
-          sources,
-          { provider: name, expand },
-          changes,
-          context,
-        ).catch((error) => {
+        const revision = await writeOnce(sources, writing, changes, context).catch((error) => {
           // a file that was replaced all the same says so itself
           throw withApplied(error, 'no');
         });
@@ -117,7 +172,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
 
     async check(context) {
       const { checkDotenv } = await import('./check-dotenv.ts');
-      return checkDotenv(sources, { provider: name, expand }, context);
+      return checkDotenv(sources, writing, context);
     },
 
     watch: (onChange, signal) =>
@@ -127,6 +182,18 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
         signal,
       ),
   };
+}
+
+function unknownValue(name: string, line: number, file: string, provider: string): SecretError {
+  return new SecretError(
+    'ERR_SECRET_INVALID',
+    `line ${line} of ${file} has a value that only a shell can tell which runs the line, and nothing is run here`,
+    {
+      provider,
+      secretName: name,
+      hint: "Write the value itself, in single quotes, or name another reader if the file is not a shell's.",
+    },
+  );
 }
 
 /** Paths that were looked at: once in a process is enough. */
@@ -152,12 +219,27 @@ function checkOptions(options: DotenvProviderOptions): void {
     ['profile', 'string', 'text'],
     ['mustExist', 'boolean', 'boolean'],
     ['expand', 'boolean', 'boolean'],
+    ['warnOfReaders', 'boolean', 'boolean'],
   ] as const)
     if (options[option] !== undefined && typeof options[option] !== type)
       throw new SecretError('ERR_SECRET_CONFIG', `the option ${option} is no ${kind}`, {
         provider: 'dotenv',
         hint: 'Correct it, or leave it out.',
       });
+  const { reader, expand = false, variables } = options;
+  const wrong =
+    reader !== undefined && !isDotenvReader(reader)
+      ? `the option reader is none of ${dotenvReaders.join(', ')}`
+      : expand && reader !== undefined && reader !== 'npm'
+        ? 'the option expand is for the reader npm alone'
+        : variables !== undefined && (typeof variables !== 'object' || variables === null)
+          ? 'the option variables is no object'
+          : undefined;
+  if (wrong !== undefined)
+    throw new SecretError('ERR_SECRET_CONFIG', wrong, {
+      provider: 'dotenv',
+      hint: 'Correct it, or leave it out.',
+    });
 }
 
 function sourcesOf(options: DotenvProviderOptions, provider: string): readonly Source[] {

@@ -1,7 +1,11 @@
 export type { DotenvProviderOptions } from './dotenv-provider.ts';
 export { dotenvProvider } from './dotenv-provider.ts';
+export type { EditDotenvOptions } from './edit-dotenv.ts';
 export { editDotenv } from './edit-dotenv.ts';
 export type { EditDotenvFileOptions } from './edit-dotenv-file.ts';
 export { editDotenvFile } from './edit-dotenv-file.ts';
-export type { DotenvInspection } from './inspect-dotenv.ts';
+export type { DotenvInspection, InspectDotenvOptions } from './inspect-dotenv.ts';
 export { inspectDotenv } from './inspect-dotenv.ts';
+export { isDotenvReader } from './readers/read-dotenv.ts';
+export type { DotenvReader } from './readers/reading.ts';
+export { dotenvReaders } from './readers/reading.ts';

@@ -1,25 +1,91 @@
 /**
- * What a person should know about a `.env` file before it is moved elsewhere: dotenv drops what it
- * does not understand, and says nothing.
+ * What a person should know about a `.env` file before it is moved elsewhere: readers drop what they do
+ * not understand, say nothing, and differ.
  */
-import { loadParse } from './parse-dotenv.ts';
+import { SecretError } from '@keyfall/core';
+import { readerSaid } from './dotenv-contents.ts';
+import { differingNames, type ReaderGroups, readWith } from './readers/read-dotenv.ts';
+import { type DotenvReader, lineCounter, type Reading, type Variables } from './readers/reading.ts';
 import { scanDotenv } from './scan-dotenv.ts';
+
+/** Options of {@link inspectDotenv}. */
+export interface InspectDotenvOptions {
+  /** Whose reading counts. Default: the one that the text names by `KEYFALL_READER`, else `npm`. */
+  readonly reader?: DotenvReader | undefined;
+  /** What `${NAME}` may refer to beside the text, for the readers that look there. Default: nothing. */
+  readonly variables?: Variables;
+}
 
 /** What stands in the text of a `.env` file. Lines count from 1. */
 export interface DotenvInspection {
-  /** What an application gets that loads the file with npm dotenv. */
+  /** Whose reading this is. */
+  readonly reader: DotenvReader;
+  /** Whether the options or the text say that this reader counts. */
+  readonly isReaderSaid: boolean;
+  /** What a program gets that this reader loads the file for. */
   readonly values: ReadonlyMap<string, string>;
+  /** Names whose value only a shell can tell that runs the line: by name the line. */
+  readonly unknown: ReadonlyMap<string, number>;
+  /** Names whose value is made of variables of the environment, with these variables' names. */
+  readonly outside: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Names that readers differ on, with groups of those that read alike. Empty where the reader is said. */
+  readonly differing: ReadonlyMap<string, readonly (readonly string[])[]>;
   /** Names that stand there more than once; the last one counts. */
   readonly duplicates: readonly string[];
-  /** Lines that are neither empty nor a comment and yet give no name. */
+  /** Lines that are neither empty nor a comment and yet give no name. Not known of the reader `node`. */
   readonly droppedLines: readonly number[];
   /** Names whose value holds `$NAME` or `${NAME}`, which dotenv-expand would replace and dotenv does not. */
   readonly expansions: readonly string[];
 }
 
-/** Reads the text of a `.env` file with npm dotenv, and finds what may surprise. Never throws for a text. */
-export async function inspectDotenv(text: string): Promise<DotenvInspection> {
-  const values = (await loadParse())(text);
+/**
+ * Reads the text of a `.env` file as its reader does, and finds what may surprise.
+ *
+ * @throws `ERR_SECRET_INVALID` for a text that the reader refuses; `ERR_SECRET_CONFIG` for a reader that
+ *   there is not. Never for a text that npm dotenv reads
+ */
+export async function inspectDotenv(
+  text: string,
+  { reader: given, variables = {} }: InspectDotenvOptions = {},
+): Promise<DotenvInspection> {
+  const source = { path: '.env', shown: 'the text', provider: 'dotenv' };
+  const said = given ?? (await readerSaid(text, source));
+  const reader = said ?? 'npm';
+  const reading = await readWith(reader, text, variables);
+  const { values, unknown, outside, refusal } = reading;
+  if (refusal !== undefined)
+    throw new SecretError(
+      'ERR_SECRET_INVALID',
+      `the text is nothing that the reader ${reader} can read: line ${refusal.line} ${refusal.reason}`,
+    );
+  const differing: ReadonlyMap<string, ReaderGroups> =
+    said === undefined ? await differingNames(text, variables) : new Map();
+  const { duplicates, lost } = reader === 'npm' ? oddInNpm(text, values) : oddIn(text, reading);
+  return {
+    reader,
+    isReaderSaid: said !== undefined,
+    values,
+    unknown,
+    outside,
+    differing,
+    duplicates,
+    droppedLines: reader === 'node' ? [] : linesOf(text, lost),
+    expansions:
+      reader === 'npm'
+        ? [...values]
+            .filter(([, value]) => /(?<!\\)\$(?:\{[^{}]+\}|[A-Za-z_])/.test(value))
+            .map(([name]) => name)
+        : [],
+  };
+}
+
+interface Oddities {
+  readonly duplicates: readonly string[];
+  /** Offsets of lines that give no name. */
+  readonly lost: number[];
+}
+
+function oddInNpm(text: string, values: ReadonlyMap<string, string>): Oddities {
   const { pairs, dropped } = scanDotenv(text);
   const seen = new Set<string>();
   const duplicates = new Set<string>();
@@ -30,13 +96,26 @@ export async function inspectDotenv(text: string): Promise<DotenvInspection> {
     else if (seen.has(name)) duplicates.add(name);
     seen.add(name);
   }
+  return { duplicates: [...duplicates], lost };
+}
+
+function oddIn(text: string, { spans }: Reading): Oddities {
+  const names = spans.map(({ name }) => name);
+  const covered = new Set<number>();
+  const lineOf = lineCounter(text);
+  for (const { lineStart, valueEnd } of spans) {
+    let line = lineOf(lineStart);
+    for (const last = lineOf(valueEnd); line <= last; line++) covered.add(line);
+  }
+  const lost: number[] = [];
+  let at = 0;
+  for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
+    if (/^\s*[^\s#]/.test(line) && !covered.has(index + 1)) lost.push(at);
+    at += line.length + (text.startsWith('\r\n', at + line.length) ? 2 : 1);
+  }
   return {
-    values,
-    duplicates: [...duplicates],
-    droppedLines: linesOf(text, lost),
-    expansions: [...values]
-      .filter(([, value]) => /(?<!\\)\$(?:\{[^{}]+\}|[A-Za-z_])/.test(value))
-      .map(([name]) => name),
+    duplicates: [...new Set(names.filter((name, index) => names.indexOf(name) < index))],
+    lost,
   };
 }
 

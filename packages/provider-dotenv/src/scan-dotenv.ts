@@ -6,7 +6,7 @@
  */
 
 /** A pair as it stands in the text. Offsets are in UTF-16 code units, ends exclusive. */
-export interface DotenvPair {
+interface DotenvPair {
   readonly name: string;
   /** Where the line begins on which the pair does, after a byte order mark. */
   readonly lineStart: number;

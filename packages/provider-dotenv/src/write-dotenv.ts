@@ -10,36 +10,38 @@ import {
 } from '@keyfall/core';
 import { lockFile, problem, realPathOf, replaceFile } from '@keyfall/core/files';
 import {
-  type Content,
+  type Contents,
+  type Manner,
   merged,
   readContents,
   type Source,
   shownIn,
   sizeLimit,
 } from './dotenv-contents.ts';
-import { editDotenv } from './edit-dotenv.ts';
+import { type EditDotenvOptions, editDotenv } from './edit-dotenv.ts';
 import { escapeReferences, expandValues } from './expand-dotenv.ts';
 import { loadParse } from './parse-dotenv.ts';
 import { revisionOf } from './revision.ts';
 
 /** How a provider reads what is written. */
-export interface Reading {
-  readonly provider: string;
+export interface WritingManner extends Manner {
   readonly expand: boolean;
 }
 
 /** The revision after the write, or `undefined` if a file changed meanwhile and none was written. */
 export async function writeOnce(
   sources: readonly Source[],
-  { provider, expand }: Reading,
+  manner: WritingManner,
   { entries, ifRevision }: SecretChanges,
   context: WriteContext,
 ): Promise<string | undefined> {
   const { places, release } = await lockAll(sources, context);
+  const { provider, expand } = manner;
   let replaced = false;
   try {
-    const contents = await readContents(sources, provider, context.signal);
-    const revision = revisionOf(sources, contents);
+    const contents = await readContents(sources, manner, context.signal);
+    const { files } = contents;
+    const revision = revisionOf(sources, files);
     if (ifRevision !== undefined && ifRevision !== revision)
       throw new SecretError(
         'ERR_SECRET_CONFLICT',
@@ -49,28 +51,36 @@ export async function writeOnce(
           hint: 'Read it again and repeat the change.',
         },
       );
-    const target = targetOf(entries, sources, contents, provider);
+    const target = targetOf(entries, sources, files, provider);
     const place = target && places.get(target);
     if (target === undefined || place === undefined) return revision;
     const index = sources.indexOf(target);
-    const old = contents[index]?.text ?? '';
-    const toWrite = expand ? await escaped(target, contents, index, entries) : entries;
-    const { text, bytes } = await edited(target, old, toWrite);
+    const old = files[index]?.text ?? '';
+    const edit: Edit = {
+      reader: contents.reader,
+      variables: manner.variables(),
+      warn: context.warn,
+    };
+    const toWrite = expand ? await escaped(target, files, index, entries) : entries;
+    const { text, bytes } = await edited(target, old, toWrite, edit);
     if (text === old) return revision;
     if (typeof place !== 'string') throw place;
     replaced = await replaceFile(target, place, bytes, async () => {
-      const now = await readContents(sources, provider, context.signal);
-      return revisionOf(sources, now) === revision;
+      const now = await readContents(sources, manner, context.signal);
+      return revisionOf(sources, now.files) === revision;
     });
-    return replaced
-      ? revisionOf(sources, contents.with(index, { text, bytes, values: new Map() }))
-      : undefined;
+    return replaced ? revisionOf(sources, files.with(index, { ...nothing, bytes })) : undefined;
   } finally {
     await release().catch((error: SecretError) => {
       throw withApplied(error, replaced ? 'yes' : 'no');
     });
   }
 }
+
+/** How a text is edited. */
+type Edit = Required<EditDotenvOptions>;
+
+const nothing = { text: '', values: new Map(), unknown: new Map(), outside: new Map() };
 
 /** The files of a provider while it writes. */
 interface Locks {
@@ -122,7 +132,7 @@ function onlyIfWritten(error: unknown): SecretError {
 function targetOf(
   entries: SecretChanges['entries'],
   sources: readonly Source[],
-  contents: readonly (Content | undefined)[],
+  contents: Contents['files'],
   provider: string,
 ): Source | undefined {
   const targets = new Set<Source>();
@@ -147,7 +157,7 @@ function targetOf(
  */
 async function escaped(
   source: Source,
-  contents: readonly (Content | undefined)[],
+  contents: Contents['files'],
   index: number,
   entries: SecretChanges['entries'],
 ): Promise<SecretChanges['entries']> {
@@ -157,9 +167,13 @@ async function escaped(
   for (const [name, value] of entries)
     if (value === null) changes.set(name, null);
     else if (now.get(name) !== value) changes.set(name, escapeReferences(value));
-  const { text, bytes } = await edited(source, contents[index]?.text ?? '', changes);
+  const { text, bytes } = await edited(source, contents[index]?.text ?? '', changes, {
+    reader: 'npm',
+    variables: {},
+    warn: () => {},
+  });
   const values = (await loadParse())(text);
-  const after = expandValues(merged(contents.with(index, { text, bytes, values })), provider);
+  const after = expandValues(merged(contents.with(index, { ...nothing, bytes, values })), provider);
   for (const [name, value] of entries)
     if (value !== null && after.get(name) !== value)
       throw new SecretError(
@@ -174,9 +188,10 @@ async function edited(
   source: Source,
   text: string,
   entries: SecretChanges['entries'],
+  edit: Edit,
 ): Promise<{ text: string; bytes: Buffer }> {
   try {
-    const after = await editDotenv(text, entries);
+    const after = await editDotenv(text, entries, edit);
     const bytes = Buffer.from(after);
     if (bytes.length <= sizeLimit) return { text: after, bytes };
   } catch (error) {

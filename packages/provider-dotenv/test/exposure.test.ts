@@ -169,7 +169,9 @@ describe('check', () => {
     await chmod(path, 0o644);
     git('init', '-q');
     git('add', '.env');
-    expect((await findings())?.slice(1)).toEqual([
+    // some ages of Node read a line without a sign into the next name, and others do not
+    const found = (await findings())?.filter(({ code }) => code !== 'readers-differ');
+    expect(found?.slice(1)).toEqual([
       {
         subject: `lines of ${path}`,
         state: 'failing',

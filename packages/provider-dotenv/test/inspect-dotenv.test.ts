@@ -19,7 +19,9 @@ test('tells what dotenv reads, drops, reads twice, and what an expansion would c
     'two"',
     'no sign',
   ].join('\r\n');
-  expect(await inspectDotenv(text)).toEqual({
+  expect(await inspectDotenv(text)).toMatchObject({
+    reader: 'npm',
+    isReaderSaid: false,
     values: new Map([
       ['TOKEN', 'b'],
       ['PEM', '-----BEGIN'],
@@ -35,6 +37,11 @@ test('tells what dotenv reads, drops, reads twice, and what an expansion would c
 
 test('an empty text holds nothing', async () => {
   expect(await inspectDotenv('')).toEqual({
+    reader: 'npm',
+    isReaderSaid: false,
+    unknown: new Map(),
+    outside: new Map(),
+    differing: new Map(),
     values: new Map(),
     duplicates: [],
     droppedLines: [],

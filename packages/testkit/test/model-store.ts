@@ -137,6 +137,7 @@ function modelProvider(
     conditionalWrites: conditionalWrites ? 'always' : 'never',
     compareRevisions: (one, other) =>
       one === other ? undefined : Number(one) < Number(other) ? 'older' : 'newer',
+    readings: async () => [],
     async read(names, context) {
       await ask(context);
       const missing = state.missing && {

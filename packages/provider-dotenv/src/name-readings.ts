@@ -1,0 +1,42 @@
+/**
+ * What should be known of the names of `.env` files before their values are taken for what a program
+ * would have read: that readers differ on one, or that one is made of the environment.
+ */
+import type { NameReading } from '@keyfall/core';
+import type { Contents } from './dotenv-contents.ts';
+import { differingNames, isPlainText, readWith } from './readers/read-dotenv.ts';
+import type { Variables } from './readers/reading.ts';
+
+/** The names of these files that there is something to say about. */
+export async function readingsOf(
+  { files, isSaid }: Contents,
+  variables: Variables,
+): Promise<readonly NameReading[]> {
+  const found = new Map<string, NameReading>();
+  for (const content of files) {
+    if (content === undefined) continue;
+    // a later file has the last word about what it holds
+    for (const name of content.values.keys()) found.delete(name);
+    for (const [name, taken] of content.outside)
+      found.set(name, { name, readers: [], variables: [...taken] });
+    if (isSaid) continue;
+    for (const [name, readers] of await differingNames(content.text, variables))
+      found.set(name, { name, readers, variables: found.get(name)?.variables ?? [] });
+  }
+  return [...found.values()];
+}
+
+/** The names that the two readers of a Node program differ on. */
+export async function differingInNode(
+  { files }: Contents,
+  variables: Variables,
+): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for (const content of files) {
+    if (content === undefined || isPlainText(content.text)) continue;
+    const { values } = await readWith('node', content.text, variables).catch(() => content);
+    for (const name of content.values.keys())
+      if (values.get(name) !== content.values.get(name)) names.add(name);
+  }
+  return [...names];
+}

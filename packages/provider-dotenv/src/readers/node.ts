@@ -1,0 +1,17 @@
+/**
+ * A `.env` as `node --env-file` reads it: by the parser of the Node that runs this, which is the same.
+ */
+import util from 'node:util';
+import type { Read } from './reading.ts';
+
+/** That reader; `undefined` where what runs this has none. It keeps to itself where a value stands. */
+export function nodeReader(): Read | undefined {
+  const { parseEnv } = util;
+  if (typeof parseEnv !== 'function') return undefined;
+  return (text) => {
+    const values = new Map<string, string>();
+    for (const [name, value] of Object.entries(parseEnv(text)))
+      if (name !== '' && value !== undefined) values.set(name, value);
+    return { values, spans: [], unknown: new Map(), outside: new Map() };
+  };
+}

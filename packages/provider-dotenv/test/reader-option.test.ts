@@ -1,0 +1,128 @@
+/**
+ * Whose reading a provider of a `.env` takes, and what it says where that is not said.
+ */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the readers' own notation
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createSecrets, memoryProvider, readOnly, withPrefix } from '@keyfall/core';
+import { expect, onTestFinished, test } from 'vitest';
+import { type DotenvProviderOptions, dotenvProvider } from '../src/index.ts';
+import { context, temporaryFolder } from './store.ts';
+
+async function fileWith(text: string, name = '.env'): Promise<string> {
+  const { folder, remove } = await temporaryFolder();
+  onTestFinished(remove);
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+}
+
+async function valuesOf(text: string, options: DotenvProviderOptions): Promise<object> {
+  const provider = dotenvProvider({ path: await fileWith(text), ...options });
+  return { ...(await createSecrets({ providers: [provider] }).getAll()) };
+}
+
+const text = 'DB_PASS=Tea$hop#2024\nTABBED="a\\tb"\nURL=\'x://${HOST}/\'\n';
+
+test.each([
+  ['npm', { DB_PASS: 'Tea$hop', TABBED: 'a\\tb', URL: 'x://${HOST}/' }],
+  ['python', { DB_PASS: 'Tea$hop#2024', TABBED: 'a\tb', URL: 'x://h/' }],
+  ['node', { DB_PASS: 'Tea$hop', TABBED: 'a\\tb', URL: 'x://${HOST}/' }],
+  ['compose', { DB_PASS: 'Tea#2024', TABBED: 'a\tb', URL: 'x://${HOST}/' }],
+] as const)('%s', async (reader, values) => {
+  expect(await valuesOf(text, { reader, variables: { HOST: 'h' } })).toEqual(values);
+  // as the file says itself; the option goes before it
+  const said = `KEYFALL_READER=${reader}\n${text}`;
+  const variables = { HOST: 'h' };
+  expect(await valuesOf(said, { variables })).toMatchObject(values);
+  expect(await valuesOf(said, { reader: 'npm', variables })).toMatchObject({ DB_PASS: 'Tea$hop' });
+});
+
+test('what only a shell can tell is an error under its name, and nothing is run', async () => {
+  const path = await fileWith('A=1\nB="$(touch ran)"\n');
+  const secrets = createSecrets({ providers: [dotenvProvider({ path, reader: 'shell' })] });
+  expect(await secrets.get('A')).toBe('1');
+  await expect(secrets.get('B')).rejects.toMatchObject({ code: 'ERR_SECRET_INVALID' });
+});
+
+test.each([
+  ['shell', 'A=1\ntouch ran\n', 'line 2 starts a program'],
+  ['compose', 'A=1\nB="x\n', 'line 2 has a quote that is never closed'],
+] as const)('a file that %s refuses is broken', async (reader, content, why) => {
+  const error = await valuesOf(content, { reader }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID' });
+  expect(String(error)).toContain(why);
+});
+
+test.each([{ reader: 'pyton' }, { reader: 'python', expand: true }, { variables: 'x' }])(
+  '%j is refused',
+  (options) => {
+    expect(() => dotenvProvider(options as unknown as DotenvProviderOptions)).toThrow(
+      expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
+    );
+  },
+);
+
+test.each(['KEYFALL_READER=pyton\n', "KEYFALL_READER='node\n"])(
+  'so is %j in a file',
+  async (content) => {
+    await expect(valuesOf(content, {})).rejects.toMatchObject({ code: 'ERR_SECRET_CONFIG' });
+  },
+);
+
+test('what readers differ on is known of what was read last, by the names that are known outside', async () => {
+  const path = await fileWith('MY_A=a#b\nMY_B=1\n');
+  const provider = dotenvProvider({ path });
+  const outer = readOnly(withPrefix(provider, 'MY_'));
+  expect(await outer.readings?.(context())).toEqual([]);
+  await outer.read('all', context());
+  const [reading, ...others] = (await outer.readings?.(context())) ?? [];
+  expect(others).toEqual([]);
+  expect(reading?.name).toBe('A');
+  expect(reading?.readers).toContainEqual(expect.arrayContaining(['python', 'compose', 'shell']));
+  await writeFile(path, 'MY_A=1\n');
+  await outer.read('all', context());
+  expect(await outer.readings?.(context())).toEqual([]);
+});
+
+test('a chain that is a provider says it of the names that it takes from the file', async () => {
+  const path = await fileWith('A=a#b\nB=a#b\n');
+  const chain = createSecrets({
+    providers: [memoryProvider({ A: 'of the store' }), dotenvProvider({ path })],
+  });
+  await chain.read('all', context());
+  const readings = (await chain.readings?.(context())) ?? [];
+  expect(readings.map(({ name }) => name)).toEqual(['B']);
+});
+
+test('a Node program is warned once where node --env-file would read otherwise', async () => {
+  const warnings = async (content: string, options: DotenvProviderOptions = {}) => {
+    const told: string[] = [];
+    const path = await fileWith(content);
+    const secrets = createSecrets({ providers: [dotenvProvider({ path, ...options })], ttl: 0 });
+    secrets.on('warning', ({ message }) => told.push(message));
+    await secrets.getAll();
+    await secrets.getAll();
+    return told.filter((message) => message.includes('--env-file'));
+  };
+  const odd = "A='it\\'s'\nB=1\n";
+  expect(await warnings(odd)).toEqual([expect.stringContaining('differ on A of ')]);
+  expect(await warnings(odd, { reader: 'npm' })).toEqual([]);
+  expect(await warnings(odd, { warnOfReaders: false })).toEqual([]);
+  expect(await warnings('A=1\n')).toEqual([]);
+});
+
+test('a write is read back by the reader, and told where others read it otherwise', async () => {
+  const path = await fileWith('# bot\nDB_PASS=Tea$hop#2024\n');
+  const secrets = createSecrets({ providers: [dotenvProvider({ path, reader: 'python' })] });
+  const told: string[] = [];
+  secrets.on('warning', ({ message }) => told.push(message));
+  await secrets.set('DB_PASS', 'new#1');
+  expect(await readFile(path, 'utf8')).toBe("# bot\nDB_PASS='new#1'\n");
+  expect(told.filter((message) => message.includes('otherwise'))).toEqual([]);
+  await secrets.set('TEMPLATE', '${X}');
+  expect(await secrets.get('TEMPLATE')).toBe('${X}');
+  expect(told.join()).toContain('TEMPLATE will read otherwise for these readers');
+  await secrets.delete('DB_PASS');
+  expect(await readFile(path, 'utf8')).not.toContain('DB_PASS');
+});

@@ -1,0 +1,133 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { judgedReaders } from '../src/edit-verdict.ts';
+import { editDotenv } from '../src/index.ts';
+import { readAsOlderPython, readAsPython } from '../src/readers/python.ts';
+import { isPlainText } from '../src/readers/read-dotenv.ts';
+import type { Reading } from '../src/readers/reading.ts';
+import { readAsShell } from '../src/readers/shell.ts';
+import { sampledTexts, sampledValues } from './dotenv-texts.ts';
+import { readByPython, readByShell } from './real-readers.ts';
+
+const sampled = sampledTexts;
+
+const plain = ({ values }: Reading) => Object.fromEntries(values);
+
+test.each([
+  ['python-dotenv', undefined, readAsPython],
+  ['python-dotenv before 1.2.4', '1.2.2', readAsOlderPython],
+] as const)('%s reads every text as its model does', async (_, version, model) => {
+  const variables = { C: 'env' };
+  const answers = await readByPython(
+    sampled.map((text) => [text, variables]),
+    version,
+  );
+  for (const [index, text] of sampled.entries()) {
+    const { C: _, ...values } = plain(model(text, variables));
+    // names that no environment takes
+    if (answers[index] === undefined) continue;
+    expect([text, values]).toEqual([text, answers[index]]);
+  }
+});
+
+test.each(['sh', 'bash'])('%s reads what its model knows', async (shell) => {
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-readers-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  // nothing that the model does not take for assignments alone is given to a shell
+  const safe = sampled.filter((text) => {
+    const { refusal, unknown } = readAsShell(text, {});
+    return refusal === undefined && unknown.size === 0;
+  });
+  expect(safe.length).toBeGreaterThan(500);
+  const answers = await readByShell(safe, ['A', 'B', 'C'], folder, shell);
+  for (const [index, text] of safe.entries()) {
+    const values = [...readAsShell(text, {}).values].filter(([name]) => /^[ABC]$/.test(name));
+    expect([text, Object.fromEntries(values)]).toEqual([text, answers[index]]);
+  }
+});
+
+test('what is plain by its looks, all read alike', async () => {
+  const values = [
+    'x',
+    'a@b.c:1/d,e=f%+-',
+    "'a b#c'",
+    '"a \u00e9 # ;&(b"',
+    "''",
+    '',
+    "'x y' # c",
+    'x # c !',
+  ];
+  const texts = values.flatMap((first) =>
+    values.map((second) => `# c\nA=${first}\n\nexport B=${second}\n# d\nA=${second}`),
+  );
+  const plainOnes = [...texts, ...sampled].filter(isPlainText);
+  expect(plainOnes.length).toBeGreaterThan(100);
+  // Node 20 takes a comment at the very end for a name that nobody has
+  const named = (values: ReadonlyMap<string, string>) =>
+    Object.fromEntries([...values].filter(([name]) => /^\w+$/.test(name)));
+  for (const text of plainOnes)
+    for (const { reader, read } of await judgedReaders()) {
+      const [first] = await judgedReaders();
+      const { values, unknown, refusal } = read(text, { C: 'env' });
+      expect([text, reader, refusal, unknown.size, named(values)]).toEqual([
+        text,
+        reader,
+        undefined,
+        0,
+        named(first?.read(text, {}).values ?? new Map()),
+      ]);
+    }
+});
+
+const before = `# shop\nA=1\nexport FIRST='x y'\nLAST="z"\n`;
+
+test('what is written, nobody loses a name by, and it is told who reads it otherwise', async () => {
+  const costly: string[] = [];
+  for (const [index, value] of sampledValues.entries()) {
+    const reader = (['npm', 'python', 'node', 'compose', 'shell'] as const)[index % 5];
+    const told: string[] = [];
+    const edited = await editDotenv(before, new Map([['A', value]]), {
+      reader,
+      warn: (message) => told.push(message),
+    }).catch(() => undefined);
+    if (edited === undefined) continue;
+    const readers = await judgedReaders();
+    const own = readers.find((each) => each.reader === reader)?.read(edited, {}).values;
+    expect([value, reader, own?.get('A')]).toEqual([value, reader, value]);
+    for (const { reader: each, read } of readers) {
+      const { values, refusal } = read(edited, {});
+      const isTold = told.some((message) => message.includes(each));
+      // a shell is none of a text with carriage returns
+      if (each === 'shell' && edited.includes('\r')) continue;
+      if (!isTold) expect([value, each, values.get('A')]).toEqual([value, each, value]);
+      // where the reader that counts has no other way, it is told
+      const isCostly = /read differently for these readers: (.*)/.exec(told.join())?.[1];
+      if (isCostly?.includes(each)) {
+        costly.push(value);
+        continue;
+      }
+      expect([value, each, refusal, values.get('FIRST'), values.get('LAST')]).toEqual([
+        value,
+        each,
+        undefined,
+        'x y',
+        'z',
+      ]);
+    }
+  }
+  expect(costly.length).toBeLessThan(sampledValues.length / 5);
+});
+
+test('what is written, a shell that sources it runs no part of', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'keyfall-readers-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const values = sampledValues.map((value) => value.replaceAll('$(x)', '$(printf ran>&3)'));
+  const texts = await Promise.all(
+    values.map((value) => editDotenv(before, new Map([['A', value]])).catch(() => before)),
+  );
+  const answers = await readByShell(texts, ['FIRST', 'LAST'], folder);
+  for (const [index, text] of texts.entries())
+    expect([text, answers[index]]).toEqual([text, { FIRST: 'x y', LAST: 'z' }]);
+});

@@ -16,7 +16,7 @@ const vault = new Set();
 
 /** What comes with the packages of these and is for other commands. */
 const forOthers =
-  /\/core\/dist\/(?:composition|describe|env-provider|load|memory-provider|near-names|schema-message|watching|files\/(?:edit|lock|replace))|\/provider-dotenv\/dist\/(?:edit|expand|index|inspect|scan)/;
+  /\/core\/dist\/(?:composition|describe|env-provider|load|memory-provider|near-names|schema-message|watching|files\/(?:edit|lock|replace))|\/provider-dotenv\/dist\/(?:edit|expand|index|inspect|readers\/npm|scan|value-forms)/;
 
 const bundle = await rolldown({
   input: join(here, 'dist/bin.js'),

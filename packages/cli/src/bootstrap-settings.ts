@@ -16,6 +16,8 @@ export const bootstrapNames: ReadonlySet<string> = new Set([
   // how long what was read stays fresh: says how the settings are read, and is none of them
   'KEYFALL_TTL',
   'KEYFALL_PROFILE',
+  // whose reading of a .env counts
+  'KEYFALL_READER',
   'DOPPLER_TOKEN',
   'DOPPLER_PASSPHRASE',
   'SOPS_AGE_KEY',

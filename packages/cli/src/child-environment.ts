@@ -63,19 +63,14 @@ const pristineNames: ReadonlySet<string> = new Set([
  *   over the child and was not named by the user
  */
 export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEnvironment {
-  const { inherited, secrets, preserveEnv = false, pristine = false } = options;
-  const { passBootstrap = false, credentialVariables = new Set(), named } = options;
+  const { inherited, secrets, preserveEnv = false, passBootstrap = false, named } = options;
   assertFitsEnvironment(secrets, ({ value }) => value, named);
-  const withheld: string[] = [];
-  // a null prototype, because a secret may be called __proto__
-  const env: Record<string, string> = Object.create(null);
-  for (const [name, value] of Object.entries(inherited)) {
-    if (value === undefined) continue;
-    const isOurs = bootstrapNames.has(name) || credentialVariables.has(name);
-    if (credentialVariables.has(name) && !bootstrapNames.has(name) && !passBootstrap)
-      withheld.push(name);
-    if (isOurs ? passBootstrap : !pristine || pristineNames.has(name)) env[name] = value;
-  }
+  const env = inheritedPart(options);
+  const withheld = passBootstrap
+    ? []
+    : [...(options.credentialVariables ?? [])].filter(
+        (name) => inherited[name] !== undefined && !bootstrapNames.has(name),
+      );
   // the secrets are there already: the child need not, and without credentials cannot, ask again
   if (!passBootstrap) env['USE_VAULT'] = 'false';
   const replaced: string[] = [];
@@ -98,6 +93,23 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
     kept: kept.sort(),
     withheld: withheld.filter((name) => env[name] === undefined).sort(),
   };
+}
+
+/** What the child has of our own environment. */
+export function inheritedPart({
+  inherited,
+  pristine = false,
+  passBootstrap = false,
+  credentialVariables,
+}: Omit<ChildEnvironmentOptions, 'secrets'>): Record<string, string> {
+  // a null prototype, because a variable may be called __proto__
+  const env: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(inherited)) {
+    if (value === undefined) continue;
+    const isOurs = bootstrapNames.has(name) || credentialVariables?.has(name);
+    if (isOurs ? passBootstrap : !pristine || pristineNames.has(name)) env[name] = value;
+  }
+  return env;
 }
 
 /**

@@ -1,6 +1,8 @@
 /**
  * What the definitions of commands have in common.
  */
+
+import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { namesIn } from './plain-run.ts';
 
@@ -9,6 +11,7 @@ export interface GlobalOptions {
   readonly dotenv?: string;
   readonly config?: string | false;
   readonly profile?: string;
+  readonly reader?: DotenvReader;
   readonly tokenHelper?: boolean;
   readonly quiet?: boolean;
   readonly debug?: boolean;

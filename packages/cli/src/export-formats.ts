@@ -5,8 +5,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { SecretError } from '@keyfall/core';
+import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { assertFitsEnvironment } from './child-environment.ts';
-import { listNames } from './terminal.ts';
+import { listNames, notice } from './terminal.ts';
 
 /** Name to value. */
 export type SecretValues = ReadonlyMap<string, string>;
@@ -17,18 +18,16 @@ export const exportFormats = ['dotenv', 'json', 'yaml', 'shell', 'docker', 'gith
 /** One of {@link exportFormats}. */
 export type ExportFormat = (typeof exportFormats)[number];
 
-type Formatter = (values: SecretValues, named: ReadonlySet<string>) => string | Promise<string>;
+type Formatter = (
+  values: SecretValues,
+  named: ReadonlySet<string>,
+  reader: DotenvReader | undefined,
+) => string | Promise<string>;
 
 const formatters: Readonly<Record<ExportFormat, Formatter>> = {
-  dotenv: async (values) => {
-    const { editDotenv, inspectDotenv } = await import('@keyfall/provider-dotenv');
-    // An edit looks at the whole file for every name. So each gets a file of its own, which are put
-    // together, unless a quote of one then reaches into the next.
-    let text = '';
-    for (const [name, value] of values) text += await editDotenv('', new Map([[name, value]]));
-    const { values: read } = await inspectDotenv(text);
-    const isRight = read.size === values.size && [...values].every(([k, v]) => read.get(k) === v);
-    return isRight ? text : editDotenv('', values);
+  dotenv: async (values, _named, reader) => {
+    const { editDotenv } = await import('@keyfall/provider-dotenv');
+    return editDotenv('', values, { reader, warn: (message) => notice(`${message}.`) });
   },
   json: (values) => `${JSON.stringify(toObject(values), null, 2)}\n`,
   yaml: (values) =>
@@ -91,12 +90,15 @@ const formatters: Readonly<Record<ExportFormat, Formatter>> = {
  *
  * @param named - names that the user asked for one by one: these may take over the program that gets
  *   them (`PATH`) where the format becomes somebody's environment
- * @throws `ERR_SECRET_CONFIG` naming the secrets that the format cannot hold
+ * @param reader - who is to read a `.env`: what it alone can read is written for it, and told
+ * @throws `ERR_SECRET_CONFIG` naming the secrets that the format cannot hold; `ERR_SECRET_UNSUPPORTED`
+ *   naming one that no `.env` can
  */
 export async function formatSecrets(
   format: ExportFormat,
   values: SecretValues,
   named: ReadonlySet<string> = new Set(),
+  reader?: DotenvReader,
 ): Promise<string> {
   const sorted = new Map([...values].sort(([a], [b]) => (a < b ? -1 : 1)));
   assertHeld(
@@ -105,7 +107,7 @@ export async function formatSecrets(
     (name, value) => (name + value).isWellFormed(),
     'holds half a surrogate pair, which is no text',
   );
-  return formatters[format](sorted, named);
+  return formatters[format](sorted, named, reader);
 }
 
 function isIdentifier(name: string): boolean {

@@ -4,6 +4,7 @@
  * left to `program.ts`, which has the words for it.
  */
 import { parseArgs } from 'node:util';
+import { isDotenvReader } from '@keyfall/provider-dotenv';
 import type { With } from './command-options.ts';
 import type { RunOptions } from './commands/run.ts';
 
@@ -20,6 +21,7 @@ const flag = { type: 'boolean' } as const;
 /** The options of `run`, with those of every command, as `program.ts` defines them. */
 const options = {
   dotenv: text,
+  reader: text,
   config: text,
   'no-config': flag,
   profile: text,
@@ -50,7 +52,8 @@ export function plainRun(argv: readonly string[]): PlainRun | undefined {
   if (dashes === 3) return { options: {}, command };
   try {
     const { values } = parseArgs({ args: argv.slice(3, dashes), options });
-    const { 'no-config': noConfig, only, ...given } = values;
+    const { 'no-config': noConfig, only, reader, ...given } = values;
+    if (reader !== undefined && !isDotenvReader(reader)) return undefined;
     // which of the two counts, their order tells
     if (noConfig && given.config !== undefined) return undefined;
     const named = Object.entries(given).map(([name, value]) => [inCamelCase(name), value]);
@@ -59,6 +62,7 @@ export function plainRun(argv: readonly string[]): PlainRun | undefined {
     return {
       options: {
         ...Object.fromEntries(named),
+        ...(reader !== undefined && { reader }),
         ...(noConfig && { config: false }),
         ...(names && { only: names.flat() }),
       },

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { SecretError } from '@keyfall/core';
+import { dotenvReaders } from '@keyfall/provider-dotenv';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import {
   type CommandLine,
@@ -69,6 +70,12 @@ export function createProgram(
     // Never call it --env-file: Node finds that among a script's arguments too, and obeys the
     // NODE_OPTIONS of the file it names before a line of ours runs.
     .option('--dotenv <path>', 'the .env file (default: ".env")')
+    .addOption(
+      new Option(
+        '--reader <reader>',
+        'whose reading of the .env counts (default: $KEYFALL_READER, else what the file says, else npm)',
+      ).choices(dotenvReaders),
+    )
     .option(
       '--config <file>',
       'the configuration, instead of a keyfall.config.* found here, or above in the same repository',

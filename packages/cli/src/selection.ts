@@ -12,6 +12,7 @@ import {
 import { assertIsSecretName } from './bootstrap-settings.ts';
 import type { ResolvedSecret } from './child-environment.ts';
 import type { CliChain } from './cli-chain.ts';
+import { assertOneReading, type Taken } from './one-reading.ts';
 import { listNames } from './terminal.ts';
 
 /** The secrets that a command takes. */
@@ -24,29 +25,41 @@ export interface Selection {
 /**
  * The secrets that `only` names, or all; each with who gave it, of one and the same answer.
  *
- * @throws `ERR_SECRET_NOT_FOUND` or `ERR_SECRET_UNAVAILABLE` naming what is not there or could not be
+ * @param isInherited - whether what is started has a variable of this name already, which a `.env` does
+ *   not replace
+ * @throws `ERR_SECRET_CONFIG` naming what programs read differently; `ERR_SECRET_NOT_FOUND` or
+ *   `ERR_SECRET_UNAVAILABLE` naming what is not there or could not be
  *   asked for; what a provider refused
  */
 export async function resolveSelection(
   chain: CliChain,
   only: readonly string[] | undefined,
+  isInherited: (name: string) => boolean = () => false,
 ): Promise<Selection> {
-  return only === undefined ? everything(chain) : named(chain, only);
+  return only === undefined ? everything(chain, isInherited) : named(chain, only, isInherited);
 }
 
-async function everything({ secrets, names }: CliChain): Promise<Selection> {
+async function everything(
+  { secrets, names, providers }: CliChain,
+  isInherited: (name: string) => boolean,
+): Promise<Selection> {
   const { entries, degraded } = await secrets.read('all', context);
   const resolved = new Map<string, ResolvedSecret>();
   for (const [name, record] of entries) {
     if (isSecretError(record)) throw record;
     resolved.set(name, resolvedFrom(record));
   }
+  await assertOneReading(providers, takenOf(resolved, undefined, isInherited));
   const missing = names.filter((name) => !resolved.has(name));
   if (missing.length > 0) throw await missingError(secrets, missing);
   return { secrets: resolved, degraded: degraded !== undefined };
 }
 
-async function named({ secrets }: CliChain, only: readonly string[]): Promise<Selection> {
+async function named(
+  { secrets, providers }: CliChain,
+  only: readonly string[],
+  isInherited: (name: string) => boolean,
+): Promise<Selection> {
   for (const name of only) assertIsSecretName(name);
   // a chain that can ask nobody says so at once; its error for each name says more
   const batch = await secrets.read(only, context).catch(() => undefined);
@@ -55,9 +68,26 @@ async function named({ secrets }: CliChain, only: readonly string[]): Promise<Se
     const record = batch?.entries.get(name);
     if (record !== undefined && !isSecretError(record)) resolved.set(name, resolvedFrom(record));
   }
+  await assertOneReading(providers, takenOf(resolved, new Set(only), isInherited));
   const missing = only.filter((name) => !resolved.has(name));
   if (missing.length > 0) throw await missingError(secrets, missing);
   return { secrets: resolved, degraded: batch?.degraded !== undefined };
+}
+
+/** A name is of who gave it; one that nobody gave, of whoever reads it otherwise. */
+function takenOf(
+  resolved: Selection['secrets'],
+  only: ReadonlySet<string> | undefined,
+  isInherited: (name: string) => boolean,
+): Taken {
+  return {
+    isHeld: (name) => resolved.has(name),
+    isTaken(name, provider) {
+      if (isInherited(name)) return false;
+      const secret = resolved.get(name);
+      return secret === undefined ? (only?.has(name) ?? true) : secret.provider === provider.name;
+    },
+  };
 }
 
 const context: ReadContext = {

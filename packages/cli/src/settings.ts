@@ -11,7 +11,13 @@ import {
   type SecretProvider,
   toMilliseconds,
 } from '@keyfall/core';
-import { dotenvProvider } from '@keyfall/provider-dotenv';
+import {
+  type DotenvProviderOptions,
+  type DotenvReader,
+  dotenvProvider,
+  dotenvReaders,
+  isDotenvReader,
+} from '@keyfall/provider-dotenv';
 import { bootstrapNames } from './bootstrap-settings.ts';
 import { type ChainParts, type CliChain, openChain } from './cli-chain.ts';
 import { currentFolder, findConfig, shownFile } from './config/find-config.ts';
@@ -23,6 +29,10 @@ import { listNames, notice, printable, waitingFor } from './terminal.ts';
 export interface SettingsOptions {
   /** The `.env` file. Default `.env`. */
   readonly dotenv?: string;
+  /** Whose reading of it counts. Default `KEYFALL_READER` of the environment, else what the file says. */
+  readonly reader?: DotenvReader;
+  /** What its values may refer to. Default: the environment. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
   /** Whether that file may be one that is not there yet. Default: not if it was named. */
   readonly dotenvMayBeNew?: boolean;
   /** Whether the token may come from where `vault login` leaves it (`~/.vault-token`). */
@@ -83,7 +93,7 @@ export async function configuredParts(options: SettingsOptions): Promise<ChainPa
       );
   const { configuredChain } = await import('./config/configured-chain.ts');
   const parts = await waitingFor('reading the configuration', () =>
-    configuredChain(file, chosenProfile(options)),
+    configuredChain(file, chosenProfile(options), readerOptions(options)),
   );
   const uncounted = uncountedUseVault(parts.providers.map(({ provider }) => provider));
   if (uncounted !== undefined)
@@ -112,6 +122,32 @@ export function uncountedUseVault(providers: readonly SecretProvider[]): string 
 export function chosenProfile({ profile }: SettingsOptions): string | undefined {
   assertProfileIsNamed(profile);
   return profile ?? (process.env['KEYFALL_PROFILE'] || undefined);
+}
+
+/**
+ * The reader that the command or the environment names, if one does.
+ * @throws `ERR_SECRET_CONFIG` if `KEYFALL_READER` names none that there is
+ */
+export function namedReader({ reader }: SettingsOptions): DotenvReader | undefined {
+  const named = reader ?? (process.env['KEYFALL_READER'] || undefined);
+  if (named === undefined || isDotenvReader(named)) return named;
+  throw new SecretError('ERR_SECRET_CONFIG', 'KEYFALL_READER names no reader that there is', {
+    hint: `Set it to one of these: ${dotenvReaders.join(', ')}.`,
+  });
+}
+
+/** The same, as options of a provider of a `.env`. */
+export function readerOptions(
+  options: SettingsOptions,
+): Pick<DotenvProviderOptions, 'reader' | 'variables' | 'warnOfReaders'> {
+  const reader = namedReader(options);
+  const { variables } = options;
+  // what differs is told, or refused, by the command
+  return {
+    warnOfReaders: false,
+    ...(reader !== undefined && { reader }),
+    ...(variables && { variables }),
+  };
 }
 
 /** The absolute path of the configuration that a command goes by, if there is one. */
@@ -143,7 +179,9 @@ export interface Settings {
  * @throws as a read of the file
  */
 export async function readSettings(options: SettingsOptions, mustExist = false): Promise<Settings> {
-  const dotenv = readOnce(dotenvProvider({ path: dotenvPath(options), mustExist }));
+  const dotenv = readOnce(
+    dotenvProvider({ path: dotenvPath(options), mustExist, ...readerOptions(options) }),
+  );
   const file = await ownSettings(dotenv);
   const vaultPath = variableOf(process.env, 'SECRET_PATH') ?? variableOf(file, 'SECRET_PATH');
   const named = process.env['KEYFALL_PROFILE'] ?? file['KEYFALL_PROFILE'];
@@ -208,7 +246,11 @@ function mustExist({ dotenv, dotenvMayBeNew }: SettingsOptions): boolean {
 
 /** The `.env` by itself, whatever else the settings say. */
 export function configuredDotenv(options: SettingsOptions): SecretProvider {
-  return dotenvProvider({ path: dotenvPath(options), mustExist: mustExist(options) });
+  return dotenvProvider({
+    path: dotenvPath(options),
+    mustExist: mustExist(options),
+    ...readerOptions(options),
+  });
 }
 
 /**

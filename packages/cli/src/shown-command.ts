@@ -24,12 +24,19 @@ function escaped(text: string): string {
 }
 
 /** The options that name the same settings once more. */
-export function settingsFlags({ config, profile, dotenv, tokenHelper }: SettingsOptions): string[] {
+export function settingsFlags({
+  config,
+  profile,
+  dotenv,
+  reader,
+  tokenHelper,
+}: SettingsOptions): string[] {
   return [
     ...(config === false ? ['--no-config'] : []),
     ...(typeof config === 'string' ? ['--config', config] : []),
     ...(profile === undefined ? [] : ['--profile', profile]),
     ...(dotenv === undefined ? [] : ['--dotenv', dotenv]),
+    ...(reader === undefined ? [] : ['--reader', reader]),
     ...(tokenHelper ? ['--token-helper'] : []),
   ].map(quoted);
 }

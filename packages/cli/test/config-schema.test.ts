@@ -91,11 +91,15 @@ const dopplerOptions: Record<keyof Omit<DopplerProviderOptions, DopplerSecrets>,
 };
 const fallbackOptions: Record<keyof Omit<DopplerFallbackProviderOptions, DopplerSecrets>, unknown> =
   { path: '.doppler-fallback', project: 'shop', config: 'prd', name: 'doppler-fallback' };
-const dotenvOptions: Record<keyof DotenvProviderOptions, unknown> = {
+const dotenvOptions: Record<
+  keyof Omit<DotenvProviderOptions, 'variables' | 'warnOfReaders'>,
+  unknown
+> = {
   path: ['.env', 'more.env'],
   profile: 'dev',
   mustExist: true,
   expand: true,
+  reader: 'npm',
   name: 'dotenv',
 };
 

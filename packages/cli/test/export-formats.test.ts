@@ -67,9 +67,17 @@ describe('each format gives the values back to its own reader', () => {
   });
 
   test('dotenv, where a quote of one name would reach into the next', async () => {
-    const quotes = { A: "'", B: '"', C: '`', D: "it's", E: "'x", F: `"'`, G: "x'\ny`" };
+    const quotes = { A: "'", B: '"', C: '`', D: "it's", E: "'x", F: `"'`, G: "x'\ny" };
     const { values } = await inspectDotenv(await format('dotenv', quotes));
     expect(Object.fromEntries(values)).toEqual(quotes);
+  });
+
+  test('dotenv, not what a shell would run that sources the file', async () => {
+    for (const value of ["x'\ny`", "$(touch p)\nl'2"])
+      await expect(format('dotenv', { G: value })).rejects.toMatchObject({
+        code: 'ERR_SECRET_UNSUPPORTED',
+        secretName: 'G',
+      });
   });
 
   test('json', async () => {

@@ -221,14 +221,15 @@ async function asNobody<Result>(work: () => Promise<Result>): Promise<Result> {
 test('line ends, byte order mark, comments and order stay when the values go', async () => {
   const before = `\ufeff# shop\r\nTOKEN=${canary}\r\n\r\n# where\r\nUSE_VAULT=false\r\nB='x y'\r\n# end`;
   const cwd = await folderWith(before);
-  const result = await keyfall(['migrate', '--yes', '--purge', '--activate'], {
+  // some ages of Node take the byte order mark for a part of the first name
+  const result = await keyfall(['migrate', '--reader', 'npm', '--yes', '--purge', '--activate'], {
     cwd,
     env: vault.env,
   });
   expect(result.code).toBe(0);
   expect(await stored()).toEqual({ TOKEN: canary, B: 'x y' });
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(
-    '\ufeff# shop\r\n\r\n# where\r\nUSE_VAULT=true\r\n# end',
+    '\ufeff# shop\r\n\r\n# where\r\nUSE_VAULT=true\r\n# end\r\nKEYFALL_READER=npm\r\n',
   );
   const [backup = ''] = (await readdir(cwd)).filter((name) => /backup\.\w+$/.test(name));
   await keyfall(['migrate', '--restore', backup, '--yes'], { cwd, env: vault.env });
@@ -237,7 +238,9 @@ test('line ends, byte order mark, comments and order stay when the values go', a
 
 test('names that a shell cannot export move, and are told; __proto__ is told and does not', async () => {
   const cwd = await folderWith(`my-name=${canary}\na.b=2\n1ST=3\nA=1\nA=4\n__proto__=${canary}\n`);
-  const result = await keyfall(['migrate', '--yes', '--purge'], { cwd, env: vault.env });
+  // python-dotenv reads __proto__
+  const args = ['migrate', '--reader', 'npm', '--yes', '--purge'];
+  const result = await keyfall(args, { cwd, env: vault.env });
   expect(result.code).toBe(0);
   expect(result.stderr).toContain("my-name, a.b and 1ST are no names of a shell's variable");
   expect(result.stderr).toContain('.env has A more than once');

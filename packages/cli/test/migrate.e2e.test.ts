@@ -531,7 +531,10 @@ describe('what changes nothing', () => {
 
 test('what may surprise is said, without values', async () => {
   const cwd = await folderWith('A=1\nA=2\nnot a pair\nURL="$HOST/x"\nENV=prod\n');
-  const { stderr } = await keyfall(['migrate', '--dry-run'], { cwd, env: vault.env });
+  const { stderr } = await keyfall(['migrate', '--reader', 'npm', '--dry-run'], {
+    cwd,
+    env: vault.env,
+  });
   expect(stderr).toContain('.env has A more than once');
   expect(stderr).toContain('does not read line 3 of .env: what is there');
   expect(stderr).toContain('URL would be expanded');

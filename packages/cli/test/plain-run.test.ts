@@ -40,7 +40,10 @@ describe('is understood as by the library', () => {
     const run = program.commands.find((command) => command.name() === 'run');
     const flags = [...program.options, ...(run?.options ?? [])]
       .filter(({ long }) => long !== '--version')
-      .map(({ long, required }) => [long ?? '', ...(required ? ['1'] : [])]);
+      .map(({ long, required, argChoices }) => [
+        long ?? '',
+        ...(required ? [argChoices?.[0] ?? '1'] : []),
+      ]);
     expect(flags.length).toBeGreaterThan(10);
     for (const flag of flags) expect(plainly(['run', ...flag, '--', 'x'])).toBeDefined();
   });
@@ -60,6 +63,7 @@ describe('is left to the library', () => {
     [['run', '--only', '', '--', 'true']],
     [['run', '--only', 'A', '--only=, ,', '--', 'true']],
     [['run', '--dotenv', '-x', '--', 'true']],
+    [['run', '--reader', 'pyton', '--', 'true']],
     [['run', '-V', '--', 'true']],
     [['run', '--no-config', '--config', 'a.json', '--', 'true']],
     [['-q', 'run', '--', 'true']],

@@ -4,7 +4,7 @@
 import { SecretError } from '@keyfall/core';
 import { type ExportFormat, formatSecrets } from '../export-formats.ts';
 import { resolveSelection } from '../selection.ts';
-import { type SettingsOptions, withChain } from '../settings.ts';
+import { namedReader, type SettingsOptions, withChain } from '../settings.ts';
 import { printData, waitingFor } from '../terminal.ts';
 
 /** Options of `keyfall export`. */
@@ -30,6 +30,6 @@ export async function exportCommand(options: ExportOptions): Promise<number> {
     waitingFor('reading the secrets', () => resolveSelection(chain, only)),
   );
   const values = new Map([...secrets].map(([name, { value }]) => [name, value]));
-  await printData(await formatSecrets(format, values, new Set(only)));
+  await printData(await formatSecrets(format, values, new Set(only), namedReader(options)));
   return 0;
 }

@@ -3,6 +3,7 @@
  */
 import { assertIsSecretName } from '../bootstrap-settings.ts';
 import { withSuggestion } from '../near-names.ts';
+import { tellOtherReadings } from '../one-reading.ts';
 import { type SettingsOptions, withChain } from '../settings.ts';
 import { printData, printJson, waitingFor } from '../terminal.ts';
 
@@ -16,8 +17,13 @@ export interface GetOptions extends SettingsOptions {
 /** Prints the value of `name`. */
 export async function getCommand(name: string, options: GetOptions): Promise<number> {
   assertIsSecretName(name);
-  const value = await withChain(options, ({ secrets }) =>
-    waitingFor('reading', () => withSuggestion(secrets, name, () => secrets.get(name))),
+  const value = await withChain(options, (chain) =>
+    waitingFor('reading', async () => {
+      const { secrets } = chain;
+      const found = await withSuggestion(secrets, name, () => secrets.get(name));
+      await tellOtherReadings(chain, name);
+      return found;
+    }),
   );
   await (options.json
     ? printJson({ name, value })

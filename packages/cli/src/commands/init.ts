@@ -6,7 +6,8 @@ import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { assertIsSecretName } from '../bootstrap-settings.ts';
+import type { DotenvReader } from '@keyfall/provider-dotenv';
+import { assertIsSecretName, bootstrapNames } from '../bootstrap-settings.ts';
 import { configError } from '../config/config-place.ts';
 import {
   type ConfigAnswers,
@@ -19,9 +20,10 @@ import type { ProviderId } from '../config/define-config.ts';
 import { configFileNames, currentFolder } from '../config/find-config.ts';
 import { installing } from '../config/provider-package.ts';
 import { createFile } from '../create-file.ts';
-import { variableOf } from '../settings.ts';
+import { readNamedFile } from '../read-input.ts';
+import { namedReader, variableOf } from '../settings.ts';
 import { quoted } from '../shown-command.ts';
-import { canPrompt, listNames, printable, report } from '../terminal.ts';
+import { canPrompt, listNames, notice, printable, report } from '../terminal.ts';
 import { untilStopped } from '../until-stopped.ts';
 
 /** Options of `keyfall init`. */
@@ -32,6 +34,8 @@ export interface InitOptions {
   readonly profiles?: readonly string[];
   readonly names?: readonly string[];
   readonly format?: ConfigForm;
+  /** Whose reading of the `.env` counts. */
+  readonly reader?: DotenvReader;
 }
 
 interface Choice {
@@ -135,6 +139,11 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
   for (const id of ids) {
     const { asks, entry } = choiceOf(id);
     const provider = entry?.provider ?? (id as ProviderId);
+    if (id === 'dotenv') {
+      const reader = await readerOf(folder, options, signal);
+      providers.push({ provider, ...(reader !== undefined && { reader }) });
+      continue;
+    }
     if (asks === undefined) {
       providers.push({ provider });
       continue;
@@ -172,6 +181,34 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
     `\`keyfall doctor${first === undefined ? '' : ` --profile ${printable(quoted(first))}`}\` says what is still to do.`,
   );
   return 0;
+}
+
+/**
+ * Whose reading of the `.env` counts: what is said, else, where programs read the one that is here differently,
+ * what the user answers.
+ *
+ * @throws `ERR_SECRET_CONFIG` naming the names and the readers where nobody can be asked
+ */
+async function readerOf(
+  folder: string,
+  options: InitOptions,
+  signal: AbortSignal,
+): Promise<DotenvReader | undefined> {
+  const named = namedReader(options);
+  if (named !== undefined) return named;
+  const text = (await readNamedFile(join(folder, '.env'), '.env'))?.toString('utf8') ?? '';
+  const { inspectDotenv } = await import('@keyfall/provider-dotenv');
+  const { differing, values } = await inspectDotenv(text, { variables: process.env });
+  const readings = [...differing]
+    .filter(([name]) => !bootstrapNames.has(name))
+    .map(([name, readers]) => ({ name, readers, variables: [] }));
+  if (readings.length === 0) return undefined;
+  const isHeld = (name: string) => values.has(name);
+  const { described, differingError } = await import('../one-reading.ts');
+  if (options.yes) throw await differingError(readings, '.env', isHeld);
+  notice(`programs read .env differently: ${described(readings, isHeld)}.`);
+  const { askReader } = await import('../ask-reader.ts');
+  return askReader('.env', folder, signal);
 }
 
 /**

@@ -5,16 +5,21 @@
 import { SecretError } from '@keyfall/core';
 import { type EndpointOptions, isSameFile, resolveEndpoints } from '../migration/endpoints.ts';
 import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
+import { type Settled, settleReader } from '../migration/settle-reader.ts';
 import { type FileSource, type MigrationSource, readSource } from '../migration/source.ts';
 import { openTarget } from '../migration/target.ts';
 import { announceDestination } from '../named-by-file.ts';
+import { namedReader } from '../settings.ts';
 import { quoted, settingsFlags } from '../shown-command.ts';
-import { printJson, waitingFor } from '../terminal.ts';
+import { printJson, report, waitingFor } from '../terminal.ts';
 import { untilStopped } from '../until-stopped.ts';
 
 /** Options of `keyfall migrate`. */
 export interface MigrateCommandOptions
-  extends Omit<MigrateOptions, 'isSettingsVault' | 'settings' | 'start' | 'ends' | 'signal'>,
+  extends Omit<
+      MigrateOptions,
+      'isSettingsVault' | 'settings' | 'remember' | 'start' | 'ends' | 'signal'
+    >,
     EndpointOptions {
   readonly json?: boolean;
 }
@@ -25,9 +30,17 @@ export interface MigrateCommandOptions
  */
 export async function migrateCommand(options: MigrateCommandOptions): Promise<number> {
   const { from, to } = options;
-  const { source, destination } = await waitingFor('reading what is to be moved', () =>
+  const { source: found, destination } = await waitingFor('reading what is to be moved', () =>
     resolveEndpoints(options),
   );
+  let settled: Settled = { source: found };
+  const stopped = await untilStopped(async (signal) => {
+    settled = await settleReader(found, options, signal);
+    return 0;
+  });
+  if (stopped !== 0) return stopped;
+  const { source, chosen } = settled;
+  const remember = chosen ?? namedReader(options);
   const { provider, isSettingsVault, isAsked } = destination;
   const refuse = (option: string, what: string) => {
     throw new SecretError('ERR_SECRET_CONFIG', `${option} is for ${what}`, {
@@ -60,12 +73,17 @@ export async function migrateCommand(options: MigrateCommandOptions): Promise<nu
     try {
       const result = await migrate(source, target, {
         ...options,
+        remember,
         isSettingsVault,
         ends,
         signal,
         ...(settings && { settings }),
         ...(isAsked && { start }),
       });
+      if (chosen !== undefined && !options.activate && !options.dryRun)
+        report(
+          `the reader ${chosen} is not written down: set KEYFALL_READER=${chosen} in ${source.label}, or run this with --activate.`,
+        );
       if (options.json) await printJson(result);
       assertNoConflict(result, target);
       return 0;

@@ -71,7 +71,9 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
       { hint: 'There is nothing to undo: the next keyfall migrate clears it away.' },
     );
   const source = isOfStores ? journal.source : fileOf(journal.source, path);
-  const backup = isOfStores ? undefined : await readSource(path);
+  const backup = isOfStores
+    ? undefined
+    : await readSource(path, { reader: journal.reader ?? 'npm' });
   const { values } = backup ?? (await resolveStoreSource(options, source));
   const { dotenv, ...others } = options;
   // the file that is restored may be gone, or without settings by now: its backup has them

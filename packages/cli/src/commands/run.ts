@@ -4,7 +4,11 @@
  */
 import { SecretError, toMilliseconds } from '@keyfall/core';
 import { bootstrapNames } from '../bootstrap-settings.ts';
-import { buildChildEnvironment, type ChildEnvironment } from '../child-environment.ts';
+import {
+  buildChildEnvironment,
+  type ChildEnvironment,
+  inheritedPart,
+} from '../child-environment.ts';
 import {
   assertStartable,
   becomeChild,
@@ -52,7 +56,12 @@ export async function runCommand(
     throw new SecretError('ERR_SECRET_CONFIG', '--reload-signal goes with --watch alone');
 
   if (!options.redact) keepStderrClosed();
-  const chain = await openConfiguredChain(options);
+  const chain = await openConfiguredChain(
+    // what a value refers to is what the program itself would find
+    options.pristine
+      ? { ...options, variables: inheritedPart({ ...options, inherited: process.env }) }
+      : options,
+  );
   const signals = handleSignals(() => void chain.secrets.close(), killAfter);
   try {
     const standbys = troubleOfStandbys(chain);
@@ -111,7 +120,16 @@ interface Resolved extends ChildEnvironment, Selection {
 }
 
 async function resolveEnvironment(chain: CliChain, options: RunOptions): Promise<Resolved> {
-  const selection = await resolveSelection(chain, options.only);
+  // what a login of ours was given is known when it has been made
+  const inherited = () =>
+    inheritedPart({
+      ...options,
+      inherited: process.env,
+      credentialVariables: credentialVariablesOf(chain),
+    });
+  const selection = await resolveSelection(chain, options.only, (name) =>
+    Object.hasOwn(inherited(), name),
+  );
   const { secrets } = selection;
   const environment = buildChildEnvironment({
     ...options,

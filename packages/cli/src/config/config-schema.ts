@@ -3,6 +3,7 @@
  * only where there is a configuration.
  */
 import { toMilliseconds } from '@keyfall/core';
+import { dotenvReaders } from '@keyfall/provider-dotenv';
 import { z } from 'zod';
 import { didYouMean } from '../near-names.ts';
 
@@ -129,6 +130,7 @@ const providerOptions = {
     profile: z.string().optional(),
     mustExist: z.boolean().optional(),
     expand: z.boolean().optional(),
+    reader: z.enum(dotenvReaders).optional(),
   },
   env: { ...common, prefix: z.string().optional() },
 };

@@ -8,17 +8,19 @@ import { listNames, printable } from '../terminal.ts';
 import { configError, type OptionPath } from './config-place.ts';
 import type { ChainConfig } from './define-config.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';
-import { makeProviders } from './make-providers.ts';
+import { type DotenvDefaults, makeProviders } from './make-providers.ts';
 
 /**
  * The chain of the configuration in `file`. What the profile has stands in the place of what stands
  * outside of the profiles; nothing is merged deeper.
  *
+ * @param ofDotenv - options of each `.env` that its own do not say
  * @throws `ERR_SECRET_CONFIG` naming file, line and option
  */
 export async function configuredChain(
   file: string,
   profile: string | undefined,
+  ofDotenv: DotenvDefaults = {},
 ): Promise<ChainParts> {
   const loaded = await loadConfig(file);
   const { $schema: _, profiles: __, ...base } = loaded.config;
@@ -39,7 +41,7 @@ export async function configuredChain(
   const placeOf = (option: keyof ChainConfig): OptionPath =>
     chosen[option] === undefined ? [option] : ['profiles', profile ?? '', option];
   const at = placeOf('providers');
-  const made = await makeProviders(loaded, providers, at, profile);
+  const made = await makeProviders(loaded, providers, at, profile, ofDotenv);
   assertNamed(loaded, made, at, placeOf('only'), options.only);
   return { ...options, providers: made };
 }

@@ -3,10 +3,14 @@
  * the chain names it.
  */
 import { type ChainEntry, envProvider, type SecretProvider } from '@keyfall/core';
+import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
 import { configError, type OptionPath, placed } from './config-place.ts';
 import type { ConfigEntry, NamedProvider, ProviderId } from './define-config.ts';
 import { inFolderOf, type LoadedConfig } from './load-config.ts';
 import { importPackage } from './provider-package.ts';
+
+/** What the options of a `.env` are where the configuration does not say. */
+export type DotenvDefaults = Pick<DotenvProviderOptions, 'reader' | 'variables' | 'warnOfReaders'>;
 
 type Factory = (options: Readonly<Record<string, unknown>>) => SecretProvider;
 
@@ -34,6 +38,7 @@ export async function makeProviders(
   providers: readonly ConfigEntry[] | (() => unknown),
   at: OptionPath,
   profile: string | undefined,
+  ofDotenv: DotenvDefaults = {},
 ): Promise<readonly ChainEntry[]> {
   return inFolderOf(file, async () => {
     const { checkEntry } = await import('./config-schema.ts');
@@ -49,7 +54,7 @@ export async function makeProviders(
         throw configError({ file, line: lineOf(wrong), ...complaint, option: wrong });
       }
       try {
-        made.push(await makeProvider(entry as ConfigEntry, file, profile));
+        made.push(await makeProvider(entry as ConfigEntry, file, profile, ofDotenv));
       } catch (error) {
         throw placed(error, file, option, lineOf(option));
       }
@@ -70,15 +75,20 @@ async function makeProvider(
   entry: ConfigEntry,
   file: string,
   profile: string | undefined,
+  ofDotenv: DotenvDefaults,
 ): Promise<ChainEntry> {
   if ('read' in entry) return { provider: entry as SecretProvider };
   if (typeof entry.provider === 'object') return entry as ChainEntry;
   const { provider: id, required, standby, timeout, onDenied, ...options } = entry as NamedProvider;
   const factory = await factoryOf(id, file);
   return {
-    provider: factory(
-      profile !== undefined && /^vault/.test(id) ? { profile, ...options } : options,
-    ),
+    provider: factory({
+      ...(profile !== undefined && /^vault/.test(id) && { profile }),
+      ...(id === 'dotenv' && ofDotenv),
+      // dotenv-expand is of npm
+      ...(options['expand'] === true && { reader: 'npm' }),
+      ...options,
+    }),
     ...(required !== undefined && { required }),
     ...(standby !== undefined && { standby }),
     ...(timeout !== undefined && { timeout }),

@@ -90,6 +90,7 @@ export async function carryOut(
       created,
       overwritten,
       ...(draft.held.revision !== undefined && { revision: draft.held.revision }),
+      ...(source.kind === 'file' && { reader: source.reader }),
     });
   };
   let written: 'no' | 'perhaps' | 'yes' | 'verified' = resumed === undefined ? 'no' : 'yes';

@@ -2,9 +2,10 @@
  * What a migration will do by what the store holds now: the plan, and the file's new text. Drawn up again
  * whenever the store may hold something else.
  */
-import { editDotenv } from '@keyfall/provider-dotenv';
+import { type DotenvReader, editDotenv } from '@keyfall/provider-dotenv';
 import { bootstrapNames } from '../bootstrap-settings.ts';
 import { isTrue } from '../settings.ts';
+import { notice } from '../terminal.ts';
 import type { Choices } from './choose.ts';
 import type { MigrationRecord } from './interrupted.ts';
 import { type ConflictPolicy, type MigrationPlan, namesOf, planMigration } from './plan.ts';
@@ -19,6 +20,8 @@ export interface DraftOptions {
   readonly select?: readonly string[];
   /** Set `USE_VAULT=true` in the file. */
   readonly activate?: boolean;
+  /** With `activate`: the reader to name in the file. Default: what it says stays. */
+  readonly remember?: DotenvReader | undefined;
   /** Remove the migrated values from the file. */
   readonly purge?: boolean;
 }
@@ -58,17 +61,29 @@ export async function drawUp(
   return { plan, choices, held, edited: await editedFile(source, plan, options) };
 }
 
+const told = new Set<string>();
+
+/** Once, however often a draft is drawn up. */
+function warn(message: string): void {
+  if (!told.has(message)) notice(`${message}.`);
+  told.add(message);
+}
+
 /** The file's new text, or `undefined` if it stays as it is. */
 async function editedFile(
   source: MigrationSource,
   plan: MigrationPlan,
-  { activate = false, purge = false }: DraftOptions,
+  { activate = false, purge = false, remember }: DraftOptions,
 ): Promise<string | undefined> {
   if (source.kind === 'store') return undefined;
   const edits = new Map<string, string | null>();
   if (activate && !turnsVaultOn(source.values.get('USE_VAULT'))) edits.set('USE_VAULT', 'true');
+  if (activate && remember !== undefined && source.values.get('KEYFALL_READER') !== remember)
+    edits.set('KEYFALL_READER', remember);
   if (purge) for (const name of namesOf(plan, 'create', 'overwrite', 'same')) edits.set(name, null);
-  return edits.size === 0 ? undefined : editDotenv(source.text, edits);
+  if (edits.size === 0) return undefined;
+  const { text, reader } = source;
+  return editDotenv(text, edits, { reader, variables: process.env, warn });
 }
 
 /** Whether a `USE_VAULT` turns Vault on. What is neither yes nor no does not. */

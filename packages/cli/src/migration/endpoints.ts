@@ -6,7 +6,13 @@ import { realpath } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
-import { chosenProfile, configFile, configuredVault, type SettingsOptions } from '../settings.ts';
+import {
+  chosenProfile,
+  configFile,
+  configuredVault,
+  readerOptions,
+  type SettingsOptions,
+} from '../settings.ts';
 import { listNames, printable } from '../terminal.ts';
 import { type MigrationSource, readSource, readStoreSource } from './source.ts';
 
@@ -58,7 +64,9 @@ export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoint
   const configured = await configuredProviders(options);
   const path = options.file ?? options.dotenv ?? '.env';
   const store = isFile ? undefined : await endOf(from, configured, options);
-  const source = store ? await readStoreSource(store.provider) : await readSource(path);
+  const source = store
+    ? await readStoreSource(store.provider)
+    : await readSource(path, readerOptions(options));
   const here = store ? await filesOf(store) : new Set([await realPathOf(path)]);
   const isSource = async (end: End) =>
     end.provider.store === store?.provider.store ||
@@ -124,7 +132,11 @@ async function configuredProviders(options: SettingsOptions): Promise<Configured
   if (file === undefined)
     return { file, folder: process.cwd(), providers: [], standbys: new Set() };
   const { configuredChain } = await import('../config/configured-chain.ts');
-  const { providers: entries } = await configuredChain(file, chosenProfile(options));
+  const { providers: entries } = await configuredChain(
+    file,
+    chosenProfile(options),
+    readerOptions(options),
+  );
   const standing = entries.filter(({ standby }) => standby);
   return {
     file,
@@ -185,7 +197,8 @@ async function providerOf(
   const kind = text.split(':', 1)[0] ?? '';
   const place = placeOf(text);
   if (kind === 'vault' && place === '') return configuredVault(vaultOptions(options));
-  if (kind === 'dotenv') return dotenvProvider({ path: place || '.env' });
+  if (kind === 'dotenv')
+    return dotenvProvider({ path: place || '.env', ...readerOptions(options) });
   const make = async (
     id: 'sops' | 'aws-secrets-manager' | 'doppler' | 'files',
     settings: Readonly<Record<string, unknown>>,

@@ -188,8 +188,9 @@ async function writtenBy(
     const bytes = await readNamedFile(path);
     // whoever removed the backup wants no undoing
     if (bytes === undefined) return 'no backup';
-    ({ values } = await readSource(path));
-    isOfThisContent = bytes.equals(source.bytes);
+    const { reader = 'npm' } = journal;
+    ({ values } = await readSource(path, { reader }));
+    isOfThisContent = bytes.equals(source.bytes) && reader === source.reader;
   }
   if (state === 'verified') return { created, overwritten, isOfThisContent };
   const held = await target.read();
@@ -214,7 +215,7 @@ async function writtenBy(
 /** Marks a record as done, with what it wrote. */
 async function finish(
   path: string,
-  { format, source, store }: MigrationJournal,
+  { format, source, store, reader }: MigrationJournal,
   { created, overwritten }: Omit<MigrationRecord, 'path'>,
 ): Promise<void> {
   await writeJournal(journalPath(path), {
@@ -224,6 +225,7 @@ async function finish(
     state: 'done',
     created,
     overwritten,
+    ...(reader !== undefined && { reader }),
   });
 }
 

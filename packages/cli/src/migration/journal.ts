@@ -4,6 +4,7 @@
  * have happened. `migrate --restore` reads it, too.
  */
 import { SecretError } from '@keyfall/core';
+import { type DotenvReader, isDotenvReader } from '@keyfall/provider-dotenv';
 import { readNamedFile } from '../read-input.ts';
 import { printable } from '../terminal.ts';
 import { replaceFile } from './files.ts';
@@ -36,6 +37,8 @@ export interface MigrationJournal {
    * a write that is still on its way comes too late.
    */
   readonly revision?: string;
+  /** Whose reading of the file was migrated. Default: npm's. */
+  readonly reader?: DotenvReader;
 }
 
 /** The path of a backup's journal. */
@@ -78,7 +81,7 @@ function parse(text: string): unknown {
 
 function isJournal(value: unknown): value is MigrationJournal {
   if (typeof value !== 'object' || value === null) return false;
-  const { format, source, store, state, created, overwritten } = value as Record<
+  const { format, source, store, state, created, overwritten, reader } = value as Record<
     keyof MigrationJournal,
     unknown
   >;
@@ -90,7 +93,8 @@ function isJournal(value: unknown): value is MigrationJournal {
     Array.isArray(created) &&
     created.every((name) => typeof name === 'string') &&
     Array.isArray(overwritten) &&
-    overwritten.every(isOverwrittenName)
+    overwritten.every(isOverwrittenName) &&
+    (reader === undefined || isDotenvReader(reader))
   );
 }
 

@@ -4,14 +4,20 @@
  */
 import { resolve } from 'node:path';
 import { isSecretError, labelOf, SecretError, type SecretProvider } from '@keyfall/core';
-import { type DotenvInspection, dotenvProvider, inspectDotenv } from '@keyfall/provider-dotenv';
+import {
+  type DotenvInspection,
+  type DotenvProviderOptions,
+  dotenvProvider,
+  inspectDotenv,
+} from '@keyfall/provider-dotenv';
 import { boundedByChain, openAlone } from '../one-provider.ts';
+import { assertOneReading } from '../one-reading.ts';
 import { readNamedFile } from '../read-input.ts';
 import { takesOver } from '../take-over-names.ts';
 import { listNames, printable } from '../terminal.ts';
 import { changedMeanwhile } from './files.ts';
 
-/** A `.env` at one moment; `values` as npm dotenv reads them, in the file's order. */
+/** A `.env` at one moment; `values` as its reader reads them. */
 export interface FileSource extends DotenvInspection {
   readonly kind: 'file';
   /** The path, for messages. */
@@ -40,15 +46,23 @@ export type MigrationSource = FileSource | StoreSource;
 
 /**
  * Reads a file.
- * @throws as `dotenvProvider` for a file that is not there, not readable or not text
+ *
+ * @param options - whose reading counts. Default: what the file says, else npm's
+ * @throws as `dotenvProvider` for a file that is not there, not readable, not text or nothing that its reader
+ *   can read
  */
-export async function readSource(path: string): Promise<FileSource> {
+export async function readSource(
+  path: string,
+  { reader, variables = process.env }: Pick<DotenvProviderOptions, 'reader' | 'variables'> = {},
+): Promise<FileSource> {
   // the provider knows what is no readable text file; the bytes are needed for the backup
-  await openAlone(dotenvProvider({ path, mustExist: true })).getAll();
+  const options = { variables, ...(reader !== undefined && { reader }) };
+  const provider = dotenvProvider({ path, mustExist: true, warnOfReaders: false, ...options });
+  await openAlone(provider).getAll();
   const bytes = await readNamedFile(path);
   if (bytes === undefined) throw changedMeanwhile(path);
   const text = bytes.toString('utf8');
-  const inspection = await inspectDotenv(text);
+  const inspection = await inspectDotenv(text, options);
   const label = printable(path);
   return { kind: 'file', label, path, identity: resolve(path), bytes, text, ...inspection };
 }
@@ -81,6 +95,10 @@ export async function readStoreSource(
       if (isSecretError(entry)) throw entry;
       values.set(name, entry.value);
     }
+    await assertOneReading([provider], {
+      isTaken: () => true,
+      isHeld: (name) => values.has(name),
+    });
     const { name, store } = provider;
     return { kind: 'store', label: printable(labelOf(name, store)), identity: store, values };
   } finally {
@@ -92,14 +110,18 @@ export async function readStoreSource(
 export function surprises(source: MigrationSource): string[] {
   const found: string[] = [];
   if (source.kind === 'file') {
-    const { label, duplicates, droppedLines, expansions } = source;
+    const { label, duplicates, droppedLines, expansions, outside, reader } = source;
     if (duplicates.length > 0)
       found.push(
         `${label} has ${listNames(duplicates)} more than once: the last one counts${duplicates.length === 1 ? '' : ' of each'}.`,
       );
     if (droppedLines.length > 0)
       found.push(
-        `dotenv does not read ${droppedLines.length === 1 ? 'line' : 'lines'} ${listNames(droppedLines.map(String))} of ${label}: what is there is not migrated.`,
+        `${reader === 'npm' ? 'dotenv' : `the reader ${reader}`} does not read ${droppedLines.length === 1 ? 'line' : 'lines'} ${listNames(droppedLines.map(String))} of ${label}: what is there is not migrated.`,
+      );
+    if (outside.size > 0)
+      found.push(
+        `${listNames([...outside.keys()])} ${outside.size === 1 ? 'is' : 'are'} made of variables of this environment: what is migrated is the value that ${outside.size === 1 ? 'it has' : 'they have'} here and now.`,
       );
     if (expansions.length > 0)
       found.push(

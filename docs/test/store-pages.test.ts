@@ -30,6 +30,9 @@ const dotenv: All<DotenvProviderOptions> = {
   profile: true,
   mustExist: true,
   expand: true,
+  reader: true,
+  warnOfReaders: true,
+  variables: true,
   name: true,
 };
 const sops: All<SopsProviderOptions> = {

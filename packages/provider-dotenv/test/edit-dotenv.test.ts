@@ -33,7 +33,12 @@ describe('editDotenv', () => {
     ['keeps the quote', 'A="x"\n', { A: 'y' }, 'A="y"\n'],
     ['keeps export', '  export A=1\n', { A: '2' }, '  export A=2\n'],
     ['keeps CRLF', 'A=1\r\nB=2\r\n', { A: '3', C: '4' }, 'A=3\r\nB=2\r\nC=4\r\n'],
-    ['keeps the byte order mark', '\uFEFFA=1\n', { A: '2' }, '\uFEFFA=2\n'],
+    [
+      'keeps the byte order mark, which some take for a part of the name behind it',
+      '\uFEFFA=1\n',
+      { A: '2' },
+      '\uFEFF#"\'`.\nA=2\n',
+    ],
     ['takes out behind the byte order mark', '\uFEFFA=1\nB=2\n', { A: null }, '\uFEFFB=2\n'],
     ['quotes what # would cut', 'A=1\n', { A: 'a#b' }, "A='a#b'\n"],
     ['fills an empty value before its comment', 'A= # c\n', { A: 'x' }, 'A=x # c\n'],

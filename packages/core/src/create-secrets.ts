@@ -278,8 +278,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     async readings(context) {
+      assertObject(context, 'readings: the context');
+      const signal = signalOf(context, 'readings');
       const { readingsOf } = await import('./chain-as-provider.ts');
-      return readingsOf(await resolveAll(context.signal), sources, context);
+      return readingsOf(await resolveAll(signal), sources, context);
     },
 
     close() {

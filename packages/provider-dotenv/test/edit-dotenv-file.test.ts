@@ -76,14 +76,15 @@ describe('editDotenvFile', () => {
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  test('passes on what the edit throws, and leaves nothing behind', async () => {
+  test('passes on what the edit throws, says that nothing was written, and leaves nothing behind', async () => {
     await writeFile(path, 'A=1\n');
     const refusal = new SecretError('ERR_SECRET_CONFLICT', 'the plan was made from other content');
     await expect(
       editDotenvFile(path, async () => {
         throw refusal;
       }),
-    ).rejects.toBe(refusal);
+    ).rejects.toMatchObject({ code: refusal.code, message: refusal.message, applied: 'no' });
+    expect(await readFile(path, 'utf8')).toBe('A=1\n');
     expect(await readdir(folder)).toEqual(['.env']);
   });
 

@@ -21,7 +21,8 @@ export interface EditFileOptions extends Pick<ReadContext, 'signal' | 'timeLeft'
  * between, `edit` is called again, with what is there then.
  *
  * @param edit - gets the file's bytes, or `undefined` if there is none, and its real path; returns the
- *   new bytes, or `undefined` to leave it as it is. What it throws is passed on, and the file stays
+ *   new bytes, or `undefined` to leave it as it is. What it throws is passed on, with
+ *   `applied: 'no'` where it is a `SecretError`, and the file stays
  * @returns whether the file was changed
  * @throws `ERR_SECRET_DENIED`, `_INVALID`, `_CONFIG`, `_UNAVAILABLE` if the file cannot be read, locked or
  *   written; `ERR_SECRET_UNSUPPORTED` if it would grow too large or is a mount of its own;

@@ -29,13 +29,13 @@ mkdirSync(cache, { recursive: true });
 for (const area of name === undefined ? Object.keys(areas) : [name]) await tryOut(area);
 
 async function tryOut(area) {
-  const { folder, files = readdirSync(folder), tests, slow, server } = areas[area];
+  const { folder, files = readdirSync(folder), tests, slow, patience, server } = areas[area];
   const chosen = files.filter((file) => only.length === 0 || only.includes(file));
   if (chosen.length === 0) {
     process.stderr.write(`${only.join(', ')} is not in ${area}: ${files.join(', ')}.\n`);
     process.exit(2);
   }
-  process.env.KEYFALL_MUTANTS_AREA = JSON.stringify({ tests, slow });
+  process.env.KEYFALL_MUTANTS_AREA = JSON.stringify({ tests, slow, patience });
   const running = server && (await startVaultServer({ external: false }));
   if (running) {
     const { address, token } = running;

@@ -6,9 +6,16 @@ import { defineConfig, mergeConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import shared from '../../vitest.shared.ts';
 
-const { tests, slow = [] }: { readonly tests: string[]; readonly slow?: string[] } = JSON.parse(
-  process.env['KEYFALL_MUTANTS_AREA'] ?? '{"tests":[]}',
-);
+interface Area {
+  readonly tests: string[];
+  readonly slow?: string[];
+  readonly patience?: number;
+}
+const {
+  tests,
+  slow = [],
+  patience = 120_000,
+}: Area = JSON.parse(process.env['KEYFALL_MUTANTS_AREA'] ?? '{"tests":[]}');
 const packages = join(process.cwd(), 'packages');
 const alias = readdirSync(packages).flatMap((folder) => {
   const text = readFileSync(join(packages, folder, 'package.json'), 'utf8');
@@ -30,9 +37,9 @@ const alias = readdirSync(packages).flatMap((folder) => {
 /** First the quick ones: the first failure is enough. */
 class QuickOnesFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isSlow = ({ moduleId }: TestSpecification) =>
-      slow.some((name) => moduleId.endsWith(`/${name}.test.ts`));
-    return [...files.filter((file) => !isSlow(file)), ...files.filter(isSlow)];
+    const slowness = ({ moduleId }: TestSpecification) =>
+      slow.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+    return files.toSorted((one, other) => slowness(one) - slowness(other));
   }
 }
 
@@ -53,7 +60,7 @@ export default mergeConfig(
       include: tests,
       sequence: { sequencer: QuickOnesFirst },
       // instrumented, and beside whatever else the machine does
-      testTimeout: 120_000,
+      testTimeout: patience,
     },
   }),
 );

@@ -140,7 +140,7 @@ describe('KV version 2', () => {
   test('a gateway that refuses is no outage, and the refusal is not that of a policy', async () => {
     const { path, value } = await begin();
     const by = { status: 403, body: page };
-    const { code } = await attempt('secret', path, value, () => new Instead(false, by));
+    const { code } = await attempt('secret', path, value, () => new Instead(false, by), 3_000);
     expect(code).toBe('ERR_SECRET_DENIED');
   });
 

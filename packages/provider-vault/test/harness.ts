@@ -1,18 +1,16 @@
 /**
  * What the tests share: the policies of the documentation, and calls as the core makes them.
  */
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isSecretError, type ReadContext, type SecretError } from '@keyfall/core';
 import { assertNoLeak, type VaultServer } from '@keyfall/testkit';
 import { vi } from 'vitest';
 import { loginRelay } from './login-relay.ts';
 
-let documents = 0;
-
-/** A path that no other test uses. */
+/** A path that no other test uses, and no other run on the same server. */
 export function freshPath(): string {
-  documents += 1;
-  return `shop-${process.pid}-${documents}`;
+  return `shop-${randomBytes(6).toString('hex')}`;
 }
 
 /** A value or token that is found nowhere by chance. */

@@ -39,10 +39,11 @@ export function onBeforeLine(clear: (() => void) | undefined): void {
 
 /**
  * Whether this descriptor is a terminal. Node's module is loaded here and not imported: with its streams
- * and sockets it is more than a start that asks no such thing should pay for.
+ * and sockets it is more than a start that asks no such thing should pay for. A Node before 20.16 cannot load it so; it is
+ * only told that it is too old, and a plain line does for that.
  */
 export function isTerminal(descriptor: number): boolean {
-  return process.getBuiltinModule('node:tty').isatty(descriptor);
+  return process.getBuiltinModule?.('node:tty').isatty(descriptor) ?? false;
 }
 
 /** Whether a line on stderr can be drawn over: it is a terminal, and one that can do so. */
@@ -118,7 +119,9 @@ export async function waitingFor<Result>(
 
 /** Text for a person on stderr with a line end; on a terminal, in lines that end where it does. */
 export function writeLine(text: string): void {
-  writeAside(Buffer.from(`${isTerminal(2) ? wrapped(text, columnsOf(process.stderr) - 1) : text}\n`));
+  writeAside(
+    Buffer.from(`${isTerminal(2) ? wrapped(text, columnsOf(process.stderr) - 1) : text}\n`),
+  );
 }
 
 /** The same of bytes, which may be a part of a line. */

@@ -80,6 +80,18 @@ test('a value that the store keeps instead is not purged from the file', async (
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
 });
 
+test('a conflict is told as one, even if what is to leave the file otherwise cannot leave it alone', async () => {
+  const cwd = await folderWith('KEYFALL_READER=python\nUSER=app\nURL=${USER}@db\n');
+  const store = memoryProvider({ USER: 'app', URL: 'theirs' });
+  const { result } = await run(store, cwd, { purge: true });
+  expect(result.names).toContainEqual({ name: 'URL', action: 'conflict' });
+  await expect(run(store, cwd, { purge: true, onConflict: 'keep' })).rejects.toMatchObject({
+    code: 'ERR_SECRET_UNSUPPORTED',
+    secretName: 'USER',
+    hint: expect.stringContaining('what refers to it'),
+  });
+});
+
 test('one who writes again and again is given way to', async () => {
   const cwd = await folderWith('A=1\n');
   const store = contested({ X: '1' }, { X: '2' });

@@ -212,7 +212,11 @@ async function without(text: string, name: string, own: JudgedReader, warn: Warn
   };
   const edited = await best(edits(), judge, new Map([[name, null]]), text.length, warn);
   if (edited !== undefined) return edited;
-  throw refusal(name, 'cannot be taken out of this file without changing how the rest is read');
+  throw refusal(
+    name,
+    'cannot be taken out of this file without changing how the rest is read',
+    'Leave it there, or take out together with it what refers to it or follows it.',
+  );
 }
 
 async function withValue(
@@ -379,9 +383,9 @@ function afterLineBreak(text: string, end: number): number {
   return text.startsWith('\r\n', end) ? end + 2 : Math.min(end + 1, text.length);
 }
 
-function refusal(name: string, reason: string): SecretError {
+function refusal(name: string, reason: string, hint = 'Keep it in another store.'): SecretError {
   return new SecretError('ERR_SECRET_UNSUPPORTED', `${JSON.stringify(name)} ${reason}`, {
     secretName: name,
-    hint: 'Keep it in another store.',
+    hint,
   });
 }

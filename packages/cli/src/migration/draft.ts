@@ -57,8 +57,11 @@ export async function drawUp(
     bootstrap: bootstrapNames,
     select: select && new Set(select),
   });
+  const draft = { plan, choices, held, edited: undefined };
+  // which values leave the file is open until somebody has chosen
+  if (hasConflict(draft)) return draft;
   // drawn up with the plan, so that an edit dotenv has no way of writing stops it before anything is written
-  return { plan, choices, held, edited: await editedFile(source, plan, options) };
+  return { ...draft, edited: await editedFile(source, plan, options) };
 }
 
 const told = new Set<string>();

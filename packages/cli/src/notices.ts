@@ -23,7 +23,7 @@ function fallbackNotice(
   const come = names.length === 1 ? 'comes' : 'come';
   const instead =
     answeredBy === 'none'
-      ? 'No other provider holds it.'
+      ? 'No other provider that was asked holds it.'
       : answeredBy === 'last-good'
         ? `${what} ${come} from its last good value.`
         : `${what} ${come} from ${storeOf(answeredBy)}.`;

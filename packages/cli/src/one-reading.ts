@@ -87,12 +87,16 @@ export async function differingError(
 ): Promise<SecretError> {
   const { guessedReader } = await import('./guessed-reader.ts');
   const guess = await guessedReader(process.cwd());
-  const seems = guess && ` ${guess.because} beside it speaks for ${guess.reader}.`;
+  // without a guess no reader is proposed: taken over unread, it would be the wrong value
+  const which = guess?.reader ?? 'READER';
+  const seems = guess
+    ? ` ${guess.because} beside it speaks for ${guess.reader}. The readers are ${dotenvReaders.join(', ')}.`
+    : ' READER is npm (dotenv of npm), python (python-dotenv), node (node --env-file), compose (docker compose) or shell (a shell that sources the file).';
   return new SecretError(
     'ERR_SECRET_CONFIG',
     `programs read ${printable(store)} differently, and nothing says whose reading counts: ${described(differing, isHeld)}`,
     {
-      hint: `Say which program the file is written for: --reader ${guess?.reader ?? 'npm'}, or KEYFALL_READER=${guess?.reader ?? 'npm'} in the environment or in the file. The readers are ${dotenvReaders.join(', ')}.${seems ?? ''}`,
+      hint: `Say which program the file is written for: --reader ${which}, or KEYFALL_READER=${which} in the environment or in the file.${seems}`,
     },
   );
 }

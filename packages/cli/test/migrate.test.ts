@@ -81,6 +81,7 @@ test('a value that the store keeps instead is not purged from the file', async (
 });
 
 test('a conflict is told as one, even if what is to leave the file otherwise cannot leave it alone', async () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is python-dotenv's notation
   const cwd = await folderWith('KEYFALL_READER=python\nUSER=app\nURL=${USER}@db\n');
   const store = memoryProvider({ USER: 'app', URL: 'theirs' });
   const { result } = await run(store, cwd, { purge: true });

@@ -150,6 +150,13 @@ describe('where readers differ and nothing says who counts', () => {
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(text);
   });
 
+  test('where nothing beside the file speaks for a reader, none is proposed, and each is described', async () => {
+    const { code, stderr } = await keyfall(['run', '--', 'true'], { cwd: await project(text) });
+    expect(code).toBe(2);
+    expect(stderr).not.toMatch(/--reader npm|KEYFALL_READER=npm/);
+    expect(stderr).toContain('python (python-dotenv)');
+  });
+
   test('what is not taken from the file does not matter', async () => {
     const cwd = await project(text);
     const only = await keyfall(['run', '--only', 'PLAIN', '--', 'sh', '-c', 'echo $PLAIN'], {

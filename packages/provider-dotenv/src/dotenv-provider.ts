@@ -136,6 +136,14 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
             `npm dotenv and node --env-file differ on ${names.join(', ')} of ${store}, and npm's values are taken: say which counts with the option reader`,
           );
       }
+      if (contents.reader === 'python' && files.length > 1) {
+        const { differingInOrder } = await import('./name-readings.ts');
+        const names = await differingInOrder(contents, manner.variables());
+        if (names.length > 0)
+          warn(
+            `${names.join(', ')} of ${store} may be another value to a program that calls load_dotenv() for one file after the other: it refers to a name of another file, and each file is read by itself here, as by dotenv_values()`,
+          );
+      }
       return { entries, complete: true, revision };
     },
 

@@ -3,7 +3,7 @@
  * would have read: that readers differ on one, or that one is made of the environment.
  */
 import type { NameReading } from '@keyfall/core';
-import type { Contents } from './dotenv-contents.ts';
+import { type Contents, merged } from './dotenv-contents.ts';
 import { differingNames, isPlainText, readWith } from './readers/read-dotenv.ts';
 import type { Variables } from './readers/reading.ts';
 
@@ -37,6 +37,33 @@ export async function differingInNode(
     const { values } = await readWith('node', content.text, variables).catch(() => content);
     for (const name of content.values.keys())
       if (values.get(name) !== content.values.get(name)) names.add(name);
+  }
+  return [...names];
+}
+
+/**
+ * The names that python-dotenv reads otherwise where a program loads one of these files after another,
+ * first to last or last to first: `${NAME}` then finds what the files before have put into the environment.
+ */
+export async function differingInOrder(
+  { files }: Contents,
+  variables: Variables,
+): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for (const [index, content] of files.entries()) {
+    const later = merged(files.slice(index + 1));
+    for (const name of later.keys()) names.delete(name);
+    if (!content?.text.includes('${')) continue;
+    // what a program loads first to last replaces what it has loaded, and a file goes before it
+    const earlier = [...merged(files.slice(0, index))].filter(
+      ([name]) => !content.values.has(name),
+    );
+    for (const loaded of [earlier, [...later]]) {
+      const seen = { ...Object.fromEntries(loaded), ...variables };
+      const { values } = await readWith('python', content.text, seen);
+      for (const [name, value] of content.values)
+        if (!later.has(name) && values.get(name) !== value) names.add(name);
+    }
   }
   return [...names];
 }

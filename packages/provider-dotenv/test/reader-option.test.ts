@@ -126,3 +126,27 @@ test('a write is read back by the reader, and told where others read it otherwis
   await secrets.delete('DB_PASS');
   expect(await readFile(path, 'utf8')).not.toContain('DB_PASS');
 });
+
+test.each([
+  ['A=1\nB=${A}x\n', 'C=1\n', {}, undefined],
+  ['A=1\nB=${A}x\n', 'A=2\n', {}, 'B'],
+  ['A=1\nB=${A}x\n', 'A=2\nB=3\n', {}, undefined],
+  ['A=1\n', 'C=${A}\n', {}, 'C'],
+  ['A=1\n', 'A=2\nC=${A}\n', {}, undefined],
+  ['A=1\n', 'C=${A}\n', { A: 'inherited' }, undefined],
+])(
+  'python, %j and then %j: a value that depends on the order of loading is told',
+  async (first, second, variables, told) => {
+    const path = [await fileWith(first), await fileWith(second)];
+    const said: string[] = [];
+    const warn = (message: string) => void said.push(message);
+    const provider = dotenvProvider({ path, reader: 'python', variables });
+    await provider.read('all', { ...context(), warn });
+    const found = said.filter((message) => message.includes('load_dotenv()'));
+    expect(found.map((message) => message.split(' ')[0])).toEqual(told === undefined ? [] : [told]);
+    const other = dotenvProvider({ path, reader: 'compose', variables });
+    said.length = 0;
+    await other.read('all', { ...context(), warn });
+    expect(said.join()).not.toContain('load_dotenv()');
+  },
+);

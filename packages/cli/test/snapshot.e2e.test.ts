@@ -321,6 +321,20 @@ test('what is wrong with a snapshot is said while the store answers, and is the 
     expect(output.replaceAll(`${canary} ${canary}-local`, '')).not.toContain('canary');
 });
 
+test('of one on standby that is not asked nothing is said that only asking can tell', async () => {
+  const { cwd, env } = await shop();
+  const providers = [
+    { provider: 'vault', path: 'never-written' },
+    { provider: 'dotenv', standby: true },
+  ];
+  await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers }));
+  const list = await keyfall(['list'], { cwd, env });
+  expect(list).toMatchObject({ code: 0, stdout: '' });
+  expect(list.stderr).toContain(
+    'has nothing at secret/never-written. No other provider that was asked holds it.',
+  );
+});
+
 test('a configuration says what can stand by for whom, and where it is wrong', async () => {
   const cwd = await folderWith('A=a\n');
   const dotenv = { provider: 'dotenv' };

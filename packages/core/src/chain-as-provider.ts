@@ -1,17 +1,36 @@
 /**
  * What a chain says as a provider of another chain.
  */
-import type { Resolution, WholeResolution } from './chain.ts';
+import { assertObject, assertTexts, signalOf } from './arguments.ts';
+import type { Resolution } from './chain.ts';
 import { isSecretError, type SecretError } from './secret-error.ts';
 import type { NameReading, ReadContext, SecretBatch, SecretRecord } from './secret-provider.ts';
 import type { Source } from './source.ts';
+import { resolveAll, type WholeChain, type WholeResolution } from './whole-chain.ts';
 
-/**
- * All that a chain holds.
- *
- * @param target - where it writes, whose revision then is the chain's
- */
-export function wholeBatch(
+/** What a chain is asked by, as a provider. */
+export interface AskedChain extends WholeChain {
+  readonly resolve: (name: string, signal: AbortSignal | undefined) => Promise<Resolution>;
+  /** Where it writes, whose revision then is the chain's. */
+  readonly target: Source | undefined;
+}
+
+/** As `SecretProvider.read`. */
+export async function read(
+  parts: AskedChain,
+  names: readonly string[] | 'all',
+  context: ReadContext,
+): Promise<SecretBatch> {
+  if (names !== 'all') assertTexts(names, 'read: the names');
+  assertObject(context, 'read: the context');
+  const signal = signalOf(context, 'read');
+  return names === 'all'
+    ? wholeBatch(await resolveAll(parts, signal, context.stamp), parts.target)
+    : batchOf(names, (name) => parts.resolve(name, signal), context.stamp);
+}
+
+/** All that a chain holds. */
+function wholeBatch(
   { held, degraded, revisions, answering, stamp }: WholeResolution,
   target: Source | undefined,
 ): SecretBatch {
@@ -39,7 +58,7 @@ const nowhere = 'has none of the places that it would look in';
  * @throws the first failure, if nobody could be asked for any name: then the chain itself could not be
  *   asked
  */
-export async function batchOf(
+async function batchOf(
   names: readonly string[],
   resolve: (name: string) => Promise<Resolution>,
   stampNow: ReadContext['stamp'],
@@ -83,13 +102,14 @@ export async function batchOf(
 }
 
 /** What there is to say about names: each by the provider whose answer counts, or that could have another. */
-export async function readingsOf(
-  { held }: WholeResolution,
-  sources: readonly Source[],
+export async function readings(
+  parts: WholeChain,
   context: ReadContext,
 ): Promise<readonly NameReading[]> {
+  assertObject(context, 'readings: the context');
+  const { held } = await resolveAll(parts, signalOf(context, 'readings'));
   const all: NameReading[] = [];
-  for (const source of sources)
+  for (const source of parts.chain.sources)
     for (const reading of (await source.provider.readings?.(context)) ?? [])
       if ((held.get(reading.name)?.source ?? source) === source) all.push(reading);
   return all;

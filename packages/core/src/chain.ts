@@ -63,20 +63,8 @@ export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
   | { readonly kind: 'failed'; readonly error: SecretError }
 );
 
-/** What the chain found when asked for everything. */
-export interface WholeResolution {
-  readonly held: ReadonlyMap<string, { readonly record: SecretRecord; readonly source: Source }>;
-  readonly degraded: string | undefined;
-  /** The providers that answered, and have what they were asked in. */
-  readonly answering: readonly Source[];
-  /** The revision that each provider's part shows. */
-  readonly revisions: ReadonlyMap<Source, string>;
-  /** What `answered` gave when the first of them had answered. */
-  readonly stamp: number | undefined;
-}
-
 /** A provider that the chain went past. */
-interface Pass {
+export interface Pass {
   readonly source: Source;
   readonly reason: SecretsEvents['fallback']['reason'];
   /** What the provider said, in one clause. */
@@ -92,10 +80,17 @@ interface Pass {
 const reserve = 0.1;
 
 export class Chain {
+  readonly sources: readonly Source[];
   readonly #options: ChainOptions;
 
   constructor(options: ChainOptions) {
+    this.sources = options.sources;
     this.#options = options;
+  }
+
+  /** The names that are bound to one provider, and its name. */
+  get only(): ReadonlyMap<string, string> {
+    return this.#options.only;
   }
 
   /** The one provider that may answer for `name`, where it is bound to one. */
@@ -109,16 +104,10 @@ export class Chain {
     return bound === undefined || bound === source.provider.name;
   }
 
-  /** Whether one on standby would be asked now. */
-  needs(source: Source): boolean {
-    const { sources } = this.#options;
-    return sources.slice(0, sources.indexOf(source)).some(({ isPassed }) => isPassed);
-  }
-
   /** Who holds `name`. Does not reject. */
   async resolve(name: string, signal: AbortSignal | undefined): Promise<Resolution> {
-    const { sources } = this.#options;
-    const limitOf = this.#limits();
+    const { sources } = this;
+    const limitOf = this.limits();
     const attempts: ProviderAttempt[] = [];
     const passes: Pass[] = [];
     const absences: SecretBatch['missingDocument'][] = [];
@@ -153,7 +142,7 @@ export class Chain {
         error: failure(name, unknown.source, unknown.error, attempts),
         attempts,
       };
-    this.#tell(passes, [name], 'none');
+    this.tell(passes, [name], 'none');
     const nowhere = absences.length > 0 && absences.every((missing) => missing !== undefined);
     const optional = absences.every((missing) => missing?.optional);
     return {
@@ -164,84 +153,6 @@ export class Chain {
     };
   }
 
-  /**
-   * Everything that the chain holds; earlier providers win.
-   *
-   * @param answered - is called once, when the first provider has answered
-   * @throws `SecretError` as `Secrets.getAll` does
-   */
-  async resolveAll(
-    signal: AbortSignal | undefined,
-    answered: () => number | undefined = () => undefined,
-  ): Promise<WholeResolution> {
-    const { sources, only } = this.#options;
-    const limitOf = this.#limits();
-    const held = new Map<string, { readonly record: SecretRecord; readonly source: Source }>();
-    const unknown = new Map<string, { readonly pass: Pass; readonly error: SecretError }>();
-    const passes: Pass[] = [];
-    const stale: Pass[] = [];
-    const answering: Source[] = [];
-    const revisions = new Map<Source, string>();
-    let degraded: string | undefined;
-    let stamp: number | undefined;
-    for (const [position, source] of sources.entries()) {
-      // one on standby may be needed for some names alone: those that could not be asked for
-      const whole = !source.standby || passes.some(couldNotAnswer);
-      if (!whole && unknown.size === 0) continue;
-      const answer = await source.askAll({ signal, limit: limitOf(position) });
-      stamp ??= answered();
-      if (answer.kind === 'failed' || answer.kind === 'held') {
-        const verdict = judge(source, answer);
-        if (isSecretError(verdict)) throw failure(undefined, source, verdict, []);
-        if (verdict) passes.push(verdict);
-      }
-      if (answer.kind === 'failed') continue;
-      if (answer.kind === 'stale') stale.push(outage(source, answer.error));
-      else {
-        if (!answer.missingDocument) answering.push(source);
-        if (answer.revision !== undefined) revisions.set(source, answer.revision);
-        degraded ??= answer.degraded;
-      }
-      for (const [name, entry] of answer.entries) {
-        if (held.has(name) || !this.allows(source, name)) continue;
-        if (!whole && !unknown.has(name)) continue;
-        if (!isSecretError(entry)) held.set(name, { record: entry, source });
-        else {
-          const verdict = judge(source, { kind: 'failed', error: entry });
-          if (isSecretError(verdict)) throw failure(name, source, verdict, []);
-          if (verdict) unknown.set(name, { pass: verdict, error: entry });
-        }
-      }
-    }
-    for (const [name, { pass, error }] of unknown)
-      if (!held.has(name)) throw failure(name, pass.source, error, []);
-      else if (!passes.some(({ source }) => source === pass.source)) passes.push(pass);
-    for (const { source, error } of passes) {
-      if (!error) continue;
-      const after = sources.slice(sources.indexOf(source) + 1);
-      const covered = answering.some((other) => after.includes(other));
-      const lost = [...only].find(
-        ([name, bound]) => bound === source.provider.name && !held.has(name),
-      );
-      if (!covered || lost) throw failure(lost?.[0], source, error, []);
-    }
-    for (const pass of [...passes, ...stale]) {
-      const from = sources.indexOf(pass.source) + (stale.includes(pass) ? 0 : 1);
-      const later = sources.slice(from);
-      const names = [...held]
-        .filter(([, { source }]) => later.includes(source))
-        .map(([name]) => name);
-      const next = later.find((source) => answering.includes(source));
-      this.#tell(
-        [pass],
-        names,
-        stale.includes(pass) ? 'last-good' : (next?.provider.name ?? 'none'),
-      );
-      degraded ??= degradation(pass);
-    }
-    return { held, degraded, revisions, answering, stamp };
-  }
-
   #found(
     name: string,
     source: Source,
@@ -250,9 +161,9 @@ export class Chain {
     attempts: readonly ProviderAttempt[],
   ): Resolution {
     const { record, age, freshFor } = answer;
-    this.#tell(passes, [name], source.provider.name);
+    this.tell(passes, [name], source.provider.name);
     const stale = answer.kind === 'stale' ? outage(source, answer.error) : undefined;
-    if (stale) this.#tell([stale], [name], 'last-good');
+    if (stale) this.tell([stale], [name], 'last-good');
     const pass = passes[0] ?? stale;
     const degraded = pass
       ? degradation(pass)
@@ -264,7 +175,8 @@ export class Chain {
     return { kind: 'found', source, record, age, freshFor, freshness, degraded, attempts };
   }
 
-  #tell(passes: readonly Pass[], names: readonly string[], answeredBy: string): void {
+  /** Tells of providers that were passed, and who answered for which names instead. */
+  tell(passes: readonly Pass[], names: readonly string[], answeredBy: string): void {
     for (const { source, reason, detail, error } of passes)
       this.#options.notifier.fallBack(source.provider, {
         reason,
@@ -276,7 +188,7 @@ export class Chain {
   }
 
   /** How long to wait for the provider at each position, so that every later one gets its turn. */
-  #limits(): (position: number) => number {
+  limits(): (position: number) => number {
     const { sources, budget, clock } = this.#options;
     const deadline = clock.monotonic() + budget;
     return (position) =>
@@ -290,7 +202,7 @@ export class Chain {
 }
 
 /** Whether the chain may go past an answer: `undefined` freely, a `Pass` with a notice, else not. */
-function judge(
+export function judge(
   source: Source,
   answer:
     | {
@@ -310,23 +222,20 @@ function judge(
     });
   }
   const { error } = answer;
-  if (error.code === 'ERR_SECRET_UNAVAILABLE' && !source.required) return outage(source, error);
-  const refused = error.code === 'ERR_SECRET_DENIED' || error.code === 'ERR_SECRET_UNAUTHENTICATED';
-  if (refused && source.onDenied === 'next')
-    return { source, reason: 'denied', detail: error.reason, error };
-  return error;
+  return source.passes(error) ? outage(source, error) : error;
 }
 
 /** Whether a provider that was passed gave no answer, as against that it holds nothing. */
-function couldNotAnswer({ error }: Pass): boolean {
+export function couldNotAnswer({ error }: Pass): boolean {
   return error !== undefined;
 }
 
-function outage(source: Source, error: SecretError): Pass {
-  return { source, reason: 'unavailable', detail: error.reason, error };
+export function outage(source: Source, error: SecretError): Pass {
+  const reason = error.code === 'ERR_SECRET_UNAVAILABLE' ? 'unavailable' : 'denied';
+  return { source, reason, detail: error.reason, error };
 }
 
-function degradation({ source, detail }: Pass): string {
+export function degradation({ source, detail }: Pass): string {
   return `${source.label}: ${detail}`;
 }
 

@@ -7,7 +7,6 @@ import {
   assertProvider,
   assertSignal,
   assertText,
-  assertTexts,
   signalOf,
   wrongArgument,
 } from './arguments.ts';
@@ -26,6 +25,7 @@ import type { ReadContext, SecretChanges, SecretProvider } from './secret-provid
 import type { CallOptions, ChainEntry, SecretChange, Secrets, SecretsOptions } from './secrets.ts';
 import { Source } from './source.ts';
 import type { Watching } from './watching.ts';
+import type { Writer } from './writing.ts';
 
 const minute = 60_000;
 
@@ -91,7 +91,6 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const only = new Map(Object.entries(bindings));
   checkNames(sources, only);
   const chain = new Chain({ sources, only, budget, clock, notifier });
-  const loadWarnings = new Set<string>();
   let closing: Promise<void> | undefined;
 
   const assertOpen = (signal: AbortSignal | undefined) => {
@@ -109,7 +108,6 @@ export function createSecrets(options: SecretsOptions): Secrets {
   let watching: Watching | undefined;
   const watcher = async () => {
     assertOpen(undefined);
-    // its size is paid by those who use it
     const { Watching } = await import('./watching.ts');
     assertOpen(undefined);
     const interval = Math.max(ttl, 1_000);
@@ -139,21 +137,20 @@ export function createSecrets(options: SecretsOptions): Secrets {
       return (await watcher()).tell(subject, given);
     })();
   };
-  const resolveAll = async (signal: AbortSignal | undefined, stamp?: () => number) => {
-    assertOpen(signal);
-    return chain.resolveAll(signal, stamp);
-  };
   // a standby is a copy of what others hold
   const target = sources.find(({ provider, standby }) => provider.write && !standby);
+  const parts = { chain, target, budget, assertOpen, resolve };
+  // what follows is loaded by those who use it, who pay its size
+  const whole = () => import('./whole-chain.ts');
+  const asProvider = () => import('./chain-as-provider.ts');
 
-  let writing: Promise<typeof import('./writing.ts')> | undefined;
-  const parts = { chain, sources, target, budget, assertOpen };
+  let writing: Promise<Writer> | undefined;
   const writer = async (values: Iterable<readonly [name: unknown, value: unknown]>) => {
     for (const [name, value] of values)
       if (typeof name === 'string' && typeof value === 'string')
         known.put(`written ${name}`, value);
-    // its size is paid by those who use it; one promise for all keeps the order of the calls
-    writing ??= import('./writing.ts');
+    // one promise for all keeps the order of the calls
+    writing ??= import('./writing.ts').then(({ createWriter }) => createWriter(parts));
     return writing;
   };
 
@@ -189,71 +186,50 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     async getAll(given) {
-      const { held } = await resolveAll(signalOf(given, 'getAll'));
-      const all: Record<string, string> = Object.create(null);
-      for (const [name, { record }] of held) all[name] = record.value;
-      return Object.freeze(all);
+      return (await whole()).getAll(parts, given);
     },
 
     async list(given) {
-      return [...(await resolveAll(signalOf(given, 'list'))).held.keys()].sort();
+      return (await whole()).list(parts, given);
     },
 
     async set(name, value, given) {
       const signal = signalOf(given, 'set');
-      return (await writer([[name, value]])).set(parts, name, value, signal);
+      return (await writer([[name, value]])).set(name, value, signal);
     },
 
     async delete(name, given) {
       const signal = signalOf(given, 'delete');
-      return (await writer([])).remove(parts, name, signal);
+      return (await writer([])).remove(name, signal);
     },
 
     async explain(name, given) {
       const resolution = await resolve(name, signalOf(given, 'explain'));
-      // its size is paid by those who use it
       return (await import('./explanation.ts')).explanationOf(name, resolution);
     },
 
     async load(schema, given = {}) {
       signalOf(given, 'load');
-      if (given.names !== undefined) assertTexts(given.names, 'load: the option names');
-      // its size is paid by those who use it
       const { loadSchema } = await import('./load.ts');
-      return loadSchema(schema, secrets, given, (message) => {
-        if (loadWarnings.has(message)) return;
-        loadWarnings.add(message);
-        notifier.emit({ type: 'warning', provider: chainName, message });
-      });
+      const warn = (message: string) => notifier.warn(chainName, message);
+      return loadSchema(schema, secrets, given, warn);
     },
 
     status: () => sources.map((source) => source.status()),
 
     async refresh(given) {
-      const signal = signalOf(given, 'refresh');
-      assertOpen(signal);
-      const reread = (each: readonly Source[]) =>
-        Promise.all(each.map((source) => source.reread({ signal, limit: budget })));
-      await reread(sources.filter(({ standby }) => !standby));
-      // after the others: they tell whether it is needed
-      await reread(sources.filter((source) => source.standby && chain.needs(source)));
-      assertOpen(signal);
+      await (await whole()).refresh(parts, given);
       return secrets.status();
     },
 
     watch: watch as Secrets['watch'],
 
     async onChange(given, listener) {
-      const names = typeof given === 'string' ? [given] : given;
-      assertTexts(names, 'onChange: the names');
-      assertFunction(listener, 'onChange: the listener');
-      return (await watcher()).onChange(names, listener);
+      return (await watcher()).onChange(given, listener);
     },
 
     async view(names, given) {
-      assertTexts(names, 'view: the names');
-      const signal = signalOf(given, 'view');
-      return (await watcher()).view(names, signal);
+      return (await watcher()).view(names, given);
     },
 
     redact: redactor.redact,
@@ -267,21 +243,11 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     async read(names, context) {
-      if (names !== 'all') assertTexts(names, 'read: the names');
-      assertObject(context, 'read: the context');
-      const signal = signalOf(context, 'read');
-      // its size is paid by those who use it
-      const { batchOf, wholeBatch } = await import('./chain-as-provider.ts');
-      return names === 'all'
-        ? wholeBatch(await resolveAll(signal, context.stamp), target)
-        : batchOf(names, (name) => resolve(name, signal), context.stamp);
+      return (await asProvider()).read(parts, names, context);
     },
 
     async readings(context) {
-      assertObject(context, 'readings: the context');
-      const signal = signalOf(context, 'readings');
-      const { readingsOf } = await import('./chain-as-provider.ts');
-      return readingsOf(await resolveAll(signal), sources, context);
+      return (await asProvider()).readings(parts, context);
     },
 
     close() {
@@ -298,9 +264,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       async write(changes: SecretChanges, context: ReadContext) {
         assertObject(changes, 'write: the changes');
         if (!(changes.entries instanceof Map)) throw wrongArgument('write: the entries', 'a map');
-        assertObject(context, 'write: the context');
-        const signal = signalOf(context, 'write');
-        return (await writer(changes.entries)).write(parts, changes, signal);
+        return (await writer(changes.entries)).write(changes, context);
       },
       atomicity: target.provider.atomicity ?? 'name',
       conditionalWrites: target.provider.conditionalWrites ?? 'never',

@@ -6,6 +6,7 @@
  * on an object that takes down which names it looks up. The chain is then asked for each of those
  * that are absent, since it alone knows whether a name is missing, or nobody could say.
  */
+import { assertTexts } from './arguments.ts';
 import { labelOf } from './label.ts';
 import { messagesOf, rehearse, showable } from './schema-message.ts';
 import { isSecretError, SecretError, type SecretErrorCode } from './secret-error.ts';
@@ -33,6 +34,7 @@ export async function loadSchema<Schema extends StandardSchemaV1>(
   { names, signal }: LoadOptions,
   warn: (message: string) => void,
 ): Promise<StandardSchemaV1.InferOutput<Schema>> {
+  if (names !== undefined) assertTexts(names, 'load: the option names');
   const { run, issuesOf } = runnerOf(schema);
   const values: Record<string, string> = Object.create(null);
   const failures = new Map<string, SecretError>();

@@ -11,6 +11,9 @@ import type { SecretProvider } from './secret-provider.ts';
 
 type Listener = (event: SecretsEvent) => void;
 
+/** How many warnings are remembered as told. */
+const mostWarned = 100;
+
 export class Notifier {
   readonly #clock: Clock;
   readonly #listeners = new Map<SecretsEventType, Set<Listener>>();
@@ -18,6 +21,8 @@ export class Notifier {
     SecretProvider,
     { readonly reasons: Set<string>; readonly since: number }
   >();
+
+  readonly #warned = new Set<string>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -38,6 +43,17 @@ export class Notifier {
       return;
     }
     for (const listener of [...listeners]) callListener(event.type, () => listener(event));
+  }
+
+  /** Tells the user once per text. */
+  warn(provider: string, message: string): void {
+    const told = `${provider}: ${message}`;
+    if (this.#warned.has(told)) return;
+    this.#warned.add(told);
+    // the oldest is let go, and never the newest: it may be the one that matters
+    const [oldest = ''] = this.#warned;
+    if (this.#warned.size > mostWarned) this.#warned.delete(oldest);
+    this.emit({ type: 'warning', provider, message });
   }
 
   /** Tells that an answer is second-hand: once an outage, reason and who answers

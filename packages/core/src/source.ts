@@ -15,21 +15,8 @@ import { limitedCall } from './limited-call.ts';
 import { Memory, type MemoryLimits, type ReadAt, type Seen, type SeenWhole } from './memory.ts';
 import type { Notifier } from './notifier.ts';
 import { isRefusal, Refusals } from './refusals.ts';
-import {
-  type Applied,
-  closedError,
-  isSecretError,
-  type SecretError,
-  withApplied,
-} from './secret-error.ts';
-import type {
-  ReadContext,
-  SecretBatch,
-  SecretChanges,
-  SecretProvider,
-  SecretRecord,
-  WriteReceipt,
-} from './secret-provider.ts';
+import { closedError, isSecretError, type SecretError } from './secret-error.ts';
+import type { ReadContext, SecretBatch, SecretProvider, SecretRecord } from './secret-provider.ts';
 import type { ProviderStatus } from './secrets.ts';
 
 /** The settings of a provider in its chain, all defaults filled in. */
@@ -61,9 +48,6 @@ const refusedPause = 5_000;
 
 /** Milliseconds for which what a store refused is repeated to whoever calls, and not asked for again. */
 const refusalLimit = 1_000;
-
-/** How many warnings are remembered as told. */
-const mostWarned = 100;
 
 /** How many names that failed are kept: anybody may ask for any name. */
 const mostFailing = 100;
@@ -112,9 +96,6 @@ export class Source {
   readonly #failing = new Map<string, { readonly error: SecretError; readonly since: number }>();
   /** Reads under way, those included that no call waits for any more. */
   readonly #reads = new Set<Flight>();
-  readonly #warned = new Set<string>();
-  /** Settles with the last write that was asked for; never a rejection. */
-  #writing: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(options: SourceOptions) {
@@ -251,60 +232,27 @@ export class Source {
     return result;
   }
 
-  /**
-   * One write after the other, in the order of the calls. Beside each other they would be the other writer
-   * to one another: refused where writes are conditional, and where they are not the last might lose.
-   * A rejection says what became of it.
-   */
-  write(changes: SecretChanges, patience: Patience): Promise<WriteReceipt> {
-    const before = this.#writing;
-    let applied: Applied | undefined = 'no';
-    const written = this.call(async (context) => {
-      await before;
-      // either may have come before its turn
-      context.signal.throwIfAborted();
-      if (this.#closed) throw closedError();
-      applied = undefined;
-      try {
-        const receipt = (await this.provider.write?.(changes, context)) as WriteReceipt;
-        applied = 'yes';
-        return receipt;
-      } catch (error) {
-        applied = (isSecretError(error) && error.applied) || 'unknown';
-        throw error;
-      }
-    }, patience).catch(async (error) => {
-      // nobody waits past a time limit or an abort, but for what the provider says of it at once
-      if (applied === undefined) await new Promise((resolve) => setTimeout(resolve, 0));
-      throw withApplied(error, applied ?? 'unknown');
-    });
-    // one that was given up has not had its turn: who comes after it waits for those before it
-    this.#writing = written.catch(() => {}).then(() => before);
-    return written;
-  }
-
   /** Milliseconds since it was read; 0 for one that was not, or fails, which is probed anyway. */
   get age(): number {
     return this.#last && !this.#failure ? this.#memory.age(this.#last.at) : 0;
   }
 
-  /** Whether the chain would go past it now, since it cannot be asked, or refuses and may be passed. */
+  /** Whether the chain would go past it now. */
   get isPassed(): boolean {
     const error = this.#circuit.failure ?? this.#last?.error;
-    if (!error || this.required) return false;
-    return (
-      error.code === 'ERR_SECRET_UNAVAILABLE' || (this.onDenied === 'next' && isRefusal(error))
-    );
+    return error !== undefined && this.passes(error);
+  }
+
+  /** Whether the chain goes past it when it answers `error`. */
+  passes({ code }: SecretError): boolean {
+    if (code === 'ERR_SECRET_UNAVAILABLE') return !this.required;
+    const denied = code === 'ERR_SECRET_DENIED' || code === 'ERR_SECRET_UNAUTHENTICATED';
+    return denied && this.onDenied === 'next';
   }
 
   /** Tells the user once per text. */
   warn(message: string): void {
-    if (this.#warned.has(message)) return;
-    this.#warned.add(message);
-    // the oldest is let go, and never the newest: it may be the one that matters
-    const [oldest = ''] = this.#warned;
-    if (this.#warned.size > mostWarned) this.#warned.delete(oldest);
-    this.#options.notifier.emit({ type: 'warning', provider: this.provider.name, message });
+    this.#options.notifier.warn(this.provider.name, message);
   }
 
   /** Ends what is under way and closes the provider. Never rejects. */
@@ -348,8 +296,7 @@ export class Source {
   /** Whether a refusal is repeated instead of asking: it must not cost every call a request. */
   #isRepeated(error: SecretError, since: number): boolean {
     if (!isRefusal(error) || since <= this.#askedAgain) return false;
-    const passed = this.onDenied === 'next' && error.code !== 'ERR_SECRET_TLS';
-    const limit = passed ? refusedPause : refusalLimit;
+    const limit = this.passes(error) ? refusedPause : refusalLimit;
     return this.#options.clock.monotonic() - since < limit;
   }
 
@@ -373,7 +320,7 @@ export class Source {
   /** Whether a name could not be had of late, so that the chain went past it: the outage goes on. */
   get #passesNames(): boolean {
     return this.#someNameFails(
-      ({ code }) => code === 'ERR_SECRET_UNAVAILABLE' || this.onDenied === 'next',
+      (error) => error.code === 'ERR_SECRET_UNAVAILABLE' || this.passes(error),
     );
   }
 

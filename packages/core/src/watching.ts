@@ -3,12 +3,13 @@
  * read or written, and makes the providers be read in the background while somebody watches: at every
  * `interval`, and whenever a provider that can watch its store says so.
  */
+import { assertFunction, assertTexts, signalOf } from './arguments.ts';
 import type { Resolution } from './chain.ts';
 import type { Clock } from './clock.ts';
 import { callListener, type Notifier } from './notifier.ts';
 import { onAbort } from './on-abort.ts';
 import { closedError, type SecretError } from './secret-error.ts';
-import type { SecretChange } from './secrets.ts';
+import type { CallOptions, SecretChange } from './secrets.ts';
 import type { Source } from './source.ts';
 
 /** Hears what the chain answers for a name now, and how that differs from what this one has heard. */
@@ -112,9 +113,12 @@ export class Watching {
 
   /** As `Secrets.onChange`. */
   async onChange(
-    names: readonly string[],
+    given: string | readonly string[],
     listener: (change: SecretChange) => void,
   ): Promise<() => void> {
+    const names = typeof given === 'string' ? [given] : given;
+    assertTexts(names, 'onChange: the names');
+    assertFunction(listener, 'onChange: the listener');
     return this.#observe(names, () => (_, change) => {
       if (change) callListener('onChange', () => listener(change));
     });
@@ -123,8 +127,10 @@ export class Watching {
   /** As `Secrets.view`. */
   async view(
     names: readonly string[],
-    signal: AbortSignal | undefined,
+    given: CallOptions | undefined,
   ): Promise<Readonly<Record<string, string>>> {
+    assertTexts(names, 'view: the names');
+    const signal = signalOf(given, 'view');
     const now = new Map<string, { value: string; error: SecretError | undefined }>();
     let failure: SecretError | undefined;
     const stop = await this.#observe(

@@ -2,16 +2,16 @@
  * Writing through a chain: to the first provider that can, and never to another one because that one
  * fails. A chunk of its own that the first `set` or `delete` loads: most programs only read.
  */
+import { assertObject, signalOf } from './arguments.ts';
 import { assertName, type Chain, failure } from './chain.ts';
-import { SecretError, withApplied } from './secret-error.ts';
-import type { SecretChanges, WriteReceipt } from './secret-provider.ts';
+import { type Applied, isSecretError, SecretError, withApplied } from './secret-error.ts';
+import type { ReadContext, SecretChanges, WriteReceipt } from './secret-provider.ts';
 import type { DeleteResult, SetResult } from './secrets.ts';
 import type { Source } from './source.ts';
 
 /** What a chain writes by. */
 export interface WritingParts {
   readonly chain: Chain;
-  readonly sources: readonly Source[];
   /** The first that can write. */
   readonly target: Source | undefined;
   /** Time limit of one write, in milliseconds. */
@@ -20,71 +20,115 @@ export interface WritingParts {
   assertOpen(signal: AbortSignal | undefined): void;
 }
 
-/** @throws as `Secrets.set` does */
-export async function set(
-  parts: WritingParts,
-  name: string,
-  value: string,
-  signal: AbortSignal | undefined,
-): Promise<SetResult> {
-  const { target, receipt } = await make(parts, new Map([[name, value]]), signal);
-  const { version } = receipt;
-  return { provider: target.provider.name, ...(version !== undefined && { version }) };
+/** The writes of one chain. */
+export interface Writer {
+  /** @throws as `Secrets.set` does */
+  set(name: string, value: string, signal: AbortSignal | undefined): Promise<SetResult>;
+  /** @throws as `Secrets.delete` does */
+  remove(name: string, signal: AbortSignal | undefined): Promise<DeleteResult>;
+  /** What a chain writes as a provider of another. */
+  write(changes: SecretChanges, context: ReadContext): Promise<WriteReceipt>;
 }
 
-/** @throws as `Secrets.delete` does */
-export async function remove(
-  parts: WritingParts,
-  name: string,
-  signal: AbortSignal | undefined,
-): Promise<DeleteResult> {
-  const { target } = await make(parts, new Map([[name, null]]), signal, undefined, 'deleted');
-  const stillHeldBy: string[] = [];
-  const unknown: string[] = [];
-  for (const source of parts.sources) {
-    if (source === target || source.standby || !parts.chain.allows(source, name)) continue;
-    const answer = await source.ask(name, { signal, limit: source.timeout });
-    if (answer.kind === 'failed') unknown.push(source.provider.name);
-    else if (answer.kind !== 'absent') stillHeldBy.push(source.provider.name);
+/** Makes the one writer of a chain: its writes follow one another. */
+export function createWriter(parts: WritingParts): Writer {
+  /** Settles with the last write that was asked for; never a rejection. */
+  let writing: Promise<unknown> = Promise.resolve();
+
+  /**
+   * One write after the other, in the order of the calls. Beside each other they would be the other writer
+   * to one another: refused where writes are conditional, and where they are not the last might lose.
+   * A rejection says what became of it.
+   */
+  function inTurn(
+    target: Source,
+    changes: SecretChanges,
+    signal: AbortSignal | undefined,
+  ): Promise<WriteReceipt> {
+    const before = writing;
+    let applied: Applied | undefined = 'no';
+    const written = target
+      .call(
+        async (context) => {
+          await before;
+          // either may have come before its turn
+          context.signal.throwIfAborted();
+          parts.assertOpen(undefined);
+          applied = undefined;
+          try {
+            const receipt = (await target.provider.write?.(changes, context)) as WriteReceipt;
+            applied = 'yes';
+            return receipt;
+          } catch (error) {
+            applied = (isSecretError(error) && error.applied) || 'unknown';
+            throw error;
+          }
+        },
+        { signal, limit: parts.budget },
+      )
+      .catch(async (error) => {
+        // nobody waits past a time limit or an abort, but for what the provider says of it at once
+        if (applied === undefined) await new Promise((resolve) => setTimeout(resolve, 0));
+        throw withApplied(error, applied ?? 'unknown');
+      });
+    // one that was given up has not had its turn: who comes after it waits for those before it
+    writing = written.catch(() => {}).then(() => before);
+    return written;
   }
-  return { provider: target.provider.name, stillHeldBy, unknown };
-}
 
-/** What a chain writes as a provider of another. */
-export async function write(
-  parts: WritingParts,
-  { entries, ifRevision }: SecretChanges,
-  signal: AbortSignal | undefined,
-): Promise<WriteReceipt> {
-  return (await make(parts, entries, signal, ifRevision)).receipt;
-}
-
-async function make(
-  parts: WritingParts,
-  entries: SecretChanges['entries'],
-  signal: AbortSignal | undefined,
-  ifRevision?: string,
-  done: 'written' | 'deleted' = 'written',
-): Promise<{ readonly target: Source; readonly receipt: WriteReceipt }> {
-  const target = await writable(parts, entries, signal).catch((error) => {
-    throw withApplied(error, 'no');
-  });
-  const changes = { entries, ...(ifRevision !== undefined && { ifRevision }) };
-  let revision: string | undefined;
-  try {
-    const receipt = await target.write(changes, { signal, limit: parts.budget });
-    revision = receipt.revision;
-    for (const [name, value] of entries)
-      target.tellWritten(name, value === null ? undefined : receipt.version);
-    return { target, receipt };
-  } catch (error) {
-    const [name, ...others] = entries.keys();
-    const what = others.length === 0 ? name : undefined;
-    throw failure(what, target, error as SecretError, [], done);
-  } finally {
-    // a write that failed may have reached the store all the same
-    target.forget([...entries.keys()], revision);
+  async function make(
+    entries: SecretChanges['entries'],
+    signal: AbortSignal | undefined,
+    ifRevision?: string,
+    done: 'written' | 'deleted' = 'written',
+  ): Promise<{ readonly target: Source; readonly receipt: WriteReceipt }> {
+    const target = await writable(parts, entries, signal).catch((error) => {
+      throw withApplied(error, 'no');
+    });
+    const changes = { entries, ...(ifRevision !== undefined && { ifRevision }) };
+    let revision: string | undefined;
+    try {
+      const receipt = await inTurn(target, changes, signal);
+      revision = receipt.revision;
+      for (const [name, value] of entries)
+        target.tellWritten(name, value === null ? undefined : receipt.version);
+      return { target, receipt };
+    } catch (error) {
+      const [name, ...others] = entries.keys();
+      const what = others.length === 0 ? name : undefined;
+      throw failure(what, target, error as SecretError, [], done);
+    } finally {
+      // a write that failed may have reached the store all the same
+      target.forget([...entries.keys()], revision);
+    }
   }
+
+  return {
+    async set(name, value, signal) {
+      const { target, receipt } = await make(new Map([[name, value]]), signal);
+      const { version } = receipt;
+      return { provider: target.provider.name, ...(version !== undefined && { version }) };
+    },
+
+    async remove(name, signal) {
+      const { target } = await make(new Map([[name, null]]), signal, undefined, 'deleted');
+      const stillHeldBy: string[] = [];
+      const unknown: string[] = [];
+      for (const source of parts.chain.sources) {
+        if (source === target || source.standby || !parts.chain.allows(source, name)) continue;
+        const answer = await source.ask(name, { signal, limit: source.timeout });
+        if (answer.kind === 'failed') unknown.push(source.provider.name);
+        else if (answer.kind !== 'absent') stillHeldBy.push(source.provider.name);
+      }
+      return { provider: target.provider.name, stillHeldBy, unknown };
+    },
+
+    async write({ entries, ifRevision }, context) {
+      assertObject(context, 'write: the context');
+      const signal = signalOf(context, 'write');
+      return (await make(entries, signal, ifRevision)).receipt;
+    },
+  };
 }
 
 /** The one to write to. @throws if it must not be written to, or cannot */
@@ -114,12 +158,12 @@ async function writable(
 }
 
 async function assertNotShadowed(
-  { chain, sources }: WritingParts,
+  { chain }: WritingParts,
   name: string,
   target: Source,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for (const source of sources.slice(0, sources.indexOf(target))) {
+  for (const source of chain.sources.slice(0, chain.sources.indexOf(target))) {
     // what stands by hides nothing as long as the others answer
     if (source.standby || !chain.allows(source, name)) continue;
     const answer = await source.ask(name, { signal, limit: source.timeout });

@@ -71,6 +71,40 @@ describe('while the others can be asked', () => {
     },
   );
 
+  test.each(['tls', 'invalid', 'config'] as const)(
+    'a refresh does not ask it where the chain stops before it: %s',
+    async (mood) => {
+      const vault = scripted('vault', { A: 'a' }, { mood });
+      const snapshot = scripted('snapshot', { A: 'old a' });
+      const secrets = createSecrets({
+        providers: [
+          { provider: vault, onDenied: 'next' },
+          { provider: snapshot, standby: true },
+        ],
+      });
+      await secrets.refresh();
+      expect(await outcome(secrets.get('A'))).toMatch(/^ERR_SECRET_/);
+      expect(snapshot.reads).toEqual([]);
+      await secrets.close();
+    },
+  );
+
+  test('and does where a required one refuses and is passed, as a get does', async () => {
+    const vault = scripted('vault', { A: 'a' }, { mood: 'denied' });
+    const snapshot = scripted('snapshot', { A: 'old a' });
+    const secrets = createSecrets({
+      providers: [
+        { provider: vault, onDenied: 'next', required: true },
+        { provider: snapshot, standby: true },
+      ],
+    });
+    secrets.on('fallback', () => {});
+    await secrets.refresh();
+    expect(snapshot.reads).toHaveLength(1);
+    expect(await secrets.get('A')).toBe('old a');
+    await secrets.close();
+  });
+
   test('it is not asked where a document is not there: that is an answer', async () => {
     const vault = scripted('vault', {}, { mood: 'missing-document' });
     const snapshot = scripted('snapshot', { A: 'old a' });

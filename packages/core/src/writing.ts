@@ -56,9 +56,12 @@ export function createWriter(parts: WritingParts): Writer {
           parts.assertOpen(undefined);
           applied = undefined;
           try {
-            const receipt = (await target.provider.write?.(changes, context)) as WriteReceipt;
+            const receipt = await target.provider.write?.(changes, context);
+            // a stranger's may give none, and may have written all the same
+            if (Object(receipt) !== receipt)
+              throw new SecretError('ERR_SECRET_INVALID', 'the provider returned no receipt');
             applied = 'yes';
-            return receipt;
+            return receipt as WriteReceipt;
           } catch (error) {
             applied = (isSecretError(error) && error.applied) || 'unknown';
             throw error;

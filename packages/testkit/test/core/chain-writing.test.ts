@@ -222,6 +222,15 @@ describe('a write that is rejected says what became of it', () => {
     expect(JSON.parse(JSON.stringify(error)).applied).toBe(applied ?? 'unknown');
   });
 
+  test.each([undefined, null, 'written'])('no receipt leaves it unknown: %s', async (receipt) => {
+    const store = { ...memoryProvider({ A: 'a' }), write: async () => receipt as never };
+    const secrets = createSecrets({ providers: [store] });
+    const error = await rejectionOf(secrets.set('A', 'x'));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID', applied: 'unknown' });
+    expect(error?.message).toContain('the provider returned no receipt');
+    await secrets.close();
+  });
+
   test('an error that is none of ours leaves it unknown', async () => {
     const secrets = createSecrets({ providers: [store(() => Promise.reject(new Error('x')))] });
     expect((await rejectionOf(secrets.set('A', 'x')))?.applied).toBe('unknown');

@@ -28,6 +28,13 @@ function inspected(character: string): string {
   return `\\x${hex(character, 2).toUpperCase()}`;
 }
 
+/** The same of Deno, whose numbers are in small letters, and which cannot write half a character. */
+function inspectedByDeno(character: string): string {
+  if (character === '\v') return '\\v';
+  if (/\p{Cs}/u.test(character)) return '\ufffd';
+  return inspected(character).replace(/^\\x../, (code) => code.toLowerCase());
+}
+
 /** Python's `repr`, in which a quotation mark is escaped as above. */
 function represented(character: string): string {
   return /['\\\t\n\r]/.test(character) ? inspected(character) : `\\x${hex(character, 2)}`;
@@ -35,7 +42,10 @@ function represented(character: string): string {
 
 const inJson = writing(/["\\\p{Cc}\p{Cs}]/gu, json);
 /** An apostrophe is escaped where the text around it has every other quotation mark too. */
-const shown = [writing(/[\\\p{Cc}\p{Cs}]/gu, inspected), writing(/['\\\p{Cc}\p{Cs}]/gu, inspected)];
+const shown = [inspected, inspectedByDeno].flatMap((write) => [
+  writing(/[\\\p{Cc}\p{Cs}]/gu, write),
+  writing(/['\\\p{Cc}\p{Cs}]/gu, write),
+]);
 
 function within(inner: Writing, outer: Writing): Writing {
   return (text, except) => outer(inner(text, except), except);

@@ -62,6 +62,13 @@ test('console.log of an object, whatever quotes and control characters the value
   );
 });
 
+test("console.log of an object as another runtime writes it, in a log that is read here: Deno's", () => {
+  const value = "it's\x0e\v\x1b\x9f\\ \ud800.";
+  expect(masked(value, String.raw`{ v: "it's\x0e\v\x1b\x9f\\ ${'\ufffd'}." }`)).toBe(
+    '{ v: "[redacted]" }',
+  );
+});
+
 test('console.log of an object that breaks a long value into its lines', () => {
   const lines = fc.array(
     fc.string({ unit: fc.constantFrom(...'XYZ"\'\x1b\\é'), minLength: 12, maxLength: 40 }),

@@ -25,7 +25,7 @@ export const areas = {
     ],
     // composition.test.ts tries every rule of a provider on every chain, which takes as long as all of these
     tests: [
-      'packages/testkit/test/core/{chain-*,endable,fast-answers,limited-call}.test.ts',
+      'packages/testkit/test/core/{chain-*,endable,fast-answers,flight,limited-call}.test.ts',
       'packages/core/test/{providers,notifier}.test.ts',
     ],
     slow: ['chain-model', 'chain-last-good'],
@@ -57,8 +57,8 @@ export const areas = {
     files: ['data-key.ts', 'decrypt-tree.ts', 'open-sops.ts', 'shamir.ts', 'sops-cipher.ts'],
     // the other files of it try whole files at random, for a minute
     tests: [
-      'packages/provider-sops/test/{data-key,shamir,sops-cipher,sops-provider,writing,fixtures}.test.ts',
+      'packages/provider-sops/test/{data-key,shamir,sops-cipher,decrypt-tree,open-sops,sops-provider,fixtures}.test.ts',
     ],
-    slow: ['writing', 'fixtures'],
+    slow: ['fixtures'],
   },
 };

@@ -185,6 +185,7 @@ describe('a refusal is not asked for again at once', () => {
     const secrets = createSecrets({ providers: [vault], clock });
     const told: unknown[] = [];
     secrets.on('denied', ({ code, count }) => told.push([code, count]));
+    await clock.advance(7_000);
     for (let count = 0; count < 5; count += 1) await outcome(secrets.get('A'));
     vault.mood = 'unauthenticated';
     await clock.advance(1_000);
@@ -193,6 +194,12 @@ describe('a refusal is not asked for again at once', () => {
       ['ERR_SECRET_DENIED', 1],
       ['ERR_SECRET_UNAUTHENTICATED', 5],
     ]);
+    // its end is that of the last kind, and as long after the first
+    secrets.on('allowed', ({ code, count, after }) => told.push([code, count, after]));
+    vault.mood = 'answers';
+    await clock.advance(1_000);
+    expect(await secrets.get('A')).toBe('a');
+    expect(told[2]).toEqual(['ERR_SECRET_UNAUTHENTICATED', 4, 2_000]);
   });
 
   test('of one name alone, and the others are read', async () => {

@@ -21,6 +21,7 @@ export const areas = {
       'refusals.ts',
       'source.ts',
       'watching.ts',
+      'whole-chain.ts',
       'writing.ts',
     ],
     // composition.test.ts tries every rule of a provider on every chain, which takes as long as all of these

@@ -194,13 +194,11 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     async set(name, value, given) {
-      const signal = signalOf(given, 'set');
-      return (await writer([[name, value]])).set(name, value, signal);
+      return (await writer([[name, value]])).set(name, value, given);
     },
 
     async delete(name, given) {
-      const signal = signalOf(given, 'delete');
-      return (await writer([])).remove(name, signal);
+      return (await writer([])).remove(name, given);
     },
 
     async explain(name, given) {

@@ -6,7 +6,7 @@ import { assertObject, signalOf } from './arguments.ts';
 import { assertName, type Chain, failure } from './chain.ts';
 import { type Applied, isSecretError, SecretError, withApplied } from './secret-error.ts';
 import type { ReadContext, SecretChanges, WriteReceipt } from './secret-provider.ts';
-import type { DeleteResult, SetResult } from './secrets.ts';
+import type { CallOptions, DeleteResult, SetResult } from './secrets.ts';
 import type { Source } from './source.ts';
 
 /** What a chain writes by. */
@@ -23,9 +23,9 @@ export interface WritingParts {
 /** The writes of one chain. */
 export interface Writer {
   /** @throws as `Secrets.set` does */
-  set(name: string, value: string, signal: AbortSignal | undefined): Promise<SetResult>;
+  set(name: string, value: string, given: CallOptions | undefined): Promise<SetResult>;
   /** @throws as `Secrets.delete` does */
-  remove(name: string, signal: AbortSignal | undefined): Promise<DeleteResult>;
+  remove(name: string, given: CallOptions | undefined): Promise<DeleteResult>;
   /** What a chain writes as a provider of another. */
   write(changes: SecretChanges, context: ReadContext): Promise<WriteReceipt>;
 }
@@ -107,13 +107,15 @@ export function createWriter(parts: WritingParts): Writer {
   }
 
   return {
-    async set(name, value, signal) {
+    async set(name, value, given) {
+      const signal = signalOf(given, 'set');
       const { target, receipt } = await make(new Map([[name, value]]), signal);
       const { version } = receipt;
       return { provider: target.provider.name, ...(version !== undefined && { version }) };
     },
 
-    async remove(name, signal) {
+    async remove(name, given) {
+      const signal = signalOf(given, 'delete');
       const { target } = await make(new Map([[name, null]]), signal, undefined, 'deleted');
       const stillHeldBy: string[] = [];
       const unknown: string[] = [];

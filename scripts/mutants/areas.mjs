@@ -37,7 +37,7 @@ export const areas = {
     about: 'the plan, the files, the store and the journal of `migrate`',
     folder: 'packages/cli/src/migration',
     tests: [
-      'packages/cli/test/{plan,files,migrate,migrate-asked,migrate-interrupted,migrate-journal,migrate-preflight,migrate-properties}.test.ts',
+      'packages/cli/test/{plan,files,migrate,migrate-asked,migrate-interrupted,migrate-journal,migrate-preflight,migrate-target,migrate-properties}.test.ts',
     ],
     slow: ['migrate-properties'],
   },
@@ -58,8 +58,8 @@ export const areas = {
     files: ['data-key.ts', 'decrypt-tree.ts', 'open-sops.ts', 'shamir.ts', 'sops-cipher.ts'],
     // the other files of it try whole files at random, for a minute
     tests: [
-      'packages/provider-sops/test/{data-key,shamir,sops-cipher,decrypt-tree,open-sops,sops-provider,fixtures}.test.ts',
+      'packages/provider-sops/test/{data-key,shamir,sops-cipher,decrypt-tree,open-sops,age-keys,sops-provider,fixtures}.test.ts',
     ],
-    slow: ['fixtures'],
+    slow: ['age-keys', 'fixtures'],
   },
 };

@@ -2,7 +2,7 @@
  * The journal of a migration: what is none is never taken for one, and what it stands for goes in the order
  * that leaves a way back.
  */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { discard } from '../src/migration/interrupted.ts';
@@ -37,6 +37,9 @@ test('is read as it was written, by its owner alone, and stands beside its backu
     await writeJournal(path, { ...journal, state });
     expect(await readJournal(path)).toEqual({ ...journal, state });
   }
+  await writeJournal(path, { ...journal, reader: 'python', revision: '7' });
+  expect(await readJournal(path)).toEqual({ ...journal, reader: 'python', revision: '7' });
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect(await readdir(cwd)).toEqual(['.env.backup.1.journal']);
 });
 
@@ -75,6 +78,8 @@ describe('is none of ours', () => {
     ['null that was replaced', { ...journal, overwritten: [null] }],
     ['no name that was replaced', { ...journal, overwritten: [{ version: '1' }] }],
     ['a version that is no text', { ...journal, overwritten: [{ name: 'A', version: 1 }] }],
+    ['a reader that nobody knows', { ...journal, reader: 'canary-reader' }],
+    ['a reader that is no text', { ...journal, reader: 1 }],
   ])('%s', async (_, content) => {
     const path = join(await folderWith(), 'x.journal');
     for (const text of [JSON.stringify(content), `${JSON.stringify(journal)}}`]) {

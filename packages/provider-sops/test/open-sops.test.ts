@@ -104,6 +104,9 @@ describe('a key that is not here', () => {
   test('only the real sops may have it, where another service or a plugin holds a share', async () => {
     const other = await sourceOf('pgp-or-age.yaml', { ageKey: secretOf('two.txt') });
     expect(await dataKeyOf(other, await metadataOf('pgp-or-age.yaml'), never)).toBe('sops');
+    const { groups, ...metadata } = await metadataOf('all.yaml');
+    const besides = { ...metadata, groups: [...groups, { age: [], others: ['pgp'] }] };
+    expect(await dataKeyOf(other, besides, never)).toBe('sops');
     const plugin = await sourceOf('all.yaml', { ageKey: 'AGE-PLUGIN-YUBIKEY-1QQQQ' });
     expect(await dataKeyOf(plugin, await metadataOf('all.yaml'), never)).toBe('sops');
   });

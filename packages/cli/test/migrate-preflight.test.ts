@@ -3,7 +3,7 @@
  * everything as it is, and what is only told goes on.
  */
 import { execFileSync } from 'node:child_process';
-import { link, readdir, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import {
   memoryProvider,
@@ -117,6 +117,40 @@ describe('a selection', () => {
       message: expect.stringContaining('does not hold B and C'),
     });
     await isUntouched(cwd, store);
+  });
+
+  test('of what a purge took out of the file is done, and changes nothing', async () => {
+    const cwd = await folderWith(`${text}B=2\n`);
+    const store = memoryProvider();
+    await run(cwd, store, { select: ['A'], purge: true });
+    const before = await readdir(cwd);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('B=2\n');
+    said.length = 0;
+    const again = await run(cwd, store, { select: ['A'], purge: true });
+    expect(again).toMatchObject({ written: 0, fileChanged: false });
+    expect(said[0]).toMatch(
+      /^A is not in .*\.env, and memory.* holds it: nothing is left to migrate\.$/,
+    );
+    expect(said.join()).not.toContain('0 names');
+    expect(await readdir(cwd)).toEqual(before);
+    // what neither has is a mistyped name, also beside one that is done
+    await expect(run(cwd, store, { select: ['A', 'C'] })).rejects.toMatchObject({
+      code: 'ERR_SECRET_NOT_FOUND',
+      message: expect.stringMatching(/\.env does not hold C, and neither does memory/),
+    });
+    expect(await run(cwd, store, { select: ['A', 'B'] })).toMatchObject({ written: 1 });
+    expect(said.join('\n')).toContain('A is not in');
+  });
+
+  test('by a store that cannot be asked is not called mistyped', async () => {
+    const cwd = await folderWith('B=2\n');
+    const down: SecretProvider = {
+      ...memoryProvider(),
+      read: () => Promise.reject(new SecretError('ERR_SECRET_UNAVAILABLE', 'it is down')),
+    };
+    await expect(run(cwd, down, { select: ['A'] })).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNAVAILABLE',
+    });
   });
 });
 

@@ -203,6 +203,13 @@ describe('names that the store holds with another value', () => {
     const cwd = await folderWith(dotenv);
     await keyfall(['migrate', '--yes', '--select', 'KEY'], { cwd, env: vault.env });
     expect(await vault.stored()).toEqual({ version: 2, data: { ...theirs, KEY: migrated.KEY } });
+    const purge = ['migrate', '--yes', '--select', 'KEY', '--purge'];
+    for (const said of ['', 'KEY is not in .env, and vault'])
+      expect(await keyfall(purge, { cwd, env: vault.env })).toMatchObject({
+        code: 0,
+        stderr: expect.stringContaining(said),
+      });
+    expect(await vault.stored()).toEqual({ version: 2, data: { ...theirs, KEY: migrated.KEY } });
     const result = await keyfall(['migrate', '--yes', '--select', 'KEYS'], { cwd, env: vault.env });
     expect(result).toMatchObject({
       code: 1,

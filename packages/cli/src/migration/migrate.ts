@@ -45,7 +45,7 @@ import {
   tellOtherNames,
 } from './preflight.ts';
 import { showProgress } from './progress.ts';
-import { nothingToDo, planTable, summary } from './report.ts';
+import { nothingLeft, nothingToDo, planTable, summary } from './report.ts';
 import { type FileSource, type MigrationSource, surprises } from './source.ts';
 import type { MigrationTarget } from './target.ts';
 
@@ -85,7 +85,7 @@ export interface MigrateResult {
  * `names` say which: the caller must call {@link assertNoConflict}.
  *
  * @throws `ERR_SECRET_CONFIG` for a file that git tracks; `ERR_SECRET_NOT_FOUND` naming what `select`
- *   names and the source does not hold; `ERR_SECRET_ABORTED` if the user says no; what the store refuses
+ *   names and neither source nor target holds; `ERR_SECRET_ABORTED` if the user says no; what the store refuses
  */
 export async function migrate(
   source: MigrationSource,
@@ -93,8 +93,9 @@ export async function migrate(
   options: MigrateOptions,
 ): Promise<MigrateResult> {
   const { dryRun = false, yes = false, ends = [], signal } = options;
-  assertSelected(source, options.select);
   let draft = await waitingFor(`reading ${target.label}`, () => drawUp(source, target, options));
+  const gone = assertSelected(source, target.label, draft.held.values, options.select);
+  if (gone.length > 0) report(nothingLeft(gone, source.label, target.label));
   for (const surprise of surprises(source)) notice(surprise);
   const isInterrupted = (await findInterrupted(source)).length > 0;
   const result = (facts: Partial<MigrateResult>): MigrateResult => ({
@@ -111,7 +112,8 @@ export async function migrate(
     writeLine(planTable(draft.plan, source.label, target.label));
   if (isIdle && !dryRun && !hasConflict(draft)) {
     await clearLeftovers(source);
-    report(nothingToDo(draft.plan, target.label));
+    if (gone.length === 0 || gone.length < new Set(options.select).size)
+      report(nothingToDo(draft.plan, target.label));
     const settings = settingsOf(source, options);
     if (settings && !turnsVaultOn(process.env['USE_VAULT'] ?? settings.values.get('USE_VAULT')))
       report(

@@ -21,18 +21,28 @@ export interface PreflightOptions {
 }
 
 /**
- * Makes sure that the source holds each name that was selected.
- * @throws `ERR_SECRET_NOT_FOUND` naming those that it does not hold
+ * Makes sure that each name that was selected is somewhere: in the source, or in the store already, as it is after a
+ * migration that took it out of the file.
+ *
+ * @param held - the names that the store holds
+ * @returns those that the store alone holds: nothing is left to migrate of them
+ * @throws `ERR_SECRET_NOT_FOUND` naming those that neither holds
  */
 export function assertSelected(
   { label, values }: MigrationSource,
+  target: string,
+  held: ReadonlyMap<string, unknown>,
   select: readonly string[] = [],
-): void {
-  const missing = select.filter((name) => !values.has(name));
+): readonly string[] {
+  const gone = select.filter((name) => !values.has(name));
+  const missing = gone.filter((name) => !held.has(name));
   if (missing.length > 0)
-    throw new SecretError('ERR_SECRET_NOT_FOUND', `${label} does not hold ${listNames(missing)}`, {
-      hint: 'Check what --select names.',
-    });
+    throw new SecretError(
+      'ERR_SECRET_NOT_FOUND',
+      `${label} does not hold ${listNames(missing)}, and neither does ${target}`,
+      { hint: 'Check what --select names.' },
+    );
+  return gone;
 }
 
 /** The longest name that most file systems allow. Bytes. */

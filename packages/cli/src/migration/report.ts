@@ -32,6 +32,12 @@ export function nothingToDo(plan: MigrationPlan, target: string): string {
   return `${target} holds ${countNames(namesOf(plan, 'same').length)} of it already, and keeps its other ${kept.length === 1 ? 'value' : 'values'} for ${listNames(kept)}: nothing changed.`;
 }
 
+/** Of names that were selected and are in the store alone, as a purge leaves them. */
+export function nothingLeft(names: readonly string[], source: string, target: string): string {
+  const [are, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  return `${listNames(names)} ${are} not in ${source}, and ${target} holds ${them}: nothing is left to migrate.`;
+}
+
 /** What a migration did. */
 export interface MigrationOutcome {
   readonly written: number;

@@ -181,7 +181,9 @@ export default defineConfig({
       '.env': 'TOKEN=file\nFILE=file\nVAULT_TOKEN=not this one\n',
       'keyfall.config.json': json({ providers: [vault, { provider: 'dotenv', name: 'local' }] }),
     });
-    const env = { VAULT_TOKEN: server.token, TOKEN: 'inherited', FILE: 'inherited' };
+    // the user names the address as well, so that the store has a store's trust
+    const inherited = { TOKEN: 'inherited', FILE: 'inherited' };
+    const env = { VAULT_ADDR: server.address, VAULT_TOKEN: server.token, ...inherited };
     const script = 'echo $TOKEN $FILE [$VAULT_TOKEN] $USE_VAULT';
     const result = await keyfall(['run', '--', 'sh', '-c', script], { cwd: root, env });
     expect(result).toMatchObject({ code: 0, stdout: 'vault inherited [] false\n' });

@@ -159,7 +159,7 @@ describe('keyfall trust', () => {
       code: 0,
       stdout: '',
       stderr:
-        'keyfall: keyfall.config.json may now run the provider packages that are installed beside it, or above it, until it changes.\n',
+        'keyfall: keyfall.config.json may now run the provider packages that are installed beside it, or above it, and send your credentials to the addresses in it, until it changes.\n',
     });
     expect((await run(['get', 'A'])).stdout).toBe('theirs\n');
     const folder = join(home, '.local/state/keyfall/trusted');

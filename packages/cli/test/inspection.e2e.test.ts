@@ -219,7 +219,7 @@ describe('diff', () => {
       },
     });
     await writeFile(join(cwd, '.env'), `A=${canary}\n`);
-    const env = { VAULT_TOKEN: server.token };
+    const env = { VAULT_ADDR: server.address, VAULT_TOKEN: server.token };
     const same = await silently(['diff', 'prod', 'staging'], { cwd, env });
     expect(same).toMatchObject({ code: 0, stderr: 'keyfall: 0 names differ, 1 the same.\n' });
     for (const side of ['down', 'mistyped'])

@@ -35,7 +35,7 @@ test.each([
   await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers: [entry] }));
   const child = start(['run', ...options, '--', 'sh', '-c', 'echo ready; exec sleep 60'], {
     cwd,
-    env: { VAULT_TOKEN: server.token },
+    env: { VAULT_ADDR: server.address, VAULT_TOKEN: server.token },
   });
   const result = finished(child);
   await printed(child, 'ready');

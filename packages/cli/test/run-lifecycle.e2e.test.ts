@@ -79,7 +79,7 @@ describe('a lease', () => {
     };
     const child = start(['run', '--', 'sh', '-c', 'echo ready $serial_number; read x'], {
       cwd,
-      env: { VAULT_TOKEN: server.token },
+      env: { VAULT_ADDR: server.address, VAULT_TOKEN: server.token },
     });
     const result = finished(child, { open: true });
     expect(await printed(child, '\n')).toMatch(/^ready [0-9a-f:]+\n$/);

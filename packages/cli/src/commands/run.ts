@@ -181,7 +181,7 @@ function announce(
     if (variable === undefined || names.length === 0) continue;
     const inherited = names.length === 1 ? 'stays as it is' : 'stay as they are';
     notice(
-      `${listNames(names)} ${inherited} in the inherited environment: ${printable(variable)} names ${printable(provider.name)}, and what a .env names replaces no variable. Set the address in the environment to have it do so.`,
+      `${listNames(names)} ${inherited} in the inherited environment: ${printable(variable)} names ${printable(provider.name)}, and what a file of a repository names replaces no variable. Set the address in the environment to have it do so.`,
     );
   }
 }

@@ -1,6 +1,7 @@
 /**
- * `keyfall trust`: says that the provider packages which are installed where the configuration is may be run. It
- * is needed where a configuration is data (`.json`), or there is none, and a package is not installed beside Keyfall.
+ * `keyfall trust`: says that the provider packages which are installed where the configuration is may be run, and that
+ * credentials may go where it says. It is needed where a configuration is data (`.json`), or there is none, and a package is not
+ * installed beside Keyfall, or such a configuration has an address of its own.
  */
 import { SecretError } from '@keyfall/core';
 import { currentFolder, isProgram, shownFile } from '../config/find-config.ts';
@@ -40,7 +41,7 @@ export async function trustCommand(options: TrustOptions): Promise<number> {
     report(
       config === undefined
         ? `providers that are named without a configuration may now run what is installed at ${what}, or above it.`
-        : `${what} may now run the provider packages that are installed beside it, or above it, until it changes.`,
+        : `${what} may now run the provider packages that are installed beside it, or above it, and send your credentials to the addresses in it, until it changes.`,
     );
   }
   return 0;

@@ -72,7 +72,8 @@ export function isSyntaxError(error: unknown): boolean {
   );
 }
 
-function shownOption(option: OptionPath): string {
+/** An option as it is written in a message: `providers[0].address`. */
+export function shownOption(option: OptionPath): string {
   return option
     .map((key, index) =>
       typeof key === 'number' ? `[${key}]` : `${index === 0 ? '' : '.'}${printable(String(key))}`,

@@ -6,6 +6,7 @@ import { type ChainEntry, envProvider, type SecretProvider } from '@keyfall/core
 import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
 import { configError, type OptionPath, placed } from './config-place.ts';
 import type { ConfigEntry, NamedProvider, ProviderId } from './define-config.ts';
+import { checkAddresses } from './foreign-addresses.ts';
 import { inFolderOf, type LoadedConfig } from './load-config.ts';
 import { importPackage } from './provider-package.ts';
 
@@ -34,12 +35,13 @@ const factories: Readonly<Record<Exclude<ProviderId, 'env'>, readonly [string, s
  * @throws `ERR_SECRET_CONFIG` naming file, line and option, or the package to install
  */
 export async function makeProviders(
-  { file, lineOf }: LoadedConfig,
+  loaded: LoadedConfig,
   providers: readonly ConfigEntry[] | (() => unknown),
   at: OptionPath,
   profile: string | undefined,
   ofDotenv: DotenvDefaults = {},
 ): Promise<readonly ChainEntry[]> {
+  const { file, lineOf } = loaded;
   return inFolderOf(file, async () => {
     const { checkEntry } = await import('./config-schema.ts');
     const entries = typeof providers === 'function' ? await called(providers) : providers;
@@ -53,14 +55,26 @@ export async function makeProviders(
         const wrong = [...option, ...complaint.option];
         throw configError({ file, line: lineOf(wrong), ...complaint, option: wrong });
       }
+      const trusted = await trustOf(entry as ConfigEntry, option);
       try {
-        made.push(await makeProvider(entry as ConfigEntry, file, profile, ofDotenv));
+        made.push(trusted(await makeProvider(entry as ConfigEntry, file, profile, ofDotenv)));
       } catch (error) {
         throw placed(error, file, option, lineOf(option));
       }
     }
     return made;
   });
+
+  /** What gives the provider of an entry the trust that its addresses have. */
+  async function trustOf(
+    entry: ConfigEntry,
+    at: OptionPath,
+  ): Promise<(made: ChainEntry) => ChainEntry> {
+    if ('read' in entry || typeof entry.provider === 'object') return (made) => made;
+    const { provider: id, ...options } = entry as NamedProvider;
+    const marked = await checkAddresses(loaded, id, options, at);
+    return (made) => ({ ...made, provider: marked(made.provider) });
+  }
 
   async function called(make: () => unknown): Promise<unknown> {
     try {

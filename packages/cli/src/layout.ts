@@ -37,6 +37,8 @@ function hasColours(): boolean {
 export interface Cell {
   readonly text: string;
   readonly style?: Style;
+  /** Whether it is a command: one line, also where that is longer than the terminal, since who copies half of it runs half of it. */
+  readonly isCommand?: boolean;
 }
 
 /** How a table is laid out. */
@@ -78,7 +80,7 @@ export function formatTable(
 
   function formatRow(row: readonly Cell[]): string {
     const before = row.slice(0, -1);
-    const last = row.at(-1) ?? { text: '' };
+    const last: Cell = row.at(-1) ?? { text: '' };
     const used = indent.length + before.reduce((sum, _, at) => sum + (widths[at] ?? 0) + 2, 0);
     const start = before
       .map((cell, at) => `${shown(cell)}${' '.repeat((widths[at] ?? 0) - widthOf(cell.text) + 2)}`)
@@ -87,7 +89,7 @@ export function formatTable(
     const left = width === undefined || width - used < 20 ? Number.POSITIVE_INFINITY : width - used;
     return last.text
       .split('\n')
-      .flatMap((line) => linesOf(line, left))
+      .flatMap((line) => (last.isCommand ? [line] : linesOf(line, left)))
       .map((text, at) => {
         const head = at === 0 ? indent + start : ' '.repeat(used);
         return `${(head + shown({ ...last, text })).trimEnd()}\n`;

@@ -43,9 +43,12 @@ function wordsOf(text: string): string[] {
     .map((word) => word.replaceAll('\0', ' '));
 }
 
-/** `keyfall`, its options, the command, and what is an option, the value of one, or no word of a sentence. */
+/**
+ * What stands in backticks, `chmod` with its mode and file, a rule of a policy, and of `keyfall` and other programs that are
+ * named: its options, the command, and what is an option, the value of one, or no word of a sentence.
+ */
 const inOnePiece =
-  /`[^`]*`|\bkeyfall(?: --(?:profile|dotenv|config) \S+| -\S+)* [a-z]+(?:(?<![.,;:)]) (?:-\S*|[<|&]+|\S*[A-Z./:=_]\S*|(?<= -\S* )\S+))*/g;
+  /`[^`]*`|\bchmod [\w+=,-]+ \S+|\bpath "[^"]*" \{[^}]*\}|\b(?:git(?= rm )|npm(?= install )|(?:bao|vault) operator(?: raft)?|keyfall(?: --(?:profile|dotenv|config) \S+| -\S+)*) [a-z]+(?:(?<![.,;:)]) (?:-\S*|[<|&]+|\S*[A-Z./:=_]\S*|(?<= -\S* )\S+))*/g;
 
 /** As much of a text as fits in so many columns. */
 export function clipped(text: string, width: number): string {

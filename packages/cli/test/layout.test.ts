@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { formatDiagnoses } from '../src/diagnosis/report.ts';
 import { formatTable } from '../src/layout.ts';
 import { widthOf } from '../src/wrapping.ts';
 
@@ -31,6 +32,22 @@ test('a word that is too long stays whole: a command can be copied', () => {
   expect(formatTable([['n', `see ${long} end`]], { width: 30 })).toBe(
     `n  see\n   ${long}\n   end\n`,
   );
+});
+
+test('a command is one line, also where it is longer than the terminal', () => {
+  const text = '$ bao kv put -mount=secret shop NAME=@file && echo of other programs too';
+  expect(formatTable([['n', { text, isCommand: true }]], { width: 40 })).toBe(`n  ${text}\n`);
+  expect(
+    formatDiagnoses(
+      [
+        {
+          about: 'vault',
+          findings: [{ subject: 's', state: 'failing', message: 'm', command: text.slice(2) }],
+        },
+      ],
+      { mends: true, width: 40 },
+    ),
+  ).toContain(`${text}\n`);
 });
 
 test('where little is left beside the others, nothing is broken', () => {

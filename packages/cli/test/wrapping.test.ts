@@ -26,6 +26,12 @@ describe('a command stays in one piece', () => {
     'keyfall set TLS_KEY < key.pem',
     '`keyfall set NAME`',
     '`bao login -method oidc`',
+    'chmod o-r packages/bot/.env',
+    'git rm --cached packages/bot/.env',
+    'npm install --global @keyfall/provider-doppler',
+    'bao operator raft join',
+    'vault operator unseal',
+    'path "secret/data/aiogram-shop" { capabilities = ["read"] }',
   ])('%s', (command) => {
     const lines = wrapped(`words before it: ${command}. And words after it`, 30).split('\n');
     expect(lines.filter((line) => line.includes(command))).toHaveLength(1);

@@ -2,7 +2,7 @@
  * What was found, as text and as an exit code.
  */
 import { exitCodes } from '../exit-code.ts';
-import { formatTable, type Style, styled } from '../layout.ts';
+import { type Cell, formatTable, type Style, styled } from '../layout.ts';
 import { printable } from '../terminal.ts';
 import type { Diagnosis, Finding } from './finding.ts';
 
@@ -16,14 +16,14 @@ const verdicts: Readonly<Record<Finding['state'], readonly [string, Style]>> = {
 /** A heading for each provider, and a line for each finding; with `mends`, under it what mends it. */
 export function formatDiagnoses(
   diagnoses: readonly Diagnosis[],
-  { mends }: { readonly mends: boolean },
+  { mends, width }: { readonly mends: boolean; readonly width?: number },
 ): string {
   return diagnoses
     .map(
       ({ about, findings }) =>
         `${styled('heading', printable(about))}\n${formatTable(
           findings.flatMap((finding) => rowsOf(finding, mends)),
-          { indent: '  ' },
+          { indent: '  ', width },
         )}`,
     )
     .join('');
@@ -31,14 +31,18 @@ export function formatDiagnoses(
 
 function rowsOf({ subject, state, message, mend, command }: Finding, mends: boolean) {
   const [word, style] = verdicts[state];
-  const rows: { text: string; style?: Style }[][] = [
+  const rows: Cell[][] = [
     [{ text: word, style }, { text: printable(subject) }, { text: printable(message) }],
   ];
   if (!mends) return rows;
   if (mend !== undefined && mend !== command)
     rows.push([{ text: '' }, { text: '' }, { text: printable(mend), style: 'aside' }]);
   if (command !== undefined)
-    rows.push([{ text: '' }, { text: '' }, { text: `$ ${printable(command)}`, style: 'heading' }]);
+    rows.push([
+      { text: '' },
+      { text: '' },
+      { text: `$ ${printable(command)}`, style: 'heading', isCommand: true },
+    ]);
   return rows;
 }
 

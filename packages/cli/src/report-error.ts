@@ -1,7 +1,7 @@
 /**
  * The one place where a failure becomes text and an exit code.
  */
-import { isSecretError, type SecretError, type SecretErrorCode } from '@keyfall/core';
+import { isSecretError, labelOf, type SecretError, type SecretErrorCode } from '@keyfall/core';
 import { defectExitCode, exitCodes, fullDiskExitCode, outputExitCode } from './exit-code.ts';
 import { quoted } from './shown-command.ts';
 import { notice, OutputError, printable, writeLine } from './terminal.ts';
@@ -14,6 +14,10 @@ import { notice, OutputError, printable, writeLine } from './terminal.ts';
  */
 export function reportError(error: unknown, debug: boolean): number {
   if (isSecretError(error)) {
+    // to mend what ended it may not be enough
+    for (const { provider, store, reason, code } of error.attempts ?? [])
+      if (code === 'ERR_SECRET_UNAVAILABLE' && code !== error.code)
+        notice(`${labelOf(provider, store)} could not be asked: ${reason}.`);
     notice(messageOf(error));
     const { applied, secretName } = error;
     if (secretName !== undefined && (applied === 'unknown' || applied === 'yes')) {

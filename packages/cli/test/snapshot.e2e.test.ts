@@ -317,6 +317,8 @@ test('what is wrong with a snapshot is said while the store answers, and is the 
   expect(down).toMatchObject({ code: 5, stdout: '' });
   const unopened = await keyfall(show, { cwd, env: locked });
   expect(unopened).toMatchObject({ code: 2, stdout: '' });
+  // whoever mends the snapshot alone would not know of the store
+  expect(unopened.stderr).toMatch(/vault .* could not be asked: [\s\S]*snapshot/);
   for (const { output } of [healthy, list, explain, status, doctor, down, unopened])
     expect(output.replaceAll(`${canary} ${canary}-local`, '')).not.toContain('canary');
 });

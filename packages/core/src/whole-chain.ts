@@ -12,7 +12,7 @@ import {
   outage,
   type Pass,
 } from './chain.ts';
-import { isSecretError, type SecretError } from './secret-error.ts';
+import { isSecretError, type ProviderAttempt, type SecretError } from './secret-error.ts';
 import type { SecretRecord } from './secret-provider.ts';
 import type { CallOptions } from './secrets.ts';
 import type { Source } from './source.ts';
@@ -101,7 +101,13 @@ export async function resolveAll(
     stamp ??= answered();
     if (answer.kind === 'failed' || answer.kind === 'held') {
       const verdict = judge(source, answer);
-      if (isSecretError(verdict)) throw failure(undefined, source, verdict, []);
+      if (isSecretError(verdict))
+        throw failure(
+          undefined,
+          source,
+          verdict,
+          attemptsOf([...passes, { source, error: verdict }]),
+        );
       if (verdict) passes.push(verdict);
     }
     if (answer.kind === 'failed') continue;
@@ -145,4 +151,19 @@ export async function resolveAll(
     degraded ??= degradation(pass);
   }
   return { held, degraded, revisions, answering, stamp };
+}
+
+/** What those said that gave no answer. */
+function attemptsOf(passes: readonly Pick<Pass, 'source' | 'error'>[]): readonly ProviderAttempt[] {
+  return passes.flatMap(({ source: { provider }, error }) =>
+    error
+      ? {
+          provider: provider.name,
+          store: provider.store,
+          outcome: 'failed',
+          reason: error.reason,
+          code: error.code,
+        }
+      : [],
+  );
 }

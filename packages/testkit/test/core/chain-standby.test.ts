@@ -293,3 +293,20 @@ test('what cannot be meant is refused', () => {
       expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
     );
 });
+
+test('what ends a call in one on standby does not hide that the store before it could not be asked', async () => {
+  const vault = scripted('vault', { A: 'a' }, { mood: 'unavailable' });
+  const { secrets } = chainOf(vault, scripted('snapshot', {}, { mood: 'invalid' }));
+  for (const call of [secrets.get('A'), secrets.getAll()]) {
+    const error = await call.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_INVALID',
+      provider: 'snapshot',
+      attempts: [
+        { provider: 'vault', outcome: 'failed', code: 'ERR_SECRET_UNAVAILABLE' },
+        { provider: 'snapshot', outcome: 'failed', code: 'ERR_SECRET_INVALID' },
+      ],
+    });
+  }
+  await secrets.close();
+});

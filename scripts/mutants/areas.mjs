@@ -58,8 +58,8 @@ export const areas = {
     files: ['data-key.ts', 'decrypt-tree.ts', 'open-sops.ts', 'shamir.ts', 'sops-cipher.ts'],
     // the other files of it try whole files at random, for a minute
     tests: [
-      'packages/provider-sops/test/{data-key,shamir,sops-cipher,decrypt-tree,open-sops,age-keys,sops-provider,fixtures}.test.ts',
+      'packages/provider-sops/test/{data-key,shamir,sops-cipher,decrypt-tree,open-sops,sops-provider,fixtures}.test.ts',
     ],
-    slow: ['age-keys', 'fixtures'],
+    slow: ['fixtures'],
   },
 };

@@ -45,7 +45,7 @@ export const areas = {
     about: 'a document of a KV engine: read, merge and conditional write, on a real server',
     folder: 'packages/provider-vault/src',
     files: ['kv-document.ts', 'kv-members.ts', 'json-members.ts', 'settle-write.ts'],
-    // vault-kv.e2e leaves reads of pipes behind, which end a worker thread with its process
+    // with vault-kv.e2e the worker is aborted after that file; its reads of pipes that never end are the likely cause
     tests: [
       'packages/provider-vault/test/{json-members,kv-members,settle-write,kv-document.e2e,vault-provider.e2e,gateway.e2e}.test.ts',
     ],

@@ -50,8 +50,10 @@ async function watched({ ttl = '5s', onChanged = async () => {} }: Partial<Watch
     over.abort();
     await chain.secrets.close();
   });
-  // what the program is started with has been read by then
+  // what the program is started with has been read by then; and what reads again is loaded at its first use, which
+  // takes time that is not the clock's
   await chain.secrets.get('A');
+  await chain.secrets.refresh();
   void watchSecrets({
     chain,
     clock,

@@ -37,7 +37,8 @@ export const areas = {
     about: 'the plan, the files, the store and the journal of `migrate`',
     folder: 'packages/cli/src/migration',
     tests: [
-      'packages/cli/test/{plan,files,migrate,migrate-asked,migrate-interrupted,migrate-journal,migrate-preflight,migrate-target,migrate-properties}.test.ts',
+      'packages/cli/test/{plan,files,backups,progress,waiting,migrate}.test.ts',
+      'packages/cli/test/migrate-{asked,endpoints,in-the-way,interrupted,journal,preflight,properties,reader,report,source,target}.test.ts',
     ],
     slow: ['migrate-properties'],
   },

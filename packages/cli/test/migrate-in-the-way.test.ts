@@ -88,14 +88,14 @@ describe('a folder where the new content has to be first', () => {
 describe('what a run that was killed has left', () => {
   /** Takes the lock of a file in a process that ends without giving it back. */
   function killedAt(path: string): void {
-    const files = fileURLToPath(new URL('../../core/dist/files/index.js', import.meta.url));
-    const script = `import { lockFile } from ${JSON.stringify(files)};
+    const script = `import { lockFile } from '@keyfall/core/files';
       const [path] = process.argv.slice(1);
       const { signal } = new AbortController();
       await lockFile({ path, shown: path, provider: 'x' }, path, { signal, timeLeft: () => 0 });
       process.kill(process.pid, 'SIGKILL');`;
     const node = ['--input-type=module', '-e', script, path];
-    expect(() => execFileSync(process.execPath, node)).toThrow();
+    const cwd = fileURLToPath(new URL('.', import.meta.url));
+    expect(() => execFileSync(process.execPath, node, { cwd })).toThrow();
   }
 
   test('is gone after the next one, also if there is nothing else to do', async () => {

@@ -245,9 +245,18 @@ function vaultOptions({ file, ...options }: EndpointOptions): SettingsOptions {
   return file === undefined ? options : { ...options, dotenv: options.dotenv ?? file };
 }
 
-/** The files that an end keeps its values in, by its store's text; of any other store, no file. */
+/**
+ * The files that an end may keep its values in, by its store's text; of any other store, no file. The text lists
+ * paths, and a path may itself have in it what stands before or between them there.
+ */
 async function filesOf({ provider, folder }: End): Promise<ReadonlySet<string>> {
-  const paths = provider.store.replace(/^sops /, '').split(', ');
+  const { store } = provider;
+  const paths = [store, store.replace(/^sops /, '')].flatMap((text) => {
+    const parts = text.split(', ');
+    return parts.flatMap((_, from) =>
+      parts.slice(from).map((_, more) => parts.slice(from, from + more + 1).join(', ')),
+    );
+  });
   return new Set(await Promise.all(paths.map((path) => realPathOf(resolve(folder, path)))));
 }
 

@@ -1,9 +1,8 @@
 /**
  * A migration in words: the plan before, what to do next after. Names only.
  */
-import { isatty } from 'node:tty';
 import { formatTable } from '../layout.ts';
-import { columnsOf, countNames, listNames, printable } from '../terminal.ts';
+import { columnsOf, countNames, isTerminal, listNames, printable } from '../terminal.ts';
 import { type MigrationPlan, namesOf, type PlannedAction } from './plan.ts';
 
 const meanings: Readonly<Record<PlannedAction, string>> = {
@@ -19,7 +18,7 @@ const meanings: Readonly<Record<PlannedAction, string>> = {
 /** The plan as a table, one name a line, as wide as the terminal that it is shown on. */
 export function planTable(plan: MigrationPlan, source: string, target: string): string {
   const rows = plan.names.map(({ name, action }) => [printable(name), meanings[action]]);
-  const width = isatty(2) ? columnsOf(process.stderr) : undefined;
+  const width = isTerminal(2) ? columnsOf(process.stderr) : undefined;
   const heading = `${printable(`${source} (${countNames(plan.names.length)}) -> ${target}`)}\n`;
   return `${heading}${formatTable(rows, { indent: '  ', width })}`.trimEnd();
 }

@@ -1,0 +1,77 @@
+/**
+ * Which files count as copies that migrations have left, and what still needs each. The commands over them are tried
+ * in `backups.e2e.test.ts`.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { backupsOf } from '../src/migration/backups.ts';
+import { journalPath, type MigrationJournal, writeJournal } from '../src/migration/journal.ts';
+import { folderWith } from './keyfall.ts';
+
+const journal = {
+  format: 1,
+  source: '/shop/.env',
+  store: 'x',
+  created: [],
+  overwritten: [],
+} as const;
+
+test('each is there with when it was made and what needs it, oldest first', async () => {
+  const cwd = await folderWith('A=1\n');
+  const states: readonly (MigrationJournal['state'] | 'none' | 'damaged')[] = [
+    'started',
+    'planned',
+    'verified',
+    'done',
+    'restored',
+    'none',
+    'damaged',
+  ];
+  // the other way round: what a folder lists first is not the oldest
+  for (const [at, state] of [...states.entries()].reverse()) {
+    const path = join(cwd, `.env.backup.2026010${at + 1}T030405678Z`);
+    await writeFile(path, '');
+    if (state === 'damaged') await writeFile(journalPath(path), '{');
+    else if (state !== 'none') await writeJournal(journalPath(path), { ...journal, state });
+  }
+  const found = await backupsOf(join(cwd, '.env'));
+  expect(found.map(({ use }) => use)).toEqual([
+    'needed',
+    'needed',
+    'needed',
+    'undoes',
+    'nothing',
+    'nothing',
+    'needed',
+  ]);
+  expect(found[0]).toMatchObject({
+    path: join(cwd, '.env.backup.20260101T030405678Z'),
+    made: '20260101T030405678Z',
+  });
+  expect(found.map(({ made }) => made)).toEqual(found.map(({ made }) => made).sort());
+});
+
+test('what is called otherwise is somebody’s own', async () => {
+  const cwd = await folderWith('A=1\n');
+  const time = '20260101T030405678Z';
+  const ours = [`.env.backup.${time}`, `.env.backup.${time}-2`, `.env.backup.${time}-10`];
+  for (const name of [
+    ...ours,
+    `.env.backup.${time}.journal`,
+    `.env.backup.${time}-`,
+    `.env.backup.${time}-x`,
+    `.env.backup.${time}-2x`,
+    `.env.backup.x${time}`,
+    `.env.backup.0${time}`,
+    '.env.backup.20260101T0304Z',
+    '.env.backup.of-mine',
+    `.env.prod.backup.${time}`,
+    `x.env.backup.${time}`,
+    `.env.copies.${time}`,
+  ])
+    await writeFile(join(cwd, name), '');
+  const names = (await backupsOf(join(cwd, '.env'))).map(({ path }) => path);
+  expect(names.sort()).toEqual(ours.map((name) => join(cwd, name)).sort());
+  expect(await backupsOf(join(cwd, 'none', '.env'))).toEqual([]);
+});

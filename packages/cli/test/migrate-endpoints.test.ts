@@ -1,0 +1,344 @@
+/**
+ * Between which two stores a migration is, by what the options name: with real files, and with every other
+ * provider as it is made, which asks no store yet. What each takes and gives is tried in
+ * `migrate-between.e2e.test.ts`.
+ */
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import type { ReadContext } from '@keyfall/core';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { bootstrapNames } from '../src/bootstrap-settings.ts';
+import {
+  type EndpointOptions,
+  isDotenv,
+  isSameFile,
+  resolveDestination,
+  resolveEndpoints,
+  resolveStoreSource,
+} from '../src/migration/endpoints.ts';
+import { ageKey, folderWith } from './keyfall.ts';
+
+vi.mock('../src/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal.ts')>()),
+  notice: () => {},
+}));
+// a worker, in which mutants are tried, cannot change its folder
+vi.mock('../src/config/load-config.ts', async (original) => ({
+  ...(await original<typeof import('../src/config/load-config.ts')>()),
+  inFolderOf: (_: string, work: () => unknown) => work(),
+}));
+const vault = { VAULT_ADDR: 'http://127.0.0.1:1', VAULT_TOKEN: 't', VAULT_SECRET_PATH: 'shop' };
+const storeOfVault = 'vault http://127.0.0.1:1 secret/shop';
+const settings = (variables: Readonly<Record<string, string>>) =>
+  Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
+beforeEach(() => {
+  for (const name of [...bootstrapNames, 'KEYFALL_READER']) vi.stubEnv(name, undefined);
+  vi.stubEnv('SOPS_AGE_KEY_FILE', ageKey.file);
+});
+const inEnvironment = (variables: Readonly<Record<string, string>>) => {
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+};
+
+/** A folder whose name has in it what texts of stores have. */
+async function project(text = 'A=1\n') {
+  const cwd = join(await folderWith(), 'a sops b, c');
+  await mkdir(cwd);
+  const file = join(cwd, '.env');
+  await writeFile(file, text);
+  return { cwd, file };
+}
+/** The options of a command in a folder with this configuration. */
+async function configured(cwd: string, ...providers: readonly object[]): Promise<EndpointOptions> {
+  const config = join(cwd, 'keyfall.config.json');
+  await writeFile(config, JSON.stringify({ providers }));
+  return { config };
+}
+const context = (): ReadContext => ({
+  signal: new AbortController().signal,
+  timeLeft: () => 1_000,
+  warn: () => {},
+});
+const without: EndpointOptions = { config: false };
+const ends = async (options: EndpointOptions) => {
+  const { source, destination } = await resolveEndpoints(options);
+  const { provider, isSettingsVault, isAsked } = destination;
+  return {
+    from: source.identity,
+    values: Object.fromEntries(source.values),
+    to: provider.store,
+    isSettingsVault,
+    isAsked,
+  };
+};
+
+describe('without a configuration', () => {
+  test('the file goes to the Vault of its own settings, however it is named', async () => {
+    const { cwd, file } = await project(`A=1\n${settings(vault).join('')}`);
+    for (const options of [
+      { file },
+      { file, from: 'dotenv' },
+      { from: `dotenv:${file}` },
+      { dotenv: file },
+      { dotenv: file, from: 'dotenv:' },
+    ])
+      expect(await ends({ ...without, ...options })).toMatchObject({
+        from: file,
+        values: { A: '1' },
+        to: storeOfVault,
+        isSettingsVault: true,
+        isAsked: true,
+      });
+    // the settings may stand in another one
+    const dotenv = join(cwd, 'settings.env');
+    await writeFile(dotenv, settings({ ...vault, VAULT_SECRET_PATH: 'other' }).join(''));
+    expect(await ends({ ...without, file, dotenv })).toMatchObject({
+      from: file,
+      to: 'vault http://127.0.0.1:1 secret/other',
+    });
+    expect(await ends({ ...without, file, dotenv, to: 'vault' })).toMatchObject({
+      to: 'vault http://127.0.0.1:1 secret/other',
+      isSettingsVault: true,
+      isAsked: true,
+    });
+  });
+
+  test('with no file named it is .env', async () => {
+    await expect(resolveEndpoints({ ...without })).rejects.toThrow('.env does not exist');
+  });
+
+  test('a file and another source are two', async () => {
+    const { file } = await project();
+    await expect(
+      resolveEndpoints({ ...without, file, from: `dotenv:${file}`, to: 'vault' }),
+    ).rejects.toMatchObject({ code: 'ERR_SECRET_CONFIG', reason: /two sources/ });
+  });
+
+  test('both ends are read as the reader reads them that was named', async () => {
+    const { cwd, file } = await project('A="x\\ty"\n');
+    const other = join(cwd, 'other.env');
+    await writeFile(other, 'A="x\\ty"\n');
+    for (const [reader, value] of [
+      ['python', 'x\ty'],
+      ['npm', 'x\\ty'],
+    ] as const) {
+      const options = { ...without, reader, file, to: `dotenv:${other}` };
+      const { source, destination } = await resolveEndpoints(options);
+      expect(source).toMatchObject({ reader });
+      expect(source.values.get('A')).toBe(value);
+      const { entries } = await destination.provider.read('all', context());
+      expect(entries.get('A')).toMatchObject({ value });
+    }
+  });
+
+  test.each([
+    ['vault', storeOfVault],
+    ['sops', 'sops secrets.enc.yaml'],
+    ['sops:other.yaml', 'sops other.yaml'],
+    ['dotenv', '.env'],
+    ['dotenv:copy.env', 'copy.env'],
+    ['aws:shop/prod', 'aws-secrets-manager shop/prod'],
+    ['aws:arn:aws:x', 'aws-secrets-manager arn:aws:x'],
+    ['aws:shop/*', 'aws-secrets-manager shop/*'],
+  ])('--to %s', async (to, store) => {
+    const { file } = await project();
+    inEnvironment(vault);
+    expect(await ends({ ...without, file, to })).toMatchObject({
+      to: store,
+      isSettingsVault: to === 'vault',
+      isAsked: to === 'vault',
+    });
+  });
+
+  test.each<[string, RegExp]>([
+    ['doppler', /the provider doppler comes from @keyfall\/provider-doppler/],
+    ['doppler:shop', /no provider doppler:shop .*vault, dotenv, sops, aws, doppler and files/],
+    ['vault:shop', /no provider vault:shop/],
+    ['aws', /aws needs a place/],
+    ['aws:', /aws needs a place/],
+    ['files', /files needs a place/],
+    ['valut', /no provider valut/],
+    ['', /no provider /],
+  ])('--to %s is refused, and nothing is written', async (to, why) => {
+    const { file } = await project();
+    inEnvironment(vault);
+    await expect(resolveEndpoints({ ...without, file, to })).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      message: expect.stringMatching(why),
+    });
+  });
+
+  test('from a folder of files, to anything but itself', async () => {
+    const { cwd, file } = await project(settings(vault).join(''));
+    await mkdir(join(cwd, 'secrets'));
+    await writeFile(join(cwd, 'secrets', 'TOKEN'), 'canary');
+    const from = `files:${join(cwd, 'secrets')}`;
+    expect(await ends({ ...without, dotenv: file, from })).toMatchObject({
+      values: { TOKEN: 'canary' },
+      to: storeOfVault,
+    });
+    await expect(resolveEndpoints({ ...without, from, to: from })).rejects.toThrow(
+      /files .*secrets is where the values come from/,
+    );
+  });
+
+  test.each<[string, (cwd: string) => string]>([
+    ['itself', (cwd) => `dotenv:${join(cwd, '.env')}`],
+    ['itself by a link', (cwd) => `dotenv:${join(cwd, 'link.env')}`],
+    ['itself by a relative path', (cwd) => `dotenv:${relative(process.cwd(), join(cwd, '.env'))}`],
+    ['itself as an encrypted one', (cwd) => `sops:${join(cwd, '.env')}`],
+  ])('a file is not migrated to %s', async (_, to) => {
+    const { cwd } = await project('A=canary\n');
+    await symlink('.env', join(cwd, 'link.env'));
+    for (const path of ['.env', 'link.env'])
+      await expect(
+        resolveEndpoints({ ...without, file: join(cwd, path), to: to(cwd) }),
+      ).rejects.toMatchObject({
+        code: 'ERR_SECRET_CONFIG',
+        message: expect.stringContaining('is where the values come from'),
+      });
+  });
+});
+
+describe('with a configuration', () => {
+  const sealed = { provider: 'sops', path: 'secrets.enc.yaml', name: 'sealed' };
+
+  test('it goes to the first that can be written to, does not hold it, and is no copy', async () => {
+    const { cwd, file } = await project();
+    const dotenv = { provider: 'dotenv' };
+    const copy = { provider: 'sops', path: 'copy.yaml', name: 'copy', standby: true };
+    for (const [providers, isAsked] of [
+      [[{ provider: 'env' }, sealed, copy, dotenv], true],
+      [[{ provider: 'env' }, dotenv, copy, sealed], false],
+      [[{ provider: 'dotenv', path: ['other.env', '.env'] }, sealed], false],
+    ] as const) {
+      const options = await configured(cwd, ...providers);
+      expect(await ends({ ...options, file })).toMatchObject({
+        to: 'sops secrets.enc.yaml',
+        isSettingsVault: false,
+        isAsked,
+      });
+      // and that is where it is undone
+      expect((await resolveDestination(options, file)).store).toBe('sops secrets.enc.yaml');
+    }
+    const options = await configured(cwd, { provider: 'env' }, dotenv, copy);
+    for (const resolve of [
+      () => resolveEndpoints({ ...options, file }),
+      () => resolveDestination(options, file),
+    ])
+      await expect(resolve()).rejects.toMatchObject({
+        code: 'ERR_SECRET_CONFIG',
+        hint: expect.stringContaining('--to'),
+      });
+  });
+
+  test('one of its providers goes by its name, and its paths begin where it is', async () => {
+    const { cwd, file } = await project();
+    const options = await configured(cwd, { provider: 'dotenv' }, sealed, {
+      provider: 'aws-secrets-manager',
+      secretId: 'shop',
+      name: 'aws-secrets-manager',
+    });
+    for (const [to, store] of [
+      ['sealed', 'sops secrets.enc.yaml'],
+      ['aws', 'aws-secrets-manager shop'],
+      ['aws:other', 'aws-secrets-manager other'],
+      ['sops:other.yaml', 'sops other.yaml'],
+    ] as const) {
+      expect(await ends({ ...options, file, to })).toMatchObject({
+        to: store,
+        isSettingsVault: false,
+        isAsked: false,
+      });
+      expect((await resolveDestination({ ...options, to }, file)).store).toBe(store);
+    }
+    for (const to of ['dotenv', `dotenv:${file}`])
+      await expect(resolveEndpoints({ ...options, file, to })).rejects.toThrow('come from');
+    // a relative path of the command line begins where the user is
+    const near = await ends({ ...options, file, to: 'dotenv:.env' });
+    expect(near.to).toBe('.env');
+    await expect(resolveEndpoints({ ...options, file, to: 'seald' })).rejects.toThrow(
+      'The providers are: dotenv, sealed, aws-secrets-manager, vault, sops, aws, doppler and files.',
+    );
+  });
+
+  test('its Vault is not that of the settings, which is named by kind', async () => {
+    const { cwd, file } = await project();
+    inEnvironment(vault);
+    const own = { provider: 'vault', path: 'own', address: 'http://127.0.0.1:1' };
+    const with_ = await configured(cwd, own, { provider: 'dotenv' });
+    expect(await ends({ ...with_, file, to: 'vault' })).toMatchObject({
+      to: 'vault http://127.0.0.1:1 secret/own',
+      isSettingsVault: false,
+      isAsked: false,
+    });
+    const other = await configured(cwd, { provider: 'dotenv' }, sealed);
+    expect(await ends({ ...other, file, to: 'vault' })).toMatchObject({
+      to: storeOfVault,
+      isSettingsVault: true,
+      isAsked: true,
+    });
+  });
+
+  test('goes by the profile that was chosen, and the reader', async () => {
+    const { cwd, file } = await project('A="x\\ty"\n');
+    const config = join(cwd, 'keyfall.config.json');
+    const chainOf = (path: string) => ({
+      providers: [
+        { provider: 'dotenv', path: file },
+        { ...sealed, path },
+      ],
+    });
+    await writeFile(
+      config,
+      JSON.stringify({ ...chainOf('base.yaml'), profiles: { prod: chainOf('prod.yaml') } }),
+    );
+    expect((await ends({ config, file })).to).toBe('sops base.yaml');
+    expect((await ends({ config, file, profile: 'prod' })).to).toBe('sops prod.yaml');
+    const readersOf = async (options: EndpointOptions) => {
+      const to = await resolveDestination({ config, to: 'dotenv', ...options }, 'elsewhere');
+      await to.read('all', context());
+      return (await to.readings?.(context()))?.map(({ readers }) => readers.length);
+    };
+    expect(await readersOf({})).toEqual([2]);
+    expect(await readersOf({ reader: 'python' })).toEqual([]);
+  });
+});
+
+describe('a store that a migration came from', () => {
+  test('is read again if --from names it, also one that is not there any more', async () => {
+    const { cwd } = await project();
+    const from = `sops:${join(cwd, 'gone.yaml')}`;
+    const store = from.replace(':', ' ');
+    expect(await resolveStoreSource({ ...without, from }, store)).toMatchObject({
+      kind: 'store',
+      identity: store,
+      values: new Map(),
+    });
+    for (const options of [{}, { from: `sops:${join(cwd, 'other.yaml')}` }])
+      await expect(resolveStoreSource({ ...without, ...options }, store)).rejects.toMatchObject({
+        code: 'ERR_SECRET_CONFIG',
+        reason: expect.stringContaining(store),
+        hint: expect.stringMatching(/--from and --to/),
+      });
+  });
+
+  test('is not where it went', async () => {
+    const { cwd } = await project();
+    const first = { provider: 'sops', path: join(cwd, 'first.yaml'), name: 'first' };
+    const options = await configured(cwd, first, { ...first, path: 'second.yaml', name: 'second' });
+    expect((await resolveDestination(options, `sops ${first.path}`)).store).toBe(
+      'sops second.yaml',
+    );
+  });
+});
+
+test('what is a file, and which are one', async () => {
+  for (const from of ['dotenv', 'dotenv:x']) expect(isDotenv(from)).toBe(true);
+  for (const from of ['dotenvs', 'vault', 'sops:dotenv']) expect(isDotenv(from)).toBe(false);
+  const { cwd, file } = await project();
+  await symlink('.env', join(cwd, 'link'));
+  expect(await isSameFile(file, join(cwd, 'link'))).toBe(true);
+  expect(await isSameFile(file, join(cwd, 'other'))).toBe(false);
+  const none = join(cwd, 'none');
+  expect(await isSameFile(none, relative(process.cwd(), none))).toBe(true);
+});

@@ -1,0 +1,102 @@
+/**
+ * What a migration moves, as it is read from a file or a store, and what may surprise about it.
+ */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the readers' own notation
+import { join } from 'node:path';
+import { memoryProvider, type SecretProvider } from '@keyfall/core';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { readSource, readStoreSource, surprises } from '../src/migration/source.ts';
+import { folderWith } from './keyfall.ts';
+
+beforeEach(() => {
+  vi.stubEnv('HOST', undefined);
+});
+async function fileOf(text: string | Buffer, options?: Parameters<typeof readSource>[1]) {
+  const path = join(await folderWith(text), '.env');
+  return { path, source: await readSource(path, options) };
+}
+
+test('a file is there with its bytes, and the values of its reader', async () => {
+  const text = '\ufeffA="x\\ty"\r\nB=${HOST}\n';
+  const { path, source } = await fileOf(text);
+  expect(source).toMatchObject({ kind: 'file', label: path, path, identity: path, reader: 'npm' });
+  expect(source.bytes.equals(Buffer.from(text))).toBe(true);
+  expect(source.values.get('A')).toBe('x\\ty');
+  const { source: other } = await fileOf('A="x\\ty"\nB=${HOST}\n', {
+    reader: 'python',
+    variables: { HOST: 'db' },
+  });
+  expect(Object.fromEntries(other.values)).toEqual({ A: 'x\ty', B: 'db' });
+  // unless it is said, a reference is to the environment
+  vi.stubEnv('HOST', 'own');
+  const { source: own } = await fileOf('B=${HOST}\n', { reader: 'python' });
+  expect(own.values.get('B')).toBe('own');
+});
+
+test.each<[string, Buffer | undefined, string]>([
+  ['not there', undefined, 'ERR_SECRET_CONFIG'],
+  ['no text', Buffer.from([0x41, 0x3d, 0xff, 0xfe]), 'ERR_SECRET_INVALID'],
+])('a file that is %s is no source', async (_, bytes, code) => {
+  const path = join(await folderWith(bytes), '.env');
+  await expect(readSource(path)).rejects.toMatchObject({ code });
+});
+
+test('what a store holds is there by its names, and the store is let go', async () => {
+  const close = vi.fn(async () => {});
+  const store = { ...memoryProvider({ A: 'a' }), name: 'shop', store: 'shop\nx', close };
+  expect(await readStoreSource(store)).toEqual({
+    kind: 'store',
+    label: expect.not.stringContaining('\n'),
+    identity: 'shop\nx',
+    values: new Map([['A', 'a']]),
+  });
+  expect(close).toHaveBeenCalledTimes(1);
+});
+
+test('a store of which readers differ is no source, unless they agree on what it holds', async () => {
+  const differing = (...readers: string[][]): SecretProvider => ({
+    ...memoryProvider({ A: 'canary' }),
+    readings: async () => [{ name: 'A', readers, variables: [] }],
+  });
+  await expect(readStoreSource(differing(['npm'], ['node']))).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFIG',
+    message: expect.stringMatching(/^(?!.*canary).*: A \(npm against node\)/),
+  });
+  await readStoreSource(differing());
+});
+
+test('what surprises is said with its names, and nothing else', async () => {
+  const { source: plain } = await fileOf('A=1\n');
+  expect(surprises(plain)).toEqual([]);
+  const one = await fileOf('A=1\nA=2\nnothing\nE=$A\nmy.key=3\nPATH=/x\n');
+  expect(surprises(one.source)).toEqual([
+    expect.stringMatching(/\.env has A more than once/),
+    expect.stringMatching(/^dotenv does not read line 3 of .*\.env/),
+    expect.stringMatching(/^E would be expanded/),
+    expect.stringMatching(/^my\.key is no name of a shell/),
+    expect.stringMatching(/^PATH could take over a program/),
+  ]);
+  const more = await fileOf(
+    'A=1\nA=2\nB=1\nB=2\nno\nno\nE=$A\nF=$A\nx.y=3\nx.z=3\nPATH=/\nLD_PRELOAD=x\n',
+  );
+  expect(surprises(more.source)).toEqual([
+    expect.stringMatching(/has A and B more than once/),
+    expect.stringMatching(/does not read lines 5 and 6 of/),
+    expect.stringMatching(/^E and F would be expanded/),
+    expect.stringMatching(/^x\.y and x\.z are no names of/),
+    expect.stringMatching(/^PATH and LD_PRELOAD could take over/),
+  ]);
+  const read = await fileOf('U=${HOST}\nV=a\n!\n', { reader: 'python' });
+  expect(surprises(read.source)).toEqual([
+    expect.stringMatching(/^the reader python does not read line 3/),
+    expect.stringMatching(/^U is made of variables of this environment/),
+  ]);
+  const both = await fileOf('U=${HOST}\nV=${HOST}\n', { reader: 'python' });
+  expect(surprises(both.source)).toEqual([expect.stringMatching(/^U and V are made of/)]);
+  // of a store only the names can be odd
+  const store = await readStoreSource(memoryProvider({ 'a-b': '$A', PATH: 'x', ok_1: '' }));
+  expect(surprises(store)).toEqual([
+    expect.stringMatching(/^a-b is no name/),
+    expect.stringMatching(/^PATH could/),
+  ]);
+});

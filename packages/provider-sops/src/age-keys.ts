@@ -26,6 +26,8 @@ export interface AgeKeyOptions {
 export interface AgeKeys {
   /** age's own keys as text, SSH keys as age-encryption wants them. */
   readonly identities: readonly (string | Identity)[];
+  /** The public keys of age's own. */
+  readonly recipients: readonly string[];
   /** Whether there are keys of age plugins, which only the real sops can use. */
   readonly plugins: boolean;
   /** What is wrong with the places that were looked at. */
@@ -56,6 +58,7 @@ interface Place {
 /** Looks for keys. Never throws. */
 export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): Promise<AgeKeys> {
   const identities: (string | Identity)[] = [];
+  const recipients: string[] = [];
   const problems: SecretError[] = [];
   const locked: LockedKey[] = [];
   let plugins = false;
@@ -76,18 +79,19 @@ export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): 
     });
     if (text === undefined) continue;
     const isSsh = place.ssh || text.includes('PRIVATE KEY-----');
-    const found = isSsh ? sshKey(text) : ageKeys(text);
+    const found = isSsh ? sshKey(text) : await ageKeys(text);
     if (found === undefined && isGuess(place)) {
       const publicKey = lockedSshKey(text);
       if (publicKey) locked.push({ file: place.label, publicKey });
     } else if (found === undefined)
       problems.push(problem(options, 'ERR_SECRET_CONFIG', ...unusable(place, text, isSsh)));
     else {
-      identities.push(...found.filter((key) => !isPlugin(key)));
-      plugins ||= found.some(isPlugin);
+      identities.push(...found.identities);
+      recipients.push(...found.recipients);
+      plugins ||= found.plugins;
     }
   }
-  return { identities, plugins, problems, locked };
+  return { identities, recipients, plugins, problems, locked };
 }
 
 /** Why what is in a place is no key that can be used, and what to do. */
@@ -104,7 +108,7 @@ function unusable({ label }: Place, text: string, isSsh: boolean): [reason: stri
     ? [`${label} holds no SSH key that can be used`, 'It must be an ed25519 or RSA key.']
     : [
         `${label} holds something that is no age key`,
-        'Each line must be a comment or begin with AGE-SECRET-KEY-1.',
+        'Each line must be a comment or a key as age-keygen prints it, without a typing error.',
       ];
 }
 
@@ -286,23 +290,34 @@ export function wordsOf(command: string): string[] {
   return words;
 }
 
-/** Lines of age keys; `undefined` if one is something else. */
-function ageKeys(text: string): string[] | undefined {
+/** What one place holds. */
+type FoundKeys = Pick<AgeKeys, 'identities' | 'recipients' | 'plugins'>;
+
+/** Lines of age keys; `undefined` if one is something else, or is mistyped. */
+async function ageKeys(text: string): Promise<FoundKeys | undefined> {
   const lines = text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'));
-  return lines.every(isAgeKey) ? lines : undefined;
+  const identities = lines.filter((line) => !isPlugin(line));
+  if (!identities.every(isAgeKey)) return undefined;
+  const { identityToRecipient } = await import('age-encryption');
+  try {
+    const recipients = await Promise.all(identities.map((key) => identityToRecipient(key)));
+    return { identities, recipients, plugins: identities.length < lines.length };
+  } catch {
+    return undefined; // its words hold the key whose checksum does not fit
+  }
 }
 
 function isAgeKey(line: string): boolean {
-  return isPlugin(line) || /^AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}$/.test(line);
+  return /^AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}$/.test(line);
 }
 
-function isPlugin(key: string | Identity): boolean {
-  return typeof key === 'string' && /^AGE-PLUGIN-[A-Z0-9-]+$/.test(key);
+function isPlugin(line: string): boolean {
+  return /^AGE-PLUGIN-[A-Z0-9-]+$/.test(line);
 }
 
-function sshKey(text: string): Identity[] | undefined {
+function sshKey(text: string): FoundKeys | undefined {
   const identity = sshIdentity(text);
-  return identity && [identity];
+  return identity && { identities: [identity], recipients: [], plugins: false };
 }
 
 function problem(

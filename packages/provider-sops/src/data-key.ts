@@ -2,7 +2,6 @@
  * The key that a file's values are encrypted with: unwrapped by age for one group of recipients, or
  * put together from the shares of several (sops.go, `GetDataKeyWithKeyServices`).
  */
-import type { Recipient } from 'age-encryption';
 import type { AgeKeys } from './age-keys.ts';
 import { combineShares } from './shamir.ts';
 import type { AgeKey, SopsMetadata } from './sops-metadata.ts';
@@ -19,7 +18,7 @@ const longestEnc = 64 * 1024;
  */
 export async function openDataKey(
   { groups, threshold }: SopsMetadata,
-  keys: AgeKeys,
+  keys: Pick<AgeKeys, 'identities'>,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   const shares: Uint8Array[] = [];
@@ -34,14 +33,13 @@ export async function openDataKey(
 
 async function openFirst(
   ageKeys: readonly AgeKey[],
-  { identities }: AgeKeys,
+  { identities }: Pick<AgeKeys, 'identities'>,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  if (identities.length === 0 || ageKeys.length === 0) return undefined;
-  const { armor, Decrypter } = await import('age-encryption');
   for (const { enc } of ageKeys) {
     if (signal.aborted) break;
     if (enc.length > longestEnc) continue;
+    const { armor, Decrypter } = await import('age-encryption');
     try {
       const decrypter = new Decrypter();
       for (const identity of identities) decrypter.addIdentity(identity);
@@ -60,30 +58,21 @@ function checkLength(key: Uint8Array): Uint8Array {
   return key;
 }
 
-/** The public keys of those of age's own keys that are here. */
-export async function recipientsOf({ identities }: AgeKeys): Promise<string[]> {
-  const { identityToRecipient } = await import('age-encryption');
-  const own = identities.filter((identity) => typeof identity === 'string');
-  // A key whose checksum does not fit has none.
-  const found = await Promise.all(own.map((key) => identityToRecipient(key).catch(() => '')));
-  return found.filter((recipient) => recipient !== '');
-}
-
 /**
  * Encrypts a data key for one recipient, as sops stores it; `undefined` if it is none: an age
  * public key (`age1…`) or an SSH one.
  */
 export async function sealDataKey(key: Uint8Array, recipient: string): Promise<string | undefined> {
   const { armor, Encrypter, Stanza } = await import('age-encryption');
-  const ssh: Recipient | undefined = recipient.startsWith('ssh-')
-    ? sshRecipient(recipient, (args, body) => new Stanza(args, body))
-    : undefined;
-  if (ssh === undefined && !/^age1[02-9ac-hj-np-z]{58}$/.test(recipient)) return undefined;
+  const ssh = sshRecipient(recipient, (args, body) => new Stanza(args, body));
+  // as sops tells them apart: with a second 1 it is for a plugin, or for a key that sops itself cannot read
+  if (ssh === undefined && recipient.lastIndexOf('1') !== 'age'.length) return undefined;
   try {
     const encrypter = new Encrypter();
     encrypter.addRecipient(ssh ?? recipient);
     return armor.encode(await encrypter.encrypt(key));
   } catch {
-    return undefined; // a checksum that does not fit
+    // None that age knows, or a checksum that does not fit.
   }
+  return undefined;
 }

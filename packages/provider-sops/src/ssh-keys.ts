@@ -57,7 +57,7 @@ export function sshRecipient(
   line: string,
   newStanza: (args: string[], body: Uint8Array) => Stanza,
 ): Recipient | undefined {
-  const [type, encoded = ''] = line.trim().split(/\s+/);
+  const [type, encoded = ''] = line.split(/\s+/);
   const wire = Buffer.from(encoded, 'base64');
   try {
     const fields = sshFields(wire);

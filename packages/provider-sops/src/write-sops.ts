@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { isSecretError, type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
 import { decodeText, editFile, problem } from '@keyfall/core/files';
 import { findAgeKeys } from './age-keys.ts';
-import { recipientsOf, sealDataKey } from './data-key.ts';
+import { sealDataKey } from './data-key.ts';
 import { decryptTree } from './decrypt-tree.ts';
 import { cannotHold, editSops, refusal, signed, unencrypted } from './edit-sops.ts';
 import { holds, namesOf, pathOf } from './names.ts';
@@ -65,15 +65,16 @@ async function firstContent(
   const values = new Map<string, string>();
   for (const [name, value] of entries) if (value !== null) values.set(name, value);
   if (values.size === 0) return undefined;
-  const own = recipients ?? (await recipientsOf(await findAgeKeys(source, signal)));
-  if (own.length === 0)
-    throw problem(
-      source,
-      'ERR_SECRET_CONFIG',
-      'does not exist, and who shall be able to open it is not known',
-      'Set the option ageRecipients, or create the file with sops.',
-    );
-  return newContent(source, values, own, warn);
+  const keys = recipients ? { recipients, problems: [] } : await findAgeKeys(source, signal);
+  if (keys.recipients.length > 0) return newContent(source, values, keys.recipients, warn);
+  const [trouble] = keys.problems;
+  if (trouble !== undefined) throw trouble;
+  throw problem(
+    source,
+    'ERR_SECRET_CONFIG',
+    'does not exist, and who shall be able to open it is not known',
+    'Set the option ageRecipients, or create the file with sops.',
+  );
 }
 
 /** The file's bytes after the changes; `undefined` if there is nothing to change. */

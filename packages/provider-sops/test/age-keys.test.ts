@@ -40,6 +40,9 @@ const rejection = async (options: Parameters<typeof decryptSopsFile>[1], path = 
   throw new Error('it opens');
 };
 
+/** An age key of the right form, whose checksum does not fit. */
+const mistyped = (key: string) => key.slice(0, -1) + (key.endsWith('Q') ? 'P' : 'Q');
+
 describe('where a key is found', () => {
   const one = secretOf('one.txt');
   test.each([
@@ -65,6 +68,16 @@ describe('where a key is found', () => {
         },
       },
     ],
+    [
+      'one place, while another holds a key with a typing error',
+      {
+        environment: {
+          ...nowhere,
+          SOPS_AGE_KEY: mistyped(one),
+          SOPS_AGE_KEY_FILE: keyPath('one.txt'),
+        },
+      },
+    ],
   ])('%s', async (_, options) => {
     expect(await opens(options)).toBe(true);
   });
@@ -84,6 +97,16 @@ describe('where a key is found', () => {
     expect(await decryptSopsFile(fixturePath('rsa.yaml'), { environment: named })).toMatchObject({
       port: 10,
     });
+  });
+
+  test("the public keys of age's own keys are known with them", async () => {
+    const ageKey = keyText('two.txt') + keyText('one.txt');
+    const keys = await findAgeKeys(
+      { ageKey, ageKeyFile: keyPath('ed25519'), environment: nowhere, provider: 'sops' },
+      new AbortController().signal,
+    );
+    expect(keys.identities).toHaveLength(3);
+    expect(keys.recipients).toEqual(['two.txt', 'one.txt'].map(recipientOf));
   });
 
   test('a relative ageKeyFile is where it was when the provider was made', async () => {
@@ -134,6 +157,12 @@ describe('why there is no key', () => {
       { SOPS_AGE_KEY: secretOf('one.txt').slice(0, 40) },
       'ERR_SECRET_CONFIG',
       /no age key/,
+    ],
+    [
+      'a key with a typing error',
+      { SOPS_AGE_KEY: mistyped(secretOf('one.txt')) },
+      'ERR_SECRET_CONFIG',
+      /SOPS_AGE_KEY holds something that is no age key/,
     ],
     ['a folder', { SOPS_AGE_KEY_FILE: '/' }, 'ERR_SECRET_CONFIG', /is a folder/],
     [

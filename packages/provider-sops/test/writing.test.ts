@@ -397,6 +397,12 @@ test('a file that is not there is made for the keys at hand, or for those that a
   await expect(nobody.write?.({ entries: new Map([['A', 'b']]) }, context())).rejects.toMatchObject(
     { code: 'ERR_SECRET_CONFIG' },
   );
+  // the keys at hand could not be had: that is the reason
+  const failing = { ...nowhere, PATH: process.env['PATH'] ?? '', SOPS_AGE_KEY_CMD: 'false' };
+  const locked = sopsProvider({ path: join(folder, 'nobody.yaml'), environment: failing });
+  await expect(locked.write?.({ entries: new Map([['A', 'b']]) }, context())).rejects.toMatchObject(
+    { code: 'ERR_SECRET_UNAVAILABLE' },
+  );
 });
 
 test('a new file encrypts even names that sops leaves open, and replaces what was there', async () => {

@@ -112,7 +112,7 @@ export function uncountedUseVault(providers: readonly SecretProvider[]): string 
   const value = process.env['USE_VAULT'];
   if (!value) return undefined;
   const isAsked = providers.some(({ name }) => name === 'vault');
-  const isOn = /^(?:true|1|yes|on)$/i.test(value.trim());
+  const isOn = isYes(value);
   if (isAsked && !isOn) return `USE_VAULT in the environment does not turn Vault off`;
   if (!isAsked && isOn) return 'USE_VAULT in the environment does not turn Vault on';
   return undefined;
@@ -305,13 +305,17 @@ function lacking(what: string, missing: readonly string[], options: SettingsOpti
  * @throws `ERR_SECRET_CONFIG` naming it, for anything that is neither: a misspelled `USE_VAULT` must
  *   not start production on a `.env`
  */
-export function isTrue(name: string, value: string): boolean {
-  const text = value.trim().toLowerCase();
-  if (['true', '1', 'yes', 'on'].includes(text)) return true;
-  if (['false', '0', 'no', 'off'].includes(text)) return false;
+function isTrue(name: string, value: string): boolean {
+  if (isYes(value)) return true;
+  if (['false', '0', 'no', 'off'].includes(value.trim().toLowerCase())) return false;
   throw new SecretError('ERR_SECRET_CONFIG', `${name} is neither true nor false`, {
     hint: `Set ${name}=true or ${name}=false.`,
   });
+}
+
+/** The same; what is neither is not yes. */
+export function isYes(value: string): boolean {
+  return ['true', '1', 'yes', 'on'].includes(value.trim().toLowerCase());
 }
 
 /**

@@ -3,7 +3,7 @@
  * be, what a run that was killed has left. What can be known is known before the store is written.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { memoryProvider, type SecretProvider } from '@keyfall/core';
@@ -108,6 +108,34 @@ describe('what a run that was killed has left', () => {
     expect(await readdir(cwd)).toHaveLength(4);
     expect(await run(path, store)).toMatchObject({ written: 0 });
     expect(await readdir(cwd)).toEqual(['.env']);
+  });
+
+  const record = '.env.backup.20260102T030405678Z.journal';
+  test.each([
+    '.env.keyfall-tmp',
+    '.env.keyfall-lock.break',
+    `${record}.keyfall-tmp`,
+    `${record}.keyfall-lock`,
+    `${record}.keyfall-lock.break`,
+  ])('%s goes, also by itself, and before what is to be done', async (left) => {
+    for (const held of [{ A: '1' }, {}]) {
+      const cwd = await folderWith('A=1\n');
+      const others = [`x${record}.keyfall-tmp`, `${record}.keyfall-tmpx`, '.env.prod.keyfall-tmp'];
+      for (const name of [left, ...others]) await writeFile(join(cwd, name), '');
+      await run(join(cwd, '.env'), memoryProvider(held));
+      const now = await readdir(cwd);
+      expect(now).not.toContain(left);
+      expect(now).toEqual(expect.arrayContaining(others));
+    }
+  });
+
+  test('a lock alone goes, also that of a file that is reached by a link', async () => {
+    const cwd = await folderWith('A=1\n');
+    await mkdir(join(cwd, 'links'));
+    await symlink('../.env', join(cwd, 'links', '.env'));
+    killedAt(join(cwd, '.env'));
+    await run(join(cwd, 'links', '.env'), memoryProvider({ A: '1' }));
+    expect(await readdir(cwd)).toEqual(['.env', 'links']);
   });
 
   test('of one that is at work everything stays, and it is not waited for', async () => {

@@ -12,10 +12,11 @@ import {
   type SecretErrorCode,
   type SecretProvider,
 } from '@keyfall/core';
-import { beforeEach, expect, test, vi } from 'vitest';
+import type { DotenvReader } from '@keyfall/provider-dotenv';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { MigrationJournal } from '../src/migration/journal.ts';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
-import { readSource } from '../src/migration/source.ts';
+import { readSource, readStoreSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
 import { folderWith } from './keyfall.ts';
 
@@ -73,16 +74,24 @@ function leaving(values: Readonly<Record<string, string>> = {}) {
   };
 }
 
-async function run(cwd: string, provider: SecretProvider, options: Partial<MigrateOptions> = {}) {
-  const source = await readSource(join(cwd, '.env'));
+async function run(
+  cwd: string,
+  provider: SecretProvider,
+  { reader, ...options }: Partial<MigrateOptions> & { readonly reader?: DotenvReader } = {},
+) {
+  const source = await readSource(join(cwd, '.env'), reader && { reader });
   return migrate(source, openTarget(provider), { yes: true, ...options });
 }
 
-async function interrupted(content: string, values?: Readonly<Record<string, string>>) {
+async function interrupted(
+  content: string,
+  values?: Readonly<Record<string, string>>,
+  reader?: DotenvReader,
+) {
   const cwd = await folderWith(content);
   const { provider, comeBack } = leaving(values);
-  const ends = ['--to', 'memory'];
-  await expect(run(cwd, provider, { onConflict: 'overwrite', ends })).rejects.toThrow();
+  const options = { onConflict: 'overwrite', ends: ['--to', 'memory'] } as const;
+  await expect(run(cwd, provider, { ...options, ...(reader && { reader }) })).rejects.toThrow();
   expect(said.at(-1)).toMatch(/ undo it with keyfall migrate --restore \S+ --to memory\.$/);
   comeBack();
   said.length = 0;
@@ -110,6 +119,85 @@ test('the same file: it is read back, and nothing is written again', async () =>
   expect(await journals(cwd)).toMatchObject([
     { state: 'done', created: ['A'], overwritten: [{ name: 'B' }] },
   ]);
+});
+
+/** Changes the journal of the only migration in the folder. */
+async function rewriteJournal(cwd: string, more: Partial<MigrationJournal>): Promise<string> {
+  const [name = ''] = (await readdir(cwd)).filter((each) => each.endsWith('.journal'));
+  const [journal] = await journals(cwd);
+  await writeFile(join(cwd, name), JSON.stringify({ ...journal, ...more }));
+  return join(cwd, name.replace('.journal', ''));
+}
+
+test('one that was ended before its backup was whole is cleared away, wherever it went', async () => {
+  for (const store of ['memory', 'elsewhere']) {
+    const { cwd, provider } = await interrupted('A=1\n');
+    const backup = await rewriteJournal(cwd, { state: 'started', store });
+    await run(cwd, provider);
+    expect(said).toContain(
+      'a migration was interrupted, and nothing of it is in memory: it was cleared away.',
+    );
+    expect(existsSync(backup)).toBe(false);
+    expect(await journals(cwd)).toEqual([]);
+  }
+});
+
+test('the same bytes by another reader are another content, and its backup is read by its own', async () => {
+  const text = 'A="x\\ty"\n';
+  const { cwd, provider } = await interrupted(text, {}, 'python');
+  expect(await journals(cwd)).toMatchObject([{ reader: 'python' }]);
+  await run(cwd, provider, { onConflict: 'overwrite', reader: 'node' });
+  expect(said.join('\n')).toMatch(/has been written: keyfall migrate --restore \S+ undoes it/);
+  expect(await journals(cwd)).toMatchObject([
+    { state: 'done', created: ['A'], reader: 'python' },
+    { state: 'done', overwritten: [{ name: 'A', version: '2' }], reader: 'node' },
+  ]);
+});
+
+test('a journal that names no reader is of npm’s', async () => {
+  const { cwd, provider } = await interrupted('A="x\\ty"\n');
+  expect(await journals(cwd)).toMatchObject([{ reader: 'npm' }]);
+  await rewriteJournal(cwd, { reader: undefined });
+  expect(await run(cwd, provider)).toMatchObject({ written: 0 });
+  expect(said).toContain('going on with a migration that was interrupted.');
+});
+
+test('what is beside a record, or a copy of one under another name, is none', async () => {
+  const { cwd, provider } = await interrupted('A=1\n');
+  const [name = ''] = (await readdir(cwd)).filter((each) => each.endsWith('.journal'));
+  const journal = await readFile(join(cwd, name), 'utf8');
+  // the second has as many letters more as `.journal` has
+  const others = ['copy.journal', name.replace('.journal', '.another'), `x${name}`];
+  for (const other of others) await writeFile(join(cwd, other), journal);
+  await run(cwd, provider);
+  expect(said.filter((text) => text.includes('interrupted'))).toHaveLength(1);
+  for (const other of others) expect(await readFile(join(cwd, other), 'utf8')).toBe(journal);
+});
+
+test('of two with the same content the later one is gone on with, and the other is done', async () => {
+  const { cwd, provider } = await interrupted('A=1\nB=2\n');
+  const [name = ''] = (await readdir(cwd)).filter((each) => each.endsWith('.journal'));
+  const [journal] = await journals(cwd);
+  const later = join(cwd, '.env.backup.99990101T000000000Z');
+  await writeFile(later, 'A=1\nB=2\n');
+  await writeFile(`${later}.journal`, JSON.stringify({ ...journal, created: ['B'] }));
+  await run(cwd, provider);
+  expect(await readFile(join(cwd, name.replace('.journal', '')), 'utf8')).toBe('A=1\nB=2\n');
+  expect(await journals(cwd)).toMatchObject([
+    { state: 'done', created: ['A', 'B'] },
+    { state: 'done', created: ['B'] },
+  ]);
+});
+
+test('one of which nothing says from what state it was written may still come', async () => {
+  const { cwd } = await interrupted('A=1\n');
+  const backup = await rewriteJournal(cwd, { revision: undefined });
+  const moved = memoryProvider();
+  await moved.write?.({ entries: new Map([['OTHER', 'x']]) }, context());
+  await writeFile(join(cwd, '.env'), 'USE_VAULT=true\n');
+  await run(cwd, moved);
+  expect(said.join()).toContain('so far: its backup is kept');
+  expect(existsSync(backup)).toBe(true);
 });
 
 test('a file that was edited since gets a backup of its own', async () => {
@@ -234,7 +322,10 @@ test.each(['ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_DENIED', 'ERR_SECRET_ABORTED'] 
   async (code) => {
     const cwd = await folderWith('A=1\n');
     const { provider } = failing('no', code, false);
-    await expect(run(cwd, provider)).rejects.toMatchObject({ code });
+    await expect(run(cwd, provider)).rejects.toMatchObject({
+      code,
+      reason: code === 'ERR_SECRET_ABORTED' ? 'nothing was changed' : expect.any(String),
+    });
     expect(said).toEqual([]);
     expect(await readdir(cwd)).toEqual(['.env']);
   },
@@ -301,6 +392,71 @@ test('a journal that is none of ours is no interrupted migration', async () => {
   await run(cwd, memoryProvider());
   for (const [at, text] of texts.entries())
     expect(await readFile(join(cwd, `.env.backup.${at}.journal`), 'utf8')).toBe(text);
+});
+
+describe('from a store', () => {
+  // the record lies where the user is, and the folder of this process is that of others, too
+  const isRecord = (name: string) => name.startsWith('keyfall-migration.');
+  const records = async () => (await readdir('.')).filter(isRecord).sort();
+  beforeEach(() => {
+    onTestFinished(async () => {
+      for (const name of await records()) await rm(name);
+    });
+  });
+  const from = (values: Readonly<Record<string, string>>): SecretProvider => ({
+    ...memoryProvider(values),
+    store: 'source of this test',
+  });
+  const move = async (
+    source: SecretProvider,
+    provider: SecretProvider,
+    options: Partial<MigrateOptions> = {},
+  ) => migrate(await readStoreSource(source), openTarget(provider), { yes: true, ...options });
+
+  test('there is a journal, and no backup: what it holds stays there', async () => {
+    const result = await move(from({ A: '1' }), memoryProvider());
+    const [name = '', ...others] = await records();
+    expect(others).toEqual([]);
+    expect(name).toMatch(/^keyfall-migration\.\w+\.journal$/);
+    expect(result).toMatchObject({ source: 'source of this test', written: 1, backup: name });
+    const journal = JSON.parse(await readFile(name, 'utf8'));
+    expect(journal).toMatchObject({ state: 'done', source: 'source of this test', created: ['A'] });
+    expect(journal).not.toHaveProperty('reader');
+  });
+
+  test('what counts as written is what is there, and was not before', async () => {
+    const target = memoryProvider({ B: 'theirs', C: 'theirs' });
+    let isFirst = true;
+    const halfWay: SecretProvider = {
+      ...target,
+      atomicity: 'name',
+      async write(changes, given) {
+        if (!isFirst) return (await target.write?.(changes, given)) ?? { conditional: false };
+        isFirst = false;
+        const { A = null, B = null } = Object.fromEntries(changes.entries);
+        await target.write?.({ entries: new Map(Object.entries({ A, B })) }, given);
+        throw new SecretError('ERR_SECRET_UNAVAILABLE', 'gone', { applied: 'unknown' });
+      },
+    };
+    const first = from({ A: '1', B: '2', C: '3', D: '4' });
+    await expect(move(first, halfWay, { onConflict: 'overwrite' })).rejects.toThrow();
+    expect(said.at(-1)).toMatch(/undo it with keyfall migrate --restore \S+\.journal\.$/);
+    const [name = ''] = await records();
+    expect(JSON.parse(await readFile(name, 'utf8'))).toMatchObject({
+      state: 'planned',
+      created: ['A', 'D'],
+      overwritten: [{ name: 'B' }, { name: 'C' }],
+    });
+    // the source holds something else by now
+    await move(from({ A: '1', C: '3' }), halfWay, { onConflict: 'keep' });
+    expect(said).toContain('going on with a migration that was interrupted.');
+    expect(await records()).toEqual([name]);
+    expect(JSON.parse(await readFile(name, 'utf8'))).toMatchObject({
+      state: 'done',
+      created: ['A'],
+      overwritten: [{ name: 'B', version: '1' }],
+    });
+  });
 });
 
 test('two at once: the second waits, and finds it done', async () => {

@@ -78,6 +78,7 @@ describe('is none of ours', () => {
     ['null that was replaced', { ...journal, overwritten: [null] }],
     ['no name that was replaced', { ...journal, overwritten: [{ version: '1' }] }],
     ['a version that is no text', { ...journal, overwritten: [{ name: 'A', version: 1 }] }],
+    ['a revision that is no text', { ...journal, revision: 7 }],
     ['a reader that nobody knows', { ...journal, reader: 'canary-reader' }],
     ['a reader that is no text', { ...journal, reader: 1 }],
   ])('%s', async (_, content) => {

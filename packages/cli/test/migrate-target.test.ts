@@ -6,8 +6,14 @@ import {
   type SecretProvider,
   type SecretRecord,
 } from '@keyfall/core';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { openTarget, verify } from '../src/migration/target.ts';
+
+const said: string[] = [];
+vi.mock('../src/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal.ts')>()),
+  notice: (text: string) => said.push(text),
+}));
 
 const store = (more: Partial<SecretProvider> = {}): SecretProvider => ({
   ...memoryProvider({ A: 'a', B: 'b' }),
@@ -95,6 +101,14 @@ describe('a write', () => {
       hint: 'mend may-not-write',
     });
     await asking('sealed', 'expires-soon');
+    const warning = store({
+      check: async ({ warn }) => {
+        warn('reading has told that');
+        return [];
+      },
+    });
+    await openTarget(warning).assertWritable();
+    expect(said).toEqual([]);
     await asking();
     await openTarget(store()).assertWritable();
   });

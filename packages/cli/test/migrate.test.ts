@@ -5,7 +5,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
@@ -91,6 +91,13 @@ test('a conflict is told as one, even if what is to leave the file otherwise can
     secretName: 'USER',
     hint: expect.stringContaining('what refers to it'),
   });
+});
+
+test('what an edit costs other readers is said, and once, however often it is drawn up', async () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is python-dotenv's notation
+  const cwd = await folderWith('USER=app\nURL=${USER}@db\n');
+  await run(contested({ OTHER: 'x' }), cwd, { select: ['USER'], purge: true });
+  expect(said.filter((text) => text.includes('for these readers: python'))).toHaveLength(1);
 });
 
 test('one who writes again and again is given way to', async () => {
@@ -360,6 +367,69 @@ test('a store that writes name by name and stops half-way: what it wrote can be 
   expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
 });
 
+describe('a store that writes name by name, of which a part is there when somebody else comes in between', () => {
+  /** Writes A, and finds B changed; the second write goes through, or ends with this. */
+  function halfWay(theirs: string, then?: SecretError) {
+    const store = memoryProvider();
+    let writes = 0;
+    const provider: SecretProvider = {
+      ...store,
+      atomicity: 'name',
+      async write(changes, context) {
+        writes += 1;
+        if (writes === 2 && then) throw then;
+        if (writes > 1) return (await store.write?.(changes, context)) ?? { conditional: false };
+        const entries = new Map([
+          ['A', '1'],
+          ['B', theirs],
+        ]);
+        await store.write?.({ entries }, context);
+        throw new SecretError('ERR_SECRET_CONFLICT', 'B was changed, A was written', {
+          applied: 'unknown',
+        });
+      },
+    };
+    return provider;
+  }
+  const journalIn = async (cwd: string): Promise<unknown> => {
+    const [name = ''] = (await readdir(cwd)).filter((each) => each.endsWith('.journal'));
+    return JSON.parse(await readFile(join(cwd, name), 'utf8'));
+  };
+
+  test.each<[string, Partial<MigrateOptions>, string, readonly string[], readonly object[]]>([
+    ['another value', { onConflict: 'overwrite' }, 'theirs', ['A'], [{ name: 'B', version: '2' }]],
+    ['the same', { purge: true }, '2', ['A', 'B'], []],
+  ])('%s: the journal names all of it', async (_, options, theirs, created, overwritten) => {
+    const cwd = await folderWith('A=1\nB=2\n');
+    const { values } = await run(halfWay(theirs), cwd, options);
+    expect(values).toEqual({ A: '1', B: '2' });
+    expect(await journalIn(cwd)).toMatchObject({ state: 'done', created, overwritten });
+  });
+
+  test.each<[string, Partial<MigrateOptions>, SecretError | undefined, string]>([
+    ['it is to be chosen about', {}, undefined, 'ERR_SECRET_CONFLICT'],
+    [
+      'the second write is refused',
+      { onConflict: 'overwrite' },
+      new SecretError('ERR_SECRET_DENIED', 'it may not', { applied: 'no' }),
+      'ERR_SECRET_DENIED',
+    ],
+  ])('%s: backup and journal stay, by which it can be undone', async (_, options, then, code) => {
+    const cwd = await folderWith('A=1\nB=2\n');
+    const ended = run(halfWay('theirs', then), cwd, { ...options, purge: true });
+    await expect(ended).rejects.toMatchObject({ code });
+    expect(said.at(-1)).toMatch(
+      /not certain .* keyfall migrate --restore \S+\.env\.backup\.\w+\.$/,
+    );
+    expect(await journalIn(cwd)).toMatchObject({
+      state: 'planned',
+      created: expect.arrayContaining(['A']),
+    });
+    expect(await readdir(cwd)).toHaveLength(3);
+    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nB=2\n');
+  });
+});
+
 test.each(['maybe', ''])(
   'USE_VAULT=%s in the file is neither yes nor no, and no obstacle',
   async (useVault) => {
@@ -371,6 +441,26 @@ test.each(['maybe', ''])(
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nUSE_VAULT=true\n');
   },
 );
+
+test('--activate leaves what turns Vault on already, and writes down the reader that was chosen', async () => {
+  const cwd = await folderWith('A=1\nUSE_VAULT=yes\n');
+  const file = () => readFile(join(cwd, '.env'), 'utf8');
+  const store = memoryProvider();
+  await run(store, cwd, { activate: true });
+  expect(said.at(-1)).not.toContain('USE_VAULT=true');
+  for (const [options, expected] of [
+    [{ remember: 'python' }, ''],
+    [{ activate: true, remember: 'python' }, 'KEYFALL_READER=python\n'],
+    [{ activate: true, remember: 'python' }, 'KEYFALL_READER=python\n'],
+    [{ activate: true }, 'KEYFALL_READER=python\n'],
+    [{ activate: true, remember: 'node' }, 'KEYFALL_READER=node\n'],
+  ] as const) {
+    const before = await file();
+    const { result } = await run(store, cwd, options);
+    expect(await file()).toBe(`A=1\nUSE_VAULT=yes\n${expected}`);
+    expect(result.fileChanged).toBe((await file()) !== before);
+  }
+});
 
 test('a USE_VAULT of the environment that wins over the file is told', async () => {
   const cwd = await folderWith('A=1\n');

@@ -77,8 +77,7 @@ export async function carryOut(
       );
     return { draft };
   }
-  const path =
-    resumed?.path ?? (await freePath(recordBase(source), new Date(), (free) => journalPath(free)));
+  const path = resumed?.path ?? (await freePath(recordBase(source), new Date(), journalPath));
   const recordOf = (): MigrationRecord => recordFor(path, draft, resumed);
   const journal = (state: MigrationJournal['state']) => {
     const { created, overwritten } = recordOf();
@@ -89,11 +88,12 @@ export async function carryOut(
       store: target.store,
       created,
       overwritten,
-      ...(draft.held.revision !== undefined && { revision: draft.held.revision }),
-      ...(source.kind === 'file' && { reader: source.reader }),
+      revision: draft.held.revision,
+      reader: source.reader,
     });
   };
-  let written: 'no' | 'perhaps' | 'yes' | 'verified' = resumed === undefined ? 'no' : 'yes';
+  let mayBeWritten = resumed !== undefined;
+  let isVerified = false;
   try {
     if (resumed === undefined) {
       progress.step(`Backing up ${source.label}`);
@@ -101,38 +101,40 @@ export async function carryOut(
       if (source.kind === 'file') await backUpFile(path, source.bytes, source.path);
     }
     await journal('planned');
-    for (let attempt = 1; draft.plan.changes.size > 0; attempt++)
+    for (let attempt = 1; draft.plan.changes.size > 0; attempt++) {
+      progress.step(`Writing ${countNames(draft.plan.changes.size)} to ${target.label}`);
+      signal?.throwIfAborted();
       try {
-        progress.step(`Writing ${countNames(draft.plan.changes.size)} to ${target.label}`);
-        signal?.throwIfAborted();
-        if (written === 'no') written = 'perhaps';
         await target.write(draft.plan.changes, draft.held.revision);
-        written = 'yes';
+        mayBeWritten = true;
         break;
       } catch (error) {
-        if (written === 'perhaps' && isSecretError(error) && error.applied === 'no') written = 'no';
+        // what an earlier attempt may have written stays possible
+        if (!isSecretError(error) || error.applied !== 'no') mayBeWritten = true;
         if (attempt > 1 || !isSecretError(error, 'ERR_SECRET_CONFLICT')) throw error;
         // somebody else wrote since the plan was made: once more, on what is there now
         draft = await drawUp(source, target, options, draft.choices);
-        if (resumed !== undefined) resumed = await lookAgain(resumed, source, target);
-        if (hasConflict(draft) || (isDone(draft) && resumed === undefined)) {
-          if (written === 'no') await discard(path);
+        if (mayBeWritten) resumed = await lookAgain(path, source, target);
+        else if (hasConflict(draft) || isDone(draft)) {
+          await discard(path);
           return { draft };
         }
+        if (hasConflict(draft)) throw error;
         await journal('planned');
       }
+    }
     progress.step('Reading it back and comparing');
     const now = await verify(target, expectedAfter(draft, resumed));
     await journal('verified');
-    written = 'verified';
+    isVerified = true;
     // what was on its way by then comes too late
     if (draft.plan.changes.size > 0) for (const open of settled.open) await clearAway(open, target);
     assertNothingIsLost(lostMeanwhile(draft, now, options), target);
     return { draft, record: recordOf(), journal };
   } catch (error) {
     const undo = undoCommand(source, recordOf(), ends);
-    if (written === 'verified') tellWritten(target, undo);
-    else if (written !== 'no')
+    if (isVerified) tellWritten(target, undo);
+    else if (mayBeWritten)
       notice(
         `it is not certain how far the migration came: run it again, or undo it with ${undo}.`,
       );

@@ -4,7 +4,7 @@
  */
 import { type DotenvReader, editDotenv } from '@keyfall/provider-dotenv';
 import { bootstrapNames } from '../bootstrap-settings.ts';
-import { isTrue } from '../settings.ts';
+import { isYes } from '../settings.ts';
 import { notice } from '../terminal.ts';
 import type { Choices } from './choose.ts';
 import type { MigrationRecord } from './interrupted.ts';
@@ -90,12 +90,8 @@ async function editedFile(
 }
 
 /** Whether a `USE_VAULT` turns Vault on. What is neither yes nor no does not. */
-export function turnsVaultOn(useVault = 'false'): boolean {
-  try {
-    return isTrue('USE_VAULT', useVault);
-  } catch {
-    return false;
-  }
+export function turnsVaultOn(useVault = ''): boolean {
+  return isYes(useVault);
 }
 
 /** Whether there is nothing to write and nothing to edit. */
@@ -114,11 +110,8 @@ export function expectedAfter(
   resumed: MigrationRecord | undefined,
 ): ReadonlyMap<string, string> {
   const before = namesWritten(resumed);
-  const same = namesOf(plan, 'same').filter((name) => before.has(name));
-  return new Map([
-    ...same.map((name) => [name, held.values.get(name) ?? ''] as const),
-    ...plan.changes,
-  ]);
+  const same = new Set(namesOf(plan, 'same').filter((name) => before.has(name)));
+  return new Map([...[...held.values].filter(([name]) => same.has(name)), ...plan.changes]);
 }
 
 /**
@@ -137,8 +130,9 @@ export function lostMeanwhile(
     .map(([name]) => name);
 }
 
-function namesWritten(record: MigrationRecord | undefined): ReadonlySet<string> {
-  const { created = [], overwritten = [] } = record ?? {};
+const nothing: Omit<MigrationRecord, 'path'> = { created: [], overwritten: [] };
+
+function namesWritten({ created, overwritten } = nothing): ReadonlySet<string> {
   return new Set([...created, ...overwritten.map(({ name }) => name)]);
 }
 
@@ -148,7 +142,7 @@ export function recordFor(
   { plan, held }: Draft,
   resumed: MigrationRecord | undefined,
 ): MigrationRecord {
-  const { created = [], overwritten = [] } = resumed ?? {};
+  const { created, overwritten } = resumed ?? nothing;
   const known = namesWritten(resumed);
   return {
     path,
@@ -157,10 +151,7 @@ export function recordFor(
       ...overwritten,
       ...namesOf(plan, 'overwrite')
         .filter((name) => !known.has(name))
-        .map((name) => {
-          const version = held.versions.get(name);
-          return { name, ...(version !== undefined && { version }) };
-        }),
+        .map((name) => ({ name, version: held.versions.get(name) })),
     ],
   };
 }

@@ -132,11 +132,11 @@ export async function settleInterrupted(
 }
 
 /**
- * What of a migration that this run goes on with is there by now: the write of the run before may have been
- * on its way.
+ * What of a migration that wrote before, in this run or in the one that it goes on with, is there by now: that
+ * write may have been on its way, or be there in part.
  */
 export async function lookAgain(
-  { path }: MigrationRecord,
+  path: string,
   source: MigrationSource,
   target: MigrationTarget,
 ): Promise<MigrationRecord> {
@@ -205,9 +205,9 @@ async function writtenBy(
     overwritten: overwritten.filter(({ name, version }) => isWritten(name, version)),
   };
   if (written.created.length + written.overwritten.length === 0) {
-    const isTooLate = journal.revision !== undefined && held.revision !== journal.revision;
+    if (journal.revision !== undefined && held.revision !== journal.revision) return 'nothing';
     // the names of the same content come with the write of this run, or with the one that is on its way
-    if (isTooLate || !isOfThisContent) return isTooLate ? 'nothing' : 'nothing yet';
+    if (!isOfThisContent) return 'nothing yet';
   }
   return { ...written, isOfThisContent };
 }
@@ -215,18 +215,10 @@ async function writtenBy(
 /** Marks a record as done, with what it wrote. */
 async function finish(
   path: string,
-  { format, source, store, reader }: MigrationJournal,
+  journal: MigrationJournal,
   { created, overwritten }: Omit<MigrationRecord, 'path'>,
 ): Promise<void> {
-  await writeJournal(journalPath(path), {
-    format,
-    source,
-    store,
-    state: 'done',
-    created,
-    overwritten,
-    ...(reader !== undefined && { reader }),
-  });
+  await writeJournal(journalPath(path), { ...journal, state: 'done', created, overwritten });
 }
 
 /** Removes what a killed writer left behind: of who holds the source, it is nobody's. */

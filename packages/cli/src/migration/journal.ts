@@ -13,7 +13,7 @@ import { replaceFile } from './files.ts';
 export interface OverwrittenName {
   readonly name: string;
   /** The store's version that has the other value, where it has versions. */
-  readonly version?: string;
+  readonly version?: string | undefined;
 }
 
 /** The content of a `*.journal`. */
@@ -36,9 +36,9 @@ export interface MigrationJournal {
    * The state of the store that the write is made from, where it has such: once the store is at another one,
    * a write that is still on its way comes too late.
    */
-  readonly revision?: string;
+  readonly revision?: string | undefined;
   /** Whose reading of the file was migrated. Default: npm's. */
-  readonly reader?: DotenvReader;
+  readonly reader?: DotenvReader | undefined;
 }
 
 /** The path of a backup's journal. */
@@ -80,11 +80,9 @@ function parse(text: string): unknown {
 }
 
 function isJournal(value: unknown): value is MigrationJournal {
-  if (typeof value !== 'object' || value === null) return false;
-  const { format, source, store, state, created, overwritten, reader } = value as Record<
-    keyof MigrationJournal,
-    unknown
-  >;
+  const { format, source, store, state, created, overwritten, revision, reader } = Object(
+    value,
+  ) as Record<keyof MigrationJournal, unknown>;
   return (
     format === 1 &&
     typeof source === 'string' &&
@@ -94,12 +92,16 @@ function isJournal(value: unknown): value is MigrationJournal {
     created.every((name) => typeof name === 'string') &&
     Array.isArray(overwritten) &&
     overwritten.every(isOverwrittenName) &&
+    isTextOrNone(revision) &&
     (reader === undefined || isDotenvReader(reader))
   );
 }
 
 function isOverwrittenName(value: unknown): value is OverwrittenName {
-  if (typeof value !== 'object' || value === null) return false;
-  const { name, version } = value as Record<keyof OverwrittenName, unknown>;
-  return typeof name === 'string' && (version === undefined || typeof version === 'string');
+  const { name, version } = Object(value) as Record<keyof OverwrittenName, unknown>;
+  return typeof name === 'string' && isTextOrNone(version);
+}
+
+function isTextOrNone(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
 }

@@ -60,11 +60,8 @@ export function planMigration(options: MigrationPlanOptions): MigrationPlan {
     return policy === 'fail' ? 'conflict' : policy;
   };
   const names = [...source].map(([name, value]) => ({ name, action: decide(name, value) }));
-  const written = names.filter(({ action }) => action === 'create' || action === 'overwrite');
-  return {
-    names,
-    changes: new Map(written.map(({ name }) => [name, source.get(name) ?? ''])),
-  };
+  const written = new Set(namesOf({ names }, 'create', 'overwrite'));
+  return { names, changes: new Map([...source].filter(([name]) => written.has(name))) };
 }
 
 /** The plan's names with one of these actions. */

@@ -33,6 +33,8 @@ export interface FileSource extends DotenvInspection {
 /** What a store holds at one moment. Nothing of it is ever changed. */
 export interface StoreSource {
   readonly kind: 'store';
+  /** That of a file: a store has none. */
+  readonly reader?: undefined;
   readonly label: string;
   readonly identity: string;
   readonly values: ReadonlyMap<string, string>;

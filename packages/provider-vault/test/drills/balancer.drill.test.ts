@@ -50,15 +50,16 @@ afterEach(async () => {
 const byChance = 4;
 
 /**
- * Applications that read without a pause while `disturb` runs, and for some reads after it. None of them stays
- * at a node that is of no use: its reads fail for as long as the balancer leads it there, and no longer.
+ * Applications that read without a pause while `disturb` runs and for some reads after it, a hundred times at
+ * least: a slow machine reads seldom meanwhile. None of them stays at a node that is of no use: its reads fail
+ * for as long as the balancer leads it there, and no longer.
  */
 async function readWhile(disturb: () => Promise<void>): Promise<void> {
   let over = false;
   const applications = [1, 2, 3].map(async () => {
     const provider = vaultProvider({ address: front.address, token, mount, path, env: {} });
     let [longest, streak, failed, reads, left] = [0, 0, 0, 0, 20];
-    while (left > 0) {
+    while (left > 0 || reads < 100) {
       if (over) left -= 1;
       reads += 1;
       try {

@@ -38,7 +38,7 @@ export const areas = {
     folder: 'packages/cli/src/migration',
     tests: [
       'packages/cli/test/{plan,files,backups,progress,waiting,migrate}.test.ts',
-      'packages/cli/test/migrate-{asked,endpoints,in-the-way,interrupted,journal,preflight,properties,reader,report,source,target}.test.ts',
+      'packages/cli/test/migrate-{asked,endpoints,in-the-way,interrupted,journal,preflight,properties,reader,report,source,target,told}.test.ts',
     ],
     slow: ['migrate-properties'],
   },

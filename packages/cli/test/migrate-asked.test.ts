@@ -123,6 +123,32 @@ describe('other values in the store', () => {
     expect(await heldBy(store)).toEqual(theirs);
   });
 
+  test('what is replaced by a choice is asked of the store before it is written', async () => {
+    const cwd = await folderWith("A='canary-mine'\n");
+    const store = memoryProvider({ A: 'canary-theirs' });
+    const line = {
+      subject: 'policy',
+      state: 'failing',
+      message: 'no',
+      code: 'may-not-write',
+    } as const;
+    answers = ['overwrite', true];
+    const refusing: SecretProvider = { ...store, check: async () => [line] };
+    await expect(run(cwd, refusing)).rejects.toMatchObject({ code: 'ERR_SECRET_DENIED' });
+    expect(asked).toHaveLength(1);
+    expect(await heldBy(store)).toEqual({ A: 'canary-theirs' });
+  });
+
+  test('one that is kept by choice leaves nothing to ask about, or to do', async () => {
+    const cwd = await folderWith("A='canary-mine'\n");
+    answers = ['keep'];
+    const store = memoryProvider({ A: 'canary-theirs' });
+    expect(await run(cwd, store)).toMatchObject({ written: 0 });
+    expect(asked).toHaveLength(1);
+    expect(said.at(-1)).toContain('nothing changed');
+    expect(await readdir(cwd)).toEqual(['.env']);
+  });
+
   test('one that comes while it is asked about is asked about as well', async () => {
     const cwd = await folderWith(text);
     const store = memoryProvider({ A: 'canary-theirs' });

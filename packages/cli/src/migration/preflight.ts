@@ -34,7 +34,7 @@ export function assertSelected(
   held: ReadonlyMap<string, unknown>,
   select: readonly string[] = [],
 ): readonly string[] {
-  const gone = select.filter((name) => !values.has(name));
+  const gone = [...new Set(select)].filter((name) => !values.has(name));
   const missing = gone.filter((name) => !held.has(name));
   if (missing.length > 0)
     throw new SecretError(

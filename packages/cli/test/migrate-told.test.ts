@@ -1,0 +1,331 @@
+/**
+ * What the user is asked and told of a migration, and what a program gets for a result: all that concerns it, and
+ * nothing else.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { memoryProvider, type SecretProvider } from '@keyfall/core';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { assertNoConflict, type MigrateOptions, migrate } from '../src/migration/migrate.ts';
+import type { MigrationOutcome } from '../src/migration/report.ts';
+import { readSource } from '../src/migration/source.ts';
+import { openTarget } from '../src/migration/target.ts';
+import { folderWith } from './keyfall.ts';
+
+const said: string[] = [];
+const asked: string[] = [];
+let isQuiet = false;
+vi.mock('../src/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal.ts')>()),
+  notice: (text: string) => said.push(text),
+  report: (text: string) => said.push(text),
+  writeLine: (text: string) => said.push(text),
+  isQuiet: () => isQuiet,
+}));
+vi.mock('../src/confirm.ts', () => ({ confirm: async (question: string) => asked.push(question) }));
+/** Of each bar: how many steps it was made for, how many there were, and whether it is gone. */
+const bars: { readonly of: number; steps: number; ended: boolean }[] = [];
+vi.mock('../src/migration/progress.ts', () => ({
+  showProgress(of: number) {
+    const bar = { of, steps: 0, ended: false };
+    bars.push(bar);
+    return {
+      step: () => {
+        bar.steps += 1;
+      },
+      end: () => {
+        bar.ended = true;
+      },
+    };
+  },
+}));
+const outcomes: MigrationOutcome[] = [];
+vi.mock('../src/migration/report.ts', async (original) => {
+  const report = await original<typeof import('../src/migration/report.ts')>();
+  return {
+    ...report,
+    summary(outcome: MigrationOutcome) {
+      outcomes.push(outcome);
+      return report.summary(outcome);
+    },
+  };
+});
+beforeEach(() => {
+  said.length = 0;
+  asked.length = 0;
+  bars.length = 0;
+  outcomes.length = 0;
+  isQuiet = false;
+  for (const name of ['USE_VAULT', 'VAULT_ADDR', 'VAULT_TOKEN', 'BAO_TOKEN', 'VAULT_NAMESPACE'])
+    vi.stubEnv(name, undefined);
+});
+
+/** Migrates the `.env` of a folder, by a relative path as a user gives it. */
+async function run(cwd: string, provider: SecretProvider, options: Partial<MigrateOptions> = {}) {
+  const source = await readSource(relative(process.cwd(), join(cwd, '.env')));
+  return migrate(source, openTarget(provider), { yes: true, ...options });
+}
+
+const table = expect.stringMatching(/\.env \(\d names?\) -> memory\n/);
+const done = expect.stringMatching(/ written to memory .*\nNext:\n/);
+
+describe('of a plain one', () => {
+  test('there is the plan and what was done, and the result has the facts', async () => {
+    const cwd = await folderWith('A=1\nSAME=s\n');
+    const result = await run(cwd, memoryProvider({ SAME: 's' }));
+    expect(said).toEqual([table, done]);
+    expect(bars).toEqual([{ of: 3, steps: 3, ended: true }]);
+    const source = relative(process.cwd(), join(cwd, '.env'));
+    expect(result).toEqual({
+      source,
+      store: 'memory',
+      dryRun: false,
+      names: [
+        { name: 'A', action: 'create' },
+        { name: 'SAME', action: 'same' },
+      ],
+      written: 1,
+      fileChanged: false,
+      backup: expect.stringMatching(/^\S+\.env\.backup\.\w+$/),
+    });
+    expect(result.backup?.startsWith(source)).toBe(true);
+    expect(() => assertNoConflict(result, openTarget(memoryProvider()))).not.toThrow();
+  });
+
+  test('a dry run has the plan, and that it was one', async () => {
+    const cwd = await folderWith('A=1\n');
+    const result = await run(cwd, memoryProvider(), { dryRun: true });
+    expect(said).toEqual([table, expect.stringContaining('dry run')]);
+    expect(result).toMatchObject({ dryRun: true, written: 0, fileChanged: false });
+    expect(result).not.toHaveProperty('backup');
+    // also one that would do nothing
+    said.length = 0;
+    await run(cwd, memoryProvider({ A: '1' }), { dryRun: true });
+    expect(said).toEqual([table, expect.stringContaining('dry run')]);
+  });
+
+  test('who asked for quiet is told neither', async () => {
+    isQuiet = true;
+    expect(await run(await folderWith('A=1\n'), memoryProvider())).toMatchObject({ written: 1 });
+    expect(said).toEqual([]);
+  });
+
+  test('a bar is as long as its steps, with an edit, and is gone where it fails', async () => {
+    const cwd = await folderWith('A=1\n');
+    await run(cwd, memoryProvider(), { purge: true });
+    await writeFile(join(cwd, '.env'), 'A=1\n');
+    const forgetful = { ...memoryProvider(), write: async () => ({ conditional: true }) };
+    await expect(run(cwd, forgetful)).rejects.toThrow();
+    expect(bars).toEqual([
+      { of: 4, steps: 4, ended: true },
+      { of: 3, steps: expect.any(Number), ended: true },
+    ]);
+  });
+});
+
+describe('where there is nothing to do', () => {
+  const nothing = expect.stringContaining('nothing changed');
+
+  test.each<[string, string, Partial<MigrateOptions>, string | undefined, readonly unknown[]]>([
+    ['and Vault is not asked yet', '', {}, undefined, [/set USE_VAULT=true in .*--activate\.$/]],
+    ['and the file says so', 'USE_VAULT=true\n', {}, undefined, []],
+    ['and the environment says so', '', {}, 'true', []],
+    ['and the environment says no', 'USE_VAULT=true\n', {}, 'false', [/set USE_VAULT=true/]],
+    ['in another store', '', { isSettingsVault: false }, undefined, []],
+    [
+      'by settings of another file',
+      'USE_VAULT=true\n',
+      { settings: { label: 'own.env', values: new Map() } },
+      undefined,
+      [/set USE_VAULT=true in own\.env\.$/],
+    ],
+  ])('%s', async (_, text, options, useVault, expected) => {
+    vi.stubEnv('USE_VAULT', useVault);
+    const cwd = await folderWith(`A=1\n${text}`);
+    const result = await run(cwd, memoryProvider({ A: '1' }), options);
+    expect(said).toEqual([
+      nothing,
+      ...expected.map((each) => expect.stringMatching(each as RegExp)),
+    ]);
+    expect(result).toMatchObject({ written: 0, fileChanged: false });
+    expect(result).not.toHaveProperty('backup');
+    expect(bars).toEqual([]);
+  });
+
+  test('what is kept is shown, and what is to be chosen about', async () => {
+    const cwd = await folderWith('A=1\nUSE_VAULT=true\n');
+    const store = memoryProvider({ A: 'theirs' });
+    await run(cwd, store, { onConflict: 'keep' });
+    expect(said).toEqual([table, nothing]);
+    said.length = 0;
+    await run(cwd, store);
+    expect(said).toEqual([table]);
+  });
+
+  test('what was selected and is gone from the file is said instead', async () => {
+    const cwd = await folderWith('B=2\nUSE_VAULT=true\n');
+    const store = memoryProvider({ A: '1', B: '2' });
+    const gone = expect.stringMatching(/^A is not in .*nothing is left to migrate/);
+    await run(cwd, store, { select: ['A', 'A'] });
+    expect(said).toEqual([gone]);
+    said.length = 0;
+    await run(cwd, store, { select: ['A', 'B'] });
+    expect(said).toEqual([gone, nothing]);
+  });
+});
+
+test('what may surprise, and what cannot be brought back or protected, is said between plan and question', async () => {
+  const cwd = await folderWith('A=1\nPATH=/x\n');
+  const store = memoryProvider({ A: 'theirs' });
+  const unconditional: SecretProvider = {
+    ...store,
+    read: async (names, context) => {
+      const { revision: _, ...batch } = await store.read(names, context);
+      return batch;
+    },
+  };
+  const options = { onConflict: 'overwrite', yes: false } as const;
+  await run(cwd, unconditional, options);
+  expect(said).toEqual([
+    expect.stringMatching(/^PATH could take over/),
+    table,
+    expect.stringMatching(/holds under A cannot be brought back/),
+    expect.stringMatching(/no conditional writes/),
+    done,
+  ]);
+  // neither is of any interest where nothing is written, or the store keeps versions
+  said.length = 0;
+  await run(cwd, unconditional, { ...options, activate: true });
+  expect(said).toHaveLength(3);
+  await writeFile(join(cwd, '.env'), 'A=2\n');
+  said.length = 0;
+  await run(cwd, { ...store, readVersion: async () => undefined }, options);
+  expect(said).toEqual([table, done]);
+  expect(outcomes.map(({ lost }) => lost)).toEqual([['A'], [], []]);
+});
+
+describe('the question', () => {
+  test.each<[string, Record<string, string>, Partial<MigrateOptions>, RegExp]>([
+    ['A=1\n', {}, {}, /^Write 1 name to memory\?$/],
+    ['A=1\nB=2\n', {}, {}, /^Write 2 names to memory\?$/],
+    [
+      'A=1\n',
+      {},
+      { activate: true },
+      /^Write 1 name to memory, and set USE_VAULT=true in \S+\.env\?$/,
+    ],
+    ['A=1\n', {}, { purge: true }, /, and remove 1 value from \S+\.env \(no other stays\)\?$/],
+    [
+      'A=1\nB=2\nC=3\n',
+      { B: '2', C: 'theirs' },
+      { purge: true, onConflict: 'keep' },
+      /^Write 1 name to memory, and remove 2 values from \S+\.env \(C stays\)\?$/,
+    ],
+    [
+      'A=1\nB=2\nC=3\n',
+      { A: 'theirs' },
+      { purge: true, onConflict: 'overwrite', select: ['A'] },
+      /, and remove 1 value from \S+\.env \(B and C stay\)\?$/,
+    ],
+    [
+      'A=1\n',
+      { A: '1' },
+      { purge: true, activate: true },
+      /^memory holds all of it\. Set USE_VAULT=true in \S+\.env and remove 1 value from it \(/,
+    ],
+    [
+      'A=1\n',
+      { A: '1' },
+      { purge: true },
+      /^memory holds all of it\. Remove 1 value from \S+\.env \(/,
+    ],
+  ])('of %j to %j with %j', async (text, held, options, expected) => {
+    await run(await folderWith(text), memoryProvider(held), { yes: false, ...options });
+    expect(asked).toEqual([expect.stringMatching(expected)]);
+    said.length = 0;
+  });
+
+  test('is not asked with --yes, nor where nothing is left to do', async () => {
+    const cwd = await folderWith('A=1\n');
+    await run(cwd, memoryProvider(), { yes: true });
+    const options = { yes: false, onConflict: 'keep' } as const;
+    await run(cwd, memoryProvider({ A: 'theirs' }), options);
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('what is left to do', () => {
+  const migrated = async (
+    text: string,
+    options: Partial<MigrateOptions> = {},
+    provider: SecretProvider = memoryProvider(),
+  ) => {
+    const cwd = await folderWith(text);
+    await run(cwd, provider, options);
+    expect(outcomes).toHaveLength(1);
+    const [{ file, ...outcome } = expect.fail('nothing was said')] = outcomes.splice(0);
+    return { ...outcome, ...file, file: await readFile(join(cwd, '.env'), 'utf8') };
+  };
+
+  test('goes by the settings, in the file and in the environment', async () => {
+    const plain = await migrated('A=1\n', { ends: ['--to', 'x'] });
+    expect(plain).toMatchObject({
+      written: 1,
+      label: expect.stringMatching(/\.env$/),
+      isAtomic: true,
+      undo: expect.stringMatching(/^keyfall migrate --restore \S+\.env\.backup\.\w+ --to x$/),
+      lost: [],
+      unsaid: [],
+      start: undefined,
+      isElsewhere: false,
+      purged: false,
+      backup: expect.stringMatching(/\.env\.backup\.\w+$/),
+      settings: { isElsewhere: false, needsUseVault: true, isOverruled: false },
+    });
+    expect(plain.settings?.label).toBe(plain.label);
+    expect(await migrated('A=1\n', { activate: true, purge: true })).toMatchObject({
+      purged: true,
+      settings: { needsUseVault: false },
+    });
+    expect(await migrated('A=1\nUSE_VAULT=1\n')).toMatchObject({
+      settings: { needsUseVault: false },
+    });
+    for (const [useVault, isOverruled] of [
+      ['false', true],
+      ['true', false],
+    ] as const) {
+      vi.stubEnv('USE_VAULT', useVault);
+      expect(await migrated('A=1\n')).toMatchObject({ settings: { isOverruled } });
+    }
+  });
+
+  test('names the settings that the file lacks, or has otherwise', async () => {
+    for (const [name, value] of [
+      ['VAULT_ADDR', 'here'],
+      ['VAULT_TOKEN', ''],
+      ['BAO_TOKEN', 't'],
+      ['VAULT_NAMESPACE', 'other'],
+    ] as const)
+      vi.stubEnv(name, value);
+    const text = 'A=1\nVAULT_ADDR=here\nVAULT_NAMESPACE=n\n';
+    expect((await migrated(text)).unsaid).toEqual(['BAO_TOKEN', 'VAULT_NAMESPACE']);
+    const settings = { label: 'own.env', values: new Map([['BAO_TOKEN', 't']]) };
+    expect(await migrated(text, { settings })).toMatchObject({
+      unsaid: ['VAULT_ADDR', 'VAULT_NAMESPACE'],
+      settings: { label: 'own.env', isElsewhere: true, needsUseVault: true },
+    });
+  });
+
+  test('goes by no settings where it went to another store', async () => {
+    vi.stubEnv('BAO_TOKEN', 't');
+    const named = { ...memoryProvider(), atomicity: 'name' as const };
+    const elsewhere = await migrated('A=1\n', { isSettingsVault: false }, named);
+    expect(elsewhere).toMatchObject({ isAtomic: false, unsaid: [], isElsewhere: true });
+    expect(elsewhere).not.toHaveProperty('settings');
+    const start = 'keyfall run -- CMD';
+    expect(await migrated('A=1\n', { isSettingsVault: false, start })).toMatchObject({
+      start,
+      isElsewhere: false,
+    });
+  });
+});

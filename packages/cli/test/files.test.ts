@@ -1,7 +1,7 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { backUp, freePath, replaceFile } from '../src/migration/files.ts';
+import { backUp, freePath, holding, replaceFile } from '../src/migration/files.ts';
 import { folderWith } from './keyfall.ts';
 
 const now = new Date('2026-01-02T03:04:05.678Z');
@@ -36,6 +36,37 @@ test('a backup into no folder says where, and holds no value', async () => {
       /^(?!.*canary).*none\/\.env\.backup is in a folder that does not exist/,
     ),
   });
+});
+
+test('whoever is stopped while another one holds the file has done nothing', async () => {
+  const file = join(await folderWith('A=1\n'), '.env');
+  const done: string[] = [];
+  const afterwards = async () => {
+    done.push('afterwards');
+  };
+  const controller = new AbortController();
+  await holding(
+    file,
+    async (bytes) => {
+      const second = holding(
+        file,
+        async () => {
+          done.push('second');
+          return undefined;
+        },
+        afterwards,
+        controller.signal,
+      );
+      controller.abort();
+      await expect(second).rejects.toMatchObject({ code: 'ERR_SECRET_ABORTED' });
+      done.push(`${bytes}`);
+      return Buffer.from('A=2\n');
+    },
+    afterwards,
+    undefined,
+  );
+  expect(done).toEqual(['A=1\n', 'afterwards']);
+  expect(await readFile(file, 'utf8')).toBe('A=2\n');
 });
 
 test('a file is replaced whole, with its mode', async () => {

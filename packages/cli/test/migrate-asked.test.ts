@@ -5,7 +5,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { assertNoConflict, type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import { readSource, readStoreSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
@@ -23,8 +23,17 @@ const cancelled = Symbol('cancelled');
 let answers: unknown[] = [];
 let asked: string[] = [];
 let whileAsked = async () => {};
-const answer = async ({ message }: { message: string }) => {
+interface Question {
+  readonly message: string;
+  readonly options?: readonly { readonly value: unknown }[];
+  readonly signal?: AbortSignal;
+}
+let signals: unknown[] = [];
+const answer = async ({ message, options, signal }: Question) => {
   asked.push(message);
+  signals.push(signal);
+  const [next] = answers;
+  if (options && next !== cancelled) expect(options.map(({ value }) => value)).toContain(next);
   await whileAsked();
   return answers.shift();
 };
@@ -33,9 +42,13 @@ vi.mock('../src/prompts.ts', () => ({
   confirm: answer,
   isCancel: (value: unknown) => value === cancelled,
 }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 beforeEach(() => {
   said.length = 0;
   asked = [];
+  signals = [];
   answers = [];
   whileAsked = async () => {};
   vi.stubEnv('USE_VAULT', undefined);
@@ -70,6 +83,18 @@ describe('other values in the store', () => {
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(left);
     expect(answers).toEqual([]);
     expect([...said, ...asked].join()).not.toContain('canary');
+  });
+
+  test('a signal takes each question back', async () => {
+    const { signal } = new AbortController();
+    const store = memoryProvider(theirs);
+    answers = ['each', 'keep', 'keep', true];
+    await run(await folderWith(text), store, { signal });
+    expect(signals).toEqual([signal, signal, signal, signal]);
+    signals = [];
+    answers = ['overwrite', true];
+    await run(await folderWith(text), memoryProvider(theirs));
+    expect(signals).toEqual([undefined, undefined]);
   });
 
   test('a single one is asked about by its name alone', async () => {

@@ -6,7 +6,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { ReadContext } from '@keyfall/core';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bootstrapNames } from '../src/bootstrap-settings.ts';
 import {
   type EndpointOptions,
@@ -31,6 +31,9 @@ const vault = { VAULT_ADDR: 'http://127.0.0.1:1', VAULT_TOKEN: 't', VAULT_SECRET
 const storeOfVault = 'vault http://127.0.0.1:1 secret/shop';
 const settings = (variables: Readonly<Record<string, string>>) =>
   Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 beforeEach(() => {
   for (const name of [...bootstrapNames, 'KEYFALL_READER']) vi.stubEnv(name, undefined);
   vi.stubEnv('SOPS_AGE_KEY_FILE', ageKey.file);

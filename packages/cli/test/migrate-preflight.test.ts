@@ -3,7 +3,7 @@
  * everything as it is, and what is only told goes on.
  */
 import { execFileSync } from 'node:child_process';
-import { link, readdir, readFile, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import {
   memoryProvider,
@@ -11,7 +11,7 @@ import {
   SecretError,
   type SecretProvider,
 } from '@keyfall/core';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isTrackedByGit, wouldGitAdd } from '../src/migration/git.ts';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
@@ -25,6 +25,9 @@ vi.mock('../src/terminal.ts', async (original) => ({
   report: (text: string) => said.push(text),
   writeLine: (text: string) => said.push(text),
 }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 beforeEach(() => {
   said.length = 0;
   vi.stubEnv('USE_VAULT', undefined);
@@ -75,6 +78,34 @@ describe('git', () => {
     expect(await wouldGitAdd(join(cwd, '.env'))).toBe(true);
     await isTrackedByGit(join(cwd, '.env'));
     expect(await readdir(cwd)).not.toContain(basename(mark));
+  });
+
+  test('asking it works in what another user owns, and hands on no token', async () => {
+    const cwd = await folderWith(text);
+    git(cwd, 'init', '--quiet');
+    const bin = await folderWith();
+    const seen = join(bin, 'seen');
+    // git itself, as it goes by a repository of another user, which its own tests make believe so
+    await writeFile(
+      join(bin, 'git'),
+      `#!/bin/sh\nenv > ${seen}\nPATH=$OLD GIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec git "$@"\n`.replace(
+        '$OLD',
+        `'${process.env['PATH']}'`,
+      ),
+      { mode: 0o755 },
+    );
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
+    vi.stubEnv('VAULT_TOKEN', 'canary');
+    expect(await wouldGitAdd(join(cwd, '.env'))).toBe(true);
+    const env = await readFile(seen, 'utf8');
+    expect(env).not.toContain('canary');
+    expect(env).toMatch(/^GIT_ALLOW_PROTOCOL=$/m);
+    expect(env).toMatch(new RegExp(`^HOME=${process.env['HOME']}$`, 'm'));
+    vi.stubEnv('PATH', '/nowhere');
+    expect([await isTrackedByGit(join(cwd, '.env')), await wouldGitAdd(cwd)]).toEqual([
+      false,
+      false,
+    ]);
   });
 
   test('a file that it tracks is refused; told in a dry run; migrated with --force', async () => {
@@ -152,6 +183,23 @@ describe('a selection', () => {
       code: 'ERR_SECRET_UNAVAILABLE',
     });
   });
+});
+
+test.each<[string, Partial<MigrateOptions>]>([
+  ['it is asked what git does with it', {}],
+  ['its other names are counted', { force: true, purge: true }],
+])('a file that is gone by the time that %s is no defect', async (_, options) => {
+  const cwd = await folderWith(text);
+  const store = memoryProvider();
+  const removing: SecretProvider = {
+    ...store,
+    async read(names, context) {
+      await rm(join(cwd, '.env'), { force: true });
+      return store.read(names, context);
+    },
+  };
+  await expect(run(cwd, removing, options)).rejects.toMatchObject({ code: 'ERR_SECRET_CONFLICT' });
+  expect((await openTarget(store).read()).values.size).toBe(0);
 });
 
 describe('other names of the file on the disk', () => {

@@ -8,7 +8,7 @@ import { isSecretError, memoryProvider, SecretError, type SecretProvider } from 
 import { inspectDotenv } from '@keyfall/provider-dotenv';
 import { assertNoLeak } from '@keyfall/testkit';
 import fc from 'fast-check';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { MigrationJournal } from '../src/migration/journal.ts';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
@@ -29,6 +29,9 @@ vi.mock('../src/migration/git.ts', () => ({
   isTrackedByGit: async () => false,
   wouldGitAdd: async () => false,
 }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 beforeEach(() => {
   vi.stubEnv('USE_VAULT', undefined);
 });

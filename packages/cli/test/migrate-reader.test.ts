@@ -6,7 +6,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memoryProvider } from '@keyfall/core';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type SettleOptions, settleReader } from '../src/migration/settle-reader.ts';
 import { readSource, readStoreSource } from '../src/migration/source.ts';
 import { folderWith } from './keyfall.ts';
@@ -28,6 +28,9 @@ vi.mock('../src/prompts.ts', () => ({
   },
   isCancel: (value: unknown) => value === cancelled,
 }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 beforeEach(() => {
   said.length = 0;
   asked.length = 0;

@@ -4,10 +4,13 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the readers' own notation
 import { join } from 'node:path';
 import { memoryProvider, type SecretProvider } from '@keyfall/core';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { readSource, readStoreSource, surprises } from '../src/migration/source.ts';
 import { folderWith } from './keyfall.ts';
 
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 beforeEach(() => {
   vi.stubEnv('HOST', undefined);
 });

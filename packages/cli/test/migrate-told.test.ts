@@ -5,7 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { memoryProvider, type SecretProvider } from '@keyfall/core';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { assertNoConflict, type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import type { MigrationOutcome } from '../src/migration/report.ts';
 import { readSource } from '../src/migration/source.ts';
@@ -49,6 +49,9 @@ vi.mock('../src/migration/report.ts', async (original) => {
       return report.summary(outcome);
     },
   };
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
 });
 beforeEach(() => {
   said.length = 0;

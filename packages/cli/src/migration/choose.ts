@@ -21,17 +21,19 @@ export async function chooseForConflicts(
 ): Promise<Choices> {
   const keep = { value: 'keep', label: 'keep what the store holds' } as const;
   const overwrite = { value: 'overwrite', label: 'replace it there' } as const;
-  if (names.length === 1) return new Map([[names[0] ?? '', await ask(names[0] ?? '')]]);
-  const all = await answerOf(
-    `${label} holds other values for ${countNames(names.length)}. What to do with them?`,
-    [
-      { value: 'each', label: 'ask for each' },
-      { value: 'keep', label: 'keep all that the store holds' },
-      { value: 'overwrite', label: 'replace all of them there' },
-      { value: 'stop', label: 'stop, and change nothing' },
-    ],
-    signal,
-  );
+  const all =
+    names.length === 1
+      ? 'each'
+      : await answerOf(
+          `${label} holds other values for ${countNames(names.length)}. What to do with them?`,
+          [
+            { value: 'each', label: 'ask for each' },
+            { value: 'keep', label: 'keep all that the store holds' },
+            { value: 'overwrite', label: 'replace all of them there' },
+            { value: 'stop', label: 'stop, and change nothing' },
+          ],
+          signal,
+        );
   const choices = new Map<string, 'keep' | 'overwrite'>();
   for (const name of names) choices.set(name, all === 'each' ? await ask(name) : all);
   return choices;

@@ -2,10 +2,10 @@
  * The file side of a migration: read once, backed up byte for byte, and replaced in one step or not
  * at all.
  */
-import { access, open } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
-import { assertReplaceable, realPathOf } from '@keyfall/core/files';
+import { assertReplaceable, realPathOf, syncFolder } from '@keyfall/core/files';
 import { editDotenvFile } from '@keyfall/provider-dotenv';
 import { createFile } from '../create-file.ts';
 import { printable } from '../terminal.ts';
@@ -60,9 +60,9 @@ export async function assertEditable(
     await assertReplaceable(file, await realPathOf(file), bytes);
   } catch (error) {
     if (!isSecretError(error)) throw error;
-    const { code, reason, hint = '' } = error;
+    const { code, reason, hint } = error;
     throw new SecretError(code, `${reason}, and nothing was changed`, {
-      hint: `${hint} ${otherwise}`.trim(),
+      hint: [hint, otherwise].filter(Boolean).join(' '),
     });
   }
 }
@@ -107,14 +107,4 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** Makes a new name in the folder survive a power cut, where the system lets a folder be synced. */
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, 'r');
-    await handle.sync().finally(() => handle.close());
-  } catch {
-    // Windows cannot; the content itself is synced
-  }
 }

@@ -15,8 +15,8 @@ export async function wouldGitAdd(file: string): Promise<boolean> {
   return (await git(file, 'check-ignore', '--quiet')) === 1;
 }
 
-/** The exit code; `undefined` where git could not be started or was ended. */
-function git(file: string, ...command: readonly string[]): Promise<number | undefined> {
+/** The exit code; none where git could not be started or was ended. */
+function git(file: string, ...command: readonly string[]): Promise<unknown> {
   // Asking must run no program that a repository's configuration names. So one of another user, as
   // root meets it in a container, can be asked as well: git would answer nothing for it.
   const options = ['-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
@@ -29,10 +29,7 @@ function git(file: string, ...command: readonly string[]): Promise<number | unde
       'git',
       [...options, ...command, '--', `./${basename(file)}`],
       { cwd: dirname(file), env, timeout: 5_000 },
-      (error) => {
-        if (error === null) resolve(0);
-        else resolve(typeof error.code === 'number' ? error.code : undefined);
-      },
+      (error) => resolve(error === null ? 0 : error.code),
     );
   });
 }

@@ -4,7 +4,13 @@
  */
 export { type EditFileOptions, editFile } from './edit-file.ts';
 export { lockFile } from './lock-file.ts';
-export { assertReplaceable, realPathOf, replaceFile, writeProblem } from './replace-file.ts';
+export {
+  assertReplaceable,
+  realPathOf,
+  replaceFile,
+  syncFolder,
+  writeProblem,
+} from './replace-file.ts';
 export {
   decodeText,
   errnoOf,

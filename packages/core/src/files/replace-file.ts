@@ -154,9 +154,9 @@ async function statOf(path: string) {
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
-  // Not every system can sync a folder. The content is replaced by now; only how soon a crash
-  // cannot undo it depends on this.
+/** Makes a new name in the folder survive a power cut, where the system lets a folder be synced. */
+export async function syncFolder(path: string): Promise<void> {
+  // The content is there by now; only how soon a crash cannot undo it depends on this.
   const handle = await open(path, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);
   await handle?.close().catch(() => undefined);

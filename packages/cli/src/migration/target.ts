@@ -107,7 +107,7 @@ export function openTarget(
       return { values, versions, ...(revision !== undefined && { revision }) };
     },
     async write(entries, revision) {
-      if (secrets.write === undefined || provider.write === undefined) throw readOnly();
+      if (secrets.write === undefined) throw readOnly();
       const changes = { entries, ...(revision !== undefined && { ifRevision: revision }) };
       return secrets.write(changes, context);
     },

@@ -64,7 +64,7 @@ export async function tellOtherReadings(
 
 /** That no value is made of what Keyfall itself signs in with: a `.env` could have it handed to anybody. */
 export function assertNotOfCredentials(
-  readings: readonly NameReading[],
+  readings: readonly Pick<NameReading, 'name' | 'variables'>[],
   store: string,
   ours: ReadonlySet<string> = bootstrapNames,
 ): void {
@@ -81,7 +81,7 @@ export function assertNotOfCredentials(
 
 /** The error for names that readers differ on. */
 export async function differingError(
-  differing: readonly NameReading[],
+  differing: readonly Pick<NameReading, 'name' | 'readers'>[],
   store: string,
   isHeld: (name: string) => boolean,
 ): Promise<SecretError> {
@@ -103,7 +103,7 @@ export async function differingError(
 
 /** The names with the readers, those together that the same readers differ on. */
 export function described(
-  differing: readonly NameReading[],
+  differing: readonly Pick<NameReading, 'name' | 'readers'>[],
   isHeld: (name: string) => boolean,
 ): string {
   const names = new Map<string, string[]>();

@@ -213,6 +213,7 @@ describe('with a configuration', () => {
       [[{ provider: 'env' }, sealed, copy, dotenv], true],
       [[{ provider: 'env' }, dotenv, copy, sealed], false],
       [[{ provider: 'dotenv', path: ['other.env', '.env'] }, sealed], false],
+      [[{ provider: 'dotenv', path: ['.env', 'other.env'] }, sealed], false],
     ] as const) {
       const options = await configured(cwd, ...providers);
       expect(await ends({ ...options, file })).toMatchObject({

@@ -31,8 +31,8 @@ export interface Draft {
   readonly plan: MigrationPlan;
   readonly choices: Choices | undefined;
   readonly held: TargetContent;
-  /** The file's new text, if it is to be edited. */
-  readonly edited: string | undefined;
+  /** The file with its new text, if it is to be edited. */
+  readonly edit: { readonly path: string; readonly text: string } | undefined;
 }
 
 /**
@@ -57,11 +57,11 @@ export async function drawUp(
     bootstrap: bootstrapNames,
     select: select && new Set(select),
   });
-  const draft = { plan, choices, held, edited: undefined };
+  const draft = { plan, choices, held, edit: undefined };
   // which values leave the file is open until somebody has chosen
   if (hasConflict(draft)) return draft;
   // drawn up with the plan, so that an edit dotenv has no way of writing stops it before anything is written
-  return { ...draft, edited: await editedFile(source, plan, options) };
+  return { ...draft, edit: await editOf(source, plan, options) };
 }
 
 const told = new Set<string>();
@@ -72,12 +72,11 @@ function warn(message: string): void {
   told.add(message);
 }
 
-/** The file's new text, or `undefined` if it stays as it is. */
-async function editedFile(
+async function editOf(
   source: MigrationSource,
   plan: MigrationPlan,
   { activate = false, purge = false, remember }: DraftOptions,
-): Promise<string | undefined> {
+): Promise<Draft['edit']> {
   if (source.kind === 'store') return undefined;
   const edits = new Map<string, string | null>();
   if (activate && !turnsVaultOn(source.values.get('USE_VAULT'))) edits.set('USE_VAULT', 'true');
@@ -85,8 +84,8 @@ async function editedFile(
     edits.set('KEYFALL_READER', remember);
   if (purge) for (const name of namesOf(plan, 'create', 'overwrite', 'same')) edits.set(name, null);
   if (edits.size === 0) return undefined;
-  const { text, reader } = source;
-  return editDotenv(text, edits, { reader, variables: process.env, warn });
+  const { path, text, reader } = source;
+  return { path, text: await editDotenv(text, edits, { reader, variables: process.env, warn }) };
 }
 
 /** Whether a `USE_VAULT` turns Vault on. What is neither yes nor no does not. */
@@ -95,8 +94,8 @@ export function turnsVaultOn(useVault = ''): boolean {
 }
 
 /** Whether there is nothing to write and nothing to edit. */
-export function isDone({ plan, edited }: Draft): boolean {
-  return plan.changes.size === 0 && edited === undefined;
+export function isDone({ plan, edit }: Draft): boolean {
+  return plan.changes.size === 0 && edit === undefined;
 }
 
 /** Whether somebody has to choose before anything can be done. */

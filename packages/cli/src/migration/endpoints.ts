@@ -60,7 +60,9 @@ export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoint
       hint: 'Give one of them.',
     });
   const isFile = isDotenv(from);
-  const options = isFile ? { ...given, file: given.file ?? (placeOf(from) || undefined) } : given;
+  const options = isFile
+    ? { ...given, file: given.file ?? (partsOf(from)[1] || undefined) }
+    : given;
   const configured = await configuredProviders(options);
   const path = options.file ?? options.dotenv ?? '.env';
   const store = isFile ? undefined : await endOf(from, configured, options);
@@ -194,8 +196,7 @@ async function providerOf(
   configured: Configured,
   options: EndpointOptions,
 ): Promise<SecretProvider> {
-  const kind = text.split(':', 1)[0] ?? '';
-  const place = placeOf(text);
+  const [kind, place] = partsOf(text);
   if (kind === 'vault' && place === '') return configuredVault(vaultOptions(options));
   if (kind === 'dotenv')
     return dotenvProvider({ path: place || '.env', ...readerOptions(options) });
@@ -234,10 +235,10 @@ export function isDotenv(from: string): boolean {
   return from === 'dotenv' || from.startsWith('dotenv:');
 }
 
-/** What stands after the colon. */
-function placeOf(text: string): string {
+/** What stands before and after the colon. */
+function partsOf(text: string): readonly [kind: string, place: string] {
   const at = text.indexOf(':');
-  return at < 0 ? '' : text.slice(at + 1);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
 /** The settings stand in the file that is migrated, unless another one is named. */
@@ -253,9 +254,10 @@ async function filesOf({ provider, folder }: End): Promise<ReadonlySet<string>> 
   const { store } = provider;
   const paths = [store, store.replace(/^sops /, '')].flatMap((text) => {
     const parts = text.split(', ');
-    return parts.flatMap((_, from) =>
-      parts.slice(from).map((_, more) => parts.slice(from, from + more + 1).join(', ')),
-    );
+    return parts.flatMap((_, from) => {
+      const rest = parts.slice(from);
+      return rest.map((_, last) => rest.slice(0, last + 1).join(', '));
+    });
   });
   return new Set(await Promise.all(paths.map((path) => realPathOf(resolve(folder, path)))));
 }

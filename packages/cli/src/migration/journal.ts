@@ -63,7 +63,7 @@ export async function readJournal(path: string): Promise<MigrationJournal> {
     throw new SecretError('ERR_SECRET_CONFIG', `${printable(path)} does not exist`, {
       hint: 'Give the path of a backup that `keyfall migrate` made, with its journal beside it.',
     });
-  const journal = parse(bytes.toString('utf8'));
+  const journal = parse(bytes.toString());
   if (isJournal(journal)) return journal;
   throw new SecretError(
     'ERR_SECRET_INVALID',

@@ -156,7 +156,7 @@ export async function migrate(
     );
   if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target, options), signal);
 
-  const progress = showProgress(draft.edited === undefined ? 3 : 4);
+  const progress = showProgress(draft.edit === undefined ? 3 : 4);
   let done: Done | undefined;
   try {
     await holding(
@@ -164,20 +164,20 @@ export async function migrate(
       async (bytes) => {
         if (source.kind === 'file' && !bytes?.equals(source.bytes))
           throw changedMeanwhile(source.path);
-        if (source.kind === 'file' && draft.edited !== undefined)
+        if (draft.edit !== undefined)
           await assertEditable(
-            source.path,
-            Buffer.from(draft.edited),
+            draft.edit.path,
+            Buffer.from(draft.edit.text),
             'Or leave out --activate and --purge.',
           );
         const carriedOut = await carryOut(draft, source, target, options, progress);
         draft = carriedOut.draft;
         if (carriedOut.record === undefined) return undefined;
         done = carriedOut;
-        if (draft.edited === undefined) return undefined;
+        if (draft.edit === undefined) return undefined;
         signal?.throwIfAborted();
         progress.step(`Editing ${source.label}`);
-        return Buffer.from(draft.edited);
+        return Buffer.from(draft.edit.text);
       },
       // before others take what is not done yet for a migration that was interrupted
       async () => done?.journal('done'),
@@ -198,19 +198,19 @@ export async function migrate(
   if (!isQuiet()) writeLine(summaryOf(done, source, target, options));
   return result({
     written,
-    fileChanged: draft.edited !== undefined,
+    fileChanged: draft.edit !== undefined,
     backup: undoArgument(source, done.record),
   });
 }
 
 function questionOf(
-  { plan, edited }: Draft,
+  { plan, edit: toEdit }: Draft,
   { label }: MigrationSource,
   target: MigrationTarget,
   options: MigrateOptions,
 ): string {
   const { size } = plan.changes;
-  const edit = edited === undefined ? '' : editOf(plan, label, options);
+  const edit = toEdit === undefined ? '' : editOf(plan, label, options);
   if (size === 0)
     return `${target.label} holds all of it. ${edit[0]?.toUpperCase()}${edit.slice(1)}?`;
   return `Write ${countNames(size)} to ${target.label}${edit && `, and ${edit}`}?`;

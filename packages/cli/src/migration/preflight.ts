@@ -94,17 +94,17 @@ export async function checkGit(
  * this one alone.
  */
 export async function tellOtherNames(
-  { edited }: Draft,
-  source: MigrationSource,
+  { edit }: Draft,
+  { label }: MigrationSource,
   { purge = false }: DraftOptions,
 ): Promise<void> {
-  if (!purge || edited === undefined || source.kind === 'store') return;
-  const { nlink } = await stat(source.path).catch(() => {
-    throw changedMeanwhile(source.path);
+  if (!purge || edit === undefined) return;
+  const { nlink } = await stat(edit.path).catch(() => {
+    throw changedMeanwhile(edit.path);
   });
   if (nlink > 1)
     notice(
-      `${source.label} has ${nlink === 2 ? 'another name' : `${nlink - 1} other names`} on this disk (${nlink === 2 ? 'a hard link' : 'hard links'}): every value stays readable there, since --purge removes them under this name alone.`,
+      `${label} has ${nlink === 2 ? 'another name' : `${nlink - 1} other names`} on this disk (${nlink === 2 ? 'a hard link' : 'hard links'}): every value stays readable there, since --purge removes them under this name alone.`,
     );
 }
 
@@ -115,8 +115,8 @@ export async function tellOtherNames(
  *   cannot be asked
  */
 export async function checkRights(
-  { plan, edited }: Draft,
-  source: MigrationSource,
+  { plan, edit }: Draft,
+  { label }: MigrationSource,
   target: MigrationTarget,
   { dryRun = false }: PreflightOptions,
 ): Promise<void> {
@@ -126,9 +126,9 @@ export async function checkRights(
     if (!dryRun || !isSecretError(error, 'ERR_SECRET_DENIED')) throw error;
     notice(error.message);
   }
-  if (edited === undefined || source.kind === 'store') return;
-  await access(source.path, constants.W_OK).catch(() => {
-    throw new SecretError('ERR_SECRET_DENIED', `${source.label} may not be written`, {
+  if (edit === undefined) return;
+  await access(edit.path, constants.W_OK).catch(() => {
+    throw new SecretError('ERR_SECRET_DENIED', `${label} may not be written`, {
       hint: 'Give this user write access to it, or leave out --activate and --purge.',
     });
   });

@@ -3,7 +3,6 @@
  * readers differ and nobody has said which counts, a person is asked, and a script is refused.
  */
 import { dirname } from 'node:path';
-import type { NameReading } from '@keyfall/core';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { askReader } from '../ask-reader.ts';
 import { bootstrapNames } from '../bootstrap-settings.ts';
@@ -38,9 +37,9 @@ export async function settleReader(
   if (source.kind === 'store') return { source };
   const isMoved = (name: string) =>
     !bootstrapNames.has(name) && (select === undefined || select.includes(name));
-  const differing = readingsOf(source).filter(
-    ({ name, readers }) => readers.length > 1 && isMoved(name),
-  );
+  const differing = [...source.differing]
+    .map(([name, readers]) => ({ name, readers }))
+    .filter(({ name }) => isMoved(name));
   let settled: Settled<FileSource> = { source };
   if (differing.length > 0) {
     const isHeld = (name: string) => source.values.has(name);
@@ -49,15 +48,9 @@ export async function settleReader(
     const chosen = await askReader(source.label, dirname(source.identity), signal);
     settled = { source: await readSource(source.path, { reader: chosen }), chosen };
   }
-  const moved = readingsOf(settled.source).filter(({ name }) => isMoved(name));
-  assertNotOfCredentials(moved, source.path);
+  const made = [...settled.source.outside]
+    .map(([name, variables]) => ({ name, variables: [...variables] }))
+    .filter(({ name }) => isMoved(name));
+  assertNotOfCredentials(made, source.path);
   return settled;
-}
-
-function readingsOf({ differing, outside }: FileSource): readonly NameReading[] {
-  return [...new Set([...differing.keys(), ...outside.keys()])].map((name) => ({
-    name,
-    readers: differing.get(name) ?? [],
-    variables: [...(outside.get(name) ?? [])],
-  }));
 }

@@ -58,12 +58,12 @@ export async function readSource(
   { reader, variables = process.env }: Pick<DotenvProviderOptions, 'reader' | 'variables'> = {},
 ): Promise<FileSource> {
   // the provider knows what is no readable text file; the bytes are needed for the backup
-  const options = { variables, ...(reader !== undefined && { reader }) };
+  const options = reader === undefined ? { variables } : { variables, reader };
   const provider = dotenvProvider({ path, mustExist: true, warnOfReaders: false, ...options });
   await openAlone(provider).getAll();
   const bytes = await readNamedFile(path);
   if (bytes === undefined) throw changedMeanwhile(path);
-  const text = bytes.toString('utf8');
+  const text = bytes.toString();
   const inspection = await inspectDotenv(text, options);
   const label = printable(path);
   return { kind: 'file', label, path, identity: resolve(path), bytes, text, ...inspection };

@@ -5,11 +5,12 @@
  */
 
 /**
- * @param source - JSON text that `JSON.parse` accepts (not checked again here)
+ * @param source - JSON text that `JSON.parse` accepts (not checked again here), where there is one
  * @returns each member's value as it stands in `source`, the last of equal names, or `undefined` if
  *   the text is not an object
  */
-export function jsonMembers(source: string): Map<string, string> | undefined {
+export function jsonMembers(source: string | undefined): Map<string, string> | undefined {
+  if (source === undefined) return undefined;
   let at = 0;
   const skipBlanks = (): void => {
     while (' \t\n\r'.includes(source[at] ?? '|')) at += 1;

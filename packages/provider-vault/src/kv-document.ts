@@ -16,6 +16,7 @@ import { jsonMembers, jsonObject } from './json-members.ts';
 import { countStrings, mergeMembers, patchOf, sameMembers } from './kv-members.ts';
 import { momentOf, readMetadata } from './kv-metadata.ts';
 import { type KvMount, type KvPart, needsVersions } from './kv-mount.ts';
+import { revisionOf } from './kv-revision.ts';
 import { type Look, settleWrite } from './settle-write.ts';
 import type { VaultClient } from './vault-client.ts';
 import type { GoneVersion } from './vault-errors.ts';
@@ -30,10 +31,7 @@ export interface KvDocument {
   readonly version: number | undefined;
   /** Milliseconds since the epoch. */
   readonly createdAt: number | undefined;
-  /**
-   * What a conditional write names: the version and when it was written, since a document that is
-   * removed with its metadata and written anew starts at version 1 again.
-   */
+  /** What a conditional write names: see `kv-revision.ts`. */
   readonly revision: string | undefined;
   /** What `ReadContext.stamp` gave when the request went out that was answered. */
   readonly stamp: number | undefined;
@@ -113,9 +111,9 @@ export function kvDocument(
       outcome = await get('data', kv, query, context);
     } catch (error) {
       // a policy for one version denies what the other is asked for
-      const isDenied = isSecretError(error, 'ERR_SECRET_DENIED');
-      if (isDenied) await mount.confirm(context);
-      if (!isDenied && !isSecretError(error, 'ERR_SECRET_CONFIG')) throw error;
+      if (!isSecretError(error, 'ERR_SECRET_DENIED') && !isSecretError(error, 'ERR_SECRET_CONFIG'))
+        throw error;
+      await mount.confirm(context);
       if (await mount.hasChanged(kv, context)) return read(context, older);
       throw error;
     }
@@ -135,38 +133,35 @@ export function kvDocument(
   }
 
   function documentOf(kv: 1 | 2, answer: WireAnswer): KvDocument {
-    const data = jsonMembers(answer.text)?.get('data') ?? 'null';
+    const data = jsonMembers(answer.text)?.get('data');
+    const found = { stamp: answer.stamp, exists: true, gone: undefined };
     if (kv === 1) {
       const members = jsonMembers(data);
       if (members === undefined) throw broken(`the answer for ${place} has no data`);
-      const none = { version: undefined, createdAt: undefined, revision: undefined };
-      return { members, ...none, stamp: answer.stamp, exists: true, gone: undefined };
+      return { members, version: undefined, createdAt: undefined, revision: undefined, ...found };
     }
     const parts = jsonMembers(data);
     const content = parts?.get('data');
     // a live version may hold null instead of an object: it has no names
-    const members = content === 'null' ? new Map<string, string>() : jsonMembers(content ?? '');
+    const members = content === 'null' ? new Map<string, string>() : jsonMembers(content);
     const metadata = JSON.parse(parts?.get('metadata') ?? 'null') as {
-      version?: unknown;
+      version: number;
       created_time?: unknown;
     } | null;
-    const found = metadata?.version;
     if (
       members === undefined ||
-      typeof found !== 'number' ||
-      !Number.isSafeInteger(found) ||
-      found < 1
+      metadata === null ||
+      !Number.isSafeInteger(metadata.version) ||
+      metadata.version < 1
     )
       throw broken(`the answer for ${place} is not one of KV version 2`);
-    const createdTime = metadata?.created_time;
+    const { version, created_time: createdTime } = metadata;
     return {
       members,
-      version: found,
+      version,
       createdAt: momentOf(createdTime),
-      revision: revisionOf(found, createdTime),
-      stamp: answer.stamp,
-      exists: true,
-      gone: undefined,
+      revision: revisionOf(version, createdTime),
+      ...found,
     };
   }
 
@@ -205,8 +200,7 @@ export function kvDocument(
       // a policy may allow to change names and not to replace the document
       send = sendAs('update', jsonObject(patchOf(base.members, members)));
       outcome = await send(sending).catch((second) => {
-        const refused = isSecretError(second, 'ERR_SECRET_DENIED');
-        throw refused || isSecretError(second, 'ERR_SECRET_UNSUPPORTED') ? error : second;
+        throw isSecretError(second, 'ERR_SECRET_UNSUPPORTED') ? error : second;
       });
       // deleted meanwhile: so somebody else was faster, too
       if (outcome.kind === 'missing') return undefined;
@@ -216,7 +210,7 @@ export function kvDocument(
       const seen = await lookFor(members, base, sending).catch((error: unknown) => {
         throw withApplied(error, 'unknown');
       });
-      return seen.kind === 'ours' ? seen.found : undefined;
+      return seen.found;
     }
     const receipt = receiptIn(kv, outcome);
     if (receipt !== undefined) return receipt;
@@ -228,7 +222,7 @@ export function kvDocument(
           again: async (bounds) => {
             const repeated = await send(bounds);
             if (repeated.kind === 'conflict') return 'conflict';
-            return receiptIn(kv, repeated) ?? 'unknown';
+            return receiptIn(kv, repeated);
           },
         }),
       },
@@ -311,9 +305,7 @@ export function kvDocument(
       if (receipt !== undefined) return receipt;
       if (ifRevision !== undefined || attempt === mergeAttempts) throw conflict;
       // so that several who start over at once do not meet again
-      await wait(Math.random() * attempt * 30, undefined, { signal: context.signal }).catch(() => {
-        throw abortError(context.signal, provider);
-      });
+      await wait(Math.random() * attempt * 30);
     }
   }
 
@@ -348,8 +340,8 @@ export function kvDocument(
           throw isSecretError(error, 'ERR_SECRET_DENIED') ? denied : error;
         });
         if (outcome.kind === 'missing') return [];
-        const parts = outcome.kind === 'ok' && jsonMembers(outcome.answer.text)?.get('data');
-        const subkeys = jsonMembers(jsonMembers(parts || '')?.get('subkeys') ?? '');
+        const text = outcome.kind === 'ok' ? outcome.answer.text : undefined;
+        const subkeys = jsonMembers(jsonMembers(jsonMembers(text)?.get('data'))?.get('subkeys'));
         if (subkeys === undefined) throw broken(`the answer about ${place} is not Vault's`);
         return [...subkeys.keys()];
       }
@@ -362,13 +354,12 @@ export function kvDocument(
       const history: SecretVersion[] = [];
       for (const { version, state, createdAt } of metadata?.versions.slice(0, deepestHistory) ??
         []) {
-        const live = state === 'current' || state === 'previous';
-        const content = live ? await read(context, version) : undefined;
+        const { members, gone } = await read(context, version);
         history.push({
           version: String(version),
           // the server's clock decides: it may have been deleted in what is yet to come by ours
-          state: content?.gone?.state ?? state,
-          held: content?.members.has(name) ?? false,
+          state: gone?.state ?? state,
+          held: members.has(name),
           ...(createdAt === undefined ? {} : { createdAt }),
         });
       }
@@ -396,42 +387,12 @@ interface VersionFacts {
   readonly created_time?: unknown;
 }
 
-function revisionOf(version: number, createdTime: unknown): string {
-  return version === 0 ? '0' : `${version}@${String(createdTime)}`;
-}
-
-/**
- * Which of two revisions of a document is the newer one. Numbers alone do not tell: a document that is
- * removed with its metadata begins at 1 again, and nodes write the time by clocks of their own. So
- * where number and time disagree, or there was nothing yet, it is not known. A deletion has no number of its
- * own.
- */
-export function compareRevisions(one: string, other: string): 'older' | 'newer' | undefined {
-  const [number = Number.NaN, moment = Number.NaN] = partsOf(one);
-  const [otherNumber = Number.NaN, otherMoment = Number.NaN] = partsOf(other);
-  const byNumber = Math.sign(number - otherNumber);
-  const byTime = Math.sign(moment - otherMoment);
-  // NaN of what is not known is no sum either
-  const sum = byNumber + byTime;
-  if (byNumber * byTime < 0 || !sum) return undefined;
-  return sum < 0 ? 'older' : 'newer';
-}
-
-function partsOf(revision: string): readonly (number | undefined)[] {
-  const [number, time] = revision.split('@');
-  return [number === '0' ? undefined : Number(number), momentOf(time)];
-}
-
 /** Whether `document` is at a revision, or at a version that somebody named without its time. */
 function isAt({ version, revision }: KvDocument, wanted: string): boolean {
   return wanted === revision || wanted === String(version);
 }
 
 function receiptOf(version: number | undefined, revision: string | undefined): WriteReceipt {
-  if (version === undefined) return { conditional: false };
-  return {
-    ...(revision === undefined ? {} : { revision }),
-    version: String(version),
-    conditional: true,
-  };
+  if (revision === undefined) return { conditional: false };
+  return { revision, version: String(version), conditional: true };
 }

@@ -9,8 +9,9 @@ import {
   type SecretRecord,
   type WriteReceipt,
 } from '@keyfall/core';
-import { compareRevisions, type KvDocument, type KvDocumentStore } from './kv-document.ts';
+import type { KvDocument, KvDocumentStore } from './kv-document.ts';
 import { needsVersions } from './kv-mount.ts';
+import { compareRevisions } from './kv-revision.ts';
 import type { VaultSettings } from './vault-settings.ts';
 
 export interface KvLayers {

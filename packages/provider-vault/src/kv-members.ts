@@ -24,8 +24,7 @@ export function mergeMembers(
       continue;
     }
     checkText(name, value, provider);
-    const isSame = before?.startsWith('"') && JSON.parse(before) === value;
-    if (isSame) continue;
+    if (before !== undefined && JSON.parse(before) === value) continue;
     merged.set(name, JSON.stringify(value));
     changed = true;
   }
@@ -70,7 +69,7 @@ export function mergePatch(
   for (const [name, value] of Object.entries(changes)) {
     if (value !== null && typeof value !== 'string')
       throw new SecretError('ERR_SECRET_CONFIG', `the value for ${name} is not text`, { provider });
-    if (value !== null) checkText(name, value, provider);
+    checkText(name, value ?? '', provider);
     members.set(name, JSON.stringify(value));
   }
   return jsonObject(members);

@@ -11,12 +11,11 @@ import { isSecretError, type ReadContext } from '@keyfall/core';
 /** What a look at the version that the write would have made finds. */
 export type Look<Found> =
   | { readonly kind: 'ours'; readonly found: Found }
-  /** It is there, and has another content. */
-  | { readonly kind: 'theirs' }
-  /** There was one that nobody can read any more. */
-  | { readonly kind: 'gone' }
-  /** There is none, as far as the node knows that answered; without versions: it is not ours. */
-  | { readonly kind: 'none' };
+  /**
+   * `theirs`: it is there, and has another content. `gone`: there was one that nobody can read any more.
+   * `none`: there is none, as far as the node knows that answered; without versions: it is not ours.
+   */
+  | { readonly kind: 'theirs' | 'gone' | 'none'; readonly found?: undefined };
 
 /** How a write can be settled. Both may throw; what they throw tells nothing about the write. */
 export interface Settling<Found> {
@@ -24,9 +23,9 @@ export interface Settling<Found> {
   /**
    * Sends the same write again. Left out where it could take effect twice, or over another's.
    *
-   * @returns what it made; `conflict`: its version is there by now; `unknown`: its answer was lost, too
+   * @returns what it made; `conflict`: its version is there by now; `undefined`: its answer was lost, too
    */
-  again?(context: ReadContext): Promise<Found | 'conflict' | 'unknown'>;
+  again?(context: ReadContext): Promise<Found | 'conflict' | undefined>;
 }
 
 /** How often a version is looked for that must be there: whoever has none by then keeps it no more. */

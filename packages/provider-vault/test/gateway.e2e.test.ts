@@ -44,7 +44,6 @@ const answers: readonly (readonly [string, Instead['answer']])[] = [
 interface Attempt {
   readonly said: Applied;
   readonly receipt?: WriteReceipt | undefined;
-  readonly code?: string | undefined;
 }
 
 /** Writes `A` through the gateway, which answers the writes that `fate` has something for. */
@@ -74,7 +73,7 @@ async function attempt(
     return { said: 'yes', receipt };
   } catch (error) {
     if (!isSecretError(error)) throw error;
-    return { said: error.applied ?? 'unknown', code: error.code };
+    return { said: error.applied ?? 'unknown' };
   }
 }
 
@@ -136,13 +135,6 @@ describe('KV version 2', () => {
       expect(await versionAt(path)).toEqual({ held: { A: 'before' }, version: 1 });
     },
   );
-
-  test('a gateway that refuses is no outage, and the refusal is not that of a policy', async () => {
-    const { path, value } = await begin();
-    const by = { status: 403, body: page };
-    const { code } = await attempt('secret', path, value, () => new Instead(false, by), 3_000);
-    expect(code).toBe('ERR_SECRET_DENIED');
-  });
 
   test('a version of ours is confirmed although others have come after it', async () => {
     const { path, value } = await begin();

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { isSecretError, type ReadContext, type SecretError } from '@keyfall/core';
 import { assertNoLeak, type VaultServer } from '@keyfall/testkit';
 import { vi } from 'vitest';
-import { loginRelay } from './login-relay.ts';
+import { type Instead, loginRelay } from './login-relay.ts';
 
 /** A path that no other test uses, and no other run on the same server. */
 export function freshPath(): string {
@@ -89,7 +89,7 @@ export async function tokenFor(
 }
 
 /** What a relay does with a request. */
-export type Fate = 'pass' | 'lose-answer' | 'lose-request';
+export type Fate = 'pass' | 'lose-answer' | 'lose-request' | Instead;
 
 /** An HTTP relay before a real server that loses what it is told to. */
 export async function relayTo(

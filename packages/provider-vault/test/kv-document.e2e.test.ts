@@ -19,6 +19,7 @@ import {
   tokenFor,
   writePolicy,
 } from './harness.ts';
+import { Instead } from './login-relay.ts';
 
 let server: VaultServer;
 let mount: string;
@@ -41,6 +42,18 @@ function open(options: VaultProviderOptions): SecretProvider {
 
 const put = (path: string, data: object) =>
   server.request('POST', `${mount}/data/${path}`, { data });
+
+/** A provider behind a relay to the server, and what went through that. */
+async function openBehind(
+  fateOf: Parameters<typeof relayTo>[1],
+  options: VaultProviderOptions & { readonly path: string },
+) {
+  const relay = await relayTo(server.address, fateOf);
+  endings.push(relay.close);
+  const { requests } = relay;
+  const provider = open({ address: relay.address, token: server.token, ...options });
+  return { provider, requests };
+}
 
 /** A provider whose token has these policies of the documentation and no more. */
 async function openAs(path: string, ...policies: readonly string[]) {
@@ -161,6 +174,137 @@ test('a live version that holds null instead of names is there, empty, and can b
   expect(await write(provider, { A: value }, batch.revision)).toMatchObject({ version: '2' });
 });
 
+describe('the mount is asked about', () => {
+  const isAboutMounts = (request: string) => request.includes('/sys/internal/ui/mounts/');
+
+  test('where nothing is found, and not for what is deleted, or was never in that version', async () => {
+    const path = freshPath();
+    const { provider, requests } = await openBehind(() => 'pass', { path, kvVersion: 2 });
+    await put(path, { A: value });
+    expect(await provider.readVersion?.('A', '9', context())).toBeUndefined();
+    await server.request('DELETE', `${mount}/data/${path}`);
+    expect(await provider.read('all', context())).toHaveProperty('missingDocument');
+    expect(requests.filter(isAboutMounts)).toEqual([]);
+    await server.request('DELETE', `${mount}/metadata/${path}`);
+    await provider.read('all', context());
+    expect(requests.filter(isAboutMounts)).toHaveLength(1);
+  });
+
+  test('not where the server does not answer, and nor are the names alone', async () => {
+    const options = { path: freshPath(), kvVersion: 2 } as const;
+    const { provider, requests } = await openBehind(() => 'lose-answer', options);
+    const list = provider.list?.(context({ limit: 1_000 })) ?? Promise.resolve();
+    expect((await failureOf(list)).code).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(new Set(requests)).toEqual(new Set([`GET /v1/${mount}/data/${options.path}`]));
+  });
+});
+
+test('a write is one request to read and one to write, in either version', async () => {
+  for (const version of [1, 2] as const) {
+    const own = await server.mountKv({ version });
+    const options = { mount: own, path: 'shop', kvVersion: version };
+    const { provider, requests } = await openBehind(() => 'pass', options);
+    await write(provider, { A: value });
+    const before = requests.length;
+    await write(provider, { B: value });
+    const place = version === 1 ? `/v1/${own}/shop` : `/v1/${own}/data/shop`;
+    expect(requests.slice(before)).toEqual([`GET ${place}`, `POST ${place}`]);
+  }
+});
+
+describe('a write whose answer is lost', () => {
+  const posts = (requests: readonly string[]) => requests.filter((sent) => sent.startsWith('POST'));
+  const stored = async (path: string) => {
+    const { body } = await server.request('GET', `${mount}/data/${path}`);
+    const { data, metadata } = body.data as { data: unknown; metadata: { version: number } };
+    return [data, metadata.version];
+  };
+
+  test('and that leaves no name is not taken for made before it is', async () => {
+    const path = freshPath();
+    await put(path, { A: 'x' });
+    const fates: Fate[] = ['lose-request', 'lose-answer'];
+    const { provider, requests } = await openBehind(
+      ({ method }) => (method === 'POST' ? (fates.shift() ?? 'pass') : 'pass'),
+      { path },
+    );
+    expect(await write(provider, { A: null })).toMatchObject({ version: '2' });
+    expect(await stored(path)).toEqual([{}, 2]);
+    expect(posts(requests)).toHaveLength(2);
+  });
+
+  test('and that another one was faster than was not made, for certain', async () => {
+    const path = freshPath();
+    await put(path, { A: 'x' });
+    const { provider, requests } = await openBehind(
+      async ({ method }): Promise<Fate> => {
+        if (method !== 'POST') return 'pass';
+        await put(path, { A: 'theirs' });
+        return 'lose-request';
+      },
+      { path },
+    );
+    const error = await failureOf(write(provider, { A: value }), value);
+    const { code, provider: name, applied } = error;
+    expect([code, name, applied]).toEqual(['ERR_SECRET_CONFLICT', 'vault', 'no']);
+    expect(posts(requests)).toHaveLength(1);
+    expect(await stored(path)).toEqual([{ A: 'theirs' }, 2]);
+  });
+
+  test('is not sent again once a conflict has said that its version is there', async () => {
+    const path = freshPath();
+    await put(path, { A: 'x' });
+    let looks = 0;
+    // a node that is behind answers the first looks
+    const none = new Instead(false, { status: 404, body: '{"errors":[]}' });
+    const { provider, requests } = await openBehind(
+      ({ method, path: asked }) => {
+        if (method === 'POST') return posts(requests).length === 1 ? 'lose-answer' : 'pass';
+        if (!asked.includes('version=2')) return 'pass';
+        looks += 1;
+        return looks > 2 ? 'pass' : none;
+      },
+      { path },
+    );
+    expect(await write(provider, { A: value })).toMatchObject({ version: '2' });
+    expect(posts(requests)).toHaveLength(2);
+    expect(looks).toBe(3);
+  });
+
+  test('or that met another one and cannot be looked at, is not known to be made', async () => {
+    const path = freshPath();
+    await put(path, { A: 'x' });
+    const { token } = await tokenFor(server, policyFile('editor', mount, path));
+    const { provider } = await openBehind(
+      async ({ method, path: asked }): Promise<Fate> => {
+        if (method === 'POST') await put(path, { A: 'theirs' });
+        if (asked.includes('version=2'))
+          await server.request('POST', 'auth/token/revoke', { token });
+        return 'pass';
+      },
+      { path, token },
+    );
+    const error = await failureOf(write(provider, { A: value }), value, token);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', applied: 'unknown' });
+  });
+
+  test.each([
+    ['a page with 401', 401, '<html></html>', 'ERR_SECRET_UNAUTHENTICATED'],
+    ['a page with 403', 403, '<html></html>', 'ERR_SECRET_DENIED'],
+    ['JSON that is not its own', 200, '{"message":"accepted"}', 'ERR_SECRET_UNAVAILABLE'],
+  ])('to %s, for good, is not known, and a refusal is no outage', async (_, status, body, code) => {
+    const path = freshPath();
+    await put(path, { A: 'x' });
+    const { provider } = await openBehind(
+      ({ method }) => (method === 'POST' ? new Instead(false, { status, body }) : 'pass'),
+      { path, kvVersion: 2 },
+    );
+    const changes = { entries: new Map([['A', value]]) };
+    const writing = provider.write?.(changes, context({ limit: 500 })) ?? Promise.resolve();
+    expect(await failureOf(writing, value)).toMatchObject({ code, applied: 'unknown' });
+  });
+});
+
 describe('a token that may patch and not replace', () => {
   test('changes and removes names, and leaves the others alone', async () => {
     const path = freshPath();
@@ -199,6 +343,33 @@ describe('a token that may patch and not replace', () => {
     expect(relay.requests.filter((sent) => sent.startsWith('PATCH'))).toHaveLength(1);
   });
 
+  test('is denied where the server knows no patch; what became of one is not hidden by that', async () => {
+    const path = freshPath();
+    await put(path, { A: 'x' });
+    const { token } = await tokenFor(server, policyFile('patch', mount, path));
+    const caller = new AbortController();
+    const unknown = new Instead(false, { status: 405, body: '{"errors":[]}' });
+    for (const [fate, expected] of [
+      [() => unknown, { code: 'ERR_SECRET_DENIED', applied: 'no' }],
+      [
+        () => {
+          caller.abort();
+          return new Promise<never>(() => {});
+        },
+        { code: 'ERR_SECRET_ABORTED', applied: 'unknown' },
+      ],
+    ] as const) {
+      const { provider } = await openBehind(
+        ({ method }) => (method === 'PATCH' ? fate() : 'pass'),
+        { path, token, kvVersion: 2 },
+      );
+      const changes = { entries: new Map([['A', value]]) };
+      const bounds = context({ signal: caller.signal });
+      const writing = provider.write?.(changes, bounds) ?? Promise.resolve();
+      expect(await failureOf(writing, value, token)).toMatchObject(expected);
+    }
+  });
+
   describe('while somebody else is faster, between its read and its patch', () => {
     /** What `others` do comes to the server just before the first patch. */
     async function overtaken(path: string, others: () => Promise<unknown>) {
@@ -234,7 +405,11 @@ describe('a token that may patch and not replace', () => {
         value,
         second.token,
       );
-      expect(error).toMatchObject({ code: 'ERR_SECRET_CONFLICT', applied: 'no' });
+      expect(error).toMatchObject({
+        code: 'ERR_SECRET_CONFLICT',
+        provider: 'vault',
+        applied: 'no',
+      });
       expect(await stored(path)).toEqual({ A: 'theirs again' });
     });
 
@@ -281,6 +456,24 @@ describe('list', () => {
     expect(relay.requests).toEqual([`GET /v1/${mount}/data/${path}`]);
   });
 
+  test.each([
+    [200, '{}'],
+    [200, '{"data":null}'],
+    [200, '{"data":{"subkeys":null}}'],
+    [200, '{"data":{"subkeys":["A"]}}'],
+    [400, '{"errors":["check-and-set parameter did not match the current version"]}'],
+  ])('an answer about the names with %i that is not one: %s', async (status, body) => {
+    const path = freshPath();
+    const { token } = await tokenFor(server, policyFile('names', mount, path));
+    const { provider } = await openBehind(
+      ({ path: asked }) =>
+        asked.includes('/subkeys/') ? new Instead(false, { status, body }) : 'pass',
+      { path, token, kvVersion: 2 },
+    );
+    const list = provider.list?.(context()) ?? Promise.resolve();
+    expect(await failureOf(list)).toMatchObject({ code: 'ERR_SECRET_INVALID', provider: 'vault' });
+  });
+
   test('a token that may do neither is told what reading takes', async () => {
     const path = freshPath();
     const { token } = await tokenFor(server, policyFile('shop', mount, `${path}-other`));
@@ -303,10 +496,31 @@ test('version 1, under its policy: a document with a name ttl is no lease, and l
   expect(revision).toBeUndefined();
   expect((await provider.list?.(context()))?.toSorted()).toEqual(['A', 'ttl']);
   await write(provider, { A: null, ttl: null });
-  expect(await provider.read('all', context())).toHaveProperty('missingDocument');
+  const none = await provider.read('all', context());
+  expect(none).toHaveProperty('missingDocument');
+  expect(none.revision).toBeUndefined();
   const old = provider.readVersion?.('A', '1', context()) ?? Promise.resolve();
   expect((await failureOf(old, value, token)).code).toBe('ERR_SECRET_UNSUPPORTED');
   expect(open({ mount: first, path, token, kvVersion: 1 })).not.toHaveProperty('readVersion');
+});
+
+test('version 1: a token that may not write, or read, is denied after one request for it', async () => {
+  const first = await server.mountKv({ version: 1 });
+  await server.request('POST', `${first}/shop`, { A: value });
+  for (const capabilities of ['read', 'update']) {
+    const rules = `path "${first}/shop" { capabilities = ["${capabilities}"] }`;
+    const { token } = await tokenFor(server, rules);
+    const options = { mount: first, path: 'shop', token, kvVersion: 1 } as const;
+    const { provider, requests } = await openBehind(() => 'pass', options);
+    const call =
+      capabilities === 'read' ? write(provider, { A: 'new' }) : provider.list?.(context());
+    const error = await failureOf(Promise.resolve(call), value, token);
+    expect(error.code).toBe('ERR_SECRET_DENIED');
+    const sent = requests.filter((request) => request.includes(`/v1/${first}/shop`));
+    expect(sent.map((request) => request.split(' ')[0])).toEqual(
+      capabilities === 'read' ? ['GET', 'POST'] : ['GET'],
+    );
+  }
 });
 
 test('what the server itself refuses as too large is said of the document, without a value', async () => {
@@ -327,17 +541,34 @@ test('versioning that is enabled while we run needs no restart', async () => {
   const provider = open({ mount: first, path, token });
   const read = async () => (await provider.read('all', context())).entries.get('A');
   expect(await read()).toEqual({ value });
+  // to whom nothing is denied, so that the server says itself that the path is not one of version 2
+  const asRoot = open({ mount: first, path, token: server.token });
+  await asRoot.read('all', context());
   await server.request('POST', `sys/mounts/${first}/tune`, { options: { version: '2' } });
   await server.createPolicy(policyFile('editor', first, path), policy);
   await eventually(async () => {
     for (const each of await Promise.all([read(), read()]))
       expect(each).toMatchObject({ value, version: '1' });
   });
+  const { entries } = await asRoot.read('all', context());
+  expect(entries.get('A')).toMatchObject({ value, version: '1' });
   expect(await write(provider, { A: 'new' })).toMatchObject({ version: '2', conditional: true });
 });
 
-describe('an answer that is not one of KV version 2', () => {
+describe('an answer that is not one of KV', () => {
   const metadata = { version: 2, created_time: '2026-01-02T03:04:05Z' };
+  const refused = async (kvVersion: 1 | 2, status: number, body: unknown) => {
+    const odd = await faultyServer({ kind: 'status', status, body });
+    endings.push(odd.close);
+    const token = 'canary-of-the-token';
+    const provider = open({ address: odd.address, path: 'shop', token, kvVersion });
+    for (const call of [() => provider.read('all', context()), () => write(provider, { B: 'b' })]) {
+      const error = await failureOf(call(), value, token);
+      expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID', provider: 'vault' });
+    }
+    expect(odd.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+  };
+
   test.each<[string, unknown]>([
     ['no data', {}],
     ['null for the data', { data: null }],
@@ -350,13 +581,16 @@ describe('an answer that is not one of KV version 2', () => {
       `${JSON.stringify(version)} for the version`,
       { data: { data: { A: value }, metadata: { ...metadata, version } } },
     ]),
-  ])('%s: it is refused, nothing of it is shown, and nothing is written', async (_, body) => {
-    const odd = await faultyServer({ kind: 'status', status: 200, body });
-    endings.push(odd.close);
-    const token = 'canary-of-the-token';
-    const provider = open({ address: odd.address, path: 'shop', token, kvVersion: 2 });
-    for (const call of [() => provider.read('all', context()), () => write(provider, { B: 'b' })])
-      expect((await failureOf(call(), value, token)).code).toBe('ERR_SECRET_INVALID');
-    expect(odd.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
-  });
+  ])('version 2, %s: it is refused, nothing of it is shown, and nothing is written', (_, body) =>
+    refused(2, 200, body),
+  );
+
+  test.each<[string, unknown]>([
+    ['no data', {}],
+    ['null for the data', { data: null }],
+    ['a list for the data', { data: [value] }],
+  ])('version 1, %s: likewise', (_, body) => refused(1, 200, body));
+
+  test('the refusal of a write for a read, likewise', () =>
+    refused(2, 400, { errors: ['check-and-set parameter did not match the current version'] }));
 });

@@ -96,6 +96,16 @@ describe('patchOf', () => {
   });
 });
 
+test('patchOf leaves out what stays', () => {
+  const before = new Map(Object.entries({ same: '1', other: '2', gone: '3' }));
+  const after = new Map(Object.entries({ same: '1', other: '9', made: '4' }));
+  expect(Object.fromEntries(patchOf(before, after))).toEqual({
+    gone: 'null',
+    other: '9',
+    made: '4',
+  });
+});
+
 test('mergePatch is JSON of texts and nulls, and refuses what is no text without showing it', () => {
   const changes = { A: 'a"b', B: null, ['__proto__']: 'p' };
   expect([...(jsonMembers(mergePatch(changes, 'vault')) ?? [])]).toEqual([
@@ -103,6 +113,10 @@ test('mergePatch is JSON of texts and nulls, and refuses what is no text without
     ['B', 'null'],
     ['__proto__', '"p"'],
   ]);
+  // the server would remove the name that it makes of this one
+  expect(() => mergePatch({ 'A\ud800': null }, 'vault')).toThrow(
+    expect.objectContaining({ code: 'ERR_SECRET_UNSUPPORTED' }),
+  );
   for (const value of [31_337_421, ['31337421'], { value: '31337421' }, undefined])
     expect(() => mergePatch({ A: value as never }, 'vault')).toThrow(
       expect.objectContaining({

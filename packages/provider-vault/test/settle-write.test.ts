@@ -75,10 +75,10 @@ describe('in any order of what may happen', () => {
           calls += 1;
           const how = at()?.again ?? 'answered';
           if (how === 'away') throw unavailable;
-          if (how === 'lost on the way') return 'unknown';
-          if (made.length > 0) return how === 'lost' ? 'unknown' : 'conflict';
+          if (how === 'lost on the way') return undefined;
+          if (made.length > 0) return how === 'lost' ? undefined : 'conflict';
           arrive('ours');
-          return how === 'lost' ? 'unknown' : ours;
+          return how === 'lost' ? undefined : ours;
         },
       }),
     };
@@ -217,10 +217,14 @@ describe('one by one', () => {
     expect([missing.mock.calls.length, again.mock.calls.length]).toEqual([1, 1]);
   });
 
-  test('without any time left it has one look', async () => {
-    const look = looking(none);
-    const again = vi.fn(async () => 'unknown' as const);
-    expect(await settle({ look, again }, bounds(0))).toBe('unknown');
-    expect([look.mock.calls.length, again.mock.calls.length]).toEqual([1, 1]);
+  test('without any time left it has one look, and where a pause would take all of it', async () => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0);
+    for (const limit of [0, 50]) {
+      const look = looking(none);
+      const again = vi.fn(async () => undefined);
+      expect(await settle({ look, again }, bounds(limit))).toBe('unknown');
+      expect([look.mock.calls.length, again.mock.calls.length]).toEqual([1, 1]);
+    }
+    random.mockRestore();
   });
 });

@@ -26,7 +26,7 @@ export const areas = {
     ],
     // composition.test.ts tries every rule of a provider on every chain, which takes as long as all of these
     tests: [
-      'packages/testkit/test/core/{chain-*,endable,fast-answers,flight,limited-call}.test.ts',
+      'packages/testkit/test/core/{chain-*,endable,fast-answers,flight,limited-call,memory}.test.ts',
       'packages/core/test/{providers,notifier}.test.ts',
     ],
     slow: ['chain-model', 'chain-last-good'],

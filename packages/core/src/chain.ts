@@ -143,7 +143,7 @@ export class Chain {
         attempts,
       };
     this.tell(passes, [name], 'none');
-    const nowhere = absences.length > 0 && absences.every((missing) => missing !== undefined);
+    const nowhere = absences.every((missing) => missing !== undefined);
     const optional = absences.every((missing) => missing?.optional);
     return {
       kind: 'missing',
@@ -206,7 +206,7 @@ export function judge(
   source: Source,
   answer:
     | {
-        readonly kind: 'absent' | 'held';
+        readonly kind: 'absent' | 'held' | 'stale';
         readonly missingDocument?: SecretBatch['missingDocument'];
       }
     | { readonly kind: 'failed'; readonly error: SecretError },
@@ -217,11 +217,14 @@ export function judge(
     const detail = missingDocument.description;
     if (!source.required) return { source, reason: 'missing-document', detail };
     return new SecretError('ERR_SECRET_NOT_FOUND', `it ${detail}, and it is required`, {
-      provider: source.provider.name,
       hint: 'Check the path for a typing error.',
     });
   }
-  const { error } = answer;
+  return judgeFailure(source, answer.error);
+}
+
+/** The same of a failure. */
+export function judgeFailure(source: Source, error: SecretError): Pass | SecretError {
   return source.passes(error) ? outage(source, error) : error;
 }
 
@@ -274,7 +277,7 @@ export function failure(
   name: string | undefined,
   source: Source,
   error: SecretError,
-  attempts: readonly ProviderAttempt[],
+  attempts?: readonly ProviderAttempt[],
   done: 'read' | 'written' | 'deleted' = 'read',
 ): SecretError {
   const { code, retryable, hint, status, requestId, applied } = error;

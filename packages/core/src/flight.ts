@@ -88,8 +88,11 @@ export class Flight {
     };
     try {
       const batch = await limitedCall(
-        async (context) =>
-          checked(await provider.read(this.asked, { ...context, stamp, askAgain }), provider.name),
+        async (context) => {
+          const { asked } = this;
+          const batch = await provider.read(asked, { ...context, stamp, askAgain });
+          return checked(batch, asked, provider.name);
+        },
         { clock, limit: timeout, signal, provider: provider.name, warn },
       );
       return { batch, at: stamps.get(batch.stamp ?? 0) ?? this.began };
@@ -128,7 +131,11 @@ export class Flight {
 }
 
 /** A third-party provider in plain JavaScript may return anything: refuse it before it spreads. */
-function checked(batch: SecretBatch, provider: string): SecretBatch {
+function checked(
+  batch: SecretBatch,
+  asked: readonly string[] | 'all',
+  provider: string,
+): SecretBatch {
   const broken = (what: string) =>
     new SecretError('ERR_SECRET_INVALID', `the provider ${what}`, { provider });
   if (!(batch?.entries instanceof Map)) throw broken('returned no map of entries');
@@ -137,5 +144,6 @@ function checked(batch: SecretBatch, provider: string): SecretBatch {
     if (entry instanceof Error) entries.set(name, toSecretError(entry, provider));
     else if (typeof entry?.value === 'string') entries.set(name, entry);
     else throw broken('returned a value that is not text');
-  return { ...batch, entries };
+  // what was asked for all has said of every name whether it is held
+  return { ...batch, entries, complete: batch.complete || asked === 'all' };
 }

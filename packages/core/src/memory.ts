@@ -30,8 +30,6 @@ export interface ReadAt extends Instant {
   readonly order: number;
   /** Shortens every `ttl` by up to a tenth, so that a fleet started at once does not refresh at once. */
   readonly jitter: number;
-  /** How often everything had been forgotten before. */
-  readonly era: number;
 }
 
 /** One name as it was read. */
@@ -83,8 +81,9 @@ export class Memory {
   readonly #compare: CompareRevisions;
   readonly #names = new Map<string, Seen>();
   #whole: (SeenWhole & { readonly records: Map<string, SecretRecord> }) | undefined;
-  #era = 0;
   #order = 0;
+  /** The order of the last moment at which everything was forgotten. */
+  #forgottenAt = 0;
   /** The last write of a name that has not been read since. */
   readonly #written = new Map<string, Write>();
   /** The newest that was read of such a name before its write. It is served to none who asks now. */
@@ -106,7 +105,6 @@ export class Memory {
       monotonic: this.#clock.monotonic(),
       wall: this.#clock.wall(),
       jitter: 1 - Math.random() / 10,
-      era: this.#era,
       order: this.#order,
     };
   }
@@ -131,8 +129,8 @@ export class Memory {
 
   /** The same of the whole store. */
   newerWhole(at: ReadAt, revision: string | undefined): SeenWhole | undefined {
-    const whole = this.#whole;
-    if (!whole || whole.failed.size > 0 || !this.#isOlder(at, revision, whole)) return undefined;
+    const whole = this.#known;
+    if (!whole || !this.#isOlder(at, revision, whole)) return undefined;
     return this.#someExpired(whole) ? undefined : whole;
   }
 
@@ -157,11 +155,10 @@ export class Memory {
       this.#written.delete(name);
       this.#before.delete(name);
       // of a store that answers name by name nothing may be older in the whole than by itself
-      if (batch.complete) return;
       if (record) this.#whole?.records.set(name, record);
       else this.#whole?.records.delete(name);
     };
-    if (!batch.complete && asked !== 'all')
+    if (!batch.complete)
       for (const name of asked) if (!batch.entries.has(name) && isNews(name)) take(name, undefined);
     const failed = new Set<string>();
     for (const [name, entry] of batch.entries) {
@@ -186,10 +183,7 @@ export class Memory {
     if (!batch.complete) {
       // there is a document by now
       if (this.#whole?.missingDocument) this.#whole = undefined;
-      // anybody may ask for any name: those that were new first are let go
-      for (const name of this.#names.keys())
-        if (this.#names.size > mostNames) this.#names.delete(name);
-        else break;
+      letGo(this.#names);
       return;
     }
     // what was written after the request went out makes no whole with it
@@ -200,11 +194,9 @@ export class Memory {
       this.#before.clear();
     }
     const records = new Map<string, SecretRecord>();
+    // a name that could not be read keeps what it had: it may be needed as a last good value
     for (const [name, seen] of this.#names)
-      if (batch.entries.has(name)) {
-        // a name that could not be read keeps what it had: it may be needed as a last good value
-        if (seen.record && !failed.has(name)) records.set(name, seen.record);
-      } else if (isNews(name)) this.#names.delete(name);
+      if (!batch.entries.has(name) && isNews(name)) this.#names.delete(name);
       else if (seen.record) records.set(name, seen.record);
     if (whole) this.#whole = { at, missingDocument, revision, degraded, records, failed };
   }
@@ -212,8 +204,14 @@ export class Memory {
   /** Whether what the store answered when it was asked at `at` may be of before a write. */
   #isBefore(at: ReadAt, revision: string | undefined, write: Write): boolean {
     if (at.order > write.order) return false;
-    if (revision === undefined || write.revision === undefined) return true;
-    return revision !== write.revision && this.#compare(revision, write.revision) !== 'newer';
+    const said = this.#said(revision, write.revision);
+    return said !== 'same' && said !== 'newer';
+  }
+
+  /** What the store says of its state at `revision`, as against that at `other`. */
+  #said(revision: string | undefined, other: string | undefined) {
+    if (revision === undefined || other === undefined) return undefined;
+    return revision === other ? 'same' : this.#compare(revision, other);
   }
 
   /** Whether what the store answered when it was asked at `at` is older than what is known. */
@@ -222,15 +220,12 @@ export class Memory {
     revision: string | undefined,
     known: Pick<Seen, 'at' | 'revision'>,
   ): boolean {
-    if (revision !== undefined && known.revision !== undefined) {
-      const said = this.#compare(revision, known.revision);
-      if (said === 'newer') return false;
-      // a store that was put back to an older state must not be disbelieved for ever
-      const { ttl, staleWhileRevalidate } = this.#limits;
-      const counts = this.age(known.at) < Math.max(ttl + staleWhileRevalidate, shortestWord);
-      if (said === 'older' && counts) return true;
-    }
-    return at.order < known.at.order;
+    const said = this.#said(revision, known.revision);
+    if (said === 'newer') return false;
+    // a store that was put back to an older state must not be disbelieved for ever
+    const { ttl, staleWhileRevalidate } = this.#limits;
+    const counts = this.age(known.at) < Math.max(ttl + staleWhileRevalidate, shortestWord);
+    return (said === 'older' && counts) || at.order < known.at.order;
   }
 
   /**
@@ -240,30 +235,25 @@ export class Memory {
    * @param revision - of the store after the write, where it told
    */
   forget(written: readonly string[], revision: string | undefined): void {
-    this.#era += 1;
     const { order } = this.now();
+    this.#forgottenAt = order;
     for (const name of written) {
       this.#written.delete(name);
       this.#written.set(name, { order, revision });
-      const [oldest = ''] = this.#written.keys();
-      if (this.#written.size > mostNames) {
-        this.#written.delete(oldest);
-        this.#before.delete(oldest);
-      }
-      const seen = this.#names.get(name);
+      const seen = this.seen(name);
       // kept to tell whether a write without an answer changed it
       if (seen) {
         this.#names.set(name, { ...seen, refused: true });
         this.#before.set(name, seen);
       }
-      this.#whole = undefined;
     }
+    if (written.length > 0) this.#whole = undefined;
+    letGo(this.#written);
+    letGo(this.#before);
   }
 
-  /** Knows nothing of the name any more. */
+  /** Knows nothing of the name any more, but for calls that began before it was written. */
   drop(name: string): void {
-    const seen = this.seen(name);
-    if (seen) this.#before.set(name, seen);
     this.#names.delete(name);
   }
 
@@ -298,7 +288,8 @@ export class Memory {
 
   /** Whether it may still be served. */
   freshness({ at, record, degraded }: Seen): Freshness {
-    return this.#freshness(at, record, degraded);
+    if (record && this.#expired(record, at)) return 'gone';
+    return this.#freshness(at, record !== undefined, degraded);
   }
 
   /**
@@ -307,8 +298,7 @@ export class Memory {
    */
   freshFor({ record, at, degraded }: Seen): number {
     if (record?.expiresAt !== undefined || record?.lease) return 0;
-    const { ttl, negativeTtl } = this.#limits;
-    return (record && !degraded ? ttl : negativeTtl) * at.jitter - this.age(at);
+    return this.#freshTime(at, record !== undefined, degraded) - this.age(at);
   }
 
   /** The whole store as it was read, whether it may be served or not. */
@@ -318,12 +308,17 @@ export class Memory {
 
   /** What is known of the whole store. */
   lookWhole(): { readonly seen: SeenWhole; readonly freshness: Freshness } | undefined {
-    const seen = this.#whole;
-    if (seen === undefined || seen.failed.size > 0) return undefined;
-    const held = seen.missingDocument ? undefined : 'held';
-    let freshness = this.#freshness(seen.at, held, seen.degraded);
-    if (this.#someExpired(seen)) freshness = 'gone';
+    const seen = this.#known;
+    if (seen === undefined) return undefined;
+    const freshness = this.#someExpired(seen)
+      ? 'gone'
+      : this.#freshness(seen.at, !seen.missingDocument, seen.degraded);
     return { seen, freshness };
+  }
+
+  /** The whole store, if every name of it is known. */
+  get #known(): SeenWhole | undefined {
+    return this.#whole?.failed.size === 0 ? this.#whole : undefined;
   }
 
   /** The last good value of `name`, if it is young enough to stand in for a store that fails. */
@@ -336,9 +331,8 @@ export class Memory {
 
   /** The last good whole store, likewise. Records that have expired are left out of it. */
   lastGoodWhole(): SeenWhole | undefined {
-    const whole = this.#whole;
-    if (!whole || whole.failed.size > 0 || whole.missingDocument || !this.#mayStandIn(whole.at))
-      return undefined;
+    const whole = this.#known;
+    if (!whole || whole.missingDocument || !this.#mayStandIn(whole.at)) return undefined;
     return this.#someExpired(whole) ? undefined : whole;
   }
 
@@ -347,19 +341,19 @@ export class Memory {
     return at.order > this.#refusedAt && this.age(at) < this.#limits.staleIfError;
   }
 
-  #freshness(
-    at: ReadAt,
-    record: SecretRecord | 'held' | undefined,
-    degraded: string | undefined,
-  ): Freshness {
-    const { ttl, negativeTtl, staleWhileRevalidate } = this.#limits;
-    if (at.era !== this.#era) return 'gone';
+  #freshness(at: ReadAt, isHeld: boolean, degraded: string | undefined): Freshness {
+    if (at.order < this.#forgottenAt) return 'gone';
+    const { ttl, staleWhileRevalidate } = this.#limits;
     const age = this.age(at);
-    if (record === undefined) return age < negativeTtl * at.jitter ? 'fresh' : 'gone';
-    if (record !== 'held' && this.#expired(record, at)) return 'gone';
+    if (age < this.#freshTime(at, isHeld, degraded)) return 'fresh';
+    return isHeld && age < ttl + staleWhileRevalidate ? 'aging' : 'gone';
+  }
+
+  /** How long after its read an answer is fresh, in milliseconds. */
+  #freshTime({ jitter }: ReadAt, isHeld: boolean, degraded: string | undefined): number {
+    const { ttl, negativeTtl } = this.#limits;
     // what another chain gave second-hand must not outlast its recovery by a whole ttl
-    if (age < (degraded ? negativeTtl : ttl) * at.jitter) return 'fresh';
-    return age < ttl + staleWhileRevalidate ? 'aging' : 'gone';
+    return (isHeld && !degraded ? ttl : negativeTtl) * jitter;
   }
 
   #someExpired({ records, at }: SeenWhole): boolean {
@@ -367,12 +361,17 @@ export class Memory {
     return false;
   }
 
-  #expired(record: SecretRecord, at: Instant): boolean {
-    const { expiresAt, lease } = record;
-    if (expiresAt !== undefined)
-      if (this.#clock.wall() >= expiresAt || this.age(at) >= expiresAt - at.wall)
-        // the wall clock may have been set back: what was left at the read is all there is
-        return true;
-    return lease !== undefined && this.age(at) >= lease.duration;
+  #expired({ expiresAt = Number.POSITIVE_INFINITY, lease }: SecretRecord, at: Instant): boolean {
+    // what was left at the read is all there is: the wall clock may have been set back since
+    const left = expiresAt - at.wall;
+    return this.age(at) >= Math.min(left, lease?.duration ?? left);
+  }
+}
+
+/** Anybody may ask for any name, or write it: those that were new first are let go. */
+function letGo(names: Map<string, unknown>): void {
+  for (const name of names.keys()) {
+    if (names.size <= mostNames) return;
+    names.delete(name);
   }
 }

@@ -133,7 +133,7 @@ export class Source {
       const newer = this.#newerThan(name, landing);
       if (newer) return this.#answerFrom(newer);
       if (landing.error) return this.#instead(name, landing.error);
-      const answer = this.#answerOf(name, flight, landing);
+      const answer = this.#answerOf(name, flight, landing.batch);
       if (answer) return answer;
       // the store turned out to hold one secret a name: this one was not among those asked for
     }
@@ -160,8 +160,7 @@ export class Source {
       if (newer) return wholeFrom(newer);
       if (landing.error) return this.#allInstead(landing.error);
       const { batch, at } = landing;
-      if (batch.complete || flight.names === 'all')
-        return { kind: 'held', ...batch, entries: this.#newest(batch, at) };
+      if (batch.complete) return { kind: 'held', ...batch, entries: this.#newest(batch, at) };
     }
   }
 
@@ -169,7 +168,7 @@ export class Source {
    * Makes the next answer the store's own: what was read before is only a last good value, that of the
    * names just written not even that, and what is being read does not count.
    */
-  forget(written: readonly string[] = [], revision?: string): void {
+  forget(written: readonly string[], revision?: string): void {
     this.#memory.forget(written, revision);
     this.askAgain();
     for (const name of written) this.#failing.delete(name);
@@ -205,7 +204,7 @@ export class Source {
   status(): ProviderStatus {
     const { name, store } = this.provider;
     const last = this.#last;
-    const [latest] = last?.names === 0 ? [...this.#failing.values()].slice(-1) : [];
+    const latest = last?.names === 0 ? [...this.#failing.values()].at(-1) : undefined;
     const error = this.#circuit.failure ?? last?.error ?? latest?.error;
     return {
       provider: name,
@@ -261,7 +260,6 @@ export class Source {
     this.#circuit.close();
     for (const flight of [...this.#reads, ...this.#flights]) flight.end(closedError());
     this.#memory.forget([], undefined);
-    this.#flights = [];
     const { clock, provider } = this.#options;
     const bounds = { clock, limit: closeLimit, provider: provider.name };
     try {
@@ -365,18 +363,15 @@ export class Source {
     return entries;
   }
 
-  #answerOf(name: string, flight: Flight, { batch }: Landing): Answer | undefined {
-    const entry = batch?.entries.get(name);
+  #answerOf(name: string, { names }: Flight, batch: SecretBatch): Answer | undefined {
+    const { degraded, missingDocument } = batch;
+    const entry = batch.entries.get(name);
     if (isSecretError(entry)) return this.#instead(name, entry);
-    if (entry !== undefined)
-      return { kind: 'held', record: entry, age: 0, freshFor: 0, degraded: batch?.degraded };
-    const { names } = flight;
+    if (entry !== undefined) return { kind: 'held', record: entry, age: 0, freshFor: 0, degraded };
     // what a chain fell back to says nothing of what it lacks, unless it was asked for that name
-    const isWhole = (names === 'all' || batch?.complete) && batch?.degraded === undefined;
+    const isWhole = batch.complete && degraded === undefined;
     const wasAsked = isWhole || (names !== 'all' && names.has(name));
-    return wasAsked
-      ? { kind: 'absent', age: 0, freshFor: 0, missingDocument: batch?.missingDocument }
-      : undefined;
+    return wasAsked ? { kind: 'absent', age: 0, freshFor: 0, missingDocument } : undefined;
   }
 
   /** The last good value where the store could not be asked, else the failure. */
@@ -530,8 +525,7 @@ export class Source {
   /** Tells of every name that was known and is another now, new or gone. */
   #tellChanges(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
     const { complete, entries, revision } = batch;
-    const all = complete || asked === 'all';
-    const known = all ? [...this.#memory.names(), ...this.#failing.keys()] : asked;
+    const known = complete ? [...this.#memory.names(), ...this.#failing.keys()] : asked;
     for (const name of new Set([...entries.keys(), ...known]))
       if (this.#memory.isNews(name, at, revision)) this.#tellChange(name, entries.get(name));
   }

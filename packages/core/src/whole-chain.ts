@@ -9,6 +9,7 @@ import {
   degradation,
   failure,
   judge,
+  judgeFailure,
   outage,
   type Pass,
 } from './chain.ts';
@@ -24,7 +25,7 @@ export interface WholeResolution {
   /** The providers that answered, and have what they were asked in. */
   readonly answering: readonly Source[];
   /** The revision that each provider's part shows. */
-  readonly revisions: ReadonlyMap<Source, string>;
+  readonly revisions: ReadonlyMap<Source, string | undefined>;
   /** What `answered` gave when the first of them had answered. */
   readonly stamp: number | undefined;
 }
@@ -87,34 +88,29 @@ export async function resolveAll(
   const limitOf = chain.limits();
   const held = new Map<string, { readonly record: SecretRecord; readonly source: Source }>();
   const unknown = new Map<string, { readonly pass: Pass; readonly error: SecretError }>();
-  const passes: Pass[] = [];
+  const passed = new Map<Source, Pass>();
   const stale: Pass[] = [];
   const answering: Source[] = [];
-  const revisions = new Map<Source, string>();
+  const revisions = new Map<Source, string | undefined>();
   let degraded: string | undefined;
   let stamp: number | undefined;
   for (const [position, source] of sources.entries()) {
     // one on standby may be needed for some names alone: those that could not be asked for
-    const whole = !source.standby || passes.some(couldNotAnswer);
+    const whole = !source.standby || [...passed.values()].some(couldNotAnswer);
     if (!whole && unknown.size === 0) continue;
     const answer = await source.askAll({ signal, limit: limitOf(position) });
     stamp ??= answered();
-    if (answer.kind === 'failed' || answer.kind === 'held') {
-      const verdict = judge(source, answer);
-      if (isSecretError(verdict))
-        throw failure(
-          undefined,
-          source,
-          verdict,
-          attemptsOf([...passes, { source, error: verdict }]),
-        );
-      if (verdict) passes.push(verdict);
+    const verdict = judge(source, answer);
+    if (isSecretError(verdict)) {
+      const attempts = attemptsOf([...passed.values(), { source, error: verdict }]);
+      throw failure(undefined, source, verdict, attempts);
     }
+    if (verdict) passed.set(source, verdict);
     if (answer.kind === 'failed') continue;
     if (answer.kind === 'stale') stale.push(outage(source, answer.error));
     else {
       if (!answer.missingDocument) answering.push(source);
-      if (answer.revision !== undefined) revisions.set(source, answer.revision);
+      revisions.set(source, answer.revision);
       degraded ??= answer.degraded;
     }
     for (const [name, entry] of answer.entries) {
@@ -122,15 +118,16 @@ export async function resolveAll(
       if (!whole && !unknown.has(name)) continue;
       if (!isSecretError(entry)) held.set(name, { record: entry, source });
       else {
-        const verdict = judge(source, { kind: 'failed', error: entry });
-        if (isSecretError(verdict)) throw failure(name, source, verdict, []);
-        if (verdict) unknown.set(name, { pass: verdict, error: entry });
+        const pass = judgeFailure(source, entry);
+        if (isSecretError(pass)) throw failure(name, source, pass);
+        unknown.set(name, { pass, error: entry });
       }
     }
   }
   for (const [name, { pass, error }] of unknown)
-    if (!held.has(name)) throw failure(name, pass.source, error, []);
-    else if (!passes.some(({ source }) => source === pass.source)) passes.push(pass);
+    if (held.has(name)) passed.set(pass.source, pass);
+    else throw failure(name, pass.source, error);
+  const passes = [...passed.values()];
   for (const { source, error } of passes) {
     if (!error) continue;
     const after = sources.slice(sources.indexOf(source) + 1);
@@ -138,7 +135,7 @@ export async function resolveAll(
     const lost = [...only].find(
       ([name, bound]) => bound === source.provider.name && !held.has(name),
     );
-    if (!covered || lost) throw failure(lost?.[0], source, error, []);
+    if (!covered || lost) throw failure(lost?.[0], source, error);
   }
   for (const pass of [...passes, ...stale]) {
     const from = sources.indexOf(pass.source) + (stale.includes(pass) ? 0 : 1);

@@ -71,7 +71,7 @@ export function createWriter(parts: WritingParts): Writer {
       )
       .catch(async (error) => {
         // nobody waits past a time limit or an abort, but for what the provider says of it at once
-        if (applied === undefined) await new Promise((resolve) => setTimeout(resolve, 0));
+        await new Promise((resolve) => setTimeout(resolve, 0));
         throw withApplied(error, applied ?? 'unknown');
       });
     // one that was given up has not had its turn: who comes after it waits for those before it
@@ -89,21 +89,16 @@ export function createWriter(parts: WritingParts): Writer {
       throw withApplied(error, 'no');
     });
     const changes = { entries, ...(ifRevision !== undefined && { ifRevision }) };
-    let revision: string | undefined;
-    try {
-      const receipt = await inTurn(target, changes, signal);
-      revision = receipt.revision;
-      for (const [name, value] of entries)
-        target.tellWritten(name, value === null ? undefined : receipt.version);
-      return { target, receipt };
-    } catch (error) {
-      const [name, ...others] = entries.keys();
-      const what = others.length === 0 ? name : undefined;
-      throw failure(what, target, error as SecretError, [], done);
-    } finally {
-      // a write that failed may have reached the store all the same
-      target.forget([...entries.keys()], revision);
-    }
+    const names = [...entries.keys()];
+    const receipt = await inTurn(target, changes, signal).catch((error) => {
+      // it may have reached the store all the same
+      target.forget(names);
+      throw failure(names.length === 1 ? names[0] : undefined, target, error, undefined, done);
+    });
+    target.forget(names, receipt.revision);
+    for (const [name, value] of entries)
+      target.tellWritten(name, value === null ? undefined : receipt.version);
+    return { target, receipt };
   }
 
   return {
@@ -172,7 +167,7 @@ async function assertNotShadowed(
     // what stands by hides nothing as long as the others answer
     if (source.standby || !chain.allows(source, name)) continue;
     const answer = await source.ask(name, { signal, limit: source.timeout });
-    if (answer.kind === 'failed') throw failure(name, source, answer.error, [], 'written');
+    if (answer.kind === 'failed') throw failure(name, source, answer.error, undefined, 'written');
     if (answer.kind !== 'absent')
       throw new SecretError(
         'ERR_SECRET_CONFLICT',

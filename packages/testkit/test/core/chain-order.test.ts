@@ -22,7 +22,7 @@ import {
 // what makes a provider of a chain is loaded at its first use, which takes time that no clock here stands for
 beforeAll(async () => {
   const inner = createSecrets({ providers: [memoryProvider({ A: 'a' })] });
-  await createSecrets({ providers: [inner] }).get('A');
+  await createSecrets({ providers: [inner] }).getAll();
 });
 
 /** A request on its way, to be carried out, answered or lost when a test says so. */
@@ -340,6 +340,159 @@ test('with ttl 0 a get after a refresh does not join a read from before it', asy
   waiting[0]?.answer();
   waiting[2]?.answer();
   expect(await Promise.all([early, late])).toEqual(['two', 'two']);
+});
+
+test('nor does a getAll', async () => {
+  const clock = manualClock();
+  const { store, provider, waiting } = held({ A: 'one' });
+  const secrets = createSecrets({ providers: [provider], clock, ttl: 0 });
+  const early = secrets.getAll();
+  await clock.advance(10);
+  store.held.set('A', { value: 'two', version: '2' });
+  const refreshed = secrets.refresh();
+  await clock.advance(10);
+  waiting[1]?.answer();
+  await refreshed;
+  const late = secrets.getAll();
+  await clock.advance(10);
+  expect(waiting).toHaveLength(3);
+  waiting[0]?.answer();
+  waiting[2]?.answer();
+  expect(await Promise.all([early, late])).toEqual([{ A: 'two' }, { A: 'two' }]);
+});
+
+test('calls that come while a read is under way share it, also where what is known is too old', async () => {
+  const clock = manualClock();
+  const { provider, waiting } = held({ A: 'one' });
+  const secrets = createSecrets({ providers: [provider], clock, ttl: 0 });
+  const first = secrets.get('A');
+  await clock.advance(0);
+  waiting[0]?.answer();
+  await first;
+  const gets = [secrets.get('A')];
+  await clock.advance(10);
+  gets.push(secrets.get('A'), secrets.get('A'));
+  const absent = secrets.find('X');
+  await clock.advance(10);
+  expect(waiting).toHaveLength(2);
+  waiting[1]?.answer();
+  expect(await Promise.all(gets)).toEqual(['one', 'one', 'one']);
+  expect(await absent).toBe(undefined);
+});
+
+describe('a read of all that another read overtakes', () => {
+  test.each([
+    ['a bag', false],
+    ['a store that answers name by name', true],
+  ])('has in it what that one found: %s', async (_, byName) => {
+    const clock = manualClock();
+    const { store, provider, waiting } = held({ A: 'one', B: 'one' }, { byName });
+    const secrets = createSecrets({ providers: [provider], clock, ttl: '5m' });
+    const first = secrets.find('C');
+    await clock.advance(0);
+    waiting[0]?.answer();
+    await first;
+    await clock.advance(601_000);
+    const change = () => {
+      store.held.set('A', { value: 'two', version: '2' });
+      store.held.delete('B');
+    };
+    // of a bag by a refresh, else by a read that its provider has repeated
+    const names = byName ? [secrets.get('A'), secrets.find('B')] : [];
+    if (byName) await clock.advance(0);
+    const early = secrets.getAll();
+    await clock.advance(0);
+    change();
+    if (!byName) names.push(secrets.refresh().then(() => secrets.find('A')));
+    await clock.advance(0);
+    const [one, other] = byName ? [waiting[1], waiting[2]] : [waiting[2], waiting[1]];
+    one?.answer(one.context.stamp?.());
+    expect(await Promise.all(names)).toEqual(byName ? ['two', undefined] : ['two']);
+    other?.answer();
+    expect(await early).toEqual({ A: 'two' });
+    expect(await secrets.getAll()).toEqual({ A: 'two' });
+  });
+
+  test('does not fail where that one has all', async () => {
+    const clock = manualClock();
+    const { provider, waiting } = held({ A: 'one' });
+    const secrets = createSecrets({ providers: [provider], clock, ttl: '5m', staleIfError: 0 });
+    const early = secrets.getAll();
+    await clock.advance(0);
+    const refreshed = secrets.refresh();
+    await clock.advance(0);
+    waiting[1]?.answer();
+    await refreshed;
+    waiting[0]?.fail();
+    expect(await early).toEqual({ A: 'one' });
+  });
+
+  test('is asked for again where the read that it joined was one of some names', async () => {
+    const clock = manualClock();
+    const { provider, waiting } = held({ A: 'one', B: 'one' }, { byName: true });
+    const secrets = createSecrets({ providers: [provider], clock });
+    const get = secrets.get('A');
+    await clock.advance(0);
+    const all = secrets.getAll();
+    await clock.advance(0);
+    waiting[0]?.answer();
+    await clock.advance(0);
+    waiting[1]?.answer();
+    expect(await Promise.all([get, all])).toEqual(['one', { A: 'one', B: 'one' }]);
+  });
+});
+
+test('getAll is given what is aging, while that is read anew', async () => {
+  const clock = manualClock();
+  const store = scripted('vault', { A: 'old' });
+  const secrets = createSecrets({ providers: [store], clock, ttl: '5m' });
+  await secrets.getAll();
+  store.held.set('A', { value: 'new', version: '2' });
+  await clock.advance(301_000);
+  expect(await secrets.getAll()).toEqual({ A: 'old' });
+  await clock.advance(0);
+  expect(await secrets.getAll()).toEqual({ A: 'new' });
+  expect(store.reads).toEqual(['all', 'all']);
+});
+
+test('a call from before a write is answered by the newest from before it', async () => {
+  const clock = manualClock();
+  const { store, provider, waiting } = held({ A: 'one' });
+  const write = async () => ({ conditional: false });
+  const secrets = createSecrets({ providers: [{ ...provider, write }], clock, ttl: '5m' });
+  const early = secrets.get('A');
+  await clock.advance(10);
+  store.held.set('A', { value: 'two', version: '2' });
+  const refreshed = secrets.refresh();
+  await clock.advance(10);
+  waiting[1]?.answer();
+  await refreshed;
+  expect(await secrets.get('A')).toBe('two');
+  await secrets.set('A', 'three');
+  waiting[0]?.answer();
+  expect(await early).toBe('two');
+});
+
+test('what a chain fell back to says of a name that it lacks nothing to a call that joined its read', async () => {
+  const reads: (() => void)[] = [];
+  const inner: SecretProvider = {
+    ...memoryProvider(),
+    async read(asked) {
+      if (asked !== 'all') throw new SecretError('ERR_SECRET_UNAVAILABLE', 'it is away');
+      await new Promise<void>((resolve) => reads.push(resolve));
+      const entries = new Map([['X', { value: 'x' }]]);
+      return { entries, complete: true, degraded: 'vault is away' };
+    },
+  };
+  const clock = manualClock();
+  const secrets = createSecrets({ providers: [inner], clock });
+  const all = secrets.getAll();
+  await clock.advance(0);
+  const find = outcome(secrets.find('A'));
+  await clock.advance(0);
+  expect(reads).toHaveLength(1);
+  reads[0]?.();
+  expect([await all, await find]).toEqual([{ X: 'x' }, 'ERR_SECRET_UNAVAILABLE']);
 });
 
 describe('a store that counts its states', () => {

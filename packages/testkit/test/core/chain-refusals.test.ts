@@ -147,6 +147,55 @@ describe('one outage is told once', () => {
   });
 });
 
+describe('an outage of one name ends', () => {
+  /** A store that answers name by name, and another one behind it that has all that it has. */
+  function chainOf(required: boolean) {
+    const clock = manualClock();
+    const store = scripted('aws', { A: 'a', B: 'b' }, { byName: true });
+    const secrets = createSecrets({
+      providers: [{ provider: store, required }, scripted('dotenv', { A: 'plain' })],
+      ttl: 0,
+      clock,
+    });
+    const events = eventsOf(secrets);
+    return { clock, store, secrets, told: () => events.filter((type) => type !== 'failed') };
+  }
+
+  test('a minute after it was last asked for, with the next answer of the store', async () => {
+    const { clock, store, secrets, told } = chainOf(false);
+    store.held.set('A', unavailable);
+    expect(await secrets.get('A')).toBe('plain');
+    await clock.advance(59_999);
+    await secrets.get('B');
+    expect(told()).toEqual(['fallback']);
+    await clock.advance(1);
+    await secrets.get('B');
+    expect(told()).toEqual(['fallback', 'recovered']);
+  });
+
+  test('whatever else the store refuses, since nothing else is asked instead of that', async () => {
+    const { store, secrets, told } = chainOf(false);
+    store.held.set('A', unavailable);
+    expect(await secrets.get('A')).toBe('plain');
+    store.held.set('X', new SecretError('ERR_SECRET_DENIED', 'it is denied'));
+    expect(await outcome(secrets.get('X'))).toBe('ERR_SECRET_DENIED');
+    store.held.set('A', { value: 'a' });
+    expect(await secrets.get('A')).toBe('a');
+    expect(told()).toEqual(['fallback', 'denied', 'recovered']);
+  });
+
+  test('no sooner where its last good value stands in for a required store', async () => {
+    const { store, secrets, told } = chainOf(true);
+    await secrets.get('A');
+    store.held.set('A', unavailable);
+    expect([await secrets.get('A'), await secrets.get('B')]).toEqual(['a', 'b']);
+    expect(told()).toEqual(['fallback']);
+    store.held.set('A', { value: 'a' });
+    expect(await secrets.get('A')).toBe('a');
+    expect(told()).toEqual(['fallback', 'recovered']);
+  });
+});
+
 describe('a refusal is not asked for again at once', () => {
   const refused: readonly [Mood, string][] = [
     ['denied', 'ERR_SECRET_DENIED'],

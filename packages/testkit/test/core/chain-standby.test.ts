@@ -257,6 +257,36 @@ describe('when one before it cannot be asked', () => {
     expect(await secrets.get('B')).toBe('newer b');
   });
 
+  test('refresh reads it where any of those before it fails, and for none after it', async () => {
+    for (const [failing, reads] of [
+      ['first', 1],
+      ['second', 1],
+      ['last', 0],
+    ] as const) {
+      const of = (name: string) =>
+        scripted(name, {}, { mood: name === failing ? 'unavailable' : 'answers' });
+      const snapshot = scripted('snapshot');
+      const standby = { provider: snapshot, standby: true };
+      const secrets = createSecrets({
+        providers: [of('first'), of('second'), standby, of('last')],
+      });
+      await secrets.refresh();
+      expect([failing, snapshot.reads.length]).toEqual([failing, reads]);
+      await secrets.close();
+    }
+  });
+
+  test('an aborted refresh is aborted, whatever it would have found out', async () => {
+    const caller = new AbortController();
+    const vault = scripted('vault', {}, { mood: 'silent' });
+    const standby = { provider: scripted('snapshot'), standby: true };
+    const secrets = createSecrets({ providers: [vault, standby] });
+    const refresh = outcome(secrets.refresh({ signal: caller.signal }));
+    await new Promise(setImmediate);
+    caller.abort();
+    expect(await refresh).toBe('ERR_SECRET_ABORTED');
+  });
+
   test('a chain in a chain decides that for itself, and can stand by as a whole', async () => {
     const vault = scripted('vault', { A: 'a' });
     const snapshot = scripted('snapshot', { A: 'old a' });

@@ -1,6 +1,6 @@
 // The table of answers: for every kind of answer of a first provider, what the chain does with each
 // way of asking.
-import { createSecrets, type SecretError, type SecretsEvents } from '@keyfall/core';
+import { createSecrets, SecretError, type SecretsEvents } from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
 import { type Mood, outcome, scripted } from './scripted-provider.ts';
 
@@ -73,14 +73,17 @@ describe.each(table)(
       expect(notices.map(({ reason, answeredBy, names }) => [reason, answeredBy, names])).toEqual(
         notice ? [[notice, 'second', ['A']]] : [],
       );
+      // a document that is not there is an answer, and no error
+      const code = notice === 'missing-document' ? undefined : find;
+      if (notice) expect(notices[0]?.code).toBe(code);
     });
 
     test('find of a name that nobody holds', async () => {
       const { secrets, notices } = make();
       expect(await outcome(secrets.find('NOBODY'))).toBe(find);
       // an unavailable provider fails the call, which is louder than a notice
-      expect(notices.map(({ reason, answeredBy }) => [reason, answeredBy])).toEqual(
-        notice === 'missing-document' ? [[notice, 'none']] : [],
+      expect(notices.map(({ reason, answeredBy, names }) => [reason, answeredBy, names])).toEqual(
+        notice === 'missing-document' ? [[notice, 'none', ['NOBODY']]] : [],
       );
     });
 
@@ -131,6 +134,17 @@ describe('nobody holds the name', () => {
     });
   });
 
+  test('nor can another one where it is bound to one', async () => {
+    const secrets = createSecrets({
+      only: { TOKEN: 'vault' },
+      providers: [scripted('env', { TOKEN: 'env' }), scripted('vault')],
+    });
+    await expect(secrets.get('TOKEN')).rejects.toMatchObject({
+      message:
+        'TOKEN was not found: vault (somewhere/shop) does not hold it. Store it with `keyfall set TOKEN`.',
+    });
+  });
+
   test('an unavailable later provider makes it UNAVAILABLE as well', async () => {
     const secrets = createSecrets({
       providers: [scripted('vault'), scripted('aws', {}, { mood: 'unavailable' })],
@@ -148,6 +162,39 @@ describe('nobody holds the name', () => {
     });
     expect(await secrets.get('A')).toBe('');
     expect(await secrets.find('A')).toBe('');
+  });
+});
+
+describe('an error says of whom was asked what', () => {
+  const errorOf = (mood: Mood, required = false) =>
+    createSecrets({ providers: [{ provider: scripted('vault', {}, { mood }), required }] })
+      .get('A')
+      .catch((error: unknown) => error);
+
+  test.each<[Mood, string]>([
+    [
+      'unavailable',
+      'A could not be read: vault (somewhere/shop) could not be asked: it is unavailable.',
+    ],
+    ['config', 'A could not be read: vault (somewhere/shop) it is config.'],
+  ])('%s', async (mood, message) => {
+    expect(await errorOf(mood)).toMatchObject({ message, provider: 'vault' });
+  });
+
+  test('a required document that is not there, with what to do', async () => {
+    expect(await errorOf('missing-document', true)).toMatchObject({
+      provider: 'vault',
+      hint: 'Check the path for a typing error.',
+    });
+  });
+
+  test('an abort is the doing of the caller, and of no provider', async () => {
+    const caller = new AbortController();
+    const secrets = createSecrets({ providers: [scripted('vault', {}, { mood: 'silent' })] });
+    const get = secrets.get('A', { signal: caller.signal });
+    await new Promise(setImmediate);
+    caller.abort();
+    await expect(get).rejects.toMatchObject({ message: 'the call was aborted.' });
   });
 });
 
@@ -201,7 +248,6 @@ describe('getAll with a provider that fails', () => {
   });
 
   test('one denied or invalid name rejects the whole, unless an earlier provider holds it', async () => {
-    const { SecretError } = await import('@keyfall/core');
     const aws = scripted('aws', { A: 'a' });
     aws.held.set('B', new SecretError('ERR_SECRET_DENIED', 'it may not be read'));
     const denied = createSecrets({ providers: [aws, scripted('dotenv', { B: 'plain' })] });
@@ -209,6 +255,8 @@ describe('getAll with a provider that fails', () => {
       code: 'ERR_SECRET_DENIED',
       secretName: 'B',
     });
+    // also when all that is not denied is known
+    expect(await outcome(denied.getAll())).toBe('ERR_SECRET_DENIED');
     expect(await denied.get('A')).toBe('a');
     expect(await outcome(denied.get('B'))).toBe('ERR_SECRET_DENIED');
     const shadowed = createSecrets({ providers: [scripted('env', { B: 'env' }), aws] });
@@ -216,7 +264,6 @@ describe('getAll with a provider that fails', () => {
   });
 
   test('a name that could not be read is UNAVAILABLE unless a later provider holds it', async () => {
-    const { SecretError } = await import('@keyfall/core');
     const aws = scripted('aws', { A: 'a' });
     aws.held.set('B', new SecretError('ERR_SECRET_UNAVAILABLE', 'it was throttled'));
     const alone = createSecrets({ providers: [aws] });
@@ -229,6 +276,59 @@ describe('getAll with a provider that fails', () => {
     chain.on('fallback', ({ provider, names }) => notices.push([provider, names]));
     expect({ ...(await chain.getAll()) }).toEqual({ A: 'a', B: 'plain' });
     expect(notices).toEqual([['aws', ['B']]]);
+  });
+
+  test('says who gave no answer when a later one ends it', async () => {
+    const secrets = createSecrets({
+      providers: [
+        scripted('file', {}, { mood: 'missing-document' }),
+        scripted('vault', {}, { mood: 'unavailable' }),
+        scripted('aws', {}, { mood: 'denied' }),
+      ],
+    });
+    const error = await secrets.getAll().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED', secretName: undefined });
+    expect((error as SecretError).attempts).toEqual([
+      {
+        provider: 'vault',
+        store: 'vault somewhere/shop',
+        outcome: 'failed',
+        reason: 'it is unavailable',
+        code: 'ERR_SECRET_UNAVAILABLE',
+      },
+      {
+        provider: 'aws',
+        store: 'aws somewhere/shop',
+        outcome: 'failed',
+        reason: 'it is denied',
+        code: 'ERR_SECRET_DENIED',
+      },
+    ]);
+  });
+
+  test('says that nobody answered for a document that is not there', async () => {
+    const secrets = createSecrets({
+      providers: [scripted('vault', {}, { mood: 'missing-document' })],
+    });
+    const notices: unknown[] = [];
+    secrets.on('fallback', ({ answeredBy, names }) => notices.push([answeredBy, names]));
+    expect(await secrets.getAll()).toEqual({});
+    expect(notices).toEqual([['none', []]]);
+  });
+
+  test('has last good values, and says so', async () => {
+    const vault = scripted('vault', { A: 'a' });
+    const secrets = createSecrets({ providers: [vault], ttl: 0 });
+    const notices: unknown[] = [];
+    secrets.on('fallback', ({ answeredBy, names }) => notices.push([answeredBy, names]));
+    await secrets.getAll();
+    vault.mood = 'unavailable';
+    expect(await secrets.getAll()).toEqual({ A: 'a' });
+    expect(notices).toEqual([['last-good', ['A']]]);
+    const context = { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} };
+    expect(await secrets.read('all', context)).toMatchObject({
+      degraded: 'vault (somewhere/shop): it is unavailable',
+    });
   });
 
   test('is frozen, without a prototype, and holds hostile names', async () => {
@@ -285,6 +385,21 @@ describe('only', () => {
       secretName: 'SECRET',
     });
     expect(await outcome(secrets.list())).toBe('ERR_SECRET_UNAVAILABLE');
+  });
+
+  test('costs the others nothing where another name of that provider could not be had', async () => {
+    const vault = scripted('vault', { SECRET: 'vault' });
+    vault.held.set('A', new SecretError('ERR_SECRET_UNAVAILABLE', 'it was throttled'));
+    vault.held.set('B', new SecretError('ERR_SECRET_UNAVAILABLE', 'it was throttled'));
+    const secrets = createSecrets({
+      // the first is bound to one that answered, the last is held by nobody
+      only: { OTHER: 'dotenv', SECRET: 'vault', NOBODY: 'dotenv' },
+      providers: [vault, scripted('dotenv', { A: 'a', B: 'b', OTHER: 'o' })],
+    });
+    const notices: unknown[] = [];
+    secrets.on('fallback', ({ provider, names }) => notices.push([provider, names]));
+    expect(await secrets.getAll()).toEqual({ SECRET: 'vault', A: 'a', B: 'b', OTHER: 'o' });
+    expect(notices).toEqual([['vault', ['A', 'B', 'OTHER']]]);
   });
 });
 

@@ -577,6 +577,28 @@ test('refresh reads every known name of a store that answers name by name', asyn
   expect([await secrets.get('A'), await secrets.get('B')]).toEqual(['new a', 'new b']);
 });
 
+test('refresh asks for what was asked for last, and for all where nothing was', async () => {
+  const store = scripted('vault', { A: 'a', B: 'b' });
+  const secrets = createSecrets({ providers: [store] });
+  await secrets.refresh();
+  await secrets.get('A');
+  expect(store.reads).toEqual(['all']);
+  const other = scripted('vault', { A: 'a', B: 'b' });
+  const named = createSecrets({ providers: [other] });
+  await named.get('A');
+  await named.refresh();
+  expect(other.reads).toEqual([['A'], ['A']]);
+});
+
+test('status shows the latest error of a store whose every name fails', async () => {
+  const store = scripted('aws', {}, { byName: true });
+  store.held.set('A', new SecretError('ERR_SECRET_DENIED', 'A is denied'));
+  store.held.set('B', new SecretError('ERR_SECRET_DENIED', 'B is denied'));
+  const secrets = createSecrets({ providers: [store] });
+  for (const name of ['A', 'B']) await secrets.get(name).catch(() => {});
+  expect(secrets.status()).toMatchObject([{ state: 'failing', detail: 'B is denied' }]);
+});
+
 test('status counts the answers that came from what was read before', async () => {
   const secrets = createSecrets({
     providers: [scripted('vault', { A: 'a' }), scripted('dotenv', { B: 'b' })],

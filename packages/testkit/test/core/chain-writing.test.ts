@@ -116,14 +116,33 @@ describe('set', () => {
     const secrets = createSecrets({
       providers: [scripted('files', {}, { mood: 'unavailable' }), vault],
     });
-    expect(await outcome(secrets.set('A', 'new'))).toBe('ERR_SECRET_UNAVAILABLE');
+    await expect(secrets.set('A', 'new')).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNAVAILABLE',
+      message: expect.stringMatching(/^A could not be written: files /),
+    });
     expect(vault.held.size).toBe(0);
   });
 
+  test('ends with its caller, also while that is being found out', async () => {
+    const files = scripted('files', {}, { mood: 'silent' });
+    const secrets = createSecrets({
+      providers: [files, scripted('vault', {}, { writable: true })],
+      clock: manualClock(),
+    });
+    const caller = new AbortController();
+    const set = outcome(secrets.set('A', 'new', { signal: caller.signal }));
+    await expect.poll(() => files.reads).toHaveLength(1);
+    caller.abort();
+    expect(await set).toBe('ERR_SECRET_ABORTED');
+  });
+
   test('is UNSUPPORTED without a writable provider, or where `only` names one that is not', async () => {
-    expect(await outcome(createSecrets({ providers: [scripted('env')] }).set('A', 'a'))).toBe(
-      'ERR_SECRET_UNSUPPORTED',
-    );
+    await expect(
+      createSecrets({ providers: [scripted('env')] }).set('A', 'a'),
+    ).rejects.toMatchObject({
+      code: 'ERR_SECRET_UNSUPPORTED',
+      hint: 'Add a provider that can write.',
+    });
     const bound = createSecrets({
       only: { A: 'env' },
       providers: [scripted('env'), scripted('vault', {}, { writable: true })],
@@ -169,7 +188,7 @@ describe('writes beside each other', () => {
     await secrets.close();
     await end();
     const done = { provider: 'store' };
-    expect(await Promise.all(sets)).toEqual([done, done, 'ERR_SECRET_ABORTED']);
+    expect(await Promise.all(sets)).toStrictEqual([done, done, 'ERR_SECRET_ABORTED']);
     expect(begun).toEqual(['A', 'B']);
   });
 
@@ -282,6 +301,29 @@ describe('a write that is rejected says what became of it', () => {
     }
   });
 
+  test('an abort that comes with the receipt leaves it written', async () => {
+    const caller = new AbortController();
+    const provider = store(async () => {
+      caller.abort();
+      return { conditional: false };
+    });
+    const set = createSecrets({ providers: [provider] }).set('A', 'x', { signal: caller.signal });
+    expect((await rejectionOf(set))?.applied).toBe('yes');
+  });
+
+  test('what the provider says at once may take it a few promises', async () => {
+    const caller = new AbortController();
+    const provider = store(async (_, { signal }) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      for (let turn = 0; turn < 20; turn += 1) await undefined;
+      throw lost('no');
+    });
+    const set = createSecrets({ providers: [provider] }).set('A', 'x', { signal: caller.signal });
+    await new Promise(setImmediate);
+    caller.abort();
+    expect((await rejectionOf(set))?.applied).toBe('no');
+  });
+
   test('one that is given up before its turn is no', async () => {
     const provider = store(() => new Promise(() => {}));
     const clock = manualClock();
@@ -336,6 +378,34 @@ test('delete says which providers hold the name still', async () => {
   expect(await secrets.get('A')).toBe('plain');
 });
 
+test('delete asks the others alone, and no longer than its caller waits', async () => {
+  const vault = scripted('vault', { A: 'v' }, { writable: true });
+  const silent = scripted('silent', {}, { mood: 'silent' });
+  const secrets = createSecrets({
+    providers: [vault, scripted('env'), silent],
+    clock: manualClock(),
+  });
+  const caller = new AbortController();
+  const deleted = secrets.delete('A', { signal: caller.signal });
+  await expect.poll(() => silent.reads).toHaveLength(1);
+  caller.abort();
+  expect(await deleted).toEqual({ provider: 'vault', stillHeldBy: [], unknown: ['silent'] });
+  expect(vault.reads).toEqual([]);
+});
+
+test('a provider is warned of in a write too', async () => {
+  const vault = scripted('vault', {}, { writable: true });
+  const write: SecretProvider['write'] = async (_, { warn }) => {
+    warn('TLS is not verified');
+    return { conditional: false };
+  };
+  const secrets = createSecrets({ providers: [{ ...vault, write }] });
+  const warnings: string[] = [];
+  secrets.on('warning', ({ message }) => warnings.push(message));
+  await secrets.set('A', 'x');
+  expect(warnings).toEqual(['TLS is not verified']);
+});
+
 test('a read of the chain says of each record who gave it', async () => {
   const secrets = createSecrets({
     providers: [scripted('vault', { A: 'v' }), scripted('dotenv', { A: 'plain', B: 'plain' })],
@@ -374,6 +444,49 @@ describe('a chain in a chain', () => {
     expect(told).toEqual([]); // the inner chain has told it
     expect(await outer.get('B')).toBe('b');
     expect(told).toEqual(['inner']); // but this answer is second-hand to the outer chain as well
+  });
+
+  test('writes on the condition of what was read, and on none that it was not given', async () => {
+    const vault = scripted('vault', { A: 'a', B: 'b' }, { writable: true });
+    const changes: unknown[] = [];
+    const write: SecretProvider['write'] = (given, context) => {
+      changes.push(given);
+      return vault.write?.(given, context) as never;
+    };
+    const chain = createSecrets({ providers: [scripted('env'), { ...vault, write }] });
+    let stamps = 0;
+    const stamp = () => {
+      stamps += 1;
+      return stamps;
+    };
+    const signal = new AbortController().signal;
+    const context = { signal, timeLeft: () => 1_000, warn: () => {}, stamp };
+    const { revision, stamp: readAt } = await chain.read('all', context);
+    // one moment for all of it: that at which the first of them had answered
+    expect([revision, readAt, stamps]).toEqual(['1', 1, 1]);
+    const entries = new Map([
+      ['A', 'x'],
+      ['B', 'y'],
+    ]);
+    await chain.write?.({ entries }, context);
+    await expect(chain.write?.({ entries, ifRevision: '1' }, context)).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFLICT',
+      secretName: undefined,
+      message: expect.stringMatching(/^the secrets could not be written: vault /),
+    });
+    expect(changes).toStrictEqual([{ entries }, { entries, ifRevision: '1' }]);
+  });
+
+  test('passes on that what it gave of all is second-hand', async () => {
+    const vault = scripted('vault', {}, { mood: 'unavailable' });
+    const providers = [vault, memoryProvider({ A: 'a' })];
+    const inner = createSecrets({ name: 'inner', providers });
+    inner.on('fallback', () => {});
+    const outer = createSecrets({ providers: [inner] });
+    const context = { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} };
+    expect(await outer.read('all', context)).toMatchObject({
+      degraded: 'vault (somewhere/shop): it is unavailable',
+    });
   });
 
   test('has write only if one of its providers has', () => {
@@ -417,6 +530,28 @@ describe('a chain over what is not there', () => {
     expect(await outcome(secrets.find('A'))).toBe('ERR_SECRET_UNAVAILABLE');
     expect(await secrets.get('X')).toBe('x');
     await new Promise(setImmediate);
+  });
+
+  test.each<[string, boolean | undefined, () => SecretProvider[]]>([
+    [
+      'none of its files need be there',
+      true,
+      () => [file(), scripted('b', {}, { mood: 'no-file' })],
+    ],
+    [
+      'one of them should be',
+      false,
+      () => [file(), scripted('b', {}, { mood: 'missing-document' })],
+    ],
+    ['one of them is there', undefined, () => [file(), memoryProvider()]],
+  ])('says so when it is asked for a name: %s', async (_, optional, providers) => {
+    const chain = inner(...providers());
+    chain.on('fallback', () => {});
+    const context = { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} };
+    const { missingDocument } = await chain.read(['A'], context);
+    expect(missingDocument?.optional).toBe(optional);
+    if (optional !== undefined)
+      expect(missingDocument?.description).toBe('has none of the places that it would look in');
   });
 
   test('is missing where it is required, and told where it should be there', async () => {
@@ -606,6 +741,21 @@ test('delete names who held it last, where that one cannot be asked any more', a
 test('an empty name is no name, for writing either', async () => {
   const secrets = createSecrets({ providers: [memoryProvider()] });
   expect(await outcome(secrets.set('', 'x'))).toBe('ERR_SECRET_CONFIG');
+});
+
+test('a failed set of a name that was not there is told as changed by the read that finds it', async () => {
+  const vault = scripted('vault', { B: 'b' }, { writable: true });
+  const write = async () => {
+    vault.held.set('A', { value: 'new', version: '2' });
+    throw new SecretError('ERR_SECRET_UNAVAILABLE', 'the answer was lost');
+  };
+  const secrets = createSecrets({ providers: [{ ...vault, write }] });
+  const told: unknown[] = [];
+  secrets.on('changed', ({ name, versionAfter }) => told.push([name, versionAfter]));
+  expect(await secrets.find('A')).toBe(undefined);
+  expect(await outcome(secrets.set('A', 'new'))).toBe('ERR_SECRET_UNAVAILABLE');
+  expect(await secrets.get('A')).toBe('new');
+  expect(told).toEqual([['A', '2']]);
 });
 
 test('a failed set leaves the last good values of the other names', async () => {

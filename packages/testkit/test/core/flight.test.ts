@@ -26,7 +26,7 @@ function flightTo({ read = async () => ({ entries: new Map() }), clock = manualC
     askAgain: () => {},
     now: () => {
       order += 1;
-      return { monotonic: clock.monotonic(), wall: clock.wall(), order, jitter: 1, era: 0 };
+      return { monotonic: clock.monotonic(), wall: clock.wall(), order, jitter: 1 };
     },
   });
   return { flight, clock };
@@ -102,6 +102,16 @@ describe('when what was answered was asked', () => {
     const { error, at } = await failing.flight.fly();
     expect([error?.code, at.order]).toEqual(['ERR_SECRET_DENIED', 2]);
   });
+});
+
+test('what was asked for all has said of every name whether it is held, whatever it calls itself', async () => {
+  const read = async () => ({ entries: new Map(), complete: false });
+  const complete = async (wanted: readonly string[] | 'all') => {
+    const { flight } = flightTo({ read });
+    flight.add(wanted);
+    return (await flight.fly()).batch?.complete;
+  };
+  expect([await complete('all'), await complete(['A'])]).toEqual([true, false]);
 });
 
 describe('what a provider in plain JavaScript may return', () => {

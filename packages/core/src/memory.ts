@@ -368,10 +368,10 @@ export class Memory {
   }
 }
 
-/** Anybody may ask for any name, or write it: those that were new first are let go. */
-function letGo(names: Map<string, unknown>): void {
+/** Anybody may ask for any name, or write it: those that were new first are let go when there are too `many`. */
+export function letGo(names: Map<string, unknown>, many: number = mostNames): void {
   for (const name of names.keys()) {
-    if (names.size <= mostNames) return;
+    if (names.size <= many) return;
     names.delete(name);
   }
 }

@@ -12,7 +12,14 @@ import type { Clock } from './clock.ts';
 import { Flight, type Landing, type Patience } from './flight.ts';
 import { labelOf } from './label.ts';
 import { limitedCall } from './limited-call.ts';
-import { Memory, type MemoryLimits, type ReadAt, type Seen, type SeenWhole } from './memory.ts';
+import {
+  letGo,
+  Memory,
+  type MemoryLimits,
+  type ReadAt,
+  type Seen,
+  type SeenWhole,
+} from './memory.ts';
 import type { Notifier } from './notifier.ts';
 import { isRefusal, Refusals } from './refusals.ts';
 import { closedError, isSecretError, type SecretError } from './secret-error.ts';
@@ -127,7 +134,7 @@ export class Source {
         this.#refusals.meet(failure);
         return this.#instead(name, failure);
       }
-      const flight = this.#flightFor(name);
+      const flight = this.#flightFor([name], this.#memory.seen(name)?.at);
       const landing = await flight.wait({ signal, limit: timeLeft() });
       // what another read has found meanwhile may be newer than what this one was answered
       const newer = this.#newerThan(name, landing);
@@ -154,7 +161,7 @@ export class Source {
         this.#refusals.meet(failure);
         return this.#allInstead(failure);
       }
-      const flight = this.#flightFor('all');
+      const flight = this.#flightFor('all', this.#memory.whole?.at);
       const landing = await flight.wait({ signal, limit: timeLeft() });
       const newer = landing.at && this.#memory.newerWhole(landing.at, landing.batch?.revision);
       if (newer) return wholeFrom(newer);
@@ -330,7 +337,7 @@ export class Source {
     const seen = this.#memory.seen(name);
     const freshness = seen && this.#memory.freshness(seen);
     if (!seen || freshness === 'gone') return undefined;
-    if (freshness === 'aging') this.#refresh([name]);
+    if (freshness === 'aging' && !this.#failingNow(name, refusedPause)) this.#refresh([name]);
     this.hits += 1;
     return this.#answerFrom(seen);
   }
@@ -388,17 +395,17 @@ export class Source {
   }
 
   /** The read that will answer `wanted`: one under way, the one being gathered, or a new one. */
-  #flightFor(wanted: string | 'all'): Flight {
-    const { at } = (wanted === 'all' ? this.#memory.whole : this.#memory.seen(wanted)) ?? {};
+  #flightFor(wanted: readonly string[] | 'all', known: ReadAt | undefined): Flight {
     // one that began before what is known was asked for may bring what is older
     for (const flight of this.#flights)
-      if (flight.flying && (flight.began?.order ?? 0) >= (at?.order ?? 0)) {
+      if (flight.flying && (flight.began?.order ?? 0) >= (known?.order ?? 0)) {
+        const { names } = flight;
         // a bag answers everything; while it is not known to be none, waiting costs no request
-        if (this.#bag !== false || flight.names === 'all') return flight;
-        if (wanted !== 'all' && flight.names.has(wanted)) return flight;
+        if (this.#bag !== false || names === 'all') return flight;
+        if (wanted !== 'all' && wanted.every((name) => names.has(name))) return flight;
       }
     const gathering = this.#gathering ?? this.#newFlight();
-    gathering.add(wanted === 'all' ? 'all' : [wanted]);
+    gathering.add(wanted);
     return gathering;
   }
 
@@ -535,8 +542,7 @@ export class Source {
     if (isSecretError(now)) {
       // at the end: the order is that of time
       this.#failing.set(name, { error: now, since: this.#options.clock.monotonic() });
-      const [oldest] = this.#failing.keys();
-      if (this.#failing.size > mostFailing && oldest !== undefined) this.#failing.delete(oldest);
+      letGo(this.#failing, mostFailing);
       return;
     }
     this.#options.values.put(name, now?.value);
@@ -556,9 +562,7 @@ export class Source {
 
   /** A refresh of what is aging, unless the store is known to fail. */
   #refresh(names: readonly string[] | 'all'): void {
-    if (this.#circuit.failure || this.#refreshIsPaused) return;
-    if (names !== 'all' && names.every((name) => this.#failingNow(name, refusedPause))) return;
-    this.#readInBackground(names);
+    if (!this.#circuit.failure && !this.#refreshIsPaused) this.#readInBackground(names);
   }
 }
 

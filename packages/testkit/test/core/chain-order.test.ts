@@ -380,6 +380,32 @@ test('calls that come while a read is under way share it, also where what is kno
   expect(await absent).toBe(undefined);
 });
 
+test('a store that answers name by name is not asked for what a read under way asks for', async () => {
+  const clock = manualClock();
+  const { store, provider, waiting } = held({ A: 'a', B: 'b' }, { byName: true });
+  const secrets = createSecrets({ providers: [provider], clock });
+  const calls: Promise<unknown>[] = [];
+  for (const call of [
+    () => secrets.find('X'),
+    () => secrets.get('A'),
+    () => secrets.get('A'),
+    () => secrets.get('B'),
+    () => secrets.getAll(),
+    () => secrets.find('Y'),
+    () => secrets.getAll(),
+  ]) {
+    calls.push(call());
+    await clock.advance(0);
+    // what kind of a store it is shows with the first answer
+    if (calls.length === 1) waiting[0]?.answer();
+    await clock.advance(0);
+  }
+  expect(store.reads).toEqual([['X'], ['A'], ['B'], 'all']);
+  for (const { answer } of waiting) answer();
+  const all = { A: 'a', B: 'b' };
+  expect(await Promise.all(calls)).toEqual([undefined, 'a', 'a', 'b', all, undefined, all]);
+});
+
 describe('a read of all that another read overtakes', () => {
   test.each([
     ['a bag', false],

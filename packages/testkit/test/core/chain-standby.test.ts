@@ -276,6 +276,19 @@ describe('when one before it cannot be asked', () => {
     }
   });
 
+  test('close ends a refresh whose turn has not come to it', async () => {
+    const vault = scripted('vault', {}, { mood: 'unavailable' });
+    const standby = { provider: scripted('snapshot', { A: 'a' }), standby: true };
+    const secrets = createSecrets({ providers: [vault, standby], clock: manualClock() });
+    secrets.on('fallback', () => {});
+    expect(await secrets.get('A')).toBe('a');
+    vault.mood = 'silent';
+    const refresh = outcome(secrets.refresh());
+    await new Promise(setImmediate);
+    await secrets.close();
+    expect(await refresh).toBe('ERR_SECRET_ABORTED');
+  });
+
   test('an aborted refresh is aborted, whatever it would have found out', async () => {
     const caller = new AbortController();
     const vault = scripted('vault', {}, { mood: 'silent' });

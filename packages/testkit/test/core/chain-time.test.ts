@@ -50,6 +50,14 @@ describe('one read however many wait', () => {
     expect(aws.reads).toEqual([['A', 'X'], ['B']]);
   });
 
+  test('a secret may be called all', async () => {
+    const aws = scripted('aws', { all: 'of it' }, { byName: true });
+    const secrets = createSecrets({ providers: [aws] });
+    await secrets.find('X');
+    expect(await secrets.get('all')).toBe('of it');
+    expect(aws.reads).toEqual([['X'], ['all']]);
+  });
+
   test('names asked for while a first read is under way', async () => {
     for (const byName of [false, true]) {
       const store = scripted('store', { A: 'a', B: 'b' }, { byName });
@@ -180,12 +188,12 @@ describe('cache', () => {
     ];
     for (const way of ways)
       for (const pass of [
-        async (clock: ReturnType<typeof manualClock>) => clock.advance(10_001),
+        async (clock: ReturnType<typeof manualClock>) => clock.advance(10_000),
         async (clock: ReturnType<typeof manualClock>) =>
-          clock.suspend(10_001, { monotonic: false }),
+          clock.suspend(10_000, { monotonic: false }),
         async (clock: ReturnType<typeof manualClock>) => {
           clock.setWall(clock.wall() - 3_600_000); // somebody sets the clock back
-          await clock.advance(10_001);
+          await clock.advance(10_000);
         },
       ]) {
         const clock = manualClock();
@@ -283,7 +291,12 @@ describe('cache', () => {
       expect(await secrets.get('A')).toBe('a');
       await clock.advance(1);
     }
+    await clock.advance(4_949);
+    await secrets.get('A');
     expect(vault.reads).toHaveLength(2); // refused: not asked again for each get
+    await clock.advance(1);
+    await secrets.get('A');
+    expect(vault.reads).toHaveLength(3);
     expect(events.map(({ type }) => type)).toEqual(['denied']);
     await clock.advance(4 * minute);
     expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_DENIED');
@@ -654,6 +667,33 @@ describe('close', () => {
     await clock.advance(5_000);
     await closing;
     expect(warnings).toEqual(['could not be closed cleanly']);
+  });
+
+  test('warns of none that has nothing to close', async () => {
+    const { close: _, ...provider } = scripted('vault');
+    const secrets = createSecrets({ providers: [provider] });
+    const events = eventsOf(secrets);
+    await secrets.close();
+    expect(events).toEqual([]);
+  });
+
+  test('ends calls that wait for their turn behind many reads, one of them since a write', async () => {
+    const clock = manualClock();
+    const store = scripted('store', {}, { byName: true, writable: true });
+    const secrets = createSecrets({ providers: [store], clock });
+    await secrets.find('FIRST');
+    store.mood = 'silent';
+    const finds: Promise<unknown>[] = [];
+    for (let count = 0; count < 9; count += 1) {
+      finds.push(outcome(secrets.find(`N${count}`)));
+      await clock.advance(0);
+    }
+    expect(store.reads).toHaveLength(9); // eight, and the first
+    store.mood = 'answers';
+    await secrets.set('A', 'new');
+    await secrets.close();
+    await clock.advance(0);
+    expect(new Set(await Promise.all(finds))).toEqual(new Set(['ERR_SECRET_ABORTED']));
   });
 
   test('ends what is under way, closes each provider once, and refuses further calls', async () => {

@@ -827,6 +827,21 @@ describe('the end of a watch', () => {
     expect([store.reads.length, events, await gathered]).toEqual([reads, [], 'ERR_SECRET_ABORTED']);
     expect(clock.timers).toBe(0);
   });
+
+  test('a store that calls back after close is not read again', async () => {
+    const clock = manualClock();
+    const store = scripted('store', { A: 'a' });
+    let call = () => {};
+    const watch: SecretProvider['watch'] = async (changed) => {
+      call = changed;
+    };
+    const secrets = createSecrets({ providers: [{ ...store, watch }], clock });
+    await secrets.view(['A']);
+    await secrets.close();
+    call();
+    await clock.advance(0);
+    expect([store.reads.length, clock.timers]).toEqual([1, 0]);
+  });
 });
 
 test('a blocked event loop and a sleep make no answer older than it may be', async () => {

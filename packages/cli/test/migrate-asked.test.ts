@@ -171,6 +171,7 @@ describe('other values in the store', () => {
     expect(await run(cwd, store)).toMatchObject({ written: 0 });
     expect(asked).toHaveLength(1);
     expect(said.at(-1)).toContain('nothing changed');
+    expect(said.join()).not.toContain('interrupted');
     expect(await readdir(cwd)).toEqual(['.env']);
   });
 

@@ -21,11 +21,12 @@ import { openTarget } from '../src/migration/target.ts';
 import { folderWith } from './keyfall.ts';
 
 const said: string[] = [];
+const shown: string[] = [];
 vi.mock('../src/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal.ts')>()),
   notice: (text: string) => said.push(text),
   report: (text: string) => said.push(text),
-  writeLine: () => {},
+  writeLine: (text: string) => shown.push(text),
 }));
 /** Is told of each journal before it is written: the path of its backup, and what it says. */
 let whenWritten = async (_backup: string, _journal: MigrationJournal): Promise<void> => {};
@@ -260,6 +261,11 @@ test('of another content it is kept until a write of this run has come before it
   await run(cwd, empty);
   expect(said.join()).toContain('so far: its backup is kept');
   expect(await readdir(cwd)).toEqual(before);
+  await writeFile(join(cwd, '.env'), 'USE_VAULT=false\n');
+  await run(cwd, empty, { activate: true });
+  expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('USE_VAULT=true\n');
+  expect(await readdir(cwd)).toEqual(expect.arrayContaining(before));
+  for (const name of await readdir(cwd)) if (!before.includes(name)) await rm(join(cwd, name));
   await writeFile(join(cwd, '.env'), 'NEW=2\n');
   await run(cwd, empty);
   expect(said).toContain(
@@ -422,6 +428,10 @@ describe('from a store', () => {
     const journal = JSON.parse(await readFile(name, 'utf8'));
     expect(journal).toMatchObject({ state: 'done', source: 'source of this test', created: ['A'] });
     expect(journal).not.toHaveProperty('reader');
+    // nothing that would concern a file, or its settings
+    expect(shown.at(-1)).not.toContain('plain text');
+    await move(from({ A: '1' }), memoryProvider({ A: '1' }));
+    expect(said).toEqual([expect.stringMatching(/\(1 name\): nothing changed\.$/)]);
   });
 
   test('what counts as written is what is there, and was not before', async () => {

@@ -6,6 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { memoryProvider, type SecretProvider } from '@keyfall/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { bootstrapNames } from '../src/bootstrap-settings.ts';
 import { assertNoConflict, type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import type { MigrationOutcome } from '../src/migration/report.ts';
 import { readSource } from '../src/migration/source.ts';
@@ -21,6 +22,7 @@ vi.mock('../src/terminal.ts', async (original) => ({
   report: (text: string) => said.push(text),
   writeLine: (text: string) => said.push(text),
   isQuiet: () => isQuiet,
+  canPrompt: () => false,
 }));
 vi.mock('../src/confirm.ts', () => ({ confirm: async (question: string) => asked.push(question) }));
 /** Of each bar: how many steps it was made for, how many there were, and whether it is gone. */
@@ -59,8 +61,7 @@ beforeEach(() => {
   bars.length = 0;
   outcomes.length = 0;
   isQuiet = false;
-  for (const name of ['USE_VAULT', 'VAULT_ADDR', 'VAULT_TOKEN', 'BAO_TOKEN', 'VAULT_NAMESPACE'])
-    vi.stubEnv(name, undefined);
+  for (const name of bootstrapNames) vi.stubEnv(name, undefined);
 });
 
 /** Migrates the `.env` of a folder, by a relative path as a user gives it. */
@@ -163,6 +164,11 @@ describe('where there is nothing to do', () => {
     said.length = 0;
     await run(cwd, store);
     expect(said).toEqual([table]);
+    // where there is no terminal, without --yes too
+    said.length = 0;
+    await run(cwd, store, { yes: false });
+    expect(said).toEqual([table]);
+    expect(asked).toEqual([]);
   });
 
   test('what was selected and is gone from the file is said instead', async () => {
@@ -307,14 +313,17 @@ describe('what is left to do', () => {
       ['VAULT_ADDR', 'here'],
       ['VAULT_TOKEN', ''],
       ['BAO_TOKEN', 't'],
+      ['BAO_MOUNT_POINT', 'kv'],
+      ['VAULT_SECRET_PATH', 'shop'],
       ['VAULT_NAMESPACE', 'other'],
     ] as const)
       vi.stubEnv(name, value);
     const text = 'A=1\nVAULT_ADDR=here\nVAULT_NAMESPACE=n\n';
-    expect((await migrated(text)).unsaid).toEqual(['BAO_TOKEN', 'VAULT_NAMESPACE']);
+    const others = ['BAO_MOUNT_POINT', 'VAULT_SECRET_PATH', 'VAULT_NAMESPACE'];
+    expect((await migrated(text)).unsaid).toEqual(['BAO_TOKEN', ...others]);
     const settings = { label: 'own.env', values: new Map([['BAO_TOKEN', 't']]) };
     expect(await migrated(text, { settings })).toMatchObject({
-      unsaid: ['VAULT_ADDR', 'VAULT_NAMESPACE'],
+      unsaid: ['VAULT_ADDR', ...others],
       settings: { label: 'own.env', isElsewhere: true, needsUseVault: true },
     });
   });

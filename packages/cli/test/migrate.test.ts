@@ -15,6 +15,7 @@ const said: string[] = [];
 vi.mock('../src/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal.ts')>()),
   notice: (text: string) => said.push(text),
+  report: (text: string) => said.push(text),
   writeLine: (text: string) => said.push(text),
 }));
 /** What happens while the question stands, to which the answer is yes. */
@@ -59,6 +60,7 @@ test('another writer between plan and write: once more on what is there now', as
 test('one who wrote all of it leaves nothing to write', async () => {
   const cwd = await folderWith('A=1\n');
   expect((await run(contested({ A: '1' }), cwd)).result).toMatchObject({ written: 0 });
+  expect(said.at(-1)).toContain('nothing changed');
 });
 
 test('one who wrote another value is a conflict, and no backup is left', async () => {
@@ -68,6 +70,7 @@ test('one who wrote another value is a conflict, and no backup is left', async (
   expect(result).not.toHaveProperty('backup');
   expect(values).toEqual({ A: 'theirs' });
   expect(await readdir(cwd)).toEqual(['.env']);
+  expect(said.join()).not.toContain('nothing changed');
 });
 
 test('a value that the store keeps instead is not purged from the file', async () => {

@@ -53,6 +53,8 @@ test('so is a step of a migration', async () => {
   await vi.advanceTimersByTimeAsync(1);
   expect(lines).toEqual(['keyfall: still reading it back and comparing.\n']);
   progress.end();
+  progress.step('Editing .env');
+  progress.end();
   await vi.advanceTimersByTimeAsync(60_000);
   expect(lines).toHaveLength(1);
 });

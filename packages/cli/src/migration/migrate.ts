@@ -212,7 +212,7 @@ function questionOf(
   const { size } = plan.changes;
   const edit = toEdit === undefined ? '' : editOf(plan, label, options);
   if (size === 0)
-    return `${target.label} holds all of it. ${edit[0]?.toUpperCase()}${edit.slice(1)}?`;
+    return `${target.label} holds all of it. ${edit.charAt(0).toUpperCase()}${edit.slice(1)}?`;
   return `Write ${countNames(size)} to ${target.label}${edit && `, and ${edit}`}?`;
 }
 

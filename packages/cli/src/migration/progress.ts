@@ -18,7 +18,7 @@ function logged(): Progress {
   return {
     step(text) {
       done();
-      done = sayIfLong(`${text[0]?.toLowerCase()}${text.slice(1)}`);
+      done = sayIfLong(`${text.charAt(0).toLowerCase()}${text.slice(1)}`);
     },
     end: () => done(),
   };

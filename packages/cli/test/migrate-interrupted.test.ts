@@ -253,6 +253,23 @@ test('one that lands while the next run is about to write is undone with that ru
   expect((await readdir(cwd)).length).toBe(3);
 });
 
+test('one of which nothing is there, and somebody else comes before the write, is made all the same', async () => {
+  const { cwd } = await interrupted('A=1\n');
+  const store = memoryProvider();
+  let isFirst = true;
+  const provider: SecretProvider = {
+    ...store,
+    async write(changes, given) {
+      if (isFirst) await store.write?.({ entries: new Map([['OTHER', 'x']]) }, given);
+      isFirst = false;
+      return (await store.write?.(changes, given)) ?? { conditional: false };
+    },
+  };
+  expect(await run(cwd, provider)).toMatchObject({ written: 1 });
+  expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'], overwritten: [] }]);
+  expect(await readdir(cwd)).toHaveLength(3);
+});
+
 test('of another content it is kept until a write of this run has come before it', async () => {
   const { cwd } = await interrupted('A=1\n');
   const before = await readdir(cwd);

@@ -39,12 +39,12 @@ export async function backupsOf(path: string): Promise<readonly Backup[]> {
   );
 }
 
-async function stateOf(journal: string): Promise<MigrationJournal['state'] | 'none' | 'unknown'> {
+async function stateOf(journal: string): Promise<MigrationJournal['state'] | 'none' | undefined> {
   try {
     return (await readJournal(journal)).state;
   } catch (error) {
     // that there is none is told as a setting that is wrong
-    return isSecretError(error, 'ERR_SECRET_CONFIG') ? 'none' : 'unknown';
+    return isSecretError(error, 'ERR_SECRET_CONFIG') ? 'none' : undefined;
   }
 }
 

@@ -224,7 +224,7 @@ async function finish(
 /** Removes what a killed writer left behind: of who holds the source, it is nobody's. */
 async function sweep(source: MigrationSource): Promise<void> {
   // what cannot be removed stops whoever needs its place, and nobody else
-  for (const path of await leftovers(source)) await rm(path, { force: true }).catch(() => {});
+  for (const path of await leftovers(source)) await rm(path).catch(() => {});
 }
 
 /** The locks and half files beside a source, but for its own lock. */
@@ -239,7 +239,7 @@ async function leftovers(source: MigrationSource): Promise<readonly string[]> {
   return [
     ...beside.map((name) => join(dirname(base), name)),
     `${real}.keyfall-lock.break`,
-    ...(source.kind === 'file' ? [`${real}.keyfall-tmp`] : []),
+    `${real}.keyfall-tmp`,
   ];
 }
 

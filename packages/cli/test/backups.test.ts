@@ -30,7 +30,7 @@ test('each is there with when it was made and what needs it, oldest first', asyn
   ];
   // neither in order nor the other way round: a folder may list them so
   for (const at of [3, 0, 5, 1, 6, 2, 4]) {
-    const state = states[at];
+    const state = states[at] ?? 'none';
     const path = join(cwd, `.env.backup.2026010${at + 1}T030405678Z`);
     await writeFile(path, '');
     if (state === 'damaged') await writeFile(journalPath(path), '{');

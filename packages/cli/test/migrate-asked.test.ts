@@ -32,6 +32,7 @@ let signals: unknown[] = [];
 const answer = async ({ message, options, signal }: Question) => {
   asked.push(message);
   signals.push(signal);
+  if (answers.length === 0) throw new Error(`nothing more was to be asked: ${message}`);
   const [next] = answers;
   if (options && next !== cancelled) expect(options.map(({ value }) => value)).toContain(next);
   await whileAsked();

@@ -70,7 +70,7 @@ export class Watching {
     // one place for what was not taken yet: a slow consumer loses no state and piles nothing up
     let pending: SecretChange | undefined;
     let wake = () => {};
-    let over = false;
+    let over: boolean;
     const end = () => {
       over = true;
       wake();
@@ -86,8 +86,8 @@ export class Watching {
       },
       stop,
     ).catch((error: unknown) => {
-      // who ends it, or the chain, ends it as quietly before its first answer as after it
-      if (!stop.aborted && !this.#closed) throw error;
+      // who ends it, ends it as quietly before its first answer as after it
+      if (!stop.aborted) throw error;
     });
     if (!leave) return;
     this.#endings.add(end);
@@ -131,17 +131,13 @@ export class Watching {
   ): Promise<Readonly<Record<string, string>>> {
     assertTexts(names, 'view: the names');
     const signal = signalOf(given, 'view');
-    const now = new Map<string, { value: string; error: SecretError | undefined }>();
+    const now = new Map<string, Resolution>();
     let failure: SecretError | undefined;
     const stop = await this.#observe(
       names,
       (name) => (resolution) => {
-        const found = resolution.kind === 'found';
-        if (!found) failure ??= resolution.error;
-        const slot = now.get(name) ?? { value: '', error: undefined };
-        slot.value = found ? resolution.record.value : '';
-        slot.error = found ? undefined : resolution.error;
-        now.set(name, slot);
+        if (resolution.kind !== 'found') failure ??= resolution.error;
+        now.set(name, resolution);
       },
       signal,
     );
@@ -156,12 +152,13 @@ export class Watching {
     }
     const view: Record<string, string> = Object.create(null);
     // accessors, since what is frozen or sealed could not follow if its properties were values
-    for (const [name, slot] of now)
+    for (const name of now.keys())
       Object.defineProperty(view, name, {
         enumerable: true,
         get() {
-          if (slot.error) throw slot.error;
-          return slot.value;
+          const resolution = now.get(name) as Resolution;
+          if (resolution.kind !== 'found') throw resolution.error;
+          return resolution.record.value;
         },
       });
     return Object.freeze(view);
@@ -275,13 +272,11 @@ export class Watching {
   #lookAtEnd(): void {
     const { clock, interval } = this.#options;
     const observers = [...this.#names.values()].flatMap((each) => [...each]);
-    const ends = observers.flatMap(({ last }) => {
-      if (last.kind !== 'found') return [];
-      const { expiresAt, lease } = last.record;
-      return [
-        ...(expiresAt === undefined ? [] : [expiresAt - clock.wall()]),
-        ...(lease ? [lease.duration - last.age] : []),
-      ];
+    const never = Number.POSITIVE_INFINITY;
+    const ends = observers.map(({ last }) => {
+      if (last.kind !== 'found') return never;
+      const { expiresAt = never, lease } = last.record;
+      return Math.min(expiresAt - clock.wall(), lease ? lease.duration - last.age : never);
     });
     const first = Math.min(...ends.filter((end) => end > 0));
     this.#cancelEnd?.();

@@ -165,7 +165,7 @@ describe('watch', () => {
     const store = Object.assign(watching, { watch: () => new Promise<void>(() => {}) });
     const secrets = createSecrets({ providers: [store], ttl: '1h', clock });
     expect(await secrets.get('A')).toBe('old');
-    await clock.advance(500);
+    await clock.advance(1_000);
     await secrets.onChange('B', () => {});
     await clock.advance(2_000);
     expect(store.reads).toHaveLength(1); // it had just been read
@@ -308,6 +308,56 @@ describe('watch', () => {
     await secrets.watch(() => {}, AbortSignal.abort());
     await secrets.close();
   });
+
+  test('a provider-like watch is over with its signal, and hears nothing after it', async () => {
+    const secrets = createSecrets({ providers: [scripted('vault', {}, { writable: true })] });
+    const stop = new AbortController();
+    let heard = 0;
+    const watch = secrets.watch(() => {
+      heard += 1;
+    }, stop.signal);
+    await new Promise(setImmediate);
+    await secrets.set('A', 'one');
+    stop.abort();
+    await watch;
+    await secrets.set('A', 'two');
+    expect(heard).toBe(1);
+    await secrets.close();
+  });
+
+  test('the end of a watch ends the read that the store asked for, and is no failure of the store', async () => {
+    const store = scripted('files', { A: 'a' });
+    let call = () => {};
+    const watch: SecretProvider['watch'] = (changed, signal) => {
+      call = changed;
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+    };
+    // its moods are read from the store itself
+    const read: SecretProvider['read'] = (names, context) => store.read(names, context);
+    const secrets = createSecrets({
+      providers: [{ ...store, read, watch }],
+      clock: manualClock(),
+    });
+    const warnings: unknown[] = [];
+    secrets.on('warning', (event) => warnings.push(event));
+    const stop = await secrets.onChange('A', () => {});
+    store.mood = 'silent';
+    call();
+    await new Promise(setImmediate);
+    stop();
+    await new Promise(setImmediate);
+    expect(store.contexts.map(({ signal }) => signal.aborted)).toEqual([false, true]);
+    expect(warnings).toEqual([]);
+    await secrets.close();
+  });
+
+  test('a watch of what cannot be a name is refused', async () => {
+    const secrets = createSecrets({ providers: [scripted('vault')] });
+    expect(await outcome(secrets.watch('').next())).toBe('ERR_SECRET_CONFIG');
+    await secrets.close();
+  });
 });
 
 describe('a store is not asked without end by who watches', () => {
@@ -343,6 +393,20 @@ describe('a store is not asked without end by who watches', () => {
     expect(vault.reads.length).toBe(after);
     await secrets.close();
     expect(clock.timers).toBe(0);
+  });
+
+  test('and is looked at every five seconds where what it gives has ended already', async () => {
+    const clock = manualClock();
+    const store = scripted('vault');
+    store.held.set('A', { value: 'ended', expiresAt: 1 });
+    const secrets = createSecrets({ providers: [store], ttl: '1h', clock });
+    const view = await secrets.view(['A']);
+    await clock.advance(1_000);
+    expect(clock.foregroundTimers).toBe(0);
+    store.held.set('A', { value: 'new' });
+    await clock.advance(5_000);
+    expect(view['A']).toBe('new');
+    await secrets.close();
   });
 
   test('and what is news is told at once, also of what is kept for no time', async () => {
@@ -431,16 +495,24 @@ describe('changed', () => {
 });
 
 describe('view', () => {
-  test('ends with a value that has an end of its own, though nobody asks', async () => {
+  test.each<[string, Omit<SecretRecord, 'value'>]>([
+    ['expiresAt', { expiresAt: manualClock().wall() + 10_000 }],
+    ['its lease', { lease: { id: 'l', renewable: false, duration: 10_000 } }],
+  ])('ends with a value that has an end of its own, though nobody asks: %s', async (_, end) => {
     const clock = manualClock();
-    const vault = scripted('vault', {});
-    vault.held.set('A', { value: 'a', expiresAt: clock.wall() + 10_000 });
+    const vault = scripted('vault', { B: 'b' });
+    vault.held.set('A', { value: 'a', ...end });
     const secrets = createSecrets({ providers: [vault], ttl: '5m', clock });
-    const view = await secrets.view(['A']);
+    await secrets.get('A');
+    await clock.advance(4_000);
+    const view = await secrets.view(['B', 'A']);
+    await clock.advance(0);
+    // no timer of it keeps a process alive
+    expect(clock.foregroundTimers).toBe(0);
     vault.mood = 'unavailable';
-    await clock.advance(9_000);
+    await clock.advance(5_000);
     expect(view['A']).toBe('a');
-    await clock.advance(2_000);
+    await clock.advance(1_002);
     expect(() => view['A']).toThrow('could not be asked');
     await secrets.close();
   });
@@ -767,6 +839,25 @@ describe('one who follows does not harm the others', () => {
     ]);
     await secrets.close();
   });
+});
+
+test('one that stops takes nothing from those that go on, of the same name and of another', async () => {
+  const clock = manualClock();
+  const vault = scripted('vault', { A: 'old', B: 'old' });
+  const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+  const heard: string[] = [];
+  const hears = (who: string) => () => heard.push(who);
+  const stops = [
+    await secrets.onChange('A', hears('first of A')),
+    await secrets.onChange('B', hears('of B')),
+  ];
+  await secrets.onChange('A', hears('second of A'));
+  for (const stop of stops) stop();
+  vault.held.set('A', { value: 'new', version: '2' });
+  vault.held.set('B', { value: 'new', version: '2' });
+  await clock.advance(2 * minute);
+  expect(heard).toEqual(['second of A']);
+  await secrets.close();
 });
 
 describe('the end of a watch', () => {

@@ -29,7 +29,7 @@ export const areas = {
       'packages/testkit/test/core/{chain-*,endable,fast-answers,flight,limited-call,memory}.test.ts',
       'packages/core/test/{providers,notifier}.test.ts',
     ],
-    slow: ['chain-model', 'chain-last-good'],
+    slow: ['chain-order', 'chain-model', 'chain-last-good'],
     // their clock is a manual one: what takes longer waits for ever
     patience: 10_000,
   },

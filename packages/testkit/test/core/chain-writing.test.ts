@@ -202,11 +202,11 @@ describe('writes beside each other', () => {
     await clock.advance(1_000);
     const next = outcome(secrets.set('C', 'x'));
     caller.abort();
+    expect(await aborted).toBe('ERR_SECRET_ABORTED');
     await clock.advance(2_000);
     expect(begun).toEqual(['A']);
     await clock.advance(1_000);
     expect(await hanging).toBe('ERR_SECRET_UNAVAILABLE');
-    expect(await aborted).toBe('ERR_SECRET_ABORTED');
     await end();
     await end();
     expect(await next).toEqual({ provider: 'store' });

@@ -107,6 +107,13 @@ describe('each method of the secrets', () => {
     ['getAll', (secrets) => secrets.getAll({ signal: 1 }), 'getAll: the option signal'],
     ['set', (secrets) => secrets.set('A', 7), 'the value for A'],
     ['set', (secrets) => secrets.set(Symbol('A'), 'x'), 'the name of a secret'],
+    ['delete', (secrets) => secrets.delete('A', { signal: 1 }), 'delete: the option signal'],
+    ['refresh', (secrets) => secrets.refresh({ signal: 1 }), 'refresh: the option signal'],
+    [
+      'write',
+      (secrets) => secrets.write({ entries: new Map() }, { signal: 1 }),
+      'write: the option signal',
+    ],
     ['view', (secrets) => secrets.view('A'), 'view: the names'],
     ['view', (secrets) => secrets.view(['A'], { signal: 'x' }), 'view: the option signal'],
     ['onChange', (secrets) => secrets.onChange('A'), 'onChange: the listener'],

@@ -11,17 +11,17 @@ import {
   type SecretRecord,
   toMilliseconds,
 } from '@keyfall/core';
-import { checkLeases } from './lease-check.ts';
-import { createLeaseKeeper, type GivenCredentials } from './lease-keeper.ts';
-import { leaseRequests } from './lease-requests.ts';
-import { openWire } from './open-wire.ts';
-import { createVaultClient } from './vault-client.ts';
-import { segmentsOf } from './vault-path.ts';
+import { checkLeases } from './check/lease-check.ts';
+import { openWire } from './http/open-wire.ts';
+import { createLeaseKeeper, type GivenCredentials } from './leases/lease-keeper.ts';
+import { leaseRequests } from './leases/lease-requests.ts';
+import { createVaultClient } from './session/vault-client.ts';
 import {
   resolveSettings,
   uncheckedCertificate,
   type VaultProviderOptions,
-} from './vault-settings.ts';
+} from './settings/vault-settings.ts';
+import { segmentsOf } from './wire/vault-path.ts';
 
 /** Options of {@link vaultDynamic}: where the server is and who asks, as in `vaultProvider`. */
 export interface VaultDynamicOptions

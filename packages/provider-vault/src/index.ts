@@ -12,10 +12,11 @@ export type {
   VaultLogin,
   VaultLoginContext,
 } from './auth/vault-auth.ts';
-export type { ConfiguredVaultClient } from './configured-client.ts';
 export type { VaultDynamicOptions } from './dynamic-provider.ts';
 export { vaultDynamic } from './dynamic-provider.ts';
-export type { VaultMetadata, VaultVersion } from './kv-metadata.ts';
+export type { VaultEnvironmentSources } from './environment/vault-variables.ts';
+export { vaultEnvironment, vaultVariableNames } from './environment/vault-variables.ts';
+export type { VaultMetadata, VaultVersion } from './kv/kv-metadata.ts';
 export type {
   VaultCallOptions,
   VaultContent,
@@ -23,9 +24,8 @@ export type {
   VaultDocumentSettings,
   VaultKv,
   VaultKvOptions,
-} from './vault-kv.ts';
-export { vaultKv } from './vault-kv.ts';
+} from './kv/vault-kv.ts';
+export { vaultKv } from './kv/vault-kv.ts';
+export type { ConfiguredVaultClient } from './settings/configured-client.ts';
+export type { VaultProviderOptions } from './settings/vault-settings.ts';
 export { vaultProvider } from './vault-provider.ts';
-export type { VaultProviderOptions } from './vault-settings.ts';
-export type { VaultEnvironmentSources } from './vault-variables.ts';
-export { vaultEnvironment, vaultVariableNames } from './vault-variables.ts';

@@ -2,16 +2,16 @@
  * Documents of HashiCorp Vault or OpenBao as a bag of secrets.
  */
 import { assertOptions, type ReadContext, type SecretProvider, withApplied } from '@keyfall/core';
-import { kvDocument } from './kv-document.ts';
-import { compareLayers, kvLayers } from './kv-layers.ts';
-import { checkVersion, kvMount } from './kv-mount.ts';
-import { openWire } from './open-wire.ts';
-import { createVaultClient } from './vault-client.ts';
+import { openWire } from './http/open-wire.ts';
+import { kvDocument } from './kv/kv-document.ts';
+import { compareLayers, kvLayers } from './kv/kv-layers.ts';
+import { checkVersion, kvMount } from './kv/kv-mount.ts';
+import { createVaultClient } from './session/vault-client.ts';
 import {
   resolveSettings,
   uncheckedCertificate,
   type VaultProviderOptions,
-} from './vault-settings.ts';
+} from './settings/vault-settings.ts';
 
 /**
  * The secrets of one KV document (engine version 1 or 2), `secret/<path>` unless told otherwise. A
@@ -100,7 +100,7 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
         }),
     async check(context) {
       // imported here: what only reads has no use for it
-      const { checkVault } = await import('./vault-check.ts');
+      const { checkVault } = await import('./check/vault-check.ts');
       return checkVault(settings, client, mount, documents, context);
     },
     async close() {

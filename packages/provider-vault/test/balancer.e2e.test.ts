@@ -12,9 +12,9 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createTransport } from '../src/http/transport.ts';
 import { vaultProvider } from '../src/index.ts';
-import { createTransport } from '../src/transport.ts';
-import { resolveSettings } from '../src/vault-settings.ts';
+import { resolveSettings } from '../src/settings/vault-settings.ts';
 import { type Balancer, balancer } from './balancer.ts';
 import { canary, context, eventually, failureOf, freshPath } from './harness.ts';
 

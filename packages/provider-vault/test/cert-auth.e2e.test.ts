@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 import type { SecretProvider } from '@keyfall/core';
 import { manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createTransport } from '../src/http/transport.ts';
 import { certAuth, type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { createTransport } from '../src/transport.ts';
-import { resolveSettings } from '../src/vault-settings.ts';
+import { resolveSettings } from '../src/settings/vault-settings.ts';
 import { canary, context, eventually, failureOf, freshPath, readPolicy } from './harness.ts';
 import { type Authority, newAuthority, type Pair } from './pki.ts';
 

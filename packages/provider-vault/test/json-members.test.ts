@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { jsonMembers, jsonObject } from '../src/json-members.ts';
+import { jsonMembers, jsonObject } from '../src/wire/json-members.ts';
 
 test('every member of any object comes back as the text that it is', () => {
   fc.assert(

@@ -1,8 +1,14 @@
 // What a change makes of a document: every other name keeps its text, and nothing is written that was not asked for.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { jsonMembers } from '../src/json-members.ts';
-import { countStrings, mergeMembers, mergePatch, patchOf, sameMembers } from '../src/kv-members.ts';
+import {
+  countStrings,
+  mergeMembers,
+  mergePatch,
+  patchOf,
+  sameMembers,
+} from '../src/kv/kv-members.ts';
+import { jsonMembers } from '../src/wire/json-members.ts';
 
 const name = fc.oneof(fc.constantFrom('A', 'B', 'C', '__proto__', 'constructor', ''), fc.string());
 const members = fc

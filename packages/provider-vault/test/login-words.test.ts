@@ -3,9 +3,9 @@
  * tests gives are in `auth.e2e.test.ts` and `cert-auth.e2e.test.ts`; these are of methods that it does not have.
  */
 import { expect, test } from 'vitest';
-import { loginRefusal, refusesRenewal } from '../src/login-words.ts';
-import { saidBy } from '../src/vault-errors.ts';
-import type { WireAnswer } from '../src/vault-wire.ts';
+import { loginRefusal, refusesRenewal } from '../src/answers/login-words.ts';
+import { saidBy } from '../src/answers/vault-errors.ts';
+import type { WireAnswer } from '../src/wire/vault-wire.ts';
 
 const answer = (status: number, ...errors: string[]): WireAnswer => ({
   kind: 'answer',

@@ -2,8 +2,8 @@
 import { isSecretError } from '@keyfall/core';
 import { faultyServer } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
+import { rateLimiter } from '../src/http/rate-limiter.ts';
 import { vaultProvider } from '../src/index.ts';
-import { rateLimiter } from '../src/rate-limiter.ts';
 import { context } from './harness.ts';
 
 const from = 'the variable VAULT_RATE_LIMIT';

@@ -3,8 +3,8 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readSettingFile } from '../src/setting-files.ts';
-import { certificatesIn, holdsKey } from '../src/tls-settings.ts';
+import { readSettingFile } from '../src/environment/setting-files.ts';
+import { certificatesIn, holdsKey } from '../src/settings/tls-settings.ts';
 
 let folder = '';
 beforeAll(async () => {

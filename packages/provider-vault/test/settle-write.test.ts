@@ -3,7 +3,7 @@ import type { ReadContext } from '@keyfall/core';
 import { SecretError } from '@keyfall/core';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Look, type Pause, type Settling, settleWrite } from '../src/settle-write.ts';
+import { type Look, type Pause, type Settling, settleWrite } from '../src/kv/settle-write.ts';
 
 /** The time that passes in pauses alone, and what happens in each of them. */
 let now = 0;

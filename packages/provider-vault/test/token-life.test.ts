@@ -11,7 +11,7 @@ import {
   momentOf,
   renewalDelay,
   spanOf,
-} from '../src/token-life.ts';
+} from '../src/session/token-life.ts';
 
 const runs = Array.from({ length: 200 }, (_, index) => index);
 

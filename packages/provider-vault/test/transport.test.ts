@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { faultyServer } from '@keyfall/testkit';
 import { expect, test, vi } from 'vitest';
-import { createTransport, type Transport, type TransportOptions } from '../src/transport.ts';
-import { resolveSettings } from '../src/vault-settings.ts';
-import type { WireCall } from '../src/vault-wire.ts';
+import { createTransport, type Transport, type TransportOptions } from '../src/http/transport.ts';
+import { resolveSettings } from '../src/settings/vault-settings.ts';
+import type { WireCall } from '../src/wire/vault-wire.ts';
 
 const settingsFor = (address: string): TransportOptions =>
   resolveSettings({ address, token: 'token', path: 'shop', env: {} });

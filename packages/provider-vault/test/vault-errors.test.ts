@@ -5,8 +5,8 @@
 import type { SecretError, SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
-import { forbidden, type Verdict, verdictOf } from '../src/vault-errors.ts';
-import type { VaultWire, WireResult } from '../src/vault-wire.ts';
+import { forbidden, type Verdict, verdictOf } from '../src/answers/vault-errors.ts';
+import type { VaultWire, WireResult } from '../src/wire/vault-wire.ts';
 
 const subject = {
   provider: 'vault',

@@ -4,10 +4,10 @@
 import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/core';
 import { assertNoLeak, type Fault, type FaultyServer, faultyServer } from '@keyfall/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
+import { acrossNodes } from '../src/http/vault-nodes.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { acrossNodes } from '../src/vault-nodes.ts';
-import { resolveSettings } from '../src/vault-settings.ts';
-import type { VaultWire, WireCall, WireResult } from '../src/vault-wire.ts';
+import { resolveSettings } from '../src/settings/vault-settings.ts';
+import type { VaultWire, WireCall, WireResult } from '../src/wire/vault-wire.ts';
 import { canary, context } from './harness.ts';
 
 const token = canary();
@@ -239,10 +239,10 @@ describe('a write', () => {
 
   test('that comes first, such as a login, goes to a node whose health was asked', async () => {
     const [first, second] = [await node(sealed), await node(document())];
-    const { acrossNodes } = await import('../src/vault-nodes.ts');
-    const { directWire } = await import('../src/direct-wire.ts');
-    const { createTransport } = await import('../src/transport.ts');
-    const { resolveSettings } = await import('../src/vault-settings.ts');
+    const { acrossNodes } = await import('../src/http/vault-nodes.ts');
+    const { directWire } = await import('../src/http/direct-wire.ts');
+    const { createTransport } = await import('../src/http/transport.ts');
+    const { resolveSettings } = await import('../src/settings/vault-settings.ts');
     const settings = resolveSettings({
       address: first.address,
       nodes: [second.address],
@@ -313,7 +313,7 @@ describe('X-Vault-Index', () => {
   });
 
   test('of an answer that began before a write does not replace that of the write', async () => {
-    const { stateIndex } = await import('../src/vault-index.ts');
+    const { stateIndex } = await import('../src/http/vault-index.ts');
     const index = stateIndex();
     const [slow, write, fast] = [index.sending('a'), index.sending('a'), index.sending('a')];
     fast.answered('read-1', false);

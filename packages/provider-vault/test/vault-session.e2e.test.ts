@@ -15,15 +15,15 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { openWire } from '../src/http/open-wire.ts';
 import {
   appRoleAuth,
   type VaultAuth,
   type VaultProviderOptions,
   vaultProvider,
 } from '../src/index.ts';
-import { openWire } from '../src/open-wire.ts';
-import { createVaultClient } from '../src/vault-client.ts';
-import { resolveSettings } from '../src/vault-settings.ts';
+import { createVaultClient } from '../src/session/vault-client.ts';
+import { resolveSettings } from '../src/settings/vault-settings.ts';
 import { canary, context, eventually, failureOf, freshPath, readPolicy } from './harness.ts';
 import { type LoginRelay, loginRelay } from './login-relay.ts';
 

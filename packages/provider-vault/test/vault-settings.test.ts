@@ -3,7 +3,7 @@ import { isSecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultDynamic, vaultKv, vaultProvider } from '../src/index.ts';
-import { resolveSettings } from '../src/vault-settings.ts';
+import { resolveSettings } from '../src/settings/vault-settings.ts';
 
 const brokenPem = '-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n';
 const base = { path: 'shop', token: 'a-token' };

@@ -3,11 +3,11 @@
  */
 import { faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseAddress } from '../src/connection-settings.ts';
-import { openWire } from '../src/open-wire.ts';
-import { encodePath } from '../src/vault-path.ts';
-import { resolveSettings } from '../src/vault-settings.ts';
-import type { VaultWire, WireCall } from '../src/vault-wire.ts';
+import { openWire } from '../src/http/open-wire.ts';
+import { parseAddress } from '../src/settings/connection-settings.ts';
+import { resolveSettings } from '../src/settings/vault-settings.ts';
+import { encodePath } from '../src/wire/vault-path.ts';
+import type { VaultWire, WireCall } from '../src/wire/vault-wire.ts';
 import { freshPath, readPolicy, tokenFor } from './harness.ts';
 
 let server: VaultServer;

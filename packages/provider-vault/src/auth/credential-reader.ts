@@ -2,8 +2,8 @@
  * Reads a credential from where it is kept, at each login anew.
  */
 import { isSecretError, SecretError } from '@keyfall/core';
-import { readSettingFile } from '../setting-files.ts';
-import type { Variables } from '../vault-variables.ts';
+import { readSettingFile } from '../environment/setting-files.ts';
+import type { Variables } from '../environment/vault-variables.ts';
 import type { CredentialSource } from './vault-auth.ts';
 
 /** Who reads it, and from where. */

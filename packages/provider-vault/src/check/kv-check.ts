@@ -1,0 +1,344 @@
+/**
+ * What `doctor` shows of a document: whether it is there, what the token may do with it, and what was
+ * probably meant if it is not.
+ */
+import {
+  failedCheck,
+  isSecretError,
+  nearNames,
+  type ProviderCheck,
+  type ReadContext,
+} from '@keyfall/core';
+import { type KvDocumentStore, kvDocument } from '../kv/kv-document.ts';
+import { listFolder } from '../kv/kv-listing.ts';
+import type { KvMount } from '../kv/kv-mount.ts';
+import type { VaultClient } from '../session/vault-client.ts';
+import type { VaultSettings } from '../settings/vault-settings.ts';
+
+/** The line for whatever was thrown where something was looked at. */
+export function failing(subject: string, error: unknown, code?: string): ProviderCheck {
+  return isSecretError(error)
+    ? failedCheck(subject, error, code)
+    : { subject, state: 'failing', message: 'could not be looked at', code: 'not-looked-at' };
+}
+
+/** What a token may be allowed besides reading, and what it takes. */
+const rights: readonly {
+  readonly what: string;
+  readonly part: 'data' | 'metadata';
+  readonly capabilities: readonly string[];
+  /** Version 1 has no such thing. */
+  readonly needsVersions?: true;
+}[] = [
+  { what: 'write it', part: 'data', capabilities: ['create', 'update'] },
+  {
+    what: 'change names of it (patch)',
+    part: 'data',
+    capabilities: ['patch'],
+    needsVersions: true,
+  },
+  {
+    what: 'read its history',
+    part: 'metadata',
+    capabilities: ['read'],
+    needsVersions: true,
+  },
+  { what: 'list what is below it', part: 'metadata', capabilities: ['list'] },
+  { what: 'delete it', part: 'data', capabilities: ['delete'] },
+];
+
+/** A line about reading the document; for the first one, which is written to, one about the rest. */
+export async function checkRights(
+  settings: VaultSettings,
+  client: VaultClient,
+  mount: KvMount,
+  position: number,
+  context: ReadContext,
+): Promise<readonly ProviderCheck[]> {
+  const subject = 'policy';
+  const path = settings.paths[position] ?? '';
+  try {
+    const kv = await mount.version(context);
+    const data = mount.shown(kv, path);
+    const metadata = mount.shown(kv, path, 'metadata');
+    const shorter = withoutPrefix(settings, kv, path);
+    const meant = shorter === undefined ? data : mount.shown(kv, shorter);
+    const outcome = await client.ask(
+      {
+        verb: 'write',
+        path: 'sys/capabilities-self',
+        body: JSON.stringify({ paths: [...new Set([data, metadata, meant])] }),
+      },
+      context,
+    );
+    const told = (outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined) as
+      | Readonly<Record<string, unknown>>
+      | null
+      | undefined;
+    const may = (on: string, capabilities: readonly string[]): boolean => {
+      const held = told?.[on];
+      if (!Array.isArray(held)) return false;
+      return held.includes('root') || capabilities.every((one) => held.includes(one));
+    };
+    if (!Array.isArray(told?.[data]))
+      return [
+        { subject, state: 'unknown', message: 'the server does not tell what the token may do' },
+      ];
+    const toRead = rule(data, ['read']);
+    const reading: ProviderCheck = may(data, ['read'])
+      ? { subject, state: 'ready', message: `the token may read ${data}` }
+      : {
+          subject,
+          state: 'failing',
+          message: `the token may not read ${data}`,
+          code: 'may-not-read',
+          // what it may read instead tells what was meant
+          ...(shorter !== undefined && may(meant, ['read'])
+            ? { mend: leaveOut(path, shorter), facts: { rule: toRead, meant: shorter } }
+            : await readableInstead(settings, client, kv, path, toRead, context)),
+        };
+    if (position > 0) return [reading];
+    const known = rights.filter(({ needsVersions }) => kv === 2 || !needsVersions);
+    const named = (wanted: boolean) =>
+      known
+        .filter(
+          ({ part, capabilities }) =>
+            may(part === 'data' ? data : metadata, capabilities) === wanted,
+        )
+        .map(({ what }) => what)
+        .join(', ');
+    const refused = named(false);
+    const mayWrite = may(data, ['create', 'update']) || may(data, ['patch']);
+    const toWrite = rule(data, ['read', 'create', 'update']);
+    return [
+      reading,
+      {
+        subject,
+        state: 'ready',
+        message: `it may ${named(true) || 'do nothing else with it'}${refused && `; it may not ${refused}`}`,
+        ...(mayWrite
+          ? {}
+          : {
+              mend: `To let it write: ${toWrite}`,
+              code: 'may-not-write',
+              facts: { rule: toWrite },
+            }),
+      },
+    ];
+  } catch (error) {
+    if (isSecretError(error, 'ERR_SECRET_DENIED')) return [mayNotAsk];
+    return [failing(subject, error)];
+  }
+}
+
+/**
+ * What mends a path that the token may not read. To allow it would be wrong where it is mistyped, which nobody can
+ * tell but by what the token may read: the server lists that, also to a token that may list no secrets.
+ */
+async function readableInstead(
+  settings: VaultSettings,
+  client: VaultClient,
+  kv: 1 | 2,
+  path: string,
+  toRead: string,
+  context: ReadContext,
+): Promise<Pick<ProviderCheck, 'mend' | 'facts'>> {
+  const start = kv === 2 ? `${settings.mount}/data/` : `${settings.mount}/`;
+  const readable = (await pathsAllowed(client, context))
+    .filter((allowed) => allowed.startsWith(start))
+    .map((allowed) => allowed.slice(start.length));
+  if (readable.length === 0) return { mend: toRead, facts: { rule: toRead } };
+  const near = nearNames(path, readable);
+  const [meant] = near.length > 0 ? near : readable.length === 1 ? readable : [];
+  const shown = readable.slice(0, 10).join(', ');
+  return {
+    mend: `It may read ${shown}: check the path (${setting}). If ${path} is meant, the policy needs: ${toRead}`,
+    facts: meant === undefined ? { path } : { path, meant },
+  };
+}
+
+/** The paths that the token may read by name; none where the server does not tell. */
+async function pathsAllowed(client: VaultClient, context: ReadContext): Promise<readonly string[]> {
+  try {
+    const path = 'sys/internal/ui/resultant-acl';
+    const outcome = await client.ask({ verb: 'read', path }, context);
+    const data = outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined;
+    const exact = (data as { exact_paths?: Readonly<Record<string, { capabilities?: unknown }>> })
+      ?.exact_paths;
+    return Object.entries(exact ?? {})
+      .filter(
+        ([, { capabilities }]) => Array.isArray(capabilities) && capabilities.includes('read'),
+      )
+      .map(([allowed]) => allowed);
+  } catch {
+    return [];
+  }
+}
+
+/** The line for a token without the default policy, which may well be allowed the rest. */
+export const mayNotAsk: ProviderCheck = {
+  subject: 'policy',
+  state: 'unknown',
+  message: 'the token may not ask what it may do',
+  code: 'may-not-ask',
+};
+
+/** A rule as a policy has it. */
+export function rule(path: string, capabilities: readonly string[]): string {
+  return `path ${JSON.stringify(path)} { capabilities = ${JSON.stringify(capabilities).replaceAll(',', ', ')} }`;
+}
+
+/** A line about the document itself. */
+export async function checkPath(
+  settings: VaultSettings,
+  client: VaultClient,
+  mount: KvMount,
+  position: number,
+  document: KvDocumentStore,
+  context: ReadContext,
+): Promise<ProviderCheck> {
+  const subject = 'path';
+  const { place } = document;
+  const path = settings.paths[position] ?? '';
+  const wrong = (
+    code: string,
+    message: string,
+    mend: string,
+    facts: Readonly<Record<string, string>> = {},
+  ): ProviderCheck => ({
+    subject,
+    state: 'failing',
+    message,
+    mend,
+    code,
+    facts: { mount: settings.mount, path, ...facts },
+  });
+  try {
+    const { exists, members, version, gone } = await document.read(context);
+    if (gone?.state === 'deleted')
+      return wrong(
+        'document-deleted',
+        `version ${gone.version} of ${place} is deleted`,
+        `bao kv undelete -mount=${settings.mount} -versions=${gone.version} ${path}`,
+        { version: String(gone.version) },
+      );
+    if (gone)
+      return wrong(
+        'document-destroyed',
+        `version ${gone.version} of ${place} is destroyed`,
+        'Write it: keyfall migrate',
+      );
+    if (!exists) {
+      const { mend, facts } = await meant(settings, client, mount, path, context);
+      return wrong('document-missing', `nothing is at ${place}`, mend, facts);
+    }
+    const [only] = members;
+    if (version === undefined && members.size === 1 && only?.[0] === 'data' && only[1][0] === '{')
+      return wrong(
+        'document-wrapped',
+        `${place} has one name, "data", that holds an object: it was written as to KV version 2`,
+        `Write the names themselves: bao kv put -mount=${settings.mount} ${path} NAME=value`,
+      );
+    const nulls = [...members].filter(([, text]) => text === 'null').map(([name]) => name);
+    const [first] = nulls;
+    if (first !== undefined)
+      return wrong(
+        'value-null',
+        `${place} holds null under ${nulls.length === 1 ? JSON.stringify(first) : `${nulls.length} names, ${JSON.stringify(first)} among them`}, which is no value`,
+        'Store a text under each such name, or delete it: keyfall set NAME',
+        { name: first },
+      );
+    const at = version === undefined ? '' : ` at version ${version}`;
+    return {
+      subject,
+      state: 'ready',
+      message: `${place} has ${members.size} ${members.size === 1 ? 'name' : 'names'}${at}`,
+    };
+  } catch (error) {
+    // the mount was found: what is left to be wrong in the settings is its version
+    const isVersion = isSecretError(error, 'ERR_SECRET_CONFIG');
+    return failing(subject, error, isVersion ? 'kv-version-wrong' : undefined);
+  }
+}
+
+/**
+ * The path without what requests get by themselves, where it begins with that as if it were taken from
+ * one: the mount, and the `data/` of version 2.
+ */
+function withoutPrefix({ mount }: VaultSettings, kv: 1 | 2, path: string): string | undefined {
+  const own = path.startsWith(`${mount}/`) ? path.slice(mount.length + 1) : path;
+  const [, rest = own] = (kv === 2 && /^(?:data|metadata)\/(.+)$/.exec(own)) || [];
+  return rest === path ? undefined : rest;
+}
+
+function leaveOut(path: string, rest: string): string {
+  return `Leave ${path.slice(0, -rest.length)} out of the path: ${rest}. Requests get it by themselves.`;
+}
+
+/** Where a path is said: which of the two counts is not known here. */
+const setting = 'option path, variable VAULT_SECRET_PATH';
+
+/** What was probably meant by a path that leads to nothing. */
+async function meant(
+  settings: VaultSettings,
+  client: VaultClient,
+  mount: KvMount,
+  path: string,
+  context: ReadContext,
+): Promise<{ readonly mend: string; readonly facts?: Readonly<Record<string, string>> }> {
+  const kv = await mount.version(context);
+  const write = 'or write it: keyfall migrate';
+  const rest = withoutPrefix(settings, kv, path);
+  if (rest !== undefined) {
+    // a folder may well be called as its mount; nobody calls one data
+    const isCertain = !path.startsWith(`${settings.mount}/`);
+    const isThere = async () =>
+      (await kvDocument(settings, client, mount, rest).read(context)).exists;
+    if (isCertain || (await isThere().catch(() => false)))
+      return { mend: leaveOut(path, rest), facts: { meant: rest } };
+    return {
+      mend: `Leave ${settings.mount}/ out of the path (${setting}), unless a path of that name is meant: the mount is put before it. Then write it: keyfall migrate`,
+    };
+  }
+  const start = path.lastIndexOf('/') + 1;
+  const folder = path.slice(0, Math.max(0, start - 1));
+  const name = path.slice(start);
+  const found: string[] = [];
+  try {
+    for await (const key of listFolder(client, mount, folder, 500, (work) => work(context))) {
+      found.push(key);
+      if (found.length === 5_000) break;
+    }
+  } catch {
+    // it may well not list: then there is no more to say
+  }
+  if (found.includes(`${name}/`))
+    return { mend: `It is a folder: name a document in it (${setting}), ${write}` };
+  const near = nearNames(name, found).map((key) => path.slice(0, start) + key);
+  const [nearest] = near;
+  if (nearest !== undefined)
+    return {
+      mend: `Did you mean ${near.join(' or ')} (${setting})? Else write it: keyfall migrate`,
+      facts: { meant: nearest },
+    };
+  return { mend: `Check the path (${setting}), ${write}` };
+}
+
+/** The KV mounts that the token sees, ten at the most. */
+export async function mountsSeen(
+  client: VaultClient,
+  context: ReadContext,
+): Promise<readonly string[]> {
+  try {
+    const outcome = await client.ask({ verb: 'read', path: 'sys/internal/ui/mounts' }, context);
+    const data = outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined;
+    const mounts = (data as { secret?: Readonly<Record<string, { type?: unknown }>> } | undefined)
+      ?.secret;
+    return Object.entries(mounts ?? {})
+      .filter(([, { type }]) => type === 'kv' || type === 'generic')
+      .map(([name]) => name.replace(/\/$/, ''))
+      .slice(0, 10);
+  } catch {
+    return [];
+  }
+}

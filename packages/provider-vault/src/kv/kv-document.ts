@@ -1,0 +1,398 @@
+/**
+ * One document of a KV engine, version 1 or 2: what is at `mount/path`, its names with the source
+ * text of their values, and how it is written back without losing another writer's change.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import {
+  isSecretError,
+  type ReadContext,
+  SecretError,
+  type SecretVersion,
+  type WriteReceipt,
+  withApplied,
+} from '@keyfall/core';
+import type { GoneVersion } from '../answers/vault-errors.ts';
+import { revisionOf } from '../kv-revision.ts';
+import type { VaultClient } from '../session/vault-client.ts';
+import type { VaultSettings } from '../settings/vault-settings.ts';
+import { abortError, unlessAborted, whileWaiting } from '../wire/aborting.ts';
+import { jsonMembers, jsonObject } from '../wire/json-members.ts';
+import type { WireAnswer } from '../wire/vault-wire.ts';
+import { countStrings, mergeMembers, patchOf, sameMembers } from './kv-members.ts';
+import { momentOf, readMetadata } from './kv-metadata.ts';
+import { type KvMount, type KvPart, needsVersions } from './kv-mount.ts';
+import { type Look, settleWrite } from './settle-write.ts';
+
+/** The document as it was read. */
+export interface KvDocument {
+  /** The JSON text of each name's value. */
+  readonly members: ReadonlyMap<string, string>;
+  /** `0`: never written. `undefined`: the engine keeps no versions. */
+  readonly version: number | undefined;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number | undefined;
+  /** What a conditional write names: see `kv-revision.ts`. */
+  readonly revision: string | undefined;
+  /** What `ReadContext.stamp` gave when the request went out that was answered. */
+  readonly stamp: number | undefined;
+  /** Whether there is one: else it was never written, or is deleted or destroyed. */
+  readonly exists: boolean;
+  /** Why there is none, where the engine remembers one. */
+  readonly gone: GoneVersion | undefined;
+}
+
+export interface KvDocumentStore {
+  /** `secret/aiogram-shop`, for messages. */
+  readonly place: string;
+  /** The newest version, or `version`. */
+  read(context: ReadContext, version?: number): Promise<KvDocument>;
+  /** The names alone; for a token that may read them (`subkeys`) and not the values. */
+  names(context: ReadContext): Promise<readonly string[]>;
+  /** @param ifRevision - a revision as it was read, or a version alone */
+  write(
+    entries: ReadonlyMap<string, string | null>,
+    ifRevision: string | undefined,
+    context: ReadContext,
+  ): Promise<WriteReceipt>;
+  history(name: string, context: ReadContext): Promise<readonly SecretVersion[]>;
+}
+
+/** How often a merge is repeated when another writer was faster. */
+const mergeAttempts = 5;
+
+/** How far back a history looks into versions: each costs a request. */
+const deepestHistory = 20;
+
+export function kvDocument(
+  settings: VaultSettings,
+  client: VaultClient,
+  mount: KvMount,
+  path: string,
+): KvDocumentStore {
+  const { name: provider, writeLimits } = settings;
+  const place = `${settings.mount}/${path}`;
+  const broken = (what: string): SecretError =>
+    new SecretError('ERR_SECRET_INVALID', what, {
+      provider,
+      hint: 'Something in between may alter answers: ask the server itself.',
+    });
+
+  let writing: Promise<unknown> = Promise.resolve();
+
+  /**
+   * One write of ours after the other. Beside each other they would be the other writer to one another:
+   * starting over on version 2, and on version 1 lost. Only the turn is waited for here: the write itself
+   * ends with the signal, and says how far it had come.
+   */
+  function inTurn<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    const before = writing;
+    const turn = unlessAborted(before, signal, provider).then(work);
+    writing = turn.catch(() => {}).then(() => before);
+    return whileWaiting(turn);
+  }
+
+  async function get(part: KvPart, kv: 1 | 2, query: string, context: ReadContext) {
+    return client.ask(
+      {
+        verb: 'read',
+        path: mount.encoded(kv, path, part) + query,
+        place,
+        ifDenied: `Its policy needs the capability "read" on ${mount.shown(kv, path, part)}.`,
+      },
+      context,
+    );
+  }
+
+  async function read(context: ReadContext, older?: number): Promise<KvDocument> {
+    const kv = await mount.version(context);
+    const query = older === undefined ? '' : `?version=${older}`;
+    let outcome: Awaited<ReturnType<typeof get>>;
+    try {
+      outcome = await get('data', kv, query, context);
+    } catch (error) {
+      // a policy for one version denies what the other is asked for
+      if (!isSecretError(error, 'ERR_SECRET_DENIED') && !isSecretError(error, 'ERR_SECRET_CONFIG'))
+        throw error;
+      await mount.confirm(context);
+      if (await mount.hasChanged(kv, context)) return read(context, older);
+      throw error;
+    }
+    if (outcome.kind === 'ok') return documentOf(kv, outcome.answer);
+    if (outcome.kind !== 'missing') throw broken(`${place} was not answered like a document`);
+    const { gone } = outcome;
+    if (gone === undefined && older === undefined) await mount.confirm(context);
+    return {
+      members: new Map(),
+      version: kv === 2 ? (gone?.version ?? 0) : undefined,
+      createdAt: undefined,
+      revision: kv === 2 ? revisionOf(gone?.version ?? 0, gone?.createdTime) : undefined,
+      stamp: outcome.stamp,
+      exists: false,
+      gone,
+    };
+  }
+
+  function documentOf(kv: 1 | 2, answer: WireAnswer): KvDocument {
+    const data = jsonMembers(answer.text)?.get('data');
+    const found = { stamp: answer.stamp, exists: true, gone: undefined };
+    if (kv === 1) {
+      const members = jsonMembers(data);
+      if (members === undefined) throw broken(`the answer for ${place} has no data`);
+      return { members, version: undefined, createdAt: undefined, revision: undefined, ...found };
+    }
+    const parts = jsonMembers(data);
+    const content = parts?.get('data');
+    // a live version may hold null instead of an object: it has no names
+    const members = content === 'null' ? new Map<string, string>() : jsonMembers(content);
+    const metadata = JSON.parse(parts?.get('metadata') ?? 'null') as {
+      version: number;
+      created_time?: unknown;
+    } | null;
+    if (
+      members === undefined ||
+      metadata === null ||
+      !Number.isSafeInteger(metadata.version) ||
+      metadata.version < 1
+    )
+      throw broken(`the answer for ${place} is not one of KV version 2`);
+    const { version, created_time: createdTime } = metadata;
+    return {
+      members,
+      version,
+      createdAt: momentOf(createdTime),
+      revision: revisionOf(version, createdTime),
+      ...found,
+    };
+  }
+
+  /** One write of the whole document. `undefined`: another writer was faster. */
+  async function put(
+    kv: 1 | 2,
+    members: ReadonlyMap<string, string>,
+    base: KvDocument,
+    context: ReadContext,
+  ): Promise<WriteReceipt | undefined> {
+    const emptied = kv === 1 && members.size === 0; // version 1 refuses a document without names
+    const shown = mount.shown(kv, path);
+    const bodyOf = (data: string) =>
+      kv === 2 ? `{"options":{"cas":${base.version}},"data":${data}}` : data;
+    const sendAs = (verb: 'write' | 'update' | 'delete', data: string) => (bounds: ReadContext) =>
+      client.ask(
+        {
+          verb,
+          path: mount.encoded(kv, path),
+          body: bodyOf(data),
+          place,
+          ifDenied: emptied
+            ? `Its policy needs the capability "delete" on ${shown}.`
+            : `Its policy needs the capabilities "create" and "update" on ${shown}.`,
+        },
+        bounds,
+      );
+    let send = sendAs(emptied ? 'delete' : 'write', jsonObject(members));
+    const sending = endingBefore(context);
+    let outcome: Awaited<ReturnType<typeof send>>;
+    try {
+      outcome = await send(sending);
+    } catch (error) {
+      const mayPatch = kv === 2 && base.exists && isSecretError(error, 'ERR_SECRET_DENIED');
+      if (!mayPatch) throw error;
+      // a policy may allow to change names and not to replace the document
+      send = sendAs('update', jsonObject(patchOf(base.members, members)));
+      outcome = await send(sending).catch((second) => {
+        throw isSecretError(second, 'ERR_SECRET_UNSUPPORTED') ? error : second;
+      });
+      // deleted meanwhile: so somebody else was faster, too
+      if (outcome.kind === 'missing') return undefined;
+    }
+    if (outcome.kind === 'conflict') {
+      // a standby or a gateway may have sent it on twice: then it is our own that is in the way
+      const seen = await lookFor(members, base, sending).catch((error: unknown) => {
+        throw withApplied(error, 'unknown');
+      });
+      return seen.found;
+    }
+    const receipt = receiptIn(kv, outcome);
+    if (receipt !== undefined) return receipt;
+    const settled = await settleWrite<WriteReceipt>(
+      {
+        look: (bounds) => lookFor(members, base, bounds),
+        // it names the version that it is made from, so that it takes effect once at the most
+        ...(kv === 2 && {
+          again: async (bounds) => {
+            const repeated = await send(bounds);
+            if (repeated.kind === 'conflict') return 'conflict';
+            return receiptIn(kv, repeated);
+          },
+        }),
+      },
+      endingBefore(context),
+    );
+    if (settled === 'overtaken')
+      throw new SecretError('ERR_SECRET_CONFLICT', `${place} was changed by another writer`, {
+        provider,
+        applied: 'no',
+        hint: 'Read it again and repeat the change.',
+      });
+    if (settled !== 'unknown') return settled;
+    if (context.signal.aborted) throw withApplied(abortError(context.signal, provider), 'unknown');
+    const { error } =
+      outcome.kind === 'unknown' ? outcome : { error: broken("the answer is not Vault's") };
+    const refused = isRefusal(error);
+    throw new SecretError(
+      refused ? error.code : 'ERR_SECRET_UNAVAILABLE',
+      `${error.reason}, and it is not known whether ${place} was written`,
+      {
+        provider,
+        applied: 'unknown',
+        retryable: false,
+        status: error.status,
+        hint: 'Read it before you repeat the change: it may have been written, or may be yet.',
+      },
+    );
+  }
+
+  /** What an answer to a write says that it made. */
+  function receiptIn(
+    kv: 1 | 2,
+    outcome: Awaited<ReturnType<VaultClient['ask']>>,
+  ): WriteReceipt | undefined {
+    if (outcome.kind !== 'ok') return undefined;
+    if (kv === 1) return { conditional: false };
+    const written = outcome.answer.body?.['data'] as VersionFacts | null | undefined;
+    if (typeof written?.version !== 'number') return undefined;
+    return receiptOf(written.version, revisionOf(written.version, written.created_time));
+  }
+
+  /** Looks whether the version that a write onto `base` makes is there, and is ours. */
+  async function lookFor(
+    members: ReadonlyMap<string, string>,
+    base: KvDocument,
+    context: ReadContext,
+  ): Promise<Look<WriteReceipt>> {
+    const ours = base.version === undefined ? undefined : base.version + 1;
+    const written = await read(context, ours);
+    const shouldExist = ours !== undefined || members.size > 0;
+    if (written.exists === shouldExist && sameMembers(written.members, members))
+      return { kind: 'ours', found: receiptOf(ours, written.revision) };
+    // without versions nobody can tell whose it is
+    if (ours === undefined) return { kind: 'none' };
+    if (written.exists) return { kind: 'theirs' };
+    return { kind: written.gone === undefined ? 'none' : 'gone' };
+  }
+
+  async function merge(
+    entries: ReadonlyMap<string, string | null>,
+    ifRevision: string | undefined,
+    context: ReadContext,
+  ): Promise<WriteReceipt> {
+    const kv = await mount.version(context);
+    if (ifRevision !== undefined) needsVersions(kv, settings, 'has no conditional writes');
+    for (let attempt = 1; ; attempt += 1) {
+      const base = await read(context);
+      const conflict = new SecretError(
+        'ERR_SECRET_CONFLICT',
+        ifRevision === undefined
+          ? `${place} was changed by other writers ${mergeAttempts} times while it was being written`
+          : `${place} is not at the version that was read`,
+        { provider, hint: 'Read it again and repeat the change.' },
+      );
+      if (ifRevision !== undefined && !isAt(base, ifRevision)) throw conflict;
+      const members = mergeMembers(base.members, entries, provider);
+      if (members === undefined) return receiptOf(base.version, base.revision);
+      checkLimits(members);
+      const receipt = await put(kv, members, base, context);
+      if (receipt !== undefined) return receipt;
+      if (ifRevision !== undefined || attempt === mergeAttempts) throw conflict;
+      // so that several who start over at once do not meet again
+      await wait(Math.random() * attempt * 30);
+    }
+  }
+
+  function checkLimits(members: ReadonlyMap<string, string>): void {
+    const refused = (what: string) =>
+      new SecretError('ERR_SECRET_UNSUPPORTED', `${place} would ${what}, and was not written`, {
+        provider,
+        hint: 'Spread the names over several paths. If the server takes more, writeLimits of the provider says so, in a program or in a configuration.',
+      });
+    if (countStrings(members) > writeLimits.strings)
+      throw refused(
+        `have ${members.size} names, more than the server takes in one request (${writeLimits.strings} names and texts together)`,
+      );
+    const bytes = Buffer.byteLength(jsonObject(members));
+    if (bytes > writeLimits.bytes)
+      throw refused(
+        `be ${bytes} bytes long, more than the server's storage takes (${writeLimits.bytes})`,
+      );
+  }
+
+  return {
+    place,
+    read,
+    async names(context) {
+      try {
+        return [...(await read(context)).members.keys()];
+      } catch (denied) {
+        if (!isSecretError(denied, 'ERR_SECRET_DENIED')) throw denied;
+        const kv = await mount.version(context);
+        if (kv === 1) throw denied;
+        const outcome = await get('subkeys', kv, '?depth=1', context).catch((error) => {
+          throw isSecretError(error, 'ERR_SECRET_DENIED') ? denied : error;
+        });
+        if (outcome.kind === 'missing') return [];
+        const text = outcome.kind === 'ok' ? outcome.answer.text : undefined;
+        const subkeys = jsonMembers(jsonMembers(jsonMembers(text)?.get('data'))?.get('subkeys'));
+        if (subkeys === undefined) throw broken(`the answer about ${place} is not Vault's`);
+        return [...subkeys.keys()];
+      }
+    },
+    write: (entries, ifRevision, context) =>
+      inTurn(context.signal, () => merge(entries, ifRevision, context)),
+    async history(name, context) {
+      needsVersions(await mount.version(context), settings, 'keeps no versions');
+      const metadata = await readMetadata(client, mount, path, place, context);
+      const history: SecretVersion[] = [];
+      for (const { version, state, createdAt } of metadata?.versions.slice(0, deepestHistory) ??
+        []) {
+        const { members, gone } = await read(context, version);
+        history.push({
+          version: String(version),
+          // the server's clock decides: it may have been deleted in what is yet to come by ours
+          state: gone?.state ?? state,
+          held: members.has(name),
+          ...(createdAt === undefined ? {} : { createdAt }),
+        });
+      }
+      return history;
+    },
+  };
+}
+
+/**
+ * Bounds that end before those of a write, so that there is time to look what became of it and to say
+ * so: whoever set those would only say that there was no answer, and that it may be repeated.
+ */
+function endingBefore(context: ReadContext): ReadContext {
+  const kept = Math.min(context.timeLeft() / 4, 500);
+  return { ...context, timeLeft: () => Math.max(0, context.timeLeft() - kept) };
+}
+
+/** Whether somebody refused it, which an outage is not. */
+function isRefusal({ code }: SecretError): boolean {
+  return ['ERR_SECRET_DENIED', 'ERR_SECRET_UNAUTHENTICATED', 'ERR_SECRET_TLS'].includes(code);
+}
+
+interface VersionFacts {
+  readonly version?: unknown;
+  readonly created_time?: unknown;
+}
+
+/** Whether `document` is at a revision, or at a version that somebody named without its time. */
+function isAt({ version, revision }: KvDocument, wanted: string): boolean {
+  return wanted === revision || wanted === String(version);
+}
+
+function receiptOf(version: number | undefined, revision: string | undefined): WriteReceipt {
+  if (revision === undefined) return { conditional: false };
+  return { revision, version: String(version), conditional: true };
+}

@@ -1,0 +1,426 @@
+/**
+ * One login: prepared by the method, sent without a token, and judged. A refused login has the status
+ * of a malformed request (400), of a denial (403) or of a server in trouble (500), and says which in words of the
+ * method alone (`login-words.ts`).
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { type LoginRefusal, loginRefusal } from '../answers/login-words.ts';
+import {
+  hasNoLeader,
+  isItsOwn,
+  knowsNoLeader,
+  type Subject,
+  saidBy,
+  verdictOf,
+} from '../answers/vault-errors.ts';
+import { readCredential } from '../auth/credential-reader.ts';
+import type { VaultAuth, VaultLogin, VaultLoginContext } from '../auth/vault-auth.ts';
+import { printOf } from '../environment/file-prints.ts';
+import type { Variables } from '../environment/vault-variables.ts';
+import { checkToken } from '../settings/vault-settings.ts';
+import { beforeAbort } from '../wire/aborting.ts';
+import { encodePath } from '../wire/vault-path.ts';
+import type { WireResult } from '../wire/vault-wire.ts';
+
+/** Sends one request, once. Without a token it carries none. `fresh`: over a new connection. */
+export type SendOnce = (
+  request: {
+    readonly verb: 'read' | 'write';
+    readonly path: string;
+    readonly body?: string;
+    readonly fresh?: boolean;
+  },
+  context: ReadContext,
+  token?: string,
+) => Promise<WireResult>;
+
+/** What a server tells of a token when it gives or renews it. */
+interface TokenGrant {
+  readonly token: string;
+  /** Milliseconds from before the request was sent. `Infinity`: it does not end. */
+  readonly life: number;
+  readonly renewable: boolean;
+  /** Service tokens can be revoked; batch tokens are nothing but a signature. */
+  readonly revocable: boolean;
+  /** How many requests it is good for; 0: any number. */
+  readonly uses: number;
+}
+
+export interface LoginOptions {
+  readonly auth: VaultAuth;
+  readonly send: SendOnce;
+  readonly subject: Subject;
+  readonly maxRetries: number;
+  readonly env: Variables;
+  /** Gets the name of each variable of `env` that a credential came from. */
+  readonly credentialVariables: Set<string>;
+  readonly clock: Clock;
+  /** The files of the certificate that connections show: another one makes it another login. */
+  readonly shown: readonly string[];
+}
+
+/** A login that was accepted. */
+export interface AcceptedLogin {
+  readonly grant: TokenGrant;
+  /** Why no other login can follow. */
+  readonly lastBecause: string | undefined;
+}
+
+/** Makes what logs in. One at a time. */
+export function vaultLogin({
+  auth,
+  send,
+  subject,
+  maxRetries,
+  env,
+  credentialVariables,
+  clock,
+  shown,
+}: LoginOptions): (context: ReadContext) => Promise<AcceptedLogin> {
+  const { provider, origin } = subject;
+  const method = `the ${auth.name} login`;
+  const failed = (
+    code: 'ERR_SECRET_UNAUTHENTICATED' | 'ERR_SECRET_UNAVAILABLE' | 'ERR_SECRET_CONFIG',
+    reason: string,
+    hint: string,
+    more: { readonly status?: number; readonly retryable?: boolean } = {},
+  ) => new SecretError(code, reason, { provider, hint, ...more });
+  /** Wrapping tokens that went out to be opened, with nobody knowing whether they were. */
+  const uncertain = new Set<string>();
+  /**
+   * The login that was refused last. The very same is not sent again for a while, whoever asks: some
+   * methods lock an account after a few wrong passwords.
+   */
+  let refusal: Refusal | undefined;
+
+  /**
+   * Sends it, and again while the cluster has no leader. What may not be sent twice only where a node says that
+   * it has done nothing with it.
+   */
+  async function sendToLeader(
+    request: Parameters<SendOnce>[0],
+    context: ReadContext,
+    repeatable: boolean,
+    token?: string,
+  ): Promise<WireResult> {
+    const isWaitedFor = repeatable ? hasNoLeader : knowsNoLeader;
+    for (let waits = 0; ; waits += 1) {
+      const fresh = request.fresh || waits > 0;
+      const result = await send({ ...request, fresh }, context, token);
+      const delay = retryDelay(waits);
+      if (!isWaitedFor(result) || maxRetries === 0 || delay >= context.timeLeft()) return result;
+      try {
+        await wait(delay, undefined, { signal: context.signal, ref: false });
+      } catch {
+        return result;
+      }
+    }
+  }
+
+  async function unwrap(
+    wrapping: string,
+    creationPath: RegExp,
+    context: ReadContext,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    checkToken(wrapping, method, (what, hint) => failed('ERR_SECRET_CONFIG', what, hint));
+    const place = 'sys/wrapping';
+    if (uncertain.has(wrapping))
+      throw failed(
+        'ERR_SECRET_UNAUTHENTICATED',
+        'the wrapping token was sent to be opened before, and the answer was lost',
+        'Wrap the credential anew: this token may have been used up.',
+      );
+    const intercepted = (what: string): SecretError => {
+      context.warn(
+        `the wrapping token of ${method} ${what}: the credential may have been intercepted`,
+      );
+      return failed(
+        'ERR_SECRET_UNAUTHENTICATED',
+        `the wrapping token of ${method} ${what}`,
+        'If nobody of yours opened it, it was intercepted: destroy the secret id by its accessor, look into the audit log, and wrap a new one.',
+      );
+    };
+    const look = await sendToLeader(
+      { verb: 'write', path: `${place}/lookup`, body: JSON.stringify({ token: wrapping }) },
+      context,
+      true,
+    );
+    const looked = verdictOf(look, { ...subject, place }, 'write');
+    // a gateway's 400 tells nothing of the token
+    if (look.kind === 'answer' && look.status === 400 && isItsOwn(look))
+      throw intercepted('has been opened already, or has expired');
+    if (looked.kind !== 'ok') throw errorOf(looked, `${origin} does not tell of wrapping tokens`);
+    const data = looked.answer.body?.['data'] as { creation_path?: unknown } | null | undefined;
+    const madeAt = data?.creation_path;
+    // a stateful regular expression would match every other time
+    if (typeof madeAt !== 'string' || madeAt.search(creationPath) === -1)
+      throw intercepted('was made at another path than a secret id is');
+
+    const opening = { verb: 'write', path: `${place}/unwrap` } as const;
+    const result = await sendToLeader(opening, context, false, wrapping);
+    const verdict = verdictOf(result, { ...subject, place }, 'write');
+    if (verdict.kind === 'ok') {
+      const content = verdict.answer.body?.['data'];
+      if (typeof content === 'object' && content !== null)
+        return content as Readonly<Record<string, unknown>>;
+      throw failed(
+        'ERR_SECRET_UNAUTHENTICATED',
+        'the wrapping token held something else than was expected',
+        'Wrap the credential anew.',
+      );
+    }
+    if (result.kind === 'answer' && result.status === 400 && isItsOwn(result))
+      throw intercepted('was opened by somebody else just now');
+    if (verdict.kind !== 'error' || !verdict.ambiguous || knowsNoLeader(result))
+      throw errorOf(verdict, `${origin} did not open the wrapping token`);
+    uncertain.add(wrapping);
+    throw failed(
+      'ERR_SECRET_UNAVAILABLE',
+      `${verdict.error.reason}, and it is not known whether the wrapping token was used up`,
+      'Wrap the credential anew: it is not sent again.',
+      { retryable: false },
+    );
+  }
+
+  function errorOf(verdict: ReturnType<typeof verdictOf>, otherwise: string): SecretError {
+    if (verdict.kind === 'error') return verdict.error;
+    return failed('ERR_SECRET_UNAUTHENTICATED', otherwise, 'Check the server and its proxies.');
+  }
+
+  /** Whoever fetches a credential may hang: the login ends then, and the next one begins anew. */
+  async function prepare(context: ReadContext): Promise<PreparedLogin> {
+    const { timeLeft } = context;
+    const limit = new AbortController();
+    const late = () =>
+      limit.abort(
+        failed(
+          'ERR_SECRET_UNAVAILABLE',
+          `${method} was not prepared in time`,
+          'Whoever gives its credentials does not answer.',
+        ),
+      );
+    const cancelLimit = clock.schedule(late, timeLeft(), true);
+    const signal = AbortSignal.any([context.signal, limit.signal]);
+    const helpers: VaultLoginContext = {
+      signal,
+      timeLeft,
+      read: (source, what) => readCredential(source, what, { provider, env, credentialVariables }),
+      unwrap: (wrapping, creationPath) => unwrap(wrapping, creationPath, context),
+    };
+    let login: VaultLogin;
+    try {
+      const preparing = Promise.resolve().then(() => auth.login(helpers));
+      login = await beforeAbort(preparing, signal, provider);
+    } catch (error) {
+      if (!isSecretError(error))
+        throw failed(
+          'ERR_SECRET_UNAVAILABLE',
+          `${method} could not be prepared`,
+          'Its method has failed for a reason that it keeps to itself: let it throw a SecretError.',
+        );
+      throw error.provider === undefined ? named(error, provider) : error;
+    } finally {
+      cancelLimit();
+    }
+    try {
+      const { path, body, repeatable = true, lastBecause, accepted } = login;
+      return { path, body: jsonOf(body), repeatable, lastBecause, accepted };
+    } catch {
+      throw failed(
+        'ERR_SECRET_CONFIG',
+        `${method} prepares nothing that can be sent`,
+        'Let its method return a path, and a body that is an object of JSON.',
+      );
+    }
+  }
+
+  /** The error of a refusal. Never quotes what the server says: it may repeat what it was sent. */
+  function refused(refusal: LoginRefusal, status: number): SecretError {
+    switch (refusal) {
+      case 'no-role':
+        return failed(
+          'ERR_SECRET_CONFIG',
+          `${origin} knows no such role as ${method} names`,
+          'Check the role, and the mount of the login method.',
+          { status },
+        );
+      case 'no-secret-id':
+        return failed(
+          'ERR_SECRET_CONFIG',
+          `the role of ${method} asks for a secret id, and none was given`,
+          'Give the option secretId or wrappedSecretId of appRoleAuth.',
+          { status },
+        );
+      case 'not-configured':
+        return failed(
+          'ERR_SECRET_CONFIG',
+          `${origin} has the method of ${method}, but it is not configured`,
+          'Write its config on the server.',
+          { status },
+        );
+      case 'cannot-ask':
+        return failed(
+          'ERR_SECRET_UNAVAILABLE',
+          `${origin} cannot reach whom it asks about ${method}`,
+          "Start the issuer or directory that the method's config names, or let the server reach it.",
+          { status },
+        );
+      case 'refused':
+        return failed(
+          'ERR_SECRET_UNAUTHENTICATED',
+          `${origin} refused ${method} (status ${status})`,
+          status === 403
+            ? 'The credentials are not accepted, or nothing is mounted at its path, or the server cannot reach whom it asks about them.'
+            : 'The credentials are wrong, expired or used up, or come from where the role does not allow it.',
+          { status },
+        );
+    }
+  }
+
+  return async (context) => {
+    for (let repeats = 0; ; repeats += 1) {
+      const { path, body, repeatable, lastBecause, accepted } = await prepare(context);
+      // not imported: who gives a token never logs in, and it takes long to load
+      const { createHash } = process.getBuiltinModule('node:crypto');
+      const print = await printOf(shown);
+      const same = createHash('sha256').update(`${path}\n${body}\n${print}`).digest('hex');
+      const before = refusal?.login === same ? refusal : undefined;
+      if (before && clock.monotonic() < before.until) throw before.error;
+      const fresh = repeats > 0;
+      const request = { verb: 'write', path: loginPath(path, provider), body, fresh } as const;
+      const result = await sendToLeader(request, context, repeatable);
+      const verdict = verdictOf(result, { ...subject, place: path }, 'write');
+      if (verdict.kind === 'ok') {
+        refusal = undefined;
+        const grant = grantOf(verdict.answer.body?.['auth'], provider, method);
+        try {
+          accepted?.();
+        } catch {
+          // there is a token now, whatever its method makes of it
+        }
+        if (grant.uses === 0) return { grant, lastBecause };
+        await send({ verb: 'write', path: 'auth/token/revoke-self' }, context, grant.token);
+        throw failed(
+          'ERR_SECRET_CONFIG',
+          `${method} gives tokens that are good for ${grant.uses} requests`,
+          'A client that lives on needs others: set token_num_uses=0 on its role.',
+        );
+      }
+      const answer = result.kind === 'answer' ? result : undefined;
+      const refusalNow = answer && loginRefusal(answer, saidBy(answer));
+      const error =
+        answer && refusalNow
+          ? refused(refusalNow, answer.status)
+          : errorOf(verdict, `${origin} did not answer ${method} as a login`);
+      const repeat = verdict.kind === 'error' && !refusalNow ? verdict.repeat : 'none';
+      const away = refusalNow === 'cannot-ask';
+      // a 403 is what a method answers as well that cannot reach whom it asks
+      const denied = answer?.status === 403;
+      const mayRepeat = repeat === 'any' || (repeatable && (denied || away || repeat === 'read'));
+      const told = result.kind === 'answer' ? (result.retryAfter ?? 0) : 0;
+      const delay = told + retryDelay(repeats);
+      if (!mayRepeat || repeats >= maxRetries || delay >= context.timeLeft()) {
+        const times = (before?.times ?? 0) + 1;
+        const until = clock.monotonic() + Math.min(1_000 * 2 ** (times - 1), 60_000);
+        if (refusalNow && !away) refusal = { login: same, error, times, until };
+        const mayBeUsedUp = !repeatable && verdict.kind === 'error' && verdict.ambiguous;
+        const isOutage = error.code === 'ERR_SECRET_UNAVAILABLE' && !refusalNow;
+        if (!mayBeUsedUp || !isOutage || knowsNoLeader(result)) throw error;
+        throw failed(
+          'ERR_SECRET_UNAVAILABLE',
+          `${error.reason}, and it is not known whether the credential of ${method} was used up`,
+          'If it is good for one use, make another one.',
+          { ...(error.status !== undefined && { status: error.status }) },
+        );
+      }
+      await wait(delay, undefined, { signal: context.signal, ref: false }).catch(() => {
+        throw error;
+      });
+    }
+  };
+}
+
+interface Refusal {
+  /** A digest of what was sent. */
+  readonly login: string;
+  readonly error: SecretError;
+  /** How often in a row. */
+  readonly times: number;
+  /** Monotonic time until which it is not sent again. */
+  readonly until: number;
+}
+
+/** A login as its method made it, ready to be sent. */
+interface PreparedLogin extends Omit<VaultLogin, 'body'> {
+  readonly body: string;
+  readonly repeatable: boolean;
+}
+
+/** Milliseconds: 100, 200, 400, … and half as much again at random. */
+function retryDelay(repeats: number): number {
+  return 100 * 2 ** Math.min(repeats, 4) * (1 + Math.random() / 2);
+}
+
+/** @throws for what is no object of JSON */
+function jsonOf(body: unknown): string {
+  const text = JSON.stringify(body);
+  if (!text.startsWith('{')) throw new TypeError('no object');
+  return text;
+}
+
+function loginPath(path: string, provider: string): string {
+  try {
+    return encodePath(path);
+  } catch {
+    throw new SecretError('ERR_SECRET_CONFIG', 'the login method names a path that is none', {
+      provider,
+      hint: 'Check its mount and user name: single slashes, without "." or "..".',
+    });
+  }
+}
+
+function named(error: SecretError, provider: string): SecretError {
+  const { code, reason, hint, status, retryable } = error;
+  return new SecretError(code, reason, { provider, hint, status, retryable });
+}
+
+/**
+ * The token in the `auth` of an answer.
+ *
+ * @throws `ERR_SECRET_UNAUTHENTICATED` if the server wants a second factor, `ERR_SECRET_INVALID` for
+ *   what is no login's answer
+ */
+function grantOf(auth: unknown, provider: string, method: string): TokenGrant {
+  const facts = (typeof auth === 'object' ? auth : undefined) as AuthFacts | null | undefined;
+  if (facts?.mfa_requirement !== undefined && facts.mfa_requirement !== null)
+    throw new SecretError(
+      'ERR_SECRET_UNAUTHENTICATED',
+      `${method} asks for a second factor (MFA)`,
+      {
+        provider,
+        hint: 'A program has none: leave its role out of the login enforcement, or log in by another method.',
+      },
+    );
+  const broken = () =>
+    new SecretError('ERR_SECRET_INVALID', `the answer to ${method} holds no token`, { provider });
+  const { client_token: text, lease_duration: seconds, num_uses: uses } = facts ?? {};
+  if (typeof text !== 'string' || text === '' || typeof seconds !== 'number') throw broken();
+  const token = checkToken(text, method, broken);
+  return {
+    token,
+    life: seconds > 0 ? seconds * 1_000 : Number.POSITIVE_INFINITY,
+    renewable: facts?.renewable === true,
+    revocable: facts?.token_type !== 'batch',
+    uses: typeof uses === 'number' ? uses : 0,
+  };
+}
+
+interface AuthFacts {
+  readonly client_token?: unknown;
+  readonly lease_duration?: unknown;
+  readonly renewable?: unknown;
+  readonly token_type?: unknown;
+  readonly num_uses?: unknown;
+  readonly mfa_requirement?: unknown;
+}

@@ -1,0 +1,59 @@
+/**
+ * Callers that stop waiting, for work that goes on; and work that goes on without keeping the process.
+ */
+import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { longestTimer } from '../session/token-life.ts';
+
+/** Bounds of a request that may have no caller: it does not keep the process alive by itself. */
+export interface UnattendedContext extends ReadContext {
+  readonly unattended: true;
+}
+
+/** Whether nobody but those who `whileWaiting` holds the process for it. */
+export function isUnattended(context: ReadContext): boolean {
+  return 'unattended' in context;
+}
+
+/** The end of `work`, which holds the process until then: what it does may be unattended. */
+export async function whileWaiting<Result>(work: Promise<Result>): Promise<Result> {
+  const hold = setInterval(() => {}, longestTimer);
+  try {
+    return await work;
+  } finally {
+    clearInterval(hold);
+  }
+}
+
+/** Why a call was ended: the signal's own reason if it is one of ours. */
+export function abortError(signal: AbortSignal, provider: string): SecretError {
+  if (isSecretError(signal.reason)) return signal.reason;
+  return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
+}
+
+/** What comes first: the work's end, or the abort. The work goes on, and the process is held until then. */
+export function unlessAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+  provider: string,
+): Promise<Result> {
+  return whileWaiting(beforeAbort(work, signal, provider));
+}
+
+/** The same for work that nobody may be waiting for. */
+export async function beforeAbort<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+  provider: string,
+): Promise<Result> {
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(abortError(signal, provider));
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

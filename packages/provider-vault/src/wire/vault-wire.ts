@@ -1,0 +1,113 @@
+/**
+ * The five verbs of Vault's HTTP API, as everything above them sees them. A verb never rejects and
+ * never throws: it resolves to what the server answered or to what failed on the way, in allow-listed
+ * facts, so that no error of a library (they hold tokens and bodies) gets past this line.
+ */
+
+import type { VaultAddress } from '../settings/connection-settings.ts';
+
+/** What bounds one request and says who asks, and whom. */
+export interface WireCall {
+  readonly signal: AbortSignal;
+  /** Milliseconds left for the answer. */
+  readonly timeLeft: () => number;
+  /** Left out for the endpoints that must not see one: `sys/health` and logins. */
+  readonly token?: string | undefined;
+  /** `''` or left out: the root namespace. */
+  readonly namespace?: string | undefined;
+  /** The node to ask. Left out: the address of the settings. */
+  readonly node?: VaultAddress | undefined;
+  /** `X-Vault-Index`: the state that the answer must at least have. Opaque; see {@link WireAnswer}. */
+  readonly index?: string | undefined;
+  /** `X-Vault-Inconsistent`: what a node that has not reached `index` is to do. */
+  readonly inconsistent?: 'forward-active-node' | undefined;
+  /** A `read` that makes something on the server (a lease): it is not sent twice, no more than a write. */
+  readonly makes?: boolean | undefined;
+  /**
+   * Over a new connection: this is a repeat, or what came last from there spoke of the server at the other
+   * end. No connection that was made before is used for it, or for any request after it.
+   */
+  readonly fresh?: boolean | undefined;
+  /** Is told what the user has to know although the request goes out. */
+  readonly warn?: ((message: string) => void) | undefined;
+  /** As `ReadContext.stamp`. Called when the request goes out, and again when it is repeated. */
+  readonly stamp?: (() => number) | undefined;
+  /** Nobody waits for it: the process may end before its answer comes. */
+  readonly unattended?: boolean | undefined;
+}
+
+/** Who the result is from, where there are several nodes. */
+interface WireOrigin {
+  /** The origin of the node that was asked last. Left out: the address of the settings. */
+  readonly origin?: string | undefined;
+  /** How many other nodes were asked before it, or instead, and were of no use. */
+  readonly passedOver?: number | undefined;
+}
+
+/** The server answered, well or badly. */
+export interface WireAnswer extends WireOrigin {
+  readonly kind: 'answer';
+  readonly status: number;
+  /** `Retry-After` in milliseconds. */
+  readonly retryAfter?: number | undefined;
+  /** `X-Vault-Index`: the state of the node that answered. Opaque, not for people. */
+  readonly index?: string | undefined;
+  /** What `stamp` gave when the request went out that this answers. */
+  readonly stamp?: number | undefined;
+  /** The body as it came. Holds values. */
+  readonly text: string;
+  /** The body, if it is a JSON object. Holds values. */
+  readonly body?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** No usable answer came. */
+export interface WireFailure extends WireOrigin {
+  readonly kind: 'failure';
+  readonly what:
+    | 'unreachable'
+    | 'timeout'
+    | 'aborted'
+    | 'tls'
+    /** The other end does not speak HTTP, or no JSON where Vault does, or was cut short. */
+    | 'malformed'
+    | 'too-large'
+    /** A standby points to a node that is not on our list. */
+    | 'foreign-node'
+    /** The node that a standby points to points on: there is no leader yet, or they go in a circle. */
+    | 'led-on'
+    /** A redirect that no Vault server makes. */
+    | 'redirect'
+    /** The proxy that leads to the server cannot be reached, or refuses. */
+    | 'proxy'
+    /** Our own limit of requests a second leaves it no turn within its time. */
+    | 'rate-limit'
+    /** A file of the TLS settings cannot be read or used. */
+    | 'tls-file'
+    /** The package that a setting asks for is not installed. */
+    | 'package'
+    /** The path, the token or the namespace holds a character that no request can carry. */
+    | 'unsendable';
+  /** Node's or OpenSSL's own code, the origin of a redirect or proxy, or the name of a setting. */
+  readonly detail: string;
+  /** Whether the server may have received the request and acted on it. */
+  readonly sent: boolean;
+}
+
+export type WireResult = WireAnswer | WireFailure;
+
+/**
+ * What a client of Vault must do for us. Paths are logical paths, encoded already, with a query
+ * where one is needed: `secret/data/aiogram-shop?version=2`.
+ */
+export interface VaultWire {
+  read(path: string, call: WireCall): Promise<WireResult>;
+  /** The keys under a path. Sent as GET: not every proxy lets the verb LIST through. */
+  list(path: string, call: WireCall): Promise<WireResult>;
+  /** @param body - JSON text, built by us so that a key `__proto__` survives */
+  write(path: string, body: string, call: WireCall): Promise<WireResult>;
+  /** PATCH with a JSON merge patch (RFC 7396). */
+  update(path: string, body: string, call: WireCall): Promise<WireResult>;
+  delete(path: string, call: WireCall): Promise<WireResult>;
+  /** Ends every connection. */
+  close(): void;
+}

@@ -11,10 +11,16 @@ import {
   type SecretError,
 } from '@keyfall/core';
 import { decodeText, readBytes } from '@keyfall/core/files';
-import { keyFilesOf } from './age-keys.ts';
-import { dataKeyOf, openSops, type ReadFile, readSops, type SopsSource } from './open-sops.ts';
-import { decryptBySops } from './sops-binary.ts';
-import { sizeLimit } from './sops-source.ts';
+import { keyFilesOf } from './keys/age-keys.ts';
+import {
+  dataKeyOf,
+  openSops,
+  type ReadFile,
+  readSops,
+  type SopsSource,
+} from './reading/open-sops.ts';
+import { decryptBySops } from './reading/sops-binary.ts';
+import { sizeLimit } from './reading/sops-source.ts';
 
 /** Looks at everything, and throws for nothing that it is there to find. */
 export async function checkSops(

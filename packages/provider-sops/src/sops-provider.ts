@@ -17,7 +17,7 @@ import {
   type SopsFileOptions,
   type SopsKeyOptions,
   unloadedSource,
-} from './sops-source.ts';
+} from './reading/sops-source.ts';
 
 /** Options of {@link sopsProvider}. */
 export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
@@ -64,8 +64,8 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
     credentialVariables: unloaded.credentialVariables,
 
     async read(_names, { signal }): Promise<SecretBatch> {
-      const { openTree } = await import('./open-tree.ts');
-      const { namesOf, namedValue } = await import('./names.ts');
+      const { openTree } = await import('./reading/open-tree.ts');
+      const { namesOf, namedValue } = await import('./formats/names.ts');
       const source = await loadedSource(unloaded);
       const opened = await openTree(source, signal);
       if (opened === undefined) {
@@ -81,7 +81,7 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
     },
 
     async write(changes, context): Promise<WriteReceipt> {
-      const { writeSops } = await import('./write-sops.ts');
+      const { writeSops } = await import('./writing/write-sops.ts');
       const source = await loadedSource(unloaded).catch((error) => {
         throw withApplied(error, 'no');
       });

@@ -13,8 +13,8 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { defaultKeyFile, findAgeKeys, wordsOf } from '../src/age-keys.ts';
 import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
+import { defaultKeyFile, findAgeKeys, wordsOf } from '../src/keys/age-keys.ts';
 import { fixturePath, keyPath, keyText, nowhere, recipientOf, secretOf } from './fixtures.ts';
 import { context, deny, temporaryFolder } from './store.ts';
 

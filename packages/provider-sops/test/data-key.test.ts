@@ -6,9 +6,9 @@ import {
   identityToRecipient,
 } from 'age-encryption';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { AgeKeys } from '../src/age-keys.ts';
-import { openDataKey, sealDataKey } from '../src/data-key.ts';
-import type { SopsMetadata } from '../src/sops-metadata.ts';
+import type { AgeKeys } from '../src/keys/age-keys.ts';
+import { openDataKey, sealDataKey } from '../src/keys/data-key.ts';
+import type { SopsMetadata } from '../src/tree/sops-metadata.ts';
 import { keyText, recipientOf } from './fixtures.ts';
 
 const dataKey = Uint8Array.from({ length: 32 }, (_, index) => index);

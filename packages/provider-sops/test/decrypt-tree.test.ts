@@ -1,10 +1,10 @@
 // A tree decrypted, and what enters its MAC: by parts, where whole files of sops would not tell which part it was.
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { decryptTree } from '../src/decrypt-tree.ts';
-import { encryptValue } from '../src/sops-cipher.ts';
-import { rulesOf, type SopsRules } from '../src/sops-rules.ts';
-import type { Branch, Comment, Leaf, List, Node, Scalar } from '../src/sops-tree.ts';
+import { decryptTree } from '../src/tree/decrypt-tree.ts';
+import { encryptValue } from '../src/tree/sops-cipher.ts';
+import { rulesOf, type SopsRules } from '../src/tree/sops-rules.ts';
+import type { Branch, Comment, Leaf, List, Node, Scalar } from '../src/tree/sops-tree.ts';
 
 const key = new Uint8Array(32).fill(7);
 const at = { start: 0, end: 0 };

@@ -6,8 +6,8 @@ import { isSecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openDataKey, sealDataKey } from '../src/data-key.ts';
 import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
+import { openDataKey, sealDataKey } from '../src/keys/data-key.ts';
 import { fixture, keyPath, nowhere, recipientOf, secretOf } from './fixtures.ts';
 import { context, temporaryFolder, valuesOf } from './store.ts';
 

@@ -4,8 +4,8 @@
  */
 import { describe, expect, test } from 'vitest';
 import { sopsProvider } from '../src/index.ts';
-import { environmentFor } from '../src/key-services.ts';
-import { loadedSource, unloadedSource } from '../src/sops-source.ts';
+import { environmentFor } from '../src/reading/key-services.ts';
+import { loadedSource, unloadedSource } from '../src/reading/sops-source.ts';
 
 const variables = {
   PATH: '/bin',

@@ -2,10 +2,10 @@
 import { SecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
-import { dataKeyOf, openSops, readSops, type SopsSource } from '../src/open-sops.ts';
-import type { SopsMetadata } from '../src/sops-metadata.ts';
-import { loadedSource, unloadedSource } from '../src/sops-source.ts';
-import { InvalidSops } from '../src/sops-tree.ts';
+import { dataKeyOf, openSops, readSops, type SopsSource } from '../src/reading/open-sops.ts';
+import { loadedSource, unloadedSource } from '../src/reading/sops-source.ts';
+import type { SopsMetadata } from '../src/tree/sops-metadata.ts';
+import { InvalidSops } from '../src/tree/sops-tree.ts';
 import { fixture, fixturePath, keyPath, nowhere, recipientOf, secretOf } from './fixtures.ts';
 
 const never = new AbortController().signal;

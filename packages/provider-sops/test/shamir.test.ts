@@ -1,7 +1,7 @@
 // Shares of a key are put together as sops takes them apart: by a curve through the field of AES.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { combineShares } from '../src/shamir.ts';
+import { combineShares } from '../src/keys/shamir.ts';
 
 /** The field's product by the schoolbook: a polynomial product, then the remainder by x⁸+x⁴+x³+x+1. */
 function product(a: number, b: number): number {

@@ -2,8 +2,8 @@
 import { createCipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decryptValue, encryptValue, valueText } from '../src/sops-cipher.ts';
-import type { Scalar } from '../src/sops-tree.ts';
+import { decryptValue, encryptValue, valueText } from '../src/tree/sops-cipher.ts';
+import type { Scalar } from '../src/tree/sops-tree.ts';
 
 const key = Buffer.alloc(32, 7);
 const path = 'database:password:';

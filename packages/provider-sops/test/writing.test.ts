@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { createSecrets } from '@keyfall/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { editSops } from '../src/edit-sops.ts';
 import { decryptSopsFile, encryptSopsFile, type FoundFile, sopsProvider } from '../src/index.ts';
-import { dataKeyOf, openSops, readSops } from '../src/open-sops.ts';
-import { loadedSource, unloadedSource } from '../src/sops-source.ts';
+import { dataKeyOf, openSops, readSops } from '../src/reading/open-sops.ts';
+import { loadedSource, unloadedSource } from '../src/reading/sops-source.ts';
+import { editSops } from '../src/writing/edit-sops.ts';
 import { fixture, keyPath, nowhere, recipientOf } from './fixtures.ts';
 import { context, temporaryFolder, valuesOf } from './store.ts';
 

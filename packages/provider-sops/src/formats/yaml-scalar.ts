@@ -3,8 +3,8 @@
  * 1.2: `yes` is text, `017` is 15, `1_000` a number, and a date a time. The MAC runs over what comes
  * out, so another reading makes valid files look tampered with.
  */
-import { parseFloat64, parseInt64, yamlTime } from './go-text.ts';
-import { InvalidSops, type Scalar } from './sops-tree.ts';
+import { parseFloat64, parseInt64, yamlTime } from '../tree/go-text.ts';
+import { InvalidSops, type Scalar } from '../tree/sops-tree.ts';
 
 const words: ReadonlyMap<string, Scalar> = new Map<string, Scalar>([
   ...['true', 'True', 'TRUE'].map((word) => [word, true] as const),

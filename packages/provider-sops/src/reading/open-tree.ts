@@ -3,7 +3,7 @@
  */
 import { createHash } from 'node:crypto';
 import { decodeText, problem, readBytes } from '@keyfall/core/files';
-import type { OpenedTree } from './decrypt-tree.ts';
+import type { OpenedTree } from '../tree/decrypt-tree.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
 import { decryptBySops } from './sops-binary.ts';
 import { sizeLimit } from './sops-source.ts';

@@ -2,17 +2,17 @@
  * Metadata in the formats that are flat: `age__list_0__map_recipient` (stores/flatten.go), everything
  * text, line breaks as `\n`.
  */
-import { parseFloat64, parseInt64 } from './go-text.ts';
-import type { EmptyMetadata } from './sops-format.ts';
-import { formatVersion, noTime } from './sops-format.ts';
+import { parseFloat64, parseInt64 } from '../tree/go-text.ts';
 import {
   booleanField,
   markField,
   numberField,
   type RawMetadata,
   type RawValue,
-} from './sops-metadata.ts';
-import { InvalidSops } from './sops-tree.ts';
+} from '../tree/sops-metadata.ts';
+import { InvalidSops } from '../tree/sops-tree.ts';
+import type { EmptyMetadata } from './sops-format.ts';
+import { formatVersion, noTime } from './sops-format.ts';
 
 /** More than any file has; what a hostile one asks to make room for. */
 const longestList = 1000;

@@ -2,7 +2,7 @@
  * Shamir's secret sharing as sops has it from Vault (shamir/shamir.go): each byte by itself, in the
  * field that AES uses. A share is the bytes and, last, where on the curve it lies.
  */
-import { InvalidSops } from './sops-tree.ts';
+import { InvalidSops } from '../tree/sops-tree.ts';
 
 /** @throws `InvalidSops` if these shares cannot belong together */
 export function combineShares(shares: readonly Uint8Array[]): Uint8Array {

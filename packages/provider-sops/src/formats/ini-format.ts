@@ -2,10 +2,8 @@
  * ini as gopkg.in/ini.v1 reads it for sops (parser.go): sections of `name = value`, with its quotes,
  * continued lines and comments. Names before the first section are in one called DEFAULT.
  */
-import { flattened, unflatten } from './flat-metadata.ts';
-import { isAdditions } from './json-format.ts';
-import { valueText } from './sops-cipher.ts';
-import type { ParsedFile, SopsFormat } from './sops-format.ts';
+
+import { valueText } from '../tree/sops-cipher.ts';
 import {
   type Branch,
   type Comment,
@@ -14,7 +12,10 @@ import {
   type Pair,
   pairsOf,
   type Scalar,
-} from './sops-tree.ts';
+} from '../tree/sops-tree.ts';
+import { flattened, unflatten } from './flat-metadata.ts';
+import { isAdditions } from './json-format.ts';
+import type { ParsedFile, SopsFormat } from './sops-format.ts';
 
 /** The section of what stands before the first one. */
 export const defaultSection = 'DEFAULT';

@@ -11,22 +11,14 @@ import {
   type ParsedNode,
   Scalar as YamlScalar,
 } from 'yaml';
-import { isAdditions } from './json-format.ts';
-import { valueText } from './sops-cipher.ts';
-import {
-  type Additions,
-  formatVersion,
-  noTime,
-  type ParsedFile,
-  type SopsFormat,
-} from './sops-format.ts';
+import { valueText } from '../tree/sops-cipher.ts';
 import {
   booleanField,
   markField,
   numberField,
   type RawValue,
   rawMetadata,
-} from './sops-metadata.ts';
+} from '../tree/sops-metadata.ts';
 import {
   type Branch,
   InvalidSops,
@@ -36,7 +28,15 @@ import {
   pairsOf,
   type Scalar,
   type Span,
-} from './sops-tree.ts';
+} from '../tree/sops-tree.ts';
+import { isAdditions } from './json-format.ts';
+import {
+  type Additions,
+  formatVersion,
+  noTime,
+  type ParsedFile,
+  type SopsFormat,
+} from './sops-format.ts';
 import { placeComments } from './yaml-comments.ts';
 import { yamlScalar } from './yaml-scalar.ts';
 import { composed, lineStart, refuseMerges, refuseNode } from './yaml-syntax.ts';

@@ -2,10 +2,11 @@
  * The key that a file's values are encrypted with: unwrapped by age for one group of recipients, or
  * put together from the shares of several (sops.go, `GetDataKeyWithKeyServices`).
  */
+
+import type { AgeKey, SopsMetadata } from '../tree/sops-metadata.ts';
+import { InvalidSops } from '../tree/sops-tree.ts';
 import type { AgeKeys } from './age-keys.ts';
 import { combineShares } from './shamir.ts';
-import type { AgeKey, SopsMetadata } from './sops-metadata.ts';
-import { InvalidSops } from './sops-tree.ts';
 import { sshRecipient } from './ssh-keys.ts';
 
 /** A data key for one recipient takes a few hundred characters; each stanza in it costs milliseconds. */

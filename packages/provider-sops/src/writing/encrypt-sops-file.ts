@@ -2,8 +2,8 @@
  * A new encrypted file out of names and values, as a fallback that is not plain text.
  */
 import { SecretError } from '@keyfall/core';
+import { loadedSource, type SopsFileOptions, unloadedSource } from '../reading/sops-source.ts';
 import type { FoundFile } from './snapshot-mark.ts';
-import { loadedSource, type SopsFileOptions, unloadedSource } from './sops-source.ts';
 
 /** Options of {@link encryptSopsFile}. */
 export interface EncryptSopsFileOptions extends SopsFileOptions {

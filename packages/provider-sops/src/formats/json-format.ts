@@ -2,21 +2,14 @@
  * JSON as Go reads it, with the places where things stand. `JSON.parse` tells neither, and loses what
  * sops keeps: the order of digit-only names, and a name that stands twice.
  */
-import { formatFloat, parseFloat64, parseInt64 } from './go-text.ts';
-import {
-  type Additions,
-  formatVersion,
-  noTime,
-  type ParsedFile,
-  type SopsFormat,
-} from './sops-format.ts';
+import { formatFloat, parseFloat64, parseInt64 } from '../tree/go-text.ts';
 import {
   booleanField,
   markField,
   numberField,
   type RawValue,
   rawMetadata,
-} from './sops-metadata.ts';
+} from '../tree/sops-metadata.ts';
 import {
   type Branch,
   InvalidSops,
@@ -26,7 +19,14 @@ import {
   type Pair,
   pairsOf,
   type Scalar,
-} from './sops-tree.ts';
+} from '../tree/sops-tree.ts';
+import {
+  type Additions,
+  formatVersion,
+  noTime,
+  type ParsedFile,
+  type SopsFormat,
+} from './sops-format.ts';
 
 /** Deeper files are refused, as no stack is endless. Go goes to 10,000. */
 const deepest = 1000;

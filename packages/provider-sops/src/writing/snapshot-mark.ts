@@ -6,12 +6,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { isSecretError } from '@keyfall/core';
 import { decodeText } from '@keyfall/core/files';
-import { namesOf } from './names.ts';
-import type { SopsSource } from './open-sops.ts';
-import { asItStands } from './sops-binary.ts';
-import type { ParsedFile } from './sops-format.ts';
-import { markField } from './sops-metadata.ts';
-import { InvalidSops } from './sops-tree.ts';
+import { namesOf } from '../formats/names.ts';
+import type { ParsedFile } from '../formats/sops-format.ts';
+import type { SopsSource } from '../reading/open-sops.ts';
+import { asItStands } from '../reading/sops-binary.ts';
+import { markField } from '../tree/sops-metadata.ts';
+import { InvalidSops } from '../tree/sops-tree.ts';
 
 /** What stands where a file is about to be written. */
 export interface FoundFile {

@@ -4,14 +4,14 @@
  */
 import { SecretError } from '@keyfall/core';
 import { problem, type StoreFile } from '@keyfall/core/files';
-import { type AgeKeys, findAgeKeys, lockedHint } from './age-keys.ts';
-import { openDataKey } from './data-key.ts';
-import { decryptTree, type OpenedTree } from './decrypt-tree.ts';
-import { decryptValue } from './sops-cipher.ts';
-import type { ParsedFile, SopsFormat } from './sops-format.ts';
-import { readMetadata, type SopsMetadata } from './sops-metadata.ts';
-import { rulesOf, type SopsRules } from './sops-rules.ts';
-import { InvalidSops, pairsOf } from './sops-tree.ts';
+import type { ParsedFile, SopsFormat } from '../formats/sops-format.ts';
+import { type AgeKeys, findAgeKeys, lockedHint } from '../keys/age-keys.ts';
+import { openDataKey } from '../keys/data-key.ts';
+import { decryptTree, type OpenedTree } from '../tree/decrypt-tree.ts';
+import { decryptValue } from '../tree/sops-cipher.ts';
+import { readMetadata, type SopsMetadata } from '../tree/sops-metadata.ts';
+import { rulesOf, type SopsRules } from '../tree/sops-rules.ts';
+import { InvalidSops, pairsOf } from '../tree/sops-tree.ts';
 
 /** A file to open, and with what. */
 export interface SopsSource extends StoreFile {

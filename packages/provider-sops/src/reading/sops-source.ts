@@ -3,8 +3,8 @@
  */
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
+import type { SopsFormat } from '../formats/sops-format.ts';
 import type { SopsSource } from './open-sops.ts';
-import type { SopsFormat } from './sops-format.ts';
 
 /** Larger files are refused: no file of secrets is so large, and a log named by mistake is. Bytes. */
 export const sizeLimit: number = 4 * 1024 * 1024;
@@ -74,6 +74,6 @@ export function unloadedSource(
 
 /** Loads what reads the format. */
 export async function loadedSource(source: UnloadedSource): Promise<SopsSource> {
-  const { formatOf } = await import('./format-of.ts');
+  const { formatOf } = await import('../formats/format-of.ts');
   return { ...source, format: await formatOf(source.path, source.formatName) };
 }

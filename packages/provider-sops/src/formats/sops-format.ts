@@ -3,8 +3,8 @@
  * everything stands, and answers a change with the pieces of text to replace, so that whatever is not
  * changed stays as it is to the byte.
  */
-import type { RawMetadata } from './sops-metadata.ts';
-import type { Branch, Leaf, Node, Pair, Scalar, Span } from './sops-tree.ts';
+import type { RawMetadata } from '../tree/sops-metadata.ts';
+import type { Branch, Leaf, Node, Pair, Scalar, Span } from '../tree/sops-tree.ts';
 
 /** A file's text, read. */
 export interface ParsedFile {

@@ -2,7 +2,7 @@
  * A whole file at once, for who wants its document and no chain.
  */
 import { SecretError } from '@keyfall/core';
-import type { SopsValue } from './names.ts';
+import type { SopsValue } from '../formats/names.ts';
 import {
   loadedSource,
   type SopsFileOptions,
@@ -34,7 +34,7 @@ export async function decryptSopsFile(
   options: DecryptSopsFileOptions = {},
 ): Promise<{ readonly [name: string]: SopsValue }> {
   const { openTree } = await import('./open-tree.ts');
-  const { documentOf } = await import('./names.ts');
+  const { documentOf } = await import('../formats/names.ts');
   const source = await loadedSource(unloadedSource(path, 'sops', options));
   const opened = await openTree(source, options.signal ?? new AbortController().signal);
   if (opened === undefined)

@@ -15,7 +15,7 @@ import {
   Parser,
   Scalar as YamlScalar,
 } from 'yaml';
-import { InvalidSops } from './sops-tree.ts';
+import { InvalidSops } from '../tree/sops-tree.ts';
 import type { PlacedComment } from './yaml-comments.ts';
 
 /** What go-yaml does not take for a character of a text (yaml/v3, readerc.go). */

@@ -3,7 +3,7 @@
  * sops encrypts comments with the path of what they are in, and rules may look at them; to go-yaml,
  * which sops reads them with, they belong to the item below or above, and so does the column tell.
  */
-import type { Branch, Comment, List, Node, Pair } from './sops-tree.ts';
+import type { Branch, Comment, List, Node, Pair } from '../tree/sops-tree.ts';
 
 /** A comment as it stands in the text. */
 export interface PlacedComment {

@@ -3,15 +3,15 @@
  * comes out is read again as any file is, and thrown away if it does not hold exactly what it must.
  */
 import { isSecretError, type SecretChanges, SecretError } from '@keyfall/core';
-import { decryptTree, type Opened, type OpenedTree } from './decrypt-tree.ts';
-import { formatFloat, parseFloat64, parseInt64, rfc3339 } from './go-text.ts';
-import { isAdditions } from './json-format.ts';
-import { holds, type Named, namesOf, pathOf } from './names.ts';
-import { type OpenedFile, openSops, readSops, type SopsSource } from './open-sops.ts';
-import { encryptValue } from './sops-cipher.ts';
-import { type Additions, type Splice, spliced } from './sops-format.ts';
-import type { SopsRules } from './sops-rules.ts';
-import { type Branch, InvalidSops, pairsOf, type Scalar } from './sops-tree.ts';
+import { isAdditions } from '../formats/json-format.ts';
+import { holds, type Named, namesOf, pathOf } from '../formats/names.ts';
+import { type Additions, type Splice, spliced } from '../formats/sops-format.ts';
+import { type OpenedFile, openSops, readSops, type SopsSource } from '../reading/open-sops.ts';
+import { decryptTree, type Opened, type OpenedTree } from '../tree/decrypt-tree.ts';
+import { formatFloat, parseFloat64, parseInt64, rfc3339 } from '../tree/go-text.ts';
+import { encryptValue } from '../tree/sops-cipher.ts';
+import type { SopsRules } from '../tree/sops-rules.ts';
+import { type Branch, InvalidSops, pairsOf, type Scalar } from '../tree/sops-tree.ts';
 
 /** A file before its MAC is right: as it is opened, or new. */
 export type EditableFile = Omit<OpenedFile, 'metadata'>;

@@ -2,11 +2,18 @@
  * The flat names of a nested file: the names of a path, joined by a separator.
  */
 import { SecretError } from '@keyfall/core';
-import type { OpenedTree } from './decrypt-tree.ts';
+import type { OpenedTree } from '../tree/decrypt-tree.ts';
+import { valueText } from '../tree/sops-cipher.ts';
+import {
+  type Branch,
+  type Leaf,
+  type List,
+  type Node,
+  type Pair,
+  pairsOf,
+} from '../tree/sops-tree.ts';
 import { defaultSection } from './ini-format.ts';
-import { valueText } from './sops-cipher.ts';
 import type { SopsFormat } from './sops-format.ts';
-import { type Branch, type Leaf, type List, type Node, type Pair, pairsOf } from './sops-tree.ts';
 
 /** A value with a name of its own, and what leads to it. */
 export interface Named {

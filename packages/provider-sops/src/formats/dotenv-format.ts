@@ -2,10 +2,11 @@
  * dotenv as sops has it (stores/dotenv/store.go), which is simpler than the tool of that name: lines of
  * `NAME=value` without quotes, line breaks as `\n`, comments from the first column on.
  */
+
+import { valueText } from '../tree/sops-cipher.ts';
+import { type Branch, InvalidSops, type Leaf, type Scalar, type Span } from '../tree/sops-tree.ts';
 import { flattened, unflatten } from './flat-metadata.ts';
-import { valueText } from './sops-cipher.ts';
 import type { ParsedFile, SopsFormat } from './sops-format.ts';
-import { type Branch, InvalidSops, type Leaf, type Scalar, type Span } from './sops-tree.ts';
 
 const ownPrefix = 'sops_';
 

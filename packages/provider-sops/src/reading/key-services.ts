@@ -6,8 +6,8 @@
  */
 import type { SecretError } from '@keyfall/core';
 import { decodeText, problem } from '@keyfall/core/files';
+import type { RawMetadata, RawValue } from '../tree/sops-metadata.ts';
 import type { SopsSource } from './open-sops.ts';
-import type { RawMetadata, RawValue } from './sops-metadata.ts';
 
 /** Variables by name; what ends in `_` is the beginning of a name. */
 type Names = readonly string[];

@@ -4,16 +4,21 @@
 import { randomBytes } from 'node:crypto';
 import { isSecretError, type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
 import { decodeText, editFile, problem } from '@keyfall/core/files';
-import { findAgeKeys } from './age-keys.ts';
-import { sealDataKey } from './data-key.ts';
-import { decryptTree } from './decrypt-tree.ts';
+import { holds, namesOf, pathOf } from '../formats/names.ts';
+import { findAgeKeys } from '../keys/age-keys.ts';
+import { sealDataKey } from '../keys/data-key.ts';
+import { dataKeyOf, openSops, readSops, type SopsSource } from '../reading/open-sops.ts';
+import { revisionOf } from '../reading/open-tree.ts';
+import {
+  asItStands,
+  changeBySops,
+  decryptBySops,
+  type SopsChange,
+} from '../reading/sops-binary.ts';
+import { sizeLimit } from '../reading/sops-source.ts';
+import { decryptTree } from '../tree/decrypt-tree.ts';
 import { cannotHold, editSops, refusal, signed, unencrypted } from './edit-sops.ts';
-import { holds, namesOf, pathOf } from './names.ts';
-import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
-import { revisionOf } from './open-tree.ts';
 import { type FoundFile, foundIn, marked, placeholder } from './snapshot-mark.ts';
-import { asItStands, changeBySops, decryptBySops, type SopsChange } from './sops-binary.ts';
-import { sizeLimit } from './sops-source.ts';
 
 /**
  * Changes what `entries` name.

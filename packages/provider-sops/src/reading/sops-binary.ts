@@ -7,11 +7,11 @@ import { spawn } from 'node:child_process';
 import { open, readFile, rm } from 'node:fs/promises';
 import { SecretError } from '@keyfall/core';
 import { decodeText, errnoOf, problem } from '@keyfall/core/files';
-import type { Opened, OpenedTree } from './decrypt-tree.ts';
-import { parseJson } from './json-format.ts';
+import { parseJson } from '../formats/json-format.ts';
+import type { Opened, OpenedTree } from '../tree/decrypt-tree.ts';
+import { type Branch, InvalidSops, type Leaf, type Node } from '../tree/sops-tree.ts';
 import { environmentFor } from './key-services.ts';
 import { refuseSeveral, type SopsSource } from './open-sops.ts';
-import { type Branch, InvalidSops, type Leaf, type Node } from './sops-tree.ts';
 
 /** sops's exit codes that tell something (cmd/sops/codes). */
 const macMismatch = 51;

@@ -11,7 +11,7 @@ import { expect, test } from 'vitest';
 import { codeBlocks, readDocuments, root } from './markdown.ts';
 
 interface Example {
-  /** `packages/core/src/create-secrets.ts:20`. */
+  /** `packages/core/src/chain/create-secrets.ts:20`. */
   readonly place: string;
   readonly text: string;
 }

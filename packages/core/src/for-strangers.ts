@@ -8,10 +8,10 @@ import {
   assertSignal,
   assertText,
   wrongArgument,
-} from './arguments.ts';
-import { labelOf as label } from './label.ts';
-import { type CallBounds, limitedCall as limited } from './limited-call.ts';
-import type { ReadContext } from './secret-provider.ts';
+} from './arguments/arguments.ts';
+import { type CallBounds, limitedCall as limited } from './calls/limited-call.ts';
+import type { ReadContext } from './contract/secret-provider.ts';
+import { labelOf as label } from './words/label.ts';
 
 /**
  * Runs `work`, which asks a provider or is one's own call of a store, inside its bounds: nobody waits

@@ -1,34 +1,30 @@
-export { assertOptions } from './assert-options.ts';
-export type { Clock } from './clock.ts';
-export { systemClock } from './clock.ts';
-export type { WithMappingOptions } from './composition.ts';
-export { readOnly, withDefaults, withMapping, withPrefix } from './composition.ts';
-export { createSecrets } from './create-secrets.ts';
-export { describeExplanation, describeStatus } from './describe.ts';
-export type { Duration } from './duration.ts';
-export { toMilliseconds } from './duration.ts';
-export type { EnvProviderOptions } from './env-provider.ts';
-export { envProvider } from './env-provider.ts';
-export type { SecretsEvent, SecretsEvents, SecretsEventType } from './events.ts';
-export { failedCheck } from './failed-check.ts';
-export { labelOf, limitedCall } from './for-strangers.ts';
-export type { CallBounds } from './limited-call.ts';
-export type { LoadOptions } from './load.ts';
-export type { MemoryProviderOptions } from './memory-provider.ts';
-export { memoryProvider } from './memory-provider.ts';
-export { nearNames } from './near-names.ts';
-export type { PollOptions } from './poll-for-changes.ts';
-export { pollForChanges } from './poll-for-changes.ts';
-export type { ChunkRedactor, Redactor, RedactorOptions } from './redaction/redactor.ts';
-export { createRedactor } from './redaction/redactor.ts';
-export { Secret } from './redaction/secret.ts';
+export { assertOptions } from './arguments/assert-options.ts';
+export type { Clock } from './calls/clock.ts';
+export { systemClock } from './calls/clock.ts';
+export type { Duration } from './calls/duration.ts';
+export { toMilliseconds } from './calls/duration.ts';
+export type { CallBounds } from './calls/limited-call.ts';
+export { createSecrets } from './chain/create-secrets.ts';
+export { describeExplanation, describeStatus } from './chain/describe.ts';
+export type {
+  CallOptions,
+  ChainEntry,
+  DeleteResult,
+  Explanation,
+  ProviderStatus,
+  SecretChange,
+  Secrets,
+  SecretsOptions,
+  SetResult,
+} from './chain/secrets.ts';
+export type { SecretsEvent, SecretsEvents, SecretsEventType } from './contract/events.ts';
 export type {
   Applied,
   ProviderAttempt,
   SecretErrorCode,
   SecretErrorDetails,
-} from './secret-error.ts';
-export { isSecretError, SecretError, withApplied } from './secret-error.ts';
+} from './contract/secret-error.ts';
+export { isSecretError, SecretError, withApplied } from './contract/secret-error.ts';
 export type {
   NameReading,
   ProviderCheck,
@@ -41,17 +37,21 @@ export type {
   SecretVersion,
   WriteContext,
   WriteReceipt,
-} from './secret-provider.ts';
-export type {
-  CallOptions,
-  ChainEntry,
-  DeleteResult,
-  Explanation,
-  ProviderStatus,
-  SecretChange,
-  Secrets,
-  SecretsOptions,
-  SetResult,
-} from './secrets.ts';
-export type { StandardSchemaV1 } from './standard-schema.ts';
-export type { TextPairs } from './text-pairs.ts';
+} from './contract/secret-provider.ts';
+export { labelOf, limitedCall } from './for-strangers.ts';
+export type { LoadOptions } from './loading/load.ts';
+export type { StandardSchemaV1 } from './loading/standard-schema.ts';
+export type { WithMappingOptions } from './providers/composition.ts';
+export { readOnly, withDefaults, withMapping, withPrefix } from './providers/composition.ts';
+export type { EnvProviderOptions } from './providers/env-provider.ts';
+export { envProvider } from './providers/env-provider.ts';
+export { failedCheck } from './providers/failed-check.ts';
+export type { MemoryProviderOptions } from './providers/memory-provider.ts';
+export { memoryProvider } from './providers/memory-provider.ts';
+export type { PollOptions } from './providers/poll-for-changes.ts';
+export { pollForChanges } from './providers/poll-for-changes.ts';
+export type { ChunkRedactor, Redactor, RedactorOptions } from './redaction/redactor.ts';
+export { createRedactor } from './redaction/redactor.ts';
+export { Secret } from './redaction/secret.ts';
+export { nearNames } from './words/near-names.ts';
+export type { TextPairs } from './words/text-pairs.ts';

@@ -1,9 +1,9 @@
 // What becomes of an event: listeners, diagnostics_channel, and a process warning where nobody listens.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { SecretsEvents } from '../src/events.ts';
+import { Notifier } from '../src/chain/notifier.ts';
+import type { SecretsEvents } from '../src/contract/events.ts';
 import { memoryProvider } from '../src/index.ts';
-import { Notifier } from '../src/notifier.ts';
 
 let now = 0;
 const clock = { monotonic: () => now, wall: () => now, schedule: () => () => {} };

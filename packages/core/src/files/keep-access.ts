@@ -6,7 +6,7 @@
  */
 import type { Stats } from 'node:fs';
 import { access, constants, type FileHandle } from 'node:fs/promises';
-import type { SecretError } from '../secret-error.ts';
+import type { SecretError } from '../contract/secret-error.ts';
 import { errnoOf, problem, type StoreFile } from './store-file.ts';
 
 /** Where a system has its own; what is found on PATH might be a repository's. */

@@ -12,8 +12,8 @@ import { randomUUID } from 'node:crypto';
 import { readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
-import { SecretError } from '../secret-error.ts';
-import type { ReadContext } from '../secret-provider.ts';
+import { SecretError } from '../contract/secret-error.ts';
+import type { ReadContext } from '../contract/secret-provider.ts';
 import { writeProblem } from './replace-file.ts';
 import { errnoOf, problem, readWhole, type StoreFile } from './store-file.ts';
 

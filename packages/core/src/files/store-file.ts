@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, close, constants, fstat, lstat, open, read } from 'node:fs';
 import { promisify } from 'node:util';
-import { SecretError, type SecretErrorCode } from '../secret-error.ts';
+import { SecretError, type SecretErrorCode } from '../contract/secret-error.ts';
 
 // Of `node:fs` and not of `node:fs/promises`: in the bundle of the command, which is CommonJS, that one takes
 // longer to load than a file to read, and a command that only reads a `.env` needs nothing else of it.

@@ -6,7 +6,7 @@
  */
 import { type FSWatcher, realpathSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
-import { onAbort } from '../on-abort.ts';
+import { onAbort } from '../calls/on-abort.ts';
 import { errnoOf } from './store-file.ts';
 
 /** How long without an event until we look, and the longest that events put it off. Milliseconds. */

@@ -2,7 +2,7 @@
  * Which values a redactor knows, and until when: what is answered now for as long as that is so, what was
  * answered before for a while, so that what is kept does not grow with the age of the process.
  */
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../calls/clock.ts';
 
 /** For how long a value is masked after another one has taken its place, in milliseconds: a day. */
 export const replacedWindow = 86_400_000;

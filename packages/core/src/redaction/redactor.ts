@@ -3,9 +3,9 @@
  */
 
 import type { TransformStream as WebTransformStream } from 'node:stream/web';
-import { assertObject, assertText } from '../arguments.ts';
-import { type Clock, systemClock } from '../clock.ts';
-import { SecretError } from '../secret-error.ts';
+import { assertObject, assertText } from '../arguments/arguments.ts';
+import { type Clock, systemClock } from '../calls/clock.ts';
+import { SecretError } from '../contract/secret-error.ts';
 import { formsOf } from './forms.ts';
 import { createKnownValues, type KnownValues } from './known-values.ts';
 import { createMatcher, type Matcher } from './matcher.ts';

@@ -1,7 +1,7 @@
 // Which values are masked, and until when; how much is kept for that is counted, not weighed.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock } from '../../src/calls/clock.ts';
 import {
   createKnownValues,
   mostReplaced,

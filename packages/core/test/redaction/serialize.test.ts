@@ -3,9 +3,9 @@ import { PassThrough } from 'node:stream';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { SecretError } from '../../src/contract/secret-error.ts';
 import { createRedactor } from '../../src/redaction/redactor.ts';
 import { Secret } from '../../src/redaction/secret.ts';
-import { SecretError } from '../../src/secret-error.ts';
 
 const canary = 'correct horse battery';
 const redactor = createRedactor();

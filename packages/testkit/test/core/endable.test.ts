@@ -1,6 +1,6 @@
 // An iteration that is ended from outside while it waits for its next step.
 import { expect, test } from 'vitest';
-import { endable } from '../../../core/src/endable.ts';
+import { endable } from '../../../core/src/chain/endable.ts';
 
 /** Steps that give one item and wait for their end, and note how they were ended. */
 function waiting(signalOf: () => AbortSignal | undefined = () => undefined) {

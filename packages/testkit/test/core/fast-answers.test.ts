@@ -1,7 +1,7 @@
 // The answers that a hot path gets without a look at a provider: never older than they may be, by either
 // clock, and gone with their timer once they are not in use.
 import { expect, test } from 'vitest';
-import { FastAnswers } from '../../../core/src/fast-answers.ts';
+import { FastAnswers } from '../../../core/src/chain/fast-answers.ts';
 import { manualClock } from '../../src/index.ts';
 
 function kept(freshFor: number, clock = manualClock()) {

@@ -7,7 +7,7 @@ import {
   type SecretProvider,
 } from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
-import { Flight, type Landing } from '../../../core/src/flight.ts';
+import { Flight, type Landing } from '../../../core/src/chain/flight.ts';
 import { type ManualClock, manualClock } from '../../src/index.ts';
 
 interface Given {

@@ -2,7 +2,7 @@
 // long an answer may be given again.
 import { SecretError, type SecretRecord } from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
-import { Memory, type MemoryLimits, type ReadAt } from '../../../core/src/memory.ts';
+import { Memory, type MemoryLimits, type ReadAt } from '../../../core/src/chain/memory.ts';
 import { manualClock } from '../../src/index.ts';
 
 const limits = { ttl: 60_000, negativeTtl: 5_000, staleWhileRevalidate: 60_000 };

@@ -1,0 +1,63 @@
+/**
+ * One piece of work under a time limit and a caller's signal. Nobody waits past either, whether the
+ * work honours its own signal or not.
+ */
+
+import { isSecretError, SecretError } from '../contract/secret-error.ts';
+import type { ReadContext } from '../contract/secret-provider.ts';
+import type { Clock } from './clock.ts';
+import { toSecretError } from './foreign-error.ts';
+import { onAbort } from './on-abort.ts';
+
+/** What bounds a {@link limitedCall}. */
+export interface CallBounds {
+  /** `systemClock`, or a test's. */
+  readonly clock: Clock;
+  /** Milliseconds. */
+  readonly limit: number;
+  /** Ends the call. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whom the work asks, for the errors. */
+  readonly provider: string;
+  /** Is told what the user should know. Default: nobody. */
+  readonly warn?: (message: string) => void;
+}
+
+/** `limitedCall` of the package (`for-strangers.ts`) without a look at its arguments. */
+export async function limitedCall<Result>(
+  work: (context: ReadContext) => Promise<Result>,
+  { clock, limit, signal, provider, warn = () => {} }: CallBounds,
+): Promise<Result> {
+  if (signal?.aborted) throw abortReason(signal, provider);
+  const controller = new AbortController();
+  const deadline = clock.monotonic() + limit;
+  const ended = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(controller.signal.reason));
+  });
+  const leave = signal && onAbort(signal, () => controller.abort(abortReason(signal, provider)));
+  const cancel = clock.schedule(() => controller.abort(timedOut(provider, limit)), limit);
+  const timeLeft = () => Math.max(0, deadline - clock.monotonic());
+  try {
+    // called inside a promise, so that work that throws at once is caught as well
+    const result = Promise.resolve().then(() =>
+      work({ signal: controller.signal, timeLeft, warn }),
+    );
+    return await Promise.race([result, ended]);
+  } catch (thrown) {
+    throw toSecretError(thrown, provider);
+  } finally {
+    cancel();
+    leave?.();
+  }
+}
+
+/** The error of a caller who aborted; a foreign reason may hold anything and is not shown. */
+export function abortReason(signal: AbortSignal, provider?: string): SecretError {
+  if (isSecretError(signal.reason, 'ERR_SECRET_ABORTED')) return signal.reason;
+  return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
+}
+
+function timedOut(provider: string, limit: number): SecretError {
+  const reason = `no answer within ${Math.round(limit)} ms`;
+  return new SecretError('ERR_SECRET_UNAVAILABLE', reason, { provider });
+}

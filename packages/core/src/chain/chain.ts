@@ -1,0 +1,326 @@
+/**
+ * The chain: asks the providers in order, and decides by the kind of each answer whether to stop, to
+ * go on, or to fail.
+ *
+ * | a provider's answer | what the chain does |
+ * | --- | --- |
+ * | holds it | stop: this is the answer |
+ * | does not hold it | ask the next |
+ * | could not be asked | its last good value while that is young enough, else ask the next, and say so; `required`: fail |
+ * | its whole document is not there | ask the next, and say so; `required`: fail |
+ * | denied, not authenticated | fail; `onDenied: 'next'`: ask the next, and say so |
+ * | certificate not trusted, broken content, wrong configuration | fail, always |
+ *
+ * One on standby is asked only when one before it could not be asked, or refused and was passed: while the
+ * others answer, nothing depends on it.
+ */
+
+import type { Clock } from '../calls/clock.ts';
+import type { SecretsEvents } from '../contract/events.ts';
+import {
+  isSecretError,
+  type ProviderAttempt,
+  SecretError,
+  type SecretErrorCode,
+} from '../contract/secret-error.ts';
+import type { SecretBatch, SecretRecord } from '../contract/secret-provider.ts';
+import { labelOf } from '../words/label.ts';
+import type { Answer } from './answer.ts';
+import type { Notifier } from './notifier.ts';
+import type { Source } from './source.ts';
+
+/** What a chain is made of. */
+export interface ChainOptions {
+  readonly sources: readonly Source[];
+  /** Name of a secret to name of the one provider that may answer for it. */
+  readonly only: ReadonlyMap<string, string>;
+  /** Time limit of one question to the whole chain, in milliseconds. */
+  readonly budget: number;
+  readonly clock: Clock;
+  readonly notifier: Notifier;
+}
+
+/** What the chain found for one name, with what each provider said. */
+export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
+  | {
+      readonly kind: 'found';
+      readonly source: Source;
+      readonly record: SecretRecord;
+      /** Milliseconds since it was read. */
+      readonly age: number;
+      readonly freshness: 'fresh' | 'stale' | 'fallback';
+      /** Milliseconds that the same question has the same answer; 0 if it must be asked anew. */
+      readonly freshFor: number;
+      /** Why the answer is second-hand, where it is. */
+      readonly degraded: string | undefined;
+    }
+  /** Every provider answered "not here". */
+  | {
+      readonly kind: 'missing';
+      readonly error: SecretError;
+      /** Set where none of them has what it would look in; `optional` where that is nothing unusual. */
+      readonly nowhere?: { readonly optional: boolean };
+    }
+  | { readonly kind: 'failed'; readonly error: SecretError }
+);
+
+/** A provider that the chain went past. */
+export interface Pass {
+  readonly source: Source;
+  readonly reason: SecretsEvents['fallback']['reason'];
+  /** What the provider said, in one clause. */
+  readonly detail: string;
+  /** Why it could not answer; missing where it did, and its document is not there. */
+  readonly error?: SecretError;
+}
+
+/**
+ * The part of the budget that each later provider keeps when an earlier one is silent; less in a long
+ * chain, where all of them together keep half at the most.
+ */
+const reserve = 0.1;
+
+export class Chain {
+  readonly sources: readonly Source[];
+  readonly #options: ChainOptions;
+
+  constructor(options: ChainOptions) {
+    this.sources = options.sources;
+    this.#options = options;
+  }
+
+  /** The names that are bound to one provider, and its name. */
+  get only(): ReadonlyMap<string, string> {
+    return this.#options.only;
+  }
+
+  /** The one provider that may answer for `name`, where it is bound to one. */
+  boundTo(name: string): string | undefined {
+    return this.#options.only.get(name);
+  }
+
+  /** Whether `source` may answer for `name`. */
+  allows(source: Source, name: string): boolean {
+    const bound = this.boundTo(name);
+    return bound === undefined || bound === source.provider.name;
+  }
+
+  /** Who holds `name`. Does not reject. */
+  async resolve(name: string, signal: AbortSignal | undefined): Promise<Resolution> {
+    const { sources } = this;
+    const limitOf = this.limits();
+    const attempts: ProviderAttempt[] = [];
+    const passes: Pass[] = [];
+    const absences: SecretBatch['missingDocument'][] = [];
+    let freshFor = Number.POSITIVE_INFINITY;
+    for (const [position, source] of sources.entries()) {
+      if (!this.allows(source, name)) {
+        attempts.push(attempt(source, 'skipped', 'may not answer for this name'));
+        continue;
+      }
+      if (source.standby && !passes.some(couldNotAnswer)) {
+        attempts.push(attempt(source, 'skipped', 'is on standby, and was not needed'));
+        continue;
+      }
+      const answer = await source.ask(name, { signal, limit: limitOf(position) });
+      attempts.push(attemptOf(source, answer));
+      freshFor = Math.min(freshFor, 'freshFor' in answer ? answer.freshFor : 0);
+      if (answer.kind === 'held' || answer.kind === 'stale') {
+        for (const later of sources.slice(position + 1))
+          attempts.push(attempt(later, 'skipped', 'was not asked'));
+        return this.#found(name, source, { ...answer, freshFor }, passes, attempts);
+      }
+      if (answer.kind === 'absent') absences.push(answer.missingDocument);
+      const verdict = judge(source, answer);
+      if (isSecretError(verdict))
+        return { kind: 'failed', error: failure(name, source, verdict, attempts), attempts };
+      if (verdict) passes.push(verdict);
+    }
+    const unknown = passes.find((pass) => pass.error);
+    if (unknown?.error)
+      return {
+        kind: 'failed',
+        error: failure(name, unknown.source, unknown.error, attempts),
+        attempts,
+      };
+    this.tell(passes, [name], 'none');
+    const nowhere = absences.every((missing) => missing !== undefined);
+    const optional = absences.every((missing) => missing?.optional);
+    return {
+      kind: 'missing',
+      error: notFound(name, attempts),
+      ...(nowhere && { nowhere: { optional } }),
+      attempts,
+    };
+  }
+
+  #found(
+    name: string,
+    source: Source,
+    answer: Extract<Answer, { kind: 'held' | 'stale' }> & { readonly freshFor: number },
+    passes: readonly Pass[],
+    attempts: readonly ProviderAttempt[],
+  ): Resolution {
+    const { record, age, freshFor } = answer;
+    this.tell(passes, [name], source.provider.name);
+    const stale = answer.kind === 'stale' ? outage(source, answer.error) : undefined;
+    if (stale) this.tell([stale], [name], 'last-good');
+    const pass = passes[0] ?? stale;
+    const degraded = pass
+      ? degradation(pass)
+      : answer.kind === 'held'
+        ? answer.degraded
+        : undefined;
+    const freshness =
+      passes.length > 0 ? 'fallback' : stale ? 'stale' : degraded ? 'fallback' : 'fresh';
+    return { kind: 'found', source, record, age, freshFor, freshness, degraded, attempts };
+  }
+
+  /** Tells of providers that were passed, and who answered for which names instead. */
+  tell(passes: readonly Pass[], names: readonly string[], answeredBy: string): void {
+    for (const { source, reason, detail, error } of passes)
+      this.#options.notifier.fallBack(source.provider, {
+        reason,
+        detail,
+        names,
+        answeredBy,
+        ...(error && { code: error.code }),
+      });
+  }
+
+  /** How long to wait for the provider at each position, so that every later one gets its turn. */
+  limits(): (position: number) => number {
+    const { sources, budget, clock } = this.#options;
+    const deadline = clock.monotonic() + budget;
+    return (position) =>
+      Math.max(
+        0,
+        deadline -
+          clock.monotonic() -
+          (sources.length - 1 - position) * budget * Math.min(reserve, 0.5 / sources.length),
+      );
+  }
+}
+
+/** Whether the chain may go past an answer: `undefined` freely, a `Pass` with a notice, else not. */
+export function judge(
+  source: Source,
+  answer:
+    | {
+        readonly kind: 'absent' | 'held' | 'stale';
+        readonly missingDocument?: SecretBatch['missingDocument'];
+      }
+    | { readonly kind: 'failed'; readonly error: SecretError },
+): Pass | SecretError | undefined {
+  if (answer.kind !== 'failed') {
+    const { missingDocument } = answer;
+    if (!missingDocument || missingDocument.optional) return undefined;
+    const detail = missingDocument.description;
+    if (!source.required) return { source, reason: 'missing-document', detail };
+    return new SecretError('ERR_SECRET_NOT_FOUND', `it ${detail}, and it is required`, {
+      hint: 'Check the path for a typing error.',
+    });
+  }
+  return judgeFailure(source, answer.error);
+}
+
+/** The same of a failure. */
+export function judgeFailure(source: Source, error: SecretError): Pass | SecretError {
+  return source.passes(error) ? outage(source, error) : error;
+}
+
+/** Whether a provider that was passed gave no answer, as against that it holds nothing. */
+export function couldNotAnswer({ error }: Pass): boolean {
+  return error !== undefined;
+}
+
+export function outage(source: Source, error: SecretError): Pass {
+  const reason = error.code === 'ERR_SECRET_UNAVAILABLE' ? 'unavailable' : 'denied';
+  return { source, reason, detail: error.reason, error };
+}
+
+export function degradation({ source, detail }: Pass): string {
+  return `${source.label}: ${detail}`;
+}
+
+function attempt(
+  source: Source,
+  outcome: ProviderAttempt['outcome'],
+  reason?: string,
+  code?: SecretErrorCode,
+): ProviderAttempt {
+  const { name: provider, store } = source.provider;
+  return { provider, store, outcome, ...(reason && { reason }), ...(code && { code }) };
+}
+
+function attemptOf(source: Source, answer: Answer): ProviderAttempt {
+  const { kind, age } = answer;
+  const said =
+    kind === 'held'
+      ? attempt(source, kind, answer.degraded)
+      : kind === 'absent'
+        ? attempt(source, kind, answer.missingDocument?.description ?? 'does not hold it')
+        : attempt(source, kind, answer.error.reason, answer.error.code);
+  return { ...said, age };
+}
+
+/** How an error of a provider reads to whom asked the chain. */
+const verbs: Readonly<Partial<Record<SecretErrorCode, string>>> = {
+  ERR_SECRET_UNAVAILABLE: 'could not be asked',
+  ERR_SECRET_DENIED: 'denied it',
+  ERR_SECRET_UNAUTHENTICATED: 'did not accept the credentials',
+  ERR_SECRET_TLS: 'could not be trusted',
+  ERR_SECRET_INVALID: 'returned something broken',
+};
+
+/** The chain's error for a provider's: the same facts, with the name and what everybody said. */
+export function failure(
+  name: string | undefined,
+  source: Source,
+  error: SecretError,
+  attempts?: readonly ProviderAttempt[],
+  done: 'read' | 'written' | 'deleted' = 'read',
+): SecretError {
+  const { code, retryable, hint, status, requestId, applied } = error;
+  // an abort is the caller's own doing and no provider's
+  if (code === 'ERR_SECRET_ABORTED') return error;
+  const names = name ?? 'the secrets';
+  const what =
+    applied === 'unknown'
+      ? `${names} may have been ${done} all the same`
+      : applied === 'yes'
+        ? `an error came after ${names} had been ${done}`
+        : `${names} could not be ${done}`;
+  const verb = verbs[code];
+  const said = verb === undefined ? error.reason : `${verb}: ${error.reason}`;
+  return new SecretError(code, `${what}: ${source.label} ${said}`, {
+    provider: error.provider ?? source.provider.name,
+    secretName: name,
+    retryable,
+    hint,
+    attempts,
+    status,
+    requestId,
+    applied,
+  });
+}
+
+function notFound(name: string, attempts: readonly ProviderAttempt[]): SecretError {
+  const asked = attempts.filter(({ outcome }) => outcome !== 'skipped');
+  const said = asked.map(({ provider, store, reason }) => `${labelOf(provider, store)} ${reason}`);
+  const what =
+    asked.length === 1
+      ? `${name} was not found`
+      : `${name} was found in none of ${asked.length} providers`;
+  return new SecretError('ERR_SECRET_NOT_FOUND', `${what}: ${said.join('; ')}`, {
+    secretName: name,
+    hint: `Store it with \`keyfall set ${name}\`.`,
+    attempts,
+  });
+}
+
+/** @throws `ERR_SECRET_CONFIG` for what cannot be the name of a secret */
+export function assertName(name: string): void {
+  if (typeof name !== 'string' || name === '')
+    throw new SecretError('ERR_SECRET_CONFIG', 'the name of a secret must be text, and not empty');
+}

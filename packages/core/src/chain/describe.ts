@@ -1,0 +1,73 @@
+/**
+ * `explain` and `status` in words, for a terminal or a log. Names and stores; never a value.
+ */
+import { assertList, assertObject, assertText } from '../arguments/arguments.ts';
+import type { ProviderAttempt } from '../contract/secret-error.ts';
+import { labelOf } from '../words/label.ts';
+import type { Explanation, ProviderStatus } from './secrets.ts';
+
+/**
+ * An explanation as text: who answered, then a line for each provider. No line end at the end.
+ *
+ * @example
+ * ```ts
+ * import { describeExplanation, type Secrets } from '@keyfall/core';
+ *
+ * export const show = async (secrets: Secrets) =>
+ *   console.log(describeExplanation(await secrets.explain('TOKEN')));
+ * ```
+ */
+export function describeExplanation(explanation: Explanation): string {
+  assertObject(explanation, 'describeExplanation: the explanation');
+  assertText(explanation.name, 'describeExplanation: the name in the explanation');
+  assertList(explanation.attempts, 'describeExplanation: the attempts in the explanation');
+  const { name, provider, store, version, createdAt, freshness, attempts } = explanation;
+  const facts = [
+    provider === undefined ? 'nobody answered' : `from ${labelOf(provider, store ?? provider)}`,
+    version !== undefined && `version ${version}`,
+    createdAt !== undefined && `written ${new Date(createdAt).toISOString()}`,
+    freshness !== 'fresh' && freshness,
+  ].filter(Boolean);
+  const said = attempts.map((one, index) => `  ${index + 1}. ${describeAttempt(one)}`);
+  return [`${name}: ${facts.join(', ')}`, ...said].map(printable).join('\n');
+}
+
+/** The status of each provider as text, a line each. */
+export function describeStatus(statuses: readonly ProviderStatus[]): string {
+  assertList(statuses, 'describeStatus: the statuses');
+  return statuses
+    .map(({ provider, store, standby, state, breaker, detail, names, age }) => {
+      const facts = [
+        standby && 'on standby',
+        state === 'unknown' ? 'not asked yet' : state,
+        detail,
+        names !== undefined && `${names} ${names === 1 ? 'name' : 'names'}`,
+        age !== undefined && `read ${ago(age)}`,
+        breaker !== 'closed' && `circuit ${breaker}`,
+      ].filter(Boolean);
+      return printable(`${labelOf(provider, store)}: ${facts.join(', ')}`);
+    })
+    .join('\n');
+}
+
+function describeAttempt({ provider, store, outcome, reason, age }: ProviderAttempt): string {
+  const verdict = {
+    held: 'holds it',
+    absent: reason,
+    skipped: reason,
+    failed: `failed: ${reason}`,
+    stale: `could not be asked: ${reason}; its last good value was used`,
+  }[outcome];
+  // what was said just now needs no time
+  return `${labelOf(provider, store)} ${verdict}${age === undefined || age < 1_000 ? '' : ` (${ago(age)})`}`;
+}
+
+function ago(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1_000);
+  return seconds < 120 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`;
+}
+
+/** Names, stores and reasons are anybody's text: none may move a terminal's cursor or fake a line. */
+function printable(line: string): string {
+  return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}');
+}

@@ -1,0 +1,106 @@
+/**
+ * Answers that need no look at a provider: what a hot path gets. All of them are let go at once when
+ * anything changes or the first of them ends. The clocks are looked at for every answer, so that a blocked
+ * event loop or a sleep of the machine makes none older than it may be. Only where answers are asked for so
+ * fast that the look would be most of the work, one in many has it; and every 250 ms while they are in
+ * use, so that no timer runs for an idle application.
+ */
+import type { Clock } from '../calls/clock.ts';
+
+const tick = 250;
+
+/** Milliseconds between two looks that are close together: then the one after may be spared. */
+const close = 0.1;
+
+/** How many looks have to be close together, one after another, before any is spared. */
+const hot = 1_000;
+
+/** One in so many answers has a look then. */
+const stride = 32;
+
+/** Whoever gave an answer counts how often it was given again. */
+interface Counted {
+  hits: number;
+}
+
+export class FastAnswers {
+  readonly #clock: Clock;
+  // a promise that is settled already costs a call less than a new one
+  readonly #values = new Map<
+    string,
+    { readonly answer: Promise<string>; readonly source: Counted }
+  >();
+  /** How often all were let go. */
+  clears = 0;
+  /** All hits when last looked at: whether there were more since tells an idle application. */
+  #hitsBefore = 0;
+  #cancel: (() => void) | undefined;
+  /** When the first answer ends, by either clock. */
+  #monotonicEnd = 0;
+  #wallEnd = 0;
+  /** How many looks came close together, and how many answers are given before the next. */
+  #closeLooks = 0;
+  #spared = 0;
+  #lookedAt = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get(name: string): Promise<string> | undefined {
+    const kept = this.#values.get(name);
+    if (kept === undefined) return undefined;
+    if (this.#spared > 0) this.#spared -= 1;
+    else if (this.#isOver()) return undefined;
+    kept.source.hits += 1;
+    return kept.answer;
+  }
+
+  /** Keeps an answer for `freshFor` milliseconds at the most. */
+  keep(name: string, value: string, source: Counted, freshFor: number): void {
+    if (freshFor <= tick) return;
+    const monotonicEnd = this.#clock.monotonic() + freshFor;
+    const wallEnd = this.#clock.wall() + freshFor;
+    if (this.#values.size === 0 || monotonicEnd < this.#monotonicEnd)
+      this.#monotonicEnd = monotonicEnd;
+    if (this.#values.size === 0 || wallEnd < this.#wallEnd) this.#wallEnd = wallEnd;
+    this.#values.set(name, { answer: Promise.resolve(value), source });
+    this.#cancel ??= this.#clock.schedule(this.#onTick, tick, true);
+  }
+
+  clear(): void {
+    this.clears += 1;
+    this.#spared = 0;
+    this.#values.clear();
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  /** Looks at the clocks, and lets all go if one of them has ended. */
+  #isOver(): boolean {
+    const now = this.#clock.monotonic();
+    const since = now - this.#lookedAt;
+    // a process that is put aside for a moment is as busy after it
+    if (since < close) this.#closeLooks += 1;
+    else if (since > tick) this.#closeLooks = 0;
+    this.#spared = this.#closeLooks < hot ? 0 : stride - 1;
+    this.#lookedAt = now;
+    const over = now >= this.#monotonicEnd || this.#clock.wall() >= this.#wallEnd;
+    if (over) this.clear();
+    return over;
+  }
+
+  readonly #onTick = (): void => {
+    this.#cancel = undefined;
+    this.#closeLooks = 0;
+    this.#spared = 0;
+    const over =
+      this.#clock.monotonic() + tick >= this.#monotonicEnd ||
+      this.#clock.wall() + tick >= this.#wallEnd;
+    let hits = 0;
+    for (const { source } of this.#values.values()) hits += source.hits;
+    if (over || hits === this.#hitsBefore) this.clear();
+    this.#hitsBefore = hits;
+    if (this.#values.size > 0) this.#cancel = this.#clock.schedule(this.#onTick, tick, true);
+  };
+}

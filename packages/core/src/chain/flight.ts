@@ -1,0 +1,149 @@
+/**
+ * One `read` of a provider under way, with however many callers wait for it. An aborted caller
+ * leaves the others alone; the last one's abort ends the read.
+ */
+import type { Clock } from '../calls/clock.ts';
+import { toSecretError } from '../calls/foreign-error.ts';
+import { abortReason, limitedCall } from '../calls/limited-call.ts';
+import { SecretError } from '../contract/secret-error.ts';
+import type { SecretBatch, SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
+import type { ReadAt } from './memory.ts';
+
+/**
+ * How a read ended. Never a rejection, so that a flight nobody waits for is no unhandled one. `at`: when
+ * the request went out that was answered; missing where a caller's patience or the chain came to its end.
+ */
+export type Landing =
+  | { readonly batch: SecretBatch; readonly at: ReadAt; readonly error?: undefined }
+  | { readonly batch?: undefined; readonly at?: ReadAt; readonly error: SecretError };
+
+/** How long a caller is ready to wait. */
+export interface Patience {
+  readonly signal: AbortSignal | undefined;
+  /** Milliseconds; the flight goes on for others when they are over. */
+  readonly limit: number;
+}
+
+export interface FlightOptions {
+  readonly provider: SecretProvider;
+  readonly clock: Clock;
+  readonly timeout: number;
+  readonly warn: (message: string) => void;
+  readonly askAgain: () => void;
+  /** This moment, in the order of all reads of the provider. */
+  readonly now: () => ReadAt;
+}
+
+export class Flight {
+  /** What is asked for; grows until the flight starts at the end of the tick. */
+  names: Set<string> | 'all' = new Set();
+  /** When the provider was asked. */
+  began: ReadAt | undefined;
+  /** Settles when the read is over and what it says has been taken in. */
+  readonly #landed: Promise<Landing>;
+  readonly #options: FlightOptions;
+  readonly #controller = new AbortController();
+  #land: (landing: Landing) => void = () => {};
+  #waiting = 0;
+  #pinned = false;
+
+  constructor(options: FlightOptions) {
+    this.#options = options;
+    this.#landed = new Promise((resolve) => {
+      this.#land = resolve;
+    });
+  }
+
+  /** The names as the provider gets them. */
+  get asked(): readonly string[] | 'all' {
+    return this.names === 'all' ? 'all' : [...this.names];
+  }
+
+  /** Whether the provider has been asked, and its answer is still of use. */
+  get flying(): boolean {
+    return this.began !== undefined && !this.#controller.signal.aborted;
+  }
+
+  /** Keeps the flight going without a caller: a background refresh or a probe. */
+  pin(): void {
+    this.#pinned = true;
+  }
+
+  add(wanted: readonly string[] | 'all'): void {
+    if (wanted === 'all') this.names = 'all';
+    else if (this.names !== 'all') for (const name of wanted) this.names.add(name);
+  }
+
+  /** Asks the provider, and resolves when it has answered, failed or used up its time. Not called twice. */
+  async fly(): Promise<Landing & { readonly at: ReadAt }> {
+    const { provider, clock, timeout, warn, askAgain, now } = this.#options;
+    const { signal } = this.#controller;
+    this.began = now();
+    let last = this.began;
+    const stamps = new Map<number, ReadAt>();
+    const stamp = () => {
+      last = now();
+      stamps.set(last.order, last);
+      return last.order;
+    };
+    try {
+      const batch = await limitedCall(
+        async (context) => {
+          const { asked } = this;
+          const batch = await provider.read(asked, { ...context, stamp, askAgain });
+          return checked(batch, asked, provider.name);
+        },
+        { clock, limit: timeout, signal, provider: provider.name, warn },
+      );
+      return { batch, at: stamps.get(batch.stamp ?? 0) ?? this.began };
+    } catch (error) {
+      return { error: error as SecretError, at: last };
+    }
+  }
+
+  /** Gives what came of it to everybody who waits. */
+  land(landing: Landing): void {
+    this.#land(landing);
+  }
+
+  /** Ends the read with `error` for everybody who waits. */
+  end(error: SecretError): void {
+    this.#controller.abort(error);
+    this.#land({ error });
+  }
+
+  /** Waits for the landing, no longer than the caller's patience. */
+  async wait({ signal, limit }: Patience): Promise<Landing> {
+    const { provider, clock } = this.#options;
+    this.#waiting += 1;
+    try {
+      const bounds = { clock, limit, signal, provider: provider.name };
+      return await limitedCall(() => this.#landed, bounds);
+    } catch (error) {
+      return { error: error as SecretError };
+    } finally {
+      this.#waiting -= 1;
+      // only an abort empties a flight: callers whose time is up leave it to find out about the store
+      if (signal?.aborted && this.began && this.#waiting === 0 && !this.#pinned)
+        this.end(abortReason(signal, provider.name));
+    }
+  }
+}
+
+/** A third-party provider in plain JavaScript may return anything: refuse it before it spreads. */
+function checked(
+  batch: SecretBatch,
+  asked: readonly string[] | 'all',
+  provider: string,
+): SecretBatch {
+  const broken = (what: string) =>
+    new SecretError('ERR_SECRET_INVALID', `the provider ${what}`, { provider });
+  if (!(batch?.entries instanceof Map)) throw broken('returned no map of entries');
+  const entries = new Map<string, SecretRecord | SecretError>();
+  for (const [name, entry] of batch.entries)
+    if (entry instanceof Error) entries.set(name, toSecretError(entry, provider));
+    else if (typeof entry?.value === 'string') entries.set(name, entry);
+    else throw broken('returned a value that is not text');
+  // what was asked for all has said of every name whether it is held
+  return { ...batch, entries, complete: batch.complete || asked === 'all' };
+}

@@ -1,0 +1,124 @@
+/**
+ * Hands events to those who listen, and keeps falling back from being silent: a notice that nobody
+ * listens to becomes a process warning. A provider's outage is told once, however many calls it
+ * touches, until the provider answers again.
+ */
+import { channel } from 'node:diagnostics_channel';
+import type { Clock } from '../calls/clock.ts';
+import type { SecretsEvent, SecretsEvents, SecretsEventType } from '../contract/events.ts';
+import type { SecretProvider } from '../contract/secret-provider.ts';
+import { labelOf } from '../words/label.ts';
+
+type Listener = (event: SecretsEvent) => void;
+
+/** How many warnings are remembered as told. */
+const mostWarned = 100;
+
+export class Notifier {
+  readonly #clock: Clock;
+  readonly #listeners = new Map<SecretsEventType, Set<Listener>>();
+  readonly #outages = new Map<
+    SecretProvider,
+    { readonly reasons: Set<string>; readonly since: number }
+  >();
+
+  readonly #warned = new Set<string>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  on(type: SecretsEventType, listener: Listener): () => void {
+    const listeners = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  emit(event: SecretsEvent): void {
+    channel(`keyfall:${event.type}`).publish(event);
+    const listeners = this.#listeners.get(event.type);
+    if (listeners === undefined || listeners.size === 0) {
+      const notice = noticeOf(event);
+      if (notice !== undefined) warnProcess(notice, event.type);
+      return;
+    }
+    for (const listener of [...listeners]) callListener(event.type, () => listener(event));
+  }
+
+  /** Tells the user once per text. */
+  warn(provider: string, message: string): void {
+    const told = `${provider}: ${message}`;
+    if (this.#warned.has(told)) return;
+    this.#warned.add(told);
+    // the oldest is let go, and never the newest: it may be the one that matters
+    const [oldest = ''] = this.#warned;
+    if (this.#warned.size > mostWarned) this.#warned.delete(oldest);
+    this.emit({ type: 'warning', provider, message });
+  }
+
+  /** Tells that an answer is second-hand: once an outage, reason and who answers
+   * instead, as these may alternate: that nobody does must not silence that somebody does later. */
+  fallBack(
+    provider: SecretProvider,
+    facts: Omit<SecretsEvents['fallback'], 'provider' | 'store'>,
+  ): void {
+    const outage = this.#outages.get(provider);
+    const told = `${facts.reason} ${facts.answeredBy}`;
+    if (outage?.reasons.has(told)) return;
+    const { reasons, since } = outage ?? { reasons: new Set(), since: this.#clock.monotonic() };
+    this.#outages.set(provider, { reasons: reasons.add(told), since });
+    this.emit({ type: 'fallback', provider: provider.name, store: provider.store, ...facts });
+  }
+
+  /** Tells that what the provider holds under a name is another value, a new one, or gone. */
+  change(
+    provider: SecretProvider,
+    name: string,
+    versionBefore?: string,
+    versionAfter?: string,
+  ): void {
+    this.emit({
+      type: 'changed',
+      provider: provider.name,
+      name,
+      ...(versionBefore !== undefined && { versionBefore }),
+      ...(versionAfter !== undefined && { versionAfter }),
+    });
+  }
+
+  /** Tells that the provider answers again, if an outage of it has been told. */
+  recover(provider: SecretProvider): void {
+    const outage = this.#outages.get(provider);
+    if (outage === undefined) return;
+    this.#outages.delete(provider);
+    const after = this.#clock.monotonic() - outage.since;
+    this.emit({ type: 'recovered', provider: provider.name, store: provider.store, after });
+  }
+}
+
+/** Calls a user's listener, async or not, which must not decide whether a secret is found. */
+export function callListener(what: string, call: () => unknown): void {
+  // its error's text may hold anything
+  (async () => call())().catch(() => warnProcess(`a listener of '${what}' threw`, 'listener'));
+}
+
+/** The events that must not pass unheard, as a sentence. */
+function noticeOf(event: SecretsEvent): string | undefined {
+  if (event.type === 'warning') return `${event.provider}: ${event.message}`;
+  if (event.type === 'recovered') return `${event.provider} answers again`;
+  if (event.type !== 'fallback') return undefined;
+  const { provider, store, reason, detail, answeredBy, names } = event;
+  const label = labelOf(provider, store);
+  const said = reason === 'missing-document' ? detail : `did not answer: ${detail}`;
+  if (answeredBy === 'none') return `${label} ${said}. No other provider answers instead`;
+  const what = names.length === 1 ? `${names[0]} comes` : `${names.length} names come`;
+  const from = answeredBy === 'last-good' ? 'its last good value' : answeredBy;
+  return `${label} ${said}. ${what} from ${from} instead`;
+}
+
+function warnProcess(text: string, kind: string): void {
+  const code = `KEYFALL_${kind.toUpperCase()}`;
+  if (typeof process?.emitWarning === 'function')
+    process.emitWarning(text, { type: 'KeyfallWarning', code });
+  else console.warn(`keyfall: ${text}`);
+}

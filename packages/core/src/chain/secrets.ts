@@ -1,0 +1,233 @@
+/**
+ * What an application holds: the chain of providers behind one object.
+ */
+import type { Clock } from '../calls/clock.ts';
+import type { Duration } from '../calls/duration.ts';
+import type { SecretsEvents, SecretsEventType } from '../contract/events.ts';
+import type { ProviderAttempt, SecretErrorCode } from '../contract/secret-error.ts';
+import type { SecretProvider } from '../contract/secret-provider.ts';
+import type { LoadOptions } from '../loading/load.ts';
+import type { StandardSchemaV1 } from '../loading/standard-schema.ts';
+import type { Redactor } from '../redaction/redactor.ts';
+
+/** A provider with this chain's settings for it. */
+export interface ChainEntry {
+  readonly provider: SecretProvider;
+  /** Never fall past it when it cannot be asked or its document is not there. Default false. */
+  readonly required?: boolean;
+  /**
+   * Ask it only when a provider before it could not be asked, or refused and is passed (`onDenied: 'next'`),
+   * for a copy of what that one holds. While the others can be asked nothing depends on it: what it alone holds is
+   * "not here", and its own trouble ends no call. It is never written to. Default false.
+   */
+  readonly standby?: boolean;
+  /** Time limit of one read. Default: the provider's own, else 2.5 s. */
+  readonly timeout?: Duration;
+  /**
+   * What to do when it denies. Default `stop`: a wrong policy must not quietly start production on
+   * a developer's `.env`.
+   */
+  readonly onDenied?: 'stop' | 'next';
+}
+
+/** Options of `createSecrets`. */
+export interface SecretsOptions {
+  /** The chain, first asked first. */
+  readonly providers: readonly (SecretProvider | ChainEntry)[];
+  /** Names that may come from that provider alone, whatever else holds them. */
+  readonly only?: Readonly<Record<string, string>>;
+  /** How long an answer is fresh. Default 5 min. `0` asks every time. */
+  readonly ttl?: Duration;
+  /** How old a provider's last good value may be when it cannot be asked. Default 1 h. */
+  readonly staleIfError?: Duration;
+  /** Time limit of the whole chain for one call. Default 4 s. */
+  readonly budget?: Duration;
+  /** The name of this chain when it is itself used as a provider. Default `chain`. */
+  readonly name?: string;
+  /** Where time comes from. For tests. */
+  readonly clock?: Clock;
+}
+
+/** Options of every call. */
+export interface CallOptions {
+  /** Ends this call alone: other callers waiting for the same read are not affected. */
+  readonly signal?: AbortSignal;
+}
+
+/** What `explain` answers: who answered and why. Never the value. */
+export interface Explanation {
+  /** The name that was asked for. */
+  readonly name: string;
+  /** Whether any provider holds it. */
+  readonly found: boolean;
+  /** The provider that answered. */
+  readonly provider?: string;
+  /** Its store. */
+  readonly store?: string;
+  /** The store's version of the secret. */
+  readonly version?: string;
+  /** When that version was written, in milliseconds since the epoch. */
+  readonly createdAt?: number;
+  /** How long ago it was read, in milliseconds. */
+  readonly age?: number;
+  /** `fresh`, `stale` (a last good value) or `fallback` (an earlier provider could not answer). */
+  readonly freshness?: 'fresh' | 'stale' | 'fallback';
+  /** Why the answer is second-hand, where it is. */
+  readonly degraded?: string;
+  /** What every provider of the chain said, in order. */
+  readonly attempts: readonly ProviderAttempt[];
+}
+
+/** How one provider of the chain fares, as far as is known without asking it. */
+export interface ProviderStatus {
+  readonly provider: string;
+  readonly store: string;
+  /** Set for one that is asked only when a provider before it cannot be: see `ChainEntry.standby`. */
+  readonly standby?: true;
+  /** `unknown`: it has not been asked yet. */
+  readonly state: 'ready' | 'failing' | 'unknown';
+  /** `open`: it is not asked, since it could not be; `half-open`: a probe is under way. */
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  /** How many answers for a name, or for all, came from what was read before. */
+  readonly hits: number;
+  /** Why it fails. */
+  readonly code?: SecretErrorCode;
+  /** Why it fails, in one clause. */
+  readonly detail?: string;
+  /** Milliseconds since its last read began. */
+  readonly age?: number;
+  /** How many names its last read answered. */
+  readonly names?: number;
+}
+
+/** That the answer for a name has become another one. Never a value. */
+export interface SecretChange {
+  readonly name: string;
+  /** Who answers now; missing where nobody does any more. */
+  readonly provider?: string;
+  readonly versionBefore?: string;
+  readonly versionAfter?: string;
+}
+
+/** What a write of the chain did. */
+export interface SetResult {
+  /** The provider that was written to. */
+  readonly provider: string;
+  /** The version the name now has, where the store has them. */
+  readonly version?: string;
+}
+
+/** What a delete of the chain did. */
+export interface DeleteResult {
+  /** The provider that was written to. */
+  readonly provider: string;
+  /** Providers that hold the name still, so that the next `get` answers from them. */
+  readonly stillHeldBy: readonly string[];
+  /** Providers that could not be asked whether they hold it. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * A chain of providers. It is itself a {@link SecretProvider}, so that chains nest.
+ * Every method rejects with a `SecretError` and nothing else.
+ */
+export interface Secrets extends SecretProvider {
+  /**
+   * The value of `name`.
+   * @throws `ERR_SECRET_NOT_FOUND` if every provider answered and none holds it;
+   *   `ERR_SECRET_UNAVAILABLE` if none holds it and at least one could not be asked;
+   *   `ERR_SECRET_DENIED`, `_UNAUTHENTICATED`, `_TLS` or `_INVALID` as a provider said.
+   */
+  get(name: string, options?: CallOptions): Promise<string>;
+  /**
+   * The value of `name`, or `undefined` only if every provider answered "not here".
+   * @throws as `get`, but for `ERR_SECRET_NOT_FOUND`
+   */
+  find(name: string, options?: CallOptions): Promise<string | undefined>;
+  /**
+   * Every name with its value; earlier providers win. Frozen, without a prototype.
+   * @throws `ERR_SECRET_UNAVAILABLE` if a provider could not be asked and no later one's store
+   *   exists and answers; one denied or invalid name rejects the whole
+   */
+  getAll(options?: CallOptions): Promise<Readonly<Record<string, string>>>;
+  /** Every name, sorted; rejects as `getAll` does. */
+  list(options?: CallOptions): Promise<readonly string[]>;
+  /**
+   * Writes to the first provider that can write; a store that is down or denied is not replaced by
+   * another. The next `get` sees it.
+   * @throws `ERR_SECRET_CONFLICT` if an earlier provider holds the name, so that the new value would
+   *   never be seen; `ERR_SECRET_UNSUPPORTED` if no provider can write. Every error says in `applied` what
+   *   became of the write: `unknown` where the request had left and nobody knows (yet)
+   */
+  set(name: string, value: string, options?: CallOptions): Promise<SetResult>;
+  /** Deletes from the first provider that can write, and says which others hold the name still. */
+  delete(name: string, options?: CallOptions): Promise<DeleteResult>;
+  /** Who answers for `name` and why. Never the value; does not reject because a provider failed. */
+  explain(name: string, options?: CallOptions): Promise<Explanation>;
+  /**
+   * What `schema` (any library's that speaks Standard Schema: zod, valibot, arktype) makes of the
+   * secrets: texts by name go in, the schema's own type comes out. It must be free of side effects: it
+   * may run several times, and on made-up texts.
+   *
+   * @throws one `SecretError` that lists every name that is missing, unavailable, denied or malformed,
+   *   without any value; its code is the worst one's, see `docs/typed-loading.md`
+   */
+  load<Schema extends StandardSchemaV1>(
+    schema: Schema,
+    options?: LoadOptions,
+  ): Promise<StandardSchemaV1.InferOutput<Schema>>;
+  /** How each provider fares, in the chain's order. Asks nobody. */
+  status(): readonly ProviderStatus[];
+  /**
+   * Reads every provider anew, whatever is known and however it failed; one on standby only if one before it
+   * cannot be asked. What could not be read keeps what it had. Resolves to the status after that; does not reject because a provider failed.
+   */
+  refresh(options?: CallOptions): Promise<readonly ProviderStatus[]>;
+  /**
+   * Changes of the answer for `name`, from the first step of the iteration until `signal` fires or
+   * `close`. While somebody watches, the stores are read every `ttl` (and when they say so
+   * themselves, where they can). Changes that a slow consumer has not taken yet become one. A name
+   * may be watched before anybody holds it; a store that fails changes nothing. `return` ends it at once,
+   * also while a `next` waits.
+   */
+  watch(name: string, options?: CallOptions): AsyncGenerator<SecretChange, void, undefined>;
+  /** The provider's side of it, for a chain in a chain: calls `onChange` when anything changed. */
+  watch(onChange: () => void, signal: AbortSignal): Promise<void>;
+  /** Calls `listener` for every change of these names, as `watch`; resolves to what stops it. */
+  onChange(
+    names: string | readonly string[],
+    listener: (change: SecretChange) => void,
+  ): Promise<() => void>;
+  /**
+   * These names as properties, for hot paths: no promise, always the latest value that was read. A
+   * property throws the error that `get` would reject with once the rules of the chain no longer
+   * allow its value. It follows changes until `signal` fires or `close`. It is frozen, and follows all the
+   * same: its properties are accessors. Reading one looks at no clock, so that after a blocked event loop it
+   * may have its old value until the timers have had their turn.
+   *
+   * @throws as `get` does
+   */
+  view<Name extends string>(
+    names: readonly Name[],
+    options?: CallOptions,
+  ): Promise<Readonly<Record<Name, string>>>;
+  /**
+   * `text` with every value masked that a provider of this chain has answered or was given, whoever
+   * asked for it. A value that its store has replaced or deleted since is masked for a day more, the last
+   * 16 of each name. Never throws.
+   */
+  redact(text: string): string;
+  /** The same for streams and loggers: it learns the values to come too. */
+  readonly redactor: Redactor;
+  /**
+   * Listens to an event; returns what stops listening. A `fallback` or `warning` that nobody listens
+   * to becomes a process warning, so that it is never silent.
+   */
+  on<Type extends SecretsEventType>(
+    type: Type,
+    listener: (event: { readonly type: Type } & SecretsEvents[Type]) => void,
+  ): () => void;
+  /** Ends what is under way and closes every provider. Safe to call twice. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,253 @@
+/**
+ * Typed loading: a schema of any library that speaks Standard Schema is run on what the chain holds.
+ *
+ * A schema doesn't tell which names it reads. So everything is read and the schema run on it; only
+ * where the chain could not answer for everything, or the schema is not content, it is run once more
+ * on an object that takes down which names it looks up. The chain is then asked for each of those
+ * that are absent, since it alone knows whether a name is missing, or nobody could say.
+ */
+import { assertTexts } from '../arguments/arguments.ts';
+import type { CallOptions, Secrets } from '../chain/secrets.ts';
+import { isSecretError, SecretError, type SecretErrorCode } from '../contract/secret-error.ts';
+import { labelOf } from '../words/label.ts';
+import { messagesOf, rehearse, showable } from './schema-message.ts';
+import type { StandardSchemaV1 } from './standard-schema.ts';
+
+/** Options of `load`. */
+export interface LoadOptions extends CallOptions {
+  /**
+   * The names to read, instead of everything: for a schema that refuses other names (`z.strictObject`),
+   * for a store whose policy does not allow to list, and where no name may be left open: each must
+   * be answered for, with a value or with "not here".
+   */
+  readonly names?: readonly string[];
+}
+
+/**
+ * See `Secrets.load`.
+ * @param warn - is told which names the schema went without although nobody could say whether they
+ *   are set: a store could not be asked, and a later one answered in its place
+ */
+export async function loadSchema<Schema extends StandardSchemaV1>(
+  schema: Schema,
+  { get, explain, read }: Pick<Secrets, 'get' | 'explain' | 'read'>,
+  { names, signal }: LoadOptions,
+  warn: (message: string) => void,
+): Promise<StandardSchemaV1.InferOutput<Schema>> {
+  if (names !== undefined) assertTexts(names, 'load: the option names');
+  const { run, issuesOf } = runnerOf(schema);
+  const values: Record<string, string> = Object.create(null);
+  const failures = new Map<string, SecretError>();
+  const ask = async (name: string) => {
+    try {
+      values[name] = await get(name, signal && { signal });
+    } catch (error) {
+      failures.set(name, failureOf(error));
+    }
+  };
+  let whole: SecretError | undefined;
+  let degraded: string | undefined;
+  if (names) await Promise.all(names.map(ask));
+  else
+    try {
+      const batch = await read('all', {
+        signal: signal ?? new AbortController().signal,
+        timeLeft: () => Number.POSITIVE_INFINITY,
+        warn,
+      });
+      degraded = batch.degraded;
+      for (const [name, entry] of batch.entries)
+        if (isSecretError(entry)) failures.set(name, entry);
+        else values[name] = entry.value;
+    } catch (error) {
+      whole = failureOf(error);
+    }
+
+  for (;;) {
+    const { issues, value } = await run(copyOf(values));
+    const needed = messagesOf(issues ?? []);
+    const isUncertain = degraded || whole || ![...failures.values()].every(isMissing);
+    if (!issues && !isUncertain) return value;
+
+    const rehearsal = issues ? rehearse(Object.keys(values), issuesOf) : [];
+    const { lookedUp, enumerated } = await lookUpsOf(run, values);
+    // a library that copies the object first shows what it looked up in its issues alone
+    for (const messages of rehearsal.flat())
+      for (const name of messages.keys()) if (name && needed.has(name)) lookedUp.add(name);
+    const open = [...lookedUp].filter(
+      (name) =>
+        !(name in values || failures.has(name)) && (needed.has(name) || (isUncertain && !names)),
+    );
+    if (names) for (const name of open) failures.set(name, leftOut());
+    else if (open[0] !== undefined) {
+      await Promise.all(open.map(ask));
+      continue;
+    }
+
+    const problems: Problem[] = [];
+    const passedOver: Problem[] = [];
+    for (const [name, error] of failures) {
+      const { code } = error;
+      const kind = isMissing(error) ? 'missing' : code.slice('ERR_SECRET_'.length).toLowerCase();
+      const problem = { name, code, error, text: `${kind} (${causeOf(name, error)})` };
+      if (needed.delete(name)) problems.push(problem);
+      else if (degraded && code === 'ERR_SECRET_UNAVAILABLE') passedOver.push(problem);
+      else if (!isMissing(error)) problems.push(problem);
+    }
+    for (const [name, messages] of needed) {
+      const why = new Set(messages.map((message) => showable(message, name, rehearsal)));
+      // a schema may make names out of values: only one that the chain holds is shown
+      const text = name in values ? await originOf(name, values[name], explain) : '';
+      problems.push({
+        name: text && name,
+        code: 'ERR_SECRET_INVALID',
+        text: `malformed (${text}${[...why].join('; ')})`,
+      });
+    }
+    if (problems.length > 0) throw errorOf(problems);
+    // a schema that takes whatever is there cannot do with a part of it
+    if (whole && (enumerated || lookedUp.size === 0)) throw whole;
+    if (passedOver.length > 0)
+      warn(`went without what nobody could say is set or not: ${linesOf(passedOver).join('; ')}`);
+    return value;
+  }
+}
+
+/** One name that is not as the schema needs it; `''` for a problem of no one name. */
+interface Problem {
+  readonly name: string;
+  readonly code: SecretErrorCode;
+  readonly text: string;
+  /** The chain's own error; missing where the schema refused a value. */
+  readonly error?: SecretError;
+}
+
+/** Worst first: what somebody must mend before what time may mend. */
+const precedence = [
+  'CONFIG',
+  'TLS',
+  'UNAUTHENTICATED',
+  'DENIED',
+  'INVALID',
+  'UNAVAILABLE',
+  'NOT_FOUND',
+].map((code) => `ERR_SECRET_${code}`);
+
+function isMissing({ code }: { readonly code: SecretErrorCode }): boolean {
+  return code === 'ERR_SECRET_NOT_FOUND';
+}
+
+/** @throws what is no answer of the chain: the caller's own abort */
+function failureOf(error: unknown): SecretError {
+  if (isSecretError(error) && error.code !== 'ERR_SECRET_ABORTED') return error;
+  throw error;
+}
+
+function leftOut(): SecretError {
+  return new SecretError('ERR_SECRET_CONFIG', 'the option names leaves it out', {
+    hint: 'Add it to the names.',
+  });
+}
+
+/** What the chain said about a name, without the name. */
+function causeOf(name: string, { reason }: SecretError): string {
+  const start = reason.startsWith(`${name} `) ? reason.indexOf(': ', name.length) : -1;
+  return start < 0 ? reason : reason.slice(start + 2);
+}
+
+async function originOf(
+  name: string,
+  value: string | undefined,
+  explain: Secrets['explain'],
+): Promise<string> {
+  const { provider = '', store = '' } = await explain(name);
+  return `from ${labelOf(provider, store)}; ${value === '' ? 'it is empty; ' : ''}`;
+}
+
+/** One line for all names that the same is wrong with. */
+function linesOf(problems: readonly Problem[]): string[] {
+  const lines = new Map<string, string[]>();
+  for (const { name, text } of problems)
+    lines.set(text, [...(lines.get(text) ?? []), name || 'the secrets as a whole']);
+  return [...lines].map(([text, names]) => `${names.join(', ')}: ${text}`);
+}
+
+function errorOf(problems: readonly Problem[]): SecretError {
+  const [worst, ...others] = [...problems].sort(
+    (one, other) => precedence.indexOf(one.code) - precedence.indexOf(other.code),
+  ) as [Problem, ...Problem[]];
+  const { name, code, error } = worst;
+  const lines = linesOf(problems);
+  const separator = lines.length > 1 ? '\n  ' : ' ';
+  const text = ['the secrets do not fit the schema:', ...lines].join(separator);
+  return new SecretError(code, text, {
+    ...(others.length === 0 && { ...error, secretName: name || undefined }),
+    // waiting mends it only if it mends all of it
+    retryable: problems.every((problem) => problem.error?.retryable),
+    hint:
+      others.length > 0 && isMissing(worst)
+        ? 'Store what is missing with `keyfall set NAME`.'
+        : error?.hint,
+  });
+}
+
+interface Outcome {
+  readonly value?: unknown;
+  readonly issues?: readonly StandardSchemaV1.Issue[] | undefined;
+}
+
+/** Stands for whatever a schema threw, which may quote a value, and for a refusal without a reason. */
+const refused: Outcome = { issues: [{ message: '' }] };
+
+function runnerOf(schema: StandardSchemaV1) {
+  const standard = (schema as StandardSchemaV1 | undefined)?.['~standard'];
+  if (standard?.version !== 1)
+    throw new SecretError('ERR_SECRET_CONFIG', 'what load was given is no Standard Schema', {
+      hint: 'Give it a schema of zod, valibot, arktype or another library of standardschema.dev.',
+    });
+  let isAsynchronous = false;
+  const judge = (outcome: Outcome) => (outcome.issues?.length === 0 ? refused : outcome);
+  const attempt = (values: object): Outcome | Promise<Outcome> => {
+    try {
+      const result = standard.validate(values);
+      if (!(result instanceof Promise)) return judge(result);
+      isAsynchronous = true;
+      return result.then(judge).catch(() => refused);
+    } catch {
+      return refused;
+    }
+  };
+  return {
+    run: async (values: object): Promise<Outcome> => attempt(values),
+    /** The issues of a run on made-up texts, for an asynchronous schema none: it may ask somebody. */
+    issuesOf(values: object): readonly StandardSchemaV1.Issue[] {
+      const outcome = isAsynchronous ? {} : attempt(values);
+      return ('issues' in outcome && outcome.issues) || [];
+    },
+  };
+}
+
+/** A copy for the schema to keep or write into, without a prototype that would answer for names. */
+function copyOf(values: object): object {
+  return Object.assign(Object.create(null), values);
+}
+
+/** The names that a schema looks up, and whether it looks at what there is besides. */
+async function lookUpsOf(run: (values: object) => Promise<Outcome>, values: object) {
+  const lookedUp = new Set<string>();
+  let enumerated = false;
+  const traps: ProxyHandler<object> = new Proxy(
+    {},
+    {
+      get: (_, trap: 'get') => (target: object, key: PropertyKey, receiver: unknown) => {
+        enumerated ||= (trap as string) === 'ownKeys';
+        // but not what libraries look at to learn what kind of object it is
+        if (typeof key === 'string' && !(key in Object.prototype) && key !== 'then')
+          lookedUp.add(key);
+        return Reflect[trap](target, key, receiver);
+      },
+    },
+  );
+  await run(new Proxy(copyOf(values), traps));
+  return { lookedUp, enumerated };
+}

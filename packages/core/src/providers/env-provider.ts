@@ -1,0 +1,47 @@
+/**
+ * The process's own environment variables as a store.
+ */
+import { assertObject, assertText } from '../arguments/arguments.ts';
+import { assertOptions } from '../arguments/assert-options.ts';
+import type { SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
+
+/** Options of {@link envProvider}. */
+export interface EnvProviderOptions {
+  /** Only variables that start with it; the secret's name is the rest. Default: all, whole. */
+  readonly prefix?: string;
+  /** The variables. Default: `process.env`, read anew each time. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Unique in the chain. Default `env`. */
+  readonly name?: string;
+}
+
+/**
+ * Environment variables, read-only. A variable that is set to nothing holds the value `""`.
+ *
+ * @example
+ * ```ts
+ * import { createSecrets, envProvider } from '@keyfall/core';
+ *
+ * const secrets = createSecrets({ providers: [envProvider({ prefix: 'SHOP_' })] });
+ * const token = await secrets.get('TOKEN'); // SHOP_TOKEN
+ * ```
+ */
+export function envProvider(options: EnvProviderOptions = {}): SecretProvider {
+  assertOptions(options, 'envProvider');
+  const { prefix = '', name = 'env' } = options;
+  assertText(prefix, 'envProvider: the option prefix');
+  assertText(name, 'envProvider: the option name');
+  if (options.env !== undefined) assertObject(options.env, 'envProvider: the option env');
+  return {
+    name,
+    store: prefix === '' ? 'environment variables' : `environment variables ${prefix}*`,
+    plainText: true,
+    async read() {
+      const entries = new Map<string, SecretRecord>();
+      for (const [variable, value] of Object.entries(options.env ?? process.env))
+        if (value !== undefined && variable.startsWith(prefix) && variable !== prefix)
+          entries.set(variable.slice(prefix.length), { value });
+      return { entries, complete: true };
+    },
+  };
+}

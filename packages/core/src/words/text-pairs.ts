@@ -1,0 +1,30 @@
+/**
+ * Names with a text each, as users give them.
+ */
+import { assertObject, assertText, wrongArgument } from '../arguments/arguments.ts';
+import { SecretError } from '../contract/secret-error.ts';
+
+/** An object, or entries for names such as `__proto__` that an object cannot hold. */
+export type TextPairs = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
+
+/**
+ * The pairs of `given`.
+ *
+ * @param what - the factory that was given them, for the error
+ * @throws `ERR_SECRET_CONFIG` for what are no pairs, and if a value is not text; the error names it
+ */
+export function textPairs(given: TextPairs, what: string): (readonly [string, string])[] {
+  assertObject(given, `${what}: the values`);
+  const pairs =
+    Symbol.iterator in given
+      ? [...(given as Iterable<readonly [string, string]>)]
+      : Object.entries(given);
+  for (const pair of pairs) {
+    if (!Array.isArray(pair)) throw wrongArgument(`${what}: each entry`, 'a name with a text');
+    const [name, value] = pair as readonly [unknown, unknown];
+    assertText(name, `${what}: each name`);
+    if (typeof value !== 'string')
+      throw new SecretError('ERR_SECRET_CONFIG', `${what}: the value of ${name} is not text`);
+  }
+  return pairs;
+}

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
+import { boundNameLookUps } from './chain/name-look-ups.ts';
+import { main } from './main.ts';
 /**
  * The `keyfall` executable.
  */
-import { defectExitCode } from './exit-code.ts';
-import { main } from './main.ts';
-import { boundNameLookUps } from './name-look-ups.ts';
-import { reportError } from './report-error.ts';
-import { notice } from './terminal.ts';
+import { defectExitCode } from './terminal/exit-code.ts';
+import { reportError } from './terminal/report-error.ts';
+import { notice } from './terminal/terminal.ts';
 
 // what a dependency throws past everybody would be printed with its text, which may hold anything
 process.on('uncaughtException', (error) => {

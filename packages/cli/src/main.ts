@@ -2,11 +2,12 @@
  * From arguments to exit code: runs the command that they name, and turns whatever goes wrong into a
  * line on stderr.
  */
+
+import { type PlainRun, plainRun } from './commands/plain-run.ts';
 import { runCommand } from './commands/run.ts';
-import { assertNodeIsNew } from './node-version.ts';
-import { type PlainRun, plainRun } from './plain-run.ts';
-import { reportError } from './report-error.ts';
-import { beQuiet } from './terminal.ts';
+import { assertNodeIsNew } from './terminal/node-version.ts';
+import { reportError } from './terminal/report-error.ts';
+import { beQuiet } from './terminal/terminal.ts';
 
 /** Runs the command line, `argv` as `process.argv`, and returns the exit code. Never rejects. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -13,13 +13,13 @@ import {
   json,
   nameList,
   only,
-} from './command-options.ts';
-import { usageExitCode } from './exit-code.ts';
-import { type ExportFormat, exportFormats } from './export-formats.ts';
-import { addInspectionCommands } from './inspection-commands.ts';
-import { assertNodeIsNew } from './node-version.ts';
-import { reportError } from './report-error.ts';
-import { beQuiet, printable, printData, writeLine } from './terminal.ts';
+} from './commands/command-options.ts';
+import { type ExportFormat, exportFormats } from './commands/export-formats.ts';
+import { addInspectionCommands } from './commands/inspection-commands.ts';
+import { usageExitCode } from './terminal/exit-code.ts';
+import { assertNodeIsNew } from './terminal/node-version.ts';
+import { reportError } from './terminal/report-error.ts';
+import { beQuiet, printable, printData, writeLine } from './terminal/terminal.ts';
 
 /** Runs the command line, `argv` as `process.argv`, and returns the exit code. Never rejects. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
@@ -296,7 +296,7 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
       }
       if (options.restore !== undefined) {
         assertRestoresAlone(file, { ...options });
-        const { restoreCommand } = await import('./commands/restore.ts');
+        const { restoreCommand } = await import('./migration/restore.ts');
         return restoreCommand(options.restore, options);
       }
       const { migrateCommand } = await import('./commands/migrate.ts');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { buildChildEnvironment, type ResolvedSecret } from '../src/child-environment.ts';
+import { buildChildEnvironment, type ResolvedSecret } from '../src/run/child-environment.ts';
 
 const fromStore = (value: string): ResolvedSecret => ({
   value,

@@ -4,7 +4,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openChain } from '../src/cli-chain.ts';
+import { openChain } from '../src/chain/cli-chain.ts';
 import { configuredChain } from '../src/config/configured-chain.ts';
 import { folderWith } from './keyfall.ts';
 

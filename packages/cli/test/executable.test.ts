@@ -5,9 +5,9 @@
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { becomeChild } from '../src/child-process.ts';
-import { kindOf } from '../src/executable.ts';
-import { isForeign } from '../src/foreign-program.ts';
+import { becomeChild } from '../src/run/child-process.ts';
+import { kindOf } from '../src/run/executable.ts';
+import { isForeign } from '../src/run/foreign-program.ts';
 import { folderWith } from './keyfall.ts';
 
 /** The kind of a file with this content. */

@@ -4,9 +4,9 @@
  */
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
 import { afterEach, expect, test, vi } from 'vitest';
-import { exitCodes } from '../src/exit-code.ts';
-import { reportError } from '../src/report-error.ts';
-import { OutputError } from '../src/terminal.ts';
+import { exitCodes } from '../src/terminal/exit-code.ts';
+import { reportError } from '../src/terminal/report-error.ts';
+import { OutputError } from '../src/terminal/terminal.ts';
 
 const lines: string[] = [];
 vi.mock('node:fs', async (original) => ({

@@ -3,7 +3,7 @@ import { inspectDotenv } from '@keyfall/provider-dotenv';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { type ExportFormat, exportFormats, formatSecrets } from '../src/export-formats.ts';
+import { type ExportFormat, exportFormats, formatSecrets } from '../src/commands/export-formats.ts';
 
 const format = (kind: ExportFormat, values: Record<string, string>, named: string[] = []) =>
   formatSecrets(kind, new Map(Object.entries(values)), new Set(named));

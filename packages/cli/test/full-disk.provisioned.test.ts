@@ -12,8 +12,8 @@ import { openTarget } from '../src/migration/target.ts';
 import { ageKey, finished, folderWith } from './keyfall.ts';
 import { bin } from './on-terminal.ts';
 
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: () => {},
   writeLine: () => {},
 }));

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { migrateCommand } from '../src/commands/migrate.ts';
-import { restoreCommand } from '../src/commands/restore.ts';
 import type { MigrationJournal } from '../src/migration/journal.ts';
+import { restoreCommand } from '../src/migration/restore.ts';
 import { finished, folderWith, install } from './keyfall.ts';
 import { type VaultDocuments, vaultDocuments } from './vault-documents.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { formatDiagnoses } from '../src/diagnosis/report.ts';
-import { formatTable } from '../src/layout.ts';
-import { widthOf } from '../src/wrapping.ts';
+import { formatTable } from '../src/terminal/layout.ts';
+import { widthOf } from '../src/terminal/wrapping.ts';
 
 test('columns are as wide as what is in them, whatever the script', () => {
   expect(

@@ -12,8 +12,8 @@ import { openTarget } from '../src/migration/target.ts';
 import { folderWith } from './keyfall.ts';
 
 const said: string[] = [];
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: (text: string) => said.push(text),
   report: (text: string) => said.push(text),
   writeLine: (text: string) => said.push(text),
@@ -38,7 +38,7 @@ const answer = async ({ message, options, signal }: Question) => {
   await whileAsked();
   return answers.shift();
 };
-vi.mock('../src/prompts.ts', () => ({
+vi.mock('../src/terminal/prompts.ts', () => ({
   select: answer,
   confirm: answer,
   isCancel: (value: unknown) => value === cancelled,

@@ -20,8 +20,8 @@ import { finished, folderWith, keyfall, start } from './keyfall.ts';
 import { vaultDocuments } from './vault-documents.ts';
 
 const said: string[] = [];
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: (text: string) => said.push(text),
   writeLine: () => {},
 }));

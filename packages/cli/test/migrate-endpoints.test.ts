@@ -7,7 +7,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { ReadContext } from '@keyfall/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { bootstrapNames } from '../src/bootstrap-settings.ts';
+import { bootstrapNames } from '../src/chain/bootstrap-settings.ts';
 import {
   type EndpointOptions,
   isDotenv,
@@ -18,8 +18,8 @@ import {
 } from '../src/migration/endpoints.ts';
 import { ageKey, folderWith } from './keyfall.ts';
 
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: () => {},
 }));
 // a worker, in which mutants are tried, cannot change its folder

@@ -15,8 +15,8 @@ import { openTarget } from '../src/migration/target.ts';
 import { folderWith } from './keyfall.ts';
 
 const said: string[] = [];
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: (text: string) => said.push(text),
   report: (text: string) => said.push(text),
   writeLine: () => {},

@@ -13,8 +13,8 @@ import {
   survives,
 } from './killed-migration.ts';
 
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: (text: string) => said.push(text),
   report: () => {},
   writeLine: () => {},

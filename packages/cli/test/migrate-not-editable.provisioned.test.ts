@@ -8,14 +8,14 @@ import { join } from 'node:path';
 import { memoryProvider } from '@keyfall/core';
 import { withoutPrivileges } from '@keyfall/testkit';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { restoreCommand } from '../src/commands/restore.ts';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
+import { restoreCommand } from '../src/migration/restore.ts';
 import { readSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
 import { folderWith } from './keyfall.ts';
 
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: () => {},
   writeLine: () => {},
 }));

@@ -16,14 +16,14 @@ import { openTarget } from '../src/migration/target.ts';
 import { folderWith } from './keyfall.ts';
 
 const said: string[] = [];
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: (text: string) => said.push(text),
   report: (text: string) => said.push(text),
   writeLine: (text: string) => said.push(text),
 }));
 let whileAsked = async (): Promise<void> => {};
-vi.mock('../src/confirm.ts', () => ({ confirm: () => whileAsked() }));
+vi.mock('../src/terminal/confirm.ts', () => ({ confirm: () => whileAsked() }));
 // two processes a run, and nothing that is looked at here
 vi.mock('../src/migration/git.ts', () => ({
   isTrackedByGit: async () => false,

@@ -13,15 +13,15 @@ import { folderWith } from './keyfall.ts';
 
 const said: string[] = [];
 let canPrompt = true;
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: (text: string) => said.push(text),
   canPrompt: () => canPrompt,
 }));
 const cancelled = Symbol('cancelled');
 let answer: unknown;
 const asked: { message: string; initialValue: string; signal: AbortSignal }[] = [];
-vi.mock('../src/prompts.ts', () => ({
+vi.mock('../src/terminal/prompts.ts', () => ({
   select: async (question: (typeof asked)[number]) => {
     asked.push(question);
     return answer;

@@ -13,8 +13,8 @@ import {
 } from '../src/migration/report.ts';
 
 let isTerminal = false;
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   isTerminal: (descriptor: number) => isTerminal && descriptor === 2,
   columnsOf: () => 40,
 }));

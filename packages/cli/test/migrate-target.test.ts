@@ -10,8 +10,8 @@ import { describe, expect, test, vi } from 'vitest';
 import { openTarget, verify } from '../src/migration/target.ts';
 
 const said: string[] = [];
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: (text: string) => said.push(text),
 }));
 

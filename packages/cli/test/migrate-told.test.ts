@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { memoryProvider, type SecretProvider } from '@keyfall/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { bootstrapNames } from '../src/bootstrap-settings.ts';
+import { bootstrapNames } from '../src/chain/bootstrap-settings.ts';
 import { assertNoConflict, type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import type { MigrationOutcome } from '../src/migration/report.ts';
 import { readSource } from '../src/migration/source.ts';
@@ -16,15 +16,17 @@ import { folderWith } from './keyfall.ts';
 const said: string[] = [];
 const asked: string[] = [];
 let isQuiet = false;
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: (text: string) => said.push(text),
   report: (text: string) => said.push(text),
   writeLine: (text: string) => said.push(text),
   isQuiet: () => isQuiet,
   canPrompt: () => false,
 }));
-vi.mock('../src/confirm.ts', () => ({ confirm: async (question: string) => asked.push(question) }));
+vi.mock('../src/terminal/confirm.ts', () => ({
+  confirm: async (question: string) => asked.push(question),
+}));
 /** Of each bar: how many steps it was made for, how many there were, and whether it is gone. */
 const bars: { readonly of: number; steps: number; ended: boolean }[] = [];
 vi.mock('../src/migration/progress.ts', () => ({

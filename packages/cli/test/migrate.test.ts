@@ -12,15 +12,17 @@ import { openTarget } from '../src/migration/target.ts';
 import { folderWith } from './keyfall.ts';
 
 const said: string[] = [];
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: (text: string) => said.push(text),
   report: (text: string) => said.push(text),
   writeLine: (text: string) => said.push(text),
 }));
 /** What happens while the question stands, to which the answer is yes. */
 let whileAsked = async (_question: string): Promise<void> => {};
-vi.mock('../src/confirm.ts', () => ({ confirm: (question: string) => whileAsked(question) }));
+vi.mock('../src/terminal/confirm.ts', () => ({
+  confirm: (question: string) => whileAsked(question),
+}));
 beforeEach(() => {
   said.length = 0;
   whileAsked = async () => {};

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { declareNames } from '../src/name-types.ts';
+import { declareNames } from '../src/commands/name-types.ts';
 
 /** The names in the union, as a program reads them. */
 function namesIn(declarations: string): unknown[] {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { didYouMean } from '../src/near-names.ts';
+import { didYouMean } from '../src/terminal/near-names.ts';
 
 test('nothing is meant by a name that is there; what is suggested cannot move the cursor', () => {
   expect(didYouMean(['TOKEN'], ['TOKEN', 'TOKEN2'])).toBeUndefined();

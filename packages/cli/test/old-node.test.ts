@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { checkNode } from '../src/diagnosis/machine.ts';
-import { isOlder, oldestNode } from '../src/node-version.ts';
+import { isOlder, oldestNode } from '../src/terminal/node-version.ts';
 
 test.each([
   ['20.19.0', '20.19.0', false],

@@ -1,8 +1,8 @@
 import { isSecretError, memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
+import { oneCall } from '../src/chain/one-call.ts';
 import { diagnoseProvider } from '../src/diagnosis/finding.ts';
-import { oneCall } from '../src/one-call.ts';
 
 const canary = 'canary-0ne-call';
 const provider: SecretProvider = memoryProvider({ A: canary });

@@ -3,7 +3,7 @@
  * library has something to say about must be left to it.
  */
 import { describe, expect, test } from 'vitest';
-import { plainRun } from '../src/plain-run.ts';
+import { plainRun } from '../src/commands/plain-run.ts';
 import { createProgram } from '../src/program.ts';
 
 /** What the whole command line makes of `keyfall …`; nothing is run. */

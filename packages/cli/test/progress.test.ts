@@ -7,8 +7,8 @@ import { showProgress } from '../src/migration/progress.ts';
 const drawn: string[] = [];
 let clear: (() => void) | undefined;
 let isQuiet = false;
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   isQuiet: () => isQuiet,
   canRedraw: () => true,
   redraw: (line: string) => drawn.push(line),

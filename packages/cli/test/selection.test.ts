@@ -1,10 +1,10 @@
 import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
 import { expect, test, vi } from 'vitest';
-import { openChain } from '../src/cli-chain.ts';
-import { resolveSelection } from '../src/selection.ts';
+import { openChain } from '../src/chain/cli-chain.ts';
+import { resolveSelection } from '../src/chain/selection.ts';
 
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: () => {},
 }));
 

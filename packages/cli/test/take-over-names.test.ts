@@ -2,8 +2,8 @@
  * The names that take over a program, and those that look like one and are an application's own.
  */
 import { expect, test } from 'vitest';
-import { credentials, takeOverFamilies } from '../src/take-over-families.ts';
-import { takesOver } from '../src/take-over-names.ts';
+import { credentials, takeOverFamilies } from '../src/run/take-over-families.ts';
+import { takesOver } from '../src/run/take-over-names.ts';
 
 const words = (text: string) => text.trim().split(/\s+/);
 

@@ -4,12 +4,12 @@
 import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
 import { manualClock } from '@keyfall/testkit';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { type CliChain, openChain } from '../src/cli-chain.ts';
-import { watchSecrets } from '../src/watch-secrets.ts';
+import { type CliChain, openChain } from '../src/chain/cli-chain.ts';
+import { watchSecrets } from '../src/run/watch-secrets.ts';
 
 const notices: string[] = [];
-vi.mock('../src/terminal.ts', async (original) => ({
-  ...(await original<typeof import('../src/terminal.ts')>()),
+vi.mock('../src/terminal/terminal.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: (text: string) => notices.push(text),
 }));
 beforeEach(() => void notices.splice(0));

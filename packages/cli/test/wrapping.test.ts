@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { clipped, widthOf, wrapped } from '../src/wrapping.ts';
+import { clipped, widthOf, wrapped } from '../src/terminal/wrapping.ts';
 
 test('a line that fits stays as it is, and so do line ends and blanks', () => {
   const text = '  A  new in the store\n\n  - one two\n';

@@ -1,12 +1,13 @@
 /**
  * `keyfall migrate --list-backups` and `--clean`: the copies in plain text that migrations have left beside a file.
  */
-import { confirm } from '../confirm.ts';
-import { formatTable } from '../layout.ts';
+
 import { type Backup, backupsOf } from '../migration/backups.ts';
 import { holding } from '../migration/files.ts';
 import { discard } from '../migration/interrupted.ts';
-import { notice, printable, printData, printJson, report } from '../terminal.ts';
+import { confirm } from '../terminal/confirm.ts';
+import { formatTable } from '../terminal/layout.ts';
+import { notice, printable, printData, printJson, report } from '../terminal/terminal.ts';
 
 /** Options of both. */
 export interface BackupsOptions {

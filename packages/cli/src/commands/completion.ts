@@ -2,8 +2,8 @@
  * `keyfall completion SHELL`: the script that has a shell complete our commands and options.
  */
 import type { Command } from 'commander';
-import { completionScript, type Shell } from '../completion-scripts.ts';
-import { printData } from '../terminal.ts';
+import { printData } from '../terminal/terminal.ts';
+import { completionScript, type Shell } from './completion-scripts.ts';
 
 /** Prints the script. */
 export async function completionCommand(shell: Shell, program: Command): Promise<number> {

@@ -1,10 +1,10 @@
 /**
  * `keyfall delete NAME`: out of the provider that writes go to; says who holds it still.
  */
-import { assertIsSecretName } from '../bootstrap-settings.ts';
-import { withSuggestion } from '../near-names.ts';
-import { type SettingsOptions, withChain } from '../settings.ts';
-import { listNames, notice, printable, report, waitingFor } from '../terminal.ts';
+import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
+import { type SettingsOptions, withChain } from '../chain/settings.ts';
+import { withSuggestion } from '../terminal/near-names.ts';
+import { listNames, notice, printable, report, waitingFor } from '../terminal/terminal.ts';
 
 /** Deletes `name`; 1 if the provider that was written to did not hold it. */
 export async function deleteCommand(name: string, options: SettingsOptions): Promise<number> {

@@ -3,10 +3,9 @@
  * and never shown.
  */
 import { labelOf, SecretError, type SecretProvider } from '@keyfall/core';
-import { withoutBootstrapSettings } from '../bootstrap-settings.ts';
-import { formatTable } from '../layout.ts';
-import { openAlone } from '../one-provider.ts';
-import { resolveSelection } from '../selection.ts';
+import { withoutBootstrapSettings } from '../chain/bootstrap-settings.ts';
+import { openAlone } from '../chain/one-provider.ts';
+import { resolveSelection } from '../chain/selection.ts';
 import {
   configFile,
   configuredDotenv,
@@ -14,7 +13,8 @@ import {
   readSettings,
   type SettingsOptions,
   withChain,
-} from '../settings.ts';
+} from '../chain/settings.ts';
+import { formatTable } from '../terminal/layout.ts';
 import {
   countNames,
   listNames,
@@ -24,7 +24,7 @@ import {
   printJson,
   report,
   waitingFor,
-} from '../terminal.ts';
+} from '../terminal/terminal.ts';
 
 /** Options of `keyfall diff`. */
 export interface DiffOptions extends SettingsOptions {

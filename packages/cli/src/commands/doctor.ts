@@ -2,10 +2,11 @@
  * `keyfall doctor`: everything the secrets depend on, looked at one by one, each fault with what mends
  * it.
  */
+
+import type { SettingsOptions } from '../chain/settings.ts';
 import { diagnoseAll } from '../diagnosis/diagnose.ts';
 import { exitCodeOf, formatDiagnoses } from '../diagnosis/report.ts';
-import type { SettingsOptions } from '../settings.ts';
-import { notice, printData, printJson, report, waitingFor } from '../terminal.ts';
+import { notice, printData, printJson, report, waitingFor } from '../terminal/terminal.ts';
 
 /** Options of `keyfall doctor`. */
 export interface DoctorOptions extends SettingsOptions {

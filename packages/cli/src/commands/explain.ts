@@ -2,12 +2,12 @@
  * `keyfall explain [NAME]`: which provider answers for a name and what each one said. Never a value.
  */
 import { describeExplanation, type Explanation, type Secrets } from '@keyfall/core';
-import { assertIsSecretName } from '../bootstrap-settings.ts';
-import { exitCodes } from '../exit-code.ts';
-import { fitted } from '../layout.ts';
-import { didYouMean } from '../near-names.ts';
-import { type SettingsOptions, withChain } from '../settings.ts';
-import { notice, printData, printJson, waitingFor } from '../terminal.ts';
+import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
+import { type SettingsOptions, withChain } from '../chain/settings.ts';
+import { exitCodes } from '../terminal/exit-code.ts';
+import { fitted } from '../terminal/layout.ts';
+import { didYouMean } from '../terminal/near-names.ts';
+import { notice, printData, printJson, waitingFor } from '../terminal/terminal.ts';
 
 /** Options of `keyfall explain`. */
 export interface ExplainOptions extends SettingsOptions {

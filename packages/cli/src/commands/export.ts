@@ -2,10 +2,10 @@
  * `keyfall export`: names and values on stdout, for another program.
  */
 import { SecretError } from '@keyfall/core';
-import { type ExportFormat, formatSecrets } from '../export-formats.ts';
-import { resolveSelection } from '../selection.ts';
-import { namedReader, type SettingsOptions, withChain } from '../settings.ts';
-import { printData, waitingFor } from '../terminal.ts';
+import { resolveSelection } from '../chain/selection.ts';
+import { namedReader, type SettingsOptions, withChain } from '../chain/settings.ts';
+import { printData, waitingFor } from '../terminal/terminal.ts';
+import { type ExportFormat, formatSecrets } from './export-formats.ts';
 
 /** Options of `keyfall export`. */
 export interface ExportOptions extends SettingsOptions {

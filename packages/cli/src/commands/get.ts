@@ -1,11 +1,11 @@
 /**
  * `keyfall get NAME`: one value, bare, on stdout.
  */
-import { assertIsSecretName } from '../bootstrap-settings.ts';
-import { withSuggestion } from '../near-names.ts';
-import { tellOtherReadings } from '../one-reading.ts';
-import { type SettingsOptions, withChain } from '../settings.ts';
-import { printData, printJson, waitingFor } from '../terminal.ts';
+import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
+import { tellOtherReadings } from '../chain/one-reading.ts';
+import { type SettingsOptions, withChain } from '../chain/settings.ts';
+import { withSuggestion } from '../terminal/near-names.ts';
+import { printData, printJson, waitingFor } from '../terminal/terminal.ts';
 
 /** Options of `keyfall get`. */
 export interface GetOptions extends SettingsOptions {

@@ -2,13 +2,13 @@
  * `keyfall history NAME`: the versions that a store keeps of a secret. Never a value.
  */
 import { labelOf, SecretError, type SecretProvider, type SecretVersion } from '@keyfall/core';
-import { assertIsSecretName } from '../bootstrap-settings.ts';
-import type { CliChain } from '../cli-chain.ts';
-import { formatTable } from '../layout.ts';
-import { withSuggestion } from '../near-names.ts';
-import { oneCall } from '../one-call.ts';
-import { type SettingsOptions, withChain } from '../settings.ts';
-import { printable, printData, printJson, waitingFor } from '../terminal.ts';
+import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
+import type { CliChain } from '../chain/cli-chain.ts';
+import { oneCall } from '../chain/one-call.ts';
+import { type SettingsOptions, withChain } from '../chain/settings.ts';
+import { formatTable } from '../terminal/layout.ts';
+import { withSuggestion } from '../terminal/near-names.ts';
+import { printable, printData, printJson, waitingFor } from '../terminal/terminal.ts';
 
 /** Options of `keyfall history`. */
 export interface HistoryOptions extends SettingsOptions {

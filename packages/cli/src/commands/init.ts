@@ -7,7 +7,8 @@ import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
-import { assertIsSecretName, bootstrapNames } from '../bootstrap-settings.ts';
+import { assertIsSecretName, bootstrapNames } from '../chain/bootstrap-settings.ts';
+import { namedReader, variableOf } from '../chain/settings.ts';
 import { configError } from '../config/config-place.ts';
 import {
   type ConfigAnswers,
@@ -19,12 +20,11 @@ import {
 import type { ProviderId } from '../config/define-config.ts';
 import { configFileNames, currentFolder } from '../config/find-config.ts';
 import { installing } from '../config/provider-package.ts';
-import { createFile } from '../create-file.ts';
-import { readNamedFile } from '../read-input.ts';
-import { namedReader, variableOf } from '../settings.ts';
-import { quoted } from '../shown-command.ts';
-import { canPrompt, listNames, notice, printable, report } from '../terminal.ts';
-import { untilStopped } from '../until-stopped.ts';
+import { createFile } from '../files/create-file.ts';
+import { readNamedFile } from '../files/read-input.ts';
+import { untilStopped } from '../run/until-stopped.ts';
+import { quoted } from '../terminal/shown-command.ts';
+import { canPrompt, listNames, notice, printable, report } from '../terminal/terminal.ts';
 
 /** Options of `keyfall init`. */
 export interface InitOptions {
@@ -204,10 +204,10 @@ async function readerOf(
     .map(([name, readers]) => ({ name, readers, variables: [] }));
   if (readings.length === 0) return undefined;
   const isHeld = (name: string) => values.has(name);
-  const { described, differingError } = await import('../one-reading.ts');
+  const { described, differingError } = await import('../chain/one-reading.ts');
   if (options.yes) throw await differingError(readings, '.env', isHeld);
   notice(`programs read .env differently: ${described(readings, isHeld)}.`);
-  const { askReader } = await import('../ask-reader.ts');
+  const { askReader } = await import('../migration/ask-reader.ts');
   return askReader('.env', folder, signal);
 }
 

@@ -1,8 +1,8 @@
 /**
  * `keyfall list`: the names that the chain holds, and nothing else of them.
  */
-import { type SettingsOptions, withChain } from '../settings.ts';
-import { printable, printData, printJson, waitingFor } from '../terminal.ts';
+import { type SettingsOptions, withChain } from '../chain/settings.ts';
+import { printable, printData, printJson, waitingFor } from '../terminal/terminal.ts';
 
 /** Options of `keyfall list`. */
 export interface ListOptions extends SettingsOptions {

@@ -3,16 +3,16 @@
  * holds into another one.
  */
 import { SecretError } from '@keyfall/core';
+import { namedReader } from '../chain/settings.ts';
+import { announceDestination } from '../config/named-by-file.ts';
 import { type EndpointOptions, isSameFile, resolveEndpoints } from '../migration/endpoints.ts';
 import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
 import { type Settled, settleReader } from '../migration/settle-reader.ts';
 import { type FileSource, type MigrationSource, readSource } from '../migration/source.ts';
 import { openTarget } from '../migration/target.ts';
-import { announceDestination } from '../named-by-file.ts';
-import { namedReader } from '../settings.ts';
-import { quoted, settingsFlags } from '../shown-command.ts';
-import { printJson, report, waitingFor } from '../terminal.ts';
-import { untilStopped } from '../until-stopped.ts';
+import { untilStopped } from '../run/until-stopped.ts';
+import { quoted, settingsFlags } from '../terminal/shown-command.ts';
+import { printJson, report, waitingFor } from '../terminal/terminal.ts';
 
 /** Options of `keyfall migrate`. */
 export interface MigrateCommandOptions

@@ -3,13 +3,13 @@
  * versions in between stay in the history.
  */
 import { isSecretError, labelOf, SecretError, type WriteReceipt } from '@keyfall/core';
-import { assertIsSecretName } from '../bootstrap-settings.ts';
-import { withSuggestion } from '../near-names.ts';
-import { oneCall } from '../one-call.ts';
-import { boundedByChain, openAlone } from '../one-provider.ts';
-import { type SettingsOptions, withChain } from '../settings.ts';
-import { quoted } from '../shown-command.ts';
-import { notice, printable, report, waitingFor } from '../terminal.ts';
+import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
+import { oneCall } from '../chain/one-call.ts';
+import { boundedByChain, openAlone } from '../chain/one-provider.ts';
+import { type SettingsOptions, withChain } from '../chain/settings.ts';
+import { withSuggestion } from '../terminal/near-names.ts';
+import { quoted } from '../terminal/shown-command.ts';
+import { notice, printable, report, waitingFor } from '../terminal/terminal.ts';
 import { providerWithHistory } from './history.ts';
 
 /** Options of `keyfall rollback`. */

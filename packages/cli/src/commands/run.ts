@@ -3,28 +3,35 @@
  * it starts, so that what is missing or denied starts nothing.
  */
 import { SecretError, toMilliseconds } from '@keyfall/core';
-import { bootstrapNames } from '../bootstrap-settings.ts';
+import { bootstrapNames } from '../chain/bootstrap-settings.ts';
+import type { CliChain } from '../chain/cli-chain.ts';
+import { inheritedEnvironment } from '../chain/name-look-ups.ts';
+import { resolveSelection, type Selection } from '../chain/selection.ts';
+import { openConfiguredChain, type SettingsOptions } from '../chain/settings.ts';
+import { troubleOfStandbys } from '../chain/standbys.ts';
+import { whatNames } from '../config/named-by-file.ts';
 import {
   buildChildEnvironment,
   type ChildEnvironment,
   inheritedPart,
-} from '../child-environment.ts';
+} from '../run/child-environment.ts';
 import {
   assertStartable,
   becomeChild,
   type ChildCommand,
   type OutputFilter,
   startChild,
-} from '../child-process.ts';
-import type { CliChain } from '../cli-chain.ts';
-import { hideInitialValues } from '../initial-environment.ts';
-import { inheritedEnvironment } from '../name-look-ups.ts';
-import { whatNames } from '../named-by-file.ts';
-import { resolveSelection, type Selection } from '../selection.ts';
-import { openConfiguredChain, type SettingsOptions } from '../settings.ts';
-import { exitCodeOfSignal, handleSignals, signalOf } from '../signals.ts';
-import { troubleOfStandbys } from '../standbys.ts';
-import { keepStderrClosed, listNames, notice, printable, report, waitingFor } from '../terminal.ts';
+} from '../run/child-process.ts';
+import { hideInitialValues } from '../run/initial-environment.ts';
+import { exitCodeOfSignal, handleSignals, signalOf } from '../run/signals.ts';
+import {
+  keepStderrClosed,
+  listNames,
+  notice,
+  printable,
+  report,
+  waitingFor,
+} from '../terminal/terminal.ts';
 
 /** Options of `keyfall run`. */
 export interface RunOptions extends SettingsOptions {
@@ -87,7 +94,7 @@ export async function runCommand(
       signals.handTo(child);
       return await child.ended;
     }
-    const { superviseChild } = await import('../supervise-child.ts');
+    const { superviseChild } = await import('../run/supervise-child.ts');
     return await superviseChild({
       start,
       env,
@@ -189,7 +196,7 @@ function announce(
 /** Masks every value that the chain has seen, and the credentials that the program is given. */
 async function outputFilter(chain: CliChain, { passBootstrap }: RunOptions): Promise<OutputFilter> {
   const { redactor } = chain.secrets;
-  const { maskOutput } = await import('../masked-output.ts');
+  const { maskOutput } = await import('../run/masked-output.ts');
   const credentials = [
     ...[...bootstrapNames].filter((name) => /(TOKEN|PASSPHRASE|AGE_KEY)$/.test(name)),
     ...credentialVariablesOf(chain),

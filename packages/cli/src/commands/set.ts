@@ -4,13 +4,13 @@
  */
 import { isatty } from 'node:tty';
 import { SecretError } from '@keyfall/core';
-import { assertIsSecretName } from '../bootstrap-settings.ts';
-import { announceDestination } from '../named-by-file.ts';
-import { didYouMean } from '../near-names.ts';
-import { readStdin } from '../read-input.ts';
-import { type SettingsOptions, withChain } from '../settings.ts';
-import { canPrompt, printable, report, waitingFor } from '../terminal.ts';
-import { untilStopped } from '../until-stopped.ts';
+import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
+import { type SettingsOptions, withChain } from '../chain/settings.ts';
+import { announceDestination } from '../config/named-by-file.ts';
+import { readStdin } from '../files/read-input.ts';
+import { untilStopped } from '../run/until-stopped.ts';
+import { didYouMean } from '../terminal/near-names.ts';
+import { canPrompt, printable, report, waitingFor } from '../terminal/terminal.ts';
 
 /** Options of `keyfall set`. */
 export interface SetOptions extends SettingsOptions {
@@ -79,7 +79,7 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
 }
 
 async function askForValue(name: string, signal: AbortSignal): Promise<string> {
-  const { askHidden } = await import('../hidden-input.ts');
+  const { askHidden } = await import('../terminal/hidden-input.ts');
   const question = `Value of ${printable(name)} (type one line, or paste it whole)`;
   const value = await askHidden(question, signal);
   if (value === undefined) throw new SecretError('ERR_SECRET_ABORTED', 'nothing was stored');

@@ -5,10 +5,9 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
-import { openChain } from '../cli-chain.ts';
-import { namesIn } from '../plain-run.ts';
-import { resolveSelection } from '../selection.ts';
-import { configFile, configuredParts, type SettingsOptions } from '../settings.ts';
+import { openChain } from '../chain/cli-chain.ts';
+import { resolveSelection } from '../chain/selection.ts';
+import { configFile, configuredParts, type SettingsOptions } from '../chain/settings.ts';
 import {
   countNames,
   listNames,
@@ -17,7 +16,8 @@ import {
   printJson,
   report,
   waitingFor,
-} from '../terminal.ts';
+} from '../terminal/terminal.ts';
+import { namesIn } from './plain-run.ts';
 
 /** Options of `keyfall snapshot`. */
 export interface SnapshotOptions extends SettingsOptions {

@@ -2,10 +2,11 @@
  * `keyfall status`: how each provider of the chain fares now, how long the token lasts, and what it
  * may do.
  */
+
+import type { SettingsOptions } from '../chain/settings.ts';
 import { diagnoseChain } from '../diagnosis/diagnose.ts';
 import { exitCodeOf, formatDiagnoses } from '../diagnosis/report.ts';
-import type { SettingsOptions } from '../settings.ts';
-import { printData, printJson, waitingFor } from '../terminal.ts';
+import { printData, printJson, waitingFor } from '../terminal/terminal.ts';
 
 /** Options of `keyfall status`. */
 export interface StatusOptions extends SettingsOptions {

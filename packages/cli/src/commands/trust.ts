@@ -4,10 +4,10 @@
  * installed beside Keyfall, or such a configuration has an address of its own.
  */
 import { SecretError } from '@keyfall/core';
+import { configFile, type SettingsOptions } from '../chain/settings.ts';
 import { currentFolder, isProgram, shownFile } from '../config/find-config.ts';
 import { allTrusted, isTrusted, revoke, trust } from '../config/trust.ts';
-import { configFile, type SettingsOptions } from '../settings.ts';
-import { printable, printData, printJson, report } from '../terminal.ts';
+import { printable, printData, printJson, report } from '../terminal/terminal.ts';
 
 /** Options of `keyfall trust`. */
 export interface TrustOptions extends SettingsOptions {

@@ -2,12 +2,19 @@
  * `keyfall types`: a declaration file of the names that the chain holds. Names only.
  */
 import { SecretError } from '@keyfall/core';
-import { createFile } from '../create-file.ts';
+import { type SettingsOptions, withChain } from '../chain/settings.ts';
+import { createFile } from '../files/create-file.ts';
+import { readNamedFile } from '../files/read-input.ts';
 import { replaceFile } from '../migration/files.ts';
-import { declareNames, isOurs } from '../name-types.ts';
-import { readNamedFile } from '../read-input.ts';
-import { type SettingsOptions, withChain } from '../settings.ts';
-import { countNames, printable, printData, printJson, report, waitingFor } from '../terminal.ts';
+import {
+  countNames,
+  printable,
+  printData,
+  printJson,
+  report,
+  waitingFor,
+} from '../terminal/terminal.ts';
+import { declareNames, isOurs } from './name-types.ts';
 
 /** Options of `keyfall types`. */
 export interface TypesOptions extends SettingsOptions {

@@ -2,9 +2,9 @@
  * The questions of `init`, on the terminal. A signal that fires takes a question back.
  */
 import { SecretError } from '@keyfall/core';
-import { namesIn } from '../plain-run.ts';
-import * as prompts from '../prompts.ts';
-import { printable } from '../terminal.ts';
+import { namesIn } from '../commands/plain-run.ts';
+import * as prompts from '../terminal/prompts.ts';
+import { printable } from '../terminal/terminal.ts';
 
 const output = process.stderr;
 

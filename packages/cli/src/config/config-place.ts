@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { isSecretError, SecretError } from '@keyfall/core';
-import { printable } from '../terminal.ts';
+import { printable } from '../terminal/terminal.ts';
 import { shownFile } from './find-config.ts';
 
 /** The way to an option: `['profiles', 'prod', 'providers', 0, 'path']`. */

@@ -5,7 +5,7 @@
 import { toMilliseconds } from '@keyfall/core';
 import { dotenvReaders } from '@keyfall/provider-dotenv';
 import { z } from 'zod';
-import { didYouMean } from '../near-names.ts';
+import { didYouMean } from '../terminal/near-names.ts';
 
 // zod's own rules that cannot be told in a JSON schema come with what says the same there
 const duration = z

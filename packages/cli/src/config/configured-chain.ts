@@ -2,9 +2,9 @@
  * The chain that a configuration describes, in the profile that was asked for.
  */
 import type { ChainEntry } from '@keyfall/core';
-import type { ChainParts } from '../cli-chain.ts';
-import { didYouMean } from '../near-names.ts';
-import { listNames, printable } from '../terminal.ts';
+import type { ChainParts } from '../chain/cli-chain.ts';
+import { didYouMean } from '../terminal/near-names.ts';
+import { listNames, printable } from '../terminal/terminal.ts';
 import { configError, type OptionPath } from './config-place.ts';
 import type { ChainConfig } from './define-config.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';

@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { listNames, printable } from '../terminal.ts';
+import { listNames, printable } from '../terminal/terminal.ts';
 import { isOpenToAll, isOwn } from './ownership.ts';
 import { repositoryAt } from './repository.ts';
 

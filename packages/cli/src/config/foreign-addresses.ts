@@ -6,13 +6,13 @@
  * does not: that says which file is meant, and not that its addresses were read.
  */
 import type { SecretProvider } from '@keyfall/core';
-import { asNamedByFile } from '../named-by-file.ts';
-import { quoted } from '../shown-command.ts';
-import { notice, printable } from '../terminal.ts';
+import { quoted } from '../terminal/shown-command.ts';
+import { notice, printable } from '../terminal/terminal.ts';
 import { configError, type OptionPath, shownOption } from './config-place.ts';
 import type { ProviderId } from './define-config.ts';
 import { currentFolder, findConfig, isProgram, shownFile } from './find-config.ts';
 import type { LoadedConfig } from './load-config.ts';
+import { asNamedByFile } from './named-by-file.ts';
 import { isTrusted } from './trust.ts';
 
 type Options = Readonly<Record<string, unknown>>;

@@ -5,8 +5,8 @@
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isSecretError, SecretError } from '@keyfall/core';
-import { readNamedFile } from '../read-input.ts';
-import { asideStream } from '../terminal.ts';
+import { readNamedFile } from '../files/read-input.ts';
+import { asideStream } from '../terminal/terminal.ts';
 import {
   configError,
   isSyntaxError,

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { SecretError } from '@keyfall/core';
-import { printable } from '../terminal.ts';
+import { printable } from '../terminal/terminal.ts';
 import { currentFolder, isProgram } from './find-config.ts';
 import { isOwn } from './ownership.ts';
 import { isTrusted } from './trust.ts';

@@ -3,15 +3,15 @@
  */
 import { failedCheck, isSecretError, type SecretError } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
-import type { CliChain } from '../cli-chain.ts';
-import { configAbove, currentFolder, shownFile } from '../config/find-config.ts';
+import type { CliChain } from '../chain/cli-chain.ts';
 import {
   configFile,
   readSettings,
   type SettingsOptions,
   uncountedUseVault,
   withChain,
-} from '../settings.ts';
+} from '../chain/settings.ts';
+import { configAbove, currentFolder, shownFile } from '../config/find-config.ts';
 import { type Diagnosis, diagnoseProvider, type Finding, withCommand } from './finding.ts';
 import { checkNames, checkNode } from './machine.ts';
 import type { Shell } from './typed-command.ts';

@@ -9,8 +9,8 @@ import {
   type SecretErrorCode,
   type SecretProvider,
 } from '@keyfall/core';
-import { oneCall } from '../one-call.ts';
-import { countNames } from '../terminal.ts';
+import { oneCall } from '../chain/one-call.ts';
+import { countNames } from '../terminal/terminal.ts';
 import { commandFor } from './remedies.ts';
 import { type Shell, typedCommand } from './typed-command.ts';
 

@@ -2,9 +2,9 @@
  * What `doctor` looks at besides the providers: what Keyfall runs on, and the settings.
  */
 import { isSecretError, nearNames } from '@keyfall/core';
-import type { CliChain } from '../cli-chain.ts';
-import { isOlder, oldestNode } from '../node-version.ts';
-import { countNames, listNames } from '../terminal.ts';
+import type { CliChain } from '../chain/cli-chain.ts';
+import { isOlder, oldestNode } from '../terminal/node-version.ts';
+import { countNames, listNames } from '../terminal/terminal.ts';
 import type { Finding } from './finding.ts';
 
 /** A release line of Node that is still mended: what an old one is replaced by. */

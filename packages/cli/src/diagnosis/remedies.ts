@@ -4,7 +4,7 @@
  * to be filled in stands in capitals.
  */
 import type { ProviderCheck } from '@keyfall/core';
-import { quoted } from '../shown-command.ts';
+import { quoted } from '../terminal/shown-command.ts';
 
 interface Remedy {
   /** The command; `undefined` if the facts do not tell enough for one. */

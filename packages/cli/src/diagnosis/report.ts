@@ -1,9 +1,9 @@
 /**
  * What was found, as text and as an exit code.
  */
-import { exitCodes } from '../exit-code.ts';
-import { type Cell, formatTable, type Style, styled } from '../layout.ts';
-import { printable } from '../terminal.ts';
+import { exitCodes } from '../terminal/exit-code.ts';
+import { type Cell, formatTable, type Style, styled } from '../terminal/layout.ts';
+import { printable } from '../terminal/terminal.ts';
 import type { Diagnosis, Finding } from './finding.ts';
 
 /** The words of the first column: what a colour says is said without it too. */

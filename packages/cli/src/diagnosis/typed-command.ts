@@ -2,9 +2,10 @@
  * A command that mends something, as it has to be typed where `doctor` was called: about the same
  * settings, for the same server, with the variable that counts there, and by the client that is there.
  */
-import { findExecutable } from '../executable.ts';
-import type { SettingsOptions } from '../settings.ts';
-import { quoted, settingsFlags } from '../shown-command.ts';
+
+import type { SettingsOptions } from '../chain/settings.ts';
+import { findExecutable } from '../run/executable.ts';
+import { quoted, settingsFlags } from '../terminal/shown-command.ts';
 
 /** Where a command is typed. */
 export interface Shell {

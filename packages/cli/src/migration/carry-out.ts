@@ -4,7 +4,7 @@
  */
 import { basename } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
-import { countNames, listNames, notice, printable } from '../terminal.ts';
+import { countNames, listNames, notice, printable } from '../terminal/terminal.ts';
 import {
   type Draft,
   type DraftOptions,

@@ -3,7 +3,7 @@
  * once, or one by one.
  */
 import { SecretError } from '@keyfall/core';
-import { countNames, printable } from '../terminal.ts';
+import { countNames, printable } from '../terminal/terminal.ts';
 
 /** What stays in the store, and what is replaced there. */
 export type Choices = ReadonlyMap<string, 'keep' | 'overwrite'>;
@@ -52,7 +52,7 @@ async function answerOf<Value extends string>(
   options: readonly { readonly value: Value; readonly label: string }[],
   signal: AbortSignal | undefined,
 ): Promise<Exclude<Value, 'stop'>> {
-  const { isCancel, select } = await import('../prompts.ts');
+  const { isCancel, select } = await import('../terminal/prompts.ts');
   const answer = await select<string>({
     message: printable(message),
     options: [...options],

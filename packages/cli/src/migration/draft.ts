@@ -3,9 +3,9 @@
  * whenever the store may hold something else.
  */
 import { type DotenvReader, editDotenv } from '@keyfall/provider-dotenv';
-import { bootstrapNames } from '../bootstrap-settings.ts';
-import { isYes } from '../settings.ts';
-import { notice } from '../terminal.ts';
+import { bootstrapNames } from '../chain/bootstrap-settings.ts';
+import { isYes } from '../chain/settings.ts';
+import { notice } from '../terminal/terminal.ts';
 import type { Choices } from './choose.ts';
 import type { MigrationRecord } from './interrupted.ts';
 import { type ConflictPolicy, type MigrationPlan, namesOf, planMigration } from './plan.ts';

@@ -12,8 +12,8 @@ import {
   configuredVault,
   readerOptions,
   type SettingsOptions,
-} from '../settings.ts';
-import { listNames, printable } from '../terminal.ts';
+} from '../chain/settings.ts';
+import { listNames, printable } from '../terminal/terminal.ts';
 import { type MigrationSource, readSource, readStoreSource } from './source.ts';
 
 /** Options that name the two ends. */

@@ -7,8 +7,8 @@ import { dirname, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { assertReplaceable, realPathOf, syncFolder } from '@keyfall/core/files';
 import { editDotenvFile } from '@keyfall/provider-dotenv';
-import { createFile } from '../create-file.ts';
-import { printable } from '../terminal.ts';
+import { createFile } from '../files/create-file.ts';
+import { printable } from '../terminal/terminal.ts';
 
 /** `BASE.TIMESTAMP`, with a number if a file of that name, or `taken` of it, is there. */
 export async function freePath(

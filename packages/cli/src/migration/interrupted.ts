@@ -6,10 +6,10 @@
 import { lstat, readdir, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lockFile } from '@keyfall/core/files';
-import { readNamedFile } from '../read-input.ts';
-import { errnoCode } from '../report-error.ts';
-import { quoted } from '../shown-command.ts';
-import { notice, printable } from '../terminal.ts';
+import { readNamedFile } from '../files/read-input.ts';
+import { errnoCode } from '../terminal/report-error.ts';
+import { quoted } from '../terminal/shown-command.ts';
+import { notice, printable } from '../terminal/terminal.ts';
 import {
   journalPath,
   type MigrationJournal,

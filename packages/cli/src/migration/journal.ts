@@ -5,8 +5,8 @@
  */
 import { SecretError } from '@keyfall/core';
 import { type DotenvReader, isDotenvReader } from '@keyfall/provider-dotenv';
-import { readNamedFile } from '../read-input.ts';
-import { printable } from '../terminal.ts';
+import { readNamedFile } from '../files/read-input.ts';
+import { printable } from '../terminal/terminal.ts';
 import { replaceFile } from './files.ts';
 
 /** A name that the store held with another value. */

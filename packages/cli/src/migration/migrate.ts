@@ -3,7 +3,7 @@
  * file itself is touched only if asked for, and only after the store was read back and agrees.
  */
 import { SecretError } from '@keyfall/core';
-import { confirm } from '../confirm.ts';
+import { confirm } from '../terminal/confirm.ts';
 import {
   canPrompt,
   countNames,
@@ -14,7 +14,7 @@ import {
   report,
   waitingFor,
   writeLine,
-} from '../terminal.ts';
+} from '../terminal/terminal.ts';
 import { type CarryOutOptions, carryOut, type Done, tellWritten } from './carry-out.ts';
 import { chooseForConflicts } from './choose.ts';
 import {

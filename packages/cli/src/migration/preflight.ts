@@ -4,8 +4,8 @@
 import { access, constants, realpath, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
-import { quoted } from '../shown-command.ts';
-import { listNames, notice } from '../terminal.ts';
+import { quoted } from '../terminal/shown-command.ts';
+import { listNames, notice } from '../terminal/terminal.ts';
 import type { Draft, DraftOptions } from './draft.ts';
 import { changedMeanwhile } from './files.ts';
 import { isTrackedByGit } from './git.ts';

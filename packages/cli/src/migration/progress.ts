@@ -1,7 +1,14 @@
 /**
  * How far a migration is: one line that is drawn over, for a person who waits. A log gets none of it.
  */
-import { canRedraw, isQuiet, onBeforeLine, printable, redraw, sayIfLong } from '../terminal.ts';
+import {
+  canRedraw,
+  isQuiet,
+  onBeforeLine,
+  printable,
+  redraw,
+  sayIfLong,
+} from '../terminal/terminal.ts';
 
 /** Told of each step as it begins. */
 export interface Progress {

@@ -1,8 +1,8 @@
 /**
  * A migration in words: the plan before, what to do next after. Names only.
  */
-import { formatTable } from '../layout.ts';
-import { columnsOf, countNames, isTerminal, listNames, printable } from '../terminal.ts';
+import { formatTable } from '../terminal/layout.ts';
+import { columnsOf, countNames, isTerminal, listNames, printable } from '../terminal/terminal.ts';
 import { type MigrationPlan, namesOf, type PlannedAction } from './plan.ts';
 
 const meanings: Readonly<Record<PlannedAction, string>> = {

@@ -4,10 +4,10 @@
  */
 import { dirname } from 'node:path';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
-import { askReader } from '../ask-reader.ts';
-import { bootstrapNames } from '../bootstrap-settings.ts';
-import { assertNotOfCredentials, described, differingError } from '../one-reading.ts';
-import { canPrompt, notice } from '../terminal.ts';
+import { bootstrapNames } from '../chain/bootstrap-settings.ts';
+import { assertNotOfCredentials, described, differingError } from '../chain/one-reading.ts';
+import { canPrompt, notice } from '../terminal/terminal.ts';
+import { askReader } from './ask-reader.ts';
 import { type FileSource, type MigrationSource, readSource } from './source.ts';
 
 /** The source as its reader reads it. */

@@ -10,11 +10,11 @@ import {
   dotenvProvider,
   inspectDotenv,
 } from '@keyfall/provider-dotenv';
-import { boundedByChain, openAlone } from '../one-provider.ts';
-import { assertOneReading } from '../one-reading.ts';
-import { readNamedFile } from '../read-input.ts';
-import { takesOver } from '../take-over-names.ts';
-import { listNames, printable } from '../terminal.ts';
+import { boundedByChain, openAlone } from '../chain/one-provider.ts';
+import { assertOneReading } from '../chain/one-reading.ts';
+import { readNamedFile } from '../files/read-input.ts';
+import { takesOver } from '../run/take-over-names.ts';
+import { listNames, printable } from '../terminal/terminal.ts';
 import { changedMeanwhile } from './files.ts';
 
 /** A `.env` at one moment; `values` as its reader reads them. */

@@ -10,9 +10,9 @@ import {
   type SecretProvider,
   type WriteReceipt,
 } from '@keyfall/core';
-import { oneCall } from '../one-call.ts';
-import { boundedByChain, openAlone } from '../one-provider.ts';
-import { listNames, printable } from '../terminal.ts';
+import { oneCall } from '../chain/one-call.ts';
+import { boundedByChain, openAlone } from '../chain/one-provider.ts';
+import { listNames, printable } from '../terminal/terminal.ts';
 
 /** What the store holds, at one moment. */
 export interface TargetContent {

@@ -7,7 +7,7 @@
 import type { SecretBatch, SecretProvider } from '@keyfall/core';
 import { SecretError } from '@keyfall/core';
 import { vaultVariableNames } from '@keyfall/provider-vault';
-import { printable } from './terminal.ts';
+import { printable } from '../terminal/terminal.ts';
 
 /** Every bootstrap name. */
 export const bootstrapNames: ReadonlySet<string> = new Set([

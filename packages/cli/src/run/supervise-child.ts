@@ -2,11 +2,11 @@
  * `run --watch`: starts the program anew, or tells it, when the secrets become others.
  */
 import { systemClock } from '@keyfall/core';
+import type { CliChain } from '../chain/cli-chain.ts';
+import { listNames, notice } from '../terminal/terminal.ts';
 import type { ChildEnvironment } from './child-environment.ts';
 import type { RunningChild } from './child-process.ts';
-import type { CliChain } from './cli-chain.ts';
 import { exitCodeOfSignal, type SignalHandling } from './signals.ts';
-import { listNames, notice } from './terminal.ts';
 import { watchSecrets } from './watch-secrets.ts';
 
 type Environment = ChildEnvironment['env'];

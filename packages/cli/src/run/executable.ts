@@ -11,10 +11,10 @@ import {
   statSync,
 } from 'node:fs';
 import { delimiter, isAbsolute, resolve } from 'node:path';
+import { commandNotExecutableExitCode, commandNotFoundExitCode } from '../terminal/exit-code.ts';
+import { errnoCode } from '../terminal/report-error.ts';
 import type { ChildCommand } from './child-process.ts';
-import { commandNotExecutableExitCode, commandNotFoundExitCode } from './exit-code.ts';
 import { isForeign } from './foreign-program.ts';
-import { errnoCode } from './report-error.ts';
 
 /** Where a program is, or why there is none to start and a shell's exit code for that. */
 export type Executable =

@@ -3,9 +3,9 @@
  * and what is refused. A pure function of its options, so that every rule can be tried.
  */
 import { SecretError } from '@keyfall/core';
-import { bootstrapNames } from './bootstrap-settings.ts';
+import { bootstrapNames } from '../chain/bootstrap-settings.ts';
+import { listNames } from '../terminal/terminal.ts';
 import { takesOver } from './take-over-names.ts';
-import { listNames } from './terminal.ts';
 
 /** A secret as the chain answered it. */
 export interface ResolvedSecret {

@@ -4,9 +4,9 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { ChunkRedactor, Redactor } from '@keyfall/core';
+import { errnoCode } from '../terminal/report-error.ts';
+import { notice } from '../terminal/terminal.ts';
 import type { FilteredOutput } from './child-process.ts';
-import { errnoCode } from './report-error.ts';
-import { notice } from './terminal.ts';
 
 /**
  * Masks both streams of a program, each a text of its own. `written` resolves when all is: also what

@@ -3,7 +3,7 @@
  * which then says what it leaves behind, and how to go on.
  */
 import { isSecretError, SecretError } from '@keyfall/core';
-import { reportError } from './report-error.ts';
+import { reportError } from '../terminal/report-error.ts';
 import { exitCodeOfSignal, handleSignals } from './signals.ts';
 
 /**

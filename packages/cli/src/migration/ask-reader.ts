@@ -3,7 +3,7 @@
  */
 import { SecretError } from '@keyfall/core';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
-import { guessedReader } from './guessed-reader.ts';
+import { guessedReader } from '../chain/guessed-reader.ts';
 
 const labels: Readonly<Record<DotenvReader, string>> = {
   python: 'python-dotenv: load_dotenv()',
@@ -27,7 +27,7 @@ export async function askReader(
   signal: AbortSignal,
 ): Promise<DotenvReader> {
   const guess = await guessedReader(folder);
-  const { isCancel, select } = await import('./prompts.ts');
+  const { isCancel, select } = await import('../terminal/prompts.ts');
   const answer = await select<string>({
     message: `Which program is ${label} written for? What it reads is what counts.`,
     options: Object.entries(labels).map(([value, name]) => ({

@@ -4,7 +4,7 @@
  * several lines the first or the last is stored, and the rest goes to the shell.
  */
 import { SecretError } from '@keyfall/core';
-import { inputLimit, shownLimit } from './read-input.ts';
+import { inputLimit, shownLimit } from '../files/read-input.ts';
 import { canRedraw, columnsOf, draw } from './terminal.ts';
 
 /**

@@ -4,7 +4,7 @@
  * an inherited variable, and a value that the user stores does not go there unannounced.
  */
 import { labelOf, type SecretProvider } from '@keyfall/core';
-import { notice, printable } from './terminal.ts';
+import { notice, printable } from '../terminal/terminal.ts';
 
 const namedBy = new WeakMap<SecretProvider, string>();
 

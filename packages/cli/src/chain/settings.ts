@@ -18,12 +18,12 @@ import {
   dotenvReaders,
   isDotenvReader,
 } from '@keyfall/provider-dotenv';
+import { currentFolder, findConfig, shownFile } from '../config/find-config.ts';
+import { asNamedByFile } from '../config/named-by-file.ts';
+import { listNames, notice, printable, waitingFor } from '../terminal/terminal.ts';
 import { bootstrapNames } from './bootstrap-settings.ts';
 import { type ChainParts, type CliChain, openChain } from './cli-chain.ts';
-import { currentFolder, findConfig, shownFile } from './config/find-config.ts';
-import { asNamedByFile } from './named-by-file.ts';
 import { oneCall } from './one-call.ts';
-import { listNames, notice, printable, waitingFor } from './terminal.ts';
 
 /** Options that every command has. */
 export interface SettingsOptions {
@@ -91,7 +91,7 @@ export async function configuredParts(options: SettingsOptions): Promise<ChainPa
         `${flag} is not for a chain that comes from ${shownFile(file)}`,
         { hint: 'Say it there, or leave the configuration out with --no-config.' },
       );
-  const { configuredChain } = await import('./config/configured-chain.ts');
+  const { configuredChain } = await import('../config/configured-chain.ts');
   const parts = await waitingFor('reading the configuration', () =>
     configuredChain(file, chosenProfile(options), readerOptions(options)),
   );

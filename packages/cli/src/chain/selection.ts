@@ -9,11 +9,11 @@ import {
   type SecretRecord,
   type Secrets,
 } from '@keyfall/core';
+import type { ResolvedSecret } from '../run/child-environment.ts';
+import { listNames } from '../terminal/terminal.ts';
 import { assertIsSecretName } from './bootstrap-settings.ts';
-import type { ResolvedSecret } from './child-environment.ts';
 import type { CliChain } from './cli-chain.ts';
 import { assertOneReading, type Taken } from './one-reading.ts';
-import { listNames } from './terminal.ts';
 
 /** The secrets that a command takes. */
 export interface Selection {
@@ -103,7 +103,7 @@ function resolvedFrom(record: SecretRecord): ResolvedSecret {
 
 /** One error for all of these names, with those that were perhaps meant. */
 async function missingError(secrets: Secrets, names: readonly string[]): Promise<unknown> {
-  const { suggesting } = await import('./near-names.ts');
+  const { suggesting } = await import('../terminal/near-names.ts');
   return suggesting(secrets, names, oneError(await failuresOf(secrets, names)));
 }
 

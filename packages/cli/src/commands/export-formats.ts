@@ -6,8 +6,8 @@
 import { randomUUID } from 'node:crypto';
 import { SecretError } from '@keyfall/core';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
-import { assertFitsEnvironment } from './child-environment.ts';
-import { listNames, notice } from './terminal.ts';
+import { assertFitsEnvironment } from '../run/child-environment.ts';
+import { listNames, notice } from '../terminal/terminal.ts';
 
 /** Name to value. */
 export type SecretValues = ReadonlyMap<string, string>;

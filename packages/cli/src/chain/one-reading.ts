@@ -5,10 +5,10 @@
  */
 import { type NameReading, SecretError, type SecretProvider } from '@keyfall/core';
 import { dotenvReaders } from '@keyfall/provider-dotenv';
+import { countNames, listNames, notice, printable } from '../terminal/terminal.ts';
 import { bootstrapNames } from './bootstrap-settings.ts';
 import type { CliChain } from './cli-chain.ts';
 import { boundedByChain } from './one-provider.ts';
-import { countNames, listNames, notice, printable } from './terminal.ts';
 
 /** What is taken. */
 export interface Taken {

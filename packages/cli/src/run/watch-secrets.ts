@@ -8,8 +8,8 @@ import {
   SecretError,
   systemClock,
 } from '@keyfall/core';
-import type { CliChain } from './cli-chain.ts';
-import { notice } from './terminal.ts';
+import type { CliChain } from '../chain/cli-chain.ts';
+import { notice } from '../terminal/terminal.ts';
 
 /** How long two reads must agree before a change counts: an editor or a script writes several times. */
 const settling = 250;

@@ -1,7 +1,7 @@
 /**
  * Parts of a command that is shown to somebody who then types it.
  */
-import type { SettingsOptions } from './settings.ts';
+import type { SettingsOptions } from '../chain/settings.ts';
 import { printable } from './terminal.ts';
 
 /** Text as one word of a shell. What would move the cursor is there by its number, as bash and zsh read it. */

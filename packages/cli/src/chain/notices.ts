@@ -2,7 +2,7 @@
  * What the chain tells besides its answers, as lines on stderr: falling back is never silent.
  */
 import { labelOf, type SecretProvider, type Secrets, type SecretsEvents } from '@keyfall/core';
-import { countNames, notice, printable } from './terminal.ts';
+import { countNames, notice, printable } from '../terminal/terminal.ts';
 
 /** Prints what a chain of these providers has to tell, once each. */
 export function announceEvents(secrets: Secrets, providers: readonly SecretProvider[]): void {

@@ -2,7 +2,7 @@
  * One provider by itself, for a command that means exactly this one.
  */
 import { createSecrets, type ReadContext, type SecretProvider, type Secrets } from '@keyfall/core';
-import { notice } from './terminal.ts';
+import { notice } from '../terminal/terminal.ts';
 
 /**
  * A chain of this provider alone, which asks it every time and never serves a last good value. That

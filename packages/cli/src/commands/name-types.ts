@@ -1,7 +1,7 @@
 /**
  * The names of the secrets as TypeScript: a program that misspells one does not compile.
  */
-import { escapeUnprintable, utf16 } from './terminal.ts';
+import { escapeUnprintable, utf16 } from '../terminal/terminal.ts';
 
 /**
  * A declaration file for these names, sorted.

@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util';
 import { isDotenvReader } from '@keyfall/provider-dotenv';
 import type { With } from './command-options.ts';
-import type { RunOptions } from './commands/run.ts';
+import type { RunOptions } from './run.ts';
 
 /** A `run` as it was typed. */
 export interface PlainRun {

@@ -12,7 +12,7 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
       .addOption(json())
       .addHelpText('after', examples('keyfall status', 'keyfall status --json')),
     async (_args, options) => {
-      const { statusCommand } = await import('./commands/status.ts');
+      const { statusCommand } = await import('./status.ts');
       return statusCommand(options);
     },
   );
@@ -23,7 +23,7 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
       .addOption(json())
       .addHelpText('after', examples('keyfall doctor', 'keyfall doctor --profile prod')),
     async (_args, options) => {
-      const { doctorCommand } = await import('./commands/doctor.ts');
+      const { doctorCommand } = await import('./doctor.ts');
       return doctorCommand(options);
     },
   );
@@ -36,7 +36,7 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
       .addOption(json())
       .addHelpText('after', examples('keyfall diff vault dotenv', 'keyfall diff staging prod')),
     async ([a = '', b = ''], options) => {
-      const { diffCommand } = await import('./commands/diff.ts');
+      const { diffCommand } = await import('./diff.ts');
       return diffCommand(a, b, options);
     },
   );
@@ -48,7 +48,7 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
       .addOption(json())
       .addHelpText('after', examples('keyfall history TOKEN')),
     async ([name = ''], options) => {
-      const { historyCommand } = await import('./commands/history.ts');
+      const { historyCommand } = await import('./history.ts');
       return historyCommand(name, options);
     },
   );
@@ -60,7 +60,7 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
       .requiredOption('--to <version>', 'the version, as `keyfall history` shows it')
       .addHelpText('after', examples('keyfall rollback TOKEN --to 3')),
     async ([name = ''], options) => {
-      const { rollbackCommand } = await import('./commands/rollback.ts');
+      const { rollbackCommand } = await import('./rollback.ts');
       return rollbackCommand(name, options);
     },
   );
@@ -75,7 +75,7 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
       .addOption(json())
       .addHelpText('after', examples('keyfall trust', 'keyfall trust --list')),
     async (_args, options) => {
-      const { trustCommand } = await import('./commands/trust.ts');
+      const { trustCommand } = await import('./trust.ts');
       return trustCommand(options);
     },
   );
@@ -111,7 +111,7 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
         ),
       ),
     async (_args, options) => {
-      const { initCommand } = await import('./commands/init.ts');
+      const { initCommand } = await import('./init.ts');
       return initCommand(options);
     },
   );
@@ -123,7 +123,7 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
       .addOption(json())
       .addHelpText('after', examples('keyfall types --out src/secret-names.d.ts')),
     async (_args, options) => {
-      const { typesCommand } = await import('./commands/types.ts');
+      const { typesCommand } = await import('./types.ts');
       return typesCommand(options);
     },
   );
@@ -137,7 +137,7 @@ export function addInspectionCommands({ define, add }: CommandLine, program: Com
         examples('source <(keyfall completion bash)', 'keyfall completion fish | source'),
       ),
     async ([shell], _options) => {
-      const { completionCommand } = await import('./commands/completion.ts');
+      const { completionCommand } = await import('./completion.ts');
       return completionCommand(shell as 'bash' | 'zsh' | 'fish', program);
     },
   );

@@ -4,6 +4,9 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { SecretError } from '@keyfall/core';
+import { commandNotExecutableExitCode, commandNotFoundExitCode } from '../terminal/exit-code.ts';
+import { errnoCode } from '../terminal/report-error.ts';
+import { notice, printable } from '../terminal/terminal.ts';
 import {
   canReplaceProcess,
   findExecutable,
@@ -11,10 +14,7 @@ import {
   kindOf,
   replaceProcess,
 } from './executable.ts';
-import { commandNotExecutableExitCode, commandNotFoundExitCode } from './exit-code.ts';
-import { errnoCode } from './report-error.ts';
 import { endsProgram, exitCodeOfSignal } from './signals.ts';
-import { notice, printable } from './terminal.ts';
 
 /** A program with its arguments and its whole environment. */
 export interface ChildCommand {

@@ -4,8 +4,8 @@
 
 import { readFileSync } from 'node:fs';
 import { SecretError, systemClock } from '@keyfall/core';
+import { isTerminal } from '../terminal/terminal.ts';
 import type { RunningChild } from './child-process.ts';
-import { isTerminal } from './terminal.ts';
 
 const handed = ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGINT'] as const;
 

@@ -4,25 +4,11 @@
  */
 import { basename, dirname, join, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
-import { confirm } from '../confirm.ts';
-import { exitCodes } from '../exit-code.ts';
-import {
-  isDotenv,
-  isSameFile,
-  resolveDestination,
-  resolveStoreSource,
-} from '../migration/endpoints.ts';
-import { assertEditable, backUp, freePath, holding } from '../migration/files.ts';
-import {
-  journalPath,
-  type MigrationJournal,
-  readJournal,
-  writeJournal,
-} from '../migration/journal.ts';
-import { type FileSource, readSource } from '../migration/source.ts';
-import { type MigrationTarget, openTarget, verify } from '../migration/target.ts';
-import type { SettingsOptions } from '../settings.ts';
-import { quoted } from '../shown-command.ts';
+import type { SettingsOptions } from '../chain/settings.ts';
+import { untilStopped } from '../run/until-stopped.ts';
+import { confirm } from '../terminal/confirm.ts';
+import { exitCodes } from '../terminal/exit-code.ts';
+import { quoted } from '../terminal/shown-command.ts';
 import {
   countNames,
   listNames,
@@ -31,8 +17,12 @@ import {
   printJson,
   report,
   waitingFor,
-} from '../terminal.ts';
-import { untilStopped } from '../until-stopped.ts';
+} from '../terminal/terminal.ts';
+import { isDotenv, isSameFile, resolveDestination, resolveStoreSource } from './endpoints.ts';
+import { assertEditable, backUp, freePath, holding } from './files.ts';
+import { journalPath, type MigrationJournal, readJournal, writeJournal } from './journal.ts';
+import { type FileSource, readSource } from './source.ts';
+import { type MigrationTarget, openTarget, verify } from './target.ts';
 
 /** Options of a restore. */
 export interface RestoreOptions extends SettingsOptions {

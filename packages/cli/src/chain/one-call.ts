@@ -3,7 +3,7 @@
  * history. The chain's time limits and its manners hold here too.
  */
 import { limitedCall, type ReadContext, type SecretProvider, systemClock } from '@keyfall/core';
-import { notice } from './terminal.ts';
+import { notice } from '../terminal/terminal.ts';
 
 /** How it is asked. */
 export interface OneCallOptions {

@@ -16,7 +16,7 @@ const vault = new Set();
 
 /** What comes with the packages of these and is for other commands. */
 const forOthers =
-  /\/core\/dist\/(?:composition|describe|env-provider|load|memory-provider|near-names|schema-message|watching|files\/(?:edit|lock|replace))|\/provider-dotenv\/dist\/(?:edit|expand|index|inspect|readers\/npm|scan|value-forms)/;
+  /\/core\/dist\/(?:chain\/(?:describe|watching)|loading\/|providers\/(?:composition|env-|memory-)|words\/near-names|files\/(?:edit|lock|replace))|\/provider-dotenv\/dist\/(?:edit|expand|index|inspect|readers\/npm|scan|value-forms)/;
 
 const bundle = await rolldown({
   input: join(here, 'dist/bin.js'),
@@ -40,7 +40,7 @@ const bundle = await rolldown({
           // imported by the first file that is read
           if (id.includes('/node_modules/dotenv/')) add(start, id);
           // imported by the first question for everything
-          if (id.endsWith('/core/dist/chain-as-provider.js')) add(start, id);
+          if (id.endsWith('/core/dist/chain/chain-as-provider.js')) add(start, id);
           // what every file uses, and is a file of its own otherwise
           if (id.startsWith('\0')) add(start, id);
         }
@@ -52,7 +52,7 @@ const bundle = await rolldown({
       name: 'variables-alone',
       resolveId: (source, importer) =>
         source === '@keyfall/provider-vault' && importer?.endsWith('bootstrap-settings.js')
-          ? join(vaultFolder, 'vault-variables.js')
+          ? join(vaultFolder, 'environment/vault-variables.js')
           : undefined,
     },
   ],

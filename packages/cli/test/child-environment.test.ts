@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { buildChildEnvironment, type ResolvedSecret } from '../src/run/child-environment.ts';
+import type { ResolvedSecret } from '../src/chain/selection.ts';
+import { buildChildEnvironment } from '../src/run/child-environment.ts';
 
 const fromStore = (value: string): ResolvedSecret => ({
   value,

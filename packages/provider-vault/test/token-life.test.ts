@@ -10,8 +10,8 @@ import {
   leftOf,
   momentOf,
   renewalDelay,
-  spanOf,
 } from '../src/session/token-life.ts';
+import { spanOf } from '../src/wire/time.ts';
 
 const runs = Array.from({ length: 200 }, (_, index) => index);
 

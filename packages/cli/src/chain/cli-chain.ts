@@ -3,23 +3,15 @@
  * to stderr.
  */
 import {
-  type ChainEntry,
   createSecrets,
   labelOf,
   type SecretProvider,
   type Secrets,
-  type SecretsOptions,
   toMilliseconds,
 } from '@keyfall/core';
+import type { ChainParts } from '../config/configured-chain.ts';
 import { withoutBootstrapSettings } from './bootstrap-settings.ts';
 import { announceEvents } from './notices.ts';
-
-/** What a chain is made of. */
-export interface ChainParts extends Omit<SecretsOptions, 'providers'> {
-  readonly providers: readonly ChainEntry[];
-  /** Names that must be there. */
-  readonly names?: readonly string[];
-}
 
 /** The chain of a command. */
 export interface CliChain {

@@ -9,11 +9,24 @@ import {
   type SecretRecord,
   type Secrets,
 } from '@keyfall/core';
-import type { ResolvedSecret } from '../run/child-environment.ts';
 import { listNames } from '../terminal/terminal.ts';
 import { assertIsSecretName } from './bootstrap-settings.ts';
 import type { CliChain } from './cli-chain.ts';
 import { assertOneReading, type Taken } from './one-reading.ts';
+
+/** A secret as the chain answered it. */
+export interface ResolvedSecret {
+  readonly value: string;
+  /** Name of the provider that answered. */
+  readonly provider: string;
+  /**
+   * Whether it comes from a store. A value from a `.env` does not: it never replaces an inherited
+   * variable, as every dotenv tool has it.
+   */
+  readonly fromStore: boolean;
+  /** Whether it is a dynamic one, which its store takes back unless somebody renews its lease. */
+  readonly leased?: boolean;
+}
 
 /** The secrets that a command takes. */
 export interface Selection {

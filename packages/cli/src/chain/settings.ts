@@ -18,11 +18,12 @@ import {
   dotenvReaders,
   isDotenvReader,
 } from '@keyfall/provider-dotenv';
+import type { ChainParts } from '../config/configured-chain.ts';
 import { currentFolder, findConfig, shownFile } from '../config/find-config.ts';
 import { asNamedByFile } from '../config/named-by-file.ts';
 import { listNames, notice, printable, waitingFor } from '../terminal/terminal.ts';
 import { bootstrapNames } from './bootstrap-settings.ts';
-import { type ChainParts, type CliChain, openChain } from './cli-chain.ts';
+import { type CliChain, openChain } from './cli-chain.ts';
 import { oneCall } from './one-call.ts';
 
 /** Options that every command has. */

@@ -4,7 +4,7 @@
 
 import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { namesIn } from './plain-run.ts';
+import { namesIn } from '../terminal/name-list.ts';
 
 /** Options that stand before or after every command. */
 export interface GlobalOptions {

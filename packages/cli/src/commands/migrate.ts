@@ -4,6 +4,7 @@
  */
 import { SecretError } from '@keyfall/core';
 import { namedReader } from '../chain/settings.ts';
+import { settingsFlags } from '../chain/settings-flags.ts';
 import { announceDestination } from '../config/named-by-file.ts';
 import { type EndpointOptions, isSameFile, resolveEndpoints } from '../migration/endpoints.ts';
 import { assertNoConflict, type MigrateOptions, migrate } from '../migration/migrate.ts';
@@ -11,7 +12,7 @@ import { type Settled, settleReader } from '../migration/settle-reader.ts';
 import { type FileSource, type MigrationSource, readSource } from '../migration/source.ts';
 import { openTarget } from '../migration/target.ts';
 import { untilStopped } from '../run/until-stopped.ts';
-import { quoted, settingsFlags } from '../terminal/shown-command.ts';
+import { quoted } from '../terminal/shown-command.ts';
 import { printJson, report, waitingFor } from '../terminal/terminal.ts';
 
 /** Options of `keyfall migrate`. */

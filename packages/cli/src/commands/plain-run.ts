@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { isDotenvReader } from '@keyfall/provider-dotenv';
+import { namesIn } from '../terminal/name-list.ts';
 import type { With } from './command-options.ts';
 import type { RunOptions } from './run.ts';
 
@@ -71,14 +72,6 @@ export function plainRun(argv: readonly string[]): PlainRun | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The names in a list of them, separated by commas. What is empty between two commas is none. */
-export function namesIn(list: string): readonly string[] {
-  return list
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
 }
 
 function inCamelCase(option: string): string {

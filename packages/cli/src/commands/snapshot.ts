@@ -8,6 +8,7 @@ import { SecretError, type SecretProvider } from '@keyfall/core';
 import { openChain } from '../chain/cli-chain.ts';
 import { resolveSelection } from '../chain/selection.ts';
 import { configFile, configuredParts, type SettingsOptions } from '../chain/settings.ts';
+import { namesIn } from '../terminal/name-list.ts';
 import {
   countNames,
   listNames,
@@ -17,7 +18,6 @@ import {
   report,
   waitingFor,
 } from '../terminal/terminal.ts';
-import { namesIn } from './plain-run.ts';
 
 /** Options of `keyfall snapshot`. */
 export interface SnapshotOptions extends SettingsOptions {

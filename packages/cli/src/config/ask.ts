@@ -2,7 +2,7 @@
  * The questions of `init`, on the terminal. A signal that fires takes a question back.
  */
 import { SecretError } from '@keyfall/core';
-import { namesIn } from '../commands/plain-run.ts';
+import { namesIn } from '../terminal/name-list.ts';
 import * as prompts from '../terminal/prompts.ts';
 import { printable } from '../terminal/terminal.ts';
 

@@ -1,14 +1,20 @@
 /**
  * The chain that a configuration describes, in the profile that was asked for.
  */
-import type { ChainEntry } from '@keyfall/core';
-import type { ChainParts } from '../chain/cli-chain.ts';
+import type { ChainEntry, SecretsOptions } from '@keyfall/core';
 import { didYouMean } from '../terminal/near-names.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import { configError, type OptionPath } from './config-place.ts';
 import type { ChainConfig } from './define-config.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';
 import { type DotenvDefaults, makeProviders } from './make-providers.ts';
+
+/** What a chain is made of. */
+export interface ChainParts extends Omit<SecretsOptions, 'providers'> {
+  readonly providers: readonly ChainEntry[];
+  /** Names that must be there. */
+  readonly names?: readonly string[];
+}
 
 /**
  * The chain of the configuration in `file`. What the profile has stands in the place of what stands

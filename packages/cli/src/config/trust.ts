@@ -8,7 +8,7 @@ import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from
 import { homedir } from 'node:os';
 import { isAbsolute, join, relative } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { errnoCode } from '../terminal/report-error.ts';
+import { errnoCode } from '../files/errno-code.ts';
 import { printable } from '../terminal/terminal.ts';
 
 /** A configuration, or the folder of one where the command line alone names providers. */

@@ -4,8 +4,9 @@
  */
 
 import type { SettingsOptions } from '../chain/settings.ts';
+import { settingsFlags } from '../chain/settings-flags.ts';
 import { findExecutable } from '../run/executable.ts';
-import { quoted, settingsFlags } from '../terminal/shown-command.ts';
+import { quoted } from '../terminal/shown-command.ts';
 
 /** Where a command is typed. */
 export interface Shell {

@@ -6,7 +6,7 @@ import { open, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { writeProblem } from '@keyfall/core/files';
-import { errnoCode } from '../terminal/report-error.ts';
+import { errnoCode } from './errno-code.ts';
 
 /**
  * Writes a file that is not there yet; it is on the disk before this returns. Never overwrites.

@@ -6,8 +6,8 @@
 import { lstat, readdir, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lockFile } from '@keyfall/core/files';
+import { errnoCode } from '../files/errno-code.ts';
 import { readNamedFile } from '../files/read-input.ts';
-import { errnoCode } from '../terminal/report-error.ts';
 import { quoted } from '../terminal/shown-command.ts';
 import { notice, printable } from '../terminal/terminal.ts';
 import {

@@ -4,22 +4,9 @@
  */
 import { SecretError } from '@keyfall/core';
 import { bootstrapNames } from '../chain/bootstrap-settings.ts';
+import type { ResolvedSecret } from '../chain/selection.ts';
 import { listNames } from '../terminal/terminal.ts';
 import { takesOver } from './take-over-names.ts';
-
-/** A secret as the chain answered it. */
-export interface ResolvedSecret {
-  readonly value: string;
-  /** Name of the provider that answered. */
-  readonly provider: string;
-  /**
-   * Whether it comes from a store. A value from a `.env` does not: it never replaces an inherited
-   * variable, as every dotenv tool has it.
-   */
-  readonly fromStore: boolean;
-  /** Whether it is a dynamic one, which its store takes back unless somebody renews its lease. */
-  readonly leased?: boolean;
-}
 
 /** Options of {@link buildChildEnvironment}. */
 export interface ChildEnvironmentOptions {

@@ -4,8 +4,8 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { SecretError } from '@keyfall/core';
+import { errnoCode } from '../files/errno-code.ts';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from '../terminal/exit-code.ts';
-import { errnoCode } from '../terminal/report-error.ts';
 import { notice, printable } from '../terminal/terminal.ts';
 import {
   canReplaceProcess,

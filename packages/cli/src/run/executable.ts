@@ -11,8 +11,8 @@ import {
   statSync,
 } from 'node:fs';
 import { delimiter, isAbsolute, resolve } from 'node:path';
+import { errnoCode } from '../files/errno-code.ts';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from '../terminal/exit-code.ts';
-import { errnoCode } from '../terminal/report-error.ts';
 import type { ChildCommand } from './child-process.ts';
 import { isForeign } from './foreign-program.ts';
 

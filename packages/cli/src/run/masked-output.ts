@@ -4,7 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { ChunkRedactor, Redactor } from '@keyfall/core';
-import { errnoCode } from '../terminal/report-error.ts';
+import { errnoCode } from '../files/errno-code.ts';
 import { notice } from '../terminal/terminal.ts';
 import type { FilteredOutput } from './child-process.ts';
 

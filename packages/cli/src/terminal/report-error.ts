@@ -2,6 +2,7 @@
  * The one place where a failure becomes text and an exit code.
  */
 import { isSecretError, labelOf, type SecretError, type SecretErrorCode } from '@keyfall/core';
+import { errnoCode } from '../files/errno-code.ts';
 import { defectExitCode, exitCodes, fullDiskExitCode, outputExitCode } from './exit-code.ts';
 import { quoted } from './shown-command.ts';
 import { notice, OutputError, printable, writeLine } from './terminal.ts';
@@ -56,12 +57,6 @@ const words: Readonly<Partial<Record<SecretErrorCode, string>>> = {
 function messageOf({ code, message }: SecretError): string {
   const word = words[code];
   return word === undefined || message.includes(word) ? message : `${word}: ${message}`;
-}
-
-/** Node's code of a system error (`ENOENT`), which unlike its message holds no text of others. */
-export function errnoCode(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : undefined;
 }
 
 /** The frames of a stack without the message that stands before them. */

@@ -1,7 +1,6 @@
 /**
  * Parts of a command that is shown to somebody who then types it.
  */
-import type { SettingsOptions } from '../chain/settings.ts';
 import { printable } from './terminal.ts';
 
 /** Text as one word of a shell. What would move the cursor is there by its number, as bash and zsh read it. */
@@ -21,22 +20,4 @@ function escaped(text: string): string {
       return `\\${kind}${code.toString(16).padStart(digits, '0')}`;
     })
     .join('');
-}
-
-/** The options that name the same settings once more. */
-export function settingsFlags({
-  config,
-  profile,
-  dotenv,
-  reader,
-  tokenHelper,
-}: SettingsOptions): string[] {
-  return [
-    ...(config === false ? ['--no-config'] : []),
-    ...(typeof config === 'string' ? ['--config', config] : []),
-    ...(profile === undefined ? [] : ['--profile', profile]),
-    ...(dotenv === undefined ? [] : ['--dotenv', dotenv]),
-    ...(reader === undefined ? [] : ['--reader', reader]),
-    ...(tokenHelper ? ['--token-helper'] : []),
-  ].map(quoted);
 }

@@ -7,20 +7,29 @@
  * that are absent, since it alone knows whether a name is missing, or nobody could say.
  */
 import { assertTexts } from '../arguments/arguments.ts';
-import type { CallOptions, Secrets } from '../chain/secrets.ts';
 import { isSecretError, SecretError, type SecretErrorCode } from '../contract/secret-error.ts';
+import type { SecretProvider } from '../contract/secret-provider.ts';
 import { labelOf } from '../words/label.ts';
 import { messagesOf, rehearse, showable } from './schema-message.ts';
 import type { StandardSchemaV1 } from './standard-schema.ts';
 
 /** Options of `load`. */
-export interface LoadOptions extends CallOptions {
+export interface LoadOptions {
+  /** Ends this call alone: other callers waiting for the same read are not affected. */
+  readonly signal?: AbortSignal;
   /**
    * The names to read, instead of everything: for a schema that refuses other names (`z.strictObject`),
    * for a store whose policy does not allow to list, and where no name may be left open: each must
    * be answered for, with a value or with "not here".
    */
   readonly names?: readonly string[];
+}
+
+/** What is asked for the secrets: a `Secrets`. */
+interface Asked extends Pick<SecretProvider, 'read'> {
+  get(name: string, options?: { readonly signal?: AbortSignal }): Promise<string>;
+  /** Who holds the name, for an error. */
+  explain(name: string): Promise<{ readonly provider?: string; readonly store?: string }>;
 }
 
 /**
@@ -30,7 +39,7 @@ export interface LoadOptions extends CallOptions {
  */
 export async function loadSchema<Schema extends StandardSchemaV1>(
   schema: Schema,
-  { get, explain, read }: Pick<Secrets, 'get' | 'explain' | 'read'>,
+  { get, explain, read }: Asked,
   { names, signal }: LoadOptions,
   warn: (message: string) => void,
 ): Promise<StandardSchemaV1.InferOutput<Schema>> {
@@ -158,7 +167,7 @@ function causeOf(name: string, { reason }: SecretError): string {
 async function originOf(
   name: string,
   value: string | undefined,
-  explain: Secrets['explain'],
+  explain: Asked['explain'],
 ): Promise<string> {
   const { provider = '', store = '' } = await explain(name);
   return `from ${labelOf(provider, store)}; ${value === '' ? 'it is empty; ' : ''}`;

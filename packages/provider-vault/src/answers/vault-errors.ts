@@ -4,7 +4,7 @@
  * shown, since a message of a server may repeat what it was sent.
  */
 import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core';
-import { spanOf } from '../session/token-life.ts';
+import { spanOf } from '../wire/time.ts';
 import type { VaultWire, WireAnswer, WireResult } from '../wire/vault-wire.ts';
 import { failureVerdict } from './failure-verdict.ts';
 

@@ -4,9 +4,9 @@
  */
 import { isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core';
 import type { LeaseSource } from '../leases/lease-requests.ts';
-import { spanOf } from '../session/token-life.ts';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
+import { spanOf } from '../wire/time.ts';
 import { failing, mayNotAsk, rule } from './kv-check.ts';
 import { checkServer } from './vault-check.ts';
 

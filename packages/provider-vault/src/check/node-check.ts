@@ -4,8 +4,8 @@
 import type { ProviderCheck, ReadContext } from '@keyfall/core';
 import { verdictOf } from '../answers/vault-errors.ts';
 import type { VaultClient } from '../session/vault-client.ts';
-import type { VaultAddress } from '../settings/connection-settings.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
+import type { VaultAddress } from '../wire/vault-wire.ts';
 import { failing } from './kv-check.ts';
 
 /** How the nodes fare, and one of them that can be asked further. */

@@ -15,8 +15,8 @@ import { type CertificateLife, certificateLife } from '../http/tls/certificate-l
 import type { KvDocumentStore } from '../kv/kv-document.ts';
 import type { KvMount } from '../kv/kv-mount.ts';
 import type { VaultClient } from '../session/vault-client.ts';
-import type { VaultAddress } from '../settings/connection-settings.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
+import type { VaultAddress } from '../wire/vault-wire.ts';
 import { checkPath, checkRights, failing, mountsSeen } from './kv-check.ts';
 import { checkNodes, withHalfTheTime } from './node-check.ts';
 

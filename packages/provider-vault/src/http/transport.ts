@@ -13,9 +13,15 @@ import {
   validateHeaderValue,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import { longestTimer } from '../session/token-life.ts';
-import type { ConnectionSettings, VaultAddress } from '../settings/connection-settings.ts';
-import type { WireAnswer, WireCall, WireFailure, WireResult } from '../wire/vault-wire.ts';
+import type { ConnectionSettings } from '../settings/connection-settings.ts';
+import { longestTimer } from '../wire/time.ts';
+import type {
+  VaultAddress,
+  WireAnswer,
+  WireCall,
+  WireFailure,
+  WireResult,
+} from '../wire/vault-wire.ts';
 import { rateLimiter } from './rate-limiter.ts';
 import { keptConnections } from './tls/kept-connections.ts';
 import type { TunnelError, TunnelOptions } from './tls/proxy-tunnel.ts';

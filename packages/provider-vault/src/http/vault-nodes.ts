@@ -5,8 +5,7 @@
  */
 
 import { hasNoLeader, isBehind, isItsOwn, knowsNoLeader, saidBy } from '../answers/vault-errors.ts';
-import type { VaultAddress } from '../settings/connection-settings.ts';
-import type { VaultWire, WireCall, WireResult } from '../wire/vault-wire.ts';
+import type { VaultAddress, VaultWire, WireCall, WireResult } from '../wire/vault-wire.ts';
 import { stateIndex } from './vault-index.ts';
 
 /** The nodes of a cluster. */

@@ -24,9 +24,9 @@ import {
   type Moment,
   momentOf,
   renewalDelay,
-  spanOf,
 } from '../session/token-life.ts';
 import { type UnattendedContext, unlessAborted, whileWaiting } from '../wire/aborting.ts';
+import { spanOf } from '../wire/time.ts';
 import type { Credentials, LeaseRequests } from './lease-requests.ts';
 
 /** Milliseconds that the server has to make credentials: a busy database may take some seconds. */

@@ -12,10 +12,9 @@ import {
   saidBy,
   verdictOf,
 } from '../answers/vault-errors.ts';
-import type { VaultAddress } from '../settings/connection-settings.ts';
 import type { TokenSetting, VaultSettings } from '../settings/vault-settings.ts';
 import { abortError, isUnattended } from '../wire/aborting.ts';
-import type { VaultWire, WireAnswer, WireResult } from '../wire/vault-wire.ts';
+import type { VaultAddress, VaultWire, WireAnswer, WireResult } from '../wire/vault-wire.ts';
 import type { SessionToken, VaultSession } from './session-token.ts';
 import { tokenFileSession } from './token-file-session.ts';
 import { createSession } from './vault-session.ts';

@@ -14,17 +14,10 @@ import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfa
 import { reasonOf, type Subject, verdictOf } from '../answers/vault-errors.ts';
 import type { TokenSetting } from '../settings/vault-settings.ts';
 import { type UnattendedContext, unlessAborted, whileWaiting } from '../wire/aborting.ts';
+import { spanOf } from '../wire/time.ts';
 import { type HeldToken, holdToken } from './held-token.ts';
 import type { TokenListener, VaultSession } from './session-token.ts';
-import {
-  alarmOf,
-  backOff,
-  graceOf,
-  type Moment,
-  momentOf,
-  renewalDelay,
-  spanOf,
-} from './token-life.ts';
+import { alarmOf, backOff, graceOf, type Moment, momentOf, renewalDelay } from './token-life.ts';
 import { lookUpIn, renewalIn } from './token-news.ts';
 import { type AcceptedLogin, type SendOnce, vaultLogin } from './vault-login.ts';
 

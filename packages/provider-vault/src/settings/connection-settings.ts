@@ -15,6 +15,7 @@ import {
   type Wrong,
 } from '../environment/setting-reader.ts';
 import { findVariable, isLoopback, type VaultSetting } from '../environment/vault-variables.ts';
+import type { VaultAddress } from '../wire/vault-wire.ts';
 import {
   type ClientFacts,
   type ConfiguredVaultClient,
@@ -78,18 +79,6 @@ export interface VaultConnectionOptions {
    * `VAULT_PROXY_ADDR`, `VAULT_HTTP_PROXY`; `HTTPS_PROXY` and its like are never read.
    */
   readonly proxy?: string;
-}
-
-/** Where a server is. */
-export interface VaultAddress {
-  /** `https://host:8200`, or `unix:///path`; no credentials, no path. */
-  readonly origin: string;
-  readonly secure: boolean;
-  readonly hostname: string;
-  readonly port: number;
-  readonly socketPath?: string;
-  /** A path in front of the API, as some proxies want it: `/vault`, or nothing. */
-  readonly prefix: string;
 }
 
 /** A proxy that is asked with CONNECT. */

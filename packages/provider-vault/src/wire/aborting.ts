@@ -2,7 +2,7 @@
  * Callers that stop waiting, for work that goes on; and work that goes on without keeping the process.
  */
 import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
-import { longestTimer } from '../session/token-life.ts';
+import { longestTimer } from './time.ts';
 
 /** Bounds of a request that may have no caller: it does not keep the process alive by itself. */
 export interface UnattendedContext extends ReadContext {

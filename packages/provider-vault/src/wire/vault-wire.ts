@@ -4,7 +4,17 @@
  * facts, so that no error of a library (they hold tokens and bodies) gets past this line.
  */
 
-import type { VaultAddress } from '../settings/connection-settings.ts';
+/** Where a server is. */
+export interface VaultAddress {
+  /** `https://host:8200`, or `unix:///path`; no credentials, no path. */
+  readonly origin: string;
+  readonly secure: boolean;
+  readonly hostname: string;
+  readonly port: number;
+  readonly socketPath?: string;
+  /** A path in front of the API, as some proxies want it: `/vault`, or nothing. */
+  readonly prefix: string;
+}
 
 /** What bounds one request and says who asks, and whom. */
 export interface WireCall {

@@ -2,7 +2,7 @@
  * Who gets a signal, and who is killed for not heeding it. The signals themselves are sent in the e2e tests.
  */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { RunningChild } from '../src/run/child-process.ts';
+import type { RunningChild } from '../src/run/signals.ts';
 import { handleSignals } from '../src/run/signals.ts';
 
 beforeEach(() => {

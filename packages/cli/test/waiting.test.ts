@@ -3,7 +3,7 @@
  */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { showProgress } from '../src/migration/progress.ts';
-import { waitingFor } from '../src/terminal/terminal.ts';
+import { waitingFor } from '../src/terminal/waiting.ts';
 
 const lines: string[] = [];
 vi.mock('node:fs', async (original) => ({

@@ -13,6 +13,7 @@ import {
 import { jsonBag } from './json-bag.ts';
 import { namedSecrets } from './named-secrets.ts';
 import { secretsManagerCalls } from './secrets-manager-calls.ts';
+import { currentStage, type StoreSettings } from './store-settings.ts';
 
 /** Options of {@link awsSecretsManagerProvider}: `secretId` or `prefix`, and whatever else is needed. */
 export interface AwsSecretsManagerProviderOptions {
@@ -48,20 +49,6 @@ const textOptions = [
   'separator',
   'name',
 ] as const satisfies readonly (keyof AwsSecretsManagerProviderOptions)[];
-
-/** What the parts of the package go by. */
-export interface StoreSettings {
-  readonly name: string;
-  /** The region for messages, where it is known without asking the SDK. */
-  readonly store: string;
-  readonly versionStage: string;
-  readonly separator: string;
-  /** Milliseconds. */
-  readonly pollInterval: number;
-}
-
-/** The staging label of the version in force (Secrets Manager User Guide, "Secret versions"). */
-export const currentStage = 'AWSCURRENT';
 
 /**
  * Secrets of AWS Secrets Manager. With `secretId` one request answers every name, and a write is

@@ -16,7 +16,6 @@ import {
   type SecretVersion,
   withApplied,
 } from '@keyfall/core';
-import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
 import { checked } from './checked.ts';
 import { eachPage, type Page } from './each-page.ts';
 import { inTurns } from './in-turns.ts';
@@ -26,6 +25,7 @@ import {
   type SecretsManagerCalls,
   stampedBounds,
 } from './secrets-manager-calls.ts';
+import { currentStage, type StoreSettings } from './store-settings.ts';
 
 /** The label of a version that is written and not yet in force. One for all: it moves from write to write. */
 const writingStage = 'KEYFALL_WRITE';

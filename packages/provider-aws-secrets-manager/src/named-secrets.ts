@@ -11,7 +11,6 @@ import {
   type SecretProvider,
   type SecretRecord,
 } from '@keyfall/core';
-import { currentStage, type StoreSettings } from './aws-secrets-manager-provider.ts';
 import { checked } from './checked.ts';
 import { eachPage, type Page } from './each-page.ts';
 import { inTurns } from './in-turns.ts';
@@ -22,6 +21,7 @@ import {
   type SecretsManagerCalls,
   stampedBounds,
 } from './secrets-manager-calls.ts';
+import { currentStage, type StoreSettings } from './store-settings.ts';
 
 /** What a secret may be called (API reference, CreateSecret). */
 const possibleName = /^[A-Za-z0-9/_+=.@-]{1,512}$/;

@@ -5,7 +5,8 @@
 import type { SecretError, SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
-import { forbidden, type Verdict, verdictOf } from '../src/answers/vault-errors.ts';
+import { forbidden, verdictOf } from '../src/answers/vault-errors.ts';
+import type { Verdict } from '../src/answers/verdict.ts';
 import type { VaultWire, WireResult } from '../src/wire/vault-wire.ts';
 
 const subject = {

@@ -6,7 +6,7 @@ export type {
   ConformanceSubject,
   ConformanceTest,
   Induce,
-} from './conformance.ts';
+} from './conformance/harness.ts';
 export { conformanceTests } from './conformance.ts';
 export type { CuttingProxy, LineState } from './cutting-proxy.ts';
 export { cuttingProxy } from './cutting-proxy.ts';

@@ -21,7 +21,8 @@ import {
 import type { ChainParts } from '../config/configured-chain.ts';
 import { currentFolder, findConfig, shownFile } from '../config/find-config.ts';
 import { asNamedByFile } from '../config/named-by-file.ts';
-import { listNames, notice, printable, waitingFor } from '../terminal/terminal.ts';
+import { listNames, notice, printable } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 import { bootstrapNames } from './bootstrap-settings.ts';
 import { type CliChain, openChain } from './cli-chain.ts';
 import { oneCall } from './one-call.ts';

@@ -4,7 +4,8 @@
 import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
 import { type SettingsOptions, withChain } from '../chain/settings.ts';
 import { withSuggestion } from '../terminal/near-names.ts';
-import { listNames, notice, printable, report, waitingFor } from '../terminal/terminal.ts';
+import { listNames, notice, printable, report } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Deletes `name`; 1 if the provider that was written to did not hold it. */
 export async function deleteCommand(name: string, options: SettingsOptions): Promise<number> {

@@ -23,8 +23,8 @@ import {
   printData,
   printJson,
   report,
-  waitingFor,
 } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall diff`. */
 export interface DiffOptions extends SettingsOptions {

@@ -6,7 +6,8 @@
 import type { SettingsOptions } from '../chain/settings.ts';
 import { diagnoseAll } from '../diagnosis/diagnose.ts';
 import { exitCodeOf, formatDiagnoses } from '../diagnosis/report.ts';
-import { notice, printData, printJson, report, waitingFor } from '../terminal/terminal.ts';
+import { notice, printData, printJson, report } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall doctor`. */
 export interface DoctorOptions extends SettingsOptions {

@@ -7,7 +7,8 @@ import { type SettingsOptions, withChain } from '../chain/settings.ts';
 import { exitCodes } from '../terminal/exit-code.ts';
 import { fitted } from '../terminal/layout.ts';
 import { didYouMean } from '../terminal/near-names.ts';
-import { notice, printData, printJson, waitingFor } from '../terminal/terminal.ts';
+import { notice, printData, printJson } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall explain`. */
 export interface ExplainOptions extends SettingsOptions {

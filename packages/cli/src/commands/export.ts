@@ -4,7 +4,8 @@
 import { SecretError } from '@keyfall/core';
 import { resolveSelection } from '../chain/selection.ts';
 import { namedReader, type SettingsOptions, withChain } from '../chain/settings.ts';
-import { printData, waitingFor } from '../terminal/terminal.ts';
+import { printData } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 import { type ExportFormat, formatSecrets } from './export-formats.ts';
 
 /** Options of `keyfall export`. */

@@ -5,7 +5,8 @@ import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
 import { tellOtherReadings } from '../chain/one-reading.ts';
 import { type SettingsOptions, withChain } from '../chain/settings.ts';
 import { withSuggestion } from '../terminal/near-names.ts';
-import { printData, printJson, waitingFor } from '../terminal/terminal.ts';
+import { printData, printJson } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall get`. */
 export interface GetOptions extends SettingsOptions {

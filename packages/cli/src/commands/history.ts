@@ -8,7 +8,8 @@ import { oneCall } from '../chain/one-call.ts';
 import { type SettingsOptions, withChain } from '../chain/settings.ts';
 import { formatTable } from '../terminal/layout.ts';
 import { withSuggestion } from '../terminal/near-names.ts';
-import { printable, printData, printJson, waitingFor } from '../terminal/terminal.ts';
+import { printable, printData, printJson } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall history`. */
 export interface HistoryOptions extends SettingsOptions {

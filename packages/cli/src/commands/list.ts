@@ -2,7 +2,8 @@
  * `keyfall list`: the names that the chain holds, and nothing else of them.
  */
 import { type SettingsOptions, withChain } from '../chain/settings.ts';
-import { printable, printData, printJson, waitingFor } from '../terminal/terminal.ts';
+import { printable, printData, printJson } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall list`. */
 export interface ListOptions extends SettingsOptions {

@@ -13,7 +13,8 @@ import { type FileSource, type MigrationSource, readSource } from '../migration/
 import { openTarget } from '../migration/target.ts';
 import { untilStopped } from '../run/until-stopped.ts';
 import { quoted } from '../terminal/shown-command.ts';
-import { printJson, report, waitingFor } from '../terminal/terminal.ts';
+import { printJson, report } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall migrate`. */
 export interface MigrateCommandOptions

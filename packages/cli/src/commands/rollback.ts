@@ -9,7 +9,8 @@ import { boundedByChain, openAlone } from '../chain/one-provider.ts';
 import { type SettingsOptions, withChain } from '../chain/settings.ts';
 import { withSuggestion } from '../terminal/near-names.ts';
 import { quoted } from '../terminal/shown-command.ts';
-import { notice, printable, report, waitingFor } from '../terminal/terminal.ts';
+import { notice, printable, report } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 import { providerWithHistory } from './history.ts';
 
 /** Options of `keyfall rollback`. */

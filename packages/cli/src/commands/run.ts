@@ -18,20 +18,14 @@ import {
 import {
   assertStartable,
   becomeChild,
-  type ChildCommand,
   type OutputFilter,
   startChild,
 } from '../run/child-process.ts';
+import type { ChildCommand } from '../run/executable.ts';
 import { hideInitialValues } from '../run/initial-environment.ts';
 import { exitCodeOfSignal, handleSignals, signalOf } from '../run/signals.ts';
-import {
-  keepStderrClosed,
-  listNames,
-  notice,
-  printable,
-  report,
-  waitingFor,
-} from '../terminal/terminal.ts';
+import { keepStderrClosed, listNames, notice, printable, report } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall run`. */
 export interface RunOptions extends SettingsOptions {

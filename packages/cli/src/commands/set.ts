@@ -10,7 +10,8 @@ import { announceDestination } from '../config/named-by-file.ts';
 import { readStdin } from '../files/read-input.ts';
 import { untilStopped } from '../run/until-stopped.ts';
 import { didYouMean } from '../terminal/near-names.ts';
-import { canPrompt, printable, report, waitingFor } from '../terminal/terminal.ts';
+import { canPrompt, printable, report } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall set`. */
 export interface SetOptions extends SettingsOptions {

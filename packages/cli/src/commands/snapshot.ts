@@ -16,8 +16,8 @@ import {
   printable,
   printJson,
   report,
-  waitingFor,
 } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall snapshot`. */
 export interface SnapshotOptions extends SettingsOptions {

@@ -6,7 +6,8 @@
 import type { SettingsOptions } from '../chain/settings.ts';
 import { diagnoseChain } from '../diagnosis/diagnose.ts';
 import { exitCodeOf, formatDiagnoses } from '../diagnosis/report.ts';
-import { printData, printJson, waitingFor } from '../terminal/terminal.ts';
+import { printData, printJson } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 
 /** Options of `keyfall status`. */
 export interface StatusOptions extends SettingsOptions {

@@ -6,14 +6,8 @@ import { type SettingsOptions, withChain } from '../chain/settings.ts';
 import { createFile } from '../files/create-file.ts';
 import { readNamedFile } from '../files/read-input.ts';
 import { replaceFile } from '../migration/files.ts';
-import {
-  countNames,
-  printable,
-  printData,
-  printJson,
-  report,
-  waitingFor,
-} from '../terminal/terminal.ts';
+import { countNames, printable, printData, printJson, report } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 import { declareNames, isOurs } from './name-types.ts';
 
 /** Options of `keyfall types`. */

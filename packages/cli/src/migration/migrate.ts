@@ -12,9 +12,9 @@ import {
   notice,
   printable,
   report,
-  waitingFor,
   writeLine,
 } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 import { type CarryOutOptions, carryOut, type Done, tellWritten } from './carry-out.ts';
 import { chooseForConflicts } from './choose.ts';
 import {

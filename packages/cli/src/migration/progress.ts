@@ -1,14 +1,8 @@
 /**
  * How far a migration is: one line that is drawn over, for a person who waits. A log gets none of it.
  */
-import {
-  canRedraw,
-  isQuiet,
-  onBeforeLine,
-  printable,
-  redraw,
-  sayIfLong,
-} from '../terminal/terminal.ts';
+import { canRedraw, isQuiet, onBeforeLine, printable, redraw } from '../terminal/terminal.ts';
+import { sayIfLong } from '../terminal/waiting.ts';
 
 /** Told of each step as it begins. */
 export interface Progress {

@@ -16,8 +16,8 @@ import {
   printable,
   printJson,
   report,
-  waitingFor,
 } from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
 import { isDotenv, isSameFile, resolveDestination, resolveStoreSource } from './endpoints.ts';
 import { assertEditable, backUp, freePath, holding } from './files.ts';
 import { journalPath, type MigrationJournal, readJournal, writeJournal } from './journal.ts';

@@ -8,20 +8,15 @@ import { errnoCode } from '../files/errno-code.ts';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from '../terminal/exit-code.ts';
 import { notice, printable } from '../terminal/terminal.ts';
 import {
+  type ChildCommand,
   canReplaceProcess,
   findExecutable,
   isTooLarge,
   kindOf,
   replaceProcess,
 } from './executable.ts';
+import type { RunningChild } from './signals.ts';
 import { endsProgram, exitCodeOfSignal } from './signals.ts';
-
-/** A program with its arguments and its whole environment. */
-export interface ChildCommand {
-  readonly file: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-}
 
 /** What a program prints, on its way through a filter. */
 export interface FilteredOutput {
@@ -33,22 +28,6 @@ export interface FilteredOutput {
 
 /** What happens with what the program prints, if it is not to go out as it is. */
 export type OutputFilter = (child: ChildProcess) => FilteredOutput;
-
-/** A program that runs. Its promises never reject. */
-export interface RunningChild {
-  /**
-   * Its exit code once it ended: its own, 128+n if signal n ended
-   * it, 127 if there is no such program, 126 if it cannot be executed (both said on stderr).
-   */
-  readonly exited: Promise<number>;
-  /** The same, once all that it and what it left behind prints is written. */
-  readonly ended: Promise<number>;
-  /**
-   * Sends it a signal. If it has ended, and only what it left behind still prints, a signal that would end
-   * it ends the wait for that.
-   */
-  kill(signal: NodeJS.Signals): void;
-}
 
 /**
  * Becomes the program, where Node can and the call is not known to fail: then this never returns. `undefined`

@@ -13,8 +13,14 @@ import {
 import { delimiter, isAbsolute, resolve } from 'node:path';
 import { errnoCode } from '../files/errno-code.ts';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from '../terminal/exit-code.ts';
-import type { ChildCommand } from './child-process.ts';
 import { isForeign } from './foreign-program.ts';
+
+/** A program with its arguments and its whole environment. */
+export interface ChildCommand {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
 
 /** Where a program is, or why there is none to start and a shell's exit code for that. */
 export type Executable =

@@ -5,7 +5,22 @@
 import { readFileSync } from 'node:fs';
 import { SecretError, systemClock } from '@keyfall/core';
 import { isTerminal } from '../terminal/terminal.ts';
-import type { RunningChild } from './child-process.ts';
+
+/** A program that runs. Its promises never reject. */
+export interface RunningChild {
+  /**
+   * Its exit code once it ended: its own, 128+n if signal n ended
+   * it, 127 if there is no such program, 126 if it cannot be executed (both said on stderr).
+   */
+  readonly exited: Promise<number>;
+  /** The same, once all that it and what it left behind prints is written. */
+  readonly ended: Promise<number>;
+  /**
+   * Sends it a signal. If it has ended, and only what it left behind still prints, a signal that would end
+   * it ends the wait for that.
+   */
+  kill(signal: NodeJS.Signals): void;
+}
 
 const handed = ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGINT'] as const;
 

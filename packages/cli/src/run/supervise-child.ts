@@ -5,8 +5,8 @@ import { systemClock } from '@keyfall/core';
 import type { CliChain } from '../chain/cli-chain.ts';
 import { listNames, notice } from '../terminal/terminal.ts';
 import type { ChildEnvironment } from './child-environment.ts';
-import type { RunningChild } from './child-process.ts';
-import { exitCodeOfSignal, type SignalHandling } from './signals.ts';
+
+import { exitCodeOfSignal, type RunningChild, type SignalHandling } from './signals.ts';
 import { watchSecrets } from './watch-secrets.ts';
 
 type Environment = ChildEnvironment['env'];

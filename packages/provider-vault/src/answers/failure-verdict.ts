@@ -4,7 +4,7 @@
  */
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
 import type { WireFailure } from '../wire/vault-wire.ts';
-import type { AddressFault, Repeat, Subject, Verdict } from './vault-errors.ts';
+import type { AddressFault, Repeat, Subject, Verdict } from './verdict.ts';
 
 const errnos: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refused the connection',

@@ -10,7 +10,8 @@ import {
   type ReadContext,
   type SecretError,
 } from '@keyfall/core';
-import { type AddressFault, verdictOf } from '../answers/vault-errors.ts';
+import { verdictOf } from '../answers/vault-errors.ts';
+import type { AddressFault } from '../answers/verdict.ts';
 import { type CertificateLife, certificateLife } from '../http/tls/certificate-life.ts';
 import type { KvDocumentStore } from '../kv/kv-document.ts';
 import type { KvMount } from '../kv/kv-mount.ts';

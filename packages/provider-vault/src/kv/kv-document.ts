@@ -11,7 +11,7 @@ import {
   type WriteReceipt,
   withApplied,
 } from '@keyfall/core';
-import type { GoneVersion } from '../answers/vault-errors.ts';
+import type { GoneVersion } from '../answers/verdict.ts';
 import { revisionOf } from '../kv-revision.ts';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';

@@ -4,7 +4,8 @@
  * token ends, and nothing is given up because of them.
  */
 import { refusesRenewal } from '../answers/login-words.ts';
-import { type Subject, saidBy, verdictOf } from '../answers/vault-errors.ts';
+import { saidBy, verdictOf } from '../answers/vault-errors.ts';
+import type { Subject } from '../answers/verdict.ts';
 import type { WireResult } from '../wire/vault-wire.ts';
 
 /** What came of a renewal or a look-up. */

@@ -4,14 +4,8 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Applied, type ReadContext, type SecretError, withApplied } from '@keyfall/core';
-import {
-  forbidden,
-  type GoneVersion,
-  type Subject,
-  type Suspect,
-  saidBy,
-  verdictOf,
-} from '../answers/vault-errors.ts';
+import { forbidden, saidBy, verdictOf } from '../answers/vault-errors.ts';
+import type { GoneVersion, Subject, Suspect } from '../answers/verdict.ts';
 import type { TokenSetting, VaultSettings } from '../settings/vault-settings.ts';
 import { abortError, isUnattended } from '../wire/aborting.ts';
 import type { VaultAddress, VaultWire, WireAnswer, WireResult } from '../wire/vault-wire.ts';

@@ -10,10 +10,10 @@ import {
   hasNoLeader,
   isItsOwn,
   knowsNoLeader,
-  type Subject,
   saidBy,
   verdictOf,
 } from '../answers/vault-errors.ts';
+import type { Subject } from '../answers/verdict.ts';
 import { readCredential } from '../auth/credential-reader.ts';
 import type { VaultAuth, VaultLogin, VaultLoginContext } from '../auth/vault-auth.ts';
 import { printOf } from '../environment/file-prints.ts';

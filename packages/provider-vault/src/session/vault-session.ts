@@ -11,7 +11,8 @@
  * Only tokens of logins are ever revoked.
  */
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
-import { reasonOf, type Subject, verdictOf } from '../answers/vault-errors.ts';
+import { reasonOf, verdictOf } from '../answers/vault-errors.ts';
+import type { Subject } from '../answers/verdict.ts';
 import type { TokenSetting } from '../settings/vault-settings.ts';
 import { type UnattendedContext, unlessAborted, whileWaiting } from '../wire/aborting.ts';
 import { spanOf } from '../wire/time.ts';

@@ -4,7 +4,7 @@
 
 import { parseBool, type SettingReader } from '../environment/setting-reader.ts';
 import { findVariable, type VaultSetting } from '../environment/vault-variables.ts';
-import type { VaultConnectionOptions } from './connection-settings.ts';
+import type { VaultConnectionOptions } from './connection-options.ts';
 
 /** A file, with how to name its setting in an error. */
 export interface FileSetting {

@@ -8,11 +8,8 @@ import { checkTexts, settingReader, type Wrong } from '../environment/setting-re
 import { findVariable, type Variables, type VaultSetting } from '../environment/vault-variables.ts';
 import { segmentsOf } from '../wire/vault-path.ts';
 import type { ClientFacts } from './configured-client.ts';
-import {
-  type ConnectionSettings,
-  resolveConnection,
-  type VaultConnectionOptions,
-} from './connection-settings.ts';
+import type { VaultConnectionOptions } from './connection-options.ts';
+import { type ConnectionSettings, resolveConnection } from './connection-settings.ts';
 
 /** Options of `vaultProvider`. Each beats its variable, and `BAO_X` beats `VAULT_X`. */
 export interface VaultProviderOptions extends VaultConnectionOptions {

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isSecretError } from '@keyfall/core';
-import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from '../conformance.ts';
 import { canariesFor, canary, examine } from './exam.ts';
+import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
 
 const two = () => canariesFor('ALPHA', 'BETA');
 

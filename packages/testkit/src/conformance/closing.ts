@@ -2,8 +2,8 @@
  * What a provider is besides its answers: what it says about itself, many callers at once, its end.
  */
 import assert from 'node:assert/strict';
-import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from '../conformance.ts';
 import { canariesFor, examine } from './exam.ts';
+import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
 
 const names = Array.from({ length: 20 }, (_, index) => `NAME_${index}`);
 const twenty = () => canariesFor(...names);

@@ -14,8 +14,8 @@ import {
   type SecretProvider,
   type WriteReceipt,
 } from '@keyfall/core';
-import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from '../conformance.ts';
 import { leaksOf } from '../leaks.ts';
+import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
 import { recordOutput } from './output.ts';
 
 /** What a provider said about one name. */

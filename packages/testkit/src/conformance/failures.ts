@@ -4,13 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { isSecretError, type SecretErrorCode } from '@keyfall/core';
-import type {
-  ConformanceHarness,
-  ConformanceSubject,
-  ConformanceTest,
-  Induce,
-} from '../conformance.ts';
 import { canariesFor, canary, type Exam, examine } from './exam.ts';
+import type { ConformanceHarness, ConformanceSubject, ConformanceTest, Induce } from './harness.ts';
 
 const two = () => canariesFor('ALPHA', 'BETA');
 

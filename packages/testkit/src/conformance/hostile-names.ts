@@ -3,8 +3,8 @@
  */
 import assert from 'node:assert/strict';
 import { isSecretError } from '@keyfall/core';
-import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from '../conformance.ts';
 import { canariesFor, canary, examine, holdable } from './exam.ts';
+import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
 import { hostileNames } from './samples.ts';
 
 /** The codes with which a name that a store cannot hold may be refused. */

@@ -2,8 +2,8 @@
  * What a store holds is answered as it is; what it does not hold is absent.
  */
 import assert from 'node:assert/strict';
-import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from '../conformance.ts';
 import { canariesFor, canary, examine, holdable } from './exam.ts';
+import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
 import { oddValues } from './samples.ts';
 
 const three = () => canariesFor('ALPHA', 'BETA', 'GAMMA');

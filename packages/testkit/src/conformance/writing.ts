@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { isSecretError } from '@keyfall/core';
-import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from '../conformance.ts';
 import { canariesFor, canary, examine, holdable } from './exam.ts';
+import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
 import { oddValues } from './samples.ts';
 
 const three = () => canariesFor('ALPHA', 'BETA', 'GAMMA');

@@ -9,6 +9,7 @@
  *     npm run mutants -- core --force      all of it, whatever is known from before
  */
 import { mkdirSync, readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startVaultServer } from '@keyfall/testkit';
 import { Stryker } from '@stryker-mutator/core';
@@ -30,7 +31,7 @@ for (const area of name === undefined ? Object.keys(areas) : [name]) await tryOu
 
 async function tryOut(area) {
   const { folder, files = readdirSync(folder), tests, slow, patience, server } = areas[area];
-  const chosen = files.filter((file) => only.length === 0 || only.includes(file));
+  const chosen = files.filter((file) => only.length === 0 || only.includes(basename(file)));
   if (chosen.length === 0) {
     process.stderr.write(`${only.join(', ')} is not in ${area}: ${files.join(', ')}.\n`);
     process.exit(2);

@@ -3,7 +3,7 @@
  */
 import { SecretError } from '@keyfall/core';
 import { decodeText, problem, readBytes, type StoreFile } from '@keyfall/core/files';
-import { loadParse, type Values } from './parse-dotenv.ts';
+import { loadParse, type Values } from './readers/parse-dotenv.ts';
 import { isDotenvReader, readWith } from './readers/read-dotenv.ts';
 import {
   type DotenvReader,

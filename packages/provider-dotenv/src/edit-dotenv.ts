@@ -20,7 +20,7 @@ import {
 } from './edit-verdict.ts';
 import { loadNpm } from './readers/npm.ts';
 import type { DotenvReader, Reading, Span, Variables } from './readers/reading.ts';
-import { scanDotenv } from './scan-dotenv.ts';
+import { scanDotenv } from './readers/scan-dotenv.ts';
 import { formsOf } from './value-forms.ts';
 
 /** Options of {@link editDotenv}. */

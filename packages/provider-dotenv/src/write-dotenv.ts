@@ -20,7 +20,7 @@ import {
 } from './dotenv-contents.ts';
 import { type EditDotenvOptions, editDotenv } from './edit-dotenv.ts';
 import { escapeReferences, expandValues } from './expand-dotenv.ts';
-import { loadParse } from './parse-dotenv.ts';
+import { loadParse } from './readers/parse-dotenv.ts';
 import { revisionOf } from './revision.ts';
 
 /** How a provider reads what is written. */

@@ -11,7 +11,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { judgedReaders } from '../src/edit-verdict.ts';
 import { editDotenv, inspectDotenv } from '../src/index.ts';
 import { loadNpm } from '../src/readers/npm.ts';
-import { scanDotenv } from '../src/scan-dotenv.ts';
+import { scanDotenv } from '../src/readers/scan-dotenv.ts';
 import { formsOf } from '../src/value-forms.ts';
 
 const npm = { reader: 'npm', read: await loadNpm() };

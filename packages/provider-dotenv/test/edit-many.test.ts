@@ -4,12 +4,12 @@
  */
 import { expect, test, vi } from 'vitest';
 import { editDotenv } from '../src/edit-dotenv.ts';
-import { loadParse } from '../src/parse-dotenv.ts';
+import { loadParse } from '../src/readers/parse-dotenv.ts';
 
 const work = vi.hoisted(() => ({ characters: 0 }));
 
-vi.mock('../src/parse-dotenv.ts', async (original) => {
-  const { loadParse } = await original<typeof import('../src/parse-dotenv.ts')>();
+vi.mock('../src/readers/parse-dotenv.ts', async (original) => {
+  const { loadParse } = await original<typeof import('../src/readers/parse-dotenv.ts')>();
   return {
     async loadParse() {
       const parse = await loadParse();
@@ -21,8 +21,8 @@ vi.mock('../src/parse-dotenv.ts', async (original) => {
   };
 });
 
-vi.mock('../src/scan-dotenv.ts', async (original) => {
-  const { scanDotenv } = await original<typeof import('../src/scan-dotenv.ts')>();
+vi.mock('../src/readers/scan-dotenv.ts', async (original) => {
+  const { scanDotenv } = await original<typeof import('../src/readers/scan-dotenv.ts')>();
   return {
     scanDotenv(text: string) {
       work.characters += text.length;

@@ -1,6 +1,6 @@
 // Which of two states of a document is the newer one: never a guess.
 import { describe, expect, test } from 'vitest';
-import { compareRevisions, revisionOf } from '../src/kv-revision.ts';
+import { compareRevisions, revisionOf } from '../src/kv/kv-revision.ts';
 
 const at = (version: number, second: number, fraction = '') =>
   revisionOf(version, `2026-11-26T10:00:${String(second).padStart(2, '0')}${fraction}Z`);

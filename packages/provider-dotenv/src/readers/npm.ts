@@ -1,9 +1,9 @@
 /**
  * A `.env` as npm's dotenv reads it: by dotenv itself.
  */
-import { loadParse } from '../parse-dotenv.ts';
-import { scanDotenv } from '../scan-dotenv.ts';
+import { loadParse } from './parse-dotenv.ts';
 import type { Read } from './reading.ts';
+import { scanDotenv } from './scan-dotenv.ts';
 
 /** Loads dotenv. Variables beside the file are nothing to it. */
 export async function loadNpm(): Promise<Read> {

@@ -12,7 +12,6 @@ import {
   withApplied,
 } from '@keyfall/core';
 import type { GoneVersion } from '../answers/verdict.ts';
-import { revisionOf } from '../kv-revision.ts';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
 import { abortError, unlessAborted, whileWaiting } from '../wire/aborting.ts';
@@ -21,6 +20,7 @@ import type { WireAnswer } from '../wire/vault-wire.ts';
 import { countStrings, mergeMembers, patchOf, sameMembers } from './kv-members.ts';
 import { momentOf, readMetadata } from './kv-metadata.ts';
 import { type KvMount, type KvPart, needsVersions } from './kv-mount.ts';
+import { revisionOf } from './kv-revision.ts';
 import { type Look, settleWrite } from './settle-write.ts';
 
 /** The document as it was read. */

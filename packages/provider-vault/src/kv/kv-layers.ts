@@ -9,10 +9,10 @@ import {
   type SecretRecord,
   type WriteReceipt,
 } from '@keyfall/core';
-import { compareRevisions } from '../kv-revision.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
 import type { KvDocument, KvDocumentStore } from './kv-document.ts';
 import { needsVersions } from './kv-mount.ts';
+import { compareRevisions } from './kv-revision.ts';
 
 export interface KvLayers {
   read(context: ReadContext): Promise<SecretBatch>;

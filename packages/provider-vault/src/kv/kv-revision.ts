@@ -2,7 +2,7 @@
  * What a conditional write of a document names: the version and when it was written, since a document that is
  * removed with its metadata and written anew starts at version 1 again.
  */
-import { momentOf } from './kv/kv-metadata.ts';
+import { momentOf } from './kv-metadata.ts';
 
 /** The revision of a version. `0`: there is none. */
 export function revisionOf(version: number, createdTime: unknown): string {

@@ -30,7 +30,8 @@ const rooms = {
     'check',
   ],
   'provider-sops': ['tree', 'formats', 'keys', 'reading', 'writing'],
-  'provider-dotenv': ['readers'],
+  'provider-dotenv': ['readers', 'contents', 'editing', 'check'],
+  testkit: ['servers', 'conformance'],
   cli: ['files', 'terminal', 'config', 'chain', 'run', 'migration', 'diagnosis', 'commands'],
 };
 
@@ -50,6 +51,7 @@ const apart = [
   ['core', 'chain', ['providers', 'files']],
   ['provider-vault', 'leases', ['kv']],
   ['cli', 'diagnosis', ['migration']],
+  ['testkit', 'conformance', ['servers']],
 ];
 
 const inRoom = (name, room) => `^packages/${name}/src/${room}/[^/]+$`;

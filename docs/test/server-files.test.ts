@@ -32,8 +32,9 @@ describe('docker-compose.vault.yml', async () => {
 
   test('pins the version that the tests run against', async () => {
     const [, version] =
-      /^const version = '([\d.]+)';$/m.exec(await text('packages/testkit/src/vault-binary.ts')) ??
-      [];
+      /^const version = '([\d.]+)';$/m.exec(
+        await text('packages/testkit/src/servers/vault-binary.ts'),
+      ) ?? [];
     expect(vault.image).toBe(`openbao/openbao:${version}`);
   });
 

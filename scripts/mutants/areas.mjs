@@ -45,12 +45,8 @@ export const areas = {
   kv: {
     about: 'a document of a KV engine: read, merge and conditional write, on a real server',
     folder: 'packages/provider-vault/src',
-<<<<<<< HEAD
-    files: ['kv-document.ts'],
+    files: ['kv/kv-document.ts'],
     // gateway.e2e tries each status of a gateway, half a minute long, and what those mean is not decided here;
-=======
-    files: ['kv/kv-document.ts', 'kv/kv-members.ts', 'wire/json-members.ts', 'kv/settle-write.ts'],
->>>>>>> 876de3e (Hold the directions of packages and rooms, and the absence of circles, in lint)
     // with vault-kv.e2e the worker is aborted after that file; its reads of pipes that never end are the likely cause
     tests: ['packages/provider-vault/test/{kv-document.e2e,vault-provider.e2e}.test.ts'],
     slow: ['kv-document.e2e', 'vault-provider.e2e'],
@@ -60,7 +56,7 @@ export const areas = {
     about:
       "what a change makes of a document's members, which state is newer, what became of a write: without a server",
     folder: 'packages/provider-vault/src',
-    files: ['kv-members.ts', 'kv-revision.ts', 'json-members.ts', 'settle-write.ts'],
+    files: ['kv/kv-members.ts', 'kv/kv-revision.ts', 'wire/json-members.ts', 'kv/settle-write.ts'],
     tests: [
       'packages/provider-vault/test/{json-members,kv-members,kv-revision,settle-write}.test.ts',
     ],

@@ -5,7 +5,7 @@ import {
   startVaultServer as start,
   type VaultServerOptions,
 } from '../../packages/testkit/src/index.ts';
-import { serverOver } from '../../packages/testkit/src/vault-server.ts';
+import { serverOver } from '../../packages/testkit/src/servers/vault-server.ts';
 
 export * from '../../packages/testkit/src/index.ts';
 

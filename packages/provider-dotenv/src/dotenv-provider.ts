@@ -14,6 +14,7 @@ import {
   withApplied,
 } from '@keyfall/core';
 import { watchFiles } from '@keyfall/core/files';
+import { exposureOf } from './check/exposure.ts';
 import {
   type Contents,
   type Manner,
@@ -21,11 +22,10 @@ import {
   readContents,
   type Source,
   shownIn,
-} from './dotenv-contents.ts';
-import { exposureOf } from './exposure.ts';
+} from './contents/dotenv-contents.ts';
+import { revisionOf } from './contents/revision.ts';
 import { isDotenvReader, isPlainText } from './readers/read-dotenv.ts';
 import { type DotenvReader, dotenvReaders, type Variables } from './readers/reading.ts';
-import { revisionOf } from './revision.ts';
 
 /** Options of {@link dotenvProvider}. */
 export interface DotenvProviderOptions {
@@ -118,7 +118,9 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
         if (files[index] !== undefined) await warnOfExposure(source, warn);
       const raw = merged(files);
       const entries = new Map<string, SecretRecord | SecretError>();
-      const values = expand ? (await import('./expand-dotenv.ts')).expandValues(raw, name) : raw;
+      const values = expand
+        ? (await import('./readers/expand-dotenv.ts')).expandValues(raw, name)
+        : raw;
       for (const [key, value] of values) entries.set(key, { value });
       for (const [index, content] of files.entries())
         for (const [key, line] of content?.unknown ?? [])
@@ -129,7 +131,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
         !contents.isSaid &&
         !files.every((content) => isPlainText(content?.text ?? ''))
       ) {
-        const { differingInNode } = await import('./name-readings.ts');
+        const { differingInNode } = await import('./contents/name-readings.ts');
         const names = await differingInNode(contents, manner.variables());
         if (names.length > 0)
           warn(
@@ -137,7 +139,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
           );
       }
       if (contents.reader === 'python' && files.length > 1) {
-        const { differingInOrder } = await import('./name-readings.ts');
+        const { differingInOrder } = await import('./contents/name-readings.ts');
         const names = await differingInOrder(contents, manner.variables());
         if (names.length > 0)
           warn(
@@ -154,13 +156,13 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
           file === undefined || (file.outside.size === 0 && (isSaid || isPlainText(file.text))),
       );
       if (last === undefined || isPlain) return [];
-      const { readingsOf } = await import('./name-readings.ts');
+      const { readingsOf } = await import('./contents/name-readings.ts');
       return readingsOf(last, manner.variables());
     },
 
     async write(changes, context): Promise<WriteReceipt> {
       // imported here, and so what expands and checks: what only reads has no use for it
-      const { writeOnce } = await import('./write-dotenv.ts');
+      const { writeOnce } = await import('./editing/write-dotenv.ts');
       const conditional = changes.ifRevision !== undefined;
       // Another program may change a file in between, as an editor does: then once more, on what
       // is there now.
@@ -179,7 +181,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
     },
 
     async check(context) {
-      const { checkDotenv } = await import('./check-dotenv.ts');
+      const { checkDotenv } = await import('./check/check-dotenv.ts');
       return checkDotenv(sources, writing, context);
     },
 

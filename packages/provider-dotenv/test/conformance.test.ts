@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { conformanceTests } from '@keyfall/testkit';
 import dotenv from 'dotenv';
 import { test } from 'vitest';
-import { escapeReferences } from '../src/expand-dotenv.ts';
 import { dotenvProvider } from '../src/index.ts';
+import { escapeReferences } from '../src/readers/expand-dotenv.ts';
 import { deny, pairOf, seed, temporaryFolder } from './store.ts';
 
 /** The rules for a provider that expands, or does not: then `$` has to be written in its own way. */

@@ -8,11 +8,11 @@ import { assertNoLeak } from '@keyfall/testkit';
 import dotenv from 'dotenv';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { judgedReaders } from '../src/edit-verdict.ts';
+import { judgedReaders } from '../src/editing/edit-verdict.ts';
+import { formsOf } from '../src/editing/value-forms.ts';
 import { editDotenv, inspectDotenv } from '../src/index.ts';
 import { loadNpm } from '../src/readers/npm.ts';
 import { scanDotenv } from '../src/readers/scan-dotenv.ts';
-import { formsOf } from '../src/value-forms.ts';
 
 const npm = { reader: 'npm', read: await loadNpm() };
 

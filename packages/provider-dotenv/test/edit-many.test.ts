@@ -3,7 +3,7 @@
  * read some few times, however many names are changed in it.
  */
 import { expect, test, vi } from 'vitest';
-import { editDotenv } from '../src/edit-dotenv.ts';
+import { editDotenv } from '../src/editing/edit-dotenv.ts';
 import { loadParse } from '../src/readers/parse-dotenv.ts';
 
 const work = vi.hoisted(() => ({ characters: 0 }));

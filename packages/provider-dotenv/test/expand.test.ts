@@ -6,8 +6,8 @@ import { assertNoLeak } from '@keyfall/testkit';
 import { expand } from 'dotenv-expand';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { expandValues } from '../src/expand-dotenv.ts';
 import { dotenvProvider } from '../src/index.ts';
+import { expandValues } from '../src/readers/expand-dotenv.ts';
 import { context, temporaryFolder } from './store.ts';
 
 let folder: string;

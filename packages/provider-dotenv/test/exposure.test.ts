@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isTracked } from '../src/git-index.ts';
+import { isTracked } from '../src/check/git-index.ts';
 import { dotenvProvider } from '../src/index.ts';
 import { context, temporaryFolder } from './store.ts';
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { judgedReaders } from '../src/edit-verdict.ts';
+import { judgedReaders } from '../src/editing/edit-verdict.ts';
 import { editDotenv } from '../src/index.ts';
 import { readAsOlderPython, readAsPython } from '../src/readers/python.ts';
 import { isPlainText } from '../src/readers/read-dotenv.ts';

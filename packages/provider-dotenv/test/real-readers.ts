@@ -5,7 +5,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { cacheFolder, provideOnce } from '../../testkit/src/provide-once.ts';
+import { cacheFolder, provideOnce } from '../../testkit/src/servers/provide-once.ts';
 
 const run = promisify(execFile);
 

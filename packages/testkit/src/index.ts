@@ -1,4 +1,5 @@
 export { callContext } from './call-context.ts';
+export { conformanceTests } from './conformance/conformance.ts';
 export type {
   ConformanceCapabilities,
   ConformanceFaults,
@@ -7,23 +8,22 @@ export type {
   ConformanceTest,
   Induce,
 } from './conformance/harness.ts';
-export { conformanceTests } from './conformance.ts';
-export type { CuttingProxy, LineState } from './cutting-proxy.ts';
-export { cuttingProxy } from './cutting-proxy.ts';
+export { assertNoLeak, leaksOf } from './conformance/leaks.ts';
 export { denyAccess, withoutPrivileges } from './deny-access.ts';
-export type { Fault, FaultyServer } from './faulty-server.ts';
-export { faultyServer } from './faulty-server.ts';
-export type { ReceivedRequest } from './http-requests.ts';
-export { assertNoLeak, leaksOf } from './leaks.ts';
 export type { ManualClock } from './manual-clock.ts';
 export { manualClock } from './manual-clock.ts';
-export type { MotoServer } from './moto-server.ts';
-export { startMotoServer } from './moto-server.ts';
-export type { PostgresServer } from './postgres-server.ts';
-export { startPostgresServer } from './postgres-server.ts';
-export { findVaultBinary } from './vault-binary.ts';
-export type { VaultCluster, VaultClusterOptions, VaultNode } from './vault-cluster.ts';
-export { startVaultCluster } from './vault-cluster.ts';
+export type { CuttingProxy, LineState } from './servers/cutting-proxy.ts';
+export { cuttingProxy } from './servers/cutting-proxy.ts';
+export type { Fault, FaultyServer } from './servers/faulty-server.ts';
+export { faultyServer } from './servers/faulty-server.ts';
+export type { ReceivedRequest } from './servers/http-requests.ts';
+export type { MotoServer } from './servers/moto-server.ts';
+export { startMotoServer } from './servers/moto-server.ts';
+export type { PostgresServer } from './servers/postgres-server.ts';
+export { startPostgresServer } from './servers/postgres-server.ts';
+export { findVaultBinary } from './servers/vault-binary.ts';
+export type { VaultCluster, VaultClusterOptions, VaultNode } from './servers/vault-cluster.ts';
+export { startVaultCluster } from './servers/vault-cluster.ts';
 export type {
   VaultAnswer,
   VaultBody,
@@ -31,5 +31,5 @@ export type {
   VaultServer,
   VaultServerOptions,
   VaultTokenOptions,
-} from './vault-server.ts';
-export { startVaultServer } from './vault-server.ts';
+} from './servers/vault-server.ts';
+export { startVaultServer } from './servers/vault-server.ts';

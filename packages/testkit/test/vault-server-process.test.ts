@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-const source = fileURLToPath(new URL('../src/vault-server.ts', import.meta.url));
+const source = fileURLToPath(new URL('../src/servers/vault-server.ts', import.meta.url));
 const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
 let built: string;
 

@@ -14,8 +14,8 @@ import {
   type SecretProvider,
   type WriteReceipt,
 } from '@keyfall/core';
-import { leaksOf } from '../leaks.ts';
 import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
+import { leaksOf } from './leaks.ts';
 import { recordOutput } from './output.ts';
 
 /** What a provider said about one name. */

@@ -2,8 +2,8 @@
  * Whether an edited text of a `.env` reads as meant, by the reader that counts and by all others: an edit
  * for one program must not take a name away from another.
  */
-import { isPlainText } from './readers/read-dotenv.ts';
-import type { Read, Reading } from './readers/reading.ts';
+import { isPlainText } from '../readers/read-dotenv.ts';
+import type { Read, Reading } from '../readers/reading.ts';
 
 /** A reader, for a person, and how it reads. */
 export interface JudgedReader {
@@ -18,11 +18,11 @@ export function judgedReaders(): Promise<readonly JudgedReader[]> {
   loaded ??= (async () => {
     const [{ loadNpm }, { nodeReader }, python, { readAsCompose }, { readAsShell }] =
       await Promise.all([
-        import('./readers/npm.ts'),
-        import('./readers/node.ts'),
-        import('./readers/python.ts'),
-        import('./readers/compose.ts'),
-        import('./readers/shell.ts'),
+        import('../readers/npm.ts'),
+        import('../readers/node.ts'),
+        import('../readers/python.ts'),
+        import('../readers/compose.ts'),
+        import('../readers/shell.ts'),
       ]);
     const node = nodeReader();
     return [

@@ -3,10 +3,15 @@
  * not understand, say nothing, and differ.
  */
 import { SecretError } from '@keyfall/core';
-import { readerSaid } from './dotenv-contents.ts';
-import { differingNames, type ReaderGroups, readWith } from './readers/read-dotenv.ts';
-import { type DotenvReader, lineCounter, type Reading, type Variables } from './readers/reading.ts';
-import { scanDotenv } from './readers/scan-dotenv.ts';
+import { readerSaid } from '../contents/dotenv-contents.ts';
+import { differingNames, type ReaderGroups, readWith } from '../readers/read-dotenv.ts';
+import {
+  type DotenvReader,
+  lineCounter,
+  type Reading,
+  type Variables,
+} from '../readers/reading.ts';
+import { scanDotenv } from '../readers/scan-dotenv.ts';
 
 /** Options of {@link inspectDotenv}. */
 export interface InspectDotenvOptions {

@@ -3,9 +3,9 @@
  * would have read: that readers differ on one, or that one is made of the environment.
  */
 import type { NameReading } from '@keyfall/core';
+import { differingNames, isPlainText, readWith } from '../readers/read-dotenv.ts';
+import type { Variables } from '../readers/reading.ts';
 import { type Contents, merged } from './dotenv-contents.ts';
-import { differingNames, isPlainText, readWith } from './readers/read-dotenv.ts';
-import type { Variables } from './readers/reading.ts';
 
 /** The names of these files that there is something to say about. */
 export async function readingsOf(

@@ -19,12 +19,12 @@ import {
   readContents,
   readerSetting,
   type Source,
-} from './dotenv-contents.ts';
-import { expandValues, refersElsewhere } from './expand-dotenv.ts';
+} from '../contents/dotenv-contents.ts';
+import { readingsOf } from '../contents/name-readings.ts';
+import type { WritingManner } from '../editing/write-dotenv.ts';
+import { expandValues, refersElsewhere } from '../readers/expand-dotenv.ts';
 import { type Exposure, exposureOf } from './exposure.ts';
 import { inspectDotenv } from './inspect-dotenv.ts';
-import { readingsOf } from './name-readings.ts';
-import type { WritingManner } from './write-dotenv.ts';
 
 // of `node:fs` alone, as the reading itself (core's `store-file.ts` says why)
 const listFolder = promisify(readdir);

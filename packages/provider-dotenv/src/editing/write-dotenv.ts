@@ -17,11 +17,11 @@ import {
   type Source,
   shownIn,
   sizeLimit,
-} from './dotenv-contents.ts';
+} from '../contents/dotenv-contents.ts';
+import { revisionOf } from '../contents/revision.ts';
+import { escapeReferences, expandValues } from '../readers/expand-dotenv.ts';
+import { loadParse } from '../readers/parse-dotenv.ts';
 import { type EditDotenvOptions, editDotenv } from './edit-dotenv.ts';
-import { escapeReferences, expandValues } from './expand-dotenv.ts';
-import { loadParse } from './readers/parse-dotenv.ts';
-import { revisionOf } from './revision.ts';
 
 /** How a provider reads what is written. */
 export interface WritingManner extends Manner {

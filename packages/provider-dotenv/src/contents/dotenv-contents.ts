@@ -3,14 +3,14 @@
  */
 import { SecretError } from '@keyfall/core';
 import { decodeText, problem, readBytes, type StoreFile } from '@keyfall/core/files';
-import { loadParse, type Values } from './readers/parse-dotenv.ts';
-import { isDotenvReader, readWith } from './readers/read-dotenv.ts';
+import { loadParse, type Values } from '../readers/parse-dotenv.ts';
+import { isDotenvReader, readWith } from '../readers/read-dotenv.ts';
 import {
   type DotenvReader,
   dotenvReaders,
   type Reading,
   type Variables,
-} from './readers/reading.ts';
+} from '../readers/reading.ts';
 
 /** Larger files are refused: no `.env` is so large, and a log or an image named by mistake is. Bytes. */
 export const sizeLimit: number = 8 * 1024 * 1024;

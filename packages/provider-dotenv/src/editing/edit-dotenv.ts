@@ -9,7 +9,10 @@
  * the file is never written. An edit that no try achieves is refused.
  */
 import { SecretError } from '@keyfall/core';
-import { readerSaid } from './dotenv-contents.ts';
+import { readerSaid } from '../contents/dotenv-contents.ts';
+import { loadNpm } from '../readers/npm.ts';
+import type { DotenvReader, Reading, Span, Variables } from '../readers/reading.ts';
+import { scanDotenv } from '../readers/scan-dotenv.ts';
 import {
   type Changes,
   type Judge,
@@ -18,9 +21,6 @@ import {
   judgeOf,
   type Verdict,
 } from './edit-verdict.ts';
-import { loadNpm } from './readers/npm.ts';
-import type { DotenvReader, Reading, Span, Variables } from './readers/reading.ts';
-import { scanDotenv } from './readers/scan-dotenv.ts';
 import { formsOf } from './value-forms.ts';
 
 /** Options of {@link editDotenv}. */

@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { editFile } from '@keyfall/core/files';
-import { sizeLimit } from './dotenv-contents.ts';
+import { sizeLimit } from '../contents/dotenv-contents.ts';
 
 /** Options of {@link editDotenvFile}. */
 export interface EditDotenvFileOptions {

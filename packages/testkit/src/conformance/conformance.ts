@@ -3,17 +3,13 @@
  * {@link ConformanceHarness}) and runs what comes out under any test runner. Every rule that a store
  * cannot show is declared in the harness; nothing is skipped at run time.
  */
-import { abortTests } from './conformance/aborting.ts';
-import { closingTests } from './conformance/closing.ts';
-import { failureTests } from './conformance/failures.ts';
-import type {
-  ConformanceHarness,
-  ConformanceSubject,
-  ConformanceTest,
-} from './conformance/harness.ts';
-import { hostileNameTests } from './conformance/hostile-names.ts';
-import { readingTests } from './conformance/reading.ts';
-import { writingTests } from './conformance/writing.ts';
+import { abortTests } from './aborting.ts';
+import { closingTests } from './closing.ts';
+import { failureTests } from './failures.ts';
+import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
+import { hostileNameTests } from './hostile-names.ts';
+import { readingTests } from './reading.ts';
+import { writingTests } from './writing.ts';
 
 /**
  * The tests for a provider. Which ones depends on the harness alone.

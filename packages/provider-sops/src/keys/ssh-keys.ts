@@ -10,13 +10,13 @@ import {
   createHash,
   createPrivateKey,
   createPublicKey,
-  diffieHellman,
   hkdfSync,
   type KeyObject,
   privateDecrypt,
   publicEncrypt,
   randomBytes,
 } from 'node:crypto';
+import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import type { Identity, Recipient, Stanza } from 'age-encryption';
 
 const ed25519Label = 'age-encryption.org/v1/ssh-ed25519';
@@ -63,12 +63,12 @@ export function sshRecipient(
     const fields = sshFields(wire);
     if (fields[0]?.toString() !== type) return undefined;
     if (type === 'ssh-ed25519' && fields[1]?.length === 32) {
-      const theirs = montgomeryOf(fields[1]);
+      const theirs = ed25519.utils.toMontgomery(fields[1]);
       return {
         wrapFileKey(fileKey) {
           const ephemeral = randomBytes(32);
-          const ours = x25519(ephemeral, basePoint);
-          const key = wrappingKey(x25519(ephemeral, theirs), wire, ours, theirs);
+          const ours = x25519.getPublicKey(ephemeral);
+          const key = wrappingKey(x25519.getSharedSecret(ephemeral, theirs), wire, ours, theirs);
           const args = [type, tagOf(wire), unpadded(ours)];
           return [newStanza(args, seal(key, fileKey))];
         },
@@ -93,14 +93,17 @@ function ed25519Identity(key: KeyObject): Identity {
   const { d = '', x = '' } = key.export({ format: 'jwk' });
   const wire = sshWire(['ssh-ed25519', Buffer.from(x, 'base64url')]);
   const secret = createHash('sha512').update(Buffer.from(d, 'base64url')).digest().subarray(0, 32);
-  const ours = x25519(secret, basePoint);
+  const ours = x25519.getPublicKey(secret);
   return {
     unwrapFileKey(stanzas) {
       for (const { args, body } of stanzas) {
         if (args[0] !== 'ssh-ed25519' || args[1] !== tagOf(wire) || args.length !== 3) continue;
         const theirs = Buffer.from(args[2] ?? '', 'base64');
         if (theirs.length !== 32 || body.length !== fileKeyLength + 16) continue;
-        const opened = open(wrappingKey(x25519(secret, theirs), wire, theirs, ours), body);
+        const opened = open(
+          wrappingKey(x25519.getSharedSecret(secret, theirs), wire, theirs, ours),
+          body,
+        );
         if (opened !== undefined) return opened;
       }
       return null;
@@ -132,9 +135,14 @@ function oaep(key: KeyObject) {
 }
 
 /** age's tweak binds the shared secret to the SSH key, and not only to its Montgomery form. */
-function wrappingKey(shared: Buffer, wire: Buffer, ephemeral: Buffer, recipient: Buffer): Buffer {
+function wrappingKey(
+  shared: Uint8Array,
+  wire: Buffer,
+  ephemeral: Uint8Array,
+  recipient: Uint8Array,
+): Buffer {
   const tweak = hkdfSync('sha256', Buffer.alloc(0), wire, ed25519Label, 32);
-  const tweaked = x25519(Buffer.from(tweak), shared);
+  const tweaked = x25519.getSharedSecret(new Uint8Array(tweak), shared);
   const salt = Buffer.concat([ephemeral, recipient]);
   return Buffer.from(hkdfSync('sha256', tweaked, salt, ed25519Label, 32));
 }
@@ -157,44 +165,12 @@ function open(key: Buffer, body: Uint8Array): Buffer | undefined {
   }
 }
 
-const basePoint = Buffer.alloc(32, 0);
-basePoint[0] = 9;
-
-/** RFC 7748. Node takes keys only in their ASN.1 dress (RFC 8410). */
-function x25519(scalar: Buffer, point: Buffer): Buffer {
-  const secret = Buffer.concat([Buffer.from('302e020100300506032b656e04220420', 'hex'), scalar]);
-  const open = Buffer.concat([Buffer.from('302a300506032b656e032100', 'hex'), point]);
-  return diffieHellman({
-    privateKey: createPrivateKey({ key: secret, format: 'der', type: 'pkcs8' }),
-    publicKey: createPublicKey({ key: open, format: 'der', type: 'spki' }),
-  });
-}
-
-/** The Montgomery form of an Edwards point: u = (1 + y) / (1 - y), modulo 2²⁵⁵ - 19. */
-function montgomeryOf(point: Buffer): Buffer {
-  const p = 2n ** 255n - 19n;
-  const y = BigInt(`0x${Buffer.from(point).reverse().toString('hex')}`) & (2n ** 255n - 1n);
-  const inverse = power((1n - y + 2n * p) % p, p - 2n, p);
-  const u = ((1n + y) * inverse) % p;
-  return Buffer.from(u.toString(16).padStart(64, '0'), 'hex').reverse();
-}
-
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
-  let result = 1n;
-  let square = base;
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if (rest & 1n) result = (result * square) % modulus;
-    square = (square * square) % modulus;
-  }
-  return result;
-}
-
 function tagOf(wire: Buffer): string {
   return unpadded(createHash('sha256').update(wire).digest().subarray(0, 4));
 }
 
-function unpadded(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/=+$/, '');
+function unpadded(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64').replace(/=+$/, '');
 }
 
 function sshWire(fields: readonly (string | Buffer)[]): Buffer {

@@ -47,7 +47,7 @@ interface Finding {
   readonly subject: string;
   readonly state: string;
   readonly message: string;
-  readonly mend?: string;
+  readonly hint?: string;
   readonly code?: string;
   readonly command?: string;
 }
@@ -379,7 +379,7 @@ describe('the document', () => {
     await writeFile(join(cwd, 'edit'), `#!/bin/sh\nsed -i s/shpo/shop/ "$1"\n`, { mode: 0o755 });
     const env = settings({ EDITOR: './edit', VAULT_SECRET_PATH: 'aiogram-shop' });
     const found = await look(cwd, env);
-    expect(found.fault.mend).toContain('Did you mean aiogram-shop (option path, variable');
+    expect(found.fault.hint).toContain('Did you mean aiogram-shop (option path, variable');
     expect(found.fault.command).toBe(`\${EDITOR:-vi} keyfall.config.json`);
     await expectMended(cwd, env, found);
   });
@@ -429,7 +429,7 @@ describe('the document', () => {
       code: 4,
       fault: { code: 'may-not-read', command: 'export VAULT_SECRET_PATH=shop-of-the-bot' },
     });
-    expect(found.fault.mend).toContain('It may read shop-of-the-bot: check the path');
+    expect(found.fault.hint).toContain('It may read shop-of-the-bot: check the path');
     await expectMended(cwd, env, found);
     // one that is not near to any: to name it is for a person
     const far = await look(cwd, { ...env, VAULT_SECRET_PATH: 'x' });
@@ -517,7 +517,7 @@ describe('the .env', () => {
     const found = await look(cwd, env);
     expect(found.fault).toMatchObject({ subject: 'git and .env', command });
     expect(found.fault.message).toContain(', as real/env');
-    expect(found.fault.mend).toContain('in real/.gitignore');
+    expect(found.fault.hint).toContain('in real/.gitignore');
     await expectMended(cwd, env, found);
   });
 
@@ -530,7 +530,7 @@ describe('the .env', () => {
     const [backup = ''] = (await readdir(cwd)).filter((name) => /backup\..*Z$/.test(name));
     expect(taken.fault).toMatchObject({
       subject: `git and ${backup}`,
-      mend: 'Name .env.backup.* in .gitignore.',
+      hint: 'Name .env.backup.* in .gitignore.',
       command: "printf '\\n%s\\n' '.env.backup.*' >> .gitignore",
     });
     expect(taken.code).toBe(1);
@@ -639,7 +639,7 @@ describe('the configuration', () => {
     const found = await look(cwd, {});
     expect(found).toMatchObject({
       code: 1,
-      fault: { subject: 'names', mend: 'Is it called TOKEN?', command: 'keyfall set TOKN' },
+      fault: { subject: 'names', hint: 'Is it called TOKEN?', command: 'keyfall set TOKN' },
     });
     await expectMended(
       cwd,

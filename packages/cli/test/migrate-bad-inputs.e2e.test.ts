@@ -266,13 +266,13 @@ describe('a token that may do half of it', () => {
     ['read and not write', ['read'], 'may not write it', 'To let it write: path'],
     ['read and create', ['read', 'create'], 'may not write it', '"create", "update"'],
     ['write and not read', ['create', 'update'], 'do not allow this', 'the capability "read"'],
-  ])('%s: denied before anything is written', async (_, capabilities, why, mend) => {
+  ])('%s: denied before anything is written', async (_, capabilities, why, hint) => {
     const cwd = await folderWith(`A=${canary}\n`);
     const token = await tokenFor(...capabilities);
     const tokenEnv = { ...vault.env, VAULT_TOKEN: token };
     const result = await keyfall(['migrate', '--yes'], { cwd, env: tokenEnv });
     expect(result).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining(why) });
-    expect(result.stderr).toContain(mend);
+    expect(result.stderr).toContain(hint);
     expect(result.stderr).toContain('denied');
     expect(result.stderr).not.toContain('it may');
     expect(result.output).not.toContain(canary);

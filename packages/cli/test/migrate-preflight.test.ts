@@ -229,7 +229,7 @@ describe('what may be written', () => {
         subject: 'policy',
         state: 'failing',
         message: 'no',
-        mend: 'Ask for more.',
+        hint: 'Ask for more.',
         code,
       };
       return [{ subject: 'path', state: 'ready', message: 'yes' }, line] as ProviderCheck[];

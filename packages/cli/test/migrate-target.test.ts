@@ -92,7 +92,7 @@ describe('a write', () => {
       state: 'failing',
       code,
       message: 'said',
-      mend: `mend ${code}`,
+      hint: `mend ${code}`,
     });
     const asking = (...codes: string[]) =>
       openTarget(store({ check: async () => codes.map(line) })).assertWritable();
@@ -143,7 +143,7 @@ describe('an earlier version', () => {
     expect(String(error)).not.toContain('canary');
     const away = new SecretError('ERR_SECRET_UNAVAILABLE', 'it is sealed', {
       hint: 'Unseal it.',
-      status: 503,
+      storeStatus: 503,
       retryable: false,
     });
     await expect(

@@ -26,7 +26,7 @@ test('an old one is mended by one command', () => {
     subject: 'node',
     state: 'failing',
     message: '18.20.8 is too old: Keyfall needs 20.19.0 or later',
-    mend: 'Install a later Node.',
+    hint: 'Install a later Node.',
     code: 'node-too-old',
     command: 'nvm install 22',
   });

@@ -20,8 +20,8 @@ function failing(more: Partial<ProviderCheck>): ProviderCheck {
 
 test.each(evil)('%j in what a provider wrote makes no command', (text) => {
   for (const finding of [
-    failing({ mend: `chmod o-r ${text}` }),
-    failing({ mend: `bao kv undelete -mount=secret ${text}` }),
+    failing({ hint: `chmod o-r ${text}` }),
+    failing({ hint: `bao kv undelete -mount=secret ${text}` }),
     failing({ code: 'document-wrapped', facts: { mount: 'secret', path: text } }),
   ])
     expect(commandFor(finding, undefined)).toBeUndefined();
@@ -93,12 +93,12 @@ test.each([
 });
 
 test('a package that is missing is installed, and not looked for in the configuration', () => {
-  const mend = 'Install it: npm install @keyfall/provider-doppler';
-  const settings = failing({ subject: 'settings', mend });
+  const hint = 'Install it: npm install @keyfall/provider-doppler';
+  const settings = failing({ subject: 'settings', hint });
   expect(commandFor(settings, 'keyfall.config.json')).toBe('npm install @keyfall/provider-doppler');
   for (const text of evil)
     expect(
-      commandFor({ ...settings, mend: `Install it: npm install ${text}` }, undefined),
+      commandFor({ ...settings, hint: `Install it: npm install ${text}` }, undefined),
     ).not.toBe(`npm install ${text}`);
 });
 

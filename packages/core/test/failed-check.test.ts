@@ -7,7 +7,7 @@ test('an error becomes a line with its reason, its hint and its kind', () => {
     subject: 'path',
     state: 'failing',
     message: 'nothing is there',
-    mend: 'Write it.',
+    hint: 'Write it.',
     code: 'not-found',
   });
 });

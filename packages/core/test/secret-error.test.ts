@@ -7,7 +7,7 @@ describe('SecretError', () => {
     const error = new SecretError('ERR_SECRET_DENIED', 'the policy does not allow it', {
       hint: 'Ask for `read` on secret/data/shop.',
       provider: 'vault',
-      status: 403,
+      storeStatus: 403,
     });
     expect(error.message).toBe('the policy does not allow it. Ask for `read` on secret/data/shop.');
     expect(error.reason).toBe('the policy does not allow it');

@@ -188,7 +188,7 @@ describe('metrics', () => {
     await secrets.get('TOKEN');
     store.version = '2';
     await secrets.refresh();
-    store.failure = new SecretError('ERR_SECRET_DENIED', 'permission denied', { status: 403 });
+    store.failure = new SecretError('ERR_SECRET_DENIED', 'permission denied', { storeStatus: 403 });
     await secrets.refresh();
     const found = await points();
     const attributes = { 'keyfall.provider': 'vault' };

@@ -349,7 +349,7 @@ export function jsonBag(
         return {
           state: 'failing',
           message: missingDocument.description,
-          mend: 'Check the option secretId and the region, or write it: `keyfall set NAME`.',
+          hint: 'Check the option secretId and the region, or write it: `keyfall set NAME`.',
           code: 'secret-missing',
         };
       });

@@ -350,8 +350,8 @@ export function namedSecrets(
         const { length } = await list(context);
         const message = `${length} secrets begin with ${prefix || 'anything'}`;
         if (length > 0) return { state: 'ready', message };
-        const mend = 'Check the option prefix and the region.';
-        return { state: 'failing', message, mend, code: 'no-secrets' };
+        const hint = 'Check the option prefix and the region.';
+        return { state: 'failing', message, hint, code: 'no-secrets' };
       }),
     watch: (onChange, signal) =>
       pollForChanges(async (context) => JSON.stringify(await listed(context)), onChange, signal, {
@@ -398,7 +398,7 @@ function createOutage() {
     /** Makes a request for these names, unless the store is out of service. */
     async meet(names: readonly string[], request: () => Promise<void>): Promise<void> {
       // without a status there was no answer at all, and there will be none for the next
-      let error = failures.find(({ status }) => status === undefined);
+      let error = failures.find(({ storeStatus: status }) => status === undefined);
       if (failures.length >= mostFailures) error ??= failures.at(-1);
       if (error === undefined)
         try {

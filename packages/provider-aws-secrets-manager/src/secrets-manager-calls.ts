@@ -242,7 +242,7 @@ export function judge(
   if (thrown instanceof SecretError) return thrown;
   const { name, code, status, requestId, message } = factsOf(thrown);
   const problem = (kind: SecretErrorCode, what: string, hint?: string) =>
-    new SecretError(kind, `${subject} ${what}`, { provider, hint, status, requestId });
+    new SecretError(kind, `${subject} ${what}`, { provider, hint, storeStatus: status, requestId });
 
   if (signal.aborted)
     return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });

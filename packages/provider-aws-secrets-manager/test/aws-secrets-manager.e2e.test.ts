@@ -107,7 +107,7 @@ describe('every failure of AWS is the one answer that it is', () => {
       if ('prefix' in where && said.source === 'bytes') continue; // an empty value of no JSON bag
       expect(error).toMatchObject({ code, message: expect.stringMatching(said) });
       assertNoLeak([canary], error);
-      if (isSecretError(error) && error.status === 400)
+      if (isSecretError(error) && error.storeStatus === 400)
         expect(error.requestId).toBe('3b1f0d0c-6a58-4b44-9d57-2f6f0c6b1a77');
     }
   });
@@ -387,7 +387,7 @@ describe('one JSON secret', () => {
       { subject: 'rotation', state: 'failing' },
     ]);
     expect(await check(allowed, 'shop/typo')).toMatchObject([
-      { state: 'failing', mend: expect.stringContaining('secretId') },
+      { state: 'failing', hint: expect.stringContaining('secretId') },
       { state: 'unknown' },
     ]);
   });

@@ -107,7 +107,7 @@ async function attempt(
   signal: AbortSignal,
 ): Promise<Attempt> {
   const problem = (code: SecretErrorCode, what: string, hint?: string, status?: number) =>
-    new SecretError(code, `${subject} ${what}`, { provider, hint, status });
+    new SecretError(code, `${subject} ${what}`, { provider, hint, storeStatus: status });
   const reads = body === undefined;
   // until Doppler itself has refused it, or it turns out that there was no connection
   let applied: Applied = 'unknown';

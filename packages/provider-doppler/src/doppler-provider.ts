@@ -261,7 +261,7 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
               subject: 'config',
               state: 'failing',
               message: `Doppler ${missing}`,
-              mend: 'Check the options project and config.',
+              hint: 'Check the options project and config.',
               code: 'config-missing',
             },
           ];

@@ -265,9 +265,9 @@ test('check says what is wrong and how to mend it', async () => {
   const check = () => providerOf().check?.(context());
   expect(await check()).toMatchObject([{ state: 'ready', message: expect.stringContaining('2') }]);
   doppler.removeConfig();
-  expect(await check()).toMatchObject([{ state: 'failing', mend: expect.any(String) }]);
+  expect(await check()).toMatchObject([{ state: 'failing', hint: expect.any(String) }]);
   doppler.revoke();
-  expect(await check()).toMatchObject([{ state: 'failing', mend: expect.any(String) }]);
+  expect(await check()).toMatchObject([{ state: 'failing', hint: expect.any(String) }]);
 });
 
 describe('the fallback file', () => {

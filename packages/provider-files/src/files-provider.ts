@@ -133,7 +133,7 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
                 subject: 'files',
                 state: 'failing',
                 message: missing,
-                mend: 'Mount or correct it.',
+                hint: 'Mount or correct it.',
                 code: 'directory-missing',
               },
           ...(await findingsOf(entries)),
@@ -169,7 +169,7 @@ async function findingsOf(entries: Snapshot['entries']): Promise<ProviderCheck[]
         subject,
         state: 'failing',
         message: `${entry.path} can be read by other users`,
-        mend: `chmod 600 ${entry.path}`,
+        hint: `chmod 600 ${entry.path}`,
         code: 'readable-by-others',
         facts: { path: entry.path },
       });

@@ -438,7 +438,7 @@ describe('who else may read', () => {
       subject: 'file of A',
       state: 'failing',
       message: `${path} can be read by other users`,
-      mend: `chmod 600 ${path}`,
+      hint: `chmod 600 ${path}`,
       code: 'readable-by-others',
       facts: { path },
     });

@@ -43,7 +43,7 @@ export async function checkSops(
       subject: 'file',
       state: 'failing',
       message: `${source.shown} does not exist`,
-      mend: 'Create it with sops, or with `keyfall snapshot`.',
+      hint: 'Create it with sops, or with `keyfall snapshot`.',
       code: 'file-missing',
     });
   const read =
@@ -89,7 +89,7 @@ async function modeOf(file: string): Promise<ProviderCheck[]> {
       subject: 'key file',
       state: 'failing',
       message: `${file} has mode ${mode}: others can read it`,
-      mend: `chmod 600 ${file}`,
+      hint: `chmod 600 ${file}`,
       code: 'readable-by-others',
       facts: { path: file },
     },

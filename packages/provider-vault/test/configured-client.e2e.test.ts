@@ -108,13 +108,13 @@ test.each<[string, object, string]>([
   ['proxy', { proxy: 'http://user:hidden-header@proxy' }, 'proxy'],
   ['agentOptions', { agentOptions: { rejectUnauthorized: false } }, 'caCert'],
   ['httpsAgent', { httpsAgent: { keepAlive: true, password: 'hidden-header' } }, 'proxy'],
-])('%s among its request options cannot be carried over, and is refused', (name, more, mend) => {
+])('%s among its request options cannot be carried over, and is refused', (name, more, hint) => {
   const client = nodeVault({ endpoint: server.address, token, requestOptions: more });
   const before = membersOf(client);
   const error = errorOf({ client });
   expect(error.reason).toContain('the option client');
   expect(error.reason).toContain(name);
-  expect(error.hint).toContain(mend);
+  expect(error.hint).toContain(hint);
   expect(membersOf(client)).toEqual(before);
 });
 

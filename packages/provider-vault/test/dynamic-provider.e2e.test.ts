@@ -132,12 +132,12 @@ describe('credentials', () => {
     const { token } = await server.createToken({ policies: ['default', policy] });
     const provider = dynamic({ token });
     const checks = await provider.check?.(context());
-    expect(checks?.filter(({ mend }) => mend !== undefined)).toEqual([
+    expect(checks?.filter(({ hint }) => hint !== undefined)).toEqual([
       {
         subject: 'policy',
         state: 'failing',
         message: `the token may not have credentials made (${path})`,
-        mend: `path "${path}" { capabilities = ["read"] }`,
+        hint: `path "${path}" { capabilities = ["read"] }`,
         code: 'may-not-make',
         facts: { rule: `path "${path}" { capabilities = ["read"] }` },
       },
@@ -145,7 +145,7 @@ describe('credentials', () => {
         subject: 'policy',
         state: 'unknown',
         message: 'the token may not revoke it (sys/leases/revoke)',
-        mend: 'path "sys/leases/revoke" { capabilities = ["update"] }',
+        hint: 'path "sys/leases/revoke" { capabilities = ["update"] }',
         code: 'may-not-revoke',
         facts: { rule: 'path "sys/leases/revoke" { capabilities = ["update"] }' },
       },

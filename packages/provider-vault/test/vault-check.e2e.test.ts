@@ -53,10 +53,10 @@ async function checksOf(
   const checks = (await open(options).check?.(context())) ?? [];
   assertNoLeak([value, server.token, ...canaries], checks);
   // what is for programs
-  for (const { state, code, mend } of checks)
+  for (const { state, code, hint } of checks)
     if (state === 'failing') {
       expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
-      expect(mend).toMatch(/\w/);
+      expect(hint).toMatch(/\w/);
     }
   return checks;
 }
@@ -143,7 +143,7 @@ describe('the server', () => {
     await mortal.request('PUT', 'sys/seal');
     const checks = await checksOf({ path: 'x', address: mortal.address, token: mortal.token });
     expect(states(checks)).toEqual(['address ready', 'seal failing']);
-    expect(checks[1]).toMatchObject({ code: 'sealed', mend: 'bao operator unseal' });
+    expect(checks[1]).toMatchObject({ code: 'sealed', hint: 'bao operator unseal' });
   });
 
   test('whose clock is another', async () => {
@@ -176,7 +176,7 @@ describe('http and https taken for each other', () => {
     expect(line).toMatchObject({ subject: 'address', state: 'failing' });
     expect(line).toMatchObject({ code: 'server-speaks-http', facts: { address } });
     expect(line?.message).toContain('does not speak https');
-    expect(line?.mend).toContain('with http://');
+    expect(line?.hint).toContain('with http://');
     const read = open({ path: 'x', address }).read('all', context());
     expect(await failureOf(read, server.token)).toMatchObject({ code: 'ERR_SECRET_CONFIG' });
   });
@@ -199,7 +199,7 @@ describe('http and https taken for each other', () => {
     expect(states(checks)).toEqual(['address failing']);
     expect(checks[0]).toMatchObject({ code: 'server-speaks-https', facts: { address } });
     expect(checks[0]?.message).toBe(`${address} speaks https`);
-    expect(checks[0]?.mend).toContain('with https://');
+    expect(checks[0]?.hint).toContain('with https://');
   });
 
   test('a port that hangs up in the handshake is not called plain http', async () => {
@@ -273,7 +273,7 @@ describe('the certificate', () => {
     const soon = await lineOf('certificate', at);
     expect(soon).toMatchObject({ state: 'failing', code: 'certificate-ends-soon' });
     expect(soon?.message).toMatch(/valid until \d{4}-.*that is soon$/);
-    expect(soon?.mend).toContain('Renew');
+    expect(soon?.hint).toContain('Renew');
   });
 
   test('of a day is not called short while it is young', async () => {
@@ -288,7 +288,7 @@ describe('the certificate', () => {
     const unknown = await checksOf({ path: 'x', address });
     expect(states(unknown)).toEqual(['address failing']);
     expect(unknown[0]).toMatchObject({ code: 'certificate-untrusted' });
-    expect(unknown[0]?.mend).toContain('VAULT_CACERT');
+    expect(unknown[0]?.hint).toContain('VAULT_CACERT');
     const file = (name: string) => fileURLToPath(new URL(`certificates/${name}`, import.meta.url));
     const [cert, key] = await Promise.all([
       readFile(file('expired.pem'), 'utf8'),
@@ -306,7 +306,7 @@ describe('the certificate', () => {
     const checks = await checksOf({ path: 'x', address, skipVerify: true });
     expect(states(checks).slice(0, 2)).toEqual(['address ready', 'seal ready']);
     expect(checks[0]?.message).toContain('not checked');
-    expect(checks[0]?.mend).toContain('VAULT_SKIP_VERIFY');
+    expect(checks[0]?.hint).toContain('VAULT_SKIP_VERIFY');
   });
 });
 
@@ -322,7 +322,7 @@ describe('the token', () => {
     const root = await lineOf('token', { path });
     expect(root?.message).toBe('does not expire; policies: root');
     expect(root).toMatchObject({ code: 'token-of-root' });
-    expect(root?.mend).toContain('a policy of its own');
+    expect(root?.hint).toContain('a policy of its own');
     const { token } = await server.createToken({ policies: [policy], more: { num_uses: 9 } });
     expect((await lineOf('token', { path, token }))?.message).toMatch(/, \d uses left; policies: /);
   });
@@ -341,7 +341,7 @@ describe('the token', () => {
       return line;
     });
     expect(ending?.message).toContain('nothing renews it');
-    expect(ending?.mend).toContain('the option auth');
+    expect(ending?.hint).toContain('the option auth');
   });
 
   test('that ends soon is for whoever writes its file to know', async () => {
@@ -386,7 +386,7 @@ describe('the mount', () => {
       code: 'mount-denied',
       facts: { mount: 'secrets', place: `secrets/${path}`, meant: 'secret' },
     });
-    expect(checks.at(-1)?.mend).toContain('The token sees the KV mounts secret.');
+    expect(checks.at(-1)?.hint).toContain('The token sees the KV mounts secret.');
   });
 
   test('with the path in it, and one of another engine', async () => {
@@ -404,7 +404,7 @@ describe('the mount', () => {
     // and no word of a policy, which is for the right version
     expect(states(checks).slice(-2)).toEqual(['token ready', 'mount failing']);
     expect(checks.at(-1)).toMatchObject({ code: 'kv-version-wrong' });
-    expect(checks.at(-1)?.mend).toContain('kvVersion');
+    expect(checks.at(-1)?.hint).toContain('kvVersion');
     expect(await lineOf('mount', { path, token, kvVersion: 2 })).toMatchObject({ state: 'ready' });
   });
 });
@@ -416,10 +416,10 @@ describe('the policy', () => {
     expect(policy).toMatchObject({
       state: 'failing',
       code: 'may-not-read',
-      mend: `path "secret/data/${path}" { capabilities = ["read"] }`,
+      hint: `path "secret/data/${path}" { capabilities = ["read"] }`,
     });
-    expect(policy?.facts).toEqual({ rule: policy?.mend });
-    const name = await server.createPolicy(policy?.mend ?? '');
+    expect(policy?.facts).toEqual({ rule: policy?.hint });
+    const name = await server.createPolicy(policy?.hint ?? '');
     const mended = await server.createToken({ policies: ['default', name] });
     expect((await checksOf({ path, token: mended.token })).at(-1)?.state).toBe('ready');
   });
@@ -444,7 +444,7 @@ describe('the policy', () => {
     expect(more).toMatchObject({
       state: 'ready',
       code: 'may-not-write',
-      mend: `To let it write: path "secret/data/${path}" { capabilities = ["read", "create", "update"] }`,
+      hint: `To let it write: path "secret/data/${path}" { capabilities = ["read", "create", "update"] }`,
     });
   });
 
@@ -475,12 +475,12 @@ describe('the path', () => {
       message: `nothing is at secret/${path}`,
       facts: { mount: 'secret', path, meant: `${folder}/aiogram-shop` },
     });
-    expect(line?.mend).toContain(
+    expect(line?.hint).toContain(
       `Did you mean ${folder}/aiogram-shop (option path, variable VAULT_SECRET_PATH)?`,
     );
     const { token } = await tokenFor(server, policyFile('shop', 'secret', path));
     const blind = await lineOf('path', { path, token });
-    expect(blind?.mend).toBe(
+    expect(blind?.hint).toBe(
       'Check the path (option path, variable VAULT_SECRET_PATH), or write it: keyfall migrate',
     );
   });
@@ -493,23 +493,23 @@ describe('the path', () => {
       'path "secret/metadata/" { capabilities = ["list"] }',
     ];
     const { token } = await tokenFor(server, rules.join('\n'));
-    expect((await lineOf('path', { path: folder, token }))?.mend).toContain('It is a folder');
+    expect((await lineOf('path', { path: folder, token }))?.hint).toContain('It is a folder');
     const data = await lineOf('path', { path: `data/${folder}/prod` });
-    expect(data?.mend).toContain(`Leave data/ out of the path: ${folder}/prod`);
+    expect(data?.hint).toContain(`Leave data/ out of the path: ${folder}/prod`);
   });
 
   test('that begins with its mount, where the document is there without it or is not', async () => {
     const { path, token } = await documentAs('shop');
     for (const start of ['secret/', 'secret/data/']) {
-      const mend = `Leave ${start} out of the path: ${path}. Requests get it by themselves.`;
+      const hint = `Leave ${start} out of the path: ${path}. Requests get it by themselves.`;
       const line = await lineOf('path', { path: `${start}${path}` });
-      expect(line).toMatchObject({ code: 'document-missing', mend, facts: { meant: path } });
+      expect(line).toMatchObject({ code: 'document-missing', hint, facts: { meant: path } });
       // who may read that one alone is not told to allow the other
       const policy = await lineOf('policy', { path: `${start}${path}`, token });
-      expect(policy).toMatchObject({ code: 'may-not-read', mend, facts: { meant: path } });
+      expect(policy).toMatchObject({ code: 'may-not-read', hint, facts: { meant: path } });
     }
     const none = await lineOf('path', { path: `secret/${path}-none` });
-    expect(none?.mend).toContain('Leave secret/ out of the path');
+    expect(none?.hint).toContain('Leave secret/ out of the path');
     expect(none?.facts).not.toHaveProperty('meant');
     await put(`secret/${path}`, { A: value });
     expect(await lineOf('path', { path: `secret/${path}` })).toMatchObject({ state: 'ready' });
@@ -526,7 +526,7 @@ describe('the path', () => {
     expect(line).toMatchObject({
       code: 'document-deleted',
       message: `version 1 of secret/${path} is deleted`,
-      mend: `bao kv undelete -mount=secret -versions=1 ${path}`,
+      hint: `bao kv undelete -mount=secret -versions=1 ${path}`,
     });
     await server.request('PUT', `secret/destroy/${path}`, { versions: [1] });
     expect(await lineOf('path', { path, token })).toMatchObject({ code: 'document-destroyed' });

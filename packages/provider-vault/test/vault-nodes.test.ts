@@ -525,7 +525,7 @@ test('check tells of each node, and takes one that works for the rest', async ()
     {
       state: 'failing',
       message: `${origin[0]} is sealed`,
-      mend: `bao operator unseal -address=${origin[0]}`,
+      hint: `bao operator unseal -address=${origin[0]}`,
     },
     { state: 'failing', message: expect.stringContaining(`${origin[1]} is not initialised`) },
     { state: 'failing', message: `${origin[2]} did not answer in time` },

@@ -156,10 +156,10 @@ function announce(
   { preserveEnv = false }: RunOptions,
 ): void {
   if (secrets.size === 0) {
-    const mend = 'Name what it needs with --only: then it starts with that or not at all.';
+    const hint = 'Name what it needs with --only: then it starts with that or not at all.';
     const what = `${printable(file)} is started without any secret`;
-    if (degraded) notice(`${what}. ${mend}`);
-    else report(`${what}: no provider holds one. ${mend}`);
+    if (degraded) notice(`${what}. ${hint}`);
+    else report(`${what}: no provider holds one. ${hint}`);
   }
   if (replaced.length > 0) {
     const stores = new Set(replaced.map((name) => secrets.get(name)?.provider ?? ''));

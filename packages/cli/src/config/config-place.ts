@@ -42,9 +42,9 @@ export function placed(
 ): SecretError {
   const line = lineInStack(error, file) ?? lineOfIt;
   if (isSecretError(error)) {
-    const { code, reason, hint, provider, status, requestId } = error;
+    const { code, reason, hint, provider, storeStatus: status, requestId } = error;
     const { reason: where } = configError({ file, line, option, reason });
-    return new SecretError(code, where, { hint, provider, status, requestId });
+    return new SecretError(code, where, { hint, provider, storeStatus: status, requestId });
   }
   const missing = missingPackage(error);
   if (missing !== undefined)

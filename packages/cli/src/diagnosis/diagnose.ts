@@ -89,7 +89,7 @@ async function settingsOf(
       subject,
       state: 'unknown',
       message: `come from ${configuration}: ${uncounted}`,
-      mend: 'Unset it, or go by it and not by the configuration with --no-config.',
+      hint: 'Unset it, or go by it and not by the configuration with --no-config.',
       code: 'use-vault-not-counted',
       command: 'unset USE_VAULT',
     };
@@ -126,7 +126,7 @@ function unusedConfiguration(
       state: 'unknown',
       message: `${shownFile(above)} is not used: it is above, and in no repository with this folder`,
       // no command: it is code, and may be anybody's
-      mend: 'Name it with --config, if it is yours and meant.',
+      hint: 'Name it with --config, if it is yours and meant.',
       code: 'configuration-not-used',
     },
   ];

@@ -18,7 +18,7 @@ export function checkNode(version: string): Finding {
         subject,
         state: 'failing',
         message: `${version} is too old: Keyfall needs ${oldestNode} or later`,
-        mend: 'Install a later Node.',
+        hint: 'Install a later Node.',
         code: 'node-too-old',
         command: `nvm install ${goodNode}`,
       }
@@ -46,7 +46,7 @@ export async function checkNames({ secrets, names }: CliChain): Promise<Finding[
         subject,
         state: 'failing',
         message: `nobody holds ${listNames(missing)}`,
-        mend: near.length > 0 ? `Is it called ${listNames(near)}?` : 'Store each of them.',
+        hint: near.length > 0 ? `Is it called ${listNames(near)}?` : 'Store each of them.',
         code: 'names-missing',
         ...(/^[\w.-]+$/.test(first) && { command: `keyfall set ${first}` }),
       },

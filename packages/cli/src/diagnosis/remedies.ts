@@ -109,7 +109,7 @@ const tokenIsMissing = / VAULT_TOKEN (?:are all|is) missing/;
  * @param configuration - the file that the settings come from, where they do not come from variables
  */
 export function commandFor(
-  { subject, message, mend, code, facts = {} }: ProviderCheck,
+  { subject, message, hint, code, facts = {} }: ProviderCheck,
   configuration: string | undefined,
 ): string | undefined {
   const known = code !== undefined && Object.hasOwn(remedies, code) ? remedies[code] : [];
@@ -121,14 +121,14 @@ export function commandFor(
   }
   if (subject === 'settings' && tokenIsMissing.test(message)) return login;
   // a package that is missing stands nowhere in the configuration
-  const [, install] = /^Install it(?: beside keyfall)?: (npm install .+)$/.exec(mend ?? '') ?? [];
+  const [, install] = /^Install it(?: beside keyfall)?: (npm install .+)$/.exec(hint ?? '') ?? [];
   if (install !== undefined) return harmless(install);
   if (subject === 'settings')
     return configuration === undefined
       ? settings.find(([found]) => found.test(message))?.[1]
       : edit(configuration);
   // many a mend is a command already
-  return /^(bao|chmod|chown|git|keyfall|npm) /.test(mend ?? '') ? harmless(mend) : undefined;
+  return /^(bao|chmod|chown|git|keyfall|npm) /.test(hint ?? '') ? harmless(hint) : undefined;
 }
 
 /**

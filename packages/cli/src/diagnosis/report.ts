@@ -29,14 +29,14 @@ export function formatDiagnoses(
     .join('');
 }
 
-function rowsOf({ subject, state, message, mend, command }: Finding, mends: boolean) {
+function rowsOf({ subject, state, message, hint, command }: Finding, mends: boolean) {
   const [word, style] = verdicts[state];
   const rows: Cell[][] = [
     [{ text: word, style }, { text: printable(subject) }, { text: printable(message) }],
   ];
   if (!mends) return rows;
-  if (mend !== undefined && mend !== command)
-    rows.push([{ text: '' }, { text: '' }, { text: printable(mend), style: 'aside' }]);
+  if (hint !== undefined && hint !== command)
+    rows.push([{ text: '' }, { text: '' }, { text: printable(hint), style: 'aside' }]);
   if (command !== undefined)
     rows.push([
       { text: '' },

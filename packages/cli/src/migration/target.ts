@@ -81,10 +81,10 @@ export function openTarget(
     } catch (error) {
       if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
       // a time limit does not know whose it is
-      const { reason, hint, status, retryable } = error;
+      const { reason, hint, storeStatus: status, retryable } = error;
       throw unavailable(`${label} could not be asked: ${reason}`, {
         hint,
-        status,
+        storeStatus: status,
         retryable,
       });
     }
@@ -133,7 +133,7 @@ export function openTarget(
         throw new SecretError(
           'ERR_SECRET_DENIED',
           `${label} would not take it: these credentials may not write it`,
-          { hint: refusal.mend },
+          { hint: refusal.hint },
         );
     },
     close: () => secrets.close(),

@@ -281,7 +281,7 @@ export function failure(
   attempts?: readonly ProviderAttempt[],
   done: 'read' | 'written' | 'deleted' = 'read',
 ): SecretError {
-  const { code, retryable, hint, status, requestId, applied } = error;
+  const { code, retryable, hint, storeStatus: status, requestId, applied } = error;
   // an abort is the caller's own doing and no provider's
   if (code === 'ERR_SECRET_ABORTED') return error;
   const names = name ?? 'the secrets';
@@ -299,7 +299,7 @@ export function failure(
     retryable,
     hint,
     attempts,
-    status,
+    storeStatus: status,
     requestId,
     applied,
   });

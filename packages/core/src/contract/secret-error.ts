@@ -79,7 +79,7 @@ export interface SecretErrorDetails {
   /** What each provider said. */
   readonly attempts?: readonly ProviderAttempt[] | undefined;
   /** HTTP status of the store's answer, where there was one. */
-  readonly status?: number | undefined;
+  readonly storeStatus?: number | undefined;
   /** The store's own id of the request, for its audit log. */
   readonly requestId?: string | undefined;
   /** What became of the write that this is about. Left out: it is about none, or nobody can tell. */
@@ -118,7 +118,7 @@ export class SecretError extends Error {
   /** What each provider said; empty where the error is a provider's own. */
   readonly attempts: readonly ProviderAttempt[];
   /** HTTP status of the store's answer, where there was one. */
-  readonly status: number | undefined;
+  readonly storeStatus: number | undefined;
   /** The store's own id of the request, for its audit log. */
   readonly requestId: string | undefined;
   /**
@@ -143,16 +143,16 @@ export class SecretError extends Error {
     this.retryable = details.retryable ?? code === 'ERR_SECRET_UNAVAILABLE';
     this.hint = details.hint;
     this.attempts = details.attempts ?? [];
-    this.status = details.status;
+    this.storeStatus = details.storeStatus;
     this.requestId = details.requestId;
     this.applied = details.applied;
   }
 
   /** The error as plain data, for loggers. No stack and no values. */
   toJSON(): Record<string, unknown> {
-    const { name, code, message, provider, secretName, retryable, status, requestId } = this;
+    const { name, code, message, provider, secretName, retryable, storeStatus, requestId } = this;
     const { applied, attempts } = this;
-    const asked = { name, code, message, provider, secretName, retryable, status, requestId };
+    const asked = { name, code, message, provider, secretName, retryable, storeStatus, requestId };
     const facts = { ...asked, applied };
     return attempts.length === 0 ? facts : { ...facts, attempts };
   }

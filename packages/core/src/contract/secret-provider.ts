@@ -175,7 +175,7 @@ export interface ProviderCheck {
   /** What was found, without values. */
   readonly message: string;
   /** How to mend it: one command or one sentence. */
-  readonly mend?: string;
+  readonly hint?: string;
   /**
    * What was found, for programs: a name in kebab-case, such as `sealed` or `may-not-write`, that is
    * permanent, as `subject`, `message` and `mend` are not: those are for people, and may be put better

@@ -21,6 +21,6 @@ export function failedCheck(
   assertObject(error, 'failedCheck: the error');
   assertText(error.code, 'failedCheck: the code of the error');
   const code = given ?? error.code.replace('ERR_SECRET_', '').toLowerCase().replaceAll('_', '-');
-  const { reason: message, hint: mend } = error;
-  return { subject, state: 'failing', message, ...(mend && { mend }), code };
+  const { reason: message, hint } = error;
+  return { subject, state: 'failing', message, ...(hint && { hint }), code };
 }

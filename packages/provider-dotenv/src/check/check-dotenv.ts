@@ -60,7 +60,7 @@ export async function checkDotenv(
           subject: `lines of ${shown}`,
           state: 'failing',
           message: `${contents.reader === 'npm' ? 'dotenv' : `the reader ${contents.reader}`} reads nothing from ${droppedLines.length === 1 ? 'line' : 'lines'} ${listed(droppedLines)}`,
-          mend: 'Write NAME=value, or # before a comment.',
+          hint: 'Write NAME=value, or # before a comment.',
           code: 'lines-dropped',
           facts: { path },
         });
@@ -69,7 +69,7 @@ export async function checkDotenv(
           subject: `names of ${shown}`,
           state: 'failing',
           message: `stand there more than once, and the last one counts: ${listed(duplicates)}`,
-          mend: 'Remove the earlier ones.',
+          hint: 'Remove the earlier ones.',
           code: 'names-twice',
           facts: { path },
         });
@@ -81,7 +81,7 @@ export async function checkDotenv(
           subject: `readers of ${shown}`,
           state: 'failing',
           message: `programs read these names differently, and nothing says which counts: ${listed(differing.map((reading) => shownReading(reading, values)))}`,
-          mend: `Name the one that ${shown} is written for: ${readerSetting}=python in it, or npm, node, compose, shell.`,
+          hint: `Name the one that ${shown} is written for: ${readerSetting}=python in it, or npm, node, compose, shell.`,
           code: 'readers-differ',
           facts: { path },
         });
@@ -136,7 +136,7 @@ async function backupsOf({ path, shown }: Source): Promise<ProviderCheck[]> {
     subject: `copies of ${shown}`,
     state: 'unknown',
     message: `${names.length === 1 ? 'a copy' : `${names.length} copies`} beside it, with every value in plain text`,
-    mend: 'Remove those that nothing needs any more.',
+    hint: 'Remove those that nothing needs any more.',
     code: 'copies-in-plain-text',
     facts: { path: fromHere(path, shown) },
   };
@@ -151,7 +151,7 @@ function modeOf(shown: string, path: string, { mode, toAll }: Exposure): Provide
         subject,
         state: 'failing',
         message: `every user of this machine can read it (${octal})`,
-        mend: `chmod o-r ${path}`,
+        hint: `chmod o-r ${path}`,
         code: 'readable-by-all',
         facts: { path },
       }
@@ -180,7 +180,7 @@ async function gitOf(
         subject,
         state: 'failing',
         message: `git tracks it${as}: its values are in the history of the repository`,
-        mend: `git rm --cached ${path}, name it in ${folder}.gitignore, and change the values.`,
+        hint: `git rm --cached ${path}, name it in ${folder}.gitignore, and change the values.`,
         code: 'tracked-by-git',
         facts,
       },
@@ -194,7 +194,7 @@ async function gitOf(
           subject,
           state: 'failing',
           message: `the next git add --all takes it in${as}`,
-          mend: `Name ${rule} in ${folder}.gitignore.`,
+          hint: `Name ${rule} in ${folder}.gitignore.`,
           code: 'not-ignored-by-git',
           facts,
         },
@@ -241,7 +241,7 @@ async function expansionOf(
             subject,
             state: 'failing',
             message: `these refer to names that no file holds, which is nothing: ${listed(missing.map(([name]) => name))}`,
-            mend: 'Add the names, or write \\$ for a dollar sign.',
+            hint: 'Add the names, or write \\$ for a dollar sign.',
             code: 'refers-to-nothing',
           },
         ];

@@ -28,11 +28,11 @@ export function verdictOf(
 
 /** The error of one node, telling that others were asked before it. */
 function alsoOf(passedOver: number, error: SecretError): SecretError {
-  const { code, provider, status, requestId, hint, retryable } = error;
+  const { code, provider, storeStatus: status, requestId, hint, retryable } = error;
   const others = passedOver === 1 ? 'another node was' : `${passedOver} other nodes were`;
   return new SecretError(code, `${error.reason}, and ${others} of no use before it`, {
     provider,
-    status,
+    storeStatus: status,
     requestId,
     hint,
     retryable,
@@ -122,7 +122,7 @@ function answered(answer: WireAnswer, subject: Subject): Verdict {
     found,
     error: new SecretError(code, reason, {
       provider: subject.provider,
-      status,
+      storeStatus: status,
       requestId: requestIdOf(answer),
       hint,
       retryable,
@@ -392,12 +392,12 @@ export function forbidden(
   return kind === 'denied'
     ? new SecretError('ERR_SECRET_DENIED', `the token's policies do not allow this on ${place}`, {
         provider,
-        status,
+        storeStatus: status,
         hint: hint ?? `Give its policy the capabilities it needs on ${place}.`,
       })
     : new SecretError('ERR_SECRET_UNAUTHENTICATED', `${origin} does not accept the token`, {
         provider,
-        status,
+        storeStatus: status,
         hint: hint ?? 'It may be mistyped, expired or revoked: log in again and set VAULT_TOKEN.',
       });
 }

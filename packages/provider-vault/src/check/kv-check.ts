@@ -94,7 +94,7 @@ export async function checkRights(
           code: 'may-not-read',
           // what it may read instead tells what was meant
           ...(shorter !== undefined && may(meant, ['read'])
-            ? { mend: leaveOut(path, shorter), facts: { rule: toRead, meant: shorter } }
+            ? { hint: leaveOut(path, shorter), facts: { rule: toRead, meant: shorter } }
             : await readableInstead(settings, client, kv, path, toRead, context)),
         };
     if (position > 0) return [reading];
@@ -119,7 +119,7 @@ export async function checkRights(
         ...(mayWrite
           ? {}
           : {
-              mend: `To let it write: ${toWrite}`,
+              hint: `To let it write: ${toWrite}`,
               code: 'may-not-write',
               facts: { rule: toWrite },
             }),
@@ -142,17 +142,17 @@ async function readableInstead(
   path: string,
   toRead: string,
   context: ReadContext,
-): Promise<Pick<ProviderCheck, 'mend' | 'facts'>> {
+): Promise<Pick<ProviderCheck, 'hint' | 'facts'>> {
   const start = kv === 2 ? `${settings.mount}/data/` : `${settings.mount}/`;
   const readable = (await pathsAllowed(client, context))
     .filter((allowed) => allowed.startsWith(start))
     .map((allowed) => allowed.slice(start.length));
-  if (readable.length === 0) return { mend: toRead, facts: { rule: toRead } };
+  if (readable.length === 0) return { hint: toRead, facts: { rule: toRead } };
   const near = nearNames(path, readable);
   const [meant] = near.length > 0 ? near : readable.length === 1 ? readable : [];
   const shown = readable.slice(0, 10).join(', ');
   return {
-    mend: `It may read ${shown}: check the path (${setting}). If ${path} is meant, the policy needs: ${toRead}`,
+    hint: `It may read ${shown}: check the path (${setting}). If ${path} is meant, the policy needs: ${toRead}`,
     facts: meant === undefined ? { path } : { path, meant },
   };
 }
@@ -203,13 +203,13 @@ export async function checkPath(
   const wrong = (
     code: string,
     message: string,
-    mend: string,
+    hint: string,
     facts: Readonly<Record<string, string>> = {},
   ): ProviderCheck => ({
     subject,
     state: 'failing',
     message,
-    mend,
+    hint,
     code,
     facts: { mount: settings.mount, path, ...facts },
   });
@@ -229,8 +229,8 @@ export async function checkPath(
         'Write it: keyfall migrate',
       );
     if (!exists) {
-      const { mend, facts } = await meant(settings, client, mount, path, context);
-      return wrong('document-missing', `nothing is at ${place}`, mend, facts);
+      const { hint, facts } = await meant(settings, client, mount, path, context);
+      return wrong('document-missing', `nothing is at ${place}`, hint, facts);
     }
     const [only] = members;
     if (version === undefined && members.size === 1 && only?.[0] === 'data' && only[1][0] === '{')
@@ -285,7 +285,7 @@ async function meant(
   mount: KvMount,
   path: string,
   context: ReadContext,
-): Promise<{ readonly mend: string; readonly facts?: Readonly<Record<string, string>> }> {
+): Promise<{ readonly hint: string; readonly facts?: Readonly<Record<string, string>> }> {
   const kv = await mount.version(context);
   const write = 'or write it: keyfall migrate';
   const rest = withoutPrefix(settings, kv, path);
@@ -295,9 +295,9 @@ async function meant(
     const isThere = async () =>
       (await kvDocument(settings, client, mount, rest).read(context)).exists;
     if (isCertain || (await isThere().catch(() => false)))
-      return { mend: leaveOut(path, rest), facts: { meant: rest } };
+      return { hint: leaveOut(path, rest), facts: { meant: rest } };
     return {
-      mend: `Leave ${settings.mount}/ out of the path (${setting}), unless a path of that name is meant: the mount is put before it. Then write it: keyfall migrate`,
+      hint: `Leave ${settings.mount}/ out of the path (${setting}), unless a path of that name is meant: the mount is put before it. Then write it: keyfall migrate`,
     };
   }
   const start = path.lastIndexOf('/') + 1;
@@ -313,15 +313,15 @@ async function meant(
     // it may well not list: then there is no more to say
   }
   if (found.includes(`${name}/`))
-    return { mend: `It is a folder: name a document in it (${setting}), ${write}` };
+    return { hint: `It is a folder: name a document in it (${setting}), ${write}` };
   const near = nearNames(name, found).map((key) => path.slice(0, start) + key);
   const [nearest] = near;
   if (nearest !== undefined)
     return {
-      mend: `Did you mean ${near.join(' or ')} (${setting})? Else write it: keyfall migrate`,
+      hint: `Did you mean ${near.join(' or ')} (${setting})? Else write it: keyfall migrate`,
       facts: { meant: nearest },
     };
-  return { mend: `Check the path (${setting}), ${write}` };
+  return { hint: `Check the path (${setting}), ${write}` };
 }
 
 /** The KV mounts that the token sees, ten at the most. */

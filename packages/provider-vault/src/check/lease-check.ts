@@ -90,7 +90,7 @@ async function checkRights(
         // without the others it works, at a price: a note of what it would take
         state: position === 0 ? 'failing' : 'unknown',
         message: `the token may not ${what} (${on})`,
-        mend: rule(on, [need]),
+        hint: rule(on, [need]),
         code,
         facts: { rule: rule(on, [need]) },
       };

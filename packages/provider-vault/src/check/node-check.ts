@@ -54,7 +54,7 @@ function clusterLines(
       subject: 'node',
       state: 'failing',
       message: `${stranger.origin} is of another cluster than ${first.origin}`,
-      mend: 'List the nodes of one cluster alone in the options address and nodes.',
+      hint: 'List the nodes of one cluster alone in the options address and nodes.',
       code: 'node-of-another-cluster',
       facts: { address: stranger.origin },
     },
@@ -78,13 +78,13 @@ async function nodeLine(
   const { initialized, sealed, standby, cluster_id } =
     (result.kind === 'answer' && result.body) || {};
   if (typeof cluster_id === 'string' && cluster_id !== '') clusters.set(origin, cluster_id);
-  const mend = (command: string) => `${command} -address=${origin}`;
+  const hint = (command: string) => `${command} -address=${origin}`;
   if (initialized === false)
     return {
       subject,
       state: 'failing',
       message: `${origin} is not initialised: it has not joined its cluster`,
-      mend: mend('bao operator raft join'),
+      hint: hint('bao operator raft join'),
       code: 'node-not-joined',
       facts: { address: origin },
     };
@@ -93,7 +93,7 @@ async function nodeLine(
       subject,
       state: 'failing',
       message: `${origin} is sealed`,
-      mend: mend('bao operator unseal'),
+      hint: hint('bao operator unseal'),
       code: 'node-sealed',
       facts: { address: origin },
     };

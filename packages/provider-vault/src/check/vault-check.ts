@@ -128,7 +128,7 @@ function addressLine(
     subject,
     state: 'ready',
     message: `${message}, its certificate is not checked`,
-    mend: 'Leave the option skipVerify (variable VAULT_SKIP_VERIFY) out, and give caCert (VAULT_CACERT).',
+    hint: 'Leave the option skipVerify (variable VAULT_SKIP_VERIFY) out, and give caCert (VAULT_CACERT).',
     code: 'certificate-unchecked',
   };
 }
@@ -147,7 +147,7 @@ function lifeLine(life: CertificateLife | undefined): ProviderCheck {
     subject,
     state: 'failing',
     message: `${message}: that is soon`,
-    mend: 'Renew the certificate of the server, and have the server read it (SIGHUP).',
+    hint: 'Renew the certificate of the server, and have the server read it (SIGHUP).',
     code: 'certificate-ends-soon',
   };
 }
@@ -159,7 +159,7 @@ function sealLine({ initialized, sealed }: Health): ProviderCheck {
       subject,
       state: 'failing',
       message: 'is not initialised',
-      mend: 'bao operator init',
+      hint: 'bao operator init',
       code: 'not-initialised',
     };
   if (sealed === true)
@@ -167,7 +167,7 @@ function sealLine({ initialized, sealed }: Health): ProviderCheck {
       subject,
       state: 'failing',
       message: 'is sealed',
-      mend: 'bao operator unseal',
+      hint: 'bao operator unseal',
       code: 'sealed',
     };
   return sealed === false
@@ -187,7 +187,7 @@ function clockLine({ server_time_utc: told, askedAt }: Health): ProviderCheck {
     subject,
     state: 'failing',
     message: `the server's is ${duration(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} this machine's`,
-    mend: 'Set both by NTP: timedatectl set-ntp true',
+    hint: 'Set both by NTP: timedatectl set-ntp true',
     code: 'clocks-differ',
   };
 }
@@ -223,7 +223,7 @@ async function checkToken(
         subject,
         state: 'failing',
         message: `${message}: that is soon, and nothing renews it`,
-        mend: 'Log in again and set VAULT_TOKEN, or give the option auth, whose tokens are replaced in time.',
+        hint: 'Log in again and set VAULT_TOKEN, or give the option auth, whose tokens are replaced in time.',
         code: 'token-ends-soon',
       };
     return {
@@ -231,7 +231,7 @@ async function checkToken(
       state: 'ready',
       message,
       ...(policies.includes('root') && {
-        mend: 'It may do everything. Give the application a token with a policy of its own.',
+        hint: 'It may do everything. Give the application a token with a policy of its own.',
         code: 'token-of-root',
       }),
     };
@@ -306,7 +306,7 @@ async function checkMount(
             subject,
             state: 'failing',
             message: `there is no mount ${given}`,
-            mend: 'Check the option mount (variable VAULT_MOUNT_POINT).',
+            hint: 'Check the option mount (variable VAULT_MOUNT_POINT).',
             code: 'mount-wrong',
           }
         : failing(subject, error, code);
@@ -316,7 +316,7 @@ async function checkMount(
     const isSeen = seen.some((name) => name === given);
     return {
       ...check,
-      mend: `${check.mend ?? ''} The token sees the KV mounts ${seen.join(', ')}.`.trim(),
+      hint: `${check.hint ?? ''} The token sees the KV mounts ${seen.join(', ')}.`.trim(),
       facts: { mount: given, place, ...(!isSeen && meant !== undefined && { meant }) },
     };
   }

@@ -246,7 +246,7 @@ export function kvDocument(
         provider,
         applied: 'unknown',
         retryable: false,
-        status: error.status,
+        storeStatus: error.storeStatus,
         hint: 'Read it before you repeat the change: it may have been written, or may be yet.',
       },
     );

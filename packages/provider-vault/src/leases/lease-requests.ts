@@ -51,9 +51,14 @@ export function leaseRequests(
   /** A refusal in the words of a path of an engine instead of a document's. */
   function explained(error: unknown): unknown {
     if (!(error instanceof SecretError)) return error;
-    const { code, status, requestId } = error;
+    const { code, storeStatus: status, requestId } = error;
     const config = (reason: string, hint: string) =>
-      new SecretError('ERR_SECRET_CONFIG', reason, { provider, status, requestId, hint });
+      new SecretError('ERR_SECRET_CONFIG', reason, {
+        provider,
+        storeStatus: status,
+        requestId,
+        hint,
+      });
     if (status === 404 && code === 'ERR_SECRET_CONFIG')
       return config(
         `${origin} has no such path as ${path}`,
@@ -93,7 +98,7 @@ export function leaseRequests(
       if (outcome.kind === 'missing') return undefined;
       if (outcome.kind === 'unknown') {
         // a server that says that its engine failed has made none
-        const hasFailed = outcome.answered && outcome.error.status === 500;
+        const hasFailed = outcome.answered && outcome.error.storeStatus === 500;
         if (!hasFailed)
           context.warn(
             `${origin} may have made credentials at ${path} that nobody took: they end with their lease`,
@@ -125,7 +130,7 @@ export function leaseRequests(
         return typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined;
       } catch (error) {
         // the server's "lease not found"
-        if (error instanceof SecretError && error.status === 400) return undefined;
+        if (error instanceof SecretError && error.storeStatus === 400) return undefined;
         throw error;
       }
     },

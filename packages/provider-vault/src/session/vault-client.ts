@@ -229,8 +229,8 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
           repeats -= 1;
           if (await session.replace(token, context)) continue;
         }
-        const mend = kind === 'denied' ? request.ifDenied : ifNotAccepted[setting.kind];
-        throw forbidden(kind, about, verdict.status, mend);
+        const hint = kind === 'denied' ? request.ifDenied : ifNotAccepted[setting.kind];
+        throw forbidden(kind, about, verdict.status, hint);
       }
       if (verdict.kind === 'ok') return { ...verdict, token };
       if (verdict.kind === 'missing')

@@ -331,7 +331,7 @@ export function vaultLogin({
           'ERR_SECRET_UNAVAILABLE',
           `${error.reason}, and it is not known whether the credential of ${method} was used up`,
           'If it is good for one use, make another one.',
-          { ...(error.status !== undefined && { status: error.status }) },
+          { ...(error.storeStatus !== undefined && { status: error.storeStatus }) },
         );
       }
       await wait(delay, undefined, { signal: context.signal, ref: false }).catch(() => {
@@ -381,8 +381,8 @@ function loginPath(path: string, provider: string): string {
 }
 
 function named(error: SecretError, provider: string): SecretError {
-  const { code, reason, hint, status, retryable } = error;
-  return new SecretError(code, reason, { provider, hint, status, retryable });
+  const { code, reason, hint, storeStatus: status, retryable } = error;
+  return new SecretError(code, reason, { provider, hint, storeStatus: status, retryable });
 }
 
 /**

@@ -160,10 +160,10 @@ function refuseUnsupported({ env, wrong }: SettingReader): void {
       'set it for the command that needs it alone',
     ],
   ];
-  for (const [setting, why, mend] of refused) {
+  for (const [setting, why, hint] of refused) {
     const found = findVariable(env, setting);
     if (found && found.value !== '' && parseBool(found.value) !== false)
-      throw wrong(`the variable ${found.name} is set, and ${why}`, `Unset it, and ${mend}.`);
+      throw wrong(`the variable ${found.name} is set, and ${why}`, `Unset it, and ${hint}.`);
   }
 }
 

@@ -333,7 +333,7 @@ describe('errors of another name', () => {
   const error = new SecretError('ERR_SECRET_DENIED', 'it may not be read', {
     provider: 'vault',
     secretName: 'SHOP_B',
-    status: 403,
+    storeStatus: 403,
     requestId: 'abc',
     retryable: true,
     hint: 'Ask for it.',

@@ -375,9 +375,7 @@ export function jsonBag(
 
 /** The error of a request that left what is in force as it was, whatever became of it. */
 function unapplied(error: unknown): unknown {
-  return isSecretError(error)
-    ? new SecretError(error.code, error.reason, { ...error, applied: 'no' })
-    : error;
+  return isSecretError(error) ? error.with({ applied: 'no' }) : error;
 }
 
 /** What a version shows without its value. */

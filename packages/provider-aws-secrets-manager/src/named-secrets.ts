@@ -84,7 +84,7 @@ export function namedSecrets(
       if (reply.exception === 'not-found' || reply.exception === 'deleted') return undefined;
       throw reply.error;
     } catch (error) {
-      if (concernsOneName(error)) return named(error, name);
+      if (concernsOneName(error)) return error.with({ secretName: name });
       throw error;
     }
   }
@@ -121,7 +121,7 @@ export function namedSecrets(
       open.delete(name);
       if (!isSecretError(verdict) && verdict.exception !== 'wrong-parameter') continue;
       if (!concernsOneName(error)) throw error;
-      entries.set(name, named(error, name));
+      entries.set(name, error.with({ secretName: name }));
     }
     return [...open];
   }
@@ -143,7 +143,8 @@ export function namedSecrets(
       );
     const answers = () => {
       // what was answered is answered, whatever the store could not say of others
-      for (const [name, error] of outage.failed()) entries.set(name, named(error, name));
+      for (const [name, error] of outage.failed())
+        entries.set(name, error.with({ secretName: name }));
       return entries;
     };
     if (possible.length === 1 || !mayBatch) {
@@ -380,10 +381,6 @@ export function namedSecrets(
       ...(CreatedDate !== undefined && { createdAt: CreatedDate.getTime() }),
     };
   }
-
-  function named(error: SecretError, secretName: string): SecretError {
-    return new SecretError(error.code, error.reason, { ...error, secretName });
-  }
 }
 
 /** How many requests may find the store out of service before it is asked no more. */
@@ -427,9 +424,7 @@ function createOutage() {
 
 /** The error of a change after which another one had been made: all in all it is not as it was. */
 function afterAnother(error: unknown): unknown {
-  return isSecretError(error)
-    ? new SecretError(error.code, error.reason, { ...error, applied: 'unknown' })
-    : error;
+  return isSecretError(error) ? error.with({ applied: 'unknown' }) : error;
 }
 
 /** Whether other names may be answered all the same. */

@@ -42,9 +42,8 @@ export function placed(
 ): SecretError {
   const line = lineInStack(error, file) ?? lineOfIt;
   if (isSecretError(error)) {
-    const { code, reason, hint, provider, storeStatus: status, requestId } = error;
-    const { reason: where } = configError({ file, line, option, reason });
-    return new SecretError(code, where, { hint, provider, storeStatus: status, requestId });
+    const { reason } = configError({ file, line, option, reason: error.reason });
+    return error.with({ reason });
   }
   const missing = missingPackage(error);
   if (missing !== undefined)

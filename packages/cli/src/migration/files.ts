@@ -60,8 +60,9 @@ export async function assertEditable(
     await assertReplaceable(file, await realPathOf(file), bytes);
   } catch (error) {
     if (!isSecretError(error)) throw error;
-    const { code, reason, hint } = error;
-    throw new SecretError(code, `${reason}, and nothing was changed`, {
+    const { reason, hint } = error;
+    throw error.with({
+      reason: `${reason}, and nothing was changed`,
       hint: [hint, otherwise].filter(Boolean).join(' '),
     });
   }

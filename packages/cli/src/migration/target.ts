@@ -81,11 +81,9 @@ export function openTarget(
     } catch (error) {
       if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
       // a time limit does not know whose it is
-      const { reason, hint, storeStatus: status, retryable } = error;
-      throw unavailable(`${label} could not be asked: ${reason}`, {
-        hint,
-        storeStatus: status,
-        retryable,
+      throw error.with({
+        reason: `${label} could not be asked: ${error.reason}`,
+        provider: provider.name,
       });
     }
   };

@@ -1,7 +1,7 @@
 /**
  * Names that somebody may have meant, for one that nobody holds.
  */
-import { isSecretError, nearNames, SecretError, type Secrets } from '@keyfall/core';
+import { isSecretError, nearNames, type Secrets } from '@keyfall/core';
 import { quoted } from './shown-command.ts';
 import { printable } from './terminal.ts';
 
@@ -24,14 +24,9 @@ export async function suggesting(
   if (!isSecretError(error, 'ERR_SECRET_NOT_FOUND')) return error;
   // what cannot be listed suggests nothing
   const suggestion = didYouMean(names, await secrets.list().catch(() => []));
-  const { code, reason, attempts, secretName } = error;
-  const hint = typeable(error.hint, secretName);
+  const hint = typeable(error.hint, error.secretName);
   if (suggestion === undefined && hint === error.hint) return error;
-  return new SecretError(code, reason, {
-    hint: [suggestion, hint].filter((text) => text !== undefined).join(' '),
-    attempts,
-    secretName,
-  });
+  return error.with({ hint: [suggestion, hint].filter((text) => text !== undefined).join(' ') });
 }
 
 /**

@@ -281,7 +281,7 @@ export function failure(
   attempts?: readonly ProviderAttempt[],
   done: 'read' | 'written' | 'deleted' = 'read',
 ): SecretError {
-  const { code, retryable, hint, storeStatus: status, requestId, applied } = error;
+  const { code, applied } = error;
   // an abort is the caller's own doing and no provider's
   if (code === 'ERR_SECRET_ABORTED') return error;
   const names = name ?? 'the secrets';
@@ -293,15 +293,11 @@ export function failure(
         : `${names} could not be ${done}`;
   const verb = verbs[code];
   const said = verb === undefined ? error.reason : `${verb}: ${error.reason}`;
-  return new SecretError(code, `${what}: ${source.label} ${said}`, {
+  return error.with({
+    reason: `${what}: ${source.label} ${said}`,
     provider: error.provider ?? source.provider.name,
     secretName: name,
-    retryable,
-    hint,
     attempts,
-    storeStatus: status,
-    requestId,
-    applied,
   });
 }
 

@@ -148,6 +148,18 @@ export class SecretError extends Error {
     this.applied = details.applied;
   }
 
+  /** The same failure with other facts; `code` and `reason` stay unless they are given too. */
+  with({
+    code = this.code,
+    reason = this.reason,
+    ...details
+  }: SecretErrorDetails & {
+    readonly code?: SecretErrorCode;
+    readonly reason?: string;
+  }): SecretError {
+    return new SecretError(code, reason, { ...this, ...details });
+  }
+
   /** The error as plain data, for loggers. No stack and no values. */
   toJSON(): Record<string, unknown> {
     const { name, code, message, provider, secretName, retryable, storeStatus, requestId } = this;
@@ -164,7 +176,7 @@ export class SecretError extends Error {
  */
 export function withApplied<Thrown>(error: Thrown, applied: Applied): Thrown | SecretError {
   if (!isSecretError(error) || error.applied !== undefined) return error;
-  return new SecretError(error.code, error.reason, { ...error, applied });
+  return error.with({ applied });
 }
 
 /** The error of every call to secrets that are closed. */
@@ -176,6 +188,11 @@ export function closedError(): SecretError {
  * Whether `error` is a {@link SecretError}, and of this `code` where one is given. Works across
  * duplicate installs of the package, where `instanceof` does not.
  */
+export function isSecretError(error: unknown): error is SecretError;
+export function isSecretError<Code extends SecretErrorCode>(
+  error: unknown,
+  code: Code,
+): error is SecretError & { readonly code: Code };
 export function isSecretError(error: unknown, code?: SecretErrorCode): error is SecretError {
   if (!(error instanceof Error) || error.name !== 'SecretError' || !('code' in error)) return false;
   return code === undefined ? codes.has(error.code as string) : error.code === code;

@@ -165,8 +165,7 @@ function renamed(
   /** What the inner provider said, about the name that is known outside. */
   const outward = <Said>(said: Said): Said | SecretError => {
     if (!isSecretError(said) || said.secretName === undefined) return said;
-    const { code, reason, secretName } = said;
-    return new SecretError(code, reason, { ...said, secretName: outside(secretName) });
+    return said.with({ secretName: outside(said.secretName) });
   };
   const told = async <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
     try {

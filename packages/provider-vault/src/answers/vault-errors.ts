@@ -28,15 +28,8 @@ export function verdictOf(
 
 /** The error of one node, telling that others were asked before it. */
 function alsoOf(passedOver: number, error: SecretError): SecretError {
-  const { code, provider, storeStatus: status, requestId, hint, retryable } = error;
   const others = passedOver === 1 ? 'another node was' : `${passedOver} other nodes were`;
-  return new SecretError(code, `${error.reason}, and ${others} of no use before it`, {
-    provider,
-    storeStatus: status,
-    requestId,
-    hint,
-    retryable,
-  });
+  return error.with({ reason: `${error.reason}, and ${others} of no use before it` });
 }
 
 /** The `errors` of an answer, joined. To compare with, never to show. */

@@ -219,7 +219,7 @@ export function vaultLogin({
           `${method} could not be prepared`,
           'Its method has failed for a reason that it keeps to itself: let it throw a SecretError.',
         );
-      throw error.provider === undefined ? named(error, provider) : error;
+      throw error.provider === undefined ? error.with({ provider }) : error;
     } finally {
       cancelLimit();
     }
@@ -378,11 +378,6 @@ function loginPath(path: string, provider: string): string {
       hint: 'Check its mount and user name: single slashes, without "." or "..".',
     });
   }
-}
-
-function named(error: SecretError, provider: string): SecretError {
-  const { code, reason, hint, storeStatus: status, retryable } = error;
-  return new SecretError(code, reason, { provider, hint, storeStatus: status, retryable });
 }
 
 /**

@@ -35,6 +35,7 @@ export type {
   SecretProvider,
   SecretRecord,
   SecretVersion,
+  StorePlace,
   WriteContext,
   WriteReceipt,
 } from './contract/secret-provider.ts';

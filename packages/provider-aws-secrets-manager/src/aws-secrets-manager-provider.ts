@@ -125,6 +125,7 @@ export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOption
   const settings: StoreSettings = {
     name,
     store: `aws-secrets-manager ${what}${region === undefined || arn ? '' : ` in ${region}`}`,
+    place: { kind: 'aws-secrets-manager', paths: [what] },
     versionStage,
     separator: given.separator ?? '.',
     pollInterval,

@@ -51,7 +51,7 @@ export function jsonBag(
   secretId: string,
   settings: StoreSettings,
 ): SecretProvider {
-  const { name: provider, store, versionStage, separator } = settings;
+  const { name: provider, store, place, versionStage, separator } = settings;
   const problem = (
     code: 'ERR_SECRET_INVALID' | 'ERR_SECRET_CONFLICT' | 'ERR_SECRET_UNSUPPORTED',
     what: string,
@@ -321,6 +321,7 @@ export function jsonBag(
   return {
     name: provider,
     store,
+    place,
     atomicity: 'store',
     conditionalWrites: 'always',
     read,

@@ -48,7 +48,7 @@ export function namedSecrets(
   prefix: string,
   settings: StoreSettings,
 ): SecretProvider {
-  const { name: provider, store, versionStage } = settings;
+  const { name: provider, store, place, versionStage } = settings;
   /** A policy may allow the one request and not the other: found out once. */
   let mayBatch = versionStage === currentStage; // a batch has no choice of versions
 
@@ -327,6 +327,7 @@ export function namedSecrets(
   return {
     name: provider,
     store,
+    place,
     atomicity: 'name',
     conditionalWrites: 'never',
     read,

@@ -1,6 +1,7 @@
 /**
  * What both ways of keeping secrets there need to know.
  */
+import type { StorePlace } from '@keyfall/core';
 
 /** The staging label of the version in force (Secrets Manager User Guide, "Secret versions"). */
 export const currentStage = 'AWSCURRENT';
@@ -10,6 +11,7 @@ export interface StoreSettings {
   readonly name: string;
   /** The region for messages, where it is known without asking the SDK. */
   readonly store: string;
+  readonly place: StorePlace;
   readonly versionStage: string;
   readonly separator: string;
   /** Milliseconds. */

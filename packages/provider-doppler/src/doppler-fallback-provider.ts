@@ -61,6 +61,7 @@ export function dopplerFallbackProvider(given: DopplerFallbackProviderOptions): 
   return {
     name,
     store: `doppler-fallback ${path}`,
+    place: { kind: 'doppler-fallback', files: [file.path] },
     async read() {
       const content = await readBytes(file, sizeLimit);
       if (content === undefined)

@@ -180,6 +180,7 @@ export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvi
   return {
     name,
     store: `doppler ${origin === 'https://api.doppler.com' ? '' : `${origin} `}${what}`,
+    place: { kind: 'doppler', address: origin, paths: [what] },
     atomicity: 'store',
     conditionalWrites: 'never',
 

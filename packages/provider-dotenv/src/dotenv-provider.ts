@@ -100,6 +100,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
   return {
     name,
     store,
+    place: { kind: 'dotenv', files: sources.map(({ path }) => path) },
     plainText: true,
     atomicity: 'store',
     conditionalWrites: 'always',

@@ -100,6 +100,7 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
   return {
     name: provider,
     store: storeOf(directory, variables),
+    place: { kind: 'files' },
 
     async read(names, context): Promise<SecretBatch> {
       const places = placesNow();

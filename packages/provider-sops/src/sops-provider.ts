@@ -59,6 +59,7 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
   return {
     name,
     store: `sops ${path}`,
+    place: { kind: 'sops', files: [unloaded.path] },
     atomicity: 'store',
     conditionalWrites: 'always',
     credentialVariables: unloaded.credentialVariables,

@@ -94,10 +94,12 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
     warn: (message) => warn(message),
   });
   client.session.onReplaced((next) => keeper.moveTo(next));
+  const whole = namespace === '' ? place : `${namespace}/${place}`;
 
   return {
     name,
-    store: `vault ${origin} ${namespace === '' ? '' : `${namespace}/`}${place}`,
+    store: `vault ${origin} ${whole}`,
+    place: { kind: 'vault', address: origin, paths: [whole] },
     ...(timeout === undefined ? {} : { timeout }),
     ...(token.kind === 'login' && { credentialVariables: token.credentialVariables }),
     async read(_names, context) {

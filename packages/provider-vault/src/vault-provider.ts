@@ -60,6 +60,7 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
   return {
     name,
     store: `vault ${origin} ${places.join(', ')}`,
+    place: { kind: 'vault', address: origin, paths: places },
     atomicity: 'store',
     conditionalWrites:
       settings.kvVersion === undefined ? 'depends' : settings.kvVersion === 2 ? 'always' : 'never',

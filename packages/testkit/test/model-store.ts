@@ -130,6 +130,7 @@ function modelProvider(
   return {
     name: 'model',
     store: 'a store in memory',
+    place: { kind: 'model' },
     timeout: 1_000,
     credentialVariables: new Set(['MODEL_TOKEN']),
     plainText: true,

@@ -3,7 +3,7 @@
  * plain text. It is encrypted to public keys, so the machine that makes it need not be able to read it.
  */
 import { realpath } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { openChain } from '../chain/cli-chain.ts';
 import { resolveSelection } from '../chain/selection.ts';
@@ -72,9 +72,7 @@ export async function snapshotCommand(path: string, options: SnapshotOptions): P
   const config = configFile(options);
   const { packageOf } = await import('../config/make-providers.ts');
   const sops = await packageOf('sops', config);
-  const { values, left } = await waitingFor('asking each provider', () =>
-    resolved(path, options, config),
-  );
+  const { values, left } = await waitingFor('asking each provider', () => resolved(path, options));
   if (values.size === 0)
     throw new SecretError(
       'ERR_SECRET_NOT_FOUND',
@@ -132,14 +130,12 @@ function assertReplaceable(
 async function resolved(
   path: string,
   options: SnapshotOptions,
-  config: string | undefined,
 ): Promise<{ readonly values: ReadonlyMap<string, string>; readonly left: readonly string[] }> {
   const parts = await configuredParts(options);
-  const folder = config === undefined ? process.cwd() : dirname(config);
   const itself = await realPathOf(resolve(path));
-  const isItself = async ({ store }: SecretProvider) =>
-    store.startsWith('sops ') &&
-    (await realPathOf(resolve(folder, store.slice('sops '.length)))) === itself;
+  const isItself = async ({ place }: SecretProvider) =>
+    place?.kind === 'sops' &&
+    (await Promise.all((place.files ?? []).map(realPathOf))).includes(itself);
   const own = await Promise.all(parts.providers.map(({ provider }) => isItself(provider)));
   const chain = openChain({ ...parts, providers: parts.providers.filter((_, at) => !own[at]) });
   try {

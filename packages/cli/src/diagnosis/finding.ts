@@ -37,10 +37,12 @@ export interface Diagnosis {
 export async function diagnoseProvider(provider: SecretProvider, shell: Shell): Promise<Diagnosis> {
   const about = labelOf(provider.name, provider.store);
   const { findings, code } = await askProvider(provider);
-  const [address] = /\bhttps?:\/\/[^\s,]+/.exec(provider.store) ?? [];
+  const { kind, address } = provider.place ?? {};
   return {
     about,
-    findings: findings.map((finding) => withCommand(finding, { ...shell, address })),
+    findings: findings.map((finding) =>
+      withCommand(finding, { ...shell, address: kind === 'vault' ? address : undefined }),
+    ),
     ...(code !== undefined && { code }),
   };
 }

@@ -187,6 +187,18 @@ export interface ProviderCheck {
   readonly facts?: Readonly<Record<string, string>>;
 }
 
+/** Where a store is, as facts for programs; the text for people is `SecretProvider.store`. No credentials. */
+export interface StorePlace {
+  /** What kind of store it is, however its provider is named: `vault`, `dotenv`, `sops`. */
+  readonly kind: string;
+  /** Where it is asked: `https://vault.example:8200`. */
+  readonly address?: string;
+  /** What is asked for there, or the folder that is read: `secret/aiogram-shop`. */
+  readonly paths?: readonly string[];
+  /** The files that hold the values: absolute paths. */
+  readonly files?: readonly string[];
+}
+
 /**
  * A store of secrets. One factory a package makes it (`vaultProvider(options)`); there are no
  * provider classes and no inheritance. Making one must do no I/O and import no heavy SDK: both
@@ -197,6 +209,8 @@ export interface SecretProvider {
   readonly name: string;
   /** Which store it is, free of credentials: 'vault https://vault.example:8200 secret/aiogram-shop'. */
   readonly store: string;
+  /** The same as facts: a program goes by these, and never by the wording of `store`. */
+  readonly place?: StorePlace;
   /** Time limit of one read in milliseconds, where the store's own settings name one. */
   readonly timeout?: number;
   /**

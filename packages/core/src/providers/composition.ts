@@ -248,6 +248,7 @@ function renamed(
 const members: Readonly<Record<keyof SecretProvider, true>> = {
   name: true,
   store: true,
+  place: true,
   timeout: true,
   credentialVariables: true,
   plainText: true,

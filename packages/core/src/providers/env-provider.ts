@@ -35,6 +35,7 @@ export function envProvider(options: EnvProviderOptions = {}): SecretProvider {
   return {
     name,
     store: prefix === '' ? 'environment variables' : `environment variables ${prefix}*`,
+    place: { kind: 'env' },
     plainText: true,
     async read() {
       const entries = new Map<string, SecretRecord>();

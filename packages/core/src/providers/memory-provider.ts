@@ -41,6 +41,7 @@ export function memoryProvider(
   return {
     name,
     store: 'memory',
+    place: { kind: 'memory' },
     plainText: true,
     atomicity: 'store',
     conditionalWrites: 'always',

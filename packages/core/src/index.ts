@@ -23,6 +23,7 @@ export type {
   ProviderAttempt,
   SecretErrorCode,
   SecretErrorDetails,
+  SecretSetting,
 } from './contract/secret-error.ts';
 export { isSecretError, SecretError, withApplied } from './contract/secret-error.ts';
 export type {

@@ -295,10 +295,12 @@ function lacking(what: string, missing: readonly string[], options: SettingsOpti
   if (missing.every((name) => name === 'VAULT_TOKEN'))
     return new SecretError('ERR_SECRET_CONFIG', 'there is no token: VAULT_TOKEN is missing', {
       hint: 'Set it in the environment, or use --token-helper after `bao login`.',
+      setting: { variable: 'VAULT_TOKEN', isMissing: true },
     });
   const [are, them] = missing.length === 1 ? ['is', 'it'] : ['are', 'them'];
   return new SecretError('ERR_SECRET_CONFIG', `${what} ${listNames(missing)} ${are} missing`, {
     hint: `Set ${them} in the environment or in ${printable(dotenvPath(options))}.`,
+    setting: { variable: missing[0] ?? '', isMissing: true },
   });
 }
 
@@ -312,6 +314,7 @@ function isTrue(name: string, value: string): boolean {
   if (['false', '0', 'no', 'off'].includes(value.trim().toLowerCase())) return false;
   throw new SecretError('ERR_SECRET_CONFIG', `${name} is neither true nor false`, {
     hint: `Set ${name}=true or ${name}=false.`,
+    setting: { variable: name },
   });
 }
 

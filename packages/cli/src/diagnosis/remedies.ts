@@ -3,7 +3,7 @@
  * options and its variables alike, and in a code what it found; here that is a command to type. What has
  * to be filled in stands in capitals.
  */
-import type { ProviderCheck } from '@keyfall/core';
+import type { ProviderCheck, SecretSetting } from '@keyfall/core';
 import { quoted } from '../terminal/shown-command.ts';
 
 interface Remedy {
@@ -87,21 +87,19 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
   'names-twice': [toEdit],
 };
 
-/**
- * Of settings there is no provider yet that could give a code, and an error has no place for one: by the
- * variable in it.
- */
-const settings: readonly (readonly [RegExp, string])[] = [
-  [/^USE_VAULT /, 'export USE_VAULT=true'],
-  [/ KEYFALL_PROFILE are both missing/, 'export KEYFALL_PROFILE=NAME'],
-  [
-    / VAULT_SECRET_PATH (?:are|is|and VAULT_TOKEN are) (?:both )?missing/,
-    'export VAULT_SECRET_PATH=NAME',
-  ],
-];
+/** By the variable of a setting that is missing; what has to be filled in stands in capitals. */
+const missing: Readonly<Record<string, string>> = {
+  KEYFALL_PROFILE: 'export KEYFALL_PROFILE=NAME',
+  VAULT_ADDR: 'export VAULT_ADDR=https://HOST:8200',
+  VAULT_SECRET_PATH: 'export VAULT_SECRET_PATH=NAME',
+  VAULT_TOKEN: login,
+};
 
-/** A token has no place in a configuration: its variable counts there too. */
-const tokenIsMissing = / VAULT_TOKEN (?:are all|is) missing/;
+/** The command that sets it, where it is known what to set. */
+function toSet({ variable = '', isMissing }: SecretSetting): string | undefined {
+  if (isMissing) return Object.hasOwn(missing, variable) ? missing[variable] : undefined;
+  return variable === 'USE_VAULT' ? 'export USE_VAULT=true' : undefined;
+}
 
 /**
  * The command that mends a finding, if there is one.
@@ -109,7 +107,7 @@ const tokenIsMissing = / VAULT_TOKEN (?:are all|is) missing/;
  * @param configuration - the file that the settings come from, where they do not come from variables
  */
 export function commandFor(
-  { subject, message, hint, code, facts = {} }: ProviderCheck,
+  { subject, hint, code, facts = {}, setting }: ProviderCheck,
   configuration: string | undefined,
 ): string | undefined {
   const known = code !== undefined && Object.hasOwn(remedies, code) ? remedies[code] : [];
@@ -119,14 +117,13 @@ export function commandFor(
     // what stands in a configuration wins over a variable
     return setsVariable && configuration !== undefined ? edit(configuration) : text;
   }
-  if (subject === 'settings' && tokenIsMissing.test(message)) return login;
+  // a token has no place in a configuration: its variable counts there too
+  if (setting?.isMissing && setting.variable === 'VAULT_TOKEN') return login;
   // a package that is missing stands nowhere in the configuration
   const [, install] = /^Install it(?: beside keyfall)?: (npm install .+)$/.exec(hint ?? '') ?? [];
   if (install !== undefined) return harmless(install);
   if (subject === 'settings')
-    return configuration === undefined
-      ? settings.find(([found]) => found.test(message))?.[1]
-      : edit(configuration);
+    return configuration === undefined ? setting && toSet(setting) : edit(configuration);
   // many a mend is a command already
   return /^(bao|chmod|chown|git|keyfall|npm) /.test(hint ?? '') ? harmless(hint) : undefined;
 }

@@ -66,6 +66,16 @@ export interface ProviderAttempt {
  */
 export type Applied = 'no' | 'yes' | 'unknown';
 
+/** A setting, by every name that it has. */
+export interface SecretSetting {
+  /** The option of the factory: `path`. */
+  readonly option?: string;
+  /** The environment variable, the one that was set where one was: `VAULT_SECRET_PATH`. */
+  readonly variable?: string;
+  /** Whether it is missing, and not wrong. */
+  readonly isMissing?: boolean;
+}
+
 /** The facts a {@link SecretError} may carry besides its message. */
 export interface SecretErrorDetails {
   /** Name of the provider that failed. */
@@ -78,6 +88,8 @@ export interface SecretErrorDetails {
   readonly hint?: string | undefined;
   /** What each provider said. */
   readonly attempts?: readonly ProviderAttempt[] | undefined;
+  /** The setting that is at fault, of an `ERR_SECRET_CONFIG`. */
+  readonly setting?: SecretSetting | undefined;
   /** HTTP status of the store's answer, where there was one. */
   readonly storeStatus?: number | undefined;
   /** The store's own id of the request, for its audit log. */
@@ -117,6 +129,8 @@ export class SecretError extends Error {
   readonly hint: string | undefined;
   /** What each provider said; empty where the error is a provider's own. */
   readonly attempts: readonly ProviderAttempt[];
+  /** The setting that is at fault, where one is. */
+  readonly setting: SecretSetting | undefined;
   /** HTTP status of the store's answer, where there was one. */
   readonly storeStatus: number | undefined;
   /** The store's own id of the request, for its audit log. */
@@ -143,6 +157,7 @@ export class SecretError extends Error {
     this.retryable = details.retryable ?? code === 'ERR_SECRET_UNAVAILABLE';
     this.hint = details.hint;
     this.attempts = details.attempts ?? [];
+    this.setting = details.setting;
     this.storeStatus = details.storeStatus;
     this.requestId = details.requestId;
     this.applied = details.applied;
@@ -163,9 +178,9 @@ export class SecretError extends Error {
   /** The error as plain data, for loggers. No stack and no values. */
   toJSON(): Record<string, unknown> {
     const { name, code, message, provider, secretName, retryable, storeStatus, requestId } = this;
-    const { applied, attempts } = this;
+    const { setting, applied, attempts } = this;
     const asked = { name, code, message, provider, secretName, retryable, storeStatus, requestId };
-    const facts = { ...asked, applied };
+    const facts = { ...asked, setting, applied };
     return attempts.length === 0 ? facts : { ...facts, attempts };
   }
 }

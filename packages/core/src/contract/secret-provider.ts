@@ -22,7 +22,7 @@
  * warning, and must never fall back to anything by itself: that is the chain's work, and the chain
  * tells the user.
  */
-import type { SecretError } from './secret-error.ts';
+import type { SecretError, SecretSetting } from './secret-error.ts';
 
 /** A right to use a dynamic secret for a while, as Vault hands it out. */
 export interface SecretLease {
@@ -174,17 +174,19 @@ export interface ProviderCheck {
   readonly state: 'ready' | 'unknown' | 'failing';
   /** What was found, without values. */
   readonly message: string;
-  /** How to mend it: one command or one sentence. */
+  /** What to do about it: one command or one sentence. */
   readonly hint?: string;
   /**
    * What was found, for programs: a name in kebab-case, such as `sealed` or `may-not-write`, that is
-   * permanent, as `subject`, `message` and `mend` are not: those are for people, and may be put better
+   * permanent, as `subject`, `message` and `hint` are not: those are for people, and may be put better
    * in any release. It means the same whichever provider says it. A line that is `failing` should have
    * one; one made of an error has the error's (`unavailable`, `denied`), see `failedCheck`.
    */
   readonly code?: string;
   /** What a program needs to know besides the code, by names as permanent: `{ path: '.env' }`. No values. */
   readonly facts?: Readonly<Record<string, string>>;
+  /** The setting that is at fault, where one is. */
+  readonly setting?: SecretSetting;
 }
 
 /** Where a store is, as facts for programs; the text for people is `SecretProvider.store`. No credentials. */

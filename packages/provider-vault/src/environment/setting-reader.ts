@@ -2,11 +2,11 @@
  * How a setting is looked up and named: the option, else the variable under either prefix, and in an
  * error both, with the variable that was really set.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError, type SecretSetting } from '@keyfall/core';
 import { findVariable, type Variables, type VaultSetting } from './vault-variables.ts';
 
 /** Makes an `ERR_SECRET_CONFIG` of this provider. */
-export type Wrong = (what: string, hint: string) => SecretError;
+export type Wrong = (what: string, hint: string, setting?: SecretSetting) => SecretError;
 
 export interface SettingReader {
   readonly env: Variables;
@@ -33,12 +33,14 @@ export interface SettingReader {
 }
 
 export function settingReader(env: Variables, provider: string): SettingReader {
-  const wrong: Wrong = (what, hint) =>
-    new SecretError('ERR_SECRET_CONFIG', what, { provider, hint });
+  const wrong: Wrong = (what, hint, setting) =>
+    new SecretError('ERR_SECRET_CONFIG', what, { provider, hint, setting });
   const text: SettingReader['text'] = (option, setting) =>
     option ?? (findVariable(env, setting)?.value || undefined);
+  const variableOf = (setting: VaultSetting) =>
+    findVariable(env, setting)?.name ?? `VAULT_${setting}`;
   const labelled: SettingReader['labelled'] = (option, setting) => {
-    const variable = `variable ${findVariable(env, setting)?.name ?? `VAULT_${setting}`}`;
+    const variable = `variable ${variableOf(setting)}`;
     return option === undefined ? `the ${variable}` : `the option ${option} (${variable})`;
   };
   return {
@@ -52,7 +54,10 @@ export function settingReader(env: Variables, provider: string): SettingReader {
       if (found === undefined) return undefined;
       const value = parse(found);
       if (value !== undefined) return value;
-      throw wrong(`${labelled(option, setting)} is not ${expected}`, `Give ${expected}.`);
+      throw wrong(`${labelled(option, setting)} is not ${expected}`, `Give ${expected}.`, {
+        ...(option !== undefined && { option }),
+        variable: variableOf(setting),
+      });
     },
   };
 }

@@ -133,6 +133,7 @@ export function resolveSettings(options: VaultProviderOptions): VaultSettings {
     throw wrong(
       'no path was given: the option path and the variable VAULT_SECRET_PATH are both missing',
       "Name the document under the mount, such as path: 'aiogram-shop'.",
+      { option: 'path', variable: 'VAULT_SECRET_PATH', isMissing: true },
     );
   const paths = templates.map((template) =>
     located('path', 'SECRET_PATH', withProfile(template, options.profile, env, wrong)),
@@ -212,6 +213,7 @@ function withProfile(
     throw wrong(
       'the option path (variable VAULT_SECRET_PATH) has {profile}, and there is none: the option profile and the variable KEYFALL_PROFILE are both missing',
       "Name it, such as profile: 'prod'.",
+      { option: 'profile', variable: 'KEYFALL_PROFILE', isMissing: true },
     );
   // a profile that is a path of its own could lead out of the application's folder
   if (!/^[\w.-]+$/.test(profile) || /^\.\.?$/.test(profile))
@@ -281,6 +283,7 @@ function resolveToken(
   throw wrong(
     'there is no token: the options token, tokenFile and auth and the variable VAULT_TOKEN are all missing',
     'Set VAULT_TOKEN, or give tokenFile or auth.',
+    { option: 'token', variable: 'VAULT_TOKEN', isMissing: true },
   );
 }
 

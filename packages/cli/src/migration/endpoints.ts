@@ -3,7 +3,7 @@
  * or one by its kind and place (`sops:secrets.enc.yaml`, `aws:shop/prod`).
  */
 import { realpath } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import {
@@ -29,8 +29,6 @@ export interface EndpointOptions extends SettingsOptions {
 /** One of the two ends. */
 interface End {
   readonly provider: SecretProvider;
-  /** Where its relative paths begin. */
-  readonly folder: string;
 }
 
 /** Where a migration goes. */
@@ -122,8 +120,6 @@ export async function resolveStoreSource(
 /** The providers of the configuration, if there is one. */
 interface Configured {
   readonly file: string | undefined;
-  /** Where its relative paths begin. */
-  readonly folder: string;
   readonly providers: readonly SecretProvider[];
   /** Those of them that hold a copy of what others hold: none is written to that was not named. */
   readonly standbys: ReadonlySet<SecretProvider>;
@@ -131,8 +127,7 @@ interface Configured {
 
 async function configuredProviders(options: SettingsOptions): Promise<Configured> {
   const file = configFile(options);
-  if (file === undefined)
-    return { file, folder: process.cwd(), providers: [], standbys: new Set() };
+  if (file === undefined) return { file, providers: [], standbys: new Set() };
   const { configuredChain } = await import('../config/configured-chain.ts');
   const { providers: entries } = await configuredChain(
     file,
@@ -142,7 +137,6 @@ async function configuredProviders(options: SettingsOptions): Promise<Configured
   const standing = entries.filter(({ standby }) => standby);
   return {
     file,
-    folder: dirname(file),
     providers: entries.map(({ provider }) => provider),
     standbys: new Set(standing.map(({ provider }) => provider)),
   };
@@ -151,18 +145,18 @@ async function configuredProviders(options: SettingsOptions): Promise<Configured
 /** Where a migration goes that does not say it. */
 async function standard(
   options: EndpointOptions,
-  { file, folder, providers, standbys }: Configured,
+  { file, providers, standbys }: Configured,
   isSource: (end: End) => Promise<boolean>,
 ): Promise<Destination> {
   if (file === undefined) {
     const provider = await configuredVault(vaultOptions(options));
-    return { provider, folder, isSettingsVault: true, isAsked: true };
+    return { provider, isSettingsVault: true, isAsked: true };
   }
   let isAsked = true;
   for (const provider of providers)
-    if (await isSource({ provider, folder })) isAsked = false;
+    if (await isSource({ provider })) isAsked = false;
     else if (provider.write !== undefined && !standbys.has(provider))
-      return { provider, folder, isSettingsVault: false, isAsked };
+      return { provider, isSettingsVault: false, isAsked };
   throw new SecretError(
     'ERR_SECRET_CONFIG',
     'the configuration has no other provider that can be written to',
@@ -187,8 +181,8 @@ const kinds: readonly string[] = ['vault', 'dotenv', 'sops', 'aws', 'doppler', '
 async function endOf(text: string, configured: Configured, options: EndpointOptions): Promise<End> {
   const byName = (name: string) => configured.providers.find((each) => each.name === name);
   const found = byName(text) ?? (text === 'aws' ? byName('aws-secrets-manager') : undefined);
-  if (found !== undefined) return { provider: found, folder: configured.folder };
-  return { provider: await providerOf(text, configured, options), folder: process.cwd() };
+  if (found !== undefined) return { provider: found };
+  return { provider: await providerOf(text, configured, options) };
 }
 
 async function providerOf(
@@ -246,20 +240,9 @@ function vaultOptions({ file, ...options }: EndpointOptions): SettingsOptions {
   return file === undefined ? options : { ...options, dotenv: options.dotenv ?? file };
 }
 
-/**
- * The files that an end may keep its values in, by its store's text; of any other store, no file. The text lists
- * paths, and a path may itself have in it what stands before or between them there.
- */
-async function filesOf({ provider, folder }: End): Promise<ReadonlySet<string>> {
-  const { store } = provider;
-  const paths = [store, store.replace(/^sops /, '')].flatMap((text) => {
-    const parts = text.split(', ');
-    return parts.flatMap((_, from) => {
-      const rest = parts.slice(from);
-      return rest.map((_, last) => rest.slice(0, last + 1).join(', '));
-    });
-  });
-  return new Set(await Promise.all(paths.map((path) => realPathOf(resolve(folder, path)))));
+/** The files that an end keeps its values in; of a store elsewhere, none. */
+async function filesOf({ provider }: End): Promise<ReadonlySet<string>> {
+  return new Set(await Promise.all((provider.place?.files ?? []).map(realPathOf)));
 }
 
 /** Whether both are the path of one file, be it there or not. */

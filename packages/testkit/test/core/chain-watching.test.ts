@@ -798,6 +798,9 @@ describe('one who follows does not harm the others', () => {
     const vault = scripted('vault', { A: 'old' });
     const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
     const heard: unknown[] = [];
+    const warned = new Set<string>();
+    const hear = ({ message }: Error) => warned.add(message);
+    process.on('warning', hear);
     await secrets.onChange('A', () => {
       throw new Error('mine');
     });
@@ -809,6 +812,8 @@ describe('one who follows does not harm the others', () => {
     }
     expect(heard).toHaveLength(2);
     await secrets.close();
+    process.off('warning', hear);
+    expect([...warned]).toEqual(["a listener of 'onChange' threw"]);
   });
 
   test('whoever begins while a name changes hears of the change, though another has heard of it', async () => {

@@ -4,7 +4,7 @@
  * `migrate-between.e2e.test.ts`.
  */
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { ReadContext } from '@keyfall/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bootstrapNames } from '../src/chain/bootstrap-settings.ts';
@@ -22,10 +22,17 @@ vi.mock('../src/terminal/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal/terminal.ts')>()),
   notice: () => {},
 }));
-// a worker, in which mutants are tried, cannot change its folder
+// a worker, in which mutants are tried, cannot change its folder: it is told another one
 vi.mock('../src/config/load-config.ts', async (original) => ({
   ...(await original<typeof import('../src/config/load-config.ts')>()),
-  inFolderOf: (_: string, work: () => unknown) => work(),
+  inFolderOf: async (file: string, work: () => unknown) => {
+    const folder = vi.spyOn(process, 'cwd').mockReturnValue(dirname(file));
+    try {
+      return await work();
+    } finally {
+      folder.mockRestore();
+    }
+  },
 }));
 const vault = { VAULT_ADDR: 'http://127.0.0.1:1', VAULT_TOKEN: 't', VAULT_SECRET_PATH: 'shop' };
 const storeOfVault = 'vault http://127.0.0.1:1 secret/shop';

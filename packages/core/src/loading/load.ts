@@ -98,7 +98,7 @@ export async function loadSchema<Schema extends StandardSchemaV1>(
     for (const [name, error] of failures) {
       const { code } = error;
       const kind = isMissing(error) ? 'missing' : code.slice('ERR_SECRET_'.length).toLowerCase();
-      const problem = { name, code, error, text: `${kind} (${causeOf(name, error)})` };
+      const problem = { name, code, error, text: `${kind} (${causeOf(error)})` };
       if (needed.delete(name)) problems.push(problem);
       else if (degraded && code === 'ERR_SECRET_UNAVAILABLE') passedOver.push(problem);
       else if (!isMissing(error)) problems.push(problem);
@@ -158,10 +158,15 @@ function leftOut(): SecretError {
   });
 }
 
-/** What the chain said about a name, without the name. */
-function causeOf(name: string, { reason }: SecretError): string {
-  const start = reason.startsWith(`${name} `) ? reason.indexOf(': ', name.length) : -1;
-  return start < 0 ? reason : reason.slice(start + 2);
+/** What the providers said that an error of the chain comes from, without the name that was asked for. */
+function causeOf({ code, reason, attempts }: SecretError): string {
+  const asked = attempts.filter(({ outcome }) => outcome !== 'skipped');
+  const failed = asked.filter((attempt) => attempt.code === code);
+  const said =
+    failed.length > 0
+      ? failed.map((each) => `${labelOf(each.provider, each.store)}: ${each.reason}`)
+      : asked.map((each) => `${labelOf(each.provider, each.store)} ${each.reason}`);
+  return said.join('; ') || reason;
 }
 
 async function originOf(

@@ -148,7 +148,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
       retryable: true,
     });
     expect(error?.message).toContain(
-      'PORT: unavailable (vault (somewhere/shop) could not be asked: it is unavailable)',
+      'PORT: unavailable (vault (somewhere/shop): it is unavailable)',
     );
     expect(error?.message).not.toMatch(/missing|DEBUG|SENTRY/);
   });
@@ -180,7 +180,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
     ]);
     expect(value).toEqual({ TOKEN: token, PORT: 5001, DEBUG: false });
     expect(warnings).toEqual([
-      'went without what nobody could say is set or not: DEBUG, SENTRY_DSN: unavailable (vault (somewhere/shop) could not be asked: it is unavailable)',
+      'went without what nobody could say is set or not: DEBUG, SENTRY_DSN: unavailable (vault (somewhere/shop): it is unavailable)',
     ]);
   });
 

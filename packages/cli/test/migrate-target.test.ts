@@ -155,7 +155,7 @@ describe('an earlier version', () => {
       provider: 'memory',
       reason: expect.stringMatching(/^memory could not be asked: it is sealed$/),
       hint: 'Unseal it.',
-      status: 503,
+      storeStatus: 503,
       retryable: false,
     });
   });

@@ -94,10 +94,10 @@ test('a value that is withheld or no text is the error of its name alone', async
 describe('repeats', () => {
   test('a read is repeated twice, after Retry-After where that fits into its time', async () => {
     doppler.instead = status(503, '');
-    await expect(providerOf().read('all', context())).rejects.toMatchObject({ status: 503 });
+    await expect(providerOf().read('all', context())).rejects.toMatchObject({ storeStatus: 503 });
     expect(doppler.statuses).toEqual([503, 503, 503]);
     doppler.instead = status(429, '', { 'retry-after': '60' });
-    await expect(providerOf().read('all', context())).rejects.toMatchObject({ status: 429 });
+    await expect(providerOf().read('all', context())).rejects.toMatchObject({ storeStatus: 429 });
     expect(doppler.statuses).toHaveLength(4);
     let limited = 0;
     doppler.instead = (response) => {

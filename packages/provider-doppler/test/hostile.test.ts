@@ -125,7 +125,9 @@ test.each([
   ['a number below zero', '-5', 3],
 ])('Retry-After with %s', async (_, retryAfter, requests) => {
   doppler.instead = status(429, '', { 'retry-after': retryAfter });
-  await expect(providerOf().read('all', context(2_000))).rejects.toMatchObject({ status: 429 });
+  await expect(providerOf().read('all', context(2_000))).rejects.toMatchObject({
+    storeStatus: 429,
+  });
   expect(doppler.statuses).toHaveLength(requests);
 });
 

@@ -256,7 +256,7 @@ describe('any login', () => {
     const password = canary();
     const auth = userpassAuth({ username: 'shop', password, mount: 'nowhere' });
     const error = await failureOf(readWith(auth, { address: relay.address }), password);
-    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 403 });
     expect(error.hint).toContain('nothing is mounted');
     expect(relay.count('POST auth/nowhere/login/shop')).toBe(3);
   });
@@ -503,7 +503,7 @@ describe('AppRole', () => {
     const secretId = canary();
     const auth = appRoleAuth({ roleId, secretId });
     const error = await failureOf(readWith(auth, { address: relay.address }), secretId, roleId);
-    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 400 });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 400 });
     expect(error.message).toContain('refused the AppRole login');
     expect(relay.requests).toHaveLength(1);
   });
@@ -512,20 +512,20 @@ describe('AppRole', () => {
     const { name, roleId } = await appRole();
     const long = canary().repeat(300);
     const tooLong = await failureOf(readWith(appRoleAuth({ roleId, secretId: long })), long);
-    expect(tooLong).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 500 });
+    expect(tooLong).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 500 });
     // the role's addresses became others than the secret id's
     const secretId = await secretIdOf(name, { cidr_list: ['127.0.0.1/32'] });
     await server.request('POST', `auth/approle/role/${name}`, {
       secret_id_bound_cidrs: ['10.0.0.0/8'],
     });
     const elsewhere = await failureOf(readWith(appRoleAuth({ roleId, secretId })), secretId);
-    expect(elsewhere).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 500 });
+    expect(elsewhere).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 500 });
   });
 
   test('a role that asks for a secret id where none is given is a wrong configuration', async () => {
     const { roleId } = await appRole();
     const error = await failureOf(readWith(appRoleAuth({ roleId })), roleId);
-    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', status: 400 });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', storeStatus: 400 });
     expect(error.message).toContain('secretId');
   });
 
@@ -716,7 +716,7 @@ describe('userpass', () => {
       readWith(userpassAuth({ username: 'shop', password: value, mount: 'ldap' })),
       value,
     );
-    expect(wrong).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 400 });
+    expect(wrong).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 400 });
     expect(wrong.message).toContain('LDAP login');
   });
 });
@@ -801,7 +801,7 @@ describe('JWT', () => {
     });
     const token = jwt();
     const error = await failureOf(readWith(jwtAuth({ role: 'templated', jwt: token })), token);
-    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 500 });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 500 });
   });
 
   test('whose issuer the server cannot ask is unavailable: nobody is blamed, and nothing waits', async () => {
@@ -830,7 +830,11 @@ describe('JWT', () => {
     const auth = jwtAuth({ role: 'shop', jwt: token, mount: 'issued' });
     const provider = open(auth, { address: relay.address });
     const error = await failureOf(provider.read('all', context()), token);
-    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', status: 400, retryable: true });
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_UNAVAILABLE',
+      storeStatus: 400,
+      retryable: true,
+    });
     expect(error.message).toContain('cannot reach whom it asks about the JWT login');
     expect(relay.count('POST auth/issued/login')).toBe(3);
     await start(port);
@@ -962,7 +966,7 @@ describe('Kubernetes', () => {
     answers = 'no';
     const jwt = account();
     const error = await failureOf(readWith(kubernetesAuth({ role: 'shop', jwt })), jwt);
-    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 403 });
     answers = 'yes';
     const expired = account({ exp: hence(-60) });
     const late = await failureOf(readWith(kubernetesAuth({ role: 'shop', jwt: expired })), expired);
@@ -979,7 +983,7 @@ describe('Kubernetes', () => {
     ]) {
       const jwt = account(claims);
       const error = await failureOf(readWith(kubernetesAuth({ role: 'shop', jwt })), jwt);
-      expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 500 });
+      expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 500 });
     }
     await server.request('POST', 'sys/auth/kubernetes-bare', { type: 'kubernetes' });
     await server.request('POST', 'auth/kubernetes-bare/role/shop', {
@@ -989,7 +993,7 @@ describe('Kubernetes', () => {
     const jwt = account();
     const auth = kubernetesAuth({ role: 'shop', jwt, mount: 'kubernetes-bare' });
     const bare = await failureOf(readWith(auth), jwt);
-    expect(bare).toMatchObject({ code: 'ERR_SECRET_CONFIG', status: 500 });
+    expect(bare).toMatchObject({ code: 'ERR_SECRET_CONFIG', storeStatus: 500 });
   });
 
   test('the token is looked for where Kubernetes puts it', async () => {

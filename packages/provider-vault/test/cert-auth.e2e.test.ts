@@ -116,7 +116,7 @@ test('that has expired is refused with a 500, which is no outage', async () => {
     const provider = open('rotated', { clientCert, clientKey });
     return failureOf(provider.read('all', context()), short.key);
   });
-  expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 500 });
+  expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 500 });
 });
 
 describe('a client certificate that is renewed', () => {

@@ -134,7 +134,7 @@ describe('an error', () => {
     [530, '', 'ERR_SECRET_UNAVAILABLE', 'none', false],
   ])('%i "%s" is %s, and may be repeated: %s', (status, text, code, repeat, ambiguous) => {
     const error = errorOf(saying(status, ...(text === '' ? [] : [text])));
-    expect(error).toMatchObject({ code, status, repeat, ambiguous });
+    expect(error).toMatchObject({ code, storeStatus: status, repeat, ambiguous });
     // a server may repeat what it was sent: nothing it says is shown
     if (text !== '') assertNoLeak([text], error);
   });

@@ -160,7 +160,7 @@ test('nodes that are all sealed are asked twice each, and the error counts them'
   const nodes = [await node(sealed), await node(sealed), await node(sealed)];
   const error = await errorOf(providerOf(nodes).read('all', context()));
   expect(nodes.map(({ requests }) => requests.length)).toEqual([2, 2, 2]);
-  expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', status: 503 });
+  expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', storeStatus: 503 });
   expect(error.reason).toMatch(/is sealed, and 2 other nodes were of no use before it$/);
 });
 
@@ -343,7 +343,7 @@ describe('X-Vault-Index', () => {
     // both: the read fails, again and again until it is clear that the cluster is another one
     second.become(document(8, { 'x-vault-index': at(99) }));
     const error = await errorOf(provider.read('all', context()));
-    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', status: 412 });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', storeStatus: 412 });
     expect(error.reason).toContain('has not caught up with its cluster');
     await provider.read('all', context()).catch(() => {});
     expect(await versionOf()).toBe('8');

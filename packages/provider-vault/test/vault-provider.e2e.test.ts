@@ -201,7 +201,7 @@ describe('denied or not known', () => {
     for (const rules of [readPolicy('secret', 'another'), readPolicy('elsewhere', 'x')]) {
       const { token } = await tokenFor(server, rules);
       const error = await errorOf(read(open({ path, token })), token);
-      expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED', status: 403 });
+      expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED', storeStatus: 403 });
     }
     const { token } = await tokenFor(server, readPolicy('elsewhere', 'x'));
     expect((await errorOf(read(open({ path, token })), token)).hint).toMatch(/secret.*kvVersion/);
@@ -232,7 +232,7 @@ describe('denied or not known', () => {
       () => read(last),
     ]) {
       const error = await errorOf(call(), token, invented, used.token);
-      expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+      expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 403 });
     }
   });
 

@@ -460,7 +460,7 @@ describe('a token that the server does not know any more', () => {
       line.startsWith('GET secret/') ? 403 : line.includes('lookup-self') ? 503 : undefined,
     );
     const error = await failureOf(provider.read('all', context()), value, ...tokens());
-    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 403 });
     expect(relay.count('GET auth/token/lookup-self')).toBe(3);
     expect(relay.count(login)).toBe(1);
     relay.interfere(() => undefined);
@@ -514,7 +514,7 @@ describe('a token that the server does not know any more', () => {
       line.startsWith('GET secret/') || line.startsWith('GET auth/token/lookup') ? 403 : undefined,
     );
     const error = await failureOf(provider.read('all', context()), value, ...tokens());
-    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 403 });
     expect(error.hint).toContain('audit log');
     expect(relay.count(login)).toBe(2);
   });

@@ -151,7 +151,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       async (status) => {
         const server = await faulty({ kind: 'status', status });
         const error = await errorOf(providerAt(server.address).read('all', context()));
-        expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', status });
+        expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', storeStatus: status });
         expect(server.requests).toHaveLength(1);
       },
     );
@@ -160,7 +160,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       const errors = ['2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n'];
       const server = await faulty({ kind: 'status', status: 403, body: { errors } });
       const error = await errorOf(providerAt(server.address).read('all', context()));
-      expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', status: 403 });
+      expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 403 });
       expect(server.requests).toHaveLength(1);
     });
 

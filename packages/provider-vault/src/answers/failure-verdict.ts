@@ -28,7 +28,8 @@ const unusable = {
 };
 
 /** What a failure of the wire means: whose fault it is, and whether asking again may help. */
-export function failureVerdict({ what, detail, sent }: WireFailure, subject: Subject): Verdict {
+export function failureVerdict(failure: WireFailure, subject: Subject): Verdict {
+  const { what, detail, sent, proxyStatus = 0 } = failure;
   const { origin, provider } = subject;
   const error = (
     code: SecretErrorCode,
@@ -101,11 +102,11 @@ export function failureVerdict({ what, detail, sent }: WireFailure, subject: Sub
       return error('ERR_SECRET_CONFIG', `${detail} cannot be used`, unusable[what]);
     case 'proxy':
       // a proxy that is busy may let the next request through; one that refuses will not
-      return / status (?:4\d\d|501)$/.test(detail)
+      return (proxyStatus >= 400 && proxyStatus < 500) || proxyStatus === 501
         ? error(
             'ERR_SECRET_CONFIG',
             `the proxy ${detail} when it is asked for ${origin}`,
-            detail.endsWith('407')
+            proxyStatus === 407
               ? 'It asks for credentials: write the option proxy (variable VAULT_PROXY_ADDR) as http://user:password@host:port.'
               : 'Check the option proxy (variable VAULT_PROXY_ADDR), and what the proxy allows.',
           )

@@ -97,6 +97,8 @@ export interface WireFailure extends WireOrigin {
     | 'package'
     /** The path, the token or the namespace holds a character that no request can carry. */
     | 'unsendable';
+  /** What a proxy that refuses answered. */
+  readonly proxyStatus?: number;
   /** Node's or OpenSSL's own code, the origin of a redirect or proxy, or the name of a setting. */
   readonly detail: string;
   /** Whether the server may have received the request and acted on it. */

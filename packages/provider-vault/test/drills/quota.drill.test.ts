@@ -90,7 +90,11 @@ test('without it: two repeats and no more', async () => {
   const vault = provider();
   await vault.read('all', context());
   const refused = await drill.errorOf(vault.read('all', context()));
-  expect(refused).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', status: 429, retryable: true });
+  expect(refused).toMatchObject({
+    code: 'ERR_SECRET_UNAVAILABLE',
+    storeStatus: 429,
+    retryable: true,
+  });
   expect(reads()).toBe(4);
   await vault.close?.();
 });

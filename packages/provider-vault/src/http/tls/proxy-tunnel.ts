@@ -35,8 +35,12 @@ export function tunnelThrough(proxy: ProxySettings): Agent['createConnection'] {
         done?.(Object.assign(new Error('no tunnel'), { failure: outcome }), outcome as never);
       else done?.(null, outcome);
     };
-    const fail = (detail: string): void =>
-      finish({ kind: 'failure', what: 'proxy', detail: `${proxy.origin} ${detail}`, sent: false });
+    const fail = (why: string, more: Pick<WireFailure, 'proxyStatus'> = {}): void => {
+      const detail = `${proxy.origin} ${why}`;
+      finish({ kind: 'failure', what: 'proxy', detail, sent: false, ...more });
+    };
+    const refused = (proxyStatus = 0): void =>
+      fail(`answers with status ${proxyStatus}`, { proxyStatus });
     const connecting = requestHttp({
       host: proxy.hostname,
       port: proxy.port,
@@ -56,15 +60,14 @@ export function tunnelThrough(proxy: ProxySettings): Agent['createConnection'] {
     connecting.on('response', (response) => {
       response.resume();
       connecting.destroy();
-      fail(`answers with status ${response.statusCode}`);
+      refused(response.statusCode);
     });
     connecting.on('connect', ({ statusCode = 0 }, socket, head) => {
       // a server speaks only after the client in TLS: bytes here are not the server's
       if (statusCode !== 200 || head.length > 0) {
         socket.destroy();
-        fail(
-          statusCode === 200 ? 'answers more than it should' : `answers with status ${statusCode}`,
-        );
+        if (statusCode === 200) fail('answers more than it should');
+        else refused(statusCode);
         return;
       }
       const secured = connectTls({ ...(options as ConnectionOptions), socket });

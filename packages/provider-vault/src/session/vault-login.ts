@@ -84,7 +84,7 @@ export function vaultLogin({
     code: 'ERR_SECRET_UNAUTHENTICATED' | 'ERR_SECRET_UNAVAILABLE' | 'ERR_SECRET_CONFIG',
     reason: string,
     hint: string,
-    more: { readonly status?: number; readonly retryable?: boolean } = {},
+    more: { readonly storeStatus?: number; readonly retryable?: boolean } = {},
   ) => new SecretError(code, reason, { provider, hint, ...more });
   /** Wrapping tokens that went out to be opened, with nobody knowing whether they were. */
   const uncertain = new Set<string>();
@@ -243,28 +243,28 @@ export function vaultLogin({
           'ERR_SECRET_CONFIG',
           `${origin} knows no such role as ${method} names`,
           'Check the role, and the mount of the login method.',
-          { status },
+          { storeStatus: status },
         );
       case 'no-secret-id':
         return failed(
           'ERR_SECRET_CONFIG',
           `the role of ${method} asks for a secret id, and none was given`,
           'Give the option secretId or wrappedSecretId of appRoleAuth.',
-          { status },
+          { storeStatus: status },
         );
       case 'not-configured':
         return failed(
           'ERR_SECRET_CONFIG',
           `${origin} has the method of ${method}, but it is not configured`,
           'Write its config on the server.',
-          { status },
+          { storeStatus: status },
         );
       case 'cannot-ask':
         return failed(
           'ERR_SECRET_UNAVAILABLE',
           `${origin} cannot reach whom it asks about ${method}`,
           "Start the issuer or directory that the method's config names, or let the server reach it.",
-          { status },
+          { storeStatus: status },
         );
       case 'refused':
         return failed(
@@ -273,7 +273,7 @@ export function vaultLogin({
           status === 403
             ? 'The credentials are not accepted, or nothing is mounted at its path, or the server cannot reach whom it asks about them.'
             : 'The credentials are wrong, expired or used up, or come from where the role does not allow it.',
-          { status },
+          { storeStatus: status },
         );
     }
   }
@@ -331,7 +331,7 @@ export function vaultLogin({
           'ERR_SECRET_UNAVAILABLE',
           `${error.reason}, and it is not known whether the credential of ${method} was used up`,
           'If it is good for one use, make another one.',
-          { ...(error.storeStatus !== undefined && { status: error.storeStatus }) },
+          { ...(error.storeStatus !== undefined && { storeStatus: error.storeStatus }) },
         );
       }
       await wait(delay, undefined, { signal: context.signal, ref: false }).catch(() => {

@@ -4,10 +4,10 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { memoryProvider, type SecretProvider } from '@keyfall/core';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { assertNoConflict, type MigrateOptions, migrate } from '../src/migration/migrate.ts';
-import { readSource, readStoreSource } from '../src/migration/source.ts';
+import { readSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
 import { folderWith } from './keyfall.ts';
 
@@ -214,40 +214,4 @@ test('no conditional write is said before the question', async () => {
   answers = [true];
   await run(cwd, unconditional);
   expect(await heldBy(store)).toEqual({ A: 'canary-mine' });
-});
-
-describe('a store to migrate from', () => {
-  test('what is not there is no empty one, unless that may be', async () => {
-    const missingDocument = { description: 'has nothing at shop', optional: false };
-    const none: SecretProvider = {
-      ...memoryProvider(),
-      read: async () => ({ entries: new Map(), complete: true, missingDocument }),
-    };
-    await expect(readStoreSource(none)).rejects.toMatchObject({
-      code: 'ERR_SECRET_NOT_FOUND',
-      message: expect.stringContaining('memory has nothing at shop'),
-    });
-    const source = await readStoreSource(none, { mayBeMissing: true });
-    expect([source.kind, source.identity, source.values.size]).toEqual(['store', 'memory', 0]);
-  });
-
-  test('one name that it cannot give ends it: nothing is left behind unseen', async () => {
-    for (const code of ['ERR_SECRET_INVALID', 'ERR_SECRET_DENIED'] as const) {
-      const close = vi.fn(async () => {});
-      const failing = new SecretError(code, 'it cannot be given');
-      const broken: SecretProvider = {
-        ...memoryProvider(),
-        close,
-        read: async () => ({
-          entries: new Map<string, SecretError | { value: string }>([
-            ['A', { value: 'a' }],
-            ['B', failing],
-          ]),
-          complete: true,
-        }),
-      };
-      await expect(readStoreSource(broken)).rejects.toMatchObject({ code });
-      expect(close).toHaveBeenCalledTimes(1);
-    }
-  });
 });

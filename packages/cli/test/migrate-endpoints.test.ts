@@ -120,7 +120,10 @@ describe('without a configuration', () => {
     const { file } = await project();
     await expect(
       resolveEndpoints({ ...without, file, from: `dotenv:${file}`, to: 'vault' }),
-    ).rejects.toMatchObject({ code: 'ERR_SECRET_CONFIG', reason: /two sources/ });
+    ).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      reason: expect.stringContaining('two sources'),
+    });
   });
 
   test('both ends are read as the reader reads them that was named', async () => {
@@ -288,6 +291,16 @@ describe('with a configuration', () => {
       isSettingsVault: true,
       isAsked: true,
     });
+  });
+
+  test('a store that it names is the one that the command line names, wherever both begin', async () => {
+    const { cwd } = await project();
+    const directory = join(cwd, 'secrets');
+    await mkdir(directory);
+    const options = await configured(cwd, { provider: 'files', directory, name: 'mounted' });
+    await expect(
+      resolveEndpoints({ ...options, from: 'mounted', to: `files:${directory}` }),
+    ).rejects.toThrow('is where the values come from');
   });
 
   test('goes by the profile that was chosen, and the reader', async () => {

@@ -79,6 +79,11 @@ describe('where readers differ', () => {
 
   test.each<[string, string, SettleOptions]>([
     ['what is not moved', text, { yes: true, select: ['PLAIN'] }],
+    [
+      'what node reads otherwise, and is not moved',
+      'A=1\nB="say \\"hi\\""\n',
+      { yes: true, select: ['A'] },
+    ],
     ['a setting of Keyfall', 'VAULT_TOKEN="a\\tb"\n', { yes: true }],
     ['what they agree on', 'PLAIN=x\n', { yes: true }],
     ['what the file says itself', `KEYFALL_READER=python\n${text}`, { yes: true }],

@@ -3,8 +3,8 @@
  */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the readers' own notation
 import { join } from 'node:path';
-import { memoryProvider, type SecretProvider } from '@keyfall/core';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readSource, readStoreSource, surprises } from '../src/migration/source.ts';
 import { folderWith } from './keyfall.ts';
 
@@ -54,6 +54,42 @@ test('what a store holds is there by its names, and the store is let go', async 
     values: new Map([['A', 'a']]),
   });
   expect(close).toHaveBeenCalledTimes(1);
+});
+
+describe('a store to migrate from', () => {
+  test('what is not there is no empty one, unless that may be', async () => {
+    const missingDocument = { description: 'has nothing at shop', optional: false };
+    const none: SecretProvider = {
+      ...memoryProvider(),
+      read: async () => ({ entries: new Map(), complete: true, missingDocument }),
+    };
+    await expect(readStoreSource(none)).rejects.toMatchObject({
+      code: 'ERR_SECRET_NOT_FOUND',
+      message: expect.stringContaining('memory has nothing at shop'),
+    });
+    const source = await readStoreSource(none, { mayBeMissing: true });
+    expect([source.kind, source.identity, source.values.size]).toEqual(['store', 'memory', 0]);
+  });
+
+  test('one name that it cannot give ends it: nothing is left behind unseen', async () => {
+    for (const code of ['ERR_SECRET_INVALID', 'ERR_SECRET_DENIED'] as const) {
+      const close = vi.fn(async () => {});
+      const failing = new SecretError(code, 'it cannot be given');
+      const broken: SecretProvider = {
+        ...memoryProvider(),
+        close,
+        read: async () => ({
+          entries: new Map<string, SecretError | { value: string }>([
+            ['A', { value: 'a' }],
+            ['B', failing],
+          ]),
+          complete: true,
+        }),
+      };
+      await expect(readStoreSource(broken)).rejects.toMatchObject({ code });
+      expect(close).toHaveBeenCalledTimes(1);
+    }
+  });
 });
 
 test('a store of which readers differ is no source, unless they agree on what it holds', async () => {

@@ -25,11 +25,15 @@ beforeAll(async () => {
 });
 afterAll(() => remove());
 
+/** An age key of the right form, whose checksum does not fit. */
+const mistyped = (key: string) => key.slice(0, -1) + (key.endsWith('Q') ? 'P' : 'Q');
+
 const file = fixturePath('encrypted-regex.yaml');
 const opens = async (options: Parameters<typeof decryptSopsFile>[1]) =>
   (await decryptSopsFile(file, options))['password'] === 'one-canary';
 // read at once: one test has no rights for a while
-const canaries = [secretOf('one.txt'), secretOf('two.txt'), 'one-canary'];
+const [one, two] = [secretOf('one.txt'), secretOf('two.txt')];
+const canaries = [one, mistyped(one), two, 'one-canary'];
 const rejection = async (options: Parameters<typeof decryptSopsFile>[1], path = file) => {
   try {
     await decryptSopsFile(path, options);
@@ -40,11 +44,7 @@ const rejection = async (options: Parameters<typeof decryptSopsFile>[1], path = 
   throw new Error('it opens');
 };
 
-/** An age key of the right form, whose checksum does not fit. */
-const mistyped = (key: string) => key.slice(0, -1) + (key.endsWith('Q') ? 'P' : 'Q');
-
 describe('where a key is found', () => {
-  const one = secretOf('one.txt');
   test.each([
     ['the option ageKey', { ageKey: one, environment: nowhere }],
     [
@@ -160,7 +160,7 @@ describe('why there is no key', () => {
     ],
     [
       'a key with a typing error',
-      { SOPS_AGE_KEY: mistyped(secretOf('one.txt')) },
+      { SOPS_AGE_KEY: mistyped(one) },
       'ERR_SECRET_CONFIG',
       /SOPS_AGE_KEY holds something that is no age key/,
     ],

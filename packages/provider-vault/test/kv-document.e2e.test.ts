@@ -591,6 +591,8 @@ describe('an answer that is not one of KV', () => {
     ['a list for the data', { data: [value] }],
   ])('version 1, %s: likewise', (_, body) => refused(1, 200, body));
 
+  test('no content at all, likewise', () => refused(2, 204, ''));
+
   test('the refusal of a write for a read, likewise', () =>
     refused(2, 400, { errors: ['check-and-set parameter did not match the current version'] }));
 });

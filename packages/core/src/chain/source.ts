@@ -423,7 +423,6 @@ export class Source {
       timeout,
       warn: (message) => this.warn(message),
       askAgain: () => {
-        if (this.#closed) return;
         this.askAgain();
         this.#options.changed();
       },

@@ -111,9 +111,10 @@ export function kvDocument(
       outcome = await get('data', kv, query, context);
     } catch (error) {
       // a policy for one version denies what the other is asked for
-      if (!isSecretError(error, 'ERR_SECRET_DENIED') && !isSecretError(error, 'ERR_SECRET_CONFIG'))
-        throw error;
-      await mount.confirm(context);
+      const isDenied = isSecretError(error, 'ERR_SECRET_DENIED');
+      if (!isDenied && !isSecretError(error, 'ERR_SECRET_CONFIG')) throw error;
+      // a wrong address or a proxy that refuses is a wrong setting, too: it is not asked twice
+      if (isDenied) await mount.confirm(context);
       if (await mount.hasChanged(kv, context)) return read(context, older);
       throw error;
     }
@@ -200,7 +201,9 @@ export function kvDocument(
       // a policy may allow to change names and not to replace the document
       send = sendAs('update', jsonObject(patchOf(base.members, members)));
       outcome = await send(sending).catch((second) => {
-        throw isSecretError(second, 'ERR_SECRET_UNSUPPORTED') ? error : second;
+        // to be allowed to replace it is what is usual, so that is what is told where neither is allowed
+        const refused = isSecretError(second, 'ERR_SECRET_DENIED');
+        throw refused || isSecretError(second, 'ERR_SECRET_UNSUPPORTED') ? error : second;
       });
       // deleted meanwhile: so somebody else was faster, too
       if (outcome.kind === 'missing') return undefined;

@@ -109,6 +109,15 @@ describe('of two answers the one that was asked for later counts', () => {
   });
 });
 
+test('a store that says it is older than it was is believed once its word counts no longer', async () => {
+  const { memory, clock, ask, all } = memoryOf({}, counted);
+  all(ask(), { A: 'two' }, '2');
+  await clock.advance(limits.ttl + limits.staleWhileRevalidate - 1);
+  expect(memory.isNews('A', ask(), '1')).toBe(false);
+  await clock.advance(1);
+  expect(memory.isNews('A', ask(), '1')).toBe(true);
+});
+
 describe('what was asked for before a write', () => {
   test('is none of its news, unless the answer shows the state after it', () => {
     const { memory, ask } = memoryOf({}, counted);

@@ -65,7 +65,7 @@ test('the messages under Troubleshooting are ones of the code', async () => {
   let code = '';
   for (const name of ['core', 'provider-vault', 'cli']) {
     const folder = join(root, 'packages', name, 'src');
-    for (const file of await readdir(folder))
+    for (const file of await readdir(folder, { recursive: true }))
       if (file.endsWith('.ts')) code += await readFile(join(folder, file), 'utf8');
   }
   expect(messages.filter((message) => !code.includes(message))).toEqual([]);

@@ -21,6 +21,7 @@ export type { SecretsEvent, SecretsEvents, SecretsEventType } from './contract/e
 export type {
   Applied,
   ProviderAttempt,
+  SecretErrorChanges,
   SecretErrorCode,
   SecretErrorDetails,
   SecretSetting,

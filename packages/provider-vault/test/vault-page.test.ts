@@ -11,9 +11,9 @@ test('every option is on the page', async () => {
   const options: string[] = [];
   for (const [file, name] of [
     ['vault-settings', 'VaultProviderOptions'],
-    ['connection-settings', 'VaultConnectionOptions'],
+    ['connection-options', 'VaultConnectionOptions'],
   ]) {
-    const source = await text(`../src/${file}.ts`);
+    const source = await text(`../src/settings/${file}.ts`);
     const [declaration = ''] = source.match(new RegExp(`interface ${name}\\b[\\s\\S]*?\\n}`)) ?? [];
     options.push(
       ...[...declaration.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, one = '']) => one),
@@ -27,7 +27,7 @@ test('every option is on the page', async () => {
 
 test('every subject of the diagnosis is on the page', async () => {
   const files = ['vault-check', 'kv-check', 'node-check', 'lease-check'];
-  const sources = await Promise.all(files.map((name) => text(`../src/${name}.ts`)));
+  const sources = await Promise.all(files.map((name) => text(`../src/check/${name}.ts`)));
   const subjects = [...sources.join().matchAll(/const subject = '(\w+)'/g)].map(([, one]) => one);
   expect(new Set(subjects).size).toBe(10);
   expect(subjects.filter((subject) => !page.includes(`| \`${subject}\` |`))).toEqual([]);

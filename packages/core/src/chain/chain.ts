@@ -18,6 +18,7 @@
 import type { Clock } from '../calls/clock.ts';
 import type { SecretsEvents } from '../contract/events.ts';
 import {
+  errorWith,
   isSecretError,
   type ProviderAttempt,
   SecretError,
@@ -293,7 +294,7 @@ export function failure(
         : `${names} could not be ${done}`;
   const verb = verbs[code];
   const said = verb === undefined ? error.reason : `${verb}: ${error.reason}`;
-  return error.with({
+  return errorWith(error, {
     reason: `${what}: ${source.label} ${said}`,
     provider: error.provider ?? source.provider.name,
     secretName: name,

@@ -164,15 +164,8 @@ export class SecretError extends Error {
   }
 
   /** The same failure with other facts; `code` and `reason` stay unless they are given too. */
-  with({
-    code = this.code,
-    reason = this.reason,
-    ...details
-  }: SecretErrorDetails & {
-    readonly code?: SecretErrorCode;
-    readonly reason?: string;
-  }): SecretError {
-    return new SecretError(code, reason, { ...this, ...details });
+  with(changes: SecretErrorChanges): SecretError {
+    return errorWith(this, changes);
   }
 
   /** The error as plain data, for loggers. No stack and no values. */
@@ -185,13 +178,25 @@ export class SecretError extends Error {
   }
 }
 
+/** What may be another in an error made of an error. */
+export interface SecretErrorChanges extends SecretErrorDetails {
+  readonly code?: SecretErrorCode;
+  readonly reason?: string;
+}
+
+/** `error.with(changes)`, also of an error of another install of the package, which may have no such method. */
+export function errorWith(error: SecretError, changes: SecretErrorChanges): SecretError {
+  const { code, reason, ...details } = { ...error, ...changes };
+  return new SecretError(code, reason, details);
+}
+
 /**
  * `error` with what became of the write that it ended; `error` itself where it says that already, or is no
  * `SecretError`.
  */
 export function withApplied<Thrown>(error: Thrown, applied: Applied): Thrown | SecretError {
   if (!isSecretError(error) || error.applied !== undefined) return error;
-  return error.with({ applied });
+  return errorWith(error, { applied });
 }
 
 /** The error of every call to secrets that are closed. */

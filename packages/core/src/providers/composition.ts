@@ -4,7 +4,7 @@
  * inner provider cannot do the outer one cannot either.
  */
 import { assertObject, assertProvider, assertText } from '../arguments/arguments.ts';
-import { isSecretError, SecretError } from '../contract/secret-error.ts';
+import { errorWith, isSecretError, SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
 import { type TextPairs, textPairs } from '../words/text-pairs.ts';
 
@@ -165,7 +165,7 @@ function renamed(
   /** What the inner provider said, about the name that is known outside. */
   const outward = <Said>(said: Said): Said | SecretError => {
     if (!isSecretError(said) || said.secretName === undefined) return said;
-    return said.with({ secretName: outside(said.secretName) });
+    return errorWith(said, { secretName: outside(said.secretName) });
   };
   const told = async <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
     try {

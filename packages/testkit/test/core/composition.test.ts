@@ -343,7 +343,7 @@ describe('errors of another name', () => {
     secretName: 'B',
     message: error.message,
     provider: 'vault',
-    status: 403,
+    storeStatus: 403,
     requestId: 'abc',
     retryable: true,
     hint: 'Ask for it.',

@@ -217,6 +217,7 @@ describe('the question', () => {
   test.each<[string, Record<string, string>, Partial<MigrateOptions>, RegExp]>([
     ['A=1\n', {}, {}, /^Write 1 name to memory\?$/],
     ['A=1\nB=2\n', {}, {}, /^Write 2 names to memory\?$/],
+    ['A=1\nUSE_VAULT=true\n', {}, { activate: true }, /^Write 1 name to memory\?$/],
     [
       'A=1\n',
       {},
@@ -292,6 +293,7 @@ describe('what is left to do', () => {
       settings: { isElsewhere: false, needsUseVault: true, isOverruled: false },
     });
     expect(plain.settings?.label).toBe(plain.label);
+    expect((await migrated('A=1\n')).undo).toMatch(/ --restore \S+$/);
     expect(await migrated('A=1\n', { activate: true, purge: true })).toMatchObject({
       purged: true,
       settings: { needsUseVault: false },

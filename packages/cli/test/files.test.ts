@@ -69,6 +69,22 @@ test('whoever is stopped while another one holds the file has done nothing', asy
   expect(await readFile(file, 'utf8')).toBe('A=2\n');
 });
 
+test('what another program writes meanwhile is not overwritten, and nothing is done twice', async () => {
+  const file = join(await folderWith('A=1\n'), '.env');
+  let times = 0;
+  const work = async () => {
+    times += 1;
+    await writeFile(file, 'A=theirs\n');
+    return Buffer.from('A=2\n');
+  };
+  await expect(holding(file, work, async () => {}, undefined)).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFLICT',
+    message: expect.stringContaining('changed in the meantime'),
+  });
+  expect(times).toBe(1);
+  expect(await readFile(file, 'utf8')).toBe('A=theirs\n');
+});
+
 test('a file is replaced whole, with its mode', async () => {
   const file = join(await folderWith('old'), '.env');
   await chmod(file, 0o640);

@@ -208,8 +208,15 @@ test('what may surprise, and what cannot be brought back or protected, is said b
   expect(said).toHaveLength(3);
   await writeFile(join(cwd, '.env'), 'A=2\n');
   said.length = 0;
-  await run(cwd, { ...store, readVersion: async () => undefined }, options);
+  const versioned: SecretProvider = { ...store, readVersion: async () => undefined };
+  await run(cwd, versioned, options);
   expect(said).toEqual([table, done]);
+  // nor is what has no version there
+  await writeFile(join(cwd, '.env'), 'A=3\n');
+  const entries = new Map([['A', { value: '2' }]]);
+  const read = async () => ({ entries, complete: true });
+  await expect(run(cwd, { ...versioned, read }, options)).rejects.toThrow();
+  expect(said.join()).toContain('holds under A cannot be brought back');
   expect(outcomes.map(({ lost }) => lost)).toEqual([['A'], [], []]);
 });
 

@@ -1,7 +1,7 @@
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { backUp, freePath, holding, replaceFile } from '../src/migration/files.ts';
+import { assertEditable, backUp, freePath, holding, replaceFile } from '../src/migration/files.ts';
 import { folderWith } from './keyfall.ts';
 
 const now = new Date('2026-01-02T03:04:05.678Z');
@@ -67,6 +67,36 @@ test('whoever is stopped while another one holds the file has done nothing', asy
   );
   expect(done).toEqual(['A=1\n', 'afterwards']);
   expect(await readFile(file, 'utf8')).toBe('A=2\n');
+});
+
+test('what another program writes meanwhile is not overwritten, and nothing is done twice', async () => {
+  const file = join(await folderWith('A=1\n'), '.env');
+  let times = 0;
+  const work = async () => {
+    times += 1;
+    await writeFile(file, 'A=theirs\n');
+    return Buffer.from('A=2\n');
+  };
+  await expect(holding(file, work, async () => {}, undefined)).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFLICT',
+    message: expect.stringContaining('changed in the meantime'),
+  });
+  expect(times).toBe(1);
+  expect(await readFile(file, 'utf8')).toBe('A=theirs\n');
+});
+
+test('what keeps a file from being edited is said with what to do, and what else there is', async () => {
+  const file = join(await folderWith('A=1\n'), '.env');
+  await mkdir(`${file}.keyfall-tmp`);
+  for (const [otherwise, expected] of [
+    ['', ''],
+    ['Or not.', ' Or not.'],
+  ] as const)
+    await expect(assertEditable(file, Buffer.from('A=2\n'), otherwise)).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      hint: `Remove it or give it another name.${expected}`,
+    });
+  expect(await readFile(file, 'utf8')).toBe('A=1\n');
 });
 
 test('a file is replaced whole, with its mode', async () => {

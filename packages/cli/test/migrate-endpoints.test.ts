@@ -76,6 +76,7 @@ const ends = async (options: EndpointOptions) => {
     from: source.identity,
     values: Object.fromEntries(source.values),
     to: provider.store,
+    atomicity: provider.atomicity,
     isSettingsVault,
     isAsked,
   };
@@ -157,6 +158,8 @@ describe('without a configuration', () => {
     inEnvironment(vault);
     expect(await ends({ ...without, file, to })).toMatchObject({
       to: store,
+      // one secret a name is no single write
+      atomicity: to === 'aws:shop/*' ? 'name' : 'store',
       isSettingsVault: to === 'vault',
       isAsked: to === 'vault',
     });

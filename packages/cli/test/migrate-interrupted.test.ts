@@ -182,7 +182,7 @@ test('of two with the same content the later one is gone on with, and the other 
   const later = join(cwd, '.env.backup.99990101T000000000Z');
   await writeFile(later, 'A=1\nB=2\n');
   await writeFile(`${later}.journal`, JSON.stringify({ ...journal, created: ['B'] }));
-  await run(cwd, provider);
+  expect(await run(cwd, provider)).toMatchObject({ backup: later });
   expect(await readFile(join(cwd, name.replace('.journal', '')), 'utf8')).toBe('A=1\nB=2\n');
   expect(await journals(cwd)).toMatchObject([
     { state: 'done', created: ['A', 'B'] },

@@ -25,10 +25,22 @@ vi.mock('../src/terminal/terminal.ts', async (original) => ({
   report: (text: string) => said.push(text),
   writeLine: (text: string) => said.push(text),
 }));
+/** The file that this user may not write: a stand-in, since no mode keeps root from it. */
+let readOnly = '';
+vi.mock('node:fs/promises', async (original) => {
+  const fs = await original<typeof import('node:fs/promises')>();
+  const access: typeof fs.access = async (path, mode) => {
+    if (path === readOnly && mode === fs.constants.W_OK)
+      throw Object.assign(new Error('canary'), { code: 'EACCES' });
+    return fs.access(path, mode);
+  };
+  return { ...fs, access };
+});
 afterEach(() => {
   vi.unstubAllEnvs();
 });
 beforeEach(() => {
+  readOnly = '';
   said.length = 0;
   vi.stubEnv('USE_VAULT', undefined);
 });
@@ -254,6 +266,23 @@ describe('what may be written', () => {
   test('another finding is no refusal', async () => {
     const cwd = await folderWith(text);
     expect(await run(cwd, refusing('another'))).toMatchObject({ written: 1 });
+  });
+
+  test('a file that may not be, where it is to be edited, which a dry run says, too', async () => {
+    const cwd = await folderWith(text);
+    readOnly = join(cwd, '.env');
+    for (const options of [
+      { purge: true, dryRun: true },
+      { activate: true, dryRun: true },
+      { purge: true },
+    ])
+      await expect(run(cwd, memoryProvider(), options)).rejects.toMatchObject({
+        code: 'ERR_SECRET_DENIED',
+        message: expect.stringMatching(/^(?!.*canary).*\.env may not be written/),
+        hint: expect.stringContaining('--purge'),
+      });
+    await isUntouched(cwd, memoryProvider());
+    expect(await run(cwd, memoryProvider())).toMatchObject({ written: 1 });
   });
 
   test('where nothing is to be written it is not asked', async () => {

@@ -210,8 +210,15 @@ test('what may surprise, and what cannot be brought back or protected, is said b
   expect(said).toHaveLength(3);
   await writeFile(join(cwd, '.env'), 'A=2\n');
   said.length = 0;
-  await run(cwd, { ...store, readVersion: async () => undefined }, options);
+  const versioned: SecretProvider = { ...store, readVersion: async () => undefined };
+  await run(cwd, versioned, options);
   expect(said).toEqual([table, done]);
+  // nor is what has no version there
+  await writeFile(join(cwd, '.env'), 'A=3\n');
+  const entries = new Map([['A', { value: '2' }]]);
+  const read = async () => ({ entries, complete: true });
+  await expect(run(cwd, { ...versioned, read }, options)).rejects.toThrow();
+  expect(said.join()).toContain('holds under A cannot be brought back');
   expect(outcomes.map(({ lost }) => lost)).toEqual([['A'], [], []]);
 });
 
@@ -219,6 +226,7 @@ describe('the question', () => {
   test.each<[string, Record<string, string>, Partial<MigrateOptions>, RegExp]>([
     ['A=1\n', {}, {}, /^Write 1 name to memory\?$/],
     ['A=1\nB=2\n', {}, {}, /^Write 2 names to memory\?$/],
+    ['A=1\nUSE_VAULT=true\n', {}, { activate: true }, /^Write 1 name to memory\?$/],
     [
       'A=1\n',
       {},
@@ -294,6 +302,7 @@ describe('what is left to do', () => {
       settings: { isElsewhere: false, needsUseVault: true, isOverruled: false },
     });
     expect(plain.settings?.label).toBe(plain.label);
+    expect((await migrated('A=1\n')).undo).toMatch(/ --restore \S+$/);
     expect(await migrated('A=1\n', { activate: true, purge: true })).toMatchObject({
       purged: true,
       settings: { needsUseVault: false },

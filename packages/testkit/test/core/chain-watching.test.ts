@@ -856,12 +856,15 @@ test('one that stops takes nothing from those that go on, of the same name and o
     await secrets.onChange('A', hears('first of A')),
     await secrets.onChange('B', hears('of B')),
   ];
-  await secrets.onChange('A', hears('second of A'));
+  const stopLast = await secrets.onChange('A', hears('second of A'));
   for (const stop of stops) stop();
   vault.held.set('A', { value: 'new', version: '2' });
   vault.held.set('B', { value: 'new', version: '2' });
   await clock.advance(2 * minute);
   expect(heard).toEqual(['second of A']);
+  // all of them are served by one look at a time
+  stopLast();
+  expect(clock.timers).toBe(0);
   await secrets.close();
 });
 

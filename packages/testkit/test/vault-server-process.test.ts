@@ -17,7 +17,7 @@ let built: string;
 
 beforeAll(async () => {
   // a plain Node process cannot run the sources
-  built = await mkdtemp(join(dirname(source), '../node_modules/.vault-server-'));
+  built = await mkdtemp(fileURLToPath(new URL('../node_modules/.vault-server-', import.meta.url)));
   const options =
     '--ignoreConfig --module nodenext --target es2022 --types node --skipLibCheck --rewriteRelativeImportExtensions';
   const compiler = join(dirname(typescript), 'bin/tsc');

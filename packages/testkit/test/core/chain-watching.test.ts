@@ -353,6 +353,24 @@ describe('watch', () => {
     await secrets.close();
   });
 
+  test('a watch of no name begins nothing, and one on standby is not asked for news', async () => {
+    const clock = manualClock();
+    const asked: string[] = [];
+    const of = (name: string): SecretProvider => ({
+      ...scripted(name, { A: 'a' }),
+      watch: async () => {
+        asked.push(name);
+      },
+    });
+    const standby = { provider: of('snapshot'), standby: true };
+    const secrets = createSecrets({ providers: [of('files'), standby], clock });
+    await secrets.onChange([], () => {});
+    expect([asked, clock.timers]).toEqual([[], 0]);
+    await secrets.onChange('A', () => {});
+    expect(asked).toEqual(['files']);
+    await secrets.close();
+  });
+
   test('a watch of what cannot be a name is refused', async () => {
     const secrets = createSecrets({ providers: [scripted('vault')] });
     expect(await outcome(secrets.watch('').next())).toBe('ERR_SECRET_CONFIG');

@@ -105,6 +105,8 @@ export interface Load {
   readonly failures: readonly unknown[];
   /** The users as whom queries ran. */
   readonly seen: ReadonlySet<string>;
+  /** Whether a worker's last query is one of this user, answered or not. */
+  isAsking(user: string): boolean;
   end(): Promise<void>;
 }
 
@@ -114,11 +116,15 @@ export function underLoad(pool: { readonly current: pg.Pool }, workers = 4): Loa
   let answered = 0;
   const failures: unknown[] = [];
   const seen = new Set<string>();
+  /** As whom each worker asks now. */
+  const asking = new Map<number, string | undefined>();
   const work = async (worker: number) => {
     while (!over)
       try {
         const sql = 'INSERT INTO orders (worker) VALUES ($1) RETURNING current_user AS who';
-        const { rows } = await pool.current.query(sql, [worker]);
+        const { current } = pool;
+        asking.set(worker, current.options.user);
+        const { rows } = await current.query(sql, [worker]);
         seen.add(rows[0].who);
         answered += 1;
       } catch (error) {
@@ -129,6 +135,7 @@ export function underLoad(pool: { readonly current: pg.Pool }, workers = 4): Loa
   return {
     failures,
     seen,
+    isAsking: (user) => [...asking.values()].includes(user),
     get answered() {
       return answered;
     },

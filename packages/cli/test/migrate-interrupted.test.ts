@@ -163,6 +163,13 @@ test('a journal that names no reader is of npm’s', async () => {
   expect(said).toContain('going on with a migration that was interrupted.');
 });
 
+test('what somebody else holds under a name of it is none that it wrote', async () => {
+  const { cwd, provider } = await interrupted('A=1\nB=2\n', { B: 'before' });
+  await provider.write?.({ entries: new Map([['B', 'theirs']]) }, context());
+  await run(cwd, provider, { onConflict: 'keep' });
+  expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'], overwritten: [] }]);
+});
+
 test('what is beside a record, or a copy of one under another name, is none', async () => {
   const { cwd, provider } = await interrupted('A=1\n');
   const [name = ''] = (await readdir(cwd)).filter((each) => each.endsWith('.journal'));

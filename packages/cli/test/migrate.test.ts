@@ -101,8 +101,11 @@ test('a conflict is told as one, even if what is to leave the file otherwise can
 test('what an edit costs other readers is said, and once, however often it is drawn up', async () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is python-dotenv's notation
   const cwd = await folderWith('USER=app\nURL=${USER}@db\n');
+  const told = () => said.filter((text) => text.includes('for these readers: python'));
+  await run(memoryProvider(), cwd, { select: ['USER'], purge: true, dryRun: true });
+  expect(told()).toHaveLength(1);
   await run(contested({ OTHER: 'x' }), cwd, { select: ['USER'], purge: true });
-  expect(said.filter((text) => text.includes('for these readers: python'))).toHaveLength(1);
+  expect(told()).toHaveLength(1);
 });
 
 test('one who writes again and again is given way to', async () => {

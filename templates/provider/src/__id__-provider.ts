@@ -50,11 +50,12 @@ export function __camel__Provider(options: __Pascal__ProviderOptions): SecretPro
     throw new SecretError('ERR_SECRET_CONFIG', '__camel__Provider: token is no bearer token');
   const shown = `${url.origin}${url.pathname}`;
   const problem: Problem = (code, what, hint, status) =>
-    new SecretError(code, `${shown} ${what}`, { provider: name, hint, status });
+    new SecretError(code, `${shown} ${what}`, { provider: name, hint, storeStatus: status });
 
   return {
     name,
     store: `__id__ ${shown}`,
+    place: { kind: '__id__', address: url.origin, paths: [url.pathname] },
     async read(_names, { signal }) {
       try {
         const response = await fetch(url, {

@@ -233,7 +233,15 @@ async function keyText(file: string, signal: AbortSignal): Promise<string> {
   throw new TooLarge();
 }
 
-class CommandFailed extends Error {}
+class CommandFailed extends Error {
+  /** Whether it ran: another time it may not fail. */
+  readonly hasRun: boolean;
+
+  constructor(what: string, hasRun = false) {
+    super(what);
+    this.hasRun = hasRun;
+  }
+}
 
 /** What the command prints, run without a shell, as sops runs it. Its stderr is thrown away. */
 function outputOf(
@@ -254,7 +262,9 @@ function outputOf(
         const code = error.code;
         if (code === 'ENOENT') reject(new CommandFailed('names a program that does not exist'));
         else
-          reject(new CommandFailed(typeof code === 'number' ? `failed (exit ${code})` : 'failed'));
+          reject(
+            new CommandFailed(typeof code === 'number' ? `failed (exit ${code})` : 'failed', true),
+          );
       },
     );
   });
@@ -331,9 +341,7 @@ function problem(
 
 function problemOf(error: unknown, { label }: Place, options: AgeKeyOptions): SecretError {
   if (error instanceof CommandFailed) {
-    const code = error.message.startsWith('failed')
-      ? 'ERR_SECRET_UNAVAILABLE'
-      : 'ERR_SECRET_CONFIG';
+    const code = error.hasRun ? 'ERR_SECRET_UNAVAILABLE' : 'ERR_SECRET_CONFIG';
     return problem(options, code, `the command in ${label} ${error.message}`);
   }
   if (error instanceof TooLarge)

@@ -2,12 +2,11 @@
  * `keyfall snapshot [FILE]`: what the chain resolves now, in an encrypted file: a fallback that is not
  * plain text. It is encrypted to public keys, so the machine that makes it need not be able to read it.
  */
-import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { openChain } from '../chain/cli-chain.ts';
 import { resolveSelection } from '../chain/selection.ts';
 import { configFile, configuredParts, type SettingsOptions } from '../chain/settings.ts';
+import { realPathOf } from '../files/real-path.ts';
 import { namesIn } from '../terminal/name-list.ts';
 import {
   countNames,
@@ -132,7 +131,7 @@ async function resolved(
   options: SnapshotOptions,
 ): Promise<{ readonly values: ReadonlyMap<string, string>; readonly left: readonly string[] }> {
   const parts = await configuredParts(options);
-  const itself = await realPathOf(resolve(path));
+  const itself = await realPathOf(path);
   const isItself = async ({ place }: SecretProvider) =>
     place?.kind === 'sops' &&
     (await Promise.all((place.files ?? []).map(realPathOf))).includes(itself);
@@ -154,8 +153,4 @@ async function resolved(
   } finally {
     await chain.secrets.close();
   }
-}
-
-async function realPathOf(path: string): Promise<string> {
-  return realpath(path).catch(() => path);
 }

@@ -2,8 +2,6 @@
  * Which two stores a migration is between: `--from` and `--to` name a provider of the configuration,
  * or one by its kind and place (`sops:secrets.enc.yaml`, `aws:shop/prod`).
  */
-import { realpath } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { SecretError, type SecretProvider } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import {
@@ -13,6 +11,7 @@ import {
   readerOptions,
   type SettingsOptions,
 } from '../chain/settings.ts';
+import { realPathOf } from '../files/real-path.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import { type MigrationSource, readSource, readStoreSource } from './source.ts';
 
@@ -248,8 +247,4 @@ async function filesOf({ provider }: End): Promise<ReadonlySet<string>> {
 /** Whether both are the path of one file, be it there or not. */
 export async function isSameFile(one: string, other: string): Promise<boolean> {
   return (await realPathOf(one)) === (await realPathOf(other));
-}
-
-async function realPathOf(path: string): Promise<string> {
-  return realpath(path).catch(() => resolve(path));
 }

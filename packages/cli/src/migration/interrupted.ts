@@ -3,11 +3,12 @@
  * happened, the store tells. The next run takes one up where it stopped, or clears it away if nothing
  * was written.
  */
-import { lstat, readdir, realpath, rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lockFile } from '@keyfall/core/files';
 import { errnoCode } from '../files/errno-code.ts';
 import { readNamedFile } from '../files/read-input.ts';
+import { realPathOf } from '../files/real-path.ts';
 import { quoted } from '../terminal/shown-command.ts';
 import { notice, printable } from '../terminal/terminal.ts';
 import {
@@ -266,8 +267,4 @@ function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function realPathOf(path: string): Promise<string> {
-  return realpath(path).catch(() => resolve(path));
 }

@@ -4,7 +4,8 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { envProvider, memoryProvider, type SecretProvider } from '@keyfall/core';
+import { envProvider, memoryProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { awsSecretsManagerProvider } from '@keyfall/provider-aws-secrets-manager';
 import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-doppler';
 import { dotenvProvider } from '@keyfall/provider-dotenv';

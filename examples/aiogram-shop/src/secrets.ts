@@ -14,8 +14,8 @@ import {
   envProvider,
   SecretError,
   type Secrets,
-  toMilliseconds,
 } from '@keyfall/core';
+import { toMilliseconds } from '@keyfall/core/provider';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { vaultEnvironment, vaultProvider } from '@keyfall/provider-vault';
 import { settingNames } from './config.ts';

@@ -4,7 +4,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { memoryProvider, type SecretProvider } from '@keyfall/core';
+import { memoryProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';

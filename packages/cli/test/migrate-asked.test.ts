@@ -4,7 +4,8 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { memoryProvider, type SecretProvider } from '@keyfall/core';
+import { memoryProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { assertNoConflict, type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';

@@ -9,7 +9,8 @@ import { createServer, request as httpRequest, type IncomingMessage } from 'node
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { isSecretError, memoryProvider, type SecretProvider } from '@keyfall/core';
+import { isSecretError, memoryProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { vaultProvider } from '@keyfall/provider-vault';
 import { cuttingProxy, startVaultServer, withoutPrivileges } from '@keyfall/testkit';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';

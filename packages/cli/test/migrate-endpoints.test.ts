@@ -5,7 +5,7 @@
  */
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import type { ReadContext } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bootstrapNames } from '../src/chain/bootstrap-settings.ts';
 import {

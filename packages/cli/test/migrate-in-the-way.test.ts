@@ -6,8 +6,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { memoryProvider, type SecretProvider } from '@keyfall/core';
-import { lockFile } from '@keyfall/core/files';
+import { memoryProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
+import { lockFile } from '@keyfall/core/provider/files';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
@@ -88,7 +89,7 @@ describe('a folder where the new content has to be first', () => {
 describe('what a run that was killed has left', () => {
   /** Takes the lock of a file in a process that ends without giving it back. */
   function killedAt(path: string): void {
-    const script = `import { lockFile } from '@keyfall/core/files';
+    const script = `import { lockFile } from '@keyfall/core/provider/files';
       const [path] = process.argv.slice(1);
       const { signal } = new AbortController();
       await lockFile({ path, shown: path, provider: 'x' }, path, { signal, timeLeft: () => 0 });

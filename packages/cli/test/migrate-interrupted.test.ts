@@ -5,13 +5,8 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import {
-  memoryProvider,
-  type ReadContext,
-  SecretError,
-  type SecretErrorCode,
-  type SecretProvider,
-} from '@keyfall/core';
+import { memoryProvider, SecretError, type SecretErrorCode } from '@keyfall/core';
+import type { ReadContext, SecretProvider } from '@keyfall/core/provider';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { MigrationJournal } from '../src/migration/journal.ts';

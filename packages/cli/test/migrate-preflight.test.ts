@@ -5,12 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { link, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import {
-  memoryProvider,
-  type ProviderCheck,
-  SecretError,
-  type SecretProvider,
-} from '@keyfall/core';
+import { memoryProvider, SecretError } from '@keyfall/core';
+import type { ProviderCheck, SecretProvider } from '@keyfall/core/provider';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isTrackedByGit, wouldGitAdd } from '../src/migration/git.ts';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';

@@ -4,7 +4,8 @@
  */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isSecretError, memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { isSecretError, memoryProvider, SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { inspectDotenv } from '@keyfall/provider-dotenv';
 import { assertNoLeak } from '@keyfall/testkit';
 import fc from 'fast-check';

@@ -3,7 +3,8 @@
  */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the readers' own notation
 import { join } from 'node:path';
-import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { memoryProvider, SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readSource, readStoreSource, surprises } from '../src/migration/source.ts';
 import { folderWith } from './keyfall.ts';

@@ -1,11 +1,6 @@
 // The store side of a migration: what is asked of it, and what each of its answers is taken for.
-import {
-  memoryProvider,
-  type ProviderCheck,
-  SecretError,
-  type SecretProvider,
-  type SecretRecord,
-} from '@keyfall/core';
+import { memoryProvider, SecretError } from '@keyfall/core';
+import type { ProviderCheck, SecretProvider, SecretRecord } from '@keyfall/core/provider';
 import { describe, expect, test, vi } from 'vitest';
 import { openTarget, verify } from '../src/migration/target.ts';
 

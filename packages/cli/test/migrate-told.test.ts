@@ -4,7 +4,8 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { memoryProvider, type SecretProvider } from '@keyfall/core';
+import { memoryProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { bootstrapNames } from '../src/chain/bootstrap-settings.ts';
 import { assertNoConflict, type MigrateOptions, migrate } from '../src/migration/migrate.ts';

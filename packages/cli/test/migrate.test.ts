@@ -3,7 +3,8 @@
  */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { memoryProvider, SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';

@@ -1,4 +1,5 @@
-import { isSecretError, memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { isSecretError, memoryProvider, SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
 import { oneCall } from '../src/chain/one-call.ts';

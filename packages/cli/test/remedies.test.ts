@@ -7,7 +7,7 @@ import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ProviderCheck } from '@keyfall/core';
+import type { ProviderCheck } from '@keyfall/core/provider';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { commandFor } from '../src/diagnosis/remedies.ts';
 import { typedCommand } from '../src/diagnosis/typed-command.ts';

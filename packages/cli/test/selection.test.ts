@@ -1,4 +1,5 @@
-import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { memoryProvider, SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { expect, test, vi } from 'vitest';
 import { openChain } from '../src/chain/cli-chain.ts';
 import { resolveSelection } from '../src/chain/selection.ts';

@@ -1,7 +1,8 @@
 /**
  * `run --watch`, with time that the test steps.
  */
-import { memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { memoryProvider, SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { manualClock } from '@keyfall/testkit';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { type CliChain, openChain } from '../src/chain/cli-chain.ts';

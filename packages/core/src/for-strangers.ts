@@ -24,7 +24,8 @@ import { labelOf as label } from './words/label.ts';
  *   `ERR_SECRET_CONFIG` for wrong arguments
  * @example
  * ```ts
- * import { limitedCall, memoryProvider, systemClock } from '@keyfall/core';
+ * import { memoryProvider, systemClock } from '@keyfall/core';
+ * import { limitedCall } from '@keyfall/core/provider';
  *
  * const provider = memoryProvider({ TOKEN: 'value' });
  * const bounds = { clock: systemClock, limit: 2_500, provider: provider.name };

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Duration, SecretError, toMilliseconds } from '../src/index.ts';
+import { type Duration, SecretError } from '../src/index.ts';
+import { toMilliseconds } from '../src/provider.ts';
 
 test.each<[Duration, number]>([
   [0, 0],

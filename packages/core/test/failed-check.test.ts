@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { failedCheck, SecretError } from '../src/index.ts';
+import { SecretError } from '../src/index.ts';
+import { failedCheck } from '../src/provider.ts';
 
 test('an error becomes a line with its reason, its hint and its kind', () => {
   const error = new SecretError('ERR_SECRET_NOT_FOUND', 'nothing is there', { hint: 'Write it.' });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearNames } from '../src/index.ts';
+import { nearNames } from '../src/provider.ts';
 
 test.each([
   ['TOKN', ['TOKEN', 'DB_PASS'], ['TOKEN']],

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { isSecretError, SecretError, withApplied } from '../src/index.ts';
+import { isSecretError, SecretError } from '../src/index.ts';
+import { withApplied } from '../src/provider.ts';
 
 describe('SecretError', () => {
   test('the message says what happened and what to do', () => {

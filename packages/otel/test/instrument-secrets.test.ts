@@ -1,4 +1,5 @@
-import { createSecrets, memoryProvider, SecretError, type SecretProvider } from '@keyfall/core';
+import { createSecrets, memoryProvider, SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak, type ManualClock, manualClock } from '@keyfall/testkit';
 import { context, metrics, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';

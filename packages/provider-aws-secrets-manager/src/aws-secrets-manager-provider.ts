@@ -3,13 +3,8 @@
  * many names, or one secret a name.
  */
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import {
-  assertOptions,
-  type Duration,
-  SecretError,
-  type SecretProvider,
-  toMilliseconds,
-} from '@keyfall/core';
+import { type Duration, SecretError } from '@keyfall/core';
+import { assertOptions, type SecretProvider, toMilliseconds } from '@keyfall/core/provider';
 import { jsonBag } from './json-bag.ts';
 import { namedSecrets } from './named-secrets.ts';
 import { secretsManagerCalls } from './secrets-manager-calls.ts';

@@ -1,7 +1,8 @@
 /**
  * A look at the store for `doctor`, which is there to find failures and must not fail by them.
  */
-import { failedCheck, isSecretError, type ProviderCheck } from '@keyfall/core';
+import { isSecretError } from '@keyfall/core';
+import { failedCheck, type ProviderCheck } from '@keyfall/core/provider';
 
 /** One check, its failure included. Rejects with a bug alone. */
 export async function checked(

@@ -5,17 +5,16 @@
  * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html).
  */
 import { randomUUID } from 'node:crypto';
+import { isSecretError, SecretError } from '@keyfall/core';
 import {
-  isSecretError,
   pollForChanges,
   type ReadContext,
   type SecretBatch,
-  SecretError,
   type SecretProvider,
   type SecretRecord,
   type SecretVersion,
   withApplied,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import { checked } from './checked.ts';
 import { eachPage, type Page } from './each-page.ts';
 import { inTurns } from './in-turns.ts';

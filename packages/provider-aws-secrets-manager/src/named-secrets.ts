@@ -2,15 +2,14 @@
  * One secret a name: `TOKEN` is the secret `<prefix>TOKEN`.
  */
 import { randomUUID } from 'node:crypto';
+import { isSecretError, SecretError } from '@keyfall/core';
 import {
-  isSecretError,
   pollForChanges,
   type ReadContext,
   type SecretBatch,
-  SecretError,
   type SecretProvider,
   type SecretRecord,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import { checked } from './checked.ts';
 import { eachPage, type Page } from './each-page.ts';
 import { inTurns } from './in-turns.ts';

@@ -4,13 +4,8 @@
  * request id go on (https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html).
  */
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import {
-  type Applied,
-  type ReadContext,
-  SecretError,
-  type SecretErrorCode,
-  withApplied,
-} from '@keyfall/core';
+import { type Applied, SecretError, type SecretErrorCode } from '@keyfall/core';
+import { type ReadContext, withApplied } from '@keyfall/core/provider';
 
 type Sdk = typeof import('@aws-sdk/client-secrets-manager');
 

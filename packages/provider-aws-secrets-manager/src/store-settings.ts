@@ -1,7 +1,7 @@
 /**
  * What both ways of keeping secrets there need to know.
  */
-import type { StorePlace } from '@keyfall/core';
+import type { StorePlace } from '@keyfall/core/provider';
 
 /** The staging label of the version in force (Secrets Manager User Guide, "Secret versions"). */
 export const currentStage = 'AWSCURRENT';

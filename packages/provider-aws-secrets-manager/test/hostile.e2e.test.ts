@@ -11,7 +11,8 @@ import {
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { createSecrets, isSecretError, memoryProvider, type SecretProvider } from '@keyfall/core';
+import { createSecrets, isSecretError, memoryProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak, callContext as context } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type AwsSecretsManagerProviderOptions, awsSecretsManagerProvider } from '../src/index.ts';

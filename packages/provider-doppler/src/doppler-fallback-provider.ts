@@ -3,8 +3,9 @@
  * that Doppler cannot be asked is the chain's to notice, and to tell.
  */
 import { resolve } from 'node:path';
-import { assertOptions, SecretError, type SecretProvider } from '@keyfall/core';
-import { problem, readBytes, type StoreFile } from '@keyfall/core/files';
+import { SecretError } from '@keyfall/core';
+import { assertOptions, type SecretProvider } from '@keyfall/core/provider';
+import { problem, readBytes, type StoreFile } from '@keyfall/core/provider/files';
 import { entriesOf, textOptions, tokenOf } from './doppler-provider.ts';
 import { FallbackFileError, fallbackPassphrase, openFallback } from './fallback-file.ts';
 

@@ -2,18 +2,16 @@
  * A config of Doppler as a bag of secrets.
  */
 import { resolve } from 'node:path';
+import { type Duration, isSecretError, SecretError } from '@keyfall/core';
 import {
   assertOptions,
-  type Duration,
   failedCheck,
-  isSecretError,
   pollForChanges,
   type SecretBatch,
-  SecretError,
   type SecretProvider,
   type SecretRecord,
   toMilliseconds,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import { askDoppler, type CallBounds } from './doppler-api.ts';
 import { fallbackPassphrase, writeFallbackFile } from './fallback-file.ts';
 

@@ -16,7 +16,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { createSecrets, type SecretProvider } from '@keyfall/core';
+import { createSecrets } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {

@@ -3,17 +3,17 @@
  * application which moves to Keyfall sees the values it always saw.
  */
 import { resolve } from 'node:path';
+import { SecretError } from '@keyfall/core';
 import {
   assertOptions,
   type NameReading,
   type SecretBatch,
-  SecretError,
   type SecretProvider,
   type SecretRecord,
   type WriteReceipt,
   withApplied,
-} from '@keyfall/core';
-import { watchFiles } from '@keyfall/core/files';
+} from '@keyfall/core/provider';
+import { watchFiles } from '@keyfall/core/provider/files';
 import { exposureOf } from './check/exposure.ts';
 import {
   type Contents,

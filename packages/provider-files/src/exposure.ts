@@ -7,7 +7,7 @@
  */
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errnoOf } from '@keyfall/core/files';
+import { errnoOf } from '@keyfall/core/provider/files';
 import type { FileContent } from './secret-file.ts';
 
 /** Whether the file's group or everybody can read it. `path` is a real path. */

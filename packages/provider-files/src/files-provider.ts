@@ -4,16 +4,15 @@
  * All of these are read-only for the program that gets them, so this provider does not write.
  */
 import { basename, dirname, resolve } from 'node:path';
+import { isSecretError, SecretError } from '@keyfall/core';
 import {
   assertOptions,
   failedCheck,
-  isSecretError,
   type ProviderCheck,
   type ReadContext,
   type SecretBatch,
-  SecretError,
   type SecretProvider,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import { isExposed } from './exposure.ts';
 import {
   listPlaces,

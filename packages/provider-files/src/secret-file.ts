@@ -4,7 +4,7 @@
  * not. (Docker makes a folder where the file of a bind mount is missing.)
  */
 import { constants } from 'node:fs';
-import type { SecretRecord } from '@keyfall/core';
+import type { SecretRecord } from '@keyfall/core/provider';
 import {
   decodeText,
   errnoOf,
@@ -13,7 +13,7 @@ import {
   type StoreFile,
   unreadable,
   type WholeFile,
-} from '@keyfall/core/files';
+} from '@keyfall/core/provider/files';
 import { isInside, realPathOf } from './secret-folder.ts';
 
 /** Larger files are refused. Kubernetes and systemd allow 1 MiB, Docker 500 kB. Bytes. */

@@ -9,7 +9,7 @@
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { errnoOf, problem, type StoreFile, unreadable } from '@keyfall/core/files';
+import { errnoOf, problem, type StoreFile, unreadable } from '@keyfall/core/provider/files';
 
 /** More entries than this is no folder of secrets, but `/usr/bin` or a home by mistake. */
 const mostEntries = 1_000;

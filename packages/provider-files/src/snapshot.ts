@@ -3,8 +3,9 @@
  * same any more once they are read, they are read again.
  */
 import { join } from 'node:path';
-import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
-import { problem } from '@keyfall/core/files';
+import { isSecretError, SecretError } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
+import { problem } from '@keyfall/core/provider/files';
 import { type FileContent, readSecretFile } from './secret-file.ts';
 import {
   type Base,

@@ -3,7 +3,7 @@
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { identityOf, realPathNow, watchState } from '@keyfall/core/files';
+import { identityOf, realPathNow, watchState } from '@keyfall/core/provider/files';
 
 /** A folder to watch: its absolute path, and which files count. */
 export interface WatchedFolder {

@@ -1,7 +1,8 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isSecretError, type ReadContext, type SecretProvider } from '@keyfall/core';
+import { isSecretError } from '@keyfall/core';
+import type { ReadContext, SecretProvider } from '@keyfall/core/provider';
 import { callContext } from '@keyfall/testkit';
 
 export { callContext as context, denyAccess as deny } from '@keyfall/testkit';

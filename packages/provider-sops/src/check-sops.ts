@@ -3,14 +3,9 @@
  * beside it is kept well.
  */
 import { stat } from 'node:fs/promises';
-import {
-  failedCheck,
-  isSecretError,
-  type ProviderCheck,
-  type ReadContext,
-  type SecretError,
-} from '@keyfall/core';
-import { decodeText, readBytes } from '@keyfall/core/files';
+import { isSecretError, type SecretError } from '@keyfall/core';
+import { failedCheck, type ProviderCheck, type ReadContext } from '@keyfall/core/provider';
+import { decodeText, readBytes } from '@keyfall/core/provider/files';
 import { keyFilesOf } from './keys/age-keys.ts';
 import {
   dataKeyOf,

@@ -2,16 +2,15 @@
  * Files encrypted by SOPS as a store: read as sops reads them, MAC included, and changed in place.
  * What reads YAML, age and regular expressions is loaded by the first call that needs it.
  */
+import { isSecretError, type SecretError } from '@keyfall/core';
 import {
   assertOptions,
-  isSecretError,
   type SecretBatch,
-  type SecretError,
   type SecretProvider,
   type SecretRecord,
   type WriteReceipt,
   withApplied,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import {
   loadedSource,
   type SopsFileOptions,
@@ -96,7 +95,7 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
     },
 
     async watch(onChange, signal) {
-      const { watchFiles } = await import('@keyfall/core/files');
+      const { watchFiles } = await import('@keyfall/core/provider/files');
       await watchFiles([unloaded.path], onChange, signal);
     },
   };

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SecretBatch } from '@keyfall/core';
 import { isSecretError } from '@keyfall/core';
+import type { SecretBatch } from '@keyfall/core/provider';
 
 export { callContext as context, denyAccess as deny } from '@keyfall/testkit';
 

@@ -2,15 +2,13 @@
  * What an engine of HashiCorp Vault or OpenBao makes for a while (database users, cloud keys,
  * certificates) as a bag of secrets.
  */
+import { type Clock, type Duration, SecretError } from '@keyfall/core';
 import {
   assertOptions,
-  type Clock,
-  type Duration,
-  SecretError,
   type SecretProvider,
   type SecretRecord,
   toMilliseconds,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import { checkLeases } from './check/lease-check.ts';
 import { openWire } from './http/open-wire.ts';
 import { createLeaseKeeper, type GivenCredentials } from './leases/lease-keeper.ts';

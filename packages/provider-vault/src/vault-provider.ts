@@ -1,7 +1,12 @@
 /**
  * Documents of HashiCorp Vault or OpenBao as a bag of secrets.
  */
-import { assertOptions, type ReadContext, type SecretProvider, withApplied } from '@keyfall/core';
+import {
+  assertOptions,
+  type ReadContext,
+  type SecretProvider,
+  withApplied,
+} from '@keyfall/core/provider';
 import { openWire } from './http/open-wire.ts';
 import { kvDocument } from './kv/kv-document.ts';
 import { compareLayers, kvLayers } from './kv/kv-layers.ts';

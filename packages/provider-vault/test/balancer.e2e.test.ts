@@ -2,8 +2,9 @@
  * Real servers behind a TCP balancer: a connection that is kept leads to one of them for as long as it is
  * used, and what stands between may forget it. Connections and answers are counted.
  */
-import type { SecretProvider } from '@keyfall/core';
+
 import { createSecrets, memoryProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import {
   type Fault,
   faultyServer,

@@ -3,7 +3,8 @@
  * what it costs, and what each refusal says.
  */
 import { readFile } from 'node:fs/promises';
-import { createSecrets, type SecretBatch, withMapping } from '@keyfall/core';
+import { createSecrets, withMapping } from '@keyfall/core';
+import type { SecretBatch } from '@keyfall/core/provider';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultDynamicOptions, vaultDynamic } from '../src/index.ts';

@@ -2,7 +2,8 @@
  * A gateway in front of a real server that answers in its place: after the server has carried the request
  * out, or without having passed it on. Whatever is said of a write must be true of what the server holds.
  */
-import { type Applied, isSecretError, type SecretProvider, type WriteReceipt } from '@keyfall/core';
+import { type Applied, isSecretError } from '@keyfall/core';
+import type { SecretProvider, WriteReceipt } from '@keyfall/core/provider';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { vaultKv, vaultProvider } from '../src/index.ts';

@@ -3,7 +3,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { isSecretError, type ReadContext, type SecretError } from '@keyfall/core';
+import { isSecretError, type SecretError } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import { assertNoLeak, type VaultServer } from '@keyfall/testkit';
 import { vi } from 'vitest';
 import { type Instead, loginRelay } from './login-relay.ts';

@@ -3,7 +3,7 @@
  * conditional write is conditional on, and tokens that may do only a part of it. Every token has the
  * policy that the documentation names for the feature.
  */
-import type { SecretProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';

@@ -1,7 +1,8 @@
 /**
  * Several documents in one provider, and profiles in their paths.
  */
-import { createSecrets, memoryProvider, type SecretProvider } from '@keyfall/core';
+import { createSecrets, memoryProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';

@@ -2,7 +2,8 @@
  * The life of credentials on a real OpenBao, with our own time stepped by hand: renewed, replaced,
  * given back, and what is done when one of these fails.
  */
-import { createSecrets, type SecretBatch, type SecretProvider, type Secrets } from '@keyfall/core';
+import { createSecrets, type Secrets } from '@keyfall/core';
+import type { SecretBatch, SecretProvider } from '@keyfall/core/provider';
 import {
   assertNoLeak,
   type ManualClock,

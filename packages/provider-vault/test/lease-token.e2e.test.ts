@@ -2,7 +2,7 @@
  * Leases end with the token that made them: what becomes of credentials when the token is replaced,
  * revoked or short-lived, on a real OpenBao with our own time stepped by hand.
  */
-import type { SecretProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import {
   assertNoLeak,
   type ManualClock,

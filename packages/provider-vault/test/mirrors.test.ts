@@ -2,7 +2,8 @@
  * A server that puts what it was sent into everything that a client shows of an answer: the token, a value,
  * a secret id.
  */
-import { isSecretError, type SecretProvider } from '@keyfall/core';
+import { isSecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, expect, test } from 'vitest';
 import { appRoleAuth, type VaultProviderOptions, vaultProvider } from '../src/index.ts';

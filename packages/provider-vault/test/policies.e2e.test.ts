@@ -3,7 +3,7 @@
  * longer when any one capability of the file is taken away. Without the policy `default` as well.
  */
 import { readdir } from 'node:fs/promises';
-import type { SecretProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vaultKv, vaultProvider } from '../src/index.ts';

@@ -1,6 +1,7 @@
 // What became of a write: whatever the server, its stale nodes and other writers do, what is said is true.
-import type { ReadContext } from '@keyfall/core';
+
 import { SecretError } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Look, type Pause, type Settling, settleWrite } from '../src/kv/settle-write.ts';

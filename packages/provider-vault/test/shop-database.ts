@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { SecretProvider, Secrets } from '@keyfall/core';
+import type { Secrets } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import {
   findVaultBinary,
   type PostgresServer,

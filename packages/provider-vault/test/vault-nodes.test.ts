@@ -1,7 +1,8 @@
 /**
  * Which node is asked, and what is never sent twice, with sockets that fail in one way each.
  */
-import { isSecretError, type SecretError, type SecretProvider } from '@keyfall/core';
+import { isSecretError, type SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak, type Fault, type FaultyServer, faultyServer } from '@keyfall/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { acrossNodes } from '../src/http/vault-nodes.ts';

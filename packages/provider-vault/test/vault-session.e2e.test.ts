@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SecretProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import {
   assertNoLeak,
   type ManualClock,

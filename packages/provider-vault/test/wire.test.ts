@@ -6,7 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSecrets, isSecretError, type SecretError, type SecretProvider } from '@keyfall/core';
+import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import {
   assertNoLeak,
   type Fault,

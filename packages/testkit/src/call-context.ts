@@ -1,7 +1,7 @@
 /**
  * A call as a chain makes it, for tests that ask a provider themselves.
  */
-import type { ReadContext } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 
 /**
  * What a chain hands to a provider: a signal that does not fire, 20 s of time, and nobody who hears its

@@ -1,7 +1,8 @@
 // Every rule of the suite, shown to be able to fail: for each test there is a provider that is right
 // but for one thing, and the test must notice it.
 import { inspect } from 'node:util';
-import { isSecretError, SecretError, type SecretErrorCode, type SecretRecord } from '@keyfall/core';
+import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core';
+import type { SecretRecord } from '@keyfall/core/provider';
 import { describe, expect, test } from 'vitest';
 import { conformanceTests } from '../src/index.ts';
 import { type ModelOptions, type Mutation, modelHarness, put, recordsOf } from './model-store.ts';

@@ -1,15 +1,14 @@
 // A store that can do and suffer everything the suite asks for. It keeps every rule, so that a test
 // of the suite can break one of them and see which tests notice.
 import { setImmediate as turn } from 'node:timers/promises';
+import { SecretError, type SecretErrorCode } from '@keyfall/core';
 import {
   type ReadContext,
   type SecretChanges,
-  SecretError,
-  type SecretErrorCode,
   type SecretProvider,
   type SecretRecord,
   withApplied,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import type { ConformanceHarness, ConformanceSubject } from '../src/index.ts';
 
 interface Version {

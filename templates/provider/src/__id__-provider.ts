@@ -3,14 +3,13 @@
  * replaced by your store: what stays is that every answer is sorted into held, "not here" and one kind
  * of error, and that nothing a library threw or a server sent is shown.
  */
+import { SecretError, type SecretErrorCode } from '@keyfall/core';
 import {
   assertOptions,
   type ReadContext,
   type SecretBatch,
-  SecretError,
-  type SecretErrorCode,
   type SecretProvider,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 
 /** Options of {@link __camel__Provider}. */
 export interface __Pascal__ProviderOptions {

@@ -1,5 +1,5 @@
 /** What the `src/index.ts` of a reader's own package exports in the examples. */
-import type { SecretProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 
 /** The provider that a reader of the testkit's README has written. */
 export declare function shelfProvider(options: {

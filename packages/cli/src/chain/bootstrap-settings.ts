@@ -4,8 +4,9 @@
  * environment of what `run` starts. An exact list, not a pattern: an application's own
  * `VAULT_DB_PASSWORD` is a secret like any other.
  */
-import type { SecretBatch, SecretProvider } from '@keyfall/core';
+
 import { SecretError } from '@keyfall/core';
+import type { SecretBatch, SecretProvider } from '@keyfall/core/provider';
 import { vaultVariableNames } from '@keyfall/provider-vault';
 import { printable } from '../terminal/terminal.ts';
 

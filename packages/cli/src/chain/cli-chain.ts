@@ -2,13 +2,8 @@
  * The chain of a command: Keyfall's own settings are no secrets in it, and what it has to tell goes
  * to stderr.
  */
-import {
-  createSecrets,
-  labelOf,
-  type SecretProvider,
-  type Secrets,
-  toMilliseconds,
-} from '@keyfall/core';
+import { createSecrets, type Secrets } from '@keyfall/core';
+import { labelOf, type SecretProvider, toMilliseconds } from '@keyfall/core/provider';
 import type { ChainParts } from '../config/configured-chain.ts';
 import { withoutBootstrapSettings } from './bootstrap-settings.ts';
 import { announceEvents } from './notices.ts';

@@ -1,7 +1,8 @@
 /**
  * What the chain tells besides its answers, as lines on stderr: falling back is never silent.
  */
-import { labelOf, type SecretProvider, type Secrets, type SecretsEvents } from '@keyfall/core';
+import type { Secrets, SecretsEvents } from '@keyfall/core';
+import { labelOf, type SecretProvider } from '@keyfall/core/provider';
 import { countNames, notice, printable } from '../terminal/terminal.ts';
 
 /** Prints what a chain of these providers has to tell, once each. */

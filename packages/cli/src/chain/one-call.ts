@@ -2,7 +2,8 @@
  * A provider asked directly, where a command means what the chain does not hand on: its checks, its
  * history. The chain's time limits and its manners hold here too.
  */
-import { limitedCall, type ReadContext, type SecretProvider, systemClock } from '@keyfall/core';
+import { systemClock } from '@keyfall/core';
+import { limitedCall, type ReadContext, type SecretProvider } from '@keyfall/core/provider';
 import { notice } from '../terminal/terminal.ts';
 
 /** How it is asked. */

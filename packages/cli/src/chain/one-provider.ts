@@ -1,7 +1,8 @@
 /**
  * One provider by itself, for a command that means exactly this one.
  */
-import { createSecrets, type ReadContext, type SecretProvider, type Secrets } from '@keyfall/core';
+import { createSecrets, type Secrets } from '@keyfall/core';
+import type { ReadContext, SecretProvider } from '@keyfall/core/provider';
 import { notice } from '../terminal/terminal.ts';
 
 /**

@@ -3,7 +3,8 @@
  * that read such files differ on a name and nobody has said which of them counts, nothing is started and
  * nothing is written.
  */
-import { type NameReading, SecretError, type SecretProvider } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import type { NameReading, SecretProvider } from '@keyfall/core/provider';
 import { dotenvReaders } from '@keyfall/provider-dotenv';
 import { countNames, listNames, notice, printable } from '../terminal/terminal.ts';
 import { bootstrapNames } from './bootstrap-settings.ts';

@@ -2,13 +2,8 @@
  * Which secrets a command takes: all that the chain holds, among them each of the configuration's
  * `names`; or those that `--only` names, each of which must be there.
  */
-import {
-  isSecretError,
-  type ReadContext,
-  SecretError,
-  type SecretRecord,
-  type Secrets,
-} from '@keyfall/core';
+import { isSecretError, SecretError, type Secrets } from '@keyfall/core';
+import type { ReadContext, SecretRecord } from '@keyfall/core/provider';
 import { listNames } from '../terminal/terminal.ts';
 import { assertIsSecretName } from './bootstrap-settings.ts';
 import type { CliChain } from './cli-chain.ts';

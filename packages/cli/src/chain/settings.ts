@@ -4,13 +4,8 @@
  * that is Vault, then `.env`; else `.env` alone.
  */
 import { resolve } from 'node:path';
-import {
-  type Duration,
-  isSecretError,
-  SecretError,
-  type SecretProvider,
-  toMilliseconds,
-} from '@keyfall/core';
+import { type Duration, isSecretError, SecretError } from '@keyfall/core';
+import { type SecretProvider, toMilliseconds } from '@keyfall/core/provider';
 import {
   type DotenvProviderOptions,
   type DotenvReader,

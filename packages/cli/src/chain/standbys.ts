@@ -2,7 +2,8 @@
  * What stands by for an outage is of use only if it can be read then: what is wrong with it is said before,
  * at each start, and keeps nothing from starting.
  */
-import { isSecretError, labelOf, type SecretProvider } from '@keyfall/core';
+import { isSecretError } from '@keyfall/core';
+import { labelOf, type SecretProvider } from '@keyfall/core/provider';
 import type { CliChain } from './cli-chain.ts';
 import { oneCall } from './one-call.ts';
 

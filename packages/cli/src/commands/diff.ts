@@ -2,7 +2,8 @@
  * `keyfall diff A B`: the names that two providers or profiles do not agree on. Values are compared,
  * and never shown.
  */
-import { labelOf, SecretError, type SecretProvider } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import { labelOf, type SecretProvider } from '@keyfall/core/provider';
 import { withoutBootstrapSettings } from '../chain/bootstrap-settings.ts';
 import { openAlone } from '../chain/one-provider.ts';
 import { resolveSelection } from '../chain/selection.ts';

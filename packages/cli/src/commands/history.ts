@@ -1,7 +1,8 @@
 /**
  * `keyfall history NAME`: the versions that a store keeps of a secret. Never a value.
  */
-import { labelOf, SecretError, type SecretProvider, type SecretVersion } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import { labelOf, type SecretProvider, type SecretVersion } from '@keyfall/core/provider';
 import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
 import type { CliChain } from '../chain/cli-chain.ts';
 import { oneCall } from '../chain/one-call.ts';

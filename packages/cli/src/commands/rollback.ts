@@ -2,7 +2,8 @@
  * `keyfall rollback NAME --to VERSION`: what an earlier version held becomes the newest one. The
  * versions in between stay in the history.
  */
-import { isSecretError, labelOf, SecretError, type WriteReceipt } from '@keyfall/core';
+import { isSecretError, SecretError } from '@keyfall/core';
+import { labelOf, type WriteReceipt } from '@keyfall/core/provider';
 import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
 import { oneCall } from '../chain/one-call.ts';
 import { boundedByChain, openAlone } from '../chain/one-provider.ts';

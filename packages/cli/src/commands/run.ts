@@ -2,7 +2,8 @@
  * `keyfall run -- CMD…`: a program with the secrets in its environment. Everything is resolved before
  * it starts, so that what is missing or denied starts nothing.
  */
-import { SecretError, toMilliseconds } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import { toMilliseconds } from '@keyfall/core/provider';
 import { bootstrapNames } from '../chain/bootstrap-settings.ts';
 import type { CliChain } from '../chain/cli-chain.ts';
 import { inheritedEnvironment } from '../chain/name-look-ups.ts';

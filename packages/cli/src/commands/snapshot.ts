@@ -2,7 +2,8 @@
  * `keyfall snapshot [FILE]`: what the chain resolves now, in an encrypted file: a fallback that is not
  * plain text. It is encrypted to public keys, so the machine that makes it need not be able to read it.
  */
-import { SecretError, type SecretProvider } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { openChain } from '../chain/cli-chain.ts';
 import { resolveSelection } from '../chain/selection.ts';
 import { configFile, configuredParts, type SettingsOptions } from '../chain/settings.ts';

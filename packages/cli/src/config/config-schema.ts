@@ -2,7 +2,7 @@
  * What a configuration may hold, checked by zod, and the same as a JSON schema for editors. Imported
  * only where there is a configuration.
  */
-import { toMilliseconds } from '@keyfall/core';
+import { toMilliseconds } from '@keyfall/core/provider';
 import { dotenvReaders } from '@keyfall/provider-dotenv';
 import { z } from 'zod';
 import { didYouMean } from '../terminal/near-names.ts';

@@ -2,7 +2,8 @@
  * What stands in a `keyfall.config.ts` (`.mjs`, `.js`, `.json`): the chain of this repository, and what
  * is different about it in each profile.
  */
-import type { ChainEntry, Duration, SecretProvider } from '@keyfall/core';
+import type { ChainEntry, Duration } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 
 /** Providers that a configuration may name instead of importing them. */
 export type ProviderId =

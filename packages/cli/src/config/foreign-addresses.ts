@@ -5,7 +5,7 @@
  * over. `keyfall trust` lifts all of that, and so does an environment that says the same. To name the file with `--config`
  * does not: that says which file is meant, and not that its addresses were read.
  */
-import type { SecretProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { quoted } from '../terminal/shown-command.ts';
 import { notice, printable } from '../terminal/terminal.ts';
 import { configError, type OptionPath, shownOption } from './config-place.ts';

@@ -2,7 +2,8 @@
  * From what a configuration says of its chain to providers. A provider's package is imported only if
  * the chain names it.
  */
-import { type ChainEntry, envProvider, type SecretProvider } from '@keyfall/core';
+import { type ChainEntry, envProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
 import { configError, type OptionPath, placed } from './config-place.ts';
 import type { ConfigEntry, NamedProvider, ProviderId } from './define-config.ts';

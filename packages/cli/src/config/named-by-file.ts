@@ -3,7 +3,7 @@
  * perhaps everything that it answers. So such a store has the trust of a `.env` and no more: what it holds never replaces
  * an inherited variable, and a value that the user stores does not go there unannounced.
  */
-import { labelOf, type SecretProvider } from '@keyfall/core';
+import { labelOf, type SecretProvider } from '@keyfall/core/provider';
 import { notice, printable } from '../terminal/terminal.ts';
 
 const namedBy = new WeakMap<SecretProvider, string>();

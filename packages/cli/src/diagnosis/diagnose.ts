@@ -1,7 +1,8 @@
 /**
  * Looks at all that the secrets depend on, whatever of it works.
  */
-import { failedCheck, isSecretError, type SecretError } from '@keyfall/core';
+import { isSecretError, type SecretError } from '@keyfall/core';
+import { failedCheck } from '@keyfall/core/provider';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import type { CliChain } from '../chain/cli-chain.ts';
 import {

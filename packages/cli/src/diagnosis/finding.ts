@@ -1,14 +1,13 @@
 /**
  * What was found about one thing that the secrets depend on, and how it is mended.
  */
+import { isSecretError, type SecretErrorCode } from '@keyfall/core';
 import {
   failedCheck,
-  isSecretError,
   labelOf,
   type ProviderCheck,
-  type SecretErrorCode,
   type SecretProvider,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import { oneCall } from '../chain/one-call.ts';
 import { countNames } from '../terminal/terminal.ts';
 import { commandFor } from './remedies.ts';

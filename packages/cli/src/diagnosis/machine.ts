@@ -1,7 +1,8 @@
 /**
  * What `doctor` looks at besides the providers: what Keyfall runs on, and the settings.
  */
-import { isSecretError, nearNames } from '@keyfall/core';
+import { isSecretError } from '@keyfall/core';
+import { nearNames } from '@keyfall/core/provider';
 import type { CliChain } from '../chain/cli-chain.ts';
 import { isOlder, oldestNode } from '../terminal/node-version.ts';
 import { countNames, listNames } from '../terminal/terminal.ts';

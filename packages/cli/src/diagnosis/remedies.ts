@@ -3,7 +3,8 @@
  * options and its variables alike, and in a code what it found; here that is a command to type. What has
  * to be filled in stands in capitals.
  */
-import type { ProviderCheck, SecretSetting } from '@keyfall/core';
+import type { SecretSetting } from '@keyfall/core';
+import type { ProviderCheck } from '@keyfall/core/provider';
 import { quoted } from '../terminal/shown-command.ts';
 
 interface Remedy {

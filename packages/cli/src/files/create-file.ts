@@ -5,7 +5,7 @@ import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { writeProblem } from '@keyfall/core/files';
+import { writeProblem } from '@keyfall/core/provider/files';
 import { errnoCode } from './errno-code.ts';
 
 /**

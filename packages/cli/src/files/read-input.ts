@@ -5,7 +5,7 @@
 import { fstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { readBytes } from '@keyfall/core/files';
+import { readBytes } from '@keyfall/core/provider/files';
 
 /** The most that is taken of one file, or of one value: as much as of a `.env`. Bytes. */
 export const inputLimit: number = 8 * 1024 * 1024;

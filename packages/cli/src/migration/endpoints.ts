@@ -2,7 +2,8 @@
  * Which two stores a migration is between: `--from` and `--to` name a provider of the configuration,
  * or one by its kind and place (`sops:secrets.enc.yaml`, `aws:shop/prod`).
  */
-import { SecretError, type SecretProvider } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import {
   chosenProfile,

@@ -5,7 +5,7 @@
  */
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { lockFile } from '@keyfall/core/files';
+import { lockFile } from '@keyfall/core/provider/files';
 import { errnoCode } from '../files/errno-code.ts';
 import { readNamedFile } from '../files/read-input.ts';
 import { realPathOf } from '../files/real-path.ts';

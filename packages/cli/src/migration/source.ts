@@ -3,7 +3,8 @@
  * store holds.
  */
 import { resolve } from 'node:path';
-import { isSecretError, labelOf, SecretError, type SecretProvider } from '@keyfall/core';
+import { isSecretError, SecretError } from '@keyfall/core';
+import { labelOf, type SecretProvider } from '@keyfall/core/provider';
 import {
   type DotenvInspection,
   type DotenvProviderOptions,

@@ -1,15 +1,13 @@
 /**
  * The store side of a migration: no cache, no last good values, time enough for a large document.
  */
+import { isSecretError, SecretError, type SecretErrorDetails } from '@keyfall/core';
 import {
-  isSecretError,
   labelOf,
   type ReadContext,
-  SecretError,
-  type SecretErrorDetails,
   type SecretProvider,
   type WriteReceipt,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import { oneCall } from '../chain/one-call.ts';
 import { boundedByChain, openAlone } from '../chain/one-provider.ts';
 import { listNames, printable } from '../terminal/terminal.ts';

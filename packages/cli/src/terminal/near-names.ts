@@ -1,7 +1,8 @@
 /**
  * Names that somebody may have meant, for one that nobody holds.
  */
-import { isSecretError, nearNames, type Secrets } from '@keyfall/core';
+import { isSecretError, type Secrets } from '@keyfall/core';
+import { nearNames } from '@keyfall/core/provider';
 import { quoted } from './shown-command.ts';
 import { printable } from './terminal.ts';
 

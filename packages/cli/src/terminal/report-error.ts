@@ -1,7 +1,8 @@
 /**
  * The one place where a failure becomes text and an exit code.
  */
-import { isSecretError, labelOf, type SecretError, type SecretErrorCode } from '@keyfall/core';
+import { isSecretError, type SecretError, type SecretErrorCode } from '@keyfall/core';
+import { labelOf } from '@keyfall/core/provider';
 import { errnoCode } from '../files/errno-code.ts';
 import { defectExitCode, exitCodes, fullDiskExitCode, outputExitCode } from './exit-code.ts';
 import { quoted } from './shown-command.ts';

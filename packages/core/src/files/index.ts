@@ -1,5 +1,5 @@
 /**
- * `@keyfall/core/files`: what every provider over files needs, and nobody else. It is no part of the
+ * `@keyfall/core/provider/files`: what every provider over files needs, and nobody else. It is no part of the
  * main entry, so that who keeps no secrets in files loads none of it.
  */
 export { type EditFileOptions, editFile } from './edit-file.ts';

@@ -37,7 +37,7 @@ export interface PollOptions {
  *   it will not change by itself
  * @example
  * ```ts
- * import { pollForChanges, type ReadContext, type SecretProvider } from '@keyfall/core';
+ * import { pollForChanges, type ReadContext, type SecretProvider } from '@keyfall/core/provider';
  *
  * export function watchable(
  *   provider: SecretProvider,

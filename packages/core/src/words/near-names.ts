@@ -10,7 +10,7 @@ import { assertText, assertTexts } from '../arguments/arguments.ts';
  *
  * @example
  * ```ts
- * import { nearNames } from '@keyfall/core';
+ * import { nearNames } from '@keyfall/core/provider';
  *
  * nearNames('TOKN', ['DB_PASS', 'TOKEN']); // ['TOKEN']
  * ```

@@ -6,13 +6,13 @@ import { execFile } from 'node:child_process';
 import { type Dirent, readdir } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
+import { isSecretError } from '@keyfall/core';
 import {
   failedCheck,
-  isSecretError,
   type NameReading,
   type ProviderCheck,
   type ReadContext,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import {
   type Manner,
   merged,

@@ -4,7 +4,7 @@
 import { access, constants, realpath, stat } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { errnoOf } from '@keyfall/core/files';
+import { errnoOf } from '@keyfall/core/provider/files';
 import { isTracked } from './git-index.ts';
 
 // of `node:fs` alone, as the reading itself (core's `store-file.ts` says why)

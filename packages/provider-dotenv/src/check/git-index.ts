@@ -5,7 +5,7 @@
 import { stat } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { promisify } from 'node:util';
-import { readWhole } from '@keyfall/core/files';
+import { readWhole } from '@keyfall/core/provider/files';
 
 const statPath = promisify(stat);
 

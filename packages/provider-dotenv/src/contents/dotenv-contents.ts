@@ -2,7 +2,7 @@
  * What the files of one provider hold at one moment.
  */
 import { SecretError } from '@keyfall/core';
-import { decodeText, problem, readBytes, type StoreFile } from '@keyfall/core/files';
+import { decodeText, problem, readBytes, type StoreFile } from '@keyfall/core/provider/files';
 import { loadParse, type Values } from '../readers/parse-dotenv.ts';
 import { isDotenvReader, readWith } from '../readers/read-dotenv.ts';
 import {

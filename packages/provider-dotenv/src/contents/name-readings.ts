@@ -2,7 +2,7 @@
  * What should be known of the names of `.env` files before their values are taken for what a program
  * would have read: that readers differ on one, or that one is made of the environment.
  */
-import type { NameReading } from '@keyfall/core';
+import type { NameReading } from '@keyfall/core/provider';
 import { differingNames, isPlainText, readWith } from '../readers/read-dotenv.ts';
 import type { Variables } from '../readers/reading.ts';
 import { type Contents, merged } from './dotenv-contents.ts';

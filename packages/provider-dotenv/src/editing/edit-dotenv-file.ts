@@ -3,7 +3,7 @@
  * Keyfall, and at one instant.
  */
 import { resolve } from 'node:path';
-import { editFile } from '@keyfall/core/files';
+import { editFile } from '@keyfall/core/provider/files';
 import { sizeLimit } from '../contents/dotenv-contents.ts';
 
 /** Options of {@link editDotenvFile}. */

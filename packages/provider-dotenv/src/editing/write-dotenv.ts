@@ -1,14 +1,9 @@
 /**
  * One attempt to change the files of a provider: locked, read, edited, replaced.
  */
-import {
-  isSecretError,
-  type SecretChanges,
-  SecretError,
-  type WriteContext,
-  withApplied,
-} from '@keyfall/core';
-import { lockFile, problem, realPathOf, replaceFile } from '@keyfall/core/files';
+import { isSecretError, SecretError } from '@keyfall/core';
+import { type SecretChanges, type WriteContext, withApplied } from '@keyfall/core/provider';
+import { lockFile, problem, realPathOf, replaceFile } from '@keyfall/core/provider/files';
 import {
   type Contents,
   type Manner,

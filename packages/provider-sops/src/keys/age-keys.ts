@@ -10,7 +10,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
-import { errnoOf } from '@keyfall/core/files';
+import { errnoOf } from '@keyfall/core/provider/files';
 import type { Identity } from 'age-encryption';
 import { lockedSshKey, sshIdentity } from './ssh-keys.ts';
 

@@ -5,7 +5,7 @@
  * gets of the environment what the services of this file have a use for.
  */
 import type { SecretError } from '@keyfall/core';
-import { decodeText, problem } from '@keyfall/core/files';
+import { decodeText, problem } from '@keyfall/core/provider/files';
 import type { RawMetadata, RawValue } from '../tree/sops-metadata.ts';
 import type { SopsSource } from './open-sops.ts';
 

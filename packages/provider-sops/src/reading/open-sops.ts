@@ -3,7 +3,7 @@
  * leaves. A file that keys of age do not open, and other keys might, goes to the real sops.
  */
 import { SecretError } from '@keyfall/core';
-import { problem, type StoreFile } from '@keyfall/core/files';
+import { problem, type StoreFile } from '@keyfall/core/provider/files';
 import type { ParsedFile, SopsFormat } from '../formats/sops-format.ts';
 import { type AgeKeys, findAgeKeys, lockedHint } from '../keys/age-keys.ts';
 import { openDataKey } from '../keys/data-key.ts';

@@ -2,7 +2,7 @@
  * From a path to what is in the file, by our own reading or by the real sops.
  */
 import { createHash } from 'node:crypto';
-import { decodeText, problem, readBytes } from '@keyfall/core/files';
+import { decodeText, problem, readBytes } from '@keyfall/core/provider/files';
 import type { OpenedTree } from '../tree/decrypt-tree.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
 import { decryptBySops } from './sops-binary.ts';

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { open, readFile, rm } from 'node:fs/promises';
 import { SecretError } from '@keyfall/core';
-import { decodeText, errnoOf, problem } from '@keyfall/core/files';
+import { decodeText, errnoOf, problem } from '@keyfall/core/provider/files';
 import { parseJson } from '../formats/json-format.ts';
 import type { Opened, OpenedTree } from '../tree/decrypt-tree.ts';
 import { type Branch, InvalidSops, type Leaf, type Node } from '../tree/sops-tree.ts';

@@ -2,7 +2,8 @@
  * Changes a file's text: the values that are named, the MAC and its time, and nothing else. What
  * comes out is read again as any file is, and thrown away if it does not hold exactly what it must.
  */
-import { isSecretError, type SecretChanges, SecretError } from '@keyfall/core';
+import { isSecretError, SecretError } from '@keyfall/core';
+import type { SecretChanges } from '@keyfall/core/provider';
 import { isAdditions } from '../formats/json-format.ts';
 import { holds, type Named, namesOf, pathOf } from '../formats/names.ts';
 import { type Additions, type Splice, spliced } from '../formats/sops-format.ts';

@@ -5,7 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { isSecretError } from '@keyfall/core';
-import { decodeText } from '@keyfall/core/files';
+import { decodeText } from '@keyfall/core/provider/files';
 import { namesOf } from '../formats/names.ts';
 import type { ParsedFile } from '../formats/sops-format.ts';
 import type { SopsSource } from '../reading/open-sops.ts';

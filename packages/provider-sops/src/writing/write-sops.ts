@@ -2,8 +2,9 @@
  * What a file holds after a change, and the making of a new one.
  */
 import { randomBytes } from 'node:crypto';
-import { isSecretError, type SecretChanges, SecretError, type WriteContext } from '@keyfall/core';
-import { decodeText, editFile, problem } from '@keyfall/core/files';
+import { isSecretError, SecretError } from '@keyfall/core';
+import type { SecretChanges, WriteContext } from '@keyfall/core/provider';
+import { decodeText, editFile, problem } from '@keyfall/core/provider/files';
 import { holds, namesOf, pathOf } from '../formats/names.ts';
 import { findAgeKeys } from '../keys/age-keys.ts';
 import { sealDataKey } from '../keys/data-key.ts';

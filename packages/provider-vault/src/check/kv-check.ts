@@ -2,13 +2,13 @@
  * What `doctor` shows of a document: whether it is there, what the token may do with it, and what was
  * probably meant if it is not.
  */
+import { isSecretError } from '@keyfall/core';
 import {
   failedCheck,
-  isSecretError,
   nearNames,
   type ProviderCheck,
   type ReadContext,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import { type KvDocumentStore, kvDocument } from '../kv/kv-document.ts';
 import { listFolder } from '../kv/kv-listing.ts';
 import type { KvMount } from '../kv/kv-mount.ts';

@@ -1,7 +1,7 @@
 /**
  * What `status` and `doctor` show of a cluster: a line for each of its nodes.
  */
-import type { ProviderCheck, ReadContext } from '@keyfall/core';
+import type { ProviderCheck, ReadContext } from '@keyfall/core/provider';
 import { verdictOf } from '../answers/vault-errors.ts';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';

@@ -3,13 +3,8 @@
  * cannot be reached has nothing to say about what stands behind it, so the lines end at the first
  * of these that fails.
  */
-import {
-  isSecretError,
-  nearNames,
-  type ProviderCheck,
-  type ReadContext,
-  type SecretError,
-} from '@keyfall/core';
+import { isSecretError, type SecretError } from '@keyfall/core';
+import { nearNames, type ProviderCheck, type ReadContext } from '@keyfall/core/provider';
 import { verdictOf } from '../answers/vault-errors.ts';
 import type { AddressFault } from '../answers/verdict.ts';
 import { type CertificateLife, certificateLife } from '../http/tls/certificate-life.ts';

@@ -3,14 +3,13 @@
  * text of their values, and how it is written back without losing another writer's change.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import { isSecretError, SecretError } from '@keyfall/core';
 import {
-  isSecretError,
   type ReadContext,
-  SecretError,
   type SecretVersion,
   type WriteReceipt,
   withApplied,
-} from '@keyfall/core';
+} from '@keyfall/core/provider';
 import type { GoneVersion } from '../answers/verdict.ts';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';

@@ -2,13 +2,8 @@
  * Several documents as one bag: a name comes from the first that holds it, and what is written goes
  * to the first. With one document there is nothing to this but how a document becomes a batch.
  */
-import {
-  type ReadContext,
-  type SecretBatch,
-  SecretError,
-  type SecretRecord,
-  type WriteReceipt,
-} from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import type { ReadContext, SecretBatch, SecretRecord, WriteReceipt } from '@keyfall/core/provider';
 import type { VaultSettings } from '../settings/vault-settings.ts';
 import type { KvDocument, KvDocumentStore } from './kv-document.ts';
 import { needsVersions } from './kv-mount.ts';

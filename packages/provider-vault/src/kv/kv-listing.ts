@@ -2,7 +2,8 @@
  * The documents and folders of a KV engine, page by page: a folder may hold more than one answer
  * should carry.
  */
-import { type ReadContext, SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { KvMount } from './kv-mount.ts';
 

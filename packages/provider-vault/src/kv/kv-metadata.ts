@@ -2,7 +2,8 @@
  * What KV version 2 keeps about a document besides its content: its versions, its settings and what
  * its owners noted about it.
  */
-import { type ReadContext, SecretError, type SecretVersion } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import type { ReadContext, SecretVersion } from '@keyfall/core/provider';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { KvMount } from './kv-mount.ts';
 

@@ -3,7 +3,8 @@
  * from. The server is asked, as its own command line does; a version that is guessed makes every
  * document look missing, and a write land where nobody looks.
  */
-import { type ReadContext, SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { VaultSettings } from '../settings/vault-settings.ts';
 import { abortError } from '../wire/aborting.ts';

@@ -2,14 +2,8 @@
  * What a KV engine can do and no other store: versions, their deletion and return, notes, folders.
  * For scripts and tools beside a chain; an application reads its secrets through `vaultProvider`.
  */
-import {
-  assertOptions,
-  limitedCall,
-  type ReadContext,
-  SecretError,
-  systemClock,
-  withApplied,
-} from '@keyfall/core';
+import { SecretError, systemClock } from '@keyfall/core';
+import { assertOptions, limitedCall, type ReadContext, withApplied } from '@keyfall/core/provider';
 import { openWire } from '../http/open-wire.ts';
 import { createVaultClient, type VaultClient } from '../session/vault-client.ts';
 import {

@@ -13,7 +13,8 @@
  * made. A lease also ends with the token that made it, so what it made is replaced with the token.
  * Time counts from before a request was sent.
  */
-import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { type Clock, isSecretError, SecretError } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import { reasonOf } from '../answers/vault-errors.ts';
 import type { SessionToken } from '../session/session-token.ts';
 import {

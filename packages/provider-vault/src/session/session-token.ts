@@ -2,7 +2,7 @@
  * The tokens of a client as everything that sends requests sees them, wherever they come from: a login or
  * a text (`vault-session.ts`), a file or a configured client (`token-file-session.ts`).
  */
-import type { ReadContext } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 
 /** A token as it may be sent now. */
 export interface SessionToken {

@@ -4,7 +4,8 @@
  */
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { type Clock, type ReadContext, SecretError } from '@keyfall/core';
+import { type Clock, SecretError } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import { readSettingFile } from '../environment/setting-files.ts';
 import { checkToken, type TokenSetting } from '../settings/vault-settings.ts';
 import { abortError } from '../wire/aborting.ts';

@@ -3,7 +3,8 @@
  * error that tells what happened.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Applied, type ReadContext, type SecretError, withApplied } from '@keyfall/core';
+import type { Applied, SecretError } from '@keyfall/core';
+import { type ReadContext, withApplied } from '@keyfall/core/provider';
 import { forbidden, saidBy, verdictOf } from '../answers/vault-errors.ts';
 import type { GoneVersion, Subject, Suspect } from '../answers/verdict.ts';
 import type { TokenSetting, VaultSettings } from '../settings/vault-settings.ts';

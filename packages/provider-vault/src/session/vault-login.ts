@@ -4,7 +4,8 @@
  * method alone (`login-words.ts`).
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { type Clock, isSecretError, SecretError } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import { type LoginRefusal, loginRefusal } from '../answers/login-words.ts';
 import {
   hasNoLeader,

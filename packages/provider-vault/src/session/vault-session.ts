@@ -10,7 +10,8 @@
  *
  * Only tokens of logins are ever revoked.
  */
-import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { type Clock, isSecretError, SecretError } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import { reasonOf, verdictOf } from '../answers/vault-errors.ts';
 import type { Subject } from '../answers/verdict.ts';
 import type { TokenSetting } from '../settings/vault-settings.ts';

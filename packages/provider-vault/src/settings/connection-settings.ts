@@ -3,7 +3,7 @@
  * options and by variables. No I/O here: what is wrong shows when the provider is made and is named
  * by the option and the variable; files are read at the first request.
  */
-import { toMilliseconds } from '@keyfall/core';
+import { toMilliseconds } from '@keyfall/core/provider';
 import {
   checkTexts,
   parseBool,

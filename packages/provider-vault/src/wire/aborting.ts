@@ -1,7 +1,8 @@
 /**
  * Callers that stop waiting, for work that goes on; and work that goes on without keeping the process.
  */
-import { isSecretError, type ReadContext, SecretError } from '@keyfall/core';
+import { isSecretError, SecretError } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import { longestTimer } from './time.ts';
 
 /** Bounds of a request that may have no caller: it does not keep the process alive by itself. */

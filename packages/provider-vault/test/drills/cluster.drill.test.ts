@@ -3,7 +3,8 @@
  * wrong answer, and no failed read where a node with a quorum or a last good value is left.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { memoryProvider, type SecretProvider, type Secrets } from '@keyfall/core';
+import { memoryProvider, type Secrets } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { startVaultCluster, type VaultCluster } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { appRoleAuth, vaultProvider } from '../../src/index.ts';

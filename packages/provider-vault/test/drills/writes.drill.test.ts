@@ -4,7 +4,8 @@
  * unknown, and none that was made is said not to be.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Applied, isSecretError, type SecretProvider } from '@keyfall/core';
+import { type Applied, isSecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { startVaultCluster, type VaultCluster } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { vaultProvider } from '../../src/index.ts';

@@ -5,15 +5,13 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import {
-  isSecretError,
-  type ReadContext,
-  type SecretBatch,
-  type SecretError,
-  type SecretErrorCode,
-  type SecretProvider,
-  type WriteReceipt,
-} from '@keyfall/core';
+import { isSecretError, type SecretError, type SecretErrorCode } from '@keyfall/core';
+import type {
+  ReadContext,
+  SecretBatch,
+  SecretProvider,
+  WriteReceipt,
+} from '@keyfall/core/provider';
 import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
 import { leaksOf } from './leaks.ts';
 import { recordOutput } from './output.ts';

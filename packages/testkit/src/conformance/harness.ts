@@ -1,7 +1,7 @@
 /**
  * What a provider's tests give to the conformance suite, and what it gives back.
  */
-import type { SecretProvider } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 
 /** A store with a provider for it, made for one test. */
 export interface ConformanceSubject {

@@ -1,12 +1,7 @@
 // Which value stands in for a store, and for what: the last good one, where the store could not be asked,
 // and for nothing else that may go wrong.
-import {
-  createSecrets,
-  memoryProvider,
-  SecretError,
-  type SecretErrorCode,
-  type SecretProvider,
-} from '@keyfall/core';
+import { createSecrets, memoryProvider, SecretError, type SecretErrorCode } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/index.ts';

@@ -1,14 +1,12 @@
 // Reads that overtake one another: no call answers what is older than an earlier call has answered, however
 // requests are repeated, lost and delayed. What is newer is what the store says, or what was asked for later.
-import {
-  createSecrets,
-  memoryProvider,
-  type ReadContext,
-  type SecretBatch,
-  SecretError,
-  type SecretProvider,
-  type SecretRecord,
-} from '@keyfall/core';
+import { createSecrets, memoryProvider, SecretError } from '@keyfall/core';
+import type {
+  ReadContext,
+  SecretBatch,
+  SecretProvider,
+  SecretRecord,
+} from '@keyfall/core/provider';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/index.ts';

@@ -1,11 +1,6 @@
 // What time does to a chain: caching, shared reads, time limits, the breaker, notices once an outage.
-import {
-  createSecrets,
-  SecretError,
-  type SecretProvider,
-  type Secrets,
-  type SecretsEvent,
-} from '@keyfall/core';
+import { createSecrets, SecretError, type Secrets, type SecretsEvent } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { describe, expect, test, vi } from 'vitest';
 import { manualClock } from '../../src/index.ts';
 import { outcome, scripted } from './scripted-provider.ts';

@@ -6,10 +6,9 @@ import {
   memoryProvider,
   type SecretChange,
   SecretError,
-  type SecretProvider,
-  type SecretRecord,
   type Secrets,
 } from '@keyfall/core';
+import type { SecretProvider, SecretRecord } from '@keyfall/core/provider';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/index.ts';
 import { type Mood, outcome, type ScriptedProvider, scripted } from './scripted-provider.ts';

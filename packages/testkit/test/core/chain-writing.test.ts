@@ -1,12 +1,7 @@
 // Writing through a chain, chains in chains, and notices that nobody listens to.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import {
-  createSecrets,
-  envProvider,
-  memoryProvider,
-  SecretError,
-  type SecretProvider,
-} from '@keyfall/core';
+import { createSecrets, envProvider, memoryProvider, SecretError } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
 import { describe, expect, test } from 'vitest';
 import { assertNoLeak, manualClock } from '../../src/index.ts';
 import { outcome, scripted } from './scripted-provider.ts';

@@ -4,14 +4,13 @@ import {
   createSecrets,
   isSecretError,
   memoryProvider,
-  type ReadContext,
   readOnly,
   SecretError,
-  type SecretProvider,
   withDefaults,
   withMapping,
   withPrefix,
 } from '@keyfall/core';
+import type { ReadContext, SecretProvider } from '@keyfall/core/provider';
 import { describe, expect, test } from 'vitest';
 import { type ConformanceHarness, conformanceTests } from '../../src/index.ts';
 import { type ModelSubject, modelHarness } from '../model-store.ts';

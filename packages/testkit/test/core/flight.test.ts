@@ -1,11 +1,6 @@
 // One read under way: what it gathers, what of a provider's answer is believed, who ends it, and whom it leaves alone.
-import {
-  memoryProvider,
-  type ReadContext,
-  type SecretBatch,
-  SecretError,
-  type SecretProvider,
-} from '@keyfall/core';
+import { memoryProvider, SecretError } from '@keyfall/core';
+import type { ReadContext, SecretBatch, SecretProvider } from '@keyfall/core/provider';
 import { describe, expect, test } from 'vitest';
 import { Flight, type Landing } from '../../../core/src/chain/flight.ts';
 import { type ManualClock, manualClock } from '../../src/index.ts';

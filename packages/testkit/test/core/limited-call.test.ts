@@ -1,5 +1,6 @@
 // One piece of work under a limit and a signal: who waits how long, what it ends with, and what is left behind.
-import { limitedCall, SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import { limitedCall } from '@keyfall/core/provider';
 import { describe, expect, test, vi } from 'vitest';
 import { assertNoLeak, type ManualClock, manualClock } from '../../src/index.ts';
 

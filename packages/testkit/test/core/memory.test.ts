@@ -1,6 +1,7 @@
 // What one provider said last: which of two answers counts when reads and writes overtake one another, and how
 // long an answer may be given again.
-import { SecretError, type SecretRecord } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import type { SecretRecord } from '@keyfall/core/provider';
 import { describe, expect, test } from 'vitest';
 import { Memory, type MemoryLimits, type ReadAt } from '../../../core/src/chain/memory.ts';
 import { manualClock } from '../../src/index.ts';

@@ -1,5 +1,6 @@
 // A store that is looked at from time to time: what counts as a change, and what ends the looking.
-import { pollForChanges, SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core';
+import { pollForChanges } from '@keyfall/core/provider';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type ManualClock, manualClock } from '../../src/index.ts';
 

@@ -2,16 +2,15 @@
  * A provider whose next answer a test decides: the chain's rules are about kinds of answers, and
  * here each kind is one word.
  */
-import {
-  type ReadContext,
-  type SecretBatch,
-  type SecretChanges,
-  SecretError,
-  type SecretErrorCode,
-  type SecretProvider,
-  type SecretRecord,
-  type WriteReceipt,
-} from '@keyfall/core';
+import { SecretError, type SecretErrorCode } from '@keyfall/core';
+import type {
+  ReadContext,
+  SecretBatch,
+  SecretChanges,
+  SecretProvider,
+  SecretRecord,
+  WriteReceipt,
+} from '@keyfall/core/provider';
 
 export type Mood =
   | 'answers'

@@ -2,7 +2,7 @@
  * When the certificate of a server ends. A connection of its own, on which nothing is sent.
  */
 import { connect } from 'node:tls';
-import type { ReadContext } from '@keyfall/core';
+import type { ReadContext } from '@keyfall/core/provider';
 import type { ConnectionSettings } from '../../settings/connection-settings.ts';
 import { secureContexts } from './tls-files.ts';
 

@@ -1,9 +1,5 @@
-import {
-  type SecretBatch,
-  SecretError,
-  type SecretErrorCode,
-  type SecretProvider,
-} from '@keyfall/core';
+import { SecretError, type SecretErrorCode } from '@keyfall/core';
+import type { SecretBatch, SecretProvider } from '@keyfall/core/provider';
 
 /**
  * Read-only: `GET address` answers every secret there is as one JSON object of texts. The address is

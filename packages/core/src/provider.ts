@@ -1,0 +1,27 @@
+/**
+ * `@keyfall/core/provider`: what the author of a provider needs, the contract and the helpers that every
+ * provider of ours is built with. An application needs none of it.
+ */
+export { assertOptions } from './arguments/assert-options.ts';
+export { toMilliseconds } from './calls/duration.ts';
+export type { CallBounds } from './calls/limited-call.ts';
+export { withApplied } from './contract/secret-error.ts';
+export type {
+  NameReading,
+  ProviderCheck,
+  ReadContext,
+  SecretBatch,
+  SecretChanges,
+  SecretLease,
+  SecretProvider,
+  SecretRecord,
+  SecretVersion,
+  StorePlace,
+  WriteContext,
+  WriteReceipt,
+} from './contract/secret-provider.ts';
+export { labelOf, limitedCall } from './for-strangers.ts';
+export { failedCheck } from './providers/failed-check.ts';
+export type { PollOptions } from './providers/poll-for-changes.ts';
+export { pollForChanges } from './providers/poll-for-changes.ts';
+export { nearNames } from './words/near-names.ts';

@@ -481,7 +481,7 @@ describe('on a line that is cut', () => {
     });
     const cwd = await folderWith(`A=${canary}\n`);
     const source = await readSource(join(cwd, '.env'));
-    const target = openTarget(provider, { patience: 1_500 });
+    const target = openTarget(provider, { timeout: 1_500 });
     await expect(migrate(source, target, options)).rejects.toMatchObject({
       code: 'ERR_SECRET_UNAVAILABLE',
       applied: 'unknown',
@@ -533,7 +533,7 @@ describe('on a line that is cut', () => {
     };
     const run = async () => {
       const cwd = await folderWith(`A=${canary}\n`);
-      const target = openTarget(provider, { patience: 2_000 });
+      const target = openTarget(provider, { timeout: 2_000 });
       const error = await migrate(await readSource(join(cwd, '.env')), target, options).catch(
         (thrown) => thrown,
       );

@@ -157,7 +157,7 @@ describe('an earlier version', () => {
 
   test('is not waited for past its time, or the signal', async () => {
     const silent = store({ readVersion: () => new Promise(() => {}) });
-    const slow = openTarget(silent, { patience: 20 }).readVersion('A', '1');
+    const slow = openTarget(silent, { timeout: 20 }).readVersion('A', '1');
     await expect(slow).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
     const controller = new AbortController();
     const ended = openTarget(silent, { signal: controller.signal });

@@ -297,7 +297,7 @@ test.each<[string, Partial<SecretProvider>, string]>([
   ],
 ])('a store that %s when it is asked what may be written', async (_, more, code) => {
   const cwd = await folderWith('A=1\n');
-  const target = openTarget({ ...memoryProvider(), ...more }, { patience: 50 });
+  const target = openTarget({ ...memoryProvider(), ...more }, { timeout: 50 });
   const source = await readSource(join(cwd, '.env'));
   for (const dryRun of [true, false])
     await expect(migrate(source, target, { yes: true, dryRun })).rejects.toMatchObject({
@@ -310,7 +310,7 @@ test.each<[string, Partial<SecretProvider>, string]>([
 test('an earlier version is asked for under the same limits', async () => {
   const versions = [() => new Promise<never>(() => {}), () => Promise.reject(new Error('canary'))];
   const [never, foreign] = versions.map(async (readVersion) =>
-    openTarget({ ...memoryProvider(), readVersion }, { patience: 50 })
+    openTarget({ ...memoryProvider(), readVersion }, { timeout: 50 })
       .readVersion('A', '1')
       .catch((error) => error),
   );

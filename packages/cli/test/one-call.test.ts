@@ -35,7 +35,7 @@ test('who never answers is unavailable, and is told to stop', async () => {
       signal = context.signal;
       return new Promise(() => {});
     },
-    { patience: 10 },
+    { timeout: 10 },
   );
   await expect(endless).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
   expect(signal?.aborted).toBe(true);

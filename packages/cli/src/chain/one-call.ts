@@ -11,7 +11,7 @@ export interface OneCallOptions {
   /** Keep the provider's warnings back. Default: each is told once, on stderr. */
   readonly silent?: boolean;
   /** Milliseconds that it has, if its own limit is not longer: a call may take several requests. */
-  readonly patience?: number;
+  readonly timeout?: number;
   /** Ends the call. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -24,12 +24,12 @@ export interface OneCallOptions {
 export function oneCall<Result>(
   provider: SecretProvider,
   work: (context: ReadContext) => Promise<Result>,
-  { silent = false, patience = 10_000, signal }: OneCallOptions = {},
+  { silent = false, timeout = 10_000, signal }: OneCallOptions = {},
 ): Promise<Result> {
   const told = new Set<string>();
   return limitedCall(work, {
     clock: systemClock,
-    limit: Math.max(patience, provider.timeout ?? 0),
+    limit: Math.max(timeout, provider.timeout ?? 0),
     provider: provider.name,
     signal,
     warn(message) {

@@ -9,16 +9,14 @@ import { notice } from '../terminal/terminal.ts';
  * A chain of this provider alone, which asks it every time and never serves a last good value. That
  * its document is not there, or is there again, is no news to who asks for it; its warnings are.
  *
- * @param patience - time limit of one call in milliseconds, where it is not the provider's own
+ * @param timeout - time limit of one call in milliseconds, where it is not the provider's own
  */
-export function openAlone(provider: SecretProvider, patience?: number): Secrets {
+export function openProvider(provider: SecretProvider, timeout?: number): Secrets {
   const secrets = createSecrets({
     providers: [
-      patience === undefined
-        ? { provider }
-        : { provider: endingFirst(provider), timeout: patience },
+      timeout === undefined ? { provider } : { provider: endingFirst(provider), timeout },
     ],
-    ...(patience !== undefined && { budget: patience }),
+    ...(timeout !== undefined && { budget: timeout }),
     ttl: 0,
     staleIfError: 0,
   });
@@ -29,12 +27,12 @@ export function openAlone(provider: SecretProvider, patience?: number): Secrets 
 }
 
 /**
- * What `read` and `write` of such a chain are called with. It bounds its calls itself: a second limit here
- * would end some of them as if the user had.
+ * What `read` and `write` of a chain are called with. A chain limits its calls itself, and tells its warnings by
+ * events: a second limit here would end some calls as if the user had.
  *
- * @param signal - ends a call before
+ * @param signal - ends the call. Default: one that never fires
  */
-export function boundedByChain(signal: AbortSignal = new AbortController().signal): ReadContext {
+export function unlimited(signal: AbortSignal = new AbortController().signal): ReadContext {
   return { signal, timeLeft: () => Number.POSITIVE_INFINITY, warn: () => {} };
 }
 

@@ -9,7 +9,7 @@ import { dotenvReaders } from '@keyfall/provider-dotenv';
 import { countNames, listNames, notice, printable } from '../terminal/terminal.ts';
 import { bootstrapNames } from './bootstrap-settings.ts';
 import type { CliChain } from './cli-chain.ts';
-import { boundedByChain } from './one-provider.ts';
+import { unlimited } from './one-provider.ts';
 
 /** What is taken. */
 export interface Taken {
@@ -32,7 +32,7 @@ export async function assertOneReading(
     ...providers.flatMap(({ credentialVariables = [] }) => [...credentialVariables]),
   ]);
   for (const provider of providers) {
-    const readings = (await provider.readings?.(boundedByChain())) ?? [];
+    const readings = (await provider.readings?.(unlimited())) ?? [];
     const taken = readings.filter(
       ({ name }) => !bootstrapNames.has(name) && isTaken(name, provider),
     );
@@ -52,7 +52,7 @@ export async function tellOtherReadings(
   name: string,
 ): Promise<void> {
   for (const provider of providers) {
-    const readings = (await provider.readings?.(boundedByChain())) ?? [];
+    const readings = (await provider.readings?.(unlimited())) ?? [];
     const differing = readings.filter((each) => each.name === name && each.readers.length > 1);
     if (differing.length === 0) continue;
     if ((await secrets.explain(name)).provider !== provider.name) continue;

@@ -3,10 +3,11 @@
  * `names`; or those that `--only` names, each of which must be there.
  */
 import { isSecretError, SecretError, type Secrets } from '@keyfall/core';
-import type { ReadContext, SecretRecord } from '@keyfall/core/provider';
+import type { SecretRecord } from '@keyfall/core/provider';
 import { listNames } from '../terminal/terminal.ts';
 import { assertIsSecretName } from './bootstrap-settings.ts';
 import type { CliChain } from './cli-chain.ts';
+import { unlimited } from './one-provider.ts';
 import { assertOneReading, type Taken } from './one-reading.ts';
 
 /** A secret as the chain answered it. */
@@ -51,7 +52,7 @@ async function everything(
   { secrets, names, providers }: CliChain,
   isInherited: (name: string) => boolean,
 ): Promise<Selection> {
-  const { entries, degraded } = await secrets.read('all', context);
+  const { entries, degraded } = await secrets.read('all', unlimited());
   const resolved = new Map<string, ResolvedSecret>();
   for (const [name, record] of entries) {
     if (isSecretError(record)) throw record;
@@ -70,7 +71,7 @@ async function named(
 ): Promise<Selection> {
   for (const name of only) assertIsSecretName(name);
   // a chain that can ask nobody says so at once; its error for each name says more
-  const batch = await secrets.read(only, context).catch(() => undefined);
+  const batch = await secrets.read(only, unlimited()).catch(() => undefined);
   const resolved = new Map<string, ResolvedSecret>();
   for (const name of only) {
     const record = batch?.entries.get(name);
@@ -97,12 +98,6 @@ function takenOf(
     },
   };
 }
-
-const context: ReadContext = {
-  signal: new AbortController().signal,
-  timeLeft: () => Number.POSITIVE_INFINITY,
-  warn: () => {}, // the chain tells its warnings by itself
-};
 
 function resolvedFrom(record: SecretRecord): ResolvedSecret {
   const { value, provider = '', plainText = false, lease } = record;

@@ -347,7 +347,7 @@ type FileSettings = Readonly<Record<string, string>>;
 
 async function ownSettings(dotenv: SecretProvider): Promise<FileSettings> {
   const { entries } = await oneCall(dotenv, (context) => dotenv.read('all', context), {
-    patience: 2_500,
+    timeout: 2_500,
   });
   const settings: Record<string, string> = {};
   for (const name of bootstrapNames) {

@@ -8,7 +8,7 @@ import type { CliChain } from './cli-chain.ts';
 import { oneCall } from './one-call.ts';
 
 /** Milliseconds that a look at one may take: a start does not wait longer for what it does not need. */
-const patience = 1_000;
+const timeout = 1_000;
 
 /** What is wrong with the providers on standby, a sentence or two each. Does not reject. */
 export async function troubleOfStandbys({ standbys }: CliChain): Promise<readonly string[]> {
@@ -22,9 +22,9 @@ async function troubleOf(provider: SecretProvider): Promise<string | undefined> 
   try {
     const { entries, missingDocument } = await oneCall(
       // its own limit is for when it is needed
-      { ...provider, timeout: patience },
+      { ...provider, timeout },
       (context) => provider.read('all', context),
-      { silent: true, patience },
+      { silent: true, timeout },
     );
     if (missingDocument) return sentence(`it ${missingDocument.description}`);
     const broken = [...entries.values()].find((entry) => isSecretError(entry));

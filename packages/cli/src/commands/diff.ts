@@ -5,7 +5,7 @@
 import { SecretError } from '@keyfall/core';
 import { labelOf, type SecretProvider } from '@keyfall/core/provider';
 import { withoutBootstrapSettings } from '../chain/bootstrap-settings.ts';
-import { openAlone } from '../chain/one-provider.ts';
+import { openProvider } from '../chain/one-provider.ts';
 import { resolveSelection } from '../chain/selection.ts';
 import {
   configFile,
@@ -127,7 +127,7 @@ function unknownSide(side: string, providers: readonly string[], profiles: strin
 }
 
 async function readAlone(provider: SecretProvider): Promise<Values> {
-  const secrets = openAlone(withoutBootstrapSettings(provider));
+  const secrets = openProvider(withoutBootstrapSettings(provider));
   // that there is nothing to compare with may be a mistyped path
   secrets.on('fallback', ({ detail }) =>
     notice(`${labelOf(provider.name, provider.store)} ${detail}.`),

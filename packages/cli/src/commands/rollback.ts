@@ -6,7 +6,7 @@ import { isSecretError, SecretError } from '@keyfall/core';
 import { labelOf, type WriteReceipt } from '@keyfall/core/provider';
 import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
 import { oneCall } from '../chain/one-call.ts';
-import { boundedByChain, openAlone } from '../chain/one-provider.ts';
+import { openProvider, unlimited } from '../chain/one-provider.ts';
 import { type SettingsOptions, withChain } from '../chain/settings.ts';
 import { withSuggestion } from '../terminal/near-names.ts';
 import { quoted } from '../terminal/shown-command.ts';
@@ -56,7 +56,7 @@ export async function rollbackCommand(name: string, options: RollbackOptions): P
         ...(revision !== undefined && { ifRevision: revision }),
       };
       // a chain says what became of a write
-      return openAlone(provider, 10_000).write?.(changes, boundedByChain());
+      return openProvider(provider, 10_000).write?.(changes, unlimited());
     };
     const done = await waitingFor(`asking ${provider.name}`, () =>
       withSuggestion(secrets, name, rollBack),

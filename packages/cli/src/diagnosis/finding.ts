@@ -76,12 +76,12 @@ async function askProvider(provider: SecretProvider): Promise<Answer> {
 }
 
 /** What reading it tells, for one that cannot be checked. */
-async function readIt(provider: SecretProvider, patience?: number): Promise<Answer> {
+async function readIt(provider: SecretProvider, timeout?: number): Promise<Answer> {
   try {
     const { entries, missingDocument } = await oneCall(
       provider,
       (context) => provider.read('all', context),
-      { silent: true, ...(patience !== undefined && { patience }) },
+      { silent: true, ...(timeout !== undefined && { timeout }) },
     );
     for (const entry of entries.values()) if (isSecretError(entry)) throw entry;
     const message = missingDocument?.description ?? `holds ${countNames(entries.size)}`;

@@ -6,6 +6,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { lockFile } from '@keyfall/core/provider/files';
+import { unlimited } from '../chain/one-provider.ts';
 import { errnoCode } from '../files/errno-code.ts';
 import { readNamedFile } from '../files/read-input.ts';
 import { realPathOf } from '../files/real-path.ts';
@@ -254,7 +255,7 @@ export async function clearLeftovers(source: MigrationSource): Promise<void> {
   const left = [`${real}.keyfall-lock`, ...(await leftovers(source))];
   if (!(await Promise.all(left.map(isThere))).includes(true)) return;
   const file = { path: resolve(shown), shown, provider: 'keyfall' };
-  const atOnce = { signal: new AbortController().signal, timeLeft: () => 0 };
+  const atOnce = { ...unlimited(), timeLeft: () => 0 };
   // to take a lock is what breaks the one of a dead process
   const unlock = await lockFile(file, real, atOnce).catch(() => undefined);
   if (unlock === undefined) return;

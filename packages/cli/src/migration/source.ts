@@ -11,7 +11,7 @@ import {
   dotenvProvider,
   inspectDotenv,
 } from '@keyfall/provider-dotenv';
-import { boundedByChain, openAlone } from '../chain/one-provider.ts';
+import { openProvider, unlimited } from '../chain/one-provider.ts';
 import { assertOneReading } from '../chain/one-reading.ts';
 import { readNamedFile } from '../files/read-input.ts';
 import { takesOver } from '../run/take-over-names.ts';
@@ -42,7 +42,7 @@ export interface StoreSource {
 }
 
 /** Milliseconds that a store has: a large one takes several requests. */
-const patience = 20_000;
+const timeout = 20_000;
 
 /** Where the values come from. */
 export type MigrationSource = FileSource | StoreSource;
@@ -61,7 +61,7 @@ export async function readSource(
   // the provider knows what is no readable text file; the bytes are needed for the backup
   const options = reader === undefined ? { variables } : { variables, reader };
   const provider = dotenvProvider({ path, mustExist: true, warnOfReaders: false, ...options });
-  await openAlone(provider).getAll();
+  await openProvider(provider).getAll();
   const bytes = await readNamedFile(path);
   if (bytes === undefined) throw changedMeanwhile(path);
   const text = bytes.toString();
@@ -80,13 +80,13 @@ export async function readStoreSource(
   provider: SecretProvider,
   { mayBeMissing = false }: { readonly mayBeMissing?: boolean } = {},
 ): Promise<StoreSource> {
-  const secrets = openAlone(provider, patience);
+  const secrets = openProvider(provider, timeout);
   let missing: string | undefined;
   secrets.on('fallback', ({ reason, detail }) => {
     if (reason === 'missing-document') missing = detail;
   });
   try {
-    const { entries } = await secrets.read('all', boundedByChain());
+    const { entries } = await secrets.read('all', unlimited());
     if (missing !== undefined && !mayBeMissing)
       throw new SecretError(
         'ERR_SECRET_NOT_FOUND',

@@ -9,7 +9,7 @@ import {
   type WriteReceipt,
 } from '@keyfall/core/provider';
 import { oneCall } from '../chain/one-call.ts';
-import { boundedByChain, openAlone } from '../chain/one-provider.ts';
+import { openProvider, unlimited } from '../chain/one-provider.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 
 /** What the store holds, at one moment. */
@@ -53,7 +53,7 @@ export interface MigrationTarget {
 /** How a target is asked. */
 export interface TargetOptions {
   /** Time limit of one call, in milliseconds. Default 20 000. */
-  readonly patience?: number;
+  readonly timeout?: number;
   /** Ends every call. */
   readonly signal?: AbortSignal;
 }
@@ -61,10 +61,10 @@ export interface TargetOptions {
 /** Opens a provider as a target. */
 export function openTarget(
   provider: SecretProvider,
-  { patience = 20_000, signal }: TargetOptions = {},
+  { timeout = 20_000, signal }: TargetOptions = {},
 ): MigrationTarget {
-  const secrets = openAlone(provider, patience);
-  const context = boundedByChain(signal);
+  const secrets = openProvider(provider, timeout);
+  const context = unlimited(signal);
   const label = printable(labelOf(provider.name, provider.store));
   const readOnly = () =>
     new SecretError('ERR_SECRET_UNSUPPORTED', `${label} cannot be written to`, {
@@ -75,7 +75,7 @@ export function openTarget(
   /** What the chain does not hand on. What it warns of, reading has told. */
   const ask = async <Result>(work: (given: ReadContext) => Promise<Result>): Promise<Result> => {
     try {
-      return await oneCall(provider, work, { patience, signal, silent: true });
+      return await oneCall(provider, work, { timeout, signal, silent: true });
     } catch (error) {
       if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
       // a time limit does not know whose it is

@@ -28,7 +28,7 @@ import { labelOf as label } from './words/label.ts';
  * import { limitedCall } from '@keyfall/core/provider';
  *
  * const provider = memoryProvider({ TOKEN: 'value' });
- * const bounds = { clock: systemClock, limit: 2_500, provider: provider.name };
+ * const bounds = { clock: systemClock, timeout: 2_500, provider: provider.name };
  * const { entries } = await limitedCall((context) => provider.read('all', context), bounds);
  * ```
  */
@@ -38,10 +38,10 @@ export async function limitedCall<Result>(
 ): Promise<Result> {
   assertFunction(work, 'limitedCall: the work');
   assertObject(bounds, 'limitedCall: the bounds');
-  const { clock, limit, signal } = bounds;
+  const { clock, timeout, signal } = bounds;
   assertObject(clock, 'limitedCall: the option clock');
-  if (typeof limit !== 'number' || Number.isNaN(limit))
-    throw wrongArgument('limitedCall: the option limit', 'a number of milliseconds');
+  if (typeof timeout !== 'number' || Number.isNaN(timeout))
+    throw wrongArgument('limitedCall: the option timeout', 'a number of milliseconds');
   if (signal !== undefined) assertSignal(signal, 'limitedCall: the option signal');
   return limited(work, bounds);
 }

@@ -29,7 +29,7 @@ export function oneCall<Result>(
   const told = new Set<string>();
   return limitedCall(work, {
     clock: systemClock,
-    limit: Math.max(timeout, provider.timeout ?? 0),
+    timeout: Math.max(timeout, provider.timeout ?? 0),
     provider: provider.name,
     signal,
     warn(message) {

@@ -13,29 +13,29 @@ import { onAbort } from './on-abort.ts';
 export interface CallBounds {
   /** `systemClock`, or a test's. */
   readonly clock: Clock;
-  /** Milliseconds. */
-  readonly limit: number;
+  /** Milliseconds that the call may take. */
+  readonly timeout: number;
   /** Ends the call. */
   readonly signal?: AbortSignal | undefined;
   /** Whom the work asks, for the errors. */
   readonly provider: string;
-  /** Is told what the user should know. Default: nobody. */
+  /** Is called with what the user should know. Default: nothing is. */
   readonly warn?: (message: string) => void;
 }
 
 /** `limitedCall` of the package (`for-strangers.ts`) without a look at its arguments. */
 export async function limitedCall<Result>(
   work: (context: ReadContext) => Promise<Result>,
-  { clock, limit, signal, provider, warn = () => {} }: CallBounds,
+  { clock, timeout, signal, provider, warn = () => {} }: CallBounds,
 ): Promise<Result> {
   if (signal?.aborted) throw abortReason(signal, provider);
   const controller = new AbortController();
-  const deadline = clock.monotonic() + limit;
+  const deadline = clock.monotonic() + timeout;
   const ended = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason));
   });
   const leave = signal && onAbort(signal, () => controller.abort(abortReason(signal, provider)));
-  const cancel = clock.schedule(() => controller.abort(timedOut(provider, limit)), limit);
+  const cancel = clock.schedule(() => controller.abort(timedOut(provider, timeout)), timeout);
   const timeLeft = () => Math.max(0, deadline - clock.monotonic());
   try {
     // called inside a promise, so that work that throws at once is caught as well
@@ -57,7 +57,7 @@ export function abortReason(signal: AbortSignal, provider?: string): SecretError
   return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
 }
 
-function timedOut(provider: string, limit: number): SecretError {
-  const reason = `no answer within ${Math.round(limit)} ms`;
+function timedOut(provider: string, timeout: number): SecretError {
+  const reason = `no answer within ${Math.round(timeout)} ms`;
   return new SecretError('ERR_SECRET_UNAVAILABLE', reason, { provider });
 }

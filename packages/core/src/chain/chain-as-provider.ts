@@ -9,15 +9,15 @@ import type {
   SecretBatch,
   SecretRecord,
 } from '../contract/secret-provider.ts';
+import type { CachedProvider } from './cached-provider.ts';
 import type { Resolution } from './chain.ts';
-import type { Source } from './source.ts';
 import { resolveAll, type WholeChain, type WholeResolution } from './whole-chain.ts';
 
 /** What a chain is asked by, as a provider. */
 export interface AskedChain extends WholeChain {
   readonly resolve: (name: string, signal: AbortSignal | undefined) => Promise<Resolution>;
   /** Where it writes, whose revision then is the chain's. */
-  readonly target: Source | undefined;
+  readonly target: CachedProvider | undefined;
 }
 
 /** As `SecretProvider.read`. */
@@ -37,7 +37,7 @@ export async function read(
 /** All that a chain holds. */
 function wholeBatch(
   { held, degraded, revisions, answering, stamp }: WholeResolution,
-  target: Source | undefined,
+  target: CachedProvider | undefined,
 ): SecretBatch {
   const revision = target && revisions.get(target);
   const entries = new Map<string, SecretRecord>();
@@ -114,14 +114,20 @@ export async function readings(
   assertObject(context, 'readings: the context');
   const { held } = await resolveAll(parts, signalOf(context, 'readings'));
   const all: NameReading[] = [];
-  for (const source of parts.chain.sources)
-    for (const reading of (await source.provider.readings?.(context)) ?? [])
-      if ((held.get(reading.name)?.source ?? source) === source) all.push(reading);
+  for (const cached of parts.chain.providers)
+    for (const reading of (await cached.provider.readings?.(context)) ?? [])
+      if ((held.get(reading.name)?.cached ?? cached) === cached) all.push(reading);
   return all;
 }
 
 /** A record that says which provider of the chain gave it. */
-function attributed({ record, source }: { record: SecretRecord; source: Source }): SecretRecord {
-  const { name, plainText = record.plainText } = source.provider;
+function attributed({
+  record,
+  cached,
+}: {
+  record: SecretRecord;
+  cached: CachedProvider;
+}): SecretRecord {
+  const { name, plainText = record.plainText } = cached.provider;
   return { ...record, provider: name, ...(plainText && { plainText }) };
 }

@@ -11,7 +11,7 @@
  * | denied, not authenticated | fail; `onDenied: 'next'`: ask the next, and say so |
  * | certificate not trusted, broken content, wrong configuration | fail, always |
  *
- * One on standby is asked only when one before it could not be asked, or refused and was passed: while the
+ * One on standby is asked only when one before it could not be asked, or refused and `onDenied` let the chain go on: while the
  * others answer, nothing depends on it.
  */
 
@@ -27,15 +27,15 @@ import {
 import type { SecretBatch, SecretRecord } from '../contract/secret-provider.ts';
 import { labelOf } from '../words/label.ts';
 import type { Answer } from './answer.ts';
+import type { CachedProvider } from './cached-provider.ts';
 import type { Notifier } from './notifier.ts';
-import type { Source } from './source.ts';
 
 /** What a chain is made of. */
 export interface ChainOptions {
-  readonly sources: readonly Source[];
+  readonly providers: readonly CachedProvider[];
   /** Name of a secret to name of the one provider that may answer for it. */
   readonly only: ReadonlyMap<string, string>;
-  /** Time limit of one question to the whole chain, in milliseconds. */
+  /** Milliseconds that one question to the whole chain may take. */
   readonly budget: number;
   readonly clock: Clock;
   readonly notifier: Notifier;
@@ -45,7 +45,7 @@ export interface ChainOptions {
 export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
   | {
       readonly kind: 'found';
-      readonly source: Source;
+      readonly cached: CachedProvider;
       readonly record: SecretRecord;
       /** Milliseconds since it was read. */
       readonly age: number;
@@ -65,9 +65,9 @@ export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
   | { readonly kind: 'failed'; readonly error: SecretError }
 );
 
-/** A provider that the chain went past. */
-export interface Pass {
-  readonly source: Source;
+/** Why the chain went on to the next provider, which the user must hear of. */
+export interface FallbackCause {
+  readonly cached: CachedProvider;
   readonly reason: SecretsEvents['fallback']['reason'];
   /** What the provider said, in one clause. */
   readonly detail: string;
@@ -82,11 +82,11 @@ export interface Pass {
 const reserve = 0.1;
 
 export class Chain {
-  readonly sources: readonly Source[];
+  readonly providers: readonly CachedProvider[];
   readonly #options: ChainOptions;
 
   constructor(options: ChainOptions) {
-    this.sources = options.sources;
+    this.providers = options.providers;
     this.#options = options;
   }
 
@@ -100,51 +100,51 @@ export class Chain {
     return this.#options.only.get(name);
   }
 
-  /** Whether `source` may answer for `name`. */
-  allows(source: Source, name: string): boolean {
+  /** Whether `cached` may answer for `name`. */
+  allows(cached: CachedProvider, name: string): boolean {
     const bound = this.boundTo(name);
-    return bound === undefined || bound === source.provider.name;
+    return bound === undefined || bound === cached.provider.name;
   }
 
   /** Who holds `name`. Does not reject. */
   async resolve(name: string, signal: AbortSignal | undefined): Promise<Resolution> {
-    const { sources } = this;
-    const limitOf = this.limits();
+    const { providers } = this;
+    const timeoutOf = this.timeouts();
     const attempts: ProviderAttempt[] = [];
-    const passes: Pass[] = [];
+    const causes: FallbackCause[] = [];
     const absences: SecretBatch['missingDocument'][] = [];
     let freshFor = Number.POSITIVE_INFINITY;
-    for (const [position, source] of sources.entries()) {
-      if (!this.allows(source, name)) {
-        attempts.push(attempt(source, 'skipped', 'may not answer for this name'));
+    for (const [position, cached] of providers.entries()) {
+      if (!this.allows(cached, name)) {
+        attempts.push(attempt(cached, 'skipped', 'may not answer for this name'));
         continue;
       }
-      if (source.standby && !passes.some(couldNotAnswer)) {
-        attempts.push(attempt(source, 'skipped', 'is on standby, and was not needed'));
+      if (cached.standby && !causes.some(couldNotAnswer)) {
+        attempts.push(attempt(cached, 'skipped', 'is on standby, and was not needed'));
         continue;
       }
-      const answer = await source.ask(name, { signal, limit: limitOf(position) });
-      attempts.push(attemptOf(source, answer));
+      const answer = await cached.ask(name, { signal, timeout: timeoutOf(position) });
+      attempts.push(attemptOf(cached, answer));
       freshFor = Math.min(freshFor, 'freshFor' in answer ? answer.freshFor : 0);
       if (answer.kind === 'held' || answer.kind === 'stale') {
-        for (const later of sources.slice(position + 1))
+        for (const later of providers.slice(position + 1))
           attempts.push(attempt(later, 'skipped', 'was not asked'));
-        return this.#found(name, source, { ...answer, freshFor }, passes, attempts);
+        return this.#found(name, cached, { ...answer, freshFor }, causes, attempts);
       }
       if (answer.kind === 'absent') absences.push(answer.missingDocument);
-      const verdict = judge(source, answer);
-      if (isSecretError(verdict))
-        return { kind: 'failed', error: failure(name, source, verdict, attempts), attempts };
-      if (verdict) passes.push(verdict);
+      const classified = classifyAnswer(cached, answer);
+      if (isSecretError(classified))
+        return { kind: 'failed', error: failure(name, cached, classified, attempts), attempts };
+      if (classified) causes.push(classified);
     }
-    const unknown = passes.find((pass) => pass.error);
+    const unknown = causes.find((cause) => cause.error);
     if (unknown?.error)
       return {
         kind: 'failed',
-        error: failure(name, unknown.source, unknown.error, attempts),
+        error: failure(name, unknown.cached, unknown.error, attempts),
         attempts,
       };
-    this.tell(passes, [name], 'none');
+    this.reportFallback(causes, [name], 'none');
     const nowhere = absences.every((missing) => missing !== undefined);
     const optional = absences.every((missing) => missing?.optional);
     return {
@@ -157,30 +157,34 @@ export class Chain {
 
   #found(
     name: string,
-    source: Source,
+    cached: CachedProvider,
     answer: Extract<Answer, { kind: 'held' | 'stale' }> & { readonly freshFor: number },
-    passes: readonly Pass[],
+    causes: readonly FallbackCause[],
     attempts: readonly ProviderAttempt[],
   ): Resolution {
     const { record, age, freshFor } = answer;
-    this.tell(passes, [name], source.provider.name);
-    const stale = answer.kind === 'stale' ? outage(source, answer.error) : undefined;
-    if (stale) this.tell([stale], [name], 'last-good');
-    const pass = passes[0] ?? stale;
-    const degraded = pass
-      ? degradation(pass)
+    this.reportFallback(causes, [name], cached.provider.name);
+    const stale = answer.kind === 'stale' ? outage(cached, answer.error) : undefined;
+    if (stale) this.reportFallback([stale], [name], 'last-good');
+    const cause = causes[0] ?? stale;
+    const degraded = cause
+      ? degradation(cause)
       : answer.kind === 'held'
         ? answer.degraded
         : undefined;
     const freshness =
-      passes.length > 0 ? 'fallback' : stale ? 'stale' : degraded ? 'fallback' : 'fresh';
-    return { kind: 'found', source, record, age, freshFor, freshness, degraded, attempts };
+      causes.length > 0 ? 'fallback' : stale ? 'stale' : degraded ? 'fallback' : 'fresh';
+    return { kind: 'found', cached, record, age, freshFor, freshness, degraded, attempts };
   }
 
-  /** Tells of providers that were passed, and who answered for which names instead. */
-  tell(passes: readonly Pass[], names: readonly string[], answeredBy: string): void {
-    for (const { source, reason, detail, error } of passes)
-      this.#options.notifier.fallBack(source.provider, {
+  /** Reports why the chain went on, and who answered for which names instead. */
+  reportFallback(
+    causes: readonly FallbackCause[],
+    names: readonly string[],
+    answeredBy: string,
+  ): void {
+    for (const { cached, reason, detail, error } of causes)
+      this.#options.notifier.fallBack(cached.provider, {
         reason,
         detail,
         names,
@@ -189,79 +193,82 @@ export class Chain {
       });
   }
 
-  /** How long to wait for the provider at each position, so that every later one gets its turn. */
-  limits(): (position: number) => number {
-    const { sources, budget, clock } = this.#options;
+  /** The timeout of the provider at each position: what is left of the budget, less what is kept for those after it. */
+  timeouts(): (position: number) => number {
+    const { providers, budget, clock } = this.#options;
     const deadline = clock.monotonic() + budget;
     return (position) =>
       Math.max(
         0,
         deadline -
           clock.monotonic() -
-          (sources.length - 1 - position) * budget * Math.min(reserve, 0.5 / sources.length),
+          (providers.length - 1 - position) * budget * Math.min(reserve, 0.5 / providers.length),
       );
   }
 }
 
-/** Whether the chain may go past an answer: `undefined` freely, a `Pass` with a notice, else not. */
-export function judge(
-  source: Source,
+/** Whether the chain may go past an answer: `undefined` freely, a `FallbackCause` with a notice, else not. */
+export function classifyAnswer(
+  cached: CachedProvider,
   answer:
     | {
         readonly kind: 'absent' | 'held' | 'stale';
         readonly missingDocument?: SecretBatch['missingDocument'];
       }
     | { readonly kind: 'failed'; readonly error: SecretError },
-): Pass | SecretError | undefined {
+): FallbackCause | SecretError | undefined {
   if (answer.kind !== 'failed') {
     const { missingDocument } = answer;
     if (!missingDocument || missingDocument.optional) return undefined;
     const detail = missingDocument.description;
-    if (!source.required) return { source, reason: 'missing-document', detail };
+    if (!cached.required) return { cached, reason: 'missing-document', detail };
     return new SecretError('ERR_SECRET_NOT_FOUND', `it ${detail}, and it is required`, {
       hint: 'Check the path for a typing error.',
     });
   }
-  return judgeFailure(source, answer.error);
+  return classifyFailure(cached, answer.error);
 }
 
 /** The same of a failure. */
-export function judgeFailure(source: Source, error: SecretError): Pass | SecretError {
-  return source.passes(error) ? outage(source, error) : error;
+export function classifyFailure(
+  cached: CachedProvider,
+  error: SecretError,
+): FallbackCause | SecretError {
+  return cached.allowsFallback(error) ? outage(cached, error) : error;
 }
 
-/** Whether a provider that was passed gave no answer, as against that it holds nothing. */
-export function couldNotAnswer({ error }: Pass): boolean {
+/** Whether the provider gave no answer, as opposed to answering that it holds nothing. */
+export function couldNotAnswer({ error }: FallbackCause): boolean {
   return error !== undefined;
 }
 
-export function outage(source: Source, error: SecretError): Pass {
+export function outage(cached: CachedProvider, error: SecretError): FallbackCause {
   const reason = error.code === 'ERR_SECRET_UNAVAILABLE' ? 'unavailable' : 'denied';
-  return { source, reason, detail: error.reason, error };
+  return { cached, reason, detail: error.reason, error };
 }
 
-export function degradation({ source, detail }: Pass): string {
-  return `${source.label}: ${detail}`;
+export function degradation({ cached, detail }: FallbackCause): string {
+  return `${cached.label}: ${detail}`;
 }
 
 function attempt(
-  source: Source,
+  cached: CachedProvider,
   outcome: ProviderAttempt['outcome'],
   reason?: string,
   code?: SecretErrorCode,
 ): ProviderAttempt {
-  const { name: provider, store } = source.provider;
+  const { name: provider, store } = cached.provider;
   return { provider, store, outcome, ...(reason && { reason }), ...(code && { code }) };
 }
 
-function attemptOf(source: Source, answer: Answer): ProviderAttempt {
+function attemptOf(cached: CachedProvider, answer: Answer): ProviderAttempt {
   const { kind, age } = answer;
   const said =
     kind === 'held'
-      ? attempt(source, kind, answer.degraded)
+      ? attempt(cached, kind, answer.degraded)
       : kind === 'absent'
-        ? attempt(source, kind, answer.missingDocument?.description ?? 'does not hold it')
-        : attempt(source, kind, answer.error.reason, answer.error.code);
+        ? attempt(cached, kind, answer.missingDocument?.description ?? 'does not hold it')
+        : attempt(cached, kind, answer.error.reason, answer.error.code);
   return { ...said, age };
 }
 
@@ -277,7 +284,7 @@ const verbs: Readonly<Partial<Record<SecretErrorCode, string>>> = {
 /** The chain's error for a provider's: the same facts, with the name and what everybody said. */
 export function failure(
   name: string | undefined,
-  source: Source,
+  cached: CachedProvider,
   error: SecretError,
   attempts?: readonly ProviderAttempt[],
   done: 'read' | 'written' | 'deleted' = 'read',
@@ -295,8 +302,8 @@ export function failure(
   const verb = verbs[code];
   const said = verb === undefined ? error.reason : `${verb}: ${error.reason}`;
   return errorWith(error, {
-    reason: `${what}: ${source.label} ${said}`,
-    provider: error.provider ?? source.provider.name,
+    reason: `${what}: ${cached.label} ${said}`,
+    provider: error.provider ?? cached.provider.name,
     secretName: name,
     attempts,
   });

@@ -18,12 +18,12 @@ import type { SecretsEvent } from '../contract/events.ts';
 import { closedError, SecretError } from '../contract/secret-error.ts';
 import type { ReadContext, SecretChanges, SecretProvider } from '../contract/secret-provider.ts';
 import { createRedactorOfValues } from '../redaction/redactor.ts';
+import { CachedProvider } from './cached-provider.ts';
 import { assertName, Chain, type Resolution } from './chain.ts';
 import { endable } from './endable.ts';
 import { FastAnswers } from './fast-answers.ts';
 import { Notifier } from './notifier.ts';
 import type { CallOptions, ChainEntry, SecretChange, Secrets, SecretsOptions } from './secrets.ts';
-import { Source } from './source.ts';
 import type { Watching } from './watching.ts';
 import type { Writer } from './writing.ts';
 
@@ -56,7 +56,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const length = (option: 'ttl' | 'staleIfError' | 'budget', standard: Duration) =>
     toMilliseconds(options[option] ?? standard, option);
   const ttl = length('ttl', 5 * minute);
-  const limits = {
+  const lifetimes = {
     ttl,
     negativeTtl: Math.min(ttl, 30_000),
     staleWhileRevalidate: ttl,
@@ -70,27 +70,27 @@ export function createSecrets(options: SecretsOptions): Secrets {
     answers.clear();
     watching?.look();
   };
-  const sources = entriesOf(options).map((entry, index) => {
+  const providers = entriesOf(options).map((entry, index) => {
     const { provider, required = false, standby = false, timeout, onDenied = 'stop' } = entry;
-    return new Source({
+    return new CachedProvider({
       provider,
       required,
       standby,
       onDenied,
       timeout: toMilliseconds(timeout ?? provider.timeout ?? 2_500, `timeout of ${provider.name}`),
-      limits,
+      lifetimes,
       clock,
       notifier,
       changed,
       values: {
         put: (name, value) => known.put(`${index} ${name}`, value),
-        pass: (name, value) => known.pass(`${index} ${name}`, value),
+        putPrevious: (name, value) => known.pass(`${index} ${name}`, value),
       },
     });
   });
   const only = new Map(Object.entries(bindings));
-  checkNames(sources, only);
-  const chain = new Chain({ sources, only, budget, clock, notifier });
+  checkNames(providers, only);
+  const chain = new Chain({ providers, only, budget, clock, notifier });
   let closing: Promise<void> | undefined;
 
   const assertOpen = (signal: AbortSignal | undefined) => {
@@ -111,7 +111,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     const { Watching } = await import('./watching.ts');
     assertOpen(undefined);
     const interval = Math.max(ttl, 1_000);
-    watching ??= new Watching({ clock, interval, notifier, resolve, sources });
+    watching ??= new Watching({ clock, interval, notifier, resolve, providers });
     return watching;
   };
   const changes = (name: string, given: CallOptions | undefined) => {
@@ -134,11 +134,11 @@ export function createSecrets(options: SecretsOptions): Secrets {
     if (typeof subject !== 'function') return changes(subject, given as CallOptions | undefined);
     return (async () => {
       assertSignal(given, 'watch: the second argument');
-      return (await watcher()).tell(subject, given);
+      return (await watcher()).forwardChanges(subject, given);
     })();
   };
   // a standby is a copy of what others hold
-  const target = sources.find(({ provider, standby }) => provider.write && !standby);
+  const target = providers.find(({ provider, standby }) => provider.write && !standby);
   const parts = { chain, target, budget, assertOpen, resolve };
   // what follows is loaded by those who use it, who pay its size
   const whole = () => import('./whole-chain.ts');
@@ -158,19 +158,19 @@ export function createSecrets(options: SecretsOptions): Secrets {
     const { clears } = answers;
     const resolution = await resolve(name, signalOf(given, 'get'));
     if (resolution.kind !== 'found') throw resolution.error;
-    const { record, source, freshness, freshFor } = resolution;
+    const { record, cached, freshness, freshFor } = resolution;
     if (freshness === 'fresh' && !closing && clears === answers.clears)
-      answers.keep(name, record.value, source, freshFor);
+      answers.keep(name, record.value, cached, freshFor);
     return record.value;
   };
 
   const secrets: Secrets = {
     name: chainName,
-    store: sources.map(({ label }) => label).join(', then '),
+    store: providers.map(({ label }) => label).join(', then '),
     timeout: budget,
 
     credentialVariables: new Set(
-      sources.flatMap(({ provider }) => [...(provider.credentialVariables ?? [])]),
+      providers.flatMap(({ provider }) => [...(provider.credentialVariables ?? [])]),
     ),
 
     get(name, given) {
@@ -213,7 +213,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       return loadSchema(schema, secrets, given, warn);
     },
 
-    status: () => sources.map((source) => source.status()),
+    status: () => providers.map((cached) => cached.status()),
 
     async refresh(given) {
       await (await whole()).refresh(parts, given);
@@ -250,7 +250,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     close() {
       if (closing) return closing;
-      closing = Promise.all(sources.map((source) => source.close())).then(() => {});
+      closing = Promise.all(providers.map((cached) => cached.close())).then(() => {});
       watching?.close();
       answers.clear();
       return closing;
@@ -295,12 +295,12 @@ function entriesOf({ providers }: SecretsOptions): ChainEntry[] {
   });
 }
 
-function checkNames(sources: readonly Source[], only: ReadonlyMap<string, string>): void {
-  const names = sources.map(({ provider }) => provider.name);
+function checkNames(providers: readonly CachedProvider[], only: ReadonlyMap<string, string>): void {
+  const names = providers.map(({ provider }) => provider.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)
     throw config(`two providers are named ${twice}`, 'Give one of them another `name`.');
-  if (sources[0]?.standby)
+  if (providers[0]?.standby)
     throw config(
       `${names[0]} is on standby, and no provider comes before it`,
       'Give it its place behind the one that it stands in for, or leave out `standby`.',
@@ -312,7 +312,7 @@ function checkNames(sources: readonly Source[], only: ReadonlyMap<string, string
         `the option only binds ${secret} to ${provider}, which is not in the chain`,
         `The chain's providers are: ${names.join(', ')}.`,
       );
-    if (sources[names.indexOf(provider)]?.standby)
+    if (providers[names.indexOf(provider)]?.standby)
       throw config(
         `the option only binds ${secret} to ${provider}, which is on standby: it would be asked for it only while another provider cannot be`,
         'Bind it to another provider, or leave out `standby`.',

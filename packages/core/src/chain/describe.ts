@@ -51,7 +51,7 @@ export function describeStatus(statuses: readonly ProviderStatus[]): string {
 }
 
 function describeAttempt({ provider, store, outcome, reason, age }: ProviderAttempt): string {
-  const verdict = {
+  const said = {
     held: 'holds it',
     absent: reason,
     skipped: reason,
@@ -59,7 +59,7 @@ function describeAttempt({ provider, store, outcome, reason, age }: ProviderAtte
     stale: `could not be asked: ${reason}; its last good value was used`,
   }[outcome];
   // what was said just now needs no time
-  return `${labelOf(provider, store)} ${verdict}${age === undefined || age < 1_000 ? '' : ` (${ago(age)})`}`;
+  return `${labelOf(provider, store)} ${said}${age === undefined || age < 1_000 ? '' : ` (${ago(age)})`}`;
 }
 
 function ago(milliseconds: number): string {

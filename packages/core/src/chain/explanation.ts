@@ -8,12 +8,12 @@ import type { Explanation } from './secrets.ts';
 export function explanationOf(name: string, resolution: Resolution): Explanation {
   const { attempts } = resolution;
   if (resolution.kind !== 'found') return { name, found: false, attempts };
-  const { source, record, age, freshness, degraded } = resolution;
+  const { cached, record, age, freshness, degraded } = resolution;
   return {
     name,
     found: true,
-    provider: source.provider.name,
-    store: source.provider.store,
+    provider: cached.provider.name,
+    store: cached.provider.store,
     age,
     freshness,
     ...(record.version !== undefined && { version: record.version }),

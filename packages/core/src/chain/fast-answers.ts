@@ -28,7 +28,7 @@ export class FastAnswers {
   // a promise that is settled already costs a call less than a new one
   readonly #values = new Map<
     string,
-    { readonly answer: Promise<string>; readonly source: Counted }
+    { readonly answer: Promise<string>; readonly cached: Counted }
   >();
   /** How often all were let go. */
   clears = 0;
@@ -52,19 +52,19 @@ export class FastAnswers {
     if (kept === undefined) return undefined;
     if (this.#spared > 0) this.#spared -= 1;
     else if (this.#isOver()) return undefined;
-    kept.source.hits += 1;
+    kept.cached.hits += 1;
     return kept.answer;
   }
 
   /** Keeps an answer for `freshFor` milliseconds at the most. */
-  keep(name: string, value: string, source: Counted, freshFor: number): void {
+  keep(name: string, value: string, cached: Counted, freshFor: number): void {
     if (freshFor <= tick) return;
     const monotonicEnd = this.#clock.monotonic() + freshFor;
     const wallEnd = this.#clock.wall() + freshFor;
     if (this.#values.size === 0 || monotonicEnd < this.#monotonicEnd)
       this.#monotonicEnd = monotonicEnd;
     if (this.#values.size === 0 || wallEnd < this.#wallEnd) this.#wallEnd = wallEnd;
-    this.#values.set(name, { answer: Promise.resolve(value), source });
+    this.#values.set(name, { answer: Promise.resolve(value), cached });
     this.#cancel ??= this.#clock.schedule(this.#onTick, tick, true);
   }
 
@@ -98,7 +98,7 @@ export class FastAnswers {
       this.#clock.monotonic() + tick >= this.#monotonicEnd ||
       this.#clock.wall() + tick >= this.#wallEnd;
     let hits = 0;
-    for (const { source } of this.#values.values()) hits += source.hits;
+    for (const { cached } of this.#values.values()) hits += cached.hits;
     if (over || hits === this.#hitsBefore) this.clear();
     this.#hitsBefore = hits;
     if (this.#values.size > 0) this.#cancel = this.#clock.schedule(this.#onTick, tick, true);

@@ -35,7 +35,7 @@ export class Refusals {
   }
 
   /** A call was refused, by the store or in its name. Tells of it, unless that is known. */
-  meet(error: SecretError): void {
+  report(error: SecretError): void {
     if (!isRefusal(error)) return;
     this.#present ??= { codes: new Set(), since: this.#clock.monotonic(), count: 0 };
     const present = this.#present;

@@ -16,7 +16,7 @@ export interface ChainEntry {
   /** Never fall past it when it cannot be asked or its document is not there. Default false. */
   readonly required?: boolean;
   /**
-   * Ask it only when a provider before it could not be asked, or refused and is passed (`onDenied: 'next'`),
+   * Ask it only when a provider before it could not be asked, or refused and lets the chain go on (`onDenied: 'next'`),
    * for a copy of what that one holds. While the others can be asked nothing depends on it: what it alone holds is
    * "not here", and its own trouble ends no call. It is never written to. Default false.
    */

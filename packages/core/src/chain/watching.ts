@@ -7,10 +7,10 @@ import { assertFunction, assertTexts, signalOf } from '../arguments/arguments.ts
 import type { Clock } from '../calls/clock.ts';
 import { onAbort } from '../calls/on-abort.ts';
 import { closedError, type SecretError } from '../contract/secret-error.ts';
+import type { CachedProvider } from './cached-provider.ts';
 import type { Resolution } from './chain.ts';
 import { callListener, type Notifier } from './notifier.ts';
 import type { CallOptions, SecretChange } from './secrets.ts';
-import type { Source } from './source.ts';
 
 /** Hears what the chain answers for a name now, and how that differs from what this one has heard. */
 type Hear = (resolution: Resolution, change: SecretChange | undefined) => void;
@@ -29,7 +29,7 @@ export interface WatchingOptions {
   readonly notifier: Notifier;
   /** Rejects if the chain is closed, the name is none, or the signal fires. */
   readonly resolve: (name: string, signal?: AbortSignal) => Promise<Resolution>;
-  readonly sources: readonly Source[];
+  readonly providers: readonly CachedProvider[];
 }
 
 /** Milliseconds between a read and a watch that begins for which the read is not repeated. */
@@ -55,10 +55,10 @@ export class Watching {
   }
 
   /** As `SecretProvider.watch`, for a chain that is a provider of another chain. */
-  async tell(changed: () => void, signal: AbortSignal): Promise<void> {
+  async forwardChanges(changed: () => void, signal: AbortSignal): Promise<void> {
     if (this.#closed || signal.aborted) return;
     const stop = this.#options.notifier.on('changed', changed);
-    this.#watchSources(signal);
+    this.#watchProviders(signal);
     await new Promise<void>((resolve) => {
       onAbort(signal, resolve);
     });
@@ -214,13 +214,14 @@ export class Watching {
   #begin(): void {
     if (this.#active || this.#names.size === 0) return;
     this.#active = new AbortController();
-    this.#watchSources(this.#active.signal);
+    this.#watchProviders(this.#active.signal);
     this.#schedule();
   }
 
-  #watchSources(signal: AbortSignal): void {
+  #watchProviders(signal: AbortSignal): void {
     // one on standby is not asked for news either
-    for (const source of this.#options.sources) if (!source.standby) watchSource(source, signal);
+    for (const cached of this.#options.providers)
+      if (!cached.standby) watchProvider(cached, signal);
   }
 
   #rest(): void {
@@ -298,15 +299,15 @@ export class Watching {
 }
 
 /** Lets a provider watch its store, where it can, and reads it anew when it says so. */
-function watchSource(source: Source, signal: AbortSignal): void {
-  const { provider } = source;
+function watchProvider(cached: CachedProvider, signal: AbortSignal): void {
+  const { provider } = cached;
   // what was read stays until it is replaced: the store may be in the midst of a change
-  const reread = () => void source.reread({ signal, limit: source.timeout });
+  const reread = () => void cached.reread({ signal, timeout: cached.timeout });
   (async () => provider.watch?.(reread, signal))().catch(() => {
-    if (!signal.aborted) source.warn('cannot watch its store: it is polled');
+    if (!signal.aborted) cached.warn('cannot watch its store: it is polled');
   });
   // what was read before may have changed before it was watched
-  if (provider.watch && source.age > unwatched) reread();
+  if (provider.watch && cached.age > unwatched) reread();
 }
 
 function changeOf(name: string, before: Resolution, now: Resolution): SecretChange | undefined {
@@ -315,7 +316,7 @@ function changeOf(name: string, before: Resolution, now: Resolution): SecretChan
   if (old?.value === record?.value) return undefined;
   return {
     name,
-    ...(now.kind === 'found' && { provider: now.source.provider.name }),
+    ...(now.kind === 'found' && { provider: now.cached.provider.name }),
     ...(old?.version !== undefined && { versionBefore: old.version }),
     ...(record?.version !== undefined && { versionAfter: record.version }),
   };

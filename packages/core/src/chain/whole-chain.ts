@@ -5,27 +5,30 @@
 import { signalOf } from '../arguments/arguments.ts';
 import { isSecretError, type ProviderAttempt, type SecretError } from '../contract/secret-error.ts';
 import type { SecretRecord } from '../contract/secret-provider.ts';
+import type { CachedProvider } from './cached-provider.ts';
 import {
   type Chain,
+  classifyAnswer,
+  classifyFailure,
   couldNotAnswer,
   degradation,
+  type FallbackCause,
   failure,
-  judge,
-  judgeFailure,
   outage,
-  type Pass,
 } from './chain.ts';
 import type { CallOptions } from './secrets.ts';
-import type { Source } from './source.ts';
 
 /** What the chain found when asked for everything. */
 export interface WholeResolution {
-  readonly held: ReadonlyMap<string, { readonly record: SecretRecord; readonly source: Source }>;
+  readonly held: ReadonlyMap<
+    string,
+    { readonly record: SecretRecord; readonly cached: CachedProvider }
+  >;
   readonly degraded: string | undefined;
   /** The providers that answered, and have what they were asked in. */
-  readonly answering: readonly Source[];
+  readonly answering: readonly CachedProvider[];
   /** The revision that each provider's part shows. */
-  readonly revisions: ReadonlyMap<Source, string | undefined>;
+  readonly revisions: ReadonlyMap<CachedProvider, string | undefined>;
   /** What `answered` gave when the first of them had answered. */
   readonly stamp: number | undefined;
 }
@@ -33,7 +36,7 @@ export interface WholeResolution {
 /** A chain, and whether it may be asked. */
 export interface WholeChain {
   readonly chain: Chain;
-  /** Time limit of one question, in milliseconds. */
+  /** Milliseconds that one question may take. */
   readonly budget: number;
   /** @throws `ERR_SECRET_ABORTED` if the chain is closed or the signal has fired */
   assertOpen(signal: AbortSignal | undefined): void;
@@ -57,18 +60,18 @@ export async function list(parts: WholeChain, given: CallOptions | undefined): P
 
 /** Asks every provider again, as `Secrets.refresh`; one on standby only where it is needed. */
 export async function refresh(
-  { chain: { sources }, budget, assertOpen }: WholeChain,
+  { chain: { providers }, budget, assertOpen }: WholeChain,
   given: CallOptions | undefined,
 ): Promise<void> {
   const signal = signalOf(given, 'refresh');
   assertOpen(signal);
-  const reread = (some: readonly Source[]) =>
-    Promise.all(some.map((source) => source.reread({ signal, limit: budget })));
-  await reread(sources.filter(({ standby }) => !standby));
+  const reread = (some: readonly CachedProvider[]) =>
+    Promise.all(some.map((cached) => cached.reread({ signal, timeout: budget })));
+  await reread(providers.filter(({ standby }) => !standby));
   // after the others: they tell whether it is needed
-  const isNeeded = (source: Source) =>
-    sources.slice(0, sources.indexOf(source)).some(({ isPassed }) => isPassed);
-  await reread(sources.filter((source) => source.standby && isNeeded(source)));
+  const isNeeded = (cached: CachedProvider) =>
+    providers.slice(0, providers.indexOf(cached)).some(({ isBypassed }) => isBypassed);
+  await reread(providers.filter((cached) => cached.standby && isNeeded(cached)));
   assertOpen(signal);
 }
 
@@ -84,75 +87,84 @@ export async function resolveAll(
   answered: () => number | undefined = () => undefined,
 ): Promise<WholeResolution> {
   assertOpen(signal);
-  const { sources, only } = chain;
-  const limitOf = chain.limits();
-  const held = new Map<string, { readonly record: SecretRecord; readonly source: Source }>();
-  const unknown = new Map<string, { readonly pass: Pass; readonly error: SecretError }>();
-  const passed = new Map<Source, Pass>();
-  const stale: Pass[] = [];
-  const answering: Source[] = [];
-  const revisions = new Map<Source, string | undefined>();
+  const { providers, only } = chain;
+  const timeoutOf = chain.timeouts();
+  const held = new Map<
+    string,
+    { readonly record: SecretRecord; readonly cached: CachedProvider }
+  >();
+  const unknown = new Map<string, { readonly cause: FallbackCause; readonly error: SecretError }>();
+  const bypassed = new Map<CachedProvider, FallbackCause>();
+  const stale: FallbackCause[] = [];
+  const answering: CachedProvider[] = [];
+  const revisions = new Map<CachedProvider, string | undefined>();
   let degraded: string | undefined;
   let stamp: number | undefined;
-  for (const [position, source] of sources.entries()) {
+  for (const [position, cached] of providers.entries()) {
     // one on standby may be needed for some names alone: those that could not be asked for
-    const whole = !source.standby || [...passed.values()].some(couldNotAnswer);
+    const whole = !cached.standby || [...bypassed.values()].some(couldNotAnswer);
     if (!whole && unknown.size === 0) continue;
-    const answer = await source.askAll({ signal, limit: limitOf(position) });
+    const answer = await cached.askAll({ signal, timeout: timeoutOf(position) });
     stamp ??= answered();
-    const verdict = judge(source, answer);
-    if (isSecretError(verdict)) {
-      const attempts = attemptsOf([...passed.values(), { source, error: verdict }]);
-      throw failure(undefined, source, verdict, attempts);
+    const classified = classifyAnswer(cached, answer);
+    if (isSecretError(classified)) {
+      const attempts = attemptsOf([...bypassed.values(), { cached, error: classified }]);
+      throw failure(undefined, cached, classified, attempts);
     }
-    if (verdict) passed.set(source, verdict);
+    if (classified) bypassed.set(cached, classified);
     if (answer.kind === 'failed') continue;
-    if (answer.kind === 'stale') stale.push(outage(source, answer.error));
+    if (answer.kind === 'stale') stale.push(outage(cached, answer.error));
     else {
-      if (!answer.missingDocument) answering.push(source);
-      revisions.set(source, answer.revision);
+      if (!answer.missingDocument) answering.push(cached);
+      revisions.set(cached, answer.revision);
       degraded ??= answer.degraded;
     }
     for (const [name, entry] of answer.entries) {
-      if (held.has(name) || !chain.allows(source, name)) continue;
+      if (held.has(name) || !chain.allows(cached, name)) continue;
       if (!whole && !unknown.has(name)) continue;
-      if (!isSecretError(entry)) held.set(name, { record: entry, source });
+      if (!isSecretError(entry)) held.set(name, { record: entry, cached });
       else {
-        const pass = judgeFailure(source, entry);
-        if (isSecretError(pass)) throw failure(name, source, pass);
-        unknown.set(name, { pass, error: entry });
+        const cause = classifyFailure(cached, entry);
+        if (isSecretError(cause)) throw failure(name, cached, cause);
+        unknown.set(name, { cause, error: entry });
       }
     }
   }
-  for (const [name, { pass, error }] of unknown)
-    if (held.has(name)) passed.set(pass.source, pass);
-    else throw failure(name, pass.source, error);
-  const passes = [...passed.values()];
-  for (const { source, error } of passes) {
+  for (const [name, { cause, error }] of unknown)
+    if (held.has(name)) bypassed.set(cause.cached, cause);
+    else throw failure(name, cause.cached, error);
+  const causes = [...bypassed.values()];
+  for (const { cached, error } of causes) {
     if (!error) continue;
-    const after = sources.slice(sources.indexOf(source) + 1);
+    const after = providers.slice(providers.indexOf(cached) + 1);
     const covered = answering.some((other) => after.includes(other));
     const lost = [...only].find(
-      ([name, bound]) => bound === source.provider.name && !held.has(name),
+      ([name, bound]) => bound === cached.provider.name && !held.has(name),
     );
-    if (!covered || lost) throw failure(lost?.[0], source, error);
+    if (!covered || lost) throw failure(lost?.[0], cached, error);
   }
-  for (const pass of [...passes, ...stale]) {
-    const from = sources.indexOf(pass.source) + (stale.includes(pass) ? 0 : 1);
-    const later = sources.slice(from);
+  for (const cause of [...causes, ...stale]) {
+    const from = providers.indexOf(cause.cached) + (stale.includes(cause) ? 0 : 1);
+    const later = providers.slice(from);
     const names = [...held]
-      .filter(([, { source }]) => later.includes(source))
+      .filter(([, { cached }]) => later.includes(cached))
       .map(([name]) => name);
-    const next = later.find((source) => answering.includes(source));
-    chain.tell([pass], names, stale.includes(pass) ? 'last-good' : (next?.provider.name ?? 'none'));
-    degraded ??= degradation(pass);
+    const next = later.find((cached) => answering.includes(cached));
+    chain.reportFallback(
+      [cause],
+      names,
+      stale.includes(cause) ? 'last-good' : (next?.provider.name ?? 'none'),
+    );
+    degraded ??= degradation(cause);
   }
   return { held, degraded, revisions, answering, stamp };
 }
 
 /** What those said that gave no answer. */
-function attemptsOf(passes: readonly Pick<Pass, 'source' | 'error'>[]): readonly ProviderAttempt[] {
-  return passes.flatMap(({ source: { provider }, error }) =>
+function attemptsOf(
+  causes: readonly Pick<FallbackCause, 'cached' | 'error'>[],
+): readonly ProviderAttempt[] {
+  return causes.flatMap(({ cached: { provider }, error }) =>
     error
       ? {
           provider: provider.name,

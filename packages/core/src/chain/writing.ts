@@ -5,15 +5,15 @@
 import { assertObject, signalOf } from '../arguments/arguments.ts';
 import { type Applied, isSecretError, SecretError, withApplied } from '../contract/secret-error.ts';
 import type { ReadContext, SecretChanges, WriteReceipt } from '../contract/secret-provider.ts';
+import type { CachedProvider } from './cached-provider.ts';
 import { assertName, type Chain, failure } from './chain.ts';
 import type { CallOptions, DeleteResult, SetResult } from './secrets.ts';
-import type { Source } from './source.ts';
 
 /** What a chain writes by. */
 export interface WritingParts {
   readonly chain: Chain;
   /** The first that can write. */
-  readonly target: Source | undefined;
+  readonly target: CachedProvider | undefined;
   /** Time limit of one write, in milliseconds. */
   readonly budget: number;
   /** @throws `ERR_SECRET_ABORTED` if the chain is closed or the signal has fired */
@@ -41,7 +41,7 @@ export function createWriter(parts: WritingParts): Writer {
    * A rejection says what became of it.
    */
   function inTurn(
-    target: Source,
+    target: CachedProvider,
     changes: SecretChanges,
     signal: AbortSignal | undefined,
   ): Promise<WriteReceipt> {
@@ -67,7 +67,7 @@ export function createWriter(parts: WritingParts): Writer {
             throw error;
           }
         },
-        { signal, limit: parts.budget },
+        { signal, timeout: parts.budget },
       )
       .catch(async (error) => {
         // nobody waits past a time limit or an abort, but for what the provider says of it at once
@@ -84,7 +84,7 @@ export function createWriter(parts: WritingParts): Writer {
     signal: AbortSignal | undefined,
     ifRevision?: string,
     done: 'written' | 'deleted' = 'written',
-  ): Promise<{ readonly target: Source; readonly receipt: WriteReceipt }> {
+  ): Promise<{ readonly target: CachedProvider; readonly receipt: WriteReceipt }> {
     const target = await writable(parts, entries, signal).catch((error) => {
       throw withApplied(error, 'no');
     });
@@ -92,12 +92,12 @@ export function createWriter(parts: WritingParts): Writer {
     const names = [...entries.keys()];
     const receipt = await inTurn(target, changes, signal).catch((error) => {
       // it may have reached the store all the same
-      target.forget(names);
+      target.invalidate(names);
       throw failure(names.length === 1 ? names[0] : undefined, target, error, undefined, done);
     });
-    target.forget(names, receipt.revision);
+    target.invalidate(names, receipt.revision);
     for (const [name, value] of entries)
-      target.tellWritten(name, value === null ? undefined : receipt.version);
+      target.reportWritten(name, value === null ? undefined : receipt.version);
     return { target, receipt };
   }
 
@@ -114,11 +114,11 @@ export function createWriter(parts: WritingParts): Writer {
       const { target } = await make(new Map([[name, null]]), signal, undefined, 'deleted');
       const stillHeldBy: string[] = [];
       const unknown: string[] = [];
-      for (const source of parts.chain.sources) {
-        if (source === target || source.standby || !parts.chain.allows(source, name)) continue;
-        const answer = await source.ask(name, { signal, limit: source.timeout });
-        if (answer.kind === 'failed') unknown.push(source.provider.name);
-        else if (answer.kind !== 'absent') stillHeldBy.push(source.provider.name);
+      for (const cached of parts.chain.providers) {
+        if (cached === target || cached.standby || !parts.chain.allows(cached, name)) continue;
+        const answer = await cached.ask(name, { signal, timeout: cached.timeout });
+        if (answer.kind === 'failed') unknown.push(cached.provider.name);
+        else if (answer.kind !== 'absent') stillHeldBy.push(cached.provider.name);
       }
       return { provider: target.provider.name, stillHeldBy, unknown };
     },
@@ -136,7 +136,7 @@ async function writable(
   parts: WritingParts,
   entries: SecretChanges['entries'],
   signal: AbortSignal | undefined,
-): Promise<Source> {
+): Promise<CachedProvider> {
   const { chain, target } = parts;
   parts.assertOpen(signal);
   const unsupported = (why: string) =>
@@ -160,22 +160,22 @@ async function writable(
 async function assertNotShadowed(
   { chain }: WritingParts,
   name: string,
-  target: Source,
+  target: CachedProvider,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for (const source of chain.sources.slice(0, chain.sources.indexOf(target))) {
+  for (const cached of chain.providers.slice(0, chain.providers.indexOf(target))) {
     // what stands by hides nothing as long as the others answer
-    if (source.standby || !chain.allows(source, name)) continue;
-    const answer = await source.ask(name, { signal, limit: source.timeout });
-    if (answer.kind === 'failed') throw failure(name, source, answer.error, undefined, 'written');
+    if (cached.standby || !chain.allows(cached, name)) continue;
+    const answer = await cached.ask(name, { signal, timeout: cached.timeout });
+    if (answer.kind === 'failed') throw failure(name, cached, answer.error, undefined, 'written');
     if (answer.kind !== 'absent')
       throw new SecretError(
         'ERR_SECRET_CONFLICT',
-        `${source.label} holds ${name} and comes before ${target.label}, so a value written there would never be seen`,
+        `${cached.label} holds ${name} and comes before ${target.label}, so a value written there would never be seen`,
         {
-          provider: source.provider.name,
+          provider: cached.provider.name,
           secretName: name,
-          hint: `Change it in ${source.provider.name}.`,
+          hint: `Change it in ${cached.provider.name}.`,
         },
       );
   }

@@ -15,7 +15,7 @@ import { isSecretError } from '../contract/secret-error.ts';
 import type { ReadContext } from '../contract/secret-provider.ts';
 
 /** Milliseconds that a look may take where the interval is shorter still. */
-const shortestLimit = 2_500;
+const shortestTimeout = 2_500;
 
 /** Options of {@link pollForChanges}. */
 export interface PollOptions {
@@ -63,7 +63,7 @@ export async function pollForChanges(
   assertObject(options, 'pollForChanges: the options');
   const { provider, interval, clock = systemClock } = options;
   if (!(interval > 0)) throw wrongArgument('pollForChanges: the option interval', 'milliseconds');
-  const bounds = { clock, limit: Math.max(interval, shortestLimit), signal, provider };
+  const bounds = { clock, timeout: Math.max(interval, shortestTimeout), signal, provider };
   let known = false;
   let before: unknown;
   while (!signal.aborted) {

@@ -156,7 +156,7 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
     return limitedCall((context) => work({ ...context, timeLeft }), {
       clock: systemClock,
       // a request that gets no answer says more of it, and so ends first; a file may never be read
-      limit: timeout + 250,
+      timeout: timeout + 250,
       signal,
       provider,
       warn,

@@ -10,7 +10,7 @@ const call = <Result>(
   more: Partial<Parameters<typeof limitedCall>[1]> = {},
 ) => {
   const settled: { value?: Result; error?: unknown } = {};
-  const ended = limitedCall(work, { clock, limit: 1_000, provider: 'vault', ...more }).then(
+  const ended = limitedCall(work, { clock, timeout: 1_000, provider: 'vault', ...more }).then(
     (value) => {
       settled.value = value;
     },
@@ -46,7 +46,7 @@ test('the limit ends it at its moment, whether the work listens or not', async (
           signal = context.signal;
           if (!deaf) signal.addEventListener('abort', () => reject(signal?.reason));
         }),
-      { limit: 999.6 },
+      { timeout: 999.6 },
     );
     await clock.advance(999);
     expect([settled, signal?.aborted]).toEqual([{}, false]);

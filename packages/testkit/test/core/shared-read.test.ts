@@ -2,7 +2,7 @@
 import { memoryProvider, SecretError } from '@keyfall/core';
 import type { ReadContext, SecretBatch, SecretProvider } from '@keyfall/core/provider';
 import { describe, expect, test } from 'vitest';
-import { Flight, type Landing } from '../../../core/src/chain/flight.ts';
+import { type ReadOutcome, SharedRead } from '../../../core/src/chain/shared-read.ts';
 import { type ManualClock, manualClock } from '../../src/index.ts';
 
 interface Given {
@@ -10,10 +10,13 @@ interface Given {
   readonly clock?: ManualClock;
 }
 
-/** A flight to a provider that reads so, with the moments of its reads numbered from 1. */
-function flightTo({ read = async () => ({ entries: new Map() }), clock = manualClock() }: Given) {
+/** A shared read of a provider that reads so, with the moments of its reads numbered from 1. */
+function sharedReadOf({
+  read = async () => ({ entries: new Map() }),
+  clock = manualClock(),
+}: Given) {
   let order = 0;
-  const flight = new Flight({
+  const shared = new SharedRead({
     provider: { ...memoryProvider(), name: 'vault', read: read as SecretProvider['read'] },
     clock,
     timeout: 1_000,
@@ -24,18 +27,18 @@ function flightTo({ read = async () => ({ entries: new Map() }), clock = manualC
       return { monotonic: clock.monotonic(), wall: clock.wall(), order, jitter: 1 };
     },
   });
-  return { flight, clock };
+  return { shared, clock };
 }
 const silent = (_: unknown, { signal }: ReadContext) =>
   new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-const patient = { signal: undefined, limit: 60_000 };
+const patient = { signal: undefined, timeout: 60_000 };
 const gone = new SecretError('ERR_SECRET_ABORTED', 'the chain was closed');
 
 /** How a wait has ended by now, if it has. */
-function watched(wait: Promise<Landing>): { landing?: Landing } {
-  const seen: { landing?: Landing } = {};
-  void wait.then((landing) => {
-    seen.landing = landing;
+function watched(wait: Promise<ReadOutcome>): { outcome?: ReadOutcome } {
+  const seen: { outcome?: ReadOutcome } = {};
+  void wait.then((outcome) => {
+    seen.outcome = outcome;
   });
   return seen;
 }
@@ -43,42 +46,42 @@ function watched(wait: Promise<Landing>): { landing?: Landing } {
 describe('what is asked for', () => {
   test('every name once, in their order, and all of them once somebody wants all', async () => {
     const asked: unknown[] = [];
-    const { flight } = flightTo({
+    const { shared } = sharedReadOf({
       read: async (names) => {
         asked.push(names);
         return { entries: new Map() };
       },
     });
-    expect(flight.asked).toEqual([]);
-    flight.add(['A', 'B']);
-    flight.add(['B', 'C']);
-    expect(flight.asked).toEqual(['A', 'B', 'C']);
-    flight.add('all');
-    flight.add(['D']);
-    expect(flight.asked).toBe('all');
-    await flight.fly();
+    expect(shared.asked).toEqual([]);
+    shared.add(['A', 'B']);
+    shared.add(['B', 'C']);
+    expect(shared.asked).toEqual(['A', 'B', 'C']);
+    shared.add('all');
+    shared.add(['D']);
+    expect(shared.asked).toBe('all');
+    await shared.start();
     expect(asked).toEqual(['all']);
   });
 
   test('it flies from when the provider is asked until it is ended', async () => {
-    const { flight } = flightTo({ read: silent });
-    expect([flight.flying, flight.began]).toEqual([false, undefined]);
-    const landing = flight.fly();
-    expect([flight.flying, flight.began?.order]).toEqual([true, 1]);
-    flight.end(gone);
-    expect(flight.flying).toBe(false);
-    expect((await landing).error).toBe(gone);
+    const { shared } = sharedReadOf({ read: silent });
+    expect([shared.isRunning, shared.startedAt]).toEqual([false, undefined]);
+    const outcome = shared.start();
+    expect([shared.isRunning, shared.startedAt?.order]).toEqual([true, 1]);
+    shared.end(gone);
+    expect(shared.isRunning).toBe(false);
+    expect((await outcome).error).toBe(gone);
   });
 });
 
 describe('when what was answered was asked', () => {
   const stamped = (choose: (stamps: number[]) => number | undefined) =>
-    flightTo({
+    sharedReadOf({
       read: async (_, { stamp }) => {
         const stamps = [stamp?.() ?? 0, stamp?.() ?? 0];
         return { entries: new Map(), stamp: choose(stamps) };
       },
-    }).flight.fly();
+    }).shared.start();
 
   test('at the request that the provider names, and else when the read began', async () => {
     expect((await stamped(([first]) => first)).at.order).toBe(2);
@@ -88,13 +91,13 @@ describe('when what was answered was asked', () => {
   });
 
   test('what failed, at the last request', async () => {
-    const failing = flightTo({
+    const failing = sharedReadOf({
       read: async (_, { stamp }) => {
         stamp?.();
         throw new SecretError('ERR_SECRET_DENIED', 'no');
       },
     });
-    const { error, at } = await failing.flight.fly();
+    const { error, at } = await failing.shared.start();
     expect([error?.code, at.order]).toEqual(['ERR_SECRET_DENIED', 2]);
   });
 });
@@ -102,9 +105,9 @@ describe('when what was answered was asked', () => {
 test('what was asked for all has said of every name whether it is held, whatever it calls itself', async () => {
   const read = async () => ({ entries: new Map(), complete: false });
   const complete = async (wanted: readonly string[] | 'all') => {
-    const { flight } = flightTo({ read });
-    flight.add(wanted);
-    return (await flight.fly()).batch?.complete;
+    const { shared } = sharedReadOf({ read });
+    shared.add(wanted);
+    return (await shared.start()).batch?.complete;
   };
   expect([await complete('all'), await complete(['A'])]).toEqual([true, false]);
 });
@@ -118,10 +121,10 @@ describe('what a provider in plain JavaScript may return', () => {
     ['a number', new Map([['A', { value: 5 }]]), 'the provider returned a value that is not text'],
     ['no record', new Map([['A', undefined]]), 'the provider returned a value that is not text'],
   ])('%s is refused', async (_, answer, reason) => {
-    const { flight } = flightTo({
+    const { shared } = sharedReadOf({
       read: async () => (answer instanceof Map ? { entries: answer } : answer),
     });
-    const { batch, error } = await flight.fly();
+    const { batch, error } = await shared.start();
     expect(batch).toBeUndefined();
     expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID', provider: 'vault', reason });
   });
@@ -129,7 +132,7 @@ describe('what a provider in plain JavaScript may return', () => {
   test('an error of its own becomes one of ours, and all else stays as it is', async () => {
     const record = { value: 'a', version: '1' };
     const ours = new SecretError('ERR_SECRET_DENIED', 'no');
-    const { flight } = flightTo({
+    const { shared } = sharedReadOf({
       read: async () => ({
         entries: new Map<string, unknown>([
           ['A', record],
@@ -140,7 +143,7 @@ describe('what a provider in plain JavaScript may return', () => {
         revision: '7',
       }),
     });
-    const { batch } = await flight.fly();
+    const { batch } = await shared.start();
     expect(batch).toMatchObject({ complete: true, revision: '7' } satisfies Partial<SecretBatch>);
     expect([...(batch?.entries.keys() ?? [])]).toEqual(['A', 'B', 'C']);
     expect(batch?.entries.get('A')).toBe(record);
@@ -150,73 +153,73 @@ describe('what a provider in plain JavaScript may return', () => {
   });
 
   test('a read that is not over in its time has failed', async () => {
-    const { flight, clock } = flightTo({ read: silent });
-    const landing = flight.fly();
+    const { shared, clock } = sharedReadOf({ read: silent });
+    const outcome = shared.start();
     await clock.advance(1_000);
-    expect((await landing).error?.code).toBe('ERR_SECRET_UNAVAILABLE');
+    expect((await outcome).error?.code).toBe('ERR_SECRET_UNAVAILABLE');
   });
 });
 
 describe('those who wait', () => {
   test('have what came of it, together', async () => {
-    const { flight } = flightTo({});
-    const waits = [flight.wait(patient), flight.wait(patient)];
-    const landing = await flight.fly();
-    flight.land(landing);
-    for (const wait of waits) expect(await wait).toBe(landing);
+    const { shared } = sharedReadOf({});
+    const waits = [shared.wait(patient), shared.wait(patient)];
+    const outcome = await shared.start();
+    shared.settle(outcome);
+    for (const wait of waits) expect(await wait).toBe(outcome);
   });
 
-  test('leave by their patience without ending it, even the last one', async () => {
-    const { flight, clock } = flightTo({ read: silent });
-    void flight.fly();
-    const wait = watched(flight.wait({ signal: undefined, limit: 100 }));
+  test('leave when their time is up without ending it, even the last one', async () => {
+    const { shared, clock } = sharedReadOf({ read: silent });
+    void shared.start();
+    const wait = watched(shared.wait({ signal: undefined, timeout: 100 }));
     await clock.advance(100);
-    expect(wait.landing?.error?.code).toBe('ERR_SECRET_UNAVAILABLE');
-    expect(wait.landing).not.toHaveProperty('at');
-    expect(flight.flying).toBe(true);
-    flight.end(gone);
+    expect(wait.outcome?.error?.code).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(wait.outcome).not.toHaveProperty('at');
+    expect(shared.isRunning).toBe(true);
+    shared.end(gone);
   });
 
   test('leave by their signal, and the last one ends it', async () => {
     const [one, other] = [new AbortController(), new AbortController()];
-    const { flight, clock } = flightTo({ read: silent });
-    const landing = flight.fly();
-    const first = watched(flight.wait({ signal: one.signal, limit: 60_000 }));
-    const second = watched(flight.wait({ signal: other.signal, limit: 60_000 }));
+    const { shared, clock } = sharedReadOf({ read: silent });
+    const outcome = shared.start();
+    const first = watched(shared.wait({ signal: one.signal, timeout: 60_000 }));
+    const second = watched(shared.wait({ signal: other.signal, timeout: 60_000 }));
     one.abort();
     await clock.advance(0);
-    expect(first.landing?.error?.code).toBe('ERR_SECRET_ABORTED');
-    expect([second.landing, flight.flying]).toEqual([undefined, true]);
+    expect(first.outcome?.error?.code).toBe('ERR_SECRET_ABORTED');
+    expect([second.outcome, shared.isRunning]).toEqual([undefined, true]);
     other.abort();
     await clock.advance(0);
-    expect(second.landing?.error?.code).toBe('ERR_SECRET_ABORTED');
-    expect(flight.flying).toBe(false);
-    expect((await landing).error?.code).toBe('ERR_SECRET_ABORTED');
+    expect(second.outcome?.error?.code).toBe('ERR_SECRET_ABORTED');
+    expect(shared.isRunning).toBe(false);
+    expect((await outcome).error?.code).toBe('ERR_SECRET_ABORTED');
   });
 
   test('do not end what is pinned, or what has yet to begin', async () => {
     for (const state of ['pinned', 'waiting'] as const) {
-      const { flight, clock } = flightTo({ read: silent });
+      const { shared, clock } = sharedReadOf({ read: silent });
       if (state === 'pinned') {
-        flight.pin();
-        void flight.fly();
+        shared.pin();
+        void shared.start();
       }
       const controller = new AbortController();
-      const wait = watched(flight.wait({ signal: controller.signal, limit: 60_000 }));
+      const wait = watched(shared.wait({ signal: controller.signal, timeout: 60_000 }));
       controller.abort();
       await clock.advance(0);
-      expect(wait.landing?.error?.code).toBe('ERR_SECRET_ABORTED');
-      if (state === 'waiting') void flight.fly();
-      expect(flight.flying).toBe(true);
-      flight.end(gone);
+      expect(wait.outcome?.error?.code).toBe('ERR_SECRET_ABORTED');
+      if (state === 'waiting') void shared.start();
+      expect(shared.isRunning).toBe(true);
+      shared.end(gone);
     }
   });
 
   test('are all ended with it', async () => {
-    const { flight } = flightTo({ read: silent });
-    const wait = flight.wait(patient);
-    void flight.fly();
-    flight.end(gone);
+    const { shared } = sharedReadOf({ read: silent });
+    const wait = shared.wait(patient);
+    void shared.start();
+    shared.end(gone);
     expect(await wait).toEqual({ error: gone });
   });
 });

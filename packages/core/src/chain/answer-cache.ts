@@ -1,13 +1,13 @@
 /**
- * What one provider said last, and how old that is. Durations are judged by the monotonic and by the
+ * What one provider answered last, and how old that is. Durations are judged by the monotonic and by the
  * wall clock, the older age counting: a suspended machine stops the one, a clock set back the other.
  */
 import type { Clock } from '../calls/clock.ts';
 import { isSecretError } from '../contract/secret-error.ts';
 import type { SecretBatch, SecretRecord } from '../contract/secret-provider.ts';
 
-/** The lengths of time that a memory goes by, in milliseconds. */
-export interface MemoryLimits {
+/** How long an answer may be served, in milliseconds. */
+export interface CacheLifetimes {
   /** How long a held value is fresh. */
   readonly ttl: number;
   /** How long "not here" is fresh. */
@@ -33,7 +33,7 @@ export interface ReadAt extends Instant {
 }
 
 /** One name as it was read. */
-export interface Seen {
+export interface CachedAnswer {
   /** `undefined`: the store answered "not here". */
   readonly record: SecretRecord | undefined;
   readonly at: ReadAt;
@@ -46,7 +46,7 @@ export interface Seen {
 }
 
 /** A whole store as it was read. */
-export interface SeenWhole {
+export interface CachedStore {
   readonly at: ReadAt;
   readonly missingDocument: SecretBatch['missingDocument'];
   readonly revision: string | undefined;
@@ -75,26 +75,30 @@ const mostNames = 10_000;
 /** Milliseconds for which a store's word on what is newer counts, however short `ttl` is. */
 const shortestWord = 10_000;
 
-export class Memory {
+export class AnswerCache {
   readonly #clock: Clock;
-  readonly #limits: MemoryLimits;
+  readonly #lifetimes: CacheLifetimes;
   readonly #compare: CompareRevisions;
-  readonly #names = new Map<string, Seen>();
-  #whole: (SeenWhole & { readonly records: Map<string, SecretRecord> }) | undefined;
+  readonly #names = new Map<string, CachedAnswer>();
+  #whole: (CachedStore & { readonly records: Map<string, SecretRecord> }) | undefined;
   #order = 0;
   /** The order of the last moment at which everything was forgotten. */
-  #forgottenAt = 0;
+  #invalidatedAt = 0;
   /** The last write of a name that has not been read since. */
   readonly #written = new Map<string, Write>();
   /** The newest that was read of such a name before its write. It is served to none who asks now. */
-  readonly #before = new Map<string, Seen>();
+  readonly #before = new Map<string, CachedAnswer>();
   /** The order of the last read that the store refused as a whole. */
   #refusedAt = 0;
 
   /** @param compare - which of two revisions is newer, where the store can tell */
-  constructor(clock: Clock, limits: MemoryLimits, compare: CompareRevisions = () => undefined) {
+  constructor(
+    clock: Clock,
+    lifetimes: CacheLifetimes,
+    compare: CompareRevisions = () => undefined,
+  ) {
     this.#clock = clock;
-    this.#limits = limits;
+    this.#lifetimes = lifetimes;
     this.#compare = compare;
   }
 
@@ -115,20 +119,20 @@ export class Memory {
   }
 
   /** What is known of `name` and is newer than what the store answered of it when it was asked at `at`. */
-  newer(name: string, at: ReadAt, revision: string | undefined): Seen | undefined {
-    const seen = this.seen(name);
+  newer(name: string, at: ReadAt, revision: string | undefined): CachedAnswer | undefined {
+    const seen = this.lookup(name);
     if (seen === undefined || seen.refused || !this.#isOlder(at, revision, seen)) return undefined;
     return seen.record && this.#expired(seen.record, seen.at) ? undefined : seen;
   }
 
   /** The same for a call that began before the name was written, and is answered from before that. */
-  newerBefore(name: string, at: ReadAt, revision: string | undefined): Seen | undefined {
+  newerBefore(name: string, at: ReadAt, revision: string | undefined): CachedAnswer | undefined {
     const seen = this.#before.get(name);
     return seen && this.#isOlder(at, revision, seen) ? seen : undefined;
   }
 
   /** The same of the whole store. */
-  newerWhole(at: ReadAt, revision: string | undefined): SeenWhole | undefined {
+  newerWhole(at: ReadAt, revision: string | undefined): CachedStore | undefined {
     const whole = this.#known;
     if (!whole || !this.#isOlder(at, revision, whole)) return undefined;
     return this.#someExpired(whole) ? undefined : whole;
@@ -141,12 +145,12 @@ export class Memory {
   isNews(name: string, at: ReadAt, revision: string | undefined): boolean {
     const write = this.#written.get(name);
     if (write && this.#isBefore(at, revision, write)) return false;
-    const seen = this.seen(name);
+    const seen = this.lookup(name);
     return seen === undefined || !this.#isOlder(at, revision, seen);
   }
 
   /** Takes in what is news of an answer that was asked for at `at` and given for `asked`. */
-  remember(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
+  store(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
     const { degraded, missingDocument, revision } = batch;
     const isNews = (name: string) => this.isNews(name, at, revision);
     const newer = this.#whole && this.#isOlder(at, revision, this.#whole);
@@ -183,7 +187,7 @@ export class Memory {
     if (!batch.complete) {
       // there is a document by now
       if (this.#whole?.missingDocument) this.#whole = undefined;
-      letGo(this.#names);
+      evictOldest(this.#names);
       return;
     }
     // what was written after the request went out makes no whole with it
@@ -218,12 +222,12 @@ export class Memory {
   #isOlder(
     at: ReadAt,
     revision: string | undefined,
-    known: Pick<Seen, 'at' | 'revision'>,
+    known: Pick<CachedAnswer, 'at' | 'revision'>,
   ): boolean {
     const said = this.#said(revision, known.revision);
     if (said === 'newer') return false;
     // a store that was put back to an older state must not be disbelieved for ever
-    const { ttl, staleWhileRevalidate } = this.#limits;
+    const { ttl, staleWhileRevalidate } = this.#lifetimes;
     const counts = this.age(known.at) < Math.max(ttl + staleWhileRevalidate, shortestWord);
     return (said === 'older' && counts) || at.order < known.at.order;
   }
@@ -234,13 +238,13 @@ export class Memory {
    *
    * @param revision - of the store after the write, where it told
    */
-  forget(written: readonly string[], revision: string | undefined): void {
+  invalidate(written: readonly string[], revision: string | undefined): void {
     const { order } = this.now();
-    this.#forgottenAt = order;
+    this.#invalidatedAt = order;
     for (const name of written) {
       this.#written.delete(name);
       this.#written.set(name, { order, revision });
-      const seen = this.seen(name);
+      const seen = this.lookup(name);
       // kept to tell whether a write without an answer changed it
       if (seen) {
         this.#names.set(name, { ...seen, refused: true });
@@ -248,8 +252,8 @@ export class Memory {
       }
     }
     if (written.length > 0) this.#whole = undefined;
-    letGo(this.#written);
-    letGo(this.#before);
+    evictOldest(this.#written);
+    evictOldest(this.#before);
   }
 
   /** Knows nothing of the name any more, but for calls that began before it was written. */
@@ -273,7 +277,7 @@ export class Memory {
   }
 
   /** What is known of `name`. */
-  seen(name: string): Seen | undefined {
+  lookup(name: string): CachedAnswer | undefined {
     const seen = this.#names.get(name);
     const whole = this.#whole;
     // what a chain fell back to says nothing of what it lacks
@@ -287,7 +291,7 @@ export class Memory {
   }
 
   /** Whether it may still be served. */
-  freshness({ at, record, degraded }: Seen): Freshness {
+  freshness({ at, record, degraded }: CachedAnswer): Freshness {
     if (record && this.#expired(record, at)) return 'gone';
     return this.#freshness(at, record !== undefined, degraded);
   }
@@ -296,18 +300,18 @@ export class Memory {
    * How many milliseconds longer what is known of `name` is fresh; 0 for what has its own end, which
    * is judged by the clocks each time.
    */
-  freshFor({ record, at, degraded }: Seen): number {
+  freshFor({ record, at, degraded }: CachedAnswer): number {
     if (record?.expiresAt !== undefined || record?.lease) return 0;
     return this.#freshTime(at, record !== undefined, degraded) - this.age(at);
   }
 
   /** The whole store as it was read, whether it may be served or not. */
-  get whole(): SeenWhole | undefined {
+  get whole(): CachedStore | undefined {
     return this.#whole;
   }
 
   /** What is known of the whole store. */
-  lookWhole(): { readonly seen: SeenWhole; readonly freshness: Freshness } | undefined {
+  lookupWhole(): { readonly seen: CachedStore; readonly freshness: Freshness } | undefined {
     const seen = this.#known;
     if (seen === undefined) return undefined;
     const freshness = this.#someExpired(seen)
@@ -317,12 +321,12 @@ export class Memory {
   }
 
   /** The whole store, if every name of it is known. */
-  get #known(): SeenWhole | undefined {
+  get #known(): CachedStore | undefined {
     return this.#whole?.failed.size === 0 ? this.#whole : undefined;
   }
 
   /** The last good value of `name`, if it is young enough to stand in for a store that fails. */
-  lastGood(name: string): Seen | undefined {
+  lastGood(name: string): CachedAnswer | undefined {
     const seen = this.#names.get(name);
     if (seen?.record === undefined || seen.refused || this.#expired(seen.record, seen.at))
       return undefined;
@@ -330,7 +334,7 @@ export class Memory {
   }
 
   /** The last good whole store, likewise. Records that have expired are left out of it. */
-  lastGoodWhole(): SeenWhole | undefined {
+  lastGoodWhole(): CachedStore | undefined {
     const whole = this.#known;
     if (!whole || whole.missingDocument || !this.#mayStandIn(whole.at)) return undefined;
     return this.#someExpired(whole) ? undefined : whole;
@@ -338,12 +342,12 @@ export class Memory {
 
   /** Whether what was read at `at` may stand in for a store that fails. */
   #mayStandIn(at: ReadAt): boolean {
-    return at.order > this.#refusedAt && this.age(at) < this.#limits.staleIfError;
+    return at.order > this.#refusedAt && this.age(at) < this.#lifetimes.staleIfError;
   }
 
   #freshness(at: ReadAt, isHeld: boolean, degraded: string | undefined): Freshness {
-    if (at.order < this.#forgottenAt) return 'gone';
-    const { ttl, staleWhileRevalidate } = this.#limits;
+    if (at.order < this.#invalidatedAt) return 'gone';
+    const { ttl, staleWhileRevalidate } = this.#lifetimes;
     const age = this.age(at);
     if (age < this.#freshTime(at, isHeld, degraded)) return 'fresh';
     return isHeld && age < ttl + staleWhileRevalidate ? 'aging' : 'gone';
@@ -351,12 +355,12 @@ export class Memory {
 
   /** How long after its read an answer is fresh, in milliseconds. */
   #freshTime({ jitter }: ReadAt, isHeld: boolean, degraded: string | undefined): number {
-    const { ttl, negativeTtl } = this.#limits;
+    const { ttl, negativeTtl } = this.#lifetimes;
     // what another chain gave second-hand must not outlast its recovery by a whole ttl
     return (isHeld && !degraded ? ttl : negativeTtl) * jitter;
   }
 
-  #someExpired({ records, at }: SeenWhole): boolean {
+  #someExpired({ records, at }: CachedStore): boolean {
     for (const record of records.values()) if (this.#expired(record, at)) return true;
     return false;
   }
@@ -369,7 +373,7 @@ export class Memory {
 }
 
 /** Anybody may ask for any name, or write it: those that were new first are let go when there are too `many`. */
-export function letGo(names: Map<string, unknown>, many: number = mostNames): void {
+export function evictOldest(names: Map<string, unknown>, many: number = mostNames): void {
   for (const name of names.keys()) {
     if (names.size <= many) return;
     names.delete(name);

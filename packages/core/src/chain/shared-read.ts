@@ -7,24 +7,24 @@ import { toSecretError } from '../calls/foreign-error.ts';
 import { abortReason, limitedCall } from '../calls/limited-call.ts';
 import { SecretError } from '../contract/secret-error.ts';
 import type { SecretBatch, SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
-import type { ReadAt } from './memory.ts';
+import type { ReadAt } from './answer-cache.ts';
 
 /**
- * How a read ended. Never a rejection, so that a flight nobody waits for is no unhandled one. `at`: when
- * the request went out that was answered; missing where a caller's patience or the chain came to its end.
+ * How a read ended. Never a rejection, so that a read that no caller waits for is no unhandled rejection. `at`: when
+ * the request went out that was answered; missing where a caller gave up waiting or the chain was closed.
  */
-export type Landing =
+export type ReadOutcome =
   | { readonly batch: SecretBatch; readonly at: ReadAt; readonly error?: undefined }
   | { readonly batch?: undefined; readonly at?: ReadAt; readonly error: SecretError };
 
-/** How long a caller is ready to wait. */
-export interface Patience {
+/** How long a caller waits for a read that it may share. */
+export interface WaitLimits {
   readonly signal: AbortSignal | undefined;
-  /** Milliseconds; the flight goes on for others when they are over. */
-  readonly limit: number;
+  /** Milliseconds; the read goes on for other callers when they are over. */
+  readonly timeout: number;
 }
 
-export interface FlightOptions {
+export interface SharedReadOptions {
   readonly provider: SecretProvider;
   readonly clock: Clock;
   readonly timeout: number;
@@ -34,23 +34,23 @@ export interface FlightOptions {
   readonly now: () => ReadAt;
 }
 
-export class Flight {
-  /** What is asked for; grows until the flight starts at the end of the tick. */
+export class SharedRead {
+  /** What is asked for; grows until the read starts at the end of the tick. */
   names: Set<string> | 'all' = new Set();
   /** When the provider was asked. */
-  began: ReadAt | undefined;
+  startedAt: ReadAt | undefined;
   /** Settles when the read is over and what it says has been taken in. */
-  readonly #landed: Promise<Landing>;
-  readonly #options: FlightOptions;
+  readonly #settled: Promise<ReadOutcome>;
+  readonly #options: SharedReadOptions;
   readonly #controller = new AbortController();
-  #land: (landing: Landing) => void = () => {};
+  #settle: (outcome: ReadOutcome) => void = () => {};
   #waiting = 0;
   #pinned = false;
 
-  constructor(options: FlightOptions) {
+  constructor(options: SharedReadOptions) {
     this.#options = options;
-    this.#landed = new Promise((resolve) => {
-      this.#land = resolve;
+    this.#settled = new Promise((resolve) => {
+      this.#settle = resolve;
     });
   }
 
@@ -60,11 +60,11 @@ export class Flight {
   }
 
   /** Whether the provider has been asked, and its answer is still of use. */
-  get flying(): boolean {
-    return this.began !== undefined && !this.#controller.signal.aborted;
+  get isRunning(): boolean {
+    return this.startedAt !== undefined && !this.#controller.signal.aborted;
   }
 
-  /** Keeps the flight going without a caller: a background refresh or a probe. */
+  /** Keeps the read going without a caller: a background refresh or a probe. */
   pin(): void {
     this.#pinned = true;
   }
@@ -75,11 +75,11 @@ export class Flight {
   }
 
   /** Asks the provider, and resolves when it has answered, failed or used up its time. Not called twice. */
-  async fly(): Promise<Landing & { readonly at: ReadAt }> {
+  async start(): Promise<ReadOutcome & { readonly at: ReadAt }> {
     const { provider, clock, timeout, warn, askAgain, now } = this.#options;
     const { signal } = this.#controller;
-    this.began = now();
-    let last = this.began;
+    this.startedAt = now();
+    let last = this.startedAt;
     const stamps = new Map<number, ReadAt>();
     const stamp = () => {
       last = now();
@@ -93,38 +93,38 @@ export class Flight {
           const batch = await provider.read(asked, { ...context, stamp, askAgain });
           return checked(batch, asked, provider.name);
         },
-        { clock, limit: timeout, signal, provider: provider.name, warn },
+        { clock, timeout, signal, provider: provider.name, warn },
       );
-      return { batch, at: stamps.get(batch.stamp ?? 0) ?? this.began };
+      return { batch, at: stamps.get(batch.stamp ?? 0) ?? this.startedAt };
     } catch (error) {
       return { error: error as SecretError, at: last };
     }
   }
 
   /** Gives what came of it to everybody who waits. */
-  land(landing: Landing): void {
-    this.#land(landing);
+  settle(outcome: ReadOutcome): void {
+    this.#settle(outcome);
   }
 
   /** Ends the read with `error` for everybody who waits. */
   end(error: SecretError): void {
     this.#controller.abort(error);
-    this.#land({ error });
+    this.#settle({ error });
   }
 
-  /** Waits for the landing, no longer than the caller's patience. */
-  async wait({ signal, limit }: Patience): Promise<Landing> {
+  /** Waits for the outcome, no longer than the caller does. */
+  async wait({ signal, timeout }: WaitLimits): Promise<ReadOutcome> {
     const { provider, clock } = this.#options;
     this.#waiting += 1;
     try {
-      const bounds = { clock, limit, signal, provider: provider.name };
-      return await limitedCall(() => this.#landed, bounds);
+      const bounds = { clock, timeout, signal, provider: provider.name };
+      return await limitedCall(() => this.#settled, bounds);
     } catch (error) {
       return { error: error as SecretError };
     } finally {
       this.#waiting -= 1;
-      // only an abort empties a flight: callers whose time is up leave it to find out about the store
-      if (signal?.aborted && this.began && this.#waiting === 0 && !this.#pinned)
+      // only an abort empties a read: callers whose time is up leave it to find out about the store
+      if (signal?.aborted && this.startedAt && this.#waiting === 0 && !this.#pinned)
         this.end(abortReason(signal, provider.name));
     }
   }
@@ -136,14 +136,14 @@ function checked(
   asked: readonly string[] | 'all',
   provider: string,
 ): SecretBatch {
-  const broken = (what: string) =>
+  const invalidAnswer = (what: string) =>
     new SecretError('ERR_SECRET_INVALID', `the provider ${what}`, { provider });
-  if (!(batch?.entries instanceof Map)) throw broken('returned no map of entries');
+  if (!(batch?.entries instanceof Map)) throw invalidAnswer('returned no map of entries');
   const entries = new Map<string, SecretRecord | SecretError>();
   for (const [name, entry] of batch.entries)
     if (entry instanceof Error) entries.set(name, toSecretError(entry, provider));
     else if (typeof entry?.value === 'string') entries.set(name, entry);
-    else throw broken('returned a value that is not text');
+    else throw invalidAnswer('returned a value that is not text');
   // what was asked for all has said of every name whether it is held
   return { ...batch, entries, complete: batch.complete || asked === 'all' };
 }

@@ -3,7 +3,7 @@
  * way, and whether it can be asked at all. It gathers the names asked for in one tick into one read,
  * shares a read among everybody who waits, and answers every name with one of four answers.
  *
- * It is long because it is one state: memory, reads under way, circuit and what failed change together
+ * It is long because it is one state: cache, reads under way, circuit and what failed change together
  * with each read, and no part of them means anything without the others.
  */
 
@@ -18,28 +18,28 @@ import type {
 } from '../contract/secret-provider.ts';
 import { labelOf } from '../words/label.ts';
 import type { Answer, WholeAnswer } from './answer.ts';
-import { Circuit } from './circuit.ts';
-import { Flight, type Landing, type Patience } from './flight.ts';
 import {
-  letGo,
-  Memory,
-  type MemoryLimits,
+  AnswerCache,
+  type CachedAnswer,
+  type CachedStore,
+  type CacheLifetimes,
+  evictOldest,
   type ReadAt,
-  type Seen,
-  type SeenWhole,
-} from './memory.ts';
+} from './answer-cache.ts';
+import { Circuit } from './circuit.ts';
 import type { Notifier } from './notifier.ts';
 import { isRefusal, Refusals } from './refusals.ts';
 import type { ProviderStatus } from './secrets.ts';
+import { type ReadOutcome, SharedRead, type WaitLimits } from './shared-read.ts';
 
 /** The settings of a provider in its chain, all defaults filled in. */
-export interface SourceOptions {
+export interface CachedProviderOptions {
   readonly provider: SecretProvider;
   readonly required: boolean;
   readonly standby: boolean;
   readonly timeout: number;
   readonly onDenied: 'stop' | 'next';
-  readonly limits: MemoryLimits;
+  readonly lifetimes: CacheLifetimes;
   readonly clock: Clock;
   readonly notifier: Notifier;
   /** Learns every value that the provider answers, under its name. */
@@ -47,7 +47,7 @@ export interface SourceOptions {
     /** What the provider holds now; `undefined` for nothing. */
     readonly put: (name: string, value: string | undefined) => void;
     /** What it held before, or may have. */
-    readonly pass: (name: string, value: string) => void;
+    readonly putPrevious: (name: string, value: string) => void;
   };
   /** Is called when an answer of the provider may be another one than before. */
   readonly changed: () => void;
@@ -60,18 +60,18 @@ const mostReads = 8;
 const refusedPause = 5_000;
 
 /** Milliseconds for which what a store refused is repeated to whoever calls, and not asked for again. */
-const refusalLimit = 1_000;
+const refusalPause = 1_000;
 
 /** How many names that failed are kept: anybody may ask for any name. */
 const mostFailing = 100;
 
 /** Milliseconds for which a name that failed keeps an outage going, asked for again or not. */
-const failingLimit = 60_000;
+const failingLifetime = 60_000;
 
 /** Milliseconds that closing a provider may take. */
-const closeLimit = 5_000;
+const closeTimeout = 5_000;
 
-export class Source {
+export class CachedProvider {
   readonly provider: SecretProvider;
   readonly required: boolean;
   readonly standby: boolean;
@@ -79,14 +79,14 @@ export class Source {
   readonly timeout: number;
   /** How many answers came from what was read before. */
   hits = 0;
-  readonly #options: SourceOptions;
-  readonly #memory: Memory;
+  readonly #options: CachedProviderOptions;
+  readonly #cache: AnswerCache;
   readonly #circuit: Circuit;
   readonly #refusals: Refusals;
   /** Reads under way that a call may wait for, oldest first. */
-  #flights: Flight[] = [];
+  #joinable: SharedRead[] = [];
   /** The read that this tick's names go into. */
-  #gathering: Flight | undefined;
+  #gathering: SharedRead | undefined;
   /** Whether a read of some names answers all: learned from the first batch. */
   #bag: boolean | undefined;
   /** What to ask when nobody asks: the names of the last read. */
@@ -101,25 +101,25 @@ export class Source {
         readonly at: ReadAt;
         readonly error?: SecretError;
         /** Monotonic time at which the error came. */
-        readonly landed?: number;
+        readonly failedAt?: number;
         readonly names?: number;
       }
     | undefined;
   /** Names whose last answer was an error, and when (monotonic). Old ones are let go. */
   readonly #failing = new Map<string, { readonly error: SecretError; readonly since: number }>();
   /** Reads under way, those included that no call waits for any more. */
-  readonly #reads = new Set<Flight>();
+  readonly #running = new Set<SharedRead>();
   #closed = false;
 
-  constructor(options: SourceOptions) {
+  constructor(options: CachedProviderOptions) {
     this.#options = options;
     this.provider = options.provider;
     this.required = options.required;
     this.standby = options.standby;
     this.onDenied = options.onDenied;
     this.timeout = options.timeout;
-    const { provider, notifier, clock, limits } = options;
-    this.#memory = new Memory(clock, limits, (one, other) => compared(provider, one, other));
+    const { provider, notifier, clock, lifetimes } = options;
+    this.#cache = new AnswerCache(clock, lifetimes, (one, other) => compared(provider, one, other));
     this.#circuit = new Circuit(clock, () => this.#readInBackground(this.#lastAsked));
     this.#refusals = new Refusals(provider, notifier, clock);
   }
@@ -130,33 +130,33 @@ export class Source {
   }
 
   /** What the provider answers for `name`. Does not reject. */
-  async ask(name: string, { signal, limit }: Patience): Promise<Answer> {
-    const timeLeft = this.#timeLeft(limit);
+  async ask(name: string, { signal, timeout }: WaitLimits): Promise<Answer> {
+    const remaining = this.#remainingOf(timeout);
     for (;;) {
       const known = this.#recall(name);
       if (known) return known;
       const failure = this.#failure ?? this.#failureOf(name);
       if (failure) {
-        this.#refusals.meet(failure);
+        this.#refusals.report(failure);
         return this.#instead(name, failure);
       }
-      const flight = this.#flightFor([name], this.#memory.seen(name)?.at);
-      const landing = await flight.wait({ signal, limit: timeLeft() });
+      const read = this.#readFor([name], this.#cache.lookup(name)?.at);
+      const outcome = await read.wait({ signal, timeout: remaining() });
       // what another read has found meanwhile may be newer than what this one was answered
-      const newer = this.#newerThan(name, landing);
+      const newer = this.#newerThan(name, outcome);
       if (newer) return this.#answerFrom(newer);
-      if (landing.error) return this.#instead(name, landing.error);
-      const answer = this.#answerOf(name, flight, landing.batch);
+      if (outcome.error) return this.#instead(name, outcome.error);
+      const answer = this.#answerOf(name, read, outcome.batch);
       if (answer) return answer;
       // the store turned out to hold one secret a name: this one was not among those asked for
     }
   }
 
   /** What the provider answers for everything it holds. Does not reject. */
-  async askAll({ signal, limit }: Patience): Promise<WholeAnswer> {
-    const timeLeft = this.#timeLeft(limit);
+  async askAll({ signal, timeout }: WaitLimits): Promise<WholeAnswer> {
+    const remaining = this.#remainingOf(timeout);
     for (;;) {
-      const known = this.#memory.lookWhole();
+      const known = this.#cache.lookupWhole();
       if (known && known.freshness !== 'gone') {
         if (known.freshness === 'aging') this.#refresh('all');
         this.hits += 1;
@@ -164,15 +164,15 @@ export class Source {
       }
       const failure = this.#failure;
       if (failure) {
-        this.#refusals.meet(failure);
+        this.#refusals.report(failure);
         return this.#allInstead(failure);
       }
-      const flight = this.#flightFor('all', this.#memory.whole?.at);
-      const landing = await flight.wait({ signal, limit: timeLeft() });
-      const newer = landing.at && this.#memory.newerWhole(landing.at, landing.batch?.revision);
+      const read = this.#readFor('all', this.#cache.whole?.at);
+      const outcome = await read.wait({ signal, timeout: remaining() });
+      const newer = outcome.at && this.#cache.newerWhole(outcome.at, outcome.batch?.revision);
       if (newer) return wholeFrom(newer);
-      if (landing.error) return this.#allInstead(landing.error);
-      const { batch, at } = landing;
+      if (outcome.error) return this.#allInstead(outcome.error);
+      const { batch, at } = outcome;
       if (batch.complete) return { kind: 'held', ...batch, entries: this.#newest(batch, at) };
     }
   }
@@ -181,11 +181,11 @@ export class Source {
    * Makes the next answer the store's own: what was read before is only a last good value, that of the
    * names just written not even that, and what is being read does not count.
    */
-  forget(written: readonly string[], revision?: string): void {
-    this.#memory.forget(written, revision);
+  invalidate(written: readonly string[], revision?: string): void {
+    this.#cache.invalidate(written, revision);
     this.askAgain();
     for (const name of written) this.#failing.delete(name);
-    this.#flights = this.#gathering ? [this.#gathering] : [];
+    this.#joinable = this.#gathering ? [this.#gathering] : [];
     this.#options.changed();
   }
 
@@ -195,22 +195,22 @@ export class Source {
     this.#askedAgain = this.#options.clock.monotonic();
   }
 
-  /** Tells that a name was written; what was known of it must not be forgotten yet. */
-  tellWritten(name: string, versionAfter: string | undefined): void {
-    const before = this.#memory.seen(name)?.record?.version;
+  /** Reports that a name was written, with the version that it had before where that is known. */
+  reportWritten(name: string, versionAfter: string | undefined): void {
+    const before = this.#cache.lookup(name)?.record?.version;
     this.#options.notifier.change(this.provider, name, before, versionAfter);
     // the next read finds what has been told
-    this.#memory.drop(name);
+    this.#cache.drop(name);
   }
 
   /** Asks the provider again for all that it was asked for, whatever is known and however it failed. */
-  async reread(patience: Patience): Promise<void> {
+  async reread(limits: WaitLimits): Promise<void> {
     if (this.#closed) return;
-    const flight = this.#gathering ?? this.#newFlight();
-    flight.add(this.#lastAsked.length > 0 ? this.#lastAsked : 'all');
+    const read = this.#gathering ?? this.#newRead();
+    read.add(this.#lastAsked.length > 0 ? this.#lastAsked : 'all');
     // any read of a bag answers for every name
-    if (this.#bag === false) flight.add([...this.#memory.names()]);
-    await flight.wait(patience);
+    if (this.#bag === false) read.add([...this.#cache.names()]);
+    await read.wait(limits);
   }
 
   /** How the provider fares, as far as is known without asking it. */
@@ -227,36 +227,42 @@ export class Source {
       breaker: this.#circuit.state,
       hits: this.hits,
       ...(error && { code: error.code, detail: error.reason }),
-      ...(last && { age: this.#memory.age(last.at) }),
+      ...(last && { age: this.#cache.age(last.at) }),
       ...(last?.names !== undefined && { names: last.names }),
     };
   }
 
-  /** Runs one call of the provider other than `read` inside the caller's patience. */
+  /** Runs one call of the provider other than `read` within the caller's limits. */
   async call<Result>(
     work: (context: ReadContext) => Promise<Result>,
-    { signal, limit }: Patience,
+    { signal, timeout }: WaitLimits,
   ): Promise<Result> {
     const { clock, provider } = this.#options;
     const warn = (message: string) => this.warn(message);
-    const result = await limitedCall(work, { clock, limit, signal, provider: provider.name, warn });
+    const result = await limitedCall(work, {
+      clock,
+      timeout,
+      signal,
+      provider: provider.name,
+      warn,
+    });
     this.#circuit.close();
     return result;
   }
 
   /** Milliseconds since it was read; 0 for one that was not, or fails, which is probed anyway. */
   get age(): number {
-    return this.#last && !this.#failure ? this.#memory.age(this.#last.at) : 0;
+    return this.#last && !this.#failure ? this.#cache.age(this.#last.at) : 0;
   }
 
-  /** Whether the chain would go past it now. */
-  get isPassed(): boolean {
+  /** Whether the chain would go on to the next provider now. */
+  get isBypassed(): boolean {
     const error = this.#circuit.failure ?? this.#last?.error;
-    return error !== undefined && this.passes(error);
+    return error !== undefined && this.allowsFallback(error);
   }
 
-  /** Whether the chain goes past it when it answers `error`. */
-  passes({ code }: SecretError): boolean {
+  /** Whether the chain goes on to the next provider when this one answers `error`. */
+  allowsFallback({ code }: SecretError): boolean {
     if (code === 'ERR_SECRET_UNAVAILABLE') return !this.required;
     const denied = code === 'ERR_SECRET_DENIED' || code === 'ERR_SECRET_UNAUTHENTICATED';
     return denied && this.onDenied === 'next';
@@ -271,10 +277,10 @@ export class Source {
   async close(): Promise<void> {
     this.#closed = true;
     this.#circuit.close();
-    for (const flight of [...this.#reads, ...this.#flights]) flight.end(closedError());
-    this.#memory.forget([], undefined);
+    for (const read of [...this.#running, ...this.#joinable]) read.end(closedError());
+    this.#cache.invalidate([], undefined);
     const { clock, provider } = this.#options;
-    const bounds = { clock, limit: closeLimit, provider: provider.name };
+    const bounds = { clock, timeout: closeTimeout, provider: provider.name };
     try {
       await limitedCall(async () => provider.close?.(), bounds);
     } catch {
@@ -283,10 +289,10 @@ export class Source {
     }
   }
 
-  /** Milliseconds that are left of `limit`, however often it is asked for. */
-  #timeLeft(limit: number): () => number {
+  /** What is left of the timeout, in milliseconds. */
+  #remainingOf(timeout: number): () => number {
     const { clock } = this.#options;
-    const deadline = clock.monotonic() + limit;
+    const deadline = clock.monotonic() + timeout;
     return () => Math.max(0, deadline - clock.monotonic());
   }
 
@@ -294,8 +300,8 @@ export class Source {
   get #failure(): SecretError | undefined {
     if (this.#closed) return closedError();
     if (this.#circuit.failure) return this.#circuit.failure;
-    const { error, landed = 0 } = this.#last ?? {};
-    return error && this.#isRepeated(error, landed) ? error : undefined;
+    const { error, failedAt = 0 } = this.#last ?? {};
+    return error && this.#isRepeated(error, failedAt) ? error : undefined;
   }
 
   /** The same for one name of a store that refuses name by name. */
@@ -307,8 +313,8 @@ export class Source {
   /** Whether a refusal is repeated instead of asking: it must not cost every call a request. */
   #isRepeated(error: SecretError, since: number): boolean {
     if (!isRefusal(error) || since <= this.#askedAgain) return false;
-    const limit = this.passes(error) ? refusedPause : refusalLimit;
-    return this.#options.clock.monotonic() - since < limit;
+    const pause = this.allowsFallback(error) ? refusedPause : refusalPause;
+    return this.#options.clock.monotonic() - since < pause;
   }
 
   /** The error of a name, if it is younger than `age`. */
@@ -321,17 +327,17 @@ export class Source {
   /** Whether a name is failing still in a way that `matters`. */
   #someNameFails(matters: (error: SecretError) => boolean): boolean {
     for (const name of this.#failing.keys()) {
-      const error = this.#failingNow(name, failingLimit);
+      const error = this.#failingNow(name, failingLifetime);
       if (error === undefined) this.#failing.delete(name);
       else if (matters(error)) return true;
     }
     return false;
   }
 
-  /** Whether a name could not be had of late, so that the chain went past it: the outage goes on. */
-  get #passesNames(): boolean {
+  /** Whether the chain went on to the next provider for some name of late: then the outage goes on. */
+  get #someNameIsBypassed(): boolean {
     return this.#someNameFails(
-      (error) => error.code === 'ERR_SECRET_UNAVAILABLE' || this.passes(error),
+      (error) => error.code === 'ERR_SECRET_UNAVAILABLE' || this.allowsFallback(error),
     );
   }
 
@@ -340,8 +346,8 @@ export class Source {
   }
 
   #recall(name: string): Answer | undefined {
-    const seen = this.#memory.seen(name);
-    const freshness = seen && this.#memory.freshness(seen);
+    const seen = this.#cache.lookup(name);
+    const freshness = seen && this.#cache.freshness(seen);
     if (!seen || freshness === 'gone') return undefined;
     if (freshness === 'aging' && !this.#failingNow(name, refusedPause)) this.#refresh([name]);
     this.hits += 1;
@@ -349,34 +355,34 @@ export class Source {
   }
 
   /** What is known of `name` and is newer than what a read came to. */
-  #newerThan(name: string, { at, batch, error }: Landing): Seen | undefined {
-    const newer = at && this.#memory.newer(name, at, batch?.revision);
+  #newerThan(name: string, { at, batch, error }: ReadOutcome): CachedAnswer | undefined {
+    const newer = at && this.#cache.newer(name, at, batch?.revision);
     if (newer || error) return newer;
-    return this.#memory.newerBefore(name, at, batch.revision);
+    return this.#cache.newerBefore(name, at, batch.revision);
   }
 
-  #answerFrom(seen: Seen): Answer {
+  #answerFrom(seen: CachedAnswer): Answer {
     const { record, at, degraded } = seen;
-    const freshFor = this.#memory.freshness(seen) === 'fresh' ? this.#memory.freshFor(seen) : 0;
-    const age = this.#memory.age(at);
+    const freshFor = this.#cache.freshness(seen) === 'fresh' ? this.#cache.freshFor(seen) : 0;
+    const age = this.#cache.age(at);
     if (record) return { kind: 'held', record, age, freshFor, degraded };
-    const missingDocument = this.#memory.lookWhole()?.seen.missingDocument;
+    const missingDocument = this.#cache.lookupWhole()?.seen.missingDocument;
     return { kind: 'absent', age, freshFor, missingDocument };
   }
 
   /** What was answered when the store was asked at `at`, with what is newer of it in its place. */
   #newest({ entries: answered, revision }: SecretBatch, at: ReadAt): SecretBatch['entries'] {
     const entries = new Map(answered);
-    for (const name of this.#memory.contested()) {
+    for (const name of this.#cache.contested()) {
       const newer =
-        this.#memory.newer(name, at, revision) ?? this.#memory.newerBefore(name, at, revision);
+        this.#cache.newer(name, at, revision) ?? this.#cache.newerBefore(name, at, revision);
       if (newer?.record) entries.set(name, newer.record);
       else if (newer) entries.delete(name);
     }
     return entries;
   }
 
-  #answerOf(name: string, { names }: Flight, batch: SecretBatch): Answer | undefined {
+  #answerOf(name: string, { names }: SharedRead, batch: SecretBatch): Answer | undefined {
     const { degraded, missingDocument } = batch;
     const entry = batch.entries.get(name);
     if (isSecretError(entry)) return this.#instead(name, entry);
@@ -389,35 +395,35 @@ export class Source {
 
   /** The last good value where the store could not be asked, else the failure. */
   #instead(name: string, error: SecretError): Answer {
-    const seen = error.code === 'ERR_SECRET_UNAVAILABLE' ? this.#memory.lastGood(name) : undefined;
+    const seen = error.code === 'ERR_SECRET_UNAVAILABLE' ? this.#cache.lastGood(name) : undefined;
     return seen?.record
-      ? { kind: 'stale', record: seen.record, age: this.#memory.age(seen.at), error }
-      : { kind: 'failed', age: this.#last ? this.#memory.age(this.#last.at) : 0, error };
+      ? { kind: 'stale', record: seen.record, age: this.#cache.age(seen.at), error }
+      : { kind: 'failed', age: this.#last ? this.#cache.age(this.#last.at) : 0, error };
   }
 
   #allInstead(error: SecretError): WholeAnswer {
-    const seen = error.code === 'ERR_SECRET_UNAVAILABLE' ? this.#memory.lastGoodWhole() : undefined;
+    const seen = error.code === 'ERR_SECRET_UNAVAILABLE' ? this.#cache.lastGoodWhole() : undefined;
     return seen ? { kind: 'stale', entries: seen.records, error } : { kind: 'failed', error };
   }
 
   /** The read that will answer `wanted`: one under way, the one being gathered, or a new one. */
-  #flightFor(wanted: readonly string[] | 'all', known: ReadAt | undefined): Flight {
+  #readFor(wanted: readonly string[] | 'all', known: ReadAt | undefined): SharedRead {
     // one that began before what is known was asked for may bring what is older
-    for (const flight of this.#flights)
-      if (flight.flying && (flight.began?.order ?? 0) >= (known?.order ?? 0)) {
-        const { names } = flight;
+    for (const read of this.#joinable)
+      if (read.isRunning && (read.startedAt?.order ?? 0) >= (known?.order ?? 0)) {
+        const { names } = read;
         // a bag answers everything; while it is not known to be none, waiting costs no request
-        if (this.#bag !== false || names === 'all') return flight;
-        if (wanted !== 'all' && wanted.every((name) => names.has(name))) return flight;
+        if (this.#bag !== false || names === 'all') return read;
+        if (wanted !== 'all' && wanted.every((name) => names.has(name))) return read;
       }
-    const gathering = this.#gathering ?? this.#newFlight();
+    const gathering = this.#gathering ?? this.#newRead();
     gathering.add(wanted);
     return gathering;
   }
 
-  #newFlight(): Flight {
+  #newRead(): SharedRead {
     const { provider, clock, timeout } = this.#options;
-    const flight = new Flight({
+    const read = new SharedRead({
       provider,
       clock,
       timeout,
@@ -426,35 +432,35 @@ export class Source {
         this.askAgain();
         this.#options.changed();
       },
-      now: () => this.#memory.now(),
+      now: () => this.#cache.now(),
     });
-    this.#gathering = flight;
-    this.#flights.push(flight);
+    this.#gathering = read;
+    this.#joinable.push(read);
     // after the promise jobs of this tick, so that names asked for one after another still meet
-    queueMicrotask(() => this.#launch());
-    return flight;
+    queueMicrotask(() => this.#startGathered());
+    return read;
   }
 
-  #launch(): void {
-    const flight = this.#gathering;
-    if (flight === undefined || this.#closed || this.#reads.size >= mostReads) return;
+  #startGathered(): void {
+    const read = this.#gathering;
+    if (read === undefined || this.#closed || this.#running.size >= mostReads) return;
     this.#gathering = undefined;
-    this.#lastAsked = flight.asked;
-    this.#reads.add(flight);
-    void this.#fly(flight);
+    this.#lastAsked = read.asked;
+    this.#running.add(read);
+    void this.#run(read);
   }
 
-  async #fly(flight: Flight): Promise<void> {
-    const landing = await flight.fly();
-    this.#flights = this.#flights.filter((other) => other !== flight);
-    this.#reads.delete(flight);
-    if (this.#closed) return flight.land({ error: closedError() });
-    const duration = flight.began ? this.#memory.age(flight.began) : 0;
-    if (landing.error) this.#takeError(landing.error, landing.at, duration);
-    else this.#takeBatch(flight, landing.batch, landing.at, duration);
-    flight.land(landing);
+  async #run(read: SharedRead): Promise<void> {
+    const outcome = await read.start();
+    this.#joinable = this.#joinable.filter((other) => other !== read);
+    this.#running.delete(read);
+    if (this.#closed) return read.settle({ error: closedError() });
+    const duration = read.startedAt ? this.#cache.age(read.startedAt) : 0;
+    if (outcome.error) this.#takeError(outcome.error, outcome.at, duration);
+    else this.#takeBatch(read, outcome.batch, outcome.at, duration);
+    read.settle(outcome);
     this.#options.changed();
-    this.#launch();
+    this.#startGathered();
   }
 
   /** Whether what was answered when the store was asked at `at` is the latest that it said. */
@@ -462,7 +468,7 @@ export class Source {
     return this.#last === undefined || this.#last.at.order < at.order;
   }
 
-  /** What has landed may have been, or kept away, the probe of a store that is failing: another one must follow. */
+  /** A read that has ended may have been, or may have kept away, the probe of a store that is failing: another one must follow. */
   #probeAgain(): void {
     if (this.#circuit.failure) this.#circuit.fail(this.#circuit.failure);
   }
@@ -473,52 +479,52 @@ export class Source {
       this.#probeAgain();
       return;
     }
-    this.#tellFailure(error, duration);
+    this.#reportFailure(error, duration);
     // a store that has answered since is not failing
     if (!this.#isLatest(at)) {
       this.#probeAgain();
       return;
     }
-    const landed = this.#options.clock.monotonic();
-    this.#last = { at, error, landed };
+    const failedAt = this.#options.clock.monotonic();
+    this.#last = { at, error, failedAt };
     if (code === 'ERR_SECRET_UNAVAILABLE') this.#circuit.fail(error);
     else {
       this.#circuit.close();
-      this.#memory.refuse(at);
+      this.#cache.refuse(at);
     }
-    this.#refreshNotBefore = landed + refusedPause;
-    this.#refusals.meet(error);
+    this.#refreshNotBefore = failedAt + refusedPause;
+    this.#refusals.report(error);
   }
 
-  /** Tells of a failed read, of one name or of all. */
-  #tellFailure({ code, reason: detail }: SecretError, duration: number): void {
+  /** Reports a failed read, of one name or of all. */
+  #reportFailure({ code, reason: detail }: SecretError, duration: number): void {
     const { name: provider, store } = this.provider;
     this.#options.notifier.emit({ type: 'failed', provider, store, code, detail, duration });
   }
 
-  #takeBatch(flight: Flight, batch: SecretBatch, at: ReadAt, duration: number): void {
+  #takeBatch(read: SharedRead, batch: SecretBatch, at: ReadAt, duration: number): void {
     const { notifier } = this.#options;
     const { name } = this.provider;
     let names = 0;
     for (const [name, entry] of batch.entries)
       if (!isSecretError(entry)) {
         names += 1;
-        if (!this.#memory.isNews(name, at, batch.revision))
-          this.#options.values.pass(name, entry.value);
+        if (!this.#cache.isNews(name, at, batch.revision))
+          this.#options.values.putPrevious(name, entry.value);
       }
     // a document that is not there says nothing of how it would be read
-    if (this.#bag === undefined && flight.asked !== 'all' && !batch.missingDocument)
+    if (this.#bag === undefined && read.asked !== 'all' && !batch.missingDocument)
       this.#bag = batch.complete;
-    this.#tellChanges(flight.asked, batch, at);
-    this.#memory.remember(flight.asked, batch, at);
+    this.#reportChanges(read.asked, batch, at);
+    this.#cache.store(read.asked, batch, at);
     notifier.emit({ type: 'refreshed', provider: name, names: batch.entries.size, duration });
     const told = new Set<string>();
     for (const entry of batch.entries.values()) {
       if (!isSecretError(entry)) continue;
       // of many names that fail alike one speaks for all
       if (!told.has(entry.code)) {
-        this.#tellFailure(entry, duration);
-        this.#refusals.meet(entry);
+        this.#reportFailure(entry, duration);
+        this.#refusals.report(entry);
       }
       told.add(entry.code);
     }
@@ -530,28 +536,28 @@ export class Source {
     this.#last = { at, names };
     this.#circuit.close();
     if (!this.#someNameFails(isRefusal)) this.#refusals.end();
-    if (!this.#passesNames && (!batch.missingDocument || batch.missingDocument.optional))
+    if (!this.#someNameIsBypassed && (!batch.missingDocument || batch.missingDocument.optional))
       notifier.recover(this.provider);
   }
 
-  /** Tells of every name that was known and is another now, new or gone. */
-  #tellChanges(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
+  /** Reports every known name whose value is another one now, new or gone. */
+  #reportChanges(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
     const { complete, entries, revision } = batch;
-    const known = complete ? [...this.#memory.names(), ...this.#failing.keys()] : asked;
+    const known = complete ? [...this.#cache.names(), ...this.#failing.keys()] : asked;
     for (const name of new Set([...entries.keys(), ...known]))
-      if (this.#memory.isNews(name, at, revision)) this.#tellChange(name, entries.get(name));
+      if (this.#cache.isNews(name, at, revision)) this.#reportChange(name, entries.get(name));
   }
 
-  #tellChange(name: string, now: SecretRecord | SecretError | undefined): void {
+  #reportChange(name: string, now: SecretRecord | SecretError | undefined): void {
     this.#failing.delete(name);
     if (isSecretError(now)) {
       // at the end: the order is that of time
       this.#failing.set(name, { error: now, since: this.#options.clock.monotonic() });
-      letGo(this.#failing, mostFailing);
+      evictOldest(this.#failing, mostFailing);
       return;
     }
     this.#options.values.put(name, now?.value);
-    const seen = this.#memory.seen(name);
+    const seen = this.#cache.lookup(name);
     const before = seen?.record;
     if (seen && before?.value !== now?.value)
       this.#options.notifier.change(this.provider, name, before?.version, now?.version);
@@ -559,10 +565,10 @@ export class Source {
 
   /** One refresh or probe, unless a read is under way already. */
   #readInBackground(names: readonly string[] | 'all'): void {
-    if (this.#closed || this.#flights.length > 0) return;
-    const flight = this.#newFlight();
-    flight.add(names);
-    flight.pin();
+    if (this.#closed || this.#joinable.length > 0) return;
+    const read = this.#newRead();
+    read.add(names);
+    read.pin();
   }
 
   /** A refresh of what is aging, unless the store is known to fail. */
@@ -571,7 +577,7 @@ export class Source {
   }
 }
 
-function wholeFrom({ records, missingDocument, degraded, revision }: SeenWhole): WholeAnswer {
+function wholeFrom({ records, missingDocument, degraded, revision }: CachedStore): WholeAnswer {
   return { kind: 'held', entries: records, missingDocument, degraded, revision };
 }
 

@@ -11,8 +11,9 @@ import { folderWith } from './keyfall.ts';
 
 const journal = {
   format: 1,
-  source: '/shop/.env',
-  store: 'x',
+  source: { kind: 'dotenv', files: ['/shop/.env'] },
+  target: { kind: 'x' },
+  shown: { source: '.env', target: 'x' },
   created: [],
   overwritten: [],
 } as const;

@@ -68,12 +68,15 @@ const context = (): ReadContext => ({
   timeLeft: () => 1_000,
   warn: () => {},
 });
+const placeOfFile = (file: string) => ({ kind: 'dotenv', files: [file] });
 const without: EndpointOptions = { config: false };
+const placeOfTarget = async (options: EndpointOptions) =>
+  (await resolveEndpoints(options)).destination.provider.place;
 const ends = async (options: EndpointOptions) => {
   const { source, destination } = await resolveEndpoints(options);
   const { provider, isSettingsVault, isAsked } = destination;
   return {
-    from: source.identity,
+    from: source.kind === 'file' ? source.place.files?.[0] : source.store,
     values: Object.fromEntries(source.values),
     to: provider.store,
     atomicity: provider.atomicity,
@@ -183,6 +186,21 @@ describe('without a configuration', () => {
     });
   });
 
+  test('a secret of AWS is another one in another region', async () => {
+    const { cwd, file } = await project();
+    const options = await configured(cwd, {
+      provider: 'aws-secrets-manager',
+      secretId: 'shop',
+      region: 'eu-west-1',
+    });
+    const named = await placeOfTarget({ ...options, file, to: 'aws' });
+    expect(named).toEqual({ kind: 'aws-secrets-manager', address: 'eu-west-1', paths: ['shop'] });
+    expect(await placeOfTarget({ ...without, file, to: 'aws:shop' })).toEqual({
+      kind: 'aws-secrets-manager',
+      paths: ['shop'],
+    });
+  });
+
   test('from a folder of files, to anything but itself', async () => {
     const { cwd, file } = await project(settings(vault).join(''));
     await mkdir(join(cwd, 'secrets'));
@@ -235,12 +253,14 @@ describe('with a configuration', () => {
         isAsked,
       });
       // and that is where it is undone
-      expect((await resolveDestination(options, file)).store).toBe('sops secrets.enc.yaml');
+      expect((await resolveDestination(options, placeOfFile(file))).store).toBe(
+        'sops secrets.enc.yaml',
+      );
     }
     const options = await configured(cwd, { provider: 'env' }, dotenv, copy);
     for (const resolve of [
       () => resolveEndpoints({ ...options, file }),
-      () => resolveDestination(options, file),
+      () => resolveDestination(options, placeOfFile(file)),
     ])
       await expect(resolve()).rejects.toMatchObject({
         code: 'ERR_SECRET_CONFIG',
@@ -266,7 +286,7 @@ describe('with a configuration', () => {
         isSettingsVault: false,
         isAsked: false,
       });
-      expect((await resolveDestination({ ...options, to }, file)).store).toBe(store);
+      expect((await resolveDestination({ ...options, to }, placeOfFile(file))).store).toBe(store);
     }
     for (const to of ['dotenv', `dotenv:${file}`])
       await expect(resolveEndpoints({ ...options, file, to })).rejects.toThrow('come from');
@@ -322,7 +342,10 @@ describe('with a configuration', () => {
     expect((await ends({ config, file })).to).toBe('sops base.yaml');
     expect((await ends({ config, file, profile: 'prod' })).to).toBe('sops prod.yaml');
     const readersOf = async (options: EndpointOptions) => {
-      const to = await resolveDestination({ config, to: 'dotenv', ...options }, 'elsewhere');
+      const to = await resolveDestination(
+        { config, to: 'dotenv', ...options },
+        { kind: 'elsewhere' },
+      );
       await to.read('all', context());
       return (await to.readings?.(context()))?.map(({ readers }) => readers.length);
     };
@@ -335,16 +358,20 @@ describe('a store that a migration came from', () => {
   test('is read again if --from names it, also one that is not there any more', async () => {
     const { cwd } = await project();
     const from = `sops:${join(cwd, 'gone.yaml')}`;
-    const store = from.replace(':', ' ');
-    expect(await resolveStoreSource({ ...without, from }, store)).toMatchObject({
+    const shown = { source: from.replace(':', ' '), target: 'vault' };
+    const source = { kind: 'sops', files: [join(cwd, 'gone.yaml')] };
+    expect(await resolveStoreSource({ ...without, from }, { source, shown })).toMatchObject({
       kind: 'store',
-      identity: store,
+      place: source,
+      store: shown.source,
       values: new Map(),
     });
     for (const options of [{}, { from: `sops:${join(cwd, 'other.yaml')}` }])
-      await expect(resolveStoreSource({ ...without, ...options }, store)).rejects.toMatchObject({
+      await expect(
+        resolveStoreSource({ ...without, ...options }, { source, shown }),
+      ).rejects.toMatchObject({
         code: 'ERR_SECRET_CONFIG',
-        reason: expect.stringContaining(store),
+        reason: expect.stringContaining(shown.source),
         hint: expect.stringMatching(/--from and --to/),
       });
   });
@@ -353,7 +380,7 @@ describe('a store that a migration came from', () => {
     const { cwd } = await project();
     const first = { provider: 'sops', path: join(cwd, 'first.yaml'), name: 'first' };
     const options = await configured(cwd, first, { ...first, path: 'second.yaml', name: 'second' });
-    expect((await resolveDestination(options, `sops ${first.path}`)).store).toBe(
+    expect((await resolveDestination(options, { kind: 'sops', files: [first.path] })).store).toBe(
       'sops second.yaml',
     );
   });

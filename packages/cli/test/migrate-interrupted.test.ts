@@ -126,9 +126,9 @@ async function rewriteJournal(cwd: string, more: Partial<MigrationJournal>): Pro
 }
 
 test('one that was ended before its backup was whole is cleared away, wherever it went', async () => {
-  for (const store of ['memory', 'elsewhere']) {
+  for (const kind of ['memory', 'elsewhere']) {
     const { cwd, provider } = await interrupted('A=1\n');
-    const backup = await rewriteJournal(cwd, { state: 'started', store });
+    const backup = await rewriteJournal(cwd, { state: 'started', target: { kind } });
     await run(cwd, provider);
     expect(said).toContain(
       'a migration was interrupted, and nothing of it is in memory: it was cleared away.',
@@ -388,7 +388,7 @@ test('a name that it wrote, and the file has another value for by now, is still 
 
 test('one that went to another store is left as it is, and told', async () => {
   const { cwd } = await interrupted('A=1\n');
-  await run(cwd, { ...memoryProvider(), store: 'elsewhere' });
+  await run(cwd, { ...memoryProvider(), place: { kind: 'elsewhere' } });
   expect(said.join('\n')).toContain('a migration to memory was interrupted, and is left as it is');
   expect((await journals(cwd)).map(({ state }) => state).sort()).toEqual(['done', 'planned']);
 });
@@ -410,8 +410,9 @@ test('without its backup there is nothing to undo by: it is cleared away', async
 
 test('a journal that is none of ours is no interrupted migration', async () => {
   const cwd = await folderWith('A=1\n');
-  const journal = { format: 1, store: 'memory', state: 'planned', created: [], overwritten: [] };
-  const texts = ['{', '[]', JSON.stringify(journal), JSON.stringify({ ...journal, source: 'x' })];
+  const place = { kind: 'dotenv', files: ['.env'] };
+  const journal = { format: 1, target: place, state: 'planned', created: [], overwritten: [] };
+  const texts = ['{', '[]', JSON.stringify(journal), JSON.stringify({ ...journal, source: place })];
   for (const [at, text] of texts.entries())
     await writeFile(join(cwd, `.env.backup.${at}.journal`), text);
   await run(cwd, memoryProvider());
@@ -431,6 +432,7 @@ describe('from a store', () => {
   const from = (values: Readonly<Record<string, string>>): SecretProvider => ({
     ...memoryProvider(values),
     store: 'source of this test',
+    place: { kind: 'source of this test' },
   });
   const move = async (
     source: SecretProvider,
@@ -445,7 +447,12 @@ describe('from a store', () => {
     expect(name).toMatch(/^keyfall-migration\.\w+\.journal$/);
     expect(result).toMatchObject({ source: 'source of this test', written: 1, backup: name });
     const journal = JSON.parse(await readFile(name, 'utf8'));
-    expect(journal).toMatchObject({ state: 'done', source: 'source of this test', created: ['A'] });
+    expect(journal).toMatchObject({
+      state: 'done',
+      source: { kind: 'source of this test' },
+      shown: { source: 'source of this test', target: 'memory' },
+      created: ['A'],
+    });
     expect(journal).not.toHaveProperty('reader');
     // nothing that would concern a file, or its settings
     expect(shown.at(-1)).not.toContain('plain text');

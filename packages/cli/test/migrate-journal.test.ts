@@ -2,7 +2,7 @@
  * The journal of a migration: what is none is never taken for one, and what it stands for goes in the order
  * that leaves a way back.
  */
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { discard } from '../src/migration/interrupted.ts';
@@ -23,8 +23,9 @@ vi.mock('../src/terminal/terminal.ts', async (original) => ({
 const journal: MigrationJournal = {
   format: 1,
   state: 'planned',
-  source: '/shop/.env',
-  store: 'memory',
+  source: { kind: 'dotenv', files: ['/shop/.env'] },
+  target: { kind: 'vault', address: 'https://vault.example', paths: ['secret/shop'] },
+  shown: { source: '.env', target: 'vault' },
   created: ['A'],
   overwritten: [{ name: 'B', version: '2' }, { name: 'C' }],
 };
@@ -41,6 +42,19 @@ test('is read as it was written, by its owner alone, and stands beside its backu
   expect(await readJournal(path)).toEqual({ ...journal, reader: 'python', revision: '7' });
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect(await readdir(cwd)).toEqual(['.env.backup.1.journal']);
+});
+
+test('names files as seen from its folder, so that the folder can be moved', async () => {
+  const cwd = await folderWith();
+  const there = join(cwd, 'there');
+  await mkdir(join(cwd, 'here'));
+  const places = (folder: string) => ({
+    source: { kind: 'dotenv', files: [join(folder, '.env')] },
+    target: { kind: 'sops', files: [join(folder, 'x', 'secrets.enc.yaml')], paths: ['x'] },
+  });
+  await writeJournal(join(cwd, 'here', 'x.journal'), { ...journal, ...places(join(cwd, 'here')) });
+  await rename(join(cwd, 'here'), there);
+  expect(await readJournal(join(there, 'x.journal'))).toEqual({ ...journal, ...places(there) });
 });
 
 test('that is not there is said with its path and what to give', async () => {
@@ -64,9 +78,17 @@ describe('is none of ours', () => {
     ['a format as text', { ...journal, format: '1' }],
     ['no format', without('format')],
     ['no source', without('source')],
-    ['a source that is no text', { ...journal, source: 1 }],
-    ['no store', without('store')],
-    ['a store that is no text', { ...journal, store: null }],
+    ['a source that is no place', { ...journal, source: '/shop/.env' }],
+    ['a source of no kind', { ...journal, source: { files: ['/shop/.env'] } }],
+    ['a file that is no text', { ...journal, source: { kind: 'dotenv', files: [1] } }],
+    ['text for the list of files', { ...journal, source: { kind: 'dotenv', files: '.env' } }],
+    ['no target', without('target')],
+    ['a target that is no place', { ...journal, target: null }],
+    ['an address that is no text', { ...journal, target: { kind: 'vault', address: 1 } }],
+    ['a path that is no text', { ...journal, target: { kind: 'vault', paths: [{}] } }],
+    ['no texts', without('shown')],
+    ['no text for the source', { ...journal, shown: { target: 'vault' } }],
+    ['no text for the target', { ...journal, shown: { source: '.env' } }],
     ['no state', without('state')],
     ['a state that nobody knows', { ...journal, state: 'canary-state' }],
     ['no list of what was new', without('created')],

@@ -23,7 +23,13 @@ async function fileOf(text: string | Buffer, options?: Parameters<typeof readSou
 test('a file is there with its bytes, and the values of its reader', async () => {
   const text = '\ufeffA="x\\ty"\r\nB=${HOST}\n';
   const { path, source } = await fileOf(text);
-  expect(source).toMatchObject({ kind: 'file', label: path, path, identity: path, reader: 'npm' });
+  expect(source).toMatchObject({
+    kind: 'file',
+    label: path,
+    path,
+    place: { kind: 'dotenv', files: [path] },
+    reader: 'npm',
+  });
   expect(source.bytes.equals(Buffer.from(text))).toBe(true);
   expect(source.values.get('A')).toBe('x\\ty');
   const { source: other } = await fileOf('A="x\\ty"\nB=${HOST}\n', {
@@ -51,7 +57,8 @@ test('what a store holds is there by its names, and the store is let go', async 
   expect(await readStoreSource(store)).toEqual({
     kind: 'store',
     label: expect.not.stringContaining('\n'),
-    identity: 'shop\nx',
+    place: { kind: 'memory' },
+    store: 'shop\nx',
     values: new Map([['A', 'a']]),
   });
   expect(close).toHaveBeenCalledTimes(1);
@@ -69,7 +76,7 @@ describe('a store to migrate from', () => {
       message: expect.stringContaining('memory has nothing at shop'),
     });
     const source = await readStoreSource(none, { mayBeMissing: true });
-    expect([source.kind, source.identity, source.values.size]).toEqual(['store', 'memory', 0]);
+    expect([source.kind, source.label, source.values.size]).toEqual(['store', 'memory', 0]);
   });
 
   test('one name that it cannot give ends it: nothing is left behind unseen', async () => {

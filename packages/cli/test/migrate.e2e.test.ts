@@ -652,7 +652,10 @@ describe('a restore', () => {
     const journal = join(cwd, `${backup}.journal`);
     const facts = JSON.parse(await readFile(journal, 'utf8'));
     await writeFile(join(cwd, 'victim'), 'VICTIM=1\n');
-    await writeFile(journal, JSON.stringify({ ...facts, source: join(cwd, 'victim') }));
+    await writeFile(
+      journal,
+      JSON.stringify({ ...facts, source: { ...facts.source, files: ['victim'] } }),
+    );
     const result = await keyfall(['migrate', '--restore', backup, '--yes'], {
       cwd,
       env: vault.env,

@@ -120,7 +120,11 @@ export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOption
   const settings: StoreSettings = {
     name,
     store: `aws-secrets-manager ${what}${region === undefined || arn ? '' : ` in ${region}`}`,
-    place: { kind: 'aws-secrets-manager', paths: [what] },
+    place: {
+      kind: 'aws-secrets-manager',
+      ...(region !== undefined && { address: region }),
+      paths: [what],
+    },
     versionStage,
     separator: given.separator ?? '.',
     pollInterval,

@@ -99,7 +99,7 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
   return {
     name: provider,
     store: storeOf(directory, variables),
-    place: { kind: 'files' },
+    place: { kind: 'files', paths: pathsOf(directory, variables) },
 
     async read(names, context): Promise<SecretBatch> {
       const places = placesNow();
@@ -208,6 +208,16 @@ function placesOf(
     }
     return { provider, folder, pointed };
   };
+}
+
+/** The folder, and the variables that name one or a file: those may say otherwise at any time. */
+function pathsOf(
+  directory: FilesProviderOptions['directory'],
+  variables: readonly string[],
+): readonly string[] {
+  const folder =
+    typeof directory === 'string' ? resolve(directory) : directory && `$${directory.variable}`;
+  return [...(folder === undefined ? [] : [folder]), ...variables.map((name) => `$${name}`)];
 }
 
 function storeOf(

@@ -311,7 +311,10 @@ describe('the folder', () => {
   });
 
   test('is /run/secrets by default', () => {
-    expect(filesProvider().store).toBe('files /run/secrets');
+    expect(filesProvider()).toMatchObject({
+      store: 'files /run/secrets',
+      place: { kind: 'files', paths: ['/run/secrets'] },
+    });
   });
 
   test("is what systemd's variable names, looked up at each read", async () => {
@@ -324,7 +327,10 @@ describe('the folder', () => {
     });
     env['CREDENTIALS_DIRECTORY'] = folder;
     expect(await answersOf(provider)).toEqual({ A: 'x' });
-    expect(provider.store).toBe('files $CREDENTIALS_DIRECTORY');
+    expect(provider).toMatchObject({
+      store: 'files $CREDENTIALS_DIRECTORY',
+      place: { paths: ['$CREDENTIALS_DIRECTORY'] },
+    });
   });
 });
 

@@ -84,8 +84,9 @@ export async function carryOut(
     return writeJournal(journalPath(path), {
       format: 1,
       state,
-      source: source.identity,
-      store: target.store,
+      source: source.place,
+      target: target.place,
+      shown: { source: source.kind === 'file' ? source.path : source.store, target: target.store },
       created,
       overwritten,
       revision: draft.held.revision,

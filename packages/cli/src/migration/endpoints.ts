@@ -3,7 +3,7 @@
  * or one by its kind and place (`sops:secrets.enc.yaml`, `aws:shop/prod`).
  */
 import { SecretError } from '@keyfall/core';
-import type { SecretProvider } from '@keyfall/core/provider';
+import type { SecretProvider, StorePlace } from '@keyfall/core/provider';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import {
   chosenProfile,
@@ -14,7 +14,9 @@ import {
 } from '../chain/settings.ts';
 import { realPathOf } from '../files/real-path.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
+import type { MigrationJournal } from './journal.ts';
 import { type MigrationSource, readSource, readStoreSource } from './source.ts';
+import { isSameStore, placeOf, sharesFile } from './store-identity.ts';
 
 /** Options that name the two ends. */
 export interface EndpointOptions extends SettingsOptions {
@@ -67,10 +69,7 @@ export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoint
   const source = store
     ? await readStoreSource(store.provider)
     : await readSource(path, readerOptions(options));
-  const here = store ? await filesOf(store) : new Set([await realPathOf(path)]);
-  const isSource = async (end: End) =>
-    end.provider.store === store?.provider.store ||
-    [...(await filesOf(end))].some((each) => here.has(each));
+  const isSource = isOf(source.place);
   const destination =
     to === undefined
       ? await standard(options, configured, isSource)
@@ -86,33 +85,31 @@ export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoint
 
 /**
  * Where a migration went, for who undoes it.
- * @param source - the file, or the store, that it came from
+ * @param source - where it came from
  */
 export async function resolveDestination(
   options: EndpointOptions,
-  source: string,
+  source: StorePlace,
 ): Promise<SecretProvider> {
   const configured = await configuredProviders(options);
   if (options.to !== undefined) return (await named(options.to, configured, options)).provider;
-  const here = await realPathOf(source);
-  const isSource = async (end: End) =>
-    end.provider.store === source || (await filesOf(end)).has(here);
-  return (await standard(options, configured, isSource)).provider;
+  return (await standard(options, configured, isOf(source))).provider;
 }
 
 /**
  * The store that a migration came from, read again.
- * @throws `ERR_SECRET_CONFIG` if `from` does not name the store with this text
+ * @throws `ERR_SECRET_CONFIG` if `--from` does not name that store
  */
 export async function resolveStoreSource(
   options: EndpointOptions,
-  store: string,
+  { source, shown }: Pick<MigrationJournal, 'source' | 'shown'>,
 ): Promise<MigrationSource> {
   const { from } = options;
   const end =
     from === undefined ? undefined : await endOf(from, await configuredProviders(options), options);
-  if (end?.provider.store === store) return readStoreSource(end.provider, { mayBeMissing: true });
-  throw new SecretError('ERR_SECRET_CONFIG', `the values came from ${printable(store)}`, {
+  if (end !== undefined && (await isSameStore(placeOf(end.provider), source)))
+    return readStoreSource(end.provider, { mayBeMissing: true });
+  throw new SecretError('ERR_SECRET_CONFIG', `the values came from ${printable(shown.source)}`, {
     hint: 'Give the --from and --to of the migration.',
   });
 }
@@ -240,9 +237,12 @@ function vaultOptions({ file, ...options }: EndpointOptions): SettingsOptions {
   return file === undefined ? options : { ...options, dotenv: options.dotenv ?? file };
 }
 
-/** The files that an end keeps its values in; of a store elsewhere, none. */
-async function filesOf({ provider }: End): Promise<ReadonlySet<string>> {
-  return new Set(await Promise.all((provider.place?.files ?? []).map(realPathOf)));
+/** Whether an end is this store, or keeps its values in a file of it. */
+function isOf(source: StorePlace): (end: End) => Promise<boolean> {
+  return async ({ provider }) => {
+    const place = placeOf(provider);
+    return (await isSameStore(place, source)) || (await sharesFile(place, source));
+  };
 }
 
 /** Whether both are the path of one file, be it there or not. */

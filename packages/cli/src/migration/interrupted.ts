@@ -20,6 +20,7 @@ import {
   writeJournal,
 } from './journal.ts';
 import { type MigrationSource, readSource } from './source.ts';
+import { isSameStore } from './store-identity.ts';
 import type { MigrationTarget } from './target.ts';
 
 /** A migration's place on the disk, and what it has written. */
@@ -71,8 +72,9 @@ export async function findInterrupted(source: MigrationSource): Promise<readonly
     if (!name.startsWith(`${basename(base)}.`) || !name.endsWith('.journal')) continue;
     const path = join(dirname(base), name.slice(0, -'.journal'.length));
     const journal = await readJournal(journalPath(path)).catch(() => undefined);
-    if (journal?.source !== source.identity) continue;
-    if (['started', 'planned', 'verified'].includes(journal.state)) found.push({ path, journal });
+    if (journal === undefined || !['started', 'planned', 'verified'].includes(journal.state))
+      continue;
+    if (await isSameStore(journal.source, source.place)) found.push({ path, journal });
   }
   return found;
 }
@@ -100,9 +102,9 @@ export async function settleInterrupted(
   const open: string[] = [];
   for (const { path, journal } of await findInterrupted(source)) {
     const undo = undoCommand(source, { path }, ends);
-    if (journal.store !== target.store && journal.state !== 'started') {
+    if (journal.state !== 'started' && !(await isSameStore(journal.target, target.place))) {
       notice(
-        `a migration to ${printable(journal.store)} was interrupted, and is left as it is: run it again, or undo it with ${undoCommand(source, { path }, [])} and the options that it was given.`,
+        `a migration to ${printable(journal.shown.target)} was interrupted, and is left as it is: run it again, or undo it with ${undoCommand(source, { path }, [])} and the options that it was given.`,
       );
       continue;
     }

@@ -3,7 +3,9 @@
  * before the step that it tells of, so that whatever ends the process, the next run knows what may
  * have happened. `migrate --restore` reads it, too.
  */
+import { dirname, relative, resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
+import type { StorePlace } from '@keyfall/core/provider';
 import { type DotenvReader, isDotenvReader } from '@keyfall/provider-dotenv';
 import { readNamedFile } from '../files/read-input.ts';
 import { printable } from '../terminal/terminal.ts';
@@ -20,10 +22,11 @@ export interface OverwrittenName {
 export interface MigrationJournal {
   /** Version of this format. */
   readonly format: 1;
-  /** The file that was migrated, absolute; or the store. */
-  readonly source: string;
-  /** The store that it went to. */
-  readonly store: string;
+  /** Where the values came from, and where they went. Files are absolute here, and relative in the file. */
+  readonly source: StorePlace;
+  readonly target: StorePlace;
+  /** The same two for people. */
+  readonly shown: { readonly source: string; readonly target: string };
   /**
    * `started`: nothing was written. `planned`: the write may or may not have happened. `verified`: it
    * was read back; the file may or may not have been edited. `done`; `restored`: it was undone.
@@ -46,10 +49,10 @@ export function journalPath(backup: string): string {
   return `${backup}.journal`;
 }
 
-/** Writes a journal, in one step. */
+/** Writes a journal, in one step. Files stand in it as seen from its folder, which may be moved with them. */
 export async function writeJournal(path: string, journal: MigrationJournal): Promise<void> {
-  const text = `${JSON.stringify(journal, null, 2)}\n`;
-  await replaceFile(path, Buffer.from(text));
+  const content = withFiles(journal, (file) => relative(dirname(resolve(path)), file));
+  await replaceFile(path, Buffer.from(`${JSON.stringify(content, null, 2)}\n`));
 }
 
 /**
@@ -64,11 +67,20 @@ export async function readJournal(path: string): Promise<MigrationJournal> {
       hint: 'Give the path of a backup that `keyfall migrate` made, with its journal beside it.',
     });
   const journal = parse(bytes.toString());
-  if (isJournal(journal)) return journal;
+  if (isJournal(journal)) return withFiles(journal, (file) => resolve(dirname(path), file));
   throw new SecretError(
     'ERR_SECRET_INVALID',
     `${printable(path)} is not a journal of keyfall migrate`,
   );
+}
+
+function withFiles(journal: MigrationJournal, written: (file: string) => string): MigrationJournal {
+  const { source, target } = journal;
+  const place = ({ files, ...others }: StorePlace): StorePlace => ({
+    ...others,
+    ...(files && { files: files.map(written) }),
+  });
+  return { ...journal, source: place(source), target: place(target) };
 }
 
 function parse(text: string): unknown {
@@ -80,21 +92,42 @@ function parse(text: string): unknown {
 }
 
 function isJournal(value: unknown): value is MigrationJournal {
-  const { format, source, store, state, created, overwritten, revision, reader } = Object(
+  const { format, source, target, shown, state, created, overwritten, revision, reader } = Object(
     value,
   ) as Record<keyof MigrationJournal, unknown>;
+  const texts = Object(shown) as Record<keyof MigrationJournal['shown'], unknown>;
   return (
     format === 1 &&
-    typeof source === 'string' &&
-    typeof store === 'string' &&
+    isPlace(source) &&
+    isPlace(target) &&
+    typeof texts.source === 'string' &&
+    typeof texts.target === 'string' &&
     ['started', 'planned', 'verified', 'done', 'restored'].includes(String(state)) &&
-    Array.isArray(created) &&
-    created.every((name) => typeof name === 'string') &&
+    isListOfTexts(created) &&
     Array.isArray(overwritten) &&
     overwritten.every(isOverwrittenName) &&
     isTextOrNone(revision) &&
     (reader === undefined || isDotenvReader(reader))
   );
+}
+
+function isPlace(value: unknown): value is StorePlace {
+  const {
+    kind,
+    address,
+    paths = [],
+    files = [],
+  } = Object(value) as Record<keyof StorePlace, unknown>;
+  return (
+    typeof kind === 'string' &&
+    isTextOrNone(address) &&
+    isListOfTexts(paths) &&
+    isListOfTexts(files)
+  );
+}
+
+function isListOfTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }
 
 function isOverwrittenName(value: unknown): value is OverwrittenName {

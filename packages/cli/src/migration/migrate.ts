@@ -246,7 +246,7 @@ export function assertNoConflict(
 }
 
 function sourceOf(source: MigrationSource): string {
-  return source.kind === 'file' ? source.path : source.identity;
+  return source.kind === 'file' ? source.path : source.store;
 }
 
 function summaryOf(

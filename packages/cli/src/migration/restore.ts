@@ -2,8 +2,9 @@
  * `keyfall migrate --restore BACKUP`: the file gets its old bytes back, and the store what it held
  * before, as a new version of its own.
  */
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
+import type { StorePlace } from '@keyfall/core/provider';
 import type { SettingsOptions } from '../chain/settings.ts';
 import { untilStopped } from '../run/until-stopped.ts';
 import { confirm } from '../terminal/confirm.ts';
@@ -22,6 +23,7 @@ import { isDotenv, isSameFile, resolveDestination, resolveStoreSource } from './
 import { assertEditable, backUp, freePath, holding } from './files.ts';
 import { journalPath, type MigrationJournal, readJournal, writeJournal } from './journal.ts';
 import { type FileSource, readSource } from './source.ts';
+import { isSameStore } from './store-identity.ts';
 import { type MigrationTarget, openTarget, verify } from './target.ts';
 
 /** Options of a restore. */
@@ -60,17 +62,17 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
       `${printable(path)} is of a migration that ended before anything was written, and may be half of a backup`,
       { hint: 'There is nothing to undo: the next keyfall migrate clears it away.' },
     );
-  const source = isOfStores ? journal.source : fileOf(journal.source, path);
+  const source = isOfStores ? journal.shown.source : fileOf(journal, path);
   const backup = isOfStores
     ? undefined
     : await readSource(path, { reader: journal.reader ?? 'npm' });
-  const { values } = backup ?? (await resolveStoreSource(options, source));
+  const { values } = backup ?? (await resolveStoreSource(options, journal));
   const { dotenv, ...others } = options;
   // the file that is restored may be gone, or without settings by now: its backup has them
   const isItself = dotenv !== undefined && backup && (await isSameFile(dotenv, source));
   const provider = await resolveDestination(
     { ...(isItself ? others : options), ...(backup && { file: path }) },
-    source,
+    journal.source,
   );
   return untilStopped(async (signal) => {
     const target = openTarget(provider, { signal });
@@ -102,10 +104,10 @@ async function restore(
   target: MigrationTarget,
   { yes, json, signal }: RestoreOptions & { readonly signal: AbortSignal },
 ): Promise<number> {
-  if (target.store !== journal.store)
+  if (!(await isSameStore(target.place, journal.target)))
     throw new SecretError(
       'ERR_SECRET_CONFIG',
-      `the settings name ${target.store}, and the migration went to ${printable(journal.store)}`,
+      `the settings name ${target.store}, and the migration went to ${printable(journal.shown.target)}`,
       {
         hint: 'Give the same --to and configuration, and unset the VAULT_* variables that differ.',
       },
@@ -147,7 +149,7 @@ async function restore(
   if (json)
     await printJson({
       source,
-      store: journal.store,
+      store: journal.shown.target,
       ...(backup && { backup: resolve(path) }),
       removed,
       broughtBack: [...broughtBack.keys()],
@@ -159,7 +161,7 @@ async function restore(
 
 /** A file is restored by its backup: its journal has no values. */
 function assertIsOfStores(path: string, { source }: MigrationJournal): void {
-  if (!basename(path).startsWith(`${basename(source)}.backup.`)) return;
+  if (fileBeside(path, source) === undefined) return;
   const backup = path.slice(0, -'.journal'.length);
   throw new SecretError(
     'ERR_SECRET_CONFIG',
@@ -268,17 +270,19 @@ function tell(
     );
 }
 
-/**
- * The file that a backup beside it is of, wherever their folder is by now. A journal is a file like any
- * other, perhaps a stranger's: it must not choose what is overwritten.
- */
-function fileOf(source: string, backup: string): string {
-  const path = resolve(backup);
-  const name = basename(source);
-  if (basename(path).startsWith(`${name}.backup.`)) return join(dirname(path), name);
+/** The file that a backup is of. A journal may be a stranger's: it must not choose what is overwritten. */
+function fileOf({ source }: MigrationJournal, backup: string): string {
+  const file = fileBeside(backup, source);
+  if (file !== undefined) return file;
   throw new SecretError(
     'ERR_SECRET_CONFIG',
     `the journal of ${printable(backup)} is about another file than this backup's`,
     { hint: 'Restore a backup beside the file that it was made of, under its own name.' },
   );
+}
+
+/** The file of a source of which `record`, a backup or its journal, lies beside it, under its name. */
+function fileBeside(record: string, { files: [file] = [] }: StorePlace): string | undefined {
+  if (file === undefined || dirname(file) !== dirname(resolve(record))) return undefined;
+  return basename(record).startsWith(`${basename(file)}.backup.`) ? file : undefined;
 }

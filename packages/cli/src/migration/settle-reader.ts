@@ -2,7 +2,7 @@
  * Whose reading of a file is migrated: what is stored is what the program would have read by itself. Where
  * readers differ and nobody has said which counts, a person is asked, and a script is refused.
  */
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { bootstrapNames } from '../chain/bootstrap-settings.ts';
 import { assertNotOfCredentials, described, differingError } from '../chain/one-reading.ts';
@@ -45,7 +45,7 @@ export async function settleReader(
     const isHeld = (name: string) => source.values.has(name);
     if (yes || !canPrompt()) throw await differingError(differing, source.path, isHeld);
     notice(`programs read ${source.label} differently: ${described(differing, isHeld)}.`);
-    const chosen = await askReader(source.label, dirname(source.identity), signal);
+    const chosen = await askReader(source.label, dirname(resolve(source.path)), signal);
     settled = { source: await readSource(source.path, { reader: chosen }), chosen };
   }
   const made = [...settled.source.outside]

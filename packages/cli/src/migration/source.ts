@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
-import { labelOf, type SecretProvider } from '@keyfall/core/provider';
+import { labelOf, type SecretProvider, type StorePlace } from '@keyfall/core/provider';
 import {
   type DotenvInspection,
   type DotenvProviderOptions,
@@ -17,6 +17,7 @@ import { readNamedFile } from '../files/read-input.ts';
 import { takesOver } from '../run/take-over-names.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import { changedMeanwhile } from './files.ts';
+import { placeOf } from './store-identity.ts';
 
 /** A `.env` at one moment; `values` as its reader reads them. */
 export interface FileSource extends DotenvInspection {
@@ -25,8 +26,8 @@ export interface FileSource extends DotenvInspection {
   readonly label: string;
   /** The path as the user gave it. */
   readonly path: string;
-  /** For the journal: the file's absolute path. */
-  readonly identity: string;
+  /** By which the next run knows it again. */
+  readonly place: StorePlace;
   readonly bytes: Buffer;
   readonly text: string;
 }
@@ -37,7 +38,9 @@ export interface StoreSource {
   /** That of a file: a store has none. */
   readonly reader?: undefined;
   readonly label: string;
-  readonly identity: string;
+  readonly place: StorePlace;
+  /** Which store it is, for people. */
+  readonly store: string;
   readonly values: ReadonlyMap<string, string>;
 }
 
@@ -67,7 +70,8 @@ export async function readSource(
   const text = bytes.toString();
   const inspection = await inspectDotenv(text, options);
   const label = printable(path);
-  return { kind: 'file', label, path, identity: resolve(path), bytes, text, ...inspection };
+  const place = { kind: 'dotenv', files: [resolve(path)] };
+  return { kind: 'file', label, path, place, bytes, text, ...inspection };
 }
 
 /**
@@ -103,7 +107,8 @@ export async function readStoreSource(
       isHeld: (name) => values.has(name),
     });
     const { name, store } = provider;
-    return { kind: 'store', label: printable(labelOf(name, store)), identity: store, values };
+    const label = printable(labelOf(name, store));
+    return { kind: 'store', label, place: placeOf(provider), store, values };
   } finally {
     await secrets.close();
   }

@@ -6,11 +6,13 @@ import {
   labelOf,
   type ReadContext,
   type SecretProvider,
+  type StorePlace,
   type WriteReceipt,
 } from '@keyfall/core/provider';
 import { oneCall } from '../chain/one-call.ts';
 import { openProvider, unlimited } from '../chain/one-provider.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
+import { placeOf } from './store-identity.ts';
 
 /** What the store holds, at one moment. */
 export interface TargetContent {
@@ -25,7 +27,10 @@ export interface TargetContent {
 export interface MigrationTarget {
   /** Its name and place, for messages. */
   readonly label: string;
+  /** Which store it is, for people. */
   readonly store: string;
+  /** The same as facts. */
+  readonly place: StorePlace;
   /** Whether a write that fails has written nothing. */
   readonly isAtomic: boolean;
   /** Whether what is replaced can be read again by its version. */
@@ -88,6 +93,7 @@ export function openTarget(
   return {
     label,
     store: provider.store,
+    place: placeOf(provider),
     isAtomic: provider.atomicity !== 'name',
     keepsVersions: provider.readVersion !== undefined,
     async read() {

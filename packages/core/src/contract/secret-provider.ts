@@ -193,7 +193,7 @@ export interface ProviderCheck {
 export interface StorePlace {
   /** What kind of store it is, however its provider is named: `vault`, `dotenv`, `sops`. */
   readonly kind: string;
-  /** Where it is asked: `https://vault.example:8200`. */
+  /** Where it is asked: `https://vault.example:8200`, or a cloud's region. */
   readonly address?: string;
   /** What is asked for there, or the folder that is read: `secret/aiogram-shop`. */
   readonly paths?: readonly string[];

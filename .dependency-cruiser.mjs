@@ -31,6 +31,7 @@ const rooms = {
   ],
   'provider-sops': ['tree', 'formats', 'keys', 'reading', 'writing'],
   'provider-dotenv': ['readers', 'contents', 'editing', 'check'],
+  'provider-aws-secrets-manager': ['api', 'json-secret', 'named-secrets'],
   testkit: ['servers', 'conformance'],
   cli: ['files', 'terminal', 'config', 'chain', 'run', 'migration', 'diagnosis', 'commands'],
 };
@@ -50,6 +51,7 @@ const apart = [
   ['core', 'providers', ['redaction', 'loading']],
   ['core', 'chain', ['providers', 'files']],
   ['provider-vault', 'leases', ['kv']],
+  ['provider-aws-secrets-manager', 'named-secrets', ['json-secret']],
   ['cli', 'diagnosis', ['migration']],
   ['testkit', 'conformance', ['servers']],
 ];

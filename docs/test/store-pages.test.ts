@@ -1,5 +1,5 @@
 /**
- * The pages of the stores have one shape, so that who knows one finds everything in the others, and leave
+ * The pages of the stores have one shape, so that a reader who knows one finds everything in the others, and they leave
  * out no option.
  */
 import { readFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ const shape = [
   'What it answers',
   'Permissions',
   'Limits',
-  'Mending',
+  'Troubleshooting',
 ];
 
 /** The compiler sees to it that none is missing here. */
@@ -103,8 +103,8 @@ describe.each<[string, object]>([
       expect(answers).toMatch(kind);
   });
 
-  test('says how to mend what it may say', async () => {
-    expect((await pageOf()).get('Mending')).toMatch(/(?:^\| `.+?`.*\|.*\|\n){3}/m);
+  test('says what to do about each message', async () => {
+    expect((await pageOf()).get('Troubleshooting')).toMatch(/(?:^\| `.+?`.*\|.*\|\n){3}/m);
   });
 
   test('names every option of the provider, and no other', async () => {

@@ -5,36 +5,39 @@
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type Duration, SecretError } from '@keyfall/core';
 import { assertOptions, type SecretProvider, toMilliseconds } from '@keyfall/core/provider';
-import { jsonBag } from './json-bag.ts';
-import { namedSecrets } from './named-secrets.ts';
-import { secretsManagerCalls } from './secrets-manager-calls.ts';
-import { currentStage, type StoreSettings } from './store-settings.ts';
+import { secretsManagerCalls } from './api/secrets-manager-calls.ts';
+import { currentStage, type StoreSettings } from './api/store-settings.ts';
+import { jsonSecretProvider } from './json-secret/json-secret-provider.ts';
+import { namedSecretsProvider } from './named-secrets/named-secrets-provider.ts';
 
-/** Options of {@link awsSecretsManagerProvider}: `secretId` or `prefix`, and whatever else is needed. */
+/** Options of {@link awsSecretsManagerProvider}: either `secretId` or `prefix`, and optionally the others. */
 export interface AwsSecretsManagerProviderOptions {
   /** The name or ARN of one secret whose text is a JSON object: its members are the names. */
   readonly secretId?: string;
   /**
-   * One secret a name: `TOKEN` is the secret `<prefix>TOKEN`. `''` takes every secret that the
-   * caller may list.
+   * One secret a name: `TOKEN` is the secret `<prefix>TOKEN`. With `''`, every secret that the caller may
+   * list.
    */
   readonly prefix?: string;
   /** Default: the region in the ARN, else what the AWS SDK finds (`AWS_REGION`, the profile). */
   readonly region?: string;
   /** Which version is read: a staging label. Default `AWSCURRENT`; any other makes it read-only. */
   readonly versionStage?: string;
-  /** Between the names of a nested JSON object: `database.password`. Default `.`. */
+  /** What joins the names of a nested JSON object: `database.password`. Default `.`. */
   readonly separator?: string;
   /** How often `watch` looks for a new version. Default `'1m'`, at least a second. */
   readonly pollInterval?: Duration;
   /**
-   * A client of the AWS SDK, with credentials, region, retries and endpoint as the application set
-   * them; then without the option `region`. It is not closed by the provider. Default: one that takes everything from its environment.
+   * A client of the AWS SDK, with the credentials, region, retries and endpoint that the application has set. It
+   * excludes the option `region`, and the provider does not close it. Default: a client that takes everything from
+   * the environment.
    */
   readonly client?: SecretsManagerClient;
   /** Unique in the chain. Default `aws-secrets-manager`. */
   readonly name?: string;
 }
+
+type Option = keyof AwsSecretsManagerProviderOptions;
 
 const textOptions = [
   'secretId',
@@ -43,19 +46,19 @@ const textOptions = [
   'versionStage',
   'separator',
   'name',
-] as const satisfies readonly (keyof AwsSecretsManagerProviderOptions)[];
+] as const satisfies readonly Option[];
 
 /**
  * Secrets of AWS Secrets Manager. With `secretId` one request answers every name, and a write is
- * conditional: it takes effect only if nobody wrote in between. With `prefix` each name is a secret of
- * its own, read in batches of 20 where the policy allows, and each write stands by itself.
+ * conditional: it takes effect only if the secret was not written in between. With `prefix` each name is a
+ * secret of its own; they are read in batches of 20 where the policy allows it, and written one by one.
  *
- * Text is itself; a JSON number has its digits, `true` and `false` are so, a list is its JSON text, and
- * binary content is its base64. A secret that is scheduled for deletion is not there.
+ * Text is kept as it is. A JSON number becomes its digits, `true` and `false` these words, a list its JSON text, and
+ * binary content base64. A secret that is scheduled for deletion counts as absent.
  *
- * Making the provider does no I/O: the SDK is loaded at the first call.
+ * Making the provider does no I/O: the first call loads the SDK.
  *
- * @throws `ERR_SECRET_CONFIG` naming the option, unless there is either `secretId` or `prefix`
+ * @throws `ERR_SECRET_CONFIG` naming the option: a wrong one, or neither or both of `secretId` and `prefix`
  * @example
  * ```ts
  * import { createSecrets } from '@keyfall/core';
@@ -70,49 +73,59 @@ const textOptions = [
 export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOptions): SecretProvider {
   assertOptions(given, 'awsSecretsManagerProvider');
   const { secretId, prefix, name = 'aws-secrets-manager', versionStage = currentStage } = given;
-  const wrong = (what: string, hint: string) =>
-    new SecretError('ERR_SECRET_CONFIG', what, { provider: String(name), hint });
+  const configError = (option: Option, what: string, hint: string) =>
+    new SecretError('ERR_SECRET_CONFIG', `the option ${option} ${what}`, {
+      provider: String(name),
+      setting: { option },
+      hint,
+    });
   for (const option of textOptions)
     if (given[option] !== undefined && typeof given[option] !== 'string')
-      throw wrong(`the option ${option} is no text`, 'Give it as text, or leave it out.');
-  if ((secretId === undefined) === (prefix === undefined))
-    throw wrong(
-      'exactly one of the options secretId and prefix must be given',
-      "Give secretId: 'shop/prod' for one JSON secret, or prefix: 'shop/prod/' for one secret a name.",
+      throw configError(option, 'is not text', 'Write it as text, or leave it out.');
+  if (secretId === undefined && prefix === undefined)
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      'exactly one of the options secretId and prefix must be given, and there is none',
+      { provider: name, setting: { option: 'secretId', isMissing: true }, hint: eitherOr },
     );
-  if (secretId === '' || versionStage === '')
-    throw wrong(
-      `the option ${secretId === '' ? 'secretId' : 'versionStage'} is empty`,
-      'Leave it out, or name one.',
-    );
-  // else every name would be one that no secret can have, and so be missing
+  if (secretId !== undefined && prefix !== undefined)
+    throw configError('prefix', 'cannot be combined with the option secretId', eitherOr);
+  if (secretId === '') throw configError('secretId', 'is empty', 'Name a secret.');
+  if (versionStage === '')
+    throw configError('versionStage', 'is empty', 'Name a staging label, or leave it out.');
+  // with such a prefix no secret could exist, and every name would seem to be missing
   if (!/^[A-Za-z0-9/_+=.@-]{0,511}$/.test(prefix ?? ''))
-    throw wrong(
-      'the option prefix has a character that no name of a secret has, or is too long',
-      'Use ASCII letters, digits and /_+=.@- alone; an ARN is for the option secretId.',
+    throw configError(
+      'prefix',
+      'is too long, or has a character that no name of a secret can have',
+      'Use ASCII letters, digits and /_+=.@- only. An ARN belongs in the option secretId.',
     );
   const { client } = given;
   if (client !== undefined && typeof client?.send !== 'function')
-    throw wrong(
-      'the option client is no client of the AWS SDK',
-      'Give a SecretsManagerClient of @aws-sdk/client-secrets-manager, or leave it out.',
+    throw configError(
+      'client',
+      'is not a client of the AWS SDK',
+      'Use a SecretsManagerClient of @aws-sdk/client-secrets-manager, or leave it out.',
     );
   if (client !== undefined && given.region !== undefined)
-    throw wrong(
-      'the options client and region are both given, and a client has its own region',
-      'Give the region to the client.',
+    throw configError(
+      'region',
+      'cannot be combined with the option client, which has a region of its own',
+      'Set the region of the client.',
     );
   const arn = /^arn:[^:]+:secretsmanager:([^:]+):/.exec(secretId ?? '');
   if (arn && given.region !== undefined && given.region !== arn[1])
-    throw wrong(
-      `the option region is ${given.region}, and the ARN in secretId is of ${arn[1]}`,
-      'Leave the region out, or give the ARN of the replica in that region.',
+    throw configError(
+      'region',
+      `is ${given.region}, but the ARN in secretId is in ${arn[1]}`,
+      'Leave the region out, or use the ARN of the replica in that region.',
     );
   const pollInterval = toMilliseconds(given.pollInterval ?? '1m', 'pollInterval');
   if (pollInterval < 1_000)
-    throw wrong(
-      'the option pollInterval is less than a second',
-      'AWS limits the rate of requests.',
+    throw configError(
+      'pollInterval',
+      'is less than a second',
+      'Use at least a second: AWS limits the rate of requests.',
     );
 
   const region = given.region ?? arn?.[1];
@@ -137,8 +150,8 @@ export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOption
   });
   const provider =
     secretId === undefined
-      ? namedSecrets(calls, prefix ?? '', settings)
-      : jsonBag(calls, secretId, settings);
+      ? namedSecretsProvider(calls, prefix ?? '', settings)
+      : jsonSecretProvider(calls, secretId, settings);
   return {
     ...provider,
     get credentialVariables() {
@@ -148,9 +161,9 @@ export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOption
 }
 
 /**
- * What the SDK takes an access key from, unless a profile is named. Not the variables that only say where an
- * identity of the machine is to be had (`AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_CONTAINER_CREDENTIALS_*`): a program on the same
- * machine has that identity whatever its environment is.
+ * The variables from which the SDK takes an access key, unless a profile is named. The variables that only say where
+ * an identity of the machine can be found (`AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_CONTAINER_CREDENTIALS_*`) are not among
+ * them: a program on the same machine has that identity whatever its environment is.
  */
 const accessKey: ReadonlySet<string> = new Set([
   'AWS_ACCESS_KEY_ID',
@@ -159,3 +172,6 @@ const accessKey: ReadonlySet<string> = new Set([
 ]);
 
 const none: ReadonlySet<string> = new Set();
+
+const eitherOr =
+  "Use secretId: 'shop/prod' for one JSON secret, or prefix: 'shop/prod/' for one secret a name.";

@@ -52,7 +52,7 @@ const ok = (body: unknown) => ({ status: 200, body: JSON.stringify(body) });
 const write = (provider: SecretProvider, entries: Record<string, string | null>) =>
   provider.write?.({ entries: new Map(Object.entries(entries)) }, context());
 
-describe('an answer that is none says nothing is missing', () => {
+describe('a broken answer does not make a name missing', () => {
   test('a secret without content', async () => {
     aws.answer(() => ok({ Name: 'shop/A' }));
     const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
@@ -68,7 +68,7 @@ describe('an answer that is none says nothing is missing', () => {
     });
   });
 
-  test('a batch that leaves names out: each of them is asked for', async () => {
+  test('names that a batch leaves out are each asked for', async () => {
     const prefix = `cut-${randomUUID()}/`;
     for (const name of ['A', 'B'])
       await aws.admin.send(new CreateSecretCommand({ Name: prefix + name, SecretString: name }));
@@ -96,7 +96,7 @@ describe('an answer that is none says nothing is missing', () => {
     ]);
   });
 
-  test('one denied name of a batch does not take the others with it, nor their being missing', async () => {
+  test('one denied name of a batch affects neither held nor missing names', async () => {
     const ErrorCode = 'AccessDeniedException';
     aws.answer(() =>
       ok({
@@ -117,7 +117,7 @@ describe('an answer that is none says nothing is missing', () => {
   });
 
   // moto fails for no secret alone, and its lists end: here the front stands in for AWS
-  test('one name that the service fails for does not take the answered ones with it', async () => {
+  test('a name for which the service fails does not affect the answered ones', async () => {
     const failed = { ErrorCode: 'InternalServiceError', Message: canary };
     const alone: string[] = [];
     aws.answer((action, body) => {
@@ -157,7 +157,7 @@ describe('an answer that is none says nothing is missing', () => {
     await secrets.close();
   });
 
-  test('a store that fails for every name is out of service, and is not asked for each', async () => {
+  test('a store that fails for several names is not asked for every other one', async () => {
     const names = Array.from({ length: 200 }, (_, index) => `N${index}`);
     const named = awsSecretsManagerProvider({ prefix: 'shop/', client });
     for (const answer of [exception('InternalServiceError', canary, 500), 'cut'] as const) {
@@ -171,7 +171,7 @@ describe('an answer that is none says nothing is missing', () => {
     }
   });
 
-  test('what one batch answered is kept where the next finds the store out of service', async () => {
+  test('the answers of one batch are kept when the next one finds the store out of service', async () => {
     const names = Array.from({ length: 40 }, (_, index) => `N${index}`);
     let batches = 0;
     aws.answer((_, body) => {
@@ -218,13 +218,13 @@ describe('an answer that is none says nothing is missing', () => {
   });
 });
 
-describe('somebody else makes the secret while it is written', () => {
+describe('another writer creates the secret during a write', () => {
   const theirs = (SecretId: string) =>
     aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: 'theirs' }));
   const held = async (SecretId: string) =>
     (await aws.admin.send(new GetSecretValueCommand({ SecretId }))).SecretString;
 
-  test('between the put that found none and the making of it: ours is put once more', async () => {
+  test('the secret is put once more if another writer creates it first', async () => {
     const prefix = `race-${randomUUID()}/`;
     await theirs(`${prefix}A`);
     let puts = 0;
@@ -243,7 +243,7 @@ describe('somebody else makes the secret while it is written', () => {
     });
   });
 
-  test('and takes it away again before that: it was not written, and nothing is left', async () => {
+  test('nothing is written if the other writer deletes it again', async () => {
     const prefix = `race-${randomUUID()}/`;
     await theirs(`${prefix}A`);
     aws.answer((action) =>
@@ -260,7 +260,7 @@ describe('somebody else makes the secret while it is written', () => {
   });
 });
 
-test('a certificate that nobody trusts stops everything', async () => {
+test('an untrusted certificate stops every call', async () => {
   const file = (kind: string) =>
     readFile(new URL(`./certificates/self-signed.${kind}`, import.meta.url));
   let asked = 0;
@@ -291,7 +291,7 @@ test('a certificate that nobody trusts stops everything', async () => {
 });
 
 describe('states of real accounts', () => {
-  test('a secret that was made without a value is written, and only by the first', async () => {
+  test('a secret that was created without a value is written by the first writer only', async () => {
     const Name = `empty-${randomUUID()}`;
     await aws.admin.send(new CreateSecretCommand({ Name }));
     const writers = ['A', 'B'].map((name) => [
@@ -306,7 +306,7 @@ describe('states of real accounts', () => {
     expect(JSON.parse(held.SecretString ?? '')).toEqual({ A: 'A', B: 'B' });
   });
 
-  test('an ARN of nothing is not made a name', async () => {
+  test('no secret is created by an ARN', async () => {
     const secretId = `arn:aws:secretsmanager:${aws.region}:123456789012:secret:none-AbCdEf`;
     const provider = awsSecretsManagerProvider({ secretId, client });
     const before = aws.seen.length;
@@ -316,7 +316,7 @@ describe('states of real accounts', () => {
     expect(aws.seen.slice(before)).not.toContain('CreateSecret');
   });
 
-  test("a client of another region than the ARN's is wrong, and the secret is not missing", async () => {
+  test("a client for another region than the ARN's is a configuration error, and not a missing secret", async () => {
     const secretId = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-AbCdEf';
     const before = aws.seen.length;
     await expect(
@@ -328,7 +328,7 @@ describe('states of real accounts', () => {
     expect(aws.seen.length).toBe(before);
   });
 
-  test('a rotation: what is pending is read by its label alone, and is missing when it is over', async () => {
+  test('a pending version is read by its label only, and is absent after the rotation', async () => {
     const SecretId = `rotated-${randomUUID()}`;
     const SecretString = '{"A":"old"}';
     await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString }));
@@ -354,7 +354,7 @@ describe('states of real accounts', () => {
     expect(named('AWSPENDING').write).toBe(undefined);
   });
 
-  test('a long history is in the order of time, each version asked for once', async () => {
+  test('a long history is in the order of time, and each version is asked for once', async () => {
     const SecretId = `long-${randomUUID()}`;
     await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: '{"A":"0"}' }));
     for (let version = 1; version <= 12; version += 1) {
@@ -375,7 +375,7 @@ describe('states of real accounts', () => {
     expect(aws.seen.slice(before).filter((action) => action === 'GetSecretValue')).toHaveLength(13);
   });
 
-  test('a history goes past versions of a time before the JSON', async () => {
+  test('a history passes over versions from before the secret was JSON', async () => {
     const SecretId = `history-${randomUUID()}`;
     await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: canary }));
     await aws.admin.send(new PutSecretValueCommand({ SecretId, SecretString: '{"A":"a"}' }));
@@ -389,7 +389,7 @@ describe('states of real accounts', () => {
     ]);
   });
 
-  test('what was written is in getAll, though the list does not show it for minutes', async () => {
+  test('a written name is in getAll although the list does not show it yet', async () => {
     const prefix = `lag-${randomUUID()}/`;
     const secrets = createSecrets({ providers: [awsSecretsManagerProvider({ prefix, client })] });
     aws.answer((action) => (action === 'ListSecrets' ? ok({ SecretList: [] }) : undefined));
@@ -415,7 +415,7 @@ describe('states of real accounts', () => {
     }
   });
 
-  test("a repeat of the SDK makes no second version: each write's token is its own", async () => {
+  test('a repeat by the SDK creates no second version', async () => {
     const prefix = `token-${randomUUID()}/`;
     await aws.admin.send(new CreateSecretCommand({ Name: `${prefix}A`, SecretString: 'old' }));
     const tokens: string[] = [];
@@ -436,7 +436,7 @@ describe('states of real accounts', () => {
     expect(await named.history?.('A', context())).toHaveLength(3);
   });
 
-  test('what is deleted in the middle of a write is not brought back', async () => {
+  test('a secret that is deleted during a write is not restored', async () => {
     const SecretId = `gone-${randomUUID()}`;
     await aws.admin.send(new CreateSecretCommand({ Name: SecretId, SecretString: '{"A":"a"}' }));
     let deleted = false;
@@ -451,7 +451,7 @@ describe('states of real accounts', () => {
   });
 });
 
-describe('what became of a write that is rejected', () => {
+describe('applied of a rejected write', () => {
   const makeBag = async () => {
     const secretId = `applied-${randomUUID()}`;
     await aws.admin.send(new CreateSecretCommand({ Name: secretId, SecretString: '{"A":"old"}' }));
@@ -512,7 +512,7 @@ describe('what became of a write that is rejected', () => {
     expect(await held(secretId)).toBe('{"A":"old"}');
   });
 
-  test('of several secrets one by one', async () => {
+  test('several secrets are written one by one, and the error counts all of them', async () => {
     const prefix = `applied-${randomUUID()}/`;
     const named = awsSecretsManagerProvider({ prefix, client: single });
     aws.answer(() => exception('AccessDeniedException'));
@@ -528,7 +528,7 @@ describe('what became of a write that is rejected', () => {
   });
 });
 
-test('nothing that the service names in its answer is shown where it could be what was sent', async () => {
+test('no text of an answer is shown that could repeat what was sent', async () => {
   const secretId = `named-${randomUUID()}`;
   const shown = 'AKIA7CANARY8VALUE9';
   for (const name of ['ExpiredToken', 'ThrottlingException', 'InternalServiceError', 'Forbidden'])
@@ -545,7 +545,7 @@ test('nothing that the service names in its answer is shown where it could be wh
     }
 });
 
-test('a read of many names one by one keeps its number of requests, and Node warns of nothing', async () => {
+test('a read of many names one by one limits its requests, without a warning of Node', async () => {
   const given = context();
   const warned = vi.fn();
   process.on('warning', warned);
@@ -569,24 +569,37 @@ test('half a character is refused before anything is sent', async () => {
   expect(aws.seen.length).toBe(before);
 });
 
-test.each<[unknown, RegExp]>([
-  [undefined, /was not given an object/],
-  [null, /was not given an object/],
-  ['shop/prod', /was not given an object/],
-  [{}, /secretId and prefix/],
-  [{ secretId: 5 }, /secretId is no text/],
-  [{ prefix: ['shop/'] }, /prefix is no text/],
-  [{ secretId: 'a', region: 1 }, /region is no text/],
-  [{ secretId: 'a', versionStage: null }, /versionStage is no text/],
-  [{ secretId: 'a', separator: 0 }, /separator is no text/],
-  [{ secretId: 'a', name: {} }, /name is no text/],
-  [{ secretId: 'a', client: {} }, /client is no client/],
-  [{ secretId: 'a', pollInterval: 'soon' }, /pollInterval/],
-  [{ prefix: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop/' }, /prefix/],
-  [{ prefix: 'shop prod/' }, /prefix/],
-])('options %j are refused, naming the option', (options, said) => {
+test.each<[unknown, string | undefined]>([
+  [undefined, undefined],
+  [null, undefined],
+  ['shop/prod', undefined],
+  [{}, 'secretId'],
+  [{ secretId: 'a', prefix: 'b' }, 'prefix'],
+  [{ secretId: '' }, 'secretId'],
+  [{ secretId: 5 }, 'secretId'],
+  [{ prefix: ['shop/'] }, 'prefix'],
+  [{ prefix: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop/' }, 'prefix'],
+  [{ prefix: 'shop prod/' }, 'prefix'],
+  [{ secretId: 'a', region: 1 }, 'region'],
+  [
+    {
+      secretId: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:shop-AbCdEf',
+      region: 'eu-central-1',
+    },
+    'region',
+  ],
+  [{ secretId: 'a', versionStage: null }, 'versionStage'],
+  [{ secretId: 'a', versionStage: '' }, 'versionStage'],
+  [{ secretId: 'a', separator: 0 }, 'separator'],
+  [{ secretId: 'a', name: {} }, 'name'],
+  [{ secretId: 'a', client: {} }, 'client'],
+  [{ secretId: 'a', pollInterval: 10 }, 'pollInterval'],
+])('the options %j are refused, and the error names %s', (options, option) => {
   expect(() => awsSecretsManagerProvider(options as AwsSecretsManagerProviderOptions)).toThrow(
-    expect.objectContaining({ code: 'ERR_SECRET_CONFIG', message: expect.stringMatching(said) }),
+    expect.objectContaining({
+      code: 'ERR_SECRET_CONFIG',
+      setting: option === undefined ? undefined : expect.objectContaining({ option }),
+    }),
   );
 });
 

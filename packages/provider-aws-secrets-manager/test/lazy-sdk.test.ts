@@ -28,7 +28,7 @@ test('the SDK is loaded by the first call, and not by making, listing or closing
   await again.close();
 });
 
-test('an access key in the environment is known as a credential, where it is one of ours', () => {
+test('credentialVariables names the access key that the SDK takes from the environment', () => {
   vi.stubEnv('AWS_PROFILE', '');
   const key = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
   const variables = (options: object) => [

@@ -2,11 +2,11 @@
  * Many requests, a few at a time: AWS answers name by name, and version by version.
  */
 
-/** Requests under way at the most, so that a large store meets no rate limit of its own making. */
-const mostRequests = 5;
+/** Requests under way at most, so that a large store does not run into its own rate limit. */
+const maxConcurrent = 5;
 
-/** Does the work for each item. Rejects as the first that fails does. */
-export async function inTurns<Item>(
+/** Calls `work` for each item. Rejects with the first failure. */
+export async function forEachLimited<Item>(
   items: readonly Item[],
   work: (item: Item) => Promise<void>,
 ): Promise<void> {
@@ -14,5 +14,5 @@ export async function inTurns<Item>(
   const worker = async () => {
     for (let item = rest.pop(); item !== undefined; item = rest.pop()) await work(item);
   };
-  await Promise.all(Array.from({ length: mostRequests }, worker));
+  await Promise.all(Array.from({ length: maxConcurrent }, worker));
 }

@@ -1,16 +1,16 @@
 /**
- * A look at the store for `doctor`, which is there to find failures and must not fail by them.
+ * A check for `doctor`, which has to report failures and must not fail because of them.
  */
 import { isSecretError } from '@keyfall/core';
 import { failedCheck, type ProviderCheck } from '@keyfall/core/provider';
 
-/** One check, its failure included. Rejects with a bug alone. */
+/** The finding of one check; a failure is a finding too. Rejects only with what is not a `SecretError`: a defect. */
 export async function checked(
   subject: string,
-  look: () => Promise<Omit<ProviderCheck, 'subject'>>,
+  find: () => Promise<Omit<ProviderCheck, 'subject'>>,
 ): Promise<ProviderCheck[]> {
   try {
-    return [{ subject, ...(await look()) }];
+    return [{ subject, ...(await find()) }];
   } catch (error) {
     if (!isSecretError(error)) throw error;
     return [failedCheck(subject, error)];

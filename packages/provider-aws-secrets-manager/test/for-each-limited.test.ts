@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { inTurns } from '../src/in-turns.ts';
+import { forEachLimited } from '../src/api/for-each-limited.ts';
 
-test('each item once, five at a time', async () => {
+test('forEachLimited takes each item once, five at a time', async () => {
   let underWay = 0;
   let most = 0;
   const done: number[] = [];
   const items = Array.from({ length: 23 }, (_, index) => index);
-  await inTurns(items, async (item) => {
+  await forEachLimited(items, async (item) => {
     underWay += 1;
     most = Math.max(most, underWay);
     await new Promise(setImmediate);
@@ -17,8 +17,8 @@ test('each item once, five at a time', async () => {
   expect(done.sort((a, b) => a - b)).toEqual(items);
 });
 
-test('the first that fails is what it fails with', async () => {
-  const failing = inTurns([1, 2, 3], async (item) => {
+test('forEachLimited rejects with the first failure', async () => {
+  const failing = forEachLimited([1, 2, 3], async (item) => {
     if (item > 1) throw new Error(`item ${item}`);
   });
   await expect(failing).rejects.toThrow('item 2');

@@ -1,14 +1,14 @@
 /**
- * The JSON text of a secret as a flat list of names, and edits of it. Numbers keep the digits that
- * stand there, which `JSON.parse` would round, and every member that is not changed keeps its value.
+ * The JSON text of a secret as a flat list of names, and edits of it. Numbers keep all their digits, which
+ * `JSON.parse` would round, and every member that is not changed keeps its value.
  */
 
-/** What stands under one name: its text, or why it has none. */
+/** What is under one name: its text, or why it has none. */
 export type Member =
   | { readonly text: string; readonly problem?: undefined }
   | { readonly text?: undefined; readonly problem: string };
 
-/** A change that the text cannot take. Its message is about names and holds no value. */
+/** A change that cannot be made. The message holds names, and no values. */
 export class JsonSecretError extends Error {}
 
 /**
@@ -20,15 +20,15 @@ type Group = { [name: string]: Tree };
 
 const token = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
-/** @returns `undefined` for what is no JSON object */
+/** @returns `undefined` for a text that is not a JSON object */
 function parse(text: string): Group | undefined {
   try {
-    JSON.parse(text); // first: marking makes JSON out of some texts that are none
+    JSON.parse(text); // first: marking would turn some other texts into JSON
     const marked = text.replace(token, (found) =>
       found.startsWith('"') ? `"s${found.slice(1)}` : `"n${found}"`,
     );
     const tree: Tree = JSON.parse(marked);
-    // whether it nests too deep for us shows here, and not in the middle of an edit
+    // a text that nests too deep fails here, and not in the middle of an edit
     format(tree);
     return isGroup(tree) ? tree : undefined;
   } catch {
@@ -52,14 +52,14 @@ function format(tree: Tree): string {
   return `{${members.join(',')}}`;
 }
 
-/** Where a name stands. */
+/** Where a name is in the tree. */
 interface Place {
   /** The groups from the outermost on, each with the marked name that leads further. */
   readonly path: readonly (readonly [group: Group, name: string])[];
   readonly member: Tree;
 }
 
-/** Every name of the tree; of one that stands there in two ways all places. */
+/** Every name of the tree with its places: more than one if it appears twice. */
 function placesOf(root: Group, separator: string): Map<string, Place[]> {
   const places = new Map<string, Place[]>();
   const visit = (group: Group, before: string, path: Place['path']): void => {
@@ -75,10 +75,10 @@ function placesOf(root: Group, separator: string): Map<string, Place[]> {
 }
 
 /**
- * What a secret holds: the paths of its members joined by `separator`. A text is itself, a number its
- * digits, `true` and `false` so; a list, and a group without members, is its JSON text.
+ * What a secret holds: the paths of its members joined by `separator`. A text is kept as it is, a number
+ * becomes its digits, `true` and `false` these words; a list, and a group without members, becomes its JSON text.
  *
- * @returns `undefined` for what is no JSON object
+ * @returns `undefined` for a text that is not a JSON object
  */
 export function membersOf(text: string, separator: string): Map<string, Member> | undefined {
   const root = parse(text);
@@ -86,7 +86,7 @@ export function membersOf(text: string, separator: string): Map<string, Member> 
   const members = new Map<string, Member>();
   for (const [name, [place, ...others]] of placesOf(root, separator)) {
     const member = place?.member ?? null;
-    if (others.length > 0) members.set(name, { problem: 'stands there in two ways' });
+    if (others.length > 0) members.set(name, { problem: 'appears twice' });
     else if (member === null) members.set(name, { problem: 'is null' });
     else members.set(name, { text: typeof member === 'string' ? member.slice(1) : format(member) });
   }
@@ -95,10 +95,10 @@ export function membersOf(text: string, separator: string): Map<string, Member> 
 
 /**
  * The text after `changes`, a `null` deleting the name. A name that is there keeps its place and, where
- * the new value allows, its being a number or a boolean: what reads the secret besides us may count on
- * it. A new name becomes a member of its own, whatever separators it holds.
+ * the new value allows, its type (number or boolean): other readers of the secret may rely on
+ * it. A new name becomes a member at the top, whatever separators it holds.
  *
- * @throws {@link JsonSecretError} for a text that is no JSON object, and for a name that cannot be told
+ * @throws {@link JsonSecretError} for a text that is not a JSON object, and for an ambiguous name
  */
 export function editMembers(
   text: string,
@@ -106,11 +106,11 @@ export function editMembers(
   separator: string,
 ): string {
   const root = parse(text);
-  if (root === undefined) throw new JsonSecretError('what it holds is no JSON object');
+  if (root === undefined) throw new JsonSecretError('its text is not a JSON object');
   const places = placesOf(root, separator);
   for (const [name, value] of changes) {
     const [place, ...others] = places.get(name) ?? [];
-    if (others.length > 0) throw new JsonSecretError(`${name} stands there in two ways`);
+    if (others.length > 0) throw new JsonSecretError(`${name} appears twice`);
     if (value === null) {
       if (place) remove(place.path);
     } else if (place) {
@@ -131,7 +131,7 @@ function valueLike(before: Tree, value: string): Tree {
   return `s${value}`;
 }
 
-/** Takes a member away, and the groups that are empty without it: they would be names themselves. */
+/** Removes a member, and the groups that this empties: each of them would become a name itself. */
 function remove(path: Place['path']): void {
   for (const [group, name] of path.toReversed()) {
     delete group[name];

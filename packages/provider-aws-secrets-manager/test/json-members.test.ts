@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { editMembers, JsonSecretError, membersOf } from '../src/json-secret.ts';
+import { editMembers, JsonSecretError, membersOf } from '../src/json-secret/json-members.ts';
 
 function texts(json: string): Record<string, string | undefined> {
   const members = membersOf(json, '.') ?? new Map();
   return Object.fromEntries([...members].map(([name, { text }]) => [name, text]));
 }
 
-describe('what a secret holds', () => {
-  test('numbers keep their digits, and the rest its JSON', () => {
+describe('the members of a JSON secret', () => {
+  test('numbers keep their digits, and lists their JSON text', () => {
     const json = String.raw`{"port": 5432, "big": 12345678901234567890, "price": 1.10, "tiny": -1e-7,
       "on": true, "off": false, "list": [1.0, "a", {"b": 2.50}], "text": "say \"1.10\" \\", "none": {}}`;
     expect(texts(json)).toEqual({
@@ -24,7 +24,7 @@ describe('what a secret holds', () => {
     });
   });
 
-  test('nested names are joined, and odd ones are names', () => {
+  test('nested names are joined, and unusual names are kept', () => {
     const json =
       '{"database":{"user":"u","tls":{"on":true}},"__proto__":"p","10":"ten","":"empty"}';
     expect([...(membersOf(json, '.') ?? [])].map(([name, { text }]) => [name, text])).toEqual([
@@ -37,9 +37,9 @@ describe('what a secret holds', () => {
     expect(membersOf('{"a":{"b":"1"}}', '/')?.get('a/b')).toEqual({ text: '1' });
   });
 
-  test('what is null or stands there twice has no text, and the others have', () => {
+  test('a name that is null or appears twice has no text, and the others have theirs', () => {
     const members = membersOf('{"a.b":"1","a":{"b":"2"},"n":null,"x":"y"}', '.');
-    expect(members?.get('a.b')).toEqual({ problem: 'stands there in two ways' });
+    expect(members?.get('a.b')).toEqual({ problem: 'appears twice' });
     expect(members?.get('n')).toEqual({ problem: 'is null' });
     expect(members?.get('x')).toEqual({ text: 'y' });
   });
@@ -49,17 +49,17 @@ describe('what a secret holds', () => {
     (text) => expect(membersOf(text, '.')).toBe(undefined),
   );
 
-  test('nesting without end is refused', () => {
+  test('a text that nests too deep is refused', () => {
     const depth = 60_000;
     expect(membersOf(`{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`, '.')).toBe(undefined);
   });
 });
 
-describe('an edit', () => {
+describe('an edit of a JSON secret', () => {
   const edit = (json: string, changes: Record<string, string | null>) =>
     editMembers(json, new Map(Object.entries(changes)), '.');
 
-  test('leaves what it does not name, digit for digit', () => {
+  test('leaves other members as they are, digit for digit', () => {
     const json = '{"price":1.10,"big":12345678901234567890,"database":{"port":5432,"pass":"old"}}';
     expect(edit(json, { 'database.pass': 'new', NEW: 'n' })).toBe(
       '{"price":1.10,"big":12345678901234567890,"database":{"port":5432,"pass":"new"},"NEW":"n"}',
@@ -75,18 +75,18 @@ describe('an edit', () => {
     );
   });
 
-  test('takes a group away with its last name', () => {
+  test('removes a group with its last name', () => {
     expect(edit('{"a":{"b":{"c":"1"}},"d":"2"}', { 'a.b.c': null })).toBe('{"d":"2"}');
     expect(edit('{"a":"1"}', { b: null })).toBe('{"a":"1"}');
   });
 
-  test('refuses a name that cannot be told, without a value in the message', () => {
+  test('an ambiguous name is refused, without a value in the message', () => {
     expect(() => edit('{"a":{"b":"canary-7"}}', { a: 'canary-8' })).toThrow(
       new JsonSecretError('a is a group of other names'),
     );
     expect(() => edit('{"a.b":"1","a":{"b":"2"}}', { 'a.b': '3' })).toThrow(JsonSecretError);
     expect(() => edit('canary-9', { a: '1' })).toThrow(
-      new JsonSecretError('what it holds is no JSON object'),
+      new JsonSecretError('its text is not a JSON object'),
     );
   });
 });

@@ -1,11 +1,12 @@
 /**
- * An answer that comes page by page, and ends.
+ * An answer that comes in pages, and must end.
  */
 import { SecretError } from '@keyfall/core';
+import { wrongEndpoint } from './aws-errors.ts';
 
-/** One page, and where the next one is. */
+/** One page, and the token of the next one. */
 export interface Page {
-  /** What it lists, each under something of its own. */
+  /** A text for each item that tells it from all others. */
   readonly ids: readonly string[];
   readonly next: string | undefined;
 }
@@ -13,9 +14,9 @@ export interface Page {
 /**
  * Asks for page after page, until there is none.
  *
- * @param ask - is given where the page is; `undefined` for the first
+ * @param ask - receives the token of the page; `undefined` for the first
  * @param what - for the error: `the list of secrets`
- * @throws `ERR_SECRET_INVALID` if a page comes again: its token, or all that it lists; what `ask` throws
+ * @throws `ERR_SECRET_INVALID` if a page comes again, by its token or by all of its items; what `ask` throws
  */
 export async function eachPage(
   ask: (token: string | undefined) => Promise<Page>,
@@ -30,9 +31,9 @@ export async function eachPage(
     for (const id of ids) known.add(id);
     if (!next) return;
     if (tokens.has(next) || (ids.length > 0 && known.size === before))
-      throw new SecretError('ERR_SECRET_INVALID', `${what} goes round in a circle`, {
+      throw new SecretError('ERR_SECRET_INVALID', `${what} never ends: a page was sent twice`, {
         provider,
-        hint: 'Something else than Secrets Manager may answer at the endpoint.',
+        hint: wrongEndpoint,
       });
     tokens.add(next);
     token = next;

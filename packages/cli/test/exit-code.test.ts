@@ -29,6 +29,7 @@ const table: readonly (readonly [SecretErrorCode, number, string])[] = [
   ['ERR_SECRET_TLS', 4, 'certificate: '],
   ['ERR_SECRET_INVALID', 5, ''],
   ['ERR_SECRET_ABORTED', 130, ''],
+  ['ERR_SECRET_PROVIDER', 70, ''],
 ];
 
 test.each(table)('%s ends with %i', (code, exitCode, word) => {

@@ -293,7 +293,7 @@ test.each<[string, Partial<SecretProvider>, string]>([
   [
     'throws what is no error of ours',
     { check: () => Promise.reject(new Error('canary')) },
-    'ERR_SECRET_INVALID',
+    'ERR_SECRET_PROVIDER',
   ],
 ])('a store that %s when it is asked what may be written', async (_, more, code) => {
   const cwd = await folderWith('A=1\n');

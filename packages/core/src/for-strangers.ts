@@ -20,7 +20,7 @@ import { labelOf as label } from './words/label.ts';
  *
  * @returns what `work` returns
  * @throws `ERR_SECRET_UNAVAILABLE` when the time is over; the signal's reason if that is a
- *   `SecretError`, else `ERR_SECRET_ABORTED`, when it fires; what `work` threw, as a `SecretError`;
+ *   `SecretError`, else `ERR_SECRET_ABORTED`, when it fires; what `work` threw, as a `SecretError` (`ERR_SECRET_PROVIDER` where it is none);
  *   `ERR_SECRET_CONFIG` for wrong arguments
  * @example
  * ```ts

@@ -22,6 +22,7 @@ export type {
   SecretErrorCode,
   SecretErrorDetails,
   SecretSetting,
+  ThrownFacts,
 } from './contract/secret-error.ts';
 export { isSecretError, SecretError } from './contract/secret-error.ts';
 export type { LoadOptions } from './loading/load.ts';

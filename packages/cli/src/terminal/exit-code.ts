@@ -15,13 +15,15 @@ export const exitCodes: Readonly<Record<SecretErrorCode, number>> = {
   ERR_SECRET_TLS: 4,
   ERR_SECRET_INVALID: 5,
   ERR_SECRET_ABORTED: 130,
+  // EX_SOFTWARE, as below: a provider has a defect, which no change of a setting or a store ends
+  ERR_SECRET_PROVIDER: 70,
 };
 
 /** A command line that cannot be understood. */
 export const usageExitCode = 2;
 
-/** A defect of Keyfall itself (`EX_SOFTWARE` of sysexits.h): none of the answers above. */
-export const defectExitCode = 70;
+/** A defect of Keyfall itself (`EX_SOFTWARE` of sysexits.h), as one of a provider. */
+export const defectExitCode: number = exitCodes.ERR_SECRET_PROVIDER;
 
 /** Data that could not be written to stdout (`EX_IOERR`), for any other reason than a full disk. */
 export const outputExitCode = 74;

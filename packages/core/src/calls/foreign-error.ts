@@ -2,7 +2,7 @@
  * Turns whatever a provider threw into a `SecretError`, from allow-listed facts alone: a third-party
  * error may hold request headers, values or key material in its message, stack and fields.
  */
-import { isSecretError, SecretError } from '../contract/secret-error.ts';
+import { SecretError, type ThrownFacts } from '../contract/secret-error.ts';
 
 /** Node's errno codes (libuv) that mean "could not ask". */
 const unreachable =
@@ -12,9 +12,8 @@ const unreachable =
 const untrusted =
   /^(?:CERT_|ERR_TLS_|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)|(?:DEPTH_ZERO_)?SELF_SIGNED_CERT|HOSTNAME_MISMATCH$)/;
 
-/** The `SecretError` that stands for `thrown`: itself if it is one. */
-export function toSecretError(thrown: unknown, provider: string): SecretError {
-  if (isSecretError(thrown)) return thrown;
+/** The `SecretError` that stands for `thrown`, which is none. */
+export async function toSecretError(thrown: unknown, provider: string): Promise<SecretError> {
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
   if (unreachable.test(code))
     return new SecretError('ERR_SECRET_UNAVAILABLE', `it cannot be reached (${code})`, {
@@ -22,8 +21,19 @@ export function toSecretError(thrown: unknown, provider: string): SecretError {
     });
   if (untrusted.test(code))
     return new SecretError('ERR_SECRET_TLS', 'its certificate is not trusted', { provider });
-  return new SecretError('ERR_SECRET_INVALID', 'the provider threw what is no SecretError', {
+  // a chunk of its own: a provider without a defect never needs it
+  const { thrownFacts } = await import('./thrown-facts.ts');
+  const facts = thrownFacts(thrown);
+  const where = facts.frames.length > 0 ? ` at ${facts.frames.join(', ')}` : '';
+  const what = `threw an error that is not a SecretError: ${facts.type}${where}`;
+  return providerError(what, provider, facts);
+}
+
+/** The error for a provider that does what its contract does not allow. */
+export function providerError(what: string, provider: string, thrown?: ThrownFacts): SecretError {
+  return new SecretError('ERR_SECRET_PROVIDER', `the provider ${what}`, {
     provider,
-    hint: 'It is not shown, since it may hold values.',
+    thrown,
+    hint: 'This is a defect of the provider: report it to its author.',
   });
 }

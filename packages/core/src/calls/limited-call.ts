@@ -44,7 +44,7 @@ export async function limitedCall<Result>(
     );
     return await Promise.race([result, ended]);
   } catch (thrown) {
-    throw toSecretError(thrown, provider);
+    throw isSecretError(thrown) ? thrown : await toSecretError(thrown, provider);
   } finally {
     cancel();
     leave?.();

@@ -9,7 +9,7 @@
  * | could not be asked | its last good value while that is young enough, else ask the next, and say so; `required`: fail |
  * | its whole document is not there | ask the next, and say so; `required`: fail |
  * | denied, not authenticated | fail; `onDenied: 'next'`: ask the next, and say so |
- * | certificate not trusted, broken content, wrong configuration | fail, always |
+ * | certificate not trusted, broken content, a defect of the provider, wrong configuration | fail, always |
  *
  * One on standby is asked only when one before it could not be asked, or refused and `onDenied` let the chain go on: while the
  * others answer, nothing depends on it.
@@ -279,6 +279,7 @@ const verbs: Readonly<Partial<Record<SecretErrorCode, string>>> = {
   ERR_SECRET_UNAUTHENTICATED: 'did not accept the credentials',
   ERR_SECRET_TLS: 'could not be trusted',
   ERR_SECRET_INVALID: 'returned something broken',
+  ERR_SECRET_PROVIDER: 'failed',
 };
 
 /** The chain's error for a provider's: the same facts, with the name and what everybody said. */

@@ -136,7 +136,8 @@ export interface Secrets extends SecretProvider {
    * The value of `name`.
    * @throws `ERR_SECRET_NOT_FOUND` if every provider answered and none holds it;
    *   `ERR_SECRET_UNAVAILABLE` if none holds it and at least one could not be asked;
-   *   `ERR_SECRET_DENIED`, `_UNAUTHENTICATED`, `_TLS` or `_INVALID` as a provider said.
+   *   `ERR_SECRET_DENIED`, `_UNAUTHENTICATED`, `_TLS` or `_INVALID` as a provider said;
+   *   `ERR_SECRET_PROVIDER` if a provider has a defect.
    */
   get(name: string, options?: CallOptions): Promise<string>;
   /**

@@ -3,9 +3,9 @@
  * leaves the others alone; the last one's abort ends the read.
  */
 import type { Clock } from '../calls/clock.ts';
-import { toSecretError } from '../calls/foreign-error.ts';
+import { providerError, toSecretError } from '../calls/foreign-error.ts';
 import { abortReason, limitedCall } from '../calls/limited-call.ts';
-import { SecretError } from '../contract/secret-error.ts';
+import { isSecretError, type SecretError } from '../contract/secret-error.ts';
 import type { SecretBatch, SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
 import type { ReadAt } from './answer-cache.ts';
 
@@ -131,19 +131,18 @@ export class SharedRead {
 }
 
 /** A third-party provider in plain JavaScript may return anything: refuse it before it spreads. */
-function checked(
+async function checked(
   batch: SecretBatch,
   asked: readonly string[] | 'all',
   provider: string,
-): SecretBatch {
-  const invalidAnswer = (what: string) =>
-    new SecretError('ERR_SECRET_INVALID', `the provider ${what}`, { provider });
-  if (!(batch?.entries instanceof Map)) throw invalidAnswer('returned no map of entries');
+): Promise<SecretBatch> {
+  if (!(batch?.entries instanceof Map)) throw providerError('returned no map of entries', provider);
   const entries = new Map<string, SecretRecord | SecretError>();
   for (const [name, entry] of batch.entries)
-    if (entry instanceof Error) entries.set(name, toSecretError(entry, provider));
-    else if (typeof entry?.value === 'string') entries.set(name, entry);
-    else throw invalidAnswer('returned a value that is not text');
+    if (isSecretError(entry) || typeof (entry as SecretRecord | undefined)?.value === 'string')
+      entries.set(name, entry);
+    else if (entry instanceof Error) entries.set(name, await toSecretError(entry, provider));
+    else throw providerError('returned a value that is not text', provider);
   // what was asked for all has said of every name whether it is held
   return { ...batch, entries, complete: batch.complete || asked === 'all' };
 }

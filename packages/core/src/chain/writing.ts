@@ -3,6 +3,7 @@
  * fails. A chunk of its own that the first `set` or `delete` loads: most programs only read.
  */
 import { assertObject, signalOf } from '../arguments/arguments.ts';
+import { providerError } from '../calls/foreign-error.ts';
 import { type Applied, isSecretError, SecretError, withApplied } from '../contract/secret-error.ts';
 import type { ReadContext, SecretChanges, WriteReceipt } from '../contract/secret-provider.ts';
 import type { CachedProvider } from './cached-provider.ts';
@@ -59,7 +60,7 @@ export function createWriter(parts: WritingParts): Writer {
             const receipt = await target.provider.write?.(changes, context);
             // a stranger's may give none, and may have written all the same
             if (Object(receipt) !== receipt)
-              throw new SecretError('ERR_SECRET_INVALID', 'the provider returned no receipt');
+              throw providerError('returned no receipt', target.provider.name);
             applied = 'yes';
             return receipt as WriteReceipt;
           } catch (error) {

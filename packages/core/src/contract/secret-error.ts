@@ -25,7 +25,9 @@ export type SecretErrorCode =
   /** An option or variable is wrong; the message names it. */
   | 'ERR_SECRET_CONFIG'
   /** The caller's `AbortSignal` ended the call, or the chain was closed. */
-  | 'ERR_SECRET_ABORTED';
+  | 'ERR_SECRET_ABORTED'
+  /** The provider itself failed: it threw something else than a `SecretError`, or broke the contract. A defect. */
+  | 'ERR_SECRET_PROVIDER';
 
 const codes: ReadonlySet<string> = new Set<SecretErrorCode>([
   'ERR_SECRET_NOT_FOUND',
@@ -38,6 +40,7 @@ const codes: ReadonlySet<string> = new Set<SecretErrorCode>([
   'ERR_SECRET_UNSUPPORTED',
   'ERR_SECRET_CONFIG',
   'ERR_SECRET_ABORTED',
+  'ERR_SECRET_PROVIDER',
 ]);
 
 /** What one provider of the chain said when it was asked for a name. Never a value. */
@@ -76,6 +79,17 @@ export interface SecretSetting {
   readonly isMissing?: boolean;
 }
 
+/** What is told of something that a provider threw and that is no {@link SecretError}: nothing of its text. */
+export interface ThrownFacts {
+  /** The name of its class, or its type where it is no error: `TypeError`, `string`. */
+  readonly type: string;
+  /**
+   * Where it was thrown, innermost call first, at most five: `my-provider/dist/index.js:12`. A file is named by
+   * its path in its package, or else by its folder and its own name. Empty where the engine does not say.
+   */
+  readonly frames: readonly string[];
+}
+
 /** The facts a {@link SecretError} may carry besides its message. */
 export interface SecretErrorDetails {
   /** Name of the provider that failed. */
@@ -96,6 +110,8 @@ export interface SecretErrorDetails {
   readonly requestId?: string | undefined;
   /** What became of the write that this is about. Left out: it is about none, or nobody can tell. */
   readonly applied?: Applied | undefined;
+  /** What the provider threw, of an `ERR_SECRET_PROVIDER`. */
+  readonly thrown?: ThrownFacts | undefined;
 }
 
 /**
@@ -140,11 +156,13 @@ export class SecretError extends Error {
    * without it counts as `unknown`.
    */
   readonly applied: Applied | undefined;
+  /** What the provider threw, where it was no `SecretError`. */
+  readonly thrown: ThrownFacts | undefined;
   /** The clause without provider, name and hint: what an attempt's `reason` shows. */
   readonly reason: string;
 
   /**
-   * @param code - which of the ten kinds of failure this is
+   * @param code - which of the kinds of failure this is
    * @param reason - what happened and why, without a full stop, and never with a value in it
    * @param details - the allow-listed facts
    */
@@ -161,6 +179,7 @@ export class SecretError extends Error {
     this.storeStatus = details.storeStatus;
     this.requestId = details.requestId;
     this.applied = details.applied;
+    this.thrown = details.thrown;
   }
 
   /** The same failure with other facts; `code` and `reason` stay unless they are given too. */
@@ -171,9 +190,9 @@ export class SecretError extends Error {
   /** The error as plain data, for loggers. No stack and no values. */
   toJSON(): Record<string, unknown> {
     const { name, code, message, provider, secretName, retryable, storeStatus, requestId } = this;
-    const { setting, applied, attempts } = this;
+    const { setting, applied, thrown, attempts } = this;
     const asked = { name, code, message, provider, secretName, retryable, storeStatus, requestId };
-    const facts = { ...asked, setting, applied };
+    const facts = { ...asked, setting, applied, thrown };
     return attempts.length === 0 ? facts : { ...facts, attempts };
   }
 }

@@ -18,6 +18,10 @@
  * | what was read is broken | throws `ERR_SECRET_INVALID` |
  * | an option is wrong | throws `ERR_SECRET_CONFIG`, from the factory where it can be known there |
  *
+ * Whatever else a provider throws, and an answer that this contract does not allow, is a defect of the
+ * provider: the chain ends the call with `ERR_SECRET_PROVIDER`, which tells where it comes from and nothing of
+ * its text.
+ *
  * A provider must never put a value, a token or a third-party error into an error, a log or a
  * warning, and must never fall back to anything by itself: that is the chain's work, and the chain
  * tells the user.

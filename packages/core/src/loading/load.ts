@@ -137,6 +137,7 @@ const precedence = [
   'TLS',
   'UNAUTHENTICATED',
   'DENIED',
+  'PROVIDER',
   'INVALID',
   'UNAVAILABLE',
   'NOT_FOUND',

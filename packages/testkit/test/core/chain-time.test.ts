@@ -581,9 +581,9 @@ describe('a document that is not there', () => {
 describe('what a provider throws', () => {
   const canary = 'canary-3f9d27';
   const thrown: readonly [string, unknown, string][] = [
-    ['a TypeError', new TypeError(canary), 'ERR_SECRET_INVALID'],
-    ['text', canary, 'ERR_SECRET_INVALID'],
-    ['nothing', undefined, 'ERR_SECRET_INVALID'],
+    ['a TypeError', new TypeError(canary), 'ERR_SECRET_PROVIDER'],
+    ['text', canary, 'ERR_SECRET_PROVIDER'],
+    ['nothing', undefined, 'ERR_SECRET_PROVIDER'],
     [
       'a refused connection',
       Object.assign(new Error(canary), { code: 'ECONNREFUSED', token: canary }),
@@ -597,7 +597,7 @@ describe('what a provider throws', () => {
     [
       'an error with a hostile name',
       Object.assign(new Error('x'), { name: canary, code: canary }),
-      'ERR_SECRET_INVALID',
+      'ERR_SECRET_PROVIDER',
     ],
   ];
   test.each(thrown)('%s becomes a SecretError without its text', async (_, error, code) => {
@@ -608,6 +608,25 @@ describe('what a provider throws', () => {
     expect(caught).toBeInstanceOf(SecretError);
     expect((caught as SecretError).code).toBe(code);
     assertNoLeak([canary], caught, await secrets.explain('A'));
+  });
+
+  test('that is no SecretError ends the call, and tells of itself its class and where it was thrown', async () => {
+    class StoreClosed extends Error {}
+    const mood = () => Promise.reject(new StoreClosed(canary));
+    const providers = [scripted('third', {}, { mood }), scripted('dotenv', { A: 'plain' })];
+    const caught = await createSecrets({ providers })
+      .get('A')
+      .catch((reason: unknown) => reason);
+    expect(caught).toMatchObject({
+      code: 'ERR_SECRET_PROVIDER',
+      provider: 'third',
+      thrown: { type: 'StoreClosed', frames: expect.any(Array) },
+    });
+    const { thrown, message, hint } = caught as SecretError;
+    expect(thrown?.frames[0]).toMatch(/^core\/chain-time\.test\.ts:\d+$/);
+    expect(message).toContain(`StoreClosed at ${thrown?.frames[0]}`);
+    expect(hint).toContain('defect');
+    expect(JSON.parse(JSON.stringify(caught)).thrown).toEqual(thrown);
   });
 
   test.each([
@@ -624,7 +643,7 @@ describe('what a provider throws', () => {
       'bytes for a value',
       { entries: new Map([['A', { value: Buffer.from(canary) }]]), complete: true },
     ],
-  ])('%s is INVALID, and not shown', async (_, batch) => {
+  ])('%s is a defect of the provider, and not shown', async (_, batch) => {
     const { assertNoLeak } = await import('../../src/index.ts');
     const provider = scripted('third', {}, { mood: async () => batch as never });
     const secrets = createSecrets({ providers: [provider, scripted('dotenv', { A: 'plain' })] });
@@ -632,7 +651,7 @@ describe('what a provider throws', () => {
     secrets.on('failed', (event) => events.push(event));
     for (const call of [() => secrets.get('A'), () => secrets.getAll()]) {
       const caught = await call().catch((reason: unknown) => reason);
-      expect(caught).toMatchObject({ code: 'ERR_SECRET_INVALID', provider: 'third' });
+      expect(caught).toMatchObject({ code: 'ERR_SECRET_PROVIDER', provider: 'third' });
       assertNoLeak([canary, '31337421'], caught);
     }
     expect(events).not.toEqual([]);

@@ -240,7 +240,7 @@ describe('a write that is rejected says what became of it', () => {
     const store = { ...memoryProvider({ A: 'a' }), write: async () => receipt as never };
     const secrets = createSecrets({ providers: [store] });
     const error = await rejectionOf(secrets.set('A', 'x'));
-    expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID', applied: 'unknown' });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_PROVIDER', applied: 'unknown' });
     expect(error?.message).toContain('the provider returned no receipt');
     await secrets.close();
   });

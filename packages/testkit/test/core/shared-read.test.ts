@@ -126,7 +126,7 @@ describe('what a provider in plain JavaScript may return', () => {
     });
     const { batch, error } = await shared.start();
     expect(batch).toBeUndefined();
-    expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID', provider: 'vault', reason });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_PROVIDER', provider: 'vault', reason });
   });
 
   test('an error of its own becomes one of ours, and all else stays as it is', async () => {

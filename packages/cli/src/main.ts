@@ -4,7 +4,7 @@
  */
 
 import { type PlainRun, plainRun } from './commands/plain-run.ts';
-import { runCommand } from './commands/run.ts';
+import { runWithSecrets } from './commands/run.ts';
 import { assertNodeIsNew } from './terminal/node-version.ts';
 import { reportError } from './terminal/report-error.ts';
 import { beQuiet } from './terminal/terminal.ts';
@@ -21,7 +21,7 @@ async function runPlainly({ options, command }: PlainRun): Promise<number> {
   try {
     assertNodeIsNew();
     if (options.quiet) beQuiet();
-    return await runCommand(command, options);
+    return await runWithSecrets(command, options);
   } catch (error) {
     return reportError(error, options.debug === true);
   }

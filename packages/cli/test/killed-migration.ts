@@ -7,7 +7,7 @@ import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
-import { migrateCommand } from '../src/commands/migrate.ts';
+import { runMigration } from '../src/commands/migrate.ts';
 import type { MigrationJournal } from '../src/migration/journal.ts';
 import { restoreCommand } from '../src/migration/restore.ts';
 import { finished, folderWith, install } from './keyfall.ts';
@@ -105,7 +105,7 @@ export async function restoreStepsOf(where: KilledMigrations): Promise<readonly 
 async function migratedShop(where: KilledMigrations) {
   const made = await shop(where);
   const file = join(made.cwd, '.env');
-  await migrateCommand({ yes: true, onConflict: 'overwrite', activate: true, purge: true, file });
+  await runMigration({ yes: true, onConflict: 'overwrite', activate: true, purge: true, file });
   const [backup = ''] = (await readdir(made.cwd)).filter((name) => /\.backup\.\w+$/.test(name));
   return { ...made, file, backup };
 }
@@ -137,7 +137,7 @@ export async function survives(where: KilledMigrations, step: number): Promise<v
     if (/journal|lock/.test(name)) expect(text).not.toMatch(/canary|theirs/);
 
   const again = { yes: true, onConflict: 'overwrite', activate: true, purge: true, file } as const;
-  expect(await migrateCommand(again)).toBe(0);
+  expect(await runMigration(again)).toBe(0);
   expect(await stored()).toEqual(migrated);
   expect(await readFile(file, 'utf8')).toBe(after(path));
   const left = (await readdir(cwd)).filter((name) => name !== '.env').sort();
@@ -216,7 +216,7 @@ export async function isRunAgainEdited(
   expect(await killedAt(where, cwd, step)).toBe(137);
   const file = join(cwd, '.env');
   await writeFile(file, `${before(path)}EXTRA=1\n`);
-  expect(await migrateCommand({ yes: true, onConflict: 'overwrite', file })).toBe(0);
+  expect(await runMigration({ yes: true, onConflict: 'overwrite', file })).toBe(0);
   return { stored: await stored(), journals: await journalsOf(cwd) };
 }
 

@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createProgram } from '../src/program.ts';
+import { wholeProgram } from '../src/program.ts';
 import { finished, folderWith, keyfall, start } from './keyfall.ts';
 import { bin, onTerminal } from './on-terminal.ts';
 
 const canary = 'canary-5a5a-value';
-const commands = createProgram(() => {}).commands.map((command) => command.name());
+const { commands: all } = await wholeProgram();
+const commands = all.map((command) => command.name());
 
 let server: VaultServer;
 let env: Readonly<Record<string, string>>;
@@ -31,8 +32,7 @@ afterAll(() => server?.stop());
 
 test.each(commands)('%s has a help text with an example of itself', (name) => {
   let text = '';
-  const program = createProgram(() => {});
-  const command = program.commands.find((each) => each.name() === name);
+  const command = all.find((each) => each.name() === name);
   const writeOut = (part: string): void => {
     text += part;
   };
@@ -149,8 +149,8 @@ test('what is read can be had as JSON, and nothing else is on stdout then', asyn
 });
 
 test('every command takes --json but those that only write, and run', () => {
-  const without = createProgram(() => {})
-    .commands.filter(({ options }) => !options.some(({ long }) => long === '--json'))
+  const without = all
+    .filter(({ options }) => !options.some(({ long }) => long === '--json'))
     .map((command) => command.name())
     .filter((name) => name !== 'help');
   expect(without.sort()).toEqual(['completion', 'delete', 'init', 'rollback', 'run', 'set']);

@@ -625,9 +625,8 @@ describe('a restore', () => {
       code: 2,
       stderr: expect.stringContaining('is of a file, and --from is not'),
     });
-    expect((await restore(backup, '--purge')).stderr).toContain(
-      '--restore goes with --yes, --json and the --from and --to of the migration alone',
-    );
+    for (const more of ['--purge', '--dry-run', '.env'])
+      expect(await restore(backup, more)).toMatchObject({ code: 2 });
     expect((await vault.stored())?.data).toEqual(migrated);
     expect(await restore(backup, ...ends)).toMatchObject({ code: 0 });
   });

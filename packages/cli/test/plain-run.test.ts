@@ -4,11 +4,11 @@
  */
 import { describe, expect, test } from 'vitest';
 import { plainRun } from '../src/commands/plain-run.ts';
-import { createProgram } from '../src/program.ts';
+import { wholeProgram } from '../src/program.ts';
 
 /** What the whole command line makes of `keyfall …`; nothing is run. */
 async function byProgram(args: readonly string[]): Promise<unknown> {
-  const program = createProgram(() => {});
+  const program = await wholeProgram();
   const run = program.commands.find((command) => command.name() === 'run');
   let understood: unknown;
   run?.action(() => {
@@ -35,8 +35,8 @@ describe('is understood as by the library', () => {
     expect(plainly(args)).toEqual(await byProgram(args));
   });
 
-  test('with every option that run has', () => {
-    const program = createProgram(() => {});
+  test('with every option that run has', async () => {
+    const program = await wholeProgram();
     const run = program.commands.find((command) => command.name() === 'run');
     const flags = [...program.options, ...(run?.options ?? [])]
       .filter(({ long }) => long !== '--version')

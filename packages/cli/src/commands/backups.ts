@@ -25,7 +25,7 @@ const uses: Readonly<Record<Backup['use'], string>> = {
 };
 
 /** Prints them, and returns 0. */
-export async function listBackupsCommand(options: BackupsOptions): Promise<number> {
+export async function listBackups(options: BackupsOptions): Promise<number> {
   const path = pathOf(options);
   const backups = await backupsOf(path);
   if (options.json) await printJson(backups);
@@ -39,7 +39,7 @@ export async function listBackupsCommand(options: BackupsOptions): Promise<numbe
  *
  * @throws `ERR_SECRET_ABORTED` if the user says no; `ERR_SECRET_CONFIG` where nobody can be asked
  */
-export async function cleanCommand(options: BackupsOptions): Promise<number> {
+export async function cleanBackups(options: BackupsOptions): Promise<number> {
   const path = pathOf(options);
   const removable = (await backupsOf(path)).filter(({ use }) => use !== 'needed');
   if (removable.length === 0) {

@@ -1,12 +1,18 @@
 /**
  * `keyfall completion SHELL`: the script that has a shell complete our commands and options.
  */
-import type { Command } from 'commander';
 import { printData } from '../terminal/terminal.ts';
+import type { Command } from './command.ts';
 import { completionScript, type Shell } from './completion-scripts.ts';
 
-/** Prints the script. */
-export async function completionCommand(shell: Shell, program: Command): Promise<number> {
-  await printData(completionScript(shell, program));
-  return 0;
-}
+/** `keyfall completion SHELL`. */
+export const completionCommand: Command = {
+  name: 'completion',
+  summary: 'Print what has a shell complete commands and options.',
+  arguments: [{ name: '<shell>', choices: ['bash', 'zsh', 'fish'] }],
+  examples: ['source <(keyfall completion bash)', 'keyfall completion fish | source'],
+  async run([shell], _options, { program }) {
+    await printData(completionScript(shell as Shell, program));
+    return 0;
+  },
+};

@@ -26,11 +26,7 @@ import {
   report,
 } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
-
-/** Options of `keyfall diff`. */
-export interface DiffOptions extends SettingsOptions {
-  readonly json?: boolean;
-}
+import { type Command, json } from './command.ts';
 
 /** How two sets of secrets differ, by name. */
 interface Difference {
@@ -44,11 +40,26 @@ interface Difference {
 type Values = ReadonlyMap<string, string>;
 
 /**
- * Compares two sides and prints what is different: 0 if nothing is, 1 if something is.
- *
- * @throws `ERR_SECRET_UNAVAILABLE` if a side could not be asked, or only in part
+ * `keyfall diff A B`: the exit code is 1 if something is different. A side that could not be asked, or only in part, is
+ * `ERR_SECRET_UNAVAILABLE`.
  */
-export async function diffCommand(a: string, b: string, options: DiffOptions): Promise<number> {
+export const diffCommand: Command<SettingsOptions & { readonly json?: boolean }> = {
+  name: 'diff',
+  summary: 'Name what differs between two providers or profiles. Never a value.',
+  arguments: [
+    { name: '<a>', description: 'a provider of the chain, or a profile' },
+    { name: '<b>', description: 'another one' },
+  ],
+  options: [json],
+  examples: ['keyfall diff vault dotenv', 'keyfall diff staging prod'],
+  run: ([a = '', b = ''], options) => compare(a, b, options),
+};
+
+async function compare(
+  a: string,
+  b: string,
+  options: SettingsOptions & { readonly json?: boolean },
+): Promise<number> {
   const difference = await waitingFor('reading both', async () =>
     // one after the other: a configuration is read in its folder
     differenceOf(await readSide(a, options), await readSide(b, options)),

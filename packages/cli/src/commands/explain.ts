@@ -9,31 +9,31 @@ import { fitted } from '../terminal/layout.ts';
 import { didYouMean } from '../terminal/near-names.ts';
 import { notice, printData, printJson } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
-
-/** Options of `keyfall explain`. */
-export interface ExplainOptions extends SettingsOptions {
-  readonly json?: boolean;
-}
+import { type Command, json } from './command.ts';
 
 /** Explains one name, or all that the chain holds; the exit code is that of a `get`. */
-export async function explainCommand(
-  name: string | undefined,
-  options: ExplainOptions,
-): Promise<number> {
-  if (name !== undefined) assertIsSecretName(name);
-  return withChain(options, async ({ secrets }) => {
-    const explanations = await waitingFor('asking each provider', async () => {
-      const names = name === undefined ? await secrets.list() : [name];
-      return Promise.all(names.map((each) => secrets.explain(each)));
+export const explainCommand: Command<SettingsOptions & { readonly json?: boolean }> = {
+  name: 'explain',
+  summary: 'Say which provider answers and what each one said. Never a value.',
+  arguments: [{ name: '[name]', description: 'default: every name' }],
+  options: [json],
+  examples: ['keyfall explain TOKEN'],
+  async run([name], options) {
+    if (name !== undefined) assertIsSecretName(name);
+    return withChain(options, async ({ secrets }) => {
+      const explanations = await waitingFor('asking each provider', async () => {
+        const names = name === undefined ? await secrets.list() : [name];
+        return Promise.all(names.map((each) => secrets.explain(each)));
+      });
+      const [first] = explanations;
+      if (options.json) await printJson(name === undefined ? explanations : first);
+      else await printData(fitted(grouped(explanations)));
+      if (name === undefined || first === undefined) return 0;
+      if (!first.found) await suggest(secrets, name);
+      return exitCodeOf(first);
     });
-    const [first] = explanations;
-    if (options.json) await printJson(name === undefined ? explanations : first);
-    else await printData(fitted(grouped(explanations)));
-    if (name === undefined || first === undefined) return 0;
-    if (!first.found) await suggest(secrets, name);
-    return exitCodeOf(first);
-  });
-}
+  },
+};
 
 /** Each explanation as text; names of which the same is to be said stand together. */
 function grouped(explanations: readonly Explanation[]): string {

@@ -7,27 +7,33 @@ import { type SettingsOptions, withChain } from '../chain/settings.ts';
 import { withSuggestion } from '../terminal/near-names.ts';
 import { printData, printJson } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
+import { type Command, json } from './command.ts';
 
-/** Options of `keyfall get`. */
-export interface GetOptions extends SettingsOptions {
-  /** A line end after the value. */
+interface GetOptions extends SettingsOptions {
   readonly newline: boolean;
   readonly json?: boolean;
 }
 
-/** Prints the value of `name`. */
-export async function getCommand(name: string, options: GetOptions): Promise<number> {
-  assertIsSecretName(name);
-  const value = await withChain(options, (chain) =>
-    waitingFor('reading', async () => {
-      const { secrets } = chain;
-      const found = await withSuggestion(secrets, name, () => secrets.get(name));
-      await tellOtherReadings(chain, name);
-      return found;
-    }),
-  );
-  await (options.json
-    ? printJson({ name, value })
-    : printData(options.newline ? `${value}\n` : value));
-  return 0;
-}
+/** `keyfall get NAME`. */
+export const getCommand: Command<GetOptions> = {
+  name: 'get',
+  summary: 'Print one value.',
+  arguments: [{ name: '<name>' }],
+  options: [{ flags: '-n, --no-newline', description: 'no line end after the value' }, json],
+  examples: ['keyfall get TOKEN'],
+  async run([name = ''], options) {
+    assertIsSecretName(name);
+    const value = await withChain(options, (chain) =>
+      waitingFor('reading', async () => {
+        const { secrets } = chain;
+        const found = await withSuggestion(secrets, name, () => secrets.get(name));
+        await tellOtherReadings(chain, name);
+        return found;
+      }),
+    );
+    await (options.json
+      ? printJson({ name, value })
+      : printData(options.newline ? `${value}\n` : value));
+    return 0;
+  },
+};

@@ -11,31 +11,34 @@ import { formatTable } from '../terminal/layout.ts';
 import { withSuggestion } from '../terminal/near-names.ts';
 import { printable, printData, printJson } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
+import { type Command, json } from './command.ts';
 
-/** Options of `keyfall history`. */
-export interface HistoryOptions extends SettingsOptions {
-  readonly json?: boolean;
-}
-
-/** Prints the versions of `name`, newest first; 1 if no version holds it. */
-export async function historyCommand(name: string, options: HistoryOptions): Promise<number> {
-  assertIsSecretName(name);
-  return withChain(options, async (chain) => {
-    const provider = providerWithHistory(chain);
-    const versions = await waitingFor(`asking ${provider.name}`, () =>
-      withSuggestion(chain.secrets, name, () => versionsOf(provider, name)),
-    );
-    if (options.json) await printJson({ name, provider: provider.name, versions });
-    else
-      await printData(
-        formatTable([
-          ['version', 'written', 'state', ''],
-          ...versions.map((one) => rowOf(one).map(printable)),
-        ]),
+/** `keyfall history NAME`: newest first; the exit code is 1 if no version holds it. */
+export const historyCommand: Command<SettingsOptions & { readonly json?: boolean }> = {
+  name: 'history',
+  summary: 'Print the versions that the store keeps of a secret. Never a value.',
+  arguments: [{ name: '<name>' }],
+  options: [json],
+  examples: ['keyfall history TOKEN'],
+  async run([name = ''], options) {
+    assertIsSecretName(name);
+    return withChain(options, async (chain) => {
+      const provider = providerWithHistory(chain);
+      const versions = await waitingFor(`asking ${provider.name}`, () =>
+        withSuggestion(chain.secrets, name, () => versionsOf(provider, name)),
       );
-    return 0;
-  });
-}
+      if (options.json) await printJson({ name, provider: provider.name, versions });
+      else
+        await printData(
+          formatTable([
+            ['version', 'written', 'state', ''],
+            ...versions.map((one) => rowOf(one).map(printable)),
+          ]),
+        );
+      return 0;
+    });
+  },
+};
 
 function rowOf({ version, createdAt, state, held }: SecretVersion): string[] {
   const written = createdAt === undefined ? 'unknown' : new Date(createdAt).toISOString();

@@ -25,9 +25,9 @@ import { readNamedFile } from '../files/read-input.ts';
 import { untilStopped } from '../run/until-stopped.ts';
 import { quoted } from '../terminal/shown-command.ts';
 import { canPrompt, listNames, notice, printable, report } from '../terminal/terminal.ts';
+import type { Command } from './command.ts';
 
-/** Options of `keyfall init`. */
-export interface InitOptions {
+interface InitOptions {
   readonly yes?: boolean;
   readonly providers?: readonly string[];
   readonly path?: string;
@@ -106,6 +106,40 @@ const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
 /** What `migrate` calls them. */
 const shortNames: Readonly<Record<string, ChoiceId>> = { aws: 'aws-secrets-manager' };
 
+/** `keyfall init`. */
+export const initCommand: Command<InitOptions> = {
+  name: 'init',
+  summary: 'Write a configuration, by a few questions.',
+  options: [
+    {
+      flags: '-y, --yes',
+      description: 'do not ask: Vault, then .env, unless the other options say more',
+    },
+    {
+      flags: '--providers <ids>',
+      description: 'the providers, first asked first',
+      isList: true,
+    },
+    {
+      flags: '--path <path>',
+      description:
+        'the path in Vault, which may have {profile} (default: $VAULT_SECRET_PATH, else the folder)',
+    },
+    {
+      flags: '--profiles <names>',
+      description: 'the profiles, each with a path of its own in Vault',
+      isList: true,
+    },
+    { flags: '--names <names>', description: 'names that must be there', isList: true },
+    { flags: '-f, --format <format>', description: 'the form of the file', choices: configForms },
+  ],
+  examples: [
+    'keyfall init',
+    'keyfall init --yes --providers vault,snapshot,dotenv --profiles dev,prod',
+  ],
+  run: (_args, options) => untilStopped((signal) => init(options, signal)),
+};
+
 /**
  * Writes the configuration into this folder.
  *
@@ -113,10 +147,6 @@ const shortNames: Readonly<Record<string, ChoiceId>> = { aws: 'aws-secrets-manag
  *   for what could not be used as a configuration, or where nobody can be asked; `ERR_SECRET_ABORTED` if
  *   the user stops
  */
-export async function initCommand(options: InitOptions): Promise<number> {
-  return untilStopped((signal) => init(options, signal));
-}
-
 async function init(options: InitOptions, signal: AbortSignal): Promise<number> {
   const folder = currentFolder();
   await assertNone(folder);

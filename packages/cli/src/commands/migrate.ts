@@ -15,22 +15,98 @@ import { untilStopped } from '../run/until-stopped.ts';
 import { quoted } from '../terminal/shown-command.ts';
 import { printJson, report } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
+import { type Command, json } from './command.ts';
 
-/** Options of `keyfall migrate`. */
-export interface MigrateCommandOptions
+interface MigrateCommandOptions
   extends Omit<
       MigrateOptions,
       'isSettingsVault' | 'settings' | 'remember' | 'start' | 'ends' | 'signal'
     >,
     EndpointOptions {
+  readonly from?: string;
+  readonly to?: string;
+  readonly restore?: string;
+  readonly listBackups?: boolean;
+  readonly clean?: boolean;
   readonly json?: boolean;
 }
+
+// what the others cannot honour is refused, not passed over: a dry run must change nothing
+const ofMigrations = ['select', 'activate', 'purge', 'force', 'onConflict'];
+const notOfBackups = ['from', 'to', 'restore', 'dryRun', ...ofMigrations];
+
+/** `keyfall migrate [FILE]`. */
+export const migrateCommand: Command<MigrateCommandOptions> = {
+  name: 'migrate',
+  summary: 'Move a .env into Vault, or what any store holds into another one.',
+  arguments: [{ name: '[file]', description: 'default: the file of --dotenv' }],
+  options: [
+    {
+      flags: '--from <provider>',
+      description: 'what to move instead: vault, sops:FILE, aws:SECRET, …',
+    },
+    {
+      flags: '--to <provider>',
+      description:
+        'where to (default: the Vault that VAULT_ADDR and VAULT_SECRET_PATH name; with a configuration its first other provider that can be written to)',
+    },
+    { flags: '-y, --yes', description: 'do not ask' },
+    { flags: '--dry-run', description: 'say what would happen, and change nothing' },
+    {
+      flags: '--on-conflict <what>',
+      description: 'for a name that the store holds with another value',
+      choices: ['fail', 'keep', 'overwrite'],
+    },
+    { flags: '--select <names>', description: 'only these names', isList: true },
+    { flags: '--activate', description: 'set USE_VAULT=true in the file afterwards' },
+    { flags: '--purge', description: 'remove the migrated values from the file afterwards' },
+    { flags: '--force', description: 'migrate a file that git tracks' },
+    {
+      flags: '--restore <backup>',
+      description: 'undo a migration by its backup',
+      conflictsWith: ['dryRun', ...ofMigrations],
+    },
+    {
+      flags: '--list-backups',
+      description: 'list the copies that migrations left beside the file',
+      conflictsWith: ['clean', ...notOfBackups],
+    },
+    {
+      flags: '--clean',
+      description: 'remove those that no interrupted migration needs',
+      conflictsWith: ['listBackups', ...notOfBackups],
+    },
+    json,
+  ],
+  examples: [
+    'keyfall migrate --dry-run',
+    'keyfall migrate --yes --activate',
+    'keyfall migrate --from vault --to sops:secrets.enc.yaml',
+  ],
+  async run([file], options) {
+    const { restore, listBackups, clean } = options;
+    const given = { ...options, file };
+    if (listBackups || clean) {
+      const backups = await import('./backups.ts');
+      return clean ? backups.cleanBackups(given) : backups.listBackups(given);
+    }
+    if (restore !== undefined) {
+      if (file !== undefined)
+        throw new SecretError('ERR_SECRET_CONFIG', '--restore takes no file', {
+          hint: 'Leave it out: the backup and its journal say what is restored, and where.',
+        });
+      const { restoreCommand } = await import('../migration/restore.ts');
+      return restoreCommand(restore, options);
+    }
+    return runMigration(given);
+  },
+};
 
 /**
  * Migrates, and returns 0 if the store holds it all afterwards (or would, with `dryRun`); 130 or 143 if a
  * signal has stopped it, when what it leaves behind is told.
  */
-export async function migrateCommand(options: MigrateCommandOptions): Promise<number> {
+export async function runMigration(options: MigrateCommandOptions): Promise<number> {
   const { from, to } = options;
   const { source: found, destination } = await waitingFor('reading what is to be moved', () =>
     resolveEndpoints(options),

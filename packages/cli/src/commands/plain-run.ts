@@ -1,43 +1,19 @@
 /**
- * `keyfall run … -- CMD…` as it is nearly always typed, understood without the definitions of all
- * commands, which take longer to make than a `.env` to read. Everything else, and all that is wrong, is
+ * `keyfall run … -- CMD…` as it is nearly always typed, understood without the library that parses every other
+ * command line, which takes longer to load than a `.env` to read. Everything else, and all that is wrong, is
  * left to `program.ts`, which has the words for it.
  */
 import { parseArgs } from 'node:util';
-import { isDotenvReader } from '@keyfall/provider-dotenv';
 import { namesIn } from '../terminal/name-list.ts';
-import type { With } from './command-options.ts';
-import type { RunOptions } from './run.ts';
+import { type CommandOption, type GlobalOptions, globalOptions } from './command.ts';
+import { type RunOptions, runCommand } from './run.ts';
 
 /** A `run` as it was typed. */
 export interface PlainRun {
-  readonly options: With<RunOptions>;
+  readonly options: RunOptions & GlobalOptions;
   /** The program and its arguments. */
   readonly command: readonly string[];
 }
-
-const text = { type: 'string' } as const;
-const flag = { type: 'boolean' } as const;
-
-/** The options of `run`, with those of every command, as `program.ts` defines them. */
-const options = {
-  dotenv: text,
-  reader: text,
-  config: text,
-  'no-config': flag,
-  profile: text,
-  'token-helper': flag,
-  quiet: { ...flag, short: 'q' },
-  debug: flag,
-  only: { ...text, multiple: true },
-  'preserve-env': flag,
-  pristine: flag,
-  'pass-bootstrap': flag,
-  redact: flag,
-  watch: flag,
-  'reload-signal': text,
-  'kill-after': text,
-} as const;
 
 /**
  * What was typed, if it is `run`, options that are there, `--` and a program; else `undefined`. A test
@@ -51,27 +27,44 @@ export function plainRun(argv: readonly string[]): PlainRun | undefined {
   if (argv[2] !== 'run' || dashes < 0 || command.length === 0) return undefined;
   // without options there is nothing to parse, and Node's parser is a module to load
   if (dashes === 3) return { options: {}, command };
+  const known = new Map([...globalOptions, ...(runCommand.options ?? [])].map(byName));
   try {
-    const { values } = parseArgs({ args: argv.slice(3, dashes), options });
-    const { 'no-config': noConfig, only, reader, ...given } = values;
-    if (reader !== undefined && !isDotenvReader(reader)) return undefined;
+    const { values } = parseArgs({
+      args: argv.slice(3, dashes),
+      options: Object.fromEntries([...known].map(([name, option]) => [name, asParsed(option)])),
+    });
     // which of the two counts, their order tells
-    if (noConfig && given.config !== undefined) return undefined;
-    const named = Object.entries(given).map(([name, value]) => [inCamelCase(name), value]);
-    const names = only?.map(namesIn);
-    if (names?.some((list) => list.length === 0)) return undefined;
-    return {
-      options: {
-        ...Object.fromEntries(named),
-        ...(reader !== undefined && { reader }),
-        ...(noConfig && { config: false }),
-        ...(names && { only: names.flat() }),
-      },
-      command,
-    };
+    if (values['no-config'] && values['config'] !== undefined) return undefined;
+    const options: Record<string, unknown> = {};
+    for (const [name, value] of Object.entries(values)) {
+      const { choices, isList } = known.get(name) as CommandOption;
+      if (choices && !choices.includes(value as string)) return undefined;
+      const lists = isList ? (value as string[]).map(namesIn) : [];
+      if (lists.some((names) => names.length === 0)) return undefined;
+      const isOff = name.startsWith('no-');
+      options[inCamelCase(isOff ? name.slice(3) : name)] = isList
+        ? lists.flat()
+        : isOff
+          ? false
+          : value;
+    }
+    return { options, command };
   } catch {
     return undefined;
   }
+}
+
+function byName(option: CommandOption): [name: string, option: CommandOption] {
+  return [/--([\w-]+)/.exec(option.flags)?.[1] ?? '', option];
+}
+
+function asParsed({ flags, isList = false }: CommandOption) {
+  const [, short] = /^-(\w),/.exec(flags) ?? [];
+  return {
+    type: flags.endsWith('>') ? ('string' as const) : ('boolean' as const),
+    multiple: isList,
+    ...(short !== undefined && { short }),
+  };
 }
 
 function inCamelCase(option: string): string {

@@ -12,12 +12,24 @@ import { withSuggestion } from '../terminal/near-names.ts';
 import { quoted } from '../terminal/shown-command.ts';
 import { notice, printable, report } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
+import type { Command } from './command.ts';
 import { providerWithHistory } from './history.ts';
 
-/** Options of `keyfall rollback`. */
-export interface RollbackOptions extends SettingsOptions {
-  readonly to: string;
-}
+/** `keyfall rollback NAME --to VERSION`. */
+export const rollbackCommand: Command<SettingsOptions & { readonly to: string }> = {
+  name: 'rollback',
+  summary: 'Store again what an earlier version held under a name.',
+  arguments: [{ name: '<name>' }],
+  options: [
+    {
+      flags: '--to <version>',
+      description: 'the version, as `keyfall history` shows it',
+      isRequired: true,
+    },
+  ],
+  examples: ['keyfall rollback TOKEN --to 3'],
+  run: ([name = ''], { to, ...options }) => rollBackTo(name, to, options),
+};
 
 /**
  * Writes what version `to` held under `name`, on the condition that nobody writes in between. Other
@@ -26,9 +38,8 @@ export interface RollbackOptions extends SettingsOptions {
  * @throws `ERR_SECRET_NOT_FOUND` if that version does not hold it; `ERR_SECRET_CONFLICT` if somebody
  *   wrote in between; `ERR_SECRET_UNSUPPORTED` if no provider keeps versions and can write
  */
-export async function rollbackCommand(name: string, options: RollbackOptions): Promise<number> {
+async function rollBackTo(name: string, to: string, options: SettingsOptions): Promise<number> {
   assertIsSecretName(name);
-  const { to } = options;
   return withChain(options, async ({ secrets, ...chain }) => {
     const provider = providerWithHistory({ secrets, ...chain });
     const label = labelOf(provider.name, provider.store);

@@ -27,6 +27,7 @@ import { hideInitialValues } from '../run/initial-environment.ts';
 import { exitCodeOfSignal, handleSignals, signalOf } from '../run/signals.ts';
 import { keepStderrClosed, listNames, notice, printable, report } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
+import { type Command, only } from './command.ts';
 
 /** Options of `keyfall run`. */
 export interface RunOptions extends SettingsOptions {
@@ -44,8 +45,61 @@ export interface RunOptions extends SettingsOptions {
   readonly killAfter?: string;
 }
 
-/** Runs the command and returns its exit code. */
-export async function runCommand(
+/** `keyfall run -- CMD…`. */
+export const runCommand: Command<RunOptions> = {
+  name: 'run',
+  summary: 'Start a program with the secrets in its environment.',
+  arguments: [{ name: '<command...>', description: 'the program and its arguments, after --' }],
+  options: [
+    only('give it these names alone; each must be there'),
+    {
+      flags: '--preserve-env',
+      description: 'an inherited variable wins over a secret from a store',
+    },
+    {
+      flags: '--pristine',
+      description: 'of the inherited variables keep only PATH, HOME, TERM and their like',
+    },
+    {
+      flags: '--pass-bootstrap',
+      description: 'leave VAULT_TOKEN and the other settings in its environment',
+    },
+    {
+      flags: '--redact',
+      description: 'mask every value of 6 or more characters in what it prints',
+    },
+    {
+      flags: '--watch',
+      description: 'restart it when a secret changes (looks every ttl, default 5 min: KEYFALL_TTL)',
+    },
+    {
+      flags: '--reload-signal <signal>',
+      description: 'with --watch: send it this instead (HUP)',
+    },
+    {
+      flags: '--kill-after <time>',
+      description: 'kill it if it does not end so long after a signal (10s)',
+    },
+  ],
+  examples: [
+    'keyfall run -- node server.js',
+    'keyfall run --only TOKEN,DB_PASS -- python3 bot.py',
+    'keyfall run --redact --watch --kill-after 30s -- ./server',
+  ],
+  usage: '[options] -- <command...>',
+  advice: 'Put -- before the program: keyfall run -- node server.js',
+  async run(args, options, { afterDashes }) {
+    // a program's options must never be read as ours
+    if (afterDashes !== args.length)
+      throw new SecretError('ERR_SECRET_CONFIG', 'the program to run must stand after --', {
+        hint: 'Write it as: keyfall run -- node server.js',
+      });
+    return runWithSecrets(args, options);
+  },
+};
+
+/** Runs the program, and returns its exit code. */
+export async function runWithSecrets(
   [file = '', ...args]: readonly string[],
   options: RunOptions,
 ): Promise<number> {

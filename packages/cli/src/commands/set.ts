@@ -12,34 +12,38 @@ import { untilStopped } from '../run/until-stopped.ts';
 import { didYouMean } from '../terminal/near-names.ts';
 import { canPrompt, printable, report } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
+import type { Command, CommandLine } from './command.ts';
 
-/** Options of `keyfall set`. */
-export interface SetOptions extends SettingsOptions {
-  /** Store an empty value. */
+interface SetOptions extends SettingsOptions {
   readonly allowEmpty?: boolean;
-  /** The options that there are, as they are typed: one of them may have been mistyped. */
-  readonly flags: readonly string[];
-  /** How many of the last arguments are no options, whatever they look like: they stood after `--`. */
-  readonly named: number;
 }
 
-/**
- * Stores what stdin holds (without one final line end) or what the user types.
- *
- * @param args - what stands on the command line: a name, and nothing else. What else there is may be
- *   a secret, so no error repeats it
- */
-export async function setCommand(args: readonly string[], options: SetOptions): Promise<number> {
+/** `keyfall set NAME`. */
+export const setCommand: Command<SetOptions> = {
+  name: 'set',
+  summary: 'Store a value, from stdin (less one final line end) or a hidden prompt.',
+  arguments: [{ name: '<name>' }],
+  options: [{ flags: '--allow-empty', description: 'store an empty value' }],
+  examples: ['keyfall set TOKEN', 'keyfall set TLS_KEY < key.pem'],
+  takesAnything: true,
+  async run(args, options, line) {
+    assertNameAlone(args, line);
+    return store(args[0] ?? '', options);
+  },
+};
+
+/** Refuses everything beside a name without repeating it: it may be a secret. */
+function assertNameAlone(args: readonly string[], { program, afterDashes }: CommandLine): void {
   const [name = '', ...rest] = args;
-  // only ever our own words: what was meant for the value stays unsaid
+  const set = program.commands.find((command) => command.name() === 'set');
   const suggestion = didYouMean(
     args.filter((arg) => arg.startsWith('--')),
-    options.flags,
+    [...program.options, ...(set?.options ?? [])].map(({ long }) => long ?? ''),
   );
   if (suggestion !== undefined)
     throw new SecretError('ERR_SECRET_CONFIG', 'set has no such option', { hint: suggestion });
   // an option that does not exist, with a value of its own perhaps: `-pHunter2`
-  const isOption = name.startsWith('-') && options.named < args.length;
+  const isOption = name.startsWith('-') && afterDashes < args.length;
   if (rest.length > 0 || name.includes('=') || isOption)
     throw new SecretError(
       'ERR_SECRET_CONFIG',
@@ -48,6 +52,10 @@ export async function setCommand(args: readonly string[], options: SetOptions): 
         hint: 'Pipe the value in, or run `keyfall set NAME` and type it. Change a secret that was given as an argument.',
       },
     );
+}
+
+/** Stores what stdin holds (without one final line end) or what the user types. */
+async function store(name: string, options: SetOptions): Promise<number> {
   assertIsSecretName(name);
   if (isatty(0) && !canPrompt())
     throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask for the value on', {

@@ -18,9 +18,9 @@ import {
   report,
 } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
+import { type Command, json, only } from './command.ts';
 
-/** Options of `keyfall snapshot`. */
-export interface SnapshotOptions extends SettingsOptions {
+interface SnapshotOptions extends SettingsOptions {
   /** Public keys. Default: `SOPS_AGE_RECIPIENTS`, as sops has it. */
   readonly recipient?: readonly string[];
   /** Only these names; each must be there. */
@@ -47,6 +47,25 @@ interface FoundFile {
   readonly names: readonly string[];
 }
 
+/** `keyfall snapshot [FILE]`. */
+export const snapshotCommand: Command<SnapshotOptions> = {
+  name: 'snapshot',
+  summary: 'Write what the chain resolves now into an encrypted file, as a fallback.',
+  arguments: [{ name: '[file]', default: 'secrets.enc.yaml' }],
+  options: [
+    {
+      flags: '--recipient <keys>',
+      description: 'who can open it: age1… (default: $SOPS_AGE_RECIPIENTS)',
+      isList: true,
+    },
+    only('these names alone; each must be there'),
+    { flags: '--force', description: 'replace the file also if it is no snapshot' },
+    json,
+  ],
+  examples: ['keyfall snapshot --recipient age1…'],
+  run: ([file = ''], options) => takeSnapshot(file, options),
+};
+
 /**
  * Writes the file, and returns 0.
  *
@@ -55,7 +74,7 @@ interface FoundFile {
  *   name to write; `ERR_SECRET_UNAVAILABLE` if a provider could not be asked: a snapshot of second-hand values
  *   would outlive the outage
  */
-export async function snapshotCommand(path: string, options: SnapshotOptions): Promise<number> {
+async function takeSnapshot(path: string, options: SnapshotOptions): Promise<number> {
   const recipients = options.recipient ?? namesIn(process.env['SOPS_AGE_RECIPIENTS'] ?? '');
   if (recipients.length === 0)
     throw new SecretError('ERR_SECRET_CONFIG', 'nobody is named who can open the snapshot', {

@@ -8,9 +8,9 @@ import { configFile, type SettingsOptions } from '../chain/settings.ts';
 import { currentFolder, isProgram, shownFile } from '../config/find-config.ts';
 import { allTrusted, isTrusted, revoke, trust } from '../config/trust.ts';
 import { printable, printData, printJson, report } from '../terminal/terminal.ts';
+import { type Command, json } from './command.ts';
 
-/** Options of `keyfall trust`. */
-export interface TrustOptions extends SettingsOptions {
+interface TrustOptions extends SettingsOptions {
   /** Take it back. */
   readonly revoke?: boolean;
   /** Print what is trusted. */
@@ -18,13 +18,21 @@ export interface TrustOptions extends SettingsOptions {
   readonly json?: boolean;
 }
 
-/**
- * Trusts, takes back or lists, and returns 0.
- *
- * @throws `ERR_SECRET_CONFIG` if the configuration is not there, or trust cannot be kept
- */
-export async function trustCommand(options: TrustOptions): Promise<number> {
-  if (options.list) return list(options);
+/** `keyfall trust`. */
+export const trustCommand: Command<TrustOptions> = {
+  name: 'trust',
+  summary: 'Let a configuration that is no program run the packages that are installed beside it.',
+  options: [
+    { flags: '--revoke', description: 'take it back' },
+    { flags: '--list', description: 'print what is trusted', conflictsWith: ['revoke'] },
+    json,
+  ],
+  examples: ['keyfall trust', 'keyfall trust --list'],
+  run: (_args, options) => (options.list ? list(options) : change(options)),
+};
+
+/** @throws `ERR_SECRET_CONFIG` if the configuration is not there, or trust cannot be kept */
+async function change(options: TrustOptions): Promise<number> {
   if (options.json)
     throw new SecretError('ERR_SECRET_CONFIG', '--json goes with --list alone', {
       hint: 'Leave it out, or add --list.',

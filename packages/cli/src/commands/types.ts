@@ -8,21 +8,30 @@ import { readNamedFile } from '../files/read-input.ts';
 import { replaceFile } from '../migration/files.ts';
 import { countNames, printable, printData, printJson, report } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
+import { type Command, json } from './command.ts';
 import { declareNames, isOurs } from './name-types.ts';
 
-/** Options of `keyfall types`. */
-export interface TypesOptions extends SettingsOptions {
+interface TypesOptions extends SettingsOptions {
   /** The file that is written. Default: stdout. */
   readonly out?: string;
   readonly json?: boolean;
 }
+
+/** `keyfall types`. */
+export const typesCommand: Command<TypesOptions> = {
+  name: 'types',
+  summary: 'Declare the names for TypeScript, so that a misspelled one does not compile.',
+  options: [{ flags: '-o, --out <file>', description: 'write them there' }, json],
+  examples: ['keyfall types --out src/secret-names.d.ts'],
+  run: (_args, options) => declare(options),
+};
 
 /**
  * Prints the declarations, or writes them where they are not what the file holds already.
  *
  * @throws `ERR_SECRET_CONFLICT` if the file holds something else than names declared before
  */
-export async function typesCommand({ out, json, ...options }: TypesOptions): Promise<number> {
+async function declare({ out, json, ...options }: TypesOptions): Promise<number> {
   const names = await withChain(options, async ({ secrets, names: needed }) => [
     ...new Set([...(await waitingFor('reading the names', () => secrets.list())), ...needed]),
   ]);

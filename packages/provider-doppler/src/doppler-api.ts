@@ -1,7 +1,7 @@
 /**
  * Requests to Doppler's REST API (https://docs.doppler.com/reference): sent with the token, repeated
- * where that changes nothing, and ended by an answer or by the one error that tells what happened. The
- * service's own texts are not shown, since they may quote what was sent.
+ * where that is safe, and ended by an answer or by one error that says what happened. The service's own texts are not
+ * shown, since they may quote what was sent.
  */
 import { isUtf8 } from 'node:buffer';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -11,10 +11,10 @@ import { type ReadContext, withApplied } from '@keyfall/core/provider';
 /** A larger answer is refused: no config is so large. Bytes. */
 const sizeLimit = 8 * 1024 * 1024;
 
-/** How often a request is repeated at the most. */
-const mostRepeats = 2;
+/** How often a request is repeated at most. */
+const maxRepeats = 2;
 
-/** Where the API is, and as whom it is asked. */
+/** Where the API is, and with which token it is asked. */
 export interface DopplerApiSettings {
   /** The provider's name, for errors. */
   readonly provider: string;
@@ -25,53 +25,56 @@ export interface DopplerApiSettings {
   readonly token: string;
 }
 
+/** The hint for an answer that Doppler never gives. */
+export const wrongAddress = 'Check the address: another service than Doppler may answer there.';
+
 /** A request for secrets. */
 export interface DopplerRequest {
   /** With its query. */
   readonly path: string;
   /** JSON; makes the request a POST, which is repeated only if it cannot have been carried out. */
   readonly body?: string;
-  /** What is known already: then `unchanged` may be the answer. */
+  /** The ETag of what is known already: then `unchanged` may be the answer. */
   readonly etag?: string | undefined;
 }
 
 /** What the API answered. */
 export type DopplerAnswer =
   | { readonly kind: 'ok'; readonly json: unknown; readonly etag: string | undefined }
-  /** What was known when it was asked holds still. */
+  /** What was known still holds. */
   | { readonly kind: 'unchanged' }
-  /** The project or config is not there. */
+  /** The project or config does not exist. */
   | { readonly kind: 'missing' };
 
-/** How long a call may take. */
-export type CallBounds = Pick<ReadContext, 'signal' | 'timeLeft'> & {
+/** What limits a call. */
+export type CallLimits = Pick<ReadContext, 'signal' | 'timeLeft'> & {
   /** Is called when a request goes out, and again when it is repeated. */
   readonly sending?: () => void;
 };
 
 /**
- * @throws `SecretError` for everything that is no {@link DopplerAnswer}; of a request that writes it says in
- *   `applied` what became of it
+ * @throws `SecretError` for everything that is not a {@link DopplerAnswer}; for a write its `applied` says what
+ *   became of it
  */
 export async function askDoppler(
   settings: DopplerApiSettings,
   request: DopplerRequest,
-  bounds: CallBounds,
+  limits: CallLimits,
 ): Promise<DopplerAnswer> {
   for (let repeats = 0; ; repeats += 1) {
-    bounds.sending?.();
+    limits.sending?.();
     const { answer, error, mayRepeat, retryAfter } = await attempt(
       settings,
       request,
-      bounds.signal,
+      limits.signal,
     );
     if (answer) return answer;
     const pause = retryAfter ?? 50 + 50 * repeats + Math.random() * 50;
-    if (!mayRepeat || repeats >= mostRepeats || pause >= bounds.timeLeft()) throw error;
+    if (!mayRepeat || repeats >= maxRepeats || pause >= limits.timeLeft()) throw error;
     try {
-      await wait(pause, undefined, { signal: bounds.signal });
+      await wait(pause, undefined, { signal: limits.signal });
     } catch {
-      // what is repeated was not carried out
+      // only a write that was not carried out is repeated
       throw request.body === undefined
         ? aborted(settings.provider)
         : withApplied(aborted(settings.provider), 'no');
@@ -90,7 +93,7 @@ type Attempt =
   | {
       readonly answer?: undefined;
       readonly error: SecretError;
-      /** Whether repeating it can help, and cannot do anything twice. */
+      /** Whether a repeat can help, and cannot do anything twice. */
       readonly mayRepeat: boolean;
       /** Milliseconds that the service asks to wait. */
       readonly retryAfter: number | undefined;
@@ -104,7 +107,7 @@ async function attempt(
   const problem = (code: SecretErrorCode, what: string, hint?: string, status?: number) =>
     new SecretError(code, `${subject} ${what}`, { provider, hint, storeStatus: status });
   const reads = body === undefined;
-  // until Doppler itself has refused it, or it turns out that there was no connection
+  // until Doppler itself refuses it, or no connection could be made
   let applied: Applied = 'unknown';
   const failed = (error: SecretError, mayRepeat = false, retryAfter?: number): Attempt => ({
     error: reads ? error : withApplied(error, applied),
@@ -121,7 +124,7 @@ async function attempt(
         ...(!reads && { 'content-type': 'application/json' }),
       },
       ...(!reads && { body }),
-      // a redirect would take the token to another place
+      // a redirect would take the token to another server
       redirect: 'manual',
       signal,
     });
@@ -132,25 +135,25 @@ async function attempt(
       return failed(
         problem(
           'ERR_SECRET_INVALID',
-          'was answered by more than 8 MiB, or by what is no UTF-8',
+          'could not be read: the answer is larger than 8 MiB, or not UTF-8',
           undefined,
           status,
         ),
       );
     const json = parsed(text);
-    // the API says so itself; a web server in its place does not
+    // the API says so itself; another web server in its place does not
     const isDoppler = (json as { success?: unknown } | null | undefined)?.success === false;
     if (status === 200 && json !== undefined && !isDoppler)
       return { answer: { kind: 'ok', json, etag: headers.get('etag') ?? undefined } };
-    // a rate that is limited is that of requests which were not carried out, whoever limits it (RFC 6585)
+    // a request over a rate limit is not carried out, whichever server sets the limit (RFC 6585)
     if ((isDoppler && status >= 400 && status < 500) || status === 429) applied = 'no';
     if (status === 404 && isDoppler) return { answer: { kind: 'missing' } };
     if (status === 401)
       return failed(
         problem(
           'ERR_SECRET_UNAUTHENTICATED',
-          'cannot be asked for: Doppler does not accept the token',
-          'It may have expired or been revoked. Make a new service token.',
+          'cannot be read: Doppler does not accept the token',
+          'The token may have expired or been revoked. Create a new service token.',
           status,
         ),
       );
@@ -158,16 +161,16 @@ async function attempt(
       return failed(
         problem(
           'ERR_SECRET_DENIED',
-          'may not be used with this token',
-          reads ? 'Give it access to the config.' : 'Writing needs a token with write access.',
+          'is denied to this token',
+          reads ? 'Give the token access to the config.' : 'Use a token with write access.',
           status,
         ),
       );
     if (status === 429 || status >= 500) {
-      const why = status === 429 ? 'Doppler limits the rate' : `status ${status}`;
+      const why = status === 429 ? 'Doppler limits the rate of requests' : `status ${status}`;
       return failed(
-        problem('ERR_SECRET_UNAVAILABLE', `cannot be asked for now: ${why}`, undefined, status),
-        // a write that is limited is not carried out; one that fails may have been
+        problem('ERR_SECRET_UNAVAILABLE', `cannot be reached now: ${why}`, undefined, status),
+        // a write over the limit is not carried out; one that fails may have been
         reads || status === 429,
         retryAfterOf(headers),
       );
@@ -178,16 +181,16 @@ async function attempt(
           reads ? 'ERR_SECRET_CONFIG' : 'ERR_SECRET_UNSUPPORTED',
           `was refused by Doppler (status ${status})`,
           reads
-            ? 'Check the options project and config: only a service token knows its own.'
-            : 'Names have upper-case letters, digits and underscores; a config may be locked.',
+            ? 'Check the options project and config: a token that is not a service token needs both.'
+            : 'Use names of upper-case letters, digits and underscores, and check whether the config is locked.',
           status,
         ),
       );
     return failed(
       problem(
         'ERR_SECRET_INVALID',
-        `was answered by something that is not understood (status ${status})`,
-        'Something else than Doppler may answer at the address.',
+        `could not be read: the answer is not one of Doppler (status ${status})`,
+        wrongAddress,
         status,
       ),
     );
@@ -199,12 +202,19 @@ async function attempt(
     );
     if (isUnconnected || /CERT|SELF_SIGNED|UNABLE_TO_/.test(code)) applied = 'no';
     if (/CERT|SELF_SIGNED|UNABLE_TO_|_TLS_|_SSL_|^EPROTO$/.test(code))
-      return failed(problem('ERR_SECRET_TLS', `could not be asked for over TLS (${code})`));
+      return failed(
+        problem(
+          'ERR_SECRET_TLS',
+          `could not be read, because the TLS connection is not trusted (${code})`,
+        ),
+      );
     if (/^(?:HPE|Z)_/.test(code))
-      return failed(problem('ERR_SECRET_INVALID', `was answered by broken HTTP (${code})`));
+      return failed(
+        problem('ERR_SECRET_INVALID', `could not be read: the answer is broken HTTP (${code})`),
+      );
     return failed(
-      problem('ERR_SECRET_UNAVAILABLE', `could not be asked for (${code})`),
-      // what was not connected was not sent
+      problem('ERR_SECRET_UNAVAILABLE', `could not be reached (${code})`),
+      // without a connection nothing was sent
       reads || isUnconnected,
     );
   }
@@ -214,14 +224,14 @@ function aborted(provider: string): SecretError {
   return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
 }
 
-/** Of a foreign error only its code is looked at. */
+/** The only part of an error of `fetch` that is used. */
 function codeOf(thrown: unknown): string {
   const cause = thrown instanceof Error ? thrown.cause : undefined;
   const found = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   return /^[A-Z][A-Z0-9_]*$/.test(found) ? found : 'no code';
 }
 
-/** @returns `undefined` for a body over the limit, or with bytes that would be read as other ones */
+/** @returns `undefined` for a body that is over the limit, or not UTF-8 */
 async function textOf(response: Response): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -246,7 +256,7 @@ function parsed(text: string): unknown {
 function retryAfterOf(headers: Headers): number | undefined {
   const text = headers.get('retry-after') ?? '';
   if (/^\d{1,6}$/.test(text)) return Number(text) * 1_000;
-  // what else Date.parse takes is no date of HTTP
+  // Date.parse accepts more than the dates of HTTP
   const date = text.endsWith(' GMT') ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }

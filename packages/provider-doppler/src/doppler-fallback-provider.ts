@@ -1,15 +1,16 @@
 /**
- * The encrypted file that `dopplerProvider` or Doppler's own CLI left behind, as a provider of its own:
- * that Doppler cannot be asked is the chain's to notice, and to tell.
+ * The encrypted file that `dopplerProvider` or Doppler's own CLI has written, as a provider of its own: so it is the
+ * chain that notices an outage of Doppler, and reports it.
  */
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { assertOptions, type SecretProvider } from '@keyfall/core/provider';
 import { problem, readBytes, type StoreFile } from '@keyfall/core/provider/files';
-import { entriesOf, textOptions, tokenOf } from './doppler-provider.ts';
+import { entriesOf } from './config-entries.ts';
+import { textOptions, tokenOf } from './doppler-settings.ts';
 import { FallbackFileError, fallbackPassphrase, openFallback } from './fallback-file.ts';
 
-/** A larger file is refused: no config is so large. Bytes. */
+/** Larger files are refused: no config is so large. Bytes. */
 const sizeLimit = 32 * 1024 * 1024;
 
 /** Options of {@link dopplerFallbackProvider}. */
@@ -29,7 +30,7 @@ export interface DopplerFallbackProviderOptions {
 }
 
 /**
- * What a config held when it was read last, read-only, from an encrypted file. Put it behind
+ * What a config held when it was read last, from an encrypted file, read-only. Put it after
  * `dopplerProvider`.
  *
  * @throws `ERR_SECRET_CONFIG` naming the option, unless there is a path, and a token or a passphrase
@@ -49,10 +50,15 @@ export function dopplerFallbackProvider(given: DopplerFallbackProviderOptions): 
   const options = textOptions(given, 'doppler-fallback');
   const { path, name = 'doppler-fallback' } = options;
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
-    throw new SecretError('ERR_SECRET_CONFIG', 'the option path is missing, or names no file', {
-      provider: name,
-      hint: 'Name the file that the option fallbackFile of dopplerProvider names.',
-    });
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      'the option path is missing, or does not name a file',
+      {
+        provider: name,
+        setting: { option: 'path', isMissing: path === undefined },
+        hint: 'Use the path that is the option fallbackFile of dopplerProvider.',
+      },
+    );
   const project = options.project ?? process.env['DOPPLER_PROJECT'] ?? '';
   const config = options.config ?? process.env['DOPPLER_CONFIG'] ?? '';
   const own = options.passphrase ?? process.env['DOPPLER_PASSPHRASE'];
@@ -80,7 +86,7 @@ export function dopplerFallbackProvider(given: DopplerFallbackProviderOptions): 
           file,
           'ERR_SECRET_INVALID',
           error.message,
-          'Delete it: the next read from Doppler writes it anew.',
+          'Delete it: the next read from Doppler writes a new one.',
         );
       }
     },

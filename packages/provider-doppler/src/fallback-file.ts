@@ -11,10 +11,10 @@ const derive = promisify(pbkdf2);
 const rounds = 500_000;
 const fileVersion = 4;
 
-/** Rounds that a file may ask for: more would be a way to keep a reader busy. */
-const mostRounds = 5_000_000;
+/** Rounds that a file may ask for: with more, a file could keep its reader busy. */
+const maxRounds = 5_000_000;
 
-/** A file that is none, was tampered with, or has another passphrase. Its message shows nothing of it. */
+/** A file that is not a fallback file, was changed, or has another passphrase. The message shows none of it. */
 export class FallbackFileError extends Error {}
 
 /** What the file is encrypted with unless a passphrase is given, as Doppler's CLI has it. */
@@ -31,7 +31,7 @@ export function fallbackPassphrase(given: {
 }
 
 /**
- * Writes the file at one instant, mode 0600, so that a reader sees the old or the new one whole.
+ * Replaces the file atomically, mode 0600: a reader sees either the old or the new one.
  *
  * @throws what Node's file functions throw
  */
@@ -47,7 +47,7 @@ export async function writeFallbackFile(
     await derive(passphrase, salt, rounds, 32, 'sha256'),
     iv,
   );
-  // as Doppler's CLI: one JSON object; fromEntries takes __proto__ for a name
+  // as in Doppler's CLI, one JSON object; for fromEntries __proto__ is a name like any other
   const plain = JSON.stringify(Object.fromEntries(secrets));
   const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
   const parts = [salt, iv, sealed].map((part) => part.toString('base64'));
@@ -74,14 +74,14 @@ export async function writeFallbackFile(
  * @throws `FallbackFileError`
  */
 export async function openFallback(content: Buffer, passphrase: string): Promise<unknown> {
-  // what is no ASCII is no file of these
+  // a fallback file is ASCII
   const text = content.toString('latin1').trim();
   const found = /^\d+:(base64|hex):(\d{1,7}):([^-]+)-([^-]+)-([^-]+)$/.exec(text);
-  if (!found) throw new FallbackFileError('is no fallback file of Doppler');
+  if (!found) throw new FallbackFileError('is not a fallback file of Doppler');
   const [, encoding = '', count = '', ...encoded] = found;
   const [salt, iv, sealed] = encoded.map((part) => Buffer.from(part, encoding as 'base64' | 'hex'));
-  if (!salt || iv?.length !== 12 || !sealed || sealed.length < 16 || !(Number(count) <= mostRounds))
-    throw new FallbackFileError('is no fallback file of Doppler');
+  if (!salt || iv?.length !== 12 || !sealed || sealed.length < 16 || !(Number(count) <= maxRounds))
+    throw new FallbackFileError('is not a fallback file of Doppler');
   const key = await derive(passphrase, salt, Number(count) || 1, 32, 'sha256');
   try {
     const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: 16 });

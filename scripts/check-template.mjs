@@ -38,7 +38,7 @@ try {
   const folder = `packages/provider-${id}`;
   run('node_modules/.bin/biome', 'check', '--error-on-warnings', folder, 'docs/package.json');
   run('node_modules/.bin/knip', '--workspace', folder);
-  run('node_modules/.bin/tsc', '-p', `${folder}/tsconfig.test.json`);
+  run('node_modules/.bin/tsc', '-p', `${folder}/test`);
   run(pnpm, '--filter', `${name}...`, 'run', 'build');
   run(pnpm, '--filter', name, 'run', 'pack:check');
   const report = join(copy, 'report.json');

@@ -68,7 +68,7 @@ if (complaint !== undefined) {
   console.log(`packages/provider-${id}: ${count} files. Next:
   npx -y pnpm@12.21.0 install
   npx vitest run --project @keyfall/provider-${id}
-  npx tsc -p packages/provider-${id}/tsconfig.test.json
+  npx tsc -p packages/provider-${id}/test
 Then put your store in the place of the HTTP endpoint: src/${id}-provider.ts and test/store.ts, and say
 in the README what it answers. packages/testkit/README.md leads through it.`);
 }

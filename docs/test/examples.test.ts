@@ -29,7 +29,7 @@ test('every TypeScript example compiles', { timeout: 120_000 }, async () => {
   for (const [index, { text }] of examples.entries())
     await writeFile(join(folder, files[index] ?? ''), `${text}\nexport {};\n`);
   const config = {
-    extends: '../../tsconfig.test.json',
+    extends: '../../test/tsconfig.json',
     compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, rootDir: '../../..' },
     files,
     include: [],

@@ -89,7 +89,7 @@ test('a chain that is a provider says it of the names that it takes from the fil
   const path = await fileWith('A=a#b\nB=a#b\n');
   const chain = createSecrets({
     providers: [memoryProvider({ A: 'of the store' }), dotenvProvider({ path })],
-  });
+  }).asProvider();
   await chain.read('all', context());
   const readings = (await chain.readings?.(context())) ?? [];
   expect(readings.map(({ name }) => name)).toEqual(['B']);

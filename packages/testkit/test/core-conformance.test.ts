@@ -44,7 +44,7 @@ describe('envProvider', () => {
 describe.each([
   ['a bag', true],
   ['a store of one secret a name', false],
-])('createSecrets over %s', (_over, bag) => {
+])('a chain as a provider over %s', (_over, bag) => {
   // whether a chain asks again is its circuit breaker's business
   const { recover: _, ...model } = modelHarness({ bag, conditionalWrites: true });
   const tests = conformanceTests({
@@ -52,7 +52,8 @@ describe.each([
     create: async (values) => {
       const subject = await model.create(values);
       const providers = [subject.provider]; // a second one would be fallen back to
-      return { ...subject, provider: createSecrets({ providers, ttl: 0, staleIfError: 0 }) };
+      const secrets = createSecrets({ providers, ttl: 0, staleIfError: 0 });
+      return { ...subject, provider: secrets.asProvider() };
     },
     // a chain answers what it was asked for; it has no history and no document of its own
     capabilities: { ...model.capabilities, bag: false, history: false },

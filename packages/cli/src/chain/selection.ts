@@ -52,7 +52,7 @@ async function everything(
   { secrets, names, providers }: CliChain,
   isInherited: (name: string) => boolean,
 ): Promise<Selection> {
-  const { entries, degraded } = await secrets.read('all', unlimited());
+  const { entries, degraded } = await secrets.asProvider().read('all', unlimited());
   const resolved = new Map<string, ResolvedSecret>();
   for (const [name, record] of entries) {
     if (isSecretError(record)) throw record;
@@ -71,7 +71,10 @@ async function named(
 ): Promise<Selection> {
   for (const name of only) assertIsSecretName(name);
   // a chain that can ask nobody says so at once; its error for each name says more
-  const batch = await secrets.read(only, unlimited()).catch(() => undefined);
+  const batch = await secrets
+    .asProvider()
+    .read(only, unlimited())
+    .catch(() => undefined);
   const resolved = new Map<string, ResolvedSecret>();
   for (const name of only) {
     const record = batch?.entries.get(name);

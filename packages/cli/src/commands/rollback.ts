@@ -67,7 +67,7 @@ async function rollBackTo(name: string, to: string, options: SettingsOptions): P
         ...(revision !== undefined && { ifRevision: revision }),
       };
       // a chain says what became of a write
-      return openProvider(provider, 10_000).write?.(changes, unlimited());
+      return openProvider(provider, 10_000).asProvider().write?.(changes, unlimited());
     };
     const done = await waitingFor(`asking ${provider.name}`, () =>
       withSuggestion(secrets, name, rollBack),

@@ -1,17 +1,17 @@
 /**
  * The chain that a configuration describes, in the profile that was asked for.
  */
-import type { ChainEntry, SecretsOptions } from '@keyfall/core';
+import type { SecretsOptions } from '@keyfall/core';
 import { didYouMean } from '../terminal/near-names.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import { configError, type OptionPath } from './config-place.ts';
 import type { ChainConfig } from './define-config.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';
-import { type DotenvDefaults, makeProviders } from './make-providers.ts';
+import { type DotenvDefaults, type MadeEntry, makeProviders } from './make-providers.ts';
 
 /** What a chain is made of. */
 export interface ChainParts extends Omit<SecretsOptions, 'providers'> {
-  readonly providers: readonly ChainEntry[];
+  readonly providers: readonly MadeEntry[];
   /** Names that must be there. */
   readonly names?: readonly string[];
 }
@@ -55,7 +55,7 @@ export async function configuredChain(
 /** That each provider has a name of its own, that `only` binds names to such ones, and who may stand by. */
 function assertNamed(
   { file, lineOf }: LoadedConfig,
-  providers: readonly ChainEntry[],
+  providers: readonly MadeEntry[],
   at: OptionPath,
   atOnly: OptionPath,
   only: ChainConfig['only'] = {},

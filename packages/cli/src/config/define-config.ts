@@ -2,7 +2,7 @@
  * What stands in a `keyfall.config.ts` (`.mjs`, `.js`, `.json`): the chain of this repository, and what
  * is different about it in each profile.
  */
-import type { ChainEntry, Duration } from '@keyfall/core';
+import type { ChainEntry, Duration, Secrets } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 
 /** Providers that a configuration may name instead of importing them. */
@@ -32,7 +32,7 @@ export interface NamedProvider {
 }
 
 /** A place in the chain: a provider, one with the chain's settings for it, or one by its id. */
-export type ConfigEntry = SecretProvider | ChainEntry | NamedProvider;
+export type ConfigEntry = SecretProvider | Secrets | ChainEntry | NamedProvider;
 
 /** A chain. What a profile leaves out is as it stands outside of the profiles. */
 export interface ChainConfig {

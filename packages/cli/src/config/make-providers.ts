@@ -2,7 +2,7 @@
  * From what a configuration says of its chain to providers. A provider's package is imported only if
  * the chain names it.
  */
-import { type ChainEntry, envProvider } from '@keyfall/core';
+import { type ChainEntry, envProvider, type Secrets } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
 import { configError, type OptionPath, placed } from './config-place.ts';
@@ -13,6 +13,14 @@ import { importPackage } from './provider-package.ts';
 
 /** What the options of a `.env` are where the configuration does not say. */
 export type DotenvDefaults = Pick<DotenvProviderOptions, 'reader' | 'variables' | 'warnOfReaders'>;
+
+/** An entry whose provider is made. */
+export interface MadeEntry extends ChainEntry {
+  readonly provider: SecretProvider;
+}
+
+/** What may be an entry, once a chain in it is a provider. */
+type OpenedEntry = Exclude<ConfigEntry, Secrets>;
 
 type Factory = (options: Readonly<Record<string, unknown>>) => SecretProvider;
 
@@ -41,24 +49,25 @@ export async function makeProviders(
   at: OptionPath,
   profile: string | undefined,
   ofDotenv: DotenvDefaults = {},
-): Promise<readonly ChainEntry[]> {
+): Promise<readonly MadeEntry[]> {
   const { file, lineOf } = loaded;
   return inFolderOf(file, async () => {
     const { checkEntry } = await import('./config-schema.ts');
     const entries = typeof providers === 'function' ? await called(providers) : providers;
     if (!Array.isArray(entries))
       throw configError({ file, line: lineOf(at), option: at, reason: 'must return a list' });
-    const made: ChainEntry[] = [];
-    for (const [index, entry] of entries.entries()) {
+    const made: MadeEntry[] = [];
+    for (const [index, given] of entries.entries()) {
+      const entry = withoutChains(given);
       const option = [...at, index];
       const complaint = checkEntry(entry);
       if (complaint !== undefined) {
         const wrong = [...option, ...complaint.option];
         throw configError({ file, line: lineOf(wrong), ...complaint, option: wrong });
       }
-      const trusted = await trustOf(entry as ConfigEntry, option);
+      const trusted = await trustOf(entry, option);
       try {
-        made.push(trusted(await makeProvider(entry as ConfigEntry, file, profile, ofDotenv)));
+        made.push(trusted(await makeProvider(entry, file, profile, ofDotenv)));
       } catch (error) {
         throw placed(error, file, option, lineOf(option));
       }
@@ -68,9 +77,9 @@ export async function makeProviders(
 
   /** What gives the provider of an entry the trust that its addresses have. */
   async function trustOf(
-    entry: ConfigEntry,
+    entry: OpenedEntry,
     at: OptionPath,
-  ): Promise<(made: ChainEntry) => ChainEntry> {
+  ): Promise<(made: MadeEntry) => MadeEntry> {
     if ('read' in entry || typeof entry.provider === 'object') return (made) => made;
     const { provider: id, ...options } = entry as NamedProvider;
     const marked = await checkAddresses(loaded, id, options, at);
@@ -86,14 +95,26 @@ export async function makeProviders(
   }
 }
 
+/** An entry with the provider of a chain in the place of the chain. */
+function withoutChains(entry: unknown): OpenedEntry {
+  const providerOf = (given: unknown) =>
+    typeof Object(given).asProvider === 'function' ? (given as Secrets).asProvider() : given;
+  const { provider } = Object(entry) as { readonly provider?: unknown };
+  const opened =
+    typeof provider === 'object'
+      ? { ...Object(entry), provider: providerOf(provider) }
+      : providerOf(entry);
+  return opened as OpenedEntry;
+}
+
 async function makeProvider(
-  entry: ConfigEntry,
+  entry: OpenedEntry,
   file: string,
   profile: string | undefined,
   ofDotenv: DotenvDefaults,
-): Promise<ChainEntry> {
+): Promise<MadeEntry> {
   if ('read' in entry) return { provider: entry as SecretProvider };
-  if (typeof entry.provider === 'object') return entry as ChainEntry;
+  if (typeof entry.provider === 'object') return entry as MadeEntry;
   const { provider: id, required, standby, timeout, onDenied, ...options } = entry as NamedProvider;
   const factory = await factoryOf(id, file);
   return {

@@ -90,7 +90,7 @@ export async function readStoreSource(
     if (reason === 'missing-document') missing = detail;
   });
   try {
-    const { entries } = await secrets.read('all', unlimited());
+    const { entries } = await secrets.asProvider().read('all', unlimited());
     if (missing !== undefined && !mayBeMissing)
       throw new SecretError(
         'ERR_SECRET_NOT_FOUND',

@@ -69,6 +69,7 @@ export function openTarget(
   { timeout = 20_000, signal }: TargetOptions = {},
 ): MigrationTarget {
   const secrets = openProvider(provider, timeout);
+  const chain = secrets.asProvider();
   const context = unlimited(signal);
   const label = printable(labelOf(provider.name, provider.store));
   const readOnly = () =>
@@ -97,7 +98,7 @@ export function openTarget(
     isAtomic: provider.atomicity !== 'name',
     keepsVersions: provider.readVersion !== undefined,
     async read() {
-      const { entries, revision } = await secrets.read('all', context);
+      const { entries, revision } = await chain.read('all', context);
       const values = new Map<string, string>();
       const versions = new Map<string, string>();
       for (const [name, entry] of entries) {
@@ -109,9 +110,9 @@ export function openTarget(
       return { values, versions, ...(revision !== undefined && { revision }) };
     },
     async write(entries, revision) {
-      if (secrets.write === undefined) throw readOnly();
+      if (chain.write === undefined) throw readOnly();
       const changes = { entries, ...(revision !== undefined && { ifRevision: revision }) };
-      return secrets.write(changes, context);
+      return chain.write(changes, context);
     },
     async readVersion(name, version) {
       const { readVersion } = provider;

@@ -49,7 +49,10 @@ export async function watchSecrets<Answer>(options: WatchOptions<Answer>): Promi
     told = true;
   };
   let wake = remember;
-  void chain.secrets.watch(() => wake(), signal).catch(() => {});
+  void chain.secrets
+    .asProvider()
+    .watch?.(() => wake(), signal)
+    .catch(() => {});
 
   const sleep = (delay: number, canWake: boolean) =>
     new Promise<void>((done) => {

@@ -63,7 +63,10 @@ export function assertProvider(value: unknown, what: string): asserts value is S
   const provider = Object(value) as { readonly [member: string]: unknown };
   if (typeof provider['read'] !== 'function')
     throw new SecretError('ERR_SECRET_CONFIG', `${what} is not a provider`, {
-      hint: 'Call the function that makes it, such as dotenvProvider().',
+      hint:
+        'asProvider' in provider
+          ? 'Call its asProvider().'
+          : 'Call the function that makes it, such as dotenvProvider().',
     });
   for (const member of ['name', 'store']) assertText(provider[member], `the ${member} of ${what}`);
   const { credentialVariables = [] } = provider;

@@ -11,7 +11,12 @@ import type {
 } from '../contract/secret-provider.ts';
 import type { CachedProvider } from './cached-provider.ts';
 import type { Resolution } from './chain.ts';
-import { resolveAll, type WholeChain, type WholeResolution } from './whole-chain.ts';
+import {
+  list as listNames,
+  resolveAll,
+  type WholeChain,
+  type WholeResolution,
+} from './whole-chain.ts';
 
 /** What a chain is asked by, as a provider. */
 export interface AskedChain extends WholeChain {
@@ -32,6 +37,12 @@ export async function read(
   return names === 'all'
     ? wholeBatch(await resolveAll(parts, signal, context.stamp), parts.target)
     : batchOf(names, (name) => parts.resolve(name, signal), context.stamp);
+}
+
+/** As `SecretProvider.list`. */
+export async function list(parts: WholeChain, context: ReadContext): Promise<string[]> {
+  assertObject(context, 'list: the context');
+  return listNames(parts, { signal: context.signal });
 }
 
 /** All that a chain holds. */

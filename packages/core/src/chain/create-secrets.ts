@@ -23,7 +23,7 @@ import { assertName, Chain, type Resolution } from './chain.ts';
 import { endable } from './endable.ts';
 import { FastAnswers } from './fast-answers.ts';
 import { Notifier } from './notifier.ts';
-import type { CallOptions, ChainEntry, SecretChange, Secrets, SecretsOptions } from './secrets.ts';
+import type { CallOptions, ChainEntry, Secrets, SecretsOptions } from './secrets.ts';
 import type { Watching } from './watching.ts';
 import type { Writer } from './writing.ts';
 
@@ -128,15 +128,6 @@ export function createSecrets(options: SecretsOptions): Secrets {
       },
     );
   };
-  const watch = (
-    ...[subject, given]: [string, CallOptions?] | [() => void, AbortSignal]
-  ): AsyncGenerator<SecretChange, void, undefined> | Promise<void> => {
-    if (typeof subject !== 'function') return changes(subject, given as CallOptions | undefined);
-    return (async () => {
-      assertSignal(given, 'watch: the second argument');
-      return (await watcher()).forwardChanges(subject, given);
-    })();
-  };
   // a standby is a copy of what others hold
   const target = providers.find(({ provider, standby }) => provider.write && !standby);
   const parts = { chain, target, budget, assertOpen, resolve };
@@ -166,12 +157,6 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
   const secrets: Secrets = {
     name: chainName,
-    store: providers.map(({ label }) => label).join(', then '),
-    timeout: budget,
-
-    credentialVariables: new Set(
-      providers.flatMap(({ provider }) => [...(provider.credentialVariables ?? [])]),
-    ),
 
     get(name, given) {
       // an aborted signal must be seen, so only a call without one takes the short way
@@ -210,7 +195,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       signalOf(given, 'load');
       const { loadSchema } = await import('../loading/load.ts');
       const warn = (message: string) => notifier.warn(chainName, message);
-      return loadSchema(schema, secrets, given, warn);
+      return loadSchema(schema, { ...secrets, read: provider.read }, given, warn);
     },
 
     status: () => providers.map((cached) => cached.status()),
@@ -220,7 +205,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       return secrets.status();
     },
 
-    watch: watch as Secrets['watch'],
+    watch: changes,
 
     async onChange(given, listener) {
       return (await watcher()).onChange(given, listener);
@@ -240,13 +225,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       return notifier.on(type, listener as unknown as (event: SecretsEvent) => void);
     },
 
-    async read(names, context) {
-      return (await asProvider()).read(parts, names, context);
-    },
-
-    async readings(context) {
-      return (await asProvider()).readings(parts, context);
-    },
+    asProvider: () => provider,
 
     close() {
       if (closing) return closing;
@@ -257,6 +236,36 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     [Symbol.asyncDispose]: () => secrets.close(),
+  };
+
+  const provider: SecretProvider = {
+    name: chainName,
+    store: providers.map(({ label }) => label).join(', then '),
+    timeout: budget,
+
+    credentialVariables: new Set(
+      providers.flatMap(({ provider }) => [...(provider.credentialVariables ?? [])]),
+    ),
+
+    async read(names, context) {
+      return (await asProvider()).read(parts, names, context);
+    },
+
+    async list(context) {
+      return (await asProvider()).list(parts, context);
+    },
+
+    async readings(context) {
+      return (await asProvider()).readings(parts, context);
+    },
+
+    async watch(onChange, signal) {
+      assertFunction(onChange, 'watch: the listener');
+      assertSignal(signal, 'watch: the signal');
+      return (await watcher()).forwardChanges(onChange, signal);
+    },
+
+    close: () => secrets.close(),
 
     ...(target?.provider.write && {
       async write(changes: SecretChanges, context: ReadContext) {
@@ -277,21 +286,27 @@ function config(reason: string, hint: string): SecretError {
 }
 
 /** What the option `providers` holds; a caller without types may have given anything. */
-function entriesOf({ providers }: SecretsOptions): ChainEntry[] {
+function entriesOf({ providers }: SecretsOptions): (ChainEntry & {
+  readonly provider: SecretProvider;
+})[] {
   if (!Array.isArray(providers) || providers.length === 0)
     throw config('the option providers lists no provider', 'Give at least one.');
-  return providers.map((given: ChainEntry | SecretProvider, index) => {
-    const entry =
+  return providers.map((given: SecretsOptions['providers'][number], index) => {
+    const entry: ChainEntry =
       'provider' in Object(given) ? (given as ChainEntry) : { provider: given as SecretProvider };
     const what = `providers[${index}]`;
-    assertProvider(entry.provider, what);
+    const provider =
+      'asProvider' in Object(entry.provider)
+        ? (entry.provider as Secrets).asProvider()
+        : entry.provider;
+    assertProvider(provider, what);
     const { onDenied } = entry;
     for (const option of ['required', 'standby'] as const)
       if (entry[option] !== undefined && typeof entry[option] !== 'boolean')
         throw wrongArgument(`the option ${option} of ${what}`, 'true or false');
     if (onDenied !== undefined && onDenied !== 'stop' && onDenied !== 'next')
       throw wrongArgument(`the option onDenied of ${what}`, "'stop' or 'next'");
-    return entry;
+    return { ...entry, provider };
   });
 }
 

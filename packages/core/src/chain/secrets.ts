@@ -12,7 +12,8 @@ import type { Redactor } from '../redaction/redactor.ts';
 
 /** A provider with this chain's settings for it. */
 export interface ChainEntry {
-  readonly provider: SecretProvider;
+  /** Whom to ask; a {@link Secrets} is asked as the provider that it has. */
+  readonly provider: SecretProvider | Secrets;
   /** Never fall past it when it cannot be asked or its document is not there. Default false. */
   readonly required?: boolean;
   /**
@@ -33,7 +34,7 @@ export interface ChainEntry {
 /** Options of `createSecrets`. */
 export interface SecretsOptions {
   /** The chain, first asked first. */
-  readonly providers: readonly (SecretProvider | ChainEntry)[];
+  readonly providers: readonly (SecretProvider | Secrets | ChainEntry)[];
   /** Names that may come from that provider alone, whatever else holds them. */
   readonly only?: Readonly<Record<string, string>>;
   /** How long an answer is fresh. Default 5 min. `0` asks every time. */
@@ -42,7 +43,7 @@ export interface SecretsOptions {
   readonly staleIfError?: Duration;
   /** Time limit of the whole chain for one call. Default 4 s. */
   readonly budget?: Duration;
-  /** The name of this chain when it is itself used as a provider. Default `chain`. */
+  /** The name of this chain, in metrics and where it is a provider. Default `chain`. */
   readonly name?: string;
   /** Where time comes from. For tests. */
   readonly clock?: Clock;
@@ -128,10 +129,12 @@ export interface DeleteResult {
 }
 
 /**
- * A chain of providers. It is itself a {@link SecretProvider}, so that chains nest.
- * Every method rejects with a `SecretError` and nothing else.
+ * What an application holds: a chain of providers behind one object. Every method rejects with a `SecretError`
+ * and nothing else. An entry of another chain may be a `Secrets`, so that chains nest.
  */
-export interface Secrets extends SecretProvider {
+export interface Secrets {
+  /** The name of this chain, in metrics and where it is a provider. */
+  readonly name: string;
   /**
    * The value of `name`.
    * @throws `ERR_SECRET_NOT_FOUND` if every provider answered and none holds it;
@@ -192,8 +195,6 @@ export interface Secrets extends SecretProvider {
    * also while a `next` waits.
    */
   watch(name: string, options?: CallOptions): AsyncGenerator<SecretChange, void, undefined>;
-  /** The provider's side of it, for a chain in a chain: calls `onChange` when anything changed. */
-  watch(onChange: () => void, signal: AbortSignal): Promise<void>;
   /** Calls `listener` for every change of these names, as `watch`; resolves to what stops it. */
   onChange(
     names: string | readonly string[],
@@ -228,6 +229,11 @@ export interface Secrets extends SecretProvider {
     type: Type,
     listener: (event: { readonly type: Type } & SecretsEvents[Type]) => void,
   ): () => void;
+  /**
+   * This chain as a provider, always the same one: for `withPrefix` and the like, and for tools that speak the
+   * contract. It can write where a provider of the chain can, and closing it closes the chain.
+   */
+  asProvider(): SecretProvider;
   /** Ends what is under way and closes every provider. Safe to call twice. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;

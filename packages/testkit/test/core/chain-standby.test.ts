@@ -120,7 +120,7 @@ describe('while the others can be asked', () => {
       providers: [scripted('vault', { A: 'a' }), { provider: snapshot, standby: true }],
     });
     expect(await outcome<unknown>(alone.set('B', 'b'))).toBe('ERR_SECRET_UNSUPPORTED');
-    expect(alone.write).toBeUndefined();
+    expect(alone.asProvider().write).toBeUndefined();
     const own = memoryProvider({});
     const secrets = createSecrets({
       providers: [scripted('vault', {}), { provider: snapshot, standby: true }, own],

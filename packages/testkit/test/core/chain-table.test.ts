@@ -326,7 +326,7 @@ describe('getAll with a provider that fails', () => {
     expect(await secrets.getAll()).toEqual({ A: 'a' });
     expect(notices).toEqual([['last-good', ['A']]]);
     const context = { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} };
-    expect(await secrets.read('all', context)).toMatchObject({
+    expect(await secrets.asProvider().read('all', context)).toMatchObject({
       degraded: 'vault (somewhere/shop): it is unavailable',
     });
   });

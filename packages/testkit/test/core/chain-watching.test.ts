@@ -304,7 +304,7 @@ describe('watch', () => {
 
   test('a provider-like watch that is over before it begins, is over', async () => {
     const secrets = createSecrets({ providers: [scripted('vault')] });
-    await secrets.watch(() => {}, AbortSignal.abort());
+    await secrets.asProvider().watch?.(() => {}, AbortSignal.abort());
     await secrets.close();
   });
 
@@ -312,7 +312,7 @@ describe('watch', () => {
     const secrets = createSecrets({ providers: [scripted('vault', {}, { writable: true })] });
     const stop = new AbortController();
     let heard = 0;
-    const watch = secrets.watch(() => {
+    const watch = secrets.asProvider().watch?.(() => {
       heard += 1;
     }, stop.signal);
     await new Promise(setImmediate);

@@ -1,6 +1,13 @@
 // Writing through a chain, chains in chains, and notices that nobody listens to.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { createSecrets, envProvider, memoryProvider, SecretError } from '@keyfall/core';
+import {
+  createSecrets,
+  envProvider,
+  memoryProvider,
+  SecretError,
+  type Secrets,
+  withPrefix,
+} from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 import { describe, expect, test } from 'vitest';
 import { assertNoLeak, manualClock } from '../../src/index.ts';
@@ -407,7 +414,7 @@ test('a read of the chain says of each record who gave it', async () => {
   });
   const context = { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} };
   for (const names of ['all', ['A', 'B']] as const) {
-    const { entries } = await secrets.read(names, context);
+    const { entries } = await secrets.asProvider().read(names, context);
     expect([...entries]).toMatchObject([
       ['A', { value: 'v', provider: 'vault' }],
       ['B', { value: 'plain', provider: 'dotenv' }],
@@ -416,6 +423,23 @@ test('a read of the chain says of each record who gave it', async () => {
 });
 
 describe('a chain in a chain', () => {
+  test('is an entry as it is, and what only a provider needs is on its provider alone', async () => {
+    const inner = createSecrets({ name: 'inner', providers: [memoryProvider({ A: 'a' })] });
+    for (const entry of [inner, { provider: inner }, inner.asProvider()]) {
+      const outer = createSecrets({ providers: [entry] });
+      expect((await outer.explain('A')).provider).toBe('inner');
+    }
+    const provider = inner.asProvider();
+    expect(inner.asProvider()).toBe(provider);
+    for (const member of ['store', 'timeout', 'credentialVariables', 'read', 'readings', 'write'])
+      expect([member, member in inner, member in provider]).toEqual([member, false, true]);
+    expect(() => withPrefix(inner as never, 'SHOP_')).toThrow(
+      'withPrefix: the provider is not a provider. Call its asProvider().',
+    );
+    await provider.close?.();
+    expect(await outcome(inner.get('A'))).toBe('ERR_SECRET_ABORTED');
+  });
+
   test('falls back inside, and the outer chain knows', async () => {
     const vault = scripted('vault', { A: 'v' }, { mood: 'unavailable' });
     const inner = createSecrets({
@@ -448,7 +472,9 @@ describe('a chain in a chain', () => {
       changes.push(given);
       return vault.write?.(given, context) as never;
     };
-    const chain = createSecrets({ providers: [scripted('env'), { ...vault, write }] });
+    const chain = createSecrets({
+      providers: [scripted('env'), { ...vault, write }],
+    }).asProvider();
     let stamps = 0;
     const stamp = () => {
       stamps += 1;
@@ -479,14 +505,16 @@ describe('a chain in a chain', () => {
     inner.on('fallback', () => {});
     const outer = createSecrets({ providers: [inner] });
     const context = { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} };
-    expect(await outer.read('all', context)).toMatchObject({
+    expect(await outer.asProvider().read('all', context)).toMatchObject({
       degraded: 'vault (somewhere/shop): it is unavailable',
     });
   });
 
   test('has write only if one of its providers has', () => {
-    expect(createSecrets({ providers: [scripted('env')] }).write).toBe(undefined);
-    expect(createSecrets({ providers: [memoryProvider()] })).toMatchObject({
+    const providerOf = (provider: SecretProvider) =>
+      createSecrets({ providers: [provider] }).asProvider();
+    expect(providerOf(scripted('env')).write).toBe(undefined);
+    expect(providerOf(memoryProvider())).toMatchObject({
       atomicity: 'store',
       conditionalWrites: 'always',
     });
@@ -496,7 +524,7 @@ describe('a chain in a chain', () => {
 describe('a chain over what is not there', () => {
   const file = () => scripted('file', {}, { mood: 'no-file' });
   let count = 0;
-  const inner = (...providers: SecretProvider[]) => {
+  const inner = (...providers: (SecretProvider | Secrets)[]) => {
     count += 1;
     return createSecrets({ name: `inner-${count}`, providers });
   };
@@ -543,7 +571,7 @@ describe('a chain over what is not there', () => {
     const chain = inner(...providers());
     chain.on('fallback', () => {});
     const context = { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} };
-    const { missingDocument } = await chain.read(['A'], context);
+    const { missingDocument } = await chain.asProvider().read(['A'], context);
     expect(missingDocument?.optional).toBe(optional);
     if (optional !== undefined)
       expect(missingDocument?.description).toBe('has none of the places that it would look in');

@@ -196,7 +196,7 @@ describe('withPrefix', () => {
     );
     const store = createSecrets({ name: 'store', providers: [inner] });
     const part = (name: string, prefix: string) =>
-      createSecrets({ name, providers: [withPrefix(store, prefix)], ttl: 0 });
+      createSecrets({ name, providers: [withPrefix(store.asProvider(), prefix)], ttl: 0 });
     const secrets = createSecrets({ providers: [part('shop', 'SHOP_'), part('blog', 'BLOG_')] });
     expect([await secrets.get('TOKEN'), await secrets.get('URL')]).toEqual(['shop', 'url']);
     expect(inner.reads).toHaveLength(1);
@@ -469,7 +469,7 @@ describe('what a composed provider keeps', () => {
 describe('readOnly', () => {
   test('leaves no way to write, not even the own methods of a chain', () => {
     const secrets = createSecrets({ providers: [memoryProvider()] });
-    const provider = readOnly(secrets);
+    const provider = readOnly(secrets.asProvider());
     for (const way of ['write', 'set', 'delete', 'atomicity', 'conditionalWrites'])
       expect(way in provider).toBe(false);
   });
@@ -546,10 +546,13 @@ describe('withDefaults', () => {
     });
     const notices: unknown[] = [];
     chain.on('fallback', ({ provider }) => notices.push(provider));
-    const secrets = createSecrets({ providers: [withDefaults(chain, defaults)] });
+    const secrets = createSecrets({ providers: [withDefaults(chain.asProvider(), defaults)] });
     expect(await secrets.get('A')).toBe('plain');
     expect(await outcome(secrets.get('Z'))).toBe('ERR_SECRET_UNAVAILABLE');
-    const { entries, degraded } = await withDefaults(chain, defaults).read('all', context);
+    const { entries, degraded } = await withDefaults(chain.asProvider(), defaults).read(
+      'all',
+      context,
+    );
     expect([...entries.keys()]).toEqual(['A']);
     expect(degraded).toContain('vault');
     expect(notices).toEqual(['vault']);

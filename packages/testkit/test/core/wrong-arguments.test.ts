@@ -75,27 +75,31 @@ describe('each export of the package', () => {
   });
 });
 
-describe('each method of the secrets', () => {
-  const made = () => {
-    const secrets = createSecrets({
-      providers: [memoryProvider({ A: 'a' }), scripted('other', { B: 'b' })],
-    });
-    return secrets as unknown as Record<string, (...args: readonly unknown[]) => unknown>;
+describe('each method of the secrets, and of their provider', () => {
+  const made = () =>
+    createSecrets({ providers: [memoryProvider({ A: 'a' }), scripted('other', { B: 'b' })] });
+  const faces = {
+    secrets: (secrets: Secrets) => secrets,
+    provider: (secrets: Secrets) => secrets.asProvider(),
   };
-  const methods = Object.entries(made())
-    .filter(([name, value]) => typeof value === 'function' && name !== 'close')
-    .map(([name]) => name);
+  type Methods = Record<string, (...args: readonly unknown[]) => unknown>;
+  const methods = Object.entries(faces).flatMap(([face, of]) =>
+    Object.entries(of(made()))
+      .filter(([name, value]) => typeof value === 'function' && name !== 'close')
+      .map(([name]) => [face as keyof typeof faces, name] as const),
+  );
 
-  test.each(methods)('%s', async (name) => {
+  test.each(methods)('%s.%s', async (face, name) => {
     const secrets = made();
+    const methods = faces[face](secrets) as unknown as Methods;
     for (const [what, first] of junk) {
-      await expectNamed(`${name}(${what})`, () => secrets[name]?.(first));
+      await expectNamed(`${name}(${what})`, () => methods[name]?.(first));
       for (const [other, second] of junk)
-        await expectNamed(`${name}(${what}, ${other})`, () => secrets[name]?.(first, second));
+        await expectNamed(`${name}(${what}, ${other})`, () => methods[name]?.(first, second));
     }
     for (const [other, third] of junk)
-      await expectNamed(`${name}('A', 'a', ${other})`, () => secrets[name]?.('A', 'a', third));
-    await (secrets as unknown as Secrets).close();
+      await expectNamed(`${name}('A', 'a', ${other})`, () => methods[name]?.('A', 'a', third));
+    await secrets.close();
   });
 
   // biome-ignore lint/suspicious/noExplicitAny: it is called as a caller without types would
@@ -111,7 +115,7 @@ describe('each method of the secrets', () => {
     ['refresh', (secrets) => secrets.refresh({ signal: 1 }), 'refresh: the option signal'],
     [
       'write',
-      (secrets) => secrets.write({ entries: new Map() }, { signal: 1 }),
+      (secrets) => secrets.asProvider().write({ entries: new Map() }, { signal: 1 }),
       'write: the option signal',
     ],
     ['view', (secrets) => secrets.view('A'), 'view: the names'],
@@ -119,13 +123,14 @@ describe('each method of the secrets', () => {
     ['onChange', (secrets) => secrets.onChange('A'), 'onChange: the listener'],
     ['onChange', (secrets) => secrets.onChange(7, () => {}), 'onChange: the names'],
     ['watch', (secrets) => secrets.watch('A', { signal: 1 }).next(), 'watch: the option signal'],
-    ['watch', (secrets) => secrets.watch(() => {}), 'watch: the second argument'],
+    ['provider.watch', (secrets) => secrets.asProvider().watch(() => {}), 'watch: the signal'],
     ['on', (secrets) => secrets.on(Symbol('fallback'), () => {}), 'on: the event'],
     ['on', (secrets) => secrets.on('fallback'), 'on: the listener'],
     ['load', (secrets) => secrets.load({}, { names: 'A' }), 'load: the option names'],
     ['load', (secrets) => secrets.load(null), 'Standard Schema'],
-    ['read', (secrets) => secrets.read('all'), 'read: the context'],
-    ['write', (secrets) => secrets.write({}, {}), 'write: the entries'],
+    ['list', (secrets) => secrets.asProvider().list(), 'list: the context'],
+    ['read', (secrets) => secrets.asProvider().read('all'), 'read: the context'],
+    ['write', (secrets) => secrets.asProvider().write({}, {}), 'write: the entries'],
     ['redactor.add', (secrets) => secrets.redactor.add(null), 'the value to mask'],
   ];
   test.each(wrong)('%s names what is wrong (%#)', async (_, call, named) => {

@@ -53,7 +53,6 @@ const apart = [
   ['provider-vault', 'leases', ['kv']],
   ['provider-aws-secrets-manager', 'named-secrets', ['json-secret']],
   ['cli', 'diagnosis', ['migration']],
-  ['testkit', 'conformance', ['servers']],
 ];
 
 const inRoom = (name, room) => `^packages/${name}/src/${room}/[^/]+$`;

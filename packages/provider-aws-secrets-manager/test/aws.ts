@@ -38,9 +38,10 @@ export interface User {
 /** What the front answers instead of moto; `undefined` lets the request through. */
 export type Answer = (action: string, body: string) => Reply | 'cut' | undefined;
 
-interface Reply {
+export interface Reply {
   readonly status: number;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly requestId?: string;
 }
 
@@ -152,11 +153,12 @@ export async function startAws(): Promise<Aws> {
 
 function answerWith(
   response: ServerResponse,
-  { status, body, requestId = '3b1f0d0c-6a58-4b44-9d57-2f6f0c6b1a77' }: Reply,
+  { status, body, headers, requestId = '3b1f0d0c-6a58-4b44-9d57-2f6f0c6b1a77' }: Reply,
 ) {
   response.writeHead(status, {
     'content-type': 'application/x-amz-json-1.1',
     'x-amzn-requestid': requestId,
+    ...headers,
   });
   response.end(body);
 }

@@ -5,10 +5,15 @@ import {
   GetSecretValueCommand,
   PutSecretValueCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { type ConformanceSubject, type CuttingProxy, conformanceTests } from '@keyfall/testkit';
+import {
+  type ConformanceSubject,
+  type CuttingProxy,
+  conformanceTests,
+  type HttpAnswer,
+} from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { awsSecretsManagerProvider } from '../src/index.ts';
-import { type Aws, exception, rights, startAws, type User } from './aws.ts';
+import { type Aws, exception, type Reply, rights, startAws, type User } from './aws.ts';
 
 let aws: Aws;
 beforeAll(async () => {
@@ -49,6 +54,7 @@ const faults = {
   stalled: async ({ line }: Subject) => line.set({ kind: 'dark' }),
   denied: ({ user }: Subject) => user.allow([]),
   unauthenticated: ({ user }: Subject) => user.forget(),
+  http: async (_subject: Subject, answer: HttpAnswer) => aws.answer(() => answer),
 };
 const recover = async ({ line }: Subject) => line.set({ kind: 'pass' });
 
@@ -66,7 +72,13 @@ describe('one JSON secret', () => {
       const { bagWrite, bagHistory } = rights;
       return subjectOf(place, [...bagWrite, ...bagHistory], 'secretId');
     },
-    capabilities: { writes: 'store', conditionalWrites: true, bag: true, history: true },
+    capabilities: {
+      writes: 'store',
+      conditionalWrites: true,
+      bag: true,
+      history: true,
+      check: true,
+    },
     faults: {
       ...faults,
       async invalid({ place }) {
@@ -78,6 +90,7 @@ describe('one JSON secret', () => {
           new DeleteSecretCommand({ SecretId: place, ForceDeleteWithoutRecovery: true }),
         );
       },
+      oneName: 'impossible',
     },
     recover,
     async change({ place }, changes) {
@@ -110,15 +123,14 @@ describe('one secret a name', () => {
       const { namedRead, namedWrite, bagHistory } = rights;
       return subjectOf(place, [...namedRead, ...namedWrite, ...bagHistory], 'prefix');
     },
-    capabilities: { writes: 'name', bag: false, list: true, history: true },
+    capabilities: { writes: 'name', bag: false, list: true, history: true, check: true },
     faults: {
       ...faults,
-      async deniedName({ place }, name) {
-        // moto knows no policy for one secret: AWS's own words, for this one alone
-        aws.answer((_, body) => {
-          if (!body.includes(`${place}${name}"`)) return undefined;
-          return exception('AccessDeniedException');
-        });
+      // moto knows no policy for one secret: AWS's own words, for this one alone
+      oneName: {
+        denied: answersOneName(exception('AccessDeniedException')),
+        unavailable: answersOneName(exception('InternalServiceError', '', 500)),
+        invalid: answersOneName({ status: 200, body: '{"SecretString":' }),
       },
       invalid: async () => aws.answer(() => ({ status: 200, body: '{"SecretString":' })),
       missingDocument: 'impossible',
@@ -143,6 +155,11 @@ describe('one secret a name', () => {
   });
   for (const { name, run } of tests) test(name, run);
 });
+
+function answersOneName(reply: Reply) {
+  return async ({ place }: Subject, name: string) =>
+    aws.answer((_, body) => (body.includes(`${place}${name}"`) ? reply : undefined));
+}
 
 function canHold(name: string, value: string): boolean {
   return (

@@ -10,7 +10,7 @@ const tests = conformanceTests({
     const provider = dopplerProvider({ token, address });
     return { provider, doppler, credentials: [token], close: () => doppler.close() };
   },
-  capabilities: { writes: 'store', bag: true, writesMakeDocument: false },
+  capabilities: { writes: 'store', bag: true, writesMakeDocument: false, check: true },
   faults: {
     unavailable: async ({ doppler }) =>
       doppler.line.set({ kind: 'cut', after: 0, how: 'reset' as const }),
@@ -23,6 +23,10 @@ const tests = conformanceTests({
       doppler.instead = (response) => response.end('{"ALPHA":"');
     },
     missingDocument: async ({ doppler }) => doppler.removeConfig(),
+    http: async ({ doppler }, { status, headers, body }) => {
+      doppler.instead = (response) => response.writeHead(status, headers).end(body);
+    },
+    oneName: 'impossible',
   },
   recover: async ({ doppler }) => doppler.line.set({ kind: 'pass' }),
   async change({ doppler }, changes) {

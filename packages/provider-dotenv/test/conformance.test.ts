@@ -22,7 +22,7 @@ const testsOf = (expand: boolean) =>
       };
       return { provider: dotenvProvider({ path, expand }), path, values, undo, close };
     },
-    capabilities: { writes: 'store', conditionalWrites: true, bag: true },
+    capabilities: { writes: 'store', conditionalWrites: true, bag: true, check: true },
     faults: {
       // Linux answers a read at the start of a process's memory with EIO.
       async unavailable({ path }) {
@@ -38,6 +38,8 @@ const testsOf = (expand: boolean) =>
       missingDocument: ({ path }) => rm(path),
       stalled: 'impossible',
       unauthenticated: 'impossible',
+      http: 'impossible',
+      oneName: 'impossible',
     },
     async change({ path }, changes) {
       const values = new Map(Object.entries(dotenv.parse(await readFile(path))));

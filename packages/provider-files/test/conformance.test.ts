@@ -14,16 +14,12 @@ function harness(put: Write): ConformanceHarness<Awaited<ReturnType<typeof subje
   const subjectOf = (values: ReadonlyMap<string, string>) => subject(values, put);
   return {
     create: subjectOf,
-    capabilities: { writes: 'none', bag: false, list: true },
+    capabilities: { writes: 'none', bag: false, list: true, check: true },
     faults: {
       // What a disk says that fails as a whole cannot be had; one file of it: files-provider.test.ts.
       unavailable: 'impossible',
       async denied({ folder, undo }) {
         undo.push(await deny(folder));
-      },
-      async deniedName({ folder, undo }, name) {
-        await chmod(folder, 0o755);
-        undo.push(await deny(join(folder, name)));
       },
       async invalid({ folder, values }) {
         await put(folder, new Map([...values.keys()].map((name) => [name, Buffer.of(0xff)])));
@@ -31,6 +27,17 @@ function harness(put: Write): ConformanceHarness<Awaited<ReturnType<typeof subje
       missingDocument: ({ folder }) => rm(folder, { recursive: true }),
       stalled: 'impossible',
       unauthenticated: 'impossible',
+      http: 'impossible',
+      oneName: {
+        async denied({ folder, undo }, name) {
+          await chmod(folder, 0o755);
+          undo.push(await deny(join(folder, name)));
+        },
+        unavailable: 'impossible',
+        async invalid({ folder }, name) {
+          await put(folder, new Map([[name, Buffer.of(0xff)]]));
+        },
+      },
     },
     async change({ folder }, changes) {
       await put(folder, changes);

@@ -35,7 +35,7 @@ describe.each(['yaml', 'json', 'env', 'ini'])('%s', (ending) => {
       const credentials = [secretOf('one.txt'), secretOf('two.txt')];
       return { provider, credentials, path, ageKeyFile, values, undo, close };
     },
-    capabilities: { writes: 'store', conditionalWrites: true, bag: true },
+    capabilities: { writes: 'store', conditionalWrites: true, bag: true, check: true },
     faults: {
       // Linux answers a read at the start of a process's memory with EIO.
       async unavailable({ path }) {
@@ -57,6 +57,8 @@ describe.each(['yaml', 'json', 'env', 'ini'])('%s', (ending) => {
       },
       missingDocument: ({ path }) => rm(path),
       stalled: 'impossible',
+      http: 'impossible',
+      oneName: 'impossible',
     },
     async change({ path, ageKeyFile }, changes) {
       const reader = sopsProvider({ path, ageKeyFile, environment: nowhere });

@@ -24,18 +24,21 @@ interface Subject extends ConformanceSubject {
 
 let server: VaultServer;
 let broken: FaultyServer;
+let answering: FaultyServer;
 let silent: FaultyServer;
 const mounts = new Map<1 | 2, string>();
 
 beforeAll(async () => {
   server = await startVaultServer({ external: false });
   broken = await faultyServer({ kind: 'truncated-json' });
+  answering = await faultyServer({ kind: 'status', status: 500 });
   silent = await faultyServer({ kind: 'black-hole' });
   for (const version of [1, 2] as const) mounts.set(version, await server.mountKv({ version }));
 });
 afterAll(async () => {
   await server.stop();
   await broken.close();
+  await answering.close();
   await silent.close();
 });
 
@@ -73,6 +76,7 @@ for (const version of [2, 1] as const) {
         bag: true,
         list: true,
         history: version === 2,
+        check: true,
       },
       async create(values) {
         const path = freshPath();
@@ -124,6 +128,11 @@ for (const version of [2, 1] as const) {
         async unauthenticated({ accessor }) {
           await server.request('POST', 'auth/token/revoke-accessor', { accessor });
         },
+        async http({ front }, answer) {
+          answering.become({ kind: 'status', ...answer });
+          front.leadTo(answering.address);
+        },
+        oneName: 'impossible',
         async missingDocument({ path }) {
           await server.request(
             'DELETE',

@@ -2,11 +2,14 @@ export { callContext } from './call-context.ts';
 export { conformanceTests } from './conformance/conformance.ts';
 export type {
   ConformanceCapabilities,
+  ConformanceFault,
   ConformanceFaults,
   ConformanceHarness,
   ConformanceSubject,
   ConformanceTest,
+  HttpAnswer,
   Induce,
+  OneNameFaults,
 } from './conformance/harness.ts';
 export { assertNoLeak, leaksOf } from './conformance/leaks.ts';
 export { denyAccess, withoutPrivileges } from './deny-access.ts';

@@ -2,10 +2,17 @@
 // but for one thing, and the test must notice it.
 import { inspect } from 'node:util';
 import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core';
-import type { SecretRecord } from '@keyfall/core/provider';
+import { type SecretRecord, withApplied } from '@keyfall/core/provider';
 import { describe, expect, test } from 'vitest';
 import { conformanceTests } from '../src/index.ts';
-import { type ModelOptions, type Mutation, modelHarness, put, recordsOf } from './model-store.ts';
+import {
+  type ModelOptions,
+  type ModelState,
+  type Mutation,
+  modelHarness,
+  put,
+  recordsOf,
+} from './model-store.ts';
 
 const bag: ModelOptions = { bag: true, conditionalWrites: true };
 const byName: ModelOptions = { bag: false, conditionalWrites: true };
@@ -73,6 +80,13 @@ const tells =
       }),
   });
 
+/** Leaves out a name that has an error, of a read of these alone. */
+const leavesOut = (of: 'names' | 'all'): Mutation =>
+  batches((entries, asked) => {
+    for (const [name, entry] of entries)
+      if (isSecretError(entry) && (asked === 'all') === (of === 'all')) entries.delete(name);
+  });
+
 const rejectingCheck: Mutation = () => ({
   check: async () => {
     throw new SecretError('ERR_SECRET_UNAVAILABLE', 'wrong');
@@ -93,7 +107,7 @@ const waitsForEver: Mutation = (right, state) => ({
 
 type Mutant = readonly [what: string, mutation: Mutation, options?: ModelOptions];
 const mutants: Readonly<Record<string, readonly Mutant[]>> = {
-  'reading: one name is answered with its value': [
+  'read: a name that the store holds is answered with its value': [
     ['another value', values((value) => `${value}.`)],
     ['a value that is no text', batches((entries) => entries.set('BETA', { value: 5 as never }))],
     ['times in seconds', batches((entries) => entries.set('X', { value: 'x', createdAt: 1.7e9 }))],
@@ -107,14 +121,14 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'reading: many names are answered in one call': [
+  'read: several names are answered by one call': [
     [
       'the first name alone',
       batches((entries, asked) => asked !== 'all' && asked[1] && entries.delete(asked[1])),
       byName,
     ],
   ],
-  "reading: 'all' is everything and nothing else": [
+  "read: 'all' answers every name that the store holds, and no other": [
     ['one too few', batches((entries) => entries.delete('GAMMA'))],
     ['one too many', batches((entries) => entries.set('MORE', { value: 'x' }))],
     [
@@ -128,7 +142,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       byName,
     ],
   ],
-  'reading: an empty store is answered with an empty, complete batch': [
+  'read: an empty store gives a batch that is empty and complete': [
     [
       'an error for an empty store',
       (right, state) => ({
@@ -139,7 +153,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'reading: a name that is not held is absent, and does not hide one that is': [
+  'read: a name that the store does not hold is left out, and the others are answered': [
     [
       'an empty text for an absent name',
       batches((entries) => entries.set('NOBODY', { value: '' })),
@@ -161,7 +175,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'reading: no names are answered without an error': [
+  'read: a call with no names is answered without an error': [
     [
       'an error',
       (right) => ({
@@ -172,7 +186,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'reading: a batch that says complete holds every name of the store': [
+  'read: a batch that says it is complete has every name of the store': [
     [
       'complete, but only what was asked',
       (right) => ({
@@ -190,7 +204,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'reading: odd values are answered to the character': [
+  'read: unusual values are answered character for character': [
     ['trimmed', values((value) => value.trim())],
     ['one kind of line end', values((value) => value.replaceAll('\r\n', '\n'))],
     ['without the byte order mark', values((value) => value.replace(/^\ufeff/, ''))],
@@ -202,7 +216,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
     ],
     ['variables expanded', values((value) => value.replace('$HOME', '/home/x'))],
   ],
-  'reading: an empty text is a value': [
+  'read: the empty string is a value, and not a missing name': [
     [
       'falsy is absent',
       batches((entries) => {
@@ -211,17 +225,36 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'reading: the next read sees what somebody else changed': [['a cache', cached]],
-  'list: the names that a read answers': [
+  'read: a change by another program shows in the next read': [['a cache', cached]],
+  "read: 'all' answers every name of a store that holds many": [
+    [
+      'the first page',
+      batches((entries) => {
+        for (const name of [...entries.keys()].slice(100)) entries.delete(name);
+      }),
+    ],
+  ],
+  'list: it has every name of a store that holds many': [
+    [
+      'the first page',
+      (right) => ({ list: async (context) => (await right.list(context)).slice(0, 100) }),
+    ],
+  ],
+  'list: it has exactly the names that a read answers': [
     ['names of what was deleted or never there', () => ({ list: async () => ['ALPHA', 'OTHER'] })],
     ['no list', () => ({ list: undefined as never })],
   ],
   ...failureMutants('unavailable', 'ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_DENIED'),
+  ...failureMutants('unavailable (status 429)', 'ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_INVALID'),
+  ...failureMutants('unavailable (status 500)', 'ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_INVALID'),
+  ...failureMutants('unavailable (status 502)', 'ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_INVALID'),
+  ...failureMutants('unavailable (status 503)', 'ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_INVALID'),
   ...failureMutants('denied', 'ERR_SECRET_DENIED', 'ERR_SECRET_UNAUTHENTICATED'),
   ...failureMutants('unauthenticated', 'ERR_SECRET_UNAUTHENTICATED', 'ERR_SECRET_DENIED'),
   ...failureMutants('invalid', 'ERR_SECRET_INVALID', 'ERR_SECRET_UNAVAILABLE'),
+  ...failureMutants('invalid (a web page)', 'ERR_SECRET_INVALID', 'ERR_SECRET_UNAVAILABLE'),
   ...failureMutants('untrusted', 'ERR_SECRET_TLS', 'ERR_SECRET_UNAVAILABLE'),
-  'unavailable: the provider answers again when the store does': [
+  'unavailable: the provider answers again as soon as the store does': [
     [
       'down for ever',
       (right) => {
@@ -238,7 +271,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       },
     ],
   ],
-  'missing document: every name is absent, and the batch says why': [
+  'missing document: every name is absent, and the batch says which document is missing': [
     [
       'not said',
       (right) => ({
@@ -258,7 +291,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'missing document: a write makes it, or is refused': [
+  'missing document: a write creates it, or is refused with ERR_SECRET_NOT_FOUND': [
     [
       'only an existing one',
       (right, state) => ({
@@ -269,24 +302,11 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'denied name: it has an error, and the others have their values': [
-    [
-      'the others go with it',
-      (right, state) => ({
-        read: async (names, context) => {
-          if (state.deniedNames.size > 0) throw new SecretError('ERR_SECRET_DENIED', 'wrong');
-          return right.read(names, context);
-        },
-      }),
-    ],
-    [
-      'it is left out',
-      batches((entries) => {
-        for (const [name, entry] of entries) if (isSecretError(entry)) entries.delete(name);
-      }),
-    ],
-  ],
-  'hostile names: what is held is answered as it is': [
+  ...oneNameMutants('denied'),
+  ...oneNameMutants('unavailable'),
+  ...oneNameMutants('invalid'),
+  ...redirectMutants(),
+  'hostile names: a secret under any of them is answered with its value': [
     [
       'through an object',
       (right) => ({
@@ -317,32 +337,33 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'hostile names: what is not held is absent, and nothing else is answered for it': [
+  'hostile names: one that the store does not hold is absent, and no other secret is answered for it':
     [
-      'members of Object.prototype',
-      batches((entries, asked) => {
-        for (const name of asked === 'all' ? [] : asked)
-          if (name in {} && !entries.has(name)) entries.set(name, { value: 'function' });
-      }),
+      [
+        'members of Object.prototype',
+        batches((entries, asked) => {
+          for (const name of asked === 'all' ? [] : asked)
+            if (name in {} && !entries.has(name)) entries.set(name, { value: 'function' });
+        }),
+      ],
+      [
+        'another path',
+        batches((entries, asked) => {
+          for (const name of asked === 'all' ? [] : asked)
+            if (name.includes('../')) entries.set(name, { value: 'other' });
+        }),
+      ],
+      [
+        'unavailable for an odd name',
+        (right) => ({
+          read: async (names, context) => {
+            if (names.includes('..%2fup')) throw new SecretError('ERR_SECRET_UNAVAILABLE', 'wrong');
+            return right.read(names, context);
+          },
+        }),
+      ],
     ],
-    [
-      'another path',
-      batches((entries, asked) => {
-        for (const name of asked === 'all' ? [] : asked)
-          if (name.includes('../')) entries.set(name, { value: 'other' });
-      }),
-    ],
-    [
-      'unavailable for an odd name',
-      (right) => ({
-        read: async (names, context) => {
-          if (names.includes('..%2fup')) throw new SecretError('ERR_SECRET_UNAVAILABLE', 'wrong');
-          return right.read(names, context);
-        },
-      }),
-    ],
-  ],
-  'hostile names: what is written under them is read back, and deleted again': [
+  'hostile names: what is written under them is read back, and can be deleted': [
     [
       '__proto__ gets lost',
       (right) => ({
@@ -354,7 +375,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'hostile names: a write of one that the store cannot hold is refused and changes nothing': [
+  'hostile names: a write of one that the store cannot hold is refused, and nothing changes': [
     [
       'left out silently',
       (right) => ({
@@ -376,7 +397,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'writing: sets, changes and deletes in one call, and leaves the other names alone': [
+  'write: one call sets, changes and deletes names, and leaves all others alone': [
     [
       'replaces the whole document',
       (right, state) => ({
@@ -399,7 +420,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
     ['a cache that a write does not renew', cached],
     ['no write', () => ({ write: undefined as never })],
   ],
-  'writing: the receipt tells what the next read tells': [
+  'write: the receipt agrees with the next read': [
     [
       'revisions the wrong way round',
       (right) => ({ compareRevisions: (one, other) => right.compareRevisions(other, one) }),
@@ -434,7 +455,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'writing: the deletion of a name that is not held changes nothing': [
+  'write: deleting a name that the store does not hold changes nothing': [
     [
       'an error',
       (right, state) => ({
@@ -447,7 +468,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'writing: odd values are read back to the character': [
+  'write: unusual values are read back character for character': [
     [
       'quotes get lost',
       (right) => ({
@@ -463,7 +484,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'writing: a batch that was read before does not change with a write': [
+  'write: a batch that was read before it stays as it was': [
     [
       'the live map',
       (right, state) => {
@@ -483,7 +504,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       },
     ],
   ],
-  'writing: a value that the store cannot hold is refused and changes nothing': [
+  'write: a value that the store cannot hold is refused, and nothing changes': [
     [
       'cut off silently',
       (right) => ({
@@ -499,7 +520,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'writing: a conditional write after another one is a conflict and changes nothing': [
+  'conditional write: after another write it is a conflict, and nothing changes': [
     [
       'the last one wins',
       (right) => ({
@@ -529,28 +550,73 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'writing: a conditional write at the revision that was read happens, and says that it was one': [
+  'conditional write: after a change by another program it is a conflict, and nothing changes': [
     [
-      'always a conflict',
+      'compares with what it read and wrote itself',
+      (right) => {
+        let seen: string | undefined;
+        return {
+          read: async (names, context) => {
+            const batch = await right.read(names, context);
+            seen = batch.revision;
+            return batch;
+          },
+          write: async ({ entries, ifRevision }, context) => {
+            if (ifRevision !== undefined && ifRevision !== seen)
+              throw withApplied(new SecretError('ERR_SECRET_CONFLICT', 'changed'), 'no');
+            const receipt = await right.write({ entries }, context);
+            seen = receipt.revision;
+            return { ...receipt, conditional: ifRevision !== undefined };
+          },
+        };
+      },
+    ],
+  ],
+  'conditional write: of several at once at one revision, a single one succeeds': [
+    [
+      'compares first, and writes later',
       (right) => ({
-        write: async (changes, context) => {
-          if (changes.ifRevision !== undefined)
-            throw new SecretError('ERR_SECRET_CONFLICT', 'wrong');
-          return right.write(changes, context);
+        write: async ({ entries, ifRevision }, context) => {
+          const { revision } = await right.read([], context);
+          if (ifRevision !== undefined && ifRevision !== revision)
+            throw withApplied(new SecretError('ERR_SECRET_CONFLICT', 'changed'), 'no');
+          return { ...(await right.write({ entries }, context)), conditional: true };
         },
       }),
     ],
     [
-      'not said',
+      'always a conflict',
       (right) => ({
-        write: async (changes, context) => ({
-          ...(await right.write(changes, context)),
-          conditional: false,
-        }),
+        write: async (changes, context) => {
+          if (changes.ifRevision === undefined) return right.write(changes, context);
+          throw withApplied(new SecretError('ERR_SECRET_CONFLICT', 'wrong'), 'no');
+        },
       }),
     ],
   ],
-  'writing: of writes in parallel none that was confirmed is lost': [
+  'conditional write: at the revision that was read it succeeds, and the receipt says that it was conditional':
+    [
+      [
+        'always a conflict',
+        (right) => ({
+          write: async (changes, context) => {
+            if (changes.ifRevision !== undefined)
+              throw new SecretError('ERR_SECRET_CONFLICT', 'wrong');
+            return right.write(changes, context);
+          },
+        }),
+      ],
+      [
+        'not said',
+        (right) => ({
+          write: async (changes, context) => ({
+            ...(await right.write(changes, context)),
+            conditional: false,
+          }),
+        }),
+      ],
+    ],
+  'write: of several at once, none that was confirmed is lost': [
     [
       'read, then write the whole',
       (right, state) => ({
@@ -568,7 +634,14 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'writing: a store without conditional writes does not claim one': [
+  'conditional write: a store without them gives no revision and claims no check': [
+    [
+      'a revision that nothing honours',
+      (right) => ({
+        read: async (names, context) => ({ ...(await right.read(names, context)), revision: '1' }),
+      }),
+      unconditional,
+    ],
     [
       'claims one',
       (right) => ({
@@ -580,7 +653,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       unconditional,
     ],
   ],
-  'history: the versions of a name, newest first, one of them current': [
+  'history: it has the versions of a name, newest first, and exactly one of them is current': [
     [
       'oldest first',
       (right) => ({
@@ -603,7 +676,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'abort: a read that is aborted before it starts is aborted, or right': [
+  'abort: a read that is aborted before it starts rejects as aborted, or answers correctly': [
     [
       'answered as empty',
       (right) => ({
@@ -632,22 +705,23 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       }),
     ],
   ],
-  'abort: a write that is aborted before it starts happens whole and says so, or not at all': [
+  'abort: a write that is aborted before it starts happens whole and resolves, or does not happen':
     [
-      'done, and told as aborted',
-      (right, state) => ({
-        write: async (changes, context) => {
-          if (context.signal.aborted) put(state, changes.entries);
-          return right.write(changes, context);
-        },
-      }),
+      [
+        'done, and told as aborted',
+        (right, state) => ({
+          write: async (changes, context) => {
+            if (context.signal.aborted) put(state, changes.entries);
+            return right.write(changes, context);
+          },
+        }),
+      ],
     ],
-  ],
   'abort: a read that waits for the store ends when it is aborted, at any moment': [
     ['waits for ever', waitsForEver],
     ['ends as unavailable', tells('ERR_SECRET_UNAVAILABLE', 'read')],
   ],
-  'abort: a caller who stops waiting does not end the wait of another': [
+  'abort: the read of one caller does not end when another caller aborts its own': [
     [
       "one read with the first caller's signal",
       (right) => {
@@ -660,20 +734,21 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
     ['waits for ever', waitsForEver],
     ['ends as unavailable', tells('ERR_SECRET_UNAVAILABLE', 'write')],
   ],
-  'description: name and store are one line each, and tell no value and no credential': [
+  'description: name and store are one line each, without a value or a credential': [
     ['no name', () => ({ name: '' })],
     ['two lines', () => ({ store: 'a\nb' })],
     ['a credential', (_, state) => ({ store: `https://user:${state.token}@host` })],
   ],
-  'description: what the provider can do is what the harness declares': [
+  'description: the provider has exactly the methods that the harness declares': [
     ['less than it could', () => ({ write: undefined as never })],
     ['conditional writes not declared', () => ({ conditionalWrites: 'never' })],
     ['conditional writes made up', () => ({ conditionalWrites: 'always' }), unconditional],
     ['atomicity not declared', () => ({ atomicity: undefined as never })],
     ['no list', () => ({ list: undefined as never })],
+    ['no check', () => ({ check: undefined as never })],
     ['no history', () => ({ history: undefined as never })],
   ],
-  'concurrency: twenty reads at once get their own answers': [
+  'concurrency: each of twenty reads at once gets its own answer': [
     [
       'one answer for all',
       (right) => {
@@ -689,7 +764,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
       byName,
     ],
   ],
-  'close: twice is as good as once, also with a read under way': [
+  'close: it may be called twice, and while a read is under way': [
     [
       'an error',
       () => {
@@ -720,6 +795,86 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
   ],
 };
 
+/** The tests of one name that fails, each with the providers that do not tell it. */
+function oneNameMutants(kind: 'denied' | 'unavailable' | 'invalid'): Record<string, Mutant[]> {
+  const takesOthersAlong: Mutation = (right, state) => ({
+    read: async (names, context) => {
+      if (state.faultOf.size > 0) throw new SecretError('ERR_SECRET_DENIED', 'wrong');
+      return right.read(names, context);
+    },
+  });
+  const tellsAnother = batches((entries) => {
+    for (const [name, entry] of entries)
+      if (isSecretError(entry)) entries.set(name, new SecretError('ERR_SECRET_CONFIG', 'wrong'));
+  });
+  return {
+    [`one name ${kind}: a read of it and of another name tells both apart`]: [
+      ['the others go with it', takesOthersAlong],
+      ['it is left out', leavesOut('names')],
+      ['it has another error', tellsAnother],
+    ],
+    [`one name ${kind}: a read of 'all' does not leave it out`]: [
+      ['it is left out', leavesOut('all')],
+      ['it has another error', tellsAnother],
+      [
+        'the others are left out',
+        batches((entries) => {
+          if ([...entries.values()].some((entry) => isSecretError(entry))) entries.delete('BETA');
+        }),
+      ],
+    ],
+  };
+}
+
+function redirectMutants(): Record<string, readonly Mutant[]> {
+  const ask = async ({ redirect, token }: ModelState, withToken: boolean) =>
+    fetch(redirect ?? '', { headers: withToken ? { 'x-token': token } : {} });
+  const wrong = new SecretError('ERR_SECRET_INVALID', 'wrong');
+  const mutants: readonly Mutant[] = [
+    [
+      'asks there with the token',
+      (right, state) => ({
+        read: async (names, context) => {
+          if (!state.redirect) return right.read(names, context);
+          await ask(state, true);
+          throw wrong;
+        },
+      }),
+    ],
+    [
+      'takes what is answered there',
+      (right, state) => ({
+        read: async (names, context) => {
+          if (!state.redirect) return right.read(names, context);
+          const body: unknown = await (await ask(state, false)).json();
+          const values = Object.entries(body as Record<string, string>);
+          return {
+            entries: new Map(values.map(([name, value]) => [name, { value }])),
+            complete: true,
+          };
+        },
+      }),
+    ],
+    [
+      'sends there what is to be written',
+      (right, state) => ({
+        write: async (changes, context) => {
+          if (!state.redirect) return right.write(changes, context);
+          const body = JSON.stringify([...changes.entries]);
+          await fetch(state.redirect, { method: 'POST', body });
+          throw wrong;
+        },
+      }),
+    ],
+  ];
+  return Object.fromEntries(
+    [301, 302, 303, 307, 308].map((status) => [
+      `redirect (status ${status}): neither credentials nor values follow it, and its answer is not taken`,
+      mutants,
+    ]),
+  );
+}
+
 /** The tests of one failing state, each with the providers that confuse it. */
 function failureMutants(
   state: string,
@@ -739,11 +894,13 @@ function failureMutants(
     ],
   ];
   return {
-    [`${state}: every read fails with ${code}`]: [
-      ...reading,
+    [`${state}: check reports it, with a code for programs`]: [
       ['a check that rejects', rejectingCheck],
       ['a check that sees nothing', blindCheck],
       ['a check whose codes are sentences', wordyCheck],
+    ],
+    [`${state}: a read fails with ${code}, of one name and of 'all'`]: [
+      ...reading,
       [
         "another code for 'all'",
         (right) => ({
@@ -778,8 +935,8 @@ function failureMutants(
         }),
       ],
     ],
-    [`${state}: so does the very first read`]: reading,
-    ...(state === 'invalid'
+    [`${state}: the first read of a new provider fails with ${code}`]: reading,
+    ...(code === 'ERR_SECRET_INVALID'
       ? {}
       : {
           [`${state}: a write fails with ${code}`]: [
@@ -805,6 +962,14 @@ const testOf = (rule: string, options: ModelOptions, mutation: Mutation) => {
   if (!found) throw new Error(`the suite has no test "${rule}"`);
   return found;
 };
+
+test('a fault that is neither given nor declared impossible is refused by name', () => {
+  const harness = modelHarness(bag);
+  const { http: _, oneName: __, ...faults } = harness.faults;
+  expect(() => conformanceTests({ ...harness, faults: faults as typeof harness.faults })).toThrow(
+    /^faults has no http, oneName:/,
+  );
+});
 
 test('every test of the suite has a mutant', () => {
   const rules = [bag, byName, unconditional].flatMap((options) =>
@@ -848,8 +1013,8 @@ describe('leaks', () => {
       },
     });
 
-  const whenDenied = 'denied: so does the very first read';
-  const whenRead = 'reading: one name is answered with its value';
+  const whenDenied = 'denied: the first read of a new provider fails with ERR_SECRET_DENIED';
+  const whenRead = 'read: a name that the store holds is answered with its value';
   test.each<[string, string, Mutation]>([
     ['a value in a message', whenDenied, denied((value) => refusal(`got ${value}`))],
     ['a value in a cause', whenDenied, denied((value) => refusal('no', { cause: refusal(value) }))],
@@ -895,7 +1060,7 @@ describe('leaks', () => {
     ],
     [
       'what check finds',
-      'denied: every read fails with ERR_SECRET_DENIED',
+      'denied: check reports it, with a code for programs',
       (_, state) => ({
         check: async () => [{ subject: 'token', state: 'failing', message: state.token }],
       }),

@@ -2,23 +2,14 @@
 // back to the testkit would be a cycle.
 import { createSecrets, envProvider, memoryProvider } from '@keyfall/core';
 import { describe, test } from 'vitest';
-import { type ConformanceFaults, type ConformanceSubject, conformanceTests } from '../src/index.ts';
+import { conformanceTests } from '../src/index.ts';
 import { modelHarness } from './model-store.ts';
-
-const never: ConformanceFaults<ConformanceSubject> = {
-  unavailable: 'impossible',
-  stalled: 'impossible',
-  denied: 'impossible',
-  unauthenticated: 'impossible',
-  invalid: 'impossible',
-  missingDocument: 'impossible',
-};
 
 describe('memoryProvider', () => {
   const tests = conformanceTests({
     create: async (values) => ({ provider: memoryProvider(values), close: async () => {} }),
     capabilities: { writes: 'store', conditionalWrites: true, bag: true },
-    faults: never,
+    faults: 'impossible',
   });
   for (const { name, run } of tests) test(name, run);
 });
@@ -35,7 +26,7 @@ describe('envProvider', () => {
       for (const [name, value] of changes) env[`SHOP_${name}`] = value ?? undefined;
     },
     capabilities: { writes: 'none', bag: true },
-    faults: never,
+    faults: 'impossible',
     canHold: (name, value) => !/[=\0]/.test(name) && !value.includes('\0'),
   });
   for (const { name, run } of tests) test(name, run);
@@ -56,7 +47,7 @@ describe.each([
       return { ...subject, provider: secrets.asProvider() };
     },
     // a chain answers what it was asked for; it has no history and no document of its own
-    capabilities: { ...model.capabilities, bag: false, history: false },
+    capabilities: { ...model.capabilities, bag: false, history: false, check: false },
     faults: { ...model.faults, missingDocument: 'impossible' },
   });
   for (const { name, run } of tests) test(name, run);

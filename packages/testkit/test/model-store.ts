@@ -9,7 +9,7 @@ import {
   type SecretRecord,
   withApplied,
 } from '@keyfall/core/provider';
-import type { ConformanceHarness, ConformanceSubject } from '../src/index.ts';
+import type { ConformanceFaults, ConformanceHarness, ConformanceSubject } from '../src/index.ts';
 
 interface Version {
   readonly version: string;
@@ -21,7 +21,10 @@ export interface ModelState {
   revision: number;
   fault: SecretErrorCode | 'stalled' | undefined;
   missing: boolean;
-  readonly deniedNames: Set<string>;
+  /** What each of these names answers instead of its value. */
+  readonly faultOf: Map<string, SecretErrorCode>;
+  /** Where a redirect leads that the store answers. */
+  redirect: string | undefined;
   readonly token: string;
 }
 
@@ -32,6 +35,10 @@ export interface ModelSubject extends ConformanceSubject {
 export interface ModelOptions {
   readonly bag: boolean;
   readonly conditionalWrites: boolean;
+}
+
+export interface ModelHarness extends ConformanceHarness<ModelSubject> {
+  readonly faults: ConformanceFaults<ModelSubject>;
 }
 
 /** What a test breaks: members of the provider, made over the ones that are right. */
@@ -46,10 +53,12 @@ const refuse = (code: SecretErrorCode, reason = 'the model says so') =>
 export function modelHarness(
   { bag, conditionalWrites }: ModelOptions,
   mutate: Mutation = () => ({}),
-): ConformanceHarness<ModelSubject> {
+): ModelHarness {
   const fail = (fault: ModelState['fault']) => async (subject: ModelSubject) => {
     subject.state.fault = fault;
   };
+  const failName = (fault: SecretErrorCode) => async (subject: ModelSubject, name: string) =>
+    void subject.state.faultOf.set(name, fault);
   return {
     async create(values) {
       const state: ModelState = {
@@ -57,7 +66,8 @@ export function modelHarness(
         revision: 1,
         fault: undefined,
         missing: false,
-        deniedNames: new Set(),
+        faultOf: new Map(),
+        redirect: undefined,
         token: `token-${Math.random()}`,
       };
       const right = modelProvider(state, { bag, conditionalWrites });
@@ -69,7 +79,14 @@ export function modelHarness(
       };
     },
     change: async ({ state }, changes) => put(state, changes),
-    capabilities: { writes: 'store', conditionalWrites, bag, list: true, history: true },
+    capabilities: {
+      writes: 'store',
+      conditionalWrites,
+      bag,
+      list: true,
+      history: true,
+      check: true,
+    },
     faults: {
       unavailable: fail('ERR_SECRET_UNAVAILABLE'),
       stalled: fail('stalled'),
@@ -81,10 +98,19 @@ export function modelHarness(
         state.held.clear();
         state.missing = true;
       },
-      deniedName: async ({ state }, name) => void state.deniedNames.add(name),
+      async http({ state }, { status, headers }) {
+        const down = status === 429 || status >= 500;
+        state.fault = down ? 'ERR_SECRET_UNAVAILABLE' : 'ERR_SECRET_INVALID';
+        state.redirect = headers['location'];
+      },
+      oneName: {
+        denied: failName('ERR_SECRET_DENIED'),
+        unavailable: failName('ERR_SECRET_UNAVAILABLE'),
+        invalid: failName('ERR_SECRET_INVALID'),
+      },
     },
     recover: fail(undefined),
-    patience: 1_000,
+    timeout: 1_000,
     canHold: (name, value) => !`${name}${value}`.includes('\u0000'),
   };
 }
@@ -144,9 +170,11 @@ function modelProvider(
         missingDocument: { description: 'has nothing there', optional: false },
       };
       const entries = new Map<string, SecretRecord | SecretError>();
-      for (const [name, record] of recordsOf(state))
+      for (const [name, record] of recordsOf(state)) {
+        const fault = state.faultOf.get(name);
         if (bag || names === 'all' || names.includes(name))
-          entries.set(name, state.deniedNames.has(name) ? refuse('ERR_SECRET_DENIED') : record);
+          entries.set(name, fault ? refuse(fault) : record);
+      }
       return {
         entries,
         complete: bag || names === 'all' || state.missing,

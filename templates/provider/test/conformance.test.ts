@@ -23,6 +23,13 @@ const tests = conformanceTests({
     denied: async ({ store }) => store.answer((response) => response.writeHead(403).end()),
     unauthenticated: async ({ store }) => store.forgetToken(),
     invalid: async ({ store }) => store.answer((response) => response.end('{"ALPHA":"')),
+    http: async ({ store }, { status, headers, body }) =>
+      store.answer((response) => response.writeHead(status, headers).end(body)),
+    oneName: {
+      denied: 'impossible', // one answer holds all names
+      unavailable: 'impossible',
+      invalid: async ({ store }, name) => void store.values.set(name, 8080),
+    },
     missingDocument: async ({ store }) => store.answer((response) => response.writeHead(404).end()),
   },
   recover: ({ store }) => store.start(),

@@ -11,7 +11,7 @@ export interface Store {
   /** The token that it knows, until `forgetToken`. */
   readonly token: string;
   /** What it holds. */
-  readonly values: Map<string, string>;
+  readonly values: Map<string, unknown>;
   /** Answers like this from now on, instead of with the values. */
   answer(how: (response: ServerResponse) => void): void;
   forgetToken(): void;
@@ -23,7 +23,7 @@ export interface Store {
 
 /** Starts a store that holds `values`, on a free port of the loopback interface. */
 export async function startStore(values: ReadonlyMap<string, string>): Promise<Store> {
-  const held = new Map(values);
+  const held = new Map<string, unknown>(values);
   const token = `token-${crypto.randomUUID()}`;
   let known: string | undefined = token;
   let answer = (response: ServerResponse) => {

@@ -1,5 +1,7 @@
 /** A store of the reader's own, as the testkit's README has it. */
 
+import type { HttpAnswer } from '@keyfall/testkit';
+
 /** Starts a shelf that holds these values. */
 export declare function startShelf(values: ReadonlyMap<string, string>): Promise<{
   readonly address: string;
@@ -10,5 +12,6 @@ export declare function startShelf(values: ReadonlyMap<string, string>): Promise
   forbid(): Promise<void>;
   forgetTokens(): Promise<void>;
   corrupt(): Promise<void>;
+  answerWith(answer: HttpAnswer): Promise<void>;
   stop(): Promise<void>;
 }>;

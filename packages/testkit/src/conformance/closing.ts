@@ -16,7 +16,7 @@ export function closingTests<Subject extends ConformanceSubject>(
   return [
     examine(
       harness,
-      'description: name and store are one line each, and tell no value and no credential',
+      'description: name and store are one line each, without a value or a credential',
       twenty,
       async ({ provider }) => {
         // that they tell nothing is looked for at the end of every test
@@ -27,12 +27,13 @@ export function closingTests<Subject extends ConformanceSubject>(
 
     examine(
       harness,
-      'description: what the provider can do is what the harness declares',
+      'description: the provider has exactly the methods that the harness declares',
       twenty,
       async ({ provider }) => {
         const writes = provider.write ? (provider.atomicity ?? 'undeclared') : 'none';
         assert.equal(writes, capabilities.writes, 'write and atomicity');
         assert.equal(provider.list !== undefined, capabilities.list ?? false, 'list');
+        assert.equal(provider.check !== undefined, capabilities.check ?? false, 'check');
         for (const ability of ['history', 'readVersion'] as const)
           assert.equal(provider[ability] !== undefined, capabilities.history ?? false, ability);
         const declared = provider.conditionalWrites ?? 'never';
@@ -45,7 +46,7 @@ export function closingTests<Subject extends ConformanceSubject>(
 
     examine(
       harness,
-      'concurrency: twenty reads at once get their own answers',
+      'concurrency: each of twenty reads at once gets its own answer',
       twenty,
       async (exam, held) => {
         const answers = await Promise.all(
@@ -60,7 +61,7 @@ export function closingTests<Subject extends ConformanceSubject>(
 
     examine(
       harness,
-      'close: twice is as good as once, also with a read under way',
+      'close: it may be called twice, and while a read is under way',
       twenty,
       async (exam) => {
         await exam.values('all');

@@ -6,13 +6,21 @@
 import { abortTests } from './aborting.ts';
 import { closingTests } from './closing.ts';
 import { failureTests } from './failures.ts';
-import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
+import type {
+  ConformanceFaults,
+  ConformanceHarness,
+  ConformanceSubject,
+  ConformanceTest,
+} from './harness.ts';
 import { hostileNameTests } from './hostile-names.ts';
 import { readingTests } from './reading.ts';
+import { redirectTests } from './redirects.ts';
 import { writingTests } from './writing.ts';
 
 /**
  * The tests for a provider. Which ones depends on the harness alone.
+ *
+ * @throws `TypeError` if the harness neither gives a fault nor declares it `'impossible'`
  *
  * @example
  * ```ts
@@ -23,14 +31,7 @@ import { writingTests } from './writing.ts';
  * const tests = conformanceTests({
  *   create: async (values) => ({ provider: memoryProvider(values), close: async () => {} }),
  *   capabilities: { writes: 'store', conditionalWrites: true, bag: true },
- *   faults: {
- *     unavailable: 'impossible',
- *     stalled: 'impossible',
- *     denied: 'impossible',
- *     unauthenticated: 'impossible',
- *     invalid: 'impossible',
- *     missingDocument: 'impossible',
- *   },
+ *   faults: 'impossible', // a real store's are described one by one
  * });
  * for (const { name, run } of tests) test(name, run);
  * ```
@@ -38,12 +39,35 @@ import { writingTests } from './writing.ts';
 export function conformanceTests<Subject extends ConformanceSubject>(
   harness: ConformanceHarness<Subject>,
 ): readonly ConformanceTest[] {
+  assertDeclared(harness.faults);
   return [
     ...readingTests(harness),
     ...failureTests(harness),
+    ...redirectTests(harness),
     ...hostileNameTests(harness),
     ...writingTests(harness),
     ...abortTests(harness),
     ...closingTests(harness),
   ];
 }
+
+/** Without types a fault may be left out, and its tests would be missing unseen. */
+function assertDeclared(faults: object | 'impossible'): void {
+  if (faults === 'impossible') return;
+  const missing = requiredFaults.filter((fault) => !(fault in faults));
+  if (missing.length > 0)
+    throw new TypeError(
+      `faults has no ${missing.join(', ')}: say how to bring the store into that state, or 'impossible'`,
+    );
+}
+
+const requiredFaults = [
+  'unavailable',
+  'stalled',
+  'denied',
+  'unauthenticated',
+  'invalid',
+  'missingDocument',
+  'http',
+  'oneName',
+] as const satisfies readonly (keyof ConformanceFaults<never>)[];

@@ -37,7 +37,7 @@ export interface Exam<Subject extends ConformanceSubject> {
   context(signal?: AbortSignal): ReadContext;
   /** The error of a call that must fail. */
   rejection(call: () => Promise<unknown>, what: string): Promise<SecretError>;
-  /** Settles as `call` does, but never later than the patience lasts. */
+  /** Settles as `call` does, but never later than the time limit. */
   settled<Value>(call: () => Promise<Value>, what: string): Promise<Value>;
   /** Adds something that the user would see. */
   saw(...seen: readonly unknown[]): void;
@@ -60,8 +60,8 @@ export function examine<Subject extends ConformanceSubject>(
   values: () => ReadonlyMap<string, string>,
   check: (exam: Exam<Subject>, held: ReadonlyMap<string, string>) => Promise<void>,
 ): ConformanceTest {
-  // far above what any answer takes, and below the patience of most runners
-  const { patience = 20_000 } = harness;
+  // far above what any answer takes, and below what most runners allow a test
+  const { timeout = 20_000 } = harness;
   return {
     name,
     run: async () => {
@@ -72,11 +72,11 @@ export function examine<Subject extends ConformanceSubject>(
         const seen: unknown[] = [];
         const secrets = new Set([...held.values(), ...(subject.credentials ?? [])]);
         try {
-          const exam = examOf(subject, seen, secrets, patience);
+          const exam = examOf(subject, seen, secrets, timeout);
           seen.push(subject.provider.name, subject.provider.store);
           await check(exam, held);
         } finally {
-          await within(patience, async () => subject.provider.close?.(), 'close').catch((error) =>
+          await within(timeout, async () => subject.provider.close?.(), 'close').catch((error) =>
             seen.push(error),
           );
           await subject.close();
@@ -95,18 +95,18 @@ function examOf<Subject extends ConformanceSubject>(
   subject: Subject,
   seen: unknown[],
   secrets: Set<string>,
-  patience: number,
+  timeout: number,
 ): Exam<Subject> {
   const { provider } = subject;
   const context = (signal: AbortSignal = new AbortController().signal): ReadContext => ({
     signal,
-    timeLeft: () => patience,
+    timeLeft: () => timeout,
     warn: (message) => seen.push(message),
   });
 
   const settled = async <Value>(call: () => Promise<Value>, what: string): Promise<Value> => {
     try {
-      return await within(patience, call, what);
+      return await within(timeout, call, what);
     } catch (error) {
       seen.push(error);
       throw error;
@@ -187,7 +187,7 @@ function examOf<Subject extends ConformanceSubject>(
 }
 
 async function within<Value>(
-  patience: number,
+  timeout: number,
   call: () => Promise<Value>,
   what: string,
 ): Promise<Value> {
@@ -195,7 +195,7 @@ async function within<Value>(
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
       () => reject(new assert.AssertionError({ message: `${what} does not settle` })),
-      patience,
+      timeout,
     );
   });
   try {

@@ -17,26 +17,60 @@ export interface ConformanceSubject {
 export type Induce<Subject> = (subject: Subject) => Promise<void>;
 
 /**
- * The states in which a store does not simply answer. `'impossible'` declares that this store has
- * no such state; a state that it has must be given. A fault holds for reading and for writing.
+ * How to bring a store into a state: one way, or several by what they are called in the tests'
+ * names (`{ 'no process': …, 'no network': … }`). `'impossible'` declares that this store has no such
+ * state.
+ */
+export type ConformanceFault<Subject> =
+  | Induce<Subject>
+  | Readonly<Record<string, Induce<Subject>>>
+  | 'impossible';
+
+/** An answer that the suite wants a provider to get instead of the store's. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** `content-type`, and `location` where it is a redirect. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** How one name fails while the others are well. Each must be given, or declared `'impossible'`. */
+export interface OneNameFaults<Subject> {
+  /** Whoever asks may not read this name. */
+  readonly denied: ((subject: Subject, name: string) => Promise<void>) | 'impossible';
+  /** The store cannot be asked for this name: it answers 503 for it, say. */
+  readonly unavailable: ((subject: Subject, name: string) => Promise<void>) | 'impossible';
+  /** What the store holds under this name is broken. */
+  readonly invalid: ((subject: Subject, name: string) => Promise<void>) | 'impossible';
+}
+
+/**
+ * The states in which a store does not simply answer. A state that the store can be in must be
+ * given; for any other, say `'impossible'`. A fault holds for reading and for writing.
  */
 export interface ConformanceFaults<Subject> {
   /** The store cannot be asked: it is stopped, its file cannot be read. */
-  readonly unavailable: Induce<Subject> | 'impossible';
+  readonly unavailable: ConformanceFault<Subject>;
   /** The store takes requests and does not answer. */
   readonly stalled: Induce<Subject> | 'impossible';
   /** The store knows who asks, and does not allow it. */
-  readonly denied: Induce<Subject> | 'impossible';
+  readonly denied: ConformanceFault<Subject>;
   /** The store does not accept the credentials. */
-  readonly unauthenticated: Induce<Subject> | 'impossible';
+  readonly unauthenticated: ConformanceFault<Subject>;
   /** What the store answers is broken. */
-  readonly invalid: Induce<Subject> | 'impossible';
+  readonly invalid: ConformanceFault<Subject>;
   /** The whole document is not there, though the store answers. */
   readonly missingDocument: Induce<Subject> | 'impossible';
   /** The store's certificate is not trusted any more. Optional: needs a test server with TLS. */
-  readonly untrusted?: Induce<Subject>;
-  /** This one name is denied and the others are not. For stores that answer name by name. */
-  readonly deniedName?: (subject: Subject, name: string) => Promise<void>;
+  readonly untrusted?: ConformanceFault<Subject>;
+  /**
+   * From now on every request of the provider gets this HTTP answer. The suite then tries what
+   * servers, proxies and load balancers answer in the place of a store: error statuses, a web page, a
+   * redirect to another server. `'impossible'`: the store is not asked over HTTP.
+   */
+  readonly http: ((subject: Subject, answer: HttpAnswer) => Promise<void>) | 'impossible';
+  /** One name fails and the others do not. `'impossible'`: the store fails as a whole or not at all. */
+  readonly oneName: OneNameFaults<Subject> | 'impossible';
 }
 
 /** What the store and its provider can do. The suite holds the provider to it in both directions. */
@@ -59,6 +93,8 @@ export interface ConformanceCapabilities {
   readonly list?: boolean;
   /** Whether the provider has `history`, and then `readVersion` too. Default false. */
   readonly history?: boolean;
+  /** Whether the provider has `check`. Default false. */
+  readonly check?: boolean;
 }
 
 /** What an author tells the suite about a store. */
@@ -70,8 +106,8 @@ export interface ConformanceHarness<Subject extends ConformanceSubject = Conform
   create(values: ReadonlyMap<string, string>): Promise<Subject>;
   /** What the store can do. */
   readonly capabilities: ConformanceCapabilities;
-  /** How the store fails. */
-  readonly faults: ConformanceFaults<Subject>;
+  /** How the store fails. `'impossible'`: it never does, since it is a value in memory. */
+  readonly faults: ConformanceFaults<Subject> | 'impossible';
   /**
    * Changes the store behind the provider's back (`null` deletes). Leave it out only if there is no
    * such way.
@@ -88,7 +124,9 @@ export interface ConformanceHarness<Subject extends ConformanceSubject = Conform
    */
   readonly canHold?: (name: string, value: string) => boolean;
   /** Milliseconds after which a call counts as hanging. Default 20 000. */
-  readonly patience?: number;
+  readonly timeout?: number;
+  /** How many names make more than one page of the store's own list. Default 250. */
+  readonly manyNames?: number;
   /** More names that may be mistaken for something else in this store. */
   readonly hostileNames?: readonly string[];
 }

@@ -21,7 +21,7 @@ export function hostileNameTests<Subject extends ConformanceSubject>(
   const tests = [
     examine(
       harness,
-      'hostile names: what is held is answered as it is',
+      'hostile names: a secret under any of them is answered with its value',
       held,
       async (exam, values) => {
         assert.deepEqual(await exam.values('all'), values);
@@ -32,7 +32,7 @@ export function hostileNameTests<Subject extends ConformanceSubject>(
 
     examine(
       harness,
-      'hostile names: what is not held is absent, and nothing else is answered for it',
+      'hostile names: one that the store does not hold is absent, and no other secret is answered for it',
       () => canariesFor('ALPHA'),
       async (exam) => {
         for (const name of names) {
@@ -50,7 +50,7 @@ export function hostileNameTests<Subject extends ConformanceSubject>(
   tests.push(
     examine(
       harness,
-      'hostile names: what is written under them is read back, and deleted again',
+      'hostile names: what is written under them is read back, and can be deleted',
       () => canariesFor('ALPHA'),
       async (exam, before) => {
         const values = held();
@@ -65,7 +65,7 @@ export function hostileNameTests<Subject extends ConformanceSubject>(
     tests.push(
       examine(
         harness,
-        'hostile names: a write of one that the store cannot hold is refused and changes nothing',
+        'hostile names: a write of one that the store cannot hold is refused, and nothing changes',
         () => canariesFor('ALPHA'),
         async (exam, before) => {
           for (const name of impossible) {

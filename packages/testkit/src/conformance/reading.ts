@@ -12,25 +12,50 @@ const three = () => canariesFor('ALPHA', 'BETA', 'GAMMA');
 export function readingTests<Subject extends ConformanceSubject>(
   harness: ConformanceHarness<Subject>,
 ): ConformanceTest[] {
-  const { capabilities, change } = harness;
+  const { capabilities, change, manyNames = 250 } = harness;
+  const many = () =>
+    holdable(
+      harness,
+      canariesFor(...Array.from({ length: manyNames }, (_, index) => `NAME_${index}`)),
+    );
   const tests = [
-    examine(harness, 'reading: one name is answered with its value', three, async (exam, held) => {
-      assert.equal((await exam.values(['BETA'])).get('BETA'), held.get('BETA'));
-    }),
+    examine(
+      harness,
+      'read: a name that the store holds is answered with its value',
+      three,
+      async (exam, held) => {
+        assert.equal((await exam.values(['BETA'])).get('BETA'), held.get('BETA'));
+      },
+    ),
 
-    examine(harness, 'reading: many names are answered in one call', three, async (exam, held) => {
+    examine(harness, 'read: several names are answered by one call', three, async (exam, held) => {
       const values = await exam.values(['GAMMA', 'ALPHA']);
       assert.equal(values.get('ALPHA'), held.get('ALPHA'));
       assert.equal(values.get('GAMMA'), held.get('GAMMA'));
     }),
 
-    examine(harness, "reading: 'all' is everything and nothing else", three, async (exam, held) => {
-      assert.deepEqual(await exam.values('all'), held);
-    }),
+    examine(
+      harness,
+      "read: 'all' answers every name that the store holds, and no other",
+      three,
+      async (exam, held) => {
+        assert.deepEqual(await exam.values('all'), held);
+      },
+    ),
+
+    // a store that answers in pages has more than one of them here
+    examine(
+      harness,
+      "read: 'all' answers every name of a store that holds many",
+      many,
+      async (exam, held) => {
+        assert.deepEqual(await exam.values('all'), held);
+      },
+    ),
 
     examine(
       harness,
-      'reading: an empty store is answered with an empty, complete batch',
+      'read: an empty store gives a batch that is empty and complete',
       () => new Map(),
       async (exam) => {
         assert.equal((await exam.read('all')).entries.size, 0);
@@ -40,7 +65,7 @@ export function readingTests<Subject extends ConformanceSubject>(
 
     examine(
       harness,
-      'reading: a name that is not held is absent, and does not hide one that is',
+      'read: a name that the store does not hold is left out, and the others are answered',
       three,
       async (exam, held) => {
         const values = await exam.values(['NOBODY', 'ALPHA', 'nobody']);
@@ -50,13 +75,18 @@ export function readingTests<Subject extends ConformanceSubject>(
       },
     ),
 
-    examine(harness, 'reading: no names are answered without an error', three, async (exam) => {
-      await exam.read([]);
-    }),
+    examine(
+      harness,
+      'read: a call with no names is answered without an error',
+      three,
+      async (exam) => {
+        await exam.read([]);
+      },
+    ),
 
     examine(
       harness,
-      'reading: a batch that says complete holds every name of the store',
+      'read: a batch that says it is complete has every name of the store',
       three,
       async (exam, held) => {
         for (const names of [['ALPHA'], ['ALPHA', 'NOBODY'], 'all'] as const) {
@@ -70,7 +100,7 @@ export function readingTests<Subject extends ConformanceSubject>(
 
     examine(
       harness,
-      'reading: odd values are answered to the character',
+      'read: unusual values are answered character for character',
       () => holdable(harness, oddValues),
       async (exam, held) => {
         const all = await exam.values('all');
@@ -87,7 +117,7 @@ export function readingTests<Subject extends ConformanceSubject>(
     tests.push(
       examine(
         harness,
-        'reading: an empty text is a value',
+        'read: the empty string is a value, and not a missing name',
         () => new Map([...three(), ['EMPTY', '']]),
         async (exam) => {
           assert.deepEqual(await exam.outcome('EMPTY'), { value: '' });
@@ -100,7 +130,7 @@ export function readingTests<Subject extends ConformanceSubject>(
     tests.push(
       examine(
         harness,
-        'reading: the next read sees what somebody else changed',
+        'read: a change by another program shows in the next read',
         three,
         async (exam, held) => {
           await exam.values('all');
@@ -122,17 +152,21 @@ export function readingTests<Subject extends ConformanceSubject>(
     );
 
   if (capabilities.list)
-    tests.push(
-      examine(harness, 'list: the names that a read answers', three, async (exam, held) => {
-        const { list } = exam.provider;
-        assert.ok(list, 'the harness declares list, but the provider has no list()');
-        const names = await exam.settled(
-          async () => list.call(exam.provider, exam.context()),
-          'list',
-        );
-        assert.deepEqual([...names].sort(), [...held.keys()].sort());
-        exam.saw(names);
-      }),
-    );
+    for (const [rule, values] of [
+      ['it has exactly the names that a read answers', three],
+      ['it has every name of a store that holds many', many],
+    ] as const)
+      tests.push(
+        examine(harness, `list: ${rule}`, values, async (exam, held) => {
+          const { list } = exam.provider;
+          assert.ok(list, 'the harness declares list, but the provider has no list()');
+          const names = await exam.settled(
+            async () => list.call(exam.provider, exam.context()),
+            'list',
+          );
+          assert.deepEqual([...names].sort(), [...held.keys()].sort());
+          exam.saw(names);
+        }),
+      );
   return tests;
 }

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { isSecretError } from '@keyfall/core';
-import { canariesFor, canary, examine, holdable } from './exam.ts';
+import { canariesFor, canary, type Exam, examine, holdable } from './exam.ts';
 import type { ConformanceHarness, ConformanceSubject, ConformanceTest } from './harness.ts';
 import { oddValues } from './samples.ts';
 
@@ -14,12 +14,12 @@ const three = () => canariesFor('ALPHA', 'BETA', 'GAMMA');
 export function writingTests<Subject extends ConformanceSubject>(
   harness: ConformanceHarness<Subject>,
 ): ConformanceTest[] {
-  const { capabilities } = harness;
+  const { capabilities, change } = harness;
   if (capabilities.writes === 'none') return [];
   const tests = [
     examine(
       harness,
-      'writing: sets, changes and deletes in one call, and leaves the other names alone',
+      'write: one call sets, changes and deletes names, and leaves all others alone',
       three,
       async (exam, held) => {
         await exam.values('all'); // what was read before must not be answered from memory
@@ -38,7 +38,7 @@ export function writingTests<Subject extends ConformanceSubject>(
       },
     ),
 
-    examine(harness, 'writing: the receipt tells what the next read tells', three, async (exam) => {
+    examine(harness, 'write: the receipt agrees with the next read', three, async (exam) => {
       const receipt = await exam.write([['ALPHA', canary()]]);
       assert.equal(typeof receipt.conditional, 'boolean', 'conditional must be a boolean');
       const { revision, entries } = await exam.read('all');
@@ -60,7 +60,7 @@ export function writingTests<Subject extends ConformanceSubject>(
 
     examine(
       harness,
-      'writing: the deletion of a name that is not held changes nothing',
+      'write: deleting a name that the store does not hold changes nothing',
       three,
       async (exam, held) => {
         await exam.write([['NOBODY', null]]);
@@ -70,7 +70,7 @@ export function writingTests<Subject extends ConformanceSubject>(
 
     examine(
       harness,
-      'writing: odd values are read back to the character',
+      'write: unusual values are read back character for character',
       three,
       async (exam, held) => {
         const odd = holdable(harness, oddValues);
@@ -83,7 +83,7 @@ export function writingTests<Subject extends ConformanceSubject>(
 
     examine(
       harness,
-      'writing: a batch that was read before does not change with a write',
+      'write: a batch that was read before it stays as it was',
       three,
       async (exam, held) => {
         const { entries } = await exam.read('all');
@@ -107,7 +107,7 @@ export function writingTests<Subject extends ConformanceSubject>(
     tests.push(
       examine(
         harness,
-        'writing: a value that the store cannot hold is refused and changes nothing',
+        'write: a value that the store cannot hold is refused, and nothing changes',
         three,
         async (exam, held) => {
           for (const [name, value] of impossible) {
@@ -127,44 +127,84 @@ export function writingTests<Subject extends ConformanceSubject>(
       ),
     );
 
+  // a provider that compares with what it read and wrote itself, and not with the store, passes the
+  // first alone
+  type SetAlpha = (exam: Exam<Subject>, value: string) => Promise<unknown>;
+  const otherWrites: (readonly [when: string, setAlpha: SetAlpha])[] = [
+    ['after another write', (exam, value) => exam.write([['ALPHA', value]])],
+  ];
+  if (change)
+    otherWrites.push([
+      'after a change by another program',
+      (exam, value) => change(exam.subject, new Map([['ALPHA', value]])),
+    ]);
   if (capabilities.conditionalWrites)
     tests.push(
+      ...otherWrites.map(([when, setAlpha]) =>
+        examine(
+          harness,
+          `conditional write: ${when} it is a conflict, and nothing changes`,
+          three,
+          async (exam, held) => {
+            const { revision } = await exam.read('all');
+            assert.ok(revision !== undefined, 'a store with conditional writes has a revision');
+            const value = canary();
+            await setAlpha(exam, value);
+            const late = () =>
+              exam.write(
+                [
+                  ['ALPHA', canary()],
+                  ['BETA', null],
+                  ['NEW', canary()],
+                ],
+                revision,
+              );
+            const error = await exam.rejection(late, 'a conditional write at an old revision');
+            assert.equal(error.code, 'ERR_SECRET_CONFLICT');
+            assert.equal(
+              error.applied,
+              'no',
+              "a conflict must say that nothing was changed: applied: 'no'",
+            );
+            assert.deepEqual(
+              await exam.values('all'),
+              new Map([...held, ['ALPHA', value]]),
+              'the refused write changes something',
+            );
+          },
+        ),
+      ),
+
       examine(
         harness,
-        'writing: a conditional write after another one is a conflict and changes nothing',
+        'conditional write: of several at once at one revision, a single one succeeds',
         three,
         async (exam) => {
           const { revision } = await exam.read('all');
-          assert.ok(revision !== undefined, 'a store with conditional writes has a revision');
-          await exam.write([['ALPHA', canary()]]);
-          const between = await exam.values('all');
-          const late = () =>
-            exam.write(
-              [
-                ['ALPHA', canary()],
-                ['BETA', null],
-                ['NEW', canary()],
-              ],
-              revision,
-            );
-          const error = await exam.rejection(late, 'a conditional write at an old revision');
-          assert.equal(error.code, 'ERR_SECRET_CONFLICT');
-          assert.equal(
-            error.applied,
-            'no',
-            "a conflict must say that nothing was changed: applied: 'no'",
+          const attempts = canariesFor('P1', 'P2', 'P3', 'P4', 'P5');
+          const written = await Promise.all(
+            [...attempts].map(async (entry) => {
+              try {
+                await exam.write([entry], revision);
+                return [entry];
+              } catch (error) {
+                if (!isSecretError(error)) throw error;
+                return [];
+              }
+            }),
           );
-          assert.deepEqual(
-            await exam.values('all'),
-            between,
-            'the refused write changes something',
-          );
+          const [winner, ...more] = written.flat();
+          assert.ok(winner, 'no conditional write succeeds');
+          assert.equal(more.length, 0, 'more than one conditional write succeeds at one revision');
+          const values = await exam.values('all');
+          for (const [name, value] of attempts)
+            assert.equal(values.get(name), name === winner[0] ? value : undefined, name);
         },
       ),
 
       examine(
         harness,
-        'writing: a conditional write at the revision that was read happens, and says that it was one',
+        'conditional write: at the revision that was read it succeeds, and the receipt says that it was conditional',
         three,
         async (exam) => {
           const { revision } = await exam.read('all');
@@ -180,7 +220,7 @@ export function writingTests<Subject extends ConformanceSubject>(
 
       examine(
         harness,
-        'writing: of writes in parallel none that was confirmed is lost',
+        'write: of several at once, none that was confirmed is lost',
         three,
         async (exam) => {
           const wanted = canariesFor('P1', 'P2', 'P3', 'P4', 'P5');
@@ -206,9 +246,11 @@ export function writingTests<Subject extends ConformanceSubject>(
     tests.push(
       examine(
         harness,
-        'writing: a store without conditional writes does not claim one',
+        'conditional write: a store without them gives no revision and claims no check',
         three,
         async (exam) => {
+          const { revision } = await exam.read('all');
+          assert.equal(revision, undefined, 'a revision that no write honours');
           try {
             const receipt = await exam.write([['ALPHA', canary()]], 'no such revision');
             assert.equal(receipt.conditional, false, 'conditional must be false');
@@ -224,7 +266,7 @@ export function writingTests<Subject extends ConformanceSubject>(
     tests.push(
       examine(
         harness,
-        'history: the versions of a name, newest first, one of them current',
+        'history: it has the versions of a name, newest first, and exactly one of them is current',
         three,
         async (exam) => {
           const { provider } = exam;

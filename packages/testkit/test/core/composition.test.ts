@@ -12,7 +12,11 @@ import {
 } from '@keyfall/core';
 import type { ReadContext, SecretProvider } from '@keyfall/core/provider';
 import { describe, expect, test } from 'vitest';
-import { type ConformanceHarness, conformanceTests } from '../../src/index.ts';
+import {
+  type ConformanceFaults,
+  type ConformanceHarness,
+  conformanceTests,
+} from '../../src/index.ts';
 import { type ModelSubject, modelHarness } from '../model-store.ts';
 import { outcome, scripted } from './scripted-provider.ts';
 
@@ -117,6 +121,17 @@ const compositions: readonly (readonly [string, Composition])[] = [
   ],
 ];
 
+type NameFaults = ConformanceFaults<ModelSubject>['oneName'];
+
+/** The faults of one name, given by what it is called outside. */
+function namedAs(inside: (name: string) => string, faults: NameFaults): NameFaults {
+  if (faults === 'impossible') return faults;
+  const { denied, unavailable, invalid } = faults;
+  const named = (induce: typeof denied): typeof denied =>
+    induce === 'impossible' ? induce : (subject, name) => induce(subject, inside(name));
+  return { denied: named(denied), unavailable: named(unavailable), invalid: named(invalid) };
+}
+
 for (const [what, composition] of compositions)
   describe.each([
     ['a bag', true],
@@ -136,10 +151,7 @@ for (const [what, composition] of compositions)
       },
       change: async (subject, changes) => model.change?.(subject, named(changes)),
       capabilities: { ...model.capabilities, ...composition.capabilities },
-      faults: {
-        ...model.faults,
-        deniedName: async ({ state }, name) => void state.deniedNames.add(inside(name)),
-      },
+      faults: { ...model.faults, oneName: namedAs(inside, model.faults.oneName) },
       canHold: (name, value) => (canHold?.(name) ?? true) && (model.canHold?.(name, value) ?? true),
     });
     for (const { name, run } of tests) test(name, run);

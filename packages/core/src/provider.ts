@@ -5,6 +5,8 @@
 export { assertOptions } from './arguments/assert-options.ts';
 export { toMilliseconds } from './calls/duration.ts';
 export type { CallBounds } from './calls/limited-call.ts';
+export type { OptionSchema, OptionsSchema } from './contract/options-schema.ts';
+export { durationSchema } from './contract/options-schema.ts';
 export { withApplied } from './contract/secret-error.ts';
 export type {
   NameReading,
@@ -21,6 +23,7 @@ export type {
   WriteReceipt,
 } from './contract/secret-provider.ts';
 export { labelOf, limitedCall } from './for-strangers.ts';
+export { envOptionsSchema } from './providers/env-options-schema.ts';
 export { failedCheck } from './providers/failed-check.ts';
 export type { PollOptions } from './providers/poll-for-changes.ts';
 export { pollForChanges } from './providers/poll-for-changes.ts';

@@ -1,5 +1,5 @@
 /**
- * `run` while its program runs: what it gives back, when it starts the program anew, and how it ends it.
+ * `run` while its program runs: what it gives back, when it restarts the program, and how it ends it.
  */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -176,7 +176,7 @@ export default { providers: () => [vaultProvider({ mount: '${mount}', path: 'sho
       'The program goes on with the secrets that it has.',
       'stderr',
     );
-    expect(said).toContain('could not be read anew');
+    expect(said).toContain('could not be read again');
     child.kill('SIGTERM');
     expect(await result).toMatchObject({ code: 143, stdout: 'now canary-value\n' });
     expect((await result).stderr).not.toContain('canary');
@@ -193,20 +193,20 @@ describe('--watch', () => {
   const loop = 'trap "exit 9" TERM; echo "now $A"; while :; do sleep 0.05; done';
   const env = { KEYFALL_TTL: '0ms' };
 
-  test('starts the program anew when a secret changed, and keeps it while one cannot be read', async () => {
+  test('restarts the program when a secret changed, and keeps it while one cannot be read', async () => {
     const cwd = await folderWith('A=one\n');
     const child = start(['run', '--watch', '--', 'sh', '-c', loop], { cwd, env });
     const result = finished(child);
     await printed(child, 'now one');
     await writeFile(join(cwd, '.env'), Buffer.from([0x41, 0x3d, 0xff]));
-    await printed(child, 'could not be read anew', 'stderr');
+    await printed(child, 'could not be read again', 'stderr');
     await writeFile(join(cwd, '.env'), 'A=two\n');
     await printed(child, 'now two');
     child.kill('SIGTERM');
     expect(await result).toMatchObject({ code: 9, stdout: 'now one\nnow two\n' });
     expect((await result).stderr).toBe(
-      'keyfall: dotenv (.env) could not be read anew: .env is not valid UTF-8 text. The program goes on with the secrets that it has.\n' +
-        'keyfall: A changed: the program is started anew.\n',
+      'keyfall: dotenv (.env) could not be read again: .env is not valid UTF-8 text. The program goes on with the secrets that it has.\n' +
+        'keyfall: A changed: the program is restarted.\n',
     );
   });
 
@@ -269,7 +269,7 @@ describe('a program that runs well is not stopped', () => {
     await writeFile(join(cwd, '.env'), large);
     const said = await printed(child, 'goes on', 'stderr');
     expect(said).toContain(
-      'sh could not be started anew: its arguments and environment are too large (E2BIG).',
+      'sh could not be restarted: its arguments and environment are too large (E2BIG).',
     );
     await writeFile(join(cwd, '.env'), 'A=12\n');
     await printed(child, 'now 2');
@@ -286,7 +286,7 @@ describe('a program that runs well is not stopped', () => {
     await printed(child, 'now 1');
     await rename(program, `${program}.old`);
     await writeFile(join(cwd, '.env'), 'A=12\n');
-    await printed(child, 'could not be started anew: command not found', 'stderr');
+    await printed(child, 'could not be restarted: command not found', 'stderr');
     await rename(`${program}.old`, program);
     await printed(child, 'now 2');
     child.kill('SIGTERM');
@@ -318,7 +318,7 @@ while True: time.sleep(60)
     },
   });
   expect(await printed(child, 'blocking')).toContain('blocking True');
-  const failing = printed(child, 'could not be read anew', 'stderr');
+  const failing = printed(child, 'could not be read again', 'stderr');
   await server.kill();
   await failing;
   const told = printed(child, 'blocking');
@@ -363,7 +363,7 @@ test.each(['child_process', '*', 'http,CHILD_*'])(
     const args = ['run', '--kill-after', '1s', '--', 'echo', 'started'];
     const { code, stdout, output } = await keyfall(args, { cwd, env });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(output).toContain('keyfall: NODE_DEBUG has Node print the environment');
+    expect(output).toContain('keyfall: NODE_DEBUG makes Node print the environment');
     expect(output).not.toContain('canary');
     const harmless = await keyfall(args, { cwd, env: { NODE_DEBUG: 'child,process' } });
     expect(harmless).toMatchObject({ code: 0, stdout: 'started\n' });
@@ -437,8 +437,8 @@ test('a signal before the program starts starts none, and says so by the exit co
 test.each([
   ['--kill-after', 'soon', '--kill-after is not a length of time'],
   ['--reload-signal', 'HUP', '--reload-signal goes with --watch alone'],
-  ['--watch', '--reload-signal=KILL', 'names no signal that can be handled'],
-  ['--watch', '--reload-signal=NOPE', 'names no signal that can be handled'],
+  ['--watch', '--reload-signal=KILL', 'must name a signal that can be handled'],
+  ['--watch', '--reload-signal=NOPE', 'must name a signal that can be handled'],
 ])('%s %s is refused', async (option, value, why) => {
   const cwd = await folderWith();
   const result = await keyfall(['run', option, value, '--', 'echo', 'started'], { cwd });

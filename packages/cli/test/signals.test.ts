@@ -25,14 +25,14 @@ function receive(signal: NodeJS.Signals): void {
   process.listeners(signal).at(-1)?.(signal);
 }
 
-test('who was started in the place of a program that was asked to end is not killed for it', () => {
+test('a program is not killed because the one before it was asked to exit', () => {
   const [before, after] = [stubborn(), stubborn()];
   const signals = handleSignals(() => {}, 3_000);
-  signals.handTo(before.child);
+  signals.forwardTo(before.child);
   receive('SIGTERM');
   expect(before.got).toEqual(['SIGTERM']);
-  signals.handTo(undefined);
-  signals.handTo(after.child);
+  signals.forwardTo(undefined);
+  signals.forwardTo(after.child);
   vi.advanceTimersByTime(10_000);
   expect(after.got).toEqual([]);
   receive('SIGQUIT');

@@ -140,7 +140,7 @@ export async function runWithSecrets(
     const start = (given: ChildCommand['env']) => startChild({ ...command, env: given }, filter);
     if (!options.watch) {
       const child = start(env);
-      signals.handTo(child);
+      signals.forwardTo(child);
       return await child.ended;
     }
     const { superviseChild } = await import('../run/supervise-child.ts');

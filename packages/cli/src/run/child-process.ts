@@ -15,25 +15,24 @@ import {
   kindOf,
   replaceProcess,
 } from './executable.ts';
-import type { RunningChild } from './signals.ts';
-import { endsProgram, exitCodeOfSignal } from './signals.ts';
+import { endsProgram, exitCodeOfSignal, type RunningChild } from './signals.ts';
 
-/** What a program prints, on its way through a filter. */
+/** A program's output on its way through a filter. */
 export interface FilteredOutput {
-  /** Resolves when all is written. Never rejects. */
+  /** Resolves when everything is written. Never rejects. */
   readonly written: Promise<void>;
-  /** Takes no more of it. */
+  /** Stops reading it. */
   stop(): void;
 }
 
-/** What happens with what the program prints, if it is not to go out as it is. */
+/** Writes the program's output in place of the program. */
 export type OutputFilter = (child: ChildProcess) => FilteredOutput;
 
 /**
- * Becomes the program, where Node can and the call is not known to fail: then this never returns. `undefined`
- * where it is to be started beside us.
+ * Replaces our process with the program, and then never returns. Returns where Node cannot do that, or the call would
+ * fail: then the program is started as a child.
  */
-export function becomeChild(command: ChildCommand): undefined {
+export function becomeChild(command: ChildCommand): void {
   const found = findExecutable(command.file, command.env['PATH']);
   if ('path' in found && canReplaceProcess(found.path, command))
     replaceProcess(found.path, command);
@@ -45,25 +44,22 @@ interface StartProblem {
   readonly exitCode: number;
 }
 
-/** The program's file, or what is known before it is tried to keep it from starting. */
+/** The program's file, or why it cannot be started, as far as that can be known without trying. */
 function startable({ file, args, env }: ChildCommand): { readonly path: string } | StartProblem {
   const found = findExecutable(file, env['PATH']);
   if ('problem' in found) return found;
-  // execvp(3) would hand it to a shell, which would run whatever text is in it
+  // execvp(3) would give it to a shell, which would run whatever text is in it
   if (kindOf(found.path) === 'broken') return problemOf('ENOEXEC');
   return isTooLarge(args, env) ? problemOf('E2BIG') : found;
 }
 
-/**
- * @throws `ERR_SECRET_CONFIG` if the program cannot be started with this, as far as can be known before
- *   it is tried
- */
+/** @throws `ERR_SECRET_CONFIG` if the program cannot be started, as far as that can be known without trying */
 export function assertStartable(command: ChildCommand): void {
   const found = startable(command);
   if ('path' in found) return;
   throw new SecretError(
     'ERR_SECRET_CONFIG',
-    `${printable(command.file)} could not be started anew: ${found.problem}`,
+    `${printable(command.file)} could not be restarted: ${found.problem}`,
   );
 }
 
@@ -77,7 +73,7 @@ export function startChild(command: ChildCommand, filter?: OutputFilter): Runnin
   const found = startable(command);
   if ('problem' in found) return notStarted(file, found);
   assertNotShown();
-  // not imported: who becomes the program has no need of it
+  // not imported, since a process that becomes the program does not need it
   const { spawn } = process.getBuiltinModule('node:child_process');
   let child: ChildProcess;
   try {
@@ -93,8 +89,8 @@ export function startChild(command: ChildCommand, filter?: OutputFilter): Runnin
   }
   const exited = new Promise<number>((resolve) => {
     child.once('error', (error) => {
-      // a signal that could not be sent is told here too
-      if (child.pid === undefined) resolve(told(file, problemOf(errnoCode(error))));
+      // also emitted for a signal that could not be sent
+      if (child.pid === undefined) resolve(reportStartProblem(file, problemOf(errnoCode(error))));
     });
     child.once('exit', (exitCode, signal) =>
       resolve(signal === null ? (exitCode ?? 0) : exitCodeOfSignal(signal)),
@@ -113,19 +109,19 @@ export function startChild(command: ChildCommand, filter?: OutputFilter): Runnin
 }
 
 function notStarted(file: string, why: StartProblem): RunningChild {
-  const exited = Promise.resolve(told(file, why));
+  const exited = Promise.resolve(reportStartProblem(file, why));
   return { exited, ended: exited, kill() {} };
 }
 
-/** Says why a program could not be started; the exit code of a shell for it. */
-function told(file: string, { problem, exitCode }: StartProblem): number {
+/** Says why a program could not be started, and returns a shell's exit code for that. */
+function reportStartProblem(file: string, { problem, exitCode }: StartProblem): number {
   notice(`${printable(file)}: ${problem}`);
   return exitCode;
 }
 
-/** What the system's code means of a program that was found. */
+/** What the system's error code means for a program that was found. */
 function problemOf(code: string | undefined): StartProblem {
-  // the file is there, so ENOENT is about the interpreter that its first line names
+  // the file exists, so ENOENT is about the interpreter that its first line names
   if (code === 'ENOENT')
     return { problem: 'its interpreter was not found', exitCode: commandNotFoundExitCode };
   const why =
@@ -137,8 +133,8 @@ function problemOf(code: string | undefined): StartProblem {
 }
 
 /**
- * Node prints what it starts, its environment included, where `NODE_DEBUG` asks for that (`child_process`,
- * `*`). It has read that variable when it started: there is no way to have it forget.
+ * With `NODE_DEBUG=child_process` (or `*`) Node prints the environment of each program that it starts. It read that
+ * variable at its own start, so it is too late to change it here.
  */
 function assertNotShown(): void {
   const { NODE_DEBUG = '' } = process.env;
@@ -151,9 +147,9 @@ function assertNotShown(): void {
   if (!isShown) return;
   throw new SecretError(
     'ERR_SECRET_CONFIG',
-    'NODE_DEBUG has Node print the environment of what it starts, with every secret in it',
+    'NODE_DEBUG makes Node print the environment of the program, with every secret in it',
     {
-      hint: 'Leave child_process and * out of it, or set it for the program alone: env NODE_DEBUG=….',
+      hint: 'Remove child_process and * from it, or set it for the program only: env NODE_DEBUG=….',
     },
   );
 }

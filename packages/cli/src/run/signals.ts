@@ -1,7 +1,6 @@
 /**
- * What a signal to us means for the program of `run`: it is handed on.
+ * Signals to our process: while a program of `run` is there it gets them, and else they stop our own work.
  */
-
 import { readFileSync } from 'node:fs';
 import { SecretError, systemClock } from '@keyfall/core';
 import { isTerminal } from '../terminal/terminal.ts';
@@ -13,40 +12,45 @@ export interface RunningChild {
    * it, 127 if there is no such program, 126 if it cannot be executed (both said on stderr).
    */
   readonly exited: Promise<number>;
-  /** The same, once all that it and what it left behind prints is written. */
+  /** The same, once all its output, and that of programs it left behind, is written. */
   readonly ended: Promise<number>;
-  /**
-   * Sends it a signal. If it has ended, and only what it left behind still prints, a signal that would end
-   * it ends the wait for that.
-   */
+  /** Sends it a signal. After its end, a signal that would have ended it ends the wait for `ended`. */
   kill(signal: NodeJS.Signals): void;
 }
 
-const handed = ['SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGINT'] as const;
+const handled = [
+  'SIGTERM',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGCONT',
+  'SIGINT',
+] as const;
 
-/** Signals that ask a program to end. */
+/** Signals that ask a program to exit. */
 const endings: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGINT', 'SIGQUIT']);
 
-/** Whether this signal ends what does not handle it, as somebody wants who sends it. */
+/** Whether this signal ends a program that does not handle it. */
 export function endsProgram(signal: NodeJS.Signals): boolean {
   return endings.has(signal) || signal === 'SIGHUP';
 }
 
-/** The signals to us, from before the program starts until it ended. */
+/** What happens to signals, from before the program starts until it has ended. */
 export interface SignalHandling {
-  /** Hands signals on to this program from now on; `undefined`: there is none for now. */
-  handTo(child: RunningChild | undefined): void;
-  /** The signal that was to end us while there was no program. */
+  /** Forwards signals to this program from now on; `undefined`: there is no program at the moment. */
+  forwardTo(child: RunningChild | undefined): void;
+  /** The first signal that asked us to exit while there was no program. */
   readonly endedBy: NodeJS.Signals | undefined;
-  /** Back to Node's own handling. */
+  /** Restores Node's own handling. */
   stop(): void;
 }
 
 /**
- * Takes the signals to us over, so that none ends us and leaves the program, a lease or a login behind.
+ * Handles the signals to our process, so that none ends it and leaves the program, a lease or a login behind.
  *
- * @param cancel - is called for a signal that is to end us while there is no program
- * @param killAfter - milliseconds after which a program that was asked to end is killed
+ * @param cancel - called for a signal that asks us to exit while there is no program
+ * @param killAfter - milliseconds after which a program that was asked to exit is killed
  */
 export function handleSignals(cancel: () => void, killAfter: number | undefined): SignalHandling {
   let child: RunningChild | undefined;
@@ -59,16 +63,16 @@ export function handleSignals(cancel: () => void, killAfter: number | undefined)
       cancel();
       return;
     }
-    // a terminal sends its own Ctrl-C to the program as well: once is enough
-    if (signal !== 'SIGINT' || !hearsTerminal()) child.kill(signal);
+    // the terminal has sent its Ctrl-C to the program as well
+    if (signal !== 'SIGINT' || !isForegroundOfTerminal()) child.kill(signal);
     const asked = child;
     if (killAfter !== undefined && endings.has(signal))
       cancelKill ??= systemClock.schedule(() => asked.kill('SIGKILL'), killAfter);
   };
-  for (const signal of handed) process.on(signal, handle);
+  for (const signal of handled) process.on(signal, handle);
   return {
-    handTo(next) {
-      // who was asked to end is another one
+    forwardTo(next) {
+      // the program that was asked to exit is another one
       cancelKill?.();
       cancelKill = undefined;
       child = next;
@@ -78,18 +82,18 @@ export function handleSignals(cancel: () => void, killAfter: number | undefined)
     },
     stop() {
       cancelKill?.();
-      for (const signal of handed) process.off(signal, handle);
+      for (const signal of handled) process.off(signal, handle);
     },
   };
 }
 
 /**
- * Whether a terminal sends its Ctrl-C to our process group. On Linux the system says so, wherever the
- * streams go; elsewhere the streams tell whether there is a terminal at all.
+ * Whether a terminal sends its Ctrl-C to our process group. Linux says so, wherever the streams go; elsewhere a
+ * stream that is a terminal is taken as a yes.
  */
-function hearsTerminal(): boolean {
+function isForegroundOfTerminal(): boolean {
   try {
-    // proc_pid_stat(5): after the name, which may hold anything, state ppid pgrp session tty_nr tpgid
+    // proc_pid_stat(5): after the name, which may contain anything, state ppid pgrp session tty_nr tpgid
     const [, , group, , , foreground] = readFileSync('/proc/self/stat', 'latin1')
       .replace(/^.*\) /s, '')
       .split(' ');
@@ -104,14 +108,14 @@ export function exitCodeOfSignal(signal: NodeJS.Signals): number {
   return 128 + signalNumbers()[signal];
 }
 
-/** Not imported: who becomes the program has no need of it. */
+/** Not imported, since a process that becomes the program does not need it. */
 function signalNumbers() {
   return process.getBuiltinModule('node:os').constants.signals;
 }
 
 /**
  * A signal by its name, `HUP` or `SIGHUP`.
- * @throws `ERR_SECRET_CONFIG` if there is none of this name, or no program can see it
+ * @throws `ERR_SECRET_CONFIG` if no signal has this name, or no program can handle it
  */
 export function signalOf(name: string): NodeJS.Signals {
   const signal = `SIG${name.toUpperCase().replace(/^SIG/, '')}`;
@@ -119,7 +123,7 @@ export function signalOf(name: string): NodeJS.Signals {
     return signal as NodeJS.Signals;
   throw new SecretError(
     'ERR_SECRET_CONFIG',
-    '--reload-signal names no signal that can be handled',
+    '--reload-signal must name a signal that can be handled',
     {
       hint: 'Name one such as HUP or USR1.',
     },

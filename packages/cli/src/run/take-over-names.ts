@@ -1,28 +1,53 @@
 /**
- * Whether a variable could make a program run other code than the one that was asked for. Whoever may write one
- * secret must not thereby own every process that is started with the secrets; the families are data of their own.
+ * Whether a variable could make a program run other code than the one that was asked for. Write access to one
+ * secret must not give control of every process that is started with the secrets.
+ *
+ * The names are data, in `take-over-families.json`: the families that linkers, shells, language runtimes, package
+ * managers and tools document, each with where that is written. A name is there if it names a program to start, code
+ * or a library to load, options or a file of settings that can name those, or a place that such code is fetched from;
+ * and if it has secrets written down that are not written otherwise. Not there is where a program sends its data and
+ * whom it trusts there (`HTTPS_PROXY`, `DATABASE_URL`, `SSL_CERT_FILE`, `AWS_ENDPOINT_URL`), nor what applications call
+ * their own settings (`HOST`, `CC`, `FLASK_APP`): a `.env` is made for those. The list can never be complete.
  */
-import { credentials, type TakeOverFamily, takeOverFamilies } from './take-over-families.ts';
+import groups from './take-over-families.json' with { type: 'json' };
 
-/** Whether a variable of this name could take over the program that is given it. */
+/** Variables of one program, or of programs of one kind. */
+export interface TakeOverFamily {
+  /** Whose they are. */
+  readonly of: string;
+  /** Where they are documented: addresses, or pages of the manual. */
+  readonly sources: readonly string[];
+  /** Names. `*` stands for any text: any option of a program that takes all of them from its environment. */
+  readonly names: readonly string[];
+  /** Names that a `*` above matches and that are harmless, or secrets of their own. */
+  readonly but?: readonly string[];
+  /** The program takes them in upper and lower case. */
+  readonly inAnyCase?: boolean;
+}
+
+/** All families that are known. */
+export const takeOverFamilies: readonly TakeOverFamily[] = Object.values(groups).flat();
+
+/** What no family's `*` matches: the credentials of a registry are secrets like others. */
+export const credentials: readonly string[] = ['*_TOKEN', '*_PASSWORD', '*_USERNAME'];
+
+/** Whether a variable of this name could take over the program that gets it. */
 export function takesOver(name: string): boolean {
   rules ??= takeOverFamilies.map(ruleOf);
-  return rules.some((means) => means(name));
+  return rules.some((matches) => matches(name));
 }
 
 /** Made for the first name that is asked about: a program that gets no secret needs none. */
 let rules: readonly ((name: string) => boolean)[] | undefined;
 
 function ruleOf({ names, but = [], inAnyCase }: TakeOverFamily) {
+  const isPattern = (name: string) => name.includes('*');
   const flags = (inAnyCase ?? ignoresCase) ? 'is' : 's';
   const exactly = patternOf(
-    names.filter((each) => !each.includes('*')),
+    names.filter((name) => !isPattern(name)),
     flags,
   );
-  const broadly = patternOf(
-    names.filter((each) => each.includes('*')),
-    flags,
-  );
+  const broadly = patternOf(names.filter(isPattern), flags);
   const harmless = patternOf([...but, ...credentials], flags);
   return (name: string): boolean =>
     exactly.test(name) || (broadly.test(name) && !harmless.test(name));
@@ -31,9 +56,8 @@ function ruleOf({ names, but = [], inAnyCase }: TakeOverFamily) {
 /** Windows takes `path` for `PATH`. */
 const ignoresCase = process.platform === 'win32';
 
-/** Of names in which `*` stands for any text. */
+/** Matches these names, in which `*` stands for any text; without a name it matches nothing. */
 function patternOf(names: readonly string[], flags: string): RegExp {
-  // without a name nothing is meant: what matches nothing at all
   const texts = names.length === 0 ? ['(?!)'] : names.map((name) => name.replaceAll('*', '.*'));
   return new RegExp(`^(?:${texts.join('|')})$`, flags);
 }

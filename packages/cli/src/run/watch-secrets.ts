@@ -1,5 +1,5 @@
 /**
- * `run --watch`: notices that the secrets have become others, and waits until they have settled.
+ * `run --watch`: notices that the secrets have changed, and waits until they have settled.
  */
 import {
   type Clock,
@@ -11,22 +11,22 @@ import {
 import type { CliChain } from '../chain/cli-chain.ts';
 import { notice } from '../terminal/terminal.ts';
 
-/** How long two reads must agree before a change counts: an editor or a script writes several times. */
-const settling = 250;
+/** Milliseconds for which two reads must agree before a change counts: an editor or a script writes several times. */
+const settlingTime = 250;
 
-/** The pause between two restarts doubles while they follow one another. */
+/** The pause between two restarts, in milliseconds. It doubles while restarts follow one another. */
 const shortestPause = 1_000;
 const longestPause = 60_000;
 
 /** Options of {@link watchSecrets}. */
 export interface WatchOptions<Answer> {
   readonly chain: CliChain;
-  /** What the program is started with now, or throws what is wrong with it. */
+  /** What the program would be started with now. Throws if it could not be started with that. */
   readonly resolve: () => Promise<Answer>;
   readonly isSame: (one: Answer, other: Answer) => boolean;
   /** What the program was started with. */
   readonly first: Answer;
-  /** Is called for each change, one after another. */
+  /** Called for each change, one after another. */
   readonly changed: (answer: Answer) => Promise<void>;
   /** Ends the watch. */
   readonly signal: AbortSignal;
@@ -34,77 +34,76 @@ export interface WatchOptions<Answer> {
 }
 
 /**
- * Watches until the signal fires. While a store cannot be read, or what it gives cannot be used, the
- * program keeps what it has, and stderr says so once. Never rejects but for what `changed` throws.
+ * Watches until the signal fires. While a store cannot be read, or its secrets cannot be used, the program keeps
+ * the secrets that it has, and stderr says so once. Rejects only with what `changed` throws.
  */
 export async function watchSecrets<Answer>(options: WatchOptions<Answer>): Promise<void> {
   const { chain, resolve, isSame, changed, signal, clock = systemClock } = options;
   let current = options.first;
   let pause = shortestPause;
   let lastChange = Number.NEGATIVE_INFINITY;
-  let complaint: string | undefined;
-  // what a store tells while nobody sleeps is looked at before the next sleep
-  let told = false;
-  const remember = (): void => {
-    told = true;
+  let failure: SecretError | undefined;
+  /** Whether a store has reported a change since the last read. */
+  let isReported = false;
+  let wake = (): void => {};
+  const reported = (): void => {
+    isReported = true;
+    wake();
   };
-  let wake = remember;
-  void chain.secrets
-    .asProvider()
-    .watch?.(() => wake(), signal)
-    .catch(() => {});
+  const watching = chain.secrets.asProvider().watch?.(reported, signal);
+  void watching?.catch(() => {});
 
-  const sleep = (delay: number, canWake: boolean) =>
+  const sleep = (delay: number, untilReported = false) =>
     new Promise<void>((done) => {
       const end = () => {
         cancel();
         signal.removeEventListener('abort', end);
-        wake = remember;
+        wake = () => {};
         done();
       };
       const cancel = clock.schedule(end, delay);
       signal.addEventListener('abort', end);
-      if (canWake) wake = end;
-      if (signal.aborted || (canWake && told)) end();
+      if (untilReported) wake = end;
+      if (signal.aborted || (untilReported && isReported)) end();
     });
 
-  /** What the stores hold now; `undefined` while they cannot be read. */
+  /** What the stores hold now; `undefined` while they cannot be read, and after the end. */
   async function read(): Promise<Answer | undefined> {
-    told = false;
+    if (signal.aborted) return undefined;
+    isReported = false;
     try {
-      const failing = (await chain.secrets.refresh({ signal })).find(
-        ({ state }) => state === 'failing',
-      );
+      const statuses = await chain.secrets.refresh({ signal });
+      const failing = statuses.find(({ state }) => state === 'failing');
       if (failing !== undefined) throw failureOf(failing, chain);
       const answer = await resolve();
-      complaint = undefined;
+      failure = undefined;
       return answer;
     } catch (error) {
       if (signal.aborted) return undefined;
       if (!isSecretError(error)) throw error;
-      if (complaint !== error.reason)
+      if (failure === undefined || !isSameFailure(error, failure))
         notice(`${error.reason}. The program goes on with the secrets that it has.`);
-      complaint = error.reason;
+      failure = error;
       return undefined;
     }
   }
 
   while (!signal.aborted) {
     await sleep(Math.max(chain.ttl, shortestPause), true);
-    let answer = signal.aborted ? undefined : await read();
+    let answer = await read();
     if (answer === undefined || isSame(answer, current)) continue;
-    await sleep(Math.max(0, lastChange + pause - clock.monotonic()), false);
+    await sleep(Math.max(0, lastChange + pause - clock.monotonic()));
     let before: Answer | undefined;
     while (answer !== undefined && (before === undefined || !isSame(before, answer))) {
       before = answer;
-      await sleep(settling, false);
-      answer = signal.aborted ? undefined : await read();
+      await sleep(settlingTime);
+      answer = await read();
     }
     if (answer === undefined || isSame(answer, current)) continue;
     current = answer;
     const now = clock.monotonic();
-    const quiet = now - lastChange > 2 * longestPause;
-    pause = quiet ? shortestPause : Math.min(pause * 2, longestPause);
+    const isFirstForLong = now - lastChange > 2 * longestPause;
+    pause = isFirstForLong ? shortestPause : Math.min(pause * 2, longestPause);
     lastChange = now;
     await changed(answer);
   }
@@ -113,6 +112,15 @@ export async function watchSecrets<Answer>(options: WatchOptions<Answer>): Promi
 function failureOf({ provider, detail = '' }: ProviderStatus, { label }: CliChain): SecretError {
   return new SecretError(
     'ERR_SECRET_UNAVAILABLE',
-    `${label(provider)} could not be read anew: ${detail}`,
+    `${label(provider)} could not be read again: ${detail}`,
+    { provider },
+  );
+}
+
+function isSameFailure(one: SecretError, other: SecretError): boolean {
+  return (
+    one.code === other.code &&
+    one.provider === other.provider &&
+    one.secretName === other.secretName
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Names that somebody may have meant, for one that nobody holds.
+ * Names that the user may have meant, for one that no provider holds.
  */
 import { isSecretError, type Secrets } from '@keyfall/core';
 import { nearNames } from '@keyfall/core/provider';
@@ -14,8 +14,8 @@ export function didYouMean(names: readonly string[], held: readonly string[]): s
 }
 
 /**
- * The error; where it says that nobody holds the names, with those that were perhaps meant, and a command
- * that a shell understands.
+ * The error; where no provider holds the names, with those that the user may have meant. A chain's own hint names a
+ * command without a shell's quotes, so that of one name is written here.
  */
 export async function suggesting(
   secrets: Secrets,
@@ -25,9 +25,10 @@ export async function suggesting(
   if (!isSecretError(error, 'ERR_SECRET_NOT_FOUND')) return error;
   // what cannot be listed suggests nothing
   const suggestion = didYouMean(names, await secrets.list().catch(() => []));
-  const hint = typeable(error.hint, error.secretName);
-  if (suggestion === undefined && hint === error.hint) return error;
-  return error.with({ hint: [suggestion, hint].filter((text) => text !== undefined).join(' ') });
+  const { attempts, secretName, hint } = error;
+  const isOfChain = attempts !== undefined && secretName !== undefined;
+  const remedy = isOfChain ? `Store it with \`keyfall set ${argument(secretName)}\`.` : hint;
+  return error.with({ hint: [suggestion, remedy].filter((text) => text !== undefined).join(' ') });
 }
 
 /**
@@ -46,8 +47,7 @@ export async function withSuggestion<Result>(
   }
 }
 
-/** The hint with its command as it has to be typed: core, which is no shell's, leaves quotes out. */
-function typeable(hint: string | undefined, name = ''): string | undefined {
-  const word = `${name.startsWith('-') ? '-- ' : ''}${quoted(name)}`;
-  return hint?.replace(`keyfall set ${name}\``, () => `keyfall set ${word}\``);
+/** A name as the only argument of a command. */
+function argument(name: string): string {
+  return `${name.startsWith('-') ? '-- ' : ''}${quoted(name)}`;
 }

@@ -1,7 +1,7 @@
 /**
  * The one place where a failure becomes text and an exit code.
  */
-import { isSecretError, type SecretError, type SecretErrorCode } from '@keyfall/core';
+import { isSecretError, type SecretErrorCode } from '@keyfall/core';
 import { labelOf } from '@keyfall/core/provider';
 import { errnoCode } from '../files/errno-code.ts';
 import { defectExitCode, exitCodes, fullDiskExitCode, outputExitCode } from './exit-code.ts';
@@ -9,19 +9,20 @@ import { quoted } from './shown-command.ts';
 import { notice, OutputError, printable, writeLine } from './terminal.ts';
 
 /**
- * Says on stderr what went wrong and returns the exit code.
+ * Prints on stderr what went wrong and returns the exit code.
  *
- * A `SecretError` says it itself, and may repeat a path or a name, which is anybody's text. Anything else is a defect of ours or of a dependency, whose text
- * may hold anything, a value included: only its kind is shown and, with `debug`, where it came from.
+ * A `SecretError` brings its own message. Anything else is a defect of ours or of a dependency, whose text may hold
+ * a value: only its kind is shown and, with `debug`, where it came from.
  */
 export function reportError(error: unknown, debug: boolean): number {
   if (isSecretError(error)) {
-    // to mend what ended it may not be enough
-    for (const { provider, store, reason, code } of error.attempts ?? [])
-      if (code === 'ERR_SECRET_UNAVAILABLE' && code !== error.code)
+    const { applied, code, message, secretName } = error;
+    // the failure that ended the work may not be the only one that has to be repaired
+    for (const { provider, store, reason, code: failure } of error.attempts ?? [])
+      if (failure === 'ERR_SECRET_UNAVAILABLE' && failure !== code)
         notice(`${labelOf(provider, store)} could not be asked: ${reason}.`);
-    notice(messageOf(error));
-    const { applied, secretName } = error;
+    const word = words[code];
+    notice(word === undefined ? message : `${word}: ${message}`);
     if (secretName !== undefined && (applied === 'unknown' || applied === 'yes')) {
       const name = quoted(printable(secretName));
       notice(
@@ -29,7 +30,7 @@ export function reportError(error: unknown, debug: boolean): number {
       );
     }
     if (debug) writeLine(stackFrames(error));
-    return exitCodes[error.code];
+    return exitCodes[code];
   }
   if (error instanceof OutputError) {
     notice(`${error.message}.`);
@@ -48,17 +49,12 @@ function isFullDisk(code: string): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
-/** The words that tell the three failures of exit code 4 apart, for who reads logs. */
+/** What a message begins with, so that a reader of logs can tell the three failures of exit code 4 apart. */
 const words: Readonly<Partial<Record<SecretErrorCode, string>>> = {
   ERR_SECRET_DENIED: 'denied',
   ERR_SECRET_UNAUTHENTICATED: 'not authenticated',
   ERR_SECRET_TLS: 'certificate',
 };
-
-function messageOf({ code, message }: SecretError): string {
-  const word = words[code];
-  return word === undefined || message.includes(word) ? message : `${word}: ${message}`;
-}
 
 /** The frames of a stack without the message that stands before them. */
 function stackFrames(error: unknown): string {

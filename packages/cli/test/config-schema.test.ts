@@ -1,135 +1,133 @@
-import type { AwsSecretsManagerProviderOptions } from '@keyfall/provider-aws-secrets-manager';
-import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
-import type { FilesProviderOptions } from '@keyfall/provider-files';
-import type { SopsProviderOptions } from '@keyfall/provider-sops';
-import type { VaultDynamicOptions, VaultProviderOptions } from '@keyfall/provider-vault';
+/**
+ * The schema of a configuration, put together from what the providers say of their options, and the check against it.
+ */
+import { envOptionsSchema, type OptionSchema } from '@keyfall/core/provider';
+import { awsSecretsManagerOptionsSchema } from '@keyfall/provider-aws-secrets-manager/options-schema';
+import { dotenvOptionsSchema } from '@keyfall/provider-dotenv/options-schema';
+import { filesOptionsSchema } from '@keyfall/provider-files/options-schema';
+import { sopsOptionsSchema } from '@keyfall/provider-sops/options-schema';
+import {
+  vaultDynamicOptionsSchema,
+  vaultOptionsSchema,
+} from '@keyfall/provider-vault/options-schema';
 import { expect, test } from 'vitest';
 // by its place: another test needs one provider whose package is not installed here
-import type {
-  DopplerFallbackProviderOptions,
-  DopplerProviderOptions,
-} from '../../provider-doppler/src/index.ts';
-import { checkConfig, configJsonSchema } from '../src/config/config-schema.ts';
+import {
+  dopplerFallbackOptionsSchema,
+  dopplerOptionsSchema,
+} from '../../provider-doppler/src/options-schema.ts';
+import {
+  checkConfig,
+  checkEntry,
+  configSchema,
+  entrySettings,
+} from '../src/config/config-schema.ts';
+import type { ProviderId } from '../src/config/define-config.ts';
 
-const schemaFile = '../schema/keyfall.config.schema.json';
+const providers: Readonly<Record<ProviderId, OptionSchema>> = {
+  vault: vaultOptionsSchema,
+  'vault-dynamic': vaultDynamicOptionsSchema,
+  sops: sopsOptionsSchema,
+  files: filesOptionsSchema,
+  'aws-secrets-manager': awsSecretsManagerOptionsSchema,
+  doppler: dopplerOptionsSchema,
+  'doppler-fallback': dopplerFallbackOptionsSchema,
+  dotenv: dotenvOptionsSchema,
+  env: envOptionsSchema,
+};
 
-test('the published schema is that of the code (vitest -u writes it)', async () => {
-  await expect(`${JSON.stringify(configJsonSchema(), null, 2)}\n`).toMatchFileSnapshot(schemaFile);
+test('the published schema is made of what each provider says of its options (vitest -u writes it)', async () => {
+  const schema = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'The configuration of Keyfall (keyfall.config.json)',
+    ...configSchema({ $ref: '#/$defs/providers' } as object),
+    $defs: {
+      providers: {
+        type: 'array',
+        minItems: 1,
+        items: {
+          oneOf: Object.entries(providers).map(([id, { properties, required = [] }]) => ({
+            type: 'object',
+            properties: { provider: { const: id }, ...properties, ...entrySettings },
+            required: ['provider', ...required],
+            additionalProperties: false,
+          })),
+        },
+      },
+    },
+  };
+  await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(
+    '../schema/keyfall.config.schema.json',
+  );
 });
-
-// the compiler complains here when a provider gets an option that a configuration does not know
-type ForPrograms = 'token' | 'env' | 'auth' | 'clock' | 'client';
-const vaultConnection = {
-  address: 'https://vault.example:8200',
-  nodes: ['https://vault.example:8201'],
-  wire: 'direct',
-  proxy: 'http://proxy.example:3128',
-  tokenFile: 'token',
-  tokenHelper: true,
-  countedUses: true,
-  agentToken: true,
-  profile: 'dev',
-  namespace: 'team',
-  name: 'vault',
-  timeout: '2s',
-  maxRetries: 1,
-  caCert: 'ca.pem',
-  caCertPem: 'pem',
-  caPath: 'ca',
-  clientCert: 'cert.pem',
-  clientKey: 'key.pem',
-  tlsServerName: 'vault.example',
-  skipVerify: false,
-};
-const vaultOptions: Record<keyof Omit<VaultProviderOptions, ForPrograms>, unknown> = {
-  ...vaultConnection,
-  mount: 'secret',
-  path: ['shop', 'common'],
-  kvVersion: 2,
-  writeLimits: { strings: 1, bytes: 1 },
-};
-const dynamicOptions: Record<keyof Omit<VaultDynamicOptions, ForPrograms>, unknown> = {
-  ...vaultConnection,
-  path: 'database/creds/shop',
-  parameters: { common_name: 'shop.internal' },
-  grace: '10s',
-};
-const sopsOptions: Record<keyof Omit<SopsProviderOptions, 'ageKey' | 'environment'>, unknown> = {
-  path: 'secrets.yaml',
-  format: 'yaml',
-  separator: '/',
-  ageKeyFile: 'keys.txt',
-  ageRecipients: ['age1x'],
-  keyServers: ['https://vault.example:8200'],
-  name: 'sops',
-};
-const filesOptions: Record<keyof Omit<FilesProviderOptions, 'env'>, unknown> = {
-  directory: { variable: 'CREDENTIALS_DIRECTORY' },
-  variables: ['DB_PASS'],
-  binary: ['CERT'],
-  trailingNewline: 'keep',
-  links: 'anywhere',
-  name: 'files',
-};
-const awsOptions: Record<keyof Omit<AwsSecretsManagerProviderOptions, 'client'>, unknown> = {
-  secretId: 'shop',
-  prefix: 'shop/',
-  region: 'eu-central-1',
-  versionStage: 'AWSPREVIOUS',
-  separator: '/',
-  pollInterval: '1m',
-  name: 'aws',
-};
-type DopplerSecrets = 'token' | 'passphrase';
-const dopplerOptions: Record<keyof Omit<DopplerProviderOptions, DopplerSecrets>, unknown> = {
-  project: 'shop',
-  config: 'prd',
-  fallbackFile: '.doppler-fallback',
-  pollInterval: 60_000,
-  address: 'https://doppler.example',
-  name: 'doppler',
-};
-const fallbackOptions: Record<keyof Omit<DopplerFallbackProviderOptions, DopplerSecrets>, unknown> =
-  { path: '.doppler-fallback', project: 'shop', config: 'prd', name: 'doppler-fallback' };
-const dotenvOptions: Record<
-  keyof Omit<DotenvProviderOptions, 'variables' | 'warnOfReaders'>,
-  unknown
-> = {
-  path: ['.env', 'more.env'],
-  profile: 'dev',
-  mustExist: true,
-  expand: true,
-  reader: 'npm',
-  name: 'dotenv',
-};
 
 test.each([
-  { provider: 'vault', ...vaultOptions },
-  { provider: 'dotenv', ...dotenvOptions },
+  { provider: 'vault', path: ['shop', 'common'], kvVersion: 2, writeLimits: { strings: 1 } },
+  { provider: 'dotenv', path: '.env', mustExist: true, reader: 'npm', name: 'local' },
   { provider: 'env', prefix: 'SHOP_', required: true, timeout: 5, onDenied: 'next' },
-  { provider: 'vault-dynamic', ...dynamicOptions },
-  { provider: 'sops', ...sopsOptions },
-  { provider: 'files', ...filesOptions },
+  { provider: 'vault-dynamic', path: 'database/creds/shop', parameters: { a: 1 }, grace: '10s' },
+  { provider: 'sops', path: 'secrets.yaml', ageRecipients: ['age1x'], standby: true },
+  { provider: 'files', directory: { variable: 'CREDENTIALS_DIRECTORY' }, links: 'anywhere' },
   { provider: 'files', directory: '/run/secrets' },
-  { provider: 'aws-secrets-manager', ...awsOptions },
-  { provider: 'doppler', ...dopplerOptions },
-  { provider: 'doppler-fallback', ...fallbackOptions },
-])('every option may be in a configuration: $provider', (entry) => {
+  { provider: 'aws-secrets-manager', prefix: 'shop/', pollInterval: '1m' },
+  { provider: 'doppler', project: 'shop', config: 'prd', pollInterval: 60_000 },
+  { provider: 'doppler-fallback', path: '.doppler-fallback' },
+])('may stand in a configuration: $provider', (entry) => {
   expect(checkConfig({ providers: [entry] }, 'json')).toBeUndefined();
+  expect(checkEntry(entry)).toBeUndefined();
 });
 
-test('a complaint is about the option and what it must be', () => {
-  const complaint = (entry: object) => checkConfig({ providers: [entry] }, 'json');
-  const option = (name: string) => ['providers', 0, name];
-  expect(complaint({ provider: 'vault', kvVersion: 3 })).toEqual({
-    option: option('kvVersion'),
-    reason: 'must be one of 1, 2',
+const ofEntry = (entry: unknown) => checkConfig({ providers: [entry] }, 'json');
+
+test.each([
+  [{ provider: 'vault', kvVersion: 3 }, 'kvVersion', 'must be one of 1, 2'],
+  [{ provider: 'vault', maxRetries: -1 }, 'maxRetries', 'must be at least 0'],
+  [{ provider: 'vault', maxRetries: 1.5 }, 'maxRetries', 'must be a whole number'],
+  [{ provider: 'vault', skipVerify: 'no' }, 'skipVerify', 'must be a boolean'],
+  [{ provider: 'vault', name: '' }, 'name', 'must be not empty'],
+  [{ provider: 'vault', nodes: 'x' }, 'nodes', 'must be a list'],
+  [{ provider: 'dotenv', path: [1] }, 'path', 'must be text or a list of texts'],
+  [{ provider: 'env', required: 1 }, 'required', 'must be a boolean'],
+  [{ provider: 'sops' }, 'path', 'must be text'],
+  [{ provider: 'files', directory: {} }, 'directory', "must be a path, or { variable: 'NAME' }"],
+  [
+    { provider: 'vault', token: 'x' },
+    'token',
+    'is a secret, which has no place in a configuration',
+  ],
+])('%j: %s', (entry, option, reason) => {
+  expect(ofEntry(entry)).toMatchObject({ option: ['providers', 0, option], reason });
+});
+
+test.each(['-1s', '5 m', '', 'soon', -1, Number.NaN, null])('no length of time: %j', (ttl) => {
+  expect(checkConfig({ ttl }, 'json')?.reason).toMatch(/^must be a length of time: /);
+});
+
+test('what is not known is named, with what was perhaps meant', () => {
+  expect(ofEntry({ provider: 'vault', adress: 'x' })).toEqual({
+    option: ['providers', 0, 'adress'],
+    reason: 'there is no such option',
+    hint: 'Did you mean address?',
   });
-  expect(complaint({ provider: 'vault', maxRetries: -1 })?.reason).toBe('must be at least 0');
-  expect(complaint({ provider: 'vault', maxRetries: 1.5 })?.reason).toBe('must be a whole number');
-  expect(complaint({ provider: 'vault', skipVerify: 'no' })?.reason).toBe('must be a boolean');
-  expect(complaint({ provider: 'dotenv', path: [1] })?.reason).toBe(
-    'must be text or a list of texts',
-  );
-  expect(complaint({ provider: 'env', required: 1 })?.option).toEqual(option('required'));
+  expect(ofEntry({ provider: 'valt' })).toMatchObject({
+    option: ['providers', 0, 'provider'],
+    hint: 'Did you mean vault?',
+  });
+  expect(checkConfig({ profiles: { prod: { provider: [] } } }, 'json')).toMatchObject({
+    option: ['profiles', 'prod', 'provider'],
+    hint: 'Did you mean providers?',
+  });
+  expect(checkConfig({ profiles: { '': {} } }, 'json')?.option).toEqual(['profiles']);
+  expect(checkConfig({ providers: [] }, 'json')?.reason).toBe('must be not empty');
+});
+
+test('a program may give a list of its own providers, or a function', () => {
+  const provider = { name: 'own', store: 'own', read: () => {} };
+  for (const list of [[provider], () => [provider]])
+    expect(checkConfig({ providers: list }, 'program')).toBeUndefined();
+  expect(checkConfig({ providers: {} }, 'program')?.reason).toContain('a function');
+  expect(checkEntry(provider)).toBeUndefined();
+  expect(checkEntry({ provider, required: true })).toBeUndefined();
+  expect(checkEntry({ provider, requird: true })?.hint).toBe('Did you mean required?');
+  expect(checkEntry({ provider: {} })).toMatchObject({ option: ['provider'] });
 });

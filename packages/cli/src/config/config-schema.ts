@@ -1,188 +1,83 @@
 /**
- * What a configuration may hold, checked by zod, and the same as a JSON schema for editors. Imported
- * only where there is a configuration.
+ * What a configuration may hold: a JSON schema, which is published for editors and checked here. What it says of
+ * a provider's options comes from that provider's package; `test/config-schema.test.ts` puts it together.
  */
-import { toMilliseconds } from '@keyfall/core/provider';
-import { dotenvReaders } from '@keyfall/provider-dotenv';
-import { z } from 'zod';
+import { readFileSync } from 'node:fs';
+import { durationSchema, type OptionSchema } from '@keyfall/core/provider';
 import { didYouMean } from '../terminal/near-names.ts';
 
-// zod's own rules that cannot be told in a JSON schema come with what says the same there
-const duration = z
-  .custom<number | string>(
-    isDuration,
-    "a length of time: milliseconds, or text such as '30s' or '5m'",
-  )
-  .meta({
-    type: ['number', 'string'],
-    minimum: 0,
-    pattern: String.raw`^\d+(\.\d+)?(ms|s|m|h|d)$`,
-  });
-
-const texts = z
-  .custom<string | readonly string[]>(
-    (value) => [value].flat().every((each) => typeof each === 'string'),
-    'text or a list of texts',
-  )
-  .meta({ type: ['string', 'array'], items: { type: 'string' } });
-
-/** The chain's settings for one provider. */
-const entrySettings = {
-  required: z.boolean().optional(),
-  standby: z.boolean().optional(),
-  timeout: duration.optional(),
-  onDenied: z.enum(['stop', 'next']).optional(),
-};
-
-/** Options that every provider has. */
-const common = { name: z.string().min(1).optional(), ...entrySettings };
-
-/** Where a Vault is and how it is asked, whatever it is asked for. */
-const vaultConnection = {
-  address: z.string().optional(),
-  nodes: z.array(z.string()).optional(),
-  wire: z.enum(['direct', 'node-vault']).optional(),
-  proxy: z.string().optional(),
-  tokenFile: z.string().optional(),
-  tokenHelper: z.boolean().optional(),
-  countedUses: z.boolean().optional(),
-  agentToken: z.boolean().optional(),
-  profile: z.string().optional(),
-  namespace: z.string().optional(),
-  maxRetries: z.int().min(0).optional(),
-  caCert: z.string().optional(),
-  caCertPem: z.string().optional(),
-  caPath: z.string().optional(),
-  clientCert: z.string().optional(),
-  clientKey: z.string().optional(),
-  tlsServerName: z.string().optional(),
-  skipVerify: z.boolean().optional(),
-};
-
-/** The options of the providers by their ids, without those that hold a secret. */
-const providerOptions = {
-  vault: {
-    ...common,
-    ...vaultConnection,
-    mount: z.string().optional(),
-    path: texts.optional(),
-    kvVersion: z.literal([1, 2]).optional(),
-    writeLimits: z
-      .strictObject({ strings: z.int().optional(), bytes: z.int().optional() })
-      .optional(),
-  },
-  'vault-dynamic': {
-    ...common,
-    ...vaultConnection,
-    path: z.string().min(1),
-    parameters: z.record(z.string(), z.unknown()).optional(),
-    grace: duration.optional(),
-  },
-  sops: {
-    ...common,
-    path: z.string().min(1),
-    format: z.enum(['yaml', 'json', 'dotenv', 'ini']).optional(),
-    separator: z.string().optional(),
-    ageKeyFile: z.string().optional(),
-    ageRecipients: z.array(z.string()).optional(),
-    keyServers: z.array(z.string()).optional(),
-  },
-  files: {
-    ...common,
-    directory: z
-      .custom<string | { readonly variable: string }>(
-        (value) => typeof value === 'string' || isVariable(value),
-        "a path, or { variable: 'NAME' }",
-      )
-      .meta({ type: ['string', 'object'], required: ['variable'] })
-      .optional(),
-    variables: z.array(z.string()).optional(),
-    binary: z.array(z.string()).optional(),
-    trailingNewline: z.enum(['remove', 'keep']).optional(),
-    links: z.enum(['inside', 'anywhere']).optional(),
-  },
-  'aws-secrets-manager': {
-    ...common,
-    secretId: z.string().optional(),
-    prefix: z.string().optional(),
-    region: z.string().optional(),
-    versionStage: z.string().optional(),
-    separator: z.string().optional(),
-    pollInterval: duration.optional(),
-  },
-  doppler: {
-    ...common,
-    project: z.string().optional(),
-    config: z.string().optional(),
-    fallbackFile: z.string().optional(),
-    pollInterval: duration.optional(),
-    address: z.string().optional(),
-  },
-  'doppler-fallback': {
-    ...common,
-    path: z.string().min(1),
-    project: z.string().optional(),
-    config: z.string().optional(),
-  },
-  dotenv: {
-    ...common,
-    path: texts.optional(),
-    profile: z.string().optional(),
-    mustExist: z.boolean().optional(),
-    expand: z.boolean().optional(),
-    reader: z.enum(dotenvReaders).optional(),
-  },
-  env: { ...common, prefix: z.string().optional() },
-};
-
-/** Options that hold a secret, and so have no place in a file of the repository. */
-const credentials: readonly string[] = ['token', 'ageKey', 'passphrase'];
-
-const [first, ...others] = Object.entries(providerOptions).map(([id, options]) =>
-  z.strictObject({ provider: z.literal(id), ...options }),
-);
-const namedProvider = z.discriminatedUnion('provider', [
-  first as NonNullable<typeof first>,
-  ...others,
-]);
-
-/** The settings of a chain, but for its providers. */
-const chainSettings = {
-  names: z.array(z.string().min(1)).optional(),
-  only: z.record(z.string(), z.string()).optional(),
-  ttl: duration.optional(),
-  staleIfError: duration.optional(),
-  budget: duration.optional(),
-};
-
-function configSchema(providers: z.ZodType): z.ZodType {
-  const chain = { providers: providers.optional(), ...chainSettings };
-  return z.strictObject({
-    $schema: z.string().optional(),
-    ...chain,
-    profiles: z.record(z.string().min(1), z.strictObject(chain)).optional(),
-  });
+/** A JSON schema, and what none can say. */
+export interface ConfigSchema extends OptionSchema {
+  readonly properties?: Readonly<Record<string, ConfigSchema>>;
+  readonly additionalProperties?: false | ConfigSchema;
+  readonly items?: ConfigSchema;
+  /** Objects that are told apart by their `provider`. */
+  readonly oneOf?: readonly ConfigSchema[];
+  /** Whether a program may give it; a `title` says what it must be. */
+  readonly accepts?: (value: unknown) => boolean;
 }
 
-/** The JSON form. */
-const jsonConfig = configSchema(z.array(namedProvider).min(1));
+const text = { type: 'string' } as const;
+
+/** The chain's settings for one provider. */
+export const entrySettings: Readonly<Record<string, OptionSchema>> = {
+  required: { type: 'boolean' },
+  standby: { type: 'boolean' },
+  timeout: durationSchema,
+  onDenied: { enum: ['stop', 'next'] },
+};
+
+/** The schema of a configuration whose list of providers has this one. */
+export function configSchema(providers: ConfigSchema): ConfigSchema {
+  const chain: Readonly<Record<string, ConfigSchema>> = {
+    providers,
+    names: { type: 'array', items: { ...text, minLength: 1 } },
+    only: { type: 'object', additionalProperties: text },
+    ttl: durationSchema,
+    staleIfError: durationSchema,
+    budget: durationSchema,
+  };
+  return {
+    type: 'object',
+    properties: {
+      $schema: text,
+      ...chain,
+      profiles: {
+        type: 'object',
+        propertyNames: { minLength: 1 },
+        additionalProperties: { type: 'object', properties: chain, additionalProperties: false },
+      },
+    },
+    additionalProperties: false,
+  };
+}
 
 /** What a program exports: its providers are checked when they are used, by {@link checkEntry}. */
-const programConfig = configSchema(
-  z.custom<unknown>(
-    (value) => typeof value === 'function' || Array.isArray(value),
-    'a list, or a function that returns one',
-  ),
-);
+const ofPrograms = configSchema({
+  title: 'a list, or a function that returns one',
+  accepts: (value) => typeof value === 'function' || Array.isArray(value),
+});
 
 /** A provider that a program made, with the chain's settings for it. */
-const chainEntry = z.strictObject({
-  provider: z.custom<object>(
-    (value) => typeof (value as { read?: unknown } | null)?.read === 'function',
-    'a provider',
-  ),
-  ...entrySettings,
-});
+const chainEntry: ConfigSchema = {
+  type: 'object',
+  properties: {
+    provider: { title: 'a provider', accepts: isProvider },
+    ...entrySettings,
+  },
+  required: ['provider'],
+  additionalProperties: false,
+};
+
+let published: ConfigSchema | undefined;
+
+/** The list of providers in a configuration that is data. */
+function namedProviders(): ConfigSchema {
+  // beside `src` and `dist` alike
+  const file = new URL('../../schema/keyfall.config.schema.json', import.meta.url);
+  published ??= JSON.parse(readFileSync(file, 'utf8')).$defs.providers as ConfigSchema;
+  return published;
+}
 
 /** What is wrong with an option, without what it holds. */
 export interface SchemaComplaint {
@@ -196,109 +91,135 @@ export function checkConfig(
   config: unknown,
   form: 'json' | 'program',
 ): SchemaComplaint | undefined {
-  return complaintOf(form === 'json' ? jsonConfig : programConfig, config);
+  const schema = form === 'json' ? configSchema(namedProviders()) : ofPrograms;
+  return complaintAbout(config, schema, []);
 }
 
 /** The first thing wrong with one of a chain's providers. */
 export function checkEntry(entry: unknown): SchemaComplaint | undefined {
-  const { provider, read } = (entry ?? {}) as { provider?: unknown; read?: unknown };
-  if (typeof read === 'function') return undefined;
-  return complaintOf(typeof provider === 'object' ? chainEntry : namedProvider, entry);
+  if (isProvider(entry)) return undefined;
+  const { provider } = (entry ?? {}) as { readonly provider?: unknown };
+  const schema = typeof provider === 'object' ? chainEntry : namedProviders().items;
+  return schema && complaintAbout(entry, schema, []);
 }
 
-/** The JSON schema of the JSON form. */
-export function configJsonSchema(): unknown {
-  const { $schema, ...schema } = z.toJSONSchema(jsonConfig, { unrepresentable: 'any' });
+function isProvider(value: unknown): boolean {
+  return typeof (value as { readonly read?: unknown } | null)?.read === 'function';
+}
+
+type Path = readonly PropertyKey[];
+
+/** The first thing wrong with a value. Never repeats it: it may be a secret in the wrong place. */
+function complaintAbout(
+  value: unknown,
+  schema: ConfigSchema,
+  at: Path,
+): SchemaComplaint | undefined {
+  const must = (be: string): SchemaComplaint => ({ option: at, reason: `must be ${be}` });
+  const { title, accepts, oneOf, not } = schema;
+  if (not !== undefined)
+    return {
+      option: at,
+      reason: 'is a secret, which has no place in a configuration',
+      hint: 'Give it in the environment.',
+    };
+  if (accepts !== undefined) return accepts(value) ? undefined : must(title ?? 'something else');
+  if (oneOf !== undefined) return complaintAboutNamed(value, oneOf, at);
+  const complaint = complaintAboutContent(value, schema, at, must);
+  return complaint !== undefined && title !== undefined ? must(title) : complaint;
+}
+
+function complaintAboutContent(
+  value: unknown,
+  schema: ConfigSchema,
+  at: Path,
+  must: (be: string) => SchemaComplaint,
+): SchemaComplaint | undefined {
+  const { enum: allowed, type, minLength = 0, minItems = 0, minimum = -Infinity } = schema;
+  if (allowed !== undefined)
+    return allowed.includes(value as string) ? undefined : must(`one of ${allowed.join(', ')}`);
+  if (type !== undefined && ![type].flat().some((each) => kinds[each]?.holds(value)))
+    return must(kinds[String(type)]?.shown ?? 'something else');
+  if (typeof value === 'string') {
+    const { pattern } = schema;
+    const fits = pattern === undefined || new RegExp(pattern).test(value);
+    return fits && value.length >= minLength ? undefined : must('not empty');
+  }
+  if (typeof value === 'number') return value >= minimum ? undefined : must(`at least ${minimum}`);
+  if (Array.isArray(value)) {
+    if (value.length < minItems) return must('not empty');
+    return first(
+      value,
+      (each, index) => schema.items && complaintAbout(each, schema.items, [...at, index]),
+    );
+  }
+  return typeof value === 'object' ? complaintAboutMembers(value as object, schema, at) : undefined;
+}
+
+function complaintAboutMembers(
+  value: object,
+  { properties = {}, required = [], additionalProperties: others, propertyNames }: ConfigSchema,
+  at: Path,
+): SchemaComplaint | undefined {
+  const members = new Map<string, unknown>(Object.entries(value));
+  const known = first(Object.entries(properties), ([name, schema]) =>
+    members.get(name) !== undefined || required.includes(name)
+      ? complaintAbout(members.get(name), schema, [...at, name])
+      : undefined,
+  );
+  if (known !== undefined) return known;
+  return first([...members], ([name, member]) => {
+    if (name.length < (propertyNames?.minLength ?? 0))
+      return { option: at, reason: 'must be an object without an empty name' };
+    if (Object.hasOwn(properties, name) || others === undefined) return undefined;
+    const option = [...at, name];
+    if (others !== false) return complaintAbout(member, others, option);
+    // a hint is our own words, and never one of the file
+    const hint = didYouMean([name], Object.keys(properties));
+    return { option, reason: 'there is no such option', ...(hint !== undefined && { hint }) };
+  });
+}
+
+/** About a provider that is named by its id. */
+function complaintAboutNamed(
+  value: unknown,
+  schemas: readonly ConfigSchema[],
+  at: Path,
+): SchemaComplaint | undefined {
+  if (!kinds['object']?.holds(value)) return { option: at, reason: 'must be an object' };
+  const { provider: id } = value as { readonly provider?: unknown };
+  const ids = schemas.map(({ properties }) => properties?.['provider']?.const ?? '');
+  const schema = schemas[ids.indexOf(id as string)];
+  if (schema !== undefined) return complaintAbout(value, schema, at);
+  const hint = didYouMean([String(id)], ids);
   return {
-    $schema,
-    title: 'The configuration of Keyfall (keyfall.config.json)',
-    ...schema,
+    option: [...at, 'provider'],
+    reason: `must be the id of a provider: ${ids.join(', ')}`,
+    ...(hint !== undefined && { hint }),
   };
 }
 
-function complaintOf(schema: z.ZodType, value: unknown): SchemaComplaint | undefined {
-  const [issue] = schema.safeParse(value).error?.issues ?? [];
-  if (issue === undefined) return undefined;
-  // a key that may not be there is a matter of what it is in
-  const option = issue.code === 'invalid_key' ? issue.path.slice(0, -1) : issue.path;
-  if (issue.code === 'unrecognized_keys') {
-    const [key = ''] = issue.keys;
-    return credentials.includes(key)
-      ? {
-          option: [...option, key],
-          reason: 'is a secret, which has no place in a configuration',
-          hint: 'Give it in the environment.',
-        }
-      : {
-          option: [...option, key],
-          reason: 'there is no such option',
-          ...meant([key], optionsAt(option, value)),
-        };
+function first<Item>(
+  items: readonly Item[],
+  complaint: (item: Item, index: number) => SchemaComplaint | undefined,
+): SchemaComplaint | undefined {
+  for (const [index, item] of items.entries()) {
+    const found = complaint(item, index);
+    if (found !== undefined) return found;
   }
-  const isId = issue.code === 'invalid_union' && option.at(-1) === 'provider';
-  return {
-    option,
-    reason: `must be ${expectationOf(issue)}`,
-    ...(isId && meant([String(valueAt(option, value))], Object.keys(providerOptions))),
-  };
+  return undefined;
 }
 
-/** A hint that names what was perhaps meant: our own words, never one of the file. */
-function meant(given: readonly string[], known: readonly string[]): { hint?: string } {
-  const hint = didYouMean(given, known);
-  return hint === undefined ? {} : { hint };
-}
-
-function valueAt(option: readonly PropertyKey[], value: unknown): unknown {
-  return option.reduce((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
-}
-
-/** The options that there are where this path leads: in a provider, or in a chain. */
-function optionsAt(option: readonly PropertyKey[], value: unknown): readonly string[] {
-  const { provider: id } = (valueAt(option, value) ?? {}) as { provider?: unknown };
-  if (typeof id === 'string' && Object.hasOwn(providerOptions, id))
-    return Object.keys(providerOptions[id as keyof typeof providerOptions]);
-  if (id !== undefined) return Object.keys(entrySettings);
-  return ['providers', 'profiles', ...Object.keys(chainSettings)];
-}
-
-function isVariable(value: unknown): boolean {
-  return typeof (value as { variable?: unknown } | null)?.variable === 'string';
-}
-
-function isDuration(value: unknown): boolean {
-  try {
-    toMilliseconds(value as number, '');
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const kinds: Readonly<Record<string, string>> = {
-  record: 'an object',
-  object: 'an object',
-  array: 'a list',
-  string: 'text',
-  int: 'a whole number',
+const kinds: Readonly<
+  Record<string, { readonly shown: string; readonly holds: (value: unknown) => boolean }>
+> = {
+  string: { shown: 'text', holds: (value) => typeof value === 'string' },
+  boolean: { shown: 'a boolean', holds: (value) => typeof value === 'boolean' },
+  number: { shown: 'a number', holds: Number.isFinite },
+  integer: { shown: 'a whole number', holds: Number.isInteger },
+  array: { shown: 'a list', holds: Array.isArray },
+  object: {
+    shown: 'an object',
+    holds: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  },
 };
-
-/** In our words: those of others may repeat what they were given. */
-function expectationOf(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return kinds[issue.expected] ?? `a ${issue.expected}`;
-    case 'invalid_value':
-      return `one of ${issue.values.map(String).join(', ')}`;
-    case 'invalid_union':
-      return `the id of a provider: ${Object.keys(providerOptions).join(', ')}`;
-    case 'too_small':
-      return issue.origin === 'number' ? `at least ${issue.minimum}` : 'not empty';
-    case 'invalid_key':
-      return 'an object without an empty name';
-    case 'custom':
-      return issue.message; // our own, from above
-    default:
-      return 'something else';
-  }
-}

@@ -21,6 +21,7 @@ export type {
   SecretErrorChanges,
   SecretErrorCode,
   SecretErrorDetails,
+  SecretIssue,
   SecretSetting,
   ThrownFacts,
 } from './contract/secret-error.ts';

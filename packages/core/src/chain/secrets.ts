@@ -174,7 +174,8 @@ export interface Secrets {
    * may run several times, and on made-up texts.
    *
    * @throws one `SecretError` that lists every name that is missing, unavailable, denied or malformed,
-   *   without any value; its code is the worst one's, see `docs/typed-loading.md`
+   *   in its message and as facts in `issues`, without any value; its code is the worst one's, see
+   *   `docs/typed-loading.md`
    */
   load<Schema extends StandardSchemaV1>(
     schema: Schema,

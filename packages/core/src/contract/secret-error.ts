@@ -63,6 +63,35 @@ export interface ProviderAttempt {
   readonly age?: number;
 }
 
+/** One thing that is wrong with what `load` has read for a schema. Never a value. */
+export interface SecretIssue {
+  /** The secret that it is about; empty for what is about no single one. */
+  readonly name: string;
+  /**
+   * `malformed`: the schema refuses the value. The others are the answers of the chain: `missing` once every
+   * provider has answered, and else as the code of its error is called. `config`: the option `names` leaves it out.
+   */
+  readonly kind:
+    | 'missing'
+    | 'malformed'
+    | 'unavailable'
+    | 'denied'
+    | 'unauthenticated'
+    | 'tls'
+    | 'invalid'
+    | 'provider'
+    | 'unsupported'
+    | 'conflict'
+    | 'config';
+  /**
+   * Where it is in what the schema was given: the name, then what the schema calls the parts of the value. Parts
+   * that the schema may have taken from the value are left out.
+   */
+  readonly path: readonly (string | number)[];
+  /** What is wrong, in one clause. */
+  readonly message: string;
+}
+
 /**
  * What became of a write that was rejected. `no`: the store is as it was. `yes`: the change is there all the
  * same. `unknown`: it may be there, or may yet come: read it before the change is repeated.
@@ -110,6 +139,8 @@ export interface SecretErrorDetails {
   readonly requestId?: string | undefined;
   /** What became of the write that this is about. Left out: it is about none, or nobody can tell. */
   readonly applied?: Applied | undefined;
+  /** What is wrong with each name, of an error of `load`. */
+  readonly issues?: readonly SecretIssue[] | undefined;
   /** What the provider threw, of an `ERR_SECRET_PROVIDER`. */
   readonly thrown?: ThrownFacts | undefined;
 }
@@ -158,6 +189,8 @@ export class SecretError extends Error {
   readonly applied: Applied | undefined;
   /** What the provider threw, where it was no `SecretError`. */
   readonly thrown: ThrownFacts | undefined;
+  /** What is wrong with each name that `load` has read, the same facts as in the message; else empty. */
+  readonly issues: readonly SecretIssue[];
   /** The clause without provider, name and hint: what an attempt's `reason` shows. */
   readonly reason: string;
 
@@ -180,6 +213,7 @@ export class SecretError extends Error {
     this.requestId = details.requestId;
     this.applied = details.applied;
     this.thrown = details.thrown;
+    this.issues = details.issues ?? [];
   }
 
   /** The same failure with other facts; `code` and `reason` stay unless they are given too. */
@@ -190,10 +224,14 @@ export class SecretError extends Error {
   /** The error as plain data, for loggers. No stack and no values. */
   toJSON(): Record<string, unknown> {
     const { name, code, message, provider, secretName, retryable, storeStatus, requestId } = this;
-    const { setting, applied, thrown, attempts } = this;
+    const { setting, applied, thrown, attempts, issues } = this;
     const asked = { name, code, message, provider, secretName, retryable, storeStatus, requestId };
     const facts = { ...asked, setting, applied, thrown };
-    return attempts.length === 0 ? facts : { ...facts, attempts };
+    return {
+      ...facts,
+      ...(attempts.length > 0 && { attempts }),
+      ...(issues.length > 0 && { issues }),
+    };
   }
 }
 

@@ -7,7 +7,13 @@
  * that are absent, since it alone knows whether a name is missing, or nobody could say.
  */
 import { assertTexts } from '../arguments/arguments.ts';
-import { isSecretError, SecretError, type SecretErrorCode } from '../contract/secret-error.ts';
+import {
+  errorWith,
+  isSecretError,
+  SecretError,
+  type SecretErrorCode,
+  type SecretIssue,
+} from '../contract/secret-error.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
 import { labelOf } from '../words/label.ts';
 import { messagesOf, rehearse, showable } from './schema-message.ts';
@@ -97,25 +103,41 @@ export async function loadSchema<Schema extends StandardSchemaV1>(
     const passedOver: Problem[] = [];
     for (const [name, error] of failures) {
       const { code } = error;
-      const kind = isMissing(error) ? 'missing' : code.slice('ERR_SECRET_'.length).toLowerCase();
-      const problem = { name, code, error, text: `${kind} (${causeOf(error)})` };
+      const issue = issueOf(name, error);
+      const problem = {
+        name,
+        code,
+        error,
+        text: `${issue.kind} (${issue.message})`,
+        issues: [issue],
+      };
       if (needed.delete(name)) problems.push(problem);
       else if (degraded && code === 'ERR_SECRET_UNAVAILABLE') passedOver.push(problem);
       else if (!isMissing(error)) problems.push(problem);
     }
     for (const [name, messages] of needed) {
-      const why = new Set(messages.map((message) => showable(message, name, rehearsal)));
+      const shown = messages.map((message) => showable(message, name, rehearsal));
+      // one that many parts of a value are wrong by is said once
+      const why = new Map(shown.map((message) => [message.text, message]));
       // a schema may make names out of values: only one that the chain holds is shown
-      const text = name in values ? await originOf(name, values[name], explain) : '';
+      const isHeld = name in values;
+      const text = isHeld ? await originOf(name, values[name], explain) : '';
       problems.push({
-        name: text && name,
+        name: isHeld ? name : '',
         code: 'ERR_SECRET_INVALID',
-        text: `malformed (${text}${[...why].join('; ')})`,
+        text: `malformed (${text}${[...why.keys()].join('; ')})`,
+        issues: [...why.values()].map(({ text: message, path }) => ({
+          name: isHeld ? name : '',
+          kind: 'malformed',
+          path: isHeld ? path : [],
+          message,
+        })),
       });
     }
     if (problems.length > 0) throw errorOf(problems);
     // a schema that takes whatever is there cannot do with a part of it
-    if (whole && (enumerated || lookedUp.size === 0)) throw whole;
+    if (whole && (enumerated || lookedUp.size === 0))
+      throw errorWith(whole, { issues: [issueOf('', whole)] });
     if (passedOver.length > 0)
       warn(`went without what nobody could say is set or not: ${linesOf(passedOver).join('; ')}`);
     return value;
@@ -127,6 +149,7 @@ interface Problem {
   readonly name: string;
   readonly code: SecretErrorCode;
   readonly text: string;
+  readonly issues: readonly SecretIssue[];
   /** The chain's own error; missing where the schema refused a value. */
   readonly error?: SecretError;
 }
@@ -157,6 +180,17 @@ function leftOut(): SecretError {
   return new SecretError('ERR_SECRET_CONFIG', 'the option names leaves it out', {
     hint: 'Add it to the names.',
   });
+}
+
+/** What the chain could not answer for `name`, or for all where it is empty. */
+function issueOf(name: string, error: SecretError): SecretIssue {
+  const kind = error.code.slice('ERR_SECRET_'.length).toLowerCase() as SecretIssue['kind'];
+  return {
+    name,
+    kind: isMissing(error) ? 'missing' : kind,
+    path: name ? [name] : [],
+    message: causeOf(error),
+  };
 }
 
 /** What the providers said that an error of the chain comes from, without the name that was asked for. */
@@ -197,6 +231,7 @@ function errorOf(problems: readonly Problem[]): SecretError {
   const text = ['the secrets do not fit the schema:', ...lines].join(separator);
   return new SecretError(code, text, {
     ...(others.length === 0 && { ...error, secretName: name || undefined }),
+    issues: problems.flatMap(({ issues }) => issues),
     // waiting mends it only if it mends all of it
     retryable: problems.every((problem) => problem.error?.retryable),
     hint:
@@ -221,13 +256,13 @@ function runnerOf(schema: StandardSchemaV1) {
       hint: 'Give it a schema of zod, valibot, arktype or another library of standardschema.dev.',
     });
   let isAsynchronous = false;
-  const judge = (outcome: Outcome) => (outcome.issues?.length === 0 ? refused : outcome);
+  const settled = (outcome: Outcome) => (outcome.issues?.length === 0 ? refused : outcome);
   const attempt = (values: object): Outcome | Promise<Outcome> => {
     try {
       const result = standard.validate(values);
-      if (!(result instanceof Promise)) return judge(result);
+      if (!(result instanceof Promise)) return settled(result);
       isAsynchronous = true;
-      return result.then(judge).catch(() => refused);
+      return result.then(settled).catch(() => refused);
     } catch {
       return refused;
     }

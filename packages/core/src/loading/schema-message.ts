@@ -21,18 +21,31 @@ const lookalikes: readonly (readonly [string, string])[] = [
   ['x'.repeat(5_003), 'Yz'.repeat(345)],
 ];
 
+/** What a schema says, and where. */
+export interface SchemaMessage {
+  readonly text: string;
+  /** Where it is in what the schema was given; the first of it is the name. */
+  readonly path: readonly (string | number)[];
+}
+
 /** Messages by the name that they are about; those about no one name are under `''`. */
-type Messages = ReadonlyMap<string, readonly string[]>;
+type Messages = ReadonlyMap<string, readonly SchemaMessage[]>;
 
 /** What a schema says of made-up texts, in pairs. */
 export type Rehearsal = readonly (readonly [Messages, Messages])[];
 
 /** Sorts issues by name. */
-export function messagesOf(issues: readonly StandardSchemaV1.Issue[]): Map<string, string[]> {
-  const messages = new Map<string, string[]>();
-  for (const { path: [first = ''] = [], message } of issues) {
-    const name = String(typeof first === 'object' ? first.key : first);
-    messages.set(name, [...(messages.get(name) ?? []), message]);
+export function messagesOf(
+  issues: readonly StandardSchemaV1.Issue[],
+): Map<string, SchemaMessage[]> {
+  const messages = new Map<string, SchemaMessage[]>();
+  for (const { path: segments = [], message: text } of issues) {
+    const path = segments.map((segment) => {
+      const key = typeof segment === 'object' ? segment.key : segment;
+      return typeof key === 'number' ? key : String(key);
+    });
+    const name = String(path[0] ?? '');
+    messages.set(name, [...(messages.get(name) ?? []), { text, path }]);
   }
   return messages;
 }
@@ -54,28 +67,37 @@ export function rehearse(
 }
 
 /**
- * What may be shown of `message`: a text that a rehearsal gave for `name`, with `…` where it depends
- * on the value.
+ * What may be shown of a message: a text that a rehearsal gave for `name`, with `…` where it depends
+ * on the value, and of its path what that rehearsal says alike.
  */
-export function showable(message: string, name: string, rehearsal: Rehearsal): string {
-  if (!message) return 'the schema threw an error, or gave no reason';
+export function showable(
+  { text: message }: SchemaMessage,
+  name: string,
+  rehearsal: Rehearsal,
+): SchemaMessage {
+  const path = name ? [name] : [];
+  if (!message) return { text: 'the schema threw an error, or gave no reason', path };
   for (const [one, other] of rehearsal)
     for (const a of one.get(name) ?? [])
       for (const b of other.get(name) ?? []) {
-        const [head, tail] = templateOf(a, b);
+        const [head, tail] = templateOf(a.text, b.text);
         const isIt =
           tail === undefined
             ? message === head
             : head.length + tail.length > 9 && message.startsWith(head) && message.endsWith(tail);
         if (!isIt) continue;
         const text = tail === undefined ? head : `${head}…${tail}`;
-        // one line, without the name that some libraries begin with
-        return text
-          .slice(text.startsWith(`${name} `) ? name.length : 0)
-          .replace(/[\s\p{Cc}]+/gu, ' ')
-          .trim();
+        const differs = a.path.findIndex((part, index) => part !== b.path[index]);
+        return {
+          // one line, without the name that some libraries begin with
+          text: text
+            .slice(text.startsWith(`${name} `) ? name.length : 0)
+            .replace(/[\s\p{Cc}]+/gu, ' ')
+            .trim(),
+          path: differs < 0 ? a.path : a.path.slice(0, differs),
+        };
       }
-  return 'what the schema says is not shown, since it may quote the value';
+  return { text: 'what the schema says is not shown, since it may quote the value', path };
 }
 
 /** A text that depends on nothing, or head and tail of one that does. */

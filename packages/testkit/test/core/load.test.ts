@@ -426,3 +426,53 @@ describe('ending early', () => {
     });
   });
 });
+
+describe('the issues of the error', () => {
+  test('are what the message says, for programs: one for each name and reason', async () => {
+    const schema = z.object({
+      TOKEN: z.string(),
+      PORT: z.string().regex(/^\d+$/, 'must be a port').max(3, 'must be short'),
+      LIST: z
+        .string()
+        .transform((text) => text.split(','))
+        .pipe(z.array(z.string().regex(/^\d+$/, 'must be numbers'))),
+      DENIED: z.string(),
+    });
+    const provider = denying('DENIED', { PORT: 'eighty', LIST: 'x,y' });
+    const { error } = await load(schema, [provider]);
+    expect(error?.issues).toEqual([
+      { name: 'TOKEN', kind: 'missing', path: ['TOKEN'], message: expect.any(String) },
+      { name: 'DENIED', kind: 'denied', path: ['DENIED'], message: expect.any(String) },
+      { name: 'PORT', kind: 'malformed', path: ['PORT'], message: 'must be a port' },
+      { name: 'PORT', kind: 'malformed', path: ['PORT'], message: 'must be short' },
+      { name: 'LIST', kind: 'malformed', path: ['LIST', 0], message: 'must be numbers' },
+    ]);
+    expect(error?.code).toBe('ERR_SECRET_DENIED');
+    expect(error?.toJSON()).toMatchObject({ issues: error?.issues });
+  });
+
+  test('name nothing that a schema took from a value', async () => {
+    const schema = z.object({
+      SETTINGS: z
+        .string()
+        .transform((text) => JSON.parse(text))
+        .pipe(z.record(z.string(), z.number())),
+    });
+    const { error } = await load(schema, [scripted('vault', { SETTINGS: '{"canary-8d1f":"x"}' })]);
+    expect(error?.issues).toMatchObject([{ name: 'SETTINGS', path: ['SETTINGS'] }]);
+    expect(JSON.stringify(error)).not.toContain('canary');
+  });
+
+  test('are one for all where the chain could not be asked, and a schema takes what there is', async () => {
+    const schema = z.record(z.string(), z.string());
+    const { error } = await load(schema, [scripted('vault', {}, { mood: 'unavailable' })]);
+    expect(error?.issues).toMatchObject([{ name: '', kind: 'unavailable', path: [] }]);
+  });
+
+  test('are of no other error', async () => {
+    const secrets = createSecrets({ providers: [scripted('vault')] });
+    const error = await secrets.get('A').catch((thrown) => thrown);
+    expect(error.issues).toEqual([]);
+    expect(error.toJSON()).not.toHaveProperty('issues');
+  });
+});

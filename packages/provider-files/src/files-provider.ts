@@ -1,7 +1,7 @@
 /**
- * Secrets that somebody else puts into files, one file a secret: Docker and Kubernetes mount them,
- * systemd passes them as credentials, and the variables `NAME_FILE` of official images name them.
- * All of these are read-only for the program that gets them, so this provider does not write.
+ * Secrets in files, one file a secret, that another system puts there: Docker and Kubernetes mount them, systemd
+ * passes them as credentials, and the variables `NAME_FILE` of official images name them. All of these are read-only for
+ * the program, so this provider does not write.
  */
 import { basename, dirname, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
@@ -28,7 +28,7 @@ export interface FilesProviderOptions {
   /**
    * The folder with one file a secret, named after it; relative to the working directory at the time
    * the provider is made. Or the environment variable that names the folder, such as systemd's
-   * `{ variable: 'CREDENTIALS_DIRECTORY' }`; without a value it is a missing folder. Default
+   * `{ variable: 'CREDENTIALS_DIRECTORY' }`; without a value, the folder counts as missing. Default
    * `/run/secrets`, or no folder if there are `variables`.
    */
   readonly directory?: string | { readonly variable: string };
@@ -40,13 +40,13 @@ export interface FilesProviderOptions {
   /** Names whose files hold bytes: their value is base64 (RFC 4648 §4, padded). */
   readonly binary?: readonly string[];
   /**
-   * `remove` (the default) takes one line break, LF or CRLF, off the end of a text: editors and
-   * `echo` put one there. `keep` takes nothing off.
+   * `remove` (the default) removes one line break, LF or CRLF, at the end of a text: editors and `echo` put one
+   * there. `keep` keeps it.
    */
   readonly trailingNewline?: 'remove' | 'keep';
   /** Whether a link in the folder may lead to a file outside it. Default `inside`: it may not. */
   readonly links?: 'inside' | 'anywhere';
-  /** Where variables are looked up. Default: `process.env`, read anew each time. */
+  /** Where variables are looked up. Default: `process.env`, at each read. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Unique in the chain. Default `files`. */
   readonly name?: string;
@@ -55,11 +55,10 @@ export interface FilesProviderOptions {
 /**
  * A provider over a folder with one file a secret, over files that variables name, or both.
  *
- * A read is of one version: it never mixes files from before and after the swap of a Kubernetes
- * volume. A missing folder is a missing document; a file that may not be read is denied for its name
- * alone.
+ * A read never mixes files from before and after the swap of a Kubernetes volume. A missing folder is a missing
+ * document; a file that may not be read is an error of its own name only.
  *
- * @throws `ERR_SECRET_CONFIG` if an option cannot be one
+ * @throws `ERR_SECRET_CONFIG` naming the option that is wrong
  * @example
  * ```ts
  * import { createSecrets } from '@keyfall/core';
@@ -76,23 +75,23 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
   checkOptions(options, provider);
   const forms = { binary, keepNewline: options.trailingNewline === 'keep' };
   const placesNow = placesOf(options, directory, provider);
-  const toldOf = new Set<string>();
+  const warnedOf = new Set<string>();
 
   async function warnOnce(entries: Snapshot['entries'], context: ReadContext): Promise<void> {
     const exposed: string[] = [];
     const marked: string[] = [];
     for (const [name, entry] of entries) {
-      if (isSecretError(entry) || toldOf.has(name)) continue;
-      toldOf.add(name);
+      if (isSecretError(entry) || warnedOf.has(name)) continue;
+      warnedOf.add(name);
       if (await isExposed(entry)) exposed.push(name);
       if (entry.record.value.startsWith('\uFEFF')) marked.push(name);
     }
     if (exposed.length > 0)
-      context.warn(`${listed(exposed)} can be read by other users: chmod 600 the files`);
-    // Windows' own tools put one there, nobody sees it, and no password is right with it.
+      context.warn(`${listed(exposed)} can be read by other users: run chmod 600 on the files`);
+    // Tools of Windows put one there. It is invisible, and makes a password wrong.
     if (marked.length > 0)
       context.warn(
-        `the value of ${listed(marked)} begins with a byte order mark: save the files without`,
+        `the value of ${listed(marked)} begins with a byte order mark: save the files without it`,
       );
   }
 
@@ -108,7 +107,7 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
       await warnOnce(entries, context);
       const missing = base === undefined ? missingText(directory, variables) : '';
       if (missing !== '' && places.pointed.size === 0) {
-        // That no variable is set is as usual as with any other variable.
+        // It is normal that no variable is set.
         const missingDocument = { description: missing, optional: directory === undefined };
         return { entries: new Map(), complete: true, missingDocument, ...stamped };
       }
@@ -133,7 +132,7 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
                 subject: 'files',
                 state: 'failing',
                 message: missing,
-                hint: 'Mount or correct it.',
+                hint: 'Mount the folder, or correct the option directory.',
                 code: 'directory-missing',
               },
           ...(await findingsOf(entries)),
@@ -177,7 +176,7 @@ async function findingsOf(entries: Snapshot['entries']): Promise<ProviderCheck[]
   return findings;
 }
 
-/** Where to look, told anew each time: variables may change. */
+/** Where to look, found out at each call: variables may change. */
 function placesOf(
   { env, links = 'inside', variables = [] }: FilesProviderOptions,
   directory: FilesProviderOptions['directory'],
@@ -187,17 +186,17 @@ function placesOf(
   return () => {
     const now = env ?? process.env;
     const path = typeof directory === 'object' ? now[directory.variable] : directory;
-    // By the variable, not by what it holds: that may be anything.
+    // The variable is shown and not its value, which may be anything.
     const shown = typeof directory === 'object' ? `$${directory.variable}` : (directory ?? '');
     const folder = path ? { path: fixed ?? resolve(path), shown, provider, links } : undefined;
     const pointed = new Map<string, PointedFile>();
     for (const name of variables) {
       const variable = `${name}_FILE`;
       const value = now[variable];
-      // A variable that is set to nothing is not set, as in the scripts of the images.
+      // An empty variable counts as not set, as in the scripts of the images.
       if (!value) continue;
       const path = resolve(value);
-      // Whoever set the variable has said where the file is, links and all.
+      // The variable says where the file is, so links may lead anywhere.
       const place = {
         path: dirname(path),
         shown: `$${variable}`,
@@ -231,7 +230,7 @@ function storeOf(
   return `files ${parts.join(' and ')}`;
 }
 
-/** What to say where the folder is not there, and no variable is set. */
+/** What to say if the folder does not exist, and no variable is set. */
 function missingText(
   directory: FilesProviderOptions['directory'],
   variables: readonly string[],
@@ -239,14 +238,14 @@ function missingText(
   if (directory === undefined) return `finds none of its variables set: ${pointersOf(variables)}`;
   return typeof directory === 'string'
     ? `has no folder ${directory}`
-    : `has no folder that ${directory.variable} names`;
+    : `has no folder: ${directory.variable} is not set, or names none`;
 }
 
 function pointersOf(variables: readonly string[]): string {
   return listed(variables.map((name) => `${name}_FILE`));
 }
 
-/** Names are anybody's text. */
+/** A name may be any text. */
 function shown(name: string): string {
   return /^[\w.-]+$/.test(name) ? name : JSON.stringify(name);
 }
@@ -258,22 +257,28 @@ function listed(names: readonly string[]): string {
 }
 
 function checkOptions(options: FilesProviderOptions, provider: string): void {
-  const wrong = (reason: string) => new SecretError('ERR_SECRET_CONFIG', reason, { provider });
+  const configError = (option: keyof FilesProviderOptions, reason: string, hint?: string) => {
+    const facts = { provider, setting: { option }, hint };
+    return new SecretError('ERR_SECRET_CONFIG', `the option ${option} ${reason}`, facts);
+  };
   const { directory, variables = [], binary = [], links, trailingNewline } = options;
   const isText = (value: unknown) =>
     typeof value === 'string' && value !== '' && !/[\0\r\n]/.test(value);
   const given = typeof directory === 'object' ? directory?.variable : directory;
-  // An option that is there with nothing in it is a variable that was not set.
+  // An option that is there and undefined comes from a variable that was not set.
   if ('directory' in options && !isText(given))
-    throw new SecretError('ERR_SECRET_CONFIG', 'directory must be a path, or { variable }', {
-      provider,
-      hint: "Write { variable: 'NAME' } instead of process.env.NAME, which may be undefined.",
-    });
-  for (const [option, names] of Object.entries({ variables, binary }))
+    throw configError(
+      'directory',
+      'must be a path, or { variable }',
+      "Write { variable: 'NAME' } instead of process.env.NAME, which may be undefined.",
+    );
+  for (const option of ['variables', 'binary'] as const) {
+    const names = option === 'variables' ? variables : binary;
     if (!Array.isArray(names) || !names.every(isText))
-      throw wrong(`${option} must be a list of names`);
+      throw configError(option, 'must be a list of names');
+  }
   if (links !== undefined && links !== 'inside' && links !== 'anywhere')
-    throw wrong("links must be 'inside' or 'anywhere'");
+    throw configError('links', "must be 'inside' or 'anywhere'");
   if (trailingNewline !== undefined && trailingNewline !== 'remove' && trailingNewline !== 'keep')
-    throw wrong("trailingNewline must be 'remove' or 'keep'");
+    throw configError('trailingNewline', "must be 'remove' or 'keep'");
 }

@@ -1,7 +1,7 @@
 /**
- * Reads one file that holds one secret, and tells apart what can be wrong with it. Only a file that
- * is not there is "not here"; a folder, a pipe, a link to nothing or a file of another encoding is
- * not. (Docker makes a folder where the file of a bind mount is missing.)
+ * Reads one file that holds one secret, and distinguishes what can be wrong with it. Only a missing file is "not
+ * here". A folder, a pipe, a link to nothing or a file in another encoding is an error. (Docker creates a folder if the
+ * file of a bind mount is missing.)
  */
 import { constants } from 'node:fs';
 import type { SecretRecord } from '@keyfall/core/provider';
@@ -28,16 +28,16 @@ export interface SecretFile extends StoreFile {
 
 /** How the bytes of a file become a text. */
 export interface TextForm {
-  /** Whether it holds bytes, which base64 stands for. */
+  /** Whether it holds bytes, whose text form is base64. */
   readonly binary: boolean;
-  /** Whether one line break at its end belongs to the value. */
+  /** Whether a line break at the end belongs to the value. */
   readonly keepNewline: boolean;
 }
 
 /** What a file holds, and who may read it. */
 export interface FileContent {
   readonly record: SecretRecord;
-  /** Where it really is. */
+  /** Its real path. */
   readonly path: string;
   /** Permission bits. */
   readonly mode: number;
@@ -47,14 +47,14 @@ export interface FileContent {
  * The secret in a file, or `undefined` if there is no file.
  *
  * @throws `ERR_SECRET_DENIED` without permission; `ERR_SECRET_INVALID` if it is a link to nothing or
- *   out of its folder, no regular file, larger than 1 MiB, or no text;
+ *   out of its folder, not a regular file, larger than 1 MiB, or not text;
  *   `ERR_SECRET_UNAVAILABLE` for any other failure, and while it is being written
  */
 export async function readSecretFile(
   file: SecretFile,
   form: TextForm,
 ): Promise<FileContent | undefined> {
-  // A file that is being written into has a time or size of its own before and after: once more.
+  // A file that is written during the read has another time or size afterwards, and is read again.
   for (let attempt = 0; attempt < 5; attempt++) {
     const path = await realPathOf(file.path, file);
     if (path === undefined) return undefined;
@@ -63,7 +63,7 @@ export async function readSecretFile(
         file,
         'ERR_SECRET_INVALID',
         'is a link that leaves the folder',
-        "If that is meant, set links: 'anywhere'.",
+        "If this is intended, set links: 'anywhere'.",
       );
     try {
       const read = await readOnce(path, file);
@@ -72,7 +72,7 @@ export async function readSecretFile(
       const record = { value: textOf(bytes, file, form), createdAt: Number(stat.mtimeMs) };
       return { record, path, mode: Number(stat.mode) };
     } catch (error) {
-      // ENOENT: removed meanwhile. ELOOP: a link took its place after its real path was found.
+      // ENOENT: it was removed in between. ELOOP: a link replaced it after its real path was found.
       if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ELOOP') throw unreadable(file, error);
     }
   }
@@ -88,14 +88,14 @@ function readOnce(path: string, file: StoreFile): Promise<WholeFile | undefined>
         file,
         'ERR_SECRET_INVALID',
         'is a folder, not a file',
-        'If it is a bind mount of Docker, the file to mount was missing.',
+        'If it is a bind mount of Docker, the file to mount was missing: create it, and remove the folder.',
       ),
   });
 }
 
 function textOf(bytes: Buffer, file: StoreFile, { binary, keepNewline }: TextForm): string {
   if (binary) return bytes.toString('base64');
-  const hint = 'Save it as UTF-8; if it is meant to hold bytes, name it in binary.';
+  const hint = 'Save it as UTF-8. If it holds bytes, add its name to the option binary.';
   const text = decodeText(file, bytes, hint);
   if (text.includes('\0')) throw problem(file, 'ERR_SECRET_INVALID', 'holds zero bytes', hint);
   return keepNewline ? text : text.replace(/\r?\n$/, '');

@@ -1,18 +1,18 @@
 /**
- * A folder with one file a secret, and where its files really are at one moment.
+ * A folder with one file a secret, and where its files are at one moment.
  *
  * Kubernetes replaces a volume by renaming one link: `..data` points to a folder with all files of a
  * version, and each name in the volume is a link through it. The kubelet then removes the old
- * version. So `..data` is resolved once a read, the files are read where it leads, and who finds
- * afterwards that it leads elsewhere reads again: then no answer holds files of two versions.
+ * version. So `..data` is resolved once a read, the files are read where it leads, and if it leads elsewhere
+ * afterwards, they are read again: so no answer holds files of two versions.
  */
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { errnoOf, problem, type StoreFile, unreadable } from '@keyfall/core/provider/files';
 
-/** More entries than this is no folder of secrets, but `/usr/bin` or a home by mistake. */
-const mostEntries = 1_000;
+/** A folder with more entries is not one of secrets, but `/usr/bin` or a home folder by mistake. */
+const maxEntries = 1_000;
 
 /** A folder to read from. */
 export interface SecretFolder extends StoreFile {
@@ -24,15 +24,15 @@ export interface SecretFolder extends StoreFile {
 export interface Base {
   /** The folder itself. */
   readonly root: string;
-  /** The folder with the files: the same, or what `..data` leads to. */
+  /** The folder with the files: the same one, or where `..data` leads. */
   readonly files: string;
 }
 
 /**
  * Where the files of `folder` are now, or `undefined` if there is no such folder.
  *
- * @throws `ERR_SECRET_DENIED` without permission; `ERR_SECRET_CONFIG` if it is no folder;
- *   `ERR_SECRET_INVALID` if it is a link to nothing, or its `..data` is, or leaves it;
+ * @throws `ERR_SECRET_DENIED` without permission; `ERR_SECRET_CONFIG` if it is not a folder;
+ *   `ERR_SECRET_INVALID` if it or its `..data` is a link to nothing, or `..data` leaves the folder;
  *   `ERR_SECRET_UNAVAILABLE` for any other failure
  */
 export async function resolveFolder(folder: SecretFolder): Promise<Base | undefined> {
@@ -40,9 +40,14 @@ export async function resolveFolder(folder: SecretFolder): Promise<Base | undefi
   if (root === undefined) return undefined;
   try {
     if (!(await stat(root)).isDirectory())
-      throw problem(folder, 'ERR_SECRET_CONFIG', 'is no folder', 'Name the folder with the files.');
+      throw problem(
+        folder,
+        'ERR_SECRET_CONFIG',
+        'is not a folder',
+        'Name the folder that holds the files.',
+      );
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined; // removed meanwhile
+    if (errnoOf(error) === 'ENOENT') return undefined; // removed in between
     throw unreadable(folder, error);
   }
   const data = { ...folder, shown: join(folder.shown, '..data') };
@@ -53,37 +58,37 @@ export async function resolveFolder(folder: SecretFolder): Promise<Base | undefi
   return { root, files };
 }
 
-/** Whether two looks at a folder found its files in the same place. */
+/** Whether the files of a folder were in the same place both times. */
 export function sameBase(some: Base | undefined, other: Base | undefined): boolean {
   return some?.root === other?.root && some?.files === other?.files;
 }
 
 /**
- * The names of the secrets in a folder, sorted. What is a folder is none (`/run/secrets` has one of
- * the Kubernetes service account), nor is what begins with `..`, which no key of Kubernetes does.
+ * The names of the secrets in a folder, sorted. Folders are not secrets (`/run/secrets` has one of the Kubernetes
+ * service account), and neither is a name with `..` at its start, which no key of Kubernetes has.
  */
 export async function namesIn(folder: SecretFolder, { files }: Base): Promise<string[]> {
   try {
     const names: string[] = [];
     for (const entry of await readdir(files, { withFileTypes: true })) {
       if (entry.name.startsWith('..') || entry.isDirectory()) continue;
-      // A link whose end cannot be seen counts: reading it tells what is the matter.
+      // A link whose target cannot be seen counts: reading it says what is wrong.
       const end = entry.isSymbolicLink()
         ? await stat(join(files, entry.name)).catch(() => undefined)
         : undefined;
       if (end?.isDirectory()) continue;
       names.push(entry.name);
-      if (names.length > mostEntries)
+      if (names.length > maxEntries)
         throw problem(
           folder,
           'ERR_SECRET_INVALID',
-          `holds more than ${mostEntries} files`,
-          'Name a folder that holds secrets alone.',
+          `holds more than ${maxEntries} files`,
+          'Name a folder that holds only secrets.',
         );
     }
     return names.sort();
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []; // replaced meanwhile: its next look tells
+    if (errnoOf(error) === 'ENOENT') return []; // replaced in between, which the next look shows
     throw unreadable(folder, error);
   }
 }
@@ -99,10 +104,14 @@ export function canBeIn(folder: SecretFolder, name: string): boolean {
     throw new SecretError(
       'ERR_SECRET_UNSUPPORTED',
       `${JSON.stringify(name)} would lead out of ${folder.shown}`,
-      { provider: folder.provider, secretName: name, hint: 'Ask for the name of a file in it.' },
+      {
+        provider: folder.provider,
+        secretName: name,
+        hint: 'Use the name of a file in that folder.',
+      },
     );
   const separator = process.platform === 'win32' ? /[/\\:]/ : /\//;
-  // 255 bytes is what file systems take.
+  // File systems allow 255 bytes.
   return (
     name !== '' &&
     !name.startsWith('..') &&
@@ -118,13 +127,13 @@ export function isInside(folder: string, path: string): boolean {
   return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-/** The real path, or `undefined` if nothing is there; a link to nothing is a broken one. */
+/** The real path, or `undefined` if nothing is there. A link to nothing is an error. */
 export async function realPathOf(
   path: string,
   subject: Omit<StoreFile, 'path'>,
 ): Promise<string | undefined> {
-  // Between the look at a link and the look at what it leads to, the old version may have been
-  // replaced and removed: only what leads to nothing each time leads to nothing.
+  // The old version may be replaced and removed between the look at a link and the look at its target, so a link
+  // counts as broken only if its target is missing every time.
   for (let attempt = 0; attempt < 5; attempt++) {
     try {
       return await realpath(path);
@@ -133,7 +142,7 @@ export async function realPathOf(
     }
     const isLink = await lstat(path).then(
       (found) => found.isSymbolicLink(),
-      () => false, // removed in between, or its folder is not there either
+      () => false, // removed in between, or its folder is missing too
     );
     if (!isLink) return undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * One consistent look at secrets in files: where they are is settled first, and if that is not the
- * same any more once they are read, they are read again.
+ * One consistent look at secrets in files: their real places are found first, and if these have changed once the files
+ * are read, everything is read again.
  */
 import { join } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
@@ -16,7 +16,7 @@ import {
   sameBase,
 } from './secret-folder.ts';
 
-/** Where the secrets are to be found. */
+/** Where the secrets are. */
 export interface SecretPlaces {
   /** Name of the provider, for errors. */
   readonly provider: string;
@@ -43,19 +43,18 @@ export interface TextForms {
 
 /** What one look found. */
 export interface Snapshot {
-  /** What is held by name, or why it cannot be told. */
+  /** What is held by name, or why that is unknown. */
   readonly entries: ReadonlyMap<string, FileContent | SecretError>;
-  /** Where the files of the folder are, or `undefined` if it is not there. */
+  /** Where the files of the folder are, or `undefined` if it does not exist. */
   readonly base: Base | undefined;
-  /** What `ReadContext.stamp` gave before what was found was looked for. */
+  /** What `ReadContext.stamp` returned when the look began. */
   readonly stamp: number | undefined;
 }
 
 /**
  * Reads `names`, or all of `places`. A name that is in none of them is left out.
  *
- * @throws as {@link resolveFolder} for the folder; `ERR_SECRET_UNAVAILABLE` if the files are replaced
- *   again and again until the call's time is over; `ERR_SECRET_ABORTED` if the signal fires
+ * @throws as {@link resolveFolder} for the folder; `ERR_SECRET_UNAVAILABLE` if the files keep being replaced until the call's time is over; `ERR_SECRET_ABORTED` if the signal fires
  */
 export function readPlaces(
   places: SecretPlaces,
@@ -84,7 +83,7 @@ export function listPlaces(places: SecretPlaces, context: ReadContext): Promise<
   return consistently(places, context, (bases) => namesAt(places, baseOf(bases, places.folder)));
 }
 
-/** What `look` finds, once everything is in the same place before and after it. */
+/** The result of `look`, once everything is in the same place before and after it. */
 async function consistently<Found>(
   places: SecretPlaces,
   { signal, timeLeft, stamp }: ReadContext,
@@ -123,7 +122,7 @@ async function basesOf({ folder, pointed }: SecretPlaces): Promise<Bases> {
   const bases = new Map<SecretFolder, Base | SecretError | undefined>();
   for (const each of pointed.values())
     bases.set(each.folder, await resolveFolder(each.folder).catch(asSecretError));
-  // That of the folder is everybody's error, one of a variable its own.
+  // An error of the folder concerns every name, and one of a variable only its own.
   if (folder) bases.set(folder, await resolveFolder(folder));
   return bases;
 }
@@ -144,15 +143,16 @@ async function readName(
   const named = pointed.get(name);
   if (named !== undefined) {
     const { variable, file } = named;
-    // Never by its path: somebody may have put the secret itself into the variable.
+    // The variable is shown and not its value: it may hold the secret itself by mistake.
     const shown = `$${variable}`;
     const subject = { shown, provider: named.folder.provider, secretName: name };
     const base = baseOf(bases, named.folder);
     const path = base && join(base.files, file);
     const content = path && (await readSecretFile({ ...subject, path, within: undefined }, form));
     if (content) return content;
-    const hint = `Let ${variable} hold the path of the file, or unset it.`;
-    throw problem(subject, 'ERR_SECRET_CONFIG', 'names no file that exists', hint);
+    const hint = `Set ${variable} to the path of the file, or unset it.`;
+    const reason = 'does not name an existing file';
+    throw problem(subject, 'ERR_SECRET_CONFIG', reason, hint).with({ setting: { variable } });
   }
   if (folder === undefined || !canBeIn(folder, name)) return undefined;
   const base = baseOf(bases, folder);

@@ -1,5 +1,5 @@
 /**
- * Tells when the files of some folders become others.
+ * Notices changes of the files in some folders.
  */
 import { readdirSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,8 +12,8 @@ export interface WatchedFolder {
 }
 
 /**
- * Calls `onChange` once for each change, until `signal` fires. A folder that is not there is watched
- * for from the nearest folder above it. Watches from the moment it is called.
+ * Calls `onChange` once for each change, until `signal` fires, from the moment of the call. For a missing folder the
+ * nearest existing folder above it is watched.
  *
  * @throws what `fs.watch` throws, if the system has no watch left
  */
@@ -26,7 +26,7 @@ export function watchFolders(
   return watchState(watched, onChange, signal);
 }
 
-/** The folders in which something happens when the files of this one change. */
+/** The folders in which an event occurs when the files of this one change. */
 function placesOf({ path, names }: WatchedFolder): string[] {
   const above = dirname(path);
   const real = realPathNow(path);
@@ -41,13 +41,13 @@ function placesOf({ path, names }: WatchedFolder): string[] {
   return places;
 }
 
-/** A text that is another one when the files are others. */
+/** A text that changes when the files do. */
 function stateOf(folders: readonly WatchedFolder[]): string {
   return folders
     .map(({ path, names }) => {
       const real = realPathNow(path);
       if (real === undefined) return 'missing';
-      // What is below `..data` is never changed, only replaced.
+      // Files below `..data` are never changed, only replaced.
       const data = dataOf(real);
       if (data !== undefined) return data;
       return namesOf(real, names)
@@ -57,7 +57,7 @@ function stateOf(folders: readonly WatchedFolder[]): string {
     .join('///');
 }
 
-/** Where `..data` leads, as the link has it: to resolve it could meet the version being removed. */
+/** Where `..data` leads, as the link says: to resolve it could hit the version that is being removed. */
 function dataOf(folder: string): string | undefined {
   try {
     return readlinkSync(join(folder, '..data'));

@@ -53,7 +53,7 @@ describe('the version that a volume leads to', () => {
     },
   );
 
-  test('leads to nothing each time: then it does', async () => {
+  test('a link that leads to nothing every time is invalid', async () => {
     const looks = looksAt('..data', ['ENOENT']);
     await expect(answersOf(filesProvider({ directory: folder }))).rejects.toMatchObject({
       code: 'ERR_SECRET_INVALID',
@@ -74,18 +74,18 @@ describe('the folder of a file that a variable names', () => {
     await writeFile(join(folder, 'pointed', 'token'), 'the value');
   });
 
-  test('could not be entered at first: the answer is that of the second look', async () => {
+  test('a folder that could be entered at the second look is read', async () => {
     looksAt('pointed', ['EACCES', undefined]);
     expect(await answersOf(provider())).toEqual({ TOKEN: 'the value' });
   });
 
-  test('cannot be entered any more: no value that was read before is answered', async () => {
+  test('a folder that cannot be entered any more gives no value that was read before', async () => {
     const looks = looksAt('pointed', [undefined, 'EACCES']);
     expect(await answersOf(provider())).toEqual({ TOKEN: 'ERR_SECRET_DENIED' });
     expect(looks()).toBe(4);
   });
 
-  test('cannot be entered before and after: that is the answer, at once', async () => {
+  test('a folder that cannot be entered is denied at once', async () => {
     const looks = looksAt('pointed', ['EACCES']);
     expect(await answersOf(provider())).toEqual({ TOKEN: 'ERR_SECRET_DENIED' });
     expect(looks()).toBe(2);

@@ -44,18 +44,18 @@ describe('the text of a file', () => {
     ['nothing else', '\n', ''],
     ['a carriage return alone', 'x\r', 'x\r'],
     ['blanks before it', ' x \n', ' x '],
-  ])('loses one line break at its end: %s', async (_, content, value) => {
+  ])('the text of a file loses one line break at its end: %s', async (_, content, value) => {
     await put('A', content);
     expect(await answersOf(filesProvider({ directory: folder }))).toEqual({ A: value });
   });
 
-  test('keeps it where that is asked for', async () => {
+  test('trailingNewline: keep keeps the line break', async () => {
     await put('A', 'x\r\n');
     const provider = filesProvider({ directory: folder, trailingNewline: 'keep' });
     expect(await answersOf(provider)).toEqual({ A: 'x\r\n' });
   });
 
-  test('keeps a byte order mark, and tells of it once', async () => {
+  test('a byte order mark is kept, with one warning', async () => {
     await put('A', `\uFEFF${canary}\n`);
     await put('B', `${canary}\uFEFF`);
     const provider = filesProvider({ directory: folder });
@@ -64,11 +64,11 @@ describe('the text of a file', () => {
     for (let time = 0; time < 2; time++)
       expect(await answersOf(provider, 'all', { warn })).toMatchObject({ A: `\uFEFF${canary}` });
     expect(warnings).toEqual([
-      'the value of A begins with a byte order mark: save the files without',
+      'the value of A begins with a byte order mark: save the files without it',
     ]);
   });
 
-  test('is base64 of every byte where the file is named as binary', async () => {
+  test('the value of a binary file is base64', async () => {
     const bytes = Buffer.from([0xff, 0xfe, 0, 0x0a, 0x0d, 0x0a]);
     await put('keystore.p12', bytes);
     await put('A', 'x\n');
@@ -79,7 +79,7 @@ describe('the text of a file', () => {
     expect(Buffer.from(keystore, 'base64')).toEqual(bytes);
   });
 
-  test('is as old as the file', async () => {
+  test('createdAt is the time of the file', async () => {
     await put('A', 'x');
     const { entries } = await filesProvider({ directory: folder }).read(['A'], context());
     const record = entries.get('A');
@@ -143,8 +143,8 @@ const hostile: [string, SecretErrorCode, RegExp, () => Promise<unknown>][] = [
 ];
 const link = (target: string) => symlink(target, join(folder, 'A'));
 
-describe('what stands where a file should be', () => {
-  test.each(hostile)('%s is %s, for its name alone', async (_, code, message, make) => {
+describe('another thing in place of a file', () => {
+  test.each(hostile)('%s is %s, for its own name only', async (_, code, message, make) => {
     await make();
     await put('B', 'other');
     const provider = filesProvider({ directory: folder });
@@ -223,7 +223,7 @@ describe('what stands where a file should be', () => {
 });
 
 describe('the folder', () => {
-  test('folders in it, and what Kubernetes keeps in it, are no secrets', async () => {
+  test('folders inside the folder, and the ..data of Kubernetes, are not secrets', async () => {
     await mkdir(join(folder, 'kubernetes.io'));
     await mkdir(join(folder, 'real'));
     await symlink('real', join(folder, 'linked'));
@@ -234,7 +234,7 @@ describe('the folder', () => {
     expect(await answersOf(provider)).toEqual({ '.dockerconfigjson': '{}' });
   });
 
-  test('links inside it are followed, those out of it where that is allowed', async () => {
+  test('links inside the folder are followed, and those out of it only where that is allowed', async () => {
     await put('real', 'inside');
     await symlink('real', join(folder, 'near'));
     await symlink(outside, join(folder, 'far'));
@@ -243,7 +243,7 @@ describe('the folder', () => {
     expect(await read({ links: 'anywhere' })).toMatchObject({ far: canary });
   });
 
-  test('a sibling whose name begins like its own is outside', async () => {
+  test('a sibling folder with the same beginning of its name is outside', async () => {
     await writeFile(`${folder}-other`, canary);
     await link(`${folder}-other`);
     expect(await answersOf(filesProvider({ directory: folder }))).toEqual({
@@ -251,7 +251,7 @@ describe('the folder', () => {
     });
   });
 
-  test('may itself be a link', async () => {
+  test('the folder may itself be a link', async () => {
     await put('A', 'x');
     await symlink(folder, `${folder}-link`);
     expect(await answersOf(filesProvider({ directory: `${folder}-link` }))).toEqual({ A: 'x' });
@@ -269,7 +269,7 @@ describe('the folder', () => {
     },
   );
 
-  test('that is missing is a missing document, told with its path', async () => {
+  test('a missing folder is a missing document, with its path', async () => {
     await rm(folder, { recursive: true });
     const secrets = createSecrets({
       providers: [filesProvider({ directory: folder }), memoryProvider({ A: 'x' })],
@@ -281,14 +281,14 @@ describe('the folder', () => {
     await secrets.close();
   });
 
-  test('that is a file, or below one, is a wrong configuration', async () => {
+  test('a file in place of the folder is a configuration error', async () => {
     for (const directory of [outside, join(outside, 'x')])
       await expect(answersOf(filesProvider({ directory }))).rejects.toMatchObject({
         code: 'ERR_SECRET_CONFIG',
       });
   });
 
-  test('that is a link to nothing or in a circle is invalid', async () => {
+  test('a folder that is a link to nothing or in a circle is invalid', async () => {
     await symlink('nowhere', `${folder}-link`);
     await symlink('secrets-circle', `${folder}-circle`);
     for (const directory of [`${folder}-link`, `${folder}-circle`])
@@ -297,7 +297,7 @@ describe('the folder', () => {
       });
   });
 
-  test('that is none of secrets, by the number of its files, is refused before they are read', async () => {
+  test('a folder with too many files is refused before they are read', async () => {
     await seed(
       folder,
       Array.from({ length: 1001 }, (_, index) => [`N${index}`, canary] as const),
@@ -310,19 +310,19 @@ describe('the folder', () => {
     expect(await answersOf(provider, ['N7'])).toEqual({ N7: canary });
   });
 
-  test('is /run/secrets by default', () => {
+  test('the folder is /run/secrets by default', () => {
     expect(filesProvider()).toMatchObject({
       store: 'files /run/secrets',
       place: { kind: 'files', paths: ['/run/secrets'] },
     });
   });
 
-  test("is what systemd's variable names, looked up at each read", async () => {
+  test("systemd's variable names the folder, and is looked up at each read", async () => {
     await put('A', 'x');
     const env: Record<string, string> = {};
     const provider = filesProvider({ directory: { variable: 'CREDENTIALS_DIRECTORY' }, env });
     expect((await provider.read(['A'], context())).missingDocument).toEqual({
-      description: 'has no folder that CREDENTIALS_DIRECTORY names',
+      description: expect.stringContaining('CREDENTIALS_DIRECTORY'),
       optional: false,
     });
     env['CREDENTIALS_DIRECTORY'] = folder;
@@ -337,7 +337,7 @@ describe('the folder', () => {
 describe('files that variables name', () => {
   const variables = ['DB_PASS', 'TOKEN'];
 
-  test('are read wherever they are, and no other variable counts', async () => {
+  test('files that variables name are read wherever they are, and no other variable counts', async () => {
     await put('db', 'hunter2\n');
     await symlink(outside, join(folder, 'link'));
     const env = {
@@ -351,7 +351,7 @@ describe('files that variables name', () => {
     expect(await provider.list?.(context())).toEqual(['DB_PASS', 'TOKEN']);
   });
 
-  test('win over the folder, which has the others', async () => {
+  test('a file that a variable names wins over the folder', async () => {
     await put('DB_PASS', 'folder');
     await put('MORE', 'folder');
     const env = { DB_PASS_FILE: outside };
@@ -359,13 +359,13 @@ describe('files that variables name', () => {
     expect(await answersOf(provider)).toEqual({ DB_PASS: canary, MORE: 'folder' });
   });
 
-  test('that are not there are a wrong configuration of their name alone', async () => {
+  test('a variable without a file is a configuration error of its own name only', async () => {
     const env = { DB_PASS_FILE: join(folder, 'gone', 'db'), TOKEN_FILE: outside };
     const provider = filesProvider({ variables, env });
     const { entries } = await provider.read('all', context());
     expect(entries.get('DB_PASS')).toMatchObject({
       code: 'ERR_SECRET_CONFIG',
-      reason: '$DB_PASS_FILE names no file that exists',
+      setting: { variable: 'DB_PASS_FILE' },
     });
     expect(entries.get('TOKEN')).toMatchObject({ value: canary });
   });
@@ -374,7 +374,7 @@ describe('files that variables name', () => {
     ['its text', canary],
     ['a long one', canary.repeat(400)],
     ['a path and more', `/etc/passwd/${canary}`],
-  ])('with the secret itself in the variable show nothing of it: %s', async (_, value) => {
+  ])('a secret in the variable itself is not shown: %s', async (_, value) => {
     const provider = filesProvider({
       directory: { variable: 'FOLDER' },
       variables,
@@ -395,7 +395,7 @@ describe('files that variables name', () => {
   test.each([
     ['unset', {}],
     ['set to nothing', { DB_PASS_FILE: '' }],
-  ])('hold nothing while the variables are %s', async (_, env) => {
+  ])('no name is held while the variables are %s', async (_, env) => {
     const batch = await filesProvider({ variables, env }).read('all', context());
     expect(batch).toMatchObject({
       complete: true,
@@ -406,7 +406,7 @@ describe('files that variables name', () => {
     });
   });
 
-  test('do not hide that the folder is missing', async () => {
+  test('variables do not hide that the folder is missing', async () => {
     await rm(folder, { recursive: true });
     const warnings: string[] = [];
     const provider = filesProvider({ directory: folder, variables, env: { TOKEN_FILE: outside } });
@@ -416,7 +416,7 @@ describe('files that variables name', () => {
   });
 });
 
-describe('who else may read', () => {
+describe('files that other users can read', () => {
   const warningsOf = async (provider = filesProvider({ directory: folder })) => {
     const warnings: string[] = [];
     for (let time = 0; time < 2; time++)
@@ -428,7 +428,7 @@ describe('who else may read', () => {
     await chmod(folder, 0o755);
   });
 
-  test('is warned of once, with the names', async () => {
+  test('one warning names the files that other users can read', async () => {
     await put('A', canary);
     await put('B', canary);
     await put('C', canary);
@@ -437,7 +437,7 @@ describe('who else may read', () => {
     await chmod(join(folder, 'C'), 0o600);
     const provider = filesProvider({ directory: folder });
     expect(await warningsOf(provider)).toEqual([
-      'A, B can be read by other users: chmod 600 the files',
+      'A, B can be read by other users: run chmod 600 on the files',
     ]);
     const path = await realpath(join(folder, 'A'));
     expect(await provider.check?.(context())).toContainEqual({
@@ -450,7 +450,7 @@ describe('who else may read', () => {
     });
   });
 
-  test('is nobody where a folder above keeps others out', async () => {
+  test('a folder above that keeps other users out is taken into account', async () => {
     await put('A', canary);
     await chmod(join(folder, 'A'), 0o644);
     await chmod(join(folder, '..'), 0o700);
@@ -459,30 +459,34 @@ describe('who else may read', () => {
 });
 
 describe('options', () => {
-  test('a folder in their place is refused: another one would be read', () => {
+  test('text in place of the options is refused', () => {
     for (const given of ['/var/secrets', null])
       expect(() => filesProvider(given as never)).toThrow(
         expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
       );
   });
 
-  test.each([
-    ['an empty path', { directory: '' }],
-    ['a variable that was not set', { directory: process.env['KEYFALL_NOT_SET'] }],
-    ['a zero byte', { directory: 'a\0b' }],
-    ['a variable without a name', { directory: { variable: '' } }],
-    ['a name instead of a list', { variables: 'DB_PASS' }],
-    ['a list of other things', { binary: [1] }],
-    ['another word for links', { links: 'everywhere' }],
-    ['another word for the line break', { trailingNewline: 'trim' }],
-  ])('%s is refused when the provider is made', (_, options) => {
-    expect(() => filesProvider(options as object)).toThrow(
-      expect.objectContaining({ code: 'ERR_SECRET_CONFIG', provider: 'files' }),
+  test.each<[string, object, string]>([
+    ['an empty path', { directory: '' }, 'directory'],
+    ['an unset variable', { directory: process.env['KEYFALL_NOT_SET'] }, 'directory'],
+    ['a zero byte', { directory: 'a\0b' }, 'directory'],
+    ['a variable without a name', { directory: { variable: '' } }, 'directory'],
+    ['a name instead of a list', { variables: 'DB_PASS' }, 'variables'],
+    ['a list of other things', { binary: [1] }, 'binary'],
+    ['another word for links', { links: 'everywhere' }, 'links'],
+    ['another word for the line break', { trailingNewline: 'trim' }, 'trailingNewline'],
+  ])('%s is refused when the provider is made', (_, options, option) => {
+    expect(() => filesProvider(options)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SECRET_CONFIG',
+        provider: 'files',
+        setting: { option },
+      }),
     );
   });
 });
 
-test('check tells what is held, and what is the matter with the folder', async () => {
+test('check says what is held, and what is wrong with the folder', async () => {
   await put('A', canary);
   const provider = filesProvider({ directory: folder });
   expect(await provider.check?.(context())).toEqual([

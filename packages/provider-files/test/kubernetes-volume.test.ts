@@ -36,7 +36,7 @@ function versionOf(values: Record<string, string>): number {
 }
 
 describe('a read', () => {
-  test('never mixes two versions, however often the volume is replaced', async () => {
+  test('a read never mixes two versions, however often the volume is replaced', async () => {
     writeVolume(folder, versionFiles(0));
     const provider = filesProvider({ directory: folder });
     const seen = new Set<number>();
@@ -46,7 +46,7 @@ describe('a read', () => {
     expect([...seen]).toEqual([...seen].sort((a, b) => a - b));
   });
 
-  test('by name does neither, and a name is absent only in versions without it', async () => {
+  test('a read by name never mixes two versions, and a name is absent only in versions without it', async () => {
     writeVolume(folder, versionFiles(0));
     const provider = filesProvider({ directory: folder });
     const names = ['even', 'password', 'odd', 'user'];
@@ -66,7 +66,7 @@ describe('a read', () => {
     });
   });
 
-  test('of files that variables name in one volume does neither', async () => {
+  test('files that variables name in one volume are never of two versions', async () => {
     writeVolume(folder, versionFiles(0));
     const variables = ['DB_USER', 'DB_PASS'];
     const env = { DB_USER_FILE: join(folder, 'user'), DB_PASS_FILE: join(folder, 'password') };
@@ -81,7 +81,7 @@ describe('a read', () => {
     });
   });
 
-  test('of the names alone does neither', async () => {
+  test('a list never mixes the names of two versions', async () => {
     writeVolume(folder, versionFiles(0));
     const provider = filesProvider({ directory: folder });
     const lists = [0, 1].map((version) => [...versionFiles(version).keys()].sort().join());
@@ -95,7 +95,7 @@ describe('a read', () => {
     });
   });
 
-  test('gives up in its time where no look stays true', async () => {
+  test('a read gives up in time while the files keep being replaced', async () => {
     writeVolume(folder, versionFiles(0));
     const provider = filesProvider({ directory: folder });
     let version = 0;
@@ -113,7 +113,7 @@ describe('a read', () => {
     expect(looks).toBe(0);
   });
 
-  test('sees folders in the volume as such, and a folder of it by its own name', async () => {
+  test('folders in the volume are not secrets, and can be read by a provider of their own', async () => {
     writeVolume(
       folder,
       new Map([
@@ -126,7 +126,7 @@ describe('a read', () => {
     expect(await answersOf(group)).toEqual({ B: 'y' });
   });
 
-  test('is invalid where ..data leads out of the volume or to nothing', async () => {
+  test('a volume whose ..data leads out of it or to nothing is invalid', async () => {
     const directory = join(folder, 'volume');
     await mkdir(directory);
     await mkdir(join(folder, 'elsewhere'));
@@ -170,7 +170,7 @@ function watched(options: Parameters<typeof filesProvider>[0]) {
 }
 
 describe('a watch', () => {
-  test('fires once for each swap of a volume', async () => {
+  test('watch fires once for each swap of a volume', async () => {
     writeVolume(folder, versionFiles(0));
     const provider = filesProvider({ directory: folder });
     const watch = watched({ directory: folder });
@@ -185,7 +185,7 @@ describe('a watch', () => {
     expect(watch.calls()).toBe(10);
   });
 
-  test('fires for a file that is replaced, changed, added and removed', async () => {
+  test('watch fires for a file that is replaced, changed, added or removed', async () => {
     const path = join(folder, 'A');
     await writeFile(path, '1');
     const watch = watched({ directory: folder });
@@ -201,7 +201,7 @@ describe('a watch', () => {
     await watch.end();
   });
 
-  test('waits for a folder that is not there yet, and for one that comes back', async () => {
+  test('watch waits for a missing folder, and for one that comes back', async () => {
     const directory = join(folder, 'run', 'secrets');
     const watch = watched({ directory });
     for (let round = 0; round < 2; round++) {
@@ -215,7 +215,7 @@ describe('a watch', () => {
     await watch.end();
   });
 
-  test('of a folder in a volume fires once for each swap, too', async () => {
+  test('watch of a folder inside a volume fires once for each swap', async () => {
     const put = (version: number) =>
       writeVolume(
         folder,
@@ -236,7 +236,7 @@ describe('a watch', () => {
     await watch.end();
   });
 
-  test('follows the variables that name files', async () => {
+  test('watch follows the variables that name files', async () => {
     const volume = join(folder, 'volume');
     const env = { A_FILE: join(folder, 'a'), B_FILE: join(volume, 'user') };
     await mkdir(volume);
@@ -250,7 +250,7 @@ describe('a watch', () => {
     await watch.end();
   });
 
-  test('ends at once where it is not wanted any more, and leaves nothing behind', async () => {
+  test('watch ends at once with its signal, and leaves nothing behind', async () => {
     const stop = new AbortController();
     stop.abort();
     await filesProvider({ directory: folder }).watch?.(() => expect.unreachable(), stop.signal);

@@ -35,9 +35,9 @@ async function warningsOf() {
   return warnings;
 }
 
-test('the modes on a read-only mount are not warned of, as on any other they are', async () => {
+test('readable files on a read-only mount are not warned of', async () => {
   writeVolume(folder, new Map([['A', 'x']]));
-  const warning = 'A can be read by other users: chmod 600 the files';
+  const warning = 'A can be read by other users: run chmod 600 on the files';
   expect(await warningsOf()).toEqual([warning]);
   asRoot('mount', '-o', 'remount,ro', folder);
   expect(await warningsOf()).toEqual([]);

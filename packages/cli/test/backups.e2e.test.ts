@@ -91,7 +91,7 @@ test('doctor names them, and the command that removes them', async () => {
   };
   expect(await looked()).toMatchObject({
     state: 'unknown',
-    message: '4 copies beside it, with every value in plain text',
+    message: '4 copies are beside it, with every value in plain text',
     command: 'keyfall migrate --clean',
   });
   for (const name of await copies(cwd)) await rm(join(cwd, name));

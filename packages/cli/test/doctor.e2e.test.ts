@@ -530,7 +530,7 @@ describe('the .env', () => {
     const [backup = ''] = (await readdir(cwd)).filter((name) => /backup\..*Z$/.test(name));
     expect(taken.fault).toMatchObject({
       subject: `git and ${backup}`,
-      hint: 'Name .env.backup.* in .gitignore.',
+      hint: 'Add .env.backup.* to .gitignore.',
       command: "printf '\\n%s\\n' '.env.backup.*' >> .gitignore",
     });
     expect(taken.code).toBe(1);

@@ -88,7 +88,7 @@ describe('status', () => {
     expect(stdout).toMatch(/ok +address +http:.* answers \(version 2/);
     expect(stdout).toMatch(/ok +token +expires in \d+ (hours|minutes), can be renewed/);
     expect(stdout).toMatch(/ok +policy +it may do nothing else with it; it may not write it/);
-    expect(stdout).toMatch(/ok +\.env +is not there, and need not be/);
+    expect(stdout).toMatch(/ok +\.env +does not exist/);
   });
 
   test('ends as a get would, and asks those behind as well', async () => {

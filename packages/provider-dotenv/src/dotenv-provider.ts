@@ -1,6 +1,6 @@
 /**
- * `.env` files as a store: read as the program reads them that they were written for, so that an
- * application which moves to Keyfall sees the values it always saw.
+ * `.env` files as a store. They are read as the program that they were written for reads them, so that an application
+ * which moves to Keyfall sees the values that it always saw.
  */
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
@@ -17,10 +17,10 @@ import { watchFiles } from '@keyfall/core/provider/files';
 import { exposureOf } from './check/exposure.ts';
 import {
   type Contents,
-  type Manner,
+  type DotenvFile,
   merged,
+  type ReadSettings,
   readContents,
-  type Source,
   shownIn,
 } from './contents/dotenv-contents.ts';
 import { revisionOf } from './contents/revision.ts';
@@ -42,20 +42,20 @@ export interface DotenvProviderOptions {
   /** Each `path` must exist (what `profile` adds need not). Default false. */
   readonly mustExist?: boolean;
   /**
-   * Replaces `$NAME` and `${NAME}` in values as dotenv-expand does, from the names of the files alone:
-   * what is not there is an empty text. A value that is written gets a backslash before such a `$`, so
-   * that it reads back the same. Default false: `$` is a character like any other.
+   * Replaces `$NAME` and `${NAME}` in values as dotenv-expand does, by the names of the files only: a name that is
+   * missing becomes an empty text. A value that is written gets a backslash before such a `$`, so that it reads back the
+   * same. Default false: `$` is a character like any other.
    */
   readonly expand?: boolean;
   /**
-   * Whose reading of the file counts: readers of a `.env` differ on `#`, quotes, backslashes and `$`. The
-   * program that was written for the file names it: `npm` (dotenv), `python` (python-dotenv), `node`
+   * Whose reading of the file counts: programs differ on `#`, quotes, backslashes and `$`. Name the program that the
+   * file is written for: `npm` (dotenv), `python` (python-dotenv), `node`
    * (`node --env-file`), `compose` (docker compose), `shell` (`set -a; . ./.env`). Default: the one that the
-   * file itself names by `KEYFALL_READER`, else `npm`, with a warning where `node` reads something else.
-   * `python` and `compose` replace `${NAME}`, by the environment first, as they do themselves.
+   * file itself names by `KEYFALL_READER`, else `npm`, with a warning if `node` reads something else.
+   * `python` and `compose` replace `${NAME}`, by the environment first, as these programs do.
    */
   readonly reader?: DotenvReader;
-  /** Whether it warns, without a `reader`, of names that `node --env-file` reads otherwise. Default true. */
+  /** Whether it warns, without a `reader`, of names that `node --env-file` reads differently. Default true. */
   readonly warnOfReaders?: boolean;
   /** What `${NAME}` may refer to beside the file, for the readers that look there. Default `process.env`. */
   readonly variables?: Variables;
@@ -66,13 +66,13 @@ export interface DotenvProviderOptions {
 /**
  * A provider over one `.env` file or several.
  *
- * A missing file is an answer: it holds nothing. A file that is there and cannot be read is an error.
- * Names that the reader does not know or loses are not there (npm dotenv: `__proto__`, quoted or non-ASCII
- * names). With the reader `shell`, a name whose value only a shell can tell that runs the file is an error.
+ * A missing file is an answer: it holds nothing. A file that exists and cannot be read is an error. Names that the
+ * reader drops count as absent (npm dotenv: `__proto__`, quoted or non-ASCII names). With the reader `shell`, a value that
+ * only a shell could find out, by running the file, is an error of its name.
  *
  * A write edits the text in place: a name in the last file that holds it, a new one in the first. A
- * change that concerns two files is refused with `ERR_SECRET_UNSUPPORTED`, as is what no `.env` file
- * can hold. A `revision` means nothing to another process.
+ * change of two files is refused with `ERR_SECRET_UNSUPPORTED`, and so is a value that no `.env` file
+ * can hold. A `revision` is valid within this process only.
  *
  * @throws `ERR_SECRET_CONFIG` if a path or the profile cannot name a file
  * @example
@@ -89,13 +89,13 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
   const { name = 'dotenv', expand = false, warnOfReaders = true } = options;
   const sources = sourcesOf(options, name);
   const store = shownIn(sources);
-  const manner: Manner = {
+  const settings: ReadSettings = {
     provider: name,
-    // dotenv-expand is of npm
+    // dotenv-expand belongs to npm's dotenv
     reader: options.reader ?? (expand ? 'npm' : undefined),
     variables: () => options.variables ?? process.env,
   };
-  const writing = { ...manner, expand };
+  const writing = { ...settings, expand };
   let last: Contents | undefined;
   return {
     name,
@@ -106,7 +106,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
     conditionalWrites: 'always',
 
     async read(_names, { signal, warn }): Promise<SecretBatch> {
-      const contents = await readContents(sources, manner, signal);
+      const contents = await readContents(sources, settings, signal);
       const { files } = contents;
       last = contents;
       const revision = revisionOf(sources, files);
@@ -129,56 +129,60 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
             entries.set(key, unknownValue(key, line, sources[index]?.shown ?? '', name));
       if (
         warnOfReaders &&
-        !contents.isSaid &&
+        !contents.isReaderNamed &&
         !files.every((content) => isPlainText(content?.text ?? ''))
       ) {
         const { differingInNode } = await import('./contents/name-readings.ts');
-        const names = await differingInNode(contents, manner.variables());
+        const names = await differingInNode(contents, settings.variables());
         if (names.length > 0)
           warn(
-            `npm dotenv and node --env-file differ on ${names.join(', ')} of ${store}, and npm's values are taken: say which counts with the option reader`,
+            `npm dotenv and node --env-file read ${names.join(', ')} of ${store} differently, and npm's values are used: say which one counts, with the option reader`,
           );
       }
       if (contents.reader === 'python' && files.length > 1) {
         const { differingInOrder } = await import('./contents/name-readings.ts');
-        const names = await differingInOrder(contents, manner.variables());
+        const names = await differingInOrder(contents, settings.variables());
         if (names.length > 0)
           warn(
-            `${names.join(', ')} of ${store} may be another value to a program that calls load_dotenv() for one file after the other: it refers to a name of another file, and each file is read by itself here, as by dotenv_values()`,
+            `${names.join(', ')} of ${store} may have another value in a program that calls load_dotenv() for one file after the other: the value refers to a name of another file, and here each file is read by itself, as by dotenv_values()`,
           );
       }
       return { entries, complete: true, revision };
     },
 
     async readings(): Promise<readonly NameReading[]> {
-      const isSaid = last?.isSaid ?? true;
+      const isReaderNamed = last?.isReaderNamed ?? true;
       const isPlain = last?.files.every(
         (file) =>
-          file === undefined || (file.outside.size === 0 && (isSaid || isPlainText(file.text))),
+          file === undefined ||
+          (file.outside.size === 0 && (isReaderNamed || isPlainText(file.text))),
       );
       if (last === undefined || isPlain) return [];
       const { readingsOf } = await import('./contents/name-readings.ts');
-      return readingsOf(last, manner.variables());
+      return readingsOf(last, settings.variables());
     },
 
     async write(changes, context): Promise<WriteReceipt> {
-      // imported here, and so what expands and checks: what only reads has no use for it
+      // imported here, like expansion and checks: a program that only reads does not need it
       const { writeOnce } = await import('./editing/write-dotenv.ts');
       const conditional = changes.ifRevision !== undefined;
-      // Another program may change a file in between, as an editor does: then once more, on what
-      // is there now.
+      // Another program, such as an editor, may change a file in between: then the change is made again.
       for (let attempt = 0; attempt < 5; attempt++) {
         const revision = await writeOnce(sources, writing, changes, context).catch((error) => {
-          // a file that was replaced all the same says so itself
+          // an error after the file was replaced says so already
           throw withApplied(error, 'no');
         });
         if (revision !== undefined) return { revision, conditional };
       }
-      throw new SecretError('ERR_SECRET_CONFLICT', `${store} keeps being changed by others`, {
-        provider: name,
-        retryable: true,
-        applied: 'no',
-      });
+      throw new SecretError(
+        'ERR_SECRET_CONFLICT',
+        `${store} keeps being changed by other programs`,
+        {
+          provider: name,
+          retryable: true,
+          applied: 'no',
+        },
+      );
     },
 
     async check(context) {
@@ -198,7 +202,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
 function unknownValue(name: string, line: number, file: string, provider: string): SecretError {
   return new SecretError(
     'ERR_SECRET_INVALID',
-    `line ${line} of ${file} has a value that only a shell can tell which runs the line, and nothing is run here`,
+    `line ${line} of ${file} has a value that only a shell can find out by running the line, and nothing is run here`,
     {
       provider,
       secretName: name,
@@ -207,63 +211,65 @@ function unknownValue(name: string, line: number, file: string, provider: string
   );
 }
 
-/** Paths that were looked at: once in a process is enough. */
-const lookedAt = new Set<string>();
+/** Paths whose exposure was checked: once in a process is enough. */
+const checkedPaths = new Set<string>();
 
 async function warnOfExposure(
-  { path, shown }: Source,
+  { path, shown }: DotenvFile,
   warn: (message: string) => void,
 ): Promise<void> {
-  if (lookedAt.has(path)) return;
-  lookedAt.add(path);
+  if (checkedPaths.has(path)) return;
+  checkedPaths.add(path);
   const exposure = await exposureOf(path);
   if (exposure?.tracked)
     warn(`git tracks ${shown}: its values are in the history of the repository`);
-  if (exposure?.toAll) warn(`every user of this machine can read ${shown}: chmod o-r ${shown}`);
+  if (exposure?.readableByAll)
+    warn(`every user of this machine can read ${shown}: run chmod o-r ${shown}`);
 }
 
-/** A program in plain JavaScript may hand over anything: `mustExist: 'false'` would be true. */
+/** A program in plain JavaScript may pass anything: `mustExist: 'false'` would count as true. */
 function checkOptions(options: DotenvProviderOptions): void {
   assertOptions(options, 'dotenvProvider');
   for (const [option, type, kind] of [
     ['name', 'string', 'text'],
     ['profile', 'string', 'text'],
-    ['mustExist', 'boolean', 'boolean'],
-    ['expand', 'boolean', 'boolean'],
-    ['warnOfReaders', 'boolean', 'boolean'],
+    ['mustExist', 'boolean', 'true or false'],
+    ['expand', 'boolean', 'true or false'],
+    ['warnOfReaders', 'boolean', 'true or false'],
   ] as const)
     if (options[option] !== undefined && typeof options[option] !== type)
-      throw new SecretError('ERR_SECRET_CONFIG', `the option ${option} is no ${kind}`, {
-        provider: 'dotenv',
-        hint: 'Correct it, or leave it out.',
-      });
+      throw configError(option, `must be ${kind}`);
   const { reader, expand = false, variables } = options;
-  const wrong =
-    reader !== undefined && !isDotenvReader(reader)
-      ? `the option reader is none of ${dotenvReaders.join(', ')}`
-      : expand && reader !== undefined && reader !== 'npm'
-        ? 'the option expand is for the reader npm alone'
-        : variables !== undefined && (typeof variables !== 'object' || variables === null)
-          ? 'the option variables is no object'
-          : undefined;
-  if (wrong !== undefined)
-    throw new SecretError('ERR_SECRET_CONFIG', wrong, {
-      provider: 'dotenv',
-      hint: 'Correct it, or leave it out.',
-    });
+  if (reader !== undefined && !isDotenvReader(reader))
+    throw configError('reader', `must be one of ${dotenvReaders.join(', ')}`);
+  if (expand && reader !== undefined && reader !== 'npm')
+    throw configError('expand', 'works with the reader npm only');
+  if (variables !== undefined && (typeof variables !== 'object' || variables === null))
+    throw configError('variables', 'must be an object');
 }
 
-function sourcesOf(options: DotenvProviderOptions, provider: string): readonly Source[] {
+function configError(
+  option: keyof DotenvProviderOptions,
+  reason: string,
+  provider = 'dotenv',
+): SecretError {
+  return new SecretError('ERR_SECRET_CONFIG', `the option ${option} ${reason}`, {
+    provider,
+    setting: { option },
+    hint: 'Correct it, or leave it out.',
+  });
+}
+
+function sourcesOf(options: DotenvProviderOptions, provider: string): readonly DotenvFile[] {
   const { path = '.env', profile, mustExist = false } = options;
-  const wrong = (reason: string) => new SecretError('ERR_SECRET_CONFIG', reason, { provider });
   const paths: readonly unknown[] = Array.isArray(path) ? path : [path];
-  if (paths.length === 0) throw wrong('path names no file');
+  if (paths.length === 0) throw configError('path', 'does not name a file', provider);
   if (profile !== undefined && !/^[\w.-]+$/.test(profile))
-    throw wrong('profile may only hold letters, digits, "_", "-" and "."');
-  const sources = new Map<string, Source>();
+    throw configError('profile', 'may only hold letters, digits, "_", "-" and "."', provider);
+  const sources = new Map<string, DotenvFile>();
   for (const given of paths) {
     if (typeof given !== 'string' || given === '' || given.includes('\0'))
-      throw wrong('path must be text that can name a file');
+      throw configError('path', 'must be text that can name a file', provider);
     const files =
       profile === undefined ? [given] : [given, `${given}.${profile}`, `${given}.local`];
     for (const shown of files) {

@@ -43,7 +43,7 @@ async function valuesOf(options: Parameters<typeof dotenvProvider>[0]) {
 }
 
 describe('which files are read', () => {
-  test('later ones win, in the order .env, .env.<profile>, .env.local', async () => {
+  test('later files win, in the order .env, .env.<profile>, .env.local', async () => {
     await writeFile(path, 'A=1\nB=1\nC=1\n');
     await writeFile(`${path}.dev`, 'B=2\nC=2\n');
     await writeFile(`${path}.local`, 'C=3\n');
@@ -56,7 +56,7 @@ describe('which files are read', () => {
     expect(await valuesOf({ path })).toEqual({ A: '1' });
   });
 
-  test('of several paths the later wins, and one that is missing holds nothing', async () => {
+  test('of several paths the later one wins, and a missing one holds nothing', async () => {
     await writeFile(path, 'A=1\n');
     await writeFile(`${path}.more`, 'A=2\n');
     const paths = [path, join(folder, 'missing.env'), `${path}.more`];
@@ -73,25 +73,32 @@ describe('which files are read', () => {
     expect((await provider.read('all', context())).entries.get('A')).toEqual({ value: '1' });
   });
 
-  test.each([
-    ['an empty path', { path: '' }],
-    ['no path', { path: [] }],
-    ['a zero byte in a path', { path: 'a\0b' }],
-    ['a profile that leaves the folder', { profile: '../prod' }],
-    ['an empty profile', { profile: '' }],
-    ['a path that is no text', { path: 5 }],
-    ['no path at all', { path: null }],
-    ['a profile that is none', { profile: null }],
-    ['a name that is no text', { name: {} }],
-    ['a text for true', { mustExist: 'false' }],
-    ['a number for true', { expand: 1 }],
-  ])('%s is refused when the provider is made', (_, options) => {
+  test.each<[string, object, string]>([
+    ['an empty path', { path: '' }, 'path'],
+    ['an empty list of paths', { path: [] }, 'path'],
+    ['a zero byte in a path', { path: 'a\0b' }, 'path'],
+    ['a path that is not text', { path: 5 }, 'path'],
+    ['a path of null', { path: null }, 'path'],
+    ['a profile that leaves the folder', { profile: '../prod' }, 'profile'],
+    ['an empty profile', { profile: '' }, 'profile'],
+    ['a profile of null', { profile: null }, 'profile'],
+    ['a name that is not text', { name: {} }, 'name'],
+    ['a text for true', { mustExist: 'false' }, 'mustExist'],
+    ['a number for true', { expand: 1 }, 'expand'],
+    ['an unknown reader', { reader: 'pyton' }, 'reader'],
+    ['expand with another reader', { reader: 'python', expand: true }, 'expand'],
+    ['variables that are not an object', { variables: 'x' }, 'variables'],
+  ])('%s is refused when the provider is made', (_, options, option) => {
     expect(() => dotenvProvider(options as DotenvProviderOptions)).toThrow(
-      expect.objectContaining({ code: 'ERR_SECRET_CONFIG', provider: 'dotenv' }),
+      expect.objectContaining({
+        code: 'ERR_SECRET_CONFIG',
+        provider: 'dotenv',
+        setting: { option },
+      }),
     );
   });
 
-  test('a path in the place of the options is refused: another file would be read', () => {
+  test('a path in place of the options is refused', () => {
     for (const given of ['.env.production', null])
       expect(() => dotenvProvider(given as never)).toThrow(
         expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
@@ -99,30 +106,29 @@ describe('which files are read', () => {
   });
 });
 
-describe('a file that is not there', () => {
-  test('is an answer, and nothing unusual', async () => {
+describe('a missing file', () => {
+  test('a missing file is an optional missing document', async () => {
     const batch = await dotenvProvider({ path }).read('all', context());
     expect(batch.missingDocument).toEqual({ description: 'has no such file', optional: true });
     expect([batch.entries.size, batch.complete]).toEqual([0, true]);
   });
 
-  test('is no missing document where another of the files is there', async () => {
+  test('a missing file is no missing document if another file exists', async () => {
     await writeFile(`${path}.local`, '');
     const batch = await dotenvProvider({ path, profile: 'dev' }).read('all', context());
     expect(batch.missingDocument).toBeUndefined();
   });
 
-  test('is a wrong configuration under mustExist, which leaves the files of a profile optional', async () => {
+  test('a missing file is a configuration error under mustExist, except the files of a profile', async () => {
     const options = { path, profile: 'dev', mustExist: true };
     await expect(valuesOf(options)).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFIG',
-      reason: `${path} does not exist, and must`,
     });
     await writeFile(path, 'A=1\n');
     expect(await valuesOf(options)).toEqual({ A: '1' });
   });
 
-  test('is told by the chain with its path', async () => {
+  test('the error of the chain names the path of a missing file', async () => {
     const secrets = createSecrets({ providers: [dotenvProvider({ path })] });
     await expect(secrets.get('TOKEN')).rejects.toThrow(`dotenv (${path}) has no such file`);
     await secrets.close();
@@ -175,7 +181,7 @@ const hostile: [string, SecretErrorCode, RegExp, () => Promise<unknown>][] = [
   ],
 ];
 
-describe('what stands where the file should be', () => {
+describe('another thing in place of the file', () => {
   test.each(hostile)('%s is %s, for reading and for writing', async (_, code, message, put) => {
     await put();
     const provider = dotenvProvider({ path });
@@ -207,7 +213,7 @@ describe('what stands where the file should be', () => {
       reads.before = () => {};
     });
 
-    test('is read again, and never answered half', async () => {
+    test('a file that is written while it is read is read again', async () => {
       await writeFile(path, version(1));
       let count = 0;
       reads.before = () => {
@@ -216,7 +222,7 @@ describe('what stands where the file should be', () => {
       expect(await valuesOf({ path })).toMatchObject({ A: '2', B: '2' });
     });
 
-    test('is unavailable if that does not end', async () => {
+    test('a file that keeps being written is unavailable', async () => {
       await writeFile(path, version(1));
       let count = 0;
       reads.before = () => writeFileSync(path, version(++count % 10));
@@ -227,7 +233,7 @@ describe('what stands where the file should be', () => {
     });
   });
 
-  test('a path below a file is a wrong configuration', async () => {
+  test('a path below a file is a configuration error', async () => {
     await writeFile(path, 'A=1\n');
     await expect(valuesOf({ path: join(path, 'x') })).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFIG',
@@ -253,8 +259,8 @@ describe('what stands where the file should be', () => {
   });
 });
 
-describe('what is read', () => {
-  test('a byte order mark, CRLF and duplicates as dotenv has them', async () => {
+describe('the values', () => {
+  test('a byte order mark, CRLF and duplicates are read as dotenv reads them', async () => {
     await writeFile(path, '\uFEFFA=1\r\nB="x\r\ny"\r\nA=2\r\n');
     expect(await valuesOf({ path })).toEqual({ A: '2', B: 'x\ny' });
   });

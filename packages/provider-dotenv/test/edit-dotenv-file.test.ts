@@ -34,7 +34,7 @@ afterEach(() => remove());
 const read = () => readFile(path, 'utf8');
 
 describe('editDotenvFile', () => {
-  test('replaces bytes behind a link, with mode and link kept', async () => {
+  test('editDotenvFile replaces the file behind a link, and keeps mode and link', async () => {
     await mkdir(join(folder, 'real'));
     const real = join(folder, 'real', 'env');
     await writeFile(real, '\uFEFFA=1\r\n');
@@ -48,7 +48,7 @@ describe('editDotenvFile', () => {
     expect(await readdir(join(folder, 'real'))).toEqual(['env']);
   });
 
-  test('makes a file for its owner alone', async () => {
+  test('a new file belongs to its owner only', async () => {
     expect(
       await editDotenvFile(path, (bytes) => {
         expect(bytes).toBeUndefined();
@@ -58,7 +58,7 @@ describe('editDotenvFile', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
-  test('leaves the file alone where nothing is to be changed', async () => {
+  test('a file without changes is not written', async () => {
     await writeFile(path, 'A=1\n');
     const { ino } = await stat(path);
     expect(await editDotenvFile(path, () => undefined)).toBe(false);
@@ -66,7 +66,7 @@ describe('editDotenvFile', () => {
     expect((await stat(path)).ino).toBe(ino);
   });
 
-  test('holds the lock while it is told what comes afterwards, changed or not', async () => {
+  test('afterwards is called under the lock, changed or not', async () => {
     const found: unknown[] = [];
     const afterwards = async () => void found.push(await read(), await readdir(folder));
     expect(await editDotenvFile(path, () => Buffer.from('A=1\n'), { afterwards })).toBe(true);
@@ -76,7 +76,7 @@ describe('editDotenvFile', () => {
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  test('passes on what the edit throws, says that nothing was written, and leaves nothing behind', async () => {
+  test('an error of the edit is passed on, with applied no, and leaves nothing behind', async () => {
     await writeFile(path, 'A=1\n');
     const refusal = new SecretError('ERR_SECRET_CONFLICT', 'the plan was made from other content');
     await expect(
@@ -88,7 +88,7 @@ describe('editDotenvFile', () => {
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  test('edits again what a program that knows no lock wrote in between', async () => {
+  test('a change by a program that ignores the lock is edited again', async () => {
     await writeFile(path, 'A=1\n');
     let edits = 0;
     await editDotenvFile(path, (bytes) => {
@@ -99,7 +99,7 @@ describe('editDotenvFile', () => {
     expect(await read()).toBe('A=1\nEDITOR=1\nB=2\n');
   });
 
-  test('waits for a writer no longer than it is told to', async () => {
+  test('the timeout limits the waiting for another writer', async () => {
     await writeFile(`${path}.keyfall-lock`, '');
     await expect(
       editDotenvFile(path, () => Buffer.from('A=1\n'), { timeout: 0 }),
@@ -109,7 +109,7 @@ describe('editDotenvFile', () => {
     ).rejects.toMatchObject({ code: 'ERR_SECRET_ABORTED' });
   });
 
-  test('does not write what could not be read again', async () => {
+  test('content that is too large to be read again is not written', async () => {
     const large = Buffer.alloc(8 * 1024 * 1024 + 1, 'x');
     await expect(editDotenvFile(path, () => large)).rejects.toMatchObject({
       code: 'ERR_SECRET_UNSUPPORTED',
@@ -117,7 +117,7 @@ describe('editDotenvFile', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('takes turns with the writes of a provider', async () => {
+  test('editDotenvFile and a provider take turns', async () => {
     await Promise.all(
       Array.from({ length: 10 }, async (_, index) => {
         await editDotenvFile(path, (bytes = Buffer.of()) => Buffer.from(`${bytes}E${index}=1\n`));
@@ -131,7 +131,7 @@ describe('editDotenvFile', () => {
   });
 });
 
-describe('in other processes', () => {
+describe('writers in other processes', () => {
   let bundle: string;
   // What any Node can run.
   beforeAll(async () => {
@@ -158,7 +158,7 @@ describe('in other processes', () => {
     return file;
   }
 
-  test('writers lose nothing of each other', async () => {
+  test('concurrent writers lose no change of each other', async () => {
     const writer = await program(
       'writer',
       `for (let count = 0; count < 10; count++) {
@@ -183,7 +183,7 @@ describe('in other processes', () => {
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  test('a writer killed at any step leaves the old or the new file whole, and stops no other', async () => {
+  test('a writer that is killed at any step leaves the old or the new file, and stops no other writer', async () => {
     const writer = await program(
       'killed',
       `await provider.write({ entries: new Map([['A', 'new']]) }, context);`,

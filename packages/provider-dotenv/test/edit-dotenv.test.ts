@@ -8,7 +8,7 @@ import { assertNoLeak } from '@keyfall/testkit';
 import dotenv from 'dotenv';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { judgedReaders } from '../src/editing/edit-verdict.ts';
+import { allReaders } from '../src/editing/classify-edit.ts';
 import { formsOf } from '../src/editing/value-forms.ts';
 import { editDotenv, inspectDotenv } from '../src/index.ts';
 import { loadNpm } from '../src/readers/npm.ts';
@@ -83,7 +83,7 @@ describe('editDotenv', () => {
   );
 });
 
-describe('of what npm dotenv reads alike, that is written which others read too', () => {
+describe('editDotenv prefers a form that every reader reads', () => {
   test.each([
     ['an apostrophe', "don't", `"don't"`],
     ['an apostrophe, where single quotes stood', "don't", `"don't"`, "'old'"],
@@ -127,7 +127,7 @@ describe('of what npm dotenv reads alike, that is written which others read too'
     );
   });
 
-  test('what a shell reads right in single quotes, it reads right', async () => {
+  test('a shell reads single-quoted values', async () => {
     // where there is a backslash too, most readers have another way in common
     const plain = value.filter((text) => !/['\n\r\\]/.test(text));
     const held = fc.sample(plain, { numRuns: 200 });
@@ -138,7 +138,7 @@ describe('of what npm dotenv reads alike, that is written which others read too'
     expect(shown.filter(isHeld)).toEqual(held.filter(isHeld));
   });
 
-  test('node --env-file reads them', async () => {
+  test('node --env-file reads the written values', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'keyfall-readers-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const held = { A: "don't", B: 'say "hi"', C: 'a\nb', D: '$HOME', E: 'C:\\temp\\', F: '' };
@@ -152,7 +152,7 @@ describe('of what npm dotenv reads alike, that is written which others read too'
   });
 });
 
-describe('what is refused', () => {
+describe('editDotenv refuses', () => {
   test.each([
     ['a name that dotenv does not read', 'with space', 'x'],
     ['a name that dotenv loses', '__proto__', 'x'],
@@ -202,8 +202,8 @@ const attempt = (text: string, name: string, value: string | null) =>
     return undefined;
   });
 
-describe('for any file and any value', () => {
-  test('what is read is what dotenv reads', async () => {
+describe('property: for any file and any value', () => {
+  test('the scanner finds what dotenv reads', async () => {
     await fc.assert(
       fc.asyncProperty(files, async (text) => {
         const { values: ours } = await inspectDotenv(text);
@@ -225,7 +225,7 @@ describe('for any file and any value', () => {
     );
   });
 
-  test('dotenv no longer reads what was taken out, and every other name as before', async () => {
+  test('dotenv no longer reads what was removed, and every other name as before', async () => {
     await fc.assert(
       fc.asyncProperty(files, names, async (text, name) => {
         const { [name]: _, ...others } = read(text);
@@ -235,7 +235,7 @@ describe('for any file and any value', () => {
     );
   });
 
-  test('what dotenv can read from anywhere can be set', async () => {
+  test('a value that dotenv can read from any file can be set', async () => {
     await fc.assert(
       fc.asyncProperty(files, async (text) => {
         for (const value of Object.values(read(text))) {
@@ -249,14 +249,14 @@ describe('for any file and any value', () => {
     );
   });
 
-  test('a change touches nothing but the value, and what stands before and after stays', async () => {
+  test('a change touches nothing but the value', async () => {
     await fc.assert(
       fc.asyncProperty(files, names, values, async (text, name, value) => {
         const edited = await attempt(text, name, value);
         const pair = scanDotenv(text).pairs.findLast((each) => each.name === name);
         if (edited === undefined || edited === text) return;
         // where others see the value elsewhere, the place may be theirs
-        const ends = (await judgedReaders())
+        const ends = (await allReaders())
           .map(({ read }) => read(text, {}).spans.findLast((each) => each.name === name))
           .map((span) => span?.valueEnd ?? pair?.valueEnd);
         if (ends.some((end) => end !== pair?.valueEnd)) return;
@@ -273,7 +273,7 @@ describe('for any file and any value', () => {
     );
   });
 
-  test('taking out keeps every line that is not of the name', async () => {
+  test('a removal keeps every line of other names', async () => {
     await fc.assert(
       fc.asyncProperty(files, names, async (text, name) => {
         const edited = await edit(text, { [name]: null });
@@ -310,7 +310,7 @@ test('a large file with one value of 4 MiB, or 40,000 blank lines before junk, i
   expect(await edit(blank, { A: '2' })).toBe(blank.replace('A=1', 'A=2'));
 });
 
-test('a name that stands there 100,000 times is taken out of every line', async () => {
+test('a name that appears 100,000 times is removed from every line', async () => {
   const edited = await edit('A=1\n# kept\nB=2\n'.repeat(100_000), { A: null });
   // a difference of a megabyte is nothing to look at
   expect(edited === '# kept\nB=2\n'.repeat(100_000)).toBe(true);

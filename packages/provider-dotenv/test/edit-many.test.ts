@@ -42,7 +42,7 @@ async function readings(before: string, changes: ReadonlyMap<string, string | nu
   return { edited, times: work.characters / Math.max(before.length, edited.length) };
 }
 
-test('many names are taken out in one go', async () => {
+test('many names are removed in one go', async () => {
   const { edited, times } = await readings(text, new Map(names.map((name) => [name, null])));
   expect(edited).toBe(names.map((name) => `# about ${name}\n`).join(''));
   expect(times).toBeLessThan(5);
@@ -63,7 +63,7 @@ test('many names are added in one go', async () => {
   expect(times).toBeLessThan(12);
 });
 
-test('one name that needs an edit of its own costs a few more looks, and not one a name', async () => {
+test('one name that needs an edit of its own costs a few more tries, and not one for each name', async () => {
   // without NAME_150's line, KEY: would take the next one for its value
   const at = text.indexOf('NAME_150=');
   const odd = `${text.slice(0, at)}KEY=\n${text.slice(at, text.indexOf('\n', at))}\n"x"\n${text.slice(text.indexOf('\n', at) + 1)}`;

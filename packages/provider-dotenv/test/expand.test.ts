@@ -36,7 +36,7 @@ const files = fc.uniqueArray(
 );
 
 describe('expandValues', () => {
-  test('answers what dotenv-expand answers, wherever that comes to an end', async () => {
+  test('expandValues returns what dotenv-expand returns, wherever that ends', async () => {
     let compared = 0;
     fc.assert(
       fc.property(files, (pairs) => {
@@ -65,7 +65,7 @@ describe('expandValues', () => {
         Array.from({ length: 60 }, (_, i) => [`N${i}`, i === 0 ? canary : `$N${i - 1}$N${i - 1}`]),
       ),
     ],
-  ])('ends where dotenv-expand does not: %s', (_, values) => {
+  ])('expandValues ends where dotenv-expand does not: %s', (_, values) => {
     const call = () => expandValues(new Map(Object.entries(values)), 'dotenv');
     expect(call).toThrow(expect.objectContaining({ code: 'ERR_SECRET_INVALID' }));
     try {
@@ -75,7 +75,7 @@ describe('expandValues', () => {
     }
   });
 
-  test('ends before a text is made that no memory holds', () => {
+  test('expandValues ends before a text exceeds the memory', () => {
     const values = new Map([
       ['A', "$'".repeat(100_000)],
       ['B', `$A ${canary.repeat(100_000)}`],
@@ -85,7 +85,7 @@ describe('expandValues', () => {
     );
   });
 
-  test('takes names of object members for names like any other', () => {
+  test('names of object members are names like any other', () => {
     const values = new Map([
       ['A', '$constructor'],
       ['constructor', 'x'],
@@ -106,7 +106,7 @@ const valuesOf = async (options: object = {}) => {
 };
 
 describe('a provider that expands', () => {
-  test('does so over all files, and only where it is asked for', async () => {
+  test('the option expand covers all files', async () => {
     await writeFile(path, 'HOST=a\nURL=http://$HOST/${DB:-main}\nRAW=\\$HOST\n');
     await writeFile(`${path}.local`, 'HOST=b\n');
     const files = { path: [path, `${path}.local`] };
@@ -116,14 +116,14 @@ describe('a provider that expands', () => {
     });
   });
 
-  test('does not see the environment', async () => {
+  test('expansion does not use the environment', async () => {
     process.env['KEYFALL_TEST_EXPAND'] = canary;
     await writeFile(path, 'A=x$KEYFALL_TEST_EXPAND\n');
     expect(await valuesOf()).toEqual({ A: 'x' });
     delete process.env['KEYFALL_TEST_EXPAND'];
   });
 
-  test('writes only the backslashes that are needed', async () => {
+  test('a write adds only the backslashes that are needed', async () => {
     const secrets = createSecrets({ providers: [dotenvProvider({ path, expand: true })] });
     await secrets.set('A', 'pa$5');
     await secrets.set('B', 'pa$word');
@@ -132,7 +132,7 @@ describe('a provider that expands', () => {
     await secrets.close();
   });
 
-  test('leaves alone what reads as meant already, and follows what changes', async () => {
+  test('a value that reads as intended already is not written', async () => {
     await writeFile(path, 'HOST=a\nURL=http://$HOST\n');
     const provider = dotenvProvider({ path, expand: true });
     const set = (name: string, value: string) =>
@@ -143,7 +143,7 @@ describe('a provider that expands', () => {
     expect(await valuesOf()).toEqual({ HOST: 'b', URL: 'http://b' });
   });
 
-  test('for any file and any value: what was set is read back, or the write is refused', async () => {
+  test('property: what was set is read back, or the write is refused', async () => {
     const value = fc.array(pieces, { maxLength: 6 }).map((some) => some.join(''));
     let written = 0;
     await fc.assert(
@@ -166,7 +166,7 @@ describe('a provider that expands', () => {
     expect(written).toBeGreaterThan(100);
   });
 
-  test('is invalid for a file that grows without end', async () => {
+  test('a file that grows without end is invalid', async () => {
     await writeFile(path, `A=\\$A\\$A\nB=${canary}$A\n`);
     const error: unknown = await valuesOf().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID', secretName: 'B' });

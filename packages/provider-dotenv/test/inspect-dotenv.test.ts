@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { inspectDotenv } from '../src/index.ts';
 
-test('tells what dotenv reads, drops, reads twice, and what an expansion would change', async () => {
+test('inspectDotenv reports what dotenv reads, drops and reads twice, and what an expansion would change', async () => {
   const text = [
     '\uFEFF# shop',
     'TOKEN=a#cut',
@@ -21,7 +21,7 @@ test('tells what dotenv reads, drops, reads twice, and what an expansion would c
   ].join('\r\n');
   expect(await inspectDotenv(text)).toMatchObject({
     reader: 'npm',
-    isReaderSaid: false,
+    isReaderNamed: false,
     values: new Map([
       ['TOKEN', 'b'],
       ['PEM', '-----BEGIN'],
@@ -35,10 +35,10 @@ test('tells what dotenv reads, drops, reads twice, and what an expansion would c
   });
 });
 
-test('an empty text holds nothing', async () => {
+test('inspectDotenv of an empty text reports nothing', async () => {
   expect(await inspectDotenv('')).toEqual({
     reader: 'npm',
-    isReaderSaid: false,
+    isReaderNamed: false,
     unknown: new Map(),
     outside: new Map(),
     differing: new Map(),
@@ -49,7 +49,7 @@ test('an empty text holds nothing', async () => {
   });
 });
 
-test('for any text: every line is a pair, a blank, a comment, part of a value, or told as dropped', async () => {
+test('property: every line is a pair, blank, a comment, part of a value, or reported as dropped', async () => {
   const lines = fc.array(
     fc.constantFrom('A=1', 'B="2" # b', '# c', '', '?', 'word', 'é=1', 'A: 3'),
   );

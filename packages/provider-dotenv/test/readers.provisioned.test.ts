@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { cacheFolder } from '../../testkit/src/servers/provide-once.ts';
-import { judgedReaders, judgeOf } from '../src/editing/edit-verdict.ts';
+import { allReaders, editClassifier } from '../src/editing/classify-edit.ts';
 import { editDotenv } from '../src/index.ts';
 import { readAsCompose } from '../src/readers/compose.ts';
 import { isPlainText } from '../src/readers/read-dotenv.ts';
@@ -49,7 +49,7 @@ test.each(['22.23.3', '24.21.0'])(
   'Node %s reads alike what is plain, and what is written',
   async (version) => {
     const program = join(cacheFolder(`node-${version}`), 'bin', 'node');
-    const [npm] = await judgedReaders();
+    const [npm] = await allReaders();
     if (npm === undefined) throw new Error('there is no reader npm');
     const texts: string[] = sampledTexts.filter(isPlainText);
     const before = '# shop\nA=1\n';
@@ -57,7 +57,8 @@ test.each(['22.23.3', '24.21.0'])(
       const changes = new Map([['A', value]]);
       const edited = await editDotenv(before, changes).catch(() => undefined);
       if (edited === undefined) continue;
-      if ((await judgeOf(before, npm).judge(edited, changes)).kind === 'alike') texts.push(edited);
+      if ((await editClassifier(before, npm).judge(edited, changes)).kind === 'alike')
+        texts.push(edited);
     }
     expect(texts.length).toBeGreaterThan(150);
     const output = execFileSync(program, ['-e', script], {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { judgedReaders } from '../src/editing/edit-verdict.ts';
+import { allReaders } from '../src/editing/classify-edit.ts';
 import { editDotenv } from '../src/index.ts';
 import { readAsOlderPython, readAsPython } from '../src/readers/python.ts';
 import { isPlainText } from '../src/readers/read-dotenv.ts';
@@ -48,7 +48,7 @@ test.each(['sh', 'bash'])('%s reads what its model knows', async (shell) => {
   }
 });
 
-test('what is plain by its looks, all read alike', async () => {
+test('all readers read plain lines alike', async () => {
   const values = [
     'x',
     'a@b.c:1/d,e=f%+-',
@@ -68,8 +68,8 @@ test('what is plain by its looks, all read alike', async () => {
   const named = (values: ReadonlyMap<string, string>) =>
     Object.fromEntries([...values].filter(([name]) => /^\w+$/.test(name)));
   for (const text of plainOnes)
-    for (const { reader, read } of await judgedReaders()) {
-      const [first] = await judgedReaders();
+    for (const { reader, read } of await allReaders()) {
+      const [first] = await allReaders();
       const { values, unknown, refusal } = read(text, { C: 'env' });
       expect([text, reader, refusal, unknown.size, named(values)]).toEqual([
         text,
@@ -83,7 +83,7 @@ test('what is plain by its looks, all read alike', async () => {
 
 const before = `# shop\nA=1\nexport FIRST='x y'\nLAST="z"\n`;
 
-test('what is written, nobody loses a name by, and it is told who reads it otherwise', async () => {
+test('a write takes no name from any reader, and warns of readers that read the value differently', async () => {
   const costly: string[] = [];
   for (const [index, value] of sampledValues.entries()) {
     const reader = (['npm', 'python', 'node', 'compose', 'shell'] as const)[index % 5];
@@ -93,17 +93,17 @@ test('what is written, nobody loses a name by, and it is told who reads it other
       warn: (message) => told.push(message),
     }).catch(() => undefined);
     if (edited === undefined) continue;
-    const readers = await judgedReaders();
+    const readers = await allReaders();
     const own = readers.find((each) => each.reader === reader)?.read(edited, {}).values;
     expect([value, reader, own?.get('A')]).toEqual([value, reader, value]);
     for (const { reader: each, read } of readers) {
       const { values, refusal } = read(edited, {});
       const isTold = told.some((message) => message.includes(each));
-      // a shell is none of a text with carriage returns
+      // a shell does not count for a text with carriage returns
       if (each === 'shell' && edited.includes('\r')) continue;
       if (!isTold) expect([value, each, values.get('A')]).toEqual([value, each, value]);
-      // where the reader that counts has no other way, it is told
-      const isCostly = /read differently for these readers: (.*)/.exec(told.join())?.[1];
+      // there is a warning if the reader that counts has no other form
+      const isCostly = /read other names differently: (.*)/.exec(told.join())?.[1];
       if (isCostly?.includes(each)) {
         costly.push(value);
         continue;
@@ -120,7 +120,7 @@ test('what is written, nobody loses a name by, and it is told who reads it other
   expect(costly.length).toBeLessThan(sampledValues.length / 5);
 });
 
-test('what is written, a shell that sources it runs no part of', async () => {
+test('a shell that sources the file runs no part of what was written', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-readers-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const values = sampledValues.map((value) => value.replaceAll('$(x)', '$(printf ran>&3)'));

@@ -41,7 +41,7 @@ function watched(options: Parameters<typeof dotenvProvider>[0] = { path }) {
 }
 
 describe('a watch', () => {
-  test('fires once each time an editor writes a new file and renames it over the old one', async () => {
+  test('watch fires once each time an editor renames a new file over the old one', async () => {
     await writeFile(path, 'A=0\n');
     const watch = watched();
     for (let round = 1; round <= 5; round++) {
@@ -58,7 +58,7 @@ describe('a watch', () => {
     expect(watch.calls()).toBe(5);
   });
 
-  test('fires where the file is written into, removed and made', async () => {
+  test('watch fires when the file is written, removed or created', async () => {
     const watch = watched();
     await writeFile(path, 'A=1\n');
     await watch.next();
@@ -69,7 +69,7 @@ describe('a watch', () => {
     await watch.end();
   });
 
-  test("fires for the provider's own write, and for no other file of the folder", async () => {
+  test("watch fires for the provider's own write, and for no other file of the folder", async () => {
     await writeFile(path, 'A=1\n');
     const watch = watched();
     await writeFile(join(folder, 'server.log'), 'x');
@@ -80,7 +80,7 @@ describe('a watch', () => {
     await watch.end();
   });
 
-  test('waits for a folder that is not there yet', async () => {
+  test('watch waits for a missing folder', async () => {
     const watch = watched({ path: join(folder, 'a', 'b', '.env') });
     await mkdir(join(folder, 'a', 'b'), { recursive: true });
     await writeFile(join(folder, 'a', 'b', '.env'), 'A=1\n');
@@ -88,7 +88,7 @@ describe('a watch', () => {
     await watch.end();
   });
 
-  test('follows a link, to the file it leads to and to another one', async () => {
+  test('watch follows a link to its file, and to another one', async () => {
     for (const name of ['one', 'two']) {
       await mkdir(join(folder, name));
       await writeFile(join(folder, name, 'env'), `A=${name}\n`);
@@ -105,7 +105,7 @@ describe('a watch', () => {
     await watch.end();
   });
 
-  test('sees every file of the provider', async () => {
+  test('watch covers every file of the provider', async () => {
     await writeFile(path, 'A=1\n');
     const watch = watched({ path, profile: 'dev' });
     await writeFile(`${path}.local`, 'A=2\n');
@@ -113,12 +113,12 @@ describe('a watch', () => {
     await watch.end();
   });
 
-  test('does not begin where it is not wanted any more', async () => {
+  test('watch does not begin with an aborted signal', async () => {
     await dotenvProvider({ path }).watch?.(() => expect.unreachable(), AbortSignal.abort());
   });
 });
 
-test('a chain tells the new value once the file is replaced', async () => {
+test('a chain reports the new value once the file is replaced', async () => {
   await writeFile(path, 'A=1\n');
   const secrets = createSecrets({ providers: [dotenvProvider({ path })] });
   const change = new Promise((resolve) => {

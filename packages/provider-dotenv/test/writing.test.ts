@@ -52,7 +52,7 @@ const failure = (call: Promise<unknown>) =>
   );
 
 describe('the file', () => {
-  test('keeps every other byte, its mode and its owner', async () => {
+  test('a write keeps every other byte, the mode and the owner', async () => {
     await writeFile(path, '\uFEFF# shop\r\nexport A="1" # one\r\n\r\nB=2');
     await chmod(path, 0o640);
     // Only root can give a file away; for anybody else the owner stays by itself.
@@ -64,13 +64,13 @@ describe('the file', () => {
     expect({ mode, uid, gid }).toEqual({ mode: before.mode, uid: before.uid, gid: before.gid });
   });
 
-  test('is made for its owner alone', async () => {
+  test('a new file belongs to its owner only', async () => {
     await write({ A: '1' });
     expect(await read()).toBe('A=1\n');
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
-  test('is replaced behind a link, which stays', async () => {
+  test('a file is replaced behind a link, which stays', async () => {
     await mkdir(join(folder, 'real'));
     await writeFile(join(folder, 'real', 'env'), 'A=1\n');
     await symlink(join('real', 'env'), path);
@@ -79,14 +79,14 @@ describe('the file', () => {
     expect(await read(join(folder, 'real', 'env'))).toBe('A=2\n');
   });
 
-  test('is replaced, not written into: who reads meanwhile has the old content, whole', async () => {
+  test('a file is replaced and not written into, so that a reader sees the old content', async () => {
     await writeFile(path, 'A=1\n');
     await link(path, join(folder, 'before'));
     await write({ A: '2' });
     expect(await read(join(folder, 'before'))).toBe('A=1\n');
   });
 
-  test('is left alone, and none is made, where nothing changes', async () => {
+  test('a write without changes neither writes nor creates a file', async () => {
     await write({ A: null });
     expect(await readdir(folder)).toEqual([]);
     await writeFile(path, 'A=1');
@@ -95,7 +95,7 @@ describe('the file', () => {
     expect((await stat(path)).ino).toBe(ino);
   });
 
-  test('is alone in its folder after a write and after a refusal', async () => {
+  test('a write leaves no other file behind, refused or not', async () => {
     await write({ A: '1' });
     await failure(write({ A: `'"\`#\r\\n${canary}` }));
     await failure(write({ A: canary, 'no name': canary }));
@@ -103,14 +103,14 @@ describe('the file', () => {
     expect(await read()).toBe('A=1\n');
   });
 
-  test('is not kept from being written by what a killed writer left', async () => {
+  test('the leftovers of a killed writer do not stop a write', async () => {
     await writeFile(`${path}.keyfall-tmp`, 'A=half of');
     await write({ A: '1' });
     expect(await read()).toBe('A=1\n');
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  test('of 8 MiB, most of it one value in quotes, is edited, and the value kept', async () => {
+  test('a file of 8 MiB is edited, and a large quoted value kept', async () => {
     const value = 'x\n'.repeat(4 * 1024 * 1024 - 64);
     await writeFile(path, `A='${value}'\nB=1\n`);
     await write({ B: canary, C: '3' });
@@ -120,7 +120,7 @@ describe('the file', () => {
     expect(entry !== undefined && 'value' in entry && entry.value === value).toBe(true);
   });
 
-  test('that would grow too large to be read is not written', async () => {
+  test('a file that would become too large to be read is not written', async () => {
     const error = await failure(write({ A: canary.repeat(700_000) }));
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
     expect(await readdir(folder)).toEqual([]);
@@ -128,7 +128,7 @@ describe('the file', () => {
 });
 
 describe('a refused write', () => {
-  test('names the file and the name, not the value', async () => {
+  test('a refused write names the file and the name, not the value', async () => {
     const error = await failure(write({ 'no name': canary }));
     expect(error).toMatchObject({
       code: 'ERR_SECRET_UNSUPPORTED',
@@ -138,7 +138,7 @@ describe('a refused write', () => {
     });
   });
 
-  test('is denied where the folder is read-only', async () => {
+  test('a write to a read-only folder is denied', async () => {
     await writeFile(path, 'A=1\n');
     await chmod(path, 0o666);
     await chmod(folder, 0o555);
@@ -153,7 +153,7 @@ describe('a refused write', () => {
     expect(await read()).toBe('A=1\n');
   });
 
-  test('is denied where the file is read-only, though its folder is not', async () => {
+  test('a write to a read-only file in a writable folder is denied', async () => {
     await writeFile(path, 'A=1\n');
     await chmod(path, 0o444);
     await chmod(folder, 0o777);
@@ -164,7 +164,7 @@ describe('a refused write', () => {
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  test('is a wrong configuration where the folder is missing', async () => {
+  test('a write to a missing folder is a configuration error', async () => {
     const error = await failure(write({ A: canary }, { path: join(folder, 'no', '.env') }));
     expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG' });
   });
@@ -207,7 +207,7 @@ describe('several files', () => {
     expect(await read()).toBe('A=1\nB=1\n');
   });
 
-  test('that are one file, by a link, do not wait for each other', async () => {
+  test('two paths to one file do not wait for each other', async () => {
     await symlink('.env', join(folder, 'link'));
     await write({ A: '5' }, { path: [path, join(folder, 'link')] });
     expect(await read()).toBe('A=5\nB=1\n');
@@ -228,7 +228,7 @@ function watchedSignal(look: (times: number) => void): AbortSignal {
 }
 
 describe('writers at the same time', () => {
-  test('none of twenty loses its change', async () => {
+  test('none of twenty concurrent writers loses its change', async () => {
     await writeFile(path, '# head\n');
     const names = Array.from({ length: 20 }, (_, index) => `N${index}`);
     await Promise.all(names.map((name) => write({ [name]: name })));
@@ -237,7 +237,7 @@ describe('writers at the same time', () => {
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  test('of twenty that write on one revision, one does and the others are told', async () => {
+  test('of twenty writers on one revision, one writes and the others get a conflict', async () => {
     const provider = dotenvProvider({ path });
     const { revision = '' } = await provider.read('all', context());
     const results = await Promise.allSettled(
@@ -255,7 +255,7 @@ describe('writers at the same time', () => {
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 
-  test('another process that holds the lock is waited for, and its change kept', async () => {
+  test('a write waits for another process that holds the lock, and keeps its change', async () => {
     await writeFile(path, 'A=1\n');
     const other = fork(new URL('lock-holder.mjs', import.meta.url), [path]);
     const exited = once(other, 'exit');
@@ -282,7 +282,7 @@ describe('writers at the same time', () => {
     expect(await readdir(folder)).toEqual(['.env.keyfall-lock']);
   });
 
-  test('a change by a program that knows no lock is merged with', async () => {
+  test('a change by a program that ignores the lock is merged', async () => {
     await writeFile(path, 'A=1\n');
     // Looked at for the lock, for reading, and for reading once more before the file is replaced.
     const signal = watchedSignal((times) => {
@@ -307,7 +307,7 @@ describe('a lock that was left behind', () => {
     return JSON.parse(seen);
   }
 
-  test('by a process that is dead is broken, once for all who wait', async () => {
+  test('the lock of a dead process is broken, once for all waiting writers', async () => {
     const { pid } = spawnSync(process.execPath, ['-e', '']);
     await lock({ ...(await ownOwner()), pid });
     await Promise.all(['A', 'B', 'C', 'D'].map((name) => write({ [name]: '1' })));
@@ -315,7 +315,7 @@ describe('a lock that was left behind', () => {
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  test('by one that was killed while it broke the lock of a dead one is broken', async () => {
+  test('the lock of a process that was killed while breaking a lock is broken', async () => {
     const { pid } = spawnSync(process.execPath, ['-e', '']);
     const dead = { ...(await ownOwner()), pid };
     await lock(dead);
@@ -324,23 +324,23 @@ describe('a lock that was left behind', () => {
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  test('in a file, as where there are no links, is broken too', async () => {
+  test('a lock in a file, where there are no links, is broken too', async () => {
     const { pid } = spawnSync(process.execPath, ['-e', '']);
     await writeFile(`${path}.keyfall-lock`, JSON.stringify({ ...(await ownOwner()), pid }));
     await write({ A: '1' });
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
-  test('by a process whose pid another one has now is broken', async () => {
+  test('a lock whose pid belongs to another process now is broken', async () => {
     await lock({ ...(await ownOwner()), born: '1' });
     await write({ A: '1' });
     expect(await readdir(folder)).toEqual(['.env']);
   });
 
   test.each([
-    ['in another container or on another host', { place: 'elsewhere', pid: 999_999_999 }],
-    ['by a living process', {}],
-  ])('%s is kept', async (_, other) => {
+    ['a process in another container or on another host', { place: 'elsewhere', pid: 999_999_999 }],
+    ['a living process', {}],
+  ])('the lock of %s is kept', async (_, other) => {
     await lock({ ...(await ownOwner()), ...other });
     const error = await failure(write({ A: canary }, {}, { timeLeft: () => 0 }));
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });

@@ -1,6 +1,6 @@
 /**
- * What `status` and `doctor` show about `.env` files: whether they are there and can be read, who else
- * sees them, and what dotenv makes of their lines.
+ * What `status` and `doctor` show about `.env` files: whether they exist and can be read, who else can read them, and
+ * which of their lines are read.
  */
 import { execFile } from 'node:child_process';
 import { type Dirent, readdir } from 'node:fs';
@@ -14,52 +14,54 @@ import {
   type ReadContext,
 } from '@keyfall/core/provider';
 import {
-  type Manner,
+  type DotenvFile,
   merged,
+  type ReadSettings,
   readContents,
   readerSetting,
-  type Source,
 } from '../contents/dotenv-contents.ts';
 import { readingsOf } from '../contents/name-readings.ts';
-import type { WritingManner } from '../editing/write-dotenv.ts';
+import type { WriteSettings } from '../editing/write-dotenv.ts';
 import { expandValues, refersElsewhere } from '../readers/expand-dotenv.ts';
 import { type Exposure, exposureOf } from './exposure.ts';
 import { inspectDotenv } from './inspect-dotenv.ts';
 
-// of `node:fs` alone, as the reading itself (core's `store-file.ts` says why)
+// of `node:fs`, for the reason that core's `store-file.ts` gives
 const listFolder = promisify(readdir);
 
-/** The findings about each file. Never throws for what is wrong with one. */
+/** The findings about each file. Never throws because of what is wrong with one. */
 export async function checkDotenv(
-  sources: readonly Source[],
-  given: WritingManner,
+  sources: readonly DotenvFile[],
+  given: WriteSettings,
   { signal }: ReadContext,
 ): Promise<ProviderCheck[]> {
-  // one of the files may say whose reading counts for all
+  // any of the files may name the reader for all
   const all = await readContents(sources, given, signal).catch(() => undefined);
-  const manner = all?.isSaid ? { ...given, reader: all.reader } : given;
+  const settings = all?.isReaderNamed ? { ...given, reader: all.reader } : given;
   const findings: ProviderCheck[] = [];
   let readable = true;
   for (const source of sources) {
     const { shown } = source;
     const path = fromHere(source.path, shown);
     try {
-      const contents = await readContents([source], manner, signal);
+      const contents = await readContents([source], settings, signal);
       const [content] = contents.files;
       const { values, duplicates, droppedLines } = await inspectDotenv(content?.text ?? '', {
         reader: contents.reader,
-        variables: manner.variables(),
+        variables: settings.variables(),
       });
       findings.push({
         subject: shown,
         state: 'ready',
-        message: content ? `holds ${plural(values.size, 'name')}` : 'is not there, and need not be',
+        message: content
+          ? `holds ${plural(values.size, 'name')}`
+          : 'does not exist, which is allowed',
       });
       if (droppedLines.length > 0)
         findings.push({
           subject: `lines of ${shown}`,
           state: 'failing',
-          message: `${contents.reader === 'npm' ? 'dotenv' : `the reader ${contents.reader}`} reads nothing from ${droppedLines.length === 1 ? 'line' : 'lines'} ${listed(droppedLines)}`,
+          message: `${contents.reader === 'npm' ? 'dotenv' : `the reader ${contents.reader}`} drops ${droppedLines.length === 1 ? 'line' : 'lines'} ${listed(droppedLines)}`,
           hint: 'Write NAME=value, or # before a comment.',
           code: 'lines-dropped',
           facts: { path },
@@ -68,20 +70,20 @@ export async function checkDotenv(
         findings.push({
           subject: `names of ${shown}`,
           state: 'failing',
-          message: `stand there more than once, and the last one counts: ${listed(duplicates)}`,
-          hint: 'Remove the earlier ones.',
+          message: `names that appear more than once, of which the last one counts: ${listed(duplicates)}`,
+          hint: 'Remove the earlier lines.',
           code: 'names-twice',
           facts: { path },
         });
-      const differing = (await readingsOf(contents, manner.variables())).filter(
+      const differing = (await readingsOf(contents, settings.variables())).filter(
         ({ readers }) => readers.length > 1,
       );
       if (differing.length > 0)
         findings.push({
           subject: `readers of ${shown}`,
           state: 'failing',
-          message: `programs read these names differently, and nothing says which counts: ${listed(differing.map((reading) => shownReading(reading, values)))}`,
-          hint: `Name the one that ${shown} is written for: ${readerSetting}=python in it, or npm, node, compose, shell.`,
+          message: `programs read these names differently, and nothing says which program counts: ${listed(differing.map((reading) => shownReading(reading, values)))}`,
+          hint: `Name the program that ${shown} is written for: add ${readerSetting}=python to it, or npm, node, compose or shell.`,
           code: 'readers-differ',
           facts: { path },
         });
@@ -93,7 +95,7 @@ export async function checkDotenv(
     }
     findings.push(...(await backupsOf(source)));
   }
-  if (manner.expand && readable) findings.push(...(await expansionOf(sources, manner, signal)));
+  if (settings.expand && readable) findings.push(...(await expansionOf(sources, settings, signal)));
   return findings;
 }
 
@@ -102,23 +104,23 @@ function failing(subject: string, error: unknown): ProviderCheck {
   return failedCheck(subject, error);
 }
 
-/** A path as it is typed where the process is, unless it was given as an absolute one. */
+/** The path relative to the working directory, unless it was given as an absolute one. */
 function fromHere(path: string, shown: string): string {
   return isAbsolute(shown) ? path : relative(process.cwd(), path).split(sep).join('/');
 }
 
 /**
- * What needs mending about the copies that `keyfall migrate` left beside the file (`.env.backup.` and the
- * time), or somebody by hand: each holds every value that the file had.
+ * Findings about the copies beside the file (`.env.backup.` and the time), which `keyfall migrate` or the user made:
+ * each holds every value that the file had.
  */
-async function backupsOf({ path, shown }: Source): Promise<ProviderCheck[]> {
+async function backupsOf({ path, shown }: DotenvFile): Promise<ProviderCheck[]> {
   const folder = dirname(path);
   const start = `${basename(path)}.backup.`;
   const entries: Dirent[] = await listFolder(folder, { withFileTypes: true }).catch(() => []);
   const names = entries
     .filter((entry) => entry.name.startsWith(start) && !entry.isDirectory())
     .map(({ name }) => name)
-    .filter((name) => !name.endsWith('.journal')) // it has no values
+    .filter((name) => !name.endsWith('.journal')) // a journal has no values
     .sort();
   const found = await Promise.all(
     names.map(async (name) => {
@@ -132,21 +134,21 @@ async function backupsOf({ path, shown }: Source): Promise<ProviderCheck[]> {
   );
   const failures = found.flat().filter(({ state }) => state === 'failing');
   if (names.length === 0) return failures;
-  const told: ProviderCheck = {
+  const copies: ProviderCheck = {
     subject: `copies of ${shown}`,
     state: 'unknown',
-    message: `${names.length === 1 ? 'a copy' : `${names.length} copies`} beside it, with every value in plain text`,
-    hint: 'Remove those that nothing needs any more.',
+    message: `${names.length === 1 ? 'one copy is' : `${names.length} copies are`} beside it, with every value in plain text`,
+    hint: 'Remove the copies that are not needed any more.',
     code: 'copies-in-plain-text',
     facts: { path: fromHere(path, shown) },
   };
-  return [...failures, told];
+  return [...failures, copies];
 }
 
-function modeOf(shown: string, path: string, { mode, toAll }: Exposure): ProviderCheck {
+function modeOf(shown: string, path: string, { mode, readableByAll }: Exposure): ProviderCheck {
   const subject = `mode of ${shown}`;
   const octal = mode.toString(8).padStart(4, '0');
-  return toAll
+  return readableByAll
     ? {
         subject,
         state: 'failing',
@@ -159,9 +161,9 @@ function modeOf(shown: string, path: string, { mode, toAll }: Exposure): Provide
 }
 
 /**
- * What git does with the file itself: of a link it would take no value.
+ * What git does with the file itself: a link holds no value.
  *
- * @param rule - what stands for it in the `.gitignore` of its folder. Default: its name
+ * @param rule - the rule for it in the `.gitignore` of its folder. Default: its name
  */
 async function gitOf(
   shown: string,
@@ -180,7 +182,7 @@ async function gitOf(
         subject,
         state: 'failing',
         message: `git tracks it${as}: its values are in the history of the repository`,
-        hint: `git rm --cached ${path}, name it in ${folder}.gitignore, and change the values.`,
+        hint: `Run git rm --cached ${path}, add it to ${folder}.gitignore, and change the values.`,
         code: 'tracked-by-git',
         facts,
       },
@@ -193,27 +195,27 @@ async function gitOf(
       : {
           subject,
           state: 'failing',
-          message: `the next git add --all takes it in${as}`,
-          hint: `Name ${rule} in ${folder}.gitignore.`,
+          message: `the next git add --all adds it${as}`,
+          hint: `Add ${rule} to ${folder}.gitignore.`,
           code: 'not-ignored-by-git',
           facts,
         },
   ];
 }
 
-/** A name as a rule of a `.gitignore` has it that means this name alone. */
+/** The rule of a `.gitignore` that matches exactly this name. */
 function literal(name: string): string {
   return name.replace(/^[!#]|[*?[\\]| +$/g, (character) => character.replace(/./g, '\\$&'));
 }
 
-/** Whether git says yes to a question about the file; `undefined` without a git or a repository. */
+/** Whether git answers a question about the file with yes; `undefined` without git or a repository. */
 function git(path: string, question: readonly string[]): Promise<boolean | undefined> {
-  // No program that a repository's configuration names, and no secret in git's environment. So one of
-  // another user, as root meets it in a container, can be asked as well.
+  // Runs no program that the repository's configuration names, and passes no secret in the environment. So a
+  // repository of another user, as root meets it in a container, can be asked too.
   const settings = ['-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
   const args = [...settings, ...question, '--', `./${basename(path)}`];
   const { PATH, HOME, SystemRoot } = process.env;
-  // what a partial clone lacks is not fetched: its configuration names the program for that, too
+  // nothing is fetched for a partial clone: its configuration names the program for that as well
   const env = { PATH, HOME, SystemRoot, GIT_ALLOW_PROTOCOL: '' };
   return new Promise((resolve) => {
     execFile('git', args, { cwd: dirname(path), env, timeout: 5_000 }, (error) => {
@@ -224,15 +226,15 @@ function git(path: string, question: readonly string[]): Promise<boolean | undef
 }
 
 async function expansionOf(
-  sources: readonly Source[],
-  manner: Manner,
+  sources: readonly DotenvFile[],
+  settings: ReadSettings,
   signal: AbortSignal,
 ): Promise<ProviderCheck[]> {
   const subject = 'expansion';
   try {
-    const values = merged((await readContents(sources, manner, signal)).files);
-    expandValues(values, manner.provider);
-    // By the names of the values alone: what looks like a name in them may be half a password.
+    const values = merged((await readContents(sources, settings, signal)).files);
+    expandValues(values, settings.provider);
+    // Only the names of the values are shown: what looks like a name inside of one may be part of a password.
     const missing = [...values].filter(([, value]) => refersElsewhere(value, values));
     return missing.length === 0
       ? []
@@ -240,7 +242,7 @@ async function expansionOf(
           {
             subject,
             state: 'failing',
-            message: `these refer to names that no file holds, which is nothing: ${listed(missing.map(([name]) => name))}`,
+            message: `these values refer to names that no file holds: ${listed(missing.map(([name]) => name))}`,
             hint: 'Add the names, or write \\$ for a dollar sign.',
             code: 'refers-to-nothing',
           },
@@ -250,7 +252,7 @@ async function expansionOf(
   }
 }
 
-/** A name that the reader which counts does not hold may be a part of a value that another one broke. */
+/** A name that the reader which counts does not hold may be part of a value that another reader cut. */
 function shownReading({ name, readers }: NameReading, held: ReadonlyMap<string, string>): string {
   const groups = readers.map((group) => group.join(', ')).join(' against ');
   return `${held.has(name) ? name : 'a name that npm dotenv does not read'} (${groups})`;

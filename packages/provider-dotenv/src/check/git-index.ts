@@ -1,6 +1,6 @@
 /**
- * Whether git tracks a file, found by looking at git's index: no program is started for it, so that
- * it can be told at the first read.
+ * Whether git tracks a file, according to git's index. No program is started, so that the first read can
+ * find it out.
  */
 import { stat } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
@@ -9,12 +9,11 @@ import { readWhole } from '@keyfall/core/provider/files';
 
 const statPath = promisify(stat);
 
-/** An index is some hundred bytes a file; a larger one is not looked at. Bytes. */
-const largest = 64 * 1024 * 1024;
+/** An index takes some hundred bytes a file; a larger one is not read. Bytes. */
+const sizeLimit = 64 * 1024 * 1024;
 
 /**
- * Whether the repository around the file at `real` (a real path) tracks it. `undefined` where that
- * cannot be told: there is no repository, or its index is split.
+ * Whether the repository around the file at `real` (a real path) tracks it. `undefined` if that is unknown: there is no repository, or its index is split.
  */
 export async function isTracked(real: string): Promise<boolean | undefined> {
   const root = await repositoryOf(real);
@@ -24,22 +23,23 @@ export async function isTracked(real: string): Promise<boolean | undefined> {
 }
 
 /**
- * What a file of a repository holds; `undefined` if there is none, or not ours to read. The repository may
- * be anybody's: in a file's place may be a pipe that nobody writes to, or a device without an end.
+ * What a file of a repository holds; `undefined` if there is none, or it may not be read. The repository may be hostile:
+ * in place of a file there may be a pipe without a writer, or an endless device.
  */
 async function contentOf(path: string): Promise<Buffer | undefined> {
   try {
-    return (await readWhole(path, { shown: path, provider: 'dotenv' }, { limit: largest }))?.bytes;
+    return (await readWhole(path, { shown: path, provider: 'dotenv' }, { limit: sizeLimit }))
+      ?.bytes;
   } catch {
     return undefined;
   }
 }
 
-/** The folder that has a `.git`, and what that leads to. */
+/** The folder with a `.git`, and the folder that this leads to. */
 async function repositoryOf(path: string) {
   const folders: string[] = [];
   for (let at = path; at !== dirname(at); at = dirname(at)) folders.push(dirname(at));
-  // all at once: one after another they would be waited for longer than the file itself
+  // all at once: one after another they would take longer than reading the file
   const found = await Promise.all(
     folders.map((folder) => statPath(join(folder, '.git')).catch(() => undefined)),
   );
@@ -73,11 +73,11 @@ function holds(index: Buffer, path: string): boolean | undefined {
 }
 
 /**
- * The same of version 4, where a path stands as how many bytes of the one before it lacks at its end, and
- * what comes instead.
+ * The same for version 4, where a path is the number of bytes to remove from the end of the previous path, and the
+ * text to add.
  *
- * @param hashSize - bytes of an object's name, which the index does not tell
- * @returns `undefined` also if the names of objects are of another size
+ * @param hashSize - bytes of an object's name, which the index does not say
+ * @returns `undefined` also if the names of objects have another size
  */
 function holdsCompressed(index: Buffer, path: string, hashSize: 20 | 32): boolean | undefined {
   const wanted = Buffer.from(path).toString('latin1'); // a character a byte
@@ -94,7 +94,7 @@ function holdsCompressed(index: Buffer, path: string, hashSize: 20 | 32): boolea
       byte = index.readUInt8(at++);
     const end = index.indexOf(0, at);
     name = name.slice(0, name.length - lacking) + index.toString('latin1', at, end);
-    // a longer path has another length there: to tell it from a made-up one is left to git
+    // a longer path has another length there, and is left to git
     if (name.length !== (flags & 0xfff)) return undefined;
     if (name === wanted) return true;
     at = end + 1;

@@ -1,9 +1,9 @@
 /**
- * What a person should know about a `.env` file before it is moved elsewhere: readers drop what they do
- * not understand, say nothing, and differ.
+ * What a person should know about a `.env` file before it is migrated: readers silently drop what they do not
+ * understand, and they differ.
  */
 import { SecretError } from '@keyfall/core';
-import { readerSaid } from '../contents/dotenv-contents.ts';
+import { readerNamedIn } from '../contents/dotenv-contents.ts';
 import { differingNames, type ReaderGroups, readWith } from '../readers/read-dotenv.ts';
 import {
   type DotenvReader,
@@ -21,54 +21,54 @@ export interface InspectDotenvOptions {
   readonly variables?: Variables;
 }
 
-/** What stands in the text of a `.env` file. Lines count from 1. */
+/** What the text of a `.env` file holds. Lines count from 1. */
 export interface DotenvInspection {
   /** Whose reading this is. */
   readonly reader: DotenvReader;
-  /** Whether the options or the text say that this reader counts. */
-  readonly isReaderSaid: boolean;
-  /** What a program gets that this reader loads the file for. */
+  /** Whether the options or the text name this reader; otherwise it is the default. */
+  readonly isReaderNamed: boolean;
+  /** The values that a program with this reader gets. */
   readonly values: ReadonlyMap<string, string>;
-  /** Names whose value only a shell can tell that runs the line: by name the line. */
+  /** Names whose value only a shell can find out, by running the line; each with its line. */
   readonly unknown: ReadonlyMap<string, number>;
-  /** Names whose value is made of variables of the environment, with these variables' names. */
+  /** Names whose value refers to variables of the environment, with the names of these variables. */
   readonly outside: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Names that readers differ on, with groups of those that read alike. Empty where the reader is said. */
+  /** Names that readers differ on, with groups of those that read alike. Empty if the reader is named. */
   readonly differing: ReadonlyMap<string, readonly (readonly string[])[]>;
-  /** Names that stand there more than once; the last one counts. */
+  /** Names that appear more than once; the last one counts. */
   readonly duplicates: readonly string[];
-  /** Lines that are neither empty nor a comment and yet give no name. Not known of the reader `node`. */
+  /** Lines that are neither empty nor a comment and yet define no name. Unknown for the reader `node`. */
   readonly droppedLines: readonly number[];
   /** Names whose value holds `$NAME` or `${NAME}`, which dotenv-expand would replace and dotenv does not. */
   readonly expansions: readonly string[];
 }
 
 /**
- * Reads the text of a `.env` file as its reader does, and finds what may surprise.
+ * Reads the text of a `.env` file as its reader does, and reports what may surprise.
  *
- * @throws `ERR_SECRET_INVALID` for a text that the reader refuses; `ERR_SECRET_CONFIG` for a reader that
- *   there is not. Never for a text that npm dotenv reads
+ * @throws `ERR_SECRET_INVALID` for a text that the reader refuses; `ERR_SECRET_CONFIG` for an unknown reader. With the
+ *   reader `npm` it never throws
  */
 export async function inspectDotenv(
   text: string,
   { reader: given, variables = {} }: InspectDotenvOptions = {},
 ): Promise<DotenvInspection> {
   const source = { path: '.env', shown: 'the text', provider: 'dotenv' };
-  const said = given ?? (await readerSaid(text, source));
+  const said = given ?? (await readerNamedIn(text, source));
   const reader = said ?? 'npm';
   const reading = await readWith(reader, text, variables);
   const { values, unknown, outside, refusal } = reading;
   if (refusal !== undefined)
     throw new SecretError(
       'ERR_SECRET_INVALID',
-      `the text is nothing that the reader ${reader} can read: line ${refusal.line} ${refusal.reason}`,
+      `the text cannot be read by the reader ${reader}: line ${refusal.line} ${refusal.reason}`,
     );
   const differing: ReadonlyMap<string, ReaderGroups> =
     said === undefined ? await differingNames(text, variables) : new Map();
   const { duplicates, lost } = reader === 'npm' ? oddInNpm(text, values) : oddIn(text, reading);
   return {
     reader,
-    isReaderSaid: said !== undefined,
+    isReaderNamed: said !== undefined,
     values,
     unknown,
     outside,
@@ -86,7 +86,7 @@ export async function inspectDotenv(
 
 interface Oddities {
   readonly duplicates: readonly string[];
-  /** Offsets of lines that give no name. */
+  /** Offsets of lines that define no name. */
   readonly lost: number[];
 }
 

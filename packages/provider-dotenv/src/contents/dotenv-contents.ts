@@ -12,20 +12,20 @@ import {
   type Variables,
 } from '../readers/reading.ts';
 
-/** Larger files are refused: no `.env` is so large, and a log or an image named by mistake is. Bytes. */
+/** Larger files are refused: a larger one is a log or an image that was named by mistake. Bytes. */
 export const sizeLimit: number = 8 * 1024 * 1024;
 
 /** A file of the provider, and whether it may be missing. */
-export interface Source extends StoreFile {
+export interface DotenvFile extends StoreFile {
   readonly required: boolean;
 }
 
 /** How a provider reads its files. */
-export interface Manner {
+export interface ReadSettings {
   readonly provider: string;
-  /** Whose reading counts, where the provider's options say so. */
+  /** Whose reading counts, if the provider's options say so. */
   readonly reader: DotenvReader | undefined;
-  /** What values may refer to beside the files. */
+  /** What values may refer to besides the files. */
   readonly variables: () => Variables;
 }
 
@@ -43,20 +43,20 @@ export interface Contents {
   readonly files: readonly (Content | undefined)[];
   /** Whose reading it is. */
   readonly reader: DotenvReader;
-  /** Whether the options, or a file, say that it is this one's that counts. */
-  readonly isSaid: boolean;
+  /** Whether the options or a file name this reader; otherwise it is the default. */
+  readonly isReaderNamed: boolean;
 }
 
-/** The name under which a file says itself whose reading counts. */
+/** The name by which a file itself says whose reading counts. */
 export const readerSetting = 'KEYFALL_READER';
 
 export async function readContents(
-  sources: readonly Source[],
-  manner: Manner,
+  sources: readonly DotenvFile[],
+  settings: ReadSettings,
   signal: AbortSignal,
 ): Promise<Contents> {
-  const { provider } = manner;
-  const given: { source: Source; bytes: Buffer; text: string }[] = [];
+  const { provider } = settings;
+  const given: { source: DotenvFile; bytes: Buffer; text: string }[] = [];
   for (const source of sources) {
     if (signal.aborted)
       throw new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
@@ -70,14 +70,14 @@ export async function readContents(
       throw problem(
         source,
         'ERR_SECRET_CONFIG',
-        'does not exist, and must',
+        'does not exist',
         'Create it, or correct the path.',
       );
   }
-  const said = manner.reader ?? (await readerSaidIn(given));
+  const said = settings.reader ?? (await readerNamedInFiles(given));
   const reader = said ?? 'npm';
-  const variables = manner.variables();
-  const files = new Map<Source, Content>();
+  const variables = settings.variables();
+  const files = new Map<DotenvFile, Content>();
   let earlier: Variables = {};
   for (const { source, bytes, text } of given) {
     // docker compose reads several files as one
@@ -87,7 +87,7 @@ export async function readContents(
       throw problem(
         source,
         'ERR_SECRET_INVALID',
-        `is nothing that the reader ${reader} can read: line ${refusal.line} ${refusal.reason}`,
+        `cannot be read by the reader ${reader}: line ${refusal.line} ${refusal.reason}`,
         'Correct the line, or name another reader.',
       );
     files.set(source, { bytes, text, values, unknown, outside });
@@ -96,11 +96,11 @@ export async function readContents(
   return {
     files: sources.map((source) => files.get(source)),
     reader,
-    isSaid: said !== undefined,
+    isReaderNamed: said !== undefined,
   };
 }
 
-/** As `readWith`, without a search for where npm's values stand: what only reads has no use for it. */
+/** As `readWith`, without a search for the places of npm's values, which reading does not need. */
 async function readAs(
   reader: DotenvReader,
   text: string,
@@ -110,20 +110,21 @@ async function readAs(
   return { values: (await loadParse())(text), unknown: new Map(), outside: new Map() };
 }
 
-/** Whose reading counts by what the files say themselves; the last that says it wins. */
-async function readerSaidIn(
+/** The reader that the files name themselves; the last one counts. */
+async function readerNamedInFiles(
   given: readonly { readonly source: StoreFile; readonly text: string }[],
 ): Promise<DotenvReader | undefined> {
   let said: DotenvReader | undefined;
-  for (const { source, text } of given) said = (await readerSaid(text, source)) ?? said;
+  for (const { source, text } of given) said = (await readerNamedIn(text, source)) ?? said;
   return said;
 }
 
 /**
  * The reader that the text of a file names itself.
- * @throws `ERR_SECRET_CONFIG` if there is no such reader, or it would not read that line so
+ *
+ * @throws `ERR_SECRET_CONFIG` if there is no such reader, or if it would read that line differently
  */
-export async function readerSaid(
+export async function readerNamedIn(
   text: string,
   source: StoreFile,
 ): Promise<DotenvReader | undefined> {
@@ -138,7 +139,7 @@ export async function readerSaid(
   throw problem(
     source,
     'ERR_SECRET_CONFIG',
-    `names by ${readerSetting} no reader that there is, or one that does not read it so`,
+    `sets ${readerSetting} to an unknown reader, or to one that reads this line differently`,
     `Write one of these, without quotes: ${dotenvReaders.join(', ')}.`,
   );
 }
@@ -150,6 +151,6 @@ export function merged(contents: Contents['files']): Values {
   return new Map([first, ...others].flatMap((values) => [...values]));
 }
 
-export function shownIn(sources: readonly Source[]): string {
+export function shownIn(sources: readonly DotenvFile[]): string {
   return sources.map(({ shown }) => shown).join(', ');
 }

@@ -1,25 +1,25 @@
 /**
- * What should be known of the names of `.env` files before their values are taken for what a program
- * would have read: that readers differ on one, or that one is made of the environment.
+ * Names of `.env` files whose values a program may read differently: because readers differ on them, or because they
+ * refer to the environment.
  */
 import type { NameReading } from '@keyfall/core/provider';
 import { differingNames, isPlainText, readWith } from '../readers/read-dotenv.ts';
 import type { Variables } from '../readers/reading.ts';
 import { type Contents, merged } from './dotenv-contents.ts';
 
-/** The names of these files that there is something to say about. */
+/** The names of these files that need attention. */
 export async function readingsOf(
-  { files, isSaid }: Contents,
+  { files, isReaderNamed }: Contents,
   variables: Variables,
 ): Promise<readonly NameReading[]> {
   const found = new Map<string, NameReading>();
   for (const content of files) {
     if (content === undefined) continue;
-    // a later file has the last word about what it holds
+    // a later file decides about the names that it holds
     for (const name of content.values.keys()) found.delete(name);
     for (const [name, taken] of content.outside)
       found.set(name, { name, readers: [], variables: [...taken] });
-    if (isSaid) continue;
+    if (isReaderNamed) continue;
     for (const [name, readers] of await differingNames(content.text, variables))
       found.set(name, { name, readers, variables: found.get(name)?.variables ?? [] });
   }
@@ -42,8 +42,8 @@ export async function differingInNode(
 }
 
 /**
- * The names that python-dotenv reads otherwise where a program loads one of these files after another,
- * first to last or last to first: `${NAME}` then finds what the files before have put into the environment.
+ * The names that python-dotenv reads differently if a program loads these files one after another, in either
+ * order: `${NAME}` then finds what the earlier files have put into the environment.
  */
 export async function differingInOrder(
   { files }: Contents,
@@ -54,7 +54,7 @@ export async function differingInOrder(
     const later = merged(files.slice(index + 1));
     for (const name of later.keys()) names.delete(name);
     if (!content?.text.includes('${')) continue;
-    // what a program loads first to last replaces what it has loaded, and a file goes before it
+    // a program that loads them first to last replaces what it has loaded
     const earlier = [...merged(files.slice(0, index))].filter(
       ([name]) => !content.values.has(name),
     );

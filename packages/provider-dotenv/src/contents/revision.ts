@@ -1,22 +1,21 @@
 /**
- * The revision of files: for whoever writes, whether they hold now what they held when they were read.
- * Nothing is made of what is in them, since a hash of a short file can be guessed, and with it the
- * values; they are compared with what they held last. That needs no `node:crypto` either, which takes
- * longer to load than a `.env` to read.
+ * The revision of files tells a writer whether they still hold what they held when they were read. It is not derived from
+ * their content, since the values of a short file can be guessed from a hash: the content is compared with the last
+ * one. Besides, `node:crypto` takes longer to load than a `.env` takes to read.
  */
-import type { Content, Source } from './dotenv-contents.ts';
+import type { Content, DotenvFile } from './dotenv-contents.ts';
 
 type Bytes = Content['bytes'] | undefined;
 
-/** What the same files held last, by their paths, and how many other contents were seen of them. */
+/** What the same files held last, by their paths, and how many different contents they have had. */
 const seen = new Map<string, { readonly held: readonly Bytes[]; readonly count: number }>();
 
-// so that a revision means nothing to another process
+// so that a revision of another process never matches
 const ours = Math.random().toString(36).slice(2);
 
 /** The revision of `sources` while they hold `contents`. */
 export function revisionOf(
-  sources: readonly Source[],
+  sources: readonly DotenvFile[],
   contents: readonly (Pick<Content, 'bytes'> | undefined)[],
 ): string {
   const held = contents.map((content) => content?.bytes);

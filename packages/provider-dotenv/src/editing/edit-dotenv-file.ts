@@ -1,6 +1,6 @@
 /**
- * Changes a `.env` file for tools, as the provider changes it: in turn with every other writer of
- * Keyfall, and at one instant.
+ * Changes a `.env` file for tools as the provider does: under the lock of Keyfall's writers, and
+ * atomically.
  */
 import { resolve } from 'node:path';
 import { editFile } from '@keyfall/core/provider/files';
@@ -13,23 +13,23 @@ export interface EditDotenvFileOptions {
   /** How long to wait for another writer, in milliseconds. Default 2500. */
   readonly timeout?: number;
   /**
-   * Called last, changed or not, when the file is as it shall be and its lock is still held. What it
-   * throws is passed on, and the file stays as it is by then.
+   * Called last, changed or not, while the lock of the file is still held. What it throws is passed on, and the file keeps
+   * its new content.
    */
   readonly afterwards?: () => Promise<void>;
 }
 
 /**
- * Replaces the file at `path` by what `edit` makes of it. The file's lock is held meanwhile; mode,
- * owner and links stay; a new file gets mode 0600. If a program that knows no lock changes the file
- * in between, `edit` is called again, with what is there then.
+ * Replaces the content of the file at `path` by what `edit` returns. The file's lock is held meanwhile; mode, owner and
+ * links stay; a new file gets mode 0600. If a program that ignores the lock changes the file in between, `edit` is called
+ * again with the new content.
  *
  * @param edit - gets the file's bytes, or `undefined` if there is none, and returns the new ones, or
- *   `undefined` to leave it as it is. What it throws is passed on, and the file stays
+ *   `undefined` to leave it as it is. What it throws is passed on, and the file stays as it is
  * @returns whether the file was changed
  * @throws `ERR_SECRET_DENIED`, `_INVALID`, `_CONFIG`, `_UNAVAILABLE` as `dotenvProvider` does for a file
  *   that cannot be read, locked or written; `ERR_SECRET_UNSUPPORTED` if it would grow too large or is
- *   a mount of its own; `ERR_SECRET_CONFLICT` if others keep changing it; `ERR_SECRET_ABORTED`
+ *   a mount of its own; `ERR_SECRET_CONFLICT` if other programs keep changing it; `ERR_SECRET_ABORTED`
  * @example
  * ```ts
  * import { editDotenv, editDotenvFile } from '@keyfall/provider-dotenv';

@@ -1,47 +1,45 @@
 /**
  * Changes values in the text of a `.env` file and leaves every other byte as it was.
  *
- * No reader has a grammar to write by: to npm dotenv a quote left open reaches over later lines, `KEY:` takes
- * the next line for its value, `#` cuts what is not quoted, and no quote can be escaped; others differ. So
- * an edit is a search: each way of writing the value, at each place it may stand, is tried until the reader
- * that counts reads the result as meant, with every other name as before. Of those, one is taken that all
- * readers read alike, else one that takes no name from any of them. What a shell would run that sources
- * the file is never written. An edit that no try achieves is refused.
+ * No reader has a grammar to write by. For npm dotenv an open quote extends over later lines, `KEY:` takes the next line
+ * as its value, `#` ends an unquoted value, and no quote can be escaped; other readers differ. So an edit is a search: each
+ * form of the value, at each possible place, is tried until the reader that counts reads the result as intended, with every
+ * other name as before. An edit that all readers read alike is preferred, then one that takes no name from any of them.
+ * Text that a shell which sources the file would run is never written. If no try succeeds, the edit is refused.
  */
 import { SecretError } from '@keyfall/core';
-import { readerSaid } from '../contents/dotenv-contents.ts';
+import { readerNamedIn } from '../contents/dotenv-contents.ts';
 import { loadNpm } from '../readers/npm.ts';
 import type { DotenvReader, Reading, Span, Variables } from '../readers/reading.ts';
 import { scanDotenv } from '../readers/scan-dotenv.ts';
 import {
+  allReaders,
   type Changes,
-  type Judge,
-  type JudgedReader,
-  judgedReaders,
-  judgeOf,
-  type Verdict,
-} from './edit-verdict.ts';
+  type EditClassifier,
+  type EditEffect,
+  editClassifier,
+  type NamedReader,
+} from './classify-edit.ts';
 import { formsOf } from './value-forms.ts';
 
 /** Options of {@link editDotenv}. */
 export interface EditDotenvOptions {
   /** Whose reading counts. Default: the one that the text names by `KEYFALL_READER`, else `npm`. */
   readonly reader?: DotenvReader | undefined;
-  /** What `${NAME}` may refer to beside the text, for a reader that looks there. Default: nothing. */
+  /** What `${NAME}` may refer to besides the text, for a reader that looks there. Default: nothing. */
   readonly variables?: Variables;
-  /** Is told, in a sentence without a value, which readers read a name otherwise than it was meant. */
+  /** Receives a sentence, without a value, that names readers which read a name differently than intended. */
   readonly warn?: (message: string) => void;
 }
 
 /**
- * `text` with `changes` made: a new value by name, or `null` to take the name out. What is not
- * named keeps its bytes: comments, order, quotes, line breaks, byte order mark, `export`. A name
- * that stands there several times is changed where it is read (the last), and taken out
- * everywhere. A new name is added at the end, or at the start where the end cannot take one.
+ * `text` with `changes` made: a new value by name, or `null` to remove the name. Everything else keeps its bytes:
+ * comments, order, quotes, line breaks, byte order mark, `export`. A name that appears several times is changed where it is
+ * read (the last place), and removed everywhere. A new name is added at the end, or at the start if the end is not possible.
  *
- * @throws `ERR_SECRET_UNSUPPORTED` if the reader can read no such name, no way of writing the value
- *   comes back the same, or a shell that sources the file would run a part of each; the error names the
- *   name and not the value. `ERR_SECRET_CONFIG` for a reader that there is not
+ * @throws `ERR_SECRET_UNSUPPORTED` if the reader cannot read such a name, if it reads no form of the value back
+ *   unchanged, or if a shell that sources the file would run a part of each form; the error holds the name and not the
+ *   value. `ERR_SECRET_CONFIG` for an unknown reader
  * @example
  * ```ts
  * import { editDotenv } from '@keyfall/provider-dotenv';
@@ -57,34 +55,38 @@ export async function editDotenv(
   { reader, variables = {}, warn = () => {} }: EditDotenvOptions = {},
 ): Promise<string> {
   const source = { path: '.env', shown: 'the text', provider: 'dotenv' };
-  const own = await judged(reader ?? (await readerSaid(text, source)) ?? 'npm', variables);
-  // what goes, goes together: a value may refer to another one
+  const own = await loadReader(reader ?? (await readerNamedIn(text, source)) ?? 'npm', variables);
+  // removals are made together: a value may refer to another one
   const removals = [...changes].filter(([, value]) => value === null);
   const values = [...changes].filter(([, value]) => value !== null);
   return withAll(await withAll(text, removals, own, warn), values, own, warn);
 }
 
-/** That reader. That of npm is loaded alone: most edits ask no other. */
-async function judged(reader: DotenvReader, variables: Variables): Promise<JudgedReader> {
+/** The reader. That of npm is loaded alone: most edits need no other. */
+async function loadReader(reader: DotenvReader, variables: Variables): Promise<NamedReader> {
   if (reader === 'npm') return { reader, read: await loadNpm() };
-  const found = (await judgedReaders()).find((each) => each.reader === reader);
+  const found = (await allReaders()).find((each) => each.reader === reader);
   if (found !== undefined) return { reader, read: (text) => found.read(text, variables) };
-  throw new SecretError('ERR_SECRET_CONFIG', `nothing here reads a .env as ${reader} does`, {
-    hint: 'Run this with Node, or name another reader.',
-  });
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    `the reader ${reader} is not available in this runtime`,
+    {
+      hint: 'Use Node, or name another reader.',
+    },
+  );
 }
 
 type Change = readonly [name: string, value: string | null];
 type Warn = (message: string) => void;
 
 /**
- * The changes as one edit, each in the way that is tried first: nearly always all read that as meant, and
- * a thousand names are then as little work as one. Else one half after the other, down to a change by itself.
+ * Makes the changes as one edit, each in the form that is tried first: that nearly always works, and a thousand names
+ * are then as little work as one. Otherwise each half is tried, down to single changes.
  */
 async function withAll(
   text: string,
   changes: readonly Change[],
-  own: JudgedReader,
+  own: NamedReader,
   warn: Warn,
 ): Promise<string> {
   const [first, ...others] = changes;
@@ -100,28 +102,27 @@ async function withAll(
 function withOne(
   text: string,
   [name, value]: Change,
-  own: JudgedReader,
+  own: NamedReader,
   warn: Warn,
 ): Promise<string> {
   return value === null ? without(text, name, own, warn) : withValue(text, name, value, own, warn);
 }
 
 /**
- * All changes in the way that is tried first for each, if all readers read the result as meant. Where names
- * are only taken out there is no better way to be found one by one: then the first that is read as meant
- * by the reader that counts.
+ * All changes in the form that is tried first for each, if all readers read the result as intended. Removals have no better
+ * form to be found one by one: for them the first result counts that the reader which counts reads as intended.
  */
 async function atOnce(
   text: string,
   changes: readonly Change[],
-  own: JudgedReader,
+  own: NamedReader,
   warn: Warn,
 ): Promise<string | undefined> {
-  const judge = judgeOf(text, own);
-  const { values: before } = judge.before;
+  const classifier = editClassifier(text, own);
+  const { values: before } = classifier.before;
   const meant = new Map<string, string | null>();
   const places = new Map<string, Place[]>();
-  for (const place of placesIn(text, own, judge.before)) {
+  for (const place of placesIn(text, own, classifier.before)) {
     const found = places.get(place.name);
     if (found === undefined) places.set(place.name, [place]);
     else found.push(place);
@@ -147,10 +148,10 @@ async function atOnce(
     else cuts.push({ from: place.valueStart, to: place.valueEnd, text: `${form}` });
   }
   cuts.sort((a, b) => a.from - b.from);
-  // two pairs on one line, of which one goes
+  // two pairs on one line, of which one is removed
   if (cuts.some(({ from }, index) => from < (cuts[index - 1]?.to ?? 0))) return undefined;
   const isRemoval = [...meant.values()].every((value) => value === null);
-  let found: { readonly edited: string; readonly told: string } | undefined;
+  let found: { readonly edited: string; readonly warning: string } | undefined;
   for (const filler of cuts.some(({ text }) => text === null) ? fillers(eol) : ['']) {
     let edited = '';
     let from = 0;
@@ -160,44 +161,44 @@ async function atOnce(
     }
     edited += text.slice(from);
     if (added.length > 0) edited = ended(edited, eol) + added.join('');
-    const verdict = await judge.judge(edited, meant);
-    if (verdict.kind === 'alike') return edited;
-    if (verdict.kind !== 'wrong' && isRemoval) found ??= { edited, told: told(verdict) };
+    const effect = await classifier.classify(edited, meant);
+    if (effect.kind === 'alike') return edited;
+    if (effect.kind !== 'wrong' && isRemoval) found ??= { edited, warning: warningOf(effect) };
   }
-  if (found !== undefined) warn(found.told);
+  if (found !== undefined) warn(found.warning);
   return found?.edited;
 }
 
-function told({ costly, apart, names }: Verdict): string {
+function warningOf({ costly, apart, names }: EditEffect): string {
   const said = [
     ...(apart.length > 0
       ? [
-          `${names.join(', ')} will read otherwise for these readers, which have no way of writing in common with the one that counts: ${apart.join(', ')}`,
+          `these readers will read ${names.join(', ')} differently, because no form of the value suits them and the reader that counts: ${apart.join(', ')}`,
         ]
       : []),
     ...(costly.length > 0
-      ? [`the change makes other names read differently for these readers: ${costly.join(', ')}`]
+      ? [`after the change these readers read other names differently: ${costly.join(', ')}`]
       : []),
   ];
   return said.join('; and ');
 }
 
-// A comment that no open quote reaches over: whichever quote is open, it meets one here that cannot
-// close it, and dotenv then takes the opening one for part of a bare value.
+// A comment that no open quote extends over: whichever quote is open, it meets one here that cannot close it, and
+// dotenv then takes the opening quote as part of an unquoted value.
 const barrier = '#"\'`.';
 
 /**
- * What may take the place of a line that goes: it may have kept the line before it from taking the line
- * after it for its value.
+ * What may replace a removed line: that line may have kept the line before it from taking the line after it as its
+ * value.
  */
 function fillers(eol: string): readonly string[] {
   return ['', `#${eol}`, `${barrier}${eol}`];
 }
 
-async function without(text: string, name: string, own: JudgedReader, warn: Warn): Promise<string> {
-  const judge = judgeOf(text, own);
-  const { values, unknown } = judge.before;
-  const places = placesIn(text, own, judge.before).filter((place) => place.name === name);
+async function without(text: string, name: string, own: NamedReader, warn: Warn): Promise<string> {
+  const classifier = editClassifier(text, own);
+  const { values, unknown } = classifier.before;
+  const places = placesIn(text, own, classifier.before).filter((place) => place.name === name);
   if (!values.has(name) && !unknown.has(name) && places.length === 0) return text;
   const edits = function* () {
     for (const filler of fillers(lineBreakOf(text))) {
@@ -210,12 +211,12 @@ async function without(text: string, name: string, own: JudgedReader, warn: Warn
       yield edited + text.slice(from);
     }
   };
-  const edited = await best(edits(), judge, new Map([[name, null]]), text.length, warn);
+  const edited = await best(edits(), classifier, new Map([[name, null]]), text.length, warn);
   if (edited !== undefined) return edited;
   throw refusal(
     name,
-    'cannot be taken out of this file without changing how the rest is read',
-    'Leave it there, or take out together with it what refers to it or follows it.',
+    'cannot be removed from this file without changing how the rest is read',
+    'Leave it there, or remove the names that refer to it or follow it as well.',
   );
 }
 
@@ -223,109 +224,109 @@ async function withValue(
   text: string,
   name: string,
   value: string,
-  own: JudgedReader,
+  own: NamedReader,
   warn: Warn,
 ): Promise<string> {
   assertWritable(name, value);
-  const judge = judgeOf(text, own);
-  if (judge.before.values.get(name) === value) return text;
+  const classifier = editClassifier(text, own);
+  if (classifier.before.values.get(name) === value) return text;
   const eol = lineBreakOf(text);
-  const places = await placesOf(text, name, own, judge.before);
+  const places = await placesOf(text, name, own, classifier.before);
   const used = text.charAt(places[0]?.valueStart ?? text.length);
   const forms = await writableForms(name, value, used, own);
   const edits =
     places.length > 0 ? replacements(text, places, forms, eol) : additions(text, name, forms, eol);
-  const edited = await best(edits, judge, new Map([[name, value]]), text.length, warn);
+  const edited = await best(edits, classifier, new Map([[name, value]]), text.length, warn);
   if (edited !== undefined) return edited;
   throw refusal(name, 'cannot be written into this file without changing how the rest is read');
 }
 
-/** How many edits that cost another reader something are looked past for a better one. */
-const patience = 64;
+/** How many more edits are tried for a better one, once one is found that costs another reader something. */
+const maxTries = 64;
 
-/** The first edit that all read as meant, else the one that costs the least; what that is, is told. */
+/** The first edit that all readers read as intended, else the one that costs the least, with a warning. */
 async function best(
   edits: Iterable<string>,
-  judge: Judge,
+  classifier: EditClassifier,
   changes: Changes,
   length: number,
   warn: Warn,
 ): Promise<string | undefined> {
-  let found: { readonly edited: string; readonly verdict: Verdict } | undefined;
+  let found: { readonly edited: string; readonly effect: EditEffect } | undefined;
   let tries = 0;
   for (const edited of edits) {
-    // once there is one, a better one is worth only so much of the time that a large text takes
-    if (found !== undefined && (++tries > patience || length > 1_000_000)) break;
-    const verdict = await judge.judge(edited, changes);
-    if (verdict.kind === 'alike') return edited;
-    if (verdict.kind === 'wrong') continue;
-    const isBetter = found === undefined || gravity(verdict) < gravity(found.verdict);
-    if (isBetter) found = { edited, verdict };
+    // once there is one, a better one is not worth much time on a large text
+    if (found !== undefined && (++tries > maxTries || length > 1_000_000)) break;
+    const effect = await classifier.classify(edited, changes);
+    if (effect.kind === 'alike') return edited;
+    if (effect.kind === 'wrong') continue;
+    const isBetter = found === undefined || gravity(effect) < gravity(found.effect);
+    if (isBetter) found = { edited, effect };
   }
-  if (found !== undefined) warn(told(found.verdict));
+  if (found !== undefined) warn(warningOf(found.effect));
   return found?.edited;
 }
 
-function gravity({ costly, apart }: Verdict): number {
+function gravity({ costly, apart }: EditEffect): number {
   return 100 * costly.length + apart.length;
 }
 
 function assertWritable(name: string, value: string): void {
   if (!/^[\w.-]+$/.test(name) || name === '__proto__')
     throw refusal(name, 'is not a name that a .env file can hold');
-  // Zero bytes end a variable's value in every process; half a surrogate pair has no UTF-8 form.
+  // A zero byte ends the value of a variable in every process; half a surrogate pair has no UTF-8 form.
   if (/\0|\p{Surrogate}/u.test(value)) throw refusal(name, 'has a value that is not text');
 }
 
-/** The ways to write a value, the best first; there is at least one. */
+/** The forms of a value, the best first; there is at least one. */
 async function writableForms(
   name: string,
   value: string,
   used: string,
-  own: JudgedReader,
+  own: NamedReader,
 ): Promise<readonly string[]> {
   const { forms, isRunOtherwise } = await formsOf(value, own, used);
   if (forms.length > 0) return forms;
   throw refusal(
     name,
     isRunOtherwise
-      ? 'has a value that can only be written so that a shell which sources the file would run a part of it, or lose the lines after it'
-      : 'has a value that no .env file can hold: its mixture of quotes, "#", line breaks and backslashes cannot be written so that its reader reads it back',
+      ? 'has a value that cannot be written safely: a shell that sources the file would run a part of it, or lose the lines after it'
+      : 'has a value that no .env file can hold: its reader would not read this mixture of quotes, "#", line breaks and backslashes back unchanged',
   );
 }
 
-/** Where a name stands. */
+/** Where a name is in the text. */
 interface Place extends Span {
   /** The end of its last line, before the line break. */
   readonly end: number;
-  /** Where a value may move up to that stands on a later line than its sign. */
+  /** Where a value on a later line than its sign may move up to. */
   readonly signEnd?: number;
 }
 
-/** Where the reader that counts finds names; where it keeps that to itself, as npm dotenv finds them. */
+/** Where the reader that counts finds names; as npm dotenv finds them, if the reader does not say where. */
 function placesIn(
   text: string,
-  { reader, read }: JudgedReader,
+  { reader, read }: NamedReader,
   { spans }: Pick<Reading, 'spans'> = read(text, {}),
 ): readonly Place[] {
   if (reader === 'npm' || reader === 'node') return scanDotenv(text).pairs;
   return spans.map((span) => ({ ...span, end: endOfLine(text, span.valueEnd) }));
 }
 
-/** Where the value may be changed: as its reader finds it, then as others do, who may see more of the line. */
+/** Where the value may be changed: as its reader finds it, then as others do, which may see more of the line. */
 async function placesOf(
   text: string,
   name: string,
-  own: JudgedReader,
+  own: NamedReader,
   before: Reading,
 ): Promise<readonly Place[]> {
   const last = (found: readonly Place[]): Place[] =>
     found.filter((place) => place.name === name).slice(-1);
   const places = last(placesIn(text, own, before));
   if (!before.values.has(name) && !before.unknown.has(name) && places.length === 0) return [];
-  for (const reader of await judgedReaders())
+  for (const reader of await allReaders())
     if (reader.reader !== own.reader) places.push(...last(placesIn(text, reader)));
-  // elsewhere it is another value that would go, and this one would stay
+  // elsewhere another value would be replaced, and this one would stay
   const start = own.reader === 'node' ? undefined : places[0]?.valueStart;
   const seen = new Set<string>();
   return places.filter(({ valueStart, valueEnd }) => {
@@ -341,7 +342,7 @@ function* replacements(
   forms: readonly string[],
   eol: string,
 ) {
-  // Only a quoted value may begin on a later line than its sign; another must move up.
+  // Only a quoted value may begin on a later line than its sign; any other must move up.
   for (const form of forms)
     for (const { lineStart, signEnd, valueStart, valueEnd } of places)
       for (const start of new Set([valueStart, signEnd ?? valueStart]))
@@ -365,7 +366,7 @@ function* additions(text: string, name: string, forms: readonly string[], eol: s
   }
 }
 
-/** The text with an end of its last line. */
+/** The text with a line break at its end. */
 function ended(text: string, eol: string): string {
   return text === '' || text === '\uFEFF' || /[\n\r]$/.test(text) ? text : text + eol;
 }

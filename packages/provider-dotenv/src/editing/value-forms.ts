@@ -1,26 +1,26 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is the readers' own notation
 /**
- * The ways to write a value into a `.env`, and which of them the readers read alike.
+ * The forms in which a value can be written into a `.env`, and which of them the readers read alike.
  */
-import { type JudgedReader, judgedReaders } from './edit-verdict.ts';
+import { allReaders, type NamedReader } from './classify-edit.ts';
 
 const quotes = ["'", '"', '`'];
 
-/** The ways to write a value. */
+/** The forms of a value. */
 export interface Forms {
-  /** Those that the reader that counts reads as this value and no shell runs a part of, the best first. */
+  /** Those that the reader which counts reads as this value, and of which no shell runs a part; the best first. */
   readonly forms: readonly string[];
-  /** Whether there would be others, parts of which a shell would run that sources the file. */
+  /** Whether there are others, which a shell that sources the file would partly run. */
   readonly isRunOtherwise: boolean;
 }
 
 /**
- * The ways to write a value, the best first: as more readers read it, then as it was quoted before, then
- * bare, then on one line.
+ * The forms of a value, the best first: those that more readers read, then the quotes used before, then without
+ * quotes, then on one line.
  *
- * @param used - the quote that stood there
+ * @param used - the quote that was used before
  */
-export async function formsOf(value: string, own: JudgedReader, used: string): Promise<Forms> {
+export async function formsOf(value: string, own: NamedReader, used: string): Promise<Forms> {
   if (isPlain(value)) {
     const kept = quotes.slice(0, 2).filter((quote) => quote === used);
     return { forms: [...kept.map((quote) => quote + value + quote), value], isRunOtherwise: false };
@@ -30,11 +30,11 @@ export async function formsOf(value: string, own: JudgedReader, used: string): P
     return { forms: [first + value + first, second + value + second], isRunOtherwise: false };
   }
   const all = [...new Set(candidates(value, used))];
-  const readers = await judgedReaders();
+  const readers = await allReaders();
   const shell = readers.find(({ reader }) => reader === 'shell');
-  const judged = all.flatMap((form) => {
+  const readable = all.flatMap((form) => {
     const text = `N=${form}\nZ=1\n`;
-    const isRead = ({ read }: JudgedReader) => {
+    const isRead = ({ read }: NamedReader) => {
       const { values, refusal } = read(text, {});
       return refusal === undefined && values.get('N') === value && values.get('Z') === '1';
     };
@@ -43,41 +43,41 @@ export async function formsOf(value: string, own: JudgedReader, used: string): P
     const isRun = refusal !== undefined || (unknown.has('N') && /`|\$\(/.test(form));
     return [{ form, isRun, count: readers.filter(isRead).length }];
   });
-  const safe = judged.filter(({ isRun }) => !isRun).sort((a, b) => b.count - a.count);
-  return { forms: safe.map(({ form }) => form), isRunOtherwise: safe.length < judged.length };
+  const safe = readable.filter(({ isRun }) => !isRun).sort((a, b) => b.count - a.count);
+  return { forms: safe.map(({ form }) => form), isRunOtherwise: safe.length < readable.length };
 }
 
 function candidates(value: string, used: string): string[] {
   const quoted = quotes.map((quote) => quote + value + quote);
   const oneLine = value.replaceAll('\n', '\\n').replaceAll('\r', '\\r');
-  // of readers that know escapes, and of none that does not
+  // for readers that know escapes
   const escaped = value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
   const forms = [
     ...quoted,
     `"${oneLine}"`,
-    // dotenv resolves escapes after a double quote that is never closed, too
+    // dotenv also resolves escapes after a double quote that is never closed
     oneLine,
     `"${escaped.replaceAll('"', '\\"')}"`,
     `"${escaped.replaceAll('"', '\\"').replaceAll('$', '\\$')}"`,
     `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`,
     `'${value.replaceAll("'", "\\'")}'`,
-    // a shell has single quotes that hold all but themselves
+    // in a shell, single quotes hold everything but themselves
     `'${value.replaceAll("'", "'\\''")}'`,
   ];
-  // python-dotenv has no other way to say `${`
+  // python-dotenv has no other form for `${`
   if (value.includes('${'))
     forms.push(...forms.slice(0, 8).map((form) => form.replaceAll('${', '${:-$}{')));
-  // A quote that the value opens for a shell alone is closed again in a comment, where dotenv cannot take it
-  // for the end of the value.
+  // A quote that the value opens for a shell only is closed again in a comment, where dotenv cannot take it for the end
+  // of the value.
   if (!/[\n\r]/.test(value)) forms.push(value, `${value} # '`, `${value} # "`);
   forms.push(`${oneLine} # '.`, `${oneLine} # ".`);
-  // what a backslash at the end joins to the value is an empty line
+  // a backslash at the end joins the next line to the value: let that be an empty one
   if (value.endsWith('\\')) forms.unshift(`${value}\n`);
   const kept = quotes.includes(used) ? forms.filter((form) => form.startsWith(used)) : [];
   return [...kept, ...forms];
 }
 
-/** Whether a value means itself without quotes, to every reader. */
+/** Whether every reader reads the value unchanged without quotes. */
 function isPlain(value: string): boolean {
   return /^[\w@%+:,./=-]*$/.test(value);
 }

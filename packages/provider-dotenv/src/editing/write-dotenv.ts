@@ -6,10 +6,10 @@ import { type SecretChanges, type WriteContext, withApplied } from '@keyfall/cor
 import { lockFile, problem, realPathOf, replaceFile } from '@keyfall/core/provider/files';
 import {
   type Contents,
-  type Manner,
+  type DotenvFile,
   merged,
+  type ReadSettings,
   readContents,
-  type Source,
   shownIn,
   sizeLimit,
 } from '../contents/dotenv-contents.ts';
@@ -18,23 +18,23 @@ import { escapeReferences, expandValues } from '../readers/expand-dotenv.ts';
 import { loadParse } from '../readers/parse-dotenv.ts';
 import { type EditDotenvOptions, editDotenv } from './edit-dotenv.ts';
 
-/** How a provider reads what is written. */
-export interface WritingManner extends Manner {
+/** How a provider reads what it writes. */
+export interface WriteSettings extends ReadSettings {
   readonly expand: boolean;
 }
 
-/** The revision after the write, or `undefined` if a file changed meanwhile and none was written. */
+/** The revision after the write, or `undefined` if nothing was written because a file changed in between. */
 export async function writeOnce(
-  sources: readonly Source[],
-  manner: WritingManner,
+  sources: readonly DotenvFile[],
+  settings: WriteSettings,
   { entries, ifRevision }: SecretChanges,
   context: WriteContext,
 ): Promise<string | undefined> {
   const { places, release } = await lockAll(sources, context);
-  const { provider, expand } = manner;
+  const { provider, expand } = settings;
   let replaced = false;
   try {
-    const contents = await readContents(sources, manner, context.signal);
+    const contents = await readContents(sources, settings, context.signal);
     const { files } = contents;
     const revision = revisionOf(sources, files);
     if (ifRevision !== undefined && ifRevision !== revision)
@@ -53,7 +53,7 @@ export async function writeOnce(
     const old = files[index]?.text ?? '';
     const edit: Edit = {
       reader: contents.reader,
-      variables: manner.variables(),
+      variables: settings.variables(),
       warn: context.warn,
     };
     const toWrite = expand ? await escaped(target, files, index, entries) : entries;
@@ -61,7 +61,7 @@ export async function writeOnce(
     if (text === old) return revision;
     if (typeof place !== 'string') throw place;
     replaced = await replaceFile(target, place, bytes, async () => {
-      const now = await readContents(sources, manner, context.signal);
+      const now = await readContents(sources, settings, context.signal);
       return revisionOf(sources, now.files) === revision;
     });
     return replaced ? revisionOf(sources, files.with(index, { ...nothing, bytes })) : undefined;
@@ -79,25 +79,25 @@ const nothing = { text: '', values: new Map(), unknown: new Map(), outside: new 
 
 /** The files of a provider while it writes. */
 interface Locks {
-  /** Where each file really is, or why it cannot be written. */
-  readonly places: ReadonlyMap<Source, string | SecretError>;
+  /** The real path of each file, or why it cannot be written. */
+  readonly places: ReadonlyMap<DotenvFile, string | SecretError>;
   readonly release: () => Promise<void>;
 }
 
 /**
- * Locks every file, so that a conditional write holds for all of them. Where this user cannot write
- * to a file's folder, the error stands in its place: it matters only if that is the file to write.
+ * Locks every file, so that a conditional write covers all of them. If this user cannot write to the folder of a file,
+ * the error is kept in place of its path: it matters only if that file has to be written.
  */
-async function lockAll(sources: readonly Source[], context: WriteContext): Promise<Locks> {
-  const places = new Map<Source, string | SecretError>();
+async function lockAll(sources: readonly DotenvFile[], context: WriteContext): Promise<Locks> {
+  const places = new Map<DotenvFile, string | SecretError>();
   const held: (() => Promise<void>)[] = [];
   const release = async () => {
     for (const unlock of held) await unlock();
   };
   try {
     for (const source of sources) places.set(source, await realPathOf(source).catch(onlyIfWritten));
-    // In one order everywhere, or two writers wait for each other; and a file that two paths lead
-    // to once, or a writer waits for itself.
+    // In the same order everywhere, or two writers could wait for each other; and only once for a file that two paths
+    // lead to, or a writer would wait for itself.
     const paths = [...places.values()].filter((place) => typeof place === 'string');
     for (const path of [...new Set(paths)].sort()) {
       const named = sources.filter((source) => places.get(source) === path);
@@ -121,37 +121,37 @@ function onlyIfWritten(error: unknown): SecretError {
 }
 
 /**
- * The one file that a change concerns: the last that holds the name, since that is the one which is
- * read, else the first. Two files cannot be replaced at one instant, so a change of two is refused.
+ * The one file to change: the last one that holds the name, because that one is read, else the first. Two files cannot
+ * be replaced atomically, so a change of two is refused.
  */
 function targetOf(
   entries: SecretChanges['entries'],
-  sources: readonly Source[],
+  sources: readonly DotenvFile[],
   contents: Contents['files'],
   provider: string,
-): Source | undefined {
-  const targets = new Set<Source>();
+): DotenvFile | undefined {
+  const targets = new Set<DotenvFile>();
   for (const [name, value] of entries) {
     const holders = sources.filter((_, index) => contents[index]?.values.has(name));
-    // All of them: with the last alone taken out, the one before it would be read again.
+    // A deletion concerns all of them: without the last one, the one before it would be read.
     for (const source of value === null ? holders : [holders.at(-1) ?? sources[0]])
       if (source !== undefined) targets.add(source);
   }
   if (targets.size > 1)
     throw new SecretError(
       'ERR_SECRET_UNSUPPORTED',
-      `the change concerns several files, which cannot be written as one: ${shownIn([...targets])}`,
-      { provider, hint: 'Change each file by a provider of its own.' },
+      `the change concerns several files, which cannot be replaced together: ${shownIn([...targets])}`,
+      { provider, hint: 'Change each file through a provider of its own.' },
     );
   return [...targets][0];
 }
 
 /**
- * What to write so that it is read back as meant when it is expanded: with a backslash before each
- * `$` where one would be taken for a name. A name that reads as meant already is left out.
+ * The values to write so that they are read back as intended after expansion: with a backslash before each `$` that
+ * would begin a name. A name that reads as intended already is left out.
  */
 async function escaped(
-  source: Source,
+  source: DotenvFile,
   contents: Contents['files'],
   index: number,
   entries: SecretChanges['entries'],
@@ -173,14 +173,14 @@ async function escaped(
     if (value !== null && after.get(name) !== value)
       throw new SecretError(
         'ERR_SECRET_UNSUPPORTED',
-        `${shown}: ${JSON.stringify(name)} cannot be written so that it is expanded to this value`,
+        `${shown}: ${JSON.stringify(name)} cannot be written in a form that expands to this value`,
         { provider, secretName: name, hint: 'Keep it in another store.' },
       );
   return changes;
 }
 
 async function edited(
-  source: Source,
+  source: DotenvFile,
   text: string,
   entries: SecretChanges['entries'],
   edit: Edit,

@@ -1,7 +1,7 @@
 /**
  * `$NAME`, `${NAME}` and `${NAME:-default}` as docker compose replaces them: compose-go's
- * `template.go`, oddities included. One is that an expression reaches to the last `}` of its line, and
- * its operator is looked for in all of that.
+ * `template.go`, oddities included. For example, an expression extends to the last `}` of its line, and its operator is looked for in
+ * all of that.
  */
 
 /** A value that compose refuses. The message is a clause about its line. */
@@ -12,8 +12,9 @@ type LookUp = (name: string) => string | undefined;
 const reference = /\$(?:(\$)|([_a-z][_a-z0-9]*)|\{(?:([_a-z][_a-z0-9]*(?::?[-+?][^\n]*)?)\}|))/giu;
 
 /**
- * The value with what it refers to.
- * @throws {@link SubstitutionError} for `${` that begins nothing, and for `${NAME:?}` without a `NAME`
+ * The value with its references replaced.
+ *
+ * @throws {@link SubstitutionError} for a `${` that begins no name, and for `${NAME:?}` without a `NAME`
  */
 export function substituted(value: string, lookUp: LookUp): string {
   return value.replace(reference, (match: string) => replacement(match, lookUp));
@@ -27,8 +28,8 @@ function replacement(match: string, lookUp: LookUp): string {
   const [, escaped, bare, braced] = new RegExp(reference.source, 'iu').exec(expression) ?? [];
   if (escaped !== undefined) return escaped;
   if (bare !== undefined) return lookUp(bare) ?? '';
-  if (braced === undefined) throw new SubstitutionError('has ${ that begins no name');
-  // without its operator the whole expression is taken for a name, and what follows it is lost
+  if (braced === undefined) throw new SubstitutionError('has a ${ that begins no name');
+  // without its operator the whole expression counts as a name, and what follows it is lost
   if (!braced.includes(operator)) return lookUp(braced) ?? '';
   return applied(operator, braced, lookUp) + substituted(rest, lookUp);
 }
@@ -41,7 +42,7 @@ function applied(operator: string, expression: string, lookUp: LookUp): string {
   if (operator.endsWith('+')) return counts ? substituted(argument, lookUp) : (value ?? '');
   if (counts) return value;
   if (operator.endsWith('-')) return substituted(argument, lookUp);
-  throw new SubstitutionError('demands a variable that has no value');
+  throw new SubstitutionError('requires a variable that has no value');
 }
 
 /** Which operator counts: Go's insertion sort of them by where they are found, by its own odd comparison. */
@@ -60,7 +61,7 @@ function operatorOf(match: string): string {
   return operators[0] ?? '';
 }
 
-/** Where the first expression ends: the character after each `{` is passed over. */
+/** Where the first expression ends: the character after each `{` is skipped. */
 function closingBrace(text: string): number {
   let open = 0;
   for (let at = 0; at < text.length; at++)

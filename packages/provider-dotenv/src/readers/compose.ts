@@ -37,14 +37,14 @@ export const readAsCompose: Read = (text, variables) => {
     while (at < text.length && kind.test(text.charAt(at))) at++;
   };
 
-  /** The name of a statement; `inherits` where the environment has its value. */
+  /** The name of a statement; `inherits` if its value comes from the environment. */
   const key = (): { name: string; inherits: boolean } => {
     if (/^export[\t\n\f\r ]/.test(text.slice(at, at + 7))) {
       at += 'export'.length;
       skip(blank);
     }
     const start = at;
-    if (start === text.length) throw new Refused(start, 'ends where a name is awaited');
+    if (start === text.length) throw new Refused(start, 'ends where a name is expected');
     for (const character of text.slice(start, endOfName(text, start))) {
       if (/[=:\n]/.test(character)) {
         const name = trimmedEnd(text.slice(start, at));
@@ -54,10 +54,10 @@ export const readAsCompose: Read = (text, variables) => {
         return { name, inherits: character === '\n' };
       }
       if (!blank.test(character) && !keyCharacter.test(character))
-        throw new Refused(start, 'has a character in a name that none may have');
+        throw new Refused(start, 'has a character that is not allowed in a name');
       at += character.length;
     }
-    // the end of the file: what stands there is the value of no name
+    // the end of the file: the text there is a value without a name
     at = start;
     skip(blank);
     return { name: '', inherits: false };
@@ -163,7 +163,7 @@ const meanings: Readonly<Record<string, string>> = {
   v: '\v',
   '"': '"',
   '\\': '\\',
-  $: '$$', // which the substitution makes one of
+  $: '$$', // which the substitution reduces to one
 };
 
 function unescaped(text: string): string {

@@ -1,20 +1,19 @@
 /**
  * `$NAME` and `${NAME}` in values, as dotenv-expand 13 replaces them, for those who ask for it.
  *
- * The rules are its own, oddities included, and a test holds them to it. The package itself is not
- * used: it never ends for some files of one line (`A=$constructor`, or a value that comes to hold its
- * own name), and writes into the environment. Only names of the files are seen here, and a value that
- * grows without end is an error.
+ * The rules are those of the package, oddities included, and a test compares the two. The package itself is not used: it
+ * never ends for some files of one line (`A=$constructor`, or a value that comes to hold its own name), and it writes into
+ * the environment. Here only names of the files count, and a value that grows without end is an error.
  */
 import { SecretError } from '@keyfall/core';
 
-/** How many replacements one value may take, and how many characters those of all may produce. */
-const mostSteps = 1_000;
-const mostCharacters = 32 * 1024 * 1024;
+/** How many replacements one value may need, and how many characters those of all values may produce. */
+const maxSteps = 1_000;
+const maxCharacters = 32 * 1024 * 1024;
 
 /**
- * The values, in order, with what they refer to. A name that is not there, or stands further down, is
- * an empty text, unless a default is given (`${NAME:-default}`). `\$` is a plain `$`.
+ * The values, in order, with their references replaced. A name that is missing, or comes later, becomes an empty text,
+ * unless a default is given (`${NAME:-default}`). `\$` is a plain `$`.
  *
  * @throws `ERR_SECRET_INVALID` if a value grows without end; the error names the name
  */
@@ -29,11 +28,11 @@ export function expandValues(
     let count = 0;
     for (const step of steps(value, expanded)) {
       characters += step?.length ?? Infinity;
-      if (step === undefined || ++count > mostSteps || characters > mostCharacters)
+      if (step === undefined || ++count > maxSteps || characters > maxCharacters)
         throw new SecretError('ERR_SECRET_INVALID', `${name} grows without end when expanded`, {
           provider,
           secretName: name,
-          hint: 'Write \\$ for a dollar sign that begins no name.',
+          hint: 'Write \\$ for a dollar sign that does not begin a name.',
         });
       last = step;
     }
@@ -42,7 +41,7 @@ export function expandValues(
   return expanded;
 }
 
-/** The text that {@link expandValues} makes `value` of, whatever else the file holds. */
+/** The text that {@link expandValues} turns into `value`, whatever else the file holds. */
 export function escapeReferences(value: string): string {
   return reference().test(value) || value.includes('\\$') ? value.replaceAll('$', '\\$') : value;
 }
@@ -61,7 +60,7 @@ function reference(): RegExp {
   return /(?<!\\)\$\{([^{}]+)\}|(?<!\\)\$([A-Za-z_][A-Za-z0-9_]*)/g;
 }
 
-/** The value after each replacement; `undefined` and the end if one could be far too long. */
+/** The value after each replacement; `undefined` as the last one if it could be far too long. */
 function* steps(
   value: string,
   known: ReadonlyMap<string, string>,
@@ -74,15 +73,15 @@ function* steps(
     seen.add(result);
     const [template, braced, bare] = match;
     const expression = braced ?? bare ?? '';
-    // Without an operator dotenv-expand splits at the text "null": it then means `split(null)`.
+    // Without an operator dotenv-expand calls `split(null)`, which splits at the text "null".
     const operator = operators.exec(expression)?.[0];
     const [key = '', ...rest] = expression.split(operator ?? 'null');
     const fallback = rest.join(operator ?? 'null');
     const held = known.get(key);
     let replacement = held && !seen.has(held) ? held : fallback;
     if (operator === ':+' || operator === '+') replacement = held ? fallback : '';
-    // As in dotenv-expand, `$&` and the like in it stand for parts of the text, each perhaps for all.
-    if (replacement.split('$').length * result.length + replacement.length > mostCharacters)
+    // As in dotenv-expand, `$&` and the like in the replacement stand for parts of the text, or for all of it.
+    if (replacement.split('$').length * result.length + replacement.length > maxCharacters)
       return yield undefined;
     result = result.replace(template, replacement);
     yield result;

@@ -1,10 +1,10 @@
 /**
- * A `.env` as `node --env-file` reads it: by the parser of the Node that runs this, which is the same.
+ * A `.env` as `node --env-file` reads it: by the parser of the running Node, which `--env-file` uses too.
  */
 import util from 'node:util';
 import type { Read } from './reading.ts';
 
-/** That reader; `undefined` where what runs this has none. It keeps to itself where a value stands. */
+/** That reader; `undefined` if this runtime has none. It does not say where a value is in the text. */
 export function nodeReader(): Read | undefined {
   const { parseEnv } = util;
   if (typeof parseEnv !== 'function') return undefined;

@@ -5,12 +5,12 @@ import { loadParse } from './parse-dotenv.ts';
 import type { Read } from './reading.ts';
 import { scanDotenv } from './scan-dotenv.ts';
 
-/** Loads dotenv. Variables beside the file are nothing to it. */
+/** Loads dotenv. It does not use variables. */
 export async function loadNpm(): Promise<Read> {
   const parse = await loadParse();
   return (text) => ({
     values: parse(text),
-    // looked for when somebody asks
+    // searched only if they are needed
     get spans() {
       return scanDotenv(text).pairs;
     },

@@ -1,6 +1,6 @@
 /**
- * A `.env` as python-dotenv reads it: `load_dotenv()`, with its default `override=False`. Its `parser.py`
- * and `variables.py` of 1.2 are followed rule by rule; a test holds this to the package itself.
+ * A `.env` as python-dotenv reads it: `load_dotenv()`, with its default `override=False`. It follows `parser.py` and
+ * `variables.py` of 1.2 rule by rule, and a test compares it with the package itself.
  */
 import {
   lineStartAt,
@@ -11,16 +11,16 @@ import {
   variableIn,
 } from './reading.ts';
 
-/** As 1.2.4 reads. */
+/** As version 1.2.4 reads. */
 export const readAsPython: Read = (text, variables) => read(text, variables, true);
 
 /**
- * As versions before 1.2.4 read: they take a quote after any backslash for an escaped one, unless no other
- * follows, know no byte order mark, and take the text of `NAME= # text` for its value.
+ * As versions before 1.2.4 read: a quote after any backslash counts as escaped unless no other follows, a byte order mark
+ * is part of the first name, and `# text` is the value of `NAME= # text`.
  */
 export const readAsOlderPython: Read = (text, variables) => read(text, variables, false);
 
-// Python's \s, which has control characters that JavaScript's has not, and lacks U+FEFF.
+// Python's \s, which has some control characters that JavaScript's does not have, and lacks U+FEFF.
 const space =
   '[ \\t-\\r\\x1c-\\x1f\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
 const blank =
@@ -63,7 +63,7 @@ function read(given: string, variables: Variables, isCurrent: boolean): Reading 
     return withoutComment(match(bareValue) ?? '');
   };
 
-  /** Whether the statement is one; else Python logs a warning, and goes on with the next line. */
+  /** Whether it is a valid statement; otherwise Python logs a warning and continues with the next line. */
   const statement = (): boolean => {
     match(spaces);
     if (at >= text.length) return true;
@@ -119,7 +119,7 @@ function closingQuote(text: string, open: number): number {
   return -1;
 }
 
-/** The first quote behind no backslash, else the last one. */
+/** The first quote without a backslash before it, else the last one. */
 function olderClosingQuote(text: string, open: number): number {
   let last = -1;
   for (let at = open; ; ) {
@@ -130,7 +130,7 @@ function olderClosingQuote(text: string, open: number): number {
   }
 }
 
-/** Without blanks and `#` and what follows, and without blanks at its end. */
+/** The text without a comment, and without blanks at its end. */
 function withoutComment(text: string): string {
   let end = text.length;
   for (let at = text.indexOf('#'); at >= 0; at = text.indexOf('#', at + 1))
@@ -156,7 +156,7 @@ function decoded(text: string, escapes: RegExp): string {
   return text.replace(escapes, ([, letter = '']) => meanings[letter] ?? letter);
 }
 
-/** `${NAME}` and `${NAME:-default}`: the environment first, then what stands above in the file. */
+/** `${NAME}` and `${NAME:-default}`: the environment first, then earlier lines of the file. */
 function expanded(
   pairs: readonly { readonly name: string; readonly raw: string | undefined }[],
   variables: Variables,
@@ -171,7 +171,7 @@ function expanded(
         const given = variableIn(variables, key);
         if (given !== undefined || !known.has(key)) taken.add(key);
         if (given !== undefined) return given;
-        // a name without a value is there, and is an empty text
+        // a name without a value counts as an empty text
         return known.has(key) ? (known.get(key) ?? '') : (fallback ?? '');
       },
     );
@@ -184,7 +184,7 @@ function expanded(
   return { values, outside };
 }
 
-/** The text as Python reads it, from `first` on, and where a place in it is in the text as it is. */
+/** The text as Python reads it, from `first` on, and how its offsets map to the original text. */
 function withLineFeeds(
   given: string,
   first: number,
@@ -196,7 +196,7 @@ function withLineFeeds(
     return '\n';
   });
   const offsetIn = (at: number) => {
-    let count = 0; // of those before `at`, by halving
+    let count = 0; // of those before `at`, by binary search
     for (let end = dropped.length; count < end; ) {
       const middle = (count + end) >> 1;
       if ((dropped[middle] ?? 0) < at) count = middle + 1;

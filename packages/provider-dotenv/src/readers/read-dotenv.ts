@@ -1,6 +1,6 @@
 /**
- * Every reader by its name, and where they differ. What a reader needs is loaded when it is asked, so
- * that a file of plain lines, which all read alike, costs no more than it always did.
+ * Every reader by its name, and where they differ. A reader is loaded when it is needed, so that a file of plain lines,
+ * which all read alike, stays cheap to read.
  */
 import { SecretError } from '@keyfall/core';
 import {
@@ -16,7 +16,7 @@ export function isDotenvReader(text: unknown): text is DotenvReader {
   return (dotenvReaders as readonly unknown[]).includes(text);
 }
 
-/** The reader of that name; `undefined` where what runs this has no `node --env-file`. */
+/** The reader of that name; `undefined` if this runtime has no `node --env-file`. */
 async function loadReader(reader: DotenvReader): Promise<Read | undefined> {
   switch (reader) {
     case 'npm':
@@ -33,8 +33,9 @@ async function loadReader(reader: DotenvReader): Promise<Read | undefined> {
 }
 
 /**
- * What that reader makes of the text.
- * @throws `ERR_SECRET_CONFIG` for `node` where what runs this has no `node --env-file`
+ * What that reader reads in the text.
+ *
+ * @throws `ERR_SECRET_CONFIG` for `node` if this runtime has no `node --env-file`
  */
 export async function readWith(
   reader: DotenvReader,
@@ -43,17 +44,21 @@ export async function readWith(
 ): Promise<Reading> {
   const read = await loadReader(reader);
   if (read !== undefined) return read(text, variables);
-  throw new SecretError('ERR_SECRET_CONFIG', `nothing here reads a .env as ${reader} does`, {
-    hint: 'Run this with Node, or name another reader.',
-  });
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    `the reader ${reader} is not available in this runtime`,
+    {
+      hint: 'Use Node, or name another reader.',
+    },
+  );
 }
 
-/** A line that every reader reads alike, whatever stands around it. */
+/** A line that every reader reads alike, whatever the lines around it are. */
 // (Node reads `export A=` as a name of two words.)
 const plainLine =
   /^(?:#.*)?$|^(?!__proto__=)[A-Za-z_]\w*=$|^(?:export )?(?!__proto__=)[A-Za-z_]\w*=(?:[\w@%+:,./=-]+|'[^'"`$\\\p{Cc}\u2028\u2029]*'|"[^'"`$\\\p{Cc}\u2028\u2029]*")(?: #[^'"`=]*)?$/u;
 
-/** Whether all readers are known to read the text alike, by its looks. */
+/** Whether the form of the text alone shows that all readers read it alike. */
 export function isPlainText(text: string): boolean {
   return text.split('\n').every((line) => plainLine.test(line));
 }
@@ -62,10 +67,9 @@ export function isPlainText(text: string): boolean {
 export type ReaderGroups = readonly (readonly string[])[];
 
 /**
- * The names that programs which read this text started with these variables would see differently, be it
- * another value or none. Only readers that could have been used count: one that refuses the file gives a
- * program nothing to be started with. A shell is none of a text with carriage returns, which it
- * keeps in every value.
+ * The names that programs with these variables would read differently: with another value, or not at all. Only readers
+ * that can be in use count: a program whose reader refuses the file could not have started with it. A shell does not count for
+ * a text with carriage returns, because it keeps them in every value.
  */
 export async function differingNames(
   text: string,
@@ -77,11 +81,11 @@ export async function differingNames(
   const names = new Set([...readings.values()].flatMap((each) => [...each.values.keys()]));
   for (const { unknown } of readings.values()) for (const name of unknown.keys()) names.add(name);
   for (const name of names) {
-    // what is no name of anything is rubble of a value that a reader broke
+    // anything else is not a name, but a piece of a value that a reader has cut
     if (!/^[\p{L}_][\p{L}\p{N}_.-]*$/u.test(name)) continue;
     const groups = new Map<string, string[]>();
     for (const [reader, { values, unknown, outside }] of readings) {
-      // docker compose hands on what is there already: that is nothing that the file says
+      // docker compose passes on a variable of the environment: the file says nothing about it
       if (reader === 'compose' && outside.get(name)?.has(name)) continue;
       const value = values.get(name);
       const kind = unknown.has(name) ? '?' : value === undefined ? '-' : `=${value}`;
@@ -92,7 +96,7 @@ export async function differingNames(
   return differing;
 }
 
-/** What each reader that could have been used reads, by its name for a person. */
+/** What each reader that can be in use reads, by its name. */
 async function allReadings(
   text: string,
   variables: Variables,

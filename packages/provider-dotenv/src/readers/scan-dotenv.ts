@@ -1,14 +1,13 @@
 /**
- * Where npm dotenv finds what it reads. Its parser answers names and values only; an editor must also
- * know which characters they came from. This scanner walks a text as dotenv 18's `{ fast: true }`
- * parser does, oddities included. It is never believed for a value: whoever edits by it reads the
- * result back with dotenv itself.
+ * Where npm dotenv finds what it reads. Its parser returns names and values only; an editor must also know their places in
+ * the text. This scanner walks a text as dotenv 18's `{ fast: true }` parser does, oddities included. Its values are never
+ * trusted: an edit that is based on it is read back with dotenv itself.
  */
 
-/** A pair as it stands in the text. Offsets are in UTF-16 code units, ends exclusive. */
+/** A pair in the text. Offsets are in UTF-16 code units, ends exclusive. */
 interface DotenvPair {
   readonly name: string;
-  /** Where the line begins on which the pair does, after a byte order mark. */
+  /** Where the line of the pair begins, after a byte order mark. */
   readonly lineStart: number;
   /** Where the name begins, after blanks and `export`. */
   readonly nameStart: number;
@@ -21,10 +20,10 @@ interface DotenvPair {
   readonly end: number;
 }
 
-/** What stands in a text. */
+/** What a text holds. */
 export interface DotenvScan {
   readonly pairs: readonly DotenvPair[];
-  /** Where the lines begin that hold neither a pair nor a comment: dotenv drops them silently. */
+  /** Where lines begin that hold neither a pair nor a comment: dotenv drops them silently. */
   readonly dropped: readonly number[];
 }
 
@@ -57,7 +56,7 @@ export function scanDotenv(text: string): DotenvScan {
     return at;
   };
 
-  /** The end of the quoted value that begins at `open`, or -1 if dotenv takes it for a bare one. */
+  /** The end of the quoted value that begins at `open`, or -1 if dotenv takes it as an unquoted one. */
   const endOfQuoted = (open: number) => {
     let end = -1;
     for (let at = open; ; ) {
@@ -96,7 +95,7 @@ export function scanDotenv(text: string): DotenvScan {
       afterSign = nameEnd + (text.startsWith('\r\n', nameEnd + 1) ? 3 : 2);
     if (afterSign === -1) {
       dropped.push(begin);
-      // What follows `export` and a line break is looked at again by itself.
+      // The text after `export` and a line break is scanned again by itself.
       at = endOfLine(exported ? afterExport : nameEnd);
       continue;
     }

@@ -1,7 +1,7 @@
 /**
- * A `.env` as a POSIX shell reads it that sources it (`set -a; . ./.env`). Only files of assignments are
- * understood: nothing here is ever run, so a value that is what a program prints, or that depends on the
- * shell's own variables, is unknown, and a file that starts a program is refused. The rules are those of the
+ * A `.env` as a POSIX shell that sources it reads it (`set -a; . ./.env`). Only files of assignments are understood. Nothing
+ * is ever run here, so a value that a program prints, or that depends on variables of the shell, is unknown, and a file
+ * that starts a program is refused. The rules are those of the
  * Shell Command Language (POSIX.1-2017, 2.2, 2.3 and 2.9.1).
  */
 import { lineAt, lineCounter, lineStartAt, type Read, type Span } from './reading.ts';
@@ -16,7 +16,7 @@ class Refused extends Error {
   }
 }
 
-/** Variables that a shell has a mind of its own about: one or another forbids or changes them. */
+/** Variables that some shell forbids to set, or changes by itself. */
 const shellsOwn: ReadonlySet<string> = new Set(
   'UID EUID PPID SHELLOPTS BASHOPTS OPTIND LINENO RANDOM SECONDS _'.split(' '),
 );
@@ -36,7 +36,7 @@ export const readAsShell: Read = (text) => {
       else return;
   };
 
-  /** Passes over `$…` or a backtick, whatever it stands for. */
+  /** Skips `$…` or a backtick expression, whatever it stands for. */
   const passExpansion = (): void => {
     const start = at;
     const unclosed = () => new Refused(start, 'has an expansion that is never closed');
@@ -50,7 +50,7 @@ export const readAsShell: Read = (text) => {
     }
     at++;
     const open = text.charAt(at);
-    if (open === '[') throw new Refused(start, 'has an expansion that shells differ on');
+    if (open === '[') throw new Refused(start, 'has an expansion that shells read differently');
     if (open !== '(' && open !== '{') {
       const [name = ''] = /^(?:[A-Za-z_]\w*|[0-9@*#?$!-])/.exec(text.slice(at, at + 256)) ?? [];
       at += name.length;
@@ -63,7 +63,7 @@ export const readAsShell: Read = (text) => {
       if (character === '\\') at++;
       else if (character === open) depth++;
       else if (character === close && --depth === 0) break;
-      // what stands in quotes there has rules of its own
+      // quotes inside of it have rules of their own
       else if (/['"`#]/.test(character))
         throw new Refused(start, 'has an expansion with quotes in it');
     }
@@ -73,7 +73,7 @@ export const readAsShell: Read = (text) => {
       throw new Refused(start, 'has an expansion that may end the shell or change variables');
   };
 
-  /** The value that begins here, up to the end of its word; `undefined` where nobody can know it. */
+  /** The value that begins here, up to the end of its word; `undefined` if it is unknown. */
   const word = (isArgument: boolean): string | undefined => {
     let value: string | undefined = '';
     let mayBeTilde = true;
@@ -159,7 +159,8 @@ export const readAsShell: Read = (text) => {
       skipBlanks();
       const character = text.charAt(at);
       if (character === '' || character === '\n' || character === ';') {
-        if (character === ';' && isFirst) throw new Refused(at, 'has ; where a command is awaited');
+        if (character === ';' && isFirst)
+          throw new Refused(at, 'has a ; where a command is expected');
         break;
       }
       if (character === '#') {

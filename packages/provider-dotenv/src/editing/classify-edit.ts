@@ -1,20 +1,20 @@
 /**
- * Whether an edited text of a `.env` reads as meant, by the reader that counts and by all others: an edit
- * for one program must not take a name away from another.
+ * How the readers read an edited `.env`: the one that counts, and all others, since an edit for one program must not
+ * take a name away from another.
  */
 import { isPlainText } from '../readers/read-dotenv.ts';
 import type { Read, Reading } from '../readers/reading.ts';
 
-/** A reader, for a person, and how it reads. */
-export interface JudgedReader {
+/** A reader with its name for people. */
+export interface NamedReader {
   readonly reader: string;
   readonly read: Read;
 }
 
-let loaded: Promise<readonly JudgedReader[]> | undefined;
+let loaded: Promise<readonly NamedReader[]> | undefined;
 
-/** All readers that there are here, python-dotenv in two ages. */
-export function judgedReaders(): Promise<readonly JudgedReader[]> {
+/** All readers that are available here, python-dotenv in two versions. */
+export function allReaders(): Promise<readonly NamedReader[]> {
   loaded ??= (async () => {
     const [{ loadNpm }, { nodeReader }, python, { readAsCompose }, { readAsShell }] =
       await Promise.all([
@@ -37,60 +37,60 @@ export function judgedReaders(): Promise<readonly JudgedReader[]> {
   return loaded;
 }
 
-/** New values by name; `null`: the name is to be gone. */
+/** New values by name; `null` removes the name. */
 export type Changes = ReadonlyMap<string, string | null>;
 
 /**
- * What an edit comes to. `wrong`: the reader that counts does not read it as meant. `costly`: it does, and
- * another reader reads other names differently for it. `apart`: others read the changed names otherwise.
+ * The effect of an edit. `wrong`: the reader that counts does not read it as intended. `costly`: it does, but another
+ * reader then reads other names differently. `apart`: it does, but others read the changed names differently.
  * `alike`: all read it as meant.
  */
-export interface Verdict {
+export interface EditEffect {
   readonly kind: 'wrong' | 'costly' | 'apart' | 'alike';
   /** The readers that read other names differently for it. */
   readonly costly: readonly string[];
-  /** The readers that read the changed names otherwise. */
+  /** The readers that read the changed names differently. */
   readonly apart: readonly string[];
-  /** Of the changed names, those that they read otherwise. */
+  /** Of the changed names, those that they read differently. */
   readonly names: readonly string[];
 }
 
-const nobody = { costly: [], apart: [], names: [] };
+const noEffect = { costly: [], apart: [], names: [] };
 
-/** Judges the edits of one text. */
-export interface Judge {
-  /** What the reader that counts reads before. */
+/** Classifies the edits of one text. */
+export interface EditClassifier {
+  /** What the reader that counts reads before the edit. */
   readonly before: Reading;
-  judge(edited: string, changes: Changes): Promise<Verdict>;
+  classify(edited: string, changes: Changes): Promise<EditEffect>;
 }
 
-/** Judges edits of one text by the reader that counts, and then by all others. */
-export function judgeOf(text: string, own: JudgedReader): Judge {
+/** Classifies edits of one text by the reader that counts, and then by all others. */
+export function editClassifier(text: string, own: NamedReader): EditClassifier {
   const before = own.read(text, {});
-  let others: readonly { readonly judged: JudgedReader; readonly before: Reading }[] | undefined;
+  let others: readonly { readonly other: NamedReader; readonly before: Reading }[] | undefined;
   return {
     before,
-    async judge(edited, changes) {
+    async classify(edited, changes) {
       const after = own.read(edited, {});
       const isRead = after.refusal === undefined && unmeant(after, changes).length === 0;
-      if (!isRead || !isKept(before, after, changes)) return { kind: 'wrong', ...nobody };
-      if (isPlainText(edited)) return { kind: 'alike', ...nobody };
-      others ??= (await judgedReaders())
+      if (!isRead || !isKept(before, after, changes)) return { kind: 'wrong', ...noEffect };
+      if (isPlainText(edited)) return { kind: 'alike', ...noEffect };
+      others ??= (await allReaders())
         .filter(({ reader }) => reader !== own.reader)
-        .map((judged) => ({ judged, before: judged.read(text, {}) }));
+        .map((other) => ({ other, before: other.read(text, {}) }));
       const costly: string[] = [];
       const apart: string[] = [];
       const names = new Set<string>();
-      for (const { judged, before: was } of others) {
-        // a name that no shell has is a command to it
-        if (judged.reader === 'shell' && !canBeShells(edited, changes)) continue;
-        const now = judged.read(edited, {});
+      for (const { other, before: was } of others) {
+        // for a shell, a line with a name that it does not allow is a command
+        if (other.reader === 'shell' && !canBeShells(edited, changes)) continue;
+        const now = other.read(edited, {});
         const isLost =
           was.refusal === undefined && (now.refusal !== undefined || !isKept(was, now, changes));
-        const other = now.refusal === undefined ? unmeant(now, changes) : [];
-        if (isLost) costly.push(judged.reader);
-        if (other.length > 0) apart.push(judged.reader);
-        for (const name of other) names.add(name);
+        const misread = now.refusal === undefined ? unmeant(now, changes) : [];
+        if (isLost) costly.push(other.reader);
+        if (misread.length > 0) apart.push(other.reader);
+        for (const name of misread) names.add(name);
       }
       const kind = costly.length > 0 ? 'costly' : apart.length > 0 ? 'apart' : 'alike';
       return { kind, costly, apart, names: [...names] };
@@ -113,7 +113,7 @@ function isKept(before: Reading, after: Reading, changes: Changes): boolean {
   return true;
 }
 
-/** The changed names that do not read as meant. */
+/** The changed names that are not read as intended. */
 function unmeant({ values, unknown }: Reading, changes: Changes): string[] {
   const names: string[] = [];
   for (const [name, value] of changes)

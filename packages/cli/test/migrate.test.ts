@@ -95,14 +95,13 @@ test('a conflict is told as one, even if what is to leave the file otherwise can
   await expect(run(store, cwd, { purge: true, onConflict: 'keep' })).rejects.toMatchObject({
     code: 'ERR_SECRET_UNSUPPORTED',
     secretName: 'USER',
-    hint: expect.stringContaining('what refers to it'),
   });
 });
 
 test('what an edit costs other readers is said, and once, however often it is drawn up', async () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is python-dotenv's notation
   const cwd = await folderWith('USER=app\nURL=${USER}@db\n');
-  const told = () => said.filter((text) => text.includes('for these readers: python'));
+  const told = () => said.filter((text) => /these readers .*: python/.test(text));
   await run(memoryProvider(), cwd, { select: ['USER'], purge: true, dryRun: true });
   expect(told()).toHaveLength(1);
   await run(contested({ OTHER: 'x' }), cwd, { select: ['USER'], purge: true });

@@ -57,7 +57,7 @@ test.each(['22.23.3', '24.21.0'])(
       const changes = new Map([['A', value]]);
       const edited = await editDotenv(before, changes).catch(() => undefined);
       if (edited === undefined) continue;
-      if ((await editClassifier(before, npm).judge(edited, changes)).kind === 'alike')
+      if ((await editClassifier(before, npm).classify(edited, changes)).kind === 'alike')
         texts.push(edited);
     }
     expect(texts.length).toBeGreaterThan(150);

@@ -517,7 +517,7 @@ describe('the .env', () => {
     const found = await look(cwd, env);
     expect(found.fault).toMatchObject({ subject: 'git and .env', command });
     expect(found.fault.message).toContain(', as real/env');
-    expect(found.fault.hint).toContain('in real/.gitignore');
+    expect(found.fault.hint).toContain('real/.gitignore');
     await expectMended(cwd, env, found);
   });
 

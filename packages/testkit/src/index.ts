@@ -12,6 +12,12 @@ export type {
   OneNameFaults,
 } from './conformance/harness.ts';
 export { assertNoLeak, leaksOf } from './conformance/leaks.ts';
+export type {
+  ControllableProvider,
+  ControllableProviderOptions,
+  ProviderCall,
+} from './controllable-provider.ts';
+export { controllableProvider } from './controllable-provider.ts';
 export { denyAccess, withoutPrivileges } from './deny-access.ts';
 export type { ManualClock } from './manual-clock.ts';
 export { manualClock } from './manual-clock.ts';
@@ -24,6 +30,8 @@ export type { MotoServer } from './servers/moto-server.ts';
 export { startMotoServer } from './servers/moto-server.ts';
 export type { PostgresServer } from './servers/postgres-server.ts';
 export { startPostgresServer } from './servers/postgres-server.ts';
+export type { StartVaultOptions, VaultForTests } from './servers/start-vault.ts';
+export { startVault } from './servers/start-vault.ts';
 export { findVaultBinary } from './servers/vault-binary.ts';
 export type { VaultCluster, VaultClusterOptions, VaultNode } from './servers/vault-cluster.ts';
 export { startVaultCluster } from './servers/vault-cluster.ts';

@@ -173,10 +173,10 @@ describe('while somebody else writes to the document, between our write and its 
     ).catch((thrown) => thrown);
     expect(error).toMatchObject({
       code: 'ERR_SECRET_CONFLICT',
-      message: expect.stringContaining(`does not hold ${name} any more as it did before`),
+      message: expect.stringContaining(`no longer holds ${name} as it did before`),
     });
     expect(said.at(-1)).toMatch(
-      /^what was to be written is in vault \(.*\), read back and compared: run this again to go on, or undo it with keyfall migrate --restore \S+\.env\.backup\.\w+\.$/,
+      /^everything was written to vault \(.*\), read back and compared: run this again to go on, or undo it with keyfall migrate --restore \S+\.env\.backup\.\w+\.$/,
     );
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\nSAME=s\n`);
     expect(await stateOf(cwd)).toBe('verified');
@@ -198,7 +198,7 @@ describe('while somebody else writes to the document, between our write and its 
       message: expect.stringContaining('.env was changed in the meantime'),
     });
     expect(said.at(-1)).toMatch(
-      /^what was to be written is in vault .* undo it with keyfall migrate --restore \S+\.$/,
+      /^everything was written to vault .* undo it with keyfall migrate --restore \S+\.$/,
     );
     expect(await stored()).toEqual({ A: canary });
     // theirs stays, and what was there before is in the backup
@@ -243,10 +243,10 @@ test('names that a shell cannot export move, and are told; __proto__ is told and
   const args = ['migrate', '--reader', 'npm', '--yes', '--purge'];
   const result = await keyfall(args, { cwd, env: vault.env });
   expect(result.code).toBe(0);
-  expect(result.stderr).toContain("my-name, a.b and 1ST are no names of a shell's variable");
+  expect(result.stderr).toContain('my-name, a.b and 1ST cannot be names of variables in a shell');
   expect(result.stderr).toContain('.env has A more than once');
   expect(result.stderr).toContain(
-    'dotenv does not read line 6 of .env: what is there is not migrated.\n',
+    'dotenv does not read line 6 of .env: what stands there is not migrated.\n',
   );
   expect(result.output).not.toContain(canary);
   expect(await stored()).toEqual({ 'my-name': canary, 'a.b': '2', '1ST': '3', A: '4' });
@@ -264,8 +264,8 @@ describe('a token that may do half of it', () => {
   }
 
   test.each([
-    ['read and not write', ['read'], 'may not write it', 'To let it write: path'],
-    ['read and create', ['read', 'create'], 'may not write it', '"create", "update"'],
+    ['read and not write', ['read'], 'may not write there', 'To let it write: path'],
+    ['read and create', ['read', 'create'], 'may not write there', '"create", "update"'],
     ['write and not read', ['create', 'update'], 'do not allow this', 'the capability "read"'],
   ])('%s: denied before anything is written', async (_, capabilities, why, hint) => {
     const cwd = await folderWith(`A=${canary}\n`);
@@ -289,7 +289,10 @@ describe('a token that may do half of it', () => {
       cwd,
       env: { ...vault.env, VAULT_TOKEN: token },
     });
-    expect(result).toMatchObject({ code: 0, stderr: expect.stringContaining('may not write it') });
+    expect(result).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('may not write there'),
+    });
   });
 
   test('the three that it takes are enough', async () => {
@@ -392,7 +395,7 @@ describe('stopped by', () => {
     const result = await finished(child);
     expect(result).toMatchObject({
       code: 143,
-      stderr: expect.stringContaining('the same command again goes on with it'),
+      stderr: expect.stringContaining('run the same command again to complete it'),
     });
     expect(await readdir(cwd)).not.toContain('.env.keyfall-lock');
     await writeFile(journal, text);

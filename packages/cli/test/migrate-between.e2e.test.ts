@@ -40,7 +40,7 @@ describe('from Vault to an encrypted file', () => {
     const result = await keyfall(args, { cwd, env: settings() });
     expect(result).toMatchObject({ code: 0, stdout: '' });
     expect(result.stderr).toContain('4 names written to sops (secrets.enc.yaml)');
-    expect(result.stderr).toContain("deep.name is no name of a shell's variable");
+    expect(result.stderr).toContain('deep.name cannot be the name of a variable');
     expect(result.output).not.toContain(canary);
     const file = join(cwd, 'secrets.enc.yaml');
     expect(await readFile(file, 'utf8')).not.toContain(canary);
@@ -77,7 +77,7 @@ describe('from Vault to an encrypted file', () => {
       const result = await keyfall(['migrate', ...ends, '--yes'], { cwd, env });
       expect(result).toMatchObject({ code: 1, stdout: '' });
       expect(result.stderr).toMatch(
-        /mistyped.*, so there is nothing to migrate\. Check what --from/,
+        /mistyped.*, so there is nothing to migrate\. Check the value of --from/,
       );
     }
     expect(await readdir(cwd)).not.toContain('.env.copy');
@@ -94,8 +94,10 @@ describe('from Vault to an encrypted file', () => {
       cwd,
       env: settings(),
     });
-    expect(result.stderr).toContain('holds under A cannot be brought back: it keeps no versions.');
-    expect(result.stderr).toContain('it does not bring back what A held');
+    expect(result.stderr).toContain(
+      'holds under A cannot be brought back: the store keeps no versions.',
+    );
+    expect(result.stderr).toContain('that does not bring back what A held');
     const journal = /--restore (\S+)/.exec(result.stderr)?.[1] ?? '';
     const restored = await keyfall(['migrate', '--restore', journal, ...to, '--yes'], {
       cwd,
@@ -217,7 +219,7 @@ describe('with a configuration', () => {
     expect(restored).toMatchObject({ code: 0 });
     const before = await configured([{ provider: 'env' }, sops, { provider: 'dotenv' }]);
     const asked = await keyfall(['migrate', '--yes'], { cwd: before, env: settings() });
-    expect(asked.stderr).toContain('  - start the program by keyfall run -- CMD\n');
+    expect(asked.stderr).toContain('  - start the program with keyfall run -- CMD\n');
     expect(asked.stderr).not.toContain('in the chain of your keyfall.config');
     const none = await keyfall(['migrate', '--yes', '--to', 'dotenv'], { cwd, env: settings() });
     expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('come from') });

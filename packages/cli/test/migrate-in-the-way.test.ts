@@ -43,7 +43,7 @@ describe('a name that is too long for that of its backup', () => {
       const store = memoryProvider();
       await expect(run(join(cwd, name), store, { dryRun })).rejects.toMatchObject({
         code: 'ERR_SECRET_CONFIG',
-        message: expect.stringMatching(/too long a name.*Give it a name of at most 198 bytes\./),
+        message: expect.stringMatching(/is too long.*Rename it to at most 198 bytes\./),
       });
       expect(await held(store)).toEqual({});
     }

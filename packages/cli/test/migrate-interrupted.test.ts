@@ -111,7 +111,7 @@ test('the same file: it is read back, and nothing is written again', async () =>
   const { cwd, provider } = await interrupted('A=1\nB=2\n', { B: 'theirs' });
   expect(await journals(cwd)).toMatchObject([{ state: 'planned' }]);
   expect(await run(cwd, provider)).toMatchObject({ written: 0 });
-  expect(said).toContain('going on with a migration that was interrupted.');
+  expect(said).toContain('resuming a migration that was interrupted.');
   expect(await journals(cwd)).toMatchObject([
     { state: 'done', created: ['A'], overwritten: [{ name: 'B' }] },
   ]);
@@ -131,7 +131,7 @@ test('one that was ended before its backup was whole is cleared away, wherever i
     const backup = await rewriteJournal(cwd, { state: 'started', target: { kind } });
     await run(cwd, provider);
     expect(said).toContain(
-      'a migration was interrupted, and nothing of it is in memory: it was cleared away.',
+      'a migration was interrupted, and nothing of it is in memory: its record was removed.',
     );
     expect(existsSync(backup)).toBe(false);
     expect(await journals(cwd)).toEqual([]);
@@ -143,7 +143,7 @@ test('the same bytes by another reader are another content, and its backup is re
   const { cwd, provider } = await interrupted(text, {}, 'python');
   expect(await journals(cwd)).toMatchObject([{ reader: 'python' }]);
   await run(cwd, provider, { onConflict: 'overwrite', reader: 'node' });
-  expect(said.join('\n')).toMatch(/has been written: keyfall migrate --restore \S+ undoes it/);
+  expect(said.join('\n')).toMatch(/after it had written: keyfall migrate --restore \S+ undoes it/);
   expect(await journals(cwd)).toMatchObject([
     { state: 'done', created: ['A'], reader: 'python' },
     { state: 'done', overwritten: [{ name: 'A', version: '2' }], reader: 'node' },
@@ -155,10 +155,10 @@ test('a journal that names no reader is of npm’s', async () => {
   expect(await journals(cwd)).toMatchObject([{ reader: 'npm' }]);
   await rewriteJournal(cwd, { reader: undefined });
   expect(await run(cwd, provider)).toMatchObject({ written: 0 });
-  expect(said).toContain('going on with a migration that was interrupted.');
+  expect(said).toContain('resuming a migration that was interrupted.');
 });
 
-test('what somebody else holds under a name of it is none that it wrote', async () => {
+test('a change that another program holds under a name of it is none that it wrote', async () => {
   const { cwd, provider } = await interrupted('A=1\nB=2\n', { B: 'before' });
   await provider.write?.({ entries: new Map([['B', 'theirs']]) }, context());
   await run(cwd, provider, { onConflict: 'keep' });
@@ -199,7 +199,7 @@ test('one of which nothing says from what state it was written may still come', 
   await moved.write?.({ entries: new Map([['OTHER', 'x']]) }, context());
   await writeFile(join(cwd, '.env'), 'USE_VAULT=true\n');
   await run(cwd, moved);
-  expect(said.join()).toContain('so far: its backup is kept');
+  expect(said.join()).toContain('yet: its backup is kept');
   expect(existsSync(backup)).toBe(true);
 });
 
@@ -207,7 +207,7 @@ test('a file that was edited since gets a backup of its own', async () => {
   const { cwd, provider } = await interrupted('A=1\n');
   await writeFile(join(cwd, '.env'), 'A=1\nNEW=2\n');
   await run(cwd, provider);
-  expect(said.join('\n')).toMatch(/has been written: keyfall migrate --restore \S+ undoes it/);
+  expect(said.join('\n')).toMatch(/after it had written: keyfall migrate --restore \S+ undoes it/);
   expect(await journals(cwd)).toMatchObject([
     { state: 'done', created: ['A'] },
     { state: 'done', created: ['NEW'] },
@@ -221,7 +221,7 @@ test('a write of which nothing is there is made, under the backup that is there'
   expect(empty.store).toBe(provider.store);
   expect(await run(cwd, empty)).toMatchObject({ written: 1 });
   expect(said).toContain(
-    'going on with a migration that was interrupted: nothing of it is in memory so far.',
+    'resuming a migration that was interrupted: nothing of it is in memory yet.',
   );
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
   expect(await readdir(cwd)).toEqual(before);
@@ -233,7 +233,7 @@ test('one that comes too late, since others have written meanwhile, is cleared a
   await moved.write?.({ entries: new Map([['OTHER', 'x']]) }, context());
   expect(await run(cwd, moved)).toMatchObject({ written: 1 });
   expect(said).toContain(
-    'a migration was interrupted, and nothing of it is in memory: it was cleared away.',
+    'a migration was interrupted, and nothing of it is in memory: its record was removed.',
   );
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
 });
@@ -278,7 +278,7 @@ test('of another content it is kept until a write of this run has come before it
   const empty = memoryProvider();
   await writeFile(join(cwd, '.env'), 'USE_VAULT=true\n');
   await run(cwd, empty);
-  expect(said.join()).toContain('so far: its backup is kept');
+  expect(said.join()).toContain('yet: its backup is kept');
   expect(await readdir(cwd)).toEqual(before);
   await writeFile(join(cwd, '.env'), 'USE_VAULT=false\n');
   await run(cwd, empty, { activate: true });
@@ -288,7 +288,7 @@ test('of another content it is kept until a write of this run has come before it
   await writeFile(join(cwd, '.env'), 'NEW=2\n');
   await run(cwd, empty);
   expect(said).toContain(
-    'a migration was interrupted, and nothing of it is in memory: it was cleared away.',
+    'a migration was interrupted, and nothing of it is in memory: its record was removed.',
   );
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['NEW'] }]);
 });
@@ -371,7 +371,7 @@ test('what was read back was written, whatever the store and the file hold by no
   );
   await writeFile(join(cwd, '.env'), 'A=1\nNEW=3\n');
   await run(cwd, provider, { onConflict: 'keep' });
-  expect(said.join('\n')).toMatch(/has been written: keyfall migrate --restore \S+ undoes it/);
+  expect(said.join('\n')).toMatch(/after it had written: keyfall migrate --restore \S+ undoes it/);
   expect(await journals(cwd)).toMatchObject([
     { state: 'done', created: ['A', 'B'] },
     { state: 'done', created: ['NEW'] },
@@ -382,7 +382,7 @@ test('a name that it wrote, and the file has another value for by now, is still 
   const { cwd, provider } = await interrupted('A=1\n');
   await writeFile(join(cwd, '.env'), 'A=2\n');
   expect(await run(cwd, provider)).toMatchObject({ names: [{ name: 'A', action: 'conflict' }] });
-  expect(said.join('\n')).toContain('may have written what the store holds: once you have chosen');
+  expect(said.join('\n')).toContain('may have written what the store holds: after your choice');
   expect(await journals(cwd)).toMatchObject([{ state: 'planned' }]);
 });
 
@@ -396,7 +396,7 @@ test('one that went to another store is left as it is, and told', async () => {
 test('a dry run tells of it, and leaves it', async () => {
   const { cwd, provider } = await interrupted('A=1\n');
   await run(cwd, provider, { dryRun: true });
-  expect(said.join('\n')).toContain('the next run goes on with it, or clears it away');
+  expect(said.join('\n')).toContain('the next run resumes it, or removes its record');
   expect(await journals(cwd)).toMatchObject([{ state: 'planned' }]);
 });
 
@@ -404,7 +404,7 @@ test('without its backup there is nothing to undo by: it is cleared away', async
   const { cwd, provider } = await interrupted('A=1\n');
   for (const name of await readdir(cwd)) if (/backup\.\w+$/.test(name)) await rm(join(cwd, name));
   expect(await run(cwd, provider)).toMatchObject({ written: 0 });
-  expect(said.join('\n')).toContain('has no backup any more to undo it by');
+  expect(said.join('\n')).toContain('its backup is gone');
   expect(await journals(cwd)).toEqual([]);
 });
 
@@ -485,7 +485,7 @@ describe('from a store', () => {
     });
     // the source holds something else by now
     await move(from({ A: '1', C: '3' }), halfWay, { onConflict: 'keep' });
-    expect(said).toContain('going on with a migration that was interrupted.');
+    expect(said).toContain('resuming a migration that was interrupted.');
     expect(await records()).toEqual([name]);
     expect(JSON.parse(await readFile(name, 'utf8'))).toMatchObject({
       state: 'done',

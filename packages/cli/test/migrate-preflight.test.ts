@@ -129,7 +129,7 @@ describe('git', () => {
     });
     await isUntouched(cwd, store, '.git');
     await run(cwd, store, { dryRun: true });
-    expect(said.join('\n')).toMatch(/git tracks .*\.env.*without --force it is not migrated/);
+    expect(said.join('\n')).toMatch(/git tracks .*\.env.*it is not migrated without --force/);
     await isUntouched(cwd, store, '.git');
     said.length = 0;
     expect(await run(cwd, store, { force: true })).toMatchObject({ written: 1 });
@@ -212,8 +212,8 @@ test.each<[string, Partial<MigrateOptions>]>([
 
 describe('other names of the file on the disk', () => {
   test.each([
-    [1, { purge: true }, 'another name on this disk (a hard link)'],
-    [2, { purge: true }, '2 other names on this disk (hard links)'],
+    [1, { purge: true }, 'another hard link on this disk'],
+    [2, { purge: true }, '2 other hard links on this disk'],
     [0, { purge: true }, undefined],
     [1, {}, undefined],
     [1, { activate: true }, undefined],
@@ -250,11 +250,11 @@ describe('what may be written', () => {
     await expect(run(cwd, store)).rejects.toMatchObject({
       code: 'ERR_SECRET_DENIED',
       hint: 'Ask for more.',
-      message: expect.stringContaining('memory would not take it'),
+      message: expect.stringContaining('memory would refuse it'),
     });
     await isUntouched(cwd, store);
     await run(cwd, store, { dryRun: true });
-    expect(said.join('\n')).toContain('memory would not take it');
+    expect(said.join('\n')).toContain('memory would refuse it');
     expect(said.at(-1)).toContain('this was a dry run');
     await isUntouched(cwd, store);
   });
@@ -274,7 +274,7 @@ describe('what may be written', () => {
     ])
       await expect(run(cwd, memoryProvider(), options)).rejects.toMatchObject({
         code: 'ERR_SECRET_DENIED',
-        message: expect.stringMatching(/^(?!.*canary).*\.env may not be written/),
+        message: expect.stringMatching(/^(?!.*canary).*this user may not write .*\.env/),
         hint: expect.stringContaining('--purge'),
       });
     await isUntouched(cwd, memoryProvider());

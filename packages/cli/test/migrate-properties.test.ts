@@ -24,7 +24,10 @@ vi.mock('../src/terminal/terminal.ts', async (original) => ({
   writeLine: (text: string) => said.push(text),
 }));
 let whileAsked = async (): Promise<void> => {};
-vi.mock('../src/terminal/confirm.ts', () => ({ confirm: () => whileAsked() }));
+vi.mock('../src/terminal/questions.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/questions.ts')>()),
+  confirm: () => whileAsked(),
+}));
 // two processes a run, and nothing that is looked at here
 vi.mock('../src/migration/git.ts', () => ({
   isTrackedByGit: async () => false,

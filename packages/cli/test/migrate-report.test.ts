@@ -102,7 +102,7 @@ describe('what is left to do', () => {
   });
 
   test.each<[string, Partial<MigrationOutcome>, readonly (string | RegExp)[]]>([
-    ['what starts the program', { start: 'keyfall run -- CMD' }, ['by keyfall run -- CMD']],
+    ['what starts the program', { start: 'keyfall run -- CMD' }, ['with keyfall run -- CMD']],
     [
       'the chain that has to ask it',
       { isElsewhere: true },
@@ -122,7 +122,7 @@ describe('what is left to do', () => {
     [
       'a backup, and a file that was purged',
       { file: { ...file, purged: true } },
-      ['keep .env.backup.1', /^without vault .* left in \.env: .*--only NAMES/],
+      ['keep .env.backup.1', /^while vault cannot be asked, .* left in \.env: .*--only NAMES/],
     ],
     [
       'USE_VAULT, in the file itself',

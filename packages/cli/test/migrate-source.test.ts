@@ -120,7 +120,7 @@ test('what surprises is said with its names, and nothing else', async () => {
     expect.stringMatching(/\.env has A more than once/),
     expect.stringMatching(/^dotenv does not read line 3 of .*\.env/),
     expect.stringMatching(/^E would be expanded/),
-    expect.stringMatching(/^my\.key is no name of a shell/),
+    expect.stringMatching(/^my\.key cannot be the name of a variable/),
     expect.stringMatching(/^PATH could take over a program/),
   ]);
   const more = await fileOf(
@@ -130,7 +130,7 @@ test('what surprises is said with its names, and nothing else', async () => {
     expect.stringMatching(/has A and B more than once/),
     expect.stringMatching(/does not read lines 5 and 6 of/),
     expect.stringMatching(/^E and F would be expanded/),
-    expect.stringMatching(/^x\.y and x\.z are no names of/),
+    expect.stringMatching(/^x\.y and x\.z cannot be names of/),
     expect.stringMatching(/^PATH and LD_PRELOAD could take over/),
   ]);
   const read = await fileOf('U=${HOST}\nV=a\n!\n', { reader: 'python' });
@@ -143,7 +143,7 @@ test('what surprises is said with its names, and nothing else', async () => {
   // of a store only the names can be odd
   const store = await readStoreSource(memoryProvider({ 'a-b': '$A', PATH: 'x', ok_1: '' }));
   expect(surprises(store)).toEqual([
-    expect.stringMatching(/^a-b is no name/),
+    expect.stringMatching(/^a-b cannot be the name/),
     expect.stringMatching(/^PATH could/),
   ]);
 });

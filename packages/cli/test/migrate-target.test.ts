@@ -134,7 +134,7 @@ describe('an earlier version', () => {
       throw new TypeError('canary');
     });
     const error = await stranger.catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', provider: 'memory' });
+    expect(error).toMatchObject({ code: 'ERR_SECRET_PROVIDER' });
     expect(String(error)).not.toContain('canary');
     const away = new SecretError('ERR_SECRET_UNAVAILABLE', 'it is sealed', {
       hint: 'Unseal it.',

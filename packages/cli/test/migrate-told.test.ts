@@ -25,7 +25,8 @@ vi.mock('../src/terminal/terminal.ts', async (original) => ({
   isQuiet: () => isQuiet,
   canPrompt: () => false,
 }));
-vi.mock('../src/terminal/confirm.ts', () => ({
+vi.mock('../src/terminal/questions.ts', async (original) => ({
+  ...(await original<typeof import('../src/terminal/questions.ts')>()),
   confirm: async (question: string) => asked.push(question),
 }));
 /** Of each bar: how many steps it was made for, how many there were, and whether it is gone. */

@@ -100,11 +100,11 @@ test('a second run changes nothing and leaves no second backup', async () => {
   // names that are all the same tell nothing
   expect(second).toMatchObject({
     code: 0,
-    output: `keyfall: vault (${vault.server.address} ${vault.mount}/${vault.path}) holds all there is to migrate (3 names): nothing changed.\nkeyfall: it is not asked yet: set USE_VAULT=true in .env, or run this with --activate.\n`,
+    output: `keyfall: vault (${vault.server.address} ${vault.mount}/${vault.path}) holds all there is to migrate (3 names): nothing changed.\nkeyfall: Vault is not asked yet: set USE_VAULT=true in .env, or run this with --activate.\n`,
   });
   const isOn = { ...vault.env, USE_VAULT: 'true' };
   const third = await keyfall(['migrate'], { cwd, env: isOn });
-  expect(third.output).not.toContain('asked yet');
+  expect(third.output).not.toContain('not asked yet');
   const dry = await keyfall(['migrate', '--dry-run'], { cwd, env: vault.env });
   expect(dry.stderr).toMatch(/TOKEN +the store holds it already/);
   expect(await vault.stored()).toMatchObject({ version: 1 });
@@ -342,7 +342,7 @@ test('a restore leaves a name alone that somebody changed since', async () => {
     env: vault.env,
   });
   expect(restored.code).toBe(1);
-  expect(restored.stderr).toContain('A changed in the store since then');
+  expect(restored.stderr).toContain('A was changed in the store since the migration');
   expect(await vault.stored()).toEqual({ version: 3, data: { A: 'changed' } });
 });
 
@@ -376,10 +376,10 @@ describe('with the settings in another file than is migrated', () => {
     expect(code).toBe(0);
     expect((await vault.stored())?.data).toEqual({ A: '1' });
     expect(stderr).toContain('set USE_VAULT=true in settings.env\n');
-    expect(stderr).toContain('start the program by keyfall --dotenv settings.env run -- CMD\n');
+    expect(stderr).toContain('start the program with keyfall --dotenv settings.env run -- CMD\n');
     expect(stderr).toContain('prod.env still has every value; --purge removes them\n');
     const again = await keyfall(args, { cwd, env });
-    expect(again.stderr).toContain('is not asked yet: set USE_VAULT=true in settings.env.\n');
+    expect(again.stderr).toContain('Vault is not asked yet: set USE_VAULT=true in settings.env.\n');
     const [, undo = ''] = /: keyfall (migrate --restore .*)\n/.exec(stderr) ?? [];
     expect(undo).toMatch(/prod\.env\.backup\.\w+ --dotenv settings\.env$/);
     const undone = await keyfall([...undo.split(' '), '--yes'], { cwd, env });
@@ -436,7 +436,7 @@ test('a file name that would move the cursor does not, and can be typed', async 
   await writeFile(join(cwd, name), 'A=1\nA=2\nno pair\nand none\nVAULT_TOKEN=x\n');
   const done = await keyfall(['migrate', name, '--yes', '--purge'], { cwd, env: vault.env });
   const shown = "\\u{1b}[31m it's\\u{9b}\\.env";
-  expect(done.stderr).toContain(`does not read lines 3 and 4 of ${shown}: what is there`);
+  expect(done.stderr).toContain(`does not read lines 3 and 4 of ${shown}: what stands there`);
   const typedIn = async (command: string) => {
     const { stdout } = await promisify(execFile)('bash', ['-c', `printf '%s\\0' ${command}`], {
       env: { LC_ALL: 'C.UTF-8' },
@@ -458,8 +458,8 @@ test('a file name that would move the cursor does not, and can be typed', async 
 });
 
 test.each([
-  [1, 'another name on this disk (a hard link)'],
-  [2, '2 other names on this disk (hard links)'],
+  [1, 'another hard link on this disk'],
+  [2, '2 other hard links on this disk'],
 ])('--purge says before that %i other names keep the values', async (count, said) => {
   const cwd = await folderWith('A=1\n');
   for (let at = 0; at < count; at++) await link(join(cwd, '.env'), join(cwd, `other-${at}.env`));
@@ -543,7 +543,7 @@ test('what may surprise is said, without values', async () => {
     env: vault.env,
   });
   expect(stderr).toContain('.env has A more than once');
-  expect(stderr).toContain('does not read line 3 of .env: what is there');
+  expect(stderr).toContain('does not read line 3 of .env: what stands there');
   expect(stderr).toContain('URL would be expanded');
   expect(stderr).toContain('ENV could take over a program that is started with it: keyfall run');
 });
@@ -566,12 +566,12 @@ test('who has migrated is told how the program starts, and what only this shell 
   const { stderr } = await keyfall(['migrate', '--yes'], { cwd, env });
   const names = 'VAULT_ADDR, VAULT_TOKEN, VAULT_MOUNT_POINT and VAULT_SECRET_PATH';
   expect(stderr).toContain(
-    `Next:\n  - set ${names} wherever the program is started: this shell alone has them\n  - start the program by keyfall run -- CMD\n`,
+    `Next:\n  - set ${names} wherever the program is started: only this shell has them\n  - start the program with keyfall run -- CMD\n`,
   );
   await writeFile(join(cwd, 'other.env'), 'A=2\n');
   const other = { ...vault.env, VAULT_SECRET_PATH: `${vault.path}-other` };
   const result = await keyfall(['migrate', '--yes', 'other.env'], { cwd, env: other });
-  expect(result.stderr).toContain('by keyfall --dotenv other.env run -- CMD\n');
+  expect(result.stderr).toContain('with keyfall --dotenv other.env run -- CMD\n');
 });
 
 test('into an engine of version 1', async () => {
@@ -583,7 +583,7 @@ test('into an engine of version 1', async () => {
   });
   expect(result).toMatchObject({
     code: 0,
-    stderr: expect.stringContaining('has no conditional writes: what somebody else'),
+    stderr: expect.stringContaining('has no conditional writes: a change that another program'),
   });
   const { body } = await vault.server.request('GET', `${v1}/${vault.path}`);
   expect(body.data).toEqual(migrated);
@@ -623,7 +623,7 @@ describe('a restore', () => {
       });
     expect(await restore(backup, '--from', 'vault')).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('is of a file, and --from is not'),
+      stderr: expect.stringContaining('is the backup of a file, and --from names a store'),
     });
     for (const more of ['--purge', '--dry-run', '.env'])
       expect(await restore(backup, more)).toMatchObject({ code: 2 });
@@ -670,7 +670,7 @@ describe('a restore', () => {
     const elsewhere = { ...vault.env, VAULT_SECRET_PATH: 'elsewhere' };
     expect(await keyfall(restore, { cwd, env: elsewhere })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('and the migration went to'),
+      stderr: expect.stringContaining('but the migration went to'),
     });
     const rule = `path "${vault.mount}/data/${vault.path}" { capabilities = ["read"] }`;
     const policies = [await vault.server.createPolicy(rule)];

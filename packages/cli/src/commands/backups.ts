@@ -5,8 +5,8 @@
 import { type Backup, backupsOf } from '../migration/backups.ts';
 import { holding } from '../migration/files.ts';
 import { discard } from '../migration/interrupted.ts';
-import { confirm } from '../terminal/confirm.ts';
 import { formatTable } from '../terminal/layout.ts';
+import { confirm } from '../terminal/questions.ts';
 import { notice, printable, printData, printJson, report } from '../terminal/terminal.ts';
 
 /** Options of both. */

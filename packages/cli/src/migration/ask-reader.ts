@@ -1,23 +1,23 @@
 /**
- * The question whose reading of a `.env` counts, with a guess from what lies beside it.
+ * The question which program's reading of a `.env` counts, with a guess from the files beside it.
  */
-import { SecretError } from '@keyfall/core';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { guessedReader } from '../chain/guessed-reader.ts';
+import { choose } from '../terminal/questions.ts';
 
-const labels: Readonly<Record<DotenvReader, string>> = {
-  python: 'python-dotenv: load_dotenv()',
-  npm: 'dotenv of npm',
-  node: 'node --env-file',
-  compose: 'docker compose',
-  shell: 'a shell: set -a; . ./.env',
-};
+const programs: readonly { readonly value: DotenvReader; readonly label: string }[] = [
+  { value: 'python', label: 'python-dotenv: load_dotenv()' },
+  { value: 'npm', label: 'dotenv of npm' },
+  { value: 'node', label: 'node --env-file' },
+  { value: 'compose', label: 'docker compose' },
+  { value: 'shell', label: 'a shell: set -a; . ./.env' },
+];
 
 /**
- * Asks for the program that the file is written for.
+ * Asks which program the file is written for.
  *
  * @param label - the file, for the question
- * @param folder - where it lies
+ * @param folder - its folder
  * @param signal - takes the question back
  * @throws `ERR_SECRET_ABORTED` if the user would rather stop
  */
@@ -27,17 +27,13 @@ export async function askReader(
   signal: AbortSignal,
 ): Promise<DotenvReader> {
   const guess = await guessedReader(folder);
-  const { isCancel, select } = await import('../terminal/prompts.ts');
-  const answer = await select<string>({
-    message: `Which program is ${label} written for? What it reads is what counts.`,
-    options: Object.entries(labels).map(([value, name]) => ({
+  return choose(
+    `Which program is ${label} written for? What that program reads is what counts.`,
+    programs.map(({ value, label }) => ({
       value,
-      label: guess?.reader === value ? `${name} (${guess.because} is beside it)` : name,
+      label: guess?.reader === value ? `${label} (${guess.because} is beside it)` : label,
     })),
-    initialValue: guess?.reader ?? 'npm',
-    output: process.stderr,
     signal,
-  });
-  if (isCancel(answer)) throw new SecretError('ERR_SECRET_ABORTED', 'nothing was changed');
-  return answer as DotenvReader;
+    guess?.reader ?? 'npm',
+  );
 }

@@ -1,29 +1,28 @@
 /**
- * The copies of a file that migrations have left beside it, each with every value in plain text, and what still
- * needs them.
+ * The backups of a file that migrations have left beside it, each with every value in plain text, and what they are
+ * still needed for.
  */
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isSecretError } from '@keyfall/core';
 import { journalPath, type MigrationJournal, readJournal } from './journal.ts';
 
-/** A copy. */
+/** A backup. */
 export interface Backup {
   readonly path: string;
   /** When it was made, as its name says: `20261124T090000000Z`. */
   readonly made: string;
   /**
-   * `needed`: a migration that was interrupted goes on by it, or by its journal, which cannot be read. `undoes`: a
-   * migration that is done can be undone by it. `nothing` needs it: its migration was undone, or it is a copy
-   * that `--restore` made of later edits.
+   * `needed`: an interrupted migration is resumed with it, or its journal cannot be read. `undoes`: a completed
+   * migration can be undone with it. `nothing`: its migration was undone, or `--restore` made it of later edits.
    */
   readonly use: 'needed' | 'undoes' | 'nothing';
 }
 
-/** What stands in the name of a copy behind that of the file: a time, and a number where there are several. */
+/** The end of a backup's name: a time, and a number if there are several of that time. */
 const timestamp = /^\d{8}T\d{9}Z(?:-\d+)?$/;
 
-/** The copies of the file at `path` that Keyfall has made, oldest first. What is called otherwise is somebody's own. */
+/** The backups that Keyfall has made of the file at `path`, oldest first. A file with another name is the user's own. */
 export async function backupsOf(path: string): Promise<readonly Backup[]> {
   const start = `${basename(path)}.backup.`;
   const names = await readdir(dirname(path)).catch(() => []);
@@ -43,7 +42,7 @@ async function stateOf(journal: string): Promise<MigrationJournal['state'] | 'no
   try {
     return (await readJournal(journal)).state;
   } catch (error) {
-    // that there is none is told as a setting that is wrong
+    // a journal that does not exist is a wrong path to `readJournal`
     return isSecretError(error, 'ERR_SECRET_CONFIG') ? 'none' : undefined;
   }
 }

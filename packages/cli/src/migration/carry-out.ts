@@ -1,6 +1,5 @@
 /**
- * The steps of a migration: backup, one conditional write, read-back. All but the edit of the file, which
- * is for who holds it.
+ * The steps of a migration: backup, one conditional write, read-back. The file is edited by the caller, who holds it.
  */
 import { basename } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
@@ -8,7 +7,7 @@ import { countNames, listNames, notice, printable } from '../terminal/terminal.t
 import {
   type Draft,
   type DraftOptions,
-  drawUp,
+  draftMigration,
   expectedAfter,
   hasConflict,
   isDone,
@@ -18,13 +17,13 @@ import {
 import { backUp, freePath } from './files.ts';
 import { wouldGitAdd } from './git.ts';
 import {
-  clearAway,
   discard,
-  lookAgain,
+  discardUnwritten,
   type MigrationRecord,
   recordBase,
   settleInterrupted,
   undoCommand,
+  writtenSoFar,
 } from './interrupted.ts';
 import { journalPath, type MigrationJournal, writeJournal } from './journal.ts';
 import type { Progress } from './progress.ts';
@@ -33,31 +32,31 @@ import { type MigrationTarget, verify } from './target.ts';
 
 /** How it is carried out. */
 export interface CarryOutOptions {
-  /** The options that name both ends once more, for who is told how to undo it: `--to sops`. */
+  /** The options that name both ends again, for the command that undoes it: `--to sops`. */
   readonly ends?: readonly string[];
-  /** Ends it before its next step; what the target does by then, the target's own signal ends. */
+  /** Stops it before its next step; a step that has begun is stopped by the target's own signal. */
   readonly signal?: AbortSignal;
 }
 
-/** What was done, by the last draft. */
+/** What was done, by its last draft. */
 export interface Done {
   readonly draft: Draft;
   readonly record: MigrationRecord;
   journal(state: MigrationJournal['state']): Promise<void>;
 }
 
-/** Somebody wrote another value meanwhile, or an earlier run had done it all: nothing was changed. */
+/** Nothing was changed: another writer came first, or an earlier run had done everything. */
 interface Unchanged {
   readonly draft: Draft;
   readonly record?: undefined;
 }
 
 /**
- * Carries out a draft, whose source the caller must hold. Each step is in the journal before it happens.
+ * Carries out a draft. The caller must hold its source. Each step is in the journal before it happens.
  *
- * @throws what the store refuses; `ERR_SECRET_INVALID` if it holds something else afterwards than was
- *   written, `ERR_SECRET_CONFLICT` if it has lost something else. Where the store may have been changed by
- *   then, backup and journal stay, and the user is told how to undo it; so where the signal ended it
+ * @throws what the store refuses; `ERR_SECRET_INVALID` if afterwards it holds something else than was written;
+ *   `ERR_SECRET_CONFLICT` if it has lost another name. If the store may have been changed by then, also by an abort,
+ *   backup and journal stay, and a notice says how to undo the migration
  */
 export async function carryOut(
   first: Draft,
@@ -73,7 +72,7 @@ export async function carryOut(
   if (isDone(draft) && resumed === undefined) {
     if (settled.open.length > 0)
       notice(
-        `a migration was interrupted, and nothing of it is in ${target.label} so far: its backup is kept.`,
+        `a migration was interrupted, and nothing of it is in ${target.label} yet: its backup is kept.`,
       );
     return { draft };
   }
@@ -110,12 +109,12 @@ export async function carryOut(
         mayBeWritten = true;
         break;
       } catch (error) {
-        // what an earlier attempt may have written stays possible
+        // stays set if an earlier attempt may have written
         if (!isSecretError(error) || error.applied !== 'no') mayBeWritten = true;
         if (attempt > 1 || !isSecretError(error, 'ERR_SECRET_CONFLICT')) throw error;
-        // somebody else wrote since the plan was made: once more, on what is there now
-        draft = await drawUp(source, target, options, draft.choices);
-        if (mayBeWritten) resumed = await lookAgain(path, source, target);
+        // another writer came first: once more, with what the store holds now
+        draft = await draftMigration(source, target, options, draft.choices);
+        if (mayBeWritten) resumed = await writtenSoFar(path, source, target);
         else if (hasConflict(draft) || isDone(draft)) {
           await discard(path);
           return { draft };
@@ -128,13 +127,14 @@ export async function carryOut(
     const now = await verify(target, expectedAfter(draft, resumed));
     await journal('verified');
     isVerified = true;
-    // what was on its way by then comes too late
-    if (draft.plan.changes.size > 0) for (const open of settled.open) await clearAway(open, target);
+    // a write of these that was still on its way now comes too late
+    if (draft.plan.changes.size > 0)
+      for (const open of settled.open) await discardUnwritten(open, target);
     assertNothingIsLost(lostMeanwhile(draft, now, options), target);
     return { draft, record: recordOf(), journal };
   } catch (error) {
     const undo = undoCommand(source, recordOf(), ends);
-    if (isVerified) tellWritten(target, undo);
+    if (isVerified) noticeWritten(target, undo);
     else if (mayBeWritten)
       notice(
         `it is not certain how far the migration came: run it again, or undo it with ${undo}.`,
@@ -148,10 +148,10 @@ export async function carryOut(
   }
 }
 
-/** Tells who ended up with a migration that has all been written, and nothing else. */
-export function tellWritten({ label }: MigrationTarget, undo: string): void {
+/** Says how to go on after a failure, when the store already holds everything. */
+export function noticeWritten({ label }: MigrationTarget, undo: string): void {
   notice(
-    `what was to be written is in ${label}, read back and compared: run this again to go on, or undo it with ${undo}.`,
+    `everything was written to ${label}, read back and compared: run this again to go on, or undo it with ${undo}.`,
   );
 }
 
@@ -167,7 +167,7 @@ function assertNothingIsLost(lost: readonly string[], { label }: MigrationTarget
   if (lost.length > 0)
     throw new SecretError(
       'ERR_SECRET_CONFLICT',
-      `${label} does not hold ${listNames(lost)} any more as it did before`,
-      { hint: 'Look who else writes there, and run the command again.' },
+      `${label} no longer holds ${listNames(lost)} as it did before`,
+      { hint: 'Check which other program writes there, and run the command again.' },
     );
 }

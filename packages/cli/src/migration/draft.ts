@@ -1,6 +1,6 @@
 /**
- * What a migration will do by what the store holds now: the plan, and the file's new text. Drawn up again
- * whenever the store may hold something else.
+ * What a migration would do now: the plan, by what the store holds, and the file's new text. It is made again whenever
+ * the store may hold something else.
  */
 import { type DotenvReader, editDotenv } from '@keyfall/provider-dotenv';
 import { bootstrapNames } from '../chain/bootstrap-settings.ts';
@@ -12,21 +12,21 @@ import { type ConflictPolicy, type MigrationPlan, namesOf, planMigration } from 
 import type { MigrationSource } from './source.ts';
 import type { MigrationTarget, TargetContent } from './target.ts';
 
-/** What decides how a draft turns out. */
+/** What a draft depends on. */
 export interface DraftOptions {
-  /** Default: ask where somebody can be asked, else `fail`. */
+  /** Default: ask on a terminal, else `fail`. */
   readonly onConflict?: ConflictPolicy;
   /** Only these names. */
   readonly select?: readonly string[];
   /** Set `USE_VAULT=true` in the file. */
   readonly activate?: boolean;
-  /** With `activate`: the reader to name in the file. Default: what it says stays. */
+  /** With `activate`: the reader to write into the file. Default: the file's own stays. */
   readonly remember?: DotenvReader | undefined;
   /** Remove the migrated values from the file. */
   readonly purge?: boolean;
 }
 
-/** What will be done. */
+/** What would be done. */
 export interface Draft {
   readonly plan: MigrationPlan;
   readonly choices: Choices | undefined;
@@ -36,12 +36,12 @@ export interface Draft {
 }
 
 /**
- * Asks the store, and plans.
+ * Reads the store, and plans.
  *
- * @param choices - what was chosen for single names, which goes before `onConflict`
+ * @param choices - what the user chose for single names; they come before `onConflict`
  * @throws what the store answers; what `editDotenv` throws for an edit that no `.env` can hold
  */
-export async function drawUp(
+export async function draftMigration(
   source: MigrationSource,
   target: MigrationTarget,
   options: DraftOptions,
@@ -58,18 +58,18 @@ export async function drawUp(
     select: select && new Set(select),
   });
   const draft = { plan, choices, held, edit: undefined };
-  // which values leave the file is open until somebody has chosen
+  // the choices decide which values leave the file
   if (hasConflict(draft)) return draft;
-  // drawn up with the plan, so that an edit dotenv has no way of writing stops it before anything is written
+  // made with the plan, so that an edit that dotenv cannot write stops the migration before anything is written
   return { ...draft, edit: await editOf(source, plan, options) };
 }
 
-const told = new Set<string>();
+const warnings = new Set<string>();
 
-/** Once, however often a draft is drawn up. */
+/** Warns once, however often a draft is made. */
 function warn(message: string): void {
-  if (!told.has(message)) notice(`${message}.`);
-  told.add(message);
+  if (!warnings.has(message)) notice(`${message}.`);
+  warnings.add(message);
 }
 
 async function editOf(
@@ -88,7 +88,7 @@ async function editOf(
   return { path, text: await editDotenv(text, edits, { reader, variables: process.env, warn }) };
 }
 
-/** Whether a `USE_VAULT` turns Vault on. What is neither yes nor no does not. */
+/** Whether a value of `USE_VAULT` turns Vault on. One that is neither yes nor no does not. */
 export function turnsVaultOn(useVault = ''): boolean {
   return isYes(useVault);
 }
@@ -98,12 +98,12 @@ export function isDone({ plan, edit }: Draft): boolean {
   return plan.changes.size === 0 && edit === undefined;
 }
 
-/** Whether somebody has to choose before anything can be done. */
+/** Whether the user must choose before anything can be done. */
 export function hasConflict({ plan }: Draft): boolean {
   return namesOf(plan, 'conflict').length > 0;
 }
 
-/** What the store must hold at the end: what this migration, or the one that it goes on with, has written. */
+/** What the store must hold at the end: all that this migration, and the one that it resumes, has written. */
 export function expectedAfter(
   { plan, held }: Draft,
   resumed: MigrationRecord | undefined,
@@ -114,8 +114,8 @@ export function expectedAfter(
 }
 
 /**
- * Of the names that were in the store before, those that are not any more; and, where the file's values are
- * to go, those that were the same there.
+ * The names that the store held before and has lost since; and, if the file's values are to be removed, those that had
+ * the same value there and have another one now.
  */
 export function lostMeanwhile(
   { plan, held }: Draft,
@@ -135,7 +135,7 @@ function namesWritten({ created, overwritten } = nothing): ReadonlySet<string> {
   return new Set([...created, ...overwritten.map(({ name }) => name)]);
 }
 
-/** All that this migration, and the one that it goes on with, has written. */
+/** All that this migration, and the one that it resumes, has written. */
 export function recordFor(
   path: string,
   { plan, held }: Draft,

@@ -1,6 +1,6 @@
 /**
- * Which two stores a migration is between: `--from` and `--to` name a provider of the configuration,
- * or one by its kind and place (`sops:secrets.enc.yaml`, `aws:shop/prod`).
+ * The two ends of a migration: `--from` and `--to` name a provider of the configuration, or one by its kind and place
+ * (`sops:secrets.enc.yaml`, `aws:shop/prod`).
  */
 import { SecretError } from '@keyfall/core';
 import type { SecretProvider, StorePlace } from '@keyfall/core/provider';
@@ -20,11 +20,11 @@ import { isSameStore, placeOf, sharesFile } from './store-identity.ts';
 
 /** Options that name the two ends. */
 export interface EndpointOptions extends SettingsOptions {
-  /** The file that is migrated, where it is one. */
+  /** The file that is migrated. */
   readonly file?: string | undefined;
   /** Default: the file. */
   readonly from?: string | undefined;
-  /** Default: the Vault of the settings; with a configuration its first provider that can be written to. */
+  /** Default: the Vault of the settings; with a configuration its first writable provider. */
   readonly to?: string | undefined;
 }
 
@@ -37,11 +37,11 @@ interface End {
 interface Destination extends End {
   /** Whether it is the Vault of the settings, which `USE_VAULT=true` turns on. */
   readonly isSettingsVault: boolean;
-  /** Whether the chain is known to ask it before it asks where the values come from. */
+  /** Whether the chain certainly asks it before it asks the source. */
   readonly isAsked: boolean;
 }
 
-/** Both ends, the source read. */
+/** Both ends. The source has been read. */
 export interface Endpoints {
   readonly source: MigrationSource;
   readonly destination: Destination;
@@ -50,8 +50,7 @@ export interface Endpoints {
 /**
  * Finds both ends and reads the source.
  *
- * @throws `ERR_SECRET_CONFIG` for an end that nobody knows, or that is the other one; as
- *   {@link readSource}
+ * @throws `ERR_SECRET_CONFIG` for an end that does not exist, or is the other one; as {@link readSource}
  */
 export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoints> {
   const { from = 'dotenv', to } = given;
@@ -72,7 +71,7 @@ export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoint
   const isSource = isOf(source.place);
   const destination =
     to === undefined
-      ? await standard(options, configured, isSource)
+      ? await defaultDestination(options, configured, isSource)
       : await named(to, configured, options);
   if (await isSource(destination))
     throw new SecretError(
@@ -84,8 +83,8 @@ export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoint
 }
 
 /**
- * Where a migration went, for who undoes it.
- * @param source - where it came from
+ * The store that a migration went to, to undo it.
+ * @param source - where its values came from
  */
 export async function resolveDestination(
   options: EndpointOptions,
@@ -93,7 +92,7 @@ export async function resolveDestination(
 ): Promise<SecretProvider> {
   const configured = await configuredProviders(options);
   if (options.to !== undefined) return (await named(options.to, configured, options)).provider;
-  return (await standard(options, configured, isOf(source))).provider;
+  return (await defaultDestination(options, configured, isOf(source))).provider;
 }
 
 /**
@@ -118,7 +117,7 @@ export async function resolveStoreSource(
 interface Configured {
   readonly file: string | undefined;
   readonly providers: readonly SecretProvider[];
-  /** Those of them that hold a copy of what others hold: none is written to that was not named. */
+  /** Those of them on standby, which hold copies: none of them is written unless it is named. */
   readonly standbys: ReadonlySet<SecretProvider>;
 }
 
@@ -139,8 +138,8 @@ async function configuredProviders(options: SettingsOptions): Promise<Configured
   };
 }
 
-/** Where a migration goes that does not say it. */
-async function standard(
+/** Where a migration goes without `--to`. */
+async function defaultDestination(
   options: EndpointOptions,
   { file, providers, standbys }: Configured,
   isSource: (end: End) => Promise<boolean>,
@@ -171,7 +170,7 @@ async function named(
   return { ...end, isSettingsVault, isAsked: isSettingsVault };
 }
 
-/** Kinds that may be named without a configuration. */
+/** The kinds that can be named without a configuration. */
 const kinds: readonly string[] = ['vault', 'dotenv', 'sops', 'aws', 'doppler', 'files'];
 
 /** A provider of the configuration by its name, or one by kind and place. */
@@ -221,18 +220,18 @@ async function providerOf(
   );
 }
 
-/** Whether `--from` names a file. */
+/** Whether a value of `--from` names a `.env`. */
 export function isDotenv(from: string): boolean {
   return from === 'dotenv' || from.startsWith('dotenv:');
 }
 
-/** What stands before and after the colon. */
+/** The texts before and after the first colon. */
 function partsOf(text: string): readonly [kind: string, place: string] {
   const at = text.indexOf(':');
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** The settings stand in the file that is migrated, unless another one is named. */
+/** The settings are in the file that is migrated, unless `--dotenv` names another one. */
 function vaultOptions({ file, ...options }: EndpointOptions): SettingsOptions {
   return file === undefined ? options : { ...options, dotenv: options.dotenv ?? file };
 }
@@ -245,7 +244,7 @@ function isOf(source: StorePlace): (end: End) => Promise<boolean> {
   };
 }
 
-/** Whether both are the path of one file, be it there or not. */
+/** Whether both are paths of one file, which need not exist. */
 export async function isSameFile(one: string, other: string): Promise<boolean> {
   return (await realPathOf(one)) === (await realPathOf(other));
 }

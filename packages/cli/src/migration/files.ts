@@ -1,6 +1,5 @@
 /**
- * The file side of a migration: read once, backed up byte for byte, and replaced in one step or not
- * at all.
+ * The file that is migrated: read once, backed up byte for byte, and replaced in one step or not at all.
  */
 import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -10,7 +9,7 @@ import { editDotenvFile } from '@keyfall/provider-dotenv';
 import { createFile } from '../files/create-file.ts';
 import { printable } from '../terminal/terminal.ts';
 
-/** `BASE.TIMESTAMP`, with a number if a file of that name, or `taken` of it, is there. */
+/** `BASE.TIMESTAMP`, with a number if that file, or the one that `taken` makes of its name, exists. */
 export async function freePath(
   base: string,
   now: Date,
@@ -24,7 +23,7 @@ export async function freePath(
 }
 
 /**
- * Writes a copy of a file, mode 0600, on the disk before it returns. Never overwrites.
+ * Writes a copy of a file with mode 0600, and syncs it to the disk. Never overwrites.
  *
  * @throws as {@link createFile}
  */
@@ -34,18 +33,18 @@ export async function backUp(path: string, bytes: Uint8Array): Promise<void> {
 }
 
 /**
- * Replaces the file's content in one step, in turn with every other writer of Keyfall: whoever reads
- * it sees the old bytes or the new ones. Mode and owner stay; a link stays a link.
+ * Replaces the file's content in one step, under the lock of all Keyfall's writers: a reader sees the old bytes or the
+ * new ones. Mode and owner stay; a link stays a link.
  *
- * @throws as `editDotenvFile` if it, or its folder, cannot be written to
+ * @throws as `editDotenvFile` if the file or its folder cannot be written
  */
 export async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
   await editDotenvFile(file, () => bytes);
 }
 
 /**
- * Makes sure, for who changes a store first, that the file could then be replaced by this, as far as that can
- * be known. The caller must hold the file.
+ * Makes sure, as far as that can be known, that the file could be replaced after the store has changed. The caller must
+ * hold the file.
  *
  * @param otherwise - what else the user can do, a sentence
  * @throws as {@link replaceFile}
@@ -68,7 +67,7 @@ export async function assertEditable(
   }
 }
 
-/** The error for a file that somebody changed since it was read. */
+/** The error for a file that was changed since it was read. */
 export function changedMeanwhile(file: string): SecretError {
   return new SecretError('ERR_SECRET_CONFLICT', `${printable(file)} was changed in the meantime`, {
     hint: 'Run the command again.',
@@ -76,13 +75,13 @@ export function changedMeanwhile(file: string): SecretError {
 }
 
 /**
- * Does `work` while nobody else of Keyfall writes the file, or migrates it.
+ * Runs `work` while no other process of Keyfall writes the file, or migrates it.
  *
- * @param file - it need not be there
- * @param work - is given its content, and returns the new one; `undefined` leaves it as it is
- * @param afterwards - is called when that is done, before others may go on
- * @param signal - ends the waiting for others
- * @throws as {@link replaceFile}; `ERR_SECRET_UNAVAILABLE` if somebody else is at work there
+ * @param file - it need not exist
+ * @param work - gets its content, and returns the new one; `undefined` leaves it as it is
+ * @param afterwards - is called after that, before the file is released
+ * @param signal - ends the wait for another process
+ * @throws as {@link replaceFile}; `ERR_SECRET_UNAVAILABLE` if another process does not release it in time
  */
 export async function holding(
   file: string,
@@ -94,7 +93,7 @@ export async function holding(
   await editDotenvFile(
     file,
     async (bytes) => {
-      // asked again because another program wrote to it while we were at it
+      // called again because another program wrote the file in the meantime
       if (isSecond) throw changedMeanwhile(file);
       isSecond = true;
       return work(bytes);

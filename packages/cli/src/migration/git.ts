@@ -1,28 +1,28 @@
 /**
- * What git does with a file. A value that was committed once is in the history for good, so this is
- * asked before a copy of it is made. Where there is no git, or no repository, there is nothing to say.
+ * What git does with a file. A value that was committed once stays in the history, so git is asked before the file is
+ * copied. Without git, or outside a repository, both answers are no.
  */
 import { execFile } from 'node:child_process';
 import { basename, dirname } from 'node:path';
 
-/** Whether git has the file under version control. */
+/** Whether git tracks the file. */
 export async function isTrackedByGit(file: string): Promise<boolean> {
   return (await git(file, '--literal-pathspecs', 'ls-files', '--error-unmatch')) === 0;
 }
 
-/** Whether the next `git add --all` would take the file in, be it there yet or not. */
+/** Whether `git add --all` would add the file, if it existed. */
 export async function wouldGitAdd(file: string): Promise<boolean> {
   return (await git(file, 'check-ignore', '--quiet')) === 1;
 }
 
-/** The exit code; none where git could not be started or was ended. */
+/** The exit code; none if git could not be started, or was killed. */
 function git(file: string, ...command: readonly string[]): Promise<unknown> {
-  // Asking must run no program that a repository's configuration names. So one of another user, as
-  // root meets it in a container, can be asked as well: git would answer nothing for it.
+  // No program that the repository's configuration names may be started. That also makes it safe to ask in a
+  // repository of another user, as root does in a container; git would refuse to answer there.
   const options = ['-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
-  // git need see no token of ours, and must look for the repository around the file (no GIT_DIR)
+  // without our tokens, and without GIT_DIR, so that git looks for the repository around the file
   const { PATH, HOME, SystemRoot } = process.env;
-  // what a partial clone lacks is not fetched: its configuration names the program for that, too
+  // a partial clone must not fetch what it lacks: its configuration names the program for that, too
   const env = { PATH, HOME, SystemRoot, GIT_ALLOW_PROTOCOL: '' };
   return new Promise((resolve) => {
     execFile(

@@ -1,7 +1,6 @@
 /**
- * Migrations that something ended half-way. Their journals say how far they can have come; what really
- * happened, the store tells. The next run takes one up where it stopped, or clears it away if nothing
- * was written.
+ * Migrations that were interrupted. A journal says how far one can have come, and the store what really happened. The
+ * next run resumes it, or removes its record if nothing was written.
  */
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -23,25 +22,25 @@ import { type MigrationSource, readSource } from './source.ts';
 import { isSameStore } from './store-identity.ts';
 import type { MigrationTarget } from './target.ts';
 
-/** A migration's place on the disk, and what it has written. */
+/** What a migration leaves on the disk, and what it has written. */
 export interface MigrationRecord {
-  /** A file's backup has this path; its journal, and that of a store, is beside it. */
+  /** The path of the backup of a file. The journal, also that of a store, has this path with an ending. */
   readonly path: string;
   readonly created: readonly string[];
   readonly overwritten: readonly OverwrittenName[];
 }
 
-/** What is held while a source is migrated: the file itself, or a name that stands for the folder. */
+/** The file that is locked during a migration: the source itself, or a name for all stores in this folder. */
 export function subjectOf(source: MigrationSource): string {
   return source.kind === 'file' ? source.path : 'keyfall-migration';
 }
 
-/** What the records of a source are called, before the time. */
+/** How the names of a source's records begin. */
 export function recordBase(source: MigrationSource): string {
   return source.kind === 'file' ? `${source.path}.backup` : 'keyfall-migration';
 }
 
-/** What `--restore` takes to undo it. */
+/** The argument of `--restore` that undoes it. */
 export function undoArgument(
   { kind }: MigrationSource,
   { path }: Pick<MigrationRecord, 'path'>,
@@ -63,7 +62,7 @@ interface Interrupted {
   readonly journal: MigrationJournal;
 }
 
-/** The migrations of this source that were neither finished nor undone, oldest first. */
+/** The migrations of this source that were neither completed nor undone, oldest first. */
 export async function findInterrupted(source: MigrationSource): Promise<readonly Interrupted[]> {
   const base = recordBase(source);
   const names = await readdir(dirname(base)).catch(() => []);
@@ -79,18 +78,18 @@ export async function findInterrupted(source: MigrationSource): Promise<readonly
   return found;
 }
 
-/** What is left of migrations that were interrupted. */
+/** What this run must know of interrupted migrations. */
 interface Settled {
-  /** The one that this run goes on with: of the same file's content, or of the same store. */
+  /** The one that this run resumes: of the same content of the file, or of the same store. */
   readonly resumed: MigrationRecord | undefined;
-  /** Those of which nothing is there, and something may come until this run has written. */
+  /** The records of those of which nothing is in the store yet: their write may arrive until this run has written. */
   readonly open: readonly string[];
 }
 
 /**
- * Brings every interrupted migration of the source to an end, which the caller must hold.
+ * Settles every interrupted migration of the source. The caller must hold it.
  *
- * @param ends - the options that name both ends, for who is told how to undo it
+ * @param ends - the options that name both ends, for the command that undoes it
  */
 export async function settleInterrupted(
   source: MigrationSource,
@@ -104,42 +103,42 @@ export async function settleInterrupted(
     const undo = undoCommand(source, { path }, ends);
     if (journal.state !== 'started' && !(await isSameStore(journal.target, target.place))) {
       notice(
-        `a migration to ${printable(journal.shown.target)} was interrupted, and is left as it is: run it again, or undo it with ${undoCommand(source, { path }, [])} and the options that it was given.`,
+        `a migration to ${printable(journal.shown.target)} was interrupted, and is left as it is: run it again, or undo it with ${undoCommand(source, { path }, [])} and the options that it had.`,
       );
       continue;
     }
     const written = await writtenBy(path, journal, source, target);
     if (written === 'nothing') {
-      await clearAway(path, target);
+      await discardUnwritten(path, target);
     } else if (written === 'nothing yet') {
       open.push(path);
     } else if (written === 'no backup') {
       await discard(path);
       notice(
-        'a migration that was interrupted has no backup any more to undo it by, and was cleared away: what it wrote, if anything, stays.',
+        'a migration was interrupted, and its backup is gone: its record was removed, and what it wrote, if anything, stays.',
       );
     } else if (written.isOfThisContent) {
       if (resumed !== undefined) await finish(resumed.path, journal, resumed);
       resumed = { path, ...written };
-      const isThere = written.created.length + written.overwritten.length > 0;
+      const isWritten = written.created.length + written.overwritten.length > 0;
       notice(
-        isThere
-          ? 'going on with a migration that was interrupted.'
-          : `going on with a migration that was interrupted: nothing of it is in ${target.label} so far.`,
+        isWritten
+          ? 'resuming a migration that was interrupted.'
+          : `resuming a migration that was interrupted: nothing of it is in ${target.label} yet.`,
       );
     } else {
       await finish(path, journal, written);
-      notice(`a migration that was interrupted has been written: ${undo} undoes it.`);
+      notice(`a migration was interrupted after it had written: ${undo} undoes it.`);
     }
   }
   return { resumed, open };
 }
 
 /**
- * What of a migration that wrote before, in this run or in the one that it goes on with, is there by now: that
- * write may have been on its way, or be there in part.
+ * What the store holds by now of an earlier write, of this run or of the one that it resumes: that write may have
+ * arrived late, or in part.
  */
-export async function lookAgain(
+export async function writtenSoFar(
   path: string,
   source: MigrationSource,
   target: MigrationTarget,
@@ -150,15 +149,15 @@ export async function lookAgain(
     : { path, ...written };
 }
 
-/** Removes the record of a migration of which nothing is there, and says so. */
-export async function clearAway(path: string, { label }: MigrationTarget): Promise<void> {
+/** Removes the record of a migration that has written nothing, and says so. */
+export async function discardUnwritten(path: string, { label }: MigrationTarget): Promise<void> {
   await discard(path);
-  notice(`a migration was interrupted, and nothing of it is in ${label}: it was cleared away.`);
+  notice(`a migration was interrupted, and nothing of it is in ${label}: its record was removed.`);
 }
 
-/** Removes a record and what belongs to it. */
+/** Removes a backup and its journal. */
 export async function discard(path: string): Promise<void> {
-  // the journal last, and only once the backup is gone: by it the next run knows of the backup
+  // the journal last, and only after the backup: by the journal the next run knows of the backup
   for (const each of [path, journalPath(path)])
     try {
       await rm(each, { force: true });
@@ -169,14 +168,14 @@ export async function discard(path: string): Promise<void> {
 }
 
 type Written = Omit<MigrationRecord, 'path'> & {
-  /** Whether the source is still what was migrated then. */
+  /** Whether the source still has the content that was migrated. */
   readonly isOfThisContent: boolean;
 };
 
 /**
- * What it wrote: all that was planned, where it read that back; else what of it the store holds by now. A
- * file's backup tells that. What came from a store may be another there by now, so each value counts that may
- * be the migration's.
+ * What an interrupted migration has written: everything that it planned, if it has read that back; else what the store
+ * holds of it. For a file the backup has the values to compare with. A store may hold other values by now, so that each
+ * value counts that may come from the migration.
  */
 async function writtenBy(
   path: string,
@@ -190,7 +189,7 @@ async function writtenBy(
   let isOfThisContent = true;
   if (source.kind === 'file') {
     const bytes = await readNamedFile(path);
-    // whoever removed the backup wants no undoing
+    // a user who removes the backup does not want to undo it
     if (bytes === undefined) return 'no backup';
     const { reader = 'npm' } = journal;
     ({ values } = await readSource(path, { reader }));
@@ -210,13 +209,13 @@ async function writtenBy(
   };
   if (written.created.length + written.overwritten.length === 0) {
     if (journal.revision !== undefined && held.revision !== journal.revision) return 'nothing';
-    // the names of the same content come with the write of this run, or with the one that is on its way
+    // names of the same content are written by this run, if not by a write that is still on its way
     if (!isOfThisContent) return 'nothing yet';
   }
   return { ...written, isOfThisContent };
 }
 
-/** Marks a record as done, with what it wrote. */
+/** Marks a migration as done, with what it has written. */
 async function finish(
   path: string,
   journal: MigrationJournal,
@@ -225,13 +224,13 @@ async function finish(
   await writeJournal(journalPath(path), { ...journal, state: 'done', created, overwritten });
 }
 
-/** Removes what a killed writer left behind: of who holds the source, it is nobody's. */
+/** Removes what a killed process has left behind. The caller must hold the source, so that nothing of it is in use. */
 async function sweep(source: MigrationSource): Promise<void> {
-  // what cannot be removed stops whoever needs its place, and nobody else
+  // a file that cannot be removed fails later, if its name is needed
   for (const path of await leftovers(source)) await rm(path).catch(() => {});
 }
 
-/** The locks and half files beside a source, but for its own lock. */
+/** The locks and half-written files beside a source, without its own lock. */
 async function leftovers(source: MigrationSource): Promise<readonly string[]> {
   const base = recordBase(source);
   const names = await readdir(dirname(base)).catch(() => []);
@@ -248,8 +247,8 @@ async function leftovers(source: MigrationSource): Promise<readonly string[]> {
 }
 
 /**
- * Removes what a run that was killed left beside a source, where this one has nothing else to do there: a lock,
- * or a half-written file. What is somebody's who is at work there stays.
+ * Removes locks and half-written files that a killed run has left beside a source, for a run that has nothing else to do
+ * there. What belongs to a live process stays.
  */
 export async function clearLeftovers(source: MigrationSource): Promise<void> {
   const shown = subjectOf(source);
@@ -257,15 +256,15 @@ export async function clearLeftovers(source: MigrationSource): Promise<void> {
   const left = [`${real}.keyfall-lock`, ...(await leftovers(source))];
   if (!(await Promise.all(left.map(isThere))).includes(true)) return;
   const file = { path: resolve(shown), shown, provider: 'keyfall' };
-  const atOnce = { ...unlimited(), timeLeft: () => 0 };
-  // to take a lock is what breaks the one of a dead process
-  const unlock = await lockFile(file, real, atOnce).catch(() => undefined);
+  const withoutWaiting = { ...unlimited(), timeLeft: () => 0 };
+  // taking the lock breaks that of a dead process
+  const unlock = await lockFile(file, real, withoutWaiting).catch(() => undefined);
   if (unlock === undefined) return;
   await sweep(source).finally(unlock);
 }
 
 function isThere(path: string): Promise<boolean> {
-  // a lock is a link to nowhere
+  // a lock is a dangling link
   return lstat(path).then(
     () => true,
     () => false,

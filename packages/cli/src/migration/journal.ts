@@ -1,7 +1,7 @@
 /**
- * What a migration did and how far it came: names and versions, never a value. It stands on the disk
- * before the step that it tells of, so that whatever ends the process, the next run knows what may
- * have happened. `migrate --restore` reads it, too.
+ * The journal of a migration: what it does and how far it has come, in names and versions, never a value. Each state is
+ * on the disk before the step that it announces, so that after any interruption the next run knows what may have
+ * happened. `migrate --restore` reads it too.
  */
 import { dirname, relative, resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
@@ -11,10 +11,10 @@ import { readNamedFile } from '../files/read-input.ts';
 import { printable } from '../terminal/terminal.ts';
 import { replaceFile } from './files.ts';
 
-/** A name that the store held with another value. */
+/** A name whose value in the store is replaced. */
 export interface OverwrittenName {
   readonly name: string;
-  /** The store's version that has the other value, where it has versions. */
+  /** The store's version with the former value, where it has versions. */
   readonly version?: string | undefined;
 }
 
@@ -28,19 +28,19 @@ export interface MigrationJournal {
   /** The same two for people. */
   readonly shown: { readonly source: string; readonly target: string };
   /**
-   * `started`: nothing was written. `planned`: the write may or may not have happened. `verified`: it
-   * was read back; the file may or may not have been edited. `done`; `restored`: it was undone.
+   * `started`: nothing was written. `planned`: the write may have happened. `verified`: it was read back, and the
+   * file may have been edited. `done`. `restored`: it was undone.
    */
   readonly state: 'started' | 'planned' | 'verified' | 'done' | 'restored';
   /** Names that the store did not hold. */
   readonly created: readonly string[];
   readonly overwritten: readonly OverwrittenName[];
   /**
-   * The state of the store that the write is made from, where it has such: once the store is at another one,
-   * a write that is still on its way comes too late.
+   * The store's revision that the write is conditional on, where it has revisions: once the store is at another one, a
+   * write that is still on its way is refused.
    */
   readonly revision?: string | undefined;
-  /** Whose reading of the file was migrated. Default: npm's. */
+  /** The reader whose values were migrated. Default: npm's. */
   readonly reader?: DotenvReader | undefined;
 }
 
@@ -57,14 +57,14 @@ export async function writeJournal(path: string, journal: MigrationJournal): Pro
 
 /**
  * Reads a journal.
- * @throws `ERR_SECRET_CONFIG` if there is none; `ERR_SECRET_INVALID` if it is none of ours; as
+ * @throws `ERR_SECRET_CONFIG` if it does not exist; `ERR_SECRET_INVALID` if it is not a journal; as
  *   {@link readNamedFile}
  */
 export async function readJournal(path: string): Promise<MigrationJournal> {
   const bytes = await readNamedFile(path);
   if (bytes === undefined)
     throw new SecretError('ERR_SECRET_CONFIG', `${printable(path)} does not exist`, {
-      hint: 'Give the path of a backup that `keyfall migrate` made, with its journal beside it.',
+      hint: 'Give the path of a backup that `keyfall migrate` has made, with its journal beside it.',
     });
   const journal = parse(bytes.toString());
   if (isJournal(journal)) return withFiles(journal, (file) => resolve(dirname(path), file));

@@ -1,9 +1,9 @@
 /**
- * A migration from its plan to its summary. Until the one conditional write nothing has changed; the
- * file itself is touched only if asked for, and only after the store was read back and agrees.
+ * A migration from its plan to its summary. Nothing changes before the one conditional write. The file is edited only
+ * on request, and only after the store was read back and agrees.
  */
 import { SecretError } from '@keyfall/core';
-import { confirm } from '../terminal/confirm.ts';
+import { confirm } from '../terminal/questions.ts';
 import {
   canPrompt,
   countNames,
@@ -15,12 +15,12 @@ import {
   writeLine,
 } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
-import { type CarryOutOptions, carryOut, type Done, tellWritten } from './carry-out.ts';
+import { type CarryOutOptions, carryOut, type Done, noticeWritten } from './carry-out.ts';
 import { chooseForConflicts } from './choose.ts';
 import {
   type Draft,
   type DraftOptions,
-  drawUp,
+  draftMigration,
   hasConflict,
   isDone,
   recordFor,
@@ -42,7 +42,7 @@ import {
   checkGit,
   checkRights,
   type PreflightOptions,
-  tellOtherNames,
+  warnOfHardLinks,
 } from './preflight.ts';
 import { showProgress } from './progress.ts';
 import { nothingLeft, nothingToDo, planTable, summary } from './report.ts';
@@ -55,16 +55,16 @@ export interface MigrateOptions extends DraftOptions, PreflightOptions, CarryOut
   readonly yes?: boolean;
   /** Whether the store is the Vault that `USE_VAULT=true` turns on. Default: yes. */
   readonly isSettingsVault?: boolean;
-  /** The file that the settings stand in, where it is another one than is migrated. */
+  /** The file with the settings, where it is not the file that is migrated. */
   readonly settings?: SettingsFile;
-  /** The command that starts a program with what the store holds, if the chain asks the store. */
+  /** The command that starts a program with the store's secrets, if the chain asks the store. */
   readonly start?: string;
 }
 
 /** A file of settings. */
 type SettingsFile = Pick<FileSource, 'label' | 'values'>;
 
-/** What happened, as `--json` prints it. */
+/** The result, as `--json` prints it. */
 export interface MigrateResult {
   /** The file, or the store, that the values come from. */
   readonly source: string;
@@ -80,12 +80,12 @@ export interface MigrateResult {
 }
 
 /**
- * Migrates `source` to `target`, and tells the user on stderr what it does. Where the target holds
- * another value for a name and nobody chose what to do about it, nothing is changed, and the result's
- * `names` say which: the caller must call {@link assertNoConflict}.
+ * Migrates `source` to `target`, and reports on stderr. If the target holds other values and neither the options nor
+ * the user say what to do with them, nothing is changed, and the result's `names` say which they are: the caller must
+ * call {@link assertNoConflict}.
  *
- * @throws `ERR_SECRET_CONFIG` for a file that git tracks; `ERR_SECRET_NOT_FOUND` naming what `select`
- *   names and neither source nor target holds; `ERR_SECRET_ABORTED` if the user says no; what the store refuses
+ * @throws `ERR_SECRET_CONFIG` for a file that git tracks; `ERR_SECRET_NOT_FOUND` with the selected names that neither
+ *   source nor target holds; `ERR_SECRET_ABORTED` if the user says no; what the store refuses
  */
 export async function migrate(
   source: MigrationSource,
@@ -93,7 +93,9 @@ export async function migrate(
   options: MigrateOptions,
 ): Promise<MigrateResult> {
   const { dryRun = false, yes = false, ends = [], signal } = options;
-  let draft = await waitingFor(`reading ${target.label}`, () => drawUp(source, target, options));
+  let draft = await waitingFor(`reading ${target.label}`, () =>
+    draftMigration(source, target, options),
+  );
   const gone = assertSelected(source, target.label, draft.held.values, options.select);
   if (gone.length > 0) report(nothingLeft(gone, source.label, target.label));
   for (const surprise of surprises(source)) notice(surprise);
@@ -117,17 +119,17 @@ export async function migrate(
     const settings = settingsOf(source, options);
     if (settings && !turnsVaultOn(process.env['USE_VAULT'] ?? settings.values.get('USE_VAULT')))
       report(
-        `it is not asked yet: set USE_VAULT=true in ${settings.label}${settings === source ? ', or run this with --activate' : ''}.`,
+        `Vault is not asked yet: set USE_VAULT=true in ${settings.label}${settings === source ? ', or run this with --activate' : ''}.`,
       );
     return result({});
   }
   assertNameFits(source);
   await checkGit(source, options);
-  await tellOtherNames(draft, source, options);
+  await warnOfHardLinks(draft, source, options);
   await waitingFor('asking what may be written', () => checkRights(draft, source, target, options));
   if (dryRun) {
     if (isInterrupted)
-      notice('a migration was interrupted: the next run goes on with it, or clears it away.');
+      notice('a migration was interrupted: the next run resumes it, or removes its record.');
     report('this was a dry run: nothing changed.');
     return result({});
   }
@@ -135,24 +137,24 @@ export async function migrate(
     if (yes || options.onConflict !== undefined || !canPrompt()) {
       if (isInterrupted)
         notice(
-          'a migration was interrupted, and may have written what the store holds: once you have chosen, the next run goes on with it.',
+          'a migration was interrupted, and may have written what the store holds: after your choice the next run resumes it.',
         );
       return result({});
     }
     const names = namesOf(draft.plan, 'conflict');
     const chosen = await chooseForConflicts(names, target.label, signal);
     const choices = new Map([...(draft.choices ?? []), ...chosen]);
-    draft = await drawUp(source, target, options, choices);
+    draft = await draftMigration(source, target, options, choices);
     await checkRights(draft, source, target, options);
   }
   const lost = unrecoverable(recordFor('', draft, undefined), target);
   if (lost.length > 0)
     notice(
-      `what ${target.label} holds under ${listNames(lost)} cannot be brought back: it keeps no versions.`,
+      `what ${target.label} holds under ${listNames(lost)} cannot be brought back: the store keeps no versions.`,
     );
   if (draft.plan.changes.size > 0 && draft.held.revision === undefined)
     notice(
-      `${target.label} has no conditional writes: what somebody else writes there at the same time may be lost.`,
+      `${target.label} has no conditional writes: a change that another program makes there at the same time may be lost.`,
     );
   if (!yes && !isDone(draft)) await confirm(questionOf(draft, source, target, options), signal);
 
@@ -179,13 +181,13 @@ export async function migrate(
         progress.step(`Editing ${source.label}`);
         return Buffer.from(draft.edit.text);
       },
-      // before others take what is not done yet for a migration that was interrupted
+      // before the file is released: another run would take a journal that is not done for an interrupted migration
       async () => done?.journal('done'),
       signal,
     );
   } catch (error) {
-    // the store has it all by then, and the file was not to be edited any more, or could not be
-    if (done !== undefined) tellWritten(target, undoCommand(source, done.record, ends));
+    // the store holds everything, but the file was not edited
+    if (done !== undefined) noticeWritten(target, undoCommand(source, done.record, ends));
     throw error;
   } finally {
     progress.end();
@@ -216,7 +218,7 @@ function questionOf(
   return `Write ${countNames(size)} to ${target.label}${edit && `, and ${edit}`}?`;
 }
 
-/** What becomes of the file: how many values go, and which stay. */
+/** What happens to the file: how many values are removed, and which stay. */
 function editOf(plan: MigrationPlan, label: string, { purge, activate }: MigrateOptions): string {
   const on = activate ? `set USE_VAULT=true in ${label}` : '';
   if (!purge) return on;
@@ -228,10 +230,7 @@ function editOf(plan: MigrationPlan, label: string, { purge, activate }: Migrate
   return `${on && `${on} and `}remove ${values} from ${on ? 'it' : label} (${rest})`;
 }
 
-/**
- * Makes sure that a result is no refusal.
- * @throws `ERR_SECRET_CONFLICT` naming what the target holds with another value
- */
+/** @throws `ERR_SECRET_CONFLICT` if nothing was changed because the target holds other values */
 export function assertNoConflict(
   result: Pick<MigrateResult, 'names'>,
   target: MigrationTarget,
@@ -285,7 +284,7 @@ function summaryOf(
   });
 }
 
-/** The file that turns the store on, where it is the Vault of the settings and a file is migrated. */
+/** The file with `USE_VAULT`, if a file is migrated to the Vault of the settings. */
 function settingsOf(
   source: MigrationSource,
   { isSettingsVault = true, settings }: MigrateOptions,
@@ -293,14 +292,14 @@ function settingsOf(
   return isSettingsVault && source.kind === 'file' ? (settings ?? source) : undefined;
 }
 
-/** The settings of a Vault that are in the environment, and not, or not so, in the file. */
+/** The settings of a Vault that the environment has, and the file has not, or with another value. */
 function unsaid({ values }: SettingsFile): readonly string[] {
   return ['ADDR', 'TOKEN', 'MOUNT_POINT', 'SECRET_PATH', 'NAMESPACE']
     .flatMap((setting) => [`BAO_${setting}`, `VAULT_${setting}`])
     .filter((name) => process.env[name] && process.env[name] !== values.get(name));
 }
 
-/** Names whose other value nobody keeps. */
+/** The replaced names whose former value cannot be brought back. */
 function unrecoverable(
   { overwritten }: Pick<MigrationRecord, 'overwritten'>,
   { keepsVersions }: MigrationTarget,

@@ -1,5 +1,5 @@
 /**
- * What a migration would do, name by name. Pure: the same file and store always give the same plan.
+ * What a migration would do, name by name: a pure function of the source and the store.
  */
 
 /**

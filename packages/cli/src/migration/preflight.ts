@@ -1,5 +1,5 @@
 /**
- * What must hold before anything is written.
+ * The checks before anything is written.
  */
 import { access, constants, realpath, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -12,21 +12,21 @@ import { isTrackedByGit } from './git.ts';
 import type { MigrationSource } from './source.ts';
 import type { MigrationTarget } from './target.ts';
 
-/** What is looked at. */
+/** Options of the checks. */
 export interface PreflightOptions {
-  /** Only tell what would be refused. */
+  /** Only say what would be refused. */
   readonly dryRun?: boolean;
   /** Migrate a file that git tracks. */
   readonly force?: boolean;
 }
 
 /**
- * Makes sure that each name that was selected is somewhere: in the source, or in the store already, as it is after a
- * migration that took it out of the file.
+ * Makes sure that each selected name exists: in the source, or only in the store, where an earlier migration has left it
+ * after its removal from the file.
  *
  * @param held - the names that the store holds
- * @returns those that the store alone holds: nothing is left to migrate of them
- * @throws `ERR_SECRET_NOT_FOUND` naming those that neither holds
+ * @returns those that only the store holds, so that nothing is left to migrate
+ * @throws `ERR_SECRET_NOT_FOUND` with those that neither holds
  */
 export function assertSelected(
   { label, values }: MigrationSource,
@@ -40,7 +40,7 @@ export function assertSelected(
     throw new SecretError(
       'ERR_SECRET_NOT_FOUND',
       `${label} does not hold ${listNames(missing)}, and neither does ${target}`,
-      { hint: 'Check what --select names.' },
+      { hint: 'Check the names in --select.' },
     );
   return gone;
 }
@@ -48,29 +48,22 @@ export function assertSelected(
 /** The longest name that most file systems allow. Bytes. */
 const longestName = 255;
 
-/** The longest of the names that are made beside a file from its own. */
+/** The longest ending of a file that is made beside the migrated one. */
 const longestEnd = '.backup.20260102T030405678Z-10.journal.keyfall-lock.break';
 
-/**
- * Makes sure that the file's backup, and what else is needed beside it, can have their names.
- * @throws `ERR_SECRET_CONFIG` if the file's own is too long for that
- */
+/** @throws `ERR_SECRET_CONFIG` if the file's name is too long for its backup, or another file beside it, to get one */
 export function assertNameFits(source: MigrationSource): void {
   if (source.kind === 'store') return;
   const most = longestName - longestEnd.length;
   if (Buffer.byteLength(basename(source.path)) > most)
     throw new SecretError(
       'ERR_SECRET_CONFIG',
-      `${source.label} has too long a name: that of its backup would be longer than the system allows`,
-      { hint: `Give it a name of at most ${most} bytes.` },
+      `the name of ${source.label} is too long: that of its backup would be longer than the system allows`,
+      { hint: `Rename it to at most ${most} bytes.` },
     );
 }
 
-/**
- * Makes sure that git does not track the file: one whose values are in a repository's history is not
- * made safe by moving them.
- * @throws `ERR_SECRET_CONFIG` if it does
- */
+/** @throws `ERR_SECRET_CONFIG` if git tracks the file: moving values does not take them out of the history */
 export async function checkGit(
   source: MigrationSource,
   { force = false, dryRun = false }: PreflightOptions,
@@ -82,18 +75,15 @@ export async function checkGit(
   if (!(await isTrackedByGit(real))) return;
   const { path, label } = source;
   const why = `git tracks ${label}, so its values are in the history of the repository`;
-  if (dryRun) notice(`${why}: without --force it is not migrated.`);
+  if (dryRun) notice(`${why}: it is not migrated without --force.`);
   else
     throw new SecretError('ERR_SECRET_CONFIG', why, {
-      hint: `Run git rm --cached ${quoted(path)}, put it into .gitignore and change the values; --force migrates it all the same.`,
+      hint: `Run git rm --cached ${quoted(path)}, add the file to .gitignore and change the values, or pass --force to migrate it as it is.`,
     });
 }
 
-/**
- * Says before what `--purge` cannot do: a file that has another name on the disk gets a new content under
- * this one alone.
- */
-export async function tellOtherNames(
+/** Warns of what `--purge` cannot do: the file's other hard links keep the old content. */
+export async function warnOfHardLinks(
   { edit }: Draft,
   { label }: MigrationSource,
   { purge = false }: DraftOptions,
@@ -104,15 +94,13 @@ export async function tellOtherNames(
   });
   if (nlink > 1)
     notice(
-      `${label} has ${nlink === 2 ? 'another name' : `${nlink - 1} other names`} on this disk (${nlink === 2 ? 'a hard link' : 'hard links'}): every value stays readable there, since --purge removes them under this name alone.`,
+      `${label} has ${nlink === 2 ? 'another hard link' : `${nlink - 1} other hard links`} on this disk: every value stays readable there, since --purge edits only the file of this name.`,
     );
 }
 
 /**
- * Makes sure that both ends would take what is to be written. A dry run tells of a refusal by the store,
- * and goes on.
- * @throws `ERR_SECRET_DENIED` or `ERR_SECRET_UNSUPPORTED` if one would not; what a store answers that
- *   cannot be asked
+ * Makes sure that both ends would accept what is to be written. A dry run only reports that the store would not.
+ * @throws `ERR_SECRET_DENIED` or `ERR_SECRET_UNSUPPORTED` if one would not; what the store answers
  */
 export async function checkRights(
   { plan, edit }: Draft,
@@ -128,8 +116,8 @@ export async function checkRights(
   }
   if (edit === undefined) return;
   await access(edit.path, constants.W_OK).catch(() => {
-    throw new SecretError('ERR_SECRET_DENIED', `${label} may not be written`, {
-      hint: 'Give this user write access to it, or leave out --activate and --purge.',
+    throw new SecretError('ERR_SECRET_DENIED', `this user may not write ${label}`, {
+      hint: 'Give the user write access to it, or leave out --activate and --purge.',
     });
   });
 }

@@ -1,19 +1,19 @@
 /**
- * How far a migration is: one line that is drawn over, for a person who waits. A log gets none of it.
+ * How far a migration has come: one line on a terminal that is drawn over. A log gets only a step that takes long.
  */
 import { canRedraw, isQuiet, onBeforeLine, printable, redraw } from '../terminal/terminal.ts';
 import { sayIfLong } from '../terminal/waiting.ts';
 
-/** Told of each step as it begins. */
+/** The progress of work in steps. */
 export interface Progress {
+  /** A step begins. */
   step(text: string): void;
-  /** The last step is over, or failed: leaves no trace of it. Safe to call twice. */
+  /** The last step has ended, or failed: removes the line. May be called twice. */
   end(): void;
 }
 
 const width = 20;
 
-/** In a log, only what takes long. */
 function logged(): Progress {
   let done = (): void => {};
   return {
@@ -25,7 +25,7 @@ function logged(): Progress {
   };
 }
 
-/** A bar over so many steps. Of our own: clack's takes the keyboard, and ends a Ctrl-C with exit code 0. */
+/** A bar over so many steps. It is our own, since clack's takes the keyboard and turns Ctrl-C into exit code 0. */
 export function showProgress(steps: number): Progress {
   if (isQuiet()) return { step() {}, end() {} };
   if (!canRedraw()) return logged();
@@ -36,7 +36,7 @@ export function showProgress(steps: number): Progress {
       const filled = Math.round((Math.min(begun, steps) / steps) * width);
       line = `[${'#'.repeat(filled).padEnd(width, '.')}] ${printable(text)}`;
       begun += 1;
-      // a notice in between gets a line of its own
+      // a notice in between starts on an empty line
       onBeforeLine(() => redraw(''));
       redraw(line);
     },

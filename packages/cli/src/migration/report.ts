@@ -1,5 +1,5 @@
 /**
- * A migration in words: the plan before, what to do next after. Names only.
+ * The texts of a migration: the plan before it, and the next steps after it. They contain names, and no values.
  */
 import { formatTable } from '../terminal/layout.ts';
 import { columnsOf, countNames, isTerminal, listNames, printable } from '../terminal/terminal.ts';
@@ -15,7 +15,7 @@ const meanings: Readonly<Record<PlannedAction, string>> = {
   unselected: 'stays: not selected',
 };
 
-/** The plan as a table, one name a line, as wide as the terminal that it is shown on. */
+/** The plan as a table, one name a line, as wide as the terminal. */
 export function planTable(plan: MigrationPlan, source: string, target: string): string {
   const rows = plan.names.map(({ name, action }) => [printable(name), meanings[action]]);
   const width = isTerminal(2) ? columnsOf(process.stderr) : undefined;
@@ -31,7 +31,7 @@ export function nothingToDo(plan: MigrationPlan, target: string): string {
   return `${target} holds ${countNames(namesOf(plan, 'same').length)} of it already, and keeps its other ${kept.length === 1 ? 'value' : 'values'} for ${listNames(kept)}: nothing changed.`;
 }
 
-/** Of names that were selected and are in the store alone, as a purge leaves them. */
+/** Why nothing is left to do for selected names that only the store holds. */
 export function nothingLeft(names: readonly string[], source: string, target: string): string {
   const [are, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them'];
   return `${listNames(names)} ${are} not in ${source}, and ${target} holds ${them}: nothing is left to migrate.`;
@@ -45,30 +45,30 @@ export interface MigrationOutcome {
   readonly isAtomic: boolean;
   /** The command that undoes it. */
   readonly undo: string;
-  /** Names whose other value nobody can bring back. */
+  /** Names whose former value cannot be brought back. */
   readonly lost: readonly string[];
-  /** Where it came from a file. */
+  /** If a file was migrated. */
   readonly file?: {
     readonly label: string;
     readonly backup: string;
-    /** The file that turns the store on, where it is the Vault of the settings. */
+    /** The file with `USE_VAULT`, if the store is the Vault of the settings. */
     readonly settings?: {
       readonly label: string;
-      /** Whether it is another one: then a program that is started with it falls back to that. */
+      /** Whether it is another file: then a program falls back to that one. */
       readonly isElsewhere: boolean;
-      /** Whether it must be told to go by the store. */
+      /** Whether `USE_VAULT=true` is missing there. */
       readonly needsUseVault: boolean;
-      /** Whether the environment, which wins over it, turns that store off. */
+      /** Whether `USE_VAULT` of the environment, which wins over it, turns Vault off. */
       readonly isOverruled: boolean;
     };
-    /** Whether the migrated values are out of the file. */
+    /** Whether the migrated values were removed from the file. */
     readonly purged: boolean;
   };
-  /** Settings of the store that the environment alone has. */
+  /** Settings of the store that only the environment has. */
   readonly unsaid: readonly string[];
-  /** The command that starts a program with what the store holds, where the chain asks it. */
+  /** The command that starts a program with the store's secrets, if the chain asks the store. */
   readonly start: string | undefined;
-  /** Where nobody knows whether the chain asks the store. */
+  /** Whether it is not known that the chain asks the store. */
   readonly isElsewhere: boolean;
 }
 
@@ -87,11 +87,10 @@ export function summary(outcome: MigrationOutcome): string {
     );
   if (unsaid.length > 0)
     next.push(
-      `set ${listNames(unsaid)} wherever the program is started: this shell alone has ${unsaid.length === 1 ? 'it' : 'them'}`,
+      `set ${listNames(unsaid)} wherever the program is started: only this shell has ${unsaid.length === 1 ? 'it' : 'them'}`,
     );
-  if (start !== undefined) next.push(`start the program by ${start}`);
-  if (isElsewhere)
-    next.push(`make sure that ${label} is in the chain of your keyfall.config, where it is asked`);
+  if (start !== undefined) next.push(`start the program with ${start}`);
+  if (isElsewhere) next.push(`make sure that ${label} is in the chain of your keyfall.config`);
   if (file !== undefined) {
     const fallback = settings?.isElsewhere ? settings.label : file.label;
     const still = settings?.isElsewhere
@@ -100,13 +99,13 @@ export function summary(outcome: MigrationOutcome): string {
     next.push(
       `keep ${file.backup} out of git and in a safe place, or delete it: it holds every value in plain text`,
       file.purged
-        ? `without ${label} the program would start with what is left in ${fallback}: name what it cannot do without, keyfall run --only NAMES -- CMD, and it starts with that or not at all (exit code 3)`
+        ? `while ${label} cannot be asked, the program starts with what is left in ${fallback}: name what it needs, keyfall run --only NAMES -- CMD, and it starts with all of that or not at all (exit code 3)`
         : `${file.label} ${still}`,
     );
   }
   next.push(`to undo all of it: ${undo}`);
   if (lost.length > 0)
-    next.push(`it does not bring back what ${listNames(lost)} held: the store keeps no versions`);
+    next.push(`that does not bring back what ${listNames(lost)} held: the store keeps no versions`);
   const done =
     written === 0
       ? `${label} held every name already, and was read back and compared.`

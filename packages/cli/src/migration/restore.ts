@@ -1,14 +1,14 @@
 /**
- * `keyfall migrate --restore BACKUP`: the file gets its old bytes back, and the store what it held
- * before, as a new version of its own.
+ * `keyfall migrate --restore BACKUP`: the file gets its former bytes back, and the store its former values, as a new
+ * version.
  */
 import { basename, dirname, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { StorePlace } from '@keyfall/core/provider';
 import type { SettingsOptions } from '../chain/settings.ts';
 import { untilStopped } from '../run/until-stopped.ts';
-import { confirm } from '../terminal/confirm.ts';
 import { exitCodes } from '../terminal/exit-code.ts';
+import { confirm } from '../terminal/questions.ts';
 import { quoted } from '../terminal/shown-command.ts';
 import {
   countNames,
@@ -35,13 +35,12 @@ export interface RestoreOptions extends SettingsOptions {
 }
 
 /**
- * Undoes a migration, an interrupted one included. A name that somebody changed in the store since then
- * is left alone; so is one whose value before nobody keeps. 1 if there is any; 130 or 143 if a signal has
- * stopped it.
+ * Undoes a migration, also an interrupted one. A name that was changed in the store since then is left alone, and so is
+ * one whose former value the store does not keep: then the exit code is 1. It is 130 or 143 if a signal stops the work.
  *
  * @param path - a file's backup, or the journal of a migration between stores
- * @throws `ERR_SECRET_CONFIG` without a journal, or if the settings name another store by now;
- *   `ERR_SECRET_CONFLICT` if the migration had written nothing
+ * @throws `ERR_SECRET_CONFIG` without a journal, or if the settings name another store now; `ERR_SECRET_CONFLICT` if
+ *   the migration had written nothing
  */
 export async function restoreCommand(path: string, options: RestoreOptions): Promise<number> {
   const isOfStores = path.endsWith('.journal');
@@ -51,16 +50,14 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
   else if (options.from !== undefined && !isDotenv(options.from))
     throw new SecretError(
       'ERR_SECRET_CONFIG',
-      `${printable(path)} is of a file, and --from is not`,
-      {
-        hint: 'Leave --from out.',
-      },
+      `${printable(path)} is the backup of a file, and --from names a store`,
+      { hint: 'Leave --from out.' },
     );
   if (journal.state === 'started')
     throw new SecretError(
       'ERR_SECRET_CONFLICT',
-      `${printable(path)} is of a migration that ended before anything was written, and may be half of a backup`,
-      { hint: 'There is nothing to undo: the next keyfall migrate clears it away.' },
+      `the migration of ${printable(path)} ended before anything was written, and this may be half of a backup`,
+      { hint: 'There is nothing to undo: the next keyfall migrate removes it.' },
     );
   const source = isOfStores ? journal.shown.source : fileOf(journal, path);
   const backup = isOfStores
@@ -68,7 +65,7 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
     : await readSource(path, { reader: journal.reader ?? 'npm' });
   const { values } = backup ?? (await resolveStoreSource(options, journal));
   const { dotenv, ...others } = options;
-  // the file that is restored may be gone, or without settings by now: its backup has them
+  // the file that is restored may no longer exist, or have lost its settings: the backup has them
   const isItself = dotenv !== undefined && backup && (await isSameFile(dotenv, source));
   const provider = await resolveDestination(
     { ...(isItself ? others : options), ...(backup && { file: path }) },
@@ -87,13 +84,13 @@ export async function restoreCommand(path: string, options: RestoreOptions): Pro
   });
 }
 
-/** What is undone. */
+/** The migration to undo. */
 interface Undone {
-  /** What the user gave. */
+  /** The command's argument. */
   readonly path: string;
   readonly journal: MigrationJournal;
   readonly journalFile: string;
-  /** The file, or the store, that it came from. */
+  /** The file, or the store, that the values came from. */
   readonly source: string;
   readonly backup: FileSource | undefined;
   readonly values: ReadonlyMap<string, string>;
@@ -107,7 +104,7 @@ async function restore(
   if (!(await isSameStore(target.place, journal.target)))
     throw new SecretError(
       'ERR_SECRET_CONFIG',
-      `the settings name ${target.store}, and the migration went to ${printable(journal.shown.target)}`,
+      `the settings name ${printable(target.store)}, but the migration went to ${printable(journal.shown.target)}`,
       {
         hint: 'Give the same --to and configuration, and unset the VAULT_* variables that differ.',
       },
@@ -127,11 +124,11 @@ async function restore(
         hasBegun = true;
         await waitingFor('undoing', () => undo(target, undoing));
         if (backup === undefined) return undefined;
-        // edits since then are not lost
+        // edits since the migration are kept in another backup
         if (now !== undefined && !now.equals(backup.bytes)) {
           const later = await freePath(`${source}.backup`, new Date(), journalPath);
           await backUp(later, now);
-          notice(`what ${file} held until now is in ${printable(later)}.`);
+          notice(`the former content of ${file} is in ${printable(later)}.`);
         }
         return backup.bytes;
       },
@@ -141,10 +138,10 @@ async function restore(
   } catch (error) {
     const isUntouched = isSecretError(error) && error.applied === 'no';
     if (hasBegun && !isUntouched)
-      notice('it is not certain how far it came: the same command again goes on with it.');
+      notice('it is not certain how far this came: run the same command again to complete it.');
     throw error;
   }
-  tell(undoing, file, target);
+  reportUndone(undoing, file, target);
   const { removed, broughtBack, changed, lost } = undoing;
   if (json)
     await printJson({
@@ -159,7 +156,7 @@ async function restore(
   return changed.length + lost.length === 0 ? 0 : exitCodes.ERR_SECRET_CONFLICT;
 }
 
-/** A file is restored by its backup: its journal has no values. */
+/** A file is restored from its backup: the journal has no values. */
 function assertIsOfStores(path: string, { source }: MigrationJournal): void {
   if (fileBeside(path, source) === undefined) return;
   const backup = path.slice(0, -'.journal'.length);
@@ -170,15 +167,15 @@ function assertIsOfStores(path: string, { source }: MigrationJournal): void {
   );
 }
 
-/** What is done about each name. */
+/** What happens to each name. */
 interface Undoing {
-  /** Names that the migration created. */
+  /** Created by the migration. */
   readonly removed: readonly string[];
-  /** The values that it replaced. */
+  /** The former values of names that it replaced. */
   readonly broughtBack: ReadonlyMap<string, string>;
-  /** Names that somebody changed since. */
+  /** Changed since the migration. */
   readonly changed: readonly string[];
-  /** Names whose value before nobody keeps. */
+  /** Their former value cannot be read any more. */
   readonly lost: readonly string[];
   readonly revision: string | undefined;
 }
@@ -195,8 +192,8 @@ async function planUndoing(
   const broughtBack = new Map<string, string>();
   const lost: string[] = [];
   for (const { name, version } of overwritten) {
-    const before = version === undefined ? undefined : await earlier(target, name, version);
-    if (before !== undefined && held.get(name) === before) continue; // by an earlier restore
+    const before = version === undefined ? undefined : await formerValue(target, name, version);
+    if (before !== undefined && held.get(name) === before) continue; // an earlier restore has done it
     if (!isOurs(name)) changed.push(name);
     else if (before === undefined) lost.push(name);
     else broughtBack.set(name, before);
@@ -204,8 +201,8 @@ async function planUndoing(
   return { removed, broughtBack, changed, lost, revision };
 }
 
-/** What a version held, unless the store does not keep it. */
-async function earlier(
+/** What a version held; `undefined` if the store does not keep it. */
+async function formerValue(
   target: MigrationTarget,
   name: string,
   version: string,
@@ -246,7 +243,7 @@ function questionOf(
   return `${what[0]?.toUpperCase()}${what.slice(1)}?`;
 }
 
-function tell(
+function reportUndone(
   { removed, broughtBack, changed, lost }: Undoing,
   file: string | undefined,
   { label }: MigrationTarget,
@@ -262,11 +259,11 @@ function tell(
   report(`${done.length === 0 ? last : `${done.join(', ')} and ${last}`}.`);
   if (changed.length > 0)
     notice(
-      `${listNames(changed)} changed in the store since then, and ${changed.length === 1 ? 'was' : 'were'} left alone.`,
+      `${listNames(changed)} ${changed.length === 1 ? 'was' : 'were'} changed in the store since the migration, and left alone.`,
     );
   if (lost.length > 0)
     notice(
-      `${listNames(lost)} held another value before, of which the store keeps no version: ${lost.length === 1 ? 'it was' : 'they were'} left alone.`,
+      `the store keeps no version of what ${listNames(lost)} held before: ${lost.length === 1 ? 'it was' : 'they were'} left alone.`,
     );
 }
 
@@ -276,12 +273,12 @@ function fileOf({ source }: MigrationJournal, backup: string): string {
   if (file !== undefined) return file;
   throw new SecretError(
     'ERR_SECRET_CONFIG',
-    `the journal of ${printable(backup)} is about another file than this backup's`,
-    { hint: 'Restore a backup beside the file that it was made of, under its own name.' },
+    `the journal of ${printable(backup)} is about another file`,
+    { hint: 'Restore a backup in the folder of its file, and under its own name.' },
   );
 }
 
-/** The file of a source of which `record`, a backup or its journal, lies beside it, under its name. */
+/** The source's file, if `record` is named as a backup of it, or the journal of one, and lies beside it. */
 function fileBeside(record: string, { files: [file] = [] }: StorePlace): string | undefined {
   if (file === undefined || dirname(file) !== dirname(resolve(record))) return undefined;
   return basename(record).startsWith(`${basename(file)}.backup.`) ? file : undefined;

@@ -1,6 +1,6 @@
 /**
- * Whose reading of a file is migrated: what is stored is what the program would have read by itself. Where
- * readers differ and nobody has said which counts, a person is asked, and a script is refused.
+ * Which reader's values are migrated: those that the program would have read by itself. If readers differ and none was
+ * named, the user is asked on a terminal, and a script is refused.
  */
 import { dirname, resolve } from 'node:path';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
@@ -17,17 +17,17 @@ export interface Settled<Source extends MigrationSource = MigrationSource> {
   readonly chosen?: DotenvReader;
 }
 
-/** What decides whether somebody is asked. */
+/** What decides whether the user is asked. */
 export interface SettleOptions {
   readonly yes?: boolean;
   readonly select?: readonly string[];
 }
 
 /**
- * The source, in the reading that counts.
+ * The source, as the reader that counts reads it.
  *
- * @throws `ERR_SECRET_CONFIG` naming the names and the readers where nobody can be asked;
- *   `ERR_SECRET_ABORTED` if the user would rather stop
+ * @throws `ERR_SECRET_CONFIG` with the names and the readers if the user cannot be asked; `ERR_SECRET_ABORTED` if the
+ *   user would rather stop
  */
 export async function settleReader(
   source: MigrationSource,

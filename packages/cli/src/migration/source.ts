@@ -1,6 +1,5 @@
 /**
- * What a migration moves: a `.env`, read exactly as the application would read it, or what another
- * store holds.
+ * What a migration moves: a `.env`, read exactly as the application would read it, or the content of another store.
  */
 import { resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
@@ -26,16 +25,16 @@ export interface FileSource extends DotenvInspection {
   readonly label: string;
   /** The path as the user gave it. */
   readonly path: string;
-  /** By which the next run knows it again. */
+  /** By this the next run recognises it. */
   readonly place: StorePlace;
   readonly bytes: Buffer;
   readonly text: string;
 }
 
-/** What a store holds at one moment. Nothing of it is ever changed. */
+/** What a store holds at one moment. A migration never changes it. */
 export interface StoreSource {
   readonly kind: 'store';
-  /** That of a file: a store has none. */
+  /** Only a file has a reader. */
   readonly reader?: undefined;
   readonly label: string;
   readonly place: StorePlace;
@@ -44,7 +43,7 @@ export interface StoreSource {
   readonly values: ReadonlyMap<string, string>;
 }
 
-/** Milliseconds that a store has: a large one takes several requests. */
+/** Milliseconds to read a store: a large one takes several requests. */
 const timeout = 20_000;
 
 /** Where the values come from. */
@@ -53,15 +52,14 @@ export type MigrationSource = FileSource | StoreSource;
 /**
  * Reads a file.
  *
- * @param options - whose reading counts. Default: what the file says, else npm's
- * @throws as `dotenvProvider` for a file that is not there, not readable, not text or nothing that its reader
- *   can read
+ * @param options - the reader that counts. Default: the one that the file names, else npm's
+ * @throws as `dotenvProvider` for a file that does not exist, or that its reader cannot read
  */
 export async function readSource(
   path: string,
   { reader, variables = process.env }: Pick<DotenvProviderOptions, 'reader' | 'variables'> = {},
 ): Promise<FileSource> {
-  // the provider knows what is no readable text file; the bytes are needed for the backup
+  // the provider refuses a file that is not text; the bytes are needed for the backup
   const options = reader === undefined ? { variables } : { variables, reader };
   const provider = dotenvProvider({ path, mustExist: true, warnOfReaders: false, ...options });
   await openProvider(provider).getAll();
@@ -75,10 +73,10 @@ export async function readSource(
 }
 
 /**
- * Reads all that a store holds.
- * @param options - `mayBeMissing`: a document that is not there holds nothing
- * @throws `ERR_SECRET_NOT_FOUND` for a document that is not there, which may be a mistyped one;
- *   what the store answers, for the whole or for one name: nothing may be left behind unseen
+ * Reads everything that a store holds.
+ * @param options - `mayBeMissing`: a document that does not exist holds nothing
+ * @throws `ERR_SECRET_NOT_FOUND` for a document that does not exist, since its name may be mistyped; what the store
+ *   answers, for the whole or for one name: no value may be left behind unnoticed
  */
 export async function readStoreSource(
   provider: SecretProvider,
@@ -95,7 +93,7 @@ export async function readStoreSource(
       throw new SecretError(
         'ERR_SECRET_NOT_FOUND',
         `${printable(labelOf(provider.name, provider.store))} ${missing}, so there is nothing to migrate`,
-        { hint: 'Check what --from names.' },
+        { hint: 'Check the value of --from.' },
       );
     const values = new Map<string, string>();
     for (const [name, entry] of entries) {
@@ -114,7 +112,7 @@ export async function readStoreSource(
   }
 }
 
-/** What may surprise about the source, a sentence each. */
+/** What the user may not expect of the source, one sentence each. */
 export function surprises(source: MigrationSource): string[] {
   const found: string[] = [];
   if (source.kind === 'file') {
@@ -125,7 +123,7 @@ export function surprises(source: MigrationSource): string[] {
       );
     if (droppedLines.length > 0)
       found.push(
-        `${reader === 'npm' ? 'dotenv' : `the reader ${reader}`} does not read ${droppedLines.length === 1 ? 'line' : 'lines'} ${listNames(droppedLines.map(String))} of ${label}: what is there is not migrated.`,
+        `${reader === 'npm' ? 'dotenv' : `the reader ${reader}`} does not read ${droppedLines.length === 1 ? 'line' : 'lines'} ${listNames(droppedLines.map(String))} of ${label}: what stands there is not migrated.`,
       );
     if (outside.size > 0)
       found.push(
@@ -139,12 +137,12 @@ export function surprises(source: MigrationSource): string[] {
   const odd = [...source.values.keys()].filter((name) => !/^[A-Za-z_]\w*$/.test(name));
   if (odd.length > 0)
     found.push(
-      `${listNames(odd)} ${odd.length === 1 ? 'is no name' : 'are no names'} of a shell's variable: a shell script that is started with ${odd.length === 1 ? 'it cannot read it' : 'them cannot read them'}.`,
+      `${listNames(odd)} cannot be ${odd.length === 1 ? 'the name of a variable' : 'names of variables'} in a shell: a shell script cannot read ${odd.length === 1 ? 'it' : 'them'}.`,
     );
   const dangerous = [...source.values.keys()].filter(takesOver);
   if (dangerous.length > 0)
     found.push(
-      `${listNames(dangerous)} could take over a program that is started with ${dangerous.length === 1 ? 'it' : 'them'}: keyfall run starts none unless --only names all that it is to have.`,
+      `${listNames(dangerous)} could take over a program that is started with ${dangerous.length === 1 ? 'it' : 'them'}: keyfall run refuses ${dangerous.length === 1 ? 'it' : 'them'} unless --only lists every name that the program gets.`,
     );
   return found;
 }

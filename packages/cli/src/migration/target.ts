@@ -1,7 +1,7 @@
 /**
- * The store side of a migration: no cache, no last good values, time enough for a large document.
+ * The store that a migration writes to: asked every time, with time enough for a large document.
  */
-import { isSecretError, SecretError, type SecretErrorDetails } from '@keyfall/core';
+import { isSecretError, SecretError } from '@keyfall/core';
 import {
   labelOf,
   type ReadContext,
@@ -14,12 +14,12 @@ import { openProvider, unlimited } from '../chain/one-provider.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import { placeOf } from './store-identity.ts';
 
-/** What the store holds, at one moment. */
+/** What the store holds at one moment. */
 export interface TargetContent {
   readonly values: ReadonlyMap<string, string>;
-  /** The version of each value, where the store has them: what brings it back once it is replaced. */
+  /** The version of each value, where the store has versions: a replaced value is brought back by it. */
   readonly versions: ReadonlyMap<string, string>;
-  /** For a conditional write; missing where the store has none. */
+  /** For a conditional write, where the store has such writes. */
   readonly revision?: string;
 }
 
@@ -31,25 +31,25 @@ export interface MigrationTarget {
   readonly store: string;
   /** The same as facts. */
   readonly place: StorePlace;
-  /** Whether a write that fails has written nothing. */
+  /** Whether a write takes all names or none. */
   readonly isAtomic: boolean;
-  /** Whether what is replaced can be read again by its version. */
+  /** Whether a replaced value can be read again by its version. */
   readonly keepsVersions: boolean;
-  /** Reads the whole document from the store itself; rejects if it cannot give one of its names. */
+  /** Reads the whole document; rejects if the store cannot give one of its names. */
   read(): Promise<TargetContent>;
-  /** One write of all, only if the store is still at that revision; `null` deletes. */
+  /** Writes all of them at once, only if the store is still at that revision; `null` deletes. */
   write(
     entries: ReadonlyMap<string, string | null>,
     revision: string | undefined,
   ): Promise<WriteReceipt>;
   /**
-   * What an earlier version held under the name, if it can still be read.
-   * @throws what the store answers; `ERR_SECRET_UNAVAILABLE` for no answer, or one that says nothing
+   * What an earlier version held under the name, if that can still be read.
+   * @throws what the store answers; `ERR_SECRET_UNAVAILABLE` for no answer
    */
   readVersion(name: string, version: string): Promise<string | undefined>;
   /**
-   * Asks the store, where it can be asked, whether it would take a write.
-   * @throws `ERR_SECRET_DENIED` if it says no; `ERR_SECRET_UNSUPPORTED` if nothing can be written there
+   * Asks the store, where it can be asked, whether it would accept a write.
+   * @throws `ERR_SECRET_DENIED` if it would not; `ERR_SECRET_UNSUPPORTED` if it is read-only
    */
   assertWritable(): Promise<void>;
   close(): Promise<void>;
@@ -76,15 +76,13 @@ export function openTarget(
     new SecretError('ERR_SECRET_UNSUPPORTED', `${label} cannot be written to`, {
       hint: 'Name another one with --to.',
     });
-  const unavailable = (reason: string, details: SecretErrorDetails = {}) =>
-    new SecretError('ERR_SECRET_UNAVAILABLE', reason, { provider: provider.name, ...details });
-  /** What the chain does not hand on. What it warns of, reading has told. */
+  /** Asks the provider what a chain does not pass on. Its warnings were said when it was read. */
   const ask = async <Result>(work: (given: ReadContext) => Promise<Result>): Promise<Result> => {
     try {
       return await oneCall(provider, work, { timeout, signal, silent: true });
     } catch (error) {
       if (!isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
-      // a time limit does not know whose it is
+      // the error of a timeout does not say whose it was
       throw error.with({
         reason: `${label} could not be asked: ${error.reason}`,
         provider: provider.name,
@@ -102,7 +100,7 @@ export function openTarget(
       const values = new Map<string, string>();
       const versions = new Map<string, string>();
       for (const [name, entry] of entries) {
-        // what cannot be read can be neither compared nor brought back
+        // an unreadable value can be neither compared nor brought back
         if (isSecretError(entry)) throw entry;
         values.set(name, entry.value);
         if (entry.version !== undefined) versions.set(name, entry.version);
@@ -117,13 +115,7 @@ export function openTarget(
     async readVersion(name, version) {
       const { readVersion } = provider;
       if (readVersion === undefined) return undefined;
-      const record = await ask((given) =>
-        readVersion.call(provider, name, version, given).catch((error) => {
-          // an error that nobody can read is no version that is not there
-          if (isSecretError(error)) throw error;
-          throw unavailable('it threw what is no SecretError');
-        }),
-      );
+      const record = await ask((given) => readVersion.call(provider, name, version, given));
       return record?.value;
     },
     async assertWritable() {
@@ -135,7 +127,7 @@ export function openTarget(
       if (refusal !== undefined)
         throw new SecretError(
           'ERR_SECRET_DENIED',
-          `${label} would not take it: these credentials may not write it`,
+          `${label} would refuse it: these credentials may not write there`,
           { hint: refusal.hint },
         );
     },
@@ -146,24 +138,24 @@ export function openTarget(
 /**
  * Reads the store again and compares these names.
  *
- * @param expected - what it must hold; `null`: it must not hold the name
- * @returns all that it holds
- * @throws `ERR_SECRET_INVALID` naming what it holds differently
+ * @param expected - the values that it must hold; `null`: it must not hold the name
+ * @returns everything that it holds
+ * @throws `ERR_SECRET_INVALID` with the names that differ
  */
 export async function verify(
   target: MigrationTarget,
   expected: ReadonlyMap<string, string | null>,
 ): Promise<ReadonlyMap<string, string>> {
   const { values } = await target.read();
-  const wrong = [...expected]
+  const differing = [...expected]
     .filter(([name, value]) => (values.get(name) ?? null) !== value)
     .map(([name]) => name);
-  if (wrong.length > 0)
+  if (differing.length > 0)
     throw new SecretError(
       'ERR_SECRET_INVALID',
-      `${target.label} was read back, and does not hold what was written for ${listNames(wrong)}`,
+      `${target.label} was read back, and does not hold what was written for ${listNames(differing)}`,
       {
-        hint: 'Nothing else was changed. Look whether somebody else writes there, and run it again.',
+        hint: 'Nothing else was changed. Check whether another program writes there, and run it again.',
       },
     );
   return values;

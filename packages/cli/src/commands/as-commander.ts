@@ -37,7 +37,10 @@ export function asCommander(
       const dashes = rawArgs.indexOf('--');
       const afterDashes = dashes < 0 ? 0 : rawArgs.length - dashes - 1;
       const line = { program, afterDashes };
-      finish(await definition.run(command.args, command.optsWithGlobals(), line));
+      // commander leaves the defaults out of what it calls the arguments
+      const defaults = (definition.arguments ?? []).slice(command.args.length);
+      const given = [...command.args, ...defaults.flatMap((each) => each.default ?? [])];
+      finish(await definition.run(given, command.optsWithGlobals(), line));
     });
 }
 

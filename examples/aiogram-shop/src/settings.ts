@@ -3,6 +3,7 @@
  * change while it runs read anew at each use.
  */
 import { isSecretError, type Secrets } from '@keyfall/core';
+import { labelOf } from '@keyfall/core/provider';
 import {
   type Config,
   parseConfig,
@@ -42,7 +43,7 @@ export async function loadSettings(secrets: Secrets, log: Log): Promise<Settings
   for (const { name, found, provider = '', store = '', attempts } of explained) {
     // an empty text is an answer of the store, and means the default
     if (found && values[name] !== '') {
-      const label = store.startsWith(`${provider} `) ? store : `${provider} (${store})`;
+      const label = labelOf(provider, store);
       origins.set(name, provider);
       counts.set(label, (counts.get(label) ?? 0) + 1);
     } else if (!found && attempts.some(({ outcome }) => outcome === 'failed')) unknown.push(name);

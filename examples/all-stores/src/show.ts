@@ -11,7 +11,7 @@ export async function show(print: (line: string) => void): Promise<void> {
   try {
     secrets = chainOf(stores);
     secrets.on('fallback', ({ provider, answeredBy, detail }) =>
-      print(`told: ${provider} did not answer (${detail.split(' (')[0]}), ${answeredBy} does`),
+      print(`told: ${provider} did not answer (${detail}), ${answeredBy} does`),
     );
     for (const name of await secrets.list())
       print(`${name}: ${(await secrets.explain(name)).provider}`);

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProviderCheck } from '@keyfall/core/provider';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { withCommand } from '../src/diagnosis/finding.ts';
 import { commandFor } from '../src/diagnosis/remedies.ts';
 import { typedCommand } from '../src/diagnosis/typed-command.ts';
 
@@ -21,7 +22,7 @@ function failing(more: Partial<ProviderCheck>): ProviderCheck {
 test.each(evil)('%j in what a provider wrote makes no command', (text) => {
   for (const finding of [
     failing({ hint: `chmod o-r ${text}` }),
-    failing({ hint: `bao kv undelete -mount=secret ${text}` }),
+    failing({ code: 'document-deleted', facts: { mount: 'secret', path: text, version: '1' } }),
     failing({ code: 'document-wrapped', facts: { mount: 'secret', path: text } }),
   ])
     expect(commandFor(finding, undefined)).toBeUndefined();
@@ -31,7 +32,7 @@ test.each(evil.filter((text) => !text.includes('\n')))(
   '%j is one word of the command that it is part of',
   (text) => {
     const finding = failing({ code: 'not-ignored-by-git', facts: { path: text } });
-    const command = commandFor(finding, undefined) ?? '';
+    const { command = '' } = commandFor(finding, undefined) ?? {};
     const [print = '', redirection] = command.split(' >> ');
     expect(redirection).toBe('.gitignore');
     expect(execFileSync('bash', ['-c', print], { encoding: 'utf8' })).toBe(`\n${text}\n`);
@@ -39,12 +40,12 @@ test.each(evil.filter((text) => !text.includes('\n')))(
       ['mount-wrong', 'VAULT_MOUNT_POINT'],
       ['document-missing', 'VAULT_SECRET_PATH'],
     ] as const) {
-      const typed = commandFor(failing({ code, facts: { meant: text } }), undefined);
+      const typed = commandFor(failing({ code, facts: { meant: text } }), undefined)?.command;
       const assigned = `${typed}; printf %s "$${name}"`;
       expect(execFileSync('bash', ['-c', assigned], { encoding: 'utf8' })).toBe(text);
     }
     const mode = failing({ code: 'readable-by-all', facts: { path: text } });
-    const words = `chmod() { printf '%s|' "$@"; }; ${commandFor(mode, undefined)}`;
+    const words = `chmod() { printf '%s|' "$@"; }; ${commandFor(mode, undefined)?.command}`;
     expect(execFileSync('bash', ['-c', words], { encoding: 'utf8' })).toBe(`o-r|${text}|`);
   },
 );
@@ -52,9 +53,11 @@ test.each(evil.filter((text) => !text.includes('\n')))(
 test('the code and the facts decide, and no word of it', () => {
   const address = 'https://vault.example:8200';
   const http = failing({ code: 'server-speaks-http', facts: { address } });
-  expect(commandFor(http, undefined)).toBe('export VAULT_ADDR=http://vault.example:8200');
+  expect(commandFor(http, undefined)?.command).toBe('export VAULT_ADDR=http://vault.example:8200');
   // what stands in a configuration wins over a variable
-  expect(commandFor(http, 'keyfall.config.json')).toBe(`\${EDITOR:-vi} keyfall.config.json`);
+  expect(commandFor(http, 'keyfall.config.json')?.command).toBe(
+    `\${EDITOR:-vi} keyfall.config.json`,
+  );
   for (const code of [undefined, 'is-full', 'constructor', '__proto__'])
     expect(
       commandFor(
@@ -84,22 +87,35 @@ test.each([
 ])('a server at %s that is not there is started by %s', (address, command) => {
   const finding = failing({ code: 'server-refused', facts: { address } });
   for (const name of ['BAO_TOKEN', 'VAULT_TOKEN']) vi.stubEnv(name, undefined);
-  expect(commandFor(finding, undefined)).toBe(command);
+  expect(commandFor(finding, undefined)?.command).toBe(command);
   // with the token that the environment has, or it could not be asked
   vi.stubEnv('VAULT_TOKEN', 'canary');
   const isHere = command?.startsWith('bao server');
   const option = isHere ? ' -dev-root-token-id="$VAULT_TOKEN"' : '';
-  expect(commandFor(finding, undefined)).toBe(command && `${command}${option}`);
+  expect(commandFor(finding, undefined)?.command).toBe(command && `${command}${option}`);
 });
 
 test('a package that is missing is installed, and not looked for in the configuration', () => {
-  const hint = 'Install it: npm install @keyfall/provider-doppler';
-  const settings = failing({ subject: 'settings', hint });
-  expect(commandFor(settings, 'keyfall.config.json')).toBe('npm install @keyfall/provider-doppler');
-  for (const text of evil)
-    expect(
-      commandFor({ ...settings, hint: `Install it: npm install ${text}` }, undefined),
-    ).not.toBe(`npm install ${text}`);
+  const setting = { option: 'provider', package: '@keyfall/provider-doppler' };
+  const settings = failing({ subject: 'settings', setting });
+  expect(commandFor(settings, 'keyfall.config.ts')).toEqual({
+    command: 'npm install @keyfall/provider-doppler',
+    isAll: true,
+  });
+});
+
+test('a hint that says no more than the command is left out', () => {
+  const shell = { options: {}, configuration: undefined };
+  const open = {
+    hint: 'chmod 600 key.txt',
+    code: 'readable-by-others',
+    facts: { path: 'key.txt' },
+  };
+  expect(withCommand(failing(open), shell)).not.toHaveProperty('hint');
+  expect(withCommand(failing({ ...open, code: 'mount-wrong' }), shell)).toMatchObject({
+    hint: open.hint,
+    command: 'bao secrets list',
+  });
 });
 
 test('the codes of the documentation are those that there are', async () => {

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { printable } from '../terminal/terminal.ts';
 import { shownFile } from './find-config.ts';
+import { isSyntaxError, lineInStack, missingModule } from './foreign-errors.ts';
 
 /** The way to an option: `['profiles', 'prod', 'providers', 0, 'path']`. */
 export type OptionPath = readonly PropertyKey[];
@@ -45,7 +46,7 @@ export function placed(
     const { reason } = configError({ file, line, option, reason: error.reason });
     return error.with({ reason });
   }
-  const missing = missingPackage(error);
+  const missing = missingModule(error);
   if (missing !== undefined)
     return configError({
       file,
@@ -64,13 +65,6 @@ export function placed(
   });
 }
 
-/** Whether a program could not be parsed: by Node, or by the parser that jiti uses. */
-export function isSyntaxError(error: unknown): boolean {
-  return (
-    error instanceof SyntaxError || (error instanceof Error && /^ParseError/.test(error.message))
-  );
-}
-
 /** An option as it is written in a message: `providers[0].address`. */
 export function shownOption(option: OptionPath): string {
   return option
@@ -78,14 +72,6 @@ export function shownOption(option: OptionPath): string {
       typeof key === 'number' ? `[${key}]` : `${index === 0 ? '' : '.'}${printable(String(key))}`,
     )
     .join('');
-}
-
-/** Where the file stands in a stack, or in the message of a parser: `…/keyfall.config.ts:7:12`. */
-function lineInStack(error: unknown, file: string): number | undefined {
-  const stack = error instanceof Error ? (error.stack ?? '') : '';
-  const at = stack.indexOf(`${file}:`);
-  const line = at < 0 ? undefined : /^:(\d+)/.exec(stack.slice(at + file.length))?.[1];
-  return line === undefined ? undefined : Number(line);
 }
 
 /**
@@ -120,15 +106,4 @@ function lineOfText(file: string, ...patterns: readonly RegExp[]): number | unde
 
 function escaped(text: string): string {
   return text.replace(/[^\w]/g, '\\$&');
-}
-
-/** The package that an import did not find, from Node's or jiti's own sentence about it. */
-function missingPackage(error: unknown): string | undefined {
-  const isMissing =
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND');
-  return isMissing
-    ? /^Cannot find (?:package|module) '([^'\n]+)'/.exec(error.message)?.[1]
-    : undefined;
 }

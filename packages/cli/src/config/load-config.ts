@@ -7,16 +7,11 @@ import { pathToFileURL } from 'node:url';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { readNamedFile } from '../files/read-input.ts';
 import { asideStream } from '../terminal/terminal.ts';
-import {
-  configError,
-  isSyntaxError,
-  lineOfOption,
-  type OptionPath,
-  placed,
-} from './config-place.ts';
+import { configError, lineOfOption, type OptionPath, placed } from './config-place.ts';
 import type { SchemaComplaint } from './config-schema.ts';
 import type { KeyfallConfig } from './define-config.ts';
 import { isProgram, shownFile } from './find-config.ts';
+import { isSyntaxError, jsonErrorAt } from './foreign-errors.ts';
 
 /** A configuration and where it was read. */
 export interface LoadedConfig {
@@ -123,9 +118,8 @@ async function readJson(file: string): Promise<Content> {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // V8 tells the position of some mistakes, YAML's parser that of others
-    const offset = /at position (\d+)/.exec((error as SyntaxError).message)?.[1];
-    throw broken(offset === undefined ? document.errors[0]?.pos[0] : Number(offset));
+    // of some mistakes V8 says where they are, of others YAML's parser
+    throw broken(jsonErrorAt(error) ?? document.errors[0]?.pos[0]);
   }
   const [twice] = document.errors; // what JSON.parse takes and YAML does not: a key given twice
   if (twice !== undefined)

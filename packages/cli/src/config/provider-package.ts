@@ -28,10 +28,9 @@ export async function importPackage(
   name: string,
   config: string | undefined,
 ): Promise<Record<string, unknown>> {
-  const isCode = config !== undefined && isProgram(config);
-  const path = (isCode ? resolveFrom(config, name) : undefined) ?? besideKeyfall(name);
+  const path = (isCode(config) ? resolveFrom(config, name) : undefined) ?? besideKeyfall(name);
   if (path !== undefined) return import(pathToFileURL(path).href);
-  if (isCode) throw notInstalled('which is not installed');
+  if (isCode(config)) throw notInstalled('which is not installed');
   // where it really is: a link to what is trusted must not bring along what is installed beside the link
   const anchor = realpathSync(config ?? currentFolder());
   const folder = config === undefined ? anchor : dirname(anchor);
@@ -45,14 +44,25 @@ export async function importPackage(
   function notInstalled(which: string): SecretError {
     return new SecretError('ERR_SECRET_CONFIG', `the provider ${id} comes from ${name}, ${which}`, {
       hint: installing(name, config),
+      setting: { option: 'provider', package: name },
     });
   }
 }
 
-/** How a package is installed where {@link importPackage} finds it. */
+/** A sentence on how a package is installed where {@link importPackage} finds it. */
 export function installing(name: string, config: string | undefined): string {
-  if (config !== undefined && isProgram(config)) return `Install it: npm install ${name}`;
-  return `Install it beside keyfall: npm install${isInProject() ? '' : ' --global'} ${name}`;
+  const where = isCode(config) ? '' : ' beside keyfall';
+  return `Install it${where}: ${installCommand(name, config)}`;
+}
+
+/** The command that does it. */
+export function installCommand(name: string, config: string | undefined): string {
+  return `npm install ${isCode(config) || isInProject() ? '' : '--global '}${name}`;
+}
+
+/** Whether the configuration that names a provider is a program, which imports it as its own. */
+function isCode(config: string | undefined): config is string {
+  return config !== undefined && isProgram(config);
 }
 
 /** As a program in this file would import it. */

@@ -49,8 +49,15 @@ export async function diagnoseProvider(provider: SecretProvider, shell: Shell): 
 /** The finding with the command that mends it, where there is one. */
 export function withCommand(finding: Finding, shell: Shell): Finding {
   if (finding.state === 'ready') return finding;
-  const command = finding.command ?? commandFor(finding, shell.configuration);
-  return command === undefined ? finding : { ...finding, command: typedCommand(command, shell) };
+  const known =
+    finding.command === undefined ? commandFor(finding, shell.configuration) : undefined;
+  const command = finding.command ?? known?.command;
+  if (command === undefined) return finding;
+  const { hint, ...rest } = finding;
+  return {
+    ...(known?.isAll || hint === undefined ? rest : finding),
+    command: typedCommand(command, shell),
+  };
 }
 
 /** How long a chain gives to a read, in milliseconds: the code is what `get` would end with. */

@@ -1,23 +1,33 @@
 /**
- * The one command that mends what was found. A provider says in a sentence what is to be done, for its
- * options and its variables alike, and in a code what it found; here that is a command to type. What has
- * to be filled in stands in capitals.
+ * The one command that fixes what was found. A provider says in a sentence what is to be done, for its
+ * options and its variables alike, and in a code what it found; here that code is a command to type. What has
+ * to be filled in is in capitals.
  */
 import type { SecretSetting } from '@keyfall/core';
 import type { ProviderCheck } from '@keyfall/core/provider';
+import { installCommand } from '../config/provider-package.ts';
 import { quoted } from '../terminal/shown-command.ts';
 
 interface Remedy {
-  /** The command; `undefined` if the facts do not tell enough for one. */
+  /** The command; `undefined` if the facts are not enough for one. */
   readonly command: (facts: Facts, configuration?: string) => string | undefined;
-  /** It sets a variable, and so mends nothing where a configuration has the setting. */
+  /** It sets a variable, and so fixes nothing where a configuration has the setting. */
   readonly setsVariable?: true;
+  /** It is all that there is to do: a hint says no more. */
+  readonly isAll?: true;
+}
+
+/** A command, and whether it is all that there is to do. */
+export interface KnownCommand {
+  readonly command: string;
+  readonly isAll: boolean;
 }
 
 type Facts = NonNullable<ProviderCheck['facts']>;
 
 const login = 'export VAULT_TOKEN="$(bao login -token-only)"';
 const always = (command: string): Remedy => ({ command: () => command });
+const whole = (command: Remedy['command']): Remedy => ({ command, isAll: true });
 const variable = (command: Remedy['command']): Remedy => ({ command, setsVariable: true });
 const toAllow: Remedy = { command: ({ rule }) => rule && allow(rule) };
 const toNameIt = variable(({ meant }) => meant && `export VAULT_SECRET_PATH=${quoted(meant)}`);
@@ -38,8 +48,10 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
   'server-unreachable': [variable(() => 'export VAULT_ADDR=https://HOST:8200')],
   'not-a-vault': [variable(() => 'export VAULT_ADDR=https://HOST:8200')],
   'certificate-untrusted': [variable(() => 'export VAULT_CACERT=CA_FILE.pem')],
-  'not-initialised': [always('bao operator init')],
-  sealed: [always('bao operator unseal')],
+  'not-initialised': [whole(() => 'bao operator init')],
+  sealed: [whole(() => 'bao operator unseal')],
+  'node-not-joined': [whole(({ address }) => address && atNode('raft join', address))],
+  'node-sealed': [whole(({ address }) => address && atNode('unseal', address))],
   'clocks-differ': [always('timedatectl set-ntp true')],
   'token-rejected': [variable(() => login)],
   'token-ends-soon': [variable(() => login)],
@@ -66,6 +78,11 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
   'may-not-renew': [toAllow],
   'may-not-revoke': [toAllow],
   'document-missing': [toNameIt, always('keyfall migrate')],
+  'document-deleted': [
+    whole(({ mount = '', path = '', version = '' }) =>
+      harmless(`bao kv undelete -mount=${mount} -versions=${version} ${path}`),
+    ),
+  ],
   'document-destroyed': [always('keyfall migrate')],
   'value-null': [
     { command: ({ name }) => (name && /^[\w.-]+$/.test(name) ? `keyfall set ${name}` : undefined) },
@@ -76,7 +93,8 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
         harmless(`bao kv put -mount=${mount} ${path} NAME=value`),
     },
   ],
-  'readable-by-all': [{ command: ({ path }) => path && `chmod o-r ${quoted(path)}` }],
+  'readable-by-all': [whole(({ path }) => path && `chmod o-r ${quoted(path)}`)],
+  'readable-by-others': [whole(({ path }) => path && `chmod 600 ${quoted(path)}`)],
   'tracked-by-git': [
     {
       command: ({ path, rule }) => path && `${untrack(path)} && ${ignore(path, rule)}`,
@@ -103,38 +121,51 @@ function toSet({ variable = '', isMissing }: SecretSetting): string | undefined 
 }
 
 /**
- * The command that mends a finding, if there is one.
+ * The command that fixes a finding, if there is one.
  *
  * @param configuration - the file that the settings come from, where they do not come from variables
  */
 export function commandFor(
-  { subject, hint, code, facts = {}, setting }: ProviderCheck,
+  { subject, code, facts = {}, setting }: ProviderCheck,
   configuration: string | undefined,
-): string | undefined {
+): KnownCommand | undefined {
   const known = code !== undefined && Object.hasOwn(remedies, code) ? remedies[code] : [];
-  for (const { command, setsVariable } of known ?? []) {
+  for (const { command, setsVariable, isAll = false } of known ?? []) {
     const text = command(facts, configuration);
     if (text === undefined) continue;
     // what stands in a configuration wins over a variable
-    return setsVariable && configuration !== undefined ? edit(configuration) : text;
+    return setsVariable && configuration !== undefined
+      ? { command: edit(configuration), isAll: false }
+      : { command: text, isAll };
   }
+  // a package that is missing stands nowhere in the configuration
+  if (setting?.package !== undefined)
+    return { command: installCommand(setting.package, configuration), isAll: true };
+  const command = forSetting(subject, setting, configuration);
+  return command === undefined ? undefined : { command, isAll: false };
+}
+
+function forSetting(
+  subject: string,
+  setting: SecretSetting | undefined,
+  configuration: string | undefined,
+): string | undefined {
   // a token has no place in a configuration: its variable counts there too
   if (setting?.isMissing && setting.variable === 'VAULT_TOKEN') return login;
-  // a package that is missing stands nowhere in the configuration
-  const [, install] = /^Install it(?: beside keyfall)?: (npm install .+)$/.exec(hint ?? '') ?? [];
-  if (install !== undefined) return harmless(install);
-  if (subject === 'settings')
-    return configuration === undefined ? setting && toSet(setting) : edit(configuration);
-  // many a mend is a command already
-  return /^(bao|chmod|chown|git|keyfall|npm) /.test(hint ?? '') ? harmless(hint) : undefined;
+  if (subject !== 'settings') return undefined;
+  return configuration === undefined ? setting && toSet(setting) : edit(configuration);
 }
 
 /**
- * A command that a provider wrote, unless a shell would see more in it than words: a path or a file name
- * in it may come from a hostile `.env`, and whoever reads the command types it.
+ * A command, unless a shell would see more in it than words: a path in it may come from a hostile `.env`, and
+ * people type what they are shown.
  */
 function harmless(command: string | undefined): string | undefined {
   return command !== undefined && /^[\w@%+=:,./ -]+$/.test(command) ? command : undefined;
+}
+
+function atNode(command: string, address: string): string {
+  return `bao operator ${command} -address=${quoted(address)}`;
 }
 
 function cleanUp(path: string): string {

@@ -35,7 +35,7 @@ function rowsOf({ subject, state, message, hint, command }: Finding, mends: bool
     [{ text: word, style }, { text: printable(subject) }, { text: printable(message) }],
   ];
   if (!mends) return rows;
-  if (hint !== undefined && hint !== command)
+  if (hint !== undefined)
     rows.push([{ text: '' }, { text: '' }, { text: printable(hint), style: 'aside' }]);
   if (command !== undefined)
     rows.push([

@@ -106,6 +106,8 @@ export interface SecretSetting {
   readonly variable?: string;
   /** Whether it is missing, and not wrong. */
   readonly isMissing?: boolean;
+  /** The npm package that it needs, where that is not installed. */
+  readonly package?: string;
 }
 
 /** What is told of something that a provider threw and that is no {@link SecretError}: nothing of its text. */

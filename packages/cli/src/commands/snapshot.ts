@@ -47,11 +47,13 @@ interface FoundFile {
   readonly names: readonly string[];
 }
 
+const defaultFile = 'secrets.enc.yaml';
+
 /** `keyfall snapshot [FILE]`. */
 export const snapshotCommand: Command<SnapshotOptions> = {
   name: 'snapshot',
   summary: 'Write what the chain resolves now into an encrypted file, as a fallback.',
-  arguments: [{ name: '[file]', default: 'secrets.enc.yaml' }],
+  arguments: [{ name: '[file]', default: defaultFile }],
   options: [
     {
       flags: '--recipient <keys>',
@@ -63,7 +65,7 @@ export const snapshotCommand: Command<SnapshotOptions> = {
     json,
   ],
   examples: ['keyfall snapshot --recipient age1…'],
-  run: ([file = ''], options) => takeSnapshot(file, options),
+  run: ([file = defaultFile], options) => takeSnapshot(file, options),
 };
 
 /**

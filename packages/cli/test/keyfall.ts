@@ -3,14 +3,16 @@
  * with nothing of the test's environment.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { commandHost } from './command-host.ts';
 
 const bin = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
+const host = commandHost(bin);
 
 export interface RunOptions {
   readonly cwd: string;
@@ -31,9 +33,30 @@ export interface RunResult {
   readonly output: string;
 }
 
-/** Runs `keyfall` with these arguments to its end. */
-export function keyfall(args: readonly string[], options: RunOptions): Promise<RunResult> {
-  return finished(start(args, options), options.input);
+/**
+ * Runs `keyfall` with these arguments to its end: in a process that it shares with the other commands of the test
+ * file, unless it needs one of its own. See `host.mjs` for what differs; {@link start} is for tests of that.
+ */
+export async function keyfall(args: readonly string[], options: RunOptions): Promise<RunResult> {
+  if (needsProcess(args, options) || host.isBusy)
+    return finished(start(args, options), options.input);
+  const { cwd, env } = options;
+  const result = await host.run({ args, cwd, env: environmentOf(cwd, env) });
+  return { ...result, output: result.stdout + result.stderr };
+}
+
+/** Whether a command is more than what it prints and its exit code, or its configuration is a program. */
+function needsProcess(args: readonly string[], { cwd, env = {}, ...streams }: RunOptions): boolean {
+  return (
+    Object.keys(streams).length > 0 ||
+    args.some((arg) => arg === 'run' || arg === 'set' || isProgram(arg)) ||
+    Object.keys(env).some((name) => name.startsWith('NODE_')) ||
+    readdirSync(cwd).some(isProgram)
+  );
+}
+
+function isProgram(file: string): boolean {
+  return /\.config\.[cm]?[jt]s$/.test(file);
 }
 
 /** Runs `keyfall … | head -n 1`: a pipe whose reader goes away. The exit code is that of `keyfall`. */
@@ -49,16 +72,23 @@ export function start(
   args: readonly string[],
   { cwd, env = {}, stdout, stderr }: RunOptions,
 ): ChildProcess {
-  const { PATH = '' } = process.env;
   const child = spawn(process.execPath, [bin, ...args], {
     cwd,
-    env: { PATH, HOME: cwd, ...env },
+    env: environmentOf(cwd, env),
     stdio: ['pipe', stdout ?? 'pipe', stderr ?? 'pipe'],
   });
   onTestFinished(() => {
     child.kill('SIGKILL');
   });
   return child;
+}
+
+/** The environment of a command: nothing of the test's but where programs are. */
+function environmentOf(
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  return { PATH: process.env['PATH'] ?? '', HOME: cwd, ...env };
 }
 
 /** Waits for a process and gathers what it prints. Its stdin is `input`; `open`: it stays open. */

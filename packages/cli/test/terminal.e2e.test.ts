@@ -340,7 +340,7 @@ describe('names that the store holds with another value are asked about', () => 
       [['A has another value', `${down}\r`]],
       { cwd, env: { ...env, VAULT_TOKEN: token } },
     );
-    expect(result).toMatchObject({ code: 4, output: expect.stringContaining('may not write it') });
+    expect(result).toMatchObject({ code: 4, output: expect.stringMatching(/may not\s+write it/) });
     expect(await readdir(cwd)).toEqual(['.env']);
   });
 

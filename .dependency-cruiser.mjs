@@ -7,8 +7,8 @@
 const rooms = {
   core: [
     'contract',
-    'arguments',
     'words',
+    'arguments',
     'calls',
     'redaction',
     'loading',

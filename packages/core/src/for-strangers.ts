@@ -7,11 +7,13 @@ import {
   assertObject,
   assertSignal,
   assertText,
+  assertTexts,
   wrongArgument,
 } from './arguments/arguments.ts';
 import { type CallBounds, limitedCall as limited } from './calls/limited-call.ts';
 import type { ReadContext } from './contract/secret-provider.ts';
 import { labelOf as label } from './words/label.ts';
+import { nearNames as near } from './words/near-names.ts';
 
 /**
  * Runs `work`, which asks a provider or is one's own call of a store, inside its bounds: nobody waits
@@ -55,4 +57,22 @@ export function labelOf(name: string, store: string): string {
   assertText(name, 'labelOf: the name');
   assertText(store, 'labelOf: the store');
   return label(name, store);
+}
+
+/**
+ * Up to three of `candidates` that are `name` but for case, `-` for `_`, or a typing error or two (one
+ * in a short name), nearest first. `name` itself is never among them.
+ *
+ * @throws `ERR_SECRET_CONFIG` for what is no text
+ * @example
+ * ```ts
+ * import { nearNames } from '@keyfall/core/provider';
+ *
+ * nearNames('TOKN', ['DB_PASS', 'TOKEN']); // ['TOKEN']
+ * ```
+ */
+export function nearNames(name: string, candidates: readonly string[]): readonly string[] {
+  assertText(name, 'nearNames: the name');
+  assertTexts(candidates, 'nearNames: the candidates');
+  return near(name, candidates);
 }

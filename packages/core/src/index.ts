@@ -1,3 +1,4 @@
+export type { TextPairs } from './arguments/text-pairs.ts';
 export type { Clock } from './calls/clock.ts';
 export { systemClock } from './calls/clock.ts';
 export type { Duration } from './calls/duration.ts';
@@ -8,6 +9,7 @@ export type {
   ChainEntry,
   DeleteResult,
   Explanation,
+  Falsy,
   ProviderStatus,
   SecretChange,
   Secrets,
@@ -37,4 +39,3 @@ export { memoryProvider } from './providers/memory-provider.ts';
 export type { ChunkRedactor, Redactor, RedactorOptions } from './redaction/redactor.ts';
 export { createRedactor } from './redaction/redactor.ts';
 export { Secret } from './redaction/secret.ts';
-export type { TextPairs } from './words/text-pairs.ts';

@@ -2,6 +2,8 @@
  * `@keyfall/core/provider`: what the author of a provider needs, the contract and the helpers that every
  * provider of ours is built with. An application needs none of it.
  */
+export type { ArgumentKind } from './arguments/arguments.ts';
+export type { OptionKind, OptionKinds } from './arguments/assert-options.ts';
 export { assertOptions } from './arguments/assert-options.ts';
 export { toMilliseconds } from './calls/duration.ts';
 export type { CallBounds } from './calls/limited-call.ts';
@@ -22,9 +24,8 @@ export type {
   WriteContext,
   WriteReceipt,
 } from './contract/secret-provider.ts';
-export { labelOf, limitedCall } from './for-strangers.ts';
+export { labelOf, limitedCall, nearNames } from './for-strangers.ts';
 export { envOptionsSchema } from './providers/env-options-schema.ts';
 export { failedCheck } from './providers/failed-check.ts';
 export type { PollOptions } from './providers/poll-for-changes.ts';
 export { pollForChanges } from './providers/poll-for-changes.ts';
-export { nearNames } from './words/near-names.ts';

@@ -65,7 +65,7 @@ describe('memoryProvider', () => {
     for (const given of [null, 'canary-c0ffee', 5]) {
       const make = () => memoryProvider(given as never);
       expect(make).toThrow(refused('ERR_SECRET_CONFIG'));
-      expect(make).toThrow(/^memoryProvider was not given an object/);
+      expect(make).toThrow(/^memoryProvider: the values must be an object/);
       expect(make).not.toThrow(/canary/);
     }
   });

@@ -5,6 +5,7 @@
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Secrets, SecretsEvents, SecretsEventType } from '@keyfall/core';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import {
   type Attributes,
   type BatchObservableCallback,
@@ -24,6 +25,12 @@ export interface InstrumentSecretsOptions {
   /** Default: the global one. */
   readonly tracerProvider?: TracerProvider;
 }
+
+const optionKinds: OptionKinds<InstrumentSecretsOptions> = {
+  secrets: 'a list',
+  meterProvider: 'an object',
+  tracerProvider: 'an object',
+};
 
 const scope = '@keyfall/otel';
 
@@ -65,6 +72,7 @@ const outageSeconds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
  * ```
  */
 export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () => void {
+  assertOptions(options, 'instrumentSecrets', optionKinds);
   const { secrets = [], meterProvider = metrics, tracerProvider = trace } = options;
   const meter = meterProvider.getMeter(scope);
   const tracer = tracerProvider.getTracer(scope);

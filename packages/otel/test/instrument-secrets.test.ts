@@ -16,7 +16,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { instrumentSecrets } from '../src/index.ts';
+import { type InstrumentSecretsOptions, instrumentSecrets } from '../src/index.ts';
 
 const canary = 'canary-4f1f2f6a9b';
 const cleanUps: (() => unknown)[] = [];
@@ -103,8 +103,13 @@ interface Store {
   readonly provider: SecretProvider;
 }
 
-function instrument(...args: Parameters<typeof instrumentSecrets>) {
-  const stop = instrumentSecrets(...args);
+/** `sdk()` has more in it than the options. */
+function instrument({ secrets, meterProvider, tracerProvider }: InstrumentSecretsOptions = {}) {
+  const stop = instrumentSecrets({
+    ...(secrets && { secrets }),
+    ...(meterProvider && { meterProvider }),
+    ...(tracerProvider && { tracerProvider }),
+  });
   cleanUps.push(stop);
   return stop;
 }

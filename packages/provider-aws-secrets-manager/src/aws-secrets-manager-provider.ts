@@ -4,7 +4,12 @@
  */
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type Duration, SecretError } from '@keyfall/core';
-import { assertOptions, type SecretProvider, toMilliseconds } from '@keyfall/core/provider';
+import {
+  assertOptions,
+  type OptionKinds,
+  type SecretProvider,
+  toMilliseconds,
+} from '@keyfall/core/provider';
 import { secretsManagerCalls } from './api/secrets-manager-calls.ts';
 import { currentStage, type StoreSettings } from './api/store-settings.ts';
 import { jsonSecretProvider } from './json-secret/json-secret-provider.ts';
@@ -39,14 +44,16 @@ export interface AwsSecretsManagerProviderOptions {
 
 type Option = keyof AwsSecretsManagerProviderOptions;
 
-const textOptions = [
-  'secretId',
-  'prefix',
-  'region',
-  'versionStage',
-  'separator',
-  'name',
-] as const satisfies readonly Option[];
+const optionKinds: OptionKinds<AwsSecretsManagerProviderOptions> = {
+  secretId: 'text',
+  prefix: 'text',
+  region: 'text',
+  versionStage: 'text',
+  separator: 'text',
+  pollInterval: 'anything',
+  client: 'anything',
+  name: 'text',
+};
 
 /**
  * Secrets of AWS Secrets Manager. With `secretId` one request answers every name, and a write is
@@ -71,17 +78,14 @@ const textOptions = [
  * ```
  */
 export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOptions): SecretProvider {
-  assertOptions(given, 'awsSecretsManagerProvider');
+  assertOptions(given, 'awsSecretsManagerProvider', optionKinds);
   const { secretId, prefix, name = 'aws-secrets-manager', versionStage = currentStage } = given;
   const configError = (option: Option, what: string, hint: string) =>
     new SecretError('ERR_SECRET_CONFIG', `the option ${option} ${what}`, {
-      provider: String(name),
+      provider: name,
       setting: { option },
       hint,
     });
-  for (const option of textOptions)
-    if (given[option] !== undefined && typeof given[option] !== 'string')
-      throw configError(option, 'is not text', 'Write it as text, or leave it out.');
   if (secretId === undefined && prefix === undefined)
     throw new SecretError(
       'ERR_SECRET_CONFIG',

@@ -4,10 +4,10 @@
  */
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { assertOptions, type SecretProvider } from '@keyfall/core/provider';
+import { assertOptions, type OptionKinds, type SecretProvider } from '@keyfall/core/provider';
 import { problem, readBytes, type StoreFile } from '@keyfall/core/provider/files';
 import { entriesOf } from './config-entries.ts';
-import { textOptions, tokenOf } from './doppler-settings.ts';
+import { tokenOf } from './doppler-settings.ts';
 import { FallbackFileError, fallbackPassphrase, openFallback } from './fallback-file.ts';
 
 /** Larger files are refused: no config is so large. Bytes. */
@@ -29,6 +29,15 @@ export interface DopplerFallbackProviderOptions {
   readonly name?: string;
 }
 
+const optionKinds: OptionKinds<DopplerFallbackProviderOptions> = {
+  path: 'text',
+  token: 'text',
+  project: 'text',
+  config: 'text',
+  passphrase: 'text',
+  name: 'text',
+};
+
 /**
  * What a config held when it was read last, from an encrypted file, read-only. Put it after
  * `dopplerProvider`.
@@ -45,9 +54,8 @@ export interface DopplerFallbackProviderOptions {
  * });
  * ```
  */
-export function dopplerFallbackProvider(given: DopplerFallbackProviderOptions): SecretProvider {
-  assertOptions(given, 'dopplerFallbackProvider');
-  const options = textOptions(given, 'doppler-fallback');
+export function dopplerFallbackProvider(options: DopplerFallbackProviderOptions): SecretProvider {
+  assertOptions(options, 'dopplerFallbackProvider', optionKinds);
   const { path, name = 'doppler-fallback' } = options;
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
     throw new SecretError(

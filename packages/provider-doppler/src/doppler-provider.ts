@@ -6,6 +6,7 @@ import { type Duration, isSecretError, SecretError, type SecretSetting } from '@
 import {
   assertOptions,
   failedCheck,
+  type OptionKinds,
   pollForChanges,
   type SecretBatch,
   type SecretProvider,
@@ -20,7 +21,7 @@ import {
   possibleName,
 } from './config-entries.ts';
 import { askDoppler, type CallLimits } from './doppler-api.ts';
-import { textOptions, tokenOf } from './doppler-settings.ts';
+import { tokenOf } from './doppler-settings.ts';
 import { fallbackPassphrase, writeFallbackFile } from './fallback-file.ts';
 
 /** Options of {@link dopplerProvider}. */
@@ -52,6 +53,17 @@ interface Known {
   readonly entries: ConfigEntries;
 }
 
+const optionKinds: OptionKinds<DopplerProviderOptions> = {
+  token: 'text',
+  project: 'text',
+  config: 'text',
+  fallbackFile: 'text',
+  passphrase: 'text',
+  pollInterval: 'anything',
+  address: 'text',
+  name: 'text',
+};
+
 /**
  * The secrets of one Doppler config, with references between them resolved by Doppler. One request
  * answers every name, and an unchanged config is answered without its content (ETag). A write of
@@ -70,9 +82,8 @@ interface Known {
  * });
  * ```
  */
-export function dopplerProvider(given: DopplerProviderOptions = {}): SecretProvider {
-  assertOptions(given, 'dopplerProvider');
-  const options = textOptions(given, 'doppler');
+export function dopplerProvider(options: DopplerProviderOptions = {}): SecretProvider {
+  assertOptions(options, 'dopplerProvider', optionKinds);
   const { name = 'doppler', fallbackFile } = options;
   const configError = (
     option: keyof DopplerProviderOptions,

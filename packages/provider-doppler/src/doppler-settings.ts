@@ -4,22 +4,6 @@
 import { SecretError } from '@keyfall/core';
 
 /**
- * The options as they are.
- *
- * @throws `ERR_SECRET_CONFIG` for an option that is not text: a program in plain JavaScript may pass anything
- */
-export function textOptions<Options extends object>(options: Options, provider: string): Options {
-  for (const [option, value] of Object.entries(options))
-    if (option !== 'pollInterval' && value !== undefined && typeof value !== 'string')
-      throw new SecretError('ERR_SECRET_CONFIG', `the option ${option} is not text`, {
-        provider,
-        setting: { option },
-        hint: 'Write it as text, or leave it out.',
-      });
-  return options;
-}
-
-/**
  * The token of the option or of `DOPPLER_TOKEN`.
  *
  * @throws `ERR_SECRET_CONFIG` if there is none, or if it cannot be a token: then it is never sent

@@ -7,6 +7,7 @@ import { SecretError } from '@keyfall/core';
 import {
   assertOptions,
   type NameReading,
+  type OptionKinds,
   type SecretBatch,
   type SecretProvider,
   type SecretRecord,
@@ -24,7 +25,7 @@ import {
   shownIn,
 } from './contents/dotenv-contents.ts';
 import { revisionOf } from './contents/revision.ts';
-import { isDotenvReader, isPlainText } from './readers/read-dotenv.ts';
+import { isPlainText } from './readers/read-dotenv.ts';
 import { type DotenvReader, dotenvReaders, type Variables } from './readers/reading.ts';
 
 /** Options of {@link dotenvProvider}. */
@@ -62,6 +63,17 @@ export interface DotenvProviderOptions {
   /** Unique in the chain. Default `dotenv`. */
   readonly name?: string;
 }
+
+const optionKinds: OptionKinds<DotenvProviderOptions> = {
+  path: 'anything',
+  profile: 'text',
+  mustExist: 'true or false',
+  expand: 'true or false',
+  reader: dotenvReaders,
+  warnOfReaders: 'true or false',
+  variables: 'an object',
+  name: 'text',
+};
 
 /**
  * A provider over one `.env` file or several.
@@ -227,25 +239,10 @@ async function warnOfExposure(
     warn(`every user of this machine can read ${shown}: run chmod o-r ${shown}`);
 }
 
-/** A program in plain JavaScript may pass anything: `mustExist: 'false'` would count as true. */
 function checkOptions(options: DotenvProviderOptions): void {
-  assertOptions(options, 'dotenvProvider');
-  for (const [option, type, kind] of [
-    ['name', 'string', 'text'],
-    ['profile', 'string', 'text'],
-    ['mustExist', 'boolean', 'true or false'],
-    ['expand', 'boolean', 'true or false'],
-    ['warnOfReaders', 'boolean', 'true or false'],
-  ] as const)
-    if (options[option] !== undefined && typeof options[option] !== type)
-      throw configError(option, `must be ${kind}`);
-  const { reader, expand = false, variables } = options;
-  if (reader !== undefined && !isDotenvReader(reader))
-    throw configError('reader', `must be one of ${dotenvReaders.join(', ')}`);
-  if (expand && reader !== undefined && reader !== 'npm')
-    throw configError('expand', 'works with the reader npm only');
-  if (variables !== undefined && (typeof variables !== 'object' || variables === null))
-    throw configError('variables', 'must be an object');
+  assertOptions(options, 'dotenvProvider', optionKinds);
+  const { reader = 'npm', expand = false } = options;
+  if (expand && reader !== 'npm') throw configError('expand', 'works with the reader npm only');
 }
 
 function configError(

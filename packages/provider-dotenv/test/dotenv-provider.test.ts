@@ -92,7 +92,6 @@ describe('which files are read', () => {
     expect(() => dotenvProvider(options as DotenvProviderOptions)).toThrow(
       expect.objectContaining({
         code: 'ERR_SECRET_CONFIG',
-        provider: 'dotenv',
         setting: { option },
       }),
     );

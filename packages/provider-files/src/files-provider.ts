@@ -8,6 +8,7 @@ import { isSecretError, SecretError } from '@keyfall/core';
 import {
   assertOptions,
   failedCheck,
+  type OptionKinds,
   type ProviderCheck,
   type ReadContext,
   type SecretBatch,
@@ -52,6 +53,16 @@ export interface FilesProviderOptions {
   readonly name?: string;
 }
 
+const optionKinds: OptionKinds<FilesProviderOptions> = {
+  directory: 'anything',
+  variables: 'a list of texts',
+  binary: 'a list of texts',
+  trailingNewline: ['remove', 'keep'],
+  links: ['inside', 'anywhere'],
+  env: 'an object',
+  name: 'text',
+};
+
 /**
  * A provider over a folder with one file a secret, over files that variables name, or both.
  *
@@ -69,7 +80,7 @@ export interface FilesProviderOptions {
  * ```
  */
 export function filesProvider(options: FilesProviderOptions = {}): SecretProvider {
-  assertOptions(options, 'filesProvider');
+  assertOptions(options, 'filesProvider', optionKinds);
   const { name: provider = 'files', binary = [], variables = [] } = options;
   const { directory = variables.length === 0 ? '/run/secrets' : undefined } = options;
   checkOptions(options, provider);
@@ -261,7 +272,7 @@ function checkOptions(options: FilesProviderOptions, provider: string): void {
     const facts = { provider, setting: { option }, hint };
     return new SecretError('ERR_SECRET_CONFIG', `the option ${option} ${reason}`, facts);
   };
-  const { directory, variables = [], binary = [], links, trailingNewline } = options;
+  const { directory, variables = [], binary = [] } = options;
   const isText = (value: unknown) =>
     typeof value === 'string' && value !== '' && !/[\0\r\n]/.test(value);
   const given = typeof directory === 'object' ? directory?.variable : directory;
@@ -274,11 +285,6 @@ function checkOptions(options: FilesProviderOptions, provider: string): void {
     );
   for (const option of ['variables', 'binary'] as const) {
     const names = option === 'variables' ? variables : binary;
-    if (!Array.isArray(names) || !names.every(isText))
-      throw configError(option, 'must be a list of names');
+    if (!names.every(isText)) throw configError(option, 'must be a list of names');
   }
-  if (links !== undefined && links !== 'inside' && links !== 'anywhere')
-    throw configError('links', "must be 'inside' or 'anywhere'");
-  if (trailingNewline !== undefined && trailingNewline !== 'remove' && trailingNewline !== 'keep')
-    throw configError('trailingNewline', "must be 'remove' or 'keep'");
 }

@@ -479,7 +479,6 @@ describe('options', () => {
     expect(() => filesProvider(options)).toThrow(
       expect.objectContaining({
         code: 'ERR_SECRET_CONFIG',
-        provider: 'files',
         setting: { option },
       }),
     );

@@ -5,6 +5,7 @@
 import { isSecretError, type SecretError } from '@keyfall/core';
 import {
   assertOptions,
+  type OptionKinds,
   type SecretBatch,
   type SecretProvider,
   type SecretRecord,
@@ -12,6 +13,8 @@ import {
   withApplied,
 } from '@keyfall/core/provider';
 import {
+  fileOptions,
+  keyOptions,
   loadedSource,
   type SopsFileOptions,
   type SopsKeyOptions,
@@ -30,6 +33,14 @@ export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
   /** Unique in the chain. Default `sops`. */
   readonly name?: string;
 }
+
+const optionKinds: OptionKinds<SopsProviderOptions> = {
+  ...fileOptions,
+  ...keyOptions,
+  path: 'anything',
+  ageRecipients: 'a list of texts',
+  name: 'text',
+};
 
 /**
  * A provider over one file that SOPS encrypted: YAML, JSON, dotenv, ini or binary, for age keys or SSH keys by
@@ -51,7 +62,7 @@ export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
  * ```
  */
 export function sopsProvider(options: SopsProviderOptions): SecretProvider {
-  assertOptions(options, 'sopsProvider');
+  assertOptions(options, 'sopsProvider', optionKinds);
   const { name = 'sops', path } = options;
   const unloaded = unloadedSource(path, name, options);
 

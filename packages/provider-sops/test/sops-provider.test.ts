@@ -84,6 +84,7 @@ test('making one loads nothing of what reads', () => {
     'encrypt-sops-file.ts',
     'index.ts',
     'node:path',
+    'provider',
     'sops-provider.ts',
     'sops-source.ts',
   ]);

@@ -6,6 +6,7 @@
 import { SecretError, type SecretErrorCode } from '@keyfall/core';
 import {
   assertOptions,
+  type OptionKinds,
   type ReadContext,
   type SecretBatch,
   type SecretProvider,
@@ -20,6 +21,12 @@ export interface __Pascal__ProviderOptions {
   /** Unique in the chain. Default `__id__`. */
   readonly name?: string;
 }
+
+const optionKinds: OptionKinds<__Pascal__ProviderOptions> = {
+  address: 'text',
+  token: 'text',
+  name: 'text',
+};
 
 type Problem = (code: SecretErrorCode, what: string, hint?: string, status?: number) => SecretError;
 
@@ -41,7 +48,7 @@ const sizeLimit = 8 * 1024 * 1024;
  * ```
  */
 export function __camel__Provider(options: __Pascal__ProviderOptions): SecretProvider {
-  assertOptions(options, '__camel__Provider');
+  assertOptions(options, '__camel__Provider', optionKinds);
   const { token, name = '__id__' } = options;
   const url = endpoint(options.address);
   // what a header can hold; fetch would refuse other text by an error that shows it

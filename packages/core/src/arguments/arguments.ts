@@ -5,55 +5,96 @@
 import { SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
 
-/** The error for a wrong argument; `what` names it. */
-export function wrongArgument(what: string, must: string): SecretError {
-  return new SecretError('ERR_SECRET_CONFIG', `${what} must be ${must}`);
+/** What an argument may have to be, in the words of the error. */
+export type ArgumentKind =
+  | 'text'
+  | 'true or false'
+  | 'a function'
+  | 'an object'
+  | 'a list'
+  | 'a list of texts'
+  | 'a map'
+  | 'an AbortSignal'
+  | 'a clock';
+
+const isText = (value: unknown) => typeof value === 'string';
+const isObject = (value: unknown) => Object(value) === value;
+
+const kinds: Readonly<Record<ArgumentKind, (value: unknown) => boolean>> = {
+  text: isText,
+  'true or false': (value) => typeof value === 'boolean',
+  'a function': (value) => typeof value === 'function',
+  'an object': isObject,
+  'a list': Array.isArray,
+  'a list of texts': (value) => Array.isArray(value) && value.every(isText),
+  'a map': (value) => value instanceof Map,
+  // of whatever realm
+  'an AbortSignal': (value) => {
+    const { aborted, addEventListener } = Object(value) as Partial<AbortSignal>;
+    return typeof aborted === 'boolean' && !!addEventListener;
+  },
+  'a clock': (value) =>
+    ['monotonic', 'wall', 'schedule'].every(
+      (member) => typeof Object(value)[member] === 'function',
+    ),
+};
+
+/** The error for a wrong argument; `what` names it, and `option` is the name of the option that it is. */
+export function wrongArgument(what: string, must: string, option?: string): SecretError {
+  return new SecretError('ERR_SECRET_CONFIG', `${what} must be ${must}`, {
+    ...(option && { setting: { option } }),
+  });
+}
+
+/** @throws `ERR_SECRET_CONFIG` unless `value` is of that kind */
+export function assertKind(
+  value: unknown,
+  kind: ArgumentKind,
+  what: string,
+  option?: string,
+): void {
+  if (!kinds[kind](value)) throw wrongArgument(what, kind, option);
 }
 
 /** @throws `ERR_SECRET_CONFIG` unless `value` is text */
 export function assertText(value: unknown, what: string): asserts value is string {
-  if (typeof value !== 'string') throw wrongArgument(what, 'text');
+  assertKind(value, 'text', what);
 }
 
 /** @throws `ERR_SECRET_CONFIG` unless `value` is a function */
 export function assertFunction(value: unknown, what: string): void {
-  if (typeof value !== 'function') throw wrongArgument(what, 'a function');
+  assertKind(value, 'a function', what);
 }
 
 /** @throws `ERR_SECRET_CONFIG` unless `value` is an object */
 export function assertObject(value: unknown, what: string): asserts value is object {
-  if (Object(value) !== value) throw wrongArgument(what, 'an object');
+  assertKind(value, 'an object', what);
 }
 
 /** @throws `ERR_SECRET_CONFIG` unless `value` is a list of objects */
 export function assertList(value: unknown, what: string): asserts value is readonly object[] {
-  if (!Array.isArray(value) || value.some((each) => Object(each) !== each))
+  if (!Array.isArray(value) || !value.every(isObject))
     throw wrongArgument(what, 'a list of objects');
 }
 
 /** @throws `ERR_SECRET_CONFIG` unless `value` is a list of texts */
 export function assertTexts(value: unknown, what: string): asserts value is readonly string[] {
-  if (!Array.isArray(value) || value.some((each) => typeof each !== 'string'))
-    throw wrongArgument(what, 'a list of texts');
+  assertKind(value, 'a list of texts', what);
 }
 
-/** @throws `ERR_SECRET_CONFIG` unless `value` is a signal, of whatever realm */
+/** @throws `ERR_SECRET_CONFIG` unless `value` is a signal */
 export function assertSignal(value: unknown, what: string): asserts value is AbortSignal {
-  const { aborted, addEventListener } = Object(value) as Partial<AbortSignal>;
-  if (typeof aborted !== 'boolean' || !addEventListener)
-    throw wrongArgument(what, 'an AbortSignal');
+  assertKind(value, 'an AbortSignal', what);
 }
 
 /**
- * The signal of a call's options.
+ * The signal of what a provider's method is given as its context.
  *
- * @param method - for the error
- * @throws `ERR_SECRET_CONFIG` if the options are no object, or the signal in them is none
+ * @throws `ERR_SECRET_CONFIG` if that is no object, or the signal in it is none
  */
-export function signalOf(options: unknown, method: string): AbortSignal | undefined {
-  if (options === undefined) return undefined;
-  assertObject(options, `${method}: the second argument, the options,`);
-  const { signal } = options as { readonly signal?: unknown };
+export function contextSignal(context: unknown, method: string): AbortSignal | undefined {
+  assertObject(context, `${method}: the context`);
+  const { signal } = context as { readonly signal?: unknown };
   if (signal !== undefined) assertSignal(signal, `${method}: the option signal`);
   return signal;
 }
@@ -66,7 +107,7 @@ export function assertProvider(value: unknown, what: string): asserts value is S
       hint:
         'asProvider' in provider
           ? 'Call its asProvider().'
-          : 'Call the function that makes it, such as dotenvProvider().',
+          : 'Call its factory, such as dotenvProvider().',
     });
   for (const member of ['name', 'store']) assertText(provider[member], `the ${member} of ${what}`);
   const { credentialVariables = [] } = provider;

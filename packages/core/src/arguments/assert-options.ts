@@ -1,20 +1,89 @@
 /**
- * The check that every factory begins with, for callers without types.
+ * The check that every factory and every method with options begins with: a mistyped option must not be taken
+ * for one that was left out.
  */
-
 import { SecretError } from '../contract/secret-error.ts';
-import { assertText } from './arguments.ts';
+import { nearNames } from '../words/near-names.ts';
+import { type ArgumentKind, assertKind, wrongArgument } from './arguments.ts';
 
 /**
- * Refuses what is no object of options: `dotenvProvider('.env.prod')` must not read `.env`.
- *
- * @param factory - the function that was given them, for the error
- * @throws `ERR_SECRET_CONFIG` if `options` is not an object; the error does not repeat it
+ * What an option may be: a kind, one of some texts, or `'anything'` where the factory looks at it itself. One that
+ * is left out or `undefined` is always right.
  */
-export function assertOptions(options: unknown, factory: string): void {
-  assertText(factory, 'assertOptions: the factory');
-  if (typeof options === 'object' && options !== null) return;
-  throw new SecretError('ERR_SECRET_CONFIG', `${factory} was not given an object`, {
-    hint: `Write it as ${factory}({ … }).`,
+export type OptionKind = ArgumentKind | 'anything' | readonly string[];
+
+/** The options of a factory, all of them, with what each may be. */
+export type OptionKinds<Options> = { readonly [Option in keyof Options]-?: OptionKind };
+
+/**
+ * Refuses what is no object of options (`dotenvProvider('.env.prod')` must not read `.env`), an option that is not
+ * among `known` (nor must `dotenvProvider({ file: '.env.prod' })`), and one of another kind.
+ *
+ * @param options - what the caller gave
+ * @param factory - the function that was given them, for the error
+ * @param known - every option that there is
+ * @throws `ERR_SECRET_CONFIG` naming the option, and the near one for one that there is not. The error does not
+ *   repeat the value; `setting` has the option
+ * @example
+ * ```ts
+ * import { assertOptions, type OptionKinds, type SecretProvider } from '@keyfall/core/provider';
+ *
+ * interface DrawerOptions {
+ *   readonly address?: string;
+ *   readonly links?: 'inside' | 'anywhere';
+ * }
+ * const optionKinds: OptionKinds<DrawerOptions> = { address: 'text', links: ['inside', 'anywhere'] };
+ *
+ * export function drawerProvider(options: DrawerOptions = {}): SecretProvider {
+ *   assertOptions(options, 'drawerProvider', optionKinds);
+ *   // …
+ *   return { name: 'drawer', store: 'drawer', read: async () => ({ entries: new Map(), complete: true }) };
+ * }
+ * ```
+ */
+export function assertOptions(
+  options: unknown,
+  factory: string,
+  known?: Readonly<Record<string, OptionKind>>,
+): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new SecretError('ERR_SECRET_CONFIG', `${factory}: the options are not an object`, {
+      hint: 'Write them as { option: value }.',
+    });
+  if (!known) return;
+  for (const [option, value] of Object.entries(options)) {
+    assertKnown(option, Object.keys(known), `${factory} has no option`);
+    const kind = known[option] as OptionKind;
+    if (value === undefined || kind === 'anything') continue;
+    const what = `${factory}: the option ${option}`;
+    if (typeof kind === 'string') assertKind(value, kind, what, option);
+    else if (!kind.includes(value as string))
+      throw wrongArgument(what, kind.map((text) => `'${text}'`).join(' or '), option);
+  }
+}
+
+/**
+ * The signal of the options of a call.
+ *
+ * @param more - the options that this call has besides
+ * @throws `ERR_SECRET_CONFIG` as {@link assertOptions}
+ */
+export function signalOf(
+  options: unknown,
+  method: string,
+  more: Readonly<Record<string, OptionKind>> = {},
+): AbortSignal | undefined {
+  if (options === undefined) return undefined;
+  assertOptions(options, method, { signal: 'an AbortSignal', ...more });
+  return (options as { readonly signal?: AbortSignal }).signal;
+}
+
+/** @throws `ERR_SECRET_CONFIG` beginning with `text` unless `name` is one of `known`; names the near one */
+export function assertKnown(name: string, known: readonly string[], text: string): void {
+  if (known.includes(name)) return;
+  const [near] = nearNames(name, known);
+  throw new SecretError('ERR_SECRET_CONFIG', `${text} ${name}`, {
+    hint: near ? `Did you mean ${near}?` : `There is: ${known.join(', ')}.`,
+    setting: { option: name },
   });
 }

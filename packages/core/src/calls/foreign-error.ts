@@ -1,8 +1,10 @@
 /**
  * Turns whatever a provider threw into a `SecretError`, from allow-listed facts alone: a third-party
- * error may hold request headers, values or key material in its message, stack and fields.
+ * error may hold request headers, values or key material in its message, stack and fields. A chunk of its own:
+ * a provider that keeps its contract never needs it.
  */
 import { SecretError, type ThrownFacts } from '../contract/secret-error.ts';
+import { thrownFacts } from './thrown-facts.ts';
 
 /** Node's errno codes (libuv) that mean "could not ask". */
 const unreachable =
@@ -13,7 +15,7 @@ const untrusted =
   /^(?:CERT_|ERR_TLS_|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)|(?:DEPTH_ZERO_)?SELF_SIGNED_CERT|HOSTNAME_MISMATCH$)/;
 
 /** The `SecretError` that stands for `thrown`, which is none. */
-export async function toSecretError(thrown: unknown, provider: string): Promise<SecretError> {
+export function toSecretError(thrown: unknown, provider: string): SecretError {
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
   if (unreachable.test(code))
     return new SecretError('ERR_SECRET_UNAVAILABLE', `it cannot be reached (${code})`, {
@@ -21,8 +23,6 @@ export async function toSecretError(thrown: unknown, provider: string): Promise<
     });
   if (untrusted.test(code))
     return new SecretError('ERR_SECRET_TLS', 'its certificate is not trusted', { provider });
-  // a chunk of its own: a provider without a defect never needs it
-  const { thrownFacts } = await import('./thrown-facts.ts');
   const facts = thrownFacts(thrown);
   const where = facts.frames.length > 0 ? ` at ${facts.frames.join(', ')}` : '';
   const what = `threw an error that is not a SecretError: ${facts.type}${where}`;

@@ -1,7 +1,7 @@
 /**
  * What a chain says as a provider of another chain.
  */
-import { assertObject, assertTexts, signalOf } from '../arguments/arguments.ts';
+import { assertTexts, contextSignal } from '../arguments/arguments.ts';
 import { isSecretError, type SecretError } from '../contract/secret-error.ts';
 import type {
   NameReading,
@@ -32,8 +32,7 @@ export async function read(
   context: ReadContext,
 ): Promise<SecretBatch> {
   if (names !== 'all') assertTexts(names, 'read: the names');
-  assertObject(context, 'read: the context');
-  const signal = signalOf(context, 'read');
+  const signal = contextSignal(context, 'read');
   return names === 'all'
     ? wholeBatch(await resolveAll(parts, signal, context.stamp), parts.target)
     : batchOf(names, (name) => parts.resolve(name, signal), context.stamp);
@@ -41,8 +40,8 @@ export async function read(
 
 /** As `SecretProvider.list`. */
 export async function list(parts: WholeChain, context: ReadContext): Promise<string[]> {
-  assertObject(context, 'list: the context');
-  return listNames(parts, { signal: context.signal });
+  const signal = contextSignal(context, 'list');
+  return listNames(parts, signal && { signal });
 }
 
 /** All that a chain holds. */
@@ -122,8 +121,7 @@ export async function readings(
   parts: WholeChain,
   context: ReadContext,
 ): Promise<readonly NameReading[]> {
-  assertObject(context, 'readings: the context');
-  const { held } = await resolveAll(parts, signalOf(context, 'readings'));
+  const { held } = await resolveAll(parts, contextSignal(context, 'readings'));
   const all: NameReading[] = [];
   for (const cached of parts.chain.providers)
     for (const reading of (await cached.provider.readings?.(context)) ?? [])

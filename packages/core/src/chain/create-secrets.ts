@@ -1,29 +1,22 @@
 /**
  * Composes providers into the one object that an application asks.
  */
-import {
-  assertFunction,
-  assertObject,
-  assertProvider,
-  assertSignal,
-  assertText,
-  signalOf,
-  wrongArgument,
-} from '../arguments/arguments.ts';
-import { assertOptions } from '../arguments/assert-options.ts';
+import { assertFunction, assertKind, assertSignal, assertText } from '../arguments/arguments.ts';
+import { assertKnown, signalOf } from '../arguments/assert-options.ts';
 import { systemClock } from '../calls/clock.ts';
 import { type Duration, toMilliseconds } from '../calls/duration.ts';
 import { abortReason } from '../calls/limited-call.ts';
-import type { SecretsEvent } from '../contract/events.ts';
-import { closedError, SecretError } from '../contract/secret-error.ts';
+import { eventTypes, type SecretsEvent } from '../contract/events.ts';
+import { closedError } from '../contract/secret-error.ts';
 import type { ReadContext, SecretChanges, SecretProvider } from '../contract/secret-provider.ts';
 import { createRedactorOfValues } from '../redaction/redactor.ts';
 import { CachedProvider } from './cached-provider.ts';
 import { assertName, Chain, type Resolution } from './chain.ts';
+import { assertChainOptions, checkNames, entriesOf } from './chain-options.ts';
 import { endable } from './endable.ts';
 import { FastAnswers } from './fast-answers.ts';
 import { Notifier } from './notifier.ts';
-import type { CallOptions, ChainEntry, Secrets, SecretsOptions } from './secrets.ts';
+import type { CallOptions, Secrets, SecretsOptions } from './secrets.ts';
 import type { Watching } from './watching.ts';
 import type { Writer } from './writing.ts';
 
@@ -32,8 +25,8 @@ const minute = 60_000;
 /**
  * Makes a chain of providers. It does no I/O: the first call does.
  *
- * @throws `ERR_SECRET_CONFIG` naming the option: no provider, something that is none, two of one
- *   name, a length of time that is none, or `only` with a provider that is not in the chain
+ * @throws `ERR_SECRET_CONFIG` naming the option: one that there is not, no provider, something that is none, two
+ *   of one name, a length of time that is none, or `only` with a provider that is not in the chain
  * @example
  * ```ts
  * import { createSecrets, envProvider, memoryProvider } from '@keyfall/core';
@@ -46,13 +39,8 @@ const minute = 60_000;
  * ```
  */
 export function createSecrets(options: SecretsOptions): Secrets {
-  assertOptions(options, 'createSecrets');
+  assertChainOptions(options);
   const { clock = systemClock, name: chainName = 'chain', only: bindings = {} } = options;
-  assertText(chainName, 'createSecrets: the option name');
-  assertObject(bindings, 'createSecrets: the option only');
-  assertObject(clock, 'createSecrets: the option clock');
-  for (const member of ['monotonic', 'wall', 'schedule'] as const)
-    assertFunction(clock[member], `createSecrets: the option clock: its ${member}`);
   const length = (option: 'ttl' | 'staleIfError' | 'budget', standard: Duration) =>
     toMilliseconds(options[option] ?? standard, option);
   const ttl = length('ttl', 5 * minute);
@@ -136,8 +124,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const asProvider = () => import('./chain-as-provider.ts');
 
   let writing: Promise<Writer> | undefined;
-  const writer = async (values: Iterable<readonly [name: unknown, value: unknown]>) => {
-    for (const [name, value] of values)
+  const writer = async (changes: SecretChanges) => {
+    const { entries } = Object(changes) as SecretChanges;
+    assertKind(entries, 'a map', 'write: the entries');
+    for (const [name, value] of entries)
       if (typeof name === 'string' && typeof value === 'string')
         known.put(`written ${name}`, value);
     // one promise for all keeps the order of the calls
@@ -179,11 +169,11 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     async set(name, value, given) {
-      return (await writer([[name, value]])).set(name, value, given);
+      return (await writer({ entries: new Map([[name, value]]) })).set(name, value, given);
     },
 
     async delete(name, given) {
-      return (await writer([])).remove(name, given);
+      return (await writer({ entries: new Map() })).remove(name, given);
     },
 
     async explain(name, given) {
@@ -192,7 +182,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     async load(schema, given = {}) {
-      signalOf(given, 'load');
+      signalOf(given, 'load', { names: 'a list of texts' });
       const { loadSchema } = await import('../loading/load.ts');
       const warn = (message: string) => notifier.warn(chainName, message);
       return loadSchema(schema, { ...secrets, read: provider.read }, given, warn);
@@ -221,6 +211,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     on(type, listener) {
       assertText(type, 'on: the event');
+      assertKnown(type, eventTypes, 'on: there is no event');
       assertFunction(listener, 'on: the listener');
       return notifier.on(type, listener as unknown as (event: SecretsEvent) => void);
     },
@@ -269,9 +260,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     ...(target?.provider.write && {
       async write(changes: SecretChanges, context: ReadContext) {
-        assertObject(changes, 'write: the changes');
-        if (!(changes.entries instanceof Map)) throw wrongArgument('write: the entries', 'a map');
-        return (await writer(changes.entries)).write(changes, context);
+        return (await writer(changes)).write(changes, context);
       },
       atomicity: target.provider.atomicity ?? 'name',
       conditionalWrites: target.provider.conditionalWrites ?? 'never',
@@ -279,58 +268,4 @@ export function createSecrets(options: SecretsOptions): Secrets {
   };
 
   return secrets;
-}
-
-function config(reason: string, hint: string): SecretError {
-  return new SecretError('ERR_SECRET_CONFIG', reason, { hint });
-}
-
-/** What the option `providers` holds; a caller without types may have given anything. */
-function entriesOf({ providers }: SecretsOptions): (ChainEntry & {
-  readonly provider: SecretProvider;
-})[] {
-  if (!Array.isArray(providers) || providers.length === 0)
-    throw config('the option providers lists no provider', 'Give at least one.');
-  return providers.map((given: SecretsOptions['providers'][number], index) => {
-    const entry: ChainEntry =
-      'provider' in Object(given) ? (given as ChainEntry) : { provider: given as SecretProvider };
-    const what = `providers[${index}]`;
-    const provider =
-      'asProvider' in Object(entry.provider)
-        ? (entry.provider as Secrets).asProvider()
-        : entry.provider;
-    assertProvider(provider, what);
-    const { onDenied } = entry;
-    for (const option of ['required', 'standby'] as const)
-      if (entry[option] !== undefined && typeof entry[option] !== 'boolean')
-        throw wrongArgument(`the option ${option} of ${what}`, 'true or false');
-    if (onDenied !== undefined && onDenied !== 'stop' && onDenied !== 'next')
-      throw wrongArgument(`the option onDenied of ${what}`, "'stop' or 'next'");
-    return { ...entry, provider };
-  });
-}
-
-function checkNames(providers: readonly CachedProvider[], only: ReadonlyMap<string, string>): void {
-  const names = providers.map(({ provider }) => provider.name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined)
-    throw config(`two providers are named ${twice}`, 'Give one of them another `name`.');
-  if (providers[0]?.standby)
-    throw config(
-      `${names[0]} is on standby, and no provider comes before it`,
-      'Give it its place behind the one that it stands in for, or leave out `standby`.',
-    );
-  for (const [secret, provider] of only) {
-    assertText(provider, `the option only: what ${secret} is bound to`);
-    if (!names.includes(provider))
-      throw config(
-        `the option only binds ${secret} to ${provider}, which is not in the chain`,
-        `The chain's providers are: ${names.join(', ')}.`,
-      );
-    if (providers[names.indexOf(provider)]?.standby)
-      throw config(
-        `the option only binds ${secret} to ${provider}, which is on standby: it would be asked for it only while another provider cannot be`,
-        'Bind it to another provider, or leave out `standby`.',
-      );
-  }
 }

@@ -10,6 +10,9 @@ import type { LoadOptions } from '../loading/load.ts';
 import type { StandardSchemaV1 } from '../loading/standard-schema.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 
+/** What a place in a chain holds that is left out. */
+export type Falsy = false | null | undefined | '' | 0;
+
 /** A provider with this chain's settings for it. */
 export interface ChainEntry {
   /** Whom to ask; a {@link Secrets} is asked as the provider that it has. */
@@ -33,8 +36,11 @@ export interface ChainEntry {
 
 /** Options of `createSecrets`. */
 export interface SecretsOptions {
-  /** The chain, first asked first. */
-  readonly providers: readonly (SecretProvider | Secrets | ChainEntry)[];
+  /**
+   * The chain, first asked first. What is `false`, `null`, `undefined`, `''` or `0` is left out:
+   * `[useVault && vaultProvider(…), dotenvProvider()]`.
+   */
+  readonly providers: readonly (SecretProvider | Secrets | ChainEntry | Falsy)[];
   /** Names that may come from that provider alone, whatever else holds them. */
   readonly only?: Readonly<Record<string, string>>;
   /** How long an answer is fresh. Default 5 min. `0` asks every time. */
@@ -223,7 +229,7 @@ export interface Secrets {
   /** The same for streams and loggers: it learns the values to come too. */
   readonly redactor: Redactor;
   /**
-   * Listens to an event; returns what stops listening. A `fallback` or `warning` that nobody listens
+   * Listens to an event; returns what stops listening. An event that there is not is `ERR_SECRET_CONFIG`. A `fallback` or `warning` that nobody listens
    * to becomes a process warning, so that it is never silent.
    */
   on<Type extends SecretsEventType>(

@@ -3,7 +3,6 @@
  * leaves the others alone; the last one's abort ends the read.
  */
 import type { Clock } from '../calls/clock.ts';
-import { providerError, toSecretError } from '../calls/foreign-error.ts';
 import { abortReason, limitedCall } from '../calls/limited-call.ts';
 import { isSecretError, type SecretError } from '../contract/secret-error.ts';
 import type { SecretBatch, SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
@@ -136,13 +135,16 @@ async function checked(
   asked: readonly string[] | 'all',
   provider: string,
 ): Promise<SecretBatch> {
-  if (!(batch?.entries instanceof Map)) throw providerError('returned no map of entries', provider);
+  const foreign = () => import('../calls/foreign-error.ts');
+  const broken = async (what: string) => (await foreign()).providerError(what, provider);
+  if (!(batch?.entries instanceof Map)) throw await broken('returned no map of entries');
   const entries = new Map<string, SecretRecord | SecretError>();
   for (const [name, entry] of batch.entries)
     if (isSecretError(entry) || typeof (entry as SecretRecord | undefined)?.value === 'string')
       entries.set(name, entry);
-    else if (entry instanceof Error) entries.set(name, await toSecretError(entry, provider));
-    else throw providerError('returned a value that is not text', provider);
+    else if (entry instanceof Error)
+      entries.set(name, (await foreign()).toSecretError(entry, provider));
+    else throw await broken('returned a value that is not text');
   // what was asked for all has said of every name whether it is held
   return { ...batch, entries, complete: batch.complete || asked === 'all' };
 }

@@ -3,7 +3,8 @@
  * read or written, and makes the providers be read in the background while somebody watches: at every
  * `interval`, and whenever a provider that can watch its store says so.
  */
-import { assertFunction, assertTexts, signalOf } from '../arguments/arguments.ts';
+import { assertFunction, assertTexts } from '../arguments/arguments.ts';
+import { signalOf } from '../arguments/assert-options.ts';
 import type { Clock } from '../calls/clock.ts';
 import { onAbort } from '../calls/on-abort.ts';
 import { closedError, type SecretError } from '../contract/secret-error.ts';

@@ -2,7 +2,7 @@
  * What is asked of a whole chain: everything that it holds, and every provider again. A chunk of its own that
  * the first call loads: many programs only ask for names.
  */
-import { signalOf } from '../arguments/arguments.ts';
+import { signalOf } from '../arguments/assert-options.ts';
 import { isSecretError, type ProviderAttempt, type SecretError } from '../contract/secret-error.ts';
 import type { SecretRecord } from '../contract/secret-provider.ts';
 import type { CachedProvider } from './cached-provider.ts';

@@ -2,7 +2,8 @@
  * Writing through a chain: to the first provider that can, and never to another one because that one
  * fails. A chunk of its own that the first `set` or `delete` loads: most programs only read.
  */
-import { assertObject, signalOf } from '../arguments/arguments.ts';
+import { contextSignal } from '../arguments/arguments.ts';
+import { signalOf } from '../arguments/assert-options.ts';
 import { providerError } from '../calls/foreign-error.ts';
 import { type Applied, isSecretError, SecretError, withApplied } from '../contract/secret-error.ts';
 import type { ReadContext, SecretChanges, WriteReceipt } from '../contract/secret-provider.ts';
@@ -125,8 +126,7 @@ export function createWriter(parts: WritingParts): Writer {
     },
 
     async write({ entries, ifRevision }, context) {
-      assertObject(context, 'write: the context');
-      const signal = signalOf(context, 'write');
+      const signal = contextSignal(context, 'write');
       return (await make(entries, signal, ifRevision)).receipt;
     },
   };

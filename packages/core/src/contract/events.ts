@@ -81,6 +81,20 @@ export interface SecretsEvents {
 /** The name of an event of a chain. */
 export type SecretsEventType = keyof SecretsEvents;
 
+const types: Readonly<Record<SecretsEventType, true>> = {
+  fallback: true,
+  recovered: true,
+  denied: true,
+  allowed: true,
+  failed: true,
+  refreshed: true,
+  changed: true,
+  warning: true,
+};
+
+/** The names of all events. */
+export const eventTypes: readonly string[] = Object.keys(types);
+
 /** An event with its type. */
 export type SecretsEvent = {
   [Type in SecretsEventType]: { readonly type: Type } & SecretsEvents[Type];

@@ -6,7 +6,6 @@
  * on an object that takes down which names it looks up. The chain is then asked for each of those
  * that are absent, since it alone knows whether a name is missing, or nobody could say.
  */
-import { assertTexts } from '../arguments/arguments.ts';
 import {
   errorWith,
   isSecretError,
@@ -49,7 +48,6 @@ export async function loadSchema<Schema extends StandardSchemaV1>(
   { names, signal }: LoadOptions,
   warn: (message: string) => void,
 ): Promise<StandardSchemaV1.InferOutput<Schema>> {
-  if (names !== undefined) assertTexts(names, 'load: the option names');
   const { run, issuesOf } = runnerOf(schema);
   const values: Record<string, string> = Object.create(null);
   const failures = new Map<string, SecretError>();

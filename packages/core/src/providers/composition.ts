@@ -3,16 +3,19 @@
  * Each passes on what the inner provider says, kind for kind: a failure stays a failure, and what the
  * inner provider cannot do the outer one cannot either.
  */
-import { assertObject, assertProvider, assertText } from '../arguments/arguments.ts';
+import { assertProvider, assertText } from '../arguments/arguments.ts';
+import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
+import { type TextPairs, textPairs } from '../arguments/text-pairs.ts';
 import { errorWith, isSecretError, SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
-import { type TextPairs, textPairs } from '../words/text-pairs.ts';
 
 /** Options of {@link withMapping}. */
 export interface WithMappingOptions {
   /** Whether only the names of the mapping are visible. Default false: others keep their name. */
   readonly strict?: boolean;
 }
+
+const mappingOptions: OptionKinds<WithMappingOptions> = { strict: 'true or false' };
 
 /**
  * The part of a store whose names start with `prefix`, under the rest of their names. Names that do
@@ -62,7 +65,7 @@ export function withMapping(
   mapping: TextPairs,
   options: WithMappingOptions = {},
 ): SecretProvider {
-  assertObject(options, 'withMapping: the options');
+  assertOptions(options, 'withMapping', mappingOptions);
   const { strict = false } = options;
   const inside = new Map<string, string>();
   const outside = new Map<string, string>();

@@ -1,8 +1,7 @@
 /**
  * The process's own environment variables as a store.
  */
-import { assertObject, assertText } from '../arguments/arguments.ts';
-import { assertOptions } from '../arguments/assert-options.ts';
+import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
 import type { SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
 
 /** Options of {@link envProvider}. */
@@ -14,6 +13,12 @@ export interface EnvProviderOptions {
   /** Unique in the chain. Default `env`. */
   readonly name?: string;
 }
+
+const optionKinds: OptionKinds<EnvProviderOptions> = {
+  prefix: 'text',
+  env: 'an object',
+  name: 'text',
+};
 
 /**
  * Environment variables, read-only. A variable that is set to nothing holds the value `""`.
@@ -27,11 +32,8 @@ export interface EnvProviderOptions {
  * ```
  */
 export function envProvider(options: EnvProviderOptions = {}): SecretProvider {
-  assertOptions(options, 'envProvider');
+  assertOptions(options, 'envProvider', optionKinds);
   const { prefix = '', name = 'env' } = options;
-  assertText(prefix, 'envProvider: the option prefix');
-  assertText(name, 'envProvider: the option name');
-  if (options.env !== undefined) assertObject(options.env, 'envProvider: the option env');
   return {
     name,
     store: prefix === '' ? 'environment variables' : `environment variables ${prefix}*`,

@@ -1,17 +1,18 @@
 /**
  * Secrets held in memory: for tests, defaults and values computed at start.
  */
-import { assertText } from '../arguments/arguments.ts';
-import { assertOptions } from '../arguments/assert-options.ts';
+import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
+import { type TextPairs, textPairs } from '../arguments/text-pairs.ts';
 import { SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
-import { type TextPairs, textPairs } from '../words/text-pairs.ts';
 
 /** Options of {@link memoryProvider}. */
 export interface MemoryProviderOptions {
   /** Unique in the chain. Default `memory`. */
   readonly name?: string;
 }
+
+const optionKinds: OptionKinds<MemoryProviderOptions> = { name: 'text' };
 
 /**
  * A writable provider over a copy of `values`.
@@ -29,15 +30,13 @@ export function memoryProvider(
   values: TextPairs = {},
   options: MemoryProviderOptions = {},
 ): SecretProvider {
-  assertOptions(values, 'memoryProvider');
-  assertOptions(options, 'memoryProvider');
+  assertOptions(options, 'memoryProvider', optionKinds);
   const pairs = textPairs(values, 'memoryProvider');
   let revision = 1;
   const held = new Map<string, SecretRecord>(
     pairs.map(([name, value]) => [name, { value, version: '1' }]),
   );
   const { name = 'memory' } = options;
-  assertText(name, 'memoryProvider: the option name');
   return {
     name,
     store: 'memory',

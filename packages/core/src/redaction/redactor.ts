@@ -3,9 +3,9 @@
  */
 
 import type { TransformStream as WebTransformStream } from 'node:stream/web';
-import { assertObject, assertText } from '../arguments/arguments.ts';
+import { assertText, wrongArgument } from '../arguments/arguments.ts';
+import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
 import { type Clock, systemClock } from '../calls/clock.ts';
-import { SecretError } from '../contract/secret-error.ts';
 import { formsOf } from './forms.ts';
 import { createKnownValues, type KnownValues } from './known-values.ts';
 import { createMatcher, type Matcher } from './matcher.ts';
@@ -63,6 +63,8 @@ export interface Redactor {
   serialize(value: unknown): unknown;
 }
 
+const optionKinds: OptionKinds<RedactorOptions> = { minLength: 'anything', mask: 'text' };
+
 /** A redactor, and the values that it knows. */
 export interface RedactorOfValues {
   readonly redactor: Redactor;
@@ -92,13 +94,11 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
 
 /** The same, for somebody who says which values have been replaced. */
 export function createRedactorOfValues(options: RedactorOptions, clock: Clock): RedactorOfValues {
-  assertObject(options, 'createRedactor: the options');
+  assertOptions(options, 'createRedactor', optionKinds);
   const { minLength = 6, mask = '[redacted]' } = options;
-  assertText(mask, 'createRedactor: the option mask');
   if (!Number.isInteger(minLength) || minLength < 4)
-    throw new SecretError('ERR_SECRET_CONFIG', 'the option minLength is no whole number >= 4', {
-      hint: 'Masking shorter values would mask ordinary text.',
-    });
+    // shorter values would mask ordinary text
+    throw wrongArgument('the option minLength', 'a whole number of 4 or more', 'minLength');
   const maskBytes = encoder.encode(mask);
   const known = createKnownValues(clock);
   // the forms of a value are worked out when there is a text to look for them, and what looks for them
@@ -184,10 +184,7 @@ export function createRedactorOfValues(options: RedactorOptions, clock: Clock): 
 
   const redactor: Redactor = {
     add(value) {
-      if (typeof value !== 'string')
-        throw new SecretError('ERR_SECRET_CONFIG', 'the value to mask is no text', {
-          hint: 'Only texts can be masked: give the text by which the value would be shown.',
-        });
+      assertText(value, 'add: the value to mask');
       if (value.length >= minLength) known.add(value);
     },
     redact,

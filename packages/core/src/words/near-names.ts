@@ -2,50 +2,29 @@
  * Names that somebody may have meant, for one that nobody holds: a command, or a provider's `check`, can say
  * them and spare a search.
  */
-import { assertText, assertTexts } from '../arguments/arguments.ts';
-
-/**
- * Up to three of `candidates` that are `name` but for case, `-` for `_`, or a typing error or two (one
- * in a short name), nearest first. `name` itself is never among them.
- *
- * @example
- * ```ts
- * import { nearNames } from '@keyfall/core/provider';
- *
- * nearNames('TOKN', ['DB_PASS', 'TOKEN']); // ['TOKEN']
- * ```
- */
+/** `nearNames` of the package (`for-strangers.ts`) without a look at its arguments. */
 export function nearNames(name: string, candidates: readonly string[]): readonly string[] {
-  assertText(name, 'nearNames: the name');
-  assertTexts(candidates, 'nearNames: the candidates');
   const wanted = folded(name);
-  const allowed = wanted.length < 5 ? 1 : 2;
-  return candidates
-    .map((candidate) => ({ candidate, distance: distanceOf(wanted, folded(candidate)) }))
-    .filter(({ candidate, distance }) => candidate !== name && distance <= allowed)
-    .sort((one, other) => one.distance - other.distance)
-    .slice(0, 3)
-    .map(({ candidate }) => candidate);
+  const most = wanted.length < 5 ? 1 : 2;
+  const others = candidates.filter((candidate) => candidate !== name);
+  const near = new Set<string>();
+  for (let edits = 0; edits <= most; edits += 1)
+    for (const other of others) if (isWithin(wanted, folded(other), edits)) near.add(other);
+  return [...near].slice(0, 3);
 }
 
 function folded(name: string): string {
   return name.toLowerCase().replaceAll('-', '_');
 }
 
-/** Levenshtein's: how many characters have to be added, left out or replaced. */
-function distanceOf(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [index, character] of [...one].entries()) {
-    const next = [index + 1];
-    for (const [position, counterpart] of [...other].entries())
-      next.push(
-        Math.min(
-          (row[position + 1] ?? 0) + 1,
-          (next[position] ?? 0) + 1,
-          (row[position] ?? 0) + (character === counterpart ? 0 : 1),
-        ),
-      );
-    row = next;
-  }
-  return row.at(-1) ?? 0;
+/** Whether so many characters that are added, left out or replaced make one of the other (Levenshtein). */
+function isWithin(one: string, other: string, edits: number): boolean {
+  if (edits < 0 || !one || !other) return one.length + other.length <= edits;
+  const [rest, otherRest] = [one.slice(1), other.slice(1)];
+  if (one[0] === other[0]) return isWithin(rest, otherRest, edits);
+  return (
+    isWithin(rest, otherRest, edits - 1) ||
+    isWithin(rest, other, edits - 1) ||
+    isWithin(one, otherRest, edits - 1)
+  );
 }

@@ -2,8 +2,11 @@
  * A whole file at once, for who wants its document and no chain.
  */
 import { SecretError } from '@keyfall/core';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import type { SopsValue } from '../formats/names.ts';
 import {
+  fileOptions,
+  keyOptions,
   loadedSource,
   type SopsFileOptions,
   type SopsKeyOptions,
@@ -15,6 +18,13 @@ export interface DecryptSopsFileOptions extends Omit<SopsFileOptions, 'separator
   /** Ends the call. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const { separator: _, ...formatOption } = fileOptions;
+const optionKinds: OptionKinds<DecryptSopsFileOptions> = {
+  ...formatOption,
+  ...keyOptions,
+  signal: 'an AbortSignal',
+};
 
 /**
  * The whole document of a file, nested, as `sops -d` gives it, without comments. Whole numbers beyond
@@ -33,6 +43,7 @@ export async function decryptSopsFile(
   path: string,
   options: DecryptSopsFileOptions = {},
 ): Promise<{ readonly [name: string]: SopsValue }> {
+  assertOptions(options, 'decryptSopsFile', optionKinds);
   const { openTree } = await import('./open-tree.ts');
   const { documentOf } = await import('../formats/names.ts');
   const source = await loadedSource(unloadedSource(path, 'sops', options));

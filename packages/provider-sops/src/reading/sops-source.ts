@@ -3,6 +3,7 @@
  */
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
+import type { OptionKinds } from '@keyfall/core/provider';
 import type { SopsFormat } from '../formats/sops-format.ts';
 import type { SopsSource } from './open-sops.ts';
 
@@ -40,6 +41,18 @@ export interface SopsKeyOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
+export const fileOptions: OptionKinds<SopsFileOptions> = {
+  format: ['yaml', 'json', 'dotenv', 'ini'],
+  separator: 'text',
+};
+
+export const keyOptions: OptionKinds<SopsKeyOptions> = {
+  ageKey: 'text',
+  ageKeyFile: 'text',
+  keyServers: 'a list of texts',
+  environment: 'an object',
+};
+
 /** A source whose format is not loaded yet. */
 export interface UnloadedSource extends Omit<SopsSource, 'format'> {
   readonly formatName: SopsFormat['name'] | undefined;
@@ -53,19 +66,18 @@ export function unloadedSource(
 ): UnloadedSource {
   const { format, separator = '.', ageKey, ageKeyFile, environment = process.env } = options;
   const { keyServers = [] } = options;
-  const wrong = (reason: string) => new SecretError('ERR_SECRET_CONFIG', reason, { provider });
+  const configError = (option: string, must: string) =>
+    new SecretError('ERR_SECRET_CONFIG', `the option ${option} must ${must}`, {
+      provider,
+      setting: { option },
+    });
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
-    throw wrong('path must be text that can name a file');
-  if (typeof separator !== 'string' || separator === '')
-    throw wrong('separator must be text, and not empty');
-  if (format !== undefined && !['yaml', 'json', 'dotenv', 'ini'].includes(format))
-    throw wrong('format must be yaml, json, dotenv or ini');
-  if (ageKey !== undefined && (typeof ageKey !== 'string' || ageKey.trim() === ''))
-    throw wrong('ageKey must be text, and not empty');
-  if (ageKeyFile !== undefined && (typeof ageKeyFile !== 'string' || ageKeyFile === ''))
-    throw wrong('ageKeyFile must be text that can name a file');
-  if (!Array.isArray(keyServers) || !keyServers.every((each) => URL.canParse(each)))
-    throw wrong('keyServers must be a list of addresses, such as https://vault.example:8200');
+    throw configError('path', 'be text that can name a file');
+  if (separator === '') throw configError('separator', 'not be empty');
+  if (ageKey !== undefined && ageKey.trim() === '') throw configError('ageKey', 'not be empty');
+  if (ageKeyFile !== undefined && ageKeyFile === '') throw configError('ageKeyFile', 'name a file');
+  if (!keyServers.every((each) => URL.canParse(each)))
+    throw configError('keyServers', 'be a list of addresses, such as https://vault.example:8200');
   const file = { path: resolve(path), shown: path, provider };
   const keys = { ageKey, ageKeyFile: ageKeyFile && resolve(ageKeyFile), keyServers, environment };
   const credentialVariables = new Set<string>();

@@ -2,7 +2,13 @@
  * A new encrypted file out of names and values, as a fallback that is not plain text.
  */
 import { SecretError } from '@keyfall/core';
-import { loadedSource, type SopsFileOptions, unloadedSource } from '../reading/sops-source.ts';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
+import {
+  fileOptions,
+  loadedSource,
+  type SopsFileOptions,
+  unloadedSource,
+} from '../reading/sops-source.ts';
 import type { FoundFile } from './snapshot-mark.ts';
 
 /** Options of {@link encryptSopsFile}. */
@@ -23,6 +29,14 @@ export interface EncryptSopsFileOptions extends SopsFileOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const optionKinds: OptionKinds<EncryptSopsFileOptions> = {
+  ...fileOptions,
+  ageRecipients: 'a list of texts',
+  asSnapshot: 'true or false',
+  replacing: 'a function',
+  signal: 'an AbortSignal',
+};
+
 /**
  * Writes a file that holds these values and no others, every one encrypted, in sops's format. What was
  * at `path` is replaced at one instant; a new file gets mode 0600. Names hold nested ones as
@@ -42,17 +56,22 @@ export interface EncryptSopsFileOptions extends SopsFileOptions {
 export async function encryptSopsFile(
   path: string,
   values: ReadonlyMap<string, string>,
-  {
-    ageRecipients,
+  given: EncryptSopsFileOptions,
+): Promise<void> {
+  assertOptions(given, 'encryptSopsFile', optionKinds);
+  const {
+    ageRecipients = [],
     asSnapshot = false,
     replacing = () => {},
     signal = new AbortController().signal,
     ...options
-  }: EncryptSopsFileOptions,
-): Promise<void> {
+  } = given;
   const unloaded = unloadedSource(path, 'sops', options);
   if (ageRecipients.length === 0)
-    throw new SecretError('ERR_SECRET_CONFIG', 'ageRecipients names nobody', { provider: 'sops' });
+    throw new SecretError('ERR_SECRET_CONFIG', 'the option ageRecipients names no key', {
+      provider: 'sops',
+      setting: { option: 'ageRecipients' },
+    });
   const { createSops } = await import('./write-sops.ts');
   const source = await loadedSource(unloaded);
   if (source.format.name === 'binary')

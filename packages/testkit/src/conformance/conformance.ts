@@ -3,10 +3,12 @@
  * {@link ConformanceHarness}) and runs what comes out under any test runner. Every rule that a store
  * cannot show is declared in the harness; nothing is skipped at run time.
  */
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import { abortTests } from './aborting.ts';
 import { closingTests } from './closing.ts';
 import { failureTests } from './failures.ts';
 import type {
+  ConformanceCapabilities,
   ConformanceFaults,
   ConformanceHarness,
   ConformanceSubject,
@@ -17,10 +19,45 @@ import { readingTests } from './reading.ts';
 import { redirectTests } from './redirects.ts';
 import { writingTests } from './writing.ts';
 
+const optionKinds: OptionKinds<ConformanceHarness> = {
+  create: 'a function',
+  capabilities: 'an object',
+  faults: 'anything',
+  change: 'a function',
+  recover: 'a function',
+  canHold: 'a function',
+  timeout: 'anything',
+  manyNames: 'anything',
+  hostileNames: 'a list of texts',
+};
+
+const capabilityKinds: OptionKinds<ConformanceCapabilities> = {
+  writes: ['none', 'store', 'name'],
+  conditionalWrites: 'true or false',
+  writesMakeDocument: 'true or false',
+  bag: 'true or false',
+  list: 'true or false',
+  history: 'true or false',
+  check: 'true or false',
+};
+
+const faultKinds: OptionKinds<ConformanceFaults<unknown>> = {
+  unavailable: 'anything',
+  stalled: 'anything',
+  denied: 'anything',
+  unauthenticated: 'anything',
+  invalid: 'anything',
+  missingDocument: 'anything',
+  untrusted: 'anything',
+  http: 'anything',
+  oneName: 'anything',
+};
+
 /**
  * The tests for a provider. Which ones depends on the harness alone.
  *
- * @throws `TypeError` if the harness neither gives a fault nor declares it `'impossible'`
+ * @throws `TypeError` if the harness neither gives a fault nor declares it `'impossible'`;
+ *   `ERR_SECRET_CONFIG` for a member that there is not: a mistyped one would be tests that are missing unseen
  *
  * @example
  * ```ts
@@ -39,7 +76,11 @@ import { writingTests } from './writing.ts';
 export function conformanceTests<Subject extends ConformanceSubject>(
   harness: ConformanceHarness<Subject>,
 ): readonly ConformanceTest[] {
-  assertDeclared(harness.faults);
+  const { capabilities, faults } = harness;
+  assertOptions(harness, 'conformanceTests', optionKinds);
+  assertOptions(capabilities, 'conformanceTests: capabilities', capabilityKinds);
+  if (faults !== 'impossible') assertOptions(faults, 'conformanceTests: faults', faultKinds);
+  assertDeclared(faults);
   return [
     ...readingTests(harness),
     ...failureTests(harness),

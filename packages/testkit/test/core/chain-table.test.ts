@@ -409,7 +409,7 @@ describe('wrong configuration fails in createSecrets, naming the option', () => 
     [
       'no options',
       () => createSecrets(undefined as never),
-      /createSecrets was not given an object/,
+      /createSecrets: the options are not an object/,
     ],
     ['no provider', () => createSecrets({ providers: [] }), /providers/],
     ['no list', () => createSecrets({ providers: a } as never), /providers/],
@@ -429,8 +429,8 @@ describe('wrong configuration fails in createSecrets, naming the option', () => 
       /providers\[0\] is not a provider/,
     ],
     [
-      'null',
-      () => createSecrets({ providers: [null as never] }),
+      'a number',
+      () => createSecrets({ providers: [7 as never] }),
       /providers\[0\] is not a provider/,
     ],
     [

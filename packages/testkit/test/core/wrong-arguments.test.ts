@@ -105,7 +105,7 @@ describe('each method of the secrets, and of their provider', () => {
   // biome-ignore lint/suspicious/noExplicitAny: it is called as a caller without types would
   const wrong: readonly (readonly [string, (secrets: any) => unknown, string])[] = [
     ['get', (secrets) => secrets.get(Symbol('A')), 'the name of a secret'],
-    ['get', (secrets) => secrets.get('A', null), 'get: the second argument'],
+    ['get', (secrets) => secrets.get('A', null), 'get: the options'],
     ['get', (secrets) => secrets.get('A', { signal: 'x' }), 'get: the option signal'],
     ['find', (secrets) => secrets.find('A', { signal: {} }), 'find: the option signal'],
     ['getAll', (secrets) => secrets.getAll({ signal: 1 }), 'getAll: the option signal'],

@@ -1,8 +1,9 @@
 /**
  * Names with a text each, as users give them.
  */
-import { assertObject, assertText, wrongArgument } from '../arguments/arguments.ts';
+
 import { SecretError } from '../contract/secret-error.ts';
+import { assertObject, assertText, wrongArgument } from './arguments.ts';
 
 /** An object, or entries for names such as `__proto__` that an object cannot hold. */
 export type TextPairs = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;

@@ -9,7 +9,6 @@ export { toMilliseconds } from './calls/duration.ts';
 export type { CallBounds } from './calls/limited-call.ts';
 export type { OptionSchema, OptionsSchema } from './contract/options-schema.ts';
 export { durationSchema } from './contract/options-schema.ts';
-export { withApplied } from './contract/secret-error.ts';
 export type {
   NameReading,
   ProviderCheck,
@@ -24,6 +23,7 @@ export type {
   WriteContext,
   WriteReceipt,
 } from './contract/secret-provider.ts';
+export { withApplied } from './contract/with-applied.ts';
 export { labelOf, limitedCall, nearNames } from './for-strangers.ts';
 export { envOptionsSchema } from './providers/env-options-schema.ts';
 export { failedCheck } from './providers/failed-check.ts';

@@ -87,18 +87,6 @@ export function assertSignal(value: unknown, what: string): asserts value is Abo
   assertKind(value, 'an AbortSignal', what);
 }
 
-/**
- * The signal of what a provider's method is given as its context.
- *
- * @throws `ERR_SECRET_CONFIG` if that is no object, or the signal in it is none
- */
-export function contextSignal(context: unknown, method: string): AbortSignal | undefined {
-  assertObject(context, `${method}: the context`);
-  const { signal } = context as { readonly signal?: unknown };
-  if (signal !== undefined) assertSignal(signal, `${method}: the option signal`);
-  return signal;
-}
-
 /** @throws `ERR_SECRET_CONFIG` unless `value` has what makes a provider */
 export function assertProvider(value: unknown, what: string): asserts value is SecretProvider {
   const provider = Object(value) as { readonly [member: string]: unknown };

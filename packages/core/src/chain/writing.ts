@@ -2,11 +2,12 @@
  * Writing through a chain: to the first provider that can, and never to another one because that one
  * fails. A chunk of its own that the first `set` or `delete` loads: most programs only read.
  */
-import { contextSignal } from '../arguments/arguments.ts';
 import { signalOf } from '../arguments/assert-options.ts';
+import { contextSignal } from '../arguments/context-signal.ts';
 import { providerError } from '../calls/foreign-error.ts';
-import { type Applied, isSecretError, SecretError, withApplied } from '../contract/secret-error.ts';
+import { type Applied, isSecretError, SecretError } from '../contract/secret-error.ts';
 import type { ReadContext, SecretChanges, WriteReceipt } from '../contract/secret-provider.ts';
+import { withApplied } from '../contract/with-applied.ts';
 import type { CachedProvider } from './cached-provider.ts';
 import { assertName, type Chain, failure } from './chain.ts';
 import type { CallOptions, DeleteResult, SetResult } from './secrets.ts';

@@ -133,6 +133,20 @@ export interface SecretErrorDetails {
   readonly thrown?: ThrownFacts | undefined;
 }
 
+/** The facts by name, those that an error is allowed to have and to show. */
+const facts = [
+  'provider',
+  'secretName',
+  'retryable',
+  'storeStatus',
+  'requestId',
+  'setting',
+  'applied',
+  'thrown',
+  'attempts',
+  'issues',
+] as const satisfies readonly (keyof SecretErrorDetails)[];
+
 /**
  * Every rejection of Keyfall.
  *
@@ -191,16 +205,10 @@ export class SecretError extends Error {
     super(details.hint === undefined ? `${reason}.` : `${reason}. ${details.hint}`);
     this.code = code;
     this.reason = reason;
-    this.provider = details.provider;
-    this.secretName = details.secretName;
+    for (const fact of facts) Object.assign(this, { [fact]: details[fact] });
     this.retryable = details.retryable ?? code === 'ERR_SECRET_UNAVAILABLE';
     this.hint = details.hint;
     this.attempts = details.attempts ?? [];
-    this.setting = details.setting;
-    this.storeStatus = details.storeStatus;
-    this.requestId = details.requestId;
-    this.applied = details.applied;
-    this.thrown = details.thrown;
     this.issues = details.issues ?? [];
   }
 
@@ -211,15 +219,11 @@ export class SecretError extends Error {
 
   /** The error as plain data, for loggers. No stack and no values. */
   toJSON(): Record<string, unknown> {
-    const { name, code, message, provider, secretName, retryable, storeStatus, requestId } = this;
-    const { setting, applied, thrown, attempts, issues } = this;
-    const asked = { name, code, message, provider, secretName, retryable, storeStatus, requestId };
-    const facts = { ...asked, setting, applied, thrown };
-    return {
-      ...facts,
-      ...(attempts.length > 0 && { attempts }),
-      ...(issues.length > 0 && { issues }),
-    };
+    const shown = ['name', 'code', 'message', ...facts] as const;
+    const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0;
+    return Object.fromEntries(
+      shown.map((fact) => [fact, this[fact]]).filter(([, value]) => !isEmpty(value)),
+    );
   }
 }
 
@@ -233,15 +237,6 @@ export interface SecretErrorChanges extends SecretErrorDetails {
 export function errorWith(error: SecretError, changes: SecretErrorChanges): SecretError {
   const { code, reason, ...details } = { ...error, ...changes };
   return new SecretError(code, reason, details);
-}
-
-/**
- * `error` with what became of the write that it ended; `error` itself where it says that already, or is no
- * `SecretError`.
- */
-export function withApplied<Thrown>(error: Thrown, applied: Applied): Thrown | SecretError {
-  if (!isSecretError(error) || error.applied !== undefined) return error;
-  return errorWith(error, { applied });
 }
 
 /** The error of every call to secrets that are closed. */

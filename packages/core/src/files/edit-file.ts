@@ -1,8 +1,9 @@
 /**
  * The whole way from what is in one file to what shall be in it.
  */
-import { type Applied, SecretError, withApplied } from '../contract/secret-error.ts';
+import { type Applied, SecretError } from '../contract/secret-error.ts';
 import type { ReadContext } from '../contract/secret-provider.ts';
+import { withApplied } from '../contract/with-applied.ts';
 import { lockFile } from './lock-file.ts';
 import { realPathOf, replaceFile } from './replace-file.ts';
 import { problem, readBytes, type StoreFile } from './store-file.ts';

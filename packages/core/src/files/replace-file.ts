@@ -4,7 +4,8 @@
  */
 import { access, constants, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { SecretError, type SecretErrorCode, withApplied } from '../contract/secret-error.ts';
+import { SecretError, type SecretErrorCode } from '../contract/secret-error.ts';
+import { withApplied } from '../contract/with-applied.ts';
 import { keepAccess } from './keep-access.ts';
 import { errnoOf, errnoProblem, problem, type StoreFile } from './store-file.ts';
 

@@ -150,19 +150,19 @@ describe('why there is no key', () => {
       'nonsense',
       { SOPS_AGE_KEY: 'nonsense-canary' },
       'ERR_SECRET_CONFIG',
-      /SOPS_AGE_KEY holds something that is no age key/,
+      /SOPS_AGE_KEY holds something that is not an age key/,
     ],
     [
       'half a key',
       { SOPS_AGE_KEY: secretOf('one.txt').slice(0, 40) },
       'ERR_SECRET_CONFIG',
-      /no age key/,
+      /not an age key/,
     ],
     [
       'a key with a typing error',
       { SOPS_AGE_KEY: mistyped(one) },
       'ERR_SECRET_CONFIG',
-      /SOPS_AGE_KEY holds something that is no age key/,
+      /SOPS_AGE_KEY holds something that is not an age key/,
     ],
     ['a folder', { SOPS_AGE_KEY_FILE: '/' }, 'ERR_SECRET_CONFIG', /is a folder/],
     [
@@ -188,13 +188,13 @@ describe('why there is no key', () => {
       'a key with a passphrase',
       { SOPS_AGE_SSH_PRIVATE_KEY_FILE: keyPath('locked') },
       'ERR_SECRET_CONFIG',
-      /^SOPS_AGE_SSH_PRIVATE_KEY_FILE \(.*\/locked\) holds an SSH key with a passphrase, which is not read\. Name a copy without one, made by `ssh-keygen -p`, or add an age key/,
+      /^SOPS_AGE_SSH_PRIVATE_KEY_FILE \(.*\/locked\) holds an SSH key with a passphrase, which is not read\. Name a copy without a passphrase, made by `ssh-keygen -p`, or add an age key/,
     ],
     [
       'no SSH key',
       { SOPS_AGE_SSH_PRIVATE_KEY_FILE: keyPath('locked.pub') },
       'ERR_SECRET_CONFIG',
-      /SOPS_AGE_SSH_PRIVATE_KEY_FILE \(.*\/locked\.pub\) holds no SSH key that can be used/,
+      /SOPS_AGE_SSH_PRIVATE_KEY_FILE \(.*\/locked\.pub\) does not hold an SSH key that can be used/,
     ],
     [
       'age keys with a passphrase',

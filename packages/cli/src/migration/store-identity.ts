@@ -12,18 +12,17 @@ export function placeOf({ place, name }: SecretProvider): StorePlace {
 
 /** Whether both are the same place, however their files are reached. */
 export async function isSameStore(one: StorePlace, other: StorePlace): Promise<boolean> {
-  const [ours, theirs] = await Promise.all([one, other].map(factsOf));
-  return ours === theirs;
+  return (await factsOf(one)) === (await factsOf(other));
 }
 
 /** Whether a file holds values of both, perhaps in another format or beside other files. */
 export async function sharesFile(one: StorePlace, other: StorePlace): Promise<boolean> {
-  const [ours, theirs] = await Promise.all([one, other].map(realFilesOf));
-  return ours?.some((file) => theirs?.includes(file)) ?? false;
+  const theirs = await realFilesOf(other);
+  return (await realFilesOf(one)).some((file) => theirs.includes(file));
 }
 
 async function factsOf(place: StorePlace): Promise<string> {
-  const { kind, address = '', paths = [] } = place;
+  const { kind, address, paths } = place;
   return JSON.stringify([kind, address, paths, await realFilesOf(place)]);
 }
 

@@ -2,11 +2,10 @@
  * dotenv as sops has it (stores/dotenv/store.go), which is simpler than the tool of that name: lines of
  * `NAME=value` without quotes, line breaks as `\n`, comments from the first column on.
  */
-
 import { valueText } from '../tree/sops-cipher.ts';
-import { type Branch, InvalidSops, type Leaf, type Scalar, type Span } from '../tree/sops-tree.ts';
+import { type Branch, InvalidSops, type Leaf, type Pair, type Scalar } from '../tree/sops-tree.ts';
 import { flattened, unflatten } from './flat-metadata.ts';
-import type { ParsedFile, SopsFormat } from './sops-format.ts';
+import { type ParsedFile, type SopsFormat, stampsIn } from './sops-format.ts';
 
 const ownPrefix = 'sops_';
 
@@ -16,10 +15,7 @@ export const dotenvFormat: SopsFormat = {
 
   parse(text): ParsedFile {
     const root: Branch = { kind: 'branch', items: [], start: 0, end: text.length };
-    const flat = new Map<string, string>();
-    const mac: Leaf[] = [];
-    const lastmodified: Leaf[] = [];
-    let sops: Span | undefined;
+    const fields: Pair[] = [];
     for (let start = 0; start <= text.length; ) {
       const newline = text.indexOf('\n', start);
       const end = newline === -1 ? text.length : newline;
@@ -30,19 +26,15 @@ export const dotenvFormat: SopsFormat = {
         if (equals === -1) throw new InvalidSops('has a line that is neither a pair nor a comment');
         const key = line.slice(0, equals);
         const stored = line.slice(equals + 1).replaceAll('\\n', '\n');
-        const leaf: Leaf = { kind: 'leaf', stored, start: start + equals + 1, end };
-        if (key.startsWith(ownPrefix)) {
-          const name = key.slice(ownPrefix.length);
-          flat.set(name, stored);
-          if (name === 'mac') mac.push(leaf);
-          if (name === 'lastmodified') lastmodified.push(leaf);
-          sops ??= { start, end };
-        } else root.items.push({ kind: 'pair', key, value: leaf, start, end });
+        const value: Leaf = { kind: 'leaf', stored, start: start + equals + 1, end };
+        const pair: Pair = { kind: 'pair', key, value, start, end };
+        if (key.startsWith(ownPrefix)) fields.push({ ...pair, key: key.slice(ownPrefix.length) });
+        else root.items.push(pair);
       }
       start = end + 1;
     }
-    const metadata = flat.size === 0 ? undefined : unflatten(flat);
-    return { text, roots: [root], metadata, stamps: { mac, lastmodified }, sops: [sops] };
+    const metadata = fields.length === 0 ? undefined : unflatten(fields);
+    return { text, roots: [root], metadata, stamps: stampsIn(fields), sops: [fields[0]] };
   },
 
   replace: (_file, { start, end }, stored) => ({ start, end, text: lineText(stored) }),

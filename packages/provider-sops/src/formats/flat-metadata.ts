@@ -10,21 +10,25 @@ import {
   type RawMetadata,
   type RawValue,
 } from '../tree/sops-metadata.ts';
-import { InvalidSops } from '../tree/sops-tree.ts';
+import { InvalidSops, type Pair } from '../tree/sops-tree.ts';
 import type { EmptyMetadata } from './sops-format.ts';
 import { formatVersion, noTime } from './sops-format.ts';
 
 /** More than any file has; what a hostile one asks to make room for. */
 const longestList = 1000;
 
-/** @throws `InvalidSops` where sops cannot make sense of the names */
-export function unflatten(flat: ReadonlyMap<string, string>): RawMetadata {
+/**
+ * The metadata in these fields. Of a name that stands twice the last one counts.
+ *
+ * @throws `InvalidSops` where sops cannot make sense of the names
+ */
+export function unflatten(fields: readonly Pair[]): RawMetadata {
+  const flat = new Map<string, string>();
+  for (const { key, value } of fields)
+    if (value.kind === 'leaf') flat.set(String(key), String(value.stored));
   const root = new Map<string, RawValue>();
-  for (const [name, escaped] of flat) {
-    const tokens = name.split(/(__map_|__list_)/);
-    const value = typed(name, escaped.replaceAll('\\n', '\n'));
-    place(root, tokens, value);
-  }
+  for (const [name, text] of flat)
+    place(root, name.split(/(__map_|__list_)/), typed(name, text.replaceAll('\\n', '\n')));
   return root;
 }
 

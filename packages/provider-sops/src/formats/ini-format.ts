@@ -2,7 +2,6 @@
  * ini as gopkg.in/ini.v1 reads it for sops (parser.go): sections of `name = value`, with its quotes,
  * continued lines and comments. Names before the first section are in one called DEFAULT.
  */
-
 import { valueText } from '../tree/sops-cipher.ts';
 import {
   type Branch,
@@ -14,8 +13,13 @@ import {
   type Scalar,
 } from '../tree/sops-tree.ts';
 import { flattened, unflatten } from './flat-metadata.ts';
-import { isAdditions } from './json-format.ts';
-import type { ParsedFile, SopsFormat } from './sops-format.ts';
+import {
+  isAdditions,
+  metadataPair,
+  type ParsedFile,
+  type SopsFormat,
+  stampsIn,
+} from './sops-format.ts';
 
 /** The section of what stands before the first one. */
 export const defaultSection = 'DEFAULT';
@@ -25,21 +29,17 @@ export const iniFormat: SopsFormat = {
   nested: false,
 
   parse(text): ParsedFile {
-    const sections = sectionsOf(text);
-    const own = sections.filter(({ key }) => key === 'sops');
-    if (own.length > 1) throw new InvalidSops('has its metadata twice');
-    const sops = own[0]?.value as Branch | undefined;
-    const flat = new Map<string, string>();
-    const stamps = { mac: [] as Leaf[], lastmodified: [] as Leaf[] };
-    for (const { key, value } of sops === undefined ? [] : pairsOf(sops)) {
-      if (value.kind !== 'leaf') continue;
-      flat.set(String(key), String(value.stored));
-      if (key === 'mac' || key === 'lastmodified') stamps[key].push(value);
-    }
-    const items = sections.filter(({ key }) => key !== 'sops');
-    const root: Branch = { kind: 'branch', items, start: 0, end: text.length };
-    const metadata = sops && unflatten(flat);
-    return { text, roots: [root], metadata, stamps, sops: [own[0]] };
+    const document: Branch = {
+      kind: 'branch',
+      items: sectionsOf(text),
+      start: 0,
+      end: text.length,
+    };
+    const own = metadataPair(document);
+    const root = { ...document, items: document.items.filter((item) => item !== own) };
+    const fields = own?.value.kind === 'branch' ? pairsOf(own.value) : [];
+    const metadata = own && unflatten(fields);
+    return { text, roots: [root], metadata, stamps: stampsIn(fields), sops: [own] };
   },
 
   replace: (_file, { start, end }, stored) => ({ start, end, text: ` ${valueToken(stored)}` }),

@@ -3,18 +3,11 @@
  * sops keeps: the order of digit-only names, and a name that stands twice.
  */
 import { formatFloat, parseFloat64, parseInt64 } from '../tree/go-text.ts';
-import {
-  booleanField,
-  markField,
-  numberField,
-  type RawValue,
-  rawMetadata,
-} from '../tree/sops-metadata.ts';
+import { booleanField, markField, numberField, type RawValue } from '../tree/sops-metadata.ts';
 import {
   type Branch,
   InvalidSops,
   type Leaf,
-  type List,
   type Node,
   type Pair,
   pairsOf,
@@ -23,9 +16,12 @@ import {
 import {
   type Additions,
   formatVersion,
+  isAdditions,
   noTime,
   type ParsedFile,
+  removedFrom,
   type SopsFormat,
+  withoutMetadata,
 } from './sops-format.ts';
 
 /** Deeper files are refused, as no stack is endless. Go goes to 10,000. */
@@ -38,19 +34,7 @@ export const jsonFormat: SopsFormat = {
   parse(text): ParsedFile {
     const root = parseJson(text);
     if (root.kind !== 'branch') throw new InvalidSops('is no JSON object');
-    const own = pairsOf(root).filter(({ key }) => key === 'sops');
-    if (own.length > 1) throw new InvalidSops('has its metadata twice');
-    const [sops] = own;
-    const stamp = (name: string) =>
-      sops?.value.kind === 'branch'
-        ? pairsOf(sops.value).flatMap(({ key, value }) =>
-            key === name && value.kind === 'leaf' ? [value] : [],
-          )
-        : [];
-    const stamps = { mac: stamp('mac'), lastmodified: stamp('lastmodified') };
-    const items = root.items.filter((item) => item !== sops);
-    const metadata = sops && rawMetadata(sops.value, fieldIn(text));
-    return { text, roots: [{ ...root, items }], metadata, stamps, sops: [sops] };
+    return withoutMetadata(text, [root], fieldIn(text));
   },
 
   replace: (_file, { start, end }, stored) => ({ start, end, text: scalarText(stored) }),
@@ -70,11 +54,7 @@ export const jsonFormat: SopsFormat = {
   remove({ roots, sops }, branch, pair) {
     // sops's own pair is a neighbour too
     const own = sops[roots.indexOf(branch)];
-    const pairs = [...pairsOf(branch), ...(own ? [own] : [])].sort((a, b) => a.start - b.start);
-    const index = pairs.findIndex(({ start }) => start === pair.start);
-    const [before, after] = [pairs[index - 1], pairs[index + 1]];
-    if (after !== undefined) return { start: pair.start, end: after.start, text: '' };
-    return { start: before?.end ?? pair.start, end: pair.end, text: '' };
+    return removedFrom([...pairsOf(branch), ...(own ? [own] : [])], pair);
   },
 
   empty({ age, rule: [rule, value], mark }) {
@@ -104,11 +84,6 @@ function membersText(additions: Additions, indent: string | undefined, step: str
   return members.join(indent === undefined ? ', ' : `,\n${indent}`);
 }
 
-/** Whether what is to be added is a branch. */
-export function isAdditions(value: Scalar | Additions): value is Additions {
-  return value instanceof Map;
-}
-
 /** The blanks before what is first in its line; `undefined` if it is not. */
 function indentOf(text: string, at: number): string | undefined {
   return /\n([ \t]*)$/.exec(text.slice(Math.max(0, at - 1000), at))?.[1];
@@ -130,97 +105,63 @@ function fieldIn(text: string) {
 }
 
 /**
- * Reads a JSON text by RFC 8259, as Go does: numbers become `float64`, and what is not a character of
- * Unicode the replacement character.
+ * Reads a JSON text as Go does: numbers become `float64`, and half a pair of surrogates the replacement character.
  *
+ * @param integers - whether whole numbers stay whole
  * @throws `InvalidSops` if it is not JSON
  */
 export function parseJson(text: string, integers = false): Node {
+  try {
+    JSON.parse(text);
+  } catch {
+    throw new InvalidSops('is not valid JSON'); // the error of the parser quotes the text
+  }
+  // from here on each character is where the grammar wants it
   let at = 0;
-  const malformed = () => new InvalidSops('is not valid JSON');
   const skip = () => {
-    while (' \t\r\n'.includes(text.charAt(at)) && at < text.length) at++;
-  };
-  const expect = (char: string) => {
-    if (text.charAt(at) !== char) throw malformed();
-    at++;
-    skip();
+    while (' \t\r\n,:'.includes(text.charAt(at))) at++;
   };
   const string = (): string => {
-    const match = stringToken(text, at);
-    if (match === undefined) throw malformed();
-    at += match.length;
-    return (JSON.parse(match) as string).replace(/\p{Surrogate}/gu, '\uFFFD');
+    const start = at;
+    do at += text.charAt(at) === '\\' ? 2 : 1;
+    while (text.charAt(at) !== '"');
+    const token = text.slice(start, ++at);
+    return (JSON.parse(token) as string).replace(/\p{Surrogate}/gu, '\uFFFD');
+  };
+  const word = (): Scalar => {
+    const start = at;
+    while (/[\w.+-]/.test(text.charAt(at))) at++;
+    const token = text.slice(start, at);
+    const known = { true: true, false: false, null: null }[token];
+    if (known !== undefined) return known;
+    const number = (integers ? parseInt64(token) : undefined) ?? parseFloat64(token);
+    if (number === undefined) throw new InvalidSops('holds a number that is too large');
+    return number;
   };
   const node = (depth: number): Node => {
     if (depth > deepest) throw new InvalidSops('is nested too deeply');
     const start = at;
-    const char = text.charAt(at);
-    if (char === '{') {
-      const items: Pair[] = [];
-      expect('{');
-      while (text.charAt(at) !== '}') {
-        if (items.length > 0) expect(',');
-        const from = at;
-        const key = string();
-        skip();
-        expect(':');
-        const value = node(depth + 1);
-        items.push({ kind: 'pair', key, value, start: from, end: at });
-        skip();
-      }
-      at++;
-      return { kind: 'branch', items, start, end: at } satisfies Branch;
-    }
-    if (char === '[') {
-      const items: Node[] = [];
-      expect('[');
-      while (text.charAt(at) !== ']') {
-        if (items.length > 0) expect(',');
-        items.push(node(depth + 1));
-        skip();
-      }
-      at++;
-      return { kind: 'list', items, start, end: at } satisfies List;
-    }
-    return leaf(start);
+    const first = text.charAt(at);
+    if (first === '{')
+      return { kind: 'branch', items: items('}', () => pair(depth)), start, end: at };
+    if (first === '[')
+      return { kind: 'list', items: items(']', () => node(depth + 1)), start, end: at };
+    return { kind: 'leaf', stored: first === '"' ? string() : word(), start, end: at };
   };
-  const leaf = (start: number): Leaf => {
-    if (text.charAt(at) === '"') {
-      const stored = string();
-      return { kind: 'leaf', stored, start, end: at };
-    }
-    wordToken.lastIndex = at;
-    const [word = ''] = wordToken.exec(text) ?? [];
-    at += word.length;
-    const known = { true: true, false: false, null: null }[word];
-    const number = integers ? (parseInt64(word) ?? parseFloat64(word)) : parseFloat64(word);
-    const stored: Scalar | undefined = known === undefined ? number : known;
-    if (word === '' || stored === undefined) throw malformed();
-    return { kind: 'leaf', stored, start, end: at };
+  const pair = (depth: number): Pair => {
+    const start = at;
+    const key = string();
+    skip();
+    const value = node(depth + 1);
+    return { kind: 'pair', key, value, start, end: at };
+  };
+  const items = <Item>(close: string, item: () => Item): Item[] => {
+    const found: Item[] = [];
+    at++;
+    for (skip(); text.charAt(at) !== close; skip()) found.push(item());
+    at++;
+    return found;
   };
   skip();
-  const root = node(0);
-  skip();
-  if (at < text.length) throw malformed();
-  return root;
-}
-
-const wordToken = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-
-/** The string token at `at`, quotes included. By hand: an expression overflows on a long one. */
-function stringToken(text: string, at: number): string | undefined {
-  if (text.charAt(at) !== '"') return undefined;
-  let end = at + 1;
-  for (; end < text.length; end++) {
-    const char = text.charAt(end);
-    if (char === '"') break;
-    if (char < ' ') return undefined;
-    if (char !== '\\') continue;
-    end++;
-    if (!'"\\/bfnrtu'.includes(text.charAt(end) || ' ')) return undefined;
-    if (text.charAt(end) === 'u' && !/^[\da-fA-F]{4}$/.test(text.slice(end + 1, end + 5)))
-      return undefined;
-  }
-  return end < text.length ? text.slice(at, end + 1) : undefined;
+  return node(0);
 }

@@ -58,6 +58,34 @@ export function namesOf(tree: OpenedTree, { separator, format }: Naming): Map<st
   return names;
 }
 
+/** A change of one name that differs from what the file holds. */
+export interface NamedChange {
+  readonly name: string;
+  /** `null` deletes it. */
+  readonly value: string | null;
+  /** Where it stands, if the file holds it. */
+  readonly place: Named | undefined;
+}
+
+/** The entries that change something, and the texts that the file must hold afterwards. */
+export function changesOf(
+  tree: OpenedTree,
+  naming: Naming,
+  entries: ReadonlyMap<string, string | null>,
+): { changes: NamedChange[]; wanted: Map<string, string | undefined> } {
+  const names = namesOf(tree, naming);
+  const wanted = new Map([...names].map(([name, places]) => [name, places.at(-1)?.text]));
+  const changes: NamedChange[] = [];
+  for (const [name, value] of entries) {
+    const place = names.get(name)?.at(-1);
+    if (value === (place?.text ?? null)) continue;
+    changes.push({ name, value, place });
+    if (value === null) wanted.delete(name);
+    else wanted.set(name, value);
+  }
+  return { changes, wanted };
+}
+
 /** The value of a name, or why it has none. */
 export function namedValue(
   name: string,

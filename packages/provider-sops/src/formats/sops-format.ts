@@ -3,8 +3,17 @@
  * everything stands, and answers a change with the pieces of text to replace, so that whatever is not
  * changed stays as it is to the byte.
  */
-import type { RawMetadata } from '../tree/sops-metadata.ts';
-import type { Branch, Leaf, Node, Pair, Scalar, Span } from '../tree/sops-tree.ts';
+import { type FieldOf, type RawMetadata, rawMetadata } from '../tree/sops-metadata.ts';
+import {
+  type Branch,
+  InvalidSops,
+  type Leaf,
+  type Node,
+  type Pair,
+  pairsOf,
+  type Scalar,
+  type Span,
+} from '../tree/sops-tree.ts';
 
 /** A file's text, read. */
 export interface ParsedFile {
@@ -55,6 +64,54 @@ export interface EmptyMetadata {
 export const formatVersion = '3.11.0';
 /** In the place of the time of the last change until there is one. */
 export const noTime = '2000-01-01T00:00:00Z';
+
+/** Whether what is to be added is a branch. */
+export function isAdditions(value: Scalar | Additions): value is Additions {
+  return value instanceof Map;
+}
+
+/**
+ * The file of documents that have their metadata as a branch `sops`.
+ *
+ * @throws `InvalidSops` if a document has two of them
+ */
+export function withoutMetadata(
+  text: string,
+  documents: readonly Branch[],
+  fieldOf: FieldOf,
+): ParsedFile {
+  const sops = documents.map(metadataPair);
+  const roots = documents.map((document, index) => ({
+    ...document,
+    items: document.items.filter((item) => item !== sops[index]),
+  }));
+  const fields = sops.flatMap((own) => (own?.value.kind === 'branch' ? pairsOf(own.value) : []));
+  const metadata = sops[0] && rawMetadata(sops[0].value, fieldOf);
+  return { text, roots, metadata, stamps: stampsIn(fields), sops };
+}
+
+/** The pair of a document with its metadata, or the section. */
+export function metadataPair(document: Branch): Pair | undefined {
+  const [own, ...others] = pairsOf(document).filter(({ key }) => key === 'sops');
+  if (others.length > 0) throw new InvalidSops('has its metadata twice');
+  return own;
+}
+
+/** The values among the fields of the metadata that each write replaces. */
+export function stampsIn(fields: readonly Pair[]): ParsedFile['stamps'] {
+  const named = (name: string) =>
+    fields.flatMap(({ key, value }) => (key === name && value.kind === 'leaf' ? [value] : []));
+  return { mac: named('mac'), lastmodified: named('lastmodified') };
+}
+
+/** Takes a pair out of those between two braces, with one of the commas beside it. */
+export function removedFrom(pairs: readonly Span[], { start, end }: Span): Splice {
+  const sorted = [...pairs].sort((a, b) => a.start - b.start);
+  const index = sorted.findIndex((pair) => pair.start === start);
+  const after = sorted[index + 1];
+  if (after !== undefined) return { start, end: after.start, text: '' };
+  return { start: sorted[index - 1]?.end ?? start, end, text: '' };
+}
 
 /** Applies splices that do not overlap. */
 export function spliced(text: string, splices: readonly Splice[]): string {

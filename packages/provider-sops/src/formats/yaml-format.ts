@@ -12,13 +12,7 @@ import {
   Scalar as YamlScalar,
 } from 'yaml';
 import { valueText } from '../tree/sops-cipher.ts';
-import {
-  booleanField,
-  markField,
-  numberField,
-  type RawValue,
-  rawMetadata,
-} from '../tree/sops-metadata.ts';
+import { booleanField, markField, numberField, type RawValue } from '../tree/sops-metadata.ts';
 import {
   type Branch,
   InvalidSops,
@@ -29,13 +23,15 @@ import {
   type Scalar,
   type Span,
 } from '../tree/sops-tree.ts';
-import { isAdditions } from './json-format.ts';
 import {
   type Additions,
   formatVersion,
+  isAdditions,
   noTime,
   type ParsedFile,
+  removedFrom,
   type SopsFormat,
+  withoutMetadata,
 } from './sops-format.ts';
 import { placeComments } from './yaml-comments.ts';
 import { yamlScalar } from './yaml-scalar.ts';
@@ -52,29 +48,12 @@ export const yamlFormat: SopsFormat = {
 
   parse(text): ParsedFile {
     const { documents, comments } = composed(text);
-    const columnOf = (offset: number) => offset - (text.lastIndexOf('\n', offset - 1) + 1);
+    const columnOf = (offset: number) => offset - lineStart(text, offset);
     const read = { text, nodes: 0, anchors: new Map() };
     const roots = documents.map((document) => rootOf(document, read));
     refuseRepeated(roots[0]);
     placeComments(roots, comments, columnOf);
-    const sops = roots.map((root) => pairsOf(root).find(({ key }) => key === 'sops'));
-    for (const [index, root] of roots.entries()) {
-      const own = sops[index];
-      if (pairsOf(root).filter(({ key }) => key === 'sops').length > 1)
-        throw new InvalidSops('has its metadata twice');
-      if (own !== undefined) root.items.splice(root.items.indexOf(own), 1);
-    }
-    const stamp = (name: string) =>
-      sops.flatMap((own) =>
-        own?.value.kind === 'branch'
-          ? pairsOf(own.value).flatMap(({ key, value }) =>
-              key === name && value.kind === 'leaf' ? [value] : [],
-            )
-          : [],
-      );
-    const stamps = { mac: stamp('mac'), lastmodified: stamp('lastmodified') };
-    const metadata = sops[0] && rawMetadata(sops[0].value, fieldIn(text));
-    return { text, roots, metadata, stamps, sops };
+    return withoutMetadata(text, roots, fieldIn(text));
   },
 
   replace({ text }, { start, end }, stored) {
@@ -105,13 +84,7 @@ export const yamlFormat: SopsFormat = {
   },
 
   remove({ text }, branch, pair) {
-    if (text.charAt(branch.start) === '{') {
-      const pairs = pairsOf(branch);
-      const index = pairs.indexOf(pair);
-      const [before, after] = [pairs[index - 1], pairs[index + 1]];
-      if (after !== undefined) return { start: pair.start, end: after.start, text: '' };
-      return { start: before?.end ?? pair.start, end: pair.end, text: '' };
-    }
+    if (text.charAt(branch.start) === '{') return removedFrom(pairsOf(branch), pair);
     return { start: lineStart(text, pair.start), end: endOfPair(text, pair), text: '' };
   },
 

@@ -1,7 +1,7 @@
 /**
- * Where the keys come from that open a file: the options of the provider, else every place where
- * sops looks (age/keysource.go, `loadIdentities`). As with sops, a place that cannot be read or
- * holds nonsense does no harm while another one has the key; if none has, it is the reason.
+ * The keys that open a file: from the options of the provider, or else from every place where sops looks
+ * (age/keysource.go, `loadIdentities`). As with sops, a place that cannot be read, or holds something else, does no harm
+ * while another place has the key. If none has it, the error is about that place.
  */
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
@@ -9,12 +9,12 @@ import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { SecretError, type SecretErrorCode } from '@keyfall/core';
+import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core';
 import { errnoOf } from '@keyfall/core/provider/files';
 import type { Identity } from 'age-encryption';
 import { lockedSshKey, sshIdentity } from './ssh-keys.ts';
 
-/** What the options of a provider say about keys. */
+/** The options of a provider that are about keys. */
 export interface AgeKeyOptions {
   readonly ageKey?: string | undefined;
   readonly ageKeyFile?: string | undefined;
@@ -24,15 +24,15 @@ export interface AgeKeyOptions {
 
 /** The keys that were found. */
 export interface AgeKeys {
-  /** age's own keys as text, SSH keys as age-encryption wants them. */
+  /** age's own keys as text, SSH keys in the form of age-encryption. */
   readonly identities: readonly (string | Identity)[];
   /** The public keys of age's own. */
   readonly recipients: readonly string[];
-  /** Whether there are keys of age plugins, which only the real sops can use. */
+  /** Whether there are keys of age plugins. Only the real sops can use those. */
   readonly plugins: boolean;
-  /** What is wrong with the places that were looked at. */
+  /** The errors of places that could not be used. */
   readonly problems: readonly SecretError[];
-  /** SSH keys with a passphrase that nobody named: no problem, unless a file is for one of them. */
+  /** SSH keys with a passphrase in the default places: no problem, unless a file is encrypted for one of them. */
   readonly locked: readonly LockedKey[];
 }
 
@@ -42,18 +42,22 @@ interface LockedKey {
   readonly publicKey: string;
 }
 
-/** A place where keys may be. `optional`: that there is no such file is not worth a word. */
+/** A place where keys may be: a file, a text, or a command that prints them. */
 interface Place {
   readonly label: string;
   readonly file?: string;
   readonly text?: string;
   readonly command?: string;
-  /** Where what is here belongs: it is a key, and not the path of a file. Never shown, then. */
-  readonly misplaced?: string;
+  /** Set if the path of the file is a key itself, which is never shown: where the key should stand. */
+  readonly belongsIn?: string;
+  /** Whether the file need not exist. */
   readonly optional?: boolean;
-  /** A private key of SSH, not lines of age keys. */
+  /** Whether it has a private key of SSH, and not lines of age keys. */
   readonly ssh?: boolean;
 }
+
+/** Makes the error about a place, whose label comes before `reason`. */
+type Problem = (code: SecretErrorCode, reason: string, hint?: string) => SecretError;
 
 /** Looks for keys. Never throws. */
 export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): Promise<AgeKeys> {
@@ -63,89 +67,97 @@ export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): 
   const locked: LockedKey[] = [];
   let plugins = false;
   for (const place of placesOf(options)) {
-    if (place.misplaced !== undefined) {
-      problems.push(
-        problem(
-          options,
+    const { label, belongsIn, ssh } = place;
+    const problem: Problem = (code, reason, hint) =>
+      new SecretError(code, `${label} ${reason}`, { provider: options.provider, hint });
+    try {
+      if (belongsIn !== undefined)
+        throw problem(
           'ERR_SECRET_CONFIG',
-          `${place.label} must name a file, and holds a key`,
-          `Set ${place.misplaced} instead.`,
-        ),
-      );
-      continue;
-    }
-    const text = await contentOf(place, options, signal).catch((error: unknown) => {
-      if (!isGuess(place)) problems.push(problemOf(error, place, options));
-    });
-    if (text === undefined) continue;
-    const isSsh = place.ssh || text.includes('PRIVATE KEY-----');
-    const found = isSsh ? sshKey(text) : await ageKeys(text);
-    if (found === undefined && isGuess(place)) {
-      const publicKey = lockedSshKey(text);
-      if (publicKey) locked.push({ file: place.label, publicKey });
-    } else if (found === undefined)
-      problems.push(problem(options, 'ERR_SECRET_CONFIG', ...unusable(place, text, isSsh)));
-    else {
-      identities.push(...found.identities);
-      recipients.push(...found.recipients);
-      plugins ||= found.plugins;
+          'must name a file, and holds a key',
+          `Set ${belongsIn} instead.`,
+        );
+      const text = await contentOf(place, options.environment, problem, signal);
+      if (text === undefined) continue;
+      const isSsh = ssh || text.includes('PRIVATE KEY-----');
+      const found = isSsh ? sshKey(text) : await ageKeys(text);
+      if (found !== undefined) {
+        identities.push(...found.identities);
+        recipients.push(...found.recipients);
+        plugins ||= found.plugins;
+      } else if (isDefaultSshKey(place)) {
+        const publicKey = lockedSshKey(text);
+        if (publicKey) locked.push({ file: label, publicKey });
+      } else throw unusable(text, isSsh, problem);
+    } catch (error) {
+      if (!isSecretError(error)) throw error;
+      if (!isDefaultSshKey(place)) problems.push(error);
     }
   }
   return { identities, recipients, plugins, problems, locked };
 }
 
-/** Why what is in a place is no key that can be used, and what to do. */
-function unusable({ label }: Place, text: string, isSsh: boolean): [reason: string, hint: string] {
-  // sops asks for a passphrase on the terminal; a program that runs by itself has none.
+/** The error for a text that is not a key, or not one that can be used. */
+function unusable(text: string, isSsh: boolean, problem: Problem): SecretError {
+  // sops asks for a passphrase on the terminal; a program has no terminal to ask on
   if (isSsh && lockedSshKey(text) !== undefined)
-    return [`${label} holds an SSH key with a passphrase, which is not read`, lockedHint];
+    return problem(
+      'ERR_SECRET_CONFIG',
+      'holds an SSH key with a passphrase, which is not read',
+      lockedHint,
+    );
   if (/^(age-encryption\.org|-----BEGIN AGE)/.test(text))
-    return [
-      `${label} is encrypted with a passphrase, and is not read`,
+    return problem(
+      'ERR_SECRET_CONFIG',
+      'is encrypted with a passphrase, and is not read',
       'Let SOPS_AGE_KEY_CMD print the key: `age --decrypt FILE`.',
-    ];
+    );
   return isSsh
-    ? [`${label} holds no SSH key that can be used`, 'It must be an ed25519 or RSA key.']
-    : [
-        `${label} holds something that is no age key`,
+    ? problem(
+        'ERR_SECRET_CONFIG',
+        'does not hold an SSH key that can be used',
+        'It must be an ed25519 or RSA key.',
+      )
+    : problem(
+        'ERR_SECRET_CONFIG',
+        'holds something that is not an age key',
         'Each line must be a comment or a key as age-keygen prints it, without a typing error.',
-      ];
+      );
 }
 
 /** What to do about an SSH key with a passphrase. */
 export const lockedHint =
-  'Name a copy without one, made by `ssh-keygen -p`, or add an age key to the file with `sops rotate -i --add-age`.';
+  'Name a copy without a passphrase, made by `ssh-keygen -p`, or add an age key to the file with `sops rotate -i --add-age`.';
 
-/** Many who use no SSH key here have one in `~/.ssh`, with a passphrase: that is not what is wrong. */
-function isGuess({ ssh = false, optional = false }: Place): boolean {
+/** Most users have a key in `~/.ssh`, often with a passphrase: that alone is not what is wrong. */
+function isDefaultSshKey({ ssh = false, optional = false }: Place): boolean {
   return ssh && optional;
 }
 
 function placesOf({ ageKey, ageKeyFile, environment }: AgeKeyOptions): Place[] {
-  if (ageKey !== undefined || ageKeyFile !== undefined) {
-    const places: Place[] = [];
-    if (ageKey !== undefined) places.push({ label: 'the option ageKey', text: ageKey });
-    if (ageKeyFile !== undefined)
-      places.push(
-        isKeyItself(ageKeyFile)
-          ? { label: 'the option ageKeyFile', misplaced: 'ageKey' }
-          : { label: `the age key file ${ageKeyFile}`, file: ageKeyFile },
-      );
-    return places;
-  }
+  const ofFile = (name: string, file: string, belongsIn: string, place: Place): Place =>
+    isKeyItself(file) ? { label: name, belongsIn } : { ...place, file };
   const places: Place[] = [];
-  const set = (name: string, place: (value: string) => Partial<Place>) => {
-    const value = environment[name];
-    if (value !== undefined) places.push({ label: name, ...place(value) });
-  };
-  set('SOPS_AGE_KEY', (text) => ({ text }));
-  const setFile = (name: string, instead: string, ssh: boolean) =>
-    set(name, (file) =>
-      isKeyItself(file) ? { misplaced: instead } : { label: `${name} (${file})`, file, ssh },
+  if (ageKey !== undefined) places.push({ label: 'the option ageKey', text: ageKey });
+  if (ageKeyFile !== undefined)
+    places.push(
+      ofFile('the option ageKeyFile', ageKeyFile, 'ageKey', {
+        label: `the age key file ${ageKeyFile}`,
+      }),
     );
-  setFile('SOPS_AGE_KEY_FILE', 'SOPS_AGE_KEY', false);
-  set('SOPS_AGE_KEY_CMD', (command) => ({ command }));
-  setFile('SOPS_AGE_SSH_PRIVATE_KEY_FILE', 'the option ageKey', true);
+  if (places.length > 0) return places;
+  const fromVariable = (name: string, place: (value: string) => Place): void => {
+    const value = environment[name];
+    if (value !== undefined) places.push(place(value));
+  };
+  const fromFileVariable = (name: string, belongsIn: string, ssh: boolean): void =>
+    fromVariable(name, (file) =>
+      ofFile(name, file, belongsIn, { label: `${name} (${file})`, ssh }),
+    );
+  fromVariable('SOPS_AGE_KEY', (text) => ({ label: 'SOPS_AGE_KEY', text }));
+  fromFileVariable('SOPS_AGE_KEY_FILE', 'SOPS_AGE_KEY', false);
+  fromVariable('SOPS_AGE_KEY_CMD', (command) => ({ label: 'SOPS_AGE_KEY_CMD', command }));
+  fromFileVariable('SOPS_AGE_SSH_PRIVATE_KEY_FILE', 'the option ageKey', true);
   const home = environment['HOME'] ?? environment['USERPROFILE'] ?? homedir();
   const keys = defaultKeyFile(environment, home);
   if (keys !== undefined) places.push({ label: keys, file: keys, optional: true });
@@ -157,7 +169,7 @@ function placesOf({ ageKey, ageKeyFile, environment }: AgeKeyOptions): Place[] {
 }
 
 /**
- * The file in which sops keeps age keys unless told otherwise: `sops/age/keys.txt` in the user's
+ * The default file of age keys: `sops/age/keys.txt` in the user's
  * configuration folder (Go's `os.UserConfigDir`), which is `$XDG_CONFIG_HOME` or `~/.config`, on
  * macOS `~/Library/Application Support`, on Windows `%AppData%`.
  */
@@ -182,36 +194,43 @@ export function keyFilesOf(options: AgeKeyOptions): string[] {
   return placesOf(options).flatMap(({ file }) => (file === undefined ? [] : [file]));
 }
 
-/** Whether it is no path but a key, or looks like one. */
+/** Whether a path is a key, or looks like one. */
 function isKeyItself(path: string): boolean {
   return /AGE-(SECRET-KEY|PLUGIN)-|PRIVATE KEY/i.test(path);
 }
 
+/** The text in a place; `undefined` if an optional file does not exist. */
 async function contentOf(
-  { file, text, command, optional = false }: Place,
-  { environment }: AgeKeyOptions,
+  { file, text, command, optional }: Place,
+  environment: AgeKeyOptions['environment'],
+  problem: Problem,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (text !== undefined) return text;
-  if (command !== undefined) return outputOf(command, environment, signal);
+  if (command !== undefined) return outputOf(command, environment, problem, signal);
   if (file === undefined) return undefined;
   try {
-    return await keyText(file, signal);
+    return await keyText(file, problem, signal);
   } catch (error) {
-    if (optional && ['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return undefined;
-    throw error;
+    if (isSecretError(error)) throw error;
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') {
+      if (optional) return undefined;
+      throw problem('ERR_SECRET_CONFIG', 'does not exist');
+    }
+    if (errno === 'EISDIR') throw problem('ERR_SECRET_CONFIG', 'is a folder');
+    if (errno === 'EACCES' || errno === 'EPERM')
+      throw problem('ERR_SECRET_DENIED', 'may not be read');
+    const shown = /^E[A-Z0-9]+$/.test(errno) ? ` (${errno})` : '';
+    throw problem('ERR_SECRET_UNAVAILABLE', `could not be read${shown}`);
   }
 }
 
 /** More than any file of keys has. Bytes. */
 const keyLimit = 1024 * 1024;
-class TooLarge extends Error {}
 
-/**
- * What is in a file of keys, which may be a pipe (`<(pass show age)`): one that nobody writes to must
- * not hold a thread for ever.
- */
-async function keyText(file: string, signal: AbortSignal): Promise<string> {
+/** The text of a file, which may be a pipe (`<(pass show age)`): one without a writer must not block a thread. */
+async function keyText(file: string, problem: Problem, signal: AbortSignal): Promise<string> {
   const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const chunks: Buffer[] = [];
@@ -230,48 +249,40 @@ async function keyText(file: string, signal: AbortSignal): Promise<string> {
   } finally {
     await handle.close();
   }
-  throw new TooLarge();
+  throw problem('ERR_SECRET_CONFIG', 'is larger than 1 MiB');
 }
 
-class CommandFailed extends Error {
-  /** Whether it ran: another time it may not fail. */
-  readonly hasRun: boolean;
-
-  constructor(what: string, hasRun = false) {
-    super(what);
-    this.hasRun = hasRun;
-  }
-}
-
-/** What the command prints, run without a shell, as sops runs it. Its stderr is thrown away. */
+/** The output of the command, which runs without a shell, as with sops. Its stderr is thrown away. */
 function outputOf(
   command: string,
   environment: AgeKeyOptions['environment'],
+  problem: Problem,
   signal: AbortSignal,
 ): Promise<string> {
-  const [program, ...args] = wordsOf(command);
+  const words = wordsOf(command);
+  const [program, ...args] = words ?? [];
   return new Promise((resolve, reject) => {
-    if (program === undefined) return reject(new CommandFailed('is empty'));
-    execFile(
-      program,
-      args,
-      { env: environment, signal, maxBuffer: 1024 * 1024 },
-      (error, stdout) => {
-        if (error === null) return resolve(stdout);
-        // The error quotes the command line, which may hold a credential.
-        const code = error.code;
-        if (code === 'ENOENT') reject(new CommandFailed('names a program that does not exist'));
-        else
-          reject(
-            new CommandFailed(typeof code === 'number' ? `failed (exit ${code})` : 'failed', true),
-          );
-      },
-    );
+    if (words === undefined)
+      return reject(problem('ERR_SECRET_CONFIG', 'has a quote that is not closed'));
+    if (program === undefined) return reject(problem('ERR_SECRET_CONFIG', 'is empty'));
+    const options = { env: environment, signal, maxBuffer: keyLimit };
+    execFile(program, args, options, (error, stdout) => {
+      if (error === null) return resolve(stdout);
+      // the message of the error quotes the command line, which may hold a credential
+      const { code } = error;
+      if (code === 'ENOENT')
+        return reject(problem('ERR_SECRET_CONFIG', 'names a program that does not exist'));
+      const exit = typeof code === 'number' ? ` (exit ${code})` : '';
+      reject(problem('ERR_SECRET_UNAVAILABLE', `failed${exit}`));
+    });
   });
 }
 
-/** Splits a command line as google/shlex does: quotes, backslashes, and `#` for a comment. */
-export function wordsOf(command: string): string[] {
+/**
+ * The words of a command line as google/shlex splits it, with quotes, backslashes and `#` for a comment; `undefined` if
+ * a quote is not closed.
+ */
+export function wordsOf(command: string): string[] | undefined {
   const words: string[] = [];
   let word: string | undefined;
   let quote = '';
@@ -295,7 +306,7 @@ export function wordsOf(command: string): string[] {
       at = end === -1 ? command.length : end;
     } else word = (word ?? '') + char;
   }
-  if (quote !== '') throw new CommandFailed('has a quote that is not closed');
+  if (quote !== '') return undefined;
   if (word !== undefined) words.push(word);
   return words;
 }
@@ -303,7 +314,7 @@ export function wordsOf(command: string): string[] {
 /** What one place holds. */
 type FoundKeys = Pick<AgeKeys, 'identities' | 'recipients' | 'plugins'>;
 
-/** Lines of age keys; `undefined` if one is something else, or is mistyped. */
+/** Lines of age keys; `undefined` if a line is something else, or is mistyped. */
 async function ageKeys(text: string): Promise<FoundKeys | undefined> {
   const lines = text.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('#'));
   const identities = lines.filter((line) => !isPlugin(line));
@@ -313,7 +324,7 @@ async function ageKeys(text: string): Promise<FoundKeys | undefined> {
     const recipients = await Promise.all(identities.map((key) => identityToRecipient(key)));
     return { identities, recipients, plugins: identities.length < lines.length };
   } catch {
-    return undefined; // its words hold the key whose checksum does not fit
+    return undefined; // the message of the error holds the key whose checksum does not fit
   }
 }
 
@@ -328,30 +339,4 @@ function isPlugin(line: string): boolean {
 function sshKey(text: string): FoundKeys | undefined {
   const identity = sshIdentity(text);
   return identity && { identities: [identity], recipients: [], plugins: false };
-}
-
-function problem(
-  { provider }: AgeKeyOptions,
-  code: SecretErrorCode,
-  reason: string,
-  hint?: string,
-): SecretError {
-  return new SecretError(code, reason, { provider, hint });
-}
-
-function problemOf(error: unknown, { label }: Place, options: AgeKeyOptions): SecretError {
-  if (error instanceof CommandFailed) {
-    const code = error.hasRun ? 'ERR_SECRET_UNAVAILABLE' : 'ERR_SECRET_CONFIG';
-    return problem(options, code, `the command in ${label} ${error.message}`);
-  }
-  if (error instanceof TooLarge)
-    return problem(options, 'ERR_SECRET_CONFIG', `${label} is larger than 1 MiB`);
-  const errno = errnoOf(error);
-  if (errno === 'ENOENT' || errno === 'ENOTDIR')
-    return problem(options, 'ERR_SECRET_CONFIG', `${label} does not exist`);
-  if (errno === 'EISDIR') return problem(options, 'ERR_SECRET_CONFIG', `${label} is a folder`);
-  if (errno === 'EACCES' || errno === 'EPERM')
-    return problem(options, 'ERR_SECRET_DENIED', `${label} may not be read`);
-  const shown = /^E[A-Z0-9]+$/.test(errno) ? ` (${errno})` : '';
-  return problem(options, 'ERR_SECRET_UNAVAILABLE', `${label} could not be read${shown}`);
 }

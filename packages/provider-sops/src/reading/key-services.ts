@@ -7,7 +7,7 @@
 import type { SecretError } from '@keyfall/core';
 import { decodeText, problem } from '@keyfall/core/provider/files';
 import type { RawMetadata, RawValue } from '../tree/sops-metadata.ts';
-import type { SopsSource } from './open-sops.ts';
+import { printable, type SopsSource } from './open-sops.ts';
 
 /** Variables by name; what ends in `_` is the beginning of a name. */
 type Names = readonly string[];
@@ -141,19 +141,9 @@ function refusal(source: SopsSource, what: string, address: string, hint: string
   return problem(
     source,
     'ERR_SECRET_CONFIG',
-    `names the ${what} ${printable(address)}, which is not configured: no credentials go there, and sops was not asked`,
+    `names the ${what} ${address === '' ? 'without an address' : printable(address)}, which is not configured: no credentials go there, and sops was not asked`,
     what === 'KMS key' ? `${hint}.` : `${hint}, or name it in the option keyServers.`,
   );
-}
-
-/** What a file says, as it may stand in a message; a hostile one says anything. */
-function printable(text: string): string {
-  const clean = text.replace(/[^\w+/=@.:#?&~-]/g, '?');
-  return clean === ''
-    ? 'without an address'
-    : clean.length > 100
-      ? `${clean.slice(0, 100)}…`
-      : clean;
 }
 
 /** Scheme, host and port are the same, and so is the path before the API's own. */

@@ -122,7 +122,7 @@ function keyProblem(
   if (first !== undefined) return first;
   const recipients = [...new Set(groups.flatMap(({ age }) => age.map((key) => key.recipient)))];
   const several = groups.length > 1 ? `${threshold || groups.length} groups of ` : '';
-  const whom = `It is encrypted for ${several}${recipients.slice(0, 5).map(short).join(', ')}.`;
+  const whom = `It is encrypted for ${several}${recipients.slice(0, 5).map(printable).join(', ')}.`;
   const own = locked.find(({ publicKey }) => recipients.some((line) => line.includes(publicKey)));
   if (own !== undefined)
     return new SecretError(
@@ -144,9 +144,9 @@ function keyProblem(
   });
 }
 
-/** A public key, short enough for a message, and printable whatever a hostile file has there. */
-function short(recipient: string): string {
-  const clean = recipient.replace(/[^\w+/=@. -]/g, '?');
+/** A key or an address in a file's metadata, for a message: a hostile file may have any text there. */
+export function printable(text: string): string {
+  const clean = text.replace(/[^\w+/=@.:#?&~ -]/g, '?');
   return clean.length > 80 ? `${clean.slice(0, 80)}…` : clean;
 }
 

@@ -59,7 +59,7 @@ export const booleanField = 'mac_only_encrypted';
 export const markField = 'keyfall_snapshot';
 
 /** What a format makes of one field. */
-type FieldOf = (leaf: Leaf, name: string) => RawValue;
+export type FieldOf = (leaf: Leaf, name: string) => RawValue;
 
 /**
  * What stands in a tree under `sops`; `undefined` for null, which is none.

@@ -4,9 +4,8 @@
  */
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { SecretChanges } from '@keyfall/core/provider';
-import { isAdditions } from '../formats/json-format.ts';
-import { holds, type Named, namesOf, pathOf } from '../formats/names.ts';
-import { type Additions, type Splice, spliced } from '../formats/sops-format.ts';
+import { changesOf, holds, type Named, namesOf, pathOf } from '../formats/names.ts';
+import { type Additions, isAdditions, type Splice, spliced } from '../formats/sops-format.ts';
 import { type OpenedFile, openSops, readSops, type SopsSource } from '../reading/open-sops.ts';
 import { decryptTree, type Opened, type OpenedTree } from '../tree/decrypt-tree.ts';
 import { formatFloat, parseFloat64, parseInt64, rfc3339 } from '../tree/go-text.ts';
@@ -32,24 +31,17 @@ export async function editSops(
   warn: (message: string) => void,
 ): Promise<string> {
   const { file, key, rules } = opened;
-  const before = namesOf(opened.tree, source);
-  const wanted = new Map([...before].map(([name, places]) => [name, places.at(-1)?.text]));
+  const { changes, wanted } = changesOf(opened.tree, source, entries);
+  if (changes.length === 0) return file.text;
   const splices: Splice[] = [];
   const added: [name: string, value: string][] = [];
   const removed: string[] = [];
-  for (const [name, value] of entries) {
-    if (value === null) {
-      if (wanted.delete(name)) removed.push(name);
-      continue;
-    }
-    const place = before.get(name)?.at(-1);
-    if (place?.text === value) continue;
-    wanted.set(name, value);
-    refuseBroken(source, name, value);
-    if (place === undefined) added.push([name, value]);
+  for (const { name, value, place } of changes) {
+    if (value !== null) refuseBroken(source, name, value);
+    if (value === null) removed.push(name);
+    else if (place === undefined) added.push([name, value]);
     else splices.push(replacement(source, opened, name, place, value, warn));
   }
-  if (splices.length + added.length + removed.length === 0) return file.text;
 
   const add = (to: EditableFile) =>
     [...placed(source, to, added, warn)].map(([branch, additions]) =>

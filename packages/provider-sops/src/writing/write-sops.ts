@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { SecretChanges, WriteContext } from '@keyfall/core/provider';
 import { decodeText, editFile, problem } from '@keyfall/core/provider/files';
-import { holds, namesOf, pathOf } from '../formats/names.ts';
+import { changesOf, holds, namesOf, pathOf } from '../formats/names.ts';
 import { findAgeKeys } from '../keys/age-keys.ts';
 import { sealDataKey } from '../keys/data-key.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from '../reading/open-sops.ts';
@@ -112,22 +112,16 @@ async function editedBySops(
   if (format.name === 'ini')
     throw problem(source, 'ERR_SECRET_UNSUPPORTED', 'cannot be changed by sops: it is an ini file');
   const tree = await decryptBySops(source, bytes, signal);
-  const before = namesOf(tree, source);
-  const wanted = new Map([...before].map(([name, places]) => [name, places.at(-1)?.text]));
+  const { changes: named, wanted } = changesOf(tree, source, entries);
+  if (named.length === 0) return undefined;
   const [root] = tree.roots;
-  const changes: SopsChange[] = [];
-  for (const [name, value] of entries) {
-    const place = before.get(name)?.at(-1);
-    if (value === null ? place === undefined : place?.text === value) continue;
+  const changes = named.map(({ name, value, place }): SopsChange => {
     if (value !== null && place?.node.kind === 'list')
       throw refusal(source, name, 'is a list, which is not changed as one value');
     const path = place?.path ?? (root && pathOf(source, root, name));
     if (path === undefined) throw refusal(source, name, "is one of sops's own names");
-    changes.push([path, value]);
-    if (value === null) wanted.delete(name);
-    else wanted.set(name, value);
-  }
-  if (changes.length === 0) return undefined;
+    return [path, value];
+  });
   try {
     const after = await changeBySops(source, real, bytes, changes, signal);
     const found = namesOf(await decryptBySops(source, after, signal), source);

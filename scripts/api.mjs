@@ -1,6 +1,6 @@
 // The public API of every package as text, so that a change of it shows in the review of that change:
 // `npm run api` writes packages/*/api/<entry>.api.md from the built types, `npm run api:check` fails if
-// one of them is not what the types say. Both need a build first.
+// one of them is not what the types say. Both need a build first, and take names of packages' folders.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,11 +8,13 @@ import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const write = !process.argv.includes('--check');
+const chosen = process.argv.slice(2).filter((argument) => argument !== '--check');
 const none = { logLevel: 'none' };
 
 /** Every entry of every package that has types, with the file that its report is in. */
 function entries() {
-  return readdirSync(join(root, 'packages')).flatMap((name) => {
+  const names = chosen.length > 0 ? chosen : readdirSync(join(root, 'packages'));
+  return names.flatMap((name) => {
     const folder = join(root, 'packages', name);
     const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     return Object.entries(exports).flatMap(([entry, { types }]) => {

@@ -41,6 +41,8 @@ try {
   run('node_modules/.bin/tsc', '-p', `${folder}/test`);
   run(pnpm, '--filter', `${name}...`, 'run', 'build');
   run(pnpm, '--filter', name, 'run', 'pack:check');
+  run(process.execPath, 'scripts/api.mjs', `provider-${id}`);
+  run(process.execPath, 'scripts/api.mjs', '--check', `provider-${id}`);
   const report = join(copy, 'report.json');
   const reporting = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   run('node_modules/.bin/vitest', 'run', '--project', name, ...reporting);

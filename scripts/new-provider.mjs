@@ -69,6 +69,6 @@ if (complaint !== undefined) {
   npx -y pnpm@12.21.0 install
   npx vitest run --project @keyfall/provider-${id}
   npx tsc -p packages/provider-${id}/test
-Then put your store in the place of the HTTP endpoint: src/${id}-provider.ts and test/store.ts, and say
-in the README what it answers. packages/testkit/README.md leads through it.`);
+Then put your store in the place of the HTTP endpoint: test/store.ts first, then src/${id}-provider.ts.
+docs/writing-a-provider.md leads through it. At the end: npm run build && npm run api`);
 }

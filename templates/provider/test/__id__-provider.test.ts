@@ -1,7 +1,6 @@
 /** What the conformance suite does not ask, since only this store has it. */
 import { createServer, type TlsOptions } from 'node:tls';
 import { isSecretError, type SecretErrorCode } from '@keyfall/core';
-import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak, callContext, type Fault, faultyServer } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
 import { __camel__Provider } from '../src/index.ts';
@@ -9,31 +8,26 @@ import { startStore } from './store.ts';
 
 const token = 'token-canary-1f0c';
 
-function read(provider: SecretProvider) {
-  return provider.read('all', callContext());
+/** What is read of the store at `address`. */
+function readAt(address: string, bearer = token) {
+  return __camel__Provider({ address, token: bearer }).read('all', callContext());
 }
 
 /** The error of a read, without the token in it. */
 async function failureAt(address: string): Promise<unknown> {
-  const error = await read(__camel__Provider({ address, token })).catch(
-    (thrown: unknown) => thrown,
-  );
+  const error = await readAt(address).catch((thrown: unknown) => thrown);
   assertNoLeak([token], error);
   return error;
 }
 
 test.each<[Fault, SecretErrorCode]>([
-  [{ kind: 'status', status: 429 }, 'ERR_SECRET_UNAVAILABLE'],
-  [{ kind: 'status', status: 503 }, 'ERR_SECRET_UNAVAILABLE'],
   [{ kind: 'status', status: 400 }, 'ERR_SECRET_INVALID'],
-  [{ kind: 'redirect', location: 'http://127.0.0.1:9/' }, 'ERR_SECRET_INVALID'],
   [{ kind: 'reset' }, 'ERR_SECRET_UNAVAILABLE'],
   [{ kind: 'cut' }, 'ERR_SECRET_UNAVAILABLE'],
   [{ kind: 'garbage' }, 'ERR_SECRET_INVALID'],
-  [{ kind: 'html' }, 'ERR_SECRET_INVALID'],
   [{ kind: 'null-json' }, 'ERR_SECRET_INVALID'],
   [{ kind: 'flood' }, 'ERR_SECRET_INVALID'],
-])('$kind of a server: %s', async (fault, code) => {
+])('a server that misbehaves is told apart: %s is %s', async (fault, code) => {
   const server = await faultyServer(fault);
   try {
     expect(await failureAt(server.address)).toMatchObject({ code });
@@ -42,16 +36,20 @@ test.each<[Fault, SecretErrorCode]>([
   }
 });
 
-test('a value that is no text is the error of its name alone', async () => {
-  const store = await startStore(new Map());
-  store.answer((response) => response.end('{"PORT":8080,"HOST":"shop"}'));
-  const { entries } = await read(__camel__Provider(store));
+test('a value that is not text is the error of its name alone', async () => {
+  const store = await startStore(
+    new Map<string, unknown>([
+      ['PORT', 8080],
+      ['HOST', 'shop'],
+    ]),
+  );
+  const { entries } = await readAt(store.address, store.token);
   await store.stop();
   expect(entries.get('HOST')).toEqual({ value: 'shop' });
   expect(isSecretError(entries.get('PORT'), 'ERR_SECRET_INVALID')).toBe(true);
 });
 
-test('a TLS connection that cannot be made is no outage', async () => {
+test('a TLS connection that cannot be made is ERR_SECRET_TLS, and not an outage', async () => {
   const options: TlsOptions = {}; // no certificate: the handshake fails
   const server = createServer(options);
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
@@ -68,7 +66,7 @@ test.each([
   ['address', 'https://user:password-canary@shop.example/'],
   ['token', ''],
   ['token', 'two\nlines-canary'],
-])('%s %j is refused', (option, value) => {
+])('the option %s is refused where it is %j', (option, value) => {
   const options = { address: 'https://shop.example/', token, [option]: value };
   let error: unknown;
   try {

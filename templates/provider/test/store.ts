@@ -22,11 +22,11 @@ export interface Store {
 }
 
 /** Starts a store that holds `values`, on a free port of the loopback interface. */
-export async function startStore(values: ReadonlyMap<string, string>): Promise<Store> {
+export async function startStore(values: ReadonlyMap<string, unknown>): Promise<Store> {
   const held = new Map<string, unknown>(values);
   const token = `token-${crypto.randomUUID()}`;
   let known: string | undefined = token;
-  let answer = (response: ServerResponse) => {
+  let answer = (response: ServerResponse): void => {
     const pairs = [...held].map(
       ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`,
     );

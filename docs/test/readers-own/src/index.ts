@@ -7,12 +7,7 @@ export declare function shelfProvider(options: {
   readonly token: string;
 }): SecretProvider;
 
-/** The provider that a reader of CONTRIBUTING.md has written. */
-export declare function bagProvider(options: {
-  readonly bag: ReadonlyMap<string, string>;
-}): SecretProvider;
-
-/** The first provider of a reader of the testkit's README. */
+/** The first provider of a reader of docs/writing-a-provider.md. */
 export declare function drawerProvider(options: {
   readonly address: string;
   readonly token: string;

@@ -5,9 +5,10 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createSecrets, isSecretError, type SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type DotenvProviderOptions, dotenvProvider } from '../src/index.ts';
-import { context, deny, temporaryFolder } from './store.ts';
+import { folder, folderForEachTest, path } from './folder.ts';
+import { context, deny } from './store.ts';
 
 // the moment between looking at a file and reading it, at which another program may write it
 const reads = vi.hoisted(() => ({ before: () => {} }));
@@ -24,14 +25,7 @@ vi.mock('node:fs', async (importOriginal) => {
   return { ...fs, read: Object.assign(fs.read.bind(fs), read) };
 });
 
-let folder: string;
-let path: string;
-let remove: () => Promise<void>;
-beforeEach(async () => {
-  ({ folder, remove } = await temporaryFolder());
-  path = join(folder, '.env');
-});
-afterEach(() => remove());
+folderForEachTest();
 
 const canary = 'c4n4ry-7f3a9e';
 

@@ -18,18 +18,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SecretError } from '@keyfall/core';
 import { rolldown } from 'rolldown';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dotenvProvider, editDotenvFile } from '../src/index.ts';
-import { context, temporaryFolder } from './store.ts';
+import { folder, folderForEachTest, path } from './folder.ts';
+import { context } from './store.ts';
 
-let folder: string;
-let path: string;
-let remove: () => Promise<void>;
-beforeEach(async () => {
-  ({ folder, remove } = await temporaryFolder());
-  path = join(folder, '.env');
-});
-afterEach(() => remove());
+folderForEachTest();
 
 const read = () => readFile(path, 'utf8');
 

@@ -1,23 +1,16 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: it is dotenv-expand's own notation
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createSecrets, isSecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { expand } from 'dotenv-expand';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { dotenvProvider } from '../src/index.ts';
 import { expandValues } from '../src/readers/expand-dotenv.ts';
-import { context, temporaryFolder } from './store.ts';
+import { folderForEachTest, path } from './folder.ts';
+import { context } from './store.ts';
 
-let folder: string;
-let path: string;
-let remove: () => Promise<void>;
-beforeEach(async () => {
-  ({ folder, remove } = await temporaryFolder());
-  path = join(folder, '.env');
-});
-afterEach(() => remove());
+folderForEachTest();
 
 const canary = 'c4n4ry-7f3a9e';
 

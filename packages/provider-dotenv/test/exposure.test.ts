@@ -2,19 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { chmod, chown, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { isTracked } from '../src/check/git-index.ts';
 import { dotenvProvider } from '../src/index.ts';
-import { context, temporaryFolder } from './store.ts';
+import { folder, folderForEachTest, path } from './folder.ts';
+import { context } from './store.ts';
 
-let folder: string;
-let path: string;
-let remove: () => Promise<void>;
-beforeEach(async () => {
-  ({ folder, remove } = await temporaryFolder());
-  path = join(folder, '.env');
-});
-afterEach(() => remove());
+folderForEachTest();
 
 const canary = 'c4n4ry-7f3a9e';
 

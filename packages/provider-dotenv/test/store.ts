@@ -1,15 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
 import dotenv from 'dotenv';
 
-export { callContext as context, denyAccess as deny, withoutPrivileges } from '@keyfall/testkit';
-
-/** A folder of its own, and what removes it. */
-export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-dotenv-'));
-  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-}
+export {
+  callContext as context,
+  denyAccess as deny,
+  temporaryFolder,
+  withoutPrivileges,
+} from '@keyfall/testkit';
 
 /** A pair as a person might write it; `undefined` if none of these ways is read back the same. */
 export function pairOf(name: string, value: string): string | undefined {

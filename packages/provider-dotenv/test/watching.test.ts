@@ -1,18 +1,12 @@
 import { appendFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecrets } from '@keyfall/core';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { dotenvProvider } from '../src/index.ts';
-import { context, temporaryFolder } from './store.ts';
+import { folder, folderForEachTest, path } from './folder.ts';
+import { context } from './store.ts';
 
-let folder: string;
-let path: string;
-let remove: () => Promise<void>;
-beforeEach(async () => {
-  ({ folder, remove } = await temporaryFolder());
-  path = join(folder, '.env');
-});
-afterEach(() => remove());
+folderForEachTest();
 
 /** Counts the calls of a watch, and waits for the next one. */
 function watched(options: Parameters<typeof dotenvProvider>[0] = { path }) {

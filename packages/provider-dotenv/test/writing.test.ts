@@ -16,18 +16,12 @@ import {
 import { join } from 'node:path';
 import { isSecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { dotenvProvider } from '../src/index.ts';
-import { context, temporaryFolder, withoutPrivileges } from './store.ts';
+import { folder, folderForEachTest, path } from './folder.ts';
+import { context, withoutPrivileges } from './store.ts';
 
-let folder: string;
-let path: string;
-let remove: () => Promise<void>;
-beforeEach(async () => {
-  ({ folder, remove } = await temporaryFolder());
-  path = join(folder, '.env');
-});
-afterEach(() => remove());
+folderForEachTest();
 
 const canary = 'c4n4ry-7f3a9e';
 const read = (file = path) => readFile(file, 'utf8');

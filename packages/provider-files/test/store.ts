@@ -1,17 +1,10 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSecretError } from '@keyfall/core';
 import type { ReadContext, SecretProvider } from '@keyfall/core/provider';
 import { callContext } from '@keyfall/testkit';
 
-export { callContext as context, denyAccess as deny } from '@keyfall/testkit';
-
-/** A folder of its own, and what removes it. */
-export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-files-'));
-  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
-}
+export { callContext as context, denyAccess as deny, temporaryFolder } from '@keyfall/testkit';
 
 /** Puts each value into a file of its own, ended by a line break as `echo` does. */
 export async function seed(folder: string, values: Iterable<readonly [string, string]>) {

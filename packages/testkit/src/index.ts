@@ -44,3 +44,5 @@ export type {
   VaultTokenOptions,
 } from './servers/vault-server.ts';
 export { startVaultServer } from './servers/vault-server.ts';
+export type { TemporaryFolder } from './temporary-folder.ts';
+export { temporaryFolder } from './temporary-folder.ts';

@@ -19,7 +19,6 @@ export const allowed = {
   'packages/cli/src/commands/completion-scripts.ts': 'escapes help texts for a shell',
   'packages/cli/src/config/foreign-errors.ts': 'the words of Node, its JSON parser and jiti',
   'packages/core/src/calls/thrown-facts.ts': "cuts the message off a stranger's stack",
-  'packages/core/src/words/label.ts': 'leaves out a name that is said twice',
   'packages/core/src/loading/schema-message.ts': 'the words of a schema library',
   'packages/provider-aws-secrets-manager/src/api/aws-errors.ts': 'the words of AWS',
   'packages/provider-vault/src/answers/': "the words of Vault and of Node's errors",

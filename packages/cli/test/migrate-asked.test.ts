@@ -141,7 +141,7 @@ describe('other values in the store', () => {
     expect(() => assertNoConflict(result, openTarget(store))).toThrow(
       expect.objectContaining({
         code: 'ERR_SECRET_CONFLICT',
-        message: expect.stringContaining('memory holds other values for A and B'),
+        message: expect.stringContaining('memory (this process) holds other values for A and B'),
       }),
     );
     expect(asked).toEqual([]);
@@ -210,7 +210,7 @@ test('no conditional write is said before the question', async () => {
     },
   };
   whileAsked = async () => {
-    expect(said.join('\n')).toContain('memory has no conditional writes');
+    expect(said.join('\n')).toContain('memory (this process) has no conditional writes');
   };
   answers = [true];
   await run(cwd, unconditional);

@@ -208,7 +208,7 @@ describe('with a configuration', () => {
     const cwd = await configured([{ provider: 'env' }, { provider: 'dotenv' }, sops]);
     const result = await keyfall(['migrate', '--yes'], { cwd, env: settings() });
     expect(result).toMatchObject({ code: 0 });
-    expect(result.stderr).toContain('1 name written to sealed (sops secrets.enc.json)');
+    expect(result.stderr).toContain('1 name written to sealed (secrets.enc.json)');
     expect(result.stderr).toContain('in the chain of your keyfall.config');
     expect(result.stderr).not.toContain('run -- CMD');
     const backup = /--restore (\S+)/.exec(result.stderr)?.[1] ?? '';

@@ -35,7 +35,7 @@ vi.mock('../src/config/load-config.ts', async (original) => ({
   },
 }));
 const vault = { VAULT_ADDR: 'http://127.0.0.1:1', VAULT_TOKEN: 't', VAULT_SECRET_PATH: 'shop' };
-const storeOfVault = 'vault http://127.0.0.1:1 secret/shop';
+const storeOfVault = 'http://127.0.0.1:1 secret/shop';
 const settings = (variables: Readonly<Record<string, string>>) =>
   Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
 afterEach(() => {
@@ -107,10 +107,10 @@ describe('without a configuration', () => {
     await writeFile(dotenv, settings({ ...vault, VAULT_SECRET_PATH: 'other' }).join(''));
     expect(await ends({ ...without, file, dotenv })).toMatchObject({
       from: file,
-      to: 'vault http://127.0.0.1:1 secret/other',
+      to: 'http://127.0.0.1:1 secret/other',
     });
     expect(await ends({ ...without, file, dotenv, to: 'vault' })).toMatchObject({
-      to: 'vault http://127.0.0.1:1 secret/other',
+      to: 'http://127.0.0.1:1 secret/other',
       isSettingsVault: true,
       isAsked: true,
     });
@@ -149,13 +149,13 @@ describe('without a configuration', () => {
 
   test.each([
     ['vault', storeOfVault],
-    ['sops', 'sops secrets.enc.yaml'],
-    ['sops:other.yaml', 'sops other.yaml'],
+    ['sops', 'secrets.enc.yaml'],
+    ['sops:other.yaml', 'other.yaml'],
     ['dotenv', '.env'],
     ['dotenv:copy.env', 'copy.env'],
-    ['aws:shop/prod', 'aws-secrets-manager shop/prod'],
-    ['aws:arn:aws:x', 'aws-secrets-manager arn:aws:x'],
-    ['aws:shop/*', 'aws-secrets-manager shop/*'],
+    ['aws:shop/prod', 'shop/prod'],
+    ['aws:arn:aws:x', 'arn:aws:x'],
+    ['aws:shop/*', 'shop/*'],
   ])('--to %s', async (to, store) => {
     const { file } = await project();
     inEnvironment(vault);
@@ -211,7 +211,7 @@ describe('without a configuration', () => {
       to: storeOfVault,
     });
     await expect(resolveEndpoints({ ...without, from, to: from })).rejects.toThrow(
-      /files .*secrets is where the values come from/,
+      /secrets is where the values come from/,
     );
   });
 
@@ -248,14 +248,12 @@ describe('with a configuration', () => {
     ] as const) {
       const options = await configured(cwd, ...providers);
       expect(await ends({ ...options, file })).toMatchObject({
-        to: 'sops secrets.enc.yaml',
+        to: 'secrets.enc.yaml',
         isSettingsVault: false,
         isAsked,
       });
       // and that is where it is undone
-      expect((await resolveDestination(options, placeOfFile(file))).store).toBe(
-        'sops secrets.enc.yaml',
-      );
+      expect((await resolveDestination(options, placeOfFile(file))).store).toBe('secrets.enc.yaml');
     }
     const options = await configured(cwd, { provider: 'env' }, dotenv, copy);
     for (const resolve of [
@@ -276,10 +274,10 @@ describe('with a configuration', () => {
       name: 'aws-secrets-manager',
     });
     for (const [to, store] of [
-      ['sealed', 'sops secrets.enc.yaml'],
-      ['aws', 'aws-secrets-manager shop'],
-      ['aws:other', 'aws-secrets-manager other'],
-      ['sops:other.yaml', 'sops other.yaml'],
+      ['sealed', 'secrets.enc.yaml'],
+      ['aws', 'shop'],
+      ['aws:other', 'other'],
+      ['sops:other.yaml', 'other.yaml'],
     ] as const) {
       expect(await ends({ ...options, file, to })).toMatchObject({
         to: store,
@@ -304,7 +302,7 @@ describe('with a configuration', () => {
     const own = { provider: 'vault', path: 'own', address: 'http://127.0.0.1:1' };
     const with_ = await configured(cwd, own, { provider: 'dotenv' });
     expect(await ends({ ...with_, file, to: 'vault' })).toMatchObject({
-      to: 'vault http://127.0.0.1:1 secret/own',
+      to: 'http://127.0.0.1:1 secret/own',
       isSettingsVault: false,
       isAsked: false,
     });
@@ -339,8 +337,8 @@ describe('with a configuration', () => {
       config,
       JSON.stringify({ ...chainOf('base.yaml'), profiles: { prod: chainOf('prod.yaml') } }),
     );
-    expect((await ends({ config, file })).to).toBe('sops base.yaml');
-    expect((await ends({ config, file, profile: 'prod' })).to).toBe('sops prod.yaml');
+    expect((await ends({ config, file })).to).toBe('base.yaml');
+    expect((await ends({ config, file, profile: 'prod' })).to).toBe('prod.yaml');
     const readersOf = async (options: EndpointOptions) => {
       const to = await resolveDestination(
         { config, to: 'dotenv', ...options },
@@ -358,7 +356,7 @@ describe('a store that a migration came from', () => {
   test('is read again if --from names it, also one that is not there any more', async () => {
     const { cwd } = await project();
     const from = `sops:${join(cwd, 'gone.yaml')}`;
-    const shown = { source: from.replace(':', ' '), target: 'vault' };
+    const shown = { source: join(cwd, 'gone.yaml'), target: 'vault' };
     const source = { kind: 'sops', files: [join(cwd, 'gone.yaml')] };
     expect(await resolveStoreSource({ ...without, from }, { source, shown })).toMatchObject({
       kind: 'store',
@@ -381,7 +379,7 @@ describe('a store that a migration came from', () => {
     const first = { provider: 'sops', path: join(cwd, 'first.yaml'), name: 'first' };
     const options = await configured(cwd, first, { ...first, path: 'second.yaml', name: 'second' });
     expect((await resolveDestination(options, { kind: 'sops', files: [first.path] })).store).toBe(
-      'sops second.yaml',
+      'second.yaml',
     );
   });
 });

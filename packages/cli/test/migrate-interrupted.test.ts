@@ -131,7 +131,7 @@ test('one that was ended before its backup was whole is cleared away, wherever i
     const backup = await rewriteJournal(cwd, { state: 'started', target: { kind } });
     await run(cwd, provider);
     expect(said).toContain(
-      'a migration was interrupted, and nothing of it is in memory: its record was removed.',
+      'a migration was interrupted, and nothing of it is in memory (this process): its record was removed.',
     );
     expect(existsSync(backup)).toBe(false);
     expect(await journals(cwd)).toEqual([]);
@@ -221,7 +221,7 @@ test('a write of which nothing is there is made, under the backup that is there'
   expect(empty.store).toBe(provider.store);
   expect(await run(cwd, empty)).toMatchObject({ written: 1 });
   expect(said).toContain(
-    'resuming a migration that was interrupted: nothing of it is in memory yet.',
+    'resuming a migration that was interrupted: nothing of it is in memory (this process) yet.',
   );
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
   expect(await readdir(cwd)).toEqual(before);
@@ -233,7 +233,7 @@ test('one that comes too late, since others have written meanwhile, is cleared a
   await moved.write?.({ entries: new Map([['OTHER', 'x']]) }, context());
   expect(await run(cwd, moved)).toMatchObject({ written: 1 });
   expect(said).toContain(
-    'a migration was interrupted, and nothing of it is in memory: its record was removed.',
+    'a migration was interrupted, and nothing of it is in memory (this process): its record was removed.',
   );
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
 });
@@ -288,7 +288,7 @@ test('of another content it is kept until a write of this run has come before it
   await writeFile(join(cwd, '.env'), 'NEW=2\n');
   await run(cwd, empty);
   expect(said).toContain(
-    'a migration was interrupted, and nothing of it is in memory: its record was removed.',
+    'a migration was interrupted, and nothing of it is in memory (this process): its record was removed.',
   );
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['NEW'] }]);
 });
@@ -389,7 +389,9 @@ test('a name that it wrote, and the file has another value for by now, is still 
 test('one that went to another store is left as it is, and told', async () => {
   const { cwd } = await interrupted('A=1\n');
   await run(cwd, { ...memoryProvider(), place: { kind: 'elsewhere' } });
-  expect(said.join('\n')).toContain('a migration to memory was interrupted, and is left as it is');
+  expect(said.join('\n')).toContain(
+    'a migration to this process was interrupted, and is left as it is',
+  );
   expect((await journals(cwd)).map(({ state }) => state).sort()).toEqual(['done', 'planned']);
 });
 
@@ -450,7 +452,7 @@ describe('from a store', () => {
     expect(journal).toMatchObject({
       state: 'done',
       source: { kind: 'source of this test' },
-      shown: { source: 'source of this test', target: 'memory' },
+      shown: { source: 'source of this test', target: 'this process' },
       created: ['A'],
     });
     expect(journal).not.toHaveProperty('reader');

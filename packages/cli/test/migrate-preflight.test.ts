@@ -250,11 +250,11 @@ describe('what may be written', () => {
     await expect(run(cwd, store)).rejects.toMatchObject({
       code: 'ERR_SECRET_DENIED',
       hint: 'Ask for more.',
-      message: expect.stringContaining('memory would refuse it'),
+      message: expect.stringContaining('memory (this process) would refuse it'),
     });
     await isUntouched(cwd, store);
     await run(cwd, store, { dryRun: true });
-    expect(said.join('\n')).toContain('memory would refuse it');
+    expect(said.join('\n')).toContain('memory (this process) would refuse it');
     expect(said.at(-1)).toContain('this was a dry run');
     await isUntouched(cwd, store);
   });
@@ -332,7 +332,7 @@ describe('the store', () => {
       openTarget({ ...memoryProvider(), readVersion: away }).readVersion('A', '1'),
     ).rejects.toMatchObject({
       code: 'ERR_SECRET_UNAVAILABLE',
-      reason: 'memory could not be asked: it is away',
+      reason: 'memory (this process) could not be asked: it is away',
       hint: 'Wait.',
       retryable: true,
     });
@@ -343,7 +343,7 @@ describe('the store', () => {
     const target = openTarget(readOnly);
     await expect(target.write(new Map([['A', 'a']]), undefined)).rejects.toMatchObject({
       code: 'ERR_SECRET_UNSUPPORTED',
-      message: expect.stringContaining('memory cannot be written to'),
+      message: expect.stringContaining('memory (this process) cannot be written to'),
     });
     await expect(target.assertWritable()).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
   });

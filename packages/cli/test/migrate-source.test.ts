@@ -73,10 +73,14 @@ describe('a store to migrate from', () => {
     };
     await expect(readStoreSource(none)).rejects.toMatchObject({
       code: 'ERR_SECRET_NOT_FOUND',
-      message: expect.stringContaining('memory has nothing at shop'),
+      message: expect.stringContaining('memory (this process) has nothing at shop'),
     });
     const source = await readStoreSource(none, { mayBeMissing: true });
-    expect([source.kind, source.label, source.values.size]).toEqual(['store', 'memory', 0]);
+    expect([source.kind, source.label, source.values.size]).toEqual([
+      'store',
+      'memory (this process)',
+      0,
+    ]);
   });
 
   test('one name that it cannot give ends it: nothing is left behind unseen', async () => {

@@ -148,7 +148,7 @@ describe('an earlier version', () => {
     ).rejects.toMatchObject({
       code: 'ERR_SECRET_UNAVAILABLE',
       provider: 'memory',
-      reason: expect.stringMatching(/^memory could not be asked: it is sealed$/),
+      reason: expect.stringMatching(/^memory \(this process\) could not be asked: it is sealed$/),
       hint: 'Unseal it.',
       storeStatus: 503,
       retryable: false,

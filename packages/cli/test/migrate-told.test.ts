@@ -74,8 +74,8 @@ async function run(cwd: string, provider: SecretProvider, options: Partial<Migra
   return migrate(source, openTarget(provider), { yes: true, ...options });
 }
 
-const table = expect.stringMatching(/\.env \(\d names?\) -> memory\n/);
-const done = expect.stringMatching(/ written to memory .*\nNext:\n/);
+const table = expect.stringMatching(/\.env \(\d names?\) -> memory \(this process\)\n/);
+const done = expect.stringMatching(/ written to memory \(this process\) .*\nNext:\n/);
 
 describe('of a plain one', () => {
   test('there is the plan and what was done, and the result has the facts', async () => {
@@ -86,7 +86,7 @@ describe('of a plain one', () => {
     const source = relative(process.cwd(), join(cwd, '.env'));
     expect(result).toEqual({
       source,
-      store: 'memory',
+      store: 'this process',
       dryRun: false,
       names: [
         { name: 'A', action: 'create' },
@@ -226,21 +226,26 @@ test('what may surprise, and what cannot be brought back or protected, is said b
 
 describe('the question', () => {
   test.each<[string, Record<string, string>, Partial<MigrateOptions>, RegExp]>([
-    ['A=1\n', {}, {}, /^Write 1 name to memory\?$/],
-    ['A=1\nB=2\n', {}, {}, /^Write 2 names to memory\?$/],
-    ['A=1\nUSE_VAULT=true\n', {}, { activate: true }, /^Write 1 name to memory\?$/],
+    ['A=1\n', {}, {}, /^Write 1 name to memory \(this process\)\?$/],
+    ['A=1\nB=2\n', {}, {}, /^Write 2 names to memory \(this process\)\?$/],
+    [
+      'A=1\nUSE_VAULT=true\n',
+      {},
+      { activate: true },
+      /^Write 1 name to memory \(this process\)\?$/,
+    ],
     [
       'A=1\n',
       {},
       { activate: true },
-      /^Write 1 name to memory, and set USE_VAULT=true in \S+\.env\?$/,
+      /^Write 1 name to memory \(this process\), and set USE_VAULT=true in \S+\.env\?$/,
     ],
     ['A=1\n', {}, { purge: true }, /, and remove 1 value from \S+\.env \(no other stays\)\?$/],
     [
       'A=1\nB=2\nC=3\n',
       { B: '2', C: 'theirs' },
       { purge: true, onConflict: 'keep' },
-      /^Write 1 name to memory, and remove 2 values from \S+\.env \(C stays\)\?$/,
+      /^Write 1 name to memory \(this process\), and remove 2 values from \S+\.env \(C stays\)\?$/,
     ],
     [
       'A=1\nB=2\nC=3\n',
@@ -252,13 +257,13 @@ describe('the question', () => {
       'A=1\n',
       { A: '1' },
       { purge: true, activate: true },
-      /^memory holds all of it\. Set USE_VAULT=true in \S+\.env and remove 1 value from it \(/,
+      /^memory \(this process\) holds all of it\. Set USE_VAULT=true in \S+\.env and remove 1 value from it \(/,
     ],
     [
       'A=1\n',
       { A: '1' },
       { purge: true },
-      /^memory holds all of it\. Remove 1 value from \S+\.env \(/,
+      /^memory \(this process\) holds all of it\. Remove 1 value from \S+\.env \(/,
     ],
   ])('of %j to %j with %j', async (text, held, options, expected) => {
     await run(await folderWith(text), memoryProvider(held), { yes: false, ...options });

@@ -58,7 +58,7 @@ test('a .env moves into Vault in one version, backed up byte for byte, and stays
 test('--json tells what was done, and what was undone, without values', async () => {
   const cwd = await folderWith('A=canary-a\nB=canary-b\nUSE_VAULT=false\n');
   await vault.store({ B: 'theirs', C: 'c' });
-  const store = `vault ${vault.server.address} ${vault.mount}/${vault.path}`;
+  const store = `${vault.server.address} ${vault.mount}/${vault.path}`;
   const args = ['migrate', '--yes', '--on-conflict', 'overwrite', '--activate', '--json'];
   const done = await keyfall(args, { cwd, env: vault.env });
   const [backup = ''] = await backupsIn(cwd);
@@ -117,7 +117,7 @@ test('a dry run shows the plan and changes nothing', async () => {
   const result = await keyfall(['migrate', '--dry-run', '--json'], { cwd, env: vault.env });
   expect(JSON.parse(result.stdout)).toEqual({
     source: '.env',
-    store: `vault ${vault.server.address} ${vault.mount}/${vault.path}`,
+    store: `${vault.server.address} ${vault.mount}/${vault.path}`,
     dryRun: true,
     names: [
       { name: 'TOKEN', action: 'create' },

@@ -199,7 +199,7 @@ test.each<[string, Record<string, string | null>, boolean, boolean]>([
     await expect(ended).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFLICT',
       message: expect.stringContaining(
-        `memory no longer holds ${Object.keys(theirs)[0]} as it did before`,
+        `memory (this process) no longer holds ${Object.keys(theirs)[0]} as it did before`,
       ),
     });
     expect(said.at(-1)).toMatch(/read back and compared: .* keyfall migrate --restore \S+\.$/);
@@ -319,7 +319,7 @@ test('an earlier version is asked for under the same limits', async () => {
   expect(await never).toMatchObject({
     code: 'ERR_SECRET_UNAVAILABLE',
     provider: 'memory',
-    reason: 'memory could not be asked: no answer within 50 ms',
+    reason: 'memory (this process) could not be asked: no answer within 50 ms',
   });
   expect(await foreign).toMatchObject({ code: 'ERR_SECRET_PROVIDER' });
   assertNoLeak(['canary'], await foreign);

@@ -65,7 +65,7 @@ test('a check that throws is a finding, without what it threw', async () => {
 test('one denied name is told of a provider that cannot be checked', async () => {
   const partial: SecretProvider = {
     name: 'own',
-    store: 'own store',
+    store: 'store',
     read: async () => ({
       complete: true,
       entries: new Map([

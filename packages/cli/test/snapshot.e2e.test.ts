@@ -272,8 +272,7 @@ test('what is wrong with a snapshot is said while the store answers, and is the 
   const { cwd, server, env } = await shop();
   const { SOPS_AGE_KEY_FILE: _, ...locked } = env;
   const show = ['run', '--', 'sh', '-c', 'echo "$TOKEN $LOCAL"'];
-  const said =
-    'keyfall: snapshot (sops secrets.enc.yaml) is on standby, and could not stand in now: ';
+  const said = 'keyfall: snapshot (secrets.enc.yaml) is on standby, and could not stand in now: ';
   const starts = async (given: Record<string, string>, why: RegExp) => {
     const run = await keyfall(show, { cwd, env: given });
     expect(run).toMatchObject({ code: 0, stdout: `${canary} ${canary}-local\n` });
@@ -300,7 +299,7 @@ test('what is wrong with a snapshot is said while the store answers, and is the 
   expect((await keyfall(['get', 'GONE'], { cwd, env })).code).toBe(1);
   const status = await keyfall(['status'], { cwd, env });
   expect(status.code).toBe(0);
-  expect(status.stdout).toMatch(/\(sops secrets\.enc\.yaml\), on standby\n[\s\S]*failing +MAC/);
+  expect(status.stdout).toMatch(/\(secrets\.enc\.yaml\), on standby\n[\s\S]*failing +MAC/);
   const doctor = await keyfall(['doctor'], { cwd, env });
   expect(doctor.code).toBe(1);
   expect(doctor.stderr).toMatch(/things? needs? mending/);

@@ -49,7 +49,7 @@ export async function limitedCall<Result>(
 }
 
 /**
- * Name and store for a message, without saying the name twice.
+ * What a provider is called in a message: its name, with where its secrets are.
  *
  * @throws `ERR_SECRET_CONFIG` for what is no text
  */

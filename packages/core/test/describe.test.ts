@@ -21,7 +21,7 @@ describe('describeExplanation', () => {
         },
         {
           provider: 'vault',
-          store: 'vault https://v:8200 secret/shop',
+          store: 'https://v:8200 secret/shop',
           outcome: 'failed',
           reason: 'it is sealed',
           code: 'ERR_SECRET_UNAVAILABLE',
@@ -55,7 +55,7 @@ test('describeStatus', () => {
     describeStatus([
       {
         provider: 'vault',
-        store: 'vault x',
+        store: 'x',
         state: 'failing',
         breaker: 'open',
         hits: 0,
@@ -72,11 +72,11 @@ test('describeStatus', () => {
         age: 0,
         names: 36,
       },
-      { provider: 'memory', store: 'memory', state: 'unknown', breaker: 'closed', hits: 0 },
+      { provider: 'memory', store: 'this process', state: 'unknown', breaker: 'closed', hits: 0 },
     ]).split('\n'),
   ).toEqual([
     'vault (x): failing, it is sealed, read 3 s ago, circuit open',
     'dotenv (.env): ready, 36 names, read 0 s ago',
-    'memory: not asked yet',
+    'memory (this process): not asked yet',
   ]);
 });

@@ -7,7 +7,7 @@ import { memoryProvider } from '../src/index.ts';
 
 let now = 0;
 const clock = { monotonic: () => now, wall: () => now, schedule: () => () => {} };
-const provider = { ...memoryProvider(), name: 'vault', store: 'vault secret/shop' };
+const provider = { ...memoryProvider(), name: 'vault', store: 'secret/shop' };
 const outage: Omit<SecretsEvents['fallback'], 'provider' | 'store'> = {
   reason: 'unavailable',
   detail: 'it is sealed',
@@ -121,14 +121,14 @@ test('an outage is told once for each reason and each who answers instead, and e
   now = 5_000;
   notifier.recover(provider);
   notifier.recover(provider);
-  const event = { type: 'fallback', provider: 'vault', store: 'vault secret/shop', ...outage };
+  const event = { type: 'fallback', provider: 'vault', store: 'secret/shop', ...outage };
   expect(heard).toStrictEqual([
     { ...event, code: 'ERR_SECRET_UNAVAILABLE' },
     { ...event, answeredBy: 'last-good' },
     { ...event, reason: 'denied' },
     event,
     // since the first notice of it
-    { type: 'recovered', provider: 'vault', store: 'vault secret/shop', after: 4_000 },
+    { type: 'recovered', provider: 'vault', store: 'secret/shop', after: 4_000 },
   ]);
 });
 

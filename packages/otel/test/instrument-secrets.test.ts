@@ -83,7 +83,7 @@ function vault(clock?: ManualClock) {
     version: '1',
     provider: {
       name: 'vault',
-      store: 'vault https://vault.example secret/shop',
+      store: 'https://vault.example secret/shop',
       async read(_, { warn }) {
         warn('the token ends soon');
         await clock?.advance(250);

@@ -136,7 +136,7 @@ export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOption
   const what = secretId ?? `${prefix}*`;
   const settings: StoreSettings = {
     name,
-    store: `aws-secrets-manager ${what}${region === undefined || arn ? '' : ` in ${region}`}`,
+    store: `${what}${region === undefined || arn ? '' : ` in ${region}`}`,
     place: {
       kind: 'aws-secrets-manager',
       ...(region !== undefined && { address: region }),

@@ -75,7 +75,7 @@ export function dopplerFallbackProvider(options: DopplerFallbackProviderOptions)
   const file: StoreFile = { path: resolve(path), shown: path, provider: name };
   return {
     name,
-    store: `doppler-fallback ${path}`,
+    store: path,
     place: { kind: 'doppler-fallback', files: [file.path] },
     async read() {
       const content = await readBytes(file, sizeLimit);

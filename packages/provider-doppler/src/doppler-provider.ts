@@ -210,7 +210,7 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
 
   return {
     name,
-    store: `doppler ${origin === 'https://api.doppler.com' ? '' : `${origin} `}${what}`,
+    store: `${origin === 'https://api.doppler.com' ? '' : `${origin} `}${what}`,
     place: { kind: 'doppler', address: origin, paths: [what] },
     atomicity: 'store',
     conditionalWrites: 'never',

@@ -238,7 +238,7 @@ function storeOf(
   if (directory !== undefined)
     parts.push(typeof directory === 'string' ? directory : `$${directory.variable}`);
   if (variables.length > 0) parts.push(pointersOf(variables));
-  return `files ${parts.join(' and ')}`;
+  return parts.join(' and ');
 }
 
 /** What to say if the folder does not exist, and no variable is set. */

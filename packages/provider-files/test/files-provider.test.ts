@@ -312,7 +312,7 @@ describe('the folder', () => {
 
   test('the folder is /run/secrets by default', () => {
     expect(filesProvider()).toMatchObject({
-      store: 'files /run/secrets',
+      store: '/run/secrets',
       place: { kind: 'files', paths: ['/run/secrets'] },
     });
   });
@@ -328,7 +328,7 @@ describe('the folder', () => {
     env['CREDENTIALS_DIRECTORY'] = folder;
     expect(await answersOf(provider)).toEqual({ A: 'x' });
     expect(provider).toMatchObject({
-      store: 'files $CREDENTIALS_DIRECTORY',
+      store: '$CREDENTIALS_DIRECTORY',
       place: { paths: ['$CREDENTIALS_DIRECTORY'] },
     });
   });

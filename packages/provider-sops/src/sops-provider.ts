@@ -68,7 +68,7 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
 
   return {
     name,
-    store: `sops ${path}`,
+    store: path,
     place: { kind: 'sops', files: [unloaded.path] },
     atomicity: 'store',
     conditionalWrites: 'always',

@@ -96,7 +96,7 @@ export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
 
   return {
     name,
-    store: `vault ${origin} ${whole}`,
+    store: `${origin} ${whole}`,
     place: { kind: 'vault', address: origin, paths: [whole] },
     ...(timeout === undefined ? {} : { timeout }),
     ...(token.kind === 'login' && { credentialVariables: token.credentialVariables }),

@@ -64,7 +64,7 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
 
   return {
     name,
-    store: `vault ${origin} ${places.join(', ')}`,
+    store: `${origin} ${places.join(', ')}`,
     place: { kind: 'vault', address: origin, paths: places },
     atomicity: 'store',
     conditionalWrites:

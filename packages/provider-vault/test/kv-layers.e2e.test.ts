@@ -69,7 +69,7 @@ describe('reading', () => {
     expect(entries.get('A')).toMatchObject({ version: '2' });
     expect(entries.get('C')).toMatchObject({ version: '1' });
     expect((await provider.list?.(context()))?.toSorted()).toEqual(['A', 'B', 'C']);
-    expect(provider.store).toBe(`vault ${server.address} secret/${own}, secret/shared`);
+    expect(provider.store).toBe(`${server.address} secret/${own}, secret/shared`);
   });
 
   test('null in the first is an error that names the first, and not looked for in the second', async () => {

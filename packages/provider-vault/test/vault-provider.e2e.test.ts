@@ -99,7 +99,7 @@ describe('reading', () => {
     expect(record && 'createdAt' in record && record.createdAt).toBeLessThanOrEqual(
       before + 60_000,
     );
-    expect(provider.store).toBe(`vault ${server.address} secret/${path}`);
+    expect(provider.store).toBe(`${server.address} secret/${path}`);
   });
 
   test('values that are no text have their JSON text, and null is an error of its name', async () => {

@@ -35,7 +35,7 @@ test('defaults', () => {
     tls: { skipVerify: false },
   });
   const provider = vaultProvider({ ...base, env: {} });
-  expect(provider.store).toBe('vault https://127.0.0.1:8200 secret/shop');
+  expect(provider.store).toBe('https://127.0.0.1:8200 secret/shop');
   expect(provider).not.toHaveProperty('timeout');
 });
 

@@ -156,7 +156,7 @@ function pagedProvider(address: string, token: string, defect?: Defect): SecretP
 
   return {
     name: 'paged',
-    store: `paged ${address}`,
+    store: address,
     atomicity: 'store',
     conditionalWrites: 'always',
     list,

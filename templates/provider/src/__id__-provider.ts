@@ -60,7 +60,7 @@ export function __camel__Provider(options: __Pascal__ProviderOptions): SecretPro
 
   return {
     name,
-    store: `__id__ ${shown}`,
+    store: shown,
     place: { kind: '__id__', address: url.origin, paths: [url.pathname] },
     async read(_names, { signal }) {
       try {

@@ -213,7 +213,7 @@ export interface StorePlace {
 export interface SecretProvider {
   /** Unique in a chain: 'vault', 'dotenv'. Shown in `explain`, errors and events. */
   readonly name: string;
-  /** Which store it is, free of credentials: 'vault https://vault.example:8200 secret/aiogram-shop'. */
+  /** Where its secrets are, for people: '.env', 'https://vault.example:8200 secret/aiogram-shop'. No credentials. */
   readonly store: string;
   /** The same as facts: a program goes by these, and never by the wording of `store`. */
   readonly place?: StorePlace;

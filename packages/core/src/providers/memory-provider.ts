@@ -39,7 +39,7 @@ export function memoryProvider(
   const { name = 'memory' } = options;
   return {
     name,
-    store: 'memory',
+    store: 'this process',
     place: { kind: 'memory' },
     plainText: true,
     atomicity: 'store',

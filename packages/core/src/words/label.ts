@@ -1,8 +1,8 @@
 /**
- * How a provider is called in a message.
+ * What a provider is called in a message.
  */
-/** Name and store for a message, without saying the name twice. */
+
+/** Its name, with where its secrets are: `vault (https://vault.example:8200 secret/shop)`. */
 export function labelOf(name: string, store: string): string {
-  const place = store.startsWith(`${name} `) ? store.slice(name.length + 1) : store;
-  return place === name ? name : `${name} (${place})`;
+  return `${name} (${store})`;
 }

@@ -291,14 +291,14 @@ describe('getAll with a provider that fails', () => {
     expect((error as SecretError).attempts).toEqual([
       {
         provider: 'vault',
-        store: 'vault somewhere/shop',
+        store: 'somewhere/shop',
         outcome: 'failed',
         reason: 'it is unavailable',
         code: 'ERR_SECRET_UNAVAILABLE',
       },
       {
         provider: 'aws',
-        store: 'aws somewhere/shop',
+        store: 'somewhere/shop',
         outcome: 'failed',
         reason: 'it is denied',
         code: 'ERR_SECRET_DENIED',

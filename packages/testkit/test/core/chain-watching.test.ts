@@ -606,7 +606,7 @@ describe('status and refresh', () => {
     expect(secrets.status()).toEqual([
       {
         provider: 'vault',
-        store: 'vault somewhere/shop',
+        store: 'somewhere/shop',
         state: 'failing',
         breaker: 'open',
         hits: 0,
@@ -616,7 +616,7 @@ describe('status and refresh', () => {
       },
       {
         provider: 'dotenv',
-        store: 'dotenv somewhere/shop',
+        store: 'somewhere/shop',
         state: 'ready',
         breaker: 'closed',
         hits: 0,

@@ -406,7 +406,7 @@ describe('what a composed provider keeps', () => {
       const provider = make(inner);
       expect(provider).toMatchObject({
         name: 'vault',
-        store: 'vault somewhere/shop',
+        store: 'somewhere/shop',
         timeout: 123,
       });
       const { entries: _entries, ...rest } = batch;

@@ -65,7 +65,7 @@ export function scripted(
   );
   const provider: ScriptedProvider = {
     name,
-    store: `${name} somewhere/shop`,
+    store: 'somewhere/shop',
     mood,
     held,
     reads: [],

@@ -31,7 +31,7 @@ export function drawerProvider(options: {
 
   return {
     name: 'drawer',
-    store: `drawer ${address}`,
+    store: address,
     async read(_names, { signal }) {
       let status: number;
       let text: string;

@@ -1,6 +1,6 @@
 /**
- * What `status` and `doctor` show about a file: who can open it, whether we can, and whether the key
- * beside it is kept well.
+ * What `status` and `doctor` show about a file: who can open it, whether we can, and whether other users can read the key
+ * files.
  */
 import { stat } from 'node:fs/promises';
 import { isSecretError, type SecretError } from '@keyfall/core';
@@ -17,7 +17,7 @@ import {
 import { decryptBySops } from './reading/sops-binary.ts';
 import { sizeLimit } from './reading/sops-source.ts';
 
-/** Looks at everything, and throws for nothing that it is there to find. */
+/** Checks everything. It does not throw what it is there to find. */
 export async function checkSops(
   source: SopsSource,
   { signal }: ReadContext,
@@ -73,7 +73,7 @@ function described(source: SopsSource, { metadata }: ReadFile): ProviderCheck[] 
   ];
 }
 
-/** A key that others can read opens every file that it was ever used for. */
+/** A key that other users can read gives them every file that it opens. */
 async function modeOf(file: string): Promise<ProviderCheck[]> {
   const found = await stat(file).catch(() => undefined);
   if (found === undefined || process.platform === 'win32') return [];

@@ -1,6 +1,6 @@
 /**
- * Files encrypted by SOPS as a store: read as sops reads them, MAC included, and changed in place.
- * What reads YAML, age and regular expressions is loaded by the first call that needs it.
+ * Files encrypted by SOPS as a store: read as sops reads them, with the MAC checked, and changed in place. The code for
+ * YAML, age and regular expressions is loaded by the first call that needs it.
  */
 import { isSecretError, type SecretError } from '@keyfall/core';
 import {
@@ -23,11 +23,11 @@ import {
 
 /** Options of {@link sopsProvider}. */
 export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
-  /** The file. Relative to the working directory at the time the provider is made. */
+  /** The file, relative to the working directory of the moment when the provider is made. */
   readonly path: string;
   /**
-   * Public keys (`age1…`, `ssh-ed25519 …`) for a file that the first write makes. Default: those of the
-   * age keys that are found. A file that is there keeps its own.
+   * Public keys (`age1…`, `ssh-ed25519 …`) for a file that the first write creates. Default: those of the age keys that
+   * are found. An existing file keeps its own.
    */
   readonly ageRecipients?: readonly string[];
   /** Unique in the chain. Default `sops`. */
@@ -43,13 +43,13 @@ const optionKinds: OptionKinds<SopsProviderOptions> = {
 };
 
 /**
- * A provider over one file that SOPS encrypted: YAML, JSON, dotenv, ini or binary, for age keys or SSH keys by
- * itself, for KMS, PGP and other keys through the `sops` program on PATH.
+ * A provider over one file that SOPS has encrypted: YAML, JSON, dotenv, ini or binary. It opens files for age and SSH
+ * keys by itself, and files for KMS, PGP and other keys with the `sops` program on PATH.
  *
- * The names of a nested document are its paths, joined by `.`; a list is one value, its JSON text. No
- * value leaves before the file's MAC has been checked.
+ * The names of a nested document are its paths, joined by `.`; a list is one value, its JSON text. No value is returned
+ * before the file's MAC has been checked.
  *
- * @throws `ERR_SECRET_CONFIG`, naming the option that is wrong
+ * @throws `ERR_SECRET_CONFIG` with the option that is wrong
  * @example
  * ```ts
  * import { createSecrets } from '@keyfall/core';

@@ -295,7 +295,7 @@ describe('why there is no key', () => {
     for (const environment of [{ HOME }, { HOME, SOPS_AGE_KEY_FILE }]) {
       const { code, message } = await rejection({ environment }, path);
       expect(code).toBe('ERR_SECRET_CONFIG');
-      expect(message).toContain(`${HOME}/.ssh/id_ed25519 would open ${path}, and has a passphrase`);
+      expect(message).toContain(`${HOME}/.ssh/id_ed25519 would open ${path}, but has a passphrase`);
     }
     await away();
   });

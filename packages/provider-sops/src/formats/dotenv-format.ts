@@ -1,6 +1,6 @@
 /**
- * dotenv as sops has it (stores/dotenv/store.go), which is simpler than the tool of that name: lines of
- * `NAME=value` without quotes, line breaks as `\n`, comments from the first column on.
+ * dotenv as sops reads it (stores/dotenv/store.go), which is simpler than the package of that name: lines of `NAME=value`
+ * without quotes, line breaks as `\n`, and comments that begin in the first column.
  */
 import { valueText } from '../tree/sops-cipher.ts';
 import { type Branch, InvalidSops, type Leaf, type Pair, type Scalar } from '../tree/sops-tree.ts';

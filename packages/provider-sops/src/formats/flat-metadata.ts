@@ -1,6 +1,6 @@
 /**
- * Metadata in the formats that are flat: `age__list_0__map_recipient` (stores/flatten.go), everything
- * text, line breaks as `\n`.
+ * Metadata in the flat formats: names such as `age__list_0__map_recipient` (stores/flatten.go), every value as text, line
+ * breaks as `\n`.
  */
 import { parseFloat64, parseInt64 } from '../tree/go-text.ts';
 import {
@@ -14,11 +14,11 @@ import { InvalidSops, type Pair } from '../tree/sops-tree.ts';
 import type { EmptyMetadata } from './sops-format.ts';
 import { formatVersion, noTime } from './sops-format.ts';
 
-/** More than any file has; what a hostile one asks to make room for. */
+/** More items than any file has: a hostile one could ask for any number. */
 const longestList = 1000;
 
 /**
- * The metadata in these fields. Of a name that stands twice the last one counts.
+ * The metadata in these fields. If a name occurs twice, the last one counts.
  *
  * @throws `InvalidSops` where sops cannot make sense of the names
  */
@@ -75,7 +75,7 @@ function typed(name: string, text: string): RawValue {
   return BigInt(float);
 }
 
-/** The metadata of a new file, in sops's order, as it is to stand in a line each. */
+/** The lines of a new file's metadata, in the order of sops. */
 export function flattened({ age, rule: [rule, value], mark }: EmptyMetadata): [string, string][] {
   const pairs: [string, string][] = [
     ['lastmodified', noTime],

@@ -1,12 +1,12 @@
 /**
- * Which format a file has.
+ * The format of a file.
  */
 import { dotenvFormat } from './dotenv-format.ts';
 import { iniFormat } from './ini-format.ts';
 import { binaryFormat, jsonFormat } from './json-format.ts';
 import type { SopsFormat } from './sops-format.ts';
 
-/** How a file is read, by name; as sops decides it by the ending (cmd/sops/formats). */
+/** The format by its name; by default that which sops chooses by the file's ending (cmd/sops/formats). */
 export async function formatOf(file: string, format?: SopsFormat['name']): Promise<SopsFormat> {
   const name = format ?? formatByName(file);
   if (name === 'json') return jsonFormat;

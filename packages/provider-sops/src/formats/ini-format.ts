@@ -1,6 +1,6 @@
 /**
- * ini as gopkg.in/ini.v1 reads it for sops (parser.go): sections of `name = value`, with its quotes,
- * continued lines and comments. Names before the first section are in one called DEFAULT.
+ * ini as gopkg.in/ini.v1 reads it for sops (parser.go): sections of `name = value`, with its quotes, continued lines and
+ * comments. Names before the first section belong to a section DEFAULT.
  */
 import { valueText } from '../tree/sops-cipher.ts';
 import {
@@ -21,7 +21,7 @@ import {
   stampsIn,
 } from './sops-format.ts';
 
-/** The section of what stands before the first one. */
+/** The section of names before the first section. */
 export const defaultSection = 'DEFAULT';
 
 export const iniFormat: SopsFormat = {
@@ -52,7 +52,7 @@ export const iniFormat: SopsFormat = {
       );
       return `[${name}]\n${pairs.join('')}\n`;
     });
-    // A section's end is where its last pair ends, or its header.
+    // a section ends where its last pair ends, or its header
     const last = branch === root ? pairsOf(branch).at(-1)?.value : branch;
     const start = last?.end ?? 0;
     const needsBreak = start > 0 && text.charAt(start - 1) !== '\n' ? '\n' : '';
@@ -67,7 +67,7 @@ export const iniFormat: SopsFormat = {
       .join('')}`,
 };
 
-/** As ini.v1 writes a name; what it could not read back shows when the result is read again. */
+/** A name as ini.v1 writes it. One that it could not read back shows when the result is read again. */
 function nameToken(name: string): string {
   if (/["=:]/.test(name)) return `\`${name}\``;
   return name.includes('`') ? `"""${name}"""` : name;
@@ -185,13 +185,13 @@ function sectionsOf(text: string): Pair[] {
   }
 }
 
-/** A section while it is read: what is in it grows. */
+/** A section while it is read. */
 interface Section {
   readonly name: string;
   readonly start: number;
   readonly header: Comment | undefined;
   end: number;
-  /** By name: one that stands twice has the later value, and comment, in the first one's place. */
+  /** By name: a name that occurs twice has the later value and comment, in the place of the first. */
   readonly pairs: Map<string, readonly (Pair | Comment)[]>;
 }
 
@@ -223,20 +223,20 @@ function nameIn(line: string): { name: string; length: number } {
   function checkedName(text: string, length: number) {
     const name = trimmed(text);
     if (name === '') throw malformed();
-    // ini.v1 counts such names up; sops writes none, and which it would be depends on those before.
+    // ini.v1 numbers such names by those before; sops writes none
     if (name === '-') throw new InvalidSops('has a name "-", which is not supported');
     return { name, length };
   }
 }
 
-// Go's unicode.IsSpace, which is not JavaScript's: without the byte order mark, with NEL.
+// unicode.IsSpace of Go: unlike JavaScript's it has NEL, and not the byte order mark
 const leadingBlanks =
   /^[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
 
 function trimmed(text: string): string {
   const rest = text.replace(leadingBlanks, '');
   let end = rest.length;
-  // not by an expression, which would look at a long run of blanks again from each of them
+  // an expression would scan a long run of blanks again from each blank
   while (end > 0 && leadingBlanks.test(rest.charAt(end - 1))) end--;
   return rest.slice(0, end);
 }
@@ -255,7 +255,7 @@ function commentIn(text: string): string {
   return start === -1 ? '' : text.slice(start);
 }
 
-/** As sops takes it: without the sign and the blanks after it; `undefined` if there is none. */
+/** A comment as sops reads it, without its sign and the blanks after it; `undefined` if there is none. */
 function strippedComment(comment: string): string | undefined {
   if (comment === '') return undefined;
   if (comment.startsWith(';')) return comment.replace(/^[; ]+/, '');

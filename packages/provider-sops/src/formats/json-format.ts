@@ -1,6 +1,6 @@
 /**
- * JSON as Go reads it, with the places where things stand. `JSON.parse` tells neither, and loses what
- * sops keeps: the order of digit-only names, and a name that stands twice.
+ * JSON as Go reads it, with positions. `JSON.parse` has no positions, and loses what sops keeps: the order of names that
+ * are numbers, and names that occur twice.
  */
 import { formatFloat, parseFloat64, parseInt64 } from '../tree/go-text.ts';
 import { booleanField, markField, numberField, type RawValue } from '../tree/sops-metadata.ts';
@@ -24,7 +24,7 @@ import {
   withoutMetadata,
 } from './sops-format.ts';
 
-/** Deeper files are refused, as no stack is endless. Go goes to 10,000. */
+/** Deeper files are refused, since stacks are limited. Go allows 10,000. */
 const deepest = 1000;
 
 export const jsonFormat: SopsFormat = {
@@ -33,7 +33,7 @@ export const jsonFormat: SopsFormat = {
 
   parse(text): ParsedFile {
     const root = parseJson(text);
-    if (root.kind !== 'branch') throw new InvalidSops('is no JSON object');
+    if (root.kind !== 'branch') throw new InvalidSops('is not a JSON object');
     return withoutMetadata(text, [root], fieldIn(text));
   },
 
@@ -52,7 +52,7 @@ export const jsonFormat: SopsFormat = {
   },
 
   remove({ roots, sops }, branch, pair) {
-    // sops's own pair is a neighbour too
+    // sops's own pair may be the neighbour
     const own = sops[roots.indexOf(branch)];
     return removedFrom([...pairsOf(branch), ...(own ? [own] : [])], pair);
   },
@@ -65,7 +65,7 @@ export const jsonFormat: SopsFormat = {
   },
 };
 
-/** What sops knows nothing of but its bytes: one text named `data`, in JSON. */
+/** A file of any other kind: to sops one text named `data`, in JSON. */
 export const binaryFormat: SopsFormat = { ...jsonFormat, name: 'binary' };
 
 function scalarText(value: Scalar): string {
@@ -84,7 +84,7 @@ function membersText(additions: Additions, indent: string | undefined, step: str
   return members.join(indent === undefined ? ', ' : `,\n${indent}`);
 }
 
-/** The blanks before what is first in its line; `undefined` if it is not. */
+/** The indentation of what is first on its line; `undefined` if it is not the first. */
 function indentOf(text: string, at: number): string | undefined {
   return /\n([ \t]*)$/.exec(text.slice(Math.max(0, at - 1000), at))?.[1];
 }
@@ -93,13 +93,13 @@ function stepOf(text: string, [root]: readonly Branch[]): string {
   return /^\s*\{\s*?\n([ \t]+)/.exec(text.slice(root?.start ?? 0))?.[1] ?? '\t';
 }
 
-/** A field as Go decodes it: text is text, and nothing else is. */
+/** A field as Go decodes it: only a string is text. */
 function fieldIn(text: string) {
   return ({ stored, start, end }: Leaf, field: string): RawValue => {
     if (stored === null || typeof stored === 'string') return stored ?? undefined;
-    // Go takes no `2.0` for a whole number.
+    // to Go `2.0` is not a whole number
     if (field === numberField) return parseInt64(text.slice(start, end)) ?? 'wrong';
-    // A number where text must be: the caller refuses any value but text there.
+    // the caller refuses a number where a text is required
     return field === booleanField && typeof stored === 'boolean' ? stored : 0n;
   };
 }

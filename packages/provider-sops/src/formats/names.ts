@@ -1,5 +1,5 @@
 /**
- * The flat names of a nested file: the names of a path, joined by a separator.
+ * The flat names of a nested file: paths, joined by a separator.
  */
 import { SecretError } from '@keyfall/core';
 import type { OpenedTree } from '../tree/decrypt-tree.ts';
@@ -15,11 +15,11 @@ import {
 import { defaultSection } from './ini-format.ts';
 import type { SopsFormat } from './sops-format.ts';
 
-/** A value with a name of its own, and what leads to it. */
+/** A value with a name, and its position. */
 export interface Named {
   readonly node: Leaf | List;
   readonly pair: Pair;
-  /** From the document down to the branch that holds the pair. */
+  /** From the document to the branch of the pair. */
   readonly branches: readonly Branch[];
   readonly path: readonly string[];
   readonly text: string;
@@ -33,8 +33,8 @@ export interface Naming {
 }
 
 /**
- * Every value by its name. Where two places have one name, all of them, the last of which sops's own
- * tools would take; where their paths differ, nobody could tell them apart.
+ * Every value by its name. A name that occurs twice has all its places; sops itself would use the last. If their paths
+ * differ, the name is ambiguous.
  */
 export function namesOf(tree: OpenedTree, { separator, format }: Naming): Map<string, Named[]> {
   const names = new Map<string, Named[]>();
@@ -102,7 +102,7 @@ export function namedValue(
   });
 }
 
-/** The path of a name that is not there yet; `undefined` if that is one of sops's own. */
+/** The path of a new name; `undefined` if that is one of sops's own. */
 export function pathOf(naming: Naming, root: Branch, name: string): string[] | undefined {
   const path = pathFor(naming, root, name);
   const [first = ''] = path;
@@ -120,13 +120,13 @@ function pathFor({ format, separator }: Naming, root: Branch, name: string): str
   const section = name.slice(0, Math.max(at, 0));
   const key = name.slice(at + separator.length);
   const known = pairsOf(root).some((pair) => pair.key === section);
-  // A section's name may hold anything but what ends its line or begins a comment.
+  // the name of a section can have any character that does not end its line or begin a comment
   if (at < 1 || key === '' || (!known && /[[\]\n\r#;]|^\s|\s$/.test(section)))
     return [defaultSection, name];
   return [section, key];
 }
 
-/** Whether what was found under each name is what was wanted, and nothing else. */
+/** Whether exactly these names were found, each with this text. */
 export function holds(
   found: ReadonlyMap<string, readonly Named[]>,
   wanted: ReadonlyMap<string, string | undefined>,
@@ -144,7 +144,7 @@ function valueIn(leaf: Leaf, tree: OpenedTree) {
   return tree.leaves.get(leaf)?.value ?? null;
 }
 
-/** A list as JSON, numbers to their last digit. */
+/** A list as JSON, with all digits of its numbers. */
 function jsonText(node: Node, tree: OpenedTree): string {
   if (node.kind === 'list') {
     const items = node.items.flatMap((item) =>
@@ -167,7 +167,7 @@ function jsonText(node: Node, tree: OpenedTree): string {
   return bare ? valueText(value) : JSON.stringify(valueText(value));
 }
 
-/** Anything that a document may hold, as `sops -d` shows it. */
+/** A value of a document, as `sops -d` shows it. */
 export type SopsValue =
   | string
   | number
@@ -178,8 +178,8 @@ export type SopsValue =
   | { readonly [name: string]: SopsValue };
 
 /**
- * The whole document as plain values, without comments. Objects have no prototype, so that
- * `__proto__` is a name as any other. Of a name that stands twice the last one counts.
+ * The whole document as plain values, without comments. Objects have no prototype, so that `__proto__` is a name like any
+ * other. If a name occurs twice, the last value counts.
  */
 export function documentOf(tree: OpenedTree): { readonly [name: string]: SopsValue } {
   const whole: Record<string, SopsValue> = Object.create(null);

@@ -1,7 +1,6 @@
 /**
- * The four formats of sops behind one interface: each reads a text into a tree that knows where
- * everything stands, and answers a change with the pieces of text to replace, so that whatever is not
- * changed stays as it is to the byte.
+ * The formats of sops behind one interface. Each reads a text into a tree with positions, and turns a change into pieces
+ * of text to replace, so that everything else stays as it is to the byte.
  */
 import { type FieldOf, type RawMetadata, rawMetadata } from '../tree/sops-metadata.ts';
 import {
@@ -15,16 +14,16 @@ import {
   type Span,
 } from '../tree/sops-tree.ts';
 
-/** A file's text, read. */
+/** A parsed file. */
 export interface ParsedFile {
   readonly text: string;
-  /** The documents, without sops's own names: one, but YAML may hold several. */
+  /** The documents, without sops's own names: one, or several in YAML. */
   readonly roots: readonly Branch[];
-  /** `undefined`: the file is not sops's. */
+  /** `undefined`: the file is not encrypted by sops. */
   readonly metadata: RawMetadata | undefined;
-  /** Where the MAC and the time of the last change stand, in every document. */
+  /** The MAC and the time of the last change, in every document. */
   readonly stamps: { readonly mac: readonly Leaf[]; readonly lastmodified: readonly Leaf[] };
-  /** Where sops's own names stand in each document, for what is added before them. */
+  /** The position of sops's own names in each document: new names are added before them. */
   readonly sops: readonly (Span | undefined)[];
 }
 
@@ -33,36 +32,36 @@ export interface Splice extends Span {
   readonly text: string;
 }
 
-/** Names to add below each other, and values as they are to stand there. */
+/** New names, nested, with the values as they are written to the file. */
 export type Additions = ReadonlyMap<string, Scalar | Additions>;
 
 export interface SopsFormat {
   readonly name: 'yaml' | 'json' | 'dotenv' | 'ini' | 'binary';
-  /** Whether branches may hold branches: YAML and JSON. */
+  /** Whether branches can hold branches, as in YAML and JSON. */
   readonly nested: boolean;
-  /** @throws `InvalidSops` if sops could not read it either */
+  /** @throws `InvalidSops` if sops cannot read it either */
   parse(text: string): ParsedFile;
-  /** Puts `stored` in the place of a leaf, or of a whole value. */
+  /** Replaces a leaf, or a whole value, by `stored`. */
   replace(file: ParsedFile, node: Node, stored: Scalar): Splice;
   /** Adds names at the end of a branch. */
   add(file: ParsedFile, branch: Branch, additions: Additions): Splice;
   /** Takes a pair out of its branch. */
   remove(file: ParsedFile, branch: Branch, pair: Pair): Splice;
-  /** A whole file that holds nothing yet but the metadata. */
+  /** A new file that holds only the metadata. */
   empty(metadata: EmptyMetadata): string;
 }
 
-/** What a new file says of itself; the MAC is put in later. */
+/** The metadata of a new file, without its MAC. */
 export interface EmptyMetadata {
   readonly age: readonly { readonly recipient: string; readonly enc: string }[];
   readonly rule: readonly [name: string, value: string];
-  /** By which a snapshot is known: the field's value. */
+  /** The value of the field that marks a snapshot. */
   readonly mark?: string | undefined;
 }
 
-/** The version of sops whose format a new file has. */
+/** The version of sops in a new file. */
 export const formatVersion = '3.11.0';
-/** In the place of the time of the last change until there is one. */
+/** Stands for the time of the last change until the file is signed. */
 export const noTime = '2000-01-01T00:00:00Z';
 
 /** Whether what is to be added is a branch. */

@@ -1,34 +1,34 @@
 /**
- * Which branch or list a comment of a YAML file belongs to, and before which of its items it stands.
- * sops encrypts comments with the path of what they are in, and rules may look at them; to go-yaml,
- * which sops reads them with, they belong to the item below or above, and so does the column tell.
+ * Which branch or list a comment of a YAML file belongs to, and before which of its items it stands. sops encrypts a
+ * comment with the path of its container, and rules may depend on it. go-yaml, with which sops reads the file, attaches a
+ * comment to the item above or below it; its column says which.
  */
 import type { Branch, Comment, List, Node, Pair } from '../tree/sops-tree.ts';
 
-/** A comment as it stands in the text. */
+/** A comment in the text. */
 export interface PlacedComment {
   readonly text: string;
   readonly start: number;
   readonly column: number;
-  /** What stands before it in its line: an item, or the dash alone of one that begins below. */
+  /** What precedes it on its line: an item, or the dash of an item that begins below. */
   readonly behind: 'item' | 'dash' | undefined;
 }
 
-/** A branch or list, and what it is in. */
+/** A branch or list, and its container. */
 interface Container {
   readonly node: Branch | List;
   readonly parent: Container | undefined;
-  /** Of its items. Computed when it is asked for: lines may be long, and branches many. */
+  /** The column of its items. Computed on demand, since lines may be long and branches many. */
   column(): number;
 }
 
-/** A name or value, and what it is in. */
+/** A name or value, and its container. */
 interface Entry {
   readonly start: number;
   readonly container: Container;
 }
 
-/** Puts comments, in their order, into the trees. `columnOf` tells how far from its line's start an offset is. */
+/** Puts comments, in their order, into the trees. `columnOf` gives the column of an offset. */
 export function placeComments(
   roots: readonly Branch[],
   comments: readonly PlacedComment[],
@@ -44,11 +44,11 @@ export function placeComments(
   for (const { text, start, column, behind } of comments) {
     while ((entries[next]?.start ?? Number.POSITIVE_INFINITY) < start) next++;
     const above = entries[next - 1];
-    // What stands behind a dash, and below that, is about what the dash begins.
+    // a comment behind a dash, and those below it, belong to the item that the dash begins
     if (behind === 'dash') begins = next;
     const aboveIt = begins === next ? undefined : deepest(above?.container, column);
     const belowIt = deepest(entries[next]?.container, column);
-    // A comment behind an item belongs to what that is in.
+    // a comment behind an item belongs to the container of that item
     const chosen =
       behind === 'item'
         ? above?.container
@@ -79,7 +79,7 @@ function gather(
   }
   const first = node.items[0];
   const start = first === undefined || first.kind === 'comment' ? node.start : first.start;
-  // A list's items stand behind their dashes.
+  // the items of a list stand behind their dashes
   let known: number | undefined;
   const column = () => {
     known ??= columnOf(node.kind === 'list' ? node.start : start);
@@ -121,6 +121,6 @@ function insert(
     items.push(item);
   }
   for (const { comment } of list.slice(at)) items.push(comment);
-  // What a branch holds stays pairs and comments, and what a list does nodes and comments.
+  // a branch still holds pairs and comments, and a list nodes and comments
   (node.items as (Pair | Node | Comment)[]).splice(0, node.items.length, ...items);
 }

@@ -1,6 +1,5 @@
 /**
- * YAML as go-yaml reads it for sops: what the syntax comes to (`yaml-syntax.ts`) as a tree, in which
- * what a scalar is decides `yaml-scalar.ts`.
+ * YAML as sops reads it: the syntax of `yaml-syntax.ts` as a tree, with the scalars of `yaml-scalar.ts`.
  */
 import {
   type Document,
@@ -37,9 +36,9 @@ import { placeComments } from './yaml-comments.ts';
 import { yamlScalar } from './yaml-scalar.ts';
 import { composed, lineStart, refuseMerges, refuseNode } from './yaml-syntax.ts';
 
-/** Deeper files are refused, as no stack is endless. Go goes to 10,000. */
+/** Deeper files are refused, since stacks are limited. Go allows 10,000. */
 const deepest = 500;
-/** More nodes than that are refused: an alias costs nothing to write and all that it names to read. */
+/** More nodes are refused: an alias is short to write, but costs all that it names to read. */
 const mostNodes = 200_000;
 
 export const yamlFormat: SopsFormat = {
@@ -58,9 +57,9 @@ export const yamlFormat: SopsFormat = {
 
   replace({ text }, { start, end }, stored) {
     const blank = /[\s:]/.test(text.charAt(start - 1)) && text.charAt(start - 1) !== ':' ? '' : ' ';
-    // A block's text ends with the break of its last line.
+    // the text of a block ends with a line break
     const newline = end > start && text.charAt(end - 1) === '\n' ? '\n' : '';
-    // In flow style a bare ciphertext would end at its first comma: there it stands in quotes already.
+    // in flow style an unquoted ciphertext would end at its first comma, so that quotes must stay
     const keepsQuotes = text.charAt(start) === '"' && typeof stored === 'string';
     const token = keepsQuotes ? quoted(stored) : valueToken(stored);
     return { start, end, text: blank + token + newline };
@@ -105,14 +104,14 @@ export const yamlFormat: SopsFormat = {
   },
 };
 
-/** After the break of the line in which what ends at `offset` ends. */
+/** The end of the line of an offset, after its break. */
 function endOfLine(text: string, offset: number): number {
   if (offset > 0 && text.charAt(offset - 1) === '\n') return offset;
   const newline = text.indexOf('\n', offset);
   return newline === -1 ? text.length : newline + 1;
 }
 
-/** After a pair's lines, and the comments below it that stand further right: they are about what is in it. */
+/** The end of a pair's lines, and of the comments below it that are indented further: those belong to it. */
 function endOfPair(text: string, { start, end }: Span): number {
   const column = start - lineStart(text, start);
   const comment = /(?:[ \t]*\r?\n)*([ \t]*)#.*(?:\n|$)/y;
@@ -150,12 +149,12 @@ function keyToken(key: string): string {
 
 function valueToken(value: Scalar): string {
   if (typeof value !== 'string') return valueText(value);
-  // sops's own form needs no quotes in a block; YAML's words and numbers do
+  // sops's own form needs no quotes in a block; the words and numbers of YAML do
   const bare = /^(ENC\[[\w:,+/=]+\]|age1[a-z0-9]+|[A-Za-z_][\w.-]*)$/.test(value);
   return bare && typeof yamlScalar(value, true) === 'string' ? value : quoted(value);
 }
 
-/** JSON's string is one of YAML's, but for characters that go-yaml does not take as they are. */
+/** A string of JSON is one of YAML too, except for characters that go-yaml accepts only escaped. */
 function quoted(text: string): string {
   return JSON.stringify(text).replace(
     /[\u007f-\u00a0\u2028\u2029\ufeff\ufffe\uffff]/g,
@@ -177,7 +176,7 @@ function rootOf(document: Document.Parsed, read: Reading): Branch {
     return { kind: 'branch', items: [], start: end, end };
   refuseMerges(contents);
   const root = nodeOf(contents as ParsedNode, read, 0);
-  if (root.kind !== 'branch') throw new InvalidSops('is no YAML mapping');
+  if (root.kind !== 'branch') throw new InvalidSops('is not a YAML mapping');
   return root;
 }
 
@@ -187,8 +186,8 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
   const [start, end] = node.range;
   if (isAlias(node)) {
     const target = read.anchors.get(node.source);
-    if (target === undefined) throw new InvalidSops('names an anchor that is not there');
-    // Each use is a value of its own; but it stands where the alias does.
+    if (target === undefined) throw new InvalidSops('names an anchor that does not exist');
+    // each use is a value of its own, at the place of the alias
     return { ...nodeOf(target, read, depth + 1), start, end };
   }
   if (node.anchor !== undefined) read.anchors.set(node.anchor, node);
@@ -202,7 +201,7 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
   const items = node.items.map(({ key, value }): Pair => {
     const name = nodeOf(key as ParsedNode, read, depth + 1);
     if (name.kind !== 'leaf') throw new InvalidSops('holds a name that is not text');
-    // A name alone has no value in the syntax, and null in the tree.
+    // a name alone has no value in the syntax, and null in the tree
     const held: Node =
       value === null
         ? { kind: 'leaf', stored: null, start: name.end, end: name.end }
@@ -212,7 +211,7 @@ function nodeOf(node: ParsedNode, read: Reading, depth: number): Node {
   return { kind: 'branch', items, start, end: endOf(node, items) };
 }
 
-/** The package counts comments behind a block to it, which may be about what comes next. */
+/** The package counts comments behind a block as part of it, but they may belong to what follows. */
 function endOf({ flow, range }: ParsedNode & { flow?: boolean }, items: readonly Span[]): number {
   return (flow ? undefined : items.at(-1)?.end) ?? range[1];
 }
@@ -222,13 +221,13 @@ function scalarOf(node: YamlScalar): Scalar {
   return yamlScalar(String(node.value ?? ''), plain, node.tag);
 }
 
-/** go-yaml looks for a repeated name where it reads the metadata: in the first document's outermost names. */
+/** go-yaml refuses repeated names only where it reads the metadata: among the outermost names of the first document. */
 function refuseRepeated(root: Branch | undefined): void {
   const names = root === undefined ? [] : pairsOf(root).map(({ key }) => key);
   if (new Set(names).size < names.length) throw new InvalidSops('has the same name twice');
 }
 
-/** A field as go-yaml decodes it: any scalar may be text, as it is written. */
+/** A field as go-yaml decodes it: any scalar can be read as text, as it is written. */
 function fieldIn(text: string) {
   return ({ stored, start, end }: Leaf, field: string): RawValue => {
     if (stored === null) return undefined;
@@ -246,7 +245,7 @@ function fieldIn(text: string) {
         : 'wrong';
     }
     if (typeof stored === 'string') return stored;
-    // Text that is no text to YAML is a plain scalar, and stands in the file as it is.
+    // a scalar that YAML does not read as text is a plain one, and stands in the file as it is
     return text.slice(start, end);
   };
 }

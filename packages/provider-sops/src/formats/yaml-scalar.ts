@@ -1,7 +1,7 @@
 /**
- * What a scalar of YAML is to go-yaml (go.yaml.in/yaml/v3, resolve.go), which is between YAML 1.1 and
- * 1.2: `yes` is text, `017` is 15, `1_000` a number, and a date a time. The MAC runs over what comes
- * out, so another reading makes valid files look tampered with.
+ * What go-yaml makes of a scalar (go.yaml.in/yaml/v3, resolve.go), which is something between YAML 1.1 and 1.2: `yes` is
+ * text, `017` is 15, `1_000` a number, and a date a time. The MAC is computed over the result, so that any difference
+ * makes valid files look tampered with.
  */
 import { parseFloat64, parseInt64, yamlTime } from '../tree/go-text.ts';
 import { InvalidSops, type Scalar } from '../tree/sops-tree.ts';
@@ -62,7 +62,7 @@ function integer(text: string): bigint | undefined {
   if (/^[+-]/.test(digits)) return undefined;
   const radix = radixes[mark.toLowerCase() as keyof typeof radixes];
   const value = parseInt64(sign + digits, radix);
-  // Go reads what only just does not fit as a type that sops does not know.
+  // Go reads these as unsigned integers, a type that sops does not know
   if (value === undefined && sign === '' && parseInt64(digits, radix, 2n ** 64n) !== undefined)
     throw new InvalidSops('has a number that is too large');
   return value;

@@ -1,7 +1,6 @@
 /**
- * The syntax of YAML, left to the `yaml` package, which reads YAML 1.2. sops reads with go-yaml, which is
- * stricter in places and has more line breaks: what it refuses is refused here, and so is what it would
- * read otherwise.
+ * The syntax of YAML, by the `yaml` package, which reads YAML 1.2. sops uses go-yaml, which is stricter in places and knows
+ * more line breaks: what go-yaml refuses, or reads differently, is refused here.
  */
 import {
   Composer,
@@ -18,14 +17,14 @@ import {
 import { InvalidSops } from '../tree/sops-tree.ts';
 import type { PlacedComment } from './yaml-comments.ts';
 
-/** What go-yaml does not take for a character of a text (yaml/v3, readerc.go). */
+/** Characters that go-yaml does not accept (yaml/v3, readerc.go). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const forbidden = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]/;
 
 /**
- * What breaks a line to go-yaml alone, and its mark of an encoding within a text. sops writes of
- * these only U+2028 and U+2029, in names and open values, which the yaml library would read as
- * something else: it neither folds them nor drops the blanks around them.
+ * Line breaks of go-yaml alone, and a byte order mark within a text. sops itself writes only U+2028 and U+2029 of these, in
+ * names and unencrypted values, and the yaml package would read them differently: it neither folds them nor drops the
+ * blanks around them.
  */
 const otherBreaks = /\r(?!\n)|[\x85\u2028\u2029]|(?!^)\ufeff/;
 
@@ -50,10 +49,10 @@ export function composed(text: string): {
     const composer = new Composer({ ...options, logLevel: 'silent' });
     documents = [...composer.compose(tokens)] as Document.Parsed[];
   } catch (error) {
-    // else a RangeError: nested too deeply
+    // otherwise a RangeError of a text that is nested too deeply
     throw error instanceof InvalidSops ? error : new InvalidSops('is not valid YAML');
   }
-  // The package's own messages quote the line.
+  // the messages of the package quote the line
   if (documents.some(({ errors }) => errors.length > 0)) throw new InvalidSops('is not valid YAML');
   if (documents.length === 0) throw new InvalidSops('is empty');
   const newer = documents.some(
@@ -64,12 +63,12 @@ export function composed(text: string): {
   return { documents, comments };
 }
 
-/** Where the line that `offset` is in begins. */
+/** The start of the line of an offset. */
 export function lineStart(text: string, offset: number): number {
   return text.lastIndexOf('\n', offset - 1) + 1;
 }
 
-/** Gathers the comments and refuses tabs: both lie anywhere in the tree of tokens. */
+/** Collects the comments and refuses tabs, which may be anywhere in the tree of tokens. */
 function lookAtTokens(tokens: readonly CST.Token[], text: string, into: PlacedComment[]): void {
   const waiting: [part: unknown, inFlow: boolean][] = [[tokens, false]];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
@@ -89,7 +88,7 @@ function lookAtTokens(tokens: readonly CST.Token[], text: string, into: PlacedCo
     const column = offset - lineStart(text, offset);
     const before = text.slice(offset - column, offset);
     const behind = before.trim() === '' ? undefined : /^[\s-]*$/.test(before) ? 'dash' : 'item';
-    // go-yaml takes no tab for indentation, and none behind what begins an item.
+    // go-yaml accepts no tab as indentation, and none behind the mark of an item
     const indents = isTab
       ? /^[\s?-]*$/.test(before)
       : behind === undefined && before.includes('\t');
@@ -98,27 +97,24 @@ function lookAtTokens(tokens: readonly CST.Token[], text: string, into: PlacedCo
   }
 }
 
-/** Refuses what go-yaml does not take for an anchor or an escape. */
+/** Refuses anchors and escapes that go-yaml does not accept. */
 export function refuseNode(node: ParsedNode, text: string): void {
   const { anchor, range } = node;
   if (anchor !== undefined && !/^[\w-]+$/.test(anchor))
     throw new InvalidSops('has an anchor that sops does not read');
   if (!isScalar(node) || node.type !== YamlScalar.QUOTE_DOUBLE) return;
-  // Half a pair of surrogates is no character, and neither are two halves.
+  // an escaped surrogate is not a character, and two of them are not either
   const escapes = text.slice(range[0], range[1]).replaceAll('\\\\', '');
   if (/\\(u|U0000)[dD][89a-fA-F]/.test(escapes))
-    throw new InvalidSops('has an escape that is no character');
+    throw new InvalidSops('has an escape that is not a character');
 }
 
-/**
- * Refuses what cannot be merged among the outermost names: go-yaml merges there, where it reads the
- * metadata, and mappings only.
- */
+/** Refuses what cannot be merged among the outermost names: there go-yaml merges, but only mappings. */
 export function refuseMerges(contents: ParsedNode): void {
   if (!isMap(contents)) return;
   for (const { key, value } of contents.items) {
     if (!isScalar(key) || key.type !== YamlScalar.PLAIN || key.value !== '<<') continue;
     if (!isMap(value) && !isSeq(value) && !isAlias(value))
-      throw new InvalidSops('merges what is no mapping');
+      throw new InvalidSops('merges something that is not a mapping');
   }
 }

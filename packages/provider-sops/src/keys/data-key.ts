@@ -1,21 +1,20 @@
 /**
- * The key that a file's values are encrypted with: unwrapped by age for one group of recipients, or
- * put together from the shares of several (sops.go, `GetDataKeyWithKeyServices`).
+ * The key of a file's values: unwrapped by age for one group of recipients, or combined from the shares of several groups
+ * (sops.go, `GetDataKeyWithKeyServices`).
  */
-
 import type { AgeKey, SopsMetadata } from '../tree/sops-metadata.ts';
 import { InvalidSops } from '../tree/sops-tree.ts';
 import type { AgeKeys } from './age-keys.ts';
 import { combineShares } from './shamir.ts';
 import { sshRecipient } from './ssh-keys.ts';
 
-/** A data key for one recipient takes a few hundred characters; each stanza in it costs milliseconds. */
+/** A data key for one recipient has a few hundred characters. Each stanza costs milliseconds. */
 const longestEnc = 64 * 1024;
 
 /**
  * The data key, or `undefined` if these keys do not open enough of it, or not before the signal fires.
  *
- * @throws `InvalidSops` if what they open is no key
+ * @throws `InvalidSops` if what they open is not a key
  */
 export async function openDataKey(
   { groups, threshold }: SopsMetadata,
@@ -46,34 +45,31 @@ async function openFirst(
       for (const identity of identities) decrypter.addIdentity(identity);
       return await decrypter.decrypt(armor.decode(enc));
     } catch {
-      // Not for these keys, or broken: sops asks the next recipient in either case.
+      // not for these keys, or broken: in both cases sops tries the next recipient
     }
   }
   return undefined;
 }
 
-/** AES takes keys of 16, 24 or 32 bytes; sops makes 32, and reads them all. */
+/** AES has keys of 16, 24 or 32 bytes; sops makes 32, and reads all of them. */
 function checkLength(key: Uint8Array): Uint8Array {
   if (![16, 24, 32].includes(key.length))
     throw new InvalidSops('holds a data key of the wrong length');
   return key;
 }
 
-/**
- * Encrypts a data key for one recipient, as sops stores it; `undefined` if it is none: an age
- * public key (`age1…`) or an SSH one.
- */
+/** Encrypts a data key for one recipient, as sops stores it; `undefined` if that is neither a public key of age nor of SSH. */
 export async function sealDataKey(key: Uint8Array, recipient: string): Promise<string | undefined> {
   const { armor, Encrypter, Stanza } = await import('age-encryption');
   const ssh = sshRecipient(recipient, (args, body) => new Stanza(args, body));
-  // as sops tells them apart: with a second 1 it is for a plugin, or for a key that sops itself cannot read
+  // like sops: a recipient with a second 1 is for a plugin, or for a kind of key that sops cannot read
   if (ssh === undefined && recipient.lastIndexOf('1') !== 'age'.length) return undefined;
   try {
     const encrypter = new Encrypter();
     encrypter.addRecipient(ssh ?? recipient);
     return armor.encode(await encrypter.encrypt(key));
   } catch {
-    // None that age knows, or a checksum that does not fit.
+    // not a recipient of age, or a wrong checksum
   }
   return undefined;
 }

@@ -1,10 +1,10 @@
 /**
- * Shamir's secret sharing as sops has it from Vault (shamir/shamir.go): each byte by itself, in the
- * field that AES uses. A share is the bytes and, last, where on the curve it lies.
+ * Shamir's secret sharing as sops has it from Vault (shamir/shamir.go): each byte by itself, in the field of AES. The last
+ * byte of a share is its place on the curve.
  */
 import { InvalidSops } from '../tree/sops-tree.ts';
 
-/** @throws `InvalidSops` if these shares cannot belong together */
+/** @throws `InvalidSops` if the shares do not belong together */
 export function combineShares(shares: readonly Uint8Array[]): Uint8Array {
   const length = shares[0]?.length ?? 0;
   const places = shares.map((share) => share.at(-1) ?? 0);
@@ -12,7 +12,7 @@ export function combineShares(shares: readonly Uint8Array[]): Uint8Array {
     throw new InvalidSops('has shares of its key that do not fit together');
   if (new Set(places).size < places.length)
     throw new InvalidSops('has the same share of its key twice');
-  // Lagrange's basis at 0 for each place.
+  // Lagrange's basis at 0 for each place
   const weights = places.map((place) =>
     places
       .filter((other) => other !== place)

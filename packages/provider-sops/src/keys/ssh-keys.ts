@@ -1,7 +1,6 @@
 /**
- * SSH keys as age uses them (filippo.io/age/agessh): age-encryption reads age's own keys only, and
- * takes others through the two interfaces that this module gives it. Keys with a passphrase are told
- * from others, and not read.
+ * SSH keys as age uses them (filippo.io/age/agessh). age-encryption reads only age's own keys, and accepts others through
+ * the two interfaces that are implemented here. Keys with a passphrase are recognised, and not read.
  */
 import {
   constants,
@@ -25,8 +24,8 @@ const rsaLabel = Buffer.from('age-encryption.org/v1/ssh-rsa');
 const fileKeyLength = 16;
 
 /**
- * The identity in the text of an SSH private key file, or `undefined` if it is not one that can be
- * used: another kind of key, one with a passphrase, or no key at all.
+ * The identity in the text of an SSH private key file; `undefined` if it cannot be used: another kind of key, one with a
+ * passphrase, or no key at all.
  */
 export function sshIdentity(text: string): Identity | undefined {
   try {
@@ -34,13 +33,13 @@ export function sshIdentity(text: string): Identity | undefined {
     if (key.asymmetricKeyType === 'ed25519') return ed25519Identity(key);
     return key.asymmetricKeyType === 'rsa' ? rsaIdentity(key) : undefined;
   } catch {
-    return undefined; // the parsers' own words may hold a piece of the key
+    return undefined; // the message of the error may hold a piece of the key
   }
 }
 
 /**
- * The public key of a private key with a passphrase, as in `authorized_keys`: empty where the file does
- * not tell it, `undefined` if it has no passphrase or is no key.
+ * The public key of a private key with a passphrase, as in `authorized_keys`: empty if the file does not have it,
+ * `undefined` if it has no passphrase or is not a key.
  */
 export function lockedSshKey(text: string): string | undefined {
   const found = openSshFields(text);
@@ -52,7 +51,7 @@ export function lockedSshKey(text: string): string | undefined {
   return cipher === 'none' ? undefined : publicKey.toString('base64');
 }
 
-/** The recipient of a line as in `authorized_keys`, or `undefined` if it is none that age knows. */
+/** The recipient of a line of `authorized_keys`; `undefined` if age does not know that kind of key. */
 export function sshRecipient(
   line: string,
   newStanza: (args: string[], body: Uint8Array) => Stanza,
@@ -116,7 +115,7 @@ function rsaIdentity(key: KeyObject): Identity {
   const numbers = [e, n].map((text) => Buffer.from(text, 'base64url'));
   const wire = sshWire([
     'ssh-rsa',
-    // An mpint is signed (RFC 4251, section 5).
+    // an mpint is signed (RFC 4251, section 5)
     ...numbers.map((bytes) => ((bytes[0] ?? 0) & 0x80 ? Buffer.from([0, ...bytes]) : bytes)),
   ]);
   return {
@@ -134,7 +133,7 @@ function oaep(key: KeyObject) {
   return { key, padding, oaepHash: 'sha256', oaepLabel: rsaLabel };
 }
 
-/** age's tweak binds the shared secret to the SSH key, and not only to its Montgomery form. */
+/** The tweak of age binds the shared secret to the SSH key, and not only to its Montgomery form. */
 function wrappingKey(
   shared: Uint8Array,
   wire: Buffer,
@@ -183,7 +182,7 @@ function sshWire(fields: readonly (string | Buffer)[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** The length-prefixed fields of `bytes` (RFC 4251, section 5). Throws if they are none. */
+/** The length-prefixed fields of `bytes` (RFC 4251, section 5). Throws if there are none. */
 function sshFields(bytes: Buffer, count = Number.POSITIVE_INFINITY): Buffer[] {
   const fields: Buffer[] = [];
   for (let at = 0; at < bytes.length && fields.length < count; ) {
@@ -195,7 +194,7 @@ function sshFields(bytes: Buffer, count = Number.POSITIVE_INFINITY): Buffer[] {
   return fields;
 }
 
-/** What is in OpenSSH's own form (openssh-key-v1: OpenSSH, PROTOCOL.key); `undefined` if it is none. */
+/** The content of a key in OpenSSH's own format (openssh-key-v1: OpenSSH, PROTOCOL.key); `undefined` for others. */
 function openSshFields(text: string) {
   const match =
     /-----BEGIN OPENSSH PRIVATE KEY-----([\sA-Za-z0-9+/=]+)-----END OPENSSH PRIVATE KEY-----/.exec(

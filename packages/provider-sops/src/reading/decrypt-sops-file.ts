@@ -1,5 +1,5 @@
 /**
- * A whole file at once, for who wants its document and no chain.
+ * A whole file at once, for a program that needs its document and no chain.
  */
 import { SecretError } from '@keyfall/core';
 import { assertOptions, type OptionKinds } from '@keyfall/core/provider';

@@ -1,18 +1,18 @@
 /**
- * To whom the real sops is about to show the user's credentials. A file's own metadata names the services that hold its
- * key, and sops takes what it finds in its environment and in the home folder there: a Vault token to any
- * `vault_address`, over http too. So credentials go to the configured addresses alone, any other needs a word, and sops
- * gets of the environment what the services of this file have a use for.
+ * Who may see the user's credentials when the real sops runs. The metadata of a file names the services that hold its
+ * key, and sops sends them what it finds in its environment and in the home folder: a Vault token to any `vault_address`,
+ * also over http. So sops is started only if every service is configured, and gets only the variables that the services
+ * of this file need.
  */
 import type { SecretError } from '@keyfall/core';
 import { decodeText, problem } from '@keyfall/core/provider/files';
 import type { RawMetadata, RawValue } from '../tree/sops-metadata.ts';
 import { printable, type SopsSource } from './open-sops.ts';
 
-/** Variables by name; what ends in `_` is the beginning of a name. */
+/** Names of variables; one that ends in `_` stands for all names that begin so. */
 type Names = readonly string[];
 
-/** What every program needs, and how it gets to the network. */
+/** What every program needs, and the settings of the network. */
 const always: Names = [
   ...['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'TZ', 'LANG', 'LANGUAGE', 'LC_'],
   ...['XDG_CONFIG_HOME', 'XDG_RUNTIME_DIR', 'TERM'],
@@ -22,12 +22,12 @@ const always: Names = [
   ...['SOPS_DECRYPTION_ORDER', 'SOPS_KEYSERVICE', 'SOPS_ENABLE_LOCAL_KEYSERVICE'],
 ];
 
-/** How programs of one's own session are reached: the agent of gpg, the window that asks for a PIN. */
+/** How programs of the user's session are reached: the agent of gpg, the dialog that asks for a PIN. */
 const session: Names = [
   ...['DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'DBUS_SESSION_BUS_ADDRESS', 'PINENTRY_USER_DATA'],
 ];
 
-/** The same of each service, by its field in the metadata (the variables of sops 3.11 and of its clients). */
+/** The variables of each service, by its field in the metadata (those of sops 3.11 and of its clients). */
 const ofService: Readonly<Record<string, Names>> = {
   age: ['SOPS_AGE_', 'SSH_AUTH_SOCK', ...session],
   pgp: ['GNUPGHOME', 'GPG_TTY', 'GPG_AGENT_INFO', 'SOPS_GPG_EXEC', 'SSH_AUTH_SOCK', ...session],
@@ -37,7 +37,7 @@ const ofService: Readonly<Record<string, Names>> = {
   hc_vault: ['VAULT_'],
 };
 
-/** The variables that are credentials themselves, by the service that they are shown to. */
+/** The variables that are credentials themselves, by the service that sees them. */
 const credentialsOf: Readonly<Record<string, Names>> = {
   kms: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
   gcp_kms: ['GOOGLE_CREDENTIALS', 'GOOGLE_OAUTH_ACCESS_TOKEN'],
@@ -45,10 +45,10 @@ const credentialsOf: Readonly<Record<string, Names>> = {
 };
 
 /**
- * The environment that sops gets for a file. The credentials in it are noted as such.
+ * The environment that sops gets for a file. Its credentials are added to `credentialVariables`.
  *
- * @throws `ERR_SECRET_CONFIG` if the file names a service that the user's credentials may not go to;
- *   `ERR_SECRET_INVALID` if sops might read another address in it than we do
+ * @throws `ERR_SECRET_CONFIG` if the file names a service that is not configured; `ERR_SECRET_INVALID` if sops might read
+ *   another address in the file than we do
  */
 export function environmentFor(source: SopsSource, bytes: Uint8Array): NodeJS.ProcessEnv {
   const { environment, ageKey, ageKeyFile } = source;
@@ -72,8 +72,8 @@ export function environmentFor(source: SopsSource, bytes: Uint8Array): NodeJS.Pr
   if (ageKey === undefined && ageKeyFile === undefined) return Object.fromEntries(given);
   return {
     ...Object.fromEntries(given),
-    // The keys of the options stand where sops looks for them, and there are no others. Whether the file holds keys
-    // of age or one of SSH: sops goes on where a file is not what it must be.
+    // sops finds only the keys of the options. The file may hold keys of age or of SSH: sops ignores a file of the
+    // wrong kind.
     SOPS_AGE_KEY: ageKey,
     SOPS_AGE_KEY_FILE: ageKeyFile,
     SOPS_AGE_SSH_PRIVATE_KEY_FILE: ageKeyFile,
@@ -82,8 +82,8 @@ export function environmentFor(source: SopsSource, bytes: Uint8Array): NodeJS.Pr
 }
 
 /**
- * Whether every name is one that sops writes. Go takes `VAULT_ADDRESS`, and a `K` that is the sign of Kelvin, for the name that it
- * looks for (encoding/json), so that it could find an address that we do not see.
+ * Whether every name is one that sops writes. Go ignores the case of names, and takes the Kelvin sign for a `k`
+ * (encoding/json), so that it could find an address that we do not see.
  */
 function isPlain(value: RawValue): boolean {
   if (Array.isArray(value)) return value.every(isPlain);
@@ -102,7 +102,7 @@ interface ServiceKey {
   readonly key: RawMetadata;
 }
 
-/** All that are named, in the one group or in the several, whichever of them sops goes by. */
+/** All of them, in the single group and in the list of groups, whichever sops uses. */
 function servicesOf(metadata: RawMetadata): readonly ServiceKey[] {
   const groups = [metadata, ...mapsIn(metadata, 'key_groups')];
   return groups.flatMap((group) =>
@@ -128,12 +128,12 @@ function assertMayBeAsked(source: SopsSource, kind: string, key: RawMetadata): v
   } else if (kind === 'azure_kv') {
     const address = text('vault_url');
     if (!isOfAzure(address) && !keyServers.some((each) => isSameAddress(each, address)))
-      throw refusal(source, 'key vault', address, 'It is no address of Azure');
+      throw refusal(source, 'key vault', address, 'It is not an address of Azure');
   } else if (kind === 'kms') {
-    // sops takes anything for the region, of which the host's name is made
+    // sops makes the host's name of the region, and accepts any text as a region
     const arn = text('arn');
     if (!/^arn:aws[\w-]*:kms:[a-z0-9-]+:\d+:(?:key|alias)\/.+$/.test(arn))
-      throw refusal(source, 'KMS key', arn, 'It is no ARN of AWS');
+      throw refusal(source, 'KMS key', arn, 'It is not an ARN of AWS');
   }
 }
 
@@ -141,7 +141,7 @@ function refusal(source: SopsSource, what: string, address: string, hint: string
   return problem(
     source,
     'ERR_SECRET_CONFIG',
-    `names the ${what} ${address === '' ? 'without an address' : printable(address)}, which is not configured: no credentials go there, and sops was not asked`,
+    `names the ${what} ${address === '' ? 'without an address' : printable(address)}, which is not configured: no credentials go there, and sops was not started`,
     what === 'KMS key' ? `${hint}.` : `${hint}, or name it in the option keyServers.`,
   );
 }
@@ -153,7 +153,7 @@ function isSameAddress(one: string | undefined, other: string): boolean {
 }
 
 function addressOf(text: string | undefined): string | undefined {
-  // written so plainly that no two parsers take it for two hosts
+  // in a form that every parser reads as the same host
   if (text === undefined || !/^https?:\/\/[\w.:[\]-]+(?:\/[\w./~-]*)?$/i.test(text))
     return undefined;
   if (!URL.canParse(text)) return undefined;

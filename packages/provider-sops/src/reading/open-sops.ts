@@ -1,6 +1,6 @@
 /**
- * Opens a file: reads it, finds the key, decrypts every value and checks the MAC before any of them
- * leaves. A file that keys of age do not open, and other keys might, goes to the real sops.
+ * Opens a file: understands it, finds its key, decrypts every value, and checks the MAC before any value is returned. A
+ * file that no age key opens, and other keys might, is left to the real sops.
  */
 import { SecretError } from '@keyfall/core';
 import { problem, type StoreFile } from '@keyfall/core/provider/files';
@@ -13,35 +13,35 @@ import { readMetadata, type SopsMetadata } from '../tree/sops-metadata.ts';
 import { rulesOf, type SopsRules } from '../tree/sops-rules.ts';
 import { InvalidSops, pairsOf } from '../tree/sops-tree.ts';
 
-/** A file to open, and with what. */
+/** A file, and how it is opened. */
 export interface SopsSource extends StoreFile {
   readonly format: SopsFormat;
   /** Between the names of a path. */
   readonly separator: string;
   readonly ageKey?: string | undefined;
   readonly ageKeyFile?: string | undefined;
-  /** Addresses of key services, besides those that the environment names. */
+  /** Addresses of key services, in addition to those of the environment. */
   readonly keyServers: readonly string[];
-  /** Gets the name of each variable that `sops` had a credential from. */
+  /** Collects the variables from which `sops` got credentials. */
   readonly credentialVariables: Set<string>;
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** A file's text, understood but not decrypted. */
+/** A file's text, parsed but not decrypted. */
 export interface ReadFile {
   readonly file: ParsedFile;
   readonly metadata: SopsMetadata;
   readonly rules: SopsRules;
 }
 
-/** A file that is open, and its MAC right. */
+/** A decrypted file, whose MAC is right. */
 export interface OpenedFile extends ReadFile {
   readonly key: Uint8Array;
   readonly tree: OpenedTree;
 }
 
 /**
- * Understands a file's text.
+ * Parses a file's text.
  *
  * @throws `ERR_SECRET_INVALID` where sops refuses it
  */
@@ -59,7 +59,7 @@ export function readSops(source: SopsSource, text: string): Promise<ReadFile> {
  * Finds the key of a file.
  *
  * @returns the key, or `'sops'` if only the real sops may have it
- * @throws the reason why the keys could not be had; `ERR_SECRET_UNAUTHENTICATED` if none of them fits
+ * @throws what is wrong with a place of keys; `ERR_SECRET_UNAUTHENTICATED` if no key fits
  */
 export async function dataKeyOf(
   source: SopsSource,
@@ -97,8 +97,8 @@ export function openSops(source: SopsSource, read: ReadFile, key: Uint8Array): P
 }
 
 /**
- * As JSON, and to a program that it starts, sops shows the first of several documents alone: a name in another one
- * would be there for us only.
+ * As JSON, and to a program that it starts, sops shows only the first of several documents: names of the others would
+ * exist only here.
  *
  * @throws `ERR_SECRET_UNSUPPORTED`
  */
@@ -107,8 +107,8 @@ export function refuseSeveral(source: SopsSource, { roots }: ParsedFile): void {
   throw problem(
     source,
     'ERR_SECRET_UNSUPPORTED',
-    'holds several documents, of which sops shows a program only the first',
-    'Make a file of each.',
+    'holds several documents, and sops gives a program only the first',
+    'Split it into one file each.',
   );
 }
 
@@ -127,7 +127,7 @@ function keyProblem(
   if (own !== undefined)
     return new SecretError(
       'ERR_SECRET_CONFIG',
-      `${own.file} would open ${shown}, and has a passphrase, with which it is not read`,
+      `${own.file} would open ${shown}, but has a passphrase, and is not read`,
       { provider, hint: lockedHint },
     );
   if (identities.length === 0)
@@ -150,14 +150,14 @@ export function printable(text: string): string {
   return clean.length > 80 ? `${clean.slice(0, 80)}…` : clean;
 }
 
-/** Runs what may find the file invalid, and says so in the words of the contract. */
+/** Runs `work`, and turns what it finds invalid into an error of the contract. */
 async function invalid<T>(source: SopsSource, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof SecretError) throw error;
     if (error instanceof InvalidSops) {
-      const binary = 'By its name sops takes it for binary: set the option format if it is not.';
+      const binary = 'sops takes it for binary by its name: set the option format if it is not.';
       const hint = source.format.name === 'binary' ? binary : error.hint;
       throw problem(source, 'ERR_SECRET_INVALID', error.reason, hint);
     }

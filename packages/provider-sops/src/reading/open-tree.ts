@@ -1,5 +1,5 @@
 /**
- * From a path to what is in the file, by our own reading or by the real sops.
+ * From a path to the content of the file, by our own code or by the real sops.
  */
 import { createHash } from 'node:crypto';
 import { decodeText, problem, readBytes } from '@keyfall/core/provider/files';
@@ -8,12 +8,12 @@ import { dataKeyOf, openSops, readSops, type SopsSource } from './open-sops.ts';
 import { decryptBySops } from './sops-binary.ts';
 import { sizeLimit } from './sops-source.ts';
 
-/** Names the state of a file. What it is made from is encrypted with fresh randomness. */
+/** The revision of a file: a hash of its bytes, which are encrypted with fresh randomness at each write. */
 export function revisionOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex').slice(0, 32);
 }
 
-/** `undefined`: there is no such file. */
+/** Opens the file; `undefined` if it does not exist. */
 export async function openTree(
   source: SopsSource,
   signal: AbortSignal,

@@ -1,7 +1,7 @@
 /**
- * The real sops, for files whose key only a service can unwrap: KMS, PGP, Vault's transit engine, age
- * plugins. It is started without a shell; values go to it and come from it by pipes alone. What it
- * writes to stderr is thrown away, since it quotes what it decrypted there.
+ * The real sops, for files whose key only a service can unwrap: KMS, PGP, Vault's transit engine, age plugins. It is
+ * started without a shell, and values pass only through pipes. Its stderr is thrown away, since it may quote decrypted
+ * text.
  */
 import { spawn } from 'node:child_process';
 import { open, readFile, rm } from 'node:fs/promises';
@@ -13,15 +13,16 @@ import { type Branch, InvalidSops, type Leaf, type Node } from '../tree/sops-tre
 import { environmentFor } from './key-services.ts';
 import { refuseSeveral, type SopsSource } from './open-sops.ts';
 
-/** sops's exit codes that tell something (cmd/sops/codes). */
+/** The exit codes of sops that have a meaning of their own (cmd/sops/codes). */
 const macMismatch = 51;
 const keyNotRetrieved = 128;
 
 /**
- * Decrypts a file's bytes by the real sops.
+ * Decrypts a file's bytes with the real sops.
  *
- * @throws `ERR_SECRET_UNSUPPORTED` if there is no sops on PATH, or several documents in the file; `ERR_SECRET_UNAUTHENTICATED` if it
- *   does not get the file's key; `ERR_SECRET_INVALID` if it refuses the file; as {@link environmentFor}
+ * @throws `ERR_SECRET_UNSUPPORTED` if sops is not on PATH, or the file holds several documents;
+ *   `ERR_SECRET_UNAUTHENTICATED` if sops does not get the file's key; `ERR_SECRET_INVALID` if it refuses the file; as
+ *   {@link environmentFor}
  */
 export async function decryptBySops(
   source: SopsSource,
@@ -34,10 +35,14 @@ export async function decryptBySops(
   const output = await runSops(source, env, args, bytes, signal);
   try {
     const root = parseJson(output, true);
-    if (root.kind !== 'branch') throw new InvalidSops('is no object');
+    if (root.kind !== 'branch') throw new InvalidSops('is not an object');
     return asItStands([root]);
   } catch {
-    throw problem(source, 'ERR_SECRET_INVALID', 'was decrypted by sops to something unreadable');
+    throw problem(
+      source,
+      'ERR_SECRET_INVALID',
+      'was decrypted by sops to something that is not JSON',
+    );
   }
 }
 
@@ -45,8 +50,7 @@ export async function decryptBySops(
 export type SopsChange = readonly [path: readonly string[], value: string | null];
 
 /**
- * Changes a file's bytes by the real sops, on a copy of it (still encrypted) beside `real`, whose lock
- * the caller must hold.
+ * Changes a file's bytes with the real sops, on an encrypted copy beside `real`. The caller must hold the lock of `real`.
  *
  * @throws as {@link decryptBySops}
  */
@@ -61,7 +65,7 @@ export async function changeBySops(
   const types = ['--input-type', source.format.name, '--output-type', source.format.name];
   const env = environmentFor(source, bytes);
   try {
-    // One left behind by a writer that was killed; under the lock it is nobody's.
+    // left behind by a writer that was killed, since we hold the lock
     await rm(copy, { force: true });
     const handle = await open(copy, 'wx', 0o600);
     await handle.writeFile(bytes).finally(() => handle.close());
@@ -80,7 +84,7 @@ export async function changeBySops(
   }
 }
 
-/** A tree whose values are what stands in the text. */
+/** A tree whose values are the texts of the file as they are. */
 export function asItStands(roots: readonly Branch[]): OpenedTree {
   const leaves = new Map<Leaf, Opened>();
   for (const root of roots) gather(root, [], leaves);
@@ -118,7 +122,7 @@ function runSops(
       if (code === 0) resolve(Buffer.concat(chunks).toString());
       else reject(exitProblem(source, code, signal));
     });
-    // A sops that ends before it has read everything says why by its exit code.
+    // sops may end before it has read everything; its exit code says why
     child.stdin.on('error', () => undefined);
     child.stdin.end(input);
   });

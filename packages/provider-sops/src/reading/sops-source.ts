@@ -1,5 +1,5 @@
 /**
- * What the options of the three exports come to.
+ * The options that the three exports share, checked.
  */
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
@@ -7,10 +7,10 @@ import type { OptionKinds } from '@keyfall/core/provider';
 import type { SopsFormat } from '../formats/sops-format.ts';
 import type { SopsSource } from './open-sops.ts';
 
-/** Larger files are refused: no file of secrets is so large, and a log named by mistake is. Bytes. */
+/** Larger files are refused: no file of secrets is so large, but a log named by mistake is. Bytes. */
 export const sizeLimit: number = 4 * 1024 * 1024;
 
-/** What tells a file and how to read it. */
+/** How a file is read. */
 export interface SopsFileOptions {
   /**
    * `yaml`, `json`, `dotenv` or `ini`. Default: by the file's ending, as sops has it: `.yaml` or `.yml`,
@@ -21,7 +21,7 @@ export interface SopsFileOptions {
   readonly separator?: string;
 }
 
-/** Where the keys come from. */
+/** Where keys come from. */
 export interface SopsKeyOptions {
   /** Secret keys of age (`AGE-SECRET-KEY-1…`, one a line), or the text of an SSH private key. */
   readonly ageKey?: string | undefined;
@@ -32,12 +32,12 @@ export interface SopsKeyOptions {
    */
   readonly ageKeyFile?: string | undefined;
   /**
-   * Addresses of services that hold keys, such as `https://vault.example:8200`, which the `sops` program may ask with the
-   * credentials that it finds. Of a Vault default that of `VAULT_ADDR` alone, of Azure all that are Azure's. A file that names
-   * another one is not opened by `sops`.
+   * Addresses of key services, such as `https://vault.example:8200`, to which the `sops` program may send the user's
+   * credentials. Default for Vault: that of `VAULT_ADDR`; for Azure: all addresses of Azure. A file that names another
+   * address is not opened.
    */
   readonly keyServers?: readonly string[] | undefined;
-  /** Where the variables are, for sops and its helpers too. Default `process.env`. */
+  /** The variables, also for sops and the programs that it starts. Default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -58,7 +58,7 @@ export interface UnloadedSource extends Omit<SopsSource, 'format'> {
   readonly formatName: SopsFormat['name'] | undefined;
 }
 
-/** @throws `ERR_SECRET_CONFIG`, naming the option that is wrong */
+/** @throws `ERR_SECRET_CONFIG` with the option that is wrong */
 export function unloadedSource(
   path: unknown,
   provider: string,
@@ -84,7 +84,7 @@ export function unloadedSource(
   return { ...file, formatName: format, separator, ...keys, credentialVariables };
 }
 
-/** Loads what reads the format. */
+/** Loads the code of the format. */
 export async function loadedSource(source: UnloadedSource): Promise<SopsSource> {
   const { formatOf } = await import('../formats/format-of.ts');
   return { ...source, format: await formatOf(source.path, source.formatName) };

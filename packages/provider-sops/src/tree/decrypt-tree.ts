@@ -1,7 +1,7 @@
 /**
- * Decrypts a tree and computes its MAC, in the order and with the oddities of sops (sops.go,
- * `Tree.Decrypt`): comments are decrypted where that can be, and never enter the MAC; an encrypted
- * comment that claims another type becomes a value, and does.
+ * Decrypts a tree and computes its MAC, in the order and with the oddities of sops (sops.go, `Tree.Decrypt`): comments
+ * are decrypted where possible, and do not enter the MAC; an encrypted comment that claims another type becomes a value,
+ * and enters it.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { macText } from './go-text.ts';
@@ -16,10 +16,10 @@ import {
   type Scalar,
 } from './sops-tree.ts';
 
-/** What a leaf holds. */
+/** A decrypted leaf. */
 export interface Opened {
   readonly value: Scalar;
-  /** The names that lead to it; a place in a list is no name. */
+  /** The names that lead to it, without places in lists. */
   readonly path: readonly string[];
   /** Whether the file's rules have it encrypted. */
   readonly encrypted: boolean;
@@ -33,7 +33,7 @@ export interface OpenedTree {
   readonly mac: string;
 }
 
-/** What a file with `mac_only_encrypted` begins its MAC with: SHA-256 of "sops". */
+/** The first bytes of a MAC with `mac_only_encrypted`: SHA-256 of "sops". */
 const macOnlyEncryptedStart = '8a3fd2ad54ce66527b1034f3d147be0b0b975b3bf44f72c6fdadec8176f27d69';
 
 /**
@@ -92,7 +92,7 @@ function walkList(walk: Walk, list: List, path: Path, above: Comments): void {
       list.items[index] = leaf;
       continue;
     }
-    // sops writes the encrypted comments of a list as items of it.
+    // sops writes the encrypted comments of a list as items
     const comment =
       item.kind === 'leaf' ? commentItem(walk, item, path, [...above, here]) : undefined;
     if (comment === undefined) walkNode(walk, item, path, [...above, here]);
@@ -123,7 +123,7 @@ function walkNode(walk: Walk, node: Node, path: Path, comments: Comments): void 
     return;
   }
   if (node.stored === null) {
-    // Never encrypted itself; what takes its place may be.
+    // null itself is never encrypted, but a value that replaces it may be
     const encrypted = walk.rules.encrypts(path, comments, false);
     walk.leaves.set(node, { value: null, path, encrypted });
     return;
@@ -143,7 +143,7 @@ function walkNode(walk: Walk, node: Node, path: Path, comments: Comments): void 
   walk.leaves.set(node, { value, path, encrypted });
 }
 
-/** The value that a comment turns out to be, or `undefined` if it is one. */
+/** The value of an encrypted comment of another type; `undefined` for a comment. */
 function openComment(walk: Walk, text: string, path: Path, comments: Comments): Scalar | undefined {
   if (!walk.rules.encrypts(path, comments, true)) return undefined;
   const opened = decryptValue(text, walk.key, `${path.join(':')}:`);
@@ -156,10 +156,7 @@ function addToMac({ rules, hash }: Walk, value: Scalar, encrypted: boolean): voi
   if (value !== null && (encrypted || !rules.macOnlyEncrypted)) hash.update(macText(value));
 }
 
-/**
- * A path for a message: names are not secret, but may be long and anybody's text, and in a file that was cut a
- * ciphertext.
- */
+/** A path for a message: names are not secret, but may be long, foreign text, and in a damaged file a ciphertext. */
 function shown(path: Path): string {
   const text = JSON.stringify(path.join('.').replace(/ENC\[.*/s, 'ENC[…'));
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;

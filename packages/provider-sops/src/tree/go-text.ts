@@ -1,6 +1,6 @@
 /**
- * How Go writes and reads numbers, booleans and times. The MAC of a file runs over these texts, so a
- * single other character makes a valid file look tampered with.
+ * How Go writes and reads numbers, booleans and times. The MAC of a file is computed over these texts, so that one wrong
+ * character makes a valid file look tampered with.
  */
 import type { Scalar, Timestamp } from './sops-tree.ts';
 
@@ -34,7 +34,7 @@ export function parseFloat64(text: string): number | undefined {
 /**
  * Digits of `radix` with an optional sign as a 64-bit integer; `undefined` where Go reports an error.
  *
- * @param limit - what is just too large. Default 2⁶³
+ * @param limit - the smallest number that is too large. Default 2⁶³
  */
 export function parseInt64(
   text: string,
@@ -43,7 +43,7 @@ export function parseInt64(
 ): bigint | undefined {
   const digits = { 2: /^[01]+$/, 8: /^[0-7]+$/, 10: /^\d+$/, 16: /^[\da-f]+$/i }[radix];
   const magnitude = text.replace(/^[+-]/, '');
-  // Longer ones are out of range, and cost time.
+  // a longer one is out of range, and would take long to convert
   if (!digits.test(magnitude) || magnitude.replace(/^0+/, '').length > 64) return undefined;
   const prefix = { 2: '0b', 8: '0o', 10: '', 16: '0x' }[radix];
   const value = BigInt(prefix + magnitude) * (text.startsWith('-') ? -1n : 1n);
@@ -106,14 +106,14 @@ function goTime(
     return undefined;
   const two = (value: number) => String(value).padStart(2, '0');
   const date = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}`;
-  // Digits beyond nanoseconds are cut off.
+  // Go cuts off digits beyond nanoseconds
   const rest = fraction.slice(0, 9).replace(/0+$/, '');
   const utc = zone === 'Z' || zone.slice(1) === '00:00';
   const time = `${two(hour)}:${two(minute)}:${two(second)}${rest && `.${rest}`}`;
   return { time: `${date}T${time}${utc ? 'Z' : zone}` };
 }
 
-/** What enters the MAC for a value (sops.go, `ToBytes`). Must not be called with `null`. */
+/** The bytes of a value in the MAC (sops.go, `ToBytes`). */
 export function macText(value: Exclude<Scalar, null>): string | Uint8Array {
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (typeof value === 'number') return formatFloat(value);

@@ -1,13 +1,13 @@
 /**
- * The form in which sops keeps a value: AES in GCM mode, the path as additional data, and the type
- * beside the ciphertext (aes/cipher.go). The type is not authenticated: what may be made of the
- * decrypted bytes is decided by how Go reads them, and by the MAC.
+ * The form in which sops keeps a value: AES in GCM mode, with the path as additional data, and the type beside the
+ * ciphertext (aes/cipher.go). The type is not authenticated: how Go reads the decrypted bytes, and the MAC, decide which
+ * types are possible.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { formatFloat, macText, parseBool, parseFloat64, parseInt64, rfc3339 } from './go-text.ts';
 import { InvalidSops, type Scalar } from './sops-tree.ts';
 
-/** What a ciphertext held; a comment may stand in place of a value, and the other way round. */
+/** The content of a ciphertext: a comment may stand in place of a value, and a value in place of a comment. */
 export type Decrypted = { readonly value: Scalar } | { readonly comment: string };
 
 const tagLength = 16;
@@ -45,7 +45,7 @@ export function decryptValue(
   return typed(bytes, parts.type);
 }
 
-/** Encrypts one value as sops does, with a fresh IV of 32 bytes. Must not be called with `null`. */
+/** Encrypts one value as sops does, with a fresh IV of 32 bytes. */
 export function encryptValue(
   value: Exclude<Scalar, null>,
   key: Uint8Array,
@@ -75,8 +75,8 @@ function typeOf(value: Exclude<Scalar, null>): string {
 }
 
 /**
- * What `^ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]` finds, which is what sops looks for; by
- * hand, since a hostile text keeps that expression busy for ever anywhere but in Go.
+ * The groups of `^ENC\[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]`, the expression of sops. They are found by hand,
+ * since outside of Go a hostile text can make that expression run for ever.
  */
 function partsOf(stored: string) {
   const start = 'ENC[AES256_GCM,data:';

@@ -1,13 +1,13 @@
 /**
- * What a file says of itself under `sops`: who can open it, by which rules it is encrypted, and its
- * MAC (stores/stores.go, `Metadata.ToInternal`).
+ * The metadata of a file, under `sops`: who can open it, by which rules it is encrypted, and its MAC (stores/stores.go,
+ * `Metadata.ToInternal`).
  */
 import { rfc3339 } from './go-text.ts';
 import { InvalidSops, type Leaf, type Node, pairsOf } from './sops-tree.ts';
 
 /**
- * The metadata as a format hands it over: maps by name, lists, texts, and for the two fields that are
- * neither, a bigint and a boolean. Whatever else stands there is `undefined`.
+ * The metadata as a format reads it: maps by name, lists, texts, and for two fields a bigint and a boolean. Anything else
+ * is `undefined`.
  */
 export type RawMetadata = ReadonlyMap<string, RawValue>;
 export type RawValue = RawMetadata | readonly RawValue[] | string | bigint | boolean | undefined;
@@ -19,22 +19,22 @@ export interface AgeKey {
   readonly enc: string;
 }
 
-/** Those who hold one share; any of them gives it. */
+/** The holders of one share; any of them can give it. */
 interface KeyGroup {
   readonly age: readonly AgeKey[];
-  /** Which other services hold it too: 'pgp', 'kms'. */
+  /** Other services that hold it too: 'pgp', 'kms'. */
   readonly others: readonly string[];
 }
 
 export interface SopsMetadata {
   readonly groups: readonly KeyGroup[];
-  /** How many groups it takes, where there are several. */
+  /** How many groups are needed, if there are several. */
   readonly threshold: number;
   /** RFC 3339 without fraction: what the MAC is bound to. */
   readonly lastModified: string;
   readonly mac: string;
   readonly macOnlyEncrypted: boolean;
-  /** The rule that is in force, by its name in the file: exactly one. */
+  /** The rule for what is encrypted, by its name in the file: exactly one. */
   readonly rules: ReadonlyMap<string, string>;
   readonly version: string;
 }
@@ -48,23 +48,23 @@ const ruleNames = [
   'encrypted_comment_regex',
 ];
 
-/** The services sops knows besides age, by the field that lists them. */
+/** The services that sops knows besides age, by the field that lists their keys. */
 const otherServices = ['kms', 'gcp_kms', 'azure_kv', 'hc_vault', 'pgp'];
 
 /** The fields that are not text. */
 export const numberField = 'shamir_threshold';
 export const booleanField = 'mac_only_encrypted';
 
-/** A field of ours, which sops passes over, and leaves out when it writes the file. */
+/** Our own field, which sops ignores, and drops when it writes the file. */
 export const markField = 'keyfall_snapshot';
 
-/** What a format makes of one field. */
+/** How a format reads one field. */
 export type FieldOf = (leaf: Leaf, name: string) => RawValue;
 
 /**
- * What stands in a tree under `sops`; `undefined` for null, which is none.
+ * The metadata in the value of `sops`; `undefined` for null.
  *
- * @throws `InvalidSops` if it is no map
+ * @throws `InvalidSops` if it is not a map
  */
 export function rawMetadata(node: Node, fieldOf: FieldOf): RawMetadata | undefined {
   if (node.kind === 'leaf' && node.stored === null) return undefined;
@@ -98,7 +98,7 @@ export function readMetadata(raw: RawMetadata): SopsMetadata {
   if (rules.size > 1) throw new InvalidSops('has more than one rule for what is encrypted in it');
   if (rules.size === 0) rules.set('unencrypted_suffix', '_unencrypted');
   const version = text(raw, 'version');
-  // Unlike the tools before 2, which wrote no semantic versions, and which sops lets pass.
+  // sops also accepts any version that begins with `1.`: those tools did not write semantic versions
   const semver =
     /^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
   if (!version.startsWith('1.') && !semver.test(version))
@@ -122,7 +122,7 @@ function groupsOf(raw: RawMetadata): KeyGroup[] {
   const single = groupOf(raw);
   if (single.age.length > 0 || single.others.length > 0) return [single];
   const groups = list(raw, 'key_groups').map(groupOf);
-  if (groups.length === 0) throw new InvalidSops('names nobody who could open it');
+  if (groups.length === 0) throw new InvalidSops('has no keys: no recipient can open it');
   return groups;
 }
 

@@ -1,8 +1,7 @@
 /**
- * Which values of a file are encrypted (sops.go, `shouldBeEncrypted`). The rules stand in the file,
- * and nothing authenticates them: a changed rule shows only as values that cannot be decrypted or a
- * MAC that does not match, and a regular expression in them is anybody's. So they run on RE2, which
- * is what sops has and takes linear time.
+ * Which values of a file are encrypted (sops.go, `shouldBeEncrypted`). The rules stand in the file and are not
+ * authenticated: a changed rule shows only in values that cannot be decrypted, or a MAC that does not match, and a
+ * regular expression in them may come from an attacker. So they run on RE2, as in sops, which takes linear time.
  */
 import type { SopsMetadata } from './sops-metadata.ts';
 import { InvalidSops } from './sops-tree.ts';
@@ -11,12 +10,12 @@ import { InvalidSops } from './sops-tree.ts';
 export interface SopsRules {
   /** Whether only what is encrypted enters the MAC. */
   readonly macOnlyEncrypted: boolean;
-  /** Whether comments have a say in it. */
+  /** Whether comments decide it. */
   readonly byComments: boolean;
   /**
    * Whether the value (or comment) at `path` is encrypted.
    *
-   * @param comments - for each level of the tree the comments directly before this place
+   * @param comments - for each level of the tree, the comments directly before this place
    */
   encrypts(
     path: readonly string[],
@@ -27,7 +26,7 @@ export interface SopsRules {
 
 type Matches = (text: string) => boolean;
 
-/** Reads the rules out of a file's metadata. At most one of the six is set. */
+/** The rules of a file's metadata, of which one is set. */
 export async function rulesOf(metadata: SopsMetadata): Promise<SopsRules> {
   const { rules, macOnlyEncrypted } = metadata;
   const endsWith = (suffix: string | undefined) =>
@@ -57,10 +56,10 @@ export async function rulesOf(metadata: SopsMetadata): Promise<SopsRules> {
   };
 }
 
-/** A thousand states may stand in seven characters, and each takes its time and its memory. */
+/** Seven characters can stand for a thousand states, and each state costs time and memory. */
 const longestRule = 2048;
 
-/** An expression that Go cannot compile matches nothing, there as here. */
+/** As in sops, an expression that Go cannot compile matches nothing. */
 async function matcherOf(pattern: string | undefined): Promise<Matches | undefined> {
   if (pattern === undefined) return undefined;
   if (pattern.length > longestRule) throw new InvalidSops('has a rule that is too long');

@@ -1,12 +1,12 @@
 /**
- * A file as sops sees it: what its stores for YAML, JSON, dotenv and ini have in common
- * (sops.go, `TreeBranch`). Order counts, since the MAC runs over the values in this order; a name may
- * stand twice; comments are part of it, since rules may look at them.
+ * A file as sops sees it, common to YAML, JSON, dotenv and ini (sops.go, `TreeBranch`). Order matters, since the MAC is
+ * computed over the values in this order. A name may occur twice. Comments are part of the tree, since rules may depend on
+ * them.
  */
 
 /**
- * A single value. Go's `int` is a bigint and its `float64` a number; a timestamp is its RFC 3339 text;
- * bytes are text that is not UTF-8. (What has sops's own type `bytes` is not read by sops either.)
+ * A single value. Go's `int` is a bigint and its `float64` a number; a timestamp is its RFC 3339 text; bytes are text that
+ * is not UTF-8. (sops itself does not read values of its type `bytes`.)
  */
 export type Scalar = string | bigint | number | boolean | null | Timestamp | Uint8Array;
 
@@ -56,8 +56,8 @@ export function pairsOf(branch: Branch): Pair[] {
 }
 
 /**
- * The file cannot be what sops made, or was changed since. `reason` is a clause about the file, and
- * holds nothing that was read from it but names.
+ * The file was not written by sops, or was changed since. `reason` is a clause about the file that contains nothing of its
+ * content but names.
  */
 export class InvalidSops extends Error {
   readonly reason: string;

@@ -1,6 +1,6 @@
 /**
- * Changes a file's text: the values that are named, the MAC and its time, and nothing else. What
- * comes out is read again as any file is, and thrown away if it does not hold exactly what it must.
+ * Changes a file's text: the named values, the MAC and its time, and nothing else. The result is read again as any file,
+ * and thrown away unless it holds exactly what it must.
  */
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { SecretChanges } from '@keyfall/core/provider';
@@ -13,7 +13,7 @@ import { encryptValue } from '../tree/sops-cipher.ts';
 import type { SopsRules } from '../tree/sops-rules.ts';
 import { type Branch, InvalidSops, pairsOf, type Scalar } from '../tree/sops-tree.ts';
 
-/** A file before its MAC is right: as it is opened, or new. */
+/** An opened or new file whose MAC is not computed yet. */
 export type EditableFile = Omit<OpenedFile, 'metadata'>;
 
 type Entries = SecretChanges['entries'];
@@ -21,7 +21,7 @@ type Entries = SecretChanges['entries'];
 /**
  * The text after the changes; the same text if there is nothing to change.
  *
- * @param warn - told of a value that the file's own rules leave unencrypted
+ * @param warn - called for a value that the file's own rules leave unencrypted
  * @throws `ERR_SECRET_UNSUPPORTED` for what this file cannot hold
  */
 export async function editSops(
@@ -52,7 +52,7 @@ export async function editSops(
   try {
     let text: string;
     if (rules.byComments) {
-      // What a removed name leaves behind is a comment that would be taken for the new one's.
+      // a removed name leaves its comment behind, which must not apply to a new name
       text = remove(spliced(file.text, splices));
       const rest = source.format.parse(text);
       const tree = decryptTree(rest.roots, rules, key);
@@ -70,7 +70,7 @@ export async function editSops(
   }
 }
 
-/** Puts the MAC and its time into a text, and reads it once more as a stranger would. */
+/** Puts the MAC and its time into a text, and opens the result once more to check it. */
 export async function signed(
   source: SopsSource,
   text: string,
@@ -127,12 +127,12 @@ function storedForm(
   return value;
 }
 
-/** What is said of a value that a write leaves open. */
+/** The warning of a value that a write leaves unencrypted. */
 export function unencrypted(path: readonly string[], shown: string): string {
   return `${path.join('.')} stands unencrypted in ${shown}, as the file's rules have it`;
 }
 
-/** A number stays a number where the new text is one, so that `sops -d` shows what it did. */
+/** The new value in the type of the old one, if its text allows that, so that `sops -d` shows the same type. */
 function likeBefore(old: Scalar, text: string): Exclude<Scalar, null> {
   if (typeof old === 'bigint') {
     const value = parseInt64(text);
@@ -148,8 +148,8 @@ function likeBefore(old: Scalar, text: string): Exclude<Scalar, null> {
 }
 
 /**
- * Where new names go: by branch, what to add to it. The innermost branch comes first: it ends where
- * a branch around it may end too, and must be closed by then.
+ * The branches of new names, each with what is added to it. Inner branches come first: an outer branch may end at the same
+ * offset, and the inner one must be complete there.
  */
 function placed(
   source: SopsSource,
@@ -161,7 +161,7 @@ function placed(
   const result = new Map<Branch, Map<string, Scalar | Additions>>();
   const depths = new Map<Branch, number>();
   if (root === undefined) return result;
-  // Outer names first: `a.b` finds its own way where `a` is a value, and not the other way round.
+  // names of fewer parts first: `a.b` can be placed beside a value `a`, but not `a` beside a branch of `a.b`
   const parts = (name: string) => name.split(source.separator).length;
   for (const [name, value] of [...added].sort(([a], [b]) => parts(a) - parts(b))) {
     const path = pathOf(source, root, name);
@@ -185,7 +185,7 @@ function placed(
     for (let outermost = true; rest.length > 1; outermost = false) {
       const [first = ''] = rest;
       const there = into.get(first);
-      // What is below a value is a name with a separator in it.
+      // below a value the name keeps its separator
       if ((outermost && here.has(first)) || (there !== undefined && !isAdditions(there))) {
         rest = [rest.join(source.separator)];
         break;
@@ -212,7 +212,7 @@ function branchAt(branch: Branch, rest: readonly string[]): Branch | undefined {
   return pair?.value.kind === 'branch' ? pair.value : undefined;
 }
 
-/** The comments that rules look at, for something without comments of its own. */
+/** The comments that rules depend on, for a value without comments of its own. */
 function commentsAbove(branches: readonly Branch[]): string[][] {
   return branches.map((branch, depth) => {
     const next = branches[depth + 1];
@@ -227,7 +227,7 @@ function commentsAbove(branches: readonly Branch[]): string[][] {
   });
 }
 
-/** A text without a name, wherever it stands, and without the branches that held nothing else. */
+/** The text without a name, at all its places, and without the branches that held nothing else. */
 function without(
   source: SopsSource,
   before: string,
@@ -255,7 +255,7 @@ function without(
   }
 }
 
-/** That a file is written in a way in which this change cannot be made. */
+/** The error for a change that this file cannot take in the way it is written. */
 export function cannotHold({ shown, provider }: SopsSource, entries: Entries): SecretError {
   const names = [...entries.keys()];
   return new SecretError(
@@ -269,7 +269,7 @@ export function cannotHold({ shown, provider }: SopsSource, entries: Entries): S
   );
 }
 
-/** That a name is not changed, and why. */
+/** The error for a name that cannot be changed. */
 export function refusal(
   { shown, provider }: SopsSource,
   name: string,

@@ -13,16 +13,16 @@ import type { FoundFile } from './snapshot-mark.ts';
 
 /** Options of {@link encryptSopsFile}. */
 export interface EncryptSopsFileOptions extends SopsFileOptions {
-  /** Public keys of those who can open it: age's (`age1…`) or SSH's (`ssh-ed25519 …`, `ssh-rsa …`). */
+  /** The public keys that can open it, of age (`age1…`) or of SSH (`ssh-ed25519 …`, `ssh-rsa …`). */
   readonly ageRecipients: readonly string[];
   /**
-   * Mark the file as a snapshot: as one that holds nothing which is not held elsewhere, until somebody
-   * changes it. sops reads it as any other.
+   * Mark the file as a snapshot: until it is changed, it holds only copies of values in other stores. sops reads it like
+   * any other file.
    */
   readonly asSnapshot?: boolean;
   /**
-   * Told what stands at `path`, unless that is nothing, while no other writer of Keyfall can change it.
-   * What it throws is passed on, and the file stays. Default: whatever it is is replaced.
+   * Called with the existing file at `path`, while no other writer of Keyfall can change it. If it throws, the file stays,
+   * and the error is passed on. Default: any file is replaced.
    */
   readonly replacing?: (found: FoundFile) => void;
   /** Ends the call. */
@@ -38,9 +38,8 @@ const optionKinds: OptionKinds<EncryptSopsFileOptions> = {
 };
 
 /**
- * Writes a file that holds these values and no others, every one encrypted, in sops's format. What was
- * at `path` is replaced at one instant; a new file gets mode 0600. Names hold nested ones as
- * `sopsProvider` reads them.
+ * Writes a file in sops's format that holds exactly these values, all encrypted. A file at `path` is replaced in one step;
+ * a new file gets mode 0600. Names stand for paths, as `sopsProvider` reads them.
  *
  * @throws `ERR_SECRET_CONFIG` for a wrong option; `ERR_SECRET_UNSUPPORTED` for what the format cannot
  *   hold; `ERR_SECRET_DENIED` or `ERR_SECRET_UNAVAILABLE` if the file cannot be written;
@@ -77,7 +76,7 @@ export async function encryptSopsFile(
   if (source.format.name === 'binary')
     throw new SecretError(
       'ERR_SECRET_CONFIG',
-      `what format ${path} shall have does not show in its name`,
+      `the name of ${path} does not say which format it has`,
       { provider: 'sops', hint: 'Set the option format, or let the name end in .yaml.' },
     );
   const deadline = Date.now() + 10_000;

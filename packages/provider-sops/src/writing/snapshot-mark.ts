@@ -1,7 +1,7 @@
 /**
- * How a snapshot is told from every other encrypted file: a mark in the metadata that names the MAC it
- * was written with. What changes the file gives it another MAC, and sops leaves the mark out: either
- * way it is a snapshot no longer, since it may now hold what is held nowhere else.
+ * The mark in the metadata that makes a file a snapshot: a hash of the MAC with which it was written. A change gives the
+ * file another MAC, and sops drops the mark. In both cases it is a snapshot no longer, since it may now hold the only copy
+ * of a value.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { isSecretError } from '@keyfall/core';
@@ -13,28 +13,28 @@ import { asItStands } from '../reading/sops-binary.ts';
 import { markField } from '../tree/sops-metadata.ts';
 import { InvalidSops } from '../tree/sops-tree.ts';
 
-/** What stands where a file is about to be written. */
+/** The file that would be replaced. */
 export interface FoundFile {
   /**
-   * `snapshot`: what `encryptSopsFile` wrote with `asSnapshot`, as it wrote it; `sops`: another file that
-   * is encrypted by sops, or a snapshot that was changed since; `other`: anything else.
+   * `snapshot`: written by `encryptSopsFile` with `asSnapshot`, and not changed since; `sops`: any other file that is
+   * encrypted by sops; `other`: anything else.
    */
   readonly kind: 'snapshot' | 'sops' | 'other';
-  /** The names in an encrypted file, where they stand in plain text. */
+  /** The names in an encrypted file, where they are in plain text. */
   readonly names: readonly string[];
 }
 
-/** What stands in the mark's place until there is a MAC: the same length, and in no other text. */
+/** Stands in the mark's place until the MAC is known: of the same length, and in no other text. */
 export function placeholder(): string {
   return `mac-${randomBytes(16).toString('hex')}`;
 }
 
-/** The text with its mark, which the MAC does not cover, in the placeholder's place. */
+/** The text with the mark in place of the placeholder. The MAC does not cover the mark. */
 export function marked({ format }: SopsSource, text: string, placeholder: string): string {
   return text.replace(placeholder, markOf(format.parse(text)));
 }
 
-/** What stands there, by what can be seen of it without a key. */
+/** The kind of a file, as far as it can be told without a key. */
 export function foundIn(source: SopsSource, bytes: Uint8Array): FoundFile {
   const file = parsed(source, bytes);
   if (file?.metadata === undefined) return { kind: 'other', names: [] };
@@ -47,7 +47,7 @@ function parsed(source: SopsSource, bytes: Uint8Array): ParsedFile | undefined {
   try {
     return source.format.parse(decodeText(source, Buffer.from(bytes)));
   } catch (error) {
-    // what is no text, or nested without end, is nothing of sops's either
+    // what is not text, or is nested too deeply, is not a file of sops
     if (error instanceof InvalidSops || error instanceof RangeError || isSecretError(error))
       return undefined;
     throw error;

@@ -1,5 +1,5 @@
 /**
- * What a file holds after a change, and the making of a new one.
+ * The content of a file after a change, and that of a new file.
  */
 import { randomBytes } from 'node:crypto';
 import { isSecretError, SecretError } from '@keyfall/core';
@@ -22,7 +22,7 @@ import { cannotHold, editSops, refusal, signed, unencrypted } from './edit-sops.
 import { type FoundFile, foundIn, marked, placeholder } from './snapshot-mark.ts';
 
 /**
- * Changes what `entries` name.
+ * Changes the names of `entries`.
  *
  * @returns the revision after the write
  * @throws as `editFile`; as `readSops` and `editSops`; `ERR_SECRET_CONFLICT` if the file's revision is not
@@ -40,7 +40,7 @@ export async function writeSops(
       throw problem(
         source,
         'ERR_SECRET_UNSUPPORTED',
-        'is binary to sops by its name, and holds one text and no names to change',
+        'is binary to sops by its name: it holds one text, and no names that can be changed',
         'Change it with `sops edit`, or set the option format.',
       );
     revision = bytes === undefined ? '' : revisionOf(bytes);
@@ -61,7 +61,7 @@ export async function writeSops(
   return revision;
 }
 
-/** What a file holds that a write makes: for the keys that this provider has, unless told otherwise. */
+/** The content of a file that a write creates: encrypted for `recipients`, or else for the provider's own age keys. */
 async function firstContent(
   source: SopsSource,
   entries: SecretChanges['entries'],
@@ -78,7 +78,7 @@ async function firstContent(
   throw problem(
     source,
     'ERR_SECRET_CONFIG',
-    'does not exist, and who shall be able to open it is not known',
+    'does not exist, and no recipients are configured',
     'Set the option ageRecipients, or create the file with sops.',
   );
 }
@@ -100,7 +100,7 @@ async function edited(
   return after === text ? undefined : Buffer.from(after);
 }
 
-/** The same by the real sops, which knows nothing of names: what it made of them is looked at. */
+/** The same by the real sops. It does not know our names, so that its result is compared with what is wanted. */
 async function editedBySops(
   source: SopsSource,
   real: string,
@@ -137,15 +137,15 @@ async function editedBySops(
   }
 }
 
-/** How a file is written anew. */
+/** How a new file is written. */
 interface NewFile {
   readonly recipients: readonly string[];
   readonly asSnapshot: boolean;
-  /** Throws for what must not be replaced. */
+  /** Throws if the existing file must not be replaced. */
   readonly replacing: (found: FoundFile) => void;
 }
 
-/** Writes a file anew. */
+/** Writes a new file, in place of any that exists. */
 export async function createSops(
   source: SopsSource,
   values: ReadonlyMap<string, string>,
@@ -178,7 +178,7 @@ async function newContent(
     if (enc === undefined)
       throw new SecretError(
         'ERR_SECRET_CONFIG',
-        'a recipient is no age public key and no SSH key',
+        'a recipient is neither a public key of age nor an SSH key',
         {
           provider: source.provider,
           hint: 'It must begin with `age1`, `ssh-ed25519` or `ssh-rsa`.',
@@ -186,7 +186,7 @@ async function newContent(
       );
     age.push({ recipient, enc });
   }
-  // sops leaves names that end so unencrypted, unless there is another rule.
+  // by its default rule sops leaves these names unencrypted
   const exposed = [...values.keys()].some((name) =>
     name.split(source.separator).some((part) => part.endsWith('_unencrypted')),
   );

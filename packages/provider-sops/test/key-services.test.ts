@@ -150,7 +150,7 @@ describe('a service that is not configured', () => {
 test.each([[['x']], ['https://x.example'], [[1]]])(
   'the option keyServers cannot be %j',
   (keyServers) => {
-    expect(() => unloadedSource('x.json', 'sops', { keyServers: keyServers as string[] })).toThrow(
+    expect(() => sopsProvider({ path: 'x.json', keyServers: keyServers as string[] })).toThrow(
       expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
     );
   },

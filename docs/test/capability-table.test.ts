@@ -1,6 +1,6 @@
 /**
- * The page of all stores side by side is made here, from what the providers say of themselves:
- * `npx vitest run --project docs capability-table -u` writes it anew.
+ * The page of all stores side by side is generated here from the providers' own properties:
+ * `npx vitest run --project docs capability-table -u` writes it again.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -56,7 +56,7 @@ function rowOf([what, page, provider]: (typeof stores)[number]): string[] {
     write ? (conditionalWrites ?? 'never') : '',
     yes(history && readVersion),
     yes(list),
-    watch ? 'by the store' : 'by reading anew',
+    watch ? 'by the store' : 'by reading again',
     yes(check),
   ];
 }
@@ -83,18 +83,18 @@ test('the page shows what the providers can do', async () => {
   const rows = [heads, heads.map(() => '---'), ...stores.map(rowOf)];
   const page = `# The stores side by side
 
-This table is made from what the providers say of themselves (\`docs/test/capability-table.test.ts\`). An empty cell
-is a no.
+This table is generated from the providers' own properties (\`docs/test/capability-table.test.ts\`). An empty cell
+means no.
 
 ${rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}
 
-- *several names at once*: whether a write of several names happens whole or not at all.
-- *conditional writes*: whether a write can be refused because somebody else wrote since the read. Where it cannot,
-  of two writers at once the later one wins, and \`keyfall migrate\` says so.
+- *several names at once*: whether a write of several names is carried out as a whole or not at all.
+- *conditional writes*: whether a write can be refused because another writer came since the read. If not, the later
+  of two writers wins, and \`keyfall migrate\` says so.
 - *versions*: \`keyfall history\` and \`keyfall rollback\`.
-- *names without values*: whether names can be listed by somebody who may not read the values.
-- *changes are noticed*: a provider that watches its store is read when it says so; every other is read anew from
-  time to time while somebody watches.
+- *names without values*: whether names can be listed without the right to read the values.
+- *changes are noticed*: a provider that watches its store is read when it reports a change; every other one is read
+  from time to time while something watches.
 `;
   await expect(page).toMatchFileSnapshot('../providers/README.md');
 });

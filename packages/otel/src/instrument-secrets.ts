@@ -1,7 +1,7 @@
 /**
- * Keyfall's events as OpenTelemetry metrics and spans. It listens on `node:diagnostics_channel`, not
- * on the chains themselves: a notice that a listener of a chain receives is not printed any more, and
- * falling back must not become silent because somebody measures it.
+ * Keyfall's events as OpenTelemetry metrics and spans. It listens on `node:diagnostics_channel`, not on
+ * the chains themselves: a notice with a listener on its chain is no longer printed, and a fallback must not become silent
+ * because it is measured.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Secrets, SecretsEvents, SecretsEventType } from '@keyfall/core';
@@ -18,7 +18,7 @@ import {
 
 /** Options of {@link instrumentSecrets}. */
 export interface InstrumentSecretsOptions {
-  /** The chains whose circuit breakers and cache hits are shown: those are asked for, no event tells them. Default: none. */
+  /** The chains whose circuit breakers and cache hits are shown: there is no event for these. Default: none. */
   readonly secrets?: readonly Pick<Secrets, 'name' | 'status'>[];
   /** Default: the global one at the time of the call. */
   readonly meterProvider?: MeterProvider;
@@ -40,8 +40,8 @@ const readSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 const outageSeconds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
 
 /**
- * Measures every chain of this process until it is stopped. To be called once, when the
- * OpenTelemetry SDK has been started: before that the global meter is one that measures nothing.
+ * Measures every chain of this process until it is stopped. Call it once, after the OpenTelemetry SDK was started:
+ * before that, the global meter measures nothing.
  *
  * Metrics, each by `keyfall.provider`:
  *
@@ -51,17 +51,17 @@ const outageSeconds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
  * | `keyfall.read.names` | counter | names in those answers |
  * | `keyfall.fallbacks` | counter | outages that made answers second-hand, by `keyfall.reason`, `keyfall.answered_by`, `error.type` |
  * | `keyfall.outage.duration` | histogram, s | those outages, once they are over |
- * | `keyfall.refusals` | counter | calls that were denied, not authenticated or not to be trusted, by `error.type`; those after the first are counted when it is over |
- * | `keyfall.changes` | counter | names that became another version |
+ * | `keyfall.refusals` | counter | calls that were denied, not authenticated or met an untrusted certificate, by `error.type`; those after the first are counted when the refusal is over |
+ * | `keyfall.changes` | counter | names with a new version |
  * | `keyfall.warnings` | counter | warnings about a provider's set-up |
- * | `keyfall.cache.hits` | counter | answers that came from what was read before, also by `keyfall.chain`; for `secrets` alone |
- * | `keyfall.breaker.open` | gauge | 1 while a provider is not asked because it could not be, also by `keyfall.chain`; for `secrets` alone |
+ * | `keyfall.cache.hits` | counter | answers from the cache, also by `keyfall.chain`; only for `secrets` |
+ * | `keyfall.breaker.open` | gauge | 1 while the circuit breaker of a provider is open, also by `keyfall.chain`; only for `secrets` |
  *
- * Every read is a span `keyfall.read`, a child of what was active when it was asked for. A fallback
- * and a refusal are events of the active span (`keyfall.fallback`, `keyfall.denied`). Names of secrets
- * are in the event of a fallback alone, values nowhere.
+ * Every read is a span `keyfall.read`, a child of the span that was active when it was requested. A fallback
+ * and a refusal are events of the active span (`keyfall.fallback`, `keyfall.denied`). Only the event of a fallback holds
+ * names of secrets, and nothing holds values.
  *
- * @returns what stops it; safe to call twice
+ * @returns a function that stops it; safe to call twice
  * @example
  * ```ts
  * import { createSecrets, envProvider } from '@keyfall/core';
@@ -91,14 +91,14 @@ export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () =>
   );
   const outages = seconds('keyfall.outage.duration', 'Outages that are over', outageSeconds);
   const refusals = count('keyfall.refusals', 'Refused or untrusted reads', '{refusal}');
-  const changes = count('keyfall.changes', 'Names that became another version', '{change}');
+  const changes = count('keyfall.changes', 'Names with a new version', '{change}');
   const warnings = count('keyfall.warnings', "Warnings about a provider's set-up", '{warning}');
   const breakers = meter.createObservableGauge('keyfall.breaker.open', {
-    description: '1 while a provider is not asked because it could not be',
+    description: '1 while the circuit breaker of a provider is open',
   });
 
-  /** One read in both: as a measurement, and as a span that ends now. */
-  const tellRead = (duration: number, attributes: Attributes, more: Attributes = {}) => {
+  /** Records one read, as a measurement and as a span that ends now. */
+  const recordRead = (duration: number, attributes: Attributes, more: Attributes = {}) => {
     reads.record(duration / 1_000, attributes);
     const end = Date.now();
     const span = tracer.startSpan('keyfall.read', {
@@ -113,10 +113,10 @@ export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () =>
     on('refreshed', (event) => {
       const attributes = { 'keyfall.provider': event.provider };
       names.add(event.names, attributes);
-      tellRead(event.duration, attributes, { 'keyfall.name_count': event.names });
+      recordRead(event.duration, attributes, { 'keyfall.name_count': event.names });
     }),
     on('failed', ({ provider, code, duration }) =>
-      tellRead(duration, { 'keyfall.provider': provider, 'error.type': code }),
+      recordRead(duration, { 'keyfall.provider': provider, 'error.type': code }),
     ),
     on('fallback', (event) => {
       const attributes = {
@@ -126,14 +126,14 @@ export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () =>
         ...(event.code && { 'error.type': event.code }),
       };
       fallbacks.add(1, attributes);
-      tellActiveSpan('keyfall.fallback', { ...attributes, 'keyfall.names': [...event.names] });
+      addToActiveSpan('keyfall.fallback', { ...attributes, 'keyfall.names': [...event.names] });
     }),
     on('denied', (event) => {
       const attributes = { 'keyfall.provider': event.provider, 'error.type': event.code };
       refusals.add(event.count, attributes);
-      tellActiveSpan('keyfall.denied', attributes);
+      addToActiveSpan('keyfall.denied', attributes);
     }),
-    // those that were not told one by one
+    // the calls that had no event of their own
     on('allowed', ({ provider, code, count }) =>
       refusals.add(count, { 'keyfall.provider': provider, 'error.type': code }),
     ),
@@ -145,7 +145,7 @@ export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () =>
   ];
 
   const hits = meter.createObservableCounter('keyfall.cache.hits', {
-    description: 'Answers that came from what was read before',
+    description: 'Answers from the cache',
     unit: '{hit}',
   });
   const observe: BatchObservableCallback = (result) => {
@@ -174,7 +174,7 @@ function on<Type extends SecretsEventType>(
   return () => void unsubscribe(`keyfall:${type}`, listener);
 }
 
-function tellActiveSpan(name: string, attributes: Attributes): void {
+function addToActiveSpan(name: string, attributes: Attributes): void {
   const span = trace.getActiveSpan();
   if (span?.isRecording()) span.addEvent(name, attributes);
 }

@@ -74,8 +74,11 @@ describe('a write', () => {
   test('into a store that takes none is refused, before and when it is made', async () => {
     const { write: _, ...readOnly } = store();
     const target = openTarget(readOnly);
-    for (const call of [target.assertWritable(), target.write(new Map([['A', '1']]), undefined)])
-      await expect(call).rejects.toMatchObject({
+    for (const call of [
+      () => target.assertWritable(),
+      () => target.write(new Map([['A', '1']]), undefined),
+    ])
+      await expect(call()).rejects.toMatchObject({
         code: 'ERR_SECRET_UNSUPPORTED',
         hint: expect.stringContaining('--to'),
       });

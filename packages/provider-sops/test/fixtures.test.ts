@@ -55,12 +55,12 @@ describe('what the real sops encrypted', () => {
     expect(JSON.parse(expectedText('documents.yaml'))).not.toHaveProperty('second');
     const provider = sopsProvider({ path, ...withOne });
     const changes = { entries: new Map([['added', 'new-canary']]) };
-    for (const answer of [
-      decryptSopsFile(path, withOne),
-      provider.read('all', context()),
-      provider.write?.(changes, context()),
+    for (const ask of [
+      () => decryptSopsFile(path, withOne),
+      () => provider.read('all', context()),
+      async () => provider.write?.(changes, context()),
     ]) {
-      const error = await Promise.resolve(answer).catch((thrown) => thrown);
+      const error = await ask().catch((thrown) => thrown);
       expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED', provider: 'sops' });
       expect(error.message).toContain('several documents');
       assertNoLeak(['canary'], error);

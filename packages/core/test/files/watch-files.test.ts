@@ -117,10 +117,11 @@ test('a system that has no watch left fails the watch, at its beginning and late
   system.watch = 'ENOSPC';
   await expect(watchFiles([path], expect.unreachable, stop.signal)).rejects.toThrow('ENOSPC');
   system.watch = '';
-  const ended = watchFiles([join(folder, 'a', 'secrets')], () => {}, stop.signal);
+  const watching = watchFiles([join(folder, 'a', 'secrets')], () => {}, stop.signal);
+  const failed = expect(watching).rejects.toThrow('EMFILE');
   system.watch = 'EMFILE';
   await mkdir(join(folder, 'a'));
-  await expect(ended).rejects.toThrow('EMFILE');
+  await failed;
 });
 
 test('a signal that has fired begins nothing', async () => {

@@ -340,8 +340,8 @@ test('what cannot be meant is refused', () => {
 test('what ends a call in one on standby does not hide that the store before it could not be asked', async () => {
   const vault = scripted('vault', { A: 'a' }, { mood: 'unavailable' });
   const { secrets } = chainOf(vault, scripted('snapshot', {}, { mood: 'invalid' }));
-  for (const call of [secrets.get('A'), secrets.getAll()]) {
-    const error = await call.catch((thrown: unknown) => thrown);
+  for (const call of [() => secrets.get('A'), () => secrets.getAll()]) {
+    const error = await call().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
       code: 'ERR_SECRET_INVALID',
       provider: 'snapshot',

@@ -720,13 +720,13 @@ describe('close', () => {
     expect(vault.contexts[0]?.signal.aborted).toBe(true);
     expect(vault.closed).toBe(1);
     for (const call of [
-      secrets.get('A'),
-      secrets.find('A'),
-      secrets.getAll(),
-      secrets.list(),
-      secrets.set('A', 'b'),
-      secrets.explain('A'),
+      () => secrets.get('A'),
+      () => secrets.find('A'),
+      () => secrets.getAll(),
+      () => secrets.list(),
+      () => secrets.set('A', 'b'),
+      () => secrets.explain('A'),
     ])
-      expect(await outcome<unknown>(call)).toBe('ERR_SECRET_ABORTED');
+      expect(await outcome<unknown>(call())).toBe('ERR_SECRET_ABORTED');
   });
 });

@@ -263,17 +263,18 @@ describe('a write that is rejected says what became of it', () => {
     const closed = createSecrets({ providers: [writable()] });
     await closed.close();
     for (const call of [
-      createSecrets({ providers: [scripted('env')] }).set('A', 'x'),
-      createSecrets({ providers: [writable()] }).set('A', 'x', aborted),
-      createSecrets({ providers: [writable()] }).delete('A', aborted),
-      createSecrets({ providers: [writable()] }).set('', 'x'),
-      createSecrets({ providers: [scripted('env', { A: 'a' }), writable()] }).set('A', 'x'),
-      createSecrets({
-        providers: [scripted('env', {}, { mood: 'unavailable' }), writable()],
-      }).set('A', 'x'),
-      closed.set('A', 'x'),
+      () => createSecrets({ providers: [scripted('env')] }).set('A', 'x'),
+      () => createSecrets({ providers: [writable()] }).set('A', 'x', aborted),
+      () => createSecrets({ providers: [writable()] }).delete('A', aborted),
+      () => createSecrets({ providers: [writable()] }).set('', 'x'),
+      () => createSecrets({ providers: [scripted('env', { A: 'a' }), writable()] }).set('A', 'x'),
+      () =>
+        createSecrets({
+          providers: [scripted('env', {}, { mood: 'unavailable' }), writable()],
+        }).set('A', 'x'),
+      () => closed.set('A', 'x'),
     ])
-      expect((await rejectionOf(call))?.applied).toBe('no');
+      expect((await rejectionOf(call()))?.applied).toBe('no');
   });
 
   test('a time limit and an abort leave it unknown, unless the provider says at once what it is', async () => {

@@ -24,14 +24,20 @@ function base() {
   }
 }
 
+/** Projects that test a package besides its own. */
+const more = {
+  // a dev dependency of core on the testkit would be a circle
+  '@keyfall/core': ['@keyfall/testkit'],
+  keyfall: ['keyfall-e2e'],
+};
+
 /** The vitest projects that a file belongs to. */
 function projectsOf(file) {
   const [top, name = ''] = file.split('/');
   const folder = top === 'docs' ? top : join(top, name);
   if (!existsSync(join(folder, 'vitest.config.ts'))) return [];
   const project = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).name;
-  // core is tested from there too: a dev dependency back to the testkit would be a circle
-  return project === '@keyfall/core' ? [project, '@keyfall/testkit'] : [project];
+  return [project, ...(more[project] ?? [])];
 }
 
 const since = base();

@@ -1,1 +1,3 @@
-export { default } from '../../vitest.shared.ts';
+import { testsWith } from '../../vitest.shared.ts';
+
+export default testsWith({ replacesModules: true });

@@ -7,10 +7,10 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { startVaultServer } from '@keyfall/testkit';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { finished, folderWith, keyfall, makeRepository } from './keyfall.ts';
 import { bin } from './on-terminal.ts';
+import { sharedVault } from './shared-vault.ts';
 
 const canary = 'canary-3e9a';
 
@@ -172,8 +172,7 @@ export default defineConfig({
   });
 
   test('a chain of Vault and .env, with the rules of `run` for each', async () => {
-    const server = await startVaultServer({ external: false });
-    onTestFinished(() => server.stop());
+    const server = await sharedVault();
     const mount = await server.mountKv({ version: 2 });
     await server.request('POST', `${mount}/data/shop`, { data: { TOKEN: 'vault' } });
     const vault = { provider: 'vault', address: server.address, mount, path: 'shop' };
@@ -238,8 +237,7 @@ export default { providers: () => ${providers} };`,
     ['behind another that had the names', '[dotenvProvider(), vault]', ['--only', 'A']],
     ['in a chain of its own', '[createSecrets({ providers: [dotenvProvider(), vault] })]', []],
   ])('the secret id of a login %s stays with us', async (_, providers, only) => {
-    const server = await startVaultServer();
-    onTestFinished(() => server.stop());
+    const server = await sharedVault();
     const mount = await server.mountKv();
     await server.request('POST', `${mount}/data/shop`, { data: { A: 'vault' } });
     const policy = await server.createPolicy(

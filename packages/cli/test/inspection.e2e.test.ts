@@ -8,14 +8,10 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import {
-  assertNoLeak,
-  startMotoServer,
-  startVaultServer,
-  type VaultServer,
-} from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { assertNoLeak, startMotoServer, type VaultServer } from '@keyfall/testkit';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { folderWith, keyfall, type RunResult } from './keyfall.ts';
+import { sharedVault } from './shared-vault.ts';
 
 const canary = 'canary-8f1e';
 const newer = 'canary-newer-77';
@@ -23,10 +19,9 @@ const newer = 'canary-newer-77';
 let server: VaultServer;
 let mount: string;
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVault();
   mount = await server.mountKv({ version: 2 });
 });
-afterAll(() => server?.stop());
 
 type Environment = Readonly<Record<string, string>>;
 

@@ -23,7 +23,7 @@ const after = (path: string) => `# shop\nVAULT_SECRET_PATH=${path}\nUSE_VAULT=tr
 /** Where the documents of the tests are. */
 export type KilledMigrations = Pick<VaultDocuments, 'server' | 'mount'>;
 
-/** Starts the server before the tests of the file, and stops it after them. */
+/** Makes a mount for the tests of the file, and has this process use it. */
 export function killedMigrations(): KilledMigrations {
   const where = vaultDocuments();
   beforeAll(() => {

@@ -7,10 +7,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { wholeProgram } from '../src/program.ts';
 import { finished, folderWith, keyfall, start } from './keyfall.ts';
 import { bin, onTerminal } from './on-terminal.ts';
+import { sharedVault } from './shared-vault.ts';
 
 const canary = 'canary-5a5a-value';
 const { commands: all } = await wholeProgram();
@@ -19,7 +20,7 @@ const commands = all.map((command) => command.name());
 let server: VaultServer;
 let env: Readonly<Record<string, string>>;
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVault();
   await server.request('POST', 'secret/data/shop', { data: { TOKEN: canary, DB_PASS: canary } });
   env = {
     USE_VAULT: 'true',
@@ -28,7 +29,6 @@ beforeAll(async () => {
     VAULT_SECRET_PATH: 'shop',
   };
 });
-afterAll(() => server?.stop());
 
 test.each(commands)('%s has a help text with an example of itself', (name) => {
   let text = '';

@@ -6,9 +6,10 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { encryptSopsFile } from '@keyfall/provider-sops';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { expect, onTestFinished, test } from 'vitest';
+import type { VaultServer } from '@keyfall/testkit';
+import { expect, test } from 'vitest';
 import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
+import { sharedVault } from './shared-vault.ts';
 
 const canary = 'canary-value-5d0e';
 const file = 'secrets.enc.yaml';
@@ -24,11 +25,12 @@ const chain = {
 async function shop(): Promise<{
   cwd: string;
   server: VaultServer;
+  mount: string;
   env: Record<string, string>;
   store: (data: object) => Promise<unknown>;
 }> {
-  const server = await startVaultServer({ external: false });
-  onTestFinished(() => server.stop());
+  const server = await sharedVault();
+  const mount = await server.mountKv();
   const cwd = await folderWith(`LOCAL=${canary}-local\n`);
   await install(
     cwd,
@@ -37,38 +39,42 @@ async function shop(): Promise<{
     '@keyfall/provider-dotenv',
   );
   await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify(chain));
-  const store = (data: object) => server.request('POST', 'secret/data/shop', { data });
+  const store = (data: object) => server.request('POST', `${mount}/data/shop`, { data });
   await store({ TOKEN: canary, KEY: 'line 1\nline 2' });
   const env = {
     VAULT_ADDR: server.address,
     VAULT_TOKEN: server.token,
+    VAULT_MOUNT_POINT: mount,
     SOPS_AGE_KEY_FILE: ageKey.file,
   };
-  return { cwd, server, env, store };
+  return { cwd, server, mount, env, store };
 }
+
+/** A store that is down: connections are refused. */
+const nowhere = { VAULT_ADDR: 'http://127.0.0.1:1' };
 
 const take = ['snapshot', '--recipient', ageKey.recipient];
 
 test('with the store down and no plain text on the disk the program starts', async () => {
-  const { cwd, server, env } = await shop();
+  const { cwd, env } = await shop();
   // who takes it need not be able to open it
   const { SOPS_AGE_KEY_FILE: _, ...publicEnv } = env;
+  const down: Record<string, string> = { ...env, ...nowhere };
   const taken = await keyfall(take, { cwd, env: publicEnv });
   expect(taken).toMatchObject({ code: 0, stdout: '' });
   expect(taken.stderr).toContain(`wrote 3 names to ${file}, encrypted to 1 key.`);
   expect(taken.output).not.toContain('canary');
   expect((await stat(join(cwd, file))).mode & 0o777).toBe(0o600);
   await rm(join(cwd, '.env'));
-  await server.stop();
 
   for (const name of await readdir(cwd))
     if (name !== 'node_modules')
       expect(await readFile(join(cwd, name), 'utf8')).not.toMatch(/canary|line 1/);
   const show = 'echo "$TOKEN $LOCAL $KEY"';
-  const run = await keyfall(['run', '--', 'sh', '-c', show], { cwd, env });
+  const run = await keyfall(['run', '--', 'sh', '-c', show], { cwd, env: down });
   expect(run).toMatchObject({ code: 0, stdout: `${canary} ${canary}-local line 1\nline 2\n` });
   expect(run.stderr).toMatch(/could not be asked: .* 3 names come from .*secrets\.enc\.yaml/);
-  const { SOPS_AGE_KEY_FILE: __, ...locked } = env;
+  const { SOPS_AGE_KEY_FILE: __, ...locked } = down;
   const without = await keyfall(['run', '--', 'sh', '-c', show], { cwd, env: locked });
   expect(without.code).not.toBe(0);
   expect(without.stdout).toBe('');
@@ -88,16 +94,15 @@ test('a name that is gone does not live on in the snapshot', async () => {
 });
 
 test('while a provider cannot be asked the last snapshot stays as it is', async () => {
-  const { cwd, env, server } = await shop();
+  const { cwd, env, server, mount } = await shop();
   await keyfall(take, { cwd, env });
   const before = await readFile(join(cwd, file), 'utf8');
-  const down = { ...env, VAULT_ADDR: 'http://127.0.0.1:1' };
-  const result = await keyfall(take, { cwd, env: down });
+  const result = await keyfall(take, { cwd, env: { ...env, ...nowhere } });
   expect(result).toMatchObject({ code: 3, stderr: expect.stringContaining('left as it is') });
   const denied = await keyfall(take, { cwd, env: { ...env, VAULT_TOKEN: 'hvs.wrong' } });
   expect(denied.code).toBe(4);
   // a document that is gone, or whose path is mistyped, would leave the .env alone in it
-  await server.request('DELETE', 'secret/metadata/shop');
+  await server.request('DELETE', `${mount}/metadata/shop`);
   const gone = await keyfall(take, { cwd, env });
   expect(gone).toMatchObject({ code: 3, stderr: expect.stringContaining('has nothing at') });
   expect(await readFile(join(cwd, file), 'utf8')).toBe(before);
@@ -269,7 +274,7 @@ test.each([
 });
 
 test('what is wrong with a snapshot is said while the store answers, and is the end only when it does not', async () => {
-  const { cwd, server, env } = await shop();
+  const { cwd, env } = await shop();
   const { SOPS_AGE_KEY_FILE: _, ...locked } = env;
   const show = ['run', '--', 'sh', '-c', 'echo "$TOKEN $LOCAL"'];
   const said = 'keyfall: snapshot (secrets.enc.yaml) is on standby, and could not stand in now: ';
@@ -311,10 +316,9 @@ test('what is wrong with a snapshot is said while the store answers, and is the 
   await writeFile(join(cwd, 'asked.config.json'), asked);
   expect((await keyfall(['--config', 'asked.config.json', ...show], { cwd, env })).code).toBe(5);
 
-  await server.stop();
-  const down = await keyfall(show, { cwd, env });
+  const down = await keyfall(show, { cwd, env: { ...env, ...nowhere } });
   expect(down).toMatchObject({ code: 5, stdout: '' });
-  const unopened = await keyfall(show, { cwd, env: locked });
+  const unopened = await keyfall(show, { cwd, env: { ...locked, ...nowhere } });
   expect(unopened).toMatchObject({ code: 2, stdout: '' });
   // whoever mends the snapshot alone would not know of the store
   expect(unopened.stderr).toMatch(/vault .* could not be asked: [\s\S]*snapshot/);
@@ -323,7 +327,7 @@ test('what is wrong with a snapshot is said while the store answers, and is the 
 });
 
 test('of one on standby that is not asked nothing is said that only asking can tell', async () => {
-  const { cwd, env } = await shop();
+  const { cwd, mount, env } = await shop();
   const providers = [
     { provider: 'vault', path: 'never-written' },
     { provider: 'dotenv', standby: true },
@@ -332,7 +336,7 @@ test('of one on standby that is not asked nothing is said that only asking can t
   const list = await keyfall(['list'], { cwd, env });
   expect(list).toMatchObject({ code: 0, stdout: '' });
   expect(list.stderr).toContain(
-    'has nothing at secret/never-written. No other provider that was asked holds it.',
+    `has nothing at ${mount}/never-written. No other provider that was asked holds it.`,
   );
 });
 

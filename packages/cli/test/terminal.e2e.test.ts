@@ -5,9 +5,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
 import { bin, onTerminal, type Step, typing } from './on-terminal.ts';
+import { sharedVault } from './shared-vault.ts';
 
 /** What is typed at the shell: keyfall, built as it is. */
 const keyfallHere = `${process.execPath} ${bin}`;
@@ -16,7 +17,7 @@ let server: VaultServer;
 let mount: string;
 let env: Record<string, string>;
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVault();
   mount = await server.mountKv({ version: 2 });
   env = {
     USE_VAULT: 'true',
@@ -25,7 +26,6 @@ beforeAll(async () => {
     VAULT_MOUNT_POINT: mount,
   };
 });
-afterAll(() => server?.stop());
 
 test('set asks for the value, and does not show it', async () => {
   const cwd = await folderWith();

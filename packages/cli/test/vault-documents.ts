@@ -1,8 +1,9 @@
 /**
- * A real Vault for a file of tests, with a document of its own, that was never written, for each test.
+ * A mount of a real Vault for a file of tests, with a document of its own, that was never written, for each test.
  */
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import type { VaultServer } from '@keyfall/testkit';
+import { beforeAll, beforeEach } from 'vitest';
+import { sharedVault } from './shared-vault.ts';
 
 /** The Vault, and the document of the test that runs. */
 export interface VaultDocuments {
@@ -18,16 +19,15 @@ export interface VaultDocuments {
   store(data: object): Promise<void>;
 }
 
-/** Starts the server before the tests of the file, and stops it after them. */
+/** Makes a mount for the tests of the file, on the server that they share with others. */
 export function vaultDocuments(): VaultDocuments {
   let server: VaultServer;
   let mount: string;
   let tests = 0;
   beforeAll(async () => {
-    server = await startVaultServer({ external: false });
+    server = await sharedVault();
     mount = await server.mountKv({ version: 2 });
   });
-  afterAll(() => server?.stop());
   beforeEach(() => {
     tests += 1;
   });

@@ -27,5 +27,7 @@ export { withApplied } from './contract/with-applied.ts';
 export { labelOf, limitedCall, nearNames } from './for-strangers.ts';
 export { envOptionsSchema } from './providers/env-options-schema.ts';
 export { failedCheck } from './providers/failed-check.ts';
+export type { LazySettings } from './providers/lazy-settings.ts';
+export { lazySettings } from './providers/lazy-settings.ts';
 export type { PollOptions } from './providers/poll-for-changes.ts';
 export { pollForChanges } from './providers/poll-for-changes.ts';

@@ -230,7 +230,7 @@ test('two places with one name are an error under that name alone', async () => 
 });
 
 test.each([
-  ['secrets.yaml' as never, 'sopsProvider: the options are not an object'],
+  ['secrets.yaml' as never, 'sopsProvider: the options must be an object'],
   [{ path: '' }, 'path'],
   [{ path: 'a\0.yaml' }, 'path'],
   [{ path: 'a.yaml', separator: '' }, 'separator'],

@@ -406,7 +406,7 @@ test.each([vaultProvider, vaultKv, vaultDynamic])(
       expect(() => make(given as never)).toThrow(
         expect.objectContaining({
           code: 'ERR_SECRET_CONFIG',
-          message: expect.stringContaining(`${make.name}: the options are not an object`),
+          message: expect.stringContaining(`${make.name}: the options must be an object`),
         }),
       );
   },

@@ -32,6 +32,7 @@ function fallbackNotice(
     unavailable: `could not be asked: ${detail}`,
     denied: `denied: ${detail}`,
     'missing-document': detail,
+    unconfigured: detail,
   }[reason];
   return `${labelOf(provider, store)} ${said}. ${instead}`;
 }

@@ -25,6 +25,7 @@ export const entrySettings: Readonly<Record<string, OptionSchema>> = {
   standby: { type: 'boolean' },
   timeout: durationSchema,
   onDenied: { enum: ['stop', 'next'] },
+  ifUnconfigured: { enum: ['fail', 'skip'] },
 };
 
 /** The schema of a configuration whose list of providers has this one. */

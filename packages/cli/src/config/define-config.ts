@@ -28,6 +28,7 @@ export interface NamedProvider {
   readonly standby?: boolean;
   readonly timeout?: Duration;
   readonly onDenied?: 'stop' | 'next';
+  readonly ifUnconfigured?: 'fail' | 'skip';
   readonly [option: string]: unknown;
 }
 

@@ -115,7 +115,15 @@ async function makeProvider(
 ): Promise<MadeEntry> {
   if ('read' in entry) return { provider: entry as SecretProvider };
   if (typeof entry.provider === 'object') return entry as MadeEntry;
-  const { provider: id, required, standby, timeout, onDenied, ...options } = entry as NamedProvider;
+  const {
+    provider: id,
+    required,
+    standby,
+    timeout,
+    onDenied,
+    ifUnconfigured,
+    ...options
+  } = entry as NamedProvider;
   const factory = await factoryOf(id, file);
   return {
     provider: factory({
@@ -129,6 +137,7 @@ async function makeProvider(
     ...(standby !== undefined && { standby }),
     ...(timeout !== undefined && { timeout }),
     ...(onDenied !== undefined && { onDenied }),
+    ...(ifUnconfigured !== undefined && { ifUnconfigured }),
   };
 }
 

@@ -92,13 +92,7 @@ export function assertProvider(value: unknown, what: string): asserts value is S
   const provider = Object(value) as { readonly [member: string]: unknown };
   if (typeof provider['read'] !== 'function')
     throw new SecretError('ERR_SECRET_CONFIG', `${what} is not a provider`, {
-      hint:
-        'asProvider' in provider
-          ? 'Call its asProvider().'
-          : 'Call its factory, such as dotenvProvider().',
+      hint: 'Call its factory, such as dotenvProvider().',
     });
   for (const member of ['name', 'store']) assertText(provider[member], `the ${member} of ${what}`);
-  const { credentialVariables = [] } = provider;
-  if (!Object(credentialVariables)[Symbol.iterator])
-    throw wrongArgument(`the credentialVariables of ${what}`, 'a set of names');
 }

@@ -47,9 +47,7 @@ export function assertOptions(
   known?: Readonly<Record<string, OptionKind>>,
 ): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw new SecretError('ERR_SECRET_CONFIG', `${factory}: the options are not an object`, {
-      hint: 'Write them as { option: value }.',
-    });
+    throw wrongArgument(`${factory}: the options`, 'an object: { option: value }');
   if (!known) return;
   for (const [option, value] of Object.entries(options)) {
     assertKnown(option, Object.keys(known), `${factory} has no option`);

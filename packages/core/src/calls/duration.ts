@@ -33,7 +33,9 @@ export function toMilliseconds(duration: Duration, option: string): number {
         ? Number(match[1]) * (units[match[2] ?? ''] ?? Number.NaN)
         : -1;
   if (Number.isFinite(milliseconds) && milliseconds >= 0) return milliseconds;
-  throw new SecretError('ERR_SECRET_CONFIG', `the option ${option} is not a length of time`, {
-    hint: `Give milliseconds or text such as '250ms', '30s', '5m' or '1h'.`,
-  });
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    `the option ${option} is not a length of time such as 500, '30s' or '5m'`,
+    { setting: { option } },
+  );
 }

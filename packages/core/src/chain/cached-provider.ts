@@ -29,16 +29,14 @@ import {
 import { Circuit } from './circuit.ts';
 import type { Notifier } from './notifier.ts';
 import { isRefusal, Refusals } from './refusals.ts';
-import type { ProviderStatus } from './secrets.ts';
+import type { ChainEntry, ProviderStatus } from './secrets.ts';
 import { type ReadOutcome, SharedRead, type WaitLimits } from './shared-read.ts';
 
-/** The settings of a provider in its chain, all defaults filled in. */
+/** A provider in its chain, with what the chain has for all of them. */
 export interface CachedProviderOptions {
-  readonly provider: SecretProvider;
-  readonly required: boolean;
-  readonly standby: boolean;
-  readonly timeout: number;
-  readonly onDenied: 'stop' | 'next';
+  readonly entry: Omit<ChainEntry, 'provider'> & { readonly provider: SecretProvider };
+  /** That of the entry, in milliseconds. */
+  readonly timeout: number | undefined;
   readonly lifetimes: CacheLifetimes;
   readonly clock: Clock;
   readonly notifier: Notifier;
@@ -73,10 +71,8 @@ const closeTimeout = 5_000;
 
 export class CachedProvider {
   readonly provider: SecretProvider;
-  readonly required: boolean;
-  readonly standby: boolean;
-  readonly onDenied: 'stop' | 'next';
-  readonly timeout: number;
+  readonly required: boolean | undefined;
+  readonly standby: boolean | undefined;
   /** How many answers came from what was read before. */
   hits = 0;
   readonly #options: CachedProviderOptions;
@@ -113,12 +109,11 @@ export class CachedProvider {
 
   constructor(options: CachedProviderOptions) {
     this.#options = options;
-    this.provider = options.provider;
-    this.required = options.required;
-    this.standby = options.standby;
-    this.onDenied = options.onDenied;
-    this.timeout = options.timeout;
-    const { provider, notifier, clock, lifetimes } = options;
+    const { entry, notifier, clock, lifetimes } = options;
+    const { provider } = entry;
+    this.provider = provider;
+    this.required = entry.required;
+    this.standby = entry.standby;
     this.#cache = new AnswerCache(clock, lifetimes, (one, other) => compared(provider, one, other));
     this.#circuit = new Circuit(clock, () => this.#readInBackground(this.#lastAsked));
     this.#refusals = new Refusals(provider, notifier, clock);
@@ -127,6 +122,11 @@ export class CachedProvider {
   /** Name and store for a message, without saying the name twice. */
   get label(): string {
     return labelOf(this.provider.name, this.provider.store);
+  }
+
+  /** Time limit of one read, in milliseconds. */
+  get timeout(): number {
+    return this.#options.timeout ?? this.provider.timeout ?? 2_500;
   }
 
   /** What the provider answers for `name`. Does not reject. */
@@ -237,7 +237,8 @@ export class CachedProvider {
     work: (context: ReadContext) => Promise<Result>,
     { signal, timeout }: WaitLimits,
   ): Promise<Result> {
-    const { clock, provider } = this.#options;
+    const { provider } = this;
+    const { clock } = this.#options;
     const warn = (message: string) => this.warn(message);
     const result = await limitedCall(work, {
       clock,
@@ -265,7 +266,7 @@ export class CachedProvider {
   allowsFallback({ code }: SecretError): boolean {
     if (code === 'ERR_SECRET_UNAVAILABLE') return !this.required;
     const denied = code === 'ERR_SECRET_DENIED' || code === 'ERR_SECRET_UNAUTHENTICATED';
-    return denied && this.onDenied === 'next';
+    return denied && this.#options.entry.onDenied === 'next';
   }
 
   /** Tells the user once per text. */
@@ -279,7 +280,8 @@ export class CachedProvider {
     this.#circuit.close();
     for (const read of [...this.#running, ...this.#joinable]) read.end(closedError());
     this.#cache.invalidate([], undefined);
-    const { clock, provider } = this.#options;
+    const { provider } = this;
+    const { clock } = this.#options;
     const bounds = { clock, timeout: closeTimeout, provider: provider.name };
     try {
       await limitedCall(async () => provider.close?.(), bounds);
@@ -422,7 +424,8 @@ export class CachedProvider {
   }
 
   #newRead(): SharedRead {
-    const { provider, clock, timeout } = this.#options;
+    const { provider, timeout } = this;
+    const { clock } = this.#options;
     const read = new SharedRead({
       provider,
       clock,
@@ -451,7 +454,7 @@ export class CachedProvider {
   }
 
   async #run(read: SharedRead): Promise<void> {
-    const outcome = await read.start();
+    const outcome = this.#unlessSkipped(await read.start());
     this.#joinable = this.#joinable.filter((other) => other !== read);
     this.#running.delete(read);
     if (this.#closed) return read.settle({ error: closedError() });
@@ -461,6 +464,18 @@ export class CachedProvider {
     read.settle(outcome);
     this.#options.changed();
     this.#startGathered();
+  }
+
+  /** What a read came to; that of a provider without settings which may be skipped is that it holds nothing. */
+  #unlessSkipped(outcome: ReadOutcome & { readonly at: ReadAt }): typeof outcome {
+    const { error, at } = outcome;
+    if (!error?.setting?.isMissing || this.#options.entry.ifUnconfigured !== 'skip') return outcome;
+    const missingDocument = {
+      description: `is skipped: ${error.reason}`,
+      optional: false,
+      unconfigured: true,
+    } as const;
+    return { batch: { entries: new Map(), complete: true, missingDocument }, at };
   }
 
   /** Whether what was answered when the store was asked at `at` is the latest that it said. */

@@ -16,6 +16,12 @@ const chainOptions: OptionKinds<SecretsOptions> = {
   budget: 'anything',
   name: 'text',
   clock: 'a clock',
+  redact: 'an object',
+};
+
+const redactOptions: OptionKinds<NonNullable<SecretsOptions['redact']>> = {
+  except: 'a list of texts',
+  minLength: 'anything',
 };
 
 const entryOptions: OptionKinds<ChainEntry> = {
@@ -24,11 +30,13 @@ const entryOptions: OptionKinds<ChainEntry> = {
   standby: 'true or false',
   timeout: 'anything',
   onDenied: ['stop', 'next'],
+  ifUnconfigured: ['fail', 'skip'],
 };
 
 /** @throws `ERR_SECRET_CONFIG` naming the option that is unknown or of another kind */
 export function assertChainOptions(options: SecretsOptions): void {
   assertOptions(options, 'createSecrets', chainOptions);
+  assertOptions(options.redact ?? {}, 'createSecrets: redact', redactOptions);
 }
 
 /** The chain, without the places that were left out. */
@@ -61,11 +69,7 @@ export function checkNames(
   if (twice !== undefined)
     throw config('providers', `has two named ${twice}`, 'Give one of them another `name`.');
   if (providers[0]?.standby)
-    throw config(
-      'standby',
-      `is set for ${names[0]}, and no provider comes before it`,
-      'Put it behind the one that it stands in for.',
-    );
+    throw config('standby', `is set for ${names[0]}, and no provider comes before it`);
   for (const [secret, provider] of only) {
     assertText(provider, `the option only: what ${secret} is bound to`);
     const bound = providers[names.indexOf(provider)];
@@ -75,11 +79,7 @@ export function checkNames(
         `binds ${secret} to ${provider}, which is not in the chain`,
         `The chain's providers are: ${names.join(', ')}.`,
       );
-    if (bound.standby)
-      throw config(
-        'only',
-        `binds ${secret} to ${provider}, which is on standby: mostly it would not be asked`,
-      );
+    if (bound.standby) throw config('only', `binds ${secret} to ${provider}, which is on standby`);
   }
 }
 

@@ -8,6 +8,7 @@
  * | does not hold it | ask the next |
  * | could not be asked | its last good value while that is young enough, else ask the next, and say so; `required`: fail |
  * | its whole document is not there | ask the next, and say so; `required`: fail |
+ * | it is not configured | fail; `ifUnconfigured: 'skip'`: ask the next, and say so |
  * | denied, not authenticated | fail; `onDenied: 'next'`: ask the next, and say so |
  * | certificate not trusted, broken content, a defect of the provider, wrong configuration | fail, always |
  *
@@ -221,6 +222,7 @@ export function classifyAnswer(
     const { missingDocument } = answer;
     if (!missingDocument || missingDocument.optional) return undefined;
     const detail = missingDocument.description;
+    if (missingDocument.unconfigured) return { cached, reason: 'unconfigured', detail };
     if (!cached.required) return { cached, reason: 'missing-document', detail };
     return new SecretError('ERR_SECRET_NOT_FOUND', `it ${detail}, and it is required`, {
       hint: 'Check the path for a typing error.',

@@ -1,7 +1,7 @@
 /**
  * Composes providers into the one object that an application asks.
  */
-import { assertFunction, assertKind, assertSignal, assertText } from '../arguments/arguments.ts';
+import { assertFunction, assertKind, assertText } from '../arguments/arguments.ts';
 import { assertKnown, signalOf } from '../arguments/assert-options.ts';
 import { systemClock } from '../calls/clock.ts';
 import { type Duration, toMilliseconds } from '../calls/duration.ts';
@@ -53,26 +53,26 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const budget = length('budget', 4_000);
   const notifier = new Notifier(clock);
   const answers = new FastAnswers(clock);
-  const { redactor, values: known } = createRedactorOfValues({}, clock);
+  const { except = [], ...redactorOptions } = options.redact ?? {};
+  const { redactor, values: known } = createRedactorOfValues(redactorOptions, clock);
+  const isMasked = (name: string) => !except.includes(name);
   const changed = () => {
     answers.clear();
     watching?.look();
   };
   const providers = entriesOf(options).map((entry, index) => {
-    const { provider, required = false, standby = false, timeout, onDenied = 'stop' } = entry;
+    const { timeout, provider } = entry;
     return new CachedProvider({
-      provider,
-      required,
-      standby,
-      onDenied,
-      timeout: toMilliseconds(timeout ?? provider.timeout ?? 2_500, `timeout of ${provider.name}`),
+      entry,
+      timeout:
+        timeout === undefined ? timeout : toMilliseconds(timeout, `timeout of ${provider.name}`),
       lifetimes,
       clock,
       notifier,
       changed,
       values: {
-        put: (name, value) => known.put(`${index} ${name}`, value),
-        putPrevious: (name, value) => known.pass(`${index} ${name}`, value),
+        put: (name, value) => isMasked(name) && known.put(`${index} ${name}`, value),
+        putPrevious: (name, value) => isMasked(name) && known.pass(`${index} ${name}`, value),
       },
     });
   });
@@ -128,7 +128,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     const { entries } = Object(changes) as SecretChanges;
     assertKind(entries, 'a map', 'write: the entries');
     for (const [name, value] of entries)
-      if (typeof name === 'string' && typeof value === 'string')
+      if (typeof name === 'string' && typeof value === 'string' && isMasked(name))
         known.put(`written ${name}`, value);
     // one promise for all keeps the order of the calls
     writing ??= import('./writing.ts').then(({ createWriter }) => createWriter(parts));
@@ -231,12 +231,17 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
   const provider: SecretProvider = {
     name: chainName,
-    store: providers.map(({ label }) => label).join(', then '),
     timeout: budget,
 
-    credentialVariables: new Set(
-      providers.flatMap(({ provider }) => [...(provider.credentialVariables ?? [])]),
-    ),
+    get store() {
+      return providers.map(({ label }) => label).join(', then ');
+    },
+
+    get credentialVariables() {
+      return new Set(
+        providers.flatMap(({ provider }) => [...(provider.credentialVariables ?? [])]),
+      );
+    },
 
     async read(names, context) {
       return (await asProvider()).read(parts, names, context);
@@ -251,8 +256,6 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     async watch(onChange, signal) {
-      assertFunction(onChange, 'watch: the listener');
-      assertSignal(signal, 'watch: the signal');
       return (await watcher()).forwardChanges(onChange, signal);
     },
 

@@ -109,7 +109,8 @@ function noticeOf(event: SecretsEvent): string | undefined {
   if (event.type !== 'fallback') return undefined;
   const { provider, store, reason, detail, answeredBy, names } = event;
   const label = labelOf(provider, store);
-  const said = reason === 'missing-document' ? detail : `did not answer: ${detail}`;
+  const hasAnswered = reason === 'missing-document' || reason === 'unconfigured';
+  const said = hasAnswered ? detail : `did not answer: ${detail}`;
   if (answeredBy === 'none') return `${label} ${said}. No other provider answers instead`;
   const what = names.length === 1 ? `${names[0]} comes` : `${names.length} names come`;
   const from = answeredBy === 'last-good' ? 'its last good value' : answeredBy;

@@ -32,6 +32,12 @@ export interface ChainEntry {
    * a developer's `.env`.
    */
   readonly onDenied?: 'stop' | 'next';
+  /**
+   * What to do when its address, its token or its path is missing. Default `fail`: `ERR_SECRET_CONFIG` at the first
+   * call. `skip`: the chain asks the others as if it were not there, with one notice; a write to it still fails. What
+   * is set and wrong fails always.
+   */
+  readonly ifUnconfigured?: 'fail' | 'skip';
 }
 
 /** Options of `createSecrets`. */
@@ -51,6 +57,16 @@ export interface SecretsOptions {
   readonly budget?: Duration;
   /** The name of this chain, in metrics and where it is a provider. Default `chain`. */
   readonly name?: string;
+  /** What {@link Secrets.redact} and {@link Secrets.redactor} mask. Default: every value of six characters or more. */
+  readonly redact?: {
+    /**
+     * Names whose values are not masked: those that are no secrets, and are words of the log's own, as the `orders` of
+     * `DB_USER=orders` in every URL. The value of such a name is masked where another name holds it too.
+     */
+    readonly except?: readonly string[];
+    /** Values of fewer characters are not masked. Default 6, at least 4: see `createRedactor`. */
+    readonly minLength?: number;
+  };
   /** Where time comes from. For tests. */
   readonly clock?: Clock;
 }

@@ -3,7 +3,7 @@
  * read or written, and makes the providers be read in the background while somebody watches: at every
  * `interval`, and whenever a provider that can watch its store says so.
  */
-import { assertFunction, assertTexts } from '../arguments/arguments.ts';
+import { assertFunction, assertSignal, assertTexts } from '../arguments/arguments.ts';
 import { signalOf } from '../arguments/assert-options.ts';
 import type { Clock } from '../calls/clock.ts';
 import { onAbort } from '../calls/on-abort.ts';
@@ -57,6 +57,8 @@ export class Watching {
 
   /** As `SecretProvider.watch`, for a chain that is a provider of another chain. */
   async forwardChanges(changed: () => void, signal: AbortSignal): Promise<void> {
+    assertFunction(changed, 'watch: the listener');
+    assertSignal(signal, 'watch: the signal');
     if (this.#closed || signal.aborted) return;
     const stop = this.#options.notifier.on('changed', changed);
     this.#watchProviders(signal);

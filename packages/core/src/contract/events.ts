@@ -10,12 +10,13 @@ export interface SecretsEvents {
   /**
    * An answer is second-hand: once per outage, when the first one is served.
    * `reason`: `unavailable`, `missing-document` (the store answers, but holds nothing at this path),
-   * or `denied` (only with `onDenied: 'next'`).
+   * `denied` (only with `onDenied: 'next'`), or `unconfigured` (an address, a token or a path is missing; only with
+   * `ifUnconfigured: 'skip'`).
    */
   readonly fallback: {
     readonly provider: string;
     readonly store: string;
-    readonly reason: 'unavailable' | 'missing-document' | 'denied';
+    readonly reason: 'unavailable' | 'missing-document' | 'denied' | 'unconfigured';
     readonly code?: SecretErrorCode;
     /** What the provider said, in one clause. */
     readonly detail: string;

@@ -17,6 +17,7 @@
  * | its certificate is not trusted | throws `ERR_SECRET_TLS` |
  * | what was read is broken | throws `ERR_SECRET_INVALID` |
  * | an option is wrong | throws `ERR_SECRET_CONFIG`, from the factory where it can be known there |
+ * | an address, a token or a path is missing | throws `ERR_SECRET_CONFIG` at the first call, with `setting.isMissing` |
  *
  * Whatever else a provider throws, and an answer that this contract does not allow, is a defect of the
  * provider: the chain ends the call with `ERR_SECRET_PROVIDER`, which tells where it comes from and nothing of
@@ -77,9 +78,14 @@ export interface SecretBatch {
    * Set when the whole document is not there: never written, deleted, or mistyped. Every name is
    * then absent. `description` is a clause that names it ("has nothing at secret/aiogram-shop").
    * `optional: true` means that nothing is unusual about it (a `.env` that need not exist); else the
-   * chain tells the user, so that a typo is seen.
+   * chain tells the user, so that a typo is seen. `unconfigured` is set by the chain, for a provider without
+   * settings that it may go past (`ifUnconfigured: 'skip'`); a store leaves it out.
    */
-  readonly missingDocument?: { readonly description: string; readonly optional: boolean };
+  readonly missingDocument?: {
+    readonly description: string;
+    readonly optional: boolean;
+    readonly unconfigured?: true;
+  };
   /**
    * Opaque; names the state that this snapshot shows, for a conditional write. A store without
    * conditional writes leaves it out.
@@ -207,8 +213,13 @@ export interface StorePlace {
 
 /**
  * A store of secrets. One factory a package makes it (`vaultProvider(options)`); there are no
- * provider classes and no inheritance. Making one must do no I/O and import no heavy SDK: both
- * wait for the first call.
+ * provider classes and no inheritance. Making one must do no I/O, import no heavy SDK and read no environment: all
+ * of that waits for the first call, so that a module that makes one may be evaluated during a build (`lazySettings`).
+ *
+ * Where settings come from the environment, `store`, `place`, `timeout` and `credentialVariables` are getters. They
+ * say what a call at that moment would find, and from the first call on what that call found. They must not throw:
+ * where a setting is missing, `store` says so (`doppler not configured`) and `place` has the `kind` alone. So nobody
+ * should keep what they said before the first call.
  */
 export interface SecretProvider {
   /** Unique in a chain: 'vault', 'dotenv'. Shown in `explain`, errors and events. */

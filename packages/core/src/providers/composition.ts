@@ -3,11 +3,11 @@
  * Each passes on what the inner provider says, kind for kind: a failure stays a failure, and what the
  * inner provider cannot do the outer one cannot either.
  */
-import { assertProvider, assertText } from '../arguments/arguments.ts';
+import { assertProvider, assertText, wrongArgument } from '../arguments/arguments.ts';
 import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
 import { type TextPairs, textPairs } from '../arguments/text-pairs.ts';
 import { errorWith, isSecretError, SecretError } from '../contract/secret-error.ts';
-import type { SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
+import type { ReadContext, SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
 
 /** Options of {@link withMapping}. */
 export interface WithMappingOptions {
@@ -103,7 +103,7 @@ export function readOnly(
   provider: SecretProvider,
 ): Omit<SecretProvider, 'write' | 'atomicity' | 'conditionalWrites'> {
   const { write: _, atomicity: _a, conditionalWrites: _c, ...rest } = copyOf(provider, 'readOnly');
-  return rest;
+  return withFactsOf(provider, rest);
 }
 
 /**
@@ -141,18 +141,18 @@ export function withDefaults(provider: SecretProvider, values: TextPairs): Secre
     }
     return { ...batch, entries };
   };
-  return {
+  return withFactsOf(provider, {
     ...inner,
     read,
     ...(list && {
-      async list(context) {
+      async list(context: ReadContext) {
         const names = await list(context);
         // only a read tells a document that holds nothing from one that is not there
         if (names.length === 0) return [...(await read('all', context)).entries.keys()];
         return [...new Set([...names, ...defaults.keys()])];
       },
     }),
-  };
+  });
 }
 
 /** The provider under other names. `undefined` is a name that has none on the other side. */
@@ -178,7 +178,7 @@ function renamed(
     }
   };
 
-  return {
+  const outer: SecretProvider = {
     ...inner,
 
     read: (names, context) =>
@@ -245,6 +245,7 @@ function renamed(
         }),
     }),
   };
+  return withFactsOf(provider, outer);
 }
 
 /** Every member of the contract, so that one that is added is not forgotten here. */
@@ -274,11 +275,25 @@ const members: Readonly<Record<keyof SecretProvider, true>> = {
  * not survive `readOnly`. They are bound, since a stranger's provider may be an instance of a class.
  */
 function copyOf(provider: SecretProvider, factory: string): SecretProvider {
-  assertProvider(provider, `${factory}: the provider`);
+  const what = `${factory}: the provider`;
+  if ('asProvider' in Object(provider))
+    throw wrongArgument(what, 'a provider: call its asProvider()');
+  assertProvider(provider, what);
   const copy: Record<string, unknown> = {};
   for (const member of Object.keys(members) as (keyof SecretProvider)[]) {
     const own: unknown = provider[member];
     if (own !== undefined) copy[member] = typeof own === 'function' ? own.bind(provider) : own;
   }
   return copy as unknown as SecretProvider;
+}
+
+/**
+ * `copy` with what is told of the provider's store as it is told at the time: it may come from an environment that
+ * is read only at the first call.
+ */
+function withFactsOf<Copy extends object>(provider: SecretProvider, copy: Copy): Copy {
+  for (const member of ['store', 'place', 'timeout', 'credentialVariables'] as const)
+    if (member in provider)
+      Object.defineProperty(copy, member, { get: () => provider[member], enumerable: true });
+  return copy;
 }

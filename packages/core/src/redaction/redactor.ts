@@ -89,12 +89,12 @@ export interface RedactorOfValues {
  * ```
  */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
+  assertOptions(options, 'createRedactor', optionKinds);
   return createRedactorOfValues(options, systemClock).redactor;
 }
 
 /** The same, for somebody who says which values have been replaced. */
 export function createRedactorOfValues(options: RedactorOptions, clock: Clock): RedactorOfValues {
-  assertOptions(options, 'createRedactor', optionKinds);
   const { minLength = 6, mask = '[redacted]' } = options;
   if (!Number.isInteger(minLength) || minLength < 4)
     // shorter values would mask ordinary text

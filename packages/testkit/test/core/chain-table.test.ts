@@ -409,7 +409,7 @@ describe('wrong configuration fails in createSecrets, naming the option', () => 
     [
       'no options',
       () => createSecrets(undefined as never),
-      /createSecrets: the options are not an object/,
+      /createSecrets: the options must be an object/,
     ],
     ['no provider', () => createSecrets({ providers: [] }), /providers/],
     ['no list', () => createSecrets({ providers: a } as never), /providers/],

@@ -435,7 +435,7 @@ describe('a chain in a chain', () => {
     for (const member of ['store', 'timeout', 'credentialVariables', 'read', 'readings', 'write'])
       expect([member, member in inner, member in provider]).toEqual([member, false, true]);
     expect(() => withPrefix(inner as never, 'SHOP_')).toThrow(
-      'withPrefix: the provider is not a provider. Call its asProvider().',
+      'withPrefix: the provider must be a provider: call its asProvider().',
     );
     await provider.close?.();
     expect(await outcome(inner.get('A'))).toBe('ERR_SECRET_ABORTED');

@@ -112,7 +112,7 @@ test.each([
 });
 
 test.each([['text'], [null], [undefined], [['a']]])('what is no object of options: %j', (given) => {
-  expect(() => assertOptions(given, 'drawerProvider', {})).toThrow('the options are not an object');
+  expect(() => assertOptions(given, 'drawerProvider', {})).toThrow('the options must be an object');
 });
 
 test('a chain leaves out what is false or missing, and refuses one of nothing else', async () => {

@@ -4,10 +4,15 @@
  */
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { assertOptions, type OptionKinds, type SecretProvider } from '@keyfall/core/provider';
+import {
+  assertOptions,
+  lazySettings,
+  type OptionKinds,
+  type SecretProvider,
+} from '@keyfall/core/provider';
 import { problem, readBytes, type StoreFile } from '@keyfall/core/provider/files';
 import { entriesOf } from './config-entries.ts';
-import { tokenOf } from './doppler-settings.ts';
+import { tokenOf, withVariables } from './doppler-settings.ts';
 import { FallbackFileError, fallbackPassphrase, openFallback } from './fallback-file.ts';
 
 /** Larger files are refused: no config is so large. Bytes. */
@@ -16,7 +21,7 @@ const sizeLimit = 32 * 1024 * 1024;
 /** Options of {@link dopplerFallbackProvider}. */
 export interface DopplerFallbackProviderOptions {
   /** The file: `fallbackFile` of `dopplerProvider`, or `--fallback` of Doppler's CLI. */
-  readonly path: string;
+  readonly path: string | undefined;
   /** The token that the file was written with. Variable `DOPPLER_TOKEN`. Not needed with a passphrase. */
   readonly token?: string;
   /** As when it was written. Variable `DOPPLER_PROJECT`. */
@@ -42,7 +47,8 @@ const optionKinds: OptionKinds<DopplerFallbackProviderOptions> = {
  * What a config held when it was read last, from an encrypted file, read-only. Put it after
  * `dopplerProvider`.
  *
- * @throws `ERR_SECRET_CONFIG` naming the option, unless there is a path, and a token or a passphrase
+ * @throws `ERR_SECRET_CONFIG` naming the option that is wrong. What is missing, a path, or a token and a passphrase, is
+ *   that at the first call
  * @example
  * ```ts
  * import { createSecrets } from '@keyfall/core';
@@ -57,33 +63,41 @@ const optionKinds: OptionKinds<DopplerFallbackProviderOptions> = {
 export function dopplerFallbackProvider(options: DopplerFallbackProviderOptions): SecretProvider {
   assertOptions(options, 'dopplerFallbackProvider', optionKinds);
   const { path, name = 'doppler-fallback' } = options;
-  if (typeof path !== 'string' || path === '' || path.includes('\0'))
-    throw new SecretError(
+  const missing = path === undefined;
+  const configError = () =>
+    new SecretError(
       'ERR_SECRET_CONFIG',
-      'the option path is missing, or does not name a file',
+      missing ? 'the option path is missing' : 'the option path does not name a file',
       {
         provider: name,
-        setting: { option: 'path', isMissing: path === undefined },
+        setting: { option: 'path', ...(missing && { isMissing: true }) },
         hint: 'Use the path that is the option fallbackFile of dopplerProvider.',
       },
     );
-  const project = options.project ?? process.env['DOPPLER_PROJECT'] ?? '';
-  const config = options.config ?? process.env['DOPPLER_CONFIG'] ?? '';
-  const own = options.passphrase ?? process.env['DOPPLER_PASSPHRASE'];
-  const token = own ? '' : tokenOf(options, name);
-  const passphrase = fallbackPassphrase({ ...options, token, project, config });
-  const file: StoreFile = { path: resolve(path), shown: path, provider: name };
+  if (path === '' || path?.includes('\0')) throw configError();
+  if (options.token?.trim()) tokenOf(options, name);
+  // where it is read from must not change with the working directory
+  const file: StoreFile | undefined = missing
+    ? undefined
+    : { path: resolve(path), shown: path, provider: name };
+  const settings = lazySettings(() => {
+    if (file === undefined) throw configError();
+    const given = withVariables(options);
+    const token = given.passphrase ? '' : tokenOf(options, name);
+    return { file, passphrase: fallbackPassphrase({ ...given, token }) };
+  });
   return {
     name,
-    store: path,
-    place: { kind: 'doppler-fallback', files: [file.path] },
+    store: path ?? 'not configured',
+    place: { kind: 'doppler-fallback', ...(file && { files: [file.path] }) },
     async read() {
+      const { file, passphrase } = settings();
       const content = await readBytes(file, sizeLimit);
       if (content === undefined)
         return {
           entries: new Map(),
           complete: true,
-          missingDocument: { description: `has no file ${path} yet`, optional: true },
+          missingDocument: { description: `has no file ${file.shown} yet`, optional: true },
         };
       try {
         const entries = entriesOf(await openFallback(content, passphrase), name);

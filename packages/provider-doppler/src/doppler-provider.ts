@@ -6,6 +6,7 @@ import { type Duration, isSecretError, SecretError, type SecretSetting } from '@
 import {
   assertOptions,
   failedCheck,
+  lazySettings,
   type OptionKinds,
   pollForChanges,
   type SecretBatch,
@@ -21,7 +22,7 @@ import {
   possibleName,
 } from './config-entries.ts';
 import { askDoppler, type CallLimits } from './doppler-api.ts';
-import { tokenOf } from './doppler-settings.ts';
+import { tokenOf, withVariables } from './doppler-settings.ts';
 import { fallbackPassphrase, writeFallbackFile } from './fallback-file.ts';
 
 /** Options of {@link dopplerProvider}. */
@@ -70,7 +71,8 @@ const optionKinds: OptionKinds<DopplerProviderOptions> = {
  * several names is one request, and unconditional: Doppler offers no way to notice another
  * writer in between.
  *
- * @throws `ERR_SECRET_CONFIG` naming the option and variable that is missing or wrong
+ * @throws `ERR_SECRET_CONFIG` naming the option that is wrong. What is missing, or wrong in a variable, is that at the
+ *   first call
  * @example
  * ```ts
  * import { createSecrets } from '@keyfall/core';
@@ -100,9 +102,8 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
     throw configError('fallbackFile', 'does not name a file', 'Name a file, or leave it out.');
   // where it is read from must not change with the working directory
   const fallbackPath = fallbackFile && resolve(fallbackFile);
-  const token = tokenOf(options, name);
-  const project = options.project ?? process.env['DOPPLER_PROJECT'] ?? '';
-  const config = options.config ?? process.env['DOPPLER_CONFIG'] ?? '';
+  // what is wrong whatever the environment holds is refused here
+  if (options.token?.trim()) tokenOf(options, name);
   const address = options.address ?? 'https://api.doppler.com';
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || `${url.origin}/` !== url.href)
@@ -117,17 +118,6 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
       'would send the token over plain http to another machine',
       'Use https.',
     );
-  // a service token names its config itself; any other token needs both
-  if ((project === '') !== (config === '')) {
-    const option = project === '' ? 'project' : 'config';
-    const variable = `DOPPLER_${option.toUpperCase()}`;
-    throw configError(
-      option,
-      `(variable ${variable}) is missing`,
-      'Set both project and config; or use a service token, and set neither.',
-      { option, variable, isMissing: true },
-    );
-  }
   const pollInterval = toMilliseconds(options.pollInterval ?? '1m', 'pollInterval');
   if (pollInterval < 1_000)
     throw configError(
@@ -136,17 +126,40 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
       'Use at least a second: Doppler limits the rate of requests.',
     );
 
-  const origin = url.origin;
-  const what = project === '' ? "the service token's config" : `${project}/${config}`;
-  const subject = project === '' ? 'the config of the service token' : `the config ${what}`;
-  const missing =
-    project === '' ? 'does not have the config of the service token' : `has no config ${what}`;
-  const settings = { provider: name, origin, subject, token };
-  const place = new URLSearchParams({ ...(project !== '' && { project, config }) });
-  const download = `/v3/configs/config/secrets/download?${new URLSearchParams([
-    ...place,
-    ['format', 'json'],
-  ])}`;
+  const { origin } = url;
+  const settings = lazySettings(() => {
+    const given = { ...withVariables(options), token: tokenOf(options, name) };
+    const { project, config } = given;
+    // a service token names its config itself; any other token needs both
+    if ((project === '') !== (config === '')) {
+      const option = project === '' ? 'project' : 'config';
+      const variable = `DOPPLER_${option.toUpperCase()}`;
+      throw configError(
+        option,
+        `(variable ${variable}) is missing`,
+        'Set both project and config; or use a service token, and set neither.',
+        { option, variable, isMissing: true },
+      );
+    }
+    const isOfToken = project === '';
+    const place = isOfToken ? "the service token's config" : `${project}/${config}`;
+    const subject = isOfToken ? 'the config of the service token' : `the config ${place}`;
+    const parameters = isOfToken ? [] : Object.entries({ project, config });
+    return {
+      ...given,
+      api: { provider: name, origin, subject, token: given.token },
+      place,
+      subject,
+      missing: isOfToken
+        ? 'does not have the config of the service token'
+        : `has no config ${place}`,
+      parameters,
+    };
+  });
+  const pathTo = (resource: string, ...more: readonly [string, string][]) => {
+    const query = new URLSearchParams([...settings().parameters, ...more]);
+    return `/v3/configs/config/${resource}${query.size > 0 ? `?${query}` : ''}`;
+  };
   let known: Known | undefined;
   /** How many requests went out, and which of them `known` answers. */
   let requests = 0;
@@ -164,7 +177,8 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
         given.sending?.();
       },
     };
-    const answer = await askDoppler(settings, { path: download, etag: before?.etag }, bounds);
+    const path = pathTo('secrets/download', ['format', 'json']);
+    const answer = await askDoppler(settings().api, { path, etag: before?.etag }, bounds);
     if (answer.kind === 'missing') return undefined;
     if (answer.kind === 'unchanged') {
       if (before) return before.entries;
@@ -196,7 +210,7 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
     warn: (message: string) => void,
   ): Promise<void> {
     if (fallbackPath === undefined || written === entries || known?.entries !== entries) return;
-    const passphrase = fallbackPassphrase({ ...options, token, project, config });
+    const passphrase = fallbackPassphrase(settings());
     try {
       const held = new Map<string, string>();
       for (const [key, entry] of entries) if ('value' in entry) held.set(key, entry.value);
@@ -210,8 +224,14 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
 
   return {
     name,
-    store: `${origin === 'https://api.doppler.com' ? '' : `${origin} `}${what}`,
-    place: { kind: 'doppler', address: origin, paths: [what] },
+    get store() {
+      const shown = origin === 'https://api.doppler.com' ? '' : `${origin} `;
+      return `${shown}${settings.known?.place ?? 'not configured'}`;
+    },
+    get place() {
+      const place = settings.known?.place;
+      return { kind: 'doppler', ...(place !== undefined && { address: origin, paths: [place] }) };
+    },
     atomicity: 'store',
     conditionalWrites: 'never',
 
@@ -227,7 +247,7 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
           entries: new Map(),
           complete: true,
           ...stamped,
-          missingDocument: { description: missing, optional: false },
+          missingDocument: { description: settings().missing, optional: false },
         };
       // the read waits for it: a name that was deleted in Doppler must not be answered from the old file
       keeping = keeping.then(() => keepFallback(entries, context.warn));
@@ -264,12 +284,9 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
           );
         secrets[key] = value;
       }
-      const path = `/v3/configs/config/secrets${place.size > 0 ? `?${place}` : ''}`;
-      const answer = await askDoppler(
-        settings,
-        { path, body: JSON.stringify({ secrets }) },
-        context,
-      );
+      const { api, missing } = settings();
+      const path = pathTo('secrets');
+      const answer = await askDoppler(api, { path, body: JSON.stringify({ secrets }) }, context);
       if (answer.kind === 'missing')
         throw new SecretError('ERR_SECRET_NOT_FOUND', `Doppler ${missing}`, {
           provider: name,
@@ -287,6 +304,7 @@ export function dopplerProvider(options: DopplerProviderOptions = {}): SecretPro
     async check(context) {
       try {
         const entries = await readConfig(context);
+        const { subject, missing } = settings();
         if (entries === undefined)
           return [
             {

@@ -1,15 +1,37 @@
 /**
- * The settings that both providers take.
+ * The settings that both providers take from their options, or from the environment.
  */
 import { SecretError } from '@keyfall/core';
+
+/** The options that have a variable each. */
+export interface DopplerOptions {
+  readonly token?: string | undefined;
+  readonly project?: string | undefined;
+  readonly config?: string | undefined;
+  readonly passphrase?: string | undefined;
+}
+
+/** What the environment adds to the options; `''` for what is not set. */
+export function withVariables(options: DopplerOptions): {
+  readonly [Option in keyof DopplerOptions]-?: string;
+} {
+  const { env } = process;
+  return {
+    token: (options.token ?? env['DOPPLER_TOKEN'] ?? '').trim(),
+    project: options.project ?? env['DOPPLER_PROJECT'] ?? '',
+    config: options.config ?? env['DOPPLER_CONFIG'] ?? '',
+    passphrase: options.passphrase ?? env['DOPPLER_PASSPHRASE'] ?? '',
+  };
+}
 
 /**
  * The token of the option or of `DOPPLER_TOKEN`.
  *
  * @throws `ERR_SECRET_CONFIG` if there is none, or if it cannot be a token: then it is never sent
  */
-export function tokenOf({ token }: { readonly token?: string }, provider: string): string {
-  const found = (token ?? process.env['DOPPLER_TOKEN'] ?? '').trim();
+export function tokenOf(options: DopplerOptions, provider: string): string {
+  const { token } = options;
+  const found = withVariables(options).token;
   if (/^[\x21-\x7e]+$/.test(found)) return found;
   const setting = token === undefined ? { variable: 'DOPPLER_TOKEN' } : { option: 'token' };
   const hint = "Create a service token for the config in Doppler's dashboard.";

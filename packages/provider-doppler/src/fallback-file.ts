@@ -19,15 +19,13 @@ export class FallbackFileError extends Error {}
 
 /** What the file is encrypted with unless a passphrase is given, as Doppler's CLI has it. */
 export function fallbackPassphrase(given: {
-  readonly passphrase?: string;
+  readonly passphrase: string;
   readonly token: string;
   readonly project: string;
   readonly config: string;
 }): string {
-  const passphrase = given.passphrase ?? process.env['DOPPLER_PASSPHRASE'];
-  if (passphrase) return passphrase;
-  const { token, project, config } = given;
-  return project && config ? `${token}:${project}:${config}` : token;
+  const { passphrase, token, project, config } = given;
+  return passphrase || (project && config ? `${token}:${project}:${config}` : token);
 }
 
 /**

@@ -225,14 +225,20 @@ test('a token that is not a service token needs project and config', async () =>
   await personal.close();
 });
 
-test('a missing token is an error with both its names, and DOPPLER_TOKEN is used if it is set', async () => {
+test('a missing token is an error at the first call with both its names, and DOPPLER_TOKEN is used if it is set', async () => {
   vi.stubEnv('DOPPLER_TOKEN', undefined);
   const setting = { option: 'token', variable: 'DOPPLER_TOKEN', isMissing: true };
-  expect(() => dopplerProvider()).toThrow(
-    expect.objectContaining({ code: 'ERR_SECRET_CONFIG', setting }),
-  );
-  vi.stubEnv('DOPPLER_TOKEN', doppler.token);
   const provider = dopplerProvider({ address: doppler.address });
+  await expect(provider.read('all', context())).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFIG',
+    setting,
+  });
+  expect(provider).toMatchObject({
+    store: `${doppler.address} not configured`,
+    place: { kind: 'doppler' },
+  });
+  expect(await provider.check?.(context())).toMatchObject([{ code: 'config', setting }]);
+  vi.stubEnv('DOPPLER_TOKEN', doppler.token);
   expect((await provider.read('all', context())).entries.size).toBe(2);
 });
 

@@ -255,8 +255,6 @@ test.each<[unknown, string | undefined]>([
   [{ token: 5 }, 'token'],
   [{ token: 'two\nlines' }, 'token'],
   [{ token: 't', project: {} }, 'project'],
-  [{ token: 't', config: 'prd' }, 'project'],
-  [{ token: 't', project: 'shop' }, 'config'],
   [{ token: 't', fallbackFile: 1 }, 'fallbackFile'],
   [{ token: 't', fallbackFile: '' }, 'fallbackFile'],
   [{ token: 't', fallbackFile: 'a\0b' }, 'fallbackFile'],
@@ -276,14 +274,32 @@ test.each<[unknown, string | undefined]>([
 test.each<[unknown, string | undefined]>([
   [undefined, undefined],
   ['file', undefined],
-  [{}, 'path'],
   [{ path: 5 }, 'path'],
+  [{ path: '' }, 'path'],
   [{ path: 'a\0b', token: 't' }, 'path'],
   [{ path: 'file', token: 5 }, 'token'],
 ])('dopplerFallbackProvider refuses the options %j, and the error names %s', (options, option) => {
   const make = () => dopplerFallbackProvider(options as DopplerFallbackProviderOptions);
   expect(make).toThrow(configError(option));
 });
+
+test.each<[SecretProvider, string]>([
+  [dopplerProvider({ token: 't', config: 'prd' }), 'project'],
+  [dopplerProvider({ token: 't', project: 'shop' }), 'config'],
+  [dopplerProvider({ token: ' ' }), 'token'],
+  [dopplerFallbackProvider({ path: undefined, token: 't' }), 'path'],
+  [dopplerFallbackProvider({ path: 'file' }), 'token'],
+])(
+  'what is missing is an error at the first call, by its option (%#)',
+  async (provider, option) => {
+    for (const variable of ['TOKEN', 'PROJECT', 'CONFIG', 'PASSPHRASE'])
+      vi.stubEnv(`DOPPLER_${variable}`, undefined);
+    const error = await provider.read('all', context()).catch((thrown) => thrown);
+    expect(error).toEqual(configError(option));
+    expect(error.setting.isMissing).toBe(true);
+    vi.unstubAllEnvs();
+  },
+);
 
 test('an answer counts from the request that was answered, and not from one that was repeated', async () => {
   const provider = providerOf();

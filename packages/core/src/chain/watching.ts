@@ -7,7 +7,7 @@ import { assertFunction, assertSignal, assertTexts } from '../arguments/argument
 import { signalOf } from '../arguments/assert-options.ts';
 import type { Clock } from '../calls/clock.ts';
 import { onAbort } from '../calls/on-abort.ts';
-import { closedError, type SecretError } from '../contract/secret-error.ts';
+import { closedError, isSecretError, type SecretError } from '../contract/secret-error.ts';
 import type { CachedProvider } from './cached-provider.ts';
 import type { Resolution } from './chain.ts';
 import { callListener, type Notifier } from './notifier.ts';
@@ -306,8 +306,10 @@ function watchProvider(cached: CachedProvider, signal: AbortSignal): void {
   const { provider } = cached;
   // what was read stays until it is replaced: the store may be in the midst of a change
   const reread = () => void cached.reread({ signal, timeout: cached.timeout });
-  (async () => provider.watch?.(reread, signal))().catch(() => {
-    if (!signal.aborted) cached.warn('cannot watch its store: it is polled');
+  (async () => provider.watch?.(reread, signal))().catch((error) => {
+    // one that is not configured is told of when it is read
+    const isUnconfigured = isSecretError(error) && error.setting?.isMissing;
+    if (!signal.aborted && !isUnconfigured) cached.warn('cannot watch its store: it is polled');
   });
   // what was read before may have changed before it was watched
   if (provider.watch && cached.age > unwatched) reread();

@@ -218,7 +218,7 @@ export interface StorePlace {
  *
  * Where settings come from the environment, `store`, `place`, `timeout` and `credentialVariables` are getters. They
  * say what a call at that moment would find, and from the first call on what that call found. They must not throw:
- * where a setting is missing, `store` says so (`doppler not configured`) and `place` has the `kind` alone. So nobody
+ * where a setting is missing, `store` says so (`not configured`) and `place` has the `kind` alone. So nobody
  * should keep what they said before the first call.
  */
 export interface SecretProvider {

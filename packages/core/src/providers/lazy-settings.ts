@@ -41,7 +41,7 @@ export interface LazySettings<Settings> {
  *   return {
  *     name: 'drawer',
  *     get store() {
- *       return `drawer ${settings.known?.address ?? 'not configured'}`;
+ *       return settings.known?.address ?? 'not configured';
  *     },
  *     async read() {
  *       const { address } = settings();

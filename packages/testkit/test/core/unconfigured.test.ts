@@ -28,7 +28,7 @@ function drawerProvider(more: Partial<SecretProvider> = {}) {
   const provider: SecretProvider = {
     name: 'drawer',
     get store() {
-      return `drawer ${settings.known?.address ?? 'not configured'}`;
+      return settings.known?.address ?? 'not configured';
     },
     get place() {
       const address = settings.known?.address;
@@ -103,7 +103,7 @@ test('by default the first call fails, and names the setting', async () => {
   // a variable that is set meanwhile counts
   process.env[variable] = 'https://drawer.example';
   expect(await secrets.get('A')).toBe('from the drawer');
-  expect((await secrets.explain('A')).store).toBe('drawer https://drawer.example');
+  expect((await secrets.explain('A')).store).toBe('https://drawer.example');
 });
 
 describe("ifUnconfigured: 'skip'", () => {
@@ -129,7 +129,7 @@ describe("ifUnconfigured: 'skip'", () => {
         {
           type: 'fallback',
           provider: 'drawer',
-          store: 'drawer not configured',
+          store: 'not configured',
           reason: 'unconfigured',
           detail: 'is skipped: there is no address',
           names: ['A'],
@@ -219,14 +219,14 @@ test('what is made of a provider tells where its store is as late as the provide
   const chain = createSecrets({ providers: [provider] }).asProvider();
   const made = [withPrefix(provider, ''), withMapping(provider, {}), chain];
   expect(made.map(({ store }) => store)).toEqual([
-    'drawer not configured',
-    'drawer not configured',
+    'not configured',
+    'not configured',
     'drawer (not configured)',
   ]);
   process.env[variable] = 'https://drawer.example';
   expect(made.map(({ store }) => store)).toEqual([
-    'drawer https://drawer.example',
-    'drawer https://drawer.example',
+    'https://drawer.example',
+    'https://drawer.example',
     'drawer (https://drawer.example)',
   ]);
   expect(made[1]?.place).toEqual({ kind: 'drawer', address: 'https://drawer.example' });

@@ -16,7 +16,7 @@ const vault = new Set();
 
 /** What comes with the packages of these and is for other commands. */
 const forOthers =
-  /\/core\/dist\/(?:chain\/(?:describe|watching)|loading\/|providers\/(?:composition|env-|memory-)|words\/near-names|files\/(?:edit|lock|replace))|\/provider-dotenv\/dist\/(?:check\/inspect|editing\/|index|readers\/(?:expand|npm|scan))/;
+  /\/core\/dist\/(?:chain\/(?:describe|watching)|loading\/|providers\/(?:composition|env-|memory-)|files\/(?:edit|lock|replace))|\/provider-dotenv\/dist\/(?:check\/inspect|editing\/|index|readers\/(?:expand|npm|scan))/;
 
 const bundle = await rolldown({
   input: join(here, 'dist/bin.js'),

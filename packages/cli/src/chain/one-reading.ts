@@ -47,7 +47,7 @@ export async function assertOneReading(
 }
 
 /** Says of a name that was read that other programs read it otherwise, where nothing says who counts. */
-export async function tellOtherReadings(
+export async function warnOfOtherReadings(
   { secrets, providers }: Pick<CliChain, 'secrets' | 'providers'>,
   name: string,
 ): Promise<void> {
@@ -56,7 +56,7 @@ export async function tellOtherReadings(
     const differing = readings.filter((each) => each.name === name && each.readers.length > 1);
     if (differing.length === 0) continue;
     if ((await secrets.explain(name)).provider !== provider.name) continue;
-    const what = described(differing, () => true);
+    const what = describeReadings(differing, () => true);
     notice(
       `programs read ${what} of ${printable(provider.store)} differently, and nothing says whose reading counts: this is npm's. --reader names another.`,
     );
@@ -95,7 +95,7 @@ export async function differingError(
     : ' READER is npm (dotenv of npm), python (python-dotenv), node (node --env-file), compose (docker compose) or shell (a shell that sources the file).';
   return new SecretError(
     'ERR_SECRET_CONFIG',
-    `programs read ${printable(store)} differently, and nothing says whose reading counts: ${described(differing, isHeld)}`,
+    `programs read ${printable(store)} differently, and nothing says whose reading counts: ${describeReadings(differing, isHeld)}`,
     {
       hint: `Say which program the file is written for: --reader ${which}, or KEYFALL_READER=${which} in the environment or in the file.${seems}`,
     },
@@ -103,7 +103,7 @@ export async function differingError(
 }
 
 /** The names with the readers, those together that the same readers differ on. */
-export function described(
+export function describeReadings(
   differing: readonly Pick<NameReading, 'name' | 'readers'>[],
   isHeld: (name: string) => boolean,
 ): string {

@@ -77,7 +77,7 @@ export async function openConfiguredChain(options: SettingsOptions): Promise<Cli
  */
 export async function configuredParts(options: SettingsOptions): Promise<ChainParts> {
   const file = configFile(options);
-  if (file === undefined) return chainOfSettings(options);
+  if (file === undefined) return chainFromSettings(options);
   for (const [flag, given] of [
     ['--dotenv', options.dotenv],
     ['--token-helper', options.tokenHelper],
@@ -92,7 +92,7 @@ export async function configuredParts(options: SettingsOptions): Promise<ChainPa
   const parts = await waitingFor('reading the configuration', () =>
     configuredChain(file, chosenProfile(options), readerOptions(options)),
   );
-  const uncounted = uncountedUseVault(parts.providers.map(({ provider }) => provider));
+  const uncounted = ignoredUseVault(parts.providers.map(({ provider }) => provider));
   if (uncounted !== undefined)
     notice(`${uncounted}: ${shownFile(file)} says who is asked. --no-config goes by USE_VAULT.`);
   return parts;
@@ -105,7 +105,7 @@ export async function configuredParts(options: SettingsOptions): Promise<ChainPa
  *
  * @param providers - those of the configuration
  */
-export function uncountedUseVault(providers: readonly SecretProvider[]): string | undefined {
+export function ignoredUseVault(providers: readonly SecretProvider[]): string | undefined {
   const value = process.env['USE_VAULT'];
   if (!value) return undefined;
   const isAsked = providers.some(({ name }) => name === 'vault');
@@ -194,7 +194,7 @@ export async function readSettings(options: SettingsOptions, mustExist = false):
 }
 
 /** Vault, then `.env`; or `.env` alone. */
-async function chainOfSettings(options: SettingsOptions): Promise<ChainParts> {
+async function chainFromSettings(options: SettingsOptions): Promise<ChainParts> {
   const settings = await readSettings(options, mustExist(options));
   const { dotenv, file } = settings;
   assertProfileCounts(settings);
@@ -203,7 +203,7 @@ async function chainOfSettings(options: SettingsOptions): Promise<ChainParts> {
     const vault = await vaultFrom(settings, options, (env) => {
       const missing = missingSettings(env, ['SECRET_PATH'], options);
       if (missing.length > 0)
-        throw lacking('Vault is to be asked (USE_VAULT=true), and', missing, options);
+        throw missingError('Vault is to be asked (USE_VAULT=true), and', missing, options);
     });
     providers.unshift({ provider: vault });
   }
@@ -259,7 +259,7 @@ export function configuredDotenv(options: SettingsOptions): SecretProvider {
 export async function configuredVault(options: SettingsOptions): Promise<SecretProvider> {
   return vaultFrom(await readSettings(options), options, (env) => {
     const missing = missingSettings(env, ['ADDR', 'SECRET_PATH'], options);
-    if (missing.length > 0) throw lacking('no Vault is named:', missing, options);
+    if (missing.length > 0) throw missingError('no Vault is named:', missing, options);
     const mount = variableOf(env, 'MOUNT_POINT')?.replace(/^\/+|\/+$/g, '') || 'secret';
     if (variableOf(env, 'SECRET_PATH')?.replace(/^\/+/, '').startsWith(`${mount}/`))
       notice(
@@ -286,7 +286,11 @@ function missingSettings(
     .map((setting) => `VAULT_${setting}`);
 }
 
-function lacking(what: string, missing: readonly string[], options: SettingsOptions): SecretError {
+function missingError(
+  what: string,
+  missing: readonly string[],
+  options: SettingsOptions,
+): SecretError {
   if (missing.every((name) => name === 'VAULT_TOKEN'))
     return new SecretError('ERR_SECRET_CONFIG', 'there is no token: VAULT_TOKEN is missing', {
       hint: 'Set it in the environment, or use --token-helper after `bao login`.',

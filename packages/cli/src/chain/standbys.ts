@@ -11,12 +11,12 @@ import { oneCall } from './one-call.ts';
 const timeout = 1_000;
 
 /** What is wrong with the providers on standby, a sentence or two each. Does not reject. */
-export async function troubleOfStandbys({ standbys }: CliChain): Promise<readonly string[]> {
-  const troubles = await Promise.all([...standbys].map(troubleOf));
+export async function standbyProblems({ standbys }: CliChain): Promise<readonly string[]> {
+  const troubles = await Promise.all([...standbys].map(problemOfStandby));
   return troubles.filter((trouble) => trouble !== undefined);
 }
 
-async function troubleOf(provider: SecretProvider): Promise<string | undefined> {
+async function problemOfStandby(provider: SecretProvider): Promise<string | undefined> {
   const sentence = (why: string, hint = '') =>
     `${labelOf(provider.name, provider.store)} is on standby, and could not stand in now: ${why}. ${hint}`.trim();
   try {

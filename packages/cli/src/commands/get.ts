@@ -2,7 +2,7 @@
  * `keyfall get NAME`: one value, bare, on stdout.
  */
 import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
-import { tellOtherReadings } from '../chain/one-reading.ts';
+import { warnOfOtherReadings } from '../chain/one-reading.ts';
 import { type SettingsOptions, withChain } from '../chain/settings.ts';
 import { withSuggestion } from '../terminal/near-names.ts';
 import { printData, printJson } from '../terminal/terminal.ts';
@@ -27,7 +27,7 @@ export const getCommand: Command<GetOptions> = {
       waitingFor('reading', async () => {
         const { secrets } = chain;
         const found = await withSuggestion(secrets, name, () => secrets.get(name));
-        await tellOtherReadings(chain, name);
+        await warnOfOtherReadings(chain, name);
         return found;
       }),
     );

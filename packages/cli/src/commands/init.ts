@@ -234,9 +234,9 @@ async function readerOf(
     .map(([name, readers]) => ({ name, readers, variables: [] }));
   if (readings.length === 0) return undefined;
   const isHeld = (name: string) => values.has(name);
-  const { described, differingError } = await import('../chain/one-reading.ts');
+  const { describeReadings, differingError } = await import('../chain/one-reading.ts');
   if (options.yes) throw await differingError(readings, '.env', isHeld);
-  notice(`programs read .env differently: ${described(readings, isHeld)}.`);
+  notice(`programs read .env differently: ${describeReadings(readings, isHeld)}.`);
   const { askReader } = await import('../migration/ask-reader.ts');
   return askReader('.env', folder, signal);
 }

@@ -9,8 +9,8 @@ import type { CliChain } from '../chain/cli-chain.ts';
 import { inheritedEnvironment } from '../chain/name-look-ups.ts';
 import { resolveSelection, type Selection } from '../chain/selection.ts';
 import { openConfiguredChain, type SettingsOptions } from '../chain/settings.ts';
-import { troubleOfStandbys } from '../chain/standbys.ts';
-import { whatNames } from '../config/named-by-file.ts';
+import { standbyProblems } from '../chain/standbys.ts';
+import { settingThatNames } from '../config/named-by-file.ts';
 import {
   buildChildEnvironment,
   type ChildEnvironment,
@@ -120,7 +120,7 @@ export async function runWithSecrets(
   );
   const signals = handleSignals(() => void chain.secrets.close(), killAfter);
   try {
-    const standbys = troubleOfStandbys(chain);
+    const standbys = standbyProblems(chain);
     const first = await waitingFor('reading the secrets', () => resolveEnvironment(chain, options));
     announce(first, file, chain, options);
     // in an outage the chain has asked them, and said what there was to say
@@ -156,7 +156,7 @@ export async function runWithSecrets(
         return now;
       },
       reload,
-      killAfter: killAfter ?? restartPatience,
+      killAfter: killAfter ?? restartTimeout,
     });
   } catch (error) {
     if (signals.endedBy !== undefined) return exitCodeOfSignal(signals.endedBy);
@@ -168,7 +168,7 @@ export async function runWithSecrets(
 }
 
 /** Milliseconds that a program has to end before it is started anew, without `--kill-after`. */
-const restartPatience = 10_000;
+const restartTimeout = 10_000;
 
 interface Resolved extends ChildEnvironment, Selection {
   /** Whether one of the secrets is a dynamic one. */
@@ -232,7 +232,7 @@ function announce(
     );
   }
   for (const provider of preserveEnv ? [] : providers) {
-    const variable = whatNames(provider);
+    const variable = settingThatNames(provider);
     const names = kept.filter((name) => secrets.get(name)?.provider === provider.name);
     if (variable === undefined || names.length === 0) continue;
     const inherited = names.length === 1 ? 'stays as it is' : 'stay as they are';

@@ -19,13 +19,13 @@ export function asNamedByFile(provider: SecretProvider, variable: string): Secre
 }
 
 /** What in such a file names the store of this provider; `undefined` where none does. */
-export function whatNames(provider: SecretProvider | undefined): string | undefined {
+export function settingThatNames(provider: SecretProvider | undefined): string | undefined {
   return provider && namedBy.get(provider);
 }
 
 /** Says where a value of the user's is about to go, if only such a file says so. */
 export function announceDestination(provider: SecretProvider | undefined, what: string): void {
-  const variable = whatNames(provider);
+  const variable = settingThatNames(provider);
   if (provider === undefined || variable === undefined) return;
   notice(
     `${what} to ${printable(labelOf(provider.name, provider.store))}, which ${printable(variable)} names.`,

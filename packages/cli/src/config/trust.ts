@@ -8,7 +8,7 @@ import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from
 import { homedir } from 'node:os';
 import { isAbsolute, join, relative } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { errnoCode } from '../files/errno-code.ts';
+import { errnoOf } from '@keyfall/core/provider/files';
 import { printable } from '../terminal/terminal.ts';
 
 /** A configuration, or the folder of one where the command line alone names providers. */
@@ -126,8 +126,8 @@ async function readRecord(record: string): Promise<Trusted | undefined> {
 }
 
 function failed(what: string, error: unknown, hint: string): SecretError {
-  const code = errnoCode(error);
-  return new SecretError('ERR_SECRET_CONFIG', `${what}${code === undefined ? '' : ` (${code})`}`, {
+  const code = errnoOf(error);
+  return new SecretError('ERR_SECRET_CONFIG', `${what}${code === '' ? '' : ` (${code})`}`, {
     hint,
   });
 }

@@ -7,9 +7,9 @@ import { dotenvProvider } from '@keyfall/provider-dotenv';
 import type { CliChain } from '../chain/cli-chain.ts';
 import {
   configFile,
+  ignoredUseVault,
   readSettings,
   type SettingsOptions,
-  uncountedUseVault,
   withChain,
 } from '../chain/settings.ts';
 import { configAbove, currentFolder, shownFile } from '../config/find-config.ts';
@@ -84,7 +84,7 @@ async function settingsOf(
   { configuration, options }: Shell,
 ): Promise<Finding> {
   const subject = 'settings';
-  const uncounted = configuration && uncountedUseVault(providers);
+  const uncounted = configuration && ignoredUseVault(providers);
   if (uncounted)
     return {
       subject,

@@ -5,8 +5,7 @@ import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { writeProblem } from '@keyfall/core/provider/files';
-import { errnoCode } from './errno-code.ts';
+import { errnoOf, writeProblem } from '@keyfall/core/provider/files';
 
 /**
  * Writes a file that is not there yet; it is on the disk before this returns. Never overwrites.
@@ -23,7 +22,7 @@ export async function createFile(
   const file = { path: resolve(path), shown: path, provider: 'keyfall' };
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
   const handle = await open(path, flags, mode).catch((error: unknown) => {
-    if (errnoCode(error) !== 'EEXIST') throw writeProblem(file, error);
+    if (errnoOf(error) !== 'EEXIST') throw writeProblem(file, error);
     throw new SecretError('ERR_SECRET_CONFLICT', `${path} is there already`, {
       hint: 'Remove it first, or name another file.',
     });

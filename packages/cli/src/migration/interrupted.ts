@@ -4,9 +4,8 @@
  */
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { lockFile } from '@keyfall/core/provider/files';
+import { errnoOf, lockFile } from '@keyfall/core/provider/files';
 import { unlimited } from '../chain/one-provider.ts';
-import { errnoCode } from '../files/errno-code.ts';
 import { readNamedFile } from '../files/read-input.ts';
 import { realPathOf } from '../files/real-path.ts';
 import { quoted } from '../terminal/shown-command.ts';
@@ -162,7 +161,7 @@ export async function discard(path: string): Promise<void> {
     try {
       await rm(each, { force: true });
     } catch (error) {
-      notice(`${printable(each)} could not be removed (${errnoCode(error)}): remove it yourself.`);
+      notice(`${printable(each)} could not be removed (${errnoOf(error)}): remove it yourself.`);
       return;
     }
 }

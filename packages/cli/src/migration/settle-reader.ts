@@ -5,7 +5,7 @@
 import { dirname, resolve } from 'node:path';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { bootstrapNames } from '../chain/bootstrap-settings.ts';
-import { assertNotOfCredentials, described, differingError } from '../chain/one-reading.ts';
+import { assertNotOfCredentials, describeReadings, differingError } from '../chain/one-reading.ts';
 import { canPrompt, notice } from '../terminal/terminal.ts';
 import { askReader } from './ask-reader.ts';
 import { type FileSource, type MigrationSource, readSource } from './source.ts';
@@ -44,7 +44,7 @@ export async function settleReader(
   if (differing.length > 0) {
     const isHeld = (name: string) => source.values.has(name);
     if (yes || !canPrompt()) throw await differingError(differing, source.path, isHeld);
-    notice(`programs read ${source.label} differently: ${described(differing, isHeld)}.`);
+    notice(`programs read ${source.label} differently: ${describeReadings(differing, isHeld)}.`);
     const chosen = await askReader(source.label, dirname(resolve(source.path)), signal);
     settled = { source: await readSource(source.path, { reader: chosen }), chosen };
   }

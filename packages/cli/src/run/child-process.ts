@@ -4,7 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { SecretError } from '@keyfall/core';
-import { errnoCode } from '../files/errno-code.ts';
+import { errnoOf } from '@keyfall/core/provider/files';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from '../terminal/exit-code.ts';
 import { notice, printable } from '../terminal/terminal.ts';
 import {
@@ -85,12 +85,12 @@ export function startChild(command: ChildCommand, filter?: OutputFilter): Runnin
     });
   } catch (error) {
     // Node throws some errno codes, E2BIG among them, and emits the others
-    return notStarted(file, problemOf(errnoCode(error)));
+    return notStarted(file, problemOf(errnoOf(error)));
   }
   const exited = new Promise<number>((resolve) => {
     child.once('error', (error) => {
       // also emitted for a signal that could not be sent
-      if (child.pid === undefined) resolve(reportStartProblem(file, problemOf(errnoCode(error))));
+      if (child.pid === undefined) resolve(reportStartProblem(file, problemOf(errnoOf(error))));
     });
     child.once('exit', (exitCode, signal) =>
       resolve(signal === null ? (exitCode ?? 0) : exitCodeOfSignal(signal)),
@@ -120,14 +120,14 @@ function reportStartProblem(file: string, { problem, exitCode }: StartProblem): 
 }
 
 /** What the system's error code means for a program that was found. */
-function problemOf(code: string | undefined): StartProblem {
+function problemOf(code: string): StartProblem {
   // the file exists, so ENOENT is about the interpreter that its first line names
   if (code === 'ENOENT')
     return { problem: 'its interpreter was not found', exitCode: commandNotFoundExitCode };
   const why =
     code === 'E2BIG' ? 'its arguments and environment are too large' : 'cannot be executed';
   return {
-    problem: `${why}${code === undefined ? '' : ` (${code})`}`,
+    problem: `${why}${code === '' ? '' : ` (${code})`}`,
     exitCode: commandNotExecutableExitCode,
   };
 }

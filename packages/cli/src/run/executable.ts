@@ -11,7 +11,7 @@ import {
   statSync,
 } from 'node:fs';
 import { delimiter, isAbsolute, resolve } from 'node:path';
-import { errnoCode } from '../files/errno-code.ts';
+import { errnoOf } from '@keyfall/core/provider/files';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from '../terminal/exit-code.ts';
 import { isForeign } from './foreign-program.ts';
 
@@ -43,7 +43,7 @@ export function findExecutable(file: string, path = '/usr/local/bin:/usr/bin:/bi
       accessSync(candidate, constants.X_OK);
       return { path: candidate };
     } catch (error) {
-      if (errnoCode(error) !== 'EACCES') continue;
+      if (errnoOf(error) !== 'EACCES') continue;
       problem = 'permission denied';
       exitCode = commandNotExecutableExitCode;
     }

@@ -4,7 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { ChunkRedactor, Redactor } from '@keyfall/core';
-import { errnoCode } from '../files/errno-code.ts';
+import { errnoOf } from '@keyfall/core/provider/files';
 import { notice } from '../terminal/terminal.ts';
 import type { FilteredOutput } from './child-process.ts';
 
@@ -41,8 +41,8 @@ function pump(
     const resume = () => from.resume();
     const fail = (error: Error) => {
       // a full disk, of which the program itself will not hear
-      if (errnoCode(error) !== 'EPIPE')
-        notice(`what it prints could not be written (${errnoCode(error) ?? 'unknown'}).`);
+      if (errnoOf(error) !== 'EPIPE')
+        notice(`what it prints could not be written (${errnoOf(error) || 'unknown'}).`);
       unread();
       from.off('close', flush).destroy();
       settle();

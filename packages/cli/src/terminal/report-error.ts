@@ -3,7 +3,7 @@
  */
 import { isSecretError, type SecretErrorCode } from '@keyfall/core';
 import { labelOf } from '@keyfall/core/provider';
-import { errnoCode } from '../files/errno-code.ts';
+import { errnoOf } from '@keyfall/core/provider/files';
 import { defectExitCode, exitCodes, fullDiskExitCode, outputExitCode } from './exit-code.ts';
 import { quoted } from './shown-command.ts';
 import { notice, OutputError, printable, writeLine } from './terminal.ts';
@@ -37,9 +37,9 @@ export function reportError(error: unknown, debug: boolean): number {
     return isFullDisk(error.code) ? fullDiskExitCode : outputExitCode;
   }
   const kind = error instanceof Error ? error.constructor.name : typeof error;
-  const code = errnoCode(error);
+  const code = errnoOf(error);
   notice(
-    `this is a defect of keyfall: ${code === undefined ? kind : `${kind} ${code}`}.${debug ? '' : ' --debug shows where it happened.'}`,
+    `this is a defect of keyfall: ${code === '' ? kind : `${kind} ${code}`}.${debug ? '' : ' --debug shows where it happened.'}`,
   );
   if (debug) writeLine(stackFrames(error));
   return defectExitCode;

@@ -37,9 +37,10 @@ export interface WholeFile {
   readonly stat: BigIntStats;
 }
 
-/** The errno of what `node:fs` threw, else `''`; the only fact of it that may ever be shown. */
+/** The code of what Node threw (`ENOENT`), else `''`: unlike its message, it holds no text of others. */
 export function errnoOf(thrown: unknown): string {
-  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : '';
 }
 
 /** A `SecretError` about this file or folder. */

@@ -20,7 +20,7 @@ const units: Readonly<Record<string, number>> = {
  *
  * @param duration - what the user gave
  * @param option - the option's name, for the error
- * @throws `ERR_SECRET_CONFIG` naming the option, for anything that is no finite length >= 0
+ * @throws `ERR_SECRET_CONFIG` naming the option, for anything that is not a finite length >= 0
  */
 export function toMilliseconds(duration: Duration, option: string): number {
   assertText(option, 'toMilliseconds: the option');

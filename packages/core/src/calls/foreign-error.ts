@@ -10,7 +10,7 @@ import { thrownFacts } from './thrown-facts.ts';
 const unreachable =
   /^(?:ECONN(?:REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|E(?:HOST|NET)UNREACH|ENETDOWN|ENOTFOUND|EAI_AGAIN|EMFILE|EIO)$/;
 
-/** OpenSSL's and Node's codes of a certificate that is not to be trusted. */
+/** OpenSSL's and Node's codes for a certificate that is not trusted. */
 const untrusted =
   /^(?:CERT_|ERR_TLS_|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)|(?:DEPTH_ZERO_)?SELF_SIGNED_CERT|HOSTNAME_MISMATCH$)/;
 
@@ -29,7 +29,7 @@ export function toSecretError(thrown: unknown, provider: string): SecretError {
   return providerError(what, provider, facts);
 }
 
-/** The error for a provider that does what its contract does not allow. */
+/** The error for a provider that breaks its contract. */
 export function providerError(what: string, provider: string, thrown?: ThrownFacts): SecretError {
   return new SecretError('ERR_SECRET_PROVIDER', `the provider ${what}`, {
     provider,

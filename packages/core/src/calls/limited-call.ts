@@ -1,5 +1,5 @@
 /**
- * One piece of work under a time limit and a caller's signal. Nobody waits past either, whether the
+ * One piece of work under a time limit and a caller's signal. No caller waits past either, whether the
  * work honours its own signal or not.
  */
 
@@ -16,9 +16,9 @@ export interface CallBounds {
   readonly timeout: number;
   /** Ends the call. */
   readonly signal?: AbortSignal | undefined;
-  /** Whom the work asks, for the errors. */
+  /** The provider that the work asks, for errors. */
   readonly provider: string;
-  /** Is called with what the user should know. Default: nothing is. */
+  /** Receives what the user should know. Default: it is dropped. */
   readonly warn?: (message: string) => void;
 }
 
@@ -52,7 +52,7 @@ export async function limitedCall<Result>(
   }
 }
 
-/** The error of a caller who aborted; a foreign reason may hold anything and is not shown. */
+/** The error of an aborted call; a foreign reason may hold anything and is not shown. */
 export function abortReason(signal: AbortSignal, provider?: string): SecretError {
   if (isSecretError(signal.reason, 'ERR_SECRET_ABORTED')) return signal.reason;
   return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });

@@ -6,7 +6,7 @@ const waiting = new WeakMap<AbortSignal, { readonly calls: Set<() => void>; noti
 
 /**
  * Calls `call` once when `signal` fires. What is returned takes that back, and leaves no listener behind
- * with the last one. A signal that has fired already calls nobody.
+ * with the last one. A signal that has already fired calls nothing.
  */
 export function onAbort(signal: AbortSignal, call: () => void): () => void {
   let listener = waiting.get(signal);

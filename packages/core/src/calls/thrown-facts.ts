@@ -1,13 +1,13 @@
 /**
- * What is told of something that a provider threw: its class, and where it comes from. Enough to find a defect
+ * What is shown of something that a provider threw: its class, and where it was thrown. Enough to find a defect
  * by, and nothing that the thrown thing says: its text may hold anything.
  */
 import type { ThrownFacts } from '../contract/secret-error.ts';
 
-/** How many frames are told: the innermost ones. */
+/** How many frames are shown: the innermost ones. */
 const mostFrames = 5;
 
-/** The class and the frames of `thrown`. Does not throw, whatever a stranger's object does when it is looked at. */
+/** The class and the frames of `thrown`. Does not throw, whatever a foreign object does when it is read. */
 export function thrownFacts(thrown: unknown): ThrownFacts {
   if (!(thrown instanceof Error)) return { type: typeof thrown, frames: [] };
   try {

@@ -1,7 +1,7 @@
 /**
  * The circuit breaker of one provider. It opens with the first read that the store could not answer:
  * the provider has retried inside its time limit already, and a second caller must not pay that
- * limit again. While it is open nobody waits for the store; a probe in the background finds out when
+ * limit again. While it is open no call waits for the store; a probe in the background finds out when
  * it answers again.
  */
 import type { Clock } from '../calls/clock.ts';
@@ -39,7 +39,7 @@ export class Circuit {
 
   /**
    * The store could not be asked: opens, and probes after a pause that doubles, half of it random. Reads that
-   * were under way when it opened fail as well, and tell nothing new.
+   * were under way when it opened fail as well, which is no news.
    */
   fail(error: SecretError): void {
     this.#failure = error;

@@ -1,6 +1,6 @@
 /**
- * Hands events to those who listen, and keeps falling back from being silent: a notice that nobody
- * listens to becomes a process warning. A provider's outage is told once, however many calls it
+ * Passes events to listeners, and makes sure that a fallback is never silent: a notice without a listener
+ * becomes a process warning. A provider's outage is reported once, however many calls it
  * touches, until the provider answers again.
  */
 import { channel } from 'node:diagnostics_channel';
@@ -11,7 +11,7 @@ import { labelOf } from '../words/label.ts';
 
 type Listener = (event: SecretsEvent) => void;
 
-/** How many warnings are remembered as told. */
+/** How many warnings are remembered, so that they are not repeated. */
 const mostWarned = 100;
 
 export class Notifier {
@@ -45,7 +45,7 @@ export class Notifier {
     for (const listener of [...listeners]) callListener(event.type, () => listener(event));
   }
 
-  /** Tells the user once per text. */
+  /** Warns the user, once for each text. */
   warn(provider: string, message: string): void {
     const told = `${provider}: ${message}`;
     if (this.#warned.has(told)) return;
@@ -56,8 +56,10 @@ export class Notifier {
     this.emit({ type: 'warning', provider, message });
   }
 
-  /** Tells that an answer is second-hand: once an outage, reason and who answers
-   * instead, as these may alternate: that nobody does must not silence that somebody does later. */
+  /**
+   * Reports that an answer is second-hand: once for each outage, reason and answering provider, because these may
+   * alternate: "no provider answers" must not silence that one answers later.
+   */
   fallBack(
     provider: SecretProvider,
     facts: Omit<SecretsEvents['fallback'], 'provider' | 'store'>,
@@ -70,7 +72,7 @@ export class Notifier {
     this.emit({ type: 'fallback', provider: provider.name, store: provider.store, ...facts });
   }
 
-  /** Tells that what the provider holds under a name is another value, a new one, or gone. */
+  /** Reports that the provider's value of a name has changed, is new, or was removed. */
   change(
     provider: SecretProvider,
     name: string,
@@ -86,7 +88,7 @@ export class Notifier {
     });
   }
 
-  /** Tells that the provider answers again, if an outage of it has been told. */
+  /** Reports that the provider answers again, if its outage was reported. */
   recover(provider: SecretProvider): void {
     const outage = this.#outages.get(provider);
     if (outage === undefined) return;

@@ -1,6 +1,6 @@
 /**
  * What a store refuses is not asked for again at once: a loop of calls with a revoked token would be as
- * many requests. It is told once, however often it is met, and counted.
+ * many requests. It is reported once, however often it occurs, and counted.
  */
 import type { Clock } from '../calls/clock.ts';
 import type { SecretError, SecretErrorCode } from '../contract/secret-error.ts';
@@ -23,7 +23,7 @@ export class Refusals {
   readonly #provider: SecretProvider;
   readonly #notifier: Notifier;
   readonly #clock: Clock;
-  /** The codes that have been told, since when it refuses, and how often it did since that was told last. */
+  /** The reported codes, since when the store refuses, and how often it did since the last report. */
   #present:
     | { readonly codes: Set<SecretErrorCode>; readonly since: number; count: number }
     | undefined;
@@ -34,7 +34,7 @@ export class Refusals {
     this.#clock = clock;
   }
 
-  /** A call was refused, by the store or in its name. Tells of it, unless that is known. */
+  /** A call was refused, by the store or in its name. Reports it, unless that is known. */
   report(error: SecretError): void {
     if (!isRefusal(error)) return;
     this.#present ??= { codes: new Set(), since: this.#clock.monotonic(), count: 0 };
@@ -47,7 +47,7 @@ export class Refusals {
     present.count = 0;
   }
 
-  /** The store gives what it refused. Tells of it, if the refusal was told. */
+  /** The store answers again what it refused. Reports that, if the refusal was reported. */
   end(): void {
     const present = this.#present;
     if (!present) return;

@@ -1,7 +1,7 @@
 /**
- * Tells when the answer for a name becomes another one. It asks the chain anew whenever a provider was
- * read or written, and makes the providers be read in the background while somebody watches: at every
- * `interval`, and whenever a provider that can watch its store says so.
+ * Reports when the answer for a name changes. It asks the chain again whenever a provider was read or written, and has
+ * the providers read in the background while there are watchers: at every `interval`, and whenever a provider that
+ * watches its store reports a change.
  */
 import { assertFunction, assertSignal, assertTexts } from '../arguments/arguments.ts';
 import { signalOf } from '../arguments/assert-options.ts';
@@ -172,7 +172,7 @@ export class Watching {
     if (this.#names.size === 0) return;
     this.#again = true;
     if (this.#looking) return;
-    // what comes while nobody looks is news, and no work of a look
+    // a change between two looks is news
     this.#cancelPacing?.();
     this.#cancelPacing = undefined;
     void this.#lookAround();

@@ -1,6 +1,6 @@
 /**
- * What the chain tells besides its answers: typed events, the same on `node:diagnostics_channel` as
- * `keyfall:<type>`, and a process warning for the notices that nobody listens to. Names, providers
+ * What the chain reports besides its answers: typed events, the same on `node:diagnostics_channel` as
+ * `keyfall:<type>`, and a process warning for notices without a listener. Names, providers
  * and durations; never values.
  */
 import type { SecretErrorCode } from './secret-error.ts';
@@ -32,9 +32,9 @@ export interface SecretsEvents {
     readonly after: number;
   };
   /**
-   * A provider refused: denied, not authenticated, or its certificate is not trusted. Told once, until
-   * it refuses in another way or `allowed` has been told. `count`: how many calls were refused since a
-   * refusal was told last, this one included.
+   * A provider refused: denied, not authenticated, or its certificate is not trusted. Reported once,
+   * until it refuses for another reason or after `allowed`. `count`: how many calls were refused since the last report,
+   * this one included.
    */
   readonly denied: {
     readonly provider: string;
@@ -45,7 +45,7 @@ export interface SecretsEvents {
   };
   /**
    * The provider of an earlier `denied` gives what it refused. `code`: how it refused last; `after`: for
-   * how long, in milliseconds; `count`: how many calls were refused since that was told.
+   * how long, in milliseconds; `count`: how many calls were refused since that was reported.
    */
   readonly allowed: {
     readonly provider: string;
@@ -54,7 +54,7 @@ export interface SecretsEvents {
     readonly after: number;
     readonly count: number;
   };
-  /** A read failed, in whatever way; a refusal is told as `denied` as well. `duration` in milliseconds. */
+  /** A read failed, for any reason; a refusal is also reported as `denied`. `duration` in milliseconds. */
   readonly failed: {
     readonly provider: string;
     readonly store: string;

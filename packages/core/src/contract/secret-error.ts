@@ -8,13 +8,13 @@
 export type SecretErrorCode =
   /** Every provider answered, and none holds the name. */
   | 'ERR_SECRET_NOT_FOUND'
-  /** A store could not be asked, so nobody knows whether it holds the name. */
+  /** A store could not be asked, so it is unknown whether it holds the name. */
   | 'ERR_SECRET_UNAVAILABLE'
-  /** The store knows who asks, and does not allow it. */
+  /** The store accepts the credentials, and does not allow the call. */
   | 'ERR_SECRET_DENIED'
   /** The store does not accept the credentials it was given. */
   | 'ERR_SECRET_UNAUTHENTICATED'
-  /** The store's certificate is not trusted: somebody may sit in between. */
+  /** The store's certificate is not trusted: the connection may be intercepted. */
   | 'ERR_SECRET_TLS'
   /** What was read is broken: a tampered or malformed file, a corrupt answer. */
   | 'ERR_SECRET_INVALID'
@@ -113,7 +113,7 @@ export interface SecretErrorDetails {
   readonly provider?: string | undefined;
   /** The secret that was asked for. */
   readonly secretName?: string | undefined;
-  /** Whether the same call may succeed later without anybody changing anything. */
+  /** Whether the same call may succeed later without any change. */
   readonly retryable?: boolean | undefined;
   /** What to do about it, in one sentence. It is appended to the message. */
   readonly hint?: string | undefined;
@@ -125,7 +125,7 @@ export interface SecretErrorDetails {
   readonly storeStatus?: number | undefined;
   /** The store's own id of the request, for its audit log. */
   readonly requestId?: string | undefined;
-  /** What became of the write that this is about. Left out: it is about none, or nobody can tell. */
+  /** What became of the write in question. Left out: there is none, or it is unknown. */
   readonly applied?: Applied | undefined;
   /** What is wrong with each name, of an error of `load`. */
   readonly issues?: readonly SecretIssue[] | undefined;
@@ -166,13 +166,13 @@ const facts = [
  */
 export class SecretError extends Error {
   override readonly name: string = 'SecretError';
-  /** Permanent, for programs to tell errors by. */
+  /** Permanent, so that programs can distinguish errors. */
   readonly code: SecretErrorCode;
   /** Name of the provider that failed, where one did. */
   readonly provider: string | undefined;
   /** The secret that was asked for, where it was one. */
   readonly secretName: string | undefined;
-  /** Whether the same call may succeed later without anybody changing anything. */
+  /** Whether the same call may succeed later without any change. */
   readonly retryable: boolean;
   /** What to do about it. */
   readonly hint: string | undefined;

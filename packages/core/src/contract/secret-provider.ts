@@ -12,8 +12,8 @@
  * | the whole document is not there | returns an empty, `complete` batch with `missingDocument` |
  * | this one name is denied or broken, others are not | puts a `SecretError` in the batch under the name |
  * | it cannot be asked: refused, reset, timed out, 5xx, sealed, rate limited | throws `ERR_SECRET_UNAVAILABLE` |
- * | you may not ask | throws `ERR_SECRET_DENIED` |
- * | I don't know you | throws `ERR_SECRET_UNAUTHENTICATED` |
+ * | it does not allow the call | throws `ERR_SECRET_DENIED` |
+ * | it does not accept the credentials | throws `ERR_SECRET_UNAUTHENTICATED` |
  * | its certificate is not trusted | throws `ERR_SECRET_TLS` |
  * | what was read is broken | throws `ERR_SECRET_INVALID` |
  * | an option is wrong | throws `ERR_SECRET_CONFIG`, from the factory where it can be known there |
@@ -24,8 +24,7 @@
  * its text.
  *
  * A provider must never put a value, a token or a third-party error into an error, a log or a
- * warning, and must never fall back to anything by itself: that is the chain's work, and the chain
- * tells the user.
+ * warning, and must never fall back to anything by itself: the chain does that, and reports it.
  */
 import type { SecretError, SecretSetting } from './secret-error.ts';
 
@@ -65,7 +64,7 @@ export interface SecretBatch {
   /**
    * What is known by name. A record: held. An error: this name was denied or broken, the others are
    * not affected. Absent from the map: the store answered, and does not hold it. A map, because
-   * names are anybody's text (`__proto__` included).
+   * a name may be any text, `__proto__` included.
    */
   readonly entries: ReadonlyMap<string, SecretRecord | SecretError>;
   /**
@@ -77,8 +76,8 @@ export interface SecretBatch {
   /**
    * Set when the whole document is not there: never written, deleted, or mistyped. Every name is
    * then absent. `description` is a clause that names it ("has nothing at secret/aiogram-shop").
-   * `optional: true` means that nothing is unusual about it (a `.env` that need not exist); else the
-   * chain tells the user, so that a typo is seen. `unconfigured` is set by the chain, for a provider without
+   * `optional: true` means that this is normal (a `.env` that need not exist); otherwise the chain reports
+   * it, so that a typo is noticed. `unconfigured` is set by the chain, for a provider without
    * settings that it may go past (`ifUnconfigured: 'skip'`); a store leaves it out.
    */
   readonly missingDocument?: {
@@ -111,17 +110,17 @@ export interface ReadContext {
   readonly signal: AbortSignal;
   /** Milliseconds left of this call's time limit: plan retries inside it. */
   readonly timeLeft: () => number;
-  /** Tells the user something once (per provider and text). Never a value. */
+  /** Warns the user, once for each provider and text. The text never holds a value. */
   readonly warn: (message: string) => void;
   /**
    * Stamps this moment, for `SecretBatch.stamp`: take one whenever a request goes out. A later stamp is the
-   * larger number, and a stamp is good for the read that it was taken in. Missing where nobody compares reads.
+   * larger number, and a stamp is good for the read that it was taken in. Missing where reads are not compared.
    */
   readonly stamp?: () => number;
   /**
    * Says that what the store refused it may give now: the provider has another token, say. A chain repeats a
    * refusal for a second without asking; after this it asks at the next call. May be called at any time, also
-   * when the call is over that it came with. Missing where nobody remembers refusals.
+   * when the call is over that it came with. Missing where refusals are not remembered.
    */
   readonly askAgain?: () => void;
 }
@@ -148,7 +147,7 @@ export interface WriteReceipt {
   readonly revision?: string;
   /** The version the written names now have, where the store has them. */
   readonly version?: string;
-  /** Whether the store checked that nobody else wrote in between. */
+  /** Whether the store checked that there was no other writer in between. */
   readonly conditional: boolean;
 }
 
@@ -165,14 +164,14 @@ export interface SecretVersion {
 }
 
 /**
- * What should be known of a name before its value is taken for what a program would have read by itself,
- * from a store whose text programs read differently: a `.env`.
+ * What to know of a name before its value counts as what a program would have read by itself, from a store whose
+ * text programs read differently: a `.env`.
  */
 export interface NameReading {
   readonly name: string;
-  /** Readers that read it alike, a group each, where they differ and nobody has said which counts; else none. */
+  /** Groups of readers that read it alike, if readers differ and none is named; otherwise empty. */
   readonly readers: readonly (readonly string[])[];
-  /** The environment's variables that its value is made of. */
+  /** The variables of the environment that its value refers to. */
   readonly variables: readonly string[];
 }
 
@@ -180,7 +179,7 @@ export interface NameReading {
 export interface ProviderCheck {
   /** What was looked at: "address", "token", "policy". */
   readonly subject: string;
-  /** `ready`: in order. `unknown`: could not be told. `failing`: needs mending. */
+  /** `ready`: in order. `unknown`: could not be checked. `failing`: needs attention. */
   readonly state: 'ready' | 'unknown' | 'failing';
   /** What was found, without values. */
   readonly message: string;
@@ -188,12 +187,12 @@ export interface ProviderCheck {
   readonly hint?: string;
   /**
    * What was found, for programs: a name in kebab-case, such as `sealed` or `may-not-write`, that is
-   * permanent, as `subject`, `message` and `hint` are not: those are for people, and may be put better
-   * in any release. It means the same whichever provider says it. A line that is `failing` should have
-   * one; one made of an error has the error's (`unavailable`, `denied`), see `failedCheck`.
+   * permanent. `subject`, `message` and `hint` are not: they are for people, and may be reworded in any
+   * release. It means the same for every provider. A line that is `failing` should have
+   * one; one that comes from an error has the error's (`unavailable`, `denied`), see `failedCheck`.
    */
   readonly code?: string;
-  /** What a program needs to know besides the code, by names as permanent: `{ path: '.env' }`. No values. */
+  /** What a program needs besides the code, under names that are just as permanent: `{ path: '.env' }`. No values. */
   readonly facts?: Readonly<Record<string, string>>;
   /** The setting that is at fault, where one is. */
   readonly setting?: SecretSetting;
@@ -226,7 +225,7 @@ export interface SecretProvider {
   readonly name: string;
   /** Where its secrets are, for people: '.env', 'https://vault.example:8200 secret/aiogram-shop'. No credentials. */
   readonly store: string;
-  /** The same as facts: a program goes by these, and never by the wording of `store`. */
+  /** The same as facts: a program uses these, and never the wording of `store`. */
   readonly place?: StorePlace;
   /** Time limit of one read in milliseconds, where the store's own settings name one. */
   readonly timeout?: number;
@@ -237,8 +236,8 @@ export interface SecretProvider {
    */
   readonly credentialVariables?: ReadonlySet<string>;
   /**
-   * Whether it is no store but plain text on this machine: a `.env`, the environment. Under `keyfall run`
-   * an inherited variable wins over a value of it, as with every dotenv tool. Also of a store that a `.env` names.
+   * Whether it is plain text on this machine, such as a `.env` or the environment. Under `keyfall run` an
+   * inherited variable wins over its value, as with every dotenv tool. Also true for a store that a `.env` names.
    */
   readonly plainText?: boolean;
   /**
@@ -260,7 +259,7 @@ export interface SecretProvider {
   write?(changes: SecretChanges, context: WriteContext): Promise<WriteReceipt>;
   /** `store`: a write of many names happens whole or not at all. `name`: each name by itself. */
   readonly atomicity?: 'store' | 'name';
-  /** Whether `ifRevision` is honoured: `depends` where only the store itself can tell (KV v1 or v2). */
+  /** Whether `ifRevision` is honoured: `depends` where only the store itself knows (KV v1 or v2). */
   readonly conditionalWrites?: 'always' | 'never' | 'depends';
   /**
    * Whether the state of revision `one` is older or newer than that of `other`, for a store that counts its
@@ -269,7 +268,7 @@ export interface SecretProvider {
    * whose request went out later.
    */
   compareRevisions?(one: string, other: string): 'older' | 'newer' | undefined;
-  /** The names only, where the store can tell them without reading values. */
+  /** The names only, where the store can list them without reading values. */
   list?(context: ReadContext): Promise<readonly string[]>;
   /** The versions of one name, newest first. */
   history?(name: string, context: ReadContext): Promise<readonly SecretVersion[]>;
@@ -284,15 +283,14 @@ export interface SecretProvider {
     context: ReadContext,
   ): Promise<SecretRecord | undefined>;
   /**
-   * The names that there is something to say about, as they were when they were read last; before that,
-   * none. Names that the provider does not hold are among them where another reader of the store has them.
+   * The names that need attention, as of the last read; none before that. Names that the provider does not hold are among them where another reader of the store has them.
    */
   readings?(context: ReadContext): Promise<readonly NameReading[]>;
   /** What `status` and `doctor` show. Must not throw for what it is there to find. */
   check?(context: ReadContext): Promise<readonly ProviderCheck[]>;
   /**
-   * Calls `onChange` whenever the store may have changed, until `signal` fires. For a store that calls
-   * nobody back there is `pollForChanges`.
+   * Calls `onChange` whenever the store may have changed, until `signal` fires. For a store that sends no notice
+   * of a change, there is `pollForChanges`.
    */
   watch?(onChange: () => void, signal: AbortSignal): Promise<void>;
   /** Releases sockets, timers and what it created on the server. Must be safe to call twice. */

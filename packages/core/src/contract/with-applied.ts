@@ -4,7 +4,7 @@
 import { type Applied, errorWith, isSecretError, type SecretError } from './secret-error.ts';
 
 /**
- * `error` with what became of the write that it ended; `error` itself where it says that already, or is no
+ * `error` with what became of the write that it ended; `error` itself if it says that already, or is not a
  * `SecretError`.
  */
 export function withApplied<Thrown>(error: Thrown, applied: Applied): Thrown | SecretError {

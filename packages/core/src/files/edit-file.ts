@@ -1,5 +1,5 @@
 /**
- * The whole way from what is in one file to what shall be in it.
+ * Reads, edits and replaces one file, under its lock.
  */
 import { type Applied, SecretError } from '../contract/secret-error.ts';
 import type { ReadContext } from '../contract/secret-provider.ts';
@@ -8,18 +8,18 @@ import { lockFile } from './lock-file.ts';
 import { realPathOf, replaceFile } from './replace-file.ts';
 import { problem, readBytes, type StoreFile } from './store-file.ts';
 
-/** How {@link editFile} goes about it. */
+/** Limits of {@link editFile}. */
 export interface EditFileOptions extends Pick<ReadContext, 'signal' | 'timeLeft'> {
   /** A larger file is neither read nor written. Bytes. */
   readonly limit: number;
-  /** Called last, when the file is as it shall be and nobody else may write it yet. */
+  /** Called last, while the lock is still held. */
   readonly afterwards?: () => Promise<void>;
 }
 
 /**
- * Replaces a file by what `edit` makes of it, in turn with every other writer that uses this. Mode,
- * owner and links stay; a new file gets mode 0600. If a program that knows no lock changes the file in
- * between, `edit` is called again, with what is there then.
+ * Replaces a file by what `edit` returns, taking turns with every other writer that uses this. Mode,
+ * owner and links stay; a new file gets mode 0600. If a program that ignores the lock changes the file in
+ * between, `edit` is called again with the new content.
  *
  * @param edit - gets the file's bytes, or `undefined` if there is none, and its real path; returns the
  *   new bytes, or `undefined` to leave it as it is. What it throws is passed on, with
@@ -27,7 +27,7 @@ export interface EditFileOptions extends Pick<ReadContext, 'signal' | 'timeLeft'
  * @returns whether the file was changed
  * @throws `ERR_SECRET_DENIED`, `_INVALID`, `_CONFIG`, `_UNAVAILABLE` if the file cannot be read, locked or
  *   written; `ERR_SECRET_UNSUPPORTED` if it would grow too large or is a mount of its own;
- *   `ERR_SECRET_CONFLICT` if others keep changing it; `ERR_SECRET_ABORTED`
+ *   `ERR_SECRET_CONFLICT` if other programs keep changing it; `ERR_SECRET_ABORTED`
  */
 export async function editFile(
   file: StoreFile,
@@ -39,7 +39,7 @@ export async function editFile(
 ): Promise<boolean> {
   let applied: Applied = 'no';
   try {
-    // Why it cannot be read comes before why it cannot be locked.
+    // An error of reading is more useful than one of locking, so the read comes first.
     await readBytes(file, limit);
     const real = await realPathOf(file);
     const unlock = await lockFile(file, real, context);

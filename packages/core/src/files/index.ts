@@ -1,6 +1,6 @@
 /**
- * `@keyfall/core/provider/files`: what every provider over files needs, and nobody else. It is no part of the
- * main entry, so that who keeps no secrets in files loads none of it.
+ * `@keyfall/core/provider/files`: what providers over files need. It is not part of the main
+ * entry, so that a program without secrets in files loads none of it.
  */
 export { type EditFileOptions, editFile } from './edit-file.ts';
 export { lockFile } from './lock-file.ts';

@@ -1,23 +1,22 @@
 /**
- * Gives a file that shall take the place of another one the access that this one gives, and no more. Where a
- * file has an access control list (POSIX.1e draft 17), what its mode says of its group is the most that any
- * entry of the list may give, and a folder's default list adds entries to each new file. Node can read neither:
- * GNU's cp copies the list, or takes the inherited one away.
+ * Gives the replacement of a file the same access as the original, and no more. If a file has an access control list
+ * (POSIX.1e draft 17), the group bits of its mode limit every entry of the list, and a folder's default list adds
+ * entries to each new file. Node can read neither: GNU's cp copies the list, or removes the inherited one.
  */
 import type { Stats } from 'node:fs';
 import { access, constants, type FileHandle } from 'node:fs/promises';
 import type { SecretError } from '../contract/secret-error.ts';
 import { errnoOf, problem, type StoreFile } from './store-file.ts';
 
-/** Where a system has its own; what is found on PATH might be a repository's. */
+/** The folders of the system's own cp; one that PATH finds might come from a repository. */
 const places = ['/usr/bin/cp', '/bin/cp', '/run/current-system/sw/bin/cp'];
 
-/** A file under its real path, and what takes its place. */
+/** A file under its real path, and its replacement. */
 export interface Replacement {
   readonly file: StoreFile;
   readonly real: string;
   readonly old: Stats;
-  /** Just made, with mode 0600, and its handle. */
+  /** Just created, with mode 0600, and its handle. */
   readonly temporary: string;
   readonly handle: FileHandle;
 }
@@ -26,8 +25,8 @@ export interface Replacement {
  * Gives the temporary file the owner, mode and access control list of the other one.
  *
  * @param programs - where cp may be
- * @throws `ERR_SECRET_UNSUPPORTED` where a list might be lost, so that the group of the file could read what
- *   only those in the list may; `ERR_SECRET_DENIED` for the file of another user; what `node:fs` throws
+ * @throws `ERR_SECRET_UNSUPPORTED` if a list might be lost, so that the group of the file could read what only
+ *   the users in the list may; `ERR_SECRET_DENIED` for the file of another user; what `node:fs` throws
  */
 export async function keepAccess(
   { file, real, old, temporary, handle }: Replacement,
@@ -39,12 +38,12 @@ export async function keepAccess(
       throw errnoOf(error) === 'EPERM' ? notOurs(file) : error;
     });
   const mode = old.mode & 0o7777;
-  // what the group may not do, no entry may
+  // the group bits limit every entry of a list
   const group = (mode >> 3) & 7;
   if (process.platform !== 'linux' || group === 0) return handle.chmod(mode);
   if (await copyAccess(real, temporary, programs))
     if (((await handle.stat()).mode & 0o7777) === mode) return;
-  // what all others may do, its group could by another way
+  // what all users may do, its group may do anyway
   if ((group & ~mode) === 0) return handle.chmod(mode);
   throw problem(
     file,
@@ -67,7 +66,7 @@ async function copyAccess(from: string, to: string, programs: readonly string[])
   const { execFile } = await import('node:child_process');
   for (const program of programs) {
     if (!(await isProgram(program))) continue;
-    // others know no --attributes-only, and end with an error before they have done anything
+    // another cp does not know --attributes-only, and ends with an error before it does anything
     const args = ['--attributes-only', '--preserve=mode', '--', from, to];
     return new Promise((resolve) => {
       execFile(program, args, { env: {}, timeout: 10_000 }, (error) => resolve(error === null));

@@ -1,12 +1,11 @@
 /**
  * One writer at a time for one file, across processes.
  *
- * A file is changed by reading it, editing it and renaming the result over it, and two who do that at
- * once lose one of the changes. Comparing before the rename narrows that window and cannot close it,
- * and Node has no flock(2); so writers take turns by a lock file beside the file, which names its
- * owner. A lock whose owner is dead is broken; that an owner is dead is believed only of a process in
- * our own process table (same host, same pid namespace). Any other lock is waited for, and then
- * reported with the file to remove.
+ * A file is changed by reading it, editing it and renaming the result over it. Two writers that do this at the same time
+ * lose one of the changes. A comparison before the rename narrows that window and cannot close it, and Node has no
+ * flock(2); so writers take turns with a lock file beside the file, which names its owner. The lock of a dead owner is
+ * broken; an owner counts as dead only if it is in our own process table (same host, same pid namespace). Any other lock
+ * is waited for, and then reported with the file to remove.
  */
 import { randomUUID } from 'node:crypto';
 import { readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
@@ -22,16 +21,16 @@ interface Owner {
   readonly pid: number;
   /** Host and pid namespace: where `pid` means something. */
   readonly place: string;
-  /** When the process was started, since pids are used again. Empty where the system cannot tell. */
+  /** When the process was started, because pids are reused. Empty if the system does not say. */
   readonly born: string;
   readonly id: string;
 }
 
 /**
- * Takes the lock of the file at `real`; what is returned gives it back.
+ * Takes the lock of the file at `real`, and returns a function that releases it.
  *
- * @throws `ERR_SECRET_UNAVAILABLE` if another writer has it until the call's time is over;
- *   `ERR_SECRET_ABORTED` if the signal fires; as {@link writeProblem} if no lock file can be made
+ * @throws `ERR_SECRET_UNAVAILABLE` if another writer holds it until the call's time is over;
+ *   `ERR_SECRET_ABORTED` if the signal fires; as {@link writeProblem} if the lock file cannot be created
  */
 export async function lockFile(
   file: StoreFile,
@@ -63,19 +62,18 @@ export async function lockFile(
         'is locked by another writer',
         `If none is running, remove ${lock} and ${lock}.break.`,
       );
-    // Not the same for all, or those who wait meet again each time.
+    // Random, or waiting writers would collide again each time.
     await wait(5 + Math.random() * 20);
   }
 }
 
 /**
- * Whether the lock was made: `false` if there is one. It is a link to nowhere, whose target is its
- * content: a link is made with its target in one step, while a file is there before its content is. A
- * lock whose writer was killed in between would name nobody, and never be told from one that is being
- * taken.
+ * Whether the lock was created: `false` if there is one. It is a link to nothing whose target is its content: a link is
+ * created with its target in one step, while a file exists before its content does. If its writer were killed in
+ * between, such a file would name no owner, and look like a lock that is just being taken.
  */
 async function create(path: string, content: string): Promise<boolean> {
-  // There a link needs a privilege, and its target is rewritten.
+  // On Windows a link needs a privilege, and its target is rewritten.
   if (process.platform === 'win32') return createInPlace(path, content);
   try {
     await symlink(content, path);
@@ -87,7 +85,7 @@ async function create(path: string, content: string): Promise<boolean> {
   }
 }
 
-/** What systems without symbolic links answer (FAT, some network and FUSE file systems). */
+/** The errors of systems without symbolic links (FAT, some network and FUSE file systems). */
 const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 async function createInPlace(path: string, content: string): Promise<boolean> {
@@ -96,15 +94,15 @@ async function createInPlace(path: string, content: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
-    await rm(path, { force: true }); // an empty one would be nobody's, and stay
+    await rm(path, { force: true }); // an empty lock would have no owner, and stay
     throw error;
   }
 }
 
 /**
- * Removes a dead owner's lock. Those who find it dead at the same time must not remove the lock of
- * the first who then takes it: so only who holds a second lock removes, and looks once more before.
- * That of one who was killed at it is removed without a third: two would have to meet there as well.
+ * Removes the lock of a dead owner. Writers that find it dead at the same time must not remove the lock of the first
+ * one that then takes it: so only the holder of a second lock removes it, after another look. The second lock of a
+ * killed writer is removed without a third one: that would need two more writers to collide.
  *
  * @returns whether to try for the lock again at once
  */
@@ -124,13 +122,13 @@ async function breakLock(lock: string, dead: string, owner: Owner): Promise<bool
   }
 }
 
-/** `''` of what is nobody's. */
+/** The content of a lock; `''` if it has no owner. */
 async function contentOf(path: string): Promise<string | undefined> {
   try {
-    return await readlink(path).catch(() => textOf(path)); // or it is no link
+    return await readlink(path).catch(() => textOf(path)); // or it is not a link
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
-    // another user's, whose file mode mask hides it; or no file, but perhaps a pipe that nobody writes to
+    // a lock of another user, hidden by the file mode mask; or not a file, but perhaps a pipe without a writer
     if (errnoOf(error) === 'EACCES' || error instanceof SecretError) return '';
     throw error;
   }

@@ -1,6 +1,6 @@
 /**
- * Puts new content in the place of a file at one instant: whoever reads sees the old or the new,
- * whole, also if the machine stops in between.
+ * Replaces a file atomically: a reader sees the whole old or the whole new content, even if the machine stops in
+ * between.
  */
 import { access, constants, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -45,8 +45,8 @@ export function writeProblem(file: StoreFile, thrown: unknown): SecretError {
 }
 
 /**
- * Where the file really is: a link is followed, so that what it points to is replaced and not the
- * link. A file that is not there has its folder's real path.
+ * The real path of the file: a link is followed, so that its target is replaced and not the link. A missing file is
+ * resolved by the real path of its folder.
  */
 export async function realPathOf(file: StoreFile): Promise<string> {
   try {
@@ -81,9 +81,9 @@ export async function replaceFile(
   let waiting = false;
   try {
     const old = await statOf(real);
-    // A rename asks the folder only; but a file somebody made read-only is not to be changed.
+    // A rename needs rights on the folder only, but a read-only file must not be changed.
     if (old !== undefined) await access(real, constants.W_OK);
-    // One left behind by a writer that was killed; under the lock it is nobody's.
+    // Left behind by a killed writer; under the lock it belongs to no other one.
     await rm(temporary, { force: true }).catch((error: unknown) => {
       throw errnoOf(error) === 'ERR_FS_EISDIR' ? inTheWay(file, temporary) : error;
     });
@@ -115,8 +115,8 @@ export async function replaceFile(
 }
 
 /**
- * Makes sure that {@link replaceFile} would do it, as far as that can be known: all of it happens but the last
- * step. For who changes something else first that would have to be undone. The caller must hold the lock.
+ * Makes sure that {@link replaceFile} would succeed, as far as that can be known: everything happens except the last
+ * step. For callers that first change something else, which they would have to undo. The caller must hold the lock.
  *
  * @throws as {@link replaceFile}
  */
@@ -129,7 +129,7 @@ export async function assertReplaceable(
   await replaceFile(file, real, content, async () => false);
 }
 
-/** Whether something is mounted at the path itself, which only its rename would tell: proc_pid_mountinfo(5). */
+/** Whether the path itself is a mount, which otherwise only the rename would show: proc_pid_mountinfo(5). */
 async function isMount(real: string): Promise<boolean> {
   const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
   const octal = (character: string) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`;
@@ -155,9 +155,9 @@ async function statOf(path: string) {
   }
 }
 
-/** Makes a new name in the folder survive a power cut, where the system lets a folder be synced. */
+/** Makes a new name in the folder survive a power cut, if the system can sync a folder. */
 export async function syncFolder(path: string): Promise<void> {
-  // The content is there by now; only how soon a crash cannot undo it depends on this.
+  // The content is written by now; this only decides how soon a crash can no longer undo it.
   const handle = await open(path, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);
   await handle?.close().catch(() => undefined);

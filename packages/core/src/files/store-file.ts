@@ -1,22 +1,22 @@
 /**
- * Reads one file from disk, and tells apart what can be wrong with it. A file that is not there is an
- * answer; a link to nowhere, a folder, a pipe, or a file in another encoding is not: taking any of
- * those for "no file" would start an application without its secrets.
+ * Reads one file from disk, and distinguishes what can be wrong with it. A missing file is an answer. A link to
+ * nothing, a folder, a pipe, or a file in another encoding is an error: if any of these counted as "no file", an
+ * application could start without its secrets.
  */
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, close, constants, fstat, lstat, open, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { SecretError, type SecretErrorCode } from '../contract/secret-error.ts';
 
-// Of `node:fs` and not of `node:fs/promises`: in the bundle of the command, which is CommonJS, that one takes
-// longer to load than a file to read, and a command that only reads a `.env` needs nothing else of it.
+// From `node:fs` and not from `node:fs/promises`, which takes longer to load in a CommonJS bundle than a small file
+// takes to read.
 const openFile = promisify(open);
 const statFile = promisify(fstat);
 const readFile = promisify(read);
 const closeFile = promisify(close);
 const statLink = promisify(lstat);
 
-/** A file or folder, and whose it is. */
+/** A file or folder, and the provider that it belongs to. */
 export interface StoreFile {
   /** Absolute path. */
   readonly path: string;
@@ -24,20 +24,20 @@ export interface StoreFile {
   readonly shown: string;
   /** Name of the provider, for errors. */
   readonly provider: string;
-  /** The secret that the file holds, where it holds one alone. */
+  /** The secret that the file holds, if it holds only one. */
   readonly secretName?: string;
 }
 
 /** What errors need to know of a file. */
 type Subject = Omit<StoreFile, 'path'>;
 
-/** What one reading of a file found. */
+/** The result of one read of a file. */
 export interface WholeFile {
   readonly bytes: Buffer;
   readonly stat: BigIntStats;
 }
 
-/** The code of what Node threw (`ENOENT`), else `''`: unlike its message, it holds no text of others. */
+/** The code of what Node threw (`ENOENT`), else `''`: unlike the message, it holds no foreign text. */
 export function errnoOf(thrown: unknown): string {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : '';
@@ -59,20 +59,20 @@ const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, h
     ['EACCES', ['ERR_SECRET_DENIED', 'may not be read', access]],
     ['EPERM', ['ERR_SECRET_DENIED', 'may not be read', access]],
     ['ELOOP', ['ERR_SECRET_INVALID', 'is a link that leads in a circle']],
-    // What opening a socket, or a device without a driver, answers.
+    // The error of opening a socket, or a device without a driver.
     ['ENXIO', ['ERR_SECRET_INVALID', 'is not a regular file']],
     ['ENOTDIR', ['ERR_SECRET_CONFIG', 'lies below something that is not a folder']],
     ['ENAMETOOLONG', ['ERR_SECRET_CONFIG', 'is a longer path than the system allows']],
   ]);
 
-/** The `SecretError` for what `node:fs` threw about a file that is there; one of ours stays itself. */
+/** The `SecretError` for what `node:fs` threw about an existing file; a `SecretError` is returned unchanged. */
 export function unreadable(file: Subject, thrown: unknown): SecretError {
   return thrown instanceof SecretError
     ? thrown
     : errnoProblem(file, thrown, refusals, 'could not be read');
 }
 
-/** The `SecretError` that `known` has for an errno; with another one, what was tried and the errno. */
+/** The `SecretError` that `known` has for an errno; for any other, the failed action and the errno. */
 export function errnoProblem(
   file: Subject,
   thrown: unknown,
@@ -89,18 +89,18 @@ export function errnoProblem(
 /** How a file is read. */
 export interface ReadOptions {
   /**
-   * A larger file is refused: none of secrets is so large, and a log named by mistake is. Bytes.
+   * A larger file is refused: it may be a log that was named by mistake. Bytes.
    */
   readonly limit: number;
   /** More of `fs.constants`, such as `O_NOFOLLOW`. */
   readonly flags?: number;
-  /** What to say of a folder. Default: `ERR_SECRET_CONFIG`, the file in it is to be named. */
+  /** The error for a folder. Default: `ERR_SECRET_CONFIG`, with the hint to name the file in it. */
   readonly ofFolder?: () => SecretError;
 }
 
 /**
- * All of the file at `path`, or `undefined` if it was written into meanwhile: half a file lacks names.
- * Waits for nobody: the plain opening of a FIFO waits for a writer, and holds a thread for it.
+ * The whole file at `path`, or `undefined` if it was written in between: half a file would lack names. It never
+ * blocks, unlike a plain opening of a FIFO, which waits for a writer and holds a thread.
  *
  * @throws `ERR_SECRET_INVALID` if it is not a regular file, or larger; what `ofFolder` says if it is a
  *   folder; what `node:fs` throws
@@ -118,14 +118,14 @@ export async function readWhole(
     if (!before.isFile()) throw problem(file, 'ERR_SECRET_INVALID', 'is not a regular file');
     const tooLarge = () =>
       problem(file, 'ERR_SECRET_INVALID', `is larger than ${limit / 1024 / 1024} MiB`);
-    // The size is asked first so that a large file costs nothing, and kept to while reading since a
-    // file may grow, or, as below /proc, claim to be empty.
+    // The size is checked first, so that a large file costs nothing, and again while reading, because a file may
+    // grow, or claim to be empty as below /proc.
     const size = Number(before.size);
     if (size > limit) throw tooLarge();
     const chunks: Buffer[] = [];
     let length = 0;
     for (;;) {
-      // with room for more than there should be: what leaves some of it has reached the end
+      // with more room than needed: a read that leaves some of it has reached the end
       const room = Buffer.allocUnsafe(Math.max(size - length, 64 * 1024) + 1);
       const { bytesRead } = await readFile(descriptor, room, 0, room.length, null);
       length += bytesRead;
@@ -170,8 +170,8 @@ export async function readBytes(file: StoreFile, limit: number): Promise<Buffer 
 /**
  * The text of a file's bytes, its byte order mark included.
  *
- * @throws `ERR_SECRET_INVALID` if they are not UTF-8 text, with `hint`: who goes on with replacement
- *   characters has values, or names, that nobody wrote
+ * @throws `ERR_SECRET_INVALID` if they are not UTF-8 text, with `hint`: replacement characters would change
+ *   values or names
  */
 export function decodeText(file: Subject, bytes: Uint8Array, hint = 'Save it as UTF-8.'): string {
   const [first, second] = bytes;
@@ -185,6 +185,6 @@ async function isLink(path: string): Promise<boolean> {
   try {
     return (await statLink(path)).isSymbolicLink();
   } catch {
-    return false; // removed in between, or its folder is not there either
+    return false; // removed in between, or its folder is missing too
   }
 }

@@ -1,29 +1,28 @@
 /**
- * Tells when files become others. Editors write a new file and rename it over the old one, so it is
- * the folders that are watched. Their events only say that it is time to look: one swap of a
- * Kubernetes volume is a dozen of them, and a touched file is one too. What counts is that the state
- * is another one once they have calmed down.
+ * Notices changes of files. Editors write a new file and rename it over the old one, so the folders are watched. Their
+ * events only say that it is time to look: one swap of a Kubernetes volume causes a dozen, and touching a file causes one
+ * too. What counts is whether the state has changed once the events have stopped.
  */
 import { type FSWatcher, realpathSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import { onAbort } from '../calls/on-abort.ts';
 import { errnoOf } from './store-file.ts';
 
-/** How long without an event until we look, and the longest that events put it off. Milliseconds. */
+/** How long without an event before a look, and how long events can delay it at most. Milliseconds. */
 const calm = 50;
 const patience = 500;
 
-/** What a watch looks at. */
+/** What is watched. */
 export interface Watched {
-  /** The folders in which something happens when it changes. They may differ from look to look. */
+  /** The folders in which an event occurs when it changes. They may differ from look to look. */
   readonly folders: () => readonly string[];
-  /** A text that is another one when it has changed. */
+  /** A text that changes when it does. */
   readonly state: () => string;
 }
 
 /**
  * Calls `onChange` once for each change of the files at `paths` (absolute), until `signal` fires. A
- * file that is not there is watched for. Watches from the moment it is called.
+ * missing file is watched for too. Watches from the moment of the call.
  *
  * @throws what `fs.watch` throws, if the system has no watch left
  */
@@ -40,7 +39,7 @@ export function watchFiles(
 }
 
 /**
- * Calls `onChange` once for each new state, until `signal` fires. Watches from the moment it is called.
+ * Calls `onChange` once for each new state, until `signal` fires. Watches from the moment of the call.
  *
  * @throws what `fs.watch` throws, if the system has no watch left
  */
@@ -73,11 +72,11 @@ export async function watchState(
       if (watchers.has(identity)) continue;
       try {
         const watcher = watch(path, { persistent: false }, stirred);
-        // The folder is gone: the one above it has an event of its own.
+        // The folder is gone: the one above it has its own event.
         watcher.on('error', stirred);
         watchers.set(identity, watcher);
       } catch (error) {
-        // Gone since it was looked for, or not to be read: there is something above it.
+        // Removed since the look, or not readable: the folder above it is watched.
         if (!['ENOENT', 'EACCES', 'EPERM'].includes(errnoOf(error))) throw error;
       }
     }
@@ -110,7 +109,7 @@ export async function watchState(
   }
 }
 
-/** The folder that has the file, that of the file a link leads to, or the nearest one there is. */
+/** The folder of the file, the folder of a link's target, or the nearest existing one. */
 function foldersOf(path: string): string[] {
   const folders: string[] = [];
   const real = realPathNow(path);
@@ -122,7 +121,7 @@ function foldersOf(path: string): string[] {
   return [...folders, above];
 }
 
-/** Which folder is at `path`, or which file and at which state, its permissions included. */
+/** The identity of the folder at `path`, or of the file and its state, permissions included. */
 export function identityOf(path: string): string {
   try {
     const stat = statSync(path, { bigint: true });

@@ -1,7 +1,7 @@
 /**
- * Providers made of a provider: the same store under other names, without writing, or with defaults.
- * Each passes on what the inner provider says, kind for kind: a failure stays a failure, and what the
- * inner provider cannot do the outer one cannot either.
+ * Providers made of a provider: the same store under other names, read-only, or with defaults. Each passes on what the
+ * inner provider says: a failure remains the same kind of failure, and the outer provider can do nothing that the inner
+ * one cannot.
  */
 import { assertProvider, assertText, wrongArgument } from '../arguments/arguments.ts';
 import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
@@ -37,18 +37,18 @@ export function withPrefix(provider: SecretProvider, prefix: string): SecretProv
     'withPrefix',
     provider,
     (name) => (name === '' ? undefined : prefix + name),
-    // the name that is the prefix has no rest to be known by
+    // the prefix alone leaves no name
     (name) => (name.startsWith(prefix) && name !== prefix ? name.slice(prefix.length) : undefined),
   );
 }
 
 /**
- * A store under other names. A renamed secret is known by its new name alone, and a name that is
- * given to another secret hides the one that had it.
+ * A store under other names. A renamed secret has only its new name, and a name that is given to another
+ * secret hides the one that had it.
  *
  * @param mapping - the name outside, then the store's own: an object, or entries for names such as
  *   `__proto__` that an object cannot hold
- * @throws `ERR_SECRET_CONFIG` if a name is empty, or stands on one side of the mapping twice
+ * @throws `ERR_SECRET_CONFIG` if a name is empty, or appears twice on one side of the mapping
  * @example
  * ```ts
  * import { createSecrets, memoryProvider, withMapping } from '@keyfall/core';
@@ -107,10 +107,10 @@ export function readOnly(
 }
 
 /**
- * A store with a value for what it does not hold. A default answers for "not here" alone: never for a
- * name that is denied or broken, for a store that cannot be asked, or for a document that should be
- * there and is not. If the provider is a chain that has fallen back, a read of everything adds
- * none: nobody knows what the store that could not be asked holds. A deleted name has its default again.
+ * A store with a value for what it does not hold. A default answers only for "not here": never for a
+ * name that is denied or broken, for a store that cannot be asked, or for a missing document that should
+ * exist. If the provider is a chain that has fallen back, a read of everything adds none, because it is unknown
+ * what the failed store holds. A deleted name has its default again.
  *
  * @param values - an object, or entries for names such as `__proto__` that an object cannot hold
  * @throws `ERR_SECRET_CONFIG` if a value is not text; the error names it
@@ -147,7 +147,7 @@ export function withDefaults(provider: SecretProvider, values: TextPairs): Secre
     ...(list && {
       async list(context: ReadContext) {
         const names = await list(context);
-        // only a read tells a document that holds nothing from one that is not there
+        // only a read distinguishes an empty document from a missing one
         if (names.length === 0) return [...(await read('all', context)).entries.keys()];
         return [...new Set([...names, ...defaults.keys()])];
       },
@@ -272,7 +272,7 @@ const members: Readonly<Record<keyof SecretProvider, true>> = {
 
 /**
  * The members of the contract that the provider has, and nothing else of it: a chain's own `set` must
- * not survive `readOnly`. They are bound, since a stranger's provider may be an instance of a class.
+ * not survive `readOnly`. They are bound, because a third-party provider may be an instance of a class.
  */
 function copyOf(provider: SecretProvider, factory: string): SecretProvider {
   const what = `${factory}: the provider`;

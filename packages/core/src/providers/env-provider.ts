@@ -8,7 +8,7 @@ import type { SecretProvider, SecretRecord } from '../contract/secret-provider.t
 export interface EnvProviderOptions {
   /** Only variables that start with it; the secret's name is the rest. Default: all, whole. */
   readonly prefix?: string;
-  /** The variables. Default: `process.env`, read anew each time. */
+  /** The variables. Default: `process.env`, at each read. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Unique in the chain. Default `env`. */
   readonly name?: string;
@@ -21,7 +21,7 @@ const optionKinds: OptionKinds<EnvProviderOptions> = {
 };
 
 /**
- * Environment variables, read-only. A variable that is set to nothing holds the value `""`.
+ * Environment variables, read-only. An empty variable holds the value `""`.
  *
  * @example
  * ```ts

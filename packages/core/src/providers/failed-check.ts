@@ -1,17 +1,17 @@
 /**
- * A look at a store is there to find failures, so what it throws becomes a line of what it found.
+ * A check of a store has to report failures, so an error that it throws becomes a finding.
  */
 import { assertObject, assertText } from '../arguments/arguments.ts';
 import type { SecretError } from '../contract/secret-error.ts';
 import type { ProviderCheck } from '../contract/secret-provider.ts';
 
 /**
- * The line for an error that was thrown where `subject` was looked at: `failing`, its reason as the
- * message, and its hint.
+ * The finding for an error that a check of `subject` threw: `failing`, with the reason as its message, and the
+ * hint.
  *
- * @param given - a code for what was found, where that is known better than the kind of the error, which else is
- *   the line's code: `unavailable` for `ERR_SECRET_UNAVAILABLE`
- * @throws `ERR_SECRET_CONFIG` for what is no error
+ * @param given - a code that is more precise than the kind of the error, which is otherwise the code of the
+ *   finding: `unavailable` for `ERR_SECRET_UNAVAILABLE`
+ * @throws `ERR_SECRET_CONFIG` for anything but an error
  */
 export function failedCheck(
   subject: string,

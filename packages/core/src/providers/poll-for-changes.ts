@@ -1,6 +1,6 @@
 /**
- * `watch` for a store that calls nobody back: it is looked at from time to time, by something cheaper
- * than a read. For providers; the chain uses none of it.
+ * `watch` for a store that sends no notice of a change: it is polled, by something cheaper than a read. For providers; the
+ * chain does not use it.
  */
 import {
   assertFunction,
@@ -14,7 +14,7 @@ import { onAbort } from '../calls/on-abort.ts';
 import { isSecretError } from '../contract/secret-error.ts';
 import type { ReadContext } from '../contract/secret-provider.ts';
 
-/** Milliseconds that a look may take where the interval is shorter still. */
+/** Milliseconds that a look may take at least, even with a shorter interval. */
 const shortestTimeout = 2_500;
 
 /** Options of {@link pollForChanges}. */
@@ -28,13 +28,12 @@ export interface PollOptions {
 }
 
 /**
- * Calls `onChange` whenever `look` answers something else than before (`!==`), until `signal` fires. A
- * look that takes longer than the interval (2.5 s at the least) is given up, and one that fails is left
- * out: who reads learns of that, and credentials that have expired are renewed. Keeps no program alive
- * while it waits.
+ * Calls `onChange` whenever `look` returns something else than before (`!==`), until `signal` fires. A look that takes
+ * longer than the interval (at least 2.5 s) is given up. A failed look is ignored: readers notice the failure anyway, and
+ * expired credentials get renewed. Waiting does not keep the process alive.
  *
- * @throws what `look` throws before its first answer, `ERR_SECRET_UNAVAILABLE` aside: a policy that forbids
- *   it will not change by itself
+ * @throws what `look` throws before its first answer, except `ERR_SECRET_UNAVAILABLE`: a policy that forbids it will not
+ *   change by itself
  * @example
  * ```ts
  * import { pollForChanges, type ReadContext, type SecretProvider } from '@keyfall/core/provider';

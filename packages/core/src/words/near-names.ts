@@ -1,6 +1,6 @@
 /**
- * Names that somebody may have meant, for one that nobody holds: a command, or a provider's `check`, can say
- * them and spare a search.
+ * Names that may have been meant, for one that no store holds: a command, or a provider's `check`, can suggest
+ * them.
  */
 /** `nearNames` of the package (`for-strangers.ts`) without a look at its arguments. */
 export function nearNames(name: string, candidates: readonly string[]): readonly string[] {
@@ -17,7 +17,7 @@ function folded(name: string): string {
   return name.toLowerCase().replaceAll('-', '_');
 }
 
-/** Whether so many characters that are added, left out or replaced make one of the other (Levenshtein). */
+/** Whether at most so many added, removed or replaced characters turn one into the other (Levenshtein). */
 function isWithin(one: string, other: string, edits: number): boolean {
   if (edits < 0 || !one || !other) return one.length + other.length <= edits;
   const [rest, otherRest] = [one.slice(1), other.slice(1)];

@@ -23,7 +23,7 @@ test('a backup never overwrites another one', async () => {
   expect(await free()).toBe(`${first}-4`);
   await expect(backUp(first, bytes[1])).rejects.toMatchObject({
     code: 'ERR_SECRET_CONFLICT',
-    message: expect.stringContaining('is there already'),
+    message: expect.stringContaining('exists already'),
   });
   expect(await readFile(first)).toEqual(bytes[0]);
 });

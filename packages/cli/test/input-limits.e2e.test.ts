@@ -33,7 +33,7 @@ describe('set takes no more than 8 MiB of stdin', () => {
     expect(await inShell(script, cwd)).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
-        /^keyfall: what stdin gives is larger than 8 MiB, and nothing was stored\./,
+        /^keyfall: the input is larger than 8 MiB, and nothing was stored\./,
       ),
     });
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');

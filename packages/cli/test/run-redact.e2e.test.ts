@@ -110,12 +110,12 @@ test('a full disk behind what it prints is said, since the program does not hear
   const options = { cwd: await folderWith(dotenv), stdout: full.fd };
   const child = start(['run', '--redact', '--', 'sh', '-c', 'echo 1; sleep 0.1; echo 2'], options);
   const { stderr } = await finished(child);
-  expect(stderr).toBe('keyfall: what it prints could not be written (ENOSPC).\n');
+  expect(stderr).toBe("keyfall: the program's output could not be written (ENOSPC).\n");
 });
 
 test.each([
   ['a reader that went away', '| true', ''],
-  ['a full disk', '> /dev/full', 'keyfall: what it prints could not be written (ENOSPC).\n'],
+  ['a full disk', '> /dev/full', "keyfall: the program's output could not be written (ENOSPC).\n"],
 ])('the last that it prints may meet %s: its exit code is kept', async (_, behind, said) => {
   const cwd = await folderWith(dotenv);
   // held back, since it may be the beginning of a value: it goes out when the program has ended

@@ -148,7 +148,7 @@ describe('what the program gets', () => {
 
   test.each([
     ['canary\0', 'A holds a NUL character, which no environment variable can hold'],
-    ['canary\ud83d', 'A holds half a surrogate pair, which is no text'],
+    ['canary\ud83d', 'A holds half a surrogate pair, which is not text'],
   ])('none of %j, which is refused by name', async (value, why) => {
     const cwd = await folderWith();
     await configure(cwd, { A: value, B: '1' });

@@ -1,5 +1,5 @@
 /**
- * A new file, whole or not there: what a full disk or a kill leaves half-written would be taken for it later.
+ * A new file that is written as a whole or not at all: a half-written one would later be taken for the file.
  */
 import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
@@ -8,11 +8,11 @@ import { SecretError } from '@keyfall/core';
 import { errnoOf, writeProblem } from '@keyfall/core/provider/files';
 
 /**
- * Writes a file that is not there yet; it is on the disk before this returns. Never overwrites.
+ * Writes a new file, and syncs it to the disk. Never overwrites.
  *
- * @param mode - its permissions, less what the umask takes
- * @throws `ERR_SECRET_CONFLICT` if a file of that name is there; as `writeProblem` of core if it cannot be
- *   written, when nothing of it is left
+ * @param mode - its permissions, before the umask
+ * @throws `ERR_SECRET_CONFLICT` if the file exists; as `writeProblem` of core if it cannot be written, and then nothing of
+ *   it is left
  */
 export async function createFile(
   path: string,
@@ -23,7 +23,7 @@ export async function createFile(
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
   const handle = await open(path, flags, mode).catch((error: unknown) => {
     if (errnoOf(error) !== 'EEXIST') throw writeProblem(file, error);
-    throw new SecretError('ERR_SECRET_CONFLICT', `${path} is there already`, {
+    throw new SecretError('ERR_SECRET_CONFLICT', `${path} exists already`, {
       hint: 'Remove it first, or name another file.',
     });
   });

@@ -1,38 +1,37 @@
 /**
- * What the user names or pipes in, read whole and never without an end: `/dev/zero`, a log that is named by
- * mistake, or a pipe that nobody writes to must not take the machine's memory, nor wait for ever.
+ * Files and input of the user, read as a whole but with a limit: `/dev/zero`, or a log that is named by mistake, must not
+ * fill the memory.
  */
 import { fstatSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { readBytes } from '@keyfall/core/provider/files';
 
-/** The most that is taken of one file, or of one value: as much as of a `.env`. Bytes. */
+/** The largest file, and the largest value: the same as for a `.env`. Bytes. */
 export const inputLimit: number = 8 * 1024 * 1024;
 
 /** {@link inputLimit} for a message. */
 export const shownLimit = '8 MiB';
 
 /**
- * The bytes of a file that the user names, or `undefined` if there is none.
+ * The bytes of a file that the user names; `undefined` if it does not exist.
  *
  * @param shown - the path for messages
- * @throws as `readBytes` of core: `ERR_SECRET_INVALID` if it is no regular file, or larger than
- *   {@link inputLimit}; `ERR_SECRET_CONFIG` for a folder; `ERR_SECRET_DENIED`
+ * @throws as `readBytes` of core: `ERR_SECRET_INVALID` if it is not a regular file, or larger than {@link inputLimit};
+ *   `ERR_SECRET_CONFIG` for a folder; `ERR_SECRET_DENIED`
  */
 export function readNamedFile(path: string, shown: string = path): Promise<Buffer | undefined> {
   return readBytes({ path: resolve(path), shown, provider: 'keyfall' }, inputLimit);
 }
 
 /**
- * All that stdin gives.
+ * The content of stdin.
  *
- * @throws `ERR_SECRET_CONFIG` if that is more than {@link inputLimit}, which is then not read to its end, or if
- *   stdin is a folder
+ * @throws `ERR_SECRET_CONFIG` if it is larger than {@link inputLimit}, or a folder
  */
 export async function readStdin(): Promise<Buffer> {
-  // Node reads nothing of a folder, and says nothing. As bigint: what Node keeps of the other kind misleads its
-  // realpath where it was of a pipe, and a package is then not found (lib/fs.js, realpathSync)
+  // Node silently reads nothing from a folder. With bigint, since Node caches the other kind of stat, and that of a pipe
+  // misleads its realpath, so that a package is not found (lib/fs.js, realpathSync)
   const stat = fstatSync(0, { bigint: true });
   if (stat.isDirectory())
     throw new SecretError('ERR_SECRET_CONFIG', 'stdin is a folder, and nothing was stored', {
@@ -52,7 +51,7 @@ export async function readStdin(): Promise<Buffer> {
 function tooMuch(): SecretError {
   return new SecretError(
     'ERR_SECRET_CONFIG',
-    `what stdin gives is larger than ${shownLimit}, and nothing was stored`,
-    { hint: 'Look what it comes from: a value is at most as large as that.' },
+    `the input is larger than ${shownLimit}, and nothing was stored`,
+    { hint: 'Check where it comes from: a value can be at most that large.' },
   );
 }

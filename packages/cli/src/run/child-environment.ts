@@ -1,6 +1,6 @@
 /**
- * The environment of what `run` starts: who wins where a name is in two places, what is taken out,
- * and what is refused. A pure function of its options, so that every rule can be tried.
+ * The environment of the program that `run` starts: which value wins if a name has two, what is removed, and what is
+ * refused. A pure function, so that every rule can be tested.
  */
 import { SecretError } from '@keyfall/core';
 import { bootstrapNames } from '../chain/bootstrap-settings.ts';
@@ -10,44 +10,44 @@ import { takesOver } from './take-over-names.ts';
 
 /** Options of {@link buildChildEnvironment}. */
 export interface ChildEnvironmentOptions {
-  /** The environment that we were started with. */
+  /** Our own environment. */
   readonly inherited: Readonly<Record<string, string | undefined>>;
-  /** Every secret that the child gets. */
+  /** Every secret that the program gets. */
   readonly secrets: ReadonlyMap<string, ResolvedSecret>;
-  /** Names that the user asked for one by one, which may therefore take over the child. */
+  /** Names that the user has listed, and which therefore may take over the program. */
   readonly named?: ReadonlySet<string>;
   /** An inherited variable wins over a secret from a store. */
   readonly preserveEnv?: boolean;
-  /** Of the inherited variables only those that a program needs to run at all. */
+  /** Pass on only the inherited variables that any program needs. */
   readonly pristine?: boolean;
-  /** Names of further variables that our own credentials came from: the secret id of a login. */
+  /** Further variables that our own credentials came from, such as the secret id of a login. */
   readonly credentialVariables?: ReadonlySet<string>;
-  /** Leave Keyfall's own settings and credentials in the environment. */
+  /** Pass on Keyfall's own settings and credentials. */
   readonly passBootstrap?: boolean;
 }
 
-/** What {@link buildChildEnvironment} answers. */
+/** The result of {@link buildChildEnvironment}. */
 export interface ChildEnvironment {
   readonly env: Readonly<Record<string, string>>;
-  /** Names whose inherited value was replaced by another one from a store, for the user to know. */
+  /** Names whose inherited value was replaced by a different one from a store. */
   readonly replaced: readonly string[];
-  /** Names whose inherited value stands before another one that is not from a store. */
+  /** Names whose inherited value was kept, although a provider that is not a store has a different one. */
   readonly kept: readonly string[];
-  /** Names of variables that our own credentials came from, and that the child was not given. */
+  /** Variables of our own credentials that the program does not get. */
   readonly withheld: readonly string[];
 }
 
-/** The inherited variables that a program needs to run at all: what `--pristine` keeps. */
+/** The inherited variables that any program needs: `--pristine` keeps these. */
 const pristineNames: ReadonlySet<string> = new Set([
   ...['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'PWD', 'TMPDIR', 'TZ'],
   ...['TERM', 'COLORTERM', 'NO_COLOR', 'LANG', 'LANGUAGE', 'LC_ALL', 'LC_CTYPE'],
 ]);
 
 /**
- * The child's environment.
+ * The program's environment.
  *
- * @throws `ERR_SECRET_CONFIG` naming every secret that no environment can hold, or that could take
- *   over the child and was not named by the user
+ * @throws `ERR_SECRET_CONFIG` with every secret that cannot be in an environment, or that could take over the program and
+ *   was not listed by the user
  */
 export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEnvironment {
   const { inherited, secrets, preserveEnv = false, passBootstrap = false, named } = options;
@@ -58,12 +58,12 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
     : [...(options.credentialVariables ?? [])].filter(
         (name) => inherited[name] !== undefined && !bootstrapNames.has(name),
       );
-  // the secrets are there already: the child need not, and without credentials cannot, ask again
+  // the program has its secrets already, and without credentials it could not ask for them again
   if (!passBootstrap) env['USE_VAULT'] = 'false';
   const replaced: string[] = [];
   const kept: string[] = [];
   for (const [name, { value, fromStore }] of secrets) {
-    // what was taken out does not come back by a provider that reads the same environment
+    // a provider that reads the same environment must not bring back what was removed
     const isWithheld = withheld.includes(name) && value === inherited[name] && !fromStore;
     if (isWithheld && !named?.has(name)) continue;
     const before = env[name];
@@ -82,14 +82,14 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
   };
 }
 
-/** What the child has of our own environment. */
+/** The part of our environment that the program inherits. */
 export function inheritedPart({
   inherited,
   pristine = false,
   passBootstrap = false,
   credentialVariables,
 }: Omit<ChildEnvironmentOptions, 'secrets'>): Record<string, string> {
-  // a null prototype, because a variable may be called __proto__
+  // without a prototype, since a variable may be called __proto__
   const env: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(inherited)) {
     if (value === undefined) continue;
@@ -100,10 +100,10 @@ export function inheritedPart({
 }
 
 /**
- * Makes sure that each secret can be an environment variable and is no danger as one.
+ * Makes sure that each secret can be an environment variable, and is not dangerous as one.
  *
  * @param textOf - the value of a secret
- * @throws `ERR_SECRET_CONFIG` naming those that cannot
+ * @throws `ERR_SECRET_CONFIG` with those that are not
  */
 export function assertFitsEnvironment<Secret>(
   secrets: ReadonlyMap<string, Secret>,
@@ -111,14 +111,15 @@ export function assertFitsEnvironment<Secret>(
   named: ReadonlySet<string> = new Set(),
 ): void {
   const refuse = (
-    isWrong: (name: string, value: string) => boolean,
+    isRefused: (name: string, value: string) => boolean,
     why: string,
     hint: string,
   ): void => {
-    const wrong: string[] = [];
-    for (const [name, secret] of secrets) if (isWrong(name, textOf(secret))) wrong.push(name);
-    if (wrong.length > 0)
-      throw new SecretError('ERR_SECRET_CONFIG', `${listNames(wrong.sort())} ${why}`, { hint });
+    const refused = [...secrets]
+      .filter(([name, secret]) => isRefused(name, textOf(secret)))
+      .map(([name]) => name);
+    if (refused.length > 0)
+      throw new SecretError('ERR_SECRET_CONFIG', `${listNames(refused.sort())} ${why}`, { hint });
   };
   refuse(
     (name) => name === '' || /[=\0]/.test(name),
@@ -132,12 +133,12 @@ export function assertFitsEnvironment<Secret>(
   );
   refuse(
     (_, value) => !value.isWellFormed(),
-    'holds half a surrogate pair, which is no text',
+    'holds half a surrogate pair, which is not text',
     'Store it in a text form such as base64, or choose the names with --only.',
   );
   refuse(
     (name) => takesOver(name) && !named.has(name),
     'could take over the program that is started',
-    'Remove it from its store, or name all that you want with --only.',
+    'Remove it from its store, or list every name that the program needs with --only.',
   );
 }

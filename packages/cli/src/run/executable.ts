@@ -1,5 +1,5 @@
 /**
- * Which file a command names, and whether our own process can become it.
+ * The file of a command, and whether our process can be replaced by it.
  */
 import {
   accessSync,
@@ -22,12 +22,12 @@ export interface ChildCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Where a program is, or why there is none to start and a shell's exit code for that. */
+/** The path of a program, or why it cannot be started, with a shell's exit code for that. */
 export type Executable =
   | { readonly path: string }
   | { readonly problem: string; readonly exitCode: number };
 
-/** Looks a program up as execvp(3) does, in this PATH. */
+/** Looks up a program in this PATH, like execvp(3). */
 export function findExecutable(file: string, path = '/usr/local/bin:/usr/bin:/bin'): Executable {
   const candidates = file.includes('/')
     ? [resolve(file)]
@@ -58,8 +58,8 @@ function execve(): Execve | undefined {
 }
 
 /**
- * Whether our process can become this program: `process.execve` exists (Node 22.15 and later, not on
- * Windows), and the call cannot fail. If it does, Node aborts with a core dump.
+ * Whether our process can be replaced by this program: `process.execve` exists (Node 22.15 and later, not on Windows), and
+ * the call cannot fail, since Node would abort with a core dump.
  */
 export function canReplaceProcess(path: string, { args, env }: ChildCommand): boolean {
   return (
@@ -71,30 +71,30 @@ export function canReplaceProcess(path: string, { args, env }: ChildCommand): bo
 }
 
 /**
- * Becomes the program; see {@link canReplaceProcess}. If it returns, the call has failed all the same, as of a
- * file that somebody is writing (ETXTBSY): Node 26 says so and goes on.
+ * Replaces our process by the program; see {@link canReplaceProcess}. It returns if the call fails nevertheless, as it does
+ * for a file that is being written (ETXTBSY): Node 26 throws then.
  */
 export function replaceProcess(path: string, { file, args, env }: ChildCommand): void {
-  // Node ignores these two, and what is ignored stays ignored across execve: `yes | head` in the
-  // child would complain. What has a handler goes back to the default.
+  // Node ignores these two, and execve keeps that, so that `yes | head` in the program would complain. A signal with a
+  // handler is reset to its default.
   for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) process.on(signal, () => {});
   try {
     execve()?.call(process, path, [file, ...args], { ...env });
   } catch {
-    // started beside us, it fails again, and why is said
+    // it is then started as a child, which fails again and says why
   }
 }
 
 /**
- * What the system will make of a file: start it for certain; refuse it, since it is a program for this machine
- * and broken, or one for another machine that no handler is registered for; or nobody knows, as of a script
- * without a first line for it. A script is what its interpreter is.
+ * Whether the system can start a file. `program`: certainly. `broken`: certainly not, since it is a damaged program, or one
+ * for another machine without a registered handler. `unknown`: anything else, such as a script without an interpreter in
+ * its first line. A script is of the kind of its interpreter.
  */
 export function kindOf(path: string, scripts = 2): 'program' | 'broken' | 'unknown' {
   try {
     const start = bytesOf(path, 0, headSize);
     if (start.subarray(0, 2).toString() === '#!') {
-      // a longer first line is cut off by some systems and refused by others
+      // some systems cut off a longer first line, and others refuse it
       const [, interpreter] =
         /^#![ \t]*([^\s\0]+)[^\n]{0,100}\n/.exec(start.subarray(0, 256).toString()) ?? [];
       if (interpreter === undefined || !isAbsolute(interpreter) || scripts === 0) return 'unknown';
@@ -104,11 +104,11 @@ export function kindOf(path: string, scripts = 2): 'program' | 'broken' | 'unkno
     if (!isForUs(start)) return isForeign(path, start) ? 'broken' : 'unknown';
     return start.subarray(0, 4).equals(elf) ? kindOfElf(path, start) : 'program';
   } catch {
-    return 'unknown'; // may be executable without being readable
+    return 'unknown'; // a file can be executable and not readable
   }
 }
 
-/** Whether a file is of the same kind as Node itself: format, word size and processor of ELF or Mach-O. */
+/** Whether a file has the format, word size and processor of Node itself, in ELF or Mach-O. */
 function isForUs(start: Buffer): boolean {
   ours ??= bytesOf(process.execPath, 0, 20);
   return (
@@ -117,20 +117,20 @@ function isForUs(start: Buffer): boolean {
   );
 }
 
-/** How the file of Node itself begins. */
+/** The first bytes of Node's own file. */
 let ours: Buffer | undefined;
 
 const elf = Buffer.from('\x7fELF', 'latin1');
 
-/** Where the header of an ELF file (elf(5)) has what we look at, by its word size. */
+/** The offsets of the fields in the header of an ELF file (elf(5)), by its word size. */
 const elfLayouts = {
   1: { table: 28, size: 42, count: 44, entry: 32, at: 4, length: 16 },
   2: { table: 32, size: 54, count: 56, entry: 56, at: 8, length: 32 },
 } as const;
 
 /**
- * An ELF file for this machine: whole enough to be started, and with the loader that it names, which a
- * program from another distribution often lacks here.
+ * Whether an ELF file for this machine can be started: it is complete, and its loader exists, which is often missing for a
+ * program from another distribution.
  */
 function kindOfElf(path: string, start: Buffer): 'program' | 'broken' | 'unknown' {
   if (start.length < 64) return 'broken';
@@ -147,7 +147,7 @@ function kindOfElf(path: string, start: Buffer): 'program' | 'broken' | 'unknown
     return 'broken';
   const table = word(layout.table);
   const end = table + short(layout.count) * layout.entry;
-  // cut off, or not where linkers put it
+  // the table is cut off, or not where linkers put it
   if (end > start.length) return start.length < headSize ? 'broken' : 'unknown';
   let loads = false;
   for (let entry = table; entry < end; entry += layout.entry) {
@@ -162,10 +162,10 @@ function kindOfElf(path: string, start: Buffer): 'program' | 'broken' | 'unknown
   return loads ? 'program' : 'broken';
 }
 
-/** Bytes that a program's header and table stand in, and a path. */
+/** The bytes that contain a program's header and table, or a path. */
 const headSize = 4_096;
 
-/** So many bytes of a file from there, at most {@link headSize}. */
+/** Bytes of a file from this position, at most {@link headSize}. */
 function bytesOf(path: string, position: number, length: number): Buffer {
   const bytes = Buffer.alloc(Math.min(length, headSize));
   const descriptor = openSync(path, 'r');
@@ -177,8 +177,8 @@ function bytesOf(path: string, position: number, length: number): Buffer {
 }
 
 /**
- * Whether Linux refuses to start a program with this (E2BIG, execve(2)): a single text is limited to 128 KiB,
- * and all together to a quarter of the stack. Elsewhere only the attempt tells.
+ * Whether Linux refuses to start a program with these (E2BIG, execve(2)): one text is limited to 128 KiB, and all together
+ * to a quarter of the stack. On other systems only the attempt shows it.
  */
 export function isTooLarge(
   args: readonly string[],
@@ -192,19 +192,19 @@ export function isTooLarge(
   return sizes.reduce((sum, size) => sum + size + 8, 0) > mostTogether();
 }
 
-/** Bytes of arguments and environment together, with a pointer for each. */
+/** The limit of all arguments and variables together, in bytes, with a pointer for each. */
 function mostTogether(): number {
   try {
     const [, stack] =
       /^Max stack size +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
-    // never less than 128 KiB, and never more than three quarters of 8 MiB
+    // at least 128 KiB, and at most three quarters of 8 MiB
     return Math.min(Math.max(Number(stack ?? Number.POSITIVE_INFINITY) / 4, 131_072), 6_291_456);
   } catch {
     return Number.POSITIVE_INFINITY;
   }
 }
 
-/** Far below every system's limit for arguments and environment together (E2BIG). */
+/** Whether arguments and environment are far below the limit of every system (E2BIG). */
 function isSmall(args: readonly string[], env: Readonly<Record<string, string>>): boolean {
   const texts = [...args, ...Object.keys(env), ...Object.values(env)];
   return texts.reduce((bytes, text) => bytes + Buffer.byteLength(text) + 16, 0) < 100_000;

@@ -1,15 +1,15 @@
 /**
- * Programs in a format that is not this machine's: another processor's, another system's. execvp(3) hands what
- * the system refuses to start to a shell, which takes the bytes for commands; so that has to be known before.
+ * Programs for another processor or system. execvp(3) gives a file that the system refuses to start to a shell, which would
+ * run its bytes as commands, so that such a file must be recognised before.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
 /**
- * Whether a file that begins so is binary, and the system cannot start it as far as can be told: it has no
- * handler for it either (binfmt_misc, as QEMU and Wine are registered with Linux).
+ * Whether a file is binary and, as far as can be known, the system cannot start it: it has no handler for it either
+ * (binfmt_misc, by which QEMU and Wine are registered with Linux).
  *
- * @param start - its first bytes, which are those of no program for this machine
+ * @param start - its first bytes, which are not those of a program for this machine
  * @param handlers - the folder that lists the handlers
  */
 export function isForeign(
@@ -21,7 +21,7 @@ export function isForeign(
   return !entriesOf(handlers).some((entry) => takes(entry, path, start));
 }
 
-/** As bash has it: a NUL in what would be the first line. Every ELF file has one behind its mark. */
+/** By the rule of bash: a NUL in what would be the first line. Every ELF file has one behind its magic number. */
 function isBinary(start: Buffer): boolean {
   const head = start.subarray(0, 80);
   const end = head.indexOf('\n');
@@ -30,7 +30,7 @@ function isBinary(start: Buffer): boolean {
 
 const elf = Buffer.from('\x7fELF', 'latin1');
 
-/** The processors in ELF (e_machine) whose programs of 32 bits the system of these starts too. */
+/** The ELF processors (e_machine) of 32-bit programs that a system of this architecture can start too. */
 const siblings: Readonly<Partial<Record<NodeJS.Architecture, readonly number[]>>> = {
   x64: [3, 62],
   arm64: [40],
@@ -44,7 +44,7 @@ function is32Bit(start: Buffer): boolean {
   return siblings[process.arch]?.includes(machine) ?? false;
 }
 
-/** What each handler says of itself (Documentation/admin-guide/binfmt-misc.rst of Linux). */
+/** The enabled handlers' descriptions (Documentation/admin-guide/binfmt-misc.rst of Linux). */
 function entriesOf(folder: string): readonly string[] {
   try {
     return readdirSync(folder)

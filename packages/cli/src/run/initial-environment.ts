@@ -1,26 +1,25 @@
 /**
- * The environment that we were started with, as others see it. A process's first environment stays in its memory whatever
- * becomes of the variables, and `/proc/PID/environ` shows it to every process of the same user: to the
- * program of `run` too, where we stay beside it. A process may write to its own memory (proc(5), `/proc/self/mem`), and so
- * values can be blotted out there. Nowhere but on Linux is there such a file.
+ * Our initial environment as other processes see it. On Linux it stays in the memory of a process, whatever happens to the
+ * variables, and `/proc/PID/environ` shows it to every process of the same user, also to the program of `run` if we stay
+ * beside it. A process can write to its own memory (proc(5), `/proc/self/mem`), so that values can be overwritten there.
  */
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 
 /**
- * Blots the values of these variables out of what `/proc/PID/environ` shows of us. `process.env` keeps them.
- * Where the system does not allow it they stay, and nothing is said: it is one wall more and not the only one.
+ * Overwrites the values of these variables in `/proc/PID/environ`. `process.env` keeps them. If the system does not allow
+ * it, they stay without a notice: this is an additional protection, and not the only one.
  */
 export function hideInitialValues(names: Iterable<string>): void {
   if (process.platform !== 'linux') return;
   try {
     const wanted = new Set([...names].filter((name) => process.env[name] !== undefined));
-    if (wanted.size > 0) blotOut(wanted);
+    if (wanted.size > 0) overwrite(wanted);
   } catch {
-    // no /proc here, or one that does not let us
+    // there is no /proc, or it may not be written
   }
 }
 
-function blotOut(names: ReadonlySet<string>): void {
+function overwrite(names: ReadonlySet<string>): void {
   const { start, end } = placeOfEnvironment();
   const memory = openSync('/proc/self/mem', 'r+');
   try {
@@ -48,8 +47,8 @@ function blotOut(names: ReadonlySet<string>): void {
 }
 
 /**
- * Has the variable stand elsewhere: setenv(3) makes a new text of its own, so that nothing refers to the old one any more. Not where
- * Node's text is another one than the bytes that it was read from.
+ * Moves the variable: setenv(3) allocates a new text, so that nothing refers to the old one. `false` if Node's text differs
+ * from the bytes, so that they cannot be restored from it.
  */
 function isMoved(name: string, bytes: Uint8Array): boolean {
   const value = process.env[name];
@@ -58,14 +57,14 @@ function isMoved(name: string, bytes: Uint8Array): boolean {
   return true;
 }
 
-/** Where the first environment is: `env_start` and `env_end` in proc_pid_stat(5). */
+/** The addresses of the initial environment: `env_start` and `env_end` in proc_pid_stat(5). */
 function placeOfEnvironment(): { readonly start: number; readonly end: number } {
   const stat = readFileSync('/proc/self/stat', 'latin1');
-  // the name of the program, which may hold anything, is in brackets; the third field comes after it
+  // the program's name, in brackets, may contain anything; the third field follows it
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [start, end] = [Number(fields[50 - 3]), Number(fields[51 - 3])];
-  // an environment is never larger than a quarter of the stack, and that is 8 MiB mostly
+  // an environment is at most a quarter of the stack, which is mostly 8 MiB
   if (!(start > 0 && end > start && end - start < 64 * 1024 * 1024))
-    throw new RangeError('not known where the environment is');
+    throw new RangeError('the environment was not found');
   return { start, end };
 }

@@ -1,5 +1,5 @@
 /**
- * `run --redact`: what the program prints goes out with every secret value masked.
+ * `run --redact`: the program's output with every secret value masked.
  */
 import type { ChildProcess } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
@@ -9,11 +9,11 @@ import { notice } from '../terminal/terminal.ts';
 import type { FilteredOutput } from './child-process.ts';
 
 /**
- * Masks both streams of a program, each a text of its own. `written` resolves when all is: also what
- * programs print that it started and left behind, unless `stop` is called.
+ * Masks both streams of a program, each by itself. `written` resolves when everything is written, also the output of
+ * programs that it has left behind, unless `stop` is called.
  */
 export function maskOutput(child: ChildProcess, redactor: Redactor): FilteredOutput {
-  // Nobody reads any more: a pipe would end the program now, but what it writes to is a socket.
+  // our output has no reader any more: with a pipe the program would get this signal, but it writes to a socket
   const unread = () => void child.kill('SIGPIPE');
   const { stdout, stderr } = child;
   const written = Promise.all([
@@ -29,7 +29,7 @@ export function maskOutput(child: ChildProcess, redactor: Redactor): FilteredOut
   };
 }
 
-/** Resolves when all of `from` is written, it is destroyed, or `to` takes no more. Never rejects. */
+/** Resolves when `from` is written or destroyed, or `to` cannot be written any more. Never rejects. */
 function pump(
   from: Readable,
   to: Writable,
@@ -40,9 +40,9 @@ function pump(
     ignoreLateErrors(to);
     const resume = () => from.resume();
     const fail = (error: Error) => {
-      // a full disk, of which the program itself will not hear
+      // a full disk, for example: the program itself does not get that error
       if (errnoOf(error) !== 'EPIPE')
-        notice(`what it prints could not be written (${errnoOf(error) || 'unknown'}).`);
+        notice(`the program's output could not be written (${errnoOf(error) || 'unknown'}).`);
       unread();
       from.off('close', flush).destroy();
       settle();
@@ -59,7 +59,7 @@ function pump(
       const certain = push(chunk);
       if (certain.length > 0 && !to.write(certain)) from.pause();
     });
-    // not `end`, which a stream that is destroyed does not have
+    // not `end`, which a destroyed stream does not emit
     from.once('close', flush);
     from.once('error', fail);
   });
@@ -67,7 +67,7 @@ function pump(
 
 const guarded = new WeakSet<Writable>();
 
-/** A stream tells the callback of a write of its error first, and emits it when nobody may listen any more. */
+/** A stream passes an error to the callback of a write first, and emits it later, when our listener is gone. */
 function ignoreLateErrors(to: Writable): void {
   if (guarded.has(to)) return;
   guarded.add(to);

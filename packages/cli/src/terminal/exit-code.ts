@@ -1,5 +1,5 @@
 /**
- * What the shell is told. One table for every command; under `run` the child's own code is ours.
+ * The exit codes of every command. Under `run` the program's own exit code is ours.
  */
 import type { SecretErrorCode } from '@keyfall/core';
 
@@ -19,19 +19,19 @@ export const exitCodes: Readonly<Record<SecretErrorCode, number>> = {
   ERR_SECRET_PROVIDER: 70,
 };
 
-/** A command line that cannot be understood. */
+/** A command line that is wrong. */
 export const usageExitCode = 2;
 
-/** A defect of Keyfall itself (`EX_SOFTWARE` of sysexits.h), as one of a provider. */
+/** A defect of Keyfall itself (`EX_SOFTWARE` of sysexits.h). */
 export const defectExitCode: number = exitCodes.ERR_SECRET_PROVIDER;
 
-/** Data that could not be written to stdout (`EX_IOERR`), for any other reason than a full disk. */
+/** Stdout could not be written (`EX_IOERR`), for any reason but a full disk. */
 export const outputExitCode = 74;
 
-/** A full disk, whatever was to be written: a file of a store, a backup, or stdout. */
+/** A full disk, whether a store's file, a backup or stdout was written. */
 export const fullDiskExitCode: number = exitCodes.ERR_SECRET_UNAVAILABLE;
 
-/** What a shell answers when it finds no such command, and when it may not run what it found. */
+/** The exit codes of a shell for a command that does not exist, and for one that may not be run. */
 export const commandNotFoundExitCode = 127;
 /** See {@link commandNotFoundExitCode}. */
 export const commandNotExecutableExitCode = 126;

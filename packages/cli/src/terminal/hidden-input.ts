@@ -1,20 +1,20 @@
 /**
- * A value that is typed or pasted on the terminal and not shown. Read by ourselves, and not by the
- * prompts of clack, which take a line of Node's readline: a tab is lost there, and of a paste of
- * several lines the first or the last is stored, and the rest goes to the shell.
+ * A value that is typed or pasted on the terminal without being shown. The prompts of clack cannot be used: they read a
+ * line by Node's readline, which loses tabs, and of a paste of several lines they store one, while the rest goes to the
+ * shell.
  */
 import { SecretError } from '@keyfall/core';
 import { inputLimit, shownLimit } from '../files/read-input.ts';
 import { canRedraw, columnsOf, draw } from './terminal.ts';
 
 /**
- * Asks for a value: one line that is typed, or a paste, of several lines perhaps, and Enter. A paste is
- * known by the marks that a terminal puts around it (bracketed paste, xterm's mode 2004).
+ * Asks for a value: a typed line, or a paste of any number of lines, and Enter. A paste is recognised by the marks that a
+ * terminal puts around it (bracketed paste, xterm's mode 2004).
  *
- * @param signal - takes it back
- * @returns `undefined` if it was taken back, also by Ctrl-C, Ctrl-D, Esc, or a terminal that went away
- * @throws `ERR_SECRET_CONFIG` for input that cannot be taken as a whole: several lines without those
- *   marks, control characters, what is no text. It is read to its end first, so that no shell gets it
+ * @param signal - cancels the question
+ * @returns `undefined` if it was cancelled, also by Ctrl-C, Ctrl-D, Esc or a terminal that was closed
+ * @throws `ERR_SECRET_CONFIG` for input that cannot be stored as a whole: several lines without those marks, control
+ *   characters, or bytes that are not text. It is read to its end first, so that no shell gets the rest
  */
 export async function askHidden(
   question: string,
@@ -24,7 +24,7 @@ export async function askHidden(
   const input = new HiddenInput();
   const isDrawn = canRedraw();
   const enter = (): void => {
-    // first, or what is pasted at once is shown
+    // first, or a paste that comes at once would be shown
     stdin.setRawMode(true);
     draw(`${isDrawn ? pasteModeOn : ''}${question}:\n`);
     show();
@@ -50,17 +50,17 @@ export async function askHidden(
         const before = input.outcome;
         input.take(chunk);
         if (before === undefined) show();
-        if (input.outcome === 'taken back' && input.isKey) finish();
-        // what is there on the heels of Enter is more of one paste
+        if (input.outcome === 'cancelled' && input.isKey) finish();
+        // what follows Enter at once is the rest of a paste
         else if (input.outcome !== undefined) timer = setTimeout(finish, quiet);
         else if (input.mayBeEscape) timer = setTimeout(finish, escapeTime);
-        else if (input.isToStop) suspended(leave, enter);
+        else if (input.isToStop) suspend(leave, enter);
       };
-      const takeBack = (): void => resolve(undefined);
-      signal.addEventListener('abort', takeBack);
+      const cancel = (): void => resolve(undefined);
+      signal.addEventListener('abort', cancel);
       stdin.on('data', take).once('end', finish).once('error', finish);
       stopListening = () => {
-        signal.removeEventListener('abort', takeBack);
+        signal.removeEventListener('abort', cancel);
         clearTimeout(timer);
         stdin.off('data', take).off('end', finish).off('error', finish).pause();
       };
@@ -71,9 +71,9 @@ export async function askHidden(
   }
 }
 
-/** For how long nothing may come after Enter, in milliseconds: longer than between two parts of a paste. */
+/** Milliseconds without input after Enter that end the value: more than between two parts of a paste. */
 const quiet = 200;
-/** How long the rest of a key's sequence may take, in milliseconds. */
+/** Milliseconds in which the rest of a key's sequence must follow. */
 const escapeTime = 50;
 
 const pasteModeOn = '\u001b[?2004h';
@@ -81,39 +81,39 @@ const pasteModeOff = '\u001b[?2004l';
 const pasteStart = '\u001b[200~';
 const pasteEnd = '\u001b[201~';
 
-/** A key that is no character, as a terminal sends it (ECMA-48: CSI, SS3; or Esc with a character). */
+/** A key that is not a character, as a terminal sends it (ECMA-48: CSI, SS3; or Esc with a character). */
 const key = String.raw`\u001b(?:\[[0-?]*[ -/]*(?:[@-~]|(?=[^ -~]))|O(?:[ -~]|(?=[^ -~]))|(?![[O])[^\0-\u001f]|(?=[\0-\u001f]))`;
 const leadingKey = new RegExp(`^${key}`, 'u');
 const keysAlone = new RegExp(String.raw`^(?:${key}|[\0-\u001f\u007f])+$`, 'u');
 
-/** A paste that goes on: in parts, since a large one comes in thousands of them. */
+/** A paste that has not ended yet. It is kept in parts, since a large one comes in thousands of them. */
 interface Paste {
   readonly parts: string[];
-  /** Characters of all parts. */
+  /** The number of characters. */
   length: number;
-  /** The last characters, in which its end may begin. */
+  /** The last characters, in which the end mark may begin. */
   last: string;
 }
 
 const emptyPaste = (): Paste => ({ parts: [], length: 0, last: '' });
 
-/** What came from the terminal, understood as far as it is there. */
+/** The input from the terminal, parsed as far as it has arrived. */
 class HiddenInput {
   value = '';
-  outcome: 'entered' | 'taken back' | undefined;
+  outcome: 'entered' | 'cancelled' | undefined;
   problem: SecretError | undefined;
   /** Whether Ctrl-Z was pressed last. */
   isToStop = false;
-  /** Whether what came last is keys and no text. */
+  /** Whether the last input was keys without text. */
   isKey = false;
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  /** What is not understood before more is there. */
+  /** The input that cannot be parsed before more arrives. */
   #pending = '';
-  /** What came of a paste that goes on. */
+  /** The paste that has not ended yet. */
   #paste: Paste | undefined;
   #hasPaste = false;
 
-  /** Whether an Esc is there that may be a key of its own. */
+  /** Whether an Esc has arrived that may be a key by itself. */
   get mayBeEscape(): boolean {
     return this.#paste === undefined && this.#pending === '\u001b';
   }
@@ -130,7 +130,7 @@ class HiddenInput {
     }
     this.#pending += text;
     this.isKey = keysAlone.test(this.#pending);
-    while (this.#pending !== '' && this.outcome !== 'taken back')
+    while (this.#pending !== '' && this.outcome !== 'cancelled')
       if (!(this.#paste === undefined ? this.#takeKey() : this.#takePaste())) return;
   }
 
@@ -140,13 +140,13 @@ class HiddenInput {
     return lines > 1 ? `(${lines} lines)` : '*'.repeat(Math.min([...this.value].length, width));
   }
 
-  /** Takes a paste up to its end; whether that is there. */
+  /** Takes a paste up to its end mark; returns whether that has arrived. */
   #takePaste(): boolean {
     const paste = this.#paste ?? emptyPaste();
     const text = paste.last + this.#pending;
     this.#pending = '';
     const end = text.indexOf(pasteEnd);
-    // what may be the beginning of its end is looked at again
+    // what may be the beginning of the end mark is kept for the next part
     const whole = text.slice(0, end < 0 ? 1 - pasteEnd.length : end);
     paste.length += whole.length;
     if (paste.length > inputLimit) this.#refuse(`what was pasted is larger than ${shownLimit}`);
@@ -158,12 +158,12 @@ class HiddenInput {
     this.#pending = text.slice(end + pasteEnd.length);
     this.#paste = undefined;
     this.#hasPaste = true;
-    // a terminal sends each line end as the key Enter does
+    // a terminal sends each line end like the key Enter
     this.#add(paste.parts.join('').replace(/\r\n?/g, '\n'));
     return true;
   }
 
-  /** Takes one key or character; whether it is there as a whole. */
+  /** Takes one key or character; returns whether it has arrived as a whole. */
   #takeKey(): boolean {
     const text = this.#pending;
     const isSequence = text.startsWith('\u001b');
@@ -174,12 +174,12 @@ class HiddenInput {
     this.#pending = text.slice(taken.length);
     if (taken === pasteStart) this.#paste = emptyPaste();
     else if (taken === '\r' || taken === '\n') this.#enter();
-    else if ('\u0003\u0004\u001b'.includes(taken)) this.outcome = 'taken back';
+    else if ('\u0003\u0004\u001b'.includes(taken)) this.outcome = 'cancelled';
     else if (taken === '\u007f' || taken === '\b') this.value = this.value.replace(/.$/su, '');
     else if (taken === '\u0015') this.value = '';
     else if (taken === '\u0017') this.value = this.value.replace(/\S*\s*$/, '');
     else if (!isSequence && (taken >= ' ' || taken === '\t')) this.#add(taken);
-    // a key that does nothing here; in the midst of text it would be missing there
+    // a key alone does nothing here, but in the middle of text it would be missing from the value
     else if (this.isKey) this.isToStop = taken === '\u001a';
     else this.#refuse('control characters cannot be typed here');
     return true;
@@ -208,8 +208,8 @@ class HiddenInput {
   }
 }
 
-/** Stops the process as Ctrl-Z does where the terminal sends the signal itself; goes on with `fg`. */
-function suspended(leave: () => void, enter: () => void): void {
+/** Stops the process like Ctrl-Z in a terminal's normal mode; `fg` continues it. */
+function suspend(leave: () => void, enter: () => void): void {
   const goOn = (): void => {
     process.off('SIGCONT', goOn);
     clearTimeout(timer);
@@ -217,7 +217,7 @@ function suspended(leave: () => void, enter: () => void): void {
   };
   leave();
   process.once('SIGCONT', goOn);
-  // where no shell could tell it to go on, the signal does nothing, and what is typed must stay hidden
+  // without a shell that could continue it, the signal does nothing, and typed text must stay hidden
   const timer = setTimeout(goOn, 100);
   process.kill(process.pid, 'SIGTSTP');
 }

@@ -1,14 +1,13 @@
 /**
- * How text for a person is laid out: columns that fit the terminal, and colours where a terminal
- * shows them.
+ * The layout of text for people: columns that fit the terminal, and colours if the terminal has them.
  */
 import { isatty } from 'node:tty';
 import { columnsOf } from './terminal.ts';
 import { linesOf, widthOf, wrapped } from './wrapping.ts';
 
 /**
- * The colours in use, by what they mean: what begins each and what ends it (ECMA-48). Node's own
- * `styleText` decides by itself whether a terminal has colours, in each release otherwise.
+ * The colours by their meaning: the code that begins each, and the one that ends it (ECMA-48). Node's `styleText` decides by
+ * itself whether a terminal has colours, and differently in each release.
  */
 const styles = {
   good: [32, 39],
@@ -18,17 +17,17 @@ const styles = {
   aside: [2, 22],
 } as const;
 
-/** What a text means, for its colour. */
+/** The meaning of a text, for its colour. */
 export type Style = keyof typeof styles;
 
-/** Text on stdout in a colour, where stdout is a terminal and nobody asked for none (`NO_COLOR`). */
+/** Text for stdout in a colour, if stdout is a terminal and `NO_COLOR` is not set. */
 export function styled(style: Style, text: string): string {
   if (text === '' || !hasColours()) return text;
   const [begin, end] = styles[style];
   return `\u001b[${begin}m${text}\u001b[${end}m`;
 }
 
-/** https://no-color.org: set, and not to nothing. */
+/** By https://no-color.org an empty `NO_COLOR` counts as unset. */
 function hasColours(): boolean {
   return isatty(1) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
 }
@@ -37,32 +36,32 @@ function hasColours(): boolean {
 export interface Cell {
   readonly text: string;
   readonly style?: Style;
-  /** Whether it is a command: one line, also where that is longer than the terminal, since who copies half of it runs half of it. */
+  /** Whether it is a command, which is never broken into lines: a user who copies half of it would run half of it. */
   readonly isCommand?: boolean;
 }
 
 /** How a table is laid out. */
 export interface TableOptions {
-  /** Columns of the terminal; 0 if it tells none. Default: those of stdout if it is one, else no limit. */
+  /** Columns of the terminal; 0 if it has no size. Default: those of stdout if it is a terminal, else no limit. */
   readonly width?: number | undefined;
   /** Text before each line. */
   readonly indent?: string;
 }
 
-/** Text for a person on stdout, in lines that end where the terminal does, if it is one. */
+/** Text for stdout, in lines that fit the terminal. */
 export function fitted(text: string): string {
   const width = terminalWidth();
   return width === undefined ? text : wrapped(text, width - 1);
 }
 
-/** The columns of the terminal that stdout is, if it is one. */
+/** The columns of stdout, if it is a terminal. */
 function terminalWidth(): number | undefined {
   return isatty(1) ? columnsOf(process.stdout) : undefined;
 }
 
 /**
- * Rows in columns two spaces apart, each line with a line end. The last column is broken between words
- * where it would leave the terminal, and goes on under itself; nothing is ever cut off.
+ * Rows in columns two spaces apart, each line with a line end. The last column is broken between words where it would leave
+ * the terminal, and continues under itself. Nothing is cut off.
  */
 export function formatTable(
   rows: readonly (readonly (Cell | string)[])[],
@@ -85,7 +84,7 @@ export function formatTable(
     const start = before
       .map((cell, at) => `${shown(cell)}${' '.repeat((widths[at] ?? 0) - widthOf(cell.text) + 2)}`)
       .join('');
-    // where next to nothing is left beside the others, a broken line would read worse than a long one
+    // if the other columns leave very little room, long lines are easier to read than broken ones
     const left = width === undefined || width - used < 20 ? Number.POSITIVE_INFINITY : width - used;
     return last.text
       .split('\n')

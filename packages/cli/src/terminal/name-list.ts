@@ -1,8 +1,8 @@
 /**
- * A list of names, as it is typed.
+ * Lists of names on the command line.
  */
 
-/** The names in a list of them, separated by commas. What is empty between two commas is none. */
+/** The names in a list that is separated by commas. Empty ones are left out. */
 export function namesIn(list: string): readonly string[] {
   return list
     .split(',')

@@ -1,6 +1,5 @@
 /**
- * Whether this Node is one that Keyfall is made for. An older one may start it and read a file as if it
- * held nothing.
+ * Whether this version of Node is supported. An older one may start Keyfall, and read a file as if it were empty.
  */
 import { SecretError } from '@keyfall/core';
 

@@ -1,9 +1,9 @@
 /**
- * Parts of a command that is shown to somebody who then types it.
+ * Parts of commands that a user is shown, to type them.
  */
 import { printable } from './terminal.ts';
 
-/** Text as one word of a shell. What would move the cursor is there by its number, as bash and zsh read it. */
+/** Text as one word of a shell. Control characters are written by their numbers, as bash and zsh read them. */
 export function quoted(text: string): string {
   if (printable(text) !== text) return `$'${escaped(text)}'`;
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
@@ -15,7 +15,7 @@ function escaped(text: string): string {
       if (character === '\\' || character === "'") return `\\${character}`;
       if (printable(character) === character) return character;
       const code = character.codePointAt(0) ?? 0;
-      // an old bash knows no \u
+      // old versions of bash do not know \u
       const [kind, digits] = code < 128 ? ['x', 2] : code < 0x10000 ? ['u', 4] : ['U', 8];
       return `\\${kind}${code.toString(16).padStart(digits, '0')}`;
     })

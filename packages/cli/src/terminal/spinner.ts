@@ -1,6 +1,6 @@
 /**
- * What moves on a terminal while somebody waits. Only ever on stderr; it takes no key, and a Ctrl-C
- * ends the process as if it were not there.
+ * The spinner that a terminal shows during a wait. It writes to stderr only and reads no keys, so that Ctrl-C ends the
+ * process as usual.
  */
 import { canRedraw, onBeforeLine, printable, redraw } from './terminal.ts';
 
@@ -10,8 +10,8 @@ const interval = 80;
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /**
- * Shows `text` with a wheel until the returned function is called, which leaves no trace of it.
- * `undefined` where stderr cannot be drawn over, and nothing is shown.
+ * Shows `text` with a spinner until the returned function is called, which removes both. `undefined` if stderr is not a
+ * terminal that lines can be redrawn on: then nothing is shown.
  */
 export function startSpinner(text: string): (() => void) | undefined {
   if (!canRedraw()) return undefined;
@@ -25,7 +25,7 @@ export function startSpinner(text: string): (() => void) | undefined {
   turn();
   const timer = setInterval(turn, interval);
   timer.unref();
-  // a notice in between gets a line of its own
+  // a notice in between starts on an empty line
   onBeforeLine(clear);
   return () => {
     clearInterval(timer);

@@ -1,26 +1,26 @@
 /**
- * The two streams: data goes to stdout, everything said to a person to stderr.
+ * The two streams: data goes to stdout, and messages for people to stderr.
  */
 import { fstatSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { clipped, wrapped } from './wrapping.ts';
 
 /**
- * One line on stderr, `keyfall: message`: one, whatever foreign text is in it. Written at once and past `process.stderr`: opening that
- * stream would change the mode of a pipe that the child of `run` inherits.
+ * Writes one line to stderr, `keyfall: message`, whatever foreign text is in it. It does not use `process.stderr`, which
+ * would change the mode of a pipe that the program of `run` inherits.
  */
 export function notice(message: string): void {
   writeLine(`keyfall: ${printable(message)}`);
 }
 
-/** What is said of work that went well, `keyfall: message`: `--quiet` leaves it out. */
+/** The same for a report of success, which `--quiet` leaves out. */
 export function report(message: string): void {
   if (!quiet) notice(message);
 }
 
 let quiet = false;
 
-/** Has nothing said but what went wrong or must not be silent (`--quiet`). */
+/** Leaves out reports of success (`--quiet`). Errors and warnings are still written. */
 export function beQuiet(): void {
   quiet = true;
 }
@@ -32,52 +32,51 @@ export function isQuiet(): boolean {
 
 let beforeLine: (() => void) | undefined;
 
-/** Has this called before each line on stderr, by what has the last line of the terminal in use. */
+/** Sets what is called before each line on stderr, for a spinner or a bar on the terminal's last line. */
 export function onBeforeLine(clear: (() => void) | undefined): void {
   beforeLine = clear;
 }
 
 /**
- * Whether this descriptor is a terminal. Node's module is loaded here and not imported: with its streams
- * and sockets it is more than a start that asks no such thing should pay for. A Node before 20.16 cannot load it so; it is
- * only told that it is too old, and a plain line does for that.
+ * Whether this descriptor is a terminal. `node:tty` is loaded here and not imported, since it brings streams and sockets
+ * that most starts do not need. A Node before 20.16 cannot load it like this: it only gets the error that it is too old.
  */
 export function isTerminal(descriptor: number): boolean {
   return process.getBuiltinModule?.('node:tty').isatty(descriptor) ?? false;
 }
 
-/** Whether a line on stderr can be drawn over: it is a terminal, and one that can do so. */
+/** Whether stderr is a terminal on which a line can be redrawn. */
 export function canRedraw(): boolean {
   return isTerminal(2) && process.env['TERM'] !== 'dumb';
 }
 
-/** The columns of a terminal: 80 where it tells none, as one does that nobody gave a size (0). */
+/** The columns of a terminal: 80 if its size is unknown (0). */
 export function columnsOf({ columns }: { readonly columns?: number }): number {
   return columns || 80;
 }
 
-/** A line that moves, in place of the last one of the terminal: one that went on below could not be taken back. */
+/** Redraws the last line of the terminal. It is clipped, since a second line could not be redrawn. */
 export function redraw(line: string): void {
   draw(`\r\u001b[K${clipped(line, columnsOf(process.stderr) - 1)}`);
 }
 
-/** Text on stderr as it is, past the stream: what moves on a terminal. */
+/** Writes text to stderr as it is, for a line that is redrawn. */
 export function draw(text: string): void {
   try {
     writeSync(2, text);
   } catch {
-    // a terminal that is gone or full needs no picture
+    // a terminal that is closed or blocked needs no progress
   }
 }
 
-/** Text for a person on stderr with a line end; on a terminal, in lines that end where it does. */
+/** Writes a message to stderr with a line end; on a terminal, in lines that fit it. */
 export function writeLine(text: string): void {
   writeAside(
     Buffer.from(`${isTerminal(2) ? wrapped(text, columnsOf(process.stderr) - 1) : text}\n`),
   );
 }
 
-/** The same of bytes, which may be a part of a line. */
+/** Writes bytes to stderr, which may be a part of a line. */
 function writeAside(bytes: Uint8Array): void {
   beforeLine?.();
   writeAll(bytes);
@@ -87,14 +86,14 @@ function writeAll(bytes: Uint8Array): void {
   try {
     for (let written = 0; written < bytes.length; ) written += writeSync(2, bytes, written);
   } catch {
-    // nobody reads stderr (EPIPE) or it is full (EAGAIN): a notice must not end the work
+    // stderr has no reader (EPIPE) or is full (EAGAIN): a notice must not end the work
   }
 }
 
 /**
- * Where stderr is a pipe, has `process.stderr` be a stream that writes as {@link writeLine} does. To open
- * Node's own changes the mode of the pipe for everybody who has it: what the program of `run` writes would be
- * cut off where the pipe is full. Node itself opens it whenever a socket closes, to compare the two.
+ * If stderr is a pipe, replaces `process.stderr` by a stream that writes like {@link writeLine}. Node's own stream changes
+ * the mode of the pipe for all processes that share it, so that the program of `run` would lose output when the pipe is
+ * full. Node itself opens that stream whenever a socket is closed.
  */
 export function keepStderrClosed(): void {
   if (!isPipe(2)) return;
@@ -107,7 +106,7 @@ export function keepStderrClosed(): void {
 
 let aside: Writable | undefined;
 
-/** A stream over {@link writeAside}: one for all who ask, made for the first. */
+/** The stream over {@link writeAside}, made at its first use. */
 export function asideStream(): Writable {
   if (aside !== undefined) return aside;
   const { Writable } = process.getBuiltinModule('node:stream');
@@ -130,7 +129,7 @@ function isPipe(descriptor: number): boolean {
   }
 }
 
-/** That stdout could not be written. */
+/** Stdout could not be written. */
 export class OutputError extends Error {
   /** Node's code: `ENOSPC`. */
   readonly code: string;
@@ -142,8 +141,8 @@ export class OutputError extends Error {
 }
 
 /**
- * Data on stdout. Resolves when it is written; a reader that went away (`| head`) is no error.
- * @throws {@link OutputError} for anything else: a full disk
+ * Writes data to stdout, and resolves when it is written. That the reader has ended (`| head`) is not an error.
+ * @throws {@link OutputError} for other failures, such as a full disk
  */
 export function printData(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -160,32 +159,32 @@ export function printData(text: string): Promise<void> {
   });
 }
 
-/** Data on stdout as JSON, for programs. What would move a cursor is escaped, as JSON has it. */
+/** Writes data to stdout as JSON. Control characters are escaped. */
 export function printJson(data: unknown): Promise<void> {
   const lines = JSON.stringify(data, null, 2).split('\n');
   return printData(`${lines.map((line) => escapeUnprintable(line, utf16)).join('\n')}\n`);
 }
 
-/** `\u009b`: how JSON and TypeScript write a character by its number. */
+/** A character by its numbers, as JSON and TypeScript write it: `\u009b`. */
 export function utf16(character: string): string {
   const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
   return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }
 
-/** Whether a person can be asked: both the questions and the answers need a terminal. */
+/** Whether the user can be asked: questions and answers both need a terminal. */
 export function canPrompt(): boolean {
   return isTerminal(0) && isTerminal(2);
 }
 
 /**
- * Foreign text as it may stand in a line for a person: a name, a path, what a server says. One with a line end or an escape
- * sequence must not move the cursor or fake a line, and one with what is not seen must not look like another.
+ * Foreign text for a message: a name, a path, the words of a server. Line ends and escape sequences must not move the cursor
+ * or fake a line, and invisible characters must not make one name look like another.
  */
 export function printable(text: string): string {
   return escapeUnprintable(text, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
-/** The text with each character that a terminal obeys, or does not show, as `written` has it. */
+/** The text with each control character, and each invisible one, replaced by what `written` returns. */
 export function escapeUnprintable(text: string, written: (character: string) => string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, written);
 }
@@ -195,7 +194,7 @@ export function countNames(count: number): string {
   return `${count} ${count === 1 ? 'name' : 'names'}`;
 }
 
-/** Names as a person lists them: `A`, `A and B`, `A, B and C`. */
+/** Names in a sentence: `A`, `A and B`, `A, B and C`. */
 export function listNames(names: readonly string[]): string {
   const shown = names.map(printable);
   const last = shown.pop() ?? 'none';

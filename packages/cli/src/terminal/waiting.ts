@@ -1,30 +1,29 @@
 /**
- * What a person sees while a command waits, and what a log is told.
+ * What a terminal and a log show while a command waits.
  */
 import { canRedraw, isQuiet, notice } from './terminal.ts';
 
-/** How long somebody waits without seeing that anything goes on, in milliseconds. */
-const patience = 500;
+/** Milliseconds after which a terminal shows a spinner. */
+const spinnerDelay = 500;
 
 let isWaiting = false;
 
-/** When a log is told what is waited for: later than a chain falls back from a dead store. Milliseconds. */
-const logPatience = 5_000;
+/** Milliseconds after which a log gets a line: more than a chain needs to fall back from a dead store. */
+const logDelay = 5_000;
 
-/** Says once in a log, where nothing can move, what is waited for; until the returned function is called. */
+/** Writes one line to a log if the wait is long. The returned function ends the wait. */
 export function sayIfLong(what: string): () => void {
   if (isQuiet()) return () => {};
   const timer = setTimeout(() => {
     if (!canRedraw()) notice(`still ${what}.`);
-  }, logPatience);
+  }, logDelay);
   timer.unref();
   return () => clearTimeout(timer);
 }
 
 /**
- * The result of `work`. A person at a terminal who waits for it longer than half a second sees what
- * for; a log or a pipe is told after five seconds, and who asked for quiet is not. Within another wait it adds
- * nothing.
+ * The result of `work`. After half a second a terminal shows what is waited for, and after five seconds a log or a pipe,
+ * unless `--quiet` is given. A wait within another wait shows nothing.
  */
 export async function waitingFor<Result>(
   what: string,
@@ -38,7 +37,7 @@ export async function waitingFor<Result>(
   const timer = setTimeout(async () => {
     const { startSpinner } = await import('./spinner.ts');
     if (!over) stop = startSpinner(what);
-  }, patience);
+  }, spinnerDelay);
   try {
     return await work();
   } finally {

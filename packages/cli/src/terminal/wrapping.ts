@@ -1,11 +1,11 @@
 /**
- * Lines that end where a terminal does, between words. A command stays in one piece, also if it is longer: who
- * copies half of one runs half of it. Imports nothing: every start has it.
+ * Lines that fit a terminal, broken between words. A command is never broken: a user who copies half of it would run half of
+ * it. This module imports nothing, since every start loads it.
  */
 
 /**
- * The text with no line longer than `width` columns, where a word or a command is not. What goes on does so under
- * the text of its line: behind its blanks, and its `-` or number.
+ * The text with no line longer than `width` columns, unless a word or a command is longer. Broken lines continue under their
+ * text: behind its blanks, and its `-` or number.
  */
 export function wrapped(text: string, width: number): string {
   return text
@@ -21,7 +21,7 @@ export function wrapped(text: string, width: number): string {
     .join('\n');
 }
 
-/** `text`, which is one line, in lines of at most `width` columns where its words allow that. */
+/** One line of text in lines of at most `width` columns, if its words allow that. */
 export function linesOf(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -35,7 +35,7 @@ export function linesOf(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-/** The words of a text; a command of ours is one of them, and so is what stands in backticks. */
+/** The words of a text. A command, or text in backticks, counts as one word. */
 function wordsOf(text: string): string[] {
   return text
     .replace(inOnePiece, (command) => command.replaceAll(' ', '\0'))
@@ -44,17 +44,17 @@ function wordsOf(text: string): string[] {
 }
 
 /**
- * What stands in backticks, `chmod` with its mode and file, a rule of a policy, and of `keyfall` and other programs that are
- * named: its options, the command, and what is an option, the value of one, or no word of a sentence.
+ * What is never broken: text in backticks, `chmod` with its mode and file, a rule of a policy, and a command of `keyfall` and
+ * of the other programs that messages name, with its options, their values, and arguments that are not words of a sentence.
  */
 const inOnePiece =
   /`[^`]*`|\bchmod [\w+=,-]+ \S+|\bpath "[^"]*" \{[^}]*\}|\b(?:git(?= rm )|npm(?= install )|(?:bao|vault) operator(?: raft)?|keyfall(?: --(?:profile|dotenv|config) \S+| -\S+)*) [a-z]+(?:(?<![.,;:)]) (?:-\S*|[<|&]+|\S*[A-Z./:=_]\S*|(?<= -\S* )\S+))*/g;
 
-/** As much of a text as fits in so many columns. */
+/** The beginning of a text that fits in so many columns. */
 export function clipped(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   let shown = '';
-  let used = 1; // for the mark that there is more
+  let used = 1; // for the ellipsis
   for (const character of text) {
     used += widthOf(character);
     if (used > width) break;
@@ -63,7 +63,7 @@ export function clipped(text: string, width: number): string {
   return `${shown}…`;
 }
 
-/** Columns that a text fills on a terminal: none for a combining mark, two for a wide character. */
+/** The columns of a text on a terminal: none for a combining mark, two for a wide character. */
 export function widthOf(text: string): number {
   let width = 0;
   for (const character of text) {

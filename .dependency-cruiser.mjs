@@ -24,6 +24,7 @@ const rooms = {
     'answers',
     'http/tls',
     'http',
+    'lifetimes',
     'session',
     'kv',
     'leases',

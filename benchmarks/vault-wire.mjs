@@ -15,10 +15,10 @@ const shown = (numbers) => median(numbers).toFixed(2);
 // --- cold import, each in a process of its own -------------------------------------------------
 const starts = {
   floor: "await import('node:http'); await import('node:https')",
-  direct: `await import('${provider}dist/transport.js'); await import('${provider}dist/direct-wire.js')`,
+  direct: `await import('${provider}dist/http/transport.js'); await import('${provider}dist/http/direct-wire.js')`,
   // what the first request to an https address imports as well
-  'direct, https': `await import('${provider}dist/transport.js'); await import('${provider}dist/direct-wire.js'); await import('${provider}dist/secure-connections.js')`,
-  'node-vault': `await import('${provider}dist/transport.js'); await import('${provider}dist/node-vault-wire.js'); createRequire('${provider}dist/')('node-vault')`,
+  'direct, https': `await import('${provider}dist/http/transport.js'); await import('${provider}dist/http/direct-wire.js'); await import('${provider}dist/http/tls/secure-connections.js')`,
+  'node-vault': `await import('${provider}dist/http/transport.js'); await import('${provider}dist/node-vault.js')`,
 };
 function coldImport(code) {
   const program = `
@@ -66,8 +66,11 @@ for (const folder of folders)
 console.log(`node-vault installs ${folders.size} packages, ${(bytes / 1e6).toFixed(1)} MB`);
 
 // --- reads on a real server ----------------------------------------------------------------------
-const { openWire } = await import('../packages/provider-vault/dist/open-wire.js');
-const { resolveSettings } = await import('../packages/provider-vault/dist/vault-settings.js');
+const { openWire } = await import('../packages/provider-vault/dist/http/open-wire.js');
+const { nodeVaultWire } = await import('../packages/provider-vault/dist/node-vault.js');
+const { resolveSettings } = await import(
+  '../packages/provider-vault/dist/settings/vault-settings.js'
+);
 const server = await startVaultServer({ external: false });
 const { address, token } = server;
 const data = Object.fromEntries(
@@ -93,14 +96,17 @@ const floor = () =>
     asking.on('error', reject).end();
   });
 const newCall = () => ({ signal: new AbortController().signal, timeLeft: () => 10_000, token });
-const wires = ['direct', 'node-vault'].map((wire) => [
-  wire,
+const wires = [
+  ['direct', undefined],
+  ['node-vault', nodeVaultWire()],
+].map(([name, wire]) => [
+  name,
   openWire(resolveSettings({ address, token, path: 'shop', env: {}, wire })),
 ]);
 const readers = new Map([['floor', floor]]);
 for (const [name, wire] of wires)
   readers.set(name, async () => {
-    const answer = await wire.read('secret/data/shop', newCall());
+    const answer = await wire.send({ verb: 'read', path: 'secret/data/shop' }, newCall());
     if (answer.body?.data?.data?.NAME_7 !== 'value 7') throw new Error('nothing was read');
   });
 

@@ -11,7 +11,7 @@ import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-dopp
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { filesProvider } from '@keyfall/provider-files';
 import { sopsProvider } from '@keyfall/provider-sops';
-import { vaultDynamic, vaultProvider } from '@keyfall/provider-vault';
+import { vaultDynamicProvider, vaultProvider } from '@keyfall/provider-vault';
 import { expect, test } from 'vitest';
 import { root } from './markdown.ts';
 
@@ -24,7 +24,7 @@ const stores: readonly (readonly [what: string, page: string, provider: SecretPr
   [
     'Vault or OpenBao, dynamic',
     'vault-dynamic.md',
-    vaultDynamic({ ...dynamic, path: 'database/creds/shop' }),
+    vaultDynamicProvider({ ...dynamic, path: 'database/creds/shop' }),
   ],
   ['SOPS file', 'sops.md', sopsProvider({ path: 'secrets.yaml' })],
   ['secret files', 'files.md', filesProvider({ directory: '/run/secrets' })],

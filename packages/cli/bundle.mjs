@@ -23,7 +23,7 @@ const bundle = await rolldown({
   platform: 'node',
   preserveEntrySignatures: false,
   // what only some commands import stays where npm installs it
-  external: ['@clack/prompts', 'jiti', 'node-vault', 'yaml'],
+  external: ['@clack/prompts', 'jiti', 'yaml'],
   plugins: [
     {
       name: 'start',

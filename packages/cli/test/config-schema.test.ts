@@ -81,9 +81,9 @@ const ofEntry = (entry: unknown) => checkConfig({ providers: [entry] }, 'json');
 
 test.each([
   [{ provider: 'vault', kvVersion: 3 }, 'kvVersion', 'must be one of 1, 2'],
-  [{ provider: 'vault', maxRetries: -1 }, 'maxRetries', 'must be at least 0'],
-  [{ provider: 'vault', maxRetries: 1.5 }, 'maxRetries', 'must be a whole number'],
-  [{ provider: 'vault', skipVerify: 'no' }, 'skipVerify', 'must be a boolean'],
+  [{ provider: 'vault', name: 5 }, 'name', 'must be text'],
+  [{ provider: 'vault', countedUses: 'no' }, 'countedUses', 'must be a boolean'],
+  [{ provider: 'vault', tls: 'x' }, 'tls', 'must be an object'],
   [{ provider: 'vault', name: '' }, 'name', 'must be not empty'],
   [{ provider: 'vault', nodes: 'x' }, 'nodes', 'must be a list'],
   [{ provider: 'dotenv', path: [1] }, 'path', 'must be text or a list of texts'],
@@ -93,10 +93,25 @@ test.each([
   [
     { provider: 'vault', token: 'x' },
     'token',
+    "must be { file: 'PATH' }, { helper: true } or { agent: true }; the token itself has no place in a configuration",
+  ],
+  [
+    { provider: 'doppler', token: 'x' },
+    'token',
     'is a secret, which has no place in a configuration',
   ],
 ])('%j: %s', (entry, option, reason) => {
   expect(ofEntry(entry)).toMatchObject({ option: ['providers', 0, option], reason });
+});
+
+test.each([
+  [{ tls: { skipVerify: 'no' } }, ['tls', 'skipVerify'], 'must be a boolean'],
+  [{ retry: { max: -1 } }, ['retry', 'max'], 'must be at least 0'],
+  [{ retry: { max: 1.5 } }, ['retry', 'max'], 'must be a whole number'],
+  [{ tls: { caCert: 'x' } }, ['tls', 'caCert'], 'there is no such option'],
+])('in a group: %j', (options, option, reason) => {
+  const complaint = ofEntry({ provider: 'vault', ...options });
+  expect(complaint).toMatchObject({ option: ['providers', 0, ...option], reason });
 });
 
 test.each(['-1s', '5 m', '', 'soon', -1, Number.NaN, null])('no length of time: %j', (ttl) => {

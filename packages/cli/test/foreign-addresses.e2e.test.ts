@@ -131,7 +131,10 @@ describe('the address of a configuration that is data', () => {
     const { arrived, address } = await listener();
     const home = await folderWith();
     await writeFile(join(home, '.vault-token'), canary);
-    for (const token of [{ tokenHelper: true }, { tokenFile: join(home, '.vault-token') }]) {
+    for (const token of [
+      { token: { helper: true } },
+      { token: { file: join(home, '.vault-token') } },
+    ]) {
       const run = await victim({ ...vault, address, ...token });
       const refused = await run(['get', 'A'], { VAULT_TOKEN: '', HOME: home });
       expect(refused).toMatchObject({ code: 2, stdout: '' });
@@ -160,25 +163,25 @@ describe('what would let somebody in between', () => {
   });
 
   test.each([
-    { skipVerify: true },
-    { caCert: 'ca.pem' },
-    { caCertPem: 'x' },
-    { caPath: '.' },
-    { tlsServerName: 'evil.example' },
-  ])('%j as well', async (option) => {
+    ['skipVerify', true],
+    ['ca', 'ca.pem'],
+    ['serverName', 'evil.example'],
+  ])('tls.%s as well', async (option, value) => {
     for (const id of ['vault', 'vault-dynamic'] as const)
-      expect(foreignAddresses(id, { path: 'x', ...option }, {})).toMatchObject({
-        refused: { option: Object.keys(option)[0] },
+      expect(foreignAddresses(id, { path: 'x', tls: { [option]: value } }, {})).toMatchObject({
+        refused: { option: `tls.${option}` },
       });
   });
 
   test('an option that the environment has alike, or that turns nothing off, is not', () => {
-    expect(foreignAddresses('vault', { skipVerify: false }, {})).toEqual({});
-    expect(foreignAddresses('vault', { skipVerify: true }, { VAULT_SKIP_VERIFY: '1' })).toEqual({});
-    expect(foreignAddresses('vault', { caCert: '/ca' }, { BAO_CACERT: '/ca' })).toEqual({});
+    expect(foreignAddresses('vault', { tls: { skipVerify: false } }, {})).toEqual({});
     expect(
-      foreignAddresses('vault', { caCert: '/ca' }, { BAO_CACERT: '', VAULT_CACERT: '/ca' }),
-    ).toMatchObject({ refused: { option: 'caCert' } });
+      foreignAddresses('vault', { tls: { skipVerify: true } }, { VAULT_SKIP_VERIFY: '1' }),
+    ).toEqual({});
+    expect(foreignAddresses('vault', { tls: { ca: '/ca' } }, { BAO_CACERT: '/ca' })).toEqual({});
+    expect(
+      foreignAddresses('vault', { tls: { ca: '/ca' } }, { BAO_CACERT: '', VAULT_CACERT: '/ca' }),
+    ).toMatchObject({ refused: { option: 'tls.ca' } });
   });
 });
 

@@ -414,7 +414,7 @@ describe('on a line that is cut', () => {
       token: vault.server.token,
       mount: vault.mount,
       path: vault.path,
-      maxRetries: 0,
+      retry: { max: 0 },
     });
     const provider: SecretProvider = {
       ...document,
@@ -480,7 +480,7 @@ describe('on a line that is cut', () => {
       token: vault.server.token,
       mount: vault.mount,
       path: vault.path,
-      maxRetries: 0,
+      retry: { max: 0 },
     });
     const cwd = await folderWith(`A=${canary}\n`);
     const source = await readSource(join(cwd, '.env'));
@@ -498,7 +498,7 @@ describe('on a line that is cut', () => {
     const mortal = await startVaultServer({ external: false });
     onTestFinished(() => mortal.stop());
     const { address, token } = mortal;
-    const document = vaultProvider({ address, token, path: 'shop', maxRetries: 0 });
+    const document = vaultProvider({ address, token, path: 'shop', retry: { max: 0 } });
     let writes = 0;
     const provider: SecretProvider = {
       ...document,

@@ -2,50 +2,39 @@
  * What an engine of HashiCorp Vault or OpenBao makes for a while (database users, cloud keys,
  * certificates) as a bag of secrets.
  */
-import { type Clock, type Duration, SecretError } from '@keyfall/core';
-import {
-  assertOptions,
-  type SecretProvider,
-  type SecretRecord,
-  toMilliseconds,
-} from '@keyfall/core/provider';
+import type { Clock } from '@keyfall/core';
+import { type SecretProvider, type SecretRecord, toMilliseconds } from '@keyfall/core/provider';
+import { credentialVariablesOf } from './auth/vault-auth.ts';
 import { checkLeases } from './check/lease-check.ts';
+import type { SettingReader } from './environment/setting-reader.ts';
 import { openWire } from './http/open-wire.ts';
-import { createLeaseKeeper, type GivenCredentials } from './leases/lease-keeper.ts';
+import { type GivenCredentials, keepCredentials } from './leases/kept-credentials.ts';
 import { leaseRequests } from './leases/lease-requests.ts';
 import { createVaultClient } from './session/vault-client.ts';
+import { checkOptions, connectionKinds } from './settings/check-options.ts';
+import { storeFacts } from './settings/store-facts.ts';
+import type { VaultDynamicOptions } from './settings/vault-options.ts';
 import {
-  resolveSettings,
+  readerOf,
+  resolveClient,
+  resolvePaths,
   uncheckedCertificate,
-  type VaultProviderOptions,
 } from './settings/vault-settings.ts';
-import { segmentsOf } from './wire/vault-path.ts';
+import { lazily } from './wire/lazily.ts';
 
-/** Options of {@link vaultDynamic}: where the server is and who asks, as in `vaultProvider`. */
-export interface VaultDynamicOptions
-  extends Omit<VaultProviderOptions, 'path' | 'mount' | 'kvVersion' | 'writeLimits'> {
-  /** The whole path that the credentials are read at: `database/creds/shop`. `{profile}` as there. */
-  readonly path: string;
-  /**
-   * What the engine wants to know, sent as a POST: `{ common_name: 'shop.internal' }` for
-   * `pki/issue/shop`. Left out: the path is read with a GET.
-   */
-  readonly parameters?: Readonly<Record<string, unknown>>;
-  /**
-   * How long replaced credentials stay good: the time to let go of them. Their lease is revoked after
-   * it, and new ones are made twice as long before the old ones end. At most an eighth of the
-   * lease counts. Default 30 s.
-   */
-  readonly grace?: Duration;
-  /** Unique in the chain. Default `vault-dynamic`. */
-  readonly name?: string;
-}
+const optionKinds = {
+  ...connectionKinds,
+  path: 'text',
+  profile: 'text',
+  parameters: 'an object',
+  grace: 'anything',
+} as const;
 
 /**
  * Credentials that the server makes on request and ends by itself, such as a database user. The names
  * are the members of its answer (`username`, `password`); `withMapping` and `withPrefix` of core give
  * them others. The first read has them made; every later one answers with the same, while their lease
- * is renewed in the background. Before they end they are replaced: by the timer while somebody watches
+ * is renewed in the background. Before they end they are replaced: by the timer while something watches
  * (`onChange`, `watch` and `view` of the chain), else at the first read that is late enough. The old
  * ones stay good for `grace`, and are revoked then. `close()` revokes all.
  *
@@ -57,79 +46,93 @@ export interface VaultDynamicOptions
  * A request that makes credentials is not repeated once it may have arrived. It goes on when the call
  * that began it is aborted, so that what the server makes is not lost.
  *
- * @throws `ERR_SECRET_CONFIG` naming the option and variable that is missing or wrong
+ * Making the provider reads neither the environment nor a file: that waits for the first call, which is
+ * `ERR_SECRET_CONFIG` naming the option and variable where a setting is missing or wrong.
+ *
+ * @throws `ERR_SECRET_CONFIG` for an option that there is not, or of another type
  * @example
  * ```ts
  * import { createSecrets } from '@keyfall/core';
- * import { vaultDynamic } from '@keyfall/provider-vault';
+ * import { vaultDynamicProvider } from '@keyfall/provider-vault';
  *
- * const database = createSecrets({ providers: [vaultDynamic({ path: 'database/creds/shop' })] });
+ * const database = createSecrets({ providers: [vaultDynamicProvider({ path: 'database/creds/shop' })] });
  * const { username, password } = await database.getAll();
  * await database.onChange('password', () => {
  *   // there are new ones: the old ones stay good for 30 s
  * });
  * ```
  */
-export function vaultDynamic(options: VaultDynamicOptions): SecretProvider {
-  assertOptions(options, 'vaultDynamic');
-  const { parameters, grace = '30s', name = 'vault-dynamic' } = options;
-  const [mount, path] = dividedPath(options.path, name);
-  checkParameters(parameters, name);
-  const settings = resolveSettings({ ...options, name, mount, path });
-  const client = createVaultClient(settings, openWire(settings));
-  const { origin, place } = client.subject;
-  const { namespace, timeout, token, clock } = settings;
-  const unchecked = uncheckedCertificate(settings);
-  // what happens between two reads is told through the last one
-  let warn: (message: string) => void = () => {};
-  const source = { path: place, parameters };
-  const keeper = createLeaseKeeper({
-    requests: leaseRequests(source, client),
-    clock,
-    grace: toMilliseconds(grace, 'grace'),
-    path: place,
-    provider: name,
-    warn: (message) => warn(message),
-  });
-  client.session.onReplaced((next) => keeper.moveTo(next));
-  const whole = namespace === '' ? place : `${namespace}/${place}`;
+export function vaultDynamicProvider(options: VaultDynamicOptions): SecretProvider {
+  checkOptions(options, 'vaultDynamicProvider', optionKinds);
+  const { parameters, grace = '30s', name = 'vault-dynamic', auth, env } = options;
+  const named = { ...options, name };
+  const credentialVariables = new Set<string>();
+  const facts = () => storeFacts(named, (reader) => [credentialsPath(named, reader)]);
+
+  const opened = lazily(() => {
+    const reader = readerOf(named);
+    const path = credentialsPath(named, reader);
+    checkParameters(parameters, reader);
+    const settings = resolveClient(named, reader, credentialVariables);
+    const mount = path.slice(0, path.indexOf('/'));
+    const client = createVaultClient(settings, openWire(settings), { mount, place: path });
+    const source = { path, parameters };
+    const credentials = keepCredentials({
+      requests: leaseRequests(source, client),
+      clock: settings.clock,
+      grace: toMilliseconds(grace, 'grace'),
+      path,
+      provider: name,
+    });
+    client.session.onReplaced((next) => credentials.moveTo(next));
+    return { settings, client, source, credentials };
+  }, name);
 
   return {
     name,
-    store: `${origin} ${whole}`,
-    place: { kind: 'vault', address: origin, paths: [whole] },
-    ...(timeout === undefined ? {} : { timeout }),
-    ...(token.kind === 'login' && { credentialVariables: token.credentialVariables }),
+    get store() {
+      return facts().store;
+    },
+    get place() {
+      return facts().place;
+    },
+    get timeout() {
+      return facts().timeout;
+    },
+    ...(auth && {
+      get credentialVariables() {
+        return credentialVariablesOf(auth, env ?? process.env, credentialVariables);
+      },
+    }),
     async read(_names, context) {
-      warn = context.warn;
-      if (unchecked !== undefined) warn(unchecked);
-      const credentials = await keeper.current(context);
-      // they may have been waited for: what the keeper has is as new as now
+      const { settings, source, credentials } = opened();
+      credentials.hear(context);
+      const unchecked = uncheckedCertificate(settings);
+      if (unchecked !== undefined) context.warn(unchecked);
+      const given = await credentials.current(context);
+      // they may have been waited for: what is at hand is as new as now
       const stamp = context.stamp?.();
-      const stamped = stamp === undefined ? {} : { stamp };
-      return credentials === undefined
-        ? {
-            entries: new Map(),
-            complete: true,
-            ...stamped,
-            missingDocument: { description: `has nothing at ${place}`, optional: false },
-          }
-        : { entries: recordsOf(credentials, clock), complete: true, ...stamped };
+      const batch = { complete: true, ...(stamp !== undefined && { stamp }) };
+      if (given) return { ...batch, entries: recordsOf(given, settings.clock) };
+      const description = `has nothing at ${source.path}`;
+      return { ...batch, entries: new Map(), missingDocument: { description, optional: false } };
     },
     async check(context) {
-      warn = context.warn;
-      return checkLeases(settings, client, source, keeper.left(), context);
+      const { settings, client, source, credentials } = opened();
+      credentials.hear(context);
+      return checkLeases(settings, client, source, credentials.left(), context);
     },
-    watch(onChange, signal) {
-      keeper.watch(onChange, signal);
+    async watch(onChange, signal) {
+      opened().credentials.watch(onChange, signal);
       return new Promise((resolve) => {
         if (signal.aborted) resolve();
         signal.addEventListener('abort', () => resolve(), { once: true });
       });
     },
     async close() {
-      await keeper.close();
-      await client.close();
+      const made = opened.end();
+      await made?.credentials.close();
+      await made?.client.close();
     },
   };
 }
@@ -145,24 +148,23 @@ function recordsOf(credentials: GivenCredentials, clock: Clock): Map<string, Sec
   return new Map([...members].map(([name, value]) => [name, { value, ...facts }]));
 }
 
-/** The engine's mount, as far as messages go, and the rest. */
-function dividedPath(path: string, provider: string): readonly [string, string] {
-  const wrong = new SecretError('ERR_SECRET_CONFIG', 'the option path is no path of credentials', {
-    provider,
-    hint: "Write the mount, the word of its engine and the role, such as 'database/creds/shop'.",
-  });
-  let segments: readonly string[] = [];
-  try {
-    segments = segmentsOf(path.replace(/^\/+|\/+$/g, ''));
-  } catch {
-    throw wrong;
-  }
-  const [mount, ...rest] = segments;
-  if (mount === undefined || rest.length === 0) throw wrong;
-  return [mount, rest.join('/')];
+/** The whole path: the engine's mount, and the rest. */
+function credentialsPath(
+  { path, profile }: VaultDynamicOptions & { readonly name: string },
+  reader: SettingReader,
+): string {
+  const isText = typeof path === 'string' && path !== '';
+  // no variable names it: VAULT_SECRET_PATH is that of a document
+  if (!isText) throw reader.missingError({ option: 'path' }, 'no path was given', pathHint);
+  const [resolved = ''] = resolvePaths({ path, profile }, reader);
+  if (resolved.includes('/')) return resolved;
+  throw reader.configError({ option: 'path' }, 'is not a path of credentials', pathHint);
 }
 
-function checkParameters(parameters: unknown, provider: string): void {
+const pathHint =
+  "Write the mount, the word of its engine and the role, such as 'database/creds/shop'.";
+
+function checkParameters(parameters: unknown, { configError }: SettingReader): void {
   const text = (() => {
     try {
       return JSON.stringify(parameters === undefined ? {} : parameters);
@@ -171,8 +173,9 @@ function checkParameters(parameters: unknown, provider: string): void {
     }
   })();
   if (!text?.startsWith('{'))
-    throw new SecretError('ERR_SECRET_CONFIG', 'the option parameters is no object of JSON', {
-      provider,
-      hint: "Give what the engine wants to know, such as { common_name: 'shop.internal' }.",
-    });
+    throw configError(
+      { option: 'parameters' },
+      'is not an object of JSON',
+      "Give what the engine wants to know, such as { common_name: 'shop.internal' }.",
+    );
 }

@@ -12,20 +12,18 @@ export type {
   VaultLogin,
   VaultLoginContext,
 } from './auth/vault-auth.ts';
-export type { VaultDynamicOptions } from './dynamic-provider.ts';
-export { vaultDynamic } from './dynamic-provider.ts';
-export type { VaultEnvironmentSources } from './environment/vault-variables.ts';
+export { vaultDynamicProvider } from './dynamic-provider.ts';
+export type { Variables, VaultEnvironmentSources } from './environment/vault-variables.ts';
 export { vaultEnvironment, vaultVariableNames } from './environment/vault-variables.ts';
-export type { VaultMetadata, VaultVersion } from './kv/kv-metadata.ts';
 export type {
-  VaultCallOptions,
-  VaultContent,
-  VaultDocument,
-  VaultDocumentSettings,
-  VaultKv,
-  VaultKvOptions,
-} from './kv/vault-kv.ts';
-export { vaultKv } from './kv/vault-kv.ts';
-export type { ConfiguredVaultClient } from './settings/configured-client.ts';
-export type { VaultProviderOptions } from './settings/vault-settings.ts';
+  VaultConnectionOptions,
+  VaultConsistencyOptions,
+  VaultDynamicOptions,
+  VaultMountOptions,
+  VaultProviderOptions,
+  VaultRetryOptions,
+  VaultTlsOptions,
+  VaultToken,
+} from './settings/vault-options.ts';
 export { vaultProvider } from './vault-provider.ts';
+export type { HttpRequest, VaultWire, WireRequest, WireSender } from './wire/vault-wire.ts';

@@ -1,25 +1,35 @@
 /**
  * Documents of HashiCorp Vault or OpenBao as a bag of secrets.
  */
-import {
-  assertOptions,
-  type ReadContext,
-  type SecretProvider,
-  withApplied,
-} from '@keyfall/core/provider';
+import { type ReadContext, type SecretProvider, withApplied } from '@keyfall/core/provider';
+import { credentialVariablesOf } from './auth/vault-auth.ts';
 import { openWire } from './http/open-wire.ts';
 import { kvDocument } from './kv/kv-document.ts';
 import { compareLayers, kvLayers } from './kv/kv-layers.ts';
 import { checkVersion, kvMount } from './kv/kv-mount.ts';
 import { createVaultClient } from './session/vault-client.ts';
+import { checkOptions, mountKinds } from './settings/check-options.ts';
+import { storeFacts } from './settings/store-facts.ts';
+import type { VaultProviderOptions } from './settings/vault-options.ts';
 import {
+  resolveMount,
+  resolvePaths,
   resolveSettings,
   uncheckedCertificate,
-  type VaultProviderOptions,
 } from './settings/vault-settings.ts';
+import { lazily } from './wire/lazily.ts';
+
+const optionKinds = {
+  ...mountKinds,
+  path: 'anything',
+  profile: 'text',
+  writeLimits: 'an object',
+  'writeLimits.strings': 'anything',
+  'writeLimits.bytes': 'anything',
+} as const;
 
 /**
- * The secrets of one KV document (engine version 1 or 2), `secret/<path>` unless told otherwise. A
+ * The secrets of one KV document (engine version 1 or 2), `secret/<path>` unless the mount is another. A
  * read is one request for the whole document, so that all names come from one version of it. Values
  * that are not text have their JSON text as the server sends it (`5432`, `true`, `{"a":1}`); a name
  * whose value is `null` is `ERR_SECRET_INVALID`, since it can be neither used nor called missing.
@@ -31,9 +41,10 @@ import {
  * request. Writes go to the first. If one of them is not there while another is, the answer is marked
  * as degraded and a warning names the path, since it may be mistyped.
  *
- * Making the provider does no I/O: files are read at the first call.
+ * Making the provider reads neither the environment nor a file: that waits for the first call, which is
+ * `ERR_SECRET_CONFIG` naming the option and variable where a setting is missing or wrong.
  *
- * @throws `ERR_SECRET_CONFIG` naming the option and variable that is missing or wrong
+ * @throws `ERR_SECRET_CONFIG` for an option that there is not, or of another type
  * @example
  * ```ts
  * import { createSecrets } from '@keyfall/core';
@@ -44,73 +55,86 @@ import {
  * ```
  */
 export function vaultProvider(options: VaultProviderOptions = {}): SecretProvider {
-  assertOptions(options, 'vaultProvider');
-  const settings = resolveSettings(options);
-  const wire = openWire(settings);
-  const client = createVaultClient(settings, wire);
-  const mount = kvMount(settings, client);
-  const documents = settings.paths.map((path) => kvDocument(settings, client, mount, path));
-  const layers = kvLayers(settings, documents);
-  const { name, namespace, timeout, token } = settings;
-  const { origin } = client.subject;
-  const unchecked = uncheckedCertificate(settings);
-  const places = documents.map(({ place }) => (namespace === '' ? place : `${namespace}/${place}`));
+  checkOptions(options, 'vaultProvider', optionKinds);
+  const { name = 'vault', kvVersion, auth, env } = options;
+  const credentialVariables = new Set<string>();
+  const facts = () =>
+    storeFacts(options, (reader) =>
+      resolvePaths(options, reader).map((path) => `${resolveMount(options, reader)}/${path}`),
+    );
+
+  const opened = lazily(() => {
+    const settings = resolveSettings(options, credentialVariables);
+    const { mount, paths } = settings;
+    const place = `${mount}/${paths[0]}`;
+    const client = createVaultClient(settings, openWire(settings), { mount, place });
+    const engine = kvMount(settings, client);
+    const documents = paths.map((path) => kvDocument(client, engine, path, settings.writeLimits));
+    const layers = kvLayers(name, engine, documents);
+    return { settings, client, mount: engine, documents, layers };
+  }, name);
 
   /** What every call starts with. The version is asked for once, before several documents need it. */
-  async function begin(context: ReadContext): Promise<void> {
+  async function begin(context: ReadContext): Promise<ReturnType<typeof opened>> {
+    const vault = opened();
+    const unchecked = uncheckedCertificate(vault.settings);
     if (unchecked !== undefined) context.warn(unchecked);
-    await mount.version(context);
+    await vault.mount.engine(context);
+    return vault;
   }
 
   return {
     name,
-    store: `${origin} ${places.join(', ')}`,
-    place: { kind: 'vault', address: origin, paths: places },
+    get store() {
+      return facts().store;
+    },
+    get place() {
+      return facts().place;
+    },
+    get timeout() {
+      return facts().timeout;
+    },
+    ...(auth && {
+      get credentialVariables() {
+        return credentialVariablesOf(auth, env ?? process.env, credentialVariables);
+      },
+    }),
     atomicity: 'store',
-    conditionalWrites:
-      settings.kvVersion === undefined ? 'depends' : settings.kvVersion === 2 ? 'always' : 'never',
+    conditionalWrites: kvVersion === undefined ? 'depends' : kvVersion === 2 ? 'always' : 'never',
     compareRevisions: compareLayers,
-    ...(timeout === undefined ? {} : { timeout }),
-    ...(token.kind === 'login' && { credentialVariables: token.credentialVariables }),
     async read(_names, context) {
-      await begin(context);
-      return layers.read(context);
+      return (await begin(context)).layers.read(context);
     },
     async write({ entries, ifRevision }, context) {
       try {
-        await begin(context);
-        return await layers.write(entries, ifRevision, context);
+        return await (await begin(context)).layers.write(entries, ifRevision, context);
       } catch (error) {
         // whatever left says so itself
         throw withApplied(error, 'no');
       }
     },
     async list(context) {
-      await begin(context);
-      return layers.names(context);
+      return (await begin(context)).layers.names(context);
     },
     // version 1 keeps no versions: said before the call where it is known
-    ...(settings.kvVersion === 1
-      ? {}
-      : {
-          async history(secretName: string, context: ReadContext) {
-            await begin(context);
-            return (await layers.holderOf(secretName, context)).history(secretName, context);
-          },
-          async readVersion(secretName: string, version: string, context: ReadContext) {
-            const number = /^\d+$/.test(version) ? Number(version) : Number.NaN;
-            checkVersion(number, name);
-            await begin(context);
-            return layers.readVersion(secretName, number, context);
-          },
-        }),
+    ...(kvVersion !== 1 && {
+      async history(secretName: string, context: ReadContext) {
+        const { layers } = await begin(context);
+        return (await layers.holderOf(secretName, context)).history(secretName, context);
+      },
+      async readVersion(secretName: string, version: string, context: ReadContext) {
+        const number = /^\d+$/.test(version) ? Number(version) : Number.NaN;
+        checkVersion(number, name);
+        return (await begin(context)).layers.readVersion(secretName, number, context);
+      },
+    }),
     async check(context) {
       // imported here: what only reads has no use for it
       const { checkVault } = await import('./check/vault-check.ts');
-      return checkVault(settings, client, mount, documents, context);
+      return checkVault(opened(), context);
     },
     async close() {
-      await client.close();
+      await opened.end()?.client.close();
     },
   };
 }

@@ -134,7 +134,11 @@ describe('any login', () => {
 
   test('a method and a token at once are a wrong configuration', () => {
     const auth = certAuth();
-    for (const more of [{ token: 'x' }, { tokenFile: 'x' }, { tokenHelper: true }])
+    for (const more of [
+      { token: 'x' },
+      { token: { file: 'x' } },
+      { token: { helper: true } },
+    ] as const)
       expect(() => vaultProvider({ path, auth, env: {}, ...more })).toThrow('Give one of them');
   });
 
@@ -324,7 +328,7 @@ describe('while the cluster chooses its leader', () => {
     noLeader(relay, opening, Number.POSITIVE_INFINITY);
     const again = open(appRoleAuth({ roleId, wrappedSecretId: first }), {
       address: relay.address,
-      maxRetries: 0,
+      retry: { max: 0 },
     });
     const error = await failureOf(again.read('all', context()), first);
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
@@ -360,7 +364,7 @@ describe('while the cluster chooses its leader', () => {
     const login = 'POST auth/approle/login';
     noLeader(relay, login, Number.POSITIVE_INFINITY);
     const auth = appRoleAuth({ roleId, secretId });
-    const call = readWith(auth, { address: relay.address, maxRetries: 0 });
+    const call = readWith(auth, { address: relay.address, retry: { max: 0 } });
     expect((await failureOf(call, secretId)).code).toBe('ERR_SECRET_UNAVAILABLE');
     expect(relay.count(login)).toBe(1);
   });

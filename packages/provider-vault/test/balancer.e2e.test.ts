@@ -13,11 +13,12 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { directWire } from '../src/http/direct-wire.ts';
 import { createTransport } from '../src/http/transport.ts';
 import { vaultProvider } from '../src/index.ts';
 import { resolveSettings } from '../src/settings/vault-settings.ts';
 import { type Balancer, balancer } from './balancer.ts';
-import { canary, context, eventually, failureOf, freshPath } from './harness.ts';
+import { canary, context, eventually, failureOf, freshPath, wires } from './harness.ts';
 
 const path = freshPath();
 const value = canary();
@@ -90,11 +91,11 @@ describe.each(['direct', 'node-vault'] as const)('over the wire %s', (wire) => {
     const sick = await faultyServer(fault);
     endings.push(() => sick.close());
     const front = await before(sick.address, well.address);
-    const provider = providerAt(front.address, { wire });
+    const provider = providerAt(front.address, { wire: wires[wire] });
     expect(await tokenIn(provider)).toBe(value);
     expect(front.connections).toEqual([1, 1]);
     // what was said of the server holds for whoever asks next, though nothing is repeated
-    const once = providerAt(front.address, { wire, maxRetries: 0 });
+    const once = providerAt(front.address, { wire: wires[wire], retry: { max: 0 } });
     front.leadTo(sick.address, well.address);
     await failureOf(once.read('all', context()), value);
     expect(await tokenIn(once)).toBe(value);
@@ -113,7 +114,7 @@ describe('a server that is sealed under connections that are kept', () => {
     const clock = manualClock();
     const plain = memoryProvider({ TOKEN: 'second-hand' }, { name: 'plain' });
     const secrets = createSecrets({
-      providers: [providerAt(front.address, { maxRetries: 0 }), plain],
+      providers: [providerAt(front.address, { retry: { max: 0 } }), plain],
       ttl: '1m',
       staleIfError: 0,
       clock,
@@ -181,13 +182,14 @@ describe('connections that something in between has forgotten', () => {
     const transport = createTransport({ ...settings, trust: 0 });
     endings.push(() => transport.close());
     const { signal } = new AbortController();
-    const call = { signal, timeLeft: () => 10_000 };
-    const headers = { 'X-Vault-Token': well.token };
-    const ask = (method: string, body?: string) =>
-      transport.send({ method, path: `/v1/secret/data/${path}`, headers, body, call });
-    await ask('GET');
+    const call = { signal, timeLeft: () => 10_000, token: well.token };
+    const ask = async (verb: 'read' | 'write', body?: string) => {
+      const request = { verb, path: `secret/data/${path}`, body };
+      return transport.send(await directWire(request, call), request, call);
+    };
+    await ask('read');
     front.forget();
-    const written = await ask('POST', JSON.stringify({ data: { TOKEN: value } }));
+    const written = await ask('write', JSON.stringify({ data: { TOKEN: value } }));
     expect(written).toMatchObject({ kind: 'answer', status: 200 });
     expect(front.connections).toEqual([2]);
   });

@@ -79,16 +79,19 @@ async function replaced(name: string, text: string): Promise<void> {
   await rename(await written(`${name}.new`, text), join(folder, name));
 }
 
-function open(role: string | undefined, options: VaultProviderOptions): SecretProvider {
+function open(
+  role: string | undefined,
+  pair: { readonly cert?: string; readonly key?: string },
+  options: VaultProviderOptions = {},
+): SecretProvider {
   const auth = certAuth(role === undefined ? {} : { role });
-  const caCert = file('authority.pem');
   const provider = vaultProvider({
     address,
     path,
     kvVersion: 2,
     env: {},
     auth,
-    caCert,
+    tls: { ca: file('authority.pem'), ...pair },
     ...options,
   });
   endings.push(() => provider.close?.());
@@ -101,7 +104,7 @@ async function reads(provider: SecretProvider, said: string[] = []): Promise<voi
 }
 
 test('of the connection is the login', async () => {
-  const shown = { clientCert: file('client.pem'), clientKey: file('client.key') };
+  const shown = { cert: file('client.pem'), key: file('client.key') };
   await reads(open('shop', shown));
   await reads(open(undefined, shown));
   const without = await failureOf(open(undefined, {}).read('all', context()));
@@ -110,10 +113,10 @@ test('of the connection is the login', async () => {
 
 test('that has expired is refused with a 500, which is no outage', async () => {
   const short = await authority.issue('shop.test', '1s');
-  const clientCert = await written('short.pem', short.cert);
-  const clientKey = await written('short.key', short.key);
+  const cert = await written('short.pem', short.cert);
+  const key = await written('short.key', short.key);
   const error = await eventually(async () => {
-    const provider = open('rotated', { clientCert, clientKey });
+    const provider = open('rotated', { cert, key });
     return failureOf(provider.read('all', context()), short.key);
   });
   expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 500 });
@@ -126,11 +129,14 @@ describe('a client certificate that is renewed', () => {
     [before, after] = [await authority.issue('shop.test'), await authority.issue('shop.test')];
   });
   const openWith = async (name: string, more: VaultProviderOptions = {}) =>
-    open('rotated', {
-      clientCert: await written(`${name}.pem`, before.cert),
-      clientKey: await written(`${name}.key`, before.key),
-      ...more,
-    });
+    open(
+      'rotated',
+      {
+        cert: await written(`${name}.pem`, before.cert),
+        key: await written(`${name}.key`, before.key),
+      },
+      more,
+    );
 
   /** Takes every token of a certificate away: the next request has to log in. */
   const revokeAll = () => server.request('POST', 'sys/leases/revoke-prefix/auth/cert/login');
@@ -218,11 +224,11 @@ describe('a client certificate that is renewed', () => {
     const stranger = await (await newAuthority(server)).issue('shop.test');
     const name = 'refused';
     const clock = manualClock();
-    const provider = open('rotated', {
-      clientCert: await written(`${name}.pem`, stranger.cert),
-      clientKey: await written(`${name}.key`, stranger.key),
-      clock,
-    });
+    const pair = {
+      cert: await written(`${name}.pem`, stranger.cert),
+      key: await written(`${name}.key`, stranger.key),
+    };
+    const provider = open('rotated', pair, { clock });
     const refused = await failureOf(provider.read('all', context()), stranger.key);
     expect(refused.code).toBe('ERR_SECRET_UNAUTHENTICATED');
     await replaced(`${name}.pem`, after.cert);
@@ -230,35 +236,38 @@ describe('a client certificate that is renewed', () => {
     await reads(provider); // though no time has gone by
   });
 
-  test('that stays of no use is told of after some time', async () => {
+  test('that stays of no use is warned of after some time', async () => {
     const name = 'told';
     const settings = resolveSettings({
       address,
       path,
       token: server.token,
-      caCert: file('authority.pem'),
-      clientCert: await written(`${name}.pem`, before.cert),
-      clientKey: await written(`${name}.key`, before.key),
+      tls: {
+        ca: file('authority.pem'),
+        cert: await written(`${name}.pem`, before.cert),
+        key: await written(`${name}.key`, before.key),
+      },
       env: {},
     });
     const [patient, impatient] = [
       createTransport(settings),
-      createTransport({ ...settings, patience: 0 }),
+      createTransport({ ...settings, warnAfter: 0 }),
     ];
     endings.push(patient.close, impatient.close);
     const ask = async (transport: typeof patient) => {
       const said: string[] = [];
       const { signal, timeLeft, warn } = context({}, said);
       const call = { signal, timeLeft, warn };
-      const request = { method: 'GET', path: '/v1/sys/seal-status', headers: {}, call };
-      expect(await transport.send(request)).toMatchObject({ status: 200 });
+      const asked = { verb: 'read', path: 'sys/seal-status' } as const;
+      const http = { method: 'GET', path: '/v1/sys/seal-status', headers: {} };
+      expect(await transport.send(http, asked, call)).toMatchObject({ status: 200 });
       return said;
     };
     for (const transport of [patient, impatient]) expect(await ask(transport)).toEqual([]);
     await truncate(join(folder, `${name}.pem`));
     expect(await ask(patient)).toEqual([]);
     expect(await ask(impatient)).toEqual([
-      'the file of the option clientCert cannot be used: what it held before is used until it can',
+      'the file of the option tls.cert cannot be used: what it held before is used until it can',
     ]);
     await replaced(`${name}.pem`, before.cert);
     expect(await ask(impatient)).toEqual([]);

@@ -7,9 +7,9 @@ import { createSecrets, withMapping } from '@keyfall/core';
 import type { SecretBatch } from '@keyfall/core/provider';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type VaultDynamicOptions, vaultDynamic } from '../src/index.ts';
+import { type VaultDynamicOptions, vaultDynamicProvider } from '../src/index.ts';
 import { frontOf } from './front.ts';
-import { canary, context, eventually, type Fate, relayTo, tokenFor } from './harness.ts';
+import { canary, context, eventually, type Fate, failureOf, relayTo, tokenFor } from './harness.ts';
 import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
 
 let server: VaultServer;
@@ -29,7 +29,7 @@ async function policyFor(place: string): Promise<string> {
 }
 
 const dynamic = (options: Partial<VaultDynamicOptions> = {}) =>
-  vaultDynamic({ address: server.address, path, token, env: {}, ...options });
+  vaultDynamicProvider({ address: server.address, path, token, env: {}, ...options });
 
 function textOf(entries: SecretBatch['entries'], name: string): string {
   const entry = entries.get(name);
@@ -219,7 +219,7 @@ describe('credentials', () => {
   test('are asked for again when nothing can have arrived', async () => {
     const front = await frontOf(server.address);
     await front.refuse();
-    const provider = dynamic({ address: front.address, maxRetries: 20 });
+    const provider = dynamic({ address: front.address, retry: { max: 20 } });
     const read = provider.read('all', context());
     await front.accept();
     expect((await read).entries.size).toBe(2);
@@ -242,7 +242,7 @@ describe('engines that want to be told something', () => {
     const provider = dynamic({
       path: place,
       parameters: { ip: '127.0.0.1' },
-      ...(await tokenFor(server, policy)),
+      token: (await tokenFor(server, policy)).token,
     });
     const { entries } = await provider.read('all', context());
     expect(entries.get('username')).toMatchObject({ value: 'shop', lease: { renewable: false } });
@@ -260,7 +260,7 @@ describe('engines that want to be told something', () => {
     const provider = dynamic({
       path: 'pki/issue/shop',
       parameters: { common_name: 'shop.internal', ttl: '1h' },
-      ...(await tokenFor(server, policy)),
+      token: (await tokenFor(server, policy)).token,
     });
     const { entries } = await provider.read('all', context());
     const text = (name: string) => textOf(entries, name);
@@ -331,14 +331,17 @@ describe('refusals', () => {
       'a token with one use, whose lease the server revokes at once',
       async () => {
         const policy = await server.createPolicy(await policyFor(path));
-        return server.createToken({ policies: [policy], more: { num_uses: 1 } });
+        const made = await server.createToken({ policies: [policy], more: { num_uses: 1 } });
+        return { token: made.token };
       },
       'ERR_SECRET_CONFIG',
       /\(status 400\)\. .* that the token has uses left\.$/,
     ],
     [
       'a policy without the path',
-      async () => await tokenFor(server, await policyFor('database/creds/other')),
+      async () => ({
+        token: (await tokenFor(server, await policyFor('database/creds/other'))).token,
+      }),
       'ERR_SECRET_DENIED',
       /Its policy needs the capability "read" on users-\S+\/creds\/shop\.$/,
     ],
@@ -380,17 +383,19 @@ describe('refusals', () => {
     [
       'one word',
       { path: 'database' },
-      /^the option path is no path of credentials\. Write the mount/,
+      /^the option path is not a path of credentials\. Write the mount/,
     ],
-    ['two slashes', { path: 'database//shop' }, /^the option path is no path/],
-    ['no object', { parameters: [] as never }, /^the option parameters is no object of JSON/],
+    ['two slashes', { path: 'database//shop' }, /^the option path .*is not a path/],
+    ['no path', { path: undefined as never }, /^no path was given: the option path is not set/],
+    ['no object', { parameters: [] as never }, /the option parameters must be an object/],
+    ['no JSON', { parameters: { count: 1n } }, /^the option parameters is not an object of JSON/],
     ['no length of time', { grace: 'soon' as never }, /^the option grace is not a length of time/],
-  ])('an option that is wrong: %s', (_, options, message) => {
-    expect(() => dynamic(options)).toThrow(
-      expect.objectContaining({
-        code: 'ERR_SECRET_CONFIG',
-        message: expect.stringMatching(message),
-      }),
-    );
+  ])('an option that is wrong: %s', async (_, options, message) => {
+    const error = await failureOf((async () => dynamic(options).read('all', context()))());
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      message: expect.stringMatching(message),
+      setting: { option: Object.keys(options)[0] },
+    });
   });
 });

@@ -6,7 +6,8 @@ import { type Applied, isSecretError } from '@keyfall/core';
 import type { SecretProvider, WriteReceipt } from '@keyfall/core/provider';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { vaultKv, vaultProvider } from '../src/index.ts';
+import { vaultProvider } from '../src/index.ts';
+import { vaultKv } from '../src/kv.ts';
 import { canary, context, freshPath } from './harness.ts';
 import { Instead, type LoginRelay, loginRelay } from './login-relay.ts';
 

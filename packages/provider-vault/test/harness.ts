@@ -7,7 +7,11 @@ import { isSecretError, type SecretError } from '@keyfall/core';
 import type { ReadContext } from '@keyfall/core/provider';
 import { assertNoLeak, type VaultServer } from '@keyfall/testkit';
 import { vi } from 'vitest';
+import { nodeVaultWire } from '../src/node-vault.ts';
 import { type Instead, loginRelay } from './login-relay.ts';
+
+/** What builds the requests, by name. */
+export const wires = { direct: undefined, 'node-vault': nodeVaultWire() } as const;
 
 /** A path that no other test uses, and no other run on the same server. */
 export function freshPath(): string {

@@ -99,10 +99,12 @@ describe('paths', () => {
 
   test.each(['a//b', 'a/./b', 'a/../b', '..', 'a/\u0007b', 'a/\u00a0b', 'a/\u200bb'])(
     '%j is refused before anything is sent',
-    (path) => {
-      expect(() => vaultProvider({ path, token: 'x', env: {} })).toThrow(
-        expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
-      );
+    async (path) => {
+      const provider = vaultProvider({ path, token: 'x', env: {} });
+      expect(await failureOf(provider.read('all', context()))).toMatchObject({
+        code: 'ERR_SECRET_CONFIG',
+        setting: { option: 'path' },
+      });
     },
   );
 });

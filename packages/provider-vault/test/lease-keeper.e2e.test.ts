@@ -12,7 +12,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type VaultDynamicOptions, vaultDynamic } from '../src/index.ts';
+import { type VaultDynamicOptions, vaultDynamicProvider } from '../src/index.ts';
 import { type Front, frontOf } from './front.ts';
 import { context, eventually, type Fate, relayTo, tokenFor } from './harness.ts';
 import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
@@ -58,7 +58,15 @@ afterEach(async () => {
 });
 
 const dynamic = (options: Partial<VaultDynamicOptions> = {}): SecretProvider =>
-  vaultDynamic({ address: front.address, path, token, env: {}, clock, maxRetries: 0, ...options });
+  vaultDynamicProvider({
+    address: front.address,
+    path,
+    token,
+    env: {},
+    clock,
+    retry: { max: 0 },
+    ...options,
+  });
 
 async function read(provider: SecretProvider): Promise<SecretBatch['entries']> {
   return (await provider.read('all', context({}, said))).entries;

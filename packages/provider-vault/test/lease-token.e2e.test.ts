@@ -11,7 +11,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { appRoleAuth, type VaultDynamicOptions, vaultDynamic } from '../src/index.ts';
+import { appRoleAuth, type VaultDynamicOptions, vaultDynamicProvider } from '../src/index.ts';
 import { context, eventually, relayTo, tokenFor } from './harness.ts';
 import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
 
@@ -73,7 +73,14 @@ async function loginWith(settings: object, ...rules: readonly string[]) {
 }
 
 const dynamic = (options: Partial<VaultDynamicOptions>): SecretProvider =>
-  vaultDynamic({ address: relay.address, path, env: {}, clock, maxRetries: 0, ...options });
+  vaultDynamicProvider({
+    address: relay.address,
+    path,
+    env: {},
+    clock,
+    retry: { max: 0 },
+    ...options,
+  });
 
 async function given(provider: SecretProvider) {
   const { entries } = await provider.read('all', context({}, said));

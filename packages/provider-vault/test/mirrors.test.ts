@@ -34,7 +34,7 @@ function providerAt(address: string, more: VaultProviderOptions = {}): SecretPro
     path: 'shop',
     kvVersion: 2,
     env: {},
-    maxRetries: 0,
+    retry: { max: 0 },
     ...more,
   });
   endings.push(() => provider.close?.());

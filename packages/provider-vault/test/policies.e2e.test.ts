@@ -6,7 +6,8 @@ import { readdir } from 'node:fs/promises';
 import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { vaultKv, vaultProvider } from '../src/index.ts';
+import { vaultProvider } from '../src/index.ts';
+import { vaultKv } from '../src/kv.ts';
 import { canary, context, documentedPolicy, freshPath, policyFile } from './harness.ts';
 
 let server: VaultServer;

@@ -10,7 +10,7 @@ import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
-import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
+import { canary, context, freshPath, readPolicy, tokenFor, wires } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
 let server: VaultServer;
@@ -98,8 +98,8 @@ function providerFor(options: VaultProviderOptions): SecretProvider {
     path,
     kvVersion: 2,
     env: {},
-    caCert: file('authority.pem'),
     ...options,
+    tls: { ca: file('authority.pem'), ...options.tls },
   });
   endings.push(() => provider.close?.());
   return provider;
@@ -117,7 +117,7 @@ const target = () => new URL(front.address).host;
 describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
   test('the server is reached through it, on one connection, and it sees neither token nor value', async () => {
     const through = await proxy();
-    const provider = providerFor({ wire, env: { VAULT_PROXY_ADDR: through.address } });
+    const provider = providerFor({ wire: wires[wire], env: { VAULT_PROXY_ADDR: through.address } });
     for (let reads = 0; reads < 3; reads += 1) {
       const { entries } = await provider.read('all', context());
       expect(entries.get('A')).toMatchObject({ value });
@@ -140,9 +140,9 @@ test('its credentials go to it, and not to the server', async () => {
 
 test('the certificate is still checked against the name of the server', async () => {
   const through = await proxy();
-  const stranger = providerFor({ proxy: through.address, caCert: file('stranger.pem') });
+  const stranger = providerFor({ proxy: through.address, tls: { ca: file('stranger.pem') } });
   expect((await errorOf(stranger)).code).toBe('ERR_SECRET_TLS');
-  const other = providerFor({ proxy: through.address, tlsServerName: 'other.test' });
+  const other = providerFor({ proxy: through.address, tls: { serverName: 'other.test' } });
   expect((await errorOf(other)).code).toBe('ERR_SECRET_TLS');
 });
 
@@ -167,13 +167,13 @@ test.each([
 
 test('a proxy that puts in words of its own is not believed', async () => {
   const through = await proxy('HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{"data":{}}');
-  const error = await errorOf(providerFor({ proxy: through.address, maxRetries: 0 }));
+  const error = await errorOf(providerFor({ proxy: through.address, retry: { max: 0 } }));
   expect(error.code).toBe('ERR_SECRET_UNAVAILABLE');
   expect(error.reason).toContain('answers more than it should');
 });
 
 test('a proxy that is not there, one that hangs, and one that ends', async () => {
-  const gone = await errorOf(providerFor({ proxy: 'http://127.0.0.1:1', maxRetries: 0 }));
+  const gone = await errorOf(providerFor({ proxy: 'http://127.0.0.1:1', retry: { max: 0 } }));
   expect(gone.code).toBe('ERR_SECRET_UNAVAILABLE');
   expect(gone.reason).toContain('the proxy http://127.0.0.1:1 cannot be reached (ECONNREFUSED)');
 
@@ -185,7 +185,7 @@ test('a proxy that is not there, one that hangs, and one that ends', async () =>
 
   const cut = await faultyServer({ kind: 'reset' });
   endings.push(() => cut.close());
-  const ended = await errorOf(providerFor({ proxy: cut.address, maxRetries: 0 }));
+  const ended = await errorOf(providerFor({ proxy: cut.address, retry: { max: 0 } }));
   expect(ended.code).toBe('ERR_SECRET_UNAVAILABLE');
 });
 

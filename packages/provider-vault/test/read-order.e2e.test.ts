@@ -9,7 +9,7 @@ import { createSecrets, isSecretError } from '@keyfall/core';
 import { manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vaultProvider } from '../src/index.ts';
-import { context, eventually, type Fate, freshPath, relayTo } from './harness.ts';
+import { context, eventually, type Fate, freshPath, relayTo, wires } from './harness.ts';
 
 let server: VaultServer;
 let mount: string;
@@ -77,7 +77,7 @@ test('the stamp of an answer is that of the request that was answered', async ()
       token: server.token,
       kvVersion: 2,
       env: {},
-      wire,
+      wire: wires[wire],
     });
     let stamps = 0;
     const stamp = () => {
@@ -178,7 +178,7 @@ describe('a refusal', () => {
       address: server.address,
       mount,
       path,
-      tokenFile,
+      token: { file: tokenFile },
       kvVersion: 2,
       env: {},
     });

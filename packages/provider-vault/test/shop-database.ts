@@ -18,7 +18,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import pg from 'pg';
-import { type VaultDynamicOptions, vaultDynamic } from '../src/index.ts';
+import { type VaultDynamicOptions, vaultDynamicProvider } from '../src/index.ts';
 import { rotatingPool } from './rotating-pool.ts';
 
 /** Where the credentials of the documented role are. */
@@ -66,7 +66,7 @@ export async function shopDatabase(): Promise<ShopDatabase> {
       return Number((await admin.query('SELECT count(*) FROM orders')).rows[0].count);
     },
     provider: (token, options) =>
-      vaultDynamic({ address: server.address, path: shopPath, token, env: {}, ...options }),
+      vaultDynamicProvider({ address: server.address, path: shopPath, token, env: {}, ...options }),
     pool: (credentials) => rotatingPool(credentials, { host, port, database }),
     async close() {
       await admin.end();

@@ -88,9 +88,11 @@ describe('a client certificate', () => {
     mutual = await front({ requestCert: true, rejectUnauthorized: true, ca });
     provider = providerFor({
       address: mutual.address,
-      caCertPem: authority.pem,
-      clientCert: await put('client.pem', before.cert),
-      clientKey: await put('client.key', before.key),
+      tls: {
+        ca: authority.pem,
+        cert: await put('client.pem', before.cert),
+        key: await put('client.key', before.key),
+      },
     });
     await reads(provider);
   });
@@ -124,7 +126,7 @@ describe('a client certificate', () => {
     mutual.become({ ...ofServer, maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' });
     mutual.cut();
     const error = await errorOf(provider);
-    expect(error.message).toContain('the option clientKey');
+    expect(error.message).toContain('the option tls.key');
     expect(error.code).toBe('ERR_SECRET_CONFIG');
   });
 
@@ -148,7 +150,7 @@ test('authorities that were replaced in their file decide about the next connect
   const made = await front();
   const provider = providerFor({
     address: made.address,
-    caCert: await put('ca.pem', authority.pem),
+    tls: { ca: await put('ca.pem', authority.pem) },
   });
   await reads(provider);
   made.become(renewed);
@@ -170,10 +172,10 @@ test.each([
   ['nothing', () => ''],
 ])('of authorities of which %s is half there, those of before are trusted', async (_, half) => {
   const made = await front();
-  const caCert = await put('ca.pem', authority.pem + another.pem);
-  const provider = providerFor({ address: made.address, caCert });
+  const ca = await put('ca.pem', authority.pem + another.pem);
+  const provider = providerFor({ address: made.address, tls: { ca } });
   await reads(provider);
-  await writeFile(caCert, half(authority.pem, another.pem));
+  await writeFile(ca, half(authority.pem, another.pem));
   made.become(await another.issue('vault.test'));
   made.cut();
   await reads(provider);
@@ -181,8 +183,8 @@ test.each([
 
 test('authorities that were overwritten with something else are named when they are missed', async () => {
   const made = await front();
-  const caCert = await put('ca.pem', authority.pem);
-  const provider = providerFor({ address: made.address, caCert });
+  const ca = await put('ca.pem', authority.pem);
+  const provider = providerFor({ address: made.address, tls: { ca } });
   await reads(provider);
   await put('ca.pem', 'not yet written');
   made.cut();
@@ -191,12 +193,12 @@ test('authorities that were overwritten with something else are named when they 
   made.cut();
   const error = await errorOf(provider);
   expect(error.code).toBe('ERR_SECRET_CONFIG');
-  expect(error.message).toContain('the option caCert');
+  expect(error.message).toContain('the option tls.ca');
 });
 
 test('no connection rests on the certificate of an earlier one', async () => {
   const made = await front();
-  const provider = providerFor({ address: made.address, caCertPem: authority.pem });
+  const provider = providerFor({ address: made.address, tls: { ca: authority.pem } });
   for (let connections = 0; connections < 3; connections += 1) {
     await reads(provider);
     made.cut();
@@ -207,25 +209,25 @@ test('no connection rests on the certificate of an earlier one', async () => {
 
 test('a file that was not there is read once it is', async () => {
   const { address } = await front();
-  const caCert = join(folder, 'ca.pem');
-  const provider = providerFor({ address, caCert });
+  const ca = join(folder, 'ca.pem');
+  const provider = providerFor({ address, tls: { ca } });
   expect((await errorOf(provider)).code).toBe('ERR_SECRET_CONFIG');
   await put('ca.pem', authority.pem);
   await reads(provider);
 });
 
 test('a mounted Kubernetes volume is a directory of authorities, and is swapped as one', async () => {
-  const caPath = join(folder, 'volume');
+  const ca = join(folder, 'volume');
   const store = async (name: string, pem: string) => {
-    await mkdir(join(caPath, name), { recursive: true });
-    await writeFile(join(caPath, name, 'ca.crt'), pem);
-    await symlink(name, join(caPath, '..data.new'));
-    await rename(join(caPath, '..data.new'), join(caPath, '..data'));
+    await mkdir(join(ca, name), { recursive: true });
+    await writeFile(join(ca, name, 'ca.crt'), pem);
+    await symlink(name, join(ca, '..data.new'));
+    await rename(join(ca, '..data.new'), join(ca, '..data'));
   };
   await store('..2026_01', another.pem);
-  await symlink(join('..data', 'ca.crt'), join(caPath, 'ca.crt'));
+  await symlink(join('..data', 'ca.crt'), join(ca, 'ca.crt'));
   const { address } = await front();
-  const provider = providerFor({ address, caPath });
+  const provider = providerFor({ address, tls: { ca } });
   expect((await errorOf(provider)).code).toBe('ERR_SECRET_TLS');
   await store('..2026_02', authority.pem);
   await reads(provider);
@@ -233,8 +235,8 @@ test('a mounted Kubernetes volume is a directory of authorities, and is swapped 
 
 test('hundred reads at once look at the files together', async () => {
   const made = await front();
-  const caCert = await put('ca.pem', authority.pem);
-  const provider = providerFor({ address: made.address, caCert });
+  const ca = await put('ca.pem', authority.pem);
+  const provider = providerFor({ address: made.address, tls: { ca } });
   await Promise.all(Array.from({ length: 100 }, () => reads(provider)));
   await reads(provider);
   expect(made.attempts).toBeLessThanOrEqual(100);
@@ -293,7 +295,7 @@ async function freePort(): Promise<number> {
 
 test('a provider that is closed leaves no connection open', async () => {
   const made = await front();
-  const provider = providerFor({ address: made.address, caCertPem: authority.pem });
+  const provider = providerFor({ address: made.address, tls: { ca: authority.pem } });
   await reads(provider);
   expect(made.openConnections).toBe(1);
   await provider.close?.();

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { type VaultProviderOptions, vaultKv, vaultProvider } from '../src/index.ts';
+import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
+import { vaultKv } from '../src/kv.ts';
 import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
@@ -59,14 +60,13 @@ const held = { value };
 
 test('a certificate of an authority that was given is trusted: as file, as text, as directory', async () => {
   const { address } = await frontWith('server');
-  const caCert = file('authority.pem');
-  const caCertPem = await readFile(caCert, 'utf8');
-  for (const option of [{ caCert }, { caCertPem }])
-    expect((await read({ address, ...option })).entries.get('A')).toMatchObject(held);
+  const ca = file('authority.pem');
+  for (const given of [ca, await readFile(ca, 'utf8')])
+    expect((await read({ address, tls: { ca: given } })).entries.get('A')).toMatchObject(held);
   const env = {
     VAULT_ADDR: address,
     VAULT_TOKEN: token,
-    BAO_CACERT: caCert,
+    BAO_CACERT: ca,
     VAULT_CACERT: '/none',
   };
   const provider = vaultProvider({ path, env });
@@ -74,13 +74,13 @@ test('a certificate of an authority that was given is trusted: as file, as text,
   expect((await provider.read('all', context())).entries.get('A')).toMatchObject(held);
 });
 
-test('caPath takes every file of a directory', async () => {
+test('tls.ca takes every file of a directory', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'keyfall-ca-'));
   endings.push(() => void rm(directory, { recursive: true }));
   await cp(file('stranger.pem'), join(directory, 'a.pem'));
   await cp(file('authority.pem'), join(directory, 'b.pem'));
   const { address } = await frontWith('server');
-  expect((await read({ address, caPath: directory })).entries.get('A')).toMatchObject(held);
+  expect((await read({ address, tls: { ca: directory } })).entries.get('A')).toMatchObject(held);
 });
 
 test.each([
@@ -90,7 +90,7 @@ test.each([
   ['wrong-host', 'authority.pem', 'for another name'],
 ])('the certificate %s with the authority %s: the token never leaves', async (name, ca, reason) => {
   const front = await frontWith(name);
-  const error = await errorOf({ address: front.address, caCert: file(ca) });
+  const error = await errorOf({ address: front.address, tls: { ca: file(ca) } });
   expect(error).toMatchObject({ code: 'ERR_SECRET_TLS', retryable: false });
   expect(error.reason).toContain(reason);
   expect(front.attempts).toBe(1);
@@ -103,13 +103,13 @@ test("without an authority given, the system's decide", async () => {
   expect(front.received).toBe('');
 });
 
-test('tlsServerName is the name that is asked for and expected', async () => {
+test('tls.serverName is the name that is asked for and expected', async () => {
   const other = await frontWith('wrong-host');
   const { address } = other;
   const env = { BAO_TLS_SERVER_NAME: 'other.test', VAULT_TLS_SERVER_NAME: 'ignored.test' };
-  const options = { address, caCert: file('authority.pem'), tlsServerName: 'other.test' };
+  const options = { address, tls: { ca: file('authority.pem'), serverName: 'other.test' } };
   expect((await read(options)).entries.get('A')).toMatchObject(held);
-  const byVariable = { address, caCert: file('authority.pem'), env };
+  const byVariable = { address, tls: { ca: file('authority.pem') }, env };
   expect((await read(byVariable)).entries.get('A')).toMatchObject(held);
   expect(other.peers.map(({ asked }) => asked)).toEqual(['other.test', 'other.test']);
   const front = await frontWith('server');
@@ -117,11 +117,13 @@ test('tlsServerName is the name that is asked for and expected', async () => {
   expect(error.code).toBe('ERR_SECRET_TLS');
 });
 
-test('skipVerify trusts anybody, and says so once, naming what was set', async () => {
+test('tls.skipVerify trusts any server, and says so once, naming what was set', async () => {
   const { address } = await frontWith('expired');
   const said: string[] = [];
-  expect((await read({ address, skipVerify: true }, said)).entries.get('A')).toMatchObject(held);
-  expect(said.join()).toContain('the option skipVerify');
+  expect((await read({ address, tls: { skipVerify: true } }, said)).entries.get('A')).toMatchObject(
+    held,
+  );
+  expect(said.join()).toContain('the option tls.skipVerify');
 
   const env = { BAO_SKIP_VERIFY: 't', VAULT_SKIP_VERIFY: 'false' };
   const secrets = createSecrets({ providers: [vaultProvider({ token, path, address, env })] });
@@ -156,8 +158,8 @@ test('a redirect from https to http is not followed, to a listed node neither', 
   endings.push(() => front.close());
   const { address } = front;
   const nodes = [plain.address];
-  const caCert = file('authority.pem');
-  const error = await errorOf({ address, nodes, caCert, kvVersion: 2, maxRetries: 0 });
+  const ca = file('authority.pem');
+  const error = await errorOf({ address, nodes, tls: { ca }, kvVersion: 2, retry: { max: 0 } });
   expect(error.code).toBe('ERR_SECRET_CONFIG');
   expect(error.message).toContain(`redirects to ${plain.address}`);
   expect(standby.requests).toHaveLength(1);
@@ -177,10 +179,10 @@ test('a client certificate is shown where one is asked for', async () => {
     rejectUnauthorized: true,
     ca,
   });
-  const options = { address, caCert: file('authority.pem') };
-  expect((await errorOf(options)).code).toBe('ERR_SECRET_TLS');
-  const mutual = { ...options, clientCert: file('client.pem'), clientKey: file('client.key') };
-  expect((await read(mutual)).entries.get('A')).toMatchObject(held);
+  const options = { ca: file('authority.pem') };
+  expect((await errorOf({ address, tls: options })).code).toBe('ERR_SECRET_TLS');
+  const mutual = { ...options, cert: file('client.pem'), key: file('client.key') };
+  expect((await read({ address, tls: mutual })).entries.get('A')).toMatchObject(held);
 });
 
 test('TLS 1.1 is refused, also where the process would speak it', async () => {
@@ -192,7 +194,7 @@ test('TLS 1.1 is refused, also where the process would speak it', async () => {
   const { DEFAULT_MIN_VERSION: version, DEFAULT_CIPHERS: ciphers } = tls;
   try {
     Object.assign(tls, { DEFAULT_MIN_VERSION: 'TLSv1', DEFAULT_CIPHERS: 'DEFAULT@SECLEVEL=0' });
-    const error = await errorOf({ address: front.address, caCert: file('authority.pem') });
+    const error = await errorOf({ address: front.address, tls: { ca: file('authority.pem') } });
     expect(error.code).toBe('ERR_SECRET_TLS');
     expect(error.hint).toContain('TLS 1.2');
   } finally {
@@ -210,7 +212,7 @@ test("what turns Node's own verification off does not turn off ours", async () =
     () => vi.unstubAllEnvs(),
     () => quiet.mockRestore(),
   );
-  const error = await errorOf({ address: front.address, caCert: file('stranger.pem') });
+  const error = await errorOf({ address: front.address, tls: { ca: file('stranger.pem') } });
   expect(error.code).toBe('ERR_SECRET_TLS');
   expect(front.received).toBe('');
 });
@@ -241,17 +243,15 @@ test('http to a port that speaks https: as Go servers say it, a wrong address; e
 });
 
 const unusable: readonly (readonly [string, VaultProviderOptions, string])[] = [
-  ['an authority that is not there', { caCert: '/nowhere' }, 'the option caCert'],
+  ['an authority that is not there', { tls: { ca: '/nowhere' } }, 'the option tls.ca'],
   ['by its variable', { env: { BAO_CACERT: '/nowhere' } }, 'the variable BAO_CACERT'],
-  ['an authority that is a key', { caCert: file('server.key') }, 'the option caCert'],
-  ['an authority that is a directory', { caCert: file('.') }, 'the option caCert'],
+  ['an authority that is a key', { tls: { ca: file('server.key') } }, 'the option tls.ca'],
   ['a directory that is not there', { env: { VAULT_CAPATH: '/nowhere' } }, 'VAULT_CAPATH'],
-  ['a directory that is a file', { caPath: file('authority.pem') }, 'the option caPath'],
-  ['a directory with other files', { caPath: file('.') }, 'the option caPath'],
+  ['a directory with other files', { tls: { ca: file('.') } }, 'the option tls.ca'],
   [
     'a certificate that is not there',
-    { clientCert: '/nowhere', clientKey: file('client.key') },
-    'the option clientCert',
+    { tls: { cert: '/nowhere', key: file('client.key') } },
+    'the option tls.cert',
   ],
   [
     'a key that is not there',
@@ -260,8 +260,8 @@ const unusable: readonly (readonly [string, VaultProviderOptions, string])[] = [
   ],
   [
     "another certificate's key",
-    { clientCert: file('client.pem'), clientKey: file('server.key') },
-    'the option clientCert or the option clientKey',
+    { tls: { cert: file('client.pem'), key: file('server.key') } },
+    'the option tls.cert or the option tls.key',
   ],
 ];
 
@@ -277,13 +277,13 @@ test.each(unusable)('%s is named at the first use', async (_, options, named) =>
   expect(front.attempts).toBe(0);
 });
 
-test('an empty directory of authorities trusts nobody, and is named', async () => {
-  const caPath = await mkdtemp(join(tmpdir(), 'keyfall-ca-'));
-  endings.push(() => void rm(caPath, { recursive: true }));
+test('an empty directory of authorities trusts no server, and is named', async () => {
+  const ca = await mkdtemp(join(tmpdir(), 'keyfall-ca-'));
+  endings.push(() => void rm(ca, { recursive: true }));
   const { address } = await frontWith('server');
-  const error = await errorOf({ address, caPath });
+  const error = await errorOf({ address, tls: { ca } });
   expect(error.code).toBe('ERR_SECRET_CONFIG');
-  expect(error.message).toContain('the option caPath');
+  expect(error.message).toContain('the option tls.ca');
 });
 
 test('a handshake that is never answered ends at the deadline', async () => {

@@ -10,20 +10,22 @@ import type { WireCall } from '../src/wire/vault-wire.ts';
 
 const settingsFor = (address: string): TransportOptions =>
   resolveSettings({ address, token: 'token', path: 'shop', env: {} });
-const requestWith = (call: Partial<WireCall> = {}) => ({
-  method: 'GET',
-  path: '/v1/kv/p',
-  headers: {},
-  call: { signal: new AbortController().signal, timeLeft: () => 20_000, ...call },
-});
+const http = { method: 'GET', path: '/v1/kv/p', headers: {} };
+const asked = { verb: 'read', path: 'kv/p' } as const;
+const send = (transport: Transport, call: Partial<WireCall> = {}) =>
+  transport.send(http, asked, {
+    signal: new AbortController().signal,
+    timeLeft: () => 20_000,
+    ...call,
+  });
 const answers = { kind: 'status', status: 200, body: {} } as const;
 
 test('an idle connection is ended before something on the way forgets it', async () => {
   const server = await faultyServer(answers);
   const transport = createTransport({ ...settingsFor(server.address), idle: 50 });
-  expect(await transport.send(requestWith())).toMatchObject({ status: 200 });
+  expect(await send(transport)).toMatchObject({ status: 200 });
   while (server.openConnections > 0) await new Promise(setImmediate);
-  expect(await transport.send(requestWith())).toMatchObject({ status: 200 });
+  expect(await send(transport)).toMatchObject({ status: 200 });
   expect(server.connections).toBe(2);
   transport.close();
   await server.close();
@@ -32,12 +34,12 @@ test('an idle connection is ended before something on the way forgets it', async
 test('close ends what is under way, and nothing goes out after it', async () => {
   const server = await faultyServer({ kind: 'black-hole' });
   const transport = createTransport(settingsFor(server.address));
-  const sending = transport.send(requestWith());
+  const sending = send(transport);
   while (server.requests.length === 0) await new Promise(setImmediate);
   transport.close();
   expect(await sending).toMatchObject({ kind: 'failure', what: 'aborted', sent: true });
   while (server.openConnections > 0) await new Promise(setImmediate);
-  expect(await transport.send(requestWith())).toMatchObject({ what: 'aborted', sent: false });
+  expect(await send(transport)).toMatchObject({ what: 'aborted', sent: false });
   expect(server.requests).toHaveLength(1);
   await server.close();
 });
@@ -46,7 +48,7 @@ test('a server that goes over to another protocol has answered nothing, and is n
   const headers = { connection: 'Upgrade', upgrade: 'other' };
   const server = await faultyServer({ kind: 'status', status: 101, headers });
   const transport = createTransport(settingsFor(server.address));
-  const result = await transport.send(requestWith());
+  const result = await send(transport);
   expect(result).toMatchObject({ kind: 'failure', what: 'malformed', sent: true });
   transport.close();
   await server.close();
@@ -66,7 +68,7 @@ test.each([
   });
   const transport = createTransport(settings);
   const controller = new AbortController();
-  const sending = transport.send(requestWith({ signal: controller.signal }));
+  const sending = send(transport, { signal: controller.signal });
   while (proxy.requests.length === 0) await new Promise(setImmediate);
   end(transport, controller);
   expect(await sending).toMatchObject({ kind: 'failure', what: 'aborted', sent: false });
@@ -86,7 +88,7 @@ test('a connection that is never accepted ends at the deadline, as one whose req
   await once(queue[0] as Socket, 'connect');
   const transport = createTransport(settingsFor(`http://127.0.0.1:${port}`));
   try {
-    const result = await transport.send(requestWith({ timeLeft: () => 200 }));
+    const result = await send(transport, { timeLeft: () => 200 });
     expect(result).toMatchObject({ kind: 'failure', what: 'timeout' });
   } finally {
     transport.close();

@@ -24,6 +24,7 @@ import {
   failureOf,
   freshPath,
   tokenFor,
+  wires,
   writePolicy,
 } from './harness.ts';
 
@@ -108,7 +109,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
         // nothing between this process and the socket can read the token
         VAULT_PROXY_ADDR: 'http://127.0.0.1:1',
       };
-      const provider = vaultProvider({ path, env, wire });
+      const provider = vaultProvider({ path, env, wire: wires[wire] });
       expect(provider.store).toContain(`unix://${folder}`);
       const entries = new Map([['B', wire]]);
       await provider.write?.({ entries }, context());
@@ -125,8 +126,8 @@ describe.each(['direct', 'node-vault'] as const)('without a token, by wire %s', 
     const address = `unix://${join(folder, 'agent.sock')}`;
     const provider =
       by === 'agentToken'
-        ? vaultProvider({ path, wire, address, agentToken: true, env: {} })
-        : vaultProvider({ path, wire, env: { [by]: address } });
+        ? vaultProvider({ path, wire: wires[wire], address, token: { agent: true }, env: {} })
+        : vaultProvider({ path, wire: wires[wire], env: { [by]: address } });
     // the agent listens before it has logged in
     await eventually(async () => {
       const { entries } = await provider.read('all', context());
@@ -140,9 +141,9 @@ describe.each(['direct', 'node-vault'] as const)('without a token, by wire %s', 
   test('a server that nothing stands before says so, and is told none', async () => {
     const provider = vaultProvider({
       path,
-      wire,
+      wire: wires[wire],
       address: server.address,
-      agentToken: true,
+      token: { agent: true },
       env: { VAULT_TOKEN: token },
     });
     const error = await failureOf(provider.read('all', context()), token);

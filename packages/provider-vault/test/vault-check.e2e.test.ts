@@ -38,7 +38,7 @@ afterEach(async () => {
 function open(options: VaultProviderOptions): SecretProvider {
   const provider = vaultProvider({
     address: server.address,
-    ...(options.tokenFile === undefined && { token: server.token }),
+    token: server.token,
     env: {},
     ...options,
   });
@@ -157,14 +157,15 @@ describe('the server', () => {
     );
   });
 
-  test('with /v1 in its address', () => {
-    for (const address of ['https://vault.example:8200/v1', 'https://vault.example/vault/v1/'])
-      expect(() => vaultProvider({ address, token: 'x', path: 'x', env: {} })).toThrow(
-        expect.objectContaining({
-          code: 'ERR_SECRET_CONFIG',
-          message: expect.stringContaining('ends in /v1'),
-        }),
-      );
+  test('with /v1 in its address', async () => {
+    for (const address of ['https://vault.example:8200/v1', 'https://vault.example/vault/v1/']) {
+      const provider = vaultProvider({ address, token: 'x', path: 'x', env: {} });
+      expect(await failureOf(provider.read('all', context()))).toMatchObject({
+        code: 'ERR_SECRET_CONFIG',
+        message: expect.stringContaining('ends in /v1'),
+        setting: { option: 'address' },
+      });
+    }
   });
 });
 
@@ -266,7 +267,7 @@ describe('the certificate', () => {
     const { path, token } = await documentAs('shop');
     const certificate = await issued('720h');
     const { address } = await tlsFront(certificate);
-    const at = { path, token, address, caCertPem: certificate.ca };
+    const at = { path, token, address, tls: { ca: certificate.ca } };
     expect(states(await checksOf(at))[1]).toBe('certificate ready');
     // 30 days long: the last sixth is soon
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 26 * 86_400_000 });
@@ -279,7 +280,7 @@ describe('the certificate', () => {
   test('of a day is not called short while it is young', async () => {
     const certificate = await issued('24h');
     const { address } = await tlsFront(certificate);
-    const line = await lineOf('certificate', { path: 'x', address, caCertPem: certificate.ca });
+    const line = await lineOf('certificate', { path: 'x', address, tls: { ca: certificate.ca } });
     expect(line).toMatchObject({ state: 'ready' });
   });
 
@@ -295,15 +296,15 @@ describe('the certificate', () => {
       readFile(file('expired.key'), 'utf8'),
     ]);
     const expired = await tlsFront({ cert, key });
-    const caCert = file('authority.pem');
-    const line = await lineOf('address', { path: 'x', address: expired.address, caCert });
+    const ca = file('authority.pem');
+    const line = await lineOf('address', { path: 'x', address: expired.address, tls: { ca } });
     expect(line).toMatchObject({ code: 'tls' });
     expect(line?.message).toContain('has expired');
   });
 
   test('that is not checked is told on the address', async () => {
     const { address } = await tlsFront(await issued('720h'));
-    const checks = await checksOf({ path: 'x', address, skipVerify: true });
+    const checks = await checksOf({ path: 'x', address, tls: { skipVerify: true } });
     expect(states(checks).slice(0, 2)).toEqual(['address ready', 'seal ready']);
     expect(checks[0]?.message).toContain('not checked');
     expect(checks[0]?.hint).toContain('VAULT_SKIP_VERIFY');
@@ -361,7 +362,7 @@ describe('the token', () => {
     });
     const tokenFile = join(folder, 'token');
     await writeFile(tokenFile, token);
-    const line = await lineOf('token', { path, address, tokenFile });
+    const line = await lineOf('token', { path, address, token: { file: tokenFile } });
     expect(line).toMatchObject({ state: 'ready' });
   });
 

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type VaultKv, type VaultKvOptions, vaultKv } from '../src/index.ts';
+import { type VaultKv, type VaultKvOptions, vaultKv } from '../src/kv.ts';
 import { canary, failureOf, freshPath, policyFile, relayTo, tokenFor } from './harness.ts';
 
 let server: VaultServer;
@@ -31,7 +31,7 @@ afterEach(async () => {
 function open(options: VaultKvOptions = {}): VaultKv {
   const kv = vaultKv({
     address: server.address,
-    ...(options.tokenFile === undefined && { token: server.token }),
+    token: server.token,
     mount,
     env: {},
     ...options,
@@ -324,7 +324,7 @@ test('a call ends when its signal fires', async () => {
 
 // a pipe that nobody writes to
 test.each([
-  ['of the token', (pipe: string) => ({ tokenFile: pipe })],
+  ['of the token', (pipe: string) => ({ token: { file: pipe } })],
   [
     'of the authorities',
     (pipe: string) => ({ address: 'https://127.0.0.1:9', env: { VAULT_CACERT: pipe } }),

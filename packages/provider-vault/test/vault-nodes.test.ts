@@ -5,10 +5,11 @@ import { isSecretError, type SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak, type Fault, type FaultyServer, faultyServer } from '@keyfall/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
+import { openWire } from '../src/http/open-wire.ts';
 import { acrossNodes } from '../src/http/vault-nodes.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { resolveSettings } from '../src/settings/vault-settings.ts';
-import type { VaultWire, WireCall, WireResult } from '../src/wire/vault-wire.ts';
+import type { WireRequest, WireResult, WireSend } from '../src/wire/vault-wire.ts';
 import { canary, context } from './harness.ts';
 
 const token = canary();
@@ -162,7 +163,7 @@ test('nodes that are all sealed are asked twice each, and the error counts them'
   const error = await errorOf(providerOf(nodes).read('all', context()));
   expect(nodes.map(({ requests }) => requests.length)).toEqual([2, 2, 2]);
   expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', storeStatus: 503 });
-  expect(error.reason).toMatch(/is sealed, and 2 other nodes were of no use before it$/);
+  expect(error.reason).toMatch(/is sealed, after 2 other nodes failed$/);
 });
 
 test('silent nodes together cost one time limit', async () => {
@@ -240,10 +241,6 @@ describe('a write', () => {
 
   test('that comes first, such as a login, goes to a node whose health was asked', async () => {
     const [first, second] = [await node(sealed), await node(document())];
-    const { acrossNodes } = await import('../src/http/vault-nodes.ts');
-    const { directWire } = await import('../src/http/direct-wire.ts');
-    const { createTransport } = await import('../src/http/transport.ts');
-    const { resolveSettings } = await import('../src/settings/vault-settings.ts');
     const settings = resolveSettings({
       address: first.address,
       nodes: [second.address],
@@ -251,10 +248,13 @@ describe('a write', () => {
       path: 'shop',
       env: {},
     });
-    const wire = acrossNodes(directWire(createTransport(settings)), settings);
+    const wire = openWire(settings);
     const { signal, timeLeft } = context();
     const body = JSON.stringify({ secret_id: value });
-    const answer = await wire.write('auth/approle/login', body, { signal, timeLeft });
+    const answer = await wire.send(
+      { verb: 'write', path: 'auth/approle/login', body },
+      { signal, timeLeft },
+    );
     expect(answer).toMatchObject({ kind: 'answer', status: 200, origin: second.address });
     expect(first.requests.map(({ target }) => target)).toEqual([
       '/v1/sys/health?standbyok=true&perfstandbyok=true',
@@ -263,14 +263,18 @@ describe('a write', () => {
     assertNoLeak([value], first.received());
     // a lease is made by a GET, and no more sent to two nodes than a write
     second.become({ kind: 'reset' });
-    const made = await wire.read('database/creds/shop', { signal, timeLeft, token, makes: true });
+    const made = await wire.send(
+      { verb: 'read', path: 'database/creds/shop', notIdempotent: true },
+      { signal, timeLeft, token },
+    );
     expect(made).toMatchObject({ kind: 'failure', what: 'unreachable', sent: true });
     expect(first.requests).toHaveLength(1);
     wire.close();
   });
 });
 
-describe('X-Vault-Index', () => {
+describe("X-Vault-Index, where reading one's own writes is asked for", () => {
+  const consistency = { readYourWrites: true };
   const sent = (server: FaultyServer) =>
     server.requests.map(({ method, headers }) => [
       method,
@@ -281,7 +285,7 @@ describe('X-Vault-Index', () => {
 
   test('of the newest answer goes with every request', async () => {
     const server = await node(document(1, { 'x-vault-index': 'read-1' }));
-    const provider = providerOf([server]);
+    const provider = providerOf([server], { consistency });
     await provider.read('all', context());
     const writing = provider.write?.({ entries: new Map([['B', value]]) }, context());
     while (server.requests.length < 2) await new Promise(setImmediate);
@@ -302,7 +306,7 @@ describe('X-Vault-Index', () => {
   test('goes along to another node, which may be behind', async () => {
     const first = await node(document(2, { 'x-vault-index': 'state-of-first' }));
     const second = await node(document(2, { 'x-vault-index': 'state-of-second' }));
-    const provider = providerOf([first, second]);
+    const provider = providerOf([first, second], { consistency });
     await provider.read('all', context());
     first.become(sealed);
     await provider.read('all', context());
@@ -314,15 +318,28 @@ describe('X-Vault-Index', () => {
   });
 
   test('of an answer that began before a write does not replace that of the write', async () => {
-    const { stateIndex } = await import('../src/http/vault-index.ts');
-    const index = stateIndex();
-    const [slow, write, fast] = [index.sending('a'), index.sending('a'), index.sending('a')];
-    fast.answered('read-1', false);
-    write.answered('write-2', true);
-    slow.answered('read-0', false);
-    index.sending('a').answered(undefined, true);
-    expect(index.sending('a').call.index).toBe('write-2');
-    expect(index.sending('b').call).toEqual({});
+    const waiting: (() => void)[] = [];
+    const asked: (string | undefined)[] = [];
+    const send: WireSend = async ({ path }, { index }) => {
+      asked.push(index);
+      if (path === 'slow') await new Promise<void>((resolve) => waiting.push(resolve));
+      return { kind: 'answer', status: 200, text: '', index: path };
+    };
+    const cluster = acrossNodes(send, {
+      address: { origin: 'http://a', secure: false, hostname: 'a', port: 80, prefix: '' },
+      nodes: [],
+      consistency: { readYourWrites: true, countedUses: false },
+    });
+    const ask = (verb: 'read' | 'write', path: string, namespace = 'a') =>
+      cluster({ verb, path }, { ...context(), token, namespace });
+    const slow = ask('read', 'slow');
+    await ask('read', 'fast');
+    await ask('write', 'written');
+    waiting[0]?.();
+    await slow;
+    await ask('read', 'next');
+    await ask('read', 'of another', 'b');
+    expect(asked).toEqual([undefined, undefined, 'fast', 'written', undefined]);
   });
 
   test('of OpenBao: an answer from before it is not used, until it is the index that must be wrong', async () => {
@@ -332,7 +349,7 @@ describe('X-Vault-Index', () => {
       await node(document(9, { 'x-vault-index': at(100) })),
       await node(document(9, { 'x-vault-index': at(100) })),
     ];
-    const provider = providerOf([first, second]);
+    const provider = providerOf([first, second], { consistency });
     const versionOf = async () => {
       const entry = (await provider.read('all', context())).entries.get('A');
       return entry && 'version' in entry ? entry.version : undefined;
@@ -362,23 +379,24 @@ describe('X-Vault-Index', () => {
     const address = { origin: 'http://a', secure: false, hostname: 'a', port: 80, prefix: '' };
 
     /** A node that answers from these, one after the other, and what it was asked for. */
-    function scripted(answers: readonly WireResult[], more: { countedUses?: boolean } = {}) {
+    function scripted(answers: readonly WireResult[], countedUses = false) {
       const asked: (string | undefined)[] = [];
       const said: string[] = [];
       const left = [...answers];
-      const read = async (_: string, { index }: WireCall) => {
+      const send: WireSend = async (_, { index }) => {
         asked.push(stateOf(index));
         return left.shift() as WireResult;
       };
-      const cluster = acrossNodes({ read } as unknown as VaultWire, {
+      const cluster = acrossNodes(send, {
         address,
         nodes: [],
-        ...more,
+        consistency: { readYourWrites: true, countedUses },
       });
+      const bounds = () => ({ ...context({}, said), token });
       return {
         asked,
         said,
-        read: (path = 'kv/data/shop') => cluster.read(path, { ...context({}, said), token }),
+        read: (path = 'kv/data/shop') => cluster({ verb: 'read', path }, bounds()),
       };
     }
     const answer = (text: string, state?: number, status = 200): WireResult => ({
@@ -450,25 +468,25 @@ describe('X-Vault-Index', () => {
 
     test('a login has to be of the newest state: a standby may not know its credentials yet', async () => {
       const asked: (string | undefined)[] = [];
-      const wire = {
-        read: async () => ({ kind: 'answer', status: 200, text: '', body: { cluster_id: 'one' } }),
-        write: async (_: string, __: string, { index }: WireCall) => {
-          asked.push(index);
-          return { kind: 'answer', status: 200, text: '' };
-        },
+      const send: WireSend = async ({ verb }, { index }) => {
+        if (verb === 'write') asked.push(index);
+        return { kind: 'answer', status: 200, text: '', body: { cluster_id: 'one' } };
       };
       const other = { ...address, origin: 'http://b', hostname: 'b' };
-      const cluster = acrossNodes(wire as unknown as VaultWire, { address, nodes: [other] });
+      const cluster = acrossNodes(send, {
+        address,
+        nodes: [other],
+        consistency: { readYourWrites: true, countedUses: false },
+      });
       const { signal, timeLeft } = context();
-      await cluster.write('auth/approle/login', '{}', { signal, timeLeft });
+      const login = { verb: 'write', path: 'auth/approle/login', body: '{}' } as const;
+      await cluster(login, { signal, timeLeft });
       expect(asked.map(stateOf)).toEqual([latest]);
       expect(Buffer.from(asked[0] ?? '', 'base64').toString()).toContain('"one"');
     });
 
     test('a token with counted uses pays for none but its own reads', async () => {
-      const { asked, read } = scripted([answer('of before', 7), answer('newest', 9)], {
-        countedUses: true,
-      });
+      const { asked, read } = scripted([answer('of before', 7), answer('newest', 9)], true);
       expect(await read()).toMatchObject({ text: 'of before' });
       expect(await read()).toMatchObject({ text: 'newest' });
       expect(asked).toEqual([undefined, latest]);
@@ -477,7 +495,7 @@ describe('X-Vault-Index', () => {
 
   test('that a node cannot read is dropped, and the request sent without it', async () => {
     const server = await node(document(1, { 'x-vault-index': 'of another make' }));
-    const provider = providerOf([server]);
+    const provider = providerOf([server], { consistency });
     const writing = provider.write?.({ entries: new Map([['B', value]]) }, context());
     await writing;
     server.become({
@@ -497,11 +515,19 @@ describe('X-Vault-Index', () => {
 
   test('goes neither to sys/health nor with a first request', async () => {
     const server = await node(document(1, { 'x-vault-index': 'state' }));
-    const provider = providerOf([server]);
+    const provider = providerOf([server], { consistency });
     await provider.write?.({ entries: new Map([['B', value]]) }, context());
     await provider.check?.(context());
     const health = server.requests.filter(({ target }) => target.startsWith('/v1/sys/health'));
     expect(health.map(({ headers }) => headers['x-vault-index'])).toEqual([undefined]);
+  });
+
+  test('goes with no request unless it is asked for', async () => {
+    const server = await node(document(1, { 'x-vault-index': 'state' }));
+    const provider = providerOf([server]);
+    await provider.write?.({ entries: new Map([['B', value]]) }, context());
+    await provider.read('all', context());
+    expect(sent(server).map(([, index]) => index)).toEqual([undefined, undefined, undefined]);
   });
 });
 
@@ -540,17 +566,13 @@ test('check tells of each node, and takes one that works for the rest', async ()
   });
 });
 
-test('nobody waits for the health of a node that is asked before a change which nobody waits for', async () => {
-  const asked: boolean[] = [];
-  const answers = async (_: string, { unattended }: WireCall) => {
-    asked.push(unattended === true);
-    return { kind: 'answer', status: 200, text: '{}' } as const;
+test('the health that is asked before a change holds the process no more than the change does', async () => {
+  const asked: [string, boolean][] = [];
+  const send: WireSend = async ({ verb }: WireRequest, { unattended }) => {
+    asked.push([verb, unattended === true]);
+    return { kind: 'answer', status: 200, text: '{}' };
   };
-  const wire = {
-    read: answers,
-    write: (path: string, _: string, call: WireCall) => answers(path, call),
-  };
-  const { address, nodes } = resolveSettings({
+  const settings = resolveSettings({
     address: 'http://127.0.0.1:1',
     nodes: ['http://127.0.0.1:2'],
     token,
@@ -558,9 +580,12 @@ test('nobody waits for the health of a node that is asked before a change which 
     env: {},
   });
   const { signal, timeLeft } = context();
-  const cluster = acrossNodes(wire as unknown as VaultWire, { address, nodes });
-  await cluster.write('auth/token/renew-self', '{}', { signal, timeLeft, unattended: true });
-  expect(asked).toEqual([true, true]);
+  const renewal = { verb: 'write', path: 'auth/token/renew-self', body: '{}' } as const;
+  await acrossNodes(send, settings)(renewal, { signal, timeLeft, unattended: true });
+  expect(asked).toEqual([
+    ['read', true],
+    ['write', true],
+  ]);
 });
 
 test('check tells of a node that is of another cluster', async () => {

@@ -767,7 +767,7 @@ test('a token file is read anew for each request, so that an agent may rotate it
   const directory = await mkdtemp(join(tmpdir(), 'keyfall-token-'));
   endings.push(() => rm(directory, { recursive: true }));
   const tokenFile = join(directory, 'token');
-  const provider = open({ path, tokenFile });
+  const provider = open({ path, token: { file: tokenFile } });
   const absent = await errorOf(read(provider));
   expect(absent.code).toBe('ERR_SECRET_CONFIG');
   await writeFile(tokenFile, `${token}\n`);

@@ -262,7 +262,10 @@ describe('what lives by a token', () => {
       clock: made.clock,
       auth: made.auth,
     });
-    const client = createVaultClient(settings, openWire(settings));
+    const client = createVaultClient(settings, openWire(settings), {
+      mount: 'secret',
+      place: `secret/${path}`,
+    });
     endings.unshift(() => client.close());
     const said: string[] = [];
     const first = await client.session.token(context({}, said));
@@ -278,7 +281,7 @@ describe('what lives by a token', () => {
     const end = client.session.onReplaced(async (next, previous) => {
       seen.push(previous.epoch, next.epoch, relay.count(revocation));
       expect(previous.remaining()).toBeGreaterThan(0);
-      expect(client.session.current).toBe(next);
+      expect((await client.session.token(context())).text).toBe(next.text);
       await new Promise<void>((resolve) => {
         moved = resolve;
       });
@@ -774,7 +777,7 @@ describe('a token in a file', () => {
     const first = await server.createToken({ policies: ['default', policy] });
     const second = await server.createToken({ policies: ['default', policy] });
     await writeFile(tokenFile, `${first.token}\n`);
-    const { read, relay, clock, provider } = await subject({ tokenFile });
+    const { read, relay, clock, provider } = await subject({ token: { file: tokenFile } });
     await read();
     await server.request('POST', 'auth/token/revoke', { token: first.token });
     // the agent is a moment late: the file changes while the refused request is on its way
@@ -795,7 +798,7 @@ describe('a token in a file', () => {
     const first = await server.createToken({ policies: ['default', policy] });
     const second = await server.createToken({ policies: ['default', policy] });
     await writeFile(tokenFile, first.token);
-    const { read, provider, clock, said, tokens } = await subject({ tokenFile });
+    const { read, provider, clock, said, tokens } = await subject({ token: { file: tokenFile } });
     await read();
     await writeFile(tokenFile, '');
     await read();
@@ -805,7 +808,7 @@ describe('a token in a file', () => {
     await clock.advance(30_000);
     await read();
     expect(said).toEqual([
-      `the token file ${tokenFile} of the option tokenFile cannot be read: there is none, and the token that was there before is used until there is one`,
+      `the token file ${tokenFile} of the option token cannot be read: there is none, and the token that was there before is used until there is one`,
     ]);
     expect(tokens()).toEqual([first.token]);
     // the server does not take it any more: there is no other, and that is no outage
@@ -819,15 +822,15 @@ describe('a token in a file', () => {
 
   test('that was never there is a wrong configuration that names the file and why', async () => {
     const tokenFile = join(tmpdir(), 'keyfall-no-such-folder', 'token');
-    const { provider } = await subject({ tokenFile });
+    const { provider } = await subject({ token: { file: tokenFile } });
     const error = await failureOf(provider.read('all', context()));
     expect(error.code).toBe('ERR_SECRET_CONFIG');
     expect(error.reason).toBe(
-      `the token file ${tokenFile} of the option tokenFile cannot be read: there is none`,
+      `the token file ${tokenFile} of the option token cannot be read: there is none`,
     );
     // a token in the place of its file is shown nowhere
     const token = canary();
-    const mistaken = await subject({ tokenFile: token });
+    const mistaken = await subject({ token: { file: token } });
     await failureOf(mistaken.provider.read('all', context()), token);
   });
 
@@ -837,10 +840,10 @@ describe('a token in a file', () => {
     const tokenFile = join(folder, 'token');
     const token = canary();
     await writeFile(tokenFile, token);
-    const { provider, relay } = await subject({ tokenFile });
+    const { provider, relay } = await subject({ token: { file: tokenFile } });
     const error = await failureOf(provider.read('all', context()), token);
     expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
-    expect(error.hint).toContain('whoever writes the token file');
+    expect(error.hint).toContain('whatever writes the token file');
     expect(relay.requests.every((request) => request.token === token)).toBe(true);
   });
 });

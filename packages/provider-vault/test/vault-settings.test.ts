@@ -1,24 +1,22 @@
-/** A wrong setting shows when the provider is made, and is named by option and variable. */
-import { isSecretError } from '@keyfall/core';
-import { assertNoLeak } from '@keyfall/testkit';
+/** A wrong setting is named by option and variable: of a wrong type when the provider is made, else at the first call. */
+import type { SecretError } from '@keyfall/core';
 import { expect, test } from 'vitest';
-import { type VaultProviderOptions, vaultDynamic, vaultKv, vaultProvider } from '../src/index.ts';
+import { type VaultProviderOptions, vaultDynamicProvider, vaultProvider } from '../src/index.ts';
+import { vaultKv } from '../src/kv.ts';
 import { resolveSettings } from '../src/settings/vault-settings.ts';
+import { context, failureOf } from './harness.ts';
 
 const brokenPem = '-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n';
 const base = { path: 'shop', token: 'a-token' };
 const settings = (env: Record<string, string>, options: VaultProviderOptions = base) =>
   resolveSettings({ ...options, env });
 
-function errorOf(options: VaultProviderOptions, ...secrets: string[]): string {
-  try {
-    vaultProvider({ env: {}, ...options });
-  } catch (error) {
-    assertNoLeak(secrets, error);
-    if (isSecretError(error, 'ERR_SECRET_CONFIG')) return error.message;
-    throw error;
-  }
-  throw new Error('did not throw');
+/** The error of a provider's first call, or of making it. */
+async function errorOf(options: VaultProviderOptions, ...secrets: string[]): Promise<SecretError> {
+  const reading = async () => vaultProvider({ env: {}, ...options }).read('all', context());
+  const error = await failureOf(reading(), ...secrets);
+  expect(error.code).toBe('ERR_SECRET_CONFIG');
+  return error;
 }
 
 test('defaults', () => {
@@ -26,7 +24,7 @@ test('defaults', () => {
     name: 'vault',
     address: { origin: 'https://127.0.0.1:8200', secure: true },
     mount: 'secret',
-    path: 'shop',
+    paths: ['shop'],
     namespace: '',
     kvVersion: undefined,
     timeout: undefined,
@@ -36,7 +34,7 @@ test('defaults', () => {
   });
   const provider = vaultProvider({ ...base, env: {} });
   expect(provider.store).toBe('https://127.0.0.1:8200 secret/shop');
-  expect(provider).not.toHaveProperty('timeout');
+  expect(provider.timeout).toBeUndefined();
 });
 
 test('options beat BAO_X, which beats VAULT_X, also when it is empty', () => {
@@ -55,7 +53,7 @@ test('options beat BAO_X, which beats VAULT_X, also when it is empty', () => {
   expect(settings(env, {})).toMatchObject({
     address: { origin: 'https://bao.test:1234' },
     mount: 'secret',
-    path: 'their-path',
+    paths: ['their-path'],
     namespace: 'team-a',
     token: { token: 'theirs', from: 'VAULT_TOKEN' },
     timeout: 90_000,
@@ -140,10 +138,9 @@ test.each(['0', 'f', 'F', 'FALSE', 'false', 'False', ''])('VAULT_SKIP_VERIFY=%s'
 
 test.each(['-5s', '5 s', 'soon', '1d2h', 's', '1.2.3s', '0x5'])(
   'VAULT_CLIENT_TIMEOUT=%s is refused',
-  (text) => {
-    expect(errorOf({ ...base, env: { VAULT_CLIENT_TIMEOUT: text } })).toContain(
-      'VAULT_CLIENT_TIMEOUT',
-    );
+  async (text) => {
+    const error = await errorOf({ ...base, env: { VAULT_CLIENT_TIMEOUT: text } });
+    expect(error.setting).toEqual({ option: 'timeout', variable: 'VAULT_CLIENT_TIMEOUT' });
   },
 );
 
@@ -180,29 +177,27 @@ test("PROXY_ADDR beats Vault's HTTP_PROXY, and the system's are not read", () =>
   expect(settings({ HTTPS_PROXY: 'http://generic.test' }).proxy).toBeUndefined();
 });
 
-test('the password of a proxy is shown by no error', () => {
+test('the password of a proxy is shown by no error', async () => {
   for (const proxy of [
     'socks5://u:pa55word@p',
     'http://u:pa55word@p/path',
     'http://u:pa55word%zz@p',
   ])
-    errorOf({ ...base, proxy }, 'pa55word');
+    await errorOf({ ...base, proxy }, 'pa55word');
 });
 
 test('authorities: an option before every variable; of the variables file, text, directory', () => {
   const all = { VAULT_CACERT: '/file', VAULT_CACERT_BYTES: 'x', VAULT_CAPATH: '/directory' };
-  const file = (path: string, from: string) => ({ kind: 'file', path, from });
-  const directory = { kind: 'directory', path: '/directory', from: 'the variable VAULT_CAPATH' };
+  const file = (path: string, from: string) => ({ path, from });
+  const directory = file('/directory', 'the variable VAULT_CAPATH');
   expect(settings(all).tls.authorities).toEqual(file('/file', 'the variable VAULT_CACERT'));
   expect(settings({ ...all, BAO_CACERT: '', BAO_CACERT_BYTES: '' }).tls.authorities).toEqual(
     directory,
   );
   expect(() => settings({ ...all, BAO_CACERT: '' })).toThrow('VAULT_CACERT_BYTES');
-  expect(settings(all, { ...base, caPath: '/own' }).tls.authorities).toEqual({
-    kind: 'directory',
-    path: '/own',
-    from: 'the option caPath',
-  });
+  expect(settings(all, { ...base, tls: { ca: '/own' } }).tls.authorities).toEqual(
+    file('/own', 'the option tls.ca'),
+  );
   expect(settings({}).tls.authorities).toBeUndefined();
 });
 
@@ -212,10 +207,10 @@ test('a pair of certificate and key comes from one place', () => {
     cert: { path: '/c', from: 'the variable VAULT_CLIENT_CERT' },
     key: { path: '/k', from: 'the variable BAO_CLIENT_KEY' },
   });
-  const options = { ...base, clientCert: '/own.pem', clientKey: '/own.key' };
+  const options = { ...base, tls: { cert: '/own.pem', key: '/own.key' } };
   expect(settings(env, options).tls.identity).toEqual({
-    cert: { path: '/own.pem', from: 'the option clientCert' },
-    key: { path: '/own.key', from: 'the option clientKey' },
+    cert: { path: '/own.pem', from: 'the option tls.cert' },
+    key: { path: '/own.key', from: 'the option tls.key' },
   });
 });
 
@@ -241,7 +236,7 @@ test.each<[string, VaultProviderOptions, string[]]>([
   ['no path', { token: 'x' }, ['path', 'VAULT_SECRET_PATH']],
   ['no token', { path: 'shop' }, ['token', 'VAULT_TOKEN']],
   ['an empty token', { path: 'shop', env: { BAO_TOKEN: '', VAULT_TOKEN: 'x' } }, ['VAULT_TOKEN']],
-  ['two tokens', { ...base, tokenFile: '/x' }, ['token', 'tokenFile']],
+  ['two tokens', { path: 'x', token: { file: '/x', agent: true } as never }, ['the option token']],
   ['no address', { ...base, env: { VAULT_ADDR: 'vault.test' } }, ['address', 'VAULT_ADDR']],
   ['another protocol', { ...base, address: 'ftp://vault.test' }, ['address']],
   ['a query', { ...base, address: 'https://vault.test?x' }, ['address']],
@@ -254,7 +249,7 @@ test.each<[string, VaultProviderOptions, string[]]>([
   [
     'a plain address beside an https node',
     { ...base, env: { VAULT_ADDR: 'http://10.0.0.7:8200' }, nodes: ['https://b.test'] },
-    ['address', 'http://10.0.0.7:8200'],
+    ['nodes', 'http://10.0.0.7:8200'],
   ],
   [
     'a plain agent address beside an https node',
@@ -274,14 +269,10 @@ test.each<[string, VaultProviderOptions, string[]]>([
   [
     'bad retries',
     { ...base, env: { VAULT_MAX_RETRIES: '-1' } },
-    ['maxRetries', 'VAULT_MAX_RETRIES'],
+    ['retry.max', 'VAULT_MAX_RETRIES'],
   ],
-  ['half a retry', { ...base, maxRetries: 0.5 }, ['maxRetries']],
-  [
-    'half of mTLS',
-    { ...base, env: { VAULT_CLIENT_CERT: '/c' } },
-    ['clientKey', 'VAULT_CLIENT_KEY'],
-  ],
+  ['half a retry', { ...base, retry: { max: 0.5 } }, ['retry.max']],
+  ['half of mTLS', { ...base, env: { VAULT_CLIENT_CERT: '/c' } }, ['tls.key', 'VAULT_CLIENT_KEY']],
   [
     'SRV look-up',
     { ...base, env: { BAO_SRV_LOOKUP: 'true', VAULT_SRV_LOOKUP: '' } },
@@ -315,25 +306,24 @@ test.each<[string, VaultProviderOptions, string[]]>([
   [
     'a client certificate without its key',
     { ...base, env: { BAO_CLIENT_CERT: '/c' } },
-    ['the variable BAO_CLIENT_CERT', 'clientKey', 'VAULT_CLIENT_KEY'],
+    ['the variable BAO_CLIENT_CERT', 'tls.key', 'VAULT_CLIENT_KEY'],
   ],
   [
     'a key without its certificate',
-    { ...base, clientKey: '/k', env: { VAULT_CLIENT_CERT: '/c', VAULT_CLIENT_KEY: '/k' } },
-    ['the option clientKey', 'the option clientCert'],
+    { ...base, tls: { key: '/k' }, env: { VAULT_CLIENT_CERT: '/c', VAULT_CLIENT_KEY: '/k' } },
+    ['the option tls.key', 'the option tls.cert'],
   ],
-  ['two kinds of authorities', { ...base, caCert: '/a', caPath: '/b' }, ['caCert', 'caPath']],
   [
     'a text that is no certificate',
     { ...base, env: { BAO_CACERT_BYTES: 'PEM' } },
     ['the variable BAO_CACERT_BYTES'],
   ],
-  ['a broken certificate', { ...base, caCertPem: brokenPem }, ['the option caCertPem']],
-  ['verification by text', { ...base, skipVerify: 'false' as never }, ['skipVerify']],
-  ['an empty name', { ...base, tlsServerName: '' }, ['tlsServerName']],
-  ['a number for a file', { ...base, caCert: 7 as never }, ['caCert']],
+  ['a broken certificate', { ...base, tls: { ca: brokenPem } }, ['the option tls.ca']],
+  ['verification by text', { ...base, tls: { skipVerify: 'false' as never } }, ['tls.skipVerify']],
+  ['an empty name', { ...base, tls: { serverName: '' } }, ['tls.serverName']],
+  ['a number for a file', { ...base, tls: { ca: 7 as never } }, ['tls.ca']],
   ['a text for a list', { ...base, nodes: 'https://a.test' as never }, ['nodes']],
-  ['retries by text', { ...base, maxRetries: '2' as never }, ['maxRetries']],
+  ['retries by text', { ...base, retry: { max: '2' as never } }, ['retry.max']],
   ['a wire', { ...base, wire: 'fetch' as never }, ['wire']],
   ['a relative socket', { ...base, address: 'unix://run/agent.sock' }, ['address', 'socket']],
   [
@@ -365,17 +355,15 @@ test.each<[string, VaultProviderOptions, string[]]>([
     { ...base, path: 'a/{profile}', env: { KEYFALL_PROFILE: 'prod ' } },
     ['KEYFALL_PROFILE'],
   ],
-  ['a token by number', { ...base, token: 7 as never }, ['the option token is not a text']],
+  ['a token by number', { ...base, token: 7 as never }, ['the option token must be text']],
   ['a token of nothing', { ...base, token: '' }, ['the option token is empty']],
-  ['a file by number', { path: 'x', tokenFile: 7 as never }, ['the option tokenFile']],
-  ['a file of nothing', { path: 'x', tokenFile: '' }, ['the option tokenFile']],
-  ['the helper by text', { path: 'x', tokenHelper: 'false' as never }, ['the option tokenHelper']],
-  ['an agent and a token', { ...base, agentToken: true }, ['the options agentToken and token']],
-  [
-    'an agent that has no token of its own',
-    { path: 'x', agentToken: false, env: { VAULT_AGENT_ADDR: 'https://a.test' } },
-    ['there is no token'],
-  ],
+  ['a file by number', { path: 'x', token: { file: 7 as never } }, ['the option token']],
+  ['a file of nothing', { path: 'x', token: { file: '' } }, ['the option token']],
+  ['the helper by text', { path: 'x', token: { helper: 'false' as never } }, ['the option token']],
+  ['an option that there is not', { ...base, tokenFile: 'x' } as never, ['no option tokenFile']],
+  ['one that is mistyped', { ...base, adress: 'x' } as never, ['adress', 'Did you mean address?']],
+  ['one of a group', { ...base, tls: { sa: 'x' } as never }, ['tls.sa', 'tls.ca']],
+  ['a group that is a list', { ...base, tls: [] as never }, ['the option tls must be an object']],
   [
     'an address of its own beside that of the agent',
     { path: 'x', address: 'https://b.test', env: { VAULT_AGENT_ADDR: 'https://a.test' } },
@@ -394,12 +382,64 @@ test.each<[string, VaultProviderOptions, string[]]>([
   ['no name', { ...base, name: '' }, ['the option name']],
   ['a limit by text', { ...base, writeLimits: { bytes: '1k' as never } }, ['writeLimits.bytes']],
   ['a mount upwards', { ...base, mount: 'secret/..' }, ['mount', 'VAULT_MOUNT_POINT']],
-])('%s is named', (_, options, named) => {
-  const message = errorOf(options);
+])('%s is named', async (_, options, named) => {
+  const { message, setting } = await errorOf(options);
   for (const text of named) expect(message).toContain(text);
+  // a program learns the same without reading the message
+  expect(setting).toBeDefined();
+  for (const name of Object.values(setting ?? {}))
+    if (name !== true) expect(message).toContain(name);
 });
 
-test.each([vaultProvider, vaultKv, vaultDynamic])(
+test('what is missing is told from what is wrong', async () => {
+  expect((await errorOf({ token: 'x' })).setting).toEqual({
+    option: 'path',
+    variable: 'VAULT_SECRET_PATH',
+    isMissing: true,
+  });
+  expect((await errorOf({ path: 'x' })).setting).toEqual({
+    option: 'token',
+    variable: 'VAULT_TOKEN',
+    isMissing: true,
+  });
+  expect((await errorOf({ ...base, path: 'a/{profile}' })).setting).toEqual({
+    option: 'profile',
+    variable: 'KEYFALL_PROFILE',
+    isMissing: true,
+  });
+});
+
+test('making a provider reads no variable: what is set by the first call counts', async () => {
+  const env: Record<string, string> = {};
+  const provider = vaultProvider({ env });
+  expect(provider.store).toBe('https://127.0.0.1:8200 no path');
+  expect(provider.place).toEqual({ kind: 'vault', address: 'https://127.0.0.1:8200' });
+  expect(await failureOf(provider.read('all', context()))).toMatchObject({
+    code: 'ERR_SECRET_CONFIG',
+    setting: { isMissing: true },
+  });
+  Object.assign(env, { VAULT_ADDR: 'not an address', VAULT_CLIENT_TIMEOUT: 'soon' });
+  expect(provider.store).toContain('no address');
+  expect(provider.timeout).toBeUndefined();
+  Object.assign(env, {
+    VAULT_ADDR: 'http://127.0.0.1:1',
+    VAULT_TOKEN: 'x',
+    VAULT_SECRET_PATH: 'shop',
+    VAULT_NAMESPACE: 'team',
+    VAULT_CLIENT_TIMEOUT: '3s',
+  });
+  expect(provider.place).toEqual({
+    kind: 'vault',
+    address: 'http://127.0.0.1:1',
+    paths: ['team/secret/shop'],
+  });
+  expect(provider.timeout).toBe(3_000);
+  const error = await failureOf(provider.read('all', context({ limit: 2_000 })));
+  expect(error.code).toBe('ERR_SECRET_UNAVAILABLE');
+  await provider.close?.();
+});
+
+test.each([vaultProvider, vaultKv, vaultDynamicProvider])(
   '%o refuses what is no object of options',
   (make) => {
     for (const given of ['shop', null])
@@ -412,16 +452,19 @@ test.each([vaultProvider, vaultKv, vaultDynamic])(
   },
 );
 
-test('credentials in an address are refused and not shown', () => {
-  const message = errorOf({ ...base, address: 'https://user:pa55word@vault.test' }, 'pa55word');
+test('credentials in an address are refused and not shown', async () => {
+  const address = 'https://user:pa55word@vault.test';
+  const { message } = await errorOf({ ...base, address }, 'pa55word');
   expect(message).toContain('credentials');
 });
 
 test.each(['two words', 'tab\there', 'line\nhere', 'ключ-ключ', 'nul\0here'])(
   'a token that cannot be one is refused and not shown: %j',
-  (token) => {
-    expect(errorOf({ path: 'shop', token }, token)).toContain('the option token');
-    expect(errorOf({ path: 'shop', env: { BAO_TOKEN: token } }, token)).toContain('BAO_TOKEN');
+  async (token) => {
+    const { message } = await errorOf({ path: 'shop', token }, token);
+    expect(message).toContain('the option token');
+    const byVariable = await errorOf({ path: 'shop', env: { BAO_TOKEN: token } }, token);
+    expect(byVariable.message).toContain('BAO_TOKEN');
   },
 );
 
@@ -432,7 +475,7 @@ test("an agent's own token is used where its address is the variable's and there
     token: 'own',
   });
   expect(
-    settings({ VAULT_ADDR: 'https://a.test' }, { path: 'shop', agentToken: true }),
+    settings({ VAULT_ADDR: 'https://a.test' }, { path: 'shop', token: { agent: true } }),
   ).toMatchObject({
     token: { kind: 'agent' },
   });

@@ -7,8 +7,8 @@ import { openWire } from '../src/http/open-wire.ts';
 import { parseAddress } from '../src/settings/connection-settings.ts';
 import { resolveSettings } from '../src/settings/vault-settings.ts';
 import { encodePath } from '../src/wire/vault-path.ts';
-import type { VaultWire, WireCall } from '../src/wire/vault-wire.ts';
-import { freshPath, readPolicy, tokenFor } from './harness.ts';
+import type { Wire, WireCall, WireRequest } from '../src/wire/vault-wire.ts';
+import { freshPath, readPolicy, tokenFor, wires } from './harness.ts';
 
 let server: VaultServer;
 beforeAll(async () => {
@@ -16,20 +16,32 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
-const settingsFor = (address: string, wire: 'direct' | 'node-vault', pathPrefix = '') => ({
-  ...resolveSettings({ address, token: 'unused', path: 'shop', env: {}, wire }),
-  pathPrefix,
-});
+/** The verbs of a wire, as these tests call them. */
+function verbsAt(address: string, adapter: keyof typeof wires) {
+  const options = { address, token: 'unused', path: 'shop', env: {}, wire: wires[adapter] };
+  const wire: Wire = openWire(resolveSettings(options));
+  const ask = (verb: WireRequest['verb'], path: string, call: WireCall, body?: string) =>
+    wire.send({ verb, path, body }, call);
+  return {
+    read: (path: string, call: WireCall) => ask('read', path, call),
+    list: (path: string, call: WireCall) =>
+      ask('read', `${path}${path.includes('?') ? '&' : '?'}list=true`, call),
+    write: (path: string, body: string, call: WireCall) => ask('write', path, call, body),
+    update: (path: string, body: string, call: WireCall) => ask('update', path, call, body),
+    delete: (path: string, call: WireCall) => ask('delete', path, call),
+    close: () => wire.close(),
+  };
+}
 
 describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
   let mount: string;
-  let wire: VaultWire;
+  let wire: ReturnType<typeof verbsAt>;
   let call: WireCall;
   beforeAll(async () => {
     mount = await server.mountKv();
     const rules = `path "${mount}/*" { capabilities = ["create", "read", "update", "patch", "delete", "list"] }`;
     const { token } = await tokenFor(server, rules);
-    wire = openWire(settingsFor(server.address, adapter));
+    wire = verbsAt(server.address, adapter);
     call = { signal: new AbortController().signal, timeLeft: () => 20_000, token };
   });
   afterAll(() => wire?.close());
@@ -138,7 +150,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
   test("an answer tells the node's state and when to come again", async () => {
     const headers = { 'x-vault-index': 'eyJ9', 'retry-after': '7' };
     const node = await faultyServer({ kind: 'status', status: 429, headers });
-    const asking = openWire(settingsFor(node.address, adapter));
+    const asking = verbsAt(node.address, adapter);
     try {
       expect(await asking.read('kv/p', call)).toMatchObject({
         kind: 'answer',
@@ -168,7 +180,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
 
   test('accepted without a body is a success; a denial is none, whatever its path looks like', async () => {
     const node = await faultyServer({ kind: 'status', status: 202, body: '' });
-    const asking = openWire(settingsFor(node.address, adapter));
+    const asking = verbsAt(node.address, adapter);
     try {
       expect(await asking.write('sys/leases/revoke-prefix/x', '{}', call)).toMatchObject({
         kind: 'answer',
@@ -182,36 +194,35 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
     expect(denied).toMatchObject({ kind: 'answer', status: 403 });
   });
 
-  test('every verb carries the request header, a node of its own and the prefix', async () => {
+  test('every verb carries the request header and a node of its own', async () => {
     const [address, node] = await Promise.all([
       faultyServer({ kind: 'status', status: 204, body: '' }),
       faultyServer({ kind: 'status', status: 204, body: '' }),
     ]);
-    const prefixed = openWire(settingsFor(address.address, adapter, '/team-a'));
-    const wrong = (what: string) => new Error(what);
+    const asking = verbsAt(address.address, adapter);
+    const wrong = () => new Error('no address');
     const to = {
       ...call,
       namespace: 'ns',
       index: 'an-index',
-      inconsistent: 'forward-active-node' as const,
-      node: parseAddress(node.address, 'node', wrong as never),
+      node: parseAddress(node.address, wrong as never),
     };
     try {
       for (const work of [
-        () => prefixed.read('kv/p', to),
-        () => prefixed.list('kv/p', to),
-        () => prefixed.write('kv/p', '{}', to),
-        () => prefixed.update('kv/p', '{}', to),
-        () => prefixed.delete('kv/p', to),
+        () => asking.read('kv/p', to),
+        () => asking.list('kv/p', to),
+        () => asking.write('kv/p', '{}', to),
+        () => asking.update('kv/p', '{}', to),
+        () => asking.delete('kv/p', to),
       ])
         expect(await work()).toMatchObject({ kind: 'answer', status: 204 });
       expect(address.received()).toBe('');
       expect(node.requests.map(({ method, target }) => `${method} ${target}`)).toEqual([
-        'GET /v1/team-a/kv/p',
-        'GET /v1/team-a/kv/p?list=true',
-        'POST /v1/team-a/kv/p',
-        'PATCH /v1/team-a/kv/p',
-        'DELETE /v1/team-a/kv/p',
+        'GET /v1/kv/p',
+        'GET /v1/kv/p?list=true',
+        'POST /v1/kv/p',
+        'PATCH /v1/kv/p',
+        'DELETE /v1/kv/p',
       ]);
       const { accept, host, ...common } = node.requests[0]?.headers ?? {};
       expect(common).toEqual({
@@ -231,7 +242,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
         undefined,
       ]);
     } finally {
-      prefixed.close();
+      asking.close();
       await Promise.all([address.close(), node.close()]);
     }
   });

@@ -376,7 +376,11 @@ async function vaultFrom(
   const { env, warnings, serverVariable } = vaultEnvironment(sources);
   for (const warning of warnings) notice(`${warning}.`);
   check(env);
-  const vault = vaultProvider({ env, tokenHelper, ...(profile !== undefined && { profile }) });
+  const vault = vaultProvider({
+    env,
+    profile,
+    ...(tokenHelper && { token: { helper: true } as const }),
+  });
   return serverVariable === undefined
     ? vault
     : asNamedByFile(vault, `${serverVariable} in ${dotenvPath(options)}`);

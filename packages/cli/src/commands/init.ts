@@ -5,7 +5,7 @@
 import { access } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
-import { SecretError } from '@keyfall/core';
+import { isSecretError, SecretError } from '@keyfall/core';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { assertIsSecretName, bootstrapNames } from '../chain/bootstrap-settings.ts';
 import { namedReader, variableOf } from '../chain/settings.ts';
@@ -269,9 +269,14 @@ async function assertVaultPath(path: string, profiles: readonly string[]): Promi
       { hint: 'Name them with --profiles, such as --profiles dev,prod.' },
     );
   const { vaultProvider } = await import('@keyfall/provider-vault');
-  // made and left: that takes no request, and nothing of where the server is or who asks
+  // a call that was given up already reads the settings and sends nothing
+  const givenUp = { signal: AbortSignal.abort(), timeLeft: () => 0, warn: () => {} };
   for (const profile of profiles.length > 0 ? profiles : [undefined])
-    vaultProvider({ path, agentToken: true, env: {}, ...(profile !== undefined && { profile }) });
+    await vaultProvider({ path, token: { agent: true }, env: {}, profile })
+      .read('all', givenUp)
+      .catch((error: unknown) => {
+        if (isSecretError(error, 'ERR_SECRET_CONFIG')) throw error;
+      });
 }
 
 /** What is answered where nobody is asked. */

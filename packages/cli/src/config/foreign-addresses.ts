@@ -46,7 +46,7 @@ export async function checkAddresses(
   if (refused === undefined && names === undefined) return asItIs;
   if (isProgram(file) || (await isTrusted(file))) return asItIs;
   if (refused !== undefined) {
-    const option = [...at, refused.option];
+    const option = [...at, ...refused.option.split('.')];
     throw configError({
       file,
       line: lineOf(option),
@@ -77,17 +77,17 @@ export function foreignAddresses(
 
 /** Options by which somebody in between could read the token, or answer in the place of the server. */
 const inBetween: Readonly<Record<string, readonly string[]>> = {
-  skipVerify: ['SKIP_VERIFY'],
+  'tls.skipVerify': ['SKIP_VERIFY'],
   proxy: ['PROXY_ADDR', 'HTTP_PROXY'],
-  caCert: ['CACERT'],
-  caCertPem: ['CACERT_BYTES'],
-  caPath: ['CAPATH'],
-  tlsServerName: ['TLS_SERVER_NAME'],
+  'tls.ca': ['CACERT', 'CACERT_BYTES', 'CAPATH'],
+  'tls.serverName': ['TLS_SERVER_NAME'],
 };
 
 function ofVault(options: Options, env: Variables): ForeignAddresses {
   for (const [option, settings] of Object.entries(inBetween)) {
-    const value = options[option];
+    const value = option
+      .split('.')
+      .reduce<unknown>((at, name) => (Object(at) as Options)[name], options);
     if (value === undefined || value === false) continue;
     const own = settings.map((setting) => variableOf(env, setting)?.value ?? '');
     if (own.some((each) => each === value || (value === true && /^(?:1|t|true)$/i.test(each))))
@@ -107,15 +107,15 @@ function ofVault(options: Options, env: Variables): ForeignAddresses {
   const [first] = foreign;
   if (first === undefined) return {};
   const [names] = first;
-  if (options['agentToken'] === true) return { names };
-  for (const option of ['tokenFile', 'tokenHelper'])
-    if (options[option] !== undefined && options[option] !== false)
-      return {
-        refused: {
-          option,
-          reason: 'it has a token of yours read and sent to an address that the same file names',
-        },
-      };
+  const token = Object(options['token']) as Options;
+  if (token['agent'] === true) return { names };
+  if (token['file'] !== undefined || token['helper'] === true)
+    return {
+      refused: {
+        option: 'token',
+        reason: 'it has a token of yours read and sent to an address that the same file names',
+      },
+    };
   return sending(foreign, variableOf(env, 'TOKEN'));
 }
 

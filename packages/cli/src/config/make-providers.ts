@@ -27,7 +27,7 @@ type Factory = (options: Readonly<Record<string, unknown>>) => SecretProvider;
 /** Where the factory of each provider is. */
 const factories: Readonly<Record<Exclude<ProviderId, 'env'>, readonly [string, string]>> = {
   vault: ['@keyfall/provider-vault', 'vaultProvider'],
-  'vault-dynamic': ['@keyfall/provider-vault', 'vaultDynamic'],
+  'vault-dynamic': ['@keyfall/provider-vault', 'vaultDynamicProvider'],
   dotenv: ['@keyfall/provider-dotenv', 'dotenvProvider'],
   sops: ['@keyfall/provider-sops', 'sopsProvider'],
   files: ['@keyfall/provider-files', 'filesProvider'],

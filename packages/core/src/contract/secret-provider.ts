@@ -228,7 +228,7 @@ export interface SecretProvider {
   /** The same as facts: a program uses these, and never the wording of `store`. */
   readonly place?: StorePlace;
   /** Time limit of one read in milliseconds, where the store's own settings name one. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /**
    * Names of the environment variables that its own credentials come from: what is started with its
    * secrets must not inherit them. May grow, where a provider learns of one only when it reads it; a

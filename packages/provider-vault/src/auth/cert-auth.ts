@@ -13,7 +13,7 @@ export interface CertAuthOptions {
 }
 
 /**
- * Logs in with the certificate that the provider's `clientCert` and `clientKey` name.
+ * Logs in with the certificate that the provider's `tls.cert` and `tls.key` name.
  *
  * @example
  * ```ts
@@ -21,8 +21,7 @@ export interface CertAuthOptions {
  *
  * const provider = vaultProvider({
  *   path: 'aiogram-shop',
- *   clientCert: '/etc/shop/tls.crt',
- *   clientKey: '/etc/shop/tls.key',
+ *   tls: { cert: '/etc/shop/tls.crt', key: '/etc/shop/tls.key' },
  *   auth: certAuth({ role: 'shop' }),
  * });
  * ```

@@ -3,6 +3,8 @@
  * judges the answer and keeps the token.
  */
 
+import type { Variables } from '../environment/vault-variables.ts';
+
 /**
  * Where a credential comes from: the text itself, a file, an environment variable, or a function. All
  * but the first are read anew at each login, since others rotate them.
@@ -72,6 +74,21 @@ export interface VaultAuth {
    * @throws a `SecretError`; anything else is shown as `ERR_SECRET_UNAVAILABLE`, without its text
    */
   login(context: VaultLoginContext): VaultLogin | Promise<VaultLogin>;
+}
+
+/**
+ * The variables that are set and hold credentials of this method.
+ *
+ * @param read - those that it has read by now, which gets the others as well: the same set each time
+ */
+export function credentialVariablesOf(
+  { credentialVariables = [] }: VaultAuth,
+  env: Variables,
+  read: Set<string>,
+): ReadonlySet<string> {
+  // one that is not set is not there to be inherited, and may be the credential itself in its variable's place
+  for (const name of credentialVariables) if (env[name] !== undefined) read.add(name);
+  return read;
 }
 
 /** The variables among these sources. */

@@ -3,24 +3,12 @@
  * probably meant if it is not.
  */
 import { isSecretError } from '@keyfall/core';
-import {
-  failedCheck,
-  nearNames,
-  type ProviderCheck,
-  type ReadContext,
-} from '@keyfall/core/provider';
-import { type KvDocumentStore, kvDocument } from '../kv/kv-document.ts';
+import { nearNames, type ProviderCheck, type ReadContext } from '@keyfall/core/provider';
+import { kvDocument } from '../kv/kv-document.ts';
 import { listFolder } from '../kv/kv-listing.ts';
-import type { KvMount } from '../kv/kv-mount.ts';
+import type { KvEngine } from '../kv/kv-mount.ts';
 import type { VaultClient } from '../session/vault-client.ts';
-import type { VaultSettings } from '../settings/vault-settings.ts';
-
-/** The line for whatever was thrown where something was looked at. */
-export function failing(subject: string, error: unknown, code?: string): ProviderCheck {
-  return isSecretError(error)
-    ? failedCheck(subject, error, code)
-    : { subject, state: 'failing', message: 'could not be looked at', code: 'not-looked-at' };
-}
+import { type CheckedVault, failing, mayNotAsk, rule } from './check-lines.ts';
 
 /** What a token may be allowed besides reading, and what it takes. */
 const rights: readonly {
@@ -49,20 +37,18 @@ const rights: readonly {
 
 /** A line about reading the document; for the first one, which is written to, one about the rest. */
 export async function checkRights(
-  settings: VaultSettings,
-  client: VaultClient,
-  mount: KvMount,
+  { settings, client, mount }: CheckedVault,
   position: number,
   context: ReadContext,
 ): Promise<readonly ProviderCheck[]> {
   const subject = 'policy';
   const path = settings.paths[position] ?? '';
   try {
-    const kv = await mount.version(context);
-    const data = mount.shown(kv, path);
-    const metadata = mount.shown(kv, path, 'metadata');
-    const shorter = withoutPrefix(settings, kv, path);
-    const meant = shorter === undefined ? data : mount.shown(kv, shorter);
+    const engine = await mount.engine(context);
+    const data = engine.shown(path);
+    const metadata = engine.shown(path, 'metadata');
+    const shorter = withoutPrefix(settings.mount, engine, path);
+    const meant = shorter === undefined ? data : engine.shown(shorter);
     const outcome = await client.ask(
       {
         verb: 'write',
@@ -95,10 +81,10 @@ export async function checkRights(
           // what it may read instead tells what was meant
           ...(shorter !== undefined && may(meant, ['read'])
             ? { hint: leaveOut(path, shorter), facts: { rule: toRead, meant: shorter } }
-            : await readableInstead(settings, client, kv, path, toRead, context)),
+            : await readableInstead(client, engine, path, toRead, context)),
         };
     if (position > 0) return [reading];
-    const known = rights.filter(({ needsVersions }) => kv === 2 || !needsVersions);
+    const known = rights.filter(({ needsVersions }) => engine.version === 2 || !needsVersions);
     const named = (wanted: boolean) =>
       known
         .filter(
@@ -136,14 +122,13 @@ export async function checkRights(
  * tell but by what the token may read: the server lists that, also to a token that may list no secrets.
  */
 async function readableInstead(
-  settings: VaultSettings,
   client: VaultClient,
-  kv: 1 | 2,
+  engine: KvEngine,
   path: string,
   toRead: string,
   context: ReadContext,
 ): Promise<Pick<ProviderCheck, 'hint' | 'facts'>> {
-  const start = kv === 2 ? `${settings.mount}/data/` : `${settings.mount}/`;
+  const start = `${engine.shown('')}/`;
   const readable = (await pathsAllowed(client, context))
     .filter((allowed) => allowed.startsWith(start))
     .map((allowed) => allowed.slice(start.length));
@@ -175,32 +160,18 @@ async function pathsAllowed(client: VaultClient, context: ReadContext): Promise<
   }
 }
 
-/** The line for a token without the default policy, which may well be allowed the rest. */
-export const mayNotAsk: ProviderCheck = {
-  subject: 'policy',
-  state: 'unknown',
-  message: 'the token may not ask what it may do',
-  code: 'may-not-ask',
-};
-
-/** A rule as a policy has it. */
-export function rule(path: string, capabilities: readonly string[]): string {
-  return `path ${JSON.stringify(path)} { capabilities = ${JSON.stringify(capabilities).replaceAll(',', ', ')} }`;
-}
-
 /** A line about the document itself. */
 export async function checkPath(
-  settings: VaultSettings,
-  client: VaultClient,
-  mount: KvMount,
+  vault: CheckedVault,
   position: number,
-  document: KvDocumentStore,
   context: ReadContext,
 ): Promise<ProviderCheck> {
   const subject = 'path';
-  const { place } = document;
+  const { settings, documents } = vault;
+  const document = documents[position];
   const path = settings.paths[position] ?? '';
-  const wrong = (
+  const place = document?.place ?? path;
+  const failingLine = (
     code: string,
     message: string,
     hint: string,
@@ -214,27 +185,28 @@ export async function checkPath(
     facts: { mount: settings.mount, path, ...facts },
   });
   try {
+    if (!document) return failing(subject, undefined);
     const { exists, members, version, gone } = await document.read(context);
     if (gone?.state === 'deleted')
-      return wrong(
+      return failingLine(
         'document-deleted',
         `version ${gone.version} of ${place} is deleted`,
         `bao kv undelete -mount=${settings.mount} -versions=${gone.version} ${path}`,
         { version: String(gone.version) },
       );
     if (gone)
-      return wrong(
+      return failingLine(
         'document-destroyed',
         `version ${gone.version} of ${place} is destroyed`,
         'Write it: keyfall migrate',
       );
     if (!exists) {
-      const { hint, facts } = await meant(settings, client, mount, path, context);
-      return wrong('document-missing', `nothing is at ${place}`, hint, facts);
+      const { hint, facts } = await meant(vault, path, context);
+      return failingLine('document-missing', `nothing is at ${place}`, hint, facts);
     }
     const [only] = members;
     if (version === undefined && members.size === 1 && only?.[0] === 'data' && only[1][0] === '{')
-      return wrong(
+      return failingLine(
         'document-wrapped',
         `${place} has one name, "data", that holds an object: it was written as to KV version 2`,
         `Write the names themselves: bao kv put -mount=${settings.mount} ${path} NAME=value`,
@@ -242,7 +214,7 @@ export async function checkPath(
     const nulls = [...members].filter(([, text]) => text === 'null').map(([name]) => name);
     const [first] = nulls;
     if (first !== undefined)
-      return wrong(
+      return failingLine(
         'value-null',
         `${place} holds null under ${nulls.length === 1 ? JSON.stringify(first) : `${nulls.length} names, ${JSON.stringify(first)} among them`}, which is no value`,
         'Store a text under each such name, or delete it: keyfall set NAME',
@@ -265,9 +237,9 @@ export async function checkPath(
  * The path without what requests get by themselves, where it begins with that as if it were taken from
  * one: the mount, and the `data/` of version 2.
  */
-function withoutPrefix({ mount }: VaultSettings, kv: 1 | 2, path: string): string | undefined {
+function withoutPrefix(mount: string, { version }: KvEngine, path: string): string | undefined {
   const own = path.startsWith(`${mount}/`) ? path.slice(mount.length + 1) : path;
-  const [, rest = own] = (kv === 2 && /^(?:data|metadata)\/(.+)$/.exec(own)) || [];
+  const [, rest = own] = (version === 2 && /^(?:data|metadata)\/(.+)$/.exec(own)) || [];
   return rest === path ? undefined : rest;
 }
 
@@ -280,20 +252,16 @@ const setting = 'option path, variable VAULT_SECRET_PATH';
 
 /** What was probably meant by a path that leads to nothing. */
 async function meant(
-  settings: VaultSettings,
-  client: VaultClient,
-  mount: KvMount,
+  { settings, client, mount }: CheckedVault,
   path: string,
   context: ReadContext,
 ): Promise<{ readonly hint: string; readonly facts?: Readonly<Record<string, string>> }> {
-  const kv = await mount.version(context);
   const write = 'or write it: keyfall migrate';
-  const rest = withoutPrefix(settings, kv, path);
+  const rest = withoutPrefix(settings.mount, await mount.engine(context), path);
   if (rest !== undefined) {
     // a folder may well be called as its mount; nobody calls one data
     const isCertain = !path.startsWith(`${settings.mount}/`);
-    const isThere = async () =>
-      (await kvDocument(settings, client, mount, rest).read(context)).exists;
+    const isThere = async () => (await kvDocument(client, mount, rest).read(context)).exists;
     if (isCertain || (await isThere().catch(() => false)))
       return { hint: leaveOut(path, rest), facts: { meant: rest } };
     return {
@@ -305,7 +273,12 @@ async function meant(
   const name = path.slice(start);
   const found: string[] = [];
   try {
-    for await (const key of listFolder(client, mount, folder, 500, (work) => work(context))) {
+    for await (const key of listFolder(
+      () => ({ client, mount }),
+      folder,
+      500,
+      (work) => work(context),
+    )) {
       found.push(key);
       if (found.length === 5_000) break;
     }

@@ -6,14 +6,14 @@ import { isSecretError } from '@keyfall/core';
 import type { ProviderCheck, ReadContext } from '@keyfall/core/provider';
 import type { LeaseSource } from '../leases/lease-requests.ts';
 import type { VaultClient } from '../session/vault-client.ts';
-import type { VaultSettings } from '../settings/vault-settings.ts';
+import type { ClientSettings } from '../settings/vault-settings.ts';
 import { spanOf } from '../wire/time.ts';
-import { failing, mayNotAsk, rule } from './kv-check.ts';
+import { failing, mayNotAsk, rule } from './check-lines.ts';
 import { checkServer } from './vault-check.ts';
 
 /** Looks at the server and at what the token may do. Does not throw for what it is there to find. */
 export async function checkLeases(
-  settings: VaultSettings,
+  settings: ClientSettings,
   client: VaultClient,
   source: LeaseSource,
   /** Milliseconds that the credentials at hand are good for, if there are any. */

@@ -2,11 +2,12 @@
  * What `status` and `doctor` show of a cluster: a line for each of its nodes.
  */
 import type { ProviderCheck, ReadContext } from '@keyfall/core/provider';
-import { verdictOf } from '../answers/vault-errors.ts';
+import { classify } from '../answers/classify-result.ts';
 import type { VaultClient } from '../session/vault-client.ts';
-import type { VaultSettings } from '../settings/vault-settings.ts';
+import type { ClientSettings } from '../settings/vault-settings.ts';
+import { partOf } from '../wire/bounds.ts';
 import type { VaultAddress } from '../wire/vault-wire.ts';
-import { failing } from './kv-check.ts';
+import { failing } from './check-lines.ts';
 
 /** How the nodes fare, and one of them that can be asked further. */
 export interface NodeChecks {
@@ -16,14 +17,14 @@ export interface NodeChecks {
 
 /** Asks every node for its health, all at once. No line where there is only one address. */
 export async function checkNodes(
-  { address, nodes }: VaultSettings,
+  { address, nodes }: ClientSettings,
   client: VaultClient,
   context: ReadContext,
 ): Promise<NodeChecks> {
   if (nodes.length === 0) return { lines: [], usable: undefined };
   const all = [address, ...nodes.filter(({ origin }) => origin !== address.origin)];
   // a node that is silent must leave time for what is still to be looked at
-  const bounds = withHalfTheTime(context);
+  const bounds = partOf(context, 2);
   const clusters = new Map<string, string>();
   const lines = await Promise.all(all.map((node) => nodeLine(node, client, bounds, clusters)));
   const usable = all.find((_, position) => lines[position]?.state === 'ready');
@@ -33,13 +34,6 @@ export async function checkNodes(
     return cluster === undefined ? [] : [{ origin, cluster }];
   });
   return { lines: [...lines, ...clusterLines(known)], usable };
-}
-
-/** The same call with half of the time that is left. */
-export function withHalfTheTime(context: ReadContext): ReadContext {
-  const share = context.timeLeft() / 2;
-  const began = performance.now();
-  return { ...context, timeLeft: () => Math.max(0, share - (performance.now() - began)) };
 }
 
 /** A node of another cluster answers as well as any, with another cluster's secrets. */
@@ -61,7 +55,7 @@ function clusterLines(
   ];
 }
 
-/** @param clusters - is told the id of the node's cluster, by the node's origin */
+/** @param clusters - gets the id of the node's cluster, by the node's origin */
 async function nodeLine(
   node: VaultAddress,
   client: VaultClient,
@@ -72,9 +66,9 @@ async function nodeLine(
   const { origin } = node;
   const path = 'sys/health?standbyok=true&perfstandbyok=true&sealedcode=200&uninitcode=200';
   const result = await client.probe({ verb: 'read', path, anonymous: true, node }, context);
-  const verdict = verdictOf(result, client.subject);
-  if (verdict.kind === 'error')
-    return { ...failing(subject, verdict.error, verdict.found), facts: { address: origin } };
+  const found = classify(result, client.subject);
+  if (found.kind === 'error')
+    return { ...failing(subject, found.error, found.fault), facts: { address: origin } };
   const { initialized, sealed, standby, cluster_id } =
     (result.kind === 'answer' && result.body) || {};
   if (typeof cluster_id === 'string' && cluster_id !== '') clusters.set(origin, cluster_id);

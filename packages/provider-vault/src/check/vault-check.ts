@@ -1,20 +1,21 @@
 /**
- * What `status` and `doctor` show of a Vault: from the address to the policy, each with its mend. What
+ * What `status` and `doctor` show of a Vault: from the address to the policy, each with what to do. What
  * cannot be reached has nothing to say about what stands behind it, so the lines end at the first
  * of these that fails.
  */
 import { isSecretError, type SecretError } from '@keyfall/core';
 import { nearNames, type ProviderCheck, type ReadContext } from '@keyfall/core/provider';
-import { verdictOf } from '../answers/vault-errors.ts';
-import type { AddressFault } from '../answers/verdict.ts';
+import type { AddressFault } from '../answers/answer-kinds.ts';
+import { classify } from '../answers/classify-result.ts';
 import { type CertificateLife, certificateLife } from '../http/tls/certificate-life.ts';
-import type { KvDocumentStore } from '../kv/kv-document.ts';
 import type { KvMount } from '../kv/kv-mount.ts';
 import type { VaultClient } from '../session/vault-client.ts';
-import type { VaultSettings } from '../settings/vault-settings.ts';
+import type { ClientSettings } from '../settings/vault-settings.ts';
+import { partOf } from '../wire/bounds.ts';
 import type { VaultAddress } from '../wire/vault-wire.ts';
-import { checkPath, checkRights, failing, mountsSeen } from './kv-check.ts';
-import { checkNodes, withHalfTheTime } from './node-check.ts';
+import { type CheckedVault, failing } from './check-lines.ts';
+import { checkPath, checkRights, mountsSeen } from './kv-check.ts';
+import { checkNodes } from './node-check.ts';
 
 /** Clocks that differ by more make life times wrong. Milliseconds. */
 const largestSkew = 60_000;
@@ -23,40 +24,38 @@ const day = 86_400_000;
 
 /** Looks at the server and at what the token may do. Does not throw for what it is there to find. */
 export async function checkVault(
-  settings: VaultSettings,
-  client: VaultClient,
-  mount: KvMount,
-  documents: readonly KvDocumentStore[],
+  vault: CheckedVault,
   context: ReadContext,
 ): Promise<readonly ProviderCheck[]> {
+  const { settings, client, mount, documents } = vault;
   const checks = [...(await checkServer(settings, client, context))];
   if (checks.at(-1)?.state === 'failing') return checks;
   const isRoot = checks.some(({ code }) => code === 'token-of-root');
   const mountLine = await checkMount(client, mount, context, isRoot);
   checks.push(mountLine);
   if (mountLine.state === 'failing') return checks;
-  for (const [position, document] of documents.entries())
+  for (const position of documents.keys())
     checks.push(
-      ...(await checkRights(settings, client, mount, position, context)),
-      await checkPath(settings, client, mount, position, document, context),
+      ...(await checkRights(vault, position, context)),
+      await checkPath(vault, position, context),
     );
   return checks;
 }
 
 /** From the address to the token. Where the last line fails, nothing can be said of what is behind it. */
 export async function checkServer(
-  settings: VaultSettings,
+  settings: ClientSettings,
   client: VaultClient,
   context: ReadContext,
 ): Promise<readonly ProviderCheck[]> {
   const { lines, usable } = await checkNodes(settings, client, context);
   const origin = usable?.origin ?? client.subject.origin;
   // that a server is silent has to be told before the time is over
-  const health = await askHealth(client, withHalfTheTime(context), usable);
+  const health = await askHealth(client, partOf(context, 2), usable);
   if ('error' in health)
     return [
       ...lines,
-      { ...failing('address', health.error, health.found), facts: { address: origin } },
+      { ...failing('address', health.error, health.fault), facts: { address: origin } },
     ];
   const checks = [...lines, addressLine(settings, origin, health)];
   if (settings.address.secure && !settings.tls.skipVerify)
@@ -68,7 +67,7 @@ export async function checkServer(
   return checks;
 }
 
-/** What `sys/health` told. Everything is `undefined` where something in between hides it. */
+/** What `sys/health` said. Everything is `undefined` where something in between hides it. */
 interface Health {
   readonly initialized?: unknown;
   readonly sealed?: unknown;
@@ -82,7 +81,7 @@ async function askHealth(
   client: VaultClient,
   context: ReadContext,
   node: VaultAddress | undefined,
-): Promise<Health | { readonly error: SecretError; readonly found?: AddressFault | undefined }> {
+): Promise<Health | { readonly error: SecretError; readonly fault?: AddressFault | undefined }> {
   const before = Date.now();
   try {
     const result = await client.probe(
@@ -94,8 +93,8 @@ async function askHealth(
       },
       context,
     );
-    const verdict = verdictOf(result, client.subject);
-    if (verdict.kind === 'error') return verdict;
+    const found = classify(result, client.subject);
+    if (found.kind === 'error') return found;
     const body = result.kind === 'answer' ? result.body : undefined;
     return { ...body, askedAt: (before + Date.now()) / 2 };
   } catch (error) {
@@ -109,7 +108,7 @@ const releaseName =
   /^\d{1,3}(?:\.\d{1,3}){2}(?:-(?:alpha|beta|rc|dev|nightly)\.?\d{0,8})?(?:\+ent(?:\.hsm)?(?:\.fips1\d{4})?)?$/;
 
 function addressLine(
-  { address, tls }: VaultSettings,
+  { address, tls }: ClientSettings,
   origin: string,
   { version, sealed }: Health,
 ): ProviderCheck {
@@ -123,7 +122,7 @@ function addressLine(
     subject,
     state: 'ready',
     message: `${message}, its certificate is not checked`,
-    hint: 'Leave the option skipVerify (variable VAULT_SKIP_VERIFY) out, and give caCert (VAULT_CACERT).',
+    hint: 'Leave the option tls.skipVerify (variable VAULT_SKIP_VERIFY) out, and give tls.ca (VAULT_CACERT).',
     code: 'certificate-unchecked',
   };
 }
@@ -170,12 +169,12 @@ function sealLine({ initialized, sealed }: Health): ProviderCheck {
     : { subject, state: 'unknown', message: 'is not told' };
 }
 
-function clockLine({ server_time_utc: told, askedAt }: Health): ProviderCheck {
+function clockLine({ server_time_utc: seconds, askedAt }: Health): ProviderCheck {
   const subject = 'clock';
-  if (typeof told !== 'number')
+  if (typeof seconds !== 'number')
     return { subject, state: 'unknown', message: 'the server does not tell its time' };
-  // it tells whole seconds, cut off
-  const ahead = Math.round((told * 1_000 + 500 - askedAt) / 1_000);
+  // whole seconds, cut off
+  const ahead = Math.round((seconds * 1_000 + 500 - askedAt) / 1_000);
   if (Math.abs(ahead) * 1_000 <= largestSkew)
     return { subject, state: 'ready', message: "agrees with the server's" };
   return {
@@ -188,7 +187,7 @@ function clockLine({ server_time_utc: told, askedAt }: Health): ProviderCheck {
 }
 
 async function checkToken(
-  { token }: VaultSettings,
+  { token }: ClientSettings,
   client: VaultClient,
   context: ReadContext,
 ): Promise<ProviderCheck> {
@@ -212,7 +211,7 @@ async function checkToken(
     if (
       !isEternal &&
       endsSoon(data.ttl, data) &&
-      (token.kind === 'text' || token.kind === 'client')
+      (token.kind === 'text' || token.kind === 'function')
     )
       return {
         subject,
@@ -281,7 +280,7 @@ async function checkMount(
   const subject = 'mount';
   const { mount: given, place } = client.subject;
   try {
-    const version = await mount.version(context);
+    const { version } = await mount.engine(context);
     try {
       await mount.confirm(context);
     } catch (error) {

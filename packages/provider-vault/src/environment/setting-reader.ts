@@ -5,82 +5,80 @@
 import { SecretError, type SecretSetting } from '@keyfall/core';
 import { findVariable, type Variables, type VaultSetting } from './vault-variables.ts';
 
-/** Makes an `ERR_SECRET_CONFIG` of this provider. */
-export type Wrong = (what: string, hint: string, setting?: SecretSetting) => SecretError;
+/** A setting: its option, where it has one, and its variable, without the prefix where that can be either. */
+interface Setting {
+  readonly option?: string | undefined;
+  readonly variable?: VaultSetting | 'KEYFALL_PROFILE' | undefined;
+}
+
+/** Makes an `ERR_SECRET_CONFIG` of a clause and what to do. */
+export type ConfigError = (what: string, hint: string) => SecretError;
 
 export interface SettingReader {
   readonly env: Variables;
-  readonly wrong: Wrong;
   /** An option's text, else its variable's; `undefined` for what is not given or a variable set to nothing. */
-  text(option: string | undefined, setting: VaultSetting): string | undefined;
-  /**
-   * How to name the setting in an error: `the option address (variable BAO_ADDR)`, or `the variable
-   * BAO_RATE_LIMIT` where there is no option.
-   */
-  labelled(option: string | undefined, setting: VaultSetting): string;
+  text(option: string | undefined, variable: VaultSetting): string | undefined;
+  /** How a text names the setting: `the option address (variable BAO_ADDR)`. */
+  labelled(setting: Setting): string;
+  /** The error about a setting. @param what - what follows its name: 'is not an address' */
+  configError(setting: Setting, what: string, hint: string): SecretError;
+  /** The error about a setting that is needed and not there. @param what - 'no path was given' */
+  missingError(setting: Setting, what: string, hint: string): SecretError;
   /**
    * An option's value as it is, else its variable's, parsed.
    *
    * @param expected - what it must be, for the error: `true or false`
    */
   parsed<Value>(
-    option: string | undefined,
+    setting: Setting & { readonly variable: VaultSetting },
     given: Value | undefined,
-    setting: VaultSetting,
     parse: (value: string) => Value | undefined,
     expected: string,
   ): Value | undefined;
 }
 
 export function settingReader(env: Variables, provider: string): SettingReader {
-  const wrong: Wrong = (what, hint, setting) =>
-    new SecretError('ERR_SECRET_CONFIG', what, { provider, hint, setting });
-  const text: SettingReader['text'] = (option, setting) =>
-    option ?? (findVariable(env, setting)?.value || undefined);
-  const variableOf = (setting: VaultSetting) =>
-    findVariable(env, setting)?.name ?? `VAULT_${setting}`;
-  const labelled: SettingReader['labelled'] = (option, setting) => {
-    const variable = `variable ${variableOf(setting)}`;
-    return option === undefined ? `the ${variable}` : `the option ${option} (${variable})`;
+  const text: SettingReader['text'] = (option, variable) =>
+    option ?? (findVariable(env, variable)?.value || undefined);
+  const factsOf = ({ option, variable }: Setting): SecretSetting => ({
+    ...(option !== undefined && { option }),
+    ...(variable === 'KEYFALL_PROFILE' && { variable }),
+    ...(variable !== undefined &&
+      variable !== 'KEYFALL_PROFILE' && {
+        variable: findVariable(env, variable)?.name ?? `VAULT_${variable}`,
+      }),
+  });
+  const labelled = (setting: Setting): string => {
+    const { option, variable } = factsOf(setting);
+    if (option === undefined) return `the variable ${variable}`;
+    return `the option ${option}${variable === undefined ? '' : ` (variable ${variable})`}`;
   };
+  const configError: SettingReader['configError'] = (setting, what, hint) =>
+    new SecretError('ERR_SECRET_CONFIG', `${labelled(setting)} ${what}`, {
+      provider,
+      hint,
+      setting: factsOf(setting),
+    });
   return {
     env,
-    wrong,
     text,
     labelled,
-    parsed(option, given, setting, parse, expected) {
+    configError,
+    missingError: (setting, what, hint) =>
+      new SecretError('ERR_SECRET_CONFIG', `${what}: ${labelled(setting)} is not set`, {
+        provider,
+        hint,
+        setting: { ...factsOf(setting), isMissing: true },
+      }),
+    parsed(setting, given, parse, expected) {
       if (given !== undefined) return given;
-      const found = text(undefined, setting);
+      const found = text(undefined, setting.variable);
       if (found === undefined) return undefined;
       const value = parse(found);
       if (value !== undefined) return value;
-      throw wrong(`${labelled(option, setting)} is not ${expected}`, `Give ${expected}.`, {
-        ...(option !== undefined && { option }),
-        variable: variableOf(setting),
-      });
+      throw configError(setting, `is not ${expected}`, `Give ${expected}.`);
     },
   };
-}
-
-/**
- * A configuration file may hold anything, and what is no text would be taken for something else: a
- * number for an open file, a list for a path.
- *
- * @throws `ERR_SECRET_CONFIG` for one of these options that is given and is no text, or empty
- */
-export function checkTexts<Options extends object>(
-  options: Options,
-  names: readonly (keyof Options & string)[],
-  wrong: Wrong,
-): void {
-  for (const name of names) {
-    const value: unknown = options[name];
-    if (value !== undefined && (typeof value !== 'string' || value === ''))
-      throw wrong(
-        `the option ${name} is ${value === '' ? 'empty' : 'not a text'}`,
-        'Give a text, or leave it out.',
-      );
-  }
 }
 
 /** As Go's `strconv.ParseBool`, which both projects' clients use. */

@@ -1,42 +1,18 @@
 /**
- * The wire over our transport and nothing else.
+ * Requests as Vault's HTTP API wants them: our own client, and the default.
  */
+import type { VaultWire } from '../wire/vault-wire.ts';
 
-import type { VaultWire, WireCall, WireResult } from '../wire/vault-wire.ts';
-import type { Transport } from './transport.ts';
+const methods = { read: 'GET', write: 'POST', update: 'PATCH', delete: 'DELETE' } as const;
 
-/** @param pathPrefix - what stands between `/v1` and every path: `/team-a`, or nothing */
-export function directWire(transport: Transport, pathPrefix = ''): VaultWire {
-  const ask = (
-    method: string,
-    path: string,
-    call: WireCall,
-    body?: string,
-    more?: Readonly<Record<string, string>>,
-  ): Promise<WireResult> =>
-    transport.send({
-      method,
-      path: `/v1${pathPrefix}/${path}`,
-      headers: {
-        ...(call.token ? { 'X-Vault-Token': call.token } : {}),
-        ...(call.namespace ? { 'X-Vault-Namespace': call.namespace } : {}),
-        ...more,
-      },
-      body,
-      call,
-    });
-  return {
-    read: (path, call) => ask('GET', path, call),
-    list: (path, call) => ask('GET', listPath(path), call),
-    write: (path, body, call) => ask('POST', path, call, body),
-    update: (path, body, call) =>
-      ask('PATCH', path, call, body, { 'Content-Type': 'application/merge-patch+json' }),
-    delete: (path, call) => ask('DELETE', path, call),
-    close: () => transport.close(),
-  };
-}
-
-/** The path of a list as GET, after a query of its own if it has one (`?after=…`). */
-export function listPath(path: string): string {
-  return `${path}${path.includes('?') ? '&' : '?'}list=true`;
-}
+/** Builds the request by itself. */
+export const directWire: VaultWire = ({ verb, path, body }, { token, namespace }) => ({
+  method: methods[verb],
+  path: `/v1/${path}`,
+  headers: {
+    ...(token && { 'X-Vault-Token': token }),
+    ...(namespace && { 'X-Vault-Namespace': namespace }),
+    ...(verb === 'update' && { 'Content-Type': 'application/merge-patch+json' }),
+  },
+  body,
+});

@@ -15,12 +15,15 @@ import {
 import type { Socket } from 'node:net';
 import type { ConnectionSettings } from '../settings/connection-settings.ts';
 import { longestTimer } from '../wire/time.ts';
-import type {
-  VaultAddress,
-  WireAnswer,
-  WireCall,
-  WireFailure,
-  WireResult,
+import {
+  changes,
+  type HttpRequest,
+  type VaultAddress,
+  type WireAnswer,
+  type WireCall,
+  type WireFailure,
+  type WireRequest,
+  type WireResult,
 } from '../wire/vault-wire.ts';
 import { rateLimiter } from './rate-limiter.ts';
 import { keptConnections } from './tls/kept-connections.ts';
@@ -42,20 +45,17 @@ const longestIdle = 30_000;
  */
 const longestTrust = 1_000;
 
-/** One request, as it goes out. */
-interface TransportRequest {
-  readonly method: string;
-  /** From the `/v1`, encoded, query included. */
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** JSON text. */
-  readonly body?: string | undefined;
+/** One request, with its bounds. */
+interface TransportRequest extends HttpRequest {
   readonly call: WireCall;
+  /** Whether it must not be sent twice. */
+  readonly isChange: boolean;
 }
 
 /** Sends requests to one server. */
 export interface Transport {
-  send(request: TransportRequest): Promise<WireResult>;
+  /** @param asked - what the request was built from */
+  send(request: HttpRequest, asked: WireRequest, call: WireCall): Promise<WireResult>;
   close(): void;
 }
 
@@ -68,8 +68,8 @@ export type TransportOptions = Pick<
   readonly idle?: number;
   /** Milliseconds that one is kept for requests that may not be sent twice. Default 1 s. */
   readonly trust?: number;
-  /** Milliseconds before it is told that the TLS files are of no use. Default 1 min. */
-  readonly patience?: number;
+  /** Milliseconds before a warning says that the TLS files are of no use. Default 1 min. */
+  readonly warnAfter?: number;
 };
 
 interface Redirect {
@@ -88,7 +88,7 @@ export function createTransport({
   rateLimit,
   idle = longestIdle,
   trust = longestTrust,
-  patience,
+  warnAfter,
 }: TransportOptions): Transport {
   const http = keptConnections(() => new HttpAgent({ keepAlive: true, timeout: idle }));
   const limiter = rateLimit && rateLimiter(rateLimit);
@@ -99,7 +99,7 @@ export function createTransport({
 
   async function secured(): Promise<SecureConnections> {
     const { secureConnections } = await import('./tls/secure-connections.ts');
-    https ??= secureConnections({ tls, proxy }, idle, patience);
+    https ??= secureConnections({ tls, proxy }, idle, warnAfter);
     return https;
   }
 
@@ -107,15 +107,14 @@ export function createTransport({
     node: VaultAddress,
     request: TransportRequest,
   ): Promise<WireResult | Redirect> {
-    const { call, method } = request;
+    const { call, method, isChange } = request;
     const kept = node.secure ? await (await secured()).kept() : http;
     if ('kind' in kept) return kept;
     const notice = node.secure && https?.notice();
     if (notice) call.warn?.(notice);
     if (closed || call.signal.aborted) return failure('aborted', 'aborted', false);
-    const once = method !== 'GET' || call.makes === true;
     const options: RequestOptions = {
-      agent: kept.agent(node.origin, call.fresh ? 0 : once ? trust : Number.POSITIVE_INFINITY),
+      agent: kept.agent(node.origin, call.fresh ? 0 : isChange ? trust : Number.POSITIVE_INFINITY),
       protocol: node.secure ? 'https:' : 'http:',
       method,
       path: node.prefix + request.path,
@@ -135,22 +134,23 @@ export function createTransport({
   }
 
   return {
-    async send(request) {
-      const kept = await limiter?.turn(request.call);
+    async send(http, asked, call) {
+      const kept = await limiter?.turn(call);
       if (kept) return kept;
-      const asked = request.call.node ?? address;
-      const first = await sendTo(asked, request);
+      const request = { ...http, call, isChange: changes(asked) };
+      const node = call.node ?? address;
+      const first = await sendTo(node, request);
       if (first.kind !== 'redirect') return first;
       const known = [address, ...nodes];
-      const node = nextNode(first, request, asked, known, followRedirects);
-      if ('kind' in node) return node;
-      const second = await sendTo(node, request);
+      const next = nextNode(first, request, node, known, followRedirects);
+      if ('kind' in next) return next;
+      const second = await sendTo(next, request);
       // one hop: a second one is a cluster that has no leader yet, or a loop
       if (second.kind === 'redirect')
-        return failure('led-on', shownPlace(second.location, node, known), isPassedOn(request));
+        return failure('led-on', shownPlace(second.location, next, known), isPassedOn(request));
       if (second.kind === 'failure' && isPassedOn(request))
-        return { ...second, origin: node.origin, sent: true };
-      return { ...second, origin: node.origin };
+        return { ...second, origin: next.origin, sent: true };
+      return { ...second, origin: next.origin };
     },
     close() {
       closed = true;
@@ -170,8 +170,10 @@ function headersOf(
     Accept: 'application/json',
     // an agent with require_request_header answers 412 without it
     'X-Vault-Request': 'true',
-    ...(call.index === undefined ? {} : { 'X-Vault-Index': call.index }),
-    ...(call.inconsistent === undefined ? {} : { 'X-Vault-Inconsistent': call.inconsistent }),
+    ...(call.index === undefined
+      ? {}
+      : // a node that has not reached it is to ask the active one
+        { 'X-Vault-Index': call.index, 'X-Vault-Inconsistent': 'forward-active-node' }),
     ...(body === undefined
       ? {}
       : {
@@ -215,8 +217,8 @@ function nextNode(
  * changes on, and points to its leader where that has died before it could say so. A login, which has no
  * token, is left out: it changes nothing in what is stored.
  */
-function isPassedOn({ method, call }: TransportRequest): boolean {
-  return (method !== 'GET' && call.token !== undefined) || call.makes === true;
+function isPassedOn({ isChange, call }: TransportRequest): boolean {
+  return isChange && call.token !== undefined;
 }
 
 function originOf(location: string, from: VaultAddress): string | undefined {

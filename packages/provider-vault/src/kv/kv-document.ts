@@ -10,15 +10,15 @@ import {
   type WriteReceipt,
   withApplied,
 } from '@keyfall/core/provider';
-import type { GoneVersion } from '../answers/verdict.ts';
+import type { GoneVersion } from '../answers/server-words.ts';
 import type { VaultClient } from '../session/vault-client.ts';
-import type { VaultSettings } from '../settings/vault-settings.ts';
-import { abortError, unlessAborted, whileWaiting } from '../wire/aborting.ts';
+import { defaultWriteLimits, type VaultSettings } from '../settings/vault-settings.ts';
+import { abortError, unlessAborted, whileWaiting } from '../wire/bounds.ts';
 import { jsonMembers, jsonObject } from '../wire/json-members.ts';
 import type { WireAnswer } from '../wire/vault-wire.ts';
 import { countStrings, mergeMembers, patchOf, sameMembers } from './kv-members.ts';
 import { momentOf, readMetadata } from './kv-metadata.ts';
-import { type KvMount, type KvPart, needsVersions } from './kv-mount.ts';
+import type { KvEngine, KvMount, KvPart } from './kv-mount.ts';
 import { revisionOf } from './kv-revision.ts';
 import { type Look, settleWrite } from './settle-write.ts';
 
@@ -63,14 +63,14 @@ const mergeAttempts = 5;
 const deepestHistory = 20;
 
 export function kvDocument(
-  settings: VaultSettings,
   client: VaultClient,
   mount: KvMount,
   path: string,
+  writeLimits: VaultSettings['writeLimits'] = defaultWriteLimits,
 ): KvDocumentStore {
-  const { name: provider, writeLimits } = settings;
-  const place = `${settings.mount}/${path}`;
-  const broken = (what: string): SecretError =>
+  const { provider } = client.subject;
+  const place = `${client.subject.mount}/${path}`;
+  const invalidAnswer = (what: string): SecretError =>
     new SecretError('ERR_SECRET_INVALID', what, {
       provider,
       hint: 'Something in between may alter answers: ask the server itself.',
@@ -90,24 +90,24 @@ export function kvDocument(
     return whileWaiting(turn);
   }
 
-  async function get(part: KvPart, kv: 1 | 2, query: string, context: ReadContext) {
-    return client.ask(
+  const get = (part: KvPart, engine: KvEngine, query: string, context: ReadContext) =>
+    client.ask(
       {
         verb: 'read',
-        path: mount.encoded(kv, path, part) + query,
+        path: engine.encoded(path, part) + query,
         place,
-        ifDenied: `Its policy needs the capability "read" on ${mount.shown(kv, path, part)}.`,
+        ifDenied: `Its policy needs the capability "read" on ${engine.shown(path, part)}.`,
       },
       context,
     );
-  }
 
   async function read(context: ReadContext, older?: number): Promise<KvDocument> {
-    const kv = await mount.version(context);
+    const engine = await mount.engine(context);
+    const kv = engine.version;
     const query = older === undefined ? '' : `?version=${older}`;
     let outcome: Awaited<ReturnType<typeof get>>;
     try {
-      outcome = await get('data', kv, query, context);
+      outcome = await get('data', engine, query, context);
     } catch (error) {
       // a policy for one version denies what the other is asked for
       const isDenied = isSecretError(error, 'ERR_SECRET_DENIED');
@@ -118,7 +118,8 @@ export function kvDocument(
       throw error;
     }
     if (outcome.kind === 'ok') return documentOf(kv, outcome.answer);
-    if (outcome.kind !== 'missing') throw broken(`${place} was not answered like a document`);
+    if (outcome.kind !== 'missing')
+      throw invalidAnswer(`${place} was not answered like a document`);
     const { gone } = outcome;
     if (gone === undefined && older === undefined) await mount.confirm(context);
     return {
@@ -137,7 +138,7 @@ export function kvDocument(
     const found = { stamp: answer.stamp, exists: true, gone: undefined };
     if (kv === 1) {
       const members = jsonMembers(data);
-      if (members === undefined) throw broken(`the answer for ${place} has no data`);
+      if (members === undefined) throw invalidAnswer(`the answer for ${place} has no data`);
       return { members, version: undefined, createdAt: undefined, revision: undefined, ...found };
     }
     const parts = jsonMembers(data);
@@ -154,7 +155,7 @@ export function kvDocument(
       !Number.isSafeInteger(metadata.version) ||
       metadata.version < 1
     )
-      throw broken(`the answer for ${place} is not one of KV version 2`);
+      throw invalidAnswer(`the answer for ${place} is not one of KV version 2`);
     const { version, created_time: createdTime } = metadata;
     return {
       members,
@@ -167,20 +168,21 @@ export function kvDocument(
 
   /** One write of the whole document. `undefined`: another writer was faster. */
   async function put(
-    kv: 1 | 2,
+    engine: KvEngine,
     members: ReadonlyMap<string, string>,
     base: KvDocument,
     context: ReadContext,
   ): Promise<WriteReceipt | undefined> {
+    const kv = engine.version;
     const emptied = kv === 1 && members.size === 0; // version 1 refuses a document without names
-    const shown = mount.shown(kv, path);
+    const shown = engine.shown(path);
     const bodyOf = (data: string) =>
       kv === 2 ? `{"options":{"cas":${base.version}},"data":${data}}` : data;
     const sendAs = (verb: 'write' | 'update' | 'delete', data: string) => (bounds: ReadContext) =>
       client.ask(
         {
           verb,
-          path: mount.encoded(kv, path),
+          path: engine.encoded(path),
           body: bodyOf(data),
           place,
           ifDenied: emptied
@@ -239,7 +241,7 @@ export function kvDocument(
     if (settled !== 'unknown') return settled;
     if (context.signal.aborted) throw withApplied(abortError(context.signal, provider), 'unknown');
     const { error } =
-      outcome.kind === 'unknown' ? outcome : { error: broken("the answer is not Vault's") };
+      outcome.kind === 'unknown' ? outcome : { error: invalidAnswer("the answer is not Vault's") };
     const refused = isRefusal(error);
     throw new SecretError(
       refused ? error.code : 'ERR_SECRET_UNAVAILABLE',
@@ -288,8 +290,8 @@ export function kvDocument(
     ifRevision: string | undefined,
     context: ReadContext,
   ): Promise<WriteReceipt> {
-    const kv = await mount.version(context);
-    if (ifRevision !== undefined) needsVersions(kv, settings, 'has no conditional writes');
+    const engine = await mount.engine(context);
+    if (ifRevision !== undefined) engine.needsVersions('has no conditional writes');
     for (let attempt = 1; ; attempt += 1) {
       const base = await read(context);
       const conflict = new SecretError(
@@ -303,7 +305,7 @@ export function kvDocument(
       const members = mergeMembers(base.members, entries, provider);
       if (members === undefined) return receiptOf(base.version, base.revision);
       checkLimits(members);
-      const receipt = await put(kv, members, base, context);
+      const receipt = await put(engine, members, base, context);
       if (receipt !== undefined) return receipt;
       if (ifRevision !== undefined || attempt === mergeAttempts) throw conflict;
       // so that several who start over at once do not meet again
@@ -336,23 +338,24 @@ export function kvDocument(
         return [...(await read(context)).members.keys()];
       } catch (denied) {
         if (!isSecretError(denied, 'ERR_SECRET_DENIED')) throw denied;
-        const kv = await mount.version(context);
-        if (kv === 1) throw denied;
-        const outcome = await get('subkeys', kv, '?depth=1', context).catch((error) => {
+        const engine = await mount.engine(context);
+        if (engine.version === 1) throw denied;
+        const outcome = await get('subkeys', engine, '?depth=1', context).catch((error) => {
           throw isSecretError(error, 'ERR_SECRET_DENIED') ? denied : error;
         });
         if (outcome.kind === 'missing') return [];
         const text = outcome.kind === 'ok' ? outcome.answer.text : undefined;
         const subkeys = jsonMembers(jsonMembers(jsonMembers(text)?.get('data'))?.get('subkeys'));
-        if (subkeys === undefined) throw broken(`the answer about ${place} is not Vault's`);
+        if (subkeys === undefined) throw invalidAnswer(`the answer about ${place} is not Vault's`);
         return [...subkeys.keys()];
       }
     },
     write: (entries, ifRevision, context) =>
       inTurn(context.signal, () => merge(entries, ifRevision, context)),
     async history(name, context) {
-      needsVersions(await mount.version(context), settings, 'keeps no versions');
-      const metadata = await readMetadata(client, mount, path, place, context);
+      const engine = await mount.engine(context);
+      engine.needsVersions('keeps no versions');
+      const metadata = await readMetadata(client, engine, path, place, context);
       const history: SecretVersion[] = [];
       for (const { version, state, createdAt } of metadata?.versions.slice(0, deepestHistory) ??
         []) {

@@ -4,9 +4,8 @@
  */
 import { SecretError } from '@keyfall/core';
 import type { ReadContext, SecretBatch, SecretRecord, WriteReceipt } from '@keyfall/core/provider';
-import type { VaultSettings } from '../settings/vault-settings.ts';
 import type { KvDocument, KvDocumentStore } from './kv-document.ts';
-import { needsVersions } from './kv-mount.ts';
+import type { KvMount } from './kv-mount.ts';
 import { compareRevisions } from './kv-revision.ts';
 
 export interface KvLayers {
@@ -30,8 +29,11 @@ export interface KvLayers {
   ): Promise<SecretRecord | undefined>;
 }
 
-export function kvLayers(settings: VaultSettings, documents: readonly KvDocumentStore[]): KvLayers {
-  const { name: provider } = settings;
+export function kvLayers(
+  provider: string,
+  mount: KvMount,
+  documents: readonly KvDocumentStore[],
+): KvLayers {
   const [first, ...later] = documents;
   if (first === undefined) throw new Error('a provider of no document');
   const conflict = (reason: string, hint: string): SecretError =>
@@ -101,7 +103,7 @@ export function kvLayers(settings: VaultSettings, documents: readonly KvDocument
     async readVersion(name, version, context) {
       const document = await holderOf(name, context);
       const content = await document.read(context, version);
-      needsVersions(content.version === undefined ? 1 : 2, settings, 'keeps no versions');
+      (await mount.engine(context)).needsVersions('keeps no versions');
       const text = content.members.get(name);
       if (text === undefined) return undefined;
       const entry = entryOf(name, text, content, document.place, provider);

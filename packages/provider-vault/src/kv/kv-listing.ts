@@ -20,22 +20,22 @@ type Bounded = <Result>(work: (context: ReadContext) => Promise<Result>) => Prom
  * @throws `ERR_SECRET_INVALID` if that is no list, or its pages come again; as `VaultClient.ask`
  */
 export async function* listFolder(
-  client: VaultClient,
-  mount: KvMount,
+  opened: () => { readonly client: VaultClient; readonly mount: KvMount },
   folder: string,
   pageSize: number,
   bounded: Bounded,
 ): AsyncGenerator<string, void, undefined> {
-  const kv = await bounded((context) => mount.version(context));
-  const shown = mount.shown(kv, folder, 'metadata');
+  const engine = await bounded((context) => opened().mount.engine(context));
+  const { client } = opened();
+  const shown = engine.shown(folder, 'metadata');
   const asked = new Set<string>();
   for (let after = ''; ; ) {
     const page = `&after=${encodeURIComponent(after)}&limit=${pageSize}`;
     const question = {
       verb: 'read',
       // a GET: not every proxy lets the verb LIST through
-      path: `${mount.encoded(kv, folder, 'metadata')}/?list=true${page}`,
-      place: mount.shown(1, folder),
+      path: `${engine.encoded(folder, 'metadata')}/?list=true${page}`,
+      place: folder === '' ? client.subject.mount : `${client.subject.mount}/${folder}`,
       ifDenied: `Its policy needs the capability "list" on ${shown}.`,
     } as const;
     const outcome = await bounded((context) => client.ask(question, context));

@@ -5,7 +5,7 @@
 import { SecretError } from '@keyfall/core';
 import type { ReadContext, SecretVersion } from '@keyfall/core/provider';
 import type { VaultClient } from '../session/vault-client.ts';
-import type { KvMount } from './kv-mount.ts';
+import type { KvEngine } from './kv-mount.ts';
 
 /** One version of a document. */
 export interface VaultVersion {
@@ -44,7 +44,7 @@ export interface VaultMetadata {
 /** Asks for the metadata of a document. `undefined`: there is none. */
 export async function readMetadata(
   client: VaultClient,
-  mount: KvMount,
+  engine: KvEngine,
   path: string,
   place: string,
   context: ReadContext,
@@ -52,9 +52,9 @@ export async function readMetadata(
   const outcome = await client.ask(
     {
       verb: 'read',
-      path: mount.encoded(2, path, 'metadata'),
+      path: engine.encoded(path, 'metadata'),
       place,
-      ifDenied: `Its policy needs the capability "read" on ${mount.shown(2, path, 'metadata')}.`,
+      ifDenied: `Its policy needs the capability "read" on ${engine.shown(path, 'metadata')}.`,
     },
     context,
   );

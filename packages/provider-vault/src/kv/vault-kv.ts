@@ -3,29 +3,33 @@
  * For scripts and tools beside a chain; an application reads its secrets through `vaultProvider`.
  */
 import { SecretError, systemClock } from '@keyfall/core';
-import { assertOptions, limitedCall, type ReadContext, withApplied } from '@keyfall/core/provider';
+import { limitedCall, type ReadContext, withApplied } from '@keyfall/core/provider';
 import { openWire } from '../http/open-wire.ts';
 import { createVaultClient, type VaultClient } from '../session/vault-client.ts';
+import { checkOptions, mountKinds } from '../settings/check-options.ts';
+import type { VaultMountOptions } from '../settings/vault-options.ts';
 import {
-  resolveSettings,
+  readerOf,
+  resolveClient,
+  resolveMount,
   uncheckedCertificate,
-  type VaultProviderOptions,
 } from '../settings/vault-settings.ts';
+import { deadlineIn } from '../wire/bounds.ts';
+import { lazily } from '../wire/lazily.ts';
 import { encodePath } from '../wire/vault-path.ts';
 import { type KvDocument, kvDocument } from './kv-document.ts';
 import { listFolder } from './kv-listing.ts';
 import { mergePatch } from './kv-members.ts';
 import { readMetadata, type VaultMetadata } from './kv-metadata.ts';
-import { checkVersion, type KvMount, type KvPart, kvMount, needsVersions } from './kv-mount.ts';
+import { checkVersion, type KvEngine, type KvPart, kvMount } from './kv-mount.ts';
 
 /** Options of {@link vaultKv}: where the server is, who asks, and which mount, as in `vaultProvider`. */
-export interface VaultKvOptions
-  extends Omit<VaultProviderOptions, 'path' | 'profile' | 'writeLimits'> {
+export interface VaultKvOptions extends VaultMountOptions {
   /**
-   * Is told once of each thing that the user should know: that the certificate is not checked, that the
+   * Is called once with each thing that the user should know: that the certificate is not checked, that the
    * token ends and no other can be had. Never a value. Default: a warning of the process.
    */
-  readonly onWarning?: (message: string) => void;
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /** What bounds one call. Each is bounded by the option `timeout` as well, 10 s if it is not given. */
@@ -113,12 +117,12 @@ export interface VaultKv {
 }
 
 /**
- * A KV engine by its own verbs. Does no I/O until something is asked.
+ * A KV engine by its own verbs. Reads neither the environment nor a file until something is asked.
  *
- * @throws `ERR_SECRET_CONFIG` naming the option and variable that is missing or wrong
+ * @throws `ERR_SECRET_CONFIG` for an option that there is not, or of another type
  * @example
  * ```ts
- * import { vaultKv } from '@keyfall/provider-vault';
+ * import { vaultKv } from '@keyfall/provider-vault/kv';
  *
  * const kv = vaultKv({ mount: 'secret' });
  * const shop = kv.document('aiogram-shop');
@@ -130,13 +134,17 @@ export interface VaultKv {
  * ```
  */
 export function vaultKv(options: VaultKvOptions = {}): VaultKv {
-  assertOptions(options, 'vaultKv');
-  // every request names its own place
-  const settings = resolveSettings({ ...options, path: 'every-document' });
-  const client = createVaultClient(settings, openWire(settings));
-  const mount = kvMount(settings, client);
-  const { name: provider, timeout = 10_000 } = settings;
+  checkOptions(options, 'vaultKv', { ...mountKinds, onWarning: 'a function' });
+  const { name: provider = 'vault', kvVersion } = options;
   const { onWarning = (text) => process.emitWarning(text, { type: 'KeyfallWarning' }) } = options;
+
+  const opened = lazily(() => {
+    const reader = readerOf(options);
+    const settings = resolveClient(options, reader, new Set());
+    const mount = resolveMount(options, reader);
+    const client = createVaultClient(settings, openWire(settings), { mount, place: mount });
+    return { settings, client, mount: kvMount({ mount, kvVersion }, client) };
+  }, provider);
   const said = new Set<string>();
   const warn = (message: string): void => {
     if (said.has(message)) return;
@@ -145,14 +153,15 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
   };
 
   /** Does the work of one call within its time. */
-  function bounded<Result>(
+  async function bounded<Result>(
     { signal }: VaultCallOptions,
     work: (context: ReadContext) => Promise<Result>,
   ): Promise<Result> {
+    const { settings } = opened();
     const unchecked = uncheckedCertificate(settings);
     if (unchecked !== undefined) warn(unchecked);
-    const end = performance.now() + timeout;
-    const timeLeft = (): number => Math.max(0, end - performance.now());
+    const { timeout = 10_000 } = settings;
+    const timeLeft = deadlineIn(timeout);
     return limitedCall((context) => work({ ...context, timeLeft }), {
       clock: systemClock,
       // a request that gets no answer says more of it, and so ends first; a file may never be read
@@ -184,8 +193,12 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
 
   function document(path: string): VaultDocument {
     checkPath(path, provider);
-    const store = kvDocument(settings, client, mount, path);
-    const { place } = store;
+    const engineOf = (context: ReadContext) => opened().mount.engine(context);
+    const placeNow = (): string => `${resolveMount(options, readerOf(options))}/${path}`;
+    const store = lazily(() => {
+      const { client, mount } = opened();
+      return kvDocument(client, mount, path);
+    }, provider);
 
     /** A change that is the same when it is made twice, so that an answer which was lost is no doubt. */
     const change = (
@@ -196,16 +209,18 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
       call: VaultCallOptions,
     ): Promise<void> =>
       changing(call, async (context) => {
-        const kv = await mount.version(context);
+        const { client, mount } = opened();
+        const engine = await mount.engine(context);
         const isWhole = verb === 'delete' && part === 'metadata';
-        if (!isWhole) needsVersions(kv, settings, 'keeps no versions');
+        if (!isWhole) engine.needsVersions('keeps no versions');
         // to version 1 this would be a document's content, and be written
         await mount.confirm(context);
-        const shown = mount.shown(kv, path, part);
+        const shown = engine.shown(path, part);
+        const { place } = store();
         const outcome = await client.ask(
           {
             verb,
-            path: mount.encoded(kv, path, part),
+            path: engine.encoded(path, part),
             place,
             ...(body === undefined ? {} : { body: JSON.stringify(body) }),
             ifDenied: `Its policy needs the capability "${capability}" on ${shown}.`,
@@ -228,13 +243,14 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
     };
 
     return {
-      place,
+      get place() {
+        return placeNow();
+      },
       async read({ version, ...call } = {}) {
         if (version !== undefined) checkVersion(version, provider);
         return bounded(call, async (context) => {
-          if (version !== undefined)
-            needsVersions(await mount.version(context), settings, 'keeps no versions');
-          const content = await store.read(context, version);
+          if (version !== undefined) (await engineOf(context)).needsVersions('keeps no versions');
+          const content = await store().read(context, version);
           return content.exists ? contentOf(content) : undefined;
         });
       },
@@ -242,14 +258,16 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
         if (ifVersion !== undefined) checkVersion(ifVersion, provider);
         const data = mergePatch(changes, provider);
         return changing(call, async (context) => {
-          needsVersions(await mount.version(context), settings, 'has no patch');
-          return sendPatch(client, mount, path, place, data, ifVersion, context);
+          const engine = await engineOf(context);
+          engine.needsVersions('has no patch');
+          return sendPatch(opened().client, engine, path, data, ifVersion, context);
         });
       },
       metadata: async (call = {}) =>
         bounded(call, async (context) => {
-          needsVersions(await mount.version(context), settings, 'keeps no metadata');
-          return readMetadata(client, mount, path, place, context);
+          const engine = await engineOf(context);
+          engine.needsVersions('keeps no metadata');
+          return readMetadata(opened().client, engine, path, store().place, context);
         }),
       configure: async ({ custom, maxVersions, casRequired, deleteVersionAfter }, call = {}) =>
         change(
@@ -287,10 +305,10 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
           'the option pageSize is not a whole number of 1 or more',
           { provider },
         );
-      return listFolder(client, mount, clean, pageSize, (work) => bounded(call, work));
+      return listFolder(opened, clean, pageSize, (work) => bounded(call, work));
     },
     async close() {
-      await client.close();
+      await opened.end()?.client.close();
     },
   };
 }
@@ -315,22 +333,22 @@ function contentOf({ members, version, createdAt }: KvDocument): VaultContent {
 
 async function sendPatch(
   client: VaultClient,
-  mount: KvMount,
+  engine: KvEngine,
   path: string,
-  place: string,
   data: string,
   ifVersion: number | undefined,
   context: ReadContext,
 ): Promise<number> {
-  const { provider } = client.subject;
+  const { provider, mount } = client.subject;
+  const place = `${mount}/${path}`;
   const options = ifVersion === undefined ? '' : `"options":{"cas":${ifVersion}},`;
   const outcome = await client.ask(
     {
       verb: 'update',
-      path: mount.encoded(2, path),
+      path: engine.encoded(path),
       place,
       body: `{${options}"data":${data}}`,
-      ifDenied: `Its policy needs the capability "patch" on ${mount.shown(2, path)}.`,
+      ifDenied: `Its policy needs the capability "patch" on ${engine.shown(path)}.`,
     },
     context,
   );

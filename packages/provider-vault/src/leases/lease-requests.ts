@@ -53,27 +53,29 @@ export function leaseRequests(
   function explained(error: unknown): unknown {
     if (!(error instanceof SecretError)) return error;
     const { code, storeStatus: status, requestId } = error;
-    const config = (reason: string, hint: string) =>
+    const configError = (reason: string, hint: string, option = 'path') =>
       new SecretError('ERR_SECRET_CONFIG', reason, {
         provider,
         storeStatus: status,
         requestId,
         hint,
+        setting: { option },
       });
     if (status === 404 && code === 'ERR_SECRET_CONFIG')
-      return config(
+      return configError(
         `${origin} has no such path as ${path}`,
         'Check the option path: the mount, the word of its engine and the role. Check the namespace, too.',
       );
     if (status === 405)
-      return config(
+      return configError(
         `${path} does not take a ${body === undefined ? 'GET' : 'POST'}`,
         body === undefined
           ? 'Give the option parameters, if only as {}: it makes a POST.'
           : 'Leave the option parameters out: that makes a GET.',
+        'parameters',
       );
     if (status === 400 && code === 'ERR_SECRET_INVALID')
-      return config(
+      return configError(
         `${origin} refused to make credentials at ${path} (status 400)`,
         'Check the role at the end of the option path, the option parameters, and that the token has uses left.',
       );
@@ -89,7 +91,7 @@ export function leaseRequests(
       const outcome = await client
         .ask(
           body === undefined
-            ? { ...request, verb: 'read', makes: true }
+            ? { ...request, verb: 'read', notIdempotent: true }
             : { ...request, verb: 'write', body },
           context,
         )
@@ -99,10 +101,10 @@ export function leaseRequests(
       if (outcome.kind === 'missing') return undefined;
       if (outcome.kind === 'unknown') {
         // a server that says that its engine failed has made none
-        const hasFailed = outcome.answered && outcome.error.storeStatus === 500;
+        const hasFailed = outcome.isVaults && outcome.error.storeStatus === 500;
         if (!hasFailed)
           context.warn(
-            `${origin} may have made credentials at ${path} that nobody took: they end with their lease`,
+            `${origin} may have made credentials at ${path} that were lost: they end with their lease`,
           );
         throw outcome.error;
       }
@@ -172,6 +174,7 @@ function credentialsOf(
 function notALease(provider: string, path: string): SecretError {
   return new SecretError('ERR_SECRET_CONFIG', `${path} answers without a lease`, {
     provider,
+    setting: { option: 'path' },
     hint: 'Only what an engine makes for a while is a dynamic secret: read a document with vaultProvider.',
   });
 }

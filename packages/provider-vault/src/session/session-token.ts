@@ -1,6 +1,6 @@
 /**
  * The tokens of a client as everything that sends requests sees them, wherever they come from: a login or
- * a text (`vault-session.ts`), a file or a configured client (`token-file-session.ts`).
+ * a text (`kept-token-session.ts`), a file or a function (`given-token-session.ts`).
  */
 import type { ReadContext } from '@keyfall/core/provider';
 
@@ -13,7 +13,7 @@ export interface SessionToken {
   readonly revocable: boolean;
   /**
    * Milliseconds that it has left, by the clock that says less. `Infinity` for a token that does not
-   * end, and for one whose end nobody told.
+   * end, and for one whose end is not known.
    */
   remaining(): number;
 }
@@ -23,8 +23,6 @@ export type TokenListener = (next: SessionToken, previous: SessionToken) => Prom
 
 /** The tokens of one client, one at a time. */
 export interface VaultSession {
-  /** The token that was given out last. */
-  readonly current: SessionToken | undefined;
   /**
    * A token to send now: the current one while it lives, else that of a login. One login however many
    * wait, and an aborted caller does not end it for the others.

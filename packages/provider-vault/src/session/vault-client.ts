@@ -1,28 +1,30 @@
 /**
  * Requests with the token in hand: repeated where that is safe, and ended by an answer or by the one
- * error that tells what happened.
+ * error that says what happened.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Applied, SecretError } from '@keyfall/core';
 import { type ReadContext, withApplied } from '@keyfall/core/provider';
-import { forbidden, saidBy, verdictOf } from '../answers/vault-errors.ts';
-import type { GoneVersion, Subject, Suspect } from '../answers/verdict.ts';
-import type { TokenSetting, VaultSettings } from '../settings/vault-settings.ts';
-import { abortError, isUnattended } from '../wire/aborting.ts';
-import type { VaultAddress, VaultWire, WireAnswer, WireResult } from '../wire/vault-wire.ts';
+import type { Subject } from '../answers/answer-kinds.ts';
+import { type Classified, classify, forbidden, kindOf } from '../answers/classify-result.ts';
+import type { GoneVersion } from '../answers/server-words.ts';
+import type { TokenSetting } from '../settings/token-setting.ts';
+import type { ClientSettings } from '../settings/vault-settings.ts';
+import { abortError, isUnattended } from '../wire/bounds.ts';
+import {
+  changes,
+  type VaultAddress,
+  type Wire,
+  type WireAnswer,
+  type WireRequest,
+  type WireResult,
+} from '../wire/vault-wire.ts';
+import { givenTokenSession } from './given-token-session.ts';
+import { keptTokenSession } from './kept-token-session.ts';
 import type { SessionToken, VaultSession } from './session-token.ts';
-import { tokenFileSession } from './token-file-session.ts';
-import { createSession } from './vault-session.ts';
 
 /** A request to the API. */
-interface VaultRequest {
-  readonly verb: 'read' | 'list' | 'write' | 'update' | 'delete';
-  /** Encoded, query included. */
-  readonly path: string;
-  /** JSON text, for `write` and `update`. */
-  readonly body?: string;
-  /** A `read` that makes something on the server: not repeated once it may have arrived. */
-  readonly makes?: boolean;
+interface VaultRequest extends WireRequest {
   /** Send neither token nor namespace: `sys/health` refuses them. */
   readonly anonymous?: boolean;
   /** The node to ask, and no other. */
@@ -50,13 +52,13 @@ type VaultOutcome =
       readonly stamp: number | undefined;
     }
   | { readonly kind: 'conflict' }
-  /** A request that changes something went out, and nobody knows whether it was carried out, or will be. */
+  /** A request that changes something went out, and whether it was carried out, or will be, is not known. */
   | {
       readonly kind: 'unknown';
       /** Says `applied: 'unknown'`. */
       readonly error: SecretError;
       /** Whether Vault itself answered, with a failure. */
-      readonly answered: boolean;
+      readonly isVaults: boolean;
     };
 
 /** Asks one server. */
@@ -68,7 +70,7 @@ export interface VaultClient {
    *   says `applied: 'no'`, unless an abort came when it had left
    */
   ask(request: VaultRequest, context: ReadContext): Promise<VaultOutcome>;
-  /** The same without repeating or judging, for what wants to know the status. */
+  /** The same without repeats and without a meaning, where the status is of interest. */
   probe(request: VaultRequest, context: ReadContext): Promise<WireResult>;
   /** Revokes what it logged in for, within 2 s, and ends every connection. Does not reject. */
   close(): Promise<void>;
@@ -76,100 +78,98 @@ export interface VaultClient {
 
 /** What to do about a token that the server does not accept, where it was not given as text. */
 const ifNotAccepted: { readonly [kind in TokenSetting['kind']]?: string } = {
-  file: 'It may have expired or been revoked: whoever writes the token file has to write another.',
+  file: 'It may have expired or been revoked: whatever writes the token file has to write another.',
   helper: 'It may have expired or been revoked: log in with vault login or bao login.',
-  client: 'It may have expired or been revoked: have the client of the option client log in.',
+  function:
+    'It may have expired or been revoked: have the function of the option token give another.',
   agent:
-    'None was sent: the agent has to add its own (use_auto_auth_token). Else set VAULT_TOKEN, or give tokenFile or auth.',
+    'None was sent: the agent has to add its own (use_auto_auth_token). Else set VAULT_TOKEN, or give the option token or auth.',
   login: "It came of a login, and may have been revoked: look into the server's audit log.",
 };
 
-/** What a look-up of the token found: whether that could be asked at all, and now. */
-type Found = Suspect | 'accepted' | 'unanswered' | 'unanswerable';
+/** Which of the two a refusal is about. */
+type Cause = Extract<Classified, { readonly kind: 'forbidden' }>['cause'];
 
-export function createVaultClient(settings: VaultSettings, wire: VaultWire): VaultClient {
-  const { name: provider, mount, path, namespace, maxRetries } = settings;
+/** What a look-up of the token found: whether that could be asked at all, and now. */
+type Found = Cause | 'accepted' | 'unanswered' | 'unanswerable';
+
+/** @param what - where the requests lead, for messages */
+export function createVaultClient(
+  settings: ClientSettings,
+  wire: Wire,
+  what: { readonly mount: string; readonly place: string },
+): VaultClient {
+  const { name: provider, namespace, maxRetries, consistency, clock, tls } = settings;
   const { origin } = settings.address;
-  const subject: Subject = { provider, origin, place: `${mount}/${path}`, mount, namespace };
-  const lookups = new Map<string, Promise<Found>>();
-  let usesAreCounted = settings.countedUses;
+  const subject: Subject = { provider, origin, namespace, ...what };
+  const lookUps = new Map<string, Promise<Found>>();
 
   async function exchange(
-    { verb, path, body = '', anonymous = false, makes, node, fresh }: VaultRequest,
+    request: VaultRequest,
     context: ReadContext,
     token: string | undefined,
   ): Promise<WireResult> {
     const { signal, timeLeft, warn, stamp } = context;
+    const { node, fresh, anonymous = false } = request;
     const unattended = isUnattended(context);
     const bounds = { signal, timeLeft, warn, stamp, node, fresh, unattended };
-    const call = anonymous ? bounds : { ...bounds, token, namespace, makes };
-    return verb === 'write' || verb === 'update'
-      ? wire[verb](path, body, call)
-      : wire[verb](path, call);
+    return wire.send(request, anonymous ? bounds : { ...bounds, token, namespace });
   }
 
   async function send(
     request: VaultRequest,
     context: ReadContext,
-    token: string | undefined,
+    token?: string,
   ): Promise<WireResult> {
     const result = await exchange(request, context, token);
     if (context.signal.aborted) throw abortError(context.signal, provider);
     return result;
   }
 
-  /** Whether the server knows the token: asked once however many were refused at a time. */
+  /** Whether the server knows the token: asked once however many requests were refused at a time. */
   async function lookUp(token: string, context: ReadContext): Promise<Found> {
     const request: VaultRequest = { verb: 'read', path: 'auth/token/lookup-self' };
     for (let repeats = 0; ; repeats += 1) {
       const result = await send({ ...request, fresh: repeats > 0 }, context, token);
-      const verdict = verdictOf(result, subject);
-      if (verdict.kind === 'forbidden') return verdict.suspect;
-      if (verdict.kind === 'ok') {
-        const data = verdict.answer.body?.['data'] as { num_uses?: unknown } | null | undefined;
-        usesAreCounted = typeof data?.num_uses === 'number' && data.num_uses > 0;
-        return 'accepted';
-      }
-      if (verdict.kind !== 'error' || verdict.error.code !== 'ERR_SECRET_UNAVAILABLE')
+      const found = classify(result, subject);
+      if (found.kind === 'forbidden') return found.cause;
+      if (found.kind === 'ok') return 'accepted';
+      if (found.kind !== 'error' || found.error.code !== 'ERR_SECRET_UNAVAILABLE')
         return 'unanswerable';
-      if (verdict.repeat === 'none' || !(await mayAskAgain(result, repeats, context)))
+      if (!found.mayRepeat(false) || !(await mayAskAgain(result, repeats, context)))
         return 'unanswered';
     }
   }
 
   /**
-   * What a refusal is.
+   * What a refusal is about.
    *
    * @returns whether the token may be given up: not while the server could not be asked about it
    */
-  async function judge(
-    suspect: Suspect,
+  async function classifyRefusal(
+    { cause, isCertain }: Extract<Classified, { readonly kind: 'forbidden' }>,
     token: string,
     context: ReadContext,
-  ): Promise<{ readonly kind: 'denied' | 'unauthenticated'; readonly sure: boolean }> {
-    if (suspect === 'denied') return { kind: 'denied', sure: true };
-    if (suspect === 'rejected') return { kind: 'unauthenticated', sure: true };
-    const byText = suspect === 'token' ? 'unauthenticated' : 'denied';
+  ): Promise<{ readonly cause: Cause; readonly isCertain: boolean }> {
     // a look-up would use up one of the token's uses
-    if (usesAreCounted) return { kind: byText, sure: true };
-    const others = lookups.get(token);
-    const lookup = others ?? lookUp(token, context);
-    lookups.set(token, lookup);
+    if (isCertain || consistency.countedUses) return { cause, isCertain: true };
+    const others = lookUps.get(token);
+    const asked = others ?? lookUp(token, context);
+    lookUps.set(token, asked);
     try {
-      let found = await lookup.catch(() => 'unanswered' as const);
+      let found = await asked.catch(() => 'unanswered' as const);
       if (context.signal.aborted) throw abortError(context.signal, provider);
-      // whose it was has given up, or had less time
+      // the caller whose it was has given up, or had less time
       if (found === 'unanswered' && others) found = await lookUp(token, context);
-      if (found === 'unanswered') return { kind: byText, sure: false };
-      if (found === 'unanswerable') return { kind: byText, sure: true };
+      if (found === 'unanswered') return { cause, isCertain: false };
+      if (found === 'unanswerable') return { cause, isCertain: true };
       // a token without the default policy may not look itself up, which the text tells
-      const kind = found === 'token' || found === 'rejected' ? 'unauthenticated' : 'denied';
-      return { kind, sure: true };
+      return { cause: found === 'token' ? 'token' : 'policy', isCertain: true };
     } catch {
       if (context.signal.aborted) throw abortError(context.signal, provider);
-      return { kind: byText, sure: false };
+      return { cause, isCertain: false };
     } finally {
-      lookups.delete(token);
+      lookUps.delete(token);
     }
   }
 
@@ -179,11 +179,10 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     repeats: number,
     context: ReadContext,
   ): Promise<boolean> {
-    const told = result.kind === 'answer' ? result.retryAfter : undefined;
-    const delay = told === undefined ? retryDelay(repeats) : toldDelay(told, repeats);
+    const retryAfter = result.kind === 'answer' ? result.retryAfter : undefined;
+    const delay = retryAfter === undefined ? retryDelay(repeats) : delayAfter(retryAfter, repeats);
     // a sealed node does not change within these delays: once is enough to tell a blip
-    const sealed = result.kind === 'answer' && saidBy(result).includes('sealed');
-    const most = sealed ? Math.min(1, maxRetries) : maxRetries;
+    const most = kindOf(result) === 'sealed' ? Math.min(1, maxRetries) : maxRetries;
     if (repeats >= most || delay >= context.timeLeft()) return false;
     try {
       await wait(delay, undefined, { signal: context.signal, ref: !isUnattended(context) });
@@ -193,27 +192,35 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     }
   }
 
-  const { token: setting, countedUses, clock, tls } = settings;
-  const shown = tls.identity ? [tls.identity.cert.path, tls.identity.key.path] : [];
+  const { token: setting } = settings;
+  const certificate = tls.identity ? [tls.identity.cert.path, tls.identity.key.path] : [];
   const session =
     setting.kind === 'text' || setting.kind === 'login'
-      ? createSession({ setting, countedUses, send, subject, maxRetries, clock, shown })
-      : tokenFileSession(setting, provider, clock);
+      ? keptTokenSession({
+          setting,
+          send,
+          subject,
+          maxRetries,
+          clock,
+          certificate,
+          countedUses: consistency.countedUses,
+        })
+      : givenTokenSession(setting, provider, clock);
 
   /**
-   * An answer of use, or the one error that tells what happened.
+   * An answer of use, or the one error that says what happened.
    *
    * @param mayBeDone - is called when one of the requests that were sent may have been carried out
    */
   async function answerTo(
     request: VaultRequest,
     given: ReadContext,
-    changes: boolean,
     mayBeDone: () => void,
   ): Promise<VaultOutcome> {
     const context = withOwnSignal(given);
+    const isChange = changes(request);
     const about = { ...subject, place: request.place ?? subject.place };
-    let replaced = false;
+    let isReplaced = false;
     for (let repeats = 0; ; repeats += 1) {
       const token = await session.token(context);
       const result = await exchange({ ...request, fresh: repeats > 0 }, context, token.text);
@@ -221,28 +228,27 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
         if (result.kind === 'answer' || result.sent) mayBeDone();
         throw abortError(context.signal, provider);
       }
-      const verdict = verdictOf(result, about, request.verb);
-      if (verdict.kind === 'forbidden') {
-        const { kind, sure } = await judge(verdict.suspect, token.text, context);
+      const found = classify(result, about, request.verb);
+      if (found.kind === 'forbidden') {
+        const { cause, isCertain } = await classifyRefusal(found, token.text, context);
         // a token that is not known has done nothing: sent once more with another, whatever it is
-        if (kind === 'unauthenticated' && sure && !replaced) {
-          replaced = true;
+        if (cause === 'token' && isCertain && !isReplaced) {
+          isReplaced = true;
           repeats -= 1;
           if (await session.replace(token, context)) continue;
         }
-        const hint = kind === 'denied' ? request.ifDenied : ifNotAccepted[setting.kind];
-        throw forbidden(kind, about, verdict.status, hint);
+        const hint = cause === 'policy' ? request.ifDenied : ifNotAccepted[setting.kind];
+        throw forbidden(cause, about, found.status, hint);
       }
-      if (verdict.kind === 'ok') return { ...verdict, token };
-      if (verdict.kind === 'missing')
-        return { ...verdict, stamp: result.kind === 'answer' ? result.stamp : undefined };
-      if (verdict.kind !== 'error') return verdict;
-      const { error, repeat, ambiguous } = verdict;
-      if (ambiguous) mayBeDone();
-      const mayRepeat = repeat === 'any' || (repeat === 'read' && !changes);
-      if (mayRepeat && (await mayAskAgain(result, repeats, context))) continue;
-      if (changes && ambiguous)
-        return { kind: 'unknown', error: withApplied(error, 'unknown'), answered: verdict.itsOwn };
+      if (found.kind === 'ok') return { ...found, token };
+      if (found.kind === 'missing')
+        return { ...found, stamp: result.kind === 'answer' ? result.stamp : undefined };
+      if (found.kind !== 'error') return found;
+      const { error, isAmbiguous, isVaults } = found;
+      if (isAmbiguous) mayBeDone();
+      if (found.mayRepeat(isChange) && (await mayAskAgain(result, repeats, context))) continue;
+      if (isChange && isAmbiguous)
+        return { kind: 'unknown', error: withApplied(error, 'unknown'), isVaults };
       throw error;
     }
   }
@@ -251,13 +257,12 @@ export function createVaultClient(settings: VaultSettings, wire: VaultWire): Vau
     subject,
     session,
     async ask(request, given) {
-      const changes = request.makes || (request.verb !== 'read' && request.verb !== 'list');
-      if (!changes) return answerTo(request, given, changes, () => {});
+      if (!changes(request)) return answerTo(request, given, () => {});
       let applied: Applied = 'no';
       const mayBeDone = () => {
         applied = 'unknown';
       };
-      return answerTo(request, given, changes, mayBeDone).catch((error: unknown) => {
+      return answerTo(request, given, mayBeDone).catch((error: unknown) => {
         throw withApplied(error, applied);
       });
     },
@@ -279,10 +284,10 @@ function withOwnSignal(context: ReadContext): ReadContext {
 }
 
 /**
- * Milliseconds to wait after `Retry-After`. It counts whole seconds, which servers round down: who comes
- * just then may be early by up to one, and who was early once does not come early again.
+ * Milliseconds to wait after `Retry-After`. It counts whole seconds, which servers round down: a request
+ * just then may be early by up to one. A second one is not early again.
  */
-function toldDelay(retryAfter: number, repeats: number): number {
+function delayAfter(retryAfter: number, repeats: number): number {
   return retryAfter + (repeats === 0 ? retryDelay(0) : 1_000);
 }
 

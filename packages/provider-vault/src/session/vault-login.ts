@@ -1,31 +1,25 @@
 /**
  * One login: prepared by the method, sent without a token, and judged. A refused login has the status
  * of a malformed request (400), of a denial (403) or of a server in trouble (500), and says which in words of the
- * method alone (`login-words.ts`).
+ * method alone (`server-words.ts`).
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, isSecretError, SecretError } from '@keyfall/core';
 import type { ReadContext } from '@keyfall/core/provider';
-import { type LoginRefusal, loginRefusal } from '../answers/login-words.ts';
-import {
-  hasNoLeader,
-  isItsOwn,
-  knowsNoLeader,
-  saidBy,
-  verdictOf,
-} from '../answers/vault-errors.ts';
-import type { Subject } from '../answers/verdict.ts';
+import type { Subject } from '../answers/answer-kinds.ts';
+import { type Classified, classify, hasNoLeader, kindOf } from '../answers/classify-result.ts';
+import { isVaults, type LoginRefusal, loginRefusal } from '../answers/server-words.ts';
 import { readCredential } from '../auth/credential-reader.ts';
 import type { VaultAuth, VaultLogin, VaultLoginContext } from '../auth/vault-auth.ts';
 import { printOf } from '../environment/file-prints.ts';
 import type { Variables } from '../environment/vault-variables.ts';
-import { checkToken } from '../settings/vault-settings.ts';
-import { beforeAbort } from '../wire/aborting.ts';
+import { checkToken } from '../settings/token-setting.ts';
+import { beforeAbort } from '../wire/bounds.ts';
 import { encodePath } from '../wire/vault-path.ts';
 import type { WireResult } from '../wire/vault-wire.ts';
 
 /** Sends one request, once. Without a token it carries none. `fresh`: over a new connection. */
-export type SendOnce = (
+type SendOnce = (
   request: {
     readonly verb: 'read' | 'write';
     readonly path: string;
@@ -58,7 +52,7 @@ export interface LoginOptions {
   readonly credentialVariables: Set<string>;
   readonly clock: Clock;
   /** The files of the certificate that connections show: another one makes it another login. */
-  readonly shown: readonly string[];
+  readonly certificate: readonly string[];
 }
 
 /** A login that was accepted. */
@@ -77,7 +71,7 @@ export function vaultLogin({
   env,
   credentialVariables,
   clock,
-  shown,
+  certificate,
 }: LoginOptions): (context: ReadContext) => Promise<AcceptedLogin> {
   const { provider, origin } = subject;
   const method = `the ${auth.name} login`;
@@ -105,7 +99,7 @@ export function vaultLogin({
     repeatable: boolean,
     token?: string,
   ): Promise<WireResult> {
-    const isWaitedFor = repeatable ? hasNoLeader : knowsNoLeader;
+    const isWaitedFor = repeatable ? hasNoLeader : isWithoutLeader;
     for (let waits = 0; ; waits += 1) {
       const fresh = request.fresh || waits > 0;
       const result = await send({ ...request, fresh }, context, token);
@@ -124,7 +118,9 @@ export function vaultLogin({
     creationPath: RegExp,
     context: ReadContext,
   ): Promise<Readonly<Record<string, unknown>>> {
-    checkToken(wrapping, method, (what, hint) => failed('ERR_SECRET_CONFIG', what, hint));
+    checkToken(wrapping, (what, hint) =>
+      failed('ERR_SECRET_CONFIG', `the wrapping token of ${method} ${what}`, hint),
+    );
     const place = 'sys/wrapping';
     if (uncertain.has(wrapping))
       throw failed(
@@ -147,9 +143,9 @@ export function vaultLogin({
       context,
       true,
     );
-    const looked = verdictOf(look, { ...subject, place }, 'write');
+    const looked = classify(look, { ...subject, place }, 'write');
     // a gateway's 400 tells nothing of the token
-    if (look.kind === 'answer' && look.status === 400 && isItsOwn(look))
+    if (look.kind === 'answer' && look.status === 400 && isVaults(look))
       throw intercepted('has been opened already, or has expired');
     if (looked.kind !== 'ok') throw errorOf(looked, `${origin} does not tell of wrapping tokens`);
     const data = looked.answer.body?.['data'] as { creation_path?: unknown } | null | undefined;
@@ -160,9 +156,9 @@ export function vaultLogin({
 
     const opening = { verb: 'write', path: `${place}/unwrap` } as const;
     const result = await sendToLeader(opening, context, false, wrapping);
-    const verdict = verdictOf(result, { ...subject, place }, 'write');
-    if (verdict.kind === 'ok') {
-      const content = verdict.answer.body?.['data'];
+    const found = classify(result, { ...subject, place }, 'write');
+    if (found.kind === 'ok') {
+      const content = found.answer.body?.['data'];
       if (typeof content === 'object' && content !== null)
         return content as Readonly<Record<string, unknown>>;
       throw failed(
@@ -171,21 +167,21 @@ export function vaultLogin({
         'Wrap the credential anew.',
       );
     }
-    if (result.kind === 'answer' && result.status === 400 && isItsOwn(result))
+    if (result.kind === 'answer' && result.status === 400 && isVaults(result))
       throw intercepted('was opened by somebody else just now');
-    if (verdict.kind !== 'error' || !verdict.ambiguous || knowsNoLeader(result))
-      throw errorOf(verdict, `${origin} did not open the wrapping token`);
+    if (found.kind !== 'error' || !found.isAmbiguous || isWithoutLeader(result))
+      throw errorOf(found, `${origin} did not open the wrapping token`);
     uncertain.add(wrapping);
     throw failed(
       'ERR_SECRET_UNAVAILABLE',
-      `${verdict.error.reason}, and it is not known whether the wrapping token was used up`,
+      `${found.error.reason}, and it is not known whether the wrapping token was used up`,
       'Wrap the credential anew: it is not sent again.',
       { retryable: false },
     );
   }
 
-  function errorOf(verdict: ReturnType<typeof verdictOf>, otherwise: string): SecretError {
-    if (verdict.kind === 'error') return verdict.error;
+  function errorOf(found: Classified, otherwise: string): SecretError {
+    if (found.kind === 'error') return found.error;
     return failed('ERR_SECRET_UNAUTHENTICATED', otherwise, 'Check the server and its proxies.');
   }
 
@@ -284,17 +280,17 @@ export function vaultLogin({
       const { path, body, repeatable, lastBecause, accepted } = await prepare(context);
       // not imported: who gives a token never logs in, and it takes long to load
       const { createHash } = process.getBuiltinModule('node:crypto');
-      const print = await printOf(shown);
+      const print = await printOf(certificate);
       const same = createHash('sha256').update(`${path}\n${body}\n${print}`).digest('hex');
       const before = refusal?.login === same ? refusal : undefined;
       if (before && clock.monotonic() < before.until) throw before.error;
       const fresh = repeats > 0;
       const request = { verb: 'write', path: loginPath(path, provider), body, fresh } as const;
       const result = await sendToLeader(request, context, repeatable);
-      const verdict = verdictOf(result, { ...subject, place: path }, 'write');
-      if (verdict.kind === 'ok') {
+      const found = classify(result, { ...subject, place: path }, 'write');
+      if (found.kind === 'ok') {
         refusal = undefined;
-        const grant = grantOf(verdict.answer.body?.['auth'], provider, method);
+        const grant = grantOf(found.answer.body?.['auth'], provider, method);
         try {
           accepted?.();
         } catch {
@@ -309,25 +305,25 @@ export function vaultLogin({
         );
       }
       const answer = result.kind === 'answer' ? result : undefined;
-      const refusalNow = answer && loginRefusal(answer, saidBy(answer));
+      const refusalNow = answer && loginRefusal(answer);
       const error =
         answer && refusalNow
           ? refused(refusalNow, answer.status)
-          : errorOf(verdict, `${origin} did not answer ${method} as a login`);
-      const repeat = verdict.kind === 'error' && !refusalNow ? verdict.repeat : 'none';
+          : errorOf(found, `${origin} did not answer ${method} as a login`);
+      const mayAgain = found.kind === 'error' && !refusalNow && found.mayRepeat(!repeatable);
       const away = refusalNow === 'cannot-ask';
       // a 403 is what a method answers as well that cannot reach whom it asks
       const denied = answer?.status === 403;
-      const mayRepeat = repeat === 'any' || (repeatable && (denied || away || repeat === 'read'));
-      const told = result.kind === 'answer' ? (result.retryAfter ?? 0) : 0;
-      const delay = told + retryDelay(repeats);
+      const mayRepeat = mayAgain || (repeatable && (denied || away));
+      const retryAfter = result.kind === 'answer' ? (result.retryAfter ?? 0) : 0;
+      const delay = retryAfter + retryDelay(repeats);
       if (!mayRepeat || repeats >= maxRetries || delay >= context.timeLeft()) {
         const times = (before?.times ?? 0) + 1;
         const until = clock.monotonic() + Math.min(1_000 * 2 ** (times - 1), 60_000);
         if (refusalNow && !away) refusal = { login: same, error, times, until };
-        const mayBeUsedUp = !repeatable && verdict.kind === 'error' && verdict.ambiguous;
+        const mayBeUsedUp = !repeatable && found.kind === 'error' && found.isAmbiguous;
         const isOutage = error.code === 'ERR_SECRET_UNAVAILABLE' && !refusalNow;
-        if (!mayBeUsedUp || !isOutage || knowsNoLeader(result)) throw error;
+        if (!mayBeUsedUp || !isOutage || isWithoutLeader(result)) throw error;
         throw failed(
           'ERR_SECRET_UNAVAILABLE',
           `${error.reason}, and it is not known whether the credential of ${method} was used up`,
@@ -340,6 +336,11 @@ export function vaultLogin({
       });
     }
   };
+}
+
+/** Whether a node says that it knows no leader: it has done nothing with the request. */
+function isWithoutLeader(result: WireResult): boolean {
+  return kindOf(result) === 'no-leader';
 }
 
 interface Refusal {
@@ -398,11 +399,11 @@ function grantOf(auth: unknown, provider: string, method: string): TokenGrant {
         hint: 'A program has none: leave its role out of the login enforcement, or log in by another method.',
       },
     );
-  const broken = () =>
+  const invalidAnswer = () =>
     new SecretError('ERR_SECRET_INVALID', `the answer to ${method} holds no token`, { provider });
   const { client_token: text, lease_duration: seconds, num_uses: uses } = facts ?? {};
-  if (typeof text !== 'string' || text === '' || typeof seconds !== 'number') throw broken();
-  const token = checkToken(text, method, broken);
+  if (typeof text !== 'string' || text === '' || typeof seconds !== 'number') throw invalidAnswer();
+  const token = checkToken(text, invalidAnswer);
   return {
     token,
     life: seconds > 0 ? seconds * 1_000 : Number.POSITIVE_INFINITY,

@@ -1,24 +1,21 @@
 /**
- * How a server is reached: addresses, TLS, proxy, limits and which client builds the requests, by
- * options and by variables. No I/O here: what is wrong shows when the provider is made and is named
- * by the option and the variable; files are read at the first request.
+ * How a server is reached: addresses, TLS, proxy and limits, by options and by variables. No I/O here: a wrong
+ * setting is named by its option and its variable; files are read at the first request.
  */
 import { toMilliseconds } from '@keyfall/core/provider';
 import {
-  checkTexts,
+  type ConfigError,
   parseBool,
   parseCount,
   parseGoDuration,
   parseRateLimit,
   type RateLimit,
   type SettingReader,
-  type Wrong,
 } from '../environment/setting-reader.ts';
-import { findVariable, isLoopback, type VaultSetting } from '../environment/vault-variables.ts';
-import type { VaultAddress } from '../wire/vault-wire.ts';
-import { type ClientFacts, factsOfClient } from './configured-client.ts';
-import type { VaultConnectionOptions } from './connection-options.ts';
+import { isLoopback, type VaultSetting } from '../environment/vault-variables.ts';
+import type { VaultAddress, VaultWire } from '../wire/vault-wire.ts';
 import { type TlsSettings, tlsSettings } from './tls-settings.ts';
+import type { VaultConnectionOptions } from './vault-options.ts';
 
 /** A proxy that is asked with CONNECT. */
 export interface ProxySettings {
@@ -35,14 +32,12 @@ export interface ConnectionSettings {
   readonly address: VaultAddress;
   readonly nodes: readonly VaultAddress[];
   readonly followRedirects: boolean;
-  /** What stands between `/v1` and every path, as node-vault's `pathPrefix`: `/team-a`, or nothing. */
-  readonly pathPrefix: string;
-  readonly wire: 'direct' | 'node-vault';
-  /** What a configured client says, if one was given. */
-  readonly client: ClientFacts | undefined;
+  /** What builds the requests; `undefined`: we do. */
+  readonly wire: VaultWire | undefined;
   /** Milliseconds; `undefined`: the chain's. */
   readonly timeout: number | undefined;
   readonly maxRetries: number;
+  readonly consistency: { readonly readYourWrites: boolean; readonly countedUses: boolean };
   readonly tls: TlsSettings;
   readonly proxy: ProxySettings | undefined;
   readonly rateLimit: (RateLimit & { readonly from: string }) | undefined;
@@ -56,98 +51,77 @@ export function resolveConnection(
   options: VaultConnectionOptions,
   reader: SettingReader,
 ): ConnectionSettings {
-  const { wrong, text, labelled, parsed } = reader;
-  checkTypes(options, wrong);
+  const { labelled, configError, parsed } = reader;
   refuseUnsupported(reader);
-
-  // one that was forgotten to be made must not pass for none
-  const client = options.client === undefined ? undefined : factsOfClient(options.client, wrong);
-  if (client && options.address !== undefined)
-    throw wrong('the options client and address are both given', 'Give one of them.');
-  const agent = options.address === undefined ? text(undefined, 'AGENT_ADDR') : undefined;
-  const address = client
-    ? parseAddress(client.endpoint, 'the endpoint of the option client', wrong)
-    : parseAddress(
-        agent ?? text(options.address, 'ADDR') ?? 'https://127.0.0.1:8200',
-        labelled('address', agent ? 'AGENT_ADDR' : 'ADDR'),
-        wrong,
-      );
-  const nodes = (options.nodes ?? []).map((node) => parseAddress(node, 'the option nodes', wrong));
-  refusePlainNodes([address, ...nodes], wrong);
-  const timeout = parsed(
-    'timeout',
-    options.timeout === undefined ? undefined : toMilliseconds(options.timeout, 'timeout'),
-    'CLIENT_TIMEOUT',
-    parseGoDuration,
-    "a length of time such as '5', '5s' or '1m'",
+  const address = resolveAddress(options, reader);
+  const nodes = (options.nodes ?? []).map((node) =>
+    parseAddress(node, (what, hint) => configError({ option: 'nodes' }, what, hint)),
   );
-  const maxRetries =
-    parsed('maxRetries', options.maxRetries, 'MAX_RETRIES', parseCount, 'a number of 0 or more') ??
-    2;
-  if (!Number.isSafeInteger(maxRetries) || maxRetries < 0)
-    throw wrong('the option maxRetries is not a whole number of 0 or more', 'The default is 2.');
+  refusePlainNodes([address, ...nodes], reader);
+  const timeout = timeLimitOf(options, reader);
   const rateLimit = parsed(
+    { variable: 'RATE_LIMIT' },
     undefined,
-    undefined,
-    'RATE_LIMIT',
     parseRateLimit,
     "requests a second, with or without a burst: '10' or '10:20'",
   );
-
   return {
     address,
     nodes,
-    followRedirects: !parsed(undefined, undefined, 'DISABLE_REDIRECTS', parseBool, 'true or false'),
-    pathPrefix: client?.pathPrefix ?? '',
-    client,
-    wire: options.wire ?? 'direct',
-    // 0 is no limit to Vault's own clients: the chain's stays
-    timeout: timeout === 0 ? undefined : timeout,
-    maxRetries,
-    tls: tlsSettings(options, reader),
-    proxy: proxySettings(options.proxy, [address, ...nodes], reader),
-    rateLimit: rateLimit && {
-      ...rateLimit,
-      from: labelled(undefined, 'RATE_LIMIT'),
+    followRedirects: !parsed(
+      { variable: 'DISABLE_REDIRECTS' },
+      undefined,
+      parseBool,
+      'true or false',
+    ),
+    wire: options.wire,
+    timeout,
+    maxRetries:
+      parsed(
+        { option: 'retry.max', variable: 'MAX_RETRIES' },
+        options.retry?.max,
+        parseCount,
+        'a whole number of 0 or more',
+      ) ?? 2,
+    consistency: {
+      readYourWrites: options.consistency?.readYourWrites ?? false,
+      countedUses: options.countedUses ?? false,
     },
+    tls: tlsSettings(options.tls ?? {}, reader),
+    proxy: proxySettings(options.proxy, [address, ...nodes], reader),
+    rateLimit: rateLimit && { ...rateLimit, from: labelled({ variable: 'RATE_LIMIT' }) },
   };
 }
 
-const textOptions = [
-  'address',
-  'caCert',
-  'caCertPem',
-  'caPath',
-  'clientCert',
-  'clientKey',
-  'tlsServerName',
-  'proxy',
-] as const;
+/** Where the server is. */
+export function resolveAddress(
+  { address }: Pick<VaultConnectionOptions, 'address'>,
+  { text, configError }: SettingReader,
+): VaultAddress {
+  const agent = address === undefined ? text(undefined, 'AGENT_ADDR') : undefined;
+  const setting = { option: 'address', variable: agent ? 'AGENT_ADDR' : 'ADDR' } as const;
+  return parseAddress(agent ?? text(address, 'ADDR') ?? 'https://127.0.0.1:8200', (what, hint) =>
+    configError(setting, what, hint),
+  );
+}
 
-/** A configuration file may hold anything: `skipVerify: 'false'` must not turn verification off. */
-function checkTypes(options: VaultConnectionOptions, wrong: Wrong): void {
-  checkTexts(options, textOptions, wrong);
-  const { nodes, skipVerify, maxRetries, wire }: { readonly [option: string]: unknown } = {
-    ...options,
-  };
-  if (skipVerify !== undefined && typeof skipVerify !== 'boolean')
-    throw wrong('the option skipVerify is neither true nor false', 'Leave it out.');
-  if (maxRetries !== undefined && typeof maxRetries !== 'number')
-    throw wrong('the option maxRetries is not a number', 'The default is 2.');
-  if (
-    nodes !== undefined &&
-    !(Array.isArray(nodes) && nodes.every((node) => typeof node === 'string'))
-  )
-    throw wrong('the option nodes is not a list of addresses', 'Write them as https://host:8200.');
-  if (wire !== undefined && wire !== 'direct' && wire !== 'node-vault')
-    throw wrong(
-      "the option wire is neither 'direct' nor 'node-vault'",
-      "Leave it out: the default is 'direct'.",
-    );
+/** The time limit of a read in milliseconds; `undefined`: the chain's. */
+export function timeLimitOf(
+  { timeout }: Pick<VaultConnectionOptions, 'timeout'>,
+  { parsed }: SettingReader,
+): number | undefined {
+  const limit = parsed(
+    { option: 'timeout', variable: 'CLIENT_TIMEOUT' },
+    timeout === undefined ? undefined : toMilliseconds(timeout, 'timeout'),
+    parseGoDuration,
+    "a length of time such as '5', '5s' or '1m'",
+  );
+  // 0 is no limit to Vault's own clients: the chain's stays
+  return limit === 0 ? undefined : limit;
 }
 
 /** What would be half done, or would put something else in the place of a secret. */
-function refuseUnsupported({ env, wrong }: SettingReader): void {
+function refuseUnsupported({ text, configError }: SettingReader): void {
   const refused: readonly (readonly [VaultSetting, string, string])[] = [
     [
       'SRV_LOOKUP',
@@ -160,38 +134,42 @@ function refuseUnsupported({ env, wrong }: SettingReader): void {
       'set it for the command that needs it alone',
     ],
   ];
-  for (const [setting, why, hint] of refused) {
-    const found = findVariable(env, setting);
-    if (found && found.value !== '' && parseBool(found.value) !== false)
-      throw wrong(`the variable ${found.name} is set, and ${why}`, `Unset it, and ${hint}.`);
+  for (const [variable, why, hint] of refused) {
+    const value = text(undefined, variable);
+    if (value !== undefined && parseBool(value) !== false)
+      throw configError({ variable }, `is set although ${why}`, `Unset it, and ${hint}.`);
   }
 }
 
 /** Where one node is asked over https, none may get the same token in the clear. */
-function refusePlainNodes(addresses: readonly VaultAddress[], wrong: Wrong): void {
+function refusePlainNodes(
+  addresses: readonly VaultAddress[],
+  { configError }: SettingReader,
+): void {
   const plain = addresses.find(
     ({ secure, socketPath, hostname }) =>
       !secure && socketPath === undefined && !isLoopback(hostname),
   );
   if (plain && addresses.some(({ secure }) => secure))
-    throw wrong(
-      `the options address and nodes name ${plain.origin} beside https addresses: the token would travel to it unencrypted`,
+    throw configError(
+      { option: 'nodes' },
+      `and the address name ${plain.origin} beside https addresses: the token would travel to it unencrypted`,
       'Use https for all of them.',
     );
 }
 
-export function parseAddress(text: string, label: string, wrong: Wrong): VaultAddress {
-  const bad = (why: string) =>
-    wrong(`${label} ${why}`, 'Write it as https://host:8200 or unix:///path/to/socket.');
-  if (!URL.canParse(text)) throw bad('is not an address');
+export function parseAddress(text: string, configError: ConfigError): VaultAddress {
+  const wrong = (what: string) =>
+    configError(what, 'Write it as https://host:8200 or unix:///path/to/socket.');
+  if (!URL.canParse(text)) throw wrong('is not an address');
   const url = new URL(text);
   // never shown: what is in front of the @ may be a password
-  if (url.username !== '' || url.password !== '') throw bad('must not contain credentials');
-  if (url.search !== '' || url.hash !== '') throw bad('must not have a query or a fragment');
-  if (url.protocol === 'unix:') return socketAddress(text, url, bad);
-  if (/\/v1\/*$/.test(url.pathname)) throw bad('ends in /v1, which every request adds to it');
+  if (url.username !== '' || url.password !== '') throw wrong('must not contain credentials');
+  if (url.search !== '' || url.hash !== '') throw wrong('must not have a query or a fragment');
+  if (url.protocol === 'unix:') return socketAddress(text, url, wrong);
+  if (/\/v1\/*$/.test(url.pathname)) throw wrong('ends in /v1, which every request adds to it');
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw bad('is not http, https or unix');
+    throw wrong('is not http, https or unix');
   const secure = url.protocol === 'https:';
   return {
     origin: url.origin,
@@ -206,11 +184,11 @@ export function parseAddress(text: string, label: string, wrong: Wrong): VaultAd
 const longestSocketPath = process.platform === 'linux' ? 107 : 103;
 
 /** The path is taken as it stands, `%20` and all, as Vault's own clients do. */
-function socketAddress(text: string, url: URL, bad: (why: string) => Error): VaultAddress {
+function socketAddress(text: string, url: URL, wrong: (what: string) => Error): VaultAddress {
   const socketPath = text.slice(text.indexOf('//') + 2);
-  if (url.hostname !== '' || !/^\/[^/]/.test(socketPath)) throw bad('names no socket');
+  if (url.hostname !== '' || !/^\/[^/]/.test(socketPath)) throw wrong('names no socket');
   if (Buffer.byteLength(socketPath) > longestSocketPath)
-    throw bad(`is longer than a socket's path may be (${longestSocketPath} bytes)`);
+    throw wrong(`is longer than a socket's path may be (${longestSocketPath} bytes)`);
   const origin = `unix://${socketPath}`;
   return { origin, secure: false, hostname: 'localhost', port: 80, socketPath, prefix: '' };
 }
@@ -218,38 +196,39 @@ function socketAddress(text: string, url: URL, bad: (why: string) => Error): Vau
 function proxySettings(
   option: string | undefined,
   addresses: readonly VaultAddress[],
-  { wrong, text, labelled }: SettingReader,
+  { text, configError }: SettingReader,
 ): ProxySettings | undefined {
   const first = text(option, 'PROXY_ADDR');
   const found = first ?? text(undefined, 'HTTP_PROXY');
   if (found === undefined) return undefined;
-  const label = labelled('proxy', first === undefined ? 'HTTP_PROXY' : 'PROXY_ADDR');
-  const bad = (why: string) => wrong(`${label} ${why}`, 'Write it as http://host:port.');
-  if (!URL.canParse(found)) throw bad('is not an address');
+  const variable = first === undefined ? 'HTTP_PROXY' : 'PROXY_ADDR';
+  const wrong = (what: string, hint = 'Write it as http://host:port.') =>
+    configError({ option: 'proxy', variable }, what, hint);
+  if (!URL.canParse(found)) throw wrong('is not an address');
   const url = new URL(found);
-  if (url.protocol !== 'http:') throw bad('is not an http proxy, and no other kind is supported');
+  if (url.protocol !== 'http:') throw wrong('is not an http proxy, and no other kind is supported');
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
-    throw bad('must not have a path, a query or a fragment');
+    throw wrong('must not have a path, a query or a fragment');
   for (const { secure, socketPath, origin } of addresses)
     if (!secure && socketPath === undefined)
       throw wrong(
-        `${label} is set, and ${origin} is plain http: the proxy would see the token`,
+        `is set, and ${origin} is plain http: the proxy would see the token`,
         'Use an https address, or unset the proxy.',
       );
   return {
     origin: url.origin,
     hostname: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 80 : Number(url.port),
-    authorization: authorizationOf(url, bad),
+    authorization: authorizationOf(url, wrong),
   };
 }
 
-function authorizationOf(url: URL, bad: (why: string) => Error): string | undefined {
+function authorizationOf(url: URL, wrong: (what: string) => Error): string | undefined {
   if (url.username === '' && url.password === '') return undefined;
   try {
     const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
     return `Basic ${Buffer.from(pair).toString('base64')}`;
   } catch {
-    throw bad('has credentials that are not percent-encoded');
+    throw wrong('has credentials that are not percent-encoded');
   }
 }

@@ -1,8 +1,52 @@
 /**
- * The five verbs of Vault's HTTP API, as everything above them sees them. A verb never rejects and
- * never throws: it resolves to what the server answered or to what failed on the way, in allow-listed
- * facts, so that no error of a library (they hold tokens and bodies) gets past this line.
+ * One request to Vault and what comes of it, as everything above the transport sees them. A request never
+ * rejects: it resolves to what the server answered or to what failed on the way, in allow-listed facts, so that
+ * no error of a library (those hold tokens and bodies) gets past this line.
  */
+
+/** What is asked of the API. */
+export interface WireRequest {
+  /** `update` is a PATCH with a JSON merge patch (RFC 7396). */
+  readonly verb: 'read' | 'write' | 'update' | 'delete';
+  /** A logical path, encoded, with its query: `secret/data/aiogram-shop?version=2`. */
+  readonly path: string;
+  /** JSON text, for `write` and `update`. Text, so that a key `__proto__` survives. */
+  readonly body?: string | undefined;
+  /** A `read` that makes something on the server (a lease): it is not sent twice, no more than a write. */
+  readonly notIdempotent?: boolean | undefined;
+}
+
+/** Whether a request changes something on the server. */
+export function changes({ verb, notIdempotent = false }: WireRequest): boolean {
+  return verb !== 'read' || notIdempotent;
+}
+
+/** Who asks. */
+export interface WireSender {
+  /** Left out for the endpoints that must not see one: `sys/health` and logins. */
+  readonly token?: string | undefined;
+  /** `''` or left out: the root namespace. */
+  readonly namespace?: string | undefined;
+}
+
+/** A request as it goes out. */
+export interface HttpRequest {
+  readonly method: string;
+  /** From the `/v1`, encoded, query included. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON text. */
+  readonly body?: string | undefined;
+}
+
+/**
+ * A client of Vault, as far as it is used: it builds the HTTP request of what is asked. Our transport sends it, so
+ * the choice of the client changes no limit, no redirect and no error.
+ */
+export type VaultWire = (
+  request: WireRequest,
+  sender: WireSender,
+) => HttpRequest | Promise<HttpRequest>;
 
 /** Where a server is. */
 export interface VaultAddress {
@@ -17,22 +61,14 @@ export interface VaultAddress {
 }
 
 /** What bounds one request and says who asks, and whom. */
-export interface WireCall {
+export interface WireCall extends WireSender {
   readonly signal: AbortSignal;
   /** Milliseconds left for the answer. */
   readonly timeLeft: () => number;
-  /** Left out for the endpoints that must not see one: `sys/health` and logins. */
-  readonly token?: string | undefined;
-  /** `''` or left out: the root namespace. */
-  readonly namespace?: string | undefined;
   /** The node to ask. Left out: the address of the settings. */
   readonly node?: VaultAddress | undefined;
   /** `X-Vault-Index`: the state that the answer must at least have. Opaque; see {@link WireAnswer}. */
   readonly index?: string | undefined;
-  /** `X-Vault-Inconsistent`: what a node that has not reached `index` is to do. */
-  readonly inconsistent?: 'forward-active-node' | undefined;
-  /** A `read` that makes something on the server (a lease): it is not sent twice, no more than a write. */
-  readonly makes?: boolean | undefined;
   /**
    * Over a new connection: this is a repeat, or what came last from there spoke of the server at the other
    * end. No connection that was made before is used for it, or for any request after it.
@@ -44,6 +80,16 @@ export interface WireCall {
   readonly stamp?: (() => number) | undefined;
   /** Nobody waits for it: the process may end before its answer comes. */
   readonly unattended?: boolean | undefined;
+}
+
+/** Sends one request and resolves to what came of it. Never rejects. */
+export type WireSend = (request: WireRequest, call: WireCall) => Promise<WireResult>;
+
+/** Sends requests to one server, or to the nodes of one cluster. */
+export interface Wire {
+  readonly send: WireSend;
+  /** Ends every connection. */
+  close(): void;
 }
 
 /** Who the result is from, where there are several nodes. */
@@ -93,8 +139,6 @@ export interface WireFailure extends WireOrigin {
     | 'rate-limit'
     /** A file of the TLS settings cannot be read or used. */
     | 'tls-file'
-    /** The package that a setting asks for is not installed. */
-    | 'package'
     /** The path, the token or the namespace holds a character that no request can carry. */
     | 'unsendable';
   /** What a proxy that refuses answered. */
@@ -106,20 +150,3 @@ export interface WireFailure extends WireOrigin {
 }
 
 export type WireResult = WireAnswer | WireFailure;
-
-/**
- * What a client of Vault must do for us. Paths are logical paths, encoded already, with a query
- * where one is needed: `secret/data/aiogram-shop?version=2`.
- */
-export interface VaultWire {
-  read(path: string, call: WireCall): Promise<WireResult>;
-  /** The keys under a path. Sent as GET: not every proxy lets the verb LIST through. */
-  list(path: string, call: WireCall): Promise<WireResult>;
-  /** @param body - JSON text, built by us so that a key `__proto__` survives */
-  write(path: string, body: string, call: WireCall): Promise<WireResult>;
-  /** PATCH with a JSON merge patch (RFC 7396). */
-  update(path: string, body: string, call: WireCall): Promise<WireResult>;
-  delete(path: string, call: WireCall): Promise<WireResult>;
-  /** Ends every connection. */
-  close(): void;
-}

@@ -59,11 +59,13 @@ afterEach(async () => {
   await drill.finish();
 });
 
+const consistency = { readYourWrites: true };
+
 /** A provider that begins with the node of this number. */
 function providerOf(token: string, first = 0): SecretProvider {
   const { addresses } = cluster;
   const [address = '', ...nodes] = [...addresses.slice(first), ...addresses.slice(0, first)];
-  const provider = vaultProvider({ address, nodes, token, mount, path, env: {} });
+  const provider = vaultProvider({ address, nodes, token, mount, path, consistency, env: {} });
   endings.push(() => provider.close?.());
   return provider;
 }
@@ -200,8 +202,17 @@ test('a standby that points to the leader: followed where it is listed, and the 
   endings.push(pointing.close);
   const address = pointing.address;
   const open = (nodes: readonly string[]) => {
-    const options = { address, nodes, token: editor, mount, path, kvVersion: 2, env: {} } as const;
-    const provider = vaultProvider({ ...options, maxRetries: 0 });
+    const options = {
+      address,
+      nodes,
+      token: editor,
+      mount,
+      path,
+      kvVersion: 2,
+      consistency,
+      env: {},
+    } as const;
+    const provider = vaultProvider({ ...options, retry: { max: 0 } });
     endings.push(() => provider.close?.());
     return provider;
   };
@@ -249,7 +260,15 @@ test('applications that start and log in while another leader is chosen read fro
     const [address = '', ...nodes] = (await cluster.standbys()).map((node) => node.address);
     await active.request('PUT', 'sys/step-down');
     const auth = appRoleAuth({ roleId, secretId, mount: 'drilled' });
-    const options = { address, nodes: [...nodes, active.address], auth, mount, path, env: {} };
+    const options = {
+      address,
+      nodes: [...nodes, active.address],
+      auth,
+      mount,
+      path,
+      consistency,
+      env: {},
+    };
     // as long as a busy machine may need for an election
     const [timeout, budget] = ['9s', '12s'] as const;
     const secrets = drill.open({
@@ -315,7 +334,7 @@ test('chains that begin at a node that is just being unsealed have what was writ
             mount,
             path,
             env: {},
-            maxRetries: 0,
+            retry: { max: 0 },
           }),
         ],
       });

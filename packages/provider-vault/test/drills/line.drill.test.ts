@@ -13,7 +13,7 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { appRoleAuth, type VaultProviderOptions, vaultProvider } from '../../src/index.ts';
 import { droppingAddress } from '../dropping-address.ts';
-import { canary, context, freshPath, tokenFor, writePolicy } from '../harness.ts';
+import { canary, context, freshPath, tokenFor, wires, writePolicy } from '../harness.ts';
 import { type Interference, loginRelay } from '../login-relay.ts';
 import { type Witness, witness } from './witness.ts';
 
@@ -49,7 +49,15 @@ const dotenv = () => memoryProvider({ A: plain }, { name: 'dotenv' });
 
 describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
   function providerAt(address: string, more: VaultProviderOptions = {}) {
-    const provider = vaultProvider({ address, token, path, kvVersion: 2, env: {}, wire, ...more });
+    const provider = vaultProvider({
+      address,
+      token,
+      path,
+      kvVersion: 2,
+      env: {},
+      wire: wires[wire],
+      ...more,
+    });
     endings.push(() => provider.close?.());
     return provider;
   }
@@ -145,7 +153,14 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       const secretId = String(made.body.data?.['secret_id']);
       canaries.push(wrappedSecretId, secretId);
       const login = (address: string, auth: ReturnType<typeof appRoleAuth>) => {
-        const provider = vaultProvider({ address, path, kvVersion: 2, env: {}, wire, auth });
+        const provider = vaultProvider({
+          address,
+          path,
+          kvVersion: 2,
+          env: {},
+          wire: wires[wire],
+          auth,
+        });
         endings.push(() => provider.close?.());
         return provider;
       };

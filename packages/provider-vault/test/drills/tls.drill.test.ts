@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { memoryProvider } from '@keyfall/core';
 import { findVaultBinary, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type VaultProviderOptions, vaultProvider } from '../../src/index.ts';
+import { type VaultProviderOptions, type VaultTlsOptions, vaultProvider } from '../../src/index.ts';
 import { type Front, frontOf } from '../front.ts';
 import { canary, context, eventually, freshPath, readPolicy, tokenFor } from '../harness.ts';
 import { type TlsFront, tlsFront } from '../tls-front.ts';
@@ -55,10 +55,14 @@ async function front(name: string, more: TlsOptions = {}): Promise<TlsFront> {
   return made;
 }
 
-const trusting = { caCert: file('authority.pem') };
+const trusting = { ca: file('authority.pem') };
 
-function providerAt(address: string, more: VaultProviderOptions = trusting) {
-  const provider = vaultProvider({ address, path, token, kvVersion: 2, env: {}, ...more });
+function providerAt(
+  address: string,
+  tls: VaultTlsOptions = trusting,
+  more: VaultProviderOptions = {},
+) {
+  const provider = vaultProvider({ address, path, token, kvVersion: 2, env: {}, tls, ...more });
   endings.push(() => provider.close?.());
   return provider;
 }
@@ -77,7 +81,7 @@ test.each<[string, string, string | undefined]>([
   const ca = await readFile(file('authority.pem'));
   const mutual = { requestCert: true, rejectUnauthorized: true, ca };
   const tls = await front(name, why === 'wants to see ours' ? mutual : {});
-  const vault = providerAt(tls.address, given === undefined ? {} : { caCert: file(given) });
+  const vault = providerAt(tls.address, given === undefined ? {} : { ca: file(given) });
   const secrets = drill.open({ providers: [vault, dotenv()] });
   const error = await drill.errorOf(secrets.get('A'));
   expect(error).toMatchObject({ code: 'ERR_SECRET_TLS', retryable: false });
@@ -108,8 +112,8 @@ test('mTLS: our certificate is shown, and what it shows is the one that the file
   const tls = await front('server', { requestCert: true, rejectUnauthorized: true, ca });
   const vault = providerAt(tls.address, {
     ...trusting,
-    clientCert: file('client.pem'),
-    clientKey: file('client.key'),
+    cert: file('client.pem'),
+    key: file('client.key'),
   });
   expect((await vault.read('all', context())).entries.get('A')).toMatchObject({ value });
 });
@@ -141,14 +145,16 @@ test("the server's own TLS, whose authority is given or not", async () => {
     await rm(folder, { recursive: true });
   });
   const address = `https://127.0.0.1:${port}`;
-  const own = { token: root, caCert: join(folder, 'vault-ca.pem') };
+  const own = [{ ca: join(folder, 'vault-ca.pem') }, { token: root }] as const;
   const write = async () =>
-    providerAt(address, own).write?.({ entries: new Map([['A', value]]) }, context());
+    providerAt(address, ...own).write?.({ entries: new Map([['A', value]]) }, context());
   await eventually(write);
-  expect((await providerAt(address, own).read('all', context())).entries.get('A')).toMatchObject({
-    value,
-  });
-  const secrets = drill.open({ providers: [providerAt(address, { token: root }), dotenv()] });
+  expect((await providerAt(address, ...own).read('all', context())).entries.get('A')).toMatchObject(
+    {
+      value,
+    },
+  );
+  const secrets = drill.open({ providers: [providerAt(address, {}, { token: root }), dotenv()] });
   expect((await drill.errorOf(secrets.get('A'))).code).toBe('ERR_SECRET_TLS');
 });
 

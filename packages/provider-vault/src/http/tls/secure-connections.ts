@@ -24,14 +24,14 @@ export interface SecureConnections {
 
 /**
  * @param idle - milliseconds that an idle connection is kept
- * @param patience - milliseconds before it is told that the TLS files are of no use
+ * @param warnAfter - milliseconds before a warning says that the TLS files are of no use
  */
 export function secureConnections(
   { tls, proxy }: Pick<ConnectionSettings, 'tls' | 'proxy'>,
   idle: number,
-  patience?: number,
+  warnAfter?: number,
 ): SecureConnections {
-  const contexts = secureContexts(tls, patience);
+  const contexts = secureContexts(tls, warnAfter);
   const tunnel = proxy && tunnelThrough(proxy);
   let held: { readonly kept: KeptConnections<Agent>; readonly context: SecureContext } | undefined;
 

@@ -36,16 +36,16 @@ export interface SecureContexts {
   notice(): string | undefined;
 }
 
-/** Milliseconds that a renewal of the files may take before it is told that they are of no use. */
+/** Milliseconds that a renewal of the files may take before a warning says that they are of no use. */
 const longestRenewal = 60_000;
 
 /** How often a file is looked at that is being written, while what it held before will do. */
 const looksMeanwhile = 2;
 
-/** @param patience - milliseconds before it is told that files are of no use. Default 1 min */
+/** @param warnAfter - milliseconds before a warning says that files are of no use. Default 1 min */
 export function secureContexts(
   tls: TlsSettings,
-  patience: number = longestRenewal,
+  warnAfter: number = longestRenewal,
 ): SecureContexts {
   let held: { readonly print: string; readonly context: SecureContext } | undefined;
   let failing: (Unusable & { readonly since: number }) | undefined;
@@ -78,7 +78,7 @@ export function secureContexts(
       return failing?.part === part ? failing.failure : undefined;
     },
     notice() {
-      if (!held || !failing || performance.now() - failing.since < patience) return undefined;
+      if (!held || !failing || performance.now() - failing.since < warnAfter) return undefined;
       return `${failing.failure.detail} cannot be used: what it held before is used until it can`;
     },
   };
@@ -96,16 +96,16 @@ interface Unusable {
 /** What tells whether a file is another than before: size and times, or that it is not there. */
 async function fingerprintOf({ authorities, identity }: TlsSettings): Promise<string> {
   const files: string[] = [];
-  if (authorities?.kind === 'file') files.push(authorities.path);
-  if (authorities?.kind === 'directory')
+  if (authorities && 'path' in authorities)
     files.push(...(await filesOf(authorities.path).catch(() => [authorities.path])));
   if (identity) files.push(identity.cert.path, identity.key.path);
   return printOf(files);
 }
 
-/** The files of a directory. Links are followed: a mounted Kubernetes volume is made of them. */
-async function filesOf(directory: string): Promise<string[]> {
-  const paths = (await readdir(directory)).sort().map((name) => join(directory, name));
+/** The file, or those of a directory. Links are followed: a mounted Kubernetes volume is made of them. */
+async function filesOf(path: string): Promise<string[]> {
+  if (!(await stat(path)).isDirectory()) return [path];
+  const paths = (await readdir(path)).sort().map((name) => join(path, name));
   const facts = await Promise.all(paths.map((path) => stat(path)));
   return paths.filter((_, index) => facts[index]?.isFile());
 }
@@ -120,13 +120,12 @@ async function loadSecureContext(
   try {
     const ca: string[] = [];
     const { authorities, identity } = tls;
-    if (authorities?.kind === 'text') ca.push(authorities.pem);
+    if (authorities && 'pem' in authorities) ca.push(authorities.pem);
     else if (authorities) {
       setting = authorities.from;
-      const { kind, path } = authorities;
-      for (const file of kind === 'file' ? [path] : await filesOf(path)) {
+      for (const file of await filesOf(authorities.path)) {
         const pem = await readSettingFile(file, looks);
-        // OpenSSL passes over what it cannot read, and would trust nobody or the wrong ones
+        // OpenSSL passes over what it cannot read, and would trust none or the wrong ones
         if (certificatesIn(pem) === 0) return unusable(part, setting);
         ca.push(pem);
       }

@@ -1,5 +1,5 @@
 /**
- * When something is done about a token.
+ * When something is done about what lives for a while.
  */
 import { manualClock } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import {
   leftOf,
   momentOf,
   renewalDelay,
-} from '../src/session/token-life.ts';
+} from '../src/lifetimes/timing.ts';
 import { spanOf } from '../src/wire/time.ts';
 
 const runs = Array.from({ length: 200 }, (_, index) => index);

@@ -1,16 +1,35 @@
 /**
- * Callers that stop waiting, for work that goes on; and work that goes on without keeping the process.
+ * What bounds work: deadlines, callers that stop waiting for work that goes on, and work that goes on without
+ * keeping the process.
  */
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { ReadContext } from '@keyfall/core/provider';
 import { longestTimer } from './time.ts';
+
+/** Milliseconds that never run backwards. */
+const steadyClock = (): number => performance.now();
+
+/** What tells how many milliseconds are left of `limit` from now on. */
+export function deadlineIn(limit: number, now: () => number = steadyClock): () => number {
+  const end = now() + limit;
+  return () => Math.max(0, end - now());
+}
+
+/** The same bounds with a fair part of the time that is left: the rest is for what comes after. */
+export function partOf<Bounds extends Pick<ReadContext, 'timeLeft'>>(
+  bounds: Bounds,
+  parts: number,
+): Bounds {
+  const ownTime = deadlineIn(bounds.timeLeft() / parts);
+  return { ...bounds, timeLeft: () => Math.min(bounds.timeLeft(), ownTime()) };
+}
 
 /** Bounds of a request that may have no caller: it does not keep the process alive by itself. */
 export interface UnattendedContext extends ReadContext {
   readonly unattended: true;
 }
 
-/** Whether nobody but those who `whileWaiting` holds the process for it. */
+/** Whether the process is held by those alone who `whileWaiting` for it. */
 export function isUnattended(context: ReadContext): boolean {
   return 'unattended' in context;
 }
@@ -31,6 +50,11 @@ export function abortError(signal: AbortSignal, provider: string): SecretError {
   return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
 }
 
+/** The reason of a call that `close` has ended. */
+export function closedError(provider: string): SecretError {
+  return new SecretError('ERR_SECRET_ABORTED', 'the provider was closed', { provider });
+}
+
 /** What comes first: the work's end, or the abort. The work goes on, and the process is held until then. */
 export function unlessAborted<Result>(
   work: Promise<Result>,
@@ -40,7 +64,7 @@ export function unlessAborted<Result>(
   return whileWaiting(beforeAbort(work, signal, provider));
 }
 
-/** The same for work that nobody may be waiting for. */
+/** The same for work that may have no caller left. */
 export async function beforeAbort<Result>(
   work: Promise<Result>,
   signal: AbortSignal,

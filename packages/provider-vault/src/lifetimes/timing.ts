@@ -1,5 +1,6 @@
 /**
- * How long a token has to live, and when to do something about it.
+ * When something is done about what lives for a while: time that counts by two clocks, how long to wait, and one
+ * thing to do later.
  */
 import type { Clock } from '@keyfall/core';
 import { longestTimer } from '../wire/time.ts';
@@ -26,21 +27,21 @@ export function leftOf(length: number, start: Moment, clock: Clock): number {
 }
 
 /**
- * Milliseconds at the end of a token's life in which it is not worth renewing any more: 10 to 20 % of
- * what it was given, at random, so that a fleet that started at once does not log in at once.
+ * Milliseconds at the end of a life in which it is not worth renewing any more: 10 to 20 %, at random, so that a
+ * fleet that started at once does not come at once.
  */
-export function graceOf(length: number): number {
-  return length * (0.1 + Math.random() * 0.1);
+export function graceOf(life: number): number {
+  return life * (0.1 + Math.random() * 0.1);
 }
 
-/** Milliseconds until a token with `remaining` should be renewed: two thirds, a little at random. */
+/** Milliseconds until what has `remaining` left should be renewed: two thirds, a little at random. */
 export function renewalDelay(remaining: number, grace: number): number {
   return (remaining * 2 + Math.min(grace, remaining)) / 3;
 }
 
 /**
  * Milliseconds to the next attempt after `failures` in a row: 10 s doubled up to 5 min, half of it at
- * random, and never so long that the token ends in the meantime.
+ * random, and never so long that it ends in the meantime.
  */
 export function backOff(failures: number, remaining: number): number {
   const growing = Math.min(10_000 * 2 ** Math.min(failures - 1, 5), 300_000);
@@ -59,46 +60,40 @@ export interface Alarm {
 /** An alarm that does not keep the process alive. */
 export function alarmOf(clock: Clock): Alarm {
   let cancel = (): void => {};
-  let pending: (() => void) | undefined;
-  let due = (): boolean => false;
+  let pending: { readonly work: () => void; left(): number } | undefined;
 
-  function set(delay: number, work: () => void): void {
-    cancel();
-    const start = momentOf(clock);
-    pending = work;
-    due = () => leftOf(delay, start, clock) === 0;
-    arm(delay, start);
-  }
-
-  function arm(delay: number, start: Moment): void {
-    const left = leftOf(delay, start, clock);
+  function arm(): void {
+    if (!pending) return;
+    // a clamped timer, or one that fired a little early, is set again
     cancel = clock.schedule(
-      () => {
-        // a clamped timer, or one that fired a little early
-        if (due()) fire();
-        else arm(delay, start);
-      },
-      Math.min(Math.max(1, Math.ceil(left)), longestTimer),
+      () => (isDue() ? fire() : arm()),
+      Math.min(Math.max(1, Math.ceil(pending.left())), longestTimer),
       true,
     );
   }
 
-  function fire(): void {
-    const work = pending;
-    stop();
-    work?.();
-  }
+  const isDue = (): boolean => pending?.left() === 0;
 
   function stop(): void {
     cancel();
     pending = undefined;
-    due = () => false;
+  }
+
+  function fire(): void {
+    const work = pending?.work;
+    stop();
+    work?.();
   }
 
   return {
-    set,
+    set(delay, work) {
+      stop();
+      const start = momentOf(clock);
+      pending = { work, left: () => leftOf(delay, start, clock) };
+      arm();
+    },
     check: () => {
-      if (pending && due()) fire();
+      if (isDue()) fire();
     },
     cancel: stop,
   };

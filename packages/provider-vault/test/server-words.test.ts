@@ -3,8 +3,7 @@
  * tests gives are in `auth.e2e.test.ts` and `cert-auth.e2e.test.ts`; these are of methods that it does not have.
  */
 import { expect, test } from 'vitest';
-import { loginRefusal, refusesRenewal } from '../src/answers/login-words.ts';
-import { saidBy } from '../src/answers/vault-errors.ts';
+import { loginRefusal, refusesRenewal } from '../src/answers/server-words.ts';
 import type { WireAnswer } from '../src/wire/vault-wire.ts';
 
 const answer = (status: number, ...errors: string[]): WireAnswer => ({
@@ -13,7 +12,6 @@ const answer = (status: number, ...errors: string[]): WireAnswer => ({
   text: '',
   body: { errors },
 });
-const of = (one: WireAnswer) => loginRefusal(one, saidBy(one));
 
 test.each([
   ['a client certificate that nobody asked for', 'tls connection not found'],
@@ -28,8 +26,8 @@ test.each([
   ],
   ['an account without its name', 'service account namespace and name must be set'],
 ])('%s', (_, words) => {
-  expect(of(answer(500, words))).toBe('refused');
-  expect(of(answer(500, `1 error occurred:\n\t* ${words}\n\n`))).toBe('refused');
+  expect(loginRefusal(answer(500, words))).toBe('refused');
+  expect(loginRefusal(answer(500, `1 error occurred:\n\t* ${words}\n\n`))).toBe('refused');
 });
 
 test.each([
@@ -40,9 +38,9 @@ test.each([
   'rpc error: code = Unavailable desc = transport is closing',
   '',
 ])('trouble of the server stays an outage: %s', (words) => {
-  expect(of(answer(500, words))).toBeUndefined();
-  expect(of(answer(502, "failed to verify client's certificate"))).toBeUndefined();
-  expect(refusesRenewal(answer(500, words), words)).toBe(false);
+  expect(loginRefusal(answer(500, words))).toBeUndefined();
+  expect(loginRefusal(answer(502, "failed to verify client's certificate"))).toBeUndefined();
+  expect(refusesRenewal(answer(500, words))).toBe(false);
 });
 
 test.each([
@@ -51,5 +49,5 @@ test.each([
   'failed to renew entry: client identity during renewal not matching client identity used during login',
   "failed to renew entry: failed to verify client's certificate: x509: certificate has expired",
 ])('a renewal that is refused for good: %s', (words) => {
-  expect(refusesRenewal(answer(500, `1 error occurred:\n\t* ${words}\n\n`), words)).toBe(true);
+  expect(refusesRenewal(answer(500, `1 error occurred:\n\t* ${words}\n\n`))).toBe(true);
 });

@@ -5,9 +5,8 @@
 import type { SecretError, SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
-import { forbidden, verdictOf } from '../src/answers/vault-errors.ts';
-import type { Verdict } from '../src/answers/verdict.ts';
-import type { VaultWire, WireResult } from '../src/wire/vault-wire.ts';
+import { type Classified, classify, forbidden } from '../src/answers/classify-result.ts';
+import type { WireRequest, WireResult } from '../src/wire/vault-wire.ts';
 
 const subject = {
   provider: 'vault',
@@ -25,15 +24,16 @@ function answer(status: number, body: unknown): WireResult {
 
 const saying = (status: number, ...errors: string[]): WireResult => answer(status, { errors });
 
-const verdict = (result: WireResult, verb: keyof VaultWire = 'read'): Verdict =>
-  verdictOf(result, subject, verb);
+const found = (result: WireResult, verb: WireRequest['verb'] = 'read'): Classified =>
+  classify(result, subject, verb);
 
 function errorOf(
   result: WireResult,
-): SecretError & { readonly repeat: string; ambiguous: boolean } {
-  const found = verdict(result);
-  if (found.kind !== 'error') throw new Error(`was ${found.kind}`);
-  return Object.assign(found.error, { repeat: found.repeat, ambiguous: found.ambiguous });
+): SecretError & { readonly repeat: string; readonly ambiguous: boolean } {
+  const one = found(result);
+  if (one.kind !== 'error') throw new Error(`was ${one.kind}`);
+  const repeat = one.mayRepeat(true) ? 'any' : one.mayRepeat(false) ? 'read' : 'none';
+  return Object.assign(one.error, { repeat, ambiguous: one.isAmbiguous });
 }
 
 describe('an error', () => {
@@ -198,25 +198,24 @@ describe('each status from 400 to 599', () => {
     { error: 'namespace not found', data: 'x' },
   ];
   const statuses = Array.from({ length: 200 }, (_, index) => 400 + index);
-  const kindOf = (found: Verdict) =>
-    found.kind === 'error' ? found.error.code.replace('ERR_SECRET_', '') : found.kind;
+  const kindOf = (one: Classified) =>
+    one.kind === 'error' ? one.error.code.replace('ERR_SECRET_', '') : one.kind;
 
   test.each(statuses)('%i', (status) => {
     const [ofVault, ofOthers] = table[status] ?? others(status);
     for (const body of own) {
-      const found = verdict(answer(status, body), 'write');
-      expect(kindOf(found)).toBe(ofVault);
+      const one = found(answer(status, body), 'write');
+      expect(kindOf(one)).toBe(ofVault);
       // of its own failures alone it cannot tell what was done
-      if (found.kind === 'error')
-        expect([status, found.ambiguous]).toEqual([status, isOpen(status)]);
+      if (one.kind === 'error') expect([status, one.isAmbiguous]).toEqual([status, isOpen(status)]);
     }
     for (const body of foreign) {
-      const found = verdict(answer(status, body), 'write');
-      expect([status, body, kindOf(found)]).toEqual([status, body, ofOthers]);
-      if (found.kind !== 'error') throw new Error('foreign answers are errors');
-      expect([status, found.ambiguous]).toEqual([status, !notCarriedOut.includes(status)]);
-      expect(found.itsOwn).toBe(false);
-      assertNoLeak(['permission denied', 'no healthy upstream'], found.error);
+      const one = found(answer(status, body), 'write');
+      expect([status, body, kindOf(one)]).toEqual([status, body, ofOthers]);
+      if (one.kind !== 'error') throw new Error('foreign answers are errors');
+      expect([status, one.isAmbiguous]).toEqual([status, !notCarriedOut.includes(status)]);
+      expect(one.isVaults).toBe(false);
+      assertNoLeak(['permission denied', 'no healthy upstream'], one.error);
     }
   });
 
@@ -234,9 +233,8 @@ describe('each status from 400 to 599', () => {
 
 describe('what is not there', () => {
   const deleted = { version: 3, created_time: '2026-01-02T03:04:05Z', destroyed: false };
-  test.each<[string, unknown, keyof VaultWire, unknown]>([
+  test.each<[string, unknown, WireRequest['verb'], unknown]>([
     ['never written', { errors: [] }, 'read', undefined],
-    ['an empty list', { errors: [] }, 'list', undefined],
     [
       'a deleted version',
       { data: { data: null, metadata: { ...deleted, deletion_time: '2026-01-02T04:00:00Z' } } },
@@ -257,7 +255,7 @@ describe('what is not there', () => {
       { version: 3, createdTime: deleted.created_time, state: 'deleted' },
     ],
   ])('%s', (_, body, verb, gone) => {
-    expect(verdict(answer(404, body), verb)).toEqual({ kind: 'missing', gone });
+    expect(found(answer(404, body), verb)).toEqual({ kind: 'missing', gone });
   });
 
   test('a 404 of the wrong KV version is a wrong setting, and one of a web server no answer', () => {
@@ -277,35 +275,38 @@ describe('what is not there', () => {
 
   test('another version than the one that was written to is a conflict', () => {
     const text = 'check-and-set parameter did not match the current version';
-    expect(verdict(saying(400, text), 'write')).toEqual({ kind: 'conflict' });
+    expect(found(saying(400, text), 'write')).toEqual({ kind: 'conflict' });
   });
 });
 
 describe('a 403', () => {
   test.each([
     // HashiCorp Vault says so of a token that it does not know
-    ['2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n', 'rejected'],
-    ['invalid token', 'rejected'],
-    ['permission denied', 'token'],
-    ['1 error occurred:\n\t* permission denied\n\n', 'policy'],
-    ['preflight capability check returned 403, please ensure client has permissions', 'denied'],
-    ['', 'policy'],
-  ])('%j lets suspect: %s', (text, suspect) => {
-    expect(verdict(saying(403, text))).toEqual({ kind: 'forbidden', suspect, status: 403 });
+    ['2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n', 'token', true],
+    ['invalid token', 'token', true],
+    ['permission denied', 'token', false],
+    ['1 error occurred:\n\t* permission denied\n\n', 'policy', false],
+    [
+      'preflight capability check returned 403, please ensure client has permissions',
+      'policy',
+      true,
+    ],
+    ['', 'policy', false],
+  ])('%j is about the %s; certain: %s', (text, cause, isCertain) => {
+    const refusal = { kind: 'forbidden', cause, isCertain, status: 403 };
+    expect(found(saying(403, text))).toEqual(refusal);
   });
 
   test('is a 500 in HashiCorp Vault 1.21 where the token ends like one of a namespace', () => {
     const text =
       'error performing token check: failed to look up namespace from the token: no namespace';
-    const known = { kind: 'forbidden', suspect: 'rejected', status: 500 };
+    const known = { kind: 'forbidden', cause: 'token', isCertain: true, status: 500 };
     for (const verb of ['read', 'write'] as const)
-      expect(verdict(saying(500, text), verb)).toEqual(known);
+      expect(found(saying(500, text), verb)).toEqual(known);
   });
 
   test('is one of two errors, told apart by code', () => {
-    const codes = (['denied', 'unauthenticated'] as const).map((kind) =>
-      forbidden(kind, subject, 403),
-    );
+    const codes = (['policy', 'token'] as const).map((cause) => forbidden(cause, subject, 403));
     expect(codes.map(({ code }) => code)).toEqual([
       'ERR_SECRET_DENIED',
       'ERR_SECRET_UNAUTHENTICATED',
@@ -314,5 +315,5 @@ describe('a 403', () => {
 });
 
 test('every success is one, a 202 and a 204 too', () => {
-  for (const status of [200, 202, 204]) expect(verdict(answer(status, '')).kind).toBe('ok');
+  for (const status of [200, 202, 204]) expect(found(answer(status, '')).kind).toBe('ok');
 });

@@ -59,12 +59,12 @@ export async function runDocument(document: MarkdownDocument): Promise<void> {
     (block) => (isShell(block) && !block.words.has('no-test')) || block.words.has('file'),
   );
   if (blocks.length === 0) return;
-  const run = await prepare();
+  const startsOne = blocks.some(({ words }) => words.has('docker') || words.has('server'));
+  const readersOwn = startsOne ? undefined : await emptyServer();
+  const run = await prepare(readersOwn);
   try {
-    const startsOne = blocks.some(({ words }) => words.has('docker') || words.has('server'));
-    if (!startsOne) {
-      await startDev(run, []);
-      run.env['VAULT_ADDR'] = `http://127.0.0.1:${run.port}`;
+    if (readersOwn !== undefined) {
+      run.env['VAULT_ADDR'] = readersOwn.address;
       run.env['VAULT_TOKEN'] = devToken;
       run.env['VAULT_SECRET_PATH'] = 'aiogram-shop';
     }
@@ -80,10 +80,34 @@ export async function runDocument(document: MarkdownDocument): Promise<void> {
   }
 }
 
-async function prepare(): Promise<Run> {
+let shared: Promise<VaultServer> | undefined;
+
+/**
+ * The server that a reader has, as it was when it started: one for all documents that start none, since to start one
+ * takes a second. It ends with the process.
+ */
+async function emptyServer(): Promise<VaultServer> {
+  shared ??= startVaultServer({ external: false, token: devToken });
+  const server = await shared;
+  const namesAt = async (path: string) =>
+    Object.keys((await server.request('GET', path)).body.data ?? {});
+  const builtIn = /^(?:cubbyhole|identity|sys|token)\/$/;
+  for (const kind of ['mounts', 'auth'])
+    for (const path of await namesAt(`sys/${kind}`))
+      if (!builtIn.test(path)) await server.request('DELETE', `sys/${kind}/${path}`);
+  const { body } = await server.request('GET', 'sys/policies/acl?list=true');
+  for (const name of (body.data?.['keys'] ?? []) as string[])
+    if (!['default', 'root'].includes(name))
+      await server.request('DELETE', `sys/policies/acl/${name}`);
+  await server.mountKv({ version: 2, path: 'secret' });
+  return server;
+}
+
+/** @param server - what the document is to find; `undefined` where it starts one itself */
+async function prepare(server: VaultServer | undefined): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-docs-'));
-  const [port, productionPort, clusterPort] = [
-    await freePort(),
+  const [devPort, productionPort, clusterPort] = [
+    server === undefined ? await freePort() : Number(new URL(server.address).port),
     await freePort(),
     await freePort(),
   ];
@@ -109,7 +133,7 @@ async function prepare(): Promise<Run> {
   await writeShop(join(folder, 'shop'));
   await symlink(join(root, 'docs/node_modules'), join(folder, 'shop/node_modules'));
   const replacements: Replacements = [
-    ['127.0.0.1:8200', `127.0.0.1:${port}`],
+    ['127.0.0.1:8200', `127.0.0.1:${devPort}`],
     ['vault.example.com:8200', `127.0.0.1:${productionPort}`],
     ['0.0.0.0:8200', `127.0.0.1:${productionPort}`],
     ['127.0.0.1:8201', `127.0.0.1:${clusterPort}`],
@@ -124,7 +148,7 @@ async function prepare(): Promise<Run> {
   );
   return {
     folder,
-    port,
+    port: devPort,
     replacements,
     env: {
       ...env,

@@ -4,7 +4,7 @@
  */
 
 /** The rooms of a package, from below: each may import from those before it. The package's own files are on top. */
-const rooms = {
+export const rooms = {
   core: [
     'contract',
     'words',

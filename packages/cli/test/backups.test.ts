@@ -18,7 +18,7 @@ const journal = {
   overwritten: [],
 } as const;
 
-test('each is there with when it was made and what needs it, oldest first', async () => {
+test('each backup has its time and its use, oldest first', async () => {
   const cwd = await folderWith('A=1\n');
   const states: readonly (MigrationJournal['state'] | 'none' | 'damaged')[] = [
     'started',

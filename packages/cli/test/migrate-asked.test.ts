@@ -87,7 +87,7 @@ describe('other values in the store', () => {
     expect([...said, ...asked].join()).not.toContain('canary');
   });
 
-  test('a signal takes each question back', async () => {
+  test('each question gets the signal that cancels it', async () => {
     const { signal } = new AbortController();
     const store = memoryProvider(theirs);
     answers = ['each', 'keep', 'keep', true];
@@ -99,7 +99,7 @@ describe('other values in the store', () => {
     expect(signals).toEqual([undefined, undefined]);
   });
 
-  test('a single one is asked about by its name alone', async () => {
+  test('a single conflict is asked about by its name', async () => {
     const cwd = await folderWith("A='canary-mine'\n");
     const store = memoryProvider({ A: 'canary-theirs' });
     answers = ['overwrite', true];
@@ -118,7 +118,7 @@ describe('other values in the store', () => {
     ['by Ctrl-C at a later one', ['each', 'overwrite', cancelled]],
     ['at the last, which is whether to write', ['overwrite', false]],
     ['by Ctrl-C at the last', ['overwrite', cancelled]],
-  ])('who stops %s leaves everything as it is', async (_, given) => {
+  ])('a user who stops %s leaves everything as it is', async (_, given) => {
     const cwd = await folderWith(text);
     const store = memoryProvider(theirs);
     answers = given;
@@ -134,23 +134,26 @@ describe('other values in the store', () => {
   test.each<[string, Partial<MigrateOptions>]>([
     ['with --yes', { yes: true }],
     ['with --on-conflict fail', { onConflict: 'fail' }],
-  ])('are not asked about %s: they are named, and nothing was changed', async (_, options) => {
-    const cwd = await folderWith(text);
-    const store = memoryProvider(theirs);
-    const result = await run(cwd, store, { ...options, purge: true });
-    expect(() => assertNoConflict(result, openTarget(store))).toThrow(
-      expect.objectContaining({
-        code: 'ERR_SECRET_CONFLICT',
-        message: expect.stringContaining('memory (this process) holds other values for A and B'),
-      }),
-    );
-    expect(asked).toEqual([]);
-    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(text);
-    expect(await readdir(cwd)).toEqual(['.env']);
-    expect(await heldBy(store)).toEqual(theirs);
-  });
+  ])(
+    'conflicts are not asked about %s: they are named, and nothing is changed',
+    async (_, options) => {
+      const cwd = await folderWith(text);
+      const store = memoryProvider(theirs);
+      const result = await run(cwd, store, { ...options, purge: true });
+      expect(() => assertNoConflict(result, openTarget(store))).toThrow(
+        expect.objectContaining({
+          code: 'ERR_SECRET_CONFLICT',
+          message: expect.stringContaining('memory (this process) holds other values for A and B'),
+        }),
+      );
+      expect(asked).toEqual([]);
+      expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(text);
+      expect(await readdir(cwd)).toEqual(['.env']);
+      expect(await heldBy(store)).toEqual(theirs);
+    },
+  );
 
-  test('what is replaced by a choice is asked of the store before it is written', async () => {
+  test('after the choice to replace, the store is asked whether it accepts the write', async () => {
     const cwd = await folderWith("A='canary-mine'\n");
     const store = memoryProvider({ A: 'canary-theirs' });
     const line = {
@@ -166,7 +169,7 @@ describe('other values in the store', () => {
     expect(await heldBy(store)).toEqual({ A: 'canary-theirs' });
   });
 
-  test('one that is kept by choice leaves nothing to ask about, or to do', async () => {
+  test('after the choice to keep, nothing is left to ask or to do', async () => {
     const cwd = await folderWith("A='canary-mine'\n");
     answers = ['keep'];
     const store = memoryProvider({ A: 'canary-theirs' });
@@ -177,7 +180,7 @@ describe('other values in the store', () => {
     expect(await readdir(cwd)).toEqual(['.env']);
   });
 
-  test('one that comes while it is asked about is asked about as well', async () => {
+  test('a conflict that appears during the questions is asked about as well', async () => {
     const cwd = await folderWith(text);
     const store = memoryProvider({ A: 'canary-theirs' });
     answers = ['overwrite', 'keep', true];
@@ -199,7 +202,7 @@ describe('other values in the store', () => {
   });
 });
 
-test('no conditional write is said before the question', async () => {
+test('a store without conditional writes is reported before the question', async () => {
   const cwd = await folderWith("A='canary-mine'\n");
   const store = memoryProvider();
   const unconditional: SecretProvider = {

@@ -70,7 +70,7 @@ describe('a .env that is', () => {
     expect(await readdir(cwd)).toEqual(['.env']);
   });
 
-  test('not to be read by this user', async () => {
+  test('a file without read access is denied', async () => {
     const cwd = await folderWith(`A=${canary}\n`);
     await chmod(join(cwd, '.env'), 0);
     await chmod(cwd, 0o755);
@@ -79,7 +79,7 @@ describe('a .env that is', () => {
     expect(error.message).toContain('may not be read');
   });
 
-  test('in a folder where nothing can be written: nothing is, in the store either', async () => {
+  test('in a read-only folder nothing is written, also not to the store', async () => {
     const cwd = await folderWith(`A=${canary}\n`);
     await chmod(join(cwd, '.env'), 0o644);
     await chmod(cwd, 0o555);
@@ -95,7 +95,7 @@ describe('a .env that is', () => {
   });
 });
 
-test('a file that may not be written ends it only where it is to be edited', async () => {
+test('a file without write access stops only a migration that edits it', async () => {
   const cwd = await folderWith(`A=${canary}\n`);
   await chmod(cwd, 0o777);
   await chmod(join(cwd, '.env'), 0o444);
@@ -146,7 +146,7 @@ describe('while somebody else writes to the document, between our write and its 
     return JSON.parse(await readFile(join(cwd, name), 'utf8')).state;
   }
 
-  test('another name that is changed there is no matter of ours', async () => {
+  test('a change of another name does not matter', async () => {
     await vault.store({ OTHER: 'x' });
     const cwd = await folderWith(`A=${canary}\n`);
     const changed = writtenToo(() => vault.store({ A: canary, OTHER: 'changed', NEW: 'n' }));
@@ -164,7 +164,7 @@ describe('while somebody else writes to the document, between our write and its 
       'SAME',
       'SAME=s\n',
     ],
-  ])('%s is told, with what is in the store', async (_, theirs, name, left) => {
+  ])('%s is reported, with what the store holds', async (_, theirs, name, left) => {
     await vault.store({ OTHER: 'x', SAME: 's' });
     const cwd = await folderWith(`A=${canary}\nSAME=s\n`);
     const error = await run(
@@ -190,7 +190,7 @@ describe('while somebody else writes to the document, between our write and its 
     expect(await stateOf(cwd)).toBe('done');
   });
 
-  test('a file that is edited meanwhile: what is in the store is told, and how to go on', async () => {
+  test('after an edit of the file a notice says what the store holds, and how to go on', async () => {
     const cwd = await folderWith(`A=${canary}\n`);
     const edited = writtenToo(() => writeFile(join(cwd, '.env'), `A=${canary}\nNEW=2\n`));
     await expect(run(cwd, edited)).rejects.toMatchObject({
@@ -219,7 +219,7 @@ async function asNobody<Result>(work: () => Promise<Result>): Promise<Result> {
   }
 }
 
-test('line ends, byte order mark, comments and order stay when the values go', async () => {
+test('a purge keeps line ends, byte order mark, comments and order', async () => {
   const before = `\ufeff# shop\r\nTOKEN=${canary}\r\n\r\n# where\r\nUSE_VAULT=false\r\nB='x y'\r\n# end`;
   const cwd = await folderWith(before);
   // some ages of Node take the byte order mark for a part of the first name
@@ -237,7 +237,7 @@ test('line ends, byte order mark, comments and order stay when the values go', a
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(before);
 });
 
-test('names that a shell cannot export move, and are told; __proto__ is told and does not', async () => {
+test('names that a shell cannot export are migrated with a notice; __proto__ is not', async () => {
   const cwd = await folderWith(`my-name=${canary}\na.b=2\n1ST=3\nA=1\nA=4\n__proto__=${canary}\n`);
   // python-dotenv reads __proto__
   const args = ['migrate', '--reader', 'npm', '--yes', '--purge'];
@@ -282,7 +282,7 @@ describe('a token that may do half of it', () => {
     expect(await readdir(cwd)).toEqual(['.env']);
   });
 
-  test('a dry run says so, too', async () => {
+  test('a dry run reports the denied write too', async () => {
     const cwd = await folderWith('A=1\n');
     const token = await tokenFor('read');
     const result = await keyfall(['migrate', '--dry-run'], {
@@ -295,7 +295,7 @@ describe('a token that may do half of it', () => {
     });
   });
 
-  test('the three that it takes are enough', async () => {
+  test('the three rights that a migration needs are enough', async () => {
     const cwd = await folderWith('A=1\n');
     const token = await tokenFor('read', 'create', 'update');
     const result = await keyfall(['migrate', '--yes'], {
@@ -306,7 +306,7 @@ describe('a token that may do half of it', () => {
   });
 });
 
-test('a name that the store holds and cannot give is not written over', async () => {
+test('a name that the store cannot give is not overwritten', async () => {
   await vault.store({ A: null, B: 'x' });
   const cwd = await folderWith(`A=${canary}\n`);
   const result = await keyfall(['migrate', '--yes', '--on-conflict', 'overwrite'], {
@@ -380,7 +380,7 @@ describe('stopped by', () => {
     },
   );
 
-  test('a signal while it undoes: the same command goes on with it', async () => {
+  test('after a signal during a restore the same command completes it', async () => {
     const cwd = await folderWith('A=1\n');
     const done = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     const backup = /--restore (\S+)/.exec(done.stderr)?.[1] ?? '';
@@ -430,7 +430,7 @@ describe('on a line that is cut', () => {
 
   const options = { yes: true, purge: true } as const;
 
-  test('between the write and the read-back, the file stays; the next run goes on', async () => {
+  test('cut between the write and the read-back: the file stays, and the next run resumes', async () => {
     let isCut = false;
     const { proxy, provider } = await throughProxy({
       after: () => proxy.set(isCut ? { kind: 'pass' } : { kind: 'cut', after: 0, how: 'reset' }),
@@ -455,7 +455,7 @@ describe('on a line that is cut', () => {
     expect(JSON.parse(journal)).toMatchObject({ state: 'done', created: ['A', 'B'] });
   });
 
-  test('before the write, nothing is written; the next run clears it away', async () => {
+  test('cut before the write: nothing is written, and the next run removes the record', async () => {
     let isCut = true;
     const { proxy, provider } = await throughProxy({
       before: () => {
@@ -473,7 +473,7 @@ describe('on a line that is cut', () => {
     expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
   });
 
-  test('with the write itself, of which the server knows nothing: that is not known, and all is kept', async () => {
+  test('cut during the write: its outcome is unknown, and everything is kept', async () => {
     const front = await frontThat((write) => write.socket.destroy());
     const provider = vaultProvider({
       address: front,
@@ -494,7 +494,7 @@ describe('on a line that is cut', () => {
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\n`);
   });
 
-  test('by a server that dies after the write and comes back empty, the file is not purged', async () => {
+  test('the file is not purged if the server comes back empty after the write', async () => {
     const mortal = await startVaultServer({ external: false });
     onTestFinished(() => mortal.stop());
     const { address, token } = mortal;
@@ -522,7 +522,7 @@ describe('on a line that is cut', () => {
     expect((await readdir(cwd)).filter((name) => name !== '.env')).toHaveLength(2);
   });
 
-  test('by a server that stops answering: it says so, as nobody cancelled anything', async () => {
+  test('a server that stops answering is unavailable, and not aborted', async () => {
     const frozen = await startVaultServer({ external: false });
     onTestFinished(() => frozen.stop());
     const { address, token } = frozen;
@@ -550,7 +550,7 @@ describe('on a line that is cut', () => {
       });
   });
 
-  test('another writer between plan and write is not written over', async () => {
+  test('another writer between plan and write is not overwritten', async () => {
     let others = 0;
     const write = async () => {
       others += 1;

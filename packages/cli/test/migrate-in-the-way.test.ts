@@ -50,7 +50,7 @@ describe('a name that is too long for that of its backup', () => {
     expect(await readdir(cwd)).toEqual([name]);
   });
 
-  test('and one that is as long as can be is migrated, and edited', async () => {
+  test('a name of the greatest possible length is migrated, and its file edited', async () => {
     const cwd = await folderWith('A=1\n');
     const path = join(cwd, 'a'.repeat(198));
     await rename(join(cwd, '.env'), path);
@@ -65,14 +65,14 @@ describe('a folder where the new content has to be first', () => {
     return cwd;
   };
 
-  test('is in nobody’s way if the file is not edited', async () => {
+  test('a folder there does not matter if the file is not edited', async () => {
     const cwd = await folderInTheWay();
     const store = memoryProvider();
     expect(await run(join(cwd, '.env'), store)).toMatchObject({ written: 1 });
     expect(await held(store)).toEqual({ A: '1' });
   });
 
-  test('is said before the store is written if it is to be', async () => {
+  test('a folder there stops a migration that edits the file before the store is written', async () => {
     const cwd = await folderInTheWay();
     const store = memoryProvider();
     await expect(run(join(cwd, '.env'), store, { purge: true })).rejects.toMatchObject({
@@ -99,7 +99,7 @@ describe('what a run that was killed has left', () => {
     expect(() => execFileSync(process.execPath, node, { cwd })).toThrow();
   }
 
-  test('is gone after the next one, also if there is nothing else to do', async () => {
+  test('leftovers of a killed run are removed by the next one, also if it has nothing else to do', async () => {
     const cwd = await folderWith('A=1\n');
     const path = join(cwd, '.env');
     const store = memoryProvider({ A: '1' });
@@ -118,7 +118,7 @@ describe('what a run that was killed has left', () => {
     `${record}.keyfall-tmp`,
     `${record}.keyfall-lock`,
     `${record}.keyfall-lock.break`,
-  ])('%s goes, also by itself, and before what is to be done', async (left) => {
+  ])('%s is removed, also alone, before anything else is done', async (left) => {
     for (const held of [{ A: '1' }, {}]) {
       const cwd = await folderWith('A=1\n');
       const others = [`x${record}.keyfall-tmp`, `${record}.keyfall-tmpx`, '.env.prod.keyfall-tmp'];
@@ -130,7 +130,7 @@ describe('what a run that was killed has left', () => {
     }
   });
 
-  test('a lock alone goes, also that of a file that is reached by a link', async () => {
+  test('a dead lock alone is removed, also for a file that is reached by a link', async () => {
     const cwd = await folderWith('A=1\n');
     await mkdir(join(cwd, 'links'));
     await symlink('../.env', join(cwd, 'links', '.env'));
@@ -139,7 +139,7 @@ describe('what a run that was killed has left', () => {
     expect(await readdir(cwd)).toEqual(['.env', 'links']);
   });
 
-  test('of one that is at work everything stays, and it is not waited for', async () => {
+  test('the files of a live run stay, and nothing waits for it', async () => {
     const cwd = await folderWith('A=1\n');
     const path = join(cwd, '.env');
     const { signal } = new AbortController();

@@ -107,7 +107,7 @@ async function journals(cwd: string): Promise<MigrationJournal[]> {
   );
 }
 
-test('the same file: it is read back, and nothing is written again', async () => {
+test('a run of the same file reads back what the interrupted one wrote, and writes nothing again', async () => {
   const { cwd, provider } = await interrupted('A=1\nB=2\n', { B: 'theirs' });
   expect(await journals(cwd)).toMatchObject([{ state: 'planned' }]);
   expect(await run(cwd, provider)).toMatchObject({ written: 0 });
@@ -125,7 +125,7 @@ async function rewriteJournal(cwd: string, more: Partial<MigrationJournal>): Pro
   return join(cwd, name.replace('.journal', ''));
 }
 
-test('one that was ended before its backup was whole is cleared away, wherever it went', async () => {
+test('a migration that was interrupted before its backup was complete is removed, whatever its target', async () => {
   for (const kind of ['memory', 'elsewhere']) {
     const { cwd, provider } = await interrupted('A=1\n');
     const backup = await rewriteJournal(cwd, { state: 'started', target: { kind } });
@@ -138,7 +138,7 @@ test('one that was ended before its backup was whole is cleared away, wherever i
   }
 });
 
-test('the same bytes by another reader are another content, and its backup is read by its own', async () => {
+test('the same bytes with another reader are another content, and a backup is read with its own reader', async () => {
   const text = 'A="x\\ty"\n';
   const { cwd, provider } = await interrupted(text, {}, 'python');
   expect(await journals(cwd)).toMatchObject([{ reader: 'python' }]);
@@ -150,7 +150,7 @@ test('the same bytes by another reader are another content, and its backup is re
   ]);
 });
 
-test('a journal that names no reader is of npm’s', async () => {
+test('a journal without a reader counts as read by npm', async () => {
   const { cwd, provider } = await interrupted('A="x\\ty"\n');
   expect(await journals(cwd)).toMatchObject([{ reader: 'npm' }]);
   await rewriteJournal(cwd, { reader: undefined });
@@ -158,14 +158,14 @@ test('a journal that names no reader is of npm’s', async () => {
   expect(said).toContain('resuming a migration that was interrupted.');
 });
 
-test('a change that another program holds under a name of it is none that it wrote', async () => {
+test("another program's value under one of its names does not count as written", async () => {
   const { cwd, provider } = await interrupted('A=1\nB=2\n', { B: 'before' });
   await provider.write?.({ entries: new Map([['B', 'theirs']]) }, context());
   await run(cwd, provider, { onConflict: 'keep' });
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'], overwritten: [] }]);
 });
 
-test('what is beside a record, or a copy of one under another name, is none', async () => {
+test('other files beside a record, and copies of it, are not records', async () => {
   const { cwd, provider } = await interrupted('A=1\n');
   const [name = ''] = (await readdir(cwd)).filter((each) => each.endsWith('.journal'));
   const journal = await readFile(join(cwd, name), 'utf8');
@@ -177,7 +177,7 @@ test('what is beside a record, or a copy of one under another name, is none', as
   for (const other of others) expect(await readFile(join(cwd, other), 'utf8')).toBe(journal);
 });
 
-test('of two with the same content the later one is gone on with, and the other is done', async () => {
+test('of two interrupted migrations of the same content the later one is resumed, and the other is done', async () => {
   const { cwd, provider } = await interrupted('A=1\nB=2\n');
   const [name = ''] = (await readdir(cwd)).filter((each) => each.endsWith('.journal'));
   const [journal] = await journals(cwd);
@@ -192,7 +192,7 @@ test('of two with the same content the later one is gone on with, and the other 
   ]);
 });
 
-test('one of which nothing says from what state it was written may still come', async () => {
+test('a write without a revision may still arrive, so its record is kept', async () => {
   const { cwd } = await interrupted('A=1\n');
   const backup = await rewriteJournal(cwd, { revision: undefined });
   const moved = memoryProvider();
@@ -214,7 +214,7 @@ test('a file that was edited since gets a backup of its own', async () => {
   ]);
 });
 
-test('a write of which nothing is there is made, under the backup that is there', async () => {
+test('a write that has not arrived is made again, with the existing backup', async () => {
   const { cwd, provider } = await interrupted('A=1\n');
   const before = await readdir(cwd);
   const empty = memoryProvider();
@@ -227,7 +227,7 @@ test('a write of which nothing is there is made, under the backup that is there'
   expect(await readdir(cwd)).toEqual(before);
 });
 
-test('one that comes too late, since others have written meanwhile, is cleared away, and done', async () => {
+test('a write that can only arrive too late is removed, and made by this run', async () => {
   const { cwd } = await interrupted('A=1\n');
   const moved = memoryProvider();
   await moved.write?.({ entries: new Map([['OTHER', 'x']]) }, context());
@@ -238,7 +238,7 @@ test('one that comes too late, since others have written meanwhile, is cleared a
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
 });
 
-test('one that lands while the next run is about to write is undone with that run', async () => {
+test('a write that arrives just before that of the next run is undone with that run', async () => {
   const { cwd } = await interrupted('A=1\nB=2\n');
   const store = memoryProvider();
   let isOnItsWay = true;
@@ -255,7 +255,7 @@ test('one that lands while the next run is about to write is undone with that ru
   expect((await readdir(cwd)).length).toBe(3);
 });
 
-test('one of which nothing is there, and somebody else comes before the write, is made all the same', async () => {
+test('a missing write is made although another program writes first', async () => {
   const { cwd } = await interrupted('A=1\n');
   const store = memoryProvider();
   let isFirst = true;
@@ -272,7 +272,7 @@ test('one of which nothing is there, and somebody else comes before the write, i
   expect(await readdir(cwd)).toHaveLength(3);
 });
 
-test('of another content it is kept until a write of this run has come before it', async () => {
+test('the record of another content is kept until this run has written', async () => {
   const { cwd } = await interrupted('A=1\n');
   const before = await readdir(cwd);
   const empty = memoryProvider();
@@ -356,7 +356,7 @@ test.each(['ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_DENIED', 'ERR_SECRET_ABORTED'] 
   },
 );
 
-test('what was read back was written, whatever the store and the file hold by now', async () => {
+test('what was read back counts as written, whatever the store and the file hold now', async () => {
   const { cwd, provider } = await interrupted('A=1\nB=2\n');
   const [name = ''] = (await readdir(cwd)).filter((each) => each.endsWith('.journal'));
   const [journal] = await journals(cwd);
@@ -378,7 +378,7 @@ test('what was read back was written, whatever the store and the file hold by no
   ]);
 });
 
-test('a name that it wrote, and the file has another value for by now, is still to be chosen about', async () => {
+test('a written name with another value in the file now is still a conflict', async () => {
   const { cwd, provider } = await interrupted('A=1\n');
   await writeFile(join(cwd, '.env'), 'A=2\n');
   expect(await run(cwd, provider)).toMatchObject({ names: [{ name: 'A', action: 'conflict' }] });
@@ -386,7 +386,7 @@ test('a name that it wrote, and the file has another value for by now, is still 
   expect(await journals(cwd)).toMatchObject([{ state: 'planned' }]);
 });
 
-test('one that went to another store is left as it is, and told', async () => {
+test('a migration to another store is left as it is, with a notice', async () => {
   const { cwd } = await interrupted('A=1\n');
   await run(cwd, { ...memoryProvider(), place: { kind: 'elsewhere' } });
   expect(said.join('\n')).toContain(
@@ -395,14 +395,14 @@ test('one that went to another store is left as it is, and told', async () => {
   expect((await journals(cwd)).map(({ state }) => state).sort()).toEqual(['done', 'planned']);
 });
 
-test('a dry run tells of it, and leaves it', async () => {
+test('a dry run reports an interrupted migration, and leaves it', async () => {
   const { cwd, provider } = await interrupted('A=1\n');
   await run(cwd, provider, { dryRun: true });
   expect(said.join('\n')).toContain('the next run resumes it, or removes its record');
   expect(await journals(cwd)).toMatchObject([{ state: 'planned' }]);
 });
 
-test('without its backup there is nothing to undo by: it is cleared away', async () => {
+test('an interrupted migration without its backup is removed', async () => {
   const { cwd, provider } = await interrupted('A=1\n');
   for (const name of await readdir(cwd)) if (/backup\.\w+$/.test(name)) await rm(join(cwd, name));
   expect(await run(cwd, provider)).toMatchObject({ written: 0 });
@@ -410,7 +410,7 @@ test('without its backup there is nothing to undo by: it is cleared away', async
   expect(await journals(cwd)).toEqual([]);
 });
 
-test('a journal that is none of ours is no interrupted migration', async () => {
+test('a file that is not a journal is not an interrupted migration', async () => {
   const cwd = await folderWith('A=1\n');
   const place = { kind: 'dotenv', files: ['.env'] };
   const journal = { format: 1, target: place, state: 'planned', created: [], overwritten: [] };
@@ -442,7 +442,7 @@ describe('from a store', () => {
     options: Partial<MigrateOptions> = {},
   ) => migrate(await readStoreSource(source), openTarget(provider), { yes: true, ...options });
 
-  test('there is a journal, and no backup: what it holds stays there', async () => {
+  test('a migration from a store has a journal and no backup', async () => {
     const result = await move(from({ A: '1' }), memoryProvider());
     const [name = '', ...others] = await records();
     expect(others).toEqual([]);
@@ -462,7 +462,7 @@ describe('from a store', () => {
     expect(said).toEqual([expect.stringMatching(/\(1 name\): nothing changed\.$/)]);
   });
 
-  test('what counts as written is what is there, and was not before', async () => {
+  test('names count as written if the store has them now and had not before', async () => {
     const target = memoryProvider({ B: 'theirs', C: 'theirs' });
     let isFirst = true;
     const halfWay: SecretProvider = {
@@ -497,7 +497,7 @@ describe('from a store', () => {
   });
 });
 
-test('two at once: the second waits, and finds it done', async () => {
+test('of two runs at once the second waits, and finds everything done', async () => {
   slowToSayDone = true;
   const cwd = await folderWith('A=1\n');
   const store = memoryProvider();
@@ -592,7 +592,7 @@ test('a signal that fires after the read-back leaves the file, and says how to g
   expect(await journals(cwd)).toMatchObject([{ state: 'done', created: ['A'] }]);
 });
 
-test('one that is gone on with is read back, too: what somebody changes meanwhile is found out', async () => {
+test('a resumed migration is read back too, and finds a change in between', async () => {
   const { cwd, provider } = await interrupted('A=1\nB=2\n');
   whenWritten = async (_, { state }) => {
     const entries = new Map([['A', 'theirs']]);

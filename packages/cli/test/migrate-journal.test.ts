@@ -30,7 +30,7 @@ const journal: MigrationJournal = {
   overwritten: [{ name: 'B', version: '2' }, { name: 'C' }],
 };
 
-test('is read as it was written, by its owner alone, and stands beside its backup', async () => {
+test('a journal is read as it was written, only by its owner, and lies beside its backup', async () => {
   const cwd = await folderWith();
   const path = journalPath(join(cwd, '.env.backup.1'));
   expect(path).toBe(join(cwd, '.env.backup.1.journal'));
@@ -44,7 +44,7 @@ test('is read as it was written, by its owner alone, and stands beside its backu
   expect(await readdir(cwd)).toEqual(['.env.backup.1.journal']);
 });
 
-test('names files as seen from its folder, so that the folder can be moved', async () => {
+test('a journal names files as seen from its folder, so that the folder can be moved', async () => {
   const cwd = await folderWith();
   const there = join(cwd, 'there');
   await mkdir(join(cwd, 'here'));
@@ -57,7 +57,7 @@ test('names files as seen from its folder, so that the folder can be moved', asy
   expect(await readJournal(join(there, 'x.journal'))).toEqual({ ...journal, ...places(there) });
 });
 
-test('that is not there is said with its path and what to give', async () => {
+test('a journal that does not exist is an error with its path', async () => {
   const path = join(await folderWith(), 'none.journal');
   await expect(readJournal(path)).rejects.toMatchObject({
     code: 'ERR_SECRET_CONFIG',
@@ -65,7 +65,7 @@ test('that is not there is said with its path and what to give', async () => {
   });
 });
 
-describe('is none of ours', () => {
+describe('a file is refused as a journal if it has', () => {
   const without = (name: keyof MigrationJournal) => {
     const { [name]: _, ...others } = journal;
     return others;
@@ -116,7 +116,7 @@ describe('is none of ours', () => {
   });
 });
 
-test('stays where its backup cannot be removed: the next run has to know of that', async () => {
+test('a journal stays if its backup cannot be removed, so that the next run knows of it', async () => {
   const cwd = await folderWith();
   const path = join(cwd, '.env.backup.1');
   await mkdir(path); // what `rm` does not remove
@@ -126,7 +126,7 @@ test('stays where its backup cannot be removed: the next run has to know of that
   expect(await readFile(journalPath(path), 'utf8')).toBe('ours');
 });
 
-test('is discarded with its backup, whatever of both is there', async () => {
+test('a journal and its backup are discarded together, even if one is missing', async () => {
   const cwd = await folderWith();
   const path = join(cwd, '.env.backup.1');
   for (const left of [[path], [journalPath(path)], [path, journalPath(path)], []]) {

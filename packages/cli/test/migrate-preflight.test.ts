@@ -62,7 +62,7 @@ describe('git', () => {
       stdio: 'pipe',
     });
 
-  test('tells a tracked file from others, and what it would take in, for odd names too', async () => {
+  test('git says of each file whether it is tracked or would be added, also of odd names', async () => {
     const cwd = await folderWith(text);
     const [file, other] = [join(cwd, '.env'), join(cwd, ':(glob)*')];
     await writeFile(other, '');
@@ -77,7 +77,7 @@ describe('git', () => {
     expect(await wouldGitAdd(join(cwd, '.env.bak'))).toBe(true);
   });
 
-  test('asking it runs no program that the repository names, and goes by no GIT_DIR', async () => {
+  test('asking git runs no program that the repository names, and ignores GIT_DIR', async () => {
     const cwd = await folderWith(text);
     git(cwd, 'init', '--quiet');
     const mark = join(cwd, 'ran');
@@ -88,7 +88,7 @@ describe('git', () => {
     expect(await readdir(cwd)).not.toContain(basename(mark));
   });
 
-  test('asking it works in what another user owns, and hands on no token', async () => {
+  test('git answers in a repository of another user, and gets no token', async () => {
     const cwd = await folderWith(text);
     git(cwd, 'init', '--quiet');
     const bin = await folderWith();
@@ -116,7 +116,7 @@ describe('git', () => {
     ]);
   });
 
-  test('a file that it tracks is refused; told in a dry run; migrated with --force', async () => {
+  test('a tracked file is refused, reported in a dry run, and migrated with --force', async () => {
     const cwd = await folderWith(text);
     git(cwd, 'init', '--quiet');
     git(cwd, 'add', '.env');
@@ -138,7 +138,7 @@ describe('git', () => {
     expect(said.join('\n')).toMatch(/git does not ignore \S+\.backup\.\w+, .*\.env\.backup\.\*/);
   });
 
-  test('a backup that it ignores is no matter', async () => {
+  test('an ignored backup needs no warning', async () => {
     const cwd = await folderWith(text);
     git(cwd, 'init', '--quiet');
     await writeFile(join(cwd, '.gitignore'), '.env*\n');
@@ -148,7 +148,7 @@ describe('git', () => {
 });
 
 describe('a selection', () => {
-  test('of what the file does not hold is refused with each name', async () => {
+  test('a selection of names that the file does not hold is refused with each name', async () => {
     const cwd = await folderWith(text);
     const store = memoryProvider();
     await expect(run(cwd, store, { select: ['B', 'A', 'C'] })).rejects.toMatchObject({
@@ -158,7 +158,7 @@ describe('a selection', () => {
     await isUntouched(cwd, store);
   });
 
-  test('of what a purge took out of the file is done, and changes nothing', async () => {
+  test('a selection of purged names changes nothing', async () => {
     const cwd = await folderWith(`${text}B=2\n`);
     const store = memoryProvider();
     await run(cwd, store, { select: ['A'], purge: true });
@@ -181,7 +181,7 @@ describe('a selection', () => {
     expect(said.join('\n')).toContain('A is not in');
   });
 
-  test('by a store that cannot be asked is not called mistyped', async () => {
+  test('a selection is not called mistyped if the store cannot be asked', async () => {
     const cwd = await folderWith('B=2\n');
     const down: SecretProvider = {
       ...memoryProvider(),
@@ -244,7 +244,7 @@ describe('what may be written', () => {
     },
   });
 
-  test('a store that would refuse it ends it before anything is written; a dry run goes on', async () => {
+  test('a store that would refuse the write stops the migration before it; a dry run continues', async () => {
     const cwd = await folderWith(text);
     const store = refusing('may-not-write');
     await expect(run(cwd, store)).rejects.toMatchObject({
@@ -259,12 +259,12 @@ describe('what may be written', () => {
     await isUntouched(cwd, store);
   });
 
-  test('another finding is no refusal', async () => {
+  test('another finding of the check is not a refusal', async () => {
     const cwd = await folderWith(text);
     expect(await run(cwd, refusing('another'))).toMatchObject({ written: 1 });
   });
 
-  test('a file that may not be, where it is to be edited, which a dry run says, too', async () => {
+  test('a file without write access stops a migration that edits it, also a dry run', async () => {
     const cwd = await folderWith(text);
     readOnly = join(cwd, '.env');
     for (const options of [
@@ -281,7 +281,7 @@ describe('what may be written', () => {
     expect(await run(cwd, memoryProvider())).toMatchObject({ written: 1 });
   });
 
-  test('where nothing is to be written it is not asked', async () => {
+  test('a store is not asked about rights if nothing is written', async () => {
     const cwd = await folderWith(text);
     const asked: string[] = [];
     const store = refusing('may-not-write', asked);
@@ -295,7 +295,7 @@ describe('what may be written', () => {
 });
 
 describe('the store', () => {
-  test('that cannot give one of its names is not written, and neither is one that cannot be read', async () => {
+  test('a store that cannot be read, as a whole or for one name, is not written', async () => {
     const cwd = await folderWith(text);
     for (const code of ['ERR_SECRET_INVALID', 'ERR_SECRET_UNAVAILABLE'] as const) {
       const store = memoryProvider();
@@ -312,7 +312,7 @@ describe('the store', () => {
     }
   });
 
-  test('has earlier versions, or none, or cannot say', async () => {
+  test('a store has earlier versions, or none, or cannot say', async () => {
     const readVersion = vi.fn(async (_: string, version: string) =>
       version === '1' ? { value: 'first' } : undefined,
     );
@@ -338,7 +338,7 @@ describe('the store', () => {
     });
   });
 
-  test('that cannot be written refuses it itself', async () => {
+  test('a read-only store refuses the write', async () => {
     const { write: _, ...readOnly } = memoryProvider();
     const target = openTarget(readOnly);
     await expect(target.write(new Map([['A', 'a']]), undefined)).rejects.toMatchObject({
@@ -348,7 +348,7 @@ describe('the store', () => {
     await expect(target.assertWritable()).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
   });
 
-  test('is written only at the revision that was read', async () => {
+  test('a store is written only at the revision that was read', async () => {
     const target = openTarget(memoryProvider({ A: 'a' }));
     const { revision, versions } = await target.read();
     expect([revision, versions.get('A')]).toEqual(['1', '1']);

@@ -20,7 +20,7 @@ async function fileOf(text: string | Buffer, options?: Parameters<typeof readSou
   return { path, source: await readSource(path, options) };
 }
 
-test('a file is there with its bytes, and the values of its reader', async () => {
+test('a file is read with its bytes and the values of its reader', async () => {
   const text = '\ufeffA="x\\ty"\r\nB=${HOST}\n';
   const { path, source } = await fileOf(text);
   expect(source).toMatchObject({
@@ -46,12 +46,12 @@ test('a file is there with its bytes, and the values of its reader', async () =>
 test.each<[string, Buffer | undefined, string]>([
   ['not there', undefined, 'ERR_SECRET_CONFIG'],
   ['no text', Buffer.from([0x41, 0x3d, 0xff, 0xfe]), 'ERR_SECRET_INVALID'],
-])('a file that is %s is no source', async (_, bytes, code) => {
+])('a file that is %s is refused as a source', async (_, bytes, code) => {
   const path = join(await folderWith(bytes), '.env');
   await expect(readSource(path)).rejects.toMatchObject({ code });
 });
 
-test('what a store holds is there by its names, and the store is let go', async () => {
+test('a store is read by name, and closed', async () => {
   const close = vi.fn(async () => {});
   const store = { ...memoryProvider({ A: 'a' }), name: 'shop', store: 'shop\nx', close };
   expect(await readStoreSource(store)).toEqual({
@@ -65,7 +65,7 @@ test('what a store holds is there by its names, and the store is let go', async 
 });
 
 describe('a store to migrate from', () => {
-  test('what is not there is no empty one, unless that may be', async () => {
+  test('a document that does not exist is refused, unless it may be missing', async () => {
     const missingDocument = { description: 'has nothing at shop', optional: false };
     const none: SecretProvider = {
       ...memoryProvider(),
@@ -83,7 +83,7 @@ describe('a store to migrate from', () => {
     ]);
   });
 
-  test('one name that it cannot give ends it: nothing is left behind unseen', async () => {
+  test('one unreadable name is an error: no value is left behind unnoticed', async () => {
     for (const code of ['ERR_SECRET_INVALID', 'ERR_SECRET_DENIED'] as const) {
       const close = vi.fn(async () => {});
       const failing = new SecretError(code, 'it cannot be given');
@@ -104,7 +104,7 @@ describe('a store to migrate from', () => {
   });
 });
 
-test('a store of which readers differ is no source, unless they agree on what it holds', async () => {
+test('a store is refused if readers differ on one of its values', async () => {
   const differing = (...readers: string[][]): SecretProvider => ({
     ...memoryProvider({ A: 'canary' }),
     readings: async () => [{ name: 'A', readers, variables: [] }],
@@ -116,7 +116,7 @@ test('a store of which readers differ is no source, unless they agree on what it
   await readStoreSource(differing());
 });
 
-test('what surprises is said with its names, and nothing else', async () => {
+test('surprises are reported with their names, and no values', async () => {
   const { source: plain } = await fileOf('A=1\n');
   expect(surprises(plain)).toEqual([]);
   const one = await fileOf('A=1\nA=2\nnothing\nE=$A\nmy.key=3\nPATH=/x\n');

@@ -17,7 +17,7 @@ const store = (more: Partial<SecretProvider> = {}): SecretProvider => ({
 const denied = new SecretError('ERR_SECRET_DENIED', 'the policy does not allow it');
 
 describe('what it holds', () => {
-  test('every value with its version, and the revision, where the store has such', async () => {
+  test('a target is read with versions and revision, if the store has them', async () => {
     const { values, versions, revision } = await openTarget(store()).read();
     expect(values).toEqual(new Map(Object.entries({ A: 'a', B: 'b' })));
     expect(versions).toEqual(new Map(Object.entries({ A: '1', B: '1' })));
@@ -30,7 +30,7 @@ describe('what it holds', () => {
     expect(bare).not.toHaveProperty('revision');
   });
 
-  test('is not known while one of its names cannot be read', async () => {
+  test('a target with one unreadable name is an error', async () => {
     const entries = new Map<string, SecretRecord | SecretError>([
       ['A', { value: 'a' }],
       ['B', denied],
@@ -39,7 +39,7 @@ describe('what it holds', () => {
     await expect(target.read()).rejects.toMatchObject({ code: 'ERR_SECRET_DENIED' });
   });
 
-  test('what kind of store it is', () => {
+  test('a target says which kind of store it is', () => {
     const { readVersion: _, ...plain } = store();
     expect(openTarget(plain)).toMatchObject({ isAtomic: true, keepsVersions: false });
     const other = store({ atomicity: 'name', readVersion: async () => undefined });
@@ -51,7 +51,7 @@ describe('what it holds', () => {
 });
 
 describe('a write', () => {
-  test('is one of all names, at the revision that was read, and of none where there is none', async () => {
+  test('a write takes all names at once, at the revision that was read, if there is one', async () => {
     const changes: unknown[] = [];
     const target = openTarget(
       store({
@@ -71,7 +71,7 @@ describe('a write', () => {
     expect(changes[1]).not.toHaveProperty('ifRevision');
   });
 
-  test('into a store that takes none is refused, before and when it is made', async () => {
+  test('a write to a read-only store is refused, before and when it is made', async () => {
     const { write: _, ...readOnly } = store();
     const target = openTarget(readOnly);
     for (const call of [
@@ -84,7 +84,7 @@ describe('a write', () => {
       });
   });
 
-  test('is refused beforehand where the store says so, with what to do, and for nothing else', async () => {
+  test('a write is refused before it is made only if the check says that it is denied', async () => {
     const line = (code: string): ProviderCheck => ({
       subject: 'policy',
       state: 'failing',
@@ -116,7 +116,7 @@ describe('an earlier version', () => {
   const versionOf = (readVersion: SecretProvider['readVersion']) =>
     openTarget({ ...store(), ...(readVersion && { readVersion }) }).readVersion('A', '3');
 
-  test('is what it held, or nothing, also where the store keeps none', async () => {
+  test('an earlier version is what the store held, or nothing if it keeps none', async () => {
     const asked: unknown[] = [];
     const held = await versionOf(async (name, version) => {
       asked.push(name, version);
@@ -127,7 +127,7 @@ describe('an earlier version', () => {
     expect(await versionOf(undefined)).toBeUndefined();
   });
 
-  test('that cannot be had is never taken for one that is not there', async () => {
+  test('an error about an earlier version is never taken for a missing one', async () => {
     await expect(
       versionOf(async () => {
         throw denied;
@@ -158,7 +158,7 @@ describe('an earlier version', () => {
     });
   });
 
-  test('is not waited for past its time, or the signal', async () => {
+  test('the wait for an earlier version ends with the timeout or the signal', async () => {
     const silent = store({ readVersion: () => new Promise(() => {}) });
     const slow = openTarget(silent, { timeout: 20 }).readVersion('A', '1');
     await expect(slow).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
@@ -171,7 +171,7 @@ describe('an earlier version', () => {
   });
 });
 
-test('what is read back is compared name by name, with what must not be there', async () => {
+test('the read-back compares every name, also those that must not exist', async () => {
   const target = openTarget(store());
   const held = new Map(Object.entries({ A: 'a', B: 'b' }));
   const expected = new Map<string, string | null>([
@@ -195,7 +195,7 @@ test('what is read back is compared name by name, with what must not be there', 
   }
 });
 
-test('is closed with its provider', async () => {
+test('a target closes its provider', async () => {
   let closed = 0;
   const target = openTarget(
     store({

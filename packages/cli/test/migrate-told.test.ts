@@ -78,7 +78,7 @@ const table = expect.stringMatching(/\.env \(\d names?\) -> memory \(this proces
 const done = expect.stringMatching(/ written to memory \(this process\) .*\nNext:\n/);
 
 describe('of a plain one', () => {
-  test('there is the plan and what was done, and the result has the facts', async () => {
+  test('a migration reports its plan and what was done, and returns the facts', async () => {
     const cwd = await folderWith('A=1\nSAME=s\n');
     const result = await run(cwd, memoryProvider({ SAME: 's' }));
     expect(said).toEqual([table, done]);
@@ -100,7 +100,7 @@ describe('of a plain one', () => {
     expect(() => assertNoConflict(result, openTarget(memoryProvider()))).not.toThrow();
   });
 
-  test('a dry run has the plan, and that it was one', async () => {
+  test('a dry run reports the plan, and that it was a dry run', async () => {
     const cwd = await folderWith('A=1\n');
     const result = await run(cwd, memoryProvider(), { dryRun: true });
     expect(said).toEqual([table, expect.stringContaining('dry run')]);
@@ -112,13 +112,13 @@ describe('of a plain one', () => {
     expect(said).toEqual([table, expect.stringContaining('dry run')]);
   });
 
-  test('who asked for quiet is told neither', async () => {
+  test('with --quiet neither is reported', async () => {
     isQuiet = true;
     expect(await run(await folderWith('A=1\n'), memoryProvider())).toMatchObject({ written: 1 });
     expect(said).toEqual([]);
   });
 
-  test('a bar is as long as its steps, with an edit, and is gone where it fails', async () => {
+  test('the bar has one part a step, and disappears also after a failure', async () => {
     const cwd = await folderWith('A=1\n');
     await run(cwd, memoryProvider(), { purge: true });
     await writeFile(join(cwd, '.env'), 'A=1\n');
@@ -160,7 +160,7 @@ describe('where there is nothing to do', () => {
     expect(bars).toEqual([]);
   });
 
-  test('what is kept is shown, and what is to be chosen about', async () => {
+  test('kept values and conflicts are shown', async () => {
     const cwd = await folderWith('A=1\nUSE_VAULT=true\n');
     const store = memoryProvider({ A: 'theirs' });
     await run(cwd, store, { onConflict: 'keep' });
@@ -175,7 +175,7 @@ describe('where there is nothing to do', () => {
     expect(asked).toEqual([]);
   });
 
-  test('what was selected and is gone from the file is said instead', async () => {
+  test('a selected name that only the store holds is reported instead', async () => {
     const cwd = await folderWith('B=2\nUSE_VAULT=true\n');
     const store = memoryProvider({ A: '1', B: '2' });
     const gone = expect.stringMatching(/^A is not in .*nothing is left to migrate/);
@@ -187,7 +187,7 @@ describe('where there is nothing to do', () => {
   });
 });
 
-test('what may surprise, and what cannot be brought back or protected, is said between plan and question', async () => {
+test('surprises and risks are reported between the plan and the question', async () => {
   const cwd = await folderWith('A=1\nPATH=/x\n');
   const store = memoryProvider({ A: 'theirs' });
   const unconditional: SecretProvider = {
@@ -271,7 +271,7 @@ describe('the question', () => {
     said.length = 0;
   });
 
-  test('is not asked with --yes, nor where nothing is left to do', async () => {
+  test('the question is not asked with --yes, nor if nothing is left to do', async () => {
     const cwd = await folderWith('A=1\n');
     await run(cwd, memoryProvider(), { yes: true });
     const options = { yes: false, onConflict: 'keep' } as const;
@@ -293,7 +293,7 @@ describe('what is left to do', () => {
     return { ...outcome, ...file, file: await readFile(join(cwd, '.env'), 'utf8') };
   };
 
-  test('goes by the settings, in the file and in the environment', async () => {
+  test('the next steps depend on the settings in the file and in the environment', async () => {
     const plain = await migrated('A=1\n', { ends: ['--to', 'x'] });
     expect(plain).toMatchObject({
       written: 1,
@@ -326,7 +326,7 @@ describe('what is left to do', () => {
     }
   });
 
-  test('names the settings that the file lacks, or has otherwise', async () => {
+  test('the next steps name the settings that the file lacks, or has with another value', async () => {
     for (const [name, value] of [
       ['VAULT_ADDR', 'here'],
       ['VAULT_TOKEN', ''],
@@ -346,7 +346,7 @@ describe('what is left to do', () => {
     });
   });
 
-  test('goes by no settings where it went to another store', async () => {
+  test('the next steps name no settings if the values went to another store', async () => {
     vi.stubEnv('BAO_TOKEN', 't');
     const named = { ...memoryProvider(), atomicity: 'name' as const };
     const elsewhere = await migrated('A=1\n', { isSettingsVault: false }, named);

@@ -55,20 +55,20 @@ async function run(provider: SecretProvider, cwd: string, options: Partial<Migra
   return { result, values: Object.fromEntries((await target.read()).values) };
 }
 
-test('another writer between plan and write: once more on what is there now', async () => {
+test('after another writer between plan and write the migration is planned again', async () => {
   const cwd = await folderWith('A=1\nB=2\n');
   const { result, values } = await run(contested({ OTHER: 'x', B: '2' }), cwd);
   expect(values).toEqual({ A: '1', B: '2', OTHER: 'x' });
   expect(result).toMatchObject({ written: 1 });
 });
 
-test('one who wrote all of it leaves nothing to write', async () => {
+test('after another writer wrote the same values nothing is left to write', async () => {
   const cwd = await folderWith('A=1\n');
   expect((await run(contested({ A: '1' }), cwd)).result).toMatchObject({ written: 0 });
   expect(said.at(-1)).toContain('nothing changed');
 });
 
-test('one who wrote another value is a conflict, and no backup is left', async () => {
+test('another value of another writer is a conflict, and no backup is left', async () => {
   const cwd = await folderWith('A=1\n');
   const { result, values } = await run(contested({ A: 'theirs' }), cwd);
   expect(result).toMatchObject({ written: 0, names: [{ name: 'A', action: 'conflict' }] });
@@ -78,7 +78,7 @@ test('one who wrote another value is a conflict, and no backup is left', async (
   expect(said.join()).not.toContain('nothing changed');
 });
 
-test('a value that the store keeps instead is not purged from the file', async () => {
+test('a value that is not migrated is not purged from the file', async () => {
   const cwd = await folderWith('A=1\nB=2\n');
   const { values } = await run(contested({ A: 'theirs' }), cwd, {
     onConflict: 'keep',
@@ -88,7 +88,7 @@ test('a value that the store keeps instead is not purged from the file', async (
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
 });
 
-test('a conflict is told as one, even if what is to leave the file otherwise cannot leave it alone', async () => {
+test('a conflict is reported as such, even if the purge could not be written either', async () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is python-dotenv's notation
   const cwd = await folderWith('KEYFALL_READER=python\nUSER=app\nURL=${USER}@db\n');
   const store = memoryProvider({ USER: 'app', URL: 'theirs' });
@@ -100,7 +100,7 @@ test('a conflict is told as one, even if what is to leave the file otherwise can
   });
 });
 
-test('what an edit costs other readers is said, and once, however often it is drawn up', async () => {
+test('a warning about the edit is said once, however often the draft is made', async () => {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: it is python-dotenv's notation
   const cwd = await folderWith('USER=app\nURL=${USER}@db\n');
   const told = () => said.filter((text) => /these readers .*: python/.test(text));
@@ -110,7 +110,7 @@ test('what an edit costs other readers is said, and once, however often it is dr
   expect(told()).toHaveLength(1);
 });
 
-test('one who writes again and again is given way to', async () => {
+test('after a second conflict with another writer the migration gives up', async () => {
   const cwd = await folderWith('A=1\n');
   const store = contested({ X: '1' }, { X: '2' });
   await expect(run(store, cwd, { purge: true })).rejects.toMatchObject({
@@ -121,7 +121,7 @@ test('one who writes again and again is given way to', async () => {
   expect(Object.fromEntries((await openTarget(store).read()).values)).toEqual({ X: '2' });
 });
 
-test('a store that holds something else afterwards is found out, and the file kept', async () => {
+test('a store that holds something else afterwards is an error, and the file stays', async () => {
   const cwd = await folderWith('A=1\n');
   const store = memoryProvider();
   const forgetful: SecretProvider = {
@@ -143,7 +143,7 @@ test.each<[string, Record<string, string | null>]>([
   ['a value that is cut off', { B: 'tw' }],
   ['text where there was none', { EMPTY: ' ' }],
   ['no value where an empty one was written', { EMPTY: null }],
-])('a store that holds %s afterwards is found out: the file keeps all', async (_, theirs) => {
+])('a store that holds %s afterwards is an error: the file keeps everything', async (_, theirs) => {
   const text = 'A=one\nB=two\nEMPTY=\n';
   const cwd = await folderWith(text);
   const store = memoryProvider();
@@ -212,7 +212,7 @@ test.each<[string, Record<string, string | null>, boolean, boolean]>([
   expect(await readFile(join(cwd, journal.replace('.journal', '')), 'utf8')).toBe(text);
 });
 
-test('a file that is edited while the question stands is not overwritten, and nothing was done', async () => {
+test('a file that is edited during the question is not overwritten, and nothing is done', async () => {
   const cwd = await folderWith('A=1\n');
   const store = memoryProvider();
   const asked: string[] = [];
@@ -235,7 +235,7 @@ test('a file that is edited while the question stands is not overwritten, and no
   expect(await readFile(result.backup ?? '', 'utf8')).toBe('A=1\nNEW=2\n');
 });
 
-test('a file that is gone once the question is answered: nothing was done', async () => {
+test('a file that is removed during the question stops the migration, and nothing is done', async () => {
   const cwd = await folderWith('A=1\n');
   const store = memoryProvider();
   whileAsked = () => rm(join(cwd, '.env'));
@@ -246,7 +246,7 @@ test('a file that is gone once the question is answered: nothing was done', asyn
   expect((await openTarget(store).read()).values.size).toBe(0);
 });
 
-test('a no leaves everything as it is', async () => {
+test('the answer no leaves everything as it is', async () => {
   const cwd = await folderWith('A=1\n');
   const store = memoryProvider();
   whileAsked = async () => {
@@ -260,7 +260,7 @@ test('a no leaves everything as it is', async () => {
   expect((await openTarget(store).read()).values.size).toBe(0);
 });
 
-test('a file that changes meanwhile is not overwritten', async () => {
+test('a file that changes during the migration is not overwritten', async () => {
   const cwd = await folderWith('A=1\n');
   const store = memoryProvider();
   const slow: SecretProvider = {
@@ -279,7 +279,7 @@ test('a file that changes meanwhile is not overwritten', async () => {
   expect((await readdir(cwd)).filter((name) => !name.includes('.backup.'))).toEqual(['.env']);
 });
 
-test('a store that cannot be written to, which a dry run says, too', async () => {
+test('a read-only store is refused, also in a dry run', async () => {
   const cwd = await folderWith('A=1\n');
   const { write: _, ...readOnly } = memoryProvider();
   for (const dryRun of [false, true])
@@ -308,7 +308,7 @@ test.each<[string, Partial<SecretProvider>, string]>([
   expect(await readdir(cwd)).toEqual(['.env']);
 });
 
-test('an earlier version is asked for under the same limits', async () => {
+test('the request of an earlier version has the same timeout', async () => {
   const versions = [() => new Promise<never>(() => {}), () => Promise.reject(new Error('canary'))];
   const [never, foreign] = versions.map(async (readVersion) =>
     openTarget({ ...memoryProvider(), readVersion }, { timeout: 50 })
@@ -325,7 +325,7 @@ test('an earlier version is asked for under the same limits', async () => {
   assertNoLeak(['canary'], await foreign);
 });
 
-test('--activate holds the file from the backup to the edit: no other writer comes in between', async () => {
+test('--activate locks the file from the backup to the edit', async () => {
   const cwd = await folderWith('A=1\n');
   const store = memoryProvider();
   let refusal: unknown;
@@ -347,7 +347,7 @@ test('--activate holds the file from the backup to the edit: no other writer com
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\nUSE_VAULT=true\n');
 });
 
-test('a store that writes name by name and stops half-way: what it wrote can be undone, and gone on with', async () => {
+test('a half-finished write, name by name, can be undone or resumed', async () => {
   const cwd = await folderWith('A=1\nB=2\n');
   const store = memoryProvider();
   let isRefusing = true;
@@ -451,7 +451,7 @@ test.each(['maybe', ''])(
   },
 );
 
-test('--activate leaves what turns Vault on already, and writes down the reader that was chosen', async () => {
+test('--activate leaves a USE_VAULT that is on already, and writes the chosen reader', async () => {
   const cwd = await folderWith('A=1\nUSE_VAULT=yes\n');
   const file = () => readFile(join(cwd, '.env'), 'utf8');
   const store = memoryProvider();
@@ -471,7 +471,7 @@ test('--activate leaves what turns Vault on already, and writes down the reader 
   }
 });
 
-test('a USE_VAULT of the environment that wins over the file is told', async () => {
+test('a USE_VAULT of the environment that overrules the file is reported', async () => {
   const cwd = await folderWith('A=1\n');
   vi.stubEnv('USE_VAULT', 'false');
   await run(memoryProvider(), cwd, { activate: true });

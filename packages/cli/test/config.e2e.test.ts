@@ -274,8 +274,8 @@ describe('what is wrong is told by file, line and option, and never with a text 
   test.each([
     ['mjs', `\nthrow new Error('${canary}');`, 'mjs, line 2: failed with Error.'],
     ['mjs', `\nthrow '${canary}';`, 'mjs: failed with string.'],
-    ['mjs', `\nconst ${canary} = ;`, 'mjs, line 2: cannot be understood (SyntaxError).'],
-    ['ts', `\nconst ${canary} = ;`, 'ts, line 2: cannot be understood (SyntaxError).'],
+    ['mjs', `\nconst ${canary} = ;`, 'mjs, line 2: cannot be parsed (SyntaxError).'],
+    ['ts', `\nconst ${canary} = ;`, 'ts, line 2: cannot be parsed (SyntaxError).'],
     ['ts', `\nimport '${'no-such-package'}';`, 'ts, line 2: imports no-such-package, which is not'],
     ['mjs', `\nimport 'no-such-package';`, 'mjs, line 2: imports no-such-package, which is not'],
     ['mjs', 'export const x = 1;', 'mjs: must be an object.'],

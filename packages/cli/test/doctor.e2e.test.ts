@@ -129,7 +129,7 @@ describe('all is well', () => {
         env: { PATH: process.env['PATH'], ...settings() },
       }),
     );
-    expect(text.stderr).toBe('keyfall: nothing needs mending.\n');
+    expect(text.stderr).toBe('keyfall: nothing needs fixing.\n');
     expect(text.stdout).toContain(`vault (${server.address} secret/aiogram-shop)\n  ok  address`);
     expect(text.stdout).not.toContain('\u001b');
   });

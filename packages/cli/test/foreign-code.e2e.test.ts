@@ -176,7 +176,7 @@ describe('keyfall trust', () => {
     expect((await run(['trust', '--list'])).stdout).toContain('(has changed since)');
     await run(['trust']);
     expect((await run(['get', 'A'])).stdout).toBe('theirs\n');
-    expect((await run(['trust', '--revoke'])).stderr).toContain('is trusted no more');
+    expect((await run(['trust', '--revoke'])).stderr).toContain('is no longer trusted');
     expect((await run(['get', 'A'])).code).toBe(2);
     expect((await run(['trust', '--revoke'])).stderr).toContain('was not trusted');
     expect(await readdir(folder)).toEqual([]);

@@ -618,7 +618,10 @@ describe('types', () => {
     expect(code).toBe(4);
     expect(await readFile(join(cwd, 'secret-names.d.ts'), 'utf8')).toBe('before');
     const other = await silently(['types', '--out', 'secret-names.d.ts'], { cwd });
-    expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining('not made by this') });
+    expect(other).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('not made by keyfall types'),
+    });
     expect(await readFile(join(cwd, 'secret-names.d.ts'), 'utf8')).toBe('before');
     const nowhere = await silently(['types', '--out', 'none/x.d.ts'], { cwd });
     expect(nowhere).toMatchObject({

@@ -45,7 +45,7 @@ test('a command is one line, also where it is longer than the terminal', () => {
           findings: [{ subject: 's', state: 'failing', message: 'm', command: text.slice(2) }],
         },
       ],
-      { mends: true, width: 40 },
+      { fixes: true, width: 40 },
     ),
   ).toContain(`${text}\n`);
 });

@@ -204,7 +204,7 @@ test('a program that gets no secret at all is started, and that is said', async 
   expect(result).toMatchObject({
     code: 0,
     stdout: 'runs\n',
-    stderr: expect.stringContaining('echo is started without any secret: no provider holds one.'),
+    stderr: expect.stringContaining('echo is started without any secrets: no provider holds one.'),
   });
   const quiet = await keyfall(['run', '--quiet', '--', 'echo', 'runs'], { cwd });
   expect(quiet).toMatchObject({ code: 0, stdout: 'runs\n', stderr: '' });

@@ -167,7 +167,7 @@ test('replaces a snapshot of any form, and no other file', async () => {
     const result = await keyfall([...take, other], { cwd });
     expect(result).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining(`${other} is there, and is no encrypted file`),
+      stderr: expect.stringContaining(`${other} exists, and is not an encrypted file`),
     });
     expect(result.output).not.toContain('canary');
     expect(await readFile(join(cwd, other), 'latin1')).toBe(text);
@@ -246,7 +246,10 @@ test('without a name to write, the last snapshot stays', async () => {
   await writeFile(join(cwd, '.env'), '');
   for (const args of [take, [...take, '--force']]) {
     const result = await keyfall(args, { cwd, env });
-    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('no name to write') });
+    expect(result).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no secrets to write'),
+    });
   }
   expect(await readFile(join(cwd, file))).toEqual(before);
 });
@@ -307,7 +310,7 @@ test('what is wrong with a snapshot is said while the store answers, and is the 
   expect(status.stdout).toMatch(/\(secrets\.enc\.yaml\), on standby\n[\s\S]*failing +MAC/);
   const doctor = await keyfall(['doctor'], { cwd, env });
   expect(doctor.code).toBe(1);
-  expect(doctor.stderr).toMatch(/things? needs? mending/);
+  expect(doctor.stderr).toMatch(/things? needs? fixing/);
 
   // who is asked in every case still stops everything, since it may hold names that nobody else does
   const asked = JSON.stringify({

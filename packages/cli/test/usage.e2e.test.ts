@@ -14,7 +14,7 @@ describe('a command line that cannot be understood', () => {
     [['help', 'lst'], 'Did you mean list?'],
     [['list', '--jsn'], 'Did you mean --json?'],
     [['run', '--wach', '--', 'true'], 'Did you mean --watch?'],
-    [['set', 'A', '--alow-empty'], 'set has no such option. Did you mean --allow-empty?'],
+    [['set', 'A', '--alow-empty'], 'set does not have this option. Did you mean --allow-empty?'],
     [['set', 'A', '--qiet'], 'Did you mean --quiet?'],
     [['run', '--only', ' , ', '--', 'true'], 'It names nothing'],
     [['migrate', '--select', ''], 'It names nothing'],

@@ -1,5 +1,5 @@
 /**
- * The names that set Keyfall itself up. They say where the secrets are and who asks, so they are no
+ * The names that set Keyfall itself up. They say where the secrets are and who asks, so they are not
  * secrets of the application: never migrated, never listed or exported, and taken out of the
  * environment of what `run` starts. An exact list, not a pattern: an application's own
  * `VAULT_DB_PASSWORD` is a secret like any other.

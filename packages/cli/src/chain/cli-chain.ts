@@ -1,6 +1,6 @@
 /**
- * The chain of a command: Keyfall's own settings are no secrets in it, and what it has to tell goes
- * to stderr.
+ * The chain of a command: Keyfall's own settings are no secrets in it, and its notices go to
+ * stderr.
  */
 import { createSecrets, type Secrets } from '@keyfall/core';
 import { labelOf, type SecretProvider, toMilliseconds } from '@keyfall/core/provider';

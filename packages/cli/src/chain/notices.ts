@@ -1,11 +1,11 @@
 /**
- * What the chain tells besides its answers, as lines on stderr: falling back is never silent.
+ * The events of the chain as lines on stderr: falling back is never silent.
  */
 import type { Secrets, SecretsEvents } from '@keyfall/core';
 import { labelOf, type SecretProvider } from '@keyfall/core/provider';
 import { countNames, notice, printable } from '../terminal/terminal.ts';
 
-/** Prints what a chain of these providers has to tell, once each. */
+/** Prints the events of a chain of these providers. */
 export function announceEvents(secrets: Secrets, providers: readonly SecretProvider[]): void {
   const storeOf = (name: string) =>
     providers.find((provider) => provider.name === name)?.store ?? name;
@@ -14,7 +14,7 @@ export function announceEvents(secrets: Secrets, providers: readonly SecretProvi
   secrets.on('warning', ({ provider, message }) => notice(`${provider}: ${message}`));
 }
 
-/** One sentence of who failed and why, one of who answered instead. */
+/** One sentence on which provider failed and why, one on what answered instead. */
 function fallbackNotice(
   event: SecretsEvents['fallback'],
   storeOf: (provider: string) => string,

@@ -8,7 +8,7 @@ import { notice } from '../terminal/terminal.ts';
 
 /** How it is asked. */
 export interface OneCallOptions {
-  /** Keep the provider's warnings back. Default: each is told once, on stderr. */
+  /** Print no warnings. Default: each goes to stderr, once. */
   readonly silent?: boolean;
   /** Milliseconds that it has, if its own limit is not longer: a call may take several requests. */
   readonly timeout?: number;

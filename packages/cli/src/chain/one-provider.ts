@@ -7,7 +7,7 @@ import { notice } from '../terminal/terminal.ts';
 
 /**
  * A chain of this provider alone, which asks it every time and never serves a last good value. That
- * its document is not there, or is there again, is no news to who asks for it; its warnings are.
+ * its document is not there, or is there again, is no news to a caller that asks for it; its warnings are.
  *
  * @param timeout - time limit of one call in milliseconds, where it is not the provider's own
  */
@@ -27,7 +27,7 @@ export function openProvider(provider: SecretProvider, timeout?: number): Secret
 }
 
 /**
- * What `read` and `write` of a chain are called with. A chain limits its calls itself, and tells its warnings by
+ * What `read` and `write` of a chain are called with. A chain limits its calls itself, and its warnings are
  * events: a second limit here would end some calls as if the user had.
  *
  * @param signal - ends the call. Default: one that never fires

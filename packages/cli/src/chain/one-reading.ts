@@ -1,7 +1,6 @@
 /**
- * That what is taken from a `.env` is what the program would have read there by itself: where the programs
- * that read such files differ on a name and nobody has said which of them counts, nothing is started and
- * nothing is written.
+ * A value from a `.env` must be the one that the program would have read there by itself. Where the programs that read
+ * such files differ on a name, and no setting says which of them counts, nothing is started and nothing is written.
  */
 import { SecretError } from '@keyfall/core';
 import type { NameReading, SecretProvider } from '@keyfall/core/provider';
@@ -46,7 +45,7 @@ export async function assertOneReading(
   }
 }
 
-/** Says of a name that was read that other programs read it otherwise, where nothing says who counts. */
+/** Warns that other programs read this name differently, where no setting says which of them counts. */
 export async function warnOfOtherReadings(
   { secrets, providers }: Pick<CliChain, 'secrets' | 'providers'>,
   name: string,
@@ -63,7 +62,7 @@ export async function warnOfOtherReadings(
   }
 }
 
-/** That no value is made of what Keyfall itself signs in with: a `.env` could have it handed to anybody. */
+/** Refuses a value that contains a credential of Keyfall: a hostile `.env` could hand it to a program that way. */
 export function assertNotOfCredentials(
   readings: readonly Pick<NameReading, 'name' | 'variables'>[],
   store: string,
@@ -75,8 +74,8 @@ export function assertNotOfCredentials(
   const used = new Set(made.flatMap(({ variables }) => variables).filter(isOurs));
   throw new SecretError(
     'ERR_SECRET_CONFIG',
-    `${listNames(made.map(({ name }) => name))} of ${printable(store)} would be made of ${listNames([...used])}, which is Keyfall's own and is handed to no program`,
-    { hint: 'Write the value itself there, or name all that you want without it.' },
+    `${listNames(made.map(({ name }) => name))} of ${printable(store)} would be made of ${listNames([...used])}, a credential of Keyfall that no program is given`,
+    { hint: 'Write the value itself there, or leave the name out with --only.' },
   );
 }
 

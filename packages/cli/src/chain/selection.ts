@@ -20,7 +20,7 @@ export interface ResolvedSecret {
    * variable, as every dotenv tool has it.
    */
   readonly fromStore: boolean;
-  /** Whether it is a dynamic one, which its store takes back unless somebody renews its lease. */
+  /** Whether it is a dynamic one, which its store revokes unless its lease is renewed. */
   readonly leased?: boolean;
 }
 
@@ -32,7 +32,7 @@ export interface Selection {
 }
 
 /**
- * The secrets that `only` names, or all; each with who gave it, of one and the same answer.
+ * The secrets that `only` names, or all, each with the provider that gave it, from one read.
  *
  * @param isInherited - whether what is started has a variable of this name already, which a `.env` does
  *   not replace
@@ -70,7 +70,7 @@ async function named(
   isInherited: (name: string) => boolean,
 ): Promise<Selection> {
   for (const name of only) assertIsSecretName(name);
-  // a chain that can ask nobody says so at once; its error for each name says more
+  // where no provider can be asked this fails; the errors of the single names say more
   const batch = await secrets
     .asProvider()
     .read(only, unlimited())
@@ -86,7 +86,7 @@ async function named(
   return { secrets: resolved, degraded: batch?.degraded !== undefined };
 }
 
-/** A name is of who gave it; one that nobody gave, of whoever reads it otherwise. */
+/** A name counts for the provider that gave it; one that no provider gave, for each that reads it differently. */
 function takenOf(
   resolved: Selection['secrets'],
   only: ReadonlySet<string> | undefined,
@@ -126,7 +126,7 @@ async function failuresOf(secrets: Secrets, names: readonly string[]): Promise<r
   );
 }
 
-/** One error for all: a refusal as it is; else every name that is missing, or that nobody knows of. */
+/** One error for all: a refusal as it is; else one that lists the names that are missing, or could not be read. */
 function oneError(failures: readonly unknown[]): unknown {
   const soft = ['ERR_SECRET_NOT_FOUND', 'ERR_SECRET_UNAVAILABLE'];
   const errors = failures.filter((failure) => isSecretError(failure));

@@ -1,5 +1,5 @@
 /**
- * The options of a command, for another command that is shown to somebody who then types it.
+ * The options of a command, for another command that is shown to the user, to be typed.
  */
 import { quoted } from '../terminal/shown-command.ts';
 import type { SettingsOptions } from './settings.ts';

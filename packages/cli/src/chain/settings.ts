@@ -45,7 +45,7 @@ export interface SettingsOptions {
 
 /**
  * Opens the chain of the configuration, or without one the chain that the settings describe; hands it
- * to `work`, and closes it. What the chain has to tell goes to stderr.
+ * to `work`, and closes it. Its notices go to stderr.
  *
  * @throws `ERR_SECRET_CONFIG` naming a setting that is wrong; what `work` throws
  */
@@ -62,7 +62,7 @@ export async function withChain<Result>(
 }
 
 /**
- * The same chain, for who closes it himself (`chain.secrets.close()`).
+ * The same chain; the caller closes it (`chain.secrets.close()`).
  *
  * @throws `ERR_SECRET_CONFIG` naming a setting that is wrong
  */
@@ -85,7 +85,7 @@ export async function configuredParts(options: SettingsOptions): Promise<ChainPa
     if (given !== undefined)
       throw new SecretError(
         'ERR_SECRET_CONFIG',
-        `${flag} is not for a chain that comes from ${shownFile(file)}`,
+        `${flag} does not apply to a chain that comes from ${shownFile(file)}`,
         { hint: 'Say it there, or leave the configuration out with --no-config.' },
       );
   const { configuredChain } = await import('../config/configured-chain.ts');
@@ -99,9 +99,8 @@ export async function configuredParts(options: SettingsOptions): Promise<ChainPa
 }
 
 /**
- * A configuration takes the place of `USE_VAULT`. Who sets it nevertheless, perhaps to have Vault left out in an
- * emergency, has to be told that it changes nothing: a sentence's beginning, where it says something else than
- * the configuration does.
+ * What to say of a `USE_VAULT` that contradicts the configuration, which replaces it: a user who sets it to leave Vault
+ * out in an emergency must learn that it changes nothing. The beginning of a sentence.
  *
  * @param providers - those of the configuration
  */
@@ -128,7 +127,7 @@ export function chosenProfile({ profile }: SettingsOptions): string | undefined 
 export function namedReader({ reader }: SettingsOptions): DotenvReader | undefined {
   const named = reader ?? (process.env['KEYFALL_READER'] || undefined);
   if (named === undefined || isDotenvReader(named)) return named;
-  throw new SecretError('ERR_SECRET_CONFIG', 'KEYFALL_READER names no reader that there is', {
+  throw new SecretError('ERR_SECRET_CONFIG', 'KEYFALL_READER does not name a reader', {
     hint: `Set it to one of these: ${dotenvReaders.join(', ')}.`,
   });
 }
@@ -139,7 +138,7 @@ export function readerOptions(
 ): Pick<DotenvProviderOptions, 'reader' | 'variables' | 'warnOfReaders'> {
   const reader = namedReader(options);
   const { variables } = options;
-  // what differs is told, or refused, by the command
+  // the command warns of what differs, or refuses it
   return {
     warnOfReaders: false,
     ...(reader !== undefined && { reader }),
@@ -213,15 +212,15 @@ async function chainFromSettings(options: SettingsOptions): Promise<ChainParts> 
   return { providers, ttl: ttl as Duration };
 }
 
-/** `--profile "$STAGE"` of a shell in which that is not set: to go by no profile would be to guess. */
+/** `--profile "$STAGE"` where the variable is not set: to use no profile then would be a guess. */
 function assertProfileIsNamed(profile: string | undefined): void {
   if (profile !== undefined && profile.trim() === '')
-    throw new SecretError('ERR_SECRET_CONFIG', '--profile names nothing', {
+    throw new SecretError('ERR_SECRET_CONFIG', '--profile is empty', {
       hint: 'Name a profile, or leave it out.',
     });
 }
 
-/** A profile that nothing goes by is refused: who asks for `prod` must not get something else. */
+/** Refuses a profile that would change nothing: a user who asks for `prod` must not get something else. */
 function assertProfileCounts({ profile, hasProfiles }: Settings): void {
   assertProfileIsNamed(profile);
   if (profile === undefined || hasProfiles) return;
@@ -236,7 +235,7 @@ function dotenvPath({ dotenv = '.env' }: SettingsOptions): string {
   return dotenv;
 }
 
-/** Who names a file means one that is there: a mistyped one would start a program with nothing. */
+/** A file that was named must exist: with a mistyped name a program would start without secrets. */
 function mustExist({ dotenv, dotenvMayBeNew }: SettingsOptions): boolean {
   return dotenv !== undefined && !dotenvMayBeNew;
 }
@@ -323,8 +322,8 @@ export function isYes(value: string): boolean {
 }
 
 /**
- * The same provider, whose first answer is its second one too, unless something was written in between:
- * settings and secrets then are of one and the same file, which is read once.
+ * The same provider, which gives its first answer a second time, unless there was a write in between: settings and
+ * secrets then come from one read of the file.
  */
 function readOnce(provider: SecretProvider): SecretProvider {
   const { read, write } = provider;

@@ -1,6 +1,6 @@
 /**
- * What stands by for an outage is of use only if it can be read then: what is wrong with it is said before,
- * at each start, and keeps nothing from starting.
+ * A provider on standby helps in an outage only if it can be read then. So each start looks at it and warns of what is
+ * wrong with it, and starts all the same.
  */
 import { isSecretError } from '@keyfall/core';
 import { labelOf, type SecretProvider } from '@keyfall/core/provider';

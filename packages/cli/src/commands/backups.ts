@@ -37,7 +37,7 @@ export async function listBackups(options: BackupsOptions): Promise<number> {
 /**
  * Removes those that no interrupted migration needs, after a question that names them.
  *
- * @throws `ERR_SECRET_ABORTED` if the user says no; `ERR_SECRET_CONFIG` where nobody can be asked
+ * @throws `ERR_SECRET_ABORTED` if the user says no; `ERR_SECRET_CONFIG` where there is no terminal to ask on
  */
 export async function cleanBackups(options: BackupsOptions): Promise<number> {
   const path = pathOf(options);

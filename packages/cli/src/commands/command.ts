@@ -89,7 +89,7 @@ export const globalOptions: readonly CommandOption[] = [
   },
   {
     flags: '--no-config',
-    description: 'go by the environment and .env, whatever configuration is there',
+    description: 'use the environment and .env alone, and no configuration',
   },
   {
     flags: '--profile <name>',
@@ -100,7 +100,7 @@ export const globalOptions: readonly CommandOption[] = [
     flags: '--token-helper',
     description: 'use the token that `vault login` left (~/.vault-token)',
   },
-  { flags: '-q, --quiet', description: 'say nothing of what went well' },
+  { flags: '-q, --quiet', description: 'print warnings and errors only' },
   { flags: '--debug', description: 'show where an error happened (never a value)' },
 ];
 

@@ -8,7 +8,7 @@ import { completionScript, type Shell } from './completion-scripts.ts';
 /** `keyfall completion SHELL`. */
 export const completionCommand: Command = {
   name: 'completion',
-  summary: 'Print what has a shell complete commands and options.',
+  summary: 'Print a script that completes commands and options in a shell.',
   arguments: [{ name: '<shell>', choices: ['bash', 'zsh', 'fish'] }],
   examples: ['source <(keyfall completion bash)', 'keyfall completion fish | source'],
   async run([shell], _options, { program }) {

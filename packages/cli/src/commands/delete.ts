@@ -18,7 +18,7 @@ export const deleteCommand: Command<SettingsOptions> = {
   async run([name = ''], options) {
     assertIsSecretName(name);
     return withChain(options, async ({ secrets, label }) => {
-      // what nobody holds, or nobody could be asked for, is an error
+      // a name that no provider holds, or that could not be looked for, is an error
       await waitingFor('reading', () => withSuggestion(secrets, name, () => secrets.get(name)));
       const { attempts } = await waitingFor('reading', () => secrets.explain(name));
       const { provider, stillHeldBy, unknown } = await waitingFor('deleting', () =>

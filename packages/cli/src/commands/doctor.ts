@@ -13,7 +13,7 @@ import { type Command, json } from './command.ts';
 /** `keyfall doctor`. */
 export const doctorCommand: Command<SettingsOptions & { readonly json?: boolean }> = {
   name: 'doctor',
-  summary: 'Look for what is wrong with the set-up, and say how to mend it.',
+  summary: 'Check the set-up, and say how to fix what is wrong.',
   options: [json],
   examples: ['keyfall doctor', 'keyfall doctor --profile prod'],
   onAnyNode: true,
@@ -24,9 +24,9 @@ export const doctorCommand: Command<SettingsOptions & { readonly json?: boolean 
       .filter(({ state }) => state === 'failing').length;
     if (options.json) await printJson(diagnoses);
     else {
-      await printData(formatDiagnoses(diagnoses, { mends: true }));
-      if (faults === 0) report('nothing needs mending.');
-      else notice(`${faults === 1 ? '1 thing needs' : `${faults} things need`} mending.`);
+      await printData(formatDiagnoses(diagnoses, { fixes: true }));
+      if (faults === 0) report('nothing needs fixing.');
+      else notice(`${faults === 1 ? '1 thing needs' : `${faults} things need`} fixing.`);
     }
     return exitCodeOf(diagnoses) || (faults > 0 ? 1 : 0);
   },

@@ -89,8 +89,8 @@ const formatters: Readonly<Record<ExportFormat, Formatter>> = {
  * The secrets in a format, sorted by name, with a final line end.
  *
  * @param named - names that the user asked for one by one: these may take over the program that gets
- *   them (`PATH`) where the format becomes somebody's environment
- * @param reader - who is to read a `.env`: what it alone can read is written for it, and told
+ *   them (`PATH`) where the format becomes an environment
+ * @param reader - the program that will read a `.env`: what only it can read is written for it, with a notice
  * @throws `ERR_SECRET_CONFIG` naming the secrets that the format cannot hold; `ERR_SECRET_UNSUPPORTED`
  *   naming one that no `.env` can
  */

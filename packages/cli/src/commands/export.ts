@@ -22,7 +22,11 @@ export const exportCommand: Command<ExportOptions> = {
   name: 'export',
   summary: 'Print names and values for another program.',
   options: [
-    { flags: '-f, --format <format>', description: 'default dotenv', choices: exportFormats },
+    {
+      flags: '-f, --format <format>',
+      description: 'the format (default: dotenv)',
+      choices: exportFormats,
+    },
     only('these names alone; each must be there'),
     json,
   ],

@@ -19,7 +19,7 @@ export const getCommand: Command<GetOptions> = {
   name: 'get',
   summary: 'Print one value.',
   arguments: [{ name: '<name>' }],
-  options: [{ flags: '-n, --no-newline', description: 'no line end after the value' }, json],
+  options: [{ flags: '-n, --no-newline', description: 'print no newline after the value' }, json],
   examples: ['keyfall get TOKEN'],
   async run([name = ''], options) {
     assertIsSecretName(name);

@@ -46,7 +46,7 @@ function rowOf({ version, createdAt, state, held }: SecretVersion): string[] {
   return [version, written, state, isThere && !held ? 'does not hold it' : ''];
 }
 
-/** The provider whose history is meant: the first of the chain that keeps versions. */
+/** The first provider of the chain that keeps versions. */
 export function providerWithHistory({ providers }: CliChain): VersionedProvider {
   const found = providers.find((provider) => provider.history !== undefined);
   if (found !== undefined) return found as VersionedProvider;
@@ -69,7 +69,7 @@ async function versionsOf(
   name: string,
 ): Promise<readonly SecretVersion[]> {
   const versions = await oneCall(provider, (context) => provider.history(name, context));
-  // what is deleted may have held it
+  // a deleted version may have held it
   const known = versions.some(({ held, state }) => held || state === 'deleted');
   if (known) return versions;
   throw new SecretError(

@@ -109,7 +109,7 @@ const shortNames: Readonly<Record<string, ChoiceId>> = { aws: 'aws-secrets-manag
 /** `keyfall init`. */
 export const initCommand: Command<InitOptions> = {
   name: 'init',
-  summary: 'Write a configuration, by a few questions.',
+  summary: 'Write a configuration, after a few questions.',
   options: [
     {
       flags: '-y, --yes',
@@ -144,7 +144,7 @@ export const initCommand: Command<InitOptions> = {
  * Writes the configuration into this folder.
  *
  * @throws `ERR_SECRET_CONFLICT` if there is one; `ERR_SECRET_CONFIG` for a provider that there is not,
- *   for what could not be used as a configuration, or where nobody can be asked; `ERR_SECRET_ABORTED` if
+ *   for what could not be used as a configuration, or where there is no terminal to ask on; `ERR_SECRET_ABORTED` if
  *   the user stops
  */
 async function init(options: InitOptions, signal: AbortSignal): Promise<number> {
@@ -217,7 +217,7 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
  * Whose reading of the `.env` counts: what is said, else, where programs read the one that is here differently,
  * what the user answers.
  *
- * @throws `ERR_SECRET_CONFIG` naming the names and the readers where nobody can be asked
+ * @throws `ERR_SECRET_CONFIG` naming the names and the readers where there is no terminal to ask on
  */
 async function readerOf(
   folder: string,
@@ -242,8 +242,8 @@ async function readerOf(
 }
 
 /**
- * Two of one kind need names of their own, which are for whoever writes the configuration by hand; and what
- * is on standby needs one to stand in for.
+ * Two providers of one kind need names of their own, for which the configuration is edited by hand; and a provider on
+ * standby needs one that it stands in for.
  */
 function assertDistinct(ids: readonly ChoiceId[]): void {
   const [first] = ids;
@@ -279,7 +279,7 @@ async function assertVaultPath(path: string, profiles: readonly string[]): Promi
       });
 }
 
-/** What is answered where nobody is asked. */
+/** The answers with `--yes`. */
 const proposals = {
   askProviders: async (_: unknown, proposed: readonly string[]) => proposed,
   askNames: async (_: string): Promise<readonly string[]> => [],

@@ -54,7 +54,7 @@ export const migrateCommand: Command<MigrateCommandOptions> = {
     { flags: '--dry-run', description: 'say what would happen, and change nothing' },
     {
       flags: '--on-conflict <what>',
-      description: 'for a name that the store holds with another value',
+      description: 'what to do with a name that the store holds with another value',
       choices: ['fail', 'keep', 'overwrite'],
     },
     { flags: '--select <names>', description: 'only these names', isList: true },
@@ -104,7 +104,7 @@ export const migrateCommand: Command<MigrateCommandOptions> = {
 
 /**
  * Migrates, and returns 0 if the store holds it all afterwards (or would, with `dryRun`); 130 or 143 if a
- * signal has stopped it, when what it leaves behind is told.
+ * signal has stopped it, with a notice of what is left behind.
  */
 export async function runMigration(options: MigrateCommandOptions): Promise<number> {
   const { from, to } = options;

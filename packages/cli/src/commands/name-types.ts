@@ -19,7 +19,7 @@ export function declareNames(names: readonly string[]): string {
           .sort()
           .map((name) => `\n  | ${literal(name)}`)
           .join('');
-  return `// ${mark} from the names of the secrets. Make it anew when they change.
+  return `// ${mark} from the names of the secrets. Run it again when they change.
 import type { CallOptions, Secrets } from '@keyfall/core';
 
 /** A name that the chain holds. */

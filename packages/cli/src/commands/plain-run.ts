@@ -33,7 +33,7 @@ export function plainRun(argv: readonly string[]): PlainRun | undefined {
       args: argv.slice(3, dashes),
       options: Object.fromEntries([...known].map(([name, option]) => [name, asParsed(option)])),
     });
-    // which of the two counts, their order tells
+    // the later of the two counts, and what is parsed has no order
     if (values['no-config'] && values['config'] !== undefined) return undefined;
     const options: Record<string, unknown> = {};
     for (const [name, value] of Object.entries(values)) {

@@ -32,11 +32,11 @@ export const rollbackCommand: Command<SettingsOptions & { readonly to: string }>
 };
 
 /**
- * Writes what version `to` held under `name`, on the condition that nobody writes in between. Other
+ * Writes what version `to` held under `name`, on the condition that no other write comes in between. Other
  * names of the document keep what they have.
  *
- * @throws `ERR_SECRET_NOT_FOUND` if that version does not hold it; `ERR_SECRET_CONFLICT` if somebody
- *   wrote in between; `ERR_SECRET_UNSUPPORTED` if no provider keeps versions and can write
+ * @throws `ERR_SECRET_NOT_FOUND` if that version does not hold it; `ERR_SECRET_CONFLICT` if another
+ *   write came in between; `ERR_SECRET_UNSUPPORTED` if no provider keeps versions and can write
  */
 async function rollBackTo(name: string, to: string, options: SettingsOptions): Promise<number> {
   assertIsSecretName(name);
@@ -66,7 +66,7 @@ async function rollBackTo(name: string, to: string, options: SettingsOptions): P
         entries: new Map([[name, old.value]]),
         ...(revision !== undefined && { ifRevision: revision }),
       };
-      // a chain says what became of a write
+      // through a chain, whose error says what became of the write
       return openProvider(provider, 10_000).asProvider().write?.(changes, unlimited());
     };
     const done = await waitingFor(`asking ${provider.name}`, () =>

@@ -78,7 +78,7 @@ export const runCommand: Command<RunOptions> = {
     },
     {
       flags: '--kill-after <time>',
-      description: 'kill it if it does not end so long after a signal (10s)',
+      description: 'kill it if it has not ended this long after a signal (10s)',
     },
   ],
   examples: [
@@ -151,7 +151,7 @@ export async function runWithSecrets(
       chain,
       resolve: async () => {
         const { env: now } = await resolveEnvironment(chain, options);
-        // one that could not be started with it goes on with what it has
+        // a program that could not be started with it keeps running with what it has
         if (reload === undefined) assertStartable({ ...command, env: now });
         return now;
       },
@@ -167,7 +167,7 @@ export async function runWithSecrets(
   }
 }
 
-/** Milliseconds that a program has to end before it is started anew, without `--kill-after`. */
+/** Milliseconds that a program has to end before it is restarted, without `--kill-after`. */
 const restartTimeout = 10_000;
 
 interface Resolved extends ChildEnvironment, Selection {
@@ -212,7 +212,7 @@ function announce(
 ): void {
   if (secrets.size === 0) {
     const hint = 'Name what it needs with --only: then it starts with that or not at all.';
-    const what = `${printable(file)} is started without any secret`;
+    const what = `${printable(file)} is started without any secrets`;
     if (degraded) notice(`${what}. ${hint}`);
     else report(`${what}: no provider holds one. ${hint}`);
   }

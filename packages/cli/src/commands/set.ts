@@ -41,13 +41,15 @@ function assertNameAlone(args: readonly string[], { program, afterDashes }: Comm
     [...program.options, ...(set?.options ?? [])].map(({ long }) => long ?? ''),
   );
   if (suggestion !== undefined)
-    throw new SecretError('ERR_SECRET_CONFIG', 'set has no such option', { hint: suggestion });
+    throw new SecretError('ERR_SECRET_CONFIG', 'set does not have this option', {
+      hint: suggestion,
+    });
   // an option that does not exist, with a value of its own perhaps: `-pHunter2`
   const isOption = name.startsWith('-') && afterDashes < args.length;
   if (rest.length > 0 || name.includes('=') || isOption)
     throw new SecretError(
       'ERR_SECRET_CONFIG',
-      'set takes a name and no value: arguments are kept in the shell history and shown by ps',
+      'set takes a name, and no value: the shell history keeps arguments, and ps shows them',
       {
         hint: 'Pipe the value in, or run `keyfall set NAME` and type it. Change a secret that was given as an argument.',
       },
@@ -58,12 +60,12 @@ function assertNameAlone(args: readonly string[], { program, afterDashes }: Comm
 async function store(name: string, options: SetOptions): Promise<number> {
   assertIsSecretName(name);
   if (isatty(0) && !canPrompt())
-    throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask for the value on', {
+    throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask for the value', {
       hint: 'Pipe the value in: what is typed here would be shown.',
     });
   return withChain({ ...options, dotenvMayBeNew: true }, async (chain) => {
     const { secrets, providers, standbys, label } = chain;
-    // before it is typed: who does not want it to go there stops here
+    // before it is typed, so that the user can stop here
     announceDestination(
       providers.find((each) => each.write !== undefined && !standbys.has(each)),
       'the value goes',

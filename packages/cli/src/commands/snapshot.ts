@@ -30,7 +30,7 @@ interface SnapshotOptions extends SettingsOptions {
   readonly json?: boolean;
 }
 
-/** `encryptSopsFile`, whose package is installed by who needs it. */
+/** `encryptSopsFile` of a package that is only installed where it is needed. */
 type EncryptSopsFile = (
   path: string,
   values: ReadonlyMap<string, string>,
@@ -61,7 +61,7 @@ export const snapshotCommand: Command<SnapshotOptions> = {
       isList: true,
     },
     only('these names alone; each must be there'),
-    { flags: '--force', description: 'replace the file also if it is no snapshot' },
+    { flags: '--force', description: 'replace the file even if it is not a snapshot' },
     json,
   ],
   examples: ['keyfall snapshot --recipient age1…'],
@@ -71,7 +71,7 @@ export const snapshotCommand: Command<SnapshotOptions> = {
 /**
  * Writes the file, and returns 0.
  *
- * @throws `ERR_SECRET_CONFIG` without a public key, or for a file whose name tells no format;
+ * @throws `ERR_SECRET_CONFIG` without a public key, or for a file name without a known format;
  *   `ERR_SECRET_CONFLICT` if the file is there and is no snapshot; `ERR_SECRET_NOT_FOUND` if there is no
  *   name to write; `ERR_SECRET_UNAVAILABLE` if a provider could not be asked: a snapshot of second-hand values
  *   would outlive the outage
@@ -79,7 +79,7 @@ export const snapshotCommand: Command<SnapshotOptions> = {
 async function takeSnapshot(path: string, options: SnapshotOptions): Promise<number> {
   const recipients = options.recipient ?? namesIn(process.env['SOPS_AGE_RECIPIENTS'] ?? '');
   if (recipients.length === 0)
-    throw new SecretError('ERR_SECRET_CONFIG', 'nobody is named who can open the snapshot', {
+    throw new SecretError('ERR_SECRET_CONFIG', 'no recipients are configured for the snapshot', {
       hint: 'Make a key with age-keygen -o key.txt, and name its public part: --recipient age1…',
     });
   if (!/\.(ya?ml|json|env|ini)$/.test(path))
@@ -97,7 +97,7 @@ async function takeSnapshot(path: string, options: SnapshotOptions): Promise<num
   if (values.size === 0)
     throw new SecretError(
       'ERR_SECRET_NOT_FOUND',
-      `there is no name to write, and ${printable(path)} was left as it is`,
+      `there are no secrets to write, and ${printable(path)} was left as it is`,
       {
         hint:
           left.length > 0
@@ -141,8 +141,8 @@ function assertReplaceable(
   throw new SecretError(
     'ERR_SECRET_CONFLICT',
     kind === 'other'
-      ? `${printable(path)} is there, and is no encrypted file`
-      : `${printable(path)} is no snapshot, or was changed since it was one: ${gone} would be lost`,
+      ? `${printable(path)} exists, and is not an encrypted file`
+      : `${printable(path)} is not a snapshot, or was changed since it was one: ${gone} would be lost`,
     { hint: 'Name another file, or pass --force to replace this one.' },
   );
 }

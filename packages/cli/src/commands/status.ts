@@ -12,13 +12,13 @@ import { type Command, json } from './command.ts';
 /** `keyfall status`. */
 export const statusCommand: Command<SettingsOptions & { readonly json?: boolean }> = {
   name: 'status',
-  summary: 'Say how each provider fares, how long the token lasts and what it may do.',
+  summary: 'Show the state of each provider, how long the token lasts and what it may do.',
   options: [json],
   examples: ['keyfall status', 'keyfall status --json'],
   async run(_args, options) {
     const diagnoses = await waitingFor('asking each provider', () => diagnoseChain(options));
     if (options.json) await printJson(diagnoses);
-    else await printData(formatDiagnoses(diagnoses, { mends: false }));
+    else await printData(formatDiagnoses(diagnoses, { fixes: false }));
     return exitCodeOf(diagnoses);
   },
 };

@@ -21,7 +21,7 @@ interface TrustOptions extends SettingsOptions {
 /** `keyfall trust`. */
 export const trustCommand: Command<TrustOptions> = {
   name: 'trust',
-  summary: 'Let a configuration that is no program run the packages that are installed beside it.',
+  summary: 'Let a JSON configuration run the provider packages that are installed beside it.',
   options: [
     { flags: '--revoke', description: 'take it back' },
     { flags: '--list', description: 'print what is trusted', conflictsWith: ['revoke'] },
@@ -41,7 +41,7 @@ async function change(options: TrustOptions): Promise<number> {
   const what = config === undefined ? printable(currentFolder()) : shownFile(config);
   if (options.revoke) {
     const wasTrusted = await revoke(config ?? currentFolder());
-    report(wasTrusted ? `${what} is trusted no more.` : `${what} was not trusted.`);
+    report(wasTrusted ? `${what} is no longer trusted.` : `${what} was not trusted.`);
   } else if (config !== undefined && isProgram(config)) {
     report(`${what} is a program and runs as it is: there is nothing more to trust.`);
   } else {

@@ -44,7 +44,7 @@ async function declare({ out, json, ...options }: TypesOptions): Promise<number>
   if (before && !isOurs(before))
     throw new SecretError(
       'ERR_SECRET_CONFLICT',
-      `${printable(out)} is there, and not made by this`,
+      `${printable(out)} exists, and was not made by keyfall types`,
       {
         hint: 'Name another file with --out, or remove it first.',
       },

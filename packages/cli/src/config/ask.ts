@@ -44,7 +44,7 @@ export async function askText(
   return answered(
     await prompts.text({
       message: question,
-      // of a folder's name, perhaps, which is anybody's text
+      // it may be a folder's name, which may hold control characters
       placeholder: printable(proposed),
       defaultValue: proposed,
       output,

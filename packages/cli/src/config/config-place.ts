@@ -33,7 +33,7 @@ export function configError({ file, line, option, reason, hint }: ConfigComplain
  * What a configuration's own code threw, placed. A `SecretError` keeps its code and text; of anything
  * else only its kind is said.
  *
- * @param lineOfIt - where the option stands, if the error itself does not tell
+ * @param lineOfIt - where the option stands, if the error itself does not say
  */
 export function placed(
   error: unknown,
@@ -60,7 +60,7 @@ export function placed(
     file,
     line,
     option,
-    reason: isSyntaxError(error) ? 'cannot be understood (SyntaxError)' : `failed with ${kind}`,
+    reason: isSyntaxError(error) ? 'cannot be parsed (SyntaxError)' : `failed with ${kind}`,
     hint: 'The text of the error is not shown, since it may hold a value: run the file by itself.',
   });
 }

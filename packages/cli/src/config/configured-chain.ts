@@ -52,7 +52,7 @@ export async function configuredChain(
   return { ...options, providers: made };
 }
 
-/** That each provider has a name of its own, that `only` binds names to such ones, and who may stand by. */
+/** Refuses two providers of one name, an `only` that names none of them, and a standby without one to stand in for. */
 function assertNamed(
   { file, lineOf }: LoadedConfig,
   providers: readonly MadeEntry[],

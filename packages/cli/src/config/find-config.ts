@@ -76,7 +76,7 @@ function folderOfProcess(): string | undefined {
 
 /**
  * The folder that the command was started in.
- * @throws `ERR_SECRET_CONFIG` if it is not there any more: nobody knows what would have been in it
+ * @throws `ERR_SECRET_CONFIG` if it is not there any more: its content is unknown
  */
 export function currentFolder(): string {
   if (startFolder !== undefined) return startFolder;

@@ -22,7 +22,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 export interface ForeignAddresses {
   /** The option that is refused, and what it would do. */
   readonly refused?: { readonly option: string; readonly reason: string };
-  /** The option that names who is asked; without one the user did. */
+  /** The option with the foreign address; missing where every address is the user's own. */
   readonly names?: string;
   /** The credential of the user that goes to these, if one does. */
   readonly sent?: { readonly variable: string; readonly to: readonly string[] };
@@ -75,7 +75,7 @@ export function foreignAddresses(
   return {};
 }
 
-/** Options by which somebody in between could read the token, or answer in the place of the server. */
+/** Options by which a third party could read the token on its way, or answer in place of the server. */
 const inBetween: Readonly<Record<string, readonly string[]>> = {
   'tls.skipVerify': ['SKIP_VERIFY'],
   proxy: ['PROXY_ADDR', 'HTTP_PROXY'],

@@ -17,7 +17,7 @@ import { isSyntaxError, jsonErrorAt } from './foreign-errors.ts';
 export interface LoadedConfig {
   readonly file: string;
   readonly config: KeyfallConfig;
-  /** The line of an option, where it can be told. */
+  /** The line of an option, where it is known. */
   lineOf(option: OptionPath): number | undefined;
 }
 
@@ -48,7 +48,7 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
 /**
  * Does `work` in the configuration's folder: a relative path in it means the same from wherever
  * Keyfall is started. What the program prints meanwhile goes to stderr, since stdout is for data: many
- * load a `.env` themselves, by libraries that tell of it there.
+ * load a `.env` themselves, by libraries that print a line about it.
  */
 export async function inFolderOf<Result>(
   file: string,

@@ -1,6 +1,6 @@
 /**
  * Whose a file is. Code that Keyfall meets without having been sent there runs only if it is the user's own:
- * anybody may put a file into a folder that everybody can write to.
+ * in a folder that everybody can write to, a file may be from another user.
  */
 import { lstatSync, type Stats, statSync } from 'node:fs';
 

@@ -106,7 +106,7 @@ function recordOf(realPath: string): string {
   return join(stateFolder(), digest(realPath));
 }
 
-/** A repository that is somebody's home must not bring its own trust along. */
+/** A repository in a home folder must not bring its own trust along. */
 function isOutside({ path, content }: Trusted): boolean {
   const folder = content === 'folder' ? path : join(path, '..');
   return relative(folder, stateFolder()).startsWith('..');

@@ -72,7 +72,7 @@ function diagnoseProviders(
     providers.map(async (provider) => {
       const diagnosis = await diagnoseProvider(provider, shell);
       if (!standbys.has(provider)) return diagnosis;
-      // its faults are to be mended, and keep no secret from being read as long as the others answer
+      // its faults need fixing, but keep no secret from being read as long as the others answer
       const { about, findings } = diagnosis;
       return { about: `${about}, on standby`, findings };
     }),
@@ -112,12 +112,12 @@ async function settingsOf(
   };
 }
 
-/** A configuration that somebody may take for the one that counts. */
+/** A configuration that the user may think is in use. */
 function unusedConfiguration(
   { config, dotenv, tokenHelper }: SettingsOptions,
   file: string | undefined,
 ): Finding[] {
-  // who says so wants none
+  // these options leave a configuration out
   const isWanted = config === undefined && dotenv === undefined && tokenHelper === undefined;
   const above = file === undefined && isWanted ? configAbove(currentFolder()) : undefined;
   if (above === undefined) return [];
@@ -126,7 +126,7 @@ function unusedConfiguration(
       subject: 'settings',
       state: 'unknown',
       message: `${shownFile(above)} is not used: it is above, and in no repository with this folder`,
-      // no command: it is code, and may be anybody's
+      // no command: it is code, and may be another user's
       hint: 'Name it with --config, if it is yours and meant.',
       code: 'configuration-not-used',
     },

@@ -1,5 +1,5 @@
 /**
- * What was found about one thing that the secrets depend on, and how it is mended.
+ * What was found about one thing that the secrets depend on, and how it is fixed.
  */
 import { isSecretError, type SecretErrorCode } from '@keyfall/core';
 import {
@@ -15,7 +15,7 @@ import { type Shell, typedCommand } from './typed-command.ts';
 
 /** One line of `doctor`. */
 export interface Finding extends ProviderCheck {
-  /** One command that mends it, ready to be typed but for what is in capitals. */
+  /** One command that fixes it, ready to be typed but for what is in capitals. */
   readonly command?: string;
 }
 
@@ -46,7 +46,7 @@ export async function diagnoseProvider(provider: SecretProvider, shell: Shell): 
   };
 }
 
-/** The finding with the command that mends it, where there is one. */
+/** The finding with the command that fixes it, where there is one. */
 export function withCommand(finding: Finding, shell: Shell): Finding {
   if (finding.state === 'ready') return finding;
   const known =
@@ -73,7 +73,7 @@ async function askProvider(provider: SecretProvider): Promise<Answer> {
       silent: true,
     });
     if (!findings.some(({ state }) => state === 'failing')) return { findings };
-    // A fault may or may not keep the secrets from being read: only reading tells. What that makes on a
+    // Whether a fault keeps the secrets from being read, only a read can say. What that makes on a
     // server (a dynamic secret) is revoked when the chain is closed.
     const { code } = await readIt(provider, readLimit);
     return { findings, ...(code !== undefined && { code }) };
@@ -82,7 +82,7 @@ async function askProvider(provider: SecretProvider): Promise<Answer> {
   }
 }
 
-/** What reading it tells, for one that cannot be checked. */
+/** What a read says, of a provider without a check. */
 async function readIt(provider: SecretProvider, timeout?: number): Promise<Answer> {
   try {
     const { entries, missingDocument } = await oneCall(

@@ -8,7 +8,7 @@ import { isOlder, oldestNode } from '../terminal/node-version.ts';
 import { countNames, listNames } from '../terminal/terminal.ts';
 import type { Finding } from './finding.ts';
 
-/** A release line of Node that is still mended: what an old one is replaced by. */
+/** A maintained release line of Node: what an old one is replaced by. */
 const goodNode = 22;
 
 /** Whether Node is new enough. */
@@ -46,7 +46,7 @@ export async function checkNames({ secrets, names }: CliChain): Promise<Finding[
       {
         subject,
         state: 'failing',
-        message: `nobody holds ${listNames(missing)}`,
+        message: `no provider holds ${listNames(missing)}`,
         hint: near.length > 0 ? `Is it called ${listNames(near)}?` : 'Store each of them.',
         code: 'names-missing',
         ...(/^[\w.-]+$/.test(first) && { command: `keyfall set ${first}` }),
@@ -54,6 +54,6 @@ export async function checkNames({ secrets, names }: CliChain): Promise<Finding[
     ];
   } catch (error) {
     if (!isSecretError(error)) throw error;
-    return [{ subject, state: 'unknown', message: 'could not be looked for: see below' }];
+    return [{ subject, state: 'unknown', message: 'could not be checked: see below' }];
   }
 }

@@ -13,28 +13,28 @@ const verdicts: Readonly<Record<Finding['state'], readonly [string, Style]>> = {
   failing: ['failing', 'bad'],
 };
 
-/** A heading for each provider, and a line for each finding; with `mends`, under it what mends it. */
+/** A heading for each provider, and a line for each finding; with `fixes`, under it what fixes it. */
 export function formatDiagnoses(
   diagnoses: readonly Diagnosis[],
-  { mends, width }: { readonly mends: boolean; readonly width?: number },
+  { fixes, width }: { readonly fixes: boolean; readonly width?: number },
 ): string {
   return diagnoses
     .map(
       ({ about, findings }) =>
         `${styled('heading', printable(about))}\n${formatTable(
-          findings.flatMap((finding) => rowsOf(finding, mends)),
+          findings.flatMap((finding) => rowsOf(finding, fixes)),
           { indent: '  ', width },
         )}`,
     )
     .join('');
 }
 
-function rowsOf({ subject, state, message, hint, command }: Finding, mends: boolean) {
+function rowsOf({ subject, state, message, hint, command }: Finding, fixes: boolean) {
   const [word, style] = verdicts[state];
   const rows: Cell[][] = [
     [{ text: word, style }, { text: printable(subject) }, { text: printable(message) }],
   ];
-  if (!mends) return rows;
+  if (!fixes) return rows;
   if (hint !== undefined)
     rows.push([{ text: '' }, { text: '' }, { text: printable(hint), style: 'aside' }]);
   if (command !== undefined)

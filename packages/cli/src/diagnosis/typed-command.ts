@@ -1,6 +1,6 @@
 /**
- * A command that mends something, as it has to be typed where `doctor` was called: about the same
- * settings, for the same server, with the variable that counts there, and by the client that is there.
+ * A command that fixes something, as it has to be typed where `doctor` was called: for the same settings and the same
+ * server, with the variable that counts there, and by the client that is installed.
  */
 
 import type { SettingsOptions } from '../chain/settings.ts';
@@ -67,7 +67,7 @@ function isAsked(address: string, client: Client): boolean {
   );
 }
 
-/** Whoever types a token must not be sent in plain text to where a `.env`, perhaps a stranger's, says. */
+/** A token must not be typed for a server in plain text that a `.env`, perhaps a hostile one, names. */
 function mayBeNamed(address: string, { configuration }: Shell): boolean {
   if (!URL.canParse(address)) return false;
   const { protocol, hostname, username, password } = new URL(address);

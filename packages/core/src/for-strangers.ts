@@ -1,6 +1,6 @@
 /**
- * What core calls itself and others may call as well, who may have no types: a file of its own, so that what
- * only uses a chain does not load the checks.
+ * Functions that core uses itself and others may call as well, perhaps without types: a file of its own, so that a
+ * program that only uses a chain does not load the checks.
  */
 import {
   assertFunction,
@@ -16,9 +16,8 @@ import { labelOf as label } from './words/label.ts';
 import { nearNames as near } from './words/near-names.ts';
 
 /**
- * Runs `work`, which asks a provider or is one's own call of a store, inside its bounds: nobody waits
- * longer, whether it honours the signal that it is given or not. The chain does so with every call; this is
- * for who asks a provider without one.
+ * Runs `work`, which asks a provider or a store, within its limits: no caller waits longer, whether the work honours
+ * its signal or not. The chain does so with every call; this is for asking a provider without a chain.
  *
  * @returns what `work` returns
  * @throws `ERR_SECRET_UNAVAILABLE` when the time is over; the signal's reason if that is a
@@ -51,7 +50,7 @@ export async function limitedCall<Result>(
 /**
  * What a provider is called in a message: its name, with where its secrets are.
  *
- * @throws `ERR_SECRET_CONFIG` for what is no text
+ * @throws `ERR_SECRET_CONFIG` for anything but text
  */
 export function labelOf(name: string, store: string): string {
   assertText(name, 'labelOf: the name');
@@ -63,7 +62,7 @@ export function labelOf(name: string, store: string): string {
  * Up to three of `candidates` that are `name` but for case, `-` for `_`, or a typing error or two (one
  * in a short name), nearest first. `name` itself is never among them.
  *
- * @throws `ERR_SECRET_CONFIG` for what is no text
+ * @throws `ERR_SECRET_CONFIG` for anything but text
  * @example
  * ```ts
  * import { nearNames } from '@keyfall/core/provider';

@@ -1,6 +1,6 @@
 /**
  * `@keyfall/core/provider`: what the author of a provider needs, the contract and the helpers that every
- * provider of ours is built with. An application needs none of it.
+ * provider here is built with. An application does not need it.
  */
 export type { ArgumentKind } from './arguments/arguments.ts';
 export type { OptionKind, OptionKinds } from './arguments/assert-options.ts';

@@ -16,7 +16,7 @@ export type OptionKind = ArgumentKind | 'anything' | readonly string[];
 export type OptionKinds<Options> = { readonly [Option in keyof Options]-?: OptionKind };
 
 /**
- * Refuses what is no object of options (`dotenvProvider('.env.prod')` must not read `.env`), an option that is not
+ * Refuses anything but an object of options (`dotenvProvider('.env.prod')` must not read `.env`), an option that is not
  * among `known` (nor must `dotenvProvider({ file: '.env.prod' })`), and one of another kind.
  *
  * @param options - what the caller gave

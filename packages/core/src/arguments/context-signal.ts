@@ -1,12 +1,12 @@
 /**
- * A chunk of its own: a chain that is no provider of another one needs none of it.
+ * A chunk of its own: a chain that is not used as a provider does not need it.
  */
 import { assertObject, assertSignal } from './arguments.ts';
 
 /**
  * The signal of what a provider's method is given as its context.
  *
- * @throws `ERR_SECRET_CONFIG` if that is no object, or the signal in it is none
+ * @throws `ERR_SECRET_CONFIG` if that is not an object, or its signal is not one
  */
 export function contextSignal(context: unknown, method: string): AbortSignal | undefined {
   assertObject(context, `${method}: the context`);

@@ -12,7 +12,7 @@ export type TextPairs = Readonly<Record<string, string>> | Iterable<readonly [st
  * The pairs of `given`.
  *
  * @param what - the factory that was given them, for the error
- * @throws `ERR_SECRET_CONFIG` for what are no pairs, and if a value is not text; the error names it
+ * @throws `ERR_SECRET_CONFIG` for anything but pairs, and if a value is not text; the error names it
  */
 export function textPairs(given: TextPairs, what: string): (readonly [string, string])[] {
   assertObject(given, `${what}: the values`);

@@ -1,6 +1,6 @@
 /**
- * What one provider answered last, and how old that is. Durations are judged by the monotonic and by the
- * wall clock, the older age counting: a suspended machine stops the one, a clock set back the other.
+ * What one provider answered last, and how old that is. Ages are measured by the monotonic and by the
+ * wall clock, and the larger age counts: a suspended machine stops the one, a clock set back the other.
  */
 import type { Clock } from '../calls/clock.ts';
 import { isSecretError } from '../contract/secret-error.ts';
@@ -12,7 +12,7 @@ export interface CacheLifetimes {
   readonly ttl: number;
   /** How long "not here" is fresh. */
   readonly negativeTtl: number;
-  /** How long past `ttl` a value is served while it is read anew. */
+  /** How long after `ttl` a value is served during a refresh. */
   readonly staleWhileRevalidate: number;
   /** How old a last good value may be when the store cannot be asked. */
   readonly staleIfError: number;
@@ -57,10 +57,10 @@ export interface CachedStore {
   readonly failed: ReadonlySet<string>;
 }
 
-/** `fresh`: serve it. `aging`: serve it and read it anew. `gone`: read it first. */
+/** `fresh`: serve it. `aging`: serve it and refresh it. `gone`: read it first. */
 export type Freshness = 'fresh' | 'aging' | 'gone';
 
-/** When a name was written, and the store's revision after it, where it told. */
+/** When a name was written, and the store's revision after that, if known. */
 interface Write {
   readonly order: number;
   readonly revision: string | undefined;
@@ -86,7 +86,7 @@ export class AnswerCache {
   #invalidatedAt = 0;
   /** The last write of a name that has not been read since. */
   readonly #written = new Map<string, Write>();
-  /** The newest that was read of such a name before its write. It is served to none who asks now. */
+  /** The newest that was read of such a name before its write. It is not served to new callers. */
   readonly #before = new Map<string, CachedAnswer>();
   /** The order of the last read that the store refused as a whole. */
   #refusedAt = 0;
@@ -226,14 +226,14 @@ export class AnswerCache {
   ): boolean {
     const said = this.#said(revision, known.revision);
     if (said === 'newer') return false;
-    // a store that was put back to an older state must not be disbelieved for ever
+    // a store that was restored to an older state must be accepted in the end
     const { ttl, staleWhileRevalidate } = this.#lifetimes;
     const counts = this.age(known.at) < Math.max(ttl + staleWhileRevalidate, shortestWord);
     return (said === 'older' && counts) || at.order < known.at.order;
   }
 
   /**
-   * Lets nothing be served before it is read anew. What was read stays as a last good value, the names
+   * Serves nothing before a new read. What was read stays as a last good value, the names
    * that were written aside.
    *
    * @param revision - of the store after the write, where it told
@@ -271,7 +271,7 @@ export class AnswerCache {
     return new Set([...this.#names.keys(), ...this.#before.keys()]);
   }
 
-  /** The store answered that it gives nothing: what was read before is no last good value any more. */
+  /** The store refuses to answer: what was read before no longer counts as a last good value. */
   refuse(at: ReadAt): void {
     this.#refusedAt = Math.max(this.#refusedAt, at.order);
   }
@@ -372,7 +372,7 @@ export class AnswerCache {
   }
 }
 
-/** Anybody may ask for any name, or write it: those that were new first are let go when there are too `many`. */
+/** Any name may be asked for or written, so the oldest entries are dropped when there are too `many`. */
 export function evictOldest(names: Map<string, unknown>, many: number = mostNames): void {
   for (const name of names.keys()) {
     if (names.size <= many) return;

@@ -1,7 +1,7 @@
 /**
  * One provider of a chain with all that the chain knows of it: what it said last, the reads under
  * way, and whether it can be asked at all. It gathers the names asked for in one tick into one read,
- * shares a read among everybody who waits, and answers every name with one of four answers.
+ * shares a read among all callers that wait, and answers every name with one of four answers.
  *
  * It is long because it is one state: cache, reads under way, circuit and what failed change together
  * with each read, and no part of them means anything without the others.
@@ -57,10 +57,10 @@ const mostReads = 8;
 /** Milliseconds between background refreshes of a store that answers them with a refusal. */
 const refusedPause = 5_000;
 
-/** Milliseconds for which what a store refused is repeated to whoever calls, and not asked for again. */
+/** Milliseconds for which a refusal is repeated to every caller without a new request. */
 const refusalPause = 1_000;
 
-/** How many names that failed are kept: anybody may ask for any name. */
+/** How many failed names are kept: any name may be asked for. */
 const mostFailing = 100;
 
 /** Milliseconds for which a name that failed keeps an outage going, asked for again or not. */
@@ -85,7 +85,7 @@ export class CachedProvider {
   #gathering: SharedRead | undefined;
   /** Whether a read of some names answers all: learned from the first batch. */
   #bag: boolean | undefined;
-  /** What to ask when nobody asks: the names of the last read. */
+  /** What to ask without a caller: the names of the last read. */
   #lastAsked: readonly string[] | 'all' = [];
   /** Monotonic time before which a refused refresh is not tried again. */
   #refreshNotBefore = 0;
@@ -199,7 +199,7 @@ export class CachedProvider {
   reportWritten(name: string, versionAfter: string | undefined): void {
     const before = this.#cache.lookup(name)?.record?.version;
     this.#options.notifier.change(this.provider, name, before, versionAfter);
-    // the next read finds what has been told
+    // so that the next read does not report the change again
     this.#cache.drop(name);
   }
 
@@ -213,7 +213,7 @@ export class CachedProvider {
     await read.wait(limits);
   }
 
-  /** How the provider fares, as far as is known without asking it. */
+  /** The state of the provider, as far as it is known without asking it. */
   status(): ProviderStatus {
     const { name, store } = this.provider;
     const last = this.#last;
@@ -269,7 +269,7 @@ export class CachedProvider {
     return denied && this.#options.entry.onDenied === 'next';
   }
 
-  /** Tells the user once per text. */
+  /** Warns the user, once for each text. */
   warn(message: string): void {
     this.#options.notifier.warn(this.provider.name, message);
   }
@@ -286,7 +286,7 @@ export class CachedProvider {
     try {
       await limitedCall(async () => provider.close?.(), bounds);
     } catch {
-      // the text of what was thrown may hold anything: only that it failed is told
+      // the text of the error may hold anything: only the failure is reported
       this.warn('could not be closed cleanly');
     }
   }
@@ -596,7 +596,7 @@ function wholeFrom({ records, missingDocument, degraded, revision }: CachedStore
   return { kind: 'held', entries: records, missingDocument, degraded, revision };
 }
 
-/** What a provider says of two revisions; a stranger's may do anything else instead. */
+/** How a provider compares two revisions; a third-party provider may do anything else instead. */
 function compared(provider: SecretProvider, one: string, other: string) {
   try {
     return provider.compareRevisions?.(one, other);

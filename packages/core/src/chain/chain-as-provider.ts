@@ -59,7 +59,7 @@ function wholeBatch(
     ...(revision !== undefined && { revision }),
     ...(degraded !== undefined && { degraded }),
     ...(stamp !== undefined && { stamp }),
-    // one that lacks what it needs not have is no reason for a notice, and then nothing is second-hand
+    // a provider without its optional document is no reason for a notice, and then nothing is second-hand
     ...(answering.length + held.size === 0 && {
       missingDocument: { description: nowhere, optional: degraded === undefined },
     }),
@@ -71,7 +71,7 @@ const nowhere = 'has none of the places that it would look in';
 /**
  * What a chain answers for each of `names`.
  *
- * @throws the first failure, if nobody could be asked for any name: then the chain itself could not be
+ * @throws the first failure, if no provider could be asked for any name: then the chain itself could not be
  *   asked
  */
 async function batchOf(

@@ -51,7 +51,7 @@ export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
       /** Milliseconds since it was read. */
       readonly age: number;
       readonly freshness: 'fresh' | 'stale' | 'fallback';
-      /** Milliseconds that the same question has the same answer; 0 if it must be asked anew. */
+      /** Milliseconds for which the same question has the same answer; 0 if it must be asked again. */
       readonly freshFor: number;
       /** Why the answer is second-hand, where it is. */
       readonly degraded: string | undefined;
@@ -60,25 +60,25 @@ export type Resolution = { readonly attempts: readonly ProviderAttempt[] } & (
   | {
       readonly kind: 'missing';
       readonly error: SecretError;
-      /** Set where none of them has what it would look in; `optional` where that is nothing unusual. */
+      /** Set if the document of each of them is missing; `optional` if that is normal. */
       readonly nowhere?: { readonly optional: boolean };
     }
   | { readonly kind: 'failed'; readonly error: SecretError }
 );
 
-/** Why the chain went on to the next provider, which the user must hear of. */
+/** Why the chain went on to the next provider, which must be reported. */
 export interface FallbackCause {
   readonly cached: CachedProvider;
   readonly reason: SecretsEvents['fallback']['reason'];
   /** What the provider said, in one clause. */
   readonly detail: string;
-  /** Why it could not answer; missing where it did, and its document is not there. */
+  /** Why it could not answer; left out if it did, and its document is missing. */
   readonly error?: SecretError;
 }
 
 /**
- * The part of the budget that each later provider keeps when an earlier one is silent; less in a long
- * chain, where all of them together keep half at the most.
+ * The part of the budget that is reserved for each later provider when an earlier one is silent; less in a long
+ * chain, where at most half is reserved for all of them together.
  */
 const reserve = 0.1;
 
@@ -107,7 +107,7 @@ export class Chain {
     return bound === undefined || bound === cached.provider.name;
   }
 
-  /** Who holds `name`. Does not reject. */
+  /** Finds the provider that holds `name`. Does not reject. */
   async resolve(name: string, signal: AbortSignal | undefined): Promise<Resolution> {
     const { providers } = this;
     const timeoutOf = this.timeouts();
@@ -178,7 +178,7 @@ export class Chain {
     return { kind: 'found', cached, record, age, freshFor, freshness, degraded, attempts };
   }
 
-  /** Reports why the chain went on, and who answered for which names instead. */
+  /** Reports why the chain went on, and which provider answered for which names instead. */
   reportFallback(
     causes: readonly FallbackCause[],
     names: readonly string[],
@@ -194,7 +194,7 @@ export class Chain {
       });
   }
 
-  /** The timeout of the provider at each position: what is left of the budget, less what is kept for those after it. */
+  /** The timeout of the provider at each position: the rest of the budget, less what is reserved for those after it. */
   timeouts(): (position: number) => number {
     const { providers, budget, clock } = this.#options;
     const deadline = clock.monotonic() + budget;
@@ -274,7 +274,7 @@ function attemptOf(cached: CachedProvider, answer: Answer): ProviderAttempt {
   return { ...said, age };
 }
 
-/** How an error of a provider reads to whom asked the chain. */
+/** How an error of a provider is worded in an error of the chain. */
 const verbs: Readonly<Partial<Record<SecretErrorCode, string>>> = {
   ERR_SECRET_UNAVAILABLE: 'could not be asked',
   ERR_SECRET_DENIED: 'denied it',
@@ -284,7 +284,7 @@ const verbs: Readonly<Partial<Record<SecretErrorCode, string>>> = {
   ERR_SECRET_PROVIDER: 'failed',
 };
 
-/** The chain's error for a provider's: the same facts, with the name and what everybody said. */
+/** The chain's error for a provider's: the same facts, with the name and what every provider said. */
 export function failure(
   name: string | undefined,
   cached: CachedProvider,
@@ -293,7 +293,7 @@ export function failure(
   done: 'read' | 'written' | 'deleted' = 'read',
 ): SecretError {
   const { code, applied } = error;
-  // an abort is the caller's own doing and no provider's
+  // the caller aborted: no provider is to blame
   if (code === 'ERR_SECRET_ABORTED') return error;
   const names = name ?? 'the secrets';
   const what =
@@ -326,7 +326,7 @@ function notFound(name: string, attempts: readonly ProviderAttempt[]): SecretErr
   });
 }
 
-/** @throws `ERR_SECRET_CONFIG` for what cannot be the name of a secret */
+/** @throws `ERR_SECRET_CONFIG` if it cannot be the name of a secret */
 export function assertName(name: string): void {
   if (typeof name !== 'string' || name === '')
     throw new SecretError('ERR_SECRET_CONFIG', 'the name of a secret must be text, and not empty');

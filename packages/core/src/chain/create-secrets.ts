@@ -25,8 +25,8 @@ const minute = 60_000;
 /**
  * Makes a chain of providers. It does no I/O: the first call does.
  *
- * @throws `ERR_SECRET_CONFIG` naming the option: one that there is not, no provider, something that is none, two
- *   of one name, a length of time that is none, or `only` with a provider that is not in the chain
+ * @throws `ERR_SECRET_CONFIG` naming the option: an unknown one, no provider at all, anything but a provider, two of
+ *   one name, a wrong length of time, or `only` with a provider that is not in the chain
  * @example
  * ```ts
  * import { createSecrets, envProvider, memoryProvider } from '@keyfall/core';
@@ -116,10 +116,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
       },
     );
   };
-  // a standby is a copy of what others hold
+  // a standby is a copy of others, so it is never written to
   const target = providers.find(({ provider, standby }) => provider.write && !standby);
   const parts = { chain, target, budget, assertOpen, resolve };
-  // what follows is loaded by those who use it, who pay its size
+  // the rest is loaded at its first use, so that only programs that use it pay for its size
   const whole = () => import('./whole-chain.ts');
   const asProvider = () => import('./chain-as-provider.ts');
 

@@ -7,7 +7,7 @@ import { labelOf } from '../words/label.ts';
 import type { Explanation, ProviderStatus } from './secrets.ts';
 
 /**
- * An explanation as text: who answered, then a line for each provider. No line end at the end.
+ * An explanation as text: which provider answered, then a line for each provider, without a final line break.
  *
  * @example
  * ```ts
@@ -67,7 +67,7 @@ function ago(milliseconds: number): string {
   return seconds < 120 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`;
 }
 
-/** Names, stores and reasons are anybody's text: none may move a terminal's cursor or fake a line. */
+/** Names, stores and reasons may be any text: none may control a terminal or fake a line. */
 function printable(line: string): string {
   return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}');
 }

@@ -1,10 +1,10 @@
 /**
- * What `Secrets.explain` tells of an answer. A chunk of its own that the first call loads.
+ * The result of `Secrets.explain`. A chunk of its own that the first call loads.
  */
 import type { Resolution } from './chain.ts';
 import type { Explanation } from './secrets.ts';
 
-/** Who answered and what each provider said; never the value. */
+/** Which provider answered and what each one said; never the value. */
 export function explanationOf(name: string, resolution: Resolution): Explanation {
   const { attempts } = resolution;
   if (resolution.kind !== 'found') return { name, found: false, attempts };

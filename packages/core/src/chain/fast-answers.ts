@@ -1,9 +1,8 @@
 /**
- * Answers that need no look at a provider: what a hot path gets. All of them are let go at once when
- * anything changes or the first of them ends. The clocks are looked at for every answer, so that a blocked
- * event loop or a sleep of the machine makes none older than it may be. Only where answers are asked for so
- * fast that the look would be most of the work, one in many has it; and every 250 ms while they are in
- * use, so that no timer runs for an idle application.
+ * Answers that need no look at a provider, for hot paths. All of them are dropped at once when anything changes or the
+ * first of them ends. The clocks are read for every answer, so that a blocked event loop or a suspended machine makes
+ * none older than allowed. Only if calls come so fast that reading the clocks would be most of the work, they are read
+ * for one call in many; and every 250 ms while answers are in use, so that no timer runs for an idle application.
  */
 import type { Clock } from '../calls/clock.ts';
 
@@ -18,19 +17,19 @@ const hot = 1_000;
 /** One in so many answers has a look then. */
 const stride = 32;
 
-/** Whoever gave an answer counts how often it was given again. */
+/** The provider of an answer counts how often it was reused. */
 interface Counted {
   hits: number;
 }
 
 export class FastAnswers {
   readonly #clock: Clock;
-  // a promise that is settled already costs a call less than a new one
+  // a settled promise costs a call less than a new one
   readonly #values = new Map<
     string,
     { readonly answer: Promise<string>; readonly cached: Counted }
   >();
-  /** How often all were let go. */
+  /** How often all were dropped. */
   clears = 0;
   /** All hits when last looked at: whether there were more since tells an idle application. */
   #hitsBefore = 0;

@@ -10,32 +10,32 @@ import type { LoadOptions } from '../loading/load.ts';
 import type { StandardSchemaV1 } from '../loading/standard-schema.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 
-/** What a place in a chain holds that is left out. */
+/** A place in the chain that is left out. */
 export type Falsy = false | null | undefined | '' | 0;
 
 /** A provider with this chain's settings for it. */
 export interface ChainEntry {
-  /** Whom to ask; a {@link Secrets} is asked as the provider that it has. */
+  /** The provider to ask; a {@link Secrets} is asked through its `asProvider()`. */
   readonly provider: SecretProvider | Secrets;
-  /** Never fall past it when it cannot be asked or its document is not there. Default false. */
+  /** Never fall past it when it cannot be asked or its document is missing. Default false. */
   readonly required?: boolean;
   /**
    * Ask it only when a provider before it could not be asked, or refused and lets the chain go on (`onDenied: 'next'`),
-   * for a copy of what that one holds. While the others can be asked nothing depends on it: what it alone holds is
-   * "not here", and its own trouble ends no call. It is never written to. Default false.
+   * for a copy of what that one holds. While the others can be asked, nothing depends on it: a name that only it
+   * holds is "not here", and its own faults fail no call. It is never written to. Default false.
    */
   readonly standby?: boolean;
   /** Time limit of one read. Default: the provider's own, else 2.5 s. */
   readonly timeout?: Duration;
   /**
-   * What to do when it denies. Default `stop`: a wrong policy must not quietly start production on
+   * What to do when it denies. Default `stop`: a wrong policy must not silently start production on
    * a developer's `.env`.
    */
   readonly onDenied?: 'stop' | 'next';
   /**
    * What to do when its address, its token or its path is missing. Default `fail`: `ERR_SECRET_CONFIG` at the first
-   * call. `skip`: the chain asks the others as if it were not there, with one notice; a write to it still fails. What
-   * is set and wrong fails always.
+   * call. `skip`: the chain asks the others as if it were not there, with one notice; a write to it still fails. A
+   * setting that is there and wrong always fails.
    */
   readonly ifUnconfigured?: 'fail' | 'skip';
 }
@@ -43,11 +43,11 @@ export interface ChainEntry {
 /** Options of `createSecrets`. */
 export interface SecretsOptions {
   /**
-   * The chain, first asked first. What is `false`, `null`, `undefined`, `''` or `0` is left out:
+   * The chain, in the order in which it is asked. `false`, `null`, `undefined`, `''` and `0` are left out:
    * `[useVault && vaultProvider(…), dotenvProvider()]`.
    */
   readonly providers: readonly (SecretProvider | Secrets | ChainEntry | Falsy)[];
-  /** Names that may come from that provider alone, whatever else holds them. */
+  /** Names that may come from one provider only, even if others hold them. */
   readonly only?: Readonly<Record<string, string>>;
   /** How long an answer is fresh. Default 5 min. `0` asks every time. */
   readonly ttl?: Duration;
@@ -60,8 +60,8 @@ export interface SecretsOptions {
   /** What {@link Secrets.redact} and {@link Secrets.redactor} mask. Default: every value of six characters or more. */
   readonly redact?: {
     /**
-     * Names whose values are not masked: those that are no secrets, and are words of the log's own, as the `orders` of
-     * `DB_USER=orders` in every URL. The value of such a name is masked where another name holds it too.
+     * Names whose values are not masked: those that are not secret, and are common words of the log, such as the `orders`
+     * of `DB_USER=orders` in every URL. A value that another name holds as well is masked.
      */
     readonly except?: readonly string[];
     /** Values of fewer characters are not masked. Default 6, at least 4: see `createRedactor`. */
@@ -77,7 +77,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What `explain` answers: who answered and why. Never the value. */
+/** The result of `explain`: which provider answered and why. Never the value. */
 export interface Explanation {
   /** The name that was asked for. */
   readonly name: string;
@@ -101,7 +101,7 @@ export interface Explanation {
   readonly attempts: readonly ProviderAttempt[];
 }
 
-/** How one provider of the chain fares, as far as is known without asking it. */
+/** The state of one provider of the chain, as far as it is known without asking it. */
 export interface ProviderStatus {
   readonly provider: string;
   readonly store: string;
@@ -109,9 +109,9 @@ export interface ProviderStatus {
   readonly standby?: true;
   /** `unknown`: it has not been asked yet. */
   readonly state: 'ready' | 'failing' | 'unknown';
-  /** `open`: it is not asked, since it could not be; `half-open`: a probe is under way. */
+  /** `open`: it is not asked, because it could not be; `half-open`: a probe is under way. */
   readonly breaker: 'closed' | 'open' | 'half-open';
-  /** How many answers for a name, or for all, came from what was read before. */
+  /** How many answers, for one name or for all, came from the cache. */
   readonly hits: number;
   /** Why it fails. */
   readonly code?: SecretErrorCode;
@@ -123,10 +123,10 @@ export interface ProviderStatus {
   readonly names?: number;
 }
 
-/** That the answer for a name has become another one. Never a value. */
+/** A change of the answer for a name. Never a value. */
 export interface SecretChange {
   readonly name: string;
-  /** Who answers now; missing where nobody does any more. */
+  /** The provider that answers now; missing if none does any more. */
   readonly provider?: string;
   readonly versionBefore?: string;
   readonly versionAfter?: string;
@@ -144,7 +144,7 @@ export interface SetResult {
 export interface DeleteResult {
   /** The provider that was written to. */
   readonly provider: string;
-  /** Providers that hold the name still, so that the next `get` answers from them. */
+  /** Providers that still hold the name, so that the next `get` answers from them. */
   readonly stillHeldBy: readonly string[];
   /** Providers that could not be asked whether they hold it. */
   readonly unknown: readonly string[];
@@ -167,7 +167,7 @@ export interface Secrets {
   get(name: string, options?: CallOptions): Promise<string>;
   /**
    * The value of `name`, or `undefined` only if every provider answered "not here".
-   * @throws as `get`, but for `ERR_SECRET_NOT_FOUND`
+   * @throws as `get`, except `ERR_SECRET_NOT_FOUND`
    */
   find(name: string, options?: CallOptions): Promise<string | undefined>;
   /**
@@ -183,16 +183,16 @@ export interface Secrets {
    * another. The next `get` sees it.
    * @throws `ERR_SECRET_CONFLICT` if an earlier provider holds the name, so that the new value would
    *   never be seen; `ERR_SECRET_UNSUPPORTED` if no provider can write. Every error says in `applied` what
-   *   became of the write: `unknown` where the request had left and nobody knows (yet)
+   *   became of the write: `unknown` if the request had left and its result is unknown
    */
   set(name: string, value: string, options?: CallOptions): Promise<SetResult>;
-  /** Deletes from the first provider that can write, and says which others hold the name still. */
+  /** Deletes from the first provider that can write, and says which others still hold the name. */
   delete(name: string, options?: CallOptions): Promise<DeleteResult>;
-  /** Who answers for `name` and why. Never the value; does not reject because a provider failed. */
+  /** Which provider answers for `name`, and why. Never the value; does not reject because a provider failed. */
   explain(name: string, options?: CallOptions): Promise<Explanation>;
   /**
-   * What `schema` (any library's that speaks Standard Schema: zod, valibot, arktype) makes of the
-   * secrets: texts by name go in, the schema's own type comes out. It must be free of side effects: it
+   * The secrets as `schema` parses them (from any library that implements Standard Schema: zod, valibot, arktype): texts
+   * by name go in, the schema's own type comes out. It must be free of side effects: it
    * may run several times, and on made-up texts.
    *
    * @throws one `SecretError` that lists every name that is missing, unavailable, denied or malformed,
@@ -203,11 +203,11 @@ export interface Secrets {
     schema: Schema,
     options?: LoadOptions,
   ): Promise<StandardSchemaV1.InferOutput<Schema>>;
-  /** How each provider fares, in the chain's order. Asks nobody. */
+  /** The state of each provider, in the chain's order. Asks no store. */
   status(): readonly ProviderStatus[];
   /**
-   * Reads every provider anew, whatever is known and however it failed; one on standby only if one before it
-   * cannot be asked. What could not be read keeps what it had. Resolves to the status after that; does not reject because a provider failed.
+   * Reads every provider again, whatever is known and however it failed; one on standby only if one before it
+   * cannot be asked. If a read fails, the known values stay. Resolves to the status after that; does not reject because a provider failed.
    */
   refresh(options?: CallOptions): Promise<readonly ProviderStatus[]>;
   /**
@@ -237,12 +237,11 @@ export interface Secrets {
     options?: CallOptions,
   ): Promise<Readonly<Record<Name, string>>>;
   /**
-   * `text` with every value masked that a provider of this chain has answered or was given, whoever
-   * asked for it. A value that its store has replaced or deleted since is masked for a day more, the last
-   * 16 of each name. Never throws.
+   * `text` with every value masked that was read from or written to a provider of this chain, by any caller. A value
+   * that its store has replaced or deleted is masked for another day, the last 16 of each name. Never throws.
    */
   redact(text: string): string;
-  /** The same for streams and loggers: it learns the values to come too. */
+  /** The same for streams and loggers; it also learns later values. */
   readonly redactor: Redactor;
   /**
    * Listens to an event; returns what stops listening. An event that there is not is `ERR_SECRET_CONFIG`. A `fallback` or `warning` that nobody listens
@@ -253,7 +252,7 @@ export interface Secrets {
     listener: (event: { readonly type: Type } & SecretsEvents[Type]) => void,
   ): () => void;
   /**
-   * This chain as a provider, always the same one: for `withPrefix` and the like, and for tools that speak the
+   * This chain as a provider, always the same object: for `withPrefix` and similar functions, and for tools that use the
    * contract. It can write where a provider of the chain can, and closing it closes the chain.
    */
   asProvider(): SecretProvider;

@@ -9,7 +9,7 @@ import type { SecretBatch, SecretProvider, SecretRecord } from '../contract/secr
 import type { ReadAt } from './answer-cache.ts';
 
 /**
- * How a read ended. Never a rejection, so that a read that no caller waits for is no unhandled rejection. `at`: when
+ * How a read ended. Never a rejection, so that a read without a waiting caller is no unhandled rejection. `at`: when
  * the request went out that was answered; missing where a caller gave up waiting or the chain was closed.
  */
 export type ReadOutcome =
@@ -58,7 +58,7 @@ export class SharedRead {
     return this.names === 'all' ? 'all' : [...this.names];
   }
 
-  /** Whether the provider has been asked, and its answer is still of use. */
+  /** Whether the provider has been asked, and its answer is still needed. */
   get isRunning(): boolean {
     return this.startedAt !== undefined && !this.#controller.signal.aborted;
   }
@@ -100,12 +100,12 @@ export class SharedRead {
     }
   }
 
-  /** Gives what came of it to everybody who waits. */
+  /** Gives the outcome to every waiting caller. */
   settle(outcome: ReadOutcome): void {
     this.#settle(outcome);
   }
 
-  /** Ends the read with `error` for everybody who waits. */
+  /** Ends the read with `error` for every waiting caller. */
   end(error: SecretError): void {
     this.#controller.abort(error);
     this.#settle({ error });

@@ -238,7 +238,7 @@ export class Watching {
 
   #schedule(): void {
     const { clock, interval } = this.#options;
-    // a little more than an answer is fresh for: it must be read anew, and not be found fresh
+    // a little longer than an answer is fresh, so that a new read is made
     const pause = interval * (1 + Math.random() / 10);
     this.#cancel = clock.schedule(
       () => {

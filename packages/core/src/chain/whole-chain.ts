@@ -68,7 +68,7 @@ export async function refresh(
   const reread = (some: readonly CachedProvider[]) =>
     Promise.all(some.map((cached) => cached.reread({ signal, timeout: budget })));
   await reread(providers.filter(({ standby }) => !standby));
-  // after the others: they tell whether it is needed
+  // after the others, which decide whether it is needed
   const isNeeded = (cached: CachedProvider) =>
     providers.slice(0, providers.indexOf(cached)).some(({ isBypassed }) => isBypassed);
   await reread(providers.filter((cached) => cached.standby && isNeeded(cached)));

@@ -60,7 +60,7 @@ export function createWriter(parts: WritingParts): Writer {
           applied = undefined;
           try {
             const receipt = await target.provider.write?.(changes, context);
-            // a stranger's may give none, and may have written all the same
+            // a third-party provider may return none, and may have written anyway
             if (Object(receipt) !== receipt)
               throw providerError('returned no receipt', target.provider.name);
             applied = 'yes';
@@ -73,7 +73,7 @@ export function createWriter(parts: WritingParts): Writer {
         { signal, timeout: parts.budget },
       )
       .catch(async (error) => {
-        // nobody waits past a time limit or an abort, but for what the provider says of it at once
+        // no caller waits past a time limit or an abort, except for what the provider says about it at once
         await new Promise((resolve) => setTimeout(resolve, 0));
         throw withApplied(error, applied ?? 'unknown');
       });

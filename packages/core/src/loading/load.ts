@@ -1,10 +1,10 @@
 /**
  * Typed loading: a schema of any library that speaks Standard Schema is run on what the chain holds.
  *
- * A schema doesn't tell which names it reads. So everything is read and the schema run on it; only
+ * A schema does not say which names it reads. So everything is read and the schema run on it; only
  * where the chain could not answer for everything, or the schema is not content, it is run once more
  * on an object that takes down which names it looks up. The chain is then asked for each of those
- * that are absent, since it alone knows whether a name is missing, or nobody could say.
+ * that are absent, because only the chain knows whether a name is missing or could not be checked.
  */
 import {
   errorWith,
@@ -152,7 +152,7 @@ interface Problem {
   readonly error?: SecretError;
 }
 
-/** Worst first: what somebody must mend before what time may mend. */
+/** Worst first: what needs a correction comes before what may go away by itself. */
 const precedence = [
   'CONFIG',
   'TLS',
@@ -168,7 +168,7 @@ function isMissing({ code }: { readonly code: SecretErrorCode }): boolean {
   return code === 'ERR_SECRET_NOT_FOUND';
 }
 
-/** @throws what is no answer of the chain: the caller's own abort */
+/** @throws only what is not an answer of the chain: the caller's own abort */
 function failureOf(error: unknown): SecretError {
   if (isSecretError(error) && error.code !== 'ERR_SECRET_ABORTED') return error;
   throw error;
@@ -230,7 +230,7 @@ function errorOf(problems: readonly Problem[]): SecretError {
   return new SecretError(code, text, {
     ...(others.length === 0 && { ...error, secretName: name || undefined }),
     issues: problems.flatMap(({ issues }) => issues),
-    // waiting mends it only if it mends all of it
+    // waiting helps only if it helps with all of them
     retryable: problems.every((problem) => problem.error?.retryable),
     hint:
       others.length > 0 && isMissing(worst)
@@ -267,7 +267,7 @@ function runnerOf(schema: StandardSchemaV1) {
   };
   return {
     run: async (values: object): Promise<Outcome> => attempt(values),
-    /** The issues of a run on made-up texts, for an asynchronous schema none: it may ask somebody. */
+    /** The issues of a run on made-up texts, for an asynchronous schema none: it may ask a server. */
     issuesOf(values: object): readonly StandardSchemaV1.Issue[] {
       const outcome = isAsynchronous ? {} : attempt(values);
       return ('issues' in outcome && outcome.issues) || [];

@@ -79,7 +79,7 @@ function* encoded(text: string): Generator<string> {
   const bytes = new TextEncoder().encode(text);
   for (const before of [0, 1, 2]) {
     const whole = btoa('\0'.repeat(before) + String.fromCharCode(...bytes));
-    // six bits a character; those that mix in a neighbour's bits are nobody's to know
+    // six bits a character; characters that mix in bits of a neighbour cannot be known
     yield* bothAlphabets(
       whole.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6)),
     );

@@ -11,7 +11,7 @@ export interface Patterns {
   readonly size: number;
   /** Adds a pattern of at least `width` bytes of UTF-8; one that is there already costs a look-up. */
   insert(pattern: Uint8Array): void;
-  /** The first place from `at` on where a pattern may begin, or where too little is left to tell. */
+  /** The first place from `at` on where a pattern may begin, or where too little is left to decide. */
   leap(text: DataView, at: number): number;
   /** The node after `byte`. `from` is 0 or what `step` gave since the last `insert`. */
   step(from: number, byte: number): number;

@@ -41,14 +41,14 @@ export interface Redactor {
   /**
    * Masks `value` from now on, also in streams that are open. Too short ones are ignored.
    *
-   * @throws `ERR_SECRET_CONFIG` if it is no text
+   * @throws `ERR_SECRET_CONFIG` if it is not text
    */
   add(value: string): void;
   /**
    * `text` with every value masked in each of its forms: as it is, line by line, escaped as JSON, source
    * code, HTML and shells have it, URL-encoded, and as base64 (standard and URL-safe, at any place of a
    * longer text). Values that overlap become one mask. A text without values comes back as it was. Never
-   * throws: what is no text is made one, and a text for which there is no memory becomes one mask.
+   * throws: anything but text is converted to text, and a text that is too large for the memory becomes one mask.
    */
   redact(text: string): string;
   /** Begins a text that comes in pieces. */
@@ -93,7 +93,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   return createRedactorOfValues(options, systemClock).redactor;
 }
 
-/** The same, for somebody who says which values have been replaced. */
+/** The same, for a caller that reports replaced values. */
 export function createRedactorOfValues(options: RedactorOptions, clock: Clock): RedactorOfValues {
   const { minLength = 6, mask = '[redacted]' } = options;
   if (!Number.isInteger(minLength) || minLength < 4)
@@ -109,7 +109,7 @@ export function createRedactorOfValues(options: RedactorOptions, clock: Clock): 
 
   function learn(into: Matcher): void {
     let values: Iterable<string> = known.takeNew();
-    // forms cannot be taken out: when most are of values that are forgotten, all begins anew
+    // forms cannot be removed: when most belong to forgotten values, all are built again
     if (inserted > 2 * known.length + slack) {
       into.clear();
       inserted = 0;
@@ -213,7 +213,7 @@ function decode(bytes: Uint8Array, stream = false): string {
   return decoder.decode(bytes, { stream });
 }
 
-/** How many characters of values that are forgotten may stay before it is worth to begin anew. */
+/** How many characters of forgotten values may remain before all forms are built again. */
 const slack = 8_192;
 
 /** How much of a text is looked at at once, in characters. */

@@ -3,7 +3,7 @@
  * only where a logger would run it too: its `toJSON` and an error's `stack`.
  */
 
-/** Objects nested deeper than this are left out: logs are no place for them. */
+/** Objects nested deeper than this are left out: they do not belong in logs. */
 const deepest = 12;
 
 /** Fields of an error that loggers show although they are not enumerable. */

@@ -3,7 +3,12 @@
  * certificates) as a bag of secrets.
  */
 import type { Clock } from '@keyfall/core';
-import { type SecretProvider, type SecretRecord, toMilliseconds } from '@keyfall/core/provider';
+import {
+  lazySettings,
+  type SecretProvider,
+  type SecretRecord,
+  toMilliseconds,
+} from '@keyfall/core/provider';
 import { credentialVariablesOf } from './auth/vault-auth.ts';
 import { checkLeases } from './check/lease-check.ts';
 import type { SettingReader } from './environment/setting-reader.ts';
@@ -12,12 +17,13 @@ import { type GivenCredentials, keepCredentials } from './leases/kept-credential
 import { leaseRequests } from './leases/lease-requests.ts';
 import { createVaultClient } from './session/vault-client.ts';
 import { checkOptions, connectionKinds } from './settings/check-options.ts';
-import { storeFacts } from './settings/store-facts.ts';
 import type { VaultDynamicOptions } from './settings/vault-options.ts';
 import {
+  placeOf,
   readerOf,
   resolveClient,
   resolvePaths,
+  shownPlace,
   uncheckedCertificate,
 } from './settings/vault-settings.ts';
 import { lazily } from './wire/lazily.ts';
@@ -67,20 +73,24 @@ export function vaultDynamicProvider(options: VaultDynamicOptions): SecretProvid
   const { parameters, grace = '30s', name = 'vault-dynamic', auth, env } = options;
   const named = { ...options, name };
   const credentialVariables = new Set<string>();
-  const facts = () => storeFacts(named, (reader) => [credentialsPath(named, reader)]);
-
-  const opened = lazily(() => {
+  const resolved = lazySettings(() => {
     const reader = readerOf(named);
     const path = credentialsPath(named, reader);
     checkParameters(parameters, reader);
     const settings = resolveClient(named, reader, credentialVariables);
+    const window = toMilliseconds(grace, 'grace');
+    return { settings, path, grace: window, place: placeOf(settings, [path]) };
+  });
+
+  const opened = lazily(() => {
+    const { settings, path, grace } = resolved();
     const mount = path.slice(0, path.indexOf('/'));
     const client = createVaultClient(settings, openWire(settings), { mount, place: path });
     const source = { path, parameters };
     const credentials = keepCredentials({
       requests: leaseRequests(source, client),
       clock: settings.clock,
-      grace: toMilliseconds(grace, 'grace'),
+      grace,
       path,
       provider: name,
     });
@@ -91,13 +101,13 @@ export function vaultDynamicProvider(options: VaultDynamicOptions): SecretProvid
   return {
     name,
     get store() {
-      return facts().store;
+      return shownPlace(resolved.known?.place);
     },
     get place() {
-      return facts().place;
+      return resolved.known?.place ?? { kind: 'vault' };
     },
     get timeout() {
-      return facts().timeout;
+      return resolved.known?.settings.timeout;
     },
     ...(auth && {
       get credentialVariables() {

@@ -1,7 +1,12 @@
 /**
  * Documents of HashiCorp Vault or OpenBao as a bag of secrets.
  */
-import { type ReadContext, type SecretProvider, withApplied } from '@keyfall/core/provider';
+import {
+  lazySettings,
+  type ReadContext,
+  type SecretProvider,
+  withApplied,
+} from '@keyfall/core/provider';
 import { credentialVariablesOf } from './auth/vault-auth.ts';
 import { openWire } from './http/open-wire.ts';
 import { kvDocument } from './kv/kv-document.ts';
@@ -9,12 +14,11 @@ import { compareLayers, kvLayers } from './kv/kv-layers.ts';
 import { checkVersion, kvMount } from './kv/kv-mount.ts';
 import { createVaultClient } from './session/vault-client.ts';
 import { checkOptions, mountKinds } from './settings/check-options.ts';
-import { storeFacts } from './settings/store-facts.ts';
 import type { VaultProviderOptions } from './settings/vault-options.ts';
 import {
-  resolveMount,
-  resolvePaths,
+  placeOf,
   resolveSettings,
+  shownPlace,
   uncheckedCertificate,
 } from './settings/vault-settings.ts';
 import { lazily } from './wire/lazily.ts';
@@ -58,13 +62,20 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
   checkOptions(options, 'vaultProvider', optionKinds);
   const { name = 'vault', kvVersion, auth, env } = options;
   const credentialVariables = new Set<string>();
-  const facts = () =>
-    storeFacts(options, (reader) =>
-      resolvePaths(options, reader).map((path) => `${resolveMount(options, reader)}/${path}`),
-    );
+  const resolved = lazySettings(() => {
+    const settings = resolveSettings(options, credentialVariables);
+    const { mount, paths } = settings;
+    return {
+      settings,
+      place: placeOf(
+        settings,
+        paths.map((path) => `${mount}/${path}`),
+      ),
+    };
+  });
 
   const opened = lazily(() => {
-    const settings = resolveSettings(options, credentialVariables);
+    const { settings } = resolved();
     const { mount, paths } = settings;
     const place = `${mount}/${paths[0]}`;
     const client = createVaultClient(settings, openWire(settings), { mount, place });
@@ -86,13 +97,13 @@ export function vaultProvider(options: VaultProviderOptions = {}): SecretProvide
   return {
     name,
     get store() {
-      return facts().store;
+      return shownPlace(resolved.known?.place);
     },
     get place() {
-      return facts().place;
+      return resolved.known?.place ?? { kind: 'vault' };
     },
     get timeout() {
-      return facts().timeout;
+      return resolved.known?.settings.timeout;
     },
     ...(auth && {
       get credentialVariables() {

@@ -94,7 +94,7 @@ export function resolveConnection(
 }
 
 /** Where the server is. */
-export function resolveAddress(
+function resolveAddress(
   { address }: Pick<VaultConnectionOptions, 'address'>,
   { text, configError }: SettingReader,
 ): VaultAddress {
@@ -106,7 +106,7 @@ export function resolveAddress(
 }
 
 /** The time limit of a read in milliseconds; `undefined`: the chain's. */
-export function timeLimitOf(
+function timeLimitOf(
   { timeout }: Pick<VaultConnectionOptions, 'timeout'>,
   { parsed }: SettingReader,
 ): number | undefined {

@@ -3,6 +3,7 @@
  * files are read when they are needed.
  */
 import { type Clock, systemClock } from '@keyfall/core';
+import type { StorePlace } from '@keyfall/core/provider';
 import { type SettingReader, settingReader } from '../environment/setting-reader.ts';
 import type { VaultSetting } from '../environment/vault-variables.ts';
 import { segmentsOf } from '../wire/vault-path.ts';
@@ -78,7 +79,7 @@ export function resolveSettings(
 }
 
 /** The namespace as it is sent: slashes around it do not matter, and `root` is what none is. */
-export function resolveNamespace(
+function resolveNamespace(
   { namespace }: Pick<VaultConnectionOptions, 'namespace'>,
   { text, configError }: SettingReader,
 ): string {
@@ -167,6 +168,20 @@ function withProfile(
   if (!/^[\w.-]+$/.test(profile) || /^\.\.?$/.test(profile))
     throw configError(setting, 'is not a name', 'Use letters, digits, "-", "_" and ".".');
   return template.replaceAll('{profile}', () => profile);
+}
+
+/** Where documents are, as facts. @param paths - with their mounts, without the namespace */
+export function placeOf(
+  { address, namespace }: ClientSettings,
+  paths: readonly string[],
+): Required<Pick<StorePlace, 'kind' | 'address' | 'paths'>> {
+  const whole = paths.map((path) => (namespace === '' ? path : `${namespace}/${path}`));
+  return { kind: 'vault', address: address.origin, paths: whole };
+}
+
+/** The same for people. */
+export function shownPlace(place: ReturnType<typeof placeOf> | undefined): string {
+  return place ? `${place.address} ${place.paths.join(', ')}` : 'not configured';
 }
 
 /** What to warn of with every call, if the server's certificate is not checked. */

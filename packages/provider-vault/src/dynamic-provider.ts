@@ -16,7 +16,8 @@ import { openWire } from './http/open-wire.ts';
 import { type GivenCredentials, keepCredentials } from './leases/kept-credentials.ts';
 import { leaseRequests } from './leases/lease-requests.ts';
 import { createVaultClient } from './session/vault-client.ts';
-import { checkOptions, connectionKinds } from './settings/check-options.ts';
+import { checkOptions } from './settings/check-options.ts';
+import { vaultDynamicOptionsSchema } from './settings/options-schema.ts';
 import type { VaultDynamicOptions } from './settings/vault-options.ts';
 import {
   placeOf,
@@ -27,14 +28,6 @@ import {
   uncheckedCertificate,
 } from './settings/vault-settings.ts';
 import { lazily } from './wire/lazily.ts';
-
-const optionKinds = {
-  ...connectionKinds,
-  path: 'text',
-  profile: 'text',
-  parameters: 'an object',
-  grace: 'anything',
-} as const;
 
 /**
  * Credentials that the server makes on request and ends by itself, such as a database user. The names
@@ -69,7 +62,7 @@ const optionKinds = {
  * ```
  */
 export function vaultDynamicProvider(options: VaultDynamicOptions): SecretProvider {
-  checkOptions(options, 'vaultDynamicProvider', optionKinds);
+  checkOptions(options, 'vaultDynamicProvider', vaultDynamicOptionsSchema);
   const { parameters, grace = '30s', name = 'vault-dynamic', auth, env } = options;
   const named = { ...options, name };
   const credentialVariables = new Set<string>();

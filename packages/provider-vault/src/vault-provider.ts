@@ -13,7 +13,8 @@ import { kvDocument } from './kv/kv-document.ts';
 import { compareLayers, kvLayers } from './kv/kv-layers.ts';
 import { checkVersion, kvMount } from './kv/kv-mount.ts';
 import { createVaultClient } from './session/vault-client.ts';
-import { checkOptions, mountKinds } from './settings/check-options.ts';
+import { checkOptions } from './settings/check-options.ts';
+import { vaultOptionsSchema } from './settings/options-schema.ts';
 import type { VaultProviderOptions } from './settings/vault-options.ts';
 import {
   placeOf,
@@ -22,15 +23,6 @@ import {
   uncheckedCertificate,
 } from './settings/vault-settings.ts';
 import { lazily } from './wire/lazily.ts';
-
-const optionKinds = {
-  ...mountKinds,
-  path: 'anything',
-  profile: 'text',
-  writeLimits: 'an object',
-  'writeLimits.strings': 'anything',
-  'writeLimits.bytes': 'anything',
-} as const;
 
 /**
  * The secrets of one KV document (engine version 1 or 2), `secret/<path>` unless the mount is another. A
@@ -59,7 +51,7 @@ const optionKinds = {
  * ```
  */
 export function vaultProvider(options: VaultProviderOptions = {}): SecretProvider {
-  checkOptions(options, 'vaultProvider', optionKinds);
+  checkOptions(options, 'vaultProvider', vaultOptionsSchema);
   const { name = 'vault', kvVersion, auth, env } = options;
   const credentialVariables = new Set<string>();
   const resolved = lazySettings(() => {

@@ -122,7 +122,7 @@ interface ErrorFacts {
 }
 
 /**
- * Statuses that say of themselves that the request was not carried out, whoever sends them: RFC 9110 (15.5),
+ * Statuses that say of themselves that the request was not carried out, from any sender: RFC 9110 (15.5),
  * RFC 6585 and RFC 8470. Any other that is not Vault's own says nothing about what the server behind it did.
  */
 const notCarriedOut: ReadonlySet<number> = new Set([

@@ -121,7 +121,7 @@ export function appRoleAuth({
       }
       if (secretId === undefined) return { path, body: { role_id } };
       const secret_id = (await context.read(secretId, 'the secret id')).trim();
-      // it may be one that is good for a single login: nobody but its maker knows
+      // it may be good for a single login: only its maker knows
       return { path, body: { role_id, secret_id }, repeatable: false };
     },
   };

@@ -1,5 +1,5 @@
 /**
- * Reads a credential from where it is kept, at each login anew.
+ * Reads a credential from where it is kept, at each login again.
  */
 import { isSecretError, SecretError } from '@keyfall/core';
 import { readSettingFile } from '../environment/setting-files.ts';

@@ -1,5 +1,5 @@
 /**
- * Logins with a signed token that somebody else vouches for: a CI system, a cloud, Kubernetes.
+ * Logins with a signed token that a third party vouches for: a CI system, a cloud, Kubernetes.
  * https://openbao.org/docs/auth/jwt and https://openbao.org/docs/auth/kubernetes
  */
 import { type CredentialSource, type VaultAuth, variablesOf } from './vault-auth.ts';
@@ -73,7 +73,7 @@ function methodOf(
     name,
     credentialVariables: variablesOf(source),
     async login(context) {
-      // a line break at its end would travel on to whoever checks it
+      // a line break at its end would travel on to the server that checks it
       const jwt = (await context.read(source, 'the JWT')).trim();
       return { path: `auth/${mount}/login`, body: role === undefined ? { jwt } : { role, jwt } };
     },

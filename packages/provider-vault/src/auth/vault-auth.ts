@@ -7,7 +7,7 @@ import type { Variables } from '../environment/vault-variables.ts';
 
 /**
  * Where a credential comes from: the text itself, a file, an environment variable, or a function. All
- * but the first are read anew at each login, since others rotate them.
+ * but the first are read again at each login, since others rotate them.
  */
 export type CredentialSource =
   | string
@@ -33,8 +33,8 @@ export interface VaultLoginContext {
    * Opens a response-wrapped answer and returns its `data`, once it is sure that it was made at a path
    * that `creationPath` matches. A wrapping token opens once: nothing of this is ever sent twice.
    *
-   * @throws `ERR_SECRET_UNAUTHENTICATED` if it was made elsewhere, or was opened already: somebody may
-   *   have intercepted it
+   * @throws `ERR_SECRET_UNAUTHENTICATED` if it was made elsewhere, or was opened already: it may have been
+   *   intercepted
    */
   unwrap(wrappingToken: string, creationPath: RegExp): Promise<Readonly<Record<string, unknown>>>;
 }
@@ -46,12 +46,12 @@ export interface VaultLogin {
   /** The members of the request. */
   readonly body: Readonly<Record<string, unknown>>;
   /**
-   * Whether it does no harm to send it again when nobody knows whether it arrived. Default true;
+   * Whether it does no harm to send it again when it is not known whether it arrived. Default true;
    * `false` for credentials that one login may use up.
    */
   readonly repeatable?: boolean;
   /**
-   * Why no login can follow this one, as a clause: 'its secret id has one use'. The user is told long
+   * Why no login can follow this one, as a clause: 'its secret id has one use'. A warning says so long
    * before the token ends.
    */
   readonly lastBecause?: string | undefined;

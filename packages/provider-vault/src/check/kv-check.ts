@@ -78,7 +78,7 @@ export async function checkRights(
           state: 'failing',
           message: `the token may not read ${data}`,
           code: 'may-not-read',
-          // what it may read instead tells what was meant
+          // what it may read instead shows what was meant
           ...(shorter !== undefined && may(meant, ['read'])
             ? { hint: leaveOut(path, shorter), facts: { rule: toRead, meant: shorter } }
             : await readableInstead(client, engine, path, toRead, context)),
@@ -118,8 +118,8 @@ export async function checkRights(
 }
 
 /**
- * What mends a path that the token may not read. To allow it would be wrong where it is mistyped, which nobody can
- * tell but by what the token may read: the server lists that, also to a token that may list no secrets.
+ * What to do about a path that the token may not read. To allow it would be wrong where it is mistyped, which only
+ * shows in what the token may read: the server lists that, also to a token that may list no secrets.
  */
 async function readableInstead(
   client: VaultClient,
@@ -259,7 +259,7 @@ async function meant(
   const write = 'or write it: keyfall migrate';
   const rest = withoutPrefix(settings.mount, await mount.engine(context), path);
   if (rest !== undefined) {
-    // a folder may well be called as its mount; nobody calls one data
+    // a folder may well be called as its mount, but hardly data
     const isCertain = !path.startsWith(`${settings.mount}/`);
     const isThere = async () => (await kvDocument(client, mount, rest).read(context)).exists;
     if (isCertain || (await isThere().catch(() => false)))

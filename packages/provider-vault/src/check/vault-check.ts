@@ -50,7 +50,7 @@ export async function checkServer(
 ): Promise<readonly ProviderCheck[]> {
   const { lines, usable } = await checkNodes(settings, client, context);
   const origin = usable?.origin ?? client.subject.origin;
-  // that a server is silent has to be told before the time is over
+  // a line that the server is silent has to come before the time is over
   const health = await askHealth(client, partOf(context, 2), usable);
   if ('error' in health)
     return [
@@ -199,7 +199,7 @@ async function checkToken(
     if (typeof data?.ttl !== 'number')
       return { subject, state: 'unknown', message: 'is accepted, its lifetime is not told' };
     const policies = [data.policies ?? [], data.identity_policies ?? []].flat();
-    // whole seconds are told, so a token in its last one has 0 as well
+    // whole seconds are sent, so a token in its last one has 0 as well
     const isEternal = data.ttl === 0 && data.expire_time == null;
     const life = isEternal
       ? 'does not expire'

@@ -19,7 +19,7 @@ const settling = 100;
  * The text of the file, or what a shell's `<(…)` writes. Who waits for a pipe holds no thread here: one that
  * waits in the system can never be let go, and a process that wants to end waits for it.
  *
- * Not every program renames a whole file into place: some empty it and write it anew. So a file that is
+ * Not every program renames a whole file into place: some empty it and write it again. So a file that is
  * empty, that changed while it was read, or that was changed a moment ago is looked at again, for a tenth
  * of a second at most.
  *
@@ -37,7 +37,7 @@ export async function readSettingFile(path: string, looks: number = mostLooks): 
   return before.text;
 }
 
-/** The text as it is now, and whether it will stay, as far as can be told. */
+/** The text as it is now, and whether it will stay, as far as that shows. */
 async function readOnce(
   path: string,
 ): Promise<{ readonly text: string; readonly settled: boolean }> {

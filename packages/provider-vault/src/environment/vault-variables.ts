@@ -98,11 +98,11 @@ export interface VaultEnvironmentSources {
  * Merges the client variables of the process's environment and of a `.env` into what
  * `vaultProvider({ env })` takes. Setting by setting the environment wins, whichever prefix it
  * uses; other variables are left out, but for the environment's `KEYFALL_PROFILE`. Settings of the
- * file that could hand the user's own token to somebody are ignored, each with a warning, unless the
+ * file that could give the user's own token away are ignored, each with a warning, unless the
  * token comes from the file too.
  *
- * @returns the variables, and what the user must be told (never a value but the address);
- *   `serverVariable` is the variable of the file that decides who answers, where one does: an address, or
+ * @returns the variables, and what the user must learn (never a value but the address);
+ *   `serverVariable` is the variable of the file that decides which server answers, where one does: an address, or
  *   what could put another server in its place. What such a server answers deserves no more trust than the file
  * @throws `ERR_SECRET_CONFIG` if the user's token would travel over plain http to an address that
  *   the file names
@@ -159,14 +159,14 @@ export function vaultEnvironment({
   const agent = findVariable(env, 'AGENT_ADDR')?.value;
   if (address !== undefined && usersToken && !tokenFromFile && !agent)
     warnings.push(announce(address, outside?.value ? outside.name : 'the token file'));
-  // which profile a path is filled with is for who starts the program to say, not for a file
+  // which profile a path is filled with is for the user who starts the program to say, not for a file
   const { KEYFALL_PROFILE: profile } = environment;
   if (profile !== undefined) env['KEYFALL_PROFILE'] = profile;
   const serverVariable = agent && !inBetween ? undefined : (address?.name ?? inBetween);
   return { env, warnings, ...(serverVariable !== undefined && { serverVariable }) };
 }
 
-/** What to tell about the user's token going to an address that a file names. */
+/** What to say about the user's token going to an address that a file names. */
 function announce(
   address: { readonly name: string; readonly value: string },
   token: string,

@@ -6,10 +6,10 @@
  *
  * The index of the newest answer goes with every request: that of a write so that it is seen, that of a read so
  * that another node, or the same one after a restart, does not go back behind it. It is opaque, but where it is
- * one that OpenBao makes, an answer from before it is told by it: a node that is just becoming active ignores it
+ * one that OpenBao makes, it shows that an answer is from before it: a node that is just becoming active ignores it
  * for some milliseconds.
  *
- * What is newest when a chain begins, no index tells yet, and a node that was just unsealed answers for about a
+ * When a chain begins, no index shows yet what is newest, and a node that was just unsealed answers for about a
  * second with the state that it had before. OpenBao takes "any later value" for an index (its RFC on index
  * headers), and a standby that is asked for one passes the request on to the active node: so is the first read,
  * and the first after a while.
@@ -107,7 +107,7 @@ export function readYourWrites(
     });
   }
 
-  /** Whether the newest state has to be asked for; `undefined`: whether nodes tell theirs is not known yet. */
+  /** Whether the newest state has to be asked for; `undefined`: whether nodes name theirs is not known yet. */
   function needsLatest(namespace: string): boolean | undefined {
     const newest = known.get(namespace);
     if (newest === undefined) return undefined;

@@ -35,7 +35,7 @@ const largestAnswer = 8 * 1024 * 1024;
 
 /**
  * Milliseconds until an idle connection is ended by us: before a load balancer or a NAT forgets it
- * without a word, and the next request waits for nobody.
+ * without a word, and the next request waits in vain.
  */
 const longestIdle = 30_000;
 
@@ -68,7 +68,7 @@ export type TransportOptions = Pick<
   readonly idle?: number;
   /** Milliseconds that one is kept for requests that may not be sent twice. Default 1 s. */
   readonly trust?: number;
-  /** Milliseconds before a warning says that the TLS files are of no use. Default 1 min. */
+  /** Milliseconds before a warning says that the TLS files cannot be used. Default 1 min. */
   readonly warnAfter?: number;
 };
 
@@ -128,7 +128,7 @@ export function createTransport({
       kept.answered(node.origin);
       return stamp === undefined ? result : { ...result, stamp };
     }
-    // a handshake that fails while a file is broken is told as that, which can be mended here
+    // where a handshake fails while a file is broken, the file is named: that can be repaired here
     if (result.kind !== 'failure' || result.what !== 'tls') return result;
     return https?.causeOf(result.detail) ?? result;
   }
@@ -324,7 +324,7 @@ function exchange(
   });
 }
 
-/** Reads a body to its end, or tells why there is none. */
+/** Reads a body to its end, or fails with why there is none. */
 function collect(
   response: IncomingMessage,
   fail: (what: WireFailure['what'], detail: string) => void,
@@ -390,7 +390,7 @@ function retryAfterOf(response: IncomingMessage): number | undefined {
   return Math.min(Number(seconds), 3_155_760_000) * 1_000;
 }
 
-/** TLS alerts (RFC 8446, section 6) that tell who has to mend what. */
+/** TLS alerts (RFC 8446, section 6) that say which side has to change something. */
 const alerts: Readonly<Record<string, string>> = {
   '40': 'HANDSHAKE_FAILURE',
   '42': 'BAD_CERTIFICATE',

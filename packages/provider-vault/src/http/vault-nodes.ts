@@ -102,7 +102,7 @@ function speaksOfServer(result: WireResult): boolean {
   );
 }
 
-/** Of results that are of no use, the one that says most about whether to ask again soon. */
+/** Of results that did not serve, the one that says most about whether to ask again soon. */
 function mostHopeful(results: readonly WireResult[]): WireResult {
   const rank = (result: WireResult): number => {
     const kind = kindOf(result);

@@ -202,11 +202,11 @@ export function kvDocument(
       // a policy may allow to change names and not to replace the document
       send = sendAs('update', jsonObject(patchOf(base.members, members)));
       outcome = await send(sending).catch((second) => {
-        // to be allowed to replace it is what is usual, so that is what is told where neither is allowed
+        // to replace it is what is usually allowed, so the error names that where neither is
         const refused = isSecretError(second, 'ERR_SECRET_DENIED');
         throw refused || isSecretError(second, 'ERR_SECRET_UNSUPPORTED') ? error : second;
       });
-      // deleted meanwhile: so somebody else was faster, too
+      // deleted meanwhile: another writer was faster here, too
       if (outcome.kind === 'missing') return undefined;
     }
     if (outcome.kind === 'conflict') {
@@ -279,7 +279,7 @@ export function kvDocument(
     const shouldExist = ours !== undefined || members.size > 0;
     if (written.exists === shouldExist && sameMembers(written.members, members))
       return { kind: 'ours', found: receiptOf(ours, written.revision) };
-    // without versions nobody can tell whose it is
+    // without versions it cannot be known whose it is
     if (ours === undefined) return { kind: 'none' };
     if (written.exists) return { kind: 'theirs' };
     return { kind: written.gone === undefined ? 'none' : 'gone' };
@@ -308,7 +308,7 @@ export function kvDocument(
       const receipt = await put(engine, members, base, context);
       if (receipt !== undefined) return receipt;
       if (ifRevision !== undefined || attempt === mergeAttempts) throw conflict;
-      // so that several who start over at once do not meet again
+      // so that several writers who start over at once do not meet again
       await wait(Math.random() * attempt * 30);
     }
   }
@@ -375,14 +375,14 @@ export function kvDocument(
 
 /**
  * Bounds that end before those of a write, so that there is time to look what became of it and to say
- * so: whoever set those would only say that there was no answer, and that it may be repeated.
+ * so: the caller that set those would only say that there was no answer, and that it may be repeated.
  */
 function endingBefore(context: ReadContext): ReadContext {
   const kept = Math.min(context.timeLeft() / 4, 500);
   return { ...context, timeLeft: () => Math.max(0, context.timeLeft() - kept) };
 }
 
-/** Whether somebody refused it, which an outage is not. */
+/** Whether it was refused, which an outage is not. */
 function isRefusal({ code }: SecretError): boolean {
   return ['ERR_SECRET_DENIED', 'ERR_SECRET_UNAUTHENTICATED', 'ERR_SECRET_TLS'].includes(code);
 }
@@ -392,7 +392,7 @@ interface VersionFacts {
   readonly created_time?: unknown;
 }
 
-/** Whether `document` is at a revision, or at a version that somebody named without its time. */
+/** Whether `document` is at a revision, or at a version that was named without its time. */
 function isAt({ version, revision }: KvDocument, wanted: string): boolean {
   return wanted === revision || wanted === String(version);
 }

@@ -1,6 +1,6 @@
 /**
  * What a conditional write of a document names: the version and when it was written, since a document that is
- * removed with its metadata and written anew starts at version 1 again.
+ * removed with its metadata and written again starts at version 1 again.
  */
 import { momentOf } from './kv-metadata.ts';
 

@@ -13,12 +13,12 @@ import type { ReadContext } from '@keyfall/core/provider';
 export type Look<Found> =
   | { readonly kind: 'ours'; readonly found: Found }
   /**
-   * `theirs`: it is there, and has another content. `gone`: there was one that nobody can read any more.
+   * `theirs`: it is there, and has another content. `gone`: there was one that cannot be read any more.
    * `none`: there is none, as far as the node knows that answered; without versions: it is not ours.
    */
   | { readonly kind: 'theirs' | 'gone' | 'none'; readonly found?: undefined };
 
-/** How a write can be settled. Both may throw; what they throw tells nothing about the write. */
+/** How a write can be settled. Both may throw; what they throw says nothing about the write. */
 export interface Settling<Found> {
   look(context: ReadContext): Promise<Look<Found>>;
   /**
@@ -29,7 +29,7 @@ export interface Settling<Found> {
   again?(context: ReadContext): Promise<Found | 'conflict' | undefined>;
 }
 
-/** How often a version is looked for that must be there: whoever has none by then keeps it no more. */
+/** How often a version is looked for that must be there: where there is none by then, it is no longer kept. */
 const mostLooks = 4;
 
 /** Waits so many milliseconds. Rejects when the signal fires. */
@@ -40,7 +40,7 @@ const realPause: Pause = (milliseconds, signal) => wait(milliseconds, undefined,
 /**
  * @param pause - for tests
  * @returns what the write made; `overtaken` if it cannot have been carried out and never will be, since
- *   another writer's version is in its place; `unknown` if the time is over, or nobody can ever tell. Does not
+ *   another writer's version is in its place; `unknown` if the time is over, or it can never be known. Does not
  *   reject: an abort is `unknown` as well
  */
 export async function settleWrite<Found extends object>(

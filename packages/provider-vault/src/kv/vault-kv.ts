@@ -6,7 +6,8 @@ import { SecretError, systemClock } from '@keyfall/core';
 import { limitedCall, type ReadContext, withApplied } from '@keyfall/core/provider';
 import { openWire } from '../http/open-wire.ts';
 import { createVaultClient, type VaultClient } from '../session/vault-client.ts';
-import { checkOptions, mountKinds } from '../settings/check-options.ts';
+import { checkOptions } from '../settings/check-options.ts';
+import { vaultOptionsSchema } from '../settings/options-schema.ts';
 import type { VaultMountOptions } from '../settings/vault-options.ts';
 import {
   readerOf,
@@ -69,7 +70,7 @@ export interface VaultDocument {
   readonly place: string;
   /**
    * The newest version, or the one that `version` names. `undefined`: there is none, or it is
-   * deleted, destroyed or no longer kept; `metadata` tells which.
+   * deleted, destroyed or no longer kept; `metadata` says which.
    */
   read(
     options?: VaultCallOptions & { readonly version?: number },
@@ -134,7 +135,13 @@ export interface VaultKv {
  * ```
  */
 export function vaultKv(options: VaultKvOptions = {}): VaultKv {
-  checkOptions(options, 'vaultKv', { ...mountKinds, onWarning: 'a function' });
+  const {
+    path: _path,
+    profile: _profile,
+    writeLimits: _limits,
+    ...properties
+  } = vaultOptionsSchema.properties;
+  checkOptions(options, 'vaultKv', { properties }, { onWarning: 'a function' });
   const { name: provider = 'vault', kvVersion } = options;
   const { onWarning = (text) => process.emitWarning(text, { type: 'KeyfallWarning' }) } = options;
 

@@ -1,11 +1,11 @@
 /**
- * Credentials that end, kept good for those who have them. The window is `grace`, or an eighth of the lease if that is
+ * Credentials that end, kept good for the programs that use them. The window is `grace`, or an eighth of the lease if that is
  * shorter:
  *
  * | left of the lease | what is done |
  * | --- | --- |
  * | about three tenths | renew it; near its longest life that gives less and less |
- * | two windows | have new ones made, call those who watch, revoke the old ones one window later |
+ * | two windows | have new ones made, call the watchers, revoke the old ones one window later |
  * | one window | not given out any more: callers wait for new ones |
  *
  * While nothing watches, they are replaced at the first call that is late enough: credentials that nothing uses are

@@ -131,7 +131,7 @@ export interface Lifetime<Thing> {
   hold(grant: Grant<Thing>): Held<Thing>;
   /** Notes what the server says of the life of the one at hand, and plans by it. */
   learn(held: Held<Thing>, news: { life: number; isRenewable: boolean; start: Moment }): void;
-  /** Plans anew: what it is decided by has changed. */
+  /** Plans again: what it is decided by has changed. */
   plan(): void;
   /** Resolves when none that is at hand or still to be revoked is `such`. */
   untilNone(such: (thing: Thing) => boolean): Promise<void>;
@@ -242,7 +242,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
         : Number.POSITIVE_INFINITY;
     if (untilRenewal < untilDue) alarm.set(untilRenewal, () => void maintain(target));
     else if (untilDue === Number.POSITIVE_INFINITY)
-      alarm.set(renewalDelay(remaining, target.grace), () => tellNoMore(target));
+      alarm.set(renewalDelay(remaining, target.grace), () => warnOfNoMore(target));
     else if (untilDue > 0) alarm.set(untilDue, plan);
     else if (options.isWanted()) void replace();
     else alarm.cancel();
@@ -273,7 +273,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     if (renewal.kind === 'refused') {
       target.isRenewable = false;
       target.isGone = renewal.isGone;
-      tellNoMore(target);
+      warnOfNoMore(target);
     }
     return renewal.kind;
   }
@@ -288,10 +288,10 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     Object.assign(target, { life, start, isRenewable, isCapped: isCapped || target.isCapped });
     if (!isCapped) target.grace = graceOf(life);
     failures = 0;
-    if (isEnding) tellNoMore(target);
+    if (isEnding) warnOfNoMore(target);
   }
 
-  function tellNoMore(target: Held<Thing>): void {
+  function warnOfNoMore(target: Held<Thing>): void {
     if (!options.make && options.noMore) warn(options.noMore(left(target)));
   }
 
@@ -310,7 +310,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
       if (target) {
         // a refusal may have been a mistake: it is not given up before there is another
         target.isGone = false;
-        tellNoOther(target, error);
+        warnOfNoOther(target, error);
         // a little longer is better than nothing
         if (target.isRenewable && left(target) <= options.dueOf(target)) await renew(target);
         target.isGone = false;
@@ -330,7 +330,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
   }
 
   /** At first, and again when half of the time has gone since, or for another reason: not at each attempt. */
-  function tellNoOther(target: Held<Thing>, error: unknown): void {
+  function warnOfNoOther(target: Held<Thing>, error: unknown): void {
     const remaining = left(target);
     const code = isSecretError(error) ? error.code : undefined;
     if (said && said.code === code && remaining > said.left / 2) return;
@@ -436,7 +436,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     askAgain: () => listener.askAgain?.(),
     learn(target, { life, isRenewable, start }) {
       Object.assign(target, { life, isRenewable, start, grace: graceOf(life) });
-      if (!isRenewable) tellNoMore(target);
+      if (!isRenewable) warnOfNoMore(target);
       plan();
     },
     async current(context) {

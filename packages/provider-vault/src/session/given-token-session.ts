@@ -1,5 +1,5 @@
 /**
- * A token that somebody else keeps alive: an agent or `vault login` in a file, the program itself in a function, or
+ * A token that something else keeps alive: an agent or `vault login` in a file, the program itself in a function, or
  * an agent in between, which has one of its own and is sent none.
  */
 import { homedir } from 'node:os';

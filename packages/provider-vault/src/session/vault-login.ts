@@ -30,7 +30,7 @@ type SendOnce = (
   token?: string,
 ) => Promise<WireResult>;
 
-/** What a server tells of a token when it gives or renews it. */
+/** What a server says of a token when it gives or renews it. */
 interface TokenGrant {
   readonly token: string;
   /** Milliseconds from before the request was sent. `Infinity`: it does not end. */
@@ -81,10 +81,10 @@ export function vaultLogin({
     hint: string,
     more: { readonly storeStatus?: number; readonly retryable?: boolean } = {},
   ) => new SecretError(code, reason, { provider, hint, ...more });
-  /** Wrapping tokens that went out to be opened, with nobody knowing whether they were. */
+  /** Wrapping tokens that went out to be opened, and it is not known whether they were. */
   const uncertain = new Set<string>();
   /**
-   * The login that was refused last. The very same is not sent again for a while, whoever asks: some
+   * The login that was refused last. The very same is not sent again for a while: some
    * methods lock an account after a few wrong passwords.
    */
   let refusal: Refusal | undefined;
@@ -126,7 +126,7 @@ export function vaultLogin({
       throw failed(
         'ERR_SECRET_UNAUTHENTICATED',
         'the wrapping token was sent to be opened before, and the answer was lost',
-        'Wrap the credential anew: this token may have been used up.',
+        'Wrap the credential again: this token may have been used up.',
       );
     const intercepted = (what: string): SecretError => {
       context.warn(
@@ -135,7 +135,7 @@ export function vaultLogin({
       return failed(
         'ERR_SECRET_UNAUTHENTICATED',
         `the wrapping token of ${method} ${what}`,
-        'If nobody of yours opened it, it was intercepted: destroy the secret id by its accessor, look into the audit log, and wrap a new one.',
+        'If none of your programs opened it, it was intercepted: destroy the secret id by its accessor, look into the audit log, and wrap a new one.',
       );
     };
     const look = await sendToLeader(
@@ -144,10 +144,11 @@ export function vaultLogin({
       true,
     );
     const looked = classify(look, { ...subject, place }, 'write');
-    // a gateway's 400 tells nothing of the token
+    // a gateway's 400 says nothing of the token
     if (look.kind === 'answer' && look.status === 400 && isVaults(look))
       throw intercepted('has been opened already, or has expired');
-    if (looked.kind !== 'ok') throw errorOf(looked, `${origin} does not tell of wrapping tokens`);
+    if (looked.kind !== 'ok')
+      throw errorOf(looked, `${origin} does not answer about wrapping tokens`);
     const data = looked.answer.body?.['data'] as { creation_path?: unknown } | null | undefined;
     const madeAt = data?.creation_path;
     // a stateful regular expression would match every other time
@@ -164,18 +165,18 @@ export function vaultLogin({
       throw failed(
         'ERR_SECRET_UNAUTHENTICATED',
         'the wrapping token held something else than was expected',
-        'Wrap the credential anew.',
+        'Wrap the credential again.',
       );
     }
     if (result.kind === 'answer' && result.status === 400 && isVaults(result))
-      throw intercepted('was opened by somebody else just now');
+      throw intercepted('was opened by another client just now');
     if (found.kind !== 'error' || !found.isAmbiguous || isWithoutLeader(result))
       throw errorOf(found, `${origin} did not open the wrapping token`);
     uncertain.add(wrapping);
     throw failed(
       'ERR_SECRET_UNAVAILABLE',
       `${found.error.reason}, and it is not known whether the wrapping token was used up`,
-      'Wrap the credential anew: it is not sent again.',
+      'Wrap the credential again: this token is not sent a second time.',
       { retryable: false },
     );
   }
@@ -185,7 +186,7 @@ export function vaultLogin({
     return failed('ERR_SECRET_UNAUTHENTICATED', otherwise, 'Check the server and its proxies.');
   }
 
-  /** Whoever fetches a credential may hang: the login ends then, and the next one begins anew. */
+  /** What fetches a credential may hang: the login ends then, and the next one begins from the start. */
   async function prepare(context: ReadContext): Promise<PreparedLogin> {
     const { timeLeft } = context;
     const limit = new AbortController();
@@ -194,7 +195,7 @@ export function vaultLogin({
         failed(
           'ERR_SECRET_UNAVAILABLE',
           `${method} was not prepared in time`,
-          'Whoever gives its credentials does not answer.',
+          'What its credentials come from does not answer.',
         ),
       );
     const cancelLimit = clock.schedule(late, timeLeft(), true);
@@ -278,7 +279,7 @@ export function vaultLogin({
   return async (context) => {
     for (let repeats = 0; ; repeats += 1) {
       const { path, body, repeatable, lastBecause, accepted } = await prepare(context);
-      // not imported: who gives a token never logs in, and it takes long to load
+      // not imported: a program with a token never logs in, and it takes long to load
       const { createHash } = process.getBuiltinModule('node:crypto');
       const print = await printOf(certificate);
       const same = createHash('sha256').update(`${path}\n${body}\n${print}`).digest('hex');

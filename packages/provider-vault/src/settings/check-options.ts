@@ -3,42 +3,25 @@
  * each is of its type. `skipVerify: 'false'` must not turn verification off.
  */
 import { SecretError } from '@keyfall/core';
-import { assertOptions, type OptionKind } from '@keyfall/core/provider';
+import { assertOptions, type OptionKind, type OptionSchema } from '@keyfall/core/provider';
 
-/** The options of a connection; those of a group by the group's name and their own. */
-export const connectionKinds: Readonly<Record<string, OptionKind>> = {
-  name: 'text',
-  address: 'text',
-  nodes: 'a list of texts',
-  namespace: 'text',
+type Schemas = Readonly<Record<string, OptionSchema>>;
+
+/** What only a program can give. */
+const ofPrograms: Readonly<Record<string, OptionKind>> = {
   token: 'anything',
-  'token.file': 'text',
-  'token.helper': 'true or false',
-  'token.agent': 'true or false',
   auth: 'an object',
-  countedUses: 'true or false',
-  tls: 'an object',
-  'tls.ca': 'text',
-  'tls.cert': 'text',
-  'tls.key': 'text',
-  'tls.serverName': 'text',
-  'tls.skipVerify': 'true or false',
-  proxy: 'text',
-  timeout: 'anything',
-  retry: 'an object',
-  'retry.max': 'anything',
-  consistency: 'an object',
-  'consistency.readYourWrites': 'true or false',
   wire: 'a function',
   env: 'an object',
   clock: 'a clock',
 };
 
-/** Those of a mounted KV engine besides. */
-export const mountKinds: Readonly<Record<string, OptionKind>> = {
-  ...connectionKinds,
-  mount: 'text',
-  kvVersion: 'anything',
+/** What the types of the schema are in the words of an error; a `number` has other forms as well. */
+const kinds: Readonly<Record<string, OptionKind>> = {
+  string: 'text',
+  boolean: 'true or false',
+  array: 'a list of texts',
+  object: 'an object',
 };
 
 const isAboveNothing = (value: unknown) => typeof value === 'number' && value > 0;
@@ -64,17 +47,20 @@ const others: Readonly<Record<string, readonly [is: (value: unknown) => boolean,
 
 /**
  * @param factory - for the error: `vaultProvider`
- * @param kinds - every option that there is
+ * @param schema - the options that a configuration may hold
+ * @param more - what this factory takes besides
  * @throws `ERR_SECRET_CONFIG` that names the option, and what was perhaps meant by one that there is not
  */
 export function checkOptions(
   options: object,
   factory: string,
-  kinds: Readonly<Record<string, OptionKind>>,
+  { properties }: { readonly properties: Schemas },
+  more: Readonly<Record<string, OptionKind>> = {},
 ): void {
   assertOptions(options, factory);
-  const given = flattened(options, kinds);
-  assertOptions(given, factory, kinds);
+  const known = { ...kindsIn(properties), ...ofPrograms, ...more };
+  const given = flattened(options, properties);
+  assertOptions(given, factory, known);
   for (const [option, value] of Object.entries(given)) {
     if (value === undefined) continue;
     const [is = () => true, must] = others[option] ?? [];
@@ -85,17 +71,25 @@ export function checkOptions(
   }
 }
 
-/** The options with those of a group beside the group: `tls.ca`. */
-function flattened(
-  options: object,
-  kinds: Readonly<Record<string, OptionKind>>,
-): Record<string, unknown> {
+/** The kinds of these options, and of those in a group by its name and their own: `tls.ca`. */
+function kindsIn(properties: Schemas, parent = ''): Record<string, OptionKind> {
+  const found: Record<string, OptionKind> = {};
+  for (const [name, { type, properties: members }] of Object.entries(properties)) {
+    found[parent + name] = (typeof type === 'string' && kinds[type]) || 'anything';
+    Object.assign(found, kindsIn(members ?? {}, `${name}.`));
+  }
+  return found;
+}
+
+/** The options with those of a group in place of the group. */
+function flattened(options: object, properties: Schemas): Record<string, unknown> {
   const given: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
-    const isGroup = Object.keys(kinds).some((option) => option.startsWith(`${name}.`));
+    const isGroup = Object.hasOwn(properties, name) && properties[name]?.properties !== undefined;
     if (isGroup && typeof value === 'object' && value !== null && !Array.isArray(value))
       for (const [member, of] of Object.entries(value)) given[`${name}.${member}`] = of;
-    else given[name] = Array.isArray(value) && kinds[name] === 'an object' ? 'a list' : value;
+    // to core a list is an object as well
+    else given[name] = isGroup && Array.isArray(value) ? 'a list' : value;
   }
   return given;
 }

@@ -9,7 +9,7 @@ import { longestTimer } from './time.ts';
 /** Milliseconds that never run backwards. */
 const steadyClock = (): number => performance.now();
 
-/** What tells how many milliseconds are left of `limit` from now on. */
+/** A function that returns how many milliseconds are left of `limit` from now on. */
 export function deadlineIn(limit: number, now: () => number = steadyClock): () => number {
   const end = now() + limit;
   return () => Math.max(0, end - now());

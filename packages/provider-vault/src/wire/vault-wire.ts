@@ -74,11 +74,11 @@ export interface WireCall extends WireSender {
    * end. No connection that was made before is used for it, or for any request after it.
    */
   readonly fresh?: boolean | undefined;
-  /** Is told what the user has to know although the request goes out. */
+  /** Is called with what the user has to know although the request goes out. */
   readonly warn?: ((message: string) => void) | undefined;
   /** As `ReadContext.stamp`. Called when the request goes out, and again when it is repeated. */
   readonly stamp?: (() => number) | undefined;
-  /** Nobody waits for it: the process may end before its answer comes. */
+  /** No caller waits for it: the process may end before its answer comes. */
   readonly unattended?: boolean | undefined;
 }
 
@@ -96,7 +96,7 @@ export interface Wire {
 interface WireOrigin {
   /** The origin of the node that was asked last. Left out: the address of the settings. */
   readonly origin?: string | undefined;
-  /** How many other nodes were asked before it, or instead, and were of no use. */
+  /** How many other nodes were asked before it, or instead, and failed. */
   readonly passedOver?: number | undefined;
 }
 

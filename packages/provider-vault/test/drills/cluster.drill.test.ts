@@ -173,7 +173,8 @@ function expectSound({ warm, cold, failures }: Load): void {
 test('read your own writes: through a balancer that reads elsewhere than it wrote', async () => {
   const front = await frontOf((await cluster.active()).address);
   endings.push(() => front.close());
-  const provider = vaultProvider({ address: front.address, token: editor, mount, path, env: {} });
+  const options = { address: front.address, token: editor, mount, path, env: {} };
+  const provider = vaultProvider({ ...options, consistency });
   endings.push(() => provider.close?.());
   const wrong: string[] = [];
   for (let round = 0; round < 30; round += 1) {
@@ -333,6 +334,7 @@ test('chains that begin at a node that is just being unsealed have what was writ
             token: reader,
             mount,
             path,
+            consistency,
             env: {},
             retry: { max: 0 },
           }),

@@ -12,12 +12,12 @@ export interface CertificateLife {
   readonly to: number;
 }
 
-/** `undefined` where it cannot be told. That it is trusted is the requests' own business. */
+/** `undefined` where it cannot be found out. Whether it is trusted, the requests find out. */
 export async function certificateLife(
   { address: { hostname, port }, tls, proxy }: ConnectionSettings,
   { signal, timeLeft }: ReadContext,
 ): Promise<CertificateLife | undefined> {
-  if (proxy) return undefined; // it is reached by nobody else
+  if (proxy) return undefined; // the server is reached through it alone
   const secureContext = await secureContexts(tls).current();
   if ('kind' in secureContext || signal.aborted) return undefined;
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /**
  * The connections that are kept for later requests, by node. Behind a balancer a kept connection leads to
- * the same server for as long as it is used, also to one that has become of no use meanwhile; and whatever
+ * the same server for as long as it is used, also to one that can no longer serve; and whatever
  * stands between may have forgotten it. So all that are kept to a node can be left behind at once: each ends
  * with the request that it carries, and the next request makes another, wherever that leads.
  */

@@ -16,7 +16,7 @@ export interface TunnelOptions {
    * not end one that is still being made.
    */
   readonly onTunnel: (making: ClientRequest | Socket) => void;
-  /** Nobody waits for the request: the process may end before the tunnel is made. */
+  /** No caller waits for the request: the process may end before the tunnel is made. */
   readonly unattended: boolean;
 }
 

@@ -17,14 +17,14 @@ export interface SecureConnections {
   kept(): Promise<KeptConnections<Agent> | WireFailure>;
   /** What a handshake that failed with this code is due to, where it is a file of ours. */
   causeOf(code: string): WireFailure | undefined;
-  /** What to warn of, where the files have been of no use for long. */
+  /** What to warn of, where the files could not be used for long. */
   notice(): string | undefined;
   close(): void;
 }
 
 /**
  * @param idle - milliseconds that an idle connection is kept
- * @param warnAfter - milliseconds before a warning says that the TLS files are of no use
+ * @param warnAfter - milliseconds before a warning says that the TLS files cannot be used
  */
 export function secureConnections(
   { tls, proxy }: Pick<ConnectionSettings, 'tls' | 'proxy'>,

@@ -30,19 +30,19 @@ export interface SecureContexts {
    */
   causeOf(code: string): WireFailure | undefined;
   /**
-   * What to warn of: the files are of no use for so long that no renewal is under way any more, and what they
+   * What to warn of: the files have been unusable for so long that no renewal is under way any more, and what they
    * held before is used on.
    */
   notice(): string | undefined;
 }
 
-/** Milliseconds that a renewal of the files may take before a warning says that they are of no use. */
+/** Milliseconds that a renewal of the files may take before a warning says that they cannot be used. */
 const longestRenewal = 60_000;
 
 /** How often a file is looked at that is being written, while what it held before will do. */
 const looksMeanwhile = 2;
 
-/** @param warnAfter - milliseconds before a warning says that files are of no use. Default 1 min */
+/** @param warnAfter - milliseconds before a warning says that files cannot be used. Default 1 min */
 export function secureContexts(
   tls: TlsSettings,
   warnAfter: number = longestRenewal,
@@ -93,7 +93,7 @@ interface Unusable {
   readonly failure: WireFailure;
 }
 
-/** What tells whether a file is another than before: size and times, or that it is not there. */
+/** What shows whether a file is another than before: size and times, or that it is not there. */
 async function fingerprintOf({ authorities, identity }: TlsSettings): Promise<string> {
   const files: string[] = [];
   if (authorities && 'path' in authorities)
@@ -132,7 +132,7 @@ async function loadSecureContext(
       if (ca.length === 0) return unusable(part, setting);
     }
     const trusted = { minVersion: 'TLSv1.2', ...(authorities ? { ca } : {}) } as const;
-    // made before the certificate is looked at, so that a broken authority is told from that
+    // made before the certificate is looked at, so that a broken authority is not taken for that
     const withoutIdentity = createSecureContext(trusted);
     if (identity === undefined) return withoutIdentity;
     part = 'identity';

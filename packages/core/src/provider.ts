@@ -31,3 +31,4 @@ export type { LazySettings } from './providers/lazy-settings.ts';
 export { lazySettings } from './providers/lazy-settings.ts';
 export type { PollOptions } from './providers/poll-for-changes.ts';
 export { pollForChanges } from './providers/poll-for-changes.ts';
+export { unconfiguredProvider } from './providers/unconfigured-provider.ts';

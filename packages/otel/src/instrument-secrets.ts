@@ -19,11 +19,11 @@ import {
 /** Options of {@link instrumentSecrets}. */
 export interface InstrumentSecretsOptions {
   /** The chains whose circuit breakers and cache hits are shown: there is no event for these. Default: none. */
-  readonly secrets?: readonly Pick<Secrets, 'name' | 'status'>[];
+  readonly secrets?: readonly Pick<Secrets, 'name' | 'status'>[] | undefined;
   /** Default: the global one at the time of the call. */
-  readonly meterProvider?: MeterProvider;
+  readonly meterProvider?: MeterProvider | undefined;
   /** Default: the global one. */
-  readonly tracerProvider?: TracerProvider;
+  readonly tracerProvider?: TracerProvider | undefined;
 }
 
 const optionKinds: OptionKinds<InstrumentSecretsOptions> = {

@@ -9,6 +9,7 @@ import {
   type OptionKinds,
   type SecretProvider,
   toMilliseconds,
+  unconfiguredProvider,
 } from '@keyfall/core/provider';
 import { secretsManagerCalls } from './api/secrets-manager-calls.ts';
 import { currentStage, type StoreSettings } from './api/store-settings.ts';
@@ -18,28 +19,28 @@ import { namedSecretsProvider } from './named-secrets/named-secrets-provider.ts'
 /** Options of {@link awsSecretsManagerProvider}: either `secretId` or `prefix`, and optionally the others. */
 export interface AwsSecretsManagerProviderOptions {
   /** The name or ARN of one secret whose text is a JSON object: its members are the names. */
-  readonly secretId?: string;
+  readonly secretId?: string | undefined;
   /**
    * One secret a name: `TOKEN` is the secret `<prefix>TOKEN`. With `''`, every secret that the caller may
    * list.
    */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** Default: the region in the ARN, else what the AWS SDK finds (`AWS_REGION`, the profile). */
-  readonly region?: string;
+  readonly region?: string | undefined;
   /** Which version is read: a staging label. Default `AWSCURRENT`; any other makes it read-only. */
-  readonly versionStage?: string;
+  readonly versionStage?: string | undefined;
   /** What joins the names of a nested JSON object: `database.password`. Default `.`. */
-  readonly separator?: string;
+  readonly separator?: string | undefined;
   /** How often `watch` looks for a new version. Default `'1m'`, at least a second. */
-  readonly pollInterval?: Duration;
+  readonly pollInterval?: Duration | undefined;
   /**
    * A client of the AWS SDK, with the credentials, region, retries and endpoint that the application has set. It
    * excludes the option `region`, and the provider does not close it. Default: a client that takes everything from
    * the environment.
    */
-  readonly client?: SecretsManagerClient;
+  readonly client?: SecretsManagerClient | undefined;
   /** Unique in the chain. Default `aws-secrets-manager`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 type Option = keyof AwsSecretsManagerProviderOptions;
@@ -65,7 +66,8 @@ const optionKinds: OptionKinds<AwsSecretsManagerProviderOptions> = {
  *
  * Making the provider does no I/O: the first call loads the SDK.
  *
- * @throws `ERR_SECRET_CONFIG` naming the option: a wrong one, or neither or both of `secretId` and `prefix`
+ * @throws `ERR_SECRET_CONFIG` naming the option: a wrong one, or both of `secretId` and `prefix`. Neither of them is that
+ *   at the first call
  * @example
  * ```ts
  * import { createSecrets } from '@keyfall/core';
@@ -86,12 +88,6 @@ export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOption
       setting: { option },
       hint,
     });
-  if (secretId === undefined && prefix === undefined)
-    throw new SecretError(
-      'ERR_SECRET_CONFIG',
-      'exactly one of the options secretId and prefix must be given, and there is none',
-      { provider: name, setting: { option: 'secretId', isMissing: true }, hint: eitherOr },
-    );
   if (secretId !== undefined && prefix !== undefined)
     throw configError('prefix', 'cannot be combined with the option secretId', eitherOr);
   if (secretId === '') throw configError('secretId', 'is empty', 'Name a secret.');
@@ -131,6 +127,16 @@ export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOption
       'is less than a second',
       'Use at least a second: AWS limits the rate of requests.',
     );
+
+  if (secretId === undefined && prefix === undefined) {
+    const setting = { option: 'secretId', isMissing: true };
+    const error = new SecretError(
+      'ERR_SECRET_CONFIG',
+      'exactly one of the options secretId and prefix must be given, and there is none',
+      { provider: name, setting, hint: eitherOr },
+    );
+    return unconfiguredProvider('aws-secrets-manager', error, { write: true });
+  }
 
   const region = given.region ?? arn?.[1];
   const what = secretId ?? `${prefix}*`;

@@ -573,7 +573,6 @@ test.each<[unknown, string | undefined]>([
   [undefined, undefined],
   [null, undefined],
   ['shop/prod', undefined],
-  [{}, 'secretId'],
   [{ secretId: 'a', prefix: 'b' }, 'prefix'],
   [{ secretId: '' }, 'secretId'],
   [{ secretId: 5 }, 'secretId'],

@@ -1,4 +1,4 @@
-import { createSecrets } from '@keyfall/core';
+import { createSecrets, memoryProvider } from '@keyfall/core';
 import { afterEach, expect, test, vi } from 'vitest';
 import { awsSecretsManagerProvider } from '../src/index.ts';
 
@@ -39,4 +39,18 @@ test('credentialVariables names the access key that the SDK takes from the envir
   // the SDK goes by the profile then, and the key is the application's own
   vi.stubEnv('AWS_PROFILE', 'shop');
   expect(variables({})).toEqual([]);
+});
+
+test('without secretId and prefix the first call fails, and a chain may go past it', async () => {
+  const provider = awsSecretsManagerProvider({});
+  const setting = { option: 'secretId', isMissing: true };
+  await expect(createSecrets({ providers: [provider] }).get('A')).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFIG',
+    provider: 'aws-secrets-manager',
+    setting,
+  });
+  const providers = [{ provider, ifUnconfigured: 'skip' } as const, memoryProvider({ A: 'a' })];
+  const secrets = createSecrets({ providers });
+  secrets.on('fallback', () => {});
+  expect(await secrets.get('A')).toBe('a');
 });

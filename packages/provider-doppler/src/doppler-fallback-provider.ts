@@ -3,12 +3,13 @@
  * chain that notices an outage of Doppler, and reports it.
  */
 import { resolve } from 'node:path';
-import { SecretError } from '@keyfall/core';
+import { SecretError, type SecretSetting } from '@keyfall/core';
 import {
   assertOptions,
   lazySettings,
   type OptionKinds,
   type SecretProvider,
+  unconfiguredProvider,
 } from '@keyfall/core/provider';
 import { problem, readBytes, type StoreFile } from '@keyfall/core/provider/files';
 import { entriesOf } from './config-entries.ts';
@@ -23,15 +24,15 @@ export interface DopplerFallbackProviderOptions {
   /** The file: `fallbackFile` of `dopplerProvider`, or `--fallback` of Doppler's CLI. */
   readonly path: string | undefined;
   /** The token that the file was written with. Variable `DOPPLER_TOKEN`. Not needed with a passphrase. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** As when it was written. Variable `DOPPLER_PROJECT`. */
-  readonly project?: string;
+  readonly project?: string | undefined;
   /** As when it was written. Variable `DOPPLER_CONFIG`. */
-  readonly config?: string;
+  readonly config?: string | undefined;
   /** What the file is encrypted with. Variable `DOPPLER_PASSPHRASE`; default as Doppler's own CLI. */
-  readonly passphrase?: string;
+  readonly passphrase?: string | undefined;
   /** Unique in the chain. Default `doppler-fallback`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 const optionKinds: OptionKinds<DopplerFallbackProviderOptions> = {
@@ -63,41 +64,39 @@ const optionKinds: OptionKinds<DopplerFallbackProviderOptions> = {
 export function dopplerFallbackProvider(options: DopplerFallbackProviderOptions): SecretProvider {
   assertOptions(options, 'dopplerFallbackProvider', optionKinds);
   const { path, name = 'doppler-fallback' } = options;
-  const missing = path === undefined;
-  const configError = () =>
-    new SecretError(
-      'ERR_SECRET_CONFIG',
-      missing ? 'the option path is missing' : 'the option path does not name a file',
-      {
-        provider: name,
-        setting: { option: 'path', ...(missing && { isMissing: true }) },
-        hint: 'Use the path that is the option fallbackFile of dopplerProvider.',
-      },
+  const configError = (what: string, setting: SecretSetting) =>
+    new SecretError('ERR_SECRET_CONFIG', `the option path ${what}`, {
+      provider: name,
+      setting,
+      hint: 'Use the path that is the option fallbackFile of dopplerProvider.',
+    });
+  if (path === undefined)
+    return unconfiguredProvider(
+      'doppler-fallback',
+      configError('is missing', { option: 'path', isMissing: true }),
     );
-  if (path === '' || path?.includes('\0')) throw configError();
+  if (path === '' || path.includes('\0'))
+    throw configError('does not name a file', { option: 'path' });
   if (options.token?.trim()) tokenOf(options, name);
   // where it is read from must not change with the working directory
-  const file: StoreFile | undefined = missing
-    ? undefined
-    : { path: resolve(path), shown: path, provider: name };
+  const file: StoreFile = { path: resolve(path), shown: path, provider: name };
   const settings = lazySettings(() => {
-    if (file === undefined) throw configError();
     const given = withVariables(options);
     const token = given.passphrase ? '' : tokenOf(options, name);
-    return { file, passphrase: fallbackPassphrase({ ...given, token }) };
+    return { passphrase: fallbackPassphrase({ ...given, token }) };
   });
   return {
     name,
-    store: path ?? 'not configured',
-    place: { kind: 'doppler-fallback', ...(file && { files: [file.path] }) },
+    store: path,
+    place: { kind: 'doppler-fallback', files: [file.path] },
     async read() {
-      const { file, passphrase } = settings();
+      const { passphrase } = settings();
       const content = await readBytes(file, sizeLimit);
       if (content === undefined)
         return {
           entries: new Map(),
           complete: true,
-          missingDocument: { description: `has no file ${file.shown} yet`, optional: true },
+          missingDocument: { description: `has no file ${path} yet`, optional: true },
         };
       try {
         const entries = entriesOf(await openFallback(content, passphrase), name);

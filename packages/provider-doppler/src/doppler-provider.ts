@@ -28,24 +28,24 @@ import { fallbackPassphrase, writeFallbackFile } from './fallback-file.ts';
 /** Options of {@link dopplerProvider}. */
 export interface DopplerProviderOptions {
   /** A service token, or another token together with `project` and `config`. Variable `DOPPLER_TOKEN`. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Variable `DOPPLER_PROJECT`. A service token has its own. */
-  readonly project?: string;
+  readonly project?: string | undefined;
   /** Variable `DOPPLER_CONFIG`. A service token has its own. */
-  readonly config?: string;
+  readonly config?: string | undefined;
   /**
    * An encrypted file that each read updates, for {@link dopplerFallbackProvider} to read when Doppler
    * cannot be asked. Default: none.
    */
-  readonly fallbackFile?: string;
+  readonly fallbackFile?: string | undefined;
   /** What the file is encrypted with. Variable `DOPPLER_PASSPHRASE`; default as Doppler's own CLI. */
-  readonly passphrase?: string;
+  readonly passphrase?: string | undefined;
   /** How often `watch` asks whether something changed. Default `'1m'`, at least a second. */
-  readonly pollInterval?: Duration;
+  readonly pollInterval?: Duration | undefined;
   /** The API. Default `https://api.doppler.com`. */
-  readonly address?: string;
+  readonly address?: string | undefined;
   /** Unique in the chain. Default `doppler`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /** The config as it was read last. */

@@ -34,20 +34,20 @@ export interface DotenvProviderOptions {
    * The file, or several of which later ones win. Relative to the working directory at the time the
    * provider is made. Default `.env`.
    */
-  readonly path?: string | readonly string[];
+  readonly path?: string | readonly string[] | undefined;
   /**
    * Adds `.env.<profile>` and `.env.local` beside each `path`, in this order, later ones winning.
    * Neither need exist. Letters, digits, `_`, `-` and `.` only.
    */
-  readonly profile?: string;
+  readonly profile?: string | undefined;
   /** Each `path` must exist (what `profile` adds need not). Default false. */
-  readonly mustExist?: boolean;
+  readonly mustExist?: boolean | undefined;
   /**
    * Replaces `$NAME` and `${NAME}` in values as dotenv-expand does, by the names of the files only: a name that is
    * missing becomes an empty text. A value that is written gets a backslash before such a `$`, so that it reads back the
    * same. Default false: `$` is a character like any other.
    */
-  readonly expand?: boolean;
+  readonly expand?: boolean | undefined;
   /**
    * Whose reading of the file counts: programs differ on `#`, quotes, backslashes and `$`. Name the program that the
    * file is written for: `npm` (dotenv), `python` (python-dotenv), `node`
@@ -55,13 +55,13 @@ export interface DotenvProviderOptions {
    * file itself names by `KEYFALL_READER`, else `npm`, with a warning if `node` reads something else.
    * `python` and `compose` replace `${NAME}`, by the environment first, as these programs do.
    */
-  readonly reader?: DotenvReader;
+  readonly reader?: DotenvReader | undefined;
   /** Whether it warns, without a `reader`, of names that `node --env-file` reads differently. Default true. */
-  readonly warnOfReaders?: boolean;
+  readonly warnOfReaders?: boolean | undefined;
   /** What `${NAME}` may refer to beside the file, for the readers that look there. Default `process.env`. */
-  readonly variables?: Variables;
+  readonly variables?: Variables | undefined;
   /** Unique in the chain. Default `dotenv`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 const optionKinds: OptionKinds<DotenvProviderOptions> = {

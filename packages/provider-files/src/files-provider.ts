@@ -13,6 +13,7 @@ import {
   type ReadContext,
   type SecretBatch,
   type SecretProvider,
+  unconfiguredProvider,
 } from '@keyfall/core/provider';
 import { isExposed } from './exposure.ts';
 import {
@@ -32,25 +33,25 @@ export interface FilesProviderOptions {
    * `{ variable: 'CREDENTIALS_DIRECTORY' }`; without a value, the folder counts as missing. Default
    * `/run/secrets`, or no folder if there are `variables`.
    */
-  readonly directory?: string | { readonly variable: string };
+  readonly directory?: string | { readonly variable: string } | undefined;
   /**
    * Secrets whose file a variable names: for `DB_PASS`, `DB_PASS_FILE` holds the path. A variable
    * that is set wins over the folder.
    */
-  readonly variables?: readonly string[];
+  readonly variables?: readonly string[] | undefined;
   /** Names whose files hold bytes: their value is base64 (RFC 4648 §4, padded). */
-  readonly binary?: readonly string[];
+  readonly binary?: readonly string[] | undefined;
   /**
    * `remove` (the default) removes one line break, LF or CRLF, at the end of a text: editors and `echo` put one
    * there. `keep` keeps it.
    */
-  readonly trailingNewline?: 'remove' | 'keep';
+  readonly trailingNewline?: 'remove' | 'keep' | undefined;
   /** Whether a link in the folder may lead to a file outside it. Default `inside`: it may not. */
-  readonly links?: 'inside' | 'anywhere';
+  readonly links?: 'inside' | 'anywhere' | undefined;
   /** Where variables are looked up. Default: `process.env`, at each read. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Unique in the chain. Default `files`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 const optionKinds: OptionKinds<FilesProviderOptions> = {
@@ -84,6 +85,16 @@ export function filesProvider(options: FilesProviderOptions = {}): SecretProvide
   const { name: provider = 'files', binary = [], variables = [] } = options;
   const { directory = variables.length === 0 ? '/run/secrets' : undefined } = options;
   checkOptions(options, provider);
+  // one that is there and undefined comes from a variable that was not set: the default would be another folder
+  if ('directory' in options && options.directory === undefined)
+    return unconfiguredProvider(
+      'files',
+      new SecretError('ERR_SECRET_CONFIG', 'the option directory is undefined', {
+        provider,
+        setting: { option: 'directory', isMissing: true },
+        hint: "Write { variable: 'NAME' } instead of process.env.NAME, or leave it out.",
+      }),
+    );
   const forms = { binary, keepNewline: options.trailingNewline === 'keep' };
   const placesNow = placesOf(options, directory, provider);
   const warnedOf = new Set<string>();
@@ -268,21 +279,16 @@ function listed(names: readonly string[]): string {
 }
 
 function checkOptions(options: FilesProviderOptions, provider: string): void {
-  const configError = (option: keyof FilesProviderOptions, reason: string, hint?: string) => {
-    const facts = { provider, setting: { option }, hint };
+  const configError = (option: keyof FilesProviderOptions, reason: string) => {
+    const facts = { provider, setting: { option } };
     return new SecretError('ERR_SECRET_CONFIG', `the option ${option} ${reason}`, facts);
   };
   const { directory, variables = [], binary = [] } = options;
   const isText = (value: unknown) =>
     typeof value === 'string' && value !== '' && !/[\0\r\n]/.test(value);
   const given = typeof directory === 'object' ? directory?.variable : directory;
-  // An option that is there and undefined comes from a variable that was not set.
-  if ('directory' in options && !isText(given))
-    throw configError(
-      'directory',
-      'must be a path, or { variable }',
-      "Write { variable: 'NAME' } instead of process.env.NAME, which may be undefined.",
-    );
+  if (directory !== undefined && !isText(given))
+    throw configError('directory', 'must be a path, or { variable }');
   for (const option of ['variables', 'binary'] as const) {
     const names = option === 'variables' ? variables : binary;
     if (!names.every(isText)) throw configError(option, 'must be a list of names');

@@ -466,9 +466,17 @@ describe('options', () => {
       );
   });
 
+  test('a folder that is undefined is missing: the first call fails, and no other folder is read', async () => {
+    const provider = filesProvider({ directory: process.env['KEYFALL_NOT_SET'] });
+    await expect(provider.read('all', context())).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      provider: 'files',
+      setting: { option: 'directory', isMissing: true },
+    });
+  });
+
   test.each<[string, object, string]>([
     ['an empty path', { directory: '' }, 'directory'],
-    ['an unset variable', { directory: process.env['KEYFALL_NOT_SET'] }, 'directory'],
     ['a zero byte', { directory: 'a\0b' }, 'directory'],
     ['a variable without a name', { directory: { variable: '' } }, 'directory'],
     ['a name instead of a list', { variables: 'DB_PASS' }, 'variables'],

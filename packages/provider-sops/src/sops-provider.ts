@@ -2,13 +2,14 @@
  * Files encrypted by SOPS as a store: read as sops reads them, with the MAC checked, and changed in place. The code for
  * YAML, age and regular expressions is loaded by the first call that needs it.
  */
-import { isSecretError, type SecretError } from '@keyfall/core';
+import { isSecretError, SecretError } from '@keyfall/core';
 import {
   assertOptions,
   type OptionKinds,
   type SecretBatch,
   type SecretProvider,
   type SecretRecord,
+  unconfiguredProvider,
   type WriteReceipt,
   withApplied,
 } from '@keyfall/core/provider';
@@ -24,14 +25,14 @@ import {
 /** Options of {@link sopsProvider}. */
 export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
   /** The file, relative to the working directory of the moment when the provider is made. */
-  readonly path: string;
+  readonly path: string | undefined;
   /**
    * Public keys (`age1…`, `ssh-ed25519 …`) for a file that the first write creates. Default: those of the age keys that
    * are found. An existing file keeps its own.
    */
-  readonly ageRecipients?: readonly string[];
+  readonly ageRecipients?: readonly string[] | undefined;
   /** Unique in the chain. Default `sops`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 const optionKinds: OptionKinds<SopsProviderOptions> = {
@@ -49,7 +50,7 @@ const optionKinds: OptionKinds<SopsProviderOptions> = {
  * The names of a nested document are its paths, joined by `.`; a list is one value, its JSON text. No value is returned
  * before the file's MAC has been checked.
  *
- * @throws `ERR_SECRET_CONFIG` with the option that is wrong
+ * @throws `ERR_SECRET_CONFIG` with the option that is wrong; a missing path is that at the first call
  * @example
  * ```ts
  * import { createSecrets } from '@keyfall/core';
@@ -64,6 +65,14 @@ const optionKinds: OptionKinds<SopsProviderOptions> = {
 export function sopsProvider(options: SopsProviderOptions): SecretProvider {
   assertOptions(options, 'sopsProvider', optionKinds);
   const { name = 'sops', path } = options;
+  if (path === undefined) {
+    const error = new SecretError('ERR_SECRET_CONFIG', 'the option path is missing', {
+      provider: name,
+      setting: { option: 'path', isMissing: true },
+      hint: 'Name the encrypted file.',
+    });
+    return unconfiguredProvider('sops', error, { write: true });
+  }
   const unloaded = unloadedSource(path, name, options);
 
   return {

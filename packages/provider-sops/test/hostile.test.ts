@@ -246,6 +246,19 @@ test.each([
   );
 });
 
+test('a path that is missing is an error at the first call, and a finding of check', async () => {
+  const provider = sopsProvider({ path: undefined, name: 'own' });
+  const setting = { option: 'path', isMissing: true };
+  const missing = { code: 'ERR_SECRET_CONFIG', provider: 'own', setting };
+  expect(provider).toMatchObject({ store: 'not configured', place: { kind: 'sops' } });
+  await expect(provider.read('all', context())).rejects.toMatchObject(missing);
+  await expect(provider.write?.({ entries: new Map() }, context())).rejects.toMatchObject({
+    ...missing,
+    applied: 'no',
+  });
+  expect(await provider.check?.(context())).toMatchObject([{ code: 'config', setting }]);
+});
+
 test('a file of another ending has the format that it is said to have', async () => {
   const path = join(folder, 'secrets.enc');
   await writeFile(path, fixture('all.json'));

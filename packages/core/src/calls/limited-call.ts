@@ -19,7 +19,7 @@ export interface CallBounds {
   /** The provider that the work asks, for errors. */
   readonly provider: string;
   /** Receives what the user should know. Default: it is dropped. */
-  readonly warn?: (message: string) => void;
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 /** `limitedCall` of the package (`for-strangers.ts`) without a look at its arguments. */

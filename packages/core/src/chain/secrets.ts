@@ -18,26 +18,26 @@ export interface ChainEntry {
   /** The provider to ask; a {@link Secrets} is asked through its `asProvider()`. */
   readonly provider: SecretProvider | Secrets;
   /** Never fall past it when it cannot be asked or its document is missing. Default false. */
-  readonly required?: boolean;
+  readonly required?: boolean | undefined;
   /**
    * Ask it only when a provider before it could not be asked, or refused and lets the chain go on (`onDenied: 'next'`),
    * for a copy of what that one holds. While the others can be asked, nothing depends on it: a name that only it
    * holds is "not here", and its own faults fail no call. It is never written to. Default false.
    */
-  readonly standby?: boolean;
+  readonly standby?: boolean | undefined;
   /** Time limit of one read. Default: the provider's own, else 2.5 s. */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
   /**
    * What to do when it denies. Default `stop`: a wrong policy must not silently start production on
    * a developer's `.env`.
    */
-  readonly onDenied?: 'stop' | 'next';
+  readonly onDenied?: 'stop' | 'next' | undefined;
   /**
    * What to do when its address, its token or its path is missing. Default `fail`: `ERR_SECRET_CONFIG` at the first
    * call. `skip`: the chain asks the others as if it were not there, with one notice; a write to it still fails. A
    * setting that is there and wrong always fails.
    */
-  readonly ifUnconfigured?: 'fail' | 'skip';
+  readonly ifUnconfigured?: 'fail' | 'skip' | undefined;
 }
 
 /** Options of `createSecrets`. */
@@ -48,33 +48,35 @@ export interface SecretsOptions {
    */
   readonly providers: readonly (SecretProvider | Secrets | ChainEntry | Falsy)[];
   /** Names that may come from one provider only, even if others hold them. */
-  readonly only?: Readonly<Record<string, string>>;
+  readonly only?: Readonly<Record<string, string>> | undefined;
   /** How long an answer is fresh. Default 5 min. `0` asks every time. */
-  readonly ttl?: Duration;
+  readonly ttl?: Duration | undefined;
   /** How old a provider's last good value may be when it cannot be asked. Default 1 h. */
-  readonly staleIfError?: Duration;
+  readonly staleIfError?: Duration | undefined;
   /** Time limit of the whole chain for one call. Default 4 s. */
-  readonly budget?: Duration;
+  readonly budget?: Duration | undefined;
   /** The name of this chain, in metrics and where it is a provider. Default `chain`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** What {@link Secrets.redact} and {@link Secrets.redactor} mask. Default: every value of six characters or more. */
-  readonly redact?: {
-    /**
-     * Names whose values are not masked: those that are not secret, and are common words of the log, such as the `orders`
-     * of `DB_USER=orders` in every URL. A value that another name holds as well is masked.
-     */
-    readonly except?: readonly string[];
-    /** Values of fewer characters are not masked. Default 6, at least 4: see `createRedactor`. */
-    readonly minLength?: number;
-  };
+  readonly redact?:
+    | {
+        /**
+         * Names whose values are not masked: those that are not secret, and are common words of the log, such as the `orders`
+         * of `DB_USER=orders` in every URL. A value that another name holds as well is masked.
+         */
+        readonly except?: readonly string[] | undefined;
+        /** Values of fewer characters are not masked. Default 6, at least 4: see `createRedactor`. */
+        readonly minLength?: number | undefined;
+      }
+    | undefined;
   /** Where time comes from. For tests. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Options of every call. */
 export interface CallOptions {
   /** Ends this call alone: other callers waiting for the same read are not affected. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The result of `explain`: which provider answered and why. Never the value. */

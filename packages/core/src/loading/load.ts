@@ -21,13 +21,13 @@ import type { StandardSchemaV1 } from './standard-schema.ts';
 /** Options of `load`. */
 export interface LoadOptions {
   /** Ends this call alone: other callers waiting for the same read are not affected. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /**
    * The names to read, instead of everything: for a schema that refuses other names (`z.strictObject`),
    * for a store whose policy does not allow to list, and where no name may be left open: each must
    * be answered for, with a value or with "not here".
    */
-  readonly names?: readonly string[];
+  readonly names?: readonly string[] | undefined;
 }
 
 /** What is asked for the secrets: a `Secrets`. */

@@ -12,7 +12,7 @@ import type { ReadContext, SecretProvider, SecretRecord } from '../contract/secr
 /** Options of {@link withMapping}. */
 export interface WithMappingOptions {
   /** Whether only the names of the mapping are visible. Default false: others keep their name. */
-  readonly strict?: boolean;
+  readonly strict?: boolean | undefined;
 }
 
 const mappingOptions: OptionKinds<WithMappingOptions> = { strict: 'true or false' };

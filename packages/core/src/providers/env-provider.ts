@@ -7,11 +7,11 @@ import type { SecretProvider, SecretRecord } from '../contract/secret-provider.t
 /** Options of {@link envProvider}. */
 export interface EnvProviderOptions {
   /** Only variables that start with it; the secret's name is the rest. Default: all, whole. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** The variables. Default: `process.env`, at each read. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Unique in the chain. Default `env`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 const optionKinds: OptionKinds<EnvProviderOptions> = {

@@ -9,7 +9,7 @@ import type { SecretProvider, SecretRecord } from '../contract/secret-provider.t
 /** Options of {@link memoryProvider}. */
 export interface MemoryProviderOptions {
   /** Unique in the chain. Default `memory`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 const optionKinds: OptionKinds<MemoryProviderOptions> = { name: 'text' };

@@ -24,7 +24,7 @@ export interface PollOptions {
   /** Milliseconds between two looks, less up to a tenth, so that a fleet does not look at once. */
   readonly interval: number;
   /** Where time comes from. For tests. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /**

@@ -18,9 +18,9 @@ export interface RedactorOptions {
    * readable. Default 6, at least 4. Of a value of several lines, a line of twice as many is masked
    * by itself too.
    */
-  readonly minLength?: number;
+  readonly minLength?: number | undefined;
   /** What stands in a value's place. Default `[redacted]`. */
-  readonly mask?: string;
+  readonly mask?: string | undefined;
 }
 
 /** Takes a text piece by piece. What comes out does not depend on where it was cut. */

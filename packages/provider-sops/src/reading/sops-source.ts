@@ -16,9 +16,9 @@ export interface SopsFileOptions {
    * `yaml`, `json`, `dotenv` or `ini`. Default: by the file's ending, as sops has it: `.yaml` or `.yml`,
    * `.json`, `.env`, `.ini`. Every other file is binary to sops: it is read as one value, `data`.
    */
-  readonly format?: 'yaml' | 'json' | 'dotenv' | 'ini';
+  readonly format?: 'yaml' | 'json' | 'dotenv' | 'ini' | undefined;
   /** Between the names of a path: `database.password`. Default `.` */
-  readonly separator?: string;
+  readonly separator?: string | undefined;
 }
 
 /** Where keys come from. */
@@ -38,7 +38,7 @@ export interface SopsKeyOptions {
    */
   readonly keyServers?: readonly string[] | undefined;
   /** The variables, also for sops and the programs that it starts. Default `process.env`. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 export const fileOptions: OptionKinds<SopsFileOptions> = {

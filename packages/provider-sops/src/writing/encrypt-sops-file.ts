@@ -19,12 +19,12 @@ export interface EncryptSopsFileOptions extends SopsFileOptions {
    * Mark the file as a snapshot: until it is changed, it holds only copies of values in other stores. sops reads it like
    * any other file.
    */
-  readonly asSnapshot?: boolean;
+  readonly asSnapshot?: boolean | undefined;
   /**
    * Called with the existing file at `path`, while no other writer of Keyfall can change it. If it throws, the file stays,
    * and the error is passed on. Default: any file is replaced.
    */
-  readonly replacing?: (found: FoundFile) => void;
+  readonly replacing?: ((found: FoundFile) => void) | undefined;
   /** Ends the call. */
   readonly signal?: AbortSignal | undefined;
 }

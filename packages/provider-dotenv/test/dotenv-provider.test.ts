@@ -116,6 +116,7 @@ describe('a missing file', () => {
     const options = { path, profile: 'dev', mustExist: true };
     await expect(valuesOf(options)).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFIG',
+      setting: { option: 'path' },
     });
     await writeFile(path, 'A=1\n');
     expect(await valuesOf(options)).toEqual({ A: '1' });

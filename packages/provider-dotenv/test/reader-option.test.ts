@@ -57,7 +57,10 @@ test.each([
 test.each(['KEYFALL_READER=pyton\n', "KEYFALL_READER='node\n"])(
   'the line %j in a file is refused',
   async (content) => {
-    await expect(valuesOf(content, {})).rejects.toMatchObject({ code: 'ERR_SECRET_CONFIG' });
+    await expect(valuesOf(content, {})).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      setting: { variable: 'KEYFALL_READER' },
+    });
   },
 );
 

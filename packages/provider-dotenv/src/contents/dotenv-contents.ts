@@ -72,10 +72,10 @@ export async function readContents(
         'ERR_SECRET_CONFIG',
         'does not exist',
         'Create it, or correct the path.',
-      );
+      ).with({ setting: { option: 'path' } });
   }
-  const said = settings.reader ?? (await readerNamedInFiles(given));
-  const reader = said ?? 'npm';
+  const named = settings.reader ?? (await readerNamedInFiles(given));
+  const reader = named ?? 'npm';
   const variables = settings.variables();
   const files = new Map<DotenvFile, Content>();
   let earlier: Variables = {};
@@ -96,7 +96,7 @@ export async function readContents(
   return {
     files: sources.map((source) => files.get(source)),
     reader,
-    isReaderNamed: said !== undefined,
+    isReaderNamed: named !== undefined,
   };
 }
 
@@ -114,9 +114,9 @@ async function readAs(
 async function readerNamedInFiles(
   given: readonly { readonly source: StoreFile; readonly text: string }[],
 ): Promise<DotenvReader | undefined> {
-  let said: DotenvReader | undefined;
-  for (const { source, text } of given) said = (await readerNamedIn(text, source)) ?? said;
-  return said;
+  let named: DotenvReader | undefined;
+  for (const { source, text } of given) named = (await readerNamedIn(text, source)) ?? named;
+  return named;
 }
 
 /**
@@ -141,7 +141,7 @@ export async function readerNamedIn(
     'ERR_SECRET_CONFIG',
     `sets ${readerSetting} to an unknown reader, or to one that reads this line differently`,
     `Write one of these, without quotes: ${dotenvReaders.join(', ')}.`,
-  );
+  ).with({ setting: { variable: readerSetting } });
 }
 
 /** The values of all files together; later files win. */

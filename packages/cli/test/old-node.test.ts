@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { withCommand } from '../src/diagnosis/finding.ts';
 import { checkNode } from '../src/diagnosis/machine.ts';
 import { isOlder, oldestNode } from '../src/terminal/node-version.ts';
 
@@ -21,8 +22,9 @@ test('the oldest Node is the one that the package asks for', async () => {
   );
 });
 
-test('an old one is mended by one command', () => {
-  expect(checkNode('18.20.8')).toEqual({
+test('an old one is replaced by one command', () => {
+  const shell = { options: {}, configuration: undefined };
+  expect(withCommand(checkNode('18.20.8'), shell)).toEqual({
     subject: 'node',
     state: 'failing',
     message: '18.20.8 is too old: Keyfall needs 20.19.0 or later',

@@ -11,8 +11,9 @@ import type { ProviderCheck } from '@keyfall/core/provider';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { withCommand } from '../src/diagnosis/finding.ts';
 import { commandFor } from '../src/diagnosis/remedies.ts';
-import { typedCommand } from '../src/diagnosis/typed-command.ts';
+import { type Shell, typingIn } from '../src/diagnosis/typing.ts';
 
+const shell = { options: {}, configuration: undefined };
 const evil = ['x; touch pwned', '$(touch pwned)', '`touch pwned`', "a'b", 'a && b', 'a\nb', '"'];
 
 function failing(more: Partial<ProviderCheck>): ProviderCheck {
@@ -25,14 +26,14 @@ test.each(evil)('%j in what a provider wrote makes no command', (text) => {
     failing({ code: 'document-deleted', facts: { mount: 'secret', path: text, version: '1' } }),
     failing({ code: 'document-wrapped', facts: { mount: 'secret', path: text } }),
   ])
-    expect(commandFor(finding, undefined)).toBeUndefined();
+    expect(commandFor(finding, shell)).toBeUndefined();
 });
 
 test.each(evil.filter((text) => !text.includes('\n')))(
   '%j is one word of the command that it is part of',
   (text) => {
     const finding = failing({ code: 'not-ignored-by-git', facts: { path: text } });
-    const { command = '' } = commandFor(finding, undefined) ?? {};
+    const { command = '' } = commandFor(finding, shell) ?? {};
     const [print = '', redirection] = command.split(' >> ');
     expect(redirection).toBe('.gitignore');
     expect(execFileSync('bash', ['-c', print], { encoding: 'utf8' })).toBe(`\n${text}\n`);
@@ -40,12 +41,12 @@ test.each(evil.filter((text) => !text.includes('\n')))(
       ['mount-wrong', 'VAULT_MOUNT_POINT'],
       ['document-missing', 'VAULT_SECRET_PATH'],
     ] as const) {
-      const typed = commandFor(failing({ code, facts: { meant: text } }), undefined)?.command;
+      const typed = commandFor(failing({ code, facts: { meant: text } }), shell)?.command;
       const assigned = `${typed}; printf %s "$${name}"`;
       expect(execFileSync('bash', ['-c', assigned], { encoding: 'utf8' })).toBe(text);
     }
     const mode = failing({ code: 'readable-by-all', facts: { path: text } });
-    const words = `chmod() { printf '%s|' "$@"; }; ${commandFor(mode, undefined)?.command}`;
+    const words = `chmod() { printf '%s|' "$@"; }; ${commandFor(mode, shell)?.command}`;
     expect(execFileSync('bash', ['-c', words], { encoding: 'utf8' })).toBe(`o-r|${text}|`);
   },
 );
@@ -53,9 +54,9 @@ test.each(evil.filter((text) => !text.includes('\n')))(
 test('the code and the facts decide, and no word of it', () => {
   const address = 'https://vault.example:8200';
   const http = failing({ code: 'server-speaks-http', facts: { address } });
-  expect(commandFor(http, undefined)?.command).toBe('export VAULT_ADDR=http://vault.example:8200');
+  expect(commandFor(http, shell)?.command).toBe('export VAULT_ADDR=http://vault.example:8200');
   // what stands in a configuration wins over a variable
-  expect(commandFor(http, 'keyfall.config.json')?.command).toBe(
+  expect(commandFor(http, { ...shell, configuration: 'keyfall.config.json' })?.command).toBe(
     `\${EDITOR:-vi} keyfall.config.json`,
   );
   for (const code of [undefined, 'is-full', 'constructor', '__proto__'])
@@ -66,7 +67,7 @@ test('the code and the facts decide, and no word of it', () => {
           message: `${address} refused the connection`,
           ...(code && { code }),
         }),
-        undefined,
+        shell,
       ),
     ).toBeUndefined();
 });
@@ -87,25 +88,24 @@ test.each([
 ])('a server at %s that is not there is started by %s', (address, command) => {
   const finding = failing({ code: 'server-refused', facts: { address } });
   for (const name of ['BAO_TOKEN', 'VAULT_TOKEN']) vi.stubEnv(name, undefined);
-  expect(commandFor(finding, undefined)?.command).toBe(command);
+  expect(commandFor(finding, shell)?.command).toBe(command);
   // with the token that the environment has, or it could not be asked
   vi.stubEnv('VAULT_TOKEN', 'canary');
   const isHere = command?.startsWith('bao server');
   const option = isHere ? ' -dev-root-token-id="$VAULT_TOKEN"' : '';
-  expect(commandFor(finding, undefined)?.command).toBe(command && `${command}${option}`);
+  expect(commandFor(finding, shell)?.command).toBe(command && `${command}${option}`);
 });
 
 test('a package that is missing is installed, and not looked for in the configuration', () => {
   const setting = { option: 'provider', package: '@keyfall/provider-doppler' };
   const settings = failing({ subject: 'settings', setting });
-  expect(commandFor(settings, 'keyfall.config.ts')).toEqual({
+  expect(commandFor(settings, { ...shell, configuration: 'keyfall.config.ts' })).toEqual({
     command: 'npm install @keyfall/provider-doppler',
     isAll: true,
   });
 });
 
 test('a hint that says no more than the command is left out', () => {
-  const shell = { options: {}, configuration: undefined };
   const open = {
     hint: 'chmod 600 key.txt',
     code: 'readable-by-others',
@@ -169,16 +169,17 @@ describe('a command as it has to be typed', () => {
     // what this machine has must not count
     vi.stubEnv('PATH', `${tools}:${process.env['PATH']}`);
   };
-  const inDotenv = { options: {}, configuration: undefined };
+  const inDotenv = shell;
+  const asking = (place: Shell, command = 'bao secrets list') => typingIn(place).asking(command);
 
   test.each(evil)('has %j as a word of it', (text) => {
     unset();
     const address = `https://vault/${text}`;
-    const command = typedCommand('bao operator unseal', { ...inDotenv, address });
+    const command = asking({ ...inDotenv, address }, 'bao operator unseal');
     const shown = `bao() { printf %s "$VAULT_ADDR"; }; ${command}`;
     expect(execFileSync('bash', ['-c', shown], { encoding: 'utf8' })).toBe(address);
     const options = { dotenv: text, profile: text, config: text };
-    const ours = typedCommand('keyfall migrate', { ...inDotenv, options });
+    const ours = typingIn({ ...inDotenv, options }).keyfall('migrate');
     const words = `keyfall() { printf '%s\\0' "$@"; }; ${ours}`;
     expect(execFileSync('bash', ['-c', words], { encoding: 'utf8' }).split('\0')).toEqual([
       ...['--config', text, '--profile', text, '--dotenv', text, 'migrate', ''],
@@ -194,45 +195,56 @@ describe('a command as it has to be typed', () => {
     ['of a .env, that is no address', inDotenv, 'http://127.evil.example', false],
     ['with credentials', inDotenv, 'https://user:pass@vault:8200', false],
     ['of a configuration', { ...inDotenv, configuration: 'c.json' }, 'http://vault:8200', true],
-  ])('names a server %s: %#', (_, shell, address, isNamed) => {
+  ])('names a server %s: %#', (_, place, address, isNamed) => {
     unset();
-    const command = typedCommand('bao secrets list', { ...shell, address });
+    const command = asking({ ...place, address });
     expect(command).toBe(`${isNamed ? `export VAULT_ADDR=${address} && ` : ''}bao secrets list`);
   });
 
   test('names none that the environment names, and starts none elsewhere', () => {
     unset();
-    const shell = { ...inDotenv, address: 'http://127.0.0.1:8200' };
-    expect(typedCommand('bao server -dev', shell)).toBe('bao server -dev');
+    const address = 'http://127.0.0.1:8200';
+    const refused = failing({ code: 'server-refused', facts: { address } });
+    const place = { ...inDotenv, address };
+    expect(commandFor(refused, place)?.command).toBe('bao server -dev');
     vi.stubEnv('VAULT_ADDR', 'http://127.0.0.1:8200/');
-    expect(typedCommand('bao secrets list', shell)).toBe('bao secrets list');
+    expect(asking(place)).toBe('bao secrets list');
     vi.stubEnv('BAO_ADDR', '');
-    expect(typedCommand('bao secrets list', shell)).toBe(
-      'export BAO_ADDR=http://127.0.0.1:8200 && bao secrets list',
-    );
+    expect(asking(place)).toBe(`export BAO_ADDR=${address} && bao secrets list`);
+    expect(typingIn(place).variable('ADDR')).toBe('BAO_ADDR');
+    expect(typingIn(place).variable('MOUNT_POINT')).toBe('VAULT_MOUNT_POINT');
   });
 
   test("is of HashiCorp's client where that is there alone", async () => {
     unset();
-    const shell = { ...inDotenv, address: 'http://127.0.0.1:8200' };
-    const quote = `echo 'path "secret/$(bao x" {}' | bao policy write a - && export VAULT_TOKEN="$(bao token create)"`;
-    const typed = (...commands: string[]) => commands.map((each) => typedCommand(each, shell));
-    const commands = ['bao server -dev', 'systemctl start openbao', quote, 'chmod o-r bao x'];
-    vi.stubEnv('BAO_ADDR', 'http://127.0.0.1:8200');
-    expect(typed(...commands)).toEqual(commands);
+    const address = 'http://127.0.0.1:8200';
+    const rule = 'path "secret/$(bao x" {}';
+    const commands = () =>
+      [
+        failing({ code: 'server-refused', facts: { address } }),
+        failing({ code: 'server-refused', facts: { address: 'https://vault.example' } }),
+        failing({ code: 'may-not-make', facts: { rule } }),
+        failing({ code: 'sealed' }),
+        failing({ code: 'node-sealed', facts: { address } }),
+      ].map((finding) => commandFor(finding, { ...shell, address })?.command);
+    const by = (client: string, service: string, prefix: string) => [
+      `${client} server -dev`,
+      `systemctl start ${service}`,
+      `${prefix}echo '${rule}' | ${client} policy write keyfall-read - && export VAULT_TOKEN="$(${client} token create -policy=keyfall-read -field=token)"`,
+      `${prefix}${client} operator unseal`,
+      `${client} operator unseal -address=${address}`,
+    ];
+    for (const name of ['BAO_TOKEN', 'VAULT_TOKEN']) vi.stubEnv(name, undefined);
+    vi.stubEnv('BAO_ADDR', address);
+    expect(commands()).toEqual(by('bao', 'openbao', ''));
     vi.stubEnv('PATH', await toolsWith('bao', 'vault'));
-    expect(typed(...commands)).toEqual(commands);
+    expect(commands()).toEqual(by('bao', 'openbao', ''));
     vi.stubEnv('PATH', await toolsWith('vault'));
-    expect(typed(...commands)).toEqual([
-      'vault server -dev',
-      'systemctl start vault',
-      // it does not know BAO_ADDR
-      `export VAULT_ADDR=http://127.0.0.1:8200 && ${quote.replace('| bao', '| vault').replace('"$(bao', '"$(vault')}`,
-      'chmod o-r bao x',
-    ]);
-    vi.stubEnv('VAULT_ADDR', 'http://127.0.0.1:8200');
-    expect(typed('bao operator unseal')).toEqual(['vault operator unseal']);
+    // it does not know BAO_ADDR
+    expect(commands()).toEqual(by('vault', 'vault', `export VAULT_ADDR=${address} && `));
+    vi.stubEnv('VAULT_ADDR', address);
+    expect(commands()).toEqual(by('vault', 'vault', ''));
     vi.stubEnv('PATH', await toolsWith());
-    expect(typed('bao operator unseal')).toEqual(['bao operator unseal']);
+    expect(commands()).toEqual(by('bao', 'openbao', ''));
   });
 });

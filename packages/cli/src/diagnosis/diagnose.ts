@@ -15,7 +15,7 @@ import {
 import { configAbove, currentFolder, shownFile } from '../config/find-config.ts';
 import { type Diagnosis, diagnoseProvider, type Finding, withCommand } from './finding.ts';
 import { checkNames, checkNode } from './machine.ts';
-import type { Shell } from './typed-command.ts';
+import type { Shell } from './typing.ts';
 
 /**
  * The providers of the chain, looked at side by side.
@@ -32,7 +32,7 @@ export function diagnoseChain(options: SettingsOptions): Promise<readonly Diagno
  */
 export async function diagnoseAll(options: SettingsOptions): Promise<readonly Diagnosis[]> {
   currentFolder();
-  const node = checkNode(process.versions.node);
+  const node = withCommand(checkNode(process.versions.node), shellOf(options, undefined));
   const machine = (...findings: Finding[]) => ({
     about: 'this machine',
     findings: [node, ...findings, ...unusedConfiguration(options, file)],
@@ -92,7 +92,6 @@ async function settingsOf(
       message: `come from ${configuration}: ${uncounted}`,
       hint: 'Unset it, or go by it and not by the configuration with --no-config.',
       code: 'use-vault-not-counted',
-      command: 'unset USE_VAULT',
     };
   if (configuration !== undefined)
     return { subject, state: 'ready', message: `come from ${configuration}` };
@@ -103,7 +102,6 @@ async function settingsOf(
       state: 'unknown',
       message: 'VAULT_SECRET_PATH is set, and Vault is not asked: USE_VAULT is not true',
       code: 'vault-not-asked',
-      command: 'export USE_VAULT=true',
     };
   return {
     subject,

@@ -11,7 +11,7 @@ import {
 import { oneCall } from '../chain/one-call.ts';
 import { countNames } from '../terminal/terminal.ts';
 import { commandFor } from './remedies.ts';
-import { type Shell, typedCommand } from './typed-command.ts';
+import type { Shell } from './typing.ts';
 
 /** One line of `doctor`. */
 export interface Finding extends ProviderCheck {
@@ -49,15 +49,10 @@ export async function diagnoseProvider(provider: SecretProvider, shell: Shell): 
 /** The finding with the command that fixes it, where there is one. */
 export function withCommand(finding: Finding, shell: Shell): Finding {
   if (finding.state === 'ready') return finding;
-  const known =
-    finding.command === undefined ? commandFor(finding, shell.configuration) : undefined;
-  const command = finding.command ?? known?.command;
-  if (command === undefined) return finding;
+  const known = commandFor(finding, shell);
+  if (known === undefined) return finding;
   const { hint, ...rest } = finding;
-  return {
-    ...(known?.isAll || hint === undefined ? rest : finding),
-    command: typedCommand(command, shell),
-  };
+  return { ...(known.isAll || hint === undefined ? rest : finding), command: known.command };
 }
 
 /** How long a chain gives to a read, in milliseconds: the code is what `get` would end with. */

@@ -8,9 +8,6 @@ import { isOlder, oldestNode } from '../terminal/node-version.ts';
 import { countNames, listNames } from '../terminal/terminal.ts';
 import type { Finding } from './finding.ts';
 
-/** A maintained release line of Node: what an old one is replaced by. */
-const goodNode = 22;
-
 /** Whether Node is new enough. */
 export function checkNode(version: string): Finding {
   const subject = 'node';
@@ -21,7 +18,6 @@ export function checkNode(version: string): Finding {
         message: `${version} is too old: Keyfall needs ${oldestNode} or later`,
         hint: 'Install a later Node.',
         code: 'node-too-old',
-        command: `nvm install ${goodNode}`,
       }
     : { subject, state: 'ready', message: version };
 }
@@ -49,7 +45,7 @@ export async function checkNames({ secrets, names }: CliChain): Promise<Finding[
         message: `no provider holds ${listNames(missing)}`,
         hint: near.length > 0 ? `Is it called ${listNames(near)}?` : 'Store each of them.',
         code: 'names-missing',
-        ...(/^[\w.-]+$/.test(first) && { command: `keyfall set ${first}` }),
+        facts: { name: first },
       },
     ];
   } catch (error) {

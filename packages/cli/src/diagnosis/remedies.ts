@@ -7,10 +7,15 @@ import type { SecretSetting } from '@keyfall/core';
 import type { ProviderCheck } from '@keyfall/core/provider';
 import { installCommand } from '../config/provider-package.ts';
 import { quoted } from '../terminal/shown-command.ts';
+import { type Shell, type Typing, typingIn } from './typing.ts';
+
+type Facts = NonNullable<ProviderCheck['facts']>;
+
+/** A command; `undefined` if the facts are not enough for one. */
+type MakeCommand = (facts: Facts, typing: Typing) => string | undefined;
 
 interface Remedy {
-  /** The command; `undefined` if the facts are not enough for one. */
-  readonly command: (facts: Facts, configuration?: string) => string | undefined;
+  readonly command: MakeCommand;
   /** It sets a variable, and so fixes nothing where a configuration has the setting. */
   readonly setsVariable?: true;
   /** It is all that there is to do: a hint says no more. */
@@ -23,74 +28,82 @@ export interface KnownCommand {
   readonly isAll: boolean;
 }
 
-type Facts = NonNullable<ProviderCheck['facts']>;
+/** A release line of Node that is maintained. */
+const goodNode = 22;
 
-const login = 'export VAULT_TOKEN="$(bao login -token-only)"';
 const always = (command: string): Remedy => ({ command: () => command });
-const whole = (command: Remedy['command']): Remedy => ({ command, isAll: true });
-const variable = (command: Remedy['command']): Remedy => ({ command, setsVariable: true });
-const toAllow: Remedy = { command: ({ rule }) => rule && allow(rule) };
-const toNameIt = variable(({ meant }) => meant && `export VAULT_SECRET_PATH=${quoted(meant)}`);
+const whole = (command: MakeCommand): Remedy => ({ command, isAll: true });
+const variable = (command: MakeCommand): Remedy => ({ command, setsVariable: true });
+const toAllow: Remedy = { command: ({ rule }, typing) => rule && allow(rule, typing) };
 const toEdit: Remedy = { command: ({ path }) => path && edit(path) };
+const toMigrate: Remedy = { command: (_, typing) => typing.keyfall('migrate') };
+const toNameServer = variable((_, typing) => exporting('ADDR', 'https://HOST:8200', typing));
+const toNameIt = variable(({ meant }, typing) => meant && exporting('SECRET_PATH', meant, typing));
+const toNameMount = variable(
+  ({ meant }, typing) => meant && exporting('MOUNT_POINT', meant, typing),
+);
+const toListMounts: Remedy = {
+  command: (_, typing) => typing.asking(`${typing.client} secrets list`),
+};
+const toStore: Remedy = {
+  command: ({ name }, typing) =>
+    name && /^[\w.-]+$/.test(name) ? typing.keyfall(`set ${name}`) : undefined,
+};
 
 /** By the code of the finding; the first that has a command counts. */
 const remedies: Readonly<Record<string, readonly Remedy[]>> = {
-  'server-refused': [
-    {
-      command: ({ address = '' }) =>
-        /\/\/(127\.|localhost|\[::1\])/.test(address)
-          ? startServer(address)
-          : 'systemctl start openbao',
-    },
-  ],
-  'server-speaks-http': [variable(({ address }) => address && setAddress('http:', address))],
-  'server-speaks-https': [variable(({ address }) => address && setAddress('https:', address))],
-  'server-unreachable': [variable(() => 'export VAULT_ADDR=https://HOST:8200')],
-  'not-a-vault': [variable(() => 'export VAULT_ADDR=https://HOST:8200')],
-  'certificate-untrusted': [variable(() => 'export VAULT_CACERT=CA_FILE.pem')],
-  'not-initialised': [whole(() => 'bao operator init')],
-  sealed: [whole(() => 'bao operator unseal')],
-  'node-not-joined': [whole(({ address }) => address && atNode('raft join', address))],
-  'node-sealed': [whole(({ address }) => address && atNode('unseal', address))],
+  'node-too-old': [always(`nvm install ${goodNode}`)],
+  'use-vault-not-counted': [always('unset USE_VAULT')],
+  'vault-not-asked': [always('export USE_VAULT=true')],
+  'names-missing': [toStore],
+  'server-refused': [{ command: ({ address = '' }, typing) => startServer(address, typing) }],
+  'server-speaks-http': [variable(withProtocol('http:'))],
+  'server-speaks-https': [variable(withProtocol('https:'))],
+  'server-unreachable': [toNameServer],
+  'not-a-vault': [toNameServer],
+  'certificate-untrusted': [variable((_, typing) => exporting('CACERT', 'CA_FILE.pem', typing))],
+  'not-initialised': [whole((_, typing) => typing.asking(`${typing.client} operator init`))],
+  sealed: [whole((_, typing) => typing.asking(`${typing.client} operator unseal`))],
+  'node-not-joined': [whole(atNode('raft join'))],
+  'node-sealed': [whole(atNode('unseal'))],
   'clocks-differ': [always('timedatectl set-ntp true')],
-  'token-rejected': [variable(() => login)],
-  'token-ends-soon': [variable(() => login)],
-  'mount-wrong': [variable(({ meant }) => meant && setMount(meant)), always('bao secrets list')],
+  'token-rejected': [variable((_, typing) => login(typing))],
+  'token-ends-soon': [variable((_, typing) => login(typing))],
+  'mount-wrong': [toNameMount, toListMounts],
   'mount-denied': [
-    variable(({ meant }) => meant && setMount(meant)),
+    toNameMount,
     {
-      command: ({ mount, place }) =>
+      command: ({ mount, place }, typing) =>
         // the version of a mount that the token does not see is not known either
         mount && place?.startsWith(`${mount}/`)
           ? allow(
               [`${mount}/data/${place.slice(mount.length + 1)}`, place]
                 .map((path) => `path ${JSON.stringify(path)} { capabilities = ["read"] }`)
                 .join(' '),
+              typing,
             )
           : undefined,
     },
-    always('bao secrets list'),
+    toListMounts,
   ],
   // only a configuration can say a version
-  'kv-version-wrong': [{ command: (_, configuration) => configuration && edit(configuration) }],
+  'kv-version-wrong': [{ command: (_, { configuration }) => configuration && edit(configuration) }],
   'may-not-read': [toNameIt, toAllow],
   'may-not-make': [toAllow],
   'may-not-renew': [toAllow],
   'may-not-revoke': [toAllow],
-  'document-missing': [toNameIt, always('keyfall migrate')],
+  'document-missing': [toNameIt, toMigrate],
   'document-deleted': [
-    whole(({ mount = '', path = '', version = '' }) =>
-      harmless(`bao kv undelete -mount=${mount} -versions=${version} ${path}`),
+    whole(({ mount = '', path = '', version = '' }, typing) =>
+      harmless(typing, `kv undelete -mount=${mount} -versions=${version} ${path}`),
     ),
   ],
-  'document-destroyed': [always('keyfall migrate')],
-  'value-null': [
-    { command: ({ name }) => (name && /^[\w.-]+$/.test(name) ? `keyfall set ${name}` : undefined) },
-  ],
+  'document-destroyed': [toMigrate],
+  'value-null': [toStore],
   'document-wrapped': [
     {
-      command: ({ mount = '', path = '' }) =>
-        harmless(`bao kv put -mount=${mount} ${path} NAME=value`),
+      command: ({ mount = '', path = '' }, typing) =>
+        harmless(typing, `kv put -mount=${mount} ${path} NAME=value`),
     },
   ],
   'readable-by-all': [whole(({ path }) => path && `chmod o-r ${quoted(path)}`)],
@@ -101,38 +114,35 @@ const remedies: Readonly<Record<string, readonly Remedy[]>> = {
     },
   ],
   'not-ignored-by-git': [{ command: ({ path, rule }) => path && ignore(path, rule) }],
-  'copies-in-plain-text': [{ command: ({ path }) => path && cleanUp(path) }],
+  'copies-in-plain-text': [
+    { command: ({ path }, typing) => path && typing.keyfall(`migrate --clean${argument(path)}`) },
+  ],
   'lines-dropped': [toEdit],
   'names-twice': [toEdit],
 };
 
-/** By the variable of a setting that is missing; what has to be filled in stands in capitals. */
-const missing: Readonly<Record<string, string>> = {
-  KEYFALL_PROFILE: 'export KEYFALL_PROFILE=NAME',
-  VAULT_ADDR: 'export VAULT_ADDR=https://HOST:8200',
-  VAULT_SECRET_PATH: 'export VAULT_SECRET_PATH=NAME',
-  VAULT_TOKEN: login,
+/** By the variable of a setting that is missing. */
+const missing: Readonly<Record<string, Remedy>> = {
+  KEYFALL_PROFILE: always('export KEYFALL_PROFILE=NAME'),
+  VAULT_ADDR: toNameServer,
+  VAULT_SECRET_PATH: variable((_, typing) => exporting('SECRET_PATH', 'NAME', typing)),
 };
-
-/** The command that sets it, where it is known what to set. */
-function toSet({ variable = '', isMissing }: SecretSetting): string | undefined {
-  if (isMissing) return Object.hasOwn(missing, variable) ? missing[variable] : undefined;
-  return variable === 'USE_VAULT' ? 'export USE_VAULT=true' : undefined;
-}
 
 /**
  * The command that fixes a finding, if there is one.
  *
- * @param configuration - the file that the settings come from, where they do not come from variables
+ * @param shell - where it is typed
  */
 export function commandFor(
   { subject, code, facts = {}, setting }: ProviderCheck,
-  configuration: string | undefined,
+  shell: Shell,
 ): KnownCommand | undefined {
+  const typing = typingIn(shell);
+  const { configuration } = shell;
   const known = code !== undefined && Object.hasOwn(remedies, code) ? remedies[code] : [];
   for (const { command, setsVariable, isAll = false } of known ?? []) {
-    const text = command(facts, configuration);
-    if (text === undefined) continue;
+    const text = command(facts, typing);
+    if (text === undefined || text === '') continue;
     // what stands in a configuration wins over a variable
     return setsVariable && configuration !== undefined
       ? { command: edit(configuration), isAll: false }
@@ -141,35 +151,55 @@ export function commandFor(
   // a package that is missing stands nowhere in the configuration
   if (setting?.package !== undefined)
     return { command: installCommand(setting.package, configuration), isAll: true };
-  const command = forSetting(subject, setting, configuration);
+  const command = forSetting(subject, setting, typing);
   return command === undefined ? undefined : { command, isAll: false };
 }
 
 function forSetting(
   subject: string,
-  setting: SecretSetting | undefined,
-  configuration: string | undefined,
+  { variable = '', isMissing = false }: SecretSetting = {},
+  typing: Typing,
 ): string | undefined {
   // a token has no place in a configuration: its variable counts there too
-  if (setting?.isMissing && setting.variable === 'VAULT_TOKEN') return login;
+  if (isMissing && variable === 'VAULT_TOKEN') return login(typing);
   if (subject !== 'settings') return undefined;
-  return configuration === undefined ? setting && toSet(setting) : edit(configuration);
+  if (typing.configuration !== undefined) return edit(typing.configuration);
+  if (!isMissing) return variable === 'USE_VAULT' ? 'export USE_VAULT=true' : undefined;
+  return Object.hasOwn(missing, variable) ? missing[variable]?.command({}, typing) : undefined;
 }
 
 /**
- * A command, unless a shell would see more in it than words: a path in it may come from a hostile `.env`, and
- * people type what they are shown.
+ * A command of the client, unless a shell would see more in it than words: a path in it may come from a hostile
+ * `.env`, and people type what they are shown.
  */
-function harmless(command: string | undefined): string | undefined {
-  return command !== undefined && /^[\w@%+=:,./ -]+$/.test(command) ? command : undefined;
+function harmless(typing: Typing, command: string): string | undefined {
+  return /^[\w@%+=:,./ -]+$/.test(command)
+    ? typing.asking(`${typing.client} ${command}`)
+    : undefined;
 }
 
-function atNode(command: string, address: string): string {
-  return `bao operator ${command} -address=${quoted(address)}`;
+function exporting(setting: string, value: string, typing: Typing): string {
+  return `export ${typing.variable(setting)}=${quoted(value)}`;
 }
 
-function cleanUp(path: string): string {
-  return `keyfall migrate --clean${path === '.env' ? '' : ` ${quoted(path)}`}`;
+function withProtocol(protocol: string): MakeCommand {
+  return ({ address }, typing) =>
+    address && exporting('ADDR', address.replace(/^https?:/, protocol), typing);
+}
+
+function login(typing: Typing): string {
+  return typing.asking(
+    `export ${typing.variable('TOKEN')}="$(${typing.client} login -token-only)"`,
+  );
+}
+
+function atNode(command: string): MakeCommand {
+  return ({ address }, { client }) =>
+    address && `${client} operator ${command} -address=${quoted(address)}`;
+}
+
+function argument(path: string): string {
+  return path === '.env' ? '' : ` ${quoted(path)}`;
 }
 
 function edit(file: string): string {
@@ -177,16 +207,12 @@ function edit(file: string): string {
 }
 
 /** A policy of its own, since one that the token has would be written over, and a token for it. */
-function allow(rules: string): string {
-  return `echo ${quoted(rules)} | bao policy write keyfall-read - && export VAULT_TOKEN="$(bao token create -policy=keyfall-read -field=token)"`;
-}
-
-function setAddress(protocol: string, address: string): string {
-  return `export VAULT_ADDR=${quoted(address.replace(/^https?:/, protocol))}`;
-}
-
-function setMount(mount: string): string {
-  return `export VAULT_MOUNT_POINT=${quoted(mount)}`;
+function allow(rules: string, typing: Typing): string {
+  const { client } = typing;
+  const token = `$(${client} token create -policy=keyfall-read -field=token)`;
+  return typing.asking(
+    `echo ${quoted(rules)} | ${client} policy write keyfall-read - && export ${typing.variable('TOKEN')}="${token}"`,
+  );
 }
 
 /** Takes the file out of git's index, in whichever repository it is. */
@@ -208,10 +234,12 @@ function placeOf(path: string): readonly [folder: string, name: string] {
 }
 
 /**
- * A development server at the address that refused; its own is port 8200. For `https` it makes a
- * certificate, which the next look then does not trust, and says where its authority's is.
+ * The service; for an address of this machine a development server there, whose own is port 8200. For `https` it makes
+ * a certificate, which the next look then does not trust, and says where its authority's is.
  */
-function startServer(address: string): string | undefined {
+function startServer(address: string, { client }: Typing): string | undefined {
+  if (!/\/\/(127\.|localhost|\[::1\])/.test(address))
+    return `systemctl start ${client === 'bao' ? 'openbao' : 'vault'}`;
   const [, isSecure, host = '', port = '8200'] =
     /^http(s?):\/\/(localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::(\d+))?(?![^/])/.exec(address) ?? [];
   const listen = host === 'localhost' ? '127.0.0.1' : host;
@@ -222,5 +250,5 @@ function startServer(address: string): string | undefined {
   // its own root token would be another one than the environment has
   const variable = ['BAO_TOKEN', 'VAULT_TOKEN'].find((name) => process.env[name]);
   const token = variable === undefined ? '' : ` -dev-root-token-id="$${variable}"`;
-  return `bao server ${isSecure ? '-dev-tls' : '-dev'}${option}${token}`;
+  return `${client} server ${isSecure ? '-dev-tls' : '-dev'}${option}${token}`;
 }

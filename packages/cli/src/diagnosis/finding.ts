@@ -99,5 +99,7 @@ async function readIt(provider: SecretProvider, timeout?: number): Promise<Answe
 
 function failed(subject: string, error: unknown): Answer {
   if (!isSecretError(error)) throw error;
-  return { findings: [failedCheck(subject, error)], code: error.code };
+  // a provider reads its settings at its first call
+  const about = error.code === 'ERR_SECRET_CONFIG' ? 'settings' : subject;
+  return { findings: [failedCheck(about, error)], code: error.code };
 }

@@ -1,6 +1,12 @@
 // Reads that overtake one another: no call answers what is older than an earlier call has answered, however
 // requests are repeated, lost and delayed. What is newer is what the store says, or what was asked for later.
-import { createSecrets, memoryProvider, SecretError } from '@keyfall/core';
+import {
+  createSecrets,
+  memoryProvider,
+  SecretError,
+  type Secrets,
+  type SecretsOptions,
+} from '@keyfall/core';
 import type {
   ReadContext,
   SecretBatch,
@@ -9,7 +15,7 @@ import type {
 } from '@keyfall/core/provider';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { manualClock } from '../../src/index.ts';
+import { type ManualClock, manualClock } from '../../src/index.ts';
 import {
   outcome,
   type ScriptedOptions,
@@ -254,20 +260,43 @@ function held(values: Readonly<Record<string, string>>, options: ScriptedOptions
   return { store, provider, waiting };
 }
 
+/** What a test of a chain over such a store says of the two. */
+interface Held extends Pick<SecretsOptions, 'ttl' | 'staleIfError'> {
+  readonly byName?: boolean;
+}
+
+/** A chain over a store whose reads wait. */
+function chainOver(
+  values: Readonly<Record<string, string>>,
+  { byName = false, ...options }: Held = {},
+) {
+  const clock = manualClock();
+  const { store, provider, waiting } = held(values, { byName });
+  const secrets = createSecrets({ providers: [provider], clock, ...options });
+  return { clock, store, waiting, secrets };
+}
+
+/** Refreshes while a read is under way, and has the read of that answered first. */
+async function refreshOvertakes(
+  secrets: Secrets,
+  clock: ManualClock,
+  waiting: readonly { answer(): void }[],
+): Promise<void> {
+  const refreshed = secrets.refresh();
+  await clock.advance(10);
+  waiting[1]?.answer();
+  await refreshed;
+}
+
 describe('a read that its provider has repeated', () => {
   test.each([
     ['a bag', false],
     ['a store that answers name by name', true],
   ])('is as new as the request that was answered: %s', async (_, byName) => {
-    const clock = manualClock();
-    const { store, provider, waiting } = held({ A: 'one' }, { byName });
-    const secrets = createSecrets({ providers: [provider], clock, ttl: '5m' });
+    const { clock, store, waiting, secrets } = chainOver({ A: 'one' }, { ttl: '5m', byName });
     const early = secrets.get('A');
     await clock.advance(10);
-    const refreshed = secrets.refresh();
-    await clock.advance(10);
-    waiting[1]?.answer();
-    await refreshed;
+    await refreshOvertakes(secrets, clock, waiting);
     expect(await secrets.get('A')).toBe('one');
     store.held.set('A', { value: 'two', version: '2' });
     await clock.advance(10);
@@ -283,16 +312,11 @@ describe('a read that its provider has repeated', () => {
 
   test('counts from when it began if the provider does not say more, or says what is none of its stamps', async () => {
     for (const stamp of [undefined, 9_999]) {
-      const clock = manualClock();
-      const { store, provider, waiting } = held({ A: 'one' });
-      const secrets = createSecrets({ providers: [provider], clock, ttl: '5m' });
+      const { clock, store, waiting, secrets } = chainOver({ A: 'one' }, { ttl: '5m' });
       const early = secrets.get('A');
       await clock.advance(10);
       store.held.set('A', { value: 'two', version: '2' });
-      const refreshed = secrets.refresh();
-      await clock.advance(10);
-      waiting[1]?.answer();
-      await refreshed;
+      await refreshOvertakes(secrets, clock, waiting);
       store.held.set('A', { value: 'one', version: '1' });
       waiting[0]?.answer(stamp);
       expect(await early).toBe('two');
@@ -307,10 +331,7 @@ describe('a read that its provider has repeated', () => {
     const outer = createSecrets({ providers: [inner], clock, ttl: '5m' });
     const early = outer.get('A');
     await clock.advance(10);
-    const refreshed = inner.refresh();
-    await clock.advance(10);
-    waiting[1]?.answer();
-    await refreshed;
+    await refreshOvertakes(inner, clock, waiting);
     await outer.refresh();
     expect(await outer.get('A')).toBe('one');
     store.held.set('A', { value: 'two', version: '2' });
@@ -322,16 +343,11 @@ describe('a read that its provider has repeated', () => {
 });
 
 test('with ttl 0 a get after a refresh does not join a read from before it', async () => {
-  const clock = manualClock();
-  const { store, provider, waiting } = held({ A: 'one' });
-  const secrets = createSecrets({ providers: [provider], clock, ttl: 0 });
+  const { clock, store, waiting, secrets } = chainOver({ A: 'one' }, { ttl: 0 });
   const early = secrets.get('A');
   await clock.advance(10);
   store.held.set('A', { value: 'two', version: '2' });
-  const refreshed = secrets.refresh();
-  await clock.advance(10);
-  waiting[1]?.answer();
-  await refreshed;
+  await refreshOvertakes(secrets, clock, waiting);
   const late = secrets.get('A');
   await clock.advance(10);
   expect(waiting).toHaveLength(3);
@@ -341,16 +357,11 @@ test('with ttl 0 a get after a refresh does not join a read from before it', asy
 });
 
 test('nor does a getAll', async () => {
-  const clock = manualClock();
-  const { store, provider, waiting } = held({ A: 'one' });
-  const secrets = createSecrets({ providers: [provider], clock, ttl: 0 });
+  const { clock, store, waiting, secrets } = chainOver({ A: 'one' }, { ttl: 0 });
   const early = secrets.getAll();
   await clock.advance(10);
   store.held.set('A', { value: 'two', version: '2' });
-  const refreshed = secrets.refresh();
-  await clock.advance(10);
-  waiting[1]?.answer();
-  await refreshed;
+  await refreshOvertakes(secrets, clock, waiting);
   const late = secrets.getAll();
   await clock.advance(10);
   expect(waiting).toHaveLength(3);
@@ -360,9 +371,7 @@ test('nor does a getAll', async () => {
 });
 
 test('calls that come while a read is under way share it, also where what is known is too old', async () => {
-  const clock = manualClock();
-  const { provider, waiting } = held({ A: 'one' });
-  const secrets = createSecrets({ providers: [provider], clock, ttl: 0 });
+  const { clock, waiting, secrets } = chainOver({ A: 'one' }, { ttl: 0 });
   const first = secrets.get('A');
   await clock.advance(0);
   waiting[0]?.answer();
@@ -379,9 +388,7 @@ test('calls that come while a read is under way share it, also where what is kno
 });
 
 test('a store that answers name by name is not asked for what a read under way asks for', async () => {
-  const clock = manualClock();
-  const { store, provider, waiting } = held({ A: 'a', B: 'b' }, { byName: true });
-  const secrets = createSecrets({ providers: [provider], clock });
+  const { clock, store, waiting, secrets } = chainOver({ A: 'a', B: 'b' }, { byName: true });
   const calls: Promise<unknown>[] = [];
   for (const call of [
     () => secrets.find('X'),
@@ -409,9 +416,10 @@ describe('a read of all that another read overtakes', () => {
     ['a bag', false],
     ['a store that answers name by name', true],
   ])('has in it what that one found: %s', async (_, byName) => {
-    const clock = manualClock();
-    const { store, provider, waiting } = held({ A: 'one', B: 'one' }, { byName });
-    const secrets = createSecrets({ providers: [provider], clock, ttl: '5m' });
+    const { clock, store, waiting, secrets } = chainOver(
+      { A: 'one', B: 'one' },
+      { ttl: '5m', byName },
+    );
     const first = secrets.find('C');
     await clock.advance(0);
     waiting[0]?.answer();
@@ -438,23 +446,16 @@ describe('a read of all that another read overtakes', () => {
   });
 
   test('does not fail where that one has all', async () => {
-    const clock = manualClock();
-    const { provider, waiting } = held({ A: 'one' });
-    const secrets = createSecrets({ providers: [provider], clock, ttl: '5m', staleIfError: 0 });
+    const { clock, waiting, secrets } = chainOver({ A: 'one' }, { ttl: '5m', staleIfError: 0 });
     const early = secrets.getAll();
     await clock.advance(0);
-    const refreshed = secrets.refresh();
-    await clock.advance(0);
-    waiting[1]?.answer();
-    await refreshed;
+    await refreshOvertakes(secrets, clock, waiting);
     waiting[0]?.fail();
     expect(await early).toEqual({ A: 'one' });
   });
 
   test('is asked for again where the read that it joined was one of some names', async () => {
-    const clock = manualClock();
-    const { provider, waiting } = held({ A: 'one', B: 'one' }, { byName: true });
-    const secrets = createSecrets({ providers: [provider], clock });
+    const { clock, waiting, secrets } = chainOver({ A: 'one', B: 'one' }, { byName: true });
     const get = secrets.get('A');
     await clock.advance(0);
     const all = secrets.getAll();
@@ -487,10 +488,7 @@ test('a call from before a write is answered by the newest from before it', asyn
   const early = secrets.get('A');
   await clock.advance(10);
   store.held.set('A', { value: 'two', version: '2' });
-  const refreshed = secrets.refresh();
-  await clock.advance(10);
-  waiting[1]?.answer();
-  await refreshed;
+  await refreshOvertakes(secrets, clock, waiting);
   expect(await secrets.get('A')).toBe('two');
   await secrets.set('A', 'three');
   waiting[0]?.answer();
@@ -578,15 +576,10 @@ describe('a store that counts its states', () => {
 
 describe('a failure that is older than an answer', () => {
   test('opens no circuit, and whoever waited for it gets the answer', async () => {
-    const clock = manualClock();
-    const { provider, waiting } = held({ A: 'one' });
-    const secrets = createSecrets({ providers: [provider], clock });
+    const { clock, waiting, secrets } = chainOver({ A: 'one' });
     const early = outcome(secrets.get('A'));
     await clock.advance(10);
-    const refreshed = secrets.refresh();
-    await clock.advance(10);
-    waiting[1]?.answer();
-    await refreshed;
+    await refreshOvertakes(secrets, clock, waiting);
     waiting[0]?.fail();
     expect(await early).toBe('one');
     expect(secrets.status()[0]).toMatchObject({ state: 'ready', breaker: 'closed' });

@@ -7,8 +7,7 @@ import { copyFile, open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { finished, folderWith } from './keyfall.ts';
-import { bin } from './on-terminal.ts';
+import { bin, finished, folderWith } from './keyfall.ts';
 
 const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
 

@@ -6,8 +6,8 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { folderWith, keyfall } from './keyfall.ts';
-import { bin, typing } from './on-terminal.ts';
+import { bin, folderWith, keyfall } from './keyfall.ts';
+import { typing } from './on-terminal.ts';
 
 const run = promisify(execFile);
 

@@ -8,8 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { finished, folderWith, keyfall, makeRepository } from './keyfall.ts';
-import { bin } from './on-terminal.ts';
+import { bin, finished, folderWith, keyfall, makeRepository } from './keyfall.ts';
 import { sharedVault } from './shared-vault.ts';
 
 const canary = 'canary-3e9a';

@@ -16,8 +16,8 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { finished, folderWith, keyfall, type RunResult } from './keyfall.ts';
-import { bin, typing } from './on-terminal.ts';
+import { bin, finished, folderWith, keyfall, type RunResult } from './keyfall.ts';
+import { typing } from './on-terminal.ts';
 
 const run = promisify(execFile);
 const canary = 'canary-d0c7';

@@ -10,8 +10,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';
 import { openTarget } from '../src/migration/target.ts';
-import { ageKey, finished, folderWith } from './keyfall.ts';
-import { bin } from './on-terminal.ts';
+import { ageKey, bin, finished, folderWith } from './keyfall.ts';
 
 vi.mock('../src/terminal/terminal.ts', async (original) => ({
   ...(await original<typeof import('../src/terminal/terminal.ts')>()),

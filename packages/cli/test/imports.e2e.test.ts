@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { folderWith } from './keyfall.ts';
+import { bin, folderWith } from './keyfall.ts';
 
 /** What is published: the command in a few files. */
-const bundle = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
 /** What is bundled, and shows by its files what it imports. */
 const unbundled = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
 
@@ -58,7 +57,7 @@ test('export loads no more than run and the command line itself, whatever the fo
 });
 
 test('as it is published, run with a .env is one file, and what bundles have in common', async () => {
-  const { stdout, files } = await started(bundle, ['run', '--', 'printenv', 'A']);
+  const { stdout, files } = await started(bin, ['run', '--', 'printenv', 'A']);
   expect(stdout).toBe('1\n');
   expect(files.map((url) => url.slice(url.lastIndexOf('/') + 1)).sort()).toEqual([
     'bin.cjs',

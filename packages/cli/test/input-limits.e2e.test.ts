@@ -6,8 +6,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { finished, folderWith, keyfall, type RunResult } from './keyfall.ts';
-import { bin, onTerminal } from './on-terminal.ts';
+import { bin, finished, folderWith, keyfall, type RunResult } from './keyfall.ts';
+import { onTerminal } from './on-terminal.ts';
 
 /** A shell's command line with `keyfall` in it. */
 function inShell(script: string, cwd: string): Promise<RunResult> {

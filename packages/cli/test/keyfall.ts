@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { commandHost } from './command-host.ts';
 
-const bin = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
+/** The command line, as it is published. */
+export const bin: string = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
 const host = commandHost(bin);
 
 export interface RunOptions {
@@ -84,7 +85,7 @@ export function start(
 }
 
 /** The environment of a command: nothing of the test's but where programs are. */
-function environmentOf(
+export function environmentOf(
   cwd: string,
   env: Readonly<Record<string, string>> = {},
 ): Record<string, string> {

@@ -5,12 +5,11 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { runMigration } from '../src/commands/migrate.ts';
 import type { MigrationJournal } from '../src/migration/journal.ts';
 import { restoreCommand } from '../src/migration/restore.ts';
-import { finished, folderWith, install } from './keyfall.ts';
+import { bin, finished, folderWith, install } from './keyfall.ts';
 import { type VaultDocuments, vaultDocuments } from './vault-documents.ts';
 
 const theirs = { DB_PASS: 'theirs', OTHER: 'kept' };
@@ -62,7 +61,6 @@ async function killedAt(
   step: number,
   args: readonly string[] = options,
 ): Promise<number> {
-  const bin = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
   const preload = new URL('./kill-at.mjs', import.meta.url).href;
   const { code } = await finished(
     spawn(process.execPath, ['--import', preload, bin, 'migrate', ...args], {

@@ -9,8 +9,8 @@ import { promisify } from 'node:util';
 import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { wholeProgram } from '../src/program.ts';
-import { finished, folderWith, keyfall, start } from './keyfall.ts';
-import { bin, onTerminal } from './on-terminal.ts';
+import { bin, finished, folderWith, keyfall, start } from './keyfall.ts';
+import { onTerminal } from './on-terminal.ts';
 import { sharedVault } from './shared-vault.ts';
 
 const canary = 'canary-5a5a-value';

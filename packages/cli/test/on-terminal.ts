@@ -2,11 +2,7 @@
  * The command line on a real terminal.
  */
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { finished, type RunResult } from './keyfall.ts';
-
-/** The command line, as it is published. */
-export const bin: string = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
+import { bin, environmentOf, finished, type RunResult } from './keyfall.ts';
 
 /**
  * Python's own pty module as the terminal: waits for a text on the screen, then types. Prints the
@@ -78,7 +74,6 @@ export async function typing(
   steps: readonly Step[],
   options: TerminalOptions,
 ): Promise<RunResult> {
-  const { PATH = '' } = process.env;
   return finished(
     spawn(
       'python3',
@@ -91,7 +86,7 @@ export async function typing(
       ],
       {
         cwd: options.cwd,
-        env: { PATH, HOME: options.cwd, TERM: 'xterm', NO_COLOR: '1', ...options.env },
+        env: environmentOf(options.cwd, { TERM: 'xterm', NO_COLOR: '1', ...options.env }),
       },
     ),
   );

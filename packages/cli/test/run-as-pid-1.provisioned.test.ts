@@ -4,11 +4,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { finished, folderWith, printed } from './keyfall.ts';
-
-const bin = fileURLToPath(new URL('../dist/bundle/bin.cjs', import.meta.url));
+import { bin, finished, folderWith, printed } from './keyfall.ts';
 
 function startAsPid1(cwd: string, ...args: readonly string[]): ChildProcess {
   const unshare = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child'];

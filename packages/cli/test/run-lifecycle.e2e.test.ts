@@ -6,8 +6,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { finished, folderWith, install, keyfall, printed, start } from './keyfall.ts';
-import { bin, typing } from './on-terminal.ts';
+import { bin, finished, folderWith, install, keyfall, printed, start } from './keyfall.ts';
+import { typing } from './on-terminal.ts';
 
 /** A configuration whose one provider hands out a lease, and writes down what happens to it. */
 const leasing = (more = '') => `

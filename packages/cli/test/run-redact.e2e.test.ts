@@ -5,8 +5,7 @@ import { spawn } from 'node:child_process';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { finished, folderWith, intoHead, keyfall, printed, start } from './keyfall.ts';
-import { bin } from './on-terminal.ts';
+import { bin, finished, folderWith, intoHead, keyfall, printed, start } from './keyfall.ts';
 
 const value = 'canary-4b7d-secret';
 const lines = '-----BEGIN KEY-----\ncanary-first-line-9f\ncanary-second-line\n-----END KEY-----';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
-import { bin, onTerminal, type Step, typing } from './on-terminal.ts';
+import { ageKey, bin, folderWith, install, keyfall } from './keyfall.ts';
+import { onTerminal, type Step, typing } from './on-terminal.ts';
 import { sharedVault } from './shared-vault.ts';
 
 /** What is typed at the shell: keyfall, built as it is. */

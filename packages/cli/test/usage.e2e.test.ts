@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process';
 import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { finished, folderWith, keyfall, start } from './keyfall.ts';
-import { bin } from './on-terminal.ts';
+import { bin, finished, folderWith, keyfall, start } from './keyfall.ts';
 
 const canary = 'canary-c0ffee';
 

@@ -1,18 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { isSecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import dotenv from 'dotenv';
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { allReaders } from '../src/editing/classify-edit.ts';
 import { formsOf } from '../src/editing/value-forms.ts';
 import { editDotenv, inspectDotenv } from '../src/index.ts';
 import { loadNpm } from '../src/readers/npm.ts';
 import { scanDotenv } from '../src/readers/scan-dotenv.ts';
+import { anotherFolder } from './folder.ts';
 
 const npm = { reader: 'npm', read: await loadNpm() };
 
@@ -139,8 +139,7 @@ describe('editDotenv prefers a form that every reader reads', () => {
   });
 
   test('node --env-file reads the written values', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'keyfall-readers-'));
-    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const folder = await anotherFolder();
     const held = { A: "don't", B: 'say "hi"', C: 'a\nb', D: '$HOME', E: 'C:\\temp\\', F: '' };
     await writeFile(join(folder, '.env'), await edit('# shop\n', held));
     const script = 'console.log(JSON.stringify(process.env))';

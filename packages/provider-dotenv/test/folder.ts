@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import { temporaryFolder } from '@keyfall/testkit';
-import { afterEach, beforeEach } from 'vitest';
+import { afterEach, beforeEach, onTestFinished } from 'vitest';
 
 /** The folder of the test that runs. */
 export let folder: string;
@@ -18,4 +18,11 @@ export function folderForEachTest(): void {
     path = join(folder, '.env');
   });
   afterEach(() => remove());
+}
+
+/** Another folder, for the test that runs, and removed after it. */
+export async function anotherFolder(): Promise<string> {
+  const made = await temporaryFolder();
+  onTestFinished(made.remove);
+  return made.folder;
 }

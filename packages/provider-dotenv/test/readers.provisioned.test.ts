@@ -2,28 +2,22 @@
  * The readers that Debian, Go or other ages of Node give: docker compose's own parser, and `node --env-file`.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { cacheFolder } from '../../testkit/src/servers/provide-once.ts';
 import { allReaders, editClassifier } from '../src/editing/classify-edit.ts';
 import { editDotenv } from '../src/index.ts';
 import { readAsCompose } from '../src/readers/compose.ts';
 import { isPlainText } from '../src/readers/read-dotenv.ts';
 import { sampledTexts, sampledValues } from './dotenv-texts.ts';
-
-async function folder(): Promise<string> {
-  const made = await mkdtemp(join(tmpdir(), 'keyfall-readers-'));
-  onTestFinished(() => rm(made, { recursive: true, force: true }));
-  return made;
-}
+import { anotherFolder } from './folder.ts';
 
 test('docker compose reads every text as its model does', async () => {
   const variables = { C: 'env' };
   const output = execFileSync(
     join(cacheFolder('bin'), 'compose-dotenv'),
-    [join(await folder(), '.env')],
+    [join(await anotherFolder(), '.env')],
     {
       input: JSON.stringify(sampledTexts.map((Text) => ({ Text, Variables: variables }))),
       maxBuffer: 1e9,
@@ -75,7 +69,7 @@ test.each(['22.23.3', '24.21.0'])(
   'the parser of Node %s is that of its --env-file',
   async (version) => {
     const program = join(cacheFolder(`node-${version}`), 'bin', 'node');
-    const cwd = await folder();
+    const cwd = await anotherFolder();
     const text = sampledTexts
       .filter((each) => each.includes('A='))
       .slice(0, 200)

@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { allReaders } from '../src/editing/classify-edit.ts';
 import { editDotenv } from '../src/index.ts';
 import { readAsOlderPython, readAsPython } from '../src/readers/python.ts';
@@ -9,6 +6,7 @@ import { isPlainText } from '../src/readers/read-dotenv.ts';
 import type { Reading } from '../src/readers/reading.ts';
 import { readAsShell } from '../src/readers/shell.ts';
 import { sampledTexts, sampledValues } from './dotenv-texts.ts';
+import { anotherFolder } from './folder.ts';
 import { readByPython, readByShell } from './real-readers.ts';
 
 const sampled = sampledTexts;
@@ -33,8 +31,7 @@ test.each([
 });
 
 test.each(['sh', 'bash'])('%s reads what its model knows', async (shell) => {
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-readers-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const folder = await anotherFolder();
   // nothing that the model does not take for assignments alone is given to a shell
   const safe = sampled.filter((text) => {
     const { refusal, unknown } = readAsShell(text, {});
@@ -121,8 +118,7 @@ test('a write takes no name from any reader, and warns of readers that read the 
 });
 
 test('a shell that sources the file runs no part of what was written', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-readers-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const folder = await anotherFolder();
   const values = sampledValues.map((value) => value.replaceAll('$(x)', '$(printf ran>&3)'));
   const texts = await Promise.all(
     values.map((value) => editDotenv(before, new Map([['A', value]])).catch(() => before)),

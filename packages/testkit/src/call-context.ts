@@ -4,8 +4,8 @@
 import type { ReadContext } from '@keyfall/core/provider';
 
 /**
- * What a chain hands to a provider: a signal that does not fire, 20 s of time, and nobody who hears its
- * warnings, unless told otherwise.
+ * The context that a chain hands to a provider. By default its signal does not fire, 20 s are left, and
+ * warnings are dropped.
  *
  * @example
  * ```ts

@@ -25,7 +25,7 @@ export interface ProviderCall {
   readonly names: readonly string[] | 'all';
 }
 
-/** A provider under the control of a test. Whatever is said holds until something else is said, or `recover`. */
+/** A provider under the control of a test. A state lasts until another is set, or until `recover`. */
 export interface ControllableProvider extends SecretProvider {
   /** Every call so far, oldest first. */
   readonly calls: readonly ProviderCall[];
@@ -40,15 +40,15 @@ export interface ControllableProvider extends SecretProvider {
   hang(): void;
   /** Has nothing at its path any more: a document that was deleted, or whose path is mistyped. */
   loseDocument(): void;
-  /** Changes values as another program would, and tells whoever watches; `null` deletes a name. */
+  /** Changes values as another program would, and notifies those who watch; `null` deletes a name. */
   rotate(changes: Readonly<Record<string, string | null>>): void;
   /** Ends every failure. What was held before is held again. */
   recover(): void;
 }
 
 /**
- * A provider in memory that fails, denies, hangs and rotates when a test says so, and keeps every rule of a
- * provider meanwhile. It works in every test runner.
+ * A provider in memory that fails, denies, hangs and rotates when a test says so, and keeps the provider
+ * contract meanwhile. It works in every test runner.
  *
  * @param values - what it holds at first
  * @example

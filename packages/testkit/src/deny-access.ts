@@ -1,10 +1,10 @@
 /**
- * Files that may not be read, for tests that may run as root, to whom permissions mean nothing.
+ * Files that may not be read, for tests that may run as root, which ignores permissions.
  */
 import { chmod, stat } from 'node:fs/promises';
 
 /**
- * Makes this process a user whom permissions bind, until what it returns is called: root becomes
+ * Makes this process an ordinary user until what it returns is called: root becomes
  * `nobody` meanwhile, and anybody else stays who they are. The whole process changes, so nothing else may
  * run in it meanwhile, and a worker thread cannot do it.
  */

@@ -13,7 +13,7 @@ export interface TemporaryFolder {
 }
 
 /**
- * Makes an empty folder that nobody else uses, in the system's folder for such.
+ * Makes an empty folder for one test, in the system's folder for temporary files.
  *
  * @example
  * ```ts

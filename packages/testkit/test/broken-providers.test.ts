@@ -63,7 +63,7 @@ test.for<[Defect, readonly string[]]>([
     'calls a server error broken content',
     [
       ...serverErrors,
-      'one name unavailable: a read of it and of another name tells both apart',
+      'one name unavailable: a read of it and another name reports it alone',
       "one name unavailable: a read of 'all' does not leave it out",
     ],
   ],

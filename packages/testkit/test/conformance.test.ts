@@ -708,7 +708,7 @@ const mutants: Readonly<Record<string, readonly Mutant[]>> = {
   'abort: a write that is aborted before it starts happens whole and resolves, or does not happen':
     [
       [
-        'done, and told as aborted',
+        'done, and reported as aborted',
         (right, state) => ({
           write: async (changes, context) => {
             if (context.signal.aborted) put(state, changes.entries);
@@ -808,7 +808,7 @@ function oneNameMutants(kind: 'denied' | 'unavailable' | 'invalid'): Record<stri
       if (isSecretError(entry)) entries.set(name, new SecretError('ERR_SECRET_CONFIG', 'wrong'));
   });
   return {
-    [`one name ${kind}: a read of it and of another name tells both apart`]: [
+    [`one name ${kind}: a read of it and another name reports it alone`]: [
       ['the others go with it', takesOthersAlong],
       ['it is left out', leavesOut('names')],
       ['it has another error', tellsAnother],
@@ -886,7 +886,7 @@ function failureMutants(
     ['taken for an empty store of one secret a name', takesForEmpty(code), byName],
     ['another code', tells(other, 'read')],
     [
-      'an error of somebody else',
+      'an error that is not a SecretError',
       (right) => ({
         read: (names, context) =>
           right.read(names, context).catch(() => Promise.reject(new Error('x'))),

@@ -1,4 +1,4 @@
-// The provider that applications' tests control: it keeps the contract, and a chain sees what it is told.
+// The provider that applications' tests control: it keeps the contract, and a chain sees the state that it is in.
 import { createSecrets, memoryProvider } from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
 import {
@@ -61,16 +61,19 @@ test.each([
   'ERR_SECRET_INVALID',
   'ERR_SECRET_CONFIG',
   'ERR_SECRET_PROVIDER',
-] as const)('a chain fails with %s when the provider is told to, and recovers', async (code) => {
-  const store = controllableProvider({ TOKEN: 'value' });
-  const secrets = createSecrets({ providers: [store], ttl: 0, staleIfError: 0 });
-  store.fail(code);
-  await expect(secrets.get('TOKEN')).rejects.toMatchObject({ code, provider: 'controllable' });
-  store.recover();
-  await secrets.refresh();
-  expect(await secrets.get('TOKEN')).toBe('value');
-  await secrets.close();
-});
+] as const)(
+  'a chain fails with %s when the provider is set to, and recovers with it',
+  async (code) => {
+    const store = controllableProvider({ TOKEN: 'value' });
+    const secrets = createSecrets({ providers: [store], ttl: 0, staleIfError: 0 });
+    store.fail(code);
+    await expect(secrets.get('TOKEN')).rejects.toMatchObject({ code, provider: 'controllable' });
+    store.recover();
+    await secrets.refresh();
+    expect(await secrets.get('TOKEN')).toBe('value');
+    await secrets.close();
+  },
+);
 
 test('a call that hangs is answered once the store recovers', async () => {
   const store = controllableProvider({ TOKEN: 'value' });
@@ -94,7 +97,7 @@ test('a chain falls back from it, and says so', async () => {
   await secrets.close();
 });
 
-test('a rotation reaches a view, without the name of a deleted secret', async () => {
+test('a watch notices a rotated value and a deleted name', async () => {
   const store = controllableProvider({ TOKEN: 'first' });
   const secrets = createSecrets({ providers: [store] });
   const changes = secrets.watch('TOKEN');

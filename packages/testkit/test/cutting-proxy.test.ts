@@ -60,7 +60,7 @@ test.each(['fin', 'reset'] as const)(
   },
 );
 
-test('a dark line tells nobody, and what was sent arrives when it is back', async () => {
+test('neither end notices a dark line, and what was sent arrives when it is back', async () => {
   await write('before');
   proxy.set({ kind: 'dark' });
   const signal = AbortSignal.timeout(200);

@@ -115,7 +115,7 @@ export function modelHarness(
   };
 }
 
-/** Applies changes to the store, whoever makes them. */
+/** Applies changes to the store. */
 export function put(state: ModelState, changes: ReadonlyMap<string, string | null>): void {
   state.revision += 1;
   state.missing = false;

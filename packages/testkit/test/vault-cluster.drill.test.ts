@@ -7,7 +7,7 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.stop());
 
-test('one node is active, and what it is told the others know', async () => {
+test('one node is active, and the others know what is written to it', async () => {
   const active = await cluster.active();
   const standbys = await cluster.standbys();
   expect(standbys).toHaveLength(2);

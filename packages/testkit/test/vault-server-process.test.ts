@@ -47,7 +47,7 @@ async function parent(then: string) {
   return { child, exited, line, address: await line() };
 }
 
-/** Waits until nobody listens there. */
+/** Waits until the port is free. */
 async function gone(address: string): Promise<boolean> {
   for (let attempt = 0; attempt < 400; attempt += 1) {
     const alive = await fetch(`${address}/v1/sys/health`, {

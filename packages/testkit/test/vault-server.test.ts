@@ -29,7 +29,7 @@ test('policies and tokens bind: a token may do what its policy says and no more'
   );
 });
 
-test('a server of somebody else on the port is not taken for ours', async () => {
+test('a server of another program on the port is not taken for ours', async () => {
   const port = Number(new URL(server.address).port);
   await expect(startVaultServer({ external: false, port })).rejects.toThrow(
     'address already in use',

@@ -27,7 +27,7 @@ test.each<[Fault, SecretErrorCode]>([
   [{ kind: 'garbage' }, 'ERR_SECRET_INVALID'],
   [{ kind: 'null-json' }, 'ERR_SECRET_INVALID'],
   [{ kind: 'flood' }, 'ERR_SECRET_INVALID'],
-])('a server that misbehaves is told apart: %s is %s', async (fault, code) => {
+])('an answer of the kind %s is reported as %s', async (fault, code) => {
   const server = await faultyServer(fault);
   try {
     expect(await failureAt(server.address)).toMatchObject({ code });

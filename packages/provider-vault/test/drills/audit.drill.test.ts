@@ -2,25 +2,16 @@
  * An audit device that takes no more (a full disk, a collector that is gone). The server then answers
  * 500 to everything but its health, and may have carried out a write all the same.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { startVaultServer, type TemporaryFolder, temporaryFolder } from '@keyfall/testkit';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { vaultProvider } from '../../src/index.ts';
-import { canary, context, freshPath, tokenFor, writePolicy } from '../harness.ts';
-import { type LoginRelay, loginRelay } from '../login-relay.ts';
-import { type Witness, witness } from './witness.ts';
+import { canary, context, writePolicy } from '../harness.ts';
+import { canaries, drill, path, relay, server, stage, token, value } from './stage.ts';
 
-let server: VaultServer;
-let folder = '';
-let relay: LoginRelay;
-let token = '';
-let drill: Witness;
-const path = freshPath();
-const value = canary();
-const canaries = [value];
+let folder: TemporaryFolder;
 
 /** What the server writes its audit log to. */
 const open = new Set<Socket>();
@@ -47,14 +38,16 @@ const refuse = (): void => {
   for (const socket of open) socket.resetAndDestroy();
 };
 
+stage({
+  rules: writePolicy,
+  async start() {
+    folder = await temporaryFolder();
+    const config = join(folder.folder, 'audit.json');
+    await writeFile(config, '{"unsafe_allow_api_audit_creation": true}');
+    return startVaultServer({ external: false, args: [`-config=${config}`] });
+  },
+});
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'keyfall-audit-'));
-  const config = join(folder, 'audit.json');
-  await writeFile(config, '{"unsafe_allow_api_audit_creation": true}');
-  server = await startVaultServer({ external: false, args: [`-config=${config}`] });
-  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
-  ({ token } = await tokenFor(server, writePolicy('secret', path)));
-  canaries.push(token, server.token);
   await take();
   await server.request('PUT', 'sys/audit/collector', {
     type: 'socket',
@@ -62,19 +55,10 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await server?.stop();
   refuse();
-  await rm(folder, { recursive: true, force: true });
+  await folder.remove();
 });
-beforeEach(async () => {
-  drill = witness(canaries);
-  relay = await loginRelay(server.address);
-  await take();
-});
-afterEach(async () => {
-  await drill.finish();
-  await relay.close();
-});
+beforeEach(take);
 
 const provider = () =>
   vaultProvider({ address: relay.address, path, token, kvVersion: 2, env: {} });

@@ -5,20 +5,16 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { startVaultCluster, type VaultCluster } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { vaultProvider } from '../../src/index.ts';
 import { type Balancer, balancer } from '../balancer.ts';
-import { canary, context, freshPath, readPolicy } from '../harness.ts';
-import { type Witness, witness } from './witness.ts';
+import { context, readPolicy } from '../harness.ts';
+import { canaries, drill, endings, path, value, witnessEachTest } from './stage.ts';
 
 let cluster: VaultCluster;
 let front: Balancer;
 let mount = '';
 let token = '';
-let drill: Witness;
-const path = freshPath();
-const value = canary();
-const canaries = [value];
 
 beforeAll(async () => {
   cluster = await startVaultCluster();
@@ -37,13 +33,10 @@ beforeAll(async () => {
     }, 10_000);
 });
 afterAll(() => cluster?.stop());
+witnessEachTest();
 beforeEach(async () => {
-  drill = witness(canaries);
   front = await balancer(...cluster.addresses);
-});
-afterEach(async () => {
-  await front.close();
-  await drill.finish();
+  endings.push(() => front.close());
 });
 
 /** How many connections in a row the balancer may lead to the one node that is of no use, by chance. */

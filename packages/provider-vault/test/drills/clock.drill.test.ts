@@ -10,34 +10,18 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { assertNoLeak, manualClock, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { assertNoLeak, manualClock } from '@keyfall/testkit';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { appRoleAuth, vaultProvider } from '../../src/index.ts';
-import { canary, freshPath } from '../harness.ts';
-import { type LoginRelay, loginRelay } from '../login-relay.ts';
-import { type AppRoleServer, startAppRoleServer } from './app-role-server.ts';
-import { type Witness, witness } from './witness.ts';
+import { appRoles, type NewRole } from './app-roles.ts';
+import { canaries, drill, path, policy, relay, server, stage, value } from './stage.ts';
 
-let server: VaultServer;
-let newRole: AppRoleServer['newRole'];
-let relay: LoginRelay;
-let drill: Witness;
-const path = freshPath();
-const value = canary();
-const canaries = [value];
+let newRole: NewRole;
 const login = 'POST auth/approle/login';
 
+stage();
 beforeAll(async () => {
-  ({ server, newRole } = await startAppRoleServer(path, { A: value }, canaries));
-});
-afterAll(() => server?.stop());
-beforeEach(async () => {
-  drill = witness(canaries);
-  relay = await loginRelay(server.address);
-});
-afterEach(async () => {
-  await drill.finish();
-  await relay.close();
+  newRole = await appRoles(server, policy, canaries);
 });
 
 const tokens = () => [...new Set(relay.requests.flatMap(({ token }) => token ?? []))];

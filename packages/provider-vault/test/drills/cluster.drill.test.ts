@@ -6,29 +6,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { memoryProvider, type Secrets } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 import { startVaultCluster, type VaultCluster } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { appRoleAuth, vaultProvider } from '../../src/index.ts';
 import { frontOf } from '../front.ts';
-import {
-  canary,
-  context,
-  eventually,
-  freshPath,
-  readPolicy,
-  relayTo,
-  writePolicy,
-} from '../harness.ts';
-import { type Witness, witness } from './witness.ts';
+import { context, eventually, readPolicy, relayTo, writePolicy } from '../harness.ts';
+import { canaries, drill, endings, value as mark, path, witnessEachTest } from './stage.ts';
 
 let cluster: VaultCluster;
 let mount = '';
 let reader = '';
 let editor = '';
-let drill: Witness;
-const path = freshPath();
-const mark = canary();
-const canaries = [mark];
-const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
   cluster = await startVaultCluster();
@@ -51,13 +38,7 @@ beforeAll(async () => {
     }, 10_000);
 });
 afterAll(() => cluster?.stop());
-beforeEach(() => {
-  drill = witness(canaries);
-});
-afterEach(async () => {
-  for (const end of endings.splice(0)) await end();
-  await drill.finish();
-});
+witnessEachTest();
 
 const consistency = { readYourWrites: true };
 

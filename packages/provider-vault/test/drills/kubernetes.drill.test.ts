@@ -3,26 +3,18 @@
  * it is away. The server asks a `TokenReview` API of ours: the real one is a cluster.
  */
 import { createSign, generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type TemporaryFolder, temporaryFolder } from '@keyfall/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { kubernetesAuth, vaultProvider } from '../../src/index.ts';
-import { canary, freshPath, readPolicy } from '../harness.ts';
-import { type LoginRelay, loginRelay } from '../login-relay.ts';
-import { type Witness, witness } from './witness.ts';
+import { canary } from '../harness.ts';
+import { canaries, drill, path, policy, relay, server, stage, value } from './stage.ts';
 
-let server: VaultServer;
-let relay: LoginRelay;
-let drill: Witness;
-let folder = '';
-const path = freshPath();
-const value = canary();
-const canaries = [value];
+let folder: TemporaryFolder;
 const login = 'POST auth/kubernetes/login';
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -59,12 +51,9 @@ const api = createServer(async (request, response) => {
   response.end(JSON.stringify({ status: { authenticated: true, user } }));
 });
 
+stage();
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'keyfall-pod-'));
-  server = await startVaultServer({ external: false });
-  canaries.push(server.token);
-  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
-  const policy = await server.createPolicy(readPolicy('secret', path));
+  folder = await temporaryFolder();
   await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve));
   await server.request('POST', 'sys/auth/kubernetes', { type: 'kubernetes' });
   await server.request('POST', 'auth/kubernetes/config', {
@@ -86,23 +75,14 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await server?.stop();
   api.close();
   api.closeAllConnections();
-  await rm(folder, { recursive: true, force: true });
-});
-beforeEach(async () => {
-  drill = witness(canaries);
-  relay = await loginRelay(server.address);
-});
-afterEach(async () => {
-  await drill.finish();
-  await relay.close();
+  await folder.remove();
 });
 
 /** Puts a token in the pod, as the kubelet does: a new file in the place of the old. */
 async function project(token: string): Promise<string> {
-  const file = join(folder, 'token');
+  const file = join(folder.folder, 'token');
   await writeFile(`${file}.new`, `${token}\n`);
   await rename(`${file}.new`, file);
   return file;

@@ -2,47 +2,31 @@
  * The line between client and server breaks, hangs or lies, in every way that a socket can.
  */
 import { memoryProvider } from '@keyfall/core';
-import {
-  cuttingProxy,
-  type Fault,
-  faultyServer,
-  manualClock,
-  startVaultServer,
-  type VaultServer,
-} from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { cuttingProxy, type Fault, faultyServer, manualClock } from '@keyfall/testkit';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { appRoleAuth, type VaultProviderOptions, vaultProvider } from '../../src/index.ts';
 import { droppingAddress } from '../dropping-address.ts';
-import { canary, context, freshPath, tokenFor, wires, writePolicy } from '../harness.ts';
+import { canary, context, wires, writePolicy } from '../harness.ts';
 import { type Interference, loginRelay } from '../login-relay.ts';
-import { type Witness, witness } from './witness.ts';
+import {
+  canaries,
+  drill,
+  endings,
+  path,
+  plain,
+  policy,
+  server,
+  stage,
+  token,
+  value,
+} from './stage.ts';
 
-let server: VaultServer;
-let token = '';
-let policy = '';
-let drill: Witness;
-const path = freshPath();
-const value = canary();
-const plain = canary();
 /** Long enough that an answer can be cut after 20 000 bytes. */
 const long = `${value}${'.'.repeat(40_000)}`;
-const canaries = [value, plain];
-const endings: (() => unknown)[] = [];
 
+stage({ rules: writePolicy, more: { LONG: long } });
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  ({ token, policy } = await tokenFor(server, writePolicy('secret', path)));
-  canaries.push(token, server.token);
-  await server.request('POST', `secret/data/${path}`, { data: { A: value, LONG: long } });
   await server.request('POST', 'sys/auth/approle', { type: 'approle' });
-});
-afterAll(() => server?.stop());
-beforeEach(() => {
-  drill = witness(canaries);
-});
-afterEach(async () => {
-  await drill.finish();
-  for (const end of endings.splice(0).reverse()) await end();
 });
 
 const dotenv = () => memoryProvider({ A: plain }, { name: 'dotenv' });

@@ -2,44 +2,19 @@
  * A rate-limit quota of a real server, which tells when to come back only if its operator says so.
  */
 import { memoryProvider } from '@keyfall/core';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { vaultProvider } from '../../src/index.ts';
-import { canary, context, freshPath, tokenFor, writePolicy } from '../harness.ts';
-import { type LoginRelay, loginRelay } from '../login-relay.ts';
-import { type Witness, witness } from './witness.ts';
+import { context, writePolicy } from '../harness.ts';
+import { drill, path, plain, relay, server, stage, token, value } from './stage.ts';
 
-let server: VaultServer;
-let relay: LoginRelay;
-let mount = '';
-let token = '';
-let drill: Witness;
-const path = freshPath();
-const value = canary();
-const plain = canary();
-const canaries = [value, plain];
-
-beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  mount = await server.mountKv();
-  await server.request('POST', `${mount}/data/${path}`, { data: { A: value } });
-  ({ token } = await tokenFor(server, writePolicy(mount, path)));
-  canaries.push(token, server.token);
-});
-afterAll(() => server?.stop());
-beforeEach(async () => {
-  drill = witness(canaries);
-  relay = await loginRelay(server.address);
-});
+stage({ rules: writePolicy });
 afterEach(async () => {
-  await drill.finish();
-  await relay.close();
   await server.request('DELETE', 'sys/quotas/rate-limit/drill', undefined, { allow: [404] });
 });
 
 const provider = () =>
-  vaultProvider({ address: relay.address, mount, path, token, kvVersion: 2, env: {} });
-const reads = () => relay.count(`GET ${mount}/data/${path}`);
+  vaultProvider({ address: relay.address, path, token, kvVersion: 2, env: {} });
+const reads = () => relay.count(`GET secret/data/${path}`);
 
 /** One request in so many seconds; `tell`: with `Retry-After`. */
 async function limitTo(seconds: number, tell: boolean): Promise<void> {
@@ -47,7 +22,7 @@ async function limitTo(seconds: number, tell: boolean): Promise<void> {
     enable_rate_limit_response_headers: tell,
   });
   await server.request('POST', 'sys/quotas/rate-limit/drill', {
-    path: `${mount}/`,
+    path: 'secret/',
     rate: 1,
     interval: `${seconds}s`,
   });

@@ -4,20 +4,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { memoryProvider, type Secrets } from '@keyfall/core';
 import { startVaultCluster, type VaultCluster, type VaultNode } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { vaultProvider } from '../../src/index.ts';
-import { canary, context, freshPath, readPolicy, tokenFor } from '../harness.ts';
-import { type Witness, witness } from './witness.ts';
+import { context, readPolicy, tokenFor } from '../harness.ts';
+import { canaries, drill, path, plain, value, witnessEachTest } from './stage.ts';
 
 let cluster: VaultCluster;
 let server: VaultNode;
 let mount = '';
 let token = '';
-let drill: Witness;
-const path = freshPath();
-const value = canary();
-const plain = canary();
-const canaries = [value, plain];
 
 beforeAll(async () => {
   cluster = await startVaultCluster({ size: 1 });
@@ -28,10 +23,7 @@ beforeAll(async () => {
   canaries.push(token, cluster.token);
 });
 afterAll(() => cluster?.stop());
-beforeEach(() => {
-  drill = witness(canaries);
-});
-afterEach(() => drill.finish());
+witnessEachTest();
 
 function open(ttl: number): Secrets {
   const { address } = server;

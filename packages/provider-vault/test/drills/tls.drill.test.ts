@@ -11,37 +11,15 @@ import { join } from 'node:path';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { memoryProvider } from '@keyfall/core';
-import { findVaultBinary, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { findVaultBinary } from '@keyfall/testkit';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, type VaultTlsOptions, vaultProvider } from '../../src/index.ts';
 import { type Front, frontOf } from '../front.ts';
-import { canary, context, eventually, freshPath, readPolicy, tokenFor } from '../harness.ts';
+import { canary, context, eventually } from '../harness.ts';
 import { type TlsFront, tlsFront } from '../tls-front.ts';
-import { type Witness, witness } from './witness.ts';
+import { canaries, drill, endings, path, plain, server, stage, token, value } from './stage.ts';
 
-let server: VaultServer;
-let token = '';
-let drill: Witness;
-const path = freshPath();
-const value = canary();
-const plain = canary();
-const canaries = [value, plain];
-const endings: (() => unknown)[] = [];
-
-beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
-  ({ token } = await tokenFor(server, readPolicy('secret', path)));
-  canaries.push(token, server.token);
-});
-afterAll(() => server?.stop());
-beforeEach(() => {
-  drill = witness(canaries);
-});
-afterEach(async () => {
-  await drill.finish();
-  for (const end of endings.splice(0).reverse()) await end();
-});
+stage();
 
 const file = (name: string) => fileURLToPath(new URL(`../certificates/${name}`, import.meta.url));
 const pair = async (name: string): Promise<SecureContextOptions> => ({

@@ -3,34 +3,17 @@
  * login left that could replace it.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { appRoleAuth, type VaultProviderOptions, vaultProvider } from '../../src/index.ts';
-import { canary, freshPath } from '../harness.ts';
-import { type LoginRelay, loginRelay } from '../login-relay.ts';
-import { type AppRoleServer, startAppRoleServer } from './app-role-server.ts';
-import { type Witness, witness } from './witness.ts';
+import { appRoles, type NewRole } from './app-roles.ts';
+import { canaries, drill, path, policy, relay, server, stage, value } from './stage.ts';
 
-let server: VaultServer;
-let newRole: AppRoleServer['newRole'];
-let relay: LoginRelay;
-let drill: Witness;
-const path = freshPath();
-const value = canary();
-const canaries = [value];
+let newRole: NewRole;
 const login = 'POST auth/approle/login';
 
+stage();
 beforeAll(async () => {
-  ({ server, newRole } = await startAppRoleServer(path, { A: value }, canaries));
-});
-afterAll(() => server?.stop());
-beforeEach(async () => {
-  drill = witness(canaries);
-  relay = await loginRelay(server.address);
-});
-afterEach(async () => {
-  await drill.finish();
-  await relay.close();
+  newRole = await appRoles(server, policy, canaries);
 });
 
 /** What logs in as a fresh role: by a secret id, or by one in a wrapping. */

@@ -7,25 +7,20 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type Applied, isSecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 import { startVaultCluster, type VaultCluster } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { vaultProvider } from '../../src/index.ts';
-import { canary, context, freshPath, writePolicy } from '../harness.ts';
-import { type Witness, witness } from './witness.ts';
+import { context, writePolicy } from '../harness.ts';
+import { canaries, drill, path, witnessEachTest } from './stage.ts';
 
 let cluster: VaultCluster;
 let mount = '';
-let drill: Witness;
-const canaries = [canary()];
 
 beforeAll(async () => {
   cluster = await startVaultCluster();
   mount = await (await cluster.active()).mountKv();
 });
 afterAll(() => cluster?.stop());
-beforeEach(() => {
-  drill = witness(canaries);
-});
-afterEach(() => drill.finish());
+witnessEachTest();
 
 /** How often the leader goes. */
 const rounds = 20;
@@ -60,7 +55,6 @@ class Writer {
     const { addresses } = cluster;
     const [address = '', ...nodes] = [...addresses.slice(first), ...addresses.slice(0, first)];
     while (this.#going) {
-      const path = freshPath();
       const active = await cluster.active();
       const policy = await active.createPolicy(writePolicy(mount, path)).catch(() => undefined);
       if (policy === undefined) continue;

@@ -1,5 +1,5 @@
 /**
- * Whoever waits for a provider can stop waiting at any moment, and harms nobody by it.
+ * A caller can stop waiting for a provider at any moment, without harm to other callers.
  */
 import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';

@@ -19,7 +19,7 @@ export function closingTests<Subject extends ConformanceSubject>(
       'description: name and store are one line each, without a value or a credential',
       twenty,
       async ({ provider }) => {
-        // that they tell nothing is looked for at the end of every test
+        // that they show nothing secret is checked at the end of every test
         for (const text of [provider.name, provider.store])
           assert.match(text, /^[^\r\n]*\S[^\r\n]*$/, 'name and store are one line of text each');
       },

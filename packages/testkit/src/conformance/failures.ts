@@ -253,7 +253,7 @@ function oneNameTests<Subject extends ConformanceSubject>(
     return [
       examine(
         harness,
-        `one name ${kind}: a read of it and of another name tells both apart`,
+        `one name ${kind}: a read of it and another name reports it alone`,
         two,
         async (exam, held) => {
           await induce(exam.subject, 'ALPHA');

@@ -1,5 +1,5 @@
 /**
- * What a provider's tests give to the conformance suite, and what it gives back.
+ * What a provider's author describes for the conformance suite, and the tests that come of it.
  */
 import type { SecretProvider } from '@keyfall/core/provider';
 
@@ -36,7 +36,7 @@ export interface HttpAnswer {
 
 /** How one name fails while the others are well. Each must be given, or declared `'impossible'`. */
 export interface OneNameFaults<Subject> {
-  /** Whoever asks may not read this name. */
+  /** The credentials do not allow to read this name. */
   readonly denied: ((subject: Subject, name: string) => Promise<void>) | 'impossible';
   /** The store cannot be asked for this name: it answers 503 for it, say. */
   readonly unavailable: ((subject: Subject, name: string) => Promise<void>) | 'impossible';
@@ -53,7 +53,7 @@ export interface ConformanceFaults<Subject> {
   readonly unavailable: ConformanceFault<Subject>;
   /** The store takes requests and does not answer. */
   readonly stalled: Induce<Subject> | 'impossible';
-  /** The store knows who asks, and does not allow it. */
+  /** The store accepts the credentials, and they do not allow it. */
   readonly denied: ConformanceFault<Subject>;
   /** The store does not accept the credentials. */
   readonly unauthenticated: ConformanceFault<Subject>;
@@ -97,7 +97,7 @@ export interface ConformanceCapabilities {
   readonly check?: boolean;
 }
 
-/** What an author tells the suite about a store. */
+/** How to make a store, what it can do, and how it fails. */
 export interface ConformanceHarness<Subject extends ConformanceSubject = ConformanceSubject> {
   /**
    * Makes a store that holds exactly `values`, written out of band (not through the provider), and

@@ -1,6 +1,6 @@
 /**
- * A server, or whoever sits before it, may send a provider elsewhere. What it holds (its credentials, a
- * value to write) is for the address that it was given, and so is its trust in the answer.
+ * A server, or a machine in front of it, may redirect a provider to another server. The credentials and a value
+ * to write are meant for the configured address alone, and only its answers are trusted.
  */
 import assert from 'node:assert/strict';
 import { faultyServer } from '../servers/faulty-server.ts';
@@ -27,7 +27,10 @@ export function redirectTests<Subject extends ConformanceSubject>(
           const location = `${elsewhere.address}/`;
           await http(exam.subject, { status, headers: { location }, body: '' });
           const outcome = await exam.outcome('ALPHA');
-          assert.ok(typeof outcome === 'object' && 'code' in outcome, 'a redirect is an answer');
+          assert.ok(
+            typeof outcome === 'object' && 'code' in outcome,
+            'a redirect must be an error',
+          );
           const all = async () => exam.provider.read('all', exam.context());
           await exam.rejection(all, "a read of 'all'");
           const value = canary();
@@ -36,7 +39,11 @@ export function redirectTests<Subject extends ConformanceSubject>(
           const own = [value, ...(exam.subject.credentials ?? [])].filter(
             ({ length }) => length >= 6,
           );
-          assert.deepEqual(leaksOf(own, elsewhere.received()), [], 'the other server was told');
+          assert.deepEqual(
+            leaksOf(own, elsewhere.received()),
+            [],
+            'the other server received a credential or a value',
+          );
         } finally {
           await elsewhere.close();
         }

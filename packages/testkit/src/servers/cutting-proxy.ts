@@ -15,7 +15,7 @@ export type LineState =
    * the client cannot know whether the server has acted, and it has.
    */
   | { readonly kind: 'drop-answers'; readonly how?: 'fin' | 'reset' | 'hang' }
-  /** Nothing goes through in either direction, and nobody is told. What is sent waits on the line. */
+  /** Nothing goes through in either direction, and neither end notices. What is sent waits on the line. */
   | { readonly kind: 'dark' };
 
 /** A TCP proxy whose line can be set. */

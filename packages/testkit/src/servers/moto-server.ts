@@ -1,6 +1,6 @@
 /**
  * An emulated AWS for tests: moto's server, from PATH or installed once by pip into the user's cache.
- * It holds all in memory, and can be told to check signatures and policies as AWS does.
+ * It keeps everything in memory, and can check signatures and policies as AWS does.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rename, rm } from 'node:fs/promises';

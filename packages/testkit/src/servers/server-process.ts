@@ -6,7 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** What to start, and how to tell that it runs. */
+/** What to start, and how to see that it runs. */
 export interface ServerProcessOptions {
   /** The program: `bao` or `vault`. */
   readonly binary: string;

@@ -69,7 +69,7 @@ export async function startVaultCluster({
     try {
       return await startOnce(size);
     } catch (error) {
-      // between our look and its start, somebody else may have taken a port
+      // another program may have taken a port since it was found free
       const taken = error instanceof Error && error.message.includes('address already in use');
       if (!taken || attempt === 5) throw error;
     }

@@ -147,7 +147,7 @@ export async function startVaultServer(options: VaultServerOptions = {}): Promis
       await supervised.start();
       return serverOver({ address, token }, supervised);
     } catch (error) {
-      // between our look and its start, somebody else may have taken the port
+      // another program may have taken the port since it was found free
       const taken = error instanceof Error && error.message.includes('address already in use');
       if (!taken || options.port !== undefined || attempt === 5) throw error;
     }
@@ -155,8 +155,8 @@ export async function startVaultServer(options: VaultServerOptions = {}): Promis
 }
 
 /**
- * The mount `secret` of a dev server upgrades itself first, and answers 400 meanwhile. Who refuses our root
- * token is somebody else's server, which was quicker to take the port: ours is about to say so.
+ * The mount `secret` of a dev server upgrades itself first, and answers 400 meanwhile. A server that refuses
+ * our root token is another one, which took the port first: ours is about to fail for that reason.
  */
 async function takesWrites(address: string, token: string): Promise<boolean> {
   const passing = [400, 403, 500, 503];
@@ -286,7 +286,7 @@ export function serverOver(
   };
 }
 
-/** A port of the loopback interface that nobody listens on now. */
+/** A port of the loopback interface that is free at this moment. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()

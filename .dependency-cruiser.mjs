@@ -33,7 +33,7 @@ export const rooms = {
   'provider-sops': ['tree', 'formats', 'keys', 'reading', 'writing'],
   'provider-dotenv': ['readers', 'contents', 'editing', 'check'],
   'provider-aws-secrets-manager': ['api', 'json-secret', 'named-secrets'],
-  testkit: ['servers', 'conformance'],
+  testkit: ['machine', 'servers', 'conformance'],
   cli: ['files', 'terminal', 'config', 'chain', 'run', 'migration', 'diagnosis', 'commands'],
 };
 

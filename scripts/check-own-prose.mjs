@@ -23,8 +23,7 @@ export const allowed = {
   'packages/provider-aws-secrets-manager/src/api/aws-errors.ts': 'the words of AWS',
   'packages/provider-vault/src/answers/': "the words of Vault and of Node's errors",
   'packages/provider-vault/src/http/transport.ts': 'the words of OpenSSL',
-  'packages/testkit/src/servers/vault-cluster.ts': 'the words of the server that it starts',
-  'packages/testkit/src/servers/vault-server.ts': 'the words of the server that it starts',
+  'packages/testkit/src/machine/free-port.ts': 'the words of a server that is started',
   'examples/aiogram-shop/src/quiet-api.ts': 'the words of Telegram',
 };
 

@@ -28,7 +28,11 @@ async function make(id) {
   const camel = id.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
   const pascal = camel.charAt(0).toUpperCase() + camel.slice(1);
   const fill = (text) =>
-    text.replaceAll('__id__', id).replaceAll('__camel__', camel).replaceAll('__Pascal__', pascal);
+    text
+      .replaceAll('__id__', id)
+      .replaceAll('__camel__', camel)
+      .replaceAll('__Pascal__', pascal)
+      .replaceAll('__UPPER__', id.toUpperCase().replaceAll('-', '_'));
   const template = join(root, 'templates/provider');
   const folder = join(root, 'packages', `provider-${id}`);
   const files = readdirSync(template, { recursive: true, withFileTypes: true })

@@ -15,11 +15,10 @@
  */
 import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findVaultBinary, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { findVaultBinary, freePort, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { parse } from 'yaml';
 import { differenceFrom } from './expected-output.ts';
 import { type CodeBlock, isShell, type MarkdownDocument, root } from './markdown.ts';
@@ -272,15 +271,4 @@ async function answerPrompts(text: string, run: Run): Promise<string | undefined
     if (status === 0) return undefined;
     if (attempt === 40) return output;
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-      .once('error', reject)
-      .listen(0, '127.0.0.1', () => {
-        const { port } = server.address() as AddressInfo;
-        server.close(() => resolve(port));
-      });
-  });
 }

@@ -5,13 +5,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
   assertNoLeak,
   findVaultBinary,
+  freePort,
   startVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
@@ -716,13 +716,4 @@ async function uninitialised(cwd: string): Promise<string> {
   });
   await vi.waitFor(() => fetch(`${address}/v1/sys/health`), patiently);
   return address;
-}
-
-async function freePort(): Promise<number> {
-  const socket = createServer();
-  await once(socket.listen(0, '127.0.0.1'), 'listening');
-  const { port } = socket.address() as AddressInfo;
-  socket.close();
-  await once(socket, 'close');
-  return port;
 }

@@ -3,12 +3,11 @@
  * the program: half written, emptied, of two pairs.
  */
 import { mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { freePort, manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createTransport } from '../src/http/transport.ts';
 import { certAuth, type VaultProviderOptions, vaultProvider } from '../src/index.ts';
@@ -273,11 +272,3 @@ describe('a client certificate that is renewed', () => {
     expect(await ask(impatient)).toEqual([]);
   });
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}

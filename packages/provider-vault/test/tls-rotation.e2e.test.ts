@@ -3,12 +3,11 @@
  * are, and what is half done or broken never takes down what works.
  */
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isSecretError, type SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { assertNoLeak, freePort, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context, eventually, freshPath, readPolicy, tokenFor } from './harness.ts';
@@ -283,15 +282,6 @@ test('mTLS with OpenBao itself', async () => {
   endings.push(() => stranger.close?.());
   expect((await errorOf(stranger)).code).toBe('ERR_SECRET_TLS');
 });
-
-/** A port that nobody listens on now. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 test('a provider that is closed leaves no connection open', async () => {
   const made = await front();

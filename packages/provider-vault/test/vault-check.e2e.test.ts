@@ -8,7 +8,13 @@ import { join } from 'node:path';
 import { createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { ProviderCheck, SecretProvider } from '@keyfall/core/provider';
-import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import {
+  assertNoLeak,
+  faultyServer,
+  freePort,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
@@ -238,14 +244,6 @@ async function issued(ttl: string): Promise<Issued> {
   const names = { common_name: 'localhost', ip_sans: '127.0.0.1', ttl };
   const { body } = await server.request('POST', 'pki/issue/any', names);
   return { cert: String(body.data?.['certificate']), key: String(body.data?.['private_key']), ca };
-}
-
-async function freePort(): Promise<number> {
-  const socket = createTcpServer();
-  await new Promise<void>((resolve) => socket.listen(0, '127.0.0.1', resolve));
-  const { port } = socket.address() as AddressInfo;
-  await new Promise((resolve) => socket.close(resolve));
-  return port;
 }
 
 /** TLS before the server. */

@@ -5,6 +5,7 @@ import { SecretError, type SecretErrorCode, type TextPairs } from '@keyfall/core
 import {
   assertOptions,
   failedCheck,
+  type OptionKinds,
   type ReadContext,
   type SecretProvider,
   type SecretRecord,
@@ -17,6 +18,11 @@ export interface ControllableProviderOptions {
   /** Whether it can be written to. Default true. */
   readonly writable?: boolean;
 }
+
+const optionKinds: OptionKinds<ControllableProviderOptions> = {
+  name: 'text',
+  writable: 'true or false',
+};
 
 /** A call that the provider was given. Names only, never a value. */
 export interface ProviderCall {
@@ -71,7 +77,7 @@ export function controllableProvider(
   values: TextPairs = {},
   options: ControllableProviderOptions = {},
 ): ControllableProvider {
-  assertOptions(options, 'controllableProvider');
+  assertOptions(options, 'controllableProvider', optionKinds);
   const { name: provider = 'controllable', writable = true } = options;
   const pairs = Symbol.iterator in values ? values : Object.entries(values);
   const held = new Map<string, SecretRecord>();

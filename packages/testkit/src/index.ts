@@ -18,7 +18,10 @@ export type {
   ProviderCall,
 } from './controllable-provider.ts';
 export { controllableProvider } from './controllable-provider.ts';
-export { denyAccess, withoutPrivileges } from './deny-access.ts';
+export { denyAccess, withoutPrivileges } from './machine/deny-access.ts';
+export { freePort } from './machine/free-port.ts';
+export type { TemporaryFolder } from './machine/temporary-folder.ts';
+export { temporaryFolder } from './machine/temporary-folder.ts';
 export type { ManualClock } from './manual-clock.ts';
 export { manualClock } from './manual-clock.ts';
 export type { CuttingProxy, LineState } from './servers/cutting-proxy.ts';
@@ -44,5 +47,3 @@ export type {
   VaultTokenOptions,
 } from './servers/vault-server.ts';
 export { startVaultServer } from './servers/vault-server.ts';
-export type { TemporaryFolder } from './temporary-folder.ts';
-export { temporaryFolder } from './temporary-folder.ts';

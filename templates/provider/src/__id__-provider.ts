@@ -3,7 +3,7 @@
  * replaced by your store: what stays is that every answer is sorted into held, "not here" and one kind
  * of error, and that nothing a library threw or a server sent is shown.
  */
-import { SecretError, type SecretErrorCode } from '@keyfall/core';
+import { SecretError, type SecretErrorCode, type SecretSetting } from '@keyfall/core';
 import {
   assertOptions,
   type OptionKinds,
@@ -16,8 +16,8 @@ import {
 export interface __Pascal__ProviderOptions {
   /** The endpoint, `http` or `https`, without credentials in it. */
   readonly address: string;
-  /** Sent as `Authorization: Bearer …` (RFC 6750). */
-  readonly token: string;
+  /** Sent as `Authorization: Bearer …` (RFC 6750). Default: the variable `__UPPER___TOKEN`. */
+  readonly token?: string;
   /** Unique in the chain. Default `__id__`. */
   readonly name?: string;
 }
@@ -28,32 +28,34 @@ const optionKinds: OptionKinds<__Pascal__ProviderOptions> = {
   name: 'text',
 };
 
+/** Where the token comes from that is not given as an option. */
+const tokenVariable = '__UPPER___TOKEN';
+
 type Problem = (code: SecretErrorCode, what: string, hint?: string, status?: number) => SecretError;
 
 /** A larger answer is refused: no bag of secrets is so large. Bytes. */
 const sizeLimit = 8 * 1024 * 1024;
 
 /**
- * A read-only provider over the endpoint at `address`. Makes no request before the first read.
+ * A read-only provider over the endpoint at `address`. Before the first read it makes no request, and reads no
+ * variable.
  *
- * @throws `ERR_SECRET_CONFIG` if `address` or `token` cannot be used; the error names the option
+ * @throws `ERR_SECRET_CONFIG` if an option cannot be used; the error names it. Without a token the first read
+ *   rejects with it
  * @example
  * ```ts
  * import { createSecrets } from '@keyfall/core';
  * import { __camel__Provider } from '@keyfall/provider-__id__';
  *
- * const address = 'https://config.example/shop';
- * const provider = __camel__Provider({ address, token: process.env['CONFIG_TOKEN'] ?? '' });
+ * const provider = __camel__Provider({ address: 'https://config.example/shop' });
  * const secrets = createSecrets({ providers: [provider] });
  * ```
  */
 export function __camel__Provider(options: __Pascal__ProviderOptions): SecretProvider {
   assertOptions(options, '__camel__Provider', optionKinds);
-  const { token, name = '__id__' } = options;
+  const { name = '__id__' } = options;
   const url = endpoint(options.address);
-  // what a header can hold; fetch would refuse other text by an error that shows it
-  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
-    throw new SecretError('ERR_SECRET_CONFIG', '__camel__Provider: token is no bearer token');
+  if (options.token !== undefined) assertToken(options.token, { option: 'token' });
   const shown = `${url.origin}${url.pathname}`;
   const problem: Problem = (code, what, hint, status) =>
     new SecretError(code, `${shown} ${what}`, { provider: name, hint, storeStatus: status });
@@ -62,7 +64,10 @@ export function __camel__Provider(options: __Pascal__ProviderOptions): SecretPro
     name,
     store: shown,
     place: { kind: '__id__', address: url.origin, paths: [url.pathname] },
+    // what `keyfall run` starts must not inherit it
+    credentialVariables: new Set([tokenVariable]),
     async read(_names, { signal }) {
+      const token = options.token ?? tokenOf(process.env);
       try {
         const response = await fetch(url, {
           headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
@@ -92,9 +97,29 @@ function endpoint(address: string): URL {
   if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search)
     throw new SecretError(
       'ERR_SECRET_CONFIG',
-      '__camel__Provider: address is no http or https URL, or has credentials or a query in it',
+      'the option address is not an http or https URL, or has credentials or a query in it',
+      { setting: { option: 'address' } },
     );
   return url;
+}
+
+/** The token of the environment. */
+function tokenOf(environment: NodeJS.ProcessEnv): string {
+  const token = environment[tokenVariable];
+  const setting: SecretSetting = { option: 'token', variable: tokenVariable };
+  if (!token)
+    throw new SecretError('ERR_SECRET_CONFIG', `the option token (${tokenVariable}) is missing`, {
+      setting: { ...setting, isMissing: true },
+    });
+  assertToken(token, setting);
+  return token;
+}
+
+/** What a header can hold; `fetch` would refuse other text with an error that shows it. */
+function assertToken(token: string, setting: SecretSetting): void {
+  if (/^[\x21-\x7e]+$/.test(token)) return;
+  const reason = 'the option token is not a bearer token';
+  throw new SecretError('ERR_SECRET_CONFIG', reason, { setting });
 }
 
 /** The body, as far as the limit allows. */
@@ -115,14 +140,14 @@ function batchOf(bytes: Uint8Array, provider: string, problem: Problem): SecretB
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw problem('ERR_SECRET_INVALID', 'answers something that is no JSON');
+    throw problem('ERR_SECRET_INVALID', 'answers something that is not JSON');
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json))
-    throw problem('ERR_SECRET_INVALID', 'answers JSON that is no object');
+    throw problem('ERR_SECRET_INVALID', 'answers JSON that is not an object');
   const entries = new Map<string, { value: string } | SecretError>();
   for (const [secretName, value] of Object.entries(json)) {
     // one broken secret does not take the others with it
-    const reason = `${secretName} is no text but JSON of another type`;
+    const reason = `${secretName} is not text but JSON of another type`;
     const broken = () => new SecretError('ERR_SECRET_INVALID', reason, { provider, secretName });
     entries.set(secretName, typeof value === 'string' ? { value } : broken());
   }

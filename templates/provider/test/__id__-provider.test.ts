@@ -2,7 +2,7 @@
 import { createServer, type TlsOptions } from 'node:tls';
 import { isSecretError, type SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak, callContext, type Fault, faultyServer } from '@keyfall/testkit';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { __camel__Provider } from '../src/index.ts';
 import { startStore } from './store.ts';
 
@@ -74,7 +74,21 @@ test.each([
   } catch (thrown) {
     error = thrown;
   }
-  expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG' });
-  expect(String(error)).toContain(option);
+  expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', setting: { option } });
   assertNoLeak(['password-canary', 'lines-canary'], error);
+});
+
+test('the token is read from the environment at the first read, and one that is missing is named', async () => {
+  const store = await startStore(new Map([['HOST', 'shop']]));
+  const provider = __camel__Provider({ address: store.address });
+  const variable = '__UPPER___TOKEN';
+  await expect(provider.read('all', callContext())).rejects.toMatchObject({
+    code: 'ERR_SECRET_CONFIG',
+    setting: { option: 'token', variable, isMissing: true },
+  });
+  vi.stubEnv(variable, store.token);
+  const { entries } = await provider.read('all', callContext());
+  vi.unstubAllEnvs();
+  await store.stop();
+  expect(entries.get('HOST')).toEqual({ value: 'shop' });
 });

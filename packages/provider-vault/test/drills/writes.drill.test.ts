@@ -9,8 +9,8 @@ import type { SecretProvider } from '@keyfall/core/provider';
 import { startVaultCluster, type VaultCluster } from '@keyfall/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { vaultProvider } from '../../src/index.ts';
-import { context, writePolicy } from '../harness.ts';
-import { canaries, drill, path, witnessEachTest } from './stage.ts';
+import { context, freshPath, writePolicy } from '../harness.ts';
+import { canaries, drill, witnessEachTest } from './stage.ts';
 
 let cluster: VaultCluster;
 let mount = '';
@@ -56,6 +56,7 @@ class Writer {
     const [address = '', ...nodes] = [...addresses.slice(first), ...addresses.slice(0, first)];
     while (this.#going) {
       const active = await cluster.active();
+      const path = freshPath();
       const policy = await active.createPolicy(writePolicy(mount, path)).catch(() => undefined);
       if (policy === undefined) continue;
       const token = await active

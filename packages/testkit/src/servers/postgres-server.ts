@@ -3,16 +3,15 @@
  * loopback interface, which dies with the test process however that ends. For providers whose
  * secrets are database users, and for applications that rotate them.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import type { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { access, chown, readdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { dieWithParent, until } from './server-process.ts';
-import { freePort } from './vault-server.ts';
+import { freePort, onFreePorts } from '../machine/free-port.ts';
+import { temporaryFolder } from '../machine/temporary-folder.ts';
+import { environmentWith, serverProcess } from './server-process.ts';
 
 const run = promisify(execFile);
 
@@ -53,7 +52,7 @@ export interface PostgresServer {
 export async function startPostgresServer(): Promise<PostgresServer> {
   const programs = await findPrograms();
   const owner = await unprivileged();
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-postgres-'));
+  const { folder, remove } = await temporaryFolder();
   const password = randomBytes(12).toString('hex');
   const passwordFile = join(folder, 'password');
   const data = join(folder, 'data');
@@ -70,51 +69,42 @@ export async function startPostgresServer(): Promise<PostgresServer> {
       '--locale=C',
       '--no-sync',
     ],
-    { ...owner, cwd: folder, env: environment() },
+    { ...owner, cwd: folder, env: environmentWith() },
   );
   await rm(passwordFile);
 
-  const port = await freePort();
   const settings = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
-  const child = spawn(
-    join(programs, 'postgres'),
-    [
-      ...['-D', data, '-k', folder, '-h', '127.0.0.1', '-p', String(port)],
-      ...settings.flatMap((setting) => ['-c', setting]),
-    ],
-    { ...owner, cwd: folder, env: environment(), stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    log = (log + text).slice(-16_384);
-  });
-  // must not keep a process alive that forgot to stop it
-  child.unref();
-  (child.stderr as Socket).unref();
-  dieWithParent(child);
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const stop = async (): Promise<void> => {
-    child.ref();
-    child.kill('SIGINT'); // "fast": does not wait for clients to leave
-    await exited;
-    await rm(folder, { recursive: true, force: true });
+  const startOn = async (port: number) => {
+    const server = serverProcess({
+      binary: join(programs, 'postgres'),
+      args: [
+        ...['-D', data, '-k', folder, '-h', '127.0.0.1', '-p', String(port)],
+        ...settings.flatMap((setting) => ['-c', setting]),
+      ],
+      owner,
+      cwd: folder,
+      ready: async () => server.log().includes('database system is ready to accept connections'),
+    });
+    await server.start();
+    return { port, server };
   };
-  try {
-    await until(async () => {
-      if (child.exitCode !== null) throw new Error('PostgreSQL ended at once.');
-      return log.includes('database system is ready to accept connections');
-    }, 'PostgreSQL to be ready');
-  } catch (error) {
-    await stop();
-    throw new Error(`${error instanceof Error ? error.message : ''}\n${log.trimEnd()}`);
-  }
+  const started = await onFreePorts(async () => startOn(await freePort())).catch(
+    async (error: unknown) => {
+      await remove();
+      throw error;
+    },
+  );
+  const stop = async (): Promise<void> => {
+    await started.server.end('SIGINT');
+    await remove();
+  };
   return {
     host: '127.0.0.1',
-    port,
+    port: started.port,
     user: 'postgres',
     password,
     database: 'postgres',
-    log: () => log,
+    log: () => started.server.log(),
     stop,
     [Symbol.asyncDispose]: stop,
   };
@@ -152,9 +142,4 @@ async function unprivileged(): Promise<{ readonly uid: number; readonly gid: num
   if (uid !== 0) return { uid, gid };
   const id = async (flag: string) => Number((await run('id', [flag, 'nobody'])).stdout);
   return { uid: await id('-u'), gid: await id('-g') };
-}
-
-/** Without the developer's own PGHOST, PGDATA and the like. */
-function environment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^PG/.test(name)));
 }

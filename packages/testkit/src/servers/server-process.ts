@@ -11,23 +11,36 @@ export interface ServerProcessOptions {
   /** The program: `bao` or `vault`. */
   readonly binary: string;
   readonly args: readonly string[];
-  /** Added to the environment, from which the developer's own `VAULT_` and `BAO_` variables are taken. */
+  /** Added to the environment, from which the developer's own `VAULT_`, `BAO_` and `PG` variables are taken. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The user that it runs as, and its folder. Default: those of this process. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+  readonly cwd?: string;
   /** Whether the started server can be used. Asked until it says so. */
   readonly ready: () => Promise<boolean>;
 }
 
+/** `SIGINT` is how PostgreSQL ends without waiting for its clients. */
+type EndingSignal = 'SIGTERM' | 'SIGINT' | 'SIGKILL';
+
 /** A server as a process of ours. */
 export interface ServerProcess {
   start(): Promise<void>;
-  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  end(signal: EndingSignal): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   log(): string;
 }
 
 /** A server that is not yet started. */
-export function serverProcess({ binary, args, env, ready }: ServerProcessOptions): ServerProcess {
+export function serverProcess({
+  binary,
+  args,
+  env,
+  owner,
+  cwd,
+  ready,
+}: ServerProcessOptions): ServerProcess {
   let child: ChildProcess | undefined;
   let log = '';
 
@@ -35,6 +48,8 @@ export function serverProcess({ binary, args, env, ready }: ServerProcessOptions
     const started = spawn(binary, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: environmentWith(env),
+      cwd,
+      ...owner,
     });
     child = started;
     log = '';
@@ -66,7 +81,7 @@ export function serverProcess({ binary, args, env, ready }: ServerProcessOptions
     }
   }
 
-  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  async function end(signal: EndingSignal): Promise<void> {
     const ending = child;
     if (ending?.pid === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
     ending.ref();
@@ -95,9 +110,9 @@ export function serverProcess({ binary, args, env, ready }: ServerProcessOptions
   };
 }
 
-/** Nothing of the developer's own Vault environment may reach the server. */
-function environmentWith(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !/^(VAULT|BAO)_/.test(name));
+/** The environment without the developer's own settings for such servers, and with `more`. */
+export function environmentWith(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !/^(VAULT_|BAO_|PG)/.test(name));
   return { ...Object.fromEntries(own), ...more };
 }
 
@@ -107,7 +122,7 @@ const alive = new Set<ChildProcess>();
  * The exit hook covers an orderly end. A test worker that is killed runs no hook: there a shell
  * waits for the end of our pipe to it, which the system closes however we end.
  */
-export function dieWithParent(child: ChildProcess): void {
+function dieWithParent(child: ChildProcess): void {
   if (child.pid === undefined) return;
   if (alive.size === 0) process.once('exit', killAll);
   alive.add(child);

@@ -1,7 +1,7 @@
 /**
  * A Vault with secrets in it, in one line: what an application's test needs of a server.
  */
-import { assertOptions } from '@keyfall/core/provider';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import { startVaultServer, type VaultServer } from './vault-server.ts';
 
 /** Options of {@link startVault}. */
@@ -15,6 +15,13 @@ export interface StartVaultOptions {
   /** What the token may do with the document, and with nothing else. Default `read`. */
   readonly access?: 'read' | 'write';
 }
+
+const optionKinds: OptionKinds<StartVaultOptions> = {
+  values: 'an object',
+  path: 'text',
+  kvVersion: 'anything',
+  access: ['read', 'write'],
+};
 
 /** A running Vault with a document for the application under test. */
 export interface VaultForTests {
@@ -59,7 +66,7 @@ export interface VaultForTests {
  * ```
  */
 export async function startVault(options: StartVaultOptions = {}): Promise<VaultForTests> {
-  assertOptions(options, 'startVault');
+  assertOptions(options, 'startVault', optionKinds);
   const { values, path = 'app', kvVersion = 2, access = 'read' } = options;
   const server = await startVaultServer();
   const { address } = server;

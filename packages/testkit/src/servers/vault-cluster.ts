@@ -2,12 +2,13 @@
  * A real cluster for tests: three nodes with raft storage, one of which is active, whose nodes can be
  * killed, sealed, stopped and started one by one.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { freePort, onFreePorts } from '../machine/free-port.ts';
+import { temporaryFolder } from '../machine/temporary-folder.ts';
 import { type ServerProcess, serverProcess, until } from './server-process.ts';
 import { findVaultBinary } from './vault-binary.ts';
-import { freePort, serverOver, type VaultServer } from './vault-server.ts';
+import { serverOver, type VaultServer } from './vault-server.ts';
 
 /** Options of {@link startVaultCluster}. */
 export interface VaultClusterOptions {
@@ -65,26 +66,19 @@ export interface VaultCluster {
 export async function startVaultCluster({
   size = 3,
 }: VaultClusterOptions = {}): Promise<VaultCluster> {
-  for (let attempt = 1; ; attempt += 1)
-    try {
-      return await startOnce(size);
-    } catch (error) {
-      // another program may have taken a port since it was found free
-      const taken = error instanceof Error && error.message.includes('address already in use');
-      if (!taken || attempt === 5) throw error;
-    }
+  return onFreePorts(() => startOnce(size));
 }
 
 async function startOnce(size: number): Promise<VaultCluster> {
   const binary = await findVaultBinary();
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-cluster-'));
+  const { folder, remove } = await temporaryFolder();
   const places: Place[] = [];
   for (let number = 0; number < size; number += 1)
     places.push({ number, port: await freePort(), clusterPort: await freePort() });
   const members: Member[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(members.map(({ process }) => process.end('SIGKILL')));
-    await rm(folder, { recursive: true, force: true });
+    await remove();
   };
   try {
     for (const place of places) members.push(await prepare(binary, folder, place, places));

@@ -3,7 +3,7 @@
  * loopback interface, which dies with the test process however that ends.
  */
 import { randomBytes } from 'node:crypto';
-import { type AddressInfo, createServer } from 'node:net';
+import { freePort, onFreePorts } from '../machine/free-port.ts';
 import { healthy, type ServerProcess, serverProcess, until } from './server-process.ts';
 import { findVaultBinary } from './vault-binary.ts';
 
@@ -127,31 +127,27 @@ export async function startVaultServer(options: VaultServerOptions = {}): Promis
   }
   const token = options.token ?? `root-${randomBytes(12).toString('hex')}`;
   const binary = await findVaultBinary();
-  for (let attempt = 1; ; attempt += 1) {
-    const port = options.port ?? (await freePort());
-    try {
-      const address = `http://127.0.0.1:${port}`;
-      const supervised = serverProcess({
-        binary,
-        args: [
-          'server',
-          '-dev',
-          '-dev-no-store-token', // else it writes the user's ~/.vault-token
-          `-dev-listen-address=127.0.0.1:${port}`,
-          ...(options.args ?? []),
-        ],
-        // by the environment, where `ps` does not show it
-        env: { BAO_DEV_ROOT_TOKEN_ID: token, VAULT_DEV_ROOT_TOKEN_ID: token },
-        ready: async () => (await healthy(address)) && (await takesWrites(address, token)),
-      });
-      await supervised.start();
-      return serverOver({ address, token }, supervised);
-    } catch (error) {
-      // another program may have taken the port since it was found free
-      const taken = error instanceof Error && error.message.includes('address already in use');
-      if (!taken || options.port !== undefined || attempt === 5) throw error;
-    }
-  }
+  const startOn = async (port: number): Promise<VaultServer> => {
+    const address = `http://127.0.0.1:${port}`;
+    const supervised = serverProcess({
+      binary,
+      args: [
+        'server',
+        '-dev',
+        '-dev-no-store-token', // else it writes the user's ~/.vault-token
+        `-dev-listen-address=127.0.0.1:${port}`,
+        ...(options.args ?? []),
+      ],
+      // by the environment, where `ps` does not show it
+      env: { BAO_DEV_ROOT_TOKEN_ID: token, VAULT_DEV_ROOT_TOKEN_ID: token },
+      ready: async () => (await healthy(address)) && (await takesWrites(address, token)),
+    });
+    await supervised.start();
+    return serverOver({ address, token }, supervised);
+  };
+  return options.port === undefined
+    ? onFreePorts(async () => startOn(await freePort()))
+    : startOn(options.port);
 }
 
 /**
@@ -284,16 +280,4 @@ export function serverOver(
     },
     [Symbol.asyncDispose]: stop,
   };
-}
-
-/** A port of the loopback interface that is free at this moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-      .once('error', reject)
-      .listen(0, '127.0.0.1', () => {
-        const { port } = server.address() as AddressInfo;
-        server.close(() => resolve(port));
-      });
-  });
 }

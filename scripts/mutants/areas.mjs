@@ -9,6 +9,7 @@ export const areas = {
     folder: 'packages/core/src',
     files: [
       'chain/chain.ts',
+      'chain/changes.ts',
       'chain/circuit.ts',
       'chain/endable.ts',
       'chain/fast-answers.ts',
@@ -20,13 +21,14 @@ export const areas = {
       'calls/on-abort.ts',
       'chain/refusals.ts',
       'chain/cached-provider.ts',
+      'chain/view.ts',
       'chain/watching.ts',
       'chain/whole-chain.ts',
       'chain/writing.ts',
     ],
     // composition.test.ts tries every rule of a provider on every chain, which takes as long as all of these
     tests: [
-      'packages/testkit/test/core/{chain-*,endable,fast-answers,shared-read,limited-call,answer-cache}.test.ts',
+      'packages/testkit/test/core/{chain-*,view-of-schema,endable,fast-answers,shared-read,limited-call,answer-cache}.test.ts',
       'packages/core/test/{providers,notifier}.test.ts',
     ],
     slow: ['chain-order', 'chain-model', 'chain-last-good'],

@@ -600,7 +600,8 @@ describe('types', () => {
       const value: string = await secrets.get('${name}');
       const maybe: string | undefined = await secrets.find('TOKEN');
       const { TOKEN }: { readonly TOKEN: string } = await secrets.view(['TOKEN']);
-      export const used = [wanted, value, maybe, TOKEN, await secrets.explain('TOKEN')];
+      const change = await secrets.watch(['TOKEN']).next();
+      export const used = [wanted, value, maybe, TOKEN, change, await secrets.explain('TOKEN')];
     `;
     expect(await compile(cwd, use('TOKEN'))).toBe('');
     expect(await compile(cwd, use('TOKN'))).toContain(`'"TOKN"' is not assignable to`);

@@ -10,6 +10,7 @@ export type {
   DeleteResult,
   Explanation,
   Falsy,
+  GetOptions,
   ProviderStatus,
   SecretChange,
   Secrets,

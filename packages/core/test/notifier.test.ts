@@ -1,5 +1,6 @@
 // What becomes of an event: listeners, diagnostics_channel, and a process warning where nobody listens.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Notifier } from '../src/chain/notifier.ts';
 import type { SecretsEvents } from '../src/contract/events.ts';
@@ -25,6 +26,26 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 const warned = () => warn.mock.calls.map(([text, options]) => [text, options]);
+
+describe('a listener', () => {
+  test('hears until its signal fires, and never of a signal that has fired', () => {
+    const notifier = new Notifier(clock);
+    const stop = new AbortController();
+    const heard: string[] = [];
+    const hears = (who: string) => () => void heard.push(who);
+    notifier.on('changed', hears('until the signal'), stop.signal);
+    notifier.on('changed', hears('never'), AbortSignal.abort());
+    const leave = notifier.on('changed', hears('until it stops'), stop.signal);
+    notifier.change(provider, 'A');
+    leave();
+    expect(getEventListeners(stop.signal, 'abort')).toHaveLength(1);
+    notifier.change(provider, 'A');
+    stop.abort();
+    notifier.change(provider, 'A');
+    expect(heard).toEqual(['until the signal', 'until it stops', 'until the signal']);
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
+  });
+});
 
 describe('a notice that nobody listens to', () => {
   test.each<[string, Partial<typeof outage>, string]>([

@@ -43,7 +43,7 @@ const outageSeconds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
  * Measures every chain of this process until it is stopped. Call it once, after the OpenTelemetry SDK was started:
  * before that, the global meter measures nothing.
  *
- * Metrics, each by `keyfall.provider`:
+ * Metrics, each by `keyfall.provider` unless it says otherwise:
  *
  * | name | kind | what |
  * | --- | --- | --- |
@@ -53,6 +53,7 @@ const outageSeconds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400];
  * | `keyfall.outage.duration` | histogram, s | those outages, once they are over |
  * | `keyfall.refusals` | counter | calls that were denied, not authenticated or met an untrusted certificate, by `error.type`; those after the first are counted when the refusal is over |
  * | `keyfall.changes` | counter | names with a new version |
+ * | `keyfall.rejections` | counter | times that the schema of a view refused the values in the stores, by `keyfall.chain` |
  * | `keyfall.warnings` | counter | warnings about a provider's set-up |
  * | `keyfall.cache.hits` | counter | answers from the cache, also by `keyfall.chain`; only for `secrets` |
  * | `keyfall.breaker.open` | gauge | 1 while the circuit breaker of a provider is open, also by `keyfall.chain`; only for `secrets` |
@@ -93,6 +94,11 @@ export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () =>
   const refusals = count('keyfall.refusals', 'Refused or untrusted reads', '{refusal}');
   const changes = count('keyfall.changes', 'Names with a new version', '{change}');
   const warnings = count('keyfall.warnings', "Warnings about a provider's set-up", '{warning}');
+  const rejections = count(
+    'keyfall.rejections',
+    'Values that the schema of a view refused',
+    '{rejection}',
+  );
   const breakers = meter.createObservableGauge('keyfall.breaker.open', {
     description: '1 while the circuit breaker of a provider is open',
   });
@@ -141,6 +147,7 @@ export function instrumentSecrets(options: InstrumentSecretsOptions = {}): () =>
       outages.record(after / 1_000, { 'keyfall.provider': provider }),
     ),
     on('changed', ({ provider }) => changes.add(1, { 'keyfall.provider': provider })),
+    on('rejected', ({ chain }) => rejections.add(1, { 'keyfall.chain': chain })),
     on('warning', ({ provider }) => warnings.add(1, { 'keyfall.provider': provider })),
   ];
 

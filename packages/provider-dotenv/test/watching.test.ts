@@ -115,13 +115,11 @@ describe('a watch', () => {
 test('a chain reports the new value once the file is replaced', async () => {
   await writeFile(path, 'A=1\n');
   const secrets = createSecrets({ providers: [dotenvProvider({ path })] });
-  const change = new Promise((resolve) => {
-    void secrets.onChange(['A'], resolve).then(async () => {
-      await writeFile(`${path}.new`, 'A=2\n');
-      await rename(`${path}.new`, path);
-    });
-  });
-  expect(await change).toMatchObject({ name: 'A', provider: 'dotenv' });
+  const change = secrets.watch('A').next();
+  await secrets.view(['A']); // by now the watch has begun as well
+  await writeFile(`${path}.new`, 'A=2\n');
+  await rename(`${path}.new`, path);
+  expect((await change).value).toMatchObject({ name: 'A', provider: 'dotenv' });
   expect(await secrets.get('A')).toBe('2');
   await secrets.close();
 });

@@ -34,7 +34,7 @@ import { lazily } from './wire/lazily.ts';
  * are the members of its answer (`username`, `password`); `withMapping` and `withPrefix` of core give
  * them others. The first read has them made; every later one answers with the same, while their lease
  * is renewed in the background. Before they end they are replaced: by the timer while something watches
- * (`onChange`, `watch` and `view` of the chain), else at the first read that is late enough. The old
+ * (`watch` and `view` of the chain), else at the first read that is late enough. The old
  * ones stay good for `grace`, and are revoked then. `close()` revokes all.
  *
  * All names of one read are of one set: take them with one `getAll`, of a chain of their own where
@@ -56,9 +56,9 @@ import { lazily } from './wire/lazily.ts';
  *
  * const database = createSecrets({ providers: [vaultDynamicProvider({ path: 'database/creds/shop' })] });
  * const { username, password } = await database.getAll();
- * await database.onChange('password', () => {
+ * for await (const _ of database.watch('password')) {
  *   // there are new ones: the old ones stay good for 30 s
- * });
+ * }
  * ```
  */
 export function vaultDynamicProvider(options: VaultDynamicOptions): SecretProvider {

@@ -296,9 +296,9 @@ describe('in a chain', () => {
     secrets.on('changed', ({ name }) => changed.push(name));
     const old = await secrets.getAll();
     const seen: Readonly<Record<string, string>>[] = [];
-    await secrets.onChange('password', async () => {
-      seen.push(await secrets.getAll());
-    });
+    const change = secrets.watch('password').next();
+    void change.then(async () => seen.push(await secrets.getAll()));
+    await secrets.view(['password']); // by now the watch has begun as well
     await server.request('PUT', `sys/leases/revoke-prefix/${path}`, { sync: true });
     await clock.advance(45 * minute);
     await eventually(() => expect(seen).toHaveLength(1));

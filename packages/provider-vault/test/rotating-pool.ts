@@ -13,9 +13,12 @@ export async function rotatingPool(credentials: Secrets, settings: pg.PoolConfig
         .on('error', () => {})
     );
   };
+  const stop = new AbortController();
+  const changes = credentials.watch('password', { signal: stop.signal });
+  const first = changes.next(); // watches before the first credentials are read, so that no change is missed
   let pool = await open();
 
-  const follow = async () => {
+  const replace = async () => {
     const next = await open();
     const old = pool;
     pool = next;
@@ -23,16 +26,20 @@ export async function rotatingPool(credentials: Secrets, settings: pg.PoolConfig
     while (old.waitingCount > 0) await wait(20);
     await old.end();
   };
-  const stop = await credentials.onChange('password', () => {
-    follow().catch((error) => console.error(`the pool keeps its old credentials: ${error.code}`));
-  });
+  const follow = async () => {
+    for (let change = await first; !change.done; change = await changes.next())
+      replace().catch((error) =>
+        console.error(`the pool keeps its old credentials: ${error.code}`),
+      );
+  };
+  void follow();
 
   return {
     get current(): pg.Pool {
       return pool;
     },
     async close() {
-      stop();
+      stop.abort();
       await pool.end();
     },
   };

@@ -20,19 +20,27 @@ export function declareNames(names: readonly string[]): string {
           .map((name) => `\n  | ${literal(name)}`)
           .join('');
   return `// ${mark} from the names of the secrets. Run it again when they change.
-import type { CallOptions, Secrets } from '@keyfall/core';
+import type { CallOptions, GetOptions, LoadOptions, Secrets, StandardSchemaV1 } from '@keyfall/core';
 
 /** A name that the chain holds. */
 export type SecretName =${union};
 
 /** The chain, asked for these names alone: \`const secrets: TypedSecrets = createSecrets(…)\`. */
-export interface TypedSecrets extends Omit<Secrets, 'get' | 'find' | 'view'> {
-  get(name: SecretName, options?: CallOptions): Promise<string>;
-  find(name: SecretName, options?: CallOptions): Promise<string | undefined>;
+export interface TypedSecrets extends Omit<Secrets, 'get' | 'find' | 'watch' | 'view'> {
+  get(name: SecretName, options?: GetOptions): Promise<string>;
+  find(name: SecretName, options?: GetOptions): Promise<string | undefined>;
+  watch(
+    names: SecretName | readonly SecretName[],
+    options?: CallOptions,
+  ): ReturnType<Secrets['watch']>;
   view<Name extends SecretName>(
     names: readonly Name[],
     options?: CallOptions,
   ): Promise<Readonly<Record<Name, string>>>;
+  view<Schema extends StandardSchemaV1>(
+    schema: Schema,
+    options?: LoadOptions,
+  ): Promise<Readonly<StandardSchemaV1.InferOutput<Schema>>>;
 }
 `;
 }

@@ -69,6 +69,8 @@ const failingLifetime = 60_000;
 /** Milliseconds that closing a provider may take. */
 const closeTimeout = 5_000;
 
+const never = Number.POSITIVE_INFINITY;
+
 export class CachedProvider {
   readonly provider: SecretProvider;
   readonly required: boolean | undefined;
@@ -90,7 +92,7 @@ export class CachedProvider {
   /** Monotonic time before which a refused refresh is not tried again. */
   #refreshNotBefore = 0;
   /** Monotonic time of the last moment at which something was allowed, or may have been. */
-  #askedAgain = Number.NEGATIVE_INFINITY;
+  #askedAgain = -never;
   /** How the latest read ended: the one whose request went out last. */
   #last:
     | {
@@ -129,18 +131,26 @@ export class CachedProvider {
     return this.#options.timeout ?? this.provider.timeout ?? 2_500;
   }
 
-  /** What the provider answers for `name`. Does not reject. */
-  async ask(name: string, { signal, timeout }: WaitLimits): Promise<Answer> {
+  /**
+   * What the provider answers for `name`. Does not reject.
+   *
+   * @param maxAge - milliseconds; an answer that is as old or older is read again
+   */
+  async ask(
+    name: string,
+    { signal, timeout }: WaitLimits,
+    maxAge: number = never,
+  ): Promise<Answer> {
     const remaining = this.#remainingOf(timeout);
     for (;;) {
-      const known = this.#recall(name);
+      const known = this.#recall(name, maxAge);
       if (known) return known;
       const failure = this.#failure ?? this.#failureOf(name);
       if (failure) {
         this.#refusals.report(failure);
         return this.#instead(name, failure);
       }
-      const read = this.#readFor([name], this.#cache.lookup(name)?.at);
+      const read = this.#readFor([name], this.#cache.lookup(name)?.at, maxAge);
       const outcome = await read.wait({ signal, timeout: remaining() });
       // what another read has found meanwhile may be newer than what this one was answered
       const newer = this.#newerThan(name, outcome);
@@ -167,7 +177,7 @@ export class CachedProvider {
         this.#refusals.report(failure);
         return this.#allInstead(failure);
       }
-      const read = this.#readFor('all', this.#cache.whole?.at);
+      const read = this.#readFor('all', this.#cache.whole?.at, never);
       const outcome = await read.wait({ signal, timeout: remaining() });
       const newer = outcome.at && this.#cache.newerWhole(outcome.at, outcome.batch?.revision);
       if (newer) return wholeFrom(newer);
@@ -347,10 +357,10 @@ export class CachedProvider {
     return this.#options.clock.monotonic() < this.#refreshNotBefore;
   }
 
-  #recall(name: string): Answer | undefined {
+  #recall(name: string, maxAge: number): Answer | undefined {
     const seen = this.#cache.lookup(name);
     const freshness = seen && this.#cache.freshness(seen);
-    if (!seen || freshness === 'gone') return undefined;
+    if (!seen || freshness === 'gone' || this.#cache.age(seen.at) >= maxAge) return undefined;
     if (freshness === 'aging' && !this.#failingNow(name, refusedPause)) this.#refresh([name]);
     this.hits += 1;
     return this.#answerFrom(seen);
@@ -409,11 +419,16 @@ export class CachedProvider {
   }
 
   /** The read that will answer `wanted`: one under way, the one being gathered, or a new one. */
-  #readFor(wanted: readonly string[] | 'all', known: ReadAt | undefined): SharedRead {
+  #readFor(
+    wanted: readonly string[] | 'all',
+    known: ReadAt | undefined,
+    maxAge: number,
+  ): SharedRead {
     // one that began before what is known was asked for may bring what is older
     for (const read of this.#joinable)
       if (read.isRunning && (read.startedAt?.order ?? 0) >= (known?.order ?? 0)) {
-        const { names } = read;
+        const { names, startedAt } = read;
+        if (startedAt && this.#cache.age(startedAt) >= maxAge) continue;
         // a bag answers everything; while it is not known to be none, waiting costs no request
         if (this.#bag !== false || names === 'all') return read;
         if (wanted !== 'all' && wanted.every((name) => names.has(name))) return read;

@@ -84,31 +84,32 @@ const reserve = 0.1;
 
 export class Chain {
   readonly providers: readonly CachedProvider[];
+  /** The names that may come from one provider alone, each with its name. */
+  readonly only: ReadonlyMap<string, string>;
   readonly #options: ChainOptions;
 
   constructor(options: ChainOptions) {
     this.providers = options.providers;
+    this.only = options.only;
     this.#options = options;
-  }
-
-  /** The names that are bound to one provider, and its name. */
-  get only(): ReadonlyMap<string, string> {
-    return this.#options.only;
-  }
-
-  /** The one provider that may answer for `name`, where it is bound to one. */
-  boundTo(name: string): string | undefined {
-    return this.#options.only.get(name);
   }
 
   /** Whether `cached` may answer for `name`. */
   allows(cached: CachedProvider, name: string): boolean {
-    const bound = this.boundTo(name);
+    const bound = this.only.get(name);
     return bound === undefined || bound === cached.provider.name;
   }
 
-  /** Finds the provider that holds `name`. Does not reject. */
-  async resolve(name: string, signal: AbortSignal | undefined): Promise<Resolution> {
+  /**
+   * Finds the provider that holds `name`. Does not reject.
+   *
+   * @param maxAge - milliseconds; an older answer is read again
+   */
+  async resolve(
+    name: string,
+    signal: AbortSignal | undefined,
+    maxAge?: number,
+  ): Promise<Resolution> {
     const { providers } = this;
     const timeoutOf = this.timeouts();
     const attempts: ProviderAttempt[] = [];
@@ -124,7 +125,7 @@ export class Chain {
         attempts.push(attempt(cached, 'skipped', 'is on standby, and was not needed'));
         continue;
       }
-      const answer = await cached.ask(name, { signal, timeout: timeoutOf(position) });
+      const answer = await cached.ask(name, { signal, timeout: timeoutOf(position) }, maxAge);
       attempts.push(attemptOf(cached, answer));
       freshFor = Math.min(freshFor, 'freshFor' in answer ? answer.freshFor : 0);
       if (answer.kind === 'held' || answer.kind === 'stale') {

@@ -9,6 +9,8 @@ import { abortReason } from '../calls/limited-call.ts';
 import { eventTypes, type SecretsEvent } from '../contract/events.ts';
 import { closedError } from '../contract/secret-error.ts';
 import type { ReadContext, SecretChanges, SecretProvider } from '../contract/secret-provider.ts';
+import type { LoadOptions } from '../loading/load.ts';
+import type { StandardSchemaV1 } from '../loading/standard-schema.ts';
 import { createRedactorOfValues } from '../redaction/redactor.ts';
 import { CachedProvider } from './cached-provider.ts';
 import { assertName, Chain, type Resolution } from './chain.ts';
@@ -16,11 +18,14 @@ import { assertChainOptions, checkNames, entriesOf } from './chain-options.ts';
 import { endable } from './endable.ts';
 import { FastAnswers } from './fast-answers.ts';
 import { Notifier } from './notifier.ts';
-import type { CallOptions, Secrets, SecretsOptions } from './secrets.ts';
+import type { GetOptions, Secrets, SecretsOptions } from './secrets.ts';
 import type { Watching } from './watching.ts';
 import type { Writer } from './writing.ts';
 
 const minute = 60_000;
+
+/** What `get` and `find` take besides a signal. */
+const aged = { maxAge: 'anything' } as const;
 
 /**
  * Makes a chain of providers. It does no I/O: the first call does.
@@ -85,36 +90,30 @@ export function createSecrets(options: SecretsOptions): Secrets {
     if (signal?.aborted) throw abortReason(signal);
     if (closing) throw closedError();
   };
-  const resolve = async (name: string, signal: AbortSignal | undefined): Promise<Resolution> => {
+  const resolve = async (
+    name: string,
+    signal: AbortSignal | undefined,
+    maxAge?: Duration,
+  ): Promise<Resolution> => {
     assertOpen(signal);
     assertName(name);
-    const resolution = await chain.resolve(name, signal);
+    const oldest = maxAge === undefined ? undefined : toMilliseconds(maxAge, 'maxAge');
+    const resolution = await chain.resolve(name, signal, oldest);
     if (resolution.kind === 'failed' && resolution.error.code === 'ERR_SECRET_ABORTED')
       throw resolution.error;
     return resolution;
   };
   let watching: Watching | undefined;
-  const watcher = async () => {
+  const following = async () => {
+    const { changesOf, viewOf, Watching } = await import('./following.ts');
     assertOpen(undefined);
-    const { Watching } = await import('./watching.ts');
-    assertOpen(undefined);
-    const interval = Math.max(ttl, 1_000);
-    watching ??= new Watching({ clock, interval, notifier, resolve, providers });
-    return watching;
-  };
-  const changes = (name: string, given: CallOptions | undefined) => {
-    const wasOpen = !closing;
-    return endable(
-      () => signalOf(given, 'watch'),
-      async function* (stop) {
-        try {
-          yield* (await watcher()).changes(name, stop);
-        } catch (error) {
-          // that it was closed since ends it as quietly before its first answer as after it
-          if (!(wasOpen && closing)) throw error;
-        }
-      },
-    );
+    watching ??= new Watching({
+      clock,
+      interval: Math.max(ttl, 1_000),
+      notifier,
+      providers,
+    });
+    return { changesOf, viewOf, watching };
   };
   // a standby is a copy of others, so it is never written to
   const target = providers.find(({ provider, standby }) => provider.write && !standby);
@@ -135,9 +134,9 @@ export function createSecrets(options: SecretsOptions): Secrets {
     return writing;
   };
 
-  const ask = async (name: string, given: CallOptions | undefined): Promise<string> => {
+  const ask = async (name: string, given: GetOptions | undefined): Promise<string> => {
     const { clears } = answers;
-    const resolution = await resolve(name, signalOf(given, 'get'));
+    const resolution = await resolve(name, signalOf(given, 'get', aged), given?.maxAge);
     if (resolution.kind !== 'found') throw resolution.error;
     const { record, cached, freshness, freshFor } = resolution;
     if (freshness === 'fresh' && !closing && clears === answers.clears)
@@ -155,7 +154,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     async find(name, given) {
-      const resolution = await resolve(name, signalOf(given, 'find'));
+      const resolution = await resolve(name, signalOf(given, 'find', aged), given?.maxAge);
       if (resolution.kind === 'failed') throw resolution.error;
       return resolution.kind === 'found' ? resolution.record.value : undefined;
     },
@@ -181,8 +180,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
       return (await import('./explanation.ts')).explanationOf(name, resolution);
     },
 
-    async load(schema, given = {}) {
-      signalOf(given, 'load', { names: 'a list of texts' });
+    async load(schema, given) {
       const { loadSchema } = await import('../loading/load.ts');
       const warn = (message: string) => notifier.warn(chainName, message);
       return loadSchema(schema, { ...secrets, read: provider.read }, given, warn);
@@ -195,25 +193,38 @@ export function createSecrets(options: SecretsOptions): Secrets {
       return secrets.status();
     },
 
-    watch: changes,
-
-    async onChange(given, listener) {
-      return (await watcher()).onChange(given, listener);
+    watch(names, given) {
+      const wasOpen = !closing;
+      return endable(
+        () => signalOf(given, 'watch'),
+        async function* (stop) {
+          try {
+            const { changesOf, watching } = await following();
+            yield* changesOf(watching, resolve, names, stop);
+          } catch (error) {
+            // that it was closed since ends it as quietly before its first answer as after it
+            if (!(wasOpen && closing)) throw error;
+          }
+        },
+      );
     },
 
-    async view(names, given) {
-      return (await watcher()).view(names, given);
+    async view(subject: readonly string[] | StandardSchemaV1, given?: LoadOptions) {
+      const { viewOf, watching } = await following();
+      const chain = { watching, notifier, resolve, load: secrets.load, provider };
+      return viewOf(chain, subject, given) as Promise<never>;
     },
 
     redact: redactor.redact,
 
     redactor,
 
-    on(type, listener) {
+    on(type, listener, given) {
       assertText(type, 'on: the event');
       assertKnown(type, eventTypes, 'on: there is no event');
       assertFunction(listener, 'on: the listener');
-      return notifier.on(type, listener as unknown as (event: SecretsEvent) => void);
+      const hear = listener as unknown as (event: SecretsEvent) => void;
+      return notifier.on(type, hear, signalOf(given, 'on'));
     },
 
     asProvider: () => provider,
@@ -256,7 +267,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     async watch(onChange, signal) {
-      return (await watcher()).forwardChanges(onChange, signal);
+      return (await following()).watching.forwardChanges(onChange, signal);
     },
 
     close: () => secrets.close(),

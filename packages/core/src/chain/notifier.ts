@@ -5,6 +5,7 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import type { Clock } from '../calls/clock.ts';
+import { onAbort } from '../calls/on-abort.ts';
 import type { SecretsEvent, SecretsEvents, SecretsEventType } from '../contract/events.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
 import { labelOf } from '../words/label.ts';
@@ -28,10 +29,16 @@ export class Notifier {
     this.#clock = clock;
   }
 
-  on(type: SecretsEventType, listener: Listener): () => void {
+  /** Calls `listener` until `signal` fires or what is returned is called. */
+  on(type: SecretsEventType, listener: Listener, signal?: AbortSignal): () => void {
     const listeners = this.#listeners.get(type) ?? new Set();
-    this.#listeners.set(type, listeners.add(listener));
-    return () => listeners.delete(listener);
+    if (!signal?.aborted) this.#listeners.set(type, listeners.add(listener));
+    const stop = () => {
+      listeners.delete(listener);
+      leave?.();
+    };
+    const leave = signal && onAbort(signal, stop);
+    return stop;
   }
 
   emit(event: SecretsEvent): void {
@@ -99,7 +106,7 @@ export class Notifier {
 }
 
 /** Calls a user's listener, async or not, which must not decide whether a secret is found. */
-export function callListener(what: string, call: () => unknown): void {
+function callListener(what: string, call: () => unknown): void {
   // its error's text may hold anything
   (async () => call())().catch(() => warnProcess(`a listener of '${what}' threw`, 'listener'));
 }
@@ -107,6 +114,7 @@ export function callListener(what: string, call: () => unknown): void {
 /** The events that must not pass unheard, as a sentence. */
 function noticeOf(event: SecretsEvent): string | undefined {
   if (event.type === 'warning') return `${event.provider}: ${event.message}`;
+  if (event.type === 'rejected') return event.detail;
   if (event.type === 'recovered') return `${event.provider} answers again`;
   if (event.type !== 'fallback') return undefined;
   const { provider, store, reason, detail, answeredBy, names } = event;

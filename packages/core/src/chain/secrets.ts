@@ -79,6 +79,15 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of `get` and `find`. */
+export interface GetOptions extends CallOptions {
+  /**
+   * How old the answer may be, whatever `ttl` is: an older one is read again first. `0` asks the store, once
+   * for all calls of one tick. If the store cannot be asked, its last good value counts as usual.
+   */
+  readonly maxAge?: Duration;
+}
+
 /** The result of `explain`: which provider answered and why. Never the value. */
 export interface Explanation {
   /** The name that was asked for. */
@@ -166,12 +175,12 @@ export interface Secrets {
    *   `ERR_SECRET_DENIED`, `_UNAUTHENTICATED`, `_TLS` or `_INVALID` as a provider said;
    *   `ERR_SECRET_PROVIDER` if a provider has a defect.
    */
-  get(name: string, options?: CallOptions): Promise<string>;
+  get(name: string, options?: GetOptions): Promise<string>;
   /**
    * The value of `name`, or `undefined` only if every provider answered "not here".
    * @throws as `get`, except `ERR_SECRET_NOT_FOUND`
    */
-  find(name: string, options?: CallOptions): Promise<string | undefined>;
+  find(name: string, options?: GetOptions): Promise<string | undefined>;
   /**
    * Every name with its value; earlier providers win. Frozen, without a prototype.
    * @throws `ERR_SECRET_UNAVAILABLE` if a provider could not be asked and no later one's store
@@ -213,24 +222,25 @@ export interface Secrets {
    */
   refresh(options?: CallOptions): Promise<readonly ProviderStatus[]>;
   /**
-   * Changes of the answer for `name`, from the first step of the iteration until `signal` fires or
+   * Changes of the answers for these names, from the first step of the iteration until `signal` fires or
    * `close`. While somebody watches, the stores are read every `ttl` (and when they say so
-   * themselves, where they can). Changes that a slow consumer has not taken yet become one. A name
-   * may be watched before anybody holds it; a store that fails changes nothing. `return` ends it at once,
+   * themselves, where they can). Changes of a name that a slow consumer has not taken yet become one. A name
+   * may be watched before any provider holds it; a store that fails changes nothing. `return` ends it at once,
    * also while a `next` waits.
+   *
+   * A `next` that waits keeps the process alive, as any other wait for something from outside does: a program may
+   * do nothing else. To end it, fire the signal, or `close`.
    */
-  watch(name: string, options?: CallOptions): AsyncGenerator<SecretChange, void, undefined>;
-  /** Calls `listener` for every change of these names, as `watch`; resolves to what stops it. */
-  onChange(
+  watch(
     names: string | readonly string[],
-    listener: (change: SecretChange) => void,
-  ): Promise<() => void>;
+    options?: CallOptions,
+  ): AsyncGenerator<SecretChange, void, undefined>;
   /**
    * These names as properties, for hot paths: no promise, always the latest value that was read. A
    * property throws the error that `get` would reject with once the rules of the chain no longer
-   * allow its value. It follows changes until `signal` fires or `close`. It is frozen, and follows all the
-   * same: its properties are accessors. Reading one looks at no clock, so that after a blocked event loop it
-   * may have its old value until the timers have had their turn.
+   * allow its value. It follows changes until `signal` fires or `close`, and does not keep the process alive. It is
+   * frozen, and follows all the same: its properties are accessors. Reading one looks at no clock, so that after a
+   * blocked event loop it may have its old value until the timers have had their turn.
    *
    * @throws as `get` does
    */
@@ -239,6 +249,28 @@ export interface Secrets {
     options?: CallOptions,
   ): Promise<Readonly<Record<Name, string>>>;
   /**
+   * What `schema` makes of the secrets, as `load` gives it, and following: its properties are always those of the
+   * latest values that the schema has accepted. When the stores come to hold what it refuses, the view keeps what it
+   * has, and the event `rejected` says why. Once the chain itself has no answer any more, reading a property throws
+   * what `load` would reject with. It cannot be changed or frozen, and an object inside of it is the one that
+   * was there when it was taken.
+   *
+   * @throws as `load` does; `ERR_SECRET_CONFIG` for a schema that makes no object
+   * @example
+   * ```ts
+   * import { createSecrets, envProvider } from '@keyfall/core';
+   * import { z } from 'zod';
+   *
+   * const secrets = createSecrets({ providers: [envProvider()] });
+   * const settings = await secrets.view(z.object({ PORT: z.coerce.number() }));
+   * console.log(settings.PORT); // a number, the latest
+   * ```
+   */
+  view<Schema extends StandardSchemaV1>(
+    schema: Schema,
+    options?: LoadOptions,
+  ): Promise<Readonly<StandardSchemaV1.InferOutput<Schema>>>;
+  /**
    * `text` with every value masked that was read from or written to a provider of this chain, by any caller. A value
    * that its store has replaced or deleted is masked for another day, the last 16 of each name. Never throws.
    */
@@ -246,12 +278,14 @@ export interface Secrets {
   /** The same for streams and loggers; it also learns later values. */
   readonly redactor: Redactor;
   /**
-   * Listens to an event; returns what stops listening. An event that there is not is `ERR_SECRET_CONFIG`. A `fallback` or `warning` that nobody listens
-   * to becomes a process warning, so that it is never silent.
+   * Listens to an event until `signal` fires; returns what stops it as well. An event that there is not is
+   * `ERR_SECRET_CONFIG`. A `fallback`, `recovered`, `rejected` or `warning` that has no listener becomes a process
+   * warning, so that it is never silent.
    */
   on<Type extends SecretsEventType>(
     type: Type,
     listener: (event: { readonly type: Type } & SecretsEvents[Type]) => void,
+    options?: CallOptions,
   ): () => void;
   /**
    * This chain as a provider, always the same object: for `withPrefix` and similar functions, and for tools that use the

@@ -152,7 +152,7 @@ async function writable(
       });
     if (!chain.allows(target, name))
       throw unsupported(
-        `${name} may come from ${chain.boundTo(name)} alone, and that cannot be written`,
+        `${name} may come from ${chain.only.get(name)} alone, and that cannot be written`,
       );
     if (value !== null) await assertNotShadowed(parts, name, target, signal);
   }

@@ -3,7 +3,7 @@
  * `keyfall:<type>`, and a process warning for notices without a listener. Names, providers
  * and durations; never values.
  */
-import type { SecretErrorCode } from './secret-error.ts';
+import type { SecretErrorCode, SecretIssue } from './secret-error.ts';
 
 /** The events of a chain by type, with their facts. */
 export interface SecretsEvents {
@@ -75,6 +75,18 @@ export interface SecretsEvents {
     readonly versionBefore?: string;
     readonly versionAfter?: string;
   };
+  /**
+   * The stores have answered, and a view's schema refuses what they answer: the view keeps the last values that it
+   * accepted. Reported once for each set of reasons.
+   */
+  readonly rejected: {
+    /** The name of the chain. */
+    readonly chain: string;
+    /** What is wrong, in one clause. */
+    readonly detail: string;
+    /** What is wrong with each name, as in the error of `load`. */
+    readonly issues: readonly SecretIssue[];
+  };
   /** Something about a provider's set-up that the user should know. */
   readonly warning: { readonly provider: string; readonly message: string };
 }
@@ -90,6 +102,7 @@ const types: Readonly<Record<SecretsEventType, true>> = {
   failed: true,
   refreshed: true,
   changed: true,
+  rejected: true,
   warning: true,
 };
 

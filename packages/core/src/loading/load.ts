@@ -6,6 +6,7 @@
  * on an object that takes down which names it looks up. The chain is then asked for each of those
  * that are absent, because only the chain knows whether a name is missing or could not be checked.
  */
+import { signalOf } from '../arguments/assert-options.ts';
 import {
   errorWith,
   isSecretError,
@@ -45,9 +46,11 @@ interface Asked extends Pick<SecretProvider, 'read'> {
 export async function loadSchema<Schema extends StandardSchemaV1>(
   schema: Schema,
   { get, explain, read }: Asked,
-  { names, signal }: LoadOptions,
+  options: LoadOptions = {},
   warn: (message: string) => void,
 ): Promise<StandardSchemaV1.InferOutput<Schema>> {
+  const signal = signalOf(options, 'load', { names: 'a list of texts' });
+  const { names } = options;
   const { run, issuesOf } = runnerOf(schema);
   const values: Record<string, string> = Object.create(null);
   const failures = new Map<string, SecretError>();

@@ -1,8 +1,9 @@
 // What a store that refuses, wholly or for one name, does to what it answered before and to the calls
 // after it; and that notices which alternate are told once.
 import { createSecrets, SecretError, type Secrets, type SecretsEvent } from '@keyfall/core';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/index.ts';
+import { follow } from './follow.ts';
 import { type Mood, outcome, scripted } from './scripted-provider.ts';
 
 const minute = 60_000;
@@ -15,6 +16,14 @@ function eventsOf(secrets: Secrets): string[] {
     secrets.on(type, (event) => events.push((event as SecretsEvent).type));
   return events;
 }
+
+// the code of a first watch is loaded, which takes time that no clock here stands for
+beforeAll(async () => {
+  const secrets = createSecrets({ providers: [scripted('vault', { A: 'a' })] });
+  (await follow(secrets, 'A'))();
+  await secrets.view(['A']);
+  await secrets.close();
+});
 
 describe('a refresh that is refused for one name', () => {
   test('is told, does not ask at every get, and leaves the other names alone', async () => {
@@ -295,7 +304,7 @@ describe('a refusal is not asked for again at once', () => {
     const vault = scripted('vault', { A: 'a' });
     const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
     const heard: unknown[] = [];
-    await secrets.onChange('A', (change) => heard.push(change));
+    await follow(secrets, 'A', (change) => heard.push(change));
     vault.mood = 'denied';
     await clock.advance(3 * minute);
     vault.mood = 'answers';

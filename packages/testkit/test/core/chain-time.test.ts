@@ -730,3 +730,58 @@ describe('close', () => {
       expect(await outcome<unknown>(call())).toBe('ERR_SECRET_ABORTED');
   });
 });
+
+describe('get with maxAge', () => {
+  test('takes no older answer, and 0 asks the store', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'old' });
+    const secrets = createSecrets({ providers: [vault], clock });
+    expect(await secrets.get('A')).toBe('old');
+    vault.held.set('A', { value: 'new', version: '2' });
+    await clock.advance(9_000);
+    expect(await secrets.get('A', { maxAge: '10s' })).toBe('old');
+    await clock.advance(1_000);
+    expect(await secrets.get('A')).toBe('old');
+    expect(await secrets.get('A', { maxAge: '10s' })).toBe('new');
+    expect(await secrets.get('A')).toBe('new');
+    vault.held.delete('A');
+    expect(await secrets.find('A', { maxAge: 0 })).toBe(undefined);
+    expect(vault.reads).toHaveLength(3);
+  });
+
+  test('shares a read with those who ask in the same tick, and joins none that is too old', async () => {
+    const clock = manualClock();
+    const answers: ((value: string) => void)[] = [];
+    const vault = scripted('vault');
+    vault.mood = () =>
+      new Promise((resolve) => {
+        answers.push((value) => resolve({ entries: new Map([['A', { value }]]), complete: true }));
+      });
+    const secrets = createSecrets({ providers: [vault], clock });
+    const first = secrets.get('A');
+    await clock.advance(100);
+    const both = [secrets.get('A', { maxAge: 0 }), secrets.get('A', { maxAge: 100 })];
+    const joining = secrets.get('A', { maxAge: 101 });
+    await clock.advance(0);
+    expect(answers).toHaveLength(2);
+    answers[0]?.('first');
+    expect(await Promise.all([first, joining])).toEqual(['first', 'first']);
+    answers[1]?.('second');
+    expect(await Promise.all(both)).toEqual(['second', 'second']);
+  });
+
+  test('leaves the rules for a store that cannot be asked as they are', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'a' });
+    const secrets = createSecrets({ providers: [vault], staleIfError: '1h', clock });
+    const notices: unknown[] = [];
+    secrets.on('fallback', ({ answeredBy }) => notices.push(answeredBy));
+    await secrets.get('A');
+    vault.mood = 'unavailable';
+    expect(await secrets.get('A', { maxAge: 0 })).toBe('a');
+    expect(notices).toEqual(['last-good']);
+    await clock.advance(3_600_000);
+    expect(await outcome(secrets.get('A', { maxAge: 0 }))).toBe('ERR_SECRET_UNAVAILABLE');
+    expect(await outcome(secrets.get('A', { maxAge: 'soon' as never }))).toBe('ERR_SECRET_CONFIG');
+  });
+});

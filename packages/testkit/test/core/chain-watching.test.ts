@@ -1,4 +1,4 @@
-// Following changes: watch, onChange, view, refresh, status; and the short way of a cached get.
+// Following changes: watch, view, refresh, status; and the short way of a cached get.
 import { getEventListeners } from 'node:events';
 import { inspect } from 'node:util';
 import {
@@ -11,13 +11,19 @@ import {
 import type { SecretProvider, SecretRecord } from '@keyfall/core/provider';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { manualClock } from '../../src/index.ts';
+import { follow } from './follow.ts';
 import { type Mood, outcome, type ScriptedProvider, scripted } from './scripted-provider.ts';
 
 const minute = 60_000;
 
 // what watches is loaded at its first use, which takes time that no clock here stands for
 beforeAll(async () => {
-  await createSecrets({ providers: [memoryProvider({ A: 'a' })] }).view(['A']);
+  const secrets = createSecrets({ providers: [memoryProvider({ A: 'a' })] });
+  await secrets.view(['A']);
+  const outer = createSecrets({ providers: [secrets] });
+  await outer.view(['A']);
+  (await follow(outer, 'A'))();
+  await outer.close();
 });
 
 describe('the short way of a cached get', () => {
@@ -110,12 +116,56 @@ describe('watch', () => {
     expect(clock.timers).toBe(0);
   });
 
+  test('several names in one watch, each change by itself', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: 'a', B: 'b', C: 'c' });
+    const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+    const changes = secrets.watch(['A', 'B', 'NEW']);
+    const first = changes.next();
+    await clock.advance(1);
+    for (const name of ['B', 'C', 'NEW']) vault.held.set(name, { value: 'x', version: '2' });
+    await clock.advance(3 * minute);
+    const both = [(await first).value, (await changes.next()).value];
+    expect(both.sort((one, other) => (one?.name ?? '').localeCompare(other?.name ?? ''))).toEqual([
+      { name: 'B', provider: 'vault', versionBefore: '1', versionAfter: '2' },
+      { name: 'NEW', provider: 'vault', versionAfter: '2' },
+    ]);
+    const next = changes.next();
+    vault.held.set('B', { value: 'y', version: '3' });
+    await clock.advance(3 * minute);
+    expect((await next).value).toMatchObject({ name: 'B', versionBefore: '2', versionAfter: '3' });
+    await changes.return();
+    expect(clock.timers).toBe(0);
+    expect(await secrets.watch([]).next()).toEqual({ done: true, value: undefined });
+    await secrets.close();
+  });
+
+  test('keeps the process alive while a next waits, and not before or after', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { A: '1' }, { writable: true });
+    const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+    const changes = secrets.watch('A');
+    expect(clock.foregroundTimers).toBe(0);
+    const first = changes.next();
+    await clock.advance(90 * minute);
+    expect(clock.foregroundTimers).toBe(1);
+    await secrets.set('A', '2');
+    await first;
+    expect(clock.foregroundTimers).toBe(0);
+    const second = changes.next();
+    await clock.advance(1);
+    expect(clock.foregroundTimers).toBe(1);
+    await secrets.close();
+    expect(await second).toEqual({ done: true, value: undefined });
+    expect(clock.timers).toBe(0);
+  });
+
   test('a name may come and go; a store that fails changes nothing', async () => {
     const clock = manualClock();
     const vault = scripted('vault');
     const secrets = createSecrets({ providers: [vault], ttl: '1m', staleIfError: '5m', clock });
     const changes: SecretChange[] = [];
-    const stop = await secrets.onChange('A', (change) => changes.push(change));
+    const stop = await follow(secrets, 'A', (change) => changes.push(change));
     vault.held.set('A', { value: 'a', version: '7' });
     await clock.advance(3 * minute);
     vault.mood = 'unavailable';
@@ -147,7 +197,7 @@ describe('watch', () => {
     });
     const secrets = createSecrets({ providers: [files], clock });
     const heard: string[] = [];
-    const stop = await secrets.onChange(['A'], ({ versionAfter }) => heard.push(`${versionAfter}`));
+    const stop = await follow(secrets, ['A'], ({ versionAfter }) => heard.push(`${versionAfter}`));
     await secrets.set('A', 'two');
     await clock.advance(0);
     files.held.set('A', { value: 'three', version: '3' });
@@ -165,7 +215,7 @@ describe('watch', () => {
     const secrets = createSecrets({ providers: [store], ttl: '1h', clock });
     expect(await secrets.get('A')).toBe('old');
     await clock.advance(1_000);
-    await secrets.onChange('B', () => {});
+    await follow(secrets, 'B');
     await clock.advance(2_000);
     expect(store.reads).toHaveLength(1); // it had just been read
     const later = createSecrets({ providers: [store], ttl: '1h', clock });
@@ -173,7 +223,7 @@ describe('watch', () => {
     store.held.set('A', { value: 'new', version: '2' });
     await clock.advance(2_000);
     const changes: SecretChange[] = [];
-    await later.onChange('A', (change) => changes.push(change));
+    await follow(later, 'A', (change) => changes.push(change));
     await clock.advance(1);
     expect(changes).toEqual([
       { name: 'A', provider: 'files', versionBefore: '1', versionAfter: '2' },
@@ -193,7 +243,7 @@ describe('watch', () => {
       await clock.advance(5_000);
     const before = store.reads.length;
     await clock.advance(2_000); // the pauses between the probes are longer by now
-    await secrets.onChange('A', () => {});
+    await follow(secrets, 'A');
     expect(store.reads).toHaveLength(before);
     await secrets.close();
   });
@@ -207,7 +257,7 @@ describe('watch', () => {
     const warnings: string[] = [];
     secrets.on('warning', ({ message }) => warnings.push(message));
     const heard: unknown[] = [];
-    await secrets.onChange('A', (change) => heard.push(change));
+    await follow(secrets, 'A', (change) => heard.push(change));
     files.held.set('A', { value: '2', version: '2' });
     await clock.advance(2 * minute);
     expect(heard).toHaveLength(1);
@@ -226,7 +276,6 @@ describe('watch', () => {
     const endless = new AbortController().signal;
     const begin: readonly ((secrets: Secrets) => Promise<unknown>)[] = [
       (secrets) => secrets.watch('A').next(),
-      (secrets) => secrets.onChange('A', () => {}),
       (secrets) => secrets.view(['A'], { signal: endless }),
     ];
     for (const start of begin)
@@ -252,7 +301,7 @@ describe('watch', () => {
     const inner = createSecrets({ name: 'inner', providers: [vault], ttl: '1m', clock });
     const outer = createSecrets({ providers: [inner], ttl: '1m', clock });
     const heard: SecretChange[] = [];
-    await outer.onChange('A', (change) => heard.push(change));
+    await follow(outer, 'A', (change) => heard.push(change));
     vault.held.set('A', { value: 'new', version: '2' });
     await clock.advance(5 * minute);
     expect(heard).toEqual([
@@ -266,7 +315,7 @@ describe('watch', () => {
     const inner = createSecrets({ name: 'inner', providers: [vault], clock });
     const outer = createSecrets({ providers: [inner], clock });
     const heard: SecretChange[] = [];
-    await outer.onChange('A', (change) => heard.push(change));
+    await follow(outer, 'A', (change) => heard.push(change));
     await inner.set('A', 'new');
     await clock.advance(1);
     expect(heard).toEqual([
@@ -341,7 +390,7 @@ describe('watch', () => {
     });
     const warnings: unknown[] = [];
     secrets.on('warning', (event) => warnings.push(event));
-    const stop = await secrets.onChange('A', () => {});
+    const stop = await follow(secrets, 'A');
     store.mood = 'silent';
     call();
     await new Promise(setImmediate);
@@ -363,9 +412,9 @@ describe('watch', () => {
     });
     const standby = { provider: of('snapshot'), standby: true };
     const secrets = createSecrets({ providers: [of('files'), standby], clock });
-    await secrets.onChange([], () => {});
+    await follow(secrets, []);
     expect([asked, clock.timers]).toEqual([[], 0]);
-    await secrets.onChange('A', () => {});
+    await follow(secrets, 'A');
     expect(asked).toEqual(['files']);
     await secrets.close();
   });
@@ -396,7 +445,7 @@ describe('a store is not asked without end by who watches', () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'a' });
     const secrets = createSecrets({ providers: [vault], ttl, clock });
-    const stop = await secrets.onChange('A', () => {});
+    const stop = await follow(secrets, 'A');
     change(vault);
     await secrets.refresh();
     const before = vault.reads.length;
@@ -467,7 +516,7 @@ describe('a store is not asked without end by who watches', () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'a' });
     const secrets = createSecrets({ providers: [vault], ttl: '60s', clock });
-    const stop = await secrets.onChange('A', () => {});
+    const stop = await follow(secrets, 'A');
     const before = vault.reads.length;
     for (let passed = 0; passed < 100 * 60_000; passed += 1_000) await clock.advance(1_000);
     const reads = vault.reads.length - before;
@@ -787,7 +836,7 @@ describe('one who follows does not harm the others', () => {
       const view = await secrets.view(['A']);
       freeze(view);
       const heard: unknown[] = [];
-      await secrets.onChange('A', (change) => heard.push(change));
+      await follow(secrets, 'A', (change) => heard.push(change));
       for (const version of ['2', '3']) {
         vault.held.set('A', { value: `value ${version}`, version });
         await clock.advance(2 * minute);
@@ -810,34 +859,11 @@ describe('one who follows does not harm the others', () => {
     await secrets.close();
   });
 
-  test('a listener that throws, at once or later, keeps no other from hearing', async () => {
-    const clock = manualClock();
-    const vault = scripted('vault', { A: 'old' });
-    const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
-    const heard: unknown[] = [];
-    const warned = new Set<string>();
-    const hear = ({ message }: Error) => warned.add(message);
-    process.on('warning', hear);
-    await secrets.onChange('A', () => {
-      throw new Error('mine');
-    });
-    await secrets.onChange('A', () => Promise.reject(new Error('mine')) as never);
-    await secrets.onChange('A', (change) => heard.push(change));
-    for (const version of ['2', '3']) {
-      vault.held.set('A', { value: version, version });
-      await clock.advance(2 * minute);
-    }
-    expect(heard).toHaveLength(2);
-    await secrets.close();
-    process.off('warning', hear);
-    expect([...warned]).toEqual(["a listener of 'onChange' threw"]);
-  });
-
   test('whoever begins while a name changes hears of the change, though another has heard of it', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'old', B: 'b' }, { byName: true });
     const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
-    await secrets.onChange('A', () => {});
+    await follow(secrets, 'A');
     // the second one waits for B, after it was told of the old A
     let answer = () => {};
     vault.mood = () =>
@@ -846,7 +872,7 @@ describe('one who follows does not harm the others', () => {
           resolve({ entries: new Map([['B', { value: 'b', version: '1' }]]), complete: false });
       });
     const heard: SecretChange[] = [];
-    const begun = secrets.onChange(['A', 'B'], (change) => heard.push(change));
+    const begun = follow(secrets, ['A', 'B'], (change) => heard.push(change));
     await clock.advance(1);
     vault.mood = 'answers';
     vault.held.set('A', { value: 'new', version: '2' });
@@ -870,10 +896,10 @@ test('one that stops takes nothing from those that go on, of the same name and o
   const heard: string[] = [];
   const hears = (who: string) => () => heard.push(who);
   const stops = [
-    await secrets.onChange('A', hears('first of A')),
-    await secrets.onChange('B', hears('of B')),
+    await follow(secrets, 'A', hears('first of A')),
+    await follow(secrets, 'B', hears('of B')),
   ];
-  const stopLast = await secrets.onChange('A', hears('second of A'));
+  const stopLast = await follow(secrets, 'A', hears('second of A'));
   for (const stop of stops) stop();
   vault.held.set('A', { value: 'new', version: '2' });
   vault.held.set('B', { value: 'new', version: '2' });

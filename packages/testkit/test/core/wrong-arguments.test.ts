@@ -3,6 +3,7 @@
 import * as core from '@keyfall/core';
 import { createSecrets, isSecretError, memoryProvider, type Secrets } from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { scripted } from './scripted-provider.ts';
 
 /** One of each kind of thing that is no argument somewhere. */
@@ -120,12 +121,13 @@ describe('each method of the secrets, and of their provider', () => {
     ],
     ['view', (secrets) => secrets.view('A'), 'view: the names'],
     ['view', (secrets) => secrets.view(['A'], { signal: 'x' }), 'view: the option signal'],
-    ['onChange', (secrets) => secrets.onChange('A'), 'onChange: the listener'],
-    ['onChange', (secrets) => secrets.onChange(7, () => {}), 'onChange: the names'],
+    ['view', (secrets) => secrets.view(z.object({}), { names: 'A' }), 'view: the option names'],
     ['watch', (secrets) => secrets.watch('A', { signal: 1 }).next(), 'watch: the option signal'],
+    ['watch', (secrets) => secrets.watch(['A', 7]).next(), 'watch: the names'],
     ['provider.watch', (secrets) => secrets.asProvider().watch(() => {}), 'watch: the signal'],
     ['on', (secrets) => secrets.on(Symbol('fallback'), () => {}), 'on: the event'],
     ['on', (secrets) => secrets.on('fallback'), 'on: the listener'],
+    ['on', (secrets) => secrets.on('fallback', () => {}, { signal: 1 }), 'on: the option signal'],
     ['load', (secrets) => secrets.load({}, { names: 'A' }), 'load: the option names'],
     ['load', (secrets) => secrets.load(null), 'Standard Schema'],
     ['list', (secrets) => secrets.asProvider().list(), 'list: the context'],

@@ -1,0 +1,96 @@
+/**
+ * `Secrets.watch`: the changes of the chain's answers, one after another.
+ */
+import { assertTexts } from '../arguments/arguments.ts';
+import type { Resolution } from './chain.ts';
+import type { SecretChange } from './secrets.ts';
+import type { Watching } from './watching.ts';
+
+/**
+ * As `Secrets.watch`.
+ *
+ * @param resolve - asks the chain; rejects if it is closed, the name is none, or the signal fires
+ * @param stop - ends it from outside
+ */
+export async function* changesOf(
+  watching: Watching,
+  resolve: (name: string, signal?: AbortSignal) => Promise<Resolution>,
+  given: string | readonly string[],
+  stop: AbortSignal,
+): AsyncGenerator<SecretChange, void, undefined> {
+  const names = typeof given === 'string' ? [given] : given;
+  assertTexts(names, 'watch: the names');
+  if (names.length === 0) return;
+  // one place for each name that has not been taken yet: a slow consumer loses no state and piles nothing up
+  const pending = new Map<string, SecretChange>();
+  const last = new Map<string, Resolution>();
+  let wake = () => {};
+  let over = false;
+
+  const look = async (name: string, signal?: AbortSignal): Promise<number> => {
+    const now = await resolve(name, signal);
+    const before = last.get(name);
+    // a failing store changes nothing: the last answer stays until a new one is read
+    if (now.kind !== 'failed' || !before) last.set(name, now);
+    const change = before && now.kind !== 'failed' ? changeOf(name, before, now) : undefined;
+    if (change) {
+      const { versionBefore } = pending.get(name) ?? change;
+      pending.set(name, { ...change, ...(versionBefore !== undefined && { versionBefore }) });
+      wake();
+    }
+    const kept = last.get(name) as Resolution;
+    return kept.kind === 'found'
+      ? watching.timeLeftOf(kept.record, kept.age)
+      : Number.POSITIVE_INFINITY;
+  };
+  const lookAtAll = async (signal?: AbortSignal) =>
+    Math.min(...(await Promise.all(names.map((name) => look(name, signal)))));
+
+  try {
+    await lookAtAll(stop);
+  } catch (error) {
+    // who ends it, ends it as quietly before its first answer as after it
+    if (stop.aborted) return;
+    throw error;
+  }
+  const leave = watching.follow(
+    () => lookAtAll(),
+    stop,
+    () => {
+      over = true;
+      wake();
+    },
+  );
+  try {
+    for (;;) {
+      const [change] = pending.values();
+      if (over) return;
+      if (change) {
+        pending.delete(change.name);
+        yield change;
+      } else {
+        await new Promise<void>((resolve) => {
+          const rest = watching.keepAlive();
+          wake = () => {
+            rest();
+            resolve();
+          };
+        });
+      }
+    }
+  } finally {
+    leave();
+  }
+}
+
+function changeOf(name: string, before: Resolution, now: Resolution): SecretChange | undefined {
+  const old = before.kind === 'found' ? before.record : undefined;
+  const record = now.kind === 'found' ? now.record : undefined;
+  if (old?.value === record?.value) return undefined;
+  return {
+    name,
+    ...(now.kind === 'found' && { provider: now.cached.provider.name }),
+    ...(old?.version !== undefined && { versionBefore: old.version }),
+    ...(record?.version !== undefined && { versionAfter: record.version }),
+  };
+}

@@ -1,0 +1,64 @@
+// What keeps a process alive and what does not, in processes of their own: a program that only waits for a change goes
+// on, one that only has a view ends.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const core = new URL('../../../core/dist/index.js', import.meta.url).href;
+const folder = fileURLToPath(new URL('.', import.meta.url));
+
+/** Runs a program; resolves to its exit code and what it printed. */
+async function run(program: string): Promise<readonly [code: number | null, output: string]> {
+  const source = `import { createSecrets, memoryProvider } from ${JSON.stringify(core)};\n${program}`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+  });
+  const [code] = await once(child, 'close');
+  return [code, output];
+}
+
+/** A store that says by itself, by a timer that keeps nothing alive, that it has another value. */
+const store = `
+  let value = '1';
+  const store = {
+    name: 'store',
+    store: 'store',
+    read: async () => ({ entries: new Map([['A', { value }]]), complete: true }),
+    async watch(changed) {
+      setTimeout(() => { value = '2'; changed(); }, 300).unref();
+    },
+  };
+  const secrets = createSecrets({ providers: [store] });
+`;
+
+test.each([
+  ['for await', "for await (const _ of secrets.watch('A')) break;"],
+  ['one next', "await secrets.watch(['A', 'B']).next();"],
+])('a watch that is the only work of a program goes on until the change: %s', async (_, wait) => {
+  expect(await run(`${store}${wait}\nconsole.log('changed');`)).toEqual([0, 'changed\n']);
+});
+
+test('a watch that is over keeps no process alive', async () => {
+  const program = `${store}
+    const stop = new AbortController();
+    const waiting = secrets.watch('A', { signal: stop.signal }).next();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    stop.abort();
+    console.log((await waiting).done);`;
+  expect(await run(program)).toEqual([0, 'true\n']);
+});
+
+test('neither a view nor a watch that takes no next keeps one alive', async () => {
+  const program = `${store}
+    const schema = { '~standard': { version: 1, vendor: 'mine', validate: (value) => ({ value }) } };
+    const views = [await secrets.view(['A']), await secrets.view(schema)];
+    secrets.watch('A');
+    console.log(views.map(({ A }) => A).join());`;
+  expect(await run(program)).toEqual([0, '1,1\n']);
+});

@@ -41,6 +41,7 @@ export function commandHost(bin: string): CommandHost {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: {}, // some variables count when Node starts: NODE_PATH, which a package manager sets
     });
+    child.on('error', () => {}); // it ends then, which is noticed below
     return child;
   }
 

@@ -121,7 +121,7 @@ const quiet = (secrets: ReturnType<typeof createSecrets>) => {
 };
 
 describe('metrics', () => {
-  test('of reads: how many, how long, and how many names', async () => {
+  test('reads are counted, with their duration and their names', async () => {
     const { points, ...providers } = sdk();
     const clock = manualClock();
     instrument(providers);
@@ -137,7 +137,7 @@ describe('metrics', () => {
     expect(found.get('keyfall.warnings')).toEqual([{ attributes, value: 1 }]);
   });
 
-  test('of an outage: its start, its length, and the breaker meanwhile', async () => {
+  test('an outage is counted, with its duration and the state of the breaker', async () => {
     const { points, ...providers } = sdk();
     const clock = manualClock();
     const store = vault();
@@ -186,7 +186,7 @@ describe('metrics', () => {
     ]);
   });
 
-  test('of refusals and changes', async () => {
+  test('refusals and changes are counted', async () => {
     const { points, ...providers } = sdk();
     const store = vault();
     instrument(providers);
@@ -206,7 +206,7 @@ describe('metrics', () => {
 });
 
 describe('spans', () => {
-  test('a read is a child of the span that was active, as long as the read took', async () => {
+  test('the span of a read is a child of the active span, with the duration of the read', async () => {
     const { tracerProvider, meterProvider, spans } = sdk();
     const clock = manualClock();
     instrument({ tracerProvider, meterProvider });
@@ -227,7 +227,7 @@ describe('spans', () => {
     expect(seconds * 1e3 + nanoseconds / 1e6).toBeCloseTo(250);
   });
 
-  test('a fallback and a refusal are events of the span that met them', async () => {
+  test('a fallback and a refusal are events of the active span', async () => {
     const { tracerProvider, meterProvider, spans } = sdk();
     const store = vault();
     instrument({ tracerProvider, meterProvider });
@@ -268,7 +268,7 @@ test('the global providers are the default', async () => {
   expect(spans()).toHaveLength(1);
 });
 
-test('what nobody listens to is printed as before', async () => {
+test('a notice without a listener is still printed', async () => {
   const printed: string[] = [];
   const listen = (warning: Error) => printed.push(warning.message);
   process.on('warning', listen);
@@ -286,7 +286,7 @@ test('what nobody listens to is printed as before', async () => {
   ]);
 });
 
-test('nothing is measured any more once it is stopped', async () => {
+test('nothing is measured after it is stopped', async () => {
   const { points, spans, ...providers } = sdk();
   const secrets = quiet(createSecrets({ providers: [vault().provider], ttl: 0 }));
   const stop = instrument({ secrets: [secrets], ...providers });
@@ -300,7 +300,7 @@ test('nothing is measured any more once it is stopped', async () => {
   expect(spans()).toHaveLength(1);
 });
 
-test('cache hits, and reads that failed with what they failed by', async () => {
+test('cache hits and failed reads are counted, with the code of the error', async () => {
   const { spans, points, ...providers } = sdk();
   const store = vault();
   const secrets = quiet(
@@ -333,7 +333,7 @@ test('cache hits, and reads that failed with what they failed by', async () => {
   ]);
 });
 
-test('no value is in anything that is exported', async () => {
+test('no value is exported', async () => {
   const { spans, points, exportedMetrics, ...providers } = sdk();
   const clock = manualClock();
   const store = vault();

@@ -78,8 +78,10 @@ export function start(
     env: environmentOf(cwd, env),
     stdio: ['pipe', stdout ?? 'pipe', stderr ?? 'pipe'],
   });
-  onTestFinished(() => {
+  const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
+  onTestFinished(async () => {
     child.kill('SIGKILL');
+    await ended; // before its folder is removed, into which it may write
   });
   return child;
 }

@@ -20,7 +20,7 @@ export function isProgram(file: string): boolean {
 
 /**
  * The configuration's path: in `folder`, else in the parents up to the root of the repository that it
- * is in, if that repository is the user's own. Outside of one no parent is looked into: `/tmp` belongs to everybody,
+ * is in, if that repository is the user's own. Outside of one no parent is looked into: everybody can write to `/tmp`,
  * and a configuration is code.
  *
  * @throws `ERR_SECRET_CONFIG` if a folder holds several, or one that another user put there
@@ -41,8 +41,8 @@ export function findConfig(folder: string): string | undefined {
 }
 
 /**
- * The path, unless somebody else may have put the file there for the user to run: anybody's in a folder that all
- * may write to, and in a parent one of another user. What stands in the user's own working folder is where they went.
+ * The path, unless another user may have put the file there to have it run: in a folder that everybody can write to,
+ * or in a parent folder. In a working folder of their own, users know what they find.
  */
 function assertNotPlanted(path: string, isHere: boolean): string {
   if ((isHere && !isOpenToAll(dirname(path))) || isOwn(path)) return path;

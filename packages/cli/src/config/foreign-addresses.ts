@@ -1,9 +1,9 @@
 /**
  * What a configuration that is data (`.json`) may say of where the user's credentials go. It comes with a repository, perhaps
  * with a hostile one, as a `.env` does, and has a `.env`'s trust: an address is announced, plain http to another machine is
- * refused, and so is what would let somebody in between read along, or would pick a credential that the user did not hand
- * over. `keyfall trust` lifts all of that, and so does an environment that says the same. To name the file with `--config`
- * does not: that says which file is meant, and not that its addresses were read.
+ * refused, and so is what would let a third party read along, or would choose a credential that the user did not give.
+ * `keyfall trust` lifts all of that, and so does an environment that says the same. Naming the file with `--config` does
+ * not: the user chose the file, but may not have read its addresses.
  */
 import type { SecretProvider } from '@keyfall/core/provider';
 import { quoted } from '../terminal/shown-command.ts';
@@ -182,8 +182,9 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-function isPlain({ protocol, hostname }: URL): boolean {
-  const isHere = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i.test(hostname);
+/** Whether what is sent there leaves this machine unencrypted. */
+export function isPlain({ protocol, hostname }: URL): boolean {
+  const isHere = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
   return protocol === 'http:' && !isHere;
 }
 

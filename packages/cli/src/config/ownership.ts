@@ -1,12 +1,12 @@
 /**
- * Whose a file is. Code that Keyfall meets without having been sent there runs only if it is the user's own:
- * in a folder that everybody can write to, a file may be from another user.
+ * Which user a file belongs to. Code that Keyfall finds by itself runs only if it is the user's own: in a folder that
+ * everybody can write to, a file may be from another user.
  */
 import { lstatSync, type Stats, statSync } from 'node:fs';
 
 /**
- * Whether a path is the user's or root's, and so is what it leads to where it is a link. For root itself, whom `sudo` made
- * root, also what is that user's: git's rule for the repositories that it trusts (`safe.directory`,
+ * Whether a path is the user's or root's, and so is what it leads to where it is a link. For root that came by `sudo`,
+ * also what is that user's: git's rule for the repositories that it trusts (`safe.directory`,
  * https://git-scm.com/docs/git-config#Documentation/git-config.txt-safedirectory). A path that is not there
  * is not. Where the system has no owners (Windows), everything is.
  *

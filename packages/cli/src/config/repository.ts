@@ -1,13 +1,13 @@
 /**
- * Whether a folder is the root of a repository of the user's, by git's own rules: an empty `.git`, which
- * anybody can make in a shared folder, is none, and neither is a whole one of somebody else.
+ * Whether a folder is the root of a repository of the user's, by git's own rules. An empty `.git`, which any user can
+ * make in a shared folder, does not count, and neither does another user's repository.
  */
 import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isOwn } from './ownership.ts';
 
 /**
- * What stands in a folder under the name `.git`: a repository of the user's, one of somebody else, or nothing that
+ * What stands in a folder under the name `.git`: a repository of the user's, one of another user, or nothing that
  * git would take for one.
  */
 export function repositoryAt(folder: string): 'own' | 'foreign' | undefined {

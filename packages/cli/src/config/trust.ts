@@ -1,7 +1,7 @@
 /**
- * What the user has said may be run although it is code of a repository: the provider packages that are installed where a
- * configuration is that is data. As direnv has it (https://direnv.net/man/direnv.1.html), trust is given to one path with one content,
- * and kept below the user's home: a change of the configuration takes it back.
+ * Which configurations that are data the user trusts: the provider packages that are installed beside these may run. As
+ * with direnv (https://direnv.net/man/direnv.1.html), trust is for one path with one content, and is kept below the
+ * user's home: a change of the configuration takes it back.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';

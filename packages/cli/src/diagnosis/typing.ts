@@ -4,6 +4,7 @@
  */
 import type { SettingsOptions } from '../chain/settings.ts';
 import { settingsFlags } from '../chain/settings-flags.ts';
+import { isPlain } from '../config/foreign-addresses.ts';
 import { findExecutable } from '../run/executable.ts';
 import { quoted } from '../terminal/shown-command.ts';
 
@@ -70,8 +71,7 @@ function isAsked(address: string, client: Typing['client']): boolean {
 /** A token must not be typed for a server in plain text that a `.env`, perhaps a hostile one, names. */
 function mayBeNamed(address: string, configuration: string | undefined): boolean {
   if (!URL.canParse(address)) return false;
-  const { protocol, hostname, username, password } = new URL(address);
-  if (username !== '' || password !== '') return false;
-  const isHere = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
-  return configuration !== undefined || protocol === 'https:' || isHere;
+  const url = new URL(address);
+  if (url.username !== '' || url.password !== '') return false;
+  return configuration !== undefined || (/^https?:$/.test(url.protocol) && !isPlain(url));
 }

@@ -462,6 +462,17 @@ describe('from a store', () => {
     expect(said).toEqual([expect.stringMatching(/\(1 name\): nothing changed\.$/)]);
   });
 
+  test('an interrupted migration of another store in the same folder is left alone', async () => {
+    const { provider, comeBack } = leaving();
+    await expect(move(from({ A: '1' }), provider)).rejects.toThrow();
+    comeBack();
+    const [first = ''] = await records();
+    const other = { ...from({ B: '2' }), place: { kind: 'another source' } };
+    expect(await move(other, provider)).toMatchObject({ written: 1 });
+    expect(JSON.parse(await readFile(first, 'utf8'))).toMatchObject({ state: 'planned' });
+    expect(await records()).toHaveLength(2);
+  });
+
   test('names count as written if the store has them now and had not before', async () => {
     const target = memoryProvider({ B: 'theirs', C: 'theirs' });
     let isFirst = true;

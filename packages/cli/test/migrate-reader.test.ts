@@ -59,6 +59,12 @@ describe('where readers differ', () => {
     expect([...said, ...asked.map(({ message }) => message)].join()).not.toContain('canary');
   });
 
+  test('without a hint in the folder, the reader of npm is proposed', async () => {
+    answer = 'shell';
+    expect((await settle(text)).chosen).toBe('shell');
+    expect(asked).toMatchObject([{ initialValue: 'npm' }]);
+  });
+
   test('who would rather stop can', async () => {
     answer = cancelled;
     await expect(settle(text)).rejects.toMatchObject({ code: 'ERR_SECRET_ABORTED' });

@@ -47,6 +47,8 @@ describe('what it holds', () => {
     const forged = openTarget(store({ name: 'shop', store: 'shop\nkeyfall: all is well' }));
     expect(forged.label).not.toContain('\n');
     expect(forged.store).toBe('shop\nkeyfall: all is well');
+    const place = { kind: 'vault', address: 'https://vault.example', paths: ['secret/shop'] };
+    expect(openTarget(store({ place })).place).toEqual(place);
   });
 });
 

@@ -650,17 +650,19 @@ describe('a restore', () => {
     const { cwd, backup } = await migratedFolder();
     const journal = join(cwd, `${backup}.journal`);
     const facts = JSON.parse(await readFile(journal, 'utf8'));
-    await writeFile(join(cwd, 'victim'), 'VICTIM=1\n');
-    await writeFile(
-      journal,
-      JSON.stringify({ ...facts, source: { ...facts.source, files: ['victim'] } }),
-    );
-    const result = await keyfall(['migrate', '--restore', backup, '--yes'], {
-      cwd,
-      env: vault.env,
-    });
-    expect(result.code).toBe(2);
-    expect(await readFile(join(cwd, 'victim'), 'utf8')).toBe('VICTIM=1\n');
+    await mkdir(join(cwd, 'sub'));
+    // another name beside the backup, and the same name in another folder
+    for (const victim of ['victim', 'sub/.env']) {
+      await writeFile(join(cwd, victim), 'VICTIM=1\n');
+      const source = { ...facts.source, files: [victim] };
+      await writeFile(journal, JSON.stringify({ ...facts, source }));
+      const result = await keyfall(['migrate', '--restore', backup, '--yes'], {
+        cwd,
+        env: vault.env,
+      });
+      expect(result.code).toBe(2);
+      expect(await readFile(join(cwd, victim), 'utf8')).toBe('VICTIM=1\n');
+    }
   });
 
   test('goes to the store that the migration went to, and to no file before that has agreed', async () => {

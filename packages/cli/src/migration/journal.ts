@@ -51,7 +51,7 @@ export function journalPath(backup: string): string {
 
 /** Writes a journal, in one step. Files stand in it as seen from its folder, which may be moved with them. */
 export async function writeJournal(path: string, journal: MigrationJournal): Promise<void> {
-  const content = withFiles(journal, (file) => relative(dirname(resolve(path)), file));
+  const content = withFiles(journal, (file) => relative(dirname(path), file));
   await replaceFile(path, Buffer.from(`${JSON.stringify(content, null, 2)}\n`));
 }
 

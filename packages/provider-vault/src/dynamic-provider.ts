@@ -109,7 +109,6 @@ export function vaultDynamicProvider(options: VaultDynamicOptions): SecretProvid
     }),
     async read(_names, context) {
       const { settings, source, credentials } = opened();
-      credentials.hear(context);
       const unchecked = uncheckedCertificate(settings);
       if (unchecked !== undefined) context.warn(unchecked);
       const given = await credentials.current(context);

@@ -132,14 +132,19 @@ describe('any login', () => {
     assertNoLeak([token], relay.requests);
   });
 
-  test('a method and a token at once are a wrong configuration', () => {
+  test('a method and a token at once are a wrong configuration', async () => {
     const auth = certAuth();
     for (const more of [
       { token: 'x' },
       { token: { file: 'x' } },
       { token: { helper: true } },
-    ] as const)
-      expect(() => vaultProvider({ path, auth, env: {}, ...more })).toThrow('Give one of them');
+    ] as const) {
+      const provider = vaultProvider({ path, auth, env: {}, ...more });
+      expect(await failureOf(provider.read('all', context()))).toMatchObject({
+        code: 'ERR_SECRET_CONFIG',
+        setting: { option: 'auth' },
+      });
+    }
   });
 
   test('a caller that gives up does not end the login of the others', async () => {
@@ -534,7 +539,7 @@ describe('AppRole', () => {
     expect(error.message).toContain('secretId');
   });
 
-  test('both kinds of secret id at once are a wrong configuration', () => {
+  test('both kinds of secret id at once are a wrong configuration', async () => {
     expect(() => appRoleAuth({ roleId: 'a', secretId: 'b', wrappedSecretId: 'c' })).toThrow(
       'Give one of them',
     );

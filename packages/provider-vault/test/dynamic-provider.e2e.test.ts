@@ -387,7 +387,7 @@ describe('refusals', () => {
     ],
     ['two slashes', { path: 'database//shop' }, /^the option path .*is not a path/],
     ['no path', { path: undefined as never }, /^no path was given: the option path is not set/],
-    ['no object', { parameters: [] as never }, /the option parameters must be an object/],
+    ['no object', { parameters: [] as never }, /^the option parameters is not an object of JSON/],
     ['no JSON', { parameters: { count: 1n } }, /^the option parameters is not an object of JSON/],
     ['no length of time', { grace: 'soon' as never }, /^the option grace is not a length of time/],
   ])('an option that is wrong: %s', async (_, options, message) => {

@@ -175,6 +175,10 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
   const usable = (one: Held<Thing>): number =>
     Math.min(left(one), options.leftByOthers?.(one.thing) ?? Number.POSITIVE_INFINITY);
 
+  function hear({ warn, askAgain = listener.askAgain }: ReadContext): void {
+    listener = { warn, ...(askAgain && { askAgain }) };
+  }
+
   function background(limit = requestLimit): UnattendedContext {
     const timeLeft = deadlineIn(limit, () => clock.monotonic());
     return { signal: over.signal, unattended: true, timeLeft, warn };
@@ -429,10 +433,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     background,
     later: (delay, work) => alarm.set(delay, work),
     warn,
-    hear(context) {
-      const { warn, askAgain = listener.askAgain } = context;
-      listener = { warn, ...(askAgain && { askAgain }) };
-    },
+    hear,
     askAgain: () => listener.askAgain?.(),
     learn(target, { life, isRenewable, start }) {
       Object.assign(target, { life, isRenewable, start, grace: graceOf(life) });
@@ -441,6 +442,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     },
     async current(context) {
       if (closing) throw closedError(provider);
+      hear(context);
       const { signal, timeLeft } = context;
       // its timer is late after a sleep
       alarm.check();

@@ -159,7 +159,6 @@ export function keptTokenSession(options: SessionOptions): VaultSession {
   return {
     async token(context) {
       if (countedError) throw countedError;
-      lifetime.hear(context);
       if (isLookUpNeeded) {
         isLookUpNeeded = false;
         lifetime.later(lookUpDelay, () => void lookUp());

@@ -1,0 +1,102 @@
+/**
+ * A token that the program itself keeps, such as that of a client that logs in by itself.
+ */
+import { SecretError } from '@keyfall/core';
+import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type VaultToken, vaultProvider } from '../src/index.ts';
+import { canary, context, failureOf, freshPath, readPolicy, tokenFor } from './harness.ts';
+
+let server: VaultServer;
+const path = freshPath();
+const value = canary();
+beforeAll(async () => {
+  server = await startVaultServer();
+  await server.request('POST', `secret/data/${path}`, { data: { A: value } });
+});
+afterAll(() => server?.stop());
+
+const open = (token: VaultToken) =>
+  vaultProvider({ address: server.address, path, kvVersion: 2, token, env: {} });
+
+test('is asked for at each request, so that its own logins count, and is not revoked', async () => {
+  const tokens = [
+    await tokenFor(server, readPolicy('secret', path)),
+    await tokenFor(server, readPolicy('secret', path)),
+  ];
+  const [first, second] = tokens.map(({ token }) => token);
+  let current = first ?? '';
+  let calls = 0;
+  const provider = open(async () => {
+    calls += 1;
+    return ` ${current}\n`;
+  });
+  expect(calls).toBe(0);
+  expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
+  const accessor = tokens[0]?.accessor;
+  await server.request('POST', 'auth/token/revoke-accessor', { accessor });
+  current = second ?? '';
+  expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
+  expect(calls).toBe(2);
+  await provider.close?.();
+  const { status } = await server.request('GET', 'auth/token/lookup-self', undefined, {
+    token: current,
+  });
+  expect(status).toBe(200);
+});
+
+test.each<[string, () => unknown, SecretError['code'], RegExp]>([
+  [
+    'throws what may hold anything',
+    () => {
+      throw new Error(value);
+    },
+    'ERR_SECRET_UNAVAILABLE',
+    /^the function of the option token has failed\. Let it throw a SecretError/,
+  ],
+  [
+    'throws one of ours',
+    async () => {
+      throw new SecretError('ERR_SECRET_UNAUTHENTICATED', 'the login of the client has failed');
+    },
+    'ERR_SECRET_UNAUTHENTICATED',
+    /^the login of the client has failed/,
+  ],
+  ['has none yet', () => '', 'ERR_SECRET_CONFIG', /^the token of the option token is empty/],
+  ['returns no text', () => 7, 'ERR_SECRET_CONFIG', /^the token of the option token is empty/],
+  [
+    'returns what no header can carry',
+    () => `${value}\nX-Evil: 1`,
+    'ERR_SECRET_CONFIG',
+    /has a character that no token has, and was not sent/,
+  ],
+])('a function that %s', async (_, token, code, message) => {
+  const error = await failureOf(open(token as () => string).read('all', context()), value);
+  expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
+});
+
+test('the token of before is used while the function fails, and a warning says so after half a minute', async () => {
+  const { token } = await tokenFor(server, readPolicy('secret', path));
+  let fails = false;
+  const provider = open(() => {
+    if (fails) throw new Error(value);
+    return token;
+  });
+  await provider.read('all', context());
+  fails = true;
+  const said: string[] = [];
+  const batch = await provider.read('all', context({}, said));
+  expect(batch.entries.get('A')).toMatchObject({ value });
+  expect(said).toEqual([]);
+  assertNoLeak([token], provider);
+  await provider.close?.();
+});
+
+test('a function that does not answer ends with the call', async () => {
+  const end = new AbortController();
+  const reading = failureOf(
+    open(() => new Promise(() => {})).read('all', context({ signal: end.signal })),
+  );
+  end.abort();
+  expect((await reading).code).toBe('ERR_SECRET_ABORTED');
+});

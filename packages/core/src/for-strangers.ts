@@ -2,14 +2,8 @@
  * Functions that core uses itself and others may call as well, perhaps without types: a file of its own, so that a
  * program that only uses a chain does not load the checks.
  */
-import {
-  assertFunction,
-  assertObject,
-  assertSignal,
-  assertText,
-  assertTexts,
-  wrongArgument,
-} from './arguments/arguments.ts';
+import { assertFunction, assertText, wrongArgument } from './arguments/arguments.ts';
+import { assertObject, assertSignal, assertTexts } from './arguments/assert-kinds.ts';
 import { type CallBounds, limitedCall as limited } from './calls/limited-call.ts';
 import type { ReadContext } from './contract/secret-provider.ts';
 import { labelOf as label } from './words/label.ts';

@@ -33,17 +33,18 @@ const kinds: Readonly<Record<ArgumentKind, (value: unknown) => boolean>> = {
     const { aborted, addEventListener } = Object(value) as Partial<AbortSignal>;
     return typeof aborted === 'boolean' && !!addEventListener;
   },
-  'a clock': (value) =>
-    ['monotonic', 'wall', 'schedule'].every(
-      (member) => typeof Object(value)[member] === 'function',
-    ),
+  'a clock': (value) => typeof Object(value).schedule === 'function',
 };
 
-/** The error for a wrong argument; `what` names it, and `option` is the name of the option that it is. */
+/** The error for something wrong that a caller gave; `option` is the name of the option that it is. */
+export function configError(reason: string, option?: string, hint?: string): SecretError {
+  const setting = option === undefined ? option : { option };
+  return new SecretError('ERR_SECRET_CONFIG', reason, { hint, setting });
+}
+
+/** The error for a wrong argument; `what` names it. */
 export function wrongArgument(what: string, must: string, option?: string): SecretError {
-  return new SecretError('ERR_SECRET_CONFIG', `${what} must be ${must}`, {
-    ...(option && { setting: { option } }),
-  });
+  return configError(`${what} must be ${must}`, option);
 }
 
 /** @throws `ERR_SECRET_CONFIG` unless `value` is of that kind */
@@ -66,33 +67,10 @@ export function assertFunction(value: unknown, what: string): void {
   assertKind(value, 'a function', what);
 }
 
-/** @throws `ERR_SECRET_CONFIG` unless `value` is an object */
-export function assertObject(value: unknown, what: string): asserts value is object {
-  assertKind(value, 'an object', what);
-}
-
-/** @throws `ERR_SECRET_CONFIG` unless `value` is a list of objects */
-export function assertList(value: unknown, what: string): asserts value is readonly object[] {
-  if (!Array.isArray(value) || !value.every(isObject))
-    throw wrongArgument(what, 'a list of objects');
-}
-
-/** @throws `ERR_SECRET_CONFIG` unless `value` is a list of texts */
-export function assertTexts(value: unknown, what: string): asserts value is readonly string[] {
-  assertKind(value, 'a list of texts', what);
-}
-
-/** @throws `ERR_SECRET_CONFIG` unless `value` is a signal */
-export function assertSignal(value: unknown, what: string): asserts value is AbortSignal {
-  assertKind(value, 'an AbortSignal', what);
-}
-
 /** @throws `ERR_SECRET_CONFIG` unless `value` has what makes a provider */
 export function assertProvider(value: unknown, what: string): asserts value is SecretProvider {
   const provider = Object(value) as { readonly [member: string]: unknown };
   if (typeof provider['read'] !== 'function')
-    throw new SecretError('ERR_SECRET_CONFIG', `${what} is not a provider`, {
-      hint: 'Call its factory, such as dotenvProvider().',
-    });
+    throw configError(`${what} is not a provider`, undefined, 'Call its factory.');
   for (const member of ['name', 'store']) assertText(provider[member], `the ${member} of ${what}`);
 }

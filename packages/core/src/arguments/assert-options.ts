@@ -2,15 +2,18 @@
  * The check that every factory and every method with options begins with: a mistyped option must not be taken
  * for one that was left out.
  */
-import { SecretError } from '../contract/secret-error.ts';
 import { nearNames } from '../words/near-names.ts';
-import { type ArgumentKind, assertKind, wrongArgument } from './arguments.ts';
+import { type ArgumentKind, assertKind, configError, wrongArgument } from './arguments.ts';
 
 /**
- * What an option may be: a kind, one of some texts, or `'anything'` where the factory looks at it itself. One that
- * is left out or `undefined` is always right.
+ * What an option may be: a kind, one of some texts, an object of options, or `'anything'` where the factory looks at it
+ * itself. One that is left out or `undefined` is always right.
  */
-export type OptionKind = ArgumentKind | 'anything' | readonly string[];
+export type OptionKind =
+  | ArgumentKind
+  | 'anything'
+  | readonly string[]
+  | { readonly [option: string]: OptionKind };
 
 /** The options of a factory, all of them, with what each may be. */
 export type OptionKinds<Options> = { readonly [Option in keyof Options]-?: OptionKind };
@@ -55,7 +58,9 @@ export function assertOptions(
     if (value === undefined || kind === 'anything') continue;
     const what = `${factory}: the option ${option}`;
     if (typeof kind === 'string') assertKind(value, kind, what, option);
-    else if (!kind.includes(value as string))
+    else if (!Array.isArray(kind))
+      assertOptions(value, `${factory}: ${option}`, kind as Readonly<Record<string, OptionKind>>);
+    else if (!kind.includes(value))
       throw wrongArgument(what, kind.map((text) => `'${text}'`).join(' or '), option);
   }
 }
@@ -80,8 +85,6 @@ export function signalOf(
 export function assertKnown(name: string, known: readonly string[], text: string): void {
   if (known.includes(name)) return;
   const [near] = nearNames(name, known);
-  throw new SecretError('ERR_SECRET_CONFIG', `${text} ${name}`, {
-    hint: near ? `Did you mean ${near}?` : `There is: ${known.join(', ')}.`,
-    setting: { option: name },
-  });
+  const hint = near ? `Did you mean ${near}?` : `There is: ${known.join(', ')}.`;
+  throw configError(`${text} ${name}`, name, hint);
 }

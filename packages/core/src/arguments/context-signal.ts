@@ -1,7 +1,7 @@
 /**
  * A chunk of its own: a chain that is not used as a provider does not need it.
  */
-import { assertObject, assertSignal } from './arguments.ts';
+import { assertObject, assertSignal } from './assert-kinds.ts';
 
 /**
  * The signal of what a provider's method is given as its context.

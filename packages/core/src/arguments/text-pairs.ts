@@ -3,7 +3,8 @@
  */
 
 import { SecretError } from '../contract/secret-error.ts';
-import { assertObject, assertText, wrongArgument } from './arguments.ts';
+import { assertText, wrongArgument } from './arguments.ts';
+import { assertObject } from './assert-kinds.ts';
 
 /** An object, or entries for names such as `__proto__` that an object cannot hold. */
 export type TextPairs = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;

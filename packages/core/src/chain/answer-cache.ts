@@ -373,7 +373,10 @@ export class AnswerCache {
 }
 
 /** Any name may be asked for or written, so the oldest entries are dropped when there are too `many`. */
-export function evictOldest(names: Map<string, unknown>, many: number = mostNames): void {
+export function evictOldest(
+  names: Pick<Set<string>, 'size' | 'keys' | 'delete'>,
+  many: number = mostNames,
+): void {
   for (const name of names.keys()) {
     if (names.size <= many) return;
     names.delete(name);

@@ -1,7 +1,7 @@
 /**
  * What a chain says as a provider of another chain.
  */
-import { assertTexts } from '../arguments/arguments.ts';
+import { assertTexts } from '../arguments/assert-kinds.ts';
 import { contextSignal } from '../arguments/context-signal.ts';
 import { isSecretError, type SecretError } from '../contract/secret-error.ts';
 import type {

@@ -1,9 +1,9 @@
 /**
  * What `createSecrets` was given, checked: a caller without types may have given anything.
  */
-import { assertProvider, assertText } from '../arguments/arguments.ts';
+import { assertProvider, assertText, configError } from '../arguments/arguments.ts';
 import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
-import { SecretError } from '../contract/secret-error.ts';
+import type { SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
 import type { CachedProvider } from './cached-provider.ts';
 import type { ChainEntry, Secrets, SecretsOptions } from './secrets.ts';
@@ -16,12 +16,7 @@ const chainOptions: OptionKinds<SecretsOptions> = {
   budget: 'anything',
   name: 'text',
   clock: 'a clock',
-  redact: 'an object',
-};
-
-const redactOptions: OptionKinds<NonNullable<SecretsOptions['redact']>> = {
-  except: 'a list of texts',
-  minLength: 'anything',
+  redact: { except: 'a list of texts', minLength: 'anything' },
 };
 
 const entryOptions: OptionKinds<ChainEntry> = {
@@ -36,7 +31,6 @@ const entryOptions: OptionKinds<ChainEntry> = {
 /** @throws `ERR_SECRET_CONFIG` naming the option that is unknown or of another kind */
 export function assertChainOptions(options: SecretsOptions): void {
   assertOptions(options, 'createSecrets', chainOptions);
-  assertOptions(options.redact ?? {}, 'createSecrets: redact', redactOptions);
 }
 
 /** The chain, without the places that were left out. */
@@ -84,6 +78,5 @@ export function checkNames(
 }
 
 function config(option: string, what: string, hint?: string): SecretError {
-  const setting = { option };
-  return new SecretError('ERR_SECRET_CONFIG', `the option ${option} ${what}`, { hint, setting });
+  return configError(`the option ${option} ${what}`, option, hint);
 }

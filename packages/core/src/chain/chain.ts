@@ -16,6 +16,7 @@
  * others answer, nothing depends on it.
  */
 
+import { wrongArgument } from '../arguments/arguments.ts';
 import type { Clock } from '../calls/clock.ts';
 import type { SecretsEvents } from '../contract/events.ts';
 import {
@@ -330,5 +331,5 @@ function notFound(name: string, attempts: readonly ProviderAttempt[]): SecretErr
 /** @throws `ERR_SECRET_CONFIG` if it cannot be the name of a secret */
 export function assertName(name: string): void {
   if (typeof name !== 'string' || name === '')
-    throw new SecretError('ERR_SECRET_CONFIG', 'the name of a secret must be text, and not empty');
+    throw wrongArgument('the name of a secret', 'text, and not empty');
 }

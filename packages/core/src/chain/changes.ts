@@ -1,7 +1,7 @@
 /**
  * `Secrets.watch`: the changes of the chain's answers, one after another.
  */
-import { assertTexts } from '../arguments/arguments.ts';
+import { assertTexts } from '../arguments/assert-kinds.ts';
 import type { Resolution } from './chain.ts';
 import type { SecretChange } from './secrets.ts';
 import type { Watching } from './watching.ts';

@@ -66,11 +66,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
     watching?.look();
   };
   const providers = entriesOf(options).map((entry, index) => {
-    const { timeout, provider } = entry;
+    const { timeout } = entry;
     return new CachedProvider({
       entry,
-      timeout:
-        timeout === undefined ? timeout : toMilliseconds(timeout, `timeout of ${provider.name}`),
+      timeout: timeout === undefined ? timeout : toMilliseconds(timeout, 'timeout'),
       lifetimes,
       clock,
       notifier,

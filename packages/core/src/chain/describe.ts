@@ -1,7 +1,8 @@
 /**
  * `explain` and `status` in words, for a terminal or a log. Names and stores; never a value.
  */
-import { assertList, assertObject, assertText } from '../arguments/arguments.ts';
+import { assertText } from '../arguments/arguments.ts';
+import { assertList, assertObject } from '../arguments/assert-kinds.ts';
 import type { ProviderAttempt } from '../contract/secret-error.ts';
 import { labelOf } from '../words/label.ts';
 import type { Explanation, ProviderStatus } from './secrets.ts';

@@ -9,6 +9,7 @@ import { onAbort } from '../calls/on-abort.ts';
 import type { SecretsEvent, SecretsEvents, SecretsEventType } from '../contract/events.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
 import { labelOf } from '../words/label.ts';
+import { evictOldest } from './answer-cache.ts';
 
 type Listener = (event: SecretsEvent) => void;
 
@@ -57,9 +58,8 @@ export class Notifier {
     const told = `${provider}: ${message}`;
     if (this.#warned.has(told)) return;
     this.#warned.add(told);
-    // the oldest is let go, and never the newest: it may be the one that matters
-    const [oldest = ''] = this.#warned;
-    if (this.#warned.size > mostWarned) this.#warned.delete(oldest);
+    // never the newest: it may be the one that matters
+    evictOldest(this.#warned, mostWarned);
     this.emit({ type: 'warning', provider, message });
   }
 

@@ -2,7 +2,7 @@
  * `Secrets.view`: a live object, whose properties are the latest answers of the chain. It follows them without
  * keeping the process alive.
  */
-import { assertTexts } from '../arguments/arguments.ts';
+import { assertTexts } from '../arguments/assert-kinds.ts';
 import { signalOf } from '../arguments/assert-options.ts';
 import { isSecretError, SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';

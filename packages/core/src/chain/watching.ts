@@ -3,7 +3,8 @@
  * values ends. While anything is followed, it has the providers read in the background, at every `interval` and
  * whenever one that can watch its store says so.
  */
-import { assertFunction, assertSignal } from '../arguments/arguments.ts';
+import { assertFunction } from '../arguments/arguments.ts';
+import { assertSignal } from '../arguments/assert-kinds.ts';
 import type { Clock } from '../calls/clock.ts';
 import { onAbort } from '../calls/on-abort.ts';
 import { closedError, isSecretError } from '../contract/secret-error.ts';

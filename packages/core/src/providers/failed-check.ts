@@ -1,7 +1,8 @@
 /**
  * A check of a store has to report failures, so an error that it throws becomes a finding.
  */
-import { assertObject, assertText } from '../arguments/arguments.ts';
+import { assertText } from '../arguments/arguments.ts';
+import { assertObject } from '../arguments/assert-kinds.ts';
 import type { SecretError } from '../contract/secret-error.ts';
 import type { ProviderCheck } from '../contract/secret-provider.ts';
 

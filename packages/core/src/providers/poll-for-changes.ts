@@ -2,12 +2,8 @@
  * `watch` for a store that sends no notice of a change: it is polled, by something cheaper than a read. For providers; the
  * chain does not use it.
  */
-import {
-  assertFunction,
-  assertObject,
-  assertSignal,
-  wrongArgument,
-} from '../arguments/arguments.ts';
+import { assertFunction, wrongArgument } from '../arguments/arguments.ts';
+import { assertObject, assertSignal } from '../arguments/assert-kinds.ts';
 import { type Clock, systemClock } from '../calls/clock.ts';
 import { limitedCall } from '../calls/limited-call.ts';
 import { onAbort } from '../calls/on-abort.ts';

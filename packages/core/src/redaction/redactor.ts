@@ -7,6 +7,7 @@ import { assertText, wrongArgument } from '../arguments/arguments.ts';
 import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
 import { type Clock, systemClock } from '../calls/clock.ts';
 import { formsOf } from './forms.ts';
+import { hideInJson } from './json-line.ts';
 import { createKnownValues, type KnownValues } from './known-values.ts';
 import { createMatcher, type Matcher } from './matcher.ts';
 import { serialize } from './serialize.ts';
@@ -90,11 +91,19 @@ export interface RedactorOfValues {
  */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   assertOptions(options, 'createRedactor', optionKinds);
-  return createRedactorOfValues(options, systemClock).redactor;
+  return createRedactorOfValues(options, systemClock, hideInJson).redactor;
 }
 
-/** The same, for a caller that reports replaced values. */
-export function createRedactorOfValues(options: RedactorOptions, clock: Clock): RedactorOfValues {
+/**
+ * The same, for those who say which values have been replaced.
+ *
+ * @param inJson - keeps a line of JSON one; without it such a line is masked as any other text
+ */
+export function createRedactorOfValues(
+  options: RedactorOptions,
+  clock: Clock,
+  inJson?: typeof hideInJson,
+): RedactorOfValues {
   const { minLength = 6, mask = '[redacted]' } = options;
   if (!Number.isInteger(minLength) || minLength < 4)
     // shorter values would mask ordinary text
@@ -133,28 +142,26 @@ export function createRedactorOfValues(options: RedactorOptions, clock: Clock): 
   }
 
   function redact(given: string): string {
+    const text = masked(given);
+    const isJson = inJson && typeof given === 'string' && text !== given && /^\s*[[{]/.test(given);
+    return (isJson && inJson(given, text, masked, mask)) || text;
+  }
+
+  function masked(given: string): string {
     let text = mask;
     try {
       text = String(given);
       if (text.length < minLength || known.length === 0) return text;
-      const next = begin();
       if (text.length <= slice) {
-        const pieces = next(encoder.encode(text), true);
+        const pieces = begin()(encoder.encode(text), true);
         return pieces.includes(maskBytes) ? decode(joined(pieces)) : text;
       }
+      const { push, end } = chunks();
       let result = '';
-      let isMasked = false;
-      for (let at = 0; at < text.length; ) {
-        let end = Math.min(at + slice, text.length);
-        if (end < text.length && isHigh(text, end - 1)) end -= 1;
-        for (const piece of next(encoder.encode(text.slice(at, end)), end === text.length)) {
-          isMasked ||= piece === maskBytes;
-          result += decode(piece, true);
-        }
-        at = end;
-      }
-      result += decode(new Uint8Array());
-      return isMasked ? result : text;
+      for (let at = 0; at < text.length; at += slice)
+        result += decode(push(text.slice(at, at + slice)), true);
+      result += decode(end());
+      return result === text.toWellFormed() ? text : result;
     } catch {
       // it may have stopped within a character
       decoder = undefined;
@@ -170,7 +177,7 @@ export function createRedactorOfValues(options: RedactorOptions, clock: Clock): 
       push(chunk) {
         if (typeof chunk !== 'string') return joined(next(chunk, false));
         const text = half + chunk;
-        half = isHigh(text, text.length - 1) ? text.slice(-1) : '';
+        [half] = /[\ud800-\udbff]$/.exec(text) ?? [''];
         return joined(next(encoder.encode(text.slice(0, text.length - half.length)), false));
       },
       end() {
@@ -218,12 +225,6 @@ const slack = 8_192;
 
 /** How much of a text is looked at at once, in characters. */
 const slice = 65_536;
-
-/** Whether the first half of a character stands there. */
-function isHigh(text: string, at: number): boolean {
-  const unit = text.charCodeAt(at);
-  return unit >= 0xd800 && unit <= 0xdbff;
-}
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const [first, ...others] = pieces;

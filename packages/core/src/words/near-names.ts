@@ -7,10 +7,10 @@ export function nearNames(name: string, candidates: readonly string[]): readonly
   const wanted = folded(name);
   const most = wanted.length < 5 ? 1 : 2;
   const others = candidates.filter((candidate) => candidate !== name);
-  const near = new Set<string>();
-  for (let edits = 0; edits <= most; edits += 1)
-    for (const other of others) if (isWithin(wanted, folded(other), edits)) near.add(other);
-  return [...near].slice(0, 3);
+  const near = [0, 1, 2]
+    .slice(0, most + 1)
+    .flatMap((edits) => others.filter((other) => isWithin(wanted, folded(other), edits)));
+  return [...new Set(near)].slice(0, 3);
 }
 
 function folded(name: string): string {

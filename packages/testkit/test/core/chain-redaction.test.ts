@@ -80,3 +80,35 @@ test('an answer that came too late to count is masked', async () => {
   expect(secrets.redact('value-one, value-two')).toBe('[redacted], [redacted]');
   expect(await secrets.get('A')).toBe('value-two');
 });
+
+test('the names in `redact.except` are words of the log, unless another name holds the same', async () => {
+  const providers = [
+    scripted('vault', { DB_USER: 'orders', DB_PASS: 'hunter2hunter2' }, { writable: true }),
+  ];
+  const secrets = createSecrets({ providers, redact: { except: ['DB_USER'] } });
+  await secrets.getAll();
+  expect(secrets.redact('/orders by hunter2hunter2')).toBe('/orders by [redacted]');
+  await secrets.set('DB_USER', 'invoices');
+  await secrets.getAll();
+  expect(secrets.redact('/invoices')).toBe('/invoices');
+  await secrets.set('ADMIN', 'invoices');
+  expect(secrets.redact('/invoices')).toBe('/[redacted]');
+});
+
+test('`redact.minLength` says from what length on a value is masked', async () => {
+  const providers = [scripted('vault', { A: 'abcd', B: 'abcdefgh' })];
+  const masked = async (minLength: number) => {
+    const secrets = createSecrets({ providers, redact: { minLength } });
+    await secrets.getAll();
+    return ['abcd', 'abcdefgh'].map((value) => secrets.redact(value) !== value);
+  };
+  expect([await masked(4), await masked(8), await masked(9)]).toEqual([
+    [true, true],
+    [false, true],
+    [false, false],
+  ]);
+  expect(() => createSecrets({ providers, redact: { minLength: 3 } })).toThrow('minLength');
+  expect(() => createSecrets({ providers, redact: { excpt: [] } as never })).toThrow(
+    'createSecrets: redact has no option excpt. Did you mean except?',
+  );
+});

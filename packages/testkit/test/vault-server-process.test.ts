@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-const source = fileURLToPath(new URL('../src/servers/vault-server.ts', import.meta.url));
+const sources = fileURLToPath(new URL('../src', import.meta.url));
 const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
 let built: string;
 
@@ -24,9 +24,11 @@ beforeAll(async () => {
   await promisify(execFile)(process.execPath, [
     compiler,
     ...options.split(' '),
+    '--rootDir',
+    sources,
     '--outDir',
     built,
-    source,
+    join(sources, 'servers/vault-server.ts'),
   ]);
   await writeFile(join(built, 'package.json'), '{"type":"module"}');
 });
@@ -34,7 +36,7 @@ afterAll(() => rm(built, { recursive: true }));
 
 /** Starts a process that starts a server, and runs `then` when it is up. */
 async function parent(then: string) {
-  const script = `import { startVaultServer } from './vault-server.js';
+  const script = `import { startVaultServer } from './servers/vault-server.js';
     const server = await startVaultServer({ external: false });
     console.log(server.address);
     ${then}`;

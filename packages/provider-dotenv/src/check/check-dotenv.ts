@@ -153,7 +153,7 @@ function modeOf(shown: string, path: string, { mode, readableByAll }: Exposure):
         subject,
         state: 'failing',
         message: `every user of this machine can read it (${octal})`,
-        hint: `chmod o-r ${path}`,
+        hint: `Run chmod o-r ${path}.`,
         code: 'readable-by-all',
         facts: { path },
       }

@@ -87,7 +87,7 @@ test.each([
   ['recoverd', 'Did you mean recovered?'],
   [
     'nothing-like-it',
-    'There is: fallback, recovered, denied, allowed, failed, refreshed, changed, warning.',
+    'There is: fallback, recovered, denied, allowed, failed, refreshed, changed, rejected, warning.',
   ],
 ])('an event that there is not: %s', async (event, hint) => {
   expect(await complaintOf(() => secrets.on(event as Anything, () => {}))).toMatchObject({

@@ -26,7 +26,13 @@ async function watched({ ttl = '5s', onChanged = async () => {} }: Partial<Watch
   let tell = () => {};
   let isWatched = false;
   const clock = manualClock();
-  const store = { value: 'one', fails: undefined as SecretError | undefined, reads: 0 };
+  const store = {
+    value: 'one',
+    fails: undefined as SecretError | undefined,
+    /** Why the program could not be started with what was read. */
+    refused: undefined as SecretError | undefined,
+    reads: 0,
+  };
   const provider: SecretProvider = {
     ...memoryProvider({}),
     name: 'store',
@@ -59,7 +65,10 @@ async function watched({ ttl = '5s', onChanged = async () => {} }: Partial<Watch
     chain,
     clock,
     first: 'one',
-    resolve: () => chain.secrets.get('A'),
+    resolve: async () => {
+      if (store.refused) throw store.refused;
+      return chain.secrets.get('A');
+    },
     isSame: (one, other) => one === other,
     async changed(answer) {
       changes.push(answer);
@@ -126,11 +135,27 @@ test('while the store cannot be read nothing changes, and that is said once', as
   expect(changes).toEqual([]);
   expect(store.reads).toBeGreaterThan(3);
   expect(notices).toEqual([
-    'store (memory) could not be read again: the policy does not allow it. The program goes on with the secrets that it has.',
+    'store (this process) could not be read again: the policy does not allow it. The program goes on with the secrets that it has.',
   ]);
   store.fails = undefined;
   await clock.advance(6_000);
   expect(changes).toEqual(['two']);
+});
+
+test('a failure of another code, provider or name is said as well', async () => {
+  const { clock, store } = await watched();
+  const failures: SecretError[] = [
+    new SecretError('ERR_SECRET_CONFIG', 'one'),
+    new SecretError('ERR_SECRET_CONFIG', 'the same, in other words'),
+    new SecretError('ERR_SECRET_INVALID', 'two'),
+    new SecretError('ERR_SECRET_INVALID', 'three', { provider: 'store' }),
+    new SecretError('ERR_SECRET_INVALID', 'four', { provider: 'store', secretName: 'A' }),
+  ];
+  for (const failure of failures) {
+    store.refused = failure;
+    await clock.advance(6_000);
+  }
+  expect(notices.map((notice) => notice.split('.', 1)[0])).toEqual(['one', 'two', 'three', 'four']);
 });
 
 test('what cannot be used is as good as what cannot be read', async () => {

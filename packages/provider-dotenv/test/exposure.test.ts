@@ -174,7 +174,7 @@ describe('check', () => {
     expect(texts?.join('\n').replaceAll(folder, '…')).toMatchInlineSnapshot(`
       "lines of …/.env: dotenv drops line 2. Write NAME=value, or # before a comment.
       names of …/.env: names that appear more than once, of which the last one counts: A. Remove the earlier lines.
-      mode of …/.env: every user of this machine can read it (0644). chmod o-r …/.env
+      mode of …/.env: every user of this machine can read it (0644). Run chmod o-r …/.env.
       git and …/.env: git tracks it: its values are in the history of the repository. Run git rm --cached …/.env, add it to …/.gitignore, and change the values."
     `);
   });

@@ -136,15 +136,15 @@ async function checked(
   provider: string,
 ): Promise<SecretBatch> {
   const foreign = () => import('../calls/foreign-error.ts');
-  const broken = async (what: string) => (await foreign()).providerError(what, provider);
-  if (!(batch?.entries instanceof Map)) throw await broken('returned no map of entries');
+  const invalidAnswer = async (what: string) => (await foreign()).providerError(what, provider);
+  if (!(batch?.entries instanceof Map)) throw await invalidAnswer('returned no map of entries');
   const entries = new Map<string, SecretRecord | SecretError>();
   for (const [name, entry] of batch.entries)
     if (isSecretError(entry) || typeof (entry as SecretRecord | undefined)?.value === 'string')
       entries.set(name, entry);
     else if (entry instanceof Error)
       entries.set(name, (await foreign()).toSecretError(entry, provider));
-    else throw await broken('returned a value that is not text');
+    else throw await invalidAnswer('returned a value that is not text');
   // what was asked for all has said of every name whether it is held
   return { ...batch, entries, complete: batch.complete || asked === 'all' };
 }

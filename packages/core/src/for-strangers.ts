@@ -4,6 +4,7 @@
  */
 import { assertFunction, assertText, wrongArgument } from './arguments/arguments.ts';
 import { assertObject, assertSignal, assertTexts } from './arguments/assert-kinds.ts';
+import { type Duration, toMilliseconds as milliseconds } from './calls/duration.ts';
 import { type CallBounds, limitedCall as limited } from './calls/limited-call.ts';
 import type { ReadContext } from './contract/secret-provider.ts';
 import { labelOf as label } from './words/label.ts';
@@ -68,4 +69,16 @@ export function nearNames(name: string, candidates: readonly string[]): readonly
   assertText(name, 'nearNames: the name');
   assertTexts(candidates, 'nearNames: the candidates');
   return near(name, candidates);
+}
+
+/**
+ * Milliseconds of a {@link Duration}.
+ *
+ * @param duration - what the user gave
+ * @param option - the option's name, for the error
+ * @throws `ERR_SECRET_CONFIG` naming the option, for anything that is not a finite length >= 0
+ */
+export function toMilliseconds(duration: Duration, option: string): number {
+  assertText(option, 'toMilliseconds: the option');
+  return milliseconds(duration, option);
 }

@@ -5,7 +5,6 @@
 export type { ArgumentKind } from './arguments/arguments.ts';
 export type { OptionKind, OptionKinds } from './arguments/assert-options.ts';
 export { assertOptions } from './arguments/assert-options.ts';
-export { toMilliseconds } from './calls/duration.ts';
 export type { CallBounds } from './calls/limited-call.ts';
 export type { OptionSchema, OptionsSchema } from './contract/options-schema.ts';
 export { durationSchema } from './contract/options-schema.ts';
@@ -24,7 +23,7 @@ export type {
   WriteReceipt,
 } from './contract/secret-provider.ts';
 export { withApplied } from './contract/with-applied.ts';
-export { labelOf, limitedCall, nearNames } from './for-strangers.ts';
+export { labelOf, limitedCall, nearNames, toMilliseconds } from './for-strangers.ts';
 export { envOptionsSchema } from './providers/env-options-schema.ts';
 export { failedCheck } from './providers/failed-check.ts';
 export type { LazySettings } from './providers/lazy-settings.ts';

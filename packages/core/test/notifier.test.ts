@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Notifier } from '../src/chain/notifier.ts';
-import type { SecretsEvents } from '../src/contract/events.ts';
+import { eventTypes, type SecretsEvents } from '../src/contract/events.ts';
 import { memoryProvider } from '../src/index.ts';
 
 let now = 0;
@@ -26,6 +26,21 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 const warned = () => warn.mock.calls.map(([text, options]) => [text, options]);
+
+test('every event is among those that can be listened to', () => {
+  const all: Record<keyof SecretsEvents, true> = {
+    fallback: true,
+    recovered: true,
+    denied: true,
+    allowed: true,
+    failed: true,
+    refreshed: true,
+    changed: true,
+    rejected: true,
+    warning: true,
+  };
+  expect([...eventTypes].sort()).toEqual(Object.keys(all).sort());
+});
 
 describe('a listener', () => {
   test('hears until its signal fires, and never of a signal that has fired', () => {

@@ -15,7 +15,7 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /**
- * Milliseconds of a {@link Duration}.
+ * `toMilliseconds` of the package (`for-strangers.ts`) without a check of the option's name.
  *
  * @param duration - what the user gave
  * @param option - the option's name, for the error

@@ -250,13 +250,8 @@ export class CachedProvider {
     const { provider } = this;
     const { clock } = this.#options;
     const warn = (message: string) => this.warn(message);
-    const result = await limitedCall(work, {
-      clock,
-      timeout,
-      signal,
-      provider: provider.name,
-      warn,
-    });
+    const bounds = { clock, timeout, signal, provider: provider.name, warn };
+    const result = await limitedCall(work, bounds);
     this.#circuit.close();
     return result;
   }

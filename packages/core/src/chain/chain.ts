@@ -90,9 +90,9 @@ export class Chain {
   readonly #options: ChainOptions;
 
   constructor(options: ChainOptions) {
+    this.#options = options;
     this.providers = options.providers;
     this.only = options.only;
-    this.#options = options;
   }
 
   /** Whether `cached` may answer for `name`. */

@@ -2,6 +2,7 @@
  * `Secrets.watch`: the changes of the chain's answers, one after another.
  */
 import { assertTexts } from '../arguments/assert-kinds.ts';
+import { onAbort } from '../calls/on-abort.ts';
 import type { Resolution } from './chain.ts';
 import type { SecretChange } from './secrets.ts';
 import type { Watching } from './watching.ts';
@@ -10,17 +11,19 @@ import type { Watching } from './watching.ts';
  * As `Secrets.watch`.
  *
  * @param resolve - asks the chain; rejects if it is closed, the name is none, or the signal fires
- * @param stop - ends it from outside
+ * @param stop - ends it from outside, and so does `signal`
  */
 export async function* changesOf(
   watching: Watching,
   resolve: (name: string, signal?: AbortSignal) => Promise<Resolution>,
   given: string | readonly string[],
-  stop: AbortSignal,
+  stop: AbortController,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<SecretChange, void, undefined> {
   const names = typeof given === 'string' ? [given] : given;
   assertTexts(names, 'watch: the names');
-  if (names.length === 0) return;
+  if (names.length === 0 || signal?.aborted) return;
+  const ignore = signal && onAbort(signal, () => stop.abort());
   // one place for each name that has not been taken yet: a slow consumer loses no state and piles nothing up
   const pending = new Map<string, SecretChange>();
   const last = new Map<string, Resolution>();
@@ -46,22 +49,14 @@ export async function* changesOf(
   const lookAtAll = async (signal?: AbortSignal) =>
     Math.min(...(await Promise.all(names.map((name) => look(name, signal)))));
 
+  const end = () => {
+    over = true;
+    wake();
+  };
+
   try {
-    await lookAtAll(stop);
-  } catch (error) {
-    // who ends it, ends it as quietly before its first answer as after it
-    if (stop.aborted) return;
-    throw error;
-  }
-  const leave = watching.follow(
-    () => lookAtAll(),
-    stop,
-    () => {
-      over = true;
-      wake();
-    },
-  );
-  try {
+    await lookAtAll(stop.signal);
+    watching.follow(() => lookAtAll(), stop.signal, end);
     for (;;) {
       const [change] = pending.values();
       if (over) return;
@@ -78,8 +73,12 @@ export async function* changesOf(
         });
       }
     }
+  } catch (error) {
+    // who ends it, ends it as quietly before its first answer as after it
+    if (!stop.signal.aborted) throw error;
   } finally {
-    leave();
+    ignore?.();
+    stop.abort();
   }
 }
 

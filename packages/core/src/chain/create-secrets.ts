@@ -96,9 +96,9 @@ export function createSecrets(options: SecretsOptions): Secrets {
   ): Promise<Resolution> => {
     assertOpen(signal);
     assertName(name);
-    const oldest = maxAge === undefined ? undefined : toMilliseconds(maxAge, 'maxAge');
+    const oldest = maxAge === undefined ? maxAge : toMilliseconds(maxAge, 'maxAge');
     const resolution = await chain.resolve(name, signal, oldest);
-    if (resolution.kind === 'failed' && resolution.error.code === 'ERR_SECRET_ABORTED')
+    if ('error' in resolution && resolution.error.code === 'ERR_SECRET_ABORTED')
       throw resolution.error;
     return resolution;
   };
@@ -194,18 +194,16 @@ export function createSecrets(options: SecretsOptions): Secrets {
 
     watch(names, given) {
       const wasOpen = !closing;
-      return endable(
-        () => signalOf(given, 'watch'),
-        async function* (stop) {
-          try {
-            const { changesOf, watching } = await following();
-            yield* changesOf(watching, resolve, names, stop);
-          } catch (error) {
-            // that it was closed since ends it as quietly before its first answer as after it
-            if (!(wasOpen && closing)) throw error;
-          }
-        },
-      );
+      return endable(async function* (stop) {
+        try {
+          const signal = signalOf(given, 'watch');
+          const { changesOf, watching } = await following();
+          yield* changesOf(watching, resolve, names, stop, signal);
+        } catch (error) {
+          // that it was closed since ends it as quietly before its first answer as after it
+          if (!(wasOpen && closing)) throw error;
+        }
+      });
     },
 
     async view(subject: readonly string[] | StandardSchemaV1, given?: LoadOptions) {
@@ -229,8 +227,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     asProvider: () => provider,
 
     close() {
-      if (closing) return closing;
-      closing = Promise.all(providers.map((cached) => cached.close())).then(() => {});
+      closing ??= Promise.all(providers.map((cached) => cached.close())).then(() => {});
       watching?.close();
       answers.clear();
       return closing;

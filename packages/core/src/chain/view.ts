@@ -42,33 +42,31 @@ async function viewOfNames(
   names: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<object> {
-  const latest = new Map<string, Resolution>();
-  const look = async (name: string, signal?: AbortSignal): Promise<number> => {
-    const now = await resolve(name, signal);
-    latest.set(name, now);
-    return endOf(watching, now);
+  const latest: { name: string; answer?: Resolution }[] = names.map((name) => ({ name }));
+  const lookAtAll = async (signal?: AbortSignal): Promise<number> => {
+    const ends = latest.map(async (each) => {
+      each.answer = await resolve(each.name, signal);
+      return endOf(watching, each.answer);
+    });
+    return Math.min(...(await Promise.all(ends)));
   };
-  const lookAtAll = async (signal?: AbortSignal) =>
-    Math.min(...(await Promise.all(names.map((name) => look(name, signal)))));
+  /** @throws what `get` would reject with */
+  const textOf = ({ answer }: { readonly answer?: Resolution }): string => {
+    if (answer?.kind === 'found') return answer.record.value;
+    throw answer?.error;
+  };
   await lookAtAll(signal);
-  for (const name of names) foundIn(latest, name);
+  for (const each of latest) textOf(each);
   if (names.length > 0) watching.follow(() => lookAtAll(), signal);
   const view = Object.create(null);
   // accessors, since what is frozen or sealed could not follow if its properties were values
-  for (const name of names)
-    Object.defineProperty(view, name, {
+  for (const each of latest)
+    Object.defineProperty(view, each.name, {
       enumerable: true,
       configurable: true,
-      get: () => foundIn(latest, name),
+      get: () => textOf(each),
     });
   return Object.freeze(view);
-}
-
-/** @throws what `get` would reject with */
-function foundIn(latest: ReadonlyMap<string, Resolution>, name: string): string {
-  const resolution = latest.get(name) as Resolution;
-  if (resolution.kind !== 'found') throw resolution.error;
-  return resolution.record.value;
 }
 
 function endOf(watching: Watching, resolution: Resolution): number {

@@ -94,20 +94,18 @@ export interface SecretsEvents {
 /** The name of an event of a chain. */
 export type SecretsEventType = keyof SecretsEvents;
 
-const types: Readonly<Record<SecretsEventType, true>> = {
-  fallback: true,
-  recovered: true,
-  denied: true,
-  allowed: true,
-  failed: true,
-  refreshed: true,
-  changed: true,
-  rejected: true,
-  warning: true,
-};
-
 /** The names of all events. */
-export const eventTypes: readonly string[] = Object.keys(types);
+export const eventTypes: readonly SecretsEventType[] = [
+  'fallback',
+  'recovered',
+  'denied',
+  'allowed',
+  'failed',
+  'refreshed',
+  'changed',
+  'rejected',
+  'warning',
+];
 
 /** An event with its type. */
 export type SecretsEvent = {

@@ -946,6 +946,24 @@ describe('the end of a watch', () => {
     await secrets.close();
   });
 
+  test('its signal is let go with the iteration, and one that has fired begins nothing', async () => {
+    const store = scripted('store', { A: 'a' });
+    const secrets = createSecrets({ providers: [store] });
+    const { signal } = new AbortController();
+    const watch = secrets.watch('A', { signal });
+    const next = watch.next();
+    await new Promise(setImmediate);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await watch.return();
+    await next;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    const reads = store.reads.length;
+    const fired = secrets.watch('A', { signal: AbortSignal.abort() });
+    expect(await fired.next()).toEqual({ done: true, value: undefined });
+    expect(store.reads).toHaveLength(reads);
+    await secrets.close();
+  });
+
   test('after close a new watch is refused as every call is', async () => {
     const secrets = createSecrets({ providers: [scripted('store', { A: 'a' })] });
     const before = secrets.watch('A');

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { endable } from '../../../core/src/chain/endable.ts';
 
 /** Steps that give one item and wait for their end, and note how they were ended. */
-function waiting(signalOf: () => AbortSignal | undefined = () => undefined) {
+function waiting() {
   const noted: string[] = [];
-  const steps = endable(signalOf, async function* (stop) {
+  const steps = endable(async function* ({ signal: stop }) {
     noted.push('begun');
     try {
       yield 'first';
@@ -37,42 +37,14 @@ test('throw ends it, too, and rejects with its reason', async () => {
   expect(noted).toEqual(['begun', 'stopped', 'left']);
 });
 
-test('so does the signal, which is let go with the iteration', async () => {
-  const controller = new AbortController();
-  const { steps, noted } = waiting(() => controller.signal);
-  await steps.next();
-  const second = steps.next();
-  controller.abort();
-  expect(await second).toEqual(over);
-  expect(noted).toEqual(['begun', 'stopped', 'left']);
-});
-
-test('a signal outlives the iterations that listened to it', async () => {
-  const { signal } = new AbortController();
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners += 1;
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners -= 1;
-    removeEventListener.apply(signal, args);
-  };
-  const { steps } = waiting(() => signal);
-  await steps.next();
-  expect(listeners).toBe(1);
-  await steps.return();
-  expect(listeners).toBe(0);
-});
-
-test('nothing begins under a signal that has fired, and the signal is asked for at the first step', async () => {
-  let asked = 0;
-  const { steps, noted } = waiting(() => {
-    asked += 1;
-    return AbortSignal.abort();
+test('what ends it by itself is given to its steps', async () => {
+  const noted: string[] = [];
+  const steps = endable<string>(async function* (stop) {
+    yield 'first';
+    stop.signal.addEventListener('abort', () => noted.push('stopped'));
+    stop.abort();
   });
-  expect(asked).toBe(0);
+  expect(await steps.next()).toEqual({ done: false, value: 'first' });
   expect(await steps.next()).toEqual(over);
-  expect([asked, noted]).toEqual([1, []]);
+  expect(noted).toEqual(['stopped']);
 });

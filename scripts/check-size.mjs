@@ -9,14 +9,17 @@ import { rolldown } from 'rolldown';
 
 /** Bytes. */
 const limit = 16_000;
-const core = fileURLToPath(new URL('../packages/core/dist/index.js', import.meta.url));
+const core = new URL('../packages/core/dist/index.js', import.meta.url);
 const entry = 'entry-of-an-application';
 
 /**
  * Sizes of what is loaded at start, and of all. What is loaded at start is one chunk, also where a later
  * chunk needs some of it: rollup leaves it there by itself, and rolldown is told to.
+ *
+ * @param source - the application
+ * @param used - the file of core that has what it uses: what the main entry exports besides is left out by a bundler
  */
-async function sizesOf(source) {
+async function sizesOf(source, used) {
   const atStart = new Set();
   const bundle = await rolldown({
     input: entry,
@@ -27,7 +30,7 @@ async function sizesOf(source) {
     plugins: [
       {
         name: 'entry',
-        resolveId: (id) => (id === entry ? id : id === 'core' ? core : undefined),
+        resolveId: (id) => (id === entry ? id : id === 'core' ? fileURLToPath(core) : undefined),
         load: (id) => (id === entry ? source : undefined),
         buildEnd() {
           const add = (id) => {
@@ -35,7 +38,8 @@ async function sizesOf(source) {
             atStart.add(id);
             for (const imported of this.getModuleInfo(id)?.importedIds ?? []) add(imported);
           };
-          add(entry);
+          add(used);
+          atStart.add(entry);
         },
       },
     ],
@@ -58,8 +62,9 @@ async function sizesOf(source) {
   return { start: sizeOf([first, ...shared]), all: sizeOf(output) };
 }
 
-const { start } = await sizesOf("export { createSecrets } from 'core'");
-const { all } = await sizesOf("export * from 'core'");
+const chain = fileURLToPath(new URL('chain/create-secrets.js', core));
+const { start } = await sizesOf("export { createSecrets } from 'core'", chain);
+const { all } = await sizesOf("export * from 'core'", fileURLToPath(core));
 console.log(
   `@keyfall/core: createSecrets ${start} bytes of at most ${limit}; everything ${all} bytes`,
 );

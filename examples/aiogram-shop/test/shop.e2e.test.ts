@@ -113,7 +113,7 @@ describe('with .env alone', () => {
 
   it.each([
     ['USE_VAULT', 'yes', 'USE_VAULT must be true or false.'],
-    ['KEYFALL_TTL', 'soon', 'the option KEYFALL_TTL is not a length of time.'],
+    ['KEYFALL_TTL', 'soon', "the option KEYFALL_TTL is not a length of time such as '30s'."],
   ])('does not start with %s=%s', async (name, value, message) => {
     const shop = await startShop({ file: { ...settings, [name]: value } });
     expect(await shop.ended).toBe(2);

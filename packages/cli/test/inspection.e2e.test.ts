@@ -504,7 +504,7 @@ export default defineConfig({
     [['--profiles', ','], 'It names nothing'],
     [['--profiles', 'a b'], 'the option profile (variable KEYFALL_PROFILE) is not a name'],
     [['--path', '../x'], 'the option path (variable VAULT_SECRET_PATH) is not a path'],
-    [['--path', ''], 'no path was given'],
+    [['--path', ''], 'the option path is empty'],
     [['--path', 'app/{stage}', '--profiles', 'dev'], '{stage}, which stands for nothing'],
     [['--path', 'app/{profile}'], 'no profile is named. Name them with --profiles'],
     [['--providers', 'dotenv', '--path', 'foo'], '--path is for vault'],

@@ -303,7 +303,7 @@ test('what is wrong with a snapshot is said while the store answers, and is the 
   const list = await keyfall(['list'], { cwd, env });
   expect(list).toMatchObject({ code: 0, stdout: 'KEY\nLOCAL\nTOKEN\n' });
   const explain = await keyfall(['explain', 'LOCAL'], { cwd, env });
-  expect(explain.stdout).toContain('is on standby, and was not needed');
+  expect(explain.stdout).toContain('is on standby and was not needed');
   expect((await keyfall(['get', 'GONE'], { cwd, env })).code).toBe(1);
   const status = await keyfall(['status'], { cwd, env });
   expect(status.code).toBe(0);

@@ -40,13 +40,13 @@ describe('describeExplanation', () => {
     ]);
   });
 
-  test('nobody answered; a name cannot fake a line', () => {
+  test('without an answer; a name cannot fake a line', () => {
     const text = describeExplanation({
       name: 'A\nB: from vault\u001b[2J',
       found: false,
       attempts: [],
     });
-    expect(text).toBe('A\ufffdB: from vault\ufffd[2J: nobody answered');
+    expect(text).toBe('A\ufffdB: from vault\ufffd[2J: no provider answered');
   });
 });
 

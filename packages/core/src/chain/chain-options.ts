@@ -49,7 +49,7 @@ export function entriesOf({
     assertOptions(entry, `providers[${index}]`, entryOptions);
     return { ...entry, provider };
   });
-  if (entries.length === 0) throw config('providers', 'lists no provider');
+  if (entries.length === 0) throw config('providers', 'has no provider');
   return entries;
 }
 
@@ -71,7 +71,7 @@ export function checkNames(
       throw config(
         'only',
         `binds ${secret} to ${provider}, which is not in the chain`,
-        `The chain's providers are: ${names.join(', ')}.`,
+        `There is: ${names.join(', ')}.`,
       );
     if (bound.standby) throw config('only', `binds ${secret} to ${provider}, which is on standby`);
   }

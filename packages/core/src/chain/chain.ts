@@ -123,7 +123,7 @@ export class Chain {
         continue;
       }
       if (cached.standby && !causes.some(couldNotAnswer)) {
-        attempts.push(attempt(cached, 'skipped', 'is on standby, and was not needed'));
+        attempts.push(attempt(cached, 'skipped', 'is on standby and was not needed'));
         continue;
       }
       const answer = await cached.ask(name, { signal, timeout: timeoutOf(position) }, maxAge);

@@ -24,7 +24,9 @@ export function describeExplanation(explanation: Explanation): string {
   assertList(explanation.attempts, 'describeExplanation: the attempts in the explanation');
   const { name, provider, store, version, createdAt, freshness, attempts } = explanation;
   const facts = [
-    provider === undefined ? 'nobody answered' : `from ${labelOf(provider, store ?? provider)}`,
+    provider === undefined
+      ? 'no provider answered'
+      : `from ${labelOf(provider, store ?? provider)}`,
     version !== undefined && `version ${version}`,
     createdAt !== undefined && `written ${new Date(createdAt).toISOString()}`,
     freshness !== 'fresh' && freshness,

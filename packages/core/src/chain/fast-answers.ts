@@ -8,6 +8,8 @@ import type { Clock } from '../calls/clock.ts';
 
 const tick = 250;
 
+const never = Number.POSITIVE_INFINITY;
+
 /** Milliseconds between two looks that are close together: then the one after may be spared. */
 const close = 0.1;
 
@@ -35,8 +37,8 @@ export class FastAnswers {
   #hitsBefore = 0;
   #cancel: (() => void) | undefined;
   /** When the first answer ends, by either clock. */
-  #monotonicEnd = 0;
-  #wallEnd = 0;
+  #monotonicEnd = never;
+  #wallEnd = never;
   /** How many looks came close together, and how many answers are given before the next. */
   #closeLooks = 0;
   #spared = 0;
@@ -58,11 +60,8 @@ export class FastAnswers {
   /** Keeps an answer for `freshFor` milliseconds at the most. */
   keep(name: string, value: string, cached: Counted, freshFor: number): void {
     if (freshFor <= tick) return;
-    const monotonicEnd = this.#clock.monotonic() + freshFor;
-    const wallEnd = this.#clock.wall() + freshFor;
-    if (this.#values.size === 0 || monotonicEnd < this.#monotonicEnd)
-      this.#monotonicEnd = monotonicEnd;
-    if (this.#values.size === 0 || wallEnd < this.#wallEnd) this.#wallEnd = wallEnd;
+    this.#monotonicEnd = Math.min(this.#monotonicEnd, this.#clock.monotonic() + freshFor);
+    this.#wallEnd = Math.min(this.#wallEnd, this.#clock.wall() + freshFor);
     this.#values.set(name, { answer: Promise.resolve(value), cached });
     this.#cancel ??= this.#clock.schedule(this.#onTick, tick, true);
   }
@@ -71,6 +70,8 @@ export class FastAnswers {
     this.clears += 1;
     this.#spared = 0;
     this.#values.clear();
+    this.#monotonicEnd = never;
+    this.#wallEnd = never;
     this.#cancel?.();
     this.#cancel = undefined;
   }

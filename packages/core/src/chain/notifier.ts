@@ -45,7 +45,7 @@ export class Notifier {
   emit(event: SecretsEvent): void {
     channel(`keyfall:${event.type}`).publish(event);
     const listeners = this.#listeners.get(event.type);
-    if (listeners === undefined || listeners.size === 0) {
+    if (!listeners?.size) {
       const notice = noticeOf(event);
       if (notice !== undefined) warnProcess(notice, event.type);
       return;

@@ -40,8 +40,8 @@ interface Asked extends Pick<SecretProvider, 'read'> {
 
 /**
  * See `Secrets.load`.
- * @param warn - is told which names the schema went without although nobody could say whether they
- *   are set: a store could not be asked, and a later one answered in its place
+ * @param warn - receives the names that the schema did without although they may be set: a store could not be
+ *   asked, and a later one answered in its place
  */
 export async function loadSchema<Schema extends StandardSchemaV1>(
   schema: Schema,
@@ -140,7 +140,7 @@ export async function loadSchema<Schema extends StandardSchemaV1>(
     if (whole && (enumerated || lookedUp.size === 0))
       throw errorWith(whole, { issues: [issueOf('', whole)] });
     if (passedOver.length > 0)
-      warn(`went without what nobody could say is set or not: ${linesOf(passedOver).join('; ')}`);
+      warn(`could not check whether these are set: ${linesOf(passedOver).join('; ')}`);
     return value;
   }
 }

@@ -2,8 +2,8 @@
  * A line of JSON that stays one when values are masked in it: the loggers' lines, which programs read.
  */
 
-/** A text, perhaps the name of a member; or a number. */
-const tokens = /"((?:[^"\\]|\\.)*)"(\s*:)?|-?\d[\d.e+-]*/gi;
+/** A plain word as the name of a member, any other text, or a number. */
+const tokens = /("[a-z_.-]+"\s*:)|"(?:[^"\\]|\\.)*"|-?\d[\d.e+-]*/gi;
 
 /**
  * `text` with `hide` done to each of its values by itself: a number becomes the text `mask`, and a name that is a plain
@@ -19,10 +19,9 @@ export function hideInJson(
   mask: string,
 ): string | undefined {
   if (text.replace(tokens, (token) => hide(token)) !== hidden) return undefined;
-  const line = text.replace(tokens, (token, content = token, colon = '') => {
-    if (hide(token) === token || (colon && /^[a-z_.-]+$/i.test(content))) return token;
-    const now = hide(content);
-    return `"${token === content || now === content ? mask : now}"${colon}`;
+  const line = text.replace(tokens, (token, name) => {
+    const now = name ? token : hide(token);
+    return now === token || /^".*"$/.test(now) ? now : `"${mask}"`;
   });
   try {
     JSON.parse(line);

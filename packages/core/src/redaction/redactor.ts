@@ -91,19 +91,11 @@ export interface RedactorOfValues {
  */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   assertOptions(options, 'createRedactor', optionKinds);
-  return createRedactorOfValues(options, systemClock, hideInJson).redactor;
+  return createRedactorOfValues(options, systemClock).redactor;
 }
 
-/**
- * The same, for those who say which values have been replaced.
- *
- * @param inJson - keeps a line of JSON one; without it such a line is masked as any other text
- */
-export function createRedactorOfValues(
-  options: RedactorOptions,
-  clock: Clock,
-  inJson?: typeof hideInJson,
-): RedactorOfValues {
+/** The same, for those who say which values have been replaced. */
+export function createRedactorOfValues(options: RedactorOptions, clock: Clock): RedactorOfValues {
   const { minLength = 6, mask = '[redacted]' } = options;
   if (!Number.isInteger(minLength) || minLength < 4)
     // shorter values would mask ordinary text
@@ -142,31 +134,30 @@ export function createRedactorOfValues(
   }
 
   function redact(given: string): string {
-    const text = masked(given);
-    const isJson = inJson && typeof given === 'string' && text !== given && /^\s*[[{]/.test(given);
-    return (isJson && inJson(given, text, masked, mask)) || text;
-  }
-
-  function masked(given: string): string {
-    let text = mask;
     try {
-      text = String(given);
-      if (text.length < minLength || known.length === 0) return text;
-      if (text.length <= slice) {
-        const pieces = begin()(encoder.encode(text), true);
-        return pieces.includes(maskBytes) ? decode(joined(pieces)) : text;
-      }
-      const { push, end } = chunks();
-      let result = '';
-      for (let at = 0; at < text.length; at += slice)
-        result += decode(push(text.slice(at, at + slice)), true);
-      result += decode(end());
-      return result === text.toWellFormed() ? text : result;
+      const text = String(given);
+      const hidden = hide(text);
+      const mayBeJson = hidden !== text && /^\s*[[{]/.test(text);
+      return (mayBeJson && hideInJson(text, hidden, hide, mask)) || hidden;
     } catch {
       // it may have stopped within a character
       decoder = undefined;
       return mask;
     }
+  }
+
+  function hide(text: string): string {
+    if (text.length < minLength || known.length === 0) return text;
+    if (text.length <= slice) {
+      const pieces = begin()(encoder.encode(text), true);
+      return pieces.includes(maskBytes) ? decode(joined(pieces)) : text;
+    }
+    const { push, end } = chunks();
+    let result = '';
+    for (let at = 0; at < text.length; at += slice)
+      result += decode(push(text.slice(at, at + slice)), true);
+    result += decode(end());
+    return result === text.toWellFormed() ? text : result;
   }
 
   function chunks(): ChunkRedactor {

@@ -54,7 +54,6 @@ describe('a line of JSON', () => {
     expect(redact('{"pin":12345678')).toBe('{"pin":[redacted]');
     expect(redact('pin 12345678, {}')).toBe('pin [redacted], {}');
     expect(redact('12345678')).toBe('[redacted]');
-    expect(redact({ toString: () => '{"pin":12345678}' } as never)).toBe('{"pin":[redacted]}');
   });
 
   test('without a value comes back as it was', () => {

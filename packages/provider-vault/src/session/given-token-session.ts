@@ -155,9 +155,9 @@ async function readToken(setting: GivenSetting, provider: string): Promise<strin
       ),
     };
   }
-  const wrong = (what: string, hint: string) => configError(`the token of ${from} ${what}`, hint);
-  if (text.trim() !== '') return checkToken(text, wrong);
-  return { error: wrong('is empty', 'A token is one line of printable ASCII without blanks.') };
+  const invalid = (what: string, hint: string) => configError(`the token of ${from} ${what}`, hint);
+  if (text.trim() !== '') return checkToken(text, invalid);
+  return { error: invalid('is empty', 'A token is one line of printable ASCII without blanks.') };
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -64,10 +64,10 @@ export function checkOptions(
   for (const [option, value] of Object.entries(given)) {
     if (value === undefined) continue;
     const [is = () => true, must] = others[option] ?? [];
-    if (!is(value)) throw wrong(`${factory}: the option ${option} must be ${must}`, option);
+    if (!is(value)) throw configError(`${factory}: the option ${option} must be ${must}`, option);
     // the root namespace is '' to some
     if (value === '' && option !== 'namespace')
-      throw wrong(`${factory}: the option ${option} is empty`, option);
+      throw configError(`${factory}: the option ${option} is empty`, option);
   }
 }
 
@@ -94,7 +94,7 @@ function flattened(options: object, properties: Schemas): Record<string, unknown
   return given;
 }
 
-function wrong(reason: string, option: string): SecretError {
+function configError(reason: string, option: string): SecretError {
   return new SecretError('ERR_SECRET_CONFIG', reason, {
     hint: 'Correct it, or leave it out.',
     setting: { option },

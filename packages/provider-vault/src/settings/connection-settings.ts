@@ -159,17 +159,17 @@ function refusePlainNodes(
 }
 
 export function parseAddress(text: string, configError: ConfigError): VaultAddress {
-  const wrong = (what: string) =>
+  const invalid = (what: string) =>
     configError(what, 'Write it as https://host:8200 or unix:///path/to/socket.');
-  if (!URL.canParse(text)) throw wrong('is not an address');
+  if (!URL.canParse(text)) throw invalid('is not an address');
   const url = new URL(text);
   // never shown: what is in front of the @ may be a password
-  if (url.username !== '' || url.password !== '') throw wrong('must not contain credentials');
-  if (url.search !== '' || url.hash !== '') throw wrong('must not have a query or a fragment');
-  if (url.protocol === 'unix:') return socketAddress(text, url, wrong);
-  if (/\/v1\/*$/.test(url.pathname)) throw wrong('ends in /v1, which every request adds to it');
+  if (url.username !== '' || url.password !== '') throw invalid('must not contain credentials');
+  if (url.search !== '' || url.hash !== '') throw invalid('must not have a query or a fragment');
+  if (url.protocol === 'unix:') return socketAddress(text, url, invalid);
+  if (/\/v1\/*$/.test(url.pathname)) throw invalid('ends in /v1, which every request adds to it');
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw wrong('is not http, https or unix');
+    throw invalid('is not http, https or unix');
   const secure = url.protocol === 'https:';
   return {
     origin: url.origin,
@@ -184,11 +184,11 @@ export function parseAddress(text: string, configError: ConfigError): VaultAddre
 const longestSocketPath = process.platform === 'linux' ? 107 : 103;
 
 /** The path is taken as it stands, `%20` and all, as Vault's own clients do. */
-function socketAddress(text: string, url: URL, wrong: (what: string) => Error): VaultAddress {
+function socketAddress(text: string, url: URL, invalid: (what: string) => Error): VaultAddress {
   const socketPath = text.slice(text.indexOf('//') + 2);
-  if (url.hostname !== '' || !/^\/[^/]/.test(socketPath)) throw wrong('names no socket');
+  if (url.hostname !== '' || !/^\/[^/]/.test(socketPath)) throw invalid('names no socket');
   if (Buffer.byteLength(socketPath) > longestSocketPath)
-    throw wrong(`is longer than a socket's path may be (${longestSocketPath} bytes)`);
+    throw invalid(`is longer than a socket's path may be (${longestSocketPath} bytes)`);
   const origin = `unix://${socketPath}`;
   return { origin, secure: false, hostname: 'localhost', port: 80, socketPath, prefix: '' };
 }
@@ -202,16 +202,16 @@ function proxySettings(
   const found = first ?? text(undefined, 'HTTP_PROXY');
   if (found === undefined) return undefined;
   const variable = first === undefined ? 'HTTP_PROXY' : 'PROXY_ADDR';
-  const wrong = (what: string, hint = 'Write it as http://host:port.') =>
+  const invalid = (what: string, hint = 'Write it as http://host:port.') =>
     configError({ option: 'proxy', variable }, what, hint);
-  if (!URL.canParse(found)) throw wrong('is not an address');
+  if (!URL.canParse(found)) throw invalid('is not an address');
   const url = new URL(found);
-  if (url.protocol !== 'http:') throw wrong('is not an http proxy, and no other kind is supported');
+  if (url.protocol !== 'http:') throw invalid('is not an http proxy, and no other kind is supported');
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
-    throw wrong('must not have a path, a query or a fragment');
+    throw invalid('must not have a path, a query or a fragment');
   for (const { secure, socketPath, origin } of addresses)
     if (!secure && socketPath === undefined)
-      throw wrong(
+      throw invalid(
         `is set, and ${origin} is plain http: the proxy would see the token`,
         'Use an https address, or unset the proxy.',
       );
@@ -219,16 +219,16 @@ function proxySettings(
     origin: url.origin,
     hostname: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 80 : Number(url.port),
-    authorization: authorizationOf(url, wrong),
+    authorization: authorizationOf(url, invalid),
   };
 }
 
-function authorizationOf(url: URL, wrong: (what: string) => Error): string | undefined {
+function authorizationOf(url: URL, invalid: (what: string) => Error): string | undefined {
   if (url.username === '' && url.password === '') return undefined;
   try {
     const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
     return `Basic ${Buffer.from(pair).toString('base64')}`;
   } catch {
-    throw wrong('has credentials that are not percent-encoded');
+    throw invalid('has credentials that are not percent-encoded');
   }
 }

@@ -89,15 +89,15 @@ export function resolveToken(
 /**
  * The token without surrounding blanks.
  *
- * @param wrong - makes the error of a text that is none
+ * @param configError - makes the error of a text that is none
  * @throws `ERR_SECRET_CONFIG` for a character that cannot be in a token: it is never sent, since
  *   what cannot be a token may be another secret
  */
-export function checkToken(token: string, wrong: ConfigError): string {
+export function checkToken(token: string, configError: ConfigError): string {
   const trimmed = token.trim();
   // Go's client refuses what unicode.IsPrint refuses; a header carries ASCII only
   if (/^[\x21-\x7e]+$/.test(trimmed)) return trimmed;
-  throw wrong(
+  throw configError(
     trimmed === '' ? 'is empty' : 'has a character that no token has, and was not sent',
     'A token is one line of printable ASCII without blanks.',
   );

@@ -112,3 +112,16 @@ test('`redact.minLength` says from what length on a value is masked', async () =
     'createSecrets: redact has no option excpt. Did you mean except?',
   );
 });
+
+test('a line of JSON stays one: a number becomes a text, and names that are plain words stay', async () => {
+  const secrets = createSecrets({
+    providers: [scripted('vault', { PIN: '471112', USER: 'orders' })],
+  });
+  await secrets.getAll();
+  const line = JSON.stringify({ orders: 'orders', pin: 471112, level: 30 });
+  expect(JSON.parse(secrets.redact(line))).toEqual({
+    orders: '[redacted]',
+    pin: '[redacted]',
+    level: 30,
+  });
+});

@@ -180,7 +180,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
     ]);
     expect(value).toEqual({ TOKEN: token, PORT: 5001, DEBUG: false });
     expect(warnings).toEqual([
-      'went without what nobody could say is set or not: DEBUG, SENTRY_DSN: unavailable (vault (somewhere/shop): it is unavailable)',
+      'could not check whether these are set: DEBUG, SENTRY_DSN: unavailable (vault (somewhere/shop): it is unavailable)',
     ]);
   });
 

@@ -123,7 +123,7 @@ test('a chain leaves out what is false or missing, and refuses one of nothing el
   expect(await chain.get('A')).toBe('a');
   expect(chain.status()).toHaveLength(1);
   for (const providers of [[], [false, undefined, null, '', 0]] as const)
-    expect(() => createSecrets({ providers })).toThrow('the option providers lists no provider');
+    expect(() => createSecrets({ providers })).toThrow('the option providers has no provider');
   expect(() => createSecrets({ providers: [true as Anything] })).toThrow(
     'providers[0] is not a provider',
   );

@@ -50,3 +50,16 @@ test('a name that a profile binds to nobody is told where the profile does so', 
     'line 4: profiles.prod.only.A: binds',
   );
 });
+
+test('an option of a profile that is undefined is left out, and the one outside of the profiles counts', async () => {
+  const file = join(await folderWith(), 'keyfall.config.mjs');
+  await writeFile(
+    file,
+    `export default {
+       names: ['A'], ttl: '1m', providers: [{ provider: 'env', prefix: 'X_', name: undefined, required: undefined }],
+       profiles: { dev: { names: undefined, providers: undefined, ttl: undefined, budget: undefined } },
+     };`,
+  );
+  const { names, ttl, providers } = await configuredChain(file, 'dev');
+  expect({ names, ttl, count: providers.length }).toEqual({ names: ['A'], ttl: '1m', count: 1 });
+});

@@ -14,9 +14,9 @@ import {
 /** Options of {@link controllableProvider}. */
 export interface ControllableProviderOptions {
   /** Unique in the chain: with the name of the real provider, events and errors name that one. Default `controllable`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Whether it can be written to. Default true. */
-  readonly writable?: boolean;
+  readonly writable?: boolean | undefined;
 }
 
 const optionKinds: OptionKinds<ControllableProviderOptions> = {

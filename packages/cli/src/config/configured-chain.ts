@@ -13,7 +13,7 @@ import { type DotenvDefaults, type MadeEntry, makeProviders } from './make-provi
 export interface ChainParts extends Omit<SecretsOptions, 'providers'> {
   readonly providers: readonly MadeEntry[];
   /** Names that must be there. */
-  readonly names?: readonly string[];
+  readonly names?: readonly string[] | undefined;
 }
 
 /**
@@ -31,7 +31,7 @@ export async function configuredChain(
   const loaded = await loadConfig(file);
   const { $schema: _, profiles: __, ...base } = loaded.config;
   const chosen: ChainConfig = profile === undefined ? {} : profileOf(loaded, profile);
-  const { providers, ...options }: ChainConfig = { ...base, ...chosen };
+  const { providers, ...options }: ChainConfig = { ...base, ...given(chosen) };
   if (providers === undefined)
     throw configError({
       file,
@@ -50,6 +50,11 @@ export async function configuredChain(
   const made = await makeProviders(loaded, providers, at, profile, ofDotenv);
   assertNamed(loaded, made, at, placeOf('only'), options.only);
   return { ...options, providers: made };
+}
+
+/** The options that are not `undefined`: those are left out, as if they were not there. */
+function given(options: ChainConfig): ChainConfig {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 /** Refuses two providers of one name, an `only` that names none of them, and a standby without one to stand in for. */

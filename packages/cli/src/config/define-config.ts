@@ -24,11 +24,11 @@ export type ProviderId =
  */
 export interface NamedProvider {
   readonly provider: ProviderId;
-  readonly required?: boolean;
-  readonly standby?: boolean;
-  readonly timeout?: Duration;
-  readonly onDenied?: 'stop' | 'next';
-  readonly ifUnconfigured?: 'fail' | 'skip';
+  readonly required?: boolean | undefined;
+  readonly standby?: boolean | undefined;
+  readonly timeout?: Duration | undefined;
+  readonly onDenied?: 'stop' | 'next' | undefined;
+  readonly ifUnconfigured?: 'fail' | 'skip' | undefined;
   readonly [option: string]: unknown;
 }
 
@@ -40,25 +40,26 @@ export interface ChainConfig {
   /** First asked first. A function is called when the chain is used, and not before. */
   readonly providers?:
     | readonly ConfigEntry[]
-    | (() => readonly ConfigEntry[] | Promise<readonly ConfigEntry[]>);
+    | (() => readonly ConfigEntry[] | Promise<readonly ConfigEntry[]>)
+    | undefined;
   /** Names that must be there: without one of them `run` starts nothing and `export` prints nothing. */
-  readonly names?: readonly string[];
+  readonly names?: readonly string[] | undefined;
   /** Names that may come from that provider alone, by its name. */
-  readonly only?: Readonly<Record<string, string>>;
+  readonly only?: Readonly<Record<string, string>> | undefined;
   /** How long an answer is fresh, and how often `run --watch` looks. Default 5 min. */
-  readonly ttl?: Duration;
+  readonly ttl?: Duration | undefined;
   /** How old a provider's last good value may be when it cannot be asked. Default 1 h. */
-  readonly staleIfError?: Duration;
+  readonly staleIfError?: Duration | undefined;
   /** Time limit of the whole chain for one call. Default 4 s. */
-  readonly budget?: Duration;
+  readonly budget?: Duration | undefined;
 }
 
 /** A configuration. */
 export interface KeyfallConfig extends ChainConfig {
   /** Where editors find the schema of the JSON form. */
-  readonly $schema?: string;
+  readonly $schema?: string | undefined;
   /** What `--profile NAME` (or `KEYFALL_PROFILE`) puts in the place of the settings above. */
-  readonly profiles?: Readonly<Record<string, ChainConfig>>;
+  readonly profiles?: Readonly<Record<string, ChainConfig>> | undefined;
 }
 
 /**

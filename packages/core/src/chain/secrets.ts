@@ -85,7 +85,7 @@ export interface GetOptions extends CallOptions {
    * How old the answer may be, whatever `ttl` is: an older one is read again first. `0` asks the store, once
    * for all calls of one tick. If the store cannot be asked, its last good value counts as usual.
    */
-  readonly maxAge?: Duration;
+  readonly maxAge?: Duration | undefined;
 }
 
 /** The result of `explain`: which provider answered and why. Never the value. */

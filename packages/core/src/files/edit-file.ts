@@ -13,7 +13,7 @@ export interface EditFileOptions extends Pick<ReadContext, 'signal' | 'timeLeft'
   /** A larger file is neither read nor written. Bytes. */
   readonly limit: number;
   /** Called last, while the lock is still held. */
-  readonly afterwards?: () => Promise<void>;
+  readonly afterwards?: (() => Promise<void>) | undefined;
 }
 
 /**

@@ -93,9 +93,9 @@ export interface ReadOptions {
    */
   readonly limit: number;
   /** More of `fs.constants`, such as `O_NOFOLLOW`. */
-  readonly flags?: number;
+  readonly flags?: number | undefined;
   /** The error for a folder. Default: `ERR_SECRET_CONFIG`, with the hint to name the file in it. */
-  readonly ofFolder?: () => SecretError;
+  readonly ofFolder?: (() => SecretError) | undefined;
 }
 
 /**

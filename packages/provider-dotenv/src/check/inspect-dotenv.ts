@@ -18,7 +18,7 @@ export interface InspectDotenvOptions {
   /** Whose reading counts. Default: the one that the text names by `KEYFALL_READER`, else `npm`. */
   readonly reader?: DotenvReader | undefined;
   /** What `${NAME}` may refer to beside the text, for the readers that look there. Default: nothing. */
-  readonly variables?: Variables;
+  readonly variables?: Variables | undefined;
 }
 
 /** What the text of a `.env` file holds. Lines count from 1. */

@@ -9,14 +9,14 @@ import { sizeLimit } from '../contents/dotenv-contents.ts';
 /** Options of {@link editDotenvFile}. */
 export interface EditDotenvFileOptions {
   /** Ends the waiting for another writer. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** How long to wait for another writer, in milliseconds. Default 2500. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /**
    * Called last, changed or not, while the lock of the file is still held. What it throws is passed on, and the file keeps
    * its new content.
    */
-  readonly afterwards?: () => Promise<void>;
+  readonly afterwards?: (() => Promise<void>) | undefined;
 }
 
 /**

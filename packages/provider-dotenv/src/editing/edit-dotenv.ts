@@ -27,9 +27,9 @@ export interface EditDotenvOptions {
   /** Whose reading counts. Default: the one that the text names by `KEYFALL_READER`, else `npm`. */
   readonly reader?: DotenvReader | undefined;
   /** What `${NAME}` may refer to besides the text, for a reader that looks there. Default: nothing. */
-  readonly variables?: Variables;
+  readonly variables?: Variables | undefined;
   /** Receives a sentence, without a value, that names readers which read a name differently than intended. */
-  readonly warn?: (message: string) => void;
+  readonly warn?: ((message: string) => void) | undefined;
 }
 
 /**

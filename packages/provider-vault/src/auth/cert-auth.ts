@@ -7,9 +7,9 @@ import type { VaultAuth } from './vault-auth.ts';
 /** Options of {@link certAuth}. */
 export interface CertAuthOptions {
   /** The role's name. Left out: the server takes the first whose authority signed the certificate. */
-  readonly role?: string;
+  readonly role?: string | undefined;
   /** Where the method is enabled. Default `cert`. */
-  readonly mount?: string;
+  readonly mount?: string | undefined;
 }
 
 /**

@@ -7,11 +7,11 @@ import { type CredentialSource, type VaultAuth, variablesOf } from './vault-auth
 /** Options of {@link jwtAuth}. */
 export interface JwtAuthOptions {
   /** The role. Left out: the method's default role. */
-  readonly role?: string;
+  readonly role?: string | undefined;
   /** The JWT: from a file that its issuer rotates, or from a function that asks for a new one. */
   readonly jwt: CredentialSource;
   /** Where the method is enabled. Default `jwt`. */
-  readonly mount?: string;
+  readonly mount?: string | undefined;
 }
 
 /** Options of {@link kubernetesAuth}. */
@@ -23,9 +23,9 @@ export interface KubernetesAuthOptions {
    * `/var/run/secrets/kubernetes.io/serviceaccount/token`. A projected token with an audience of its own
    * is the better one: the role's `audience` must be the same.
    */
-  readonly jwt?: CredentialSource;
+  readonly jwt?: CredentialSource | undefined;
   /** Where the method is enabled. Default `kubernetes`. */
-  readonly mount?: string;
+  readonly mount?: string | undefined;
 }
 
 /**

@@ -12,7 +12,7 @@ export interface UserpassAuthOptions {
   /** The password. */
   readonly password: CredentialSource;
   /** Where the method is enabled: `ldap` for LDAP, which is asked in the same way. Default `userpass`. */
-  readonly mount?: string;
+  readonly mount?: string | undefined;
 }
 
 /**

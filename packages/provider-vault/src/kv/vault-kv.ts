@@ -36,7 +36,7 @@ export interface VaultKvOptions extends VaultMountOptions {
 /** What bounds one call. Each is bounded by the option `timeout` as well, 10 s if it is not given. */
 export interface VaultCallOptions {
   /** Ends the call with `ERR_SECRET_ABORTED`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The content of one version of a document. */

@@ -206,7 +206,8 @@ function proxySettings(
     configError({ option: 'proxy', variable }, what, hint);
   if (!URL.canParse(found)) throw invalid('is not an address');
   const url = new URL(found);
-  if (url.protocol !== 'http:') throw invalid('is not an http proxy, and no other kind is supported');
+  if (url.protocol !== 'http:')
+    throw invalid('is not an http proxy, and no other kind is supported');
   if (url.pathname !== '/' || url.search !== '' || url.hash !== '')
     throw invalid('must not have a path, a query or a fragment');
   for (const { secure, socketPath, origin } of addresses)

@@ -7,13 +7,13 @@ import { startVaultServer, type VaultServer } from './vault-server.ts';
 /** Options of {@link startVault}. */
 export interface StartVaultOptions {
   /** What the document holds at first. Default: nothing is stored. */
-  readonly values?: Readonly<Record<string, string>>;
+  readonly values?: Readonly<Record<string, string>> | undefined;
   /** The path of the document in its mount. Default `app`. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** The version of the KV engine. Default 2. */
-  readonly kvVersion?: 1 | 2;
+  readonly kvVersion?: 1 | 2 | undefined;
   /** What the token may do with the document, and with nothing else. Default `read`. */
-  readonly access?: 'read' | 'write';
+  readonly access?: 'read' | 'write' | undefined;
 }
 
 const optionKinds: OptionKinds<StartVaultOptions> = {

@@ -13,7 +13,7 @@ import { serverOver, type VaultServer } from './vault-server.ts';
 /** Options of {@link startVaultCluster}. */
 export interface VaultClusterOptions {
   /** How many nodes. Default 3: the fewest that go on without one of them. */
-  readonly size?: number;
+  readonly size?: number | undefined;
 }
 
 /**

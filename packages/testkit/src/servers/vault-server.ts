@@ -14,23 +14,23 @@ export interface VaultServerOptions {
    * `true`: any. `false`: none (for tests that kill or pause it). Default: only one on this machine
    * (a loopback address), so that a shell set up for production is never written to by a test.
    */
-  readonly external?: boolean;
+  readonly external?: boolean | undefined;
   /** The root token of a server that is started. Default: a random one. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** The port of a server that is started. Default: a free one. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** More arguments after `server -dev …`, such as `-dev-ha` or `-config=FILE`. */
-  readonly args?: readonly string[];
+  readonly args?: readonly string[] | undefined;
 }
 
 /** What {@link VaultServer.request} takes besides method, path and body. */
 export interface VaultRequestOptions {
   /** Default: the root token. `''` sends none. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** More headers, such as `X-Vault-Namespace` or `X-Vault-Wrap-TTL`. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Statuses besides 2xx that are an answer rather than an error. */
-  readonly allow?: readonly number[];
+  readonly allow?: readonly number[] | undefined;
 }
 
 /** The body of a Vault answer: the envelope's usual members, all of which may be absent. */
@@ -53,11 +53,11 @@ export interface VaultAnswer {
 /** Options of {@link VaultServer.createToken}. */
 export interface VaultTokenOptions {
   /** Names of policies. Default: `default` alone. */
-  readonly policies?: readonly string[];
+  readonly policies?: readonly string[] | undefined;
   /** Time to live as Vault writes it: `'10s'`. Default: the server's. */
-  readonly ttl?: string;
+  readonly ttl?: string | undefined;
   /** More members of the request to `auth/token/create`, such as `num_uses` or `renewable`. */
-  readonly more?: Readonly<Record<string, unknown>>;
+  readonly more?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** A running server. */

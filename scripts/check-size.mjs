@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 
-/** Bytes. */
-const limit = 16_000;
+/** 16 kB, in bytes. */
+const limit = 16 * 1024;
 const core = new URL('../packages/core/dist/index.js', import.meta.url);
 const entry = 'entry-of-an-application';
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig, mergeConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
-import shared from '../../vitest.shared.ts';
+import { testsWith } from '../../vitest.shared.ts';
 
 interface Area {
   readonly tests: string[];
@@ -47,7 +47,7 @@ const startsServers = join(packages, 'testkit/src/index.ts');
 const oneServer = join(process.cwd(), 'scripts/mutants/one-server.ts');
 
 export default mergeConfig(
-  shared,
+  testsWith({ replacesModules: true }),
   defineConfig({
     root: process.cwd(),
     resolve: {

@@ -1,8 +1,9 @@
 // Core's own tests, in whichever runtime runs vitest.
 import { fileURLToPath } from 'node:url';
 import { defineConfig, mergeConfig } from 'vitest/config';
-import shared from '../../vitest.shared.ts';
+import { testsWith } from '../../vitest.shared.ts';
 
+const shared = testsWith({ replacesModules: true });
 const { include: _, ...test } = shared.test;
 export default mergeConfig(
   { ...shared, test },

@@ -1,10 +1,9 @@
 /**
  * Turns whatever a provider threw into a `SecretError`, from allow-listed facts alone: a third-party
- * error may hold request headers, values or key material in its message, stack and fields. A chunk of its own:
- * a provider that keeps its contract never needs it.
+ * error may hold request headers, values or key material in its message, stack and fields. What is
+ * shown of a defect is a chunk of its own: a provider that keeps its contract never needs it.
  */
-import { SecretError, type ThrownFacts } from '../contract/secret-error.ts';
-import { thrownFacts } from './thrown-facts.ts';
+import { isSecretError, SecretError, type ThrownFacts } from '../contract/secret-error.ts';
 
 /** Node's errno codes (libuv) that mean "could not ask". */
 const unreachable =
@@ -14,8 +13,9 @@ const unreachable =
 const untrusted =
   /^(?:CERT_|ERR_TLS_|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)|(?:DEPTH_ZERO_)?SELF_SIGNED_CERT|HOSTNAME_MISMATCH$)/;
 
-/** The `SecretError` that stands for `thrown`, which is none. */
-export function toSecretError(thrown: unknown, provider: string): SecretError {
+/** The `SecretError` that stands for `thrown`: itself if it is one. */
+export async function toSecretError(thrown: unknown, provider: string): Promise<SecretError> {
+  if (isSecretError(thrown)) return thrown;
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
   if (unreachable.test(code))
     return new SecretError('ERR_SECRET_UNAVAILABLE', `it cannot be reached (${code})`, {
@@ -23,10 +23,15 @@ export function toSecretError(thrown: unknown, provider: string): SecretError {
     });
   if (untrusted.test(code))
     return new SecretError('ERR_SECRET_TLS', 'its certificate is not trusted', { provider });
-  const facts = thrownFacts(thrown);
-  const where = facts.frames.length > 0 ? ` at ${facts.frames.join(', ')}` : '';
-  const what = `threw an error that is not a SecretError: ${facts.type}${where}`;
-  return providerError(what, provider, facts);
+  const what = 'threw an error that is not a SecretError';
+  try {
+    const { thrownFacts, summaryOf } = await import('./thrown-facts.ts');
+    const facts = thrownFacts(thrown);
+    return providerError(`${what}: ${summaryOf(facts)}`, provider, facts);
+  } catch {
+    // a process that is out of file descriptors can load nothing
+    return providerError(what, provider);
+  }
 }
 
 /** The error for a provider that breaks its contract. */

@@ -6,6 +6,7 @@
 import { isSecretError, SecretError } from '../contract/secret-error.ts';
 import type { ReadContext } from '../contract/secret-provider.ts';
 import type { Clock } from './clock.ts';
+import { toSecretError } from './foreign-error.ts';
 import { onAbort } from './on-abort.ts';
 
 /** What bounds a {@link limitedCall}. */
@@ -43,9 +44,7 @@ export async function limitedCall<Result>(
     );
     return await Promise.race([result, ended]);
   } catch (thrown) {
-    if (isSecretError(thrown)) throw thrown;
-    const { toSecretError } = await import('./foreign-error.ts');
-    throw toSecretError(thrown, provider);
+    throw await toSecretError(thrown, provider);
   } finally {
     cancel();
     leave?.();

@@ -20,6 +20,11 @@ export function thrownFacts(thrown: unknown): ThrownFacts {
   }
 }
 
+/** The class and the frames in one line. */
+export function summaryOf({ type, frames }: ThrownFacts): string {
+  return frames.length > 0 ? `${type} at ${frames.join(', ')}` : type;
+}
+
 /**
  * A stack begins with the message, which may hold lines that look like frames. So only what follows the message
  * is read, and nothing where the stack does not begin with it: somebody has changed the message since.

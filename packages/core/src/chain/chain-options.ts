@@ -63,7 +63,7 @@ export function checkNames(
   if (twice !== undefined)
     throw config('providers', `has two named ${twice}`, 'Give one of them another `name`.');
   if (providers[0]?.standby)
-    throw config('standby', `is set for ${names[0]}, and no provider comes before it`);
+    throw config('standby', `is set for ${names[0]} and no provider comes before it`);
   for (const [secret, provider] of only) {
     assertText(provider, `the option only: what ${secret} is bound to`);
     const bound = providers[names.indexOf(provider)];

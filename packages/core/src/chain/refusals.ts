@@ -53,7 +53,7 @@ export class Refusals {
     if (!present) return;
     this.#present = undefined;
     const { codes, since, count } = present;
-    const [code = 'ERR_SECRET_DENIED'] = [...codes].slice(-1);
+    const code = [...codes].at(-1) as SecretErrorCode;
     const after = this.#clock.monotonic() - since;
     this.#notifier.emit({ type: 'allowed', ...this.#who, code, after, count });
   }

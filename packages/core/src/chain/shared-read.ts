@@ -3,8 +3,9 @@
  * leaves the others alone; the last one's abort ends the read.
  */
 import type { Clock } from '../calls/clock.ts';
+import { providerError, toSecretError } from '../calls/foreign-error.ts';
 import { abortReason, limitedCall } from '../calls/limited-call.ts';
-import { isSecretError, type SecretError } from '../contract/secret-error.ts';
+import type { SecretError } from '../contract/secret-error.ts';
 import type { SecretBatch, SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
 import type { ReadAt } from './answer-cache.ts';
 
@@ -135,16 +136,12 @@ async function checked(
   asked: readonly string[] | 'all',
   provider: string,
 ): Promise<SecretBatch> {
-  const foreign = () => import('../calls/foreign-error.ts');
-  const invalidAnswer = async (what: string) => (await foreign()).providerError(what, provider);
-  if (!(batch?.entries instanceof Map)) throw await invalidAnswer('returned no map of entries');
+  if (!(batch?.entries instanceof Map)) throw providerError('returned no map of entries', provider);
   const entries = new Map<string, SecretRecord | SecretError>();
   for (const [name, entry] of batch.entries)
-    if (isSecretError(entry) || typeof (entry as SecretRecord | undefined)?.value === 'string')
-      entries.set(name, entry);
-    else if (entry instanceof Error)
-      entries.set(name, (await foreign()).toSecretError(entry, provider));
-    else throw await invalidAnswer('returned a value that is not text');
+    if (entry instanceof Error) entries.set(name, await toSecretError(entry, provider));
+    else if (typeof entry?.value === 'string') entries.set(name, entry);
+    else throw providerError('returned a value that is not text', provider);
   // what was asked for all has said of every name whether it is held
   return { ...batch, entries, complete: batch.complete || asked === 'all' };
 }

@@ -2,24 +2,30 @@
 // on, one that only has a view ends.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { temporaryFolder } from '../../src/index.ts';
 
 const core = new URL('../../../core/dist/index.js', import.meta.url).href;
-const folder = fileURLToPath(new URL('.', import.meta.url));
 
 /** Runs a program; resolves to its exit code and what it printed. */
 async function run(program: string): Promise<readonly [code: number | null, output: string]> {
-  const source = `import { createSecrets, memoryProvider } from ${JSON.stringify(core)};\n${program}`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const { folder, remove } = await temporaryFolder();
+  const file = join(folder, 'program.mjs');
+  await writeFile(
+    file,
+    `import { setTimeout } from 'node:timers'; // whose timers have unref in Deno, too
+import { createSecrets, memoryProvider } from ${JSON.stringify(core)};
+${program}`,
+  );
+  const child = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.on('data', (chunk) => {
     output += chunk;
   });
   const [code] = await once(child, 'close');
+  await remove();
   return [code, output];
 }
 

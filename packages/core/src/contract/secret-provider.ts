@@ -217,8 +217,8 @@ export interface StorePlace {
  *
  * Where settings come from the environment, `store`, `place`, `timeout` and `credentialVariables` are getters. They
  * say what a call at that moment would find, and from the first call on what that call found. They must not throw:
- * where a setting is missing, `store` says so (`not configured`) and `place` has the `kind` alone. So nobody
- * should keep what they said before the first call.
+ * where a setting is missing, `store` says so (`not configured`) and `place` has the `kind` alone. So do not
+ * keep what they said before the first call.
  */
 export interface SecretProvider {
   /** Unique in a chain: 'vault', 'dotenv'. Shown in `explain`, errors and events. */

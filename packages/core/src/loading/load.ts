@@ -253,7 +253,7 @@ const refused: Outcome = { issues: [{ message: '' }] };
 function runnerOf(schema: StandardSchemaV1) {
   const standard = (schema as StandardSchemaV1 | undefined)?.['~standard'];
   if (standard?.version !== 1)
-    throw new SecretError('ERR_SECRET_CONFIG', 'what load was given is no Standard Schema', {
+    throw new SecretError('ERR_SECRET_CONFIG', 'load() needs a Standard Schema', {
       hint: 'Give it a schema of zod, valibot, arktype or another library of standardschema.dev.',
     });
   let isAsynchronous = false;

@@ -32,11 +32,14 @@ ${program}`,
 /** A store that says by itself, by a timer that keeps nothing alive, that it has another value. */
 const store = `
   let value = '1';
+  let begin;
+  const watched = new Promise((resolve) => { begin = resolve; });
   const store = {
     name: 'store',
     store: 'store',
     read: async () => ({ entries: new Map([['A', { value }]]), complete: true }),
     async watch(changed) {
+      begin();
       setTimeout(() => { value = '2'; changed(); }, 300).unref();
     },
   };
@@ -54,7 +57,7 @@ test('a watch that is over keeps no process alive', async () => {
   const program = `${store}
     const stop = new AbortController();
     const waiting = secrets.watch('A', { signal: stop.signal }).next();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await watched;
     stop.abort();
     console.log((await waiting).done);`;
   expect(await run(program)).toEqual([0, 'true\n']);

@@ -95,7 +95,11 @@ const floor = () =>
     });
     asking.on('error', reject).end();
   });
-const newCall = () => ({ signal: new AbortController().signal, timeLeft: () => 10_000, token });
+const newCall = () => ({
+  signal: new AbortController().signal,
+  remainingTimeout: () => 10_000,
+  token,
+});
 const wires = [
   ['direct', undefined],
   ['node-vault', nodeVaultWire()],

@@ -78,11 +78,11 @@ describe('a program in ELF', () => {
   });
 
   test.each([
-    ['cut off in its header', () => node.subarray(0, 40), 'broken'],
-    ['cut off behind its header', () => node.subarray(0, 64), 'broken'],
-    ['not linked yet', () => changed((head) => head.writeUInt16LE(1, 16)), 'broken'],
-    ['with nothing to load', () => changed((head) => head.fill(0, 64, 4_096)), 'broken'],
-    ['for another processor', () => changed((head) => head.writeUInt16LE(8, 18)), 'broken'],
+    ['cut off in its header', () => node.subarray(0, 40), 'not-executable'],
+    ['cut off behind its header', () => node.subarray(0, 64), 'not-executable'],
+    ['not linked yet', () => changed((head) => head.writeUInt16LE(1, 16)), 'not-executable'],
+    ['with nothing to load', () => changed((head) => head.fill(0, 64, 4_096)), 'not-executable'],
+    ['for another processor', () => changed((head) => head.writeUInt16LE(8, 18)), 'not-executable'],
     ['whose loader is not here', () => withLoader('/lib/none.so'), 'unknown'],
     ['with all there is', () => node, 'program'],
   ])('%s', async (_, content, kind) => {
@@ -118,7 +118,7 @@ describe('what no system of this kind starts', () => {
     ['Windows', windows],
   ])('is told: a program for %s', async (_, start) => {
     expect(isForeign('/p', start, await folderWith())).toBe(true);
-    expect(await kindOfFile(start)).toBe('broken');
+    expect(await kindOfFile(start)).toBe('not-executable');
   });
 
   test.each([
@@ -158,7 +158,7 @@ describe('what no system of this kind starts', () => {
     await writeFile(join(folder, 'interpreter'), arm, { mode: 0o755 });
     const script = join(folder, 'script');
     await writeFile(script, `#!${join(folder, 'interpreter')}\n`, { mode: 0o755 });
-    expect(kindOf(script)).toBe('broken');
+    expect(kindOf(script)).toBe('not-executable');
   });
 });
 

@@ -65,7 +65,7 @@ async function configured(cwd: string, ...providers: readonly object[]): Promise
 }
 const context = (): ReadContext => ({
   signal: new AbortController().signal,
-  timeLeft: () => 1_000,
+  remainingTimeout: () => 1_000,
   warn: () => {},
 });
 const placeOfFile = (file: string) => ({ kind: 'dotenv', files: [file] });

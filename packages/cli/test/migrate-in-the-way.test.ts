@@ -92,7 +92,7 @@ describe('what a run that was killed has left', () => {
     const script = `import { lockFile } from '@keyfall/core/provider/files';
       const [path] = process.argv.slice(1);
       const { signal } = new AbortController();
-      await lockFile({ path, shown: path, provider: 'x' }, path, { signal, timeLeft: () => 0 });
+      await lockFile({ path, shown: path, provider: 'x' }, path, { signal, remainingTimeout: () => 0 });
       process.kill(process.pid, 'SIGKILL');`;
     const node = ['--input-type=module', '-e', script, path];
     const cwd = fileURLToPath(new URL('.', import.meta.url));
@@ -145,7 +145,7 @@ describe('what a run that was killed has left', () => {
     const { signal } = new AbortController();
     const unlock = await lockFile({ path, shown: path, provider: 'x' }, path, {
       signal,
-      timeLeft: () => 0,
+      remainingTimeout: () => 0,
     });
     onTestFinished(unlock);
     await writeFile(`${path}.keyfall-tmp`, 'A=1\n');

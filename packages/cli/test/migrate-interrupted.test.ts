@@ -96,7 +96,7 @@ async function interrupted(
 
 const context = (): ReadContext => ({
   signal: new AbortController().signal,
-  timeLeft: () => 1_000,
+  remainingTimeout: () => 1_000,
   warn: () => {},
 });
 
@@ -367,7 +367,7 @@ test('what was read back counts as written, whatever the store and the file hold
   ]);
   await provider.write?.(
     { entries: theirs },
-    { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} },
+    { signal: new AbortController().signal, remainingTimeout: () => 1_000, warn: () => {} },
   );
   await writeFile(join(cwd, '.env'), 'A=1\nNEW=3\n');
   await run(cwd, provider, { onConflict: 'keep' });

@@ -334,7 +334,7 @@ test('--activate locks the file from the backup to the edit', async () => {
     async write(changes, context) {
       const other = dotenvProvider({ path: join(cwd, '.env') });
       refusal = await other
-        .write?.({ entries: new Map([['LATER', '2']]) }, { ...context, timeLeft: () => 0 })
+        .write?.({ entries: new Map([['LATER', '2']]) }, { ...context, remainingTimeout: () => 0 })
         .catch((error) => error);
       return (await store.write?.(changes, context)) ?? { conditional: false };
     },

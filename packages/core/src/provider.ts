@@ -5,6 +5,7 @@
 export type { ArgumentKind } from './arguments/arguments.ts';
 export type { OptionKind, OptionKinds } from './arguments/assert-options.ts';
 export { assertOptions } from './arguments/assert-options.ts';
+export { deadlineIn } from './calls/deadline.ts';
 export type { CallBounds } from './calls/limited-call.ts';
 export type { OptionSchema, OptionsSchema } from './contract/options-schema.ts';
 export { durationSchema } from './contract/options-schema.ts';

@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { envProvider, memoryProvider, type SecretErrorCode } from '../src/index.ts';
 
-const context = { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} };
+const context = {
+  signal: new AbortController().signal,
+  remainingTimeout: () => 1_000,
+  warn: () => {},
+};
 const refused = (code: SecretErrorCode) => expect.objectContaining({ code });
 
 describe('envProvider', () => {

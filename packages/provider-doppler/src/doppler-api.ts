@@ -47,7 +47,7 @@ export type DopplerAnswer =
   | { readonly kind: 'missing' };
 
 /** What limits a call. */
-export type CallLimits = Pick<ReadContext, 'signal' | 'timeLeft'> & {
+export type CallLimits = Pick<ReadContext, 'signal' | 'remainingTimeout'> & {
   /** Is called when a request goes out, and again when it is repeated. */
   readonly sending?: () => void;
 };
@@ -70,7 +70,7 @@ export async function askDoppler(
     );
     if (answer) return answer;
     const pause = retryAfter ?? 50 + 50 * repeats + Math.random() * 50;
-    if (!mayRepeat || repeats >= maxRepeats || pause >= limits.timeLeft()) throw error;
+    if (!mayRepeat || repeats >= maxRepeats || pause >= limits.remainingTimeout()) throw error;
     try {
       await wait(pause, undefined, { signal: limits.signal });
     } catch {

@@ -43,9 +43,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const context = (timeLeft = 20_000) => ({
+const context = (remainingTimeout = 20_000) => ({
   signal: new AbortController().signal,
-  timeLeft: () => timeLeft,
+  remainingTimeout: () => remainingTimeout,
   warn: vi.fn(),
 });
 const providerOf = (more: object = {}) =>

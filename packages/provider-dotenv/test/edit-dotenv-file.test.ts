@@ -146,7 +146,7 @@ describe('writers in other processes', () => {
     const text = `import { dotenvProvider } from './index.mjs';
       const [path, id] = process.argv.slice(2);
       const provider = dotenvProvider({ path });
-      const context = { signal: new AbortController().signal, timeLeft: () => 25_000, warn() {} };
+      const context = { signal: new AbortController().signal, remainingTimeout: () => 25_000, warn() {} };
       ${body}`;
     await writeFile(file, text);
     return file;

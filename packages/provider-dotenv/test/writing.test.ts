@@ -254,7 +254,7 @@ describe('writers at the same time', () => {
     const other = fork(new URL('lock-holder.mjs', import.meta.url), [path]);
     const exited = once(other, 'exit');
     await once(other, 'message');
-    const hurried = await failure(write({ A: canary }, {}, { timeLeft: () => 0 }));
+    const hurried = await failure(write({ A: canary }, {}, { remainingTimeout: () => 0 }));
     expect(hurried).toMatchObject({
       code: 'ERR_SECRET_UNAVAILABLE',
       reason: `${path} is locked by another writer`,
@@ -336,7 +336,7 @@ describe('a lock that was left behind', () => {
     ['a living process', {}],
   ])('the lock of %s is kept', async (_, other) => {
     await lock({ ...(await ownOwner()), ...other });
-    const error = await failure(write({ A: canary }, {}, { timeLeft: () => 0 }));
+    const error = await failure(write({ A: canary }, {}, { remainingTimeout: () => 0 }));
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
     expect(await readdir(folder)).toContain('.env.keyfall-lock');
   });

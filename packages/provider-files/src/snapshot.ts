@@ -86,7 +86,7 @@ export function listPlaces(places: SecretPlaces, context: ReadContext): Promise<
 /** The result of `look`, once everything is in the same place before and after it. */
 async function consistently<Found>(
   places: SecretPlaces,
-  { signal, timeLeft, stamp }: ReadContext,
+  { signal, remainingTimeout, stamp }: ReadContext,
   look: (bases: Bases, stamp: number | undefined) => Promise<Found>,
 ): Promise<Found> {
   const { provider } = places;
@@ -99,7 +99,7 @@ async function consistently<Found>(
     const after = await basesOf(places);
     const isSettled = [...bases].every(([folder, before]) => same(before, after.get(folder)));
     if (isSettled && !signal.aborted) return found;
-    if (timeLeft() <= 0)
+    if (remainingTimeout() <= 0)
       throw new SecretError(
         'ERR_SECRET_UNAVAILABLE',
         'the files keep being replaced while they are read',

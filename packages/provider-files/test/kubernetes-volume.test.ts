@@ -108,7 +108,7 @@ describe('a read', () => {
       },
     });
     let looks = 5;
-    const read = provider.read('all', context({ signal, timeLeft: () => --looks }));
+    const read = provider.read('all', context({ signal, remainingTimeout: () => --looks }));
     await expect(read).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
     expect(looks).toBe(0);
   });

@@ -182,7 +182,7 @@ describe('connections that something in between has forgotten', () => {
     const transport = createTransport({ ...settings, trust: 0 });
     endings.push(() => transport.close());
     const { signal } = new AbortController();
-    const call = { signal, timeLeft: () => 10_000, token: well.token };
+    const call = { signal, remainingTimeout: () => 10_000, token: well.token };
     const ask = async (verb: 'read' | 'write', body?: string) => {
       const request = { verb, path: `secret/data/${path}`, body };
       return transport.send(await directWire(request, call), request, call);

@@ -42,7 +42,7 @@ const start = (options: string, from = built) => `
 const { vaultProvider } = await import(${JSON.stringify(from)});
 const nodeVault = async () => (await import(${JSON.stringify(from.replace(/index\.js$/, 'node-vault.js'))})).nodeVaultWire();
 const provider = vaultProvider(${options});
-const context = { signal: new AbortController().signal, timeLeft: () => 20_000, warn: console.error };
+const context = { signal: new AbortController().signal, remainingTimeout: () => 20_000, warn: console.error };
 `;
 
 /** The option `wire` in such a program. */
@@ -212,7 +212,7 @@ const address = 'http://127.0.0.1:' + silent.address().port;
 const auth = userpassAuth({ username: 'shop', password: 'pw' });
 const provider = vaultProvider({ address, path: 'shop', auth });
 const end = new AbortController();
-const context = { signal: end.signal, timeLeft: () => 20_000, warn: console.error };
+const context = { signal: end.signal, remainingTimeout: () => 20_000, warn: console.error };
 const reading = provider.read('all', context).catch(({ code }) => code);
 const holding = () => process.getActiveResourcesInfo().filter((name) => !/Pipe|TTY/.test(name));
 await once(silent, 'asked');

@@ -255,8 +255,8 @@ describe('a client certificate that is renewed', () => {
     endings.push(patient.close, impatient.close);
     const ask = async (transport: typeof patient) => {
       const said: string[] = [];
-      const { signal, timeLeft, warn } = context({}, said);
-      const call = { signal, timeLeft, warn };
+      const { signal, remainingTimeout, warn } = context({}, said);
+      const call = { signal, remainingTimeout, warn };
       const asked = { verb: 'read', path: 'sys/seal-status' } as const;
       const http = { method: 'GET', path: '/v1/sys/seal-status', headers: {} };
       expect(await transport.send(http, asked, call)).toMatchObject({ status: 200 });

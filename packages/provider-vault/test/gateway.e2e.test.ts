@@ -75,9 +75,10 @@ async function attempt(
   const provider = vaultProvider({ address, token: server.token, mount, path, env: {} });
   providers.push(provider);
   const changes = { entries: new Map([['A', value]]) };
-  const timeLeft = () => (end === undefined ? 20_000 : Math.max(0, end - performance.now()));
+  const remainingTimeout = () =>
+    end === undefined ? 20_000 : Math.max(0, end - performance.now());
   try {
-    const receipt = await provider.write?.(changes, { ...context(), timeLeft });
+    const receipt = await provider.write?.(changes, { ...context(), remainingTimeout });
     return { said: 'yes', receipt };
   } catch (error) {
     if (!isSecretError(error)) throw error;

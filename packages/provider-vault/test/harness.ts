@@ -34,7 +34,7 @@ export function context(
   const end = performance.now() + limit;
   return {
     signal,
-    timeLeft: () => Math.max(0, end - performance.now()),
+    remainingTimeout: () => Math.max(0, end - performance.now()),
     warn: (message) => said.push(message),
   };
 }

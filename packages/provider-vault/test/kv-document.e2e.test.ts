@@ -307,9 +307,11 @@ describe('a write whose answer is lost', () => {
       },
       { path, kvVersion: 2 },
     );
-    const timeLeft = () => (end === undefined ? 20_000 : Math.max(0, end - performance.now()));
+    const remainingTimeout = () =>
+      end === undefined ? 20_000 : Math.max(0, end - performance.now());
     const changes = { entries: new Map([['A', value]]) };
-    const writing = provider.write?.(changes, { ...context(), timeLeft }) ?? Promise.resolve();
+    const writing =
+      provider.write?.(changes, { ...context(), remainingTimeout }) ?? Promise.resolve();
     expect(await failureOf(writing, value)).toMatchObject({ code, applied: 'unknown' });
   });
 });

@@ -247,7 +247,10 @@ describe('before the end', () => {
     const old = await userOf(provider);
     await clock.advance(59 * minute + 40 * second);
     fate = new Promise(() => {});
-    const asked = provider.read('all', { ...context({}, said), timeLeft: () => 2 * second });
+    const asked = provider.read('all', {
+      ...context({}, said),
+      remainingTimeout: () => 2 * second,
+    });
     await clock.advance(second);
     expect((await asked).entries.get('username')).toMatchObject({ value: old });
     expect(said.at(-1)).toContain('could not be made: no answer yet');

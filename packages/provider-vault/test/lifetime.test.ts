@@ -24,7 +24,7 @@ function subject(more: Partial<LifetimeOptions<number>> = {}) {
   const lifetime = createLifetime<number>({
     clock,
     provider: 'vault',
-    makeLimit: 1_000,
+    makeTimeout: 1_000,
     leftBehind: 'left behind',
     async make() {
       made += 1;

@@ -7,8 +7,8 @@ import { vaultProvider } from '../src/index.ts';
 import { context } from './harness.ts';
 
 const from = 'the variable VAULT_RATE_LIMIT';
-const patient = { signal: new AbortController().signal, timeLeft: () => 60_000 };
-const hasty = { ...patient, timeLeft: () => 0 };
+const patient = { signal: new AbortController().signal, remainingTimeout: () => 60_000 };
+const hasty = { ...patient, remainingTimeout: () => 0 };
 const refused = { kind: 'failure', what: 'rate-limit', detail: from, sent: false };
 
 test('a burst goes out at once, and then as many as the rate allows', async () => {

@@ -27,7 +27,7 @@ type Found = typeof ours;
 const unavailable = new SecretError('ERR_SECRET_UNAVAILABLE', 'no answer');
 const bounds = (limit = 10_000, signal = new AbortController().signal): ReadContext => ({
   signal,
-  timeLeft: () => Math.max(0, limit - now),
+  remainingTimeout: () => Math.max(0, limit - now),
   warn: () => {},
 });
 
@@ -203,7 +203,7 @@ describe('one by one', () => {
       setImmediate(() => stop.abort());
       return none;
     });
-    const context = { ...bounds(), signal: stop.signal, timeLeft: () => 60_000 };
+    const context = { ...bounds(), signal: stop.signal, remainingTimeout: () => 60_000 };
     expect(await settleWrite({ look }, context)).toBe('unknown');
     expect(look).toHaveBeenCalledTimes(1);
   });

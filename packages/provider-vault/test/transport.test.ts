@@ -15,7 +15,7 @@ const asked = { verb: 'read', path: 'kv/p' } as const;
 const send = (transport: Transport, call: Partial<WireCall> = {}) =>
   transport.send(http, asked, {
     signal: new AbortController().signal,
-    timeLeft: () => 20_000,
+    remainingTimeout: () => 20_000,
     ...call,
   });
 const answers = { kind: 'status', status: 200, body: {} } as const;
@@ -88,7 +88,7 @@ test('a connection that is never accepted ends at the deadline, as one whose req
   await once(queue[0] as Socket, 'connect');
   const transport = createTransport(settingsFor(`http://127.0.0.1:${port}`));
   try {
-    const result = await send(transport, { timeLeft: () => 200 });
+    const result = await send(transport, { remainingTimeout: () => 200 });
     expect(result).toMatchObject({ kind: 'failure', what: 'timeout' });
   } finally {
     transport.close();

@@ -226,8 +226,9 @@ describe('a write', () => {
       const provider = providerOf([first, second]);
       // its time begins with the fault, since the machine may be busy before
       let end: number | undefined;
-      const timeLeft = () => (end === undefined ? 20_000 : Math.max(0, end - performance.now()));
-      const bounds = { ...context(), timeLeft };
+      const remainingTimeout = () =>
+        end === undefined ? 20_000 : Math.max(0, end - performance.now());
+      const bounds = { ...context(), remainingTimeout };
       const writing = errorOf(
         provider.write?.({ entries: new Map([['NEW', value]]) }, bounds) ?? Promise.resolve(),
       );
@@ -249,11 +250,11 @@ describe('a write', () => {
       env: {},
     });
     const wire = openWire(settings);
-    const { signal, timeLeft } = context();
+    const { signal, remainingTimeout } = context();
     const body = JSON.stringify({ secret_id: value });
     const answer = await wire.send(
       { verb: 'write', path: 'auth/approle/login', body },
-      { signal, timeLeft },
+      { signal, remainingTimeout },
     );
     expect(answer).toMatchObject({ kind: 'answer', status: 200, origin: second.address });
     expect(first.requests.map(({ target }) => target)).toEqual([
@@ -265,7 +266,7 @@ describe('a write', () => {
     second.become({ kind: 'reset' });
     const made = await wire.send(
       { verb: 'read', path: 'database/creds/shop', notIdempotent: true },
-      { signal, timeLeft, token },
+      { signal, remainingTimeout, token },
     );
     expect(made).toMatchObject({ kind: 'failure', what: 'unreachable', sent: true });
     expect(first.requests).toHaveLength(1);
@@ -478,9 +479,9 @@ describe("X-Vault-Index, where reading one's own writes is asked for", () => {
         nodes: [other],
         consistency: { readYourWrites: true, countedUses: false },
       });
-      const { signal, timeLeft } = context();
+      const { signal, remainingTimeout } = context();
       const login = { verb: 'write', path: 'auth/approle/login', body: '{}' } as const;
-      await cluster(login, { signal, timeLeft });
+      await cluster(login, { signal, remainingTimeout });
       expect(asked.map(stateOf)).toEqual([latest]);
       expect(Buffer.from(asked[0] ?? '', 'base64').toString()).toContain('"one"');
     });
@@ -579,9 +580,9 @@ test('the health that is asked before a change holds the process no more than th
     path: 'shop',
     env: {},
   });
-  const { signal, timeLeft } = context();
+  const { signal, remainingTimeout } = context();
   const renewal = { verb: 'write', path: 'auth/token/renew-self', body: '{}' } as const;
-  await acrossNodes(send, settings)(renewal, { signal, timeLeft, unattended: true });
+  await acrossNodes(send, settings)(renewal, { signal, remainingTimeout, unattended: true });
   expect(asked).toEqual([
     ['read', true],
     ['write', true],

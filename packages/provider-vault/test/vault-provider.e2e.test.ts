@@ -508,7 +508,7 @@ describe('writing', () => {
       const provider = open({ address: relay.address, path, token, kvVersion: 2 });
       const bounds = {
         signal: controller.signal,
-        timeLeft: () => (end === undefined ? 20_000 : Math.max(0, end - performance.now())),
+        remainingTimeout: () => (end === undefined ? 20_000 : Math.max(0, end - performance.now())),
         warn: () => {},
       };
       const writing = provider.write?.({ entries: new Map([['A', value]]) }, bounds);

@@ -42,7 +42,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
     const rules = `path "${mount}/*" { capabilities = ["create", "read", "update", "patch", "delete", "list"] }`;
     const { token } = await tokenFor(server, rules);
     wire = verbsAt(server.address, adapter);
-    call = { signal: new AbortController().signal, timeLeft: () => 20_000, token };
+    call = { signal: new AbortController().signal, remainingTimeout: () => 20_000, token };
   });
   afterAll(() => wire?.close());
   const at = (part: string, path = 'team/shop') => `${mount}/${part}/${path}`;

@@ -20,7 +20,7 @@ import type { ReadContext } from '@keyfall/core/provider';
 export function callContext(overrides: Partial<ReadContext> = {}): ReadContext {
   return {
     signal: new AbortController().signal,
-    timeLeft: () => 20_000,
+    remainingTimeout: () => 20_000,
     warn: () => {},
     ...overrides,
   };

@@ -1,8 +1,9 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { lockFile } from '@keyfall/core/provider/files';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { findVaultBinary } from '../src/index.ts';
+import { callContext, findVaultBinary } from '../src/index.ts';
 
 let folder: string;
 const cache = () => join(folder, 'cache/keyfall/openbao-2.7.2');
@@ -77,7 +78,13 @@ test('of many at once one downloads at a time, and a dead owner of the lock is n
     'exit 3',
   );
   await mkdir(cache(), { recursive: true });
-  await writeFile(join(cache(), 'lock'), '999999999');
+  const target = join(cache(), 'bao');
+  const file = { path: target, shown: target, provider: 'test' };
+  const release = await lockFile(file, target, callContext());
+  const lock = `${target}.keyfall-lock`;
+  const owner = JSON.parse(await readlink(lock));
+  await release();
+  await symlink(JSON.stringify({ ...owner, pid: 999_999_999 }), lock);
   const results = await Promise.allSettled(Array.from({ length: 5 }, () => findVaultBinary()));
   for (const result of results) {
     expect(result.status).toBe('rejected');

@@ -33,7 +33,7 @@ export function openProvider(provider: SecretProvider, timeout?: number): Secret
  * @param signal - ends the call. Default: one that never fires
  */
 export function unlimited(signal: AbortSignal = new AbortController().signal): ReadContext {
-  return { signal, timeLeft: () => Number.POSITIVE_INFINITY, warn: () => {} };
+  return { signal, remainingTimeout: () => Number.POSITIVE_INFINITY, warn: () => {} };
 }
 
 /**
@@ -42,8 +42,8 @@ export function unlimited(signal: AbortSignal = new AbortController().signal): R
  */
 function endingFirst(provider: SecretProvider): SecretProvider {
   const earlier = (context: ReadContext): ReadContext => {
-    const kept = Math.min(context.timeLeft() / 10, 500);
-    return { ...context, timeLeft: () => Math.max(0, context.timeLeft() - kept) };
+    const kept = Math.min(context.remainingTimeout() / 10, 500);
+    return { ...context, remainingTimeout: () => Math.max(0, context.remainingTimeout() - kept) };
   };
   const { read, write } = provider;
   return {

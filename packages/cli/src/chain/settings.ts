@@ -13,6 +13,7 @@ import {
   dotenvReaders,
   isDotenvReader,
 } from '@keyfall/provider-dotenv';
+import { clientVariable } from '../config/client-variable.ts';
 import type { ChainParts } from '../config/configured-chain.ts';
 import { currentFolder, findConfig, shownFile } from '../config/find-config.ts';
 import { asNamedByFile } from '../config/named-by-file.ts';
@@ -179,7 +180,8 @@ export async function readSettings(options: SettingsOptions, mustExist = false):
     dotenvProvider({ path: dotenvPath(options), mustExist, ...readerOptions(options) }),
   );
   const file = await ownSettings(dotenv);
-  const vaultPath = variableOf(process.env, 'SECRET_PATH') ?? variableOf(file, 'SECRET_PATH');
+  const vaultPath =
+    clientVariable(process.env, 'SECRET_PATH')?.value ?? clientVariable(file, 'SECRET_PATH')?.value;
   const named = process.env['KEYFALL_PROFILE'] ?? file['KEYFALL_PROFILE'];
   return {
     dotenv,
@@ -187,8 +189,9 @@ export async function readSettings(options: SettingsOptions, mustExist = false):
     profile: options.profile ?? (named || undefined),
     vaultPath,
     hasProfiles: vaultPath?.includes('{profile}') ?? false,
-    addressOfFile:
-      variableOf(process.env, 'ADDR') === undefined ? variableOf(file, 'ADDR') : undefined,
+    addressOfFile: clientVariable(process.env, 'ADDR')
+      ? undefined
+      : clientVariable(file, 'ADDR')?.value,
   };
 }
 
@@ -259,17 +262,12 @@ export async function configuredVault(options: SettingsOptions): Promise<SecretP
   return vaultFrom(await readSettings(options), options, (env) => {
     const missing = missingSettings(env, ['ADDR', 'SECRET_PATH'], options);
     if (missing.length > 0) throw missingError('no Vault is named:', missing, options);
-    const mount = variableOf(env, 'MOUNT_POINT')?.replace(/^\/+|\/+$/g, '') || 'secret';
-    if (variableOf(env, 'SECRET_PATH')?.replace(/^\/+/, '').startsWith(`${mount}/`))
+    const mount = clientVariable(env, 'MOUNT_POINT')?.value.replace(/^\/+|\/+$/g, '') || 'secret';
+    if (clientVariable(env, 'SECRET_PATH')?.value.replace(/^\/+/, '').startsWith(`${mount}/`))
       notice(
         `VAULT_SECRET_PATH begins with ${printable(mount)}/, and the mount is put before it once more: leave it out there, unless a path of that name is meant.`,
       );
   });
-}
-
-/** The variable of this setting: `BAO_` wins. */
-export function variableOf(env: NodeJS.ProcessEnv, setting: string): string | undefined {
-  return env[`BAO_${setting}`] ?? env[`VAULT_${setting}`];
 }
 
 /** Those of the settings that are not set, and the token, where none can come from elsewhere. */
@@ -279,9 +277,9 @@ function missingSettings(
   { tokenHelper = false }: SettingsOptions,
 ): readonly string[] {
   // an agent may have a token of its own
-  const hasToken = tokenHelper || variableOf(env, 'AGENT_ADDR');
+  const hasToken = tokenHelper || clientVariable(env, 'AGENT_ADDR')?.value;
   return (hasToken ? needed : [...needed, 'TOKEN'])
-    .filter((setting) => !variableOf(env, setting)?.trim())
+    .filter((setting) => !clientVariable(env, setting)?.value.trim())
     .map((setting) => `VAULT_${setting}`);
 }
 

@@ -8,7 +8,8 @@ import { basename, join } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { assertIsSecretName, bootstrapNames } from '../chain/bootstrap-settings.ts';
-import { namedReader, variableOf } from '../chain/settings.ts';
+import { namedReader } from '../chain/settings.ts';
+import { clientVariable } from '../config/client-variable.ts';
 import { configError } from '../config/config-place.ts';
 import {
   type ConfigAnswers,
@@ -64,7 +65,7 @@ const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
     asks: {
       option: 'path',
       question: 'Path of the secrets in Vault, without the mount',
-      proposal: (folder) => variableOf(process.env, 'SECRET_PATH') || folder,
+      proposal: (folder) => clientVariable(process.env, 'SECRET_PATH')?.value || folder,
     },
     next: 'Set VAULT_ADDR and VAULT_TOKEN in the environment.',
   },
@@ -270,7 +271,7 @@ async function assertVaultPath(path: string, profiles: readonly string[]): Promi
     );
   const { vaultProvider } = await import('@keyfall/provider-vault');
   // a call that was given up already reads the settings and sends nothing
-  const givenUp = { signal: AbortSignal.abort(), timeLeft: () => 0, warn: () => {} };
+  const givenUp = { signal: AbortSignal.abort(), remainingTimeout: () => 0, warn: () => {} };
   for (const profile of profiles.length > 0 ? profiles : [undefined])
     await vaultProvider({ path, token: { agent: true }, env: {}, profile })
       .read('all', givenUp)

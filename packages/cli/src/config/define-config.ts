@@ -50,7 +50,7 @@ export interface ChainConfig {
   readonly ttl?: Duration | undefined;
   /** How old a provider's last good value may be when it cannot be asked. Default 1 h. */
   readonly staleIfError?: Duration | undefined;
-  /** Time limit of the whole chain for one call. Default 4 s. */
+  /** Timeout of the whole chain for one call. Default 4 s. */
   readonly budget?: Duration | undefined;
 }
 

@@ -8,6 +8,7 @@
 import type { SecretProvider } from '@keyfall/core/provider';
 import { quoted } from '../terminal/shown-command.ts';
 import { notice, printable } from '../terminal/terminal.ts';
+import { clientVariable } from './client-variable.ts';
 import { configError, type OptionPath, shownOption } from './config-place.ts';
 import type { ProviderId } from './define-config.ts';
 import { currentFolder, findConfig, isProgram, shownFile } from './find-config.ts';
@@ -89,7 +90,7 @@ function ofVault(options: Options, env: Variables): ForeignAddresses {
       .split('.')
       .reduce<unknown>((at, name) => (Object(at) as Options)[name], options);
     if (value === undefined || value === false) continue;
-    const own = settings.map((setting) => variableOf(env, setting)?.value ?? '');
+    const own = settings.map((setting) => clientVariable(env, setting)?.value ?? '');
     if (own.some((each) => each === value || (value === true && /^(?:1|t|true)$/i.test(each))))
       continue;
     return {
@@ -116,7 +117,7 @@ function ofVault(options: Options, env: Variables): ForeignAddresses {
         reason: 'it has a token of yours read and sent to an address that the same file names',
       },
     };
-  return sending(foreign, variableOf(env, 'TOKEN'));
+  return sending(foreign, clientVariable(env, 'TOKEN'));
 }
 
 function ofDoppler({ address }: Options, env: Variables): ForeignAddresses {
@@ -166,16 +167,7 @@ function isSame(one: URL, other: URL): boolean {
 }
 
 function vaultsOf(env: Variables): readonly string[] {
-  return ['ADDR', 'AGENT_ADDR'].map((setting) => variableOf(env, setting)?.value ?? '');
-}
-
-/** As both clients read it: `BAO_X` before `VAULT_X`, also one that is set to nothing. */
-function variableOf(env: Variables, setting: string): { name: string; value: string } | undefined {
-  for (const name of [`BAO_${setting}`, `VAULT_${setting}`]) {
-    const value = env[name];
-    if (value !== undefined) return { name, value };
-  }
-  return undefined;
+  return ['ADDR', 'AGENT_ADDR'].map((setting) => clientVariable(env, setting)?.value ?? '');
 }
 
 function listOf(value: unknown): readonly unknown[] {

@@ -56,7 +56,7 @@ export function withCommand(finding: Finding, shell: Shell): Finding {
 }
 
 /** How long a chain gives to a read, in milliseconds: the code is what `get` would end with. */
-const readLimit = 2_500;
+const readTimeout = 2_500;
 
 type Answer = Pick<Diagnosis, 'findings' | 'code'>;
 
@@ -70,7 +70,7 @@ async function askProvider(provider: SecretProvider): Promise<Answer> {
     if (!findings.some(({ state }) => state === 'failing')) return { findings };
     // Whether a fault keeps the secrets from being read, only a read can say. What that makes on a
     // server (a dynamic secret) is revoked when the chain is closed.
-    const { code } = await readIt(provider, readLimit);
+    const { code } = await readIt(provider, readTimeout);
     return { findings, ...(code !== undefined && { code }) };
   } catch (error) {
     return failed('check', error);

@@ -255,7 +255,7 @@ export async function clearLeftovers(source: MigrationSource): Promise<void> {
   const left = [`${real}.keyfall-lock`, ...(await leftovers(source))];
   if (!(await Promise.all(left.map(isThere))).includes(true)) return;
   const file = { path: resolve(shown), shown, provider: 'keyfall' };
-  const withoutWaiting = { ...unlimited(), timeLeft: () => 0 };
+  const withoutWaiting = { ...unlimited(), remainingTimeout: () => 0 };
   // taking the lock breaks that of a dead process
   const unlock = await lockFile(file, real, withoutWaiting).catch(() => undefined);
   if (unlock === undefined) return;

@@ -57,7 +57,7 @@ export interface MigrationTarget {
 
 /** How a target is asked. */
 export interface TargetOptions {
-  /** Time limit of one call, in milliseconds. Default 20 000. */
+  /** Timeout of one call, in milliseconds. Default 20 000. */
   readonly timeout?: number;
   /** Ends every call. */
   readonly signal?: AbortSignal;

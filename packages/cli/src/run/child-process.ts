@@ -49,7 +49,7 @@ function startable({ file, args, env }: ChildCommand): { readonly path: string }
   const found = findExecutable(file, env['PATH']);
   if ('problem' in found) return found;
   // execvp(3) would give it to a shell, which would run whatever text is in it
-  if (kindOf(found.path) === 'broken') return problemOf('ENOEXEC');
+  if (kindOf(found.path) === 'not-executable') return problemOf('ENOEXEC');
   return isTooLarge(args, env) ? problemOf('E2BIG') : found;
 }
 

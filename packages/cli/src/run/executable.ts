@@ -86,11 +86,11 @@ export function replaceProcess(path: string, { file, args, env }: ChildCommand):
 }
 
 /**
- * Whether the system can start a file. `program`: certainly. `broken`: certainly not, since it is a damaged program, or one
+ * Whether the system can start a file. `program`: certainly. `not-executable`: certainly not, since it is a damaged program, or one
  * for another machine without a registered handler. `unknown`: anything else, such as a script without an interpreter in
  * its first line. A script is of the kind of its interpreter.
  */
-export function kindOf(path: string, scripts = 2): 'program' | 'broken' | 'unknown' {
+export function kindOf(path: string, scripts = 2): 'program' | 'not-executable' | 'unknown' {
   try {
     const start = bytesOf(path, 0, headSize);
     if (start.subarray(0, 2).toString() === '#!') {
@@ -101,7 +101,7 @@ export function kindOf(path: string, scripts = 2): 'program' | 'broken' | 'unkno
       accessSync(interpreter, constants.X_OK);
       return kindOf(interpreter, scripts - 1);
     }
-    if (!isForUs(start)) return isForeign(path, start) ? 'broken' : 'unknown';
+    if (!isForUs(start)) return isForeign(path, start) ? 'not-executable' : 'unknown';
     return start.subarray(0, 4).equals(elf) ? kindOfElf(path, start) : 'program';
   } catch {
     return 'unknown'; // a file can be executable and not readable
@@ -132,8 +132,8 @@ const elfLayouts = {
  * Whether an ELF file for this machine can be started: it is complete, and its loader exists, which is often missing for a
  * program from another distribution.
  */
-function kindOfElf(path: string, start: Buffer): 'program' | 'broken' | 'unknown' {
-  if (start.length < 64) return 'broken';
+function kindOfElf(path: string, start: Buffer): 'program' | 'not-executable' | 'unknown' {
+  if (start.length < 64) return 'not-executable';
   const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
   const layout = elfLayouts[start[4] as 1 | 2];
   const isLittle = start[5] === 1;
@@ -144,11 +144,11 @@ function kindOfElf(path: string, start: Buffer): 'program' | 'broken' | 'unknown
       : Number(view.getBigUint64(at, isLittle));
   const [executable, sharedObject] = [2, 3];
   if (![executable, sharedObject].includes(short(16)) || short(layout.size) !== layout.entry)
-    return 'broken';
+    return 'not-executable';
   const table = word(layout.table);
   const end = table + short(layout.count) * layout.entry;
   // the table is cut off, or not where linkers put it
-  if (end > start.length) return start.length < headSize ? 'broken' : 'unknown';
+  if (end > start.length) return start.length < headSize ? 'not-executable' : 'unknown';
   let loads = false;
   for (let entry = table; entry < end; entry += layout.entry) {
     const type = view.getUint32(entry, isLittle);
@@ -159,7 +159,7 @@ function kindOfElf(path: string, start: Buffer): 'program' | 'broken' | 'unknown
     accessSync(file, constants.X_OK);
     if (!isAbsolute(file) || !isForUs(bytesOf(file, 0, 64))) return 'unknown';
   }
-  return loads ? 'program' : 'broken';
+  return loads ? 'program' : 'not-executable';
 }
 
 /** The bytes that contain a program's header and table, or a path. */

@@ -25,6 +25,7 @@ export type OptionKinds<Options> = { readonly [Option in keyof Options]-?: Optio
  * @param options - what the caller gave
  * @param factory - the function that was given them, for the error
  * @param known - every option that there is
+ * @param group - the option that holds these, which are then called `group.option`
  * @throws `ERR_SECRET_CONFIG` naming the option, and the near one for one that there is not. The error does not
  *   repeat the value; `setting` has the option
  * @example
@@ -47,19 +48,26 @@ export type OptionKinds<Options> = { readonly [Option in keyof Options]-?: Optio
 export function assertOptions(
   options: unknown,
   factory: string,
-  known?: Readonly<Record<string, OptionKind>>,
+  known: Readonly<Record<string, OptionKind>>,
+  group?: string,
 ): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw wrongArgument(`${factory}: the options`, 'an object: { option: value }');
-  if (!known) return;
-  for (const [option, value] of Object.entries(options)) {
-    assertKnown(option, Object.keys(known), `${factory} has no option`);
-    const kind = known[option] as OptionKind;
+    throw wrongArgument(
+      `${factory}: the option${group ? ` ${group}` : 's'}`,
+      'an object: { option: value }',
+      group,
+    );
+  const prefix = group ? `${group}.` : '';
+  const names = Object.keys(known).map((name) => prefix + name);
+  for (const [name, value] of Object.entries(options)) {
+    const option = prefix + name;
+    assertKnown(option, names, `${factory} has no option`);
+    const kind = known[name] as OptionKind;
     if (value === undefined || kind === 'anything') continue;
     const what = `${factory}: the option ${option}`;
     if (typeof kind === 'string') assertKind(value, kind, what, option);
     else if (!Array.isArray(kind))
-      assertOptions(value, `${factory}: ${option}`, kind as Readonly<Record<string, OptionKind>>);
+      assertOptions(value, factory, kind as Readonly<Record<string, OptionKind>>, option);
     else if (!kind.includes(value))
       throw wrongArgument(what, kind.map((text) => `'${text}'`).join(' or '), option);
   }

@@ -6,6 +6,7 @@
 import { isSecretError, SecretError } from '../contract/secret-error.ts';
 import type { ReadContext } from '../contract/secret-provider.ts';
 import type { Clock } from './clock.ts';
+import { deadlineIn } from './deadline.ts';
 import { toSecretError } from './foreign-error.ts';
 import { onAbort } from './on-abort.ts';
 
@@ -30,17 +31,16 @@ export async function limitedCall<Result>(
 ): Promise<Result> {
   if (signal?.aborted) throw abortReason(signal, provider);
   const controller = new AbortController();
-  const deadline = clock.monotonic() + timeout;
   const ended = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason));
   });
   const leave = signal && onAbort(signal, () => controller.abort(abortReason(signal, provider)));
   const cancel = clock.schedule(() => controller.abort(timedOut(provider, timeout)), timeout);
-  const timeLeft = () => Math.max(0, deadline - clock.monotonic());
+  const remainingTimeout = deadlineIn(timeout, clock);
   try {
     // called inside a promise, so that work that throws at once is caught as well
     const result = Promise.resolve().then(() =>
-      work({ signal: controller.signal, timeLeft, warn }),
+      work({ signal: controller.signal, remainingTimeout, warn }),
     );
     return await Promise.race([result, ended]);
   } catch (thrown) {

@@ -8,6 +8,7 @@
  */
 
 import type { Clock } from '../calls/clock.ts';
+import { deadlineIn } from '../calls/deadline.ts';
 import { limitedCall } from '../calls/limited-call.ts';
 import { closedError, isSecretError, type SecretError } from '../contract/secret-error.ts';
 import type {
@@ -126,7 +127,7 @@ export class CachedProvider {
     return labelOf(this.provider.name, this.provider.store);
   }
 
-  /** Time limit of one read, in milliseconds. */
+  /** Timeout of one read, in milliseconds. */
   get timeout(): number {
     return this.#options.timeout ?? this.provider.timeout ?? 2_500;
   }
@@ -141,7 +142,7 @@ export class CachedProvider {
     { signal, timeout }: WaitLimits,
     maxAge: number = never,
   ): Promise<Answer> {
-    const remaining = this.#remainingOf(timeout);
+    const remaining = deadlineIn(timeout, this.#options.clock);
     for (;;) {
       const known = this.#recall(name, maxAge);
       if (known) return known;
@@ -164,7 +165,7 @@ export class CachedProvider {
 
   /** What the provider answers for everything it holds. Does not reject. */
   async askAll({ signal, timeout }: WaitLimits): Promise<WholeAnswer> {
-    const remaining = this.#remainingOf(timeout);
+    const remaining = deadlineIn(timeout, this.#options.clock);
     for (;;) {
       const known = this.#cache.lookupWhole();
       if (known && known.freshness !== 'gone') {
@@ -294,13 +295,6 @@ export class CachedProvider {
       // the text of the error may hold anything: only the failure is reported
       this.warn('could not be closed cleanly');
     }
-  }
-
-  /** What is left of the timeout, in milliseconds. */
-  #remainingOf(timeout: number): () => number {
-    const { clock } = this.#options;
-    const deadline = clock.monotonic() + timeout;
-    return () => Math.max(0, deadline - clock.monotonic());
   }
 
   /** Why the store need not be asked now; `undefined` where it must be. */

@@ -8,7 +8,8 @@ import type { SecretProvider } from '../contract/secret-provider.ts';
 import type { CachedProvider } from './cached-provider.ts';
 import type { ChainEntry, Secrets, SecretsOptions } from './secrets.ts';
 
-const chainOptions: OptionKinds<SecretsOptions> = {
+/** What each option of `createSecrets` may be. */
+export const chainOptions: OptionKinds<SecretsOptions> = {
   providers: 'a list',
   only: 'an object',
   ttl: 'anything',
@@ -27,11 +28,6 @@ const entryOptions: OptionKinds<ChainEntry> = {
   onDenied: ['stop', 'next'],
   ifUnconfigured: ['fail', 'skip'],
 };
-
-/** @throws `ERR_SECRET_CONFIG` naming the option that is unknown or of another kind */
-export function assertChainOptions(options: SecretsOptions): void {
-  assertOptions(options, 'createSecrets', chainOptions);
-}
 
 /** The chain, without the places that were left out. */
 export function entriesOf({

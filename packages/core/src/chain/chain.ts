@@ -18,6 +18,7 @@
 
 import { wrongArgument } from '../arguments/arguments.ts';
 import type { Clock } from '../calls/clock.ts';
+import { deadlineIn } from '../calls/deadline.ts';
 import type { SecretsEvents } from '../contract/events.ts';
 import {
   errorWith,
@@ -199,14 +200,9 @@ export class Chain {
   /** The timeout of the provider at each position: the rest of the budget, less what is reserved for those after it. */
   timeouts(): (position: number) => number {
     const { providers, budget, clock } = this.#options;
-    const deadline = clock.monotonic() + budget;
-    return (position) =>
-      Math.max(
-        0,
-        deadline -
-          clock.monotonic() -
-          (providers.length - 1 - position) * budget * Math.min(reserve, 0.5 / providers.length),
-      );
+    const remaining = deadlineIn(budget, clock);
+    const kept = budget * Math.min(reserve, 0.5 / providers.length);
+    return (position) => Math.max(0, remaining() - (providers.length - 1 - position) * kept);
   }
 }
 
@@ -276,16 +272,6 @@ function attemptOf(cached: CachedProvider, answer: Answer): ProviderAttempt {
   return { ...said, age };
 }
 
-/** How an error of a provider is worded in an error of the chain. */
-const verbs: Readonly<Partial<Record<SecretErrorCode, string>>> = {
-  ERR_SECRET_UNAVAILABLE: 'could not be asked',
-  ERR_SECRET_DENIED: 'denied it',
-  ERR_SECRET_UNAUTHENTICATED: 'did not accept the credentials',
-  ERR_SECRET_TLS: 'could not be trusted',
-  ERR_SECRET_INVALID: 'returned something broken',
-  ERR_SECRET_PROVIDER: 'failed',
-};
-
 /** The chain's error for a provider's: the same facts, with the name and what every provider said. */
 export function failure(
   name: string | undefined,
@@ -304,10 +290,8 @@ export function failure(
       : applied === 'yes'
         ? `an error came after ${names} had been ${done}`
         : `${names} could not be ${done}`;
-  const verb = verbs[code];
-  const said = verb === undefined ? error.reason : `${verb}: ${error.reason}`;
   return errorWith(error, {
-    reason: `${what}: ${cached.label} ${said}`,
+    reason: `${what}: ${cached.label}: ${error.reason}`,
     provider: error.provider ?? cached.provider.name,
     secretName: name,
     attempts,

@@ -1,7 +1,7 @@
 /**
  * The circuit breaker of one provider. It opens with the first read that the store could not answer:
- * the provider has retried inside its time limit already, and a second caller must not pay that
- * limit again. While it is open no call waits for the store; a probe in the background finds out when
+ * the provider has retried inside its timeout already, and a second caller must not wait for that
+ * long again. While it is open no call waits for the store; a probe in the background finds out when
  * it answers again.
  */
 import type { Clock } from '../calls/clock.ts';

@@ -2,7 +2,7 @@
  * Composes providers into the one object that an application asks.
  */
 import { assertFunction, assertKind, assertText } from '../arguments/arguments.ts';
-import { assertKnown, signalOf } from '../arguments/assert-options.ts';
+import { assertKnown, assertOptions, signalOf } from '../arguments/assert-options.ts';
 import { systemClock } from '../calls/clock.ts';
 import { type Duration, toMilliseconds } from '../calls/duration.ts';
 import { abortReason } from '../calls/limited-call.ts';
@@ -14,7 +14,7 @@ import type { StandardSchemaV1 } from '../loading/standard-schema.ts';
 import { createRedactorOfValues } from '../redaction/redactor.ts';
 import { CachedProvider } from './cached-provider.ts';
 import { assertName, Chain, type Resolution } from './chain.ts';
-import { assertChainOptions, checkNames, entriesOf } from './chain-options.ts';
+import { chainOptions, checkNames, entriesOf } from './chain-options.ts';
 import { endable } from './endable.ts';
 import { FastAnswers } from './fast-answers.ts';
 import { Notifier } from './notifier.ts';
@@ -44,7 +44,7 @@ const aged = { maxAge: 'anything' } as const;
  * ```
  */
 export function createSecrets(options: SecretsOptions): Secrets {
-  assertChainOptions(options);
+  assertOptions(options, 'createSecrets', chainOptions);
   const { clock = systemClock, name: chainName = 'chain', only: bindings = {} } = options;
   const length = (option: 'ttl' | 'staleIfError' | 'budget', standard: Duration) =>
     toMilliseconds(options[option] ?? standard, option);

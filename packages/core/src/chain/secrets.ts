@@ -25,7 +25,7 @@ export interface ChainEntry {
    * holds is "not here", and its own faults fail no call. It is never written to. Default false.
    */
   readonly standby?: boolean | undefined;
-  /** Time limit of one read. Default: the provider's own, else 2.5 s. */
+  /** Timeout of one read. Default: the provider's own, else 2.5 s. */
   readonly timeout?: Duration | undefined;
   /**
    * What to do when it denies. Default `stop`: a wrong policy must not silently start production on
@@ -53,7 +53,7 @@ export interface SecretsOptions {
   readonly ttl?: Duration | undefined;
   /** How old a provider's last good value may be when it cannot be asked. Default 1 h. */
   readonly staleIfError?: Duration | undefined;
-  /** Time limit of the whole chain for one call. Default 4 s. */
+  /** Timeout of the whole chain for one call. Default 4 s. */
   readonly budget?: Duration | undefined;
   /** The name of this chain, in metrics and where it is a provider. Default `chain`. */
   readonly name?: string | undefined;

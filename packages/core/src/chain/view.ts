@@ -149,7 +149,7 @@ async function inputsOf(
   }
   const context = {
     signal: signal ?? new AbortController().signal,
-    timeLeft: () => Number.POSITIVE_INFINITY,
+    remainingTimeout: () => Number.POSITIVE_INFINITY,
     warn: () => {},
   };
   const unread = { entries: new Map(), degraded: '' };

@@ -17,7 +17,7 @@ export interface WritingParts {
   readonly chain: Chain;
   /** The first that can write. */
   readonly target: CachedProvider | undefined;
-  /** Time limit of one write, in milliseconds. */
+  /** Timeout of one write, in milliseconds. */
   readonly budget: number;
   /** @throws `ERR_SECRET_ABORTED` if the chain is closed or the signal has fired */
   assertOpen(signal: AbortSignal | undefined): void;

@@ -108,8 +108,8 @@ export interface ReadContext {
    * fires, whether the provider does or not.
    */
   readonly signal: AbortSignal;
-  /** Milliseconds left of this call's time limit: plan retries inside it. */
-  readonly timeLeft: () => number;
+  /** Milliseconds left of this call's timeout: plan retries inside it. */
+  readonly remainingTimeout: () => number;
   /** Warns the user, once for each provider and text. The text never holds a value. */
   readonly warn: (message: string) => void;
   /**
@@ -227,7 +227,7 @@ export interface SecretProvider {
   readonly store: string;
   /** The same as facts: a program uses these, and never the wording of `store`. */
   readonly place?: StorePlace;
-  /** Time limit of one read in milliseconds, where the store's own settings name one. */
+  /** Timeout of one read in milliseconds, where the store's own settings name one. */
   readonly timeout?: number | undefined;
   /**
    * Names of the environment variables that its own credentials come from: what is started with its

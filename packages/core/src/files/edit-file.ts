@@ -9,7 +9,7 @@ import { realPathOf, replaceFile } from './replace-file.ts';
 import { problem, readBytes, type StoreFile } from './store-file.ts';
 
 /** Limits of {@link editFile}. */
-export interface EditFileOptions extends Pick<ReadContext, 'signal' | 'timeLeft'> {
+export interface EditFileOptions extends Pick<ReadContext, 'signal' | 'remainingTimeout'> {
   /** A larger file is neither read nor written. Bytes. */
   readonly limit: number;
   /** Called last, while the lock is still held. */

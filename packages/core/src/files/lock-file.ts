@@ -35,7 +35,7 @@ interface Owner {
 export async function lockFile(
   file: StoreFile,
   real: string,
-  { signal, timeLeft }: Pick<ReadContext, 'signal' | 'timeLeft'>,
+  { signal, remainingTimeout }: Pick<ReadContext, 'signal' | 'remainingTimeout'>,
 ): Promise<() => Promise<void>> {
   const lock = `${real}.keyfall-lock`;
   const place = await ownPlace();
@@ -55,7 +55,7 @@ export async function lockFile(
     } catch (error) {
       throw error instanceof SecretError ? error : writeProblem(file, error);
     }
-    if (timeLeft() <= 0)
+    if (remainingTimeout() <= 0)
       throw problem(
         file,
         'ERR_SECRET_UNAVAILABLE',

@@ -10,7 +10,7 @@ import { errnoOf } from './store-file.ts';
 
 /** How long without an event before a look, and how long events can delay it at most. Milliseconds. */
 const calm = 50;
-const patience = 500;
+const longestDelay = 500;
 
 /** What is watched. */
 export interface Watched {
@@ -56,7 +56,7 @@ export async function watchState(
 
   const stirred = () => {
     if (timer === undefined) firstEvent = performance.now();
-    else if (performance.now() - firstEvent > patience) return;
+    else if (performance.now() - firstEvent > longestDelay) return;
     clearTimeout(timer);
     timer = setTimeout(look, calm);
     timer.unref();

@@ -68,7 +68,7 @@ export async function loadSchema<Schema extends StandardSchemaV1>(
     try {
       const batch = await read('all', {
         signal: signal ?? new AbortController().signal,
-        timeLeft: () => Number.POSITIVE_INFINITY,
+        remainingTimeout: () => Number.POSITIVE_INFINITY,
         warn,
       });
       degraded = batch.degraded;

@@ -5,8 +5,8 @@ import { afterAll, beforeAll } from 'vitest';
 import type { StoreFile } from '../../src/files/index.ts';
 
 /** Plenty of time, unless told otherwise. */
-export function context(timeLeft = 20_000) {
-  return { signal: new AbortController().signal, timeLeft: () => timeLeft };
+export function context(remainingTimeout = 20_000) {
+  return { signal: new AbortController().signal, remainingTimeout: () => remainingTimeout };
 }
 
 /** Makes paths in a folder that is there as long as the tests of the file are: each in one of its own. */

@@ -54,6 +54,6 @@ export function editDotenvFile(
     limit: sizeLimit,
     signal,
     afterwards,
-    timeLeft: () => end - performance.now(),
+    remainingTimeout: () => end - performance.now(),
   });
 }

@@ -2,7 +2,7 @@
  * A new encrypted file out of names and values, as a fallback that is not plain text.
  */
 import { SecretError } from '@keyfall/core';
-import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
+import { assertOptions, deadlineIn, type OptionKinds } from '@keyfall/core/provider';
 import {
   fileOptions,
   loadedSource,
@@ -79,8 +79,7 @@ export async function encryptSopsFile(
       `the name of ${path} does not say which format it has`,
       { provider: 'sops', hint: 'Set the option format, or let the name end in .yaml.' },
     );
-  const deadline = Date.now() + 10_000;
-  const timeLeft = () => deadline - Date.now();
-  const context = { signal, timeLeft, warn: () => undefined };
+  const remainingTimeout = deadlineIn(10_000);
+  const context = { signal, remainingTimeout, warn: () => undefined };
   await createSops(source, values, { recipients: ageRecipients, asSnapshot, replacing }, context);
 }

@@ -56,8 +56,8 @@ export async function writeSops(
     if (after !== undefined) revision = revisionOf(after);
     return after;
   };
-  const { signal, timeLeft } = context;
-  await editFile(source, edit, { limit: sizeLimit, signal, timeLeft });
+  const { signal, remainingTimeout } = context;
+  await editFile(source, edit, { limit: sizeLimit, signal, remainingTimeout });
   return revision;
 }
 
@@ -154,12 +154,12 @@ export async function createSops(
 ): Promise<void> {
   const mark = asSnapshot ? placeholder() : undefined;
   const bytes = await newContent(source, values, recipients, context.warn, mark);
-  const { signal, timeLeft } = context;
+  const { signal, remainingTimeout } = context;
   const edit = (there: Buffer | undefined) => {
     if (there !== undefined && there.length > 0) replacing(foundIn(source, there));
     return bytes;
   };
-  await editFile(source, edit, { limit: sizeLimit, signal, timeLeft });
+  await editFile(source, edit, { limit: sizeLimit, signal, remainingTimeout });
 }
 
 /** A file that holds `values` and that each of `recipients` can open. */

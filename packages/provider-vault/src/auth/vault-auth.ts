@@ -20,7 +20,7 @@ export interface VaultLoginContext {
   /** Ends the login. */
   readonly signal: AbortSignal;
   /** Milliseconds left for it. */
-  readonly timeLeft: () => number;
+  readonly remainingTimeout: () => number;
   /**
    * The text of `source`; a file's without the line break at its end.
    *

@@ -19,13 +19,13 @@ export function rateLimiter(
   let tokens = burst;
   let counted = now();
   return {
-    async turn({ signal, timeLeft }) {
+    async turn({ signal, remainingTimeout }) {
       const moment = now();
       tokens = Math.min(burst, tokens + ((moment - counted) / 1_000) * rate);
       counted = moment;
       // below nothing, a token is one that a waiting request has taken beforehand
       const delay = tokens >= 1 ? 0 : ((1 - tokens) / rate) * 1_000;
-      if (delay > timeLeft())
+      if (delay > remainingTimeout())
         return { kind: 'failure', what: 'rate-limit', detail: from, sent: false };
       tokens -= 1;
       if (delay === 0) return undefined;

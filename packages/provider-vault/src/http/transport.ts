@@ -281,7 +281,7 @@ function exchange(
     const onAbort = () => fail('aborted', 'aborted');
     const timer = setTimeout(
       () => fail('timeout', 'timed out'),
-      Math.min(call.timeLeft(), longestTimer),
+      Math.min(call.remainingTimeout(), longestTimer),
     );
     call.signal.addEventListener('abort', onAbort);
     underWay.add(onAbort);

@@ -78,7 +78,7 @@ export function acrossNodes(
       }
       demote(node);
       failed.push(result);
-      if (call.signal.aborted || call.timeLeft() <= 0) break;
+      if (call.signal.aborted || call.remainingTimeout() <= 0) break;
     }
     // a standby says that it has no leader, or where that is, also when it has lost it after passing a change on
     const perhaps = failed.find(

@@ -378,8 +378,8 @@ export function kvDocument(
  * so: the caller that set those would only say that there was no answer, and that it may be repeated.
  */
 function endingBefore(context: ReadContext): ReadContext {
-  const kept = Math.min(context.timeLeft() / 4, 500);
-  return { ...context, timeLeft: () => Math.max(0, context.timeLeft() - kept) };
+  const kept = Math.min(context.remainingTimeout() / 4, 500);
+  return { ...context, remainingTimeout: () => Math.max(0, context.remainingTimeout() - kept) };
 }
 
 /** Whether it was refused, which an outage is not. */

@@ -68,7 +68,7 @@ export async function settleWrite<Found extends object>(
       }
     }
     const delay = Math.min(50 * 2 ** round, 500) * (1 + Math.random() / 2);
-    if (looksAfterConflict >= mostLooks || delay >= context.timeLeft()) return 'unknown';
+    if (looksAfterConflict >= mostLooks || delay >= context.remainingTimeout()) return 'unknown';
     try {
       await pause(delay, context.signal);
     } catch {

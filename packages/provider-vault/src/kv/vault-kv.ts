@@ -3,7 +3,7 @@
  * For scripts and tools beside a chain; an application reads its secrets through `vaultProvider`.
  */
 import { SecretError, systemClock } from '@keyfall/core';
-import { limitedCall, type ReadContext, withApplied } from '@keyfall/core/provider';
+import { deadlineIn, limitedCall, type ReadContext, withApplied } from '@keyfall/core/provider';
 import { openWire } from '../http/open-wire.ts';
 import { createVaultClient, type VaultClient } from '../session/vault-client.ts';
 import { checkOptions } from '../settings/check-options.ts';
@@ -15,7 +15,6 @@ import {
   resolveMount,
   uncheckedCertificate,
 } from '../settings/vault-settings.ts';
-import { deadlineIn } from '../wire/bounds.ts';
 import { lazily } from '../wire/lazily.ts';
 import { encodePath } from '../wire/vault-path.ts';
 import { type KvDocument, kvDocument } from './kv-document.ts';
@@ -168,8 +167,8 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
     const unchecked = uncheckedCertificate(settings);
     if (unchecked !== undefined) warn(unchecked);
     const { timeout = 10_000 } = settings;
-    const timeLeft = deadlineIn(timeout);
-    return limitedCall((context) => work({ ...context, timeLeft }), {
+    const remainingTimeout = deadlineIn(timeout);
+    return limitedCall((context) => work({ ...context, remainingTimeout }), {
       clock: systemClock,
       // a request that gets no answer says more of it, and so ends first; a file may never be read
       timeout: timeout + 250,

@@ -20,7 +20,7 @@ import { spanOf } from '../wire/time.ts';
 import type { Credentials, LeaseRequests } from './lease-requests.ts';
 
 /** Milliseconds that the server has to make credentials: a busy database may take some seconds. */
-const makeLimit = 30_000;
+const makeTimeout = 30_000;
 
 export interface CredentialsOptions {
   readonly requests: LeaseRequests;
@@ -72,7 +72,7 @@ export function keepCredentials(options: CredentialsOptions): KeptCredentials {
   const lifetime = createLifetime<Credentials>({
     clock,
     provider,
-    makeLimit,
+    makeTimeout,
     leftBehind: `credentials for ${path} may have been made and left behind`,
     async make(context) {
       const credentials = await requests.make(context);

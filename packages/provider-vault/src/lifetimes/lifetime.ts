@@ -13,11 +13,10 @@
  * refusal in the server's own words is final.
  */
 import { type Clock, isSecretError, SecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { deadlineIn, type ReadContext } from '@keyfall/core/provider';
 import { reasonOf } from '../answers/classify-result.ts';
 import {
   closedError,
-  deadlineIn,
   type UnattendedContext,
   unlessAborted,
   whileWaiting,
@@ -33,10 +32,10 @@ import {
 } from './timing.ts';
 
 /** Milliseconds that a renewal or a revocation may take. */
-const requestLimit = 10_000;
+const requestTimeout = 10_000;
 
 /** Milliseconds that revoking at the end may take. */
-const closeLimit = 2_000;
+const closeTimeout = 2_000;
 
 /** What a server has granted. */
 interface Grant<Thing> {
@@ -80,7 +79,7 @@ export interface LifetimeOptions<Thing> {
   /** Has the server make another one. Left out: there is no other. `undefined`: the server has none. */
   readonly make?: ((context: ReadContext) => Promise<Grant<Thing> | undefined>) | undefined;
   /** Milliseconds that making one may take. It goes on without its callers, so longer than a call. */
-  readonly makeLimit: number;
+  readonly makeTimeout: number;
   renew(held: Held<Thing>, context: ReadContext): Promise<Renewal>;
   /** Ends one at the server. Resolves to why it could not, if the user should know. */
   revoke(held: Held<Thing>, context: ReadContext): Promise<SecretError | undefined>;
@@ -138,7 +137,7 @@ export interface Lifetime<Thing> {
   /** Milliseconds later, or when it is closed. */
   pause(milliseconds: number): Promise<void>;
   /** The bounds of a request that no caller waits for. */
-  background(limit?: number): UnattendedContext;
+  background(timeout?: number): UnattendedContext;
   /** Does `work` in `delay` milliseconds instead of what was planned. */
   later(delay: number, work: () => void): void;
   warn(message: string): void;
@@ -179,9 +178,9 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     listener = { warn, ...(askAgain && { askAgain }) };
   }
 
-  function background(limit = requestLimit): UnattendedContext {
-    const timeLeft = deadlineIn(limit, () => clock.monotonic());
-    return { signal: over.signal, unattended: true, timeLeft, warn };
+  function background(timeout = requestTimeout): UnattendedContext {
+    const remainingTimeout = deadlineIn(timeout, clock);
+    return { signal: over.signal, unattended: true, remainingTimeout, warn };
   }
 
   function hold({ thing, life, isRenewable }: Grant<Thing>, start = momentOf(clock)): Held<Thing> {
@@ -210,7 +209,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     // its time runs from before it was made
     const start = momentOf(clock);
     if (!options.make) throw closedError(provider); // one that was given is never made
-    const grant = await options.make(background(options.makeLimit));
+    const grant = await options.make(background(options.makeTimeout));
     const previous = held;
     held = undefined;
     const made = grant && hold(grant, start);
@@ -396,7 +395,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     alarm.cancel();
     for (const endPause of [...pauses]) endPause();
     changed();
-    const cancelLimit = clock.schedule(() => over.abort(closedError(provider)), closeLimit);
+    const cancelTimeout = clock.schedule(() => over.abort(closedError(provider)), closeTimeout);
     // one that is being made would be left behind
     if (making)
       await unlessAborted(making, over.signal, provider).catch(() => {
@@ -404,11 +403,11 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
       });
     await Promise.all(
       [...(held ? [held] : []), ...retiring].map(async (one) => {
-        const error = await revoke(one); // the limit above ends it
+        const error = await revoke(one); // the timeout above ends it
         if (error) warn(options.notRevoked(usable(one), error));
       }),
     );
-    cancelLimit();
+    cancelTimeout();
     over.abort(closedError(provider));
     held = undefined;
     retiring.clear();
@@ -443,7 +442,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     async current(context) {
       if (closing) throw closedError(provider);
       hear(context);
-      const { signal, timeLeft } = context;
+      const { signal, remainingTimeout } = context;
       // its timer is late after a sleep
       alarm.check();
       const known = held;
@@ -457,7 +456,8 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
       const late = new AbortController();
       const tooLate = () =>
         late.abort(new SecretError('ERR_SECRET_UNAVAILABLE', 'no answer yet', { provider }));
-      const cancel = remaining === 0 ? () => {} : clock.schedule(tooLate, timeLeft() / 2, true);
+      const cancel =
+        remaining === 0 ? () => {} : clock.schedule(tooLate, remainingTimeout() / 2, true);
       try {
         const made = await unlessAborted(make(), AbortSignal.any([signal, late.signal]), provider);
         if (closing) throw closedError(provider);

@@ -32,7 +32,7 @@ export interface SessionOptions extends Omit<LoginOptions, 'auth' | 'env' | 'cre
 type OwnToken = Omit<SessionToken, 'remaining'>;
 
 /** Milliseconds that a login may take. */
-const loginLimit = 10_000;
+const loginTimeout = 10_000;
 
 /** Milliseconds before a token that was given is looked up. */
 const lookUpDelay = 30_000;
@@ -64,7 +64,7 @@ export function keptTokenSession(options: SessionOptions): VaultSession {
   const lifetime = createLifetime<OwnToken>({
     clock,
     provider,
-    makeLimit: loginLimit,
+    makeTimeout: loginTimeout,
     leftBehind: `${label} may have been made and left behind`,
     make:
       logIn &&

@@ -109,10 +109,10 @@ export function createVaultClient(
     context: ReadContext,
     token: string | undefined,
   ): Promise<WireResult> {
-    const { signal, timeLeft, warn, stamp } = context;
+    const { signal, remainingTimeout, warn, stamp } = context;
     const { node, fresh, anonymous = false } = request;
     const unattended = isUnattended(context);
-    const bounds = { signal, timeLeft, warn, stamp, node, fresh, unattended };
+    const bounds = { signal, remainingTimeout, warn, stamp, node, fresh, unattended };
     return wire.send(request, anonymous ? bounds : { ...bounds, token, namespace });
   }
 
@@ -183,7 +183,7 @@ export function createVaultClient(
     const delay = retryAfter === undefined ? retryDelay(repeats) : delayAfter(retryAfter, repeats);
     // a sealed node does not change within these delays: once is enough to tell a blip
     const most = kindOf(result) === 'sealed' ? Math.min(1, maxRetries) : maxRetries;
-    if (repeats >= most || delay >= context.timeLeft()) return false;
+    if (repeats >= most || delay >= context.remainingTimeout()) return false;
     try {
       await wait(delay, undefined, { signal: context.signal, ref: !isUnattended(context) });
       return true;

@@ -104,7 +104,8 @@ export function vaultLogin({
       const fresh = request.fresh || waits > 0;
       const result = await send({ ...request, fresh }, context, token);
       const delay = retryDelay(waits);
-      if (!isWaitedFor(result) || maxRetries === 0 || delay >= context.timeLeft()) return result;
+      if (!isWaitedFor(result) || maxRetries === 0 || delay >= context.remainingTimeout())
+        return result;
       try {
         await wait(delay, undefined, { signal: context.signal, ref: false });
       } catch {
@@ -188,21 +189,21 @@ export function vaultLogin({
 
   /** What fetches a credential may hang: the login ends then, and the next one begins from the start. */
   async function prepare(context: ReadContext): Promise<PreparedLogin> {
-    const { timeLeft } = context;
-    const limit = new AbortController();
+    const { remainingTimeout } = context;
+    const timeout = new AbortController();
     const late = () =>
-      limit.abort(
+      timeout.abort(
         failed(
           'ERR_SECRET_UNAVAILABLE',
           `${method} was not prepared in time`,
           'What its credentials come from does not answer.',
         ),
       );
-    const cancelLimit = clock.schedule(late, timeLeft(), true);
-    const signal = AbortSignal.any([context.signal, limit.signal]);
+    const cancelTimer = clock.schedule(late, remainingTimeout(), true);
+    const signal = AbortSignal.any([context.signal, timeout.signal]);
     const helpers: VaultLoginContext = {
       signal,
-      timeLeft,
+      remainingTimeout,
       read: (source, what) => readCredential(source, what, { provider, env, credentialVariables }),
       unwrap: (wrapping, creationPath) => unwrap(wrapping, creationPath, context),
     };
@@ -219,7 +220,7 @@ export function vaultLogin({
         );
       throw error.provider === undefined ? error.with({ provider }) : error;
     } finally {
-      cancelLimit();
+      cancelTimer();
     }
     try {
       const { path, body, repeatable = true, lastBecause, accepted } = login;
@@ -318,7 +319,7 @@ export function vaultLogin({
       const mayRepeat = mayAgain || (repeatable && (denied || away));
       const retryAfter = result.kind === 'answer' ? (result.retryAfter ?? 0) : 0;
       const delay = retryAfter + retryDelay(repeats);
-      if (!mayRepeat || repeats >= maxRetries || delay >= context.timeLeft()) {
+      if (!mayRepeat || repeats >= maxRetries || delay >= context.remainingTimeout()) {
         const times = (before?.times ?? 0) + 1;
         const until = clock.monotonic() + Math.min(1_000 * 2 ** (times - 1), 60_000);
         if (refusalNow && !away) refusal = { login: same, error, times, until };

@@ -9,7 +9,6 @@ type Schemas = Readonly<Record<string, OptionSchema>>;
 
 /** What only a program can give. */
 const ofPrograms: Readonly<Record<string, OptionKind>> = {
-  token: 'anything',
   auth: 'an object',
   wire: 'a function',
   env: 'an object',
@@ -57,11 +56,15 @@ export function checkOptions(
   { properties }: { readonly properties: Schemas },
   more: Readonly<Record<string, OptionKind>> = {},
 ): void {
-  assertOptions(options, factory);
-  const known = { ...kindsIn(properties), ...ofPrograms, ...more };
-  const given = flattened(options, properties);
-  assertOptions(given, factory, known);
-  for (const [option, value] of Object.entries(given)) {
+  const { token } = Object(options) as { readonly token?: unknown };
+  assertOptions(options, factory, {
+    ...kindsOf(properties),
+    ...ofPrograms,
+    ...more,
+    // `others` below says what else it may be
+    ...((typeof token !== 'object' || token === null) && { token: 'anything' }),
+  });
+  for (const [option, value] of valuesOf(options, properties)) {
     if (value === undefined) continue;
     const [is = () => true, must] = others[option] ?? [];
     if (!is(value)) throw configError(`${factory}: the option ${option} must be ${must}`, option);
@@ -71,27 +74,23 @@ export function checkOptions(
   }
 }
 
-/** The kinds of these options, and of those in a group by its name and their own: `tls.ca`. */
-function kindsIn(properties: Schemas, parent = ''): Record<string, OptionKind> {
-  const found: Record<string, OptionKind> = {};
-  for (const [name, { type, properties: members }] of Object.entries(properties)) {
-    found[parent + name] = (typeof type === 'string' && kinds[type]) || 'anything';
-    Object.assign(found, kindsIn(members ?? {}, `${name}.`));
-  }
-  return found;
+/** The kinds of these options, and of those in their groups. */
+function kindsOf(properties: Schemas): Record<string, OptionKind> {
+  return Object.fromEntries(
+    Object.entries(properties).map(([name, { type, properties: members }]) => [
+      name,
+      members ? kindsOf(members) : (typeof type === 'string' && kinds[type]) || 'anything',
+    ]),
+  );
 }
 
-/** The options with those of a group in place of the group. */
-function flattened(options: object, properties: Schemas): Record<string, unknown> {
-  const given: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    const isGroup = Object.hasOwn(properties, name) && properties[name]?.properties !== undefined;
-    if (isGroup && typeof value === 'object' && value !== null && !Array.isArray(value))
-      for (const [member, of] of Object.entries(value)) given[`${name}.${member}`] = of;
-    // to core a list is an object as well
-    else given[name] = isGroup && Array.isArray(value) ? 'a list' : value;
-  }
-  return given;
+/** The options with their values; those of a group are called `tls.ca`. */
+function valuesOf(options: object, properties: Schemas, group = ''): [string, unknown][] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    const members = properties[name]?.properties;
+    const isGroup = members !== undefined && typeof value === 'object' && value !== null;
+    return isGroup ? valuesOf(value, members, `${name}.`) : [[group + name, value]];
+  });
 }
 
 function configError(reason: string, option: string): SecretError {

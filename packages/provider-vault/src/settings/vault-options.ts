@@ -94,7 +94,7 @@ export interface VaultConnectionOptions {
    * `VAULT_PROXY_ADDR`, `VAULT_HTTP_PROXY`; `HTTPS_PROXY` and its like are never read.
    */
   readonly proxy?: string | undefined;
-  /** Time limit of one read, retries included. Variable `VAULT_CLIENT_TIMEOUT`; default the chain's. */
+  /** Timeout of one read, retries included. Variable `VAULT_CLIENT_TIMEOUT`; default the chain's. */
   readonly timeout?: Duration | undefined;
   /** How failed reads are repeated. */
   readonly retry?: VaultRetryOptions | undefined;

@@ -3,25 +3,16 @@
  * keeping the process.
  */
 import { isSecretError, SecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { deadlineIn, type ReadContext } from '@keyfall/core/provider';
 import { longestTimer } from './time.ts';
 
-/** Milliseconds that never run backwards. */
-const steadyClock = (): number => performance.now();
-
-/** A function that returns how many milliseconds are left of `limit` from now on. */
-export function deadlineIn(limit: number, now: () => number = steadyClock): () => number {
-  const end = now() + limit;
-  return () => Math.max(0, end - now());
-}
-
 /** The same bounds with a fair part of the time that is left: the rest is for what comes after. */
-export function partOf<Bounds extends Pick<ReadContext, 'timeLeft'>>(
+export function partOf<Bounds extends Pick<ReadContext, 'remainingTimeout'>>(
   bounds: Bounds,
   parts: number,
 ): Bounds {
-  const ownTime = deadlineIn(bounds.timeLeft() / parts);
-  return { ...bounds, timeLeft: () => Math.min(bounds.timeLeft(), ownTime()) };
+  const ownTime = deadlineIn(bounds.remainingTimeout() / parts);
+  return { ...bounds, remainingTimeout: () => Math.min(bounds.remainingTimeout(), ownTime()) };
 }
 
 /** Bounds of a request that may have no caller: it does not keep the process alive by itself. */

@@ -64,7 +64,7 @@ export interface VaultAddress {
 export interface WireCall extends WireSender {
   readonly signal: AbortSignal;
   /** Milliseconds left for the answer. */
-  readonly timeLeft: () => number;
+  readonly remainingTimeout: () => number;
   /** The node to ask. Left out: the address of the settings. */
   readonly node?: VaultAddress | undefined;
   /** `X-Vault-Index`: the state that the answer must at least have. Opaque; see {@link WireAnswer}. */

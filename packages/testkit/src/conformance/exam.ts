@@ -100,7 +100,7 @@ function examOf<Subject extends ConformanceSubject>(
   const { provider } = subject;
   const context = (signal: AbortSignal = new AbortController().signal): ReadContext => ({
     signal,
-    timeLeft: () => timeout,
+    remainingTimeout: () => timeout,
     warn: (message) => seen.push(message),
   });
 

@@ -2,10 +2,11 @@
  * Programs that tests need and that are fetched once into the user's cache.
  */
 import { constants } from 'node:fs';
-import { access, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+import { deadlineIn } from '@keyfall/core/provider';
+import { lockFile } from '@keyfall/core/provider/files';
 
 /** A folder in the user's cache: under `XDG_CACHE_HOME`, else under `~/.cache`. */
 export function cacheFolder(name: string): string {
@@ -41,50 +42,24 @@ export interface Provision {
   readonly provide: () => Promise<void>;
 }
 
+/** Milliseconds: a download over a slow line. */
+const longestFetch = 15 * 60_000;
+
 /**
- * Provides a program unless it is there. Test workers start in parallel: the one that makes the lock
- * file provides it, the others wait.
+ * Provides a program unless it is there. Test workers start in parallel: the one that takes the lock provides it, and
+ * the others wait.
  */
 export async function provideOnce({ what, cache, target, provide }: Provision): Promise<void> {
   if (await isProgram(target)) return;
   await mkdir(cache, { recursive: true });
-  const lock = join(cache, 'lock');
-  const deadline = Date.now() + 15 * 60_000;
-  while (!(await isProgram(target))) {
-    if (await takeLock(lock)) {
-      try {
-        // the previous owner may have finished between our look and our lock
-        if (!(await isProgram(target))) await provide();
-      } finally {
-        await rm(lock, { force: true });
-      }
-    } else if (await ownerIsGone(lock)) await rm(lock, { force: true });
-    else if (Date.now() > deadline)
-      throw new Error(`Another process has been fetching ${what} for 15 minutes; see ${lock}.`);
-    else await wait(100);
-  }
-}
-
-async function takeLock(lock: string): Promise<boolean> {
+  const release = await lockFile({ path: target, shown: target, provider: what }, target, {
+    signal: new AbortController().signal,
+    remainingTimeout: deadlineIn(longestFetch),
+  });
   try {
-    const handle = await open(lock, 'wx');
-    await handle.writeFile(String(process.pid));
-    await handle.close();
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-/** If two waiters both take over from a dead owner, both download; the rename stays atomic. */
-async function ownerIsGone(lock: string): Promise<boolean> {
-  const owner = Number(await readFile(lock, 'utf8').catch(() => ''));
-  if (!owner) return false; // released, or not yet written: look again
-  try {
-    process.kill(owner, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    // another worker may have provided it while this one waited
+    if (!(await isProgram(target))) await provide();
+  } finally {
+    await release();
   }
 }

@@ -109,7 +109,7 @@ test('`redact.minLength` says from what length on a value is masked', async () =
   ]);
   expect(() => createSecrets({ providers, redact: { minLength: 3 } })).toThrow('minLength');
   expect(() => createSecrets({ providers, redact: { excpt: [] } as never })).toThrow(
-    'createSecrets: redact has no option excpt. Did you mean except?',
+    'createSecrets has no option redact.excpt. Did you mean redact.except?',
   );
 });
 

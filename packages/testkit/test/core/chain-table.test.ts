@@ -172,11 +172,8 @@ describe('an error says of whom was asked what', () => {
       .catch((error: unknown) => error);
 
   test.each<[Mood, string]>([
-    [
-      'unavailable',
-      'A could not be read: vault (somewhere/shop) could not be asked: it is unavailable.',
-    ],
-    ['config', 'A could not be read: vault (somewhere/shop) it is config.'],
+    ['unavailable', 'A could not be read: vault (somewhere/shop): it is unavailable.'],
+    ['config', 'A could not be read: vault (somewhere/shop): it is config.'],
   ])('%s', async (mood, message) => {
     expect(await errorOf(mood)).toMatchObject({ message, provider: 'vault' });
   });
@@ -325,7 +322,11 @@ describe('getAll with a provider that fails', () => {
     vault.mood = 'unavailable';
     expect(await secrets.getAll()).toEqual({ A: 'a' });
     expect(notices).toEqual([['last-good', ['A']]]);
-    const context = { signal: new AbortController().signal, timeLeft: () => 1_000, warn: () => {} };
+    const context = {
+      signal: new AbortController().signal,
+      remainingTimeout: () => 1_000,
+      warn: () => {},
+    };
     expect(await secrets.asProvider().read('all', context)).toMatchObject({
       degraded: 'vault (somewhere/shop): it is unavailable',
     });

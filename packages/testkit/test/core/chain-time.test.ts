@@ -115,7 +115,7 @@ test('a signal has one listener however many calls are given it, and none when t
   const inner = createSecrets({ providers: [vault] });
   const secrets = createSecrets({ providers: [inner] });
   await Promise.all(names.map((name) => secrets.get(name, { signal })));
-  await inner.asProvider().read(names, { signal, timeLeft: () => 1_000, warn: () => {} });
+  await inner.asProvider().read(names, { signal, remainingTimeout: () => 1_000, warn: () => {} });
   await Promise.all([secrets.getAll({ signal }), secrets.refresh({ signal })]);
   expect([most, listeners.size]).toEqual([1, 0]);
   // for as long as they watch

@@ -579,7 +579,7 @@ describe('view', () => {
     await clock.advance(5_000);
     expect(view['A']).toBe('a');
     await clock.advance(1_002);
-    expect(() => view['A']).toThrow('could not be asked');
+    expect(() => view['A']).toThrow(expect.objectContaining({ code: 'ERR_SECRET_UNAVAILABLE' }));
     await secrets.close();
   });
 

@@ -22,7 +22,7 @@ import { outcome, scripted } from './scripted-provider.ts';
 
 const context: ReadContext = {
   signal: new AbortController().signal,
-  timeLeft: () => 1_000,
+  remainingTimeout: () => 1_000,
   warn: () => {},
 };
 

@@ -66,17 +66,17 @@ test('the limit ends it at its moment, whether the work listens or not', async (
 
 test('the work is told what is left of the time, and never less than nothing', async () => {
   const clock = manualClock();
-  let timeLeft = () => -1;
+  let remainingTimeout = () => -1;
   call(clock, (context) => {
-    timeLeft = context.timeLeft;
+    remainingTimeout = context.remainingTimeout;
     return new Promise(() => {});
   });
   await clock.advance(0);
-  expect(timeLeft()).toBe(1_000);
+  expect(remainingTimeout()).toBe(1_000);
   await clock.advance(400);
-  expect(timeLeft()).toBe(600);
+  expect(remainingTimeout()).toBe(600);
   await clock.advance(5_000);
-  expect(timeLeft()).toBe(0);
+  expect(remainingTimeout()).toBe(0);
 });
 
 test('what the work warns of is handed on, and without a listener to nobody', async () => {

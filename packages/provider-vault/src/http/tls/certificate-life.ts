@@ -15,7 +15,7 @@ export interface CertificateLife {
 /** `undefined` where it cannot be found out. Whether it is trusted, the requests find out. */
 export async function certificateLife(
   { address: { hostname, port }, tls, proxy }: ConnectionSettings,
-  { signal, timeLeft }: ReadContext,
+  { signal, remainingTimeout }: ReadContext,
 ): Promise<CertificateLife | undefined> {
   if (proxy) return undefined; // the server is reached through it alone
   const secureContext = await secureContexts(tls).current();
@@ -36,7 +36,7 @@ export async function certificateLife(
       socket.destroy();
     };
     const onAbort = () => end();
-    const timer = setTimeout(end, Math.min(timeLeft(), 60_000));
+    const timer = setTimeout(end, Math.min(remainingTimeout(), 60_000));
     signal.addEventListener('abort', onAbort);
     socket.on('error', () => end());
     socket.once('secureConnect', () => {

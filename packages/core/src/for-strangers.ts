@@ -2,13 +2,22 @@
  * Functions that core uses itself and others may call as well, perhaps without types: a file of its own, so that a
  * program that only uses a chain does not load the checks.
  */
-import { assertFunction, assertText, wrongArgument } from './arguments/arguments.ts';
-import { assertObject, assertSignal, assertTexts } from './arguments/assert-kinds.ts';
+import { assertFunction, assertKind, assertText, wrongArgument } from './arguments/arguments.ts';
+import { assertTexts } from './arguments/assert-kinds.ts';
+import { assertOptions, type OptionKinds } from './arguments/assert-options.ts';
 import { type Duration, toMilliseconds as milliseconds } from './calls/duration.ts';
 import { type CallBounds, limitedCall as limited } from './calls/limited-call.ts';
 import type { ReadContext } from './contract/secret-provider.ts';
 import { labelOf as label } from './words/label.ts';
 import { nearNames as near } from './words/near-names.ts';
+
+const boundKinds: OptionKinds<CallBounds> = {
+  clock: 'a clock',
+  timeout: 'anything',
+  signal: 'an AbortSignal',
+  provider: 'text',
+  warn: 'a function',
+};
 
 /**
  * Runs `work`, which asks a provider or a store, within its limits: no caller waits longer, whether the work honours
@@ -33,12 +42,11 @@ export async function limitedCall<Result>(
   bounds: CallBounds,
 ): Promise<Result> {
   assertFunction(work, 'limitedCall: the work');
-  assertObject(bounds, 'limitedCall: the bounds');
-  const { clock, timeout, signal } = bounds;
-  assertObject(clock, 'limitedCall: the option clock');
+  assertOptions(bounds, 'limitedCall', boundKinds);
+  const { clock, timeout } = bounds;
+  assertKind(clock, 'a clock', 'limitedCall: the option clock', 'clock');
   if (typeof timeout !== 'number' || Number.isNaN(timeout))
-    throw wrongArgument('limitedCall: the option timeout', 'a number of milliseconds');
-  if (signal !== undefined) assertSignal(signal, 'limitedCall: the option signal');
+    throw wrongArgument('limitedCall: the option timeout', 'a number of milliseconds', 'timeout');
   return limited(work, bounds);
 }
 

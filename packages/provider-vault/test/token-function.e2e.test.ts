@@ -2,9 +2,9 @@
  * A token that the program itself keeps, such as that of a client that logs in by itself.
  */
 import { SecretError } from '@keyfall/core';
-import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { assertNoLeak, manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type VaultToken, vaultProvider } from '../src/index.ts';
+import { type VaultProviderOptions, type VaultToken, vaultProvider } from '../src/index.ts';
 import { canary, context, failureOf, freshPath, readPolicy, tokenFor } from './harness.ts';
 
 let server: VaultServer;
@@ -16,8 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
-const open = (token: VaultToken) =>
-  vaultProvider({ address: server.address, path, kvVersion: 2, token, env: {} });
+const open = (token: VaultToken, options: Pick<VaultProviderOptions, 'clock'> = {}) =>
+  vaultProvider({ address: server.address, path, kvVersion: 2, token, env: {}, ...options });
 
 test('is asked for at each request, so that its own logins count, and is not revoked', async () => {
   const tokens = [
@@ -75,20 +75,36 @@ test.each<[string, () => unknown, SecretError['code'], RegExp]>([
   expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
 });
 
-test('the token of before is used while the function fails, and a warning says so after half a minute', async () => {
+test('while the function fails, the token of before is used, and after half a minute a warning says so', async () => {
   const { token } = await tokenFor(server, readPolicy('secret', path));
+  const clock = manualClock();
   let fails = false;
-  const provider = open(() => {
-    if (fails) throw new Error(value);
-    return token;
-  });
-  await provider.read('all', context());
+  const provider = open(
+    () => {
+      if (fails) throw new Error(value);
+      return token;
+    },
+    { clock },
+  );
+  const read = async () => {
+    const said: string[] = [];
+    const batch = await provider.read('all', context({}, said));
+    expect(batch.entries.get('A')).toMatchObject({ value });
+    assertNoLeak([token, value], said, provider);
+    return said;
+  };
+  expect(await read()).toEqual([]);
   fails = true;
-  const said: string[] = [];
-  const batch = await provider.read('all', context({}, said));
-  expect(batch.entries.get('A')).toMatchObject({ value });
-  expect(said).toEqual([]);
-  assertNoLeak([token], provider);
+  expect(await read()).toEqual([]);
+  await clock.advance(29_999);
+  expect(await read()).toEqual([]);
+  await clock.advance(1);
+  expect(await read()).toEqual([expect.stringMatching(/option token.*is used until there is one/)]);
+  // a failure after that begins a new half minute
+  fails = false;
+  expect(await read()).toEqual([]);
+  fails = true;
+  expect(await read()).toEqual([]);
   await provider.close?.();
 });
 

@@ -24,7 +24,7 @@ export type { TemporaryFolder } from './machine/temporary-folder.ts';
 export { temporaryFolder } from './machine/temporary-folder.ts';
 export type { ManualClock } from './manual-clock.ts';
 export { manualClock } from './manual-clock.ts';
-export type { CuttingProxy, LineState } from './servers/cutting-proxy.ts';
+export type { CuttingProxy, CuttingProxyOptions, LineState } from './servers/cutting-proxy.ts';
 export { cuttingProxy } from './servers/cutting-proxy.ts';
 export type { Fault, FaultyServer } from './servers/faulty-server.ts';
 export { faultyServer } from './servers/faulty-server.ts';

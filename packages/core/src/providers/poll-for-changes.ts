@@ -3,7 +3,8 @@
  * chain does not use it.
  */
 import { assertFunction, wrongArgument } from '../arguments/arguments.ts';
-import { assertObject, assertSignal } from '../arguments/assert-kinds.ts';
+import { assertSignal } from '../arguments/assert-kinds.ts';
+import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
 import { type Clock, systemClock } from '../calls/clock.ts';
 import { limitedCall } from '../calls/limited-call.ts';
 import { onAbort } from '../calls/on-abort.ts';
@@ -22,6 +23,12 @@ export interface PollOptions {
   /** Where time comes from. For tests. */
   readonly clock?: Clock | undefined;
 }
+
+const optionKinds: OptionKinds<PollOptions> = {
+  provider: 'text',
+  interval: 'anything',
+  clock: 'a clock',
+};
 
 /**
  * Calls `onChange` whenever `look` returns something else than before (`!==`), until `signal` fires. A look that takes
@@ -55,7 +62,7 @@ export async function pollForChanges(
   assertFunction(look, 'pollForChanges: the look');
   assertFunction(onChange, 'pollForChanges: the listener');
   assertSignal(signal, 'pollForChanges: the signal');
-  assertObject(options, 'pollForChanges: the options');
+  assertOptions(options, 'pollForChanges', optionKinds);
   const { provider, interval, clock = systemClock } = options;
   if (!(interval > 0)) throw wrongArgument('pollForChanges: the option interval', 'milliseconds');
   const bounds = { clock, timeout: Math.max(interval, shortestTimeout), signal, provider };

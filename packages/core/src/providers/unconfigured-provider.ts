@@ -1,6 +1,7 @@
 /**
  * What a factory gives where a setting is missing that only its options could bring.
  */
+import { assertOptions } from '../arguments/assert-options.ts';
 import type { SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
 import { withApplied } from '../contract/with-applied.ts';
@@ -32,6 +33,7 @@ export function unconfiguredProvider(
   error: SecretError,
   can: { readonly write: boolean } = { write: false },
 ): SecretProvider {
+  assertOptions(can, 'unconfiguredProvider', { write: 'true or false' });
   return {
     name: error.provider ?? kind,
     store: 'not configured',

@@ -3,6 +3,7 @@
  * understand, and they differ.
  */
 import { SecretError } from '@keyfall/core';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import { readerNamedIn } from '../contents/dotenv-contents.ts';
 import { differingNames, type ReaderGroups, readWith } from '../readers/read-dotenv.ts';
 import {
@@ -20,6 +21,8 @@ export interface InspectDotenvOptions {
   /** What `${NAME}` may refer to beside the text, for the readers that look there. Default: nothing. */
   readonly variables?: Variables | undefined;
 }
+
+const optionKinds: OptionKinds<InspectDotenvOptions> = { reader: 'text', variables: 'an object' };
 
 /** What the text of a `.env` file holds. Lines count from 1. */
 export interface DotenvInspection {
@@ -51,8 +54,10 @@ export interface DotenvInspection {
  */
 export async function inspectDotenv(
   text: string,
-  { reader: given, variables = {} }: InspectDotenvOptions = {},
+  options: InspectDotenvOptions = {},
 ): Promise<DotenvInspection> {
+  assertOptions(options, 'inspectDotenv', optionKinds);
+  const { reader: given, variables = {} } = options;
   const source = { path: '.env', shown: 'the text', provider: 'dotenv' };
   const said = given ?? (await readerNamedIn(text, source));
   const reader = said ?? 'npm';

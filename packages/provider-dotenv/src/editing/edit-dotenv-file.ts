@@ -3,6 +3,7 @@
  * atomically.
  */
 import { resolve } from 'node:path';
+import { assertOptions, deadlineIn, type OptionKinds } from '@keyfall/core/provider';
 import { editFile } from '@keyfall/core/provider/files';
 import { sizeLimit } from '../contents/dotenv-contents.ts';
 
@@ -18,6 +19,12 @@ export interface EditDotenvFileOptions {
    */
   readonly afterwards?: (() => Promise<void>) | undefined;
 }
+
+const optionKinds: OptionKinds<EditDotenvFileOptions> = {
+  signal: 'an AbortSignal',
+  timeout: 'anything',
+  afterwards: 'a function',
+};
 
 /**
  * Replaces the content of the file at `path` by what `edit` returns. The file's lock is held meanwhile; mode, owner and
@@ -40,20 +47,18 @@ export interface EditDotenvFileOptions {
  * });
  * ```
  */
-export function editDotenvFile(
+export async function editDotenvFile(
   path: string,
   edit: (content: Buffer | undefined) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
-  {
-    signal = new AbortController().signal,
-    timeout = 2_500,
-    afterwards = async () => {},
-  }: EditDotenvFileOptions = {},
+  options: EditDotenvFileOptions = {},
 ): Promise<boolean> {
-  const end = performance.now() + timeout;
+  assertOptions(options, 'editDotenvFile', optionKinds);
+  const { signal = new AbortController().signal, timeout = 2_500 } = options;
+  const { afterwards = async () => {} } = options;
   return editFile({ path: resolve(path), shown: path, provider: 'dotenv' }, edit, {
     limit: sizeLimit,
     signal,
     afterwards,
-    remainingTimeout: () => end - performance.now(),
+    remainingTimeout: deadlineIn(timeout),
   });
 }

@@ -8,6 +8,7 @@
  * Text that a shell which sources the file would run is never written. If no try succeeds, the edit is refused.
  */
 import { SecretError } from '@keyfall/core';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import { readerNamedIn } from '../contents/dotenv-contents.ts';
 import { loadNpm } from '../readers/npm.ts';
 import type { DotenvReader, Reading, Span, Variables } from '../readers/reading.ts';
@@ -32,6 +33,12 @@ export interface EditDotenvOptions {
   readonly warn?: ((message: string) => void) | undefined;
 }
 
+const optionKinds: OptionKinds<EditDotenvOptions> = {
+  reader: 'text',
+  variables: 'an object',
+  warn: 'a function',
+};
+
 /**
  * `text` with `changes` made: a new value by name, or `null` to remove the name. Everything else keeps its bytes:
  * comments, order, quotes, line breaks, byte order mark, `export`. A name that appears several times is changed where it is
@@ -39,7 +46,7 @@ export interface EditDotenvOptions {
  *
  * @throws `ERR_SECRET_UNSUPPORTED` if the reader cannot read such a name, if it reads no form of the value back
  *   unchanged, or if a shell that sources the file would run a part of each form; the error holds the name and not the
- *   value. `ERR_SECRET_CONFIG` for an unknown reader
+ *   value. `ERR_SECRET_CONFIG` for an unknown reader or option
  * @example
  * ```ts
  * import { editDotenv } from '@keyfall/provider-dotenv';
@@ -52,8 +59,10 @@ export interface EditDotenvOptions {
 export async function editDotenv(
   text: string,
   changes: ReadonlyMap<string, string | null>,
-  { reader, variables = {}, warn = () => {} }: EditDotenvOptions = {},
+  options: EditDotenvOptions = {},
 ): Promise<string> {
+  assertOptions(options, 'editDotenv', optionKinds);
+  const { reader, variables = {}, warn = () => {} } = options;
   const source = { path: '.env', shown: 'the text', provider: 'dotenv' };
   const own = await loadReader(reader ?? (await readerNamedIn(text, source)) ?? 'npm', variables);
   // removals are made together: a value may refer to another one

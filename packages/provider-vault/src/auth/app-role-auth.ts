@@ -3,6 +3,7 @@
  * https://openbao.org/docs/auth/approle
  */
 import { SecretError } from '@keyfall/core';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import {
   type CredentialSource,
   type VaultAuth,
@@ -31,6 +32,14 @@ export interface AppRoleAuthOptions {
   readonly mount?: string | undefined;
 }
 
+const optionKinds: OptionKinds<AppRoleAuthOptions> = {
+  roleId: 'anything',
+  secretId: 'anything',
+  wrappedSecretId: 'anything',
+  creationPath: 'an object',
+  mount: 'text',
+};
+
 /** A secret id that came out of a wrapping. */
 interface Opened {
   id: string;
@@ -43,7 +52,7 @@ interface Opened {
 /**
  * Logs in with AppRole.
  *
- * @throws `ERR_SECRET_CONFIG` for both `secretId` and `wrappedSecretId`
+ * @throws `ERR_SECRET_CONFIG` for both `secretId` and `wrappedSecretId`, and for an option that there is not
  * @example
  * ```ts
  * import { appRoleAuth, vaultProvider } from '@keyfall/provider-vault';
@@ -54,18 +63,15 @@ interface Opened {
  * });
  * ```
  */
-export function appRoleAuth({
-  roleId,
-  secretId,
-  wrappedSecretId,
-  mount = 'approle',
-  creationPath = new RegExp(`^auth/${escaped(mount)}/role/[^/]+/secret-id$`),
-}: AppRoleAuthOptions): VaultAuth {
+export function appRoleAuth(options: AppRoleAuthOptions): VaultAuth {
+  assertOptions(options, 'appRoleAuth', optionKinds);
+  const { roleId, secretId, wrappedSecretId, mount = 'approle' } = options;
+  const { creationPath = new RegExp(`^auth/${escaped(mount)}/role/[^/]+/secret-id$`) } = options;
   if (secretId !== undefined && wrappedSecretId !== undefined)
     throw new SecretError(
       'ERR_SECRET_CONFIG',
       'the options secretId and wrappedSecretId of appRoleAuth are both given',
-      { hint: 'Give one of them.' },
+      { hint: 'Give one of them.', setting: { option: 'auth' } },
     );
   const path = `auth/${mount}/login`;
   let opened: { readonly wrapping: string; readonly secret: Promise<Opened> } | undefined;

@@ -2,6 +2,7 @@
  * Logins with the TLS certificate of the connection.
  * https://openbao.org/docs/auth/cert
  */
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import type { VaultAuth } from './vault-auth.ts';
 
 /** Options of {@link certAuth}. */
@@ -12,9 +13,12 @@ export interface CertAuthOptions {
   readonly mount?: string | undefined;
 }
 
+const optionKinds: OptionKinds<CertAuthOptions> = { role: 'text', mount: 'text' };
+
 /**
  * Logs in with the certificate that the provider's `tls.cert` and `tls.key` name.
  *
+ * @throws `ERR_SECRET_CONFIG` for an option that there is not, or of another kind
  * @example
  * ```ts
  * import { certAuth, vaultProvider } from '@keyfall/provider-vault';
@@ -26,7 +30,9 @@ export interface CertAuthOptions {
  * });
  * ```
  */
-export function certAuth({ role, mount = 'cert' }: CertAuthOptions = {}): VaultAuth {
+export function certAuth(options: CertAuthOptions = {}): VaultAuth {
+  assertOptions(options, 'certAuth', optionKinds);
+  const { role, mount = 'cert' } = options;
   return {
     name: 'TLS certificate',
     login: () => ({ path: `auth/${mount}/login`, body: role === undefined ? {} : { name: role } }),

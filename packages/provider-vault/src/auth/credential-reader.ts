@@ -21,12 +21,17 @@ export async function readCredential(
   reader: CredentialReader,
 ): Promise<string> {
   const { provider } = reader;
-  const { text, from } = await textOf(source, what, reader);
+  const { text, from, variable } = await textOf(source, what, reader);
   if (typeof text === 'string' && text.trim() !== '') return text;
+  const isMissing = text === undefined;
   throw new SecretError(
     'ERR_SECRET_CONFIG',
-    text === undefined ? `there is no ${from} for ${what}` : `${what} (${from}) is empty`,
-    { provider, hint: `The login needs ${what}.` },
+    isMissing ? `there is no ${from} for ${what}` : `${what} (${from}) is empty`,
+    {
+      provider,
+      hint: `The login needs ${what}.`,
+      setting: { option: 'auth', ...(variable && { variable }), ...(isMissing && { isMissing }) },
+    },
   );
 }
 
@@ -34,7 +39,7 @@ async function textOf(
   source: CredentialSource,
   what: string,
   { provider, env, credentialVariables }: CredentialReader,
-): Promise<{ readonly text: unknown; readonly from: string }> {
+): Promise<{ readonly text: unknown; readonly from: string; readonly variable?: string }> {
   if (typeof source === 'string') return { text: source, from: 'an option' };
   if (typeof source === 'function') {
     try {
@@ -58,20 +63,24 @@ async function textOf(
   };
   if (typeof variable === 'string') {
     // shown only as what it should be: its value in its place is an easy mistake
-    const name = /^[A-Z_][A-Z\d_]*$/.test(variable) ? variable : 'of that name';
+    const isName = /^[A-Z_][A-Z\d_]*$/.test(variable);
     const text = env[variable];
     if (text !== undefined) credentialVariables.add(variable);
-    return { text, from: `variable ${name}` };
+    return isName
+      ? { text, from: `variable ${variable}`, variable }
+      : { text, from: 'variable of that name' };
   }
   // a number would be a file that is open already
   if (typeof file !== 'string') return { text: undefined, from: 'option' };
   try {
     const text = await readSettingFile(file);
     return { text: text.replace(/\r?\n$/, ''), from: 'a file' };
-  } catch {
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new SecretError('ERR_SECRET_CONFIG', `the file of ${what} cannot be read`, {
       provider,
       hint: 'Check its path and mode.',
+      setting: { option: 'auth', ...(isMissing && { isMissing }) },
     });
   }
 }

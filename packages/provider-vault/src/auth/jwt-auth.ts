@@ -2,6 +2,7 @@
  * Logins with a signed token that a third party vouches for: a CI system, a cloud, Kubernetes.
  * https://openbao.org/docs/auth/jwt and https://openbao.org/docs/auth/kubernetes
  */
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import { type CredentialSource, type VaultAuth, variablesOf } from './vault-auth.ts';
 
 /** Options of {@link jwtAuth}. */
@@ -28,9 +29,12 @@ export interface KubernetesAuthOptions {
   readonly mount?: string | undefined;
 }
 
+const optionKinds: OptionKinds<JwtAuthOptions> = { role: 'text', jwt: 'anything', mount: 'text' };
+
 /**
  * Logs in with a JWT or OIDC token of a machine.
  *
+ * @throws `ERR_SECRET_CONFIG` for an option that there is not, or of another kind
  * @example
  * ```ts
  * import { jwtAuth, vaultProvider } from '@keyfall/provider-vault';
@@ -41,13 +45,16 @@ export interface KubernetesAuthOptions {
  * });
  * ```
  */
-export function jwtAuth({ role, jwt, mount = 'jwt' }: JwtAuthOptions): VaultAuth {
+export function jwtAuth(options: JwtAuthOptions): VaultAuth {
+  assertOptions(options, 'jwtAuth', optionKinds);
+  const { role, jwt, mount = 'jwt' } = options;
   return methodOf('JWT', mount, role, jwt);
 }
 
 /**
  * Logs in as the service account of a pod.
  *
+ * @throws `ERR_SECRET_CONFIG` for an option that there is not, or of another kind
  * @example
  * ```ts
  * import { kubernetesAuth, vaultProvider } from '@keyfall/provider-vault';
@@ -55,11 +62,10 @@ export function jwtAuth({ role, jwt, mount = 'jwt' }: JwtAuthOptions): VaultAuth
  * const provider = vaultProvider({ path: 'aiogram-shop', auth: kubernetesAuth({ role: 'shop' }) });
  * ```
  */
-export function kubernetesAuth({
-  role,
-  jwt = { file: '/var/run/secrets/kubernetes.io/serviceaccount/token' },
-  mount = 'kubernetes',
-}: KubernetesAuthOptions): VaultAuth {
+export function kubernetesAuth(options: KubernetesAuthOptions): VaultAuth {
+  assertOptions(options, 'kubernetesAuth', optionKinds);
+  const { role, mount = 'kubernetes' } = options;
+  const { jwt = { file: '/var/run/secrets/kubernetes.io/serviceaccount/token' } } = options;
   return methodOf('Kubernetes', mount, role, jwt);
 }
 

@@ -3,6 +3,7 @@
  * https://openbao.org/docs/auth/userpass and https://openbao.org/docs/auth/ldap
  */
 import { SecretError } from '@keyfall/core';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import { type CredentialSource, type VaultAuth, variablesOf } from './vault-auth.ts';
 
 /** Options of {@link userpassAuth}. */
@@ -15,10 +16,16 @@ export interface UserpassAuthOptions {
   readonly mount?: string | undefined;
 }
 
+const optionKinds: OptionKinds<UserpassAuthOptions> = {
+  username: 'anything',
+  password: 'anything',
+  mount: 'text',
+};
+
 /**
  * Logs in with a user name and a password, of the method userpass, or of LDAP or RADIUS by their mount.
  *
- * @throws `ERR_SECRET_CONFIG` for no username
+ * @throws `ERR_SECRET_CONFIG` for no username, and for an option that there is not or of another kind
  * @example
  * ```ts
  * import { userpassAuth, vaultProvider } from '@keyfall/provider-vault';
@@ -29,14 +36,13 @@ export interface UserpassAuthOptions {
  * });
  * ```
  */
-export function userpassAuth({
-  username,
-  password,
-  mount = 'userpass',
-}: UserpassAuthOptions): VaultAuth {
+export function userpassAuth(options: UserpassAuthOptions): VaultAuth {
+  assertOptions(options, 'userpassAuth', optionKinds);
+  const { username, password, mount = 'userpass' } = options;
   if (typeof username !== 'string' || username === '')
     throw new SecretError('ERR_SECRET_CONFIG', 'the option username of userpassAuth is no name', {
       hint: 'Give the name of the user.',
+      setting: { option: 'auth' },
     });
   return {
     name: mount === 'ldap' ? 'LDAP' : 'userpass',

@@ -7,6 +7,7 @@
  * https://openbao.org/docs/commands/#environment-variables.
  */
 import { SecretError } from '@keyfall/core';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 
 /** A set of variables, as `process.env` is one. */
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -91,8 +92,14 @@ export interface VaultEnvironmentSources {
   /** The variables of a `.env`: data of a repository, perhaps a hostile one. */
   readonly file: Variables;
   /** Whether a token may come from the user's token file as well. Default false. */
-  readonly tokenHelper?: boolean;
+  readonly tokenHelper?: boolean | undefined;
 }
+
+const sourceKinds: OptionKinds<VaultEnvironmentSources> = {
+  environment: 'an object',
+  file: 'an object',
+  tokenHelper: 'true or false',
+};
 
 /**
  * Merges the client variables of the process's environment and of a `.env` into what
@@ -105,7 +112,7 @@ export interface VaultEnvironmentSources {
  *   `serverVariable` is the variable of the file that decides which server answers, where one does: an address, or
  *   what could put another server in its place. What such a server answers deserves no more trust than the file
  * @throws `ERR_SECRET_CONFIG` if the user's token would travel over plain http to an address that
- *   the file names
+ *   the file names, and for an option that there is not
  * @example
  * ```ts
  * import { vaultEnvironment, vaultProvider } from '@keyfall/provider-vault';
@@ -118,15 +125,13 @@ export interface VaultEnvironmentSources {
  * const provider = vaultProvider({ env });
  * ```
  */
-export function vaultEnvironment({
-  environment,
-  file,
-  tokenHelper = false,
-}: VaultEnvironmentSources): {
+export function vaultEnvironment(sources: VaultEnvironmentSources): {
   readonly env: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
   readonly serverVariable?: string;
 } {
+  assertOptions(sources, 'vaultEnvironment', sourceKinds);
+  const { environment, file, tokenHelper = false } = sources;
   const env: Record<string, string> = {};
   const warnings: string[] = [];
   const outside = findVariable(environment, 'TOKEN');

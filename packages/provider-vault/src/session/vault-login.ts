@@ -80,7 +80,10 @@ export function vaultLogin({
     reason: string,
     hint: string,
     more: { readonly storeStatus?: number; readonly retryable?: boolean } = {},
-  ) => new SecretError(code, reason, { provider, hint, ...more });
+  ) => {
+    const setting = code === 'ERR_SECRET_CONFIG' ? { option: 'auth' } : undefined;
+    return new SecretError(code, reason, { provider, hint, setting, ...more });
+  };
   /** Wrapping tokens that went out to be opened, and it is not known whether they were. */
   const uncertain = new Set<string>();
   /**
@@ -379,6 +382,7 @@ function loginPath(path: string, provider: string): string {
   } catch {
     throw new SecretError('ERR_SECRET_CONFIG', 'the login method names a path that is none', {
       provider,
+      setting: { option: 'auth' },
       hint: 'Check its mount and user name: single slashes, without "." or "..".',
     });
   }

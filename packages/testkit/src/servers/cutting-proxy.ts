@@ -3,6 +3,7 @@
  * answer, answers get lost after the server has acted, the line goes dark and comes back.
  */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 
 /** What happens to the connections through a {@link CuttingProxy}. */
 export type LineState =
@@ -34,6 +35,16 @@ export interface CuttingProxy {
   close(): Promise<void>;
 }
 
+/** Options of {@link cuttingProxy}. */
+export interface CuttingProxyOptions {
+  /** The address of the real server, with its port. */
+  readonly target: string;
+  /** What happens to connections at first. Default: bytes go through. */
+  readonly state?: LineState | undefined;
+}
+
+const optionKinds: OptionKinds<CuttingProxyOptions> = { target: 'text', state: 'an object' };
+
 /**
  * Starts a proxy on a free port of the loopback interface.
  *
@@ -47,10 +58,8 @@ export interface CuttingProxy {
  * proxy.set({ kind: 'cut', after: 100, how: 'reset' });
  * ```
  */
-export async function cuttingProxy(options: {
-  readonly target: string;
-  readonly state?: LineState;
-}): Promise<CuttingProxy> {
+export async function cuttingProxy(options: CuttingProxyOptions): Promise<CuttingProxy> {
+  assertOptions(options, 'cuttingProxy', optionKinds);
   const target = new URL(options.target);
   const port = Number(target.port || (target.protocol === 'https:' ? 443 : 80));
   const host = target.hostname.replace(/^\[|\]$/g, '');

@@ -4,6 +4,7 @@
  */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import { freePort, onFreePorts } from '../machine/free-port.ts';
 import { temporaryFolder } from '../machine/temporary-folder.ts';
 import { type ServerProcess, serverProcess, until } from './server-process.ts';
@@ -15,6 +16,8 @@ export interface VaultClusterOptions {
   /** How many nodes. Default 3: the fewest that go on without one of them. */
   readonly size?: number | undefined;
 }
+
+const optionKinds: OptionKinds<VaultClusterOptions> = { size: 'anything' };
 
 /**
  * A node of a {@link VaultCluster}. `stop`, `kill`, `pause` and `resume` are those of a
@@ -63,9 +66,9 @@ export interface VaultCluster {
  * await cluster.stop();
  * ```
  */
-export async function startVaultCluster({
-  size = 3,
-}: VaultClusterOptions = {}): Promise<VaultCluster> {
+export async function startVaultCluster(options: VaultClusterOptions = {}): Promise<VaultCluster> {
+  assertOptions(options, 'startVaultCluster', optionKinds);
+  const { size = 3 } = options;
   return onFreePorts(() => startOnce(size));
 }
 

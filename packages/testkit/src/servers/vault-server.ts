@@ -3,6 +3,7 @@
  * loopback interface, which dies with the test process however that ends.
  */
 import { randomBytes } from 'node:crypto';
+import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import { freePort, onFreePorts } from '../machine/free-port.ts';
 import { healthy, type ServerProcess, serverProcess, until } from './server-process.ts';
 import { findVaultBinary } from './vault-binary.ts';
@@ -22,6 +23,13 @@ export interface VaultServerOptions {
   /** More arguments after `server -dev …`, such as `-dev-ha` or `-config=FILE`. */
   readonly args?: readonly string[] | undefined;
 }
+
+const optionKinds: OptionKinds<VaultServerOptions> = {
+  external: 'true or false',
+  token: 'text',
+  port: 'anything',
+  args: 'a list of texts',
+};
 
 /** What {@link VaultServer.request} takes besides method, path and body. */
 export interface VaultRequestOptions {
@@ -120,6 +128,7 @@ export interface VaultServer {
  * ```
  */
 export async function startVaultServer(options: VaultServerOptions = {}): Promise<VaultServer> {
+  assertOptions(options, 'startVaultServer', optionKinds);
   const running = runningServer(options.external);
   if (running !== undefined) {
     if (await healthy(running.address)) return serverOver(running, undefined);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { describeExplanation, describeStatus } from '../src/index.ts';
 
 describe('describeExplanation', () => {
-  test('who answered, what each one said, and when', () => {
+  test('which provider answered, what each one said, and when', () => {
     const text = describeExplanation({
       name: 'TOKEN',
       found: true,

@@ -62,7 +62,7 @@ describe('a listener', () => {
   });
 });
 
-describe('a notice that nobody listens to', () => {
+describe('a notice without a listener', () => {
   test.each<[string, Partial<typeof outage>, string]>([
     ['one name', {}, 'did not answer: it is sealed. A comes from dotenv instead'],
     [
@@ -92,7 +92,7 @@ describe('a notice that nobody listens to', () => {
     ]);
   });
 
-  test('is one when the provider is back, and when it warns; other events are for who asks for them', () => {
+  test('is a process warning when the provider is back, and when it warns; other events need a listener', () => {
     const notifier = new Notifier(clock);
     notifier.fallBack(provider, outage);
     notifier.recover(provider);
@@ -139,7 +139,7 @@ test('listeners hear their own event until they leave, and one may leave while i
   expect(warned()).toEqual([]);
 });
 
-test('an outage is told once for each reason and each who answers instead, and ends once', () => {
+test('an outage is reported once for each reason and each provider that answers instead, and ends once', () => {
   const notifier = new Notifier(clock);
   const heard: unknown[] = [];
   notifier.on('fallback', (event) => heard.push(event));

@@ -13,7 +13,7 @@ describe('envProvider', () => {
     expect(() => envProvider('SHOP_' as never)).toThrow(refused('ERR_SECRET_CONFIG'));
   });
 
-  test('reads the variables anew each time; a variable set to nothing is a value', async () => {
+  test('reads the variables each time; a variable set to nothing is a value', async () => {
     const env: Record<string, string | undefined> = { A: 'a', EMPTY: '', GONE: undefined };
     const provider = envProvider({ env });
     const values = async () =>

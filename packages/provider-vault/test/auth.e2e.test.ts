@@ -237,13 +237,16 @@ describe('any login', () => {
     ['no path', {}],
     ['a body that is no JSON', { path: 'auth/x/login', body: { a: 1n } }],
     ['nothing', undefined],
-  ])('a method that returns %s is told, not shown', async (_, login) => {
-    const relay = await relayed();
-    const auth = { name: 'odd', login: () => login } as unknown as VaultAuth;
-    const error = await failureOf(readWith(auth, { address: relay.address }));
-    expect(['ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_CONFIG']).toContain(error.code);
-    expect(relay.requests).toEqual([]);
-  });
+  ])(
+    'a method that returns %s is an error that does not show what it returned',
+    async (_, login) => {
+      const relay = await relayed();
+      const auth = { name: 'odd', login: () => login } as unknown as VaultAuth;
+      const error = await failureOf(readWith(auth, { address: relay.address }));
+      expect(['ERR_SECRET_UNAVAILABLE', 'ERR_SECRET_CONFIG']).toContain(error.code);
+      expect(relay.requests).toEqual([]);
+    },
+  );
 
   test('an answer that holds no token is invalid', async () => {
     const auth: VaultAuth = { name: 'odd', login: () => ({ path: 'sys/tools/hash', body: {} }) };
@@ -362,7 +365,7 @@ describe('while the cluster chooses its leader', () => {
     expect(relay.count('POST auth/approle/login')).toBe(1);
   });
 
-  test('whoever wants no repeats does not wait', async () => {
+  test('a login without retries does not wait', async () => {
     const { name, roleId } = await appRole();
     const secretId = await secretIdOf(name);
     const relay = await relayed();
@@ -388,7 +391,7 @@ describe('credentials', () => {
       ).toBe(value);
   });
 
-  test('which variables they came from is told, and nothing that is none', async () => {
+  test('the provider lists the variables they came from, and nothing that is not a variable', async () => {
     const { name, roleId } = await appRole();
     const secretId = await secretIdOf(name);
     const provider = open(appRoleAuth({ roleId, secretId: { env: 'SHOP_SECRET_ID' } }), {
@@ -486,7 +489,7 @@ describe('credentials', () => {
 });
 
 describe('AppRole', () => {
-  test('pull: the server makes the secret id; push: it is told one', async () => {
+  test('pull: the server makes the secret id; push: it is given one', async () => {
     const { name, roleId } = await appRole();
     expect(await readWith(appRoleAuth({ roleId, secretId: await secretIdOf(name) }))).toBe(value);
     const pushed = canary();
@@ -595,7 +598,7 @@ describe('a wrapped secret id', () => {
     expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
   });
 
-  test('of another origin is not opened, and is told loudly', async () => {
+  test('of another origin is not opened, and a warning says so', async () => {
     const { roleId } = await appRole();
     const relay = await relayed();
     const wrapping = await wrapped('', { input: 'c2hvcA==' }, 'sys/wrapping/wrap');
@@ -624,7 +627,7 @@ describe('a wrapped secret id', () => {
     expect(await readWith(auth)).toBe(value);
   });
 
-  test('that somebody else has opened is told loudly', async () => {
+  test('that another client has opened is refused, and a warning says so', async () => {
     const { name, roleId } = await appRole();
     const wrapping = await wrapped(name);
     await server.request('POST', 'sys/wrapping/unwrap', undefined, { token: wrapping });
@@ -680,7 +683,7 @@ describe('a wrapped secret id', () => {
     expect((await provider.read('all', context())).entries.get('A')).toMatchObject({ value });
   });
 
-  test('with one use: that no login can follow is told at once, and then proves true', async () => {
+  test('with one use: a warning says at once that no login can follow, and none can', async () => {
     const { name, roleId } = await appRole();
     const file = await written('once', await wrapped(name, { num_uses: 1 }));
     const auth = appRoleAuth({ roleId, wrappedSecretId: { file } });
@@ -695,7 +698,7 @@ describe('a wrapped secret id', () => {
     expect(await readWith(auth)).toBe(value);
   });
 
-  test('that ends soon is told as well', async () => {
+  test('that ends soon causes a warning as well', async () => {
     const { name, roleId } = await appRole();
     const said: string[] = [];
     const wrapping = await wrapped(name, { ttl: '90s' });
@@ -814,7 +817,7 @@ describe('JWT', () => {
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 500 });
   });
 
-  test('whose issuer the server cannot ask is unavailable: nobody is blamed, and nothing waits', async () => {
+  test('whose issuer the server cannot ask is unavailable, and is sent again at the next call', async () => {
     const keys = JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] });
     const issuer = createServer((_request, response) => response.end(keys));
     const start = (port = 0) =>

@@ -153,7 +153,7 @@ console.log(JSON.stringify([before, loaded()]));`;
   expect(loadedBefore).toBeGreaterThan(0);
 });
 
-test('a pipe that nobody writes to, in the place of a file, keeps no process from ending', async () => {
+test('a pipe without a writer in the place of a file does not keep the process from ending', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-pipe-'));
   const pipe = join(folder, 'pipe');
   execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
@@ -201,7 +201,7 @@ console.log(JSON.stringify(batch.code ?? [...batch.entries.keys()]));`;
   }
 });
 
-test('a login that nobody waits for any more does not keep a program from ending', async () => {
+test('a login without a waiting caller does not keep the program from ending', async () => {
   const source = `
 const { userpassAuth, vaultProvider } = await import(${JSON.stringify(built)});
 import { once } from 'node:events';

@@ -229,7 +229,7 @@ describe('on a real server', () => {
     mount = await server.mountKv();
   });
 
-  test('a server that hangs and comes back: noticed without a restart, and told once', async () => {
+  test('a server that hangs and comes back is noticed without a restart, and reported once', async () => {
     const { at, reader } = await shop();
     const clock = manualClock();
     const secrets = createSecrets({ providers: [at(reader.token), dotenv()], clock });

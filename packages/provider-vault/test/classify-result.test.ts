@@ -145,7 +145,7 @@ describe('an error', () => {
       expect(errorOf(answer(429, body)).reason).toContain('limits the rate of requests');
   });
 
-  test('what repeating cannot mend is not called retryable', () => {
+  test('what a repeat cannot fix is not called retryable', () => {
     expect(errorOf(saying(500, 'could not find version data')).retryable).toBe(false);
     expect(errorOf(saying(500, 'internal error')).retryable).toBe(true);
   });
@@ -305,7 +305,7 @@ describe('a 403', () => {
       expect(found(saying(500, text), verb)).toEqual(known);
   });
 
-  test('is one of two errors, told apart by code', () => {
+  test('is one of two errors with different codes', () => {
     const codes = (['policy', 'token'] as const).map((cause) => forbidden(cause, subject, 403));
     expect(codes.map(({ code }) => code)).toEqual([
       'ERR_SECRET_DENIED',

@@ -155,7 +155,7 @@ describe('credentials', () => {
     assertNoLeak([token], checks);
   });
 
-  test('are kept for the next one when the first who asked gave up', async () => {
+  test('are kept for the next caller when the first one gave up', async () => {
     const provider = dynamic();
     const before = registry.made;
     let release = () => {};
@@ -229,7 +229,7 @@ describe('credentials', () => {
   });
 });
 
-describe('engines that want to be told something', () => {
+describe('engines that need parameters', () => {
   test('a one-time password for ssh', async () => {
     await server.request('POST', 'sys/mounts/ssh-otp', { type: 'ssh' });
     await server.request('POST', 'ssh-otp/roles/shop', {

@@ -152,7 +152,7 @@ describe('older versions', () => {
   });
 });
 
-test('a document that was removed and written anew is another one, although its version is the same', async () => {
+test('a document that was removed and written again is another one, although its version is the same', async () => {
   const path = freshPath();
   await put(path, { A: 'old' });
   const { provider, token } = await openAs(path, 'editor');
@@ -424,7 +424,7 @@ describe('a token that may patch and not replace', () => {
       expect(await stored(path)).toEqual({ A: 'theirs again' });
     });
 
-    test('a document that they delete is not made again by who may not make one', async () => {
+    test('a document that they delete is not created again by a token that may not create one', async () => {
       const path = freshPath();
       await put(path, { A: 'x' });
       const { provider, token } = await overtaken(path, () =>
@@ -436,7 +436,7 @@ describe('a token that may patch and not replace', () => {
     });
   });
 
-  test('may not start a document, and is told what it takes', async () => {
+  test('may not create a document, and the error names the capability that it lacks', async () => {
     const { provider, token } = await openAs(freshPath(), 'patch');
     const error = await failureOf(write(provider, { A: value }), value, token);
     expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED' });
@@ -485,7 +485,7 @@ describe('list', () => {
     expect(await failureOf(list)).toMatchObject({ code: 'ERR_SECRET_INVALID', provider: 'vault' });
   });
 
-  test('a token that may do neither is told what reading takes', async () => {
+  test('a token that may do neither gets an error that names the capability for reading', async () => {
     const path = freshPath();
     const { token } = await tokenFor(server, policyFile('shop', mount, `${path}-other`));
     const list = open({ path, token }).list?.(context()) ?? Promise.resolve();

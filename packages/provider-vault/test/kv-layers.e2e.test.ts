@@ -109,7 +109,7 @@ describe('reading', () => {
     expect(warned.mock.calls.filter(([{ name }]) => /MaxListeners/.test(name))).toEqual([]);
   });
 
-  test('one of them there: the answer is marked and the user told once, whichever is missing', async () => {
+  test('one of them missing: the answer is marked and one warning names it, whichever it is', async () => {
     for (const missing of [0, 1]) {
       const { provider, places } = await two(
         missing === 0 ? undefined : { A: value },

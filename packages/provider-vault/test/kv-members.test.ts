@@ -20,7 +20,7 @@ const entries = fc
   .map((pairs) => new Map(pairs));
 
 describe('mergeMembers', () => {
-  test('changes what it names and nothing else, and tells when that is nothing', () => {
+  test('changes what it names and nothing else, and says when that is nothing', () => {
     fc.assert(
       fc.property(members, entries, (before, changes) => {
         const original = [...before];

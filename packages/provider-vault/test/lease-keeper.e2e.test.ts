@@ -132,7 +132,7 @@ describe('while the lease may be renewed', () => {
     await provider.close?.();
   });
 
-  test('a renewal that fails in passing is repeated, and told', async () => {
+  test('a renewal that fails in passing is repeated, with a warning', async () => {
     const provider = dynamic();
     const user = await userOf(provider);
     await front.refuse();
@@ -176,7 +176,7 @@ describe('before the end', () => {
     token = created.token;
   });
 
-  test('new ones are made for who watches, and the old ones are revoked a window later', async () => {
+  test('new ones are made while something watches, and the old ones are revoked a grace period later', async () => {
     const provider = dynamic();
     const old = await userOf(provider);
     const watcher = watcherOf(provider);
@@ -198,7 +198,7 @@ describe('before the end', () => {
     await provider.close?.();
   });
 
-  test('nothing is made while nobody watches or asks', async () => {
+  test('nothing is made while nothing watches or reads', async () => {
     const provider = dynamic();
     const old = await userOf(provider);
     await clock.advance(59.5 * minute);
@@ -211,7 +211,7 @@ describe('before the end', () => {
     await provider.close?.();
   });
 
-  test('who asks while there is time gets the old ones at once, and the next one the new ones', async () => {
+  test('a read while there is time gets the old ones at once, and the next one the new ones', async () => {
     const provider = dynamic();
     const old = await userOf(provider);
     await clock.advance(59 * minute + 10 * second);
@@ -242,7 +242,7 @@ describe('before the end', () => {
     assertNoLeak([token], said);
   });
 
-  test('who asks in the last window does not wait long for a server that is silent', async () => {
+  test('a read in the last grace period does not wait long for a server that is silent', async () => {
     const provider = dynamic();
     const old = await userOf(provider);
     await clock.advance(59 * minute + 40 * second);

@@ -160,7 +160,7 @@ test('an old token is kept as long as no new credentials can be made', async () 
   await provider.close?.();
 });
 
-test('who does not watch may give out what he has for as long as he was told', async () => {
+test('a program that does not watch may use its credentials until the end that it was given', async () => {
   const provider = dynamic({ auth: (await login()).auth });
   const old = await given(provider);
   // a lease of ten hours, but a token of one

@@ -207,7 +207,7 @@ test('a tunnel through which something else than a Vault server answers is ended
   expect(through.asked).toHaveLength(2);
 });
 
-test('a tunnel in which nobody answers the handshake ends with its request', async () => {
+test('a tunnel in which the handshake is not answered ends with its request', async () => {
   const hole = await faultyServer({ kind: 'black-hole' });
   endings.push(() => hole.close());
   const through = await proxy();

@@ -26,7 +26,7 @@ test('a burst goes out at once, and then as many as the rate allows', async () =
   expect(await limiter.turn(hasty)).toEqual(refused);
 });
 
-test('who waits has its turn before who comes later, and one that gives up leaves it', async () => {
+test('a waiting request has its turn before a later one, and one that gives up leaves its turn', async () => {
   let now = 0;
   const limiter = rateLimiter({ rate: 1, burst: 1, from }, () => now);
   expect(await limiter.turn(hasty)).toBeUndefined();

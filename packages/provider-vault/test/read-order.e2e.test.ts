@@ -140,7 +140,7 @@ describe('which of two revisions is newer', () => {
 });
 
 describe('a refusal', () => {
-  test('of a revoked token is a few requests for 200 gets, and told once', async () => {
+  test('of a revoked token costs a few requests for 200 gets, and is reported once', async () => {
     const path = freshPath();
     await put(path, 'one');
     const relay = await relayTo(server.address);

@@ -208,7 +208,7 @@ describe('one by one', () => {
     expect(look).toHaveBeenCalledTimes(1);
   });
 
-  test('while nobody can look, nothing is sent again; what is made so is not looked for', async () => {
+  test('while the store cannot be read, nothing is sent again', async () => {
     const again = vi.fn(async () => ours);
     const look = looking(unavailable, unavailable, { kind: 'ours', found: ours });
     expect(await settle({ look, again }, bounds())).toBe(ours);

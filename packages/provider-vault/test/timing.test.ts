@@ -96,7 +96,7 @@ test('an alarm whose timer is late is made good at the next look', async () => {
   expect(rung).toBe(1);
 });
 
-test('spans are told as people tell them', () => {
+test('lengths of time are written in the units that people use', () => {
   expect([0, 45_000, 119_000, 1_200_000, 10_800_000, 2_764_800_000].map(spanOf)).toEqual([
     '0 s',
     '45 s',

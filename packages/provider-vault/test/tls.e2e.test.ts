@@ -217,7 +217,7 @@ test("what turns Node's own verification off does not turn off ours", async () =
   expect(front.received).toBe('');
 });
 
-test('https to a port that speaks http is a wrong address, not a bad certificate, and says the mend', async () => {
+test('https to a port that speaks http is a wrong address, not a bad certificate, and the error says what to write', async () => {
   const error = await errorOf({ address: server.address.replace('http:', 'https:') });
   expect(error.code).toBe('ERR_SECRET_CONFIG');
   expect(error.message).not.toContain('certificate');

@@ -138,7 +138,7 @@ describe.each(['direct', 'node-vault'] as const)('without a token, by wire %s', 
     await provider.close?.();
   });
 
-  test('a server that nothing stands before says so, and is told none', async () => {
+  test('a server without an agent in front of it says so, and no header is sent', async () => {
     const provider = vaultProvider({
       path,
       wire: wires[wire],
@@ -153,7 +153,7 @@ describe.each(['direct', 'node-vault'] as const)('without a token, by wire %s', 
   });
 });
 
-test("the agent's 412 is for requests without the header, so it was sent; one that lost it is told", async () => {
+test("the agent's 412 is for requests without the header, so an error names a proxy that removed it", async () => {
   const socket = connect(join(folder, 'agent.sock'), () =>
     socket.end('GET /v1/sys/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'),
   );

@@ -119,7 +119,7 @@ describe('the server', () => {
     });
   });
 
-  test('that takes the request and says nothing is told before the time is over', async () => {
+  test('that takes the request and does not answer is reported before the timeout', async () => {
     const faulty = await faultyServer({ kind: 'black-hole' });
     endings.push(() => faulty.close());
     const { check } = open({ address: faulty.address, path: 'shop' });
@@ -300,7 +300,7 @@ describe('the certificate', () => {
     expect(line?.message).toContain('has expired');
   });
 
-  test('that is not checked is told on the address', async () => {
+  test('that is not checked is reported beside the address', async () => {
     const { address } = await tlsFront(await issued('720h'));
     const checks = await checksOf({ path: 'x', address, tls: { skipVerify: true } });
     expect(states(checks).slice(0, 2)).toEqual(['address ready', 'seal ready']);
@@ -326,7 +326,7 @@ describe('the token', () => {
     expect((await lineOf('token', { path, token }))?.message).toMatch(/, \d uses left; policies: /);
   });
 
-  test('that ends soon is told where nothing renews it or logs in anew', async () => {
+  test('that ends soon is reported where nothing renews it or logs in again', async () => {
     const { path, policy } = await documentAs('shop');
     const make = (ttl: string, renewable: boolean) =>
       server.createToken({ policies: [policy, 'default'], ttl, more: { renewable } });
@@ -343,7 +343,7 @@ describe('the token', () => {
     expect(ending?.hint).toContain('the option auth');
   });
 
-  test('that ends soon is for whoever writes its file to know', async () => {
+  test('that ends soon is a matter of the program that writes its file', async () => {
     const { path, policy } = await documentAs('shop');
     const { token } = await server.createToken({ policies: [policy, 'default'] });
     const relay = await loginRelay(server.address);

@@ -76,7 +76,7 @@ test('content: the newest version or an older one, with what is no text as JSON'
     expect((await failureOf(document.read({ version }), value)).code).toBe('ERR_SECRET_CONFIG');
 });
 
-test('versions are deleted, brought back and destroyed by one who may read no value', async () => {
+test('versions are deleted, undeleted and destroyed with a token that may not read values', async () => {
   const { path, token, document } = await documentAs(
     ['keeper'],
     { A: '1' },
@@ -177,7 +177,7 @@ describe('patch', () => {
     expect(await codeOf(none.patch({ A: value }))).toBe('ERR_SECRET_NOT_FOUND');
   });
 
-  test('whose answer is lost is sent once, and nobody claims to know', async () => {
+  test('whose answer is lost is sent once, and its result is unknown', async () => {
     const { path, token } = await documentAs(['patch'], { A: 'x' });
     const relay = await relayTo(server.address, ({ method }) =>
       method === 'PATCH' ? 'lose-answer' : 'pass',

@@ -438,7 +438,7 @@ describe("X-Vault-Index, where reading one's own writes is asked for", () => {
         'the node is behind and does not ask for it',
         { kind: 'answer', status: 429, text: '', body: { errors: [] } },
       ],
-    ])('where %s, the answer counts as it is, and that is told', async (_, refusal) => {
+    ])('where %s, the answer counts as it is, with a warning', async (_, refusal) => {
       const { asked, said, read } = scripted([
         answer('its own', 7),
         refusal,
@@ -454,7 +454,7 @@ describe("X-Vault-Index, where reading one's own writes is asked for", () => {
       expect(said[0]).toContain('may be older');
     });
 
-    test('a server that tells no state, or one of another make, is asked once', async () => {
+    test("a server that reports no state, or another product's, is asked once", async () => {
       const silent = scripted([answer('a'), answer('b')]);
       await silent.read();
       expect(silent.asked).toEqual([undefined]);
@@ -532,7 +532,7 @@ describe("X-Vault-Index, where reading one's own writes is asked for", () => {
   });
 });
 
-test('check tells of each node, and takes one that works for the rest', async () => {
+test('check reports each node, and uses a working one for the rest', async () => {
   const health = (facts: object): Fault => ({
     kind: 'status',
     status: 200,
@@ -589,7 +589,7 @@ test('the health that is asked before a change holds the process no more than th
   ]);
 });
 
-test('check tells of a node that is of another cluster', async () => {
+test('check reports a node that belongs to another cluster', async () => {
   const health = (cluster: string): Fault => ({
     kind: 'status',
     status: 200,

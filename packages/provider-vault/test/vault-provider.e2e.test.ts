@@ -526,7 +526,7 @@ describe('writing', () => {
     },
   );
 
-  test('where it cannot be read back either, nobody claims to know', async () => {
+  test('where it cannot be read back either, the result is unknown', async () => {
     const { path, token } = await documentOf({ A: 'x' }, writePolicy);
     const relay = await relayTo(server.address, ({ method, path: asked }) =>
       method === 'POST' || asked.includes('version=') ? 'lose-answer' : 'pass',
@@ -732,7 +732,7 @@ describe('writing', () => {
 });
 
 describe('history', () => {
-  test('tells what became of each version, when, and whether it held the name', async () => {
+  test('says what became of each version, when, and whether it held the name', async () => {
     const { provider, path } = await documentOf({ OTHER: 'x' }, writePolicy);
     for (const data of [{ A: '2' }, { A: '3' }, { A: '4' }, { B: '5' }])
       await server.request('POST', `secret/data/${path}`, { data });
@@ -762,7 +762,7 @@ describe('history', () => {
   });
 });
 
-test('a token file is read anew for each request, so that an agent may rotate it', async () => {
+test('a token file is read for each request, so that an agent may rotate it', async () => {
   const { path, token, accessor, policy } = await documentOf({ A: value });
   const directory = await mkdtemp(join(tmpdir(), 'keyfall-token-'));
   endings.push(() => rm(directory, { recursive: true }));

@@ -392,7 +392,7 @@ describe('replacement', () => {
     expect(relay.count(login)).toBe(1);
   });
 
-  test('that is refused is tried again while the token lives, and told long before it ends', async () => {
+  test('that is refused is tried again while the token lives, and a warning comes long before it ends', async () => {
     const { read, clock, relay, asked, said, role } = await loggedIn({ token_type: 'batch' });
     await read();
     await server.request('DELETE', `auth/approle/role/${role}`);
@@ -413,7 +413,7 @@ describe('replacement', () => {
 });
 
 describe('a token that the server does not know any more', () => {
-  test('is replaced by one login, and nobody notices', async () => {
+  test('is replaced by one login, and no call fails', async () => {
     const { read, relay, tokens, said } = await loggedIn();
     await read();
     const [before = ''] = tokens();
@@ -456,7 +456,7 @@ describe('a token that the server does not know any more', () => {
     expect(tokens()).toHaveLength(1);
   });
 
-  test('and cannot be looked up now: nobody knows, so the token is kept', async () => {
+  test('and cannot be looked up now is kept, since it may be good', async () => {
     const { read, provider, relay, tokens } = await loggedIn();
     await read();
     relay.interfere(({ line }) =>
@@ -471,7 +471,7 @@ describe('a token that the server does not know any more', () => {
     expect(tokens()).toHaveLength(1);
   });
 
-  test('and whose look-up was given up by who asked first: who waits for it asks for himself', async () => {
+  test('and whose look-up the first caller gave up is looked up by the next caller', async () => {
     const { read, provider, relay, tokens, asked } = await loggedIn();
     await read();
     const [token = ''] = tokens();
@@ -500,7 +500,7 @@ describe('a token that the server does not know any more', () => {
     letGo();
   });
 
-  test('and whose look-up nobody understands: the words of the refusal are believed', async () => {
+  test('and whose look-up cannot be understood: the words of the refusal are believed', async () => {
     const { read, relay, tokens } = await loggedIn();
     await read();
     const [before = ''] = tokens();
@@ -530,7 +530,7 @@ describe('a token that the server does not know any more', () => {
   });
 });
 
-describe('time that nobody saw go by', () => {
+describe('time that passes while the process sleeps', () => {
   test.each([
     ['the monotonic clock has seen it', (clock: ManualClock) => clock.suspend(2 * hour)],
     [
@@ -644,7 +644,7 @@ describe('a token that was given', () => {
     expect(said).toEqual([]);
   });
 
-  test('that cannot be renewed is told long before it ends, and still used', async () => {
+  test('that cannot be renewed causes a warning long before it ends, and is still used', async () => {
     for (const more of [
       { ttl: '3h', renewable: false },
       { ttl: '3h', type: 'batch' },
@@ -664,7 +664,7 @@ describe('a token that was given', () => {
     }
   });
 
-  test('that comes to its longest life is told as well', async () => {
+  test('that comes to its longest life causes a warning as well', async () => {
     const { read, clock, asked, said, relay } = await given({ ttl: '1h' });
     await read();
     await clock.advance(30_000);
@@ -791,7 +791,7 @@ describe('a token in a file', () => {
     expect(await statusOf(second.token)).toBe(200);
   });
 
-  test('that is empty or gone for a while: the last one is used, which is told when it lasts', async () => {
+  test('that is empty or gone for a while: the last one is used, with a warning when that lasts', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'keyfall-session-'));
     endings.push(() => rm(folder, { recursive: true }));
     const tokenFile = join(folder, 'token');
@@ -834,7 +834,7 @@ describe('a token in a file', () => {
     await failureOf(mistaken.provider.read('all', context()), token);
   });
 
-  test('and is not known: whoever writes the file is asked for another', async () => {
+  test('and is not known: the file is read again for another one', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'keyfall-session-'));
     endings.push(() => rm(folder, { recursive: true }));
     const tokenFile = join(folder, 'token');

@@ -391,7 +391,7 @@ test.each<[string, VaultProviderOptions, string[]]>([
     if (name !== true) expect(message).toContain(name);
 });
 
-test('what is missing is told from what is wrong', async () => {
+test('a missing setting and a wrong one are different errors', async () => {
   expect((await errorOf({ token: 'x' })).setting).toEqual({
     option: 'path',
     variable: 'VAULT_SECRET_PATH',

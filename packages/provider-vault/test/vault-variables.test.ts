@@ -113,7 +113,7 @@ test.each([
     { VAULT_ADDR: evil, VAULT_TOKEN: token },
     undefined,
   ],
-])('who answers is decided by %s', (_, file, environment, variable) => {
+])('%s decides which server answers', (_, file, environment, variable) => {
   expect(vaultEnvironment({ environment, file }).serverVariable).toBe(variable);
 });
 

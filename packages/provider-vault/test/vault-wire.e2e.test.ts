@@ -147,7 +147,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
     });
   });
 
-  test("an answer tells the node's state and when to come again", async () => {
+  test("an answer carries the node's state and when to come again", async () => {
     const headers = { 'x-vault-index': 'eyJ9', 'retry-after': '7' };
     const node = await faultyServer({ kind: 'status', status: 429, headers });
     const asking = verbsAt(node.address, adapter);

@@ -10,7 +10,7 @@ import { context, folderOfTests } from './folder.ts';
 const newFile = folderOfTests();
 const options = { limit: 100, ...context() };
 
-test('others who keep changing it are a conflict, and what they wrote stays', async () => {
+test('other writers that keep changing it are a conflict, and what they wrote stays', async () => {
   const file = await newFile();
   let edits = 0;
   const edited = editFile(
@@ -69,7 +69,7 @@ test('a file that is made, or removed, in between is one that was changed', asyn
   expect(await readFile(file.path, 'utf8')).toBe('ours');
 });
 
-test('the edit is told where the file really is', async () => {
+test('the edit is given the real path of the file', async () => {
   const file = await newFile();
   const folder = dirname(file.path);
   await mkdir(join(folder, 'real'));

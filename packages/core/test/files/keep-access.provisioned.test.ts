@@ -28,7 +28,7 @@ test.each(['u:daemon:r', 'u:daemon:rw,g:daemon:r', 'g::---,u:daemon:r', 'g::---,
   },
 );
 
-test('a default list of the folder lets nobody into a file that is replaced, or made', async () => {
+test('a default list of the folder gives no access to a file that is replaced or created', async () => {
   const file = await newFile();
   await writeFile(file.path, 'old');
   await chmod(file.path, 0o640);

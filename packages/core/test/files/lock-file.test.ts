@@ -33,7 +33,7 @@ afterEach(() => {
 const newFile = folderOfTests();
 
 describe.each(['', 'EPERM', 'ENOTSUP', 'ENOSYS'])('where making a link answers %j', (answer) => {
-  test('one writer at a time has the lock, and it names who that is', async () => {
+  test('one writer at a time has the lock, and the lock names it', async () => {
     system.symlink = answer;
     const file = await newFile();
     const lock = `${file.path}.keyfall-lock`;
@@ -84,7 +84,7 @@ describe('what stands in a lock', () => {
     expect(await readdir(dirname(file.path))).toEqual(['secrets.keyfall-lock']);
   });
 
-  test('a process group or a number that no process can have is nobody who is dead', async () => {
+  test('a process group or a number that no process can have is not a dead owner', async () => {
     const own = await newFile();
     await lockFile(own, own.path, context());
     const owner = JSON.parse(await readlink(`${own.path}.keyfall-lock`));
@@ -98,7 +98,7 @@ describe('what stands in a lock', () => {
     }
   });
 
-  test('no file, as a pipe that nobody writes to: it is not read, and reported alike', async () => {
+  test('no file, such as a pipe without a writer: it is not read, and reported alike', async () => {
     for (const make of ['mkfifo', 'mkdir', 'ln -s /dev/zero']) {
       const file = await newFile();
       const lock = `${file.path}.keyfall-lock`;

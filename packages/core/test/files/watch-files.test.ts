@@ -54,7 +54,7 @@ test('a file is another one with other permissions or content, though its time i
   expect(states.size).toBe(4);
 });
 
-test('events without a new state are nothing, and a state that is told is told once', async () => {
+test('events without a new state are not reported, and a new state is reported once', async () => {
   let state = 'one';
   let looks = 0;
   const watched = {

@@ -262,7 +262,7 @@ test('after its end an object of chunks begins a new text', () => {
   expect(text(chunks.push('value'))).toBe('value');
 });
 
-test('thousands of values are told apart', () => {
+test('thousands of values are each masked', () => {
   const all = Array.from({ length: 3_000 }, (_, index) => `value-${index * 7919}-end`);
   const redactor = redactorOf(...all);
   expect(redactor.redact(all.join(' '))).toBe(all.map(() => '[redacted]').join(' '));

@@ -9,7 +9,7 @@ const minute = 60_000;
 const denied = new SecretError('ERR_SECRET_DENIED', 'the policy has no such path');
 
 describe('of a store that answers name by name', () => {
-  test('every outage is told, though some name was denied once and never asked for again', async () => {
+  test('every outage is reported, though some name was denied once and never asked for again', async () => {
     const clock = manualClock();
     const store = scripted('aws', { A: 'a' }, { byName: true });
     store.held.set('X', denied);
@@ -72,7 +72,7 @@ describe('of a store that answers name by name', () => {
     }
   });
 
-  test('a denied name that is asked for all the time keeps no other from being read anew', async () => {
+  test('a denied name that is asked for all the time does not keep the others from being read again', async () => {
     const clock = manualClock();
     const store = scripted('aws', { A: 'old' }, { byName: true });
     store.held.set('X', denied);
@@ -141,7 +141,7 @@ test('a set is seen by the next get also after a refusal that was passed', async
   expect(await secrets.get('A')).toBe('mine');
 });
 
-test('a write without an answer is told as changed by the read that finds it', async () => {
+test('a write without an answer is reported as changed by the read that finds it', async () => {
   const store = scripted('vault', { A: 'old' }, { writable: true });
   const { write } = store;
   store.write = async (changes, context) => {

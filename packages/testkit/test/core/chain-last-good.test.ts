@@ -55,7 +55,7 @@ describe.each([['a bag'], ['one secret a name']])('%s', (kind) => {
     expect(clock.timers).toBe(0);
   });
 
-  test('whose caller has given up: the caller gets that, and nobody else is the worse for it', async () => {
+  test('whose caller has given up fails for that caller alone', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'last good' }, { byName });
     const secrets = createSecrets({ providers: [vault, memoryProvider()], clock, ttl: 0 });

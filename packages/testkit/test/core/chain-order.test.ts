@@ -467,7 +467,7 @@ describe('a read of all that another read overtakes', () => {
   });
 });
 
-test('getAll is given what is aging, while that is read anew', async () => {
+test('getAll answers with what is aging, while that is read again', async () => {
   const clock = manualClock();
   const store = scripted('vault', { A: 'old' });
   const secrets = createSecrets({ providers: [store], clock, ttl: '5m' });
@@ -575,7 +575,7 @@ describe('a store that counts its states', () => {
 });
 
 describe('a failure that is older than an answer', () => {
-  test('opens no circuit, and whoever waited for it gets the answer', async () => {
+  test('opens no circuit, and a caller that waited for it gets the answer', async () => {
     const { clock, waiting, secrets } = chainOver({ A: 'one' });
     const early = outcome(secrets.get('A'));
     await clock.advance(10);

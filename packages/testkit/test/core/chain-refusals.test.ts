@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 
 describe('a refresh that is refused for one name', () => {
-  test('is told, does not ask at every get, and leaves the other names alone', async () => {
+  test('is reported, does not ask at every get, and leaves the other names alone', async () => {
     const clock = manualClock();
     const store = scripted('aws', { A: 'a', B: 'b' }, { byName: true });
     const secrets = createSecrets({ providers: [store], ttl: '1m', clock });
@@ -46,7 +46,7 @@ describe('a refresh that is refused for one name', () => {
     expect(await outcome(secrets.get('A'))).toBe('ERR_SECRET_DENIED');
   });
 
-  test('is told once for many names that are refused alike', async () => {
+  test('is reported once for many names that are refused alike', async () => {
     const store = scripted('aws', {}, { byName: true });
     for (const name of ['A', 'B', 'C']) store.held.set(name, denied);
     const secrets = createSecrets({ providers: [store] });
@@ -118,7 +118,7 @@ test('onDenied: next does not make every call ask the store that refuses', async
   expect(events.slice(3)).toEqual(['recovered']);
 });
 
-describe('one outage is told once', () => {
+describe('one outage is reported once', () => {
   test('though the ways in which the store fails alternate', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'v' }, { mood: 'denied' });
@@ -237,7 +237,7 @@ describe('a refusal is not asked for again at once', () => {
     await secrets.close();
   });
 
-  test('one that changes its kind is told again, with what was refused since', async () => {
+  test('one that changes its kind is reported again, with what was refused since', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'a' }, { mood: 'denied' });
     const secrets = createSecrets({ providers: [vault], clock });
@@ -299,7 +299,7 @@ describe('a refusal is not asked for again at once', () => {
     }
   });
 
-  test('a provider that says so has those look who watch, and nobody after close', async () => {
+  test('a provider that says so has watchers look again, and none after close', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'a' });
     const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });

@@ -78,7 +78,7 @@ describe.each(table)(
       if (notice) expect(notices[0]?.code).toBe(code);
     });
 
-    test('find of a name that nobody holds', async () => {
+    test('find of a name that no provider holds', async () => {
       const { secrets, notices } = make();
       expect(await outcome(secrets.find('NOBODY'))).toBe(find);
       // an unavailable provider fails the call, which is louder than a notice
@@ -115,7 +115,7 @@ describe.each(table)(
   },
 );
 
-describe('nobody holds the name', () => {
+describe('no provider holds the name', () => {
   test('NOT_FOUND says what each provider said and what to do', async () => {
     const secrets = createSecrets({
       providers: [scripted('vault'), scripted('dotenv', {}, { mood: 'no-file' })],
@@ -165,7 +165,7 @@ describe('nobody holds the name', () => {
   });
 });
 
-describe('an error says of whom was asked what', () => {
+describe('an error names the provider that was asked', () => {
   const errorOf = (mood: Mood, required = false) =>
     createSecrets({ providers: [{ provider: scripted('vault', {}, { mood }), required }] })
       .get('A')
@@ -275,7 +275,7 @@ describe('getAll with a provider that fails', () => {
     expect(notices).toEqual([['aws', ['B']]]);
   });
 
-  test('says who gave no answer when a later one ends it', async () => {
+  test('names the provider that gave no answer when a later one ends it', async () => {
     const secrets = createSecrets({
       providers: [
         scripted('file', {}, { mood: 'missing-document' }),
@@ -303,7 +303,7 @@ describe('getAll with a provider that fails', () => {
     ]);
   });
 
-  test('says that nobody answered for a document that is not there', async () => {
+  test('says that no provider answered for a document that is not there', async () => {
     const secrets = createSecrets({
       providers: [scripted('vault', {}, { mood: 'missing-document' })],
     });
@@ -370,13 +370,13 @@ describe('only', () => {
     ]);
   });
 
-  test('nobody else answers when that provider does not hold it', async () => {
+  test('no other provider answers when that one does not hold it', async () => {
     const secrets = chain('answers');
     expect(await secrets.find('SECRET')).toBe(undefined);
     expect({ ...(await secrets.getAll()) }).toEqual({ A: 'a' });
   });
 
-  test('nobody else answers when that provider cannot be asked, for getAll and list too', async () => {
+  test('no other provider answers when that one cannot be asked, for getAll and list too', async () => {
     const secrets = chain('unavailable');
     secrets.on('fallback', () => {});
     expect(await outcome(secrets.get('SECRET'))).toBe('ERR_SECRET_UNAVAILABLE');

@@ -129,7 +129,7 @@ test('a signal has one listener however many calls are given it, and none when t
 });
 
 describe('cache', () => {
-  test('fresh for ttl, served while it is read anew, then read first', async () => {
+  test('fresh for ttl, served while it is read again, then read first', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'old' });
     const secrets = createSecrets({ providers: [vault], ttl: '5m', clock });
@@ -270,7 +270,7 @@ describe('cache', () => {
     random.mockRestore();
   });
 
-  test('a refresh that is refused is told, and the old value ends with ttl + staleWhileRevalidate', async () => {
+  test('a refresh that is refused is reported, and the old value ends with ttl + staleWhileRevalidate', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'a' });
     const secrets = createSecrets({
@@ -454,7 +454,7 @@ describe('a store that does not answer', () => {
     expect(await secrets.get('A')).toBe('plain');
   });
 
-  test('is probed in the background, and its return is told, without a restart', async () => {
+  test('is probed in the background, and its return is reported without a restart', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'vault' }, { mood: 'unavailable' });
     const secrets = createSecrets({
@@ -481,7 +481,7 @@ describe('a store that does not answer', () => {
     expect(clock.foregroundTimers).toBe(0);
   });
 
-  test('that nobody answers instead does not silence that somebody does', async () => {
+  test('a notice that no provider answers instead does not silence that one does later', async () => {
     for (const mood of ['missing-document', 'unavailable'] as const) {
       const vault = scripted('vault', {}, { mood });
       const secrets = createSecrets({ providers: [vault, scripted('dotenv', { TOKEN: 'old' })] });
@@ -495,7 +495,7 @@ describe('a store that does not answer', () => {
     }
   });
 
-  test('that a last good value gives way to another store is told', async () => {
+  test('a change from a last good value to another store is reported', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'vault' });
     const providers = [vault, scripted('dotenv', { A: 'dotenv' })];
@@ -511,7 +511,7 @@ describe('a store that does not answer', () => {
     expect(told).toEqual(['last-good', 'dotenv']);
   });
 
-  test('every outage is told once', async () => {
+  test('every outage is reported once', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'v' });
     const secrets = createSecrets({
@@ -537,7 +537,7 @@ describe('a store that does not answer', () => {
   });
 });
 
-test('every failed read is told with its code and duration, whatever the chain makes of it', async () => {
+test('every failed read is reported with its code and duration, whatever the chain makes of it', async () => {
   const clock = manualClock();
   for (const [mood, code] of [
     ['silent', 'ERR_SECRET_UNAVAILABLE'],
@@ -562,7 +562,7 @@ test('every failed read is told with its code and duration, whatever the chain m
 });
 
 describe('a document that is not there', () => {
-  test('is told again as recovered once it has been written', async () => {
+  test('is reported as recovered once it has been written', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'v' }, { mood: 'missing-document' });
     const secrets = createSecrets({
@@ -610,7 +610,7 @@ describe('what a provider throws', () => {
     assertNoLeak([canary], caught, await secrets.explain('A'));
   });
 
-  test('that is no SecretError ends the call, and tells of itself its class and where it was thrown', async () => {
+  test('that is no SecretError ends the call, and shows its class and where it was thrown', async () => {
     class StoreClosed extends Error {}
     const mood = () => Promise.reject(new StoreClosed(canary));
     const providers = [scripted('third', {}, { mood }), scripted('dotenv', { A: 'plain' })];
@@ -749,7 +749,7 @@ describe('get with maxAge', () => {
     expect(vault.reads).toHaveLength(3);
   });
 
-  test('shares a read with those who ask in the same tick, and joins none that is too old', async () => {
+  test('shares a read with calls of the same tick, and joins none that is too old', async () => {
     const clock = manualClock();
     const answers: ((value: string) => void)[] = [];
     const vault = scripted('vault');

@@ -87,7 +87,7 @@ describe('the short way of a cached get', () => {
 });
 
 describe('watch', () => {
-  test('tells each change once, with its versions, and what a slow consumer missed as one', async () => {
+  test('reports each change once, with its versions, and what a slow consumer missed as one', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'first', B: 'b' });
     const secrets = createSecrets({ providers: [vault], ttl: '5m', clock });
@@ -185,7 +185,7 @@ describe('watch', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('a set is told at once; a provider that watches its store is read when it says so', async () => {
+  test('a set is reported at once; a provider that watches its store is read when it says so', async () => {
     const clock = manualClock();
     let changed = () => {};
     let watching: AbortSignal | undefined;
@@ -208,7 +208,7 @@ describe('watch', () => {
     expect(watching?.aborted).toBe(true);
   });
 
-  test('what changed after the last read and before the watch is told, by one read', async () => {
+  test('what changed after the last read and before the watch is reported, by one read', async () => {
     const clock = manualClock();
     const watching = scripted('files', { A: 'old' });
     const store = Object.assign(watching, { watch: () => new Promise<void>(() => {}) });
@@ -248,7 +248,7 @@ describe('watch', () => {
     await secrets.close();
   });
 
-  test('a provider whose watch fails is told of, and read from time to time', async () => {
+  test('a provider whose watch fails causes a warning, and is read from time to time', async () => {
     const clock = manualClock();
     const files = Object.assign(scripted('files', { A: '1' }), {
       watch: () => Promise.reject(new Error('canary')),
@@ -272,7 +272,7 @@ describe('watch', () => {
     expect(await next).toEqual({ done: true, value: undefined });
   });
 
-  test('close at any moment of its beginning ends it, and leaves nobody watching', async () => {
+  test('close at any moment of its beginning ends it, and leaves no watch behind', async () => {
     const endless = new AbortController().signal;
     const begin: readonly ((secrets: Secrets) => Promise<unknown>)[] = [
       (secrets) => secrets.watch('A').next(),
@@ -309,7 +309,7 @@ describe('watch', () => {
     ]);
   });
 
-  test('what is written to the inner chain is told outside at once', async () => {
+  test('what is written to the inner chain is reported outside at once', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'old' }, { writable: true });
     const inner = createSecrets({ name: 'inner', providers: [vault], clock });
@@ -426,7 +426,7 @@ describe('watch', () => {
   });
 });
 
-describe('a store is not asked without end by who watches', () => {
+describe('a watch does not ask a store without end', () => {
   const broken = new SecretError('ERR_SECRET_INVALID', 'it is broken');
   const inMood = (mood: Mood) => (vault: ScriptedProvider) => {
     vault.mood = mood;
@@ -475,7 +475,7 @@ describe('a store is not asked without end by who watches', () => {
     await secrets.close();
   });
 
-  test('and what is news is told at once, also of what is kept for no time', async () => {
+  test('and news is reported at once, also of what is kept for no time', async () => {
     const clock = manualClock();
     const store = scripted('vault', { A: 'one' }, { writable: true });
     const secrets = createSecrets({ providers: [store], ttl: '0ms', clock });
@@ -531,7 +531,7 @@ describe('changed', () => {
   test.each([
     ['a bag', false],
     ['a store that answers name by name', true],
-  ])('is told for names that are new or gone as well: %s', async (_, byName) => {
+  ])('is reported for names that are new or gone as well: %s', async (_, byName) => {
     const clock = manualClock();
     const store = scripted('store', { A: 'a', B: 'b' }, { byName });
     const secrets = createSecrets({ providers: [store], ttl: '1m', clock });
@@ -564,7 +564,7 @@ describe('view', () => {
   test.each<[string, Omit<SecretRecord, 'value'>]>([
     ['expiresAt', { expiresAt: manualClock().wall() + 10_000 }],
     ['its lease', { lease: { id: 'l', renewable: false, duration: 10_000 } }],
-  ])('ends with a value that has an end of its own, though nobody asks: %s', async (_, end) => {
+  ])('ends with a value that has an end of its own, without a call: %s', async (_, end) => {
     const clock = manualClock();
     const vault = scripted('vault', { B: 'b' });
     vault.held.set('A', { value: 'a', ...end });
@@ -638,7 +638,7 @@ describe('view', () => {
 });
 
 describe('status and refresh', () => {
-  test('status asks nobody and tells how each provider fares', async () => {
+  test('status asks no provider and says how each one fares', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'v' }, { mood: 'unavailable' });
     const secrets = createSecrets({
@@ -679,7 +679,7 @@ describe('status and refresh', () => {
     expect(JSON.stringify(secrets.status())).not.toContain('plain');
   });
 
-  test('refresh reads anew whatever is known, also past an open breaker', async () => {
+  test('refresh reads again whatever is known, also past an open breaker', async () => {
     const vault = scripted('vault', { A: 'old' }, { mood: 'unavailable' });
     const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'plain' })] });
     secrets.on('fallback', () => {});
@@ -822,7 +822,7 @@ describe('bounds', () => {
   });
 });
 
-describe('one who follows does not harm the others', () => {
+describe('a failing follower does not harm the others', () => {
   test.each<[string, (view: object) => object]>([
     ['frozen', Object.freeze],
     ['sealed', Object.seal],
@@ -852,14 +852,14 @@ describe('one who follows does not harm the others', () => {
     },
   );
 
-  test('a view shows no value to who prints it', async () => {
+  test('a view that is printed shows no value', async () => {
     const secrets = createSecrets({ providers: [memoryProvider({ A: 'canary-9d1c' })] });
     const view = await secrets.view(['A']);
     expect(inspect(view)).not.toContain('canary');
     await secrets.close();
   });
 
-  test('whoever begins while a name changes hears of the change, though another has heard of it', async () => {
+  test('a watch that begins while a name changes reports the change, though another one has reported it', async () => {
     const clock = manualClock();
     const vault = scripted('vault', { A: 'old', B: 'b' }, { byName: true });
     const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });

@@ -111,7 +111,7 @@ describe('set', () => {
     expect(await secrets.get('A')).toBe('env');
   });
 
-  test('fails where nobody can tell whether an earlier provider shadows the name', async () => {
+  test('fails where it is unknown whether an earlier provider shadows the name', async () => {
     const vault = scripted('vault', {}, { writable: true });
     const secrets = createSecrets({
       providers: [scripted('files', {}, { mood: 'unavailable' }), vault],
@@ -192,7 +192,7 @@ describe('writes beside each other', () => {
     expect(begun).toEqual(['A', 'B']);
   });
 
-  test('one that hangs, and one that is given up, hold nobody up longer than their time', async () => {
+  test('one that hangs, and one that is given up, hold up no call longer than their timeout', async () => {
     const { begun, end, provider } = slow();
     const clock = manualClock();
     const secrets = createSecrets({ providers: [provider], clock });
@@ -348,7 +348,7 @@ describe('a write that is rejected says what became of it', () => {
   });
 });
 
-test('a set and a delete are told as changed, with what is known of the versions', async () => {
+test('a set and a delete are reported as changed, with what is known of the versions', async () => {
   const vault = scripted('vault', { A: 'old' }, { writable: true });
   const secrets = createSecrets({ providers: [vault] });
   const events: unknown[] = [];
@@ -407,7 +407,7 @@ test('a provider is warned of in a write too', async () => {
   expect(warnings).toEqual(['TLS is not verified']);
 });
 
-test('a read of the chain says of each record who gave it', async () => {
+test('a read of the chain names the provider of each record', async () => {
   const secrets = createSecrets({
     providers: [scripted('vault', { A: 'v' }), scripted('dotenv', { A: 'plain', B: 'plain' })],
   });
@@ -549,7 +549,7 @@ describe('a chain over what is not there', () => {
     await new Promise(setImmediate);
   });
 
-  test('that has fallen back says of what it lacks that nobody knows, also after a read of all', async () => {
+  test('that has fallen back does not call a name missing, also after a read of all', async () => {
     const broken = scripted('vault', {}, { mood: 'unavailable' });
     const chain = inner(broken, memoryProvider({ X: 'x' }));
     const secrets = createSecrets({ providers: [chain, memoryProvider({}, { name: 'last' })] });
@@ -588,7 +588,7 @@ describe('a chain over what is not there', () => {
       expect(missingDocument?.description).toBe('has none of the places that it would look in');
   });
 
-  test('is missing where it is required, and told where it should be there', async () => {
+  test('is missing where it is required, and reported where it should be there', async () => {
     const missing = () => inner(scripted('vault', {}, { mood: 'missing-document' }));
     const own = memoryProvider({ A: 'own' });
     const required = createSecrets({ providers: [{ provider: missing(), required: true }, own] });
@@ -611,7 +611,7 @@ describe('notices', () => {
       ],
     });
 
-  test('become a process warning when nobody listens', async () => {
+  test('become a process warning when there is no listener', async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error) => warnings.push(warning);
     process.on('warning', onWarning);
@@ -697,7 +697,7 @@ describe('notices', () => {
     expect(await secrets.get('A')).toBe('plain');
   });
 
-  test("a provider's warning is told once", async () => {
+  test("a provider's warning is emitted once", async () => {
     const provider = scripted('vault', { A: 'a' });
     const secrets = createSecrets({ providers: [provider], ttl: 0 });
     const warnings: string[] = [];
@@ -711,7 +711,7 @@ describe('notices', () => {
     expect(warnings).toEqual(['TLS is not verified']);
   });
 
-  test('a new warning is told however many others there were', async () => {
+  test('a new warning is emitted however many others there were', async () => {
     const provider = scripted('vault', { A: 'a' });
     const secrets = createSecrets({ providers: [provider] });
     const warnings: string[] = [];
@@ -728,7 +728,7 @@ describe('notices', () => {
   });
 });
 
-test('redact masks what any provider answered or was given, whoever asked for it', async () => {
+test('redact masks what any provider answered or was given, whichever call that was', async () => {
   const secrets = createSecrets({
     providers: [scripted('vault', { A: 'first-secret', B: 'second-secret' }, { writable: true })],
   });
@@ -757,7 +757,7 @@ test('delete does not take a provider that could not be asked for one that does 
   });
 });
 
-test('delete names who held it last, where that one cannot be asked any more', async () => {
+test('delete names the provider that held it last, where that one cannot be asked any more', async () => {
   const files = scripted('files', { A: 'f' });
   const vault = scripted('vault', { A: 'v' }, { writable: true });
   const secrets = createSecrets({ providers: [vault, files], ttl: 0 });
@@ -777,7 +777,7 @@ test('an empty name is no name, for writing either', async () => {
   expect(await outcome(secrets.set('', 'x'))).toBe('ERR_SECRET_CONFIG');
 });
 
-test('a failed set of a name that was not there is told as changed by the read that finds it', async () => {
+test('a failed set of a name that was not there is reported as changed by the read that finds it', async () => {
   const vault = scripted('vault', { B: 'b' }, { writable: true });
   const write = async () => {
     vault.held.set('A', { value: 'new', version: '2' });

@@ -168,7 +168,7 @@ describe('withPrefix', () => {
       ['SHOP___proto__', 'hostile'],
     ]);
 
-  test('shows what starts with it, and the name that is the prefix to nobody', async () => {
+  test('shows what starts with it, and never the name that is the prefix', async () => {
     const { entries } = await withPrefix(store(), 'SHOP_').read('all', context);
     const seen = [...entries].map(([name, entry]) => [name, 'value' in entry && entry.value]);
     expect(seen).toEqual([
@@ -370,7 +370,7 @@ describe('errors of another name', () => {
     await expect(provider.list?.(context)).rejects.toMatchObject(told);
   });
 
-  test('tell no name where it is known to nobody outside', async () => {
+  test('name no secret that is not known outside', async () => {
     const provider = withPrefix(inner(error), 'BLOG_');
     const rejection = provider.list?.(context);
     await expect(rejection).rejects.toMatchObject({ ...told, secretName: undefined });
@@ -607,7 +607,7 @@ describe('withDefaults', () => {
   });
 });
 
-test('a required chain whose places are all missing is not gone past, whoever asks for what', async () => {
+test('a required chain whose places are all missing is not passed over by any call', async () => {
   for (const kind of ['missing-document', 'no-file'] as const) {
     const inner = createSecrets({
       name: 'inner',

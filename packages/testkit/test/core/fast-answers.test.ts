@@ -17,7 +17,7 @@ function heatUp(answers: FastAnswers): void {
   for (let count = 0; count < 1_001 + 32 * 10; count += 1) void answers.get('A');
 }
 
-test('gives what is kept, and counts it for who gave it', async () => {
+test('gives what is kept, and counts it for its provider', async () => {
   const { answers, source } = kept(1_000);
   expect(answers.get('B')).toBeUndefined();
   expect([await answers.get('A'), await answers.get('A')]).toEqual(['a', 'a']);

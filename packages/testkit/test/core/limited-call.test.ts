@@ -64,7 +64,7 @@ test('the limit ends it at its moment, whether the work listens or not', async (
   }
 });
 
-test('the work is told what is left of the time, and never less than nothing', async () => {
+test('the work learns what is left of its timeout, and never less than 0', async () => {
   const clock = manualClock();
   let remainingTimeout = () => -1;
   call(clock, (context) => {
@@ -79,7 +79,7 @@ test('the work is told what is left of the time, and never less than nothing', a
   expect(remainingTimeout()).toBe(0);
 });
 
-test('what the work warns of is handed on, and without a listener to nobody', async () => {
+test('what the work warns of is handed on, and dropped without a listener', async () => {
   const clock = manualClock();
   const warn = vi.fn();
   for (const more of [{ warn }, {}]) {
@@ -98,7 +98,7 @@ test('what the work warns of is handed on, and without a listener to nobody', as
 });
 
 describe('a signal', () => {
-  test('that has fired already asks nobody', async () => {
+  test('that has fired already asks no provider', async () => {
     const clock = manualClock();
     const work = vi.fn();
     const reason = new Error('canary-reason');
@@ -188,7 +188,7 @@ describe('work that fails', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test("after the limit is nobody's to hear: no unhandled rejection", async () => {
+  test('after the timeout is no unhandled rejection', async () => {
     const clock = manualClock();
     const unhandled = vi.fn();
     process.on('unhandledRejection', unhandled);

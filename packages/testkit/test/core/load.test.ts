@@ -153,7 +153,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
     expect(error?.message).not.toMatch(/missing|DEBUG|SENTRY/);
   });
 
-  test('nobody can be asked: every name that the schema reads is unavailable', async () => {
+  test('no provider can be asked: every name that the schema reads is unavailable', async () => {
     const { error } = await load(schema, [scripted('vault', {}, { mood: 'unavailable' })]);
     expect(error?.code).toBe('ERR_SECRET_UNAVAILABLE');
     expect(error?.message).toContain('unavailable');
@@ -173,7 +173,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
     },
   );
 
-  test('goes without optional names while a store is down, and tells which', async () => {
+  test('goes without optional names while a store is down, and names them', async () => {
     const { value, warnings } = await load(schema, [
       scripted('vault', good, { mood: 'unavailable' }),
       scripted('dotenv', { TOKEN: token, PORT: '5001' }),
@@ -223,7 +223,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
     expect(JSON.stringify(error)).not.toContain('canary');
   });
 
-  test('a denied name that the schema does not read concerns nobody', async () => {
+  test('a denied name that the schema does not read is no problem', async () => {
     const { value, error } = await load(schema, [denying('OTHERS', good)]);
     // arktype hands on what it was given besides, so that it cannot do with a part
     if (library === 'arktype') expect(error?.code).toBe('ERR_SECRET_DENIED');
@@ -299,7 +299,7 @@ describe('messages', () => {
     expect(error?.cause).toBeUndefined();
   });
 
-  test('a name that a schema makes of a value is not shown, and nobody is asked for it', async () => {
+  test('a name that a schema makes of a value is not shown, and no provider is asked for it', async () => {
     const schema = z
       .object({ TOKEN: z.string() })
       .transform(({ TOKEN }) => ({ [TOKEN]: 1 }))
@@ -352,7 +352,7 @@ describe('kinds of schemas', () => {
     );
   });
 
-  test('a store that nobody needs may be down', async () => {
+  test('a store that is not needed may be down', async () => {
     const providers = [scripted('env', good), scripted('vault', {}, { mood: 'unavailable' })];
     const { value, warnings } = await load(libraries.zod, providers);
     expect(value).toEqual({ ...good, PORT: 5001, DEBUG: true });

@@ -24,7 +24,7 @@ function polled(
   return { looks, changes, ended };
 }
 
-test('what differs from the last answer is told once, and the first answer is no change', async () => {
+test('what differs from the last answer is reported once, and the first answer is no change', async () => {
   const answers = [undefined, undefined, 'a', 'a', 'b', 'b'];
   const { looks, changes } = polled(async () => answers.shift());
   await clock.advance(1);
@@ -38,7 +38,7 @@ test('what differs from the last answer is told once, and the first answer is no
   expect(told).toEqual([0, 1, 1, 2, 2]);
 });
 
-test('an outage is left out, and what changed meanwhile is told after it', async () => {
+test('an outage is left out, and what changed meanwhile is reported after it', async () => {
   let answer: () => string = () => 'old';
   const { looks, changes } = polled(async () => answer());
   await clock.advance(1);
@@ -85,7 +85,7 @@ test('a refusal at the beginning ends it, and one later is left out', async () =
   expect(changes).toHaveBeenCalledTimes(1);
 });
 
-test('a look that goes silent is given up, its signal fired, and the next one asks anew', async () => {
+test('a look that goes silent is given up, its signal fired, and the next one asks again', async () => {
   const signals: AbortSignal[] = [];
   const { looks } = polled(
     (signal) =>

@@ -160,7 +160,7 @@ describe('what a provider in plain JavaScript may return', () => {
   });
 });
 
-describe('those who wait', () => {
+describe('waiting callers', () => {
   test('have what came of it, together', async () => {
     const { shared } = sharedReadOf({});
     const waits = [shared.wait(patient), shared.wait(patient)];

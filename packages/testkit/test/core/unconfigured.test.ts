@@ -156,7 +156,7 @@ describe("ifUnconfigured: 'skip'", () => {
     expect(await secrets.list()).toEqual(['A']);
   });
 
-  test('says so to a process in which nobody listens', async () => {
+  test('warns a process without listeners', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     await chain(drawerProvider().provider).get('A');
     expect(warn.mock.calls.map(([text]) => text)).toEqual([
@@ -199,7 +199,7 @@ describe("ifUnconfigured: 'skip'", () => {
     expect(await secrets.find('B')).toBeUndefined();
   });
 
-  test('counts from the moment at which it is configured, and that is told', async () => {
+  test('counts from the moment at which it is configured, and that is reported', async () => {
     const { provider } = drawerProvider();
     const secrets = chain(provider);
     secrets.on('fallback', () => {});
@@ -213,7 +213,7 @@ describe("ifUnconfigured: 'skip'", () => {
   });
 });
 
-test('what is made of a provider tells where its store is as late as the provider does', async () => {
+test('what is made of a provider says where its store is as late as the provider does', async () => {
   const { provider } = drawerProvider();
   const chain = createSecrets({ providers: [provider] }).asProvider();
   const made = [withPrefix(provider, ''), withMapping(provider, {}), chain];

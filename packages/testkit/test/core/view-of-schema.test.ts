@@ -192,7 +192,7 @@ test('the schema runs again for other values alone', async () => {
   await secrets.close();
 });
 
-test('it cannot be changed, and shows no value to who prints it', async () => {
+test('it cannot be changed, and shows no value when it is printed', async () => {
   const secrets = createSecrets({ providers: [memoryProvider({ PORT: '99887766' })] });
   const view = await secrets.view(schema);
   for (const change of [

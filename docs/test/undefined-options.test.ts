@@ -1,5 +1,5 @@
 /**
- * Whoever compiles with `exactOptionalPropertyTypes` may write `ttl: process.env.TTL`: an option that may be left out
+ * A program compiled with `exactOptionalPropertyTypes` may write `ttl: process.env.TTL`: an option that may be left out
  * may be `undefined` too, in every interface of options that the reports of the API have.
  */
 import { readdir, readFile } from 'node:fs/promises';

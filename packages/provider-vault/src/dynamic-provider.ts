@@ -38,7 +38,7 @@ import { lazily } from './wire/lazily.ts';
  * ones stay good for `grace`, and are revoked then. `close()` revokes all.
  *
  * All names of one read are of one set: take them with one `getAll`, of a chain of their own where
- * other providers hold other names. `version` tells sets apart; `expiresAt` is when to ask again, and
+ * other providers hold other names. Each set has another `version`; `expiresAt` is when to ask again, and
  * comes `grace` before the server's own end. A member that is `null` counts as not held; one that is no
  * text has its JSON text.
  *

@@ -26,15 +26,15 @@ export function oneCall<Result>(
   work: (context: ReadContext) => Promise<Result>,
   { silent = false, timeout = 10_000, signal }: OneCallOptions = {},
 ): Promise<Result> {
-  const told = new Set<string>();
+  const warned = new Set<string>();
   return limitedCall(work, {
     clock: systemClock,
     timeout: Math.max(timeout, provider.timeout ?? 0),
     provider: provider.name,
     signal,
     warn(message) {
-      if (!silent && !told.has(message)) notice(`${provider.name}: ${message}`);
-      told.add(message);
+      if (!silent && !warned.has(message)) notice(`${provider.name}: ${message}`);
+      warned.add(message);
     },
   });
 }

@@ -11,7 +11,7 @@ export interface ConfigSchema extends OptionSchema {
   readonly properties?: Readonly<Record<string, ConfigSchema>>;
   readonly additionalProperties?: false | ConfigSchema;
   readonly items?: ConfigSchema;
-  /** Objects that are told apart by their `provider`. */
+  /** Objects that differ in their `provider`. */
   readonly oneOf?: readonly ConfigSchema[];
   /** Whether a program may give it; a `title` says what it must be. */
   readonly accepts?: (value: unknown) => boolean;

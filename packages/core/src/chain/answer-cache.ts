@@ -236,7 +236,7 @@ export class AnswerCache {
    * Serves nothing before a new read. What was read stays as a last good value, the names
    * that were written aside.
    *
-   * @param revision - of the store after the write, where it told
+   * @param revision - of the store after the write, where it is known
    */
   invalidate(written: readonly string[], revision: string | undefined): void {
     const { order } = this.now();

@@ -537,15 +537,15 @@ export class CachedProvider {
     this.#reportChanges(read.asked, batch, at);
     this.#cache.store(read.asked, batch, at);
     notifier.emit({ type: 'refreshed', provider: name, names: batch.entries.size, duration });
-    const told = new Set<string>();
+    const reported = new Set<string>();
     for (const entry of batch.entries.values()) {
       if (!isSecretError(entry)) continue;
       // of many names that fail alike one speaks for all
-      if (!told.has(entry.code)) {
+      if (!reported.has(entry.code)) {
         this.#reportFailure(entry, duration);
         this.#refusals.report(entry);
       }
-      told.add(entry.code);
+      reported.add(entry.code);
     }
     // it may have failed since it was asked for this
     if (!this.#isLatest(at)) {

@@ -33,7 +33,7 @@ export class FastAnswers {
   >();
   /** How often all were dropped. */
   clears = 0;
-  /** All hits when last looked at: whether there were more since tells an idle application. */
+  /** All hits when last looked at: an application without more since is idle. */
   #hitsBefore = 0;
   #cancel: (() => void) | undefined;
   /** When the first answer ends, by either clock. */

@@ -55,9 +55,9 @@ export class Notifier {
 
   /** Warns the user, once for each text. */
   warn(provider: string, message: string): void {
-    const told = `${provider}: ${message}`;
-    if (this.#warned.has(told)) return;
-    this.#warned.add(told);
+    const warning = `${provider}: ${message}`;
+    if (this.#warned.has(warning)) return;
+    this.#warned.add(warning);
     // never the newest: it may be the one that matters
     evictOldest(this.#warned, mostWarned);
     this.emit({ type: 'warning', provider, message });
@@ -72,10 +72,10 @@ export class Notifier {
     facts: Omit<SecretsEvents['fallback'], 'provider' | 'store'>,
   ): void {
     const outage = this.#outages.get(provider);
-    const told = `${facts.reason} ${facts.answeredBy}`;
-    if (outage?.reasons.has(told)) return;
+    const notice = `${facts.reason} ${facts.answeredBy}`;
+    if (outage?.reasons.has(notice)) return;
     const { reasons, since } = outage ?? { reasons: new Set(), since: this.#clock.monotonic() };
-    this.#outages.set(provider, { reasons: reasons.add(told), since });
+    this.#outages.set(provider, { reasons: reasons.add(notice), since });
     this.emit({ type: 'fallback', provider: provider.name, store: provider.store, ...facts });
   }
 

@@ -96,7 +96,7 @@ export interface SecretSetting {
   readonly package?: string;
 }
 
-/** What is told of something that a provider threw and that is no {@link SecretError}: nothing of its text. */
+/** What is shown of something that a provider threw and that is not a {@link SecretError}: nothing of its text. */
 export interface ThrownFacts {
   /** The name of its class, or its type where it is no error: `TypeError`, `string`. */
   readonly type: string;

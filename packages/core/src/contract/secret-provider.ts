@@ -20,7 +20,7 @@
  * | an address, a token or a path is missing | throws `ERR_SECRET_CONFIG` at the first call, with `setting.isMissing` |
  *
  * Whatever else a provider throws, and an answer that this contract does not allow, is a defect of the
- * provider: the chain ends the call with `ERR_SECRET_PROVIDER`, which tells where it comes from and nothing of
+ * provider: the chain ends the call with `ERR_SECRET_PROVIDER`, which shows where it comes from and nothing of
  * its text.
  *
  * A provider must never put a value, a token or a third-party error into an error, a log or a

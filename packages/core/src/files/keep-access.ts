@@ -48,7 +48,7 @@ export async function keepAccess(
   throw problem(
     file,
     'ERR_SECRET_UNSUPPORTED',
-    'lets its group in, and whether an access control list narrows that cannot be told without cp of GNU',
+    'lets its group in, and whether an access control list narrows that is unknown without cp of GNU',
     `Install coreutils, or take the access away (chmod g= ${file.shown}), and do it again.`,
   );
 }

@@ -170,7 +170,7 @@ function renamed(
     if (!isSecretError(said) || said.secretName === undefined) return said;
     return errorWith(said, { secretName: outside(said.secretName) });
   };
-  const told = async <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
+  const translated = async <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
     try {
       return await ask();
     } catch (error) {
@@ -182,7 +182,7 @@ function renamed(
     ...inner,
 
     read: (names, context) =>
-      told(async () => {
+      translated(async () => {
         const wanted =
           names === 'all' ? names : names.map(inside).filter((name) => name !== undefined);
         const batch = await inner.read(wanted, context);
@@ -212,13 +212,15 @@ function renamed(
             );
           entries.set(own, value);
         }
-        return told(() => write({ ...changes, entries }, context));
+        return translated(() => write({ ...changes, entries }, context));
       },
     }),
 
     ...(list && {
       list: (context) =>
-        told(async () => (await list(context)).map(outside).filter((name) => name !== undefined)),
+        translated(async () =>
+          (await list(context)).map(outside).filter((name) => name !== undefined),
+        ),
     }),
 
     ...(readings && {
@@ -231,7 +233,7 @@ function renamed(
 
     ...(history && {
       history: (name, context) =>
-        told(async () => {
+        translated(async () => {
           const own = inside(name);
           return own === undefined ? [] : history(own, context);
         }),
@@ -239,7 +241,7 @@ function renamed(
 
     ...(readVersion && {
       readVersion: (name, version, context) =>
-        told(async () => {
+        translated(async () => {
           const own = inside(name);
           return own === undefined ? undefined : readVersion(own, version, context);
         }),
@@ -288,7 +290,7 @@ function copyOf(provider: SecretProvider, factory: string): SecretProvider {
 }
 
 /**
- * `copy` with what is told of the provider's store as it is told at the time: it may come from an environment that
+ * `copy` with what the provider says of its store at the time: it may come from an environment that
  * is read only at the first call.
  */
 function withFactsOf<Copy extends object>(provider: SecretProvider, copy: Copy): Copy {

@@ -6,7 +6,7 @@ import { wrongEndpoint } from './aws-errors.ts';
 
 /** One page, and the token of the next one. */
 export interface Page {
-  /** A text for each item that tells it from all others. */
+  /** A text for each item that no other item has. */
   readonly ids: readonly string[];
   readonly next: string | undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * The revision of files tells a writer whether they still hold what they held when they were read. It is not derived from
+ * The revision of files shows a writer whether they still hold what they held when they were read. It is not derived from
  * their content, since the values of a short file can be guessed from a hash: the content is compared with the last
  * one. Besides, `node:crypto` takes longer to load than a `.env` takes to read.
  */

@@ -34,7 +34,7 @@ export function marked({ format }: SopsSource, text: string, placeholder: string
   return text.replace(placeholder, markOf(format.parse(text)));
 }
 
-/** The kind of a file, as far as it can be told without a key. */
+/** The kind of a file, as far as it is known without a key. */
 export function foundIn(source: SopsSource, bytes: Uint8Array): FoundFile {
   const file = parsed(source, bytes);
   if (file?.metadata === undefined) return { kind: 'other', names: [] };

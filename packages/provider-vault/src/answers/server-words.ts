@@ -5,7 +5,7 @@
  *
  * Of OpenBao 2.7 and HashiCorp Vault 1.21; the sources are named where only one of the two says it. A refused login
  * or renewal has status 400 or 403, and where a method ends with a plain error, 500. Then nothing but these words
- * tells it from a server that is in trouble:
+ * distinguishes it from a server that is in trouble:
  *
  * | method | words of a 500 | source |
  * | --- | --- | --- |
@@ -140,7 +140,7 @@ function missingKind(answer: WireAnswer, words: string, verb: WireRequest['verb'
   return goneVersion(answer) || hasNoWords(answer) ? 'missing' : 'foreign-missing';
 }
 
-/** What a 404 of KV version 2 tells with a deleted or destroyed version (PATCH: one level higher). */
+/** What a 404 of KV version 2 says of a deleted or destroyed version (PATCH: one level higher). */
 export function goneVersion(answer: WireAnswer): GoneVersion | undefined {
   const data = answer.body?.['data'] as
     | (VersionFacts & { readonly metadata?: VersionFacts | null })

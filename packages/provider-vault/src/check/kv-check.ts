@@ -57,16 +57,16 @@ export async function checkRights(
       },
       context,
     );
-    const told = (outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined) as
+    const granted = (outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined) as
       | Readonly<Record<string, unknown>>
       | null
       | undefined;
     const may = (on: string, capabilities: readonly string[]): boolean => {
-      const held = told?.[on];
+      const held = granted?.[on];
       if (!Array.isArray(held)) return false;
       return held.includes('root') || capabilities.every((one) => held.includes(one));
     };
-    if (!Array.isArray(told?.[data]))
+    if (!Array.isArray(granted?.[data]))
       return [
         { subject, state: 'unknown', message: 'the server does not tell what the token may do' },
       ];

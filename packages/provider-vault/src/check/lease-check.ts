@@ -76,14 +76,14 @@ async function checkRights(
       { verb: 'write', path: 'sys/capabilities-self', body: JSON.stringify({ paths }) },
       context,
     );
-    const told = (outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined) as
+    const granted = (outcome.kind === 'ok' ? outcome.answer.body?.['data'] : undefined) as
       | Readonly<Record<string, unknown>>
       | null
       | undefined;
     return rights.map(({ on, need, what, code }, position) => {
-      const held = told?.[on];
+      const held = granted?.[on];
       if (!Array.isArray(held))
-        return { subject, state: 'unknown', message: `whether the token may ${what} is not told` };
+        return { subject, state: 'unknown', message: `whether the token may ${what} is unknown` };
       if (held.includes('root') || held.includes(need))
         return { subject, state: 'ready', message: `the token may ${what} (${on})` };
       return {

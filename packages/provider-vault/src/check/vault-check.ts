@@ -131,7 +131,7 @@ function addressLine(
 function lifeLine(life: CertificateLife | undefined): ProviderCheck {
   const subject = 'certificate';
   if (life === undefined)
-    return { subject, state: 'unknown', message: 'is trusted; how long it is valid was not told' };
+    return { subject, state: 'unknown', message: 'is trusted; how long it is valid is unknown' };
   const left = life.to - Date.now();
   const message = `is trusted, and valid until ${new Date(life.to).toISOString()}`;
   // a short-lived one is renewed by a machine, late in its life: only the last sixth is late
@@ -166,13 +166,13 @@ function sealLine({ initialized, sealed }: Health): ProviderCheck {
     };
   return sealed === false
     ? { subject, state: 'ready', message: 'is unsealed' }
-    : { subject, state: 'unknown', message: 'is not told' };
+    : { subject, state: 'unknown', message: 'is unknown' };
 }
 
 function clockLine({ server_time_utc: seconds, askedAt }: Health): ProviderCheck {
   const subject = 'clock';
   if (typeof seconds !== 'number')
-    return { subject, state: 'unknown', message: 'the server does not tell its time' };
+    return { subject, state: 'unknown', message: 'the server does not say its time' };
   // whole seconds, cut off
   const ahead = Math.round((seconds * 1_000 + 500 - askedAt) / 1_000);
   if (Math.abs(ahead) * 1_000 <= largestSkew)
@@ -197,7 +197,7 @@ async function checkToken(
     const data =
       outcome.kind === 'ok' ? (outcome.answer.body?.['data'] as TokenFacts | null) : null;
     if (typeof data?.ttl !== 'number')
-      return { subject, state: 'unknown', message: 'is accepted, its lifetime is not told' };
+      return { subject, state: 'unknown', message: 'is accepted; its lifetime is unknown' };
     const policies = [data.policies ?? [], data.identity_policies ?? []].flat();
     // whole seconds are sent, so a token in its last one has 0 as well
     const isEternal = data.ttl === 0 && data.expire_time == null;
@@ -234,7 +234,7 @@ async function checkToken(
     if (isSecretError(error, 'ERR_SECRET_DENIED'))
       return { subject, state: 'unknown', message: 'is accepted, but may not look itself up' };
     const isRejected = isSecretError(error, 'ERR_SECRET_UNAUTHENTICATED');
-    // what a login is refused for is mended at the login
+    // what a login is refused for is corrected at the login
     return failing(
       subject,
       error,

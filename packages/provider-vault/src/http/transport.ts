@@ -401,7 +401,7 @@ const alerts: Readonly<Record<string, string>> = {
 
 /**
  * Node's code. Where a write meets what OpenSSL has to say, the code is EPROTO whatever it was, and
- * only the message tells: a number and whether it has a text are taken from it, nothing else.
+ * only the message says which: a number and whether it has a text are taken from it, nothing else.
  */
 function codeOf({ code = 'no code', message }: NodeJS.ErrnoException): string {
   if (code !== 'EPROTO') return code;

@@ -163,7 +163,7 @@ export function createVaultClient(
       if (found === 'unanswered' && others) found = await lookUp(token, context);
       if (found === 'unanswered') return { cause, isCertain: false };
       if (found === 'unanswerable') return { cause, isCertain: true };
-      // a token without the default policy may not look itself up, which the text tells
+      // a token without the default policy may not look itself up, which the text shows
       return { cause: found === 'token' ? 'token' : 'policy', isCertain: true };
     } catch {
       if (context.signal.aborted) throw abortError(context.signal, provider);

@@ -203,6 +203,31 @@ describe('metrics', () => {
       { attributes: { ...attributes, 'error.type': 'ERR_SECRET_DENIED' }, value: 1 },
     ]);
   });
+
+  test('values that the schema of a view refuses are counted', async () => {
+    const { points, ...providers } = sdk();
+    instrument(providers);
+    const secrets = createSecrets({ name: 'shop', providers: [memoryProvider({ TOKEN: 'good' })] });
+    cleanUps.push(() => secrets.close());
+    const rejected = new Promise((resolve) => {
+      secrets.on('rejected', resolve);
+    });
+    const issues = [{ path: ['TOKEN'], message: 'must be good' }];
+    const view = await secrets.view({
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value) =>
+          (value as { TOKEN: string }).TOKEN === 'good' ? { value } : { issues },
+      },
+    });
+    await secrets.set('TOKEN', canary);
+    await rejected;
+    expect(view).toEqual({ TOKEN: 'good' });
+    expect((await points()).get('keyfall.rejections')).toEqual([
+      { attributes: { 'keyfall.chain': 'shop' }, value: 1 },
+    ]);
+  });
 });
 
 describe('spans', () => {

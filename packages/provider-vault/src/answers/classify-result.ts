@@ -4,19 +4,9 @@
 import { isSecretError, SecretError, type SecretSetting } from '@keyfall/core';
 import { spanOf } from '../wire/time.ts';
 import type { WireAnswer, WireRequest, WireResult } from '../wire/vault-wire.ts';
-import {
-  type AddressFault,
-  type AnswerErrorKind,
-  type AnswerKind,
-  answerErrors,
-  type ErrorKind,
-  type Extent,
-  errnos,
-  type FailureKind,
-  failureErrors,
-  type Subject,
-  tlsErrors,
-} from './answer-kinds.ts';
+import { type AnswerErrorKind, type AnswerKind, answerErrors } from './answer-kinds.ts';
+import type { AddressFault, ErrorKind, Extent, Subject } from './error-kinds.ts';
+import { errnos, type FailureKind, failureErrors, tlsErrors } from './failure-kinds.ts';
 import { answerKind, type GoneVersion, goneVersion, isVaults } from './server-words.ts';
 
 /** An error that a request has come to. */

@@ -5,8 +5,8 @@
  */
 import { isSecretError, type SecretError } from '@keyfall/core';
 import { nearNames, type ProviderCheck, type ReadContext } from '@keyfall/core/provider';
-import type { AddressFault } from '../answers/answer-kinds.ts';
 import { classify } from '../answers/classify-result.ts';
+import type { AddressFault } from '../answers/error-kinds.ts';
 import { type CertificateLife, certificateLife } from '../http/tls/certificate-life.ts';
 import type { KvMount } from '../kv/kv-mount.ts';
 import type { VaultClient } from '../session/vault-client.ts';

@@ -3,11 +3,9 @@
  * no proxy variable is read, nothing is followed unasked, one deadline bounds the whole exchange, and an
  * answer has a largest size. Never rejects; see `vault-wire.ts`.
  */
-import { isUtf8 } from 'node:buffer';
 import {
   type ClientRequest,
   Agent as HttpAgent,
-  type IncomingMessage,
   type RequestOptions,
   request as requestHttp,
   validateHeaderValue,
@@ -19,19 +17,17 @@ import {
   changes,
   type HttpRequest,
   type VaultAddress,
-  type WireAnswer,
   type WireCall,
   type WireFailure,
   type WireRequest,
   type WireResult,
 } from '../wire/vault-wire.ts';
+import { codeOf, kindOf } from './connection-codes.ts';
 import { rateLimiter } from './rate-limiter.ts';
+import { answerOf, collect, withoutMirrors } from './read-answer.ts';
 import { keptConnections } from './tls/kept-connections.ts';
 import type { TunnelError, TunnelOptions } from './tls/proxy-tunnel.ts';
 import type { SecureConnections } from './tls/secure-connections.ts';
-
-/** Bytes. An entry on raft storage is at most 1 MiB: what is larger is no answer of a KV engine. */
-const largestAnswer = 8 * 1024 * 1024;
 
 /**
  * Milliseconds until an idle connection is ended by us: before a load balancer or a NAT forgets it
@@ -322,103 +318,4 @@ function exchange(
     });
     request.end(body);
   });
-}
-
-/** Reads a body to its end, or fails with why there is none. */
-function collect(
-  response: IncomingMessage,
-  fail: (what: WireFailure['what'], detail: string) => void,
-  done: (body: Buffer) => void,
-): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  response.on('data', (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > largestAnswer) fail('too-large', `over ${largestAnswer} bytes`);
-    else chunks.push(chunk);
-  });
-  response.on('end', () => {
-    if (response.complete) done(Buffer.concat(chunks));
-    else fail('unreachable', 'ECONNRESET');
-  });
-  response.on('error', (error: NodeJS.ErrnoException) =>
-    fail('unreachable', error.code ?? 'ECONNRESET'),
-  );
-}
-
-/**
- * The answer without an id of the request that is a part of what was sent: a secret id and some tokens look
- * like one, and the id is shown.
- */
-function withoutMirrors(answer: WireAnswer, sent: readonly string[]): WireAnswer {
-  const id = answer.body?.['request_id'];
-  if (typeof id !== 'string' || !sent.some((text) => text.includes(id))) return answer;
-  return { ...answer, body: { ...answer.body, request_id: undefined } };
-}
-
-function answerOf(response: IncomingMessage, bytes: Buffer): WireAnswer | WireFailure {
-  const status = response.statusCode ?? 0;
-  const success = status >= 200 && status < 300;
-  let text = '';
-  let body: WireAnswer['body'];
-  try {
-    if (isUtf8(bytes)) text = bytes.toString('utf8');
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-      body = parsed as WireAnswer['body'];
-  } catch {
-    // judged below: the parser's own message quotes the text
-  }
-  const mayBeEmpty = status === 202 || status === 204;
-  if (success && body === undefined && !mayBeEmpty)
-    return failure('malformed', `status ${status} without a JSON object`, true);
-  const index = response.headers['x-vault-index'];
-  return {
-    kind: 'answer',
-    status,
-    text,
-    body,
-    retryAfter: retryAfterOf(response),
-    index: typeof index === 'string' ? index : undefined,
-  };
-}
-
-/** `Retry-After` in milliseconds: seconds are all that Vault sends. A hundred years are as good as more. */
-function retryAfterOf(response: IncomingMessage): number | undefined {
-  const seconds = response.headers['retry-after'];
-  if (seconds === undefined || !/^\d+$/.test(seconds)) return undefined;
-  return Math.min(Number(seconds), 3_155_760_000) * 1_000;
-}
-
-/** TLS alerts (RFC 8446, section 6) that say which side has to change something. */
-const alerts: Readonly<Record<string, string>> = {
-  '40': 'HANDSHAKE_FAILURE',
-  '42': 'BAD_CERTIFICATE',
-  '48': 'UNKNOWN_CA',
-  '70': 'PROTOCOL_VERSION',
-  '116': 'CERTIFICATE_REQUIRED',
-};
-
-/**
- * Node's code. Where a write meets what OpenSSL has to say, the code is EPROTO whatever it was, and
- * only the message says which: a number and whether it has a text are taken from it, nothing else.
- */
-function codeOf({ code = 'no code', message }: NodeJS.ErrnoException): string {
-  if (code !== 'EPROTO') return code;
-  const [, alert] = /SSL alert number (\d{1,3})/.exec(message) ?? [];
-  if (alert !== undefined) return `ERR_SSL_ALERT_${alerts[alert] ?? alert}`;
-  // a peer that does not speak TLS at all
-  return /wrong version number|packet length too long/.test(message)
-    ? 'ERR_SSL_WRONG_VERSION_NUMBER'
-    : code;
-}
-
-/** Codes of a certificate check, and of a handshake that went wrong. */
-const tlsCode =
-  /^(?:CERT_|ERR_TLS_|ERR_SSL_|EPROTO$|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_IN_CHAIN$|HOSTNAME_MISMATCH$|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|ERROR_IN_)/;
-
-function kindOf(code: string): WireFailure['what'] {
-  if (tlsCode.test(code)) return 'tls';
-  // llhttp's codes: what came is not HTTP
-  return code.startsWith('HPE_') ? 'malformed' : 'unreachable';
 }

@@ -9,7 +9,8 @@
  * | `dueOf` | replace it by another one, if it is wanted; the old one is revoked after the hand-over |
  * | `spareOf` | it is not given out any more: callers wait for another one |
  *
- * Time counts from before a request was sent. An outage is no reason to give anything up before it ends; only a
+ * It is long because it is one state: what is held, what is being made, what is still to be revoked and the alarm change
+ * together. Time counts from before a request was sent. An outage is no reason to give anything up before it ends; only a
  * refusal in the server's own words is final.
  */
 import { type Clock, isSecretError, SecretError } from '@keyfall/core';

@@ -10,8 +10,8 @@
  */
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { ReadContext } from '@keyfall/core/provider';
-import type { Subject } from '../answers/answer-kinds.ts';
 import { classify, reasonOf } from '../answers/classify-result.ts';
+import type { Subject } from '../answers/error-kinds.ts';
 import { isVaults, refusesRenewal } from '../answers/server-words.ts';
 import { createLifetime, type Held, type Renewal } from '../lifetimes/lifetime.ts';
 import { backOff, momentOf, renewalDelay } from '../lifetimes/timing.ts';

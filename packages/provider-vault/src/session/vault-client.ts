@@ -5,8 +5,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Applied, SecretError } from '@keyfall/core';
 import { type ReadContext, withApplied } from '@keyfall/core/provider';
-import type { Subject } from '../answers/answer-kinds.ts';
 import { type Classified, classify, forbidden, kindOf } from '../answers/classify-result.ts';
+import type { Subject } from '../answers/error-kinds.ts';
 import type { GoneVersion } from '../answers/server-words.ts';
 import type { TokenSetting } from '../settings/token-setting.ts';
 import type { ClientSettings } from '../settings/vault-settings.ts';

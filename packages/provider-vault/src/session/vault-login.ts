@@ -6,9 +6,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, isSecretError, SecretError } from '@keyfall/core';
 import type { ReadContext } from '@keyfall/core/provider';
-import type { Subject } from '../answers/answer-kinds.ts';
 import { type Classified, classify, hasNoLeader, kindOf } from '../answers/classify-result.ts';
-import { isVaults, type LoginRefusal, loginRefusal } from '../answers/server-words.ts';
+import type { Subject } from '../answers/error-kinds.ts';
+import { isVaults, loginRefusal } from '../answers/server-words.ts';
 import { readCredential } from '../auth/credential-reader.ts';
 import type { VaultAuth, VaultLogin, VaultLoginContext } from '../auth/vault-auth.ts';
 import { printOf } from '../environment/file-prints.ts';
@@ -17,6 +17,7 @@ import { checkToken } from '../settings/token-setting.ts';
 import { beforeAbort } from '../wire/bounds.ts';
 import { encodePath } from '../wire/vault-path.ts';
 import type { WireResult } from '../wire/vault-wire.ts';
+import { refusalError } from './login-refusals.ts';
 
 /** Sends one request, once. Without a token it carries none. `fresh`: over a new connection. */
 type SendOnce = (
@@ -237,49 +238,6 @@ export function vaultLogin({
     }
   }
 
-  /** The error of a refusal. Never quotes what the server says: it may repeat what it was sent. */
-  function refused(refusal: LoginRefusal, status: number): SecretError {
-    switch (refusal) {
-      case 'no-role':
-        return failed(
-          'ERR_SECRET_CONFIG',
-          `${origin} knows no such role as ${method} names`,
-          'Check the role, and the mount of the login method.',
-          { storeStatus: status },
-        );
-      case 'no-secret-id':
-        return failed(
-          'ERR_SECRET_CONFIG',
-          `the role of ${method} asks for a secret id, and none was given`,
-          'Give the option secretId or wrappedSecretId of appRoleAuth.',
-          { storeStatus: status },
-        );
-      case 'not-configured':
-        return failed(
-          'ERR_SECRET_CONFIG',
-          `${origin} has the method of ${method}, but it is not configured`,
-          'Write its config on the server.',
-          { storeStatus: status },
-        );
-      case 'cannot-ask':
-        return failed(
-          'ERR_SECRET_UNAVAILABLE',
-          `${origin} cannot reach whom it asks about ${method}`,
-          "Start the issuer or directory that the method's config names, or let the server reach it.",
-          { storeStatus: status },
-        );
-      case 'refused':
-        return failed(
-          'ERR_SECRET_UNAUTHENTICATED',
-          `${origin} refused ${method} (status ${status})`,
-          status === 403
-            ? 'The credentials are not accepted, or nothing is mounted at its path, or the server cannot reach whom it asks about them.'
-            : 'The credentials are wrong, expired or used up, or come from where the role does not allow it.',
-          { storeStatus: status },
-        );
-    }
-  }
-
   return async (context) => {
     for (let repeats = 0; ; repeats += 1) {
       const { path, body, repeatable, lastBecause, accepted } = await prepare(context);
@@ -313,11 +271,11 @@ export function vaultLogin({
       const refusalNow = answer && loginRefusal(answer);
       const error =
         answer && refusalNow
-          ? refused(refusalNow, answer.status)
+          ? refusalError(refusalNow, { provider, origin, method, status: answer.status })
           : errorOf(found, `${origin} did not answer ${method} as a login`);
       const mayAgain = found.kind === 'error' && !refusalNow && found.mayRepeat(!repeatable);
       const away = refusalNow === 'cannot-ask';
-      // a 403 is what a method answers as well that cannot reach whom it asks
+      // a 403 is also the answer of a method that cannot reach the service that checks it
       const denied = answer?.status === 403;
       const mayRepeat = mayAgain || (repeatable && (denied || away));
       const retryAfter = result.kind === 'answer' ? (result.retryAfter ?? 0) : 0;

@@ -76,13 +76,8 @@ async function loadReader(reader: DotenvReader, variables: Variables): Promise<N
   if (reader === 'npm') return { reader, read: await loadNpm() };
   const found = (await allReaders()).find((each) => each.reader === reader);
   if (found !== undefined) return { reader, read: (text) => found.read(text, variables) };
-  throw new SecretError(
-    'ERR_SECRET_CONFIG',
-    `the reader ${reader} is not available in this runtime`,
-    {
-      hint: 'Use Node, or name another reader.',
-    },
-  );
+  const reason = `the reader ${reader} is not available in this runtime`;
+  throw new SecretError('ERR_SECRET_CONFIG', reason, { hint: 'Use Node, or name another reader.' });
 }
 
 type Change = readonly [name: string, value: string | null];

@@ -56,6 +56,9 @@ export interface KvDocumentStore {
   history(name: string, context: ReadContext): Promise<readonly SecretVersion[]>;
 }
 
+/** What comes of a request. */
+type Outcome = Awaited<ReturnType<VaultClient['ask']>>;
+
 /** How often a merge is repeated when another writer was faster. */
 const mergeAttempts = 5;
 
@@ -105,7 +108,7 @@ export function kvDocument(
     const engine = await mount.engine(context);
     const kv = engine.version;
     const query = older === undefined ? '' : `?version=${older}`;
-    let outcome: Awaited<ReturnType<typeof get>>;
+    let outcome: Outcome;
     try {
       outcome = await get('data', engine, query, context);
     } catch (error) {
@@ -193,7 +196,7 @@ export function kvDocument(
       );
     let send = sendAs(emptied ? 'delete' : 'write', jsonObject(members));
     const sending = endingBefore(context);
-    let outcome: Awaited<ReturnType<typeof send>>;
+    let outcome: Outcome;
     try {
       outcome = await send(sending);
     } catch (error) {
@@ -257,10 +260,7 @@ export function kvDocument(
   }
 
   /** What an answer to a write says that it made. */
-  function receiptIn(
-    kv: 1 | 2,
-    outcome: Awaited<ReturnType<VaultClient['ask']>>,
-  ): WriteReceipt | undefined {
+  function receiptIn(kv: 1 | 2, outcome: Outcome): WriteReceipt | undefined {
     if (outcome.kind !== 'ok') return undefined;
     if (kv === 1) return { conditional: false };
     const written = outcome.answer.body?.['data'] as VersionFacts | null | undefined;

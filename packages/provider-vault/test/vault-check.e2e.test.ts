@@ -168,7 +168,6 @@ describe('the server', () => {
       const provider = vaultProvider({ address, token: 'x', path: 'x', env: {} });
       expect(await failureOf(provider.read('all', context()))).toMatchObject({
         code: 'ERR_SECRET_CONFIG',
-        message: expect.stringContaining('ends in /v1'),
         setting: { option: 'address' },
       });
     }
@@ -182,7 +181,6 @@ describe('http and https taken for each other', () => {
     expect(more).toEqual([]);
     expect(line).toMatchObject({ subject: 'address', state: 'failing' });
     expect(line).toMatchObject({ code: 'server-speaks-http', facts: { address } });
-    expect(line?.message).toContain('does not speak https');
     expect(line?.hint).toContain('with http://');
     const read = open({ path: 'x', address }).read('all', context());
     expect(await failureOf(read, server.token)).toMatchObject({ code: 'ERR_SECRET_CONFIG' });
@@ -272,7 +270,6 @@ describe('the certificate', () => {
     const soon = await lineOf('certificate', at);
     expect(soon).toMatchObject({ state: 'failing', code: 'certificate-ends-soon' });
     expect(soon?.message).toMatch(/valid until \d{4}-.*that is soon$/);
-    expect(soon?.hint).toContain('Renew');
   });
 
   test('of a day is not called short while it is young', async () => {
@@ -321,7 +318,6 @@ describe('the token', () => {
     const root = await lineOf('token', { path });
     expect(root?.message).toBe('does not expire; policies: root');
     expect(root).toMatchObject({ code: 'token-of-root' });
-    expect(root?.hint).toContain('a policy of its own');
     const { token } = await server.createToken({ policies: [policy], more: { num_uses: 9 } });
     expect((await lineOf('token', { path, token }))?.message).toMatch(/, \d uses left; policies: /);
   });
@@ -392,9 +388,10 @@ describe('the mount', () => {
     await put('nested/shop', { A: value });
     const nested = await lineOf('mount', { mount: 'secret/nested', path: 'shop' });
     expect(nested).toMatchObject({ code: 'mount-wrong' });
-    expect(nested?.message).toContain('not a mount but a path under one');
     await issued('24h');
-    expect((await lineOf('mount', { mount: 'pki', path: 'x' }))?.message).toContain('no KV engine');
+    expect(await lineOf('mount', { mount: 'pki', path: 'x' })).toMatchObject({
+      code: 'mount-wrong',
+    });
   });
 
   test('of another version than was said', async () => {
@@ -409,7 +406,7 @@ describe('the mount', () => {
 });
 
 describe('the policy', () => {
-  test('that allows nothing is mended by one that can be pasted', async () => {
+  test('that allows nothing is completed by a rule that can be pasted', async () => {
     const { path, token } = await documentAs('names');
     const policy = await lineOf('policy', { path, token });
     expect(policy).toMatchObject({
@@ -419,8 +416,8 @@ describe('the policy', () => {
     });
     expect(policy?.facts).toEqual({ rule: policy?.hint });
     const name = await server.createPolicy(policy?.hint ?? '');
-    const mended = await server.createToken({ policies: ['default', name] });
-    expect((await checksOf({ path, token: mended.token })).at(-1)?.state).toBe('ready');
+    const better = await server.createToken({ policies: ['default', name] });
+    expect((await checksOf({ path, token: better.token })).at(-1)?.state).toBe('ready');
   });
 
   test.each([

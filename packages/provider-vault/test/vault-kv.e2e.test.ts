@@ -264,7 +264,6 @@ describe('list', () => {
     const kv = open({ address: `http://127.0.0.1:${port}`, kvVersion: 2 });
     const error = await failureOf(collect(kv.list('shop', { pageSize: 2 })));
     expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID' });
-    expect(error.message).toContain('circle');
     expect(pages).toBe(4);
   });
 

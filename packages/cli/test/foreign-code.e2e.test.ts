@@ -94,14 +94,12 @@ describe('the package of a provider', () => {
       { NODE_PATH: 'lib/node_modules:node_modules:.' },
       'runs only after `keyfall trust`. Install it beside keyfall: npm install --global @keyfall/provider-doppler\n',
     ],
-  ])('one that %s is told by its name and what to do', async (_, more, end) => {
+  ])('a provider that %s is refused by its name, with what to do', async (_, more, end) => {
     const { repository, run, isStolen } = await victim({ providers: [{ provider: 'doppler' }] });
     if (Object.keys(more).length > 0) await plant(repository, 'doppler');
     const result = await run(['list'], more);
     expect(result).toMatchObject({ code: 2, stdout: '' });
-    expect(result.stderr).toContain(
-      'the provider doppler comes from @keyfall/provider-doppler, which is not installed beside keyfall',
-    );
+    expect(result.stderr).toMatch(/ doppler .*@keyfall\/provider-doppler/);
     expect(result.stderr.endsWith(end)).toBe(true);
     expect(await isStolen()).toBe(false);
   });
@@ -128,7 +126,8 @@ describe('the package of a provider', () => {
     const text = "export default { providers: [{ provider: 'doppler' }] };";
     await writeFile(join(repository, 'keyfall.config.mjs'), text);
     expect((await run(['get', 'A'])).stdout).toBe('theirs\n');
-    expect((await run(['trust'])).stderr).toContain('nothing more to trust');
+    expect((await run(['trust'])).code).toBe(0);
+    expect((await run(['trust', '--list'])).stdout).toBe('');
   });
 
   test('one in a folder above that another user made is not the one that is trusted', async () => {
@@ -173,12 +172,21 @@ describe('keyfall trust', () => {
     const changed = JSON.stringify({ ...config, ttl: '1m' });
     await writeFile(join(repository, 'keyfall.config.json'), changed);
     expect((await run(['get', 'A'])).code).toBe(2);
-    expect((await run(['trust', '--list'])).stdout).toContain('(has changed since)');
+    expect((await run(['trust', '--list'])).stdout).toMatch(/keyfall\.config\.json .*changed/);
     await run(['trust']);
     expect((await run(['get', 'A'])).stdout).toBe('theirs\n');
-    expect((await run(['trust', '--revoke'])).stderr).toContain('is no longer trusted');
+    const revoked = await run(['trust', '--revoke']);
+    expect(revoked).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('keyfall.config.json'),
+    });
     expect((await run(['get', 'A'])).code).toBe(2);
-    expect((await run(['trust', '--revoke'])).stderr).toContain('was not trusted');
+    const again = await run(['trust', '--revoke']);
+    expect(again).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('keyfall.config.json'),
+    });
+    expect(again.stderr).not.toBe(revoked.stderr);
     expect(await readdir(folder)).toEqual([]);
   });
 
@@ -297,7 +305,7 @@ describe('a configuration that somebody else put there', () => {
     expect(await isRun()).toBe(false);
     expect(result.code).toBe(0);
     const doctor = await run(['doctor']);
-    expect(doctor.stdout).toContain('keyfall.config.mjs is not used');
+    expect(doctor.stdout).toContain('keyfall.config.mjs');
   });
 
   test('a repository of the user does, as a folder, as a submodule and as another work tree', async () => {

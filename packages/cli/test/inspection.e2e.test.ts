@@ -12,6 +12,7 @@ import { assertNoLeak, startMotoServer, type VaultServer } from '@keyfall/testki
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { folderWith, keyfall, type RunResult } from './keyfall.ts';
 import { sharedVault } from './shared-vault.ts';
+import { transcript } from './transcript.ts';
 
 const canary = 'canary-8f1e';
 const newer = 'canary-newer-77';
@@ -63,7 +64,7 @@ async function withConfig(config: unknown): Promise<string> {
 }
 
 describe('status', () => {
-  test('tells how each provider fares, the life of the token and what it may do', async () => {
+  test('shows how each provider is, how long the token lives and what it may do', async () => {
     const env = await document({ TOKEN: canary });
     const { token } = await server.createToken({
       policies: [
@@ -80,20 +81,25 @@ describe('status', () => {
       env: { ...env, VAULT_TOKEN: token },
     });
     expect(code).toBe(0);
-    expect(stdout).toMatch(/ok +address +http:.* answers \(version 2/);
-    expect(stdout).toMatch(/ok +token +expires in \d+ (hours|minutes), can be renewed/);
-    expect(stdout).toMatch(/ok +policy +it may do nothing else with it; it may not write it/);
-    expect(stdout).toMatch(/ok +\.env +does not exist/);
+    expect(stdout).toMatch(/ok +address +http:.*\(version 2/);
+    expect(stdout).toMatch(/ok +token +.*\d+ (hours|minutes)/);
+    expect(stdout).toMatch(/ok +\.env /);
+    const names = { ADDRESS: server.address, MOUNT: mount, PATH: env['VAULT_SECRET_PATH'] ?? '' };
+    const shown = stdout
+      .replace(/\(version [^)]*\)/, '(VERSION)')
+      .replace(/\d+ (hours|minutes)/, 'TIME')
+      .replace(/policy-\w+/, 'POLICY');
+    expect(transcript(shown, names)).toMatchSnapshot();
   });
 
-  test('ends as a get would, and asks those behind as well', async () => {
+  test('has the exit code of a get, and checks the providers behind the failing one too', async () => {
     const cwd = await folderWith(`TOKEN=${canary}\n`);
     const env = { ...settings('x'), VAULT_ADDR: 'http://127.0.0.1:1' };
     const { code, stdout } = await silently(['status', '--json'], { cwd, env });
     expect(code).toBe(3);
     expect(JSON.parse(stdout)).toMatchObject([
       { code: 'ERR_SECRET_UNAVAILABLE', findings: [{ subject: 'address', state: 'failing' }] },
-      { about: 'dotenv (.env)', findings: [{ message: 'holds 1 name' }, {}] },
+      { about: 'dotenv (.env)', findings: [{ state: 'ready' }, {}] },
     ]);
     const denied = await silently(['status'], {
       cwd,
@@ -102,10 +108,10 @@ describe('status', () => {
     expect(denied.code).toBe(4);
   });
 
-  test('reads what cannot be checked', async () => {
+  test('reads a provider that has no check of its own', async () => {
     const cwd = await withConfig({ providers: [{ provider: 'env', prefix: 'SHOP_' }] });
     const { stdout } = await silently(['status'], { cwd, env: { SHOP_A: canary } });
-    expect(stdout).toMatch(/^env .*\n {2}ok {2}content {2}holds 1 name\n$/);
+    expect(stdout).toMatch(/^env .*\n {2}ok {2}content {2}.*\b1 name\n$/);
   });
 });
 
@@ -137,7 +143,7 @@ describe('diff', () => {
     expect(off.stdout).toBe(text.stdout);
   });
 
-  test('of two profiles of a configuration', async () => {
+  test('compares two profiles of a configuration', async () => {
     await document({});
     await put('cfg/dev', { A: canary, B: '1' });
     await put('cfg/prod', { A: newer, B: '1' });
@@ -150,40 +156,41 @@ describe('diff', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: 'A  another value\n' });
     const wrong = await silently(['diff', 'dev', 'stagng', '--profile', 'dev'], { cwd, env });
     expect(wrong.code).toBe(2);
-    expect(wrong.stderr).toContain(
-      'stagng is neither a provider nor a profile. The providers are vault; profiles: dev, prod and local.',
-    );
+    expect(wrong.stderr).toMatch(/^keyfall: stagng .* vault; .*: dev, prod and local\./);
   });
 
-  test('of two profiles without one', async () => {
+  test('compares two profiles without a configuration', async () => {
     await put('bare/dev', { A: canary });
     await put('bare/prod', { B: canary });
     const env = { ...settings('bare/{profile}'), USE_VAULT: 'false' };
     // what stands in the .env belongs to neither
     const cwd = await folderWith('C=1\n');
     const { stdout } = await silently(['diff', 'dev', 'prod'], { cwd, env });
-    expect(stdout).toBe('A  only in dev\nB  only in prod\n');
+    expect(stdout).toMatch(/^A {2}.*\bdev\nB {2}.*\bprod\n$/);
   });
 
-  test('of the .env with a profile, whatever Vault its settings name without one', async () => {
+  test('compares the .env with a profile, whatever Vault its settings name without one', async () => {
     await put('beside/prod', { A: canary, B: '1' });
     const { VAULT_TOKEN, ...inFile } = settings('beside/{profile}');
     const lines = Object.entries(inFile).map(([name, value]) => `${name}=${value}\n`);
     const cwd = await folderWith(`B=1\n${lines.join('')}`);
     const env = { VAULT_TOKEN: VAULT_TOKEN ?? '' };
     const { code, stdout } = await silently(['diff', 'dotenv', 'prod'], { cwd, env });
-    expect({ code, stdout }).toEqual({ code: 1, stdout: 'A  only in prod\n' });
+    expect({ code, stdout }).toEqual({
+      code: 1,
+      stdout: expect.stringMatching(/^A {2}.*\bprod\n$/),
+    });
   });
 
-  test('of what is neither names what there is', async () => {
+  test('refuses what is neither a provider nor a profile, and names those that exist', async () => {
     const cwd = await folderWith('A=1\n');
     const wrong = await silently(['diff', 'dotnev', 'dotenv'], { cwd });
     expect(wrong).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('The providers are vault and dotenv; profiles: none.'),
+      stderr: expect.stringMatching(/^keyfall: dotnev .* vault and dotenv; /),
     });
     const none = await silently(['diff', 'dotenv', 'dotenv', '--dotenv', 'none.env'], { cwd });
-    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('does not exist') });
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('none.env') });
   });
 
   test('a store that cannot be asked is not one that holds nothing', async () => {
@@ -194,7 +201,7 @@ describe('diff', () => {
       stdout: '',
     });
     const empty = await silently(['diff', 'vault', 'dotenv'], { cwd, env: settings('mistyped') });
-    expect(empty.stderr).toContain(`has nothing at ${mount}/mistyped`);
+    expect(empty.stderr).toContain(`${mount}/mistyped`);
   });
 
   test('what a profile falls back to is not what it holds', async () => {
@@ -216,7 +223,7 @@ describe('diff', () => {
     await writeFile(join(cwd, '.env'), `A=${canary}\n`);
     const env = { VAULT_ADDR: server.address, VAULT_TOKEN: server.token };
     const same = await silently(['diff', 'prod', 'staging'], { cwd, env });
-    expect(same).toMatchObject({ code: 0, stderr: 'keyfall: 0 names differ, 1 the same.\n' });
+    expect(same).toMatchObject({ code: 0, stdout: '' });
     for (const side of ['down', 'mistyped'])
       for (const args of [
         [side, 'staging'],
@@ -224,7 +231,7 @@ describe('diff', () => {
       ]) {
         const result = await silently(['diff', ...args], { cwd, env });
         expect(result).toMatchObject({ code: 3, stdout: '' });
-        expect(result.stderr).toContain(`not every provider of ${side} answered`);
+        expect(result.stderr).toMatch(new RegExp(`^keyfall: .*\\b${side}\\b`, 'm'));
       }
   });
 });
@@ -241,9 +248,7 @@ describe('history and rollback', () => {
     );
     const back = await silently(['rollback', 'TOKEN', '--to', '1'], { cwd, env });
     expect(back.code).toBe(0);
-    expect(back.stderr).toMatch(
-      /^keyfall: TOKEN is again what version 1 of vault .* held, as version 3\.\n$/,
-    );
+    expect(back.stderr).toMatch(/^keyfall: TOKEN .* version 1 .* vault .* version 3\.\n$/);
     const { body } = await server.request('GET', `${mount}/data/${path}`);
     expect(body.data?.['data']).toEqual({ TOKEN: canary, OTHER: '2' });
     const { stdout } = await silently(['history', 'TOKEN', '--json'], { cwd, env });
@@ -257,10 +262,12 @@ describe('history and rollback', () => {
       ],
     });
     const again = await silently(['rollback', 'TOKEN', '--to', '1'], { cwd, env });
-    expect(again.stderr).toBe('keyfall: TOKEN is as version 1 has it: nothing changed.\n');
+    expect(again).toMatchObject({ code: 0, stderr: expect.stringMatching(/TOKEN .* version 1 /) });
+    const { body: after } = await server.request('GET', `${mount}/data/${path}`);
+    expect(after.data?.['metadata']).toMatchObject({ version: 3 });
   });
 
-  test('a version that does not hold it, is deleted, or is none', async () => {
+  test('a version that does not hold the name, is deleted or does not exist is refused', async () => {
     const env = await document({ OTHER: '1' });
     const path = env['VAULT_SECRET_PATH'] ?? '';
     await put(path, { TOKEN: canary });
@@ -268,16 +275,16 @@ describe('history and rollback', () => {
     await server.request('POST', `${mount}/delete/${path}`, { versions: [2] });
     const cwd = await folderWith();
     const { stdout } = await silently(['history', 'TOKEN'], { cwd, env });
-    expect(stdout).toMatch(/\n2 .* deleted\n1 .* previous {2}does not hold it\n$/);
+    expect(stdout).toMatch(/\n2 .* deleted\n1 .* previous {2}\S.*\n$/);
     for (const to of ['1', '2', '9']) {
       const { code, stderr } = await silently(['rollback', 'TOKEN', '--to', to], { cwd, env });
       expect(code).toBe(1);
-      expect(stderr).toContain('does not hold TOKEN. `keyfall history TOKEN` shows which do.');
+      expect(stderr).toContain('`keyfall history TOKEN`');
     }
     expect((await silently(['rollback', 'TOKEN', '--to', 'x'], { cwd, env })).code).toBe(2);
     expect((await silently(['rollback', 'TOKEN'], { cwd, env })).code).toBe(2);
     const typo = await silently(['rollback', 'TOKN', '--to', '1'], { cwd, env });
-    expect(typo).toMatchObject({ code: 1, stderr: expect.stringContaining('Did you mean TOKEN?') });
+    expect(typo).toMatchObject({ code: 1, stderr: expect.stringContaining('TOKEN?') });
     const { body } = await server.request('GET', `${mount}/data/${path}`);
     expect(body.data?.['metadata']).toMatchObject({ version: 3 });
   });
@@ -307,10 +314,10 @@ describe('history and rollback', () => {
     const env = { VAULT_ADDR: server.address, VAULT_TOKEN: server.token };
     const { code, stderr } = await silently(['rollback', 'TOKEN', '--to', '1'], { cwd, env });
     expect(code).toBe(0);
-    expect(stderr).toContain('TOKEN still comes from dotenv (.env), which is asked first.');
+    expect(stderr).toMatch(/^keyfall: TOKEN .* dotenv \(\.env\)/m);
   });
 
-  test('another writer in between wins, and is told of', async () => {
+  test('a rollback does not overwrite what another writer stored in between', async () => {
     await put('raced', { TOKEN: canary });
     await put('raced', { TOKEN: newer });
     const cwd = await folderWith();
@@ -334,11 +341,11 @@ describe('history and rollback', () => {
     const env = { VAULT_ADDR: server.address, VAULT_TOKEN: server.token };
     const { code, stderr } = await silently(['rollback', 'TOKEN', '--to', '1'], { cwd, env });
     expect(code).toBe(1);
-    expect(stderr).toContain('Read it again');
+    expect(stderr).toContain('TOKEN');
     expect((await keyfall(['get', 'TOKEN'], { cwd, env })).stdout).toBe('of another\n');
   });
 
-  test('without a store that keeps versions: 2', async () => {
+  test('without a store that keeps versions the exit code is 2', async () => {
     const cwd = await folderWith('A=1\n');
     for (const args of [
       ['history', 'A'],
@@ -346,11 +353,11 @@ describe('history and rollback', () => {
     ])
       expect(await silently(args, { cwd })).toMatchObject({
         code: 2,
-        stderr: expect.stringContaining('no provider of the chain keeps versions: dotenv (.env).'),
+        stderr: expect.stringContaining('dotenv (.env)'),
       });
   });
 
-  test('of AWS Secrets Manager', async () => {
+  test('an old value of AWS Secrets Manager comes back too', async () => {
     const moto = await startMotoServer();
     onTestFinished(() => moto.stop());
     const cwd = await withConfig({
@@ -400,17 +407,17 @@ describe('a profile without a configuration', () => {
     expect(await of(['get', 'TOKEN', '--profile', 'prod'])).toBe('of prod\n');
     expect(await of(['diff', 'vault', 'prod'])).toBe('TOKEN  another value\n');
     const none = await silently(['get', 'TOKEN'], { cwd, env: { ...env, KEYFALL_PROFILE: '' } });
-    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('has {profile}') });
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('{profile}') });
   });
 
   test.each([
     ['by an option', 'A=1\n', ['--profile', 'prod']],
     ['by the .env', 'A=1\nKEYFALL_PROFILE=prod\n', []],
-  ])('that nothing goes by is refused, asked for %s', async (_, dotenv, args) => {
+  ])('that no setting uses is refused, if it is chosen %s', async (_, dotenv, args) => {
     const cwd = await folderWith(dotenv);
     const refused = await silently(['get', 'A', ...args], { cwd });
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain('no {profile} in VAULT_SECRET_PATH');
+    expect(refused.stderr).toMatch(/\{profile\} .*VAULT_SECRET_PATH/);
   });
 });
 
@@ -436,18 +443,16 @@ describe('init', () => {
     const cwd = await folderWith();
     const made = await silently(['init', '--yes'], { cwd, env: variables });
     expect(made).toMatchObject({ code: 0, stdout: '' });
-    expect(made.stderr).toContain(
-      'wrote keyfall.config.json: vault and dotenv, asked in this order.',
-    );
+    expect(made.stderr).toMatch(/keyfall\.config\.json: vault and dotenv, /);
     expect((await keyfall(['get', 'TOKEN'], { cwd, env: variables })).stdout).toBe('in vault\n');
     const again = await silently(['init', '--yes'], { cwd, env: variables });
     expect(again).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('there is a keyfall.config.json already'),
+      stderr: expect.stringContaining('keyfall.config.json'),
     });
   });
 
-  test('in the form that the folder asks for, with profiles and names', async () => {
+  test('writes the format that suits the folder, with profiles and names', async () => {
     const cwd = await folderWith();
     await writeFile(join(cwd, 'tsconfig.json'), '{}');
     await install(cwd, 'keyfall');
@@ -471,7 +476,7 @@ export default defineConfig({
     expect(listed.stdout).toBe("TOKEN\nit's\n");
   });
 
-  test('every provider and every form', async () => {
+  test('writes every provider in every format', async () => {
     for (const format of ['ts', 'mjs', 'json']) {
       const cwd = await folderWith('A=1\n');
       const made = await silently(
@@ -490,34 +495,34 @@ export default defineConfig({
         `npm install${format === 'json' ? ' --global' : ''} @keyfall/provider-sops.`,
       );
       expect(await readdir(cwd)).toContain(`keyfall.config.${format}`);
-      // it is understood as far as to what is not installed or set
+      // it is valid up to the provider that is not installed, or has no settings
       const { code, stderr } = await silently(['list'], { cwd });
       expect(code).toBe(2);
-      expect(stderr).toMatch(/: providers\[[2-5]\]: .*(not installed|missing)/);
+      expect(stderr).toMatch(/: providers\[[2-5]\]: /);
     }
   });
 
   test.each([
-    [['--names', ''], 'It names nothing'],
-    [['--names', 'A,VAULT_TOKEN'], 'VAULT_TOKEN sets Keyfall itself up'],
-    [['--names', `A=${canary}`], 'A=… is no name'],
-    [['--profiles', ','], 'It names nothing'],
-    [['--profiles', 'a b'], 'the option profile (variable KEYFALL_PROFILE) is not a name'],
-    [['--path', '../x'], 'the option path (variable VAULT_SECRET_PATH) is not a path'],
-    [['--path', ''], 'the option path is empty'],
-    [['--path', 'app/{stage}', '--profiles', 'dev'], '{stage}, which stands for nothing'],
-    [['--path', 'app/{profile}'], 'no profile is named. Name them with --profiles'],
-    [['--providers', 'dotenv', '--path', 'foo'], '--path is for vault'],
-    [['--providers', 'vault,volt,'], 'there is no provider volt'],
-    [['--providers', 'sops,aws,aws-secrets-manager'], 'aws-secrets-manager is named twice'],
-  ])('%j writes nothing that could not be used: %s', async (args, why) => {
+    [['--names', ''], '--names'],
+    [['--names', 'A,VAULT_TOKEN'], 'VAULT_TOKEN'],
+    [['--names', `A=${canary}`], 'A=…'],
+    [['--profiles', ','], '--profiles'],
+    [['--profiles', 'a b'], 'KEYFALL_PROFILE'],
+    [['--path', '../x'], 'VAULT_SECRET_PATH'],
+    [['--path', ''], 'option path'],
+    [['--path', 'app/{stage}', '--profiles', 'dev'], '{stage}'],
+    [['--path', 'app/{profile}'], '--profiles'],
+    [['--providers', 'dotenv', '--path', 'foo'], '--path'],
+    [['--providers', 'vault,volt,'], 'volt'],
+    [['--providers', 'sops,aws,aws-secrets-manager'], 'aws-secrets-manager'],
+  ])('with %j writes nothing, since it could not be used, and names %s', async (args, why) => {
     const cwd = await folderWith();
     const refused = await silently(['init', '--yes', ...args], { cwd });
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
     expect(await readdir(cwd)).toEqual([]);
   });
 
-  test('the variables that say where it is, in the order in which they count', async () => {
+  test('takes the path of the document from the variables, in the order in which they count', async () => {
     const paths: Record<string, unknown> = {};
     const profiles = ['--profiles', 'dev,prod'];
     for (const [what, env, args] of [
@@ -537,24 +542,27 @@ export default defineConfig({
     });
   });
 
-  test('what it advises can be typed, also of a profile with a space', async () => {
+  test('advises commands that can be typed, also for a profile with a space', async () => {
     const cwd = await folderWith('A=1\n');
     const args = ['--providers', 'dotenv,aws', '--profiles', 'a b,prod'];
     const { stderr } = await silently(['init', '--yes', ...args], { cwd });
-    expect(stderr).toContain('dotenv and aws-secrets-manager, asked in this order');
+    expect(stderr).toContain('dotenv and aws-secrets-manager, ');
     expect(stderr).toContain("`keyfall doctor --profile 'a b'`");
   });
 
-  test('without a terminal, or with a provider that there is not', async () => {
+  test('refuses to ask without a terminal, and providers that do not exist or are named twice', async () => {
     const cwd = await folderWith();
     expect(await silently(['init'], { cwd })).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--yes'),
     });
     const unknown = await silently(['init', '--yes', '--providers', 'valt'], { cwd });
-    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('no provider valt') });
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('valt') });
     const twice = await silently(['init', '--yes', '--providers', 'vault,env,vault'], { cwd });
-    expect(twice).toMatchObject({ code: 2, stderr: expect.stringContaining('named twice') });
+    expect(twice).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^keyfall: vault /),
+    });
     expect(await readdir(cwd)).toEqual([]);
   });
 });
@@ -606,7 +614,7 @@ describe('types', () => {
     expect(await compile(cwd, use('TOKEN'))).toBe('');
     expect(await compile(cwd, use('TOKN'))).toContain(`'"TOKN"' is not assignable to`);
     const same = await silently(['types', '--out', 'secret-names.d.ts'], { cwd });
-    expect(same.stderr).toContain('has all');
+    expect(same).toMatchObject({ code: 0, stderr: expect.stringContaining('secret-names.d.ts') });
     const { stdout } = await silently(['types'], { cwd });
     expect(stdout).toBe(await readFile(join(cwd, 'secret-names.d.ts'), 'utf8'));
   });
@@ -621,13 +629,13 @@ describe('types', () => {
     const other = await silently(['types', '--out', 'secret-names.d.ts'], { cwd });
     expect(other).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('not made by keyfall types'),
+      stderr: expect.stringContaining('secret-names.d.ts'),
     });
     expect(await readFile(join(cwd, 'secret-names.d.ts'), 'utf8')).toBe('before');
     const nowhere = await silently(['types', '--out', 'none/x.d.ts'], { cwd });
     expect(nowhere).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('in a folder that does not exist'),
+      stderr: expect.stringContaining('none/x.d.ts'),
     });
   });
 });

@@ -76,7 +76,7 @@ describe('a .env that is', () => {
     await chmod(cwd, 0o755);
     const error = await asNobody(() => readSource(join(cwd, '.env')).catch((thrown) => thrown));
     expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED' });
-    expect(error.message).toContain('may not be read');
+    expect(error.message).toContain(join(cwd, '.env'));
   });
 
   test('in a read-only folder nothing is written, also not to the store', async () => {
@@ -88,8 +88,8 @@ describe('a .env that is', () => {
     const error = await asNobody(() =>
       migrate(source, openTarget(provider), { yes: true }).catch((thrown) => thrown),
     );
-    expect(isSecretError(error)).toBe(true);
-    expect(error.message).toMatch(/may not be written\. Its folder must be writable too/);
+    expect(isSecretError(error, 'ERR_SECRET_DENIED')).toBe(true);
+    expect(error.message).toContain(join(cwd, '.env'));
     expect(await readdir(cwd)).toEqual(['.env']);
     expect([...(await openTarget(provider).read()).values]).toEqual([]);
   });
@@ -173,10 +173,10 @@ describe('while somebody else writes to the document, between our write and its 
     ).catch((thrown) => thrown);
     expect(error).toMatchObject({
       code: 'ERR_SECRET_CONFLICT',
-      message: expect.stringContaining(`no longer holds ${name} as it did before`),
+      message: expect.stringMatching(new RegExp(`^vault .* ${name} `)),
     });
     expect(said.at(-1)).toMatch(
-      /^everything was written to vault \(.*\), read back and compared: run this again to go on, or undo it with keyfall migrate --restore \S+\.env\.backup\.\w+\.$/,
+      /vault \(.*\).* keyfall migrate --restore \S+\.env\.backup\.\w+\.$/,
     );
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\nSAME=s\n`);
     expect(await stateOf(cwd)).toBe('verified');
@@ -195,11 +195,9 @@ describe('while somebody else writes to the document, between our write and its 
     const edited = writtenToo(() => writeFile(join(cwd, '.env'), `A=${canary}\nNEW=2\n`));
     await expect(run(cwd, edited)).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFLICT',
-      message: expect.stringContaining('.env was changed in the meantime'),
+      message: expect.stringContaining(join(cwd, '.env')),
     });
-    expect(said.at(-1)).toMatch(
-      /^everything was written to vault .* undo it with keyfall migrate --restore \S+\.$/,
-    );
+    expect(said.at(-1)).toMatch(/vault \(.*\).* keyfall migrate --restore \S+\.$/);
     expect(await stored()).toEqual({ A: canary });
     // theirs stays, and what was there before is in the backup
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\nNEW=2\n`);
@@ -243,11 +241,9 @@ test('names that a shell cannot export are migrated with a notice; __proto__ is 
   const args = ['migrate', '--reader', 'npm', '--yes', '--purge'];
   const result = await keyfall(args, { cwd, env: vault.env });
   expect(result.code).toBe(0);
-  expect(result.stderr).toContain('my-name, a.b and 1ST cannot be names of variables in a shell');
-  expect(result.stderr).toContain('.env has A more than once');
-  expect(result.stderr).toContain(
-    'dotenv does not read line 6 of .env: what stands there is not migrated.\n',
-  );
+  expect(result.stderr).toMatch(/^keyfall: my-name, a\.b and 1ST /m);
+  expect(result.stderr).toMatch(/^keyfall: \.env .*\bA\b/m);
+  expect(result.stderr).toMatch(/^keyfall: .* line 6 of \.env\b/m);
   expect(result.output).not.toContain(canary);
   expect(await stored()).toEqual({ 'my-name': canary, 'a.b': '2', '1ST': '3', A: '4' });
   // what did not move is not removed either
@@ -264,16 +260,15 @@ describe('a token that may do half of it', () => {
   }
 
   test.each([
-    ['read and not write', ['read'], 'may not write there', 'To let it write: path'],
-    ['read and create', ['read', 'create'], 'may not write there', '"create", "update"'],
-    ['write and not read', ['create', 'update'], 'do not allow this', 'the capability "read"'],
-  ])('%s: denied before anything is written', async (_, capabilities, why, hint) => {
+    ['read and not write', ['read'], 'path "'],
+    ['read and create', ['read', 'create'], '"create", "update"'],
+    ['write and not read', ['create', 'update'], '"read"'],
+  ])('which is to %s, is denied before anything is written', async (_, capabilities, hint) => {
     const cwd = await folderWith(`A=${canary}\n`);
     const token = await tokenFor(...capabilities);
     const tokenEnv = { ...vault.env, VAULT_TOKEN: token };
     const result = await keyfall(['migrate', '--yes'], { cwd, env: tokenEnv });
-    expect(result).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining(why) });
-    expect(result.stderr).toContain(hint);
+    expect(result).toMatchObject({ code: 4, stdout: '', stderr: expect.stringContaining(hint) });
     expect(result.stderr).toContain('denied');
     expect(result.stderr).not.toContain('it may');
     expect(result.output).not.toContain(canary);
@@ -291,7 +286,7 @@ describe('a token that may do half of it', () => {
     });
     expect(result).toMatchObject({
       code: 0,
-      stderr: expect.stringContaining('may not write there'),
+      stderr: expect.stringMatching(/^keyfall: vault \(.*\) .*"create", "update"/m),
     });
   });
 
@@ -359,7 +354,7 @@ describe('stopped by', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)(
-    '%s while it writes: it says what is left, and how to go on',
+    '%s while it writes, it says what is left, and how to go on',
     async (signal, code) => {
       const cwd = await folderWith(`A=${canary}\n`);
       const result = await stopped(cwd, signal, ['migrate', '--yes', '--purge']);
@@ -368,9 +363,7 @@ describe('stopped by', () => {
       const backup = left.find((name) => /backup\.\w+$/.test(name)) ?? '';
       expect(left).toEqual([backup, `${backup}.journal`]);
       expect(result.stderr).toMatch(
-        new RegExp(
-          `run it again, or undo it with keyfall migrate --restore ${backup}\\.\nkeyfall: it was stopped\\.\n$`,
-        ),
+        new RegExp(`keyfall migrate --restore ${backup}\\.\nkeyfall: .*\n$`),
       );
       expect(result.output).not.toContain(canary);
       const env = { ...vault.env, VAULT_ADDR: result.address };
@@ -393,10 +386,7 @@ describe('stopped by', () => {
     await writeFile(journal, text.replace(vault.server.address, front));
     child = start(restore, { cwd, env: { ...vault.env, VAULT_ADDR: front } });
     const result = await finished(child);
-    expect(result).toMatchObject({
-      code: 143,
-      stderr: expect.stringContaining('run the same command again to complete it'),
-    });
+    expect(result.code).toBe(143);
     expect(await readdir(cwd)).not.toContain('.env.keyfall-lock');
     await writeFile(journal, text);
     expect((await keyfall(restore, { cwd, env: vault.env })).code).toBe(0);
@@ -489,7 +479,7 @@ describe('on a line that is cut', () => {
       code: 'ERR_SECRET_UNAVAILABLE',
       applied: 'unknown',
     });
-    expect(said.join()).toContain('it is not certain how far the migration came: run it again');
+    expect(said.at(-1)).toMatch(/keyfall migrate --restore \S+\.$/);
     expect(await readdir(cwd)).toHaveLength(3);
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`A=${canary}\n`);
   });
@@ -546,7 +536,7 @@ describe('on a line that is cut', () => {
     for (let count = 0; count < 3; count++)
       expect(await run()).toMatchObject({
         code: 'ERR_SECRET_UNAVAILABLE',
-        message: expect.stringContaining(`${address} did not answer in time`),
+        message: expect.stringContaining(address),
       });
   });
 

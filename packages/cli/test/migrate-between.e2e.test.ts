@@ -32,22 +32,23 @@ async function contentOf(cwd: string, file: string): Promise<unknown> {
 describe('from Vault to an encrypted file', () => {
   const held = { TOKEN: canary, LINES: 'a\nb', 'deep.name': 'd', COUNT: 5432 };
 
-  test('and back out of it', async () => {
+  test('values move, and a restore takes them out of the encrypted file again', async () => {
     const cwd = await folderWith();
     await install(cwd, '@keyfall/provider-sops');
     await vault.store(held);
     const args = ['migrate', '--from', 'vault', '--to', 'sops', '--yes'];
     const result = await keyfall(args, { cwd, env: settings() });
     expect(result).toMatchObject({ code: 0, stdout: '' });
-    expect(result.stderr).toContain('4 names written to sops (secrets.enc.yaml)');
-    expect(result.stderr).toContain('deep.name cannot be the name of a variable');
+    expect(result.stderr).toMatch(/^4 names .* sops \(secrets\.enc\.yaml\)/m);
+    expect(result.stderr).toMatch(/^keyfall: deep\.name /m);
     expect(result.output).not.toContain(canary);
     const file = join(cwd, 'secrets.enc.yaml');
     expect(await readFile(file, 'utf8')).not.toContain(canary);
     expect(await contentOf(cwd, 'secrets.enc.yaml')).toEqual({ ...held, COUNT: '5432' });
     expect(await stored()).toEqual(held);
     const second = await keyfall(args, { cwd, env: settings() });
-    expect(second.stderr).toContain('holds all there is to migrate (4 names): nothing changed.');
+    expect(second).toMatchObject({ code: 0, stderr: expect.stringContaining('(4 names)') });
+    expect(second.stderr).not.toContain('--restore');
 
     const undo = /keyfall migrate --restore (\S+) (--from vault --to sops)\n/.exec(result.stderr);
     const [, journal = '', ends = ''] = undo ?? [];
@@ -66,7 +67,7 @@ describe('from Vault to an encrypted file', () => {
     expect(await stored()).toEqual(held);
   });
 
-  test('from one that is not there is no success, whatever it should have held', async () => {
+  test('a source that does not exist is an error, whatever the target is', async () => {
     const cwd = await folderWith();
     await install(cwd, '@keyfall/provider-sops');
     for (const ends of [
@@ -76,14 +77,12 @@ describe('from Vault to an encrypted file', () => {
       const env = { ...settings(), VAULT_SECRET_PATH: 'mistyped' };
       const result = await keyfall(['migrate', ...ends, '--yes'], { cwd, env });
       expect(result).toMatchObject({ code: 1, stdout: '' });
-      expect(result.stderr).toMatch(
-        /mistyped.*, so there is nothing to migrate\. Check the value of --from/,
-      );
+      expect(result.stderr).toMatch(/\bmistyped\b.* --from\b/);
     }
     expect(await readdir(cwd)).not.toContain('.env.copy');
   });
 
-  test('a replaced value of which no version is kept is told before, and left alone after', async () => {
+  test('a replaced value of which no version is kept is reported before, and left alone by a restore', async () => {
     const cwd = await folderWith();
     await install(cwd, '@keyfall/provider-sops');
     await vault.store({ A: 'old' });
@@ -94,10 +93,8 @@ describe('from Vault to an encrypted file', () => {
       cwd,
       env: settings(),
     });
-    expect(result.stderr).toContain(
-      'holds under A cannot be brought back: the store keeps no versions.',
-    );
-    expect(result.stderr).toContain('that does not bring back what A held');
+    expect(result.stderr).toMatch(/^keyfall: .*\bsops \(s\.yaml\) .* A /m);
+    expect(result.stderr).toMatch(/^ {2}- .* A /m);
     const journal = /--restore (\S+)/.exec(result.stderr)?.[1] ?? '';
     const restored = await keyfall(['migrate', '--restore', journal, ...to, '--yes'], {
       cwd,
@@ -105,7 +102,7 @@ describe('from Vault to an encrypted file', () => {
     });
     expect(restored).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('the store keeps no version'),
+      stderr: expect.stringMatching(/^keyfall: .* A /m),
     });
   });
 });
@@ -141,9 +138,7 @@ describe('from a .env to AWS', () => {
       code: 0,
       // the application's own, from its .env, is not Keyfall's
       stdout: `${canary},,of-the-app,eu-central-1\n`,
-      stderr: expect.stringContaining(
-        "keyfall: AWS_ACCESS_KEY_ID is not given to the program, since Keyfall's own credentials come from there; --pass-bootstrap gives them.\n",
-      ),
+      stderr: expect.stringMatching(/^keyfall: AWS_ACCESS_KEY_ID .* --pass-bootstrap /m),
     });
     expect((await run('--pass-bootstrap')).stdout).toBe(
       `${canary},key-of-keyfall,secret-of-keyfall,eu-central-1\n`,
@@ -151,9 +146,9 @@ describe('from a .env to AWS', () => {
   });
 
   test.each([
-    ['one JSON secret', 'aws:shop/prod', 'in one write', false],
-    ['one secret a name', 'aws:names/*', 'name by name', true],
-  ])('as %s; what is replaced is brought back', async (_, to, how, mayLose) => {
+    ['one JSON secret', 'aws:shop/prod', false],
+    ['one secret a name', 'aws:names/*', true],
+  ])('values move to %s, and a restore brings back what they replaced', async (_, to, mayLose) => {
     const awsEnv = {
       AWS_ENDPOINT_URL: aws.address,
       AWS_REGION: 'eu-central-1',
@@ -173,9 +168,9 @@ describe('from a .env to AWS', () => {
     });
     expect(second.code).toBe(0);
     expect(second.output).not.toMatch(/canary|USE_VAULT/);
-    expect(second.stderr).toContain(`2 names written to aws-secrets-manager`);
-    expect(second.stderr).toContain(`${how}, read back and compared.`);
-    expect(second.stderr.includes('has no conditional writes')).toBe(mayLose);
+    expect(second.stderr).toMatch(/^2 names .* aws-secrets-manager \(/m);
+    // that a change of another program may be lost
+    expect(/^keyfall: aws-secrets-manager \(/m.test(second.stderr)).toBe(mayLose);
     expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('');
     const backup = /--restore (\S+)/.exec(second.stderr)?.[1] ?? '';
     const restored = await keyfall(['migrate', '--restore', backup, '--to', to, '--yes'], {
@@ -184,7 +179,7 @@ describe('from a .env to AWS', () => {
     });
     expect(restored).toMatchObject({
       code: 0,
-      stderr: expect.stringContaining('brought back what it held under TOKEN'),
+      stderr: expect.stringMatching(/aws-secrets-manager \(.*\bTOKEN\b/),
     });
     expect(await readFile(join(cwd, '.env'), 'utf8')).toContain(canary);
     await writeFile(join(cwd, '.env'), 'TOKEN=first\n');
@@ -208,8 +203,8 @@ describe('with a configuration', () => {
     const cwd = await configured([{ provider: 'env' }, { provider: 'dotenv' }, sops]);
     const result = await keyfall(['migrate', '--yes'], { cwd, env: settings() });
     expect(result).toMatchObject({ code: 0 });
-    expect(result.stderr).toContain('1 name written to sealed (secrets.enc.json)');
-    expect(result.stderr).toContain('in the chain of your keyfall.config');
+    expect(result.stderr).toMatch(/^1 name .* sealed \(secrets\.enc\.json\)/m);
+    expect(result.stderr).toContain('keyfall.config');
     expect(result.stderr).not.toContain('run -- CMD');
     const backup = /--restore (\S+)/.exec(result.stderr)?.[1] ?? '';
     const restored = await keyfall(['migrate', '--restore', backup, '--yes'], {
@@ -219,13 +214,13 @@ describe('with a configuration', () => {
     expect(restored).toMatchObject({ code: 0 });
     const before = await configured([{ provider: 'env' }, sops, { provider: 'dotenv' }]);
     const asked = await keyfall(['migrate', '--yes'], { cwd: before, env: settings() });
-    expect(asked.stderr).toContain('  - start the program with keyfall run -- CMD\n');
-    expect(asked.stderr).not.toContain('in the chain of your keyfall.config');
+    expect(asked.stderr).toContain('keyfall run -- CMD\n');
+    expect(asked.stderr).not.toContain('keyfall.config');
     const none = await keyfall(['migrate', '--yes', '--to', 'dotenv'], { cwd, env: settings() });
-    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('come from') });
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('--to') });
   });
 
-  test('a provider goes by its name there', async () => {
+  test('a provider of the configuration is named by its own name', async () => {
     const cwd = await configured([{ provider: 'dotenv' }, sops]);
     const named = await keyfall(['migrate', '--yes', '--to', 'sealed'], { cwd, env: settings() });
     expect(named).toMatchObject({ code: 0 });
@@ -238,11 +233,11 @@ describe('with a configuration', () => {
     const unknown = await keyfall(['migrate', '--to', 'seald'], { cwd, env: settings() });
     expect(unknown).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('The providers are: dotenv, sealed, vault'),
+      stderr: expect.stringContaining('dotenv, sealed, vault'),
     });
   });
 
-  test('its paths begin where it is, and those of the command line where the user is', async () => {
+  test('paths in a configuration begin in its folder, and those of the command line in the current one', async () => {
     const root = await configured([{ provider: 'dotenv' }, sops]);
     const cwd = join(root, 'app');
     await mkdir(cwd);
@@ -261,14 +256,14 @@ describe('with a configuration', () => {
     expect(await readFile(join(root, '.env'), 'utf8')).toBe(`TOKEN=${canary}\nAPP=${canary}\n`);
   });
 
-  test('with nothing that can be written to', async () => {
+  test('a configuration with no other writable provider is refused, and a read-only target too', async () => {
     const cwd = await configured([{ provider: 'env' }, { provider: 'dotenv' }]);
     const result = await keyfall(['migrate', '--yes'], { cwd, env: settings() });
     expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('--to') });
     const readOnly = await keyfall(['migrate', '--yes', '--to', 'env'], { cwd, env: settings() });
     expect(readOnly).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('cannot be written'),
+      stderr: expect.stringMatching(/^keyfall: env .* --to\b/m),
     });
     expect(await readdir(cwd)).not.toContain(expect.stringContaining('backup'));
   });
@@ -276,36 +271,32 @@ describe('with a configuration', () => {
 
 describe('what is refused', () => {
   test.each([
-    ['the same file', ['--to', 'dotenv:./.env'], 'is where the values come from'],
-    ['the same file by a link', ['--to', 'dotenv:link.env'], 'is where the values come from'],
-    ['the same Vault', ['--from', 'vault', '--to', 'vault'], 'is where the values come from'],
-    ['a file and a source', ['.env', '--from', 'vault'], 'two sources'],
-    ['AWS without a place', ['--to', 'aws'], 'aws needs a place'],
-    ['nobody knows it', ['--to', 'valut'], 'there is no provider valut'],
+    ['the same file', ['--to', 'dotenv:./.env'], /^keyfall: \.\/\.env .* --to\b/],
+    ['the same file by a link', ['--to', 'dotenv:link.env'], /^keyfall: link\.env .* --to\b/],
+    ['the same Vault', ['--from', 'vault', '--to', 'vault'], /^keyfall: http:.* --to\b/],
+    ['a file and a source', ['.env', '--from', 'vault'], /--from\b/],
+    ['AWS without a place', ['--to', 'aws'], /^keyfall: aws .*aws:SECRET/],
+    ['a provider that does not exist', ['--to', 'valut'], /\bvalut\b.* vault\b/],
     [
       'a package that is not there',
       ['--to', 'doppler'],
-      'npm install --global @keyfall/provider-doppler',
+      /npm install --global @keyfall\/provider-doppler/,
     ],
-    [
-      '--purge of a store',
-      ['--from', 'vault', '--to', 'dotenv:new.env', '--purge'],
-      '--purge is for',
-    ],
-    ['--activate for a file', ['--to', 'dotenv:new.env', '--activate'], '--activate is for'],
-  ])('%s', async (_, args, why) => {
+    ['--purge of a store', ['--from', 'vault', '--to', 'dotenv:new.env', '--purge'], /--purge\b/],
+    ['--activate for a file', ['--to', 'dotenv:new.env', '--activate'], /--activate\b/],
+  ])('migrate refuses %s, and changes nothing', async (_, args, why) => {
     const cwd = await folderWith(`TOKEN=${canary}\n`);
     await symlink('.env', join(cwd, 'link.env'));
     await vault.store({ A: canary });
     const files = await readdir(cwd);
     const result = await keyfall(['migrate', '--yes', ...args], { cwd, env: settings() });
-    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringMatching(why) });
     expect(result.output).not.toContain(canary);
     expect(await readdir(cwd)).toEqual(files);
   });
 });
 
-test('from files of one secret each to Vault', async () => {
+test('files of one secret each are migrated to Vault, and cannot be written to', async () => {
   const cwd = await folderWith();
   await install(cwd, '@keyfall/provider-files');
   await mkdir(join(cwd, 'secrets'));
@@ -319,12 +310,12 @@ test('from files of one secret each to Vault', async () => {
     const back = ['migrate', '--from', 'vault', '--to', 'files:secrets', how];
     expect(await keyfall(back, { cwd, env: settings() })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('cannot be written to'),
+      stderr: expect.stringMatching(/^keyfall: files .* --to\b/m),
     });
   }
 });
 
-test('from Vault to another .env, one line a name', async () => {
+test('a document of Vault is migrated to a new .env, one line a name', async () => {
   const cwd = await folderWith();
   await vault.store({ TOKEN: canary, KEY: 'a\nb', EMPTY: '' });
   const result = await keyfall(

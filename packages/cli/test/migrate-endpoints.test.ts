@@ -117,7 +117,10 @@ describe('without a configuration', () => {
   });
 
   test('with no file named it is .env', async () => {
-    await expect(resolveEndpoints({ ...without })).rejects.toThrow('.env does not exist');
+    await expect(resolveEndpoints({ ...without })).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      message: expect.stringContaining('.env'),
+    });
   });
 
   test('a file and another source are two', async () => {
@@ -126,7 +129,7 @@ describe('without a configuration', () => {
       resolveEndpoints({ ...without, file, from: `dotenv:${file}`, to: 'vault' }),
     ).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFIG',
-      reason: expect.stringContaining('two sources'),
+      reason: expect.stringContaining('--from'),
     });
   });
 
@@ -169,14 +172,14 @@ describe('without a configuration', () => {
   });
 
   test.each<[string, RegExp]>([
-    ['doppler', /the provider doppler comes from @keyfall\/provider-doppler/],
-    ['doppler:shop', /no provider doppler:shop .*vault, dotenv, sops, aws, doppler and files/],
-    ['vault:shop', /no provider vault:shop/],
-    ['aws', /aws needs a place/],
-    ['aws:', /aws needs a place/],
-    ['files', /files needs a place/],
-    ['valut', /no provider valut/],
-    ['', /no provider /],
+    ['doppler', /doppler .*@keyfall\/provider-doppler/],
+    ['doppler:shop', /\bdoppler:shop\b.* vault, dotenv, sops, aws, doppler and files/],
+    ['vault:shop', /\bvault:shop\b/],
+    ['aws', /^aws .* aws:SECRET .* aws:PREFIX\*/],
+    ['aws:', /^aws .* aws:SECRET .* aws:PREFIX\*/],
+    ['files', /^files .* files:FOLDER/],
+    ['valut', /\bvalut\b.* vault, /],
+    ['', / vault, dotenv, /],
   ])('--to %s is refused, and nothing is written', async (to, why) => {
     const { file } = await project();
     inEnvironment(vault);
@@ -210,9 +213,11 @@ describe('without a configuration', () => {
       values: { TOKEN: 'canary' },
       to: storeOfVault,
     });
-    await expect(resolveEndpoints({ ...without, from, to: from })).rejects.toThrow(
-      /secrets is where the values come from/,
-    );
+    await expect(resolveEndpoints({ ...without, from, to: from })).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      reason: expect.stringContaining(join(cwd, 'secrets')),
+      hint: expect.stringContaining('--to'),
+    });
   });
 
   test.each<[string, (cwd: string) => string]>([
@@ -228,7 +233,8 @@ describe('without a configuration', () => {
         resolveEndpoints({ ...without, file: join(cwd, path), to: to(cwd) }),
       ).rejects.toMatchObject({
         code: 'ERR_SECRET_CONFIG',
-        message: expect.stringContaining('is where the values come from'),
+        reason: expect.stringContaining('.env'),
+        hint: expect.stringContaining('--to'),
       });
   });
 });
@@ -287,12 +293,15 @@ describe('with a configuration', () => {
       expect((await resolveDestination({ ...options, to }, placeOfFile(file))).store).toBe(store);
     }
     for (const to of ['dotenv', `dotenv:${file}`])
-      await expect(resolveEndpoints({ ...options, file, to })).rejects.toThrow('come from');
+      await expect(resolveEndpoints({ ...options, file, to })).rejects.toMatchObject({
+        code: 'ERR_SECRET_CONFIG',
+        hint: expect.stringContaining('--to'),
+      });
     // a relative path of the command line begins where the user is
     const near = await ends({ ...options, file, to: 'dotenv:.env' });
     expect(near.to).toBe('.env');
     await expect(resolveEndpoints({ ...options, file, to: 'seald' })).rejects.toThrow(
-      'The providers are: dotenv, sealed, aws-secrets-manager, vault, sops, aws, doppler and files.',
+      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, doppler and files',
     );
   });
 
@@ -321,7 +330,11 @@ describe('with a configuration', () => {
     const options = await configured(cwd, { provider: 'files', directory, name: 'mounted' });
     await expect(
       resolveEndpoints({ ...options, from: 'mounted', to: `files:${directory}` }),
-    ).rejects.toThrow('is where the values come from');
+    ).rejects.toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+      reason: expect.stringContaining(directory),
+      hint: expect.stringContaining('--to'),
+    });
   });
 
   test('goes by the profile that was chosen, and the reader', async () => {

@@ -43,7 +43,7 @@ describe('a name that is too long for that of its backup', () => {
       const store = memoryProvider();
       await expect(run(join(cwd, name), store, { dryRun })).rejects.toMatchObject({
         code: 'ERR_SECRET_CONFIG',
-        message: expect.stringMatching(/is too long.*Rename it to at most 198 bytes\./),
+        message: expect.stringMatching(/\b198 bytes\b/),
       });
       expect(await held(store)).toEqual({});
     }
@@ -77,9 +77,7 @@ describe('a folder where the new content has to be first', () => {
     const store = memoryProvider();
     await expect(run(join(cwd, '.env'), store, { purge: true })).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFIG',
-      message: expect.stringMatching(
-        /\.keyfall-tmp is a folder, .*nothing was changed\. Remove it or give it another name\. Or leave out --activate and --purge\.$/,
-      ),
+      message: expect.stringMatching(/\.keyfall-tmp .* --activate and --purge\.$/),
     });
     expect(await held(store)).toEqual({});
     expect((await readdir(cwd)).sort()).toEqual(['.env', '.env.keyfall-tmp']);

@@ -62,13 +62,13 @@ test.each([
     'a mount of its own',
     mounted,
     'ERR_SECRET_UNSUPPORTED',
-    /is a mount of its own, .*nothing was changed\. Mount its folder .*Or leave out --activate and --purge\.$/,
+    /\.env .* mount\b.* --activate and --purge\.$/,
   ],
   [
     'a file of another user',
     ofAnother,
     'ERR_SECRET_DENIED',
-    /belongs to another user, .*nothing was changed\. Let its owner write it.*Or leave out --activate and --purge\.$/,
+    /\.env .* user\b.* --activate and --purge\.$/,
   ],
 ])('%s is said before the store is written', async (_, make, code, message) => {
   const folder = await make();

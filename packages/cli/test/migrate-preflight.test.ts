@@ -124,18 +124,18 @@ describe('git', () => {
     const error = await run(cwd, store, { purge: true }).catch((thrown) => thrown);
     expect(error).toMatchObject({
       code: 'ERR_SECRET_CONFIG',
-      message: expect.stringMatching(/^git tracks .*\.env, .*history/),
+      message: expect.stringMatching(/\bgit\b.*\.env/),
       hint: expect.stringContaining('--force'),
     });
     await isUntouched(cwd, store, '.git');
     await run(cwd, store, { dryRun: true });
-    expect(said.join('\n')).toMatch(/git tracks .*\.env.*it is not migrated without --force/);
+    expect(said.join('\n')).toMatch(/\bgit .*\.env.* --force/);
     await isUntouched(cwd, store, '.git');
     said.length = 0;
     expect(await run(cwd, store, { force: true })).toMatchObject({ written: 1 });
-    expect(said.join('\n')).not.toContain('git tracks');
+    expect(said.join('\n')).not.toContain('--force');
     // the backup would be taken in by the next `git add`
-    expect(said.join('\n')).toMatch(/git does not ignore \S+\.backup\.\w+, .*\.env\.backup\.\*/);
+    expect(said.join('\n')).toMatch(/\bgit .*\.backup\.\w+, .*\.env\.backup\.\* .*\.gitignore/);
   });
 
   test('an ignored backup needs no warning', async () => {
@@ -143,7 +143,7 @@ describe('git', () => {
     git(cwd, 'init', '--quiet');
     await writeFile(join(cwd, '.gitignore'), '.env*\n');
     await run(cwd, memoryProvider());
-    expect(said.join('\n')).not.toContain('git does not ignore');
+    expect(said.join('\n')).not.toContain('.gitignore');
   });
 });
 
@@ -153,7 +153,7 @@ describe('a selection', () => {
     const store = memoryProvider();
     await expect(run(cwd, store, { select: ['B', 'A', 'C'] })).rejects.toMatchObject({
       code: 'ERR_SECRET_NOT_FOUND',
-      message: expect.stringContaining('does not hold B and C'),
+      message: expect.stringMatching(/ B and C\b.* --select\b/),
     });
     await isUntouched(cwd, store);
   });
@@ -167,18 +167,16 @@ describe('a selection', () => {
     said.length = 0;
     const again = await run(cwd, store, { select: ['A'], purge: true });
     expect(again).toMatchObject({ written: 0, fileChanged: false });
-    expect(said[0]).toMatch(
-      /^A is not in .*\.env, and memory.* holds it: nothing is left to migrate\.$/,
-    );
+    expect(said[0]).toMatch(/^A .*\.env, .* memory \(this process\) /);
     expect(said.join()).not.toContain('0 names');
     expect(await readdir(cwd)).toEqual(before);
     // what neither has is a mistyped name, also beside one that is done
     await expect(run(cwd, store, { select: ['A', 'C'] })).rejects.toMatchObject({
       code: 'ERR_SECRET_NOT_FOUND',
-      message: expect.stringMatching(/\.env does not hold C, and neither does memory/),
+      message: expect.stringMatching(/\.env .* C, .* memory \(this process\)/),
     });
     expect(await run(cwd, store, { select: ['A', 'B'] })).toMatchObject({ written: 1 });
-    expect(said.join('\n')).toContain('A is not in');
+    expect(said[0]).toMatch(/^A .*\.env, .* memory \(this process\) /);
   });
 
   test('a selection is not called mistyped if the store cannot be asked', async () => {
@@ -212,8 +210,8 @@ test.each<[string, Partial<MigrateOptions>]>([
 
 describe('other names of the file on the disk', () => {
   test.each([
-    [1, { purge: true }, 'another hard link on this disk'],
-    [2, { purge: true }, '2 other hard links on this disk'],
+    [1, { purge: true }, /\.env .*\banother hard link\b/],
+    [2, { purge: true }, /\.env .*\b2 other hard links\b/],
     [0, { purge: true }, undefined],
     [1, {}, undefined],
     [1, { activate: true }, undefined],
@@ -222,9 +220,7 @@ describe('other names of the file on the disk', () => {
     for (let count = 0; count < links; count += 1)
       await link(join(cwd, '.env'), join(cwd, `link-${count}`));
     await run(cwd, memoryProvider(), { dryRun: true, ...options });
-    if (expected === undefined) expect(said.join('\n')).not.toContain('on this disk');
-    else
-      expect(said.join('\n')).toContain(`.env has ${expected}: every value stays readable there`);
+    expect(said.join('\n')).toMatch(expected ?? /^(?![\s\S]*hard link)/);
   });
 });
 
@@ -250,12 +246,13 @@ describe('what may be written', () => {
     await expect(run(cwd, store)).rejects.toMatchObject({
       code: 'ERR_SECRET_DENIED',
       hint: 'Ask for more.',
-      message: expect.stringContaining('memory (this process) would refuse it'),
+      message: expect.stringMatching(/^memory \(this process\) /),
     });
     await isUntouched(cwd, store);
     await run(cwd, store, { dryRun: true });
-    expect(said.join('\n')).toContain('memory (this process) would refuse it');
-    expect(said.at(-1)).toContain('this was a dry run');
+    expect(said).toContainEqual(
+      expect.stringMatching(/^memory \(this process\) .*Ask for more\.$/),
+    );
     await isUntouched(cwd, store);
   });
 
@@ -274,7 +271,7 @@ describe('what may be written', () => {
     ])
       await expect(run(cwd, memoryProvider(), options)).rejects.toMatchObject({
         code: 'ERR_SECRET_DENIED',
-        message: expect.stringMatching(/^(?!.*canary).*this user may not write .*\.env/),
+        message: expect.stringMatching(/^(?!.*canary).*\.env/),
         hint: expect.stringContaining('--purge'),
       });
     await isUntouched(cwd, memoryProvider());
@@ -322,17 +319,18 @@ describe('the store', () => {
     expect(await kept.readVersion('A', '2')).toBeUndefined();
     const none = openTarget(memoryProvider());
     expect([none.keepsVersions, await none.readVersion('A', '1')]).toEqual([false, undefined]);
-    const denied = () => Promise.reject(new SecretError('ERR_SECRET_DENIED', 'it may not'));
+    const denied = () => Promise.reject(new SecretError('ERR_SECRET_DENIED', 'denied'));
     await expect(
       openTarget({ ...memoryProvider(), readVersion: denied }).readVersion('A', '1'),
     ).rejects.toMatchObject({ code: 'ERR_SECRET_DENIED' });
     const away = () =>
-      Promise.reject(new SecretError('ERR_SECRET_UNAVAILABLE', 'it is away', { hint: 'Wait.' }));
+      Promise.reject(new SecretError('ERR_SECRET_UNAVAILABLE', 'away', { hint: 'Wait.' }));
     await expect(
       openTarget({ ...memoryProvider(), readVersion: away }).readVersion('A', '1'),
     ).rejects.toMatchObject({
       code: 'ERR_SECRET_UNAVAILABLE',
-      reason: 'memory (this process) could not be asked: it is away',
+      provider: 'memory',
+      reason: expect.stringMatching(/^memory \(this process\) .*: away$/),
       hint: 'Wait.',
       retryable: true,
     });
@@ -343,7 +341,7 @@ describe('the store', () => {
     const target = openTarget(readOnly);
     await expect(target.write(new Map([['A', 'a']]), undefined)).rejects.toMatchObject({
       code: 'ERR_SECRET_UNSUPPORTED',
-      message: expect.stringContaining('memory (this process) cannot be written to'),
+      message: expect.stringMatching(/^memory \(this process\) .* --to\b/),
     });
     await expect(target.assertWritable()).rejects.toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
   });

@@ -20,6 +20,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { folderWith, keyfall } from './keyfall.ts';
+import { transcript } from './transcript.ts';
 import { vaultDocuments } from './vault-documents.ts';
 
 const canary = 'canary-value-91d2';
@@ -37,8 +38,8 @@ test('a .env moves into Vault in one version, backed up byte for byte, and stays
   const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
   expect(result).toMatchObject({ code: 0, stdout: '' });
   expect(result.output).not.toContain(canary);
-  expect(result.stderr).toContain('3 names written');
-  expect(result.stderr).toContain('set USE_VAULT=true');
+  expect(result.stderr).toMatch(/^3 names /m);
+  expect(result.stderr).toContain('USE_VAULT=true');
   // that the path held nothing before, and does now, is what was asked for
   expect(result.stderr).not.toMatch(/warning|KEYFALL_|has nothing|answers again|conditional/i);
   expect(await vault.stored()).toEqual({ version: 1, data: migrated });
@@ -55,7 +56,7 @@ test('a .env moves into Vault in one version, backed up byte for byte, and stays
   expect(run.stdout).toBe(`${canary}\n`);
 });
 
-test('--json tells what was done, and what was undone, without values', async () => {
+test('--json says what was done, and what was undone, without values', async () => {
   const cwd = await folderWith('A=canary-a\nB=canary-b\nUSE_VAULT=false\n');
   await vault.store({ B: 'theirs', C: 'c' });
   const store = `${vault.server.address} ${vault.mount}/${vault.path}`;
@@ -97,16 +98,15 @@ test('a second run changes nothing and leaves no second backup', async () => {
   await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
   const files = await readdir(cwd);
   const second = await keyfall(['migrate'], { cwd, env: vault.env });
-  // names that are all the same tell nothing
-  expect(second).toMatchObject({
-    code: 0,
-    output: `keyfall: vault (${vault.server.address} ${vault.mount}/${vault.path}) holds all there is to migrate (3 names): nothing changed.\nkeyfall: Vault is not asked yet: set USE_VAULT=true in .env, or run this with --activate.\n`,
-  });
+  // a table of names that are all the same would say nothing
+  const { address } = vault.server;
+  const isOff = `^keyfall: vault \\(${address} ${vault.mount}/${vault.path}\\) .*\\(3 names\\).*\nkeyfall: .*USE_VAULT=true .*--activate.*\n$`;
+  expect(second).toMatchObject({ code: 0, output: expect.stringMatching(new RegExp(isOff)) });
   const isOn = { ...vault.env, USE_VAULT: 'true' };
   const third = await keyfall(['migrate'], { cwd, env: isOn });
-  expect(third.output).not.toContain('not asked yet');
+  expect(third.output).not.toContain('USE_VAULT');
   const dry = await keyfall(['migrate', '--dry-run'], { cwd, env: vault.env });
-  expect(dry.stderr).toMatch(/TOKEN +the store holds it already/);
+  expect(dry.stderr).toMatch(/^ {2}TOKEN +\S/m);
   expect(await vault.stored()).toMatchObject({ version: 1 });
   expect(await readdir(cwd)).toEqual(files);
 });
@@ -129,7 +129,7 @@ test('a dry run shows the plan and changes nothing', async () => {
     written: 0,
     fileChanged: false,
   });
-  expect(result.stderr).toMatch(/TOKEN +new in the store/);
+  expect(result.stderr).toMatch(/^ {2}TOKEN +\S/m);
   expect(result.output).not.toContain(canary);
   expect(await vault.stored()).toMatchObject({ version: 1 });
   expect(await readdir(cwd)).toEqual(['.env']);
@@ -144,7 +144,7 @@ describe('names that the store holds with another value', () => {
     const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     expect(result).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('other values for TOKEN'),
+      stderr: expect.stringMatching(/^keyfall: vault .* TOKEN\b.* --on-conflict /m),
     });
     expect(result.output).not.toContain(canary);
     expect(await vault.stored()).toEqual({ version: 1, data: theirs });
@@ -159,7 +159,7 @@ describe('names that the store holds with another value', () => {
       names: expect.arrayContaining([{ name: 'TOKEN', action: 'conflict' }]),
       written: 0,
     });
-    expect(result.stderr).toContain('other values for TOKEN');
+    expect(result.stderr).toMatch(/^keyfall: vault .* TOKEN\b.* --on-conflict /m);
     expect(result.output).not.toContain(canary);
     expect(await vault.stored()).toEqual({ version: 1, data: theirs });
   });
@@ -172,9 +172,7 @@ describe('names that the store holds with another value', () => {
     const again = await keyfall(keep, { cwd, env: vault.env });
     expect(again).toMatchObject({
       code: 0,
-      stderr: expect.stringContaining(
-        'holds 2 names of it already, and keeps its other value for TOKEN: nothing changed.',
-      ),
+      stderr: expect.stringMatching(/^keyfall: vault .* 2 names .* TOKEN\b/m),
     });
   });
 
@@ -188,9 +186,7 @@ describe('names that the store holds with another value', () => {
       env: vault.env,
     });
     expect(restored).toMatchObject({ code: 0 });
-    expect(restored.stderr).toMatch(
-      /restored .*\.env, removed 2 names from vault .* and brought back what it held under TOKEN\./,
-    );
+    expect(restored.stderr).toMatch(/^keyfall: .*\.env, .* 2 names .* vault .* TOKEN\.$/m);
     expect(restored.output).not.toMatch(/canary|theirs/);
     expect(await vault.stored()).toEqual({ version: 3, data: theirs });
     // once more finds all of it done
@@ -204,16 +200,16 @@ describe('names that the store holds with another value', () => {
     await keyfall(['migrate', '--yes', '--select', 'KEY'], { cwd, env: vault.env });
     expect(await vault.stored()).toEqual({ version: 2, data: { ...theirs, KEY: migrated.KEY } });
     const purge = ['migrate', '--yes', '--select', 'KEY', '--purge'];
-    for (const said of ['', 'KEY is not in .env, and vault'])
+    for (const said of [/--restore/, /^keyfall: KEY .*\.env, .* vault /m])
       expect(await keyfall(purge, { cwd, env: vault.env })).toMatchObject({
         code: 0,
-        stderr: expect.stringContaining(said),
+        stderr: expect.stringMatching(said),
       });
     expect(await vault.stored()).toEqual({ version: 2, data: { ...theirs, KEY: migrated.KEY } });
     const result = await keyfall(['migrate', '--yes', '--select', 'KEYS'], { cwd, env: vault.env });
     expect(result).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('does not hold KEYS'),
+      stderr: expect.stringMatching(/\.env .* KEYS, .* vault /),
     });
   });
 });
@@ -256,8 +252,7 @@ test('after a --purge the summary says how to start with what is needed or not a
   const script = ['sh', '-c', 'echo started $TOKEN'];
   const anyway = await keyfall(['run', '--', ...script], { cwd, env: down });
   expect(anyway).toMatchObject({ code: 0, stdout: 'started\n' });
-  expect(anyway.stderr).toContain('0 names come from .env.');
-  expect(anyway.stderr).toContain('sh is started without any secret');
+  expect(anyway.stderr).toMatch(/ 0 names .*\.env\.\nkeyfall: sh /);
   const needed = await keyfall(['run', '--only', 'TOKEN', '--', ...script], { cwd, env: down });
   expect(needed).toMatchObject({ code: 3, stdout: '' });
 });
@@ -270,11 +265,11 @@ describe('in a git repository', () => {
     await git('git', ['init', '--quiet'], { cwd });
     await git('git', ['add', '.env'], { cwd });
     const refused = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
-    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('git tracks .env') });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/git .*\.env/) });
     expect(await vault.stored()).toBeUndefined();
     expect(await backupsIn(cwd)).toEqual([]);
     const dry = await keyfall(['migrate', '--dry-run'], { cwd, env: vault.env });
-    expect(dry).toMatchObject({ code: 0, stderr: expect.stringContaining('git tracks .env') });
+    expect(dry).toMatchObject({ code: 0, stderr: expect.stringMatching(/git .*\.env.* --force/) });
     const forced = await keyfall(['migrate', '--yes', '--force'], { cwd, env: vault.env });
     expect(forced.code).toBe(0);
     expect(await vault.stored()).toEqual({ version: 1, data: migrated });
@@ -289,7 +284,7 @@ describe('in a git repository', () => {
     expect((await keyfall(['migrate', '--yes'], { cwd, env: vault.env })).code).toBe(2);
   });
 
-  test('also of another user, and whatever GIT_DIR says', async () => {
+  test('a file that git tracks is refused in a repository of another user, too, and whatever GIT_DIR says', async () => {
     const cwd = await folderWith(dotenv);
     await git('git', ['init', '--quiet'], { cwd });
     await git('git', ['add', '.env'], { cwd });
@@ -299,7 +294,7 @@ describe('in a git repository', () => {
     const env = { ...vault.env, GIT_DIR: join(cwd, 'none'), GIT_INDEX_FILE: join(cwd, 'none') };
     expect(await keyfall(['migrate', '--yes'], { cwd, env })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('git tracks .env'),
+      stderr: expect.stringMatching(/git .*\.env.* --force/),
     });
     expect(await vault.stored()).toBeUndefined();
   });
@@ -310,24 +305,23 @@ describe('in a git repository', () => {
     await writeFile(join(cwd, '.gitignore'), '.env\n');
     const warned = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     expect(warned.stderr).toMatch(
-      /git does not ignore \.env\.backup\.\S+, which holds every value/,
+      /git .* \.env\.backup\.\w+, .* \.env\.backup\.\* .*\.gitignore\./,
     );
-    expect(warned.stderr).toContain('add .env.backup.* to .gitignore.');
     await writeFile(join(cwd, '.gitignore'), '.env\n.env.backup.*\n');
     await writeFile(join(cwd, '.env'), 'NEW=1\n');
     const ignored = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
     expect(ignored.code).toBe(0);
-    expect(ignored.stderr).not.toContain('git does not ignore');
+    expect(ignored.stderr).not.toContain('.gitignore');
   });
 
-  test('without git there is nothing to say', async () => {
+  test('without git on the machine nothing is said of it', async () => {
     const cwd = await folderWith(dotenv);
     await git('git', ['init', '--quiet'], { cwd });
     await git('git', ['add', '.env'], { cwd });
     const result = await keyfall(['migrate', '--yes'], { cwd, env: { ...vault.env, PATH: cwd } });
     expect(result).toMatchObject({
       code: 0,
-      stderr: expect.not.stringContaining('does not ignore'),
+      stderr: expect.not.stringContaining('.gitignore'),
     });
   });
 });
@@ -342,7 +336,7 @@ test('a restore leaves a name alone that somebody changed since', async () => {
     env: vault.env,
   });
   expect(restored.code).toBe(1);
-  expect(restored.stderr).toContain('A was changed in the store since the migration');
+  expect(restored.stderr).toMatch(/^keyfall: A /m);
   expect(await vault.stored()).toEqual({ version: 3, data: { A: 'changed' } });
 });
 
@@ -370,16 +364,16 @@ describe('with the settings in another file than is migrated', () => {
   }
   const args = ['--dotenv', 'settings.env', 'migrate', 'prod.env', '--yes'];
 
-  test('they are read there, and so are they by what is told to do next', async () => {
+  test('the settings are read there, and the next steps name that file', async () => {
     const { cwd, env } = await folder();
     const { code, stderr } = await keyfall(args, { cwd, env });
     expect(code).toBe(0);
     expect((await vault.stored())?.data).toEqual({ A: '1' });
-    expect(stderr).toContain('set USE_VAULT=true in settings.env\n');
-    expect(stderr).toContain('start the program with keyfall --dotenv settings.env run -- CMD\n');
-    expect(stderr).toContain('prod.env still has every value; --purge removes them\n');
+    expect(stderr).toMatch(/USE_VAULT=true .*settings\.env$/m);
+    expect(stderr).toContain('keyfall --dotenv settings.env run -- CMD\n');
+    expect(stderr).toMatch(/prod\.env .* --purge /);
     const again = await keyfall(args, { cwd, env });
-    expect(again.stderr).toContain('Vault is not asked yet: set USE_VAULT=true in settings.env.\n');
+    expect(again.stderr).toMatch(/USE_VAULT=true .*settings\.env\.$/m);
     const [, undo = ''] = /: keyfall (migrate --restore .*)\n/.exec(stderr) ?? [];
     expect(undo).toMatch(/prod\.env\.backup\.\w+ --dotenv settings\.env$/);
     const undone = await keyfall([...undo.split(' '), '--yes'], { cwd, env });
@@ -387,25 +381,24 @@ describe('with the settings in another file than is migrated', () => {
     expect((await vault.stored())?.data).toEqual({});
   });
 
-  test('what is missing is told to be missing there', async () => {
+  test('a missing setting is said to be missing in that file', async () => {
     const { cwd, env } = await folder();
     await writeFile(join(cwd, 'settings.env'), '');
     const result = await keyfall(args, { cwd, env });
     expect(result).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('VAULT_SECRET_PATH is missing'),
+      stderr: expect.stringMatching(/VAULT_SECRET_PATH .*settings\.env\./),
     });
-    expect(result.stderr).toContain('or in settings.env.');
     const alone = await keyfall(args.slice(2), { cwd, env });
-    expect(alone.stderr).toContain('or in prod.env.');
+    expect(alone.stderr).toMatch(/VAULT_SECRET_PATH .*prod\.env\./);
   });
 
-  test('--activate is refused: it would set USE_VAULT where nobody looks', async () => {
+  test('--activate is refused, since no program would read the USE_VAULT that it sets', async () => {
     const { cwd, env } = await folder();
     const result = await keyfall([...args, '--activate'], { cwd, env });
     expect(result).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('--activate is for the file that the settings stand in'),
+      stderr: expect.stringContaining('--activate'),
     });
     expect(await vault.stored()).toBeUndefined();
     // by another path it is the same file
@@ -436,7 +429,7 @@ test('a file name that would move the cursor does not, and can be typed', async 
   await writeFile(join(cwd, name), 'A=1\nA=2\nno pair\nand none\nVAULT_TOKEN=x\n');
   const done = await keyfall(['migrate', name, '--yes', '--purge'], { cwd, env: vault.env });
   const shown = "\\u{1b}[31m it's\\u{9b}\\.env";
-  expect(done.stderr).toContain(`does not read lines 3 and 4 of ${shown}: what stands there`);
+  expect(done.stderr).toContain(` lines 3 and 4 of ${shown}`);
   const typedIn = async (command: string) => {
     const { stdout } = await promisify(execFile)('bash', ['-c', `printf '%s\\0' ${command}`], {
       env: { LC_ALL: 'C.UTF-8' },
@@ -449,7 +442,7 @@ test('a file name that would move the cursor does not, and can be typed', async 
   expect(restored).toMatchObject({ code: 0 });
   expect((await vault.stored())?.data).toEqual({});
   const none = await keyfall(['migrate', `${name}.none`, '--yes'], { cwd, env: vault.env });
-  expect(none.stderr).toContain(`${shown}.none does not exist`);
+  expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining(`${shown}.none `) });
   const unset = { ...vault.env, VAULT_SECRET_PATH: '' };
   const lacking = await keyfall(['migrate', name, '--yes'], { cwd, env: unset });
   expect(lacking.stderr).toContain(`in ${shown}`);
@@ -458,17 +451,17 @@ test('a file name that would move the cursor does not, and can be typed', async 
 });
 
 test.each([
-  [1, 'another hard link on this disk'],
-  [2, '2 other hard links on this disk'],
+  [1, 'another hard link'],
+  [2, '2 other hard links'],
 ])('--purge says before that %i other names keep the values', async (count, said) => {
   const cwd = await folderWith('A=1\n');
   for (let at = 0; at < count; at++) await link(join(cwd, '.env'), join(cwd, `other-${at}.env`));
   const run = (...args: string[]) => keyfall(['migrate', ...args], { cwd, env: vault.env });
   expect((await run('--dry-run', '--purge')).stderr).toContain(said);
-  expect((await run('--dry-run', '--activate')).stderr).not.toContain('on this disk');
+  expect((await run('--dry-run', '--activate')).stderr).not.toContain('hard link');
   const done = await run('--yes', '--purge');
   expect(done.stderr.indexOf(said)).toBeGreaterThan(0);
-  expect(done.stderr.indexOf(said)).toBeLessThan(done.stderr.indexOf('1 name written'));
+  expect(done.stderr.indexOf(said)).toBeLessThan(done.stderr.indexOf('\n1 name '));
   expect(await readFile(join(cwd, 'other-0.env'), 'utf8')).toBe('A=1\n');
 });
 
@@ -484,7 +477,7 @@ test('a linked .env stays a link', async () => {
 
 describe('what changes nothing', () => {
   test.each([
-    ['nobody to ask and no --yes', dotenv, {}, 2, '--yes'],
+    ['no terminal and no --yes', dotenv, {}, 2, '--yes'],
     [
       'no Vault',
       dotenv,
@@ -492,11 +485,11 @@ describe('what changes nothing', () => {
       2,
       'VAULT_ADDR and VAULT_SECRET_PATH',
     ],
-    ['no file', undefined, {}, 2, '.env does not exist'],
+    ['no file', undefined, {}, 2, '.env '],
     ['a file that is no text', 'A=\xff', {}, 5, 'UTF-8'],
-    ['a token that is none', dotenv, { VAULT_TOKEN: 'hvs.wrong' }, 4, 'not authenticated'],
+    ['a token that is not valid', dotenv, { VAULT_TOKEN: 'hvs.wrong' }, 4, 'not authenticated'],
     ['no server', dotenv, { VAULT_ADDR: 'http://127.0.0.1:1' }, 3, 'refused'],
-  ])('%s', async (_, text, more, code, why) => {
+  ])('a migration with %s changes nothing', async (_, text, more, code, why) => {
     const cwd = await folderWith(text && Buffer.from(text, 'latin1'));
     const files = await readdir(cwd);
     const args = code === 2 && why === '--yes' ? ['migrate'] : ['migrate', '--yes'];
@@ -507,10 +500,10 @@ describe('what changes nothing', () => {
     expect(await readdir(cwd)).toEqual(files);
   });
 
-  test('nothing to migrate in a file of settings', async () => {
+  test('a file of settings alone has nothing to migrate', async () => {
     const cwd = await folderWith('USE_VAULT=false\n');
     const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
-    expect(result).toMatchObject({ code: 0, stderr: expect.stringContaining('nothing changed') });
+    expect(result).toMatchObject({ code: 0, stderr: expect.stringContaining('(0 names)') });
     expect(await vault.stored()).toBeUndefined();
   });
 
@@ -520,13 +513,13 @@ describe('what changes nothing', () => {
   ])('a .env too large for one request %s is refused, and not split', async (_, text) => {
     const cwd = await folderWith(text);
     const result = await keyfall(['migrate', '--yes'], { cwd, env: vault.env });
-    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('was not written') });
+    expect(result).toMatchObject({ code: 2, stdout: '' });
     expect(result.output).not.toContain(canary);
     expect(await vault.stored()).toBeUndefined();
     expect(await readdir(cwd)).toEqual(['.env']);
   });
 
-  test('--restore of what is no backup', async () => {
+  test('--restore refuses a file that is not a backup', async () => {
     const cwd = await folderWith(dotenv);
     const result = await keyfall(['migrate', '--restore', '.env', '--yes'], {
       cwd,
@@ -536,45 +529,41 @@ describe('what changes nothing', () => {
   });
 });
 
-test('what may surprise is said, without values', async () => {
+test('a dry run says what may surprise, without values', async () => {
   const cwd = await folderWith('A=1\nA=2\nnot a pair\nURL="$HOST/x"\nENV=prod\n');
   const { stderr } = await keyfall(['migrate', '--reader', 'npm', '--dry-run'], {
     cwd,
     env: vault.env,
   });
-  expect(stderr).toContain('.env has A more than once');
-  expect(stderr).toContain('does not read line 3 of .env: what stands there');
-  expect(stderr).toContain('URL would be expanded');
-  expect(stderr).toContain('ENV could take over a program that is started with it: keyfall run');
+  const names = { ADDRESS: vault.server.address, DOCUMENT: `${vault.mount}/${vault.path}` };
+  expect(transcript(stderr, names)).toMatchSnapshot();
 });
 
-test('a path that has the mount in it once more is told', async () => {
+test('a path that begins with the mount is reported', async () => {
   const cwd = await folderWith('A=1\n');
   const stderrOf = async (path: string) => {
     const env = { ...vault.env, VAULT_SECRET_PATH: path };
     return (await keyfall(['migrate', '--dry-run'], { cwd, env })).stderr;
   };
-  const warning = `VAULT_SECRET_PATH begins with ${vault.mount}/, and the mount is put before it once more`;
+  const warning = `VAULT_SECRET_PATH begins with ${vault.mount}/`;
   for (const path of [`${vault.mount}/shop`, `/${vault.mount}/data/shop`])
     expect(await stderrOf(path)).toContain(warning);
   expect(await stderrOf(`${vault.mount}s/shop`)).not.toContain('begins with');
 });
 
-test('who has migrated is told how the program starts, and what only this shell knows', async () => {
+test('after a migration the next steps say how to start the program, and which settings only this shell has', async () => {
   const cwd = await folderWith(`A=1\nVAULT_ADDR=http://127.0.0.1:1\nUSE_VAULT=true\n`);
   const env = { ...vault.env, VAULT_SECRET_PATH: `${vault.path}-next` };
   const { stderr } = await keyfall(['migrate', '--yes'], { cwd, env });
   const names = 'VAULT_ADDR, VAULT_TOKEN, VAULT_MOUNT_POINT and VAULT_SECRET_PATH';
-  expect(stderr).toContain(
-    `Next:\n  - set ${names} wherever the program is started: only this shell has them\n  - start the program with keyfall run -- CMD\n`,
-  );
+  expect(stderr).toMatch(new RegExp(`\n {2}- \\w+ ${names} .*\n {2}- .*keyfall run -- CMD\n`));
   await writeFile(join(cwd, 'other.env'), 'A=2\n');
   const other = { ...vault.env, VAULT_SECRET_PATH: `${vault.path}-other` };
   const result = await keyfall(['migrate', '--yes', 'other.env'], { cwd, env: other });
   expect(result.stderr).toContain('with keyfall --dotenv other.env run -- CMD\n');
 });
 
-test('into an engine of version 1', async () => {
+test('values move into an engine of version 1, where a change of another program may be lost', async () => {
   const v1 = await vault.server.mountKv({ version: 1 });
   const cwd = await folderWith(dotenv);
   const result = await keyfall(['migrate', '--yes'], {
@@ -583,7 +572,7 @@ test('into an engine of version 1', async () => {
   });
   expect(result).toMatchObject({
     code: 0,
-    stderr: expect.stringContaining('has no conditional writes: a change that another program'),
+    stderr: expect.stringMatching(/^keyfall: vault \(/m),
   });
   const { body } = await vault.server.request('GET', `${v1}/${vault.path}`);
   expect(body.data).toEqual(migrated);
@@ -611,7 +600,7 @@ describe('a restore', () => {
     expect((await vault.stored())?.data).toEqual(migrated);
   });
 
-  test('by the journal instead of the backup is told what to give', async () => {
+  test('that is given the journal instead of the backup names the backup', async () => {
     const { cwd, backup } = await migratedFolder();
     const restore = (...args: string[]) =>
       keyfall(['migrate', '--restore', ...args, '--yes'], { cwd, env: vault.env });
@@ -619,11 +608,13 @@ describe('a restore', () => {
     for (const more of [[], ends])
       expect(await restore(`${backup}.journal`, ...more)).toMatchObject({
         code: 2,
-        stderr: `keyfall: ${backup}.journal is the journal of a migration, and not its backup. Give the backup: keyfall migrate --restore ${backup}\n`,
+        stderr: expect.stringMatching(
+          new RegExp(`^keyfall: ${backup}\\.journal .*keyfall migrate --restore ${backup}\n$`),
+        ),
       });
     expect(await restore(backup, '--from', 'vault')).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('is the backup of a file, and --from names a store'),
+      stderr: expect.stringMatching(new RegExp(`^keyfall: ${backup} .* --from\\b`)),
     });
     for (const more of ['--purge', '--dry-run', '.env'])
       expect(await restore(backup, more)).toMatchObject({ code: 2 });
@@ -672,7 +663,7 @@ describe('a restore', () => {
     const elsewhere = { ...vault.env, VAULT_SECRET_PATH: 'elsewhere' };
     expect(await keyfall(restore, { cwd, env: elsewhere })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('but the migration went to'),
+      stderr: expect.stringMatching(/\/elsewhere, .* --to\b/),
     });
     const rule = `path "${vault.mount}/data/${vault.path}" { capabilities = ["read"] }`;
     const policies = [await vault.server.createPolicy(rule)];

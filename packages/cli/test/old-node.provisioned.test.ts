@@ -28,8 +28,8 @@ test.each(bins)('%s', async (bin) => {
   expect(JSON.parse(doctor.stdout)[0].findings[0]).toEqual({
     subject: 'node',
     state: 'failing',
-    message: '18.20.8 is too old: Keyfall needs 20.19.0 or later',
-    hint: 'Install a later Node.',
+    message: expect.stringMatching(/^18\.20\.8 .*\b20\.19\.0\b/),
+    hint: expect.any(String),
     code: 'node-too-old',
     command: 'nvm install 22',
   });

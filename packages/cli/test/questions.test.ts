@@ -41,10 +41,7 @@ test.each([
   ['a cancelled confirmation', () => confirm('x')],
 ])('%s is an abort', async (_, question) => {
   answer = cancelled;
-  await expect(question()).rejects.toMatchObject({
-    code: 'ERR_SECRET_ABORTED',
-    reason: 'nothing was changed',
-  });
+  await expect(question()).rejects.toMatchObject({ code: 'ERR_SECRET_ABORTED' });
 });
 
 test('without a terminal nothing is asked, and --yes is named', async () => {

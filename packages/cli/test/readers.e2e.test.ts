@@ -168,16 +168,16 @@ describe('where readers differ and nothing says who counts', () => {
       env: { DB_PASS: 'mine' },
     });
     expect(inherited).toMatchObject({ code: 0, stdout: 'mine\n' });
-    await vault.store({ DB_PASS: 'of the store' });
+    await vault.store({ DB_PASS: 'stored' });
     const stored = await keyfall(['run', '--', 'sh', '-c', 'echo $DB_PASS'], {
       cwd,
       env: { ...vault.env, USE_VAULT: 'true' },
     });
-    expect(stored).toMatchObject({ code: 0, stdout: 'of the store\n' });
+    expect(stored).toMatchObject({ code: 0, stdout: 'stored\n' });
     expect(await keyfall(['list'], { cwd })).toMatchObject({ code: 0 });
     const got = await keyfall(['get', 'DB_PASS'], { cwd });
     expect(got).toMatchObject({ code: 0, stdout: 'Tea$hop\n' });
-    expect(got.stderr).toContain('programs read DB_PASS (npm, node against python');
+    expect(got.stderr).toMatch(/DB_PASS \(npm, node .*python/);
   });
 
   test('what another reader alone takes for a name may be a part of a value, and is not shown', async () => {
@@ -320,13 +320,13 @@ describe('a migration', () => {
     const env = { ...vault.env };
     const args = ['migrate', '--reader', 'python', '--yes'];
     const { stderr } = await keyfall(args, { cwd, env });
-    expect(stderr).toContain('HOME_DIR is made of variables of this environment');
+    expect(stderr).toMatch(/^keyfall: HOME_DIR /m);
     expect((await vault.stored())?.data).toEqual({ HOME_DIR: `${cwd}/data` });
     await writeFile(join(cwd, '.env'), 'PROXY=http://${VAULT_TOKEN}@evil\n');
     for (const command of [args, ['run', '--reader', 'python', '--', 'true']]) {
       const result = await keyfall(command, { cwd, env: { ...env, USE_VAULT: 'false' } });
       expect(result).toMatchObject({ code: 2, stdout: '' });
-      expect(result.stderr).toContain('PROXY of .env would be made of VAULT_TOKEN');
+      expect(result.stderr).toMatch(/^keyfall: PROXY .*\.env .*VAULT_TOKEN/m);
       expect(result.output).not.toContain(vault.server.token);
     }
   });

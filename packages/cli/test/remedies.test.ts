@@ -17,7 +17,7 @@ const shell = { options: {}, configuration: undefined };
 const evil = ['x; touch pwned', '$(touch pwned)', '`touch pwned`', "a'b", 'a && b', 'a\nb', '"'];
 
 function failing(more: Partial<ProviderCheck>): ProviderCheck {
-  return { subject: 'thing', state: 'failing', message: 'is not as it should be', ...more };
+  return { subject: 'thing', state: 'failing', message: 'fails', ...more };
 }
 
 test.each(evil)('%j in what a provider wrote makes no command', (text) => {
@@ -64,7 +64,7 @@ test('the code and the facts decide, and no word of it', () => {
       commandFor(
         failing({
           subject: 'address',
-          message: `${address} refused the connection`,
+          message: `${address} fails`,
           ...(code && { code }),
         }),
         shell,

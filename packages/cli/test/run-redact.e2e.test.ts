@@ -109,7 +109,7 @@ test('a full disk behind what it prints is said, since the program does not hear
   const options = { cwd: await folderWith(dotenv), stdout: full.fd };
   const child = start(['run', '--redact', '--', 'sh', '-c', 'echo 1; sleep 0.1; echo 2'], options);
   const { stderr } = await finished(child);
-  expect(stderr).toBe("keyfall: the program's output could not be written (ENOSPC).\n");
+  expect(stderr).toMatch(/^keyfall: .*\(ENOSPC\)\.\n$/);
 });
 
 test.each([

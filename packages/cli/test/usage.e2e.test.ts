@@ -118,31 +118,37 @@ test('who types keyfall alone learns how a .env gets into Vault', async () => {
   expect(stderr).toMatch(/From a \.env to Vault:\n.*export VAULT_ADDR=(.*\n)+.*keyfall run --/);
 });
 
-test('what Vault cannot be asked without is told together, by its variables', async () => {
+test('the settings that Vault lacks are named together, by their variables', async () => {
   const cwd = await folderWith('USE_VAULT=true\n');
   const stderrOf = async (env: Record<string, string>, ...args: string[]) =>
     (await keyfall(args, { cwd, env })).stderr;
-  expect(await stderrOf({}, 'list')).toBe(
-    'keyfall: Vault is to be asked (USE_VAULT=true), and VAULT_SECRET_PATH and VAULT_TOKEN are missing. Set them in the environment or in .env.\n',
+  expect(await stderrOf({}, 'list')).toMatch(
+    /^keyfall: .*USE_VAULT=true.* VAULT_SECRET_PATH and VAULT_TOKEN .*\.env\.\n$/,
   );
-  expect(await stderrOf({ VAULT_TOKEN: 't' }, 'migrate')).toContain(
-    'no Vault is named: VAULT_ADDR and VAULT_SECRET_PATH are missing. Set them in',
+  expect(await stderrOf({ VAULT_TOKEN: 't' }, 'migrate')).toMatch(
+    /^keyfall: .*VAULT_ADDR and VAULT_SECRET_PATH /m,
   );
-  expect(await stderrOf({ BAO_SECRET_PATH: 'x', VAULT_TOKEN: ' ' }, 'list')).toBe(
-    'keyfall: there is no token: VAULT_TOKEN is missing. Set it in the environment, or use --token-helper after `bao login`.\n',
+  expect(await stderrOf({ BAO_SECRET_PATH: 'x', VAULT_TOKEN: ' ' }, 'list')).toMatch(
+    /^keyfall: (?!.*VAULT_SECRET_PATH).*\bVAULT_TOKEN .* --token-helper .*`bao login`\.\n$/,
   );
 });
 
 test('without Vault, set and delete edit the .env and say so', async () => {
   const cwd = await folderWith('# shop\nA=1 # one\nB=2\n');
   const set = await keyfall(['set', 'A'], { cwd, input: canary });
-  expect(set).toMatchObject({ code: 0, output: 'keyfall: stored A in dotenv (.env).\n' });
+  expect(set).toMatchObject({
+    code: 0,
+    output: expect.stringMatching(/^keyfall: .*\bA .* dotenv \(\.env\)\.\n$/),
+  });
   const deleted = await keyfall(['delete', 'B'], { cwd });
-  expect(deleted).toMatchObject({ code: 0, output: 'keyfall: deleted B from dotenv (.env).\n' });
+  expect(deleted).toMatchObject({
+    code: 0,
+    output: expect.stringMatching(/^keyfall: .*\bB .* dotenv \(\.env\)\.\n$/),
+  });
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`# shop\nA=${canary} # one\n`);
   expect((await keyfall(['delete', 'B'], { cwd })).code).toBe(1);
   const odd = await keyfall(['set', '--', '-n'], { cwd, input: canary });
-  expect(odd).toMatchObject({ code: 0, stderr: expect.stringContaining('stored -n in') });
+  expect(odd).toMatchObject({ code: 0, stderr: expect.stringContaining(' -n ') });
   const refused = await keyfall(['set', 'USE_VAULT'], { cwd, input: 'true' });
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('Keyfall itself') });
 });
@@ -186,7 +192,7 @@ test('explain says who answered, and its exit code is that of get', async () => 
   const cwd = await folderWith('A=1\n');
   expect(await keyfall(['explain', 'A'], { cwd })).toMatchObject({
     code: 0,
-    stdout: 'A: from dotenv (.env)\n  1. dotenv (.env) holds it\n',
+    stdout: expect.stringMatching(/^A: .*dotenv \(\.env\)\n {2}1\. dotenv \(\.env\) .*\n$/),
   });
   expect((await keyfall(['explain', 'NOPE'], { cwd })).code).toBe(1);
 });
@@ -202,12 +208,12 @@ test('an empty value is stored on demand alone: what fails in front of a pipe gi
   expect((await keyfall(['get', 'A'], { cwd })).stdout).toBe('\n');
 });
 
-test('a folder is no value', async () => {
+test('a folder as stdin is refused as a value', async () => {
   const cwd = await folderWith('A=1\n');
   const { PATH = '' } = process.env;
   const command = ['-c', '"$@" < .', 'sh', process.execPath, bin, 'set', 'A', '--allow-empty'];
   const result = await finished(spawn('sh', command, { cwd, env: { PATH, HOME: cwd } }));
-  expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('stdin is a folder') });
+  expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('stdin') });
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('A=1\n');
 });
 
@@ -226,7 +232,7 @@ test('a command that is proposed can be typed', async () => {
   const run = await keyfall(['run', '--only', "don't", '--', 'true'], { cwd });
   expect(run.stderr).toContain("`keyfall set 'don'\\''t'`.");
   const near = await keyfall(['get', 'TOKEN '], { cwd });
-  expect(near.stderr).toContain("Did you mean TOKEN? Store it with `keyfall set 'TOKEN '`.");
+  expect(near.stderr).toMatch(/ TOKEN\? .*`keyfall set 'TOKEN '`\./);
 });
 
 test('a full disk behind stdout is said, and is no defect of ours', async () => {
@@ -244,7 +250,7 @@ test('a full disk behind stdout is said, and is no defect of ours', async () => 
     const child = start(args, { cwd, stdout: full.fd });
     expect(await finished(child)).toMatchObject({
       code: 3,
-      stderr: 'keyfall: stdout could not be written (ENOSPC).\n',
+      stderr: expect.stringMatching(/^keyfall: stdout .*\(ENOSPC\)\.\n$/),
     });
   }
 });

@@ -144,11 +144,11 @@ function complaintAboutContent(
   if (typeof value === 'string') {
     const { pattern } = schema;
     const fits = pattern === undefined || new RegExp(pattern).test(value);
-    return fits && value.length >= minLength ? undefined : must('not empty');
+    return fits && value.length >= minLength ? undefined : must('text that is not empty');
   }
   if (typeof value === 'number') return value >= minimum ? undefined : must(`at least ${minimum}`);
   if (Array.isArray(value)) {
-    if (value.length < minItems) return must('not empty');
+    if (value.length < minItems) return must('a list that is not empty');
     return first(
       value,
       (each, index) => schema.items && complaintAbout(each, schema.items, [...at, index]),

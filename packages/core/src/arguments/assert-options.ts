@@ -51,7 +51,8 @@ export function assertOptions(
   known: Readonly<Record<string, OptionKind>>,
   group?: string,
 ): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
+  // of whatever realm, and neither a list nor a signal or another object of the platform
+  if (Object.prototype.toString.call(options) !== '[object Object]')
     throw wrongArgument(
       `${factory}: the option${group ? ` ${group}` : 's'}`,
       'an object: { option: value }',
@@ -59,7 +60,7 @@ export function assertOptions(
     );
   const prefix = group ? `${group}.` : '';
   const names = Object.keys(known).map((name) => prefix + name);
-  for (const [name, value] of Object.entries(options)) {
+  for (const [name, value] of Object.entries(options as object)) {
     const option = prefix + name;
     assertKnown(option, names, `${factory} has no option`);
     const kind = known[name] as OptionKind;

@@ -193,10 +193,11 @@ export function createSecrets(options: SecretsOptions): Secrets {
     },
 
     watch(names, given) {
+      // at once: who gives a callback would never take the first step
+      const signal = signalOf(given, 'watch');
       const wasOpen = !closing;
       return endable(async function* (stop) {
         try {
-          const signal = signalOf(given, 'watch');
           const { changesOf, watching } = await following();
           yield* changesOf(watching, resolve, names, stop, signal);
         } catch (error) {

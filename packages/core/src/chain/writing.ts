@@ -107,6 +107,8 @@ export function createWriter(parts: WritingParts): Writer {
   return {
     async set(name, value, given) {
       const signal = signalOf(given, 'set');
+      // `null` is how a provider is told to delete; here it is a value that a caller is missing
+      if (value === null) throw notText(name);
       const { target, receipt } = await make(new Map([[name, value]]), signal);
       const { version } = receipt;
       return { provider: target.provider.name, ...(version !== undefined && { version }) };
@@ -146,10 +148,7 @@ async function writable(
   if (!target?.provider.write) throw unsupported('no provider of the chain can write');
   for (const [name, value] of entries) {
     assertName(name);
-    if (value !== null && typeof value !== 'string')
-      throw new SecretError('ERR_SECRET_CONFIG', `the value for ${name} is not text`, {
-        secretName: name,
-      });
+    if (value !== null && typeof value !== 'string') throw notText(name);
     if (!chain.allows(target, name))
       throw unsupported(
         `${name} may come from ${chain.only.get(name)} alone, and that cannot be written`,
@@ -157,6 +156,15 @@ async function writable(
     if (value !== null) await assertNotShadowed(parts, name, target, signal);
   }
   return target;
+}
+
+/** The error for a value that is not text. @throws if the name is none */
+function notText(secretName: string): SecretError {
+  assertName(secretName);
+  return new SecretError('ERR_SECRET_CONFIG', `the value for ${secretName} is not text`, {
+    secretName,
+    applied: 'no',
+  });
 }
 
 async function assertNotShadowed(

@@ -53,7 +53,7 @@ const mistyped: readonly (readonly [string, (options: Anything) => unknown, stri
   ['refresh', (more) => secrets.refresh(more), 'singal', 'signal'],
   ['load', (more) => secrets.load({} as never, more), 'nmaes', 'names'],
   ['view', (more) => secrets.view(['A'], more), 'singal', 'signal'],
-  ['watch', (more) => secrets.watch('A', more).next(), 'singal', 'signal'],
+  ['watch', (more) => secrets.watch('A', more), 'singal', 'signal'],
 ];
 
 describe('an option that there is not', () => {
@@ -111,7 +111,8 @@ test.each([
   expect(() => assertOptions({ kind: undefined }, 'drawerProvider', { kind })).not.toThrow();
 });
 
-test.each([['text'], [null], [undefined], [['a']]])('what is no object of options: %j', (given) => {
+const noOptions = ['text', null, undefined, ['a'], new AbortController().signal, new Map()];
+test.each(noOptions.map((given) => [given]))('what is no object of options: %o', (given) => {
   expect(() => assertOptions(given, 'drawerProvider', {})).toThrow('the options must be an object');
 });
 

@@ -3,13 +3,16 @@
  * becomes a process warning. A provider's outage is reported once, however many calls it
  * touches, until the provider answers again.
  */
-import { channel } from 'node:diagnostics_channel';
 import type { Clock } from '../calls/clock.ts';
 import { onAbort } from '../calls/on-abort.ts';
 import type { SecretsEvent, SecretsEvents, SecretsEventType } from '../contract/events.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
 import { labelOf } from '../words/label.ts';
 import { evictOldest } from './answer-cache.ts';
+
+// Taken from the process and not imported: a bundler for a place without Node, such as an edge function, fails on
+// the import of a module of Node.
+const diagnostics = globalThis.process?.getBuiltinModule?.('node:diagnostics_channel');
 
 type Listener = (event: SecretsEvent) => void;
 
@@ -43,7 +46,7 @@ export class Notifier {
   }
 
   emit(event: SecretsEvent): void {
-    channel(`keyfall:${event.type}`).publish(event);
+    diagnostics?.channel(`keyfall:${event.type}`).publish(event);
     const listeners = this.#listeners.get(event.type);
     if (!listeners?.size) {
       const notice = noticeOf(event);
@@ -129,6 +132,7 @@ function noticeOf(event: SecretsEvent): string | undefined {
 
 function warnProcess(text: string, kind: string): void {
   const code = `KEYFALL_${kind.toUpperCase()}`;
+  const { process } = globalThis;
   if (typeof process?.emitWarning === 'function')
     process.emitWarning(text, { type: 'KeyfallWarning', code });
   else console.warn(`keyfall: ${text}`);

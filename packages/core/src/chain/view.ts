@@ -37,23 +37,33 @@ export async function viewOf(
   return viewOfNames(chain, subject, signalOf(options, 'view'));
 }
 
+/** The latest answer for a name. */
+interface Latest {
+  readonly name: string;
+  text: string | undefined;
+  error: SecretError | undefined;
+}
+
+/** @throws what `get` would reject with */
+function textOf({ text, error }: Latest): string {
+  if (text === undefined) throw error;
+  return text;
+}
+
 async function viewOfNames(
   { watching, resolve }: ViewedChain,
   names: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<object> {
-  const latest: { name: string; answer?: Resolution }[] = names.map((name) => ({ name }));
+  const latest = names.map((name): Latest => ({ name, text: undefined, error: undefined }));
   const lookAtAll = async (signal?: AbortSignal): Promise<number> => {
     const ends = latest.map(async (each) => {
-      each.answer = await resolve(each.name, signal);
-      return endOf(watching, each.answer);
+      const answer = await resolve(each.name, signal);
+      [each.text, each.error] =
+        answer.kind === 'found' ? [answer.record.value, undefined] : [undefined, answer.error];
+      return endOf(watching, answer);
     });
     return Math.min(...(await Promise.all(ends)));
-  };
-  /** @throws what `get` would reject with */
-  const textOf = ({ answer }: { readonly answer?: Resolution }): string => {
-    if (answer?.kind === 'found') return answer.record.value;
-    throw answer?.error;
   };
   await lookAtAll(signal);
   for (const each of latest) textOf(each);
@@ -64,7 +74,7 @@ async function viewOfNames(
     Object.defineProperty(view, each.name, {
       enumerable: true,
       configurable: true,
-      get: () => textOf(each),
+      get: () => each.text ?? textOf(each),
     });
   return Object.freeze(view);
 }

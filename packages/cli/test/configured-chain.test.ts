@@ -7,48 +7,52 @@ import { expect, test } from 'vitest';
 import { openChain } from '../src/chain/cli-chain.ts';
 import { configuredChain } from '../src/config/configured-chain.ts';
 import { folderWith } from './keyfall.ts';
+import { transcript } from './transcript.ts';
 
 const canary = 'canary-3e9a';
 
 test.each([
-  ['{\n  "names": [1]\n}', 'line 2: names[0]: must be text.'],
-  ['{\n  "names": [],\n}', 'line 3: is not valid JSON.'],
-  ['{\n  // comment\n}', 'line 2: is not valid JSON.'],
-  [`{\n  "ttl": ${canary}\n}`, 'line 2: is not valid JSON.'],
-  ['{\n  "names": [],\n  "names": []\n}', 'line 3: an option is given twice.'],
-  [`{\n  "ttl": "${canary}"\n}`, 'line 2: ttl: must be a length of time'],
-  ['{\n\n  "ttls": 1\n}', 'line 3: ttls: there is no such option.'],
-  ['[]', 'json: must be an object.'],
-  ['{}', 'json: it has no providers outside of its profiles.'],
+  ['{\n  "names": [1]\n}', 'line 2: names[0]: '],
+  ['{\n  "names": [],\n}', 'line 3: '],
+  ['{\n  // comment\n}', 'line 2: '],
+  [`{\n  "ttl": ${canary}\n}`, 'line 2: '],
+  ['{\n  "names": [],\n  "names": []\n}', 'line 3: '],
+  [`{\n  "ttl": "${canary}"\n}`, 'line 2: ttl: '],
+  ['{\n\n  "ttls": 1\n}', 'line 3: ttls: '],
+  ['[]', 'json: '],
+  ['{}', 'json: '],
   ['{\n  "providers": []\n}', 'line 2: providers: '],
   [
     '{\n  "profiles": {\n    "prod": {\n      "providers": [{}]\n} } }',
-    'line 4: profiles.prod.providers[0].provider: must be the id of a provider',
+    'line 4: profiles.prod.providers[0].provider: ',
   ],
   [
     `{\n  "providers": [\n  { "provider": "vault", "path": "${canary}",\n  "mout": "x" }] }`,
-    'line 4: providers[0].mout: there is no such option.',
+    'line 4: providers[0].mout: ',
   ],
   [
     `{\n  "providers": [\n  { "provider": "vault", "token": "${canary}" }] }`,
-    'the token itself has no place in a configuration.',
+    'line 3: providers[0].token: ',
   ],
-])('%s', async (text, why) => {
-  const file = join(await folderWith(), 'keyfall.config.json');
+])('the configuration %s is refused with its place', async (text, place) => {
+  const cwd = await folderWith();
+  const file = join(cwd, 'keyfall.config.json');
   await writeFile(file, text);
   const chain = await configuredChain(file, undefined).then(openChain, (error) => error);
-  expect(chain).toMatchObject({ code: 'ERR_SECRET_CONFIG', message: expect.stringContaining(why) });
+  expect(chain).toMatchObject({
+    code: 'ERR_SECRET_CONFIG',
+    message: expect.stringContaining(place),
+  });
+  expect(transcript(chain.message, { FOLDER: cwd })).toMatchSnapshot();
   expect(chain.stack).not.toContain(canary);
 });
 
-test('a name that a profile binds to nobody is told where the profile does so', async () => {
+test('a name that a profile binds to a missing provider is reported at its place in the profile', async () => {
   const file = join(await folderWith(), 'keyfall.config.json');
   const text =
     '{ "providers": [{ "provider": "dotenv" }],\n"profiles": { "prod": {\n"only": {\n"A": "vault" } } } }';
   await writeFile(file, text);
-  await expect(configuredChain(file, 'prod')).rejects.toThrow(
-    'line 4: profiles.prod.only.A: binds',
-  );
+  await expect(configuredChain(file, 'prod')).rejects.toThrow('line 4: profiles.prod.only.A: ');
 });
 
 test('an option of a profile that is undefined is left out, and the one outside of the profiles counts', async () => {

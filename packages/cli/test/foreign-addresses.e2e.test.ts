@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { foreignAddresses } from '../src/config/foreign-addresses.ts';
 import { folderWith, keyfall } from './keyfall.ts';
+import { transcript } from './transcript.ts';
 
 const canary = 'canary-token-5d1c';
 const env = { VAULT_TOKEN: canary };
@@ -54,9 +55,13 @@ describe('the address of a configuration that is data', () => {
   test('is announced before a token goes there, in one line, until the file is trusted', async () => {
     const { arrived, address } = await listener();
     const run = await victim({ ...vault, address });
-    const said = `keyfall: the token of VAULT_TOKEN is sent to ${address}, which providers[0].address in keyfall.config.json names; \`keyfall trust\` says that this is meant.\n`;
     const first = await run(['get', 'A']);
-    expect(first).toMatchObject({ code: 0, stdout: 'theirs\n', stderr: said });
+    expect(first).toMatchObject({ code: 0, stdout: 'theirs\n' });
+    const { stderr: said } = first;
+    expect(said).toMatch(/^keyfall: .*\n$/);
+    for (const fact of ['VAULT_TOKEN', address, 'providers[0].address', '`keyfall trust`'])
+      expect(said).toContain(fact);
+    expect(transcript(said)).toMatchSnapshot();
     expect(arrived.join()).toContain(canary);
     expect(first.output).not.toContain(canary);
     // to name the file says which one is meant, and not that its addresses were read
@@ -72,7 +77,7 @@ describe('the address of a configuration that is data', () => {
     const run = await victim({ ...vault, address }, 'other.json');
     const named = ['--config', 'other.json'];
     expect((await run([...named, 'get', 'A'])).stderr).toContain(
-      '`keyfall --config other.json trust` says',
+      '`keyfall --config other.json trust`',
     );
     expect((await run([...named, 'trust'])).code).toBe(0);
     expect((await run([...named, 'get', 'A'])).stderr).toBe('');

@@ -84,15 +84,11 @@ describe('the package of a provider', () => {
   });
 
   test.each([
-    [
-      'is installed nowhere',
-      {},
-      'not installed beside keyfall. Install it beside keyfall: npm install --global @keyfall/provider-doppler\n',
-    ],
+    ['is installed nowhere', {}, /npm install --global @keyfall\/provider-doppler\n$/],
     [
       'is installed in a folder that Node is to look into',
       { NODE_PATH: 'lib/node_modules:node_modules:.' },
-      'runs only after `keyfall trust`. Install it beside keyfall: npm install --global @keyfall/provider-doppler\n',
+      /`keyfall trust`.* npm install --global @keyfall\/provider-doppler\n$/,
     ],
   ])('a provider that %s is refused by its name, with what to do', async (_, more, end) => {
     const { repository, run, isStolen } = await victim({ providers: [{ provider: 'doppler' }] });
@@ -100,7 +96,7 @@ describe('the package of a provider', () => {
     const result = await run(['list'], more);
     expect(result).toMatchObject({ code: 2, stdout: '' });
     expect(result.stderr).toMatch(/ doppler .*@keyfall\/provider-doppler/);
-    expect(result.stderr.endsWith(end)).toBe(true);
+    expect(result.stderr).toMatch(end);
     expect(await isStolen()).toBe(false);
   });
 
@@ -157,8 +153,7 @@ describe('keyfall trust', () => {
     expect(await run(['trust'])).toMatchObject({
       code: 0,
       stdout: '',
-      stderr:
-        'keyfall: keyfall.config.json may now run the provider packages that are installed beside it, or above it, and send your credentials to the addresses in it, until it changes.\n',
+      stderr: expect.stringMatching(/^keyfall: keyfall\.config\.json .*\n$/),
     });
     expect((await run(['get', 'A'])).stdout).toBe('theirs\n');
     const folder = join(home, '.local/state/keyfall/trusted');
@@ -228,20 +223,16 @@ describe('keyfall trust', () => {
     expect((await run(['get', 'A'], within)).code).toBe(2);
     expect(await run(['trust'], within)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('lies within'),
+      stderr: expect.stringContaining('XDG_STATE_HOME'),
     });
     expect(await isStolen()).toBe(false);
   });
 
   test.each([
-    [
-      'a file that is not there',
-      ['--config', 'none.json', 'trust'],
-      'none.json cannot be read (ENOENT)',
-    ],
-    ['--json without --list', ['trust', '--json'], '--json goes with --list alone'],
-    ['both ways at once', ['trust', '--list', '--revoke'], "cannot be used with option '--revoke'"],
-  ])('%s is refused', async (_, args, why) => {
+    ['a file that is not there', ['--config', 'none.json', 'trust'], 'none.json'],
+    ['--json without --list', ['trust', '--json'], '--list'],
+    ['both ways at once', ['trust', '--list', '--revoke'], '--revoke'],
+  ])('refuses %s', async (_, args, why) => {
     const { run } = await victim();
     expect(await run(args)).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
   });
@@ -351,8 +342,7 @@ describe('a configuration that somebody else put there', () => {
     const refused = await run(['list'], {}, root);
     expect(refused).toMatchObject({
       code: 2,
-      stderr:
-        "keyfall: the configuration keyfall.config.mjs is another user's, and was not read. Name it with --config if you trust it, or leave it out with --no-config.\n",
+      stderr: expect.stringMatching(/keyfall\.config\.mjs .* --config .* --no-config\.\n$/),
     });
     expect(await isRun()).toBe(false);
     expect((await run(['list', '--no-config'], {}, root)).code).toBe(0);

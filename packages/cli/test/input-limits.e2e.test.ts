@@ -27,7 +27,7 @@ describe('set takes no more than 8 MiB of stdin', () => {
     ['a device without an end', 'keyfall set A < /dev/zero'],
     ['a pipe without an end', 'yes | keyfall set A'],
     ['a file of a terabyte', 'keyfall set A < huge'],
-  ])('%s', async (_, script) => {
+  ])('%s is cut off, and stores nothing', async (_, script) => {
     const cwd = await folderWith('A=1\n');
     await hugeFile(join(cwd, 'huge'));
     expect(await inShell(script, cwd)).toMatchObject({
@@ -50,17 +50,13 @@ describe('set takes no more than 8 MiB of stdin', () => {
 });
 
 /** What may stand where a file is named, by what makes it. */
-const odd: readonly (readonly [string, (path: string) => unknown, RegExp])[] = [
-  ['a file of a terabyte', hugeFile, /is larger than 8 MiB/],
-  ['a link to /dev/zero', (path) => symlink('/dev/zero', path), /is not a regular file/],
-  [
-    'a pipe that nobody writes to',
-    (path) => execFileSync('mkfifo', [path]),
-    /is not a regular file/,
-  ],
+const odd: readonly (readonly [string, (path: string) => unknown])[] = [
+  ['a file of a terabyte', hugeFile],
+  ['a link to /dev/zero', (path) => symlink('/dev/zero', path)],
+  ['a pipe without a writer', (path) => execFileSync('mkfifo', [path])],
 ];
 
-describe.each(odd)('%s', (_, make, why) => {
+describe.each(odd)('%s', (what, make) => {
   test.each([
     ['is no configuration', 'keyfall.config.json', ['list'], 2],
     ['is no configuration of code', 'keyfall.config.mjs', ['list'], 2],
@@ -72,9 +68,9 @@ describe.each(odd)('%s', (_, make, why) => {
   ] as const)('%s', async (__, path, args, code) => {
     const cwd = await folderWith('A=1\n');
     await make(join(cwd, path));
-    expect(await keyfall(args, { cwd })).toMatchObject({
-      code,
-      stderr: expect.stringMatching(why),
-    });
+    const { code: ended, stderr } = await keyfall(args, { cwd });
+    expect(ended).toBe(code);
+    expect(stderr).toContain(path);
+    expect(stderr.includes('8 MiB')).toBe(what === 'a file of a terabyte');
   });
 });

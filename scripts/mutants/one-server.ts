@@ -1,19 +1,12 @@
-// What the tests of an area get for `@keyfall/testkit`: all of it, with one server for the first that each
-// file starts. What a file starts after that one is a server that it kills.
+// What the tests of an area get for `@keyfall/testkit`: all of it, but one shared server for all mutants. A server
+// that a test starts for itself is one that it kills.
 
-import {
-  startVaultServer as start,
-  type VaultServerOptions,
-} from '../../packages/testkit/src/index.ts';
+import { sharedVaultServer as share } from '../../packages/testkit/src/index.ts';
 import { serverOver } from '../../packages/testkit/src/servers/vault-server.ts';
 
 export * from '../../packages/testkit/src/index.ts';
 
-let started = false;
-
-export const startVaultServer: typeof start = async (options: VaultServerOptions = {}) => {
+export const sharedVaultServer: typeof share = async () => {
   const { KEYFALL_MUTANTS_SERVER: running } = process.env;
-  if (running === undefined || options.args !== undefined || started) return start(options);
-  started = true;
-  return serverOver(JSON.parse(running), undefined);
+  return running === undefined ? share() : serverOver(JSON.parse(running), undefined);
 };

@@ -2,14 +2,15 @@
  * Configurations as a repository has them: which one counts, what is in it, and what is said where it
  * is wrong.
  */
+
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { sharedVaultServer } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
 import { bin, finished, folderWith, keyfall, makeRepository } from './keyfall.ts';
-import { sharedVault } from './shared-vault.ts';
 
 const canary = 'canary-3e9a';
 
@@ -172,7 +173,7 @@ export default defineConfig({
   });
 
   test('a chain of Vault and .env, with the rules of `run` for each', async () => {
-    const server = await sharedVault();
+    const server = await sharedVaultServer();
     const mount = await server.mountKv({ version: 2 });
     await server.request('POST', `${mount}/data/shop`, { data: { TOKEN: 'vault' } });
     const vault = { provider: 'vault', address: server.address, mount, path: 'shop' };
@@ -237,7 +238,7 @@ export default { providers: () => ${providers} };`,
     ['behind another that had the names', '[dotenvProvider(), vault]', ['--only', 'A']],
     ['in a chain of its own', '[createSecrets({ providers: [dotenvProvider(), vault] })]', []],
   ])('the secret id of a login %s stays with us', async (_, providers, only) => {
-    const server = await sharedVault();
+    const server = await sharedVaultServer();
     const mount = await server.mountKv();
     await server.request('POST', `${mount}/data/shop`, { data: { A: 'vault' } });
     const policy = await server.createPolicy(

@@ -8,10 +8,14 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { assertNoLeak, startMotoServer, type VaultServer } from '@keyfall/testkit';
+import {
+  assertNoLeak,
+  sharedVaultServer,
+  startMotoServer,
+  type VaultServer,
+} from '@keyfall/testkit';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { folderWith, keyfall, type RunResult } from './keyfall.ts';
-import { sharedVault } from './shared-vault.ts';
 import { transcript } from './transcript.ts';
 
 const canary = 'canary-8f1e';
@@ -20,7 +24,7 @@ const newer = 'canary-newer-77';
 let server: VaultServer;
 let mount: string;
 beforeAll(async () => {
-  server = await sharedVault();
+  server = await sharedVaultServer();
   mount = await server.mountKv({ version: 2 });
 });
 

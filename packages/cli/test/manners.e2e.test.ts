@@ -6,12 +6,16 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import {
+  assertNoLeak,
+  sharedVaultServer,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { wholeProgram } from '../src/program.ts';
 import { bin, finished, folderWith, keyfall, start } from './keyfall.ts';
 import { onTerminal } from './on-terminal.ts';
-import { sharedVault } from './shared-vault.ts';
 
 const canary = 'canary-5a5a-value';
 const { commands: all } = await wholeProgram();
@@ -20,7 +24,7 @@ const commands = all.map((command) => command.name());
 let server: VaultServer;
 let env: Readonly<Record<string, string>>;
 beforeAll(async () => {
-  server = await sharedVault();
+  server = await sharedVaultServer();
   await server.request('POST', 'secret/data/shop', { data: { TOKEN: canary, DB_PASS: canary } });
   env = {
     USE_VAULT: 'true',

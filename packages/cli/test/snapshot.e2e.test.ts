@@ -6,10 +6,9 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { encryptSopsFile } from '@keyfall/provider-sops';
-import type { VaultServer } from '@keyfall/testkit';
+import { sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
 import { ageKey, folderWith, install, keyfall } from './keyfall.ts';
-import { sharedVault } from './shared-vault.ts';
 
 const canary = 'canary-value-5d0e';
 const file = 'secrets.enc.yaml';
@@ -29,7 +28,7 @@ async function shop(): Promise<{
   env: Record<string, string>;
   store: (data: object) => Promise<unknown>;
 }> {
-  const server = await sharedVault();
+  const server = await sharedVaultServer();
   const mount = await server.mountKv();
   const cwd = await folderWith(`LOCAL=${canary}-local\n`);
   await install(

@@ -4,11 +4,10 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { sharedVaultServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ageKey, bin, folderWith, install, keyfall } from './keyfall.ts';
 import { onTerminal, type Step, typing } from './on-terminal.ts';
-import { sharedVault } from './shared-vault.ts';
 
 /** What is typed at the shell: keyfall, built as it is. */
 const keyfallHere = `${process.execPath} ${bin}`;
@@ -17,7 +16,7 @@ let server: VaultServer;
 let mount: string;
 let env: Record<string, string>;
 beforeAll(async () => {
-  server = await sharedVault();
+  server = await sharedVaultServer();
   mount = await server.mountKv({ version: 2 });
   env = {
     USE_VAULT: 'true',

@@ -1,9 +1,8 @@
 /**
  * A mount of a real Vault for a file of tests, with a document of its own, that was never written, for each test.
  */
-import type { VaultServer } from '@keyfall/testkit';
+import { sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { beforeAll, beforeEach } from 'vitest';
-import { sharedVault } from './shared-vault.ts';
 
 /** The Vault, and the document of the test that runs. */
 export interface VaultDocuments {
@@ -25,7 +24,7 @@ export function vaultDocuments(): VaultDocuments {
   let mount: string;
   let tests = 0;
   beforeAll(async () => {
-    server = await sharedVault();
+    server = await sharedVaultServer();
     mount = await server.mountKv({ version: 2 });
   });
   beforeEach(() => {

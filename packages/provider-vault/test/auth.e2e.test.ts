@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { assertNoLeak, manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { assertNoLeak, manualClock, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   appRoleAuth,
@@ -22,7 +22,15 @@ import {
   type VaultProviderOptions,
   vaultProvider,
 } from '../src/index.ts';
-import { canary, context, eventually, failureOf, freshPath, readPolicy } from './harness.ts';
+import {
+  canary,
+  context,
+  enableAuth,
+  eventually,
+  failureOf,
+  freshPath,
+  readPolicy,
+} from './harness.ts';
 import { type LoginRelay, loginRelay } from './login-relay.ts';
 import { machineKeyAuth } from './machine-key-auth.ts';
 
@@ -34,15 +42,13 @@ let folder = '';
 const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   folder = await mkdtemp(join(tmpdir(), 'keyfall-auth-'));
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   policy = await server.createPolicy(readPolicy('secret', path));
-  for (const type of ['approle', 'userpass', 'jwt', 'kubernetes'])
-    await server.request('POST', `sys/auth/${type}`, { type });
+  await enableAuth(server, 'approle', 'userpass', 'jwt', 'kubernetes');
 });
 afterAll(async () => {
-  await server.stop();
   await rm(folder, { recursive: true });
 });
 afterEach(async () => {
@@ -68,14 +74,11 @@ async function readWith(auth: VaultAuth, options?: VaultProviderOptions): Promis
   return record && 'value' in record ? record.value : record;
 }
 
-let roles = 0;
-
 /** A role of AppRole: its name and role id. */
 async function appRole(
   settings: Readonly<Record<string, unknown>> = {},
 ): Promise<{ name: string; roleId: string }> {
-  roles += 1;
-  const name = `role-${roles}`;
+  const name = freshPath();
   await server.request('POST', `auth/approle/role/${name}`, {
     token_policies: policy,
     ...settings,
@@ -163,7 +166,7 @@ describe('any login', () => {
   });
 
   test('a second factor is asked for: an error says so', async () => {
-    const user = `user-${roles}`;
+    const user = freshPath();
     const password = canary();
     await server.request('POST', `auth/userpass/users/${user}`, { password });
     const { body: method } = await server.request('POST', 'identity/mfa/method/totp', {
@@ -196,7 +199,7 @@ describe('any login', () => {
   });
 
   test('everything happens in the namespace', async () => {
-    const namespace = 'team';
+    const namespace = freshPath();
     const headers = { 'X-Vault-Namespace': namespace };
     const ask = (method: string, at: string, body?: object, more: object = {}) =>
       server.request(method, at, body, { headers: { ...headers, ...more } });

@@ -9,6 +9,7 @@ import {
   type Fault,
   faultyServer,
   manualClock,
+  sharedVaultServer,
   startVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
@@ -28,12 +29,12 @@ let well: VaultServer;
 let other: VaultServer;
 
 beforeAll(async () => {
-  well = await startVaultServer({ external: false });
+  well = await sharedVaultServer();
   other = await startVaultServer({ external: false, token: well.token });
   for (const server of [well, other])
     await server.request('POST', `secret/data/${path}`, { data: { TOKEN: value } });
 });
-afterAll(() => Promise.all([well?.stop(), other?.stop()]));
+afterAll(() => other?.stop());
 afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end();
 });

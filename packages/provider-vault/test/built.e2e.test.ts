@@ -7,7 +7,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { assertNoLeak, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canary, freshPath, tokenFor, writePolicy } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
@@ -23,7 +23,7 @@ const path = freshPath();
 const value = canary();
 
 beforeAll(async () => {
-  server = await startVaultServer();
+  server = await sharedVaultServer();
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   ({ token } = await tokenFor(server, writePolicy('secret', path)));
   const [cert, key] = await Promise.all([
@@ -34,7 +34,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   front?.close();
-  await server?.stop();
 });
 
 /** What every program starts with: a provider of these options, and a call's context. */

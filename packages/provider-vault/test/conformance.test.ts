@@ -7,7 +7,7 @@ import {
   conformanceTests,
   type FaultyServer,
   faultyServer,
-  startVaultServer,
+  sharedVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, test } from 'vitest';
@@ -29,14 +29,13 @@ let silent: FaultyServer;
 const mounts = new Map<1 | 2, string>();
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   broken = await faultyServer({ kind: 'truncated-json' });
   answering = await faultyServer({ kind: 'status', status: 500 });
   silent = await faultyServer({ kind: 'black-hole' });
   for (const version of [1, 2] as const) mounts.set(version, await server.mountKv({ version }));
 });
 afterAll(async () => {
-  await server.stop();
   await broken.close();
   await answering.close();
   await silent.close();

@@ -5,11 +5,12 @@
 import { readFile } from 'node:fs/promises';
 import { createSecrets, withMapping } from '@keyfall/core';
 import type { SecretBatch } from '@keyfall/core/provider';
-import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { assertNoLeak, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultDynamicOptions, vaultDynamicProvider } from '../src/index.ts';
 import { frontOf } from './front.ts';
 import { canary, context, eventually, type Fate, failureOf, relayTo, tokenFor } from './harness.ts';
+import { newAuthority } from './pki.ts';
 import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
 
 let server: VaultServer;
@@ -18,9 +19,8 @@ let path: string;
 let token: string;
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
 });
-afterAll(() => server.stop());
 
 /** The documented policy, for another path. */
 async function policyFor(place: string): Promise<string> {
@@ -253,12 +253,15 @@ describe('engines that need parameters', () => {
   });
 
   test('a certificate', async () => {
-    await server.request('POST', 'sys/mounts/pki', { type: 'pki' });
-    await server.request('POST', 'pki/root/generate/internal', { common_name: 'test root' });
-    await server.request('POST', 'pki/roles/shop', { allow_any_name: true, generate_lease: true });
-    const policy = (await policyFor('pki/issue/shop')).replace('"read"', '"update"');
+    const { mount } = await newAuthority(server);
+    await server.request('POST', `${mount}/roles/shop`, {
+      allow_any_name: true,
+      key_type: 'ec',
+      generate_lease: true,
+    });
+    const policy = (await policyFor(`${mount}/issue/shop`)).replace('"read"', '"update"');
     const provider = dynamic({
-      path: 'pki/issue/shop',
+      path: `${mount}/issue/shop`,
       parameters: { common_name: 'shop.internal', ttl: '1h' },
       token: (await tokenFor(server, policy)).token,
     });
@@ -267,7 +270,7 @@ describe('engines that need parameters', () => {
     expect(text('certificate')).toMatch(/^-----BEGIN CERTIFICATE-----\n/);
     expect(JSON.parse(text('ca_chain'))).toHaveLength(1);
     await provider.close?.();
-    const revoked = await server.request('GET', `pki/cert/${text('serial_number')}`);
+    const revoked = await server.request('GET', `${mount}/cert/${text('serial_number')}`);
     expect(revoked.body.data?.['revocation_time']).toBeGreaterThan(0);
   });
 });
@@ -313,7 +316,10 @@ describe('refusals', () => {
     ],
     [
       'a path that takes no GET',
-      async () => ({ path: 'pki/issue/shop', token: server.token }),
+      async () => ({
+        path: `${(await newAuthority(server)).mount}/issue/any`,
+        token: server.token,
+      }),
       'ERR_SECRET_CONFIG',
       /does not take a GET\. Give the option parameters/,
     ],

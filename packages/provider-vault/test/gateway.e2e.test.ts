@@ -4,7 +4,7 @@
  */
 import { type Applied, isSecretError } from '@keyfall/core';
 import type { SecretProvider, WriteReceipt } from '@keyfall/core/provider';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { vaultProvider } from '../src/index.ts';
 import { vaultKv } from '../src/kv.ts';
@@ -15,7 +15,7 @@ let server: VaultServer;
 let relay: LoginRelay;
 const providers: SecretProvider[] = [];
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   relay = await loginRelay(server.address);
 });
 afterEach(async () => {
@@ -24,7 +24,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await relay.close();
-  await server.stop();
 });
 
 const page = '<html><body>It did not work</body></html>';

@@ -83,6 +83,12 @@ export function eventually<Result>(
   return vi.waitFor(check, { timeout, interval: 10 });
 }
 
+/** Mounts auth methods of these types where they usually are, unless tests of another file have done so. */
+export async function enableAuth(server: VaultServer, ...types: readonly string[]): Promise<void> {
+  for (const type of types)
+    await server.request('POST', `sys/auth/${type}`, { type }, { allow: [400] });
+}
+
 /** A token with one policy of these rules, besides `default`. */
 export async function tokenFor(
   server: VaultServer,

@@ -4,8 +4,8 @@
  * policy that the documentation names for the feature.
  */
 import type { SecretProvider } from '@keyfall/core/provider';
-import { faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { faultyServer, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
   canary,
@@ -26,10 +26,9 @@ let mount: string;
 const value = canary();
 const endings: (() => Promise<void> | undefined)[] = [];
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   mount = await server.mountKv();
 });
-afterAll(() => server?.stop());
 afterEach(async () => {
   for (const end of endings.splice(0)) await end();
 });

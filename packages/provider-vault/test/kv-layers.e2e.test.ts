@@ -3,8 +3,8 @@
  */
 import { createSecrets, memoryProvider } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { assertNoLeak, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context, failureOf, freshPath, policyFile, tokenFor } from './harness.ts';
 
@@ -12,9 +12,8 @@ let server: VaultServer;
 const value = canary();
 const endings: (() => Promise<void> | undefined)[] = [];
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
 });
-afterAll(() => server?.stop());
 afterEach(async () => {
   for (const end of endings.splice(0)) await end();
 });

@@ -8,10 +8,10 @@ import {
   assertNoLeak,
   type ManualClock,
   manualClock,
-  startVaultServer,
+  sharedVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type VaultDynamicOptions, vaultDynamicProvider } from '../src/index.ts';
 import { type Front, frontOf } from './front.ts';
 import { context, eventually, type Fate, relayTo, tokenFor } from './harness.ts';
@@ -38,9 +38,8 @@ const mayRenew = 'path "sys/leases/renew" { capabilities = ["update"] }';
 const mayRevoke = 'path "sys/leases/revoke" { capabilities = ["update"] }';
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
 });
-afterAll(() => server.stop());
 beforeEach(async () => {
   registry = await userRegistry();
   path = await mountUsers(server, registry);

@@ -7,12 +7,12 @@ import {
   assertNoLeak,
   type ManualClock,
   manualClock,
-  startVaultServer,
+  sharedVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { appRoleAuth, type VaultDynamicOptions, vaultDynamicProvider } from '../src/index.ts';
-import { context, eventually, relayTo, tokenFor } from './harness.ts';
+import { context, enableAuth, eventually, relayTo, tokenFor } from './harness.ts';
 import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
 
 const second = 1_000;
@@ -27,10 +27,9 @@ let clock: ManualClock;
 let said: string[];
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
-  await server.request('POST', 'sys/auth/approle', { type: 'approle' });
+  server = await sharedVaultServer();
+  await enableAuth(server, 'approle');
 });
-afterAll(() => server.stop());
 beforeEach(async () => {
   registry = await userRegistry();
   path = await mountUsers(server, registry, { ttl: 36_000 });

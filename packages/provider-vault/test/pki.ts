@@ -9,8 +9,9 @@ export interface Pair {
 }
 
 export interface Authority {
+  readonly mount: string;
   readonly pem: string;
-  /** A certificate for `name` and 127.0.0.1, for servers and clients alike. Default of `ttl`: an hour. */
+  /** A certificate for `name` and 127.0.0.1, for servers and clients alike. `ttl`: an hour, or up to 8000. */
   issue(name: string, ttl?: string): Promise<Pair>;
 }
 
@@ -22,15 +23,16 @@ export async function newAuthority(server: VaultServer): Promise<Authority> {
   const mount = `pki-${process.pid}-${mounts}`;
   const ask = async (path: string, body: object) =>
     (await server.request('POST', path, body)).body.data ?? {};
-  await ask(`sys/mounts/${mount}`, { type: 'pki' });
+  await ask(`sys/mounts/${mount}`, { type: 'pki', config: { max_lease_ttl: '8760h' } });
   const root = await ask(`${mount}/root/generate/internal`, {
     common_name: `authority ${mounts}`,
     key_type: 'ec',
-    ttl: '24h',
+    ttl: '8760h',
   });
-  const role = { allow_any_name: true, allow_ip_sans: true, key_type: 'ec', max_ttl: '12h' };
+  const role = { allow_any_name: true, allow_ip_sans: true, key_type: 'ec', max_ttl: '8000h' };
   await ask(`${mount}/roles/any`, role);
   return {
+    mount,
     pem: `${root['certificate']}\n`,
     async issue(name, ttl = '1h') {
       const request = { common_name: name, ip_sans: '127.0.0.1', ttl };

@@ -4,8 +4,8 @@
  */
 import { readdir } from 'node:fs/promises';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { assertNoLeak, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { vaultProvider } from '../src/index.ts';
 import { vaultKv } from '../src/kv.ts';
 import { canary, context, documentedPolicy, freshPath, policyFile } from './harness.ts';
@@ -14,10 +14,9 @@ let server: VaultServer;
 const mounts = new Map<1 | 2, string>();
 const value = canary();
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   for (const version of [1, 2] as const) mounts.set(version, await server.mountKv({ version }));
 });
-afterAll(() => server?.stop());
 
 /** One capability on one path. */
 interface Right {

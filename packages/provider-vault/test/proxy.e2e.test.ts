@@ -7,7 +7,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { isSecretError, type SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { assertNoLeak, faultyServer, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context, freshPath, readPolicy, tokenFor, wires } from './harness.ts';
@@ -23,7 +23,7 @@ const endings: (() => unknown)[] = [];
 const file = (name: string) => fileURLToPath(new URL(`certificates/${name}`, import.meta.url));
 
 beforeAll(async () => {
-  server = await startVaultServer();
+  server = await sharedVaultServer();
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   ({ token } = await tokenFor(server, readPolicy('secret', path)));
   const [cert, key] = await Promise.all([
@@ -34,7 +34,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   front?.close();
-  await server?.stop();
 });
 afterEach(async () => {
   for (const end of endings.splice(0)) await end();

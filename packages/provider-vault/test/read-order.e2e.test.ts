@@ -6,18 +6,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSecrets, isSecretError } from '@keyfall/core';
-import { manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { manualClock, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { vaultProvider } from '../src/index.ts';
 import { context, eventually, type Fate, freshPath, relayTo, wires } from './harness.ts';
 
 let server: VaultServer;
 let mount: string;
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   mount = await server.mountKv();
 });
-afterAll(() => server?.stop());
 
 const put = (path: string, value: string) =>
   server.request('POST', `${mount}/data/${path}`, { data: { A: value } });

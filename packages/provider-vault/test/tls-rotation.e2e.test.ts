@@ -7,8 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isSecretError, type SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { assertNoLeak, freePort, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  assertNoLeak,
+  freePort,
+  sharedVaultServer,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context, eventually, freshPath, readPolicy, tokenFor } from './harness.ts';
 import { type Authority, newAuthority, type Pair } from './pki.ts';
@@ -24,14 +30,13 @@ const value = canary();
 const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   ({ token } = await tokenFor(server, readPolicy('secret', path)));
   authority = await newAuthority(server);
   another = await newAuthority(server);
   ofServer = await authority.issue('vault.test');
 });
-afterAll(() => server?.stop());
 afterEach(async () => {
   for (const end of endings.splice(0)) await end();
 });

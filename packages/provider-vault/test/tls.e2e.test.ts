@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import tls, { type TlsOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
-import { assertNoLeak, faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { assertNoLeak, faultyServer, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { vaultKv } from '../src/kv.ts';
 import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
@@ -21,11 +21,10 @@ const value = canary();
 const endings: (() => void)[] = [];
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   ({ token } = await tokenFor(server, readPolicy('secret', path)));
 });
-afterAll(() => server.stop());
 afterEach(() => {
   for (const end of endings.splice(0)) end();
 });

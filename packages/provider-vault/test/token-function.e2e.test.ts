@@ -2,8 +2,8 @@
  * A token that the program itself keeps, such as that of a client that logs in by itself.
  */
 import { SecretError } from '@keyfall/core';
-import { assertNoLeak, manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { assertNoLeak, manualClock, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
+import { beforeAll, expect, test } from 'vitest';
 import { type VaultProviderOptions, type VaultToken, vaultProvider } from '../src/index.ts';
 import { canary, context, failureOf, freshPath, readPolicy, tokenFor } from './harness.ts';
 
@@ -11,10 +11,9 @@ let server: VaultServer;
 const path = freshPath();
 const value = canary();
 beforeAll(async () => {
-  server = await startVaultServer();
+  server = await sharedVaultServer();
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
 });
-afterAll(() => server?.stop());
 
 const open = (token: VaultToken, options: Pick<VaultProviderOptions, 'clock'> = {}) =>
   vaultProvider({ address: server.address, path, kvVersion: 2, token, env: {}, ...options });

@@ -12,7 +12,7 @@ import {
   assertNoLeak,
   faultyServer,
   findVaultBinary,
-  startVaultServer,
+  sharedVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -20,6 +20,7 @@ import { vaultProvider } from '../src/index.ts';
 import {
   canary,
   context,
+  enableAuth,
   eventually,
   failureOf,
   freshPath,
@@ -36,14 +37,14 @@ const path = freshPath();
 const value = canary();
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   folder = await mkdtemp(join(tmpdir(), 'keyfall-'));
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   let policy = '';
   ({ token, policy } = await tokenFor(server, writePolicy('secret', path)));
   const socket = join(folder, 'agent.sock');
   const config = join(folder, 'agent.hcl');
-  await server.request('POST', 'sys/auth/approle', { type: 'approle' });
+  await enableAuth(server, 'approle');
   await server.request('POST', 'auth/approle/role/agent', { token_policies: policy });
   for (const [name, method] of [
     ['role-id', 'GET'],
@@ -83,7 +84,6 @@ listener "unix" {
 afterAll(async () => {
   const over = new Promise((resolve) => agent?.once('exit', resolve));
   if (agent?.kill('SIGKILL')) await over;
-  await server?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

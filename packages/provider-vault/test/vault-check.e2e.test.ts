@@ -2,20 +2,20 @@
  * What `doctor` is told of a real server, line by line, and how each line is mended.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { ProviderCheck, SecretProvider } from '@keyfall/core/provider';
 import {
   assertNoLeak,
   faultyServer,
   freePort,
+  sharedVaultServer,
   startVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
   canary,
@@ -27,14 +27,15 @@ import {
   tokenFor,
 } from './harness.ts';
 import { loginRelay } from './login-relay.ts';
+import { type Authority, newAuthority, type Pair } from './pki.ts';
+import { tlsFront } from './tls-front.ts';
 
 let server: VaultServer;
 const value = canary();
 const endings: (() => unknown)[] = [];
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
 });
-afterAll(() => server?.stop());
 afterEach(async () => {
   vi.useRealTimers();
   for (const end of endings.splice(0).reverse()) await end();
@@ -189,7 +190,7 @@ describe('http and https taken for each other', () => {
   test('http to a port that speaks https', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'keyfall-listener-'));
     endings.push(() => rm(folder, { recursive: true }));
-    const { cert, key } = await issued('720h');
+    const { cert, key } = await authority.issue('localhost', '720h');
     const port = await freePort();
     const files = { tls_cert_file: cert, tls_key_file: key };
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
@@ -208,7 +209,7 @@ describe('http and https taken for each other', () => {
   });
 
   test('a port that hangs up in the handshake is not called plain http', async () => {
-    const rude = createTcpServer((socket) => socket.once('data', () => socket.destroy()));
+    const rude = createServer((socket) => socket.once('data', () => socket.destroy()));
     await new Promise<void>((resolve) => rude.listen(0, '127.0.0.1', resolve));
     endings.push(() => rude.close());
     const address = `https://127.0.0.1:${(rude.address() as AddressInfo).port}`;
@@ -217,53 +218,26 @@ describe('http and https taken for each other', () => {
   });
 });
 
-interface Issued {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca: string;
+let authority: Authority;
+beforeAll(async () => {
+  authority = await newAuthority(server);
+});
+
+/** TLS before the server, with a certificate of `authority` that is valid from now for `ttl`. */
+async function frontFor(ttl: string): Promise<string> {
+  return frontWith(await authority.issue('localhost', ttl));
 }
 
-let authority: Promise<string> | undefined;
-
-/** A certificate of the server's own authority, which is valid from now for `ttl`. */
-async function issued(ttl: string): Promise<Issued> {
-  authority ??= (async () => {
-    await server.request('POST', 'sys/mounts/pki', {
-      type: 'pki',
-      config: { max_lease_ttl: '8760h' },
-    });
-    const root = { common_name: 'the tests', ttl: '8760h', key_type: 'ec', key_bits: 256 };
-    const { body } = await server.request('POST', 'pki/root/generate/internal', root);
-    const role = { allow_any_name: true, key_type: 'ec', key_bits: 256, max_ttl: '8000h' };
-    await server.request('POST', 'pki/roles/any', role);
-    return String(body.data?.['certificate']);
-  })();
-  const ca = await authority;
-  const names = { common_name: 'localhost', ip_sans: '127.0.0.1', ttl };
-  const { body } = await server.request('POST', 'pki/issue/any', names);
-  return { cert: String(body.data?.['certificate']), key: String(body.data?.['private_key']), ca };
-}
-
-/** TLS before the server. */
-async function tlsFront({ cert, key }: { cert: string; key: string }) {
-  const front = createServer({ cert, key }, (socket) => {
-    const upstream = connect(Number(new URL(server.address).port), '127.0.0.1');
-    socket.on('error', () => upstream.destroy()).on('close', () => upstream.destroy());
-    upstream.on('error', () => socket.destroy());
-    socket.pipe(upstream).pipe(socket);
-  });
-  front.on('tlsClientError', () => {});
-  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+async function frontWith(pair: Pair): Promise<string> {
+  const front = await tlsFront(server.address, pair);
   endings.push(() => front.close());
-  return { address: `https://127.0.0.1:${(front.address() as AddressInfo).port}` };
+  return front.address;
 }
 
 describe('the certificate', () => {
   test('is valid for long, or not', async () => {
     const { path, token } = await documentAs('shop');
-    const certificate = await issued('720h');
-    const { address } = await tlsFront(certificate);
-    const at = { path, token, address, tls: { ca: certificate.ca } };
+    const at = { path, token, address: await frontFor('720h'), tls: { ca: authority.pem } };
     expect(states(await checksOf(at))[1]).toBe('certificate ready');
     // 30 days long: the last sixth is soon
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 26 * 86_400_000 });
@@ -273,14 +247,13 @@ describe('the certificate', () => {
   });
 
   test('of a day is not called short while it is young', async () => {
-    const certificate = await issued('24h');
-    const { address } = await tlsFront(certificate);
-    const line = await lineOf('certificate', { path: 'x', address, tls: { ca: certificate.ca } });
+    const address = await frontFor('24h');
+    const line = await lineOf('certificate', { path: 'x', address, tls: { ca: authority.pem } });
     expect(line).toMatchObject({ state: 'ready' });
   });
 
   test('that is not trusted or has expired fails at the address, and nothing was sent', async () => {
-    const { address } = await tlsFront(await issued('720h'));
+    const address = await frontFor('720h');
     const unknown = await checksOf({ path: 'x', address });
     expect(states(unknown)).toEqual(['address failing']);
     expect(unknown[0]).toMatchObject({ code: 'certificate-untrusted' });
@@ -290,15 +263,15 @@ describe('the certificate', () => {
       readFile(file('expired.pem'), 'utf8'),
       readFile(file('expired.key'), 'utf8'),
     ]);
-    const expired = await tlsFront({ cert, key });
+    const expired = await frontWith({ cert, key });
     const ca = file('authority.pem');
-    const line = await lineOf('address', { path: 'x', address: expired.address, tls: { ca } });
+    const line = await lineOf('address', { path: 'x', address: expired, tls: { ca } });
     expect(line).toMatchObject({ code: 'tls' });
     expect(line?.message).toContain('has expired');
   });
 
   test('that is not checked is reported beside the address', async () => {
-    const { address } = await tlsFront(await issued('720h'));
+    const address = await frontFor('720h');
     const checks = await checksOf({ path: 'x', address, tls: { skipVerify: true } });
     expect(states(checks).slice(0, 2)).toEqual(['address ready', 'seal ready']);
     expect(checks[0]?.message).toContain('not checked');
@@ -388,8 +361,7 @@ describe('the mount', () => {
     await put('nested/shop', { A: value });
     const nested = await lineOf('mount', { mount: 'secret/nested', path: 'shop' });
     expect(nested).toMatchObject({ code: 'mount-wrong' });
-    await issued('24h');
-    expect(await lineOf('mount', { mount: 'pki', path: 'x' })).toMatchObject({
+    expect(await lineOf('mount', { mount: authority.mount, path: 'x' })).toMatchObject({
       code: 'mount-wrong',
     });
   });

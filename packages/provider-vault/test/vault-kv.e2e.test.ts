@@ -9,8 +9,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { faultyServer, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultKv, type VaultKvOptions, vaultKv } from '../src/kv.ts';
 import { canary, failureOf, freshPath, policyFile, relayTo, tokenFor } from './harness.ts';
 
@@ -19,10 +19,9 @@ let mount: string;
 const value = canary();
 const endings: (() => Promise<void>)[] = [];
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   mount = await server.mountKv();
 });
-afterAll(() => server?.stop());
 afterEach(async () => {
   for (const end of endings.splice(0)) await end();
 });

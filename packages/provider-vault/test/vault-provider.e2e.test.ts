@@ -7,8 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isSecretError, type SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { assertNoLeak, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import {
+  assertNoLeak,
+  sharedVaultServer,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
   canary,
@@ -26,9 +31,8 @@ let server: VaultServer;
 const value = canary();
 const endings: (() => Promise<void> | undefined)[] = [];
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
 });
-afterAll(() => server.stop());
 afterEach(async () => {
   for (const end of endings.splice(0)) await end();
 });

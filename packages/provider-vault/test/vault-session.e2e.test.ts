@@ -11,10 +11,10 @@ import {
   assertNoLeak,
   type ManualClock,
   manualClock,
-  startVaultServer,
+  sharedVaultServer,
   type VaultServer,
 } from '@keyfall/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openWire } from '../src/http/open-wire.ts';
 import {
   appRoleAuth,
@@ -24,7 +24,15 @@ import {
 } from '../src/index.ts';
 import { createVaultClient } from '../src/session/vault-client.ts';
 import { resolveSettings } from '../src/settings/vault-settings.ts';
-import { canary, context, eventually, failureOf, freshPath, readPolicy } from './harness.ts';
+import {
+  canary,
+  context,
+  enableAuth,
+  eventually,
+  failureOf,
+  freshPath,
+  readPolicy,
+} from './harness.ts';
 import { type LoginRelay, loginRelay } from './login-relay.ts';
 
 const value = canary();
@@ -35,16 +43,14 @@ const renewal = 'POST auth/token/renew-self';
 const revocation = 'POST auth/token/revoke-self';
 let server: VaultServer;
 let policy = '';
-let roles = 0;
 const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  server = await startVaultServer({ external: false });
+  server = await sharedVaultServer();
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   policy = await server.createPolicy(readPolicy('secret', path));
-  await server.request('POST', 'sys/auth/approle', { type: 'approle' });
+  await enableAuth(server, 'approle');
 });
-afterAll(() => server.stop());
 afterEach(async () => {
   for (const end of endings.splice(0)) await end();
 });
@@ -112,8 +118,7 @@ async function loggedIn(
   settings: Readonly<Record<string, unknown>> = {},
   options: VaultProviderOptions = {},
 ): Promise<LoggedIn> {
-  roles += 1;
-  const role = `role-${roles}`;
+  const role = freshPath();
   const set = (more: object) => server.request('POST', `auth/approle/role/${role}`, more);
   await set({ token_policies: policy, token_ttl: '1h', ...settings });
   const { body: id } = await server.request('GET', `auth/approle/role/${role}/role-id`);
@@ -888,10 +893,9 @@ describe('the end', () => {
   });
 
   test('does not wait longer than two seconds for a server that does not answer', async () => {
-    const { read, provider, clock, said } = await loggedIn({}, {});
+    const { read, provider, relay, clock, said } = await loggedIn({}, {});
     await read();
-    await server.pause();
-    endings.unshift(() => server.resume());
+    relay.interfere(() => new Promise(() => {}));
     const closing = provider.close?.();
     await clock.advance(2_000);
     await closing;

@@ -1,7 +1,7 @@
 /**
  * The five verbs on a real server. Whatever client is behind the wire must pass these.
  */
-import { faultyServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { faultyServer, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openWire } from '../src/http/open-wire.ts';
 import { parseAddress } from '../src/settings/connection-settings.ts';
@@ -12,9 +12,8 @@ import { freshPath, readPolicy, tokenFor, wires } from './harness.ts';
 
 let server: VaultServer;
 beforeAll(async () => {
-  server = await startVaultServer();
+  server = await sharedVaultServer();
 });
-afterAll(() => server?.stop());
 
 /** The verbs of a wire, as these tests call them. */
 function verbsAt(address: string, adapter: keyof typeof wires) {

@@ -46,4 +46,4 @@ export type {
   VaultServerOptions,
   VaultTokenOptions,
 } from './servers/vault-server.ts';
-export { startVaultServer } from './servers/vault-server.ts';
+export { sharedVaultServer, startVaultServer } from './servers/vault-server.ts';

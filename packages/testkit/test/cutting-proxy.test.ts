@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import {
   type CuttingProxy,
   cuttingProxy,
-  startVaultServer,
+  sharedVaultServer,
   type VaultServer,
 } from '../src/index.ts';
 
@@ -10,9 +10,8 @@ let server: VaultServer;
 let proxy: CuttingProxy;
 let mount: string;
 beforeAll(async () => {
-  server = await startVaultServer();
+  server = await sharedVaultServer();
 });
-afterAll(() => server.stop());
 beforeEach(async () => {
   mount = await server.mountKv({ version: 2 });
   proxy = await cuttingProxy({ target: server.address });

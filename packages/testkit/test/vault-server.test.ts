@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startVaultServer, type VaultServer } from '../src/index.ts';
+import { sharedVaultServer, startVaultServer, type VaultServer } from '../src/index.ts';
 
 let server: VaultServer;
 beforeAll(async () => {
@@ -27,6 +27,15 @@ test('policies and tokens bind: a token may do what its policy says and no more'
   await expect(server.request('GET', `${mount}/data/b`, undefined, { token })).rejects.toThrow(
     '403',
   );
+});
+
+test('the shared server is one for the process, and no test ends it', async () => {
+  const shared = await sharedVaultServer();
+  expect((await sharedVaultServer()).address).toBe(shared.address);
+  await shared.stop();
+  for (const end of [shared.kill, shared.pause, shared.restart])
+    await expect(end()).rejects.toThrow('used by others');
+  expect((await shared.request('GET', 'sys/health')).status).toBe(200);
 });
 
 test('a server of another program on the port is not taken for ours', async () => {

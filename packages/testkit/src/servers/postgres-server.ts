@@ -9,7 +9,7 @@ import { constants } from 'node:fs';
 import { access, chown, readdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort, onFreePorts } from '../machine/free-port.ts';
+import { onFreePorts } from '../machine/free-port.ts';
 import { temporaryFolder } from '../machine/temporary-folder.ts';
 import { environmentWith, serverProcess } from './server-process.ts';
 
@@ -88,7 +88,7 @@ export async function startPostgresServer(): Promise<PostgresServer> {
     await server.start();
     return { port, server };
   };
-  const started = await onFreePorts(async () => startOn(await freePort())).catch(
+  const started = await onFreePorts(async (nextPort) => startOn(await nextPort())).catch(
     async (error: unknown) => {
       await remove();
       throw error;

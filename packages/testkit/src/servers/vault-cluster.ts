@@ -5,7 +5,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
-import { freePort, onFreePorts } from '../machine/free-port.ts';
+import { onFreePorts } from '../machine/free-port.ts';
 import { temporaryFolder } from '../machine/temporary-folder.ts';
 import { type ServerProcess, serverProcess, until } from './server-process.ts';
 import { findVaultBinary } from './vault-binary.ts';
@@ -69,15 +69,15 @@ export interface VaultCluster {
 export async function startVaultCluster(options: VaultClusterOptions = {}): Promise<VaultCluster> {
   assertOptions(options, 'startVaultCluster', optionKinds);
   const { size = 3 } = options;
-  return onFreePorts(() => startOnce(size));
+  return onFreePorts((nextPort) => startOnce(size, nextPort));
 }
 
-async function startOnce(size: number): Promise<VaultCluster> {
+async function startOnce(size: number, nextPort: () => Promise<number>): Promise<VaultCluster> {
   const binary = await findVaultBinary();
   const { folder, remove } = await temporaryFolder();
   const places: Place[] = [];
   for (let number = 0; number < size; number += 1)
-    places.push({ number, port: await freePort(), clusterPort: await freePort() });
+    places.push({ number, port: await nextPort(), clusterPort: await nextPort() });
   const members: Member[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(members.map(({ process }) => process.end('SIGKILL')));

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
-import { freePort, onFreePorts } from '../machine/free-port.ts';
+import { onFreePorts } from '../machine/free-port.ts';
 import { healthy, type ServerProcess, serverProcess, until } from './server-process.ts';
 import { findVaultBinary } from './vault-binary.ts';
 
@@ -155,8 +155,30 @@ export async function startVaultServer(options: VaultServerOptions = {}): Promis
     return serverOver({ address, token }, supervised);
   };
   return options.port === undefined
-    ? onFreePorts(async () => startOn(await freePort()))
+    ? onFreePorts(async (nextPort) => startOn(await nextPort()))
     : startOn(options.port);
+}
+
+let shared: Promise<VaultServer> | undefined;
+
+/**
+ * The server that tests share: the first call starts it, and it ends with the process. It is for tests that have a
+ * mount, a path or a policy of their own in it, since what one test leaves there the next one finds. None of them ends
+ * it: `stop` does nothing, and `kill`, `pause`, `resume` and `restart` reject. Test files share it where they share
+ * a process (in Vitest with `isolate: false`).
+ *
+ * @throws as {@link startVaultServer}
+ * @example
+ * ```ts
+ * import { sharedVaultServer } from '@keyfall/testkit';
+ *
+ * const server = await sharedVaultServer();
+ * const mount = await server.mountKv({ version: 2 });
+ * ```
+ */
+export function sharedVaultServer(): Promise<VaultServer> {
+  shared ??= startVaultServer({ external: false }).then((server) => serverOver(server, undefined));
+  return shared;
 }
 
 /**
@@ -195,7 +217,9 @@ export function serverOver(
 ): VaultServer {
   const mine = (): ServerProcess => {
     if (supervised) return supervised;
-    throw new Error('This server was not started here: start one with { external: false }.');
+    throw new Error(
+      'This server is used by others: start one with startVaultServer({ external: false }).',
+    );
   };
 
   async function request(

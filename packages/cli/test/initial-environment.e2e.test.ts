@@ -2,7 +2,7 @@
  * What a program sees of the environment that Keyfall itself was started with, where Keyfall stays beside it.
  */
 import { describe, expect, test } from 'vitest';
-import { folderWith, keyfall } from './keyfall.ts';
+import { finished, folderWith, start } from './keyfall.ts';
 
 const canary = 'hvs.canary-c1d7';
 /** Prints what every process of the user can read of its parent. */
@@ -21,10 +21,9 @@ describe.runIf(process.platform === 'linux')('/proc/PPID/environ', () => {
     'has no credential of ours with %s',
     async (...options) => {
       const cwd = await folderWith('A=1\nUSE_VAULT=false\n');
-      const { code, stdout } = await keyfall(['run', ...options, '--', ...look], {
-        cwd,
-        env: { ...env, USE_VAULT: 'false' },
-      });
+      const { code, stdout } = await finished(
+        start(['run', ...options, '--', ...look], { cwd, env: { ...env, USE_VAULT: 'false' } }),
+      );
       expect(code).toBe(0);
       expect(stdout).not.toContain(canary);
       for (const line of [
@@ -42,10 +41,9 @@ describe.runIf(process.platform === 'linux')('/proc/PPID/environ', () => {
   test('has them where the program has them itself', async () => {
     const cwd = await folderWith('A=1\n');
     const args = ['run', '--pass-bootstrap', '--kill-after', '9s', '--', ...look];
-    const { stdout } = await keyfall(args, {
-      cwd,
-      env: { VAULT_TOKEN: canary, USE_VAULT: 'false' },
-    });
+    const { stdout } = await finished(
+      start(args, { cwd, env: { VAULT_TOKEN: canary, USE_VAULT: 'false' } }),
+    );
     expect(stdout).toContain(`VAULT_TOKEN=${canary}`);
   });
 });

@@ -46,11 +46,19 @@ export async function keyfall(args: readonly string[], options: RunOptions): Pro
   return { ...result, output: result.stdout + result.stderr };
 }
 
-/** Whether a command is more than what it prints and its exit code, or its configuration is a program. */
-function needsProcess(args: readonly string[], { cwd, env = {}, ...streams }: RunOptions): boolean {
+/**
+ * Whether a command is more than what it prints and its exit code, or its configuration is a program. Of our own commands
+ * `set` alone reads stdin; where Node can, `run` becomes its program.
+ */
+function needsProcess(
+  args: readonly string[],
+  { cwd, env = {}, input, stdout, stderr }: RunOptions,
+): boolean {
+  const runsOnStdin = args.includes('run') && (input !== undefined || 'execve' in process);
   return (
-    Object.keys(streams).length > 0 ||
-    args.some((arg) => arg === 'run' || arg === 'set' || isProgram(arg)) ||
+    runsOnStdin ||
+    (stdout ?? stderr) !== undefined ||
+    args.some((arg) => arg === 'set' || isProgram(arg)) ||
     Object.keys(env).some((name) => name.startsWith('NODE_')) ||
     readdirSync(cwd).some(isProgram)
   );

@@ -313,6 +313,8 @@ while True: time.sleep(60)
   const told = printed(child, 'blocking');
   child.kill('SIGUSR1');
   expect(await told).toContain('blocking True');
+  child.kill('SIGTERM');
+  await finished(child);
 });
 
 test('a Ctrl-C arrives once, wherever the streams go', async () => {

@@ -30,7 +30,7 @@ async function migrated() {
 const copies = async (cwd: string) =>
   (await readdir(cwd)).filter((name) => name.startsWith('.env.backup.')).sort();
 
-test('each is listed with what needs it', async () => {
+test('each backup is listed with what needs it', async () => {
   const { cwd, undone, done, interrupted } = await migrated();
   const { stdout } = await keyfall(['migrate', '--list-backups', '--json'], { cwd });
   expect(
@@ -48,7 +48,7 @@ test('each is listed with what needs it', async () => {
   expect(none).toMatchObject({ code: 0, stdout: '' });
 });
 
-test('what an interrupted migration needs stays, and so does what is not ours', async () => {
+test('--clean keeps what an interrupted migration needs, and what is not ours', async () => {
   const { cwd, interrupted } = await migrated();
   const refused = await keyfall(['migrate', '--clean'], { cwd });
   expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') });
@@ -73,7 +73,7 @@ test('what an interrupted migration needs stays, and so does what is not ours', 
   });
 });
 
-test('what it cannot honour is refused', async () => {
+test('--list-backups and --clean refuse options that do not apply to them', async () => {
   const cwd = await folderWith('A=1\n');
   for (const args of [
     ['--clean', '--dry-run'],
@@ -83,7 +83,7 @@ test('what it cannot honour is refused', async () => {
     expect((await keyfall(['migrate', ...args], { cwd })).code).toBe(2);
 });
 
-test('doctor names them, and the command that removes them', async () => {
+test('doctor counts the backups, and names the command that removes them', async () => {
   const { cwd, interrupted } = await migrated();
   const looked = async () => {
     const { stdout } = await keyfall(['doctor', '--json'], { cwd });

@@ -54,7 +54,7 @@ test('each backup has its time and its use, oldest first', async () => {
   expect(found.map(({ made }) => made)).toEqual(found.map(({ made }) => made).sort());
 });
 
-test('what is called otherwise is somebody’s own', async () => {
+test('a file with another form of name is not a backup of ours', async () => {
   const cwd = await folderWith('A=1\n');
   const time = '20260101T030405678Z';
   const ours = [`.env.backup.${time}`, `.env.backup.${time}-2`, `.env.backup.${time}-10`];

@@ -25,18 +25,18 @@ const build = (
   return { env: { ...env }, replaced };
 };
 
-describe('who wins', () => {
+describe('which value wins', () => {
   test('a secret from a store replaces an inherited variable, and is named', () => {
     const { env, replaced } = build({ B: fromStore('s'), A: fromStore('s') }, { A: 'i', B: 'i' });
     expect(env).toEqual({ A: 's', B: 's', USE_VAULT: 'false' });
     expect(replaced).toEqual(['A', 'B']);
   });
 
-  test('one that is the same is not named', () => {
+  test('a secret that equals the inherited variable is not named', () => {
     expect(build({ A: fromStore('same') }, { A: 'same' }).replaced).toEqual([]);
   });
 
-  test('preserveEnv turns it round', () => {
+  test('with preserveEnv the inherited variable wins', () => {
     const { env, replaced } = build({ A: fromStore('s') }, { A: 'i' }, { preserveEnv: true });
     expect(env['A']).toBe('i');
     expect(replaced).toEqual([]);
@@ -67,7 +67,7 @@ describe('what is taken out', () => {
     VAULT_DB_PASSWORD: "the application's own",
   };
 
-  test("Keyfall's own settings, and an application's VAULT_DB_PASSWORD is none", () => {
+  test("Keyfall's own settings are, and an application's VAULT_DB_PASSWORD is not", () => {
     const { PATH, TERM, OTHER, VAULT_DB_PASSWORD } = inherited;
     expect(build({}, inherited).env).toEqual({
       PATH,
@@ -78,7 +78,7 @@ describe('what is taken out', () => {
     });
   });
 
-  test('what a login of ours takes its credentials from', () => {
+  test('the variables that a login of ours takes its credentials from are', () => {
     const options = { credentialVariables: new Set(['OTHER']) };
     const { env } = build({}, inherited, options);
     expect(env).toHaveProperty('VAULT_DB_PASSWORD');
@@ -87,7 +87,7 @@ describe('what is taken out', () => {
     expect(passed.env).toHaveProperty('OTHER');
   });
 
-  test('what else our credentials come from, which is said, and does not come back by the environment as a provider', () => {
+  test('other sources of our credentials are, which is said, and the environment as a provider does not bring them back', () => {
     const credentialVariables = new Set(['OTHER', 'VAULT_TOKEN', 'UNSET']);
     const wanted = (
       secrets: Record<string, ResolvedSecret>,
@@ -111,11 +111,11 @@ describe('what is taken out', () => {
     expect(wanted({}, { passBootstrap: true })).toEqual(['x', []]);
   });
 
-  test('nothing with passBootstrap', () => {
+  test('nothing is with passBootstrap', () => {
     expect(build({}, inherited, { passBootstrap: true }).env).toEqual(inherited);
   });
 
-  test('with pristine all but what a program needs to run', () => {
+  test('with pristine everything is but what a program needs to run', () => {
     const { env } = build({ A: fromStore('s') }, inherited, { pristine: true });
     expect(env).toEqual({ PATH: '/bin', TERM: 'xterm', A: 's', USE_VAULT: 'false' });
   });
@@ -144,7 +144,7 @@ describe('what is refused', () => {
     'SHELLOPTS',
     'JAVA_TOOL_OPTIONS',
     'BASH_FUNC_ls%%',
-  ])('%s, which could take over the program', (name) => {
+  ])('%s, which could take over the program, is refused', (name) => {
     expect(() => build({ [name]: fromStore('x'), FINE: fromStore('x') })).toThrow(
       expect.objectContaining({
         code: 'ERR_SECRET_CONFIG',
@@ -164,7 +164,7 @@ describe('what is refused', () => {
     JAVA_TOOL_OPTIONS PERLIO_DEBUG PERLLIB PERL5LIB PERL5OPT PERL5DB FPATH NULLCMD READNULLCMD ZDOTDIR
     TMPPREFIX PYTHONHOME PYTHONPATH PYTHONINSPECT PYTHONUSERBASE RUBYLIB RUBYOPT BASH_FUNC_a%%`;
 
-  test.each(theirs.split(/\s+/))('%s, which glibc or sudo does not trust either', (name) => {
+  test.each(theirs.split(/\s+/))('%s, which glibc or sudo does not trust, is refused', (name) => {
     expect(() => build({ [name]: fromStore('x') })).toThrow(
       expect.objectContaining({
         code: 'ERR_SECRET_CONFIG',
@@ -185,11 +185,11 @@ describe('what is refused', () => {
       'TMPDIR',
       'TZ',
     ],
-  ])('and not %s, which an application may well have', (name) => {
+  ])('%s, which an application may well have, is not refused', (name) => {
     expect(build({ [name]: fromStore('x') }).env[name]).toBe('x');
   });
 
-  test('a NUL character, naming the secret and not its value', () => {
+  test('a NUL character is refused, naming the secret and not its value', () => {
     const refused = expect.objectContaining({
       code: 'ERR_SECRET_CONFIG',
       message: expect.stringMatching(/^A .*\bNUL\b(?!.*canary)/),
@@ -197,7 +197,7 @@ describe('what is refused', () => {
     expect(() => build({ A: fromStore('canary\0') })).toThrow(refused);
   });
 
-  test.each(['', 'A=B', 'A\0B'])('the name %j', (name) => {
+  test.each(['', 'A=B', 'A\0B'])('the name %j is refused', (name) => {
     expect(() => build({ [name]: fromStore('x') })).toThrow(
       expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
     );

@@ -62,7 +62,7 @@ describe('fish', () => {
 });
 
 describe('zsh', () => {
-  test('the script is one', async () => {
+  test('the script is valid, and completes commands, options and files', async () => {
     const { script } = await withScript('zsh');
     await run('zsh', ['-n', script]);
   });

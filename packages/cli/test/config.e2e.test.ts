@@ -36,15 +36,15 @@ async function install(root: string, ...names: readonly string[]): Promise<void>
 const json = (config: unknown) => JSON.stringify(config, null, 2);
 const dotenvAlone = json({ providers: [{ provider: 'dotenv' }] });
 
-describe('which configuration counts', () => {
-  test('the nearest one, up to the root of the repository; its paths are relative to it', async () => {
+describe('the configuration that counts', () => {
+  test('is the nearest one, up to the root of the repository, and its paths are relative to it', async () => {
     const root = await repository({ '.env': 'A=1\n', 'keyfall.config.json': dotenvAlone });
     expect((await keyfall(['get', 'A'], { cwd: join(root, 'app/deep') })).stdout).toBe('1\n');
     await writeFile(join(root, 'app/keyfall.config.json'), dotenvAlone);
     expect((await keyfall(['get', 'A'], { cwd: join(root, 'app/deep') })).code).toBe(1);
   });
 
-  test('none above the root of the repository, and outside of one none above the folder', async () => {
+  test('is never above the root of the repository, and outside of a repository never above the folder', async () => {
     const root = await repository({ 'keyfall.config.json': '{ "providers": "no list" }' });
     await makeRepository(join(root, 'app'));
     expect((await keyfall(['list'], { cwd: join(root, 'app/deep') })).code).toBe(0);
@@ -64,7 +64,7 @@ describe('which configuration counts', () => {
     expect((await keyfall(['doctor'], { cwd: outside })).stdout).not.toContain('../');
   });
 
-  test('--config names one, --no-config none, and two in a folder are refused', async () => {
+  test('is named by --config and left out by --no-config, and two in a folder are refused', async () => {
     const root = await repository({
       '.env': 'A=root\n',
       'app/.env': 'A=app\n',
@@ -88,8 +88,8 @@ describe('which configuration counts', () => {
   });
 });
 
-describe('what is in it', () => {
-  test('TypeScript, with its imports and its own types', async () => {
+describe('a configuration', () => {
+  test('may be TypeScript, with its imports and its own types', async () => {
     const root = await repository({
       '.env': 'A=first\nB=first\n',
       'second.env': 'A=second\nC=second\n',
@@ -123,7 +123,7 @@ export default defineConfig({
     expect(await keyfall(['get', 'A'], { cwd: root })).toMatchObject({ stdout: '1\n', stderr: '' });
   });
 
-  test('a profile takes the place of what stands outside, and makes no other providers', async () => {
+  test('has profiles that replace what stands outside of them, and make no other providers', async () => {
     const root = await repository({
       '.env': 'A=base\n',
       'dev.env': 'A=dev\n',
@@ -154,7 +154,7 @@ export default defineConfig({
     expect((await get(['--no-config', '--profile', 'prod'])).code).toBe(2);
   });
 
-  test('names must be there: without one of them nothing is started or printed', async () => {
+  test('has names that must be there: without one of them nothing is started or printed', async () => {
     const root = await repository({
       '.env': `A=${canary}\n`,
       'keyfall.config.json': json({
@@ -172,7 +172,7 @@ export default defineConfig({
     expect(some.stdout).toBe('started\n');
   });
 
-  test('a chain of Vault and .env, with the rules of `run` for each', async () => {
+  test('has a chain of Vault and .env, with the rules of `run` for each', async () => {
     const server = await sharedVaultServer();
     const mount = await server.mountKv({ version: 2 });
     await server.request('POST', `${mount}/data/shop`, { data: { TOKEN: 'vault' } });
@@ -190,7 +190,7 @@ export default defineConfig({
     expect(result.stderr).toMatch(/^keyfall: TOKEN .* vault /m);
   });
 
-  test('that keeps something open holds no command: it ends when it is done', async () => {
+  test('that keeps a handle open does not keep a command from ending', async () => {
     const root = await repository({
       '.env': 'A=1\n',
       'keyfall.config.mjs': `setInterval(() => {}, 1_000);
@@ -346,7 +346,7 @@ describe('a mistake in a configuration is reported by file, line and option, and
     );
   });
 
-  test('what a factory refuses keeps its code', async () => {
+  test('an error of a provider factory keeps its code', async () => {
     const root = await repository({
       'keyfall.config.ts': `import { vaultProvider } from '@keyfall/provider-vault';
 

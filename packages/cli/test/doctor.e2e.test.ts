@@ -104,8 +104,8 @@ async function folder(dotenv?: string): Promise<string> {
   return cwd;
 }
 
-describe('all is well', () => {
-  test('0, each provider and the machine, and the same as text', async () => {
+describe('a healthy set-up', () => {
+  test('is reported with exit code 0 for each provider and the machine, as JSON and as text', async () => {
     const cwd = await folder('A=1\n');
     const { code, findings } = await look(cwd, settings());
     expect(code).toBe(0);
@@ -438,7 +438,7 @@ describe('the document', () => {
       for (const { command = '' } of findings) expect(command).not.toContain('policy write');
   });
 
-  test('is in a mount that is not there: a root token is not told that it may not', async () => {
+  test('is in a mount that does not exist, and a root token is not said to lack rights', async () => {
     const env = settings({ VAULT_MOUNT_POINT: 'secrte' });
     const found = await look(await folder(), env);
     expect(found).toMatchObject({
@@ -590,7 +590,7 @@ describe('the .env', () => {
     await expectMended(cwd, { EDITOR: './edit' }, found);
   });
 
-  test('says neither yes nor no about Vault', async () => {
+  test('has a USE_VAULT that is neither true nor false', async () => {
     const cwd = await folder('USE_VAULT=maybe\n');
     const found = await look(cwd, settings({ USE_VAULT: 'maybe' }));
     expect(found).toMatchObject({ code: 2, fault: { command: 'export USE_VAULT=true' } });
@@ -632,7 +632,7 @@ describe('the configuration', () => {
     expect((await keyfall(['list'], { cwd, env: other })).stderr).toBe('');
   });
 
-  test('names what nobody holds', async () => {
+  test('requires a name that no provider holds', async () => {
     const cwd = await folder('TOKEN=x\n');
     await writeFile(
       join(cwd, 'keyfall.config.json'),

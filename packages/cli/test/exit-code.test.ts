@@ -52,7 +52,7 @@ test.each(['yes', 'unknown', 'no', undefined] as const)(
   },
 );
 
-test('the table has every code', () => {
+test('the table of exit codes has every error code', () => {
   expect(table.map(([code]) => code).sort()).toEqual(Object.keys(exitCodes).sort());
 });
 

@@ -83,7 +83,7 @@ describe('the address of a configuration that is data', () => {
     expect((await run([...named, 'get', 'A'])).stderr).toBe('');
   });
 
-  test('needs no word where the environment names it too, or a program does', async () => {
+  test('is not announced if the environment or a program names it too', async () => {
     const { address } = await listener();
     const run = await victim({ ...vault, address });
     expect((await run(['get', 'A'], { VAULT_ADDR: `${address}/` })).stderr).toBe('');
@@ -153,7 +153,7 @@ describe('the address of a configuration that is data', () => {
   });
 });
 
-describe('what would let somebody in between', () => {
+describe('a setting that would let others intercept the connection', () => {
   test('is refused for a server of the user, before anything is sent', async () => {
     const { arrived, address } = await listener();
     const own = { VAULT_ADDR: 'https://own.example:8200' };
@@ -171,14 +171,14 @@ describe('what would let somebody in between', () => {
     ['skipVerify', true],
     ['ca', 'ca.pem'],
     ['serverName', 'evil.example'],
-  ])('tls.%s as well', async (option, value) => {
+  ])('tls.%s is refused as well', async (option, value) => {
     for (const id of ['vault', 'vault-dynamic'] as const)
       expect(foreignAddresses(id, { path: 'x', tls: { [option]: value } }, {})).toMatchObject({
         refused: { option: `tls.${option}` },
       });
   });
 
-  test('an option that the environment has alike, or that turns nothing off, is not', () => {
+  test('an option that the environment has too, or that turns nothing off, is not refused', () => {
     expect(foreignAddresses('vault', { tls: { skipVerify: false } }, {})).toEqual({});
     expect(
       foreignAddresses('vault', { tls: { skipVerify: true } }, { VAULT_SKIP_VERIFY: '1' }),
@@ -191,7 +191,7 @@ describe('what would let somebody in between', () => {
 });
 
 describe('the addresses of other stores', () => {
-  test("Doppler's API is another one only with a word", () => {
+  test("Doppler's API has another address only if the user says so", () => {
     const env = { DOPPLER_TOKEN: canary };
     expect(foreignAddresses('doppler', { address: 'https://api.doppler.com' }, env)).toEqual({});
     expect(foreignAddresses('doppler', { address: 'https://evil.example' }, env)).toEqual({

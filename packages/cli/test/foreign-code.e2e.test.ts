@@ -116,7 +116,7 @@ describe('the package of a provider', () => {
     expect(await isStolen()).toBe(false);
   });
 
-  test('a program may import what it likes, and so may name it', async () => {
+  test('a configuration that is a program may import and name any package', async () => {
     const { repository, run } = await victim();
     await plant(repository, 'doppler');
     const text = "export default { providers: [{ provider: 'doppler' }] };";
@@ -126,7 +126,7 @@ describe('the package of a provider', () => {
     expect((await run(['trust', '--list'])).stdout).toBe('');
   });
 
-  test('one in a folder above that another user made is not the one that is trusted', async () => {
+  test('a package in a folder above that another user made is not trusted', async () => {
     const { home, run, isStolen } = await victim();
     const shared = await folderWith();
     await chmod(shared, 0o1777);
@@ -185,7 +185,7 @@ describe('keyfall trust', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('is of one path: a copy of what is trusted is not', async () => {
+  test('holds for one path: a copy of a trusted file is not trusted', async () => {
     const config = { providers: [{ provider: 'doppler' }] };
     const { repository, run, isStolen } = await victim(config);
     await run(['trust']);
@@ -202,7 +202,7 @@ describe('keyfall trust', () => {
     expect((await run(['get', 'A'])).code).toBe(0);
   });
 
-  test('is not what another user, or the repository itself, says', async () => {
+  test('cannot be given by another user, or by the repository itself', async () => {
     const { home, repository, run, isStolen } = await victim({
       providers: [{ provider: 'doppler' }],
     });
@@ -238,7 +238,7 @@ describe('keyfall trust', () => {
   });
 });
 
-describe('a configuration that somebody else put there', () => {
+describe('a configuration of another user', () => {
   const program = `import { writeFileSync } from 'node:fs';\nwriteFileSync(process.env.HOME + '/stolen', '');\nexport default { providers: [{ provider: 'dotenv' }] };\n`;
 
   /** A shared folder with a configuration in it, and the user's own folder below. */
@@ -319,7 +319,7 @@ describe('a configuration that somebody else put there', () => {
     }
   });
 
-  test('what sudo made root reads that of the user who called it, and of no third', async () => {
+  test('root by way of sudo reads the configuration of the user who called it, and no other', async () => {
     const { root, run, isRun } = await shared();
     execFileSync('git', ['init', '--quiet', root]);
     const give = (uid: number) =>

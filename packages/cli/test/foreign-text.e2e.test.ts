@@ -69,49 +69,58 @@ describe('names in a store', () => {
     expectHarmless(await keyfall(args, { cwd, env: { ...env, ...inherited } }));
   });
 
-  test.each(few)('asked for, stored, looked back at and deleted: %j', async (name) => {
-    await vault.store({ OTHER: 'x' });
-    const cwd = await folderWith('OWN=1\n');
-    const run = (args: readonly string[], input = 'value') =>
-      keyfall([...args, '--', name], { cwd, env: { ...vault.env, USE_VAULT: 'true' }, input });
-    for (const command of ['get', 'explain', 'set', 'history', 'delete'])
-      expectHarmless(await run([command]));
-    const only = await keyfall(['run', '--only', name, '--', 'true'], { cwd, env: vault.env });
-    expectHarmless(only);
-  });
+  test.each(few)(
+    'the name %j can be read, stored, looked up and deleted without control characters in the output',
+    async (name) => {
+      await vault.store({ OTHER: 'x' });
+      const cwd = await folderWith('OWN=1\n');
+      const run = (args: readonly string[], input = 'value') =>
+        keyfall([...args, '--', name], { cwd, env: { ...vault.env, USE_VAULT: 'true' }, input });
+      for (const command of ['get', 'explain', 'set', 'history', 'delete'])
+        expectHarmless(await run([command]));
+      const only = await keyfall(['run', '--only', name, '--', 'true'], { cwd, env: vault.env });
+      expectHarmless(only);
+    },
+  );
 });
 
-test.each(few)('a command, an option and a program that are not there: %j', async (name) => {
-  const cwd = await folderWith('A=1\n');
-  for (const args of [
-    [name],
-    [`--${name}`],
-    ['list', `--${name}`],
-    ['help', name],
-    ['run', '--', name],
-    ['export', '--format', name],
-  ])
-    expectHarmless(await keyfall(args, { cwd }));
-});
+test.each(few)(
+  'an unknown command, option or program called %j is shown without control characters',
+  async (name) => {
+    const cwd = await folderWith('A=1\n');
+    for (const args of [
+      [name],
+      [`--${name}`],
+      ['list', `--${name}`],
+      ['help', name],
+      ['run', '--', name],
+      ['export', '--format', name],
+    ])
+      expectHarmless(await keyfall(args, { cwd }));
+  },
+);
 
-test.each(few)('a path, a file and a folder: %j', async (name) => {
-  const root = await folderWith();
-  const cwd = join(root, name.replaceAll('/', ''));
-  await mkdir(cwd);
-  await writeFile(join(cwd, '.env'), 'A=1\nA=2\nB="open\n', { mode: 0o644 });
-  expectHarmless(await keyfall(['doctor'], { cwd }));
-  await rename(join(cwd, '.env'), join(cwd, `${name}.env`));
-  const env = vault.env;
-  for (const args of [
-    ['--dotenv', `${name}.env`, 'doctor'],
-    ['--dotenv', `${name}.none`, 'list'],
-    ['--config', `${name}.json`, 'list'],
-    ['migrate', '--dry-run', `${name}.env`],
-    ['migrate', '--yes', '--on-conflict', 'overwrite', `${name}.env`],
-    ['--config', `${name}.json`, 'trust'],
-  ])
-    expectHarmless(await keyfall(args, { cwd, env }));
-  await writeFile(join(cwd, 'keyfall.config.json'), '{}');
-  await writeFile(join(cwd, 'keyfall.config.mjs'), '');
-  expectHarmless(await keyfall(['list'], { cwd }));
-});
+test.each(few)(
+  'a path, a file and a folder called %j are shown without control characters',
+  async (name) => {
+    const root = await folderWith();
+    const cwd = join(root, name.replaceAll('/', ''));
+    await mkdir(cwd);
+    await writeFile(join(cwd, '.env'), 'A=1\nA=2\nB="open\n', { mode: 0o644 });
+    expectHarmless(await keyfall(['doctor'], { cwd }));
+    await rename(join(cwd, '.env'), join(cwd, `${name}.env`));
+    const env = vault.env;
+    for (const args of [
+      ['--dotenv', `${name}.env`, 'doctor'],
+      ['--dotenv', `${name}.none`, 'list'],
+      ['--config', `${name}.json`, 'list'],
+      ['migrate', '--dry-run', `${name}.env`],
+      ['migrate', '--yes', '--on-conflict', 'overwrite', `${name}.env`],
+      ['--config', `${name}.json`, 'trust'],
+    ])
+      expectHarmless(await keyfall(args, { cwd, env }));
+    await writeFile(join(cwd, 'keyfall.config.json'), '{}');
+    await writeFile(join(cwd, 'keyfall.config.mjs'), '');
+    expectHarmless(await keyfall(['list'], { cwd }));
+  },
+);

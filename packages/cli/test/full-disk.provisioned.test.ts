@@ -79,7 +79,7 @@ test('a disk that is full by the time of the edit keeps the file; the next run g
   expect(await readFile(join(cwd, left[0] ?? ''), 'utf8')).toBe(content);
 });
 
-test('whatever is to be written there, the exit code is one and the same', async () => {
+test('every command that writes to a full disk has the same exit code', async () => {
   const { cwd, fill } = await smallDisk();
   await fill();
   const { PATH = '' } = process.env;

@@ -58,12 +58,17 @@ const odd: readonly (readonly [string, (path: string) => unknown])[] = [
 
 describe.each(odd)('%s', (what, make) => {
   test.each([
-    ['is no configuration', 'keyfall.config.json', ['list'], 2],
-    ['is no configuration of code', 'keyfall.config.mjs', ['list'], 2],
-    ['is no configuration that is named', 'c.json', ['--config', 'c.json', 'list'], 2],
-    ['is no .env', 'b.env', ['--dotenv', 'b.env', 'list'], 5],
-    ['is migrated by none', 'b.env', ['migrate', 'b.env'], 5],
-    ['is no journal', '.env.backup.1.journal', ['migrate', '--restore', '.env.backup.1'], 5],
+    ['is refused as a configuration', 'keyfall.config.json', ['list'], 2],
+    ['is refused as a configuration of code', 'keyfall.config.mjs', ['list'], 2],
+    ['is refused as a named configuration', 'c.json', ['--config', 'c.json', 'list'], 2],
+    ['is refused as a .env', 'b.env', ['--dotenv', 'b.env', 'list'], 5],
+    ['is refused by migrate', 'b.env', ['migrate', 'b.env'], 5],
+    [
+      'is refused as a journal',
+      '.env.backup.1.journal',
+      ['migrate', '--restore', '.env.backup.1'],
+      5,
+    ],
     ['is not replaced by types', 'names.d.ts', ['types', '--out', 'names.d.ts'], 5],
   ] as const)('%s', async (__, path, args, code) => {
     const cwd = await folderWith('A=1\n');

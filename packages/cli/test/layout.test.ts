@@ -21,7 +21,7 @@ test('the last column is broken between words where the terminal ends', () => {
   );
 });
 
-test('a terminal that tells no size has 80 columns', () => {
+test('a terminal of unknown size counts as 80 columns wide', () => {
   const rows = [['name', 'word '.repeat(16).trim()]];
   expect(formatTable(rows, { width: 0 })).toBe(formatTable(rows, { width: 80 }));
   expect(formatTable(rows, { width: 0 }).split('\n')).toHaveLength(3);

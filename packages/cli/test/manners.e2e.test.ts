@@ -60,7 +60,7 @@ describe('a mistyped name', () => {
     expect(stderr).toMatch(/ (TOKEN|DB_PASS|TOKEN or DB_PASS)\?/);
   });
 
-  test('nothing is suggested where nothing is near, or nobody can be asked', async () => {
+  test('nothing is suggested if no name is near, or no provider can be asked', async () => {
     const cwd = await folderWith();
     expect((await keyfall(['get', 'SENTRY_DSN'], { cwd, env })).stderr).not.toContain('mean');
     const down = { ...env, VAULT_ADDR: 'http://127.0.0.1:1' };
@@ -91,7 +91,7 @@ describe('--quiet', () => {
   });
 });
 
-describe('no value and no token', () => {
+describe('a value or a token', () => {
   const lines = [
     ['list'],
     ['explain'],
@@ -109,14 +109,14 @@ describe('no value and no token', () => {
     ['migrate', '--dry-run', '--on-conflict', 'keep'],
   ];
 
-  test.each(lines.map((args) => [args]))('in what %j prints', async (args) => {
+  test.each(lines.map((args) => [args]))('is not in the output of %j', async (args) => {
     const cwd = await folderWith(`TOKEN=${canary}-other\nSECRET=${canary}\n`);
     const result = await keyfall(args, { cwd, env });
     assertNoLeak([canary, server.token], result);
     expect([0, 1]).toContain(result.code);
   });
 
-  test('nor where the token is refused, the file is broken or nobody answers', async () => {
+  test('is not in an error about a refused token, a broken file or a dead server', async () => {
     const cwd = await folderWith(`TOKEN=${canary}\n`);
     for (const more of [
       { VAULT_TOKEN: canary },
@@ -161,7 +161,7 @@ test('every command takes --json but those that only write, and run', () => {
 });
 
 describe('on a terminal', () => {
-  test('states have colours, and none with NO_COLOR, TERM=dumb or a pipe', async () => {
+  test('states have colours, but not with NO_COLOR, TERM=dumb or a pipe', async () => {
     const cwd = await folderWith();
     const green = '\u001b[32mok\u001b[39m';
     const screen = async (more: Readonly<Record<string, string>>) =>
@@ -185,7 +185,7 @@ describe('on a terminal', () => {
     for (const line of broken) expect(line.length).toBeLessThanOrEqual(60);
   });
 
-  test('who waits sees what for, and no trace of it is left', async () => {
+  test('a wait is shown with its reason, and no trace of it is left', async () => {
     const slow = await startVaultServer({ external: false });
     onTestFinished(() => slow.stop());
     await slow.request('POST', 'secret/data/shop', { data: { TOKEN: canary } });
@@ -239,7 +239,7 @@ describe('on a terminal', () => {
     await slow.resume();
   });
 
-  test('init asks', async () => {
+  test('init asks for providers, path and names', async () => {
     const cwd = await folderWith();
     const { code, stdout } = await onTerminal(
       ['init'],
@@ -289,7 +289,7 @@ describe('completion in bash', () => {
     return stdout.split('\n').filter((word) => word !== '');
   }
 
-  test('commands, options and their choices', async () => {
+  test('offers commands, options and their choices', async () => {
     expect(await offered('')).toEqual(commands);
     expect(await offered('do')).toEqual(['doctor']);
     expect(await offered('--pro')).toEqual(['--profile']);
@@ -304,26 +304,26 @@ describe('completion in bash', () => {
     expect(await offered('help', 'ro')).toEqual(['rollback']);
   });
 
-  test('a file, a name or another program: nothing of ours', async () => {
+  test('offers nothing of ours for a file, a name or another program', async () => {
     expect(await offered('--dotenv', '')).toEqual([]);
     expect(await offered('migrate', '')).toEqual([]);
     expect(await offered('get', 'T')).toEqual([]);
     expect(await offered('run', '--', 'node', '--')).toEqual([]);
   });
 
-  test('the program that run starts', async () => {
+  test('completes the program that run starts', async () => {
     expect(await offered('run', '--', 'printen')).toContain('printenv');
     expect(await offered('run', '--only', 'get', '--', 'printen')).toContain('printenv');
     expect(await offered('get', '--', 'printen')).toEqual([]);
   });
 
-  test('another shell is refused', async () => {
+  test('refuses another shell', async () => {
     const refused = await keyfall(['completion', 'csh'], { cwd: await folderWith() });
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('bash, zsh, fish') });
   });
 });
 
-test('a reader that goes away is no error of doctor either', async () => {
+test('a reader that goes away is not an error of doctor', async () => {
   const child = start(['doctor'], { cwd: await folderWith() });
   child.stdout?.destroy();
   expect((await finished(child)).code).toBe(0);

@@ -76,7 +76,7 @@ describe('other values in the store', () => {
       { A: 'canary-theirs', B: 'canary-mine-too' },
       "A='canary-mine'\n",
     ],
-  ])('%s', async (_, given, expected, left) => {
+  ])('are %s, as the user chose', async (_, given, expected, left) => {
     const cwd = await folderWith(text);
     const store = memoryProvider(theirs);
     answers = [...given];

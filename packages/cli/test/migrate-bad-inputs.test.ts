@@ -251,7 +251,7 @@ test('names that a shell cannot export are migrated with a notice; __proto__ is 
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe(`__proto__=${canary}\n`);
 });
 
-describe('a token that may do half of it', () => {
+describe('a token without all rights', () => {
   async function tokenFor(...capabilities: string[]): Promise<string> {
     const rules = JSON.stringify(capabilities);
     const policy = await vault.server.createPolicy(
@@ -395,7 +395,7 @@ describe('stopped by', () => {
   });
 });
 
-describe('on a line that is cut', () => {
+describe('a connection that is cut', () => {
   /** The document through a proxy; `before` and `after` its write something happens. */
   async function throughProxy(write: { before?: () => void; after?: () => void }) {
     const proxy = await cuttingProxy({ target: vault.server.address });

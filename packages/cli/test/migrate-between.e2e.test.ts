@@ -269,7 +269,7 @@ describe('with a configuration', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('an end of a migration that cannot be used', () => {
   test.each([
     ['the same file', ['--to', 'dotenv:./.env'], /^keyfall: \.\/\.env .* --to\b/],
     ['the same file by a link', ['--to', 'dotenv:link.env'], /^keyfall: link\.env .* --to\b/],

@@ -116,14 +116,14 @@ describe('without a configuration', () => {
     });
   });
 
-  test('with no file named it is .env', async () => {
+  test('without a named file the source is .env', async () => {
     await expect(resolveEndpoints({ ...without })).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFIG',
       message: expect.stringContaining('.env'),
     });
   });
 
-  test('a file and another source are two', async () => {
+  test('a file and --from together are refused', async () => {
     const { file } = await project();
     await expect(
       resolveEndpoints({ ...without, file, from: `dotenv:${file}`, to: 'vault' }),
@@ -133,7 +133,7 @@ describe('without a configuration', () => {
     });
   });
 
-  test('both ends are read as the reader reads them that was named', async () => {
+  test('both ends are read as the named reader reads them', async () => {
     const { cwd, file } = await project('A="x\\ty"\n');
     const other = join(cwd, 'other.env');
     await writeFile(other, 'A="x\\ty"\n');
@@ -159,7 +159,7 @@ describe('without a configuration', () => {
     ['aws:shop/prod', 'shop/prod'],
     ['aws:arn:aws:x', 'arn:aws:x'],
     ['aws:shop/*', 'shop/*'],
-  ])('--to %s', async (to, store) => {
+  ])('--to %s names a target', async (to, store) => {
     const { file } = await project();
     inEnvironment(vault);
     expect(await ends({ ...without, file, to })).toMatchObject({
@@ -204,7 +204,7 @@ describe('without a configuration', () => {
     });
   });
 
-  test('from a folder of files, to anything but itself', async () => {
+  test('a folder of files is migrated to anything but itself', async () => {
     const { cwd, file } = await project(settings(vault).join(''));
     await mkdir(join(cwd, 'secrets'));
     await writeFile(join(cwd, 'secrets', 'TOKEN'), 'canary');
@@ -242,7 +242,7 @@ describe('without a configuration', () => {
 describe('with a configuration', () => {
   const sealed = { provider: 'sops', path: 'secrets.enc.yaml', name: 'sealed' };
 
-  test('it goes to the first that can be written to, does not hold it, and is no copy', async () => {
+  test('a file goes to the first provider that is writable, is not the source, and is not on standby', async () => {
     const { cwd, file } = await project();
     const dotenv = { provider: 'dotenv' };
     const copy = { provider: 'sops', path: 'copy.yaml', name: 'copy', standby: true };
@@ -272,7 +272,7 @@ describe('with a configuration', () => {
       });
   });
 
-  test('one of its providers goes by its name, and its paths begin where it is', async () => {
+  test('one of its providers is named by its own name, and its paths begin in its folder', async () => {
     const { cwd, file } = await project();
     const options = await configured(cwd, { provider: 'dotenv' }, sealed, {
       provider: 'aws-secrets-manager',
@@ -305,7 +305,7 @@ describe('with a configuration', () => {
     );
   });
 
-  test('its Vault is not that of the settings, which is named by kind', async () => {
+  test('its Vault is another one than that of the settings, which is named by its kind', async () => {
     const { cwd, file } = await project();
     inEnvironment(vault);
     const own = { provider: 'vault', path: 'own', address: 'http://127.0.0.1:1' };
@@ -323,7 +323,7 @@ describe('with a configuration', () => {
     });
   });
 
-  test('a store that it names is the one that the command line names, wherever both begin', async () => {
+  test('a store of the configuration is the same one that the command line names by its path', async () => {
     const { cwd } = await project();
     const directory = join(cwd, 'secrets');
     await mkdir(directory);
@@ -337,7 +337,7 @@ describe('with a configuration', () => {
     });
   });
 
-  test('goes by the profile that was chosen, and the reader', async () => {
+  test('the chosen profile and the reader count', async () => {
     const { cwd, file } = await project('A="x\\ty"\n');
     const config = join(cwd, 'keyfall.config.json');
     const chainOf = (path: string) => ({
@@ -366,7 +366,7 @@ describe('with a configuration', () => {
 });
 
 describe('a store that a migration came from', () => {
-  test('is read again if --from names it, also one that is not there any more', async () => {
+  test('is read again if --from names it, also if it no longer exists', async () => {
     const { cwd } = await project();
     const from = `sops:${join(cwd, 'gone.yaml')}`;
     const shown = { source: join(cwd, 'gone.yaml'), target: 'vault' };
@@ -387,7 +387,7 @@ describe('a store that a migration came from', () => {
       });
   });
 
-  test('is not where it went', async () => {
+  test('is not the target of its undoing', async () => {
     const { cwd } = await project();
     const first = { provider: 'sops', path: join(cwd, 'first.yaml'), name: 'first' };
     const options = await configured(cwd, first, { ...first, path: 'second.yaml', name: 'second' });
@@ -397,7 +397,7 @@ describe('a store that a migration came from', () => {
   });
 });
 
-test('what is a file, and which are one', async () => {
+test('files are recognised, and two paths of one file are one', async () => {
   for (const from of ['dotenv', 'dotenv:x']) expect(isDotenv(from)).toBe(true);
   for (const from of ['dotenvs', 'vault', 'sops:dotenv']) expect(isDotenv(from)).toBe(false);
   const { cwd, file } = await project();

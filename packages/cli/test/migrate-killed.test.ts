@@ -26,7 +26,7 @@ beforeEach(() => {
 
 const where = killedMigrations();
 
-test('killed at a step that changes something, it is taken up, or undone at once', async () => {
+test('a migration that is killed at a step that changes something is resumed, or undone at once', async () => {
   const steps = await stepsOf(where);
   const stepsLike = (what: RegExp) =>
     steps.flatMap((step, at) => (what.test(step) ? [at + 1] : []));
@@ -45,7 +45,7 @@ test('killed at a step that changes something, it is taken up, or undone at once
   for (const step of [backup + 2, readBack, edit]) await isUndone(where, step);
 }, 60_000);
 
-test('killed before or after its write, and the file edited since: what is said of it is true', async () => {
+test('a migration that was killed before or after its write is reported correctly after the file was edited', async () => {
   const steps = await stepsOf(where);
   const write = steps.lastIndexOf('request', steps.lastIndexOf('request') - 1) + 1;
   const wrote = (...created: string[]) => ({ state: 'done', created });
@@ -60,7 +60,7 @@ test('killed before or after its write, and the file edited since: what is said 
     expect(stored).toEqual({ ...allMigrated, EXTRA: '1' });
 });
 
-test('killed while it reads back, and its source changed since: what it may have written stays known', async () => {
+test('a migration that was killed while it read back keeps what it may have written, although its source changed', async () => {
   const taken = await changedWhileKilled(where);
   const before = await taken.readJournal();
   expect(before).not.toContain('canary');

@@ -70,7 +70,7 @@ test.each([
     'ERR_SECRET_DENIED',
     /\.env .* user\b.* --activate and --purge\.$/,
   ],
-])('%s is said before the store is written', async (_, make, code, message) => {
+])('%s stops a migration before the store is written', async (_, make, code, message) => {
   const folder = await make();
   const target = openTarget(memoryProvider());
   const source = await readSource(join(folder, '.env'));
@@ -87,7 +87,7 @@ test.each([
   expect(await migrate(source, target, { yes: true })).toMatchObject({ written: 1 });
 });
 
-test('neither is undone in the store if the file could not be restored', async () => {
+test('a migration is not undone in the store if the file cannot be restored', async () => {
   const folder = await mounted();
   const provider = memoryProvider();
   store.provider = provider;

@@ -48,7 +48,7 @@ async function settle(text: string, options: SettleOptions = {}, sign?: string) 
 const text = 'PLAIN=x\nTABBED="canary\\tb"\n';
 
 describe('where readers differ', () => {
-  test.each(['python', 'npm'] as const)('who is asked says whose counts: %s', async (reader) => {
+  test.each(['python', 'npm'] as const)('the answer to the question counts: %s', async (reader) => {
     answer = reader;
     const { source, chosen } = await settle(text, {}, 'requirements.txt');
     expect(chosen).toBe(reader);
@@ -121,7 +121,7 @@ describe('a value that is made of what the environment has', () => {
     await settle(python, { yes: true, select: ['PLAIN'] });
   });
 
-  test('also by the reader that was chosen just now', async () => {
+  test('is judged by the reader that was just chosen, too', async () => {
     vi.stubEnv('VAULT_TOKEN', 'canary');
     answer = 'python';
     await expect(settle(made)).rejects.toMatchObject({ code: 'ERR_SECRET_CONFIG' });

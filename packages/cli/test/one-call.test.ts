@@ -9,7 +9,7 @@ const canary = 'canary-0ne-call';
 const provider: SecretProvider = memoryProvider({ A: canary });
 const shell = { options: {}, configuration: undefined };
 
-test('what it answers, and its own errors, as they are', async () => {
+test('one call passes on the answer of a provider, and its own errors', async () => {
   const batch = await oneCall(provider, (context) => provider.read('all', context));
   expect(batch.entries.size).toBe(1);
   const denied = new SecretError('ERR_SECRET_DENIED', 'denied');
@@ -27,7 +27,7 @@ test.each([
   expect(isSecretError(error, code)).toBe(true);
 });
 
-test('who never answers is unavailable, and is told to stop', async () => {
+test('a provider that never answers is unavailable, and its call is aborted', async () => {
   let signal: AbortSignal | undefined;
   const endless = oneCall(
     provider,
@@ -62,7 +62,7 @@ test('a check that throws is a finding, without what it threw', async () => {
   });
 });
 
-test('one denied name is told of a provider that cannot be checked', async () => {
+test('a denied name is reported for a provider that has no check', async () => {
   const partial: SecretProvider = {
     name: 'own',
     store: 'store',

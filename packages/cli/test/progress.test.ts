@@ -42,7 +42,7 @@ test('fills with each step that is over, makes room for other lines, and leaves 
   expect(drawn).toHaveLength(4);
 });
 
-test('is not there for who asked for quiet', () => {
+test('is not shown with --quiet', () => {
   isQuiet = true;
   const progress = showProgress(2);
   progress.step('one');

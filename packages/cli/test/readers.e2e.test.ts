@@ -117,7 +117,7 @@ describe('a program with its own reader has the same bytes under run', () => {
   });
 });
 
-describe('where readers differ and nothing says who counts', () => {
+describe('readers that differ, if nothing says which one counts', () => {
   const text = 'PLAIN=x\nDB_PASS=Tea$hop#2024\n';
 
   test.each([
@@ -190,7 +190,7 @@ describe('where readers differ and nothing says who counts', () => {
     }
   });
 
-  test('a configuration says it, and the command line where that does not', async () => {
+  test('a configuration names the reader, and the command line does if that does not', async () => {
     const cwd = await project(text);
     const config = (reader: object) =>
       writeFile(
@@ -207,7 +207,7 @@ describe('where readers differ and nothing says who counts', () => {
     expect(await keyfall(show, { cwd })).toMatchObject({ code: 2 });
   });
 
-  test('a reader that there is not is refused', async () => {
+  test('an unknown reader is refused', async () => {
     const cwd = await project(text);
     for (const env of [{ KEYFALL_READER: 'pyton' }, {}]) {
       const args = 'KEYFALL_READER' in env ? ['list'] : ['--reader', 'pyton', 'list'];
@@ -242,7 +242,7 @@ describe('in a terminal', () => {
     expect((await keyfall(['migrate', '--yes'], { cwd, env: vault.env })).code).toBe(0);
   });
 
-  test('migrate says how to write the answer down, and changes nothing for who would rather stop', async () => {
+  test('migrate says how to write the answer down, and changes nothing if the user stops', async () => {
     const cwd = await project(text);
     await writeFile(join(cwd, 'requirements.txt'), '');
     const stopped = await onTerminal(['migrate'], [['Which program is .env written for', '\x03']], {

@@ -118,7 +118,7 @@ test('a hint that says no more than the command is left out', () => {
   });
 });
 
-test('the codes of the documentation are those that there are', async () => {
+test('the documentation has every code, and no other', async () => {
   const root = fileURLToPath(new URL('../../../', import.meta.url));
   const [, table = ''] = (await readFile(join(root, 'docs/commands.md'), 'utf8')).split(
     '| about | codes |',
@@ -201,7 +201,7 @@ describe('a command as it has to be typed', () => {
     expect(command).toBe(`${isNamed ? `export VAULT_ADDR=${address} && ` : ''}bao secrets list`);
   });
 
-  test('names none that the environment names, and starts none elsewhere', () => {
+  test('names no server that the environment names, and starts none on another machine', () => {
     unset();
     const address = 'http://127.0.0.1:8200';
     const refused = failing({ code: 'server-refused', facts: { address } });

@@ -43,7 +43,7 @@ describe('a lease', () => {
     expect(await readFile(join(cwd, 'log'), 'utf8')).toBe('read\nclose\n');
   });
 
-  test('that there is none of ends nothing later: all is closed before the program starts', async () => {
+  test('that does not exist keeps nothing open: all is closed before the program starts', async () => {
     const cwd = await folderWith();
     await writeFile(join(cwd, 'keyfall.config.mjs'), leasing());
     expect((await keyfall(['run', '--', 'sh', '-c', 'echo start >> log'], { cwd })).code).toBe(0);
@@ -403,7 +403,7 @@ describe('--kill-after', () => {
   });
 });
 
-test('a signal before the program starts starts none, and says so by the exit code', async () => {
+test('a signal before the program starts prevents the start, and sets the exit code', async () => {
   const silent = createServer();
   const asked = new Promise<void>((resolve) => silent.once('connection', () => resolve()));
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));

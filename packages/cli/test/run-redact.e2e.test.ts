@@ -71,7 +71,7 @@ test('what is certain is not held back: a prompt is seen before the next line', 
   expect((await output).stdout).toBe('name? <me>\n');
 });
 
-test('20 MB go through, whoever reads slowly', async () => {
+test('20 MB go through to a slow reader', async () => {
   const cwd = await folderWith(dotenv);
   const script = `
 import os
@@ -115,7 +115,7 @@ test('a full disk behind what it prints is said, since the program does not hear
 test.each([
   ['a reader that went away', '| true', ''],
   ['a full disk', '> /dev/full', expect.stringMatching(/^keyfall: .*\(ENOSPC\)\.\n$/)],
-])('the last that it prints may meet %s: its exit code is kept', async (_, behind, said) => {
+])('the exit code is kept if the last output meets %s', async (_, behind, said) => {
   const cwd = await folderWith(dotenv);
   // held back, since it may be the beginning of a value: it goes out when the program has ended
   const script = 'sleep 0.3; printf canary-4b; exit 5';

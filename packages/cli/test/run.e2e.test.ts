@@ -36,7 +36,7 @@ describe('the exit code', () => {
     expect((await keyfall(['run', '--', 'sh', '-c', `exit ${code}`], { cwd })).code).toBe(code);
   });
 
-  test('128+n if a signal ends it', async () => {
+  test('is 128+n if a signal ends the program', async () => {
     const cwd = await folderWith();
     const kill = (signal: string) =>
       keyfall(['run', '--', 'sh', '-c', `kill -${signal} $$`], { cwd });
@@ -108,7 +108,7 @@ describe('signals', () => {
   });
 });
 
-describe('what the program gets', () => {
+describe('the program gets', () => {
   test('its arguments as they are, ours among them', async () => {
     const cwd = await folderWith();
     const args = ['--json', '--', '$HOME', 'a b', '', '--debug', '-V'];
@@ -116,7 +116,7 @@ describe('what the program gets', () => {
     expect(stdout).toBe(args.map((arg) => `[${arg}]`).join(''));
   });
 
-  test('stdin', async () => {
+  test('stdin as it is', async () => {
     const cwd = await folderWith();
     expect((await keyfall(['run', '--', 'cat'], { cwd, input: 'a\0b' })).stdout).toBe('a\0b');
   });
@@ -150,7 +150,7 @@ describe('what the program gets', () => {
   test.each([
     ['canary\0', /^keyfall: A .*\bNUL\b/],
     ['canary\ud83d', /^keyfall: A .*\bsurrogate\b/],
-  ])('none of %j, which is refused by name', async (value, why) => {
+  ])('nothing of %j, which is refused by name', async (value, why) => {
     const cwd = await folderWith();
     await configure(cwd, { A: value, B: '1' });
     const result = await keyfall(['run', '--', 'echo', 'started'], { cwd });
@@ -228,7 +228,7 @@ describe('what starts nothing', () => {
     expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining(why) });
   });
 
-  test('a program that does not stand after --', async () => {
+  test('a program that does not stand after -- is not started', async () => {
     const cwd = await folderWith();
     for (const args of [['run', ...marker], ['run', 'sh', '--', 'x'], ['run']]) {
       const result = await keyfall(args, { cwd });
@@ -244,7 +244,7 @@ test('--only gives these names alone, from lists and repetitions', async () => {
   expect((await keyfall(args, { cwd })).stdout).toBe('123\n');
 });
 
-test('--pristine and --pass-bootstrap', async () => {
+test('--pristine leaves out inherited variables, and --pass-bootstrap keeps our settings', async () => {
   const cwd = await folderWith('A=1\n');
   const env = { OTHER: 'x', VAULT_TOKEN: 'token' };
   const script = 'echo A=$A OTHER=$OTHER VAULT_TOKEN=$VAULT_TOKEN';

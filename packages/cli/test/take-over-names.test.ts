@@ -39,7 +39,7 @@ test.each(
   expect(takesOver(name)).toBe(false);
 });
 
-test('each family says whose it is and where that is written, and none says a name that another has', () => {
+test('each family has its origin and source, and no name is in two families', () => {
   const all = takeOverFamilies.flatMap(({ names }) => names);
   expect(all.filter((name, at) => all.indexOf(name) !== at)).toEqual([]);
   for (const { of, sources, names, but = [] } of takeOverFamilies) {

@@ -127,7 +127,7 @@ test('set says where a value goes before it is typed, if only a .env says so', a
   expect(stdout).toMatch(/keyfall: [^\r\n]+\r\n$/);
 });
 
-test('a key that is no text does nothing', async () => {
+test('a key that is not text does nothing', async () => {
   const cwd = await folderWith();
   const result = await onTerminal(
     ['set', 'KEY'],
@@ -164,7 +164,7 @@ test('a shell stops the question with Ctrl-Z, and goes on with fg', async () => 
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('KEY=canary-1\n');
 });
 
-test('a terminal that tells no size has questions, masks and tables as one of 80 columns', async () => {
+test('a terminal of unknown size has questions, masks and tables as one of 80 columns', async () => {
   const cwd = await folderWith();
   const shop = { ...env, VAULT_SECRET_PATH: 'sizeless' };
   const set = await onTerminal(['set', 'TOKEN'], [['Value of TOKEN', 'canary\r']], {
@@ -285,7 +285,7 @@ describe('names that the store holds with another value are asked about', () => 
     return (await server.request('GET', `${mount}/data/${path}`)).body.data?.['data'];
   }
 
-  test('one by one', async () => {
+  test('one by one, and each answer counts', async () => {
     const shop = await conflicting('each');
     const result = await onTerminal(
       ['migrate'],
@@ -302,7 +302,7 @@ describe('names that the store holds with another value are asked about', () => 
     expect(await stored('each')).toEqual({ A: 'canary-a', B: '2', C: '3' });
   });
 
-  test('all at once', async () => {
+  test('all at once, with one answer', async () => {
     const shop = await conflicting('all');
     const result = await onTerminal(
       ['migrate'],
@@ -324,7 +324,7 @@ describe('names that the store holds with another value are asked about', () => 
     expect(await stored('stop')).toEqual({ A: 'canary-a', B: 'canary-b' });
   });
 
-  test('and who may not replace them is told at once', async () => {
+  test('and a token that may not replace them is refused at once', async () => {
     const { cwd, env } = await conflicting('denied');
     const policy = await server.createPolicy(
       `path "${mount}/data/denied" { capabilities = ["read"] }`,
@@ -351,7 +351,7 @@ describe('names that the store holds with another value are asked about', () => 
   });
 });
 
-test('who waits for a slow store sees what for, and ends it with a Ctrl-C', async () => {
+test('a wait for a slow store is shown with its reason, and a Ctrl-C ends it', async () => {
   const slow = await startVaultServer({ external: false });
   onTestFinished(() => slow.stop());
   await slow.pause();

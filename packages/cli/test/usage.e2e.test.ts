@@ -110,7 +110,7 @@ test('a file that was named must be there, unless it is to be written', async ()
   expect((await keyfall(['--dotenv', 'no.env', 'get', 'A'], { cwd })).stdout).toBe('2\n');
 });
 
-test('who types keyfall alone learns how a .env gets into Vault', async () => {
+test('keyfall alone shows how to move a .env into Vault', async () => {
   const { stderr } = await keyfall([], { cwd: await folderWith() });
   expect(stderr).toMatch(/From a \.env to Vault:\n.*export VAULT_ADDR=(.*\n)+.*keyfall run --/);
 });
@@ -232,7 +232,7 @@ test('a command that is proposed can be typed', async () => {
   expect(near.stderr).toMatch(/ TOKEN\? .*`keyfall set 'TOKEN '`\./);
 });
 
-test('a full disk behind stdout is said, and is no defect of ours', async () => {
+test('a full disk behind stdout is reported, and is not a defect of ours', async () => {
   const cwd = await folderWith('A=1\n');
   for (const args of [
     ['get', 'A'],

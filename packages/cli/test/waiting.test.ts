@@ -43,7 +43,7 @@ test('a wait for a store that answers late is said once, and a short one is not'
   expect(lines).toHaveLength(1);
 });
 
-test('so is a step of a migration', async () => {
+test('a long step of a migration is reported once', async () => {
   const progress = showProgress(2);
   progress.step('Writing 2 names to vault');
   await vi.advanceTimersByTimeAsync(4_999);

@@ -81,7 +81,7 @@ async function watched({ ttl = '5s', onChanged = async () => {} }: Partial<Watch
   return { clock, store, changes, tell: () => tell() };
 }
 
-test('a change is told once it has settled, and nothing is told without one', async () => {
+test('a change is reported once it has settled, and nothing is reported without one', async () => {
   const { clock, store, changes } = await watched();
   await clock.advance(20_000);
   expect(changes).toEqual([]);
@@ -104,7 +104,7 @@ test('values that follow one another at once are one change', async () => {
   expect(changes).toEqual(['e']);
 });
 
-test('a change that is taken back while it settles is none', async () => {
+test('a change that is taken back while it settles is not reported', async () => {
   const { clock, store, changes } = await watched();
   await clock.advance(4_900);
   store.value = 'two';
@@ -114,7 +114,7 @@ test('a change that is taken back while it settles is none', async () => {
   expect(changes).toEqual([]);
 });
 
-test('one change after another is told ever more rarely', async () => {
+test('changes that follow one another are reported less and less often', async () => {
   const { clock, store, changes } = await watched();
   for (let second = 0; second < 400; second++) {
     store.value = `at ${Math.floor(second / 5)}`;
@@ -158,7 +158,7 @@ test('a failure of another code, provider or name is said as well', async () => 
   expect(notices.map((notice) => notice.split('.', 1)[0])).toEqual(['one', 'two', 'three', 'four']);
 });
 
-test('what cannot be used is as good as what cannot be read', async () => {
+test('a value that cannot be used counts as one that cannot be read', async () => {
   const { clock, store, changes } = await watched();
   vi.spyOn(store, 'value', 'get').mockImplementation(() => {
     throw new SecretError('ERR_SECRET_CONFIG', 'A holds a NUL character');
@@ -168,7 +168,7 @@ test('what cannot be used is as good as what cannot be read', async () => {
   expect(notices).toHaveLength(1);
 });
 
-test('a store that tells of its changes is not waited for, also while one is acted on', async () => {
+test('a store that reports its changes is not polled, also while a change is handled', async () => {
   let finish = () => {};
   const restart = new Promise<void>((resolve) => {
     finish = resolve;

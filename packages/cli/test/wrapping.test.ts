@@ -14,7 +14,7 @@ test.each([
   ['  - one two three', 11, '  - one two\n    three'],
   ['  1. one two three', 12, '  1. one two\n     three'],
   ['    one two', 8, '    one\n    two'],
-])('what goes on stands under what begins: %j', (line, width, expected) => {
+])('the second line of %j stands under its text', (line, width, expected) => {
   expect(wrapped(line, width)).toBe(expected);
 });
 
@@ -37,7 +37,7 @@ describe('a command stays in one piece', () => {
     expect(lines.filter((line) => line.includes(command))).toHaveLength(1);
   });
 
-  test('and the words after it do not belong to it', () => {
+  test('the words after a command do not belong to it', () => {
     expect(wrapped('the next keyfall migrate clears all of it away', 24)).toBe(
       'the next keyfall migrate\nclears all of it away',
     );

@@ -44,7 +44,7 @@ const rejection = async (options: Parameters<typeof decryptSopsFile>[1], path = 
   throw new Error('it opens');
 };
 
-describe('where a key is found', () => {
+describe('a key is found in', () => {
   test.each([
     ['the option ageKey', { ageKey: one, environment: nowhere }],
     [
@@ -133,99 +133,75 @@ describe('where a key is found', () => {
     const environment = { ...nowhere, SOPS_AGE_KEY: one };
     const { code, message } = await rejection({ ageKeyFile: keyPath('two.txt'), environment });
     expect(code).toBe('ERR_SECRET_UNAUTHENTICATED');
-    expect(message).toMatch(/^the age key does not open .*\. It is encrypted for age1\w{58}\.$/);
+    expect(message).toMatch(/\bage1\w{58}\.$/);
   });
 });
 
-describe('why there is no key', () => {
-  test.each([
-    ['nothing at all', {}, 'ERR_SECRET_CONFIG', /^there is no age key .* Set SOPS_AGE_KEY_FILE/],
+describe('a key that cannot be used', () => {
+  test.each<[string, Record<string, string>, string]>([
+    ['no key at all', {}, 'ERR_SECRET_CONFIG'],
+    ['a key file that does not exist', { SOPS_AGE_KEY_FILE: '/nowhere' }, 'ERR_SECRET_CONFIG'],
+    ['nonsense', { SOPS_AGE_KEY: 'nonsense-canary' }, 'ERR_SECRET_CONFIG'],
+    ['half a key', { SOPS_AGE_KEY: secretOf('one.txt').slice(0, 40) }, 'ERR_SECRET_CONFIG'],
+    ['a key with a typing error', { SOPS_AGE_KEY: mistyped(one) }, 'ERR_SECRET_CONFIG'],
+    ['a folder', { SOPS_AGE_KEY_FILE: '/' }, 'ERR_SECRET_CONFIG'],
     [
-      'a file that is not there',
-      { SOPS_AGE_KEY_FILE: '/nowhere' },
-      'ERR_SECRET_CONFIG',
-      /SOPS_AGE_KEY_FILE \(\/nowhere\) does not exist/,
-    ],
-    [
-      'nonsense',
-      { SOPS_AGE_KEY: 'nonsense-canary' },
-      'ERR_SECRET_CONFIG',
-      /SOPS_AGE_KEY holds something that is not an age key/,
-    ],
-    [
-      'half a key',
-      { SOPS_AGE_KEY: secretOf('one.txt').slice(0, 40) },
-      'ERR_SECRET_CONFIG',
-      /not an age key/,
-    ],
-    [
-      'a key with a typing error',
-      { SOPS_AGE_KEY: mistyped(one) },
-      'ERR_SECRET_CONFIG',
-      /SOPS_AGE_KEY holds something that is not an age key/,
-    ],
-    ['a folder', { SOPS_AGE_KEY_FILE: '/' }, 'ERR_SECRET_CONFIG', /is a folder/],
-    [
-      'no program',
+      'a program that does not exist',
       { SOPS_AGE_KEY_CMD: 'no-such-program x-canary' },
       'ERR_SECRET_CONFIG',
-      /names a program that does not exist/,
     ],
-    [
-      'an open quote',
-      { SOPS_AGE_KEY_CMD: 'echo "x-canary' },
-      'ERR_SECRET_CONFIG',
-      /has a quote that is not closed/,
-    ],
-    ['an empty command', { SOPS_AGE_KEY_CMD: ' ' }, 'ERR_SECRET_CONFIG', /is empty/],
+    ['an open quote', { SOPS_AGE_KEY_CMD: 'echo "x-canary' }, 'ERR_SECRET_CONFIG'],
+    ['an empty command', { SOPS_AGE_KEY_CMD: ' ' }, 'ERR_SECRET_CONFIG'],
     [
       'a failing command',
       { SOPS_AGE_KEY_CMD: 'false x-canary', PATH: process.env['PATH'] ?? '' },
       'ERR_SECRET_UNAVAILABLE',
-      /failed \(exit 1\)/,
     ],
     [
       'a key with a passphrase',
       { SOPS_AGE_SSH_PRIVATE_KEY_FILE: keyPath('locked') },
       'ERR_SECRET_CONFIG',
-      /^SOPS_AGE_SSH_PRIVATE_KEY_FILE \(.*\/locked\) holds an SSH key with a passphrase, which is not read\. Name a copy without a passphrase, made by `ssh-keygen -p`, or add an age key/,
     ],
     [
-      'no SSH key',
+      'a public key instead of an SSH key',
       { SOPS_AGE_SSH_PRIVATE_KEY_FILE: keyPath('locked.pub') },
       'ERR_SECRET_CONFIG',
-      /SOPS_AGE_SSH_PRIVATE_KEY_FILE \(.*\/locked\.pub\) does not hold an SSH key that can be used/,
     ],
     [
       'age keys with a passphrase',
       { SOPS_AGE_KEY: '-----BEGIN AGE ENCRYPTED FILE-----\nx-canary' },
       'ERR_SECRET_CONFIG',
-      /^SOPS_AGE_KEY is encrypted with a passphrase, and is not read\. Let SOPS_AGE_KEY_CMD/,
     ],
-    ['an endless file', { SOPS_AGE_KEY_FILE: '/dev/zero' }, 'ERR_SECRET_CONFIG', /is larger than/],
+    ['an endless file', { SOPS_AGE_KEY_FILE: '/dev/zero' }, 'ERR_SECRET_CONFIG'],
     [
       'a key that is not for this file',
       { SOPS_AGE_KEY_FILE: keyPath('two.txt') },
       'ERR_SECRET_UNAUTHENTICATED',
-      /the age key does not open/,
     ],
     [
-      'two of them',
+      'two keys that are not for this file',
       { SOPS_AGE_KEY: keyText('two.txt') + keyText('three.txt') },
       'ERR_SECRET_UNAUTHENTICATED',
-      /none of the 2 age keys opens/,
     ],
     [
       'a key of a plugin',
       { SOPS_AGE_KEY: 'AGE-PLUGIN-YUBIKEY-1QQQQ', PATH: '/nowhere' },
       'ERR_SECRET_UNSUPPORTED',
-      /sops itself, which is not on PATH/,
     ],
-  ])('%s', async (_, environment, code, text) => {
+  ])('%s is reported with its place and what to do', async (_, environment, code) => {
     const error = await rejection({ environment: { ...nowhere, ...environment } });
     expect(error).toMatchObject({ code });
-    expect(error.message).toMatch(text);
+    // what is wrong with a place names it; a key that does not fit is not the fault of its place
+    const [place = 'SOPS_AGE_KEY_FILE'] = Object.keys(environment);
+    if (code === 'ERR_SECRET_CONFIG') expect(error.message).toContain(place);
     expect(error.message).not.toMatch(/canary/);
+    const folder = dirname(keyPath('locked'));
+    expect(
+      error.message
+        .replaceAll(folder, 'KEYS')
+        .replaceAll(file, 'FILE')
+        .replace(/\d+ MiB/, 'SIZE'),
+    ).toMatchSnapshot();
   });
 
   test('a checksum that does not fit is never quoted', async () => {
@@ -247,7 +223,7 @@ describe('why there is no key', () => {
   ])('a key in the place of a path, in %s, is never shown', async (place, options) => {
     const error = await rejection({ environment: nowhere, ...options(secretOf('two.txt')) });
     expect(error.code).toBe('ERR_SECRET_CONFIG');
-    expect(error.message).toContain(`${place} must name a file, and holds a key`);
+    expect(error.message).toContain(place);
     const provider = sopsProvider({ path: file, ...options(secretOf('one.txt')) });
     assertNoLeak(canaries, [await provider.check?.(context()), provider]);
   });
@@ -271,12 +247,13 @@ describe('why there is no key', () => {
     }
   });
 
-  test('a key with a passphrase in ~/.ssh is nobody to blame', async () => {
+  test('a key with a passphrase in ~/.ssh is not blamed if it would not open the file', async () => {
     const { folder: HOME, remove: away } = await temporaryFolder();
     await mkdir(join(HOME, '.ssh'));
     await copyFile(keyPath('locked'), join(HOME, '.ssh', 'id_ed25519'));
     const error = await rejection({ environment: { HOME } });
-    expect(error.message).toMatch(/^there is no age key to open/);
+    expect(error.code).toBe('ERR_SECRET_CONFIG');
+    expect(error.message).not.toContain('.ssh');
     const withTwo = { HOME, SOPS_AGE_KEY_FILE: keyPath('two.txt') };
     expect(await rejection({ environment: withTwo })).toMatchObject({
       code: 'ERR_SECRET_UNAUTHENTICATED',
@@ -295,7 +272,7 @@ describe('why there is no key', () => {
     for (const environment of [{ HOME }, { HOME, SOPS_AGE_KEY_FILE }]) {
       const { code, message } = await rejection({ environment }, path);
       expect(code).toBe('ERR_SECRET_CONFIG');
-      expect(message).toContain(`${HOME}/.ssh/id_ed25519 would open ${path}, but has a passphrase`);
+      expect(message).toContain(`${HOME}/.ssh/id_ed25519`);
     }
     await away();
   });
@@ -303,35 +280,41 @@ describe('why there is no key', () => {
   test.each([
     ['PKCS #8', { type: 'pkcs8', cipher: 'aes-256-cbc' }],
     ['PKCS #1', { type: 'pkcs1', cipher: 'aes-256-cbc' }],
-  ] as const)('a key in the form of %s with a passphrase is told as such', async (_, form) => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
-    const ageKey = privateKey.export({ ...form, format: 'pem', passphrase: 'x-canary' }).toString();
-    const error = await rejection({ ageKey, environment: nowhere });
-    expect(error.message).toMatch(/^the option ageKey holds an SSH key with a passphrase/);
-    assertNoLeak(ageKey.split('\n').slice(4, 8), error);
-  });
+  ] as const)(
+    'a key with a passphrase in the form of %s is refused as a setting',
+    async (_, form) => {
+      const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+      const ageKey = privateKey
+        .export({ ...form, format: 'pem', passphrase: 'x-canary' })
+        .toString();
+      const error = await rejection({ ageKey, environment: nowhere });
+      expect(error.code).toBe('ERR_SECRET_CONFIG');
+      expect(error.message).toMatch(/\bageKey\b.*\bpassphrase\b/);
+      assertNoLeak(ageKey.split('\n').slice(4, 8), error);
+    },
+  );
 
-  test('of several documents for PGP none is lost: they are refused', async () => {
+  test('a file of several documents for PGP is refused, so that none is lost', async () => {
     const path = join(home, 'several.yaml');
     await writeFile(path, `${await readFile(fixturePath('pgp.yaml'), 'utf8')}---\nmore: null\n`);
     const error = await rejection({ environment: { ...nowhere, PATH: '/nowhere' } }, path);
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNSUPPORTED' });
-    expect(error.message).toMatch(/several documents/);
+    expect(error.message).toContain(path);
   });
 
-  test('what only PGP opens needs sops', async () => {
+  test('a file that only PGP opens needs sops', async () => {
     const environment = { ...nowhere, PATH: '/nowhere' };
     const { code, message } = await rejection({ environment }, fixturePath('pgp.yaml'));
     expect(code).toBe('ERR_SECRET_UNSUPPORTED');
-    expect(message).toMatch(/Install sops, or add an age recipient/);
+    expect(message).toMatch(/\bsops\b.* PATH\b/);
   });
 
-  test('a pipe is read to its end, and one without a writer waits for nobody', async () => {
+  test('a pipe is read to its end, and one without a writer is not waited for', async () => {
     const pipe = join(home, 'pipe');
     execFileSync('mkfifo', [pipe]);
-    expect((await rejection({ ageKeyFile: pipe, environment: nowhere })).message).toMatch(
-      /^there is no age key/,
-    );
+    expect(await rejection({ ageKeyFile: pipe, environment: nowhere })).toMatchObject({
+      code: 'ERR_SECRET_CONFIG',
+    });
     // opened for both, it is a writer that waits for no reader
     const writer = await open(pipe, 'r+');
     await writer.write(keyText('one.txt'));
@@ -345,7 +328,7 @@ describe('why there is no key', () => {
     expect(await reading).toBe(true);
   });
 
-  test('a command is ended with the call', async () => {
+  test('a command for the key ends with the call', async () => {
     const signal = AbortSignal.abort();
     const SOPS_AGE_KEY_CMD = `"${process.execPath}" -e "setInterval(() => {}, 1000)"`;
     const environment = { ...nowhere, SOPS_AGE_KEY_CMD };
@@ -363,6 +346,6 @@ test.each([
   ['a\\ b "c\\"d" \'e\\f\'', ['a b', 'c"d', 'e\\f']],
   ['"" x # rest', ['', 'x']],
   ['', []],
-])('the words of %j', (command, words) => {
+])('the command %j is split into its words', (command, words) => {
   expect(wordsOf(command)).toEqual(words);
 });

@@ -39,7 +39,7 @@ async function codeOf(content: string | Uint8Array, ending = 'yaml'): Promise<st
 const yaml = fixture('all.yaml');
 const withSops = (text: string) => text + yaml.slice(yaml.indexOf('\nsops:') + 1);
 
-describe('a file that nobody should have written', () => {
+describe('a hostile file', () => {
   test.each([
     ['not of sops', 'token: plain\n'],
     ['not of sops, JSON', '{"token": "plain"}', 'json'],
@@ -116,7 +116,7 @@ describe('a file that nobody should have written', () => {
     },
   );
 
-  test('recipients beyond number end with the call, and one that is larger than any is not asked', async () => {
+  test('endless recipients are given up with the call, and one that is too large is not tried', async () => {
     const calls = new AbortController();
     let asked = 0;
     const identity = {
@@ -138,30 +138,30 @@ describe('a file that nobody should have written', () => {
     expect(asked).toBe(1);
   });
 
-  test('a rule longer than any is not compiled', async () => {
+  test('a rule that is too long is not compiled', async () => {
     const rule = `encrypted_regex: ${'a{1000}'.repeat(300)}`;
     const path = join(folder, 'rule.yaml');
     await writeFile(path, yaml.replace('unencrypted_suffix: _unencrypted', rule));
     await expect(decryptSopsFile(path, keys)).rejects.toMatchObject({
       code: 'ERR_SECRET_INVALID',
-      reason: `${path} has a rule that is too long`,
+      reason: expect.stringContaining(path),
     });
   });
 
-  test('a rule that would take another engine for ever takes no time', async () => {
+  test('a rule that would take a backtracking engine for ever takes no time', async () => {
     const rule = yaml.replace('unencrypted_suffix: _unencrypted', 'encrypted_regex: (a+)+$');
     const name = 'a'.repeat(5000);
     expect(await codeOf(`${name}!: x\n${rule}`)).toBe('ERR_SECRET_INVALID');
   });
 
-  test('a ciphertext that was cut so that it is a name is not shown', async () => {
+  test('a ciphertext that was cut so that it reads as a name is not shown', async () => {
     const cut = yaml.replace(/(\n *- ENC\[AES256_GCM,[^\]]{40})[^\]]*\]\n/, '$1: x\n');
     expect(cut).toContain(': x\n');
     expect(await codeOf(cut)).toBe('ERR_SECRET_INVALID');
   });
 
   test.each(['yaml', 'json', 'env', 'ini'])(
-    '%s: no rubbish makes anything but a refusal',
+    'in the format %s is read or refused, whatever rubbish is in it',
     async (ending) => {
       const text = fixture(`all.${ending}`);
       await fc.assert(
@@ -186,8 +186,8 @@ describe('a file that nobody should have written', () => {
   );
 });
 
-describe('a path that is no file', () => {
-  test('a folder, a pipe and a link to nothing are errors, no file is an answer', async () => {
+describe('a path without a regular file', () => {
+  test('is an error for a folder, a pipe or a dangling link, and a missing document for no file', async () => {
     const read = (path: string) => sopsProvider({ path, ...keys }).read('all', context());
     await mkdir(join(folder, 'folder.yaml'));
     await expect(read(join(folder, 'folder.yaml'))).rejects.toMatchObject({
@@ -204,7 +204,7 @@ describe('a path that is no file', () => {
     const missing = join(folder, 'missing.yaml');
     expect(await read(missing)).toMatchObject({
       complete: true,
-      missingDocument: { description: `has no file ${missing}`, optional: false },
+      missingDocument: { description: expect.stringContaining(missing), optional: false },
     });
     await expect(decryptSopsFile(missing, keys)).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFIG',
@@ -212,7 +212,7 @@ describe('a path that is no file', () => {
   });
 });
 
-test('two places with one name are an error under that name alone', async () => {
+test('a name that two values have is an error, and the others are read', async () => {
   const path = join(folder, 'twice.yaml');
   const ageRecipients = [recipientOf('one.txt')];
   const values = new Map([
@@ -230,7 +230,7 @@ test('two places with one name are an error under that name alone', async () => 
 });
 
 test.each([
-  ['secrets.yaml' as never, 'sopsProvider: the options must be an object'],
+  ['secrets.yaml' as never, 'sopsProvider'],
   [{ path: '' }, 'path'],
   [{ path: 'a\0.yaml' }, 'path'],
   [{ path: 'a.yaml', separator: '' }, 'separator'],

@@ -28,7 +28,7 @@ async function givenFor(sops: unknown, keyServers?: readonly string[]): Promise<
   return Object.keys(environmentFor(source, Buffer.from(JSON.stringify({ a: 'x', sops })))).sort();
 }
 
-describe('what of the environment sops gets', () => {
+describe('sops gets the variables that it needs for', () => {
   const base = ['HOME', 'PATH', 'SOPS_AGE_KEY'];
   test.each([
     ['age alone', { age: [{}] }, []],
@@ -64,7 +64,7 @@ describe('what of the environment sops gets', () => {
   });
 });
 
-test('the credentials that sops is given are known as such', async () => {
+test('the variables with credentials that sops gets are recorded', async () => {
   const environment = { ...variables, AWS_SESSION_TOKEN: undefined };
   const source = await loadedSource(unloadedSource('x.json', 'sops', { environment }));
   const given = (sops: unknown) => environmentFor(source, Buffer.from(JSON.stringify({ sops })));
@@ -74,7 +74,7 @@ test('the credentials that sops is given are known as such', async () => {
   given({ azure_kv: [{ vault_url: 'https://shop.vault.azure.net' }] });
   const expected = ['AWS_SECRET_ACCESS_KEY', 'AZURE_CLIENT_SECRET'];
   expect([...source.credentialVariables]).toEqual(expected);
-  // which a provider tells, who learns of them with its first read
+  // a provider has them from its first read on
   expect(sopsProvider({ path: 'x.json' }).credentialVariables).toBeInstanceOf(Set);
 });
 
@@ -112,7 +112,7 @@ describe('a service that is not configured', () => {
   ])('%s is refused', async (_, sops) => {
     await expect(givenFor(sops)).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFIG',
-      message: expect.stringContaining('no credentials go there'),
+      hint: expect.any(String),
     });
   });
 
@@ -139,7 +139,7 @@ describe('a service that is not configured', () => {
     await expect(givenFor(sops)).rejects.toMatchObject({ code: 'ERR_SECRET_INVALID' });
   });
 
-  test('what it is called moves no cursor', async () => {
+  test('is shown without control characters', async () => {
     const error = await givenFor(
       vault(`https://e.example/\u001b[2J\nkeyfall: done${'x'.repeat(200)}`),
     ).catch((thrown) => thrown);

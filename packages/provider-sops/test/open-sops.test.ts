@@ -1,4 +1,4 @@
-// Why a file is not opened: which key was missing, by its public part alone, and what to do.
+// The error for a file that is not opened names the missing key by its public part alone, and what to do.
 import { SecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
@@ -24,12 +24,12 @@ async function failureOf(call: Promise<unknown>): Promise<SecretError> {
   );
   const secrets = ['one.txt', 'two.txt', 'three.txt'].map(secretOf);
   assertNoLeak(['canary', ...secrets], error);
-  if (!(error instanceof SecretError)) throw new Error('did not reject with a SecretError');
+  if (!(error instanceof SecretError)) throw new Error('no SecretError');
   return error;
 }
 
-describe('a key that is not here', () => {
-  test('with one other key, with several, and with none', async () => {
+describe('a key that is missing', () => {
+  test('is reported with the recipients, for one other key, for several, and for none', async () => {
     const one = await failureOf(
       dataKeyOf(
         await sourceOf('all.yaml', { ageKey: secretOf('two.txt') }),
@@ -40,9 +40,9 @@ describe('a key that is not here', () => {
     expect(one).toMatchObject({
       code: 'ERR_SECRET_UNAUTHENTICATED',
       provider: 'sops',
-      hint: `It is encrypted for ${recipientOf('one.txt')}.`,
+      hint: expect.stringContaining(recipientOf('one.txt')),
     });
-    expect(one.reason).toMatch(/^the age key does not open .*all\.yaml$/);
+    expect(one.reason).toMatch(/all\.yaml$/);
     const two = await failureOf(
       dataKeyOf(
         await sourceOf('all.yaml', { ageKey: `${secretOf('two.txt')}\n${secretOf('three.txt')}` }),
@@ -51,7 +51,7 @@ describe('a key that is not here', () => {
       ),
     );
     expect(two.code).toBe('ERR_SECRET_UNAUTHENTICATED');
-    expect(two.reason).toMatch(/^none of the 2 age keys opens .*all\.yaml$/);
+    expect(two.reason).toMatch(/\b2\b.*all\.yaml$/);
     const none = await failureOf(
       dataKeyOf(
         await sourceOf('all.yaml', { ageKey: '# none\n' }),
@@ -63,14 +63,14 @@ describe('a key that is not here', () => {
     expect(none.hint).toContain(recipientOf('one.txt'));
   });
 
-  test('what is wrong with the place of a key goes before that none fits', async () => {
+  test('is reported after an error of the place of a key', async () => {
     const source = await sourceOf('all.yaml', { ageKeyFile: keyPath('missing.txt') });
     const error = await failureOf(dataKeyOf(source, await metadataOf('all.yaml'), never));
     expect(error.code).toBe('ERR_SECRET_CONFIG');
     expect(error.reason).toContain('missing.txt');
   });
 
-  test('recipients are told once each, five at the most, cut and printable', async () => {
+  test('has its recipients named once each, five at the most, cut and printable', async () => {
     const source = await sourceOf('all.yaml', { ageKey: secretOf('two.txt') });
     const hintOf = async (groups: readonly (readonly string[])[], threshold = 0) => {
       const metadata = {
@@ -82,18 +82,14 @@ describe('a key that is not here', () => {
       } as unknown as SopsMetadata;
       return (await failureOf(dataKeyOf(source, metadata, never))).hint;
     };
-    expect(await hintOf([['a', 'b', 'a', 'c', 'd', 'e', 'f']])).toBe(
-      'It is encrypted for a, b, c, d, e.',
-    );
-    expect(await hintOf([['a'], ['b'], ['c']])).toBe('It is encrypted for 3 groups of a, b, c.');
-    expect(await hintOf([['a'], ['b'], ['c']], 2)).toBe('It is encrypted for 2 groups of a, b, c.');
-    expect(await hintOf([['\u001b[2Ja\nb+/=@. -_']])).toBe('It is encrypted for ??2Ja?b+/=@. -_.');
-    expect(await hintOf([['x'.repeat(80), 'y'.repeat(81)]])).toBe(
-      `It is encrypted for ${'x'.repeat(80)}, ${'y'.repeat(80)}….`,
-    );
+    expect(await hintOf([['a', 'b', 'a', 'c', 'd', 'e', 'f']])).toMatch(/ a, b, c, d, e\.$/);
+    expect(await hintOf([['a'], ['b'], ['c']])).toMatch(/ 3 .* a, b, c\.$/);
+    expect(await hintOf([['a'], ['b'], ['c']], 2)).toMatch(/ 2 .* a, b, c\.$/);
+    expect(await hintOf([['\u001b[2Ja\nb+/=@. -_']])).toMatch(/ \?\?2Ja\?b\+\/=@\. -_\.$/);
+    expect(await hintOf([['x'.repeat(80), 'y'.repeat(81)]])).toMatch(/ x{80}, y{80}…\.$/);
   });
 
-  test('a signal that fires ends it, whatever the keys are', async () => {
+  test('is not looked for once the signal has fired', async () => {
     const source = await sourceOf('all.yaml', { ageKey: secretOf('two.txt') });
     const error = await failureOf(
       dataKeyOf(source, await metadataOf('all.yaml'), AbortSignal.abort()),
@@ -101,7 +97,7 @@ describe('a key that is not here', () => {
     expect(error.code).toBe('ERR_SECRET_ABORTED');
   });
 
-  test('only the real sops may have it, where another service or a plugin holds a share', async () => {
+  test('is left to the real sops if another service or a plugin may hold it', async () => {
     const other = await sourceOf('pgp-or-age.yaml', { ageKey: secretOf('two.txt') });
     expect(await dataKeyOf(other, await metadataOf('pgp-or-age.yaml'), never)).toBe('sops');
     const { groups, ...metadata } = await metadataOf('all.yaml');
@@ -111,7 +107,7 @@ describe('a key that is not here', () => {
     expect(await dataKeyOf(plugin, await metadataOf('all.yaml'), never)).toBe('sops');
   });
 
-  test('a data key of the wrong length is a fault of the file', async () => {
+  test('is an error of the file if it has the wrong length', async () => {
     const source = await sourceOf('groups.yaml', { ageKey: secretOf('two.txt') });
     const metadata = await metadataOf('groups.yaml');
     const [first] = metadata.groups.filter(({ age }) =>
@@ -125,7 +121,7 @@ describe('a key that is not here', () => {
   });
 });
 
-describe('a file that is none', () => {
+describe('a file that sops cannot have written', () => {
   const failing = async (thrown: unknown, name = 'all.yaml') => {
     const source = await sourceOf(name);
     const parse = () => {
@@ -134,27 +130,27 @@ describe('a file that is none', () => {
     return readSops({ ...source, format: { ...source.format, parse } }, '');
   };
 
-  test('says what sops finds wrong with it, and what to do', async () => {
+  test('is refused with the reason of its format, and what to do', async () => {
     expect(await failureOf(failing(new InvalidSops('is odd', 'Do so.')))).toMatchObject({
       code: 'ERR_SECRET_INVALID',
       hint: 'Do so.',
       provider: 'sops',
     });
     const error = await failureOf(failing(new InvalidSops('is odd', 'Do so.'), 'token'));
-    expect(error.hint).toContain('set the option format');
+    expect(error.hint).toMatch(/\bformat\b/);
   });
 
-  test('is nested too deeply where the stack ends, and what is a fault of ours stays one', async () => {
+  test('is invalid if it is nested too deeply, and a defect of ours stays one', async () => {
     const deep = await failureOf(failing(new RangeError('canary')));
     expect(deep.code).toBe('ERR_SECRET_INVALID');
-    expect(deep.reason).toContain('is nested too deeply');
-    const own = new SecretError('ERR_SECRET_UNSUPPORTED', 'is not read');
+    expect(deep.reason).toContain('all.yaml');
+    const own = new SecretError('ERR_SECRET_UNSUPPORTED', 'ours');
     expect(await failureOf(failing(own))).toBe(own);
     const fault = new TypeError('a fault');
     await expect(failing(fault)).rejects.toBe(fault);
   });
 
-  test('is not encrypted', async () => {
+  test('is refused if it is not encrypted', async () => {
     const error = await failureOf(readSops(await sourceOf('all.yaml'), 'a: plain-canary\n'));
     expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID' });
     expect(error.hint).toContain('sops encrypt');
@@ -171,19 +167,15 @@ describe('a MAC', () => {
     return openSops(source, { ...read, metadata }, key);
   };
 
-  test.each<[string, (metadata: SopsMetadata) => Partial<SopsMetadata>, string]>([
-    ['of another time', () => ({ lastModified: '2020-01-01T00:00:00Z' }), 'its key does not open'],
-    ['that is no ciphertext', () => ({ mac: 'ENC[' }), 'its key does not open'],
-    ['that is empty', () => ({ mac: '' }), 'its MAC does not match'],
-    [
-      'that is a comment',
-      ({ mac }) => ({ mac: mac.replace(/type:str]$/, 'type:comment]') }),
-      'its key does not open',
-    ],
-  ])('%s is refused', async (_, change, reason) => {
+  test.each<[string, (metadata: SopsMetadata) => Partial<SopsMetadata>]>([
+    ['of another time', () => ({ lastModified: '2020-01-01T00:00:00Z' })],
+    ['that is not a ciphertext', () => ({ mac: 'ENC[' })],
+    ['that is empty', () => ({ mac: '' })],
+    ['that is a comment', ({ mac }) => ({ mac: mac.replace(/type:str]$/, 'type:comment]') })],
+  ])('%s is refused', async (_, change) => {
     const error = await failureOf(opened(change));
     expect(error.code).toBe('ERR_SECRET_INVALID');
-    expect(error.reason).toContain(reason);
+    expect(error.reason.replace(fixturePath('all.yaml'), 'FILE')).toMatchSnapshot();
   });
 
   test('that matches gives the tree', async () => {

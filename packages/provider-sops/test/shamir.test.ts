@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { combineShares } from '../src/keys/shamir.ts';
+import { InvalidSops } from '../src/tree/sops-tree.ts';
 
 /** The field's product by the schoolbook: a polynomial product, then the remainder by x⁸+x⁴+x³+x+1. */
 function product(a: number, b: number): number {
@@ -25,7 +26,7 @@ function shareAt(place: number, secret: Uint8Array, curves: readonly Uint8Array[
   return Uint8Array.from([...bytes, place]);
 }
 
-test('as many shares as it takes give the secret, in any order, and so do more', () => {
+test('enough shares give the secret, in any order, and so do more', () => {
   const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
   const split = fc.integer({ min: 1, max: 32 }).chain((length) =>
     fc.record({
@@ -53,27 +54,23 @@ test('one share too few gives something else', () => {
 describe('shares that cannot belong together are refused', () => {
   const share = (...bytes: number[]) => Uint8Array.from(bytes);
   test.each([
-    ['none', []],
-    ['one', [share(1, 2, 3)]],
-    ['an empty one', [share(), share()]],
+    ['no share', []],
+    ['a single share', [share(1, 2, 3)]],
+    ['empty shares', [share(), share()]],
     ['a place without a byte', [share(1), share(2)]],
-    ['another length, the first the shorter', [share(1, 1), share(1, 2, 2)]],
-    ['another length, the first the longer', [share(1, 2, 1), share(1, 2)]],
-    ['another length, the last', [share(1, 1), share(2, 2), share(3, 3, 3)]],
-  ])('%s', (_, shares) => {
-    expect(() => combineShares(shares)).toThrow(
-      expect.objectContaining({ reason: 'has shares of its key that do not fit together' }),
-    );
+    ['shares of another length, the first shorter', [share(1, 1), share(1, 2, 2)]],
+    ['shares of another length, the first longer', [share(1, 2, 1), share(1, 2)]],
+    ['a last share of another length', [share(1, 1), share(2, 2), share(3, 3, 3)]],
+  ])('such as %s', (_, shares) => {
+    expect(() => combineShares(shares)).toThrow(InvalidSops);
   });
 
-  test('the same place twice, be it the same share or not', () => {
+  test('and so is a place that is given twice, with the same share or another one', () => {
     for (const second of [share(5, 1), share(6, 1)])
-      expect(() => combineShares([share(5, 1), share(9, 2), second])).toThrow(
-        expect.objectContaining({ reason: 'has the same share of its key twice' }),
-      );
+      expect(() => combineShares([share(5, 1), share(9, 2), second])).toThrow(InvalidSops);
   });
 
-  test('a secret of one byte is one all the same', () => {
+  test('but a secret of one byte is not', () => {
     const secret = share(42);
     const shares = [1, 2].map((place) => shareAt(place, secret, [share(7)]));
     expect([...combineShares(shares)]).toEqual([42]);

@@ -87,7 +87,7 @@ describe('PGP, through the real sops', () => {
     expect(gone).toHaveLength(3);
   });
 
-  test('what was tampered with is refused, and a key that is not there is told', async () => {
+  test('a file that was tampered with is refused, and a missing key is reported', async () => {
     const path = join(folder, 'tampered.yaml');
     const text = readFileSync(fixturePath('pgp.yaml'), 'utf8');
     writeFileSync(path, text.replace('nothing: null', 'nothing: added'));
@@ -137,7 +137,7 @@ describe('PGP, through the real sops', () => {
   });
 
   test.each(['nested.password.below', 'nested', 'nested.list', 'sops', 'sops.mac'])(
-    'what would take another value away is refused, and sops is not quoted: %s',
+    'a write to %s, which would remove other values, is refused, and sops is not quoted',
     async (name) => {
       const path = join(folder, 'refused.yaml');
       copyFileSync(fixturePath('pgp.yaml'), path);
@@ -152,7 +152,7 @@ describe('PGP, through the real sops', () => {
     },
   );
 
-  test('a value that the rules leave unencrypted is said', async () => {
+  test('a value that the rules leave unencrypted is written with a warning', async () => {
     const path = join(folder, 'open.yaml');
     copyFileSync(fixturePath('pgp.yaml'), path);
     const warnings: string[] = [];
@@ -162,9 +162,7 @@ describe('PGP, through the real sops', () => {
       ['hidden', 'secret-canary'],
     ]);
     await sopsProvider({ path, environment }).write?.({ entries }, context({ warn }));
-    expect(warnings).toEqual([
-      `seen_unencrypted stands unencrypted in ${path}, as the file's rules have it`,
-    ]);
+    expect(warnings).toEqual([expect.stringMatching(new RegExp(`^seen_unencrypted .*${path}`))]);
   });
 
   test('a file that needs both gpg and a key of the options is opened with both', async () => {
@@ -219,7 +217,7 @@ describe("AWS's KMS, through the real sops", () => {
   });
   afterAll(() => server.stop());
 
-  test('a file is read and changed, and one whose key is gone is told so', async () => {
+  test('a file is read and changed, and a missing key is an error of authentication', async () => {
     const path = join(folder, 'kms.yaml');
     const args = ['--filename-override', path, '--input-type', 'yaml'];
     const input = 'password: kms-canary\n';
@@ -258,7 +256,7 @@ describe("Vault's transit engine, through the real sops", () => {
   });
   afterAll(() => server.stop());
 
-  test('a file is read and changed, and one whose token is refused is told so', async () => {
+  test('a file is read and changed, and a refused token is an error of authentication', async () => {
     const path = join(folder, 'transit.yaml');
     const uri = `${server.address}/v1/transit/keys/sops`;
     const made = sops(
@@ -283,7 +281,7 @@ describe("Vault's transit engine, through the real sops", () => {
     assertNoLeak(['changed-canary', 'refused-token-canary', server.token], error);
   });
 
-  describe('and a file of a stranger', () => {
+  describe('and a file that names another server', () => {
     const token = 'hvs.the-users-token-canary';
     let received: string[];
     let thief: Server;
@@ -368,14 +366,12 @@ describe("Vault's transit engine, through the real sops", () => {
       expect(received).toEqual([]);
     });
 
-    test('is opened with a word', async () => {
+    test('is opened if keyServers has that server', async () => {
       const path = stolen('word.yaml', (text) => text);
       const { VAULT_ADDR: _, ...withoutAddress } = environment;
       await expect(decryptSopsFile(path, { environment: withoutAddress })).rejects.toMatchObject({
         code: 'ERR_SECRET_CONFIG',
-        message: expect.stringContaining(
-          `names the Vault ${server.address}, which is not configured`,
-        ),
+        message: expect.stringContaining(server.address),
         hint: expect.stringContaining('keyServers'),
       });
       const keyServers = [`${server.address}/`];
@@ -384,7 +380,7 @@ describe("Vault's transit engine, through the real sops", () => {
       ).toMatchObject({ a: 'x' });
     });
 
-    test('by a real sops would have had the token', () => {
+    test('would get the token from the real sops alone', () => {
       // what is kept from happening does happen otherwise: a listener that hears nothing proves nothing
       const path = stolen('proof.yaml', all);
       return new Promise<void>((resolve) => {
@@ -398,7 +394,7 @@ describe("Vault's transit engine, through the real sops", () => {
       });
     });
 
-    test('gets sops none of the variables that it has no use for', async () => {
+    test('does not give sops a variable that it does not need', async () => {
       const bin = mkdtempSync(join(folder, 'bin-'));
       const log = join(bin, 'environment');
       writeFileSync(join(bin, 'sops'), `#!/bin/sh\nenv >'${log}'\nexit 128\n`, { mode: 0o755 });
@@ -426,7 +422,7 @@ describe("Vault's transit engine, through the real sops", () => {
   });
 });
 
-describe('what a file is by its name, and which of its documents counts', () => {
+describe('a file whose name decides its format', () => {
   const keys = { ageKeyFile: keyPath('one.txt'), environment: nowhere };
   const age = ['--age', recipientOf('one.txt')];
   const env = { SOPS_AGE_KEY_FILE: keyPath('one.txt') };
@@ -439,7 +435,7 @@ describe('what a file is by its name, and which of its documents counts', () => 
   };
 
   test.each(['token', 'token.txt', '.envrc', 'env', 'secrets.yaml.enc', 'a.JSON', 'plain.toml'])(
-    '%s is one binary value to both',
+    'is one binary value to sops and to us: %s',
     async (name) => {
       const path = encrypted(name, 'A: canary\n\t"quoted" é\n');
       const shown = sops(['decrypt', path], { env }).output;
@@ -451,7 +447,7 @@ describe('what a file is by its name, and which of its documents counts', () => 
     },
   );
 
-  test('bytes that are no text are base64 to the provider, as in every format', async () => {
+  test('gives bytes that are not text as base64, as every format does', async () => {
     const bytes = Buffer.from([0xff, 0x00, 0x80, 0x41]);
     const path = encrypted('bytes.bin', bytes);
     const provider = sopsProvider({ path, ...keys });
@@ -460,7 +456,7 @@ describe('what a file is by its name, and which of its documents counts', () => 
     });
   });
 
-  test('of several documents sops shows a program the first alone, and they are refused', async () => {
+  test('is refused with several documents, of which sops gives a program the first alone', async () => {
     const path = encrypted('several.yaml', 'first: one-canary\n---\nsecond: two-canary\n');
     const json = sops(['decrypt', '--output-type', 'json', path], { env }).output;
     expect(JSON.parse(json)).toEqual({ first: 'one-canary' });

@@ -1,9 +1,9 @@
-// A value in sops's form: what is encrypted is decrypted again, and what was changed is not.
+// A value in sops's form: what is encrypted can be decrypted again, and what was changed cannot.
 import { createCipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decryptValue, encryptValue, valueText } from '../src/tree/sops-cipher.ts';
-import type { Scalar } from '../src/tree/sops-tree.ts';
+import { InvalidSops, type Scalar } from '../src/tree/sops-tree.ts';
 
 const key = Buffer.alloc(32, 7);
 const path = 'database:password:';
@@ -23,13 +23,13 @@ const opened = (text: string, type: string) =>
 
 test.each<[string, Exclude<Scalar, null>, string, string]>([
   ['text', 'canary é\n', 'str', 'canary é\n'],
-  ['bytes that are no text', Buffer.from([0xff, 0xfe]), 'str', '//4='],
+  ['bytes that are not text', Buffer.from([0xff, 0xfe]), 'str', '//4='],
   ['a whole number', 9_007_199_254_740_993n, 'int', '9007199254740993'],
   ['a number', 1e21, 'float', '1000000000000000000000'],
   ['true', true, 'bool', 'true'],
   ['false', false, 'bool', 'false'],
   ['a time', { time: '2026-01-02T03:04:05Z' }, 'time', '2026-01-02T03:04:05Z'],
-])('%s goes in and out, under keys of each length', (_, value, type, text) => {
+])('%s is encrypted and decrypted, under keys of each length', (_, value, type, text) => {
   for (const length of [16, 24, 32]) {
     const given = Buffer.alloc(length, length);
     const stored = encryptValue(value, given, path);
@@ -46,13 +46,13 @@ test.each<[string, Exclude<Scalar, null>, string, string]>([
   expect(valueText(value)).toBe(text);
 });
 
-test('null has a text, and the empty text stands for itself, whatever the key and the path', () => {
+test('null has a text form, and the empty text is not encrypted, whatever the key and the path', () => {
   expect(valueText(null)).toBe('null');
   expect(encryptValue('', key, path)).toBe('');
   expect(decryptValue('', Buffer.alloc(3), 'elsewhere:')).toEqual({ value: '' });
 });
 
-test('any text goes in and out; with one bit changed it does not come out', () => {
+test('any text can be encrypted and decrypted, and not with one bit changed', () => {
   const part = fc.constantFrom('data', 'iv', 'tag');
   fc.assert(
     fc.property(fc.string({ unit: 'binary', minLength: 1 }), part, fc.nat(), (given, name, at) => {
@@ -71,7 +71,7 @@ test('any text goes in and out; with one bit changed it does not come out', () =
   );
 });
 
-describe('what the type makes of the bytes', () => {
+describe('the type of a value', () => {
   test.each<[string, string, ReturnType<typeof decryptValue>]>([
     ['text', 'str', { value: 'text' }],
     ['12', 'int', { value: 12n }],
@@ -85,11 +85,11 @@ describe('what the type makes of the bytes', () => {
     [' a comment', 'comment', { comment: ' a comment' }],
     ['text', 'another', undefined],
     ['text', 'STR', undefined],
-  ])('%s as %s', (text, type, expected) => {
+  ])('reads the text %s as %s, or refuses it', (text, type, expected) => {
     expect(opened(text, type)).toEqual(expected);
   });
 
-  test('bytes that are no text are bytes as text, an empty comment, and nothing else', () => {
+  test('keeps bytes that are not text, has an empty comment for them, and refuses them elsewhere', () => {
     const bytes = Buffer.from([0xc3, 0x28]);
     expect(decryptValue(sealed(bytes, 'str'), key, path)).toEqual({ value: bytes });
     expect(decryptValue(sealed(bytes, 'comment'), key, path)).toEqual({ comment: '' });
@@ -97,19 +97,17 @@ describe('what the type makes of the bytes', () => {
       expect(decryptValue(sealed(bytes, type), key, path)).toBeUndefined();
   });
 
-  test('a byte order mark is a part of the text', () => {
+  test('keeps a byte order mark as a part of the text', () => {
     expect(opened('\uFEFFtext', 'str')).toEqual({ value: '\uFEFFtext' });
   });
 
-  test('the type on which sops crashes is refused, where the key opens it', () => {
-    expect(() => opened('text', 'bytes')).toThrow(
-      expect.objectContaining({ reason: 'holds a value of a type that sops does not read' }),
-    );
+  test('is refused if sops would crash on it, and the key opens the value', () => {
+    expect(() => opened('text', 'bytes')).toThrow(InvalidSops);
     expect(decryptValue(sealed(Buffer.from('x'), 'bytes'), Buffer.alloc(32), path)).toBeUndefined();
   });
 });
 
-describe('the form', () => {
+describe('a ciphertext', () => {
   const good = sealed(Buffer.from('canary'), 'str');
   const [data = '', iv = '', tag = ''] = [/data:([^,]*)/, /iv:([^,]*)/, /tag:([^,]*)/].map(
     (part) => part.exec(good)?.[1],
@@ -149,7 +147,7 @@ describe('the form', () => {
 
   const both = Buffer.concat([Buffer.from(data, 'base64'), Buffer.from(tag, 'base64')]);
 
-  test('nothing but a tag is an empty text, and not one of both parts may be empty', () => {
+  test('with nothing but a tag is an empty text, and neither part may be empty', () => {
     const whole = /tag:([^,]*)/.exec(sealed(Buffer.from(''), 'str'))?.[1] ?? '';
     const bytes = Buffer.from(whole, 'base64');
     const parts = [bytes.subarray(0, 3), bytes.subarray(3)].map((part) => part.toString('base64'));
@@ -163,30 +161,36 @@ describe('the form', () => {
   });
 
   test.each([
-    ['plain text', 'canary'],
-    ['another beginning', ` ${form()}`],
-    ['another cipher', form().replace('AES256', 'AES128')],
-    ['no end', form().slice(0, -1)],
-    ['an end in another line', form().replace(']', '\n]')],
-    ['no data', form({ data: '' })],
-    ['no IV', form({ iv: '' })],
-    ['an IV that is none', form({ iv: '\r' })],
-    ['no tag', form({ tag: '' })],
-    ['no type', form({ type: '' })],
-    ['a missing part: data', form().replace(/data:[^,]*,/, '')],
-    ['a missing part: iv', form().replace(/,iv:[^,]*/, '')],
-    ['a missing part: tag', form().replace(/,tag:[^,]*/, '')],
-    ['a missing part: type', form().replace(/,type:[^,\]]*/, '')],
-    ['parts in another order', `ENC[AES256_GCM,data:${data},tag:${tag},iv:${iv},type:str]`],
-    ['base64 without its padding', form({ tag: tag.replace(/=+$/, '') })],
-    ['base64 with what is none', form({ data: `*${data.slice(1)}` })],
-    ['base64 with padding in the middle', form({ data: `${data.slice(0, 2)}==${data.slice(4)}` })],
-    ['too little for a tag', form({ data: 'AAAA', tag: 'AAAA' })],
+    ['that is plain text', 'canary'],
+    ['with another beginning', ` ${form()}`],
+    ['of another cipher', form().replace('AES256', 'AES128')],
+    ['without an end', form().slice(0, -1)],
+    ['with an end in another line', form().replace(']', '\n]')],
+    ['with empty data', form({ data: '' })],
+    ['with an empty IV', form({ iv: '' })],
+    ['with an IV that is not base64', form({ iv: '\r' })],
+    ['with an empty tag', form({ tag: '' })],
+    ['with an empty type', form({ type: '' })],
+    ['without its data', form().replace(/data:[^,]*,/, '')],
+    ['without its IV', form().replace(/,iv:[^,]*/, '')],
+    ['without its tag', form().replace(/,tag:[^,]*/, '')],
+    ['without its type', form().replace(/,type:[^,\]]*/, '')],
+    [
+      'with its parts in another order',
+      `ENC[AES256_GCM,data:${data},tag:${tag},iv:${iv},type:str]`,
+    ],
+    ['of base64 without its padding', form({ tag: tag.replace(/=+$/, '') })],
+    ['of base64 with a foreign character', form({ data: `*${data.slice(1)}` })],
+    [
+      'of base64 with padding in the middle',
+      form({ data: `${data.slice(0, 2)}==${data.slice(4)}` }),
+    ],
+    ['that is too short for a tag', form({ data: 'AAAA', tag: 'AAAA' })],
   ])('%s is not opened', (_, stored) => {
     expect(decryptValue(stored, key, path)).toBeUndefined();
   });
 
-  test('a key of no length that AES has opens nothing', () => {
+  test('is not opened by a key of a length that AES does not have', () => {
     for (const length of [0, 15, 33])
       expect(decryptValue(good, Buffer.alloc(length), path)).toBeUndefined();
   });

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => remove());
 
-test('every value has one lossless text', async () => {
+test('every value has one lossless text form', async () => {
   const provider = sopsProvider({ path: fixturePath('all.yaml'), ...keys });
   expect({ ...valuesOf(await provider.read('all', context())) }).toMatchObject({
     token: 's3cret-canary',
@@ -48,7 +48,7 @@ test('every value has one lossless text', async () => {
   expect([...(await provider.read('all', context())).entries.keys()]).toContain('__proto__');
 });
 
-test('names are joined as they are told to be, and ini has none before its first section', async () => {
+test('names are joined by the separator, and in ini the names before the first section stand alone', async () => {
   const yaml = sopsProvider({ path: fixturePath('all.yaml'), separator: '__', ...keys });
   expect(Object.keys(valuesOf(await yaml.read('all', context())))).toContain(
     'database__nested__deep',
@@ -65,7 +65,7 @@ test('names are joined as they are told to be, and ini has none before its first
   ]);
 });
 
-test('a chain falls back from it, and says so', async () => {
+test('a chain falls back from a missing file, and says so', async () => {
   const secrets = createSecrets({
     providers: [sopsProvider({ path: join(folder, 'missing.yaml'), ...keys })],
   });
@@ -76,7 +76,7 @@ test('a chain falls back from it, and says so', async () => {
   await secrets.close();
 });
 
-test('making one loads nothing of what reads', () => {
+test('making a provider loads no module that reads files', () => {
   const index = fileURLToPath(new URL('../src/index.ts', import.meta.url));
   expect([...staticImports(index)].map((name) => basename(name)).sort()).toEqual([
     'core',
@@ -109,42 +109,48 @@ describe('check', () => {
     return checks.map(({ subject, state, message }) => `${subject} ${state}: ${message}`);
   }
 
-  test('tells who opens it, that we can, and that the MAC is right', async () => {
+  test('shows which keys open the file, that one of ours does, and that the MAC is right', async () => {
     const key = join(folder, 'key.txt');
     await writeFile(key, keyText('one.txt'), { mode: 0o600 });
     const path = fixturePath('groups.yaml');
     expect(await checksOf(path, key)).toEqual([
-      `file ready: ${path}, yaml, written by sops 3.11.0`,
-      'recipients ready: 4 age or SSH keys, in 3 groups of which it takes 2',
-      'key ready: an age or SSH key opens it',
-      'MAC ready: right: the values are those that sops wrote',
-      `key file ready: ${key} has mode 600`,
+      expect.stringMatching(/^file ready: .*\byaml\b.* 3\.11\.0$/),
+      expect.stringMatching(/^recipients ready: 4 .* 3 .* 2$/),
+      expect.stringMatching(/^key ready: /),
+      expect.stringMatching(/^MAC ready: /),
+      expect.stringMatching(/^key file ready: .*\b600$/),
     ]);
+    const shown = (lines: readonly string[]) =>
+      lines.join('\n').replaceAll(path, 'FILE').replaceAll(key, 'KEY');
+    expect(shown(await checksOf(path, key))).toMatchSnapshot();
     await chmod(key, 0o644);
-    expect((await checksOf(path, key)).at(-1)).toBe(
-      `key file failing: ${key} has mode 644: others can read it`,
-    );
+    const open = (await checksOf(path, key)).at(-1) ?? '';
+    expect(open).toMatch(/^key file failing: .*\b644\b/);
+    expect(shown([open])).toMatchSnapshot();
   });
 
-  test('tells what is wrong, and throws for none of it', async () => {
+  test('reports what is wrong, and never throws', async () => {
     const path = join(folder, 'checked.yaml');
-    expect(await checksOf(path)).toContain(`file failing: ${path} does not exist`);
+    const missing = await checksOf(path);
     await writeFile(path, 'not: ours\n');
-    expect(await checksOf(path)).toContain(`file failing: ${path} is not encrypted by sops`);
+    const plain = await checksOf(path);
+    for (const found of [missing, plain])
+      expect(found).toContainEqual(expect.stringContaining(`file failing: ${path} `));
+    expect(plain).not.toEqual(missing);
     await writeFile(path, fixture('all.yaml').replace('none: null', 'none: x'));
     expect((await checksOf(path)).join()).toContain('MAC failing');
     expect((await checksOf(fixturePath('all.yaml'), keyPath('two.txt'))).join()).toContain(
-      'key failing: the age key does not open',
+      'key failing: ',
     );
     const noSops = { ...nowhere, PATH: '/nowhere' };
-    expect((await checksOf(fixturePath('pgp.yaml'), keyPath('one.txt'), noSops)).join()).toContain(
-      'sops itself, which is not on PATH',
+    expect((await checksOf(fixturePath('pgp.yaml'), keyPath('one.txt'), noSops)).join()).toMatch(
+      /\bfailing: .*\bsops\b.*\bPATH\b/,
     );
   });
 });
 
 describe('watch', () => {
-  /** Waits for the next change that a watch tells of. */
+  /** Waits for the next change that a watch reports. */
   function watching(path: string) {
     const ended = new AbortController();
     let changed: () => void = () => undefined;
@@ -167,11 +173,11 @@ describe('watch', () => {
     };
   }
 
-  test('tells of a change in place, of a file renamed over it, of its going and coming', async () => {
+  test('reports a change in place, a file renamed over it, its removal and its return', async () => {
     const path = join(folder, 'watched.yaml');
     await writeFile(path, fixture('all.yaml'));
     const watch = watching(path);
-    // the watch is set up once its module is loaded, which nothing tells: so the first write repeats
+    // the watch is set up once its module is loaded, which nothing reports: so the first write repeats
     const repeated = setInterval(() => void writeFile(path, fixture('rsa.yaml')), 100);
     await watch.after(async () => {});
     clearInterval(repeated);

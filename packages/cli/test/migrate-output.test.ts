@@ -78,7 +78,7 @@ async function run(cwd: string, provider: SecretProvider, options: Partial<Migra
 const table = expect.stringMatching(/\.env \(\d names?\) -> memory \(this process\)\n/);
 const done = expect.stringMatching(/memory \(this process\)[\s\S]*keyfall migrate --restore/);
 
-describe('of a plain one', () => {
+describe('the output', () => {
   test('a migration reports its plan and what was done, and returns the facts', async () => {
     const cwd = await folderWith('A=1\nSAME=s\n');
     const result = await run(cwd, memoryProvider({ SAME: 's' }));
@@ -132,7 +132,7 @@ describe('of a plain one', () => {
   });
 });
 
-describe('where there is nothing to do', () => {
+describe('the output with nothing to do', () => {
   const nothing = expect.stringMatching(/^memory \(this process\) /);
 
   test.each<[string, string, Partial<MigrateOptions>, string | undefined, readonly unknown[]]>([

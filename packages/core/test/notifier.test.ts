@@ -112,7 +112,12 @@ describe('a notice without a listener', () => {
     const said = vi.spyOn(console, 'warn').mockImplementation(() => {});
     const tell = () =>
       new Notifier(clock).emit({ type: 'warning', provider: 'vault', message: 'look' });
-    for (const process of [undefined, {}, { emitWarning: 'no function' }]) {
+    // Next's edge functions have a process whose functions throw
+    const throws = () => {
+      throw new Error('A Node.js API is used');
+    };
+    const edge = { env: {}, versions: undefined, emitWarning: throws, getBuiltinModule: throws };
+    for (const process of [undefined, {}, edge]) {
       vi.stubGlobal('process', process);
       tell();
       vi.unstubAllGlobals();

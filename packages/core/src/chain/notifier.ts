@@ -10,9 +10,14 @@ import type { SecretProvider } from '../contract/secret-provider.ts';
 import { labelOf } from '../words/label.ts';
 import { evictOldest } from './answer-cache.ts';
 
-// Taken from the process and not imported: a bundler for a place without Node, such as an edge function, fails on
-// the import of a module of Node.
-const diagnostics = globalThis.process?.getBuiltinModule?.('node:diagnostics_channel');
+/** The process, where it is Node's or like it: in an edge function of Next each function of `process` throws. */
+function nodeProcess(): NodeJS.Process | undefined {
+  const { process } = globalThis;
+  return process?.versions?.node ? process : undefined;
+}
+
+// not imported: a bundler for a place without Node fails on the import of a module of Node
+const diagnostics = nodeProcess()?.getBuiltinModule?.('node:diagnostics_channel');
 
 type Listener = (event: SecretsEvent) => void;
 
@@ -132,8 +137,7 @@ function noticeOf(event: SecretsEvent): string | undefined {
 
 function warnProcess(text: string, kind: string): void {
   const code = `KEYFALL_${kind.toUpperCase()}`;
-  const { process } = globalThis;
-  if (typeof process?.emitWarning === 'function')
-    process.emitWarning(text, { type: 'KeyfallWarning', code });
+  const process = nodeProcess();
+  if (process) process.emitWarning(text, { type: 'KeyfallWarning', code });
   else console.warn(`keyfall: ${text}`);
 }

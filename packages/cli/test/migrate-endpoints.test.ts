@@ -337,6 +337,22 @@ describe('with a configuration', () => {
     });
   });
 
+  test('the file is read as its own entry says, before --reader, and another file as --reader says', async () => {
+    const { cwd, file } = await project('TABBED="a\\tb"\n');
+    const other = join(cwd, 'other.env');
+    await writeFile(other, 'TABBED="a\\tb"\n');
+    const options = await configured(
+      cwd,
+      { provider: 'sops', path: 'secrets.enc.yaml' },
+      { provider: 'dotenv', reader: 'python' },
+    );
+    for (const reader of [undefined, 'npm'] as const)
+      expect(await ends({ ...options, file, ...(reader && { reader }) })).toMatchObject({
+        values: { TABBED: 'a\tb' },
+      });
+    expect(await ends({ ...options, file: other })).toMatchObject({ values: { TABBED: 'a\\tb' } });
+  });
+
   test('the chosen profile and the reader count', async () => {
     const { cwd, file } = await project('A="x\\ty"\n');
     const config = join(cwd, 'keyfall.config.json');

@@ -64,6 +64,12 @@ export interface DotenvProviderOptions {
   readonly name?: string | undefined;
 }
 
+/** A provider over `.env` files. */
+export interface DotenvProvider extends SecretProvider {
+  /** The reader that the options name. Without one it is that of the file's own `KEYFALL_READER`, else `npm`. */
+  readonly reader: DotenvReader | undefined;
+}
+
 const optionKinds: OptionKinds<DotenvProviderOptions> = {
   path: 'anything',
   profile: 'text',
@@ -96,7 +102,7 @@ const optionKinds: OptionKinds<DotenvProviderOptions> = {
  * const token = await secrets.get('TOKEN'); // .env.local's, else .env.dev's, else .env's
  * ```
  */
-export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvider {
+export function dotenvProvider(options: DotenvProviderOptions = {}): DotenvProvider {
   checkOptions(options);
   const { name = 'dotenv', expand = false, warnOfReaders = true } = options;
   const sources = sourcesOf(options, name);
@@ -112,6 +118,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): SecretProvi
   return {
     name,
     store,
+    reader: settings.reader,
     place: { kind: 'dotenv', files: sources.map(({ path }) => path) },
     plainText: true,
     atomicity: 'store',

@@ -1,6 +1,6 @@
 export type { DotenvInspection, InspectDotenvOptions } from './check/inspect-dotenv.ts';
 export { inspectDotenv } from './check/inspect-dotenv.ts';
-export type { DotenvProviderOptions } from './dotenv-provider.ts';
+export type { DotenvProvider, DotenvProviderOptions } from './dotenv-provider.ts';
 export { dotenvProvider } from './dotenv-provider.ts';
 export type { EditDotenvOptions } from './editing/edit-dotenv.ts';
 export { editDotenv } from './editing/edit-dotenv.ts';

@@ -2,9 +2,10 @@
  * The two ends of a migration: `--from` and `--to` name a provider of the configuration, or one by its kind and place
  * (`sops:secrets.enc.yaml`, `aws:shop/prod`).
  */
+import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import type { SecretProvider, StorePlace } from '@keyfall/core/provider';
-import { dotenvProvider } from '@keyfall/provider-dotenv';
+import { type DotenvProvider, type DotenvReader, dotenvProvider } from '@keyfall/provider-dotenv';
 import {
   chosenProfile,
   configFile,
@@ -67,7 +68,10 @@ export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoint
   const store = isFile ? undefined : await endOf(from, configured, options);
   const source = store
     ? await readStoreSource(store.provider)
-    : await readSource(path, readerOptions(options));
+    : await readSource(path, {
+        ...readerOptions(options),
+        ...(await readerOf(path, configured)),
+      });
   const isSource = isOf(source.place);
   const destination =
     to === undefined
@@ -136,6 +140,21 @@ async function configuredProviders(options: SettingsOptions): Promise<Configured
     providers: entries.map(({ provider }) => provider),
     standbys: new Set(standing.map(({ provider }) => provider)),
   };
+}
+
+/** The reader that the configuration's own entry for a file names, which counts before `--reader`, as in its chain. */
+async function readerOf(
+  path: string,
+  { providers }: Configured,
+): Promise<{ readonly reader?: DotenvReader }> {
+  const file = { kind: 'dotenv', files: [resolve(path)] };
+  for (const provider of providers) {
+    const place = placeOf(provider);
+    if (place.kind !== file.kind || !(await sharesFile(place, file))) continue;
+    const { reader } = provider as Partial<DotenvProvider>;
+    if (reader !== undefined) return { reader };
+  }
+  return {};
 }
 
 /** Where a migration goes without `--to`. */

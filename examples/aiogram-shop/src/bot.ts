@@ -111,7 +111,7 @@ export function createBot({ config, current }: Settings, log: Log): Bot {
     const text = words.newOrder(order.number, customer, screens.lines(order), total);
     for (const admin of config.ADMIN_ID_LIST)
       await ctx.api.sendMessage(admin, text).catch((error: unknown) => {
-        log(`An admin was not told of order ${order.number}: ${describeError(error)}.`);
+        log(`Could not notify an admin of order ${order.number}: ${describeError(error)}.`);
       });
     return true;
   }

@@ -193,7 +193,7 @@ export function parseConfig(
 }
 
 /**
- * The typed value of one setting, for those that are read anew while the bot runs.
+ * The typed value of one setting, for those that are read again while the bot runs.
  * @returns `undefined` if the text does not fit the setting
  */
 export function parseSetting<Name extends SettingName>(

@@ -1,6 +1,6 @@
 /**
  * The settings of the running bot: all of them typed and checked at the start, and those that may
- * change while it runs read anew at each use.
+ * change while it runs read again at each use.
  */
 import { isSecretError, type Secrets } from '@keyfall/core';
 import { labelOf } from '@keyfall/core/provider';
@@ -53,7 +53,7 @@ export async function loadSettings(secrets: Secrets, log: Log): Promise<Settings
     if (parseSetting(name, undefined) === undefined) await secrets.get(name);
   if (unknown.length > 0)
     log(
-      `Nobody could say whether these are set, so they have their defaults: ${unknown.join(', ')}.`,
+      `Could not check whether these are set, so they have their defaults: ${unknown.join(', ')}.`,
     );
   const config = parseConfig(values, origins);
   const from = [...counts].map(([label, count]) => `${count} from ${label}`);

@@ -25,7 +25,7 @@ type CallSignal = Parameters<Bot['init']>[0];
 
 /**
  * Runs the bot until `signal` fires: `RUNTIME_ENVIRONMENT=dev` asks Telegram for updates (long
- * polling, needs no address of our own), `prod` is told by Telegram (webhook).
+ * polling, needs no address of our own), `prod` gets its updates from Telegram (webhook).
  *
  * @throws a `SecretError` if the settings cannot be had or are wrong, grammY's error if Telegram
  *   refuses the bot, Node's if the webhook cannot listen
@@ -58,7 +58,7 @@ async function poll(bot: Bot, log: Log, signal: AbortSignal): Promise<void> {
   const stop = () => {
     // tells Telegram which updates are done; a silent Telegram must not hold us up
     const stopped = bot.stop().catch((error: unknown) => {
-      log(`Telegram was not told what was handled: ${describeError(error)}.`);
+      log(`Could not confirm the handled updates to Telegram: ${describeError(error)}.`);
     });
     stopping = Promise.race([stopped, wait(3_000, undefined, { ref: false })]);
   };

@@ -16,7 +16,7 @@ const refused = (errorCode: number, retryAfter?: number) =>
   );
 
 describe('isAdmin', () => {
-  it('knows the admins, and nobody without an id', () => {
+  it('is true for the admins, and not without an id', () => {
     expect(isAdmin([1, 2], 2)).toBe(true);
     expect(isAdmin([1, 2], 3)).toBe(false);
     expect(isAdmin([1, 2], undefined)).toBe(false);
@@ -25,7 +25,7 @@ describe('isAdmin', () => {
 });
 
 describe('broadcast', () => {
-  it('counts what arrived, and forgets who blocked the bot', async () => {
+  it('counts what arrived, and forgets a user who blocked the bot', async () => {
     const audience = new Set([1, 2, 3]);
     const lines: string[] = [];
     const send = async (chat: number) => {
@@ -37,9 +37,7 @@ describe('broadcast', () => {
       failed: 2,
     });
     expect([...audience]).toEqual([2, 3]);
-    expect(lines).toEqual([
-      'A broadcast message was not sent: Telegram answered sendMessage with 500.',
-    ]);
+    expect(lines).toEqual([expect.stringMatching(/\bsendMessage\b.*\b500\b/)]);
   });
 
   it('repeats once where Telegram names a short time, and never for a long one', async () => {

@@ -1,6 +1,11 @@
 // The table of answers: for every kind of answer of a first provider, what the chain does with each
 // way of asking.
-import { createSecrets, SecretError, type SecretsEvents } from '@keyfall/core';
+import {
+  createSecrets,
+  SecretError,
+  type SecretErrorCode,
+  type SecretsEvents,
+} from '@keyfall/core';
 import { describe, expect, test } from 'vitest';
 import { type Mood, outcome, scripted } from './scripted-provider.ts';
 
@@ -116,7 +121,7 @@ describe.each(table)(
 );
 
 describe('no provider holds the name', () => {
-  test('NOT_FOUND says what each provider said and what to do', async () => {
+  test('NOT_FOUND says what each provider answered, and what to do', async () => {
     const secrets = createSecrets({
       providers: [scripted('vault'), scripted('dotenv', {}, { mood: 'no-file' })],
     });
@@ -124,9 +129,8 @@ describe('no provider holds the name', () => {
       code: 'ERR_SECRET_NOT_FOUND',
       secretName: 'TOKEN',
       retryable: false,
-      message:
-        'TOKEN was found in none of 2 providers: vault (somewhere/shop) does not hold it; ' +
-        'dotenv (somewhere/shop) has no such file. Store it with `keyfall set TOKEN`.',
+      message: expect.stringMatching(/^TOKEN .*\bvault \(somewhere\/shop\).*\bdotenv \(/),
+      hint: expect.stringContaining('`keyfall set TOKEN`'),
       attempts: [
         { provider: 'vault', outcome: 'absent' },
         { provider: 'dotenv', outcome: 'absent' },
@@ -134,14 +138,14 @@ describe('no provider holds the name', () => {
     });
   });
 
-  test('nor can another one where it is bound to one', async () => {
+  test('NOT_FOUND names only the provider that the name is bound to', async () => {
     const secrets = createSecrets({
       only: { TOKEN: 'vault' },
       providers: [scripted('env', { TOKEN: 'env' }), scripted('vault')],
     });
     await expect(secrets.get('TOKEN')).rejects.toMatchObject({
-      message:
-        'TOKEN was not found: vault (somewhere/shop) does not hold it. Store it with `keyfall set TOKEN`.',
+      code: 'ERR_SECRET_NOT_FOUND',
+      message: expect.stringMatching(/^TOKEN (?!.*\benv\b).*\bvault \(somewhere\/shop\)/),
     });
   });
 
@@ -171,27 +175,34 @@ describe('an error names the provider that was asked', () => {
       .get('A')
       .catch((error: unknown) => error);
 
-  test.each<[Mood, string]>([
-    ['unavailable', 'A could not be read: vault (somewhere/shop): it is unavailable.'],
-    ['config', 'A could not be read: vault (somewhere/shop): it is config.'],
-  ])('%s', async (mood, message) => {
-    expect(await errorOf(mood)).toMatchObject({ message, provider: 'vault' });
-  });
-
-  test('a required document that is not there, with what to do', async () => {
-    expect(await errorOf('missing-document', true)).toMatchObject({
+  test.each<[Mood, SecretErrorCode]>([
+    ['unavailable', 'ERR_SECRET_UNAVAILABLE'],
+    ['config', 'ERR_SECRET_CONFIG'],
+  ])('and its place, if it is %s', async (mood, code) => {
+    expect(await errorOf(mood)).toMatchObject({
+      code,
       provider: 'vault',
-      hint: 'Check the path for a typing error.',
+      message: expect.stringMatching(/^A .*: vault \(somewhere\/shop\): /),
     });
   });
 
-  test('an abort is the doing of the caller, and of no provider', async () => {
+  test('and what to do about a required document that does not exist', async () => {
+    expect(await errorOf('missing-document', true)).toMatchObject({
+      code: 'ERR_SECRET_NOT_FOUND',
+      provider: 'vault',
+      hint: expect.any(String),
+    });
+  });
+
+  test('but not for an abort by the caller', async () => {
     const caller = new AbortController();
     const secrets = createSecrets({ providers: [scripted('vault', {}, { mood: 'silent' })] });
     const get = secrets.get('A', { signal: caller.signal });
     await new Promise(setImmediate);
     caller.abort();
-    await expect(get).rejects.toMatchObject({ message: 'the call was aborted.' });
+    const error = await get.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_ABORTED' });
+    expect(String(error)).not.toContain('vault');
   });
 });
 
@@ -246,7 +257,7 @@ describe('getAll with a provider that fails', () => {
 
   test('one denied or invalid name rejects the whole, unless an earlier provider holds it', async () => {
     const aws = scripted('aws', { A: 'a' });
-    aws.held.set('B', new SecretError('ERR_SECRET_DENIED', 'it may not be read'));
+    aws.held.set('B', new SecretError('ERR_SECRET_DENIED', 'denied'));
     const denied = createSecrets({ providers: [aws, scripted('dotenv', { B: 'plain' })] });
     await expect(denied.getAll()).rejects.toMatchObject({
       code: 'ERR_SECRET_DENIED',
@@ -407,56 +418,40 @@ describe('only', () => {
 describe('wrong configuration fails in createSecrets, naming the option', () => {
   const a = scripted('a');
   test.each([
-    [
-      'no options',
-      () => createSecrets(undefined as never),
-      /createSecrets: the options must be an object/,
-    ],
-    ['no provider', () => createSecrets({ providers: [] }), /providers/],
-    ['no list', () => createSecrets({ providers: a } as never), /providers/],
+    ['no options', () => createSecrets(undefined as never), /^createSecrets: /],
+    ['an empty list of providers', () => createSecrets({ providers: [] }), /providers/],
+    ['a provider instead of a list', () => createSecrets({ providers: a } as never), /providers/],
     [
       'a function that was not called',
       () => createSecrets({ providers: [a, scripted as never] }),
-      /providers\[1\] is not a provider/,
+      /\bproviders\[1\]/,
     ],
     [
       'nothing in the place of a provider',
       () => createSecrets({ providers: [{ provider: undefined as never }] }),
-      /providers\[0\] is not a provider/,
+      /\bproviders\[0\]/,
     ],
+    ['a name', () => createSecrets({ providers: ['vault' as never] }), /\bproviders\[0\]/],
+    ['a number', () => createSecrets({ providers: [7 as never] }), /\bproviders\[0\]/],
+    ['an empty object', () => createSecrets({ providers: [{} as never] }), /\bproviders\[0\]/],
+    ['two of one name', () => createSecrets({ providers: [a, scripted('a')] }), /\ba\b/],
     [
-      'a name',
-      () => createSecrets({ providers: ['vault' as never] }),
-      /providers\[0\] is not a provider/,
-    ],
-    [
-      'a number',
-      () => createSecrets({ providers: [7 as never] }),
-      /providers\[0\] is not a provider/,
-    ],
-    [
-      'an empty object',
-      () => createSecrets({ providers: [{} as never] }),
-      /providers\[0\] is not a provider/,
-    ],
-    ['two of one name', () => createSecrets({ providers: [a, scripted('a')] }), /named a/],
-    [
-      'only with a stranger',
+      'only with an unknown provider',
       () => createSecrets({ providers: [a], only: { X: 'vault' } }),
       /only.*vault/,
     ],
     [
-      'a ttl that is none',
+      'a ttl that is not a length of time',
       () => createSecrets({ providers: [a], ttl: '5 minutes' as never }),
       /ttl/,
     ],
     ['a negative budget', () => createSecrets({ providers: [a], budget: -1 }), /budget/],
     [
-      'a timeout that is none',
+      'a timeout that is not a length of time',
       () => createSecrets({ providers: [{ provider: a, timeout: 'x' as never }] }),
       /timeout/,
     ],
-  ])('%s', (_, make, message) => {
+  ])('%s is refused, naming the option', (_, make, message) => {
     let thrown: SecretError | undefined;
     try {
       make();
@@ -467,7 +462,7 @@ describe('wrong configuration fails in createSecrets, naming the option', () => 
     expect(thrown?.message).toMatch(message);
   });
 
-  test('a name that is none', async () => {
+  test('an empty or missing name is refused', async () => {
     const secrets = createSecrets({ providers: [a] });
     expect(await outcome(secrets.get(''))).toBe('ERR_SECRET_CONFIG');
     expect(await outcome(secrets.get(undefined as never))).toBe('ERR_SECRET_CONFIG');

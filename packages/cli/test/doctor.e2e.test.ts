@@ -153,7 +153,7 @@ describe('the server', () => {
     expect(found).toMatchObject({ code: 3, fault: { subject: 'address' } });
     expect(found.fault.code).toBe('server-refused');
     expect(found.fault.command).toBe(
-      `bao server ${mode} -dev-listen-address=127.0.0.1:${port} -dev-root-token-id="$VAULT_TOKEN"`,
+      `bao server ${mode} -dev-no-store-token -dev-listen-address=127.0.0.1:${port} -dev-root-token-id="$VAULT_TOKEN"`,
     );
     // as typed in a window of its own
     onTestFinished(async () => {

@@ -75,12 +75,18 @@ test('the code and the facts decide, and no word of it', () => {
 afterEach(() => void vi.unstubAllEnvs());
 
 test.each([
-  ['http://127.0.0.1:8200', 'bao server -dev'],
-  ['http://localhost', 'bao server -dev'],
-  ['http://127.0.0.2:8200', 'bao server -dev -dev-listen-address=127.0.0.2:8200'],
-  ['http://[::1]:8200', "bao server -dev -dev-listen-address='[::1]:8200'"],
-  ['https://127.0.0.1:8200', 'bao server -dev-tls'],
-  ['https://localhost:18200', 'bao server -dev-tls -dev-listen-address=127.0.0.1:18200'],
+  ['http://127.0.0.1:8200', 'bao server -dev -dev-no-store-token'],
+  ['http://localhost', 'bao server -dev -dev-no-store-token'],
+  [
+    'http://127.0.0.2:8200',
+    'bao server -dev -dev-no-store-token -dev-listen-address=127.0.0.2:8200',
+  ],
+  ['http://[::1]:8200', "bao server -dev -dev-no-store-token -dev-listen-address='[::1]:8200'"],
+  ['https://127.0.0.1:8200', 'bao server -dev-tls -dev-no-store-token'],
+  [
+    'https://localhost:18200',
+    'bao server -dev-tls -dev-no-store-token -dev-listen-address=127.0.0.1:18200',
+  ],
   // its certificate would be of another address
   ['https://[::1]:8200', undefined],
   ['https://127.0.0.2:8200', undefined],
@@ -206,7 +212,7 @@ describe('a command as it has to be typed', () => {
     const address = 'http://127.0.0.1:8200';
     const refused = failing({ code: 'server-refused', facts: { address } });
     const place = { ...inDotenv, address };
-    expect(commandFor(refused, place)?.command).toBe('bao server -dev');
+    expect(commandFor(refused, place)?.command).toBe('bao server -dev -dev-no-store-token');
     vi.stubEnv('VAULT_ADDR', 'http://127.0.0.1:8200/');
     expect(asking(place)).toBe('bao secrets list');
     vi.stubEnv('BAO_ADDR', '');
@@ -228,7 +234,7 @@ describe('a command as it has to be typed', () => {
         failing({ code: 'node-sealed', facts: { address } }),
       ].map((finding) => commandFor(finding, { ...shell, address })?.command);
     const by = (client: string, service: string, prefix: string) => [
-      `${client} server -dev`,
+      `${client} server -dev -dev-no-store-token`,
       `systemctl start ${service}`,
       `${prefix}echo '${rule}' | ${client} policy write keyfall-read - && export VAULT_TOKEN="$(${client} token create -policy=keyfall-read -field=token)"`,
       `${prefix}${client} operator unseal`,

@@ -250,5 +250,6 @@ function startServer(address: string, { client }: Typing): string | undefined {
   // its own root token would be another one than the environment has
   const variable = ['BAO_TOKEN', 'VAULT_TOKEN'].find((name) => process.env[name]);
   const token = variable === undefined ? '' : ` -dev-root-token-id="$${variable}"`;
-  return `${client} server ${isSecure ? '-dev-tls' : '-dev'}${option}${token}`;
+  // without -dev-no-store-token it would replace the user's ~/.vault-token, which may be of another server
+  return `${client} server ${isSecure ? '-dev-tls' : '-dev'} -dev-no-store-token${option}${token}`;
 }

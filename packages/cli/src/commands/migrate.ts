@@ -133,6 +133,7 @@ export async function runMigration(options: MigrateCommandOptions): Promise<numb
   if (settings !== undefined && options.activate)
     refuse('--activate', 'the file that the settings stand in');
   const { dotenv: _, ...withoutDotenv } = options;
+  const { reader, ...withoutFile } = withoutDotenv;
   const ends = [
     ...(from !== undefined && source.kind === 'store' ? ['--from', quoted(from)] : []),
     ...(to === undefined ? [] : ['--to', quoted(to)]),
@@ -142,7 +143,14 @@ export async function runMigration(options: MigrateCommandOptions): Promise<numb
   // the file that was migrated is the one that its program falls back to, unless the settings are elsewhere
   const isOwn = isSettingsVault && source.kind === 'file' && settings === undefined;
   const flags = settingsFlags(
-    isOwn ? { ...withoutDotenv, ...(source.path !== '.env' && { dotenv: source.path }) } : options,
+    isOwn
+      ? {
+          ...withoutFile,
+          ...(source.path !== '.env' && { dotenv: source.path }),
+          // --activate has written it into the file
+          ...(reader && !options.activate && { reader }),
+        }
+      : options,
   );
   const start = ['keyfall', ...flags, 'run -- CMD'].join(' ');
   if (!options.dryRun) announceDestination(provider, 'the values go');

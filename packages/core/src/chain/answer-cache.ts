@@ -1,6 +1,6 @@
 /**
- * What one provider answered last, and how old that is. Ages are measured by the monotonic and by the
- * wall clock, and the larger age counts: a suspended machine stops the one, a clock set back the other.
+ * Keeps the last answers of one provider with their ages. An age is measured by the monotonic and by the wall
+ * clock, and the larger one counts: a suspended machine may stop the former, and the latter may be set back.
  */
 import type { Clock } from '../calls/clock.ts';
 import { isSecretError } from '../contract/secret-error.ts';
@@ -24,11 +24,11 @@ export interface Instant {
   readonly wall: number;
 }
 
-/** When a store was asked for what it answered. */
+/** The moment at which a store was asked for an answer. */
 export interface ReadAt extends Instant {
-  /** Larger for what was asked later, also where no clock shows it. */
+  /** Larger for a later request, even if the clocks do not show the difference. */
   readonly order: number;
-  /** Shortens every `ttl` by up to a tenth, so that a fleet started at once does not refresh at once. */
+  /** Shortens every `ttl` by up to a tenth, so that processes that start together do not refresh together. */
   readonly jitter: number;
 }
 
@@ -37,11 +37,11 @@ export interface CachedAnswer {
   /** `undefined`: the store answered "not here". */
   readonly record: SecretRecord | undefined;
   readonly at: ReadAt;
-  /** Which state of the store it is of, where the store has a word for that. */
+  /** The revision of the store that the answer belongs to, if the store has revisions. */
   readonly revision: string | undefined;
-  /** Why it was second-hand already when it was read, where it was. */
+  /** Why the answer was already second-hand when it was read, if it was. */
   readonly degraded: string | undefined;
-  /** Set when the store has refused or been given the name since: it must not stand in for a store that fails. */
+  /** Set once the store refused the name, or it was written: the answer must not stand in for a store that fails. */
   readonly refused?: boolean;
 }
 
@@ -53,26 +53,26 @@ export interface CachedStore {
   readonly degraded: string | undefined;
   /** Every name that the store held. */
   readonly records: ReadonlyMap<string, SecretRecord>;
-  /** Names that were an error: with one the store is not known whole, but every other name is. */
+  /** The names that were an error. With one of them the store is not known as a whole, but every other name is. */
   readonly failed: ReadonlySet<string>;
 }
 
-/** `fresh`: serve it. `aging`: serve it and refresh it. `gone`: read it first. */
+/** A `fresh` answer is served, an `aging` one is served and refreshed, and one that is `gone` is read again first. */
 export type Freshness = 'fresh' | 'aging' | 'gone';
 
-/** When a name was written, and the store's revision after that, if known. */
+/** The moment at which a name was written, and the store's revision afterwards, if it is known. */
 interface Write {
   readonly order: number;
   readonly revision: string | undefined;
 }
 
-/** Which of two revisions of a store is the newer one: see `SecretProvider.compareRevisions`. */
+/** Returns which of two revisions of a store is the newer one: see `SecretProvider.compareRevisions`. */
 export type CompareRevisions = (one: string, other: string) => 'older' | 'newer' | undefined;
 
-/** How many names of a store that answers name by name are kept. */
+/** The largest number of names that are kept of a store that answers name by name. */
 const mostNames = 10_000;
 
-/** Milliseconds for which a store's word on what is newer counts, however short `ttl` is. */
+/** The shortest time for which a store's comparison of revisions counts, however short `ttl` is. Milliseconds. */
 const shortestWord = 10_000;
 
 export class AnswerCache {
@@ -82,16 +82,16 @@ export class AnswerCache {
   readonly #names = new Map<string, CachedAnswer>();
   #whole: (CachedStore & { readonly records: Map<string, SecretRecord> }) | undefined;
   #order = 0;
-  /** The order of the last moment at which everything was forgotten. */
+  /** The order of the last moment at which every answer was invalidated. */
   #invalidatedAt = 0;
-  /** The last write of a name that has not been read since. */
+  /** The last write of each name that has not been read since. */
   readonly #written = new Map<string, Write>();
-  /** The newest that was read of such a name before its write. It is not served to new callers. */
+  /** The newest answer for such a name from before its write. It is not served to new callers. */
   readonly #before = new Map<string, CachedAnswer>();
   /** The order of the last read that the store refused as a whole. */
   #refusedAt = 0;
 
-  /** @param compare - which of two revisions is newer, where the store can tell */
+  /** @param compare - returns which of two revisions is newer, if the store can compare them */
   constructor(
     clock: Clock,
     lifetimes: CacheLifetimes,
@@ -102,7 +102,7 @@ export class AnswerCache {
     this.#compare = compare;
   }
 
-  /** This moment, as that at which a request goes out. */
+  /** Returns the present moment, for a request that goes out now. */
   now(): ReadAt {
     this.#order += 1;
     return {
@@ -113,25 +113,25 @@ export class AnswerCache {
     };
   }
 
-  /** Milliseconds since `at`. */
+  /** Returns the milliseconds since `at`. */
   age(at: Instant): number {
     return Math.max(this.#clock.monotonic() - at.monotonic, this.#clock.wall() - at.wall);
   }
 
-  /** What is known of `name` and is newer than what the store answered of it when it was asked at `at`. */
+  /** Returns the known answer for `name` if it is newer than the one that the store gave to a request at `at`. */
   newer(name: string, at: ReadAt, revision: string | undefined): CachedAnswer | undefined {
     const seen = this.lookup(name);
     if (seen === undefined || seen.refused || !this.#isOlder(at, revision, seen)) return undefined;
     return seen.record && this.#expired(seen.record, seen.at) ? undefined : seen;
   }
 
-  /** The same for a call that began before the name was written, and is answered from before that. */
+  /** The same for a call that began before the name was written, and may be answered with the value from before. */
   newerBefore(name: string, at: ReadAt, revision: string | undefined): CachedAnswer | undefined {
     const seen = this.#before.get(name);
     return seen && this.#isOlder(at, revision, seen) ? seen : undefined;
   }
 
-  /** The same of the whole store. */
+  /** The same for the whole store. */
   newerWhole(at: ReadAt, revision: string | undefined): CachedStore | undefined {
     const whole = this.#known;
     if (!whole || !this.#isOlder(at, revision, whole)) return undefined;
@@ -139,8 +139,8 @@ export class AnswerCache {
   }
 
   /**
-   * Whether an answer to what was asked at `at` is news of `name`: not if a newer one is known, or if the
-   * name was written after the request went out.
+   * Returns whether the answer to a request at `at` is news about `name`. It is not if a newer answer is known, or
+   * if the name was written after the request went out.
    */
   isNews(name: string, at: ReadAt, revision: string | undefined): boolean {
     const write = this.#written.get(name);
@@ -149,7 +149,7 @@ export class AnswerCache {
     return seen === undefined || !this.#isOlder(at, revision, seen);
   }
 
-  /** Takes in what is news of an answer that was asked for at `at` and given for `asked`. */
+  /** Stores the part of an answer that is news. The answer is for the names `asked`, and was requested at `at`. */
   store(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
     const { degraded, missingDocument, revision } = batch;
     const isNews = (name: string) => this.isNews(name, at, revision);
@@ -158,7 +158,7 @@ export class AnswerCache {
       this.#names.set(name, { record, at, revision, degraded });
       this.#written.delete(name);
       this.#before.delete(name);
-      // of a store that answers name by name nothing may be older in the whole than by itself
+      // if a store answers name by name, no name may be older in the whole than by itself
       if (record) this.#whole?.records.set(name, record);
       else this.#whole?.records.delete(name);
     };
@@ -185,12 +185,12 @@ export class AnswerCache {
       }
     }
     if (!batch.complete) {
-      // there is a document by now
+      // the document exists by now
       if (this.#whole?.missingDocument) this.#whole = undefined;
       evictOldest(this.#names);
       return;
     }
-    // what was written after the request went out makes no whole with it
+    // an answer is not the whole store if a name was written after its request went out
     const whole =
       !newer && ![...this.#written.values()].some((write) => this.#isBefore(at, revision, write));
     if (whole) {
@@ -198,27 +198,27 @@ export class AnswerCache {
       this.#before.clear();
     }
     const records = new Map<string, SecretRecord>();
-    // a name that could not be read keeps what it had: it may be needed as a last good value
+    // a name that could not be read keeps its answer, which may be needed as a last good value
     for (const [name, seen] of this.#names)
       if (!batch.entries.has(name) && isNews(name)) this.#names.delete(name);
       else if (seen.record) records.set(name, seen.record);
     if (whole) this.#whole = { at, missingDocument, revision, degraded, records, failed };
   }
 
-  /** Whether what the store answered when it was asked at `at` may be of before a write. */
+  /** Returns whether the answer to a request at `at` may be from before a write. */
   #isBefore(at: ReadAt, revision: string | undefined, write: Write): boolean {
     if (at.order > write.order) return false;
     const said = this.#said(revision, write.revision);
     return said !== 'same' && said !== 'newer';
   }
 
-  /** What the store says of its state at `revision`, as against that at `other`. */
+  /** Returns how the store compares its state at `revision` with that at `other`. */
   #said(revision: string | undefined, other: string | undefined) {
     if (revision === undefined || other === undefined) return undefined;
     return revision === other ? 'same' : this.#compare(revision, other);
   }
 
-  /** Whether what the store answered when it was asked at `at` is older than what is known. */
+  /** Returns whether the answer to a request at `at` is older than a known one. */
   #isOlder(
     at: ReadAt,
     revision: string | undefined,
@@ -226,17 +226,17 @@ export class AnswerCache {
   ): boolean {
     const said = this.#said(revision, known.revision);
     if (said === 'newer') return false;
-    // a store that was restored to an older state must be accepted in the end
+    // a store that was restored to an older state must be accepted after a while
     const { ttl, staleWhileRevalidate } = this.#lifetimes;
     const counts = this.age(known.at) < Math.max(ttl + staleWhileRevalidate, shortestWord);
     return (said === 'older' && counts) || at.order < known.at.order;
   }
 
   /**
-   * Serves nothing before a new read. What was read stays as a last good value, the names
-   * that were written aside.
+   * Makes every answer `gone` until the next read. Answers remain as last good values, except for names that were
+   * written.
    *
-   * @param revision - of the store after the write, where it is known
+   * @param revision - the revision of the store after the write, if it is known
    */
   invalidate(written: readonly string[], revision: string | undefined): void {
     const { order } = this.now();
@@ -245,7 +245,7 @@ export class AnswerCache {
       this.#written.delete(name);
       this.#written.set(name, { order, revision });
       const seen = this.lookup(name);
-      // kept to tell whether a write without an answer changed it
+      // the answer is kept to find out whether a write without an answer has changed the value
       if (seen) {
         this.#names.set(name, { ...seen, refused: true });
         this.#before.set(name, seen);
@@ -256,31 +256,31 @@ export class AnswerCache {
     evictOldest(this.#before);
   }
 
-  /** Knows nothing of the name any more, but for calls that began before it was written. */
+  /** Drops the answer for a name, except for calls that began before it was written. */
   drop(name: string): void {
     this.#names.delete(name);
   }
 
-  /** The names that the store has answered for. */
+  /** Returns the names with an answer. */
   names(): Iterable<string> {
     return this.#names.keys();
   }
 
-  /** Those among them, and those that were written since, that an answer may be old for. */
+  /** Returns the names for which an answer may be too old: those with an answer, and those that were written since. */
   contested(): Iterable<string> {
     return new Set([...this.#names.keys(), ...this.#before.keys()]);
   }
 
-  /** The store refuses to answer: what was read before no longer counts as a last good value. */
+  /** Records that the store refused to answer: answers from before no longer count as last good values. */
   refuse(at: ReadAt): void {
     this.#refusedAt = Math.max(this.#refusedAt, at.order);
   }
 
-  /** What is known of `name`. */
+  /** Returns the known answer for `name`. */
   lookup(name: string): CachedAnswer | undefined {
     const seen = this.#names.get(name);
     const whole = this.#whole;
-    // what a chain fell back to says nothing of what it lacks
+    // a second-hand answer does not show which names the store lacks
     if (seen || !whole || whole.degraded !== undefined || whole.failed.has(name)) return seen;
     return {
       record: undefined,
@@ -290,27 +290,27 @@ export class AnswerCache {
     };
   }
 
-  /** Whether it may still be served. */
+  /** Returns whether an answer may still be served. */
   freshness({ at, record, degraded }: CachedAnswer): Freshness {
     if (record && this.#expired(record, at)) return 'gone';
     return this.#freshness(at, record !== undefined, degraded);
   }
 
   /**
-   * How many milliseconds longer what is known of `name` is fresh; 0 for what has its own end, which
-   * is judged by the clocks each time.
+   * Returns for how many more milliseconds an answer is fresh. This is 0 for a record with an expiry or a lease of
+   * its own, which is compared with the clocks each time.
    */
   freshFor({ record, at, degraded }: CachedAnswer): number {
     if (record?.expiresAt !== undefined || record?.lease) return 0;
     return this.#freshTime(at, record !== undefined, degraded) - this.age(at);
   }
 
-  /** The whole store as it was read, whether it may be served or not. */
+  /** The whole store as it was read, even if it may no longer be served. */
   get whole(): CachedStore | undefined {
     return this.#whole;
   }
 
-  /** What is known of the whole store. */
+  /** Returns the whole store, if it is known, and whether it may be served. */
   lookupWhole(): { readonly seen: CachedStore; readonly freshness: Freshness } | undefined {
     const seen = this.#known;
     if (seen === undefined) return undefined;
@@ -325,7 +325,7 @@ export class AnswerCache {
     return this.#whole?.failed.size === 0 ? this.#whole : undefined;
   }
 
-  /** The last good value of `name`, if it is young enough to stand in for a store that fails. */
+  /** Returns the last good value of `name`, if it is young enough to stand in for a store that fails. */
   lastGood(name: string): CachedAnswer | undefined {
     const seen = this.#names.get(name);
     if (seen?.record === undefined || seen.refused || this.#expired(seen.record, seen.at))
@@ -333,14 +333,14 @@ export class AnswerCache {
     return this.#mayStandIn(seen.at) ? seen : undefined;
   }
 
-  /** The last good whole store, likewise. Records that have expired are left out of it. */
+  /** Returns the last good whole store, likewise. A store with a record that has expired does not count. */
   lastGoodWhole(): CachedStore | undefined {
     const whole = this.#known;
     if (!whole || whole.missingDocument || !this.#mayStandIn(whole.at)) return undefined;
     return this.#someExpired(whole) ? undefined : whole;
   }
 
-  /** Whether what was read at `at` may stand in for a store that fails. */
+  /** Returns whether an answer to a request at `at` may stand in for a store that fails. */
   #mayStandIn(at: ReadAt): boolean {
     return at.order > this.#refusedAt && this.age(at) < this.#lifetimes.staleIfError;
   }
@@ -353,10 +353,10 @@ export class AnswerCache {
     return isHeld && age < ttl + staleWhileRevalidate ? 'aging' : 'gone';
   }
 
-  /** How long after its read an answer is fresh, in milliseconds. */
+  /** Returns for how many milliseconds after its read an answer is fresh. */
   #freshTime({ jitter }: ReadAt, isHeld: boolean, degraded: string | undefined): number {
     const { ttl, negativeTtl } = this.#lifetimes;
-    // what another chain gave second-hand must not outlast its recovery by a whole ttl
+    // a second-hand answer of another chain must not outlast that chain's recovery by a whole ttl
     return (isHeld && !degraded ? ttl : negativeTtl) * jitter;
   }
 
@@ -366,13 +366,13 @@ export class AnswerCache {
   }
 
   #expired({ expiresAt = Number.POSITIVE_INFINITY, lease }: SecretRecord, at: Instant): boolean {
-    // what was left at the read is all there is: the wall clock may have been set back since
+    // the time that was left at the read counts, since the wall clock may have been set back
     const left = expiresAt - at.wall;
     return this.age(at) >= Math.min(left, lease?.duration ?? left);
   }
 }
 
-/** Any name may be asked for or written, so the oldest entries are dropped when there are too `many`. */
+/** Drops the oldest entries beyond `many`, since any name may be requested or written. */
 export function evictOldest(
   names: Pick<Set<string>, 'size' | 'keys' | 'delete'>,
   many: number = mostNames,

@@ -4,14 +4,14 @@
  */
 import { codeWritings, markupWritings, type Writing } from './writings.ts';
 
-/** Longer values are looked for in text, but not in markup, URLs or base64: each form costs memory. */
+/** Longer values are masked in text, but not in markup, URLs or base64: each form needs memory. */
 const longestEncoded = 8_192;
 
 /**
- * Every text to look for so that `value` is not seen: the value, without white space around it if
- * enough remains, and, of a value of several lines, each line of twice `minLength` or more, all of
- * them also as JSON and source text write them, and in HTML and a shell's quotes; the value in URLs and
- * as base64, standard and URL-safe, in lines and inside a longer text. A form that is too long for a text of
+ * Returns every text that must be masked so that `value` cannot be read: the value, without the white space around
+ * it if enough characters remain, and each of its lines that has twice `minLength` characters or more. Both are
+ * also returned as JSON, source code, HTML and shells write them, and the value as URLs and base64 write it. Base64
+ * may be standard or URL-safe, broken into lines, or inside a longer text. A form that is too long for a string of
  * this engine is left out.
  *
  * @param value - of `minLength` characters or more
@@ -31,7 +31,7 @@ export function formsOf(value: string, minLength: number): Set<string> {
     }
 
   if (!/[\r\n]/.test(text)) return forms;
-  // writers go by characters, so what they make of all the lines is what they make of each
+  // a writing escapes character by character, so all lines can be written at once
   const all = linesOf(text, minLength).join('\n');
   if (all === '') return forms;
   const keepBreaks = (write: Writing) => write(all, '\n').split('\n');
@@ -46,7 +46,7 @@ const asItIs: Writing = (text) => text;
 
 function linesOf(text: string, minLength: number): string[] {
   const lines = text.split(/[\r\n]+/).map((line) => line.trim());
-  // the frame of a PEM document is in every certificate too, and no secret
+  // the frame of a PEM document is not secret: every certificate has it
   return lines.filter((line) => line.length >= 2 * minLength && !line.startsWith('-----'));
 }
 
@@ -79,14 +79,14 @@ function* encoded(text: string): Generator<string> {
   const bytes = new TextEncoder().encode(text);
   for (const before of [0, 1, 2]) {
     const whole = btoa('\0'.repeat(before) + String.fromCharCode(...bytes));
-    // six bits a character; characters that mix in bits of a neighbour cannot be known
+    // a character of base64 has six bits: one that holds bits of a neighbouring byte cannot be predicted
     yield* bothAlphabets(
       whole.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6)),
     );
     if (before > 0) continue;
     yield* bothAlphabets(whole);
     yield* bothAlphabets(whole.replaceAll('=', ''));
-    // base64(1) and openssl(1); each line becomes a form
+    // base64(1) and openssl(1) break lines, and each line becomes a form
     for (const width of [64, 76])
       if (whole.length > width) yield whole.replace(new RegExp(`.{${width}}`, 'g'), '$&\n');
   }

@@ -1,16 +1,16 @@
 /**
- * A line of JSON that stays one when values are masked in it: the loggers' lines, which programs read.
+ * Masks values in a line of JSON so that it stays valid JSON: programs read what loggers write.
  */
 
-/** A plain word as the name of a member, any other text, or a number. */
+/** Matches a plain word as the name of a member, any other string, or a number. */
 const tokens = /("[a-z_.-]+"\s*:)|"(?:[^"\\]|\\.)*"|-?\d[\d.e+-]*/gi;
 
 /**
- * `text` with `hide` done to each of its values by itself: a number becomes the text `mask`, and a name that is a plain
- * word stays, which is the log's own. `undefined` where what comes out is no JSON, and where a value is more than one text
- * or number, such as a document.
+ * Applies `hide` to each value of `text` by itself. A number becomes the string `mask`. The name of a member stays
+ * if it is a plain word, since it belongs to the log. Returns `undefined` if the result is not valid JSON, or if a
+ * secret spans several values, as a whole document does.
  *
- * @param hidden - what `hide` makes of `text`
+ * @param hidden - the result of `hide(text)`
  */
 export function hideInJson(
   text: string,

@@ -1,38 +1,38 @@
 /**
- * Which values a redactor knows, and until when: what is answered now for as long as that is so, what was
- * answered before for a while, so that what is kept does not grow with the age of the process.
+ * Keeps the values that a redactor masks. A current value stays known. A value that was replaced is kept for a
+ * while only, so that memory does not grow with the age of the process.
  */
 import type { Clock } from '../calls/clock.ts';
 
 /** For how long a value is masked after another one has taken its place, in milliseconds: a day. */
 export const replacedWindow = 86_400_000;
 
-/** How many values are masked beside the last one that stood in the same place. */
+/** How many replaced values of one place are masked at most. */
 export const mostReplaced = 16;
 
 /** The values that are to be masked. */
 export interface KnownValues {
-  /** All of them, each once. */
+  /** Returns all values, each once. */
   all(): Iterable<string>;
-  /** Those among them that were not known when this was asked last. */
+  /** Returns the values that were added since the last call. */
   takeNew(): readonly string[];
-  /** How many characters they have together. */
+  /** The number of characters of all values together. */
   readonly length: number;
-  /** Knows `value` for good. */
+  /** Adds `value` for good. */
   add(value: string): void;
   /**
-   * Says what stands in `place` now; `undefined` for nothing. That is known for as long as it stands there,
-   * and then for {@link replacedWindow}, unless {@link mostReplaced} others followed it.
+   * Sets the value of `place`; `undefined` clears it. The value is known as long as it stands there, and for
+   * {@link replacedWindow} afterwards, unless more than {@link mostReplaced} others were replaced since.
    */
   put(place: string, value: string | undefined): void;
-  /** Knows a value of `place` as one that has been replaced just now. */
+  /** Adds a value of `place` that has just been replaced. */
   pass(place: string, value: string): void;
 }
 
 interface Place {
   readonly name: string;
   now: string | undefined;
-  /** The values that stood here, oldest first, each once. */
+  /** The replaced values of this place, oldest first, each once. */
   readonly before: Replaced[];
 }
 
@@ -43,15 +43,15 @@ interface Replaced {
   readonly at: number;
 }
 
-/** No values yet. */
+/** Makes an empty set of values. */
 export function createKnownValues(clock: Clock): KnownValues {
-  /** How many things know each value. */
+  /** How many places and callers use each value. */
   const uses = new Map<string, number>();
   let length = 0;
   const fresh = new Set<string>();
   const forGood = new Set<string>();
   const places = new Map<string, Place>();
-  /** Those of all places, oldest first. */
+  /** The replaced values of all places, oldest first. */
   const replaced = new Set<Replaced>();
 
   function use(value: string): void {
@@ -76,7 +76,7 @@ export function createKnownValues(clock: Clock): KnownValues {
     return place;
   }
 
-  /** Keeps a value that is in use already for a while. */
+  /** Keeps a replaced value for a while. Its use has been counted already. */
   function keep(place: Place, value: string): void {
     const entry = { place, value, at: clock.monotonic() };
     const same = place.before.find((other) => other.value === value);

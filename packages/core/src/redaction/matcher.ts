@@ -1,27 +1,27 @@
 /**
- * Masks many byte patterns in a stream of bytes, in time linear in the stream whatever their number. Where
- * no match is under way it leaps over text that begins none.
+ * Masks byte patterns in a stream. The time is linear in the length of the stream, whatever the number of patterns.
+ * While no match is in progress, text in which no pattern can begin is skipped.
  */
 import { createPatterns } from './patterns.ts';
 
 /** A set of patterns. */
 export interface Matcher {
-  /** How many bytes of patterns are kept. */
+  /** The number of bytes that are kept for the patterns. */
   readonly size: number;
-  /** Adds a pattern of at least the matcher's width; known ones cost a look-up. */
+  /** Adds a pattern of at least the matcher's width. A known pattern costs one look-up. */
   insert(pattern: Uint8Array): void;
-  /** Forgets every pattern, also in texts that have begun. */
+  /** Removes every pattern, also for texts that have begun. */
   clear(): void;
   /**
-   * Begins a text. The function it returns takes the next `chunk`, and whether it is the `last`; it
-   * returns what is certain so far: views of the chunk and of held text, and `mask` itself where
-   * matches were. Matches that overlap are one mask. Held back is only what may still become a match.
+   * Begins a text. The returned function takes the next `chunk`, and whether it is the `last`. It returns the
+   * output that is certain so far: views of the chunk and of text that was held back, and `mask` itself in place of
+   * each match. Overlapping matches become one mask. Only text that may still become a match is held back.
    */
   begin(mask: Uint8Array): (chunk: Uint8Array, last: boolean) => Uint8Array[];
 }
 
 /**
- * A matcher for patterns of at least `width` bytes, itself at least 4.
+ * Makes a matcher for patterns of at least `width` bytes. `width` must be 4 or more.
  */
 export function createMatcher(width: number): Matcher {
   let patterns = createPatterns(width);
@@ -43,14 +43,14 @@ export function createMatcher(width: number): Matcher {
     },
 
     begin(mask) {
-      // places are relative to the chunk: what was held back lies before 0
+      // positions are relative to the chunk: text that was held back has negative ones
       let node = 0;
       let seen = generation;
-      /** The patterns that `node` is one of. */
+      /** The automaton that `node` belongs to. */
       let current = patterns;
-      /** Everything before it has been given out, and a mask may reach beyond what is certain. */
+      /** Everything before this position has been returned. It lies beyond the certain text if a mask reaches there. */
       let done = 0;
-      /** From, to, from, to: matches in order, apart from one another. */
+      /** The start and the end of each match, in order. Matches do not overlap. */
       let marks: number[] = [];
 
       function visit(byte: number, end: number): void {
@@ -71,7 +71,8 @@ export function createMatcher(width: number): Matcher {
         const spellers = current;
         let held: Uint8Array | undefined;
         if (seen !== generation) {
-          // a pattern came since: what is held back may hold it, and links were forgotten
+          // a pattern was added since the last chunk: text that was held back may contain it, and the links between
+          // nodes were dropped
           seen = generation;
           held = spellers.spell(before);
           current = patterns;
@@ -97,7 +98,7 @@ export function createMatcher(width: number): Matcher {
         };
         let next = 0;
         for (; next < marks.length && (marks[next] as number) <= certain; next += 2) {
-          // one that begins before `done` goes on where a mask was given out already
+          // a match that begins before `done` continues a mask that was returned already
           if ((marks[next] as number) >= done) {
             give(marks[next] as number);
             pieces.push(mask);

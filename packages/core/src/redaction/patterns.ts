@@ -1,65 +1,65 @@
 /**
- * The patterns that a matcher looks for, and what it knows of them: the automaton of Aho and Corasick
- * (CACM 18(6), 1975), and the shift table of Wu and Manber (TR 94-17, 1994). A pattern costs a byte for each
- * of its own that no other begins with, and some 30 more: links are worked out, and kept, only where text
- * leads.
+ * The patterns that a matcher looks for, in the automaton of Aho and Corasick (CACM 18(6), 1975) with the shift
+ * table of Wu and Manber (TR 94-17, 1994). A pattern needs one byte for each byte that it does not share with the
+ * beginning of another pattern, and about 30 more. Links between nodes are computed, and kept, only for nodes that
+ * a text reaches.
  */
 
 /** A growing set of patterns as an automaton. Its nodes are numbers; 0 is where a text begins. */
 export interface Patterns {
-  /** How many bytes of patterns are kept. */
+  /** The number of bytes that are kept for the patterns. */
   readonly size: number;
-  /** Adds a pattern of at least `width` bytes of UTF-8; one that is there already costs a look-up. */
+  /** Adds a pattern of at least `width` bytes of UTF-8. A known pattern costs one look-up. */
   insert(pattern: Uint8Array): void;
-  /** The first place from `at` on where a pattern may begin, or where too little is left to decide. */
+  /** Returns the first position from `at` on where a pattern may begin, or where too few bytes are left to decide. */
   leap(text: DataView, at: number): number;
-  /** The node after `byte`. `from` is 0 or what `step` gave since the last `insert`. */
+  /** Returns the node after `byte`. `from` must be 0 or a result of `step` since the last `insert`. */
   step(from: number, byte: number): number;
-  /** The length of the longest pattern that ends in a node that `step` gave; 0 for none. */
+  /** Returns the length of the longest pattern that ends in `node`, a result of `step`; 0 if none does. */
   longest(node: number): number;
-  /** How many bytes lead to `node`. */
+  /** Returns the number of bytes that lead to `node`. */
   depth(node: number): number;
-  /** The bytes that lead to `node`. */
+  /** Returns the bytes that lead to `node`. */
   spell(node: number): Uint8Array;
 }
 
-/** Stands between two runs of nodes: no byte of UTF-8. */
+/** Separates two runs of nodes. This byte does not occur in UTF-8. */
 const BREAK = 0xff;
 
-/** Links are kept together for 2 to this many nodes. */
+/** Links are stored in pages of 2 to the power of this many nodes. */
 const PAGE = 8;
 const WITHIN = (1 << PAGE) - 1;
 
-/** Bytes that one look into the shift table takes in. */
+/** The number of bytes that select an entry of the shift table. */
 const GRAM = 4;
 
-/** The shift table has 2 to this many entries at most, of a byte each. */
+/** The shift table has at most 2 to the power of this many entries, of one byte each. */
 const mostBits = 24;
 
-/** No patterns yet, for some of at least `width` bytes, itself at least 4. */
+/** Makes an empty set for patterns of at least `width` bytes. `width` must be 4 or more. */
 export function createPatterns(width: number): Patterns {
-  // a node's first child follows it, where that one came with it: a run of nodes is a run of bytes
+  // nodes that were inserted together follow one another: a run of nodes is a run of bytes
   let cells = new Uint8Array(256);
   let count = 1;
-  // runs in the order of their nodes; the first begins with the root
+  // runs are in the order of their nodes, and the first one begins with the root
   let starts = new Int32Array(16);
   let parents = new Int32Array(16);
-  /** Depths of the first nodes. */
+  /** The depth of the first node of each run. */
   let depths = new Int32Array(16);
   let runs = 1;
-  /** Runs by their parent and first byte: open addressing, 0 is free. */
+  /** A hash table of runs by their parent and first byte, with open addressing; 0 marks a free slot. */
   let table = new Int32Array(64);
-  /** The same for the root, which is asked most. */
+  /** The same for the root, which is looked up most often. */
   const first = new Int32Array(256);
-  /** Nodes in which a pattern ends, those at the end of a run aside: there one always does. */
+  /** The nodes in which a pattern ends, without the last node of each run: a pattern always ends there. */
   const ends = new Set<number>();
 
-  /** By node: its longest proper suffix's node plus one, and the longest pattern that ends in it. */
+  /** By node: the node of its longest proper suffix, plus one, and the length of the longest pattern that ends there. */
   const pages: (Int32Array | undefined)[] = [];
   let linked: number[] = [];
 
   const farthest = Math.min(width - GRAM, 254);
-  /** How far a text may leap at least, by its four bytes that end a window. */
+  /** How far a text can be skipped, by the four bytes at the end of a window. */
   let leaps = new Uint8Array(1 << 12).fill(farthest + 1);
   let shift = 32 - 12;
   let grams = 0;
@@ -93,7 +93,7 @@ export function createPatterns(width: number): Patterns {
     table[slot] = run;
   }
 
-  /** A run that begins after `parent`, whose first node will be `count`. */
+  /** Adds a run that begins after `parent`. Its first node is `count`. */
   function newRun(parent: number, byte: number): void {
     const depth = depthOf(parent) + 1;
     cells = grown(cells, count + 1);
@@ -133,7 +133,7 @@ export function createPatterns(width: number): Patterns {
     const text = new Uint8Array(depthOf(node));
     for (let left = text.length; left > 0; ) {
       const run = runOf(node);
-      // the root is a node without a byte
+      // the root has no byte
       const from = Math.max(at(starts, run), 1);
       left -= node + 1 - from;
       text.set(cells.subarray(from, node + 1), left);
@@ -202,7 +202,7 @@ export function createPatterns(width: number): Patterns {
       cells.set(rest, count);
       count += rest.length;
 
-      if (length >= width) return; // another one begins like it
+      if (length >= width) return; // another pattern with the same beginning has set these entries
       lowerLeaps(pattern);
       grams += farthest + 1;
       if (grams * 16 <= leaps.length || shift === 32 - mostBits) return;
@@ -221,7 +221,7 @@ export function createPatterns(width: number): Patterns {
       const last = text.byteLength - GRAM - farthest;
       while (place <= last) {
         const distance = at(jumps, gramSlot(text.getInt32(place + farthest, true), by));
-        // the window may end a beginning: does its own beginning occur in one?
+        // the end of the window occurs at the beginning of a pattern: check whether its start does, too
         if (distance === 0 && at(jumps, gramSlot(text.getInt32(place, true), by)) <= farthest)
           break;
         place += distance || 1;
@@ -236,7 +236,7 @@ export function createPatterns(width: number): Patterns {
         child = childOf(from, byte);
       }
       if (child === 0 || linkOf(child) >= 0) return child;
-      // a node's link is where its parent's link leads by the same byte, whose own may not be known either
+      // the link of a node is the child of its parent's link for the same byte, whose own link may be unknown, too
       const unknown: number[] = [];
       let known = child;
       do {
@@ -261,7 +261,7 @@ export function createPatterns(width: number): Patterns {
   };
 }
 
-/** The same array, or a larger copy that holds `length` elements and one more. */
+/** Returns the array, or a larger copy with room for more than `length` elements. */
 function grown<A extends Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>>(
   array: A,
   length: number,

@@ -1,5 +1,5 @@
 /**
- * Masks values out of text, out of streams and out of what is about to be logged.
+ * Masks values in text, in streams and in objects for a logger.
  */
 
 import type { TransformStream as WebTransformStream } from 'node:stream/web';
@@ -15,41 +15,40 @@ import { serialize } from './serialize.ts';
 /** Options of {@link createRedactor}. */
 export interface RedactorOptions {
   /**
-   * Values of fewer characters (UTF-16 code units) are not masked, so that `8` and `true` stay
-   * readable. Default 6, at least 4. Of a value of several lines, a line of twice as many is masked
-   * by itself too.
+   * Values with fewer characters (UTF-16 code units) are not masked, so that `8` and `true` stay readable. Default
+   * 6; the least is 4. If a value has several lines, each line of twice as many characters is masked by itself, too.
    */
   readonly minLength?: number | undefined;
-  /** What stands in a value's place. Default `[redacted]`. */
+  /** The text in place of a value. Default `[redacted]`. */
   readonly mask?: string | undefined;
 }
 
-/** Takes a text piece by piece. What comes out does not depend on where it was cut. */
+/** Masks a text that comes in pieces. The output does not depend on where the text was cut. */
 export interface ChunkRedactor {
   /**
-   * What is certain after `chunk`: everything but the end that may still become a value. It may be
-   * a view of `chunk`, so write it out before that memory is used again.
+   * Returns the output that is certain after `chunk`: everything but an end that may still become a value. It may
+   * be a view of `chunk`, so use it before that memory changes.
    *
    * @param chunk - UTF-8 or a string, cut anywhere, also within a character
    */
   push(chunk: Uint8Array | string): Uint8Array;
-  /** What was held back. The next `push` begins a new text. */
+  /** Returns what was held back. The next `push` begins a new text. */
   end(): Uint8Array;
 }
 
-/** Knows values, and masks them. */
+/** Masks the values that it knows. */
 export interface Redactor {
   /**
-   * Masks `value` from now on, also in streams that are open. Too short ones are ignored.
+   * Masks `value` from now on, also in open streams. A value that is too short is ignored.
    *
    * @throws `ERR_SECRET_CONFIG` if it is not text
    */
   add(value: string): void;
   /**
-   * `text` with every value masked in each of its forms: as it is, line by line, escaped as JSON, source
-   * code, HTML and shells have it, URL-encoded, and as base64 (standard and URL-safe, at any place of a
-   * longer text). Values that overlap become one mask. A text without values comes back as it was. Never
-   * throws: anything but text is converted to text, and a text that is too large for the memory becomes one mask.
+   * Returns `text` with every value masked in each of its forms: as it is, line by line, escaped for JSON, source
+   * code, HTML and shells, URL-encoded, and as base64 (standard and URL-safe, at any position in a longer text).
+   * Overlapping values become one mask. A text without values is returned unchanged. Never throws: anything but
+   * text is converted to text, and a text that is too large for the memory becomes one mask.
    */
   redact(text: string): string;
   /** Begins a text that comes in pieces. */
@@ -57,9 +56,9 @@ export interface Redactor {
   /** {@link Redactor.chunks} as a web stream, which waits for its reader. */
   stream(): WebTransformStream<Uint8Array | string, Uint8Array>;
   /**
-   * A copy of `value` for a logger, with every text in it redacted: nested objects, arrays, maps,
-   * sets, errors (message, stack, cause). Getters are not called; what is not copied is named in its
-   * place: `[getter]`, `[circular]`, `[function]`, `[bytes]`, `[deep]` beyond 12 levels.
+   * Returns a copy of `value` for a logger, with every text in it redacted, also in nested objects, arrays, maps,
+   * sets and errors (message, stack, cause). Getters are not called. A text stands in place of what is not copied:
+   * `[getter]`, `[circular]`, `[function]`, `[bytes]`, and `[deep]` beyond 12 levels.
    */
   serialize(value: unknown): unknown;
 }
@@ -70,13 +69,13 @@ const optionKinds: OptionKinds<RedactorOptions> = { minLength: 'anything', mask:
 export interface RedactorOfValues {
   readonly redactor: Redactor;
   readonly values: Pick<KnownValues, 'put' | 'pass'>;
-  /** How many bytes of forms are kept; for tests. */
+  /** The number of bytes that are kept for the forms; for tests. */
   readonly size: () => number;
 }
 
 /**
- * A redactor that knows no value yet. Time is linear in the text whatever the number of values; each
- * value costs memory for all of its forms, some 2 kB for one of 32 characters.
+ * Makes a redactor that knows no value yet. The time is linear in the length of the text, whatever the number of
+ * values. Each value needs memory for all of its forms, about 2 kB for a value of 32 characters.
  *
  * @throws `ERR_SECRET_CONFIG` if `minLength` is not a whole number of 4 or more
  *
@@ -94,7 +93,7 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   return createRedactorOfValues(options, systemClock).redactor;
 }
 
-/** The same, for those who say which values have been replaced. */
+/** The same, with its values, for a caller that knows which of them were replaced. */
 export function createRedactorOfValues(options: RedactorOptions, clock: Clock): RedactorOfValues {
   const { minLength = 6, mask = '[redacted]' } = options;
   if (!Number.isInteger(minLength) || minLength < 4)
@@ -102,15 +101,14 @@ export function createRedactorOfValues(options: RedactorOptions, clock: Clock): 
     throw wrongArgument('the option minLength', 'a whole number of 4 or more', 'minLength');
   const maskBytes = encoder.encode(mask);
   const known = createKnownValues(clock);
-  // the forms of a value are worked out when there is a text to look for them, and what looks for them
-  // is made then: every chain has a redactor, and few have a text
+  // forms and matcher are made for the first text: every chain has a redactor, and few redact anything
   let matcher: Matcher | undefined;
-  /** Characters of the values whose forms the matcher has, those that are forgotten included. */
+  /** The number of characters of the values whose forms are in the matcher, including values that were forgotten. */
   let inserted = 0;
 
   function learn(into: Matcher): void {
     let values: Iterable<string> = known.takeNew();
-    // forms cannot be removed: when most belong to forgotten values, all are built again
+    // forms cannot be removed from a matcher: once most belong to forgotten values, it is filled again
     if (inserted > 2 * known.length + slack) {
       into.clear();
       inserted = 0;
@@ -140,7 +138,7 @@ export function createRedactorOfValues(options: RedactorOptions, clock: Clock): 
       const mayBeJson = hidden !== text && /^\s*[[{]/.test(text);
       return (mayBeJson && hideInJson(text, hidden, hide, mask)) || hidden;
     } catch {
-      // it may have stopped within a character
+      // the decoder may have stopped within a character
       decoder = undefined;
       return mask;
     }
@@ -162,7 +160,7 @@ export function createRedactorOfValues(options: RedactorOptions, clock: Clock): 
 
   function chunks(): ChunkRedactor {
     let next = begin();
-    /** The first half of a character that a string ended in. */
+    /** The first half of a surrogate pair at the end of the last string. */
     let half = '';
     return {
       push(chunk) {
@@ -214,7 +212,7 @@ function decode(bytes: Uint8Array, stream = false): string {
 /** How many characters of forgotten values may remain before all forms are built again. */
 const slack = 8_192;
 
-/** How much of a text is looked at at once, in characters. */
+/** The length of the pieces in which a long text is redacted, in characters. */
 const slice = 65_536;
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

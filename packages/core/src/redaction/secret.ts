@@ -1,5 +1,5 @@
 /**
- * A value that does not show itself, for those who pass secrets through code that logs.
+ * A wrapper that hides a value from code that logs.
  */
 
 const shown = '[redacted]';
@@ -7,7 +7,7 @@ const shown = '[redacted]';
 /**
  * Holds a value out of sight: string conversion, template literals, JSON, `console.log` and the
  * inspectors of Node, Bun and Deno show `[redacted]`, and a structured clone is an empty object.
- * Only {@link Secret.reveal} gives it.
+ * Only {@link Secret.reveal} returns it.
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ export class Secret {
       Object.defineProperty(Secret.prototype, Symbol.for(inspector), { value: () => shown });
   }
 
-  /** @param value - what to hold */
+  /** @param value - the value to hold */
   constructor(value: string) {
     this.#value = value;
   }

@@ -1,6 +1,6 @@
 /**
- * Copies what is about to be logged with every text in it redacted. Code of the logged object runs
- * only where a logger would run it too: its `toJSON` and an error's `stack`.
+ * Copies a value for a logger, with every text in it redacted. Of the value's own code only `toJSON` and the getter
+ * of an error's `stack` run, as they would in a logger.
  */
 
 /** Objects nested deeper than this are left out: they do not belong in logs. */
@@ -10,11 +10,11 @@ const deepest = 12;
 const hidden: ReadonlySet<unknown> = new Set(['cause', 'errors']);
 
 /**
- * A copy of `value` for a logger: every string, key, number and symbol goes through `redact`; plain
- * objects, arrays, maps and sets become new ones, errors become plain `Error`s with their name,
- * message, stack, cause and fields, other objects what their `toJSON` gives or a plain object of their
- * enumerable fields. In place of what it does not copy stands a text: `[getter]` (none is called),
- * `[circular]`, `[deep]`, `[function]`, `[bytes]`, and `[unreadable]` where looking at it throws.
+ * Copies `value` for a logger. Every string, key, number and symbol goes through `redact`. Plain objects, arrays,
+ * maps and sets become new ones, errors become plain `Error`s with their name, message, stack, cause and fields,
+ * and other objects become the result of their `toJSON`, or a plain object of their enumerable fields. A text
+ * stands in place of what is not copied: `[getter]` (no getter is called), `[circular]`, `[deep]`, `[function]`,
+ * `[bytes]`, and `[unreadable]` if reading it throws.
  */
 export function serialize(value: unknown, redact: (text: string) => string): unknown {
   const copies = new Map<object, unknown>();
@@ -46,11 +46,11 @@ export function serialize(value: unknown, redact: (text: string) => string): unk
       return new Map([...original].map(([key, inner]) => [copy(key), copy(inner)]));
     if (original instanceof Set) return new Set([...original].map(copy));
     if (original instanceof Error) {
-      // created without a stack of its own, which some consoles show instead
+      // it is created without a stack of its own, which some consoles would show instead
       const error = Object.create(Error.prototype);
       for (const field of ['name', 'message', 'stack'])
         Object.defineProperty(error, field, {
-          // the engine's own stack is a getter in some
+          // in some engines the stack is a getter
           value: redact(
             String((field === 'stack' ? original.stack : dataOf(original, field)) ?? ''),
           ),
@@ -85,7 +85,7 @@ export function serialize(value: unknown, redact: (text: string) => string): unk
   return copyOf(value, 0);
 }
 
-/** A field of an object or of what it inherits from, without calling a getter. */
+/** Returns a field of an object or of its prototypes, without calling a getter. */
 function dataOf(owner: object, key: string): unknown {
   for (let at: object | null = owner; at !== null; at = Object.getPrototypeOf(at)) {
     const field = Object.getOwnPropertyDescriptor(at, key);

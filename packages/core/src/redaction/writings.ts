@@ -1,9 +1,9 @@
 /**
- * How programs write a text into another one, character by character: in the quotes of JSON and of source
- * code, in HTML, and in those of a shell.
+ * How programs escape a text inside another one, character by character: in strings of JSON and source code, in
+ * HTML, and in the quotes of a shell.
  */
 
-/** `text` as a program writes it; the characters in `except` stay as they are. */
+/** Returns `text` as a program writes it. Characters in `except` stay as they are. */
 export type Writing = (text: string, except?: string) => string;
 
 function writing(characters: RegExp, write: (character: string) => string): Writing {
@@ -15,33 +15,33 @@ const hex = (character: string, digits: number) =>
   character.charCodeAt(0).toString(16).padStart(digits, '0');
 const json = (character: string) => JSON.stringify(character).slice(1, -1);
 const unicode = (character: string) => `\\u${hex(character, 4)}`;
-/** JSON for what JSON must escape, and `\u` for the rest. */
+/** Escapes as JSON where JSON must escape, and with `\u` elsewhere. */
 const jsonOrUnicode = (character: string) => {
   const escaped = json(character);
   return escaped === character ? unicode(character) : escaped;
 };
 
-/** `util.inspect`. */
+/** Escapes as `util.inspect` does. */
 function inspected(character: string): string {
   if (/['\\]/.test(character)) return `\\${character}`;
   if (/[\b\t\n\f\r\p{Cs}]/u.test(character)) return json(character);
   return `\\x${hex(character, 2).toUpperCase()}`;
 }
 
-/** The same of Deno, whose numbers are in small letters, and which cannot write half a character. */
+/** Escapes as Deno's inspector does: with lower-case digits, and with U+FFFD for half a surrogate pair. */
 function inspectedByDeno(character: string): string {
   if (character === '\v') return '\\v';
   if (/\p{Cs}/u.test(character)) return '\ufffd';
   return inspected(character).replace(/^\\x../, (code) => code.toLowerCase());
 }
 
-/** Python's `repr`, in which a quotation mark is escaped as above. */
+/** Escapes as Python's `repr` does. */
 function represented(character: string): string {
   return /['\\\t\n\r]/.test(character) ? inspected(character) : `\\x${hex(character, 2)}`;
 }
 
 const inJson = writing(/["\\\p{Cc}\p{Cs}]/gu, json);
-/** An apostrophe is escaped where the text around it has every other quotation mark too. */
+/** An apostrophe is escaped only if the text has every other kind of quotation mark, too, so both forms are needed. */
 const shown = [inspected, inspectedByDeno].flatMap((write) => [
   writing(/[\\\p{Cc}\p{Cs}]/gu, write),
   writing(/['\\\p{Cc}\p{Cs}]/gu, write),
@@ -51,17 +51,17 @@ function within(inner: Writing, outer: Writing): Writing {
   return (text, except) => outer(inner(text, except), except);
 }
 
-/** In JSON and source code, where a line break is escaped. */
+/** The writings of JSON and source code, which escape line breaks. */
 export const codeWritings: readonly Writing[] = [
   inJson,
-  // a document inside a line of a JSON log, and in an object that `console.log` shows, and the other way round
+  // JSON inside a line of a JSON log, JSON in an object that `console.log` shows, and the other way round
   within(inJson, inJson),
   ...shown.flatMap((each) => [each, within(inJson, each), within(each, inJson)]),
   writing(/["\\]|[^ -~]/g, jsonOrUnicode), // Python
   writing(/["\\<>&\u2028\u2029\p{Cc}]/gu, (found) =>
     /\p{Cc}/u.test(found) ? json(found) : jsonOrUnicode(found),
   ), // Go
-  // PHP, which leaves what is not ASCII as it is if it is asked to
+  // PHP, which can be set to leave characters beyond ASCII as they are
   writing(/["\\/\p{Cc}]/gu, (found) => (found === '/' ? '\\/' : json(found))),
   writing(/["\\/]|[^ -~]/g, (found) => (found === '/' ? '\\/' : jsonOrUnicode(found))),
   // Python's repr
@@ -71,7 +71,7 @@ export const codeWritings: readonly Writing[] = [
 
 const named: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
-/** In HTML, with entities for some characters beside `&`, `<` and `>`. */
+/** Makes a writing for HTML with entities for more characters than `&`, `<` and `>`. */
 function html(entities: Readonly<Record<string, string>>): Writing {
   const all: Readonly<Record<string, string>> = { ...named, ...entities };
   return writing(/[&<>"'`=/+]/g, (found) => all[found] ?? found);
@@ -80,7 +80,7 @@ function html(entities: Readonly<Record<string, string>>): Writing {
 const ofPython = html({ '"': '&quot;', "'": '&#x27;' });
 const codePointOf = (character: string) => character.codePointAt(0) as number;
 
-/** In HTML and in the quotes of a shell. */
+/** The writings of HTML and of the quotes of a shell. */
 export const markupWritings: readonly Writing[] = [
   html({}), // text between tags
   html({ '"': '&quot;' }), // Pug, and attributes as a browser writes them

@@ -37,7 +37,8 @@ function projectsOf(file) {
   const folder = top === 'docs' ? top : join(top, name);
   if (!existsSync(join(folder, 'vitest.config.ts'))) return [];
   const project = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).name;
-  return [project, ...(more[project] ?? [])];
+  // its files that replace modules are in a project with those of the other packages
+  return [project, 'replacing', ...(more[project] ?? [])];
 }
 
 const since = base();

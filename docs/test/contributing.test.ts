@@ -1,7 +1,7 @@
 /**
  * A contributor's first hour: what CONTRIBUTING.md, the dev container and the editor's settings name is there.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readDocuments, root } from './markdown.ts';
@@ -43,19 +43,4 @@ test('the editor is recommended what its settings name', async () => {
   const { customizations } = await json('.devcontainer/devcontainer.json');
   expect(recommendations).toContain(settings['editor.defaultFormatter']);
   expect(customizations.vscode.extensions).toEqual(recommendations);
-});
-
-test('the files of a package whose tests replace modules have a process each', async () => {
-  const wrong: string[] = [];
-  for (const name of await readdir(join(root, 'packages'))) {
-    const folder = join(root, 'packages', name);
-    const config = await readFile(join(folder, 'vitest.config.ts'), 'utf8');
-    for (const file of await readdir(join(folder, 'test'), { recursive: true })) {
-      if (!/(?<!provisioned|drill)\.test\.ts$/.test(file)) continue;
-      const isAlone = config.includes('replacesModules: true') && !file.includes('.e2e.');
-      const text = await readFile(join(folder, 'test', file), 'utf8');
-      if (!isAlone && /^vi\.mock\(/m.test(text)) wrong.push(`${name}/${file}`);
-    }
-  }
-  expect(wrong).toEqual([]);
 });

@@ -1,3 +1,1 @@
-import { testsWith } from '../../vitest.shared.ts';
-
-export default testsWith({ replacesModules: true });
+export { default } from '../../vitest.shared.ts';

@@ -47,7 +47,7 @@ const startsServers = join(packages, 'testkit/src/index.ts');
 const oneServer = join(process.cwd(), 'scripts/mutants/one-server.ts');
 
 export default mergeConfig(
-  testsWith({ replacesModules: true }),
+  testsWith({ isolate: true, exclude: [] }),
   defineConfig({
     root: process.cwd(),
     resolve: {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig, mergeConfig } from 'vitest/config';
 import { testsWith } from '../../vitest.shared.ts';
 
-const shared = testsWith({ replacesModules: true });
+const shared = testsWith({ isolate: true, exclude: [] });
 const { include: _, ...test } = shared.test;
 export default mergeConfig(
   { ...shared, test },

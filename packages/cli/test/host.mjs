@@ -9,6 +9,7 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { compileFunction, constants } from 'node:vm';
 
 const [, , bin] = process.argv;
@@ -45,6 +46,7 @@ function evaluate(path, modules = new Map()) {
 const listeners = process.rawListeners('warning');
 process.removeAllListeners('warning');
 await compile('return import("node:vm")', [], import.meta.filename)();
+await setImmediate(); // the warning comes in a later turn
 for (const listener of listeners) process.on('warning', listener);
 
 process.on('disconnect', () => exit(0));

@@ -57,6 +57,7 @@ export interface ControllableProvider extends SecretProvider {
  * contract meanwhile. It works in every test runner.
  *
  * @param values - what it holds at first
+ * @throws `ERR_SECRET_CONFIG` for an option that there is not, and for a value that is not text
  * @example
  * ```ts
  * import { createSecrets, memoryProvider } from '@keyfall/core';
@@ -79,9 +80,10 @@ export function controllableProvider(
 ): ControllableProvider {
   assertOptions(options, 'controllableProvider', optionKinds);
   const { name: provider = 'controllable', writable = true } = options;
+  if (Object(values) !== values) throw configError('the values must be an object');
   const pairs = Symbol.iterator in values ? values : Object.entries(values);
   const held = new Map<string, SecretRecord>();
-  for (const [name, value] of pairs) held.set(name, { value, version: '1' });
+  for (const [name, value] of pairs) held.set(name, { value: textOf(name, value), version: '1' });
   const calls: ProviderCall[] = [];
   const watchers = new Set<() => void>();
   const codeOf = new Map<string, SecretErrorCode>();
@@ -98,7 +100,7 @@ export function controllableProvider(
     lost = false;
     for (const [name, value] of changes)
       if (value === null) held.delete(name);
-      else held.set(name, { value, version: String(revision) });
+      else held.set(name, { value: textOf(name, value), version: String(revision) });
   };
 
   /** A call arrives, and the store answers it or fails. */
@@ -200,6 +202,16 @@ export function controllableProvider(
       return { revision: version, version, conditional: ifRevision !== undefined };
     },
   } satisfies Partial<SecretProvider>);
+}
+
+/** A value of the test; the error does not show one that is not text. */
+function textOf(name: string, value: string): string {
+  if (typeof value === 'string') return value;
+  throw configError(`the value of ${name} is not text`);
+}
+
+function configError(reason: string): SecretError {
+  return new SecretError('ERR_SECRET_CONFIG', `controllableProvider: ${reason}`);
 }
 
 /** Settles as `promise` does, unless `signal` fires before. */

@@ -124,3 +124,17 @@ test('calls are recorded by their names, without values', async () => {
     { method: 'read', names: 'all' },
   ]);
 });
+
+test('values that are not text are refused, and are not shown', () => {
+  const wrong = { PORT: 4711 } as never;
+  const calls = [
+    () => controllableProvider(wrong),
+    () => controllableProvider().rotate(wrong),
+    () => controllableProvider(null as never),
+    () => controllableProvider('text' as never),
+  ];
+  for (const call of calls) {
+    expect(call).toThrow(expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }));
+    expect(call).not.toThrow('4711');
+  }
+});

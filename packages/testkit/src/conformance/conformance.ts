@@ -76,8 +76,8 @@ const faultKinds: OptionKinds<ConformanceFaults<unknown>> = {
 export function conformanceTests<Subject extends ConformanceSubject>(
   harness: ConformanceHarness<Subject>,
 ): readonly ConformanceTest[] {
-  const { capabilities, faults } = harness;
   assertOptions(harness, 'conformanceTests', optionKinds);
+  const { capabilities, faults } = harness;
   assertOptions(capabilities, 'conformanceTests: capabilities', capabilityKinds);
   if (faults !== 'impossible') assertOptions(faults, 'conformanceTests: faults', faultKinds);
   assertDeclared(faults);

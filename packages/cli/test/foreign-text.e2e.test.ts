@@ -69,6 +69,18 @@ describe('names in a store', () => {
     expectHarmless(await keyfall(args, { cwd, env: { ...env, ...inherited } }));
   });
 
+  test('an empty one is shown, and does not keep the others from being explained', async () => {
+    await vault.store({ '': 'value', OTHER: 'x' });
+    const run = async (...args: readonly string[]) =>
+      keyfall(args, { cwd: await folderWith('OWN=1\n'), env: { ...vault.env, USE_VAULT: 'true' } });
+    const explained = await run('explain');
+    expect(explained).toMatchObject({ code: 0 });
+    expect(explained.stdout).toContain('OTHER: from vault');
+    const refused = await run('run', '--', 'true');
+    expect(refused).toMatchObject({ code: 2 });
+    expect(refused.stderr).toContain('""');
+  });
+
   test.each(few)(
     'the name %j can be read, stored, looked up and deleted without control characters in the output',
     async (name) => {

@@ -22,7 +22,9 @@ export const explainCommand: Command<SettingsOptions & { readonly json?: boolean
     if (name !== undefined) assertIsSecretName(name);
     return withChain(options, async ({ secrets }) => {
       const explanations = await waitingFor('asking each provider', async () => {
-        const names = name === undefined ? await secrets.list() : [name];
+        // a document may have an empty key, which is no name that can be asked for
+        const held = async () => (await secrets.list()).filter((each) => each !== '');
+        const names = name === undefined ? await held() : [name];
         return Promise.all(names.map((each) => secrets.explain(each)));
       });
       const [first] = explanations;

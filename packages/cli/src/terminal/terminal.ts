@@ -196,7 +196,8 @@ export function countNames(count: number): string {
 
 /** Names in a sentence: `A`, `A and B`, `A, B and C`. */
 export function listNames(names: readonly string[]): string {
-  const shown = names.map(printable);
+  // an empty one cannot be seen
+  const shown = names.map((name) => printable(name) || '""');
   const last = shown.pop() ?? 'none';
   return shown.length === 0 ? last : `${shown.join(', ')} and ${last}`;
 }

@@ -46,7 +46,8 @@ try {
   const report = join(copy, 'report.json');
   const reporting = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   run('node_modules/.bin/vitest', 'run', '--project', name, ...reporting);
-  run('node_modules/.bin/vitest', 'run', '--project', 'docs', 'docs/test/examples.test.ts');
+  const ofDocs = ['docs/test/examples.test.ts', 'docs/test/undefined-options.test.ts'];
+  run('node_modules/.bin/vitest', 'run', '--project', 'docs', ...ofDocs);
   const { numPassedTests, numTotalTests } = JSON.parse(readFileSync(report, 'utf8'));
   // the suite alone has more; fewer would mean that it was not run
   if (numPassedTests !== numTotalTests || numTotalTests < 30)

@@ -17,9 +17,9 @@ export interface __Pascal__ProviderOptions {
   /** The endpoint, `http` or `https`, without credentials in it. */
   readonly address: string;
   /** Sent as `Authorization: Bearer …` (RFC 6750). Default: the variable `__UPPER___TOKEN`. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Unique in the chain. Default `__id__`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 const optionKinds: OptionKinds<__Pascal__ProviderOptions> = {
@@ -109,6 +109,8 @@ function tokenOf(environment: NodeJS.ProcessEnv): string {
   const setting: SecretSetting = { option: 'token', variable: tokenVariable };
   if (!token)
     throw new SecretError('ERR_SECRET_CONFIG', `the option token (${tokenVariable}) is missing`, {
+      hint: `Set ${tokenVariable}.`,
+      // by this `ifUnconfigured: 'skip'` goes past it
       setting: { ...setting, isMissing: true },
     });
   assertToken(token, setting);

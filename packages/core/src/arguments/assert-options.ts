@@ -33,8 +33,8 @@ export type OptionKinds<Options> = { readonly [Option in keyof Options]-?: Optio
  * import { assertOptions, type OptionKinds, type SecretProvider } from '@keyfall/core/provider';
  *
  * interface DrawerOptions {
- *   readonly address?: string;
- *   readonly links?: 'inside' | 'anywhere';
+ *   readonly address?: string | undefined;
+ *   readonly links?: 'inside' | 'anywhere' | undefined;
  * }
  * const optionKinds: OptionKinds<DrawerOptions> = { address: 'text', links: ['inside', 'anywhere'] };
  *

@@ -265,9 +265,7 @@ describe('a client certificate that is renewed', () => {
     for (const transport of [patient, impatient]) expect(await ask(transport)).toEqual([]);
     await truncate(join(folder, `${name}.pem`));
     expect(await ask(patient)).toEqual([]);
-    expect(await ask(impatient)).toEqual([
-      'the file of the option tls.cert cannot be used: what it held before is used until it can',
-    ]);
+    expect(await ask(impatient)).toEqual([expect.stringContaining('option tls.cert')]);
     await replaced(`${name}.pem`, before.cert);
     expect(await ask(impatient)).toEqual([]);
   });

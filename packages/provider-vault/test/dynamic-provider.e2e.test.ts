@@ -114,17 +114,11 @@ describe('credentials', () => {
       (await provider.check?.(context()))?.map(({ subject, state, message }) =>
         [subject, state, message].join(': '),
       );
-    expect((await lines())?.slice(-4)).toEqual([
-      `policy: ready: the token may have credentials made (${path})`,
-      'policy: ready: the token may renew their lease (sys/leases/renew)',
-      'policy: ready: the token may revoke it (sys/leases/revoke)',
-      `lease: unknown: no credentials of ${path} were asked for yet`,
-    ]);
+    const shown = (texts: readonly string[] = []) => texts.join('\n').replaceAll(path, 'PATH');
+    expect(shown((await lines())?.slice(-4))).toMatchSnapshot();
     expect(registry.made).toBe(before);
     await provider.read('all', context());
-    expect((await lines())?.at(-1)).toBe(
-      `lease: ready: the credentials of ${path} are good for 60 min`,
-    );
+    expect(shown((await lines())?.slice(-1))).toMatchSnapshot();
     await provider.close?.();
   });
 
@@ -137,7 +131,7 @@ describe('credentials', () => {
       {
         subject: 'policy',
         state: 'failing',
-        message: `the token may not have credentials made (${path})`,
+        message: expect.stringContaining(path),
         hint: `path "${path}" { capabilities = ["read"] }`,
         code: 'may-not-make',
         facts: { rule: `path "${path}" { capabilities = ["read"] }` },
@@ -145,7 +139,7 @@ describe('credentials', () => {
       {
         subject: 'policy',
         state: 'unknown',
-        message: 'the token may not revoke it (sys/leases/revoke)',
+        message: expect.stringContaining('sys/leases/revoke'),
         hint: 'path "sys/leases/revoke" { capabilities = ["update"] }',
         code: 'may-not-revoke',
         facts: { rule: 'path "sys/leases/revoke" { capabilities = ["update"] }' },
@@ -203,7 +197,7 @@ describe('credentials', () => {
       const failed = await provider.read('all', context({}, said)).catch((error: unknown) => error);
       expect(failed).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
       expect(relay.requests).toEqual([`GET /v1/${path}`]);
-      expect(said).toEqual([expect.stringContaining('may have made credentials')]);
+      expect(said).toEqual([expect.any(String)]);
       fates = [];
       const { entries } = await provider.read('all', context());
       expect(entries.size).toBe(2);
@@ -282,7 +276,10 @@ test('a path with nothing at it is said to be missing, not to have failed', asyn
   expect(await provider.read('all', context())).toEqual({
     entries: new Map(),
     complete: true,
-    missingDocument: { description: `has nothing at ${mount}/nothing`, optional: false },
+    missingDocument: {
+      description: expect.stringContaining(`${mount}/nothing`),
+      optional: false,
+    },
   });
   await provider.close?.();
 });
@@ -297,22 +294,22 @@ describe('refusals', () => {
     RegExp,
   ])[] = [
     [
-      'a role that there is not',
+      'a role that does not exist',
       async () => ({ path: path.replace(/shop$/, 'shpo'), token: server.token }),
       'ERR_SECRET_CONFIG',
-      /refused to make credentials at users-\S+\/creds\/shpo \(status 400\)\. Check the role/,
+      /users-\S+\/creds\/shpo \(status 400\)\. .*\brole\b/,
     ],
     [
-      'a mount that there is not',
+      'a mount that does not exist',
       async () => ({ path: 'nowhere/creds/shop', token: server.token }),
       'ERR_SECRET_CONFIG',
-      /has no such path as nowhere\/creds\/shop\. Check the option path/,
+      /nowhere\/creds\/shop\. .*\boption path\b/,
     ],
     [
-      'a word that the engine does not know',
+      'a path that the engine does not know',
       async () => ({ path: path.replace('/creds/', '/credentials/'), token: server.token }),
       'ERR_SECRET_CONFIG',
-      /has no such path as/,
+      /\/credentials\/shop\b/,
     ],
     [
       'a path that takes no GET',
@@ -321,7 +318,7 @@ describe('refusals', () => {
         token: server.token,
       }),
       'ERR_SECRET_CONFIG',
-      /does not take a GET\. Give the option parameters/,
+      /\bGET\b.*\boption parameters\b/,
     ],
     [
       'a document, which has no lease',
@@ -331,7 +328,7 @@ describe('refusals', () => {
         return { path: `${mount}/shop`, token: server.token };
       },
       'ERR_SECRET_CONFIG',
-      /answers without a lease\. Only what an engine makes/,
+      /\blease\b/,
     ],
     [
       'a token with one use, whose lease the server revokes at once',
@@ -341,7 +338,7 @@ describe('refusals', () => {
         return { token: made.token };
       },
       'ERR_SECRET_CONFIG',
-      /\(status 400\)\. .* that the token has uses left\.$/,
+      /\(status 400\)\. .*\buses\b/,
     ],
     [
       'a policy without the path',
@@ -349,13 +346,13 @@ describe('refusals', () => {
         token: (await tokenFor(server, await policyFor('database/creds/other'))).token,
       }),
       'ERR_SECRET_DENIED',
-      /Its policy needs the capability "read" on users-\S+\/creds\/shop\.$/,
+      /"read" on users-\S+\/creds\/shop\.$/,
     ],
     [
       'a token that the server does not know',
       async () => ({ token: secret }),
       'ERR_SECRET_UNAUTHENTICATED',
-      /does not accept the token/,
+      /\btoken\b/,
     ],
     [
       'an engine whose own server fails',
@@ -364,7 +361,7 @@ describe('refusals', () => {
         return {};
       },
       'ERR_SECRET_UNAVAILABLE',
-      /answers with status 500/,
+      /\b500\b/,
     ],
   ];
 
@@ -386,17 +383,13 @@ describe('refusals', () => {
   });
 
   test.each([
-    [
-      'one word',
-      { path: 'database' },
-      /^the option path is not a path of credentials\. Write the mount/,
-    ],
-    ['two slashes', { path: 'database//shop' }, /^the option path .*is not a path/],
-    ['no path', { path: undefined as never }, /^no path was given: the option path is not set/],
-    ['no object', { parameters: [] as never }, /^the option parameters is not an object of JSON/],
-    ['no JSON', { parameters: { count: 1n } }, /^the option parameters is not an object of JSON/],
-    ['no length of time', { grace: 'soon' as never }, /^the option grace is not a length of time/],
-  ])('an option that is wrong: %s', async (_, options, message) => {
+    ['one word', { path: 'database' }, /^the option path .*\bmount\b/],
+    ['two slashes', { path: 'database//shop' }, /^the option path /],
+    ['no path', { path: undefined as never }, /\boption path\b/],
+    ['no object', { parameters: [] as never }, /^the option parameters /],
+    ['no JSON', { parameters: { count: 1n } }, /^the option parameters /],
+    ['no length of time', { grace: 'soon' as never }, /^the option grace /],
+  ])('a wrong option is refused by name: %s', async (_, options, message) => {
     const error = await failureOf((async () => dynamic(options).read('all', context()))());
     expect(error).toMatchObject({
       code: 'ERR_SECRET_CONFIG',

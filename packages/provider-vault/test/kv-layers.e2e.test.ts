@@ -88,10 +88,10 @@ describe('reading', () => {
     expect(error.message).not.toContain(places[0]);
   });
 
-  test('none there: the whole store is missing, and every path is named', async () => {
+  test('the store is missing as a whole if no document exists, and every path is named', async () => {
     const { provider, places } = await two(undefined, undefined);
     expect((await provider.read('all', context())).missingDocument).toEqual({
-      description: `has nothing at ${places.join(' and ')}`,
+      description: expect.stringContaining(places.join(' and ')),
       optional: false,
     });
   });
@@ -120,9 +120,9 @@ describe('reading', () => {
       expect(await secrets.get('A')).toBe(value);
       await secrets.find('B').catch(() => undefined);
       expect(warnings).toHaveLength(1);
-      expect(warnings[0]).toContain(`has nothing at ${places[missing]}`);
+      expect(warnings[0]).toContain(places[missing]);
       const explained = await secrets.explain('A');
-      expect(explained.degraded).toBe(`has nothing at ${places[missing]}`);
+      expect(explained.degraded).toContain(places[missing]);
       assertNoLeak([value], warnings, explained);
       await secrets.close();
     }

@@ -107,7 +107,7 @@ function providerFor(options: VaultProviderOptions): SecretProvider {
 async function errorOf(provider: SecretProvider, limit = 20_000): Promise<SecretError> {
   const error = await provider.read('all', context({ limit })).catch((why: unknown) => why);
   assertNoLeak([token, value, password], error, provider);
-  if (!isSecretError(error)) throw new Error('did not reject with a SecretError');
+  if (!isSecretError(error)) throw new Error('no SecretError');
   return error;
 }
 

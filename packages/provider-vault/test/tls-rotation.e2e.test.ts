@@ -75,7 +75,7 @@ async function reads(provider: SecretProvider): Promise<void> {
 async function errorOf(provider: SecretProvider): Promise<SecretError> {
   const error = await provider.read('all', context()).catch((reason: unknown) => reason);
   assertNoLeak([token, value, ofServer.key], error, provider);
-  if (!isSecretError(error)) throw new Error('did not reject with a SecretError');
+  if (!isSecretError(error)) throw new Error('no SecretError');
   return error;
 }
 

@@ -51,7 +51,7 @@ function read(options: VaultProviderOptions, said: string[] = []) {
 async function errorOf(options: VaultProviderOptions): Promise<SecretError> {
   const error = await read(options).catch((reason: unknown) => reason);
   assertNoLeak([token, value], error);
-  if (!isSecretError(error)) throw new Error('did not reject with a SecretError');
+  if (!isSecretError(error)) throw new Error('no SecretError');
   return error;
 }
 

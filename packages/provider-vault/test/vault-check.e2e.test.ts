@@ -104,10 +104,10 @@ test('all is well under the smallest policy', async () => {
   expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+ answers \(version 2\.\d+\.\d+\)$/);
   expect(life).toMatch(/^expires in \d+ (days|hours), can be renewed; policies: default, policy-/);
   expect(life).toContain(policy);
-  expect(mount).toBe('secret is KV version 2');
-  expect(reading).toBe(`the token may read secret/data/${path}`);
-  expect(more).toMatch(/^it may do nothing else with it; it may not write it, /);
-  expect(found).toBe(`secret/${path} has 1 name at version 1`);
+  expect(mount).toMatch(/^secret .*\b2$/);
+  expect(reading).toContain(`secret/data/${path}`);
+  expect(found).toMatch(new RegExp(`^secret/${path} .*\\b1\\b.*\\b1$`));
+  expect([mount, reading, more, found].join('\n').replaceAll(path, 'PATH')).toMatchSnapshot();
 });
 
 describe('the server', () => {
@@ -124,13 +124,13 @@ describe('the server', () => {
     const faulty = await faultyServer({ kind: 'black-hole' });
     endings.push(() => faulty.close());
     const { check } = open({ address: faulty.address, path: 'shop' });
-    // who waits for the check gives it up a little earlier than it would end by itself
+    // the caller gives up the check a little earlier than it would end by itself
     const checks = await check?.(context({ limit: 1_000, signal: AbortSignal.timeout(900) }));
     expect(checks).toMatchObject([
       {
         subject: 'address',
         state: 'failing',
-        message: `${faulty.address} did not answer in time`,
+        message: expect.stringContaining(faulty.address),
         code: 'server-unreachable',
       },
     ]);
@@ -243,7 +243,7 @@ describe('the certificate', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 26 * 86_400_000 });
     const soon = await lineOf('certificate', at);
     expect(soon).toMatchObject({ state: 'failing', code: 'certificate-ends-soon' });
-    expect(soon?.message).toMatch(/valid until \d{4}-.*that is soon$/);
+    expect(soon?.message).toMatch(/ \d{4}-\d\d-/);
   });
 
   test('of a day is not called short while it is young', async () => {
@@ -289,7 +289,7 @@ describe('the token', () => {
   test('of root, and one with few uses', async () => {
     const { path, policy } = await documentAs('shop');
     const root = await lineOf('token', { path });
-    expect(root?.message).toBe('does not expire; policies: root');
+    expect(root?.message).toMatch(/: root$/);
     expect(root).toMatchObject({ code: 'token-of-root' });
     const { token } = await server.createToken({ policies: [policy], more: { num_uses: 9 } });
     expect((await lineOf('token', { path, token }))?.message).toMatch(/, \d uses left; policies: /);
@@ -308,8 +308,7 @@ describe('the token', () => {
       expect(line).toMatchObject({ state: 'failing', code: 'token-ends-soon' });
       return line;
     });
-    expect(ending?.message).toContain('nothing renews it');
-    expect(ending?.hint).toContain('the option auth');
+    expect(ending?.hint).toMatch(/\bauth\b/);
   });
 
   test('that ends soon is a matter of the program that writes its file', async () => {
@@ -325,7 +324,7 @@ describe('the token', () => {
     const { address } = relay;
     expect(await lineOf('token', { path, address, token })).toMatchObject({
       code: 'token-ends-soon',
-      message: 'expires in 60 s; policies: none: that is soon, and nothing renews it',
+      message: expect.stringContaining('60 s'),
     });
     const tokenFile = join(folder, 'token');
     await writeFile(tokenFile, token);
@@ -354,7 +353,7 @@ describe('the mount', () => {
       code: 'mount-denied',
       facts: { mount: 'secrets', place: `secrets/${path}`, meant: 'secret' },
     });
-    expect(checks.at(-1)?.hint).toContain('The token sees the KV mounts secret.');
+    expect(checks.at(-1)?.hint).toMatch(/\bsecret\./);
   });
 
   test('with the path in it, and one of another engine', async () => {
@@ -392,17 +391,16 @@ describe('the policy', () => {
     expect((await checksOf({ path, token: better.token })).at(-1)?.state).toBe('ready');
   });
 
-  test.each([
-    [['editor'], 'it may write it, read its history, list what is below it; it may not change'],
-    [['patch'], 'it may change names of it (patch); it may not write it'],
-    [['shop', 'keeper'], 'it may read its history, list what is below it, delete it'],
-  ])('%s', async (policies, said) => {
-    const { path, token } = await documentAs(...policies);
-    const [, more] = (await checksOf({ path, token })).filter(
-      ({ subject }) => subject === 'policy',
-    );
-    expect(more?.message).toContain(said);
-  });
+  test.each([[['editor']], [['patch']], [['shop', 'keeper']]])(
+    'of %s shows what it allows',
+    async (policies) => {
+      const { path, token } = await documentAs(...policies);
+      const [, more] = (await checksOf({ path, token })).filter(
+        ({ subject }) => subject === 'policy',
+      );
+      expect(more?.message).toMatchSnapshot();
+    },
+  );
 
   test('that does not let it write says what would, without being a fault', async () => {
     const { path, token } = await documentAs('shop');
@@ -412,7 +410,9 @@ describe('the policy', () => {
     expect(more).toMatchObject({
       state: 'ready',
       code: 'may-not-write',
-      hint: `To let it write: path "secret/data/${path}" { capabilities = ["read", "create", "update"] }`,
+      hint: expect.stringContaining(
+        `path "secret/data/${path}" { capabilities = ["read", "create", "update"] }`,
+      ),
     });
   });
 
@@ -423,9 +423,12 @@ describe('the policy', () => {
     const { token } = await tokenFor(server, policyFile('kv1', mount, path));
     const checks = await checksOf({ mount, path, token }, token);
     const [reading, more] = checks.filter(({ subject }) => subject === 'policy');
-    expect(reading?.message).toBe(`the token may read ${mount}/${path}`);
-    expect(more?.message).toBe('it may write it, delete it; it may not list what is below it');
-    expect(checks.at(-1)?.message).toBe(`${mount}/${path} has 1 name`);
+    expect(reading).toMatchObject({ state: 'ready' });
+    expect(
+      [reading, more, checks.at(-1)]
+        .map((line) => line?.message.replace(`${mount}/${path}`, 'PATH'))
+        .join('\n'),
+    ).toMatchSnapshot();
   });
 });
 
@@ -440,17 +443,16 @@ describe('the path', () => {
     const line = await lineOf('path', { path, token: lister.token });
     expect(line).toMatchObject({
       code: 'document-missing',
-      message: `nothing is at secret/${path}`,
+      message: expect.stringContaining(`secret/${path}`),
       facts: { mount: 'secret', path, meant: `${folder}/aiogram-shop` },
     });
     expect(line?.hint).toContain(
-      `Did you mean ${folder}/aiogram-shop (option path, variable VAULT_SECRET_PATH)?`,
+      ` ${folder}/aiogram-shop (option path, variable VAULT_SECRET_PATH)?`,
     );
     const { token } = await tokenFor(server, policyFile('shop', 'secret', path));
     const blind = await lineOf('path', { path, token });
-    expect(blind?.hint).toBe(
-      'Check the path (option path, variable VAULT_SECRET_PATH), or write it: keyfall migrate',
-    );
+    expect(blind?.hint).toMatch(/\(option path, variable VAULT_SECRET_PATH\).* keyfall migrate$/);
+    expect(blind?.hint).not.toContain('aiogram-shop');
   });
 
   test('that is a folder, and one with data/ in it', async () => {
@@ -461,23 +463,23 @@ describe('the path', () => {
       'path "secret/metadata/" { capabilities = ["list"] }',
     ];
     const { token } = await tokenFor(server, rules.join('\n'));
-    expect((await lineOf('path', { path: folder, token }))?.hint).toContain('It is a folder');
+    expect((await lineOf('path', { path: folder, token }))?.hint).toMatch(/\bfolder\b/);
     const data = await lineOf('path', { path: `data/${folder}/prod` });
-    expect(data?.hint).toContain(`Leave data/ out of the path: ${folder}/prod`);
+    expect(data?.hint).toMatch(new RegExp(`\\bdata/.* ${folder}/prod\\b`));
   });
 
   test('that begins with its mount, where the document is there without it or is not', async () => {
     const { path, token } = await documentAs('shop');
     for (const start of ['secret/', 'secret/data/']) {
-      const hint = `Leave ${start} out of the path: ${path}. Requests get it by themselves.`;
+      const hint = expect.stringMatching(new RegExp(` ${start} .* ${path}\\.`));
       const line = await lineOf('path', { path: `${start}${path}` });
       expect(line).toMatchObject({ code: 'document-missing', hint, facts: { meant: path } });
-      // who may read that one alone is not told to allow the other
+      // a token that may read that one alone needs no right to the other
       const policy = await lineOf('policy', { path: `${start}${path}`, token });
       expect(policy).toMatchObject({ code: 'may-not-read', hint, facts: { meant: path } });
     }
     const none = await lineOf('path', { path: `secret/${path}-none` });
-    expect(none?.hint).toContain('Leave secret/ out of the path');
+    expect(none?.hint).toContain(' secret/ ');
     expect(none?.facts).not.toHaveProperty('meant');
     await put(`secret/${path}`, { A: value });
     expect(await lineOf('path', { path: `secret/${path}` })).toMatchObject({ state: 'ready' });
@@ -506,7 +508,7 @@ describe('the path', () => {
     const { token } = await tokenFor(server, policyFile('kv1', mount, 'shop'));
     const line = await lineOf('path', { mount, path: 'shop', token });
     expect(line).toMatchObject({ state: 'failing', code: 'document-wrapped' });
-    expect(line?.message).toContain('written as to KV version 2');
+    expect(line?.message).toContain('KV version 2');
   });
 
   test('each of several has its own lines', async () => {

@@ -63,7 +63,7 @@ const sealed: Fault = { kind: 'status', status: 503, body: { errors: ['Vault is 
 async function errorOf(call: Promise<unknown> | undefined): Promise<SecretError> {
   const error = await call?.catch((reason: unknown) => reason);
   assertNoLeak([token, value], error);
-  if (!isSecretError(error)) throw new Error('did not reject with a SecretError');
+  if (!isSecretError(error)) throw new Error('no SecretError');
   return error;
 }
 

@@ -86,7 +86,7 @@ async function errorOf(call: Promise<unknown>, ...secrets: string[]): Promise<Se
     (reason: unknown) => reason,
   );
   assertNoLeak([value, ...secrets], error);
-  if (!isSecretError(error)) throw new Error('did not reject with a SecretError');
+  if (!isSecretError(error)) throw new Error('no SecretError');
   return error;
 }
 
@@ -143,12 +143,12 @@ describe('reading', () => {
       expect(missingDocument?.optional).toBe(false);
       return missingDocument?.description;
     };
-    expect(await described()).toBe(`has nothing at secret/${path}`);
+    expect(await described()).toMatch(new RegExp(` secret/${path}$`));
     await server.request('POST', `secret/data/${path}`, { data: { A: value } });
     await server.request('DELETE', `secret/data/${path}`);
-    expect(await described()).toBe(`has nothing at secret/${path} (version 1 is deleted)`);
+    expect(await described()).toMatch(new RegExp(` secret/${path} \\(.*\\b1\\b.*\\bdeleted\\b`));
     await server.request('PUT', `secret/destroy/${path}`, { versions: [1] });
-    expect(await described()).toBe(`has nothing at secret/${path} (version 1 is destroyed)`);
+    expect(await described()).toMatch(new RegExp(` secret/${path} \\(.*\\b1\\b.*\\bdestroyed\\b`));
   });
 
   test('a live version without names is not missing', async () => {

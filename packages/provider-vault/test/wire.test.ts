@@ -40,7 +40,7 @@ async function errorOf(call: Promise<unknown>): Promise<SecretError> {
     (reason: unknown) => reason,
   );
   assertNoLeak([token, value], error);
-  if (!isSecretError(error)) throw new Error('did not reject with a SecretError');
+  if (!isSecretError(error)) throw new Error('no SecretError');
   return error;
 }
 

@@ -1,7 +1,7 @@
 /**
  * The command line on a real terminal.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { bin, environmentOf, finished, type RunResult } from './keyfall.ts';
 
 /**
@@ -42,6 +42,11 @@ sys.stdout.buffer.write(screen)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
 `;
 
+/** The interpreter itself: what a version manager puts on PATH takes longer to find it than that takes to start. */
+const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'])
+  .toString()
+  .trim();
+
 /**
  * A text to wait for on the screen, and what is typed then, sent to the command from outside, or pasted: so many
  * characters and Enter.
@@ -76,7 +81,7 @@ export async function typing(
 ): Promise<RunResult> {
   return finished(
     spawn(
-      'python3',
+      python,
       [
         '-c',
         driver,

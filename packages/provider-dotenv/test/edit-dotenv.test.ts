@@ -7,6 +7,7 @@ import { assertNoLeak } from '@keyfall/testkit';
 import dotenv from 'dotenv';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { anyCharacter } from '../../../fast-check.shared.ts';
 import { allReaders } from '../src/editing/classify-edit.ts';
 import { formsOf } from '../src/editing/value-forms.ts';
 import { editDotenv, inspectDotenv } from '../src/index.ts';
@@ -190,7 +191,7 @@ const values = fc.oneof(
       { maxLength: 8 },
     )
     .map((pieces) => pieces.join('')),
-  fc.string({ unit: 'binary' }),
+  fc.string({ unit: anyCharacter }),
 );
 const numRuns = 3000;
 

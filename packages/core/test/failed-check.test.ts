@@ -14,11 +14,11 @@ test('an error becomes a line with its reason, its hint and its kind', () => {
 });
 
 test('what was found goes before the kind, and without a hint there is nothing to do', () => {
-  const error = new SecretError('ERR_SECRET_DENIED', 'the mount may not be asked about');
+  const error = new SecretError('ERR_SECRET_DENIED', 'its reason');
   expect(failedCheck('mount', error, 'mount-denied')).toEqual({
     subject: 'mount',
     state: 'failing',
-    message: 'the mount may not be asked about',
+    message: 'its reason',
     code: 'mount-denied',
   });
 });

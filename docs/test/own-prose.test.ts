@@ -43,7 +43,7 @@ describe('is found:', () => {
   });
 });
 
-describe('is none:', () => {
+describe('is not read by:', () => {
   test.each([
     'notice(label + message);',
     'if (hint !== undefined) show(hint);',

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
 import { show } from '../src/show.ts';
 
-test('every store answers in one chain, and a killed Vault is passed and told of', async () => {
+test('every store answers in one chain, and a killed Vault is passed with a notice', async () => {
   const lines: string[] = [];
   await show((line) => lines.push(line));
   expect(lines).toEqual([

@@ -116,7 +116,7 @@ describe('what no system of this kind starts', () => {
     ['another processor', arm],
     ['macOS', darwin],
     ['Windows', windows],
-  ])('is told: a program for %s', async (_, start) => {
+  ])('a program for %s is refused', async (_, start) => {
     expect(isForeign('/p', start, await folderWith())).toBe(true);
     expect(await kindOfFile(start)).toBe('not-executable');
   });

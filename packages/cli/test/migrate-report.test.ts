@@ -110,7 +110,7 @@ describe('what is left to do', () => {
       'USE_VAULT in the environment, which turns Vault off',
       { file: { ...file, settings: { ...settings, isOverruled: true } } },
     ],
-  ])('the summary tells of %s', (_, more) => {
+  ])('the summary mentions %s', (_, more) => {
     const text = summary({ ...bare, ...more });
     expect(text).toContain(undo);
     expect(text).toMatchSnapshot();

@@ -51,7 +51,7 @@ const commands = [
 ] as const;
 
 test.each(commands.flatMap((command) => [true, false].map((made) => [...command, made] as const)))(
-  '%s of which nobody knows what became of it',
+  '%s with an unknown outcome is reported with how to find out',
   async (name, args, after, made) => {
     await vault.store({ A: 'first' });
     await vault.store({ A: 'second' });

@@ -51,7 +51,7 @@ test('the innermost five', () => {
   ]);
 });
 
-describe('a text that looks like frames is none', () => {
+describe('a text that looks like frames is not taken for frames', () => {
   const frame = 'read (/srv/app/a.js:1:3)';
   const fake = `    at ${canary} (/srv/${canary}/${canary}.js:1:1)`;
 

@@ -441,7 +441,7 @@ describe('a rotation as AWS does it, the database first and the label a moment l
   };
 
   test.each(['secretId', 'prefix'] as const)(
-    'whoever is refused reads anew and is let in, without a watch and within the ttl: %s',
+    'a client that a rotation locks out reads the secret again and gets in, without a watch and within the ttl: %s',
     async (option) => {
       const bag = option === 'secretId';
       const textOf = (password: string) => (bag ? JSON.stringify({ PASS: password }) : password);

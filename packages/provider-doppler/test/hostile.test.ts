@@ -193,7 +193,7 @@ describe('another thing in place of the fallback file', () => {
     ['a folder', 'CONFIG', (path) => mkdir(path)],
     ['a device that gives without end', 'INVALID', (path) => symlink('/dev/zero', path)],
     [
-      'a FIFO that nobody writes to',
+      'a FIFO without a writer',
       'INVALID',
       (path) => execFileSync('sh', ['-c', 'mkfifo "$0"', path]),
     ],

@@ -259,7 +259,7 @@ describe('any login', () => {
     expect(error.code).toBe('ERR_SECRET_INVALID');
   });
 
-  test('a path that is none is not asked', async () => {
+  test('an invalid path is not requested', async () => {
     const relay = await relayed();
     const auth = userpassAuth({ username: '../token', password: canary() });
     const error = await failureOf(readWith(auth, { address: relay.address }));

@@ -40,7 +40,7 @@ test('numbers keep every digit, and names their meaning', () => {
   );
 });
 
-test.each(['[]', 'null', '"{}"', '1', '', undefined])('%s is no object', (text) => {
+test.each(['[]', 'null', '"{}"', '1', '', undefined])('%s is not an object', (text) => {
   expect(jsonMembers(text)).toBeUndefined();
 });
 

@@ -112,7 +112,7 @@ test('patchOf leaves out what stays', () => {
   });
 });
 
-test('mergePatch is JSON of texts and nulls, and refuses what is no text without showing it', () => {
+test('mergePatch is JSON of texts and nulls, and refuses a value that is not text without showing it', () => {
   const changes = { A: 'a"b', B: null, ['__proto__']: 'p' };
   expect([...(jsonMembers(mergePatch(changes, 'vault')) ?? [])]).toEqual([
     ['A', '"a\\"b"'],

@@ -134,7 +134,7 @@ test('a login whose secret id comes back as the id of the request', async () => 
   assertNoLeak([uuid], error);
 });
 
-test('an id of a request that is none of what was sent stays', async () => {
+test('the id of a request stays in an error if it is not a part of what was sent', async () => {
   const relay = await mirror(() => ({ refusedWith: 500, errors: [], request_id: uuid }));
   const error = await providerAt(relay.address)
     .read('all', context({ limit: 500 }))

@@ -131,7 +131,7 @@ describe('one by one', () => {
     expect([look.mock.calls.length, again.mock.calls.length, now]).toEqual([1, 0, 0]);
   });
 
-  test('what refuses to tell, or to take it, is asked no more', async () => {
+  test('a store that refuses the look, or the write, is not asked again', async () => {
     for (const error of [
       new SecretError('ERR_SECRET_DENIED', 'it may not'),
       new SecretError('ERR_SECRET_ABORTED', 'it was aborted'),

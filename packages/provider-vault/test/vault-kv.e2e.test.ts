@@ -57,7 +57,7 @@ const collect = async (names: AsyncIterable<string>) => {
   return all;
 };
 
-test('content: the newest version or an older one, with what is no text as JSON', async () => {
+test('content is the newest version or an older one, with values that are not text as JSON', async () => {
   const { document } = await documentAs(['shop'], { A: 'one' }, { A: value, N: 2.5, Z: null });
   expect(document.place).toMatch(new RegExp(`^${mount}/`));
   const newest = await document.read();
@@ -156,7 +156,7 @@ describe('patch', () => {
     });
   });
 
-  test('of another version, of nothing, of a deleted document, and of what is no text', async () => {
+  test('of another version, a missing or deleted document, and a value that is not text is refused', async () => {
     const { path, token, document } = await documentAs(['patch', 'keeper'], { A: 'x' }, { A: 'y' });
     const codeOf = async (call: Promise<unknown>) => (await failureOf(call, value, token)).code;
     expect(await codeOf(document.patch({ A: value }, { ifVersion: 1 }))).toBe(

@@ -370,7 +370,7 @@ describe("X-Vault-Index, where reading one's own writes is asked for", () => {
     expect(await versionOf()).toBe('1');
   });
 
-  describe('of OpenBao, which does not tell a chain that begins what is newest', () => {
+  describe('of OpenBao, which does not give a new chain the newest state', () => {
     const at = (state: number) =>
       Buffer.from(JSON.stringify({ cluster: 'one', value: String(state) })).toString('base64');
     const stateOf = (index: string | undefined) =>

@@ -752,7 +752,7 @@ describe('a token that was given', () => {
     expect(said).toEqual([]);
   });
 
-  test('without the default policy may not tell, and is used', async () => {
+  test('without the default policy may not be looked up, and is used', async () => {
     const { read, clock, asked, said } = await given({ no_default_policy: true }, [policy]);
     await read();
     await clock.advance(30_000);

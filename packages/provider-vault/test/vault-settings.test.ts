@@ -102,7 +102,7 @@ test.each([
   expect(settings(env)).toEqual({ ...defaults, tls });
 });
 
-test('the root namespace is none, by any of its names', () => {
+test('the root namespace counts as no namespace, by any of its names', () => {
   for (const text of ['', '/', 'root', '/root/', 'root/'])
     expect(settings({ VAULT_NAMESPACE: text }).namespace).toBe('');
   expect(vaultProvider({ ...base, env: {}, namespace: 'root' }).store).toBe(

@@ -177,7 +177,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (adapter) => {
     expect(accessors).toEqual(tokens.map(({ accessor }) => accessor));
   });
 
-  test('accepted without a body is a success; a denial is none, whatever its path looks like', async () => {
+  test('that is accepted without a body is a success, and a denial is not, whatever its path looks like', async () => {
     const node = await faultyServer({ kind: 'status', status: 202, body: '' });
     const asking = verbsAt(node.address, adapter);
     try {

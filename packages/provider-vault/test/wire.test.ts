@@ -70,7 +70,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
     provider.write?.({ entries: new Map([['NEW', value]]) }, context({ limit: limit ?? 5_000 })) ??
     Promise.reject(new Error('no write'));
 
-  describe('an answer that is none', () => {
+  describe('an answer that is not one of Vault', () => {
     test.each<[string, Fault]>([
       ['a web page with status 200', { kind: 'html' }],
       ['half of a JSON text', { kind: 'truncated-json' }],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { denyAccess } from '../src/index.ts';
 
-test('a file that is denied cannot be read, and has its mode again afterwards', async () => {
+test('a file that is denied cannot be read, and gets its mode back afterwards', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-denied-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await chmod(folder, 0o755);

@@ -14,7 +14,7 @@ test('advance fires timers in order, each at its own moment', async () => {
   expect([clock.monotonic(), clock.wall(), clock.timers]).toEqual([500, 1_500, 1]);
 });
 
-test('a timer that is set by what another one woke is seen in the same advance', async () => {
+test('a timer that is set in response to another one fires in the same advance', async () => {
   const clock = manualClock();
   const sleep = (delay: number) =>
     new Promise<void>((resolve) => {
@@ -54,7 +54,7 @@ test('setWall moves the wall clock alone', async () => {
   expect([fired, clock.monotonic()]).toEqual([0, 999]);
 });
 
-test('after sleep all timers that came due fire at the moment of waking', async () => {
+test('timers that come due during sleep fire at the moment of waking', async () => {
   const clock = manualClock(0);
   const fired: number[] = [];
   for (const delay of [100, 200]) clock.schedule(() => fired.push(clock.monotonic()), delay);
@@ -62,7 +62,7 @@ test('after sleep all timers that came due fire at the moment of waking', async 
   expect([fired, clock.wall()]).toEqual([[5_000, 5_000], 5_000]);
 });
 
-test('where running time stands still in sleep, timers wait on', async () => {
+test('timers keep waiting if running time stands still during sleep', async () => {
   const clock = manualClock(0);
   const fired: number[] = [];
   clock.schedule(() => fired.push(clock.wall()), 100);
@@ -72,7 +72,7 @@ test('where running time stands still in sleep, timers wait on', async () => {
   expect(fired).toEqual([5_100]);
 });
 
-test('as with setTimeout, a delay beyond 2^31-1 ms fires at once', async () => {
+test('a timer with a delay beyond 2^31-1 ms fires at once, as with setTimeout', async () => {
   const clock = manualClock();
   let fired = 0;
   clock.schedule(() => {

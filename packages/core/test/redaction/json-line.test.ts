@@ -49,7 +49,7 @@ describe('a line of JSON', () => {
     expect(redact('{"ids":[123456,234567]}')).toBe('{"ids":[[redacted]]}');
   });
 
-  test('is masked as any other text where it is none', () => {
+  test('is masked as any other text if it is not valid JSON', () => {
     const { redact } = redactorOf('12345678');
     expect(redact('{"pin":12345678')).toBe('{"pin":[redacted]');
     expect(redact('pin 12345678, {}')).toBe('pin [redacted], {}');

@@ -198,7 +198,7 @@ test('redact never throws, whatever it is given', () => {
   expect(redact({ toString: () => `it is ${'a'.repeat(10)}b` })).toBe('it is [redacted]');
 });
 
-test('what is no text cannot be added', () => {
+test('a value that is not text cannot be added', () => {
   expect(() => createRedactor().add(undefined as unknown as string)).toThrow(
     expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
   );

@@ -349,7 +349,7 @@ test('all nodes are restarted one by one', async () => {
   expectSound(done);
 }, 60_000);
 
-test('doctor tells of each node, and looks further at one that works', async () => {
+test('doctor reports each node, and continues with one that works', async () => {
   const [first] = cluster.nodes;
   await first?.kill();
   const active = await cluster.active();

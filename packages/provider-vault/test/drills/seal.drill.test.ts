@@ -54,7 +54,7 @@ test.each<[string, () => Promise<void>, () => Promise<void>]>([
   ['killed and started again', () => server.kill(), () => server.start()],
   ['sealed and unsealed', () => server.seal(), () => server.unseal()],
 ])(
-  '%s: what was read stays readable, who starts meanwhile is told, and all recover',
+  'while a server is %s, values that were read stay readable, a new process gets an error, and all recover',
   async (_, end, begin) => {
     const before = drill.events.length;
     const warm = open(1);

@@ -73,7 +73,7 @@ test('the longest life of a token: the next one is there before it ends', async 
   expect([403, 404]).toContain(status);
 });
 
-test('a secret id that is used up: told at the login, long before the token ends', async () => {
+test('a secret id that is used up is reported at the login, long before the token ends', async () => {
   const settings = { secret_id_num_uses: 1, token_ttl: '3s', token_max_ttl: '3s' };
   const options = await roleAuth(settings, true);
   const secrets = drill.open({ providers: [vaultProvider(options)], ttl: 1 });

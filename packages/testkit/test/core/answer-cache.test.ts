@@ -124,7 +124,7 @@ test('a store that says it is older than it was is believed once its word counts
 });
 
 describe('what was asked for before a write', () => {
-  test('is none of its news, unless the answer shows the state after it', () => {
+  test('is not news about the name, unless the answer shows the state after the write', () => {
     const { cache, ask } = cacheOf({}, counted);
     const before = ask();
     cache.invalidate(['A'], '5');

@@ -310,7 +310,7 @@ describe('a read that its provider has repeated', () => {
     expect((await all)['A']).toBe('two');
   });
 
-  test('counts from when it began if the provider does not say more, or says what is none of its stamps', async () => {
+  test('counts from its beginning if the provider gives no stamp, or one that is not its own', async () => {
     for (const stamp of [undefined, 9_999]) {
       const { clock, store, waiting, secrets } = chainOver({ A: 'one' }, { ttl: '5m' });
       const early = secrets.get('A');

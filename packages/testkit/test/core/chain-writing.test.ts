@@ -247,7 +247,7 @@ describe('a write that is rejected says what became of it', () => {
     await secrets.close();
   });
 
-  test('an error that is none of ours leaves it unknown', async () => {
+  test('an error that is not a SecretError leaves it unknown', async () => {
     const secrets = createSecrets({ providers: [store(() => Promise.reject(new Error('x')))] });
     expect((await rejectionOf(secrets.set('A', 'x')))?.applied).toBe('unknown');
   });

@@ -360,7 +360,7 @@ describe('errors of another name', () => {
     hint: 'Ask for it.',
   };
 
-  test('in a batch, and thrown by any call, tell the name that is known outside', async () => {
+  test('in a batch, and thrown by any call, carry the name that is known outside', async () => {
     const provider = withPrefix(inner(error), 'SHOP_');
     const { entries } = await provider.read(['B'], context);
     expect(entries.get('B')).toMatchObject(told);

@@ -1,5 +1,6 @@
 // What is told of something that a provider threw: enough to find the defect, and nothing of its text.
 import { describe, expect, test } from 'vitest';
+import { toSecretError } from '../src/calls/foreign-error.ts';
 import { thrownFacts } from '../src/calls/thrown-facts.ts';
 
 const canary = 'canary-7be1';
@@ -77,4 +78,14 @@ test('an error that refuses to be looked at, and one with a made-up class', () =
   expect(thrownFacts(hostile)).toEqual({ type: 'Error', frames: [] });
   const dynamic = Object.defineProperty(class extends Error {}, 'name', { value: `a ${canary}` });
   expect(thrownFacts(new dynamic('x')).type).toBe('Error');
+});
+
+test.each([
+  ['Deno', { name: 'NotCapable' }],
+  ['node --permission', { code: 'ERR_ACCESS_DENIED' }],
+])('what the permissions of %s refuse is no defect of the provider', async (_, facts) => {
+  const thrown = Object.assign(new Error(canary), facts);
+  const error = await toSecretError(thrown, 'shelf');
+  expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED', provider: 'shelf', thrown: undefined });
+  expect(error.message).not.toContain(canary);
 });

@@ -25,9 +25,11 @@ export async function toSecretError(thrown: unknown, provider: string): Promise<
     return new SecretError('ERR_SECRET_TLS', 'its certificate is not trusted', { provider });
   const what = 'threw an error that is not a SecretError';
   try {
-    const { thrownFacts, summaryOf } = await import('./thrown-facts.ts');
+    const { refusalOf, thrownFacts, summaryOf } = await import('./thrown-facts.ts');
     const facts = thrownFacts(thrown);
-    return providerError(`${what}: ${summaryOf(facts)}`, provider, facts);
+    return (
+      refusalOf(thrown, provider) ?? providerError(`${what}: ${summaryOf(facts)}`, provider, facts)
+    );
   } catch {
     // a process that is out of file descriptors can load nothing
     return providerError(what, provider);

@@ -2,7 +2,7 @@
  * What is shown of something that a provider threw: its class, and where it was thrown. Enough to find a defect
  * by, and nothing that the thrown thing says: its text may hold anything.
  */
-import type { ThrownFacts } from '../contract/secret-error.ts';
+import { SecretError, type ThrownFacts } from '../contract/secret-error.ts';
 
 /** How many frames are shown: the innermost ones. */
 const mostFrames = 5;
@@ -18,6 +18,16 @@ export function thrownFacts(thrown: unknown): ThrownFacts {
   } catch {
     return { type: 'Error', frames: [] };
   }
+}
+
+/** The error for what the permissions of the process refuse (Deno, `node --permission`), which is no defect. */
+export function refusalOf(thrown: unknown, provider: string): SecretError | undefined {
+  const { name, code } = Object(thrown) as { readonly name?: unknown; readonly code?: unknown };
+  if (name !== 'NotCapable' && code !== 'ERR_ACCESS_DENIED') return undefined;
+  return new SecretError('ERR_SECRET_DENIED', 'the permissions of this process do not allow it', {
+    provider,
+    hint: 'Start it with those that the provider needs: --allow-env, --allow-read and --allow-net of Deno, --allow-fs-read of Node.',
+  });
 }
 
 /** The class and the frames in one line. */

@@ -22,6 +22,14 @@ const mountRefusal: Refusal = [
 const refusals: ReadonlyMap<string, Refusal> = new Map<string, Refusal>([
   ['EACCES', ['ERR_SECRET_DENIED', 'may not be written', 'Its folder must be writable too.']],
   ['EPERM', ['ERR_SECRET_DENIED', 'may not be written', 'Its folder must be writable too.']],
+  [
+    'ERR_ACCESS_DENIED',
+    [
+      'ERR_SECRET_DENIED',
+      'may not be written by this process',
+      'Start it with the permission for its folder: --allow-fs-write of Node, --allow-write of Deno.',
+    ],
+  ],
   ['ELOOP', ['ERR_SECRET_INVALID', 'is a link that leads in a circle']],
   ['EROFS', ['ERR_SECRET_DENIED', 'is on a read-only file system']],
   ['ENOENT', ['ERR_SECRET_CONFIG', 'is in a folder that does not exist', 'Create the folder.']],

@@ -37,8 +37,12 @@ export interface WholeFile {
   readonly stat: BigIntStats;
 }
 
-/** The code of what Node threw (`ENOENT`), else `''`: unlike the message, it holds no foreign text. */
+/**
+ * The code of what Node threw (`ENOENT`), else `''`: unlike the message, it holds no foreign text. What the permissions
+ * of the process refuse (`node --permission`, Deno) is `ERR_ACCESS_DENIED`.
+ */
 export function errnoOf(thrown: unknown): string {
+  if (thrown instanceof Error && thrown.name === 'NotCapable') return 'ERR_ACCESS_DENIED'; // Deno's, without a code
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : '';
 }
@@ -58,6 +62,14 @@ const refusals: ReadonlyMap<string, readonly [SecretErrorCode, reason: string, h
   new Map([
     ['EACCES', ['ERR_SECRET_DENIED', 'may not be read', access]],
     ['EPERM', ['ERR_SECRET_DENIED', 'may not be read', access]],
+    [
+      'ERR_ACCESS_DENIED',
+      [
+        'ERR_SECRET_DENIED',
+        'may not be read by this process',
+        'Start it with the permission for this file: --allow-fs-read of Node, --allow-read of Deno.',
+      ],
+    ],
     ['ELOOP', ['ERR_SECRET_INVALID', 'is a link that leads in a circle']],
     // The error of opening a socket, or a device without a driver.
     ['ENXIO', ['ERR_SECRET_INVALID', 'is not a regular file']],

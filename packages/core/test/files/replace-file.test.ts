@@ -86,6 +86,7 @@ describe('what stays', () => {
     ['ENOSPC', 'ERR_SECRET_UNAVAILABLE', 'could not be written: the disk is full'],
     ['EROFS', 'ERR_SECRET_DENIED', 'is on a read-only file system'],
     ['EPERM', 'ERR_SECRET_DENIED', 'may not be written'],
+    ['ERR_ACCESS_DENIED', 'ERR_SECRET_DENIED', 'may not be written by this process'],
     ['EIO', 'ERR_SECRET_UNAVAILABLE', 'could not be written (EIO)'],
     ['no errno', 'ERR_SECRET_UNAVAILABLE', 'could not be written'],
   ])('where the system answers %s', async (errno, code, reason) => {

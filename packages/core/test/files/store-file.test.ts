@@ -102,3 +102,13 @@ test('only the errno of a system error is shown, and an error of ours is passed 
   expect(unreadable(file, own)).toBe(own);
   expect(own).toBeInstanceOf(SecretError);
 });
+
+test.each([
+  ['Deno', { name: 'NotCapable' }],
+  ['node --permission', { code: 'ERR_ACCESS_DENIED' }],
+])('what the permissions of %s refuse is denied, and no outage', async (_, facts) => {
+  const error = unreadable(await newFile(), Object.assign(new Error('canary'), facts));
+  expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED' });
+  expect(error.message).toMatch(/--allow-fs-read .*--allow-read/);
+  expect(error.message).not.toContain('canary');
+});

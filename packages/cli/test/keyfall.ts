@@ -4,11 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { constants, tmpdir } from 'node:os';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { commandHost } from './command-host.ts';
 
 /** The command line, as it is published. */
@@ -145,8 +146,7 @@ export function printed(
 
 /** A folder with a `.env` of this content, removed after the test. */
 export async function folderWith(dotenv?: string | Buffer): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-cli-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const folder = await testFolder();
   if (dotenv !== undefined) await writeFile(join(folder, '.env'), dotenv);
   return folder;
 }

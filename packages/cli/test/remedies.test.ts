@@ -3,12 +3,12 @@
  * says. That the commands mend is tried in `doctor.e2e.test.ts`.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProviderCheck } from '@keyfall/core/provider';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { withCommand } from '../src/diagnosis/finding.ts';
 import { commandFor } from '../src/diagnosis/remedies.ts';
 import { type Shell, typingIn } from '../src/diagnosis/typing.ts';
@@ -161,8 +161,7 @@ describe('a command as it has to be typed', () => {
   });
   /** A folder with these clients alone. */
   const toolsWith = async (...clients: readonly string[]) => {
-    const folder = await mkdtemp(join(tmpdir(), 'keyfall-clients-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
+    const folder = await testFolder();
     for (const client of clients) await symlink(process.execPath, join(folder, client));
     return folder;
   };

@@ -1,7 +1,6 @@
 // What the conformance suite does not ask: Doppler's errors one by one, ETag, rate limits, writes that
 // must not happen twice, and the fallback file.
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createSecrets,
@@ -11,6 +10,7 @@ import {
 } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { dopplerFallbackProvider, dopplerProvider } from '../src/index.ts';
 import { type DopplerStub, startDoppler, status } from './doppler-stub.ts';
 
@@ -22,12 +22,11 @@ beforeEach(async () => {
     ['A', canary],
     ['B', ''],
   ]);
-  folder = await mkdtemp(join(tmpdir(), 'keyfall-doppler-'));
+  folder = await testFolder();
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
   await doppler.close();
-  await rm(folder, { recursive: true });
 });
 
 const context = (remainingTimeout = 20_000) => ({

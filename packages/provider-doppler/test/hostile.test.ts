@@ -1,25 +1,16 @@
 // Answers that are cut, swapped or somebody else's, clocks and lines that mislead, names that are gone,
 // and what a program in plain JavaScript may hand over.
 import { execFileSync } from 'node:child_process';
-import {
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  symlink,
-  truncate,
-  writeFile,
-} from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { createSecrets } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import {
   type DopplerFallbackProviderOptions,
   type DopplerProviderOptions,
@@ -36,11 +27,10 @@ beforeEach(async () => {
     ['A', canary],
     ['B', 'b'],
   ]);
-  folder = await mkdtemp(join(tmpdir(), 'keyfall-doppler-'));
+  folder = await testFolder();
 });
 afterEach(async () => {
   await doppler.close();
-  await rm(folder, { recursive: true });
 });
 
 const context = (remainingTimeout = 20_000) => ({

@@ -8,12 +8,12 @@ import dotenv from 'dotenv';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anyCharacter } from '../../../fast-check.shared.ts';
+import { testFolder } from '../../../folder.shared.ts';
 import { allReaders } from '../src/editing/classify-edit.ts';
 import { formsOf } from '../src/editing/value-forms.ts';
 import { editDotenv, inspectDotenv } from '../src/index.ts';
 import { loadNpm } from '../src/readers/npm.ts';
 import { scanDotenv } from '../src/readers/scan-dotenv.ts';
-import { anotherFolder } from './folder.ts';
 
 const npm = { reader: 'npm', read: await loadNpm() };
 
@@ -140,7 +140,7 @@ describe('editDotenv prefers a form that every reader reads', () => {
   });
 
   test('node --env-file reads the written values', async () => {
-    const folder = await anotherFolder();
+    const folder = await testFolder();
     const held = { A: "don't", B: 'say "hi"', C: 'a\nb', D: '$HOME', E: 'C:\\temp\\', F: '' };
     await writeFile(join(folder, '.env'), await edit('# shop\n', held));
     const script = 'console.log(JSON.stringify(process.env))';

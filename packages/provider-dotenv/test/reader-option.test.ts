@@ -5,14 +5,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecrets, memoryProvider, readOnly, withPrefix } from '@keyfall/core';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { type DotenvProviderOptions, dotenvProvider } from '../src/index.ts';
-import { context, temporaryFolder } from './store.ts';
+import { context } from './store.ts';
 
 async function fileWith(text: string, name = '.env'): Promise<string> {
-  const { folder, remove } = await temporaryFolder();
-  onTestFinished(remove);
-  const path = join(folder, name);
+  const path = join(await testFolder(), name);
   await writeFile(path, text);
   return path;
 }

@@ -5,19 +5,19 @@ import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { cacheFolder } from '../../testkit/src/servers/provide-once.ts';
 import { allReaders, editClassifier } from '../src/editing/classify-edit.ts';
 import { editDotenv } from '../src/index.ts';
 import { readAsCompose } from '../src/readers/compose.ts';
 import { isPlainText } from '../src/readers/read-dotenv.ts';
 import { sampledTexts, sampledValues } from './dotenv-texts.ts';
-import { anotherFolder } from './folder.ts';
 
 test('docker compose reads every text as its model does', async () => {
   const variables = { C: 'env' };
   const output = execFileSync(
     join(cacheFolder('bin'), 'compose-dotenv'),
-    [join(await anotherFolder(), '.env')],
+    [join(await testFolder(), '.env')],
     {
       input: JSON.stringify(sampledTexts.map((Text) => ({ Text, Variables: variables }))),
       maxBuffer: 1e9,
@@ -69,7 +69,7 @@ test.each(['22.23.3', '24.21.0'])(
   'Node %s parses a text as its --env-file does',
   async (version) => {
     const program = join(cacheFolder(`node-${version}`), 'bin', 'node');
-    const cwd = await anotherFolder();
+    const cwd = await testFolder();
     const text = sampledTexts
       .filter((each) => each.includes('A='))
       .slice(0, 200)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { allReaders } from '../src/editing/classify-edit.ts';
 import { editDotenv } from '../src/index.ts';
 import { readAsOlderPython, readAsPython } from '../src/readers/python.ts';
@@ -6,7 +7,6 @@ import { isPlainText } from '../src/readers/read-dotenv.ts';
 import type { Reading } from '../src/readers/reading.ts';
 import { readAsShell } from '../src/readers/shell.ts';
 import { sampledTexts, sampledValues } from './dotenv-texts.ts';
-import { anotherFolder } from './folder.ts';
 import { readByPython, readByShell } from './real-readers.ts';
 
 const sampled = sampledTexts;
@@ -31,7 +31,7 @@ test.each([
 });
 
 test.each(['sh', 'bash'])('%s reads what its model knows', async (shell) => {
-  const folder = await anotherFolder();
+  const folder = await testFolder();
   // nothing that the model does not take for assignments alone is given to a shell
   const safe = sampled.filter((text) => {
     const { refusal, unknown } = readAsShell(text, {});
@@ -118,7 +118,7 @@ test('a write takes no name from any reader, and warns of readers that read the 
 });
 
 test('a shell that sources the file runs no part of what was written', async () => {
-  const folder = await anotherFolder();
+  const folder = await testFolder();
   const values = sampledValues.map((value) => value.replaceAll('$(x)', '$(printf ran>&3)'));
   const texts = await Promise.all(
     values.map((value) => editDotenv(before, new Map([['A', value]])).catch(() => before)),

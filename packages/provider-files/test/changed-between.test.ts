@@ -2,8 +2,9 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { filesProvider } from '../src/index.ts';
-import { answersOf, temporaryFolder } from './store.ts';
+import { answersOf } from './store.ts';
 
 /** What the system answers to a look at where a path leads, instead of looking: an errno. */
 const system = vi.hoisted(() => ({ answer: (_path: string): string | undefined => undefined }));
@@ -20,13 +21,11 @@ vi.mock('node:fs/promises', async (original) => {
 });
 
 let folder: string;
-let remove: () => Promise<void>;
 beforeEach(async () => {
-  ({ folder, remove } = await temporaryFolder());
+  folder = await testFolder();
 });
 afterEach(async () => {
   system.answer = () => undefined;
-  await remove();
 });
 
 /** Answers the looks at a path in turn, and then as the last one. */

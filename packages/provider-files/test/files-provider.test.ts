@@ -14,24 +14,22 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createSecrets, memoryProvider, type SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { filesProvider } from '../src/index.ts';
-import { answersOf, context, deny, seed, temporaryFolder } from './store.ts';
+import { answersOf, context, deny, seed } from './store.ts';
 
 const canary = 'c4n4ry-7f3a9e';
 
 let folder: string;
 let outside: string;
-let remove: () => Promise<void>;
 beforeEach(async () => {
-  const temporary = await temporaryFolder();
-  remove = temporary.remove;
-  folder = join(temporary.folder, 'secrets');
-  outside = join(temporary.folder, 'outside');
+  const temporary = await testFolder();
+  folder = join(temporary, 'secrets');
+  outside = join(temporary, 'outside');
   await mkdir(folder);
   await writeFile(outside, canary);
 });
-afterEach(() => remove());
 
 const put = (name: string, content: string | Uint8Array) => writeFile(join(folder, name), content);
 

@@ -3,18 +3,17 @@ import { once } from 'node:events';
 import { readlinkSync, rmSync } from 'node:fs';
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { filesProvider } from '../src/index.ts';
 // @ts-expect-error: it is run as a program too, and so has no types
 import { versionFiles, writeVolume } from './kubernetes-volume.mjs';
-import { answersOf, context, temporaryFolder } from './store.ts';
+import { answersOf, context } from './store.ts';
 
 let folder: string;
-let remove: () => Promise<void>;
 beforeEach(async () => {
-  ({ folder, remove } = await temporaryFolder());
+  folder = await testFolder();
 });
-afterEach(() => remove());
 
 /** Runs `body` while another process replaces the volume without a pause. */
 async function whileReplaced(body: () => Promise<void>): Promise<void> {

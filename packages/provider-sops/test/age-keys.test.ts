@@ -12,18 +12,17 @@ import {
 } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
 import { defaultKeyFile, findAgeKeys, wordsOf } from '../src/keys/age-keys.ts';
 import { fixturePath, keyPath, keyText, nowhere, recipientOf, secretOf } from './fixtures.ts';
-import { context, deny, temporaryFolder } from './store.ts';
+import { context, deny } from './store.ts';
 
 let home: string;
-let remove: () => Promise<void>;
-beforeAll(async () => {
-  ({ folder: home, remove } = await temporaryFolder());
+beforeEach(async () => {
+  home = await testFolder();
 });
-afterAll(() => remove());
 
 /** An age key of the right form, whose checksum does not fit. */
 const mistyped = (key: string) => key.slice(0, -1) + (key.endsWith('Q') ? 'P' : 'Q');
@@ -248,7 +247,7 @@ describe('a key that cannot be used', () => {
   });
 
   test('a key with a passphrase in ~/.ssh is not blamed if it would not open the file', async () => {
-    const { folder: HOME, remove: away } = await temporaryFolder();
+    const HOME = await testFolder();
     await mkdir(join(HOME, '.ssh'));
     await copyFile(keyPath('locked'), join(HOME, '.ssh', 'id_ed25519'));
     const error = await rejection({ environment: { HOME } });
@@ -258,11 +257,10 @@ describe('a key that cannot be used', () => {
     expect(await rejection({ environment: withTwo })).toMatchObject({
       code: 'ERR_SECRET_UNAUTHENTICATED',
     });
-    await away();
   });
 
   test('a key with a passphrase in ~/.ssh is named where it would open the file', async () => {
-    const { folder: HOME, remove: away } = await temporaryFolder();
+    const HOME = await testFolder();
     const path = join(HOME, 'locked.yaml');
     const ageRecipients = [recipientOf('two.txt'), recipientOf('locked.pub')];
     await encryptSopsFile(path, new Map([['password', 'one-canary']]), { ageRecipients });
@@ -274,7 +272,6 @@ describe('a key that cannot be used', () => {
       expect(code).toBe('ERR_SECRET_CONFIG');
       expect(message).toContain(`${HOME}/.ssh/id_ed25519`);
     }
-    await away();
   });
 
   test.each([

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { decryptSopsFile, sopsProvider } from '../src/index.ts';
 import {
   expectedText,
@@ -69,12 +69,11 @@ describe('a file that the real sops encrypted', () => {
   });
 
   test('may have a later document without names', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'keyfall-sops-'));
+    const folder = await testFolder();
     const path = join(folder, 'more.yaml');
     await writeFile(path, `${fixture('all.yaml')}---\n# nothing\n`);
     const all = await decryptSopsFile(fixturePath('all.yaml'), withOne);
     expect(await decryptSopsFile(path, withOne)).toEqual(all);
-    await rm(folder, { recursive: true });
   });
 
   test('that is binary to sops by its name is one value, and has no names to write', async () => {
@@ -88,7 +87,7 @@ describe('a file that the real sops encrypted', () => {
   });
 
   test('in another format than its name says is refused, with what to do', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'keyfall-sops-'));
+    const folder = await testFolder();
     const path = join(folder, 'secrets.enc');
     await writeFile(path, fixture('all.yaml'));
     await expect(decryptSopsFile(path, withOne)).rejects.toMatchObject({
@@ -97,7 +96,6 @@ describe('a file that the real sops encrypted', () => {
     });
     const all = await decryptSopsFile(fixturePath('all.yaml'), withOne);
     expect(await decryptSopsFile(path, { ...withOne, format: 'yaml' })).toEqual(all);
-    await rm(folder, { recursive: true });
   });
 
   test('for PGP and age is opened by age', async () => {

@@ -5,21 +5,20 @@ import { join } from 'node:path';
 import { isSecretError } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { anyCharacter } from '../../../fast-check.shared.ts';
+import { testFolder } from '../../../folder.shared.ts';
 import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
 import { openDataKey, sealDataKey } from '../src/keys/data-key.ts';
 import { fixture, keyPath, nowhere, recipientOf, secretOf } from './fixtures.ts';
-import { context, temporaryFolder, valuesOf } from './store.ts';
+import { context, valuesOf } from './store.ts';
 
 const keys = { ageKeyFile: keyPath('one.txt'), environment: nowhere };
 
 let folder: string;
-let remove: () => Promise<void>;
-beforeAll(async () => {
-  ({ folder, remove } = await temporaryFolder());
+beforeEach(async () => {
+  folder = await testFolder();
 });
-afterAll(() => remove());
 
 /** The code of the refusal; the error must show nothing of the file. */
 async function codeOf(content: string | Uint8Array, ending = 'yaml'): Promise<string> {

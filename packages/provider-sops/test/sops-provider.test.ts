@@ -4,19 +4,18 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSecrets } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { sopsProvider } from '../src/index.ts';
 import { fixture, fixturePath, keyPath, keyText, nowhere, secretOf } from './fixtures.ts';
-import { context, temporaryFolder, valuesOf } from './store.ts';
+import { context, valuesOf } from './store.ts';
 
 const keys = { ageKeyFile: keyPath('one.txt'), environment: nowhere };
 
 let folder: string;
-let remove: () => Promise<void>;
-beforeAll(async () => {
-  ({ folder, remove } = await temporaryFolder());
+beforeEach(async () => {
+  folder = await testFolder();
 });
-afterAll(() => remove());
 
 test('every value has one lossless text form', async () => {
   const provider = sopsProvider({ path: fixturePath('all.yaml'), ...keys });

@@ -2,23 +2,22 @@ import { chmod, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:
 import { join } from 'node:path';
 import { createSecrets } from '@keyfall/core';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { decryptSopsFile, encryptSopsFile, type FoundFile, sopsProvider } from '../src/index.ts';
 import { dataKeyOf, openSops, readSops } from '../src/reading/open-sops.ts';
 import { loadedSource, unloadedSource } from '../src/reading/sops-source.ts';
 import { editSops } from '../src/writing/edit-sops.ts';
 import { fixture, keyPath, nowhere, recipientOf } from './fixtures.ts';
-import { context, temporaryFolder, valuesOf } from './store.ts';
+import { context, valuesOf } from './store.ts';
 
 const keys = { ageKeyFile: keyPath('one.txt'), environment: nowhere };
 
 let folder: string;
-let remove: () => Promise<void>;
 let count = 0;
-beforeAll(async () => {
-  ({ folder, remove } = await temporaryFolder());
+beforeEach(async () => {
+  folder = await testFolder();
 });
-afterAll(() => remove());
 
 /** A copy of a fixture to write to. */
 async function copyOf(name: string) {

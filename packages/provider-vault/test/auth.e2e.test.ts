@@ -3,14 +3,19 @@
  * nothing else.
  */
 import { createSign, generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { assertNoLeak, manualClock, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
+import {
+  assertNoLeak,
+  manualClock,
+  sharedVaultServer,
+  temporaryFolder,
+  type VaultServer,
+} from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   appRoleAuth,
@@ -38,18 +43,19 @@ const value = canary();
 const path = freshPath();
 let server: VaultServer;
 let policy = '';
-let folder = '';
+let folder: string;
+let remove: () => Promise<void>;
 const endings: (() => unknown)[] = [];
 
 beforeAll(async () => {
   server = await sharedVaultServer();
-  folder = await mkdtemp(join(tmpdir(), 'keyfall-auth-'));
+  ({ folder, remove } = await temporaryFolder());
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   policy = await server.createPolicy(readPolicy('secret', path));
   await enableAuth(server, 'approle', 'userpass', 'jwt', 'kubernetes');
 });
 afterAll(async () => {
-  await rm(folder, { recursive: true });
+  await remove();
 });
 afterEach(async () => {
   for (const end of endings.splice(0)) await end();

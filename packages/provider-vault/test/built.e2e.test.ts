@@ -3,12 +3,12 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertNoLeak, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { canary, freshPath, tokenFor, writePolicy } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
@@ -153,51 +153,43 @@ console.log(JSON.stringify([before, loaded()]));`;
 });
 
 test('a pipe without a writer in the place of a file does not keep the process from ending', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-pipe-'));
+  const folder = await testFolder();
   const pipe = join(folder, 'pipe');
   execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
-  try {
-    for (const options of [
-      `{ tls: { ca: '${pipe}' }, address: 'https://127.0.0.1:9' }`,
-      `{ token: { file: '${pipe}' }, address: 'http://127.0.0.1:9', env: {} , path: 'a' }`,
-    ]) {
-      const source = `${start(options)}
+  for (const options of [
+    `{ tls: { ca: '${pipe}' }, address: 'https://127.0.0.1:9' }`,
+    `{ token: { file: '${pipe}' }, address: 'http://127.0.0.1:9', env: {} , path: 'a' }`,
+  ]) {
+    const source = `${start(options)}
 const read = provider.read('all', context).then(() => 'read', ({ code }) => code);
 const waited = new Promise((resolve) => setTimeout(() => resolve('waits'), 300));
 console.log(JSON.stringify(await Promise.race([read, waited])));
 process.exit();`;
-      expect((await run(source)).result).toBe('waits');
-    }
-  } finally {
-    await rm(folder, { recursive: true });
+    expect((await run(source)).result).toBe('waits');
   }
 });
 
 test("a developer's own token is used on demand alone, and after any other", async () => {
-  const home = await mkdtemp(join(tmpdir(), 'keyfall-home-'));
-  try {
-    await writeFile(join(home, '.vault-token'), `  ${token}\n`);
-    await writeFile(join(home, 'elsewhere'), `wrong-${token}`);
-    // a program that these files name is Vault's own way to keep a token, and is not run
-    const ran = join(home, 'ran');
-    await writeFile(join(home, 'helper'), `#!/bin/sh\ntouch ${ran}\n`, { mode: 0o755 });
-    for (const name of ['.vault', '.bao'])
-      await writeFile(join(home, name), `token_helper = "${join(home, 'helper')}"\n`);
-    const source = (options: string) => `${start(options)}
+  const home = await testFolder();
+  await writeFile(join(home, '.vault-token'), `  ${token}\n`);
+  await writeFile(join(home, 'elsewhere'), `wrong-${token}`);
+  // a program that these files name is Vault's own way to keep a token, and is not run
+  const ran = join(home, 'ran');
+  await writeFile(join(home, 'helper'), `#!/bin/sh\ntouch ${ran}\n`, { mode: 0o755 });
+  for (const name of ['.vault', '.bao'])
+    await writeFile(join(home, name), `token_helper = "${join(home, 'helper')}"\n`);
+  const source = (options: string) => `${start(options)}
 const batch = await provider.read('all', context).catch(({ code }) => ({ code }));
 console.log(JSON.stringify(batch.code ?? [...batch.entries.keys()]));`;
-    const helper = source('{ token: { helper: true } }');
-    const env = { VAULT_ADDR: server.address, HOME: home, VAULT_TOKEN: '' };
-    expect((await run(helper, env)).result).toContain('A');
-    const refused = 'ERR_SECRET_UNAUTHENTICATED';
-    const elsewhere = { ...env, BAO_TOKEN_PATH: join(home, 'elsewhere') };
-    expect((await run(helper, elsewhere)).result).toBe(refused);
-    expect((await run(helper, { ...env, VAULT_TOKEN: `wrong-${token}` })).result).toBe(refused);
-    expect((await run(source('{}'), env)).result).toBe('ERR_SECRET_CONFIG');
-    expect(existsSync(ran)).toBe(false);
-  } finally {
-    await rm(home, { recursive: true });
-  }
+  const helper = source('{ token: { helper: true } }');
+  const env = { VAULT_ADDR: server.address, HOME: home, VAULT_TOKEN: '' };
+  expect((await run(helper, env)).result).toContain('A');
+  const refused = 'ERR_SECRET_UNAUTHENTICATED';
+  const elsewhere = { ...env, BAO_TOKEN_PATH: join(home, 'elsewhere') };
+  expect((await run(helper, elsewhere)).result).toBe(refused);
+  expect((await run(helper, { ...env, VAULT_TOKEN: `wrong-${token}` })).result).toBe(refused);
+  expect((await run(source('{}'), env)).result).toBe('ERR_SECRET_CONFIG');
+  expect(existsSync(ran)).toBe(false);
 });
 
 test('a login without a waiting caller does not keep the program from ending', async () => {
@@ -223,25 +215,21 @@ console.log(JSON.stringify([before, await reading, holding()]));`;
 });
 
 test('installed without node-vault it works, and only the entry of that name asks for it', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-installed-'));
-  try {
-    const installed = join(folder, 'node_modules', '@keyfall', 'provider-vault');
-    await mkdir(installed, { recursive: true });
-    for (const name of ['dist', 'package.json'])
-      await cp(here(`../${name}`), join(installed, name), { recursive: true });
-    await symlink(here('../../core'), join(installed, '..', 'core'));
-    const from = join(installed, 'dist', 'index.js');
-    const source = `${start('{}', from)}
+  const folder = await testFolder();
+  const installed = join(folder, 'node_modules', '@keyfall', 'provider-vault');
+  await mkdir(installed, { recursive: true });
+  for (const name of ['dist', 'package.json'])
+    await cp(here(`../${name}`), join(installed, name), { recursive: true });
+  await symlink(here('../../core'), join(installed, '..', 'core'));
+  const from = join(installed, 'dist', 'index.js');
+  const source = `${start('{}', from)}
 const batch = await provider.read('all', context);
 const missing = await nodeVault().catch(({ code }) => code);
 console.log(JSON.stringify([[...batch.entries.keys()], missing]));
 await provider.close();`;
-    const env = { VAULT_ADDR: server.address };
-    expect((await run(source, env)).result).toEqual([
-      expect.arrayContaining(['A']),
-      'ERR_MODULE_NOT_FOUND',
-    ]);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const env = { VAULT_ADDR: server.address };
+  expect((await run(source, env)).result).toEqual([
+    expect.arrayContaining(['A']),
+    'ERR_MODULE_NOT_FOUND',
+  ]);
 });

@@ -2,12 +2,17 @@
  * Logins with the certificate of the connection, on a server that speaks TLS, with files that are renewed under
  * the program: half written, emptied, of two pairs.
  */
-import { mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { freePort, manualClock, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import {
+  freePort,
+  manualClock,
+  startVaultServer,
+  temporaryFolder,
+  type VaultServer,
+} from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createTransport } from '../src/http/transport.ts';
 import { certAuth, type VaultProviderOptions, vaultProvider } from '../src/index.ts';
@@ -23,10 +28,11 @@ const endings: (() => unknown)[] = [];
 let server: VaultServer;
 let address = '';
 let authority: Authority;
-let folder = '';
+let folder: string;
+let remove: () => Promise<void>;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'keyfall-cert-'));
+  ({ folder, remove } = await temporaryFolder());
   const port = await freePort();
   const config = await written(
     'listener.json',
@@ -61,7 +67,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server?.stop();
-  await rm(folder, { recursive: true });
+  await remove();
 });
 afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end();

@@ -2,12 +2,12 @@
  * Reads that overtake one another, and refusals that end, on a real server behind a relay: which answer is the
  * newer one, and who is asked again when.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecrets, isSecretError } from '@keyfall/core';
 import { manualClock, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { vaultProvider } from '../src/index.ts';
 import { context, eventually, type Fate, freshPath, relayTo, wires } from './harness.ts';
 
@@ -170,7 +170,7 @@ describe('a refusal', () => {
   test('ends with another token in the token file, without waiting for it to be forgotten', async () => {
     const path = freshPath();
     await put(path, 'one');
-    const folder = await mkdtemp(join(tmpdir(), 'keyfall-token-'));
+    const folder = await testFolder();
     const tokenFile = join(folder, 'token');
     await writeFile(tokenFile, 's.no-such-token-at-all');
     const vault = vaultProvider({
@@ -192,6 +192,5 @@ describe('a refusal', () => {
     await writeFile(tokenFile, server.token);
     await eventually(async () => expect(await get()).toBe('one'));
     await secrets.close();
-    await rm(folder, { recursive: true });
   });
 });

@@ -1,16 +1,15 @@
 /** Files that are read while somebody writes them. */
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { readSettingFile } from '../src/environment/setting-files.ts';
 import { certificatesIn, holdsKey } from '../src/settings/tls-settings.ts';
 
-let folder = '';
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'keyfall-files-'));
+let folder: string;
+beforeEach(async () => {
+  folder = await testFolder();
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 test('a file that is empty while it is written is read when it is written', async () => {
   const file = join(folder, 'secret-id');

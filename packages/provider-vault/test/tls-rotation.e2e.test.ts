@@ -2,8 +2,7 @@
  * Certificates that are renewed while a program runs: new connections are made with the files as they
  * are, and what is half done or broken never takes down what works.
  */
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSecretError, type SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
@@ -15,6 +14,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context, eventually, freshPath, readPolicy, tokenFor } from './harness.ts';
 import { type Authority, newAuthority, type Pair } from './pki.ts';
@@ -43,8 +43,7 @@ afterEach(async () => {
 
 let folder = '';
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'keyfall-tls-'));
-  endings.push(() => rm(folder, { recursive: true }));
+  folder = await testFolder();
 });
 
 /** Replaces a file as careful programs do, and returns its path. */

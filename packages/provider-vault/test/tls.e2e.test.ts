@@ -1,14 +1,14 @@
 /**
  * TLS in front of a real server: what is not trusted is never asked, and says why.
  */
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import tls, { type TlsOptions } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import { assertNoLeak, faultyServer, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { vaultKv } from '../src/kv.ts';
 import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';
@@ -74,8 +74,7 @@ test('a certificate of an authority that was given is trusted: as file, as text,
 });
 
 test('tls.ca takes every file of a directory', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'keyfall-ca-'));
-  endings.push(() => void rm(directory, { recursive: true }));
+  const directory = await testFolder();
   await cp(file('stranger.pem'), join(directory, 'a.pem'));
   await cp(file('authority.pem'), join(directory, 'b.pem'));
   const { address } = await frontWith('server');
@@ -277,8 +276,7 @@ test.each(unusable)('%s is named at the first use', async (_, options, named) =>
 });
 
 test('an empty directory of authorities trusts no server, and is named', async () => {
-  const ca = await mkdtemp(join(tmpdir(), 'keyfall-ca-'));
-  endings.push(() => void rm(ca, { recursive: true }));
+  const ca = await testFolder();
   const { address } = await frontWith('server');
   const error = await errorOf({ address, tls: { ca } });
   expect(error.code).toBe('ERR_SECRET_CONFIG');

@@ -2,9 +2,8 @@
  * `unix://` addresses: OpenBao's own agent on a socket, before a real server.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { isSecretError } from '@keyfall/core';
@@ -13,6 +12,7 @@ import {
   faultyServer,
   findVaultBinary,
   sharedVaultServer,
+  temporaryFolder,
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -30,7 +30,8 @@ import {
 } from './harness.ts';
 
 let server: VaultServer;
-let folder = '';
+let folder: string;
+let remove: () => Promise<void>;
 let agent: ChildProcess;
 let token = '';
 const path = freshPath();
@@ -38,7 +39,7 @@ const value = canary();
 
 beforeAll(async () => {
   server = await sharedVaultServer();
-  folder = await mkdtemp(join(tmpdir(), 'keyfall-'));
+  ({ folder, remove } = await temporaryFolder());
   await server.request('POST', `secret/data/${path}`, { data: { A: value } });
   let policy = '';
   ({ token, policy } = await tokenFor(server, writePolicy('secret', path)));
@@ -84,7 +85,7 @@ listener "unix" {
 afterAll(async () => {
   const over = new Promise((resolve) => agent?.once('exit', resolve));
   if (agent?.kill('SIGKILL')) await over;
-  await rm(folder, { recursive: true, force: true });
+  await remove();
 });
 
 function answers(socket: string): Promise<boolean> {

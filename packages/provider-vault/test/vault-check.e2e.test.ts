@@ -1,9 +1,8 @@
 /**
  * What `doctor` is told of a real server, line by line, and how each line is mended.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProviderCheck, SecretProvider } from '@keyfall/core/provider';
@@ -16,6 +15,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
   canary,
@@ -188,8 +188,7 @@ describe('http and https taken for each other', () => {
   });
 
   test('http to a port that speaks https', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'keyfall-listener-'));
-    endings.push(() => rm(folder, { recursive: true }));
+    const folder = await testFolder();
     const { cert, key } = await authority.issue('localhost', '720h');
     const port = await freePort();
     const files = { tls_cert_file: cert, tls_key_file: key };
@@ -315,8 +314,8 @@ describe('the token', () => {
     const { path, policy } = await documentAs('shop');
     const { token } = await server.createToken({ policies: [policy, 'default'] });
     const relay = await loginRelay(server.address);
-    const folder = await mkdtemp(join(tmpdir(), 'keyfall-check-'));
-    endings.push(relay.close, () => rm(folder, { recursive: true }));
+    const folder = await testFolder();
+    endings.push(relay.close);
     const facts = { ttl: 60, creation_ttl: 3_600, expire_time: '2030-01-01T00:00:00Z' };
     relay.interfere(({ line }) =>
       line === 'GET auth/token/lookup-self' ? { data: { ...facts, renewable: false } } : undefined,

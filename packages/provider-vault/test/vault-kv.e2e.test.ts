@@ -4,13 +4,12 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { faultyServer, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { type VaultKv, type VaultKvOptions, vaultKv } from '../src/kv.ts';
 import { canary, failureOf, freshPath, policyFile, relayTo, tokenFor } from './harness.ts';
 
@@ -328,7 +327,7 @@ test.each([
     (pipe: string) => ({ address: 'https://127.0.0.1:9', env: { VAULT_CACERT: pipe } }),
   ],
 ])('a file %s that is never read holds a call no longer than its time', async (_, options) => {
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-kv-'));
+  const folder = await testFolder();
   const pipe = join(folder, 'pipe');
   execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
   // somebody has it open, and writes nothing
@@ -346,6 +345,5 @@ test.each([
     expect(performance.now() - began).toBeLessThan(10_000);
   } finally {
     closeSync(writer);
-    await rm(folder, { recursive: true });
   }
 });

@@ -2,8 +2,7 @@
  * What a real server answers and what the provider makes of it, with tokens that may do no more
  * than the README says they need.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSecretError, type SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
@@ -14,6 +13,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
   canary,
@@ -766,8 +766,7 @@ describe('history', () => {
 
 test('a token file is read for each request, so that an agent may rotate it', async () => {
   const { path, token, accessor, policy } = await documentOf({ A: value });
-  const directory = await mkdtemp(join(tmpdir(), 'keyfall-token-'));
-  endings.push(() => rm(directory, { recursive: true }));
+  const directory = await testFolder();
   const tokenFile = join(directory, 'token');
   const provider = open({ path, token: { file: tokenFile } });
   const absent = await errorOf(read(provider));

@@ -3,7 +3,7 @@
  * server's answers are its own.
  */
 import { writeFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecretProvider } from '@keyfall/core/provider';
@@ -15,6 +15,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { openWire } from '../src/http/open-wire.ts';
 import {
   appRoleAuth,
@@ -773,8 +774,7 @@ describe('a token that was given', () => {
 
 describe('a token in a file', () => {
   test('is replaced by what the file holds by now', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'keyfall-session-'));
-    endings.push(() => rm(folder, { recursive: true }));
+    const folder = await testFolder();
     const tokenFile = join(folder, 'token');
     const first = await server.createToken({ policies: ['default', policy] });
     const second = await server.createToken({ policies: ['default', policy] });
@@ -794,8 +794,7 @@ describe('a token in a file', () => {
   });
 
   test('that is empty or gone for a while: the last one is used, with a warning when that lasts', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'keyfall-session-'));
-    endings.push(() => rm(folder, { recursive: true }));
+    const folder = await testFolder();
     const tokenFile = join(folder, 'token');
     const first = await server.createToken({ policies: ['default', policy] });
     const second = await server.createToken({ policies: ['default', policy] });
@@ -833,8 +832,7 @@ describe('a token in a file', () => {
   });
 
   test('and is not known: the file is read again for another one', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'keyfall-session-'));
-    endings.push(() => rm(folder, { recursive: true }));
+    const folder = await testFolder();
     const tokenFile = join(folder, 'token');
     const token = canary();
     await writeFile(tokenFile, token);

@@ -1,10 +1,4 @@
-/**
- * The wire's rules against sockets that break them, on either adapter. In every failing case a token
- * and a value are searched for in all that comes back.
- */
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
@@ -16,6 +10,7 @@ import {
   manualClock,
 } from '@keyfall/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context, wires } from './harness.ts';
 
@@ -462,7 +457,7 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
   });
 
   test('a unix socket is an address', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'keyfall-'));
+    const directory = await testFolder();
     const socket = join(directory, 'agent.sock');
     const agent = createServer((request, response) => {
       const body = { data: { data: { HOST: request.headers.host }, metadata: { version: 1 } } };
@@ -472,7 +467,6 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
     endings.push(async () => {
       agent.close();
       agent.closeAllConnections();
-      await rm(directory, { recursive: true });
     });
     const { entries } = await providerAt(`unix://${socket}`).read('all', context());
     expect(entries.get('HOST')).toMatchObject({ value: 'localhost' });

@@ -1,13 +1,12 @@
 // Rights that are taken away, be the tests run by root or not, and given back as they were.
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { testFolder } from '../../../folder.shared.ts';
 import { denyAccess } from '../src/index.ts';
 
 test('a file that is denied cannot be read, and gets its mode back afterwards', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'keyfall-denied-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
+  const folder = await testFolder();
   await chmod(folder, 0o755);
   const file = join(folder, 'file');
   await writeFile(file, 'text', { mode: 0o640 });

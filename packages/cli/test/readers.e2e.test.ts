@@ -289,7 +289,7 @@ describe('a migration', () => {
     const left = await readFile(join(cwd, '.env'), 'utf8');
     expect(left).toContain('KEYFALL_READER=python\n');
     // so the command that starts the program need not say it
-    expect(result.stderr).toContain('start the program with keyfall run -- CMD');
+    expect(result.stderr).toContain(' keyfall run -- CMD\n');
     expect(left).toContain('USE_VAULT=true\n');
     // what the reader does not read was not stored, and is not deleted
     expect(left).toContain('I: x\n');

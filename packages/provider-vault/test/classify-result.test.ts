@@ -6,6 +6,7 @@ import type { SecretError, SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
 import { type Classified, classify, forbidden } from '../src/answers/classify-result.ts';
+import { codeOf } from '../src/http/connection-codes.ts';
 import type { WireRequest, WireResult } from '../src/wire/vault-wire.ts';
 
 const subject = {
@@ -319,4 +320,14 @@ describe('a 403', () => {
 
 test('every success is one, a 202 and a 204 too', () => {
   for (const status of [200, 202, 204]) expect(found(answer(status, '')).kind).toBe('ok');
+});
+
+test.each([
+  ['Deno', { name: 'NotCapable' }],
+  ['node --permission', { code: 'ERR_ACCESS_DENIED' }],
+])('what the permissions of %s refuse is denied, and no outage', (_, facts) => {
+  const detail = codeOf(Object.assign(new Error('canary'), facts));
+  const error = errorOf({ kind: 'failure', what: 'unreachable', detail, sent: false });
+  expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED', repeat: 'none', ambiguous: false });
+  expect(error.hint).toContain('--allow-net');
 });

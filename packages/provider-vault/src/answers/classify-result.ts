@@ -91,6 +91,7 @@ export function kindOf(result: WireResult): AnswerKind | FailureKind {
   if (result.kind === 'answer') return answerKind(result);
   const { what, detail, proxyStatus = 0 } = result;
   if (what === 'unreachable' && detail === 'ECONNREFUSED') return 'connection-refused';
+  if (what === 'unreachable' && detail === 'ERR_ACCESS_DENIED') return 'not-permitted';
   // a proxy that is busy may let the next request through; one that refuses will not
   const refuses = (proxyStatus >= 400 && proxyStatus < 500) || proxyStatus === 501;
   return what === 'proxy' && refuses ? 'proxy-refused' : what;

@@ -6,6 +6,7 @@ import {
   addressSetting,
   checkTheAddress,
   configError,
+  denied,
   type ErrorKind,
   invalidAnswer,
   unavailable,
@@ -21,6 +22,7 @@ export type FailureKind =
   | 'foreign-node'
   | 'led-on'
   | 'malformed'
+  | 'not-permitted'
   | 'proxy'
   | 'proxy-refused'
   | 'rate-limit'
@@ -48,6 +50,10 @@ export const failureErrors: Readonly<Record<FailureKind, ErrorKind>> = {
     '$origin refused the connection',
     'Start the server, or check the option address (variable VAULT_ADDR).',
     { repeat: 'undone', nextNode: 'undone', fault: 'server-refused' },
+  ),
+  'not-permitted': denied(
+    'this process may not connect to $origin',
+    'Start it with the permission for it: --allow-net of Deno, and of Node under --permission.',
   ),
   'foreign-node': unavailable(
     '$origin points to $detail, which is not one of its listed nodes',

@@ -16,7 +16,9 @@ const alerts: Readonly<Record<string, string>> = {
  * Node's code. Where a write meets what OpenSSL has to say, the code is EPROTO whatever it was, and
  * only the message says which: a number and whether it has a text are taken from it, nothing else.
  */
-export function codeOf({ code = 'no code', message }: NodeJS.ErrnoException): string {
+export function codeOf({ name, code = 'no code', message }: NodeJS.ErrnoException): string {
+  // Deno's for what the permissions of the process refuse, which has no code
+  if (name === 'NotCapable') return 'ERR_ACCESS_DENIED';
   if (code !== 'EPROTO') return code;
   const [, alert] = /SSL alert number (\d{1,3})/.exec(message) ?? [];
   if (alert !== undefined) return `ERR_SSL_ALERT_${alerts[alert] ?? alert}`;

@@ -90,7 +90,7 @@ describe('a file is refused as a journal if it has', () => {
     ['no text for the source', { ...journal, shown: { target: 'vault' } }],
     ['no text for the target', { ...journal, shown: { source: '.env' } }],
     ['no state', without('state')],
-    ['a state that nobody knows', { ...journal, state: 'canary-state' }],
+    ['an unknown state', { ...journal, state: 'canary-state' }],
     ['no list of what was new', without('created')],
     ['text for the list of what was new', { ...journal, created: 'A' }],
     ['a name that is no text', { ...journal, created: ['A', 1] }],
@@ -101,7 +101,7 @@ describe('a file is refused as a journal if it has', () => {
     ['no name that was replaced', { ...journal, overwritten: [{ version: '1' }] }],
     ['a version that is no text', { ...journal, overwritten: [{ name: 'A', version: 1 }] }],
     ['a revision that is no text', { ...journal, revision: 7 }],
-    ['a reader that nobody knows', { ...journal, reader: 'canary-reader' }],
+    ['an unknown reader', { ...journal, reader: 'canary-reader' }],
     ['a reader that is no text', { ...journal, reader: 1 }],
   ])('%s', async (_, content) => {
     const path = join(await folderWith(), 'x.journal');

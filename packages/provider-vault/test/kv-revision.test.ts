@@ -10,12 +10,12 @@ test('a revision names the version and when it was written, and none says so', (
   expect(revisionOf(0, undefined)).toBe('0');
 });
 
-describe('which of two revisions is newer', () => {
+describe('of two revisions the newer one is known for', () => {
   test.each([
     ['the later version', at(2, 1), at(3, 2), 'older'],
     ['written in the same millisecond', at(2, 1, '.0001'), at(3, 1, '.0002'), 'older'],
     [
-      'version 1 of a document that was removed with its metadata and written anew',
+      'version 1 of a document that was removed with its metadata and written again',
       at(7, 1),
       at(1, 9),
       undefined,

@@ -14,7 +14,7 @@ const answer = (status: number, ...errors: string[]): WireAnswer => ({
 });
 
 test.each([
-  ['a client certificate that nobody asked for', 'tls connection not found'],
+  ['a client certificate that was not requested', 'tls connection not found'],
   ['none shown, as Vault looks ahead for whom it is', 'no client certificate found'],
   ['a unix socket where addresses are bound', 'failed to get connection information'],
   ['no password', 'missing password'],

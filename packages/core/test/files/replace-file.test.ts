@@ -66,11 +66,11 @@ test('a link that somebody put in the place of the new content is not followed',
   expect(await readFile(victim, 'utf8')).toBe('theirs');
 });
 
-describe('what stays', () => {
+describe('the old content stays', () => {
   const refusal = new SecretError('ERR_SECRET_INVALID', 'it is another one');
   test.each<[string, () => Promise<boolean>, object | false]>([
-    ['where it was changed', async () => false, false],
-    ['where that cannot be told', () => Promise.reject(refusal), { code: 'ERR_SECRET_INVALID' }],
+    ['if the file was changed', async () => false, false],
+    ['if that is unknown', () => Promise.reject(refusal), { code: 'ERR_SECRET_INVALID' }],
   ])('%s, and nothing is left beside it', async (_, unchanged, outcome) => {
     const file = await newFile();
     await writeFile(file.path, 'old');

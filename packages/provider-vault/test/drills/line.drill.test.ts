@@ -207,14 +207,14 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
     });
   });
 
-  describe('somebody else answers in its place: that is no outage, and nothing falls back', () => {
+  describe('an answer of another server is not an outage, and nothing falls back', () => {
     test.each<[string, Fault]>([
       ['a web page with status 200', { kind: 'html' }],
-      ['half of an answer, told to be whole', { kind: 'truncated-json' }],
+      ['half of an answer that claims to be whole', { kind: 'truncated-json' }],
       ['null', { kind: 'null-json' }],
       ['an answer without end', { kind: 'flood' }],
-      ['bytes that are no HTTP', { kind: 'garbage' }],
-    ])('%s', async (_, fault) => {
+      ['bytes that are not HTTP', { kind: 'garbage' }],
+    ])('such as %s', async (_, fault) => {
       const socket = await faultyServer(fault);
       endings.push(() => socket.close());
       const secrets = drill.open({ providers: [providerAt(socket.address), dotenv()] });

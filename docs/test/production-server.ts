@@ -3,10 +3,11 @@
  * folders are replaced by ones that a test may use.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { findVaultBinary, startVaultServer } from '@keyfall/testkit';
+import { findVaultBinary, sharedVaultServer } from '@keyfall/testkit';
+import { newAuthority } from '../../authority.shared.ts';
 
 /** Text of the documents and files to what stands for it in a test. */
 export type Replacements = readonly (readonly [documented: string, real: string])[];
@@ -25,27 +26,12 @@ export function toDocumented(text: string, replacements: Replacements): string {
 export async function prepareProduction(folder: string): Promise<void> {
   for (const each of ['etc/openbao/tls', 'var/lib/openbao', 'var/log/openbao', 'run/openbao'])
     await mkdir(join(folder, each), { recursive: true, mode: 0o700 });
-  const authority = await startVaultServer({ external: false });
-  try {
-    await authority.request('POST', 'sys/mounts/pki', { type: 'pki' });
-    const root = await authority.request('POST', 'pki/root/generate/internal', {
-      common_name: 'Tea shop CA',
-    });
-    await authority.request('POST', 'pki/roles/server', { allow_any_name: true });
-    const issued = await authority.request('POST', 'pki/issue/server', {
-      ttl: '24h',
-      common_name: 'vault.example.com',
-      ip_sans: '127.0.0.1',
-    });
-    const text = (value: unknown) => `${value}\n`;
-    const tls = join(folder, 'etc/openbao/tls');
-    await writeFile(join(tls, 'ca.crt'), text(root.body.data?.['certificate']));
-    await writeFile(join(tls, 'server.crt'), text(issued.body.data?.['certificate']));
-    await writeFile(join(tls, 'server.key'), text(issued.body.data?.['private_key']));
-    await chmod(join(tls, 'server.key'), 0o600);
-  } finally {
-    await authority.stop();
-  }
+  const authority = await newAuthority(await sharedVaultServer());
+  const { cert, key } = await authority.issue('vault.example.com', '24h');
+  const tls = join(folder, 'etc/openbao/tls');
+  await writeFile(join(tls, 'ca.crt'), authority.pem);
+  await writeFile(join(tls, 'server.crt'), cert);
+  await writeFile(join(tls, 'server.key'), key, { mode: 0o600 });
 }
 
 /** A started `bao` process. */

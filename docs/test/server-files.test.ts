@@ -9,7 +9,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createSecrets } from '@keyfall/core';
 import { vaultProvider } from '@keyfall/provider-vault';
-import { findVaultBinary, startVaultServer, type VaultServer } from '@keyfall/testkit';
+import {
+  findVaultBinary,
+  sharedVaultServer,
+  startVaultServer,
+  type VaultServer,
+} from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { composeArguments } from './document-run.ts';
@@ -77,16 +82,12 @@ test("the labels of the UI guide are in the server's own web interface", async (
     ([, label = '']) => label,
   );
   expect(labels).toContain('Create new version');
-  const server = await startVaultServer({ external: false });
-  try {
-    const page = await (await fetch(`${server.address}/ui/`)).text();
-    const scripts = [...new Set(page.match(/(?<=")\/ui\/assets\/[^"]+\.js/g) ?? [])];
-    const answers = await Promise.all(scripts.map((path) => fetch(`${server.address}${path}`)));
-    const code = (await Promise.all(answers.map((answer) => answer.text()))).join('\n');
-    expect(labels.filter((label) => !code.includes(label))).toEqual([]);
-  } finally {
-    await server.stop();
-  }
+  const { address } = await sharedVaultServer();
+  const page = await (await fetch(`${address}/ui/`)).text();
+  const scripts = [...new Set(page.match(/(?<=")\/ui\/assets\/[^"]+\.js/g) ?? [])];
+  const answers = await Promise.all(scripts.map((path) => fetch(`${address}${path}`)));
+  const code = (await Promise.all(answers.map((answer) => answer.text()))).join('\n');
+  expect(labels.filter((label) => !code.includes(label))).toEqual([]);
 });
 
 describe('policies', () => {

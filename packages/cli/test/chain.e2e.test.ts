@@ -8,6 +8,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { newAuthority } from '../../../authority.shared.ts';
 import { folderWith, keyfall, type RunResult } from './keyfall.ts';
 
 const canary = 'canary-value-5f1c';
@@ -45,19 +46,10 @@ function expectNoLeak(result: RunResult): void {
   expect(result.output).not.toContain(canaryToken);
 }
 
-type Certificate = Readonly<Record<'certificate' | 'private_key' | 'issuing_ca', string>>;
-
 /** TLS in front of the server, with a certificate that its own PKI engine issues. */
 async function tlsFront(): Promise<{ readonly address: string; readonly authority: string }> {
-  await server.request('POST', 'sys/mounts/pki', { type: 'pki' });
-  await server.request('POST', 'pki/root/generate/internal', { common_name: 'test authority' });
-  await server.request('POST', 'pki/roles/front', { allow_any_name: true });
-  const { body } = await server.request('POST', 'pki/issue/front', {
-    common_name: 'front.test',
-    ip_sans: '127.0.0.1',
-    ttl: '1h',
-  });
-  const { certificate: cert, private_key: key, issuing_ca: authority } = body.data as Certificate;
+  const authority = await newAuthority(server);
+  const { cert, key } = await authority.issue('front.test');
   const front = createTlsServer({ cert, key }, (socket) => {
     const { hostname, port } = new URL(server.address);
     const behind = connect(Number(port), hostname);
@@ -67,7 +59,7 @@ async function tlsFront(): Promise<{ readonly address: string; readonly authorit
   await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => void front.close());
   const { port } = front.address() as { port: number };
-  return { address: `https://127.0.0.1:${port}`, authority };
+  return { address: `https://127.0.0.1:${port}`, authority: authority.pem };
 }
 
 async function expectNothingStarted(cwd: string): Promise<void> {

@@ -16,6 +16,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { newAuthority } from '../../../authority.shared.ts';
 import { bin, finished, folderWith, keyfall, type RunResult } from './keyfall.ts';
 import { typing } from './on-terminal.ts';
 
@@ -665,14 +666,8 @@ describe('the configuration', () => {
 
 /** A server with TLS, by a certificate of an authority that nobody knows. */
 async function startSecure(): Promise<Secure> {
-  const ask = async (path: string, body: object) =>
-    (await server.request('POST', path, body)).body.data ?? {};
-  await ask('sys/mounts/pki', { type: 'pki' });
-  const names = { common_name: 'nobody knows it', key_type: 'ec' };
-  const authority = await ask('pki/root/generate/internal', names);
-  await ask('pki/roles/any', { allow_any_name: true, allow_ip_sans: true, key_type: 'ec' });
-  const asked = { common_name: 'localhost', ip_sans: '127.0.0.1', ttl: '24h' };
-  const issued = await ask('pki/issue/any', asked);
+  const authority = await newAuthority(server);
+  const issued = await authority.issue('localhost', '24h');
   const file = async (name: string, content: unknown) => {
     await writeFile(join(tools, name), String(content));
     return join(tools, name);
@@ -680,8 +675,8 @@ async function startSecure(): Promise<Secure> {
   const port = await freePort();
   const tcp = {
     address: `127.0.0.1:${port}`,
-    tls_cert_file: await file('cert.pem', issued['certificate']),
-    tls_key_file: await file('key.pem', issued['private_key']),
+    tls_cert_file: await file('cert.pem', issued.cert),
+    tls_key_file: await file('key.pem', issued.key),
   };
   const config = await file('tls.json', JSON.stringify({ listener: { tcp } }));
   const running = await startVaultServer({
@@ -692,7 +687,7 @@ async function startSecure(): Promise<Secure> {
   await running.request('POST', 'secret/data/aiogram-shop', { data: { TOKEN: canary } });
   return {
     address: `https://127.0.0.1:${port}`,
-    caFile: await file('ca.pem', authority['certificate']),
+    caFile: await file('ca.pem', authority.pem),
     stop: () => running.stop(),
   };
 }

@@ -4,8 +4,9 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { startVaultServer, type VaultServer } from '@keyfall/testkit';
+import { sharedVaultServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { newAuthority } from '../../../authority.shared.ts';
 import { bin, finished, folderWith, install, keyfall, printed, start } from './keyfall.ts';
 import { typing } from './on-terminal.ts';
 
@@ -51,12 +52,11 @@ describe('a lease', () => {
   });
 
   test('of a real server is revoked when the program ended', async () => {
-    const server = await startVaultServer({ external: false });
-    onTestFinished(() => server.stop());
-    await server.request('POST', 'sys/mounts/pki', { type: 'pki' });
-    await server.request('POST', 'pki/root/generate/internal', { common_name: 'test authority' });
-    await server.request('POST', 'pki/roles/shop', {
+    const server = await sharedVaultServer();
+    const { mount } = await newAuthority(server);
+    await server.request('POST', `${mount}/roles/shop`, {
       allow_any_name: true,
+      key_type: 'ec',
       generate_lease: true,
       ttl: '10m',
     });
@@ -64,14 +64,14 @@ describe('a lease', () => {
     const entry = {
       provider: 'vault-dynamic',
       address: server.address,
-      path: 'pki/issue/shop',
+      path: `${mount}/issue/shop`,
       parameters: { common_name: 'shop.test' },
     };
     await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers: [entry] }));
     const leases = async () => {
       const { body } = await server.request(
         'LIST',
-        'sys/leases/lookup/pki/issue/shop/',
+        `sys/leases/lookup/${mount}/issue/shop/`,
         undefined,
         { allow: [404] },
       );

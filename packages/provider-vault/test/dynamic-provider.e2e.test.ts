@@ -7,10 +7,10 @@ import { createSecrets, withMapping } from '@keyfall/core';
 import type { SecretBatch } from '@keyfall/core/provider';
 import { assertNoLeak, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newAuthority } from '../../../authority.shared.ts';
 import { type VaultDynamicOptions, vaultDynamicProvider } from '../src/index.ts';
 import { frontOf } from './front.ts';
 import { canary, context, eventually, type Fate, failureOf, relayTo, tokenFor } from './harness.ts';
-import { newAuthority } from './pki.ts';
 import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
 
 let server: VaultServer;

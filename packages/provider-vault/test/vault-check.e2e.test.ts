@@ -15,6 +15,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Authority, newAuthority, type Pair } from '../../../authority.shared.ts';
 import { testFolder } from '../../../folder.shared.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
@@ -27,7 +28,6 @@ import {
   tokenFor,
 } from './harness.ts';
 import { loginRelay } from './login-relay.ts';
-import { type Authority, newAuthority, type Pair } from './pki.ts';
 import { tlsFront } from './tls-front.ts';
 
 let server: VaultServer;

@@ -1,6 +1,5 @@
-/**
- * Certificates made while a test runs, by the PKI engine of the server that is there anyway.
- */
+// What the tests of several packages share: certificates made while a test runs, by the PKI engine of the server that
+// is there anyway.
 import type { VaultServer } from '@keyfall/testkit';
 
 export interface Pair {

@@ -1,4 +1,5 @@
 // What is told of something that a provider threw: enough to find the defect, and nothing of its text.
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { toSecretError } from '../src/calls/foreign-error.ts';
 import { thrownFacts } from '../src/calls/thrown-facts.ts';
@@ -88,4 +89,27 @@ test.each([
   const error = await toSecretError(thrown, 'shelf');
   expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED', provider: 'shelf', thrown: undefined });
   expect(error.message).not.toContain(canary);
+});
+
+test('an error of another realm, as Node throws them under Jest, means what it means elsewhere', async () => {
+  const thrown = (code?: string) =>
+    Object.assign(runInNewContext(`new Error('${canary}')`), code && { code });
+  expect(thrown()).not.toBeInstanceOf(Error);
+  expect((await toSecretError(thrown('ECONNREFUSED'), 'shelf')).code).toBe(
+    'ERR_SECRET_UNAVAILABLE',
+  );
+  expect((await toSecretError(thrown('CERT_HAS_EXPIRED'), 'shelf')).code).toBe('ERR_SECRET_TLS');
+  expect(await toSecretError(thrown(), 'shelf')).toMatchObject({
+    code: 'ERR_SECRET_PROVIDER',
+    thrown: { type: 'Error' },
+  });
+});
+
+test('what refuses to be looked at is a defect of the provider, too', async () => {
+  const thrown = {
+    get code() {
+      throw new Error(canary);
+    },
+  };
+  expect(await toSecretError(thrown, 'shelf')).toMatchObject({ code: 'ERR_SECRET_PROVIDER' });
 });

@@ -16,22 +16,23 @@ const untrusted =
 /** The `SecretError` that stands for `thrown`: itself if it is one. */
 export async function toSecretError(thrown: unknown, provider: string): Promise<SecretError> {
   if (isSecretError(thrown)) return thrown;
-  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
-  if (unreachable.test(code))
-    return new SecretError('ERR_SECRET_UNAVAILABLE', `it cannot be reached (${code})`, {
-      provider,
-    });
-  if (untrusted.test(code))
-    return new SecretError('ERR_SECRET_TLS', 'its certificate is not trusted', { provider });
   const what = 'threw an error that is not a SecretError';
   try {
+    // no `instanceof`: under Jest Node's errors are of another realm than our `Error`
+    const code = String(Object(thrown).code);
+    if (unreachable.test(code))
+      return new SecretError('ERR_SECRET_UNAVAILABLE', `it cannot be reached (${code})`, {
+        provider,
+      });
+    if (untrusted.test(code))
+      return new SecretError('ERR_SECRET_TLS', 'its certificate is not trusted', { provider });
     const { refusalOf, thrownFacts, summaryOf } = await import('./thrown-facts.ts');
     const facts = thrownFacts(thrown);
     return (
       refusalOf(thrown, provider) ?? providerError(`${what}: ${summaryOf(facts)}`, provider, facts)
     );
   } catch {
-    // a process that is out of file descriptors can load nothing
+    // a process that is out of file descriptors can load nothing, and a foreign object may refuse to be looked at
     return providerError(what, provider);
   }
 }

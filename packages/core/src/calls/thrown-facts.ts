@@ -9,7 +9,7 @@ const mostFrames = 5;
 
 /** The class and the frames of `thrown`. Does not throw, whatever a foreign object does when it is read. */
 export function thrownFacts(thrown: unknown): ThrownFacts {
-  if (!(thrown instanceof Error)) return { type: typeof thrown, frames: [] };
+  if (!isError(thrown)) return { type: typeof thrown, frames: [] };
   try {
     // the class's own name: the field `name` may hold any text
     const type: unknown = Object.getPrototypeOf(thrown)?.constructor?.name;
@@ -18,6 +18,11 @@ export function thrownFacts(thrown: unknown): ThrownFacts {
   } catch {
     return { type: 'Error', frames: [] };
   }
+}
+
+/** Whether it is an error, of whatever realm: under Jest Node's errors are of another one than our `Error`. */
+function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || Object.prototype.toString.call(thrown) === '[object Error]';
 }
 
 /** The error for what the permissions of the process refuse (Deno, `node --permission`), which is no defect. */

@@ -42,8 +42,9 @@ export interface WholeFile {
  * of the process refuse (`node --permission`, Deno) is `ERR_ACCESS_DENIED`.
  */
 export function errnoOf(thrown: unknown): string {
-  if (thrown instanceof Error && thrown.name === 'NotCapable') return 'ERR_ACCESS_DENIED'; // Deno's, without a code
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  // no `instanceof`: under Jest Node's errors are of another realm than our `Error`
+  const { name, code } = Object(thrown) as { readonly name?: unknown; readonly code?: unknown };
+  if (name === 'NotCapable') return 'ERR_ACCESS_DENIED'; // Deno's, without a code
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : '';
 }
 

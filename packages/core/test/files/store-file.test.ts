@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import {
   decodeText,
@@ -111,4 +112,10 @@ test.each([
   expect(error).toMatchObject({ code: 'ERR_SECRET_DENIED' });
   expect(error.message).toMatch(/--allow-fs-read .*--allow-read/);
   expect(error.message).not.toContain('canary');
+});
+
+test('the errno of an error of another realm, as Node throws them under Jest', () => {
+  expect(errnoOf(runInNewContext("Object.assign(new Error(''), { code: 'ENOENT' })"))).toBe(
+    'ENOENT',
+  );
 });

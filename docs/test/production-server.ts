@@ -7,7 +7,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { findVaultBinary, sharedVaultServer } from '@keyfall/testkit';
-import { newAuthority } from '../../authority.shared.ts';
+import { newAuthority } from '../../test/authority.ts';
 
 /** Text of the documents and files to what stands for it in a test. */
 export type Replacements = readonly (readonly [documented: string, real: string])[];

@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { newAuthority } from '../../../authority.shared.ts';
+import { newAuthority } from '../../../test/authority.ts';
 import { folderWith, keyfall, type RunResult } from './keyfall.ts';
 
 const canary = 'canary-value-5f1c';

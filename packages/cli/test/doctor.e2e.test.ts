@@ -16,7 +16,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { newAuthority } from '../../../authority.shared.ts';
+import { newAuthority } from '../../../test/authority.ts';
 import { bin, finished, folderWith, keyfall, type RunResult } from './keyfall.ts';
 import { typing } from './on-terminal.ts';
 

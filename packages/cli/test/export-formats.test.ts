@@ -3,7 +3,7 @@ import { inspectDotenv } from '@keyfall/provider-dotenv';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { anyCharacter } from '../../../fast-check.shared.ts';
+import { anyCharacter } from '../../../test/any-character.ts';
 import { type ExportFormat, exportFormats, formatSecrets } from '../src/commands/export-formats.ts';
 
 const format = (kind: ExportFormat, values: Record<string, string>, named: string[] = []) =>

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProviderCheck } from '@keyfall/core/provider';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { withCommand } from '../src/diagnosis/finding.ts';
 import { commandFor } from '../src/diagnosis/remedies.ts';
 import { type Shell, typingIn } from '../src/diagnosis/typing.ts';

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { sharedVaultServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { newAuthority } from '../../../authority.shared.ts';
+import { newAuthority } from '../../../test/authority.ts';
 import { bin, finished, folderWith, install, keyfall, printed, start } from './keyfall.ts';
 import { typing } from './on-terminal.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { anyCharacter } from '../../../fast-check.shared.ts';
+import { anyCharacter } from '../../../test/any-character.ts';
 import { editMembers, JsonSecretError, membersOf } from '../src/json-secret/json-members.ts';
 
 function texts(json: string): Record<string, string | undefined> {

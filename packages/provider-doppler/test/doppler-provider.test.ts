@@ -10,7 +10,7 @@ import {
 } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { dopplerFallbackProvider, dopplerProvider } from '../src/index.ts';
 import { type DopplerStub, startDoppler, status } from './doppler-stub.ts';
 

@@ -10,7 +10,7 @@ import { createSecrets } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak } from '@keyfall/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import {
   type DopplerFallbackProviderOptions,
   type DopplerProviderOptions,

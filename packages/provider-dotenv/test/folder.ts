@@ -3,7 +3,7 @@
  */
 import { join } from 'node:path';
 import { beforeEach } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 
 /** The folder of the test that runs. */
 export let folder: string;

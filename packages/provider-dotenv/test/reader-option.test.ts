@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecrets, memoryProvider, readOnly, withPrefix } from '@keyfall/core';
 import { expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { type DotenvProviderOptions, dotenvProvider } from '../src/index.ts';
 import { context } from './store.ts';
 

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { cacheFolder } from '../../testkit/src/servers/provide-once.ts';
 import { allReaders, editClassifier } from '../src/editing/classify-edit.ts';
 import { editDotenv } from '../src/index.ts';

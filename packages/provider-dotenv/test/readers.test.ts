@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { allReaders } from '../src/editing/classify-edit.ts';
 import { editDotenv } from '../src/index.ts';
 import { readAsOlderPython, readAsPython } from '../src/readers/python.ts';

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { createSecrets, memoryProvider, type SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { filesProvider } from '../src/index.ts';
 import { answersOf, context, deny, seed } from './store.ts';
 

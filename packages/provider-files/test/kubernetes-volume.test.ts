@@ -4,7 +4,7 @@ import { readlinkSync, rmSync } from 'node:fs';
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { filesProvider } from '../src/index.ts';
 // @ts-expect-error: it is run as a program too, and so has no types
 import { versionFiles, writeVolume } from './kubernetes-volume.mjs';

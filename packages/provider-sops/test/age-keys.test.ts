@@ -13,7 +13,7 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { decryptSopsFile, encryptSopsFile, sopsProvider } from '../src/index.ts';
 import { defaultKeyFile, findAgeKeys, wordsOf } from '../src/keys/age-keys.ts';
 import { fixturePath, keyPath, keyText, nowhere, recipientOf, secretOf } from './fixtures.ts';

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoLeak } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { decryptSopsFile, sopsProvider } from '../src/index.ts';
 import {
   expectedText,

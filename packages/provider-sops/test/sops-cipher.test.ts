@@ -2,7 +2,7 @@
 import { createCipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { anyCharacter } from '../../../fast-check.shared.ts';
+import { anyCharacter } from '../../../test/any-character.ts';
 import { decryptValue, encryptValue, valueText } from '../src/tree/sops-cipher.ts';
 import { InvalidSops, type Scalar } from '../src/tree/sops-tree.ts';
 

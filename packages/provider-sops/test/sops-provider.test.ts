@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { createSecrets } from '@keyfall/core';
 import { assertNoLeak } from '@keyfall/testkit';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { sopsProvider } from '../src/index.ts';
 import { fixture, fixturePath, keyPath, keyText, nowhere, secretOf } from './fixtures.ts';
 import { context, valuesOf } from './store.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createSecrets } from '@keyfall/core';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { decryptSopsFile, encryptSopsFile, type FoundFile, sopsProvider } from '../src/index.ts';
 import { dataKeyOf, openSops, readSops } from '../src/reading/open-sops.ts';
 import { loadedSource, unloadedSource } from '../src/reading/sops-source.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertNoLeak, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { canary, freshPath, tokenFor, writePolicy } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 

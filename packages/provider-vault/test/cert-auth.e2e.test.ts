@@ -14,7 +14,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Authority, newAuthority, type Pair } from '../../../authority.shared.ts';
+import { type Authority, newAuthority, type Pair } from '../../../test/authority.ts';
 import { createTransport } from '../src/http/transport.ts';
 import { certAuth, type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { resolveSettings } from '../src/settings/vault-settings.ts';

@@ -7,7 +7,7 @@ import { createSecrets, withMapping } from '@keyfall/core';
 import type { SecretBatch } from '@keyfall/core/provider';
 import { assertNoLeak, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newAuthority } from '../../../authority.shared.ts';
+import { newAuthority } from '../../../test/authority.ts';
 import { type VaultDynamicOptions, vaultDynamicProvider } from '../src/index.ts';
 import { frontOf } from './front.ts';
 import { canary, context, eventually, type Fate, failureOf, relayTo, tokenFor } from './harness.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createSecrets, isSecretError } from '@keyfall/core';
 import { manualClock, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { vaultProvider } from '../src/index.ts';
 import { context, eventually, type Fate, freshPath, relayTo, wires } from './harness.ts';
 

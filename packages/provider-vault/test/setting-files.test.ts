@@ -2,7 +2,7 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { readSettingFile } from '../src/environment/setting-files.ts';
 import { certificatesIn, holdsKey } from '../src/settings/tls-settings.ts';
 

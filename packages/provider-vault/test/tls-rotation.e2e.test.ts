@@ -14,8 +14,8 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Authority, newAuthority, type Pair } from '../../../authority.shared.ts';
-import { testFolder } from '../../../folder.shared.ts';
+import { type Authority, newAuthority, type Pair } from '../../../test/authority.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context, eventually, freshPath, readPolicy, tokenFor } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import { assertNoLeak, faultyServer, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { vaultKv } from '../src/kv.ts';
 import { canary, context, freshPath, readPolicy, tokenFor } from './harness.ts';

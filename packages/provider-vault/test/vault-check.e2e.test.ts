@@ -15,8 +15,8 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Authority, newAuthority, type Pair } from '../../../authority.shared.ts';
-import { testFolder } from '../../../folder.shared.ts';
+import { type Authority, newAuthority, type Pair } from '../../../test/authority.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
   canary,

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { faultyServer, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { type VaultKv, type VaultKvOptions, vaultKv } from '../src/kv.ts';
 import { canary, failureOf, freshPath, policyFile, relayTo, tokenFor } from './harness.ts';
 

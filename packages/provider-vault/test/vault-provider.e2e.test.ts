@@ -13,7 +13,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import {
   canary,

@@ -15,7 +15,7 @@ import {
   type VaultServer,
 } from '@keyfall/testkit';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { openWire } from '../src/http/open-wire.ts';
 import {
   appRoleAuth,

@@ -10,7 +10,7 @@ import {
   manualClock,
 } from '@keyfall/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
-import { testFolder } from '../../../folder.shared.ts';
+import { testFolder } from '../../../test/test-folder.ts';
 import { type VaultProviderOptions, vaultProvider } from '../src/index.ts';
 import { canary, context, wires } from './harness.ts';
 

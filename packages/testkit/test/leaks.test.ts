@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { SecretError } from '@keyfall/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { anyCharacter } from '../../../fast-check.shared.ts';
+import { anyCharacter } from '../../../test/any-character.ts';
 import { assertNoLeak, leaksOf } from '../src/index.ts';
 
 const canary = 's3cr3t/väl ue?"1"\n+end';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { anyCharacter } from '../../../../fast-check.shared.ts';
+import { anyCharacter } from '../../../../test/any-character.ts';
 import { createRedactor, type Redactor } from '../../src/redaction/redactor.ts';
 
 function redactorOf(...values: string[]): Redactor {

@@ -5,7 +5,7 @@ import querystring from 'node:querystring';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { anyCharacter } from '../../../../fast-check.shared.ts';
+import { anyCharacter } from '../../../../test/any-character.ts';
 import { createRedactor } from '../../src/redaction/redactor.ts';
 
 const require = createRequire(import.meta.url);

@@ -197,6 +197,30 @@ describe('what is refused', () => {
     expect(() => build({ A: fromStore('canary\0') })).toThrow(refused);
   });
 
+  test('the sentence of a refusal is right for one name and for several', () => {
+    const reasonOf = (...names: readonly string[]) => {
+      try {
+        build(Object.fromEntries(names.map((name) => [name, fromStore('x')])));
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return undefined;
+    };
+    expect([
+      reasonOf('A=B'),
+      reasonOf('', 'A=B'),
+      reasonOf('LD_PRELOAD'),
+      reasonOf('LD_PRELOAD', 'NODE_OPTIONS'),
+    ]).toMatchInlineSnapshot(`
+      [
+        "A=B cannot be passed on: the name of an environment variable is not empty, and has no = and no NUL character. Use another name in the store, or choose the names with --only.",
+        """ and A=B cannot be passed on: the name of an environment variable is not empty, and has no = and no NUL character. Use another name in the store, or choose the names with --only.",
+        "LD_PRELOAD could take over the program that is started. Remove such names from the store, or list every name that the program needs with --only.",
+        "LD_PRELOAD and NODE_OPTIONS could take over the program that is started. Remove such names from the store, or list every name that the program needs with --only.",
+      ]
+    `);
+  });
+
   test.each(['', 'A=B', 'A\0B'])('the name %j is refused', (name) => {
     expect(() => build({ [name]: fromStore('x') })).toThrow(
       expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),

@@ -123,22 +123,22 @@ export function assertFitsEnvironment<Secret>(
   };
   refuse(
     (name) => name === '' || /[=\0]/.test(name),
-    'cannot be the name of an environment variable',
-    'Rename it in its store, or choose the names with --only.',
+    'cannot be passed on: the name of an environment variable is not empty, and has no = and no NUL character',
+    'Use another name in the store, or choose the names with --only.',
   );
   refuse(
     (_, value) => value.includes('\0'),
-    'holds a NUL character, which no environment variable can hold',
-    'Store it in a text form such as base64, or choose the names with --only.',
+    'cannot be passed on: no environment variable can hold a NUL character',
+    'Store a text form such as base64, or choose the names with --only.',
   );
   refuse(
     (_, value) => !value.isWellFormed(),
-    'holds half a surrogate pair, which is not text',
-    'Store it in a text form such as base64, or choose the names with --only.',
+    'cannot be passed on: half a surrogate pair is not text',
+    'Store a text form such as base64, or choose the names with --only.',
   );
   refuse(
     (name) => takesOver(name) && !named.has(name),
     'could take over the program that is started',
-    'Remove it from its store, or list every name that the program needs with --only.',
+    'Remove such names from the store, or list every name that the program needs with --only.',
   );
 }

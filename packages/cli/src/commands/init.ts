@@ -201,7 +201,7 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
     if (provider === 'vault') await assertVaultPath(String(path), profiles);
   const text = configText(form, config, isInstalled(folder));
   await createFile(file, text);
-  report(`wrote ${file}: ${listNames(ids)}, asked in this order.`);
+  report(`wrote ${file}: ${listNames(ids)}${ids.length === 1 ? '' : ', asked in this order'}.`);
   for (const id of ids) {
     const { package: needed, next } = choiceOf(id);
     if (needed !== undefined) report(`${installing(needed, file)}.`);

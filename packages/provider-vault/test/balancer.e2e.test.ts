@@ -133,7 +133,8 @@ describe('a server that is sealed under connections that are kept', () => {
     expect(await secrets.get('TOKEN')).toBe('second-hand');
     // the circuit's probes go to where the balancer leads, and not to where they went before
     await eventually(async () => {
-      await clock.advance(1_000);
+      // while a probe is under way the clock stands still: it would end the probe before the server answers
+      if (secrets.status()[0]?.breaker === 'open') await clock.advance(1_000);
       expect(await secrets.get('TOKEN')).toBe(value);
     });
     expect(front.connections).toEqual([2, 1]);

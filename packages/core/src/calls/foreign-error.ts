@@ -4,6 +4,7 @@
  * shown of a defect is a chunk of its own: a provider that keeps its contract never needs it.
  */
 import { isSecretError, SecretError, type ThrownFacts } from '../contract/secret-error.ts';
+import { isError } from './is-error.ts';
 
 /** Node's errno codes (libuv) that mean "could not ask". */
 const unreachable =
@@ -18,8 +19,7 @@ export async function toSecretError(thrown: unknown, provider: string): Promise<
   if (isSecretError(thrown)) return thrown;
   const what = 'threw an error that is not a SecretError';
   try {
-    // no `instanceof`: under Jest Node's errors are of another realm than our `Error`
-    const code = String(Object(thrown).code);
+    const code = isError(thrown) ? String(thrown.code) : '';
     if (unreachable.test(code))
       return new SecretError('ERR_SECRET_UNAVAILABLE', `it cannot be reached (${code})`, {
         provider,

@@ -3,6 +3,7 @@
  * by, and nothing that the thrown thing says: its text may hold anything.
  */
 import { SecretError, type ThrownFacts } from '../contract/secret-error.ts';
+import { isError } from './is-error.ts';
 
 /** How many frames are shown: the innermost ones. */
 const mostFrames = 5;
@@ -18,11 +19,6 @@ export function thrownFacts(thrown: unknown): ThrownFacts {
   } catch {
     return { type: 'Error', frames: [] };
   }
-}
-
-/** Whether it is an error, of whatever realm: under Jest Node's errors are of another one than our `Error`. */
-function isError(thrown: unknown): thrown is Error {
-  return thrown instanceof Error || Object.prototype.toString.call(thrown) === '[object Error]';
 }
 
 /** The error for what the permissions of the process refuse (Deno, `node --permission`), which is no defect. */

@@ -6,6 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, close, constants, fstat, lstat, open, read } from 'node:fs';
 import { promisify } from 'node:util';
+import { isError } from '../calls/is-error.ts';
 import { SecretError, type SecretErrorCode } from '../contract/secret-error.ts';
 
 // From `node:fs` and not from `node:fs/promises`, which takes longer to load in a CommonJS bundle than a small file
@@ -42,8 +43,8 @@ export interface WholeFile {
  * of the process refuse (`node --permission`, Deno) is `ERR_ACCESS_DENIED`.
  */
 export function errnoOf(thrown: unknown): string {
-  // no `instanceof`: under Jest Node's errors are of another realm than our `Error`
-  const { name, code } = Object(thrown) as { readonly name?: unknown; readonly code?: unknown };
+  if (!isError(thrown)) return '';
+  const { name, code } = thrown;
   if (name === 'NotCapable') return 'ERR_ACCESS_DENIED'; // Deno's, without a code
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : '';
 }

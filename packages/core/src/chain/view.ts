@@ -73,7 +73,6 @@ async function viewOfNames(
   for (const each of latest)
     Object.defineProperty(view, each.name, {
       enumerable: true,
-      configurable: true,
       get: () => each.text ?? textOf(each),
     });
   return Object.freeze(view);

@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import {
   createSecrets,
   memoryProvider,
+  SecretError,
   type Secrets,
   type SecretsEvent,
   type StandardSchemaV1,
@@ -211,3 +212,140 @@ test('it cannot be changed, and shows no value when it is printed', async () => 
 function fail(): never {
   throw new TypeError('refused');
 }
+
+const code = (expected: string) => expect.objectContaining({ code: expected });
+const denied = () => new SecretError('ERR_SECRET_DENIED', 'it is denied');
+
+describe.each([
+  ['all names', undefined],
+  ['these names', { names: ['PORT', 'DEBUG'] }],
+])('a view of %s', (_, options) => {
+  const open = (held: Record<string, string>) => {
+    const clock = manualClock();
+    const vault = scripted('vault', held, { byName: options !== undefined });
+    const secrets = createSecrets({ providers: [vault], ttl: '1m', staleIfError: 0, clock });
+    secrets.on('denied', () => {});
+    return { clock, vault, secrets };
+  };
+
+  test('follows one value of several', async () => {
+    const { clock, vault, secrets } = open({ PORT: '1', DEBUG: 'true' });
+    const view = await secrets.view(schema, options);
+    vault.held.set('PORT', { value: '2', version: '2' });
+    await clock.advance(3 * minute);
+    expect({ ...view }).toEqual({ PORT: 2, DEBUG: true });
+    await secrets.close();
+  });
+
+  test('throws what a name that was absent is denied with, until it is absent again', async () => {
+    const { clock, vault, secrets } = open({ PORT: '1' });
+    const view = await secrets.view(schema, options);
+    vault.held.set('DEBUG', denied());
+    await clock.advance(3 * minute);
+    expect(() => view.PORT).toThrow(code('ERR_SECRET_DENIED'));
+    vault.held.delete('DEBUG');
+    await clock.advance(3 * minute);
+    expect(view.PORT).toBe(1);
+    await secrets.close();
+  });
+
+  test('runs the schema for other values alone', async () => {
+    const { clock, secrets } = open({ PORT: '1' });
+    let runs = 0;
+    const counting = z.looseObject({}).transform((values) => {
+      runs += 1;
+      return values;
+    });
+    await secrets.view(counting, options);
+    const first = runs;
+    await clock.advance(30 * minute);
+    expect(runs).toBe(first);
+    await secrets.close();
+  });
+
+  test('reads again when the first of its values ends', async () => {
+    const clock = manualClock();
+    const vault = scripted('vault', { DEBUG: 'true' }, { byName: options !== undefined });
+    vault.held.set('PORT', { value: '1', version: '1', expiresAt: clock.wall() + 10_000 });
+    const secrets = createSecrets({ providers: [vault], ttl: '1h', clock });
+    const view = await secrets.view(schema, options);
+    await clock.advance(9_000);
+    vault.held.set('PORT', { value: '2', version: '2' });
+    expect(view.PORT).toBe(1);
+    await clock.advance(2_000);
+    expect(view.PORT).toBe(2);
+    await secrets.close();
+  });
+
+  test('throws the outage where one value is malformed and the other cannot be read', async () => {
+    const { clock, vault, secrets } = open({ PORT: '1', DEBUG: 'true' });
+    const view = await secrets.view(schema, options);
+    vault.held.set('PORT', { value: 'x', version: '2' });
+    vault.held.set('DEBUG', denied());
+    await clock.advance(3 * minute);
+    expect(() => view.PORT).toThrow(code('ERR_SECRET_DENIED'));
+    await secrets.close();
+  });
+});
+
+test('a schema that makes no object of new values is an error of the properties, and no refusal', async () => {
+  for (const made of [7, null, ['x']]) {
+    const clock = manualClock();
+    const vault = scripted('vault', { PORT: '1' });
+    const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+    const rejections = rejectionsOf(secrets);
+    const odd = z.looseObject({}).transform((values) => (values['PORT'] === '1' ? values : made));
+    const view = (await secrets.view(odd)) as Record<string, unknown>;
+    expect(view['PORT']).toBe('1');
+    vault.held.set('PORT', { value: '2', version: '2' });
+    await clock.advance(3 * minute);
+    expect(() => view['PORT']).toThrow(code('ERR_SECRET_CONFIG'));
+    expect(rejections).toEqual([]);
+    await secrets.close();
+  }
+});
+
+test('a signal while a change is looked at leaves the values that it has', async () => {
+  const clock = manualClock();
+  const vault = scripted('vault', { PORT: '1' });
+  const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+  const stop = new AbortController();
+  const ending = z.looseObject({}).transform((values) => {
+    if (values['PORT'] === '2') stop.abort();
+    return values;
+  });
+  const view = (await secrets.view(ending, { signal: stop.signal })) as Record<string, unknown>;
+  vault.held.set('PORT', { value: '2', version: '2' });
+  await clock.advance(3 * minute);
+  expect([stop.signal.aborted, view['PORT'], clock.timers]).toEqual([true, '1', 0]);
+  await secrets.close();
+});
+
+test('a close while a store is asked leaves the values that it has', async () => {
+  const clock = manualClock();
+  const vault = scripted('vault', { PORT: '1' });
+  const secrets = createSecrets({ providers: [vault], ttl: '1m', clock });
+  const view = await secrets.view(schema);
+  vault.mood = 'silent';
+  await clock.advance(2 * minute);
+  expect(vault.lastMet).toBe('silent');
+  await secrets.close();
+  await clock.advance(minute);
+  expect(view.PORT).toBe(1);
+});
+
+test('a property that there is not has no descriptor', async () => {
+  const secrets = createSecrets({ providers: [memoryProvider({ PORT: '1' })] });
+  const view = await secrets.view(schema);
+  expect(Object.getOwnPropertyDescriptor(view, 'DEBUG')).toBeUndefined();
+  expect(Object.getOwnPropertyDescriptor(view, 'PORT')).toMatchObject({ value: 1 });
+  await secrets.close();
+});
+
+test('a view of no names follows nothing', async () => {
+  const clock = manualClock();
+  const secrets = createSecrets({ providers: [memoryProvider({ PORT: '1' })], clock });
+  expect({ ...(await secrets.view([])) }).toEqual({});
+  expect(clock.timers).toBe(0);
+  await secrets.close();
+});

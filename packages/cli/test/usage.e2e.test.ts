@@ -222,7 +222,7 @@ test('a command that is proposed can be typed', async () => {
     ['-n', '-- -n'],
     ['NOPE', 'NOPE'],
   ] as const)
-    for (const command of ['get', 'delete']) {
+    for (const command of ['get', 'explain']) {
       const { stderr } = await keyfall([command, '--', name], { cwd });
       expect(stderr).toContain(`\`keyfall set ${word}\`.`);
     }

@@ -19,7 +19,9 @@ export const deleteCommand: Command<SettingsOptions> = {
     assertIsSecretName(name);
     return withChain(options, async ({ secrets, label }) => {
       // a name that no provider holds, or that could not be looked for, is an error
-      await waitingFor('reading', () => withSuggestion(secrets, name, () => secrets.get(name)));
+      const look = () => secrets.get(name);
+      const nothing = () => 'There is nothing to delete.';
+      await waitingFor('reading', () => withSuggestion(secrets, name, look, nothing));
       const { attempts } = await waitingFor('reading', () => secrets.explain(name));
       const { provider, stillHeldBy, unknown } = await waitingFor('deleting', () =>
         secrets.delete(name),

@@ -16,18 +16,21 @@ export function didYouMean(names: readonly string[], held: readonly string[]): s
 /**
  * The error; where no provider holds the names, with those that the user may have meant. A chain's own hint names a
  * command without a shell's quotes, so that of one name is written here.
+ *
+ * @param remedyOf - what to do about a name that nothing holds. Default: store it
  */
 export async function suggesting(
   secrets: Secrets,
   names: readonly string[],
   error: unknown,
+  remedyOf: (name: string) => string = storing,
 ): Promise<unknown> {
   if (!isSecretError(error, 'ERR_SECRET_NOT_FOUND')) return error;
   // what cannot be listed suggests nothing
   const suggestion = didYouMean(names, await secrets.list().catch(() => []));
   const { attempts, secretName, hint } = error;
   const isOfChain = attempts !== undefined && secretName !== undefined;
-  const remedy = isOfChain ? `Store it with \`keyfall set ${argument(secretName)}\`.` : hint;
+  const remedy = isOfChain ? remedyOf(secretName) : hint;
   return error.with({ hint: [suggestion, remedy].filter((text) => text !== undefined).join(' ') });
 }
 
@@ -39,15 +42,15 @@ export async function withSuggestion<Result>(
   secrets: Secrets,
   name: string,
   work: () => Promise<Result>,
+  remedyOf?: (name: string) => string,
 ): Promise<Result> {
   try {
     return await work();
   } catch (error) {
-    throw await suggesting(secrets, [name], error);
+    throw await suggesting(secrets, [name], error, remedyOf);
   }
 }
 
-/** A name as the only argument of a command. */
-function argument(name: string): string {
-  return `${name.startsWith('-') ? '-- ' : ''}${quoted(name)}`;
+function storing(name: string): string {
+  return `Store it with \`keyfall set ${name.startsWith('-') ? '-- ' : ''}${quoted(name)}\`.`;
 }

@@ -64,15 +64,27 @@ function factsOf(thrown: unknown): ErrorFacts {
     readonly $metadata?: { readonly httpStatusCode?: unknown; readonly requestId?: unknown };
   } | null;
   const { httpStatusCode, requestId } = error?.$metadata ?? {};
+  const message = typeof error?.message === 'string' ? error.message : '';
   // where there is an answer, `code` is a member of its body: the server's own text
-  const code = typeof error?.code === 'string' && httpStatusCode === undefined ? error.code : '';
+  const said = typeof error?.code === 'string' ? error.code : codeInWrapper(message);
+  const code = httpStatusCode === undefined ? said : '';
   return {
     name: typeof error?.name === 'string' ? error.name : '',
     code: /^[A-Z][A-Z0-9_]*$/.test(code) ? code : '',
     status: typeof httpStatusCode === 'number' ? httpStatusCode : undefined,
     requestId: typeof requestId === 'string' && uuid.test(requestId) ? requestId : undefined,
-    message: typeof error?.message === 'string' ? error.message : '',
+    message,
   };
+}
+
+/**
+ * Node's code in an error that the SDK has made of another one's text, since that one is no `Error` to it: under Jest
+ * Node's errors are of another realm. Nothing else of the text is used.
+ */
+function codeInWrapper(message: string): string {
+  const [, code = ''] =
+    /^AWS SDK error wrapper for Error: \w+ (E[A-Z_]{3,20})\b/.exec(message) ?? [];
+  return code;
 }
 
 /** What a request id of AWS looks like. Anything else might repeat what was sent. */

@@ -1,7 +1,7 @@
 /**
  * The error for each way in which a server refuses a login.
  */
-import { SecretError, type SecretErrorCode } from '@keyfall/core';
+import { SecretError, type SecretErrorCode, type SecretErrorDetails } from '@keyfall/core';
 import type { LoginRefusal } from '../answers/server-words.ts';
 
 /** Which login was refused, and how. */
@@ -50,6 +50,15 @@ export function refusalError(
     ],
   };
   const [code, reason, hint] = kinds[refusal];
+  return loginError(code, reason, { provider, hint, storeStatus: status });
+}
+
+/** An error of a login: what is wrong about its configuration is wrong in the option `auth`. */
+export function loginError(
+  code: SecretErrorCode,
+  reason: string,
+  details: SecretErrorDetails,
+): SecretError {
   const setting = code === 'ERR_SECRET_CONFIG' ? { option: 'auth' } : undefined;
-  return new SecretError(code, reason, { provider, hint, setting, storeStatus: status });
+  return new SecretError(code, reason, { setting, ...details });
 }

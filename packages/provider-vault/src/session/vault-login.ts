@@ -17,7 +17,7 @@ import { checkToken } from '../settings/token-setting.ts';
 import { beforeAbort } from '../wire/bounds.ts';
 import { encodePath } from '../wire/vault-path.ts';
 import type { WireResult } from '../wire/vault-wire.ts';
-import { refusalError } from './login-refusals.ts';
+import { loginError, refusalError } from './login-refusals.ts';
 
 /** Sends one request, once. Without a token it carries none. `fresh`: over a new connection. */
 type SendOnce = (
@@ -81,10 +81,7 @@ export function vaultLogin({
     reason: string,
     hint: string,
     more: { readonly storeStatus?: number; readonly retryable?: boolean } = {},
-  ) => {
-    const setting = code === 'ERR_SECRET_CONFIG' ? { option: 'auth' } : undefined;
-    return new SecretError(code, reason, { provider, hint, setting, ...more });
-  };
+  ) => loginError(code, reason, { provider, hint, ...more });
   /** Wrapping tokens that went out to be opened, and it is not known whether they were. */
   const uncertain = new Set<string>();
   /**
@@ -338,9 +335,8 @@ function loginPath(path: string, provider: string): string {
   try {
     return encodePath(path);
   } catch {
-    throw new SecretError('ERR_SECRET_CONFIG', 'the login method names a path that is none', {
+    throw loginError('ERR_SECRET_CONFIG', 'the login method names a path that is none', {
       provider,
-      setting: { option: 'auth' },
       hint: 'Check its mount and user name: single slashes, without "." or "..".',
     });
   }

@@ -63,6 +63,14 @@ export const areas = {
       'packages/provider-vault/test/{json-members,kv-members,kv-revision,settle-write}.test.ts',
     ],
   },
+  lifetimes: {
+    about: 'what keeps a token or a lease good: renewed, replaced, handed over, revoked',
+    folder: 'packages/provider-vault/src',
+    files: ['lifetimes/lifetime.ts', 'lifetimes/timing.ts', 'leases/kept-credentials.ts'],
+    tests: ['packages/provider-vault/test/{lifetime,timing,kept-credentials}.test.ts'],
+    // their clock is a manual one: what takes longer waits for ever
+    patience: 10_000,
+  },
   mac: {
     about: 'the data key of an encrypted file, and the MAC over what it holds',
     folder: 'packages/provider-sops/src',

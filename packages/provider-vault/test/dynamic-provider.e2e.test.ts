@@ -379,6 +379,10 @@ describe('refusals', () => {
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
     expect(error).not.toHaveProperty('cause');
     await provider.close?.();
+    // nothing was made, or the server has undone it
+    expect(said).toEqual([]);
+    await eventually(() => expect(registry.users.size).toBe(0));
+    expect(await leasesOf(server, path)).toEqual([]);
     assertNoLeak([secret, token, server.token], error, said, provider);
   });
 

@@ -146,7 +146,9 @@ describe('while the lease may be renewed', () => {
     await eventually(async () => expect(await leftOf(provider)).toBeGreaterThan(40 * minute));
     await clock.advance(30 * minute);
     expect(await userOf(provider)).toBe(user);
+    expect(registry.made).toBe(1);
     await provider.close?.();
+    expect(registry.users.size).toBe(0);
     assertNoLeak([token], said);
   });
 
@@ -236,8 +238,10 @@ describe('before the end', () => {
       expect(watcher.onChange).toHaveBeenCalledOnce();
     });
     expect(await userOf(provider)).not.toBe(old);
+    expect(registry.made).toBe(2);
     await watcher.end();
     await provider.close?.();
+    expect(registry.users.size).toBe(0);
     assertNoLeak([token], said);
   });
 
@@ -268,9 +272,13 @@ describe('before the end', () => {
     expect(await userOf(provider)).toBe(old);
     await clock.advance(5 * second);
     await expect(read(provider)).rejects.toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+    expect(registry.made).toBe(1);
     await front.accept();
-    expect(await userOf(provider)).not.toBe(old);
+    const fresh = await userOf(provider);
+    expect(fresh).not.toBe(old);
     await provider.close?.();
+    expect(registry.users).not.toContain(fresh);
+    assertNoLeak([token, old, fresh], said);
   });
 
   test.each([
@@ -363,6 +371,9 @@ describe('at the end', () => {
     expect(closed).toBe(false);
     await clock.advance(0.1 * second);
     await closing;
-    expect(said).toEqual([expect.stringContaining('revoked')]);
+    expect(said).toEqual([expect.stringMatching(/\busers-\S+ .*\b60 min\b/)]);
+    expect(clock.timers).toBe(0);
+    // the server ends it: until then there is its user
+    expect(registry.users.size).toBe(1);
   });
 });

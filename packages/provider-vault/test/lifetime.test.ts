@@ -122,9 +122,42 @@ test('one whose making outlasts the end is said to be left behind', async () => 
   expect(revoked).toEqual([]);
 });
 
-test('the answer to a renewal of one that was replaced meanwhile changes nothing', async () => {
+test.each<[string, Renewal]>([
+  ['a refusal', { kind: 'refused', isGone: true }],
+  ['more time', { kind: 'granted', life: 9 * hour, isRenewable: false }],
+])(
+  'a renewal of one that was replaced meanwhile is answered with %s, which changes nothing',
+  async (_, late) => {
+    let answer = (_: Renewal): void => {};
+    let made = 0;
+    const { lifetime, current, revoked } = subject({
+      make: async () => {
+        made += 1;
+        return { thing: made, life: hour, isRenewable: true };
+      },
+      renew: () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    });
+    await current();
+    const old = lifetime.held;
+    await clock.advance(0.75 * hour);
+    const next = await lifetime.make();
+    answer(late);
+    await vi.waitFor(() => expect(revoked).toEqual([1]));
+    expect(lifetime.held).toBe(next);
+    expect(next).toMatchObject({ thing: 2, life: hour, isGone: false, isRenewable: true });
+    expect(old).toMatchObject({ life: hour, isGone: false, isRenewable: true });
+    expect(said).toEqual([]);
+    await lifetime.close();
+    expect(revoked).toEqual([1, 2]);
+  },
+);
+
+test('closing while a renewal is under way revokes once, and its late answer plans nothing', async () => {
   let answer = (_: Renewal): void => {};
-  const { lifetime, current } = subject({
+  const { lifetime, current, revoked } = subject({
     make: async () => ({ thing: 1, life: hour, isRenewable: true }),
     renew: () =>
       new Promise((resolve) => {
@@ -133,11 +166,212 @@ test('the answer to a renewal of one that was replaced meanwhile changes nothing
   });
   await current();
   await clock.advance(0.75 * hour);
-  const next = await lifetime.make();
-  answer({ kind: 'refused', isGone: true });
+  const closing = lifetime.close();
+  answer({ kind: 'granted', life: hour, isRenewable: true });
+  await closing;
+  await clock.advance(2 * hour);
+  expect(revoked).toEqual([1]);
+  expect(said).toEqual([]);
+  expect(clock.timers).toBe(0);
+});
+
+test.each([
+  ['is made all the same', [1, 2]],
+  ['fails', [1]],
+])('closing while another one is being made, which %s, revokes all there are', async (_, all) => {
+  let finish = (): void => {};
+  let made = 0;
+  const handOver = vi.fn(async () => true);
+  const { lifetime, current, revoked } = subject({
+    handOver,
+    async make() {
+      made += 1;
+      if (made === 2)
+        await new Promise<void>((resolve, reject) => {
+          finish = all.length === 2 ? resolve : () => reject(unavailable());
+        });
+      return { thing: made, life: hour, isRenewable: false };
+    },
+  });
+  await current();
+  const making = lifetime.make().catch(() => {});
+  await vi.waitFor(() => expect(made).toBe(2));
+  const closing = lifetime.close();
+  finish();
+  await Promise.all([making, closing]);
+  expect(revoked.sort()).toEqual(all);
+  // what lives by it ends, too: there is nothing to move to
+  expect(handOver).not.toHaveBeenCalled();
+  expect(said).toEqual([]);
+  expect(clock.timers).toBe(0);
+});
+
+test('closing between two attempts of a revocation makes one more, and no other after it', async () => {
+  const answers = [unavailable(), unavailable()];
+  const revoke = vi.fn(async ({ thing }: { thing: number }) =>
+    thing === 1 ? answers.shift() : undefined,
+  );
+  const { lifetime, current } = subject({ revoke });
+  await current();
+  await lifetime.make();
+  await vi.waitFor(() => expect(said).toHaveLength(1));
+  await lifetime.close();
+  expect(revoke.mock.calls.map(([{ thing }]) => thing).sort()).toEqual([1, 1, 2]);
+  expect(said).toEqual(['not revoked: it is away', 'not revoked: it is away']);
+  await clock.advance(2 * hour);
+  expect(revoke).toHaveBeenCalledTimes(3);
+  expect(clock.timers).toBe(0);
+});
+
+test('closing during a hand-over revokes at once, and not again when the hand-over ends', async () => {
+  let moved = (_: boolean): void => {};
+  const { lifetime, current, revoked } = subject({
+    handOver: () =>
+      new Promise((resolve) => {
+        moved = resolve;
+      }),
+  });
+  await current();
+  await lifetime.make();
+  expect(revoked).toEqual([]);
+  await lifetime.close();
+  moved(true);
   await Promise.resolve();
-  expect(lifetime.held).toBe(next);
-  expect(next).toMatchObject({ isGone: false, isRenewable: true });
+  expect(revoked.sort()).toEqual([1, 2]);
+});
+
+test('a caller that gives up ends its own wait: what is being made is kept for the next', async () => {
+  let finish = (): void => {};
+  const make = vi.fn(
+    () =>
+      new Promise<{ thing: number; life: number; isRenewable: boolean }>((resolve) => {
+        finish = () => resolve({ thing: 1, life: hour, isRenewable: false });
+      }),
+  );
+  const { lifetime, current } = subject({ make });
+  const impatient = new AbortController();
+  const first = failureOf(lifetime.current(context({ signal: impatient.signal })));
+  await vi.waitFor(() => expect(make).toHaveBeenCalled());
+  impatient.abort();
+  expect((await first).code).toBe('ERR_SECRET_ABORTED');
+  expect(make.mock.lastCall).toMatchObject([{ signal: { aborted: false } }]);
+  const second = current();
+  finish();
+  expect(await second).toBe(1);
+  expect(make).toHaveBeenCalledTimes(1);
+  await lifetime.close();
+});
+
+test.each([
+  ['before half of its time is over', 400, true],
+  ['when half of its time is over', 600, false],
+])('a caller in the last moments gives up %s', async (_, after, isAborted) => {
+  let made = 0;
+  const { lifetime, current } = subject({
+    spareOf: () => hour / 20,
+    mayServe: (_, left) => left > 0,
+    make() {
+      made += 1;
+      if (made === 1) return Promise.resolve({ thing: 1, life: hour, isRenewable: false });
+      return new Promise(() => {});
+    },
+  });
+  await current();
+  await clock.advance(0.96 * hour);
+  const stop = new AbortController();
+  const bounds = { ...context({ signal: stop.signal }, said), remainingTimeout: () => 1_000 };
+  const asking = lifetime.current(bounds).then(
+    (held) => held?.thing,
+    (error: unknown) => error,
+  );
+  await clock.advance(after);
+  stop.abort();
+  // whoever gave up gets an end, and who had waited long enough already has what is at hand
+  if (isAborted) expect(await asking).toMatchObject({ code: 'ERR_SECRET_ABORTED' });
+  else expect(await asking).toBe(1);
+  const closing = lifetime.close();
+  await clock.advance(2_000);
+  await closing;
+  expect(clock.timers).toBe(0);
+});
+
+test('a replacement that fails is tried again ever later, told at first and when little is left, and ends', async () => {
+  let isAway = false;
+  const attempts: number[] = [];
+  let made = 0;
+  const { lifetime, current, revoked } = subject({
+    async make() {
+      attempts.push(clock.monotonic());
+      if (isAway) throw unavailable();
+      made += 1;
+      return { thing: made, life: hour, isRenewable: false };
+    },
+  });
+  await current();
+  isAway = true;
+  await clock.advance(0.97 * hour);
+  expect(await current()).toBe(1);
+  const waits = attempts.slice(2).map((at, index) => at - (attempts[index + 1] ?? 0));
+  expect(waits.length).toBeGreaterThan(2);
+  expect(waits.length).toBeLessThan(12);
+  expect(Math.max(...waits)).toBeGreaterThan(2 * (waits[0] ?? 0));
+  expect(said[0]).toMatch(/^no other, /);
+  expect(said.length).toBeLessThan(attempts.length - 1);
+  const before = said.length;
+  isAway = false;
+  await clock.advance(0.02 * hour);
+  expect(await current()).toBe(2);
+  await vi.waitFor(() => expect(revoked).toEqual([1]));
+  expect(said).toHaveLength(before);
+  await lifetime.close();
+});
+
+test('one that nobody wants any more is not tried for again', async () => {
+  let isWanted = true;
+  const make = vi.fn(async () => {
+    if (make.mock.calls.length > 1) throw unavailable();
+    return { thing: 1, life: hour, isRenewable: false };
+  });
+  const { lifetime, current } = subject({ make, isWanted: () => isWanted });
+  await current();
+  await clock.advance(0.91 * hour);
+  await vi.waitFor(() => expect(said).toHaveLength(1));
+  isWanted = false;
+  const attempts = make.mock.calls.length;
+  await clock.advance(2 * hour);
+  expect(make).toHaveBeenCalledTimes(attempts);
+  expect(clock.timers).toBe(0);
+  // the next caller asks for one itself, and has the error for itself
+  expect((await failureOf(current())).code).toBe('ERR_SECRET_UNAVAILABLE');
+  expect(make).toHaveBeenCalledTimes(attempts + 1);
+  await lifetime.close();
+});
+
+test('a renewal that fails is repeated ever later, and as at first once one has succeeded', async () => {
+  let isAway = true;
+  const attempts: number[] = [];
+  const { lifetime, current } = subject({
+    make: async () => ({ thing: 1, life: hour, isRenewable: true }),
+    async renew() {
+      attempts.push(clock.monotonic());
+      return isAway ? { kind: 'failed' } : { kind: 'granted', life: hour, isRenewable: true };
+    },
+  });
+  vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  await current();
+  await clock.advance(0.75 * hour);
+  const waits = () => attempts.slice(1).map((at, index) => at - (attempts[index] ?? 0));
+  expect(waits().map((wait) => Math.round(wait / 1_000))).toEqual([10, 20, 40]);
+  isAway = false;
+  await clock.advance(0.05 * hour);
+  isAway = true;
+  const succeeded = attempts.length;
+  await clock.advance(0.75 * hour);
+  const [first = 0, second = 0] = attempts.slice(succeeded);
+  expect(Math.round((second - first) / 1_000)).toBe(10);
+  expect(await current()).toBe(1);
+  expect(said).toEqual([]);
+  vi.mocked(Math.random).mockRestore();
   await lifetime.close();
 });
 

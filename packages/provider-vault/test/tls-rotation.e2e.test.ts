@@ -131,6 +131,11 @@ describe('a client certificate', () => {
     const error = await errorOf(provider);
     expect(error.message).toContain('the option tls.key');
     expect(error.code).toBe('ERR_SECRET_CONFIG');
+    mutual.become({ ...ofServer, requestCert: true, ca: authority.pem });
+    await put('client.pem', after.cert);
+    await put('client.key', after.key);
+    await reads(provider);
+    expect(names().at(-1)).toBe('after.test');
   });
 
   test('that was renewed does not cut what is under way', async () => {
@@ -197,6 +202,8 @@ test('authorities that were overwritten with something else are named when they 
   const error = await errorOf(provider);
   expect(error.code).toBe('ERR_SECRET_CONFIG');
   expect(error.message).toContain('the option tls.ca');
+  await put('ca.pem', another.pem);
+  await reads(provider);
 });
 
 test('no connection rests on the certificate of an earlier one', async () => {

@@ -295,4 +295,5 @@ test('a handshake that is never answered ends at the deadline', async () => {
   const error = await provider.read('all', context({ limit: 200 })).catch((why: unknown) => why);
   expect(isSecretError(error, 'ERR_SECRET_UNAVAILABLE')).toBe(true);
   await provider.close?.();
+  assertNoLeak([token], error, hole.received());
 });

@@ -525,6 +525,11 @@ describe('a token that the server does not know any more', () => {
     const error = await failureOf(provider.read('all', context()), value, ...tokens());
     expect(error).toMatchObject({ code: 'ERR_SECRET_UNAUTHENTICATED', storeStatus: 403 });
     expect(relay.count(login)).toBe(2);
+    // the token of the second login is kept for the next read
+    relay.interfere(() => undefined);
+    await read();
+    expect(relay.count(login)).toBe(2);
+    expect(tokens()).toHaveLength(2);
   });
 
   test('a denial is no reason to log in', async () => {
@@ -876,12 +881,32 @@ describe('the end', () => {
     expect(await statusOf(tokens()[0] ?? '')).toBe(403);
   });
 
-  test('that cannot revoke says so, and does not fail', async () => {
-    const { read, provider, relay, said } = await loggedIn();
+  test('in the middle of another login revokes both tokens', async () => {
+    const { read, provider, clock, relay, tokens } = await loggedIn({ token_type: 'service' });
+    await read();
+    let closing: Promise<void> | undefined;
+    relay.interfere(({ line }) => {
+      if (line === renewal) return 400;
+      if (line === login) closing ??= provider.close?.();
+      return undefined;
+    });
+    await clock.advance(0.75 * hour);
+    await eventually(() => expect(closing).toBeDefined());
+    await closing;
+    expect(relay.count(revocation)).toBe(2);
+    expect(tokens()).toHaveLength(2);
+    for (const token of tokens()) expect(await statusOf(token)).toBe(403);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('that cannot revoke says so and for how long the token stays good, and does not fail', async () => {
+    const { read, provider, relay, said, clock, lookUp } = await loggedIn();
     await read();
     relay.interfere(({ line }) => (line === revocation ? 'reset' : undefined));
     await provider.close?.();
-    expect(said.join()).toMatch(/\b60 min\b/);
+    expect(said).toEqual([expect.stringMatching(/\b60 min\b/)]);
+    expect(await lookUp()).toBe(200);
+    expect(clock.timers).toBe(0);
   });
 
   test('does not wait longer than two seconds for a server that does not answer', async () => {
@@ -891,7 +916,8 @@ describe('the end', () => {
     const closing = provider.close?.();
     await clock.advance(2_000);
     await closing;
-    expect(said).toHaveLength(1);
+    expect(said).toEqual([expect.stringMatching(/\bAppRole\b.*\b60 min\b/)]);
+    expect(clock.timers).toBe(0);
   });
 });
 

@@ -34,11 +34,19 @@ const more = {
 /** The vitest projects that a file belongs to. */
 function projectsOf(file) {
   const [top, name = ''] = file.split('/');
+  if (top === 'test') return usersOf(file).flatMap(projectsOf);
   const folder = top === 'docs' ? top : join(top, name);
   if (!existsSync(join(folder, 'vitest.config.ts'))) return [];
   const project = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).name;
   // its files that replace modules are in a project with those of the other packages
   return [project, 'replacing', ...(more[project] ?? [])];
+}
+
+/** The tests that import a file of `/test`, which packages share. */
+function usersOf(file) {
+  return git('ls-files', '*.test.ts').filter((test) =>
+    readFileSync(test, 'utf8').includes(`/${file}'`),
+  );
 }
 
 const since = base();

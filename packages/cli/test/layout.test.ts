@@ -14,6 +14,24 @@ test('columns are as wide as what is in them, whatever the script', () => {
   ).toBe('a       first\n名前    second\ne\u0301e      third\nlonger\n');
 });
 
+test('a cell of more than 60 columns moves the rest of its own row alone', () => {
+  const long = 'N'.repeat(61);
+  const rows = [
+    ['A', 'new'],
+    [long, 'same'],
+    ['LONGER', 'kept'],
+  ];
+  expect(formatTable(rows)).toBe(`A       new\n${long}  same\nLONGER  kept\n`);
+  // what is left of the line is counted from where it stands
+  expect(formatTable(rows, { width: 40 })).toBe(formatTable(rows));
+  expect(
+    formatTable([
+      ['N'.repeat(60), ''],
+      ['A', 'new'],
+    ]),
+  ).toBe(`${'N'.repeat(60)}\nA${' '.repeat(61)}new\n`);
+});
+
 test('the last column is broken between words where the terminal ends', () => {
   const rows = [['name', 'one two three four five six']];
   expect(formatTable(rows, { width: 30, indent: '  ' })).toBe(

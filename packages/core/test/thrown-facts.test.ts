@@ -21,6 +21,18 @@ test('the class, and where it was thrown', () => {
   expect(frames.length).toBeLessThanOrEqual(5);
 });
 
+test('the class and the place of a DOMException, which an aborted fetch rejects with', async () => {
+  const { type, frames } = thrownFacts(new DOMException(canary, 'AbortError'));
+  expect(type).toBe('DOMException');
+  expect(frames[0]).toMatch(/^test\/thrown-facts\.test\.ts:\d+$/);
+  const late = await new Promise((_, reject) => {
+    AbortSignal.timeout(0).addEventListener('abort', ({ target }) =>
+      reject((target as AbortSignal).reason),
+    );
+  }).catch((reason: unknown) => reason);
+  expect(thrownFacts(late)).toEqual({ type: 'DOMException', frames: [] });
+});
+
 test.each([
   [canary, 'string'],
   [undefined, 'undefined'],

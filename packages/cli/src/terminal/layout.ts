@@ -9,6 +9,9 @@ import { linesOf, widthOf, wrapped } from './wrapping.ts';
  * The colours by their meaning: the code that begins each, and the one that ends it (ECMA-48). Node's `styleText` decides by
  * itself whether a terminal has colours, and differently in each release.
  */
+/** Columns of a terminal: a cell that takes more does not widen its column for all rows. */
+const widestColumn = 60;
+
 const styles = {
   good: [32, 39],
   bad: [31, 39],
@@ -61,7 +64,7 @@ function terminalWidth(): number | undefined {
 
 /**
  * Rows in columns two spaces apart, each line with a line end. The last column is broken between words where it would leave
- * the terminal, and continues under itself. Nothing is cut off.
+ * the terminal, and continues under itself. Nothing is cut off: what is too long for a column moves the rest of its own row.
  */
 export function formatTable(
   rows: readonly (readonly (Cell | string)[])[],
@@ -73,17 +76,24 @@ export function formatTable(
   );
   const columns = Math.max(0, ...cells.map((row) => row.length));
   const widths = Array.from({ length: columns - 1 }, (_, at) =>
-    Math.max(0, ...cells.map((row) => (at < row.length - 1 ? widthOf(row[at]?.text ?? '') : 0))),
+    Math.max(
+      0,
+      ...cells
+        .map((row) => (at < row.length - 1 ? widthOf(row[at]?.text ?? '') : 0))
+        .filter((taken) => taken <= widestColumn),
+    ),
   );
   return cells.map((row) => formatRow(row)).join('');
 
   function formatRow(row: readonly Cell[]): string {
     const before = row.slice(0, -1);
     const last: Cell = row.at(-1) ?? { text: '' };
-    const used = indent.length + before.reduce((sum, _, at) => sum + (widths[at] ?? 0) + 2, 0);
-    const start = before
-      .map((cell, at) => `${shown(cell)}${' '.repeat((widths[at] ?? 0) - widthOf(cell.text) + 2)}`)
-      .join('');
+    const gaps = before.map(({ text }, at) => Math.max(0, (widths[at] ?? 0) - widthOf(text)) + 2);
+    const start = before.map((cell, at) => `${shown(cell)}${' '.repeat(gaps[at] ?? 0)}`).join('');
+    const used = before.reduce(
+      (sum, { text }, at) => sum + widthOf(text) + (gaps[at] ?? 0),
+      indent.length,
+    );
     // if the other columns leave very little room, long lines are easier to read than broken ones
     const left = width === undefined || width - used < 20 ? Number.POSITIVE_INFINITY : width - used;
     return last.text

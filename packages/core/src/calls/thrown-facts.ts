@@ -10,7 +10,7 @@ const mostFrames = 5;
 
 /** The class and the frames of `thrown`. Does not throw, whatever a foreign object does when it is read. */
 export function thrownFacts(thrown: unknown): ThrownFacts {
-  if (!isError(thrown)) return { type: typeof thrown, frames: [] };
+  if (!isError(thrown) && !isDomException(thrown)) return { type: typeof thrown, frames: [] };
   try {
     // the class's own name: the field `name` may hold any text
     const type: unknown = Object.getPrototypeOf(thrown)?.constructor?.name;
@@ -19,6 +19,11 @@ export function thrownFacts(thrown: unknown): ThrownFacts {
   } catch {
     return { type: 'Error', frames: [] };
   }
+}
+
+/** What an aborted `fetch` and `AbortSignal.timeout` reject with: of no class that is called an error. */
+function isDomException(thrown: unknown): thrown is Error {
+  return Object.prototype.toString.call(thrown) === '[object DOMException]';
 }
 
 /** The error for what the permissions of the process refuse (Deno, `node --permission`), which is no defect. */

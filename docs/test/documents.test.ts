@@ -3,7 +3,7 @@
  * below, so that an exception is a decision.
  */
 import { access } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { runDocument } from './document-run.ts';
 import { type CodeBlock, isShell, type MarkdownDocument, readDocuments, root } from './markdown.ts';
@@ -63,37 +63,6 @@ describe('commands', () => {
     ).toEqual([]);
   });
 });
-
-describe('links', () => {
-  for (const { path, text } of documents)
-    test(path, async () => {
-      const links = [...text.matchAll(/\]\((?!https?:|mailto:)([^)#\s]+)?(?:#([^)\s]+))?\)/g)];
-      const broken: string[] = [];
-      for (const [, target = '', anchor] of links) {
-        const file = target === '' ? path : join(dirname(path), target);
-        const found = await access(join(root, file)).then(
-          () => true,
-          () => false,
-        );
-        const known = documents.find((document) => document.path === file);
-        if (!found || (anchor && known && !anchorsOf(known.text).has(anchor)))
-          broken.push(`${target}${anchor ? `#${anchor}` : ''}`);
-      }
-      expect(broken).toEqual([]);
-    });
-});
-
-/** The anchors that GitHub makes of the headings. */
-function anchorsOf(text: string): Set<string> {
-  return new Set(
-    [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-      heading
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N} _-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
-  );
-}
 
 /** What every package's document begins with. A new package needs no decision for it. */
 function isInstall({ words, text }: CodeBlock): boolean {

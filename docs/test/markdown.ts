@@ -3,12 +3,18 @@
  * in a block `bash` or `sh`, then words: `exit=4` (the status it ends with), `on=production` (the machine it is typed
  * on), `docker`, `server`, `prompt` and `no-test=reason` (see `document-run.ts`).
  */
+import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The repository's own folder. */
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The address of the repository on the web. It stands in the root's `package.json`. */
+export const repository: string = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+).repository.url.replace(/^git\+(.+)\.git$/, '$1');
 
 /** One fenced block. */
 export interface CodeBlock {

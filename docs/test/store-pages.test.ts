@@ -10,7 +10,7 @@ import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
 import type { FilesProviderOptions } from '@keyfall/provider-files';
 import type { SopsProviderOptions } from '@keyfall/provider-sops';
 import { describe, expect, test } from 'vitest';
-import { root } from './markdown.ts';
+import { repository, root } from './markdown.ts';
 
 const shape = [
   'Install',
@@ -116,7 +116,7 @@ describe.each<[string, object]>([
   test('has a package whose own page leads to it, with the same beginning', async () => {
     const text = await read(`packages/provider-${store}/README.md`);
     expect([...sectionsOf(text).keys()].slice(0, 2)).toEqual(shape.slice(0, 2));
-    expect(text).toContain(`](../../docs/providers/${store}.md)`);
+    expect(text).toContain(`](${repository}/blob/main/docs/providers/${store}.md)`);
     expect(text).toContain(`npm install @keyfall/core @keyfall/provider-${store}`);
   });
 });

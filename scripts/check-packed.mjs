@@ -1,46 +1,16 @@
 // Publishes the packages to a registry of its own (verdaccio), installs them by name into an empty
 // project as a user does, and uses them: what a workspace link hides (a file that is not published, a
 // dependency that is not declared) fails here. So does what only a bundler or a place without Node's modules finds.
-import { execFileSync, spawn } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { createServer } from 'node:net';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { startRegistry } from './registry.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'keyfall-packed-'));
 const run = (command, args, cwd) => execFileSync(command, args, { cwd, encoding: 'utf8' });
-
-const freePort = () =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-
-/** Verdaccio's program. It is no dependency of the workspace, since nothing else needs its hundreds of packages. */
-function installVerdaccio() {
-  const tools = join(root, 'node_modules/.cache/keyfall/verdaccio');
-  const program = join(tools, 'node_modules/verdaccio/bin/verdaccio');
-  if (existsSync(program)) return program;
-  mkdirSync(tools, { recursive: true });
-  // one of its packages asks for the tag `cjs` of node-fetch, which not every registry has
-  const manifest = { private: true, overrides: { 'node-fetch': '2.7.0' } };
-  writeFileSync(join(tools, 'package.json'), JSON.stringify(manifest));
-  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', 'verdaccio@6.8.0'], tools);
-  return program;
-}
 
 const bundlers = ['esbuild@0.28.2', 'webpack@5.113.0'];
 
@@ -118,43 +88,9 @@ if ((await globalThis.answer) !== 'the [redacted]') throw new Error('another ans
     run(process.execPath, ['web.mjs', file], out);
 }
 
-/** Starts a registry that holds nothing, and gets what it does not hold where npm gets it here. */
-async function startRegistry() {
-  const address = `http://127.0.0.1:${await freePort()}`;
-  const config = join(folder, 'verdaccio.yaml');
-  const upstream = run('npm', ['config', 'get', 'registry']).trim();
-  writeFileSync(
-    config,
-    `storage: ${join(folder, 'storage')}
-uplinks: { npm: { url: ${JSON.stringify(upstream)} } }
-packages:
-  'keyfall': { access: $all, publish: $all }
-  '@keyfall/*': { access: $all, publish: $all }
-  '**': { access: $all, proxy: npm }
-log: { type: stdout, level: error }
-`,
-  );
-  const args = [installVerdaccio(), '--config', config, '--listen', address];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  let ended = false;
-  child.once('exit', () => {
-    ended = true;
-  });
-  const answers = () =>
-    fetch(`${address}/-/ping`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  for (let tries = 0; !(await answers()); tries += 1) {
-    if (ended || tries > 600) throw new Error('verdaccio does not answer');
-    await wait(200);
-  }
-  return { address, stop: () => child.kill() };
-}
-
 let registry;
 try {
-  registry = await startRegistry();
+  registry = await startRegistry(folder);
   const tarballs = join(folder, 'tarballs');
   mkdirSync(tarballs);
   for (const name of readdirSync(join(root, 'packages')))
@@ -166,10 +102,7 @@ try {
   const project = join(folder, 'project');
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }');
-  // npm wants a token to publish, and this registry wants none
-  const { host } = new URL(registry.address);
-  const settings = `registry=${registry.address}\n//${host}/:_authToken=none\n`;
-  writeFileSync(join(project, '.npmrc'), settings);
+  writeFileSync(join(project, '.npmrc'), registry.npmrc);
   const files = readdirSync(tarballs).map((name) => join(tarballs, name));
   for (const file of files) run('npm', ['publish', '--loglevel=error', file], project);
   const manifests = readdirSync(join(root, 'packages')).map((name) =>

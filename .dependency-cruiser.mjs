@@ -44,6 +44,7 @@ const packages = {
   testkit: ['core'],
   'provider-[^/]+': ['core'],
   cli: ['core', 'provider-'],
+  auto: ['cli'],
 };
 
 /** Rooms of one package that have nothing to do with each other, though one stands before the other in the list. */

@@ -10,6 +10,12 @@ import type { SecretBatch, SecretProvider } from '@keyfall/core/provider';
 import { vaultVariableNames } from '@keyfall/provider-vault';
 import { printable } from '../terminal/terminal.ts';
 
+/** The variable with options of `keyfall run` for `@keyfall/auto`, which has no command line. */
+export const autoOptionsVariable = 'KEYFALL_AUTO_OPTIONS';
+
+/** The variable by which `@keyfall/auto` knows an environment that it has made: of a child process of its application. */
+export const resolvedVariable = 'KEYFALL_RESOLVED';
+
 /** Every bootstrap name. */
 export const bootstrapNames: ReadonlySet<string> = new Set([
   'USE_VAULT',
@@ -19,6 +25,9 @@ export const bootstrapNames: ReadonlySet<string> = new Set([
   'KEYFALL_PROFILE',
   // whose reading of a .env counts
   'KEYFALL_READER',
+  // of @keyfall/auto: its options, and for whom it has resolved the environment
+  autoOptionsVariable,
+  resolvedVariable,
   'DOPPLER_TOKEN',
   'DOPPLER_PASSPHRASE',
   'SOPS_AGE_KEY',

@@ -6,16 +6,8 @@ import { SecretError } from '@keyfall/core';
 import { toMilliseconds } from '@keyfall/core/provider';
 import { bootstrapNames } from '../chain/bootstrap-settings.ts';
 import type { CliChain } from '../chain/cli-chain.ts';
-import { inheritedEnvironment } from '../chain/name-look-ups.ts';
-import { resolveSelection, type Selection } from '../chain/selection.ts';
 import { openConfiguredChain, type SettingsOptions } from '../chain/settings.ts';
 import { standbyProblems } from '../chain/standbys.ts';
-import { settingThatNames } from '../config/named-by-file.ts';
-import {
-  buildChildEnvironment,
-  type ChildEnvironment,
-  inheritedPart,
-} from '../run/child-environment.ts';
 import {
   assertStartable,
   becomeChild,
@@ -24,17 +16,20 @@ import {
 } from '../run/child-process.ts';
 import type { ChildCommand } from '../run/executable.ts';
 import { hideInitialValues } from '../run/initial-environment.ts';
+import {
+  announce,
+  credentialVariablesOf,
+  type EnvironmentOptions,
+  resolveEnvironment,
+  settingsFor,
+} from '../run/resolve-environment.ts';
 import { exitCodeOfSignal, handleSignals, signalOf } from '../run/signals.ts';
-import { keepStderrClosed, listNames, notice, printable, report } from '../terminal/terminal.ts';
+import { keepStderrClosed, notice, printable } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
 import { type Command, only } from './command.ts';
 
 /** Options of `keyfall run`. */
-export interface RunOptions extends SettingsOptions {
-  readonly only?: readonly string[];
-  readonly preserveEnv?: boolean;
-  readonly pristine?: boolean;
-  readonly passBootstrap?: boolean;
+export interface RunOptions extends SettingsOptions, EnvironmentOptions {
   /** Mask values in what the program prints. */
   readonly redact?: boolean;
   /** Restart it when a secret changes. */
@@ -112,17 +107,12 @@ export async function runWithSecrets(
     throw new SecretError('ERR_SECRET_CONFIG', '--reload-signal goes with --watch alone');
 
   if (!options.redact) keepStderrClosed();
-  const chain = await openConfiguredChain(
-    // what a value refers to is what the program itself would find
-    options.pristine
-      ? { ...options, variables: inheritedPart({ ...options, inherited: process.env }) }
-      : options,
-  );
+  const chain = await openConfiguredChain(settingsFor(options));
   const signals = handleSignals(() => void chain.secrets.close(), killAfter);
   try {
     const standbys = standbyProblems(chain);
     const first = await waitingFor('reading the secrets', () => resolveEnvironment(chain, options));
-    announce(first, file, chain, options);
+    announce(first, printable(file), chain, options);
     // in an outage the chain has asked them, and said what there was to say
     if (!first.degraded) for (const trouble of await standbys) notice(trouble);
     const { env, leased } = first;
@@ -169,78 +159,6 @@ export async function runWithSecrets(
 
 /** Milliseconds that a program has to end before it is restarted, without `--kill-after`. */
 const restartTimeout = 10_000;
-
-interface Resolved extends ChildEnvironment, Selection {
-  /** Whether one of the secrets is a dynamic one. */
-  readonly leased: boolean;
-}
-
-async function resolveEnvironment(chain: CliChain, options: RunOptions): Promise<Resolved> {
-  // what a login of ours was given is known when it has been made
-  const inherited = () =>
-    inheritedPart({
-      ...options,
-      inherited: process.env,
-      credentialVariables: credentialVariablesOf(chain),
-    });
-  const selection = await resolveSelection(chain, options.only, (name) =>
-    Object.hasOwn(inherited(), name),
-  );
-  const { secrets } = selection;
-  const environment = buildChildEnvironment({
-    ...options,
-    inherited: inheritedEnvironment(),
-    secrets,
-    credentialVariables: credentialVariablesOf(chain),
-    named: new Set(options.only),
-  });
-  const leased = [...secrets.values()].some((secret) => secret.leased);
-  return { ...selection, ...environment, leased };
-}
-
-/** The variables that a login of ours has taken its credentials from. */
-function credentialVariablesOf({ providers }: CliChain): ReadonlySet<string> {
-  return new Set(providers.flatMap(({ credentialVariables = [] }) => [...credentialVariables]));
-}
-
-/** Says what the user should know about what the program is started with. */
-function announce(
-  { secrets, degraded, replaced, kept, withheld }: Resolved,
-  file: string,
-  { providers }: CliChain,
-  { preserveEnv = false }: RunOptions,
-): void {
-  if (secrets.size === 0) {
-    const hint = 'Name what it needs with --only: then it starts with that or not at all.';
-    const what = `${printable(file)} is started without any secrets`;
-    if (degraded) notice(`${what}. ${hint}`);
-    else report(`${what}: no provider holds one. ${hint}`);
-  }
-  if (replaced.length > 0) {
-    const stores = new Set(replaced.map((name) => secrets.get(name)?.provider ?? ''));
-    const come = replaced.length === 1 ? 'comes' : 'come';
-    notice(
-      `${listNames(replaced)} ${come} from ${listNames([...stores])} and not from the inherited environment; --preserve-env turns that round.`,
-    );
-  }
-  // what an application may read for itself as well; a variable that was made for a login of ours it does not
-  const shared = withheld.filter((name) => /^(?:AWS|AZURE|GOOGLE)_/.test(name));
-  if (shared.length > 0) {
-    const are = shared.length === 1 ? 'is' : 'are';
-    notice(
-      `${listNames(shared)} ${are} not given to the program, since Keyfall's own credentials come from there; --pass-bootstrap gives them.`,
-    );
-  }
-  for (const provider of preserveEnv ? [] : providers) {
-    const variable = settingThatNames(provider);
-    const names = kept.filter((name) => secrets.get(name)?.provider === provider.name);
-    if (variable === undefined || names.length === 0) continue;
-    const inherited = names.length === 1 ? 'stays as it is' : 'stay as they are';
-    notice(
-      `${listNames(names)} ${inherited} in the inherited environment: ${printable(variable)} names ${printable(provider.name)}, and what a file of a repository names replaces no variable. Set the address in the environment to have it do so.`,
-    );
-  }
-}
 
 /** Masks every value that the chain has seen, and the credentials that the program is given. */
 async function outputFilter(chain: CliChain, { passBootstrap }: RunOptions): Promise<OutputFilter> {

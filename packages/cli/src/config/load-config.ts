@@ -56,14 +56,18 @@ export async function inFolderOf<Result>(
 ): Promise<Result> {
   const before = process.cwd();
   const stdout = Object.getOwnPropertyDescriptor(process, 'stdout');
+  const ownConsole = globalThis.console;
   // The property, not the stream: opening that changes the mode of a pipe that the child of `run`
-  // inherits. The global console takes its stream from there too, at its first line.
+  // inherits.
   Object.defineProperty(process, 'stdout', { ...stdout, get: asideStream });
+  // the global console would keep the stream of its first line, for an application in this process too
+  globalThis.console = new ownConsole.Console(asideStream());
   process.chdir(dirname(file));
   try {
     return await work();
   } finally {
     process.chdir(before);
+    globalThis.console = ownConsole;
     Object.defineProperty(process, 'stdout', { ...stdout });
   }
 }

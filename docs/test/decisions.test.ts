@@ -1,6 +1,6 @@
 /**
  * The index of the decisions is complete, in order and short; the page of all documents leaves none out.
- * That links lead somewhere is held by documents.test.ts.
+ * That links lead somewhere is held by links.test.ts.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

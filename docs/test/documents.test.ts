@@ -20,6 +20,7 @@ const exceptions: readonly string[] = [
   'README.md: the-tests-themselves: npm run demo',
   'README.md: the-tests-themselves: npm run setup && npm run build',
   'CONTRIBUTING.md: the-tests-themselves: npm run setup',
+  'CONTRIBUTING.md: publishes: npm run version-packages',
   'docs/VAULT_SETUP_GUIDE.md: network: git clone <this repository> ~/keyfall',
   'docs/run.md: runs-until-it-is-stopped: KEYFALL_TTL=30s keyfall run --watch --kill-after 20s -- node server.js',
   'docs/writing-a-provider.md: made-in-a-copy-by-scripts/check-template: npm run setup',

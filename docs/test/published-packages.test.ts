@@ -42,6 +42,11 @@ describe.each(manifests)('%s', (directory, place) => {
   });
 });
 
+test('all packages have one version, but for those that were never in a release', () => {
+  const versions = folders.map((name) => JSON.parse(read(`packages/${name}/package.json`)).version);
+  expect([...new Set(versions)].filter((version) => version !== '0.0.0')).toHaveLength(1);
+});
+
 const changesets = readdirSync(join(root, '.changeset'))
   .filter((name) => name.endsWith('.md'))
   .map((name) => read(`.changeset/${name}`))
@@ -55,8 +60,7 @@ test.each(folders)(
       expect(changesets).toMatch(new RegExp(`^['"]${name}['"]: minor$`, 'm'));
       return;
     }
-    const [title, release, text] = read(`packages/${folder}/CHANGELOG.md`).split(/\n{2,}/);
+    const [title, release] = read(`packages/${folder}/CHANGELOG.md`).split(/\n{2,}/);
     expect([title, release]).toEqual([`# ${name}`, `## ${version}`]);
-    expect(text).toMatch(/\w{3}/);
   },
 );

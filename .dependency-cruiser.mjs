@@ -41,6 +41,7 @@ export const rooms = {
 const packages = {
   core: [],
   otel: ['core'],
+  fastify: ['core'],
   testkit: ['core'],
   'provider-[^/]+': ['core'],
   cli: ['core', 'provider-'],

@@ -18,6 +18,7 @@ export type {
   SetResult,
 } from './chain/secrets.ts';
 export type { SecretsEvent, SecretsEvents, SecretsEventType } from './contract/events.ts';
+export { httpStatusOf } from './contract/http-status.ts';
 export type {
   Applied,
   ProviderAttempt,

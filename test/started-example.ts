@@ -1,0 +1,54 @@
+// An example as its README starts it: by `npm start` in its folder, with nothing of the test's environment.
+import { spawn } from 'node:child_process';
+import { onTestFinished } from 'vitest';
+
+/** An example that listens. */
+export interface StartedExample {
+  /** Where it listens. */
+  readonly address: string;
+  /** All that it and npm have printed so far. */
+  output(): string;
+  /** Asks it to end, as a terminal does with Ctrl-C, and resolves with what it printed, once all of it has ended. */
+  stop(): Promise<string>;
+}
+
+/**
+ * Starts the example in this folder, and resolves once it has printed the address that it listens at. It is stopped
+ * after the test at the latest.
+ */
+export async function startExample(
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<StartedExample> {
+  const { PATH = '' } = process.env;
+  const child = spawn('npm', ['--silent', 'start'], {
+    cwd,
+    env: { PATH, HOME: cwd, PORT: '0', npm_config_update_notifier: 'false', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // a group of its own, since a terminal sends its signals to all of them
+    detached: true,
+  });
+  let text = '';
+  const ended = new Promise<string>((resolve) => child.once('close', () => resolve(text)));
+  const signal = (name: NodeJS.Signals) => {
+    try {
+      process.kill(-(child.pid ?? Number.NaN), name);
+    } catch {
+      // all of it has ended
+    }
+    return ended;
+  };
+  onTestFinished(async () => void (await signal('SIGKILL')));
+  const address = await new Promise<string>((resolve, reject) => {
+    const gather = (chunk: Buffer) => {
+      text += chunk;
+      const [found] = /http:\/\/(?:127\.0\.0\.1|localhost):\d+/.exec(text) ?? [];
+      if (found !== undefined) resolve(found);
+    };
+    child.stdout.on('data', gather);
+    child.stderr.on('data', gather);
+    child.once('error', reject);
+    child.once('close', () => reject(new Error(`The example has ended:\n${text}`)));
+  });
+  return { address, output: () => text, stop: () => signal('SIGINT') };
+}

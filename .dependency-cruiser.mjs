@@ -42,6 +42,7 @@ const packages = {
   core: [],
   otel: ['core'],
   fastify: ['core'],
+  nestjs: ['core'],
   testkit: ['core'],
   'provider-[^/]+': ['core'],
   cli: ['core', 'provider-'],

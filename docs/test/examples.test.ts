@@ -30,7 +30,14 @@ test('every TypeScript example compiles', { timeout: 120_000 }, async () => {
     await writeFile(join(folder, files[index] ?? ''), `${text}\nexport {};\n`);
   const config = {
     extends: '../../test/tsconfig.json',
-    compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, rootDir: '../../..' },
+    compilerOptions: {
+      noUnusedLocals: false,
+      noUnusedParameters: false,
+      rootDir: '../../..',
+      // as applications of Nest have them
+      experimentalDecorators: true,
+      erasableSyntaxOnly: false,
+    },
     files,
     include: [],
   };

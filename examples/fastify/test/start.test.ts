@@ -13,7 +13,7 @@ test('it answers without a Vault, and ends by a signal', async () => {
   const missing = await fetch(`${address}/missing`);
   expect(missing.status).toBe(500);
   expect(await missing.text()).not.toContain('MISSING');
-  expect(await stop()).toContain('ERR_SECRET_NOT_FOUND');
+  expect(await stop()).toContain('SecretError');
 });
 
 test('it has what Vault holds, and a Vault that denies is 503', async () => {

@@ -1,0 +1,2 @@
+export type { KeyfallModuleAsyncOptions, KeyfallModuleOptions } from './keyfall-module.ts';
+export { KeyfallModule, SECRETS } from './keyfall-module.ts';

@@ -9,7 +9,7 @@ import { rolldown } from 'rolldown';
 
 /** 16 kB, in bytes. */
 const limit = 16 * 1024;
-const core = new URL('../packages/core/dist/index.js', import.meta.url);
+const core = new URL('../packages/core/dist/esm/index.js', import.meta.url);
 const entry = 'entry-of-an-application';
 
 /**
@@ -62,7 +62,7 @@ async function sizesOf(source, used) {
   return { start: sizeOf([first, ...shared]), all: sizeOf(output) };
 }
 
-const chain = fileURLToPath(new URL('chain/create-secrets.js', core));
+const chain = fileURLToPath(new URL('chunks/main.js', core));
 const { start } = await sizesOf("export { createSecrets } from 'core'", chain);
 const { all } = await sizesOf("export * from 'core'", fileURLToPath(core));
 console.log(

@@ -1,5 +1,5 @@
 // Bundles the command into a few files: opening the eighty of it and of what it imports would take
-// longer than all that `run` does. Runs after tsc, on its output.
+// longer than all that `run` does.
 import { chmodSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { rolldown } from 'rolldown';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 const folder = join(here, 'dist/bundle');
-const vaultFolder = realpathSync(join(here, 'node_modules/@keyfall/provider-vault/dist'));
+const vaultFolder = realpathSync(join(here, 'node_modules/@keyfall/provider-vault/src'));
 
 /** Every module that `run` with a .env imports, and what Vault adds; found when the modules are known. */
 const start = new Set();
@@ -16,11 +16,13 @@ const vault = new Set();
 
 /** What comes with the packages of these and is for other commands. */
 const forOthers =
-  /\/core\/dist\/(?:chain\/(?:describe|watching)|loading\/|providers\/(?:composition|env-|memory-)|files\/(?:edit|lock|replace))|\/provider-dotenv\/dist\/(?:check\/inspect|editing\/|index|readers\/(?:expand|npm|scan))/;
+  /\/core\/src\/(?:chain\/(?:describe|watching)|loading\/|providers\/(?:composition|env-|memory-)|files\/(?:edit|lock|replace))|\/provider-dotenv\/src\/(?:check\/inspect|editing\/|index|readers\/(?:expand|npm|scan))/;
 
 const bundle = await rolldown({
-  input: join(here, 'dist/bin.js'),
+  input: join(here, 'src/bin.ts'),
   platform: 'node',
+  // the packages of this repository as they are written
+  resolve: { conditionNames: ['@keyfall/source', 'node'] },
   preserveEntrySignatures: false,
   // what only some commands import stays where npm installs it
   external: ['@clack/prompts', 'jiti', 'yaml'],
@@ -35,27 +37,29 @@ const bundle = await rolldown({
             add(group, imported);
           });
         };
-        add(start, join(here, 'dist/bin.js'));
+        add(start, join(here, 'src/bin.ts'));
         for (const id of this.getModuleIds()) {
           // imported by the first file that is read
           if (id.includes('/node_modules/dotenv/')) add(start, id);
           // imported by the first question for everything
-          if (id.endsWith('/core/dist/chain/chain-as-provider.js')) add(start, id);
+          if (id.endsWith('/core/src/chain/chain-as-provider.ts')) add(start, id);
           // what every file uses, and is a file of its own otherwise
           if (id.startsWith('\0')) add(start, id);
         }
-        add(vault, join(vaultFolder, 'vault-provider.js'));
+        add(vault, join(vaultFolder, 'vault-provider.ts'));
       },
     },
     {
       // the names of variables, without the client that reads them
       name: 'variables-alone',
       resolveId: (source, importer) =>
-        source === '@keyfall/provider-vault' && importer?.endsWith('bootstrap-settings.js')
-          ? join(vaultFolder, 'environment/vault-variables.js')
+        source === '@keyfall/provider-vault' && importer?.endsWith('bootstrap-settings.ts')
+          ? join(vaultFolder, 'environment/vault-variables.ts')
           : undefined,
     },
   ],
+  // what most commands load at its first use is what some begin with
+  checks: { ineffectiveDynamicImport: false },
   transform: { define: { KEYFALL_VERSION: JSON.stringify(version) } },
 });
 const { output } = await bundle.write({
@@ -72,7 +76,7 @@ const { output } = await bundle.write({
     includeDependenciesRecursively: false,
     groups: [
       { name: 'start', test: (id) => start.has(id) && !forOthers.test(id) },
-      { name: 'vault', test: (id) => vault.has(id) || id === join(vaultFolder, 'index.js') },
+      { name: 'vault', test: (id) => vault.has(id) || id === join(vaultFolder, 'index.ts') },
     ],
   },
 });

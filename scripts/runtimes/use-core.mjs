@@ -2,7 +2,11 @@
 // runtime cannot load, since it compiles the sources for it.
 import assert from 'node:assert/strict';
 import './right-runtime.mjs';
-import { createSecrets, isSecretError, memoryProvider } from '../../packages/core/dist/index.js';
+import {
+  createSecrets,
+  isSecretError,
+  memoryProvider,
+} from '../../packages/core/dist/esm/index.js';
 
 const secrets = createSecrets({ providers: [memoryProvider({ TOKEN: 'value' })] });
 assert.equal(await secrets.get('TOKEN'), 'value');

@@ -6,12 +6,32 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { temporaryFolder } from '@keyfall/testkit';
+import { rolldown } from 'rolldown';
+import { beforeAll, expect, test } from 'vitest';
 import { bin, folderWith } from './keyfall.ts';
 
-/** What is published: the command in a few files. */
-/** What is bundled, and shows by its files what it imports. */
-const unbundled = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+/** The command with its modules in files of their own, which show what it imports. */
+let unbundled: string;
+beforeAll(async () => {
+  const { folder, remove } = await temporaryFolder();
+  const bundle = await rolldown({
+    input: fileURLToPath(new URL('../src/bin.ts', import.meta.url)),
+    platform: 'node',
+    resolve: { conditionNames: ['@keyfall/source', 'node'] },
+    // the packages of others stay where they are installed
+    external: (id, _, isResolved) => isResolved && id.includes('/node_modules/'),
+    transform: { define: { KEYFALL_VERSION: '"0.0.0"' } },
+  });
+  const { output } = await bundle.write({
+    dir: folder,
+    preserveModules: true,
+    entryFileNames: '[name].mjs',
+  });
+  await bundle.close();
+  unbundled = join(folder, output[0].fileName);
+  return remove;
+});
 
 /** Starts one of them with a `.env`, and returns what it printed and the files that V8 saw. */
 async function started(

@@ -2,8 +2,7 @@
  * Functions that core uses itself and others may call as well, perhaps without types: a file of its own, so that a
  * program that only uses a chain does not load the checks.
  */
-import { assertFunction, assertKind, assertText, wrongArgument } from './arguments/arguments.ts';
-import { assertTexts } from './arguments/assert-kinds.ts';
+import { assertKind, wrongArgument } from './arguments/arguments.ts';
 import { assertOptions, type OptionKinds } from './arguments/assert-options.ts';
 import { type Duration, toMilliseconds as milliseconds } from './calls/duration.ts';
 import { type CallBounds, limitedCall as limited } from './calls/limited-call.ts';
@@ -41,7 +40,7 @@ export async function limitedCall<Result>(
   work: (context: ReadContext) => Promise<Result>,
   bounds: CallBounds,
 ): Promise<Result> {
-  assertFunction(work, 'limitedCall: the work');
+  assertKind(work, 'a function', 'limitedCall: the work');
   assertOptions(bounds, 'limitedCall', boundKinds);
   const { clock, timeout } = bounds;
   assertKind(clock, 'a clock', 'limitedCall: the option clock', 'clock');
@@ -56,8 +55,8 @@ export async function limitedCall<Result>(
  * @throws `ERR_SECRET_CONFIG` for anything but text
  */
 export function labelOf(name: string, store: string): string {
-  assertText(name, 'labelOf: the name');
-  assertText(store, 'labelOf: the store');
+  assertKind(name, 'text', 'labelOf: the name');
+  assertKind(store, 'text', 'labelOf: the store');
   return label(name, store);
 }
 
@@ -74,8 +73,8 @@ export function labelOf(name: string, store: string): string {
  * ```
  */
 export function nearNames(name: string, candidates: readonly string[]): readonly string[] {
-  assertText(name, 'nearNames: the name');
-  assertTexts(candidates, 'nearNames: the candidates');
+  assertKind(name, 'text', 'nearNames: the name');
+  assertKind(candidates, 'a list of texts', 'nearNames: the candidates');
   return near(name, candidates);
 }
 
@@ -87,6 +86,6 @@ export function nearNames(name: string, candidates: readonly string[]): readonly
  * @throws `ERR_SECRET_CONFIG` naming the option, for anything that is not a finite length >= 0
  */
 export function toMilliseconds(duration: Duration, option: string): number {
-  assertText(option, 'toMilliseconds: the option');
+  assertKind(option, 'text', 'toMilliseconds: the option');
   return milliseconds(duration, option);
 }

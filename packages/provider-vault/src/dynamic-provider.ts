@@ -10,7 +10,6 @@ import {
   toMilliseconds,
 } from '@keyfall/core/provider';
 import { credentialVariablesOf } from './auth/vault-auth.ts';
-import { checkLeases } from './check/lease-check.ts';
 import type { SettingReader } from './environment/setting-reader.ts';
 import { openWire } from './http/open-wire.ts';
 import { type GivenCredentials, keepCredentials } from './leases/kept-credentials.ts';
@@ -122,6 +121,7 @@ export function vaultDynamicProvider(options: VaultDynamicOptions): SecretProvid
     async check(context) {
       const { settings, client, source, credentials } = opened();
       credentials.hear(context);
+      const { checkLeases } = await import('./check/lease-check.ts');
       return checkLeases(settings, client, source, credentials.left(), context);
     },
     async watch(onChange, signal) {

@@ -13,7 +13,7 @@ import { canary, freshPath, tokenFor, writePolicy } from './harness.ts';
 import { type TlsFront, tlsFront } from './tls-front.ts';
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
-const built = here('../dist/index.js');
+const built = here('../dist/esm/index.js');
 const certificate = (name: string) => here(`certificates/${name}`);
 
 let server: VaultServer;

@@ -5,17 +5,21 @@
 import { SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
 
-/** What an argument may have to be, in the words of the error. */
-export type ArgumentKind =
-  | 'text'
-  | 'true or false'
-  | 'a function'
-  | 'an object'
-  | 'a list'
-  | 'a list of texts'
-  | 'a map'
-  | 'an AbortSignal'
-  | 'a clock';
+/** What an argument may have to be, in the words of the error, and what it is then. */
+interface Kinds {
+  readonly text: string;
+  readonly 'true or false': boolean;
+  readonly 'a function': (...given: never) => unknown;
+  readonly 'an object': object;
+  readonly 'a list': readonly unknown[];
+  readonly 'a list of objects': readonly object[];
+  readonly 'a list of texts': readonly string[];
+  readonly 'a map': ReadonlyMap<unknown, unknown>;
+  readonly 'an AbortSignal': AbortSignal;
+  readonly 'a clock': object;
+}
+
+export type ArgumentKind = keyof Kinds;
 
 const isText = (value: unknown) => typeof value === 'string';
 const isObject = (value: unknown) => Object(value) === value;
@@ -26,6 +30,7 @@ const kinds: Readonly<Record<ArgumentKind, (value: unknown) => boolean>> = {
   'a function': (value) => typeof value === 'function',
   'an object': isObject,
   'a list': Array.isArray,
+  'a list of objects': (value) => Array.isArray(value) && value.every(isObject),
   'a list of texts': (value) => Array.isArray(value) && value.every(isText),
   'a map': (value) => value instanceof Map,
   // of whatever realm
@@ -48,23 +53,13 @@ export function wrongArgument(what: string, must: string, option?: string): Secr
 }
 
 /** @throws `ERR_SECRET_CONFIG` unless `value` is of that kind */
-export function assertKind(
+export function assertKind<Kind extends ArgumentKind>(
   value: unknown,
-  kind: ArgumentKind,
+  kind: Kind,
   what: string,
   option?: string,
-): void {
+): asserts value is Kinds[Kind] {
   if (!kinds[kind](value)) throw wrongArgument(what, kind, option);
-}
-
-/** @throws `ERR_SECRET_CONFIG` unless `value` is text */
-export function assertText(value: unknown, what: string): asserts value is string {
-  assertKind(value, 'text', what);
-}
-
-/** @throws `ERR_SECRET_CONFIG` unless `value` is a function */
-export function assertFunction(value: unknown, what: string): void {
-  assertKind(value, 'a function', what);
 }
 
 /** @throws `ERR_SECRET_CONFIG` unless `value` has what makes a provider */
@@ -72,5 +67,6 @@ export function assertProvider(value: unknown, what: string): asserts value is S
   const provider = Object(value) as { readonly [member: string]: unknown };
   if (typeof provider['read'] !== 'function')
     throw configError(`${what} is not a provider`, undefined, 'Call its factory.');
-  for (const member of ['name', 'store']) assertText(provider[member], `the ${member} of ${what}`);
+  for (const member of ['name', 'store'])
+    assertKind(provider[member], 'text', `the ${member} of ${what}`);
 }

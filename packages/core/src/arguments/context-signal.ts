@@ -1,7 +1,7 @@
 /**
  * A chunk of its own: a chain that is not used as a provider does not need it.
  */
-import { assertObject, assertSignal } from './assert-kinds.ts';
+import { assertKind } from './arguments.ts';
 
 /**
  * The signal of what a provider's method is given as its context.
@@ -9,8 +9,8 @@ import { assertObject, assertSignal } from './assert-kinds.ts';
  * @throws `ERR_SECRET_CONFIG` if that is not an object, or its signal is not one
  */
 export function contextSignal(context: unknown, method: string): AbortSignal | undefined {
-  assertObject(context, `${method}: the context`);
+  assertKind(context, 'an object', `${method}: the context`);
   const { signal } = context as { readonly signal?: unknown };
-  if (signal !== undefined) assertSignal(signal, `${method}: the option signal`);
+  if (signal !== undefined) assertKind(signal, 'an AbortSignal', `${method}: the option signal`);
   return signal;
 }

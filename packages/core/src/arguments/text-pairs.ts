@@ -3,8 +3,7 @@
  */
 
 import { SecretError } from '../contract/secret-error.ts';
-import { assertText, wrongArgument } from './arguments.ts';
-import { assertObject } from './assert-kinds.ts';
+import { assertKind, wrongArgument } from './arguments.ts';
 
 /** An object, or entries for names such as `__proto__` that an object cannot hold. */
 export type TextPairs = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
@@ -16,7 +15,7 @@ export type TextPairs = Readonly<Record<string, string>> | Iterable<readonly [st
  * @throws `ERR_SECRET_CONFIG` for anything but pairs, and if a value is not text; the error names it
  */
 export function textPairs(given: TextPairs, what: string): (readonly [string, string])[] {
-  assertObject(given, `${what}: the values`);
+  assertKind(given, 'an object', `${what}: the values`);
   const pairs =
     Symbol.iterator in given
       ? [...(given as Iterable<readonly [string, string]>)]
@@ -24,7 +23,7 @@ export function textPairs(given: TextPairs, what: string): (readonly [string, st
   for (const pair of pairs) {
     if (!Array.isArray(pair)) throw wrongArgument(`${what}: each entry`, 'a name with a text');
     const [name, value] = pair as readonly [unknown, unknown];
-    assertText(name, `${what}: each name`);
+    assertKind(name, 'text', `${what}: each name`);
     if (typeof value !== 'string')
       throw new SecretError('ERR_SECRET_CONFIG', `${what}: the value of ${name} is not text`);
   }

@@ -1,7 +1,7 @@
 /**
  * What a chain says as a provider of another chain.
  */
-import { assertTexts } from '../arguments/assert-kinds.ts';
+import { assertKind } from '../arguments/arguments.ts';
 import { contextSignal } from '../arguments/context-signal.ts';
 import { isSecretError, type SecretError } from '../contract/secret-error.ts';
 import type {
@@ -32,7 +32,7 @@ export async function read(
   names: readonly string[] | 'all',
   context: ReadContext,
 ): Promise<SecretBatch> {
-  if (names !== 'all') assertTexts(names, 'read: the names');
+  if (names !== 'all') assertKind(names, 'a list of texts', 'read: the names');
   const signal = contextSignal(context, 'read');
   return names === 'all'
     ? wholeBatch(await resolveAll(parts, signal, context.stamp), parts.target)

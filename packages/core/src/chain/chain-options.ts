@@ -1,7 +1,7 @@
 /**
  * What `createSecrets` was given, checked: a caller without types may have given anything.
  */
-import { assertProvider, assertText, configError } from '../arguments/arguments.ts';
+import { assertKind, assertProvider, configError } from '../arguments/arguments.ts';
 import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
 import type { SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
@@ -61,7 +61,7 @@ export function checkNames(
   if (providers[0]?.standby)
     throw config('standby', `is set for ${names[0]} and no provider comes before it`);
   for (const [secret, provider] of only) {
-    assertText(provider, `the option only: what ${secret} is bound to`);
+    assertKind(provider, 'text', `the option only: what ${secret} is bound to`);
     const bound = providers[names.indexOf(provider)];
     if (!bound)
       throw config(

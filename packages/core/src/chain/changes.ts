@@ -1,7 +1,7 @@
 /**
  * `Secrets.watch`: the changes of the chain's answers, one after another.
  */
-import { assertTexts } from '../arguments/assert-kinds.ts';
+import { assertKind } from '../arguments/arguments.ts';
 import { onAbort } from '../calls/on-abort.ts';
 import type { Resolution } from './chain.ts';
 import type { SecretChange } from './secrets.ts';
@@ -21,7 +21,7 @@ export async function* changesOf(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SecretChange, void, undefined> {
   const names = typeof given === 'string' ? [given] : given;
-  assertTexts(names, 'watch: the names');
+  assertKind(names, 'a list of texts', 'watch: the names');
   if (names.length === 0 || signal?.aborted) return;
   const ignore = signal && onAbort(signal, () => stop.abort());
   // one place for each name that has not been taken yet: a slow consumer loses no state and piles nothing up

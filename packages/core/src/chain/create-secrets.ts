@@ -1,7 +1,7 @@
 /**
  * Composes providers into the one object that an application asks.
  */
-import { assertFunction, assertKind, assertText } from '../arguments/arguments.ts';
+import { assertKind } from '../arguments/arguments.ts';
 import { assertKnown, assertOptions, signalOf } from '../arguments/assert-options.ts';
 import { systemClock } from '../calls/clock.ts';
 import { type Duration, toMilliseconds } from '../calls/duration.ts';
@@ -218,9 +218,9 @@ export function createSecrets(options: SecretsOptions): Secrets {
     redactor,
 
     on(type, listener, given) {
-      assertText(type, 'on: the event');
+      assertKind(type, 'text', 'on: the event');
       assertKnown(type, eventTypes, 'on: there is no event');
-      assertFunction(listener, 'on: the listener');
+      assertKind(listener, 'a function', 'on: the listener');
       const hear = listener as unknown as (event: SecretsEvent) => void;
       return notifier.on(type, hear, signalOf(given, 'on'));
     },

@@ -1,8 +1,7 @@
 /**
  * `explain` and `status` in words, for a terminal or a log. Names and stores; never a value.
  */
-import { assertText } from '../arguments/arguments.ts';
-import { assertList, assertObject } from '../arguments/assert-kinds.ts';
+import { assertKind } from '../arguments/arguments.ts';
 import type { ProviderAttempt } from '../contract/secret-error.ts';
 import { labelOf } from '../words/label.ts';
 import type { Explanation, ProviderStatus } from './secrets.ts';
@@ -19,9 +18,13 @@ import type { Explanation, ProviderStatus } from './secrets.ts';
  * ```
  */
 export function describeExplanation(explanation: Explanation): string {
-  assertObject(explanation, 'describeExplanation: the explanation');
-  assertText(explanation.name, 'describeExplanation: the name in the explanation');
-  assertList(explanation.attempts, 'describeExplanation: the attempts in the explanation');
+  assertKind(explanation, 'an object', 'describeExplanation: the explanation');
+  assertKind(explanation.name, 'text', 'describeExplanation: the name in the explanation');
+  assertKind(
+    explanation.attempts,
+    'a list of objects',
+    'describeExplanation: the attempts in the explanation',
+  );
   const { name, provider, store, version, createdAt, freshness, attempts } = explanation;
   const facts = [
     provider === undefined
@@ -37,7 +40,7 @@ export function describeExplanation(explanation: Explanation): string {
 
 /** The status of each provider as text, a line each. */
 export function describeStatus(statuses: readonly ProviderStatus[]): string {
-  assertList(statuses, 'describeStatus: the statuses');
+  assertKind(statuses, 'a list of objects', 'describeStatus: the statuses');
   return statuses
     .map(({ provider, store, standby, state, breaker, detail, names, age }) => {
       const facts = [

@@ -2,7 +2,7 @@
  * `Secrets.view`: a live object, whose properties are the latest answers of the chain. It follows them without
  * keeping the process alive.
  */
-import { assertTexts } from '../arguments/assert-kinds.ts';
+import { assertKind } from '../arguments/arguments.ts';
 import { signalOf } from '../arguments/assert-options.ts';
 import { isSecretError, SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
@@ -33,7 +33,7 @@ export async function viewOf(
   // a schema of arktype is a function
   if ('~standard' in Object(subject))
     return viewOfSchema(chain, subject as StandardSchemaV1, options);
-  assertTexts(subject, 'view: the names');
+  assertKind(subject, 'a list of texts', 'view: the names');
   return viewOfNames(chain, subject, signalOf(options, 'view'));
 }
 

@@ -3,8 +3,7 @@
  * values ends. While anything is followed, it has the providers read in the background, at every `interval` and
  * whenever one that can watch its store says so.
  */
-import { assertFunction } from '../arguments/arguments.ts';
-import { assertSignal } from '../arguments/assert-kinds.ts';
+import { assertKind } from '../arguments/arguments.ts';
 import type { Clock } from '../calls/clock.ts';
 import { onAbort } from '../calls/on-abort.ts';
 import { closedError, isSecretError } from '../contract/secret-error.ts';
@@ -78,8 +77,8 @@ export class Watching {
 
   /** As `SecretProvider.watch`, for a chain that is a provider of another chain. */
   async forwardChanges(changed: () => void, signal: AbortSignal): Promise<void> {
-    assertFunction(changed, 'watch: the listener');
-    assertSignal(signal, 'watch: the signal');
+    assertKind(changed, 'a function', 'watch: the listener');
+    assertKind(signal, 'an AbortSignal', 'watch: the signal');
     if (this.#closed || signal.aborted) return;
     const stop = this.#options.notifier.on('changed', changed);
     this.#watchProviders(signal);

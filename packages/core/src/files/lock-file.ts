@@ -7,7 +7,6 @@
  * broken; an owner counts as dead only if it is in our own process table (same host, same pid namespace). Any other lock
  * is waited for, and then reported with the file to remove.
  */
-import { randomUUID } from 'node:crypto';
 import { readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -39,7 +38,12 @@ export async function lockFile(
 ): Promise<() => Promise<void>> {
   const lock = `${real}.keyfall-lock`;
   const place = await ownPlace();
-  const owner: Owner = { pid: process.pid, place, born: await born('self'), id: randomUUID() };
+  const owner: Owner = {
+    pid: process.pid,
+    place,
+    born: await born('self'),
+    id: crypto.randomUUID(),
+  };
   const mine = JSON.stringify(owner);
   for (;;) {
     if (signal.aborted) throw problem(file, 'ERR_SECRET_ABORTED', 'was not written: aborted');

@@ -3,7 +3,7 @@
  * inner provider says: a failure remains the same kind of failure, and the outer provider can do nothing that the inner
  * one cannot.
  */
-import { assertProvider, assertText, wrongArgument } from '../arguments/arguments.ts';
+import { assertKind, assertProvider, wrongArgument } from '../arguments/arguments.ts';
 import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
 import { type TextPairs, textPairs } from '../arguments/text-pairs.ts';
 import { errorWith, isSecretError, SecretError } from '../contract/secret-error.ts';
@@ -32,7 +32,7 @@ const mappingOptions: OptionKinds<WithMappingOptions> = { strict: 'true or false
  * ```
  */
 export function withPrefix(provider: SecretProvider, prefix: string): SecretProvider {
-  assertText(prefix, 'withPrefix: the prefix');
+  assertKind(prefix, 'text', 'withPrefix: the prefix');
   return renamed(
     'withPrefix',
     provider,

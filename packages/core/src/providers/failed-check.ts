@@ -1,8 +1,7 @@
 /**
  * A check of a store has to report failures, so an error that it throws becomes a finding.
  */
-import { assertText } from '../arguments/arguments.ts';
-import { assertObject } from '../arguments/assert-kinds.ts';
+import { assertKind } from '../arguments/arguments.ts';
 import type { SecretError } from '../contract/secret-error.ts';
 import type { ProviderCheck } from '../contract/secret-provider.ts';
 
@@ -19,8 +18,8 @@ export function failedCheck(
   error: Pick<SecretError, 'code' | 'reason' | 'hint'> & Partial<Pick<SecretError, 'setting'>>,
   given?: string,
 ): ProviderCheck {
-  assertObject(error, 'failedCheck: the error');
-  assertText(error.code, 'failedCheck: the code of the error');
+  assertKind(error, 'an object', 'failedCheck: the error');
+  assertKind(error.code, 'text', 'failedCheck: the code of the error');
   const code = given ?? error.code.replace('ERR_SECRET_', '').toLowerCase().replaceAll('_', '-');
   const { reason: message, hint, setting } = error;
   return {

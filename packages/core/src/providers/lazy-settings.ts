@@ -1,7 +1,7 @@
 /**
  * Settings that wait for the first call, for providers that take them from the environment.
  */
-import { assertFunction } from '../arguments/arguments.ts';
+import { assertKind } from '../arguments/arguments.ts';
 
 /** What {@link lazySettings} gives. */
 export interface LazySettings<Settings> {
@@ -53,7 +53,7 @@ export interface LazySettings<Settings> {
  * ```
  */
 export function lazySettings<Settings>(read: () => Settings): LazySettings<Settings> {
-  assertFunction(read, 'lazySettings: the function that reads them');
+  assertKind(read, 'a function', 'lazySettings: the function that reads them');
   let found: { readonly settings: Settings } | undefined;
   const settings = () => {
     found ??= { settings: read() };

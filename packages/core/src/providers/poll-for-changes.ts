@@ -2,8 +2,7 @@
  * `watch` for a store that sends no notice of a change: it is polled, by something cheaper than a read. For providers; the
  * chain does not use it.
  */
-import { assertFunction, wrongArgument } from '../arguments/arguments.ts';
-import { assertSignal } from '../arguments/assert-kinds.ts';
+import { assertKind, wrongArgument } from '../arguments/arguments.ts';
 import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
 import { type Clock, systemClock } from '../calls/clock.ts';
 import { limitedCall } from '../calls/limited-call.ts';
@@ -59,9 +58,9 @@ export async function pollForChanges(
   signal: AbortSignal,
   options: PollOptions,
 ): Promise<void> {
-  assertFunction(look, 'pollForChanges: the look');
-  assertFunction(onChange, 'pollForChanges: the listener');
-  assertSignal(signal, 'pollForChanges: the signal');
+  assertKind(look, 'a function', 'pollForChanges: the look');
+  assertKind(onChange, 'a function', 'pollForChanges: the listener');
+  assertKind(signal, 'an AbortSignal', 'pollForChanges: the signal');
   assertOptions(options, 'pollForChanges', optionKinds);
   const { provider, interval, clock = systemClock } = options;
   if (!(interval > 0)) throw wrongArgument('pollForChanges: the option interval', 'milliseconds');

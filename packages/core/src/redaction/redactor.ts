@@ -3,7 +3,7 @@
  */
 
 import type { TransformStream as WebTransformStream } from 'node:stream/web';
-import { assertText, wrongArgument } from '../arguments/arguments.ts';
+import { assertKind, wrongArgument } from '../arguments/arguments.ts';
 import { assertOptions, type OptionKinds } from '../arguments/assert-options.ts';
 import { type Clock, systemClock } from '../calls/clock.ts';
 import { formsOf } from './forms.ts';
@@ -180,7 +180,7 @@ export function createRedactorOfValues(options: RedactorOptions, clock: Clock): 
 
   const redactor: Redactor = {
     add(value) {
-      assertText(value, 'add: the value to mask');
+      assertKind(value, 'text', 'add: the value to mask');
       if (value.length >= minLength) known.add(value);
     },
     redact,

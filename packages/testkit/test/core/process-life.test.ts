@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../../src/index.ts';
 
-const core = new URL('../../../core/dist/index.js', import.meta.url).href;
+const core = new URL('../../../core/dist/esm/index.js', import.meta.url).href;
 
 /** Runs a program; resolves to its exit code and what it printed. */
 async function run(program: string): Promise<readonly [code: number | null, output: string]> {

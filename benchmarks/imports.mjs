@@ -3,7 +3,6 @@
 // little. Another Node is measured by NODE=/path/to/node. Build first (npm run build).
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -12,7 +11,6 @@ const node = process.env.NODE || process.execPath;
 const rounds = Number(process.env.ROUNDS || 41);
 const folder = mkdtempSync(join(tmpdir(), 'keyfall-imports-'));
 const built = (path) => new URL(`../packages/${path}`, import.meta.url).href;
-const peer = (name) => pathToFileURL(createRequire(import.meta.url).resolve(name)).href;
 
 const empty = join(folder, 'empty.mjs');
 writeFileSync(empty, 'export const nothing = 0;\n');
@@ -23,8 +21,8 @@ const subjects = {
   '@keyfall/core': [built('core/dist/esm/index.js')],
   '@keyfall/provider-dotenv': [built('provider-dotenv/dist/esm/index.js')],
   '@keyfall/provider-vault': [built('provider-vault/dist/esm/index.js')],
-  'dotenv (peer)': [peer('dotenv')],
-  'node-vault (peer)': [peer('node-vault')],
+  'dotenv (peer)': [import.meta.resolve('dotenv')],
+  'node-vault (peer)': [import.meta.resolve('node-vault')],
 };
 
 try {

@@ -9,9 +9,11 @@
  * The types are of tsc, a file for each source file, so that an editor goes to the source.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
+import { licencesIn } from './licences.mjs';
 
 const {
   dependencies = {},
@@ -56,10 +58,11 @@ function loadedAtOnce() {
 
 /**
  * Takes Node's modules from the process. An import of `node:http` costs 35 ms on Node 24, since it reads every export of
- * it and so loads Node's `fetch`; `require` does not. Each import is a line by itself in what rolldown writes.
+ * it and so loads Node's `fetch`; this does not. Nor does a bundler have to know what a package that is built in requires.
  */
 const builtinsOfProcess = {
   name: 'builtins-of-process',
+  /** Of our own modules: each import is a line by itself in what rolldown writes. */
   renderChunk: (code) => ({
     code: code.replace(
       /^import (?:\* as )?(\{.*\}|[\w$]+) from "(node:[\w/]+)";$/gm,
@@ -69,6 +72,12 @@ const builtinsOfProcess = {
     // every line stays where it is
     map: null,
   }),
+  resolveId: (id, importer) =>
+    isBuiltin(id) && importer?.includes('/node_modules/') ? `\0builtin:${id}` : undefined,
+  load: (id) =>
+    id.startsWith('\0builtin:')
+      ? `module.exports = process.getBuiltinModule(${JSON.stringify(id.slice('\0builtin:'.length))});`
+      : undefined,
 };
 
 async function write(format, dir) {
@@ -82,7 +91,7 @@ async function write(format, dir) {
     // what one entry loads at its first use may be what another one begins with
     checks: { ineffectiveDynamicImport: false },
   });
-  await bundle.write({
+  const { output } = await bundle.write({
     dir,
     format,
     exports: 'named',
@@ -94,6 +103,7 @@ async function write(format, dir) {
     sourcemapExcludeSources: true,
   });
   await bundle.close();
+  return output;
 }
 
 /** Removes the types of what no entry leads to. */
@@ -119,5 +129,6 @@ execFileSync(tsc, ['-p', 'tsconfig.json'], { stdio: 'inherit' });
 keepReachableTypes('dist/esm');
 cpSync('dist/esm', 'dist/cjs', { recursive: true });
 writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
-await write('esm', 'dist/esm');
+const licences = licencesIn(await write('esm', 'dist/esm'));
 await write('cjs', 'dist/cjs');
+if (licences !== '') writeFileSync('dist/LICENSES.txt', licences);

@@ -4,6 +4,7 @@ import { chmodSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { licencesIn } from '../../scripts/licences.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
@@ -94,17 +95,4 @@ for (const chunk of output)
 // npm sets it when it links the command, and a build after that, also one from turbo's cache, undoes it
 chmodSync(join(folder, 'bin.cjs'), 0o755);
 
-// the licences of others ask to go where their code goes
-const packages = new Set();
-for (const { moduleIds = [] } of output)
-  for (const id of moduleIds) {
-    const at = id.lastIndexOf('/node_modules/');
-    if (at < 0) continue;
-    const name = /^(?:@[^/]+\/)?[^/]+/.exec(id.slice(at + '/node_modules/'.length))[0];
-    packages.add(id.slice(0, at + '/node_modules/'.length) + name);
-  }
-const licences = [...packages].sort().map((path) => {
-  const { name, version: its } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
-  return `${name} ${its}\n\n${readFileSync(join(path, 'LICENSE'), 'utf8').trim()}\n`;
-});
-writeFileSync(join(folder, 'LICENSES.txt'), licences.join('\n---\n\n'));
+writeFileSync(join(folder, 'LICENSES.txt'), licencesIn(output));

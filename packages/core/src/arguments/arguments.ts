@@ -5,21 +5,28 @@
 import { SecretError } from '../contract/secret-error.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
 
-/** What an argument may have to be, in the words of the error, and what it is then. */
-interface Kinds {
+/** What an argument may have to be, in the words of the error. */
+export type ArgumentKind =
+  | 'text'
+  | 'true or false'
+  | 'a function'
+  | 'an object'
+  | 'a list'
+  | 'a list of objects'
+  | 'a list of texts'
+  | 'a map'
+  | 'an AbortSignal'
+  | 'a clock';
+
+/** What an argument of each kind is. */
+interface Kinds extends Readonly<Record<ArgumentKind, unknown>> {
   readonly text: string;
   readonly 'true or false': boolean;
-  readonly 'a function': (...given: never) => unknown;
   readonly 'an object': object;
-  readonly 'a list': readonly unknown[];
   readonly 'a list of objects': readonly object[];
   readonly 'a list of texts': readonly string[];
-  readonly 'a map': ReadonlyMap<unknown, unknown>;
   readonly 'an AbortSignal': AbortSignal;
-  readonly 'a clock': object;
 }
-
-export type ArgumentKind = keyof Kinds;
 
 const isText = (value: unknown) => typeof value === 'string';
 const isObject = (value: unknown) => Object(value) === value;

@@ -33,6 +33,11 @@ const entries = Object.fromEntries(
     .map(({ '@keyfall/source': source }) => [source.slice('./src/'.length, -'.ts'.length), source]),
 );
 
+/** A package whose entry waits (a top-level await) cannot be required: it has a file of its own that says so. */
+const isRequired = Object.values(exports).some((target) =>
+  target.require?.default.startsWith('./dist/cjs/'),
+);
+
 /**
  * Keeps together what is loaded with the first entry: else each file of it that something else needs, too, is a chunk. An
  * entry itself stays apart, so that it exports what it says and no more.
@@ -127,8 +132,10 @@ rmSync('dist', { recursive: true, force: true });
 const tsc = resolve(import.meta.dirname, '../node_modules/.bin/tsc');
 execFileSync(tsc, ['-p', 'tsconfig.json'], { stdio: 'inherit' });
 keepReachableTypes('dist/esm');
-cpSync('dist/esm', 'dist/cjs', { recursive: true });
-writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
+if (isRequired) {
+  cpSync('dist/esm', 'dist/cjs', { recursive: true });
+  writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
+  await write('cjs', 'dist/cjs');
+}
 const licences = licencesIn(await write('esm', 'dist/esm'));
-await write('cjs', 'dist/cjs');
 if (licences !== '') writeFileSync('dist/LICENSES.txt', licences);

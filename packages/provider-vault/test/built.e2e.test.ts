@@ -221,7 +221,7 @@ test('installed without node-vault it works, and only the entry of that name ask
   for (const name of ['dist', 'package.json'])
     await cp(here(`../${name}`), join(installed, name), { recursive: true });
   await symlink(here('../../core'), join(installed, '..', 'core'));
-  const from = join(installed, 'dist', 'index.js');
+  const from = join(installed, 'dist', 'esm', 'index.js');
   const source = `${start('{}', from)}
 const batch = await provider.read('all', context);
 const missing = await nodeVault().catch(({ code }) => code);

@@ -3,6 +3,7 @@
  * a provider's options comes from that provider's package; `test/config-schema.test.ts` puts it together.
  */
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { durationSchema, type OptionSchema } from '@keyfall/core/provider';
 import { didYouMean } from '../terminal/near-names.ts';
 
@@ -75,7 +76,8 @@ let published: ConfigSchema | undefined;
 /** The list of providers in a configuration that is data. */
 function namedProviders(): ConfigSchema {
   // beside `src` and `dist` alike
-  const file = new URL('../../schema/keyfall.config.schema.json', import.meta.url);
+  // by its name: this file is elsewhere once it is built
+  const file = createRequire(import.meta.url).resolve('keyfall/schema.json');
   published ??= JSON.parse(readFileSync(file, 'utf8')).$defs.providers as ConfigSchema;
   return published;
 }

@@ -295,7 +295,7 @@ test.each([
   expect(clock.timers).toBe(0);
 });
 
-test('a replacement that fails is tried again ever later, told at first and when little is left, and ends', async () => {
+test('a replacement that fails is tried again ever later, with a warning at first and when little is left, and ends', async () => {
   let isAway = false;
   const attempts: number[] = [];
   let made = 0;
@@ -326,7 +326,7 @@ test('a replacement that fails is tried again ever later, told at first and when
   await lifetime.close();
 });
 
-test('one that nobody wants any more is not tried for again', async () => {
+test('one that is not wanted any more is not tried for again', async () => {
   let isWanted = true;
   const make = vi.fn(async () => {
     if (make.mock.calls.length > 1) throw unavailable();

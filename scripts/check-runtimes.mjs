@@ -77,7 +77,9 @@ function testsIn(runtime, report) {
   const program = programOf(runtime);
   const env = { KEYFALL_RUNTIME: `${runtime.name} ${runtime.version}` };
   run(program, [...runtime.args, 'scripts/runtimes/use-core.mjs'], root, env);
-  if (runtime.name === 'node') run(program, ['scripts/runtimes/use-cli.mjs'], root, env);
+  if (runtime.name === 'node')
+    for (const use of ['use-cli', 'use-cli-anywhere'])
+      run(program, [`scripts/runtimes/${use}.mjs`], root, env);
   const config = 'scripts/runtimes/vitest.config.mjs';
   const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--config', config];
   const reporting = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];

@@ -23,6 +23,9 @@ const read = (text: string) => dotenv.parse(text);
 const edit = (text: string, changes: Record<string, string | null>) =>
   editDotenv(text, new Map(Object.entries(changes)));
 
+/** A name behind `KEY:` that readers other than Node 20 read: to that one it is all one name, up to the next `=`. */
+const behind = 'KEY:\n#"\'`.\nB=2\n';
+
 describe('editDotenv', () => {
   test.each([
     [
@@ -58,7 +61,12 @@ describe('editDotenv', () => {
     ['writes a carriage return as an escape', '', { A: 'x\ny\r\n' }, 'A="x\\ny\\r\\n"\n'],
     ['leaves alone what is so already', 'A="1"', { A: '1', B: null }, 'A="1"'],
     ['stays out of reach of KEY: at the end', 'A=1\nKEY:', { B: '2' }, 'B=2\nA=1\nKEY:'],
-    ['stays out of reach of KEY: on the last line', 'KEY:\n', { B: '2' }, 'B=2\nKEY:\n'],
+    [
+      'stays out of reach of KEY: on the last line',
+      'KEY:\n',
+      { B: '2' },
+      'B' in parseEnv(behind) ? behind : 'B=2\nKEY:\n',
+    ],
     ['keeps KEY= from taking a later line', 'K=\nA=1\n"x"\n', { A: null }, 'K=\n#\n"x"\n'],
     ['keeps an open quote open', 'K="x\n', { B: 'a "b"#' }, 'B=\'a "b"#\'\nK="x\n'],
     ['moves a value up to its sign', 'A=\n`x`\n', { A: '\'"`' }, "A='\"` # '. #\"'`.\n"],

@@ -63,7 +63,8 @@ test('only the job that publishes can say to npm which workflow it is, and it in
   ).filter(([, { permissions }]) => 'id-token' in permissions);
   expect(trusted.map(([name]) => name)).toEqual(['publish']);
   const commands = trusted.flatMap(([, { steps }]) => steps.flatMap(({ run = [] }) => run));
-  expect(commands).toEqual(['node scripts/release/publish.mjs "$RUNNER_TEMP/tarballs"']);
+  expect(commands[0]).toBe('node scripts/release/publish.mjs "$RUNNER_TEMP/packed"');
+  expect(commands.join('\n')).not.toMatch(/\b(?:npm|npx|pnpm)\b|node_modules/);
 });
 
 test('check is what CI runs', async () => {

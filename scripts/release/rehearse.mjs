@@ -143,6 +143,17 @@ function install(names, version) {
   }
 }
 
+function mustConsistOf(tarballs, name, parts) {
+  const sbom = JSON.parse(readFileSync(join(tarballs, `${name}.cdx.json`), 'utf8'));
+  must(sbom.bomFormat === 'CycloneDX', `${name} is described`);
+  const known = sbom.components.filter(({ purl, licenses }) => purl && licenses?.length > 0);
+  for (const part of parts)
+    must(
+      known.some((component) => component.name === part),
+      `${part} is a part of ${name}`,
+    );
+}
+
 const versionOf = (place) => {
   const versions = new Set(manifestsOf(place).map(({ version }) => version));
   must(versions.size === 1, 'all packages have one version');
@@ -184,6 +195,9 @@ try {
   const packed = release('--pack', tarballs);
   must(packed.status === 0, `the next version is packed: ${packed.stdout}${packed.stderr}`);
   must(!isThere(`@keyfall/core@${after}`), 'what packs does not publish');
+  // what is installed with it, and what is built into it
+  mustConsistOf(tarballs, `keyfall-provider-sops-${after}`, ['age-encryption', 'yaml']);
+  mustConsistOf(tarballs, `keyfall-${after}`, ['jiti', 'dotenv', 'commander']);
   run(copy, process.execPath, 'scripts/release/publish.mjs', tarballs);
   install(names, after);
   must(tags().join() === [`v${before}`, `v${after}`].join(), 'each version has its tag');

@@ -1,13 +1,14 @@
 // Releases what is committed: `npm run release`. It refuses what is not on main, committed and pushed, and pending
 // changesets, runs the whole check, and publishes the versions that the registry does not have. Nothing is published
 // unless everything holds. With `--pack FOLDER` it leaves the tarballs there for `publish.mjs`, instead of publishing
-// them.
+// them, and beside each what is in it (CycloneDX).
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isPublished } from './published.mjs';
+import { writeSboms } from './sbom.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const git = (...args) => spawnSync('git', args, { cwd: root, encoding: 'utf8' });
@@ -42,6 +43,7 @@ function pack(destination) {
       ['pack', '--pack-destination', destination],
       { cwd: join(root, 'packages', name), stdio: ['ignore', 'ignore', 'inherit'] },
     );
+  writeSboms(destination);
 }
 
 function release(folder) {

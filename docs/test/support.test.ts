@@ -1,0 +1,74 @@
+/**
+ * The page says of each version what the scripts, the servers of the tests and the manifests have.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { root } from './markdown.ts';
+
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const page = read('docs/support.md');
+
+/** The rows of the table under a heading: the cells of each. */
+function rows(heading: string): string[][] {
+  const [, section = ''] = page.split(`\n## ${heading}\n`);
+  return [...(section.split('\n## ')[0] ?? '').matchAll(/^\| (.+) \|$/gm)]
+    .slice(2)
+    .map(([, row = '']) => row.split('|').map((cell) => cell.trim()));
+}
+
+const runtimes = [
+  ...read('scripts/check-runtimes.mjs').matchAll(
+    /(?:\.\.\.(node)|name: '(bun|deno)'),.*version: '([\d.]+)'/g,
+  ),
+].map(([, node, other, version]) => [node ?? other ?? '', version ?? ''] as const);
+
+test('each runtime that the tests run on is listed with its version, and no other one', () => {
+  expect(runtimes.length).toBeGreaterThan(5);
+  const listed = rows('Runtimes').map(([name = '', , tests = '']) => [
+    name.split(' ')[0]?.toLowerCase(),
+    /[\d.]+\d$/.exec(tests)?.[0],
+  ]);
+  expect(listed).toEqual(runtimes);
+});
+
+test('the lines of Node are those that CI runs, from the one on that the packages ask for', () => {
+  const lines = rows('Runtimes').flatMap(([name = '']) => /^Node (\d+)/.exec(name)?.[1] ?? []);
+  const { jobs } = parse(read('.github/workflows/ci.yml'));
+  expect(jobs.portable.strategy.matrix.node.map(String)).toEqual(lines);
+  const { node } = JSON.parse(read('packages/core/package.json')).engines;
+  const [, first = ''] = /Node 20, from ([\d.]+) on/.exec(page) ?? [];
+  expect(node).toBe(`>=${first}.0`);
+});
+
+test('the SDK of AWS has the range that the package asks for', () => {
+  const { catalog } = parse(read('pnpm-workspace.yaml'));
+  const name = '@aws-sdk/client-secrets-manager';
+  const { dependencies } = JSON.parse(read('packages/provider-aws-secrets-manager/package.json'));
+  expect(dependencies[name]).toBe('catalog:');
+  expect(page).toContain(`\`${name}\` that run on Node 20 (\`${catalog[name]}\`)`);
+  // the locked release is one that says of itself that it runs there
+  const manifest = `packages/provider-aws-secrets-manager/node_modules/${name}/package.json`;
+  expect(JSON.parse(read(manifest)).engines.node).toMatch(/^>= ?(?:18|20)\b/);
+});
+
+test.each([
+  ['OpenBao', 'packages/testkit/src/servers/vault-binary.ts', /^const version = '([\d.]+)'/m],
+  [
+    'AWS Secrets Manager',
+    'packages/testkit/src/servers/moto-server.ts',
+    /^const version = '([\d.]+)'/m,
+  ],
+  ['SOPS files', 'scripts/provision', /sops@v([\d.]+)/],
+])('%s is tested with the version that the page names', (store, file, pattern) => {
+  const version = pattern.exec(read(file))?.[1] ?? 'none';
+  const [, tested = ''] = rows('Stores').find(([name]) => name === store) ?? [];
+  expect(tested).toContain(version);
+});
+
+test('HashiCorp Vault is tested with the version that its own page names', () => {
+  const [, version = 'none'] =
+    /by hand with HashiCorp Vault ([\d.]+\d)/.exec(read('docs/providers/vault.md')) ?? [];
+  expect(rows('Stores').find(([name]) => name === 'HashiCorp Vault')?.[1]).toContain(version);
+});

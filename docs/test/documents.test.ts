@@ -22,6 +22,7 @@ const exceptions: readonly string[] = [
   'CONTRIBUTING.md: the-tests-themselves: npm run setup',
   'CONTRIBUTING.md: publishes: npm run version-packages',
   'docs/VAULT_SETUP_GUIDE.md: network: git clone <this repository> ~/keyfall',
+  'docs/lambda.md: run-by-the-example: esbuild handler.js --bundle --platform=node --format=cjs --target=node20 --outfile=dist/handler.cjs',
   'docs/run.md: runs-until-it-is-stopped: KEYFALL_TTL=30s keyfall run --watch --kill-after 20s -- node server.js',
   'docs/writing-a-provider.md: made-in-a-copy-by-scripts/check-template: npm run setup',
   'docs/providers/sops.md: needs-sops: age-keygen -o keys.txt',
@@ -31,7 +32,7 @@ const exceptions: readonly string[] = [
   'examples/aiogram-shop/README.md: needs-telegram: export VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=dev-only-token VAULT_SECRET_PATH=aiogram-shop',
   'examples/aiogram-shop/README.md: needs-telegram: node ../../packages/cli/dist/bundle/bin.cjs run -- node dist/main.js',
   'examples/all-stores/README.md: the-tests-themselves: npm run demo:stores',
-  ...['auto', 'express', 'fastify', 'nestjs'].map(
+  ...['auto', 'express', 'fastify', 'lambda', 'nestjs', 'next', 'vite'].map(
     (name) => `examples/${name}/README.md: run-by-its-own-test: npm start`,
   ),
 ];

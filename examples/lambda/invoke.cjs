@@ -1,0 +1,4 @@
+// What Lambda does with the file, here: loads it once, and calls its handler.
+const { handler } = require('./dist/handler.cjs');
+
+handler().then(console.log);

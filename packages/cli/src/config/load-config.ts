@@ -2,6 +2,7 @@
  * Reads a configuration: a JSON file is data, anything else a program of the repository, which runs
  * with the user's rights. jiti, which runs TypeScript on every Node, is imported for a `.ts` alone.
  */
+import { Console } from 'node:console';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isSecretError, SecretError } from '@keyfall/core';
@@ -61,7 +62,7 @@ export async function inFolderOf<Result>(
   // inherits.
   Object.defineProperty(process, 'stdout', { ...stdout, get: asideStream });
   // the global console would keep the stream of its first line, for an application in this process too
-  globalThis.console = new ownConsole.Console(asideStream());
+  globalThis.console = new Console(asideStream());
   process.chdir(dirname(file));
   try {
     return await work();

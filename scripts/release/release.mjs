@@ -2,11 +2,12 @@
 // changesets, runs the whole check, and publishes the versions that the registry does not have. Nothing is published
 // unless everything holds. With `--pack FOLDER` it leaves the tarballs there for `publish.mjs`, instead of publishing
 // them, and beside each what is in it (CycloneDX).
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packInto } from '../pack.mjs';
 import { isPublished } from './published.mjs';
 import { writeSboms } from './sbom.mjs';
 
@@ -34,15 +35,8 @@ function refusals() {
   return found;
 }
 
-/** @param destination - an absolute path */
 function pack(destination) {
-  mkdirSync(destination, { recursive: true });
-  for (const name of readdirSync(join(root, 'packages')))
-    execFileSync(
-      join(root, 'node_modules/.bin/pnpm'),
-      ['pack', '--pack-destination', destination],
-      { cwd: join(root, 'packages', name), stdio: ['ignore', 'ignore', 'inherit'] },
-    );
+  packInto(destination);
   writeSboms(destination);
 }
 

@@ -1,13 +1,20 @@
 // The built command on whatever system this is, Windows included: a `.env` with the line ends of Windows is read,
-// changed without touching its other lines, and given to a program.
+// changed without touching its other lines, and given to a program. The command is that of this repository, or of the
+// folder in which it is installed that is given.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const bin = fileURLToPath(new URL('../../packages/cli/dist/bundle/bin.cjs', import.meta.url));
+const [installed] = process.argv.slice(2);
+const bin = join(
+  installed === undefined
+    ? fileURLToPath(new URL('../../packages/cli', import.meta.url))
+    : resolve(installed, 'node_modules/keyfall'),
+  'dist/bundle/bin.cjs',
+);
 const folder = mkdtempSync(join(tmpdir(), 'keyfall cli '));
 // neither a server nor a home of the person who runs this
 const own = /^(?:(?:VAULT|BAO|KEYFALL)_.*|USE_VAULT|HOME|USERPROFILE|XDG_.*)$/i;
@@ -46,6 +53,11 @@ try {
   for (const options of [[], ['--redact']])
     assert.equal(keyfall(['run', ...options, '--', process.execPath, '-e', program]).status, 7);
   assert.equal(keyfall(['run', '--', 'no-such-program-anywhere']).status, 127);
+  if (installed !== undefined) {
+    // what npm makes of the command: a link, or on Windows a script
+    const command = `"${resolve(installed, 'node_modules/.bin/keyfall')}" get TOKEN`;
+    assert.equal(execSync(command, { cwd: folder, env, encoding: 'utf8' }), 'from the file\n');
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,6 +1,15 @@
 // An example as its README starts it: by `npm start` in its folder, with nothing of the test's environment.
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { onTestFinished } from 'vitest';
+
+/** The environment of an example: nothing of the test's but where programs are, and npm leaves no logs behind. */
+export function exampleEnvironment(
+  env: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const npm = { npm_config_logs_max: '0', npm_config_update_notifier: 'false' };
+  return { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), ...npm, ...env };
+}
 
 /** An example that listens. */
 export interface StartedExample {
@@ -20,10 +29,9 @@ export async function startExample(
   cwd: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<StartedExample> {
-  const { PATH = '' } = process.env;
   const child = spawn('npm', ['--silent', 'start'], {
     cwd,
-    env: { PATH, HOME: cwd, PORT: '0', npm_config_update_notifier: 'false', ...env },
+    env: exampleEnvironment({ PORT: '0', ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
     // a group of its own, since a terminal sends its signals to all of them
     detached: true,

@@ -3,16 +3,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { assertNoLeak, sharedVaultServer } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
+import { exampleEnvironment } from '../../../test/started-example.ts';
 
 const cwd = fileURLToPath(new URL('..', import.meta.url));
 
 /** `npm start`, with nothing of the test's environment. */
 function start(env: Readonly<Record<string, string>> = {}) {
-  const { PATH = '' } = process.env;
-  return promisify(execFile)('npm', ['--silent', 'start'], {
-    cwd,
-    env: { PATH, HOME: cwd, npm_config_update_notifier: 'false', ...env },
-  });
+  return promisify(execFile)('npm', ['--silent', 'start'], { cwd, env: exampleEnvironment(env) });
 }
 
 test('it starts without a Vault, which is said', async () => {

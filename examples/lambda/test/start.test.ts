@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { assertNoLeak, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { exampleEnvironment } from '../../../test/started-example.ts';
 import { testFolder } from '../../../test/test-folder.ts';
 
 const cwd = fileURLToPath(new URL('..', import.meta.url));
-const PATH = process.env['PATH'] ?? '';
 const canary = 'canary-of-twenty-chr';
 
 let server: VaultServer;
@@ -32,7 +32,7 @@ const settings = () => ({
 
 test('one file is all that it needs', async () => {
   const start = (env: Readonly<Record<string, string>>) =>
-    promisify(execFile)('npm', ['--silent', 'start'], { cwd, env: { PATH, HOME: cwd, ...env } });
+    promisify(execFile)('npm', ['--silent', 'start'], { cwd, env: exampleEnvironment(env) });
   const { stdout, stderr } = await start(settings());
   expect(stdout).toContain(`{"characters":${canary.length}}`);
   assertNoLeak([canary, server.token], stdout, stderr);
@@ -42,7 +42,7 @@ test('one file is all that it needs', async () => {
   const uploaded = await promisify(execFile)(
     process.execPath,
     ['--eval', "require('./handler.cjs').handler().then(console.log)"],
-    { cwd: alone, env: { PATH, ...settings() } },
+    { cwd: alone, env: exampleEnvironment(settings()) },
   );
   expect(uploaded).toEqual({ stdout, stderr: '' });
   const denied = await start({ ...settings(), VAULT_TOKEN: 'hvs.unknown' });
@@ -72,7 +72,10 @@ async function lineTo(address: string) {
 }
 
 test('after a thaw, with the clock ahead and the connection cut, the answer is the new value', async () => {
-  await promisify(execFile)('npm', ['run', '--silent', 'build'], { cwd, env: { PATH, HOME: cwd } });
+  await promisify(execFile)('npm', ['run', '--silent', 'build'], {
+    cwd,
+    env: exampleEnvironment(),
+  });
   const line = await lineTo(server.address);
   // as Lambda: loads the file once, and calls its handler again and again; a line tells how far the clock has jumped
   const host = `
@@ -86,7 +89,7 @@ test('after a thaw, with the clock ahead and the connection cut, the answer is t
     });`;
   const child = spawn(process.execPath, ['--eval', host], {
     cwd,
-    env: { PATH, ...settings(), VAULT_ADDR: line.address },
+    env: exampleEnvironment({ ...settings(), VAULT_ADDR: line.address }),
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

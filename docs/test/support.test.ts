@@ -72,3 +72,26 @@ test('HashiCorp Vault is tested with the version that its own page names', () =>
     /by hand with HashiCorp Vault ([\d.]+\d)/.exec(read('docs/providers/vault.md')) ?? [];
   expect(rows('Stores').find(([name]) => name === 'HashiCorp Vault')?.[1]).toContain(version);
 });
+
+test.each([
+  ['Fastify', 'fastify', 'fastify'],
+  ['Express', 'express', 'express'],
+  ['NestJS', 'nestjs', '@nestjs/core'],
+  ['Next', 'next', 'next'],
+  ['Vite', 'vite', 'vite'],
+  ['esbuild', 'lambda', 'esbuild'],
+  ['pg', 'rotation', 'pg'],
+  ['mysql2', 'rotation', 'mysql2'],
+  ['ioredis', 'rotation', 'ioredis'],
+  ['pino', 'logging', 'pino'],
+  ['winston', 'logging', 'winston'],
+])('%s is tested in the version that the page names', (what, example, name) => {
+  const { version } = JSON.parse(read(`examples/${example}/node_modules/${name}/package.json`));
+  const [, tested = ''] = rows('Frameworks and clients').find(([each]) => each === what) ?? [];
+  const [named = 'none'] = /^[\d.]+/.exec(tested) ?? [];
+  expect(`${version}.`.startsWith(`${named}.`)).toBe(true);
+});
+
+test('no other framework is listed', () => {
+  expect(rows('Frameworks and clients')).toHaveLength(11);
+});

@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoLeak, freePort, startVaultServer, type VaultServer } from '@keyfall/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { keyfall, makeRepository } from '../../cli/test/keyfall.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { environmentOf, keyfall, makeRepository, printed } from '../../cli/test/keyfall.ts';
 import { applicationOf, auto, type Files, node } from './start.ts';
 
 const canary = 'canary-value-8b2e';
@@ -382,6 +384,25 @@ describe('what the application starts', () => {
     const run = await keyfall(['run', '--quiet', '--', process.execPath, 'app.mjs'], { cwd, env });
     expect(run).toMatchObject({ code: 0, stdout: 'undefined\n' });
   });
+});
+
+test('node --watch resolves again with each restart', async () => {
+  const code = 'console.log(process.env.A, process.env.VAULT_TOKEN)';
+  const cwd = await applicationOf({ 'app.mjs': code }, 'A=first\n');
+  const child = spawn(process.execPath, ['--watch', '--import', '@keyfall/auto', 'app.mjs'], {
+    cwd,
+    env: environmentOf(cwd, { VAULT_TOKEN: canaryToken }),
+  });
+  const ended = once(child, 'close');
+  onTestFinished(async () => {
+    child.kill('SIGTERM');
+    await ended;
+  });
+  await printed(child, 'first undefined\n');
+  await writeFile(join(cwd, '.env'), 'A=second\n');
+  const next = printed(child, 'second undefined\n');
+  await writeFile(join(cwd, 'app.mjs'), `${code};`);
+  await next;
 });
 
 test('it leaves no timer, socket or listener behind', async () => {

@@ -32,6 +32,8 @@ import { waitingFor } from './terminal/waiting.ts';
  *
  * For a preload (`node --import`), whose end Node awaits before it loads the application. In the child process of an
  * application that was started like this it does nothing: the child has inherited the result.
+ *
+ * @internal What users import is `@keyfall/auto`.
  */
 export async function startWithSecrets(): Promise<void> {
   let isDebug = false;

@@ -67,9 +67,12 @@ export const areas = {
     about: 'what keeps a token or a lease good: renewed, replaced, handed over, revoked',
     folder: 'packages/provider-vault/src',
     files: ['lifetimes/lifetime.ts', 'lifetimes/timing.ts', 'leases/kept-credentials.ts'],
-    tests: ['packages/provider-vault/test/{lifetime,timing,kept-credentials}.test.ts'],
-    // their clock is a manual one: what takes longer waits for ever
-    patience: 10_000,
+    tests: [
+      'packages/provider-vault/test/{lifetime,timing,kept-credentials}.test.ts',
+      'packages/provider-vault/test/{vault-session,lease-keeper,lease-token}.e2e.test.ts',
+    ],
+    slow: ['vault-session.e2e', 'lease-token.e2e', 'lease-keeper.e2e'],
+    server: true,
   },
   mac: {
     about: 'the data key of an encrypted file, and the MAC over what it holds',

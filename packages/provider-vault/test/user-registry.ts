@@ -3,6 +3,7 @@
  * no broker, only an answer to the few calls of the management API that it makes. What the engine
  * itself does with a real server is tested on PostgreSQL (`*.provisioned.test.ts`).
  */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -57,16 +58,13 @@ export async function userRegistry(): Promise<UserRegistry> {
   return registry;
 }
 
-let mounts = 0;
-
 /** A RabbitMQ engine over `registry` with a role `shop`. Returns the path of its credentials. */
 export async function mountUsers(
   server: VaultServer,
   registry: UserRegistry,
   { ttl = 3_600, maxTtl = 36_000 }: { readonly ttl?: number; readonly maxTtl?: number } = {},
 ): Promise<string> {
-  mounts += 1;
-  const mount = `users-${process.pid}-${mounts}`;
+  const mount = `users-${randomBytes(6).toString('hex')}`;
   await server.request('POST', `sys/mounts/${mount}`, { type: 'rabbitmq' });
   await server.request('POST', `${mount}/config/connection`, {
     connection_uri: registry.address,

@@ -4,11 +4,11 @@
  */
 import { SecretError } from '@keyfall/core';
 import { type ManualClock, manualClock } from '@keyfall/testkit';
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { keepCredentials } from '../src/leases/kept-credentials.ts';
 import type { LeaseRequests } from '../src/leases/lease-requests.ts';
 import type { SessionToken } from '../src/session/session-token.ts';
-import { context } from './harness.ts';
+import { context, failureOf } from './harness.ts';
 
 const minute = 60_000;
 const window = 30_000;
@@ -235,4 +235,157 @@ test('who has stopped watching is not called, and has none made', async () => {
   expect(stopped).not.toHaveBeenCalled();
   expect(other).not.toHaveBeenCalled();
   await credentials.close();
+});
+
+/** What a read is given, and how long a program may use it. */
+async function given(credentials: ReturnType<typeof subject>['credentials']) {
+  const { members, goodFor } = (await credentials.current(context({}, said))) ?? {};
+  return { user: members?.get('username'), minutes: (goodFor ?? 0) / minute };
+}
+
+test('they are given out until one window before their end, and in it until the end', async () => {
+  token = tokenOf(1, { remaining: () => 90 * minute - clock.monotonic() });
+  let isAway = false;
+  const { credentials } = subject({
+    async make() {
+      if (isAway) throw new SecretError('ERR_SECRET_UNAVAILABLE', 'it is away');
+      madeBy.push(1);
+      const members = new Map([['username', 'user']]);
+      return { members, leaseId: 'lease', renewable: false, duration: 60 * minute, token };
+    },
+  });
+  expect((await given(credentials)).minutes).toBe(59.5);
+  expect(credentials.left()).toBe(60 * minute);
+  await clock.advance(59.75 * minute);
+  isAway = true;
+  // there are none better: they are good to their end
+  expect((await given(credentials)).minutes).toBe(0.25);
+  expect(said).toEqual([expect.stringMatching(/: it is away$/)]);
+  await credentials.close();
+});
+
+test('they are good for no longer than their token, and for a seventh less than a short lease', async () => {
+  token = tokenOf(1, { remaining: () => 10 * minute });
+  const { credentials } = subject();
+  expect((await given(credentials)).minutes).toBe(10);
+  expect(credentials.left()).toBe(10 * minute);
+  await credentials.close();
+  const short = subject({
+    make: async () => ({
+      members: new Map(),
+      leaseId: 'lease',
+      renewable: false,
+      duration: minute,
+      token: tokenOf(1),
+    }),
+  });
+  // an eighth of a minute instead of the window of half a minute
+  expect((await given(short.credentials)).minutes).toBe(7 / 8);
+  await short.credentials.close();
+});
+
+test('the next read after the end of their token has others made', async () => {
+  let isGone = false;
+  token = tokenOf(1, { remaining: () => (isGone ? 0 : Number.POSITIVE_INFINITY) });
+  const { credentials, user } = subject();
+  expect(await user()).toBe('user-1');
+  isGone = true;
+  token = tokenOf(2);
+  expect(await user()).toBe('user-2');
+  await credentials.close();
+  expect(revoked).toEqual(['lease-2']);
+});
+
+test('a program that does not watch keeps them for as long as it was promised', async () => {
+  const { credentials, user } = subject();
+  await user();
+  const moving = moveTo(credentials, tokenOf(2));
+  await vi.waitFor(() => expect(madeBy).toEqual([1, 2]));
+  await clock.advance(59.4 * minute);
+  expect(revoked).toEqual([]);
+  await clock.advance(0.2 * minute);
+  expect(revoked).toEqual(['lease-1']);
+  expect(moving.isOver).toBe(true);
+  await credentials.close();
+});
+
+describe('a renewal', () => {
+  const renewable = (renew: LeaseRequests['renew']) => {
+    let made = 0;
+    return subject({
+      renew,
+      async make() {
+        made += 1;
+        const members = new Map([['username', `user-${made}`]]);
+        return { members, leaseId: `lease-${made}`, renewable: true, duration: 60 * minute, token };
+      },
+    });
+  };
+
+  test.each<[string, () => Promise<number | undefined>, string, readonly unknown[]]>([
+    ['that finds the lease gone', async () => undefined, 'user-2', []],
+    [
+      'with a token that is not known',
+      () => Promise.reject(new SecretError('ERR_SECRET_UNAUTHENTICATED', 'unknown')),
+      'user-2',
+      [expect.stringMatching(/database\/creds\/shop.*: unknown$/)],
+    ],
+    [
+      'that is not allowed leaves them good',
+      () => Promise.reject(new SecretError('ERR_SECRET_DENIED', 'not allowed')),
+      'user-1',
+      [expect.stringMatching(/database\/creds\/shop.*: not allowed$/)],
+    ],
+  ])('%s', async (_, renew, next, told) => {
+    const renewing = vi.fn(renew);
+    const { credentials, user } = renewable(renewing);
+    await user();
+    await clock.advance(45 * minute);
+    expect(renewing).toHaveBeenCalledTimes(1);
+    expect(said).toEqual(told);
+    expect(await user()).toBe(next);
+    await credentials.close();
+  });
+
+  test('that gets no answer is repeated, and not after the end', async () => {
+    const renewing = vi.fn(() =>
+      Promise.reject(new SecretError('ERR_SECRET_UNAVAILABLE', 'it is away')),
+    );
+    const { credentials, user } = renewable(renewing);
+    await user();
+    await clock.advance(50 * minute);
+    expect(renewing.mock.calls.length).toBeGreaterThan(2);
+    const before = [renewing.mock.calls.length, said.length];
+    await credentials.close();
+    await clock.advance(60 * minute);
+    expect([renewing.mock.calls.length, said.length]).toEqual(before);
+    expect(revoked).toEqual(['lease-1']);
+  });
+});
+
+test('a refusal to make others is not hidden by those at hand', async () => {
+  let isDenied = false;
+  const { credentials, user } = subject({
+    async make() {
+      if (isDenied) throw new SecretError('ERR_SECRET_DENIED', 'not allowed');
+      const members = new Map([['username', 'user']]);
+      return { members, leaseId: 'lease', renewable: false, duration: 60 * minute, token };
+    },
+  });
+  await user();
+  await clock.advance(59.75 * minute);
+  isDenied = true;
+  expect((await failureOf(user())).code).toBe('ERR_SECRET_DENIED');
+  await credentials.close();
+});
+
+test('a revocation that fails for another reason than a denial is said, whatever the token is', async () => {
+  const { credentials, user } = subject({
+    async revoke() {
+      throw new SecretError('ERR_SECRET_UNAVAILABLE', 'it is away');
+    },
+  });
+  await user();
+  await credentials.close();
+  expect(said).toEqual([expect.stringMatching(/: it is away$/)]);
 });

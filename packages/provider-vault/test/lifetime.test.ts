@@ -387,3 +387,144 @@ test('a hundred callers wait for one, and each failure is an error of theirs alo
   expect(make).toHaveBeenCalledTimes(2);
   await lifetime.close();
 });
+
+test('one that cannot be made again is announced as soon as it comes to its longest life, once', async () => {
+  const lives = [hour, 0.5 * hour, 0.25 * hour];
+  const { lifetime } = subject({
+    make: undefined,
+    noMore: (left) => `no more, ${Math.round(left / 60_000)} min left`,
+    renew: async () => ({ kind: 'granted', life: lives.shift() ?? 0, isRenewable: true }),
+  });
+  lifetime.hear(context({}, said));
+  lifetime.hold({ thing: 1, life: hour, isRenewable: true });
+  lifetime.plan();
+  await clock.advance(0.75 * hour);
+  expect(said).toEqual([]);
+  await clock.advance(0.75 * hour);
+  expect(said).toEqual(['no more, 30 min left']);
+  await clock.advance(0.4 * hour);
+  expect(lives).toEqual([]);
+  expect(said).toHaveLength(1);
+  await lifetime.close();
+});
+
+test('one that is not renewable any more is announced, too, and what the server says of its life is believed', async () => {
+  const { lifetime } = subject({
+    make: undefined,
+    noMore: (left) => `no more, ${Math.round(left / 60_000)} min left`,
+    renew: async () => ({ kind: 'granted', life: hour, isRenewable: false }),
+  });
+  lifetime.hear(context({}, said));
+  const held = lifetime.hold({ thing: 1, life: Number.POSITIVE_INFINITY, isRenewable: false });
+  lifetime.plan();
+  expect(clock.timers).toBe(0);
+  const start = { monotonic: clock.monotonic(), wall: clock.wall() };
+  lifetime.learn(held, { life: hour, isRenewable: true, start });
+  expect(said).toEqual([]);
+  await clock.advance(0.75 * hour);
+  expect(said).toEqual(['no more, 60 min left']);
+  lifetime.learn(held, { life: 0.5 * hour, isRenewable: false, start });
+  expect(said).toHaveLength(2);
+  await lifetime.close();
+});
+
+test('a renewal that gives more time puts the next one off by its two thirds', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0);
+  const renewed: number[] = [];
+  const { lifetime, current } = subject({
+    make: async () => ({ thing: 1, life: hour, isRenewable: true }),
+    async renew() {
+      renewed.push(clock.monotonic() / hour);
+      return { kind: 'granted', life: 4 * hour, isRenewable: true };
+    },
+  });
+  await current();
+  await clock.advance(4 * hour);
+  // two thirds and a third of the grace, which is a tenth of each life: 0.7 of one hour, then 0.7 of four
+  expect(renewed.map((at) => Math.round(at * 10) / 10)).toEqual([0.7, 3.5]);
+  vi.mocked(Math.random).mockRestore();
+  await lifetime.close();
+});
+
+test('calls while others are being tried for begin no attempts of their own', async () => {
+  let isAway = false;
+  const make = vi.fn(async () => {
+    if (isAway) throw unavailable();
+    return { thing: 1, life: hour, isRenewable: false };
+  });
+  const { lifetime, current } = subject({ make });
+  await current();
+  isAway = true;
+  await clock.advance(0.9 * hour);
+  await vi.waitFor(() => expect(said).toHaveLength(1));
+  const attempts = make.mock.calls.length;
+  for (let calls = 0; calls < 10; calls += 1) expect(await current()).toBe(1);
+  expect(make).toHaveBeenCalledTimes(attempts);
+  await lifetime.close();
+});
+
+test('what could not be revoked before it ends by itself is not tried for again, nor is its end a problem', async () => {
+  const revoke = vi.fn(async ({ thing }: { thing: number }) =>
+    thing === 1 ? unavailable() : undefined,
+  );
+  const { lifetime, current } = subject({ revoke, isWanted: () => false });
+  await current();
+  await clock.advance(hour - 1_000);
+  await lifetime.make();
+  await vi.waitFor(() => expect(said).toHaveLength(1));
+  await clock.advance(hour / 2);
+  expect(revoke).toHaveBeenCalledTimes(1);
+  expect(said).toEqual(['not revoked: it is away']);
+  await lifetime.close();
+  expect(said).toHaveLength(1);
+});
+
+test('a revocation that is answered after the end of what it is about is no problem', async () => {
+  let answer: ((error: SecretError) => void) | undefined;
+  const revoke = vi.fn(async ({ thing }: { thing: number }) => {
+    if (thing !== 1) return undefined;
+    return new Promise<SecretError>((resolve) => {
+      answer = resolve;
+    });
+  });
+  const { lifetime, current } = subject({ revoke, isWanted: () => false });
+  await current();
+  await lifetime.make();
+  await vi.waitFor(() => expect(answer).toBeDefined());
+  await clock.advance(hour);
+  answer?.(unavailable());
+  await clock.advance(0);
+  await lifetime.close();
+  expect(revoke).toHaveBeenCalledTimes(2);
+  expect(said).toEqual([]);
+});
+
+test('something else than an error of ours, thrown by a revocation, is said without its text', async () => {
+  const canary = 'canary-of-a-defect';
+  const { lifetime, current } = subject({ revoke: () => Promise.reject(new Error(canary)) });
+  await current();
+  await lifetime.close();
+  expect(said).toEqual([expect.stringMatching(/^not revoked: /)]);
+  expect(said.join()).not.toContain(canary);
+});
+
+test('what happens between two calls is said through the last one, which may be asked to ask again', async () => {
+  const askAgain = vi.fn();
+  const { lifetime } = subject();
+  // before any call there is no way to say it
+  lifetime.warn('unheard');
+  lifetime.askAgain();
+  lifetime.hear({ ...context({}, said), askAgain });
+  lifetime.hear(context({}, said));
+  lifetime.warn('heard');
+  lifetime.askAgain();
+  expect(said).toEqual(['heard']);
+  expect(askAgain).toHaveBeenCalledTimes(1);
+  const { unattended, signal } = lifetime.background();
+  expect(unattended).toBe(true);
+  expect(lifetime.isClosing).toBe(false);
+  const closing = lifetime.close();
+  expect(lifetime.isClosing).toBe(true);
+  await closing;
+  expect(signal.aborted).toBe(true);
+});

@@ -37,6 +37,8 @@ test('the lines of Node are those that CI runs, from the one on that the package
   const lines = rows('Runtimes').flatMap(([name = '']) => /^Node (\d+)/.exec(name)?.[1] ?? []);
   const { jobs } = parse(read('.github/workflows/ci.yml'));
   expect(jobs.portable.strategy.matrix.node.map(String)).toEqual(lines);
+  // the first one has the whole check
+  expect(['20', ...jobs.tests.strategy.matrix.node.map(String)]).toEqual(lines);
   const { node } = JSON.parse(read('packages/core/package.json')).engines;
   const [, first = ''] = /Node 20, from ([\d.]+) on/.exec(page) ?? [];
   expect(node).toBe(`>=${first}.0`);

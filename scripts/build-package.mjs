@@ -21,10 +21,23 @@ const {
   exports,
 } = JSON.parse(readFileSync('package.json', 'utf8'));
 
-/** What stays an import: Node's own modules, and what is installed beside the package. */
+/** What is installed beside the package. */
 const installed = Object.keys({ ...dependencies, ...peerDependencies });
-const isExternal = (id) =>
-  id.startsWith('node:') || installed.some((name) => id === name || id.startsWith(`${name}/`));
+
+/** Whether an installed package has ES modules alone, which CommonJS cannot load everywhere. */
+function isModulesOnly(name) {
+  const { type, exports: its = {} } = JSON.parse(
+    readFileSync(`node_modules/${name}/package.json`, 'utf8'),
+  );
+  return type === 'module' && !JSON.stringify(its).includes('"require"');
+}
+
+/** What stays an import: Node's own modules, and of what is installed that which the format can load. */
+function isExternalIn(format) {
+  const kept = installed.filter((name) => format === 'esm' || !isModulesOnly(name));
+  return (id) =>
+    id.startsWith('node:') || kept.some((name) => id === name || id.startsWith(`${name}/`));
+}
 
 /** The name of each entry in `dist/esm`, and its source. */
 const entries = Object.fromEntries(
@@ -90,7 +103,7 @@ async function write(format, dir) {
   const bundle = await rolldown({
     input: entries,
     platform: 'node',
-    external: isExternal,
+    external: isExternalIn(format),
     plugins: [plugin, ...(format === 'esm' ? [builtinsOfProcess] : [])],
     preserveEntrySignatures: 'allow-extension',
     // what one entry loads at its first use may be what another one begins with
@@ -135,7 +148,10 @@ keepReachableTypes('dist/esm');
 if (isRequired) {
   cpSync('dist/esm', 'dist/cjs', { recursive: true });
   writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
-  await write('cjs', 'dist/cjs');
 }
-const licences = licencesIn(await write('esm', 'dist/esm'));
+const output = [
+  ...(await write('esm', 'dist/esm')),
+  ...(isRequired ? await write('cjs', 'dist/cjs') : []),
+];
+const licences = licencesIn(output);
 if (licences !== '') writeFileSync('dist/LICENSES.txt', licences);

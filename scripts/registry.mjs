@@ -33,7 +33,7 @@ function installVerdaccio() {
 /**
  * Starts a registry that holds nothing, and gets what it does not hold where npm gets it here.
  * @param folder - where its files go
- * @returns its address, the content of an `.npmrc` for it, and a function that stops it
+ * @returns its address, the content of an `.npmrc` for it, a file with that, and a function that stops it
  */
 export async function startRegistry(folder) {
   const address = `http://127.0.0.1:${await freePort()}`;
@@ -67,5 +67,7 @@ log: { type: stdout, level: error }
   }
   // npm wants a token to publish, and this registry wants none
   const npmrc = `registry=${address}\n//${new URL(address).host}/:_authToken=none\n`;
-  return { address, npmrc, stop: () => child.kill() };
+  const npmrcFile = join(folder, '.npmrc');
+  writeFileSync(npmrcFile, npmrc);
+  return { address, npmrc, npmrcFile, stop: () => child.kill() };
 }

@@ -237,7 +237,9 @@ async function keyText(file: string, problem: Problem, signal: AbortSignal): Pro
     for (let length = 0; length <= keyLimit; ) {
       signal.throwIfAborted();
       try {
-        const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(64 * 1024));
+        const buffer = Buffer.allocUnsafe(64 * 1024);
+        // under Yarn's Plug'n'Play a read without a length reads nothing
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
         if (bytesRead === 0) return Buffer.concat(chunks).toString();
         chunks.push(buffer.subarray(0, bytesRead));
         length += bytesRead;

@@ -11,6 +11,7 @@ import { startVaultServer } from '@keyfall/testkit';
 import { bundlers } from './packed/bundlers.mjs';
 import { installers } from './packed/installers.mjs';
 import { placesIn } from './packed/place.mjs';
+import { inRuntimes } from './packed/runtimes.mjs';
 import { testRunners } from './packed/test-runners.mjs';
 import { typescript } from './packed/typescript.mjs';
 import { startRegistry } from './registry.mjs';
@@ -71,6 +72,7 @@ try {
   ];
   const checks = {
     ...installers,
+    ...inRuntimes,
     ...bundlers,
     ...testRunners,
     ...typescript(entriesOf(own), [...namesOf(own), 'node-vault@0.12'], {

@@ -19,7 +19,7 @@ function rows(heading: string): string[][] {
 }
 
 const runtimes = [
-  ...read('scripts/check-runtimes.mjs').matchAll(
+  ...read('scripts/runtimes/runtimes.mjs').matchAll(
     /(?:\.\.\.(node)|name: '(bun|deno)'),.*version: '([\d.]+)'/g,
   ),
 ].map(([, node, other, version]) => [node ?? other ?? '', version ?? ''] as const);

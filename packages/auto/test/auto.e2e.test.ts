@@ -4,7 +4,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertNoLeak, freePort, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { environmentOf, keyfall, makeRepository, printed } from '../../cli/test/keyfall.ts';
+import {
+  environmentOf,
+  install,
+  keyfall,
+  makeRepository,
+  printed,
+} from '../../cli/test/keyfall.ts';
 import { applicationOf, auto, type Files, node } from './start.ts';
 
 const canary = 'canary-value-8b2e';
@@ -241,6 +247,21 @@ test('it cannot be required: the application would start too early', async () =>
   const result = await node(['--require', '@keyfall/auto', 'app.cjs'], cwd);
   expect(result).toMatchObject({ code: 1, stdout: '' });
   expect(result.stderr).toContain('node --import @keyfall/auto app.js');
+});
+
+test('a configuration in TypeScript is run before the application', async () => {
+  const cwd = await applicationOf(
+    {
+      'app.cjs': 'console.log(process.env.A)',
+      'keyfall.config.ts': `
+        import { defineConfig } from 'keyfall';
+        const path: string = '.env';
+        export default defineConfig({ providers: [{ provider: 'dotenv', path }], names: ['A'] });`,
+    },
+    'A=1\n',
+  );
+  await install(cwd, 'keyfall');
+  expect(await auto('app.cjs', cwd)).toMatchObject({ code: 0, stdout: '1\n', stderr: '' });
 });
 
 describe('a configuration that is a program', () => {

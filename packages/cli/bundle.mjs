@@ -25,8 +25,8 @@ const bundle = await rolldown({
   // the packages of this repository as they are written
   resolve: { conditionNames: ['@keyfall/source', 'node'] },
   preserveEntrySignatures: false,
-  // what only some commands import stays where npm installs it
-  external: ['@clack/prompts', 'jiti', 'yaml'],
+  // what asks in a terminal, and what loads files of its own, stays where npm installs it
+  external: ['@clack/prompts', 'jiti'],
   plugins: [
     {
       name: 'start',

@@ -13,7 +13,7 @@ import {
 import type { GoneVersion } from '../answers/server-words.ts';
 import type { VaultClient } from '../session/vault-client.ts';
 import { defaultWriteLimits, type VaultSettings } from '../settings/vault-settings.ts';
-import { abortError, unlessAborted, whileWaiting } from '../wire/bounds.ts';
+import { abortError, endingBefore, unlessAborted, whileWaiting } from '../wire/bounds.ts';
 import { jsonMembers, jsonObject } from '../wire/json-members.ts';
 import type { WireAnswer } from '../wire/vault-wire.ts';
 import { countStrings, mergeMembers, patchOf, sameMembers } from './kv-members.ts';
@@ -371,15 +371,6 @@ export function kvDocument(
       return history;
     },
   };
-}
-
-/**
- * Bounds that end before those of a write, so that there is time to look what became of it and to say
- * so: the caller that set those would only say that there was no answer, and that it may be repeated.
- */
-function endingBefore(context: ReadContext): ReadContext {
-  const kept = Math.min(context.remainingTimeout() / 4, 500);
-  return { ...context, remainingTimeout: () => Math.max(0, context.remainingTimeout() - kept) };
 }
 
 /** Whether it was refused, which an outage is not. */

@@ -73,3 +73,12 @@ export async function beforeAbort<Result>(
     signal.removeEventListener('abort', stop);
   }
 }
+
+/**
+ * Bounds that end before those of a write, so that there is time to look what became of it and to say
+ * so: the caller that set those would only say that there was no answer, and that it may be repeated.
+ */
+export function endingBefore(context: ReadContext): ReadContext {
+  const kept = Math.min(context.remainingTimeout() / 4, 500);
+  return { ...context, remainingTimeout: () => Math.max(0, context.remainingTimeout() - kept) };
+}

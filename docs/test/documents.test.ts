@@ -32,7 +32,18 @@ const exceptions: readonly string[] = [
   'examples/aiogram-shop/README.md: needs-telegram: export VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=dev-only-token VAULT_SECRET_PATH=aiogram-shop',
   'examples/aiogram-shop/README.md: needs-telegram: node ../../packages/cli/dist/bundle/bin.cjs run -- node dist/main.js',
   'examples/all-stores/README.md: the-tests-themselves: npm run demo:stores',
-  ...['auto', 'express', 'fastify', 'lambda', 'logging', 'nestjs', 'next', 'rotation', 'vite'].map(
+  ...[
+    'astro',
+    'auto',
+    'express',
+    'fastify',
+    'lambda',
+    'logging',
+    'nestjs',
+    'next',
+    'rotation',
+    'vite',
+  ].map(
     (name) =>
       `examples/${name}/README.md: run-by-its-own-test: npm start${name === 'rotation' ? ' -- postgres' : ''}`,
   ),

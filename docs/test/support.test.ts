@@ -81,6 +81,7 @@ test.each([
   ['NestJS', 'nestjs', '@nestjs/core'],
   ['Next', 'next', 'next'],
   ['Vite', 'vite', 'vite'],
+  ['Astro', 'astro', 'astro'],
   ['esbuild', 'lambda', 'esbuild'],
   ['pg', 'rotation', 'pg'],
   ['mysql2', 'rotation', 'mysql2'],
@@ -95,5 +96,5 @@ test.each([
 });
 
 test('no other framework is listed', () => {
-  expect(rows('Frameworks and clients')).toHaveLength(11);
+  expect(rows('Frameworks and clients')).toHaveLength(12);
 });

@@ -28,7 +28,7 @@ export const areas = {
     ],
     // composition.test.ts tries every rule of a provider on every chain, which takes as long as all of these
     tests: [
-      'packages/testkit/test/core/{chain-*,view-of-schema,endable,fast-answers,shared-read,limited-call,answer-cache}.test.ts',
+      'packages/testkit/test/core/{chain-*,view-of-schema,endable,fast-answers,shared-read,limited-call,answer-cache,unconfigured,wording}.test.ts',
       'packages/core/test/{providers,notifier}.test.ts',
     ],
     slow: ['chain-order', 'chain-model', 'chain-last-good'],

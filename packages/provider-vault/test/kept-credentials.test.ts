@@ -163,7 +163,8 @@ test('a move while none could be made ends once there are others and the old one
   expect(moving.isOver).toBe(false);
   expect(await user()).toBe('user-1');
   isAway = false;
-  await clock.advance(6 * minute);
+  // the longest pause between two attempts, and the window
+  await clock.advance(10 * minute);
   expect(onChange).toHaveBeenCalledOnce();
   expect(await user()).toBe('user-2');
   expect(revoked).toEqual(['lease-1']);

@@ -22,9 +22,12 @@ test('the class, and where it was thrown', () => {
 });
 
 test('the class and the place of a DOMException, which an aborted fetch rejects with', async () => {
-  const { type, frames } = thrownFacts(new DOMException(canary, 'AbortError'));
+  const thrown = new DOMException(canary, 'AbortError');
+  const { type, frames } = thrownFacts(thrown);
   expect(type).toBe('DOMException');
-  expect(frames[0]).toMatch(/^test\/thrown-facts\.test\.ts:\d+$/);
+  // Bun does not note where one was made
+  const place = thrown.stack && expect.stringMatching(/^test\/thrown-facts\.test\.ts:\d+$/);
+  expect(frames[0]).toEqual(place);
   const late = await new Promise((_, reject) => {
     AbortSignal.timeout(0).addEventListener('abort', ({ target }) =>
       reject((target as AbortSignal).reason),

@@ -3,11 +3,12 @@
 // What a workspace link hides fails here: a file that is not published, a dependency that is not declared, what only a
 // bundler finds. Each tool reads from a real server. Takes names of checks; default: all.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startVaultServer } from '@keyfall/testkit';
+import { packInto } from './pack.mjs';
 import { bundlers } from './packed/bundlers.mjs';
 import { installers } from './packed/installers.mjs';
 import { placesIn } from './packed/place.mjs';
@@ -18,7 +19,6 @@ import { startRegistry } from './registry.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'keyfall-packed-'));
-const run = (command, args, cwd) => execFileSync(command, args, { cwd, encoding: 'utf8' });
 const chosen = process.argv.slice(2);
 
 const manifests = readdirSync(join(root, 'packages')).map((name) =>
@@ -39,17 +39,9 @@ const own = manifests.filter((manifest) => !needsPeer(manifest));
 const onFrameworks = manifests.filter(needsPeer);
 
 function publish(npmrc) {
-  const tarballs = join(folder, 'tarballs');
-  mkdirSync(tarballs);
-  for (const name of readdirSync(join(root, 'packages')))
-    run(
-      join(root, 'node_modules/.bin/pnpm'),
-      ['pack', '--pack-destination', tarballs],
-      join(root, 'packages', name),
-    );
-  const settings = ['--userconfig', npmrc];
-  for (const name of readdirSync(tarballs))
-    run('npm', ['publish', '--loglevel=error', ...settings, join(tarballs, name)], folder);
+  const settings = ['--userconfig', npmrc, '--loglevel=error'];
+  for (const tarball of packInto(join(folder, 'tarballs')))
+    execFileSync('npm', ['publish', ...settings, tarball], { cwd: folder });
 }
 
 let registry;

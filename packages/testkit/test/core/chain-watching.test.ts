@@ -1013,3 +1013,78 @@ test('a blocked event loop and a sleep make no answer older than it may be', asy
     await secrets.close();
   }
 });
+
+describe('a store that cannot be watched', () => {
+  /** Follows a store whose watch fails like this, and returns the warnings. */
+  async function warningsAbout(failure: unknown): Promise<string[]> {
+    const clock = manualClock();
+    const store = { ...scripted('vault', { A: 'a' }), watch: () => Promise.reject(failure) };
+    const secrets = createSecrets({ providers: [store], clock });
+    const warnings: string[] = [];
+    secrets.on('warning', ({ message }) => warnings.push(message));
+    (await follow(secrets, 'A'))();
+    await secrets.close();
+    return warnings;
+  }
+
+  test.each([
+    ['an outage', new SecretError('ERR_SECRET_UNAVAILABLE', 'away')],
+    ['a wrong setting', new SecretError('ERR_SECRET_CONFIG', 'x', { setting: { option: 'a' } })],
+    ['a defect', new Error('a defect')],
+    ['something that is no error', undefined],
+  ])('is announced, and polled: %s', async (_, failure) => {
+    expect(await warningsAbout(failure)).toEqual([expect.any(String)]);
+  });
+
+  test('is not announced where it is not configured: its read says that', async () => {
+    const setting = { option: 'path', isMissing: true };
+    expect(
+      await warningsAbout(new SecretError('ERR_SECRET_CONFIG', 'no path', { setting })),
+    ).toEqual([]);
+  });
+});
+
+test('following that ends while a look is under way leaves no timer, whatever the look brings', async () => {
+  const clock = manualClock();
+  const vault = scripted('vault', { A: 'old' });
+  const secrets = createSecrets({ providers: [vault], ttl: '5m', clock });
+  const before = clock.timers;
+  const stop = await follow(secrets, 'A');
+  let answer = (): void => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  vault.mood = async () => {
+    await answered;
+    const record = { value: 'new', expiresAt: clock.wall() + 1_000 };
+    return { entries: new Map([['A', record]]), complete: true };
+  };
+  // a look, which waits for the store
+  while (vault.lastMet !== vault.mood) await clock.advance(1_000);
+  const reads = vault.reads.length;
+  stop();
+  answer();
+  for (let turns = 0; turns < 5; turns += 1) await new Promise(setImmediate);
+  expect(clock.timers).toBe(before);
+  await clock.advance(60 * minute);
+  expect(vault.reads).toHaveLength(reads);
+  await secrets.close();
+});
+
+test('a value is looked at again as soon as it has ended, and not before', async () => {
+  const clock = manualClock();
+  const vault = scripted('vault');
+  vault.held.set('A', { value: 'old', expiresAt: clock.wall() + 10_000 });
+  const secrets = createSecrets({ providers: [vault], ttl: '5m', clock });
+  const stop = await follow(secrets, 'A');
+  const reads = vault.reads.length;
+  await clock.advance(10_000);
+  expect(vault.reads).toHaveLength(reads);
+  vault.held.set('A', { value: 'new', expiresAt: clock.wall() + 60 * minute });
+  await clock.advance(2);
+  expect(vault.reads).toHaveLength(reads + 1);
+  expect(await secrets.get('A')).toBe('new');
+  expect(vault.reads).toHaveLength(reads + 1);
+  stop();
+  await secrets.close();
+});

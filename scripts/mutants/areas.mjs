@@ -39,8 +39,8 @@ export const areas = {
     about: 'the plan, the files, the store and the journal of `migrate`',
     folder: 'packages/cli/src/migration',
     tests: [
-      'packages/cli/test/{plan,files,backups,progress,questions,store-identity,waiting,migrate}.test.ts',
-      'packages/cli/test/migrate-{asked,endpoints,in-the-way,interrupted,journal,preflight,properties,reader,report,source,target,told}.test.ts',
+      'packages/cli/test/{plan,files,backups,progress,questions,store-identity,waiting,migrate,restore}.test.ts',
+      'packages/cli/test/migrate-{asked,endpoints,in-the-way,interrupted,journal,preflight,properties,reader,report,source,target,output}.test.ts',
     ],
     slow: ['migrate-properties'],
   },

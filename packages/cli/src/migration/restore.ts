@@ -115,6 +115,8 @@ async function restore(
   );
   if (!yes) await confirm(questionOf(undoing, file, target), signal);
   let hasBegun = false;
+  // what an error says of a write is about the file, where it is not about the store's
+  let mayStoreBeChanged = false;
   try {
     await holding(
       backup === undefined ? 'keyfall-migration' : source,
@@ -122,7 +124,11 @@ async function restore(
         if (backup !== undefined && !now?.equals(backup.bytes))
           await assertEditable(source, backup.bytes, '');
         hasBegun = true;
-        await waitingFor('undoing', () => undo(target, undoing));
+        await waitingFor('undoing', () =>
+          undo(target, undoing, () => {
+            mayStoreBeChanged = true;
+          }),
+        );
         if (backup === undefined) return undefined;
         // edits since the migration are kept in another backup
         if (now !== undefined && !now.equals(backup.bytes)) {
@@ -136,7 +142,7 @@ async function restore(
       signal,
     );
   } catch (error) {
-    const isUntouched = isSecretError(error) && error.applied === 'no';
+    const isUntouched = !mayStoreBeChanged && isSecretError(error) && error.applied === 'no';
     if (hasBegun && !isUntouched)
       notice('it is not certain how far this came: run the same command again to complete it.');
     throw error;
@@ -217,16 +223,24 @@ async function formerValue(
   }
 }
 
+/** @param mayBeChanged - is called unless it is certain that the store is as it was */
 async function undo(
   target: MigrationTarget,
   { removed, broughtBack, revision }: Undoing,
+  mayBeChanged: () => void,
 ): Promise<void> {
   const changes = new Map<string, string | null>([
     ...removed.map((name) => [name, null] as const),
     ...broughtBack,
   ]);
   if (changes.size === 0) return;
-  await target.write(changes, revision);
+  try {
+    await target.write(changes, revision);
+  } catch (error) {
+    if (!isSecretError(error) || error.applied !== 'no') mayBeChanged();
+    throw error;
+  }
+  mayBeChanged();
   await verify(target, changes);
 }
 

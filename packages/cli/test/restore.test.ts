@@ -1,12 +1,12 @@
 /**
  * Undoing a migration: what comes back, what is left alone, and what an interruption or a refusal leaves.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { readJournal } from '../src/migration/journal.ts';
+import { readJournal, writeJournal } from '../src/migration/journal.ts';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import { restoreCommand } from '../src/migration/restore.ts';
 import { readSource } from '../src/migration/source.ts';
@@ -33,13 +33,18 @@ vi.mock('../src/terminal/questions.ts', async (original) => ({
     return asked.answer();
   },
 }));
-const destination = vi.hoisted(() => ({ provider: undefined as unknown, asked: [] as unknown[] }));
+const destination = vi.hoisted(() => ({
+  provider: undefined as unknown,
+  values: new Map<string, string>(),
+  asked: [] as unknown[],
+}));
 vi.mock('../src/migration/endpoints.ts', async (original) => ({
   ...(await original<typeof import('../src/migration/endpoints.ts')>()),
   async resolveDestination(options: unknown) {
     destination.asked.push(options);
     return destination.provider;
   },
+  resolveStoreSource: async () => ({ values: destination.values }),
 }));
 
 /** A store in memory that keeps versions, unless it is told not to. */
@@ -268,7 +273,8 @@ describe('nothing is changed', () => {
     const store = shopStore({});
     const shop = await migrated(store);
     destination.provider = shopStore({}, { path: 'another' }).provider;
-    expect(await codeOf(restoreCommand(shop.backup, { yes: true }))).toBe('ERR_SECRET_CONFIG');
+    const error = await restoreCommand(shop.backup, { yes: true }).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', hint: expect.any(String) });
     await untouched(shop, store);
   });
 
@@ -277,7 +283,8 @@ describe('nothing is changed', () => {
     const shop = await migrated(store);
     const journal = JSON.parse(await readFile(shop.journal, 'utf8'));
     await writeFile(shop.journal, JSON.stringify({ ...journal, state: 'started' }));
-    expect(await codeOf(restoreCommand(shop.backup, { yes: true }))).toBe('ERR_SECRET_CONFLICT');
+    const error = await restoreCommand(shop.backup, { yes: true }).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFLICT', hint: expect.any(String) });
     await untouched(shop, store);
     expect(destination.asked).toEqual([]);
   });
@@ -307,8 +314,29 @@ describe('nothing is changed', () => {
   ])('if %s', async (_, restore) => {
     const store = shopStore({});
     const shop = await migrated(store);
-    expect(await codeOf(restore(shop))).toBe('ERR_SECRET_CONFIG');
+    const error = await restore(shop).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ERR_SECRET_CONFIG', hint: expect.any(String) });
     await untouched(shop, store);
+  });
+
+  test('if the journal is given, and the error names the backup to give', async () => {
+    const store = shopStore({});
+    const shop = await migrated(store);
+    const error = await restoreCommand(shop.journal, { yes: true }).catch((thrown) => thrown);
+    expect(error.hint).toMatch(new RegExp(`keyfall migrate --restore ${shop.backup}$`));
+  });
+
+  test('if backup and journal lie in another folder than the file', async () => {
+    const store = shopStore({});
+    const shop = await migrated(store);
+    const other = await folderWith('KEPT=1\n');
+    for (const path of [shop.backup, shop.journal]) await cp(path, join(other, basename(path)));
+    const journal = await readJournal(shop.journal);
+    await writeJournal(join(other, basename(shop.journal)), journal);
+    const restored = restoreCommand(join(other, basename(shop.backup)), { yes: true });
+    expect(await codeOf(restored)).toBe('ERR_SECRET_CONFIG');
+    await untouched(shop, store);
+    expect(await readFile(join(other, '.env'), 'utf8')).toBe('KEPT=1\n');
   });
 
   test('if the store refuses, and then that is certain', async () => {
@@ -321,7 +349,7 @@ describe('nothing is changed', () => {
   });
 });
 
-test('a write of which nobody knows what became is said to be uncertain, and the same command completes it', async () => {
+test('a write whose outcome is not known is said to be uncertain, and the same command completes it', async () => {
   const store = shopStore({ DB_PASS: 'theirs' });
   const { file, backup, journal } = await migrated(store);
   store.facts.failure = new SecretError('ERR_SECRET_UNAVAILABLE', 'away', { applied: 'unknown' });
@@ -375,4 +403,129 @@ test.each([
   expect(await codeOf(restoreCommand(backup, { yes: true }))).toBeDefined();
   expect(store.held.size).toBe(0);
   expect(said.notices.at(-1)).toMatch(/again/);
+});
+
+test('what the question and the report say, with and without something to bring back', async () => {
+  const both = shopStore({ DB_PASS: 'theirs' });
+  const first = await migrated(both);
+  await restoreCommand(first.backup, {});
+  const created = shopStore({});
+  const second = await migrated(created);
+  await restoreCommand(second.backup, {});
+  const shown = (texts: readonly string[]) =>
+    texts.map((text) => text.replaceAll(first.file, 'FILE').replaceAll(second.file, 'FILE'));
+  expect(shown(asked.questions)).toMatchInlineSnapshot(`
+    [
+      "Restore FILE, remove 1 name from vault (shop), bring back 1 name there?",
+      "Restore FILE, remove 2 names from vault (shop)?",
+    ]
+  `);
+  expect(shown(said.reports)).toMatchInlineSnapshot(`
+    [
+      "restored FILE and removed 2 names from vault (shop).",
+    ]
+  `);
+});
+
+describe('between stores', () => {
+  /** The journal of a migration whose values came from another store. */
+  async function ofStores(store: ReturnType<typeof shopStore>) {
+    const shop = await migrated(store, {});
+    const journal = await readJournal(shop.journal);
+    const path = join(shop.cwd, 'keyfall-migration.20260101.journal');
+    await writeJournal(path, { ...journal, source: { kind: 'memory', address: 'memory://from' } });
+    destination.values = new Map([
+      ['TOKEN', 'ours-token'],
+      ['DB_PASS', 'ours-password'],
+    ]);
+    return { ...shop, path };
+  }
+
+  test('the store is put back, and no file is touched', async () => {
+    const store = shopStore({ DB_PASS: 'theirs' });
+    const { file, path, backups } = await ofStores(store);
+    const kept = await backups();
+    expect(await restoreCommand(path, { json: true })).toBe(0);
+    expect(Object.fromEntries(store.held)).toEqual({ DB_PASS: 'theirs' });
+    expect(await readFile(file, 'utf8')).toBe(text);
+    expect(await backups()).toEqual(kept);
+    expect((await readJournal(path)).state).toBe('restored');
+    expect(asked.questions).toMatchInlineSnapshot(`
+      [
+        "Remove 1 name from vault (shop), bring back 1 name there?",
+      ]
+    `);
+    expect(said.reports).toMatchInlineSnapshot(`
+      [
+        "removed 1 name from vault (shop) and brought back what it held under DB_PASS.",
+      ]
+    `);
+    expect(said.json).toEqual([expect.not.objectContaining({ backup: expect.anything() })]);
+    expect(destination.asked).toEqual([{ json: true }]);
+  });
+
+  test('with nothing to bring back', async () => {
+    const store = shopStore({});
+    const { path } = await ofStores(store);
+    expect(await restoreCommand(path, { yes: true, from: 'memory' })).toBe(0);
+    expect(store.held.size).toBe(0);
+    expect(said.reports).toMatchInlineSnapshot(`
+      [
+        "removed 2 names from vault (shop).",
+      ]
+    `);
+  });
+});
+
+test('the values are those of the reader that was migrated with', async () => {
+  const store = shopStore({});
+  destination.provider = store.provider;
+  const cwd = await folderWith('TOKEN=a#b\n');
+  const target = openTarget(store.provider);
+  await migrate(await readSource(join(cwd, '.env'), { reader: 'python' }), target, { yes: true });
+  expect(store.held.get('TOKEN')).toBe('a#b');
+  const [backup = ''] = (await readdir(cwd)).filter((name) => /\.backup\.\w+$/.test(name));
+  expect(await restoreCommand(join(cwd, backup), { yes: true })).toBe(0);
+  expect(store.held.size).toBe(0);
+});
+
+test('the settings of the file itself are those of its backup, and of another file they are its own', async () => {
+  const store = shopStore({});
+  const { cwd, file, backup } = await migrated(store);
+  const other = join(cwd, 'other.env');
+  await writeFile(other, 'A=1\n');
+  await restoreCommand(backup, { yes: true, dotenv: file });
+  await restoreCommand(backup, { yes: true, dotenv: other });
+  expect(destination.asked).toEqual([
+    { yes: true, file: backup },
+    { yes: true, dotenv: other, file: backup },
+  ]);
+});
+
+test('the store is closed, however it ends', async () => {
+  const store = shopStore({});
+  const { backup } = await migrated(store);
+  const close = vi.fn(async () => {});
+  destination.provider = { ...store.provider, close };
+  await restoreCommand(backup, { yes: true });
+  expect(close).toHaveBeenCalledTimes(1);
+  store.held.set('TOKEN', 'ours-token');
+  store.facts.failure = new SecretError('ERR_SECRET_DENIED', 'no', { applied: 'no' });
+  await codeOf(restoreCommand(backup, { yes: true }));
+  expect(close).toHaveBeenCalledTimes(2);
+});
+
+test('one name changed and one lost are both named, and a replaced one that is gone counts as changed', async () => {
+  const store = shopStore({ DB_PASS: 'theirs', TOKEN: 'theirs, too' }, { versions: false });
+  const { backup } = await migrated(store);
+  store.held.set('TOKEN', 'newer');
+  expect(await restoreCommand(backup, { yes: true, json: true })).toBe(1);
+  store.held.delete('DB_PASS');
+  expect(await restoreCommand(backup, { yes: true, json: true })).toBe(1);
+  expect(said.json).toMatchObject(
+    [
+      { changed: ['TOKEN'], lost: ['DB_PASS'] },
+      { changed: ['TOKEN', 'DB_PASS'], lost: [] },
+    ].map((each) => ({ ...each, changed: expect.arrayContaining(each.changed) })),
+  );
 });

@@ -20,7 +20,12 @@ vi.mock('../src/terminal/terminal.ts', async (original) => ({
 }));
 const cancelled = Symbol('cancelled');
 let answer: unknown;
-const asked: { message: string; initialValue: string; signal: AbortSignal }[] = [];
+const asked: {
+  message: string;
+  initialValue: string;
+  options: unknown;
+  signal: AbortSignal;
+}[] = [];
 vi.mock('../src/terminal/prompts.ts', () => ({
   select: async (question: (typeof asked)[number]) => {
     asked.push(question);
@@ -63,6 +68,35 @@ describe('where readers differ', () => {
     answer = 'shell';
     expect((await settle(text)).chosen).toBe('shell');
     expect(asked).toMatchObject([{ initialValue: 'npm' }]);
+  });
+
+  test('every reader can be chosen, and the proposed one says what speaks for it', async () => {
+    answer = 'python';
+    await settle(text, {}, 'requirements.txt');
+    expect(asked[0]?.options).toMatchInlineSnapshot(`
+      [
+        {
+          "label": "python-dotenv: load_dotenv() (requirements.txt is beside it)",
+          "value": "python",
+        },
+        {
+          "label": "dotenv of npm",
+          "value": "npm",
+        },
+        {
+          "label": "node --env-file",
+          "value": "node",
+        },
+        {
+          "label": "docker compose",
+          "value": "compose",
+        },
+        {
+          "label": "a shell: set -a; . ./.env",
+          "value": "shell",
+        },
+      ]
+    `);
   });
 
   test('a user can stop at the question', async () => {

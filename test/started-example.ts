@@ -1,6 +1,9 @@
 // An example as its README starts it: by `npm start` in its folder, with nothing of the test's environment.
 import { spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sharedVaultServer, type VaultServer } from '@keyfall/testkit';
 import { onTestFinished } from 'vitest';
 
 /** The environment of an example: nothing of the test's but where programs are, and npm leaves no logs behind. */
@@ -9,6 +12,33 @@ export function exampleEnvironment(
 ): Record<string, string> {
   const npm = { npm_config_logs_max: '0', npm_config_update_notifier: 'false' };
   return { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), ...npm, ...env };
+}
+
+/** A value for a test to look for: the examples show how many characters it has. */
+export const canary = 'canary-of-twenty-chr';
+
+/** A Vault that holds this in the document of the examples, and the settings that name it. */
+export async function exampleVault(data: Readonly<Record<string, string>>): Promise<{
+  readonly server: VaultServer;
+  readonly mount: string;
+  readonly settings: Readonly<Record<string, string>>;
+}> {
+  const server = await sharedVaultServer();
+  const mount = await server.mountKv({ version: 2 });
+  await server.request('POST', `${mount}/data/example`, { data });
+  const settings = {
+    VAULT_ADDR: server.address,
+    VAULT_TOKEN: server.token,
+    VAULT_MOUNT_POINT: mount,
+  };
+  return { server, mount, settings };
+}
+
+/** Each file in a folder and below it, as text: what a build has made. */
+export async function textsIn(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return Promise.all(files.map((file) => readFile(join(file.parentPath, file.name), 'utf8')));
 }
 
 /** An example that listens. */

@@ -6,34 +6,21 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { assertNoLeak, sharedVaultServer, type VaultServer } from '@keyfall/testkit';
-import { beforeAll, expect, onTestFinished, test } from 'vitest';
-import { exampleEnvironment } from '../../../test/started-example.ts';
+import { assertNoLeak } from '@keyfall/testkit';
+import { expect, onTestFinished, test } from 'vitest';
+import { canary, exampleEnvironment, exampleVault } from '../../../test/started-example.ts';
 import { testFolder } from '../../../test/test-folder.ts';
 
 const cwd = fileURLToPath(new URL('..', import.meta.url));
-const canary = 'canary-of-twenty-chr';
 
-let server: VaultServer;
-let mount: string;
+const { server, mount, settings } = await exampleVault({ GREETING: canary });
 const store = (GREETING: string) =>
   server.request('POST', `${mount}/data/example`, { data: { GREETING } });
-beforeAll(async () => {
-  server = await sharedVaultServer();
-  mount = await server.mountKv({ version: 2 });
-  await store(canary);
-});
-
-const settings = () => ({
-  VAULT_ADDR: server.address,
-  VAULT_TOKEN: server.token,
-  VAULT_MOUNT_POINT: mount,
-});
 
 test('one file is all that it needs', async () => {
   const start = (env: Readonly<Record<string, string>>) =>
     promisify(execFile)('npm', ['--silent', 'start'], { cwd, env: exampleEnvironment(env) });
-  const { stdout, stderr } = await start(settings());
+  const { stdout, stderr } = await start(settings);
   expect(stdout).toContain(`{"characters":${canary.length}}`);
   assertNoLeak([canary, server.token], stdout, stderr);
   // as it is uploaded: without any package beside it
@@ -42,10 +29,10 @@ test('one file is all that it needs', async () => {
   const uploaded = await promisify(execFile)(
     process.execPath,
     ['--eval', "require('./handler.cjs').handler().then(console.log)"],
-    { cwd: alone, env: exampleEnvironment(settings()) },
+    { cwd: alone, env: exampleEnvironment(settings) },
   );
   expect(uploaded).toEqual({ stdout, stderr: '' });
-  const denied = await start({ ...settings(), VAULT_TOKEN: 'hvs.unknown' });
+  const denied = await start({ ...settings, VAULT_TOKEN: 'hvs.unknown' });
   expect(denied.stdout).toContain('statusCode: 503');
   expect(denied.stderr).toContain('ERR_SECRET_UNAUTHENTICATED');
 });
@@ -89,7 +76,7 @@ test('after a thaw, with the clock ahead and the connection cut, the answer is t
     });`;
   const child = spawn(process.execPath, ['--eval', host], {
     cwd,
-    env: exampleEnvironment({ ...settings(), VAULT_ADDR: line.address }),
+    env: exampleEnvironment({ ...settings, VAULT_ADDR: line.address }),
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

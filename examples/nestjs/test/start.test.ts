@@ -1,33 +1,4 @@
 import { fileURLToPath } from 'node:url';
-import { assertNoLeak, sharedVaultServer } from '@keyfall/testkit';
-import { expect, test } from 'vitest';
-import { startExample } from '../../../test/started-example.ts';
+import { webServerTests } from '../../../test/web-server-example.ts';
 
-const folder = fileURLToPath(new URL('..', import.meta.url));
-const canary = 'canary-of-twenty-chr';
-
-test('it answers without a Vault, and ends by a signal', async () => {
-  const { address, stop } = await startExample(folder);
-  expect(await (await fetch(address)).json()).toEqual({ characters: 8 });
-  expect((await fetch(`${address}/health`)).status).toBe(200);
-  const missing = await fetch(`${address}/missing`);
-  expect(missing.status).toBe(500);
-  expect(await missing.text()).not.toContain('MISSING');
-  expect(await stop()).toContain('SecretError');
-});
-
-test('it has what Vault holds, and a Vault that denies is 503', async () => {
-  const server = await sharedVaultServer();
-  const mount = await server.mountKv({ version: 2 });
-  await server.request('POST', `${mount}/data/example`, { data: { GREETING: canary } });
-  const policy = await server.createPolicy('path "nothing" { capabilities = ["read"] }');
-  const { token } = await server.createToken({ policies: [policy] });
-  const env = { VAULT_ADDR: server.address, VAULT_MOUNT_POINT: mount };
-  const allowed = await startExample(folder, { ...env, VAULT_TOKEN: server.token });
-  expect(await (await fetch(allowed.address)).json()).toEqual({ characters: canary.length });
-  const denied = await startExample(folder, { ...env, VAULT_TOKEN: token });
-  const answer = await fetch(denied.address);
-  expect(answer.status).toBe(503);
-  const output = [await answer.text(), await allowed.stop(), await denied.stop()];
-  assertNoLeak([canary, server.token, token], output);
-});
+webServerTests(fileURLToPath(new URL('..', import.meta.url)));

@@ -1,35 +1,24 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { assertNoLeak, sharedVaultServer } from '@keyfall/testkit';
+import { assertNoLeak } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
-import { startExample } from '../../../test/started-example.ts';
+import { canary, exampleVault, startExample, textsIn } from '../../../test/started-example.ts';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
-const canary = 'canary-of-twenty-chr';
 const quiet = { NEXT_TELEMETRY_DISABLED: '1' };
 
 /** All that the build wrote into a folder of its own, as text. */
-async function built(...path: readonly string[]): Promise<readonly string[]> {
-  const entries = await readdir(join(folder, '.next', ...path), {
-    recursive: true,
-    withFileTypes: true,
-  });
-  const files = entries.filter((entry) => entry.isFile());
-  return Promise.all(files.map((file) => readFile(join(file.parentPath, file.name), 'latin1')));
-}
+const built = (part: string) => textsIn(join(folder, '.next', part));
 
 // a build takes most of a minute on a small machine: it is one test
 test('no secret is in what the browser gets, and a denied one stops the start', {
   timeout: 300_000,
 }, async () => {
-  const server = await sharedVaultServer();
-  const mount = await server.mountKv({ version: 2 });
-  await server.request('POST', `${mount}/data/example`, { data: { GREETING: canary } });
-  const env = { ...quiet, VAULT_ADDR: server.address, VAULT_MOUNT_POINT: mount };
-  const { address, stop } = await startExample(folder, { ...env, VAULT_TOKEN: server.token });
+  const { server, settings } = await exampleVault({ GREETING: canary });
+  const env = { ...quiet, ...settings };
+  const { address, stop } = await startExample(folder, env);
   const page = await (await fetch(address)).text();
   expect(page).toContain(`characters: ${canary.length}`);
   const inBrowser = await built('static');

@@ -28,7 +28,7 @@ import {
 import { journalPath, type MigrationJournal, writeJournal } from './journal.ts';
 import type { Progress } from './progress.ts';
 import type { MigrationSource } from './source.ts';
-import { type MigrationTarget, verify } from './target.ts';
+import { type MigrationTarget, mayHaveWritten, verify } from './target.ts';
 
 /** How it is carried out. */
 export interface CarryOutOptions {
@@ -110,7 +110,7 @@ export async function carryOut(
         break;
       } catch (error) {
         // stays set if an earlier attempt may have written
-        if (!isSecretError(error) || error.applied !== 'no') mayBeWritten = true;
+        if (mayHaveWritten(error)) mayBeWritten = true;
         if (attempt > 1 || !isSecretError(error, 'ERR_SECRET_CONFLICT')) throw error;
         // another writer came first: once more, with what the store holds now
         draft = await draftMigration(source, target, options, draft.choices);

@@ -24,7 +24,7 @@ import { assertEditable, backUp, freePath, holding } from './files.ts';
 import { journalPath, type MigrationJournal, readJournal, writeJournal } from './journal.ts';
 import { type FileSource, readSource } from './source.ts';
 import { isSameStore } from './store-identity.ts';
-import { type MigrationTarget, openTarget, verify } from './target.ts';
+import { type MigrationTarget, mayHaveWritten, openTarget, verify } from './target.ts';
 
 /** Options of a restore. */
 export interface RestoreOptions extends SettingsOptions {
@@ -142,8 +142,7 @@ async function restore(
       signal,
     );
   } catch (error) {
-    const isUntouched = !mayStoreBeChanged && isSecretError(error) && error.applied === 'no';
-    if (hasBegun && !isUntouched)
+    if (hasBegun && (mayStoreBeChanged || mayHaveWritten(error)))
       notice('it is not certain how far this came: run the same command again to complete it.');
     throw error;
   }
@@ -237,7 +236,7 @@ async function undo(
   try {
     await target.write(changes, revision);
   } catch (error) {
-    if (!isSecretError(error) || error.applied !== 'no') mayBeChanged();
+    if (mayHaveWritten(error)) mayBeChanged();
     throw error;
   }
   mayBeChanged();

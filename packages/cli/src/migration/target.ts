@@ -135,6 +135,11 @@ export function openTarget(
   };
 }
 
+/** Whether a write that failed by this error may have changed something: unless the error says that it has not. */
+export function mayHaveWritten(error: unknown): boolean {
+  return !isSecretError(error) || error.applied !== 'no';
+}
+
 /**
  * Reads the store again and compares these names.
  *

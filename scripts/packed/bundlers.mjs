@@ -2,6 +2,7 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { asModule, packages } from './application.mjs';
+import { shared } from './place.mjs';
 
 /** The versions that are tried. */
 const tools = [
@@ -71,17 +72,15 @@ function apart(place, project) {
   return { folder, ...rest };
 }
 
-let installed;
-function projectIn(place) {
-  if (installed) return installed;
-  installed = place('bundlers', {
+const projectIn = shared((place) => {
+  const project = place('bundlers', {
     'package.json': { private: true },
     'app.mjs': asModule,
     'small.mjs': small,
   });
-  installed.install(...packages, ...tools);
-  return installed;
-}
+  project.install(...packages, ...tools);
+  return project;
+});
 
 function built(place, source) {
   const project = projectIn(place);

@@ -9,6 +9,15 @@ const fixtures = fileURLToPath(
   new URL('../../packages/provider-sops/test/fixtures', import.meta.url),
 );
 
+/** A folder that several checks use: made by the first of them, and again if that failed. */
+export function shared(make) {
+  let made;
+  return (place) => {
+    made ??= make(place);
+    return made;
+  };
+}
+
 /**
  * Makes folders for the checks.
  *

@@ -1,18 +1,17 @@
 // Every runtime, in what npm has installed, imported and required.
 import { runtimes } from '../runtimes/runtimes.mjs';
 import { asCommonJs, asModule, packages } from './application.mjs';
+import { shared } from './place.mjs';
 
-let installed;
-function projectIn(place) {
-  if (installed) return installed;
-  installed = place('runtimes', {
+const projectIn = shared((place) => {
+  const project = place('runtimes', {
     'package.json': { private: true },
     'app.mjs': asModule,
     'app.cjs': asCommonJs,
   });
-  installed.install(...packages);
-  return installed;
-}
+  project.install(...packages);
+  return project;
+});
 
 export const inRuntimes = Object.fromEntries(
   runtimes.map(({ name, version, args, programOf }) => [

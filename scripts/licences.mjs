@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -23,4 +23,18 @@ export function licencesIn(output) {
       return `${name} ${version}\n\n${readFileSync(join(path, 'LICENSE'), 'utf8').trim()}\n`;
     })
     .join('\n---\n\n');
+}
+
+/**
+ * The packages of others that are built into a package: those of which the build has written the licences.
+ *
+ * @param dist - the folder of what is built
+ * @returns each with its name and version
+ */
+export function builtInto(dist) {
+  return readdirSync(dist, { recursive: true })
+    .filter((file) => file.endsWith('LICENSES.txt'))
+    .map((file) => readFileSync(join(dist, file), 'utf8'))
+    .flatMap((text) => [...text.matchAll(/(?:^|\n---\n\n)(\S+) (\d\S*)\n/g)])
+    .map(([, name, version]) => ({ name, version }));
 }

@@ -12,20 +12,17 @@ const json = (path: string) => JSON.parse(readFileSync(join(root, path), 'utf8')
 const { dependencies: reasons, licences } = json('scripts/dependencies.json');
 const folders = readdirSync(join(root, 'packages'));
 
-/** The packages of others whose code is in what a package publishes: the build writes their licences beside it. */
-function builtInto(folder: string): string[] {
-  const dist = join(root, 'packages', folder, 'dist');
-  return readdirSync(dist, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('LICENSES.txt'))
-    .map((file) => readFileSync(join(dist, file), 'utf8'))
-    .flatMap((text) => [...text.matchAll(/(?:^|\n---\n\n)(\S+) \d\S*\n/g)])
-    .map(([, name = '']) => name);
-}
+const { builtInto } = (await import(`${root}/scripts/licences.mjs`)) as {
+  builtInto: (dist: string) => readonly { readonly name: string }[];
+};
 
+const built = folders
+  .flatMap((folder) => builtInto(join(root, 'packages', folder, 'dist')))
+  .map(({ name }) => name);
 const installed = folders.flatMap((folder) =>
   Object.keys(json(`packages/${folder}/package.json`).dependencies ?? {}),
 );
-const used = [...new Set([...installed, ...folders.flatMap(builtInto)])]
+const used = [...new Set([...installed, ...built])]
   .filter((name) => name !== 'keyfall' && !name.startsWith('@keyfall/'))
   .sort();
 
@@ -66,7 +63,6 @@ describe('the licences', () => {
     const names = Object.entries(all).flatMap(([licence, packages]) =>
       packages.map(({ name }) => [name, licence] as const),
     );
-    const built = folders.flatMap(builtInto);
     expect(built).toContain('dotenv');
     for (const [name, licence] of names.filter(([name]) => built.includes(name)))
       expect(licences.installed, name).toContain(licence);

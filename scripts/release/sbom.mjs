@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { builtInto } from '../licences.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
@@ -17,15 +18,6 @@ function pnpmSboms(folder, ...options) {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-}
-
-/** The packages of others in what is built of a package, as `NAME@VERSION`: the build writes their licences beside it. */
-function builtInto(dist) {
-  const texts = readdirSync(dist, { recursive: true })
-    .filter((file) => file.endsWith('LICENSES.txt'))
-    .map((file) => readFileSync(join(dist, file), 'utf8'));
-  const heads = texts.flatMap((text) => [...text.matchAll(/(?:^|\n---\n\n)(\S+) (\d\S*)\n/g)]);
-  return [...new Set(heads.map(([, name, version]) => `${name}@${version}`))];
 }
 
 /**
@@ -44,10 +36,11 @@ export function writeSboms(folder) {
       const sbom = json(join(folder, file));
       const own = sbom.dependencies.find(({ ref }) => ref === sbom.metadata.component['bom-ref']);
       for (const built of builtInto(join(root, 'packages', directory, 'dist'))) {
-        const ref = `pkg:npm/${built.replace(/^@/, '%40')}`;
+        const ref = `pkg:npm/${built.name.replace(/^@/, '%40')}@${built.version}`;
         if (sbom.components.some((component) => component.purl === ref)) continue;
         const component = known.find(({ purl }) => purl === ref);
-        if (component === undefined) throw new Error(`${name} has ${built}, which is not locked`);
+        if (component === undefined)
+          throw new Error(`${name} has ${built.name}@${built.version}, which is not locked`);
         // for development alone, as its package.json has it: not so once it is built in
         const { scope: _, properties: __, ...facts } = component;
         sbom.components.push(facts);

@@ -52,7 +52,8 @@ const longestFetch = 15 * 60_000;
 export async function provideOnce({ what, cache, target, provide }: Provision): Promise<void> {
   if (await isProgram(target)) return;
   await mkdir(cache, { recursive: true });
-  const release = await lockFile({ path: target, shown: target, provider: what }, target, {
+  // The lock stands beside the folder: the one that will hold the program may not be there yet.
+  const release = await lockFile({ path: cache, shown: cache, provider: what }, cache, {
     signal: new AbortController().signal,
     remainingTimeout: deadlineIn(longestFetch),
   });

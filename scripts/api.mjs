@@ -17,7 +17,8 @@ function entries() {
   return names.flatMap((name) => {
     const folder = join(root, 'packages', name);
     const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    return Object.entries(exports).flatMap(([entry, { import: { types } = {} }]) => {
+    return Object.entries(exports).flatMap(([entry, target]) => {
+      const types = target.types ?? target.import?.types;
       if (types === undefined) return [];
       const report = entry === '.' ? 'index' : entry.slice(2).replaceAll('/', '-');
       return [{ folder, types: join(folder, types), report: `${report}.api.md` }];

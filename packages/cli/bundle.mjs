@@ -1,15 +1,21 @@
 // Bundles the command into a few files: opening the eighty of it and of what it imports would take
-// longer than all that `run` does.
-import { chmodSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+// longer than all that `run` does. The packages of this repository are in it, and so are their types:
+// who installs the command gets its providers once.
+import { chmodSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Extractor, ExtractorConfig } from '@microsoft/api-extractor';
 import { rolldown } from 'rolldown';
 import { licencesIn } from '../../scripts/licences.mjs';
+import { tsc } from '../../scripts/tsc.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
+const { version, devDependencies } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 const folder = join(here, 'dist/bundle');
 const vaultFolder = realpathSync(join(here, 'node_modules/@keyfall/provider-vault/src'));
+
+/** The command, what `@keyfall/auto` imports, and what a configuration file imports. */
+const entries = new Set(['bin', 'auto', 'index'].map((name) => join(here, `src/${name}.ts`)));
 
 /** Every module that `run` with a .env imports, and what Vault adds; found when the modules are known. */
 const start = new Set();
@@ -20,11 +26,11 @@ const forOthers =
   /\/core\/src\/(?:chain\/(?:describe|watching)|loading\/|providers\/(?:composition|env-|memory-)|files\/(?:edit|lock|replace))|\/provider-dotenv\/src\/(?:check\/inspect|editing\/|index|readers\/(?:expand|npm|scan))/;
 
 const bundle = await rolldown({
-  input: join(here, 'src/bin.ts'),
+  input: [...entries],
   platform: 'node',
   // the packages of this repository as they are written
   resolve: { conditionNames: ['@keyfall/source', 'node'] },
-  preserveEntrySignatures: false,
+  preserveEntrySignatures: 'allow-extension',
   // what asks in a terminal, and what loads files of its own, stays where npm installs it
   external: ['@clack/prompts', 'jiti'],
   plugins: [
@@ -76,7 +82,7 @@ const { output } = await bundle.write({
     // that imports it
     includeDependenciesRecursively: false,
     groups: [
-      { name: 'start', test: (id) => start.has(id) && !forOthers.test(id) },
+      { name: 'start', test: (id) => start.has(id) && !entries.has(id) && !forOthers.test(id) },
       { name: 'vault', test: (id) => vault.has(id) || id === join(vaultFolder, 'index.ts') },
     ],
   },
@@ -96,3 +102,38 @@ for (const chunk of output)
 chmodSync(join(folder, 'bin.cjs'), 0o755);
 
 writeFileSync(join(folder, 'LICENSES.txt'), licencesIn(output));
+
+/** Writes the types of an entry in one file, with what they use of the packages that are in the bundle. */
+function writeTypes(types, name) {
+  const extracted = Extractor.invoke(
+    ExtractorConfig.prepare({
+      configObjectFullPath: join(here, 'api-extractor.json'),
+      packageJsonFullPath: join(here, 'package.json'),
+      configObject: {
+        projectFolder: here,
+        mainEntryPointFilePath: join(types, `${name}.d.ts`),
+        bundledPackages: Object.keys(devDependencies).filter((id) => id.startsWith('@keyfall/')),
+        compiler: { tsconfigFilePath: join(here, 'tsconfig.json') },
+        newlineKind: 'lf',
+        dtsRollup: { enabled: true, untrimmedFilePath: join(folder, `${name}.d.cts`) },
+        messages: {
+          compilerMessageReporting: { default: { logLevel: 'error' } },
+          extractorMessageReporting: { default: { logLevel: 'none' } },
+          tsdocMessageReporting: { default: { logLevel: 'none' } },
+        },
+      },
+    }),
+    {
+      messageCallback(message) {
+        // what it says of itself
+        if (message.logLevel !== 'error') message.handled = true;
+      },
+    },
+  );
+  if (!extracted.succeeded) throw new Error(`API Extractor found no types of ${name}.`);
+}
+
+const types = join(here, 'dist/types');
+tsc('-p', 'tsconfig.json');
+for (const name of ['index', 'auto']) writeTypes(types, name);
+rmSync(types, { recursive: true });

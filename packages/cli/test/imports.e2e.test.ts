@@ -80,11 +80,12 @@ test('export loads no more than run and the command line itself, whatever the fo
     expect(await packagesLoadedBy(['export', '--format', format])).toEqual(['commander', 'dotenv']);
 });
 
-test('as it is published, run with a .env is one file, and what bundles have in common', async () => {
+test('as it is published, run with a .env is one file, beside the command itself and what bundles have in common', async () => {
   const { stdout, files } = await started(bin, ['run', '--', 'printenv', 'A']);
   expect(stdout).toBe('1\n');
   expect(files.map((url) => url.slice(url.lastIndexOf('/') + 1)).sort()).toEqual([
     'bin.cjs',
     'rolldown-runtime.cjs',
+    'start.cjs',
   ]);
 });

@@ -119,6 +119,8 @@ async function write(format, dir) {
     sourcemap: true,
     // `src` is published
     sourcemapExcludeSources: true,
+    // an editor shows them from the types; in the code they would be read at each start
+    comments: { jsdoc: false },
   });
   await bundle.close();
   return output;

@@ -10,6 +10,7 @@ import * as otel from '@keyfall/otel';
 import * as aws from '@keyfall/provider-aws-secrets-manager';
 import * as doppler from '@keyfall/provider-doppler';
 import * as dotenv from '@keyfall/provider-dotenv';
+import * as edit from '@keyfall/provider-dotenv/edit';
 import * as files from '@keyfall/provider-files';
 import * as sops from '@keyfall/provider-sops';
 import * as vault from '@keyfall/provider-vault';
@@ -56,9 +57,9 @@ const functions: Readonly<Record<string, () => unknown>> = {
   dopplerProvider: () => doppler.dopplerProvider(wrong),
   dopplerFallbackProvider: () => doppler.dopplerFallbackProvider({ path: '/x', ...wrong }),
   dotenvProvider: () => dotenv.dotenvProvider(wrong),
-  editDotenv: () => dotenv.editDotenv('', new Map(), wrong),
-  editDotenvFile: () => dotenv.editDotenvFile('/nowhere/.env', () => undefined, wrong),
-  inspectDotenv: () => dotenv.inspectDotenv('', wrong),
+  editDotenv: () => edit.editDotenv('', new Map(), wrong),
+  editDotenvFile: () => edit.editDotenvFile('/nowhere/.env', () => undefined, wrong),
+  inspectDotenv: () => edit.inspectDotenv('', wrong),
   filesProvider: () => files.filesProvider({ directory: '/run/secrets', ...wrong }),
   decryptSopsFile: () => sops.decryptSopsFile('/nowhere/secrets.yaml', wrong),
   encryptSopsFile: () =>

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { inspectDotenv } from '@keyfall/provider-dotenv';
+import { inspectDotenv } from '@keyfall/provider-dotenv/edit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';

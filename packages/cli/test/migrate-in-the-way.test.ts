@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { memoryProvider } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { lockFile } from '@keyfall/core/provider/files';
+import { lockFile } from '@keyfall/core/provider/files/write';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type MigrateOptions, migrate } from '../src/migration/migrate.ts';
 import { readSource } from '../src/migration/source.ts';

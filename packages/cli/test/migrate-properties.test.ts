@@ -6,7 +6,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSecretError, memoryProvider, SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { inspectDotenv } from '@keyfall/provider-dotenv';
+import { inspectDotenv } from '@keyfall/provider-dotenv/edit';
 import { assertNoLeak } from '@keyfall/testkit';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';

@@ -5,10 +5,20 @@
 export type { ArgumentKind } from './arguments/arguments.ts';
 export type { OptionKind, OptionKinds } from './arguments/assert-options.ts';
 export { assertOptions } from './arguments/assert-options.ts';
+export type { Clock } from './calls/clock.ts';
+export { systemClock } from './calls/clock.ts';
 export { deadlineIn } from './calls/deadline.ts';
+export type { Duration } from './calls/duration.ts';
 export type { CallBounds } from './calls/limited-call.ts';
 export type { OptionSchema, OptionsSchema } from './contract/options-schema.ts';
 export { durationSchema } from './contract/options-schema.ts';
+export type {
+  Applied,
+  SecretErrorCode,
+  SecretErrorDetails,
+  SecretSetting,
+} from './contract/secret-error.ts';
+export { isSecretError, SecretError } from './contract/secret-error.ts';
 export type {
   NameReading,
   ProviderCheck,

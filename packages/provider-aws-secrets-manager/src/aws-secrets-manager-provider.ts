@@ -3,10 +3,11 @@
  * many names, or one secret a name.
  */
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { type Duration, SecretError } from '@keyfall/core';
 import {
   assertOptions,
+  type Duration,
   type OptionKinds,
+  SecretError,
   type SecretProvider,
   toMilliseconds,
   unconfiguredProvider,

@@ -1,8 +1,7 @@
 /**
  * What a config of Doppler holds, as the API and the fallback file have it: one JSON object.
  */
-import { SecretError } from '@keyfall/core';
-import type { SecretRecord } from '@keyfall/core/provider';
+import { SecretError, type SecretRecord } from '@keyfall/core/provider';
 import { wrongAddress } from './doppler-api.ts';
 
 /** The secrets of a config by name. */

@@ -5,8 +5,13 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Applied, SecretError, type SecretErrorCode } from '@keyfall/core';
-import { type ReadContext, withApplied } from '@keyfall/core/provider';
+import {
+  type Applied,
+  type ReadContext,
+  SecretError,
+  type SecretErrorCode,
+  withApplied,
+} from '@keyfall/core/provider';
 
 /** A larger answer is refused: no config is so large. Bytes. */
 const sizeLimit = 8 * 1024 * 1024;

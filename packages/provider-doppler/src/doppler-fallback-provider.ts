@@ -3,12 +3,13 @@
  * chain that notices an outage of Doppler, and reports it.
  */
 import { resolve } from 'node:path';
-import { SecretError, type SecretSetting } from '@keyfall/core';
 import {
   assertOptions,
   lazySettings,
   type OptionKinds,
+  SecretError,
   type SecretProvider,
+  type SecretSetting,
   unconfiguredProvider,
 } from '@keyfall/core/provider';
 import { problem, readBytes, type StoreFile } from '@keyfall/core/provider/files';

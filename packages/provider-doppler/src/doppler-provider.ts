@@ -2,15 +2,18 @@
  * A config of Doppler as a bag of secrets.
  */
 import { resolve } from 'node:path';
-import { type Duration, isSecretError, SecretError, type SecretSetting } from '@keyfall/core';
 import {
   assertOptions,
+  type Duration,
   failedCheck,
+  isSecretError,
   lazySettings,
   type OptionKinds,
   pollForChanges,
   type SecretBatch,
+  SecretError,
   type SecretProvider,
+  type SecretSetting,
   toMilliseconds,
 } from '@keyfall/core/provider';
 import {

@@ -1,7 +1,7 @@
 /**
  * The settings that both providers take from their options, or from the environment.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 
 /** The options that have a variable each. */
 export interface DopplerOptions {

@@ -3,12 +3,12 @@
  * which moves to Keyfall sees the values that it always saw.
  */
 import { resolve } from 'node:path';
-import { SecretError } from '@keyfall/core';
 import {
   assertOptions,
   type NameReading,
   type OptionKinds,
   type SecretBatch,
+  SecretError,
   type SecretProvider,
   type SecretRecord,
   type WriteReceipt,

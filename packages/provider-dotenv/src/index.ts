@@ -1,11 +1,5 @@
-export type { DotenvInspection, InspectDotenvOptions } from './check/inspect-dotenv.ts';
-export { inspectDotenv } from './check/inspect-dotenv.ts';
 export type { DotenvProvider, DotenvProviderOptions } from './dotenv-provider.ts';
 export { dotenvProvider } from './dotenv-provider.ts';
-export type { EditDotenvOptions } from './editing/edit-dotenv.ts';
-export { editDotenv } from './editing/edit-dotenv.ts';
-export type { EditDotenvFileOptions } from './editing/edit-dotenv-file.ts';
-export { editDotenvFile } from './editing/edit-dotenv-file.ts';
 export { isDotenvReader } from './readers/read-dotenv.ts';
 export type { DotenvReader } from './readers/reading.ts';
 export { dotenvReaders } from './readers/reading.ts';

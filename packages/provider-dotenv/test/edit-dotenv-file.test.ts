@@ -19,7 +19,8 @@ import { fileURLToPath } from 'node:url';
 import { SecretError } from '@keyfall/core';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { dotenvProvider, editDotenvFile } from '../src/index.ts';
+import { editDotenvFile } from '../src/edit.ts';
+import { dotenvProvider } from '../src/index.ts';
 import { folder, folderForEachTest, path } from './folder.ts';
 import { context } from './store.ts';
 

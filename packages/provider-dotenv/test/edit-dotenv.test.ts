@@ -9,13 +9,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anyCharacter } from '../../../test/any-character.ts';
 import { testFolder } from '../../../test/test-folder.ts';
+import { editDotenv, inspectDotenv } from '../src/edit.ts';
 import { allReaders } from '../src/editing/classify-edit.ts';
 import { formsOf } from '../src/editing/value-forms.ts';
-import { editDotenv, inspectDotenv } from '../src/index.ts';
-import { loadNpm } from '../src/readers/npm.ts';
+import { readAsNpm } from '../src/readers/npm.ts';
 import { scanDotenv } from '../src/readers/scan-dotenv.ts';
 
-const npm = { reader: 'npm', read: await loadNpm() };
+const npm = { reader: 'npm', read: readAsNpm };
 
 // As every application reads that loads the file itself: by dotenv's default parser, which is not the
 // one that we take.

@@ -1,7 +1,7 @@
 import dotenv from 'dotenv';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { inspectDotenv } from '../src/index.ts';
+import { inspectDotenv } from '../src/edit.ts';
 
 test('inspectDotenv reports what dotenv reads, drops and reads twice, and what an expansion would change', async () => {
   const text = [

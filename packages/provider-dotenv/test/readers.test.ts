@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { testFolder } from '../../../test/test-folder.ts';
+import { editDotenv } from '../src/edit.ts';
 import { allReaders } from '../src/editing/classify-edit.ts';
-import { editDotenv } from '../src/index.ts';
 import { readAsOlderPython, readAsPython } from '../src/readers/python.ts';
 import { isPlainText } from '../src/readers/read-dotenv.ts';
 import type { Reading } from '../src/readers/reading.ts';

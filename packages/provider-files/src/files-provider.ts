@@ -4,14 +4,15 @@
  * the program, so this provider does not write.
  */
 import { basename, dirname, resolve } from 'node:path';
-import { isSecretError, SecretError } from '@keyfall/core';
 import {
   assertOptions,
   failedCheck,
+  isSecretError,
   type OptionKinds,
   type ProviderCheck,
   type ReadContext,
   type SecretBatch,
+  SecretError,
   type SecretProvider,
   unconfiguredProvider,
 } from '@keyfall/core/provider';

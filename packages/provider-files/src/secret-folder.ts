@@ -8,7 +8,7 @@
  */
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 import { errnoOf, problem, type StoreFile, unreadable } from '@keyfall/core/provider/files';
 
 /** A folder with more entries is not one of secrets, but `/usr/bin` or a home folder by mistake. */

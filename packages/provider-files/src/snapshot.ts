@@ -3,8 +3,7 @@
  * are read, everything is read again.
  */
 import { join } from 'node:path';
-import { isSecretError, SecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { isSecretError, type ReadContext, SecretError } from '@keyfall/core/provider';
 import { problem } from '@keyfall/core/provider/files';
 import { type FileContent, readSecretFile } from './secret-file.ts';
 import {

@@ -3,8 +3,13 @@
  * files.
  */
 import { stat } from 'node:fs/promises';
-import { isSecretError, type SecretError } from '@keyfall/core';
-import { failedCheck, type ProviderCheck, type ReadContext } from '@keyfall/core/provider';
+import {
+  failedCheck,
+  isSecretError,
+  type ProviderCheck,
+  type ReadContext,
+  type SecretError,
+} from '@keyfall/core/provider';
 import { decodeText, readBytes } from '@keyfall/core/provider/files';
 import { keyFilesOf } from './keys/age-keys.ts';
 import {

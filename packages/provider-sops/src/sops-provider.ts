@@ -2,11 +2,12 @@
  * Files encrypted by SOPS as a store: read as sops reads them, with the MAC checked, and changed in place. The code for
  * YAML, age and regular expressions is loaded by the first call that needs it.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
 import {
   assertOptions,
+  isSecretError,
   type OptionKinds,
   type SecretBatch,
+  SecretError,
   type SecretProvider,
   type SecretRecord,
   unconfiguredProvider,

@@ -2,8 +2,8 @@
  * What an engine of HashiCorp Vault or OpenBao makes for a while (database users, cloud keys,
  * certificates) as a bag of secrets.
  */
-import type { Clock } from '@keyfall/core';
 import {
+  type Clock,
   lazySettings,
   type SecretProvider,
   type SecretRecord,

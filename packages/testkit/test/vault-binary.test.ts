@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lockFile } from '@keyfall/core/provider/files';
+import { lockFile } from '@keyfall/core/provider/files/write';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { callContext, findVaultBinary } from '../src/index.ts';
 

@@ -3,13 +3,15 @@
  * replaced by your store: what stays is that every answer is sorted into held, "not here" and one kind
  * of error, and that nothing a library threw or a server sent is shown.
  */
-import { SecretError, type SecretErrorCode, type SecretSetting } from '@keyfall/core';
 import {
   assertOptions,
   type OptionKinds,
   type ReadContext,
   type SecretBatch,
+  SecretError,
+  type SecretErrorCode,
   type SecretProvider,
+  type SecretSetting,
 } from '@keyfall/core/provider';
 
 /** Options of {@link __camel__Provider}. */

@@ -1,6 +1,6 @@
 /** What the conformance suite does not ask, since only this store has it. */
 import { createServer, type TlsOptions } from 'node:tls';
-import { isSecretError, type SecretErrorCode } from '@keyfall/core';
+import { isSecretError, type SecretErrorCode } from '@keyfall/core/provider';
 import { assertNoLeak, callContext, type Fault, faultyServer } from '@keyfall/testkit';
 import { expect, test, vi } from 'vitest';
 import { __camel__Provider } from '../src/index.ts';

@@ -26,7 +26,7 @@ type Formatter = (
 
 const formatters: Readonly<Record<ExportFormat, Formatter>> = {
   dotenv: async (values, _named, reader) => {
-    const { editDotenv } = await import('@keyfall/provider-dotenv');
+    const { editDotenv } = await import('@keyfall/provider-dotenv/edit');
     return editDotenv('', values, { reader, warn: (message) => notice(`${message}.`) });
   },
   json: (values) => `${JSON.stringify(toObject(values), null, 2)}\n`,

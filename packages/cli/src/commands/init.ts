@@ -228,7 +228,7 @@ async function readerOf(
   const named = namedReader(options);
   if (named !== undefined) return named;
   const text = (await readNamedFile(join(folder, '.env'), '.env'))?.toString('utf8') ?? '';
-  const { inspectDotenv } = await import('@keyfall/provider-dotenv');
+  const { inspectDotenv } = await import('@keyfall/provider-dotenv/edit');
   const { differing, values } = await inspectDotenv(text, { variables: process.env });
   const readings = [...differing]
     .filter(([name]) => !bootstrapNames.has(name))

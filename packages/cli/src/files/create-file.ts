@@ -5,7 +5,8 @@ import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { errnoOf, writeProblem } from '@keyfall/core/provider/files';
+import { errnoOf } from '@keyfall/core/provider/files';
+import { writeProblem } from '@keyfall/core/provider/files/write';
 
 /**
  * Writes a new file, and syncs it to the disk. Never overwrites.

@@ -2,7 +2,8 @@
  * What a migration would do now: the plan, by what the store holds, and the file's new text. It is made again whenever
  * the store may hold something else.
  */
-import { type DotenvReader, editDotenv } from '@keyfall/provider-dotenv';
+import type { DotenvReader } from '@keyfall/provider-dotenv';
+import { editDotenv } from '@keyfall/provider-dotenv/edit';
 import { bootstrapNames } from '../chain/bootstrap-settings.ts';
 import { isYes } from '../chain/settings.ts';
 import { notice } from '../terminal/terminal.ts';

@@ -4,8 +4,8 @@
 import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
-import { assertReplaceable, realPathOf, syncFolder } from '@keyfall/core/provider/files';
-import { editDotenvFile } from '@keyfall/provider-dotenv';
+import { assertReplaceable, realPathOf, syncFolder } from '@keyfall/core/provider/files/write';
+import { editDotenvFile } from '@keyfall/provider-dotenv/edit';
 import { createFile } from '../files/create-file.ts';
 import { printable } from '../terminal/terminal.ts';
 

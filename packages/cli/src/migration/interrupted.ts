@@ -4,7 +4,8 @@
  */
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { errnoOf, lockFile } from '@keyfall/core/provider/files';
+import { errnoOf } from '@keyfall/core/provider/files';
+import { lockFile } from '@keyfall/core/provider/files/write';
 import { unlimited } from '../chain/one-provider.ts';
 import { readNamedFile } from '../files/read-input.ts';
 import { realPathOf } from '../files/real-path.ts';

@@ -4,12 +4,8 @@
 import { resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { labelOf, type SecretProvider, type StorePlace } from '@keyfall/core/provider';
-import {
-  type DotenvInspection,
-  type DotenvProviderOptions,
-  dotenvProvider,
-  inspectDotenv,
-} from '@keyfall/provider-dotenv';
+import { type DotenvProviderOptions, dotenvProvider } from '@keyfall/provider-dotenv';
+import { type DotenvInspection, inspectDotenv } from '@keyfall/provider-dotenv/edit';
 import { openProvider, unlimited } from '../chain/one-provider.ts';
 import { assertOneReading } from '../chain/one-reading.ts';
 import { readNamedFile } from '../files/read-input.ts';

@@ -1,16 +1,7 @@
 /**
- * `@keyfall/core/provider/files`: what providers over files need. It is not part of the main
- * entry, so that a program without secrets in files loads none of it.
+ * `@keyfall/core/provider/files`: what providers over files need to read and to watch them. It is not part of the
+ * main entry, so that a program without secrets in files loads none of it.
  */
-export { type EditFileOptions, editFile } from './edit-file.ts';
-export { lockFile } from './lock-file.ts';
-export {
-  assertReplaceable,
-  realPathOf,
-  replaceFile,
-  syncFolder,
-  writeProblem,
-} from './replace-file.ts';
 export {
   decodeText,
   errnoOf,

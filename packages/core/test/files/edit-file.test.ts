@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { editFile } from '../../src/files/index.ts';
+import { editFile } from '../../src/files/write.ts';
 import { SecretError } from '../../src/index.ts';
 import { context, folderOfTests } from './folder.ts';
 

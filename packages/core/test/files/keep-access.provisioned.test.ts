@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { chmod, open, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect, test } from 'vitest';
-import { editFile, replaceFile } from '../../src/files/index.ts';
 import { keepAccess } from '../../src/files/keep-access.ts';
+import { editFile, replaceFile } from '../../src/files/write.ts';
 import { context, folderOfTests } from './folder.ts';
 
 const newFile = folderOfTests();

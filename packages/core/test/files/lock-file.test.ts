@@ -5,7 +5,7 @@ import { chmod, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { lockFile } from '../../src/files/index.ts';
+import { lockFile } from '../../src/files/write.ts';
 import { context, folderOfTests } from './folder.ts';
 
 /** What the system answers to a link instead of making it. */

@@ -12,7 +12,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { realPathOf, replaceFile } from '../../src/files/index.ts';
+import { realPathOf, replaceFile } from '../../src/files/write.ts';
 import { SecretError } from '../../src/index.ts';
 import { folderOfTests } from './folder.ts';
 

@@ -4,7 +4,12 @@
  * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html). This is the only file
  * that reads the service's own words.
  */
-import { type Applied, SecretError, type SecretErrorCode, type SecretSetting } from '@keyfall/core';
+import {
+  type Applied,
+  SecretError,
+  type SecretErrorCode,
+  type SecretSetting,
+} from '@keyfall/core/provider';
 
 /** An exception that is an answer to some callers: what they asked for does not exist, or exists already. */
 export type AwsException = 'not-found' | 'deleted' | 'exists' | 'wrong-parameter';

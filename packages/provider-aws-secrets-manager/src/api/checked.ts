@@ -1,8 +1,7 @@
 /**
  * A check for `doctor`, which has to report failures and must not fail because of them.
  */
-import { isSecretError } from '@keyfall/core';
-import { failedCheck, type ProviderCheck } from '@keyfall/core/provider';
+import { failedCheck, isSecretError, type ProviderCheck } from '@keyfall/core/provider';
 
 /** The finding of one check; a failure is a finding too. Rejects only with what is not a `SecretError`: a defect. */
 export async function checked(

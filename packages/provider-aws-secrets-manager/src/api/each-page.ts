@@ -1,7 +1,7 @@
 /**
  * An answer that comes in pages, and must end.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 import { wrongEndpoint } from './aws-errors.ts';
 
 /** One page, and the token of the next one. */

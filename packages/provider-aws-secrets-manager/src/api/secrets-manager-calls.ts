@@ -3,8 +3,7 @@
  * this file: see `aws-errors.ts`.
  */
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { SecretError } from '@keyfall/core';
-import { type ReadContext, withApplied } from '@keyfall/core/provider';
+import { type ReadContext, SecretError, withApplied } from '@keyfall/core/provider';
 import { type AwsException, appliedAfter, classifyError, type ErrorSubject } from './aws-errors.ts';
 
 type Sdk = typeof import('@aws-sdk/client-secrets-manager');

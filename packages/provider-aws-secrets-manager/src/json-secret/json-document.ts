@@ -1,8 +1,7 @@
 /**
  * One version of a secret whose text is a JSON object.
  */
-import { SecretError } from '@keyfall/core';
-import type { SecretRecord } from '@keyfall/core/provider';
+import { SecretError, type SecretRecord } from '@keyfall/core/provider';
 import type { CallContext, SecretsManagerCalls } from '../api/secrets-manager-calls.ts';
 import { membersOf } from './json-members.ts';
 

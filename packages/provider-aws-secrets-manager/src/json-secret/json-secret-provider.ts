@@ -1,11 +1,13 @@
 /**
  * One secret whose text is a JSON object that holds every name.
  */
-import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core';
 import {
+  isSecretError,
   pollForChanges,
   type ReadContext,
   type SecretBatch,
+  SecretError,
+  type SecretErrorCode,
   type SecretProvider,
   type SecretVersion,
   withApplied,

@@ -1,7 +1,7 @@
 /**
  * The names below a prefix, with a text for each that changes when the secret does.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 import { wrongEndpoint } from '../api/aws-errors.ts';
 import { eachPage, type Page } from '../api/each-page.ts';
 import type { CallContext } from '../api/secrets-manager-calls.ts';

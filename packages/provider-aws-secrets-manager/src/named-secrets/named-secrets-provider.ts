@@ -1,11 +1,12 @@
 /**
  * One secret a name: `TOKEN` is the secret `<prefix>TOKEN`.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
 import {
+  isSecretError,
   pollForChanges,
   type ReadContext,
   type SecretBatch,
+  SecretError,
   type SecretProvider,
 } from '@keyfall/core/provider';
 import { checked } from '../api/checked.ts';

@@ -1,8 +1,7 @@
 /**
  * Reads of one secret a name: in batches where the policy allows it, else one by one.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
-import type { SecretRecord } from '@keyfall/core/provider';
+import { isSecretError, SecretError, type SecretRecord } from '@keyfall/core/provider';
 import { classifyError, wrongEndpoint } from '../api/aws-errors.ts';
 import { forEachLimited } from '../api/for-each-limited.ts';
 import type { CallContext } from '../api/secrets-manager-calls.ts';

@@ -6,9 +6,9 @@ import { execFile } from 'node:child_process';
 import { type Dirent, readdir } from 'node:fs';
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
-import { isSecretError } from '@keyfall/core';
 import {
   failedCheck,
+  isSecretError,
   type NameReading,
   type ProviderCheck,
   type ReadContext,

@@ -2,8 +2,7 @@
  * What a person should know about a `.env` file before it is migrated: readers silently drop what they do not
  * understand, and they differ.
  */
-import { SecretError } from '@keyfall/core';
-import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
+import { assertOptions, type OptionKinds, SecretError } from '@keyfall/core/provider';
 import { readerNamedIn } from '../contents/dotenv-contents.ts';
 import { differingNames, type ReaderGroups, readWith } from '../readers/read-dotenv.ts';
 import {

@@ -1,9 +1,9 @@
 /**
  * What the files of one provider hold at one moment.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 import { decodeText, problem, readBytes, type StoreFile } from '@keyfall/core/provider/files';
-import { loadParse, type Values } from '../readers/parse-dotenv.ts';
+import type { Values } from '../readers/parse-dotenv.ts';
 import { isDotenvReader, readWith } from '../readers/read-dotenv.ts';
 import {
   type DotenvReader,
@@ -107,7 +107,8 @@ async function readAs(
   variables: Variables,
 ): Promise<Omit<Reading, 'spans'>> {
   if (reader !== 'npm') return readWith(reader, text, variables);
-  return { values: (await loadParse())(text), unknown: new Map(), outside: new Map() };
+  const { parseDotenv } = await import('../readers/parse-dotenv.ts');
+  return { values: parseDotenv(text), unknown: new Map(), outside: new Map() };
 }
 
 /** The reader that the files name themselves; the last one counts. */
@@ -129,7 +130,8 @@ export async function readerNamedIn(
   source: StoreFile,
 ): Promise<DotenvReader | undefined> {
   if (!text.includes(readerSetting)) return undefined;
-  const reader = (await loadParse())(text).get(readerSetting);
+  const { parseDotenv } = await import('../readers/parse-dotenv.ts');
+  const reader = parseDotenv(text).get(readerSetting);
   if (reader === undefined) return undefined;
   const { refusal, values } = isDotenvReader(reader)
     ? await readWith(reader, text, {})

@@ -16,7 +16,7 @@ let loaded: Promise<readonly NamedReader[]> | undefined;
 /** All readers that are available here, python-dotenv in two versions. */
 export function allReaders(): Promise<readonly NamedReader[]> {
   loaded ??= (async () => {
-    const [{ loadNpm }, { nodeReader }, python, { readAsCompose }, { readAsShell }] =
+    const [{ readAsNpm }, { nodeReader }, python, { readAsCompose }, { readAsShell }] =
       await Promise.all([
         import('../readers/npm.ts'),
         import('../readers/node.ts'),
@@ -26,7 +26,7 @@ export function allReaders(): Promise<readonly NamedReader[]> {
       ]);
     const node = nodeReader();
     return [
-      { reader: 'npm', read: await loadNpm() },
+      { reader: 'npm', read: readAsNpm },
       { reader: 'python', read: python.readAsPython },
       { reader: 'python before 1.2.4', read: python.readAsOlderPython },
       ...(node === undefined ? [] : [{ reader: 'node', read: node }]),

@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { assertOptions, deadlineIn, type OptionKinds } from '@keyfall/core/provider';
-import { editFile } from '@keyfall/core/provider/files';
+import { editFile } from '@keyfall/core/provider/files/write';
 import { sizeLimit } from '../contents/dotenv-contents.ts';
 
 /** Options of {@link editDotenvFile}. */
@@ -39,7 +39,7 @@ const optionKinds: OptionKinds<EditDotenvFileOptions> = {
  *   a mount of its own; `ERR_SECRET_CONFLICT` if other programs keep changing it; `ERR_SECRET_ABORTED`
  * @example
  * ```ts
- * import { editDotenv, editDotenvFile } from '@keyfall/provider-dotenv';
+ * import { editDotenv, editDotenvFile } from '@keyfall/provider-dotenv/edit';
  *
  * await editDotenvFile('.env', async (bytes) => {
  *   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);

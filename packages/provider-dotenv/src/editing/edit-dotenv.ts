@@ -7,10 +7,9 @@
  * other name as before. An edit that all readers read alike is preferred, then one that takes no name from any of them.
  * Text that a shell which sources the file would run is never written. If no try succeeds, the edit is refused.
  */
-import { SecretError } from '@keyfall/core';
-import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
+import { assertOptions, type OptionKinds, SecretError } from '@keyfall/core/provider';
 import { readerNamedIn } from '../contents/dotenv-contents.ts';
-import { loadNpm } from '../readers/npm.ts';
+import { readAsNpm } from '../readers/npm.ts';
 import type { DotenvReader, Reading, Span, Variables } from '../readers/reading.ts';
 import { scanDotenv } from '../readers/scan-dotenv.ts';
 import {
@@ -49,7 +48,7 @@ const optionKinds: OptionKinds<EditDotenvOptions> = {
  *   value. `ERR_SECRET_CONFIG` for an unknown reader or option
  * @example
  * ```ts
- * import { editDotenv } from '@keyfall/provider-dotenv';
+ * import { editDotenv } from '@keyfall/provider-dotenv/edit';
  *
  * const text = await editDotenv('# shop\nTOKEN=old # from BotFather\n', new Map([['TOKEN', 'a b']]));
  * // # shop
@@ -71,9 +70,9 @@ export async function editDotenv(
   return withAll(await withAll(text, removals, own, warn), values, own, warn);
 }
 
-/** The reader. That of npm is loaded alone: most edits need no other. */
+/** The reader. Most edits need that of npm and no other, which are loaded together. */
 async function loadReader(reader: DotenvReader, variables: Variables): Promise<NamedReader> {
-  if (reader === 'npm') return { reader, read: await loadNpm() };
+  if (reader === 'npm') return { reader, read: readAsNpm };
   const found = (await allReaders()).find((each) => each.reader === reader);
   if (found !== undefined) return { reader, read: (text) => found.read(text, variables) };
   const reason = `the reader ${reader} is not available in this runtime`;

@@ -1,9 +1,15 @@
 /**
  * One attempt to change the files of a provider: locked, read, edited, replaced.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
-import { type SecretChanges, type WriteContext, withApplied } from '@keyfall/core/provider';
-import { lockFile, problem, realPathOf, replaceFile } from '@keyfall/core/provider/files';
+import {
+  isSecretError,
+  type SecretChanges,
+  SecretError,
+  type WriteContext,
+  withApplied,
+} from '@keyfall/core/provider';
+import { problem } from '@keyfall/core/provider/files';
+import { lockFile, realPathOf, replaceFile } from '@keyfall/core/provider/files/write';
 import {
   type Contents,
   type DotenvFile,
@@ -15,7 +21,7 @@ import {
 } from '../contents/dotenv-contents.ts';
 import { revisionOf } from '../contents/revision.ts';
 import { escapeReferences, expandValues } from '../readers/expand-dotenv.ts';
-import { loadParse } from '../readers/parse-dotenv.ts';
+import { parseDotenv } from '../readers/parse-dotenv.ts';
 import { type EditDotenvOptions, editDotenv } from './edit-dotenv.ts';
 
 /** How a provider reads what it writes. */
@@ -167,7 +173,7 @@ async function escaped(
     variables: {},
     warn: () => {},
   });
-  const values = (await loadParse())(text);
+  const values = parseDotenv(text);
   const after = expandValues(merged(contents.with(index, { ...nothing, bytes, values })), provider);
   for (const [name, value] of entries)
     if (value !== null && after.get(name) !== value)

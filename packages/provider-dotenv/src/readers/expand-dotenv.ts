@@ -5,7 +5,7 @@
  * never ends for some files of one line (`A=$constructor`, or a value that comes to hold its own name), and it writes into
  * the environment. Here only names of the files count, and a value that grows without end is an error.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 
 /** How many replacements one value may need, and how many characters those of all values may produce. */
 const maxSteps = 1_000;

@@ -1,20 +1,19 @@
 /**
  * A `.env` as npm's dotenv reads it: by dotenv itself.
  */
-import { loadParse } from './parse-dotenv.ts';
-import type { Read } from './reading.ts';
+import { parseDotenv } from './parse-dotenv.ts';
+import type { Reading } from './reading.ts';
 import { scanDotenv } from './scan-dotenv.ts';
 
-/** Loads dotenv. It does not use variables. */
-export async function loadNpm(): Promise<Read> {
-  const parse = await loadParse();
-  return (text) => ({
-    values: parse(text),
+/** Reads a text. It does not use variables. */
+export function readAsNpm(text: string): Reading {
+  return {
+    values: parseDotenv(text),
     // searched only if they are needed
     get spans() {
       return scanDotenv(text).pairs;
     },
     unknown: new Map(),
     outside: new Map(),
-  });
+  };
 }

@@ -2,7 +2,7 @@
  * Every reader by its name, and where they differ. A reader is loaded when it is needed, so that a file of plain lines,
  * which all read alike, stays cheap to read.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 import {
   type DotenvReader,
   dotenvReaders,
@@ -20,7 +20,7 @@ export function isDotenvReader(text: unknown): text is DotenvReader {
 async function loadReader(reader: DotenvReader): Promise<Read | undefined> {
   switch (reader) {
     case 'npm':
-      return (await import('./npm.ts')).loadNpm();
+      return (await import('./npm.ts')).readAsNpm;
     case 'python':
       return (await import('./python.ts')).readAsPython;
     case 'node':

@@ -1,7 +1,7 @@
 /**
  * The flat names of a nested file: paths, joined by a separator.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 import type { OpenedTree } from '../tree/decrypt-tree.ts';
 import { valueText } from '../tree/sops-cipher.ts';
 import {

@@ -9,7 +9,7 @@ import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core';
+import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core/provider';
 import { errnoOf } from '@keyfall/core/provider/files';
 import type { Identity } from 'age-encryption';
 import { lockedSshKey, sshIdentity } from './ssh-keys.ts';

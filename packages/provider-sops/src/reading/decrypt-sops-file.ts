@@ -1,8 +1,7 @@
 /**
  * A whole file at once, for a program that needs its document and no chain.
  */
-import { SecretError } from '@keyfall/core';
-import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
+import { assertOptions, type OptionKinds, SecretError } from '@keyfall/core/provider';
 import type { SopsValue } from '../formats/names.ts';
 import {
   fileOptions,

@@ -4,7 +4,7 @@
  * also over http. So sops is started only if every service is configured, and gets only the variables that the services
  * of this file need.
  */
-import type { SecretError } from '@keyfall/core';
+import type { SecretError } from '@keyfall/core/provider';
 import { decodeText, problem } from '@keyfall/core/provider/files';
 import type { RawMetadata, RawValue } from '../tree/sops-metadata.ts';
 import { printable, type SopsSource } from './open-sops.ts';

@@ -2,7 +2,7 @@
  * Opens a file: understands it, finds its key, decrypts every value, and checks the MAC before any value is returned. A
  * file that no age key opens, and other keys might, is left to the real sops.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 import { problem, type StoreFile } from '@keyfall/core/provider/files';
 import type { ParsedFile, SopsFormat } from '../formats/sops-format.ts';
 import { type AgeKeys, findAgeKeys, lockedHint } from '../keys/age-keys.ts';

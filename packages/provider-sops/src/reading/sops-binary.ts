@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { open, readFile, rm } from 'node:fs/promises';
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 import { decodeText, errnoOf, problem } from '@keyfall/core/provider/files';
 import { parseJson } from '../formats/json-format.ts';
 import type { Opened, OpenedTree } from '../tree/decrypt-tree.ts';

@@ -2,8 +2,7 @@
  * The options that the three exports share, checked.
  */
 import { resolve } from 'node:path';
-import { SecretError } from '@keyfall/core';
-import type { OptionKinds } from '@keyfall/core/provider';
+import { type OptionKinds, SecretError } from '@keyfall/core/provider';
 import type { SopsFormat } from '../formats/sops-format.ts';
 import type { SopsSource } from './open-sops.ts';
 

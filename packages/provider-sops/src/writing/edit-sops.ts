@@ -2,8 +2,7 @@
  * Changes a file's text: the named values, the MAC and its time, and nothing else. The result is read again as any file,
  * and thrown away unless it holds exactly what it must.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
-import type { SecretChanges } from '@keyfall/core/provider';
+import { isSecretError, type SecretChanges, SecretError } from '@keyfall/core/provider';
 import { changesOf, holds, type Named, namesOf, pathOf } from '../formats/names.ts';
 import { type Additions, isAdditions, type Splice, spliced } from '../formats/sops-format.ts';
 import { type OpenedFile, openSops, readSops, type SopsSource } from '../reading/open-sops.ts';

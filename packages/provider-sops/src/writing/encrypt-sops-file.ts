@@ -1,8 +1,7 @@
 /**
  * A new encrypted file out of names and values, as a fallback that is not plain text.
  */
-import { SecretError } from '@keyfall/core';
-import { assertOptions, deadlineIn, type OptionKinds } from '@keyfall/core/provider';
+import { assertOptions, deadlineIn, type OptionKinds, SecretError } from '@keyfall/core/provider';
 import {
   fileOptions,
   loadedSource,

@@ -4,7 +4,7 @@
  * of a value.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { isSecretError } from '@keyfall/core';
+import { isSecretError } from '@keyfall/core/provider';
 import { decodeText } from '@keyfall/core/provider/files';
 import { namesOf } from '../formats/names.ts';
 import type { ParsedFile } from '../formats/sops-format.ts';

@@ -2,9 +2,14 @@
  * The content of a file after a change, and that of a new file.
  */
 import { randomBytes } from 'node:crypto';
-import { isSecretError, SecretError } from '@keyfall/core';
-import type { SecretChanges, WriteContext } from '@keyfall/core/provider';
-import { decodeText, editFile, problem } from '@keyfall/core/provider/files';
+import {
+  isSecretError,
+  type SecretChanges,
+  SecretError,
+  type WriteContext,
+} from '@keyfall/core/provider';
+import { decodeText, problem } from '@keyfall/core/provider/files';
+import { editFile } from '@keyfall/core/provider/files/write';
 import { changesOf, holds, namesOf, pathOf } from '../formats/names.ts';
 import { findAgeKeys } from '../keys/age-keys.ts';
 import { sealDataKey } from '../keys/data-key.ts';

@@ -1,7 +1,7 @@
 /**
  * What the result of a request means: once for what decides about nodes and repeats, and for what the caller gets.
  */
-import { isSecretError, SecretError, type SecretSetting } from '@keyfall/core';
+import { isSecretError, SecretError, type SecretSetting } from '@keyfall/core/provider';
 import { spanOf } from '../wire/time.ts';
 import type { WireAnswer, WireRequest, WireResult } from '../wire/vault-wire.ts';
 import { type AnswerErrorKind, type AnswerKind, answerErrors } from './answer-kinds.ts';

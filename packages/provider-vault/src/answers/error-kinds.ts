@@ -2,7 +2,7 @@
  * The error that an answer or a failure is, and what follows from it: whether the request may be repeated, and whether
  * another node should be asked.
  */
-import type { SecretErrorCode } from '@keyfall/core';
+import type { SecretErrorCode } from '@keyfall/core/provider';
 
 /** What was asked, for messages. */
 export interface Subject {

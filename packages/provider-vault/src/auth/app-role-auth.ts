@@ -2,8 +2,7 @@
  * AppRole: a role id, which is no secret, and a secret id, which is.
  * https://openbao.org/docs/auth/approle
  */
-import { SecretError } from '@keyfall/core';
-import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
+import { assertOptions, type OptionKinds, SecretError } from '@keyfall/core/provider';
 import {
   type CredentialSource,
   type VaultAuth,

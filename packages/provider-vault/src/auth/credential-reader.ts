@@ -1,7 +1,7 @@
 /**
  * Reads a credential from where it is kept, at each login again.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
+import { isSecretError, SecretError } from '@keyfall/core/provider';
 import { readSettingFile } from '../environment/setting-files.ts';
 import type { Variables } from '../environment/vault-variables.ts';
 import type { CredentialSource } from './vault-auth.ts';

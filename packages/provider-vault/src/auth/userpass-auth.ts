@@ -2,8 +2,7 @@
  * Logins with a user name and a password.
  * https://openbao.org/docs/auth/userpass and https://openbao.org/docs/auth/ldap
  */
-import { SecretError } from '@keyfall/core';
-import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
+import { assertOptions, type OptionKinds, SecretError } from '@keyfall/core/provider';
 import { type CredentialSource, type VaultAuth, variablesOf } from './vault-auth.ts';
 
 /** Options of {@link userpassAuth}. */

@@ -1,8 +1,7 @@
 /**
  * What is looked at, and the lines that several checks have.
  */
-import { isSecretError } from '@keyfall/core';
-import { failedCheck, type ProviderCheck } from '@keyfall/core/provider';
+import { failedCheck, isSecretError, type ProviderCheck } from '@keyfall/core/provider';
 import type { KvDocumentStore } from '../kv/kv-document.ts';
 import type { KvMount } from '../kv/kv-mount.ts';
 import type { VaultClient } from '../session/vault-client.ts';

@@ -2,8 +2,12 @@
  * What `doctor` shows of a document: whether it is there, what the token may do with it, and what was
  * probably meant if it is not.
  */
-import { isSecretError } from '@keyfall/core';
-import { nearNames, type ProviderCheck, type ReadContext } from '@keyfall/core/provider';
+import {
+  isSecretError,
+  nearNames,
+  type ProviderCheck,
+  type ReadContext,
+} from '@keyfall/core/provider';
 import { kvDocument } from '../kv/kv-document.ts';
 import { listFolder } from '../kv/kv-listing.ts';
 import type { KvEngine } from '../kv/kv-mount.ts';

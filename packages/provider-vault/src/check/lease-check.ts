@@ -2,8 +2,7 @@
  * What `status` and `doctor` show of dynamic secrets: the server, the credentials at hand, and what the
  * token may do about them. Nothing is made for it.
  */
-import { isSecretError } from '@keyfall/core';
-import type { ProviderCheck, ReadContext } from '@keyfall/core/provider';
+import { isSecretError, type ProviderCheck, type ReadContext } from '@keyfall/core/provider';
 import type { LeaseSource } from '../leases/lease-requests.ts';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { ClientSettings } from '../settings/vault-settings.ts';

@@ -3,8 +3,13 @@
  * cannot be reached has nothing to say about what stands behind it, so the lines end at the first
  * of these that fails.
  */
-import { isSecretError, type SecretError } from '@keyfall/core';
-import { nearNames, type ProviderCheck, type ReadContext } from '@keyfall/core/provider';
+import {
+  isSecretError,
+  nearNames,
+  type ProviderCheck,
+  type ReadContext,
+  type SecretError,
+} from '@keyfall/core/provider';
 import { classify } from '../answers/classify-result.ts';
 import type { AddressFault } from '../answers/error-kinds.ts';
 import { type CertificateLife, certificateLife } from '../http/tls/certificate-life.ts';

@@ -2,7 +2,7 @@
  * How a setting is looked up and named: the option, else the variable under either prefix, and in an
  * error both, with the variable that was really set.
  */
-import { SecretError, type SecretSetting } from '@keyfall/core';
+import { SecretError, type SecretSetting } from '@keyfall/core/provider';
 import { findVariable, type Variables, type VaultSetting } from './vault-variables.ts';
 
 /** A setting: its option, where it has one, and its variable, without the prefix where that can be either. */

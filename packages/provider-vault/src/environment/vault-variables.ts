@@ -6,8 +6,7 @@
  * Names as in https://developer.hashicorp.com/vault/docs/commands#configure-environment-variables and
  * https://openbao.org/docs/commands/#environment-variables.
  */
-import { SecretError } from '@keyfall/core';
-import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
+import { assertOptions, type OptionKinds, SecretError } from '@keyfall/core/provider';
 
 /** A set of variables, as `process.env` is one. */
 export type Variables = Readonly<Record<string, string | undefined>>;

@@ -3,9 +3,10 @@
  * text of their values, and how it is written back without losing another writer's change.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { isSecretError, SecretError } from '@keyfall/core';
 import {
+  isSecretError,
   type ReadContext,
+  SecretError,
   type SecretVersion,
   type WriteReceipt,
   withApplied,

@@ -2,8 +2,13 @@
  * Several documents as one bag: a name comes from the first that holds it, and what is written goes
  * to the first. With one document there is nothing to this but how a document becomes a batch.
  */
-import { SecretError } from '@keyfall/core';
-import type { ReadContext, SecretBatch, SecretRecord, WriteReceipt } from '@keyfall/core/provider';
+import {
+  type ReadContext,
+  type SecretBatch,
+  SecretError,
+  type SecretRecord,
+  type WriteReceipt,
+} from '@keyfall/core/provider';
 import type { KvDocument, KvDocumentStore } from './kv-document.ts';
 import type { KvMount } from './kv-mount.ts';
 import { compareRevisions } from './kv-revision.ts';

@@ -2,8 +2,7 @@
  * The documents and folders of a KV engine, page by page: a folder may hold more than one answer
  * should carry.
  */
-import { SecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { type ReadContext, SecretError } from '@keyfall/core/provider';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { KvMount } from './kv-mount.ts';
 

@@ -2,7 +2,7 @@
  * What a change makes of a document's members, as source text by name: see `json-members.ts`.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 import { jsonObject } from '../wire/json-members.ts';
 
 /**

@@ -2,8 +2,7 @@
  * What KV version 2 keeps about a document besides its content: its versions, its settings and what
  * its owners noted about it.
  */
-import { SecretError } from '@keyfall/core';
-import type { ReadContext, SecretVersion } from '@keyfall/core/provider';
+import { type ReadContext, SecretError, type SecretVersion } from '@keyfall/core/provider';
 import type { VaultClient } from '../session/vault-client.ts';
 import type { KvEngine } from './kv-mount.ts';
 

@@ -3,8 +3,7 @@
  * from. The server is asked, as its own command line does; a version that is guessed makes every
  * document look missing, and a write land where no reader looks.
  */
-import { SecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { type ReadContext, SecretError } from '@keyfall/core/provider';
 import type { VaultClient } from '../session/vault-client.ts';
 import { abortError } from '../wire/bounds.ts';
 import { encodePath } from '../wire/vault-path.ts';

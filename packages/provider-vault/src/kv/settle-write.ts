@@ -6,8 +6,7 @@
  * be sent again until that is so, since it takes effect once at the most.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { isSecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { isSecretError, type ReadContext } from '@keyfall/core/provider';
 
 /** What a look at the version that the write would have made finds. */
 export type Look<Found> =

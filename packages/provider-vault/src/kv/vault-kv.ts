@@ -2,8 +2,14 @@
  * What a KV engine can do and no other store: versions, their deletion and return, notes, folders.
  * For scripts and tools beside a chain; an application reads its secrets through `vaultProvider`.
  */
-import { SecretError, systemClock } from '@keyfall/core';
-import { deadlineIn, limitedCall, type ReadContext, withApplied } from '@keyfall/core/provider';
+import {
+  deadlineIn,
+  limitedCall,
+  type ReadContext,
+  SecretError,
+  systemClock,
+  withApplied,
+} from '@keyfall/core/provider';
 import { openWire } from '../http/open-wire.ts';
 import { createVaultClient, type VaultClient } from '../session/vault-client.ts';
 import { checkOptions } from '../settings/check-options.ts';

@@ -11,8 +11,7 @@
  * While nothing watches, they are replaced at the first call that is late enough: credentials that nothing uses are
  * not made. A lease also ends with the token that made it, so what it made is replaced with the token.
  */
-import { type Clock, isSecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { type Clock, isSecretError, type ReadContext } from '@keyfall/core/provider';
 import { reasonOf } from '../answers/classify-result.ts';
 import { createLifetime, type Held } from '../lifetimes/lifetime.ts';
 import type { SessionToken } from '../session/session-token.ts';

@@ -3,8 +3,7 @@
  * revoke. The first is a GET or POST that is never sent twice once it may have arrived, since every
  * one makes another user.
  */
-import { SecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { type ReadContext, SecretError } from '@keyfall/core/provider';
 import type { SessionToken } from '../session/session-token.ts';
 import type { VaultClient } from '../session/vault-client.ts';
 import { jsonMembers } from '../wire/json-members.ts';

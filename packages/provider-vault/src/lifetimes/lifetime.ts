@@ -13,8 +13,13 @@
  * together. Time counts from before a request was sent. An outage is no reason to give anything up before it ends; only a
  * refusal in the server's own words is final.
  */
-import { type Clock, isSecretError, SecretError } from '@keyfall/core';
-import { deadlineIn, type ReadContext } from '@keyfall/core/provider';
+import {
+  type Clock,
+  deadlineIn,
+  isSecretError,
+  type ReadContext,
+  SecretError,
+} from '@keyfall/core/provider';
 import { reasonOf } from '../answers/classify-result.ts';
 import {
   closedError,

@@ -2,7 +2,7 @@
  * When something is done about what lives for a while: time that counts by two clocks, how long to wait, and one
  * thing to do later.
  */
-import type { Clock } from '@keyfall/core';
+import type { Clock } from '@keyfall/core/provider';
 import { longestTimer } from '../wire/time.ts';
 
 /** A moment on both clocks. */

@@ -4,8 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { type Clock, isSecretError, SecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core/provider';
 import { readSettingFile } from '../environment/setting-files.ts';
 import { checkToken, type TokenSetting } from '../settings/token-setting.ts';
 import { beforeAbort } from '../wire/bounds.ts';

@@ -8,8 +8,7 @@
  *
  * Only tokens of logins are ever revoked.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { isSecretError, type ReadContext, SecretError } from '@keyfall/core/provider';
 import { classify, reasonOf } from '../answers/classify-result.ts';
 import type { Subject } from '../answers/error-kinds.ts';
 import { isVaults, refusesRenewal } from '../answers/server-words.ts';

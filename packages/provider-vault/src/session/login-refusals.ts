@@ -1,7 +1,7 @@
 /**
  * The error for each way in which a server refuses a login.
  */
-import { SecretError, type SecretErrorCode, type SecretErrorDetails } from '@keyfall/core';
+import { SecretError, type SecretErrorCode, type SecretErrorDetails } from '@keyfall/core/provider';
 import type { LoginRefusal } from '../answers/server-words.ts';
 
 /** Which login was refused, and how. */

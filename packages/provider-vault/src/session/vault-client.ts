@@ -3,8 +3,12 @@
  * error that says what happened.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Applied, SecretError } from '@keyfall/core';
-import { type ReadContext, withApplied } from '@keyfall/core/provider';
+import {
+  type Applied,
+  type ReadContext,
+  type SecretError,
+  withApplied,
+} from '@keyfall/core/provider';
 import { type Classified, classify, forbidden, kindOf } from '../answers/classify-result.ts';
 import type { Subject } from '../answers/error-kinds.ts';
 import type { GoneVersion } from '../answers/server-words.ts';

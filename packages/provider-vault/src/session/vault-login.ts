@@ -4,8 +4,7 @@
  * method alone (`server-words.ts`).
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Clock, isSecretError, SecretError } from '@keyfall/core';
-import type { ReadContext } from '@keyfall/core/provider';
+import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core/provider';
 import { type Classified, classify, hasNoLeader, kindOf } from '../answers/classify-result.ts';
 import type { Subject } from '../answers/error-kinds.ts';
 import { isVaults, loginRefusal } from '../answers/server-words.ts';

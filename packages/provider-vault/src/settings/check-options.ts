@@ -2,8 +2,12 @@
  * What a factory makes sure of before anything else, for callers without types: that it knows each option, and that
  * each is of its type. `skipVerify: 'false'` must not turn verification off.
  */
-import { SecretError } from '@keyfall/core';
-import { assertOptions, type OptionKind, type OptionSchema } from '@keyfall/core/provider';
+import {
+  assertOptions,
+  type OptionKind,
+  type OptionSchema,
+  SecretError,
+} from '@keyfall/core/provider';
 
 type Schemas = Readonly<Record<string, OptionSchema>>;
 

@@ -1,7 +1,7 @@
 /**
  * Where the token comes from, by options and by variables.
  */
-import type { SecretSetting } from '@keyfall/core';
+import type { SecretSetting } from '@keyfall/core/provider';
 import type { VaultAuth } from '../auth/vault-auth.ts';
 import type { ConfigError, SettingReader } from '../environment/setting-reader.ts';
 import { findVariable, type Variables } from '../environment/vault-variables.ts';

@@ -1,7 +1,7 @@
 /**
  * The options of a provider of Vault, as they are given.
  */
-import type { Clock, Duration } from '@keyfall/core';
+import type { Clock, Duration } from '@keyfall/core/provider';
 import type { VaultAuth } from '../auth/vault-auth.ts';
 import type { Variables } from '../environment/vault-variables.ts';
 import type { VaultWire } from '../wire/vault-wire.ts';

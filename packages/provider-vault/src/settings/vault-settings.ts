@@ -2,8 +2,7 @@
  * What a provider of Vault was given, by options and by variables, as one checked set of settings. No I/O here:
  * files are read when they are needed.
  */
-import { type Clock, systemClock } from '@keyfall/core';
-import type { StorePlace } from '@keyfall/core/provider';
+import { type Clock, type StorePlace, systemClock } from '@keyfall/core/provider';
 import { type SettingReader, settingReader } from '../environment/setting-reader.ts';
 import type { VaultSetting } from '../environment/vault-variables.ts';
 import { segmentsOf } from '../wire/vault-path.ts';

@@ -2,8 +2,7 @@
  * What bounds work: deadlines, callers that stop waiting for work that goes on, and work that goes on without
  * keeping the process.
  */
-import { isSecretError, SecretError } from '@keyfall/core';
-import { deadlineIn, type ReadContext } from '@keyfall/core/provider';
+import { deadlineIn, isSecretError, type ReadContext, SecretError } from '@keyfall/core/provider';
 import { longestTimer } from './time.ts';
 
 /** The same bounds with a fair part of the time that is left: the rest is for what comes after. */

@@ -2,7 +2,7 @@
  * Paths of secrets. A server answers an unclean path with a redirect to the cleaned one, and a
  * client that follows it reads another secret: so an unclean path is refused here.
  */
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 
 /** What the server's own check (Go's `unicode.IsPrint`) answers with 400. */
 function isUnprintable(text: string): boolean {

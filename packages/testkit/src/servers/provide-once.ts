@@ -6,7 +6,7 @@ import { access, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { deadlineIn } from '@keyfall/core/provider';
-import { lockFile } from '@keyfall/core/provider/files';
+import { lockFile } from '@keyfall/core/provider/files/write';
 
 /** A folder in the user's cache: under `XDG_CACHE_HOME`, else under `~/.cache`. */
 export function cacheFolder(name: string): string {

@@ -44,7 +44,9 @@ const packages = {
   fastify: ['core'],
   nestjs: ['core'],
   testkit: ['core'],
-  'provider-[^/]+': ['core'],
+  aws: ['core'],
+  'provider-aws-[^/]+': ['core', 'aws'],
+  'provider-(?!aws-)[^/]+': ['core'],
   cli: ['core', 'provider-'],
   auto: ['cli'],
 };

@@ -20,7 +20,7 @@ export const allowed = {
   'packages/cli/src/config/foreign-errors.ts': 'the words of Node, its JSON parser and jiti',
   'packages/core/src/calls/thrown-facts.ts': "cuts the message off a stranger's stack",
   'packages/core/src/loading/schema-message.ts': 'the words of a schema library',
-  'packages/provider-aws-secrets-manager/src/api/aws-errors.ts': 'the words of AWS',
+  'packages/aws/src/aws-errors.ts': 'the words of AWS',
   'packages/provider-vault/src/answers/classify-result.ts': "the words of Node's errors",
   'packages/provider-vault/src/http/connection-codes.ts': 'the words of OpenSSL',
   'examples/aiogram-shop/src/quiet-api.ts': 'the words of Telegram',

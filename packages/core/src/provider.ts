@@ -35,10 +35,18 @@ export type {
 } from './contract/secret-provider.ts';
 export { withApplied } from './contract/with-applied.ts';
 export { labelOf, limitedCall, nearNames, toMilliseconds } from './for-strangers.ts';
+export { checked } from './providers/checked.ts';
+export type { Page, PagesSubject } from './providers/each-page.ts';
+export { eachPage } from './providers/each-page.ts';
 export { envOptionsSchema } from './providers/env-options-schema.ts';
 export { failedCheck } from './providers/failed-check.ts';
+export { forEachLimited } from './providers/for-each-limited.ts';
 export type { LazySettings } from './providers/lazy-settings.ts';
 export { lazySettings } from './providers/lazy-settings.ts';
+export type { NameEntries, NameRequests } from './providers/name-reader.ts';
+export { nameReader } from './providers/name-reader.ts';
+export type { NameWrites } from './providers/name-writer.ts';
+export { nameWriter } from './providers/name-writer.ts';
 export type { PollOptions } from './providers/poll-for-changes.ts';
 export { pollForChanges } from './providers/poll-for-changes.ts';
 export { unconfiguredProvider } from './providers/unconfigured-provider.ts';

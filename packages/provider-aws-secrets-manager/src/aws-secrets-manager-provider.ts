@@ -3,6 +3,7 @@
  * many names, or one secret a name.
  */
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { accessKeyVariables } from '@keyfall/aws';
 import {
   assertOptions,
   type Duration,
@@ -12,7 +13,7 @@ import {
   toMilliseconds,
   unconfiguredProvider,
 } from '@keyfall/core/provider';
-import { secretsManagerCalls } from './api/secrets-manager-calls.ts';
+import { secretsManagerCalls } from './api/secrets-manager-service.ts';
 import { currentStage, type StoreSettings } from './api/store-settings.ts';
 import { jsonSecretProvider } from './json-secret/json-secret-provider.ts';
 import { namedSecretsProvider } from './named-secrets/named-secrets-provider.ts';
@@ -166,21 +167,10 @@ export function awsSecretsManagerProvider(given: AwsSecretsManagerProviderOption
   return {
     ...provider,
     get credentialVariables() {
-      return client === undefined && !process.env['AWS_PROFILE'] ? accessKey : none;
+      return client === undefined ? accessKeyVariables() : none;
     },
   };
 }
-
-/**
- * The variables from which the SDK takes an access key, unless a profile is named. The variables that only say where
- * an identity of the machine can be found (`AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_CONTAINER_CREDENTIALS_*`) are not among
- * them: a program on the same machine has that identity whatever its environment is.
- */
-const accessKey: ReadonlySet<string> = new Set([
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_SESSION_TOKEN',
-]);
 
 const none: ReadonlySet<string> = new Set();
 

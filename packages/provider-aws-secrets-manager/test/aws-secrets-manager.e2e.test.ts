@@ -13,13 +13,14 @@ import {
 import { createSecrets, isSecretError, type SecretErrorCode } from '@keyfall/core';
 import { assertNoLeak, callContext as context } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Answer, type Aws, exception } from '../../../test/aws.ts';
 import { awsSecretsManagerProvider } from '../src/index.ts';
-import { type Answer, type Aws, exception, rights, startAws } from './aws.ts';
+import { rights, startSecretsManager } from './secrets-manager.ts';
 
 const canary = 'canary-value-31f7';
-let aws: Aws;
+let aws: Aws<SecretsManagerClient>;
 beforeAll(async () => {
-  aws = await startAws();
+  aws = await startSecretsManager();
 });
 afterEach(() => {
   aws.answer(undefined);

@@ -4,6 +4,7 @@ import {
   DeleteSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
+  type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import {
   type ConformanceSubject,
@@ -12,12 +13,13 @@ import {
   type HttpAnswer,
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import { type Aws, exception, type Reply, type User } from '../../../test/aws.ts';
 import { awsSecretsManagerProvider } from '../src/index.ts';
-import { type Aws, exception, type Reply, rights, startAws, type User } from './aws.ts';
+import { rights, startSecretsManager } from './secrets-manager.ts';
 
-let aws: Aws;
+let aws: Aws<SecretsManagerClient>;
 beforeAll(async () => {
-  aws = await startAws();
+  aws = await startSecretsManager();
 });
 afterAll(async () => {
   await aws?.stop();

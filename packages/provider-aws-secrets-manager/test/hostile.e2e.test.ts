@@ -15,15 +15,16 @@ import { createSecrets, isSecretError, memoryProvider } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 import { assertNoLeak, callContext as context } from '@keyfall/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Aws, exception } from '../../../test/aws.ts';
 import { type AwsSecretsManagerProviderOptions, awsSecretsManagerProvider } from '../src/index.ts';
-import { type Aws, exception, rights, startAws } from './aws.ts';
+import { rights, startSecretsManager } from './secrets-manager.ts';
 
 const canary = 'canary-value-77d0';
-let aws: Aws;
+let aws: Aws<SecretsManagerClient>;
 let client: SecretsManagerClient;
 let single: SecretsManagerClient;
 beforeAll(async () => {
-  aws = await startAws();
+  aws = await startSecretsManager();
   const everything = [
     ...rights.bagWrite,
     ...rights.bagHistory,

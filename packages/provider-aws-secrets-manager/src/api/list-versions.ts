@@ -1,8 +1,9 @@
 /**
  * The versions of one secret.
  */
-import { eachPage, type Page } from './each-page.ts';
-import type { CallContext, SecretsManagerCalls } from './secrets-manager-calls.ts';
+import type { CallContext } from '@keyfall/aws';
+import { eachPage, type Page } from '@keyfall/core/provider';
+import { type SecretsManagerCalls, wrongEndpoint } from './secrets-manager-service.ts';
 import { currentStage } from './store-settings.ts';
 
 /** What is known of a version without its value. */
@@ -47,7 +48,11 @@ export async function listVersions(
     }
     return { ids: Versions.map(({ VersionId = '' }) => VersionId), next };
   };
-  await eachPage(pageAt, `the list of versions of ${secretId}`, provider);
+  await eachPage(pageAt, {
+    what: `the list of versions of ${secretId}`,
+    provider,
+    hint: wrongEndpoint,
+  });
   // two versions may have the same second
   return versions.sort(
     (one, other) => one.rank - other.rank || (other.createdAt ?? 0) - (one.createdAt ?? 0),

@@ -1,8 +1,9 @@
 /**
  * One version of a secret whose text is a JSON object.
  */
+import type { CallContext } from '@keyfall/aws';
 import { SecretError, type SecretRecord } from '@keyfall/core/provider';
-import type { CallContext, SecretsManagerCalls } from '../api/secrets-manager-calls.ts';
+import type { SecretsManagerCalls } from '../api/secrets-manager-service.ts';
 import { membersOf } from './json-members.ts';
 
 /** Which secret, and how it is read. */

@@ -1,7 +1,10 @@
 /**
  * One secret whose text is a JSON object that holds every name.
  */
+import { type CallContext, stampedContext } from '@keyfall/aws';
 import {
+  checked,
+  forEachLimited,
   isSecretError,
   pollForChanges,
   type ReadContext,
@@ -12,14 +15,8 @@ import {
   type SecretVersion,
   withApplied,
 } from '@keyfall/core/provider';
-import { checked } from '../api/checked.ts';
-import { forEachLimited } from '../api/for-each-limited.ts';
 import { listVersions } from '../api/list-versions.ts';
-import {
-  type CallContext,
-  type SecretsManagerCalls,
-  stampedContext,
-} from '../api/secrets-manager-calls.ts';
+import type { SecretsManagerCalls } from '../api/secrets-manager-service.ts';
 import { currentStage, type StoreSettings, sizeLimit } from '../api/store-settings.ts';
 import { entriesOf, type JsonSecretSettings, readDocument } from './json-document.ts';
 import { editMembers, JsonSecretError } from './json-members.ts';

@@ -5,8 +5,8 @@
  * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UpdateSecretVersionStage.html).
  */
 import { randomUUID } from 'node:crypto';
+import type { CallContext } from '@keyfall/aws';
 import { isSecretError, SecretError, withApplied } from '@keyfall/core/provider';
-import type { CallContext } from '../api/secrets-manager-calls.ts';
 import { currentStage } from '../api/store-settings.ts';
 import { type JsonDocument, type JsonSecretSettings, readDocument } from './json-document.ts';
 

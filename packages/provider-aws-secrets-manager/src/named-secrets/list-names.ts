@@ -1,10 +1,9 @@
 /**
  * The names below a prefix, with a text for each that changes when the secret does.
  */
-import { SecretError } from '@keyfall/core/provider';
-import { wrongEndpoint } from '../api/aws-errors.ts';
-import { eachPage, type Page } from '../api/each-page.ts';
-import type { CallContext } from '../api/secrets-manager-calls.ts';
+import type { CallContext } from '@keyfall/aws';
+import { eachPage, type Page, SecretError } from '@keyfall/core/provider';
+import { wrongEndpoint } from '../api/secrets-manager-service.ts';
 import type { NamedSecretSettings } from './named-secret-settings.ts';
 
 /** One secret of the list. */
@@ -48,6 +47,6 @@ export async function listNames(
     }
     return { ids: SecretList.map(({ Name = '' }) => Name), next };
   };
-  await eachPage(pageAt, 'the list of secrets', provider);
+  await eachPage(pageAt, { what: 'the list of secrets', provider, hint: wrongEndpoint });
   return found;
 }

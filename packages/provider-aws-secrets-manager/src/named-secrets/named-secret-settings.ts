@@ -1,7 +1,7 @@
 /**
  * What reading, listing and writing of one secret a name have in common.
  */
-import type { SecretsManagerCalls } from '../api/secrets-manager-calls.ts';
+import type { SecretsManagerCalls } from '../api/secrets-manager-service.ts';
 
 /** Which secrets, and how they are read. */
 export interface NamedSecretSettings {

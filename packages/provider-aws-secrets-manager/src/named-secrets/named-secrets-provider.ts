@@ -1,17 +1,18 @@
 /**
  * One secret a name: `TOKEN` is the secret `<prefix>TOKEN`.
  */
+import { stampedContext } from '@keyfall/aws';
 import {
+  checked,
   isSecretError,
+  nameWriter,
   pollForChanges,
   type ReadContext,
   type SecretBatch,
-  SecretError,
   type SecretProvider,
 } from '@keyfall/core/provider';
-import { checked } from '../api/checked.ts';
 import { listVersions } from '../api/list-versions.ts';
-import { type SecretsManagerCalls, stampedContext } from '../api/secrets-manager-calls.ts';
+import type { SecretsManagerCalls } from '../api/secrets-manager-service.ts';
 import { currentStage, type StoreSettings } from '../api/store-settings.ts';
 import { listNames } from './list-names.ts';
 import type { NamedSecretSettings } from './named-secret-settings.ts';
@@ -50,40 +51,15 @@ export function namedSecretsProvider(
     return { entries, complete: names === 'all', ...stamped() };
   }
 
-  async function write(
-    { entries, ifRevision }: Parameters<NonNullable<SecretProvider['write']>>[0],
-    context: ReadContext,
-  ) {
-    if (ifRevision !== undefined)
-      throw new SecretError(
-        'ERR_SECRET_UNSUPPORTED',
-        'a write of several secrets cannot depend on a revision',
-        { provider, applied: 'no', hint: 'Use one JSON secret, with the option secretId.' },
-      );
-    for (const [name, value] of entries) assertWritable(secrets, name, value);
-    const written: string[] = [];
-    let version: string | undefined;
-    for (const [name, value] of entries)
-      try {
-        version = await writeName(secrets, name, value, context);
-        writtenAt.set(name, performance.now());
-        written.push(name);
-      } catch (error) {
-        if (!isSecretError(error)) throw error;
-        const others = written.length === 0 ? 'nothing else was' : `${written.join(', ')} was`;
-        const { applied = 'no' } = error;
-        const what = applied === 'no' ? 'was not written' : 'may have been written or not';
-        throw error.with({
-          reason: `${name} ${what}, ${others}: ${error.reason}`,
-          secretName: name,
-          applied: written.length > 0 ? 'unknown' : applied,
-        });
-      }
-    return {
-      conditional: false,
-      ...(version !== undefined && entries.size === 1 && { version }),
-    };
-  }
+  const write = nameWriter({
+    provider,
+    assertWritable: (name, value) => assertWritable(secrets, name, value),
+    async one(name, value, context) {
+      const version = await writeName(secrets, name, value, context);
+      writtenAt.set(name, performance.now());
+      return version;
+    },
+  });
 
   return {
     name: provider,

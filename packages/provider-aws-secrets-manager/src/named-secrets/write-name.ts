@@ -2,8 +2,8 @@
  * A write of one secret: put, restore, create or delete, whichever its state needs.
  */
 import { randomUUID } from 'node:crypto';
+import type { CallContext } from '@keyfall/aws';
 import { isSecretError, SecretError } from '@keyfall/core/provider';
-import type { CallContext } from '../api/secrets-manager-calls.ts';
 import { sizeLimit } from '../api/store-settings.ts';
 import { isPossibleName, type NamedSecretSettings } from './named-secret-settings.ts';
 

@@ -2,7 +2,7 @@
  * What an error of the AWS SDK means. Its errors hold requests and signatures, so only the exception's name,
  * the status, the request id and Node's code are used
  * (https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html). This is the only file
- * that reads the service's own words.
+ * that reads a service's own words.
  */
 import {
   type Applied,
@@ -14,23 +14,46 @@ import {
 /** An exception that is an answer to some callers: what they asked for does not exist, or exists already. */
 export type AwsException = 'not-found' | 'deleted' | 'exists' | 'wrong-parameter';
 
+/** An exception of a service, by the name in the service's own documentation, and what it means. */
+export interface ServiceException {
+  /** More than one, where they mean the same. */
+  readonly names: readonly string[];
+  /** Only where the exception's text has these words; the first that fits counts. They are never shown. */
+  readonly words?: RegExp;
+  /** Set: it is an answer to some callers. */
+  readonly exception?: AwsException;
+  readonly code: SecretErrorCode;
+  /** What follows the subject: `does not exist`. */
+  readonly what: string;
+  readonly hint?: string;
+}
+
+/** What is different about one service. */
+export interface AwsService {
+  /** `Secrets Manager` */
+  readonly name: string;
+  /** Its own exceptions, looked at before what all services have in common. */
+  readonly exceptions: readonly ServiceException[];
+  /** What to check if a parameter of a request is rejected: `Check the options secretId, prefix and versionStage.` */
+  readonly optionsHint: string;
+  /** What to check if the answer is none of the service. */
+  readonly endpointHint: string;
+}
+
 /** Whose error it is. */
 export interface ErrorSubject {
   /** The provider's name. */
   readonly provider: string;
   /** What was asked for: `the secret shop/prod`. */
   readonly subject: string;
+  readonly service: AwsService;
 }
-
-/** The hint for an answer that Secrets Manager never gives. */
-export const wrongEndpoint =
-  'Check the endpoint: another service than Secrets Manager may answer there.';
 
 /**
  * What became of a change that ended with this error. The SDK repeats requests by itself: after more than one
  * attempt it is unknown what became of the first.
  */
-export function appliedAfter(thrown: unknown): Applied {
+export function appliedAfter(thrown: unknown, { exceptions }: AwsService): Applied {
   if (thrown instanceof SecretError) return 'no';
   const { name, code, status } = factsOf(thrown);
   const { $metadata: { attempts = 1 } = {} } = (thrown ?? {}) as {
@@ -42,7 +65,8 @@ export function appliedAfter(thrown: unknown): Applied {
     status !== undefined &&
     status >= 400 &&
     status < 500 &&
-    /Exception$|^AccessDenied|Client$|Failure$|Token|Signature/.test(name);
+    (exceptions.some(({ names }) => names.includes(name)) ||
+      /Exception$|^AccessDenied|Client$|Failure$|Token|Signature/.test(name));
   const isUnsent = status === undefined && (noCredentials.test(name) || notConnected.test(code));
   return isRefused || isUnsent || untrusted.test(code) ? 'no' : 'unknown';
 }
@@ -104,13 +128,15 @@ const outage =
   /^(?:InternalService|InternalFailure|InternalServer|ServiceUnavailable|TimeoutError|NetworkingError)/;
 const untrusted = /CERT|SELF_SIGNED|UNABLE_TO_|^HOSTNAME_MISMATCH$|^ERR_TLS_|^ERR_SSL_|^EPROTO$/;
 
-/** The wordings of AWS and of moto; "cannot be deleted" means something else. */
-const scheduledForDeletion = /(?:marked|scheduled) for deletion|marked deleted|was deleted/i;
-
-/** What the SDK threw as an error of ours, or as an exception that is an answer to its caller. */
-export function classifyError(
+/**
+ * What the SDK threw as an error of ours, or as an exception that is an answer to its caller.
+ *
+ * @param thrown - what the SDK threw, or an error in an answer of the service as `{ name, message }`
+ * @param signal - of the call: once it has fired the error is `ERR_SECRET_ABORTED`
+ */
+export function classifyAwsError(
   thrown: unknown,
-  { provider, subject }: ErrorSubject,
+  { provider, subject, service }: ErrorSubject,
   signal: AbortSignal,
 ): SecretError | { readonly exception: AwsException; readonly error: SecretError } {
   if (thrown instanceof SecretError) return thrown;
@@ -128,48 +154,23 @@ export function classifyError(
       `could not be read, because the TLS connection is not trusted (${code})`,
       'The connection may be intercepted. For a company proxy, set NODE_EXTRA_CA_CERTS.',
     );
-  // the names are those of the service's own documentation of its exceptions
-  if (name === 'ResourceNotFoundException')
-    return { exception: 'not-found', error: problem('ERR_SECRET_NOT_FOUND', 'does not exist') };
-  if (name === 'ResourceExistsException')
-    return { exception: 'exists', error: problem('ERR_SECRET_CONFLICT', 'exists already') };
-  if (name === 'InvalidRequestException' && scheduledForDeletion.test(message))
-    return {
-      exception: 'deleted',
-      error: problem(
-        'ERR_SECRET_NOT_FOUND',
-        'is scheduled for deletion',
-        'Restore it with `aws secretsmanager restore-secret`.',
-      ),
-    };
+  const own = service.exceptions.find(
+    ({ names, words }) => names.includes(name) && (words === undefined || words.test(message)),
+  );
+  if (own !== undefined) {
+    const error = problem(own.code, own.what, own.hint);
+    return own.exception === undefined ? error : { exception: own.exception, error };
+  }
   if (name === 'InvalidParameterException' || name === 'ValidationException')
     return {
       exception: 'wrong-parameter',
       error: problem(
         'ERR_SECRET_CONFIG',
         `was rejected because of a parameter of the request (${name})`,
-        'Check the options secretId, prefix and versionStage.',
+        service.optionsHint,
       ),
     };
-  if (name === 'InvalidRequestException')
-    return problem(
-      'ERR_SECRET_UNSUPPORTED',
-      'cannot be changed in its present state',
-      'Write a replica in its primary region, and a managed secret through the service that manages it.',
-    );
-  if (name === 'LimitExceededException')
-    return problem(
-      'ERR_SECRET_UNSUPPORTED',
-      'would exceed a quota of Secrets Manager',
-      'Check the quotas of the AWS account.',
-    );
-  if (name === 'EncryptionFailure')
-    return problem(
-      'ERR_SECRET_DENIED',
-      'cannot be encrypted: its KMS key is disabled, or this caller may not use it',
-      "Allow kms:GenerateDataKey on the secret's key.",
-    );
-  if (name === 'DecryptionFailure' || (/^AccessDenied/.test(name) && /\bkms\b/i.test(message)))
+  if (/^AccessDenied/.test(name) && /\bkms\b/i.test(message))
     return problem(
       'ERR_SECRET_DENIED',
       'cannot be decrypted: its KMS key is disabled, or this caller may not use it',
@@ -208,7 +209,7 @@ export function classifyError(
   }
   return problem(
     'ERR_SECRET_INVALID',
-    `could not be read: the answer is not one of Secrets Manager${status === undefined ? '' : ` (status ${status})`}`,
-    wrongEndpoint,
+    `could not be read: the answer is not one of ${service.name}${status === undefined ? '' : ` (status ${status})`}`,
+    service.endpointHint,
   );
 }

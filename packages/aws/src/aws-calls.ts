@@ -1,12 +1,14 @@
 /**
- * Calls of AWS Secrets Manager through the SDK, which the first call loads. No error of the SDK gets past
+ * Calls of an AWS service through its client of the SDK, which the first call loads. No error of the SDK gets past
  * this file: see `aws-errors.ts`.
  */
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type ReadContext, SecretError, withApplied } from '@keyfall/core/provider';
-import { type AwsException, appliedAfter, classifyError, type ErrorSubject } from './aws-errors.ts';
-
-type Sdk = typeof import('@aws-sdk/client-secrets-manager');
+import {
+  type AwsException,
+  appliedAfter,
+  classifyAwsError,
+  type ErrorSubject,
+} from './aws-errors.ts';
 
 /** What a call needs of a provider's context. */
 export interface CallContext {
@@ -37,7 +39,7 @@ export function stampedContext({ signal, stamp }: Pick<ReadContext, 'signal' | '
 }
 
 /** A command of the SDK, as far as it is used here. */
-interface AwsCommand<Output> {
+export interface AwsCommand<Output> {
   readonly middlewareStack: {
     add(
       middleware: <Next extends (args: never) => unknown>(next: Next) => Next,
@@ -47,45 +49,89 @@ interface AwsCommand<Output> {
   resolveMiddleware(...given: never): (args: never) => Promise<{ readonly output: Output }>;
 }
 
-/** Makes a command with the SDK, which is loaded by then. */
-type MakeCommand<Output> = (sdk: Sdk) => AwsCommand<Output>;
+/** A client of the SDK, as far as it is used here. */
+export interface AwsClient {
+  readonly config: { readonly region: () => Promise<string> };
+  send(command: never, options: { readonly abortSignal: AbortSignal }): Promise<unknown>;
+  destroy(): void;
+}
 
 /** The result of a call. */
-type Reply<Output> =
+export type AwsReply<Output> =
   | { readonly output: Output; readonly exception?: undefined }
   | { readonly output?: undefined; readonly exception: AwsException; readonly error: SecretError };
 
-/** Secrets Manager of one region, as one caller. */
-export interface SecretsManagerCalls {
-  /** @throws `SecretError` for every failure that is not an {@link AwsException} */
-  call<Output>(context: CallContext, command: MakeCommand<Output>): Promise<Reply<Output>>;
+/** A service of one region, as one caller. `Sdk` is the module of the service's client. */
+export interface AwsCalls<Sdk> {
+  /**
+   * Sends a command, which is made with the SDK: that is loaded by then.
+   *
+   * @throws `SecretError` for every failure that is not an {@link AwsException}
+   */
+  call<Output>(
+    context: CallContext,
+    command: (sdk: Sdk) => AwsCommand<Output>,
+  ): Promise<AwsReply<Output>>;
   /** The same for a call that changes something: its error says in `applied` what became of the change. */
-  change<Output>(context: CallContext, command: MakeCommand<Output>): Promise<Reply<Output>>;
+  change<Output>(
+    context: CallContext,
+    command: (sdk: Sdk) => AwsCommand<Output>,
+  ): Promise<AwsReply<Output>>;
+  /** Ends the client, unless it is the application's own. */
   close(): void;
 }
 
 /** Who calls, and where. */
-export interface CallerSettings extends ErrorSubject {
+export interface AwsCallSettings<Sdk> extends ErrorSubject {
   /**
    * Default: what the SDK finds in its environment and files. A client of the application must be of this
    * region: in another one the secret would seem to be missing.
    */
   readonly region: string | undefined;
   /** The application's own client, which is then not closed here. */
-  readonly client: SecretsManagerClient | undefined;
+  readonly client: AwsClient | undefined;
+  /** Loads the module of the service's client: `() => import('@aws-sdk/client-ssm')`. */
+  readonly load: () => Promise<Sdk>;
+  /** Makes a client. It closes with {@link AwsCalls.close}. */
+  readonly makeClient: (sdk: Sdk, options: { readonly region?: string }) => AwsClient;
 }
 
-export function secretsManagerCalls(settings: CallerSettings): SecretsManagerCalls {
-  let own: SecretsManagerClient | undefined;
+/**
+ * Calls of an AWS service. Making it loads nothing.
+ *
+ * @example
+ * ```ts
+ * import { awsCalls, type AwsService } from '@keyfall/aws';
+ *
+ * declare const service: AwsService;
+ *
+ * const calls = awsCalls({
+ *   provider: 'aws-secrets-manager',
+ *   subject: 'the secret shop/prod',
+ *   service,
+ *   region: 'eu-central-1',
+ *   client: undefined,
+ *   load: () => import('@aws-sdk/client-secrets-manager'),
+ *   makeClient: (sdk, options) => new sdk.SecretsManagerClient(options),
+ * });
+ * const { signal } = new AbortController();
+ * const reply = await calls.call(
+ *   { signal },
+ *   (sdk) => new sdk.DescribeSecretCommand({ SecretId: 'shop/prod' }),
+ * );
+ * ```
+ */
+export function awsCalls<Sdk>(settings: AwsCallSettings<Sdk>): AwsCalls<Sdk> {
+  let own: AwsClient | undefined;
   let loaded: Promise<Sdk> | undefined;
 
-  async function assertRegion({ config }: SecretsManagerClient): Promise<void> {
+  async function assertRegion({ config }: AwsClient): Promise<void> {
     const { provider, region } = settings;
     const clientRegion = await config.region();
     if (clientRegion !== region)
       throw new SecretError(
         'ERR_SECRET_CONFIG',
-        `the option client is for the region ${clientRegion}, but the ARN in secretId is in ${region}`,
+        `the option client is for the region ${clientRegion}, but the secret is in ${region}`,
         {
           provider,
           setting: { option: 'client' },
@@ -96,15 +142,15 @@ export function secretsManagerCalls(settings: CallerSettings): SecretsManagerCal
 
   async function send<Output>(
     context: CallContext,
-    makeCommand: MakeCommand<Output>,
+    makeCommand: (sdk: Sdk) => AwsCommand<Output>,
     isChange: boolean,
-  ): Promise<Reply<Output>> {
-    loaded ??= import('@aws-sdk/client-secrets-manager');
+  ): Promise<AwsReply<Output>> {
+    loaded ??= settings.load();
     const sdk = await loaded;
     const { region, client = own } = settings;
     let stamp: number | undefined;
     try {
-      const caller = client ?? new sdk.SecretsManagerClient(region === undefined ? {} : { region });
+      const caller = client ?? settings.makeClient(sdk, region === undefined ? {} : { region });
       if (client === undefined) own = caller;
       else if (region !== undefined) await assertRegion(caller);
       const command = makeCommand(sdk);
@@ -124,9 +170,9 @@ export function secretsManagerCalls(settings: CallerSettings): SecretsManagerCal
       context.answered?.(stamp);
       return { output };
     } catch (thrown) {
-      const applied = isChange ? appliedAfter(thrown) : undefined;
+      const applied = isChange ? appliedAfter(thrown, settings.service) : undefined;
       const marked = (error: SecretError) => (applied ? withApplied(error, applied) : error);
-      const found = classifyError(thrown, settings, context.signal);
+      const found = classifyAwsError(thrown, settings, context.signal);
       if (found instanceof SecretError) throw marked(found);
       context.answered?.(stamp);
       return { exception: found.exception, error: marked(found.error) };

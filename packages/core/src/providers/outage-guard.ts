@@ -1,7 +1,7 @@
 /**
  * Many requests to a store that may be out of service: a few failures are enough to stop asking.
  */
-import { isSecretError, type SecretError } from '@keyfall/core/provider';
+import { isSecretError, type SecretError } from '../contract/secret-error.ts';
 
 /** How many requests may find the store out of service before it is not asked any more. */
 const maxFailures = 3;

@@ -1,5 +1,5 @@
 /**
- * A real moto that checks signatures and policies, IAM users for the providers under test, and a front
+ * What the tests of the providers over AWS share: a real moto that checks signatures and policies, IAM users for the providers under test, and a front
  * before it that can answer as AWS does in states which moto has not.
  */
 import { randomUUID } from 'node:crypto';
@@ -12,7 +12,6 @@ import {
   IAMClient,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import {
   type CuttingProxy,
   cuttingProxy,
@@ -45,14 +44,26 @@ export interface Reply {
   readonly requestId?: string;
 }
 
-export interface Aws {
+/** How the service under test is asked. */
+export interface ServiceUnderTest<Client> {
+  /** What its actions begin with in the header `x-amz-target`: `secretsmanager.`. */
+  readonly target: string;
+  makeClient(options: {
+    readonly region: string;
+    readonly endpoint: string;
+    readonly credentials: Credentials;
+    readonly maxAttempts: number;
+  }): Client;
+}
+
+export interface Aws<Client> {
   readonly region: string;
   /** Where the front is: what providers ask. */
   readonly address: string;
   /** May do everything, straight to moto. */
-  readonly admin: SecretsManagerClient;
+  readonly admin: Client;
   createUser(actions: readonly string[]): Promise<User>;
-  client(credentials: Credentials, address?: string): SecretsManagerClient;
+  client(credentials: Credentials, address?: string, maxAttempts?: number): Client;
   /** A line of its own to the front. */
   line(): Promise<CuttingProxy>;
   /** Every action that the front has seen, in order. */
@@ -61,16 +72,16 @@ export interface Aws {
   stop(): Promise<void>;
 }
 
-/** An exception as Secrets Manager answers it (AWS JSON 1.1 protocol). */
+/** An exception as the services answer it (AWS JSON 1.1 protocol). */
 export function exception(name: string, message = '', status = 400) {
   return { status, body: JSON.stringify({ __type: name, Message: message, message }) };
 }
 
-export async function startAws(): Promise<Aws> {
+export async function startAws<Client>(service: ServiceUnderTest<Client>): Promise<Aws<Client>> {
   const moto: MotoServer = await startMotoServer();
   const root = { accessKeyId: 'AKIAROOT', secretAccessKey: 'root' };
-  const clientOf = (credentials: Credentials, endpoint: string) =>
-    new SecretsManagerClient({ region, endpoint, credentials, maxAttempts: 2 });
+  const clientOf = (credentials: Credentials, endpoint: string, maxAttempts = 2) =>
+    service.makeClient({ region, endpoint, credentials, maxAttempts });
   const iam = (credentials: Credentials) =>
     new IAMClient({ region, endpoint: moto.address, credentials });
 
@@ -109,7 +120,7 @@ export async function startAws(): Promise<Aws> {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);
-    const action = String(incoming.headers['x-amz-target']).replace('secretsmanager.', '');
+    const action = String(incoming.headers['x-amz-target']).replace(service.target, '');
     seen.push(action);
     const own = instead?.(action, body.toString());
     if (own === 'cut') return void incoming.socket.resetAndDestroy();
@@ -137,7 +148,8 @@ export async function startAws(): Promise<Aws> {
     address,
     admin: clientOf(administrator.credentials, moto.address),
     createUser: (actions) => userOf(powerful, actions),
-    client: (credentials, endpoint = address) => clientOf(credentials, endpoint),
+    client: (credentials, endpoint = address, maxAttempts) =>
+      clientOf(credentials, endpoint, maxAttempts),
     line: () => cuttingProxy({ target: address }),
     seen,
     answer(answer) {
@@ -162,27 +174,3 @@ function answerWith(
   });
   response.end(body);
 }
-
-/** Least rights of each way of using the provider, as its documentation states them. */
-export const rights = {
-  bagRead: ['secretsmanager:GetSecretValue'],
-  bagWrite: [
-    'secretsmanager:GetSecretValue',
-    'secretsmanager:PutSecretValue',
-    'secretsmanager:UpdateSecretVersionStage',
-    'secretsmanager:CreateSecret',
-  ],
-  bagHistory: ['secretsmanager:ListSecretVersionIds'],
-  describe: ['secretsmanager:DescribeSecret'],
-  namedRead: [
-    'secretsmanager:GetSecretValue',
-    'secretsmanager:BatchGetSecretValue',
-    'secretsmanager:ListSecrets',
-  ],
-  namedWrite: [
-    'secretsmanager:PutSecretValue',
-    'secretsmanager:CreateSecret',
-    'secretsmanager:DeleteSecret',
-    'secretsmanager:RestoreSecret',
-  ],
-};

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { forEachLimited } from '../src/api/for-each-limited.ts';
+import { forEachLimited } from '../src/provider.ts';
 
 test('forEachLimited takes each item once, five at a time', async () => {
   let underWay = 0;

@@ -1,8 +1,14 @@
 import { isSecretError } from '@keyfall/core';
 import { expect, test } from 'vitest';
-import { appliedAfter, classifyError } from '../src/api/aws-errors.ts';
+import { type AwsService, appliedAfter, classifyAwsError } from '../src/aws-errors.ts';
 
-const subject = { provider: 'aws', subject: 'the secret shop/prod' };
+const service: AwsService = {
+  name: 'Some Service',
+  exceptions: [{ names: ['Gone'], code: 'ERR_SECRET_NOT_FOUND', what: 'is gone' }],
+  optionsHint: 'Check the options.',
+  endpointHint: 'Check the endpoint.',
+};
+const subject = { provider: 'aws', subject: 'the secret shop/prod', service };
 const { signal } = new AbortController();
 
 // as the SDK wraps what Node throws where that is an error of another realm
@@ -12,10 +18,10 @@ test.each([
   'read ECONNRESET',
 ])('%s is an outage, also where the SDK kept only the text of the error', (text) => {
   const thrown = new Error(`AWS SDK error wrapper for Error: ${text}`);
-  const error = classifyError(thrown, subject, signal);
+  const error = classifyAwsError(thrown, subject, signal);
   expect(isSecretError(error, 'ERR_SECRET_UNAVAILABLE')).toBe(true);
   expect(JSON.stringify(error)).not.toContain('127.0.0.1');
-  expect(appliedAfter(thrown)).toBe(text.startsWith('read') ? 'unknown' : 'no');
+  expect(appliedAfter(thrown, service)).toBe(text.startsWith('read') ? 'unknown' : 'no');
 });
 
 test('a code in any other text is not believed', () => {
@@ -23,7 +29,7 @@ test('a code in any other text is not believed', () => {
     'connect ECONNREFUSED 127.0.0.1:4566',
     'AWS SDK error wrapper for Error: the value is ECONNREFUSED',
   ]) {
-    const error = classifyError(new Error(text), subject, signal);
+    const error = classifyAwsError(new Error(text), subject, signal);
     expect(isSecretError(error, 'ERR_SECRET_UNAVAILABLE')).toBe(false);
   }
 });

@@ -6,6 +6,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { envProvider, memoryProvider } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
+import { awsParameterStoreProvider } from '@keyfall/provider-aws-parameter-store';
 import { awsSecretsManagerProvider } from '@keyfall/provider-aws-secrets-manager';
 import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-doppler';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
@@ -37,6 +38,11 @@ const stores: readonly (readonly [what: string, page: string, provider: SecretPr
     'AWS Secrets Manager, `prefix`',
     'aws-secrets-manager.md',
     awsSecretsManagerProvider({ prefix: 'shop/' }),
+  ],
+  [
+    'AWS SSM Parameter Store',
+    'aws-parameter-store.md',
+    awsParameterStoreProvider({ path: '/shop' }),
   ],
   ['Doppler', 'doppler.md', dopplerProvider({ token: 't' })],
   ["Doppler's fallback file", 'doppler.md', dopplerFallbackProvider({ path: 'f', token: 't' })],

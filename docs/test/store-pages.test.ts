@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { AwsParameterStoreProviderOptions } from '@keyfall/provider-aws-parameter-store';
 import type { AwsSecretsManagerProviderOptions } from '@keyfall/provider-aws-secrets-manager';
 import type { DopplerProviderOptions } from '@keyfall/provider-doppler';
 import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
@@ -65,6 +66,14 @@ const aws: All<AwsSecretsManagerProviderOptions> = {
   client: true,
   name: true,
 };
+const parameterStore: All<AwsParameterStoreProviderOptions> = {
+  path: true,
+  region: true,
+  keyId: true,
+  pollInterval: true,
+  client: true,
+  name: true,
+};
 const doppler: All<DopplerProviderOptions> = {
   token: true,
   project: true,
@@ -87,6 +96,7 @@ describe.each<[string, object]>([
   ['sops', sops],
   ['files', files],
   ['aws-secrets-manager', aws],
+  ['aws-parameter-store', parameterStore],
   ['doppler', doppler],
 ])('%s', (store, options) => {
   const read = (path: string) => readFile(join(root, path), 'utf8');

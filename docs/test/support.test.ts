@@ -44,24 +44,26 @@ test('the lines of Node are those that CI runs, from the one on that the package
   expect(node).toBe(`>=${first}.0`);
 });
 
-test('the SDK of AWS has the range that the package asks for', () => {
+test.each([
+  ['@aws-sdk/client-secrets-manager', 'aws-secrets-manager'],
+  ['@aws-sdk/client-ssm', 'aws-parameter-store'],
+])('%s has the range that the package asks for', (name, store) => {
   const { catalog } = parse(read('pnpm-workspace.yaml'));
-  const name = '@aws-sdk/client-secrets-manager';
-  const { dependencies } = JSON.parse(read('packages/provider-aws-secrets-manager/package.json'));
+  const { dependencies } = JSON.parse(read(`packages/provider-${store}/package.json`));
   expect(dependencies[name]).toBe('catalog:');
-  expect(page).toContain(`\`${name}\` that run on Node 20 (\`${catalog[name]}\`)`);
+  expect(page).toContain(`\`${name}\``);
+  expect(page).toContain(`releases that run on Node 20 (\`${catalog[name]}\`)`);
   // the locked release is one that says of itself that it runs there
-  const manifest = `packages/provider-aws-secrets-manager/node_modules/${name}/package.json`;
+  const manifest = `packages/provider-${store}/node_modules/${name}/package.json`;
   expect(JSON.parse(read(manifest)).engines.node).toMatch(/^>= ?(?:18|20)\b/);
 });
 
-test.each([
+const moto = 'packages/testkit/src/servers/moto-server.ts';
+
+test.each<[string, string, RegExp]>([
   ['OpenBao', 'packages/testkit/src/servers/vault-binary.ts', /^const version = '([\d.]+)'/m],
-  [
-    'AWS Secrets Manager',
-    'packages/testkit/src/servers/moto-server.ts',
-    /^const version = '([\d.]+)'/m,
-  ],
+  ['AWS Secrets Manager', moto, /^const version = '([\d.]+)'/m],
+  ['AWS SSM Parameter Store', moto, /^const version = '([\d.]+)'/m],
   ['SOPS files', 'scripts/provision', /sops@v([\d.]+)/],
 ])('%s is tested with the version that the page names', (store, file, pattern) => {
   const version = pattern.exec(read(file))?.[1] ?? 'none';

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import * as core from '@keyfall/core';
 import * as authors from '@keyfall/core/provider';
 import * as otel from '@keyfall/otel';
+import * as ssm from '@keyfall/provider-aws-parameter-store';
 import * as aws from '@keyfall/provider-aws-secrets-manager';
 import * as doppler from '@keyfall/provider-doppler';
 import * as dotenv from '@keyfall/provider-dotenv';
@@ -54,6 +55,7 @@ const functions: Readonly<Record<string, () => unknown>> = {
   unconfiguredProvider: () => authors.unconfiguredProvider('test', missing, wrong),
   instrumentSecrets: () => otel.instrumentSecrets(wrong),
   awsSecretsManagerProvider: () => aws.awsSecretsManagerProvider({ secretId: 'x', ...wrong }),
+  awsParameterStoreProvider: () => ssm.awsParameterStoreProvider({ path: '/x', ...wrong }),
   dopplerProvider: () => doppler.dopplerProvider(wrong),
   dopplerFallbackProvider: () => doppler.dopplerFallbackProvider({ path: '/x', ...wrong }),
   dotenvProvider: () => dotenv.dotenvProvider(wrong),

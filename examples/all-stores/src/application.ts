@@ -3,6 +3,7 @@
  * passed, and that is told.
  */
 import { createSecrets, type Secrets } from '@keyfall/core';
+import { awsParameterStoreProvider } from '@keyfall/provider-aws-parameter-store';
 import { awsSecretsManagerProvider } from '@keyfall/provider-aws-secrets-manager';
 import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-doppler';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
@@ -11,13 +12,14 @@ import { sopsProvider } from '@keyfall/provider-sops';
 import { vaultProvider } from '@keyfall/provider-vault';
 import type { Stores } from './stores.ts';
 
-export function chainOf({ vault, sops, files, aws, doppler, dotenv }: Stores): Secrets {
+export function chainOf({ vault, sops, files, aws, ssm, doppler, dotenv }: Stores): Secrets {
   return createSecrets({
     providers: [
       vaultProvider({ ...vault, path: 'shop' }),
       sopsProvider(sops),
       filesProvider(files),
       awsSecretsManagerProvider(aws),
+      awsParameterStoreProvider(ssm),
       dopplerProvider(doppler),
       dopplerFallbackProvider({ path: doppler.fallbackFile, token: doppler.token }),
       dotenvProvider(dotenv),

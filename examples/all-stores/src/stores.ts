@@ -1,6 +1,6 @@
 /**
  * The stores, each a real one with a name of its own and the name SHARED: OpenBao, a SOPS file, a folder
- * of secret files, AWS Secrets Manager as moto emulates it, and a `.env`. Doppler alone is a stand-in,
+ * of secret files, AWS Secrets Manager and Parameter Store as moto emulates them, and a `.env`. Doppler alone is a stand-in,
  * since its service cannot be had on this machine.
  */
 import { rmSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { encryptSopsFile } from '@keyfall/provider-sops';
 import { startMotoServer, startVaultServer } from '@keyfall/testkit';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
@@ -19,6 +20,7 @@ export interface Stores {
   readonly sops: { readonly path: string; readonly ageKey: string };
   readonly files: { readonly directory: string };
   readonly aws: { readonly secretId: string; readonly client: SecretsManagerClient };
+  readonly ssm: { readonly path: string; readonly client: SSMClient };
   readonly doppler: {
     readonly address: string;
     readonly token: string;
@@ -55,13 +57,18 @@ export async function startStores(): Promise<Stores> {
     await writeFile(join(directory, name), value, { mode: 0o600 });
 
   const moto = await startMotoServer();
-  const client = new SecretsManagerClient({
+  const account = {
     region: 'eu-central-1',
     endpoint: moto.address,
     credentials: { accessKeyId: 'example', secretAccessKey: 'example' },
-  });
+  };
+  const client = new SecretsManagerClient(account);
   const SecretString = JSON.stringify(valuesOf('AWS'));
   await client.send(new CreateSecretCommand({ Name: 'shop', SecretString }));
+
+  const ssm = new SSMClient(account);
+  for (const [name, Value] of Object.entries(valuesOf('SSM')))
+    await ssm.send(new PutParameterCommand({ Name: `/shop/${name}`, Value, Type: 'SecureString' }));
 
   const doppler = await startDoppler(valuesOf('DOPPLER'));
 
@@ -74,6 +81,7 @@ export async function startStores(): Promise<Stores> {
     sops: { path: sopsFile, ageKey },
     files: { directory },
     aws: { secretId: 'shop', client },
+    ssm: { path: '/shop', client: ssm },
     doppler: {
       address: doppler.address,
       token: doppler.token,
@@ -83,6 +91,7 @@ export async function startStores(): Promise<Stores> {
     killVault: () => server.kill(),
     async stop() {
       client.destroy();
+      ssm.destroy();
       await Promise.all([server.stop(), moto.stop(), doppler.stop()]);
       process.off('exit', remove);
       remove();

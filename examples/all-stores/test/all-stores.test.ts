@@ -15,6 +15,7 @@ test('every store answers in one chain, and a killed Vault is passed with a noti
     'FROM_DOTENV: dotenv',
     'FROM_FILES: files',
     'FROM_SOPS: sops',
+    'FROM_SSM: aws-parameter-store',
     'FROM_VAULT: vault',
     'SHARED: vault',
     'Vault is killed. SHARED: sops (fallback); told: vault -> sops',

@@ -2,6 +2,7 @@
  * The schema of a configuration, put together from what the providers say of their options, and the check against it.
  */
 import { envOptionsSchema, type OptionSchema } from '@keyfall/core/provider';
+import { awsParameterStoreOptionsSchema } from '@keyfall/provider-aws-parameter-store/options-schema';
 import { awsSecretsManagerOptionsSchema } from '@keyfall/provider-aws-secrets-manager/options-schema';
 import { dotenvOptionsSchema } from '@keyfall/provider-dotenv/options-schema';
 import { filesOptionsSchema } from '@keyfall/provider-files/options-schema';
@@ -30,6 +31,7 @@ const providers: Readonly<Record<ProviderId, OptionSchema>> = {
   sops: sopsOptionsSchema,
   files: filesOptionsSchema,
   'aws-secrets-manager': awsSecretsManagerOptionsSchema,
+  'aws-parameter-store': awsParameterStoreOptionsSchema,
   doppler: dopplerOptionsSchema,
   'doppler-fallback': dopplerFallbackOptionsSchema,
   dotenv: dotenvOptionsSchema,
@@ -70,6 +72,7 @@ test.each([
   { provider: 'files', directory: { variable: 'CREDENTIALS_DIRECTORY' }, links: 'anywhere' },
   { provider: 'files', directory: '/run/secrets' },
   { provider: 'aws-secrets-manager', prefix: 'shop/', pollInterval: '1m' },
+  { provider: 'aws-parameter-store', path: '/shop', keyId: 'alias/shop' },
   { provider: 'doppler', project: 'shop', config: 'prd', pollInterval: 60_000 },
   { provider: 'doppler-fallback', path: '.doppler-fallback' },
 ])('may stand in a configuration: $provider', (entry) => {

@@ -146,48 +146,52 @@ describe('from a .env to AWS', () => {
   });
 
   test.each([
-    ['one JSON secret', 'aws:shop/prod', false],
-    ['one secret a name', 'aws:names/*', true],
-  ])('values move to %s, and a restore brings back what they replaced', async (_, to, mayLose) => {
-    const awsEnv = {
-      AWS_ENDPOINT_URL: aws.address,
-      AWS_REGION: 'eu-central-1',
-      AWS_ACCESS_KEY_ID: 'x',
-      AWS_SECRET_ACCESS_KEY: 'x',
-    };
-    const cwd = await folderWith('TOKEN=first\n');
-    await install(cwd, '@keyfall/provider-aws-secrets-manager');
-    const args = ['migrate', '--from', 'dotenv', '--to', to, '--yes'];
-    const first = await keyfall(args, { cwd, env: awsEnv });
-    expect(first).toMatchObject({ code: 0 });
-    await writeFile(join(cwd, '.env'), `TOKEN=${canary}\nNEW=n\n`);
-    expect((await keyfall(args, { cwd, env: awsEnv })).code).toBe(1);
-    const second = await keyfall([...args, '--on-conflict', 'overwrite', '--purge'], {
-      cwd,
-      env: awsEnv,
-    });
-    expect(second.code).toBe(0);
-    expect(second.output).not.toMatch(/canary|USE_VAULT/);
-    expect(second.stderr).toMatch(/^2 names .* aws-secrets-manager \(/m);
-    // that a change of another program may be lost
-    expect(/^keyfall: aws-secrets-manager \(/m.test(second.stderr)).toBe(mayLose);
-    expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('');
-    const backup = /--restore (\S+)/.exec(second.stderr)?.[1] ?? '';
-    const restored = await keyfall(['migrate', '--restore', backup, '--to', to, '--yes'], {
-      cwd,
-      env: awsEnv,
-    });
-    expect(restored).toMatchObject({
-      code: 0,
-      stderr: expect.stringMatching(/aws-secrets-manager \(.*\bTOKEN\b/),
-    });
-    expect(await readFile(join(cwd, '.env'), 'utf8')).toContain(canary);
-    await writeFile(join(cwd, '.env'), 'TOKEN=first\n');
-    expect((await keyfall(args, { cwd, env: awsEnv })).stderr).toContain('(1 name)');
-    const back = ['migrate', '--from', to, '--to', 'dotenv:back.env', '--yes'];
-    expect(await keyfall(back, { cwd, env: awsEnv })).toMatchObject({ code: 0 });
-    expect(await readFile(join(cwd, 'back.env'), 'utf8')).toBe('TOKEN=first\n');
-  });
+    ['one JSON secret', 'aws:shop/prod', 'aws-secrets-manager', false],
+    ['one secret a name', 'aws:names/*', 'aws-secrets-manager', true],
+    ['one parameter a name', 'ssm:/shop/prod', 'aws-parameter-store', true],
+  ])(
+    'values move to %s, and a restore brings back what they replaced',
+    async (_, to, id, mayLose) => {
+      const awsEnv = {
+        AWS_ENDPOINT_URL: aws.address,
+        AWS_REGION: 'eu-central-1',
+        AWS_ACCESS_KEY_ID: 'x',
+        AWS_SECRET_ACCESS_KEY: 'x',
+      };
+      const cwd = await folderWith('TOKEN=first\n');
+      await install(cwd, `@keyfall/provider-${id}`);
+      const args = ['migrate', '--from', 'dotenv', '--to', to, '--yes'];
+      const first = await keyfall(args, { cwd, env: awsEnv });
+      expect(first).toMatchObject({ code: 0 });
+      await writeFile(join(cwd, '.env'), `TOKEN=${canary}\nNEW=n\n`);
+      expect((await keyfall(args, { cwd, env: awsEnv })).code).toBe(1);
+      const second = await keyfall([...args, '--on-conflict', 'overwrite', '--purge'], {
+        cwd,
+        env: awsEnv,
+      });
+      expect(second.code).toBe(0);
+      expect(second.output).not.toMatch(/canary|USE_VAULT/);
+      expect(second.stderr).toMatch(new RegExp(`^2 names .* ${id} \\(`, 'm'));
+      // that a change of another program may be lost
+      expect(new RegExp(`^keyfall: ${id} \\(`, 'm').test(second.stderr)).toBe(mayLose);
+      expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('');
+      const backup = /--restore (\S+)/.exec(second.stderr)?.[1] ?? '';
+      const restored = await keyfall(['migrate', '--restore', backup, '--to', to, '--yes'], {
+        cwd,
+        env: awsEnv,
+      });
+      expect(restored).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(new RegExp(`${id} \\(.*\\bTOKEN\\b`)),
+      });
+      expect(await readFile(join(cwd, '.env'), 'utf8')).toContain(canary);
+      await writeFile(join(cwd, '.env'), 'TOKEN=first\n');
+      expect((await keyfall(args, { cwd, env: awsEnv })).stderr).toContain('(1 name)');
+      const back = ['migrate', '--from', to, '--to', 'dotenv:back.env', '--yes'];
+      expect(await keyfall(back, { cwd, env: awsEnv })).toMatchObject({ code: 0 });
+      expect(await readFile(join(cwd, 'back.env'), 'utf8')).toBe('TOKEN=first\n');
+    },
+  );
 });
 
 describe('with a configuration', () => {

@@ -159,13 +159,14 @@ describe('without a configuration', () => {
     ['aws:shop/prod', 'shop/prod'],
     ['aws:arn:aws:x', 'arn:aws:x'],
     ['aws:shop/*', 'shop/*'],
+    ['ssm:/shop/prod', '/shop/prod/*'],
   ])('--to %s names a target', async (to, store) => {
     const { file } = await project();
     inEnvironment(vault);
     expect(await ends({ ...without, file, to })).toMatchObject({
       to: store,
       // one secret a name is no single write
-      atomicity: to === 'aws:shop/*' ? 'name' : 'store',
+      atomicity: /^(?:aws:shop\/\*|ssm:)/.test(to) ? 'name' : 'store',
       isSettingsVault: to === 'vault',
       isAsked: to === 'vault',
     });
@@ -173,11 +174,12 @@ describe('without a configuration', () => {
 
   test.each<[string, RegExp]>([
     ['doppler', /doppler .*@keyfall\/provider-doppler/],
-    ['doppler:shop', /\bdoppler:shop\b.* vault, dotenv, sops, aws, doppler and files/],
+    ['doppler:shop', /\bdoppler:shop\b.* vault, dotenv, sops, aws, ssm, doppler and files/],
     ['vault:shop', /\bvault:shop\b/],
     ['aws', /^aws .* aws:SECRET .* aws:PREFIX\*/],
     ['aws:', /^aws .* aws:SECRET .* aws:PREFIX\*/],
     ['files', /^files .* files:FOLDER/],
+    ['ssm', /^ssm .* ssm:\/PATH/],
     ['valut', /\bvalut\b.* vault, /],
     ['', / vault, dotenv, /],
   ])('--to %s is refused, and nothing is written', async (to, why) => {
@@ -301,7 +303,7 @@ describe('with a configuration', () => {
     const near = await ends({ ...options, file, to: 'dotenv:.env' });
     expect(near.to).toBe('.env');
     await expect(resolveEndpoints({ ...options, file, to: 'seald' })).rejects.toThrow(
-      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, doppler and files',
+      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, ssm, doppler and files',
     );
   });
 

@@ -96,6 +96,15 @@ const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
     },
     package: '@keyfall/provider-aws-secrets-manager',
   },
+  'aws-parameter-store': {
+    label: 'AWS SSM Parameter Store',
+    asks: {
+      option: 'path',
+      question: 'The path that the parameters are below',
+      proposal: (folder) => `/${folder}`,
+    },
+    package: '@keyfall/provider-aws-parameter-store',
+  },
   doppler: {
     label: 'Doppler',
     package: '@keyfall/provider-doppler',
@@ -105,7 +114,10 @@ const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
 };
 
 /** What `migrate` calls them. */
-const shortNames: Readonly<Record<string, ChoiceId>> = { aws: 'aws-secrets-manager' };
+const shortNames: Readonly<Record<string, ChoiceId>> = {
+  aws: 'aws-secrets-manager',
+  ssm: 'aws-parameter-store',
+};
 
 /** `keyfall init`. */
 export const initCommand: Command<InitOptions> = {

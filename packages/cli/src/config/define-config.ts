@@ -14,6 +14,7 @@ export type ProviderId =
   | 'sops'
   | 'files'
   | 'aws-secrets-manager'
+  | 'aws-parameter-store'
   | 'doppler'
   | 'doppler-fallback';
 

@@ -32,6 +32,7 @@ const factories: Readonly<Record<Exclude<ProviderId, 'env'>, readonly [string, s
   sops: ['@keyfall/provider-sops', 'sopsProvider'],
   files: ['@keyfall/provider-files', 'filesProvider'],
   'aws-secrets-manager': ['@keyfall/provider-aws-secrets-manager', 'awsSecretsManagerProvider'],
+  'aws-parameter-store': ['@keyfall/provider-aws-parameter-store', 'awsParameterStoreProvider'],
   doppler: ['@keyfall/provider-doppler', 'dopplerProvider'],
   'doppler-fallback': ['@keyfall/provider-doppler', 'dopplerFallbackProvider'],
 };

@@ -13,6 +13,7 @@ import {
   readerOptions,
   type SettingsOptions,
 } from '../chain/settings.ts';
+import type { ProviderId } from '../config/define-config.ts';
 import { realPathOf } from '../files/real-path.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import type { MigrationJournal } from './journal.ts';
@@ -189,13 +190,38 @@ async function named(
   return { ...end, isSettingsVault, isAsked: isSettingsVault };
 }
 
+/** A store that can be named without a configuration, by its kind and place. */
+interface NamedStore {
+  readonly id: Exclude<ProviderId, 'env'>;
+  /** How it is written, where its kind alone does not say which one is meant: what the error says. */
+  readonly form?: string;
+  /** The options of its provider; `undefined`: it has no such place. */
+  settings(place: string): Readonly<Record<string, unknown>> | undefined;
+}
+
+const stores: ReadonlyMap<string, NamedStore> = new Map<string, NamedStore>([
+  ['sops', { id: 'sops', settings: (place) => ({ path: place || 'secrets.enc.yaml' }) }],
+  [
+    'aws',
+    {
+      id: 'aws-secrets-manager',
+      form: 'aws:SECRET (one JSON secret) or aws:PREFIX* (one secret a name)',
+      settings: (place) =>
+        place.endsWith('*') ? { prefix: place.slice(0, -1) } : { secretId: place },
+    },
+  ],
+  ['ssm', { id: 'aws-parameter-store', form: 'ssm:/PATH', settings: (path) => ({ path }) }],
+  ['doppler', { id: 'doppler', settings: (place) => (place === '' ? {} : undefined) }],
+  ['files', { id: 'files', form: 'files:FOLDER', settings: (directory) => ({ directory }) }],
+]);
+
 /** The kinds that can be named without a configuration. */
-const kinds: readonly string[] = ['vault', 'dotenv', 'sops', 'aws', 'doppler', 'files'];
+const kinds: readonly string[] = ['vault', 'dotenv', ...stores.keys()];
 
 /** A provider of the configuration by its name, or one by kind and place. */
 async function endOf(text: string, configured: Configured, options: EndpointOptions): Promise<End> {
   const byName = (name: string) => configured.providers.find((each) => each.name === name);
-  const found = byName(text) ?? (text === 'aws' ? byName('aws-secrets-manager') : undefined);
+  const found = byName(text) ?? byName(stores.get(text)?.id ?? '');
   if (found !== undefined) return { provider: found };
   return { provider: await providerOf(text, configured, options) };
 }
@@ -209,32 +235,21 @@ async function providerOf(
   if (kind === 'vault' && place === '') return configuredVault(vaultOptions(options));
   if (kind === 'dotenv')
     return dotenvProvider({ path: place || '.env', ...readerOptions(options) });
-  const make = async (
-    id: 'sops' | 'aws-secrets-manager' | 'doppler' | 'files',
-    settings: Readonly<Record<string, unknown>>,
-  ) => {
+  const store = stores.get(kind);
+  const lacksPlace = store?.form !== undefined && place === '';
+  const settings = lacksPlace ? undefined : store?.settings(place);
+  if (store !== undefined && settings !== undefined) {
     const { factoryOf } = await import('../config/make-providers.ts');
-    return (await factoryOf(id, configured.file))(settings);
-  };
-  if (kind === 'sops') return make('sops', { path: place || 'secrets.enc.yaml' });
-  if (kind === 'doppler' && place === '') return make('doppler', {});
-  if (kind === 'files' && place !== '') return make('files', { directory: place });
-  if (kind === 'aws' && place !== '')
-    return make(
-      'aws-secrets-manager',
-      place.endsWith('*') ? { prefix: place.slice(0, -1) } : { secretId: place },
-    );
+    return (await factoryOf(store.id, configured.file))(settings);
+  }
   const known = [...new Set([...configured.providers.map(({ name }) => name), ...kinds])];
-  const lacksPlace = kind === 'aws' || kind === 'files';
   throw new SecretError(
     'ERR_SECRET_CONFIG',
     lacksPlace
       ? `${kind} needs a place`
       : `there is no provider ${printable(text)} to migrate from or to`,
     {
-      hint: lacksPlace
-        ? 'Write it as aws:SECRET (one JSON secret), aws:PREFIX* (one secret a name) or files:FOLDER.'
-        : `The providers are: ${listNames(known)}.`,
+      hint: lacksPlace ? `Write it as ${store?.form}.` : `The providers are: ${listNames(known)}.`,
     },
   );
 }

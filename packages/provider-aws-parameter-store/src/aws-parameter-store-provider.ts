@@ -3,16 +3,18 @@
  */
 import type { SSMClient } from '@aws-sdk/client-ssm';
 import { accessKeyVariables, type CallContext, stampedContext } from '@keyfall/aws';
-import { type Duration, isSecretError, SecretError } from '@keyfall/core';
 import {
   assertOptions,
   checked,
+  type Duration,
   eachPage,
+  isSecretError,
   nameReader,
   nameWriter,
   type OptionKinds,
   type Page,
   pollForChanges,
+  SecretError,
   type SecretProvider,
   type SecretRecord,
   type SecretVersion,

@@ -3,7 +3,7 @@
  * version with the account's own key unless the request names another, and would say nothing of it.
  */
 import type { CallContext } from '@keyfall/aws';
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 import { isPossibleParameter, type ParameterSettings } from './parameter-settings.ts';
 
 /** Bytes in the value of an advanced parameter; a standard one has 4096 (Systems Manager User Guide, "Parameter tiers"). */

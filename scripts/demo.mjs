@@ -1,10 +1,10 @@
-// `npm run demo`: the main job on a real server, told as a story. A shop bot's .env moves into Vault,
-// the bot starts from it, a secret is rotated, a token without rights gets nothing, the server dies,
+// `npm run demo`: the main job on a real server, told as a story. A shop bot's .env is encrypted without a
+// server; then it moves into Vault, the bot starts from it, a secret is rotated, a token without rights gets nothing, the server dies,
 // and the bot starts from .env and says so. Works in a temporary folder and leaves nothing behind.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,11 +55,11 @@ const plain = Object.fromEntries(
 );
 
 /** Runs one command of the story, shows it, and stops the story if it ends otherwise than it should. */
-async function run(args, { env = {}, input = '', expected = 0 } = {}) {
+async function run(args, { env = {}, input = '', expected = 0, cwd = folder } = {}) {
   const typed = args.map((arg) => (/[^\w./:=-]/.test(arg) ? `'${arg}'` : arg)).join(' ');
   console.log(`\n   ${paint(36, `$ keyfall ${typed}`)}`);
   const child = spawn(process.execPath, [keyfall, ...args], {
-    cwd: folder,
+    cwd,
     env: { ...plain, NO_COLOR: '1', ...env },
   });
   let output = '';
@@ -139,6 +139,19 @@ async function story() {
   console.log(indent(before.said()));
   await conversation(telegram, '/start', '/support');
   await before.stop();
+
+  chapter('Without a server: one command encrypts the .env, and programs start with it');
+  const local = join(folder, 'local');
+  await mkdir(local);
+  await writeFile(join(local, '.env'), env, { mode: 0o600 });
+  // the key of the story is not left among the user's own
+  const own = { XDG_CONFIG_HOME: join(folder, 'config'), HOME: folder };
+  await run(['init', '--local'], { cwd: local, env: own });
+  const [, ciphertext] = /^TOKEN=(.{40})/m.exec(
+    await readFile(join(local, 'secrets.enc.env'), 'utf8'),
+  );
+  tell(`Of the token that file has: ${ciphertext}…`);
+  await run(['run', '--only', 'CURRENCY', '--', ...inPython], { cwd: local, env: own });
 
   chapter('A Vault-compatible server starts (OpenBao, in memory, on this machine)');
   let server;

@@ -66,6 +66,7 @@ const functions: Readonly<Record<string, () => unknown>> = {
   decryptSopsFile: () => sops.decryptSopsFile('/nowhere/secrets.yaml', wrong),
   encryptSopsFile: () =>
     sops.encryptSopsFile('/nowhere/secrets.yaml', new Map(), { ageRecipients: ['x'], ...wrong }),
+  ownAgeKey: () => sops.ownAgeKey(wrong),
   sopsProvider: () => sops.sopsProvider({ path: '/nowhere/secrets.yaml', ...wrong }),
   appRoleAuth: () => vault.appRoleAuth({ roleId: 'x', ...wrong }),
   certAuth: () => vault.certAuth(wrong),

@@ -496,7 +496,7 @@ export default defineConfig({
       );
       expect(made.code).toBe(0);
       expect(made.stderr).toContain(
-        `npm install${format === 'json' ? ' --global' : ''} @keyfall/provider-sops.`,
+        `npm install${format === 'json' ? ' --global' : ''} @keyfall/provider-files.`,
       );
       expect(await readdir(cwd)).toContain(`keyfall.config.${format}`);
       // it is valid up to the provider that is not installed, or has no settings

@@ -1,4 +1,6 @@
 export type { SopsValue } from './formats/names.ts';
+export type { OwnAgeKey, OwnAgeKeyOptions } from './keys/own-age-key.ts';
+export { ownAgeKey } from './keys/own-age-key.ts';
 export type { DecryptSopsFileOptions } from './reading/decrypt-sops-file.ts';
 export { decryptSopsFile } from './reading/decrypt-sops-file.ts';
 export type { SopsProviderOptions } from './sops-provider.ts';

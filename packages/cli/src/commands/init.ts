@@ -2,26 +2,17 @@
  * `keyfall init`: a configuration by a few questions. What the flags answer is not asked, and with
  * `--yes` nothing is.
  */
-import { access } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import type { DotenvReader } from '@keyfall/provider-dotenv';
 import { assertIsSecretName, bootstrapNames } from '../chain/bootstrap-settings.ts';
 import { namedReader } from '../chain/settings.ts';
 import { clientVariable } from '../config/client-variable.ts';
-import { configError } from '../config/config-place.ts';
-import {
-  type ConfigAnswers,
-  type ConfigForm,
-  configForms,
-  configOf,
-  configText,
-} from '../config/config-text.ts';
+import { type ConfigAnswers, type ConfigForm, configForms } from '../config/config-text.ts';
 import type { ProviderId } from '../config/define-config.ts';
-import { configFileNames, currentFolder } from '../config/find-config.ts';
+import { currentFolder } from '../config/find-config.ts';
+import { assertNoConfig, assertUsable, createConfig, usualForm } from '../config/new-config.ts';
 import { installing } from '../config/provider-package.ts';
-import { createFile } from '../files/create-file.ts';
 import { readNamedFile } from '../files/read-input.ts';
 import { untilStopped } from '../run/until-stopped.ts';
 import { quoted } from '../terminal/shown-command.ts';
@@ -37,6 +28,8 @@ interface InitOptions {
   readonly format?: ConfigForm;
   /** Whose reading of the `.env` counts. */
   readonly reader?: DotenvReader;
+  /** An encrypted file in the place of a server. */
+  readonly local?: boolean;
 }
 
 interface Choice {
@@ -73,14 +66,12 @@ const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
     label: 'an encrypted snapshot, on standby',
     entry: { provider: 'sops', name: 'snapshot', standby: true },
     asks: { option: 'path', question: 'The snapshot', proposal: () => 'secrets.enc.yaml' },
-    package: '@keyfall/provider-sops',
     next: 'Take the snapshot with `keyfall snapshot`, and again after each change.',
   },
   dotenv: { label: 'a .env file' },
   sops: {
     label: 'a file encrypted by SOPS',
     asks: { option: 'path', question: 'The encrypted file', proposal: () => 'secrets.enc.yaml' },
-    package: '@keyfall/provider-sops',
   },
   files: {
     label: 'one file a secret (Docker, Kubernetes, systemd)',
@@ -145,12 +136,23 @@ export const initCommand: Command<InitOptions> = {
     },
     { flags: '--names <names>', description: 'names that must be there', isList: true },
     { flags: '-f, --format <format>', description: 'the form of the file', choices: configForms },
+    {
+      flags: '--local',
+      description:
+        'no server: make an age key, and move the .env into secrets.enc.env, which it encrypts',
+      conflictsWith: ['providers', 'path', 'profiles'],
+    },
   ],
   examples: [
+    'keyfall init --local',
     'keyfall init',
     'keyfall init --yes --providers vault,snapshot,dotenv --profiles dev,prod',
   ],
-  run: (_args, options) => untilStopped((signal) => init(options, signal)),
+  async run(_args, options) {
+    if (!options.local) return untilStopped((signal) => init(options, signal));
+    const { initLocal } = await import('./init-local.ts');
+    return initLocal(options);
+  },
 };
 
 /**
@@ -162,7 +164,7 @@ export const initCommand: Command<InitOptions> = {
  */
 async function init(options: InitOptions, signal: AbortSignal): Promise<number> {
   const folder = currentFolder();
-  await assertNone(folder);
+  await assertNoConfig(folder);
   if (!options.yes && !canPrompt())
     throw new SecretError('ERR_SECRET_CONFIG', 'there is no terminal to ask on', {
       hint: 'Pass --yes for a configuration of Vault, then .env; the other options change that.',
@@ -204,15 +206,11 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
   const form =
     options.format ?? (await questions.askForm(configForms, await usualForm(folder), signal));
 
-  const file = `keyfall.config.${form}`;
-  const config = configOf({ providers, profiles, names });
-  const { checkConfig } = await import('../config/config-schema.ts');
-  const complaint = checkConfig(config, 'json');
-  if (complaint !== undefined) throw configError({ file: join(folder, file), ...complaint });
+  const answers = { providers, profiles, names };
+  await assertUsable(folder, form, answers);
   for (const { provider, path = '' } of providers)
     if (provider === 'vault') await assertVaultPath(String(path), profiles);
-  const text = configText(form, config, isInstalled(folder));
-  await createFile(file, text);
+  const file = await createConfig(folder, form, answers);
   report(`wrote ${file}: ${listNames(ids)}${ids.length === 1 ? '' : ', asked in this order'}.`);
   for (const id of ids) {
     const { package: needed, next } = choiceOf(id);
@@ -314,34 +312,4 @@ function idOf(named: string): ChoiceId {
 
 function choiceOf(id: ChoiceId): Choice {
   return choices[id] as Choice;
-}
-
-async function assertNone(folder: string): Promise<void> {
-  for (const name of configFileNames)
-    if (await isThere(join(folder, name)))
-      throw new SecretError('ERR_SECRET_CONFLICT', `there is a ${name} already`, {
-        hint: 'Change it, or remove it first.',
-      });
-}
-
-/** TypeScript where the folder has it, a program where it has packages, else data. */
-async function usualForm(folder: string): Promise<ConfigForm> {
-  if (await isThere(join(folder, 'tsconfig.json'))) return 'ts';
-  return (await isThere(join(folder, 'package.json'))) ? 'mjs' : 'json';
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-function isInstalled(folder: string): boolean {
-  try {
-    createRequire(join(folder, 'x.js')).resolve('keyfall/package.json');
-    return true;
-  } catch {
-    return false;
-  }
 }

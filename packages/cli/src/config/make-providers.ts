@@ -167,4 +167,5 @@ export async function packageOf(
 const ownPackages: Readonly<Record<string, () => Promise<Record<string, unknown>>>> = {
   '@keyfall/provider-vault': () => import('@keyfall/provider-vault'),
   '@keyfall/provider-dotenv': () => import('@keyfall/provider-dotenv'),
+  '@keyfall/provider-sops': () => import('@keyfall/provider-sops'),
 };

@@ -1,12 +1,12 @@
 /**
  * The file that is migrated: read once, backed up byte for byte, and replaced in one step or not at all.
  */
-import { access } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isSecretError, SecretError } from '@keyfall/core';
 import { assertReplaceable, realPathOf, syncFolder } from '@keyfall/core/provider/files/write';
 import { editDotenvFile } from '@keyfall/provider-dotenv/edit';
 import { createFile } from '../files/create-file.ts';
+import { isThere } from '../files/is-there.ts';
 import { printable } from '../terminal/terminal.ts';
 
 /** `BASE.TIMESTAMP`, with a number if that file, or the one that `taken` makes of its name, exists. */
@@ -99,12 +99,5 @@ export async function holding(
       return work(bytes);
     },
     { timeout: 10_000, afterwards, ...(signal && { signal }) },
-  );
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
   );
 }

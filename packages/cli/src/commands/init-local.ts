@@ -1,0 +1,113 @@
+/**
+ * `keyfall init --local`: secrets without a server. The values of the `.env` move into a file that is encrypted for the
+ * user's age key, and that can be committed.
+ */
+import { rm } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { deadlineIn } from '@keyfall/core/provider';
+import { editFile } from '@keyfall/core/provider/files/write';
+import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
+import type { SettingsOptions } from '../chain/settings.ts';
+import type { ConfigForm } from '../config/config-text.ts';
+import { currentFolder } from '../config/find-config.ts';
+import { assertNoConfig, createConfig, usualForm } from '../config/new-config.ts';
+import { createFile } from '../files/create-file.ts';
+import { isThere } from '../files/is-there.ts';
+import { isTrackedByGit, wouldGitAdd } from '../migration/git.ts';
+import { untilStopped } from '../run/until-stopped.ts';
+import { listNames, notice, printable, report } from '../terminal/terminal.ts';
+import { runMigration } from './migrate.ts';
+
+/** Options of `keyfall init --local`. */
+export interface InitLocalOptions extends SettingsOptions {
+  readonly names?: readonly string[];
+  readonly format?: ConfigForm;
+}
+
+/** The encrypted file. */
+const encrypted = 'secrets.enc.env';
+
+/**
+ * Makes what is missing of a key, the configuration and the encrypted file, and returns 0; 130 or 143 if a signal has
+ * stopped it. If the `.env` could not be moved, there is no configuration either, so that it can be run again.
+ *
+ * @throws `ERR_SECRET_CONFLICT` if there is a configuration; as `ownAgeKey` and `runMigration`
+ */
+export async function initLocal(options: InitLocalOptions): Promise<number> {
+  const { names = [], format, dotenv = '.env' } = options;
+  const folder = currentFolder();
+  await assertNoConfig(folder);
+  for (const name of names) assertIsSecretName(name);
+  const { ownAgeKey } = await import('@keyfall/provider-sops');
+  const made = await untilStopped(async (signal) => {
+    const { madeFile } = await ownAgeKey({ signal });
+    if (madeFile !== undefined) announceKey(folder, madeFile);
+    return 0;
+  });
+  if (made !== 0) return made;
+  const config = await createConfig(folder, format ?? (await usualForm(folder)), {
+    // what is no secret may stay in the `.env`
+    providers: [
+      { provider: 'sops', path: encrypted },
+      { provider: 'dotenv', ...(dotenv !== '.env' && { path: dotenv }) },
+    ],
+    profiles: [],
+    names,
+  });
+  const isMoved = await move(options, dotenv).catch(async (error: unknown) => {
+    await rm(config);
+    throw error;
+  });
+  if (isMoved !== 0) {
+    await rm(config);
+    return isMoved;
+  }
+  report(
+    `wrote ${config}: commit it and ${encrypted}, and start programs with \`keyfall run -- CMD\`.`,
+  );
+  return 0;
+}
+
+function announceKey(folder: string, file: string): void {
+  report(
+    `made an age key for you in ${printable(file)}. Keep a copy of it in a safe place: without it the secrets cannot be read.`,
+  );
+  if (!relative(folder, file).startsWith('..'))
+    notice(`${printable(file)} is in this folder: do not commit it.`);
+}
+
+/** Moves the values of the `.env`, if there is one. */
+async function move(options: InitLocalOptions, dotenv: string): Promise<number> {
+  if (!(await isThere(dotenv))) {
+    report(`there is no ${dotenv}. Store the first secret with \`keyfall set NAME\`.`);
+    return 0;
+  }
+  await keepOutOfGit(dotenv);
+  return runMigration({ ...options, yes: true, purge: true });
+}
+
+/** Adds to `.gitignore` what git would commit of the file and of the copy that the migration makes of it. */
+async function keepOutOfGit(file: string): Promise<void> {
+  // then it is in the history, and the migration says what to do
+  if (await isTrackedByGit(resolve(file))) return;
+  const folder = dirname(resolve(file));
+  const patterns: string[] = [];
+  for (const pattern of [basename(file), `${basename(file)}.backup.*`])
+    if (await wouldGitAdd(join(folder, pattern))) patterns.push(pattern);
+  if (patterns.length === 0) return;
+  const path = join(folder, '.gitignore');
+  const lines = `${patterns.join('\n')}\n`;
+  if (!(await isThere(path))) await createFile(path, lines);
+  else
+    await editFile(
+      { path, shown: '.gitignore', provider: 'keyfall' },
+      (content: Buffer = Buffer.alloc(0)) =>
+        Buffer.concat([content, Buffer.from(content.at(-1) === 0x0a ? lines : `\n${lines}`)]),
+      {
+        limit: 1024 * 1024,
+        signal: new AbortController().signal,
+        remainingTimeout: deadlineIn(2_500),
+      },
+    );
+  report(`added ${listNames(patterns)} to .gitignore.`);
+}

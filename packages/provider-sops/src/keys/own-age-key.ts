@@ -1,0 +1,98 @@
+/**
+ * The age key of a user, which opens files that are encrypted for it. It is made once, where sops looks for it.
+ */
+import { mkdir, open, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname } from 'node:path';
+import { assertOptions, type OptionKinds, SecretError } from '@keyfall/core/provider';
+import { errnoOf } from '@keyfall/core/provider/files';
+import { syncFolder, writeProblem } from '@keyfall/core/provider/files/write';
+import { defaultKeyFile, findAgeKeys } from './age-keys.ts';
+
+/** Options of {@link ownAgeKey}. */
+export interface OwnAgeKeyOptions {
+  /** Where keys are looked for, and the user's folder. Default `process.env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Ends the search for a key. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a user's age key is known by. It is not the key. */
+export interface OwnAgeKey {
+  /** The public key (`age1…`): what files are encrypted for. */
+  readonly recipient: string;
+  /** The file that was made for the key; `undefined` if there was a key already. */
+  readonly madeFile: string | undefined;
+}
+
+const optionKinds: OptionKinds<OwnAgeKeyOptions> = {
+  environment: 'an object',
+  signal: 'an AbortSignal',
+};
+
+/**
+ * The user's age key: the first one that is found where sops looks. If there is none, one is made, in a new file of the
+ * user's alone (mode 0600): `sops/age/keys.txt` in `$XDG_CONFIG_HOME` or `~/.config`, on macOS in `~/Library/Application
+ * Support`, on Windows in `%AppData%`.
+ *
+ * @throws `ERR_SECRET_CONFIG`, `_DENIED` or `_UNAVAILABLE` if a place that may have a key cannot be used;
+ *   `ERR_SECRET_CONFLICT` if the file exists and has no key that can be used; as `writeProblem` of core if it cannot be
+ *   made; `ERR_SECRET_ABORTED`
+ * @example
+ * ```ts
+ * import { encryptSopsFile, ownAgeKey } from '@keyfall/provider-sops';
+ *
+ * const { recipient } = await ownAgeKey();
+ * await encryptSopsFile('secrets.enc.env', new Map([['PORT', '8080']]), {
+ *   ageRecipients: [recipient],
+ * });
+ * ```
+ */
+export async function ownAgeKey(options: OwnAgeKeyOptions = {}): Promise<OwnAgeKey> {
+  assertOptions(options, 'ownAgeKey', optionKinds);
+  const { environment = process.env, signal = new AbortController().signal } = options;
+  const { recipients, problems } = await findAgeKeys({ environment, provider: 'sops' }, signal);
+  const [found] = recipients;
+  if (found !== undefined) return { recipient: found, madeFile: undefined };
+  if (problems[0] !== undefined) throw problems[0];
+  if (signal.aborted) throw new SecretError('ERR_SECRET_ABORTED', 'no age key was made: aborted');
+  const home = environment['HOME'] ?? environment['USERPROFILE'] ?? homedir();
+  const path = defaultKeyFile(environment, home);
+  if (path === undefined)
+    throw new SecretError('ERR_SECRET_CONFIG', 'there is no folder for an age key', {
+      provider: 'sops',
+      hint: 'Set APPDATA, or name a file with a key by SOPS_AGE_KEY_FILE.',
+      setting: { variable: 'APPDATA', isMissing: true },
+    });
+  const { generateIdentity, identityToRecipient } = await import('age-encryption');
+  const key = await generateIdentity();
+  const recipient = await identityToRecipient(key);
+  // as age-keygen writes it
+  const text = `# created: ${new Date().toISOString()}\n# public key: ${recipient}\n${key}\n`;
+  await createKeyFile(path, text);
+  return { recipient, madeFile: path };
+}
+
+async function createKeyFile(path: string, text: string): Promise<void> {
+  const file = { path, shown: path, provider: 'sops' };
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const handle = await open(path, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    } finally {
+      await handle.close();
+    }
+    await syncFolder(dirname(path));
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw writeProblem(file, error);
+    throw new SecretError('ERR_SECRET_CONFLICT', `${path} has no age key that can be used`, {
+      provider: 'sops',
+      hint: 'Add a line of age-keygen to it, or name a file with a key by SOPS_AGE_KEY_FILE.',
+    });
+  }
+}

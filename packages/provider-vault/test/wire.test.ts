@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type ClientRequest, createServer } from 'node:http';
 import { join } from 'node:path';
 import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
@@ -7,6 +8,7 @@ import {
   type Fault,
   type FaultyServer,
   faultyServer,
+  freePort,
   manualClock,
 } from '@keyfall/testkit';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -140,6 +142,23 @@ describe.each(['direct', 'node-vault'] as const)('wire %s', (wire) => {
       const error = await errorOf(providerAt(server.address).read('all', context()));
       expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
       expect(server.requests).toHaveLength(2);
+    });
+
+    test('a refused connection: a read is tried twice, whatever maxRetries is', async () => {
+      const port = await freePort();
+      let requests = 0;
+      const count = (message: unknown) => {
+        const { request } = message as { readonly request: ClientRequest };
+        if (request.getHeader('host') === `127.0.0.1:${port}`) requests += 1;
+      };
+      subscribe('http.client.request.start', count);
+      const options = { retry: { max: 9 } };
+      const error = await errorOf(
+        providerAt(`http://127.0.0.1:${port}`, options).read('all', context()),
+      );
+      unsubscribe('http.client.request.start', count);
+      expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE', retryable: true });
+      expect(requests).toBe(2);
     });
 
     test.each([472, 473, 474, 501, 530])(

@@ -178,7 +178,8 @@ export const answerErrors: Readonly<Record<AnswerErrorKind, ErrorKind>> = {
   sealed: unavailable(
     '$origin is sealed',
     'Unseal it: bao operator unseal, or vault operator unseal.',
-    { repeat: 'read', nextNode: 'read' },
+    // it does not change within a call: once is enough to tell a blip
+    { repeat: 'read', once: {}, nextNode: 'read' },
   ),
   'broken-storage': unavailable(
     '$origin cannot read its own storage (status $status)',

@@ -10,7 +10,7 @@ import { errnos, type FailureKind, failureErrors, tlsErrors } from './failure-ki
 import { answerKind, type GoneVersion, goneVersion, isVaults } from './server-words.ts';
 
 /** An error that a request has come to. */
-interface ClassifiedError {
+export interface ClassifiedError {
   readonly kind: 'error';
   readonly error: SecretError;
   /** For a change: whether the server may have carried it out all the same, or may do it yet. */
@@ -21,6 +21,8 @@ interface ClassifiedError {
   readonly fault: AddressFault | undefined;
   /** Whether the request may be sent again. */
   mayRepeat(changes: boolean): boolean;
+  /** How often at most, and after how many milliseconds, where the kind of the error says it. */
+  readonly once: ErrorKind['once'];
 }
 
 /** What a result means. */
@@ -74,6 +76,7 @@ export function classify(
     isVaults: result.kind === 'answer' && isVaults(result),
     fault: facts.fault,
     mayRepeat: (changes) => allows(facts.repeat, changes, isAmbiguous),
+    once: facts.once,
   };
 }
 

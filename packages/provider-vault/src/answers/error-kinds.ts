@@ -40,6 +40,8 @@ export interface ErrorKind {
   readonly hint?: string;
   /** Which requests may be repeated. Default `none`. */
   readonly repeat?: Extent;
+  /** That one repeat is enough, since waiting does not help, and after how many milliseconds where not as usual. */
+  readonly once?: { readonly after?: number };
   /** Which requests should go to another node instead. Default `none`. */
   readonly nextNode?: Extent;
   /** Whether a change may have been carried out all the same. Default: where the answer is not Vault's own. */

@@ -9,7 +9,12 @@ import {
   type SecretError,
   withApplied,
 } from '@keyfall/core/provider';
-import { type Classified, classify, forbidden, kindOf } from '../answers/classify-result.ts';
+import {
+  type Classified,
+  type ClassifiedError,
+  classify,
+  forbidden,
+} from '../answers/classify-result.ts';
 import type { Subject } from '../answers/error-kinds.ts';
 import type { GoneVersion } from '../answers/server-words.ts';
 import type { TokenSetting } from '../settings/token-setting.ts';
@@ -140,7 +145,7 @@ export function createVaultClient(
       if (found.kind === 'ok') return 'accepted';
       if (found.kind !== 'error' || found.error.code !== 'ERR_SECRET_UNAVAILABLE')
         return 'unanswerable';
-      if (!found.mayRepeat(false) || !(await mayAskAgain(result, repeats, context)))
+      if (!found.mayRepeat(false) || !(await mayAskAgain(result, found, repeats, context)))
         return 'unanswered';
     }
   }
@@ -180,13 +185,16 @@ export function createVaultClient(
   /** Waits until a request may be sent again. `false`: there were enough, or there is no time. */
   async function mayAskAgain(
     result: WireResult,
+    { once }: ClassifiedError,
     repeats: number,
     context: ReadContext,
   ): Promise<boolean> {
     const retryAfter = result.kind === 'answer' ? result.retryAfter : undefined;
-    const delay = retryAfter === undefined ? retryDelay(repeats) : delayAfter(retryAfter, repeats);
-    // a sealed node does not change within these delays: once is enough to tell a blip
-    const most = kindOf(result) === 'sealed' ? Math.min(1, maxRetries) : maxRetries;
+    const delay =
+      retryAfter === undefined
+        ? (once?.after ?? retryDelay(repeats))
+        : delayAfter(retryAfter, repeats);
+    const most = once === undefined ? maxRetries : Math.min(1, maxRetries);
     if (repeats >= most || delay >= context.remainingTimeout()) return false;
     try {
       await wait(delay, undefined, { signal: context.signal, ref: !isUnattended(context) });
@@ -250,7 +258,8 @@ export function createVaultClient(
       if (found.kind !== 'error') return found;
       const { error, isAmbiguous, isVaults } = found;
       if (isAmbiguous) mayBeDone();
-      if (found.mayRepeat(isChange) && (await mayAskAgain(result, repeats, context))) continue;
+      if (found.mayRepeat(isChange) && (await mayAskAgain(result, found, repeats, context)))
+        continue;
       if (isChange && isAmbiguous)
         return { kind: 'unknown', error: withApplied(error, 'unknown'), isVaults };
       throw error;

@@ -275,8 +275,10 @@ export function vaultLogin({
       const denied = answer?.status === 403;
       const mayRepeat = mayAgain || (repeatable && (denied || away));
       const retryAfter = result.kind === 'answer' ? (result.retryAfter ?? 0) : 0;
-      const delay = retryAfter + retryDelay(repeats);
-      if (!mayRepeat || repeats >= maxRetries || delay >= context.remainingTimeout()) {
+      const once = found.kind === 'error' ? found.once : undefined;
+      const delay = retryAfter + (once?.after ?? retryDelay(repeats));
+      const most = once === undefined ? maxRetries : Math.min(1, maxRetries);
+      if (!mayRepeat || repeats >= most || delay >= context.remainingTimeout()) {
         const times = (before?.times ?? 0) + 1;
         const until = clock.monotonic() + Math.min(1_000 * 2 ** (times - 1), 60_000);
         if (refusalNow && !away) refusal = { login: same, error, times, until };

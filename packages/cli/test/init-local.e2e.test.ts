@@ -2,7 +2,7 @@
  * `keyfall init --local`: from a `.env` to an encrypted file, with nothing but the command.
  */
 import { execFileSync } from 'node:child_process';
-import { access, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decryptSopsFile } from '@keyfall/provider-sops';
 import { expect, test } from 'vitest';
@@ -90,6 +90,20 @@ test('git gets the encrypted file, and neither the .env nor the copy of it', asy
     'secrets.enc.env',
   ]);
   expect(git('diff', '--cached')).not.toContain(canary);
+});
+
+test('a .gitignore that leads elsewhere is not written to', async () => {
+  const { cwd, run } = await project(dotenv);
+  const elsewhere = join(await testFolder(), 'profile');
+  await writeFile(elsewhere, 'mine\n');
+  execFileSync('git', ['init', '--quiet'], { cwd });
+  await symlink(elsewhere, join(cwd, '.gitignore'));
+
+  const made = await run('init', '--local');
+
+  expect(made.code).toBe(0);
+  expect(made.stderr).toContain('add .env.backup.* to .gitignore');
+  expect(await readFile(elsewhere, 'utf8')).toBe('mine\n');
 });
 
 test.each([

@@ -2,7 +2,7 @@
  * `keyfall init --local`: secrets without a server. The values of the `.env` move into a file that is encrypted for the
  * user's age key, and that can be committed.
  */
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { deadlineIn } from '@keyfall/core/provider';
 import { editFile } from '@keyfall/core/provider/files/write';
@@ -97,12 +97,20 @@ async function keepOutOfGit(file: string): Promise<void> {
   if (patterns.length === 0) return;
   const path = join(folder, '.gitignore');
   const lines = `${patterns.join('\n')}\n`;
-  if (!(await isThere(path))) await createFile(path, lines);
+  const stats = await lstat(path).catch(() => undefined);
+  // git does not follow a link there, which may lead anywhere; the migration says that the file is not ignored
+  if (stats !== undefined && !stats.isFile()) return;
+  if (stats === undefined) await createFile(path, lines);
   else
     await editFile(
       { path, shown: '.gitignore', provider: 'keyfall' },
-      (content: Buffer = Buffer.alloc(0)) =>
-        Buffer.concat([content, Buffer.from(content.at(-1) === 0x0a ? lines : `\n${lines}`)]),
+      (content) => {
+        const isOpenLine = content !== undefined && content.length > 0 && content.at(-1) !== 0x0a;
+        return Buffer.concat([
+          content ?? Buffer.alloc(0),
+          Buffer.from(`${isOpenLine ? '\n' : ''}${lines}`),
+        ]);
+      },
       {
         limit: 1024 * 1024,
         signal: new AbortController().signal,

@@ -409,6 +409,13 @@ describe('a .env of a stranger', () => {
       stderr: expect.stringContaining('--token-helper'),
     });
     expect(await get('--token-helper')).toMatchObject({ code: 0, stdout: `${canary}-vault\n` });
+    // without a home it is not looked for in the working folder
+    const homeless = { cwd, env: { ...tokenless, HOME: '' } };
+    expect(await keyfall(['get', 'TOKEN', '--token-helper'], homeless)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('Set HOME, or VAULT_TOKEN.'),
+    });
   });
 });
 

@@ -6,6 +6,7 @@
 import { createCipheriv, createDecipheriv, pbkdf2, randomBytes, randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { unlessInUse } from '@keyfall/core/provider/files/write';
 
 const derive = promisify(pbkdf2);
 const rounds = 500_000;
@@ -58,7 +59,7 @@ export async function writeFallbackFile(
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await unlessInUse(() => rename(temporary, path));
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

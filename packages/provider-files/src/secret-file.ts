@@ -8,13 +8,14 @@ import type { SecretRecord } from '@keyfall/core/provider';
 import {
   decodeText,
   errnoOf,
+  isInside,
   problem,
   readWhole,
   type StoreFile,
   unreadable,
   type WholeFile,
 } from '@keyfall/core/provider/files';
-import { isInside, realPathOf } from './secret-folder.ts';
+import { realPathOf } from './secret-folder.ts';
 
 /** Larger files are refused. Kubernetes and systemd allow 1 MiB, Docker 500 kB. Bytes. */
 const sizeLimit = 1024 * 1024;

@@ -7,9 +7,15 @@
  * afterwards, they are read again: so no answer holds files of two versions.
  */
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { join, resolve } from 'node:path';
 import { SecretError } from '@keyfall/core/provider';
-import { errnoOf, problem, type StoreFile, unreadable } from '@keyfall/core/provider/files';
+import {
+  errnoOf,
+  isInside,
+  problem,
+  type StoreFile,
+  unreadable,
+} from '@keyfall/core/provider/files';
 
 /** A folder with more entries is not one of secrets, but `/usr/bin` or a home folder by mistake. */
 const maxEntries = 1_000;
@@ -119,12 +125,6 @@ export function canBeIn(folder: SecretFolder, name: string): boolean {
     !separator.test(name) &&
     Buffer.byteLength(name) <= 255
   );
-}
-
-/** Whether `path` is below `folder`. Both absolute. */
-export function isInside(folder: string, path: string): boolean {
-  const way = relative(folder, path);
-  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
 /** The real path, or `undefined` if nothing is there. A link to nothing is an error. */

@@ -117,6 +117,24 @@ describe('a key is found in', () => {
     expect(batch.entries.has('password')).toBe(true);
   });
 
+  test('no file of the working folder, where there is no home', async () => {
+    const before = process.cwd();
+    process.chdir(home);
+    await mkdir('.config/sops/age', { recursive: true });
+    await writeFile('.config/sops/age/keys.txt', one);
+    const { code } = await rejection({ environment: { HOME: '' } }).finally(() =>
+      process.chdir(before),
+    );
+    expect(code).toBe('ERR_SECRET_CONFIG');
+    expect(defaultKeyFile({}, undefined, 'linux')).toBe(undefined);
+  });
+
+  test('a file with the line ends of Windows', async () => {
+    const ageKeyFile = join(home, 'keys.txt');
+    await writeFile(ageKeyFile, `# created by age-keygen\r\n${one}\r\n`);
+    expect(await opens({ ageKeyFile, environment: nowhere })).toBe(true);
+  });
+
   test.each([
     ['linux', { XDG_CONFIG_HOME: '/x' }, '/x/sops/age/keys.txt'],
     ['linux', {}, '/home/me/.config/sops/age/keys.txt'],

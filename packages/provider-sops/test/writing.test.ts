@@ -137,6 +137,19 @@ describe.each(cases)('a write to $name', ({ name, set, add, fresh, gone, lines }
   });
 });
 
+test.each([
+  ['all.yaml', 'database.password'],
+  ['all.json', 'database.password'],
+  ['all.ini', 'database.password'],
+])('a changed line of %s keeps the line end of Windows', async (name, changed) => {
+  const file = await copyOf(name);
+  await writeFile(file.path, fixture(name).replaceAll('\n', '\r\n'));
+  const before = await file.read();
+  await file.write({ [changed]: 'changed' });
+  expect(await file.read()).toEqual({ ...before, [changed]: 'changed' });
+  expect((await file.text()).match(/(?<!\r)\n/g)).toBeNull();
+});
+
 test('a number stays a number, and a boolean a boolean, if the new text is one', async () => {
   const file = await copyOf('all.yaml');
   await file.write({ port: '5433', ratio: '2.25', off: 'true', octal: 'eight', none: 'something' });

@@ -3,8 +3,9 @@
  * user's age key, and that can be committed.
  */
 import { lstat, rm } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { deadlineIn } from '@keyfall/core/provider';
+import { isInside } from '@keyfall/core/provider/files';
 import { editFile } from '@keyfall/core/provider/files/write';
 import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
 import type { SettingsOptions } from '../chain/settings.ts';
@@ -72,8 +73,7 @@ function announceKey(folder: string, file: string): void {
   report(
     `made an age key for you in ${printable(file)}. Keep a copy of it in a safe place: without it the secrets cannot be read.`,
   );
-  if (!relative(folder, file).startsWith('..'))
-    notice(`${printable(file)} is in this folder: do not commit it.`);
+  if (isInside(folder, file)) notice(`${printable(file)} is in this folder: do not commit it.`);
 }
 
 /** Moves the values of the `.env`, if there is one. */

@@ -6,9 +6,10 @@
  */
 import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { SecretError } from '@keyfall/core';
+import { isInside } from '@keyfall/core/provider/files';
 import { printable } from '../terminal/terminal.ts';
 import { currentFolder, isProgram } from './find-config.ts';
 import { isOwn } from './ownership.ts';
@@ -101,7 +102,7 @@ function installed(folder: string, name: string, alike: string): string | undefi
 
 function isWithin(path: string, folder: string): boolean {
   try {
-    return !relative(realpathSync(folder), realpathSync(path)).startsWith(`..${sep}`);
+    return isInside(realpathSync(folder), realpathSync(path));
   } catch {
     return false;
   }
@@ -110,5 +111,6 @@ function isWithin(path: string, folder: string): boolean {
 /** Whether we are installed in a project, and not for the whole machine or account. */
 function isInProject(): boolean {
   const [project] = fileURLToPath(import.meta.url).split(`${sep}node_modules${sep}`);
-  return project !== undefined && !relative(project, currentFolder()).startsWith('..');
+  if (project === undefined) return false;
+  return project === currentFolder() || isInside(project, currentFolder());
 }

@@ -5,10 +5,10 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { isAbsolute, join, relative } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { SecretError } from '@keyfall/core';
-import { errnoOf } from '@keyfall/core/provider/files';
+import { errnoOf, homeFolder, isInside } from '@keyfall/core/provider/files';
+import { unlessInUse } from '@keyfall/core/provider/files/write';
 import { printable } from '../terminal/terminal.ts';
 
 /** A configuration, or the folder of one where the command line alone names providers. */
@@ -52,7 +52,7 @@ export async function trust(path: string): Promise<string> {
   try {
     await mkdir(stateFolder(), { recursive: true, mode: 0o700 });
     await writeFile(temporary, `${JSON.stringify(now)}\n`, { mode: 0o600, flag: 'wx' });
-    await rename(temporary, record);
+    await unlessInUse(() => rename(temporary, record));
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
     throw failed(
@@ -94,12 +94,21 @@ function digest(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** The user's own folder for what programs remember (XDG base directory specification). */
+/**
+ * The user's own folder for what programs remember (XDG base directory specification).
+ * @throws `ERR_SECRET_CONFIG` if there is none
+ */
 function stateFolder(): string {
   const { XDG_STATE_HOME: set = '', LOCALAPPDATA: local = '' } = process.env;
   if (isAbsolute(set)) return join(set, 'keyfall', 'trusted');
   if (process.platform === 'win32' && local !== '') return join(local, 'keyfall', 'trusted');
-  return join(homedir(), '.local', 'state', 'keyfall', 'trusted');
+  const home = homeFolder();
+  if (home !== undefined) return join(home, '.local', 'state', 'keyfall', 'trusted');
+  throw new SecretError(
+    'ERR_SECRET_CONFIG',
+    'what you trust cannot be kept: the home folder of this user is not known',
+    { hint: 'Set HOME, or XDG_STATE_HOME.' },
+  );
 }
 
 function recordOf(realPath: string): string {
@@ -108,8 +117,7 @@ function recordOf(realPath: string): string {
 
 /** A repository in a home folder must not bring its own trust along. */
 function isOutside({ path, content }: Trusted): boolean {
-  const folder = content === 'folder' ? path : join(path, '..');
-  return relative(folder, stateFolder()).startsWith('..');
+  return !isInside(content === 'folder' ? path : dirname(path), recordOf(path));
 }
 
 /** What a record says; one that another user put there says nothing. */

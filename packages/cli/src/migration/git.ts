@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { basename, dirname } from 'node:path';
+import { programFile } from '@keyfall/core/provider/files';
 
 /** Whether git tracks the file. */
 export async function isTrackedByGit(file: string): Promise<boolean> {
@@ -21,12 +22,14 @@ function git(file: string, ...command: readonly string[]): Promise<unknown> {
   // repository of another user, as root does in a container; git would refuse to answer there.
   const options = ['-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
   // without our tokens, and without GIT_DIR, so that git looks for the repository around the file
-  const { PATH, HOME, SystemRoot } = process.env;
+  const { PATH, HOME, USERPROFILE, SystemRoot } = process.env;
   // a partial clone must not fetch what it lacks: its configuration names the program for that, too
-  const env = { PATH, HOME, SystemRoot, GIT_ALLOW_PROTOCOL: '' };
+  const env = { PATH, HOME, USERPROFILE, SystemRoot, GIT_ALLOW_PROTOCOL: '' };
+  const program = programFile('git');
   return new Promise((resolve) => {
+    if (program === undefined) return resolve(undefined);
     execFile(
-      'git',
+      program,
       [...options, ...command, '--', `./${basename(file)}`],
       { cwd: dirname(file), env, timeout: 5_000 },
       (error) => resolve(error === null ? 0 : error.code),

@@ -208,8 +208,9 @@ class HiddenInput {
   }
 }
 
-/** Stops the process like Ctrl-Z in a terminal's normal mode; `fg` continues it. */
+/** Stops the process like Ctrl-Z in a terminal's normal mode; `fg` continues it. Windows has no such thing. */
 function suspend(leave: () => void, enter: () => void): void {
+  if (process.platform === 'win32') return;
   const goOn = (): void => {
     process.off('SIGCONT', goOn);
     clearTimeout(timer);

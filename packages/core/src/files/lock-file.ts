@@ -12,6 +12,7 @@ import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { SecretError } from '../contract/secret-error.ts';
 import type { ReadContext } from '../contract/secret-provider.ts';
+import { unlessInUse } from './in-use.ts';
 import { writeProblem } from './replace-file.ts';
 import { errnoOf, problem, readWhole, type StoreFile } from './store-file.ts';
 
@@ -50,10 +51,10 @@ export async function lockFile(
     try {
       if (await create(lock, mine))
         return () =>
-          rm(lock, { force: true }).catch((error) => {
+          unlessInUse(() => rm(lock, { force: true })).catch((error) => {
             throw writeProblem(file, error);
           });
-      const theirs = await contentOf(lock);
+      const theirs = await unlessInUse(() => contentOf(lock));
       if (theirs === undefined) continue;
       if ((await isDead(theirs, place)) && (await breakLock(lock, theirs, owner))) continue;
     } catch (error) {
@@ -94,7 +95,7 @@ const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 
 
 async function createInPlace(path: string, content: string): Promise<boolean> {
   try {
-    await writeFile(path, content, { flag: 'wx', mode: 0o644 });
+    await unlessInUse(() => writeFile(path, content, { flag: 'wx', mode: 0o644 }));
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;

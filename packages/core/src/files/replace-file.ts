@@ -6,6 +6,7 @@ import { access, constants, open, readFile, realpath, rename, rm, stat } from 'n
 import { basename, dirname, join } from 'node:path';
 import { SecretError, type SecretErrorCode } from '../contract/secret-error.ts';
 import { withApplied } from '../contract/with-applied.ts';
+import { isInUse, unlessInUse } from './in-use.ts';
 import { keepAccess } from './keep-access.ts';
 import { errnoOf, errnoProblem, problem, type StoreFile } from './store-file.ts';
 
@@ -106,11 +107,12 @@ export async function replaceFile(
     }
     if (!(await unchanged())) return false;
     try {
-      await rename(temporary, real);
+      await unlessInUse(() => rename(temporary, real));
     } catch (error) {
       // over a network the answer may be lost, and the repeated request finds that there is nothing to rename
       const isThere = (await statOf(temporary).catch(() => undefined)) !== undefined;
-      throw withApplied(writeProblem(file, error), isThere ? 'no' : 'unknown');
+      const what = isInUse(error) ? inUse(file) : writeProblem(file, error);
+      throw withApplied(what, isThere ? 'no' : 'unknown');
     }
     waiting = false;
     await syncFolder(dirname(real));
@@ -151,6 +153,15 @@ function inTheWay(file: StoreFile, folder: string): SecretError {
     'ERR_SECRET_CONFIG',
     `could not be written: ${folder} is a folder, and stands where the new content has to be first`,
     'Remove it or give it another name.',
+  );
+}
+
+function inUse(file: StoreFile): SecretError {
+  return problem(
+    file,
+    'ERR_SECRET_UNAVAILABLE',
+    'could not be written: another program has it open',
+    'Close it there, and do it again.',
   );
 }
 

@@ -3,6 +3,7 @@
  * program that only reads its secrets loads none of it.
  */
 export { type EditFileOptions, editFile } from './edit-file.ts';
+export { unlessInUse } from './in-use.ts';
 export { lockFile } from './lock-file.ts';
 export {
   assertReplaceable,

@@ -17,20 +17,27 @@ import { SecretError } from '../../src/index.ts';
 import { folderOfTests } from './folder.ts';
 
 /** What the system answers to a renaming instead of doing it. */
-const system = vi.hoisted(() => ({ rename: '' }));
+const system = vi.hoisted(() => ({ rename: '', times: Number.POSITIVE_INFINITY }));
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<typeof import('node:fs/promises')>();
   return {
     ...real,
     async rename(from: string, to: string) {
-      if (system.rename === '') return real.rename(from, to);
+      if (system.rename === '' || system.times-- <= 0) return real.rename(from, to);
       throw Object.assign(new Error(`${from} ${to}`), { code: system.rename });
     },
   };
 });
 afterEach(() => {
   system.rename = '';
+  system.times = Number.POSITIVE_INFINITY;
+  Object.defineProperty(process, 'platform', platform);
 });
+
+const platform = { ...Object.getOwnPropertyDescriptor(process, 'platform') };
+
+/** Stands in for Windows: what is asked for the name of the system gets that. */
+const onWindows = () => Object.defineProperty(process, 'platform', { ...platform, value: 'win32' });
 
 const newFile = folderOfTests();
 const ours = Buffer.from('ours');
@@ -101,6 +108,28 @@ describe('the old content stays', () => {
     expect(await readFile(file.path, 'utf8')).toBe('old');
     expect(await readdir(dirname(file.path))).toEqual(['secrets']);
   });
+});
+
+test.each(['EPERM', 'EACCES', 'EBUSY'])(
+  'on Windows %s means that another program has it open, and it is tried again',
+  async (errno) => {
+    const file = await newFile();
+    await writeFile(file.path, 'old');
+    onWindows();
+    Object.assign(system, { rename: errno, times: 3 });
+    expect(await replaceFile(file, file.path, ours, yes)).toBe(true);
+    expect(await readFile(file.path, 'utf8')).toBe('ours');
+  },
+);
+
+test('on Windows another error is not tried again', async () => {
+  const file = await newFile();
+  await writeFile(file.path, 'old');
+  onWindows();
+  Object.assign(system, { rename: 'ENOSPC', times: 1 });
+  await expect(replaceFile(file, file.path, ours, yes)).rejects.toThrow(
+    expect.objectContaining({ reason: 'secrets could not be written: the disk is full' }),
+  );
 });
 
 test('the real path of a file that is not there is in the real folder', async () => {

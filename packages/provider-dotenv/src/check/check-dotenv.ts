@@ -13,6 +13,7 @@ import {
   type ProviderCheck,
   type ReadContext,
 } from '@keyfall/core/provider';
+import { programFile } from '@keyfall/core/provider/files';
 import {
   type DotenvFile,
   merged,
@@ -214,11 +215,13 @@ function git(path: string, question: readonly string[]): Promise<boolean | undef
   // repository of another user, as root meets it in a container, can be asked too.
   const settings = ['-c', 'core.fsmonitor=false', '-c', 'safe.directory=*'];
   const args = [...settings, ...question, '--', `./${basename(path)}`];
-  const { PATH, HOME, SystemRoot } = process.env;
+  const { PATH, HOME, USERPROFILE, SystemRoot } = process.env;
   // nothing is fetched for a partial clone: its configuration names the program for that as well
-  const env = { PATH, HOME, SystemRoot, GIT_ALLOW_PROTOCOL: '' };
+  const env = { PATH, HOME, USERPROFILE, SystemRoot, GIT_ALLOW_PROTOCOL: '' };
+  const program = programFile('git');
   return new Promise((resolve) => {
-    execFile('git', args, { cwd: dirname(path), env, timeout: 5_000 }, (error) => {
+    if (program === undefined) return resolve(undefined);
+    execFile(program, args, { cwd: dirname(path), env, timeout: 5_000 }, (error) => {
       if (error === null) resolve(true);
       else resolve(error.code === 1 ? false : undefined);
     });

@@ -131,7 +131,7 @@ function sectionsOf(text: string): Pair[] {
       kind: 'leaf',
       stored: value.text,
       start: valueStart,
-      end: text.charAt(end - 1) === '\n' ? end - 1 : end,
+      end: end - (/\r?\n$/.exec(text.slice(Math.max(0, end - 2), end))?.[0].length ?? 0),
     };
     const pair: Pair = { kind: 'pair', key: name, value: leaf, start, end };
     section.pairs.set(name, about === undefined ? [pair] : [pair, about]);

@@ -6,11 +6,10 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core/provider';
-import { errnoOf } from '@keyfall/core/provider/files';
+import { errnoOf, homeFolder, programFile } from '@keyfall/core/provider/files';
 import type { Identity } from 'age-encryption';
 import { lockedSshKey, sshIdentity } from './ssh-keys.ts';
 
@@ -158,9 +157,10 @@ function placesOf({ ageKey, ageKeyFile, environment }: AgeKeyOptions): Place[] {
   fromFileVariable('SOPS_AGE_KEY_FILE', 'SOPS_AGE_KEY', false);
   fromVariable('SOPS_AGE_KEY_CMD', (command) => ({ label: 'SOPS_AGE_KEY_CMD', command }));
   fromFileVariable('SOPS_AGE_SSH_PRIVATE_KEY_FILE', 'the option ageKey', true);
-  const home = environment['HOME'] ?? environment['USERPROFILE'] ?? homedir();
+  const home = homeFolder(environment);
   const keys = defaultKeyFile(environment, home);
   if (keys !== undefined) places.push({ label: keys, file: keys, optional: true });
+  if (home === undefined) return places;
   for (const name of ['id_ed25519', 'id_rsa']) {
     const file = join(home, '.ssh', name);
     places.push({ label: file, file, ssh: true, optional: true });
@@ -175,7 +175,7 @@ function placesOf({ ageKey, ageKeyFile, environment }: AgeKeyOptions): Place[] {
  */
 export function defaultKeyFile(
   environment: Readonly<Record<string, string | undefined>>,
-  home: string,
+  home: string | undefined,
   platform: NodeJS.Platform = process.platform,
 ): string | undefined {
   const inFolder = (folder: string) => join(folder, 'sops', 'age', 'keys.txt');
@@ -186,7 +186,7 @@ export function defaultKeyFile(
   const own = environment['XDG_CONFIG_HOME'];
   if (own) return inFolder(own);
   const config = platform === 'darwin' ? join('Library', 'Application Support') : '.config';
-  return inFolder(join(home, config));
+  return home === undefined ? undefined : inFolder(join(home, config));
 }
 
 /** The files that {@link findAgeKeys} would read. */
@@ -255,25 +255,26 @@ async function keyText(file: string, problem: Problem, signal: AbortSignal): Pro
 }
 
 /** The output of the command, which runs without a shell, as with sops. Its stderr is thrown away. */
-function outputOf(
+async function outputOf(
   command: string,
   environment: AgeKeyOptions['environment'],
   problem: Problem,
   signal: AbortSignal,
 ): Promise<string> {
   const words = wordsOf(command);
-  const [program, ...args] = words ?? [];
+  if (words === undefined) throw problem('ERR_SECRET_CONFIG', 'has a quote that is not closed');
+  const [name, ...args] = words;
+  if (name === undefined) throw problem('ERR_SECRET_CONFIG', 'is empty');
+  const notThere = () => problem('ERR_SECRET_CONFIG', 'names a program that does not exist');
+  const program = programFile(name, environment);
+  if (program === undefined) throw notThere();
   return new Promise((resolve, reject) => {
-    if (words === undefined)
-      return reject(problem('ERR_SECRET_CONFIG', 'has a quote that is not closed'));
-    if (program === undefined) return reject(problem('ERR_SECRET_CONFIG', 'is empty'));
     const options = { env: environment, signal, maxBuffer: keyLimit };
     execFile(program, args, options, (error, stdout) => {
       if (error === null) return resolve(stdout);
       // the message of the error quotes the command line, which may hold a credential
       const { code } = error;
-      if (code === 'ENOENT')
-        return reject(problem('ERR_SECRET_CONFIG', 'names a program that does not exist'));
+      if (code === 'ENOENT') return reject(notThere());
       const exit = typeof code === 'number' ? ` (exit ${code})` : '';
       reject(problem('ERR_SECRET_UNAVAILABLE', `failed${exit}`));
     });

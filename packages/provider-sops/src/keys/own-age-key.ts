@@ -2,10 +2,9 @@
  * The age key of a user, which opens files that are encrypted for it. It is made once, where sops looks for it.
  */
 import { mkdir, open, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { assertOptions, type OptionKinds, SecretError } from '@keyfall/core/provider';
-import { errnoOf } from '@keyfall/core/provider/files';
+import { errnoOf, homeFolder } from '@keyfall/core/provider/files';
 import { syncFolder, writeProblem } from '@keyfall/core/provider/files/write';
 import { defaultKeyFile, findAgeKeys } from './age-keys.ts';
 
@@ -56,14 +55,15 @@ export async function ownAgeKey(options: OwnAgeKeyOptions = {}): Promise<OwnAgeK
   if (found !== undefined) return { recipient: found, madeFile: undefined };
   if (problems[0] !== undefined) throw problems[0];
   if (signal.aborted) throw new SecretError('ERR_SECRET_ABORTED', 'no age key was made: aborted');
-  const home = environment['HOME'] ?? environment['USERPROFILE'] ?? homedir();
-  const path = defaultKeyFile(environment, home);
-  if (path === undefined)
+  const path = defaultKeyFile(environment, homeFolder(environment));
+  if (path === undefined) {
+    const variable = process.platform === 'win32' ? 'APPDATA' : 'HOME';
     throw new SecretError('ERR_SECRET_CONFIG', 'there is no folder for an age key', {
       provider: 'sops',
-      hint: 'Set APPDATA, or name a file with a key by SOPS_AGE_KEY_FILE.',
-      setting: { variable: 'APPDATA', isMissing: true },
+      hint: `Set ${variable}, or name a file with a key by SOPS_AGE_KEY_FILE.`,
+      setting: { variable, isMissing: true },
     });
+  }
   const { generateIdentity, identityToRecipient } = await import('age-encryption');
   const key = await generateIdentity();
   const recipient = await identityToRecipient(key);

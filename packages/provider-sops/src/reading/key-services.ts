@@ -14,7 +14,7 @@ type Names = readonly string[];
 
 /** What every program needs, and the settings of the network. */
 const always: Names = [
-  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'TZ', 'LANG', 'LANGUAGE', 'LC_'],
+  ...['PATH', 'Path', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'TZ', 'LANG', 'LANGUAGE', 'LC_'],
   ...['XDG_CONFIG_HOME', 'XDG_RUNTIME_DIR', 'TERM'],
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
   ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'],

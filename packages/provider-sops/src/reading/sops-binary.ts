@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { open, readFile, rm } from 'node:fs/promises';
 import { SecretError } from '@keyfall/core/provider';
-import { decodeText, errnoOf, problem } from '@keyfall/core/provider/files';
+import { decodeText, errnoOf, problem, programFile } from '@keyfall/core/provider/files';
 import { parseJson } from '../formats/json-format.ts';
 import type { Opened, OpenedTree } from '../tree/decrypt-tree.ts';
 import { type Branch, InvalidSops, type Leaf, type Node } from '../tree/sops-tree.ts';
@@ -109,8 +109,10 @@ function runSops(
   input: Uint8Array,
   signal: AbortSignal,
 ): Promise<string> {
+  const program = programFile('sops', env);
   return new Promise((resolve, reject) => {
-    const child = spawn('sops', args, {
+    if (program === undefined) return reject(notOnPath(source));
+    const child = spawn(program, args, {
       env,
       signal,
       stdio: ['pipe', 'pipe', 'ignore'],
@@ -130,14 +132,17 @@ function runSops(
 
 function startProblem(source: SopsSource, error: Error, signal: AbortSignal): SecretError {
   if (signal.aborted) return problem(source, 'ERR_SECRET_ABORTED', 'was not opened: aborted');
-  if (errnoOf(error) === 'ENOENT')
-    return problem(
-      source,
-      'ERR_SECRET_UNSUPPORTED',
-      'can only be opened by sops itself, which is not on PATH',
-      'Install sops, or add an age recipient to the file with `sops rotate --add-age`.',
-    );
+  if (errnoOf(error) === 'ENOENT') return notOnPath(source);
   return problem(source, 'ERR_SECRET_UNAVAILABLE', 'could not be opened: sops did not start');
+}
+
+function notOnPath(source: SopsSource): SecretError {
+  return problem(
+    source,
+    'ERR_SECRET_UNSUPPORTED',
+    'can only be opened by sops itself, which is not on PATH',
+    'Install sops, or add an age recipient to the file with `sops rotate --add-age`.',
+  );
 }
 
 function exitProblem(source: SopsSource, code: number | null, signal: AbortSignal): SecretError {

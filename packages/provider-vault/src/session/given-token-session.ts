@@ -2,7 +2,6 @@
  * A token that something else keeps alive: an agent or `vault login` in a file, the program itself in a function, or
  * an agent in between, which has one of its own and is sent none.
  */
-import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { type Clock, isSecretError, type ReadContext, SecretError } from '@keyfall/core/provider';
 import { readSettingFile } from '../environment/setting-files.ts';
@@ -133,7 +132,15 @@ async function readToken(setting: GivenSetting, provider: string): Promise<strin
     }
   }
   const from = isHelper ? 'the token helper' : setting.from;
-  const file = setting.file ?? join(homedir(), '.vault-token');
+  const file = setting.file ?? (await helperFile());
+  if (file === undefined)
+    return {
+      error: configError(
+        'the token helper has no file: the home folder of this user is not known',
+        'Set HOME, or VAULT_TOKEN.',
+        true,
+      ),
+    };
   // a token in the place of a path is an easy mistake
   const shown = isHelper || isAbsolute(file) ? ` ${file}` : '';
   let text: string;
@@ -157,6 +164,12 @@ async function readToken(setting: GivenSetting, provider: string): Promise<strin
   const invalid = (what: string, hint: string) => configError(`the token of ${from} ${what}`, hint);
   if (text.trim() !== '') return checkToken(text, invalid);
   return { error: invalid('is empty', 'A token is one line of printable ASCII without blanks.') };
+}
+
+async function helperFile(): Promise<string | undefined> {
+  const { homeFolder } = await import('@keyfall/core/provider/files');
+  const home = homeFolder();
+  return home === undefined ? undefined : join(home, '.vault-token');
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -4,11 +4,14 @@
  */
 import { lstatSync, type Stats, statSync } from 'node:fs';
 
+/** Whether Node can say whom a file belongs to: not on Windows. */
+export const hasOwners: boolean = process.geteuid !== undefined;
+
 /**
  * Whether a path is the user's or root's, and so is what it leads to where it is a link. For root that came by `sudo`,
  * also what is that user's: git's rule for the repositories that it trusts (`safe.directory`,
  * https://git-scm.com/docs/git-config#Documentation/git-config.txt-safedirectory). A path that is not there
- * is not. Where the system has no owners (Windows), everything is.
+ * is not. Without owners everything is.
  *
  * @param alike - a path that is trusted already: what its owner owns is as good
  */
@@ -26,7 +29,7 @@ export function isOwn(path: string, alike?: string): boolean {
 /** Whether users besides the owner and the group may write there, as into `/tmp`. */
 export function isOpenToAll(folder: string): boolean {
   try {
-    return process.geteuid !== undefined && (statSync(folder).mode & 0o002) !== 0;
+    return hasOwners && (statSync(folder).mode & 0o002) !== 0;
   } catch {
     return false;
   }

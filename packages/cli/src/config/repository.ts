@@ -3,8 +3,8 @@
  * make in a shared folder, does not count, and neither does another user's repository.
  */
 import { lstatSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { isOwn } from './ownership.ts';
+import { dirname, join, resolve } from 'node:path';
+import { hasOwners, isOwn } from './ownership.ts';
 
 /**
  * What stands in a folder under the name `.git`: a repository of the user's, one of another user, or nothing that
@@ -14,6 +14,8 @@ export function repositoryAt(folder: string): 'own' | 'foreign' | undefined {
   const dotGit = join(folder, '.git');
   const gitFolder = gitFolderOf(dotGit);
   if (gitFolder === undefined || !isGitFolder(gitFolder)) return undefined;
+  // where nobody can say whose it is, the one place in which every user may have made it (CVE-2022-24765)
+  if (!hasOwners && dirname(folder) === folder) return 'foreign';
   // the three that git looks at: the work tree, `.git` in it, and where that leads
   return [folder, dotGit, gitFolder].every((path) => isOwn(path)) ? 'own' : 'foreign';
 }

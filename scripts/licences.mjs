@@ -20,7 +20,9 @@ export function licencesIn(output) {
     .sort()
     .map((path) => {
       const { name, version } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
-      return `${name} ${version}\n\n${readFileSync(join(path, 'LICENSE'), 'utf8').trim()}\n`;
+      // some write its name in lower case
+      const licence = readdirSync(path).find((file) => /^licen[cs]e(?:\.|$)/i.test(file));
+      return `${name} ${version}\n\n${readFileSync(join(path, licence), 'utf8').trim()}\n`;
     })
     .join('\n---\n\n');
 }

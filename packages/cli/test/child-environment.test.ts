@@ -240,3 +240,51 @@ test('names and values an environment can hold are kept as they are', () => {
     ['with space', value],
   ]);
 });
+
+describe('on Windows, where Path and PATH are one variable', () => {
+  const windows = { windows: true };
+
+  test('a secret takes the place of the inherited variable, however that is spelled', () => {
+    const { env, replaced } = build({ DB_PASS: fromStore('s') }, { Db_Pass: 'i' }, windows);
+    expect(env).toEqual({ Db_Pass: 's', USE_VAULT: 'false' });
+    expect(replaced).toEqual(['DB_PASS']);
+    const kept = build({ DB_PASS: fromFile('s') }, { Db_Pass: 'i' }, windows);
+    expect(kept.env).toEqual({ Db_Pass: 'i', USE_VAULT: 'false' });
+  });
+
+  test('credentials are removed in any case', () => {
+    const credentialVariables = new Set(['SHOP_SECRET_ID']);
+    const inherited = { vault_token: 't', Shop_Secret_Id: 'x', use_vault: 'true' };
+    const { env } = build({}, inherited, { ...windows, credentialVariables });
+    expect(env).toEqual({ USE_VAULT: 'false' });
+    const back = { SHOP_SECRET_ID: fromFile('x') };
+    expect(build(back, inherited, { ...windows, credentialVariables }).env).toEqual(env);
+  });
+
+  test('a name that takes over is refused in any case', () => {
+    expect(() => build({ path: fromStore('C:\\evil') }, {}, windows)).toThrow(
+      expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
+    );
+  });
+
+  test('two secrets that would be one variable are refused', () => {
+    const secrets = { token: fromStore('1'), TOKEN: fromStore('2') };
+    expect(() => build(secrets, {}, windows)).toThrow(
+      expect.objectContaining({
+        reason: expect.stringMatching(/^token cannot be passed on: another name differs/),
+      }),
+    );
+    expect(build(secrets, {}, { windows: false }).env).toMatchObject({ token: '1', TOKEN: '2' });
+  });
+
+  test('with pristine what programs of Windows need is kept', () => {
+    const inherited = { Path: 'C:\\bin', ComSpec: 'cmd.exe', AppData: 'C:\\data', OTHER: 'x' };
+    const { env } = build({}, inherited, { ...windows, pristine: true });
+    expect(env).toEqual({
+      Path: 'C:\\bin',
+      ComSpec: 'cmd.exe',
+      AppData: 'C:\\data',
+      USE_VAULT: 'false',
+    });
+  });
+});

@@ -3,7 +3,7 @@
  */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { RunningChild } from '../src/run/signals.ts';
-import { handleSignals } from '../src/run/signals.ts';
+import { handleSignals, signalOf } from '../src/run/signals.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -41,4 +41,14 @@ test('a program is not killed because the one before it was asked to exit', () =
   vi.advanceTimersByTime(1);
   expect(after.got).toEqual(['SIGQUIT', 'SIGKILL']);
   signals.stop();
+});
+
+test('a signal that reloads is one that a program can handle, and on Windows there is none', () => {
+  expect(signalOf('hup', false)).toBe('SIGHUP');
+  expect(() => signalOf('KILL', false)).toThrow(
+    expect.objectContaining({ code: 'ERR_SECRET_CONFIG' }),
+  );
+  expect(() => signalOf('HUP', true)).toThrow(
+    expect.objectContaining({ code: 'ERR_SECRET_UNSUPPORTED' }),
+  );
 });

@@ -39,6 +39,16 @@ test.each(
   expect(takesOver(name)).toBe(false);
 });
 
+test('on Windows, where the case of a name does not count, path is PATH', () => {
+  expect(['path', 'Node_Options', 'home'].map((name) => takesOver(name, true))).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(['path', 'shop_path'].map((name) => takesOver(name, false))).toEqual([false, false]);
+  expect(takesOver('shop_path', true)).toBe(false);
+});
+
 test('each family has its origin and source, and no name is in two families', () => {
   const all = takeOverFamilies.flatMap(({ names }) => names);
   expect(all.filter((name, at) => all.indexOf(name) !== at)).toEqual([]);

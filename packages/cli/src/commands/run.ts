@@ -12,6 +12,7 @@ import {
   assertStartable,
   becomeChild,
   type OutputFilter,
+  spawner,
   startChild,
 } from '../run/child-process.ts';
 import type { ChildCommand } from '../run/executable.ts';
@@ -127,7 +128,9 @@ export async function runWithSecrets(
     // from here on the program could look at what we were started with
     if (!options.passBootstrap)
       hideInitialValues([...bootstrapNames, ...credentialVariablesOf(chain)]);
-    const start = (given: ChildCommand['env']) => startChild({ ...command, env: given }, filter);
+    const spawn = await spawner();
+    const start = (given: ChildCommand['env']) =>
+      startChild(spawn, { ...command, env: given }, filter);
     if (!options.watch) {
       const child = start(env);
       signals.forwardTo(child);

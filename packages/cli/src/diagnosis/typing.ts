@@ -51,7 +51,7 @@ export function typingIn({ options, configuration, address }: Shell): Typing {
 }
 
 function installedClient(): Typing['client'] {
-  const isThere = (file: string) => 'path' in findExecutable(file, process.env['PATH']);
+  const isThere = (file: string) => 'path' in findExecutable(file, process.env);
   return !isThere('bao') && isThere('vault') ? 'vault' : 'bao';
 }
 

@@ -135,7 +135,7 @@ export function surprises(source: MigrationSource): string[] {
     found.push(
       `${listNames(odd)} cannot be ${odd.length === 1 ? 'the name of a variable' : 'names of variables'} in a shell: a shell script cannot read ${odd.length === 1 ? 'it' : 'them'}.`,
     );
-  const dangerous = [...source.values.keys()].filter(takesOver);
+  const dangerous = [...source.values.keys()].filter((name) => takesOver(name));
   if (dangerous.length > 0)
     found.push(
       `${listNames(dangerous)} could take over a program that is started with ${dangerous.length === 1 ? 'it' : 'them'}: keyfall run refuses ${dangerous.length === 1 ? 'it' : 'them'} unless --only lists every name that the program gets.`,

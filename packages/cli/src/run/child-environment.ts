@@ -7,6 +7,7 @@ import { bootstrapNames } from '../chain/bootstrap-settings.ts';
 import type { ResolvedSecret } from '../chain/selection.ts';
 import { listNames } from '../terminal/terminal.ts';
 import { takesOver } from './take-over-names.ts';
+import { comparableName, onWindows } from './windows.ts';
 
 /** Options of {@link buildChildEnvironment}. */
 export interface ChildEnvironmentOptions {
@@ -24,6 +25,8 @@ export interface ChildEnvironmentOptions {
   readonly credentialVariables?: ReadonlySet<string>;
   /** Pass on Keyfall's own settings and credentials. */
   readonly passBootstrap?: boolean;
+  /** Whether the program runs on Windows, where `Path` and `PATH` are one variable. Default: as we do. */
+  readonly windows?: boolean;
 }
 
 /** The result of {@link buildChildEnvironment}. */
@@ -43,6 +46,22 @@ const pristineNames: ReadonlySet<string> = new Set([
   ...['TERM', 'COLORTERM', 'NO_COLOR', 'LANG', 'LANGUAGE', 'LC_ALL', 'LC_CTYPE'],
 ]);
 
+/** The same of Windows, less what Node gives each program there: SystemRoot, USERPROFILE, TEMP and their like. */
+const pristineOnWindows: ReadonlySet<string> = new Set([
+  ...[
+    'PATHEXT',
+    'COMSPEC',
+    'OS',
+    'TMP',
+    'APPDATA',
+    'LOCALAPPDATA',
+    'PROGRAMDATA',
+    'ALLUSERSPROFILE',
+  ],
+  ...['PROGRAMFILES', 'PROGRAMFILES(X86)', 'PROGRAMW6432', 'COMMONPROGRAMFILES', 'PUBLIC'],
+  ...['COMPUTERNAME', 'NUMBER_OF_PROCESSORS', 'PROCESSOR_ARCHITECTURE'],
+]);
+
 /**
  * The program's environment.
  *
@@ -50,35 +69,37 @@ const pristineNames: ReadonlySet<string> = new Set([
  *   was not listed by the user
  */
 export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEnvironment {
-  const { inherited, secrets, preserveEnv = false, passBootstrap = false, named } = options;
-  assertFitsEnvironment(secrets, ({ value }) => value, named);
+  const { secrets, preserveEnv = false, passBootstrap = false, named, windows } = options;
+  assertFitsEnvironment(secrets, ({ value }) => value, named, windows);
   const env = inheritedPart(options);
+  const inherited = spellings(options.inherited, windows);
   const withheld = passBootstrap
     ? []
     : [...(options.credentialVariables ?? [])].filter(
-        (name) => inherited[name] !== undefined && !bootstrapNames.has(name),
+        (name) => inherited.valueOf(name) !== undefined && !bootstrapNames.has(name),
       );
   // the program has its secrets already, and without credentials it could not ask for them again
   if (!passBootstrap) env['USE_VAULT'] = 'false';
   const replaced: string[] = [];
   const kept: string[] = [];
+  const variables = spellings(env, windows);
   for (const [name, { value, fromStore }] of secrets) {
     // a provider that reads the same environment must not bring back what was removed
-    const isWithheld = withheld.includes(name) && value === inherited[name] && !fromStore;
+    const isWithheld = withheld.includes(name) && value === inherited.valueOf(name) && !fromStore;
     if (isWithheld && !named?.has(name)) continue;
-    const before = env[name];
+    const before = variables.valueOf(name);
     if (before !== undefined && (preserveEnv || !fromStore)) {
       if (before !== value && !fromStore) kept.push(name);
       continue;
     }
     if (before !== undefined && before !== value) replaced.push(name);
-    env[name] = value;
+    env[variables.spelled(name)] = value;
   }
   return {
     env,
     replaced: replaced.sort(),
     kept: kept.sort(),
-    withheld: withheld.filter((name) => env[name] === undefined).sort(),
+    withheld: withheld.filter((name) => variables.valueOf(name) === undefined).sort(),
   };
 }
 
@@ -87,16 +108,28 @@ export function inheritedPart({
   inherited,
   pristine = false,
   passBootstrap = false,
-  credentialVariables,
+  credentialVariables = new Set(),
+  windows = onWindows,
 }: Omit<ChildEnvironmentOptions, 'secrets'>): Record<string, string> {
+  const asCompared = (name: string) => comparableName(name, windows);
+  const credentials = new Set([...credentialVariables].map(asCompared));
   // without a prototype, since a variable may be called __proto__
   const env: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(inherited)) {
     if (value === undefined) continue;
-    const isOurs = bootstrapNames.has(name) || credentialVariables?.has(name);
-    if (isOurs ? passBootstrap : !pristine || pristineNames.has(name)) env[name] = value;
+    const compared = asCompared(name);
+    const isOurs = bootstrapNames.has(compared) || credentials.has(compared);
+    const isForAll = pristineNames.has(compared) || (windows && pristineOnWindows.has(compared));
+    if (isOurs ? passBootstrap : !pristine || isForAll) env[name] = value;
   }
   return env;
+}
+
+/** The variables of an environment by their names, however these are spelled there. */
+function spellings(env: Readonly<Record<string, string | undefined>>, windows?: boolean) {
+  const known = new Map(Object.keys(env).map((name) => [comparableName(name, windows), name]));
+  const spelled = (name: string) => known.get(comparableName(name, windows)) ?? name;
+  return { spelled, valueOf: (name: string) => env[spelled(name)] };
 }
 
 /**
@@ -109,6 +142,7 @@ export function assertFitsEnvironment<Secret>(
   secrets: ReadonlyMap<string, Secret>,
   textOf: (secret: Secret) => string,
   named: ReadonlySet<string> = new Set(),
+  windows: boolean = onWindows,
 ): void {
   const refuse = (
     isRefused: (name: string, value: string) => boolean,
@@ -136,8 +170,15 @@ export function assertFitsEnvironment<Secret>(
     'cannot be passed on: half a surrogate pair is not text',
     'Store a text form such as base64, or choose the names with --only.',
   );
+  const spelled = new Map<string, string>();
+  for (const name of secrets.keys()) spelled.set(comparableName(name, windows), name);
   refuse(
-    (name) => takesOver(name) && !named.has(name),
+    (name) => spelled.get(comparableName(name, windows)) !== name,
+    'cannot be passed on: another name differs in upper and lower case alone, which is one variable on Windows',
+    'Rename one of them in the store, or choose the names with --only.',
+  );
+  refuse(
+    (name) => takesOver(name, windows) && !named.has(name),
     'could take over the program that is started',
     'Remove such names from the store, or list every name that the program needs with --only.',
   );

@@ -2,7 +2,7 @@
  * Starts the program of `run` so that it cannot tell the difference: no shell, the same terminal and
  * process group, its exit code ours.
  */
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { SecretError } from '@keyfall/core';
 import { errnoOf } from '@keyfall/core/provider/files';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from '../terminal/exit-code.ts';
@@ -15,7 +15,8 @@ import {
   kindOf,
   replaceProcess,
 } from './executable.ts';
-import { endsProgram, exitCodeOfSignal, type RunningChild } from './signals.ts';
+import { endsProgram, exitCodeOfSignal, type RunningChild, sendSignal } from './signals.ts';
+import { isTooMuchForBatch, onWindows } from './windows.ts';
 
 /** A program's output on its way through a filter. */
 export interface FilteredOutput {
@@ -33,7 +34,7 @@ export type OutputFilter = (child: ChildProcess) => FilteredOutput;
  * fail: then the program is started as a child.
  */
 export function becomeChild(command: ChildCommand): void {
-  const found = findExecutable(command.file, command.env['PATH']);
+  const found = findExecutable(command.file, command.env);
   if ('path' in found && canReplaceProcess(found.path, command))
     replaceProcess(found.path, command);
 }
@@ -46,10 +47,16 @@ interface StartProblem {
 
 /** The program's file, or why it cannot be started, as far as that can be known without trying. */
 function startable({ file, args, env }: ChildCommand): { readonly path: string } | StartProblem {
-  const found = findExecutable(file, env['PATH']);
+  const found = findExecutable(file, env);
   if ('problem' in found) return found;
   // execvp(3) would give it to a shell, which would run whatever text is in it
-  if (kindOf(found.path) === 'not-executable') return problemOf('ENOEXEC');
+  if (!onWindows && kindOf(found.path) === 'not-executable') return problemOf('ENOEXEC');
+  if (onWindows && isTooMuchForBatch(found.path, args))
+    return {
+      problem:
+        'is a batch file, and its arguments have a line break, or a double quote beside one of & | < > ^, which it could take for a command',
+      exitCode: commandNotExecutableExitCode,
+    };
   return isTooLarge(args, env) ? problemOf('E2BIG') : found;
 }
 
@@ -64,22 +71,37 @@ export function assertStartable(command: ChildCommand): void {
 }
 
 /**
+ * What {@link startChild} starts programs by. On Windows most commands, `npm` among them, are scripts, which Node does not
+ * start: the library has the command processor do that, and quotes the arguments for it.
+ */
+export async function spawner(): Promise<Spawn> {
+  if (onWindows) return (await import('cross-spawn')).default;
+  // not imported, since a process that becomes the program does not need it
+  return process.getBuiltinModule('node:child_process').spawn;
+}
+
+type Spawn = (file: string, args: readonly string[], options: SpawnOptions) => ChildProcess;
+
+/**
  * Starts the program.
  *
  * @throws `ERR_SECRET_CONFIG` if Node itself would show its environment
  */
-export function startChild(command: ChildCommand, filter?: OutputFilter): RunningChild {
+export function startChild(
+  spawn: Spawn,
+  command: ChildCommand,
+  filter?: OutputFilter,
+): RunningChild {
   const { file, args, env } = command;
   const found = startable(command);
   if ('problem' in found) return notStarted(file, found);
   assertNotShown();
-  // not imported, since a process that becomes the program does not need it
-  const { spawn } = process.getBuiltinModule('node:child_process');
   let child: ChildProcess;
   try {
     const output = filter === undefined ? 'inherit' : 'pipe';
     child = spawn(found.path, args, {
-      argv0: file,
+      // a script's command line begins with its command processor
+      ...(!onWindows && { argv0: file }),
       env: { ...env },
       stdio: ['inherit', output, output],
     });
@@ -102,7 +124,7 @@ export function startChild(command: ChildCommand, filter?: OutputFilter): Runnin
     ended: Promise.all([exited, output?.written]).then(([exitCode]) => exitCode),
     kill(signal) {
       const hasEnded = child.exitCode !== null || child.signalCode !== null;
-      if (!hasEnded) child.kill(signal);
+      if (!hasEnded) sendSignal(child, signal);
       else if (signal === 'SIGKILL' || endsProgram(signal)) output?.stop();
     },
   };

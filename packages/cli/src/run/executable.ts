@@ -14,6 +14,7 @@ import { delimiter, isAbsolute, resolve } from 'node:path';
 import { errnoOf } from '@keyfall/core/provider/files';
 import { commandNotExecutableExitCode, commandNotFoundExitCode } from '../terminal/exit-code.ts';
 import { isForeign } from './foreign-program.ts';
+import { onWindows, windowsCandidates } from './windows.ts';
 
 /** A program with its arguments and its whole environment. */
 export interface ChildCommand {
@@ -27,17 +28,20 @@ export type Executable =
   | { readonly path: string }
   | { readonly problem: string; readonly exitCode: number };
 
-/** Looks up a program in this PATH, like execvp(3). */
-export function findExecutable(file: string, path = '/usr/local/bin:/usr/bin:/bin'): Executable {
-  const candidates = file.includes('/')
-    ? [resolve(file)]
-    : path.split(delimiter).map((folder) => resolve(folder, file));
+/** Looks up a program in the PATH of this environment, like execvp(3). */
+export function findExecutable(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Executable {
+  const candidates = onWindows
+    ? windowsCandidates(file, env).map((path) => resolve(path))
+    : posixCandidates(file, env['PATH']);
   let problem = 'command not found';
   let exitCode = commandNotFoundExitCode;
   for (const candidate of file === '' ? [] : candidates) {
     try {
       if (statSync(candidate).isDirectory()) {
-        if (!file.includes('/')) continue;
+        if (onWindows || !file.includes('/')) continue;
         return { problem: 'is a folder', exitCode: commandNotExecutableExitCode };
       }
       accessSync(candidate, constants.X_OK);
@@ -51,6 +55,12 @@ export function findExecutable(file: string, path = '/usr/local/bin:/usr/bin:/bi
   return { problem, exitCode };
 }
 
+function posixCandidates(file: string, path = '/usr/local/bin:/usr/bin:/bin'): readonly string[] {
+  return file.includes('/')
+    ? [resolve(file)]
+    : path.split(delimiter).map((folder) => resolve(folder, file));
+}
+
 type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;
 
 function execve(): Execve | undefined {
@@ -62,12 +72,7 @@ function execve(): Execve | undefined {
  * the call cannot fail, since Node would abort with a core dump.
  */
 export function canReplaceProcess(path: string, { args, env }: ChildCommand): boolean {
-  return (
-    execve() !== undefined &&
-    process.platform !== 'win32' &&
-    isSmall(args, env) &&
-    kindOf(path) === 'program'
-  );
+  return execve() !== undefined && !onWindows && isSmall(args, env) && kindOf(path) === 'program';
 }
 
 /**

@@ -7,6 +7,7 @@ import type { ChunkRedactor, Redactor } from '@keyfall/core';
 import { errnoOf } from '@keyfall/core/provider/files';
 import { notice } from '../terminal/terminal.ts';
 import type { FilteredOutput } from './child-process.ts';
+import { sendSignal } from './signals.ts';
 
 /**
  * Masks both streams of a program, each by itself. `written` resolves when everything is written, also the output of
@@ -14,7 +15,7 @@ import type { FilteredOutput } from './child-process.ts';
  */
 export function maskOutput(child: ChildProcess, redactor: Redactor): FilteredOutput {
   // our output has no reader any more: with a pipe the program would get this signal, but it writes to a socket
-  const unread = () => void child.kill('SIGPIPE');
+  const unread = () => sendSignal(child, 'SIGPIPE');
   const { stdout, stderr } = child;
   const written = Promise.all([
     stdout && pump(stdout, process.stdout, redactor.chunks(), unread),

@@ -1,9 +1,11 @@
 /**
  * Signals to our process: while a program of `run` is there it gets them, and else they stop our own work.
  */
+import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { SecretError, systemClock } from '@keyfall/core';
 import { isTerminal } from '../terminal/terminal.ts';
+import { endTree, onWindows } from './windows.ts';
 
 /** A program that runs. Its promises never reject. */
 export interface RunningChild {
@@ -26,10 +28,12 @@ const handled = [
   'SIGUSR2',
   'SIGCONT',
   'SIGINT',
+  // Ctrl-Break, on Windows alone
+  'SIGBREAK',
 ] as const;
 
 /** Signals that ask a program to exit. */
-const endings: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGINT', 'SIGQUIT']);
+const endings: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGBREAK']);
 
 /** Whether this signal ends a program that does not handle it. */
 export function endsProgram(signal: NodeJS.Signals): boolean {
@@ -63,8 +67,7 @@ export function handleSignals(cancel: () => void, killAfter: number | undefined)
       cancel();
       return;
     }
-    // the terminal has sent its Ctrl-C to the program as well
-    if (signal !== 'SIGINT' || !isForegroundOfTerminal()) child.kill(signal);
+    if (!hasProgramGot(signal)) child.kill(signal);
     const asked = child;
     if (killAfter !== undefined && endings.has(signal))
       cancelKill ??= systemClock.schedule(() => asked.kill('SIGKILL'), killAfter);
@@ -85,6 +88,20 @@ export function handleSignals(cancel: () => void, killAfter: number | undefined)
       for (const signal of handled) process.off(signal, handle);
     },
   };
+}
+
+/**
+ * Whether the program has got this signal as well: a terminal's Ctrl-C, and on Windows, where the console is what signals
+ * come from, each.
+ */
+function hasProgramGot(signal: NodeJS.Signals): boolean {
+  return onWindows || (signal === 'SIGINT' && isForegroundOfTerminal());
+}
+
+/** Sends a program a signal. On Windows, where none can be sent, it is ended. */
+export function sendSignal(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (onWindows) endTree(child);
+  else child.kill(signal);
 }
 
 /**
@@ -115,9 +132,15 @@ function signalNumbers() {
 
 /**
  * A signal by its name, `HUP` or `SIGHUP`.
- * @throws `ERR_SECRET_CONFIG` if no signal has this name, or no program can handle it
+ * @throws `ERR_SECRET_CONFIG` if no signal has this name, or no program can handle it; `ERR_SECRET_UNSUPPORTED` on Windows
  */
-export function signalOf(name: string): NodeJS.Signals {
+export function signalOf(name: string, windows: boolean = onWindows): NodeJS.Signals {
+  if (windows)
+    throw new SecretError(
+      'ERR_SECRET_UNSUPPORTED',
+      '--reload-signal cannot be used: no program can be sent a signal on Windows',
+      { hint: 'Leave it out: then the program is restarted.' },
+    );
   const signal = `SIG${name.toUpperCase().replace(/^SIG/, '')}`;
   if (Object.hasOwn(signalNumbers(), signal) && signal !== 'SIGKILL' && signal !== 'SIGSTOP')
     return signal as NodeJS.Signals;

@@ -10,6 +10,7 @@
  * their own settings (`HOST`, `CC`, `FLASK_APP`): a `.env` is made for those. The list can never be complete.
  */
 import groups from './take-over-families.json' with { type: 'json' };
+import { onWindows } from './windows.ts';
 
 /** Variables of one program, or of programs of one kind. */
 export interface TakeOverFamily {
@@ -32,29 +33,29 @@ export const takeOverFamilies: readonly TakeOverFamily[] = Object.values(groups)
 export const credentials: readonly string[] = ['*_TOKEN', '*_PASSWORD', '*_USERNAME'];
 
 /** Whether a variable of this name could take over the program that gets it. */
-export function takesOver(name: string): boolean {
-  rules ??= takeOverFamilies.map(ruleOf);
-  return rules.some((matches) => matches(name));
+export function takesOver(name: string, windows: boolean = onWindows): boolean {
+  if (rules?.windows !== windows)
+    rules = { windows, all: takeOverFamilies.map((family) => ruleOf(family, windows)) };
+  return rules.all.some((matches) => matches(name));
 }
 
 /** Made for the first name that is asked about: a program that gets no secret needs none. */
-let rules: readonly ((name: string) => boolean)[] | undefined;
+let rules: { readonly windows: boolean; readonly all: readonly Rule[] } | undefined;
 
-function ruleOf({ names, but = [], inAnyCase }: TakeOverFamily) {
+type Rule = (name: string) => boolean;
+
+/** On Windows `path` is `PATH`. */
+function ruleOf({ names, but = [], inAnyCase = false }: TakeOverFamily, windows: boolean): Rule {
   const isPattern = (name: string) => name.includes('*');
-  const flags = (inAnyCase ?? ignoresCase) ? 'is' : 's';
+  const flags = inAnyCase || windows ? 'is' : 's';
   const exactly = patternOf(
     names.filter((name) => !isPattern(name)),
     flags,
   );
   const broadly = patternOf(names.filter(isPattern), flags);
   const harmless = patternOf([...but, ...credentials], flags);
-  return (name: string): boolean =>
-    exactly.test(name) || (broadly.test(name) && !harmless.test(name));
+  return (name) => exactly.test(name) || (broadly.test(name) && !harmless.test(name));
 }
-
-/** Windows takes `path` for `PATH`. */
-const ignoresCase = process.platform === 'win32';
 
 /** Matches these names, in which `*` stands for any text; without a name it matches nothing. */
 function patternOf(names: readonly string[], flags: string): RegExp {

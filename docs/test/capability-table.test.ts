@@ -10,6 +10,7 @@ import { awsParameterStoreProvider } from '@keyfall/provider-aws-parameter-store
 import { awsSecretsManagerProvider } from '@keyfall/provider-aws-secrets-manager';
 import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-doppler';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
+import { execProvider } from '@keyfall/provider-exec';
 import { filesProvider } from '@keyfall/provider-files';
 import { sopsProvider } from '@keyfall/provider-sops';
 import { vaultDynamicProvider, vaultProvider } from '@keyfall/provider-vault';
@@ -46,6 +47,16 @@ const stores: readonly (readonly [what: string, page: string, provider: SecretPr
   ],
   ['Doppler', 'doppler.md', dopplerProvider({ token: 't' })],
   ["Doppler's fallback file", 'doppler.md', dopplerFallbackProvider({ path: 'f', token: 't' })],
+  [
+    'another program, a helper that can do all',
+    'exec.md',
+    execProvider({ command: ['./helper'], lists: true, writes: 'conditional' }),
+  ],
+  [
+    'another program, a tool that prints one value',
+    'exec.md',
+    execProvider({ command: ['op', 'read', '{name}'] }),
+  ],
   ['`.env`', 'dotenv.md', dotenvProvider()],
   ['environment variables', '../chain.md', envProvider()],
   ['memory', '../chain.md', memoryProvider()],

@@ -8,6 +8,7 @@ import type { AwsParameterStoreProviderOptions } from '@keyfall/provider-aws-par
 import type { AwsSecretsManagerProviderOptions } from '@keyfall/provider-aws-secrets-manager';
 import type { DopplerProviderOptions } from '@keyfall/provider-doppler';
 import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
+import type { ExecProviderOptions } from '@keyfall/provider-exec';
 import type { FilesProviderOptions } from '@keyfall/provider-files';
 import type { SopsProviderOptions } from '@keyfall/provider-sops';
 import { describe, expect, test } from 'vitest';
@@ -85,6 +86,18 @@ const doppler: All<DopplerProviderOptions> = {
   name: true,
 };
 
+const exec: All<ExecProviderOptions> = {
+  command: true,
+  names: true,
+  exitCodes: true,
+  lists: true,
+  writes: true,
+  inherit: true,
+  credentialVariables: true,
+  env: true,
+  name: true,
+};
+
 /** The sections of a document by their headings, in order. */
 function sectionsOf(text: string): Map<string, string> {
   const parts = text.split(/^## (.+)\n/m).slice(1);
@@ -98,6 +111,7 @@ describe.each<[string, object]>([
   ['aws-secrets-manager', aws],
   ['aws-parameter-store', parameterStore],
   ['doppler', doppler],
+  ['exec', exec],
 ])('%s', (store, options) => {
   const read = (path: string) => readFile(join(root, path), 'utf8');
   const pageOf = async () => sectionsOf(await read(`docs/providers/${store}.md`));

@@ -12,6 +12,7 @@ import * as aws from '@keyfall/provider-aws-secrets-manager';
 import * as doppler from '@keyfall/provider-doppler';
 import * as dotenv from '@keyfall/provider-dotenv';
 import * as edit from '@keyfall/provider-dotenv/edit';
+import * as exec from '@keyfall/provider-exec';
 import * as files from '@keyfall/provider-files';
 import * as sops from '@keyfall/provider-sops';
 import * as vault from '@keyfall/provider-vault';
@@ -62,6 +63,7 @@ const functions: Readonly<Record<string, () => unknown>> = {
   editDotenv: () => edit.editDotenv('', new Map(), wrong),
   editDotenvFile: () => edit.editDotenvFile('/nowhere/.env', () => undefined, wrong),
   inspectDotenv: () => edit.inspectDotenv('', wrong),
+  execProvider: () => exec.execProvider({ command: ['./helper'], ...wrong }),
   filesProvider: () => files.filesProvider({ directory: '/run/secrets', ...wrong }),
   decryptSopsFile: () => sops.decryptSopsFile('/nowhere/secrets.yaml', wrong),
   encryptSopsFile: () =>

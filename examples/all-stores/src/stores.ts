@@ -1,12 +1,14 @@
 /**
  * The stores, each a real one with a name of its own and the name SHARED: OpenBao, a SOPS file, a folder
- * of secret files, AWS Secrets Manager and Parameter Store as moto emulates them, and a `.env`. Doppler alone is a stand-in,
+ * of secret files, AWS Secrets Manager and Parameter Store as moto emulates them, a program with a folder of its own, and a `.env`.
+ * Doppler alone is a stand-in,
  * since its service cannot be had on this machine.
  */
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { encryptSopsFile } from '@keyfall/provider-sops';
@@ -26,6 +28,7 @@ export interface Stores {
     readonly token: string;
     readonly fallbackFile: string;
   };
+  readonly exec: { readonly command: readonly string[] };
   readonly dotenv: { readonly path: string };
   /** Vault's process is killed. */
   killVault(): Promise<void>;
@@ -72,6 +75,12 @@ export async function startStores(): Promise<Stores> {
 
   const doppler = await startDoppler(valuesOf('DOPPLER'));
 
+  const ofProgram = join(folder, 'of-program');
+  await mkdir(ofProgram, { mode: 0o700 });
+  for (const [name, value] of Object.entries(valuesOf('EXEC')))
+    await writeFile(join(ofProgram, name), value, { mode: 0o600 });
+  const helper = fileURLToPath(new URL('../../exec-helpers/folder.sh', import.meta.url));
+
   const dotenv = join(folder, '.env');
   const lines = Object.entries(valuesOf('DOTENV')).map(([name, value]) => `${name}="${value}"\n`);
   await writeFile(dotenv, lines.join(''), { mode: 0o600 });
@@ -87,6 +96,7 @@ export async function startStores(): Promise<Stores> {
       token: doppler.token,
       fallbackFile: join(folder, 'doppler-fallback'),
     },
+    exec: { command: ['sh', helper, ofProgram] },
     dotenv: { path: dotenv },
     killVault: () => server.kill(),
     async stop() {

@@ -13,6 +13,7 @@ test('every store answers in one chain, and a killed Vault is passed with a noti
     'FROM_AWS: aws-secrets-manager',
     'FROM_DOPPLER: doppler',
     'FROM_DOTENV: dotenv',
+    'FROM_EXEC: exec',
     'FROM_FILES: files',
     'FROM_SOPS: sops',
     'FROM_SSM: aws-parameter-store',

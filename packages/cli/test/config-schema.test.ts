@@ -5,6 +5,7 @@ import { envOptionsSchema, type OptionSchema } from '@keyfall/core/provider';
 import { awsParameterStoreOptionsSchema } from '@keyfall/provider-aws-parameter-store/options-schema';
 import { awsSecretsManagerOptionsSchema } from '@keyfall/provider-aws-secrets-manager/options-schema';
 import { dotenvOptionsSchema } from '@keyfall/provider-dotenv/options-schema';
+import { execOptionsSchema } from '@keyfall/provider-exec/options-schema';
 import { filesOptionsSchema } from '@keyfall/provider-files/options-schema';
 import { sopsOptionsSchema } from '@keyfall/provider-sops/options-schema';
 import {
@@ -34,6 +35,7 @@ const providers: Readonly<Record<ProviderId, OptionSchema>> = {
   'aws-parameter-store': awsParameterStoreOptionsSchema,
   doppler: dopplerOptionsSchema,
   'doppler-fallback': dopplerFallbackOptionsSchema,
+  exec: execOptionsSchema,
   dotenv: dotenvOptionsSchema,
   env: envOptionsSchema,
 };
@@ -75,6 +77,8 @@ test.each([
   { provider: 'aws-parameter-store', path: '/shop', keyId: 'alias/shop' },
   { provider: 'doppler', project: 'shop', config: 'prd', pollInterval: 60_000 },
   { provider: 'doppler-fallback', path: '.doppler-fallback' },
+  { provider: 'exec', command: ['op', 'read', '{name}'], exitCodes: { missing: [1] } },
+  { provider: 'exec', command: ['./helper'], lists: true, writes: 'store', names: ['A'] },
 ])('may stand in a configuration: $provider', (entry) => {
   expect(checkConfig({ providers: [entry] }, 'json')).toBeUndefined();
   expect(checkEntry(entry)).toBeUndefined();
@@ -99,6 +103,11 @@ test.each<[object, readonly (string | number)[]]>([
   [{ provider: 'files', directory: {} }, ['directory']],
   [{ provider: 'vault', token: 'x' }, ['token']],
   [{ provider: 'doppler', token: 'x' }, ['token']],
+  [{ provider: 'exec' }, ['command']],
+  [{ provider: 'exec', command: 'op read' }, ['command']],
+  [{ provider: 'exec', command: [] }, ['command']],
+  [{ provider: 'exec', command: ['op'], exitCodes: { absent: [1] } }, ['exitCodes', 'absent']],
+  [{ provider: 'exec', command: ['op'], exitCodes: { missing: [0] } }, ['exitCodes', 'missing', 0]],
 ])('%j is refused at its option', (entry, option) => {
   const complaint = ofEntry(entry);
   expect(complaint).toMatchObject({ option: ['providers', 0, ...option] });

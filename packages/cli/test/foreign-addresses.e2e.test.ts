@@ -3,7 +3,7 @@
  * unannounced: a server that records what arrives there is the address that it names.
  */
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -201,6 +201,28 @@ describe('the addresses of other stores', () => {
     expect(foreignAddresses('doppler', { address: 'http://evil.example' }, env)).toMatchObject({
       refused: { option: 'address' },
     });
+  });
+
+  test('a program is not started for a file that is not trusted', async () => {
+    const folder = await folderWith();
+    const mark = join(folder, 'started');
+    const entry = { provider: 'exec', command: ['touch', mark] };
+    const run = await victim(entry);
+    for (const args of [
+      ['get', 'A'],
+      ['doctor'],
+      ['run', '--', 'true'],
+      ['migrate', '--from', 'exec'],
+    ]) {
+      const refused = await run(args);
+      expect(refused.code).toBe(2);
+      expect(refused.output).toContain('providers[0].command: ');
+    }
+    await expect(access(mark)).rejects.toThrow();
+    await run(['trust']);
+    // it is started now, and answers nothing
+    expect((await run(['get', 'A'])).code).toBe(5);
+    await access(mark);
   });
 
   test('the file that names the SOPS file does not say whom sops may ask', async () => {

@@ -490,7 +490,7 @@ export default defineConfig({
           '--format',
           format,
           '--providers',
-          'dotenv,env,sops,files,doppler,aws-secrets-manager',
+          'dotenv,env,sops,files,doppler,exec,aws-secrets-manager',
         ],
         { cwd },
       );

@@ -174,12 +174,13 @@ describe('without a configuration', () => {
 
   test.each<[string, RegExp]>([
     ['doppler', /doppler .*@keyfall\/provider-doppler/],
-    ['doppler:shop', /\bdoppler:shop\b.* vault, dotenv, sops, aws, ssm, doppler and files/],
+    ['doppler:shop', /\bdoppler:shop\b.* vault, dotenv, sops, aws, ssm, doppler, files and exec/],
     ['vault:shop', /\bvault:shop\b/],
     ['aws', /^aws .* aws:SECRET .* aws:PREFIX\*/],
     ['aws:', /^aws .* aws:SECRET .* aws:PREFIX\*/],
     ['files', /^files .* files:FOLDER/],
     ['ssm', /^ssm .* ssm:\/PATH/],
+    ['exec', /^exec .* exec:PROGRAM/],
     ['valut', /\bvalut\b.* vault, /],
     ['', / vault, dotenv, /],
   ])('--to %s is refused, and nothing is written', async (to, why) => {
@@ -303,7 +304,7 @@ describe('with a configuration', () => {
     const near = await ends({ ...options, file, to: 'dotenv:.env' });
     expect(near.to).toBe('.env');
     await expect(resolveEndpoints({ ...options, file, to: 'seald' })).rejects.toThrow(
-      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, ssm, doppler and files',
+      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, ssm, doppler, files and exec',
     );
   });
 

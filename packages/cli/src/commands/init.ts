@@ -39,6 +39,8 @@ interface Choice {
     readonly option: string;
     readonly question: string;
     readonly proposal: (folder: string) => string;
+    /** What the option is, where it is not the answer as it stands. */
+    readonly optionOf?: (answer: string) => readonly string[];
   };
   /** The package to install for it, where it does not come with Keyfall. */
   readonly package?: string;
@@ -100,6 +102,17 @@ const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
     label: 'Doppler',
     package: '@keyfall/provider-doppler',
     next: 'Set DOPPLER_TOKEN in the environment.',
+  },
+  exec: {
+    label: 'another program (1Password, pass, gcloud, a script)',
+    asks: {
+      option: 'command',
+      question: 'The program and its arguments; {name} stands for the name',
+      proposal: () => './secrets-helper',
+      optionOf: (answer) => answer.split(/\s+/).filter((word) => word !== ''),
+    },
+    package: '@keyfall/provider-exec',
+    next: 'A JSON configuration may start it after `keyfall trust`.',
   },
   env: { label: 'the environment itself' },
 };
@@ -199,7 +212,8 @@ async function init(options: InitOptions, signal: AbortSignal): Promise<number> 
     const given = id === 'vault' ? options.path : undefined;
     const answer =
       given ?? (await questions.askText(asks.question, `${proposed}${ofProfile}`, signal));
-    providers.push({ provider, [asks.option]: answer, ...entry });
+    const value = asks.optionOf?.(answer) ?? answer;
+    providers.push({ provider, [asks.option]: value, ...entry });
   }
   const names = options.names ?? (await questions.askNames('Names that must be there', signal));
   for (const name of names) assertIsSecretName(name);

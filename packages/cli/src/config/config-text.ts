@@ -14,7 +14,7 @@ export interface ConfigAnswers {
   /** First asked first, each with what its options are. */
   readonly providers: readonly {
     readonly provider: ProviderId;
-    readonly [option: string]: string | boolean;
+    readonly [option: string]: string | boolean | readonly string[];
   }[];
   readonly profiles: readonly string[];
   /** Names that must be there. */

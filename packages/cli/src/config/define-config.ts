@@ -16,7 +16,8 @@ export type ProviderId =
   | 'aws-secrets-manager'
   | 'aws-parameter-store'
   | 'doppler'
-  | 'doppler-fallback';
+  | 'doppler-fallback'
+  | 'exec';
 
 /**
  * A provider by its id, with the options of its factory and the chain's settings for it:

@@ -1,7 +1,8 @@
 /**
  * What a configuration that is data (`.json`) may say of where the user's credentials go. It comes with a repository, perhaps
  * with a hostile one, as a `.env` does, and has a `.env`'s trust: an address is announced, plain http to another machine is
- * refused, and so is what would let a third party read along, or would choose a credential that the user did not give.
+ * refused, and so is what would let a third party read along, would choose a credential that the user did not give, or
+ * starts a program.
  * `keyfall trust` lifts all of that, and so does an environment that says the same. Naming the file with `--config` does
  * not: the user chose the file, but may not have read its addresses.
  */
@@ -73,8 +74,14 @@ export function foreignAddresses(
   if (id === 'vault' || id === 'vault-dynamic') return ofVault(options, env);
   if (id === 'doppler') return ofDoppler(options, env);
   if (id === 'sops') return ofSops(options, env);
+  if (id === 'exec') return programOfRepository;
   return {};
 }
+
+/** A program is the user's to start, as a package is. */
+const programOfRepository: ForeignAddresses = {
+  refused: { option: 'command', reason: 'it starts a program with your rights' },
+};
 
 /** Options by which a third party could read the token on its way, or answer in place of the server. */
 const inBetween: Readonly<Record<string, readonly string[]>> = {

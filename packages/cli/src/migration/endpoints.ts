@@ -213,6 +213,15 @@ const stores: ReadonlyMap<string, NamedStore> = new Map<string, NamedStore>([
   ['ssm', { id: 'aws-parameter-store', form: 'ssm:/PATH', settings: (path) => ({ path }) }],
   ['doppler', { id: 'doppler', settings: (place) => (place === '' ? {} : undefined) }],
   ['files', { id: 'files', form: 'files:FOLDER', settings: (directory) => ({ directory }) }],
+  [
+    'exec',
+    {
+      id: 'exec',
+      form: 'exec:PROGRAM',
+      // a helper without arguments: the configuration can say more of one
+      settings: (program) => ({ command: [program], writes: 'name' }),
+    },
+  ],
 ]);
 
 /** The kinds that can be named without a configuration. */

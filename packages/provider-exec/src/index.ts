@@ -1,0 +1,1 @@
+export { type ExecProviderOptions, execProvider } from './exec-provider.ts';

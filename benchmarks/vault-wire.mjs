@@ -1,5 +1,5 @@
-// What the two adapters of the Vault wire cost: a cold import until the first request can go out, and
-// a read of a document of 40 names on a real server. The floor is node:http itself with an agent that
+// What the two ways to build a request to Vault cost: a cold import of each, and a read of a document of 40 names on a
+// real server, by the provider and without a chain. The floor is node:http itself with an agent that
 // keeps its connection. Interleaved rounds; the median ratio counts.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
@@ -15,10 +15,8 @@ const shown = (numbers) => median(numbers).toFixed(2);
 // --- cold import, each in a process of its own -------------------------------------------------
 const starts = {
   floor: "await import('node:http'); await import('node:https')",
-  direct: `await import('${provider}dist/http/transport.js'); await import('${provider}dist/http/direct-wire.js')`,
-  // what the first request to an https address imports as well
-  'direct, https': `await import('${provider}dist/http/transport.js'); await import('${provider}dist/http/direct-wire.js'); await import('${provider}dist/http/tls/secure-connections.js')`,
-  'node-vault': `await import('${provider}dist/http/transport.js'); await import('${provider}dist/node-vault.js')`,
+  direct: `await import('${provider}dist/esm/index.js')`,
+  'node-vault': `await import('${provider}dist/esm/index.js'); await import('${provider}dist/esm/node-vault.js')`,
 };
 function coldImport(code) {
   const program = `
@@ -31,12 +29,12 @@ function coldImport(code) {
   const output = execFileSync(process.execPath, ['--input-type=module', '--eval', program]);
   return JSON.parse(output.toString());
 }
-const imports = { floor: [], direct: [], 'direct, https': [], 'node-vault': [] };
+const imports = { floor: [], direct: [], 'node-vault': [] };
 for (let round = 0; round < 15; round += 1)
   for (const [name, code] of Object.entries(starts)) imports[name].push(coldImport(code));
 const importTime = (name) => median(imports[name].map(([took]) => took));
 const rss = (name) => median(imports[name].map(([, bytes]) => bytes));
-for (const name of ['direct', 'direct, https', 'node-vault'])
+for (const name of ['direct', 'node-vault'])
   console.log(
     `cold import ${name}: ${importTime(name).toFixed(0)} ms, ${(importTime(name) / importTime('floor')).toFixed(2)} of the floor (${importTime('floor').toFixed(0)} ms), ${((rss(name) - rss('floor')) / 1e6).toFixed(1)} MB more memory`,
   );
@@ -66,11 +64,8 @@ for (const folder of folders)
 console.log(`node-vault installs ${folders.size} packages, ${(bytes / 1e6).toFixed(1)} MB`);
 
 // --- reads on a real server ----------------------------------------------------------------------
-const { openWire } = await import('../packages/provider-vault/dist/http/open-wire.js');
-const { nodeVaultWire } = await import('../packages/provider-vault/dist/node-vault.js');
-const { resolveSettings } = await import(
-  '../packages/provider-vault/dist/settings/vault-settings.js'
-);
+const { vaultProvider } = await import('@keyfall/provider-vault');
+const { nodeVaultWire } = await import('@keyfall/provider-vault/node-vault');
 const server = await startVaultServer({ external: false });
 const { address, token } = server;
 const data = Object.fromEntries(
@@ -98,20 +93,17 @@ const floor = () =>
 const newCall = () => ({
   signal: new AbortController().signal,
   remainingTimeout: () => 10_000,
-  token,
+  warn() {},
 });
-const wires = [
+const providers = [
   ['direct', undefined],
   ['node-vault', nodeVaultWire()],
-].map(([name, wire]) => [
-  name,
-  openWire(resolveSettings({ address, token, path: 'shop', env: {}, wire })),
-]);
+].map(([name, wire]) => [name, vaultProvider({ address, token, path: 'shop', env: {}, wire })]);
 const readers = new Map([['floor', floor]]);
-for (const [name, wire] of wires)
+for (const [name, provider] of providers)
   readers.set(name, async () => {
-    const answer = await wire.send({ verb: 'read', path: 'secret/data/shop' }, newCall());
-    if (answer.body?.data?.data?.NAME_7 !== 'value 7') throw new Error('nothing was read');
+    const { entries } = await provider.read('all', newCall());
+    if (entries.get('NAME_7').value !== 'value 7') throw new Error('nothing was read');
   });
 
 async function one(read, requests) {
@@ -138,6 +130,6 @@ for (const name of ['direct', 'node-vault'])
   console.log(
     `read ${name}: ${shown(ratios.one[name])} of the floor's time one after another, ${shown(ratios.many[name])} of its CPU time by sixteen`,
   );
-for (const [, wire] of wires) wire.close();
+for (const [, provider] of providers) await provider.close();
 agent.destroy();
 await server.stop();

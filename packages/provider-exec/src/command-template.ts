@@ -2,8 +2,9 @@
  * How a name gets into the arguments of a tool, and which names must not: a name may come from anywhere, and must never
  * become an option, another path or a piece of a shell's program.
  */
+
 import { basename } from 'node:path';
-import { SecretError } from '@keyfall/core';
+import { SecretError } from '@keyfall/core/provider';
 
 const mark = '{name}';
 

@@ -4,14 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import { basename, resolve } from 'node:path';
-import { isSecretError, SecretError } from '@keyfall/core';
 import {
   assertOptions,
-  failedCheck,
+  checked,
+  isSecretError,
   type OptionKinds,
   type ProviderCheck,
   type ReadContext,
   type SecretBatch,
+  SecretError,
   type SecretProvider,
   type SecretRecord,
   type WriteContext,
@@ -132,7 +133,7 @@ export function execProvider(options: ExecProviderOptions): SecretProvider {
 
   async function ask(asked: readonly string[], context: ReadContext): Promise<SecretBatch> {
     if (asked.length === 0) return { entries: new Map(), complete: false };
-    if (isTool) return askTool(programNow(), codes, asked, context);
+    if (isTool) return askTool({ program: programNow(), codes }, asked, context);
     return readByHelper(programNow(), asked, writes === 'conditional', context);
   }
 
@@ -161,36 +162,24 @@ export function execProvider(options: ExecProviderOptions): SecretProvider {
     return missingDocument ? undefined : entries.size;
   }
 
-  async function check(context: ReadContext): Promise<readonly ProviderCheck[]> {
-    const subject = 'program';
-    if (isTool && mayBeAsked === undefined)
-      return [
-        {
-          subject,
+  const check = (context: ReadContext): Promise<readonly ProviderCheck[]> =>
+    checked('program', async () => {
+      if (isTool && mayBeAsked === undefined)
+        return {
           state: 'unknown',
           message: `${label} is started for each name, and which names there are is not known`,
           hint: 'Name some in the option names, and they are asked for here.',
           code: 'names-unknown',
-        },
-      ];
-    try {
+        };
       const found = await count(context);
-      if (found === undefined)
-        return [
-          {
-            subject,
-            state: 'failing',
-            message: `${label} says that its store is not there`,
-            code: 'nothing-stored',
-          },
-        ];
-      const message = `${label} answers ${found} ${found === 1 ? 'name' : 'names'}`;
-      return [{ subject, state: 'ready', message }];
-    } catch (error) {
-      if (!isSecretError(error)) throw error;
-      return [failedCheck(subject, error)];
-    }
-  }
+      if (found !== undefined)
+        return {
+          state: 'ready',
+          message: `${label} answers ${found} ${found === 1 ? 'name' : 'names'}`,
+        };
+      const message = `${label} says that its store is not there`;
+      return { state: 'failing', message, code: 'nothing-stored' };
+    });
 
   return {
     name: provider,

@@ -2,7 +2,7 @@
  * What the exit code of a program means. A code that says nothing known is never "not here", and no outage either: it
  * may be a refusal.
  */
-import { type Applied, SecretError, type SecretErrorCode } from '@keyfall/core';
+import { type Applied, SecretError, type SecretErrorCode } from '@keyfall/core/provider';
 import type { Program } from './run-program.ts';
 
 /** The kinds of answer that an exit code may stand for, besides 0. */

@@ -4,11 +4,12 @@
  * fails on its way is never taken for a store that does not hold a name.
  */
 import { isUtf8 } from 'node:buffer';
-import { type Applied, SecretError } from '@keyfall/core';
 import {
+  type Applied,
   type ReadContext,
   type SecretBatch,
   type SecretChanges,
+  SecretError,
   type SecretRecord,
   type WriteContext,
   type WriteReceipt,

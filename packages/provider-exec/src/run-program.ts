@@ -2,9 +2,10 @@
  * One run of a program: no shell, pipes for what it reads and prints, nothing of its stderr, and an end with all that it
  * has started when the call is over.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
-import { SecretError } from '@keyfall/core';
-import { errnoOf } from '@keyfall/core/provider/files';
+import { SecretError } from '@keyfall/core/provider';
+import { errnoOf, programFile } from '@keyfall/core/provider/files';
 import type { Variables } from './variables.ts';
 
 /** What is started. */
@@ -53,10 +54,12 @@ export function runProgram(
   const aborted = () =>
     new SecretError('ERR_SECRET_ABORTED', `${label} was not waited for`, { provider });
   if (signal.aborted) return Promise.reject(aborted());
+  const found = programFile(file, env);
+  if (found === undefined) return Promise.reject(notStarted(program, { code: 'ENOENT' }));
   return new Promise((resolve, reject) => {
     let child: ChildProcess;
     try {
-      child = spawn(file, args, {
+      child = spawn(found, args, {
         cwd: folder,
         env: { ...env },
         stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'ignore'],

@@ -8,7 +8,19 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** What every program needs, how a session's programs are reached, and the settings of the network. */
 const usual: readonly string[] = [
-  ...['PATH', 'HOME', 'USER', 'LOGNAME', 'TMPDIR', 'TZ', 'LANG', 'LANGUAGE', 'LC_ALL', 'LC_CTYPE'],
+  ...[
+    'PATH',
+    'Path',
+    'HOME',
+    'USER',
+    'LOGNAME',
+    'TMPDIR',
+    'TZ',
+    'LANG',
+    'LANGUAGE',
+    'LC_ALL',
+    'LC_CTYPE',
+  ],
   ...['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'XDG_CACHE_HOME', 'XDG_RUNTIME_DIR'],
   ...['DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'DBUS_SESSION_BUS_ADDRESS'],
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],

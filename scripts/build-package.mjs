@@ -8,12 +8,12 @@
  *
  * The types are of tsc, a file for each source file, so that an editor goes to the source.
  */
-import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 import { licencesIn } from './licences.mjs';
+import { tsc } from './tsc.mjs';
 
 const {
   dependencies = {},
@@ -144,8 +144,7 @@ function keepReachableTypes(folder) {
 }
 
 rmSync('dist', { recursive: true, force: true });
-const tsc = resolve(import.meta.dirname, '../node_modules/.bin/tsc');
-execFileSync(tsc, ['-p', 'tsconfig.json'], { stdio: 'inherit' });
+tsc('-p', 'tsconfig.json');
 keepReachableTypes('dist/esm');
 if (isRequired) {
   cpSync('dist/esm', 'dist/cjs', { recursive: true });

@@ -71,6 +71,11 @@ test.each<[string, string, RegExp]>([
   expect(tested).toContain(version);
 });
 
+test('the Node of Windows is the version that is run', () => {
+  const [, version = ''] = /^node_release ([\d.]+) win\b/m.exec(read('scripts/provision')) ?? [];
+  expect(page).toContain(`by the Node of Windows (${version}) in Wine`);
+});
+
 test('HashiCorp Vault is tested with the version that its own page names', () => {
   const [, version = 'none'] =
     /by hand with HashiCorp Vault ([\d.]+\d)/.exec(read('docs/providers/vault.md')) ?? [];

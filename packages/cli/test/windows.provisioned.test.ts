@@ -102,14 +102,14 @@ test('run starts a batch file by its name, from PATH alone, and it gets the secr
   await writeFile(join(tools, 'tool.cmd'), `@"${onZ(node)}" "%~dp0\\tool.cjs" %*\r\n`);
   // npm puts a script for shells beside its own
   await writeFile(join(tools, 'tool'), '#!/bin/sh\n');
-  const command = ['run', '--', 'tool', 'one', 'two words'];
+  const command = ['run', '--', 'tool', 'one', 'two words', 'a&b'];
   expect(await keyfall(command, tools)).toMatchObject({
     code: 127,
     stderr: expect.stringMatching(/^keyfall: tool: command not found$/m),
   });
   expect(await keyfall(command, folder, { Path: onZ(tools) })).toMatchObject({ code: 9 });
   expect(JSON.parse(await readFile(join(folder, 'got.json'), 'utf8'))).toEqual([
-    ['one', 'two words'],
+    ['one', 'two words', 'a&b'],
     'from the file',
   ]);
 });
@@ -198,6 +198,21 @@ test('a configuration beside a .git in the root of a drive, where anyone can mak
   await writeFile(join(work, '.env'), 'A=1\n');
   await writeFile(join(drive, 'keyfall.config.mjs'), 'throw new Error("it was run")');
   expect(await keyfall(['get', 'A'], work)).toMatchObject({ code: 0, stdout: '1\n' });
+});
+
+test('a socket as the address of Vault is refused', async () => {
+  const folder = await folderWith('A=1\n');
+  const variables = {
+    USE_VAULT: 'true',
+    VAULT_ADDR: 'unix:///run/agent.sock',
+    VAULT_SECRET_PATH: 'shop',
+    VAULT_TOKEN: 't',
+  };
+  expect(await keyfall(['get', 'A'], folder, variables)).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringContaining('names a socket'),
+  });
 });
 
 test('no signal can be sent to a program', async () => {

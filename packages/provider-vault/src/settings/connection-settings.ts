@@ -185,6 +185,8 @@ const longestSocketPath = process.platform === 'linux' ? 107 : 103;
 
 /** The path is taken as it stands, `%20` and all, as Vault's own clients do. */
 function socketAddress(text: string, url: URL, invalid: (what: string) => Error): VaultAddress {
+  // Node would take the path for the name of a pipe
+  if (process.platform === 'win32') throw invalid('names a socket, which Windows has not');
   const socketPath = text.slice(text.indexOf('//') + 2);
   if (url.hostname !== '' || !/^\/[^/]/.test(socketPath)) throw invalid('names no socket');
   if (Buffer.byteLength(socketPath) > longestSocketPath)

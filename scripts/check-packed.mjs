@@ -10,8 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { startVaultServer } from '@keyfall/testkit';
 import { packInto } from './pack.mjs';
 import { bundlers } from './packed/bundlers.mjs';
+import { contentsOf } from './packed/contents.mjs';
 import { installers } from './packed/installers.mjs';
+import { next } from './packed/next.mjs';
 import { placesIn } from './packed/place.mjs';
+import { quickStart } from './packed/quick-start.mjs';
 import { inRuntimes } from './packed/runtimes.mjs';
 import { testRunners } from './packed/test-runners.mjs';
 import { typescript } from './packed/typescript.mjs';
@@ -38,9 +41,9 @@ const needsPeer = ({ peerDependencies = {}, peerDependenciesMeta = {} }) =>
 const own = manifests.filter((manifest) => !needsPeer(manifest));
 const onFrameworks = manifests.filter(needsPeer);
 
-function publish(npmrc) {
+function publish(tarballs, npmrc) {
   const settings = ['--userconfig', npmrc, '--loglevel=error'];
-  for (const tarball of packInto(join(folder, 'tarballs')))
+  for (const tarball of tarballs)
     execFileSync('npm', ['publish', ...settings, tarball], { cwd: folder });
 }
 
@@ -53,8 +56,9 @@ try {
     startVaultServer({ external: false }),
   ]);
   await vault.request('POST', 'secret/data/packed', { data: { FROM_VAULT: 'of-vault' } });
-  const place = placesIn(folder, { ...registry, address: vault.address, token: vault.token });
-  publish(registry.npmrcFile);
+  const place = placesIn(folder, registry.address, vault);
+  const tarballs = packInto(join(folder, 'tarballs'));
+  publish(tarballs, registry.npmrcFile);
   const peers = [
     'fastify@5',
     '@nestjs/common@11',
@@ -63,9 +67,12 @@ try {
     'node-vault@0.12',
   ];
   const checks = {
+    ...contentsOf(tarballs),
+    ...quickStart,
     ...installers,
     ...inRuntimes,
     ...bundlers,
+    ...next,
     ...testRunners,
     ...typescript(entriesOf(own), [...namesOf(own), 'node-vault@0.12'], {
       entries: entriesOf(onFrameworks),
@@ -78,8 +85,9 @@ try {
   for (const [name, check] of all) {
     const started = performance.now();
     try {
-      await check(place, registry);
-      console.log(`ok      ${name}, ${Math.round((performance.now() - started) / 1_000)} s`);
+      const found = await check(place, vault);
+      const seconds = Math.round((performance.now() - started) / 1_000);
+      console.log(`ok      ${name}, ${seconds} s${found === undefined ? '' : `: ${found}`}`);
     } catch (error) {
       failed.push(name);
       console.log(`FAILED  ${name}: ${error.message}`);

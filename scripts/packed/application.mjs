@@ -39,5 +39,5 @@ const requires = uses.map(([name, names]) => `const { ${names} } = require('${na
 export const asModule = imports + body + print;
 export const asCommonJs = requires + body + print;
 
-/** As a module that exports `main`. */
-export const asLibrary = `${imports}${body}export { main };\n`;
+/** As an ES module that declares `main` and does not call it, for what calls it. */
+export const asLibrary = imports + body;

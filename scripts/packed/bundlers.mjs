@@ -1,6 +1,7 @@
 // Bundlers, each on its own settings: the bundle is run in a folder without node_modules.
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { runtimes } from '../runtimes/runtimes.mjs';
 import { asModule, packages } from './application.mjs';
 import { shared } from './place.mjs';
 
@@ -90,7 +91,21 @@ function built(place, source) {
   return apart(place, project);
 }
 
+/** `bun build` is no library of Node: the runtimes that each target's bundle runs in. */
+const bun = () => runtimes.find(({ name }) => name === 'bun').programOf();
+const bunTargets = { bun: () => [bun()], node: () => ['node', bun()] };
+
 export const bundlers = Object.fromEntries([
+  ...Object.entries(bunTargets).map(([target, runs]) => [
+    `bun build, for ${target}`,
+    (place) => {
+      const project = projectIn(place);
+      project.run('rm', '-rf', 'out');
+      project.run(bun(), 'build', 'app.mjs', `--target=${target}`, '--outfile=out/app.mjs');
+      const bundle = apart(place, project);
+      for (const program of runs()) bundle.mustWork(program, 'out/app.mjs');
+    },
+  ]),
   ...Object.entries(builds).map(([name, source]) => [
     name,
     (place) =>

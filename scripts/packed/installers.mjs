@@ -1,7 +1,12 @@
-// Every package manager.
+// Every package manager: the packages in a project, and the command in none.
+import { runtimes } from '../runtimes/runtimes.mjs';
 import { asCommonJs, asModule, packages } from './application.mjs';
 
+const shown = {
+  'show.cjs': 'console.log(process.env.FROM_VAULT, process.env.FROM_FILE);\n',
+};
 const files = {
+  ...shown,
   'package.json': { private: true },
   'app.mjs': asModule,
   'app.cjs': asCommonJs,
@@ -13,6 +18,16 @@ import('@keyfall/core').then((imported) => {
 `,
 };
 
+/** The command starts a program, which must get what Vault and the `.env` hold. */
+function mustStart(project, keyfall, run = ['run', '--']) {
+  project.mustPrint('of-vault of-file', ...keyfall, ...run, 'node', 'show.cjs');
+}
+
+const npx = (...what) => ['npx', '-y', ...what];
+const pnpm = npx('pnpm@12.21.0');
+const yarnClassic = npx('yarn@1.22.22');
+const yarn = npx('@yarnpkg/cli-dist@4.18.1');
+
 export const installers = {
   npm(place) {
     const project = place('npm', files);
@@ -22,43 +37,41 @@ export const installers = {
     // as an older Node has it, and whatever resolves like that: by dist/cjs
     project.mustWork('node', '--no-experimental-require-module', 'app.cjs');
     project.run('node', 'one-copy.cjs');
-    const value = project.run('npx', 'keyfall', 'get', 'FROM_FILE');
-    if (value !== 'of-file\n') throw new Error(`keyfall get printed ${value}`);
-    const started = project.run(
-      'npx',
-      'keyfall',
-      'run',
-      '--',
-      'node',
-      '-p',
-      'process.env.FROM_FILE',
-    );
-    if (started !== 'of-file\n') throw new Error(`keyfall run gave the program ${started}`);
+    mustStart(project, ['npx', 'keyfall']);
   },
   pnpm(place) {
     const project = place('pnpm', files);
-    project.run('npx', '-y', 'pnpm@12.21.0', 'add', ...packages, 'keyfall');
+    project.run(...pnpm, 'add', ...packages, 'keyfall');
     project.mustWork('node', 'app.mjs');
     project.mustWork('node', 'app.cjs');
-    project.run('npx', '-y', 'pnpm@12.21.0', 'exec', 'keyfall', '--version');
+    mustStart(project, [...pnpm, 'exec', 'keyfall']);
   },
   'yarn classic'(place) {
     const project = place('yarn', files);
-    project.run('npx', '-y', 'yarn@1.22.22', 'add', '--silent', ...packages, 'keyfall');
+    project.run(...yarnClassic, 'add', '--silent', ...packages, 'keyfall');
     project.mustWork('node', 'app.mjs');
     project.mustWork('node', 'app.cjs');
+    // it takes the first `--` for itself
+    mustStart(project, [...yarnClassic, '--silent', 'keyfall'], ['run', '--', '--']);
   },
-  'yarn PnP'(place, { address }) {
-    const server = `npmRegistryServer: ${JSON.stringify(address)}\nunsafeHttpWhitelist: ['127.0.0.1']\n`;
-    const project = place('pnp', {
-      ...files,
-      '.yarnrc.yml': `${server}nodeLinker: pnp\nenableGlobalCache: false\nglobalFolder: ./global\nnpmMinimalAgeGate: 0\n`,
-      'yarn.lock': '',
-    });
-    const yarn = ['-y', '@yarnpkg/cli-dist@4.18.1'];
-    project.run('npx', ...yarn, 'add', ...packages, 'keyfall');
-    project.mustWork('npx', ...yarn, 'node', 'app.mjs');
-    project.mustWork('npx', ...yarn, 'node', 'app.cjs');
-    project.run('npx', ...yarn, 'keyfall', '--version');
+  'yarn PnP'(place) {
+    const project = place('pnp', { ...files, '.yarnrc.yml': 'nodeLinker: pnp\n', 'yarn.lock': '' });
+    project.run(...yarn, 'add', ...packages, 'keyfall');
+    project.mustWork(...yarn, 'node', 'app.mjs');
+    project.mustWork(...yarn, 'node', 'app.cjs');
+    mustStart(project, [...yarn, 'keyfall']);
+  },
+  npx: (place) => mustStart(place('npx', shown), npx('keyfall')),
+  'pnpm dlx': (place) => mustStart(place('pnpm-dlx', shown), [...pnpm, 'dlx', 'keyfall']),
+  'yarn dlx': (place) =>
+    mustStart(place('yarn-dlx', shown), [...yarn, 'dlx', '--quiet', 'keyfall']),
+  bunx(place) {
+    const bun = runtimes.find(({ name }) => name === 'bun').programOf();
+    mustStart(place('bunx', shown), [bun, 'x', 'keyfall']);
+  },
+  'npm install --global'(place) {
+    const machine = place('global', shown);
+    machine.run('npm', 'install', '--global', '--prefix', 'prefix', '--loglevel=error', 'keyfall');
+    mustStart(machine, ['prefix/bin/keyfall']);
   },
 };

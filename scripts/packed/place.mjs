@@ -1,5 +1,5 @@
 // Folders in which the packages are installed and used, as in a project of somebody else.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,33 +19,43 @@ export function shared(make) {
 }
 
 /**
- * Makes folders for the checks.
+ * Makes folders for the checks, on a machine that knows no other registry.
  *
- * @param root - where they are made
- * @param npmrc - the settings of the registry that has the packages
- * @param vault - a running server that holds `FROM_VAULT`
+ * @param home - where they are made, and the home of whoever uses them: each tool has its settings and its cache there
+ * @param registry - the address of the registry that has the packages; npm's settings are in the home already
+ * @param vault - a running server that holds `FROM_VAULT`: its `address`, and a `token`
  */
-export function placesIn(root, { npmrc, address, token }) {
-  // what npm gives to the scripts that it runs would name another registry
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^npm_|^VAULT_|^BAO_/i.test(name),
+export function placesIn(home, registry, vault) {
+  const tmp = join(home, 'tmp');
+  mkdirSync(tmp, { recursive: true });
+  writeFileSync(
+    join(home, '.yarnrc.yml'),
+    `npmRegistryServer: ${JSON.stringify(registry)}
+unsafeHttpWhitelist: ['127.0.0.1']
+npmMinimalAgeGate: 0
+enableTelemetry: false
+`,
   );
+  // settings and caches of the person who runs this, and what npm gives to the scripts that it runs
+  const own = /^(?:npm|yarn|pnpm|bun|deno|xdg|vault|bao|keyfall)_/i;
+  const inherited = Object.entries(process.env).filter(([name]) => !own.test(name));
   const env = {
     ...Object.fromEntries(inherited),
-    VAULT_ADDR: address,
-    VAULT_TOKEN: token,
+    HOME: home,
+    TMPDIR: tmp,
+    VAULT_ADDR: vault.address,
+    VAULT_TOKEN: vault.token,
     VAULT_SECRET_PATH: 'packed',
-    YARN_ENABLE_TELEMETRY: '0',
     NEXT_TELEMETRY_DISABLED: '1',
+    npm_config_update_notifier: 'false',
     NO_COLOR: '1',
   };
 
   /** A folder with what the application reads, and with these files. */
   function place(name, files = {}) {
-    const folder = mkdtempSync(join(root, `${name}-`));
+    const folder = mkdtempSync(join(home, `${name}-`));
     const all = {
-      '.npmrc': npmrc,
-      '.env': 'FROM_VAULT=of-fallback\nFROM_FILE=of-file\n',
+      '.env': 'USE_VAULT=true\nFROM_VAULT=of-fallback\nFROM_FILE=of-file\n',
       ...files,
     };
     for (const [path, text] of Object.entries(all)) {
@@ -69,18 +79,25 @@ export function placesIn(root, { npmrc, address, token }) {
       return stdout;
     }
 
+    function mustPrint(text, command, ...args) {
+      const printed = run(command, ...args);
+      if (printed.trim() !== text)
+        throw new Error(`${command} ${args.join(' ')} printed ${JSON.stringify(printed)}`);
+    }
+
     return {
       folder,
       run,
       write: (path, text) => writeFileSync(join(folder, path), text),
       install: (...packages) =>
         run('npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', ...packages),
+      /** Runs a command that must print this text. */
+      mustPrint,
       /** Runs a command that must print what the application prints. */
-      mustWork(command, ...args) {
-        const printed = run(command, ...args);
-        if (printed.trim() !== output)
-          throw new Error(`${command} ${args.join(' ')} printed ${JSON.stringify(printed)}`);
-      },
+      mustWork: (command, ...args) => mustPrint(output, command, ...args),
+      /** Starts a program there, whose output is piped, with these variables. */
+      start: (command, args, more) =>
+        spawn(command, args, { cwd: folder, env: { ...env, ...more }, stdio: 'pipe' }),
     };
   }
   return place;

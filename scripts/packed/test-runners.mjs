@@ -5,8 +5,7 @@ const test = `test('reads', async () => {
   expect(await main()).toBe(${JSON.stringify(output)});
 });
 `;
-const library = asLibrary.replace('export { main };', '');
-const asCommonJs = library.replace(/^import (\{.*\}) from ('.*');$/gm, 'const $1 = require($2);');
+const asCommonJs = asLibrary.replace(/^import (\{.*\}) from ('.*');$/gm, 'const $1 = require($2);');
 
 export const testRunners = {
   'Jest, CommonJS'(place) {
@@ -29,7 +28,7 @@ export const testRunners = {
           target: 'ES2022',
         },
       },
-      'app.test.ts': library + test,
+      'app.test.ts': asLibrary + test,
     });
     project.install(
       ...packages,
@@ -44,7 +43,7 @@ export const testRunners = {
   'Jest with swc'(place) {
     const project = place('swc-jest', {
       'package.json': { private: true, jest: { transform: { '^.+\\.(t|j)sx?$': '@swc/jest' } } },
-      'app.test.ts': library + test,
+      'app.test.ts': asLibrary + test,
     });
     project.install(...packages, 'jest@30.5.2', '@swc/jest@0.2.39', '@swc/core@1.16.22');
     project.run('npx', 'jest', '--ci');
@@ -52,7 +51,7 @@ export const testRunners = {
   vitest(place) {
     const project = place('vitest', {
       'package.json': { private: true },
-      'app.test.ts': `import { expect, test } from 'vitest';\n${library}${test}`,
+      'app.test.ts': `import { expect, test } from 'vitest';\n${asLibrary}${test}`,
     });
     project.install(...packages, 'vitest@4.1.12');
     project.run('npx', 'vitest', 'run');

@@ -47,7 +47,8 @@ const bundle = await rolldown({
         add(start, join(here, 'src/bin.ts'));
         for (const id of this.getModuleIds()) {
           // imported by the first file that is read
-          if (id.endsWith('/provider-dotenv/src/readers/parse-dotenv.ts')) add(start, id);
+          if (/\/provider-dotenv\/src\/(?:read-files|readers\/parse-dotenv)\.ts$/.test(id))
+            add(start, id);
           // imported by the first question for everything
           if (id.endsWith('/core/src/chain/chain-as-provider.ts')) add(start, id);
           // what every file uses, and is a file of its own otherwise

@@ -10,22 +10,11 @@ import {
   type SecretBatch,
   SecretError,
   type SecretProvider,
-  type SecretRecord,
   type WriteReceipt,
   withApplied,
 } from '@keyfall/core/provider';
-import { watchFiles } from '@keyfall/core/provider/files';
-import { exposureOf } from './check/exposure.ts';
-import {
-  type Contents,
-  type DotenvFile,
-  merged,
-  type ReadSettings,
-  readContents,
-  shownIn,
-} from './contents/dotenv-contents.ts';
-import { revisionOf } from './contents/revision.ts';
-import { isPlainText } from './readers/read-dotenv.ts';
+import type { Contents, ReadSettings } from './contents/dotenv-contents.ts';
+import { type DotenvFile, shownIn } from './contents/dotenv-file.ts';
 import { type DotenvReader, dotenvReaders, type Variables } from './readers/reading.ts';
 
 /** Options of {@link dotenvProvider}. */
@@ -113,6 +102,7 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): DotenvProvi
     reader: options.reader ?? (expand ? 'npm' : undefined),
     variables: () => options.variables ?? process.env,
   };
+  const reading = { ...settings, expand, warnOfReaders };
   const writing = { ...settings, expand };
   let last: Contents | undefined;
   return {
@@ -125,64 +115,21 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): DotenvProvi
     conditionalWrites: 'always',
 
     async read(_names, { signal, warn }): Promise<SecretBatch> {
-      const contents = await readContents(sources, settings, signal);
-      const { files } = contents;
-      last = contents;
-      const revision = revisionOf(sources, files);
-      if (files.every((content) => content === undefined)) {
-        const description = sources.length === 1 ? 'has no such file' : 'has none of these files';
-        const missingDocument = { description, optional: true };
-        return { entries: new Map(), complete: true, missingDocument, revision };
-      }
-      for (const [index, source] of sources.entries())
-        if (files[index] !== undefined) await warnOfExposure(source, warn);
-      const raw = merged(files);
-      const entries = new Map<string, SecretRecord | SecretError>();
-      const values = expand
-        ? (await import('./readers/expand-dotenv.ts')).expandValues(raw, name)
-        : raw;
-      for (const [key, value] of values) entries.set(key, { value });
-      for (const [index, content] of files.entries())
-        for (const [key, line] of content?.unknown ?? [])
-          if (!files.slice(index + 1).some((later) => later?.values.has(key)))
-            entries.set(key, unknownValue(key, line, sources[index]?.shown ?? '', name));
-      if (
-        warnOfReaders &&
-        !contents.isReaderNamed &&
-        !files.every((content) => isPlainText(content?.text ?? ''))
-      ) {
-        const { differingInNode } = await import('./contents/name-readings.ts');
-        const names = await differingInNode(contents, settings.variables());
-        if (names.length > 0)
-          warn(
-            `npm dotenv and node --env-file read ${names.join(', ')} of ${store} differently, and npm's values are used: say which one counts, with the option reader`,
-          );
-      }
-      if (contents.reader === 'python' && files.length > 1) {
-        const { differingInOrder } = await import('./contents/name-readings.ts');
-        const names = await differingInOrder(contents, settings.variables());
-        if (names.length > 0)
-          warn(
-            `${names.join(', ')} of ${store} may have another value in a program that calls load_dotenv() for one file after the other: the value refers to a name of another file, and here each file is read by itself, as by dotenv_values()`,
-          );
-      }
-      return { entries, complete: true, revision };
+      // imported here: a chain that falls back to the file once in a while does not pay for it at each start
+      const { batchOf, readContents } = await import('./read-files.ts');
+      last = await readContents(sources, settings, signal);
+      return batchOf(last, sources, reading, warn);
     },
 
     async readings(): Promise<readonly NameReading[]> {
-      const isReaderNamed = last?.isReaderNamed ?? true;
-      const isPlain = last?.files.every(
-        (file) =>
-          file === undefined ||
-          (file.outside.size === 0 && (isReaderNamed || isPlainText(file.text))),
-      );
-      if (last === undefined || isPlain) return [];
+      if (last === undefined) return [];
+      const { mayBeReadDifferently } = await import('./read-files.ts');
+      if (!mayBeReadDifferently(last)) return [];
       const { readingsOf } = await import('./contents/name-readings.ts');
       return readingsOf(last, settings.variables());
     },
 
     async write(changes, context): Promise<WriteReceipt> {
-      // imported here, like expansion and checks: a program that only reads does not need it
       const { writeOnce } = await import('./editing/write-dotenv.ts');
       const conditional = changes.ifRevision !== undefined;
       // Another program, such as an editor, may change a file in between: then the change is made again.
@@ -209,41 +156,12 @@ export function dotenvProvider(options: DotenvProviderOptions = {}): DotenvProvi
       return checkDotenv(sources, writing, context);
     },
 
-    watch: (onChange, signal) =>
-      watchFiles(
-        sources.map(({ path }) => path),
-        onChange,
-        signal,
-      ),
-  };
-}
-
-function unknownValue(name: string, line: number, file: string, provider: string): SecretError {
-  return new SecretError(
-    'ERR_SECRET_INVALID',
-    `line ${line} of ${file} has a value that only a shell can find out by running the line, and nothing is run here`,
-    {
-      provider,
-      secretName: name,
-      hint: "Write the value itself, in single quotes, or name another reader if the file is not a shell's.",
+    async watch(onChange, signal) {
+      const { watchFiles } = await import('@keyfall/core/provider/files');
+      const paths = sources.map(({ path }) => path);
+      await watchFiles(paths, onChange, signal);
     },
-  );
-}
-
-/** Paths whose exposure was checked: once in a process is enough. */
-const checkedPaths = new Set<string>();
-
-async function warnOfExposure(
-  { path, shown }: DotenvFile,
-  warn: (message: string) => void,
-): Promise<void> {
-  if (checkedPaths.has(path)) return;
-  checkedPaths.add(path);
-  const exposure = await exposureOf(path);
-  if (exposure?.tracked)
-    warn(`git tracks ${shown}: its values are in the history of the repository`);
-  if (exposure?.readableByAll)
-    warn(`every user of this machine can read ${shown}: run chmod o-r ${shown}`);
+  };
 }
 
 function checkOptions(options: DotenvProviderOptions): void {

@@ -15,12 +15,12 @@ import {
 } from '@keyfall/core/provider';
 import { programFile } from '@keyfall/core/provider/files';
 import {
-  type DotenvFile,
   merged,
   type ReadSettings,
   readContents,
   readerSetting,
 } from '../contents/dotenv-contents.ts';
+import type { DotenvFile } from '../contents/dotenv-file.ts';
 import { readingsOf } from '../contents/name-readings.ts';
 import type { WriteSettings } from '../editing/write-dotenv.ts';
 import { expandValues, refersElsewhere } from '../readers/expand-dotenv.ts';

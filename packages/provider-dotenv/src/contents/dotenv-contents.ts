@@ -11,14 +11,10 @@ import {
   type Reading,
   type Variables,
 } from '../readers/reading.ts';
+import type { DotenvFile } from './dotenv-file.ts';
 
 /** Larger files are refused: a larger one is a log or an image that was named by mistake. Bytes. */
 export const sizeLimit: number = 8 * 1024 * 1024;
-
-/** A file of the provider, and whether it may be missing. */
-export interface DotenvFile extends StoreFile {
-  readonly required: boolean;
-}
 
 /** How a provider reads its files. */
 export interface ReadSettings {
@@ -151,8 +147,4 @@ export function merged(contents: Contents['files']): Values {
   const [first = new Map(), ...others] = contents.flatMap((content) => content?.values ?? []);
   if (others.length === 0) return first;
   return new Map([first, ...others].flatMap((values) => [...values]));
-}
-
-export function shownIn(sources: readonly DotenvFile[]): string {
-  return sources.map(({ shown }) => shown).join(', ');
 }

@@ -3,7 +3,8 @@
  * their content, since the values of a short file can be guessed from a hash: the content is compared with the last
  * one. Besides, `node:crypto` takes longer to load than a `.env` takes to read.
  */
-import type { Content, DotenvFile } from './dotenv-contents.ts';
+import type { Content } from './dotenv-contents.ts';
+import type { DotenvFile } from './dotenv-file.ts';
 
 type Bytes = Content['bytes'] | undefined;
 

@@ -12,13 +12,12 @@ import { problem } from '@keyfall/core/provider/files';
 import { lockFile, realPathOf, replaceFile } from '@keyfall/core/provider/files/write';
 import {
   type Contents,
-  type DotenvFile,
   merged,
   type ReadSettings,
   readContents,
-  shownIn,
   sizeLimit,
 } from '../contents/dotenv-contents.ts';
+import { type DotenvFile, shownIn } from '../contents/dotenv-file.ts';
 import { revisionOf } from '../contents/revision.ts';
 import { escapeReferences, expandValues } from '../readers/expand-dotenv.ts';
 import { parseDotenv } from '../readers/parse-dotenv.ts';

@@ -55,7 +55,7 @@ export function runProgram(
     new SecretError('ERR_SECRET_ABORTED', `${label} was not waited for`, { provider });
   if (signal.aborted) return Promise.reject(aborted());
   const found = programFile(file, env);
-  if (found === undefined) return Promise.reject(notStarted(program, { code: 'ENOENT' }));
+  if (found === undefined) return Promise.reject(notStarted(program, 'ENOENT'));
   return new Promise((resolve, reject) => {
     let child: ChildProcess;
     try {
@@ -68,7 +68,7 @@ export function runProgram(
         windowsHide: true,
       });
     } catch (error) {
-      reject(notStarted(program, error));
+      reject(notStarted(program, errnoOf(error)));
       return;
     }
     const chunks: Buffer[] = [];
@@ -106,7 +106,7 @@ export function runProgram(
     child.stdin?.end(input);
     child.on('error', (error) => {
       settle();
-      reject(notStarted(program, error));
+      reject(notStarted(program, errnoOf(error)));
     });
     child.on('close', (exitCode, name) => {
       settle();
@@ -122,8 +122,7 @@ export function runProgram(
 /** What says that the machine is short of something, and not that the command is wrong. */
 const shortages = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 
-function notStarted({ provider, label, file }: Program, error: unknown): SecretError {
-  const errno = errnoOf(error);
+function notStarted({ provider, label, file }: Program, errno: string): SecretError {
   if (shortages.has(errno))
     return new SecretError('ERR_SECRET_UNAVAILABLE', `${label} could not be started (${errno})`, {
       provider,

@@ -3,8 +3,14 @@ export type { OwnAgeKey, OwnAgeKeyOptions } from './keys/own-age-key.ts';
 export { ownAgeKey } from './keys/own-age-key.ts';
 export type { DecryptSopsFileOptions } from './reading/decrypt-sops-file.ts';
 export { decryptSopsFile } from './reading/decrypt-sops-file.ts';
-export type { SopsProviderOptions } from './sops-provider.ts';
+export type { SopsCallOptions, SopsProvider, SopsProviderOptions } from './sops-provider.ts';
 export { sopsProvider } from './sops-provider.ts';
 export type { EncryptSopsFileOptions } from './writing/encrypt-sops-file.ts';
 export { encryptSopsFile } from './writing/encrypt-sops-file.ts';
+export type {
+  SopsRecipient,
+  SopsRecipients,
+  SopsShared,
+  SopsSharing,
+} from './writing/share-sops.ts';
 export type { FoundFile } from './writing/snapshot-mark.ts';

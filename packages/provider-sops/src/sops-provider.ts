@@ -4,6 +4,7 @@
  */
 import {
   assertOptions,
+  deadlineIn,
   isSecretError,
   type OptionKinds,
   type SecretBatch,
@@ -22,6 +23,7 @@ import {
   type SopsKeyOptions,
   unloadedSource,
 } from './reading/sops-source.ts';
+import type { SopsRecipients, SopsShared, SopsSharing } from './writing/share-sops.ts';
 
 /** Options of {@link sopsProvider}. */
 export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
@@ -35,6 +37,49 @@ export interface SopsProviderOptions extends SopsFileOptions, SopsKeyOptions {
   /** Unique in the chain. Default `sops`. */
   readonly name?: string | undefined;
 }
+
+/** A provider over a file of sops. */
+export interface SopsProvider extends SecretProvider {
+  /**
+   * Everyone who can open the file. It needs no key, and finds out with those that are there which recipients are the user's
+   * own.
+   *
+   * @throws `ERR_SECRET_CONFIG` if there is no such file; `ERR_SECRET_UNSUPPORTED` for a file with several key groups; as
+   *   `read` for one that sops does not read
+   */
+  recipients(options?: SopsCallOptions): Promise<SopsRecipients>;
+  /**
+   * Changes who can open the file, in one step and under the lock of its writers. For an added recipient the data key is
+   * encrypted as well; values and MAC stay as they are. If one is removed, the file gets a new data key, by which every value is
+   * encrypted again: see `exposed` in the result.
+   *
+   * @throws `ERR_SECRET_CONFIG` if there is no such file, for what is neither a public key nor a recipient of the file, and
+   *   for a removal after which nobody, or without `force` none of the keys that are found here, could open it;
+   *   `ERR_SECRET_UNSUPPORTED` for a file with several key groups, for one that only the `sops` program can open, and for a
+   *   removal from one that other services can open too; as `read`, and as `write`
+   * @example
+   * ```ts
+   * import { sopsProvider } from '@keyfall/provider-sops';
+   *
+   * const file = sopsProvider({ path: 'secrets.enc.env' });
+   * await file.share({ add: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI… ada@laptop'] });
+   * const { exposed } = await file.share({ remove: ['ada@laptop'] });
+   * ```
+   */
+  share(change: SopsSharing, options?: SopsCallOptions): Promise<SopsShared>;
+}
+
+/** Options of a call. */
+export interface SopsCallOptions {
+  /** Ends the call. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const sharingKinds: OptionKinds<SopsSharing> = {
+  add: 'a list of texts',
+  remove: 'a list of texts',
+  force: 'true or false',
+};
 
 const optionKinds: OptionKinds<SopsProviderOptions> = {
   ...fileOptions,
@@ -63,7 +108,7 @@ const optionKinds: OptionKinds<SopsProviderOptions> = {
  * const password = await secrets.get('database.password');
  * ```
  */
-export function sopsProvider(options: SopsProviderOptions): SecretProvider {
+export function sopsProvider(options: SopsProviderOptions): SopsProvider {
   assertOptions(options, 'sopsProvider', optionKinds);
   const { name = 'sops', path } = options;
   if (path === undefined) {
@@ -72,7 +117,12 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
       setting: { option: 'path', isMissing: true },
       hint: 'Name the encrypted file.',
     });
-    return unconfiguredProvider('sops', error, { write: true });
+    const fails = () => Promise.reject(error);
+    return {
+      ...unconfiguredProvider('sops', error, { write: true }),
+      recipients: fails,
+      share: fails,
+    };
   }
   const unloaded = unloadedSource(path, name, options);
 
@@ -118,6 +168,18 @@ export function sopsProvider(options: SopsProviderOptions): SecretProvider {
     async watch(onChange, signal) {
       const { watchFiles } = await import('@keyfall/core/provider/files');
       await watchFiles([unloaded.path], onChange, signal);
+    },
+
+    async recipients({ signal = new AbortController().signal } = {}) {
+      const { recipientsOf } = await import('./writing/share-sops.ts');
+      return recipientsOf(await loadedSource(unloaded), signal);
+    },
+
+    async share(change, { signal = new AbortController().signal } = {}) {
+      assertOptions(change, 'share', sharingKinds);
+      const { shareSops } = await import('./writing/share-sops.ts');
+      const context = { signal, remainingTimeout: deadlineIn(10_000) };
+      return shareSops(await loadedSource(unloaded), change, context);
     },
   };
 }

@@ -4,6 +4,7 @@ import { createSecrets } from '@keyfall/core';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { testFolder } from '../../../test/test-folder.ts';
+import { valuesOfField } from '../src/formats/sops-format.ts';
 import { decryptSopsFile, encryptSopsFile, type FoundFile, sopsProvider } from '../src/index.ts';
 import { dataKeyOf, openSops, readSops } from '../src/reading/open-sops.ts';
 import { loadedSource, unloadedSource } from '../src/reading/sops-source.ts';
@@ -450,7 +451,7 @@ test.each(['all.yaml', 'all.json', 'all.env', 'all.ini'])(
       format: {
         ...source.format,
         replace: (...[file, node, stored]: Parameters<typeof source.format.replace>) =>
-          file.stamps.mac.includes(node as never)
+          valuesOfField(file, 'mac').includes(node as never)
             ? { start: node.start, end: node.start, text: '' }
             : source.format.replace(file, node, stored),
       },

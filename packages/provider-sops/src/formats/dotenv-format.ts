@@ -4,8 +4,8 @@
  */
 import { valueText } from '../tree/sops-cipher.ts';
 import { type Branch, InvalidSops, type Leaf, type Pair, type Scalar } from '../tree/sops-tree.ts';
-import { flattened, unflatten } from './flat-metadata.ts';
-import { type ParsedFile, type SopsFormat, stampsIn } from './sops-format.ts';
+import { flatAge, flattened, isFlatAge, unflatten } from './flat-metadata.ts';
+import type { ParsedFile, SopsFormat } from './sops-format.ts';
 
 const ownPrefix = 'sops_';
 
@@ -34,7 +34,7 @@ export const dotenvFormat: SopsFormat = {
       start = end + 1;
     }
     const metadata = fields.length === 0 ? undefined : unflatten(fields);
-    return { text, roots: [root], metadata, stamps: stampsIn(fields), sops: [fields[0]] };
+    return { text, roots: [root], metadata, fields, sops: [fields[0]] };
   },
 
   replace: (_file, { start, end }, stored) => ({ start, end, text: lineText(stored) }),
@@ -50,11 +50,19 @@ export const dotenvFormat: SopsFormat = {
 
   remove: (_file, _branch, { start, end }) => ({ start, end: end + 1, text: '' }),
 
-  empty: (metadata) =>
-    flattened(metadata)
-      .map(([name, value]) => `${ownPrefix}${name}=${value}\n`)
-      .join(''),
+  shareWith: ({ fields }, age) =>
+    fields.filter(isFlatAge).map(({ start, end }, index) => ({
+      start,
+      end: end + 1,
+      text: index === 0 ? ownLines(flatAge(age)) : '',
+    })),
+
+  empty: (metadata) => ownLines(flattened(metadata)),
 };
+
+function ownLines(fields: readonly (readonly [name: string, value: string])[]): string {
+  return fields.map(([name, value]) => `${ownPrefix}${name}=${value}\n`).join('');
+}
 
 function lineText(stored: Scalar): string {
   return valueText(stored).replaceAll('\n', '\\n');

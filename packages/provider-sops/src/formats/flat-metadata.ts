@@ -4,6 +4,7 @@
  */
 import { parseFloat64, parseInt64 } from '../tree/go-text.ts';
 import {
+  type AgeKey,
   booleanField,
   markField,
   numberField,
@@ -84,10 +85,18 @@ export function flattened({ age, rule: [rule, value], mark }: EmptyMetadata): [s
     ['version', formatVersion],
   ];
   if (mark !== undefined) pairs.push([markField, mark]);
-  for (const [index, { recipient, enc }] of age.entries())
-    pairs.push(
-      [`age__list_${index}__map_enc`, enc.replaceAll('\n', '\\n')],
-      [`age__list_${index}__map_recipient`, recipient],
-    );
-  return pairs.sort(([a], [b]) => (a < b ? -1 : 1));
+  return [...pairs, ...flatAge(age)].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The lines of the age keys. */
+export function flatAge(age: readonly AgeKey[]): [string, string][] {
+  return age.flatMap(({ recipient, enc }, index): [string, string][] => [
+    [`age__list_${index}__map_enc`, enc.replaceAll('\n', '\\n')],
+    [`age__list_${index}__map_recipient`, recipient],
+  ]);
+}
+
+/** Whether a field is one of these lines. */
+export function isFlatAge({ key }: Pair): boolean {
+  return String(key).startsWith('age__list_');
 }

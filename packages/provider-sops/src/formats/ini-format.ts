@@ -12,14 +12,8 @@ import {
   pairsOf,
   type Scalar,
 } from '../tree/sops-tree.ts';
-import { flattened, unflatten } from './flat-metadata.ts';
-import {
-  isAdditions,
-  metadataPair,
-  type ParsedFile,
-  type SopsFormat,
-  stampsIn,
-} from './sops-format.ts';
+import { flatAge, flattened, isFlatAge, unflatten } from './flat-metadata.ts';
+import { isAdditions, metadataPair, type ParsedFile, type SopsFormat } from './sops-format.ts';
 
 /** The section of names before the first section. */
 export const defaultSection = 'DEFAULT';
@@ -39,7 +33,7 @@ export const iniFormat: SopsFormat = {
     const root = { ...document, items: document.items.filter((item) => item !== own) };
     const fields = own?.value.kind === 'branch' ? pairsOf(own.value) : [];
     const metadata = own && unflatten(fields);
-    return { text, roots: [root], metadata, stamps: stampsIn(fields), sops: [own] };
+    return { text, roots: [root], metadata, fields, sops: [own] };
   },
 
   replace: (_file, { start, end }, stored) => ({ start, end, text: ` ${valueToken(stored)}` }),
@@ -61,11 +55,19 @@ export const iniFormat: SopsFormat = {
 
   remove: (_file, _branch, { start, end }) => ({ start, end, text: '' }),
 
-  empty: (metadata) =>
-    `[sops]\n${flattened(metadata)
-      .map(([name, value]) => `${name} = ${valueToken(value)}\n`)
-      .join('')}`,
+  shareWith: ({ fields }, age) =>
+    fields.filter(isFlatAge).map(({ start, end }, index) => ({
+      start,
+      end,
+      text: index === 0 ? ownLines(flatAge(age)) : '',
+    })),
+
+  empty: (metadata) => `[sops]\n${ownLines(flattened(metadata))}`,
 };
+
+function ownLines(fields: readonly (readonly [name: string, value: string])[]): string {
+  return fields.map(([name, value]) => `${name} = ${valueToken(value)}\n`).join('');
+}
 
 /** A name as ini.v1 writes it. One that it could not read back shows when the result is read again. */
 function nameToken(name: string): string {

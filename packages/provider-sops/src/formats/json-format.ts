@@ -57,6 +57,17 @@ export const jsonFormat: SopsFormat = {
     return removedFrom([...pairsOf(branch), ...(own ? [own] : [])], pair);
   },
 
+  shareWith({ text, roots, fields }, age) {
+    return fields
+      .filter(({ key }) => key === 'age')
+      .map(({ start: lineOf, value: { start, end } }) => {
+        const indent = indentOf(text, lineOf);
+        const step = indent === undefined ? undefined : stepOf(text, roots);
+        const list = JSON.stringify(age, null, step);
+        return { start, end, text: list.replaceAll('\n', `\n${indent ?? ''}`) };
+      });
+  },
+
   empty({ age, rule: [rule, value], mark }) {
     const own = mark === undefined ? {} : { [markField]: mark };
     const times = { lastmodified: noTime, mac: '' };

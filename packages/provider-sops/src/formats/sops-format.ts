@@ -2,7 +2,7 @@
  * The formats of sops behind one interface. Each reads a text into a tree with positions, and turns a change into pieces
  * of text to replace, so that everything else stays as it is to the byte.
  */
-import { type FieldOf, type RawMetadata, rawMetadata } from '../tree/sops-metadata.ts';
+import { type AgeKey, type FieldOf, type RawMetadata, rawMetadata } from '../tree/sops-metadata.ts';
 import {
   type Branch,
   InvalidSops,
@@ -21,8 +21,8 @@ export interface ParsedFile {
   readonly roots: readonly Branch[];
   /** `undefined`: the file is not encrypted by sops. */
   readonly metadata: RawMetadata | undefined;
-  /** The MAC and the time of the last change, in every document. */
-  readonly stamps: { readonly mac: readonly Leaf[]; readonly lastmodified: readonly Leaf[] };
+  /** The fields of the metadata, in every document; in a flat format under their flat names. */
+  readonly fields: readonly Pair[];
   /** The position of sops's own names in each document: new names are added before them. */
   readonly sops: readonly (Span | undefined)[];
 }
@@ -47,13 +47,15 @@ export interface SopsFormat {
   add(file: ParsedFile, branch: Branch, additions: Additions): Splice;
   /** Takes a pair out of its branch. */
   remove(file: ParsedFile, branch: Branch, pair: Pair): Splice;
+  /** Puts these in the place of the age keys in the metadata, which must have some. */
+  shareWith(file: ParsedFile, age: readonly AgeKey[]): readonly Splice[];
   /** A new file that holds only the metadata. */
   empty(metadata: EmptyMetadata): string;
 }
 
 /** The metadata of a new file, without its MAC. */
 export interface EmptyMetadata {
-  readonly age: readonly { readonly recipient: string; readonly enc: string }[];
+  readonly age: readonly AgeKey[];
   readonly rule: readonly [name: string, value: string];
   /** The value of the field that marks a snapshot. */
   readonly mark?: string | undefined;
@@ -86,7 +88,7 @@ export function withoutMetadata(
   }));
   const fields = sops.flatMap((own) => (own?.value.kind === 'branch' ? pairsOf(own.value) : []));
   const metadata = sops[0] && rawMetadata(sops[0].value, fieldOf);
-  return { text, roots, metadata, stamps: stampsIn(fields), sops };
+  return { text, roots, metadata, fields, sops };
 }
 
 /** The pair of a document with its metadata, or the section. */
@@ -96,11 +98,9 @@ export function metadataPair(document: Branch): Pair | undefined {
   return own;
 }
 
-/** The values among the fields of the metadata that each write replaces. */
-export function stampsIn(fields: readonly Pair[]): ParsedFile['stamps'] {
-  const named = (name: string) =>
-    fields.flatMap(({ key, value }) => (key === name && value.kind === 'leaf' ? [value] : []));
-  return { mac: named('mac'), lastmodified: named('lastmodified') };
+/** The values of a field of the metadata, one in each document. */
+export function valuesOfField({ fields }: ParsedFile, name: string): Leaf[] {
+  return fields.flatMap(({ key, value }) => (key === name && value.kind === 'leaf' ? [value] : []));
 }
 
 /** Takes a pair out of those between two braces, with one of the commas beside it. */

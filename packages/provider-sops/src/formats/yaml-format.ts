@@ -11,7 +11,13 @@ import {
   Scalar as YamlScalar,
 } from 'yaml';
 import { valueText } from '../tree/sops-cipher.ts';
-import { booleanField, markField, numberField, type RawValue } from '../tree/sops-metadata.ts';
+import {
+  type AgeKey,
+  booleanField,
+  markField,
+  numberField,
+  type RawValue,
+} from '../tree/sops-metadata.ts';
 import {
   type Branch,
   InvalidSops,
@@ -87,14 +93,23 @@ export const yamlFormat: SopsFormat = {
     return { start: lineStart(text, pair.start), end: endOfPair(text, pair), text: '' };
   },
 
+  shareWith({ text, fields }, age) {
+    return fields
+      .filter(({ key }) => key === 'age')
+      .map((pair) => {
+        const { start, value } = pair;
+        // JSON is YAML in flow style
+        if (text.charAt(value.start) === '[')
+          return { start: value.start, end: value.end, text: JSON.stringify(age) };
+        const column = value.start - lineStart(text, value.start);
+        return { start, end: endOfPair(text, pair), text: `age:\n${ageText(age, column)}` };
+      });
+  },
+
   empty({ age, rule: [rule, value], mark }) {
-    const keys = age.map(
-      ({ recipient, enc }) =>
-        `        - recipient: ${valueToken(recipient)}\n          enc: |\n${enc.replace(/^(?=.)/gm, '            ')}`,
-    );
     return [
       'sops:\n    age:\n',
-      ...keys,
+      ageText(age, 8),
       mark === undefined ? '' : `    ${markField}: ${valueToken(mark)}\n`,
       `    lastmodified: "${noTime}"\n`,
       '    mac: ""\n',
@@ -103,6 +118,16 @@ export const yamlFormat: SopsFormat = {
     ].join('');
   },
 };
+
+/** The list of age keys, in a column. */
+function ageText(age: readonly AgeKey[], column: number): string {
+  const indent = ' '.repeat(column);
+  const keys = age.map(
+    ({ recipient, enc }) =>
+      `${indent}- recipient: ${valueToken(recipient)}\n${indent}  enc: |\n${enc.replace(/^(?=.)/gm, `${indent}    `)}`,
+  );
+  return keys.join('');
+}
 
 /** The end of the line of an offset, after its break. */
 function endOfLine(text: string, offset: number): number {
@@ -150,7 +175,10 @@ function keyToken(key: string): string {
 function valueToken(value: Scalar): string {
   if (typeof value !== 'string') return valueText(value);
   // sops's own form needs no quotes in a block; the words and numbers of YAML do
-  const bare = /^(ENC\[[\w:,+/=]+\]|age1[a-z0-9]+|[A-Za-z_][\w.-]*)$/.test(value);
+  const bare =
+    /^(ENC\[[\w:,+/=]+\]|age1[a-z0-9]+|ssh-[a-z0-9-]+( [\w.@+/=-]+)+|[A-Za-z_][\w.-]*)$/.test(
+      value,
+    );
   return bare && typeof yamlScalar(value, true) === 'string' ? value : quoted(value);
 }
 

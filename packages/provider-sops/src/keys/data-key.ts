@@ -17,7 +17,7 @@ const longestEnc = 64 * 1024;
  * @throws `InvalidSops` if what they open is not a key
  */
 export async function openDataKey(
-  { groups, threshold }: SopsMetadata,
+  { groups, threshold }: Pick<SopsMetadata, 'groups' | 'threshold'>,
   keys: Pick<AgeKeys, 'identities'>,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {

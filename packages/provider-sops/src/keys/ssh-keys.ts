@@ -76,6 +76,8 @@ export function sshRecipient(
     if (type === 'ssh-rsa' && fields.length === 3) {
       const [, e, n] = fields.map((field) => field.toString('base64url'));
       const key = createPublicKey({ key: { kty: 'RSA', e: e ?? '', n: n ?? '' }, format: 'jwk' });
+      // age refuses shorter ones (agessh, NewRSARecipient)
+      if ((key.asymmetricKeyDetails?.modulusLength ?? 0) < 2048) return undefined;
       return {
         wrapFileKey: (fileKey) => [
           newStanza([type, tagOf(wire)], publicEncrypt(oaep(key), fileKey)),

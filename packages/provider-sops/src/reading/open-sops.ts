@@ -58,6 +58,7 @@ export function readSops(source: SopsSource, text: string): Promise<ReadFile> {
 /**
  * Finds the key of a file.
  *
+ * @param given - the keys to open it with. Default: those that are found
  * @returns the key, or `'sops'` if only the real sops may have it
  * @throws what is wrong with a place of keys; `ERR_SECRET_UNAUTHENTICATED` if no key fits
  */
@@ -65,8 +66,9 @@ export async function dataKeyOf(
   source: SopsSource,
   metadata: SopsMetadata,
   signal: AbortSignal,
+  given?: AgeKeys,
 ): Promise<Uint8Array | 'sops'> {
-  const keys = await findAgeKeys(source, signal);
+  const keys = given ?? (await findAgeKeys(source, signal));
   const key = await invalid(source, () => openDataKey(metadata, keys, signal));
   if (key !== undefined) return key;
   if (signal.aborted) throw problem(source, 'ERR_SECRET_ABORTED', 'was not opened: aborted');

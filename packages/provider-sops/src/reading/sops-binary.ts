@@ -88,7 +88,7 @@ export async function changeBySops(
 export function asItStands(roots: readonly Branch[]): OpenedTree {
   const leaves = new Map<Leaf, Opened>();
   for (const root of roots) gather(root, [], leaves);
-  return { roots, leaves, mac: '' };
+  return { roots, leaves, comments: [], mac: '' };
 }
 
 function gather(node: Branch | Node, path: readonly string[], leaves: Map<Leaf, Opened>): void {

@@ -25,10 +25,20 @@ export interface Opened {
   readonly encrypted: boolean;
 }
 
+/** A comment that stands encrypted in the file. */
+export interface OpenedComment {
+  /** As it stands in the file. */
+  readonly stored: string;
+  readonly path: readonly string[];
+  /** What it holds; `undefined` if it claims to be a value. */
+  readonly text: string | undefined;
+}
+
 /** A decrypted file. */
 export interface OpenedTree {
   readonly roots: readonly Branch[];
   readonly leaves: ReadonlyMap<Leaf, Opened>;
+  readonly comments: readonly OpenedComment[];
   /** Upper-case hexadecimal SHA-512, as sops stores it, encrypted. */
   readonly mac: string;
 }
@@ -49,9 +59,10 @@ export function decryptTree(
   const hash = createHash('sha512');
   if (rules.macOnlyEncrypted) hash.update(Buffer.from(macOnlyEncryptedStart, 'hex'));
   const leaves = new Map<Leaf, Opened>();
-  const walk: Walk = { rules, key, hash, leaves };
+  const comments: OpenedComment[] = [];
+  const walk: Walk = { rules, key, hash, leaves, comments };
   for (const root of roots) walkBranch(walk, root, [], []);
-  return { roots, leaves, mac: hash.digest('hex').toUpperCase() };
+  return { roots, leaves, comments, mac: hash.digest('hex').toUpperCase() };
 }
 
 interface Walk {
@@ -59,6 +70,7 @@ interface Walk {
   readonly key: Uint8Array;
   readonly hash: Hash;
   readonly leaves: Map<Leaf, Opened>;
+  readonly comments: OpenedComment[];
 }
 
 type Path = readonly string[];
@@ -102,7 +114,7 @@ function walkList(walk: Walk, list: List, path: Path, above: Comments): void {
 }
 
 function commentItem(
-  { rules, key }: Walk,
+  { rules, key, comments: found }: Walk,
   { stored }: Leaf,
   path: Path,
   comments: Comments,
@@ -110,7 +122,9 @@ function commentItem(
   if (typeof stored !== 'string' || !stored.includes(',type:comment]')) return undefined;
   if (!rules.encrypts(path, comments, false)) return undefined;
   const opened = decryptValue(stored, key, `${path.join(':')}:`);
-  return opened !== undefined && 'comment' in opened ? opened.comment : undefined;
+  if (opened === undefined || !('comment' in opened)) return undefined;
+  found.push({ stored, path, text: opened.comment });
+  return opened.comment;
 }
 
 function walkNode(walk: Walk, node: Node, path: Path, comments: Comments): void {
@@ -147,7 +161,10 @@ function walkNode(walk: Walk, node: Node, path: Path, comments: Comments): void 
 function openComment(walk: Walk, text: string, path: Path, comments: Comments): Scalar | undefined {
   if (!walk.rules.encrypts(path, comments, true)) return undefined;
   const opened = decryptValue(text, walk.key, `${path.join(':')}:`);
-  if (opened === undefined || 'comment' in opened) return undefined;
+  if (opened === undefined) return undefined;
+  const isComment = 'comment' in opened;
+  walk.comments.push({ stored: text, path, text: isComment ? opened.comment : undefined });
+  if (isComment) return undefined;
   addToMac(walk, opened.value, true);
   return opened.value;
 }

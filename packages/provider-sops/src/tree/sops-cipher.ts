@@ -45,11 +45,12 @@ export function decryptValue(
   return typed(bytes, parts.type);
 }
 
-/** Encrypts one value as sops does, with a fresh IV of 32 bytes. */
+/** Encrypts one value as sops does, with a fresh IV of 32 bytes. A comment is a text of a type of its own. */
 export function encryptValue(
   value: Exclude<Scalar, null>,
   key: Uint8Array,
   additionalData: string,
+  type = typeOf(value),
 ): string {
   if (value === '') return '';
   const iv = randomBytes(32);
@@ -59,7 +60,7 @@ export function encryptValue(
   const [inside, nonce, tag] = [data, iv, cipher.getAuthTag()].map((part) =>
     part.toString('base64'),
   );
-  return `ENC[AES256_GCM,data:${inside},iv:${nonce},tag:${tag},type:${typeOf(value)}]`;
+  return `ENC[AES256_GCM,data:${inside},iv:${nonce},tag:${tag},type:${type}]`;
 }
 
 function cipherFor(key: Uint8Array): 'aes-128-gcm' | 'aes-192-gcm' | 'aes-256-gcm' {

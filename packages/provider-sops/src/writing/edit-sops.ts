@@ -4,7 +4,13 @@
  */
 import { isSecretError, type SecretChanges, SecretError } from '@keyfall/core/provider';
 import { changesOf, holds, type Named, namesOf, pathOf } from '../formats/names.ts';
-import { type Additions, isAdditions, type Splice, spliced } from '../formats/sops-format.ts';
+import {
+  type Additions,
+  isAdditions,
+  type Splice,
+  spliced,
+  valuesOfField,
+} from '../formats/sops-format.ts';
 import { type OpenedFile, openSops, readSops, type SopsSource } from '../reading/open-sops.ts';
 import { decryptTree, type Opened, type OpenedTree } from '../tree/decrypt-tree.ts';
 import { formatFloat, parseFloat64, parseInt64, rfc3339 } from '../tree/go-text.ts';
@@ -79,11 +85,9 @@ export async function signed(
   const file = source.format.parse(text);
   const now = `${new Date().toISOString().slice(0, 19)}Z`;
   const mac = encryptValue(tree.mac, key, now);
-  const { stamps } = file;
-  const result = spliced(text, [
-    ...stamps.lastmodified.map((leaf) => source.format.replace(file, leaf, now)),
-    ...stamps.mac.map((leaf) => source.format.replace(file, leaf, mac)),
-  ]);
+  const replaced = (name: string, stored: string) =>
+    valuesOfField(file, name).map((leaf) => source.format.replace(file, leaf, stored));
+  const result = spliced(text, [...replaced('lastmodified', now), ...replaced('mac', mac)]);
   await openSops(source, await readSops(source, result), key);
   return result;
 }

@@ -12,7 +12,6 @@ import { decodeText, problem } from '@keyfall/core/provider/files';
 import { editFile } from '@keyfall/core/provider/files/write';
 import { changesOf, holds, namesOf, pathOf } from '../formats/names.ts';
 import { findAgeKeys } from '../keys/age-keys.ts';
-import { sealDataKey } from '../keys/data-key.ts';
 import { dataKeyOf, openSops, readSops, type SopsSource } from '../reading/open-sops.ts';
 import { revisionOf } from '../reading/open-tree.ts';
 import {
@@ -24,6 +23,7 @@ import {
 import { sizeLimit } from '../reading/sops-source.ts';
 import { decryptTree } from '../tree/decrypt-tree.ts';
 import { cannotHold, editSops, refusal, signed, unencrypted } from './edit-sops.ts';
+import { sealedFor } from './recipients.ts';
 import { type FoundFile, foundIn, marked, placeholder } from './snapshot-mark.ts';
 
 /**
@@ -176,21 +176,7 @@ async function newContent(
   mark?: string,
 ): Promise<Buffer> {
   const key = randomBytes(32);
-  const age: { recipient: string; enc: string }[] = [];
-  for (const given of recipients) {
-    const recipient = given.trim();
-    const enc = await sealDataKey(key, recipient);
-    if (enc === undefined)
-      throw new SecretError(
-        'ERR_SECRET_CONFIG',
-        'a recipient is neither a public key of age nor an SSH key',
-        {
-          provider: source.provider,
-          hint: 'It must begin with `age1`, `ssh-ed25519` or `ssh-rsa`.',
-        },
-      );
-    age.push({ recipient, enc });
-  }
+  const age = await sealedFor(source, key, recipients);
   // by its default rule sops leaves these names unencrypted
   const exposed = [...values.keys()].some((name) =>
     name.split(source.separator).some((part) => part.endsWith('_unencrypted')),

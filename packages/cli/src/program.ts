@@ -21,6 +21,7 @@ const commands: Readonly<Record<string, () => Promise<CommandDefinition>>> = {
   explain: async () => (await import('./commands/explain.ts')).explainCommand,
   migrate: async () => (await import('./commands/migrate.ts')).migrateCommand,
   snapshot: async () => (await import('./commands/snapshot.ts')).snapshotCommand,
+  share: async () => (await import('./commands/share.ts')).shareCommand,
   status: async () => (await import('./commands/status.ts')).statusCommand,
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
   diff: async () => (await import('./commands/diff.ts')).diffCommand,
@@ -105,6 +106,7 @@ function createProgram(writeOut: (text: string) => void): Command {
     })
     .exitOverride()
     .helpCommand(false)
+    .configureHelp({ subcommandTerm: termOf })
     .addHelpText(
       'after',
       `
@@ -120,14 +122,28 @@ keyfall doctor says what is wrong, and keyfall help COMMAND shows all options.`,
   return program;
 }
 
+/** A command in the list of all: with its first argument, and others only if they are needed. */
+function termOf(command: Command): string {
+  const { options, registeredArguments } = command;
+  const needed = registeredArguments.filter(({ required }, index) => required || index === 0);
+  const shown = needed.map((each) => {
+    const name = `${each.name()}${each.variadic ? '...' : ''}`;
+    return each.required ? `<${name}>` : `[${name}]`;
+  });
+  return [command.name(), ...(options.length > 0 ? ['[options]'] : []), ...shown].join(' ');
+}
+
 /**
  * Commander's complaint in our voice, and without what may be a value in it: `--token=…`, `-p…`,
- * `NAME=…`.
+ * `NAME=…`, a secret key.
  */
 function complaint(text: string, argv: readonly string[]): string {
   // an argument that was not understood is repeated, and may have come from anywhere
   const foreign = argv.filter((each) => printable(each) !== each);
-  const plain = foreign.reduce((all, each) => all.replaceAll(each, () => printable(each)), text);
+  const isKey = (each: string) => /AGE-SECRET-KEY-|PRIVATE KEY-/i.test(each);
+  const plain = argv
+    .filter((each) => isKey(each) || foreign.includes(each))
+    .reduce((all, each) => all.replaceAll(each, () => (isKey(each) ? '…' : printable(each))), text);
   const ours = plain.replace(/^error: /, 'keyfall: ');
   const found =
     /^keyfall: unknown (option|command) '((?:--)?[^-='][^=']*(?==)|-[^-'](?=[^']))/.exec(ours);

@@ -46,6 +46,8 @@ describe('fish', () => {
     expect(await offered('keyfall export --format=ya')).toEqual(['--format=yaml']);
     expect((await offered('keyfall completion ')).sort()).toEqual(['bash', 'fish', 'zsh']);
     expect(await offered('keyfall list --onl')).toEqual([]);
+    expect((await offered('keyfall share ')).sort()).toEqual(['add', 'key', 'list', 'remove']);
+    expect(await offered('keyfall share add script')).toEqual(['script.fish']);
     // behind the value of an option too
     await writeFile(join(cwd, 'prod.env'), '');
     expect(await offered('keyfall --dotenv pro')).toEqual(['prod.env']);
@@ -74,6 +76,8 @@ describe('zsh', () => {
     ['keyfall export --format yam\t', 'keyfall export --format yaml'],
     ['keyfall export --format=yam\t', 'keyfall export --format=yaml'],
     ['keyfall completion fis\t', 'keyfall completion fish'],
+    ['keyfall share rem\t', 'keyfall share remove'],
+    ['keyfall share add script.z\t', 'keyfall share add script.zsh'],
     ['keyfall --dotenv prod.env histo\t', 'keyfall --dotenv prod.env history'],
     ['keyfall run -- ech\t', 'keyfall run -- echo'],
     ['keyfall run --only run -- ech\t', 'keyfall run --only run -- echo'],

@@ -301,6 +301,8 @@ describe('completion in bash', () => {
     expect(await offered('export', '--format', '=', 'ya')).toEqual(['yaml']);
     expect(await offered('--profile', '=', 'prod', 'hist')).toEqual(['history']);
     expect(await offered('completion', '')).toEqual(['bash', 'zsh', 'fish']);
+    expect(await offered('share', '')).toEqual(['list', 'add', 'remove', 'key']);
+    expect(await offered('share', 'add', '')).toEqual([]);
     expect(await offered('help', 'ro')).toEqual(['rollback']);
   });
 

@@ -41,7 +41,7 @@ async function session(
 
 describe('the help', () => {
   test.each(
-    `list get set delete explain run export status doctor diff history rollback migrate snapshot
+    `list get set delete explain run export status doctor diff history rollback migrate snapshot share
     init types trust completion`.split(/\s+/),
   )('of %s is this', async (command) => {
     expect(await session(await folderWith(), {}, [`${command} --help`])).toMatchSnapshot();
@@ -154,6 +154,29 @@ test('keyfall snapshot prints this', async () => {
       `snapshot .env --recipient ${ageKey.recipient}`,
       `snapshot x.txt --recipient ${ageKey.recipient}`,
     ]),
+  ).toMatchSnapshot();
+});
+
+test('keyfall share prints this', async () => {
+  const cwd = await folderWith('TOKEN=t\n');
+  const env = { SOPS_AGE_KEY_FILE: ageKey.file };
+  const other = 'age1xf9td8kcgg68xuj0l8uqvynr2cepptxalvjfp66j7vzsdptj89jquq3r98';
+  const before = await session(cwd, env, ['share list']);
+  await keyfall(['init', '--local'], { cwd, env });
+  expect(
+    before +
+      (await session(cwd, env, [
+        'share list',
+        `share add ${other}`,
+        `share add ${other}`,
+        'share list',
+        `share remove ${other}`,
+        `share remove ${other}`,
+        `share remove ${ageKey.recipient}`,
+        'share add ada.pub',
+        'share add',
+        'share key',
+      ])),
   ).toMatchSnapshot();
 });
 

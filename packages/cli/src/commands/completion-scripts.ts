@@ -23,6 +23,8 @@ interface CompletedCommand {
   readonly options: readonly CompletedOption[];
   /** What its first argument may be, where that is a list. */
   readonly choices: readonly string[];
+  /** Whether other arguments follow that one. */
+  readonly takesMore: boolean;
 }
 
 interface CommandLine {
@@ -41,12 +43,14 @@ export function completionScript(shell: Shell, program: Command): string {
         description: command.description(),
         options: command.options.map(completed),
         choices: choicesOf(command.registeredArguments[0]),
+        takesMore: command.registeredArguments.length > 1,
       })),
       {
         name: 'help',
         description: 'Show how a command is used.',
         options: [],
         choices: commands.map((command) => command.name()),
+        takesMore: false,
       },
     ],
     options: [...program.options.map(completed), helpOption],
@@ -98,7 +102,7 @@ function bashScript(line: CommandLine): string {
   );
   return `# Completion of keyfall for bash: source <(keyfall completion bash)
 _keyfall() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command='' words='' i
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command='' argument='' words='' i
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; i++)); do
     case \${COMP_WORDS[i]} in
@@ -120,7 +124,7 @@ _keyfall() {
       ((i++))
       ;;
     -*) ;;
-    *) [[ -n $command ]] || command=\${COMP_WORDS[i]} ;;
+    *) if [[ -n $command ]]; then argument=\${COMP_WORDS[i]}; else command=\${COMP_WORDS[i]}; fi ;;
     esac
   done
   [[ $cur != = ]] || cur=''
@@ -147,7 +151,10 @@ ${commands
       '') words='${commands.map(({ name }) => name).join(' ')}' ;;
 ${commands
   .filter(({ choices }) => choices.length > 0)
-  .map(({ name, choices }) => `      ${name}) words='${choices.join(' ')}' ;;`)
+  .map(
+    ({ name, choices, takesMore }) =>
+      `      ${name}) ${takesMore ? '[[ -z $argument ]] || return; ' : ''}words='${choices.join(' ')}' ;;`,
+  )
   .join('\n')}
       *) return ;;
       esac
@@ -199,13 +206,17 @@ ${commands.map(({ name, description }) => `      '${zshText(`${name}:${descripti
   argument)
     case $words[1] in
 ${commands
-  .map(({ name, options: own, choices }) => {
+  .map(({ name, options: own, choices, takesMore }) => {
+    const files = "'*:argument:_files'";
+    const first = `'1:argument:(${choices.join(' ')})'`;
     const argument =
       name === 'run'
         ? "'*::program:_command_names -e'"
-        : choices.length > 0
-          ? `'1:argument:(${choices.join(' ')})'`
-          : "'*:argument:_files'";
+        : choices.length === 0
+          ? files
+          : takesMore
+            ? `${first} ${files}`
+            : first;
     return `    ${name})
       _arguments -S \\
         ${join([...specs([...own, ...options]), argument], '        ')}
@@ -245,6 +256,8 @@ function fishScript(line: CommandLine): string {
     return `complete -c keyfall ${condition}${names.join(' ')}${value} -d ${fishText(description)}`;
   };
   const inCommand = (name: string) => `-n '__keyfall_is ${name}' `;
+  const firstOf = (name: string) =>
+    `-n '__keyfall_is ${name}; and test (count (__keyfall_words)) = 1' `;
   const valued = [...new Set(flagsOf(valuedOf(line)))].join(' ');
   return `# Completion of keyfall for fish: keyfall completion fish | source
 
@@ -294,11 +307,13 @@ complete -c keyfall -n __keyfall_has_none -f
 complete -c keyfall -n __keyfall_has_program -x -a '(__keyfall_program)'
 ${options.map((option) => optionLine('', option)).join('\n')}
 ${commands
-  .flatMap(({ name, description, options: own, choices }) => [
+  .flatMap(({ name, description, options: own, choices, takesMore }) => [
     `complete -c keyfall -n __keyfall_has_none -f -a ${name} -d ${fishText(description)}`,
     ...own.map((option) => optionLine(inCommand(name), option)),
     ...(choices.length > 0
-      ? [`complete -c keyfall ${inCommand(name)}-f -a ${fishText(choices.join(' '))}`]
+      ? [
+          `complete -c keyfall ${takesMore ? firstOf(name) : inCommand(name)}-f -a ${fishText(choices.join(' '))}`,
+        ]
       : []),
   ])
   .join('\n')}

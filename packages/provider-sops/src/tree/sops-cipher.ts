@@ -50,7 +50,7 @@ export function encryptValue(
   value: Exclude<Scalar, null>,
   key: Uint8Array,
   additionalData: string,
-  type = typeOf(value),
+  type: string = typeOf(value),
 ): string {
   if (value === '') return '';
   const iv = randomBytes(32);

@@ -39,6 +39,7 @@ export interface SopsRecipient {
 
 /** Everyone who can open a file. */
 export interface SopsRecipients {
+  /** Those with a key of age or of SSH, in the order of the file. */
   readonly recipients: readonly SopsRecipient[];
   /** Other services whose keys open it as well: `pgp`, `kms`, `gcp_kms`, `azure_kv`, `hc_vault`. */
   readonly others: readonly string[];
@@ -58,7 +59,9 @@ export interface SopsSharing {
 export interface SopsShared {
   /** Everyone who can open it now, by public key. */
   readonly recipients: readonly string[];
+  /** Those of them that are new. */
   readonly added: readonly string[];
+  /** Everyone who could open it before, and no longer can. */
   readonly removed: readonly string[];
   /**
    * The names of the encrypted values that a removed recipient could read, who may have kept them: each should be changed

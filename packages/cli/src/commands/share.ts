@@ -1,0 +1,286 @@
+/**
+ * `keyfall share`: who can open the encrypted file of the chain. Each recipient is a public key, so that nothing secret passes
+ * between the members of a team.
+ */
+import { SecretError } from '@keyfall/core';
+import { labelOf, type SecretProvider } from '@keyfall/core/provider';
+import type { SopsProvider } from '@keyfall/provider-sops';
+import { configuredParts, type SettingsOptions } from '../chain/settings.ts';
+import { readNamedFile, readStdin } from '../files/read-input.ts';
+import { untilStopped } from '../run/until-stopped.ts';
+import {
+  listNames,
+  notice,
+  printable,
+  printData,
+  printJson,
+  report,
+} from '../terminal/terminal.ts';
+import { waitingFor } from '../terminal/waiting.ts';
+import { type Command, json } from './command.ts';
+
+interface ShareOptions extends SettingsOptions {
+  /** Another file than that of the chain. */
+  readonly file?: string;
+  /** Remove one's own key. */
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+type Action = (
+  given: readonly string[],
+  options: ShareOptions,
+  signal: AbortSignal,
+) => Promise<void>;
+
+const actions: Readonly<Record<string, Action>> = { list, add, remove, key };
+
+/** `keyfall share`. */
+export const shareCommand: Command<ShareOptions> = {
+  name: 'share',
+  summary: 'Show or change who can open the encrypted file.',
+  arguments: [
+    {
+      name: '[action]',
+      description: 'key prints your own public key, and makes you one if you have none',
+      choices: Object.keys(actions),
+      default: 'list',
+    },
+    {
+      name: '[recipients...]',
+      description: "age1…, 'ssh-ed25519 …', a file of such lines, or - for stdin",
+    },
+  ],
+  options: [
+    { flags: '--file <file>', description: 'another file that SOPS encrypted' },
+    { flags: '--force', description: 'remove your own key even if it is your last one' },
+    json,
+  ],
+  examples: [
+    'keyfall share key',
+    'keyfall share add age1… ~/ada.pub',
+    'curl -s https://github.com/ada.keys | keyfall share add -',
+    'keyfall share remove ada@laptop',
+  ],
+  run: ([action = 'list', ...given], options) =>
+    untilStopped(async (signal) => {
+      await actions[action]?.(given, options, signal);
+      return 0;
+    }),
+};
+
+async function list(
+  given: readonly string[],
+  options: ShareOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  assertNone(given, 'list');
+  const file = await fileOf(options);
+  const { recipients, others } = await file.recipients({ signal });
+  if (options.json) {
+    await printJson({ file: file.store, recipients, others });
+    return;
+  }
+  await printData(recipients.map(({ recipient }) => `${printable(recipient)}\n`).join(''));
+  const own = recipients.filter(({ isOwn }) => isOwn).map(({ recipient }) => recipient);
+  report(
+    `${printable(file.store)} is encrypted for ${keys(recipients.length)}. ${own.length === 0 ? 'You have none of them.' : `You have ${shown(own)}.`}`,
+  );
+  if (others.length > 0)
+    notice(`${listNames(others)} can open it as well: sops shows by which keys.`);
+}
+
+async function add(
+  given: readonly string[],
+  options: ShareOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const file = await fileOf(options);
+  const recipients = await Promise.all(given.map((each) => keysIn(each)));
+  assertSome(recipients.flat(), 'add');
+  const shared = await waitingFor('sharing', () =>
+    file.share({ add: recipients.flat() }, { signal }),
+  );
+  const { added } = shared;
+  report(
+    added.length === 0
+      ? `${printable(file.store)} is encrypted for ${recipients.flat().length === 1 ? 'this key' : 'these keys'} already: nothing changed.`
+      : `${printable(file.store)} is encrypted for ${shown(added)} as well, ${keys(shared.recipients.length)} in all. Commit it.`,
+  );
+  await conclude(file, shared, options);
+}
+
+async function remove(
+  given: readonly string[],
+  options: ShareOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const file = await fileOf(options);
+  assertSome(given, 'remove');
+  const { recipients } = await file.recipients({ signal });
+  const known = new Set(
+    recipients.map(({ recipient }) => recipient.split(/\s+/).slice(2).join(' ')),
+  );
+  const named = await Promise.all(given.map((each) => (known.has(each) ? [each] : keysIn(each))));
+  const { force = false } = options;
+  const shared = await waitingFor('encrypting all values again', () =>
+    file.share({ remove: named.flat(), force }, { signal }),
+  );
+  const { removed, exposed } = shared;
+  report(
+    `${printable(file.store)} is no longer encrypted for ${shown(removed)}: ${keys(shared.recipients.length)} left, and a new data key. Commit it.`,
+  );
+  if (exposed.length > 0)
+    notice(
+      `change ${listNames(exposed)} where ${exposed.length === 1 ? 'it comes' : 'they come'} from: ${removed.length === 1 ? 'this key' : 'each of these keys'} has opened ${exposed.length === 1 ? 'it' : 'them'}, and still opens each older copy of the file, as in the history of git.`,
+    );
+  await conclude(file, shared, options);
+}
+
+/** Prints one's own public key, for the others of the team. */
+async function key(
+  given: readonly string[],
+  options: ShareOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  assertNone(given, 'key');
+  const { ownAgeKey } = await import('@keyfall/provider-sops');
+  const { recipient, madeFile } = await ownAgeKey({ signal });
+  if (madeFile !== undefined)
+    report(`made an age key for you in ${printable(madeFile)}. Keep a copy of it in a safe place.`);
+  if (options.json) await printJson({ recipient, madeFile });
+  else await printData(`${recipient}\n`);
+}
+
+/** What is the same of every change: `.sops.yaml`, and the result for programs. */
+async function conclude(
+  { store }: SopsProvider,
+  shared: Awaited<ReturnType<SopsProvider['share']>>,
+  options: ShareOptions,
+): Promise<void> {
+  const { sopsConfig } = shared;
+  if (sopsConfig !== undefined)
+    notice(
+      `change the recipients in ${printable(sopsConfig)} as well: sops goes by them for new files, and in \`sops updatekeys\`.`,
+    );
+  if (options.json) await printJson({ file: store, ...shared });
+}
+
+/**
+ * The file that is shared: the one that `--file` names, or the first encrypted file of the chain that is not on standby.
+ *
+ * @throws `ERR_SECRET_CONFIG` if there is none
+ */
+async function fileOf(options: ShareOptions): Promise<SopsProvider> {
+  if (options.file !== undefined) {
+    const { sopsProvider } = await import('@keyfall/provider-sops');
+    return sopsProvider({ path: options.file });
+  }
+  const { providers } = await configuredParts(options);
+  const found = providers.find(
+    ({ provider, standby }) => !standby && provider.place?.kind === 'sops',
+  );
+  if (found === undefined)
+    throw new SecretError('ERR_SECRET_CONFIG', 'the chain has no encrypted file to share', {
+      hint: 'Name one with --file, or make one of the .env with `keyfall init --local`.',
+    });
+  const { provider } = found;
+  if (canShare(provider)) return provider;
+  // a configuration that is a program may import another version of the package
+  throw new SecretError(
+    'ERR_SECRET_UNSUPPORTED',
+    `${printable(labelOf(provider.name, provider.store))} comes from a @keyfall/provider-sops that cannot share it`,
+    { hint: 'Update the package, or name the file with --file.' },
+  );
+}
+
+function canShare(provider: SecretProvider): provider is SopsProvider {
+  return 'share' in provider && 'recipients' in provider;
+}
+
+/**
+ * The public keys that an argument stands for.
+ *
+ * @throws `ERR_SECRET_CONFIG` for what is neither a key nor a file of keys; without the text, which may be a secret key
+ */
+async function keysIn(given: string): Promise<readonly string[]> {
+  if (isKey(given)) return [given.trim()];
+  const isStdin = given === '-';
+  const isSecret = secretKey.test(given);
+  const bytes = isStdin ? await readStdin() : isSecret ? undefined : await readNamedFile(given);
+  const where = isStdin ? 'stdin' : printable(given);
+  if (bytes === undefined)
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      isSecret
+        ? 'a secret key was given as an argument, which other users of this machine may have seen'
+        : /^(age1|ssh-)/.test(given)
+          ? `${where} is no public key`
+          : `${where} is no public key, and there is no such file`,
+      {
+        hint: isSecret
+          ? 'Make a new key, and give its public part.'
+          : 'A public key is age1…, or a line of SSH in quotes: keyfall share list shows those of the file.',
+      },
+    );
+  const text = bytes.toString();
+  if (secretKey.test(text))
+    throw new SecretError('ERR_SECRET_CONFIG', `${where} holds a secret key`, {
+      hint: 'Give the public part: of SSH that is the file that ends in .pub, of age the line that begins with age1.',
+    });
+  const lines = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  const usable = lines.filter(isKey);
+  const other = lines.find((line) => !isKey(line) && !/^(ecdsa-|sk-|ssh-dss )/.test(line));
+  if (other !== undefined || usable.length === 0)
+    throw new SecretError(
+      'ERR_SECRET_CONFIG',
+      `${where} holds ${other === undefined ? 'no key that age can encrypt for' : 'something that is no public key'}`,
+      {
+        hint: 'Each line must be a key of age (age1…), or of SSH (ssh-ed25519 …, ssh-rsa …).',
+      },
+    );
+  const left = lines.length - usable.length;
+  if (left > 0)
+    notice(
+      `${keys(left)} of ${where} ${left === 1 ? 'is' : 'are'} of a kind that age cannot encrypt for.`,
+    );
+  return usable;
+}
+
+const secretKey = /AGE-SECRET-KEY-|AGE-PLUGIN-|PRIVATE KEY/i;
+
+function isKey(text: string): boolean {
+  return /^\s*(age1[a-z0-9]+|ssh-(ed25519|rsa)\s+[A-Za-z0-9+/=]+(\s.*)?)\s*$/.test(text);
+}
+
+function assertSome(given: readonly string[], action: string): void {
+  if (given.length === 0)
+    throw new SecretError('ERR_SECRET_CONFIG', `share ${action} takes a recipient`, {
+      hint: 'Give an age1… key, an SSH key in quotes, a file of such keys, or - for stdin.',
+    });
+}
+
+function assertNone(given: readonly string[], action: string): void {
+  if (given.length > 0)
+    throw new SecretError('ERR_SECRET_CONFIG', `share ${action} takes nothing more`, {
+      hint: `Did you mean \`keyfall share add\`?`,
+    });
+}
+
+/** Keys in a sentence: of SSH, the type with the comment that says whose it is, or with the end of the key. */
+function shown(recipients: readonly string[]): string {
+  return listNames(
+    recipients.map((recipient) => {
+      const [type = '', key = '', ...comment] = recipient.split(/\s+/);
+      if (key === '') return type;
+      return comment.length > 0 ? `${type} ${comment.join(' ')}` : `${type} …${key.slice(-12)}`;
+    }),
+  );
+}
+
+function keys(count: number): string {
+  return count === 1 ? '1 key' : `${count} keys`;
+}

@@ -82,6 +82,7 @@ test('making a provider loads no module that reads files', () => {
     'encrypt-sops-file.ts',
     'index.ts',
     'node:path',
+    'own-age-key.ts',
     'provider',
     'sops-provider.ts',
     'sops-source.ts',

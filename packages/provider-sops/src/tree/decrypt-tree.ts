@@ -26,7 +26,7 @@ export interface Opened {
 }
 
 /** A comment that stands encrypted in the file. */
-export interface OpenedComment {
+interface OpenedComment {
   /** As it stands in the file. */
   readonly stored: string;
   readonly path: readonly string[];

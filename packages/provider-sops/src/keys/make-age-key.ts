@@ -1,0 +1,69 @@
+/**
+ * The first age key that is found, or a new one: what the first call of `ownAgeKey` loads.
+ */
+import { mkdir, open, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { SecretError } from '@keyfall/core/provider';
+import { errnoOf, homeFolder } from '@keyfall/core/provider/files';
+import { syncFolder, writeProblem } from '@keyfall/core/provider/files/write';
+import { defaultKeyFile, findAgeKeys } from './age-keys.ts';
+
+/** What a user's age key is known by. It is not the key. */
+export interface OwnAgeKey {
+  /** The public key (`age1…`): what files are encrypted for. */
+  readonly recipient: string;
+  /** The file that was made for the key; `undefined` if there was a key already. */
+  readonly madeFile: string | undefined;
+}
+
+/** As `ownAgeKey`. */
+export async function findOrMakeAgeKey(
+  environment: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<OwnAgeKey> {
+  const { recipients, problems } = await findAgeKeys({ environment, provider: 'sops' }, signal);
+  const [found] = recipients;
+  if (found !== undefined) return { recipient: found, madeFile: undefined };
+  if (problems[0] !== undefined) throw problems[0];
+  if (signal.aborted) throw new SecretError('ERR_SECRET_ABORTED', 'no age key was made: aborted');
+  const path = defaultKeyFile(environment, homeFolder(environment));
+  if (path === undefined) {
+    const variable = process.platform === 'win32' ? 'APPDATA' : 'HOME';
+    throw new SecretError('ERR_SECRET_CONFIG', 'there is no folder for an age key', {
+      provider: 'sops',
+      hint: `Set ${variable}, or name a file with a key by SOPS_AGE_KEY_FILE.`,
+      setting: { variable, isMissing: true },
+    });
+  }
+  const { generateIdentity, identityToRecipient } = await import('age-encryption');
+  const key = await generateIdentity();
+  const recipient = await identityToRecipient(key);
+  // as age-keygen writes it
+  const text = `# created: ${new Date().toISOString()}\n# public key: ${recipient}\n${key}\n`;
+  await createKeyFile(path, text);
+  return { recipient, madeFile: path };
+}
+
+async function createKeyFile(path: string, text: string): Promise<void> {
+  const file = { path, shown: path, provider: 'sops' };
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const handle = await open(path, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    } finally {
+      await handle.close();
+    }
+    await syncFolder(dirname(path));
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw writeProblem(file, error);
+    throw new SecretError('ERR_SECRET_CONFLICT', `${path} has no age key that can be used`, {
+      provider: 'sops',
+      hint: 'Add a line of age-keygen to it, or name a file with a key by SOPS_AGE_KEY_FILE.',
+    });
+  }
+}

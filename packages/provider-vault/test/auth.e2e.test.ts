@@ -798,6 +798,27 @@ describe('JWT', () => {
     expect(await readWith(jwtAuth({ role: 'shop', jwt: { file } }))).toBe(value);
   });
 
+  test('of a GitHub Actions job, asked for as the documents say', async () => {
+    const bearer = canary();
+    // stands in for GitHub's service of tokens
+    const github = createServer((request, response) => {
+      const { searchParams } = new URL(request.url ?? '', 'http://localhost');
+      const isAllowed = request.headers.authorization === `Bearer ${bearer}`;
+      response.statusCode = isAllowed ? 200 : 401;
+      response.end(JSON.stringify({ value: jwt({ aud: searchParams.get('audience') }) }));
+    });
+    await new Promise<void>((resolve) => github.listen(0, '127.0.0.1', resolve));
+    endings.push(() => github.close());
+    const { port } = github.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}/token?api-version=2.0`;
+    const actionsToken = async () => {
+      const headers = { Authorization: `Bearer ${bearer}` };
+      const answer = await fetch(`${url}&audience=vault`, { headers });
+      return ((await answer.json()) as { value: string }).value;
+    };
+    expect(await readWith(jwtAuth({ role: 'shop', jwt: actionsToken }))).toBe(value);
+  });
+
   test('of somebody else, or expired, is not authenticated; an unknown role is a wrong configuration', async () => {
     for (const claims of [{ aud: 'another' }, { exp: hence(-900) }, { sub: 'stranger' }]) {
       const token = jwt(claims);

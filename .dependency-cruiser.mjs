@@ -14,6 +14,7 @@ export const rooms = {
     'loading',
     'providers',
     'files',
+    'http',
     'chain',
   ],
   'provider-vault': [
@@ -55,7 +56,8 @@ const packages = {
 const apart = [
   ['core', 'files', ['words', 'redaction', 'loading', 'providers']],
   ['core', 'providers', ['redaction', 'loading']],
-  ['core', 'chain', ['providers', 'files']],
+  ['core', 'http', ['words', 'redaction', 'loading', 'providers', 'files']],
+  ['core', 'chain', ['providers', 'files', 'http']],
   ['provider-vault', 'leases', ['kv']],
   ['provider-aws-secrets-manager', 'named-secrets', ['json-secret']],
   ['cli', 'diagnosis', ['migration']],

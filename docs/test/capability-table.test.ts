@@ -12,6 +12,7 @@ import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-dopp
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { execProvider } from '@keyfall/provider-exec';
 import { filesProvider } from '@keyfall/provider-files';
+import { gcpSecretManagerProvider } from '@keyfall/provider-gcp-secret-manager';
 import { sopsProvider } from '@keyfall/provider-sops';
 import { vaultDynamicProvider, vaultProvider } from '@keyfall/provider-vault';
 import { expect, test } from 'vitest';
@@ -44,6 +45,11 @@ const stores: readonly (readonly [what: string, page: string, provider: SecretPr
     'AWS SSM Parameter Store',
     'aws-parameter-store.md',
     awsParameterStoreProvider({ path: '/shop' }),
+  ],
+  [
+    'Google Cloud Secret Manager',
+    'gcp-secret-manager.md',
+    gcpSecretManagerProvider({ project: 'shop' }),
   ],
   ['Doppler', 'doppler.md', dopplerProvider({ token: 't' })],
   ["Doppler's fallback file", 'doppler.md', dopplerFallbackProvider({ path: 'f', token: 't' })],

@@ -10,6 +10,7 @@ import type { DopplerProviderOptions } from '@keyfall/provider-doppler';
 import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
 import type { ExecProviderOptions } from '@keyfall/provider-exec';
 import type { FilesProviderOptions } from '@keyfall/provider-files';
+import type { GcpSecretManagerProviderOptions } from '@keyfall/provider-gcp-secret-manager';
 import type { SopsProviderOptions } from '@keyfall/provider-sops';
 import { describe, expect, test } from 'vitest';
 import { repository, root } from './markdown.ts';
@@ -75,6 +76,13 @@ const parameterStore: All<AwsParameterStoreProviderOptions> = {
   client: true,
   name: true,
 };
+const gcpSecretManager: All<GcpSecretManagerProviderOptions> = {
+  project: true,
+  prefix: true,
+  credentials: true,
+  address: true,
+  name: true,
+};
 const doppler: All<DopplerProviderOptions> = {
   token: true,
   project: true,
@@ -110,6 +118,7 @@ describe.each<[string, object]>([
   ['files', files],
   ['aws-secrets-manager', aws],
   ['aws-parameter-store', parameterStore],
+  ['gcp-secret-manager', gcpSecretManager],
   ['doppler', doppler],
   ['exec', exec],
 ])('%s', (store, options) => {

@@ -64,6 +64,11 @@ test.each<[string, string, RegExp]>([
   ['OpenBao', 'packages/testkit/src/servers/vault-binary.ts', /^const version = '([\d.]+)'/m],
   ['AWS Secrets Manager', moto, /^const version = '([\d.]+)'/m],
   ['AWS SSM Parameter Store', moto, /^const version = '([\d.]+)'/m],
+  [
+    'Google Cloud Secret Manager',
+    'packages/testkit/src/servers/drongo-server.ts',
+    /^const version = '([\d.]+)'/m,
+  ],
   ['SOPS files', 'scripts/provision', /sops@v([\d.]+)/],
 ])('%s is tested with the version that the page names', (store, file, pattern) => {
   const version = pattern.exec(read(file))?.[1] ?? 'none';

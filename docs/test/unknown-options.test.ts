@@ -6,6 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as core from '@keyfall/core';
 import * as authors from '@keyfall/core/provider';
+import * as requests from '@keyfall/core/provider/http';
 import * as otel from '@keyfall/otel';
 import * as ssm from '@keyfall/provider-aws-parameter-store';
 import * as aws from '@keyfall/provider-aws-secrets-manager';
@@ -14,6 +15,7 @@ import * as dotenv from '@keyfall/provider-dotenv';
 import * as edit from '@keyfall/provider-dotenv/edit';
 import * as exec from '@keyfall/provider-exec';
 import * as files from '@keyfall/provider-files';
+import * as gcpSecretManager from '@keyfall/provider-gcp-secret-manager';
 import * as sops from '@keyfall/provider-sops';
 import * as vault from '@keyfall/provider-vault';
 import { vaultKv } from '@keyfall/provider-vault/kv';
@@ -53,10 +55,13 @@ const functions: Readonly<Record<string, () => unknown>> = {
       signal,
       { provider: 'test', interval: 10, ...wrong },
     ),
+  httpClient: () => requests.httpClient({ provider: 'test', subject: 'the test', ...wrong }),
   unconfiguredProvider: () => authors.unconfiguredProvider('test', missing, wrong),
   instrumentSecrets: () => otel.instrumentSecrets(wrong),
   awsSecretsManagerProvider: () => aws.awsSecretsManagerProvider({ secretId: 'x', ...wrong }),
   awsParameterStoreProvider: () => ssm.awsParameterStoreProvider({ path: '/x', ...wrong }),
+  gcpSecretManagerProvider: () =>
+    gcpSecretManager.gcpSecretManagerProvider({ project: 'x', ...wrong }),
   dopplerProvider: () => doppler.dopplerProvider(wrong),
   dopplerFallbackProvider: () => doppler.dopplerFallbackProvider({ path: '/x', ...wrong }),
   dotenvProvider: () => dotenv.dotenvProvider(wrong),

@@ -9,11 +9,13 @@ import { dopplerFallbackProvider, dopplerProvider } from '@keyfall/provider-dopp
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { execProvider } from '@keyfall/provider-exec';
 import { filesProvider } from '@keyfall/provider-files';
+import { gcpSecretManagerProvider } from '@keyfall/provider-gcp-secret-manager';
 import { sopsProvider } from '@keyfall/provider-sops';
 import { vaultProvider } from '@keyfall/provider-vault';
 import type { Stores } from './stores.ts';
 
-export function chainOf({ vault, sops, files, aws, ssm, doppler, exec, dotenv }: Stores): Secrets {
+export function chainOf(stores: Stores): Secrets {
+  const { vault, sops, files, aws, ssm, gcp, doppler, exec, dotenv } = stores;
   return createSecrets({
     providers: [
       vaultProvider({ ...vault, path: 'shop' }),
@@ -21,6 +23,7 @@ export function chainOf({ vault, sops, files, aws, ssm, doppler, exec, dotenv }:
       filesProvider(files),
       awsSecretsManagerProvider(aws),
       awsParameterStoreProvider(ssm),
+      gcpSecretManagerProvider(gcp),
       dopplerProvider(doppler),
       dopplerFallbackProvider({ path: doppler.fallbackFile, token: doppler.token }),
       execProvider(exec),

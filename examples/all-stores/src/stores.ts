@@ -1,7 +1,7 @@
 /**
  * The stores, each a real one with a name of its own and the name SHARED: OpenBao, a SOPS file, a folder
- * of secret files, AWS Secrets Manager and Parameter Store as moto emulates them, a program with a folder of its own, and a `.env`.
- * Doppler alone is a stand-in,
+ * of secret files, AWS Secrets Manager and Parameter Store as moto emulates them, Google Cloud's as drongo does, a program with a
+ * folder of its own, and a `.env`. Doppler alone is a stand-in,
  * since its service cannot be had on this machine.
  */
 import { rmSync } from 'node:fs';
@@ -11,8 +11,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import type { GcpCredentials } from '@keyfall/provider-gcp-secret-manager';
 import { encryptSopsFile } from '@keyfall/provider-sops';
-import { startMotoServer, startVaultServer } from '@keyfall/testkit';
+import { startDrongoServer, startMotoServer, startVaultServer } from '@keyfall/testkit';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { startDoppler } from './doppler-stand-in.ts';
 
@@ -23,6 +24,11 @@ export interface Stores {
   readonly files: { readonly directory: string };
   readonly aws: { readonly secretId: string; readonly client: SecretsManagerClient };
   readonly ssm: { readonly path: string; readonly client: SSMClient };
+  readonly gcp: {
+    readonly project: string;
+    readonly address: string;
+    readonly credentials: GcpCredentials;
+  };
   readonly doppler: {
     readonly address: string;
     readonly token: string;
@@ -73,6 +79,17 @@ export async function startStores(): Promise<Stores> {
   for (const [name, Value] of Object.entries(valuesOf('SSM')))
     await ssm.send(new PutParameterCommand({ Name: `/shop/${name}`, Value, Type: 'SecureString' }));
 
+  const drongo = await startDrongoServer();
+  const ask = (path: string, body: object) =>
+    fetch(`${drongo.address}/v1/projects/shop/secrets${path}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    });
+  for (const [name, value] of Object.entries(valuesOf('GCP'))) {
+    await ask(`?secretId=${name}`, { replication: { automatic: {} } });
+    await ask(`/${name}:addVersion`, { payload: { data: btoa(value) } });
+  }
+
   const doppler = await startDoppler(valuesOf('DOPPLER'));
 
   const ofProgram = join(folder, 'of-program');
@@ -91,6 +108,12 @@ export async function startStores(): Promise<Stores> {
     files: { directory },
     aws: { secretId: 'shop', client },
     ssm: { path: '/shop', client: ssm },
+    gcp: {
+      project: 'shop',
+      address: drongo.address,
+      // drongo asks for none
+      credentials: { getAccessToken: async () => 'example' },
+    },
     doppler: {
       address: doppler.address,
       token: doppler.token,
@@ -102,7 +125,7 @@ export async function startStores(): Promise<Stores> {
     async stop() {
       client.destroy();
       ssm.destroy();
-      await Promise.all([server.stop(), moto.stop(), doppler.stop()]);
+      await Promise.all([server.stop(), moto.stop(), drongo.stop(), doppler.stop()]);
       process.off('exit', remove);
       remove();
     },

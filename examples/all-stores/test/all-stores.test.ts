@@ -15,6 +15,7 @@ test('every store answers in one chain, and a killed Vault is passed with a noti
     'FROM_DOTENV: dotenv',
     'FROM_EXEC: exec',
     'FROM_FILES: files',
+    'FROM_GCP: gcp-secret-manager',
     'FROM_SOPS: sops',
     'FROM_SSM: aws-parameter-store',
     'FROM_VAULT: vault',

@@ -7,6 +7,7 @@ import { awsSecretsManagerOptionsSchema } from '@keyfall/provider-aws-secrets-ma
 import { dotenvOptionsSchema } from '@keyfall/provider-dotenv/options-schema';
 import { execOptionsSchema } from '@keyfall/provider-exec/options-schema';
 import { filesOptionsSchema } from '@keyfall/provider-files/options-schema';
+import { gcpSecretManagerOptionsSchema } from '@keyfall/provider-gcp-secret-manager/options-schema';
 import { sopsOptionsSchema } from '@keyfall/provider-sops/options-schema';
 import {
   vaultDynamicOptionsSchema,
@@ -33,6 +34,7 @@ const providers: Readonly<Record<ProviderId, OptionSchema>> = {
   files: filesOptionsSchema,
   'aws-secrets-manager': awsSecretsManagerOptionsSchema,
   'aws-parameter-store': awsParameterStoreOptionsSchema,
+  'gcp-secret-manager': gcpSecretManagerOptionsSchema,
   doppler: dopplerOptionsSchema,
   'doppler-fallback': dopplerFallbackOptionsSchema,
   exec: execOptionsSchema,
@@ -75,6 +77,7 @@ test.each([
   { provider: 'files', directory: '/run/secrets' },
   { provider: 'aws-secrets-manager', prefix: 'shop/', pollInterval: '1m' },
   { provider: 'aws-parameter-store', path: '/shop', keyId: 'alias/shop' },
+  { provider: 'gcp-secret-manager', project: 'shop', prefix: 'shop-' },
   { provider: 'doppler', project: 'shop', config: 'prd', pollInterval: 60_000 },
   { provider: 'doppler-fallback', path: '.doppler-fallback' },
   { provider: 'exec', command: ['op', 'read', '{name}'], exitCodes: { missing: [1] } },

@@ -160,13 +160,15 @@ describe('without a configuration', () => {
     ['aws:arn:aws:x', 'arn:aws:x'],
     ['aws:shop/*', 'shop/*'],
     ['ssm:/shop/prod', '/shop/prod/*'],
+    ['gcp:shop-prod', 'shop-prod/*'],
+    ['gcp:shop-prod/shop-*', 'shop-prod/shop-*'],
   ])('--to %s names a target', async (to, store) => {
     const { file } = await project();
     inEnvironment(vault);
     expect(await ends({ ...without, file, to })).toMatchObject({
       to: store,
       // one secret a name is no single write
-      atomicity: /^(?:aws:shop\/\*|ssm:)/.test(to) ? 'name' : 'store',
+      atomicity: /^(?:aws:shop\/\*|ssm:|gcp:)/.test(to) ? 'name' : 'store',
       isSettingsVault: to === 'vault',
       isAsked: to === 'vault',
     });
@@ -174,13 +176,18 @@ describe('without a configuration', () => {
 
   test.each<[string, RegExp]>([
     ['doppler', /doppler .*@keyfall\/provider-doppler/],
-    ['doppler:shop', /\bdoppler:shop\b.* vault, dotenv, sops, aws, ssm, doppler, files and exec/],
+    [
+      'doppler:shop',
+      /\bdoppler:shop\b.* vault, dotenv, sops, aws, ssm, gcp, doppler, files and exec/,
+    ],
     ['vault:shop', /\bvault:shop\b/],
     ['aws', /^aws .* aws:SECRET .* aws:PREFIX\*/],
     ['aws:', /^aws .* aws:SECRET .* aws:PREFIX\*/],
     ['files', /^files .* files:FOLDER/],
     ['ssm', /^ssm .* ssm:\/PATH/],
     ['exec', /^exec .* exec:PROGRAM/],
+    ['gcp', /^gcp .* gcp:PROJECT\/PREFIX\*/],
+    ['gcp:shop/prefix', /\bgcp:shop\/prefix\b/],
     ['valut', /\bvalut\b.* vault, /],
     ['', / vault, dotenv, /],
   ])('--to %s is refused, and nothing is written', async (to, why) => {
@@ -304,7 +311,7 @@ describe('with a configuration', () => {
     const near = await ends({ ...options, file, to: 'dotenv:.env' });
     expect(near.to).toBe('.env');
     await expect(resolveEndpoints({ ...options, file, to: 'seald' })).rejects.toThrow(
-      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, ssm, doppler, files and exec',
+      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, ssm, gcp, doppler, files and exec',
     );
   });
 

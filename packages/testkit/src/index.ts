@@ -26,6 +26,8 @@ export type { ManualClock } from './manual-clock.ts';
 export { manualClock } from './manual-clock.ts';
 export type { CuttingProxy, CuttingProxyOptions, LineState } from './servers/cutting-proxy.ts';
 export { cuttingProxy } from './servers/cutting-proxy.ts';
+export type { DrongoServer } from './servers/drongo-server.ts';
+export { startDrongoServer } from './servers/drongo-server.ts';
 export type { Fault, FaultyServer } from './servers/faulty-server.ts';
 export { faultyServer } from './servers/faulty-server.ts';
 export type { ReceivedRequest } from './servers/http-requests.ts';

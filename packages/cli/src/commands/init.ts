@@ -98,6 +98,15 @@ const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
     },
     package: '@keyfall/provider-aws-parameter-store',
   },
+  'gcp-secret-manager': {
+    label: 'Google Cloud Secret Manager',
+    asks: {
+      option: 'project',
+      question: 'The id of the project in Google Cloud',
+      proposal: (folder) => process.env['GOOGLE_CLOUD_PROJECT'] || folder,
+    },
+    package: '@keyfall/provider-gcp-secret-manager',
+  },
   doppler: {
     label: 'Doppler',
     package: '@keyfall/provider-doppler',
@@ -121,6 +130,7 @@ const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
 const shortNames: Readonly<Record<string, ChoiceId>> = {
   aws: 'aws-secrets-manager',
   ssm: 'aws-parameter-store',
+  gcp: 'gcp-secret-manager',
 };
 
 /** `keyfall init`. */

@@ -15,6 +15,7 @@ export type ProviderId =
   | 'files'
   | 'aws-secrets-manager'
   | 'aws-parameter-store'
+  | 'gcp-secret-manager'
   | 'doppler'
   | 'doppler-fallback'
   | 'exec';

@@ -211,6 +211,17 @@ const stores: ReadonlyMap<string, NamedStore> = new Map<string, NamedStore>([
     },
   ],
   ['ssm', { id: 'aws-parameter-store', form: 'ssm:/PATH', settings: (path) => ({ path }) }],
+  [
+    'gcp',
+    {
+      id: 'gcp-secret-manager',
+      form: 'gcp:PROJECT or gcp:PROJECT/PREFIX*',
+      settings(place) {
+        const [, project, prefix = ''] = /^([^/]+)(?:\/(.*)\*)?$/.exec(place) ?? [];
+        return project === undefined ? undefined : { project, prefix };
+      },
+    },
+  ],
   ['doppler', { id: 'doppler', settings: (place) => (place === '' ? {} : undefined) }],
   ['files', { id: 'files', form: 'files:FOLDER', settings: (directory) => ({ directory }) }],
   [

@@ -371,6 +371,17 @@ test.each([
   expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('keyfall.config.ts') });
 });
 
+test('the line of an error is named in a folder whose name a URL writes otherwise', async () => {
+  const folder = join(await folderWith(), 'a b');
+  await mkdir(folder);
+  const text = 'export default {\n  providers() {\n    throw new TypeError();\n  },\n};\n';
+  await writeFile(join(folder, 'keyfall.config.mjs'), text);
+  expect(await keyfall(['list'], { cwd: folder })).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^keyfall: keyfall\.config\.mjs, line 3: /),
+  });
+});
+
 test.each(['mjs', 'ts'])('what a .%s prints does not come between the data', async (end) => {
   const root = await repository({
     '.env': 'A=1\n',

@@ -2,6 +2,7 @@
  * What Node, its JSON parser and jiti say of a configuration that they cannot read. They say in words what they
  * give no field for, and this file alone reads these: what of a word is not found here is left out of ours.
  */
+import { pathToFileURL } from 'node:url';
 
 /** Whether a program could not be parsed: by Node, or by the parser that jiti uses. */
 export function isSyntaxError(error: unknown): boolean {
@@ -24,9 +25,13 @@ export function missingModule(error: unknown): string | undefined {
 /** Where the file stands in a stack, or in the message of a parser: `…/keyfall.config.ts:7:12`. */
 export function lineInStack(error: unknown, file: string): number | undefined {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  const at = stack.indexOf(`${file}:`);
-  const line = at < 0 ? undefined : /^:(\d+)/.exec(stack.slice(at + file.length))?.[1];
-  return line === undefined ? undefined : Number(line);
+  // a module that was imported stands there as a URL
+  for (const written of [file, pathToFileURL(file).href]) {
+    const at = stack.indexOf(`${written}:`);
+    const line = at < 0 ? undefined : /^:(\d+)/.exec(stack.slice(at + written.length))?.[1];
+    if (line !== undefined) return Number(line);
+  }
+  return undefined;
 }
 
 /** Where in a text `JSON.parse` found what is wrong; V8 says so of some mistakes. */

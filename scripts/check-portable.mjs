@@ -59,5 +59,6 @@ try {
   step(process.execPath, ['program.mjs'], { cwd: folder });
   step(process.execPath, ['scripts/runtimes/use-cli-anywhere.mjs', folder]);
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  // on Windows a virus scanner may have one of the files open
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 }

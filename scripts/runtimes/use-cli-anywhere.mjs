@@ -53,11 +53,25 @@ try {
   for (const options of [[], ['--redact']])
     assert.equal(keyfall(['run', ...options, '--', process.execPath, '-e', program]).status, 7);
   assert.equal(keyfall(['run', '--', 'no-such-program-anywhere']).status, 127);
+  if (process.platform === 'win32') {
+    const script = 'require("fs").writeFileSync("got", JSON.stringify(process.argv.slice(2)))';
+    writeFileSync(join(folder, 'tool.cjs'), script);
+    writeFileSync(join(folder, 'tool.cmd'), `@"${process.execPath}" "%~dp0tool.cjs" %*\r\n`);
+    const all = [
+      ['two words', 'a&b', '(c)', '<d>|e', '%PATH%', 'f^g', '!h!'],
+      ['say "hi"', 'to the folder\\'],
+    ];
+    // Wine's command processor parses another way
+    for (const given of process.env.WINEPREFIX === undefined ? all : []) {
+      answer(['run', '--', '.\\tool', ...given]);
+      assert.deepEqual(JSON.parse(readFileSync(join(folder, 'got'), 'utf8')), given);
+    }
+  }
   if (installed !== undefined) {
     // what npm makes of the command: a link, or on Windows a script
     const command = `"${resolve(installed, 'node_modules/.bin/keyfall')}" get TOKEN`;
     assert.equal(execSync(command, { cwd: folder, env, encoding: 'utf8' }), 'from the file\n');
   }
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 }

@@ -76,7 +76,7 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
   const withheld = passBootstrap
     ? []
     : [...(options.credentialVariables ?? [])].filter(
-        (name) => inherited.valueOf(name) !== undefined && !bootstrapNames.has(name),
+        (name) => inherited.get(name) !== undefined && !bootstrapNames.has(name),
       );
   // the program has its secrets already, and without credentials it could not ask for them again
   if (!passBootstrap) env['USE_VAULT'] = 'false';
@@ -85,9 +85,9 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
   const variables = spellings(env, windows);
   for (const [name, { value, fromStore }] of secrets) {
     // a provider that reads the same environment must not bring back what was removed
-    const isWithheld = withheld.includes(name) && value === inherited.valueOf(name) && !fromStore;
+    const isWithheld = withheld.includes(name) && value === inherited.get(name) && !fromStore;
     if (isWithheld && !named?.has(name)) continue;
-    const before = variables.valueOf(name);
+    const before = variables.get(name);
     if (before !== undefined && (preserveEnv || !fromStore)) {
       if (before !== value && !fromStore) kept.push(name);
       continue;
@@ -99,7 +99,7 @@ export function buildChildEnvironment(options: ChildEnvironmentOptions): ChildEn
     env,
     replaced: replaced.sort(),
     kept: kept.sort(),
-    withheld: withheld.filter((name) => variables.valueOf(name) === undefined).sort(),
+    withheld: withheld.filter((name) => variables.get(name) === undefined).sort(),
   };
 }
 
@@ -129,7 +129,7 @@ export function inheritedPart({
 function spellings(env: Readonly<Record<string, string | undefined>>, windows?: boolean) {
   const known = new Map(Object.keys(env).map((name) => [comparableName(name, windows), name]));
   const spelled = (name: string) => known.get(comparableName(name, windows)) ?? name;
-  return { spelled, valueOf: (name: string) => env[spelled(name)] };
+  return { spelled, get: (name: string) => env[spelled(name)] };
 }
 
 /**

@@ -59,13 +59,7 @@ try {
   const place = placesIn(folder, registry.address, vault);
   const tarballs = packInto(join(folder, 'tarballs'));
   publish(tarballs, registry.npmrcFile);
-  const peers = [
-    'fastify@5',
-    '@nestjs/common@11',
-    '@nestjs/core@11',
-    '@opentelemetry/api@1',
-    'node-vault@0.12',
-  ];
+  const peers = ['fastify@5', '@nestjs/common@11', '@nestjs/core@11', '@opentelemetry/api@1'];
   const checks = {
     ...contentsOf(tarballs),
     ...quickStart,
@@ -74,10 +68,10 @@ try {
     ...bundlers,
     ...next,
     ...testRunners,
-    ...typescript(entriesOf(own), [...namesOf(own), 'node-vault@0.12'], {
-      entries: entriesOf(onFrameworks),
-      packages: [...namesOf(onFrameworks), ...peers],
-    }),
+    ...typescript(
+      { entries: entriesOf(own), packages: [...namesOf(own), 'node-vault@0.12'] },
+      { entries: entriesOf(onFrameworks), packages: [...namesOf(onFrameworks), ...peers] },
+    ),
   };
   const all = Object.entries(checks).filter(
     ([name]) => chosen.length === 0 || chosen.includes(name),

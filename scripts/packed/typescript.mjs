@@ -1,6 +1,5 @@
 // The types under each resolution of TypeScript, from the oldest version that is supported on.
-
-const versions = ['5.2.2', '5.9.3', '6.0.3', '7.0.2'];
+import { shared } from './place.mjs';
 
 const program = (
   entries,
@@ -44,34 +43,45 @@ const modes = [
   ['node10', { module: 'CommonJS', moduleResolution: 'node10' }, 'app.ts', /^[67]/],
 ];
 
+/** The versions with the same packages, in one project. */
+function checksOf(versions, { entries, packages }) {
+  const projectIn = shared((place) => {
+    const text = program(entries);
+    const project = place('typescript', {
+      'package.json': { private: true },
+      ...Object.fromEntries(['app.mts', 'app.cts', 'app.ts'].map((name) => [name, text])),
+    });
+    const compilers = versions.map((version) => `typescript-${version}@npm:typescript@${version}`);
+    project.install(...packages, ...compilers, '@types/node@20');
+    return project;
+  });
+  return versions.map((version) => [
+    `TypeScript ${version}`,
+    (place) => {
+      const project = projectIn(place);
+      for (const [name, options, file, without] of modes) {
+        if (without?.test(version)) continue;
+        const compilerOptions = { ...strict, ...options };
+        project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: [file] }));
+        try {
+          project.run('node', `node_modules/typescript-${version}/bin/tsc`, '-p', '.');
+        } catch (error) {
+          throw new Error(`${name}: ${error.message}`);
+        }
+      }
+    },
+  ]);
+}
+
 /**
- * @param entries - every entry of the packages that an application imports
- * @param packages - what has them
+ * @param own - `entries` that an application imports of the packages, and the `packages` that have them
  * @param frameworks - likewise, of what builds on a framework: its types need a newer TypeScript than ours
  */
-export const typescript = (entries, packages, frameworks) =>
-  Object.fromEntries(
-    versions.map((version) => [
-      `TypeScript ${version}`,
-      (place) => {
-        const isNew = Number.parseFloat(version) >= 5.9;
-        const text = program(isNew ? [...entries, ...frameworks.entries] : entries);
-        const project = place('typescript', {
-          'package.json': { private: true },
-          ...Object.fromEntries(['app.mts', 'app.cts', 'app.ts'].map((name) => [name, text])),
-        });
-        const more = isNew ? frameworks.packages : [];
-        project.install(...packages, ...more, `typescript@${version}`, '@types/node@20');
-        for (const [name, options, file, without] of modes) {
-          if (without?.test(version)) continue;
-          const compilerOptions = { ...strict, ...options };
-          project.write('tsconfig.json', JSON.stringify({ compilerOptions, files: [file] }));
-          try {
-            project.run('npx', 'tsc', '-p', '.');
-          } catch (error) {
-            throw new Error(`${name}: ${error.message}`);
-          }
-        }
-      },
-    ]),
-  );
+export const typescript = (own, frameworks) =>
+  Object.fromEntries([
+    ...checksOf(['5.2.2'], own),
+    ...checksOf(['5.9.3', '6.0.3', '7.0.2'], {
+      entries: [...own.entries, ...frameworks.entries],
+      packages: [...own.packages, ...frameworks.packages],
+    }),
+  ]);

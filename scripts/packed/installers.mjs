@@ -23,6 +23,7 @@ function mustStart(project, keyfall, run = ['run', '--']) {
   project.mustPrint('of-vault of-file', ...keyfall, ...run, 'node', 'show.cjs');
 }
 
+const program = (runtime) => runtimes.find(({ name }) => name === runtime).programOf();
 const npx = (...what) => ['npx', '-y', ...what];
 const pnpm = npx('pnpm@12.21.0');
 const yarnClassic = npx('yarn@1.22.22');
@@ -65,9 +66,11 @@ export const installers = {
   'pnpm dlx': (place) => mustStart(place('pnpm-dlx', shown), [...pnpm, 'dlx', 'keyfall']),
   'yarn dlx': (place) =>
     mustStart(place('yarn-dlx', shown), [...yarn, 'dlx', '--quiet', 'keyfall']),
-  bunx(place) {
-    const bun = runtimes.find(({ name }) => name === 'bun').programOf();
-    mustStart(place('bunx', shown), [bun, 'x', 'keyfall']);
+  bunx: (place) => mustStart(place('bunx', shown), [program('bun'), 'x', 'keyfall']),
+  'deno run npm:keyfall'(place) {
+    // it installs nothing that was published today
+    const run = ['run', '--allow-all', '--minimum-dependency-age=0', 'npm:keyfall'];
+    mustStart(place('deno-run', shown), [program('deno'), ...run]);
   },
   'npm install --global'(place) {
     const machine = place('global', shown);

@@ -24,7 +24,7 @@ export const quickStart = {
     const outputOf = (index) => join(folder, `output-${index}`);
     const typed = blocks.flatMap(({ language, info, text, file }, index) => {
       if (file !== undefined) return `cat > ${file} <<'END OF THE FILE'\n${text}END OF THE FILE`;
-      if (language !== 'bash' || info === 'server') return [];
+      if (!/^(?:ba)?sh$/.test(language) || info === 'server') return [];
       return `{ ${toReal(text)}} > '${outputOf(index)}' 2>&1`;
     });
     const started = performance.now();

@@ -88,7 +88,7 @@ export const runCommand: Command<RunOptions> = {
     // a program's options must never be read as ours
     if (afterDashes !== args.length)
       throw new SecretError('ERR_SECRET_CONFIG', 'the program to run must stand after --', {
-        hint: 'Write it as: keyfall run -- node server.js',
+        hint: 'Write it as: keyfall run -- node server.js. npm exec, Yarn 1 and deno x take the first -- for themselves: write it twice there',
       });
     return runWithSecrets(args, options);
   },

@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<CommandDefinition>>> = {
   get: async () => (await import('./commands/get.ts')).getCommand,
   set: async () => (await import('./commands/set.ts')).setCommand,
   delete: async () => (await import('./commands/delete.ts')).deleteCommand,
+  edit: async () => (await import('./commands/edit.ts')).editCommand,
   list: async () => (await import('./commands/list.ts')).listCommand,
   export: async () => (await import('./commands/export.ts')).exportCommand,
   explain: async () => (await import('./commands/explain.ts')).explainCommand,

@@ -40,11 +40,12 @@ const staying = ['--import', 'data:text/javascript,delete process.execve'];
 async function started(
   bin: string,
   args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{ stdout: string; files: string[] }> {
   const cwd = await folderWith('A=1\n');
   const reports = join(cwd, 'coverage');
   const { PATH } = process.env;
-  const env = { PATH, HOME: cwd, NODE_V8_COVERAGE: reports };
+  const env = { PATH, HOME: cwd, NODE_V8_COVERAGE: reports, ...more };
   const all = [...staying, bin, ...args];
   const { stdout } = await promisify(execFile)(process.execPath, all, { cwd, env });
   return { stdout, files: await filesIn(reports) };
@@ -78,6 +79,17 @@ test('run loads a .env parser, and nothing else of others', async () => {
 test('export loads no more than run and the command line itself, whatever the format', async () => {
   for (const format of ['yaml', 'json'])
     expect(await packagesLoadedBy(['export', '--format', format])).toEqual(['commander', 'dotenv']);
+});
+
+const ofSops = /\/provider-sops\/|\/(?:age-encryption|re2js|@noble)\//;
+
+test('without a file of sops, nothing that such files need is loaded', async () => {
+  for (const command of ['list', 'get A', 'edit', 'doctor', 'share --help']) {
+    const { files } = await started(unbundled, command.split(' '), { EDITOR: 'true' });
+    expect(files.filter((url) => ofSops.test(url))).toEqual([]);
+  }
+  const { files } = await started(unbundled, ['share', 'key']);
+  expect(files.filter((url) => ofSops.test(url)).length).toBeGreaterThan(5);
 });
 
 test('as it is published, run with a .env is one file, beside the command itself and what bundles have in common', async () => {

@@ -157,7 +157,9 @@ test('every command takes --json but those that only write, and run', () => {
     .filter(({ options }) => !options.some(({ long }) => long === '--json'))
     .map((command) => command.name())
     .filter((name) => name !== 'help');
-  expect(without.sort()).toEqual(['completion', 'delete', 'init', 'rollback', 'run', 'set']);
+  expect(without.sort()).toEqual([
+    ...['completion', 'delete', 'edit', 'init', 'rollback', 'run', 'set'],
+  ]);
 });
 
 describe('on a terminal', () => {

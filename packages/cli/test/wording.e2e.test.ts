@@ -41,7 +41,7 @@ async function session(
 
 describe('the help', () => {
   test.each(
-    `list get set delete explain run export status doctor diff history rollback migrate snapshot share
+    `list get set delete edit explain run export status doctor diff history rollback migrate snapshot share
     init types trust completion`.split(/\s+/),
   )('of %s is this', async (command) => {
     expect(await session(await folderWith(), {}, [`${command} --help`])).toMatchSnapshot();
@@ -178,6 +178,29 @@ test('keyfall share prints this', async () => {
         'share key',
       ])),
   ).toMatchSnapshot();
+});
+
+test('keyfall edit prints this', async () => {
+  const cwd = await folderWith('TOKEN=t\nOLD=o\n');
+  await writeFile(
+    join(cwd, 'editor.sh'),
+    `#!/bin/sh\ncase "$EDIT" in fail) exit 1 ;; esac\neval "$EDIT"\n`,
+  );
+  await chmod(join(cwd, 'editor.sh'), 0o755);
+  const edited = (EDIT: string) => session(cwd, { EDIT, EDITOR: join(cwd, 'editor.sh') }, ['edit']);
+  const shown = [
+    await edited('true'),
+    await edited('sed -i -e s/^TOKEN=t/TOKEN=new/ -e /^OLD/d "$1"; echo NEW=1 >> "$1"'),
+    await edited('echo nothing >> "$1"'),
+    await edited('echo NEW=2 >> "$1"'),
+    await edited('echo "OTHER=\'x" >> "$1"'),
+    await edited(': > "$1"'),
+    await edited('printf TOKEN=other > .env; sed -i s/^TOKEN=new/TOKEN=mine/ "$1"'),
+    await edited('cat "$1" >&2'),
+    await edited('fail'),
+    await session(cwd, { EDITOR: 'keyfall-has-no-such-editor' }, ['edit']),
+  ];
+  expect(shown.join('\n')).toMatchSnapshot();
 });
 
 test('a wrong configuration is refused with these words', async () => {

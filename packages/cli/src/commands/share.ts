@@ -4,7 +4,7 @@
  */
 import { SecretError } from '@keyfall/core';
 import { labelOf, type SecretProvider } from '@keyfall/core/provider';
-import type { SopsProvider } from '@keyfall/provider-sops';
+import type { SopsProvider, SopsShared, SopsSharing } from '@keyfall/provider-sops';
 import { configuredParts, type SettingsOptions } from '../chain/settings.ts';
 import { readNamedFile, readStdin } from '../files/read-input.ts';
 import { untilStopped } from '../run/until-stopped.ts';
@@ -27,11 +27,7 @@ interface ShareOptions extends SettingsOptions {
   readonly json?: boolean;
 }
 
-type Action = (
-  given: readonly string[],
-  options: ShareOptions,
-  signal: AbortSignal,
-) => Promise<void>;
+type Action = (given: readonly string[], options: ShareOptions) => Promise<number>;
 
 const actions: Readonly<Record<string, Action>> = { list, add, remove, key };
 
@@ -62,24 +58,17 @@ export const shareCommand: Command<ShareOptions> = {
     'curl -s https://github.com/ada.keys | keyfall share add -',
     'keyfall share remove ada@laptop',
   ],
-  run: ([action = 'list', ...given], options) =>
-    untilStopped(async (signal) => {
-      await actions[action]?.(given, options, signal);
-      return 0;
-    }),
+  // the parser lets no other action pass
+  run: ([action = 'list', ...given], options) => (actions[action] ?? list)(given, options),
 };
 
-async function list(
-  given: readonly string[],
-  options: ShareOptions,
-  signal: AbortSignal,
-): Promise<void> {
+async function list(given: readonly string[], options: ShareOptions): Promise<number> {
   assertNone(given, 'list');
   const file = await fileOf(options);
-  const { recipients, others } = await file.recipients({ signal });
+  const { recipients, others } = await file.recipients();
   if (options.json) {
     await printJson({ file: file.store, recipients, others });
-    return;
+    return 0;
   }
   await printData(recipients.map(({ recipient }) => `${printable(recipient)}\n`).join(''));
   const own = recipients.filter(({ isOwn }) => isOwn).map(({ recipient }) => recipient);
@@ -88,82 +77,75 @@ async function list(
   );
   if (others.length > 0)
     notice(`${listNames(others)} can open it as well: sops shows by which keys.`);
+  return 0;
 }
 
-async function add(
-  given: readonly string[],
-  options: ShareOptions,
-  signal: AbortSignal,
-): Promise<void> {
+async function add(given: readonly string[], options: ShareOptions): Promise<number> {
   const file = await fileOf(options);
-  const recipients = await Promise.all(given.map((each) => keysIn(each)));
-  assertSome(recipients.flat(), 'add');
-  const shared = await waitingFor('sharing', () =>
-    file.share({ add: recipients.flat() }, { signal }),
-  );
-  const { added } = shared;
-  report(
-    added.length === 0
-      ? `${printable(file.store)} is encrypted for ${recipients.flat().length === 1 ? 'this key' : 'these keys'} already: nothing changed.`
-      : `${printable(file.store)} is encrypted for ${shown(added)} as well, ${keys(shared.recipients.length)} in all. Commit it.`,
-  );
-  await conclude(file, shared, options);
+  assertSome(given, 'add');
+  const recipients = (await Promise.all(given.map(keysIn))).flat();
+  return changed(file, { add: recipients }, options, ({ added, recipients: all }) => {
+    const these = recipients.length === 1 ? 'this key' : 'these keys';
+    report(
+      added.length === 0
+        ? `${printable(file.store)} is encrypted for ${these} already: nothing changed.`
+        : `${printable(file.store)} is encrypted for ${shown(added)} as well, ${keys(all.length)} in all. Commit it.`,
+    );
+  });
 }
 
-async function remove(
-  given: readonly string[],
-  options: ShareOptions,
-  signal: AbortSignal,
-): Promise<void> {
+async function remove(given: readonly string[], options: ShareOptions): Promise<number> {
   const file = await fileOf(options);
   assertSome(given, 'remove');
-  const { recipients } = await file.recipients({ signal });
-  const known = new Set(
-    recipients.map(({ recipient }) => recipient.split(/\s+/).slice(2).join(' ')),
+  const { recipients } = await file.recipients();
+  const comments = recipients.map(({ recipient }) => recipient.split(/\s+/).slice(2).join(' '));
+  const named = await Promise.all(
+    given.map((each) => (comments.includes(each) ? [each] : keysIn(each))),
   );
-  const named = await Promise.all(given.map((each) => (known.has(each) ? [each] : keysIn(each))));
-  const { force = false } = options;
-  const shared = await waitingFor('encrypting all values again', () =>
-    file.share({ remove: named.flat(), force }, { signal }),
-  );
-  const { removed, exposed } = shared;
-  report(
-    `${printable(file.store)} is no longer encrypted for ${shown(removed)}: ${keys(shared.recipients.length)} left, and a new data key. Commit it.`,
-  );
-  if (exposed.length > 0)
-    notice(
-      `change ${listNames(exposed)} where ${exposed.length === 1 ? 'it comes' : 'they come'} from: ${removed.length === 1 ? 'this key' : 'each of these keys'} has opened ${exposed.length === 1 ? 'it' : 'them'}, and still opens each older copy of the file, as in the history of git.`,
+  const change = { remove: named.flat(), force: options.force ?? false };
+  return changed(file, change, options, ({ removed, exposed, recipients: left }) => {
+    report(
+      `${printable(file.store)} is no longer encrypted for ${shown(removed)}: ${keys(left.length)} left, and a new data key. Commit it.`,
     );
-  await conclude(file, shared, options);
+    if (exposed.length === 0) return;
+    const [come, them] = exposed.length === 1 ? ['it comes', 'it'] : ['they come', 'them'];
+    const these = removed.length === 1 ? 'this key' : 'each of these keys';
+    notice(
+      `change ${listNames(exposed)} where ${come} from: ${these} has opened ${them}, and still opens each older copy of the file, as in the history of git.`,
+    );
+  });
 }
 
 /** Prints one's own public key, for the others of the team. */
-async function key(
-  given: readonly string[],
-  options: ShareOptions,
-  signal: AbortSignal,
-): Promise<void> {
+async function key(given: readonly string[], options: ShareOptions): Promise<number> {
   assertNone(given, 'key');
   const { ownAgeKey } = await import('@keyfall/provider-sops');
-  const { recipient, madeFile } = await ownAgeKey({ signal });
+  const { recipient, madeFile } = await ownAgeKey();
   if (madeFile !== undefined)
     report(`made an age key for you in ${printable(madeFile)}. Keep a copy of it in a safe place.`);
   if (options.json) await printJson({ recipient, madeFile });
   else await printData(`${recipient}\n`);
+  return 0;
 }
 
-/** What is the same of every change: `.sops.yaml`, and the result for programs. */
-async function conclude(
-  { store }: SopsProvider,
-  shared: Awaited<ReturnType<SopsProvider['share']>>,
+/** Changes the file, says what there is to say of that, and returns the exit code. */
+function changed(
+  file: SopsProvider,
+  change: SopsSharing,
   options: ShareOptions,
-): Promise<void> {
-  const { sopsConfig } = shared;
-  if (sopsConfig !== undefined)
-    notice(
-      `change the recipients in ${printable(sopsConfig)} as well: sops goes by them for new files, and in \`sops updatekeys\`.`,
-    );
-  if (options.json) await printJson({ file: store, ...shared });
+  tell: (shared: SopsShared) => void,
+): Promise<number> {
+  return untilStopped(async (signal) => {
+    const shared = await waitingFor('encrypting', () => file.share(change, { signal }));
+    tell(shared);
+    const { sopsConfig } = shared;
+    if (sopsConfig !== undefined)
+      notice(
+        `change the recipients in ${printable(sopsConfig)} as well: sops goes by them for new files, and in \`sops updatekeys\`.`,
+      );
+    if (options.json) await printJson({ file: file.store, ...shared });
+    return 0;
+  });
 }
 
 /**
@@ -266,7 +248,7 @@ function assertSome(given: readonly string[], action: string): void {
 function assertNone(given: readonly string[], action: string): void {
   if (given.length > 0)
     throw new SecretError('ERR_SECRET_CONFIG', `share ${action} takes nothing more`, {
-      hint: `Did you mean \`keyfall share add\`?`,
+      hint: 'Did you mean `keyfall share add`?',
     });
 }
 

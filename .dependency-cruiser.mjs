@@ -30,6 +30,7 @@ export const rooms = {
     'kv',
     'leases',
     'check',
+    'browser',
   ],
   'provider-sops': ['tree', 'formats', 'keys', 'reading', 'writing'],
   'provider-dotenv': ['readers', 'contents', 'editing', 'check'],

@@ -87,7 +87,7 @@ describe('a folder where the new content has to be first', () => {
 describe('what a run that was killed has left', () => {
   /** Takes the lock of a file in a process that ends without giving it back. */
   function killedAt(path: string): void {
-    const script = `import { lockFile } from '@keyfall/core/provider/files';
+    const script = `import { lockFile } from '@keyfall/core/provider/files/write';
       const [path] = process.argv.slice(1);
       const { signal } = new AbortController();
       await lockFile({ path, shown: path, provider: 'x' }, path, { signal, remainingTimeout: () => 0 });

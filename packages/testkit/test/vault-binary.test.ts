@@ -77,10 +77,9 @@ test('of many at once one downloads at a time, and a dead owner of the lock is n
     'exit 3',
   );
   await mkdir(cache(), { recursive: true });
-  const target = join(cache(), 'bao');
-  const file = { path: target, shown: target, provider: 'test' };
-  const release = await lockFile(file, target, callContext());
-  const lock = `${target}.keyfall-lock`;
+  const file = { path: cache(), shown: cache(), provider: 'test' };
+  const release = await lockFile(file, cache(), callContext());
+  const lock = `${cache()}.keyfall-lock`;
   const owner = JSON.parse(await readlink(lock));
   await release();
   await symlink(JSON.stringify({ ...owner, pid: 999_999_999 }), lock);
@@ -90,4 +89,5 @@ test('of many at once one downloads at a time, and a dead owner of the lock is n
     expect(String((result as PromiseRejectedResult).reason)).toContain('exited with 3');
   }
   expect(await readdir(cache())).toEqual([]);
+  await expect(readlink(lock)).rejects.toThrow('ENOENT');
 });

@@ -28,6 +28,7 @@ const commands: Readonly<Record<string, () => Promise<CommandDefinition>>> = {
   diff: async () => (await import('./commands/diff.ts')).diffCommand,
   history: async () => (await import('./commands/history.ts')).historyCommand,
   rollback: async () => (await import('./commands/rollback.ts')).rollbackCommand,
+  login: async () => (await import('./commands/login.ts')).loginCommand,
   trust: async () => (await import('./commands/trust.ts')).trustCommand,
   init: async () => (await import('./commands/init.ts')).initCommand,
   types: async () => (await import('./commands/types.ts')).typesCommand,

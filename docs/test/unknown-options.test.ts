@@ -19,6 +19,7 @@ import * as gcpSecretManager from '@keyfall/provider-gcp-secret-manager';
 import * as sops from '@keyfall/provider-sops';
 import * as vault from '@keyfall/provider-vault';
 import { vaultKv } from '@keyfall/provider-vault/kv';
+import * as login from '@keyfall/provider-vault/login';
 import * as testkit from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
 import { root } from './markdown.ts';
@@ -76,6 +77,7 @@ const functions: Readonly<Record<string, () => unknown>> = {
   ownAgeKey: () => sops.ownAgeKey(wrong),
   sopsProvider: () => sops.sopsProvider({ path: '/nowhere/secrets.yaml', ...wrong }),
   appRoleAuth: () => vault.appRoleAuth({ roleId: 'x', ...wrong }),
+  browserLogin: () => login.browserLogin({ open: () => {}, ...wrong }),
   certAuth: () => vault.certAuth(wrong),
   jwtAuth: () => vault.jwtAuth({ jwt: 'x', ...wrong }),
   kubernetesAuth: () => vault.kubernetesAuth({ role: 'x', ...wrong }),

@@ -1,4 +1,7 @@
 // Every package manager: the packages in a project, and the command in none.
+import assert from 'node:assert/strict';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { runtimes } from '../runtimes/runtimes.mjs';
 import { asCommonJs, asModule, packages } from './application.mjs';
 
@@ -76,5 +79,15 @@ export const installers = {
     const machine = place('global', shown);
     machine.run('npm', 'install', '--global', '--prefix', 'prefix', '--loglevel=error', 'keyfall');
     mustStart(machine, ['prefix/bin/keyfall']);
+    const megabytes = sizeOf(join(machine.folder, 'prefix')) / 1e6;
+    assert.ok(megabytes <= 4, `the command takes ${megabytes.toFixed(1)} MB of at most 4`);
+    return `the command takes ${megabytes.toFixed(1)} MB with all that it needs`;
   },
 };
+
+/** Bytes of all files below a folder. */
+function sizeOf(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+}

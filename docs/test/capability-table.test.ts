@@ -13,6 +13,7 @@ import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { execProvider } from '@keyfall/provider-exec';
 import { filesProvider } from '@keyfall/provider-files';
 import { gcpSecretManagerProvider } from '@keyfall/provider-gcp-secret-manager';
+import { keychainProvider } from '@keyfall/provider-keychain';
 import { sopsProvider } from '@keyfall/provider-sops';
 import { vaultDynamicProvider, vaultProvider } from '@keyfall/provider-vault';
 import { expect, test } from 'vitest';
@@ -51,6 +52,7 @@ const stores: readonly (readonly [what: string, page: string, provider: SecretPr
     'gcp-secret-manager.md',
     gcpSecretManagerProvider({ project: 'shop' }),
   ],
+  ['the keychain of the system', 'keychain.md', keychainProvider({ service: 'shop' })],
   ['Doppler', 'doppler.md', dopplerProvider({ token: 't' })],
   ["Doppler's fallback file", 'doppler.md', dopplerFallbackProvider({ path: 'f', token: 't' })],
   [

@@ -11,6 +11,7 @@ import type { DotenvProviderOptions } from '@keyfall/provider-dotenv';
 import type { ExecProviderOptions } from '@keyfall/provider-exec';
 import type { FilesProviderOptions } from '@keyfall/provider-files';
 import type { GcpSecretManagerProviderOptions } from '@keyfall/provider-gcp-secret-manager';
+import type { KeychainProviderOptions } from '@keyfall/provider-keychain';
 import type { SopsProviderOptions } from '@keyfall/provider-sops';
 import { describe, expect, test } from 'vitest';
 import { repository, root } from './markdown.ts';
@@ -83,6 +84,10 @@ const gcpSecretManager: All<GcpSecretManagerProviderOptions> = {
   address: true,
   name: true,
 };
+const keychain: All<KeychainProviderOptions> = {
+  service: true,
+  name: true,
+};
 const doppler: All<DopplerProviderOptions> = {
   token: true,
   project: true,
@@ -119,6 +124,7 @@ describe.each<[string, object]>([
   ['aws-secrets-manager', aws],
   ['aws-parameter-store', parameterStore],
   ['gcp-secret-manager', gcpSecretManager],
+  ['keychain', keychain],
   ['doppler', doppler],
   ['exec', exec],
 ])('%s', (store, options) => {

@@ -16,6 +16,7 @@ import * as edit from '@keyfall/provider-dotenv/edit';
 import * as exec from '@keyfall/provider-exec';
 import * as files from '@keyfall/provider-files';
 import * as gcpSecretManager from '@keyfall/provider-gcp-secret-manager';
+import * as keychain from '@keyfall/provider-keychain';
 import * as sops from '@keyfall/provider-sops';
 import * as vault from '@keyfall/provider-vault';
 import { vaultKv } from '@keyfall/provider-vault/kv';
@@ -63,6 +64,7 @@ const functions: Readonly<Record<string, () => unknown>> = {
   awsParameterStoreProvider: () => ssm.awsParameterStoreProvider({ path: '/x', ...wrong }),
   gcpSecretManagerProvider: () =>
     gcpSecretManager.gcpSecretManagerProvider({ project: 'x', ...wrong }),
+  keychainProvider: () => keychain.keychainProvider({ service: 'x', ...wrong }),
   dopplerProvider: () => doppler.dopplerProvider(wrong),
   dopplerFallbackProvider: () => doppler.dopplerFallbackProvider({ path: '/x', ...wrong }),
   dotenvProvider: () => dotenv.dotenvProvider(wrong),

@@ -8,6 +8,7 @@ import { dotenvOptionsSchema } from '@keyfall/provider-dotenv/options-schema';
 import { execOptionsSchema } from '@keyfall/provider-exec/options-schema';
 import { filesOptionsSchema } from '@keyfall/provider-files/options-schema';
 import { gcpSecretManagerOptionsSchema } from '@keyfall/provider-gcp-secret-manager/options-schema';
+import { keychainOptionsSchema } from '@keyfall/provider-keychain/options-schema';
 import { sopsOptionsSchema } from '@keyfall/provider-sops/options-schema';
 import {
   vaultDynamicOptionsSchema,
@@ -35,6 +36,7 @@ const providers: Readonly<Record<ProviderId, OptionSchema>> = {
   'aws-secrets-manager': awsSecretsManagerOptionsSchema,
   'aws-parameter-store': awsParameterStoreOptionsSchema,
   'gcp-secret-manager': gcpSecretManagerOptionsSchema,
+  keychain: keychainOptionsSchema,
   doppler: dopplerOptionsSchema,
   'doppler-fallback': dopplerFallbackOptionsSchema,
   exec: execOptionsSchema,
@@ -78,6 +80,7 @@ test.each([
   { provider: 'aws-secrets-manager', prefix: 'shop/', pollInterval: '1m' },
   { provider: 'aws-parameter-store', path: '/shop', keyId: 'alias/shop' },
   { provider: 'gcp-secret-manager', project: 'shop', prefix: 'shop-' },
+  { provider: 'keychain', service: 'shop' },
   { provider: 'doppler', project: 'shop', config: 'prd', pollInterval: 60_000 },
   { provider: 'doppler-fallback', path: '.doppler-fallback' },
   { provider: 'exec', command: ['op', 'read', '{name}'], exitCodes: { missing: [1] } },

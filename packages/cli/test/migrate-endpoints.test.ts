@@ -160,6 +160,7 @@ describe('without a configuration', () => {
     ['aws:arn:aws:x', 'arn:aws:x'],
     ['aws:shop/*', 'shop/*'],
     ['ssm:/shop/prod', '/shop/prod/*'],
+    ['keychain:shop', 'the keychain, service shop'],
     ['gcp:shop-prod', 'shop-prod/*'],
     ['gcp:shop-prod/shop-*', 'shop-prod/shop-*'],
   ])('--to %s names a target', async (to, store) => {
@@ -168,7 +169,7 @@ describe('without a configuration', () => {
     expect(await ends({ ...without, file, to })).toMatchObject({
       to: store,
       // one secret a name is no single write
-      atomicity: /^(?:aws:shop\/\*|ssm:|gcp:)/.test(to) ? 'name' : 'store',
+      atomicity: /^(?:aws:shop\/\*|ssm:|gcp:|keychain:)/.test(to) ? 'name' : 'store',
       isSettingsVault: to === 'vault',
       isAsked: to === 'vault',
     });
@@ -178,7 +179,7 @@ describe('without a configuration', () => {
     ['doppler', /doppler .*@keyfall\/provider-doppler/],
     [
       'doppler:shop',
-      /\bdoppler:shop\b.* vault, dotenv, sops, aws, ssm, gcp, doppler, files and exec/,
+      /\bdoppler:shop\b.* vault, dotenv, sops, aws, ssm, gcp, keychain, doppler, files and exec/,
     ],
     ['vault:shop', /\bvault:shop\b/],
     ['aws', /^aws .* aws:SECRET .* aws:PREFIX\*/],
@@ -311,7 +312,7 @@ describe('with a configuration', () => {
     const near = await ends({ ...options, file, to: 'dotenv:.env' });
     expect(near.to).toBe('.env');
     await expect(resolveEndpoints({ ...options, file, to: 'seald' })).rejects.toThrow(
-      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, ssm, gcp, doppler, files and exec',
+      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, ssm, gcp, keychain, doppler, files and exec',
     );
   });
 

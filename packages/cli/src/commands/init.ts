@@ -107,6 +107,15 @@ const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
     },
     package: '@keyfall/provider-gcp-secret-manager',
   },
+  keychain: {
+    label: 'the keychain of this system',
+    asks: {
+      option: 'service',
+      question: 'The service that its items have',
+      proposal: (folder) => folder,
+    },
+    package: '@keyfall/provider-keychain',
+  },
   doppler: {
     label: 'Doppler',
     package: '@keyfall/provider-doppler',

@@ -16,6 +16,7 @@ export type ProviderId =
   | 'aws-secrets-manager'
   | 'aws-parameter-store'
   | 'gcp-secret-manager'
+  | 'keychain'
   | 'doppler'
   | 'doppler-fallback'
   | 'exec';

@@ -34,6 +34,7 @@ const factories: Readonly<Record<Exclude<ProviderId, 'env'>, readonly [string, s
   'aws-secrets-manager': ['@keyfall/provider-aws-secrets-manager', 'awsSecretsManagerProvider'],
   'aws-parameter-store': ['@keyfall/provider-aws-parameter-store', 'awsParameterStoreProvider'],
   'gcp-secret-manager': ['@keyfall/provider-gcp-secret-manager', 'gcpSecretManagerProvider'],
+  keychain: ['@keyfall/provider-keychain', 'keychainProvider'],
   doppler: ['@keyfall/provider-doppler', 'dopplerProvider'],
   'doppler-fallback': ['@keyfall/provider-doppler', 'dopplerFallbackProvider'],
   exec: ['@keyfall/provider-exec', 'execProvider'],

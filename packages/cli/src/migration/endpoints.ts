@@ -222,6 +222,7 @@ const stores: ReadonlyMap<string, NamedStore> = new Map<string, NamedStore>([
       },
     },
   ],
+  ['keychain', { id: 'keychain', form: 'keychain:SERVICE', settings: (service) => ({ service }) }],
   ['doppler', { id: 'doppler', settings: (place) => (place === '' ? {} : undefined) }],
   ['files', { id: 'files', form: 'files:FOLDER', settings: (directory) => ({ directory }) }],
   [

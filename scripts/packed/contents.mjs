@@ -38,7 +38,7 @@ function leadsTo(file, text) {
   return [...(map === undefined ? [] : [map]), ...imported, ...types];
 }
 
-/** @returns what is wrong with a package that was unpacked: files without a use, and maps without their source */
+/** @returns what is wrong with a package that was unpacked: what nothing leads to, and what is missing */
 function faultsOf(folder) {
   const files = new Set(filesIn(folder));
   const needed = new Set(shown);
@@ -63,7 +63,7 @@ function faultsOf(folder) {
   for (const file of files) {
     // what says how Node reads the files beside it, and the licences of what is built in
     const accompanies = ['package.json', 'LICENSES.txt'].includes(basename(file));
-    if (!needed.has(file) && !accompanies) faults.push(`${file} leads nowhere`);
+    if (!needed.has(file) && !accompanies) faults.push(`nothing leads to ${file}`);
   }
   return faults;
 }

@@ -71,7 +71,7 @@ export const installers = {
     mustStart(place('yarn-dlx', shown), [...yarn, 'dlx', '--quiet', 'keyfall']),
   bunx: (place) => mustStart(place('bunx', shown), [program('bun'), 'x', 'keyfall']),
   'deno run npm:keyfall'(place) {
-    // it installs nothing that was published today
+    // by itself it takes nothing that was published today
     const run = ['run', '--allow-all', '--minimum-dependency-age=0', 'npm:keyfall'];
     mustStart(place('deno-run', shown), [program('deno'), ...run]);
   },

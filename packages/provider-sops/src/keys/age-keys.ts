@@ -10,7 +10,6 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core/provider';
 import { errnoOf, homeFolder, programFile } from '@keyfall/core/provider/files';
-import type { Identity } from 'age-encryption';
 import { lockedSshKey, sshIdentity } from './ssh-keys.ts';
 
 /** The options of a provider that are about keys. */
@@ -21,10 +20,17 @@ export interface AgeKeyOptions {
   readonly provider: string;
 }
 
+/** What opens the key of a file, as age-encryption has it: its own type needs those of a browser, which ours must not. */
+interface AgeIdentity {
+  unwrapFileKey(
+    stanzas: readonly { readonly args: string[]; readonly body: Uint8Array }[],
+  ): Uint8Array | null | Promise<Uint8Array | null>;
+}
+
 /** The keys that were found. */
 export interface AgeKeys {
   /** age's own keys as text, SSH keys in the form of age-encryption. */
-  readonly identities: readonly (string | Identity)[];
+  readonly identities: readonly (string | AgeIdentity)[];
   /** The public keys of age's own. */
   readonly recipients: readonly string[];
   /** Whether there are keys of age plugins. Only the real sops can use those. */
@@ -60,7 +66,7 @@ type Problem = (code: SecretErrorCode, reason: string, hint?: string) => SecretE
 
 /** Looks for keys. Never throws. */
 export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): Promise<AgeKeys> {
-  const identities: (string | Identity)[] = [];
+  const identities: (string | AgeIdentity)[] = [];
   const recipients: string[] = [];
   const problems: SecretError[] = [];
   const locked: LockedKey[] = [];

@@ -4,10 +4,10 @@
  */
 import { access, chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { encryptSopsFile } from '@keyfall/provider-sops';
+import { decryptSopsFile, encryptSopsFile } from '@keyfall/provider-sops';
 import { describe, expect, test } from 'vitest';
 import { testFolder } from '../../../test/test-folder.ts';
-import { ageKey, bin, finished, folderWith, keyfall, start } from './keyfall.ts';
+import { ageKey, bin, finished, folderWith, install, keyfall, start } from './keyfall.ts';
 import { onTerminal } from './on-terminal.ts';
 import { vaultDocuments } from './vault-documents.ts';
 
@@ -293,6 +293,72 @@ test('a document in Vault is edited, on condition that no one else writes it', a
   const down = await keyfall(['edit'], { cwd, env: { ...all, VAULT_ADDR: 'http://127.0.0.1:1' } });
   expect(down.code).toBe(3);
   await expect(access(join(cwd, 'copy'))).rejects.toThrow('ENOENT');
+});
+
+test('a change that would never be seen is not made', async () => {
+  const { cwd, env, text } = await project('sed -i s/^OLD=x/OLD=y/ "$1"');
+  const providers = [{ provider: 'env' }, { provider: 'sops', path: file }];
+  await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers }));
+  const before = await text();
+  const result = await keyfall(['edit'], { cwd, env: { ...env, OLD: 'inherited' } });
+  expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('OLD') });
+  expect(await text()).toBe(before);
+  expect((await keyfall(['edit'], { cwd, env })).code).toBe(0);
+});
+
+test('a name whose value cannot be read is named, and left alone', async () => {
+  const { cwd, env, setEditor } = await project('');
+  const path = join(cwd, 'other.json');
+  const values = new Map([
+    ['a.b', canary],
+    ['a/b', `${canary}-2`],
+    ['FINE', 'x'],
+  ]);
+  await encryptSopsFile(path, values, { ageRecipients: [ageKey.recipient], separator: '/' });
+  const providers = [{ provider: 'sops', path: 'other.json' }];
+  await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers }));
+  await setEditor('cp "$1" copy; sed -i s/^FINE=x/FINE=y/ "$1"');
+  expect((await keyfall(['edit'], { cwd, env })).code).toBe(0);
+  const shown = await readFile(join(cwd, 'copy'), 'utf8');
+  expect(shown).toMatch(/^# Not here, .* a\.b\.$/m);
+  expect(shown).not.toContain('canary');
+  expect(await decryptSopsFile(path, { ageKeyFile: ageKey.file })).toEqual({
+    'a.b': canary,
+    a: { b: `${canary}-2` },
+    FINE: 'y',
+  });
+});
+
+/** A store whose every write meets another writer, who changes a name at that moment: so many times. */
+const contended = (times: number, name: string) => `
+  import { SecretError } from '@keyfall/core';
+  let times = ${times}, revision = 1;
+  const values = new Map([['TOKEN', 'old'], ['OTHER', 'old']]);
+  const entries = () => new Map([...values].map(([name, value]) => [name, { value }]));
+  export default { providers: [{
+    name: 'contended', store: 'contended', conditionalWrites: 'always',
+    read: async () => ({ entries: entries(), complete: true, revision: String(revision) }),
+    async write(changes) {
+      if (times-- > 0) { revision++; values.set('${name}', 'theirs ' + revision); }
+      if (changes.ifRevision !== String(revision))
+        throw new SecretError('ERR_SECRET_CONFLICT', 'it changed', { provider: 'contended', applied: 'no' });
+      for (const [name, value] of changes.entries) values.set(name, value);
+      console.log(JSON.stringify(Object.fromEntries(values)));
+      return { revision: String(revision), conditional: true };
+    },
+  }] };`;
+
+test.each([
+  ['OTHER', 2, 0, '{"TOKEN":"new","OTHER":"theirs 3"}\n'],
+  ['OTHER', 99, 1, ''],
+  ['TOKEN', 1, 1, ''],
+])('if %s changes between our read and %i of our writes, the exit code is %i', async (...row) => {
+  const [name, times, code, stdout] = row;
+  const cwd = await folderWith();
+  await install(cwd, '@keyfall/core');
+  await writeFile(join(cwd, 'keyfall.config.mjs'), contended(times, name));
+  const { env } = await withEditor(cwd, 'sed -i s/^TOKEN=old/TOKEN=new/ "$1"');
+  expect(await keyfall(['edit'], { cwd, env })).toMatchObject({ code, stdout });
 });
 
 test('a store that is empty is filled, and a .env is edited in place', async () => {

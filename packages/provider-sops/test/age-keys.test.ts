@@ -150,7 +150,7 @@ describe('a key is found in', () => {
     const environment = { ...nowhere, SOPS_AGE_KEY: one };
     const { code, message } = await rejection({ ageKeyFile: keyPath('two.txt'), environment });
     expect(code).toBe('ERR_SECRET_UNAUTHENTICATED');
-    expect(message).toMatch(/\bage1\w{58}\.$/);
+    expect(message).toMatch(/\bage1\w{58}\. .*`keyfall share add`\.$/);
   });
 });
 

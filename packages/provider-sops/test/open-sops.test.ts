@@ -82,11 +82,11 @@ describe('a key that is missing', () => {
       } as unknown as SopsMetadata;
       return (await failureOf(dataKeyOf(source, metadata, never))).hint;
     };
-    expect(await hintOf([['a', 'b', 'a', 'c', 'd', 'e', 'f']])).toMatch(/ a, b, c, d, e\.$/);
+    expect(await hintOf([['a', 'b', 'a', 'c', 'd', 'e', 'f']])).toMatch(/ a, b, c, d, e\. \S/);
     expect(await hintOf([['a'], ['b'], ['c']])).toMatch(/ 3 .* a, b, c\.$/);
     expect(await hintOf([['a'], ['b'], ['c']], 2)).toMatch(/ 2 .* a, b, c\.$/);
-    expect(await hintOf([['\u001b[2Ja\nb+/=@. -_']])).toMatch(/ \?\?2Ja\?b\+\/=@\. -_\.$/);
-    expect(await hintOf([['x'.repeat(80), 'y'.repeat(81)]])).toMatch(/ x{80}, y{80}…\.$/);
+    expect(await hintOf([['\u001b[2Ja\nb+/=@. -_']])).toMatch(/ \?\?2Ja\?b\+\/=@\. -_\. /);
+    expect(await hintOf([['x'.repeat(80), 'y'.repeat(81)]])).toMatch(/ x{80}, y{80}…\. /);
   });
 
   test('is not looked for once the signal has fired', async () => {

@@ -87,8 +87,13 @@ async function edit(
     forwardTo,
   };
   for (;;) {
-    text = await inEditor(text, editor);
+    const saved = await inEditor(text, editor);
+    text = saved.text;
     try {
+      if (!saved.isUtf8)
+        throw new SecretError('ERR_SECRET_CONFIG', 'the editor saved something that is not UTF-8', {
+          hint: 'Nothing was changed. Let it save UTF-8.',
+        });
       const changes = await changesIn(text, shown, reader);
       if (changes.size === 0) {
         report(`nothing was changed in ${label}.`);

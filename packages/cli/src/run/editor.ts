@@ -3,6 +3,7 @@
  * can be read by the user alone, and is gone with everything that the editor has put beside it when this ends, however it
  * ends.
  */
+import { isUtf8 } from 'node:buffer';
 import { realpathSync, rmSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,16 +25,24 @@ export interface EditorOptions {
   readonly forwardTo: ForwardTo;
 }
 
+/** What the user has saved. */
+export interface SavedText {
+  /** Without a byte order mark, and with the line ends that it had. */
+  readonly text: string;
+  /** Whether it was UTF-8. Else `text` is not what was saved. */
+  readonly isUtf8: boolean;
+}
+
 /**
- * The text as the user has saved it, without a byte order mark, and with the line ends that it had.
+ * The text as the user has saved it.
  *
  * @throws `ERR_SECRET_ABORTED` if the editor ends with an error, or a signal has ended it; `ERR_SECRET_CONFIG` if it cannot be
- *   started, or saves something that is no text
+ *   started
  */
 export async function inEditor(
   text: string,
   { env, signal, forwardTo }: EditorOptions,
-): Promise<string> {
+): Promise<SavedText> {
   signal.throwIfAborted();
   const folder = await memoryFolder();
   const remove = () => removeAll(folder);
@@ -129,21 +138,14 @@ function ofVim(program: string, env: ChildCommand['env']): readonly string[] {
   return /^[gn]?vim\b/.test(basename(realpathSync(found.path))) ? forSecrets : [];
 }
 
-function textOf(bytes: Buffer | undefined): string {
+function textOf(bytes: Buffer | undefined): SavedText {
   if (bytes === undefined)
     throw new SecretError(
       'ERR_SECRET_ABORTED',
       'the editor has removed the file, and nothing was changed',
     );
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new SecretError('ERR_SECRET_CONFIG', 'the editor saved something that is not UTF-8', {
-      hint: 'Nothing was changed. Let it save UTF-8.',
-    });
-  }
+  const text = new TextDecoder().decode(bytes);
   // an editor of Windows ends every line so; a value with such a line end is written as an escape
   const isOfWindows = text.includes('\r\n') && !/(?<!\r)\n/.test(text);
-  return isOfWindows ? text.replaceAll('\r\n', '\n') : text;
+  return { text: isOfWindows ? text.replaceAll('\r\n', '\n') : text, isUtf8: isUtf8(bytes) };
 }

@@ -132,7 +132,7 @@ function unusable(text: string, isSsh: boolean, problem: Problem): SecretError {
 
 /** What to do about an SSH key with a passphrase. */
 export const lockedHint =
-  'Name a copy without a passphrase, made by `ssh-keygen -p`, or add an age key to the file with `sops rotate -i --add-age`.';
+  'Name a copy without a passphrase, made by `ssh-keygen -p`, or let an age key be added to the file with `keyfall share add`.';
 
 /** Most users have a key in `~/.ssh`, often with a passphrase: that alone is not what is wrong. */
 function isDefaultSshKey({ ssh = false, optional = false }: Place): boolean {

@@ -124,7 +124,7 @@ function keyProblem(
   if (first !== undefined) return first;
   const recipients = [...new Set(groups.flatMap(({ age }) => age.map((key) => key.recipient)))];
   const several = groups.length > 1 ? `${threshold || groups.length} groups of ` : '';
-  const whom = `It is encrypted for ${several}${recipients.slice(0, 5).map(printable).join(', ')}.`;
+  const whom = `It is encrypted for ${several}${recipients.slice(0, 5).map(printable).join(', ')}.${several ? '' : asking}`;
   const own = locked.find(({ publicKey }) => recipients.some((line) => line.includes(publicKey)));
   if (own !== undefined)
     return new SecretError(
@@ -145,6 +145,10 @@ function keyProblem(
     hint: whom,
   });
 }
+
+/** How somebody gets to be a recipient. */
+const asking =
+  ' Someone who can open it adds your public key, which `keyfall share key` prints, with `keyfall share add`.';
 
 /** A key or an address in a file's metadata, for a message: a hostile file may have any text there. */
 export function printable(text: string): string {

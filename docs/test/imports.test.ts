@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { temporaryFolder } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
@@ -14,7 +14,7 @@ import { root } from './markdown.ts';
 async function importOf(entry: string): Promise<{ files: string[]; loaded: string[] }> {
   const { folder, remove } = await temporaryFolder();
   try {
-    const url = new URL(`file://${join(root, 'packages', entry)}`).href;
+    const url = pathToFileURL(join(root, 'packages', entry)).href;
     const program = `const before = new Set(process.moduleLoadList);
       await import(${JSON.stringify(url)});
       const loaded = process.moduleLoadList.filter((each) => !before.has(each));

@@ -13,6 +13,7 @@ export const rooms = {
     'redaction',
     'loading',
     'providers',
+    'references',
     'files',
     'http',
     'chain',
@@ -55,10 +56,11 @@ const packages = {
 
 /** Rooms of one package that have nothing to do with each other, though one stands before the other in the list. */
 const apart = [
-  ['core', 'files', ['words', 'redaction', 'loading', 'providers']],
+  ['core', 'files', ['words', 'redaction', 'loading', 'providers', 'references']],
   ['core', 'providers', ['redaction', 'loading']],
-  ['core', 'http', ['words', 'redaction', 'loading', 'providers', 'files']],
-  ['core', 'chain', ['providers', 'files', 'http']],
+  ['core', 'references', ['redaction', 'loading']],
+  ['core', 'http', ['words', 'redaction', 'loading', 'providers', 'references', 'files']],
+  ['core', 'chain', ['providers', 'references', 'files', 'http']],
   ['provider-vault', 'leases', ['kv']],
   ['provider-aws-secrets-manager', 'named-secrets', ['json-secret']],
   ['cli', 'diagnosis', ['migration']],

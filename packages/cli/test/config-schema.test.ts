@@ -21,10 +21,12 @@ import {
   dopplerOptionsSchema,
 } from '../../provider-doppler/src/options-schema.ts';
 import {
+  type ConfigSchema,
   checkConfig,
   checkEntry,
   configSchema,
   entrySettings,
+  targetSchema,
 } from '../src/config/config-schema.ts';
 import type { ProviderId } from '../src/config/define-config.ts';
 
@@ -45,24 +47,24 @@ const providers: Readonly<Record<ProviderId, OptionSchema>> = {
 };
 
 test('the published schema is made of what each provider says of its options (vitest -u writes it)', async () => {
+  const list: ConfigSchema = {
+    type: 'array',
+    minItems: 1,
+    items: {
+      oneOf: Object.entries(providers).map(([id, { properties, required = [] }]) => ({
+        type: 'object',
+        properties: { provider: { const: id }, ...properties, ...entrySettings },
+        required: ['provider', ...required],
+        additionalProperties: false,
+      })),
+    },
+  };
+  const named = (name: string) => ({ $ref: `#/$defs/${name}` }) as object;
   const schema = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'The configuration of Keyfall (keyfall.config.json)',
-    ...configSchema({ $ref: '#/$defs/providers' } as object),
-    $defs: {
-      providers: {
-        type: 'array',
-        minItems: 1,
-        items: {
-          oneOf: Object.entries(providers).map(([id, { properties, required = [] }]) => ({
-            type: 'object',
-            properties: { provider: { const: id }, ...properties, ...entrySettings },
-            required: ['provider', ...required],
-            additionalProperties: false,
-          })),
-        },
-      },
-    },
+    ...configSchema(named('providers'), named('target')),
+    $defs: { providers: list, target: targetSchema(list) },
   };
   await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(
     '../schema/keyfall.config.schema.json',

@@ -28,10 +28,10 @@ const plan = (...names: readonly (readonly [string, PlannedAction])[]) => ({
 });
 
 test('the plan has a line for each name, in columns, as wide as the terminal', () => {
-  const actions = 'create overwrite conflict keep same bootstrap unselected'.split(' ');
+  const actions = 'create overwrite conflict keep same bootstrap reference unselected'.split(' ');
   const all = plan(...actions.map((action) => [action, action as PlannedAction] as const));
   const [heading, ...lines] = planTable(all, '.env', 'vault').split('\n');
-  expect(heading).toBe('.env (7 names) -> vault');
+  expect(heading).toBe('.env (8 names) -> vault');
   expect(lines.map((line) => /^ {2}(\S+) +\S/.exec(line)?.[1])).toEqual(actions);
   expect(lines.map((line) => line.slice(14)).join('\n')).toMatchSnapshot();
   isTerminal = true;

@@ -30,6 +30,7 @@ export type {
   ThrownFacts,
 } from './contract/secret-error.ts';
 export { isSecretError, SecretError } from './contract/secret-error.ts';
+export type { ReferenceHop } from './contract/secret-provider.ts';
 export type { LoadOptions } from './loading/load.ts';
 export type { StandardSchemaV1 } from './loading/standard-schema.ts';
 export type { WithMappingOptions } from './providers/composition.ts';
@@ -41,3 +42,5 @@ export { memoryProvider } from './providers/memory-provider.ts';
 export type { ChunkRedactor, Redactor, RedactorOptions } from './redaction/redactor.ts';
 export { createRedactor } from './redaction/redactor.ts';
 export { Secret } from './redaction/secret.ts';
+export type { ReferenceTarget } from './references/with-references.ts';
+export { withReferences } from './references/with-references.ts';

@@ -23,6 +23,7 @@ export type {
   NameReading,
   ProviderCheck,
   ReadContext,
+  ReferenceHop,
   SecretBatch,
   SecretChanges,
   SecretLease,

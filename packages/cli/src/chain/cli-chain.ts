@@ -7,6 +7,7 @@ import { labelOf, type SecretProvider, toMilliseconds } from '@keyfall/core/prov
 import type { ChainParts } from '../config/configured-chain.ts';
 import { withoutBootstrapSettings } from './bootstrap-settings.ts';
 import { announceEvents } from './notices.ts';
+import { closing, followingReferences } from './references.ts';
 
 /** The chain of a command. */
 export interface CliChain {
@@ -15,6 +16,8 @@ export interface CliChain {
   readonly providers: readonly SecretProvider[];
   /** Those of them that are asked only while one before them cannot be. */
   readonly standbys: ReadonlySet<SecretProvider>;
+  /** Our environment with what its references lead to, where the configuration has schemes of them. */
+  readonly environment?: SecretProvider;
   /** Names that must be there, whatever else is taken. */
   readonly names: readonly string[];
   /** How long an answer is fresh, in milliseconds. */
@@ -24,19 +27,29 @@ export interface CliChain {
 }
 
 /** Opens a chain. No I/O. */
-export function openChain({ providers: entries, names = [], ...options }: ChainParts): CliChain {
+export function openChain({
+  providers: given,
+  names = [],
+  references,
+  ...options
+}: ChainParts): CliChain {
+  const referring = references && followingReferences(given, references);
+  const entries = referring?.entries ?? given;
   const providers = entries.map(({ provider }) => provider);
   const secrets = createSecrets({
     ...options,
-    providers: entries.map((entry) => ({
-      ...entry,
-      provider: withoutBootstrapSettings(entry.provider),
-    })),
+    providers: entries.map((entry, at) => {
+      const provider = withoutBootstrapSettings(entry.provider);
+      // what the environment refers to is closed with the chain
+      const closes = at === 0 && referring !== undefined;
+      return { ...entry, provider: closes ? closing(provider, referring.environment) : provider };
+    }),
   });
   announceEvents(secrets, providers);
   return {
     secrets,
     providers,
+    ...(referring && { environment: referring.environment }),
     standbys: new Set(entries.filter(({ standby }) => standby).map(({ provider }) => provider)),
     names,
     ttl: toMilliseconds(options.ttl ?? '5m', 'ttl'),

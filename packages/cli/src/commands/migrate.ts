@@ -108,9 +108,11 @@ export const migrateCommand: Command<MigrateCommandOptions> = {
  */
 export async function runMigration(options: MigrateCommandOptions): Promise<number> {
   const { from, to } = options;
-  const { source: found, destination } = await waitingFor('reading what is to be moved', () =>
-    resolveEndpoints(options),
-  );
+  const {
+    source: found,
+    destination,
+    isReference,
+  } = await waitingFor('reading what is to be moved', () => resolveEndpoints(options));
   let settled: Settled = { source: found };
   const stopped = await untilStopped(async (signal) => {
     settled = await settleReader(found, options, signal);
@@ -159,6 +161,7 @@ export async function runMigration(options: MigrateCommandOptions): Promise<numb
     try {
       const result = await migrate(source, target, {
         ...options,
+        isReference,
         remember,
         isSettingsVault,
         ends,

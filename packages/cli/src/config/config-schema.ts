@@ -29,10 +29,42 @@ export const entrySettings: Readonly<Record<string, OptionSchema>> = {
   ifUnconfigured: { enum: ['fail', 'skip'] },
 };
 
-/** The schema of a configuration whose list of providers has this one. */
-export function configSchema(providers: ConfigSchema): ConfigSchema {
+/** The option of each provider that says where its secrets are: what a reference may say in its place. */
+export const placeOptions: Readonly<Partial<Record<string, readonly string[]>>> = {
+  vault: ['path'],
+  'vault-dynamic': ['path'],
+  dotenv: ['path'],
+  sops: ['path'],
+  files: ['directory', 'variables'],
+  'aws-secrets-manager': ['secretId', 'prefix'],
+  'aws-parameter-store': ['path'],
+};
+
+/** What references may lead to: the same providers, without the chain's settings, and without the place if they say it. */
+export function targetSchema({ items }: ConfigSchema): ConfigSchema {
+  return {
+    oneOf: (items?.oneOf ?? []).map(({ properties = {}, required = [], ...schema }) => ({
+      ...schema,
+      properties: Object.fromEntries(
+        Object.entries(properties).filter(([name]) => !Object.hasOwn(entrySettings, name)),
+      ),
+      required: required.filter(
+        (name) => !placeOptions[properties['provider']?.const ?? '']?.includes(name),
+      ),
+    })),
+  };
+}
+
+/** The schema of a configuration whose list of providers and whose references' targets have these. */
+export function configSchema(providers: ConfigSchema, target: ConfigSchema): ConfigSchema {
   const chain: Readonly<Record<string, ConfigSchema>> = {
     providers,
+    references: {
+      type: 'object',
+      propertyNames: { minLength: 1 },
+      additionalProperties: target,
+    },
+    values: { type: 'object', propertyNames: { minLength: 1 }, additionalProperties: text },
     names: { type: 'array', items: { ...text, minLength: 1 } },
     only: { type: 'object', additionalProperties: text },
     ttl: durationSchema,
@@ -55,10 +87,13 @@ export function configSchema(providers: ConfigSchema): ConfigSchema {
 }
 
 /** What a program exports: its providers are checked when they are used, by {@link checkEntry}. */
-const ofPrograms = configSchema({
-  title: 'a list, or a function that returns one',
-  accepts: (value) => typeof value === 'function' || Array.isArray(value),
-});
+const ofPrograms = configSchema(
+  {
+    title: 'a list, or a function that returns one',
+    accepts: (value) => typeof value === 'function' || Array.isArray(value),
+  },
+  { title: 'a provider, a function that makes one, or a provider by its id', accepts: isTarget },
+);
 
 /** A provider that a program made, with the chain's settings for it. */
 const chainEntry: ConfigSchema = {
@@ -94,7 +129,8 @@ export function checkConfig(
   config: unknown,
   form: 'json' | 'program',
 ): SchemaComplaint | undefined {
-  const schema = form === 'json' ? configSchema(namedProviders()) : ofPrograms;
+  const schema =
+    form === 'json' ? configSchema(namedProviders(), targetSchema(namedProviders())) : ofPrograms;
   return complaintAbout(config, schema, []);
 }
 
@@ -104,6 +140,20 @@ export function checkEntry(entry: unknown): SchemaComplaint | undefined {
   const { provider } = (entry ?? {}) as { readonly provider?: unknown };
   const schema = typeof provider === 'object' ? chainEntry : namedProviders().items;
   return schema && complaintAbout(entry, schema, []);
+}
+
+/** The first thing wrong with what a scheme leads to, if that is named by its id. */
+export function checkTarget(target: unknown): SchemaComplaint | undefined {
+  return complaintAbout(target, targetSchema(namedProviders()), []);
+}
+
+function isTarget(value: unknown): boolean {
+  const { asProvider, provider } = Object(value) as Readonly<Record<string, unknown>>;
+  return (
+    [value, asProvider].some((each) => typeof each === 'function') ||
+    isProvider(value) ||
+    typeof provider === 'string'
+  );
 }
 
 function isProvider(value: unknown): boolean {

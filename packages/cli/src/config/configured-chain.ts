@@ -1,19 +1,23 @@
 /**
  * The chain that a configuration describes, in the profile that was asked for.
  */
-import type { SecretsOptions } from '@keyfall/core';
+import { memoryProvider, type ReferenceTarget, readOnly, type SecretsOptions } from '@keyfall/core';
 import { didYouMean } from '../terminal/near-names.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import { configError, type OptionPath } from './config-place.ts';
-import type { ChainConfig } from './define-config.ts';
+import { type ChainConfig, valuesProvider } from './define-config.ts';
+import { shownFile } from './find-config.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';
 import { type DotenvDefaults, type MadeEntry, makeProviders } from './make-providers.ts';
+import { isReference } from './reference-text.ts';
 
 /** What a chain is made of. */
 export interface ChainParts extends Omit<SecretsOptions, 'providers'> {
   readonly providers: readonly MadeEntry[];
   /** Names that must be there. */
   readonly names?: readonly string[] | undefined;
+  /** What the references of each scheme lead to. */
+  readonly references?: Readonly<Record<string, ReferenceTarget>> | undefined;
 }
 
 /**
@@ -31,7 +35,7 @@ export async function configuredChain(
   const loaded = await loadConfig(file);
   const { $schema: _, profiles: __, ...base } = loaded.config;
   const chosen: ChainConfig = profile === undefined ? {} : profileOf(loaded, profile);
-  const { providers, ...options }: ChainConfig = { ...base, ...given(chosen) };
+  const { providers, references, values, ...options }: ChainConfig = { ...base, ...given(chosen) };
   if (providers === undefined)
     throw configError({
       file,
@@ -48,8 +52,48 @@ export async function configuredChain(
     chosen[option] === undefined ? [option] : ['profiles', profile ?? '', option];
   const at = placeOf('providers');
   const made = await makeProviders(loaded, providers, at, profile, ofDotenv);
-  assertNamed(loaded, made, at, placeOf('only'), options.only);
-  return { ...options, providers: made };
+  const all = [...referringValues(loaded, values, references, placeOf('values')), ...made];
+  assertNamed(loaded, all, at, placeOf('only'), options.only);
+  if (references === undefined) return { ...options, providers: all };
+  const { referenceTargets } = await import('./reference-targets.ts');
+  const targets = await referenceTargets(loaded, references, placeOf('references'), {
+    profile,
+    ofDotenv,
+  });
+  return { ...options, providers: all, references: targets };
+}
+
+/** The provider of the option `values`: it holds references alone, since a secret has no place in a configuration. */
+function referringValues(
+  { file, lineOf }: LoadedConfig,
+  values: ChainConfig['values'] = {},
+  references: ChainConfig['references'] = {},
+  at: OptionPath,
+): readonly MadeEntry[] {
+  const schemes = new Set(Object.keys(references));
+  for (const [name, value] of Object.entries(values)) {
+    if (isReference(value, schemes)) continue;
+    const option = [...at, name];
+    throw configError({
+      file,
+      line: lineOf(option),
+      option,
+      reason: 'is no reference of a scheme that the option references has',
+      hint: 'A value itself has no place in a configuration: store it, and refer to it.',
+    });
+  }
+  if (Object.keys(values).length === 0) return [];
+  // where each leads decides whether it is a value of a store
+  const { plainText: _, ...provider } = readOnly(memoryProvider(values, { name: valuesProvider }));
+  return [
+    {
+      provider: {
+        ...provider,
+        store: shownFile(file),
+        place: { kind: valuesProvider, files: [file] },
+      },
+    },
+  ];
 }
 
 /** The options that are not `undefined`: those are left out, as if they were not there. */

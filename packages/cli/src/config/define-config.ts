@@ -2,7 +2,7 @@
  * What stands in a `keyfall.config.ts` (`.mjs`, `.js`, `.json`): the chain of this repository, and what
  * is different about it in each profile.
  */
-import type { ChainEntry, Duration, Secrets } from '@keyfall/core';
+import type { ChainEntry, Duration, ReferenceTarget, Secrets } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
 
 /** Providers that a configuration may name instead of importing them. */
@@ -39,6 +39,9 @@ export interface NamedProvider {
 /** A place in the chain: a provider, one with the chain's settings for it, or one by its id. */
 export type ConfigEntry = SecretProvider | Secrets | ChainEntry | NamedProvider;
 
+/** What the references of a scheme lead to: as in `withReferences`, or a provider by its id. */
+export type ConfigReferenceTarget = ReferenceTarget | NamedProvider;
+
 /** A chain. What a profile leaves out is as it stands outside of the profiles. */
 export interface ChainConfig {
   /** First asked first. A function is called when the chain is used, and not before. */
@@ -50,6 +53,13 @@ export interface ChainConfig {
   readonly names?: readonly string[] | undefined;
   /** Names that may come from that provider alone, by its name. */
   readonly only?: Readonly<Record<string, string>> | undefined;
+  /**
+   * The schemes of references in a `.env`, in the environment and in `values`, and where each leads. Any other text that
+   * looks like a reference is none.
+   */
+  readonly references?: Readonly<Record<string, ConfigReferenceTarget>> | undefined;
+  /** Names whose values are references: `{ TOKEN: 'vault://secret/shop#TOKEN' }`. They are asked for first. */
+  readonly values?: Readonly<Record<string, string>> | undefined;
   /** How long an answer is fresh, and how often `run --watch` looks. Default 5 min. */
   readonly ttl?: Duration | undefined;
   /** How old a provider's last good value may be when it cannot be asked. Default 1 h. */
@@ -57,6 +67,9 @@ export interface ChainConfig {
   /** Timeout of the whole chain for one call. Default 4 s. */
   readonly budget?: Duration | undefined;
 }
+
+/** What the provider of the option `values` is called. */
+export const valuesProvider = 'configuration';
 
 /** A configuration. */
 export interface KeyfallConfig extends ChainConfig {

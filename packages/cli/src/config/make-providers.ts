@@ -130,18 +130,28 @@ async function makeProvider(
   } = entry as NamedProvider;
   const factory = await factoryOf(id, file);
   return {
-    provider: factory({
-      ...(profile !== undefined && /^vault/.test(id) && { profile }),
-      ...(id === 'dotenv' && ofDotenv),
-      // dotenv-expand is of npm
-      ...(options['expand'] === true && { reader: 'npm' }),
-      ...options,
-    }),
+    provider: factory(factoryOptions(id, options, profile, ofDotenv)),
     ...(required !== undefined && { required }),
     ...(standby !== undefined && { standby }),
     ...(timeout !== undefined && { timeout }),
     ...(onDenied !== undefined && { onDenied }),
     ...(ifUnconfigured !== undefined && { ifUnconfigured }),
+  };
+}
+
+/** What the factory of a provider is called with. */
+export function factoryOptions(
+  id: ProviderId,
+  options: Readonly<Record<string, unknown>>,
+  profile: string | undefined,
+  ofDotenv: DotenvDefaults,
+): Readonly<Record<string, unknown>> {
+  return {
+    ...(profile !== undefined && /^vault/.test(id) && { profile }),
+    ...(id === 'dotenv' && ofDotenv),
+    // dotenv-expand is of npm
+    ...(options['expand'] === true && { reader: 'npm' }),
+    ...options,
   };
 }
 

@@ -19,6 +19,8 @@ export interface DraftOptions {
   readonly onConflict?: ConflictPolicy;
   /** Only these names. */
   readonly select?: readonly string[];
+  /** Whether a value leads to another store. Default: none does. */
+  readonly isReference?: (value: string) => boolean;
   /** Set `USE_VAULT=true` in the file. */
   readonly activate?: boolean;
   /** With `activate`: the reader to write into the file. Default: the file's own stays. */
@@ -49,7 +51,7 @@ export async function draftMigration(
   choices?: Choices,
 ): Promise<Draft> {
   const held = await target.read();
-  const { onConflict = 'fail', select } = options;
+  const { onConflict = 'fail', select, isReference } = options;
   const plan = planMigration({
     source: source.values,
     target: held.values,
@@ -57,6 +59,7 @@ export async function draftMigration(
     choices,
     bootstrap: bootstrapNames,
     select: select && new Set(select),
+    isReference,
   });
   const draft = { plan, choices, held, edit: undefined };
   // the choices decide which values leave the file

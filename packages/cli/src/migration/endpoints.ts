@@ -14,6 +14,7 @@ import {
   type SettingsOptions,
 } from '../chain/settings.ts';
 import type { ProviderId } from '../config/define-config.ts';
+import { isReference } from '../config/reference-text.ts';
 import { realPathOf } from '../files/real-path.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import type { MigrationJournal } from './journal.ts';
@@ -47,6 +48,8 @@ interface Destination extends End {
 export interface Endpoints {
   readonly source: MigrationSource;
   readonly destination: Destination;
+  /** Whether the configuration takes a value for a reference to another store. */
+  isReference(value: string): boolean;
 }
 
 /**
@@ -84,7 +87,11 @@ export async function resolveEndpoints(given: EndpointOptions): Promise<Endpoint
       `${printable(destination.provider.store)} is where the values come from`,
       { hint: 'Name another destination with --to.' },
     );
-  return { source, destination };
+  return {
+    source,
+    destination,
+    isReference: (value) => isReference(value, configured.schemes),
+  };
 }
 
 /**
@@ -124,13 +131,15 @@ interface Configured {
   readonly providers: readonly SecretProvider[];
   /** Those of them on standby, which hold copies: none of them is written unless it is named. */
   readonly standbys: ReadonlySet<SecretProvider>;
+  /** The schemes of references. */
+  readonly schemes: ReadonlySet<string>;
 }
 
 async function configuredProviders(options: SettingsOptions): Promise<Configured> {
   const file = configFile(options);
-  if (file === undefined) return { file, providers: [], standbys: new Set() };
+  if (file === undefined) return { file, providers: [], standbys: new Set(), schemes: new Set() };
   const { configuredChain } = await import('../config/configured-chain.ts');
-  const { providers: entries } = await configuredChain(
+  const { providers: entries, references = {} } = await configuredChain(
     file,
     chosenProfile(options),
     readerOptions(options),
@@ -140,6 +149,7 @@ async function configuredProviders(options: SettingsOptions): Promise<Configured
     file,
     providers: entries.map(({ provider }) => provider),
     standbys: new Set(standing.map(({ provider }) => provider)),
+    schemes: new Set(Object.keys(references)),
   };
 }
 

@@ -5,7 +5,7 @@
 /**
  * `create`: the store does not hold it. `same`: it holds this value. `conflict`: it holds another
  * value. `keep`: another value, which stays. `overwrite`: another value, which is replaced.
- * `bootstrap`: one of Keyfall's own settings. `unselected`: left out by `--select`.
+ * `bootstrap`: one of Keyfall's own settings. `reference`: leads to another store. `unselected`: left out by `--select`.
  */
 export type PlannedAction =
   | 'create'
@@ -14,6 +14,7 @@ export type PlannedAction =
   | 'keep'
   | 'overwrite'
   | 'bootstrap'
+  | 'reference'
   | 'unselected';
 
 /** What to do with a name that the store holds with another value. */
@@ -45,13 +46,24 @@ export interface MigrationPlanOptions {
   readonly bootstrap: ReadonlySet<string>;
   /** Only these names. Default: all. */
   readonly select?: ReadonlySet<string> | undefined;
+  /** Whether a value leads to another store: it stays, as that is where the secret is. Default: none does. */
+  readonly isReference?: ((value: string) => boolean) | undefined;
 }
 
 /** Decides what to do with each name of the source. */
 export function planMigration(options: MigrationPlanOptions): MigrationPlan {
-  const { source, target, onConflict, choices, bootstrap, select } = options;
+  const {
+    source,
+    target,
+    onConflict,
+    choices,
+    bootstrap,
+    select,
+    isReference = () => false,
+  } = options;
   const decide = (name: string, value: string): PlannedAction => {
     if (bootstrap.has(name)) return 'bootstrap';
+    if (isReference(value)) return 'reference';
     if (select !== undefined && !select.has(name)) return 'unselected';
     const held = target.get(name);
     if (held === undefined) return 'create';

@@ -12,6 +12,7 @@ const meanings: Readonly<Record<PlannedAction, string>> = {
   keep: 'the store keeps its other value',
   same: 'the store holds it already',
   bootstrap: "stays: one of Keyfall's own settings",
+  reference: 'stays: it refers to another store',
   unselected: 'stays: not selected',
 };
 

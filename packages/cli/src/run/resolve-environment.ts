@@ -2,8 +2,10 @@
  * The environment that a program is started with, resolved by the chain, and what is said of it. `run` starts another
  * program with it, and `@keyfall/auto` makes it that of its own process.
  */
+import { isSecretError } from '@keyfall/core';
 import type { CliChain } from '../chain/cli-chain.ts';
 import { inheritedEnvironment } from '../chain/name-look-ups.ts';
+import { oneCall } from '../chain/one-call.ts';
 import { resolveSelection, type Selection } from '../chain/selection.ts';
 import type { SettingsOptions } from '../chain/settings.ts';
 import { settingThatNames } from '../config/named-by-file.ts';
@@ -61,13 +63,39 @@ export async function resolveEnvironment(
   const { secrets } = selection;
   const environment = buildChildEnvironment({
     ...options,
-    inherited: inheritedEnvironment(),
+    inherited: await withReferencesFollowed(chain, inheritedEnvironment(), inherited()),
     secrets,
     credentialVariables: credentialVariablesOf(chain),
     named: new Set(options.only),
   });
   const leased = [...secrets.values()].some((secret) => secret.leased);
   return { ...selection, ...environment, leased };
+}
+
+/**
+ * The environment with what its references lead to in their place, so that no program is started with the text of one.
+ *
+ * @param passedOn - the part of it that the program gets: what else refers to something is not followed
+ * @throws what a reference that leads nowhere has in its place
+ */
+async function withReferencesFollowed(
+  { environment, secrets }: CliChain,
+  inherited: Readonly<Record<string, string | undefined>>,
+  passedOn: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string | undefined>>> {
+  if (environment === undefined) return inherited;
+  const { entries } = await oneCall(environment, (context) =>
+    environment.read(Object.keys(passedOn), context),
+  );
+  const followed: Record<string, string | undefined> = { ...inherited };
+  for (const name of Object.keys(passedOn)) {
+    const entry = entries.get(name);
+    if (isSecretError(entry)) throw entry;
+    if (entry?.via === undefined) continue;
+    secrets.redactor.add(entry.value);
+    followed[name] = entry.value;
+  }
+  return followed;
 }
 
 /** The variables that a login of ours has taken its credentials from. */

@@ -25,11 +25,12 @@ export function describeExplanation(explanation: Explanation): string {
     'a list of objects',
     'describeExplanation: the attempts in the explanation',
   );
-  const { name, provider, store, version, createdAt, freshness, attempts } = explanation;
+  const { name, provider, store, via = [], version, createdAt, freshness, attempts } = explanation;
   const facts = [
     provider === undefined
       ? 'no provider answered'
       : `from ${labelOf(provider, store ?? provider)}`,
+    ...via.map((hop) => `by reference from ${hop.name} in ${labelOf(hop.provider, hop.store)}`),
     version !== undefined && `version ${version}`,
     createdAt !== undefined && `written ${new Date(createdAt).toISOString()}`,
     freshness !== 'fresh' && freshness,

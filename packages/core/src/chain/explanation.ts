@@ -18,6 +18,7 @@ export function explanationOf(name: string, resolution: Resolution): Explanation
     freshness,
     ...(record.version !== undefined && { version: record.version }),
     ...(record.createdAt !== undefined && { createdAt: record.createdAt }),
+    ...(record.via !== undefined && { via: record.via }),
     ...(degraded !== undefined && { degraded }),
     attempts,
   };

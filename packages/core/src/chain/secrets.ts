@@ -5,7 +5,7 @@ import type { Clock } from '../calls/clock.ts';
 import type { Duration } from '../calls/duration.ts';
 import type { SecretsEvents, SecretsEventType } from '../contract/events.ts';
 import type { ProviderAttempt, SecretErrorCode } from '../contract/secret-error.ts';
-import type { SecretProvider } from '../contract/secret-provider.ts';
+import type { ReferenceHop, SecretProvider } from '../contract/secret-provider.ts';
 import type { LoadOptions } from '../loading/load.ts';
 import type { StandardSchemaV1 } from '../loading/standard-schema.ts';
 import type { Redactor } from '../redaction/redactor.ts';
@@ -108,6 +108,8 @@ export interface Explanation {
   readonly freshness?: 'fresh' | 'stale' | 'fallback';
   /** Why the answer is second-hand, where it is. */
   readonly degraded?: string;
+  /** The stores that its value comes from, if the provider holds a reference to it: hop by hop. */
+  readonly via?: readonly ReferenceHop[];
   /** What every provider of the chain said, in order. */
   readonly attempts: readonly ProviderAttempt[];
 }

@@ -38,6 +38,16 @@ export interface SecretLease {
   readonly duration: number;
 }
 
+/** A secret of another store, to which a value referred. No value. */
+export interface ReferenceHop {
+  /** The name of the provider that was asked. */
+  readonly provider: string;
+  /** Its `store`. */
+  readonly store: string;
+  /** The secret's name there. */
+  readonly name: string;
+}
+
 /** One secret as a store holds it. */
 export interface SecretRecord {
   /**
@@ -53,6 +63,11 @@ export interface SecretRecord {
   readonly expiresAt?: number;
   /** The lease it belongs to, where the secret is a dynamic one. */
   readonly lease?: SecretLease;
+  /**
+   * Where the value comes from, if the store holds a reference to it: hop by hop. Set by `withReferences`; a store
+   * leaves it out.
+   */
+  readonly via?: readonly ReferenceHop[];
   /** Which provider of a chain gave it. Set by the chain; a store leaves it out. */
   readonly provider?: string;
   /** Whether that one holds it in plain text, see `SecretProvider.plainText`. Set by the chain as well. */

@@ -276,7 +276,7 @@ const members: Readonly<Record<keyof SecretProvider, true>> = {
  * The members of the contract that the provider has, and nothing else of it: a chain's own `set` must
  * not survive `readOnly`. They are bound, because a third-party provider may be an instance of a class.
  */
-function copyOf(provider: SecretProvider, factory: string): SecretProvider {
+export function copyOf(provider: SecretProvider, factory: string): SecretProvider {
   const what = `${factory}: the provider`;
   if ('asProvider' in Object(provider))
     throw wrongArgument(what, 'a provider: call its asProvider()');
@@ -293,7 +293,7 @@ function copyOf(provider: SecretProvider, factory: string): SecretProvider {
  * `copy` with what the provider says of its store at the time: it may come from an environment that
  * is read only at the first call.
  */
-function withFactsOf<Copy extends object>(provider: SecretProvider, copy: Copy): Copy {
+export function withFactsOf<Copy extends object>(provider: SecretProvider, copy: Copy): Copy {
   for (const member of ['store', 'place', 'timeout', 'credentialVariables'] as const)
     if (member in provider)
       Object.defineProperty(copy, member, { get: () => provider[member], enumerable: true });

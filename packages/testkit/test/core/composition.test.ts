@@ -9,6 +9,7 @@ import {
   withDefaults,
   withMapping,
   withPrefix,
+  withReferences,
 } from '@keyfall/core';
 import type { ReadContext, SecretProvider } from '@keyfall/core/provider';
 import { describe, expect, test } from 'vitest';
@@ -110,6 +111,13 @@ const compositions: readonly (readonly [string, Composition])[] = [
         withDefaults(provider, new Map([...values].filter(([name]) => defaulted.has(name)))),
       inside: (name) => name,
       stored: (name) => !defaulted.has(name),
+    },
+  ],
+  [
+    'withReferences, where no value is one',
+    {
+      compose: (provider) => withReferences(provider, { other: memoryProvider() }),
+      inside: (name) => name,
     },
   ],
   [

@@ -1,0 +1,78 @@
+/**
+ * References in a chain of the command line: in whose values they are followed, and what they must not lead to.
+ */
+import { envProvider, type ReferenceTarget, withReferences } from '@keyfall/core';
+import type { SecretProvider } from '@keyfall/core/provider';
+import { valuesProvider } from '../config/define-config.ts';
+import type { MadeEntry } from '../config/make-providers.ts';
+import { bootstrapNames, withoutBootstrapSettings } from './bootstrap-settings.ts';
+
+/** A chain in which references are followed. */
+export interface ReferringChain {
+  readonly entries: readonly MadeEntry[];
+  /** Our environment, with what its references lead to in their place. */
+  readonly environment: SecretProvider;
+}
+
+/** Whose values may be references, by the kinds of their places. */
+const referring: ReadonlySet<string> = new Set(['dotenv', 'env', valuesProvider]);
+
+/** The same entries; those of a `.env`, of the environment and of the configuration's `values` follow references. */
+export function followingReferences(
+  given: readonly MadeEntry[],
+  references: Readonly<Record<string, ReferenceTarget>>,
+): ReferringChain {
+  const isOurs = (name: string): boolean =>
+    bootstrapNames.has(name) ||
+    entries.some(({ provider }) => provider.credentialVariables?.has(name));
+  const targets = Object.fromEntries(
+    Object.entries(references).map(([scheme, target]) => [scheme, guarded(target, isOurs)]),
+  );
+  const environment = withReferences(envProvider(), targets);
+  const entries: readonly MadeEntry[] = given.map((entry) => {
+    if (!referring.has(entry.provider.place?.kind ?? '')) return entry;
+    // one of our own settings is no reference: it says how these are followed
+    return {
+      ...entry,
+      provider: withReferences(withoutBootstrapSettings(entry.provider), targets),
+    };
+  });
+  return { entries, environment };
+}
+
+/**
+ * The same target. Where it is plain text, such as the environment, none of our own settings and credentials can be had from it:
+ * under another name the program would get what is kept from it.
+ */
+function guarded(target: ReferenceTarget, isOurs: (name: string) => boolean): ReferenceTarget {
+  if (typeof target === 'function') return async (place) => hiding(await target(place), isOurs);
+  return 'asProvider' in target ? target : hiding(target, isOurs);
+}
+
+function hiding(provider: SecretProvider, isOurs: (name: string) => boolean): SecretProvider {
+  return changed(provider, {
+    async read(names, context) {
+      const batch = await provider.read(names, context);
+      // a provider may know only then what it is
+      if (!provider.plainText) return batch;
+      return { ...batch, entries: new Map([...batch.entries].filter(([name]) => !isOurs(name))) };
+    },
+  });
+}
+
+/** The same provider, which closes another one, too. */
+export function closing(provider: SecretProvider, other: SecretProvider): SecretProvider {
+  return changed(provider, {
+    async close() {
+      await Promise.all([provider.close?.(), other.close?.()]);
+    },
+  });
+}
+
+/** The same provider with other methods; what it says of its store it still says at the time. */
+function changed(provider: SecretProvider, methods: Partial<SecretProvider>): SecretProvider {
+  return Object.defineProperties({} as SecretProvider, {
+    ...Object.getOwnPropertyDescriptors(provider),
+    ...Object.getOwnPropertyDescriptors(methods),
+  });
+}

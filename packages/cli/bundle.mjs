@@ -23,7 +23,7 @@ const vault = new Set();
 
 /** What comes with the packages of these and is for other commands. */
 const forOthers =
-  /\/core\/src\/(?:chain\/(?:describe|watching)|loading\/|providers\/(?:composition|env-|memory-)|files\/(?:edit|lock|replace))|\/provider-dotenv\/src\/(?:check\/inspect|editing\/|index|readers\/(?:expand|npm|scan))/;
+  /\/core\/src\/(?:chain\/(?:describe|watching)|loading\/|providers\/(?:composition|env-|memory-)|references\/|files\/(?:edit|lock|replace))|\/provider-dotenv\/src\/(?:check\/inspect|editing\/|index|readers\/(?:expand|npm|scan))/;
 
 const bundle = await rolldown({
   input: [...entries],

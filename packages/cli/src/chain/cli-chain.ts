@@ -5,9 +5,8 @@
 import { createSecrets, type Secrets } from '@keyfall/core';
 import { labelOf, type SecretProvider, toMilliseconds } from '@keyfall/core/provider';
 import type { ChainParts } from '../config/configured-chain.ts';
-import { withoutBootstrapSettings } from './bootstrap-settings.ts';
+import { bootstrapNames, withoutBootstrapSettings } from './bootstrap-settings.ts';
 import { announceEvents } from './notices.ts';
-import { closing, followingReferences } from './references.ts';
 
 /** The chain of a command. */
 export interface CliChain {
@@ -33,7 +32,8 @@ export function openChain({
   references,
   ...options
 }: ChainParts): CliChain {
-  const referring = references && followingReferences(given, references);
+  const own = { names: bootstrapNames, without: withoutBootstrapSettings };
+  const referring = references?.follow(given, own);
   const entries = referring?.entries ?? given;
   const providers = entries.map(({ provider }) => provider);
   const secrets = createSecrets({
@@ -42,7 +42,7 @@ export function openChain({
       const provider = withoutBootstrapSettings(entry.provider);
       // what the environment refers to is closed with the chain
       const closes = at === 0 && referring !== undefined;
-      return { ...entry, provider: closes ? closing(provider, referring.environment) : provider };
+      return { ...entry, provider: closes ? referring.closing(provider) : provider };
     }),
   });
   announceEvents(secrets, providers);

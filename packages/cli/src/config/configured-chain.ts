@@ -1,12 +1,13 @@
 /**
  * The chain that a configuration describes, in the profile that was asked for.
  */
-import { memoryProvider, type ReferenceTarget, readOnly, type SecretsOptions } from '@keyfall/core';
+import { memoryProvider, readOnly, type SecretsOptions } from '@keyfall/core';
 import { didYouMean } from '../terminal/near-names.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import { configError, type OptionPath } from './config-place.ts';
 import { type ChainConfig, valuesProvider } from './define-config.ts';
 import { shownFile } from './find-config.ts';
+import type { OwnSettings, ReferringChain } from './follow-references.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';
 import { type DotenvDefaults, type MadeEntry, makeProviders } from './make-providers.ts';
 import { isReference } from './reference-text.ts';
@@ -16,8 +17,13 @@ export interface ChainParts extends Omit<SecretsOptions, 'providers'> {
   readonly providers: readonly MadeEntry[];
   /** Names that must be there. */
   readonly names?: readonly string[] | undefined;
-  /** What the references of each scheme lead to. */
-  readonly references?: Readonly<Record<string, ReferenceTarget>> | undefined;
+  /** Where the configuration has schemes of references: these, and what follows them. */
+  readonly references?:
+    | {
+        readonly schemes: ReadonlySet<string>;
+        follow(entries: readonly MadeEntry[], own: OwnSettings): ReferringChain;
+      }
+    | undefined;
 }
 
 /**
@@ -55,12 +61,18 @@ export async function configuredChain(
   const all = [...referringValues(loaded, values, references, placeOf('values')), ...made];
   assertNamed(loaded, all, at, placeOf('only'), options.only);
   if (references === undefined) return { ...options, providers: all };
-  const { referenceTargets } = await import('./reference-targets.ts');
+  const [{ referenceTargets }, { followingReferences }] = await Promise.all([
+    import('./reference-targets.ts'),
+    import('./follow-references.ts'),
+  ]);
   const targets = await referenceTargets(loaded, references, placeOf('references'), {
     profile,
     ofDotenv,
   });
-  return { ...options, providers: all, references: targets };
+  const schemes = new Set(Object.keys(references));
+  const follow = (entries: readonly MadeEntry[], own: OwnSettings) =>
+    followingReferences(entries, targets, own);
+  return { ...options, providers: all, references: { schemes, follow } };
 }
 
 /** The provider of the option `values`: it holds references alone, since a secret has no place in a configuration. */

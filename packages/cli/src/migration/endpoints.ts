@@ -139,7 +139,7 @@ async function configuredProviders(options: SettingsOptions): Promise<Configured
   const file = configFile(options);
   if (file === undefined) return { file, providers: [], standbys: new Set(), schemes: new Set() };
   const { configuredChain } = await import('../config/configured-chain.ts');
-  const { providers: entries, references = {} } = await configuredChain(
+  const { providers: entries, references } = await configuredChain(
     file,
     chosenProfile(options),
     readerOptions(options),
@@ -149,7 +149,7 @@ async function configuredProviders(options: SettingsOptions): Promise<Configured
     file,
     providers: entries.map(({ provider }) => provider),
     standbys: new Set(standing.map(({ provider }) => provider)),
-    schemes: new Set(Object.keys(references)),
+    schemes: references?.schemes ?? new Set(),
   };
 }
 

@@ -3,15 +3,23 @@
  */
 import { envProvider, type ReferenceTarget, withReferences } from '@keyfall/core';
 import type { SecretProvider } from '@keyfall/core/provider';
-import { valuesProvider } from '../config/define-config.ts';
-import type { MadeEntry } from '../config/make-providers.ts';
-import { bootstrapNames, withoutBootstrapSettings } from './bootstrap-settings.ts';
+import { valuesProvider } from './define-config.ts';
+import type { MadeEntry } from './make-providers.ts';
+
+/** The settings of Keyfall itself, which are neither references nor led to by one. */
+export interface OwnSettings {
+  readonly names: ReadonlySet<string>;
+  /** The same provider without them. */
+  without(provider: SecretProvider): SecretProvider;
+}
 
 /** A chain in which references are followed. */
 export interface ReferringChain {
   readonly entries: readonly MadeEntry[];
   /** Our environment, with what its references lead to in their place. */
   readonly environment: SecretProvider;
+  /** The same provider, which closes the environment, too. */
+  closing(provider: SecretProvider): SecretProvider;
 }
 
 /** Whose values may be references, by the kinds of their places. */
@@ -21,10 +29,10 @@ const referring: ReadonlySet<string> = new Set(['dotenv', 'env', valuesProvider]
 export function followingReferences(
   given: readonly MadeEntry[],
   references: Readonly<Record<string, ReferenceTarget>>,
+  own: OwnSettings,
 ): ReferringChain {
   const isOurs = (name: string): boolean =>
-    bootstrapNames.has(name) ||
-    entries.some(({ provider }) => provider.credentialVariables?.has(name));
+    own.names.has(name) || entries.some(({ provider }) => provider.credentialVariables?.has(name));
   const targets = Object.fromEntries(
     Object.entries(references).map(([scheme, target]) => [scheme, guarded(target, isOurs)]),
   );
@@ -34,10 +42,10 @@ export function followingReferences(
     // one of our own settings is no reference: it says how these are followed
     return {
       ...entry,
-      provider: withReferences(withoutBootstrapSettings(entry.provider), targets),
+      provider: withReferences(own.without(entry.provider), targets),
     };
   });
-  return { entries, environment };
+  return { entries, environment, closing: (provider) => closing(provider, environment) };
 }
 
 /**
@@ -61,7 +69,7 @@ function hiding(provider: SecretProvider, isOurs: (name: string) => boolean): Se
 }
 
 /** The same provider, which closes another one, too. */
-export function closing(provider: SecretProvider, other: SecretProvider): SecretProvider {
+function closing(provider: SecretProvider, other: SecretProvider): SecretProvider {
   return changed(provider, {
     async close() {
       await Promise.all([provider.close?.(), other.close?.()]);

@@ -160,6 +160,16 @@ test.each(['yaml', 'json', 'env', 'ini'])(
   },
 );
 
+test('an empty comment, which stands for itself, is no obstacle', async () => {
+  const { path, provider } = await copyOf('all.yaml');
+  await writeFile(path, `#\n${fixture('all.yaml')}`);
+  const before = await document(path, 'one.txt');
+  await provider.share({ add: [two] });
+  await provider.share({ remove: [two] });
+  expect(await document(path, 'one.txt')).toEqual(before);
+  expect(await readFile(path, 'utf8')).toMatch(/^#\n#ENC/);
+});
+
 test('the names that are exposed are those of encrypted values', async () => {
   const { provider } = await copyOf('unencrypted-suffix.yaml');
   await provider.share({ add: [two] });

@@ -333,3 +333,33 @@ test.each([
   },
   300_000,
 );
+
+test.each([
+  ['unencrypted_suffix: _open'],
+  ['encrypted_comment_regex: sops:enc'],
+  ['unencrypted_comment_regex: open'],
+])(
+  'the real sops reads a file with comments as before, for those who are left of its recipients: %s',
+  async (rule) => {
+    const path = join(folder, 'shared.yaml');
+    const config = join(folder, 'shared.sops.yaml');
+    const two = recipientOf('two.txt');
+    writeFileSync(config, `creation_rules:\n  - age: ${ageRecipients[0]},${two}\n    ${rule}\n`);
+    const asTwo = { env: { SOPS_AGE_KEY_FILE: keyPath('two.txt') } };
+    await fc.assert(
+      fc.asyncProperty(level, async (items) => {
+        const args = ['--config', config, 'encrypt', '--filename-override', path];
+        const made = sops([...args, '--input-type', 'yaml'], { input: `${written(items)}\n` });
+        fc.pre(made.status === 0);
+        writeFileSync(path, made.output);
+        const before = sops(['decrypt', path], asTwo);
+        fc.pre(before.status === 0);
+        await sopsProvider({ path, ...keys }).share({ remove: [two] });
+        expect(sops(['decrypt', path])).toEqual(before);
+        expect(sops(['decrypt', path], asTwo).status).toBe(128);
+      }),
+      { numRuns: 15 },
+    );
+  },
+  300_000,
+);

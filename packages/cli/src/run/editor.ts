@@ -43,7 +43,7 @@ export async function inEditor(
   text: string,
   { env, signal, forwardTo }: EditorOptions,
 ): Promise<SavedText> {
-  signal.throwIfAborted();
+  const spawn = await spawner();
   const folder = await memoryFolder();
   const remove = () => removeAll(folder);
   // where an error that has passed everybody ends the process
@@ -51,7 +51,9 @@ export async function inEditor(
   try {
     const path = join(folder, 'secrets.env');
     await writeFile(path, text, { mode: 0o600, flag: 'wx' });
-    const child = startChild(await spawner(), editorCommand(path, env));
+    // from here on it is the editor that a signal goes to
+    signal.throwIfAborted();
+    const child = startChild(spawn, editorCommand(path, env));
     forwardTo(child);
     const exitCode = await child.exited;
     forwardTo(undefined);

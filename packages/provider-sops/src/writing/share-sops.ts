@@ -253,6 +253,8 @@ async function encryptedAgain(
   }
   let text = spliced(file.text, splices);
   for (const { stored, path, text: comment } of tree.comments) {
+    // the empty text stands for itself
+    if (stored === '') continue;
     if (comment === undefined) throw new InvalidSops('holds a value in place of a comment');
     // found by its text, which is random, since a comment has no position
     const [before, after, ...more] = text.split(stored);

@@ -158,7 +158,7 @@ test('every command takes --json but those that only write, and run', () => {
     .map((command) => command.name())
     .filter((name) => name !== 'help');
   expect(without.sort()).toEqual([
-    ...['completion', 'delete', 'edit', 'init', 'rollback', 'run', 'set'],
+    ...['completion', 'delete', 'edit', 'init', 'login', 'rollback', 'run', 'set'],
   ]);
 });
 

@@ -309,6 +309,39 @@ describe('the other commands', () => {
   });
 });
 
+describe('a configuration that is a program', () => {
+  test('has what references lead to as providers and functions of its own', async () => {
+    const cwd = await folderWith(quoted({ A: 'own://N', B: 'place://x#N', C: 'env://HERE' }));
+    await writeFile(
+      join(cwd, 'keyfall.config.mjs'),
+      `const store = (name) => ({
+        name,
+        store: name,
+        read: async (names) => ({ entries: new Map(names.map((each) => [each, { value: name + ' ' + each }])), complete: false }),
+      });
+      export default {
+        providers: [{ provider: 'dotenv' }],
+        references: { own: store('own'), place: async (place) => store(place), env: { provider: 'env' } },
+      };`,
+    );
+    const script = 'echo "$A, $B, $C"';
+    expect(
+      await keyfall(['run', '--', 'sh', '-c', script], { cwd, env: { HERE: 'here' } }),
+    ).toMatchObject({
+      code: 0,
+      stdout: 'own N, x N, here\n',
+    });
+  });
+
+  test('with a target that is none is refused', async () => {
+    const cwd = await folderWith('');
+    const text = "export default { providers: [{ provider: 'dotenv' }], references: { own: 5 } };";
+    await writeFile(join(cwd, 'keyfall.config.mjs'), text);
+    const refused = await keyfall(['list'], { cwd });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('references.own: ') });
+  });
+});
+
 describe('a configuration', () => {
   test.each<[string, object, RegExp]>([
     [
@@ -332,6 +365,11 @@ describe('a configuration', () => {
       /references\.vault\.token: /,
     ],
     ['a value that is no reference', { values: { TOKEN: canary } }, /values\.TOKEN: /],
+    [
+      'an expression of vals for a scheme that is not there',
+      { values: { TOKEN: `ref+gcp://${canary}` } },
+      /values\.TOKEN: /,
+    ],
     ['a value of another scheme', { values: { TOKEN: `ftp://${canary}` } }, /values\.TOKEN: /],
     [
       'an address that would get a token in plain text',

@@ -43,4 +43,4 @@ export type { ChunkRedactor, Redactor, RedactorOptions } from './redaction/redac
 export { createRedactor } from './redaction/redactor.ts';
 export { Secret } from './redaction/secret.ts';
 export type { ReferenceTarget } from './references/with-references.ts';
-export { withReferences } from './references/with-references.ts';
+export { isReference, withReferences } from './references/with-references.ts';

@@ -256,6 +256,18 @@ describe('the program', () => {
     }
   });
 
+  test('is ended when the time of the chain is over, and could not be asked then', async () => {
+    const folder = await testFolder();
+    const pid = join(folder, 'pid');
+    const provider = toolOf(`echo $$ >${pid}; exec sleep 1000`);
+    const secrets = createSecrets({ providers: [{ provider, timeout: 500 }] });
+    const error = await errorOf(secrets.get('ALPHA'));
+    expect(error).toMatchObject({ code: 'ERR_SECRET_UNAVAILABLE' });
+    const started = Number(await readFile(pid, 'utf8'));
+    await vi.waitFor(() => expect(isRunning(started)).toBe(false), 10_000);
+    await secrets.close();
+  });
+
   test('is ended when its parent ends in the middle of a call', async () => {
     const folder = await testFolder();
     const pid = join(folder, 'pid');

@@ -1,7 +1,7 @@
 /**
  * `keyfall trust`: says that the provider packages which are installed where the configuration is may be run, and that
  * credentials may go where it says. It is needed where a configuration is data (`.json`), or there is none, and a package is not
- * installed beside Keyfall, or such a configuration has an address of its own.
+ * installed beside Keyfall, or such a configuration has an address of its own or names a program.
  */
 import { SecretError } from '@keyfall/core';
 import { configFile, type SettingsOptions } from '../chain/settings.ts';
@@ -49,7 +49,7 @@ async function change(options: TrustOptions): Promise<number> {
     report(
       config === undefined
         ? `providers that are named without a configuration may now run what is installed at ${what}, or above it.`
-        : `${what} may now run the provider packages that are installed beside it, or above it, and send your credentials to the addresses in it, until it changes.`,
+        : `${what} may now run the provider packages that are installed beside it, or above it, start the programs in it, and send your credentials to the addresses in it, until it changes.`,
     );
   }
   return 0;

@@ -1,7 +1,7 @@
 /**
  * The chain that a configuration describes, in the profile that was asked for.
  */
-import { memoryProvider, readOnly, type SecretsOptions } from '@keyfall/core';
+import { isReference, memoryProvider, readOnly, type SecretsOptions } from '@keyfall/core';
 import { didYouMean } from '../terminal/near-names.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import { configError, type OptionPath } from './config-place.ts';
@@ -10,7 +10,6 @@ import { shownFile } from './find-config.ts';
 import type { OwnSettings, ReferringChain } from './follow-references.ts';
 import { type LoadedConfig, loadConfig } from './load-config.ts';
 import { type DotenvDefaults, type MadeEntry, makeProviders } from './make-providers.ts';
-import { isReference } from './reference-text.ts';
 
 /** What a chain is made of. */
 export interface ChainParts extends Omit<SecretsOptions, 'providers'> {
@@ -20,7 +19,7 @@ export interface ChainParts extends Omit<SecretsOptions, 'providers'> {
   /** Where the configuration has schemes of references: these, and what follows them. */
   readonly references?:
     | {
-        readonly schemes: ReadonlySet<string>;
+        readonly schemes: readonly string[];
         follow(entries: readonly MadeEntry[], own: OwnSettings): ReferringChain;
       }
     | undefined;
@@ -69,7 +68,7 @@ export async function configuredChain(
     profile,
     ofDotenv,
   });
-  const schemes = new Set(Object.keys(references));
+  const schemes = Object.keys(references);
   const follow = (entries: readonly MadeEntry[], own: OwnSettings) =>
     followingReferences(entries, targets, own);
   return { ...options, providers: all, references: { schemes, follow } };
@@ -82,7 +81,7 @@ function referringValues(
   references: ChainConfig['references'] = {},
   at: OptionPath,
 ): readonly MadeEntry[] {
-  const schemes = new Set(Object.keys(references));
+  const schemes = Object.keys(references);
   for (const [name, value] of Object.entries(values)) {
     if (isReference(value, schemes)) continue;
     const option = [...at, name];

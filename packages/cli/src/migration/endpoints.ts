@@ -3,7 +3,7 @@
  * (`sops:secrets.enc.yaml`, `aws:shop/prod`).
  */
 import { resolve } from 'node:path';
-import { SecretError } from '@keyfall/core';
+import { isReference, SecretError } from '@keyfall/core';
 import type { SecretProvider, StorePlace } from '@keyfall/core/provider';
 import { type DotenvProvider, type DotenvReader, dotenvProvider } from '@keyfall/provider-dotenv';
 import {
@@ -14,7 +14,6 @@ import {
   type SettingsOptions,
 } from '../chain/settings.ts';
 import type { ProviderId } from '../config/define-config.ts';
-import { isReference } from '../config/reference-text.ts';
 import { realPathOf } from '../files/real-path.ts';
 import { listNames, printable } from '../terminal/terminal.ts';
 import type { MigrationJournal } from './journal.ts';
@@ -132,12 +131,12 @@ interface Configured {
   /** Those of them on standby, which hold copies: none of them is written unless it is named. */
   readonly standbys: ReadonlySet<SecretProvider>;
   /** The schemes of references. */
-  readonly schemes: ReadonlySet<string>;
+  readonly schemes: readonly string[];
 }
 
 async function configuredProviders(options: SettingsOptions): Promise<Configured> {
   const file = configFile(options);
-  if (file === undefined) return { file, providers: [], standbys: new Set(), schemes: new Set() };
+  if (file === undefined) return { file, providers: [], standbys: new Set(), schemes: [] };
   const { configuredChain } = await import('../config/configured-chain.ts');
   const { providers: entries, references } = await configuredChain(
     file,
@@ -149,7 +148,7 @@ async function configuredProviders(options: SettingsOptions): Promise<Configured
     file,
     providers: entries.map(({ provider }) => provider),
     standbys: new Set(standing.map(({ provider }) => provider)),
-    schemes: references?.schemes ?? new Set(),
+    schemes: references?.schemes ?? [],
   };
 }
 

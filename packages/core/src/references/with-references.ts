@@ -2,7 +2,7 @@
  * A provider whose values may refer to secrets of other stores. What follows the references is a chunk of its own that
  * the first read loads.
  */
-import { assertProvider, configError, wrongArgument } from '../arguments/arguments.ts';
+import { assertKind, assertProvider, configError, wrongArgument } from '../arguments/arguments.ts';
 import type { SecretProvider } from '../contract/secret-provider.ts';
 import { copyOf, withFactsOf } from '../providers/composition.ts';
 import { createSchemes, type OpenTarget } from './schemes.ts';
@@ -85,6 +85,17 @@ export function withReferences(
       enumerable: true,
     },
   });
+}
+
+/**
+ * Whether `withReferences` with these schemes takes a text for a reference, be it one that leads to a secret or not.
+ */
+export function isReference(text: string, schemes: readonly string[]): boolean {
+  assertKind(text, 'text', 'isReference: the text');
+  assertKind(schemes, 'a list of texts', 'isReference: the schemes');
+  const nowhere = () => Promise.reject(new Error('not opened'));
+  const known = createSchemes(new Map(schemes.map((scheme) => [scheme, nowhere])));
+  return known.readingOf(text) !== undefined;
 }
 
 function targetsOf(

@@ -3,6 +3,7 @@ import {
   createSecrets,
   describeExplanation,
   envProvider,
+  isReference,
   isSecretError,
   memoryProvider,
   type ReferenceTarget,
@@ -318,6 +319,21 @@ describe('an expression of vals', () => {
     expect(error).toMatchObject({ code: 'ERR_SECRET_INVALID', secretName: 'A' });
     expect(leaksOf(['evil.example', 'postgres:'], error)).toEqual([]);
   });
+});
+
+test.each([
+  ['vault://x#N', true],
+  ['vault://', true],
+  ['ref+vault://x#/N', true],
+  ['a ref+vault://x#/N+ b', true],
+  ['ref+awssecrets://x#/N', true],
+  ['ref+gcpsecrets://x#/N', false],
+  ['shop://x', false],
+  ['x', false],
+  ['', false],
+])('%j is taken for a reference: %s', (text, expected) => {
+  expect(isReference(text, ['vault', 'aws-sm'])).toBe(expected);
+  expect(isReference(text, [])).toBe(false);
 });
 
 describe('explain', () => {

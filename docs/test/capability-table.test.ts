@@ -14,6 +14,7 @@ import { execProvider } from '@keyfall/provider-exec';
 import { filesProvider } from '@keyfall/provider-files';
 import { gcpSecretManagerProvider } from '@keyfall/provider-gcp-secret-manager';
 import { keychainProvider } from '@keyfall/provider-keychain';
+import { kubernetesProvider } from '@keyfall/provider-kubernetes';
 import { sopsProvider } from '@keyfall/provider-sops';
 import { vaultDynamicProvider, vaultProvider } from '@keyfall/provider-vault';
 import { expect, test } from 'vitest';
@@ -53,6 +54,7 @@ const stores: readonly (readonly [what: string, page: string, provider: SecretPr
     gcpSecretManagerProvider({ project: 'shop' }),
   ],
   ['the keychain of the system', 'keychain.md', keychainProvider({ service: 'shop' })],
+  ['a Secret of Kubernetes, by the API', 'kubernetes.md', kubernetesProvider({ secret: 'shop' })],
   ['Doppler', 'doppler.md', dopplerProvider({ token: 't' })],
   ["Doppler's fallback file", 'doppler.md', dopplerFallbackProvider({ path: 'f', token: 't' })],
   [

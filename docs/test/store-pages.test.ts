@@ -12,6 +12,7 @@ import type { ExecProviderOptions } from '@keyfall/provider-exec';
 import type { FilesProviderOptions } from '@keyfall/provider-files';
 import type { GcpSecretManagerProviderOptions } from '@keyfall/provider-gcp-secret-manager';
 import type { KeychainProviderOptions } from '@keyfall/provider-keychain';
+import type { KubernetesProviderOptions } from '@keyfall/provider-kubernetes';
 import type { SopsProviderOptions } from '@keyfall/provider-sops';
 import { describe, expect, test } from 'vitest';
 import { repository, root } from './markdown.ts';
@@ -88,6 +89,15 @@ const keychain: All<KeychainProviderOptions> = {
   service: true,
   name: true,
 };
+const kubernetes: All<KubernetesProviderOptions> = {
+  secret: true,
+  namespace: true,
+  address: true,
+  token: true,
+  tokenFile: true,
+  caFile: true,
+  name: true,
+};
 const doppler: All<DopplerProviderOptions> = {
   token: true,
   project: true,
@@ -125,6 +135,7 @@ describe.each<[string, object]>([
   ['aws-parameter-store', parameterStore],
   ['gcp-secret-manager', gcpSecretManager],
   ['keychain', keychain],
+  ['kubernetes', kubernetes],
   ['doppler', doppler],
   ['exec', exec],
 ])('%s', (store, options) => {

@@ -17,6 +17,7 @@ import * as exec from '@keyfall/provider-exec';
 import * as files from '@keyfall/provider-files';
 import * as gcpSecretManager from '@keyfall/provider-gcp-secret-manager';
 import * as keychain from '@keyfall/provider-keychain';
+import * as kubernetes from '@keyfall/provider-kubernetes';
 import * as sops from '@keyfall/provider-sops';
 import * as vault from '@keyfall/provider-vault';
 import { vaultKv } from '@keyfall/provider-vault/kv';
@@ -65,6 +66,7 @@ const functions: Readonly<Record<string, () => unknown>> = {
   gcpSecretManagerProvider: () =>
     gcpSecretManager.gcpSecretManagerProvider({ project: 'x', ...wrong }),
   keychainProvider: () => keychain.keychainProvider({ service: 'x', ...wrong }),
+  kubernetesProvider: () => kubernetes.kubernetesProvider({ secret: 'x', ...wrong }),
   dopplerProvider: () => doppler.dopplerProvider(wrong),
   dopplerFallbackProvider: () => doppler.dopplerFallbackProvider({ path: '/x', ...wrong }),
   dotenvProvider: () => dotenv.dotenvProvider(wrong),

@@ -9,6 +9,7 @@ import { execOptionsSchema } from '@keyfall/provider-exec/options-schema';
 import { filesOptionsSchema } from '@keyfall/provider-files/options-schema';
 import { gcpSecretManagerOptionsSchema } from '@keyfall/provider-gcp-secret-manager/options-schema';
 import { keychainOptionsSchema } from '@keyfall/provider-keychain/options-schema';
+import { kubernetesOptionsSchema } from '@keyfall/provider-kubernetes/options-schema';
 import { sopsOptionsSchema } from '@keyfall/provider-sops/options-schema';
 import {
   vaultDynamicOptionsSchema,
@@ -39,6 +40,7 @@ const providers: Readonly<Record<ProviderId, OptionSchema>> = {
   'aws-parameter-store': awsParameterStoreOptionsSchema,
   'gcp-secret-manager': gcpSecretManagerOptionsSchema,
   keychain: keychainOptionsSchema,
+  kubernetes: kubernetesOptionsSchema,
   doppler: dopplerOptionsSchema,
   'doppler-fallback': dopplerFallbackOptionsSchema,
   exec: execOptionsSchema,
@@ -83,6 +85,7 @@ test.each([
   { provider: 'aws-parameter-store', path: '/shop', keyId: 'alias/shop' },
   { provider: 'gcp-secret-manager', project: 'shop', prefix: 'shop-' },
   { provider: 'keychain', service: 'shop' },
+  { provider: 'kubernetes', secret: 'shop', namespace: 'prod' },
   { provider: 'doppler', project: 'shop', config: 'prd', pollInterval: 60_000 },
   { provider: 'doppler-fallback', path: '.doppler-fallback' },
   { provider: 'exec', command: ['op', 'read', '{name}'], exitCodes: { missing: [1] } },

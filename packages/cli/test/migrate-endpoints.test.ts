@@ -160,6 +160,7 @@ describe('without a configuration', () => {
     ['aws:arn:aws:x', 'arn:aws:x'],
     ['aws:shop/*', 'shop/*'],
     ['ssm:/shop/prod', '/shop/prod/*'],
+    ['kubernetes:shop', 'not configured'],
     ['keychain:shop', 'the keychain, service shop'],
     ['gcp:shop-prod', 'shop-prod/*'],
     ['gcp:shop-prod/shop-*', 'shop-prod/shop-*'],
@@ -179,13 +180,16 @@ describe('without a configuration', () => {
     ['doppler', /doppler .*@keyfall\/provider-doppler/],
     [
       'doppler:shop',
-      /\bdoppler:shop\b.* vault, dotenv, sops, aws, ssm, gcp, keychain, doppler, files and exec/,
+      /\bdoppler:shop\b.* vault, dotenv, sops, aws, ssm, gcp, keychain, kubernetes, doppler, files and exec/,
     ],
     ['vault:shop', /\bvault:shop\b/],
     ['aws', /^aws .* aws:SECRET .* aws:PREFIX\*/],
     ['aws:', /^aws .* aws:SECRET .* aws:PREFIX\*/],
     ['files', /^files .* files:FOLDER/],
     ['ssm', /^ssm .* ssm:\/PATH/],
+    ['keychain', /^keychain .* keychain:SERVICE/],
+    ['kubernetes', /^kubernetes .* kubernetes:NAMESPACE\/SECRET/],
+    ['kubernetes:a/b/c', /\bkubernetes:a\/b\/c\b/],
     ['exec', /^exec .* exec:PROGRAM/],
     ['gcp', /^gcp .* gcp:PROJECT\/PREFIX\*/],
     ['gcp:shop/prefix', /\bgcp:shop\/prefix\b/],
@@ -312,7 +316,7 @@ describe('with a configuration', () => {
     const near = await ends({ ...options, file, to: 'dotenv:.env' });
     expect(near.to).toBe('.env');
     await expect(resolveEndpoints({ ...options, file, to: 'seald' })).rejects.toThrow(
-      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, ssm, gcp, keychain, doppler, files and exec',
+      'dotenv, sealed, aws-secrets-manager, vault, sops, aws, ssm, gcp, keychain, kubernetes, doppler, files and exec',
     );
   });
 

@@ -116,6 +116,16 @@ const choices: Readonly<Partial<Record<ChoiceId, Choice>>> = {
     },
     package: '@keyfall/provider-keychain',
   },
+  kubernetes: {
+    label: 'a Secret of Kubernetes, by its API',
+    asks: {
+      option: 'secret',
+      question: 'The name of the Secret',
+      proposal: (folder) => folder,
+    },
+    package: '@keyfall/provider-kubernetes',
+    next: 'Give the service account of the pod a Role that may get the Secret.',
+  },
   doppler: {
     label: 'Doppler',
     package: '@keyfall/provider-doppler',

@@ -17,6 +17,7 @@ export type ProviderId =
   | 'aws-parameter-store'
   | 'gcp-secret-manager'
   | 'keychain'
+  | 'kubernetes'
   | 'doppler'
   | 'doppler-fallback'
   | 'exec';

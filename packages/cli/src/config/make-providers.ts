@@ -35,6 +35,7 @@ const factories: Readonly<Record<Exclude<ProviderId, 'env'>, readonly [string, s
   'aws-parameter-store': ['@keyfall/provider-aws-parameter-store', 'awsParameterStoreProvider'],
   'gcp-secret-manager': ['@keyfall/provider-gcp-secret-manager', 'gcpSecretManagerProvider'],
   keychain: ['@keyfall/provider-keychain', 'keychainProvider'],
+  kubernetes: ['@keyfall/provider-kubernetes', 'kubernetesProvider'],
   doppler: ['@keyfall/provider-doppler', 'dopplerProvider'],
   'doppler-fallback': ['@keyfall/provider-doppler', 'dopplerFallbackProvider'],
   exec: ['@keyfall/provider-exec', 'execProvider'],

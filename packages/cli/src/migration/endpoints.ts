@@ -232,6 +232,17 @@ const stores: ReadonlyMap<string, NamedStore> = new Map<string, NamedStore>([
     },
   ],
   ['keychain', { id: 'keychain', form: 'keychain:SERVICE', settings: (service) => ({ service }) }],
+  [
+    'kubernetes',
+    {
+      id: 'kubernetes',
+      form: 'kubernetes:SECRET or kubernetes:NAMESPACE/SECRET',
+      settings(place) {
+        const [, namespace, secret] = /^(?:([^/]+)\/)?([^/]+)$/.exec(place) ?? [];
+        return secret === undefined ? undefined : { namespace, secret };
+      },
+    },
+  ],
   ['doppler', { id: 'doppler', settings: (place) => (place === '' ? {} : undefined) }],
   ['files', { id: 'files', form: 'files:FOLDER', settings: (directory) => ({ directory }) }],
   [

@@ -548,6 +548,10 @@ describe('options', () => {
     [{ command: ['python3.12', '-c', 'print("{name}")'] }, 'command'],
     [{ command: ['bash', '-c', '-e', '--', 'x {name}'] }, 'command'],
     [{ command: ['sh', '{name}'] }, 'command'],
+    [{ command: ['env', 'A=1', 'sh', '-c', '{name}'] }, 'command'],
+    [{ command: ['ssh', 'host', 'cat', '{name}'] }, 'command'],
+    [{ command: ['su', '-c', 'cat {name}', 'shop'] }, 'command'],
+    [{ command: ['sudo', '/bin/bash', '-eu', '-c', 'x {name}'] }, 'command'],
     [{ command: ['perl', '-w', 'bin/{name}'] }, 'command'],
     [{ command: ['op', '{name}'], exitCodes: { missing: 1 } }, 'exitCodes'],
     [{ command: ['op', '{name}'], exitCodes: { missing: [0] } }, 'exitCodes'],
@@ -570,6 +574,16 @@ describe('options', () => {
         setting: expect.objectContaining({ option }),
       }),
     );
+  });
+
+  test.each([
+    [['sh', '-c', 'pass show -- "$1"', 'sh', '{name}']],
+    [['python3', 'tool.py', '-p', '{name}']],
+    [['node', '--no-warnings', 'tool.mjs', '-e', '{name}']],
+    [['env', 'A=1', 'python3', 'tool.py', '{name}']],
+    [['cat', 'sh', '{name}']],
+  ])('%j may have the name as an argument', (command) => {
+    expect(() => execProvider({ command })).not.toThrow();
   });
 
   test('a list that is changed later changes nothing', async () => {

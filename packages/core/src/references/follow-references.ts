@@ -121,13 +121,7 @@ async function readTarget(
   round: Round,
 ): Promise<void> {
   const names = [...new Set(open.map(({ reading }) => reading.name))];
-  const { warn } = context;
-  // a stamp is for the requests of one provider
-  const { stamp: _, ...own } = {
-    ...context,
-    warn: (message: string) => warn(`${target.name}: ${message}`),
-  };
-  const batch = await target.read(names, own).catch((error: unknown) => {
+  const batch = await schemes.ask(target, names, context).catch((error: unknown) => {
     if (!isSecretError(error) || isSecretError(error, 'ERR_SECRET_ABORTED')) throw error;
     return error;
   });

@@ -1,7 +1,9 @@
 /**
  * What a value says if it is a reference, and the provider that it leads to.
  */
-import type { SecretProvider } from '../contract/secret-provider.ts';
+import { systemClock } from '../calls/clock.ts';
+import { limitedCall } from '../calls/limited-call.ts';
+import type { ReadContext, SecretBatch, SecretProvider } from '../contract/secret-provider.ts';
 
 /** What a value says. */
 export type Reading =
@@ -24,6 +26,11 @@ export interface Schemes {
    * @throws what the function of the scheme throws
    */
   open(scheme: string, place: string | undefined): Promise<SecretProvider>;
+  /**
+   * Reads names of one of them, in a little less time than the whole read has: a store that does not answer takes along no
+   * name that does not refer to it.
+   */
+  ask(target: SecretProvider, names: readonly string[], context: ReadContext): Promise<SecretBatch>;
   /** Those that were opened so far. */
   readonly opened: readonly SecretProvider[];
 }
@@ -67,9 +74,23 @@ export function createSchemes(targets: ReadonlyMap<string, OpenTarget>): Schemes
       }
       return made;
     },
+    ask(target, names, { signal, remainingTimeout, warn }) {
+      const left = remainingTimeout();
+      const timeout = Math.min(left - Math.min(left / 10, 500), longestTimeout);
+      return limitedCall((context) => target.read(names, context), {
+        clock: systemClock,
+        timeout,
+        signal,
+        provider: target.name,
+        warn: (message) => warn(`${target.name}: ${message}`),
+      });
+    },
     opened,
   };
 }
+
+/** The longest that a timer can wait: milliseconds. */
+const longestTimeout = 2 ** 31 - 1;
 
 function readingOfRest(scheme: string, rest: string, target: unknown): Reading {
   const noName = {

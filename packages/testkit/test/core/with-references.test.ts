@@ -226,6 +226,26 @@ describe('a reference that leads nowhere stops, and its text is no value', () =>
     expect(entries.get('B')).toMatchObject({ value: 'm' });
   });
 
+  test('a store that does not answer takes along no name that does not refer to it', async () => {
+    const silent = scripted('vault', {}, { mood: 'silent' });
+    const provider = withReferences(memoryProvider({ A: 's://N', B: 'b', C: 't://TOKEN' }), {
+      s: silent,
+      t: vault(),
+    });
+    const secrets = createSecrets({ providers: [{ provider, timeout: 500 }] });
+    const [a, b, c] = await Promise.allSettled(['A', 'B', 'C'].map((name) => secrets.get(name)));
+    expect(a).toMatchObject({ reason: { code: 'ERR_SECRET_UNAVAILABLE', secretName: 'A' } });
+    expect([b, c]).toMatchObject([{ value: 'b' }, { value: 'from vault' }]);
+    await secrets.close();
+  });
+
+  test('a read that may take any time waits for the store', async () => {
+    const outer = withReferences(memoryProvider({ A: 's://TOKEN' }), { s: vault() });
+    const context = callContext({ remainingTimeout: () => Number.POSITIVE_INFINITY });
+    const { entries } = await outer.read('all', context);
+    expect(entries.get('A')).toMatchObject({ value: 'from vault' });
+  });
+
   test('a store that is down leaves the last good value, and the next provider of the chain', async () => {
     const target = vault();
     const outer = withReferences(memoryProvider({ A: 's://TOKEN' }, { name: 'dotenv' }), {

@@ -99,6 +99,7 @@ export function kubernetesApi(
     async *watch(path, context) {
       const { client, request } = await prepared({ method: 'GET', path });
       const stream = await withClient(() => client.open(request, context));
+      stream.unref();
       if (stream.status === 200) return yield* eventsOf(stream, provider);
       stream.end();
       const { error } = refusal(stream.status, { kind: 'Status' }, 'GET', subject, provider);

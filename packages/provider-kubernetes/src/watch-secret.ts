@@ -50,7 +50,10 @@ export async function watchSecret(
 
   async function follow(): Promise<void> {
     const query = `${selected}&watch=1&allowWatchBookmarks=true&timeoutSeconds=${watchLength}`;
-    for await (const event of api.watch(`?${query}&resourceVersion=${from}`, context)) {
+    // a connection that something in between has forgotten would never end
+    const bounds = [signal, AbortSignal.timeout((watchLength + 30) * 1_000)];
+    const limited = { signal: AbortSignal.any(bounds) };
+    for await (const event of api.watch(`?${query}&resourceVersion=${from}`, limited)) {
       const { type, object } = Object(event);
       const version = Object(Object(object).metadata).resourceVersion;
       // 410 as an event: what happened since then is not known any more

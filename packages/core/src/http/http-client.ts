@@ -68,6 +68,8 @@ export interface HttpStream {
   readonly body: AsyncIterable<Uint8Array>;
   /** Ends the connection, for a body that is not read to its end. */
   end(): void;
+  /** What is still to come does not keep the process alive. */
+  unref(): void;
 }
 
 /** A whole answer. */
@@ -232,7 +234,13 @@ export function httpClient(options: HttpClientOptions): HttpClient {
         signal.removeEventListener('abort', end);
       }
     }
-    return { status: answer.statusCode ?? 0, headers: answer.headers, body: read(answer), end };
+    return {
+      status: answer.statusCode ?? 0,
+      headers: answer.headers,
+      body: read(answer),
+      end,
+      unref: () => answer.socket.unref(),
+    };
   }
 
   return {

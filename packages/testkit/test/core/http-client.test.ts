@@ -138,6 +138,25 @@ test('what is no HTTP is broken', async () => {
   expect(await failureOf(send({ url, headers }))).toMatchObject({ code: 'ERR_SECRET_INVALID' });
 });
 
+test('a stream is read as it comes, and keeps the process alive only until it is let go', async () => {
+  let more = () => {};
+  const url = await serve((_, response) => {
+    response.write('first');
+    more = () => response.end('second');
+  });
+  const alive = () => process.getActiveResourcesInfo().filter((each) => each === 'TCPSocketWrap');
+  const { status, body, unref } = await clientOf().open({ url, headers }, { signal: never });
+  const before = alive().length;
+  unref();
+  expect([status, alive().length]).toEqual([200, before - 1]);
+  const chunks: string[] = [];
+  for await (const chunk of body) {
+    chunks.push(Buffer.from(chunk).toString());
+    more();
+  }
+  expect(chunks).toEqual(['first', 'second']);
+});
+
 test('a call that is given up ends, before the answer and in the middle of it', async () => {
   for (const listener of [
     () => {},

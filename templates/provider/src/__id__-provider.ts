@@ -6,13 +6,13 @@
 import {
   assertOptions,
   type OptionKinds,
-  type ReadContext,
   type SecretBatch,
   SecretError,
   type SecretErrorCode,
   type SecretProvider,
   type SecretSetting,
 } from '@keyfall/core/provider';
+import type { HttpClient } from '@keyfall/core/provider/http';
 
 /** Options of {@link __camel__Provider}. */
 export interface __Pascal__ProviderOptions {
@@ -34,9 +34,6 @@ const optionKinds: OptionKinds<__Pascal__ProviderOptions> = {
 const tokenVariable = '__UPPER___TOKEN';
 
 type Problem = (code: SecretErrorCode, what: string, hint?: string, status?: number) => SecretError;
-
-/** A larger answer is refused: no bag of secrets is so large. Bytes. */
-const sizeLimit = 8 * 1024 * 1024;
 
 /**
  * A read-only provider over the endpoint at `address`. Before the first read it makes no request, and reads no
@@ -62,6 +59,8 @@ export function __camel__Provider(options: __Pascal__ProviderOptions): SecretPro
   const problem: Problem = (code, what, hint, status) =>
     new SecretError(code, `${shown} ${what}`, { provider: name, hint, storeStatus: status });
 
+  let client: HttpClient | undefined;
+
   return {
     name,
     store: shown,
@@ -70,25 +69,22 @@ export function __camel__Provider(options: __Pascal__ProviderOptions): SecretPro
     credentialVariables: new Set([tokenVariable]),
     async read(_names, { signal }) {
       const token = options.token ?? tokenOf(process.env);
-      try {
-        const response = await fetch(url, {
-          headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
-          // a redirect would take the question, and perhaps the token, to another place
-          redirect: 'manual',
-          signal,
-        });
-        if (response.status === 200)
-          return batchOf(await bytesOf(response, problem), name, problem);
-        await response.body?.cancel();
-        if (response.status !== 404) throw refusal(response.status, problem);
-        return {
-          entries: new Map(),
-          complete: true,
-          missingDocument: { description: `has nothing at ${shown}`, optional: false },
-        };
-      } catch (error) {
-        throw error instanceof SecretError ? error : failure(error, signal, name, problem);
-      }
+      // what loads Node's HTTP and TLS waits for the first read
+      const { httpClient } = await import('@keyfall/core/provider/http');
+      client ??= httpClient({ provider: name, subject: shown });
+      const headers = { authorization: `Bearer ${token}`, accept: 'application/json' };
+      const { status, json } = await client.send({ url: url.href, headers }, { signal });
+      if (status === 200) return batchOf(json, name, problem);
+      if (status !== 404) throw refusal(status, problem);
+      return {
+        entries: new Map(),
+        complete: true,
+        missingDocument: { description: `has nothing at ${shown}`, optional: false },
+      };
+    },
+    async close() {
+      client?.close();
+      client = undefined;
     },
   };
 }
@@ -119,33 +115,16 @@ function tokenOf(environment: NodeJS.ProcessEnv): string {
   return token;
 }
 
-/** What a header can hold; `fetch` would refuse other text with an error that shows it. */
+/** What a header can hold. */
 function assertToken(token: string, setting: SecretSetting): void {
   if (/^[\x21-\x7e]+$/.test(token)) return;
   const reason = 'the option token is not a bearer token';
   throw new SecretError('ERR_SECRET_CONFIG', reason, { setting });
 }
 
-/** The body, as far as the limit allows. */
-async function bytesOf(response: Response, problem: Problem): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > sizeLimit) throw problem('ERR_SECRET_INVALID', 'answers more than 8 MiB');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
 /** A whole answer: every name there is, so what is absent from it is not here. */
-function batchOf(bytes: Uint8Array, provider: string, problem: Problem): SecretBatch {
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    throw problem('ERR_SECRET_INVALID', 'answers something that is not JSON');
-  }
+function batchOf(json: unknown, provider: string, problem: Problem): SecretBatch {
+  if (json === undefined) throw problem('ERR_SECRET_INVALID', 'answers something that is not JSON');
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     throw problem('ERR_SECRET_INVALID', 'answers JSON that is not an object');
   const entries = new Map<string, { value: string } | SecretError>();
@@ -167,23 +146,4 @@ function refusal(status: number, problem: Problem): SecretError {
     return problem('ERR_SECRET_UNAVAILABLE', `answers status ${status}`, undefined, status);
   const hint = 'Something else may answer in its place: check the option address.';
   return problem('ERR_SECRET_INVALID', `answers status ${status}`, hint, status);
-}
-
-/** What a request that got no whole answer died of. Of a foreign error only its code is looked at. */
-function failure(
-  thrown: unknown,
-  signal: ReadContext['signal'],
-  provider: string,
-  problem: Problem,
-): SecretError {
-  if (signal.aborted)
-    return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
-  // no `instanceof`: under Jest the errors of Node are of another realm than our `Error`
-  const found = String(Object(Object(thrown).cause).code);
-  const code = /^[A-Z][A-Z0-9_]*$/.test(found) ? found : 'no code';
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|_TLS_|_SSL_|^EPROTO$/.test(code))
-    return problem('ERR_SECRET_TLS', `offers no TLS connection that can be trusted (${code})`);
-  if (code.startsWith('HPE_'))
-    return problem('ERR_SECRET_INVALID', `does not answer in HTTP (${code})`);
-  return problem('ERR_SECRET_UNAVAILABLE', `could not be asked (${code})`);
 }

@@ -37,7 +37,8 @@ afterEach(() => {
 const platform = { ...Object.getOwnPropertyDescriptor(process, 'platform') };
 
 /** Stands in for Windows: what is asked for the name of the system gets that. */
-const onWindows = () => Object.defineProperty(process, 'platform', { ...platform, value: 'win32' });
+const onWindows = () =>
+  Object.defineProperty(process, 'platform', { configurable: true, value: 'win32' });
 
 const newFile = folderOfTests();
 const ours = Buffer.from('ours');

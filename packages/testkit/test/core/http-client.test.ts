@@ -138,17 +138,14 @@ test('what is no HTTP is broken', async () => {
   expect(await failureOf(send({ url, headers }))).toMatchObject({ code: 'ERR_SECRET_INVALID' });
 });
 
-test('a stream is read as it comes, and keeps the process alive only until it is let go', async () => {
+test('a stream is read as it comes', async () => {
   let more = () => {};
   const url = await serve((_, response) => {
     response.write('first');
     more = () => response.end('second');
   });
-  const alive = () => process.getActiveResourcesInfo().filter((each) => each === 'TCPSocketWrap');
-  const { status, body, unref } = await clientOf().open({ url, headers }, { signal: never });
-  const before = alive().length;
-  unref();
-  expect([status, alive().length]).toEqual([200, before - 1]);
+  const { status, body } = await clientOf().open({ url, headers }, { signal: never });
+  expect(status).toBe(200);
   const chunks: string[] = [];
   for await (const chunk of body) {
     chunks.push(Buffer.from(chunk).toString());

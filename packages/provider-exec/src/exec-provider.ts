@@ -1,5 +1,5 @@
 /**
- * Secrets that another program answers. It is started without a shell, anew for each call, and is either a helper that
+ * Secrets that another program gives. Each call starts that program, without a shell. It is either a helper that
  * speaks the protocol of `protocol.ts` or a tool that prints one value.
  */
 import { createHash } from 'node:crypto';

@@ -152,7 +152,7 @@ export function kubernetesProvider(options: KubernetesProviderOptions): SecretPr
       const { revision } = contentOf(json);
       return { revision, version: revision, conditional: true };
     };
-    // the API merges: keys that are not named are left alone, whoever writes them
+    // the API merges: keys that are not named stay as other writers leave them
     const patch = () => {
       const metadata = ifRevision === undefined ? {} : { resourceVersion: ifRevision };
       return api.ask({ method: 'PATCH', path: `/${secret}`, body: { metadata, data } }, context);

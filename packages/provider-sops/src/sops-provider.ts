@@ -54,7 +54,7 @@ export interface SopsProvider extends SecretProvider {
    * encrypted again: see `exposed` in the result.
    *
    * @throws `ERR_SECRET_CONFIG` if there is no such file, for what is neither a public key nor a recipient of the file, and
-   *   for a removal after which nobody, or without `force` none of the keys that are found here, could open it;
+   *   for a removal after which no key at all, or without `force` none of the keys that are found here, could open it;
    *   `ERR_SECRET_UNSUPPORTED` for a file with several key groups, for one that only the `sops` program can open, and for a
    *   removal from one that other services can open too; as `read`, and as `write`
    * @example

@@ -55,14 +55,13 @@ export async function initLocal(options: InitLocalOptions): Promise<number> {
     profiles: [],
     names,
   });
-  const isMoved = await move(options, dotenv).catch(async (error: unknown) => {
-    await rm(config);
-    throw error;
-  });
-  if (isMoved !== 0) {
-    await rm(config);
-    return isMoved;
+  let exitCode: number | undefined;
+  try {
+    exitCode = await move(options, dotenv);
+  } finally {
+    if (exitCode !== 0) await rm(config);
   }
+  if (exitCode !== 0) return exitCode;
   report(
     `wrote ${config}: commit it and ${encrypted}, and start programs with \`keyfall run -- CMD\`.`,
   );

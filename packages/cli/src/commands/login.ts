@@ -1,13 +1,12 @@
 /**
  * `keyfall login`: a person logs in to Vault in a browser, and the token is kept where `vault login` keeps it.
  */
-import { randomUUID } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { homeFolder, programFile } from '@keyfall/core/provider/files';
-import { unlessInUse, writeProblem } from '@keyfall/core/provider/files/write';
+import { writeProblem } from '@keyfall/core/provider/files/write';
 import { clientVariable } from '../config/client-variable.ts';
+import { replacePrivateFile } from '../files/replace-private-file.ts';
 import { inheritedPart } from '../run/child-environment.ts';
 import { untilStopped } from '../run/until-stopped.ts';
 import { listNames, printable, printData, report } from '../terminal/terminal.ts';
@@ -71,7 +70,9 @@ async function login(
       ...(port !== undefined && { port: Number(port) }),
     }),
   );
-  await keep(file, token);
+  await replacePrivateFile(file, token).catch((error: unknown) => {
+    throw writeProblem({ path: file, shown: file, provider: 'keyfall' }, error);
+  });
   const rights = policies.length === 0 ? '' : `, with ${listNames(policies)}`;
   report(
     `logged in to ${printable(address)}${rights}. The token is in ${printable(file)}: commands use it with --token-helper.`,
@@ -90,18 +91,6 @@ function tokenFile(): string {
     'there is no place for a token: the home folder of this user is not known',
     { setting: { variable: 'HOME', isMissing: true }, hint: 'Set HOME, or VAULT_TOKEN_PATH.' },
   );
-}
-
-/** Replaces the token, readable for the user alone. */
-async function keep(file: string, token: string): Promise<void> {
-  const temporary = `${file}.${randomUUID()}`;
-  try {
-    await writeFile(temporary, token, { mode: 0o600, flag: 'wx' });
-    await unlessInUse(() => rename(temporary, file));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw writeProblem({ path: file, shown: file, provider: 'keyfall' }, error);
-  }
 }
 
 /** What opens a page, by system. */

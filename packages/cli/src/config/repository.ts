@@ -14,7 +14,7 @@ export function repositoryAt(folder: string): 'own' | 'foreign' | undefined {
   const dotGit = join(folder, '.git');
   const gitFolder = gitFolderOf(dotGit);
   if (gitFolder === undefined || !isGitFolder(gitFolder)) return undefined;
-  // where nobody can say whose it is, the one place in which every user may have made it (CVE-2022-24765)
+  // without owners a .git in the root of a drive may be of any user (CVE-2022-24765)
   if (!hasOwners && dirname(folder) === folder) return 'foreign';
   // the three that git looks at: the work tree, `.git` in it, and where that leads
   return [folder, dotGit, gitFolder].every((path) => isOwn(path)) ? 'own' : 'foreign';

@@ -3,12 +3,12 @@
  * with direnv (https://direnv.net/man/direnv.1.html), trust is for one path with one content, and is kept below the
  * user's home: a change of the configuration takes it back.
  */
-import { createHash, randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { SecretError } from '@keyfall/core';
 import { errnoOf, homeFolder, isInside } from '@keyfall/core/provider/files';
-import { unlessInUse } from '@keyfall/core/provider/files/write';
+import { replacePrivateFile } from '../files/replace-private-file.ts';
 import { printable } from '../terminal/terminal.ts';
 
 /** A configuration, or the folder of one where the command line alone names providers. */
@@ -48,13 +48,10 @@ export async function trust(path: string): Promise<string> {
       { hint: 'Set XDG_STATE_HOME to a folder outside of it.' },
     );
   const record = recordOf(now.path);
-  const temporary = `${record}.${randomUUID()}.tmp`;
   try {
     await mkdir(stateFolder(), { recursive: true, mode: 0o700 });
-    await writeFile(temporary, `${JSON.stringify(now)}\n`, { mode: 0o600, flag: 'wx' });
-    await unlessInUse(() => rename(temporary, record));
+    await replacePrivateFile(record, `${JSON.stringify(now)}\n`);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
     throw failed(
       `${printable(stateFolder())} cannot be written`,
       error,

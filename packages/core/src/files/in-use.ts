@@ -1,6 +1,6 @@
 /**
- * Files that another program has open. Windows lets nobody replace or create one meanwhile, and has them opened by virus
- * scanners as soon as they are written.
+ * Files that another program has open. Windows does not let such a file be replaced or created meanwhile, and virus
+ * scanners open each file there as soon as it is written.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { errnoOf } from './store-file.ts';

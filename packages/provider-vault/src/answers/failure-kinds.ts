@@ -49,7 +49,7 @@ export const failureErrors: Readonly<Record<FailureKind, ErrorKind>> = {
   'connection-refused': unavailable(
     '$origin refused the connection',
     'Start the server, or check the option address (variable VAULT_ADDR).',
-    // it may be starting again just now; else it is down, and whoever comes next is not kept waiting
+    // the server may be starting again just now; if it is down, the next provider is not kept waiting
     { repeat: 'undone', once: { after: 2 }, nextNode: 'undone', fault: 'server-refused' },
   ),
   'not-permitted': denied(

@@ -92,7 +92,7 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Browse
     new SecretError(code, reason, { provider, hint, ...(option && { setting: { option } }) });
 
   /**
-   * What the server answers; nobody is known to it yet, so there is no token.
+   * What the server answers. Nothing is logged in yet, so no token is sent.
    * @param refused - what it means that the server finds fault with the request
    */
   async function ask(

@@ -9,6 +9,7 @@ export default defineConfig({
       'packages/*',
       'examples/*',
       'docs',
+      'benchmarks',
       ...(process.env['KEYFALL_SUITE']
         ? []
         : ['packages/cli/vitest.e2e.config.ts', 'vitest.replacing.config.ts']),

@@ -29,7 +29,7 @@ test('no document has a word of the list', async () => {
 function testFiles(ending: string): readonly { readonly path: string; readonly text: string }[] {
   const folders = ['packages', 'examples']
     .flatMap((group) => readdirSync(join(root, group)).map((name) => join(group, name, 'test')))
-    .concat(join('docs', 'test'));
+    .concat(join('docs', 'test'), join('benchmarks', 'test'));
   return folders
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) =>

@@ -22,7 +22,8 @@ export function collect(
     else chunks.push(chunk);
   });
   response.on('end', () => {
-    if (response.complete) done(Buffer.concat(chunks));
+    const [only = Buffer.concat(chunks)] = chunks.length === 1 ? chunks : [];
+    if (response.complete) done(only);
     else fail('unreachable', 'ECONNRESET');
   });
   response.on('error', (error: NodeJS.ErrnoException) =>

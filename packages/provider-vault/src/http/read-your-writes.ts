@@ -71,11 +71,11 @@ export function readYourWrites(
     for (;;) {
       const newest = known.get(namespace)?.index;
       const index = latest ? laterThan(newest) : newest;
-      const result = await send(request, {
-        ...call,
-        index,
-        fresh: behind.delete(node) || call.fresh,
-      });
+      const fresh = behind.delete(node) || call.fresh;
+      const result = await send(
+        request,
+        index === undefined && fresh === call.fresh ? call : { ...call, index, fresh },
+      );
       if (index !== undefined && kindOf(result) === 'unread-index') {
         known.delete(namespace);
         continue;
@@ -163,6 +163,7 @@ function indexOf(cluster: string, value: string): string {
 }
 
 function isBefore(answered: string, asked: string | undefined): boolean {
+  if (answered === asked) return false;
   const [one, other] = [stateOf(answered), stateOf(asked)];
   return one !== undefined && one.cluster === other?.cluster && one.value < other.value;
 }

@@ -109,20 +109,23 @@ export function createTransport({
     const notice = node.secure && https?.notice();
     if (notice) call.warn?.(notice);
     if (closed || call.signal.aborted) return failure('aborted', 'aborted', false);
+    // Node copies the options several times for each request: there are none that go without saying
     const options: RequestOptions = {
       agent: kept.agent(node.origin, call.fresh ? 0 : isChange ? trust : Number.POSITIVE_INFINITY),
-      protocol: node.secure ? 'https:' : 'http:',
-      method,
       path: node.prefix + request.path,
-      ...(node.socketPath === undefined
-        ? { host: node.hostname, port: node.port }
-        : { socketPath: node.socketPath }),
     };
+    if (method !== 'GET') options.method = method;
+    if (node.secure) options.protocol = 'https:';
+    if (node.socketPath !== undefined) options.socketPath = node.socketPath;
+    else {
+      options.host = node.hostname;
+      options.port = node.port;
+    }
     const stamp = call.stamp?.();
     const result = await exchange(node, options, request, underWay);
     if (result.kind === 'answer') {
       kept.answered(node.origin);
-      return stamp === undefined ? result : { ...result, stamp };
+      return { ...result, origin: node.origin, stamp };
     }
     // where a handshake fails while a file is broken, the file is named: that can be repaired here
     if (result.kind !== 'failure' || result.what !== 'tls') return result;
@@ -131,7 +134,7 @@ export function createTransport({
 
   return {
     async send(http, asked, call) {
-      const kept = await limiter?.turn(call);
+      const kept = limiter && (await limiter.turn(call));
       if (kept) return kept;
       const request = { ...http, call, isChange: changes(asked) };
       const node = call.node ?? address;
@@ -146,7 +149,7 @@ export function createTransport({
         return failure('led-on', shownPlace(second.location, next, known), isPassedOn(request));
       if (second.kind === 'failure' && isPassedOn(request))
         return { ...second, origin: next.origin, sent: true };
-      return { ...second, origin: next.origin };
+      return second.origin === undefined ? { ...second, origin: next.origin } : second;
     },
     close() {
       closed = true;
@@ -160,24 +163,22 @@ export function createTransport({
 function headersOf(
   { headers, body, call }: TransportRequest,
   { socketPath }: VaultAddress,
-): Record<string, string> {
-  return {
-    ...headers,
-    Accept: 'application/json',
-    // an agent with require_request_header answers 412 without it
-    'X-Vault-Request': 'true',
-    ...(call.index === undefined
-      ? {}
-      : // a node that has not reached it is to ask the active one
-        { 'X-Vault-Index': call.index, 'X-Vault-Inconsistent': 'forward-active-node' }),
-    ...(body === undefined
-      ? {}
-      : {
-          'Content-Type': headers['Content-Type'] ?? 'application/json',
-          'Content-Length': String(Buffer.byteLength(body)),
-        }),
-    ...(socketPath === undefined ? {} : { Host: 'localhost' }),
-  };
+): readonly (readonly [name: string, value: string])[] {
+  const all: [name: string, value: string][] = Object.entries(headers);
+  all.push(['Accept', 'application/json']);
+  // an agent with require_request_header answers 412 without it
+  all.push(['X-Vault-Request', 'true']);
+  if (call.index !== undefined) {
+    all.push(['X-Vault-Index', call.index]);
+    // a node that has not reached it is to ask the active one
+    all.push(['X-Vault-Inconsistent', 'forward-active-node']);
+  }
+  if (body !== undefined) {
+    if (headers['Content-Type'] === undefined) all.push(['Content-Type', 'application/json']);
+    all.push(['Content-Length', String(Buffer.byteLength(body))]);
+  }
+  if (socketPath !== undefined) all.push(['Host', 'localhost']);
+  return all;
 }
 
 function failure(what: WireFailure['what'], detail: string, sent: boolean): WireFailure {
@@ -251,10 +252,11 @@ function exchange(
       },
       unattended: call.unattended === true,
     };
-    const headers = Object.entries(headersOf(outgoing, node));
+    const headers = headersOf(outgoing, node);
     try {
       for (const [name, value] of headers) validateHeaderValue(name, value);
-      request = requestHttp({ ...options, ...tunnel });
+      // a connection without TLS leads through no tunnel
+      request = requestHttp(node.secure ? { ...options, ...tunnel } : options);
     } catch {
       // Node refuses characters in the path and in headers, and its error may show them
       resolve(failure('unsendable', 'the path, the token or the namespace', false));

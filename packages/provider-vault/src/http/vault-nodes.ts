@@ -36,7 +36,7 @@ export function acrossNodes(
   const doubted = new Set<VaultAddress>();
 
   const prefer = (node: VaultAddress): void => {
-    order = [node, ...order.filter((other) => other !== node)];
+    if (order[0] !== node) order = [node, ...order.filter((other) => other !== node)];
     isKnown = true;
   };
   const demote = (node: VaultAddress): void => {
@@ -49,26 +49,27 @@ export function acrossNodes(
     const fresh = doubted.delete(node) || call.fresh;
     const result = await send(request, { ...call, fresh });
     if (speaksOfServer(result)) doubted.add(node);
-    return { ...result, origin: result.origin ?? node.origin };
+    return result.origin === undefined ? { ...result, origin: node.origin } : result;
   };
   const sendTo = consistency.readYourWrites ? readYourWrites(sendOnce, consistency) : sendOnce;
 
   return async (request, call) => {
     if (call.node) return sendTo(request, { ...call, node: call.node });
     const isChange = changes(request);
-    const candidates = [...order];
+    const candidates = order;
     const failed: WireResult[] = [];
-    for (const [position, node] of candidates.entries()) {
-      const left = candidates.length - position;
-      const bounds = { ...(left === 1 ? call : partOf(call, left)), node };
+    for (const node of candidates) {
+      const left = candidates.length - failed.length;
+      const bounds = left === 1 ? call : partOf(call, left);
       // what may not be sent twice goes to a node that is known to answer
       const asksFirst = isChange && candidates.length > 1 && !(isKnown && order[0] === node);
-      const { token: _token, namespace: _namespace, ...anonymous } = bounds;
-      const look = asksFirst ? await sendTo(health, anonymous) : undefined;
+      const look = asksFirst
+        ? await sendTo(health, { ...bounds, node, token: undefined, namespace: undefined })
+        : undefined;
       const result =
         look && needsAnotherNode(look, false)
           ? look
-          : await sendTo(request, isChange ? { ...call, node } : bounds);
+          : await sendTo(request, { ...(isChange ? call : bounds), node });
       if (result !== look && !needsAnotherNode(result, isChange)) {
         // a redirect that was followed has led to the active node
         if (hasAnswered(result))

@@ -25,7 +25,9 @@ import { type Look, settleWrite } from './settle-write.ts';
 
 /** The document as it was read. */
 export interface KvDocument {
-  /** The JSON text of each name's value. */
+  /** The value of each name as text: `null` where it is null, and the JSON text of what is no text. */
+  readonly values: ReadonlyMap<string, string | null>;
+  /** The JSON text of each name's value, as the server sent it. Found at the first look: a read has no use for it. */
   readonly members: ReadonlyMap<string, string>;
   /** `0`: never written. `undefined`: the engine keeps no versions. */
   readonly version: number | undefined;
@@ -94,24 +96,34 @@ export function kvDocument(
     return whileWaiting(turn);
   }
 
-  const get = (part: KvPart, engine: KvEngine, query: string, context: ReadContext) =>
-    client.ask(
-      {
-        verb: 'read',
-        path: engine.encoded(path, part) + query,
-        place,
-        ifDenied: `Its policy needs the capability "read" on ${engine.shown(path, part)}.`,
-      },
-      context,
-    );
+  const requestFor = (part: KvPart, engine: KvEngine, query: string) =>
+    ({
+      verb: 'read',
+      path: engine.encoded(path, part) + query,
+      place,
+      ifDenied: `Its policy needs the capability "read" on ${engine.shown(path, part)}.`,
+    }) as const;
+
+  /** The request of nearly every read, and the engine that it was made for. */
+  let newest:
+    | { readonly engine: KvEngine; readonly request: ReturnType<typeof requestFor> }
+    | undefined;
+
+  function requestForNewest(engine: KvEngine): ReturnType<typeof requestFor> {
+    if (newest?.engine !== engine) newest = { engine, request: requestFor('data', engine, '') };
+    return newest.request;
+  }
 
   async function read(context: ReadContext, older?: number): Promise<KvDocument> {
     const engine = await mount.engine(context);
     const kv = engine.version;
-    const query = older === undefined ? '' : `?version=${older}`;
+    const request =
+      older === undefined
+        ? requestForNewest(engine)
+        : requestFor('data', engine, `?version=${older}`);
     let outcome: Outcome;
     try {
-      outcome = await get('data', engine, query, context);
+      outcome = await client.ask(request, context);
     } catch (error) {
       // a policy for one version denies what the other is asked for
       const isDenied = isSecretError(error, 'ERR_SECRET_DENIED');
@@ -127,6 +139,7 @@ export function kvDocument(
     const { gone } = outcome;
     if (gone === undefined && older === undefined) await mount.confirm(context);
     return {
+      values: new Map(),
       members: new Map(),
       version: kv === 2 ? (gone?.version ?? 0) : undefined,
       createdAt: undefined,
@@ -137,37 +150,34 @@ export function kvDocument(
     };
   }
 
-  function documentOf(kv: 1 | 2, answer: WireAnswer): KvDocument {
-    const data = jsonMembers(answer.text)?.get('data');
-    const found = { stamp: answer.stamp, exists: true, gone: undefined };
+  function documentOf(kv: 1 | 2, { text, body, stamp }: WireAnswer): KvDocument {
+    const data = body?.['data'] as VersionedData | null | undefined;
+    const source = () => jsonMembers(jsonMembers(text)?.get('data'));
+    const found = { stamp, exists: true, gone: undefined };
     if (kv === 1) {
-      const members = jsonMembers(data);
-      if (members === undefined) throw invalidAnswer(`the answer for ${place} has no data`);
-      return { members, version: undefined, createdAt: undefined, revision: undefined, ...found };
+      const unversioned = { version: undefined, createdAt: undefined, revision: undefined };
+      const document = documentWith({ ...unversioned, ...found }, data, source);
+      if (document === undefined) throw invalidAnswer(`the answer for ${place} has no data`);
+      return document;
     }
-    const parts = jsonMembers(data);
-    const content = parts?.get('data');
-    // a live version may hold null instead of an object: it has no names
-    const members = content === 'null' ? new Map<string, string>() : jsonMembers(content);
-    const metadata = JSON.parse(parts?.get('metadata') ?? 'null') as {
-      version: number;
-      created_time?: unknown;
-    } | null;
-    if (
-      members === undefined ||
-      metadata === null ||
-      !Number.isSafeInteger(metadata.version) ||
-      metadata.version < 1
-    )
+    const { version, created_time: createdTime } = data?.metadata ?? {};
+    const isVersion = typeof version === 'number' && Number.isSafeInteger(version) && version > 0;
+    const document = isVersion
+      ? documentWith(
+          {
+            version,
+            createdAt: momentOf(createdTime),
+            revision: revisionOf(version, createdTime),
+            ...found,
+          },
+          // a live version may hold null instead of an object: it has no names
+          data?.data === null ? {} : data?.data,
+          () => jsonMembers(source()?.get('data')),
+        )
+      : undefined;
+    if (document === undefined)
       throw invalidAnswer(`the answer for ${place} is not one of KV version 2`);
-    const { version, created_time: createdTime } = metadata;
-    return {
-      members,
-      version,
-      createdAt: momentOf(createdTime),
-      revision: revisionOf(version, createdTime),
-      ...found,
-    };
+    return document;
   }
 
   /** One write of the whole document. `undefined`: another writer was faster. */
@@ -336,12 +346,13 @@ export function kvDocument(
     read,
     async names(context) {
       try {
-        return [...(await read(context)).members.keys()];
+        return [...(await read(context)).values.keys()];
       } catch (denied) {
         if (!isSecretError(denied, 'ERR_SECRET_DENIED')) throw denied;
         const engine = await mount.engine(context);
         if (engine.version === 1) throw denied;
-        const outcome = await get('subkeys', engine, '?depth=1', context).catch((error) => {
+        const subkeysRequest = requestFor('subkeys', engine, '?depth=1');
+        const outcome = await client.ask(subkeysRequest, context).catch((error) => {
           throw isSecretError(error, 'ERR_SECRET_DENIED') ? denied : error;
         });
         if (outcome.kind === 'missing') return [];
@@ -360,12 +371,12 @@ export function kvDocument(
       const history: SecretVersion[] = [];
       for (const { version, state, createdAt } of metadata?.versions.slice(0, deepestHistory) ??
         []) {
-        const { members, gone } = await read(context, version);
+        const { values, gone } = await read(context, version);
         history.push({
           version: String(version),
           // the server's clock decides: it may have been deleted in what is yet to come by ours
           state: gone?.state ?? state,
-          held: members.has(name),
+          held: values.has(name),
           ...(createdAt === undefined ? {} : { createdAt }),
         });
       }
@@ -382,6 +393,45 @@ function isRefusal({ code }: SecretError): boolean {
 interface VersionFacts {
   readonly version?: unknown;
   readonly created_time?: unknown;
+}
+
+/** The `data` of an answer of version 2. */
+interface VersionedData {
+  readonly data?: unknown;
+  readonly metadata?: VersionFacts | null;
+}
+
+/**
+ * A document of this content.
+ *
+ * @param parsed - what `JSON.parse` made of it, which is not exact for numbers
+ * @param sourceOf - its members as they stand in the answer
+ * @returns `undefined` where it is no object
+ */
+function documentWith(
+  facts: Omit<KvDocument, 'values' | 'members'>,
+  parsed: unknown,
+  sourceOf: () => ReadonlyMap<string, string> | undefined,
+): KvDocument | undefined {
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
+  let members: ReadonlyMap<string, string> | undefined;
+  const source = (): ReadonlyMap<string, string> => {
+    members ??= sourceOf() ?? new Map();
+    return members;
+  };
+  const values = new Map<string, string | null>();
+  for (const name of Object.keys(parsed)) {
+    const value: unknown = (parsed as Readonly<Record<string, unknown>>)[name];
+    const isAsItIs = typeof value === 'string' || value === null;
+    values.set(name, isAsItIs ? value : (source().get(name) ?? null));
+  }
+  return {
+    ...facts,
+    values,
+    get members() {
+      return source();
+    },
+  };
 }
 
 /** Whether `document` is at a revision, or at a version that was named without its time. */

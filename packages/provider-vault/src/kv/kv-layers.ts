@@ -47,7 +47,7 @@ export function kvLayers(
   const holderOf = async (name: string, context: ReadContext): Promise<KvDocumentStore> => {
     if (later.length === 0) return first;
     const contents = await inOrder(documents, (document) => document.read(context));
-    const position = contents.findIndex(({ members }) => members.has(name));
+    const position = contents.findIndex(({ values }) => values.has(name));
     return documents[position] ?? first;
   };
 
@@ -59,8 +59,10 @@ export function kvLayers(
       for (const [position, content] of contents.entries()) {
         const place = documents[position]?.place ?? '';
         if (!content.exists) missing.push(nothingAt(place, content));
-        for (const [name, text] of content.members)
-          if (!entries.has(name)) entries.set(name, entryOf(name, text, content, place, provider));
+        const version = versionOf(content);
+        for (const [name, value] of content.values)
+          if (!entries.has(name))
+            entries.set(name, entryOf(name, value, version, content, place, provider));
       }
       const revision = combined(contents.map((content) => content.revision));
       const stamps = contents.map((content) => content.stamp ?? Number.NaN);
@@ -81,9 +83,9 @@ export function kvLayers(
     },
     async write(entries, ifRevision, context) {
       const others = await inOrder(later, (document) => document.read(context));
-      for (const [position, { members }] of others.entries())
+      for (const [position, { values }] of others.entries())
         for (const [name, value] of entries)
-          if (value === null && members.has(name))
+          if (value === null && values.has(name))
             throw conflict(
               `${name} is held at ${later[position]?.place} too, and only ${first.place} is written to`,
               'Delete it there, with a provider of that path.',
@@ -109,9 +111,9 @@ export function kvLayers(
       const document = await holderOf(name, context);
       const content = await document.read(context, version);
       (await mount.engine(context)).needsVersions('keeps no versions');
-      const text = content.members.get(name);
-      if (text === undefined) return undefined;
-      const entry = entryOf(name, text, content, document.place, provider);
+      const value = content.values.get(name);
+      if (value === undefined) return undefined;
+      const entry = entryOf(name, value, versionOf(content), content, document.place, provider);
       if (entry instanceof SecretError) throw entry;
       return entry;
     },
@@ -152,22 +154,25 @@ function nothingAt(place: string, { gone }: KvDocument): string {
   return gone === undefined ? place : `${place} (version ${gone.version} is ${gone.state})`;
 }
 
+/** The version of a document as its records have it. */
+function versionOf({ version }: KvDocument): string | undefined {
+  return version === undefined ? undefined : String(version);
+}
+
 function entryOf(
   name: string,
-  text: string,
-  { version, createdAt }: KvDocument,
+  value: string | null,
+  version: string | undefined,
+  { createdAt }: KvDocument,
   place: string,
   provider: string,
 ): SecretRecord | SecretError {
-  if (text === 'null')
+  if (value === null)
     return new SecretError('ERR_SECRET_INVALID', `${name} is null at ${place}`, {
       provider,
       secretName: name,
       hint: 'Store a text under the name, or delete it.',
     });
-  return {
-    value: text.startsWith('"') ? JSON.parse(text) : text,
-    ...(version === undefined ? {} : { version: String(version) }),
-    ...(createdAt === undefined ? {} : { createdAt }),
-  };
+  if (version === undefined) return { value };
+  return createdAt === undefined ? { value, version } : { value, version, createdAt };
 }

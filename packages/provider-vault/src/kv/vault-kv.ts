@@ -23,7 +23,7 @@ import {
 } from '../settings/vault-settings.ts';
 import { lazily } from '../wire/lazily.ts';
 import { encodePath } from '../wire/vault-path.ts';
-import { type KvDocument, kvDocument } from './kv-document.ts';
+import { kvDocument } from './kv-document.ts';
 import { listFolder } from './kv-listing.ts';
 import { mergePatch } from './kv-members.ts';
 import { readMetadata, type VaultMetadata } from './kv-metadata.ts';
@@ -263,7 +263,9 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
         return bounded(call, async (context) => {
           if (version !== undefined) (await engineOf(context)).needsVersions('keeps no versions');
           const content = await store().read(context, version);
-          return content.exists ? contentOf(content) : undefined;
+          if (!content.exists) return undefined;
+          const { values, version: number, createdAt } = content;
+          return { values, version: number, createdAt };
         });
       },
       async patch(changes, { ifVersion, ...call } = {}) {
@@ -334,13 +336,6 @@ function checkPath(path: string, provider: string): void {
       hint: 'Write names separated by single slashes, without "." or "..".',
     });
   }
-}
-
-function contentOf({ members, version, createdAt }: KvDocument): VaultContent {
-  const values = new Map<string, string | null>();
-  for (const [name, text] of members)
-    values.set(name, text === 'null' || text.startsWith('"') ? JSON.parse(text) : text);
-  return { values, version, createdAt };
 }
 
 async function sendPatch(

@@ -21,6 +21,7 @@ export function momentOf(clock: Clock): Moment {
  * own `expire_time` is never compared with, since its clock is another one.
  */
 export function leftOf(length: number, start: Moment, clock: Clock): number {
+  if (length === Number.POSITIVE_INFINITY) return length;
   const now = momentOf(clock);
   const gone = Math.max(now.monotonic - start.monotonic, now.wall - start.wall, 0);
   return Math.max(0, length - gone);

@@ -2,6 +2,7 @@
  * Requests with the token in hand: repeated where that is safe, and ended by an answer or by the one
  * error that says what happened.
  */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   type Applied,
@@ -113,16 +114,25 @@ export function createVaultClient(
   const subject: Subject = { provider, origin, namespace, ...what };
   const lookUps = new Map<string, Promise<Found>>();
 
-  async function exchange(
+  function exchange(
     request: VaultRequest,
     context: ReadContext,
     token: string | undefined,
+    fresh = request.fresh,
   ): Promise<WireResult> {
     const { signal, remainingTimeout, warn, stamp } = context;
-    const { node, fresh, anonymous = false } = request;
-    const unattended = isUnattended(context);
-    const bounds = { signal, remainingTimeout, warn, stamp, node, fresh, unattended };
-    return wire.send(request, anonymous ? bounds : { ...bounds, token, namespace });
+    const { node, anonymous = false } = request;
+    return wire.send(request, {
+      signal,
+      remainingTimeout,
+      warn,
+      stamp,
+      node,
+      fresh,
+      unattended: isUnattended(context),
+      token: anonymous ? undefined : token,
+      namespace: anonymous ? undefined : namespace,
+    });
   }
 
   async function send(
@@ -226,16 +236,16 @@ export function createVaultClient(
    */
   async function answerTo(
     request: VaultRequest,
-    given: ReadContext,
+    context: ReadContext,
     mayBeDone: () => void,
   ): Promise<VaultOutcome> {
-    const context = withOwnSignal(given);
+    takeManyListeners(context);
     const isChange = changes(request);
     const about = { ...subject, place: request.place ?? subject.place };
     let isReplaced = false;
     for (let repeats = 0; ; repeats += 1) {
       const token = await session.token(context);
-      const result = await exchange({ ...request, fresh: repeats > 0 }, context, token.text);
+      const result = await exchange(request, context, token.text, repeats > 0);
       if (context.signal.aborted) {
         if (result.kind === 'answer' || result.sent) mayBeDone();
         throw abortError(context.signal, provider);
@@ -269,18 +279,18 @@ export function createVaultClient(
   return {
     subject,
     session,
-    async ask(request, given) {
-      if (!changes(request)) return answerTo(request, given, () => {});
+    ask(request, context) {
+      if (!changes(request)) return answerTo(request, context, () => {});
       let applied: Applied = 'no';
       const mayBeDone = () => {
         applied = 'unknown';
       };
-      return answerTo(request, given, mayBeDone).catch((error: unknown) => {
+      return answerTo(request, context, mayBeDone).catch((error: unknown) => {
         throw withApplied(error, applied);
       });
     },
-    async probe(request, given) {
-      const context = withOwnSignal(given);
+    async probe(request, context) {
+      takeManyListeners(context);
       const token = request.anonymous ? undefined : (await session.token(context)).text;
       return send(request, context, token);
     },
@@ -292,8 +302,8 @@ export function createVaultClient(
 }
 
 /** Many requests may be of one call, and their listeners at its one signal would look like a leak to Node. */
-function withOwnSignal(context: ReadContext): ReadContext {
-  return { ...context, signal: AbortSignal.any([context.signal]) };
+function takeManyListeners({ signal }: ReadContext): void {
+  setMaxListeners(0, signal);
 }
 
 /**

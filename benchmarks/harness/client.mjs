@@ -1,0 +1,60 @@
+/**
+ * The process of one subject. It reads a request a line on standard input and writes an answer a line to file
+ * descriptor 3: first `{ start: [module, name], settings }`, then `{ milliseconds, width }` for each round.
+ *
+ * What the module exports under that name takes the settings and returns the operation, or
+ * `{ operation, per, close }`, where an operation repeats something `per` times.
+ */
+import { writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+let operation;
+let per = 1;
+let close = () => {};
+
+async function start([module, name], settings) {
+  const { [name]: starting } = await import(module);
+  const started = await starting(settings);
+  ({
+    operation,
+    per = 1,
+    close = () => {},
+  } = typeof started === 'function' ? { operation: started } : started);
+  return {};
+}
+
+async function round({ milliseconds, width }) {
+  const times = [];
+  const before = process.cpuUsage();
+  const began = performance.now();
+  const end = began + milliseconds;
+  const work = async () => {
+    let now = performance.now();
+    do {
+      const started = now;
+      await operation();
+      now = performance.now();
+      times.push(now - started);
+    } while (now < end);
+  };
+  if (width === 1) await work();
+  else await Promise.all(Array.from({ length: width }, work));
+  const wall = (performance.now() - began) * 1_000;
+  const { user, system } = process.cpuUsage(before);
+  times.sort((a, b) => a - b);
+  const p50 = (times[times.length >> 1] * 1_000) / per;
+  return { count: times.length * per, wall, cpu: user + system, p50 };
+}
+
+for await (const line of createInterface(process.stdin)) {
+  const request = JSON.parse(line);
+  let answer;
+  try {
+    answer = request.start ? await start(request.start, request.settings) : await round(request);
+  } catch (error) {
+    answer = { error: String(error?.stack ?? error) };
+  }
+  writeSync(3, `${JSON.stringify(answer)}\n`);
+}
+await close();
+process.exit();

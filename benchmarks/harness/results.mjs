@@ -1,0 +1,81 @@
+/**
+ * The results of a case, as they are committed: every sample, so that the page can be made again from them, and the
+ * machine and the versions that they belong to.
+ */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { arch, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { versionsOfPeers } from '../peers/install.mjs';
+
+const folder = new URL('../results/', import.meta.url);
+
+/**
+ * @typedef {object} SubjectResult
+ * @property {string} name
+ * @property {'floor' | 'again' | 'ours' | 'peer'} kind
+ * @property {string} [note]
+ * @property {Record<string, number[]>} samples - one a round, by what was measured
+ *
+ * @typedef {object} Figure
+ * @property {string} unit - of the samples
+ * @property {SubjectResult[]} subjects
+ *
+ * @typedef {object} Results
+ * @property {string} date
+ * @property {object} machine
+ * @property {Record<string, string>} versions
+ * @property {Record<string, Figure>} figures
+ */
+
+/**
+ * @param {string} unit
+ * @param {Map<{ name: string, kind: string, note?: string }, Record<string, number[]>>} samples
+ * @returns {Figure}
+ */
+export function figure(unit, samples) {
+  const subjects = [...samples].map(([{ name, kind, note }, of]) => ({
+    name,
+    kind,
+    note,
+    samples: Object.fromEntries(
+      Object.entries(of).map(([what, numbers]) => [
+        what,
+        numbers.map((number) => Number(number.toPrecision(4))),
+      ]),
+    ),
+  }));
+  return { unit, subjects };
+}
+
+/** What the results of this moment belong to. `load`: what else the machine did, in busy processors. */
+export function environment() {
+  const git = (...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: {
+      processors: `${cpus().length} x ${cpus()[0].model.trim()}`,
+      memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
+      system: `${type()} ${release()} ${arch()}`,
+      load: Number(loadavg()[0].toFixed(2)),
+    },
+    versions: {
+      keyfall: git('rev-parse', '--short=10', 'HEAD'),
+      node: process.versions.node,
+      ...versionsOfPeers(),
+    },
+  };
+}
+
+const fileOf = (name) => fileURLToPath(new URL(`${name}.json`, folder));
+
+
+/** @param {Results} results */
+export function writeResults(name, results) {
+  // the samples of a subject stay on one line
+  const text = JSON.stringify(results, null, 2).replace(
+    /\[\s+([-\d.e,\s]+?)\s+\]/g,
+    (_, numbers) => `[${numbers.replace(/\s+/g, ' ')}]`,
+  );
+  writeFileSync(fileOf(name), `${text}\n`);
+}

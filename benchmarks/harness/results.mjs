@@ -69,7 +69,6 @@ export function environment() {
 
 const fileOf = (name) => fileURLToPath(new URL(`${name}.json`, folder));
 
-
 /** @param {Results} results */
 export function writeResults(name, results) {
   // the samples of a subject stay on one line

@@ -49,6 +49,7 @@ const packages = {
   testkit: ['core'],
   aws: ['core'],
   'provider-aws-[^/]+': ['core', 'aws'],
+  'vault-aws-iam': ['core', 'aws', 'provider-vault'],
   'provider-(?!aws-)[^/]+': ['core'],
   cli: ['core', 'provider-'],
   auto: ['cli'],

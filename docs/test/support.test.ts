@@ -45,16 +45,17 @@ test('the lines of Node are those that CI runs, from the one on that the package
 });
 
 test.each([
-  ['@aws-sdk/client-secrets-manager', 'aws-secrets-manager'],
-  ['@aws-sdk/client-ssm', 'aws-parameter-store'],
-])('%s has the range that the package asks for', (name, store) => {
+  ['@aws-sdk/client-secrets-manager', 'provider-aws-secrets-manager'],
+  ['@aws-sdk/client-ssm', 'provider-aws-parameter-store'],
+  ['@aws-sdk/client-sts', 'vault-aws-iam'],
+])('%s has the range that the package asks for', (name, folder) => {
   const { catalog } = parse(read('pnpm-workspace.yaml'));
-  const { dependencies } = JSON.parse(read(`packages/provider-${store}/package.json`));
+  const { dependencies } = JSON.parse(read(`packages/${folder}/package.json`));
   expect(dependencies[name]).toBe('catalog:');
   expect(page).toContain(`\`${name}\``);
   expect(page).toContain(`releases that run on Node 20 (\`${catalog[name]}\`)`);
   // the locked release is one that says of itself that it runs there
-  const manifest = `packages/provider-${store}/node_modules/${name}/package.json`;
+  const manifest = `packages/${folder}/node_modules/${name}/package.json`;
   expect(JSON.parse(read(manifest)).engines.node).toMatch(/^>= ?(?:18|20)\b/);
 });
 

@@ -23,6 +23,7 @@ import * as vault from '@keyfall/provider-vault';
 import { vaultKv } from '@keyfall/provider-vault/kv';
 import * as login from '@keyfall/provider-vault/login';
 import * as testkit from '@keyfall/testkit';
+import * as awsIam from '@keyfall/vault-aws-iam';
 import { describe, expect, test } from 'vitest';
 import { root } from './markdown.ts';
 
@@ -81,6 +82,7 @@ const functions: Readonly<Record<string, () => unknown>> = {
   ownAgeKey: () => sops.ownAgeKey(wrong),
   sopsProvider: () => sops.sopsProvider({ path: '/nowhere/secrets.yaml', ...wrong }),
   appRoleAuth: () => vault.appRoleAuth({ roleId: 'x', ...wrong }),
+  awsIamAuth: () => awsIam.awsIamAuth(wrong),
   browserLogin: () => login.browserLogin({ open: () => {}, ...wrong }),
   certAuth: () => vault.certAuth(wrong),
   jwtAuth: () => vault.jwtAuth({ jwt: 'x', ...wrong }),

@@ -42,8 +42,8 @@ export interface AwsService {
 
 /** Whose error it is. */
 export interface ErrorSubject {
-  /** The provider's name. */
-  readonly provider: string;
+  /** The provider's name. Left out: whoever passes its errors on says which. */
+  readonly provider?: string | undefined;
   /** What was asked for: `the secret shop/prod`. */
   readonly subject: string;
   readonly service: AwsService;

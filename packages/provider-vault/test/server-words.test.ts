@@ -48,6 +48,8 @@ test.each([
   'failed to renew entry: role "shop" does not exist during renewal',
   'failed to renew entry: client identity during renewal not matching client identity used during login',
   "failed to renew entry: failed to verify client's certificate: x509: certificate has expired",
+  'failed to renew entry: role "shop" no longer bound to ARN "arn:aws:iam::123456789012:user/shop"',
+  'failed to renew entry: role entry not found',
 ])('a renewal that is refused for good: %s', (words) => {
   expect(refusesRenewal(answer(500, `1 error occurred:\n\t* ${words}\n\n`))).toBe(true);
 });

@@ -20,7 +20,7 @@
  * | JWT | `failed to template policy`, `failed to parse template policy`: a claim that the role's policies need is not there (OpenBao) | `credential/jwt/path_role.go` |
  * | userpass, LDAP | `missing password`, `missing username` | `credential/userpass/path_login.go`, `credential/ldap/path_login.go` |
  * | RADIUS | `plaintext longer than 128 characters`, `string too long`: the password or the name | `layeh/radius/attribute.go` |
- * | a renewal | `failed to renew entry: …` with `policies have changed, not renewing`, `does not exist during renewal`, `client identity during renewal not matching`, `cannot validate renewal`, and the words of the method's login | `pathLoginRenew` of each method |
+ * | a renewal | `failed to renew entry: …` with `policies have changed, not renewing`, `does not exist during renewal`, `client identity during renewal not matching`, `cannot validate renewal`, `role entry not found` and `no longer bound to ARN` (`credential/aws`), and the words of the method's login | `pathLoginRenew` of each method |
  */
 import type { WireAnswer, WireRequest } from '../wire/vault-wire.ts';
 import type { AnswerKind } from './answer-kinds.ts';
@@ -182,10 +182,14 @@ const refusedWith500 =
   /failed to create HMAC of secret_id|failed to verify subset relationship|failed to get connection information|failed to verify client's certificate|tls connection not found|no client certificate found|could not parse UID from claims|service account namespace and name must be set|error\(s\) decoding|decoding failed due to the following error|failed to (?:parse )?template policy|missing (?:password|username|role_id)|plaintext longer than 128 characters|string too long/;
 
 const renewalRefused =
-  /policies have changed, not renewing|does not exist during renewal|client identity during renewal not matching|cannot validate renewal/;
+  /policies have changed, not renewing|does not exist during renewal|client identity during renewal not matching|cannot validate renewal|role entry not found|no longer bound to/;
 
-/** A method that could not ask: for an issuer's keys, or, in Go's words, the other end of a connection. */
-const cannotAsk = /fetching keys|dial (?:tcp|udp)|i\/o timeout/;
+/**
+ * A method that could not ask: for an issuer's keys, or, in Go's words, the other end of a connection. AWS sends the words
+ * of its STS along, which are of no matter but that it limits the rate of requests.
+ */
+const cannotAsk =
+  /fetching keys|dial (?:tcp|udp)|i\/o timeout|upstream request: error making request|from STS:.*<Code>Throttling/s;
 
 /** What an answer refuses of a login; `undefined` for one that is no refusal. */
 export function loginRefusal(answer: WireAnswer): LoginRefusal | undefined {

@@ -55,6 +55,11 @@ export interface VaultLogin {
    * before the token ends.
    */
   readonly lastBecause?: string | undefined;
+  /**
+   * Whose login it is, where the body is another one each time: a refused login is not sent again at once with the same
+   * credential. Default: the body.
+   */
+  readonly credential?: string | undefined;
   /** Is called when the server has accepted it, to count or forget what a login uses up. */
   readonly accepted?: (() => void) | undefined;
 }

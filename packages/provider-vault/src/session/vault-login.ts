@@ -223,8 +223,8 @@ export function vaultLogin({
       cancelTimer();
     }
     try {
-      const { path, body, repeatable = true, lastBecause, accepted } = login;
-      return { path, body: jsonOf(body), repeatable, lastBecause, accepted };
+      const { path, body, repeatable = true, ...more } = login;
+      return { ...more, path, body: jsonOf(body), repeatable };
     } catch {
       throw failed(
         'ERR_SECRET_CONFIG',
@@ -236,11 +236,12 @@ export function vaultLogin({
 
   return async (context) => {
     for (let repeats = 0; ; repeats += 1) {
-      const { path, body, repeatable, lastBecause, accepted } = await prepare(context);
+      const login = await prepare(context);
+      const { path, body, repeatable, lastBecause, accepted, credential = body } = login;
       // not imported: a program with a token never logs in, and it takes long to load
       const { createHash } = process.getBuiltinModule('node:crypto');
       const print = await printOf(certificate);
-      const same = createHash('sha256').update(`${path}\n${body}\n${print}`).digest('hex');
+      const same = createHash('sha256').update(`${path}\n${credential}\n${print}`).digest('hex');
       const before = refusal?.login === same ? refusal : undefined;
       if (before && clock.monotonic() < before.until) throw before.error;
       const fresh = repeats > 0;
@@ -305,7 +306,7 @@ function isWithoutLeader(result: WireResult): boolean {
 }
 
 interface Refusal {
-  /** A digest of what was sent. */
+  /** A digest of whose it was. */
   readonly login: string;
   readonly error: SecretError;
   /** How often in a row. */

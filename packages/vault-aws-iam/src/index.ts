@@ -1,0 +1,1 @@
+export { type AwsCredentials, type AwsIamAuthOptions, awsIamAuth } from './aws-iam-auth.ts';

@@ -24,29 +24,66 @@ export interface CallBounds {
   readonly warn?: ((message: string) => void) | undefined;
 }
 
+/** A piece of work under a time limit that is ended from outside. */
+export interface EndableCall<Result> {
+  /** What the work returns, or why it was ended. Rejects with a `SecretError`. */
+  readonly result: Promise<Result>;
+  /** Ends the call with `reason`, and fires the signal of the work. */
+  end(reason: SecretError): void;
+}
+
+/** Starts `work`, which is ended by its time limit or by `end`. */
+export function endableCall<Result>(
+  work: (context: ReadContext) => Promise<Result>,
+  { clock, timeout, provider, warn = () => {} }: CallBounds,
+): EndableCall<Result> {
+  /** Made when the work looks at its signal: some only wait. */
+  let controller: AbortController | undefined;
+  let reason: SecretError | undefined;
+  let fail = (_reason: SecretError): void => {};
+  const end = (why: SecretError): void => {
+    reason ??= why;
+    fail(reason);
+    controller?.abort(reason);
+  };
+  const context: ReadContext = {
+    get signal() {
+      controller ??= new AbortController();
+      if (reason) controller.abort(reason);
+      return controller.signal;
+    },
+    remainingTimeout: deadlineIn(timeout, clock),
+    warn,
+  };
+  const cancel = clock.schedule(() => end(timedOut(provider, timeout)), timeout);
+  const bounded = async (): Promise<Result> => {
+    try {
+      return await new Promise<Result>((resolve, reject) => {
+        fail = reject;
+        // called inside a promise, so that work that throws at once is caught as well
+        Promise.resolve(context).then(work).then(resolve, reject);
+      });
+    } catch (thrown) {
+      throw await toSecretError(thrown, provider);
+    } finally {
+      cancel();
+    }
+  };
+  return { result: bounded(), end };
+}
+
 /** `limitedCall` of the package (`for-strangers.ts`) without a look at its arguments. */
 export async function limitedCall<Result>(
   work: (context: ReadContext) => Promise<Result>,
-  { clock, timeout, signal, provider, warn = () => {} }: CallBounds,
+  bounds: CallBounds,
 ): Promise<Result> {
+  const { signal, provider } = bounds;
   if (signal?.aborted) throw abortReason(signal, provider);
-  const controller = new AbortController();
-  const ended = new Promise<never>((_, reject) => {
-    controller.signal.addEventListener('abort', () => reject(controller.signal.reason));
-  });
-  const leave = signal && onAbort(signal, () => controller.abort(abortReason(signal, provider)));
-  const cancel = clock.schedule(() => controller.abort(timedOut(provider, timeout)), timeout);
-  const remainingTimeout = deadlineIn(timeout, clock);
+  const { result, end } = endableCall(work, bounds);
+  const leave = signal && onAbort(signal, () => end(abortReason(signal, provider)));
   try {
-    // called inside a promise, so that work that throws at once is caught as well
-    const result = Promise.resolve().then(() =>
-      work({ signal: controller.signal, remainingTimeout, warn }),
-    );
-    return await Promise.race([result, ended]);
-  } catch (thrown) {
-    throw await toSecretError(thrown, provider);
+    return await result;
   } finally {
-    cancel();
     leave?.();
   }
 }
@@ -57,7 +94,8 @@ export function abortReason(signal: AbortSignal, provider?: string): SecretError
   return new SecretError('ERR_SECRET_ABORTED', 'the call was aborted', { provider });
 }
 
-function timedOut(provider: string, timeout: number): SecretError {
+/** The error of a call whose time is over. */
+export function timedOut(provider: string, timeout: number): SecretError {
   const reason = `no answer within ${Math.round(timeout)} ms`;
   return new SecretError('ERR_SECRET_UNAVAILABLE', reason, { provider });
 }

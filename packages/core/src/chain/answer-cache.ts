@@ -226,10 +226,11 @@ export class AnswerCache {
   ): boolean {
     const said = this.#said(revision, known.revision);
     if (said === 'newer') return false;
+    if (at.order < known.at.order) return true;
+    if (said !== 'older') return false;
     // a store that was restored to an older state must be accepted after a while
     const { ttl, staleWhileRevalidate } = this.#lifetimes;
-    const counts = this.age(known.at) < Math.max(ttl + staleWhileRevalidate, shortestWord);
-    return (said === 'older' && counts) || at.order < known.at.order;
+    return this.age(known.at) < Math.max(ttl + staleWhileRevalidate, shortestWord);
   }
 
   /**

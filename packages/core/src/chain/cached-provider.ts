@@ -563,9 +563,12 @@ export class CachedProvider {
   /** Reports every known name whose value is another one now, new or gone. */
   #reportChanges(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
     const { complete, entries, revision } = batch;
-    const known = complete ? [...this.#cache.names(), ...this.#failing.keys()] : asked;
-    for (const name of new Set([...entries.keys(), ...known]))
+    const report = (name: string) => {
       if (this.#cache.isNews(name, at, revision)) this.#reportChange(name, entries.get(name));
+    };
+    for (const name of entries.keys()) report(name);
+    const known = complete ? [...this.#cache.names(), ...this.#failing.keys()] : asked;
+    for (const name of new Set(known)) if (!entries.has(name)) report(name);
   }
 
   #reportChange(name: string, now: SecretRecord | SecretError | undefined): void {

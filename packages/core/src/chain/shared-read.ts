@@ -4,7 +4,8 @@
  */
 import type { Clock } from '../calls/clock.ts';
 import { providerError, toSecretError } from '../calls/foreign-error.ts';
-import { abortReason, limitedCall } from '../calls/limited-call.ts';
+import { abortReason, endableCall, timedOut } from '../calls/limited-call.ts';
+import { onAbort } from '../calls/on-abort.ts';
 import type { SecretError } from '../contract/secret-error.ts';
 import type { SecretBatch, SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
 import type { ReadAt } from './answer-cache.ts';
@@ -39,19 +40,18 @@ export class SharedRead {
   names: Set<string> | 'all' = new Set();
   /** When the provider was asked. */
   startedAt: ReadAt | undefined;
-  /** Settles when the read is over and what it says has been taken in. */
-  readonly #settled: Promise<ReadOutcome>;
   readonly #options: SharedReadOptions;
-  readonly #controller = new AbortController();
-  #settle: (outcome: ReadOutcome) => void = () => {};
-  #waiting = 0;
+  /** Gives the outcome to each caller that waits. */
+  readonly #waiting = new Set<(outcome: ReadOutcome) => void>();
+  /** What it came to, as soon as that has been taken in. */
+  #outcome: ReadOutcome | undefined;
+  /** Why it was ended before the provider had answered. */
+  #ended: SecretError | undefined;
+  #endCall = (_reason: SecretError): void => {};
   #pinned = false;
 
   constructor(options: SharedReadOptions) {
     this.#options = options;
-    this.#settled = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
   }
 
   /** The names as the provider gets them. */
@@ -61,7 +61,7 @@ export class SharedRead {
 
   /** Whether the provider has been asked, and its answer is still needed. */
   get isRunning(): boolean {
-    return this.startedAt !== undefined && !this.#controller.signal.aborted;
+    return this.startedAt !== undefined && this.#ended === undefined;
   }
 
   /** Keeps the read going without a caller: a background refresh or a probe. */
@@ -77,7 +77,6 @@ export class SharedRead {
   /** Asks the provider, and resolves when it has answered, failed or used up its time. Not called twice. */
   async start(): Promise<ReadOutcome & { readonly at: ReadAt }> {
     const { provider, clock, timeout, warn, askAgain, now } = this.#options;
-    const { signal } = this.#controller;
     this.startedAt = now();
     let last = this.startedAt;
     const stamps = new Map<number, ReadAt>();
@@ -87,46 +86,61 @@ export class SharedRead {
       return last.order;
     };
     try {
-      const batch = await limitedCall(
+      if (this.#ended) throw this.#ended;
+      const { result, end } = endableCall(
         async (context) => {
           const { asked } = this;
           const batch = await provider.read(asked, { ...context, stamp, askAgain });
           return checked(batch, asked, provider.name);
         },
-        { clock, timeout, signal, provider: provider.name, warn },
+        { clock, timeout, provider: provider.name, warn },
       );
+      this.#endCall = end;
+      const batch = await result;
       return { batch, at: stamps.get(batch.stamp ?? 0) ?? this.startedAt };
     } catch (error) {
       return { error: error as SecretError, at: last };
     }
   }
 
-  /** Gives the outcome to every waiting caller. */
+  /** Gives the outcome to every waiting caller, and to those that come later. The first one counts. */
   settle(outcome: ReadOutcome): void {
-    this.#settle(outcome);
+    this.#outcome ??= outcome;
+    for (const give of this.#waiting) give(this.#outcome);
   }
 
   /** Ends the read with `error` for every waiting caller. */
   end(error: SecretError): void {
-    this.#controller.abort(error);
-    this.#settle({ error });
+    this.#ended ??= error;
+    this.#endCall(this.#ended);
+    this.settle({ error });
   }
 
   /** Waits for the outcome, no longer than the caller does. */
   async wait({ signal, timeout }: WaitLimits): Promise<ReadOutcome> {
+    if (this.#outcome) return this.#outcome;
     const { provider, clock } = this.#options;
-    this.#waiting += 1;
-    try {
-      const bounds = { clock, timeout, signal, provider: provider.name };
-      return await limitedCall(() => this.#settled, bounds);
-    } catch (error) {
-      return { error: error as SecretError };
-    } finally {
-      this.#waiting -= 1;
-      // only an abort empties a read: callers whose time is up leave it to find out about the store
-      if (signal?.aborted && this.startedAt && this.#waiting === 0 && !this.#pinned)
-        this.end(abortReason(signal, provider.name));
-    }
+    return new Promise((resolve) => {
+      const give = (outcome: ReadOutcome): void => {
+        this.#waiting.delete(give);
+        cancel();
+        leave?.();
+        resolve(outcome);
+      };
+      const abandon = (): void => {
+        const error = abortReason(signal as AbortSignal, provider.name);
+        give({ error });
+        // only an abort empties a read: callers whose time is up leave it to find out about the store
+        if (this.startedAt && this.#waiting.size === 0 && !this.#pinned) this.end(error);
+      };
+      this.#waiting.add(give);
+      const cancel = clock.schedule(
+        () => give({ error: timedOut(provider.name, timeout) }),
+        timeout,
+      );
+      const leave = signal && onAbort(signal, abandon);
+      if (signal?.aborted) abandon();
+    });
   }
 }
 

@@ -153,11 +153,16 @@ export class AnswerCache {
   store(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
     const { degraded, missingDocument, revision } = batch;
     const isNews = (name: string) => this.isNews(name, at, revision);
-    const newer = this.#whole && this.#isOlder(at, revision, this.#whole);
+    // an answer is not the whole store if a name was written after its request went out
+    const isWhole =
+      batch.complete &&
+      !(this.#whole && this.#isOlder(at, revision, this.#whole)) &&
+      ![...this.#written.values()].some((write) => this.#isBefore(at, revision, write));
     const take = (name: string, record: SecretRecord | undefined) => {
       this.#names.set(name, { record, at, revision, degraded });
       this.#written.delete(name);
       this.#before.delete(name);
+      if (isWhole) return;
       // if a store answers name by name, no name may be older in the whole than by itself
       if (record) this.#whole?.records.set(name, record);
       else this.#whole?.records.delete(name);
@@ -190,10 +195,7 @@ export class AnswerCache {
       evictOldest(this.#names);
       return;
     }
-    // an answer is not the whole store if a name was written after its request went out
-    const whole =
-      !newer && ![...this.#written.values()].some((write) => this.#isBefore(at, revision, write));
-    if (whole) {
+    if (isWhole) {
       this.#written.clear();
       this.#before.clear();
     }
@@ -202,7 +204,7 @@ export class AnswerCache {
     for (const [name, seen] of this.#names)
       if (!batch.entries.has(name) && isNews(name)) this.#names.delete(name);
       else if (seen.record) records.set(name, seen.record);
-    if (whole) this.#whole = { at, missingDocument, revision, degraded, records, failed };
+    if (isWhole) this.#whole = { at, missingDocument, revision, degraded, records, failed };
   }
 
   /** Returns whether the answer to a request at `at` may be from before a write. */

@@ -567,8 +567,12 @@ export class CachedProvider {
       if (this.#cache.isNews(name, at, revision)) this.#reportChange(name, entries.get(name));
     };
     for (const name of entries.keys()) report(name);
-    const known = complete ? [...this.#cache.names(), ...this.#failing.keys()] : asked;
-    for (const name of new Set(known)) if (!entries.has(name)) report(name);
+    const reportGone = (names: Iterable<string>) => {
+      for (const name of names) if (!entries.has(name)) report(name);
+    };
+    if (!complete) return reportGone(asked);
+    reportGone(this.#cache.names());
+    reportGone(this.#failing.keys());
   }
 
   #reportChange(name: string, now: SecretRecord | SecretError | undefined): void {

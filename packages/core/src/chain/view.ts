@@ -68,7 +68,8 @@ async function viewOfNames(
   await lookAtAll(signal);
   for (const each of latest) textOf(each);
   if (names.length > 0) watching.follow(() => lookAtAll(), signal);
-  const view = Object.create(null);
+  // V8 makes a dictionary of what is created without a prototype, in which each property is looked up
+  const view = Object.setPrototypeOf({}, null);
   // accessors, since what is frozen or sealed could not follow if its properties were values
   for (const each of latest)
     Object.defineProperty(view, each.name, {

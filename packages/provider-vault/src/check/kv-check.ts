@@ -190,7 +190,7 @@ export async function checkPath(
   });
   try {
     if (!document) return failing(subject, undefined);
-    const { exists, values, members, version, gone } = await document.read(context);
+    const { exists, entries, members, version, gone } = await document.read(context);
     if (gone?.state === 'deleted')
       return failingLine(
         'document-deleted',
@@ -208,14 +208,14 @@ export async function checkPath(
       const { hint, facts } = await meant(vault, path, context);
       return failingLine('document-missing', `nothing is at ${place}`, hint, facts);
     }
-    const isWrapped = values.size === 1 && members.get('data')?.startsWith('{');
+    const isWrapped = entries.size === 1 && members.get('data')?.startsWith('{');
     if (version === undefined && isWrapped)
       return failingLine(
         'document-wrapped',
         `${place} has one name, "data", that holds an object: it was written as to KV version 2`,
         `Write the names themselves: bao kv put -mount=${settings.mount} ${path} NAME=value`,
       );
-    const nulls = [...values].filter(([, value]) => value === null).map(([name]) => name);
+    const nulls = [...entries].filter(([, entry]) => isSecretError(entry)).map(([name]) => name);
     const [first] = nulls;
     if (first !== undefined)
       return failingLine(
@@ -228,7 +228,7 @@ export async function checkPath(
     return {
       subject,
       state: 'ready',
-      message: `${place} has ${values.size} ${values.size === 1 ? 'name' : 'names'}${at}`,
+      message: `${place} has ${entries.size} ${entries.size === 1 ? 'name' : 'names'}${at}`,
     };
   } catch (error) {
     // the mount was found: what is left to be wrong in the settings is its version

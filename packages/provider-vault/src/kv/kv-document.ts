@@ -7,6 +7,7 @@ import {
   isSecretError,
   type ReadContext,
   SecretError,
+  type SecretRecord,
   type SecretVersion,
   type WriteReceipt,
   withApplied,
@@ -25,8 +26,8 @@ import { type Look, settleWrite } from './settle-write.ts';
 
 /** The document as it was read. */
 export interface KvDocument {
-  /** The value of each name as text: `null` where it is null, and the JSON text of what is no text. */
-  readonly values: ReadonlyMap<string, string | null>;
+  /** What each name has: its text, or the JSON text of what is no text. A null is an error: it is no value. */
+  readonly entries: ReadonlyMap<string, SecretRecord | SecretError>;
   /** The JSON text of each name's value, as the server sent it. Found at the first look: a read has no use for it. */
   readonly members: ReadonlyMap<string, string>;
   /** `0`: never written. `undefined`: the engine keeps no versions. */
@@ -139,7 +140,7 @@ export function kvDocument(
     const { gone } = outcome;
     if (gone === undefined && older === undefined) await mount.confirm(context);
     return {
-      values: new Map(),
+      entries: new Map(),
       members: new Map(),
       version: kv === 2 ? (gone?.version ?? 0) : undefined,
       createdAt: undefined,
@@ -179,6 +180,52 @@ export function kvDocument(
       throw invalidAnswer(`the answer for ${place} is not one of KV version 2`);
     return document;
   }
+
+  /**
+   * A document of this content.
+   *
+   * @param parsed - what `JSON.parse` made of it, which is not exact for numbers
+   * @param sourceOf - its members as they stand in the answer
+   * @returns `undefined` where it is no object
+   */
+  function documentWith(
+    facts: Omit<KvDocument, 'entries' | 'members'>,
+    parsed: unknown,
+    sourceOf: () => ReadonlyMap<string, string> | undefined,
+  ): KvDocument | undefined {
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
+    const version = facts.version === undefined ? undefined : String(facts.version);
+    let members: ReadonlyMap<string, string> | undefined;
+    const source = (): ReadonlyMap<string, string> => {
+      members ??= sourceOf() ?? new Map();
+      return members;
+    };
+    const entries = new Map<string, SecretRecord | SecretError>();
+    for (const name of Object.keys(parsed)) {
+      const value: unknown = (parsed as Readonly<Record<string, unknown>>)[name];
+      const text = typeof value === 'string' ? value : source().get(name);
+      entries.set(
+        name,
+        value === null || text === undefined
+          ? nullError(name)
+          : recordOf(text, version, facts.createdAt),
+      );
+    }
+    return {
+      ...facts,
+      entries,
+      get members() {
+        return source();
+      },
+    };
+  }
+
+  const nullError = (name: string): SecretError =>
+    new SecretError('ERR_SECRET_INVALID', `${name} is null at ${place}`, {
+      provider,
+      secretName: name,
+      hint: 'Store a text under the name, or delete it.',
+    });
 
   /** One write of the whole document. `undefined`: another writer was faster. */
   async function put(
@@ -346,7 +393,7 @@ export function kvDocument(
     read,
     async names(context) {
       try {
-        return [...(await read(context)).values.keys()];
+        return [...(await read(context)).entries.keys()];
       } catch (denied) {
         if (!isSecretError(denied, 'ERR_SECRET_DENIED')) throw denied;
         const engine = await mount.engine(context);
@@ -371,18 +418,27 @@ export function kvDocument(
       const history: SecretVersion[] = [];
       for (const { version, state, createdAt } of metadata?.versions.slice(0, deepestHistory) ??
         []) {
-        const { values, gone } = await read(context, version);
+        const { entries, gone } = await read(context, version);
         history.push({
           version: String(version),
           // the server's clock decides: it may have been deleted in what is yet to come by ours
           state: gone?.state ?? state,
-          held: values.has(name),
+          held: entries.has(name),
           ...(createdAt === undefined ? {} : { createdAt }),
         });
       }
       return history;
     },
   };
+}
+
+function recordOf(
+  value: string,
+  version: string | undefined,
+  createdAt: number | undefined,
+): SecretRecord {
+  if (version === undefined) return { value };
+  return createdAt === undefined ? { value, version } : { value, version, createdAt };
 }
 
 /** Whether it was refused, which an outage is not. */
@@ -400,40 +456,6 @@ interface VersionedData {
   readonly data?: unknown;
   readonly metadata?: VersionFacts | null;
 }
-
-/**
- * A document of this content.
- *
- * @param parsed - what `JSON.parse` made of it, which is not exact for numbers
- * @param sourceOf - its members as they stand in the answer
- * @returns `undefined` where it is no object
- */
-function documentWith(
-  facts: Omit<KvDocument, 'values' | 'members'>,
-  parsed: unknown,
-  sourceOf: () => ReadonlyMap<string, string> | undefined,
-): KvDocument | undefined {
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
-  let members: ReadonlyMap<string, string> | undefined;
-  const source = (): ReadonlyMap<string, string> => {
-    members ??= sourceOf() ?? new Map();
-    return members;
-  };
-  const values = new Map<string, string | null>();
-  for (const name of Object.keys(parsed)) {
-    const value: unknown = (parsed as Readonly<Record<string, unknown>>)[name];
-    const isAsItIs = typeof value === 'string' || value === null;
-    values.set(name, isAsItIs ? value : (source().get(name) ?? null));
-  }
-  return {
-    ...facts,
-    values,
-    get members() {
-      return source();
-    },
-  };
-}
-
 /** Whether `document` is at a revision, or at a version that was named without its time. */
 function isAt({ version, revision }: KvDocument, wanted: string): boolean {
   return wanted === revision || wanted === String(version);

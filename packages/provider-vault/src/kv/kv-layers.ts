@@ -47,29 +47,22 @@ export function kvLayers(
   const holderOf = async (name: string, context: ReadContext): Promise<KvDocumentStore> => {
     if (later.length === 0) return first;
     const contents = await inOrder(documents, (document) => document.read(context));
-    const position = contents.findIndex(({ values }) => values.has(name));
+    const position = contents.findIndex(({ entries }) => entries.has(name));
     return documents[position] ?? first;
   };
 
   return {
     async read(context) {
       const contents = await inOrder(documents, (document) => document.read(context));
-      const entries = new Map<string, SecretRecord | SecretError>();
       const missing: string[] = [];
-      for (const [position, content] of contents.entries()) {
-        const place = documents[position]?.place ?? '';
-        if (!content.exists) missing.push(nothingAt(place, content));
-        const version = versionOf(content);
-        for (const [name, value] of content.values)
-          if (!entries.has(name))
-            entries.set(name, entryOf(name, value, version, content, place, provider));
-      }
+      for (const [position, content] of contents.entries())
+        if (!content.exists) missing.push(nothingAt(documents[position]?.place ?? '', content));
       const revision = combined(contents.map((content) => content.revision));
       const stamps = contents.map((content) => content.stamp ?? Number.NaN);
       const stamp = Math.min(...stamps);
       const description = `has nothing at ${missing.join(' and ')}`;
       const batch = {
-        entries,
+        entries: firstOf(contents),
         complete: true,
         ...(revision === undefined ? {} : { revision }),
         ...(Number.isNaN(stamp) ? {} : { stamp }),
@@ -83,9 +76,9 @@ export function kvLayers(
     },
     async write(entries, ifRevision, context) {
       const others = await inOrder(later, (document) => document.read(context));
-      for (const [position, { values }] of others.entries())
+      for (const [position, { entries: held }] of others.entries())
         for (const [name, value] of entries)
-          if (value === null && values.has(name))
+          if (value === null && held.has(name))
             throw conflict(
               `${name} is held at ${later[position]?.place} too, and only ${first.place} is written to`,
               'Delete it there, with a provider of that path.',
@@ -111,13 +104,21 @@ export function kvLayers(
       const document = await holderOf(name, context);
       const content = await document.read(context, version);
       (await mount.engine(context)).needsVersions('keeps no versions');
-      const value = content.values.get(name);
-      if (value === undefined) return undefined;
-      const entry = entryOf(name, value, versionOf(content), content, document.place, provider);
+      const entry = content.entries.get(name);
       if (entry instanceof SecretError) throw entry;
       return entry;
     },
   };
+}
+
+/** Each name as the first document has it that holds it. */
+function firstOf(contents: readonly KvDocument[]): KvDocument['entries'] {
+  const [only] = contents;
+  if (only && contents.length === 1) return only.entries;
+  const entries = new Map<string, SecretRecord | SecretError>();
+  for (const content of contents)
+    for (const [name, entry] of content.entries) if (!entries.has(name)) entries.set(name, entry);
+  return entries;
 }
 
 /** Asks all at once. Of several failures the earliest document's is thrown, so that it is always the same. */
@@ -152,27 +153,4 @@ function combined(revisions: readonly (string | undefined)[]): string | undefine
 
 function nothingAt(place: string, { gone }: KvDocument): string {
   return gone === undefined ? place : `${place} (version ${gone.version} is ${gone.state})`;
-}
-
-/** The version of a document as its records have it. */
-function versionOf({ version }: KvDocument): string | undefined {
-  return version === undefined ? undefined : String(version);
-}
-
-function entryOf(
-  name: string,
-  value: string | null,
-  version: string | undefined,
-  { createdAt }: KvDocument,
-  place: string,
-  provider: string,
-): SecretRecord | SecretError {
-  if (value === null)
-    return new SecretError('ERR_SECRET_INVALID', `${name} is null at ${place}`, {
-      provider,
-      secretName: name,
-      hint: 'Store a text under the name, or delete it.',
-    });
-  if (version === undefined) return { value };
-  return createdAt === undefined ? { value, version } : { value, version, createdAt };
 }

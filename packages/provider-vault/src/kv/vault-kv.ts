@@ -4,6 +4,7 @@
  */
 import {
   deadlineIn,
+  isSecretError,
   limitedCall,
   type ReadContext,
   SecretError,
@@ -264,7 +265,11 @@ export function vaultKv(options: VaultKvOptions = {}): VaultKv {
           if (version !== undefined) (await engineOf(context)).needsVersions('keeps no versions');
           const content = await store().read(context, version);
           if (!content.exists) return undefined;
-          const { values, version: number, createdAt } = content;
+          const { version: number, createdAt } = content;
+          const values = new Map<string, string | null>();
+          // a null is an error to a provider
+          for (const [name, entry] of content.entries)
+            values.set(name, isSecretError(entry) ? null : entry.value);
           return { values, version: number, createdAt };
         });
       },

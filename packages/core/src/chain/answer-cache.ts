@@ -28,8 +28,6 @@ export interface Instant {
 export interface ReadAt extends Instant {
   /** Larger for a later request, even if the clocks do not show the difference. */
   readonly order: number;
-  /** Shortens every `ttl` by up to a tenth, so that processes that start together do not refresh together. */
-  readonly jitter: number;
 }
 
 /** One name as it was read. */
@@ -81,6 +79,8 @@ export class AnswerCache {
   readonly #compare: CompareRevisions;
   readonly #names = new Map<string, CachedAnswer>();
   #whole: (CachedStore & { readonly records: Map<string, SecretRecord> }) | undefined;
+  /** What puts the end of freshness at other moments than in other processes: a share of a period. */
+  readonly #phase = Math.random();
   #order = 0;
   /** The order of the last moment at which every answer was invalidated. */
   #invalidatedAt = 0;
@@ -108,7 +108,6 @@ export class AnswerCache {
     return {
       monotonic: this.#clock.monotonic(),
       wall: this.#clock.wall(),
-      jitter: 1 - Math.random() / 10,
       order: this.#order,
     };
   }
@@ -356,11 +355,17 @@ export class AnswerCache {
     return isHeld && age < ttl + staleWhileRevalidate ? 'aging' : 'gone';
   }
 
-  /** Returns for how many milliseconds after its read an answer is fresh. */
-  #freshTime({ jitter }: ReadAt, isHeld: boolean, degraded: string | undefined): number {
+  /**
+   * Returns for how many milliseconds after its read an answer is fresh: until a moment that comes once in nine tenths of
+   * its `ttl`, and is the cache's own. So the refreshes of a fleet are spread over the whole time, even if all of it has read
+   * at one moment: at a start, after an outage, after a change that its store has announced.
+   */
+  #freshTime({ monotonic }: ReadAt, isHeld: boolean, degraded: string | undefined): number {
     const { ttl, negativeTtl } = this.#lifetimes;
     // a second-hand answer of another chain must not outlast that chain's recovery by a whole ttl
-    return (isHeld && !degraded ? ttl : negativeTtl) * jitter;
+    const longest = isHeld && !degraded ? ttl : negativeTtl;
+    const period = longest * 0.9;
+    return longest - ((monotonic + this.#phase * period) % period);
   }
 
   #someExpired({ records, at }: CachedStore): boolean {

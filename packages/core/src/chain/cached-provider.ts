@@ -118,7 +118,9 @@ export class CachedProvider {
     this.required = entry.required;
     this.standby = entry.standby;
     this.#cache = new AnswerCache(clock, lifetimes, (one, other) => compared(provider, one, other));
-    this.#circuit = new Circuit(clock, () => this.#readInBackground(this.#lastAsked));
+    this.#circuit = new Circuit(clock, lifetimes.ttl, () =>
+      this.#readInBackground(this.#lastAsked),
+    );
     this.#refusals = new Refusals(provider, notifier, clock);
   }
 
@@ -257,19 +259,8 @@ export class CachedProvider {
     return result;
   }
 
-  /** Milliseconds since it was read; 0 for one that was not, or fails, which is probed anyway. */
-  get age(): number {
-    return this.#last && !this.#failure ? this.#cache.age(this.#last.at) : 0;
-  }
-
-  /** Whether the chain would go on to the next provider now. */
-  get isBypassed(): boolean {
-    const error = this.#circuit.failure ?? this.#last?.error;
-    return error !== undefined && this.allowsFallback(error);
-  }
-
   /** Whether the chain goes on to the next provider when this one answers `error`. */
-  allowsFallback({ code }: SecretError): boolean {
+  allowsFallback({ code }: Pick<SecretError, 'code'>): boolean {
     if (code === 'ERR_SECRET_UNAVAILABLE') return !this.required;
     const denied = code === 'ERR_SECRET_DENIED' || code === 'ERR_SECRET_UNAUTHENTICATED';
     return denied && this.#options.entry.onDenied === 'next';
@@ -295,6 +286,11 @@ export class CachedProvider {
       // the text of the error may hold anything: only the failure is reported
       this.warn('could not be closed cleanly');
     }
+  }
+
+  /** A call goes without what the store could answer: one that is failing is probed soon. */
+  need(): void {
+    this.#circuit.need();
   }
 
   /** Why the store need not be asked now; `undefined` where it must be. */
@@ -397,14 +393,18 @@ export class CachedProvider {
   /** The last good value where the store could not be asked, else the failure. */
   #instead(name: string, error: SecretError): Answer {
     const seen = error.code === 'ERR_SECRET_UNAVAILABLE' ? this.#cache.lastGood(name) : undefined;
-    return seen?.record
-      ? { kind: 'stale', record: seen.record, age: this.#cache.age(seen.at), error }
-      : { kind: 'failed', age: this.#last ? this.#cache.age(this.#last.at) : 0, error };
+    if (seen?.record)
+      return { kind: 'stale', record: seen.record, age: this.#cache.age(seen.at), error };
+    // where the store was known not to hold it, a later provider answers as it did before
+    if (!this.#cache.lookup(name)) this.need();
+    return { kind: 'failed', age: this.#last ? this.#cache.age(this.#last.at) : 0, error };
   }
 
   #allInstead(error: SecretError): WholeAnswer {
     const seen = error.code === 'ERR_SECRET_UNAVAILABLE' ? this.#cache.lastGoodWhole() : undefined;
-    return seen ? { kind: 'stale', entries: seen.records, error } : { kind: 'failed', error };
+    if (seen) return { kind: 'stale', entries: seen.records, error };
+    this.need();
+    return { kind: 'failed', error };
   }
 
   /** The read that will answer `wanted`: one under way, the one being gathered, or a new one. */

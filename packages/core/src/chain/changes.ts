@@ -43,7 +43,7 @@ export async function* changesOf(
     }
     const kept = last.get(name) as Resolution;
     return kept.kind === 'found'
-      ? watching.timeLeftOf(kept.record, kept.age)
+      ? watching.timeLeftOf(kept.record, kept.age, kept === now ? kept.freshFor : 0)
       : Number.POSITIVE_INFINITY;
   };
   const lookAtAll = async (signal?: AbortSignal) =>

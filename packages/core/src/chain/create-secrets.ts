@@ -98,8 +98,10 @@ export function createSecrets(options: SecretsOptions): Secrets {
     assertName(name);
     const oldest = maxAge === undefined ? maxAge : toMilliseconds(maxAge, 'maxAge');
     const resolution = await chain.resolve(name, signal, oldest);
-    if ('error' in resolution && resolution.error.code === 'ERR_SECRET_ABORTED')
-      throw resolution.error;
+    if (resolution.kind === 'failed') {
+      if (resolution.error.code === 'ERR_SECRET_ABORTED') throw resolution.error;
+      for (const cached of providers) cached.need();
+    }
     return resolution;
   };
   let watching: Watching | undefined;

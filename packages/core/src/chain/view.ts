@@ -81,7 +81,7 @@ async function viewOfNames(
 
 function endOf(watching: Watching, resolution: Resolution): number {
   if (resolution.kind !== 'found') return Number.POSITIVE_INFINITY;
-  return watching.timeLeftOf(resolution.record, resolution.age);
+  return watching.timeLeftOf(resolution.record, resolution.age, resolution.freshFor);
 }
 
 /** What a schema is given, and when the first of it ends. */
@@ -165,7 +165,7 @@ async function inputsOf(
   const unread = { entries: new Map(), degraded: '' };
   const { entries, degraded } = await provider.read('all', context).catch(() => unread);
   const texts = new Map<string, string>();
-  let end = Number.POSITIVE_INFINITY;
+  let end = watching.soon;
   for (const [name, entry] of entries) {
     if (isSecretError(entry)) continue;
     texts.set(name, entry.value);

@@ -1,6 +1,6 @@
 /**
  * Looks again at what somebody follows: whenever a provider was read or written, and when the first of the
- * values ends. While anything is followed, it has the providers read in the background, at every `interval` and
+ * values ends or is not fresh any more. While anything is followed, it has the providers read in the background, at every `interval` and
  * whenever one that can watch its store says so.
  */
 import { assertKind } from '../arguments/arguments.ts';
@@ -11,7 +11,7 @@ import type { SecretRecord } from '../contract/secret-provider.ts';
 import type { CachedProvider } from './cached-provider.ts';
 import type { Notifier } from './notifier.ts';
 
-/** Looks at what is followed. Resolves to the milliseconds until the first of its values ends; rejects for no news. */
+/** Looks at what is followed. Resolves to the milliseconds until that has to be done again; rejects for no news. */
 export type Look = () => Promise<number>;
 
 /** What a chain gives to those who follow it. */
@@ -98,9 +98,23 @@ export class Watching {
     return () => cancel();
   }
 
-  /** Milliseconds until a value that was read `age` milliseconds ago ends; `Infinity` where it does not. */
-  timeLeftOf({ expiresAt = never, lease }: SecretRecord, age: number): number {
-    return Math.min(expiresAt - this.#options.clock.wall(), lease ? lease.duration - age : never);
+  /**
+   * Milliseconds until a value that was read `age` milliseconds ago ends, or is not fresh any more; `Infinity` where
+   * neither is so.
+   *
+   * @param freshFor - milliseconds for which it is fresh; 0 or left out: that is over, or not known
+   */
+  timeLeftOf({ expiresAt = never, lease }: SecretRecord, age: number, freshFor = 0): number {
+    const end = Math.min(
+      expiresAt - this.#options.clock.wall(),
+      lease ? lease.duration - age : never,
+    );
+    return Math.min(end, freshFor || never);
+  }
+
+  /** Milliseconds after which a whole store is looked at again, since nothing says for how long it is fresh. */
+  get soon(): number {
+    return this.#options.interval / 10;
   }
 
   /** Looks again at all that is followed, once however often it is called while it looks. */
@@ -124,7 +138,8 @@ export class Watching {
     if (this.#active) return;
     this.#active = new AbortController();
     this.#watchProviders(this.#active.signal);
-    this.#schedule();
+    // a fleet that began at once does not look at once
+    this.#schedule(Math.random());
   }
 
   #watchProviders(signal: AbortSignal): void {
@@ -142,16 +157,15 @@ export class Watching {
     this.#cancelPacing = undefined;
   }
 
-  #schedule(): void {
+  /** Looks after a `share` of the interval, and then at each. */
+  #schedule(share: number): void {
     const { clock, interval } = this.#options;
-    // a little longer than an answer is fresh, so that a new read is made
-    const pause = interval * (1 + Math.random() / 10);
     this.#cancel = clock.schedule(
       () => {
         this.look();
-        this.#schedule();
+        this.#schedule(1);
       },
-      pause,
+      interval * share,
       true,
     );
   }
@@ -179,7 +193,7 @@ export class Watching {
       );
   }
 
-  /** Looks again when the first of the values ends, if that is before the next look. */
+  /** Looks again when the first of the values ends or is not fresh any more, if that is before the next look. */
   #lookAtEnd(first: number): void {
     const { clock, interval } = this.#options;
     this.#cancelEnd?.();
@@ -198,6 +212,7 @@ function watchProvider(cached: CachedProvider, signal: AbortSignal): void {
     const isUnconfigured = isSecretError(error) && error.setting?.isMissing;
     if (!signal.aborted && !isUnconfigured) cached.warn('cannot watch its store: it is polled');
   });
-  // what was read before may have changed before it was watched
-  if (provider.watch && cached.age > unwatched) reread();
+  // what was read before may have changed before it was watched; one that fails is probed anyway
+  const { state, age = 0 } = cached.status();
+  if (provider.watch && state === 'ready' && age > unwatched) reread();
 }

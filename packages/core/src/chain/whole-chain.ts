@@ -70,9 +70,15 @@ export async function refresh(
   await reread(providers.filter(({ standby }) => !standby));
   // after the others, which decide whether it is needed
   const isNeeded = (cached: CachedProvider) =>
-    providers.slice(0, providers.indexOf(cached)).some(({ isBypassed }) => isBypassed);
+    providers.slice(0, providers.indexOf(cached)).some(isBypassed);
   await reread(providers.filter((cached) => cached.standby && isNeeded(cached)));
   assertOpen(signal);
+}
+
+/** Whether the chain would go on to the next provider now. */
+function isBypassed(cached: CachedProvider): boolean {
+  const { code } = cached.status();
+  return code !== undefined && cached.allowsFallback({ code });
 }
 
 /**

@@ -167,34 +167,34 @@ const facts = [
 export class SecretError extends Error {
   override readonly name: string = 'SecretError';
   /** Permanent, so that programs can distinguish errors. */
-  readonly code: SecretErrorCode;
+  declare readonly code: SecretErrorCode;
   /** Name of the provider that failed, where one did. */
-  readonly provider: string | undefined;
+  declare readonly provider: string | undefined;
   /** The secret that was asked for, where it was one. */
-  readonly secretName: string | undefined;
+  declare readonly secretName: string | undefined;
   /** Whether the same call may succeed later without any change. */
-  readonly retryable: boolean;
+  declare readonly retryable: boolean;
   /** What to do about it. */
-  readonly hint: string | undefined;
+  declare readonly hint: string | undefined;
   /** What each provider said; empty where the error is a provider's own. */
-  readonly attempts: readonly ProviderAttempt[];
+  declare readonly attempts: readonly ProviderAttempt[];
   /** The setting that is at fault, where one is. */
-  readonly setting: SecretSetting | undefined;
+  declare readonly setting: SecretSetting | undefined;
   /** HTTP status of the store's answer, where there was one. */
-  readonly storeStatus: number | undefined;
+  declare readonly storeStatus: number | undefined;
   /** The store's own id of the request, for its audit log. */
-  readonly requestId: string | undefined;
+  declare readonly requestId: string | undefined;
   /**
    * What became of the write that was rejected. A chain always says so of a write; a provider's error
    * without it counts as `unknown`.
    */
-  readonly applied: Applied | undefined;
+  declare readonly applied: Applied | undefined;
   /** What the provider threw, where it was no `SecretError`. */
-  readonly thrown: ThrownFacts | undefined;
+  declare readonly thrown: ThrownFacts | undefined;
   /** What is wrong with each name that `load` has read, the same facts as in the message; else empty. */
-  readonly issues: readonly SecretIssue[];
+  declare readonly issues: readonly SecretIssue[];
   /** The clause without provider, name and hint: what an attempt's `reason` shows. */
-  readonly reason: string;
+  declare readonly reason: string;
 
   /**
    * @param code - which of the kinds of failure this is

@@ -17,7 +17,7 @@ const shortestTimeout = 2_500;
 export interface PollOptions {
   /** The provider's name, for errors. */
   readonly provider: string;
-  /** Milliseconds between two looks, less up to a tenth, so that a fleet does not look at once. */
+  /** Milliseconds between two looks; less at random after the first one, so that a fleet does not look at once. */
   readonly interval: number;
   /** Where time comes from. For tests. */
   readonly clock?: Clock | undefined;
@@ -67,6 +67,7 @@ export async function pollForChanges(
   const bounds = { clock, timeout: Math.max(interval, shortestTimeout), signal, provider };
   let known = false;
   let before: unknown;
+  let share = Math.random();
   while (!signal.aborted) {
     try {
       const now = await limitedCall(look, bounds);
@@ -77,7 +78,8 @@ export async function pollForChanges(
       if (signal.aborted) return;
       if (!known && !isSecretError(error, 'ERR_SECRET_UNAVAILABLE')) throw error;
     }
-    await pause(interval * (1 - Math.random() / 10), signal, clock);
+    await pause(interval * share, signal, clock);
+    share = 1;
   }
 }
 

@@ -5,11 +5,10 @@
 /** `nearNames` of the package (`for-strangers.ts`) without a look at its arguments. */
 export function nearNames(name: string, candidates: readonly string[]): readonly string[] {
   const wanted = folded(name);
-  const most = wanted.length < 5 ? 1 : 2;
   const others = candidates.filter((candidate) => candidate !== name);
-  const near = [0, 1, 2]
-    .slice(0, most + 1)
-    .flatMap((edits) => others.filter((other) => isWithin(wanted, folded(other), edits)));
+  const near = (wanted.length < 5 ? [0, 1] : [0, 1, 2]).flatMap((edits) =>
+    others.filter((other) => isWithin(wanted, folded(other), edits)),
+  );
   return [...new Set(near)].slice(0, 3);
 }
 

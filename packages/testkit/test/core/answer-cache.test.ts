@@ -2,7 +2,7 @@
 // long an answer may be given again.
 import { SecretError } from '@keyfall/core';
 import type { SecretRecord } from '@keyfall/core/provider';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   AnswerCache,
   type CacheLifetimes,
@@ -34,7 +34,7 @@ function cacheOf(given: Partial<CacheLifetimes> = {}, compare?: typeof counted) 
     clock,
     cache,
     /** A request goes out. */
-    ask: (): ReadAt => ({ ...cache.now(), jitter: 1 }),
+    ask: (): ReadAt => cache.now(),
     /** The store answers with all that it holds. */
     all: (at: ReadAt, held: Held, revision?: string) =>
       cache.store(
@@ -238,16 +238,27 @@ describe('an answer is fresh', () => {
     ['for ttl', 'a', undefined, 60_000],
     ['for negativeTtl where the name is not held', undefined, undefined, 5_000],
     ['for negativeTtl where it is second-hand', 'a', 'another store failed', 5_000],
-  ])('%s, the jitter taken off', async (_, value, degraded, time) => {
-    const { cache, clock } = cacheOf();
-    const at = { ...cache.now(), jitter: 0.5 };
+  ])('%s, or until a moment of the cache itself', async (_, value, degraded, time) => {
     const record = value === undefined ? undefined : { value };
-    const seen = { record, at, revision: undefined, degraded };
-    expect(cache.freshFor(seen)).toBe(time / 2);
-    await clock.advance(time / 2 - 1);
-    expect([cache.freshness(seen), cache.freshFor(seen)]).toEqual(['fresh', 1]);
-    await clock.advance(1);
-    expect(cache.freshness(seen)).toBe(record ? 'aging' : 'gone');
+    for (const [chance, share] of [
+      [0, 1],
+      [0.5, 0.55],
+    ] as const) {
+      const random = vi.spyOn(Math, 'random').mockReturnValue(chance);
+      const { cache, clock } = cacheOf();
+      random.mockRestore();
+      const first = { record, at: cache.now(), revision: undefined, degraded };
+      expect(cache.freshFor(first)).toBe(time * share);
+      await clock.advance(time * share - 1);
+      expect([cache.freshness(first), cache.freshFor(first)]).toEqual(['fresh', 1]);
+      await clock.advance(1);
+      expect(cache.freshness(first)).toBe(record ? 'aging' : 'gone');
+      // every nine tenths from there on, however late the next read is
+      await clock.advance(time * 0.2);
+      const second = { ...first, at: cache.now() };
+      expect(cache.freshFor(second)).toBeCloseTo(time * 0.7);
+      expect(cache.freshness(second)).toBe('fresh');
+    }
   });
 
   test.each<[string, Omit<SecretRecord, 'value'>]>([
@@ -261,7 +272,9 @@ describe('an answer is fresh', () => {
       },
     ],
   ])('until the end that its value has: %s', async (_, end) => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0);
     const { cache, clock, ask, all } = cacheOf();
+    random.mockRestore();
     all(ask(), { A: { value: 'a', ...end } });
     const look = () => [
       cache.freshness(cache.lookup('A') as never),

@@ -141,15 +141,16 @@ test('a pause keeps no program alive, and after the signal it does not begin', a
   });
 });
 
-test('the pauses of a fleet differ by up to a tenth', async () => {
-  const random = vi.spyOn(Math, 'random').mockReturnValue(0.99);
+test('the first pause is a part of the interval, so that a fleet which starts at once does not look at once', async () => {
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.25);
   const { looks } = polled(async () => 'a');
+  await clock.advance(0.25 * interval - 1);
+  expect(looks).toHaveBeenCalledTimes(1);
   await clock.advance(1);
-  await clock.advance(0.902 * interval);
   expect(looks).toHaveBeenCalledTimes(2);
-  random.mockReturnValue(0);
-  await clock.advance(0.902 * interval);
-  await clock.advance(0.99 * interval);
+  await clock.advance(interval - 1);
+  expect(looks).toHaveBeenCalledTimes(2);
+  await clock.advance(1);
   expect(looks).toHaveBeenCalledTimes(3);
   random.mockRestore();
 });

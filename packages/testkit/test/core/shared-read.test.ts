@@ -24,7 +24,7 @@ function sharedReadOf({
     askAgain: () => {},
     now: () => {
       order += 1;
-      return { monotonic: clock.monotonic(), wall: clock.wall(), order, jitter: 1 };
+      return { monotonic: clock.monotonic(), wall: clock.wall(), order };
     },
   });
   return { shared, clock };

@@ -4,10 +4,8 @@
  *
  * Words of a block's info string:
  * - `exit=4`: the status of its last command, default 0
- * - `on=production`: typed on another machine, with an environment of its own
  * - `server`: starts a server in another terminal; we start it from the flags shown
  * - `docker`: `docker compose` commands; we do the same with the command in the compose file
- * - `prompt`: asks for something on the terminal; we give the same to the server's API
  * - `no-test=reason`: cannot run here
  *
  * A document that starts no server takes it that the reader has one, and has named it by `VAULT_ADDR`,
@@ -22,31 +20,19 @@ import { findVaultBinary, freePort, startVaultServer, type VaultServer } from '@
 import { parse } from 'yaml';
 import { differenceFrom } from './expected-output.ts';
 import { type CodeBlock, isShell, type MarkdownDocument, root } from './markdown.ts';
-import {
-  type BaoProcess,
-  prepareProduction,
-  type Replacements,
-  startBao,
-  startProduction,
-  toDocumented,
-  toReal,
-} from './production-server.ts';
 import { shopSettings, writeShop } from './shop-folder.ts';
 
 /** The token of `docker-compose.vault.yml`. */
 const devToken = 'dev-only-token';
+/** The address of the server in the documents. Another port takes its place. */
+const documentedServer = '127.0.0.1:8200';
 
 /** What is running and where, for one document. */
 interface Run {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly replacements: Replacements;
   readonly port: number;
   server?: VaultServer | undefined;
-  readonly processes: BaoProcess[];
-  productionIsReady?: Promise<void>;
-  /** What `bao operator init` printed last. */
-  initialised: string;
 }
 
 /**
@@ -74,7 +60,6 @@ export async function runDocument(document: MarkdownDocument): Promise<void> {
     }
   } finally {
     await run.server?.stop();
-    for (const each of run.processes) await each.stop();
     await rm(run.folder, { recursive: true, force: true });
   }
 }
@@ -105,11 +90,7 @@ async function emptyServer(): Promise<VaultServer> {
 /** @param server - what the document is to find; `undefined` where it starts one itself */
 async function prepare(server: VaultServer | undefined): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-docs-'));
-  const [devPort, productionPort, clusterPort] = [
-    server === undefined ? await freePort() : Number(new URL(server.address).port),
-    await freePort(),
-    await freePort(),
-  ];
+  const port = server === undefined ? await freePort() : Number(new URL(server.address).port);
   const home = join(folder, 'home');
   const bin = join(folder, 'bin');
   const npm = join(folder, 'npm');
@@ -131,15 +112,6 @@ async function prepare(server: VaultServer | undefined): Promise<Run> {
   );
   await writeShop(join(folder, 'shop'));
   await symlink(join(root, 'docs/node_modules'), join(folder, 'shop/node_modules'));
-  const replacements: Replacements = [
-    ['127.0.0.1:8200', `127.0.0.1:${devPort}`],
-    ['vault.example.com:8200', `127.0.0.1:${productionPort}`],
-    ['0.0.0.0:8200', `127.0.0.1:${productionPort}`],
-    ['127.0.0.1:8201', `127.0.0.1:${clusterPort}`],
-    ...['/etc/openbao', '/var/lib/openbao', '/var/log/openbao', '/run/openbao'].map(
-      (path) => [path, join(folder, path)] as const,
-    ),
-  ];
   const ours =
     /^(?:VAULT|BAO|KEYFALL|VITEST)_|^(?:USE_VAULT|NODE_OPTIONS|NODE_ENV|VITEST|FORCE_COLOR)$/;
   const env = Object.fromEntries(
@@ -147,8 +119,7 @@ async function prepare(server: VaultServer | undefined): Promise<Run> {
   );
   return {
     folder,
-    port: devPort,
-    replacements,
+    port,
     env: {
       ...env,
       HOME: home,
@@ -158,18 +129,11 @@ async function prepare(server: VaultServer | undefined): Promise<Run> {
       npm_config_prefix: npm,
       npm_config_update_notifier: 'false',
     },
-    processes: [],
-    initialised: '',
   };
 }
 
 async function runBlock(block: CodeBlock, run: Run): Promise<string | undefined> {
   const { words } = block;
-  const machine = words.get('on') ?? 'laptop';
-  if (machine === 'production') {
-    run.productionIsReady ??= prepareProduction(run.folder);
-    await run.productionIsReady;
-  }
   const name = words.get('file');
   if (name !== undefined) {
     await writeFile(join(run.folder, 'shop', name), block.text);
@@ -177,26 +141,23 @@ async function runBlock(block: CodeBlock, run: Run): Promise<string | undefined>
   }
   if (words.has('docker')) return dockerCompose(block.text, run);
   if (words.has('server')) return startInOtherTerminal(block.text, run);
-  if (words.has('prompt')) return answerPrompts(block.text, run);
-  const { status, output } = await typeInShell(block.text, machine, run);
-  if (block.text.includes('bao operator init')) run.initialised = output;
+  const { status, output } = await typeInShell(block.text, run);
   const expected = Number(words.get('exit') ?? 0);
   if (status !== expected) return `ended with ${status}, not ${expected}:\n${output}`;
   return block.output === undefined ? undefined : differenceFrom(block.output, output);
 }
 
-/** Environment and folder carry over from block to block of one machine, as in one terminal. */
+/** Environment and folder carry over from block to block, as in one terminal. */
 async function typeInShell(
   text: string,
-  machine: string,
   run: Run,
 ): Promise<{ status: number | null; output: string }> {
-  const state = join(run.folder, `${machine}.state`);
+  const state = join(run.folder, 'terminal.state');
   const script = `
     cd '${join(run.folder, 'shop')}'
     [ ! -f '${state}' ] || . '${state}'
     trap 'status=$?; { export -p; printf "cd %q\\n" "$PWD"; } > "${state}"; exit $status' EXIT
-    set -eu -o pipefail\n${toReal(text, run.replacements)}\n`;
+    set -eu -o pipefail\n${text.replaceAll(documentedServer, `127.0.0.1:${run.port}`)}\n`;
   const log = join(run.folder, 'output');
   const file = await open(log, 'w');
   const child = spawn('bash', ['--noprofile', '--norc', '-c', script], {
@@ -207,7 +168,8 @@ async function typeInShell(
     child.once('error', reject).once('exit', resolve);
   });
   await file.close();
-  return { status, output: toDocumented(await readFile(log, 'utf8'), run.replacements) };
+  const output = await readFile(log, 'utf8');
+  return { status, output: output.replaceAll(`127.0.0.1:${run.port}`, documentedServer) };
 }
 
 async function startDev(run: Run, args: readonly string[]): Promise<void> {
@@ -238,37 +200,8 @@ export async function composeArguments(): Promise<string[]> {
 }
 
 async function startInOtherTerminal(text: string, run: Run): Promise<string | undefined> {
-  const [, mode = '', flags = ''] = /^bao (server -dev|server|agent) (.+)$/.exec(text) ?? [];
-  const args = flags.split(' ');
-  const config = /^-config=(\S+)$/.exec(flags)?.[1];
-  const [real, env] = [config && toReal(config, run.replacements), run.env];
-  if (mode === 'server -dev') await startDev(run, args);
-  else if (real === undefined) return 'is no server that the test knows';
-  else if (mode === 'server')
-    run.processes.push(await startProduction(real, run.folder, run.replacements, env));
-  else {
-    await writeFile(real, toReal(await readFile(real, 'utf8'), run.replacements));
-    run.processes.push(await startBao(['agent', `-config=${real}`], 'token written', env));
-  }
+  const [, flags] = /^bao server -dev (.+)$/.exec(text) ?? [];
+  if (flags === undefined) return 'is no server that the test knows';
+  await startDev(run, flags.split(' '));
   return undefined;
-}
-
-/** Unseals the production server with the keys, and logs in with the token, of the last `init`. */
-async function answerPrompts(text: string, run: Run): Promise<string | undefined> {
-  const keys = [...run.initialised.matchAll(/^Unseal Key \d+: (\S+)$/gm)].map(([, key]) => key);
-  const rootToken = /^Initial Root Token: (\S+)$/m.exec(run.initialised)?.[1];
-  const times = text.split('\n').filter((line) => line.startsWith('bao operator unseal')).length;
-  for (const key of keys.slice(0, times)) {
-    const command = `printf %s '${key}' | bao write sys/unseal key=-`;
-    const { status, output } = await typeInShell(command, 'production', run);
-    if (status !== 0) return output;
-  }
-  if (!text.includes('bao login')) return undefined;
-  const command = `bao login -no-print - <<< '${rootToken}'`;
-  // right after the last key the server is on its way to being active
-  for (let attempt = 1; ; attempt += 1) {
-    const { status, output } = await typeInShell(command, 'production', run);
-    if (status === 0) return undefined;
-    if (attempt === 40) return output;
-  }
 }

@@ -1,7 +1,7 @@
 /**
  * The compose file and the policies, as far as they can be tried without Docker: the compose file's
- * keys, and its server flags, its health check and the policies on a real server. `production.hcl`
- * and `agent.hcl` run in the guide's own test.
+ * keys, and its server flags, its health check and the policies on a real server. The files for
+ * production run in `production.provisioned.test.ts`.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';

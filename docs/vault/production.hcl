@@ -36,6 +36,12 @@ audit "file" "file" {
   }
 }
 
+# Keeps the measurements of the last minutes, for `sys/metrics`, which needs a login.
+telemetry {
+  disable_hostname          = true
+  prometheus_retention_time = "10m"
+}
+
 # A token lives no longer than this unless it is renewed.
 default_lease_ttl = "24h"
 max_lease_ttl     = "768h"

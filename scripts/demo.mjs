@@ -146,7 +146,7 @@ async function story() {
   await writeFile(join(local, '.env'), env, { mode: 0o600 });
   // the key of the story is not left among the user's own
   const own = { XDG_CONFIG_HOME: join(folder, 'config'), HOME: folder };
-  await run(['init', '--local'], { cwd: local, env: own });
+  await run(['init', '--local', '--key-in', 'file'], { cwd: local, env: own });
   const [, ciphertext] = /^TOKEN=(.{40})/m.exec(
     await readFile(join(local, 'secrets.enc.env'), 'utf8'),
   );

@@ -113,7 +113,7 @@ async function prepare(server: VaultServer | undefined): Promise<Run> {
   await writeShop(join(folder, 'shop'));
   await symlink(join(root, 'docs/node_modules'), join(folder, 'shop/node_modules'));
   const ours =
-    /^(?:VAULT|BAO|KEYFALL|VITEST)_|^(?:USE_VAULT|NODE_OPTIONS|NODE_ENV|VITEST|FORCE_COLOR)$/;
+    /^(?:VAULT|BAO|KEYFALL|VITEST)_|^(?:USE_VAULT|NODE_OPTIONS|NODE_ENV|VITEST|FORCE_COLOR|DBUS_SESSION_BUS_ADDRESS|XDG_RUNTIME_DIR)$/;
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !ours.test(name) && !(name in shopSettings)),
   );

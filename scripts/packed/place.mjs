@@ -37,7 +37,7 @@ enableTelemetry: false
 `,
   );
   // settings and caches of the person who runs this, and what npm gives to the scripts that it runs
-  const own = /^(?:(?:npm|yarn|pnpm|bun|deno|xdg|vault|bao|keyfall)_|use_vault$)/i;
+  const own = /^(?:(?:npm|yarn|pnpm|bun|deno|xdg|dbus|vault|bao|keyfall)_|use_vault$)/i;
   const inherited = Object.entries(process.env).filter(([name]) => !own.test(name));
   const env = {
     ...Object.fromEntries(inherited),

@@ -28,7 +28,7 @@ test('a .env moves into an encrypted file, and programs start with it', async ()
 
   expect(made).toMatchObject({ code: 0, stdout: '' });
   expect(made.output).not.toContain(canary);
-  expect(made.stderr).toContain(`made an age key for you in ${keys}.`);
+  expect(made.stderr).toContain(`made an age key for you in ${keys}, since no keychain took it.`);
   expect(made.stderr).toContain('2 names written to sops (secrets.enc.env)');
   expect(await readFile(join(cwd, '.env'), 'utf8')).toBe('# shop\n');
   for (const file of ['secrets.enc.env', 'keyfall.config.json'])
@@ -57,6 +57,26 @@ test('a key that is there already is used, and no other is made', async () => {
   expect(made.stderr).not.toContain('made an age key');
   await expect(access(keys)).rejects.toThrow('ENOENT');
   expect(await readFile(join(cwd, 'secrets.enc.env'), 'utf8')).toContain(ageKey.recipient);
+});
+
+test('where the key is kept can be said, and is not changed for a key that is there', async () => {
+  const { cwd, keys, run } = await project(dotenv);
+  const refused = await run('init', '--local', '--key-in', 'keychain');
+  expect(refused).toMatchObject({ code: 3, stderr: expect.stringContaining('no keychain') });
+  expect(await readdir(cwd)).toEqual(['.env']);
+  await expect(access(keys)).rejects.toThrow('ENOENT');
+
+  const made = await run('init', '--local', '--key-in', 'file');
+  expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining(`for you in ${keys}.`) });
+  expect(await run('share', 'key', '--key-in', 'keychain')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^age1/),
+    stderr: expect.stringContaining('you have an age key already'),
+  });
+  expect(await run('init', '--yes', '--key-in', 'file')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--local'),
+  });
 });
 
 test('without a .env the first secret is stored by hand', async () => {

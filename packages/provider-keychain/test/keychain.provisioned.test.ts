@@ -7,8 +7,8 @@ import {
 } from '@keyfall/testkit';
 import { AsyncEntry } from '@napi-rs/keyring';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Session, startSession } from '../../../test/keyring-session.ts';
 import { keychainProvider } from '../src/index.ts';
-import { type Session, startSession } from './session.ts';
 
 let session: Session;
 const before = process.env['DBUS_SESSION_BUS_ADDRESS'];

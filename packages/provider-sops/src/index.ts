@@ -1,5 +1,5 @@
 export type { SopsValue } from './formats/names.ts';
-export type { OwnAgeKey } from './keys/make-age-key.ts';
+export type { AgeKeyPlace, OwnAgeKey } from './keys/make-age-key.ts';
 export type { OwnAgeKeyOptions } from './keys/own-age-key.ts';
 export { ownAgeKey } from './keys/own-age-key.ts';
 export type { DecryptSopsFileOptions } from './reading/decrypt-sops-file.ts';

@@ -107,6 +107,13 @@ export const globalOptions: readonly CommandOption[] = [
 /** `--json` */
 export const json: CommandOption = { flags: '--json', description: 'as JSON on stdout' };
 
+/** `--key-in PLACE` */
+export const keyIn: CommandOption = {
+  flags: '--key-in <place>',
+  description: 'where a new age key is kept (default: the keychain, or a file where there is none)',
+  choices: ['keychain', 'file'],
+};
+
 /** `--only NAMES` */
 export function only(description: string): CommandOption {
   return { flags: '--only <names>', description, isList: true };

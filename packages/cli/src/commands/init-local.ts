@@ -5,7 +5,6 @@
 import { lstat, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { deadlineIn } from '@keyfall/core/provider';
-import { isInside } from '@keyfall/core/provider/files';
 import { editFile } from '@keyfall/core/provider/files/write';
 import { assertIsSecretName } from '../chain/bootstrap-settings.ts';
 import type { SettingsOptions } from '../chain/settings.ts';
@@ -16,13 +15,16 @@ import { createFile } from '../files/create-file.ts';
 import { isThere } from '../files/is-there.ts';
 import { isTrackedByGit, wouldGitAdd } from '../migration/git.ts';
 import { untilStopped } from '../run/until-stopped.ts';
-import { listNames, notice, printable, report } from '../terminal/terminal.ts';
+import { listNames, report } from '../terminal/terminal.ts';
+import { announcedKey } from './announced-key.ts';
 import { runMigration } from './migrate.ts';
 
 /** Options of `keyfall init --local`. */
 export interface InitLocalOptions extends SettingsOptions {
   readonly names?: readonly string[];
   readonly format?: ConfigForm;
+  /** Where a new key is kept. */
+  readonly keyIn?: 'keychain' | 'file';
 }
 
 /** The encrypted file. */
@@ -35,14 +37,12 @@ const encrypted = 'secrets.enc.env';
  * @throws `ERR_SECRET_CONFLICT` if there is a configuration; as `ownAgeKey` and `runMigration`
  */
 export async function initLocal(options: InitLocalOptions): Promise<number> {
-  const { names = [], format, dotenv = '.env' } = options;
+  const { names = [], format, dotenv = '.env', keyIn } = options;
   const folder = currentFolder();
   await assertNoConfig(folder);
   for (const name of names) assertIsSecretName(name);
-  const { ownAgeKey } = await import('@keyfall/provider-sops');
   const made = await untilStopped(async (signal) => {
-    const { madeFile } = await ownAgeKey({ signal });
-    if (madeFile !== undefined) announceKey(folder, madeFile);
+    await announcedKey(keyIn, signal);
     return 0;
   });
   if (made !== 0) return made;
@@ -66,13 +66,6 @@ export async function initLocal(options: InitLocalOptions): Promise<number> {
     `wrote ${config}: commit it and ${encrypted}, and start programs with \`keyfall run -- CMD\`.`,
   );
   return 0;
-}
-
-function announceKey(folder: string, file: string): void {
-  report(
-    `made an age key for you in ${printable(file)}. Keep a copy of it in a safe place: without it the secrets cannot be read.`,
-  );
-  if (isInside(folder, file)) notice(`${printable(file)} is in this folder: do not commit it.`);
 }
 
 /** Moves the values of the `.env`, if there is one. */

@@ -17,7 +17,7 @@ import { readNamedFile } from '../files/read-input.ts';
 import { untilStopped } from '../run/until-stopped.ts';
 import { quoted } from '../terminal/shown-command.ts';
 import { canPrompt, listNames, notice, printable, report } from '../terminal/terminal.ts';
-import type { Command } from './command.ts';
+import { type Command, keyIn } from './command.ts';
 
 interface InitOptions {
   readonly yes?: boolean;
@@ -30,6 +30,7 @@ interface InitOptions {
   readonly reader?: DotenvReader;
   /** An encrypted file in the place of a server. */
   readonly local?: boolean;
+  readonly keyIn?: 'keychain' | 'file';
 }
 
 interface Choice {
@@ -184,6 +185,7 @@ export const initCommand: Command<InitOptions> = {
         'no server: make an age key, and move the .env into secrets.enc.env, which it encrypts',
       conflictsWith: ['providers', 'path', 'profiles'],
     },
+    keyIn,
   ],
   examples: [
     'keyfall init --local',
@@ -191,7 +193,13 @@ export const initCommand: Command<InitOptions> = {
     'keyfall init --yes --providers vault,snapshot,dotenv --profiles dev,prod',
   ],
   async run(_args, options) {
-    if (!options.local) return untilStopped((signal) => init(options, signal));
+    if (!options.local) {
+      if (options.keyIn !== undefined)
+        throw new SecretError('ERR_SECRET_CONFIG', '--key-in is for --local', {
+          hint: 'Add --local, or leave it out.',
+        });
+      return untilStopped((signal) => init(options, signal));
+    }
     const { initLocal } = await import('./init-local.ts');
     return initLocal(options);
   },

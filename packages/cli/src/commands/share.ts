@@ -17,11 +17,14 @@ import {
   report,
 } from '../terminal/terminal.ts';
 import { waitingFor } from '../terminal/waiting.ts';
-import { type Command, json } from './command.ts';
+import { announcedKey } from './announced-key.ts';
+import { type Command, json, keyIn } from './command.ts';
 
 interface ShareOptions extends SettingsOptions {
   /** Another file than that of the chain. */
   readonly file?: string;
+  /** Where a new key of one's own is kept. */
+  readonly keyIn?: 'keychain' | 'file';
   /** Remove one's own key. */
   readonly force?: boolean;
   readonly json?: boolean;
@@ -50,6 +53,7 @@ export const shareCommand: Command<ShareOptions> = {
   options: [
     { flags: '--file <file>', description: 'another file that SOPS encrypted' },
     { flags: '--force', description: 'remove your own key even if it is your last one' },
+    keyIn,
     json,
   ],
   examples: [
@@ -119,13 +123,12 @@ async function remove(given: readonly string[], options: ShareOptions): Promise<
 /** Prints one's own public key, for the others of the team. */
 async function key(given: readonly string[], options: ShareOptions): Promise<number> {
   assertNone(given, 'key');
-  const { ownAgeKey } = await import('@keyfall/provider-sops');
-  const { recipient, madeFile } = await ownAgeKey();
-  if (madeFile !== undefined)
-    report(`made an age key for you in ${printable(madeFile)}. Keep a copy of it in a safe place.`);
-  if (options.json) await printJson({ recipient, madeFile });
-  else await printData(`${recipient}\n`);
-  return 0;
+  return untilStopped(async (signal) => {
+    const key = await announcedKey(options.keyIn, signal);
+    if (options.json) await printJson(key);
+    else await printData(`${key.recipient}\n`);
+    return 0;
+  });
 }
 
 /** Changes the file, says what there is to say of that, and returns the exit code. */

@@ -3,13 +3,14 @@
  * (age/keysource.go, `loadIdentities`). As with sops, a place that cannot be read, or holds something else, does no harm
  * while another place has the key. If none has it, the error is about that place.
  */
-import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isSecretError, SecretError, type SecretErrorCode } from '@keyfall/core/provider';
-import { errnoOf, homeFolder, programFile } from '@keyfall/core/provider/files';
+import { errnoOf, homeFolder } from '@keyfall/core/provider/files';
+import { runKeyProgram } from './key-program.ts';
+import { keychainCommand, keychainKeysIn, keychainReader } from './keychain-key.ts';
 import { lockedSshKey, sshIdentity } from './ssh-keys.ts';
 
 /** The options of a provider that are about keys. */
@@ -47,12 +48,14 @@ interface LockedKey {
   readonly publicKey: string;
 }
 
-/** A place where keys may be: a file, a text, or a command that prints them. */
+/** A place where keys may be: a file, a text, a command that prints them, or an item of the keychain. */
 interface Place {
   readonly label: string;
   readonly file?: string;
   readonly text?: string;
   readonly command?: string;
+  /** The public key of an item. */
+  readonly keychain?: string;
   /** Set if the path of the file is a key itself, which is never shown: where the key should stand. */
   readonly belongsIn?: string;
   /** Whether the file need not exist. */
@@ -71,7 +74,8 @@ export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): 
   const problems: SecretError[] = [];
   const locked: LockedKey[] = [];
   let plugins = false;
-  for (const place of placesOf(options)) {
+  const places = placesOf(options);
+  for (const place of places) {
     const { label, belongsIn, ssh } = place;
     const problem: Problem = (code, reason, hint) =>
       new SecretError(code, `${label} ${reason}`, { provider: options.provider, hint });
@@ -84,6 +88,9 @@ export async function findAgeKeys(options: AgeKeyOptions, signal: AbortSignal): 
         );
       const text = await contentOf(place, options.environment, problem, signal);
       if (text === undefined) continue;
+      if (place.file !== undefined)
+        for (const keychain of keychainKeysIn(text))
+          places.push({ label: `the keychain, to which ${label} refers,`, keychain });
       const isSsh = ssh || text.includes('PRIVATE KEY-----');
       const found = isSsh ? sshKey(text) : await ageKeys(text);
       if (found !== undefined) {
@@ -207,13 +214,14 @@ function isKeyItself(path: string): boolean {
 
 /** The text in a place; `undefined` if an optional file does not exist. */
 async function contentOf(
-  { file, text, command, optional }: Place,
+  { file, text, command, keychain, optional }: Place,
   environment: AgeKeyOptions['environment'],
   problem: Problem,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (text !== undefined) return text;
   if (command !== undefined) return outputOf(command, environment, problem, signal);
+  if (keychain !== undefined) return keyInKeychain(keychain, environment, problem, signal);
   if (file === undefined) return undefined;
   try {
     return await keyText(file, problem, signal);
@@ -260,7 +268,7 @@ async function keyText(file: string, problem: Problem, signal: AbortSignal): Pro
   throw problem('ERR_SECRET_CONFIG', 'is larger than 1 MiB');
 }
 
-/** The output of the command, which runs without a shell, as with sops. Its stderr is thrown away. */
+/** The output of the command, which runs without a shell, as with sops. */
 async function outputOf(
   command: string,
   environment: AgeKeyOptions['environment'],
@@ -271,21 +279,40 @@ async function outputOf(
   if (words === undefined) throw problem('ERR_SECRET_CONFIG', 'has a quote that is not closed');
   const [name, ...args] = words;
   if (name === undefined) throw problem('ERR_SECRET_CONFIG', 'is empty');
-  const notThere = () => problem('ERR_SECRET_CONFIG', 'names a program that does not exist');
-  const program = programFile(name, environment);
-  if (program === undefined) throw notThere();
-  return new Promise((resolve, reject) => {
-    const options = { env: environment, signal, maxBuffer: keyLimit };
-    execFile(program, args, options, (error, stdout) => {
-      if (error === null) return resolve(stdout);
-      // the message of the error quotes the command line, which may hold a credential
-      const { code } = error;
-      if (code === 'ENOENT') return reject(notThere());
-      const exit = typeof code === 'number' ? ` (exit ${code})` : '';
-      reject(problem('ERR_SECRET_UNAVAILABLE', `failed${exit}`));
-    });
-  });
+  const end = await runKeyProgram({ name, args, environment }, signal);
+  if (end.output !== undefined) return end.output;
+  if (end.isMissing) throw problem('ERR_SECRET_CONFIG', 'names a program that does not exist');
+  const exit = end.exitCode === undefined ? '' : ` (exit ${end.exitCode})`;
+  throw problem('ERR_SECRET_UNAVAILABLE', `failed${exit}`);
 }
+
+/** The key of an item of the keychain. Whatever it says in its place, it was there: a file refers to it. */
+async function keyInKeychain(
+  recipient: string,
+  environment: AgeKeyOptions['environment'],
+  problem: Problem,
+  signal: AbortSignal,
+): Promise<string> {
+  const reader = keychainReader(recipient, environment);
+  if (reader === undefined)
+    throw problem('ERR_SECRET_CONFIG', 'is that of another system', otherPlaces);
+  const end = await runKeyProgram(reader, signal);
+  if (end.output !== undefined) return end.output;
+  if (end.isMissing)
+    throw problem(
+      'ERR_SECRET_CONFIG',
+      `is asked by ${reader.name}, which is not on PATH`,
+      `Install it. ${otherPlaces}`,
+    );
+  throw problem(
+    'ERR_SECRET_UNAVAILABLE',
+    'does not give the key: it is locked, or not of this session',
+    `Unlock it, until \`${keychainCommand(recipient)}\` prints the key. ${otherPlaces}`,
+  );
+}
+
+/** Where a key may be that is not in the keychain. */
+const otherPlaces = 'A copy of the key can be given by SOPS_AGE_KEY_FILE or SOPS_AGE_KEY.';
 
 /**
  * The words of a command line as google/shlex splits it, with quotes, backslashes and `#` for a comment; `undefined` if

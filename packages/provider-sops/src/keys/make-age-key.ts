@@ -1,12 +1,13 @@
 /**
  * The first age key that is found, or a new one: what the first call of `ownAgeKey` loads.
  */
-import { mkdir, open, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SecretError } from '@keyfall/core/provider';
 import { errnoOf, homeFolder } from '@keyfall/core/provider/files';
 import { syncFolder, writeProblem } from '@keyfall/core/provider/files/write';
 import { defaultKeyFile, findAgeKeys } from './age-keys.ts';
+import { keychainCommand, keychainLine, storeInKeychain } from './keychain-key.ts';
 
 /** What a user's age key is known by. It is not the key. */
 export interface OwnAgeKey {
@@ -14,16 +15,28 @@ export interface OwnAgeKey {
   readonly recipient: string;
   /** The file that was made for the key; `undefined` if there was a key already. */
   readonly madeFile: string | undefined;
+  /**
+   * Set if the key was made in the keychain, and that file only refers to it: the command that prints the key, for a copy of it and for
+   * `SOPS_AGE_KEY_CMD` of the real sops.
+   */
+  readonly madeCommand: string | undefined;
 }
+
+/** Where a new key is kept. */
+export type AgeKeyPlace = 'keychain' | 'file';
+
+/** Milliseconds for a keychain to take the key, and for its user to unlock it. */
+const keychainTime = 10_000;
 
 /** As `ownAgeKey`. */
 export async function findOrMakeAgeKey(
   environment: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
+  place: AgeKeyPlace | undefined,
 ): Promise<OwnAgeKey> {
   const { recipients, problems } = await findAgeKeys({ environment, provider: 'sops' }, signal);
   const [found] = recipients;
-  if (found !== undefined) return { recipient: found, madeFile: undefined };
+  if (found !== undefined) return { recipient: found, madeFile: undefined, madeCommand: undefined };
   if (problems[0] !== undefined) throw problems[0];
   if (signal.aborted) throw new SecretError('ERR_SECRET_ABORTED', 'no age key was made: aborted');
   const path = defaultKeyFile(environment, homeFolder(environment));
@@ -38,10 +51,22 @@ export async function findOrMakeAgeKey(
   const { generateIdentity, identityToRecipient } = await import('age-encryption');
   const key = await generateIdentity();
   const recipient = await identityToRecipient(key);
+  // before a keychain has a key that no file refers to
+  if (await isThere(path)) throw withoutKey(path);
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(keychainTime)]);
+  const inKeychain =
+    place !== 'file' && (await storeInKeychain(recipient, key, environment, limited));
+  if (signal.aborted) throw new SecretError('ERR_SECRET_ABORTED', 'no age key was made: aborted');
+  if (place === 'keychain' && !inKeychain)
+    throw new SecretError('ERR_SECRET_UNAVAILABLE', 'there is no keychain that takes an age key', {
+      provider: 'sops',
+      hint: 'It must be that of macOS, or of a session of Linux with `secret-tool`, and unlocked. A file takes one everywhere.',
+    });
   // as age-keygen writes it
-  const text = `# created: ${new Date().toISOString()}\n# public key: ${recipient}\n${key}\n`;
-  await createKeyFile(path, text);
-  return { recipient, madeFile: path };
+  const head = `# created: ${new Date().toISOString()}\n# public key: ${recipient}\n`;
+  await createKeyFile(path, `${head}${inKeychain ? keychainLine(recipient) : key}\n`);
+  const madeCommand = inKeychain ? keychainCommand(recipient) : undefined;
+  return { recipient, madeFile: path, madeCommand };
 }
 
 async function createKeyFile(path: string, text: string): Promise<void> {
@@ -61,9 +86,20 @@ async function createKeyFile(path: string, text: string): Promise<void> {
     await syncFolder(dirname(path));
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw writeProblem(file, error);
-    throw new SecretError('ERR_SECRET_CONFLICT', `${path} has no age key that can be used`, {
-      provider: 'sops',
-      hint: 'Add a line of age-keygen to it, or name a file with a key by SOPS_AGE_KEY_FILE.',
-    });
+    throw withoutKey(path);
   }
+}
+
+function withoutKey(path: string): SecretError {
+  return new SecretError('ERR_SECRET_CONFLICT', `${path} has no age key that can be used`, {
+    provider: 'sops',
+    hint: 'Add a line of age-keygen to it, or name a file with a key by SOPS_AGE_KEY_FILE.',
+  });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -2,29 +2,35 @@
  * The age key of a user, which opens files that are encrypted for it. It is made once, where sops looks for it.
  */
 import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
-import type { OwnAgeKey } from './make-age-key.ts';
+import type { AgeKeyPlace, OwnAgeKey } from './make-age-key.ts';
 
 /** Options of {@link ownAgeKey}. */
 export interface OwnAgeKeyOptions {
   /** Where keys are looked for, and the user's folder. Default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /**
+   * Where a new key is kept. Default: in the keychain of macOS, or of a session of Linux that has the program `secret-tool`; in a
+   * file where there is none, or none that takes the key within 10 s.
+   */
+  readonly place?: AgeKeyPlace | undefined;
   /** Ends the search for a key. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const optionKinds: OptionKinds<OwnAgeKeyOptions> = {
   environment: 'an object',
+  place: ['keychain', 'file'],
   signal: 'an AbortSignal',
 };
 
 /**
- * The user's age key: the first one that is found where sops looks. If there is none, one is made, in a new file of the
- * user's alone (mode 0600): `sops/age/keys.txt` in `$XDG_CONFIG_HOME` or `~/.config`, on macOS in `~/Library/Application
- * Support`, on Windows in `%AppData%`.
+ * The user's age key: the first one that is found where sops looks. If there is none, one is made: in the keychain of
+ * the user, else in a new file of the user's alone (mode 0600), `sops/age/keys.txt` in `$XDG_CONFIG_HOME` or `~/.config`, on macOS in
+ * `~/Library/Application Support`, on Windows in `%AppData%`. That file refers to a key in the keychain.
  *
  * @throws `ERR_SECRET_CONFIG`, `_DENIED` or `_UNAVAILABLE` if a place that may have a key cannot be used;
  *   `ERR_SECRET_CONFLICT` if the file exists and has no key that can be used; as `writeProblem` of core if it cannot be
- *   made; `ERR_SECRET_ABORTED`
+ *   made; `ERR_SECRET_UNAVAILABLE` if it must be in a keychain, and there is none; `ERR_SECRET_ABORTED`
  * @example
  * ```ts
  * import { encryptSopsFile, ownAgeKey } from '@keyfall/provider-sops';
@@ -39,5 +45,5 @@ export async function ownAgeKey(options: OwnAgeKeyOptions = {}): Promise<OwnAgeK
   assertOptions(options, 'ownAgeKey', optionKinds);
   const { environment = process.env, signal = new AbortController().signal } = options;
   const { findOrMakeAgeKey } = await import('./make-age-key.ts');
-  return findOrMakeAgeKey(environment, signal);
+  return findOrMakeAgeKey(environment, signal, options.place);
 }

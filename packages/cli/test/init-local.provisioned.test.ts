@@ -1,0 +1,36 @@
+/**
+ * `keyfall init --local` in a session that has a real GNOME Keyring.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { startSession } from '../../../test/keyring-session.ts';
+import { testFolder } from '../../../test/test-folder.ts';
+import { folderWith, keyfall } from './keyfall.ts';
+
+test('the age key is in the keyring, from which commands and programs have it', async () => {
+  const session = await startSession();
+  const cwd = await folderWith('TOKEN=a-value\n');
+  const env = { HOME: await testFolder(), DBUS_SESSION_BUS_ADDRESS: session.address };
+  const run = (...args: string[]) => keyfall(args, { cwd, env });
+  const keys = join(env.HOME, '.config/sops/age/keys.txt');
+
+  const made = await run('init', '--local');
+  expect(made).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining(`in the keychain, to which ${keys} refers.`),
+  });
+  expect(await readFile(keys, 'utf8')).not.toContain('AGE-SECRET-KEY');
+  const { recipient } = JSON.parse((await run('share', 'key', '--json')).stdout);
+  expect(made.stderr).toContain(`\`secret-tool lookup service keyfall username ${recipient}\``);
+  expect((await run('run', '--', 'printenv', 'TOKEN')).stdout).toBe('a-value\n');
+  expect((await run('share', 'list')).stderr).toContain(`You have ${recipient}`);
+
+  await session.kill();
+  expect(await run('get', 'TOKEN')).toMatchObject({
+    code: 3,
+    stdout: '',
+    stderr: expect.stringContaining(keys),
+  });
+  await session.stop();
+});

@@ -10,6 +10,7 @@ export default defineConfig({
       'examples/*',
       'docs',
       'benchmarks',
+      'site',
       ...(process.env['KEYFALL_SUITE']
         ? []
         : ['packages/cli/vitest.e2e.config.ts', 'vitest.replacing.config.ts']),

@@ -43,7 +43,7 @@ export async function readDocuments(): Promise<MarkdownDocument[]> {
       a.name < b.name ? -1 : 1,
     );
   const paths = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md'];
-  for (const folder of ['docs', 'docs/decisions', 'docs/providers'])
+  for (const folder of ['docs', 'docs/decisions', 'docs/errors', 'docs/providers', 'site'])
     for (const { name } of await names(folder))
       if (name.endsWith('.md')) paths.push(`${folder}/${name}`);
   for (const folder of ['packages', 'examples'])

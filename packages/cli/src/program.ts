@@ -83,6 +83,11 @@ export async function wholeProgram(): Promise<Command> {
   return program;
 }
 
+/** What every command says of itself; for the reference. */
+export function everyCommand(): Promise<CommandDefinition[]> {
+  return Promise.all(Object.values(commands).map((load) => load()));
+}
+
 /** Adds the command of this name; where there is none, or it speaks of all, every one. */
 async function addCommands(
   program: Command,

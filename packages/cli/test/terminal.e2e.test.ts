@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { sharedVaultServer, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { errorPage } from '../src/terminal/error-page.ts';
 import { ageKey, bin, folderWith, install, keyfall } from './keyfall.ts';
 import { onTerminal, type Step, typing } from './on-terminal.ts';
 
@@ -54,6 +55,17 @@ test.each([
   expect(after).toMatch(/^\r\nkeyfall: [^\r\n]+\r\n$/);
   expect(result.output).not.toContain('canary-78');
   expect(await readdir(cwd)).toEqual([]);
+});
+
+test('an error on a terminal leads to the page of its code, and one in a log is the message alone', async () => {
+  const cwd = await folderWith('TOKEN=t\n');
+  const shown = await onTerminal(['get', 'NOPE'], [], { cwd });
+  expect(shown.code).toBe(1);
+  expect(shown.stdout.trimEnd().split('\r\n').at(-1)).toBe(
+    `More: ${errorPage('ERR_SECRET_NOT_FOUND')}`,
+  );
+  const logged = await keyfall(['get', 'NOPE'], { cwd });
+  expect(logged.stderr).toMatch(/^keyfall: NOPE [^\n]+\n$/);
 });
 
 /** As long as a key of 2048 bits. */

@@ -4,9 +4,10 @@
 import { isSecretError, type SecretErrorCode } from '@keyfall/core';
 import { labelOf } from '@keyfall/core/provider';
 import { errnoOf } from '@keyfall/core/provider/files';
+import { errorPage } from './error-page.ts';
 import { defectExitCode, exitCodes, fullDiskExitCode, outputExitCode } from './exit-code.ts';
 import { quoted } from './shown-command.ts';
-import { notice, OutputError, printable, writeLine } from './terminal.ts';
+import { isTerminal, notice, OutputError, printable, writeLine } from './terminal.ts';
 
 /**
  * Prints on stderr what went wrong and returns the exit code.
@@ -29,6 +30,8 @@ export function reportError(error: unknown, debug: boolean): number {
         `keyfall get ${name} shows what is stored by now, and keyfall history ${name} since when.`,
       );
     }
+    // a log has the message alone; a user who has ended the work knows why
+    if (isTerminal(2) && code !== 'ERR_SECRET_ABORTED') writeLine(`More: ${errorPage(code)}`);
     if (debug) writeLine(stackFrames(error));
     return exitCodes[code];
   }

@@ -1,0 +1,28 @@
+// What a page of the repository needs to be a page of the site: links and pictures lead there, a block of code says which
+// file it is, and what a command prints is told apart from what is typed.
+import { relative } from 'node:path';
+import { addressOf, pagesFolder } from './places.mjs';
+
+/** A plugin of remark. */
+export function markdownForSite() {
+  return (tree, { path }) => {
+    const file = relative(pagesFolder, path);
+    const visit = (node) => {
+      if (node.type === 'link' || node.type === 'image' || node.type === 'definition')
+        node.url = addressOf(file, node.url);
+      if (node.type === 'code') node.meta = metaOf(node);
+      node.children?.forEach(visit);
+    };
+    visit(tree);
+  };
+}
+
+/** What Expressive Code is told of a block, from the words that the tests of the documents go by. */
+function metaOf({ lang, meta }) {
+  const words = (meta ?? '').split(' ');
+  const file = words.find((word) => word.startsWith('file='))?.slice('file='.length);
+  if (file !== undefined) return `title="${file}"`;
+  if (words.includes('server')) return 'title="in another terminal"';
+  // what a command prints, a layout, a log: nothing that can be typed
+  return lang === 'text' || lang === null ? 'frame="none"' : undefined;
+}

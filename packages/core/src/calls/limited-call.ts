@@ -37,24 +37,14 @@ export function endableCall<Result>(
   work: (context: ReadContext) => Promise<Result>,
   { clock, timeout, provider, warn = () => {} }: CallBounds,
 ): EndableCall<Result> {
-  /** Made when the work looks at its signal: some only wait. */
-  let controller: AbortController | undefined;
-  let reason: SecretError | undefined;
+  const controller = new AbortController();
   let fail = (_reason: SecretError): void => {};
-  const end = (why: SecretError): void => {
-    reason ??= why;
+  const end = (reason: SecretError): void => {
     fail(reason);
-    controller?.abort(reason);
+    controller.abort(reason);
   };
-  const context: ReadContext = {
-    get signal() {
-      controller ??= new AbortController();
-      if (reason) controller.abort(reason);
-      return controller.signal;
-    },
-    remainingTimeout: deadlineIn(timeout, clock),
-    warn,
-  };
+  const { signal } = controller;
+  const context = { signal, remainingTimeout: deadlineIn(timeout, clock), warn };
   const cancel = clock.schedule(() => end(timedOut(provider, timeout)), timeout);
   const bounded = async (): Promise<Result> => {
     try {

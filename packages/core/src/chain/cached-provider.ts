@@ -570,9 +570,10 @@ export class CachedProvider {
     const reportGone = (names: Iterable<string>) => {
       for (const name of names) if (!entries.has(name)) report(name);
     };
-    if (!complete) return reportGone(asked);
-    reportGone(this.#cache.names());
-    reportGone(this.#failing.keys());
+    if (complete) {
+      reportGone(this.#cache.names());
+      reportGone(this.#failing.keys());
+    } else reportGone(asked);
   }
 
   #reportChange(name: string, now: SecretRecord | SecretError | undefined): void {

@@ -256,20 +256,27 @@ function attempt(
   outcome: ProviderAttempt['outcome'],
   reason?: string,
   code?: SecretErrorCode,
+  age?: number,
 ): ProviderAttempt {
   const { name: provider, store } = cached.provider;
-  return { provider, store, outcome, ...(reason && { reason }), ...(code && { code }) };
+  return {
+    provider,
+    store,
+    outcome,
+    ...(reason && { reason }),
+    ...(code && { code }),
+    ...(age === undefined ? {} : { age }),
+  };
 }
 
 function attemptOf(cached: CachedProvider, answer: Answer): ProviderAttempt {
   const { kind, age } = answer;
-  const said =
-    kind === 'held'
-      ? attempt(cached, kind, answer.degraded)
-      : kind === 'absent'
-        ? attempt(cached, kind, answer.missingDocument?.description ?? 'does not hold it')
-        : attempt(cached, kind, answer.error.reason, answer.error.code);
-  return { ...said, age };
+  if (kind === 'held') return attempt(cached, kind, answer.degraded, undefined, age);
+  if (kind === 'absent') {
+    const { description = 'does not hold it' } = answer.missingDocument ?? {};
+    return attempt(cached, kind, description, undefined, age);
+  }
+  return attempt(cached, kind, answer.error.reason, answer.error.code, age);
 }
 
 /** The chain's error for a provider's: the same facts, with the name and what every provider said. */

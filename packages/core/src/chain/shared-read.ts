@@ -90,7 +90,7 @@ export class SharedRead {
       const { result, end } = endableCall(
         async (context) => {
           const { asked } = this;
-          const batch = await provider.read(asked, { ...context, stamp, askAgain });
+          const batch = await provider.read(asked, { stamp, askAgain, ...context });
           return checked(batch, asked, provider.name);
         },
         { clock, timeout, provider: provider.name, warn },

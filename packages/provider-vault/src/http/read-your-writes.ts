@@ -74,7 +74,7 @@ export function readYourWrites(
       const fresh = behind.delete(node) || call.fresh;
       const result = await send(
         request,
-        index === undefined && fresh === call.fresh ? call : { ...call, index, fresh },
+        index === undefined && fresh === call.fresh ? call : { index, ...call, fresh },
       );
       if (index !== undefined && kindOf(result) === 'unread-index') {
         known.delete(namespace);

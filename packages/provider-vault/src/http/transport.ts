@@ -125,7 +125,7 @@ export function createTransport({
     const result = await exchange(node, options, request, underWay);
     if (result.kind === 'answer') {
       kept.answered(node.origin);
-      return { ...result, origin: node.origin, stamp };
+      return { origin: node.origin, stamp, ...result };
     }
     // where a handshake fails while a file is broken, the file is named: that can be repaired here
     if (result.kind !== 'failure' || result.what !== 'tls') return result;
@@ -136,7 +136,7 @@ export function createTransport({
     async send(http, asked, call) {
       const kept = limiter && (await limiter.turn(call));
       if (kept) return kept;
-      const request = { ...http, call, isChange: changes(asked) };
+      const request = { call, isChange: changes(asked), ...http };
       const node = call.node ?? address;
       const first = await sendTo(node, request);
       if (first.kind !== 'redirect') return first;

@@ -212,11 +212,11 @@ export function kvDocument(
       );
     }
     return {
-      ...facts,
       entries,
       get members() {
         return source();
       },
+      ...facts,
     };
   }
 

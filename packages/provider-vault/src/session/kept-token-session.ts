@@ -56,8 +56,8 @@ export function keptTokenSession(options: SessionOptions): VaultSession {
     return { text, revocable, epoch };
   };
   const shown = (held: Held<OwnToken>): SessionToken => ({
-    ...held.thing,
     remaining: () => lifetime.left(held),
+    ...held.thing,
   });
 
   const lifetime = createLifetime<OwnToken>({

@@ -262,7 +262,7 @@ export function createVaultClient(
         const hint = cause === 'policy' ? request.ifDenied : ifNotAccepted[setting.kind];
         throw forbidden(cause, about, found.status, hint);
       }
-      if (found.kind === 'ok') return { ...found, token };
+      if (found.kind === 'ok') return { token, ...found };
       if (found.kind === 'missing')
         return { ...found, stamp: result.kind === 'answer' ? result.stamp : undefined };
       if (found.kind !== 'error') return found;

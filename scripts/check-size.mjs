@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 
-/** 16 kB, in bytes. */
-const limit = 16 * 1024;
+/** 17 kB, in bytes. */
+const limit = 17 * 1024;
 const core = new URL('../packages/core/dist/esm/index.js', import.meta.url);
 const entry = 'entry-of-an-application';
 

@@ -24,56 +24,36 @@ export interface CallBounds {
   readonly warn?: ((message: string) => void) | undefined;
 }
 
-/** A piece of work under a time limit that is ended from outside. */
-export interface EndableCall<Result> {
-  /** What the work returns, or why it was ended. Rejects with a `SecretError`. */
-  readonly result: Promise<Result>;
-  /** Ends the call with `reason`, and fires the signal of the work. */
-  end(reason: SecretError): void;
-}
-
-/** Starts `work`, which is ended by its time limit or by `end`. */
-export function endableCall<Result>(
+/** `limitedCall` of the package (`for-strangers.ts`) without a look at its arguments. */
+export async function limitedCall<Result>(
   work: (context: ReadContext) => Promise<Result>,
-  { clock, timeout, provider, warn = () => {} }: CallBounds,
-): EndableCall<Result> {
+  { clock, timeout, signal: outer, provider, warn = () => {} }: CallBounds,
+  /** Is given what ends the call. */
+  onStart?: (end: (reason: SecretError) => void) => void,
+): Promise<Result> {
+  if (outer?.aborted) throw abortReason(outer, provider);
   const controller = new AbortController();
-  let fail = (_reason: SecretError): void => {};
+  const { signal } = controller;
+  const remainingTimeout = deadlineIn(timeout, clock);
+  let fail: (reason: SecretError) => void;
+  const result = new Promise<Result>((resolve, reject) => {
+    fail = reject;
+    // called inside a promise, so that work that throws at once is caught as well
+    Promise.resolve({ signal, remainingTimeout, warn }).then(work).then(resolve, reject);
+  });
   const end = (reason: SecretError): void => {
     fail(reason);
     controller.abort(reason);
   };
-  const { signal } = controller;
-  const context = { signal, remainingTimeout: deadlineIn(timeout, clock), warn };
+  onStart?.(end);
+  const leave = outer && onAbort(outer, () => end(abortReason(outer, provider)));
   const cancel = clock.schedule(() => end(timedOut(provider, timeout)), timeout);
-  const bounded = async (): Promise<Result> => {
-    try {
-      return await new Promise<Result>((resolve, reject) => {
-        fail = reject;
-        // called inside a promise, so that work that throws at once is caught as well
-        Promise.resolve(context).then(work).then(resolve, reject);
-      });
-    } catch (thrown) {
-      throw await toSecretError(thrown, provider);
-    } finally {
-      cancel();
-    }
-  };
-  return { result: bounded(), end };
-}
-
-/** `limitedCall` of the package (`for-strangers.ts`) without a look at its arguments. */
-export async function limitedCall<Result>(
-  work: (context: ReadContext) => Promise<Result>,
-  bounds: CallBounds,
-): Promise<Result> {
-  const { signal, provider } = bounds;
-  if (signal?.aborted) throw abortReason(signal, provider);
-  const { result, end } = endableCall(work, bounds);
-  const leave = signal && onAbort(signal, () => end(abortReason(signal, provider)));
   try {
     return await result;
+  } catch (thrown) {
+    throw await toSecretError(thrown, provider);
   } finally {
+    cancel();
     leave?.();
   }
 }

@@ -526,8 +526,11 @@ export class CachedProvider {
     const { notifier } = this.#options;
     const { name } = this.provider;
     let names = 0;
+    // of many names that fail alike one speaks for all
+    const failures = new Map<string, SecretError>();
     for (const [name, entry] of batch.entries)
-      if (!isSecretError(entry)) {
+      if (isSecretError(entry)) failures.set(entry.code, failures.get(entry.code) ?? entry);
+      else {
         names += 1;
         if (!this.#cache.isNews(name, at, batch.revision))
           this.#options.values.putPrevious(name, entry.value);
@@ -538,15 +541,9 @@ export class CachedProvider {
     this.#reportChanges(read.asked, batch, at);
     this.#cache.store(read.asked, batch, at);
     notifier.emit({ type: 'refreshed', provider: name, names: batch.entries.size, duration });
-    const reported = new Set<string>();
-    for (const entry of batch.entries.values()) {
-      if (!isSecretError(entry)) continue;
-      // of many names that fail alike one speaks for all
-      if (!reported.has(entry.code)) {
-        this.#reportFailure(entry, duration);
-        this.#refusals.report(entry);
-      }
-      reported.add(entry.code);
+    for (const failure of failures.values()) {
+      this.#reportFailure(failure, duration);
+      this.#refusals.report(failure);
     }
     // it may have failed since it was asked for this
     if (!this.#isLatest(at)) {
@@ -563,17 +560,10 @@ export class CachedProvider {
   /** Reports every known name whose value is another one now, new or gone. */
   #reportChanges(asked: readonly string[] | 'all', batch: SecretBatch, at: ReadAt): void {
     const { complete, entries, revision } = batch;
-    const report = (name: string) => {
+    const known = complete ? [...this.#cache.names(), ...this.#failing.keys()] : asked;
+    const gone = [...new Set(known)].filter((name) => !entries.has(name));
+    for (const name of [...entries.keys(), ...gone])
       if (this.#cache.isNews(name, at, revision)) this.#reportChange(name, entries.get(name));
-    };
-    for (const name of entries.keys()) report(name);
-    const reportGone = (names: Iterable<string>) => {
-      for (const name of names) if (!entries.has(name)) report(name);
-    };
-    if (complete) {
-      reportGone(this.#cache.names());
-      reportGone(this.#failing.keys());
-    } else reportGone(asked);
   }
 
   #reportChange(name: string, now: SecretRecord | SecretError | undefined): void {

@@ -25,7 +25,6 @@ import {
   isSecretError,
   type ProviderAttempt,
   SecretError,
-  type SecretErrorCode,
 } from '../contract/secret-error.ts';
 import type { SecretBatch, SecretRecord } from '../contract/secret-provider.ts';
 import { labelOf } from '../words/label.ts';
@@ -252,31 +251,23 @@ export function degradation({ cached, detail }: FallbackCause): string {
 }
 
 function attempt(
-  cached: CachedProvider,
+  { provider: { name: provider, store } }: CachedProvider,
   outcome: ProviderAttempt['outcome'],
   reason?: string,
-  code?: SecretErrorCode,
-  age?: number,
+  more?: Pick<ProviderAttempt, 'code' | 'age'>,
 ): ProviderAttempt {
-  const { name: provider, store } = cached.provider;
-  return {
-    provider,
-    store,
-    outcome,
-    ...(reason && { reason }),
-    ...(code && { code }),
-    ...(age === undefined ? {} : { age }),
-  };
+  return { provider, store, outcome, ...(reason && { reason }), ...more };
 }
 
 function attemptOf(cached: CachedProvider, answer: Answer): ProviderAttempt {
   const { kind, age } = answer;
-  if (kind === 'held') return attempt(cached, kind, answer.degraded, undefined, age);
-  if (kind === 'absent') {
-    const { description = 'does not hold it' } = answer.missingDocument ?? {};
-    return attempt(cached, kind, description, undefined, age);
-  }
-  return attempt(cached, kind, answer.error.reason, answer.error.code, age);
+  if (kind === 'held') return attempt(cached, kind, answer.degraded, { age });
+  if (kind === 'absent')
+    return attempt(cached, kind, answer.missingDocument?.description ?? 'does not hold it', {
+      age,
+    });
+  const { code, reason } = answer.error;
+  return attempt(cached, kind, reason, { code, age });
 }
 
 /** The chain's error for a provider's: the same facts, with the name and what every provider said. */

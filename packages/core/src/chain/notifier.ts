@@ -3,7 +3,6 @@
  * becomes a process warning. A provider's outage is reported once, however many calls it
  * touches, until the provider answers again.
  */
-import type { Channel } from 'node:diagnostics_channel';
 import type { Clock } from '../calls/clock.ts';
 import { onAbort } from '../calls/on-abort.ts';
 import type { SecretsEvent, SecretsEvents, SecretsEventType } from '../contract/events.ts';
@@ -19,15 +18,6 @@ function nodeProcess(): NodeJS.Process | undefined {
 
 // not imported: a bundler for a place without Node fails on the import of a module of Node
 const diagnostics = nodeProcess()?.getBuiltinModule?.('node:diagnostics_channel');
-
-/** The channels that were published to. Node looks each up by its name, and lets go of what is not held. */
-const channels = new Map<SecretsEventType, Channel>();
-
-function channelOf(type: SecretsEventType): Channel | undefined {
-  const channel = channels.get(type) ?? diagnostics?.channel(`keyfall:${type}`);
-  if (channel) channels.set(type, channel);
-  return channel;
-}
 
 type Listener = (event: SecretsEvent) => void;
 
@@ -61,7 +51,7 @@ export class Notifier {
   }
 
   emit(event: SecretsEvent): void {
-    channelOf(event.type)?.publish(event);
+    diagnostics?.channel(`keyfall:${event.type}`).publish(event);
     const listeners = this.#listeners.get(event.type);
     if (!listeners?.size) {
       const notice = noticeOf(event);

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../calls/clock.ts';
 import { providerError, toSecretError } from '../calls/foreign-error.ts';
-import { abortReason, endableCall, timedOut } from '../calls/limited-call.ts';
+import { abortReason, limitedCall, timedOut } from '../calls/limited-call.ts';
 import { onAbort } from '../calls/on-abort.ts';
 import type { SecretError } from '../contract/secret-error.ts';
 import type { SecretBatch, SecretProvider, SecretRecord } from '../contract/secret-provider.ts';
@@ -43,11 +43,9 @@ export class SharedRead {
   readonly #options: SharedReadOptions;
   /** Gives the outcome to each caller that waits. */
   readonly #waiting = new Set<(outcome: ReadOutcome) => void>();
-  /** What it came to, as soon as that has been taken in. */
+  /** What it came to: as soon as that has been taken in, or it was ended. */
   #outcome: ReadOutcome | undefined;
-  /** Why it was ended before the provider had answered. */
-  #ended: SecretError | undefined;
-  #endCall = (_reason: SecretError): void => {};
+  #endCall: ((reason: SecretError) => void) | undefined;
   #pinned = false;
 
   constructor(options: SharedReadOptions) {
@@ -61,7 +59,7 @@ export class SharedRead {
 
   /** Whether the provider has been asked, and its answer is still needed. */
   get isRunning(): boolean {
-    return this.startedAt !== undefined && this.#ended === undefined;
+    return this.startedAt !== undefined && this.#outcome === undefined;
   }
 
   /** Keeps the read going without a caller: a background refresh or a probe. */
@@ -86,17 +84,17 @@ export class SharedRead {
       return last.order;
     };
     try {
-      if (this.#ended) throw this.#ended;
-      const { result, end } = endableCall(
+      const batch = await limitedCall(
         async (context) => {
           const { asked } = this;
           const batch = await provider.read(asked, { stamp, askAgain, ...context });
           return checked(batch, asked, provider.name);
         },
         { clock, timeout, provider: provider.name, warn },
+        (end) => {
+          this.#endCall = end;
+        },
       );
-      this.#endCall = end;
-      const batch = await result;
       return { batch, at: stamps.get(batch.stamp ?? 0) ?? this.startedAt };
     } catch (error) {
       return { error: error as SecretError, at: last };
@@ -111,8 +109,7 @@ export class SharedRead {
 
   /** Ends the read with `error` for every waiting caller. */
   end(error: SecretError): void {
-    this.#ended ??= error;
-    this.#endCall(this.#ended);
+    this.#endCall?.(error);
     this.settle({ error });
   }
 
@@ -121,25 +118,27 @@ export class SharedRead {
     if (this.#outcome) return this.#outcome;
     const { provider, clock } = this.#options;
     return new Promise((resolve) => {
+      let leave: (() => void) | undefined;
       const give = (outcome: ReadOutcome): void => {
         this.#waiting.delete(give);
         cancel();
         leave?.();
         resolve(outcome);
       };
-      const abandon = (): void => {
-        const error = abortReason(signal as AbortSignal, provider.name);
-        give({ error });
-        // only an abort empties a read: callers whose time is up leave it to find out about the store
-        if (this.startedAt && this.#waiting.size === 0 && !this.#pinned) this.end(error);
-      };
       this.#waiting.add(give);
       const cancel = clock.schedule(
         () => give({ error: timedOut(provider.name, timeout) }),
         timeout,
       );
-      const leave = signal && onAbort(signal, abandon);
-      if (signal?.aborted) abandon();
+      if (!signal) return;
+      const abandon = (): void => {
+        const error = abortReason(signal, provider.name);
+        give({ error });
+        // only an abort empties a read: callers whose time is up leave it to find out about the store
+        if (this.startedAt && this.#waiting.size === 0 && !this.#pinned) this.end(error);
+      };
+      leave = onAbort(signal, abandon);
+      if (signal.aborted) abandon();
     });
   }
 }

@@ -46,6 +46,16 @@ function expectNoLeak(result: RunResult): void {
   expect(result.output).not.toContain(canaryToken);
 }
 
+test('a document that is not there is noted once, although near names are looked for', async () => {
+  const cwd = await folderWith(dotenv);
+  const there = settings({ VAULT_SECRET_PATH: 'mistyped' });
+  const missing = await keyfall(['get', 'TOKN'], { cwd, env: there });
+  expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('mean TOKEN?') });
+  expect(missing.stderr.match(/^keyfall: vault /gm)).toHaveLength(1);
+  const found = await keyfall(['get', 'TOKEN'], { cwd, env: there });
+  expect(found.stderr.match(/^keyfall: vault .*TOKEN comes from/gm)).toHaveLength(1);
+});
+
 /** TLS in front of the server, with a certificate that its own PKI engine issues. */
 async function tlsFront(): Promise<{ readonly address: string; readonly authority: string }> {
   const authority = await newAuthority(server);

@@ -101,5 +101,9 @@ async function warnOfExposure(
   if (exposure?.tracked)
     warn(`git tracks ${shown}: its values are in the history of the repository`);
   if (exposure?.readableByAll)
-    warn(`every user of this machine can read ${shown}: run chmod o-r ${shown}`);
+    warn(
+      exposure.isLink
+        ? `every user of this machine can read the file that ${shown} leads to`
+        : `every user of this machine can read ${shown}: run chmod o-r ${shown}`,
+    );
 }

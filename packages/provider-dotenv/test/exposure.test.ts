@@ -178,6 +178,24 @@ describe('check', () => {
     `);
   });
 
+  test('of a link to a file that every user can read no command is proposed, which would change that file', async () => {
+    await chmod(folder, 0o755);
+    const target = join(folder, 'of-the-system');
+    await writeFile(target, `A=${canary}\n`);
+    await chmod(target, 0o644);
+    await symlink(target, path);
+    const found = (await findings())?.find(({ code }) => code === 'readable-by-all');
+    expect(found).toMatchObject({ state: 'failing', subject: `mode of ${path}` });
+    expect(found).not.toHaveProperty('facts');
+    expect(found?.hint).not.toContain('chmod');
+    const warnings: string[] = [];
+    const provider = dotenvProvider({ path });
+    await provider.read('all', { ...context(), warn: (message) => warnings.push(message) });
+    expect(warnings).toEqual([
+      `every user of this machine can read the file that ${path} leads to`,
+    ]);
+  });
+
   test("a file that git does not ignore is a finding, in another user's repository too", async () => {
     await writeFile(path, 'A=1\n');
     git('init', '-q');

@@ -38,6 +38,9 @@ export const placeOptions: Readonly<Partial<Record<string, readonly string[]>>> 
   files: ['directory', 'variables'],
   'aws-secrets-manager': ['secretId', 'prefix'],
   'aws-parameter-store': ['path'],
+  'gcp-secret-manager': ['project'],
+  keychain: ['service'],
+  kubernetes: ['secret'],
 };
 
 /** What references may lead to: the same providers, without the chain's settings, and without the place if they say it. */

@@ -93,16 +93,38 @@ function placeOf(
   options: Options,
   folder: string,
 ): Options {
-  if (id === 'sops' || id === 'dotenv') return { path: resolve(folder, place) };
-  if (id === 'files') return { directory: resolve(folder, place) };
-  if (id === 'aws-secrets-manager') return { secretId: place };
-  if (id !== 'vault' || options['mount'] !== undefined) return { path: place };
-  const at = place.indexOf('/');
-  if (at > 0 && at < place.length - 1)
-    return { mount: place.slice(0, at), path: place.slice(at + 1) };
-  throw new SecretError('ERR_SECRET_CONFIG', 'a place in Vault is a mount and a path', {
-    hint: 'Write the reference as vault://MOUNT/PATH#NAME, or give the mount in the configuration.',
-  });
+  switch (id) {
+    case 'sops':
+    case 'dotenv':
+      return { path: resolve(folder, place) };
+    case 'files':
+      return { directory: resolve(folder, place) };
+    case 'aws-secrets-manager':
+      return { secretId: place };
+    case 'gcp-secret-manager':
+      return { project: place };
+    case 'keychain':
+      return { service: place };
+    case 'kubernetes': {
+      const [namespace, secret] = options['namespace'] === undefined ? parted(place) : [];
+      return secret === undefined ? { secret: place } : { namespace, secret };
+    }
+    case 'vault': {
+      if (options['mount'] !== undefined) return { path: place };
+      const [mount, path] = parted(place);
+      if (path !== undefined) return { mount, path };
+      throw new SecretError('ERR_SECRET_CONFIG', 'a place in Vault is a mount and a path', {
+        hint: 'Write the reference as vault://MOUNT/PATH#NAME, or give the mount in the configuration.',
+      });
+    }
+    default:
+      return { path: place };
+  }
+}
+
+/** The part before the first slash and the rest; none if one of them is empty. */
+function parted(place: string): readonly string[] {
+  return /^([^/]+)\/(.+)$/s.exec(place)?.slice(1) ?? [];
 }
 
 /** Providers whose values may be references again. */

@@ -4,7 +4,7 @@
 import { isSecretError, type Secrets } from '@keyfall/core';
 import { nearNames } from '@keyfall/core/provider';
 import { quoted } from './shown-command.ts';
-import { printable } from './terminal.ts';
+import { printable, silently } from './terminal.ts';
 
 /** `Did you mean A or B?` for what is not among `held`; nothing where nothing is near. */
 export function didYouMean(names: readonly string[], held: readonly string[]): string | undefined {
@@ -27,7 +27,8 @@ export async function suggesting(
 ): Promise<unknown> {
   if (!isSecretError(error, 'ERR_SECRET_NOT_FOUND')) return error;
   // what cannot be listed suggests nothing
-  const suggestion = didYouMean(names, await secrets.list().catch(() => []));
+  const held = await silently(() => secrets.list().catch(() => []));
+  const suggestion = didYouMean(names, held);
   const { attempts, secretName, hint } = error;
   const isOfChain = attempts !== undefined && secretName !== undefined;
   const remedy = isOfChain ? remedyOf(secretName) : hint;

@@ -10,12 +10,24 @@ import { clipped, wrapped } from './wrapping.ts';
  * would change the mode of a pipe that the program of `run` inherits.
  */
 export function notice(message: string): void {
-  writeLine(`keyfall: ${printable(message)}`);
+  if (!isSilent) writeLine(`keyfall: ${printable(message)}`);
 }
 
 /** The same for a report of success, which `--quiet` leaves out. */
 export function report(message: string): void {
   if (!quiet) notice(message);
+}
+
+let isSilent = false;
+
+/** Does `work` without a {@link notice}: for reads of which the user gets no value. */
+export async function silently<Result>(work: () => Promise<Result>): Promise<Result> {
+  isSilent = true;
+  try {
+    return await work();
+  } finally {
+    isSilent = false;
+  }
 }
 
 let quiet = false;

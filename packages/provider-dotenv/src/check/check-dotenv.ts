@@ -146,19 +146,29 @@ async function backupsOf({ path, shown }: DotenvFile): Promise<ProviderCheck[]> 
   return [...failures, copies];
 }
 
-function modeOf(shown: string, path: string, { mode, readableByAll }: Exposure): ProviderCheck {
+function modeOf(
+  shown: string,
+  path: string,
+  { mode, readableByAll, isLink }: Exposure,
+): ProviderCheck {
   const subject = `mode of ${shown}`;
   const octal = mode.toString(8).padStart(4, '0');
-  return readableByAll
-    ? {
-        subject,
-        state: 'failing',
-        message: `every user of this machine can read it (${octal})`,
-        hint: `Run chmod o-r ${path}.`,
-        code: 'readable-by-all',
-        facts: { path },
-      }
-    : { subject, state: 'ready', message: `not every user of this machine can read it (${octal})` };
+  const what = isLink ? 'the file that it leads to' : 'it';
+  if (!readableByAll)
+    return {
+      subject,
+      state: 'ready',
+      message: `not every user of this machine can read ${what} (${octal})`,
+    };
+  return {
+    subject,
+    state: 'failing',
+    message: `every user of this machine can read ${what} (${octal})`,
+    code: 'readable-by-all',
+    ...(isLink
+      ? { hint: `See where ${path} leads, and put the secrets into a file of your own.` }
+      : { hint: `Run chmod o-r ${path}.`, facts: { path } }),
+  };
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Who else can read a `.env` file: users of the machine, and everyone who has the repository.
  */
-import { access, constants, realpath, stat } from 'node:fs';
+import { access, constants, lstat, realpath, stat } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { errnoOf } from '@keyfall/core/provider/files';
@@ -10,12 +10,15 @@ import { isTracked } from './git-index.ts';
 // of `node:fs`, for the reason that core's `store-file.ts` gives
 const realPathOf = promisify(realpath.native);
 const statPath = promisify(stat);
+const statLink = promisify(lstat);
 const tryAccess = promisify(access);
 
 /** Who can read a file. */
 export interface Exposure {
   /** Its real path. */
   readonly path: string;
+  /** Whether it is a link to that: then its mode is that of a file which may not be the user's to change. */
+  readonly isLink: boolean;
   /** Permission bits. */
   readonly mode: number;
   /** Every user of the machine can read it: its mode and the folders above allow it. */
@@ -28,8 +31,14 @@ export interface Exposure {
 export async function exposureOf(path: string): Promise<Exposure | undefined> {
   try {
     const real = await realPathOf(path);
-    const [{ mode }, tracked] = await Promise.all([statPath(real), isTracked(real)]);
-    return { path: real, mode: mode & 0o7777, readableByAll: await isOpen(real, mode), tracked };
+    const [{ mode }, link, tracked] = await Promise.all([
+      statPath(real),
+      statLink(path),
+      isTracked(real),
+    ]);
+    const readableByAll = await isOpen(real, mode);
+    const isLink = link.isSymbolicLink();
+    return { path: real, isLink, mode: mode & 0o7777, readableByAll, tracked };
   } catch {
     return undefined; // reading the file reports what is wrong
   }

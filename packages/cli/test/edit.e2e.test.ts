@@ -2,9 +2,10 @@
  * `keyfall edit` with editors that are scripts: what they get to see, what is stored of what they save, and what is left
  * behind.
  */
-import { access, chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { decryptSopsFile, encryptSopsFile } from '@keyfall/provider-sops';
+import { decryptSopsFile, encryptSopsFile, sopsProvider } from '@keyfall/provider-sops';
+import { callContext } from '@keyfall/testkit';
 import { describe, expect, test } from 'vitest';
 import { testFolder } from '../../../test/test-folder.ts';
 import { ageKey, bin, finished, folderWith, install, keyfall, start } from './keyfall.ts';
@@ -15,16 +16,26 @@ const canary = 'canary-71fe22';
 const file = 'secrets.enc.env';
 const vault = vaultDocuments();
 
-/** A project with an encrypted file, and an editor that runs these commands of a shell with the file as `$1`. */
-async function project(
-  editor: string,
-  values: Readonly<Record<string, string>> = { TOKEN: canary, DB_PASS: `p ${canary}`, OLD: 'x' },
-) {
-  const cwd = await folderWith();
-  const path = join(cwd, file);
+type Values = Readonly<Record<string, string>>;
+
+/** An encrypted file with these values. */
+async function encrypted(values: Values): Promise<Buffer> {
+  const path = join(await testFolder(), file);
   await encryptSopsFile(path, new Map(Object.entries(values)), {
     ageRecipients: [ageKey.recipient],
   });
+  return readFile(path);
+}
+
+const usual: Values = { TOKEN: canary, DB_PASS: `p ${canary}`, OLD: 'x' };
+let ofUsual: Promise<Buffer> | undefined;
+
+/** A project with an encrypted file, and an editor that runs these commands of a shell with the file as `$1`. */
+async function project(editor: string, values = usual) {
+  const cwd = await folderWith();
+  const path = join(cwd, file);
+  ofUsual ??= encrypted(usual);
+  await writeFile(path, await (values === usual ? ofUsual : encrypted(values)));
   const providers = [{ provider: 'sops', path: file }];
   await writeFile(join(cwd, 'keyfall.config.json'), JSON.stringify({ providers }));
   const { env, setEditor } = await withEditor(cwd, editor);
@@ -188,6 +199,15 @@ test('VISUAL comes before EDITOR, with arguments that a shell splits, and a prog
 });
 
 describe('another writer meanwhile', () => {
+  /** A copy of the file with what another writer has changed, and the command that puts it in its place. */
+  async function changedTo(cwd: string, values: Values): Promise<string> {
+    const theirs = join(cwd, 'theirs.env');
+    await copyFile(join(cwd, file), theirs);
+    const provider = sopsProvider({ path: theirs, ageKeyFile: ageKey.file });
+    await provider.write?.({ entries: new Map(Object.entries(values)) }, callContext());
+    return `cp '${theirs}' '${join(cwd, file)}'`;
+  }
+  // the command itself: while the editor is open the file is not locked
   const set = (name: string, value: string) =>
     `printf '%s' '${value}' | SOPS_AGE_KEY_FILE='${ageKey.file}' '${process.execPath}' '${bin}' set ${name} 2>&1 >/dev/null`;
 
@@ -198,7 +218,8 @@ describe('another writer meanwhile', () => {
   });
 
   test('who has changed the same name is one, and nothing is stored', async () => {
-    const { run, values } = await project(`${set('TOKEN', 'theirs')}\n${threeChanges}`);
+    const { cwd, run, values, setEditor } = await project('');
+    await setEditor(`${await changedTo(cwd, { TOKEN: 'theirs' })}\n${threeChanges}`);
     const result = await run();
     expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('TOKEN') });
     expect(result.output).not.toMatch(/canary|theirs/);
@@ -207,8 +228,9 @@ describe('another writer meanwhile', () => {
 
   test('on a terminal the text is edited again, with what the other has changed', async () => {
     const { cwd, env, values, setEditor } = await project('');
+    const theirs = { TOKEN: 'theirs', DB_PASS: 'theirs too', FOUND: 'new' };
     await setEditor(`if [ -e first ]; then cp "$1" second; exit; fi
-      cp "$1" first; ${set('TOKEN', 'theirs')}; ${set('DB_PASS', 'theirs too')}; ${set('FOUND', 'new')}
+      cp "$1" first; ${await changedTo(cwd, theirs)}
       ${threeChanges}`);
     const result = await onTerminal(['edit'], [['What now?', '\r']], { cwd, env });
     expect(result.code).toBe(0);

@@ -1,17 +1,19 @@
 /**
  * `npm run bench -- [CASE…] [--quick]`: measures, writes `results/CASE.json`, and makes docs/performance.md of all of them.
- * With `--quick` it measures a few rounds, prints them and writes nothing.
+ * With `--quick` it measures a few rounds, prints them and writes nothing; with `--page` it measures nothing.
  */
 import { parseArgs } from 'node:util';
+import { cases } from './cases/cases.mjs';
 import { environment, writeResults } from './harness/results.mjs';
 import { tableOf } from './harness/table.mjs';
+import { writePage } from './page/write.mjs';
 import { installFromNpm } from './peers/install.mjs';
 
-/** Every case, in the order in which they run. */
-const cases = ['reads'];
-
 const { values: options, positionals } = parseArgs({
-  options: { quick: { type: 'boolean', default: false } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 const unknown = positionals.find((name) => !cases.includes(name));
@@ -20,16 +22,18 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-installFromNpm();
-for (const name of positionals.length > 0 ? positionals : cases) {
+if (!options.page) installFromNpm();
+const chosen = positionals.length > 0 ? positionals : cases;
+const { date, machine, versions } = environment();
+if (!options.page && machine.load > 0.5)
+  console.error(`This machine is busy (a load of ${machine.load}): times will say little.`);
+for (const name of options.page ? [] : chosen) {
   const started = performance.now();
   const { measure } = await import(`./cases/${name}.mjs`);
-  const { date, machine, versions } = environment();
   const { figures, versions: more } = await measure(options);
-  console.log(
-    `\n${name}: ${((performance.now() - started) / 1_000).toFixed(0)} s, load ${machine.load} before it`,
-  );
+  console.log(`\n${name}: ${((performance.now() - started) / 1_000).toFixed(0)} s`);
   for (const [id, figure] of Object.entries(figures)) console.log(tableOf(id, figure));
   if (!options.quick)
     writeResults(name, { date, machine, versions: { ...versions, ...more }, figures });
 }
+if (!options.quick) await writePage();

@@ -40,7 +40,9 @@ export async function makePages() {
     if (path.endsWith('.md')) write(`api/${path}`, readFileSync(join(api, path), 'utf8'));
 
   // shown as they are, at the same place
-  const pictures = fileURLToPath(new URL('public/pictures', import.meta.url));
-  rmSync(pictures, { recursive: true, force: true });
-  cpSync(join(docs, 'pictures'), pictures, { recursive: true });
+  for (const folder of ['pictures', 'plots']) {
+    const shown = fileURLToPath(new URL(`public/${folder}`, import.meta.url));
+    rmSync(shown, { recursive: true, force: true });
+    cpSync(join(docs, folder), shown, { recursive: true });
+  }
 }

@@ -10,6 +10,12 @@ export function markdownForSite() {
     const visit = (node) => {
       if (node.type === 'link' || node.type === 'image' || node.type === 'definition')
         node.url = addressOf(file, node.url);
+      // a picture in a light and a dark version
+      if (node.type === 'html')
+        node.value = node.value.replace(
+          / (src|srcset)="([^"]+)"/g,
+          (_, name, target) => ` ${name}="${addressOf(file, target)}"`,
+        );
       if (node.type === 'code') node.meta = metaOf(node);
       node.children?.forEach(visit);
     };

@@ -39,8 +39,8 @@ export async function measure({ quick }) {
   ];
   const store = await startStore();
   try {
-    const [rounds, generations] = quick ? [5, 1] : [12, 3];
-    const how = { rounds, generations, slice: 150, widths: [1, 64] };
+    const [rounds, generations] = quick ? [5, 1] : [20, 3];
+    const how = { rounds, generations, slice: 200, warm: 3_000, widths: [1, 64] };
     const samples = await measureOperations(subjects, store.settings, how);
     return {
       versions: { server: store.version },

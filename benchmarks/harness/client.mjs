@@ -1,6 +1,7 @@
 /**
  * The process of one subject. It reads a request a line on standard input and writes an answer a line to file
- * descriptor 3: first `{ start: [module, name], settings }`, then `{ milliseconds, width }` for each round.
+ * descriptor 3: first `{ start: [module, name], settings }`, then `{ milliseconds, width }` for each round, or `{ call: true }`
+ * for a single operation, which may fail. Another `start` takes its place.
  *
  * What the module exports under that name takes the settings and returns the operation, or
  * `{ operation, per, close }`, where an operation repeats something `per` times.
@@ -13,6 +14,7 @@ let per = 1;
 let close = () => {};
 
 async function start([module, name], settings) {
+  await close();
   const { [name]: starting } = await import(module);
   const started = await starting(settings);
   ({
@@ -21,6 +23,15 @@ async function start([module, name], settings) {
     close = () => {},
   } = typeof started === 'function' ? { operation: started } : started);
   return {};
+}
+
+async function call() {
+  const began = performance.now();
+  const answered = await Promise.resolve(operation()).then(
+    () => true,
+    () => false,
+  );
+  return { wall: performance.now() - began, answered };
 }
 
 async function round({ milliseconds, width }) {
@@ -50,7 +61,8 @@ for await (const line of createInterface(process.stdin)) {
   const request = JSON.parse(line);
   let answer;
   try {
-    answer = request.start ? await start(request.start, request.settings) : await round(request);
+    if (request.start) answer = await start(request.start, request.settings);
+    else answer = request.call ? await call() : await round(request);
   } catch (error) {
     answer = { error: String(error?.stack ?? error) };
   }

@@ -28,7 +28,7 @@ import { fileURLToPath } from 'node:url';
 const program = fileURLToPath(new URL('client.mjs', import.meta.url));
 
 /** Starts the process of a subject. */
-async function startClient({ command, env, start }, settings) {
+export async function startClient({ command, env, start }, settings) {
   const [file, ...args] = command ?? [process.execPath, program];
   const child = spawn(file, args, {
     env: { ...process.env, ...env },
@@ -48,8 +48,13 @@ async function startClient({ command, env, start }, settings) {
     return answer;
   };
   // by standard input, where no list of processes shows it
-  await ask({ start, settings });
+  const begin = (settings) => ask({ start, settings });
+  await begin(settings);
   return {
+    /** Begins again in the same process. */
+    start: begin,
+    /** @returns {Promise<{ wall: number, answered: boolean }>} milliseconds of one operation, and whether it failed */
+    call: () => ask({ call: true }),
     /** @returns {Promise<{ count: number, wall: number, cpu: number, p50: number }>} microseconds of the whole, and of the median operation */
     round: (how) => ask(how),
     async stop() {

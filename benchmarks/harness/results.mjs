@@ -3,7 +3,7 @@
  * machine and the versions that they belong to.
  */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { versionsOfPeers } from '../peers/install.mjs';
@@ -39,10 +39,9 @@ export function figure(unit, samples) {
     kind,
     note,
     samples: Object.fromEntries(
-      Object.entries(of).map(([what, numbers]) => [
-        what,
-        numbers.map((number) => Number(number.toPrecision(4))),
-      ]),
+      Object.entries(of)
+        .filter(([, numbers]) => numbers.length > 0)
+        .map(([what, numbers]) => [what, numbers.map((number) => Number(number.toPrecision(4)))]),
     ),
   }));
   return { unit, subjects };
@@ -50,24 +49,37 @@ export function figure(unit, samples) {
 
 /** What the results of this moment belong to. `load`: what else the machine did, in busy processors. */
 export function environment() {
-  const git = (...args) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  const saidBy = (...words) =>
+    execFileSync(words[0], words.slice(1), { encoding: 'utf8', cwd: import.meta.dirname }).trim();
+  const changed = saidBy('git', 'status', '--porcelain', '--', '../../packages') !== '';
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: {
       processors: `${cpus().length} x ${cpus()[0].model.trim()}`,
       memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
-      system: `${type()} ${release()} ${arch()}`,
+      system: `${type()} ${release().match(/^\d+\.\d+/)?.[0]} ${arch()}`,
       load: Number(loadavg()[0].toFixed(2)),
     },
     versions: {
-      keyfall: git('rev-parse', '--short=10', 'HEAD'),
+      keyfall: `${saidBy('git', 'rev-parse', '--short=10', 'HEAD')}${changed ? ' and changes' : ''}`,
       node: process.versions.node,
+      python: saidBy('python3', '--version').split(' ')[1],
       ...versionsOfPeers(),
     },
   };
 }
 
 const fileOf = (name) => fileURLToPath(new URL(`${name}.json`, folder));
+
+/**
+ * @returns {Results} what is committed of a case
+ * @throws an `Error` if nothing is
+ */
+export function readResults(name) {
+  if (!existsSync(fileOf(name)))
+    throw new Error(`There are no results of ${name}. Run "npm run bench -- ${name}".`);
+  return JSON.parse(readFileSync(fileOf(name), 'utf8'));
+}
 
 /** @param {Results} results */
 export function writeResults(name, results) {

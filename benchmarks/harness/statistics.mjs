@@ -14,7 +14,7 @@ export function median(numbers) {
  * @param {readonly number[]} numbers - at least one, in any order
  * @param {number} at - from 0 to 1
  */
-function quantile(numbers, at) {
+export function quantile(numbers, at) {
   if (numbers.length === 0) throw new Error('there is no quantile of no numbers');
   const sorted = numbers.toSorted((a, b) => a - b);
   const place = at * (sorted.length - 1);
@@ -26,7 +26,7 @@ function quantile(numbers, at) {
  * @param {readonly number[]} numbers
  * @returns {{ value: number, low: number, high: number }} the median, and between what half of them are
  */
-function summary(numbers) {
+export function summary(numbers) {
   return { value: median(numbers), low: quantile(numbers, 0.25), high: quantile(numbers, 0.75) };
 }
 

@@ -16,5 +16,5 @@ export function tableOf(id, { unit, subjects }) {
     });
     return `  ${name.padEnd(30)} ${columns.map((column) => column.padEnd(38)).join(' ')}`;
   });
-  return `${id}: median, and the ratio to ${floor?.name ?? 'nothing'} in the same round (half of the rounds)\n${lines.join('\n')}`;
+  return `${id}: median${floor === undefined ? '' : `, and the ratio to ${floor.name} in the same round (half of the rounds)`}\n${lines.join('\n')}`;
 }

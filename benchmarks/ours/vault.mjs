@@ -1,5 +1,6 @@
 // Keyfall reading a secret of Vault, as `peers/vault-clients.mjs` has it.
 import { createSecrets } from '@keyfall/core';
+import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { vaultProvider } from '@keyfall/provider-vault';
 
 const providerOf = ({ address, token, mount, path }, more) =>
@@ -33,6 +34,19 @@ export async function providerOverNodeVault(settings) {
 /** A `get` of a chain that keeps nothing: time limits, circuit breaker, events and redaction on top. */
 export function uncachedChain(settings) {
   const secrets = createSecrets({ providers: [providerOf(settings)], ttl: 0 });
+  return {
+    async operation() {
+      if ((await secrets.get('NAME_7')) !== 'value 7') throw new Error('nothing was read');
+    },
+    close: () => secrets.close(),
+  };
+}
+
+/** A chain that has a `.env` to fall back to: all its settings are the usual ones. */
+export function chainWithFallback({ env, ...settings }) {
+  const providers = [providerOf(settings), dotenvProvider({ path: env })];
+  const secrets = createSecrets({ providers });
+  secrets.on('fallback', () => {});
   return {
     async operation() {
       if ((await secrets.get('NAME_7')) !== 'value 7') throw new Error('nothing was read');

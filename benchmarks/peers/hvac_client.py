@@ -64,13 +64,25 @@ def measure(operation, milliseconds, width):
     }
 
 
+def call(operation):
+    began = time.perf_counter()
+    try:
+        operation()
+        answered = True
+    except Exception:
+        answered = False
+    return {"wall": (time.perf_counter() - began) * 1e3, "answered": answered}
+
+
 operation = None
 with os.fdopen(3, "w", buffering=1) as answers:
     for line in sys.stdin:
         request = json.loads(line)
-        if operation is None:
+        if "settings" in request:
             operation = connect(request["settings"])
             answer = {}
+        elif "call" in request:
+            answer = call(operation)
         else:
             answer = measure(operation, request["milliseconds"], request["width"])
         answers.write(json.dumps(answer) + "\n")

@@ -56,6 +56,11 @@ export function installFromPyPI() {
   return folder;
 }
 
+/** @returns {string} where the module of a peer is, for an `import` */
+export function urlOfPeer(name) {
+  return import.meta.resolve(name);
+}
+
 /** @returns {Record<string, string>} the version of each peer, by its name */
 export function versionsOfPeers() {
   const { dependencies } = JSON.parse(readFileSync(here('package.json'), 'utf8'));

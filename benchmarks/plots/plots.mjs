@@ -1,6 +1,7 @@
 /**
  * Plots of figures, as SVG in a light and a dark version: bars, and lines over a quantity. The same figures give the same
- * bytes on every machine, so that a test can hold a committed plot to its JSON.
+ * bytes on every machine, so that a test can hold a committed plot to its JSON. The files belong into docs/plots:
+ * those of docs/pictures are recorded.
  */
 import { writeFileSync } from 'node:fs';
 import * as vega from 'vega';
@@ -152,10 +153,12 @@ export async function bars({
         ? []
         : [
             {
+              data: { values: [{}] },
               mark: { type: 'rule', color: theme.text, strokeDash: [4, 3] },
               encoding: { x: { datum: goal }, y: null },
             },
             {
+              data: { values: [{}] },
               mark: {
                 type: 'text',
                 align: 'left',

@@ -1,8 +1,11 @@
 /**
  * A link that works on GitHub works on the site.
  */
+
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { addressOf, base, origin, pageAt, repositoryAddress } from '../places.mjs';
+import { markdownForSite } from '../markdown-for-site.mjs';
+import { addressOf, base, origin, pageAt, pagesFolder, repositoryAddress } from '../places.mjs';
 
 test('the site is at the address that the command line prints', () => {
   expect(origin + base).toMatch(/^https:\/\/[\w.-]+\/(?:[\w-]+\/)?$/);
@@ -25,6 +28,7 @@ test.each([
   ['chain.md', 'README.md', `${base}all-pages/`],
   ['chain.md', 'errors', `${base}errors/`],
   ['VAULT_SETUP_GUIDE.md', 'pictures/vault-ui.png', `${base}pictures/vault-ui.png`],
+  ['performance.md', 'plots/reads-dark.svg', `${base}plots/reads-dark.svg`],
   ['chain.md', '../README.md#install', `${repositoryAddress}/blob/main/README.md#install`],
   ['chain.md', '../packages/fastify', `${repositoryAddress}/blob/main/packages/fastify`],
   ['index.md', '../docs/local.md', `${base}local/`],
@@ -37,4 +41,12 @@ test.each([
   ['chain.md', 'https://example.com/a.md', 'https://example.com/a.md'],
 ])('on %s, %s leads to %s', (file, target, address) => {
   expect(addressOf(file, target)).toBe(address);
+});
+
+test('a picture that is written as HTML leads there, too', () => {
+  const html = (folder: string) =>
+    `<picture><source media="(prefers-color-scheme: dark)" srcset="${folder}reads-dark.svg"><img alt="a" src="${folder}reads-light.svg"></picture>`;
+  const tree = { type: 'root', children: [{ type: 'html', value: html('plots/') }] };
+  markdownForSite()(tree, { path: join(pagesFolder, 'performance.md') });
+  expect(tree.children[0]?.value).toBe(html(`${base}plots/`));
 });

@@ -12,6 +12,11 @@ async function secrets() {
   const { VAULT_ADDR, VAULT_TOKEN, VAULT_MOUNT_POINT, VAULT_SECRET_PATH } = process.env;
   const url = `${VAULT_ADDR}/v1/${VAULT_MOUNT_POINT}/data/${VAULT_SECRET_PATH}`;
   const headers = { 'X-Vault-Token': VAULT_TOKEN };
+  if (kind === 'vault-node-vault') {
+    const { default: connect } = await import('node-vault');
+    const client = connect({ endpoint: VAULT_ADDR, token: VAULT_TOKEN });
+    return (await client.read(`${VAULT_MOUNT_POINT}/data/${VAULT_SECRET_PATH}`)).data.data;
+  }
   if (kind === 'vault-fetch') return (await (await fetch(url, { headers })).json()).data.data;
   const { get } = await import('node:http');
   const response = await new Promise((resolve, reject) => {

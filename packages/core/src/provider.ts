@@ -10,6 +10,7 @@ export { systemClock } from './calls/clock.ts';
 export { deadlineIn } from './calls/deadline.ts';
 export type { Duration } from './calls/duration.ts';
 export type { CallBounds } from './calls/limited-call.ts';
+export { type AnsweredRequest, answerError } from './contract/answer-error.ts';
 export type { OptionSchema, OptionsSchema } from './contract/options-schema.ts';
 export { durationSchema } from './contract/options-schema.ts';
 export type {

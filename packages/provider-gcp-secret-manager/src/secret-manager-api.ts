@@ -3,7 +3,7 @@
  * token, and ended by an answer or by one error that says what happened. Google's own texts are not shown: only its status
  * and the reason in its details, which are permanent (AIP-193).
  */
-import { SecretError, type SecretErrorCode } from '@keyfall/core/provider';
+import { answerError, type SecretError } from '@keyfall/core/provider';
 import type { HttpClient } from '@keyfall/core/provider/http';
 import { type AccessTokens, accessTokens, type GcpCredentials } from './access-token.ts';
 
@@ -110,13 +110,7 @@ function refusal(
   const isChange = method !== 'GET';
   // Google says so itself, with the status that goes with it; something else in its place does not
   const isOwn = typeof said === 'string' && status >= 400 && status < 500;
-  const problem = (code: SecretErrorCode, what: string, hint?: string) =>
-    new SecretError(code, `${subject} ${what}`, {
-      provider,
-      hint,
-      storeStatus: status,
-      ...(isChange && { applied: isOwn || status === 401 || status === 429 ? 'no' : 'unknown' }),
-    });
+  const problem = answerError({ provider, subject, method, status, isOwn });
 
   if (status === 401)
     throw problem(

@@ -2,7 +2,7 @@
  * Requests to the API of Kubernetes about one Secret (https://kubernetes.io/docs/reference/using-api/api-concepts/). Its
  * own texts are not shown, and not read.
  */
-import { SecretError, type SecretErrorCode } from '@keyfall/core/provider';
+import { answerError, SecretError } from '@keyfall/core/provider';
 import type { HttpClient, HttpStream } from '@keyfall/core/provider/http';
 import type { Cluster } from './cluster-settings.ts';
 
@@ -154,13 +154,7 @@ function refusal(
   const { kind } = Object(json) as { readonly kind?: unknown };
   const isOwn = kind === 'Status' && status >= 400 && status < 500;
   const isChange = method !== 'GET';
-  const problem = (code: SecretErrorCode, what: string, hint?: string) =>
-    new SecretError(code, `${subject} ${what}`, {
-      provider,
-      hint,
-      storeStatus: status,
-      ...(isChange && { applied: isOwn || status === 401 || status === 429 ? 'no' : 'unknown' }),
-    });
+  const problem = answerError({ provider, subject, method, status, isOwn });
 
   if (status === 401)
     throw problem(

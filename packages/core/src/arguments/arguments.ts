@@ -74,6 +74,7 @@ export function assertProvider(value: unknown, what: string): asserts value is S
   const provider = Object(value) as { readonly [member: string]: unknown };
   if (typeof provider['read'] !== 'function')
     throw configError(`${what} is not a provider`, undefined, 'Call its factory.');
+  // an empty one would name nothing in an error
   for (const member of ['name', 'store'])
-    assertKind(provider[member], 'text', `the ${member} of ${what}`);
+    assertKind(provider[member] || 0, 'text', `the ${member} of ${what}`);
 }

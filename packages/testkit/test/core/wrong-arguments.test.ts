@@ -28,6 +28,7 @@ const junk: readonly (readonly [string, unknown])[] = [
   ['other options of other types', { clock: 7, limit: 'x', interval: {}, strict: 7, providers: 7 }],
   ['a provider that is none', { read: 7 }],
   ['a provider without a name', { read: async () => undefined, store: 's' }],
+  ['one whose name is empty', { read: async () => undefined, name: '', store: 's' }],
   ['one whose members are others', { read: async () => undefined, name: 'n', store: 's', list: 7 }],
 ];
 

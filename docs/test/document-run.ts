@@ -191,12 +191,20 @@ async function dockerCompose(text: string, run: Run): Promise<string | undefined
   return undefined;
 }
 
-/** The flags of the server in the compose file, but for the address it listens on. */
+/** The flags of the server in the compose file, but for the address it listens on, with its files as they are here. */
 export async function composeArguments(): Promise<string[]> {
   const { services } = parse(await readFile(join(root, 'docker-compose.vault.yml'), 'utf8'));
   const [program, verb, ...flags]: string[] = services.vault.command;
   if (program !== 'bao' || verb !== 'server') throw new Error('The compose file starts no server.');
-  return flags.filter((flag) => !flag.startsWith('-dev-listen-address='));
+  const volumes: string[] = services.vault.volumes;
+  return flags
+    .filter((flag) => !flag.startsWith('-dev-listen-address='))
+    .map((flag) =>
+      volumes.reduce((text, volume) => {
+        const [here = '', there = ''] = volume.split(':');
+        return text.replace(`=${there}`, `=${join(root, here)}`);
+      }, flag),
+    );
 }
 
 async function startInOtherTerminal(text: string, run: Run): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 /**
  * The code blocks of a Markdown document, with what their info strings tell the tests. Commands are
  * in a block `bash` or `sh`, then words: `exit=4` (the status it ends with), `docker`, `server` and
- * `no-test=reason` (see `document-run.ts`), and in `production.md` those of `production.provisioned.test.ts`.
+ * `no-test=reason` (see `document-run.ts`; `machine/follow-page.ts` for pages that need a machine of their own).
  */
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';

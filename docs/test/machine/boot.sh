@@ -3,14 +3,16 @@
 # writes to are copies in memory, the network has no way out, and the init process is the real systemd of this machine. So
 # its users, services and files are true in there, and nothing of them is left when it ends.
 #
-# boot.sh WORK REPOSITORY NODE BAO   WORK: an empty folder, for what is told to the caller: WORK/init is the init's pid.
-# Runs as root until it is killed. Boots again whenever the machine is rebooted, with the same disk.
+# boot.sh WORK REPOSITORY NODE NAME=PROGRAM...
+# WORK is an empty folder; WORK/init will hold the process id of the init. The programs are those of /usr/local/bin. Runs as
+# root until it is ended, and boots again whenever the machine is rebooted, with the same disk.
 set -euo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 case "${1:-}" in
 --disk) # in namespaces that stay: makes the disk, and boots for ever
-  work=$2 repository=$3 node=$4 bao=$5
+  work=$2 repository=$3 node=$4
+  shift 4
   disk=$work/disk
   mkdir "$disk"
   mount -t tmpfs -o mode=755 tmpfs "$disk"
@@ -42,7 +44,8 @@ case "${1:-}" in
   ln -s /proc/self/fd/0 "$disk/dev/stdin"
   ln -s /proc/self/fd/1 "$disk/dev/stdout"
   ln -s /proc/self/fd/2 "$disk/dev/stderr"
-  touch "$disk/usr-local/bin/node" "$disk/usr-local/bin/bao"
+  touch "$disk/usr-local/bin/node"
+  for program; do touch "$disk/usr-local/bin/${program%%=*}"; done
   npm=$(dirname "$(dirname "$node")")/lib/node_modules/npm
   mkdir "$disk/usr-local/lib/node_modules/npm"
   ln -s ../lib/node_modules/npm/bin/npm-cli.js "$disk/usr-local/bin/npm"
@@ -66,21 +69,22 @@ case "${1:-}" in
     (
       echo "$BASHPID" > "$group/cgroup.procs"
       exec unshare --mount --pid --fork --ipc --cgroup --propagation private --kill-child \
-        "$0" --boot "$work" "$repository" "$node" "$bao" "$npm"
+        "$0" --boot "$work" "$repository" "$node" "$npm" "$@"
     ) &
     boot=$!
     wait "$boot" || true
   done
   ;;
 --boot) # in namespaces of one boot: lays the disk over this machine's folders, and becomes systemd
-  work=$2 repository=$3 node=$4 bao=$5 npm=$6
+  work=$2 repository=$3 node=$4 npm=$5
+  shift 5
   disk=$work/disk
   read -r pid _ < /proc/self/stat # /proc is still that of the caller
   read_only() { mount --bind "$1" "$2" && mount -o remount,bind,ro "$2"; }
   # the reader's clone: what is changed in it stays in memory
   mount -t overlay -o "lowerdir=$repository,upperdir=$disk/clone/upper,workdir=$disk/clone/work" overlay "$disk/opt/keyfall"
   read_only "$node" "$disk/usr-local/bin/node"
-  read_only "$bao" "$disk/usr-local/bin/bao"
+  for program; do read_only "${program#*=}" "$disk/usr-local/bin/${program%%=*}"; done
   read_only "$npm" "$disk/usr-local/lib/node_modules/npm"
   mount -t proc proc /proc
   read_only /proc/sys /proc/sys

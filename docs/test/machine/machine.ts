@@ -36,12 +36,22 @@ export interface Machine {
 
 const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
 
-/** Starts a machine, and resolves when it has booted. */
-export async function startMachine(): Promise<Machine> {
+/**
+ * Starts a machine, and resolves when it has booted. It has `bao` and `node`.
+ *
+ * @param programs - what else is in its `/usr/local/bin`, by name
+ */
+export async function startMachine(
+  programs: Readonly<Record<string, string>> = {},
+): Promise<Machine> {
   const work = await realpath(await mkdtemp(join(tmpdir(), 'keyfall-machine-')));
   const script = fileURLToPath(new URL('boot.sh', import.meta.url));
-  const programs = [await realpath(process.execPath), await realpath(await findVaultBinary())];
-  const child = start(['setpriv', '--pdeathsig', 'TERM', script, work, root, ...programs]);
+  const node = await realpath(process.execPath);
+  const all = Object.entries({ bao: await realpath(await findVaultBinary()), ...programs });
+  const child = start([
+    ...['setpriv', '--pdeathsig', 'TERM', script, work, root, node],
+    ...all.map(([name, path]) => `${name}=${path}`),
+  ]);
   let log = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -100,7 +110,7 @@ async function typeInto(
     ...['nsenter', `--target=${init}`, '--mount', '--pid', '--net', '--uts', '--ipc', '--cgroup'],
     ...['env', '-i', 'TERM=dumb', 'NO_COLOR=1', 'LANG=C.UTF-8', 'SHELL=/bin/bash', `HOME=${home}`],
     ...['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', `TYPED=${script}`],
-    ...['timeout', '60', 'runuser', '-u', user, '--'],
+    ...['timeout', '180', 'runuser', '-u', user, '--'],
     ...(answers === undefined
       ? [...bash, 'cd; exec 2>&1; exec bash -c "$TYPED"']
       : ['script', '-qefc', 'cd; exec bash -c "$TYPED"', '/dev/null']),

@@ -477,6 +477,22 @@ describe('a token that the server does not know any more', () => {
     expect(tokens()).toHaveLength(1);
   });
 
+  test('and has ended by our clock meanwhile needs no look-up: another login follows, and no refusal', async () => {
+    const { read, relay, clock, tokens } = await loggedIn();
+    await read();
+    const [first] = tokens();
+    relay.interfere(({ line, token }) => {
+      if (line.includes('lookup-self')) return 503;
+      if (!line.startsWith('GET secret/') || token !== first) return undefined;
+      // the server was silent for so long
+      clock.setWall(clock.wall() + hour);
+      return 403;
+    });
+    await read();
+    expect(relay.count(login)).toBe(2);
+    expect(relay.count('GET auth/token/lookup-self')).toBe(0);
+  });
+
   test('and whose look-up the first caller gave up is looked up by the next caller', async () => {
     const { read, provider, relay, tokens, asked } = await loggedIn();
     await read();

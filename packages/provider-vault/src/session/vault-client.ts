@@ -167,9 +167,11 @@ export function createVaultClient(
    */
   async function classifyRefusal(
     { cause, isCertain }: Extract<Classified, { readonly kind: 'forbidden' }>,
-    token: string,
+    { text: token, remaining }: SessionToken,
     context: ReadContext,
   ): Promise<{ readonly cause: Cause; readonly isCertain: boolean }> {
+    // its time ran out while the server was silent: what it says to it now is no refusal
+    if (remaining() === 0) return { cause: 'token', isCertain: true };
     // a look-up would use up one of the token's uses
     if (isCertain || consistency.countedUses) return { cause, isCertain: true };
     const others = lookUps.get(token);
@@ -252,7 +254,7 @@ export function createVaultClient(
       }
       const found = classify(result, about, request.verb);
       if (found.kind === 'forbidden') {
-        const { cause, isCertain } = await classifyRefusal(found, token.text, context);
+        const { cause, isCertain } = await classifyRefusal(found, token, context);
         // a token that is not known has done nothing: sent once more with another, whatever it is
         if (cause === 'token' && isCertain && !isReplaced) {
           isReplaced = true;

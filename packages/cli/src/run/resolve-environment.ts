@@ -92,7 +92,7 @@ async function withReferencesFollowed(
     const entry = entries.get(name);
     if (isSecretError(entry)) throw entry;
     if (entry?.via === undefined) continue;
-    secrets.redactor.add(entry.value);
+    secrets.redactor.add(entry.value, name);
     followed[name] = entry.value;
   }
   return followed;

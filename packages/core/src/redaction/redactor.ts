@@ -41,9 +41,10 @@ export interface Redactor {
   /**
    * Masks `value` from now on, also in open streams. A value that is too short is ignored.
    *
+   * @param name - whose value it is now: the one before it is masked for another day. Default: it is masked for good
    * @throws `ERR_SECRET_CONFIG` if it is not text
    */
-  add(value: string): void;
+  add(value: string, name?: string): void;
   /**
    * Returns `text` with every value masked in each of its forms: as it is, line by line, escaped for JSON, source
    * code, HTML and shells, URL-encoded, and as base64 (standard and URL-safe, at any position in a longer text).
@@ -179,9 +180,10 @@ export function createRedactorOfValues(options: RedactorOptions, clock: Clock): 
   }
 
   const redactor: Redactor = {
-    add(value) {
+    add(value, name) {
       assertKind(value, 'text', 'add: the value to mask');
-      if (value.length >= minLength) known.add(value);
+      if (name !== undefined) known.put(`added ${name}`, value);
+      else if (value.length >= minLength) known.add(value);
     },
     redact,
     chunks,

@@ -140,6 +140,27 @@ test('2,000 rotations of a private key keep as much as the last of them', () => 
   expect(redactor.redact(pem(1_999))).toContain('[redacted]');
 });
 
+test('a value that was added under a name is masked until a day after another one was', () => {
+  const clock = steppedClock();
+  const { redactor, size } = createRedactorOfValues({}, clock);
+  const isMasked = (text: string) => redactor.redact(text) === '[redacted]';
+  redactor.add('for good and ever');
+  let twoDays = 0;
+  for (let hour = 0; hour < 24 * 30; hour += 1) {
+    redactor.add(`the value of the hour ${hour}`, 'A');
+    expect(isMasked(`the value of the hour ${hour}`)).toBe(true);
+    expect(isMasked(`the value of the hour ${Math.max(0, hour - mostReplaced)}`)).toBe(true);
+    if (hour === 48) twoDays = size();
+    clock.pass(3_600_000);
+  }
+  // until most of them are forgotten values, forms are kept
+  expect(size()).toBeLessThan(20 * twoDays);
+  expect(isMasked('the value of the hour 3')).toBe(false);
+  expect(isMasked('for good and ever')).toBe(true);
+  redactor.add('short', 'A');
+  expect(isMasked('short')).toBe(false);
+});
+
 test('a stream that began before values were forgotten masks what is held still', () => {
   const { redactor, values } = createRedactorOfValues({}, steppedClock());
   const chunks = redactor.chunks();

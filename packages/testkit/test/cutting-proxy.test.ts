@@ -59,6 +59,22 @@ test.each(['fin', 'reset'] as const)(
   },
 );
 
+test('an answer trickles, and what is left of it comes at once when the line is good again', async () => {
+  await write('trickling');
+  proxy.set({ kind: 'trickle', every: 100 });
+  let isWhole = false;
+  const answer = ask()
+    .then((response) => response.json())
+    .finally(() => {
+      isWhole = true;
+    });
+  while (proxy.bytesTrickled < 2) await new Promise(setImmediate);
+  expect(isWhole).toBe(false);
+  proxy.set({ kind: 'pass' });
+  expect(await answer).toMatchObject({ data: { data: { A: 'trickling' } } });
+  expect(proxy.bytesTrickled).toBeLessThan(20);
+});
+
 test('neither end notices a dark line, and what was sent arrives when it is back', async () => {
   await write('before');
   proxy.set({ kind: 'dark' });

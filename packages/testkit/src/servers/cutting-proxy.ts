@@ -17,7 +17,9 @@ export type LineState =
    */
   | { readonly kind: 'drop-answers'; readonly how?: 'fin' | 'reset' | 'hang' }
   /** Nothing goes through in either direction, and neither end notices. What is sent waits on the line. */
-  | { readonly kind: 'dark' };
+  | { readonly kind: 'dark' }
+  /** Answers go through one byte at a time, one every so many milliseconds. */
+  | { readonly kind: 'trickle'; readonly every: number };
 
 /** A TCP proxy whose line can be set. */
 export interface CuttingProxy {
@@ -31,6 +33,8 @@ export interface CuttingProxy {
   readonly bytesSent: number;
   /** How many answers were dropped: that many requests did reach the server. */
   readonly answersDropped: number;
+  /** How many bytes of answers went through one by one. */
+  readonly bytesTrickled: number;
   /** Ends every connection and stops. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -67,14 +71,16 @@ export async function cuttingProxy(options: CuttingProxyOptions): Promise<Cuttin
   let connections = 0;
   let bytesSent = 0;
   let answersDropped = 0;
+  let bytesTrickled = 0;
   const lines = new Set<Line>();
 
   const server = createServer((client) => {
     connections += 1;
     const upstream = connect(port, host);
-    const line: Line = { client, upstream, answered: 0 };
+    const line: Line = { client, upstream, answered: 0, hurry: () => {} };
     lines.add(line);
     const finish = (): void => {
+      line.hurry();
       client.destroy();
       upstream.destroy();
       lines.delete(line);
@@ -89,6 +95,12 @@ export async function cuttingProxy(options: CuttingProxyOptions): Promise<Cuttin
       if (state.kind === 'drop-answers') {
         answersDropped += 1;
         end(line, state.how ?? 'fin');
+        return;
+      }
+      if (state.kind === 'trickle') {
+        trickle(line, bytes, state.every, () => {
+          bytesTrickled += 1;
+        });
         return;
       }
       const left = state.kind === 'cut' ? state.after - line.answered : bytes.length;
@@ -113,6 +125,7 @@ export async function cuttingProxy(options: CuttingProxyOptions): Promise<Cuttin
       state = next;
       for (const line of lines) {
         line.answered = 0;
+        line.hurry();
         if (state.kind === 'dark') darken(line);
         else {
           line.client.resume();
@@ -128,6 +141,9 @@ export async function cuttingProxy(options: CuttingProxyOptions): Promise<Cuttin
     },
     get answersDropped() {
       return answersDropped;
+    },
+    get bytesTrickled() {
+      return bytesTrickled;
     },
     close: () =>
       new Promise((resolve) => {
@@ -145,6 +161,8 @@ interface Line {
   readonly upstream: Socket;
   /** Bytes of answers since the line's state was set. */
   answered: number;
+  /** Ends a trickle: what is left of it goes through at once. */
+  hurry: () => void;
 }
 
 function darken({ client, upstream }: Line): void {
@@ -156,4 +174,24 @@ function end({ client, upstream }: Line, how: 'fin' | 'reset' | 'hang'): void {
   upstream.removeAllListeners('close').destroy();
   if (how === 'fin') client.end();
   else if (how === 'reset') client.resetAndDestroy();
+}
+
+function trickle(line: Line, bytes: Buffer, every: number, onByte: () => void): void {
+  const { client, upstream } = line;
+  // what came before it goes first
+  line.hurry();
+  let at = 0;
+  const timer = setInterval(() => {
+    client.write(bytes.subarray(at, at + 1));
+    at += 1;
+    onByte();
+    if (at >= bytes.length) line.hurry();
+  }, every);
+  upstream.pause();
+  line.hurry = () => {
+    line.hurry = () => {};
+    clearInterval(timer);
+    if (client.writable && at < bytes.length) client.write(bytes.subarray(at));
+    upstream.resume();
+  };
 }

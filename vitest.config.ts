@@ -9,6 +9,7 @@ export default defineConfig({
       'packages/*',
       'examples/*',
       'docs',
+      'test/soak',
       'benchmarks',
       'site',
       ...(process.env['KEYFALL_SUITE']

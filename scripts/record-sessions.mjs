@@ -50,7 +50,7 @@ async function makeShop() {
   await chmod(folder, 0o755); // else nobody could read .env whatever its mode
   await writeFile(join(shop, '.env'), `USE_VAULT=false\n${lines.join('')}`, { mode: 0o600 });
   const bot = 'import os\nos.environ["TOKEN"], os.environ["DB_PASS"]\nprint("The bot runs.")\n';
-  await writeFile(join(shop, 'bot.py'), bot);
+  await writeFile(join(shop, 'run.py'), bot);
   await mkdir(join(folder, 'bin'));
   const keyfall = `#!/bin/sh\nexec '${process.execPath}' '${file('packages/cli/dist/bundle/bin.cjs')}' "$@"\n`;
   await writeFile(join(folder, 'bin/keyfall'), keyfall);
@@ -141,7 +141,7 @@ async function main() {
   });
 
   await record('run', 'A program with its secrets', env, async (run) => {
-    await run('keyfall run -- python3 bot.py');
+    await run('keyfall run -- python3 run.py');
     await run(`keyfall run --redact -- sh -c 'echo "the password is $DB_PASS"'`);
   });
 
@@ -168,7 +168,7 @@ async function main() {
 
   await server.stop();
   await record('fallback', 'Vault is down', env, async (run) => {
-    await run('keyfall run -- python3 bot.py');
+    await run('keyfall run -- python3 run.py');
     await run('keyfall explain TOKEN');
   });
 }

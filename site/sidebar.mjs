@@ -18,7 +18,17 @@ const groups = {
     'testing',
     'observability',
   ],
-  Recipes: ['auto', 'servers', 'nestjs', 'next', 'vite', 'lambda', 'bundlers', 'rotation'],
+  Recipes: [
+    'python',
+    'auto',
+    'servers',
+    'nestjs',
+    'next',
+    'vite',
+    'lambda',
+    'bundlers',
+    'rotation',
+  ],
   Stores: [
     'providers/README',
     'providers/vault',

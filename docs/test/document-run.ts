@@ -6,6 +6,7 @@
  * - `exit=4`: the status of its last command, default 0
  * - `server`: starts a server in another terminal; we start it from the flags shown
  * - `docker`: `docker compose` commands; we do the same with the command in the compose file
+ * - `ctrl-c`: its last command runs until it is stopped, which is done once it has printed what the document shows
  * - `no-test=reason`: cannot run here
  *
  * A document that starts no server takes it that the reader has one, and has named it by `VAULT_ADDR`,
@@ -15,6 +16,7 @@ import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findVaultBinary, freePort, startVaultServer, type VaultServer } from '@keyfall/testkit';
 import { parse } from 'yaml';
@@ -35,11 +37,19 @@ interface Run {
   server?: VaultServer | undefined;
 }
 
+/** What a reader of one document has besides. */
+export interface Reader {
+  /** Puts more into the folder of the shop, or other things. */
+  readonly prepare?: (folder: string) => Promise<void>;
+  /** More variables of the terminal. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /**
  * Runs every block of a document.
  * @throws an `Error` naming the line of the first block that does not do what the document says
  */
-export async function runDocument(document: MarkdownDocument): Promise<void> {
+export async function runDocument(document: MarkdownDocument, reader: Reader = {}): Promise<void> {
   const blocks = document.blocks.filter(
     (block) => (isShell(block) && !block.words.has('no-test')) || block.words.has('file'),
   );
@@ -47,7 +57,9 @@ export async function runDocument(document: MarkdownDocument): Promise<void> {
   const startsOne = blocks.some(({ words }) => words.has('docker') || words.has('server'));
   const readersOwn = startsOne ? undefined : await emptyServer();
   const run = await prepare(readersOwn);
+  Object.assign(run.env, reader.env);
   try {
+    await reader.prepare?.(join(run.folder, 'shop'));
     if (readersOwn !== undefined) {
       run.env['VAULT_ADDR'] = readersOwn.address;
       run.env['VAULT_TOKEN'] = devToken;
@@ -141,7 +153,7 @@ async function runBlock(block: CodeBlock, run: Run): Promise<string | undefined>
   }
   if (words.has('docker')) return dockerCompose(block.text, run);
   if (words.has('server')) return startInOtherTerminal(block.text, run);
-  const { status, output } = await typeInShell(block.text, run);
+  const { status, output } = await typeInShell(block, run);
   const expected = Number(words.get('exit') ?? 0);
   if (status !== expected) return `ended with ${status}, not ${expected}:\n${output}`;
   return block.output === undefined ? undefined : differenceFrom(block.output, output);
@@ -149,7 +161,7 @@ async function runBlock(block: CodeBlock, run: Run): Promise<string | undefined>
 
 /** Environment and folder carry over from block to block, as in one terminal. */
 async function typeInShell(
-  text: string,
+  { text, words, output: shown = '' }: CodeBlock,
   run: Run,
 ): Promise<{ status: number | null; output: string }> {
   const state = join(run.folder, 'terminal.state');
@@ -163,13 +175,28 @@ async function typeInShell(
   const child = spawn('bash', ['--noprofile', '--norc', '-c', script], {
     env: run.env,
     stdio: ['ignore', file.fd, file.fd],
+    detached: words.has('ctrl-c'), // a process group of its own, as a terminal's
   });
-  const status = await new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject).once('exit', resolve);
   });
+  const printed = async () =>
+    (await readFile(log, 'utf8')).replaceAll(`127.0.0.1:${run.port}`, documentedServer);
+  let running: string | undefined;
+  if (words.has('ctrl-c')) {
+    const hasEnded = ended.then(() => true);
+    const deadline = Date.now() + 60_000; // what it prints is compared once it has ended
+    do running = await printed();
+    while (
+      differenceFrom(shown, running) !== undefined &&
+      Date.now() < deadline &&
+      !(await Promise.race([hasEnded, setTimeout(100, false)]))
+    );
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
+  }
+  const status = await ended;
   await file.close();
-  const output = await readFile(log, 'utf8');
-  return { status, output: output.replaceAll(`127.0.0.1:${run.port}`, documentedServer) };
+  return { status, output: running ?? (await printed()) };
 }
 
 async function startDev(run: Run, args: readonly string[]): Promise<void> {

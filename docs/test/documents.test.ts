@@ -44,8 +44,16 @@ const exceptions: readonly string[] = [
   ),
 ];
 
-/** They need users, services or Docker, and run in `production.provisioned.test.ts` and `docker.provisioned.test.ts`. */
-const ofAMachine = ['docs/production.md', 'docs/docker.md', 'examples/docker/README.md'];
+/**
+ * They need users, services, Docker or what PyPI has, and run in `production.provisioned.test.ts`,
+ * `docker.provisioned.test.ts` and `python.provisioned.test.ts`.
+ */
+const elsewhere = [
+  'docs/production.md',
+  'docs/docker.md',
+  'docs/python.md',
+  'examples/docker/README.md',
+];
 
 describe('commands', () => {
   beforeAll(async () => {
@@ -55,7 +63,7 @@ describe('commands', () => {
   });
 
   for (const document of documents)
-    if (document.blocks.some(isShell) && !ofAMachine.includes(document.path))
+    if (document.blocks.some(isShell) && !elsewhere.includes(document.path))
       test(document.path, () => runDocument(document), 120_000);
 
   test('every package and example has a document', () => {

@@ -13,7 +13,7 @@ export const shopSettings: Readonly<Record<string, string>> = {
   WEBAPP_HOST: 'localhost',
   WEBAPP_PORT: '5001',
   WEBHOOK_SECRET_TOKEN: 'example-webhook-secret',
-  RUNTIME_ENVIRONMENT: 'dev',
+  RUNTIME_ENVIRONMENT: 'DEV',
   NGROK_TOKEN: 'example-ngrok-token',
   DB_NAME: 'database.db',
   DB_ENCRYPTION: 'true',
@@ -50,16 +50,19 @@ import os, sys
 missing = [name for name in ${JSON.stringify(Object.keys(shopSettings))} if not os.environ.get(name)]
 leaked = [name for name in ("VAULT_TOKEN", "BAO_TOKEN") if name in os.environ]
 if missing or leaked:
-    sys.exit(f"bot.py: missing {missing}, should not be here: {leaked}")
+    sys.exit(f"run.py: missing {missing}, should not be here: {leaked}")
 print("The bot runs.")
 `;
 
 /** In the place of the reader's server: fails unless it is given the token. */
 const server = 'if (!process.env.TOKEN) process.exit(1);\n';
 
-/** Writes `.env` (values quoted where they need it) `bot.py` and `server.js` into a folder. */
-export async function writeShop(folder: string): Promise<void> {
-  const lines = Object.entries(shopSettings).map(
+/** Writes `.env` (values quoted where they need it) `run.py` and `server.js` into a folder. */
+export async function writeShop(
+  folder: string,
+  changes: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const lines = Object.entries({ ...shopSettings, ...changes }).map(
     ([name, value]) => `${name}=${value.includes(' ') ? `"${value}"` : value}`,
   );
   await mkdir(folder, { recursive: true });
@@ -67,6 +70,6 @@ export async function writeShop(folder: string): Promise<void> {
     join(folder, '.env'),
     `# The settings of the tea shop\nUSE_VAULT=false\n${lines.join('\n')}\n`,
   );
-  await writeFile(join(folder, 'bot.py'), bot);
+  await writeFile(join(folder, 'run.py'), bot);
   await writeFile(join(folder, 'server.js'), server);
 }

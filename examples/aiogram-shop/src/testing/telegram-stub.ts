@@ -97,7 +97,10 @@ export async function startTelegramStub({
     const [, given, method = ''] = /^\/bot([^/]+)\/(\w+)$/.exec(request.url ?? '') ?? [];
     if (given !== token) return refuseCall(response, 401, 'Unauthorized');
     const body = Buffer.concat(chunks).toString('utf8');
-    const payload: Record<string, unknown> = body === '' ? {} : JSON.parse(body);
+    // grammY sends JSON, aiogram a form: Telegram takes both
+    const payload: Record<string, unknown> = body.startsWith('{')
+      ? JSON.parse(body)
+      : Object.fromEntries(new URLSearchParams(body));
     const refusal = refusals.get(method);
     if (refusal && refusal.left > 0) {
       refusal.left -= 1;

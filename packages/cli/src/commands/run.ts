@@ -79,7 +79,7 @@ export const runCommand: Command<RunOptions> = {
   ],
   examples: [
     'keyfall run -- node server.js',
-    'keyfall run --only TOKEN,DB_PASS -- python3 bot.py',
+    'keyfall run --only TOKEN,DB_PASS -- python3 run.py',
     'keyfall run --redact --watch --kill-after 30s -- ./server',
   ],
   usage: '[options] -- <command...>',

@@ -61,8 +61,6 @@ const globalRegion = 'us-east-1';
 /** The part of the SDK's request that is used. */
 interface SignedRequest {
   readonly protocol: string;
-  readonly hostname: string;
-  readonly port?: number;
   readonly path: string;
   readonly headers: Record<string, string>;
   readonly body: string;
@@ -108,9 +106,9 @@ export function awsIamAuth(options: AwsIamAuthOptions = {}): VaultAuth {
       region,
       client: undefined,
       load: () => import('@aws-sdk/client-sts'),
-      makeClient: (sdk, { region: its }) =>
+      makeClient: (sdk) =>
         new sdk.STSClient({
-          region: its ?? region,
+          region,
           useGlobalEndpoint: region === globalRegion,
           ...(credentials && { credentials: () => given(credentials) }),
         }),

@@ -52,6 +52,7 @@ const elsewhere = [
   'docs/production.md',
   'docs/docker.md',
   'docs/python.md',
+  'docs/systemd-credentials.md',
   'examples/docker/README.md',
 ];
 

@@ -139,7 +139,7 @@ function startsTable({ starts }) {
       span(start.startWithin),
       start.served === start.instances
         ? `${number(start.servedAfter)} s`
-        : `not within ten minutes: ${whole(start.served)} have`,
+        : `not within ${span(start.length)}: ${whole(start.served)} have`,
       whole(start.failed),
       whole(start.turnedAway),
     ]),

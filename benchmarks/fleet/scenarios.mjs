@@ -30,13 +30,15 @@ async function lifeWith(instances, { outage = ttl, curve = false, settings = {},
 
 /** A fleet that starts at once: how long until every process has its values. */
 async function startOf(instances, startWithin, server) {
-  const phases = [{ name: 'start', length: Math.max(10 * minute, startWithin + 5 * minute) }];
-  const run = await simulate({ core, instances, ttl, every: 1_000, startWithin, server, phases });
+  const length = startWithin + 2 * minute;
+  const phases = [{ name: 'start', length }];
+  const run = await simulate({ core, instances, ttl, every: 2_000, startWithin, server, phases });
   const seconds = requestsOf(run.phases[0]);
   const { last, processes } = run.versions[1] ?? { last: Number.NaN, processes: 0 };
   return {
     instances,
     startWithin,
+    length,
     busiestSecond: peakOf(seconds),
     served: processes,
     servedAfter: round(last / 1_000),

@@ -127,8 +127,8 @@ export function providerStandIn({
     },
   };
 
-  /** As packages/provider-vault/src/lifetimes/timing.ts. */
-  function keepToken(life) {
+  /** As packages/provider-vault/src/lifetimes: `plan` and `shareOf` of lifetime.ts, and timing.ts. */
+  function keepToken(life, isFirst = true) {
     const grace = life * (0.1 + random() * 0.1);
     const start = clock.monotonic();
     const renew = (failures) => {
@@ -138,7 +138,7 @@ export function providerStandIn({
         return;
       }
       ask('renewal', undefined, 1).then(
-        () => keepToken(life),
+        () => keepToken(life, false),
         () => {
           const growing = Math.min(10_000 * 2 ** Math.min(failures, 5), 300_000);
           const pause = Math.max(1_000, Math.min(growing * (0.5 + random()), left / 3));
@@ -146,6 +146,7 @@ export function providerStandIn({
         },
       );
     };
-    cancelRenewal = clock.schedule(() => renew(0), (life * 2 + grace) / 3);
+    const share = isFirst ? 1.5 - (grace / life) * 5 : 1;
+    cancelRenewal = clock.schedule(() => renew(0), ((life * 2 + grace) / 3) * share);
   }
 }

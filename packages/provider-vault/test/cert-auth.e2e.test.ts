@@ -152,7 +152,7 @@ describe('a client certificate that is renewed', () => {
       return new Set(body.data?.['keys'] as string[] | undefined);
     };
     // the moment of the renewal is at random, and the clock has to stand still while the server answers
-    const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0);
     endings.push(() => random.mockRestore());
     const clock = manualClock();
     const said: string[] = [];
@@ -162,7 +162,7 @@ describe('a client certificate that is renewed', () => {
     await written('renewed.pem', after.cert);
     await written('renewed.key', after.key);
     // the renewal is refused with a 500 in the server's words: the login is not put off until the end
-    await clock.advance(Math.ceil(((2 + 0.15) / 3) * hour) + 1);
+    await clock.advance(Math.ceil(((2 + 0.1) / 3) * hour) + 1);
     await eventually(async () => {
       const second = await accessors();
       expect(second.size).toBe(first.size);

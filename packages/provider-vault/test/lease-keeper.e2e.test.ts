@@ -14,7 +14,7 @@ import {
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type VaultDynamicOptions, vaultDynamicProvider } from '../src/index.ts';
 import { type Front, frontOf } from './front.ts';
-import { context, eventually, type Fate, relayTo, tokenFor } from './harness.ts';
+import { atTheLatest, context, eventually, type Fate, relayTo, tokenFor } from './harness.ts';
 import { leasesOf, mountUsers, type UserRegistry, userRegistry } from './user-registry.ts';
 
 const second = 1_000;
@@ -104,7 +104,7 @@ function watcherOf(provider: SecretProvider) {
 describe('while the lease may be renewed', () => {
   test('it is, at about two thirds, and the credentials stay the same', async () => {
     const provider = dynamic();
-    const user = await userOf(provider);
+    const user = await atTheLatest(() => userOf(provider));
     await clock.advance(41 * minute);
     await provider.check?.(context());
     expect(renewals()).toBe(0);
@@ -121,7 +121,7 @@ describe('while the lease may be renewed', () => {
 
   test('it goes on being renewed for an application that read once and never again', async () => {
     const provider = dynamic();
-    const user = await userOf(provider);
+    const user = await atTheLatest(() => userOf(provider));
     for (let times = 1; times <= 5; times += 1) {
       await clock.advance(45 * minute);
       await eventually(() => expect(renewals()).toBe(times));

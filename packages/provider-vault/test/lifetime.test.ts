@@ -357,11 +357,13 @@ test('a renewal that fails is repeated ever later, and as at first once one has 
       return isAway ? { kind: 'failed' } : { kind: 'granted', life: hour, isRenewable: true };
     },
   });
-  vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  // by chance 0 the first renewal is not early
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0);
   await current();
+  random.mockReturnValue(0.5);
   await clock.advance(0.75 * hour);
   const waits = () => attempts.slice(1).map((at, index) => at - (attempts[index] ?? 0));
-  expect(waits().map((wait) => Math.round(wait / 1_000))).toEqual([10, 20, 40]);
+  expect(waits().map((wait) => Math.round(wait / 1_000))).toEqual([10, 20, 40, 80]);
   isAway = false;
   await clock.advance(0.05 * hour);
   isAway = true;
@@ -373,6 +375,40 @@ test('a renewal that fails is repeated ever later, and as at first once one has 
   expect(said).toEqual([]);
   vi.mocked(Math.random).mockRestore();
   await lifetime.close();
+});
+
+test('a fleet that has made its grants at once renews them one after another', async () => {
+  const moments: number[] = [];
+  const fleet = Array.from({ length: 100 }, () =>
+    subject({
+      make: async () => ({ thing: 1, life: hour, isRenewable: true }),
+      async renew() {
+        moments.push(clock.monotonic());
+        return { kind: 'granted', life: hour, isRenewable: true };
+      },
+    }),
+  );
+  for (const { current } of fleet) await current();
+  const start = clock.monotonic();
+  const later = async (share: number) => {
+    await clock.advance(share * hour);
+    return moments.length;
+  };
+  expect(await later(0.34)).toBe(0);
+  const [first, second, third, last] = [
+    await later(0.1),
+    await later(0.1),
+    await later(0.1),
+    await later(0.1),
+  ];
+  for (const many of [first, second - first, third - second, last - third])
+    expect(many).toBeLessThan(60);
+  expect(last).toBe(100);
+  // the second time they are as far apart as the first time
+  await clock.advance(hour);
+  const second100 = moments.slice(100, 200).map((moment) => moment - start);
+  expect(Math.max(...second100) - Math.min(...second100)).toBeGreaterThan(0.2 * hour);
+  for (const { lifetime } of fleet) await lifetime.close();
 });
 
 test('a hundred callers wait for one, and each failure is an error of theirs alone', async () => {

@@ -5,7 +5,7 @@
  *
  * | left of its life | what is done |
  * | --- | --- |
- * | about a third | renew it; a failure is tried again, ever later, and more often when little is left |
+ * | about a third, at first up to two | renew it; a failure is tried again, ever later, and more often when little is left |
  * | `dueOf` | replace it by another one, if it is wanted; the old one is revoked after the hand-over |
  * | `spareOf` | it is not given out any more: callers wait for another one |
  *
@@ -247,7 +247,7 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     // what renewing does not lengthen any more is replaced, if it can be
     const untilRenewal =
       target.isRenewable && !(options.make && target.isCapped)
-        ? renewalDelay(remaining, target.grace)
+        ? renewalDelay(remaining, target.grace) * shareOf(target)
         : Number.POSITIVE_INFINITY;
     if (untilRenewal < untilDue) alarm.set(untilRenewal, () => void maintain(target));
     else if (untilDue === Number.POSITIVE_INFINITY)
@@ -255,6 +255,15 @@ export function createLifetime<Thing>(options: LifetimeOptions<Thing>): Lifetime
     else if (untilDue > 0) alarm.set(untilDue, plan);
     else if (options.isWanted()) void replace();
     else alarm.cancel();
+  }
+
+  /**
+   * The first renewal comes after half of the usual time to all of it, by the chance that is in the grace: later ones keep what
+   * that has spread. So a fleet that has logged in at once does not renew at once.
+   */
+  function shareOf({ life, start, grace, madeAt }: Held<Thing>): number {
+    const isFirst = start.wall === madeAt;
+    return isFirst ? 1.5 - (grace / life) * 5 : 1;
   }
 
   /** Renews what is held, or replaces it where its time has come. */

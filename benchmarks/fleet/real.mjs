@@ -34,7 +34,7 @@ const lifeWith = (ttl, outage) => [
  * @param processes - how many
  * @param ttl - milliseconds; every process calls `get` once in a twentieth of it
  */
-export async function runProcesses({ processes, ttl, outage, say = () => {} }) {
+async function runProcesses({ processes, ttl, outage, say = () => {} }) {
   const every = ttl / 20;
   const cluster = await startVaultCluster();
   const { roleId, secretId } = await prepareStore(cluster);

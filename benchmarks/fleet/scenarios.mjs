@@ -21,10 +21,39 @@ function curveOf({ phases }) {
   return points;
 }
 
+/** A fleet of more than this many is simulated in parts: nothing in a process depends on how many others there are. */
+const largestPart = 10_000;
+
+/** The requests of several fleets together, second by second. */
+function together(runs) {
+  const [first, ...others] = runs;
+  for (const { phases, versions, turnedAway } of others) {
+    first.turnedAway += turnedAway;
+    for (const [index, { counts, failed, gets }] of phases.entries()) {
+      const phase = first.phases[index];
+      phase.failed += failed;
+      phase.gets += gets;
+      for (const [kind, all] of Object.entries(counts))
+        phase.counts[kind] = all.map(
+          (count, second) => count + (phase.counts[kind]?.[second] ?? 0),
+        );
+    }
+    for (const [version, { last, processes }] of Object.entries(versions)) {
+      const seen = first.versions[version];
+      seen.last = Math.max(seen.last, last);
+      seen.processes += processes;
+    }
+  }
+  return first;
+}
+
 async function lifeWith(instances, { outage = ttl, curve = false, settings = {}, server }) {
   const life = lifeOf({ ttl: settings.ttl ?? ttl, outage });
-  const all = { core, instances, ttl, every: 30_000, server, phases: life, ...settings };
-  const run = await simulate(all);
+  const all = { core, ttl, every: 30_000, server, phases: life, ...settings };
+  const runs = [];
+  for (let rest = instances, seed = 1; rest > 0; rest -= largestPart, seed += 1)
+    runs.push(await simulate({ ...all, seed, instances: Math.min(rest, largestPart) }));
+  const run = together(runs);
   return { ...summaryOf(run, instances), ...(curve && { curve: curveOf(run) }) };
 }
 
@@ -103,7 +132,7 @@ async function starts(server, say) {
   return all;
 }
 
-export const scenarios = { sizes, outages, costs, starts };
+const scenarios = { sizes, outages, costs, starts };
 
 /**
  * All of the page's simulations.

@@ -23,6 +23,8 @@ export interface Reader {
   readonly maxAge: number;
   /** Stores that refuse it whatever is asked for. */
   readonly refusedBy?: readonly string[];
+  /** Whether its login can be used once: an answer that is lost takes it away for good. */
+  readonly logsInOnce?: boolean;
 }
 
 /** One answer. */
@@ -199,7 +201,7 @@ export function createOracle(onViolation: (violation: Violation) => void = () =>
       violated(rule, reader.id, `${way} of ${name}: ${what}`, ended);
     if (defects.test(code)) wrong('wrong-error', code);
     if (!/_(?:DENIED|UNAUTHENTICATED)$/.test(code)) return;
-    if (reader.refusedBy !== undefined) return;
+    if (reader.refusedBy !== undefined || reader.logsInOnce) return;
     if (!overlapsAny(refusals, began - refusalTime - reader.maxAge, ended))
       wrong('denied-as-outage', `${code}, and nothing refused it`);
   }

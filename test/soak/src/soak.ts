@@ -132,11 +132,12 @@ export async function soak(args: readonly string[], place: string, root: string)
     oracle.announced(chain.chain, announcement);
   }
 
-  function register(id: string, ttl: number, refused = false): void {
+  function register(id: string, ttl: number, refused = false, logsInOnce = false): void {
     const reader: Reader = {
       id: refused ? `${id}-refused` : id,
       stores: refused ? ['vault', 'dotenv'] : ['vault', 'sops', 'dotenv'],
       maxAge: 2 * ttl,
+      logsInOnce,
       ...(refused ? { refusedBy: ['vault'] } : { only: { [names.bound]: 'vault' } }),
     };
     oracle.reader(reader);
@@ -210,7 +211,7 @@ export async function soak(args: readonly string[], place: string, root: string)
   async function useOnce(id: string, task: Task): Promise<void> {
     const env = await untilReady(() => settingsFor(id, 5_000, 5_000, task));
     if (env === undefined) return;
-    register(id, 5_000);
+    register(id, 5_000, false, task === 'wrapped');
     register(id, 5_000, true);
     const program = programs.start({
       id,
@@ -251,6 +252,8 @@ export async function soak(args: readonly string[], place: string, root: string)
     VAULT_SECRET_PATH: connection.path,
     KEYFALL_TTL: '1s',
   };
+  // with a store that is down and a `.env` that has the name, it starts; without both, or refused, it does not
+  const startedOrNot = [0, 3, 4];
   const bin = join(cli, 'bin.cjs');
   const printer = join(root, 'test/soak/src/printer.mjs');
 
@@ -297,8 +300,7 @@ export async function soak(args: readonly string[], place: string, root: string)
 
   async function runCommand(id: string): Promise<void> {
     const program = command(id, false);
-    // with a store that is down and a `.env` that has the name, it starts all the same; refused, it does not
-    await programs.ending(program, [0, 4]);
+    await programs.ending(program, startedOrNot);
     if (program.hasComplained()) log(`${id}: ${program.complaints()}`);
     await wait(200);
     oracle.forget(id);
@@ -315,7 +317,7 @@ export async function soak(args: readonly string[], place: string, root: string)
       if (!isOver() && now() >= end - quietEnd) while (!isOver()) await pause(500);
       if (program.child.exitCode !== null) {
         // it could not start: refused, as everybody is at times
-        if (!children.has(id)) await programs.ending(program, [0, 4]);
+        if (!children.has(id)) await programs.ending(program, startedOrNot);
         else
           oracle.violated('ending', id, `ended with ${program.child.exitCode} in the midst`, now());
         oracle.forget(id);
@@ -334,6 +336,8 @@ export async function soak(args: readonly string[], place: string, root: string)
     program: Program,
     signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP',
   ): Promise<void> {
+    // all are killed then
+    if (failed.signal.aborted) return;
     const codes = { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 } as const;
     log(`${program.id} gets ${signal}`);
     program.child.kill(signal);

@@ -245,6 +245,9 @@ describe('a refusal', () => {
     read(denied, 300);
     read(denied, 300, 'get', 'A', 'refused');
     expect(broken()).toEqual([]);
+    oracle.reader({ id: 'once', stores: ['vault'], maxAge: 2_000, logsInOnce: true });
+    read(denied, 999_000, 'get', 'A', 'once');
+    expect(broken()).toEqual([]);
     read(denied, 999_000);
     expect(broken()).toEqual(['denied-as-outage']);
   });

@@ -2,26 +2,20 @@
  * The soak: readers in processes of their own and programs under `keyfall run` read while a writer rotates, and round
  * by round something is broken and mended. Between rounds everybody has to catch up.
  */
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { leaksOf } from '@keyfall/testkit';
 import type { FromReader, ReaderSettings, ReaderState, Report, Task } from './messages.ts';
 import { names, now } from './messages.ts';
-import {
-  createOracle,
-  type Oracle,
-  type Reader,
-  type Rule,
-  rules,
-  type Violation,
-} from './oracle.ts';
+import { optionsOf } from './options.ts';
+import { createOracle, type Reader, rules, type Violation } from './oracle.ts';
+import { behindTheBack, plantFault } from './plants.ts';
 import { createPrograms, type Program } from './programs.ts';
-import { chanceOf, type Fault, type FaultKind, faultKinds, roundsOf } from './schedule.ts';
-import { openStage, type Stage } from './stage.ts';
+import { chanceOf, type Fault, roundsOf } from './schedule.ts';
+import { openStage } from './stage.ts';
 import { until } from './until.ts';
 import { judgeExtent, judgeStates, verdictOf } from './verdict.ts';
 
@@ -50,30 +44,7 @@ const tasks: readonly Task[] = ['get', 'many', 'view', 'watch', 'close-early', '
  * @param root - of the repository
  */
 export async function soak(args: readonly string[], place: string, root: string): Promise<void> {
-  const { values: given } = parseArgs({
-    args: [...args],
-    options: {
-      minutes: { type: 'string', default: '60' },
-      seed: { type: 'string' },
-      json: { type: 'string' },
-      faults: { type: 'string' },
-      plant: { type: 'string' },
-      verbose: { type: 'boolean', default: false },
-    },
-  });
-  const minutes = Number(given.minutes);
-  const seed = given.seed === undefined ? randomInt(2 ** 32) : Number(given.seed);
-  const plant = given.plant as Rule | undefined;
-  const kinds = (given.faults?.split(',') ?? faultKinds) as readonly FaultKind[];
-  if (
-    !(minutes > 0) ||
-    !Number.isInteger(seed) ||
-    (plant !== undefined && !Object.hasOwn(rules, plant)) ||
-    !kinds.every((kind) => faultKinds.includes(kind))
-  )
-    throw new Error(
-      `usage: npm run soak -- [--minutes N] [--seed N] [--faults KIND,…] [--json FILE] [--verbose] [--plant ${Object.keys(rules).join('|')}]`,
-    );
+  const { minutes, seed, plant, kinds, json, verbose } = optionsOf(args);
   console.log(
     `soak: ${minutes} minutes, seed ${seed}${plant ? `, with a planted fault: ${plant}` : ''}`,
   );
@@ -86,7 +57,7 @@ export async function soak(args: readonly string[], place: string, root: string)
     const entry = `${at()} ${what}`;
     recent.push(entry);
     if (recent.length > 60) recent.shift();
-    if (given.verbose) console.log(entry);
+    if (verbose) console.log(entry);
   };
   const failed = new AbortController();
   const oracle = createOracle((violation: Violation) => {
@@ -417,7 +388,12 @@ export async function soak(args: readonly string[], place: string, root: string)
     readers = await Promise.all(readerKinds.map((_, number) => startReader(number)));
     const loads = Promise.all([write(), runOnce(), keepRunning()]);
     await pause(plant ? 3_000 : 5_000);
-    if (plant !== undefined) await plantFault(plant, stage, oracle);
+    if (plant !== undefined) {
+      mayWrite = false;
+      await writing;
+      await plantFault(plant, stage, oracle);
+      mayWrite = true;
+    }
     for (const { faults: broken } of roundsOf(seed, readers.length, kinds)) {
       if (isOver()) break;
       if (plant === undefined || !behindTheBack.has(plant))
@@ -485,9 +461,9 @@ export async function soak(args: readonly string[], place: string, root: string)
     processes: programs.started,
     readers: trends,
   });
-  if (given.json !== undefined) {
-    await mkdir(dirname(given.json), { recursive: true });
-    await writeFile(given.json, JSON.stringify(verdict, undefined, 2));
+  if (json !== undefined) {
+    await mkdir(dirname(json), { recursive: true });
+    await writeFile(json, JSON.stringify(verdict, undefined, 2));
   }
   const broken = oracle.violations.length;
   if (broken > 0) {
@@ -496,57 +472,11 @@ export async function soak(args: readonly string[], place: string, root: string)
       console.log(
         `${((time - began) / 1_000).toFixed(1)} s, ${rule} (${rules[rule]}): ${reader}: ${detail}`,
       );
-  } else if (given.json === undefined) console.log(JSON.stringify(verdict, undefined, 2));
+  } else if (json === undefined) console.log(JSON.stringify(verdict, undefined, 2));
   console.log(
     `soak: ${broken > 0 ? `${broken} VIOLATIONS` : interrupted.signal.aborted ? 'interrupted' : 'ok'}, seed ${seed}: ${total} answers, ${oracle.rotations} rotations, ${count} faults, ${oracle.fallbacks} fallbacks announced, ${programs.started} processes${share === undefined ? '' : `, ${Math.round(share * 100)} % of a core`}`,
   );
   process.exitCode = broken === 0 && !interrupted.signal.aborted ? 0 : 1;
-}
-
-/** Faults of a store that nobody may know of, and that no other fault may hide. */
-const behindTheBack: ReadonlySet<Rule> = new Set([
-  'wrong-value',
-  'wrong-order',
-  'missed-rotation',
-  'missing-as-outage',
-  'bound-elsewhere',
-  'wrong-error',
-]);
-
-/** Does what a rule forbids, to see that it is found. The rest is done by the readers themselves. */
-async function plantFault(rule: Rule, stage: Stage, oracle: Oracle): Promise<void> {
-  const [name = ''] = names.everywhere;
-  if (rule === 'wrong-value')
-    await stage.tamper((held) => {
-      held[name] = stage.newValue();
-    });
-  if (rule === 'wrong-order') {
-    let before: string | undefined;
-    await stage.tamper((held) => {
-      before = held[name];
-    });
-    await stage.rotate(name);
-    await wait(5_000);
-    await stage.tamper((held) => {
-      held[name] = before as string;
-    });
-  }
-  if (rule === 'silent-fallback') {
-    const mend = await stage.begin({ kind: 'kill', lasts: 0 });
-    await wait(5_000);
-    await mend();
-  }
-  if (rule === 'missed-rotation')
-    oracle.write('vault', name, 'never made', now())('written', now());
-  if (rule === 'missing-as-outage')
-    await stage.tamper((held) => {
-      delete held[names.vaultOnly];
-    });
-  if (rule === 'bound-elsewhere')
-    await stage.tamper((held) => {
-      delete held[names.bound];
-    });
-  if (rule === 'wrong-error') await writeFile(stage.connection.sopsFile, 'not encrypted: at all\n');
 }
 
 /** The CPU time of this process and of all that it has started and outlived, by the time of the run. */

@@ -95,7 +95,9 @@ function startBot(env) {
   };
   cleanUps.unshift(stop);
   process.once('exit', () => child.kill('SIGTERM'));
-  return { ended, ready, stop, said: () => log };
+  // of a line of its log, the message
+  const said = () => log.replaceAll(/^\{"level":.*\}$/gm, (line) => JSON.parse(line).msg);
+  return { ended, ready, stop, said };
 }
 
 async function conversation(telegram, ...texts) {

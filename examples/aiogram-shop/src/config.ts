@@ -88,7 +88,7 @@ const fields = {
   // where it runs
   RUNTIME_ENVIRONMENT: text
     .toLowerCase()
-    .pipe(z.enum(['dev', 'prod'], 'must be dev or prod'))
+    .pipe(z.enum(['dev', 'prod'], 'must be DEV or PROD'))
     .default('dev'),
   NGROK_TOKEN: optionalText,
   // database
@@ -145,6 +145,18 @@ export type SettingName = keyof Config;
 /** Every setting's name, in the order of `.env.template`. */
 export const settingNames = Object.keys(fields) as readonly SettingName[];
 
+/** The settings that are secrets. The others may stand in a log. */
+export const secretNames: readonly SettingName[] = [
+  'TOKEN',
+  'WEBHOOK_SECRET_TOKEN',
+  'NGROK_TOKEN',
+  'DB_PASS',
+  'REDIS_PASSWORD',
+  'KRYPTO_EXPRESS_API_KEY',
+  'KRYPTO_EXPRESS_API_SECRET',
+  'ENCRYPTION_SECRET',
+];
+
 /** Checks over two settings, which speak even while another setting is wrong. */
 function needed(name: SettingName, condition: string) {
   return { path: [name], message: `must be set where ${condition}`, when: () => true };
@@ -154,11 +166,11 @@ const schema = z
   .object(fields)
   .refine(
     (config) => config.RUNTIME_ENVIRONMENT !== 'prod' || config.WEBHOOK_SECRET_TOKEN !== undefined,
-    needed('WEBHOOK_SECRET_TOKEN', 'RUNTIME_ENVIRONMENT is prod'),
+    needed('WEBHOOK_SECRET_TOKEN', 'RUNTIME_ENVIRONMENT is PROD'),
   )
   .refine(
     (config) => config.RUNTIME_ENVIRONMENT !== 'prod' || config.WEBHOOK_HOST !== undefined,
-    needed('WEBHOOK_HOST', 'RUNTIME_ENVIRONMENT is prod'),
+    needed('WEBHOOK_HOST', 'RUNTIME_ENVIRONMENT is PROD'),
   )
   .refine(
     (config) => config.DB_ENCRYPTION !== true || config.DB_PASS !== undefined,

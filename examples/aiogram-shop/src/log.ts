@@ -1,12 +1,36 @@
 /**
  * What the bot says to its operator, on stderr, one line a fact. A line is made of facts chosen
- * here: an error of grammY is never printed, since its address holds the bot's token.
+ * here: an error of grammY is never printed, since its address holds the bot's token. Should a secret
+ * get into a line all the same, it is masked there.
  */
 import { isSecretError } from '@keyfall/core';
 import { BotError, GrammyError, HttpError } from 'grammy';
+import { destination, pino } from 'pino';
 
-/** Takes one line, without its line break. */
-export type Log = (line: string) => void;
+/** Takes one line, without its line break. Default level: `info`. */
+export type Log = (line: string, level?: 'info' | 'warn' | 'error') => void;
+
+/** The log of the program. */
+export interface ShopLog {
+  readonly log: Log;
+  /** Every line from now on goes through `redact` when it is finished. */
+  maskBy(redact: (line: string) => string): void;
+}
+
+/** Lines of JSON by pino, each written before the next thing happens, since the process may end then. */
+export function createLog(file: number | string = process.stderr.fd): ShopLog {
+  let mask = (line: string) => line;
+  const logger = pino(
+    { base: null, hooks: { streamWrite: (line) => mask(line) } },
+    destination({ dest: file, sync: true }),
+  );
+  return {
+    log: (line, level = 'info') => logger[level](line),
+    maskBy: (redact) => {
+      mask = redact;
+    },
+  };
+}
 
 const meanings: Readonly<Record<number, string>> = {
   401: 'it does not accept TOKEN',

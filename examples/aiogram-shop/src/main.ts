@@ -5,7 +5,7 @@
  * refused, 5 if what it holds is broken, 1 for anything else: the codes of the `keyfall` command.
  */
 import { isSecretError, type SecretErrorCode } from '@keyfall/core';
-import { describeError } from './log.ts';
+import { createLog, describeError } from './log.ts';
 import { runShop } from './shop.ts';
 
 const exitCodes: Readonly<Partial<Record<SecretErrorCode, number>>> = {
@@ -17,12 +17,10 @@ const exitCodes: Readonly<Partial<Record<SecretErrorCode, number>>> = {
   ERR_SECRET_INVALID: 5,
 };
 
-function log(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
+const { log, maskBy } = createLog();
 
 function fail(error: unknown): void {
-  log(`The shop cannot run: ${describeError(error)}`);
+  log(`The shop cannot run: ${describeError(error)}`, 'error');
   process.exitCode = (isSecretError(error) && exitCodes[error.code]) || 1;
 }
 
@@ -44,5 +42,6 @@ runShop({
   environment: process.env,
   directory: process.cwd(),
   log,
+  maskBy,
   signal: stopping.signal,
 }).catch(fail);

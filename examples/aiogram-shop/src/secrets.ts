@@ -18,8 +18,18 @@ import {
 import { toMilliseconds } from '@keyfall/core/provider';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { vaultEnvironment, vaultProvider } from '@keyfall/provider-vault';
-import { settingNames } from './config.ts';
+import { secretNames, settingNames } from './config.ts';
 import type { Log } from './log.ts';
+
+/** Where the settings are, as it may stand in `.env`. With the settings that are no secrets it stays readable in the log. */
+const places = [
+  'USE_VAULT',
+  'KEYFALL_TTL',
+  ...['ADDR', 'MOUNT_POINT', 'SECRET_PATH', 'NAMESPACE'].flatMap((name) => [
+    `VAULT_${name}`,
+    `BAO_${name}`,
+  ]),
+];
 
 /** A process's environment. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -57,7 +67,8 @@ export async function openSecrets(
     providers.unshift(vaultProvider({ env }));
   }
   const ttl = toMilliseconds((bootstrap('KEYFALL_TTL') || '1m') as Duration, 'KEYFALL_TTL');
-  const secrets = createSecrets({ providers, ttl });
+  const except = [...settingNames.filter((name) => !secretNames.includes(name)), ...places];
+  const secrets = createSecrets({ providers, ttl, redact: { except } });
   tell(secrets, log);
   return secrets;
 }
@@ -78,11 +89,11 @@ function tell(secrets: Secrets, log: Log): void {
         : answeredBy === 'last-good'
           ? 'Going on with its last good values.'
           : `Falling back to ${answeredBy}.`;
-    log(`FALLBACK: ${store} ${said}. ${instead}`);
+    log(`FALLBACK: ${store} ${said}. ${instead}`, 'warn');
   });
   secrets.on('recovered', ({ store, after }) => {
     log(`RECOVERED: ${store} answers again, after ${Math.round(after / 1000)} s.`);
   });
-  secrets.on('denied', ({ store, detail }) => log(`DENIED: ${store}: ${detail}.`));
-  secrets.on('warning', ({ provider, message }) => log(`Note: ${provider}: ${message}.`));
+  secrets.on('denied', ({ store, detail }) => log(`DENIED: ${store}: ${detail}.`, 'warn'));
+  secrets.on('warning', ({ provider, message }) => log(`Note: ${provider}: ${message}.`, 'warn'));
 }

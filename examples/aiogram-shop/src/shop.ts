@@ -2,13 +2,14 @@
  * The whole bot, from its settings to its end.
  */
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Secrets } from '@keyfall/core';
 import type { Bot } from 'grammy';
 import { commandsOf, createBot } from './bot.ts';
 import type { Config } from './config.ts';
-import { describeError, type Log } from './log.ts';
+import { describeError, type Log, type ShopLog } from './log.ts';
 import { type Environment, openSecrets } from './secrets.ts';
 import { loadSettings } from './settings.ts';
-import { startWebhook } from './webhook.ts';
+import { healthOf, startWebhook } from './webhook.ts';
 
 /** Options of {@link runShop}. */
 export interface ShopOptions {
@@ -16,6 +17,8 @@ export interface ShopOptions {
   /** Where `.env` is. */
   readonly directory: string;
   readonly log: Log;
+  /** Is given what masks the secrets, as soon as there can be some. */
+  readonly maskBy: ShopLog['maskBy'];
   /** Ends the bot. */
   readonly signal: AbortSignal;
 }
@@ -30,9 +33,11 @@ type CallSignal = Parameters<Bot['init']>[0];
  * @throws a `SecretError` if the settings cannot be had or are wrong, grammY's error if Telegram
  *   refuses the bot, Node's if the webhook cannot listen
  */
-export async function runShop({ environment, directory, log, signal }: ShopOptions): Promise<void> {
+export async function runShop(options: ShopOptions): Promise<void> {
+  const { environment, directory, log, signal } = options;
   const secrets = await openSecrets(environment, directory, log);
   try {
+    options.maskBy(secrets.redact);
     const settings = await loadSettings(secrets, log);
     const bot = createBot(settings, log);
     try {
@@ -41,7 +46,7 @@ export async function runShop({ environment, directory, log, signal }: ShopOptio
         log(`The menu of commands was not set: ${describeError(error)}.`);
       });
       if (settings.config.RUNTIME_ENVIRONMENT === 'prod')
-        await serveWebhook(bot, settings.config, log, signal);
+        await serveWebhook(bot, settings.config, secrets, log, signal);
       else await poll(bot, log, signal);
     } catch (error) {
       // stopping cancels whatever call was under way
@@ -79,6 +84,7 @@ async function poll(bot: Bot, log: Log, signal: AbortSignal): Promise<void> {
 async function serveWebhook(
   bot: Bot,
   config: Config,
+  secrets: Secrets,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
@@ -94,6 +100,7 @@ async function serveWebhook(
     port: config.WEBAPP_PORT,
     path,
     secretToken,
+    health: () => healthOf(secrets.status()),
     handle: (update) =>
       bot.handleUpdate(update).catch((error: unknown) => {
         log(`Update ${update.update_id} was not handled: ${describeError(error)}.`);

@@ -1,11 +1,33 @@
 /**
- * The HTTP server that Telegram posts updates to. Everything that does not carry the secret token of
- * `setWebhook` in its header is refused before its body is read.
+ * The HTTP server that Telegram posts updates to. An update that does not carry the secret token of
+ * `setWebhook` in its header is refused before its body is read. `GET /health` answers what watches
+ * the bot.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { ProviderStatus } from '@keyfall/core';
 import type { Update } from 'grammy/types';
+
+/** What the health route answers: no secret, no address and no reason, since anybody may ask it. */
+export interface Health {
+  /** `degraded`: a store fails, and the bot goes on with what it has. */
+  readonly status: 'ok' | 'degraded';
+  readonly providers: readonly Pick<ProviderStatus, 'provider' | 'state' | 'code'>[];
+}
+
+/** The health of a bot whose stores are so. */
+export function healthOf(statuses: readonly ProviderStatus[]): Health {
+  const isDegraded = statuses.some(({ state }) => state === 'failing');
+  return {
+    status: isDegraded ? 'degraded' : 'ok',
+    providers: statuses.map(({ provider, state, code }) => ({
+      provider,
+      state,
+      ...(code && { code }),
+    })),
+  };
+}
 
 /** Options of {@link startWebhook}. */
 export interface WebhookOptions {
@@ -14,6 +36,8 @@ export interface WebhookOptions {
   readonly port: number;
   readonly path: string;
   readonly secretToken: string;
+  /** Answers `GET /health`. */
+  readonly health: () => Health;
   /** Handles one update; must not reject. */
   readonly handle: (update: Update) => Promise<void>;
 }
@@ -30,9 +54,15 @@ const largestBody = 1024 * 1024;
 
 /** @throws Node's own error if it cannot listen there */
 export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
-  const { host, port, path, secretToken, handle } = options;
+  const { host, port, path, secretToken, health, handle } = options;
   const underWay = new Set<Promise<void>>();
   const server = createServer({ requestTimeout: 10_000 }, async (request, response) => {
+    // the webhook's own path may be the same, but is posted to
+    if (request.method === 'GET' && request.url === '/health') {
+      response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+      response.end(JSON.stringify(health()));
+      return;
+    }
     const status = await accept(request).catch(() => 400);
     // a refused body is not read to its end
     response.writeHead(status, status === 200 ? {} : { connection: 'close' }).end();

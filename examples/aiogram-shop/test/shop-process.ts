@@ -9,8 +9,10 @@ const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** A running bot. */
 export interface ShopProcess {
-  /** All it has written so far, to both streams. */
+  /** All it has written so far, to both streams: of a line of its log, the message. */
   output(): string;
+  /** The same as it was written. */
+  raw(): string;
   /**
    * Resolves once the output matches.
    * @throws with the output, if it ends before
@@ -43,29 +45,31 @@ export async function startShopProcess({
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let output = '';
+  let raw = '';
+  const output = () => raw.replaceAll(/^\{"level":.*\}$/gm, (line) => JSON.parse(line).msg);
   const looks = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
+      raw += text;
       for (const look of looks) look();
     });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   return {
     ended,
-    output: () => output,
+    output,
+    raw: () => raw,
     signal: (name) => void child.kill(name),
     says: (pattern) =>
       new Promise((resolve, reject) => {
         const look = () => {
-          if (!pattern.test(output)) return;
+          if (!pattern.test(output())) return;
           looks.delete(look);
           resolve();
         };
         looks.add(look);
         look();
         void ended.then((code) =>
-          reject(new Error(`It ended with ${code} and did not say ${pattern}:\n${output}`)),
+          reject(new Error(`It ended with ${code} and did not say ${pattern}:\n${output()}`)),
         );
       }),
     async dispose() {

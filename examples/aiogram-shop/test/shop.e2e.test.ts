@@ -20,7 +20,7 @@ afterEach(async () => {
   const outputs: string[] = [];
   for (const shop of shops.splice(0)) {
     await shop.dispose();
-    outputs.push(shop.output());
+    outputs.push(shop.raw());
   }
   await telegram.close();
   for (const output of outputs) {
@@ -151,6 +151,11 @@ describe('as a webhook', () => {
         headers: { 'X-Telegram-Bot-Api-Secret-Token': token },
         body: JSON.stringify(telegram.messageUpdate(customer, text)),
       });
+    const health = await fetch(`http://127.0.0.1:${port}/health`);
+    expect([health.status, await health.json()]).toEqual([
+      200,
+      { status: 'ok', providers: [{ provider: 'dotenv', state: 'ready' }] },
+    ]);
     expect((await post('/cart', 'wrong')).status).toBe(401);
     expect((await post('/start', canaries.WEBHOOK_SECRET_TOKEN)).status).toBe(200);
     await telegram.waitFor(({ payload }) => String(payload['text']).startsWith('Welcome'));
@@ -276,6 +281,34 @@ describe('with Vault', () => {
         expect(await telegram.ask(customer, '/support')).toContain('https://t.me/from_vault');
       await shop.says(/^FALLBACK: .*\brefused\b(?!.*dotenv)/m);
       expect(shop.output().match(/FALLBACK/g)).toHaveLength(1);
+    });
+
+    it('is degraded to what asks for its health, and has no reason or address for it', async () => {
+      await doomed.kill();
+      const shop = await startShop({
+        file: {
+          ...settings,
+          ...gone,
+          RUNTIME_ENVIRONMENT: 'PROD',
+          WEBHOOK_HOST: 'https://shop.example',
+          WEBAPP_HOST: '127.0.0.1',
+          WEBAPP_PORT: '0',
+        },
+        environment: { VAULT_TOKEN: doomed.token },
+      });
+      await shop.says(/ listens on /);
+      const port = /listens on 127\.0\.0\.1:(\d+)/.exec(shop.output())?.[1];
+      const health = await fetch(`http://127.0.0.1:${port}/health`);
+      expect([health.status, await health.json()]).toEqual([
+        200,
+        {
+          status: 'degraded',
+          providers: [
+            { provider: 'vault', state: 'failing', code: 'ERR_SECRET_UNAVAILABLE' },
+            { provider: 'dotenv', state: 'ready' },
+          ],
+        },
+      ]);
     });
 
     it('starts from .env, and says so', async () => {

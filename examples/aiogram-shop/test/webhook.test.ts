@@ -16,6 +16,7 @@ beforeEach(async () => {
     port: 0,
     path: '/hook',
     secretToken,
+    health: () => ({ status: 'ok', providers: [] }),
     handle: ({ update_id }) => handle(update_id),
   });
 });

@@ -10,7 +10,9 @@ function withoutCopyButton(node) {
 }
 
 export default {
-  frames: { removeCommentsWhenCopyingTerminalFrames: false },
+  // a block that has to be scrolled is hard to read on a phone, and one more stop for a keyboard
+  defaultProps: { wrap: true },
+  frames: { extractFileNameFromCode: false, removeCommentsWhenCopyingTerminalFrames: false },
   plugins: [
     {
       name: 'what is printed',

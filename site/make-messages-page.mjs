@@ -24,8 +24,8 @@ export function makeMessagesPage(root) {
 
 The messages of Keyfall's errors by their code, each with the advice that follows it. What differs from case to case, such as a name
 or an address, is shown as \`…\`. Before a message a command may say which secret it is about (\`TOKEN could not be read: …\`) and which
-store answered. Look on this page for a part of your message that holds no name, or type it into the search of the site. The page is
-made from the sources.
+store answered. Look on this page for a part of your message that holds no name, or type it into the search of the site, in quotes. The
+page is made from the sources.
 
 ${sections.join('\n')}`;
 }

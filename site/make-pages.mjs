@@ -20,7 +20,9 @@ function write(place, text) {
   const plain = title.replaceAll('`', '').replaceAll('\\', '');
   const file = join(pages, place);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `---\ntitle: ${JSON.stringify(plain)}\n---\n${body}`);
+  // who searches wants to know how something is, and not how it was decided
+  const isFound = !place.startsWith('decisions/');
+  writeFileSync(file, `---\ntitle: ${JSON.stringify(plain)}\npagefind: ${isFound}\n---\n${body}`);
 }
 
 /** Empties pages/, and makes every page anew. */

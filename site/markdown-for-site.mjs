@@ -29,6 +29,15 @@ function metaOf({ lang, meta }) {
   const file = words.find((word) => word.startsWith('file='))?.slice('file='.length);
   if (file !== undefined) return `title="${file}"`;
   if (words.includes('server')) return 'title="in another terminal"';
-  // what a command prints, a layout, a log: nothing that can be typed
-  return lang === 'text' || lang === null ? 'frame="none"' : undefined;
+  // what a command prints, a layout, a log: nothing that can be typed; an indent may be wider than a phone
+  return lang === 'text' || lang === null ? 'frame="none" preserveIndent=false' : undefined;
+}
+
+/** A plugin of rehype: the corner of a table is no heading of anything. */
+export function htmlForSite() {
+  const visit = (node) => {
+    if (node.tagName === 'th' && node.children.length === 0) node.tagName = 'td';
+    node.children?.forEach(visit);
+  };
+  return visit;
 }

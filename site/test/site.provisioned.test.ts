@@ -25,8 +25,18 @@ const site = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(site, 'dist');
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const desktop = { viewport: { width: 1280, height: 900 }, colorScheme: 'light' } as const;
-const phone = { viewport: { width: 360, height: 740 }, colorScheme: 'dark' } as const;
+const [wide, narrow] = [
+  { width: 1280, height: 900 },
+  { width: 360, height: 740 },
+] as const;
+const desktop = { viewport: wide, colorScheme: 'light' } as const;
+const phone = { viewport: narrow, colorScheme: 'dark' } as const;
+/** The other two ways to look at a page: what differs there is the same on all pages, so that a few pages are enough. */
+const others = [
+  { viewport: wide, colorScheme: 'dark' },
+  { viewport: narrow, colorScheme: 'light' },
+] as const;
+const few = ['', 'quick-start/', 'compare/', 'errors/ERR_SECRET_DENIED/'];
 
 let server: Awaited<ReturnType<typeof serve>>;
 let browser: Awaited<ReturnType<typeof startChromium>>;
@@ -69,19 +79,23 @@ const overflowOf = (page: Page): Promise<number> =>
 
 /** What axe finds, in one line each. */
 async function findingsOf(page: Page): Promise<string[]> {
-  const { violations }: AxeResults = await page.evaluate(`${axe}; axe.run()`);
+  const { violations }: AxeResults = await page.evaluate(
+    `${axe}; axe.run({ resultTypes: ['violations'] })`,
+  );
   return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`));
 }
 
 describe('every page', () => {
   test('fits a phone and a desktop, and axe finds nothing in it, light or dark', async () => {
     const pages = everyPage();
+    expect(pages).toEqual(expect.arrayContaining(few));
     expect(pages.length).toBeGreaterThan(100);
     const found: string[] = [];
     const look = async (): Promise<void> => {
       for (let path = pages.pop(); path !== undefined; path = pages.pop()) {
         const page = await open(path, desktop);
-        for (const { viewport, colorScheme } of [desktop, phone]) {
+        const looks = few.includes(path) ? [desktop, phone, ...others] : [desktop, phone];
+        for (const { viewport, colorScheme } of looks) {
           await page.setViewportSize(viewport);
           await page.emulateMedia({ colorScheme });
           const at = `${path} at ${viewport.width}, ${colorScheme}`;
@@ -109,13 +123,18 @@ describe('every page', () => {
       );
       const written = codeBlocks(readFileSync(join(pages, file), 'utf8'))
         .filter(({ language }) => language !== 'text')
-        .map(({ text }) => text.trim());
-      expect([file, copied.map((text) => text.trim())]).toEqual([file, written]);
+        .map(({ text }) => withoutBlanks(text));
+      expect([file, copied.map(withoutBlanks)]).toEqual([file, written]);
       count += copied.length;
     }
     expect(count).toBeGreaterThan(200);
   });
 });
+
+/** Without blanks at the ends of lines, which no reader sees. */
+function withoutBlanks(text: string): string {
+  return text.replace(/[ \t]+$/gm, '').trim();
+}
 
 /** The value of an attribute. */
 function unescaped(text: string): string {
@@ -140,7 +159,7 @@ test('the address that the command line prints is a page about the error', () =>
 /** What has the focus, as it is read out. */
 const focused = (page: Page): Promise<string> =>
   page.evaluate(
-    `document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent.trim() ?? ''`,
+    `((element) => element.ariaLabel || element.title || element.textContent.trim())(document.activeElement)`,
   );
 
 /** Presses Tab until this has the focus. */
@@ -170,9 +189,10 @@ describe('by the keyboard alone', () => {
   test('a message is found by the search, which leads to its code', async () => {
     const page = await open('');
     onTestFinished(() => page.close());
+    // it is loaded when the page has nothing else to do
+    await page.locator('.pagefind-ui__search-input').waitFor({ state: 'attached' });
     await page.keyboard.press('Control+k');
-    await page.locator('.pagefind-ui__search-input').waitFor();
-    await page.keyboard.type('does not accept the token');
+    await page.keyboard.type('"nothing says whose reading counts"');
     const result = page
       .locator('.pagefind-ui__result-link')
       .filter({ hasText: 'Errors by message' });
@@ -180,7 +200,7 @@ describe('by the keyboard alone', () => {
     await tabTo(page, /^Errors by message$/);
     await page.keyboard.press('Enter');
     await page.waitForURL(/errors\/messages\//);
-    expect(await page.getByText('does not accept the token').count()).toBeGreaterThan(2);
+    await page.getByText('nothing says whose reading counts').first().waitFor();
   });
 
   test('the menu of a phone is opened, and closed again', async () => {

@@ -22,7 +22,16 @@ function write(place, text) {
   mkdirSync(dirname(file), { recursive: true });
   // who searches wants to know how something is, and not how it was decided
   const isFound = !place.startsWith('decisions/');
-  writeFileSync(file, `---\ntitle: ${JSON.stringify(plain)}\npagefind: ${isFound}\n---\n${body}`);
+  const head = `---\ntitle: ${JSON.stringify(plain)}\npagefind: ${isFound}\n---\n`;
+  writeFileSync(file, head + withBothPictures(body));
+}
+
+/** On GitHub the system says whether the light or the dark picture is shown; here the reader may have chosen. */
+function withBothPictures(text) {
+  return text.replace(
+    /<picture><source [^>]*srcset="([^"]+)"><img ([^>]*?)src="([^"]+)"><\/picture>/g,
+    '<img class="light:sl-hidden" $2src="$1"><img class="dark:sl-hidden" $2src="$3">',
+  );
 }
 
 /** Empties pages/, and makes every page anew. */

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { faultyServer, freePort } from '@keyfall/testkit';
 import { startClient } from '../harness/clients.mjs';
 import { figure } from '../harness/results.mjs';
-import { installFromPyPI } from '../peers/install.mjs';
+import { hvacClient } from '../peers/install.mjs';
 
 const ours = new URL('../ours/vault.mjs', import.meta.url).href;
 const peers = new URL('../peers/vault-clients.mjs', import.meta.url).href;
@@ -83,12 +83,7 @@ export async function measure({ quick }) {
     { name: 'hashi-vault-js', kind: 'peer', start: [peers, 'hashiVaultJs'] },
     { name: '@litehex/node-vault', kind: 'peer', start: [peers, 'litehex'] },
     { name: 'fetch', kind: 'peer', start: [peers, 'builtInFetch'] },
-    {
-      name: 'hvac',
-      kind: 'peer',
-      command: ['python3', fileURLToPath(new URL('../peers/hvac_client.py', import.meta.url))],
-      env: { PYTHONPATH: installFromPyPI() },
-    },
+    { name: 'hvac', kind: 'peer', ...hvacClient() },
   ];
   const figures = {};
   try {

@@ -1,9 +1,8 @@
 /** An uncached read of a secret of 40 names from a real server, one after another and with 64 in flight. */
-import { fileURLToPath } from 'node:url';
 import { measureOperations } from '../harness/clients.mjs';
 import { figure } from '../harness/results.mjs';
 import { startStore } from '../harness/server.mjs';
-import { installFromPyPI } from '../peers/install.mjs';
+import { hvacClient } from '../peers/install.mjs';
 
 const ours = new URL('../ours/vault.mjs', import.meta.url).href;
 const peers = new URL('../peers/vault-clients.mjs', import.meta.url).href;
@@ -33,8 +32,7 @@ export async function measure({ quick }) {
       name: 'hvac',
       kind: 'peer',
       note: 'Python; a thread for each read in flight',
-      command: ['python3', fileURLToPath(new URL('../peers/hvac_client.py', import.meta.url))],
-      env: { PYTHONPATH: installFromPyPI() },
+      ...hvacClient(),
     },
   ];
   const store = await startStore();

@@ -31,7 +31,8 @@ const program = fileURLToPath(new URL('client.mjs', import.meta.url));
 export async function startClient({ command, env, start }, settings) {
   const [file, ...args] = command ?? [process.execPath, program];
   const child = spawn(file, args, {
-    env: { ...process.env, ...env },
+    // without settings of a proxy or of Vault, which some clients go by
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ['pipe', 'ignore', 'inherit', 'pipe'],
   });
   const failed = new Promise((_, reject) => {
@@ -49,7 +50,12 @@ export async function startClient({ command, env, start }, settings) {
   };
   // by standard input, where no list of processes shows it
   const begin = (settings) => ask({ start, settings });
-  await begin(settings);
+  try {
+    await begin(settings);
+  } catch (error) {
+    child.kill();
+    throw error;
+  }
   return {
     /** Begins again in the same process. */
     start: begin,

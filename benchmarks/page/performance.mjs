@@ -378,8 +378,8 @@ npm run bench                     # all of it, and this page: 20 minutes of a ma
 npm run bench -- reads --quick    # a few rounds of one case, printed
 \`\`\`
 
-Whatever repeats an operation has a process of its own, which is started three times in a run; its CPU time is that of the
-client without the server. In each round all have their turn, in alternating order, for a tenth of a second or for one
+Whatever repeats an operation has a process of its own, which is started a few times in a run; its CPU time is that of the
+client without the server. In each round all have their turn, in alternating order, for a fraction of a second or for one
 command. A sample is paired with that of the floor in the same round. So the machine's moods meet all alike, and what is left
 shows in the floor against itself:
 

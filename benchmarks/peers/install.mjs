@@ -35,12 +35,16 @@ export function installFromNpm() {
   writeFileSync(installed, wanted);
 }
 
-/**
- * Installs those of PyPI unless they are there.
- *
- * @returns {string} the folder, for PYTHONPATH
- */
-export function installFromPyPI() {
+/** How to start the client that is over hvac, which is installed unless it is there. */
+export function hvacClient() {
+  return {
+    command: ['python3', here('hvac_client.py')],
+    env: { PYTHONPATH: installFromPyPI() },
+  };
+}
+
+/** Returns the folder, for PYTHONPATH. */
+function installFromPyPI() {
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'keyfall');
   const folder = join(cache, `benchmarks-python-${hashOf('requirements.txt').slice(0, 12)}`);
   if (existsSync(folder)) return folder;

@@ -1,7 +1,7 @@
 /**
  * The process of one subject. It reads a request a line on standard input and writes an answer a line to file
- * descriptor 3: first `{ start: [module, name], settings }`, then `{ milliseconds, width }` for each round, or `{ call: true }`
- * for a single operation, which may fail. Another `start` takes its place.
+ * descriptor 3: first `{ start: [module, name], settings }`, then `{ milliseconds, width }` for each round, with
+ * `operations` where so many are enough, or `{ call: true }` for a single operation, which may fail. Another `start` takes its place.
  *
  * What the module exports under that name takes the settings and returns the operation, or
  * `{ operation, per, close }`, where an operation repeats something `per` times.
@@ -34,7 +34,7 @@ async function call() {
   return { wall: performance.now() - began, answered };
 }
 
-async function round({ milliseconds, width }) {
+async function round({ milliseconds, width, operations = Number.POSITIVE_INFINITY }) {
   const times = [];
   const before = process.cpuUsage();
   const began = performance.now();
@@ -46,7 +46,7 @@ async function round({ milliseconds, width }) {
       await operation();
       now = performance.now();
       times.push(now - started);
-    } while (now < end);
+    } while (now < end && times.length < operations);
   };
   if (width === 1) await work();
   else await Promise.all(Array.from({ length: width }, work));

@@ -82,14 +82,14 @@ export async function startClient({ command, env, start }, settings) {
  * @param {number} how.rounds - of each generation of processes
  * @param {number} [how.generations]
  * @param {number} [how.slice] - milliseconds that a subject works in a round
- * @param {number} [how.warm] - milliseconds that it works before the first one
+ * @param {{ milliseconds: number, operations?: number }} [how.warm] - how long it works before the first one in each width, at most
  * @param {readonly number[]} [how.widths] - how many operations it has in flight; each is measured in each round
  * @returns {Promise<Map<number, Map<Subject, Samples>>>} by width
  */
 export async function measureOperations(
   subjects,
   settings,
-  { rounds, generations = 3, slice = 120, warm = 1_500, widths = [1] },
+  { rounds, generations = 3, slice = 120, warm = { milliseconds: 1_500 }, widths = [1] },
 ) {
   const floor = subjects.find(({ kind }) => kind === 'floor');
   const all = [...subjects, { ...floor, name: `${floor.name}, again`, kind: 'again' }];
@@ -105,8 +105,7 @@ export async function measureOperations(
       for (const subject of all) {
         const client = await startClient(subject, settings);
         clients.push([subject, client]);
-        for (const width of widths)
-          await client.round({ milliseconds: warm / widths.length, width });
+        for (const width of widths) await client.round({ ...warm, width });
       }
       for (let round = 0; round < rounds; round += 1)
         // there and back, so that no place in the order is always the better one

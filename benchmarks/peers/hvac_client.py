@@ -34,10 +34,10 @@ def cpu_seconds():
     return usage.ru_utime + usage.ru_stime
 
 
-def work(operation, end):
+def work(operation, end, most):
     times = []
     now = time.perf_counter()
-    while not times or now < end:
+    while not times or (now < end and len(times) < most):
         started = now
         operation()
         now = time.perf_counter()
@@ -45,15 +45,15 @@ def work(operation, end):
     return times
 
 
-def measure(operation, milliseconds, width):
+def measure(operation, milliseconds, width, operations=float("inf")):
     before = cpu_seconds()
     began = time.perf_counter()
     end = began + milliseconds / 1e3
     if width == 1:
-        times = work(operation, end)
+        times = work(operation, end, operations)
     else:
         with ThreadPoolExecutor(width) as threads:
-            parts = [threads.submit(work, operation, end) for _ in range(width)]
+            parts = [threads.submit(work, operation, end, operations / width) for _ in range(width)]
             times = [each for part in parts for each in part.result()]
     wall = time.perf_counter() - began
     return {
@@ -84,5 +84,5 @@ with os.fdopen(3, "w", buffering=1) as answers:
         elif "call" in request:
             answer = call(operation)
         else:
-            answer = measure(operation, request["milliseconds"], request["width"])
+            answer = measure(operation, **request)
         answers.write(json.dumps(answer) + "\n")

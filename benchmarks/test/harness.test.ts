@@ -47,7 +47,13 @@ test('operations have their turns in rounds, the floor twice, each in a process 
       { name: 'the floor', kind: 'floor', start: [url, 'floor'] },
       { name: 'a peer', kind: 'peer', start: [url, 'peer'] },
     ];
-    const how = { rounds: 2, generations: 2, slice: 5, warm: 5, widths: [1, 8] };
+    const how = {
+      rounds: 2,
+      generations: 2,
+      slice: 5,
+      warm: { milliseconds: 5, operations: 1 },
+      widths: [1, 8],
+    };
     const samples = await measureOperations(subjects as never, { log }, how);
     expect([...samples.keys()]).toEqual([1, 8]);
     const one = figure('µs', samples.get(1) ?? new Map());

@@ -69,8 +69,8 @@ async function readOn(): Promise<void> {
     else if (turn % 100 === 53) chains.search('explain', await open.explain(name));
     else if (turn % 200 === 153) chains.search('status', await open.refresh());
     else await get('get');
-    if (plant === 'heap') kept.push(`${turn}${'x'.repeat(5_000)}`.split(''));
-    if (plant === 'handles' && turn % 10 === 0) setInterval(() => {}, 3_600_000);
+    if (plant === 'heap') kept.push(`${turn}${'x'.repeat(10_000)}`.split(''));
+    if (plant === 'handles') setInterval(() => {}, 3_600_000);
     if (plant === 'listeners') signal.addEventListener('abort', () => {});
     await wait(20 + Math.random() * 60);
   }

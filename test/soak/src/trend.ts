@@ -17,8 +17,8 @@ export interface Trend {
   readonly samples: number;
 }
 
-/** The share of a run, at its beginning, in which caches fill and code is compiled. */
-const warmUp = 0.25;
+/** The share of a run, at its beginning, in which caches fill and code is compiled: the heap still grows by a little then. */
+const warmUp = 0.5;
 
 /** How a figure went after the warm-up. Times may have any unit. */
 export function trendOf(all: readonly Sample[]): Trend {

@@ -16,7 +16,7 @@ type Press = Filter<ChatTypeContext<Context, 'private'>, 'callback_query:data'>;
  * The bot, ready to be given updates: it asks Telegram for nothing yet. Carts, orders and the list
  * of who can be reached live as long as it does.
  */
-export function createBot({ config, current }: Settings, log: Log): Bot {
+export function createBot({ config, live }: Settings, log: Log): Bot {
   const bot = new Bot(config.TOKEN, {
     client: { apiRoot: config.TELEGRAM_API_ROOT, timeoutSeconds: 60 },
   });
@@ -38,17 +38,15 @@ export function createBot({ config, current }: Settings, log: Log): Bot {
     ctx.reply(text, { reply_markup: keyboard });
 
   shop.command('start', (ctx) => send(ctx, screens.welcome()));
-  shop.command('catalogue', async (ctx) =>
-    send(ctx, screens.catalogue(1, await current('PAGE_ENTRIES'))),
-  );
+  shop.command('catalogue', (ctx) => send(ctx, screens.catalogue(1, live.PAGE_ENTRIES)));
   shop.command('cart', (ctx) => send(ctx, screens.cart(carts.of(ctx.from.id))));
-  shop.command('support', async (ctx) => {
-    const link = await current('SUPPORT_LINK');
+  shop.command('support', (ctx) => {
+    const link = live.SUPPORT_LINK;
     return ctx.reply(link === undefined ? words.noSupport : words.support(link));
   });
   // to anybody else the command does not exist
   shop
-    .filter((ctx) => isAdmin(config.ADMIN_ID_LIST, ctx.from?.id))
+    .filter((ctx) => isAdmin(live.ADMIN_ID_LIST, ctx.from?.id))
     .command('broadcast', async (ctx) => {
       if (ctx.match === '') return ctx.reply(words.broadcastUsage);
       const { delivered, failed } = await broadcast(
@@ -72,7 +70,7 @@ export function createBot({ config, current }: Settings, log: Log): Bot {
     const product = findProduct(subject);
     switch (verb) {
       case 'page':
-        await show(ctx, screens.catalogue(Number(subject) || 1, await current('PAGE_ENTRIES')));
+        await show(ctx, screens.catalogue(Number(subject) || 1, live.PAGE_ENTRIES));
         return '';
       case 'product':
         if (!product) return words.gone;
@@ -109,7 +107,7 @@ export function createBot({ config, current }: Settings, log: Log): Bot {
     const { username, id } = ctx.from;
     const customer = username === undefined ? `${id}` : `@${username}`;
     const text = words.newOrder(order.number, customer, screens.lines(order), total);
-    for (const admin of config.ADMIN_ID_LIST)
+    for (const admin of live.ADMIN_ID_LIST)
       await ctx.api.sendMessage(admin, text).catch((error: unknown) => {
         log(`Could not notify an admin of order ${order.number}: ${describeError(error)}.`);
       });

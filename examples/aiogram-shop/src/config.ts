@@ -157,6 +157,26 @@ export const secretNames: readonly SettingName[] = [
   'ENCRYPTION_SECRET',
 ];
 
+/** Whether the shop runs without the setting. */
+export function isOptional(name: SettingName): boolean {
+  return fields[name].safeParse(undefined).success;
+}
+
+/** An empty text is a setting that is not given. */
+function given<Field extends z.ZodType>(field: Field) {
+  return z.preprocess((value) => value || undefined, field);
+}
+
+/** The settings that take effect while the bot runs, for `secrets.view`. */
+export const liveSchema = z.object({
+  ADMIN_ID_LIST: given(fields.ADMIN_ID_LIST),
+  SUPPORT_LINK: given(fields.SUPPORT_LINK),
+  PAGE_ENTRIES: given(fields.PAGE_ENTRIES),
+});
+
+/** Their latest values. A property may throw a `SecretError`, see `Secrets.view`. */
+export type LiveConfig = Readonly<z.output<typeof liveSchema>>;
+
 /** Checks over two settings, which speak even while another setting is wrong. */
 function needed(name: SettingName, condition: string) {
   return { path: [name], message: `must be set where ${condition}`, when: () => true };
@@ -202,16 +222,4 @@ export function parseConfig(
   throw new SecretError('ERR_SECRET_CONFIG', `${count}: ${[...problems.values()].join('; ')}`, {
     hint: 'Each setting is explained in .env.template.',
   });
-}
-
-/**
- * The typed value of one setting, for those that are read again while the bot runs.
- * @returns `undefined` if the text does not fit the setting
- */
-export function parseSetting<Name extends SettingName>(
-  name: Name,
-  value: string | undefined,
-): { readonly value: Config[Name] } | undefined {
-  const result = fields[name].safeParse(value || undefined);
-  return result.success ? { value: result.data as Config[Name] } : undefined;
 }

@@ -68,7 +68,8 @@ export async function openSecrets(
   }
   const ttl = toMilliseconds((bootstrap('KEYFALL_TTL') || '1m') as Duration, 'KEYFALL_TTL');
   const except = [...settingNames.filter((name) => !secretNames.includes(name)), ...places];
-  const secrets = createSecrets({ providers, ttl, redact: { except } });
+  // a long outage takes no setting from a running shop
+  const secrets = createSecrets({ providers, ttl, staleIfError: '7d', redact: { except } });
   tell(secrets, log);
   return secrets;
 }

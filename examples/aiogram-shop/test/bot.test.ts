@@ -29,9 +29,14 @@ afterEach(async () => {
 
 async function start(changed: Record<string, string>): Promise<() => Promise<void>> {
   const config = parseConfig({ ...settings, TELEGRAM_API_ROOT: telegram.apiRoot, ...changed });
-  const current = async (name: 'SUPPORT_LINK' | 'PAGE_ENTRIES') =>
-    ({ SUPPORT_LINK: config.SUPPORT_LINK, PAGE_ENTRIES: pageEntries })[name];
-  const bot = createBot({ config, current: current as never }, (line) => lines.push(line));
+  const live = {
+    ADMIN_ID_LIST: config.ADMIN_ID_LIST,
+    SUPPORT_LINK: config.SUPPORT_LINK,
+    get PAGE_ENTRIES() {
+      return pageEntries;
+    },
+  };
+  const bot = createBot({ config, live }, (line) => lines.push(line));
   let running: Promise<void> = Promise.resolve();
   await new Promise<void>((resolve) => {
     running = bot.start({ onStart: () => resolve() });

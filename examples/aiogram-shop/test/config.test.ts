@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { createSecrets, isSecretError, type SecretError } from '@keyfall/core';
 import { dotenvProvider } from '@keyfall/provider-dotenv';
 import { describe, expect, it } from 'vitest';
-import { type Config, parseConfig, parseSetting, settingNames } from '../src/config.ts';
-import { canaries, leaksIn, settings } from './fixtures.ts';
+import { type Config, isOptional, liveSchema, parseConfig, settingNames } from '../src/config.ts';
+import { admin, canaries, leaksIn, settings } from './fixtures.ts';
 
 function problemOf(values: Record<string, string>, origins?: Map<string, string>): SecretError {
   try {
@@ -95,11 +95,21 @@ describe('parseConfig', () => {
   });
 });
 
-describe('parseSetting', () => {
-  it('gives a typed value, the default, or nothing for a text that does not fit', () => {
-    expect(parseSetting('PAGE_ENTRIES', '3')).toEqual({ value: 3 });
-    expect(parseSetting('PAGE_ENTRIES', undefined)).toEqual({ value: 8 });
-    expect(parseSetting('PAGE_ENTRIES', '0')).toBeUndefined();
+describe('liveSchema', () => {
+  it('takes an empty text for a setting that is not given', () => {
+    const { ADMIN_ID_LIST } = settings;
+    expect(liveSchema.parse({ ADMIN_ID_LIST, PAGE_ENTRIES: '', SUPPORT_LINK: '' })).toEqual({
+      ADMIN_ID_LIST: [admin],
+      PAGE_ENTRIES: 8,
+    });
+    expect(liveSchema.parse({ ADMIN_ID_LIST })).toMatchObject({ PAGE_ENTRIES: 8 });
+    expect(liveSchema.safeParse({ ADMIN_ID_LIST: '' }).success).toBe(false);
+  });
+});
+
+describe('isOptional', () => {
+  it('is false of the two settings that nothing stands in for', () => {
+    expect(settingNames.filter((name) => !isOptional(name))).toEqual(['TOKEN', 'ADMIN_ID_LIST']);
   });
 });
 

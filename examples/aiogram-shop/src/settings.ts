@@ -61,8 +61,8 @@ export async function loadSettings(secrets: Secrets, log: Log): Promise<Settings
 /** Values that no longer fit must not take the shop down: the last good ones stay, and the log says why. */
 async function follow(secrets: Secrets, log: Log): Promise<LiveConfig> {
   secrets.on('rejected', ({ issues }) => {
-    for (const { name, message } of issues)
-      log(`${name} keeps its last good value: the new one ${message}.`, 'warn');
+    for (const { name, kind, message } of issues)
+      log(`${name} keeps its last good value (the new one is ${kind}: ${message}).`, 'warn');
   });
   return secrets.view(liveSchema);
 }

@@ -216,7 +216,7 @@ describe('with Vault', () => {
     await expect.poll(support, { timeout: 10_000 }).toContain('https://t.me/new_support');
 
     await store({ ...settings, SUPPORT_LINK: canaries.DB_PASS });
-    await shop.says(/^SUPPORT_LINK keeps its last good value: the new one must be an http/m);
+    await shop.says(/^SUPPORT_LINK keeps its last good value .*must be an http/m);
     expect(await support()).toContain('https://t.me/new_support');
 
     await store({ ...settings, ADMIN_ID_LIST: String(customer) });

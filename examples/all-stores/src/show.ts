@@ -1,12 +1,19 @@
 /**
- * What this example shows: who answers, before and after Vault is killed. Names and providers alone.
+ * What this example shows: which stores are left out, and who answers, before and after Vault is killed. Names and providers
+ * alone.
  */
 import type { Secrets } from '@keyfall/core';
 import { chainOf } from './application.ts';
-import { startStores } from './stores.ts';
+import { type Provisioned, provisioned, startStores } from './stores.ts';
 
-export async function show(print: (line: string) => void): Promise<void> {
-  const stores = await startStores();
+export async function show(
+  print: (line: string) => void,
+  installed: readonly Provisioned[],
+): Promise<void> {
+  const leftOut = provisioned.filter((name) => !installed.includes(name));
+  if (leftOut.length > 0)
+    print(`Left out: ${leftOut.join(', ')}. scripts/provision installs what they need.`);
+  const stores = await startStores(installed);
   let secrets: Secrets | undefined;
   try {
     secrets = chainOf(stores);

@@ -1,8 +1,8 @@
 /**
  * The stores, each a real one with a name of its own and the name SHARED: OpenBao, a SOPS file, a folder
  * of secret files, AWS Secrets Manager and Parameter Store as moto emulates them, Google Cloud's as drongo does, a program with a
- * folder of its own, and a `.env`. Doppler alone is a stand-in,
- * since its service cannot be had on this machine.
+ * folder of its own, and a `.env`; where their programs are installed, GNOME Keyring and the API of Kubernetes. Doppler alone is
+ * a stand-in, since its service cannot be had on this machine.
  */
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
@@ -13,9 +13,34 @@ import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secre
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { GcpCredentials } from '@keyfall/provider-gcp-secret-manager';
 import { encryptSopsFile } from '@keyfall/provider-sops';
-import { startDrongoServer, startMotoServer, startVaultServer } from '@keyfall/testkit';
+import {
+  missingKeyringPrograms,
+  missingKubernetesPrograms,
+  startDrongoServer,
+  startKeyringSession,
+  startKubernetesServer,
+  startMotoServer,
+  startVaultServer,
+} from '@keyfall/testkit';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { startDoppler } from './doppler-stand-in.ts';
+
+/** The stores whose programs npm and PyPI do not have, with what finds which of them are missing. */
+const missingPrograms = {
+  keychain: missingKeyringPrograms,
+  kubernetes: missingKubernetesPrograms,
+};
+
+/** A store that `scripts/provision` brings. */
+export type Provisioned = keyof typeof missingPrograms;
+
+export const provisioned = Object.keys(missingPrograms) as readonly Provisioned[];
+
+/** Those whose programs are on this machine. */
+export async function installedStores(): Promise<readonly Provisioned[]> {
+  const missing = await Promise.all(provisioned.map((name) => missingPrograms[name]()));
+  return provisioned.filter((_, index) => missing[index]?.length === 0);
+}
 
 /** What each provider is told of its store. */
 export interface Stores {
@@ -36,12 +61,21 @@ export interface Stores {
   };
   readonly exec: { readonly command: readonly string[] };
   readonly dotenv: { readonly path: string };
+  readonly keychain?: { readonly service: string };
+  readonly kubernetes?: {
+    readonly secret: string;
+    readonly namespace: string;
+    readonly address: string;
+    readonly caFile: string;
+    readonly token: string;
+  };
   /** Vault's process is killed. */
   killVault(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export async function startStores(): Promise<Stores> {
+/** Starts all stores, of the provisioned ones those that are named. */
+export async function startStores(installed: readonly Provisioned[]): Promise<Stores> {
   const folder = await mkdtemp(join(tmpdir(), 'keyfall-all-stores-'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   // as the servers, which die with their parent: also where the start fails, or is broken off
@@ -102,6 +136,13 @@ export async function startStores(): Promise<Stores> {
   const lines = Object.entries(valuesOf('DOTENV')).map(([name, value]) => `${name}="${value}"\n`);
   await writeFile(dotenv, lines.join(''), { mode: 0o600 });
 
+  const keychain = installed.includes('keychain')
+    ? await startKeychain(valuesOf('KEYCHAIN'))
+    : undefined;
+  const kubernetes = installed.includes('kubernetes')
+    ? await startKubernetes(valuesOf('KUBERNETES'))
+    : undefined;
+
   return {
     vault: { address: server.address, token },
     sops: { path: sopsFile, ageKey },
@@ -121,13 +162,46 @@ export async function startStores(): Promise<Stores> {
     },
     exec: { command: ['sh', helper, ofProgram] },
     dotenv: { path: dotenv },
+    ...(keychain && { keychain: keychain.options }),
+    ...(kubernetes && { kubernetes: kubernetes.options }),
     killVault: () => server.kill(),
     async stop() {
       client.destroy();
       ssm.destroy();
-      await Promise.all([server.stop(), moto.stop(), drongo.stop(), doppler.stop()]);
+      const started = [server, moto, drongo, doppler, keychain, kubernetes];
+      await Promise.all(started.map((store) => store?.stop()));
       process.off('exit', remove);
       remove();
     },
   };
+}
+
+async function startKeychain(values: Readonly<Record<string, string>>) {
+  const service = 'shop';
+  const session = await startKeyringSession();
+  for (const [name, value] of Object.entries(values)) await session.store(service, name, value);
+  // the provider uses the session of its process, as every program does
+  const before = process.env['DBUS_SESSION_BUS_ADDRESS'];
+  process.env['DBUS_SESSION_BUS_ADDRESS'] = session.address;
+  return {
+    options: { service },
+    async stop() {
+      if (before === undefined) delete process.env['DBUS_SESSION_BUS_ADDRESS'];
+      else process.env['DBUS_SESSION_BUS_ADDRESS'] = before;
+      await session.stop();
+    },
+  };
+}
+
+async function startKubernetes(stringData: Readonly<Record<string, string>>) {
+  const secret = 'shop';
+  const server = await startKubernetesServer();
+  const namespace = await server.createNamespace();
+  await server.request('POST', `/api/v1/namespaces/${namespace}/secrets`, {
+    metadata: { name: secret },
+    stringData,
+  });
+  const { token } = await server.createAccount(namespace, secret, ['get']);
+  const { address, caFile } = server;
+  return { options: { secret, namespace, address, caFile, token }, stop: () => server.stop() };
 }

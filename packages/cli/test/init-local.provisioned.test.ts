@@ -3,13 +3,13 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startKeyringSession } from '@keyfall/testkit';
 import { expect, test } from 'vitest';
-import { startSession } from '../../../test/keyring-session.ts';
 import { testFolder } from '../../../test/test-folder.ts';
 import { folderWith, keyfall } from './keyfall.ts';
 
 test('the age key is in the keyring, from which commands and programs have it', async () => {
-  const session = await startSession();
+  const session = await startKeyringSession();
   const cwd = await folderWith('TOKEN=a-value\n');
   const env = { HOME: await testFolder(), DBUS_SESSION_BUS_ADDRESS: session.address };
   const run = (...args: string[]) => keyfall(args, { cwd, env });

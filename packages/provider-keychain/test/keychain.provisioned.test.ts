@@ -4,16 +4,17 @@ import {
   type ConformanceSubject,
   conformanceTests,
   callContext as context,
+  type KeyringSession,
+  startKeyringSession,
 } from '@keyfall/testkit';
 import { AsyncEntry } from '@napi-rs/keyring';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type Session, startSession } from '../../../test/keyring-session.ts';
 import { keychainProvider } from '../src/index.ts';
 
-let session: Session;
+let session: KeyringSession;
 const before = process.env['DBUS_SESSION_BUS_ADDRESS'];
 beforeAll(async () => {
-  session = await startSession();
+  session = await startKeyringSession();
   process.env['DBUS_SESSION_BUS_ADDRESS'] = session.address;
 });
 afterAll(async () => {
@@ -49,14 +50,14 @@ const tests = conformanceTests<Subject>({
     return {
       provider: keychainProvider({ service }),
       service,
-      close: async () => session.resume(),
+      close: () => session.resume(),
     };
   },
   capabilities: { writes: 'name', bag: false, list: true, check: true },
   faults: {
     // one that was never there is in a file of its own
     unavailable: () => session.kill(),
-    stalled: async () => session.pause(),
+    stalled: () => session.pause(),
     // the library has one error for all of them
     denied: 'impossible',
     unauthenticated: 'impossible',
@@ -86,7 +87,6 @@ const tests = conformanceTests<Subject>({
 });
 describe('the contract', () => {
   afterEach(async () => {
-    session.resume();
     // whatever a test has made of it
     await session.kill();
     await session.start();

@@ -5,11 +5,13 @@ import {
   type ConformanceSubject,
   conformanceTests,
   callContext as context,
+  type KubernetesAccount,
+  type KubernetesServer,
+  startKubernetesServer,
   temporaryFolder,
 } from '@keyfall/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { kubernetesProvider } from '../src/index.ts';
-import { type Account, type Cluster, startCluster } from './cluster.ts';
 import { type Front, startFront } from './front.ts';
 
 /** Least rights, as the page has them. */
@@ -20,10 +22,10 @@ const rights = {
 };
 const secret = 'shop';
 
-let cluster: Cluster;
+let cluster: KubernetesServer;
 let ca: string;
 beforeAll(async () => {
-  cluster = await startCluster();
+  cluster = await startKubernetesServer();
   ca = await readFile(cluster.caFile, 'utf8');
 });
 afterAll(async () => {
@@ -38,19 +40,19 @@ const dataOf = (values: Iterable<readonly [string, string | null]>) =>
   );
 
 async function newSecret(values: Iterable<readonly [string, string]>): Promise<string> {
-  const namespace = await cluster.newNamespace();
-  await cluster.admin('POST', secretsOf(namespace), {
+  const namespace = await cluster.createNamespace();
+  await cluster.request('POST', secretsOf(namespace), {
     metadata: { name: secret },
     data: dataOf(values),
   });
   return namespace;
 }
 const patch = (namespace: string, body: object) =>
-  cluster.admin('PATCH', `${secretsOf(namespace)}/${secret}`, body);
+  cluster.request('PATCH', `${secretsOf(namespace)}/${secret}`, body);
 
 interface Subject extends ConformanceSubject {
   readonly namespace: string;
-  readonly account: Account;
+  readonly account: KubernetesAccount;
   front: Front;
 }
 
@@ -64,7 +66,7 @@ describe('the contract', () => {
         [...values].filter(([name, value]) => canHold(name, value)),
       );
       const verbs = [...rights.read, ...rights.write, ...rights.watch];
-      const account = await cluster.newAccount(namespace, secret, verbs);
+      const account = await cluster.createAccount(namespace, secret, verbs);
       const { token } = account;
       const front = await startFront({ address: cluster.address, ca });
       return {
@@ -90,7 +92,7 @@ describe('the contract', () => {
       unauthenticated: async ({ front }) => front.forgetTokens(),
       invalid: async ({ front }) => front.answer(() => ({ status: 200, body: '{"kind":"Secret' })),
       async missingDocument({ namespace }) {
-        await cluster.admin('DELETE', `${secretsOf(namespace)}/${secret}`);
+        await cluster.request('DELETE', `${secretsOf(namespace)}/${secret}`);
       },
       http: async ({ front }, answer) => front.answer(() => answer),
       oneName: {
@@ -115,7 +117,7 @@ async function inPod(namespace: string, verbs: readonly string[]) {
   const { folder, remove } = await temporaryFolder();
   onTestFinished(remove);
   const tokenFile = join(folder, 'token');
-  const account = await cluster.newAccount(namespace, secret, verbs);
+  const account = await cluster.createAccount(namespace, secret, verbs);
   await writeFile(tokenFile, account.token);
   const { address, caFile } = cluster;
   const provider = kubernetesProvider({ secret, namespace, address, tokenFile, caFile });
@@ -150,7 +152,7 @@ test('what RBAC denies is not missing, and what it allows and is not there is', 
   await expect(
     provider.write?.({ entries: new Map([['A', 'b']]) }, context()),
   ).rejects.toMatchObject({ code: 'ERR_SECRET_DENIED', applied: 'no' });
-  await cluster.admin('DELETE', `${secretsOf(namespace)}/${secret}`);
+  await cluster.request('DELETE', `${secretsOf(namespace)}/${secret}`);
   const { entries, missingDocument } = await provider.read(['A'], context());
   expect([entries.size, missingDocument?.optional]).toEqual([0, false]);
 });
@@ -169,7 +171,7 @@ test('an immutable Secret is not written', async () => {
 
 describe('watch', () => {
   async function watched(namespace: string) {
-    const { token } = await cluster.newAccount(namespace, secret, [
+    const { token } = await cluster.createAccount(namespace, secret, [
       ...rights.read,
       ...rights.watch,
     ]);
@@ -192,12 +194,12 @@ describe('watch', () => {
   test('each change of the Secret is reported, also that it is made or removed, and none of another one', async () => {
     const namespace = await newSecret([['A', 'a']]);
     const { changes } = await watched(namespace);
-    await cluster.admin('POST', secretsOf(namespace), { metadata: { name: 'other' } });
+    await cluster.request('POST', secretsOf(namespace), { metadata: { name: 'other' } });
     await patch(namespace, { data: dataOf([['A', 'b']]) });
     await vi.waitFor(() => expect(changes).toHaveBeenCalledTimes(1), 10_000);
-    await cluster.admin('DELETE', `${secretsOf(namespace)}/${secret}`);
+    await cluster.request('DELETE', `${secretsOf(namespace)}/${secret}`);
     await vi.waitFor(() => expect(changes).toHaveBeenCalledTimes(2), 10_000);
-    await cluster.admin('POST', secretsOf(namespace), { metadata: { name: secret } });
+    await cluster.request('POST', secretsOf(namespace), { metadata: { name: secret } });
     await vi.waitFor(() => expect(changes).toHaveBeenCalledTimes(3), 10_000);
   });
 
@@ -207,7 +209,7 @@ describe('watch', () => {
     // as a load balancer that ends the connection, and an API that is restarted
     front.answer(() => ({ status: 503, body: '' }));
     front.cut();
-    await cluster.admin('POST', secretsOf(namespace), { metadata: { name: 'other' } });
+    await cluster.request('POST', secretsOf(namespace), { metadata: { name: 'other' } });
     await patch(namespace, { data: dataOf([['A', 'b']]) });
     front.answer(undefined);
     await vi.waitFor(() => expect(changes).toHaveBeenCalled(), 10_000);

@@ -6,9 +6,8 @@ import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { assertNoLeak } from '@keyfall/testkit';
+import { assertNoLeak, type KeyringSession, startKeyringSession } from '@keyfall/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Session, startSession } from '../../../test/keyring-session.ts';
 import { testFolder } from '../../../test/test-folder.ts';
 import { decryptSopsFile, encryptSopsFile, ownAgeKey } from '../src/index.ts';
 
@@ -16,11 +15,11 @@ const run = promisify(execFile);
 const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'keyfall', 'bin');
 const PATH = [cache, process.env['PATH']].join(delimiter);
 
-let session: Session;
+let session: KeyringSession;
 let home: string;
 let environment: Record<string, string>;
 beforeEach(async () => {
-  session = await startSession();
+  session = await startKeyringSession();
   home = await testFolder();
   environment = { HOME: home, PATH, DBUS_SESSION_BUS_ADDRESS: session.address };
 });
@@ -88,9 +87,9 @@ test('what a keyring does not take is in a file: locked, not answering, or witho
     code: 'ERR_SECRET_UNAVAILABLE',
   });
   await expect(access(keys())).rejects.toThrow('ENOENT');
-  session.pause();
+  await session.pause();
   const { madeFile, madeCommand } = await ownAgeKey({ environment });
-  session.resume();
+  await session.resume();
   expect([madeFile, madeCommand]).toEqual([keys(), undefined]);
   expect(await readFile(keys(), 'utf8')).toMatch(/^AGE-SECRET-KEY-1/m);
 });

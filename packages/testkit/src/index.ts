@@ -31,6 +31,14 @@ export { startDrongoServer } from './servers/drongo-server.ts';
 export type { Fault, FaultyServer } from './servers/faulty-server.ts';
 export { faultyServer } from './servers/faulty-server.ts';
 export type { ReceivedRequest } from './servers/http-requests.ts';
+export type { KeyringSession } from './servers/keyring-session.ts';
+export { missingKeyringPrograms, startKeyringSession } from './servers/keyring-session.ts';
+export type {
+  KubernetesAccount,
+  KubernetesAnswer,
+  KubernetesServer,
+} from './servers/kubernetes-server.ts';
+export { missingKubernetesPrograms, startKubernetesServer } from './servers/kubernetes-server.ts';
 export type { MotoServer } from './servers/moto-server.ts';
 export { startMotoServer } from './servers/moto-server.ts';
 export type { PostgresServer } from './servers/postgres-server.ts';

@@ -10,8 +10,7 @@ import { access, chown, readdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { onFreePorts } from '../machine/free-port.ts';
-import { temporaryFolder } from '../machine/temporary-folder.ts';
-import { environmentWith, serverProcess } from './server-process.ts';
+import { environmentWith, serverFolder, serverProcess } from './server-process.ts';
 
 const run = promisify(execFile);
 
@@ -52,7 +51,7 @@ export interface PostgresServer {
 export async function startPostgresServer(): Promise<PostgresServer> {
   const programs = await findPrograms();
   const owner = await unprivileged();
-  const { folder, remove } = await temporaryFolder();
+  const { folder, remove } = await serverFolder();
   const password = randomBytes(12).toString('hex');
   const passwordFile = join(folder, 'password');
   const data = join(folder, 'data');

@@ -30,6 +30,12 @@ export async function onPath(name: string): Promise<string | undefined> {
   return undefined;
 }
 
+/** Those of the names that are no program on PATH. */
+export async function notOnPath(names: readonly string[]): Promise<readonly string[]> {
+  const found = await Promise.all(names.map(onPath));
+  return names.filter((_, index) => found[index] === undefined);
+}
+
 /** What to provide, and where. */
 export interface Provision {
   /** What it is, for the error. */

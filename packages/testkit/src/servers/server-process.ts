@@ -2,15 +2,19 @@
  * The process behind a server: started, signalled, and never left behind.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { type TemporaryFolder, temporaryFolder } from '../machine/temporary-folder.ts';
 
 /** What to start, and how to see that it runs. */
 export interface ServerProcessOptions {
   /** The program: `bao` or `vault`. */
   readonly binary: string;
   readonly args: readonly string[];
+  /** Written to its stdin, which then ends. Default: it has none. */
+  readonly input?: string;
   /** Added to the environment, from which the developer's own `VAULT_`, `BAO_` and `PG` variables are taken. */
   readonly env?: Readonly<Record<string, string>>;
   /** The user that it runs as, and its folder. Default: those of this process. */
@@ -28,6 +32,7 @@ export interface ServerProcess {
   start(): Promise<void>;
   end(signal: EndingSignal): Promise<void>;
   pause(): Promise<void>;
+  /** Waits until it answers again. Does nothing to one that has ended. */
   resume(): Promise<void>;
   log(): string;
 }
@@ -36,6 +41,7 @@ export interface ServerProcess {
 export function serverProcess({
   binary,
   args,
+  input,
   env,
   owner,
   cwd,
@@ -46,14 +52,17 @@ export function serverProcess({
 
   async function start(): Promise<void> {
     const started = spawn(binary, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       env: environmentWith(env),
       cwd,
       ...owner,
     });
     child = started;
     log = '';
+    // it may end before it has read that
+    started.stdin?.on('error', () => {}).end(input);
     for (const stream of [started.stdout, started.stderr]) {
+      if (stream === null) continue;
       stream.setEncoding('utf8').on('data', (text: string) => {
         log = (log + text).slice(-16_384);
       });
@@ -104,8 +113,7 @@ export function serverProcess({
         await until(() => standsStill(pid), 'the server to stand still');
     },
     async resume() {
-      child?.kill('SIGCONT');
-      await until(ready, 'the server to answer again');
+      if (child?.kill('SIGCONT')) await until(ready, 'the server to answer again');
     },
   };
 }
@@ -116,7 +124,25 @@ export function environmentWith(more: Readonly<Record<string, string>> = {}): No
   return { ...Object.fromEntries(own), ...more };
 }
 
+/** What goes with this process. */
 const alive = new Set<ChildProcess>();
+const folders = new Set<string>();
+const nothingIsLeft = () => alive.size === 0 && folders.size === 0;
+
+/** A folder for the files of a server. Where this process exits before `remove`, the folder goes too, after the servers. */
+export async function serverFolder(): Promise<TemporaryFolder> {
+  const { folder, remove } = await temporaryFolder();
+  if (nothingIsLeft()) process.once('exit', leaveNothing);
+  folders.add(folder);
+  return {
+    folder,
+    async remove() {
+      await remove();
+      folders.delete(folder);
+      if (nothingIsLeft()) process.off('exit', leaveNothing);
+    },
+  };
+}
 
 /**
  * The exit hook covers an orderly end. A test worker that is killed runs no hook: there a shell
@@ -124,7 +150,7 @@ const alive = new Set<ChildProcess>();
  */
 function dieWithParent(child: ChildProcess): void {
   if (child.pid === undefined) return;
-  if (alive.size === 0) process.once('exit', killAll);
+  if (nothingIsLeft()) process.once('exit', leaveNothing);
   alive.add(child);
   const watchdog =
     process.platform === 'win32'
@@ -137,12 +163,14 @@ function dieWithParent(child: ChildProcess): void {
   child.once('exit', () => {
     watchdog?.kill('SIGKILL'); // before the number of the process can be another's
     alive.delete(child);
-    if (alive.size === 0) process.off('exit', killAll);
+    if (nothingIsLeft()) process.off('exit', leaveNothing);
   });
 }
 
-function killAll(): void {
+function leaveNothing(): void {
   for (const child of alive) child.kill('SIGKILL');
+  // a killed server may write for a moment yet
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
 async function standsStill(pid: number): Promise<boolean> {

@@ -6,8 +6,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assertOptions, type OptionKinds } from '@keyfall/core/provider';
 import { onFreePorts } from '../machine/free-port.ts';
-import { temporaryFolder } from '../machine/temporary-folder.ts';
-import { type ServerProcess, serverProcess, until } from './server-process.ts';
+import { type ServerProcess, serverFolder, serverProcess, until } from './server-process.ts';
 import { findVaultBinary } from './vault-binary.ts';
 import { serverOver, type VaultServer } from './vault-server.ts';
 
@@ -74,7 +73,7 @@ export async function startVaultCluster(options: VaultClusterOptions = {}): Prom
 
 async function startOnce(size: number, nextPort: () => Promise<number>): Promise<VaultCluster> {
   const binary = await findVaultBinary();
-  const { folder, remove } = await temporaryFolder();
+  const { folder, remove } = await serverFolder();
   const places: Place[] = [];
   for (let number = 0; number < size; number += 1)
     places.push({ number, port: await nextPort(), clusterPort: await nextPort() });
